@@ -91,7 +91,7 @@ export default ({ defineType, defineService, PropagatorError, z }: PluginKit) =>
       label: ({ title }) => title ?? undefined,
       async remove({ id }) {
         await call('DELETE', `/${collection}/${encodeURIComponent(id)}`);
-        return { is: 'gone' };
+        return { kind: 'gone' };
       },
     });
 

@@ -4,9 +4,9 @@
  * shows. Disabling a domain changes no project in Keystone, so the domain is a cause of its own.
  */
 export type SuspensionCause =
-  | { readonly is: 'project-disabled' }
-  | { readonly is: 'domain-disabled'; readonly domainId: string }
-  | { readonly is: 'operator-hold'; readonly by: string; readonly reason: string };
+  | { readonly kind: 'project-disabled' }
+  | { readonly kind: 'domain-disabled'; readonly domainId: string }
+  | { readonly kind: 'operator-hold'; readonly by: string; readonly reason: string };
 
 /** The facts from which the causes follow. */
 export interface ProjectState {
@@ -20,9 +20,9 @@ export interface ProjectState {
 /** Returns all causes for which the project is suspended. Empty: it is active. */
 export function causesOf({ enabled, domain, hold }: ProjectState): SuspensionCause[] {
   const causes: SuspensionCause[] = [];
-  if (!enabled) causes.push({ is: 'project-disabled' });
-  if (domain?.enabled === false) causes.push({ is: 'domain-disabled', domainId: domain.id });
-  if (hold) causes.push({ is: 'operator-hold', by: hold.by, reason: hold.reason });
+  if (!enabled) causes.push({ kind: 'project-disabled' });
+  if (domain?.enabled === false) causes.push({ kind: 'domain-disabled', domainId: domain.id });
+  if (hold) causes.push({ kind: 'operator-hold', by: hold.by, reason: hold.reason });
   return causes;
 }
 
@@ -33,7 +33,7 @@ export const describeCauses = (causes: readonly SuspensionCause[]): string =>
     : causes.map(describe).join('; ');
 
 function describe(cause: SuspensionCause): string {
-  if (cause.is === 'project-disabled') return 'the project is disabled';
-  if (cause.is === 'domain-disabled') return `its domain ${cause.domainId} is disabled`;
+  if (cause.kind === 'project-disabled') return 'the project is disabled';
+  if (cause.kind === 'domain-disabled') return `its domain ${cause.domainId} is disabled`;
   return `${cause.by} holds it suspended: ${cause.reason}`;
 }

@@ -30,7 +30,7 @@ export interface Batch {
   /** The longest `Retry-After` of Keystone that is obeyed. */
   readonly maxWaitMillis?: number | undefined;
 }
-type Present = Extract<KeystoneState, { is: 'present' }>['account'];
+type Present = Extract<KeystoneState, { kind: 'present' }>['account'];
 
 /**
  * The longest time between the two notifications about one deletion of a domain that have no
@@ -62,7 +62,7 @@ const messageKey = ({ cause }: AccountHint): string =>
  */
 export function keysAgainstDuplicates(items: readonly Item[]): string[] {
   return items.flatMap(({ interpretation }) => {
-    if (interpretation.is !== 'account') return [];
+    if (interpretation.kind !== 'account') return [];
     const echo = interpretation.type === 'user' ? undefined : domainEchoKey(interpretation);
     return echo === undefined ? [messageKey(interpretation)] : [messageKey(interpretation), echo];
   });
@@ -76,27 +76,29 @@ export function keysAgainstDuplicates(items: readonly Item[]): string[] {
 export function decide(batch: Batch): Decision {
   const update = new InventoryUpdate(batch.known, batch.seen);
   const hints = batch.items.flatMap(({ interpretation }) =>
-    interpretation.is === 'account' || interpretation.is === 'membership' ? [interpretation] : [],
+    interpretation.kind === 'account' || interpretation.kind === 'membership'
+      ? [interpretation]
+      : [],
   );
   const domains = knownDomains(hints, batch.known);
   const at = ({ received, interpretation }: Item): number =>
-    interpretation.is === 'account'
+    interpretation.kind === 'account'
       ? interpretation.cause.at
-      : interpretation.is === 'membership'
+      : interpretation.kind === 'membership'
         ? interpretation.at
         : received.data.receivedAt;
   for (const { received, interpretation } of batch.items.toSorted(
     (one, other) => at(one) - at(other),
   )) {
     update.count('notification.received');
-    if (interpretation.is === 'dropped')
+    if (interpretation.kind === 'dropped')
       update.count(`notification.dropped.${interpretation.because}`);
-    else if (interpretation.is === 'unreadable') {
+    else if (interpretation.kind === 'unreadable') {
       update.count('notification.unreadable');
       update.quarantine.push(quarantined(received, interpretation.reason));
     } else {
       const taken =
-        interpretation.is === 'membership'
+        interpretation.kind === 'membership'
           ? applyMembership(update, interpretation, batch)
           : applyAccount(update, interpretation, subjectOf(interpretation, domains), batch);
       if (typeof taken === 'object')
@@ -129,10 +131,10 @@ function applyAccount(
   if (update.wasSeen(messageKey(hint))) return 'duplicate';
   const isDeletion = hint.operation === 'deleted';
   const answer = batch.answers.accounts.get(subject);
-  if (answer?.is === 'uncertain' && !isDeletion) return answer.error;
-  const shown = answer?.is === 'certain' ? answer.value.shown : undefined;
+  if (answer?.kind === 'uncertain' && !isDeletion) return answer.error;
+  const shown = answer?.kind === 'certain' ? answer.value.shown : undefined;
   const type =
-    shown?.is === 'present'
+    shown?.kind === 'present'
       ? shown.account.type
       : subject.startsWith('domain/')
         ? 'domain'
@@ -140,13 +142,13 @@ function applyAccount(
   const record = update.record(type, hint.id);
   update.see(messageKey(hint));
   if (type === 'domain' && isDomainEcho(update, hint, record, batch.now)) return 'domain-echo';
-  if (isDeletion && record.seenAt === 0 && shown?.is !== 'present')
+  if (isDeletion && record.seenAt === 0 && shown?.kind !== 'present')
     return holdApart(update, hint, record, shown, batch.now);
   if (isDeletion) {
     // Keystone shows the account, so the notification is forged or the read is stale. The
     // coordinator asks Keystone again.
     const living =
-      record.seenAt === 0 && answer?.is === 'certain' && shown?.is === 'present'
+      record.seenAt === 0 && answer?.kind === 'certain' && shown?.kind === 'present'
         ? shownRecord(undefined, shown.account, batch.askedAt, answer.value.members)
         : record;
     update.put({ ...living, deletedAt: isGone(living) ? living.deletedAt : batch.now });
@@ -155,7 +157,7 @@ function applyAccount(
   }
   // The account was deleted meanwhile. Its own notification or the sweep reports that, so the
   // record stays.
-  if (answer?.is !== 'certain' || shown?.is !== 'present') return 'absent';
+  if (answer?.kind !== 'certain' || shown?.kind !== 'present') return 'absent';
   takeShown(update, hint, record, shown.account, answer.value, batch.askedAt);
   return 'announced';
 }
@@ -171,7 +173,7 @@ function holdApart(
   shown: KeystoneState | undefined,
   now: number,
 ): Taken {
-  const keystone = shown?.is === 'absent' ? 'absent' : 'not asked';
+  const keystone = shown?.kind === 'absent' ? 'absent' : 'not asked';
   update.put({ ...record, deletedAt: now, suspicion: { cause, at: now, keystone } });
   return 'suspicious';
 }
@@ -238,13 +240,13 @@ function takeShown(
 function applyMembership(update: InventoryUpdate, hint: MembershipHint, batch: Batch): Taken {
   const { on, who, inherited } = hint;
   const group = who.type === 'group' ? batch.answers.groups.get(who.id) : undefined;
-  if (group?.is === 'uncertain') return group.error;
+  if (group?.kind === 'uncertain') return group.error;
   const known = on.type === 'project' ? update.record('project', on.id) : undefined;
   if (known && !inherited && (known.seenAt === 0 || isGone(known))) {
     const answer = batch.answers.accounts.get(keyOf('project', on.id));
-    if (answer?.is === 'uncertain') return answer.error;
+    if (answer?.kind === 'uncertain') return answer.error;
     const shown = answer?.value.shown;
-    if (shown?.is === 'present' && shown.account.type === 'project') {
+    if (shown?.kind === 'present' && shown.account.type === 'project') {
       // The state `enabled` was not announced yet and is not stored, because the notification about
       // it may still wait in the broker.
       const { enabled: _notAnnounced, ...account } = shown.account;
@@ -268,8 +270,8 @@ function applyMembership(update: InventoryUpdate, hint: MembershipHint, batch: B
  */
 export function accountsInAnswers({ accounts }: Answers): Account[] {
   return [...accounts.values()].flatMap((answer) => {
-    if (answer.is !== 'certain') return [];
-    const shown = answer.value.shown.is === 'present' ? [answer.value.shown.account] : [];
+    if (answer.kind !== 'certain') return [];
+    const shown = answer.value.shown.kind === 'present' ? [answer.value.shown.account] : [];
     return [...shown, ...(answer.value.tree?.projects ?? []), ...(answer.value.tree?.users ?? [])];
   });
 }

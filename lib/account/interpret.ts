@@ -6,7 +6,7 @@ type Operation = 'created' | 'updated' | 'deleted';
 
 /** A hint that an account may have changed. Keystone and the inventory decide what happened. */
 export type AccountHint = {
-  readonly is: 'account';
+  readonly kind: 'account';
   readonly operation: Operation;
   readonly cause: Cause;
 } & (
@@ -20,7 +20,7 @@ export type AccountHint = {
  * place itself.
  */
 export interface MembershipHint {
-  readonly is: 'membership';
+  readonly kind: 'membership';
   readonly on:
     | { readonly type: 'project'; readonly id: ProjectId }
     | { readonly type: 'domain'; readonly id: DomainId };
@@ -37,8 +37,8 @@ export type Hint = AccountHint | MembershipHint;
 export type Interpretation =
   | Hint
   /** Understood, without any effect. `because` is the end of a counter's name, from a small set. */
-  | { readonly is: 'dropped'; readonly because: string }
-  | { readonly is: 'unreadable'; readonly reason: string };
+  | { readonly kind: 'dropped'; readonly because: string }
+  | { readonly kind: 'unreadable'; readonly reason: string };
 
 const ACCOUNTS = { project: ProjectId, domain: DomainId, user: UserId } as const;
 const OPERATIONS: Readonly<Record<string, Operation>> = {
@@ -115,15 +115,15 @@ function account(
   const id = ACCOUNTS[type].safeParse(notification.resource);
   if (!id.success)
     return {
-      is: 'unreadable',
+      kind: 'unreadable',
       reason: `what ${notification.eventType} is about has no id of Keystone`,
     };
   const cause = causeOf(notification, receivedAt);
   if (type === 'project')
-    return { is: 'account', type, id: ProjectId.parse(id.data), operation, cause };
+    return { kind: 'account', type, id: ProjectId.parse(id.data), operation, cause };
   if (type === 'domain')
-    return { is: 'account', type, id: DomainId.parse(id.data), operation, cause };
-  return { is: 'account', type, id: UserId.parse(id.data), operation, cause };
+    return { kind: 'account', type, id: DomainId.parse(id.data), operation, cause };
+  return { kind: 'account', type, id: UserId.parse(id.data), operation, cause };
 }
 
 function roleAssigned({ assignment, at }: Notification, receivedAt: number): Interpretation {
@@ -143,9 +143,12 @@ function roleAssigned({ assignment, at }: Notification, receivedAt: number): Int
       ? ({ type: 'domain', id: domain } as const)
       : undefined;
   if (!who || !on)
-    return { is: 'unreadable', reason: 'a role assignment that does not say for whom or on what' };
+    return {
+      kind: 'unreadable',
+      reason: 'a role assignment that does not say for whom or on what',
+    };
   if (on.type === 'domain' && !assignment.inherited) return dropped('role-on-domain');
-  return { is: 'membership', on, inherited: assignment.inherited, at: at ?? receivedAt, who };
+  return { kind: 'membership', on, inherited: assignment.inherited, at: at ?? receivedAt, who };
 }
 
 function credentialMade(
@@ -156,7 +159,7 @@ function credentialMade(
   const project = ProjectId.safeParse(initiator?.projectId).data;
   if (!user || !project) return dropped(eventType);
   return {
-    is: 'membership',
+    kind: 'membership',
     on: { type: 'project', id: project },
     inherited: false,
     at: at ?? receivedAt,
@@ -182,4 +185,4 @@ function causeOf(
   };
 }
 
-const dropped = (because: string): Interpretation => ({ is: 'dropped', because });
+const dropped = (because: string): Interpretation => ({ kind: 'dropped', because });

@@ -8,8 +8,8 @@ import { keyOf, type Listed } from './merge.ts';
 
 /** Keystone's answer, or the error if it gave no certain one. */
 export type Answer<T> =
-  | { readonly is: 'certain'; readonly value: T }
-  | { readonly is: 'uncertain'; readonly error: ErrorReport };
+  | { readonly kind: 'certain'; readonly value: T }
+  | { readonly kind: 'uncertain'; readonly error: ErrorReport };
 /** Keystone's answer about one account. */
 export interface AboutAccount {
   readonly shown: KeystoneState;
@@ -71,7 +71,7 @@ export function knownDomains(
   const wasShown = (type: 'domain' | 'project', id: string): boolean =>
     (known.get(keyOf(type, id))?.seenAt ?? 0) > 0;
   for (const hint of hints) {
-    if (hint.is !== 'account' || hint.type === 'user') continue;
+    if (hint.kind !== 'account' || hint.type === 'user') continue;
     const { id } = hint;
     if (wasShown('domain', id) || (hint.type === 'domain' && !wasShown('project', id)))
       domains.add(id);
@@ -93,14 +93,14 @@ export async function askKeystone(
   let failures = 0;
   let lastError: ErrorReport | undefined;
   const ask = async <T>(call: () => Promise<T>): Promise<Answer<T>> => {
-    if (lastError && failures >= MOST_FAILURES) return { is: 'uncertain', error: lastError };
+    if (lastError && failures >= MOST_FAILURES) return { kind: 'uncertain', error: lastError };
     try {
-      return { is: 'certain', value: await call() };
+      return { kind: 'certain', value: await call() };
     } catch (thrown) {
       const error = reportOf(thrown, { code: 'keystone.ask', service: 'keystone' });
       if (error.class === 'Transient' || error.class === 'Denied') failures += 1;
       lastError = error;
-      return { is: 'uncertain', error };
+      return { kind: 'uncertain', error };
     }
   };
 
@@ -111,7 +111,7 @@ export async function askKeystone(
       key,
       limit(() => ask(() => about(keystone))),
     );
-  for (const id of new Set(hints.filter((hint) => hint.is === 'membership').flatMap(groupOf)))
+  for (const id of new Set(hints.filter((hint) => hint.kind === 'membership').flatMap(groupOf)))
     groups.set(
       id,
       limit(() => ask(() => usersOfGroup(id, keystone))),
@@ -127,17 +127,18 @@ function accountsToAsk(hints: readonly Hint[], known: ReadonlyMap<string, Accoun
   const wanted = new Map<string, (keystone: Keystone) => Promise<AboutAccount>>();
   let unknown = 0;
   for (const hint of hints) {
-    const key = hint.is === 'account' ? subjectOf(hint, domains) : keyOf(hint.on.type, hint.on.id);
+    const key =
+      hint.kind === 'account' ? subjectOf(hint, domains) : keyOf(hint.on.type, hint.on.id);
     const record = known.get(key);
     const wasSeenAlive = record !== undefined && record.seenAt > 0;
-    const isUnknown = hint.is === 'account' && hint.operation === 'deleted' && !wasSeenAlive;
+    const isUnknown = hint.kind === 'account' && hint.operation === 'deleted' && !wasSeenAlive;
     const isNeeded =
-      hint.is === 'account'
+      hint.kind === 'account'
         ? hint.operation !== 'deleted' || (isUnknown && unknown < MOST_UNKNOWN)
         : hint.on.type === 'project' && !hint.inherited && (!record || isGone(record));
     if (!isNeeded || wanted.has(key)) continue;
     if (isUnknown) unknown += 1;
-    const { id, type } = hint.is === 'account' ? hint : hint.on;
+    const { id, type } = hint.kind === 'account' ? hint : hint.on;
     if (key.startsWith('domain/')) wanted.set(key, (keystone) => aboutDomain(id, keystone));
     else if (type === 'project')
       wanted.set(key, (keystone) => aboutProject(id, record?.members === undefined, keystone));
@@ -157,7 +158,7 @@ async function aboutProject(
   keystone: Keystone,
 ): Promise<AboutAccount> {
   const shown = await keystone.show('project', id);
-  if (shown.is !== 'present') return { shown, members: undefined, tree: undefined };
+  if (shown.kind !== 'present') return { shown, members: undefined, tree: undefined };
   const { account } = shown;
   // Keystone shows a domain as a project, too, namely one without a domain.
   if (account.type !== 'project' || account.domainId === undefined)
@@ -172,7 +173,7 @@ async function aboutProject(
 async function aboutDomain(id: string, keystone: Keystone): Promise<AboutAccount> {
   const shown = await keystone.show('domain', id);
   const isDisabled =
-    shown.is === 'present' && shown.account.type === 'domain' && !shown.account.enabled;
+    shown.kind === 'present' && shown.account.type === 'domain' && !shown.account.enabled;
   return {
     shown,
     members: undefined,

@@ -6,9 +6,9 @@ import type { DomainId, ProjectId, UserId } from '../../events/ids.ts';
  * shows another account, because its database treats the two ids as equal (see `areAlike`).
  */
 export type KeystoneState =
-  | { readonly is: 'present'; readonly account: Account & { readonly enabled: boolean } }
-  | { readonly is: 'absent' }
-  | { readonly is: 'other'; readonly id: string };
+  | { readonly kind: 'present'; readonly account: Account & { readonly enabled: boolean } }
+  | { readonly kind: 'absent' }
+  | { readonly kind: 'other'; readonly id: string };
 
 /**
  * The questions to Keystone. Every call throws `PropagatorError` when the answer is not certain (no

@@ -45,8 +45,8 @@ export interface Assignment {
 }
 /** The result of reading a stored body. */
 export type Reading =
-  | { readonly is: 'notification'; readonly notification: Notification }
-  | { readonly is: 'unreadable'; readonly reason: string };
+  | { readonly kind: 'notification'; readonly notification: Notification }
+  | { readonly kind: 'unreadable'; readonly reason: string };
 
 /** Text that every engine can store: no control characters and no unpaired surrogates. */
 const text = (most: number) =>
@@ -145,7 +145,7 @@ function understandPayload(inner: z.infer<typeof Inner>, body: string): Reading 
     return unreadable('resource_info and target.id differ, which Keystone never sends');
   const { initiator } = payload;
   return {
-    is: 'notification',
+    kind: 'notification',
     notification: {
       // Without a `message_id` the hash of the bytes identifies duplicates, because the broker
       // repeats them unchanged.
@@ -216,4 +216,4 @@ function parseJson(source: string): unknown {
   }
 }
 
-const unreadable = (reason: string): Reading => ({ is: 'unreadable', reason });
+const unreadable = (reason: string): Reading => ({ kind: 'unreadable', reason });

@@ -31,16 +31,16 @@ export async function request(
     deps.engine.reads.operationsAbout('project', requested.project).then(cleanupsOf),
     deps.protection(),
   ]);
-  if (shown.is === 'present' && shown.account.type === 'domain')
+  if (shown.kind === 'present' && shown.account.type === 'domain')
     return domainRefused(shown.account);
-  if (shown.is === 'other')
+  if (shown.kind === 'other')
     return {
-      is: 'refused',
+      kind: 'refused',
       because: `Keystone returned the id ${shown.id}; use this spelling`,
     };
-  if (shown.is === 'absent' || shown.account.type !== 'project')
+  if (shown.kind === 'absent' || shown.account.type !== 'project')
     return {
-      is: 'refused',
+      kind: 'refused',
       because: `Keystone has no project with this id; ${nextStep(existing)}`,
     };
   const { id, name, domainId, enabled } = shown.account;
@@ -64,7 +64,7 @@ export async function request(
   };
   // Check Keystone in depth only if no other rule refuses the request.
   const refused = openRequest({ ...input, keystoneCheck: { refusals: [], unknown: [] } });
-  if (refused.is === 'refused') return refused;
+  if (refused.kind === 'refused') return refused;
   return openRequest({ ...input, keystoneCheck: await keystoneActions.checkDeletion(id) });
 }
 
@@ -75,7 +75,7 @@ const domainRefused = ({
   id: string;
   name?: string | undefined;
 }): RequestAnswer => ({
-  is: 'refused',
+  kind: 'refused',
   because: `${id} is the id of a domain (${name}), not of a project`,
   advice: `Give the id of one project. To list the projects of the domain: openstack project list --domain ${id}`,
 });
@@ -93,7 +93,7 @@ export async function rerun(
 ): Promise<RequestAnswer> {
   if (earlier.action !== 'cleanup')
     return {
-      is: 'refused',
+      kind: 'refused',
       because: `${earlier.id} is a ${earlier.action}, and only a cleanup can be run again`,
       advice: `Type: propagator project ${earlier.action} ${earlier.scope.id} --reason "…"`,
     };
@@ -110,11 +110,11 @@ export async function rerun(
     : earlier.scope;
   const because = protectedBecause(scope, protection);
   const refused = whyNotAgain(earlier, existing, because);
-  if (refused !== undefined) return { is: 'refused', because: refused };
+  if (refused !== undefined) return { kind: 'refused', because: refused };
   if (earlier.request && earlier.scope.type === 'project') {
     // If the project still exists, the rerun is another request.
     const shown = await deps.cloud.keystone.show('project', earlier.scope.id);
-    if (shown.is === 'present')
+    if (shown.kind === 'present')
       return request({ ...requested, project: earlier.scope.id, rerunOf: earlier.id }, deps);
   }
   return openRerun({
@@ -131,7 +131,7 @@ export async function rerun(
 
 /** Stores the opened operation and returns the API's response. */
 export async function commitOpened(answer: RequestAnswer, engine: Pick<Engine, 'commit'>) {
-  if (answer.is === 'refused')
+  if (answer.kind === 'refused')
     return { status: 409, body: problem('refused', answer.because, answer.advice) } as const;
   const all = [answer.opened, ...(answer.superseded ? [answer.superseded] : [])];
   const done = await engine.commit({

@@ -17,7 +17,7 @@ import type { ApiDeps } from './deps.ts';
 import { problem } from './problem.ts';
 
 const Asked = z.strictObject({ reason: typedText(1000), by: notBy });
-type Present = Extract<EffectiveState, { is: 'present' }>;
+type Present = Extract<EffectiveState, { kind: 'present' }>;
 
 /** Routes that suspend and resume a project, and that show what the policy says about one. */
 export function projectRoutes(app: Hono, deps: ApiDeps): void {
@@ -28,7 +28,7 @@ export function projectRoutes(app: Hono, deps: ApiDeps): void {
   app.get('/v1/projects/:id/policy', async (context) => {
     const id = ProjectId.parse(context.req.param('id'));
     const state = await stateOf(id);
-    if (state.is !== 'present') return context.json(problem('project', notThere(state)), 404);
+    if (state.kind !== 'present') return context.json(problem('project', notThere(state)), 404);
     const policy = deps.policy ?? NO_POLICY;
     return context.json({
       facts: state.facts,
@@ -50,7 +50,7 @@ export function projectRoutes(app: Hono, deps: ApiDeps): void {
       holdOf(id, engine.reads),
       deps.protection(),
     ]);
-    if (state.is !== 'present') return context.json(problem('refused', notThere(state)), 409);
+    if (state.kind !== 'present') return context.json(problem('refused', notThere(state)), 409);
     const scope = scopeOf(state);
     const because = protectedBecause(scope, protection);
     if (because) return context.json(problem('refused', `it is protected: ${because}`), 409);
@@ -71,8 +71,8 @@ export function projectRoutes(app: Hono, deps: ApiDeps): void {
     const id = ProjectId.parse(context.req.param('id'));
     const asked = { ...(await readJson(context, Asked)), by: callerOf(context) };
     const [state, hold] = await Promise.all([stateOf(id), holdOf(id, engine.reads)]);
-    if (state.is !== 'present') return context.json(problem('refused', notThere(state)), 409);
-    const left = state.causes.filter(({ is }) => is !== 'operator-hold');
+    if (state.kind !== 'present') return context.json(problem('refused', notThere(state)), 409);
+    const left = state.causes.filter(({ kind }) => kind !== 'operator-hold');
     if (!hold && left.length > 0)
       return context.json(
         problem(
@@ -141,7 +141,7 @@ const conflict = (): Response =>
   });
 
 const notThere = (state: Exclude<EffectiveState, Present>): string =>
-  state.is === 'absent'
+  state.kind === 'absent'
     ? 'Keystone has no such project'
     : `Keystone shows ${state.id} instead: write the id of a project as Keystone does`;
 

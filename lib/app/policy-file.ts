@@ -18,7 +18,7 @@ export function loadPolicy(path: string | undefined): Policy {
     throw settingError('PROPAGATOR_POLICY', `the file cannot be read: ${why}`);
   }
   const read = readPolicy(text);
-  if (read.is === 'policy') return read.policy;
+  if (read.kind === 'policy') return read.policy;
   const [first] = read.problems;
   throw settingError(
     'PROPAGATOR_POLICY',

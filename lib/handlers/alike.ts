@@ -20,7 +20,8 @@ export async function livingAlike(
   for (const spelling of spellings) {
     if (!areAlike(spelling, id)) continue;
     const shown = await keystone.show(type, spelling);
-    const living = shown.is === 'present' ? shown.account.id : shown.is === 'other' ? shown.id : id;
+    const living =
+      shown.kind === 'present' ? shown.account.id : shown.kind === 'other' ? shown.id : id;
     if (living !== id) return living;
   }
   return undefined;

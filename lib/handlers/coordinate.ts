@@ -99,25 +99,25 @@ async function decide(message: Message, deps: CoordinateDeps): Promise<Step | un
       );
     case 'operation.released':
       return withOperation(message.data.operationId, deps, async () => ({
-        is: 'released',
+        kind: 'released',
         by: message.data.by,
         reason: message.data.reason,
         since: message.data.since,
       }));
     case 'task.redriven':
       return withOperation(message.data.operationId, deps, async () => ({
-        is: 'redriven',
+        kind: 'redriven',
         taskId: message.data.taskId,
       }));
     case 'task.discarded': {
       const { operationId, ...discarded } = message.data;
-      return withOperation(operationId, deps, async () => ({ is: 'discarded', ...discarded }));
+      return withOperation(operationId, deps, async () => ({ kind: 'discarded', ...discarded }));
     }
     case 'service.progressed':
     case 'service.finished':
     case 'service.failed':
       return withOperation(message.data.operationId, deps, async () => ({
-        is: 'report',
+        kind: 'report',
         report: message,
       }));
     case 'operation.finished': {
@@ -125,7 +125,7 @@ async function decide(message: Message, deps: CoordinateDeps): Promise<Step | un
       await forgetAfterCleanup(operationId, deps);
       if (!parentId) return undefined;
       return withOperation(parentId, deps, async () => ({
-        is: 'child-ended',
+        kind: 'child-ended',
         children: await deps.engine.reads.operations({ parentId, limit: 10_000 }),
       }));
     }
@@ -213,11 +213,11 @@ async function confirmation(
   if (!awaitsConfirmation(operation, number)) return undefined;
   const answer = await ask(operation, deps).catch((thrown: unknown) => ({
     keystoneAnswer: {
-      is: 'unknown' as const,
+      kind: 'unknown' as const,
       error: reportOf(thrown, { code: 'keystone.show', service: 'keystone' }),
     },
   }));
-  return { is: 'confirmation', confirmation: number, ...answer };
+  return { kind: 'confirmation', confirmation: number, ...answer };
 }
 
 /**
@@ -232,18 +232,18 @@ async function ask(
   const { keystone, keystoneActions } = deps.cloud;
   const shown = await keystone.show(scope.type, scope.id);
   const because = protectedBecause(scope, await deps.protection());
-  if (shown.is === 'other') return { keystoneAnswer: { is: 'alike', living: shown.id } };
-  if (state === 'confirming' && (shown.is === 'absent' || request)) {
+  if (shown.kind === 'other') return { keystoneAnswer: { kind: 'alike', living: shown.id } };
+  if (state === 'confirming' && (shown.kind === 'absent' || request)) {
     const living = await livingAlike(scope, deps.engine.reads, keystone);
-    if (living !== undefined) return { keystoneAnswer: { is: 'alike', living } };
+    if (living !== undefined) return { keystoneAnswer: { kind: 'alike', living } };
   }
-  if (shown.is === 'present') {
+  if (shown.kind === 'present') {
     const { enabled } = shown.account;
     if (!request || scope.type !== 'project' || state !== 'confirming')
-      return { keystoneAnswer: { is: 'present', enabled } };
-    if (because) return { keystoneAnswer: { is: 'protected', because } };
+      return { keystoneAnswer: { kind: 'present', enabled } };
+    if (because) return { keystoneAnswer: { kind: 'protected', because } };
     const { refusals } = await keystoneActions.checkDeletion(scope.id);
-    if (refusals.length > 0) return { keystoneAnswer: { is: 'blocked', ...summarize(refusals) } };
+    if (refusals.length > 0) return { keystoneAnswer: { kind: 'blocked', ...summarize(refusals) } };
     const [cloud, roles, members] = await Promise.all([
       cloudNow(operation, deps),
       keystoneActions.missingRoles(scope.id),
@@ -251,14 +251,14 @@ async function ask(
     ]);
     return {
       keystoneAnswer: {
-        is: 'present',
+        kind: 'present',
         enabled,
         alive: { ...cloud, roles, members: members.map(({ userId }) => userId) },
       },
     };
   }
-  if (because) return { keystoneAnswer: { is: 'protected', because } };
-  const keystoneAnswer: KeystoneAnswer = { is: 'absent', cloud: await cloudNow(operation, deps) };
+  if (because) return { keystoneAnswer: { kind: 'protected', because } };
+  const keystoneAnswer: KeystoneAnswer = { kind: 'absent', cloud: await cloudNow(operation, deps) };
   return scope.type === 'domain'
     ? { keystoneAnswer, projects: await projectsOf(scope.id, deps) }
     : { keystoneAnswer };

@@ -43,7 +43,7 @@ export async function ingest(deliveries: readonly Delivery[], deps: IngestDeps):
       {
         received: message,
         interpretation:
-          reading.is === 'notification'
+          reading.kind === 'notification'
             ? interpret(reading.notification, message.data.receivedAt)
             : reading,
       },
@@ -64,9 +64,11 @@ async function decideNow(
   { engine, keystone, now, maxWaitMillis }: IngestDeps,
 ) {
   const hints = items.flatMap(({ interpretation }) =>
-    interpretation.is === 'account' || interpretation.is === 'membership' ? [interpretation] : [],
+    interpretation.kind === 'account' || interpretation.kind === 'membership'
+      ? [interpretation]
+      : [],
   );
-  const subjects = hints.map((hint) => (hint.is === 'account' ? hint : hint.on));
+  const subjects = hints.map((hint) => (hint.kind === 'account' ? hint : hint.on));
   const before = await recordsOf(subjects, hints, engine);
   const askedAt = now();
   const answers = await askKeystone(hints, before, keystone);
@@ -76,7 +78,7 @@ async function decideNow(
     engine.reads.seen(keysAgainstDuplicates(items)),
   ]);
   const uncertain = [...answers.accounts.values(), ...answers.groups.values()].find(
-    (answer) => answer.is === 'uncertain',
+    (answer) => answer.kind === 'uncertain',
   )?.error;
   return {
     decision: decide({ items, known, seen, answers, askedAt, now: now(), maxWaitMillis }),
@@ -107,7 +109,7 @@ async function recordsOf(
   ).flat();
   // An inherited role is a role on every project of the domain, or of the subtree of the project.
   const inherited = hints.flatMap((hint) =>
-    hint.is === 'membership' && hint.inherited ? [hint.on] : [],
+    hint.kind === 'membership' && hint.inherited ? [hint.on] : [],
   );
   const domains = inherited.map((on) => {
     const record = found.find(({ account }) => account.type === on.type && account.id === on.id);

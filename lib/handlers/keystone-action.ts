@@ -36,9 +36,9 @@ export async function keystoneAction(
     // fails or is not allowed.
     if (due.what === 'disable' || due.what === 'revoke-role')
       await keystoneActions.revokeRoles(scope.id, roles);
-    if (due.what === 'revoke-role') return { is: 'acted', number };
+    if (due.what === 'revoke-role') return { kind: 'acted', number };
     const stop = await currentStop(deps);
-    if (stop) return { is: 'acted', number, error: stoppedBy(stopCondition(stop)) };
+    if (stop) return { kind: 'acted', number, error: stoppedBy(stopCondition(stop)) };
     const shown = await fetchAccountState(operation, deps);
     const stopped = preflightAction(
       operation,
@@ -47,21 +47,21 @@ export async function keystoneAction(
       protectedBecause(scope, await deps.protection()),
       shown,
     );
-    if (stopped) return { is: 'acted', number, shown, error: stoppedBy(stopped) };
+    if (stopped) return { kind: 'acted', number, shown, error: stoppedBy(stopped) };
     if (due.what === 'assign-role' && shown !== 'absent') {
       // The request was checked when it came in. Hours may have passed since, for example during a
       // hold.
       const { refusals } = await keystoneActions.checkDeletion(scope.id);
       if (refusals.length > 0)
-        return { is: 'acted', number, shown, error: stoppedBy(summarize(refusals)) };
+        return { kind: 'acted', number, shown, error: stoppedBy(summarize(refusals)) };
       await enter(scope.id, roles, keystoneActions);
     }
     if (due.what === 'disable') await keystoneActions.disable(scope.id);
     if (due.what === 'delete') await keystoneActions.delete(scope.id);
-    return { is: 'acted', number, shown };
+    return { kind: 'acted', number, shown };
   } catch (thrown) {
     const error = reportOf(thrown, { code: `keystone.${due.what}`, service: 'keystone' });
-    return { is: 'acted', number, error: await explained(error, scope.id, keystoneActions) };
+    return { kind: 'acted', number, error: await explained(error, scope.id, keystoneActions) };
   }
 }
 

@@ -58,13 +58,13 @@ export async function lifecycleRefusal(
     );
   const { keystone } = deps.cloud;
   const state = await fetchEffectiveState(scope.id, { keystone, reads: deps.engine.reads });
-  const isWanted = state.is === 'present' && (action === 'suspend') === state.causes.length > 0;
+  const isWanted = state.kind === 'present' && (action === 'suspend') === state.causes.length > 0;
   if (isWanted) return undefined;
   await deps.engine.commit({
     messages: [{ type: 'operation.confirm', data: { operationId: id, confirmation } }],
   });
   const shown =
-    state.is === 'present' ? describeCauses(state.causes) : `the project is ${state.is}`;
+    state.kind === 'present' ? describeCauses(state.causes) : `the project is ${state.kind}`;
   return blocked(
     `nothing more is changed, because Keystone shows: ${shown}`,
     'Nothing has to be done: the operation ends when Keystone shows this for a minute.',

@@ -87,22 +87,22 @@ export async function lifecycleConfirmation(
   if (!awaitsLifecycleConfirmation(operation, confirmation)) return undefined;
   const answer = await ask(operation, deps).catch((thrown: unknown): LifecycleAnswer => {
     const error = reportOf(thrown, { code: 'keystone.show', service: 'keystone' });
-    return { is: 'unknown', error };
+    return { kind: 'unknown', error };
   });
-  return { is: 'lifecycle-confirmation', confirmation, answer };
+  return { kind: 'lifecycle-confirmation', confirmation, answer };
 }
 
 async function ask(operation: Operation, deps: LifecycleDeps): Promise<LifecycleAnswer> {
   const { scope } = operation;
   const because = protectedBecause(scope, await deps.protection());
-  if (because) return { is: 'refused', because: `protected: ${because}` };
+  if (because) return { kind: 'refused', because: `protected: ${because}` };
   if (scope.type === 'project') return askProject(operation, scope.id, deps);
   if (scope.type === 'domain') return askDomain(operation, scope.id, deps);
-  return { is: 'refused', because: 'a user is neither suspended nor resumed' };
+  return { kind: 'refused', because: 'a user is neither suspended nor resumed' };
 }
 
 const other = (id: string): LifecycleAnswer => ({
-  is: 'refused',
+  kind: 'refused',
   because: `Keystone shows ${id} instead: its database takes the two ids for one`,
 });
 
@@ -113,8 +113,8 @@ async function askProject(
 ): Promise<LifecycleAnswer> {
   const { keystone } = deps.cloud;
   const state = await fetchEffectiveState(id, { keystone, reads: deps.engine.reads });
-  if (state.is === 'absent') return { is: 'absent' };
-  if (state.is === 'other') return other(state.id);
+  if (state.kind === 'absent') return { kind: 'absent' };
+  if (state.kind === 'other') return other(state.id);
   const { action, lifecycle } = operation;
   const policy = deps.policy ?? NO_POLICY;
   const isSuspend = action === 'suspend';
@@ -124,12 +124,12 @@ async function askProject(
     state.facts,
   );
   // An administrator's command decides instead of the policy. The mode of the settings still counts.
-  const isAsked = lifecycle?.asked || state.causes.some((cause) => cause.is === 'operator-hold');
+  const isAsked = lifecycle?.asked || state.causes.some((cause) => cause.kind === 'operator-hold');
   const isEnforced = deps.mode === 'enforce' && (isAsked || decided.mode === 'enforce');
   const registry = await deps.cloud.registry();
   if (registry.unlisted?.class === 'Transient') throw new PropagatorError(registry.unlisted);
   return {
-    is: 'present',
+    kind: 'present',
     isWanted: isSuspend === state.causes.length > 0,
     because: describeCauses(state.causes),
     decision: {
@@ -169,11 +169,11 @@ async function askDomain(
   deps: LifecycleDeps,
 ): Promise<LifecycleAnswer> {
   const shown = await deps.cloud.keystone.show('domain', id);
-  if (shown.is === 'absent') return { is: 'absent' };
-  if (shown.is === 'other') return other(shown.id);
+  if (shown.kind === 'absent') return { kind: 'absent' };
+  if (shown.kind === 'other') return other(shown.id);
   const { enabled } = shown.account;
   return {
-    is: 'present',
+    kind: 'present',
     isWanted: (operation.action === 'suspend') === !enabled,
     because: `it is ${enabled ? 'enabled' : 'disabled'}`,
     decision: { follows: true, mode: deps.mode, afterMillis: 0, rule: undefined },

@@ -7,10 +7,10 @@ import { holdOf } from './holds.ts';
 
 /** The effective state of a project: what Keystone shows, its domain, and the holds of operators. */
 export type EffectiveState =
-  | { readonly is: 'absent' }
-  | { readonly is: 'other'; readonly id: string }
+  | { readonly kind: 'absent' }
+  | { readonly kind: 'other'; readonly id: string }
   | {
-      readonly is: 'present';
+      readonly kind: 'present';
       readonly causes: readonly SuspensionCause[];
       readonly facts: ProjectFacts;
     };
@@ -25,9 +25,9 @@ export async function fetchEffectiveState(
 ): Promise<EffectiveState> {
   const hold = await holdOf(id, deps.reads);
   const shown = await deps.keystone.show('project', id);
-  if (shown.is === 'absent') return shown;
-  if (shown.is === 'other') return shown;
-  if (shown.account.type !== 'project') return { is: 'other', id: shown.account.id };
+  if (shown.kind === 'absent') return shown;
+  if (shown.kind === 'other') return shown;
+  if (shown.account.type !== 'project') return { kind: 'other', id: shown.account.id };
   const { account } = shown;
   const domain =
     account.domainId === undefined
@@ -35,7 +35,7 @@ export async function fetchEffectiveState(
       : await deps.keystone.show('domain', account.domainId);
   const shownDomain = domain && presentDomain(account.id, domain);
   return {
-    is: 'present',
+    kind: 'present',
     causes: causesOf({ enabled: account.enabled, domain: shownDomain, hold }),
     facts: {
       id,
@@ -49,7 +49,7 @@ export async function fetchEffectiveState(
 }
 
 function presentDomain(project: string, domain: KeystoneState) {
-  if (domain.is === 'present') return domain.account;
+  if (domain.kind === 'present') return domain.account;
   throw new PropagatorError({
     code: 'keystone.domain.missing',
     class: 'Transient',

@@ -86,8 +86,8 @@ export async function fetchAccountState(
   deps: Pick<ServiceDeps, 'cloud'>,
 ): Promise<AccountState> {
   const shown = await deps.cloud.keystone.show(scope.type, scope.id);
-  if (shown.is === 'absent') return 'absent';
-  if (shown.is === 'other')
+  if (shown.kind === 'absent') return 'absent';
+  if (shown.kind === 'other')
     throw new PropagatorError({
       code: 'keystone.id.alike',
       class: 'Denied',

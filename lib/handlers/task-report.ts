@@ -36,14 +36,14 @@ export function reportOfOutcome(
 ): ServiceReport {
   const ids = { ...freshOf(fresh), ...(seenIds === undefined ? {} : { seenIds }) };
   const seen = { ...address, counts, verification, conditions: conditions.map(plainOf), ...ids };
-  if (outcome.is === 'finished')
+  if (outcome.kind === 'finished')
     return { type: 'service.finished', data: { ...seen, result: 'finished' } };
-  if (outcome.is === 'unreachable')
+  if (outcome.kind === 'unreachable')
     return {
       type: 'service.finished',
       data: { ...seen, result: 'unreachable', because: outcome.because },
     };
-  if (outcome.is === 'failed')
+  if (outcome.kind === 'failed')
     return { type: 'service.failed', data: { ...seen, error: outcome.error } };
   const error = outcome.error ? { error: outcome.error } : {};
   const returned = outcome.returned ? { returned: outcome.returned } : {};

@@ -138,7 +138,7 @@ export function createKeystone(api: ServiceApi): Keystone {
         const own = notFound.safeParse(answer.json);
         // A proxy, another web server or a wrong URL may also answer 404, but only Keystone names
         // the id.
-        if (own.success && namesId(own.data.error.message, id)) return { is: 'absent' };
+        if (own.success && namesId(own.data.error.message, id)) return { kind: 'absent' };
         if (id.includes('/')) throw unaddressableId(type);
         throw fail(
           `the 404 for a ${type} does not come from Keystone: it does not name the id`,
@@ -148,14 +148,14 @@ export function createKeystone(api: ServiceApi): Keystone {
       }
       const parsed = shown[type].safeParse(answer.json);
       if (parsed.success && parsed.data.id !== id && areAlike(parsed.data.id, id))
-        return { is: 'other', id: parsed.data.id };
+        return { kind: 'other', id: parsed.data.id };
       if (!parsed.success || parsed.data.id !== id || parsed.data.enabled === undefined)
         throw fail(
           `the answer does not show the requested ${type}`,
           answer.status,
           answer.requestId,
         );
-      return { is: 'present', account: { ...parsed.data, enabled: parsed.data.enabled } };
+      return { kind: 'present', account: { ...parsed.data, enabled: parsed.data.enabled } };
     },
     async eachPage(type, take) {
       if (type === 'domain') return pages(type, domain, take);

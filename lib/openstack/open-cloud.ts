@@ -73,7 +73,7 @@ export function openCloud(
    * login.
    */
   const sessionFor = (scope: Scope): Session =>
-    cachedSession(scope.is === 'system' ? 'system' : `project ${scope.id}`, () =>
+    cachedSession(scope.kind === 'system' ? 'system' : `project ${scope.id}`, () =>
       createSession(credentials, transport, now, userAgent, scope),
     );
   const cachedSession = (key: string, make: () => Session): Session => {
@@ -171,7 +171,7 @@ export function openCloud(
   const identity = identityApi(session);
   const memberSession = (project: ProjectId): Session =>
     cachedSession(`member ${project}`, () => {
-      const whole = sessionFor({ is: 'project', id: project });
+      const whole = sessionFor({ kind: 'project', id: project });
       const { refresh: _, ...login } = credentials;
       const open = (own: Pick<Credentials, 'identity' | 'scope' | 'secret'>): Session =>
         createSession({ ...login, ...own }, transport, now, userAgent);
@@ -182,7 +182,7 @@ export function openCloud(
     keystoneActions: createProjectAdmin(
       identity,
       session,
-      (id) => sessionFor({ is: 'project', id }),
+      (id) => sessionFor({ kind: 'project', id }),
       credentials.scope === undefined,
     ),
     ownProject: async () => (await session.token()).project,
@@ -202,7 +202,7 @@ export function openCloud(
     async access({ name, scope }) {
       if (scope !== 'system') return undefined;
       try {
-        await sessionFor({ is: 'system' }).token();
+        await sessionFor({ kind: 'system' }).token();
         return undefined;
       } catch (error) {
         if (!(error instanceof PropagatorError) || error.class !== 'Denied') throw error;
@@ -222,12 +222,12 @@ export function openCloud(
       const own = await session.token();
       if (!projectApi) {
         const endpoint = endpointIn(own.catalog, own.project.id, service, region);
-        const as = service.scope === 'system' ? sessionFor({ is: 'system' }) : session;
+        const as = service.scope === 'system' ? sessionFor({ kind: 'system' }) : session;
         return endpoint === undefined
           ? undefined
           : apiAt(service, region, endpoint, own.project.id, as, service.scope ?? 'project');
       }
-      const as = role ? memberSession(projectApi) : sessionFor({ is: 'project', id: projectApi });
+      const as = role ? memberSession(projectApi) : sessionFor({ kind: 'project', id: projectApi });
       const token = await as.token();
       // Endpoint URLs may contain the project id.
       const endpoint = endpointIn(token.catalog, token.project.id, service, region);

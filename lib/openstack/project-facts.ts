@@ -97,13 +97,13 @@ const mayUpdateProject = (api: ServiceApi, id: string): Promise<Permission> =>
 async function mayDeleteProject(api: ServiceApi): Promise<Permission> {
   const noProject = newId();
   const answer = await permissionFor(api, 'DELETE', projectPath(noProject));
-  if (answer.is !== 'refused') return answer;
+  if (answer.kind !== 'refused') return answer;
   // A rule that compares the project's domain refuses any id that does not exist, whatever it says
   // about a real project. The rule for updates then refuses as well.
   const json = { project: { id: noProject } };
   const update = await permissionFor(api, 'PATCH', projectPath(noProject), { json });
-  if (update.is === 'granted') return answer;
-  return { is: 'unknown', because: 'Keystone refuses the call for an id that no project has' };
+  if (update.kind === 'granted') return answer;
+  return { kind: 'unknown', because: 'Keystone refuses the call for an id that no project has' };
 }
 
 /** Tests with a user that does not exist. Only a rule that compares users needs the real one. */
@@ -116,7 +116,7 @@ async function mayRevoke(
   const path = (userId: string): string =>
     `${projectPath(id)}/users/${encodeURIComponent(userId)}/roles/${encodeURIComponent(role)}`;
   const answer = await permissionFor(api, 'DELETE', path(newId()));
-  return answer.is === 'refused' ? permissionFor(api, 'DELETE', path(user)) : answer;
+  return answer.kind === 'refused' ? permissionFor(api, 'DELETE', path(user)) : answer;
 }
 
 async function permissionFor(
@@ -129,12 +129,12 @@ async function permissionFor(
   const message = keystoneError.safeParse(answer.json).data?.error.message;
   if (answer.status === 404 && message === undefined)
     return {
-      is: 'unknown',
+      kind: 'unknown',
       because: `the 404 for ${method} does not come from Keystone`,
     };
-  if (answer.status < 300 || answer.status === 404) return { is: 'granted' };
+  if (answer.status < 300 || answer.status === 404) return { kind: 'granted' };
   const words = message === undefined ? undefined : serviceMessage(message);
-  return { is: 'refused', message: words ?? `HTTP ${answer.status} to ${method}` };
+  return { kind: 'refused', message: words ?? `HTTP ${answer.status} to ${method}` };
 }
 
 const newId = (): string => randomUUID().replaceAll('-', '');

@@ -63,7 +63,7 @@ export interface Token {
 }
 
 /** A scope other than that of the credentials. */
-export type Scope = { readonly is: 'system' } | { readonly is: 'project'; readonly id: string };
+export type Scope = { readonly kind: 'system' } | { readonly kind: 'project'; readonly id: string };
 
 /** One login that many calls share. */
 export interface Session {
@@ -204,7 +204,7 @@ async function authenticate(
   const { token } = parsed.data;
   const project =
     token.project ??
-    (scope?.is === 'system' ? { id: '', name: '', domain: { id: '' } } : undefined);
+    (scope?.kind === 'system' ? { id: '', name: '', domain: { id: '' } } : undefined);
   if (!project || !token.catalog)
     throw new PropagatorError({
       code: 'keystone.login.unscoped',
@@ -237,7 +237,7 @@ async function authenticate(
 }
 
 const scopeOf = (scope: Scope): Record<string, unknown> =>
-  scope.is === 'system' ? { system: { all: true } } : { project: { id: scope.id } };
+  scope.kind === 'system' ? { system: { all: true } } : { project: { id: scope.id } };
 
 /**
  * An application credential permanently belongs to one project (Identity API, application
@@ -259,7 +259,7 @@ function deniedScope(error: PropagatorError, scope: Scope): PropagatorError {
   const { status } = error.report;
   if (status !== 401 && status !== 403) return error;
   const [message, advice] =
-    scope.is === 'system'
+    scope.kind === 'system'
       ? [
           'Keystone issues no token with system scope to the propagator',
           'Grant the role: openstack role add --system all --user USER admin. Then ' +
@@ -273,7 +273,7 @@ function deniedScope(error: PropagatorError, scope: Scope): PropagatorError {
         ];
   return new PropagatorError({
     ...error.report,
-    code: `keystone.login.${scope.is}`,
+    code: `keystone.login.${scope.kind}`,
     class: 'Denied',
     message,
     advice,

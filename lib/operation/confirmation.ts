@@ -23,10 +23,10 @@ import { moveOperation } from './transitions.ts';
  * answer, or not with certainty.
  */
 export type KeystoneAnswer =
-  | { readonly is: 'absent'; readonly cloud: CloudSnapshot }
+  | { readonly kind: 'absent'; readonly cloud: CloudSnapshot }
   /** `alive` is set when an administrator requested the cleanup. */
   | {
-      readonly is: 'present';
+      readonly kind: 'present';
       readonly enabled: boolean;
       readonly alive?: CloudSnapshot & {
         readonly roles: readonly string[];
@@ -37,15 +37,15 @@ export type KeystoneAnswer =
    * The project exists, and Keystone would refuse to disable or delete it (safety rule "Know the
    * end before the beginning").
    */
-  | { readonly is: 'blocked'; readonly message: string; readonly advice: string }
+  | { readonly kind: 'blocked'; readonly message: string; readonly advice: string }
   /**
    * The account is deleted and protected, so nothing is removed (safety rule "Never the cloud's
    * own").
    */
-  | { readonly is: 'protected'; readonly because: string }
+  | { readonly kind: 'protected'; readonly because: string }
   /** Another account exists whose id a database may treat as equal to this one. */
-  | { readonly is: 'alike'; readonly living: string }
-  | { readonly is: 'unknown'; readonly error: ErrorReport };
+  | { readonly kind: 'alike'; readonly living: string }
+  | { readonly kind: 'unknown'; readonly error: ErrorReport };
 
 /** True if the operation still waits for Keystone's answer number `confirmation`. */
 export const awaitsConfirmation = (operation: Operation, confirmation: number): boolean =>
@@ -80,7 +80,7 @@ export function applyConfirmation(
     applyLaterConfirmation(transaction, keystoneAnswer, rules);
     return;
   }
-  switch (keystoneAnswer.is) {
+  switch (keystoneAnswer.kind) {
     case 'absent':
       applyAbsent(transaction, keystoneAnswer.cloud, rules);
       break;
@@ -125,7 +125,7 @@ function applyLaterConfirmation(
 ): void {
   const { state, order } = transaction.operation;
   const isDone = order.every(({ id }) => isEnded(transaction.task(id)));
-  if (keystoneAnswer.is === 'unknown' && isDone && state === 'running') {
+  if (keystoneAnswer.kind === 'unknown' && isDone && state === 'running') {
     applyUnknown(transaction, keystoneAnswer.error, rules);
     return;
   }
@@ -134,12 +134,12 @@ function applyLaterConfirmation(
     confirmation: transaction.operation.confirmation + 1,
   };
   // A protection that was set meanwhile is checked before each run.
-  const isGone = keystoneAnswer.is === 'absent' || keystoneAnswer.is === 'protected';
+  const isGone = keystoneAnswer.kind === 'absent' || keystoneAnswer.kind === 'protected';
   if (isGone && state !== 'running')
     transaction.operation = { ...moveOperation(transaction.operation, 'running'), hold: undefined };
   if (isGone && isDone)
     transaction.operation = { ...transaction.operation, hold: undefined, confirmedAt: [rules.now] };
-  if (keystoneAnswer.is === 'present' && isDone && state === 'running') {
+  if (keystoneAnswer.kind === 'present' && isDone && state === 'running') {
     transaction.operation = { ...transaction.operation, hold: undefined };
     holdForLeftovers(transaction, rules);
   }
@@ -150,7 +150,7 @@ function applyLaterConfirmation(
 function applyAlive(
   transaction: OperationTransaction,
   enabled: boolean,
-  alive: NonNullable<Extract<KeystoneAnswer, { is: 'present' }>['alive']>,
+  alive: NonNullable<Extract<KeystoneAnswer, { kind: 'present' }>['alive']>,
   rules: Rules,
 ): void {
   const { operation } = transaction;
@@ -227,7 +227,7 @@ function applyUnknown(transaction: OperationTransaction, error: ErrorReport, rul
  */
 function applyBlocked(
   transaction: OperationTransaction,
-  { message, advice }: Extract<KeystoneAnswer, { is: 'blocked' }>,
+  { message, advice }: Extract<KeystoneAnswer, { kind: 'blocked' }>,
   rules: Rules,
 ): void {
   const { operation } = transaction;

@@ -2,10 +2,10 @@ import type { ErrorReport } from '../shared/errors.ts';
 
 /** Whether Keystone's policy lets the propagator's user do something. */
 export type Permission =
-  | { readonly is: 'granted' }
+  | { readonly kind: 'granted' }
   /** `message`: Keystone's answer. */
-  | { readonly is: 'refused'; readonly message: string }
-  | { readonly is: 'unknown'; readonly because: string };
+  | { readonly kind: 'refused'; readonly message: string }
+  | { readonly kind: 'unknown'; readonly because: string };
 
 /** What Keystone shows of a project and of the propagator's user before anything is removed. */
 export interface KeystoneFacts {
@@ -69,11 +69,11 @@ export function checkKeystone(facts: KeystoneFacts): KeystoneCheck {
   ] as const;
   for (const [what, rule, permission] of permissions) {
     // The project may have become immutable after it was read: Keystone then names the option.
-    if (permission?.is === 'refused' && /\bimmutable\b/i.test(permission.message))
+    if (permission?.kind === 'refused' && /\bimmutable\b/i.test(permission.message))
       refusals.push(immutableProject(project.id));
-    else if (permission?.is === 'refused')
+    else if (permission?.kind === 'refused')
       refusals.push(deniedByPolicy(what, rule, permission.message, facts.cleaner));
-    if (permission?.is === 'unknown')
+    if (permission?.kind === 'unknown')
       unknown.push(`whether the propagator may ${what} (${rule}): ${permission.because}`);
   }
   return { refusals, unknown };

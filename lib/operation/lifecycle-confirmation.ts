@@ -30,7 +30,7 @@ export interface LifecycleDecision {
 /** Keystone's answer about an account that is to be suspended or resumed. */
 export type LifecycleAnswer =
   | {
-      readonly is: 'present';
+      readonly kind: 'present';
       /** True if Keystone, and the holds, want what the operation does. */
       readonly isWanted: boolean;
       /** Why, in words for an operator. */
@@ -41,9 +41,9 @@ export type LifecycleAnswer =
       /** Domains only. */
       readonly projects?: readonly LifecycleProject[];
     }
-  | { readonly is: 'absent' }
-  | { readonly is: 'refused'; readonly because: string }
-  | { readonly is: 'unknown'; readonly error: ErrorReport };
+  | { readonly kind: 'absent' }
+  | { readonly kind: 'refused'; readonly because: string }
+  | { readonly kind: 'unknown'; readonly error: ErrorReport };
 
 /**
  * True if a suspend or resume operation waits for Keystone's answer number `confirmation`. It asks
@@ -61,11 +61,11 @@ export function applyLifecycleConfirmation(
 ): void {
   const { operation } = transaction;
   if (!awaitsLifecycleConfirmation(operation, confirmation)) return;
-  if (answer.is === 'unknown') applyUnknown(transaction, answer.error, rules);
-  else if (answer.is === 'refused') {
+  if (answer.kind === 'unknown') applyUnknown(transaction, answer.error, rules);
+  else if (answer.kind === 'refused') {
     if (operation.state === 'confirming')
       transaction.operation = refuse(operation, answer.because, rules.now);
-  } else if (answer.is === 'absent')
+  } else if (answer.kind === 'absent')
     applyContrary(transaction, 'Keystone no longer shows it', undefined, rules);
   else if (!answer.isWanted)
     applyContrary(transaction, `Keystone shows it: ${answer.because}`, answer, rules);
@@ -78,7 +78,7 @@ export function applyLifecycleConfirmation(
     };
 }
 
-type Present = Extract<LifecycleAnswer, { is: 'present' }>;
+type Present = Extract<LifecycleAnswer, { kind: 'present' }>;
 
 function applyWanted(transaction: OperationTransaction, answer: Present, rules: Rules): void {
   const operation = withoutFuture(transaction.operation, rules.now);

@@ -25,14 +25,14 @@ export interface RequestInput {
 /** The answer to a request or a rerun. */
 export type RequestAnswer =
   | {
-      readonly is: 'opened';
+      readonly kind: 'opened';
       readonly opened: Opened;
       /** What could make Keystone refuse the deletion and cannot be found out beforehand. */
       readonly unknown: readonly string[];
       /** The operation that this one supersedes. */
       readonly superseded?: Opened;
     }
-  | { readonly is: 'refused'; readonly because: string; readonly advice?: string };
+  | { readonly kind: 'refused'; readonly because: string; readonly advice?: string };
 
 /**
  * Safety rule "Keystone decides": opens the cleanup of a project that Keystone still has, at the
@@ -42,7 +42,7 @@ export type RequestAnswer =
  */
 export function openRequest(input: RequestInput): RequestAnswer {
   const { shown, scope } = input;
-  const no = (because: string): RequestAnswer => ({ is: 'refused', because });
+  const no = (because: string): RequestAnswer => ({ kind: 'refused', because });
   if (input.protectedBecause) return no(`it is protected: ${input.protectedBecause}`);
   if (shown.enabled && input.confirmedName === undefined)
     return no('it is enabled: say its name to confirm that you mean it');
@@ -53,7 +53,7 @@ export function openRequest(input: RequestInput): RequestAnswer {
     return no(`there is an operation about it already: ${open.id} is ${open.state}`);
   if (input.keystoneCheck.refusals.length > 0) {
     const { message, advice } = summarize(input.keystoneCheck.refusals);
-    return { is: 'refused', because: message, advice: `Nothing was changed. ${advice}` };
+    return { kind: 'refused', because: message, advice: `Nothing was changed. ${advice}` };
   }
   const superseded = open && supersede(open, input);
   const existing = input.existing.map((one) =>
@@ -80,7 +80,7 @@ export function openRequest(input: RequestInput): RequestAnswer {
   });
   if (!opened) return no('the same request was made already');
   return {
-    is: 'opened',
+    kind: 'opened',
     opened,
     unknown: input.keystoneCheck.unknown,
     ...(superseded ? { superseded } : {}),

@@ -24,7 +24,7 @@ export interface RerunInput {
 export function openRerun(input: RerunInput): RequestAnswer {
   const { earlier, existing, by, reason, now } = input;
   const refused = whyNotAgain(earlier, existing, input.protectedBecause);
-  if (refused !== undefined) return { is: 'refused', because: refused };
+  if (refused !== undefined) return { kind: 'refused', because: refused };
   const opened = openCleanup({
     scope: input.scope,
     cause: {
@@ -42,8 +42,8 @@ export function openRerun(input: RerunInput): RequestAnswer {
     rerun: { of: earlier.id, by, reason, at: now },
   });
   return opened
-    ? { is: 'opened', opened, unknown: [] }
-    : { is: 'refused', because: `${earlier.id} is being run again already` };
+    ? { kind: 'opened', opened, unknown: [] }
+    : { kind: 'refused', because: `${earlier.id} is being run again already` };
 }
 
 /** Returns why an operation cannot be run again now, or `undefined` if it can. */

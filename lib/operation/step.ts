@@ -15,27 +15,27 @@ import { OperationTransaction, type Rules, type Step } from './transaction.ts';
 /** Every event that an operation handles. */
 export type Input =
   | {
-      readonly is: 'confirmation';
+      readonly kind: 'confirmation';
       readonly confirmation: number;
       readonly keystoneAnswer: KeystoneAnswer;
       readonly projects?: readonly DomainProject[];
     }
   | {
-      readonly is: 'lifecycle-confirmation';
+      readonly kind: 'lifecycle-confirmation';
       readonly confirmation: number;
       readonly answer: LifecycleAnswer;
     }
-  | { readonly is: 'report'; readonly report: ServiceReport }
-  | ({ readonly is: 'acted' } & KeystoneActionResult)
-  | { readonly is: 'redriven'; readonly taskId: TaskId }
-  | ({ readonly is: 'discarded' } & Discarded)
+  | { readonly kind: 'report'; readonly report: ServiceReport }
+  | ({ readonly kind: 'acted' } & KeystoneActionResult)
+  | { readonly kind: 'redriven'; readonly taskId: TaskId }
+  | ({ readonly kind: 'discarded' } & Discarded)
   | {
-      readonly is: 'released';
+      readonly kind: 'released';
       readonly by: string;
       readonly reason: string;
       readonly since?: number | undefined;
     }
-  | { readonly is: 'child-ended'; readonly children: readonly Operation[] };
+  | { readonly kind: 'child-ended'; readonly children: readonly Operation[] };
 
 /**
  * One step of the coordinator: returns the changes that follow from the state and one event, or
@@ -49,10 +49,10 @@ export function step(
   rules: Rules,
 ): Step | undefined {
   const transaction = new OperationTransaction(operation, tasks);
-  switch (input.is) {
+  switch (input.kind) {
     case 'confirmation':
       applyConfirmation(transaction, input.confirmation, input.keystoneAnswer, rules);
-      if (input.keystoneAnswer.is === 'absent' && input.projects)
+      if (input.keystoneAnswer.kind === 'absent' && input.projects)
         openProjects(transaction, input.projects, rules);
       break;
     case 'lifecycle-confirmation':

@@ -9,8 +9,8 @@ export interface PolicyProblem {
 }
 /** A policy, or everything that is wrong with its file. */
 export type ReadPolicy =
-  | { readonly is: 'policy'; readonly policy: Policy }
-  | { readonly is: 'wrong'; readonly problems: readonly PolicyProblem[] };
+  | { readonly kind: 'policy'; readonly policy: Policy }
+  | { readonly kind: 'wrong'; readonly problems: readonly PolicyProblem[] };
 
 /** Reads a policy file. Returns every error with its line. Never throws. */
 export function readPolicy(text: string): ReadPolicy {
@@ -23,13 +23,13 @@ export function readPolicy(text: string): ReadPolicy {
   const lineAt = (offset: number): number => Math.max(1, lines.linePos(offset).line);
   if (document.errors.length > 0)
     return {
-      is: 'wrong',
+      kind: 'wrong',
       problems: document.errors.map(({ pos, message }) => ({ line: lineAt(pos[0]), message })),
     };
   const parsed = Policy.safeParse(document.toJS() ?? {});
-  if (parsed.success) return { is: 'policy', policy: parsed.data };
+  if (parsed.success) return { kind: 'policy', policy: parsed.data };
   const problems = parsed.error.issues.flatMap((issue) => problemsOf(issue, document, lineAt));
-  return { is: 'wrong', problems: problems.toSorted((one, other) => one.line - other.line) };
+  return { kind: 'wrong', problems: problems.toSorted((one, other) => one.line - other.line) };
 }
 
 function problemsOf(

@@ -53,7 +53,7 @@ const alarm = defineType({
       const answer = await api.request('GET', path, { accept: [404] }).catch(() => undefined);
       if (answer?.status !== 404) throw error;
     }
-    return { is: 'gone' };
+    return { kind: 'gone' };
   },
 });
 
@@ -90,7 +90,7 @@ const alarmOfUser = defineUserType({
   owner: (row) => row.user_id ?? undefined,
   label: (row) => row.name ?? undefined,
   remove: async (row): Promise<Removal> => ({
-    is: 'retained',
+    kind: 'retained',
     message: `this alarm of project ${row.project_id} uses a trust of the deleted user`,
     advice:
       'The actions fail from now on. Ask another member of the project to recreate the alarm.',

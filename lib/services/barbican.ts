@@ -83,7 +83,7 @@ const ownedByTokenProject = (
     label: ({ label }) => label,
     async remove({ id }, { api }): Promise<Removal> {
       await api.request('DELETE', `/v1/${name}s/${encodeURIComponent(id)}`);
-      return { is: 'gone' };
+      return { kind: 'gone' };
     },
   });
 
@@ -154,7 +154,7 @@ const projectQuota = defineQuota({
     });
     if (answer.status !== 403) return undefined;
     return {
-      is: 'retained',
+      kind: 'retained',
       message: 'Barbican lets the propagator read the quota of the project but not reset it',
       advice: `Give the propagator ${SERVICE_ADMIN}, or ignore this: the quota does no harm.`,
     };

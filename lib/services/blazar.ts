@@ -93,12 +93,12 @@ const lease = defineType({
   async remove(row, context): Promise<Removal> {
     if (row.status === 'DELETING')
       return context.now() - changedAt(row) > STUCK_AFTER_MILLIS
-        ? { is: 'accepted', stuckSince: changedAt(row) }
-        : { is: 'accepted' };
+        ? { kind: 'accepted', stuckSince: changedAt(row) }
+        : { kind: 'accepted' };
     // A deletion that fails at the trust leaves the lease half ended, and Blazar never resumes it.
     // The service therefore checks the user of the trust before it sends the request.
     const unusable = await unusableTrust(row, context);
-    if (unusable) return { is: 'blocked', ...unusable };
+    if (unusable) return { kind: 'blocked', ...unusable };
     try {
       await context.api.request('DELETE', `/leases/${encodeURIComponent(row.id)}`);
     } catch (error) {
@@ -111,7 +111,7 @@ const lease = defineType({
       )
         throw error;
       return {
-        is: 'blocked',
+        kind: 'blocked',
         message:
           `${error.message}; the previous deletion failed as well, possibly because the ` +
           'trust of the lease no longer works',
@@ -119,7 +119,7 @@ const lease = defineType({
         advice: `Search the log of blazar-manager for the id of the lease. ${MANUAL_DELETION}`,
       };
     }
-    return { is: 'gone' };
+    return { kind: 'gone' };
   },
 });
 
@@ -172,7 +172,7 @@ const leaseOfUser = defineUserType({
   owner: (row) => row.user_id ?? undefined,
   label: (row) => row.name ?? undefined,
   remove: async (row): Promise<Removal> => ({
-    is: 'retained',
+    kind: 'retained',
     message:
       `Blazar can no longer start or end this lease of project ${row.project_id}: it ` +
       'needs a trust of the deleted user',

@@ -69,11 +69,11 @@ const defaultType = defineType({
       endpoint: endpointWithoutProject(api),
       accept: [404],
     });
-    if (answer.status !== 404) return { is: 'gone' };
+    if (answer.status !== 404) return { kind: 'gone' };
     // Before 2026.2 Cinder first asks Keystone for the project. The row was listed, so this 404
     // means that the project is gone.
     return {
-      is: 'retained',
+      kind: 'retained',
       message:
         'this Cinder (before 2026.2) cannot remove the default volume type of a deleted ' +
         'project; the leftover only prevents the deletion of that volume type',

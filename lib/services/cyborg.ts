@@ -35,9 +35,9 @@ const acceleratorRequest = defineType({
       query: { arqs: row.uuid },
       accept: [403],
     });
-    if (answer.status !== 403) return { is: 'gone' };
+    if (answer.status !== 403) return { kind: 'gone' };
     return {
-      is: 'blocked',
+      kind: 'blocked',
       message:
         'Cyborg lets only Nova delete a request that is bound to a server ' +
         `(${row.instance_uuid ?? 'unknown'}), and that server is deleted`,

@@ -40,7 +40,7 @@ const zoneTask = <
     async remove({ id }, { api, project }): Promise<Removal> {
       const path = `/v2/zones/tasks/${collection}/${encodeURIComponent(id)}`;
       await api.request('DELETE', path, { headers: inProject(project) });
-      return { is: 'gone' };
+      return { kind: 'gone' };
     },
   });
 

@@ -93,10 +93,10 @@ const job = defineType<z.infer<typeof jobRow>>({
     const at = pathOf(context.project, 'jobs', row.job_id);
     if (row.job_schedule?.status === 'running' && row.job_schedule.event !== 'abort') {
       await apiOf(context).request('POST', `${at}/event`, { json: { abort: null } });
-      return { is: 'accepted' };
+      return { kind: 'accepted' };
     }
     await apiOf(context).request('DELETE', at);
-    return { is: 'gone' };
+    return { kind: 'gone' };
   },
 });
 
@@ -121,7 +121,7 @@ function document(name: 'session' | 'action' | 'backup'): DefinedType {
     label: ({ label }) => label,
     async remove({ id }, context) {
       await apiOf(context).request('DELETE', pathOf(context.project, `${name}s`, id));
-      return { is: 'gone' };
+      return { kind: 'gone' };
     },
   });
 }
@@ -152,9 +152,9 @@ const client = defineType<z.infer<typeof clientRow>>({
       pathOf(context.project, 'clients', row.client.client_id),
       { accept: [403] },
     );
-    if (answer.status !== 403) return { is: 'gone' };
+    if (answer.status !== 403) return { kind: 'gone' };
     return {
-      is: 'blocked',
+      kind: 'blocked',
       message:
         'Freezer refuses to delete the client (403); usually a central client of ' +
         'another project has the same id',

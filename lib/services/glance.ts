@@ -49,7 +49,7 @@ const image = defineType({
       : undefined,
   async remove(row, { api }): Promise<Removal> {
     // With [DEFAULT] delayed_delete Glance's scrubber removes the image later.
-    if (row.status === 'pending_delete') return { is: 'accepted' };
+    if (row.status === 'pending_delete') return { kind: 'accepted' };
     if (row.protected) await unprotect(row, api);
     try {
       await api.request('DELETE', pathOfImage(row));
@@ -58,7 +58,7 @@ const image = defineType({
       // that were created from it).
       if (hasStatus(error, 409))
         return {
-          is: 'blocked',
+          kind: 'blocked',
           message: error.message,
           actor: 'other-project',
           advice:
@@ -70,7 +70,7 @@ const image = defineType({
       await api.request('POST', `${pathOfImage(row)}/actions/reactivate`);
       await api.request('DELETE', pathOfImage(row));
     }
-    return { is: 'gone' };
+    return { kind: 'gone' };
   },
 });
 
@@ -114,7 +114,7 @@ const metadefNamespace = defineType({
   async remove(row, { api }): Promise<Removal> {
     if (!(await isAddressable(row, api)))
       return {
-        is: 'retained',
+        kind: 'retained',
         message:
           'the Glance API cannot address this namespace because its name contains a slash ' +
           'or a non-ASCII character',
@@ -134,7 +134,7 @@ const metadefNamespace = defineType({
         },
       });
     await api.request('DELETE', pathOfNamespace(row));
-    return { is: 'gone' };
+    return { kind: 'gone' };
   },
 });
 

@@ -30,7 +30,7 @@ async function removeResources(
   };
   const answer = await api.request('DELETE', '/v1/resource/generic', { json: filter });
   const removed = deleted.parse(answer.json).deleted;
-  return rows.map(() => (removed > 0 ? { is: 'gone' } : { is: 'accepted' }));
+  return rows.map(() => (removed > 0 ? { kind: 'gone' } : { kind: 'accepted' }));
 }
 
 /**
@@ -51,7 +51,7 @@ const resource = defineType<ResourceRow>({
   label: (row) => row.original_resource_id ?? row.type ?? undefined,
   async remove(row, context) {
     const [removal] = await removeResources([row], context);
-    return removal ?? { is: 'accepted' };
+    return removal ?? { kind: 'accepted' };
   },
   batch: { most: PAGE, remove: removeResources },
 });
@@ -107,7 +107,7 @@ const metric = defineType({
   label: (row) => row.name ?? undefined,
   async remove(row, { api }) {
     await api.request('DELETE', `/v1/metric/${encodeURIComponent(row.id)}`);
-    return { is: 'gone' };
+    return { kind: 'gone' };
   },
 });
 

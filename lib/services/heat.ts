@@ -43,18 +43,20 @@ const stack = defineType({
     const since = epochOf(row.updated_time ?? row.creation_time);
     const age = context.now() - since;
     const isDeleting = row.stack_status === 'DELETE_IN_PROGRESS';
-    if (isDeleting && !(age > MINUTE)) return { is: 'accepted' };
+    if (isDeleting && !(age > MINUTE)) return { kind: 'accepted' };
     const hookBlocker = isDeleting ? await preDeleteHookOf(row, context.api) : undefined;
-    if (hookBlocker) return { is: 'blocked', ...hookBlocker };
+    if (hookBlocker) return { kind: 'blocked', ...hookBlocker };
     if (isDeleting && !(age > ABANDONED_AFTER_MILLIS))
-      return age > STUCK_AFTER_MILLIS ? { is: 'accepted', stuckSince: since } : { is: 'accepted' };
+      return age > STUCK_AFTER_MILLIS
+        ? { kind: 'accepted', stuckSince: since }
+        : { kind: 'accepted' };
     const foreignEffect = await foreignEffectOf(row, context);
-    if (foreignEffect) return { is: 'blocked', ...foreignEffect };
+    if (foreignEffect) return { kind: 'blocked', ...foreignEffect };
     // With a token on the project Heat finds only names of that project. Only keypairs belong to
     // the user of the token.
     await (context.projectApi ?? context.api).request('DELETE', pathOfStack(row));
-    if (row.stack_status === 'DELETE_FAILED') return { is: 'blocked', ...failureBlocker(row) };
-    return isDeleting ? { is: 'accepted', stuckSince: since } : { is: 'accepted' };
+    if (row.stack_status === 'DELETE_FAILED') return { kind: 'blocked', ...failureBlocker(row) };
+    return isDeleting ? { kind: 'accepted', stuckSince: since } : { kind: 'accepted' };
   },
 });
 
@@ -123,7 +125,7 @@ const softwareConfig = defineType({
 
 async function deleteResource({ api }: ProjectContext, path: string): Promise<Removal> {
   await api.request('DELETE', path);
-  return { is: 'gone' };
+  return { kind: 'gone' };
 }
 
 /**

@@ -80,7 +80,7 @@ const lease = defineType({
     await api.request('PATCH', `/v1/nodes/${encodeURIComponent(row.uuid)}`, {
       json: [{ op: 'remove', path: '/lessee' }],
     });
-    return { is: 'gone' };
+    return { kind: 'gone' };
   },
 });
 
@@ -95,7 +95,7 @@ const node = defineType({
   owner: (row) => row.owner ?? undefined,
   label: (row) => row.name ?? undefined,
   remove: async (): Promise<Removal> => ({
-    is: 'retained',
+    kind: 'retained',
     message:
       'the machine belongs to the project; the propagator neither deletes machines ' +
       'nor changes their owner',
@@ -141,7 +141,7 @@ const allocation = defineType({
       )
         throw error;
       return {
-        is: 'blocked',
+        kind: 'blocked',
         message: error.message,
         actor: 'operator',
         advice:
@@ -149,7 +149,7 @@ const allocation = defineType({
           'undeploy NODE. Ironic then deletes the allocation.',
       };
     }
-    return { is: 'gone' };
+    return { kind: 'gone' };
   },
 });
 
@@ -189,7 +189,7 @@ const runbook = defineType({
   label: (row) => row.name ?? undefined,
   async remove(row, { api }) {
     await api.request('DELETE', `/v1/runbooks/${encodeURIComponent(row.uuid)}`);
-    return { is: 'gone' };
+    return { kind: 'gone' };
   },
 });
 

@@ -94,7 +94,7 @@ const applicationCredential = defineType({
   async remove(row, { api }) {
     const credentials = `/v3/users/${encodeURIComponent(row.user_id)}/application_credentials`;
     await api.request('DELETE', `${credentials}/${encodeURIComponent(row.id)}`);
-    return { is: 'gone' };
+    return { kind: 'gone' };
   },
 });
 

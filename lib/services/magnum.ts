@@ -71,7 +71,7 @@ const template = defineType({
     } catch (error) {
       if (!(error instanceof PropagatorError) || error.report.status !== 400) throw error;
       return {
-        is: 'blocked',
+        kind: 'blocked',
         message: error.message,
         actor: 'operator',
         advice:
@@ -79,7 +79,7 @@ const template = defineType({
           'delete it.',
       };
     }
-    return { is: 'gone' };
+    return { kind: 'gone' };
   },
 });
 

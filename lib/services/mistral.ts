@@ -29,7 +29,7 @@ const cronTrigger = defineType({
   label: (row) => row.name ?? undefined,
   async remove(row, context) {
     await apiOf(context).request('DELETE', `/v2/cron_triggers/${encodeURIComponent(row.id)}`);
-    return { is: 'gone' };
+    return { kind: 'gone' };
   },
 });
 
@@ -55,7 +55,7 @@ const execution = defineType({
     await apiOf(context).request('DELETE', `/v2/executions/${encodeURIComponent(row.id)}`, {
       query: { force: true },
     });
-    return { is: 'gone' };
+    return { kind: 'gone' };
   },
 });
 
@@ -92,7 +92,7 @@ const actionExecution = defineType({
       )
         throw error;
       return {
-        is: 'retained',
+        kind: 'retained',
         message:
           'this Mistral does not delete actions that ran without a workflow ([api] ' +
           'allow_action_execution_deletion is off)',
@@ -102,7 +102,7 @@ const actionExecution = defineType({
           '([execution_expiration_policy]).',
       };
     }
-    return { is: 'gone' };
+    return { kind: 'gone' };
   },
 });
 

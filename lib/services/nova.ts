@@ -33,7 +33,7 @@ const serverGroup = defineType({
   label: (row) => row.name ?? undefined,
   async remove(row, { api }) {
     await api.request('DELETE', `/os-server-groups/${encodeURIComponent(row.id)}`);
-    return { is: 'gone' };
+    return { kind: 'gone' };
   },
 });
 

@@ -89,8 +89,8 @@ const loadBalancer = defineType({
   async remove(row, context): Promise<Removal> {
     if (row.provisioning_status === 'PENDING_DELETE')
       return isStuck(row, context)
-        ? { is: 'accepted', stuckSince: changedAt(row) }
-        : { is: 'accepted' };
+        ? { kind: 'accepted', stuckSince: changedAt(row) }
+        : { kind: 'accepted' };
     try {
       await context.api.request(
         'DELETE',
@@ -104,12 +104,12 @@ const loadBalancer = defineType({
       const advice =
         'Enable its provider again in [api_settings] enabled_provider_drivers, or first ' +
         'delete its listeners, pools and other parts one by one.';
-      return { is: 'blocked', message: error.message, actor: 'operator', advice };
+      return { kind: 'blocked', message: error.message, actor: 'operator', advice };
     }
     if (row.provisioning_status !== 'ERROR' || context.now() - changedAt(row) > RECENT_ERROR_MILLIS)
-      return { is: 'accepted' };
+      return { kind: 'accepted' };
     return {
-      is: 'blocked',
+      kind: 'blocked',
       message:
         'the load balancer changed to ERROR less than an hour ago, possibly because its ' +
         'deletion failed; the propagator requested the deletion again',

@@ -86,7 +86,7 @@ const object = defineType<ObjectRow>({
   async remove(row, context) {
     const [answer] = await removeObjects([row], context);
     if (answer instanceof PropagatorError) throw answer;
-    return answer ?? { is: 'accepted' };
+    return answer ?? { kind: 'accepted' };
   },
   batch: { most: 500, remove: removeObjects },
 });
@@ -110,7 +110,7 @@ const container = defineType<ContainerRow>({
   async remove(row, context) {
     if ((await incompleteContainers(context)).has(row.name))
       return {
-        is: 'blocked',
+        kind: 'blocked',
         message: 'the container holds objects that this run has not listed yet',
         actor: 'none',
       };
@@ -119,7 +119,7 @@ const container = defineType<ContainerRow>({
     });
     if (answer.status === 409)
       return {
-        is: 'blocked',
+        kind: 'blocked',
         message:
           'Swift refuses to delete the container (409): its listing may lag behind, or ' +
           'new objects were written to it',
@@ -130,7 +130,7 @@ const container = defineType<ContainerRow>({
           'of Swift.',
       };
     // 404 for a listed row: the account's listing is behind.
-    return answer.status === 404 ? { is: 'accepted' } : { is: 'gone' };
+    return answer.status === 404 ? { kind: 'accepted' } : { kind: 'gone' };
   },
 });
 
@@ -176,11 +176,11 @@ const account = defineType<{ readonly name: string; readonly owner: string }>({
       context.api.list('', { row: containerRow, paging: 'swift', limit: 1, atMost: 1, endpoint }),
     );
     if (left.rows.length > 0)
-      return { is: 'blocked', message: 'the account still lists containers', actor: 'none' };
+      return { kind: 'blocked', message: 'the account still lists containers', actor: 'none' };
     // No query: Swift interprets an account DELETE with a query as a mistyped bulk delete.
     const answer = await requestAccount(context, 'DELETE', '', { accept: [404, 405, 410] });
-    if (answer.status !== 405) return { is: 'gone' };
-    return { is: 'retained', message: ACCOUNT_RETAINED, advice: ACCOUNT_ADVICE };
+    if (answer.status !== 405) return { kind: 'gone' };
+    return { kind: 'retained', message: ACCOUNT_RETAINED, advice: ACCOUNT_ADVICE };
   },
 });
 

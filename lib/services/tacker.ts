@@ -28,12 +28,12 @@ const subscription = defineType<Owned<z.infer<typeof subscriptionRow>>>({
     // as gone.
     if (!projectApi)
       return {
-        is: 'blocked',
+        kind: 'blocked',
         message: 'Tacker deletes the subscription only with a token on its project',
         actor: 'operator',
       };
     await projectApi.request('DELETE', `/vnflcm/v1/subscriptions/${encodeURIComponent(row.id)}`);
-    return { is: 'gone' };
+    return { kind: 'gone' };
   },
 });
 
@@ -64,7 +64,7 @@ const vim = defineType({
   label: (row) => row.name ?? undefined,
   async remove(row, { api, projectApi }) {
     await (projectApi ?? api).request('DELETE', `/v1.0/vims/${encodeURIComponent(row.id)}`);
-    return { is: 'gone' };
+    return { kind: 'gone' };
   },
 });
 
@@ -105,7 +105,7 @@ const vnfPackage = defineType<z.infer<typeof packageRow>>({
   id: (row) => row.id,
   owner: () => undefined,
   remove: async () => ({
-    is: 'blocked',
+    kind: 'blocked',
     message: 'Tacker does not show the owner of the package',
     actor: 'operator',
   }),

@@ -79,7 +79,7 @@ const module = defineType({
     blockedWhileInUse(context, /applied to/i, async () => {
       // Only an administrator may delete hidden modules and those that are applied automatically.
       await context.api.request('DELETE', `/modules/${encodeURIComponent(row.id)}`);
-      return { is: 'gone' };
+      return { kind: 'gone' };
     }),
 });
 
@@ -131,7 +131,7 @@ const configuration = defineType({
   async remove(row, context): Promise<Removal> {
     if (!row.isOurs)
       return {
-        is: 'retained',
+        kind: 'retained',
         message:
           'Trove lists the configuration groups of all projects to an administrator and ' +
           'does not show their owners; some may belong to this project',
@@ -141,7 +141,7 @@ const configuration = defineType({
       };
     return blockedWhileInUse(context, /associated with/i, async () => {
       await row.api.request('DELETE', `/configurations/${encodeURIComponent(row.id)}`);
-      return { is: 'gone' };
+      return { kind: 'gone' };
     });
   },
 });

@@ -70,7 +70,7 @@ const ownedByTokenProject = (name: string, list: (api: ServiceApi) => Promise<re
     label: (row) => row.name,
     async remove(row, { api }) {
       await removeWithSubscriptions(api, `/v2/${name}s/${encodeURIComponent(row.name)}`);
-      return { is: 'gone' };
+      return { kind: 'gone' };
     },
   });
 

@@ -35,12 +35,12 @@ async function removeFromHost(
 ): Promise<Removal> {
   try {
     await api.request('DELETE', at, { query });
-    return { is: 'accepted' };
+    return { kind: 'accepted' };
   } catch (error) {
     if (!(error instanceof PropagatorError) || error.report.status !== 500 || !row.host)
       throw error;
     return {
-      is: 'blocked',
+      kind: 'blocked',
       message: `Zun answered 500; the usual cause is that zun-compute on ${row.host} is down`,
       actor: 'operator',
       advice:
@@ -76,11 +76,11 @@ const container = defineType<ContainerRow>({
     const isDeleting = row.status === 'Deleting' || row.task_state === 'container_deleting';
     const stuckSince =
       isDeleting && context.now() - changed > STUCK_AFTER_MILLIS ? changed : undefined;
-    if (isDeleting && stuckSince === undefined) return { is: 'accepted' };
+    if (isDeleting && stuckSince === undefined) return { kind: 'accepted' };
     if (row.status === 'Paused') {
       if (row.task_state !== 'container_unpausing')
         await context.api.request('POST', `${path('containers', row)}/unpause`);
-      return { is: 'accepted' };
+      return { kind: 'accepted' };
     }
     const removal = await removeFromHost(
       path('containers', row),
@@ -88,8 +88,8 @@ const container = defineType<ContainerRow>({
       { ...IN_ALL_PROJECTS, force: true },
       context,
     );
-    return removal.is === 'accepted' && stuckSince !== undefined
-      ? { is: 'accepted', stuckSince }
+    return removal.kind === 'accepted' && stuckSince !== undefined
+      ? { kind: 'accepted', stuckSince }
       : removal;
   },
 });
@@ -147,9 +147,9 @@ const registry = defineType({
   label: (row) => row.name ?? undefined,
   async remove(row, { api }): Promise<Removal> {
     const answer = await api.request('DELETE', path('registries', row), { accept: [409] });
-    if (answer.status !== 409) return { is: 'gone' };
+    if (answer.status !== 409) return { kind: 'gone' };
     return {
-      is: 'blocked',
+      kind: 'blocked',
       message: 'a container that was created from the registry still exists',
       actor: 'none',
     };

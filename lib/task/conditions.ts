@@ -98,10 +98,10 @@ export const ownershipConditions = (
 export function removalCondition(
   resourceType: ResourceTypeName,
   resource: Resource,
-  removal: Exclude<Removal, { is: 'gone' }>,
+  removal: Exclude<Removal, { kind: 'gone' }>,
 ): Condition {
-  if (removal.is === 'blocked') return blockedCondition(resourceType, resource, removal);
-  if (removal.is === 'retained')
+  if (removal.kind === 'blocked') return blockedCondition(resourceType, resource, removal);
+  if (removal.kind === 'retained')
     return {
       ...condition(
         resourceType,

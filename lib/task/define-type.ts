@@ -24,7 +24,7 @@ export type DefinedType<At = ProjectContext> = (service: string) => ResourceType
  *   label: (row) => row.name,
  *   async remove(row, { api }) {
  *     await api.request('DELETE', `/v1/alarms/${encodeURIComponent(row.id)}`);
- *     return { is: 'gone' };
+ *     return { kind: 'gone' };
  *   },
  * });
  */
@@ -44,7 +44,7 @@ export function defineType<Row>(definition: ResourceTypeDefinition<Row>): Define
  *   id: (row) => row.id,
  *   owner: (row) => row.user_id ?? undefined,
  *   remove: async () => ({
- *     is: 'retained',
+ *     kind: 'retained',
  *     message: 'this alarm uses a trust of the deleted user',
  *     advice: 'Ask another member of the project to recreate the alarm.',
  *   }),

@@ -94,19 +94,20 @@ export async function lifecycleRun(
     const changes = input.phase === 'plan' ? [] : works.flatMap((work) => work.changes);
     errors.push(...(await makeChanges(changes, input)));
     const error = worst(errors);
-    if (error && error.class !== 'Transient') return report({ is: 'failed', error });
-    if (error) return report({ is: 'again', afterSeconds: error.retryAfterSeconds ?? 0, error });
-    if (input.phase === 'plan') return report({ is: 'finished' });
+    if (error && error.class !== 'Transient') return report({ kind: 'failed', error });
+    if (error) return report({ kind: 'again', afterSeconds: error.retryAfterSeconds ?? 0, error });
+    if (input.phase === 'plan') return report({ kind: 'finished' });
     if (works.every((work) => work.left === 0 && work.changes.length === 0)) {
       if (listedAt >= input.settleAt) {
         await steps.finish();
-        return report({ is: 'finished' });
+        return report({ kind: 'finished' });
       }
       const afterSeconds = (input.settleAt - now()) / 1000;
       const waits = { ...inProgress(input.service, steps.waitsForSettling), count: 1 };
-      return report({ is: 'again', afterSeconds: Math.max(0.1, afterSeconds), error: undefined }, [
-        waits,
-      ]);
+      return report(
+        { kind: 'again', afterSeconds: Math.max(0.1, afterSeconds), error: undefined },
+        [waits],
+      );
     }
     if (
       changes.length === 0 ||
@@ -115,7 +116,7 @@ export async function lifecycleRun(
       input.stopping?.aborted ||
       !(await input.mayContinue())
     )
-      return report({ is: 'again', afterSeconds: 0, error: undefined });
+      return report({ kind: 'again', afterSeconds: 0, error: undefined });
   }
 }
 

@@ -112,12 +112,12 @@ class RemovalResults implements Removals {
   }
 
   add(resource: Resource, removal: Removal): void {
-    if (removal.is === 'gone') {
+    if (removal.kind === 'gone') {
       this.gone.push(resource);
       return;
     }
-    if (removal.is === 'blocked' && removal.canFollowDeletion) this.deferred += 1;
-    if (removal.is === 'retained') this.retained += 1;
+    if (removal.kind === 'blocked' && removal.canFollowDeletion) this.deferred += 1;
+    if (removal.kind === 'retained') this.retained += 1;
     this.conditions.push(removalCondition(this.#name, resource, removal));
   }
 

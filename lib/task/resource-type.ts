@@ -24,10 +24,10 @@ export interface Blocker {
  * reports it, and the task ends without it.
  */
 export type Removal =
-  | { readonly is: 'gone' }
-  | { readonly is: 'accepted'; readonly stuckSince?: number }
-  | ({ readonly is: 'blocked' } & Blocker)
-  | { readonly is: 'retained'; readonly message: string; readonly advice: string };
+  | { readonly kind: 'gone' }
+  | { readonly kind: 'accepted'; readonly stuckSince?: number }
+  | ({ readonly kind: 'blocked' } & Blocker)
+  | { readonly kind: 'retained'; readonly message: string; readonly advice: string };
 
 /** One resource of a service. */
 export interface Resource {

@@ -42,12 +42,12 @@ async function resumeType(
   let left = 0;
   for (const record of all) {
     const row = rowOf.get(recordKey(record));
-    const comparison = row?.compare(record.before) ?? { is: 'as-before' as const };
-    if (comparison.is === 'as-before') closed.push(record);
-    else if (comparison.is === 'changed') conditions.push(changed(record, comparison.message));
+    const comparison = row?.compare(record.before) ?? { kind: 'as-before' as const };
+    if (comparison.kind === 'as-before') closed.push(record);
+    else if (comparison.kind === 'changed') conditions.push(changed(record, comparison.message));
     else {
       left += 1;
-      if (comparison.is === 'changing')
+      if (comparison.kind === 'changing')
         conditions.push(inProgress(resourceType, comparison.message, record.id));
       else changes.push(() => row?.resume(record.before) ?? Promise.resolve());
     }

@@ -20,21 +20,21 @@ export type Outcome =
    * Phases `pre-delete` and `apply`: a listing after the removals was empty. Phase `plan`: all
    * types were counted.
    */
-  | { readonly is: 'finished' }
+  | { readonly kind: 'finished' }
   /**
    * Resources are left or could not be listed. The next run begins after at least this many
    * seconds. `returned`: resources that this run removed were listed again.
    */
   | {
-      readonly is: 'again';
+      readonly kind: 'again';
       readonly afterSeconds: number;
       readonly error: ErrorReport | undefined;
       readonly returned?: ErrorReport | undefined;
     }
   /** All types that can be listed are empty. The others can no longer be listed or removed. */
-  | { readonly is: 'unreachable'; readonly because: string }
+  | { readonly kind: 'unreachable'; readonly because: string }
   /** A retry alone does not help: a person must act, or the code is wrong. */
-  | { readonly is: 'failed'; readonly error: ErrorReport };
+  | { readonly kind: 'failed'; readonly error: ErrorReport };
 
 /** The report of one run. */
 export interface RunReport {
@@ -166,9 +166,9 @@ function outcomeOf(
   { isPlan, isAll }: { isPlan: boolean; isAll: boolean },
 ): Outcome | undefined {
   const error = worst(types);
-  if (error && error.class !== 'Transient') return { is: 'failed', error };
-  if (error) return { is: 'again', afterSeconds: error.retryAfterSeconds ?? 0, error };
-  if (isPlan) return { is: 'finished' };
+  if (error && error.class !== 'Transient') return { kind: 'failed', error };
+  if (error) return { kind: 'again', afterSeconds: error.retryAfterSeconds ?? 0, error };
+  if (isPlan) return { kind: 'finished' };
   // Only a listing of every resource type proves the end (safety rule "List again before
   // finished").
   if (!isAll || !types.every(isSettled)) return undefined;
@@ -176,8 +176,8 @@ function outcomeOf(
     exception?.type === 'unreachable' ? [exception.because] : [],
   );
   return reasons.length > 0
-    ? { is: 'unreachable', because: [...new Set(reasons)].join('; ') }
-    : { is: 'finished' };
+    ? { kind: 'unreachable', because: [...new Set(reasons)].join('; ') }
+    : { kind: 'finished' };
 }
 
 /**
@@ -196,7 +196,7 @@ const mayContinue = (
   iterations < MAX_ITERATIONS;
 
 const runAgain = (types: readonly TypeIteration[]): Outcome => ({
-  is: 'again',
+  kind: 'again',
   afterSeconds: 0,
   error: undefined,
   returned: types.find(({ returned }) => returned)?.returned,

@@ -50,8 +50,8 @@ function begin(
   { context }: LifecycleRunInput,
 ): Condition | undefined {
   const assessment = row.assess();
-  if (assessment.is === 'at-rest') return undefined;
-  if (assessment.is === 'leave')
+  if (assessment.kind === 'at-rest') return undefined;
+  if (assessment.kind === 'leave')
     return {
       class: 'Unsupported',
       message: assessment.message,
@@ -61,7 +61,7 @@ function begin(
     };
   work.total += 1;
   work.left += 1;
-  if (assessment.is === 'wait') return inProgress(resourceType, assessment.message);
+  if (assessment.kind === 'wait') return inProgress(resourceType, assessment.message);
   const { before } = assessment;
   unrecorded.push({
     row,
@@ -78,16 +78,16 @@ function continueWith(
 ): Condition | undefined {
   const comparison = row.compare(record.before);
   work.total += 1;
-  if (comparison.is === 'suspended') return undefined;
-  if (comparison.is === 'changing') {
+  if (comparison.kind === 'suspended') return undefined;
+  if (comparison.kind === 'changing') {
     work.left += 1;
     return inProgress(record.resourceType, comparison.message);
   }
-  if (comparison.is === 'changed') {
+  if (comparison.kind === 'changed') {
     // Another actor has changed it since the record. If it runs, its present state is the one to
     // return to.
     const assessment = row.assess();
-    if (assessment.is !== 'switch') {
+    if (assessment.kind !== 'switch') {
       work.total -= 1;
       return undefined;
     }

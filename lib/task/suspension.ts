@@ -5,23 +5,23 @@ import type { ProjectContext } from './context.ts';
 /** What suspend does with a resource as it is now. */
 export type Assessment<Before> =
   /** Suspend switches it. `before`: what resume needs; small JSON without secrets. */
-  | { readonly is: 'switch'; readonly before: Before }
+  | { readonly kind: 'switch'; readonly before: Before }
   /** It is at rest already, or nothing of it runs. Neither suspend nor resume touches it. */
-  | { readonly is: 'at-rest' }
+  | { readonly kind: 'at-rest' }
   /** It stays as it is, because a switch could not be undone exactly. The reason is reported. */
-  | { readonly is: 'leave'; readonly message: string; readonly advice: string }
+  | { readonly kind: 'leave'; readonly message: string; readonly advice: string }
   /** It is changing. Suspend looks at it again. */
-  | { readonly is: 'wait'; readonly message: string };
+  | { readonly kind: 'wait'; readonly message: string };
 
 /** A resource compared with what suspend recorded about it. */
 export type Comparison =
-  | { readonly is: 'as-before' }
-  | { readonly is: 'suspended' }
+  | { readonly kind: 'as-before' }
+  | { readonly kind: 'suspended' }
   /** Suspend or resume has done a part of its calls. */
-  | { readonly is: 'partly' }
-  | { readonly is: 'changing'; readonly message: string }
+  | { readonly kind: 'partly' }
+  | { readonly kind: 'changing'; readonly message: string }
   /** Another actor has changed it since, so it stays as it is. `message`: what changed. */
-  | { readonly is: 'changed'; readonly message: string };
+  | { readonly kind: 'changed'; readonly message: string };
 
 /**
  * How one resource type is suspended and resumed. `Row` is what a listing shows, and `Before` is

@@ -17,7 +17,9 @@ const texts = (pattern: RegExp, use: string): ReplacedWord => ({ texts: pattern,
 
 /** The replaced words of `docs/glossary.md`, and metaphors that a new reader cannot guess. */
 export const REPLACED: readonly ReplacedWord[] = [
-  both(/\bkinds?\b/, 'resource type, or type'),
+  // `kind` alone is the discriminant of a union of object types.
+  names(/\bkinds\b|\w kind\b|\bkind \w/, 'resource type, or type'),
+  texts(/(?<!\.)\bkinds?\b(?!:)/, 'resource type, or type'),
   both(/\bthings?\b/, 'resource'),
   both(/\blaws?\b/, 'safety rule'),
   both(/(?<!dead[ -])\bletters?\b/, 'dead letter, dead-letter message'),

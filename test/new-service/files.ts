@@ -56,8 +56,8 @@ const ${constantOf(resourceType)} = defineType({
   label: (row) => row.name ?? undefined,
   async remove(row, { api }): Promise<Removal> {
     await api.request('DELETE', \`/v1/${resourceType}s/\${encodeURIComponent(row.id)}\`);
-    // TODO: { is: 'gone' } if the API is synchronous.
-    return { is: 'accepted' };
+    // TODO: { kind: 'gone' } if the API is synchronous.
+    return { kind: 'accepted' };
   },
 });
 

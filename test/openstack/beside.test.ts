@@ -79,7 +79,7 @@ async function runs(
       verifiedBeforeDeletion: verifiedBeforeDeletion.map(({ name }) => name),
       deadline: Date.now() + 60_000,
     });
-    if (report.outcome.is !== 'again' || run === 10) return report;
+    if (report.outcome.kind !== 'again' || run === 10) return report;
   }
 }
 
@@ -129,7 +129,7 @@ describeThose(Object.keys(BESIDE), 'on a real cloud', ({ service, beside }) => {
       expect([resourceType, count > 0]).toEqual([resourceType, true]);
     if (service.preDelete) {
       const revoke = await grantAdmin(customer);
-      expect((await runs(service, customer, 'pre-delete')).outcome).toEqual({ is: 'finished' });
+      expect((await runs(service, customer, 'pre-delete')).outcome).toEqual({ kind: 'finished' });
       // Results of actions are kept unless the operator allows their removal.
       const { action_executions: _, ...left } = await counts(true);
       expect(Object.values(left).every((count) => count === 0)).toBe(true);
@@ -142,7 +142,7 @@ describeThose(Object.keys(BESIDE), 'on a real cloud', ({ service, beside }) => {
       'apply',
       service.preDelete ? service.resourceTypes : [],
     );
-    expect(report.outcome).toEqual({ is: 'finished' });
+    expect(report.outcome).toEqual({ kind: 'finished' });
     const { nodes = 0, ...left } = await counts(false);
     expect(Object.values(left).every((count) => count === 0)).toBe(true);
     // Nodes are not removed.
@@ -155,10 +155,10 @@ describeThose(Object.keys(BESIDE), 'on a real cloud', ({ service, beside }) => {
     const report = await runs(service, customer, 'apply');
     const left = Object.entries(await counts(true)).filter(([, count]) => count > 0);
     const reported = report.conditions.reduce((sum, { count }) => sum + count, 0);
-    expect(['finished', 'unreachable']).toContain(report.outcome.is);
+    expect(['finished', 'unreachable']).toContain(report.outcome.kind);
     if (left.length > 0) expect(reported).toBeGreaterThan(0);
     if (service.resourceTypes.some((resourceType) => resourceType.requiresLiveProject))
-      expect(report.outcome.is).toBe('unreachable');
+      expect(report.outcome.kind).toBe('unreachable');
     expect(await beside.holdings(control, true)).toEqual(before);
   });
 });
@@ -185,7 +185,7 @@ describeThose(['mistral'], 'where names clash', ({ service }) => {
     await make(customer.member, 'private');
     const grant = await grantAdmin(customer);
     const report = await runs(service, customer, 'pre-delete');
-    expect(report.outcome.is).toBe('again');
+    expect(report.outcome.kind).toBe('again');
     expect(report.conditions).toMatchObject([
       { class: 'Blocked', actor: 'operator', resourceType: 'mistral.environment' },
     ]);
@@ -197,7 +197,7 @@ describeThose(['mistral'], 'where names clash', ({ service }) => {
     await admin.call('workflow', 'PUT', '/environments', {
       json: { name: 'shared', scope: 'private' },
     });
-    expect((await runs(service, customer, 'pre-delete')).outcome).toEqual({ is: 'finished' });
+    expect((await runs(service, customer, 'pre-delete')).outcome).toEqual({ kind: 'finished' });
     expect(await customer.member.rows('workflow', '/environments', 'environments')).toEqual([]);
     expect(await control.member.rows('workflow', '/environments', 'environments')).toHaveLength(1);
     await Promise.all([revoke(), grant()]);
@@ -238,7 +238,7 @@ describeThose(['ironic'], 'on deployed machines', ({ service, beside }) => {
       });
       await to('active', 'active');
       const report = await runs(service, customer, 'apply');
-      expect(report.outcome.is).toBe('again');
+      expect(report.outcome.kind).toBe('again');
       expect(report.conditions).toContainEqual(
         expect.objectContaining({
           class: 'Blocked',
@@ -248,7 +248,7 @@ describeThose(['ironic'], 'on deployed machines', ({ service, beside }) => {
       );
       expect((await beside.holdings(customer, true)).leases).toHaveLength(1);
       await to('deleted', 'available');
-      expect((await runs(service, customer, 'apply')).outcome).toEqual({ is: 'finished' });
+      expect((await runs(service, customer, 'apply')).outcome).toEqual({ kind: 'finished' });
       expect((await beside.holdings(customer, true)).leases).toEqual([]);
     } finally {
       await strike(customer, control);

@@ -108,7 +108,7 @@ export class CoverageWorld extends SmallWorld {
             owner: () => TARGET,
             remove: async (row, { api }) => {
               this.deployments.get(api.endpoint)?.delete(row.id);
-              return { is: 'gone' };
+              return { kind: 'gone' };
             },
           }),
         ],

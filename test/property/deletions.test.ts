@@ -20,8 +20,8 @@ const inDomain = (keystone: Keystone): Keystone => ({
   ...keystone,
   show: async (type, id) => {
     const shown = await keystone.show(type, id);
-    if (shown.is !== 'present' || shown.account.type !== 'project') return shown;
-    return { is: 'present', account: { ...shown.account, domainId: DomainId.parse('d1') } };
+    if (shown.kind !== 'present' || shown.account.type !== 'project') return shown;
+    return { kind: 'present', account: { ...shown.account, domainId: DomainId.parse('d1') } };
   },
 });
 

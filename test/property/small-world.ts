@@ -106,7 +106,7 @@ export class SmallWorld {
           this.wrongOrder.push(`${service}/${row.id}`);
         row.deleting = true;
         await this.onRemoval?.(service);
-        return { is: 'accepted' };
+        return { kind: 'accepted' };
       },
     });
   }
@@ -150,8 +150,11 @@ export class SmallWorld {
               message: 'away',
               advice: 'Wait.',
             });
-          if (!this.alive.has(id) || type !== 'project') return { is: 'absent' };
-          return { is: 'present', account: { type, id: parseProjectId.parse(id), enabled: true } };
+          if (!this.alive.has(id) || type !== 'project') return { kind: 'absent' };
+          return {
+            kind: 'present',
+            account: { type, id: parseProjectId.parse(id), enabled: true },
+          };
         },
         eachPage: unused,
         projects: unused,

@@ -71,7 +71,7 @@ export class LivingCloud {
    */
   isBound = false;
   isDomainEnabled = true;
-  mayDelete: Permission = { is: 'granted' };
+  mayDelete: Permission = { kind: 'granted' };
   /** Types in the catalog in addition to those of the services. */
   readonly moreTypes: string[] = [];
   /** By service: the error that its listings answer instead. */
@@ -146,7 +146,7 @@ export class LivingCloud {
   ): Removal {
     this.beforeRemoval?.();
     const block = this.blocks.get(resource.resourceType.split('.')[0] ?? '');
-    if (block) return { is: 'blocked', ...block };
+    if (block) return { kind: 'blocked', ...block };
     if (which === 'C') this.#mustCount(tokenOn);
     const project = this.projects.get(resource.owner);
     if (which === 'D' && !project?.enabled)
@@ -171,9 +171,9 @@ export class LivingCloud {
         `${resource.resourceType} went while ${awaited.resourceType} was there, which it waits for`,
       );
     resource.deleting = true;
-    if (resource.lingers > 0) return { is: 'accepted' };
+    if (resource.lingers > 0) return { kind: 'accepted' };
     this.resources = this.resources.filter((one) => one !== resource);
-    return { is: 'gone' };
+    return { kind: 'gone' };
   }
 
   /** Deletes a project, for any caller: Keystone removes the roles on it, too. */
@@ -243,10 +243,10 @@ export class LivingCloud {
           });
         const shown = this.projects.get(id);
         if (type === 'user' && this.users.has(id))
-          return { is: 'present', account: { type: 'user', id, enabled: true } as never };
-        if (type !== 'project' || !shown) return { is: 'absent' };
+          return { kind: 'present', account: { type: 'user', id, enabled: true } as never };
+        if (type !== 'project' || !shown) return { kind: 'absent' };
         const { name, enabled } = shown;
-        return { is: 'present', account: { type, id: ProjectId.parse(id), name, enabled } };
+        return { kind: 'present', account: { type, id: ProjectId.parse(id), name, enabled } };
       },
       eachPage: async () => {},
       projects: async () => [],

@@ -89,7 +89,7 @@ export function serviceOf(
         remove: async (row) =>
           retained.includes(resourceType)
             ? {
-                is: 'retained',
+                kind: 'retained',
                 message: `${row.id} uses a trust of the user`,
                 advice: 'Update it as another user.',
               }

@@ -133,7 +133,7 @@ export class SuspendWorld {
         this.#call();
         const left = this.#all(service).filter((one) => one !== machine);
         this.machines.set(service, left);
-        return { is: 'gone' };
+        return { kind: 'gone' };
       },
     });
   }
@@ -155,15 +155,16 @@ export class SuspendWorld {
       owner: ({ owner }) => owner,
       assess: ({ state, changing }) =>
         changing > 0
-          ? { is: 'wait', message: 'busy' }
+          ? { kind: 'wait', message: 'busy' }
           : state === 'on'
-            ? { is: 'switch', before: { state } }
-            : { is: 'at-rest' },
+            ? { kind: 'switch', before: { state } }
+            : { kind: 'at-rest' },
       suspend: async ({ id }) => this.#switch(service, id, 'off', true),
       compare: ({ state, mark, changing }) => {
-        if (changing > 0) return { is: 'changing', message: 'busy' };
-        if (state === 'off') return mark ? { is: 'suspended' } : { is: 'changed', message: 'off' };
-        return mark ? { is: 'partly' } : { is: 'as-before' };
+        if (changing > 0) return { kind: 'changing', message: 'busy' };
+        if (state === 'off')
+          return mark ? { kind: 'suspended' } : { kind: 'changed', message: 'off' };
+        return mark ? { kind: 'partly' } : { kind: 'as-before' };
       },
       resume: async ({ id }) => this.#switch(service, id, 'on', false),
     });
@@ -203,7 +204,7 @@ export class SuspendWorld {
       keystone: {
         show: async (type, id) => {
           const account = show(type, id);
-          return account ? { is: 'present', account } : { is: 'absent' };
+          return account ? { kind: 'present', account } : { kind: 'absent' };
         },
         eachPage: unused,
         projects: unused,

@@ -87,7 +87,7 @@ export function policyCommands(program: Command, terminal: Terminal): void {
     )
     .action(async (file: string, { project = [] }: { project?: string[] }) => {
       const read = readPolicy(contentOf(file));
-      if (read.is === 'wrong') {
+      if (read.kind === 'wrong') {
         for (const { line, message } of read.problems)
           terminal.complain(`${file}:${line}: ${message}\n`);
         terminal.exitCode = EXIT.error;

@@ -171,7 +171,9 @@ const waits = ({ waitsOn }: OperationShape, now: number, color: Colors): string[
 const isUnreachable = ({ state }: TaskShape): boolean => state === 'unreachable';
 
 const forTheOperator = ({ conditions }: TaskShape) =>
-  conditions.filter(({ class: is, actor }) => is === 'Unsupported' && actor === 'operator');
+  conditions.filter(
+    ({ class: errorClass, actor }) => errorClass === 'Unsupported' && actor === 'operator',
+  );
 
 const unreachableLines = (task: TaskShape): string[] => [
   `? ${task.service} in ${task.region}: ${task.because ?? 'no reason was reported'}`,

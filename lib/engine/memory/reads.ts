@@ -42,7 +42,10 @@ export function readsOf(store: MemoryStore, now: () => number): Reads {
     account: async (type, id) => store.accounts.get(accountKey(type, id)),
     accounts: async (type, ids) => {
       const wanted = ids && new Set(ids);
-      return accounts(({ account: { type: is, id } }) => is === type && wanted?.has(id) !== false);
+      return accounts(
+        ({ account: { type: accountType, id } }) =>
+          accountType === type && wanted?.has(id) !== false,
+      );
     },
     suspicions: async (limit) => newestSuspicions([...store.accounts.values()], limit),
     accountsAlike: async (type, folded) =>

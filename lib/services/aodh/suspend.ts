@@ -41,8 +41,8 @@ export const alarmSuspension = defineSuspension<AlarmRow, object>({
   },
   id: (row) => row.alarm_id,
   owner: (row) => row.project_id ?? undefined,
-  assess: (row) => (row.enabled ? { is: 'switch', before: {} } : { is: 'at-rest' }),
+  assess: (row) => (row.enabled ? { kind: 'switch', before: {} } : { kind: 'at-rest' }),
   suspend: (row, _before, context) => set(row, false, context),
-  compare: (row) => (row.enabled ? { is: 'as-before' } : { is: 'suspended' }),
+  compare: (row) => (row.enabled ? { kind: 'as-before' } : { kind: 'suspended' }),
   resume: (row, _before, context) => set(row, true, context),
 });

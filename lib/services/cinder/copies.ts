@@ -50,14 +50,14 @@ export const snapshot = defineType({
   async remove(row, context): Promise<Removal> {
     const path = `/snapshots/${encodeURIComponent(row.id)}`;
     const isStuck = row.status === 'deleting' && isOlderThan(row, context, STUCK_AFTER_MILLIS);
-    if (row.status === 'deleting' && !isStuck) return { is: 'accepted' };
+    if (row.status === 'deleting' && !isStuck) return { kind: 'accepted' };
     try {
       if (DELETABLE_STATES.includes(row.status)) await context.api.request('DELETE', path);
       else await context.api.request('POST', `${path}/action`, { json: { 'os-force_delete': {} } });
     } catch (error) {
-      return { is: 'blocked', ...refusalBlocker(error) };
+      return { kind: 'blocked', ...refusalBlocker(error) };
     }
-    return isStuck ? { is: 'accepted', stuckSince: changedAt(row) } : { is: 'accepted' };
+    return isStuck ? { kind: 'accepted', stuckSince: changedAt(row) } : { kind: 'accepted' };
   },
 });
 
@@ -86,7 +86,7 @@ export const groupSnapshot = defineType({
   async remove(row, { api, now }): Promise<Removal> {
     const path = `/group_snapshots/${encodeURIComponent(row.id)}`;
     const isStuck = row.status === 'deleting' && now() - row.changed > STUCK_AFTER_MILLIS;
-    if (row.status === 'deleting' && !isStuck) return { is: 'accepted' };
+    if (row.status === 'deleting' && !isStuck) return { kind: 'accepted' };
     try {
       if (!DELETABLE_STATES.includes(row.status))
         await api.request('POST', `${path}/action`, {
@@ -94,11 +94,11 @@ export const groupSnapshot = defineType({
         });
       await api.request('DELETE', path);
     } catch (error) {
-      return { is: 'blocked', ...refusalBlocker(error) };
+      return { kind: 'blocked', ...refusalBlocker(error) };
     }
     return isStuck && Number.isFinite(row.changed)
-      ? { is: 'accepted', stuckSince: row.changed }
-      : { is: 'accepted' };
+      ? { kind: 'accepted', stuckSince: row.changed }
+      : { kind: 'accepted' };
   },
 });
 
@@ -138,20 +138,20 @@ export const group = defineType({
     // The row of a group has no time of change, but the rows of its volumes have one.
     const isDeleting =
       row.status === 'deleting' && context.now() - row.changed <= STUCK_AFTER_MILLIS;
-    if (isDeleting) return { is: 'accepted' };
+    if (isDeleting) return { kind: 'accepted' };
     const foreign = await foreignVolumeBlocker(row.id, context);
-    if (foreign) return { is: 'blocked', ...foreign };
+    if (foreign) return { kind: 'blocked', ...foreign };
     try {
       // With `delete-volumes` Cinder accepts the deletion of a group in any state.
       await context.api.request('POST', `/groups/${encodeURIComponent(row.id)}/action`, {
         json: { delete: { 'delete-volumes': true } },
       });
     } catch (error) {
-      return { is: 'blocked', ...refusalBlocker(error) };
+      return { kind: 'blocked', ...refusalBlocker(error) };
     }
     return row.status === 'deleting' && Number.isFinite(row.changed)
-      ? { is: 'accepted', stuckSince: row.changed }
-      : { is: 'accepted' };
+      ? { kind: 'accepted', stuckSince: row.changed }
+      : { kind: 'accepted' };
   },
 });
 
@@ -196,18 +196,18 @@ export const backup = defineType({
   async remove(row, context): Promise<Removal> {
     const path = `/backups/${encodeURIComponent(row.id)}`;
     if (row.status === 'deleting' && !isOlderThan(row, context, 60 * MINUTE))
-      return { is: 'accepted' };
+      return { kind: 'accepted' };
     try {
       if (DELETABLE_STATES.includes(row.status)) {
         await context.api.request('DELETE', path);
-        return { is: 'accepted' };
+        return { kind: 'accepted' };
       }
       // Not `os-force_delete`: some drivers do not support it. cinder-backup sets the state a
       // moment later, and the next iteration deletes the backup.
       await context.api.request('POST', `${path}/action`, {
         json: { 'os-reset_status': { status: 'error' } },
       });
-      return { is: 'accepted', stuckSince: changedAt(row) };
+      return { kind: 'accepted', stuckSince: changedAt(row) };
     } catch (error) {
       // This 404 means the cinder-backup service and not the backup (seen on 21.3).
       if (
@@ -216,14 +216,14 @@ export const backup = defineType({
         /Service .*could not be found/.test(error.message)
       )
         return {
-          is: 'blocked',
+          kind: 'blocked',
           message: 'no cinder-backup service is up that can delete the backup',
           actor: 'operator',
           advice:
             'Start cinder-backup with the driver that created this backup. To list the ' +
             'services: openstack volume service list',
         };
-      return { is: 'blocked', ...refusalBlocker(error) };
+      return { kind: 'blocked', ...refusalBlocker(error) };
     }
   },
 });

@@ -29,7 +29,7 @@ export const transfer = defineType({
   label: (row) => row.name ?? undefined,
   async remove(row, { api }) {
     await api.request('DELETE', `/volume-transfers/${encodeURIComponent(row.id)}`);
-    return { is: 'gone' };
+    return { kind: 'gone' };
   },
 });
 
@@ -52,9 +52,9 @@ export const attachment = defineType({
   owner: (row) => row.owner ?? undefined,
   async remove(row, context): Promise<Removal> {
     const attached = row.instance ? await attachedServerBlocker(row.instance, context) : undefined;
-    if (attached) return { is: 'blocked', ...attached };
+    if (attached) return { kind: 'blocked', ...attached };
     await context.api.request('DELETE', `/attachments/${encodeURIComponent(row.id)}`);
-    return { is: 'gone' };
+    return { kind: 'gone' };
   },
 });
 
@@ -140,7 +140,7 @@ export const volume = defineType<WithBlocker<VolumeRow>>({
       context.api.request('POST', `${path}/action`, { json: { 'os-reset_status': state } });
     const isStuck =
       row.status === 'deleting' && context.now() - changedAt(row) > STUCK_AFTER_MILLIS;
-    if (row.status === 'deleting' && !isStuck) return { is: 'accepted' };
+    if (row.status === 'deleting' && !isStuck) return { kind: 'accepted' };
     if (ATTACHMENT_STATES.includes(row.status))
       await reset({ status: 'available', attach_status: 'detached' });
     if (row.status === 'awaiting-transfer') await reset({ status: 'available' });
@@ -153,12 +153,12 @@ export const volume = defineType<WithBlocker<VolumeRow>>({
       await context.api.request('DELETE', path, needsForce ? { query: { force: true } } : {});
     } catch (error) {
       return {
-        is: 'blocked',
+        kind: 'blocked',
         ...refusalBlocker(error),
         ...(await foreignSnapshotBlocker(row, context)),
       };
     }
-    return isStuck ? { is: 'accepted', stuckSince: changedAt(row) } : { is: 'accepted' };
+    return isStuck ? { kind: 'accepted', stuckSince: changedAt(row) } : { kind: 'accepted' };
   },
 });
 

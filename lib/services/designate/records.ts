@@ -75,14 +75,14 @@ export const ptrRecord = defineType({
     } catch (error) {
       return zoneDeletionBlocker(error);
     }
-    return { is: 'gone' };
+    return { kind: 'gone' };
   },
 });
 
 /** A 400 means that the zone is being deleted, and the record with it. */
 function zoneDeletionBlocker(error: unknown): Removal {
   if (!hasStatus(error, 400)) throw error;
-  return { is: 'blocked', message: error.message, actor: 'none' };
+  return { kind: 'blocked', message: error.message, actor: 'none' };
 }
 
 const recordsetRow = z.object({
@@ -146,7 +146,7 @@ export const recordset = defineType({
     } catch (error) {
       return zoneDeletionBlocker(error);
     }
-    return { is: 'gone' };
+    return { kind: 'gone' };
   },
 });
 
@@ -157,7 +157,7 @@ async function belongsToAnotherProject(address: string, context: ProjectContext)
 }
 
 const ADDRESS_REASSIGNED: Removal = {
-  is: 'retained',
+  kind: 'retained',
   message:
     'its floating IP now belongs to another project, whose PTR record may be in ' +
     'this recordset',
@@ -166,7 +166,7 @@ const ADDRESS_REASSIGNED: Removal = {
     'PTR records.',
 };
 const FOREIGN_ZONE: Removal = {
-  is: 'retained',
+  kind: 'retained',
   message:
     'the recordset is in a zone of another project that is not shared with this ' +
     'project; an administrator created it there',

@@ -47,8 +47,8 @@ export const zoneShare = defineType({
     } catch (error) {
       if (!hasStatus(error, 400)) throw error;
       // Records with a pending change count as records. The next listing shows the share again.
-      return { is: 'blocked', message: error.message, actor: 'none' };
+      return { kind: 'blocked', message: error.message, actor: 'none' };
     }
-    return { is: 'gone' };
+    return { kind: 'gone' };
   },
 });

@@ -67,7 +67,7 @@ export const zone = defineType<ZoneRow & { readonly hasChild: boolean }>({
   async remove(row, context): Promise<Removal> {
     if (row.action === 'DELETE') return deletionState(row, context);
     const foreignRecords = row.shared ? await foreignRecordBlocker(row, context) : undefined;
-    if (foreignRecords) return { is: 'blocked', ...foreignRecords };
+    if (foreignRecords) return { kind: 'blocked', ...foreignRecords };
     const headers = {
       ...inProject(context.project),
       // Since 2023.1; older releases ignore both headers. The second one makes the name server also
@@ -80,7 +80,7 @@ export const zone = defineType<ZoneRow & { readonly hasChild: boolean }>({
     } catch (error) {
       if (!hasStatus(error, 400)) throw error;
       return {
-        is: 'blocked',
+        kind: 'blocked',
         ...((await childZoneBlocker(row, context)) ?? {
           message: error.message,
           actor: 'operator',
@@ -88,7 +88,7 @@ export const zone = defineType<ZoneRow & { readonly hasChild: boolean }>({
         }),
       };
     }
-    return { is: 'accepted' };
+    return { kind: 'accepted' };
   },
 });
 
@@ -98,10 +98,10 @@ function deletionState(row: ZoneRow, { now }: ProjectContext): Removal {
   const since = epochOf(row.updated_at ?? row.created_at);
   if (row.status !== 'ERROR')
     return now() - since > STUCK_AFTER_MILLIS
-      ? { is: 'accepted', stuckSince: since }
-      : { is: 'accepted' };
+      ? { kind: 'accepted', stuckSince: since }
+      : { kind: 'accepted' };
   return {
-    is: 'blocked',
+    kind: 'blocked',
     message:
       'the deletion ended in ERROR: a name server did not remove the zone; Designate ' +
       'tries again by itself',

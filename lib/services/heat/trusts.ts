@@ -36,7 +36,7 @@ export const trustedStack = defineUserType({
   owner: (stack) => stack.user,
   label: (stack) => stack.stack_name,
   remove: async () => ({
-    is: 'retained',
+    kind: 'retained',
     message:
       'the stack used a trust of the deleted user: its autoscaling, signals and ' +
       'software deployments no longer work',

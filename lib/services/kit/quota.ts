@@ -55,10 +55,10 @@ const quotaRemoval =
     const done = await quota.reset(row, context);
     if (done) return done;
     const still = await listAgain(quota, row, context);
-    if (!still) return { is: 'gone' };
+    if (!still) return { kind: 'gone' };
     const { service } = context.api;
     return {
-      is: 'retained',
+      kind: 'retained',
       message:
         `${service} accepted the reset of the limits but still lists them: ` +
         `${quota.label?.(still) ?? 'limits'}`,

@@ -83,7 +83,7 @@ export const defineTypeAccess = ({
     label: (row) => row.name ?? undefined,
     async remove(row, { api, project }) {
       await api.request('POST', `${pathOf(row.id)}/action`, { json: removal(project) });
-      return { is: 'gone' };
+      return { kind: 'gone' };
     },
   });
 };

@@ -81,15 +81,15 @@ export const cluster = defineType({
         ? { stuckSince: changedAt(row) }
         : undefined;
     if (isUnderWay && (!stuck || (await isHeatDeleting(row, context))))
-      return { is: 'accepted', ...stuck };
+      return { kind: 'accepted', ...stuck };
     const reason =
       row.status === 'DELETE_FAILED' ? await failureReason(row, context.api) : undefined;
     // The deletion is also requested for a stuck cluster: its stack is gone, but Magnum can't log
     // in with its trust to notice. Heat's 404 makes the conductor drop the row.
     await (context.projectApi ?? context.api).request('DELETE', pathOf(row));
-    if (reason === undefined) return { is: 'accepted', ...stuck };
+    if (reason === undefined) return { kind: 'accepted', ...stuck };
     return {
-      is: 'blocked',
+      kind: 'blocked',
       message: `the deletion failed and was requested again: ${reason}`,
       actor: 'operator',
       advice:
@@ -153,7 +153,7 @@ export const clusterOfUser = defineUserType({
   owner: (row) => row.user_id ?? undefined,
   label: (row) => row.name ?? undefined,
   remove: async (row): Promise<Removal> => ({
-    is: 'retained',
+    kind: 'retained',
     message:
       `this cluster of project ${row.project_id} uses a trust or an application ` +
       'credential of the deleted user',

@@ -39,7 +39,7 @@ export const backup = defineType({
   label: (row) => row.name ?? undefined,
   blocked: (row) => (DELETABLE_STATES.test(row.status) ? undefined : busyBlocker(row.status)),
   async remove(row, context): Promise<Removal> {
-    if (row.status === 'deleting') return { is: 'accepted' };
+    if (row.status === 'deleting') return { kind: 'accepted' };
     return deleteResource(row, `/share-backups/${encodeURIComponent(row.id)}`, context, {
       headers: EXPERIMENTAL,
     });
@@ -81,16 +81,16 @@ export const replica = defineType({
   owner: (row) => row.owner ?? undefined,
   label: (row) => `replica of ${row.share_id}`,
   async remove(row, context): Promise<Removal> {
-    if (row.status === 'deleting') return { is: 'accepted' };
+    if (row.status === 'deleting') return { kind: 'accepted' };
     try {
       // Manila deletes a replica in any state.
       await context.api.request('DELETE', `/share-replicas/${encodeURIComponent(row.id)}`);
     } catch (error) {
-      return { is: 'blocked', ...refusalBlocker(error) };
+      return { kind: 'blocked', ...refusalBlocker(error) };
     }
     return row.status === 'error_deleting'
-      ? { is: 'blocked', message: FAILED, actor: 'operator', advice: ADVICE_ON_FAILURE }
-      : { is: 'accepted' };
+      ? { kind: 'blocked', message: FAILED, actor: 'operator', advice: ADVICE_ON_FAILURE }
+      : { kind: 'accepted' };
   },
 });
 

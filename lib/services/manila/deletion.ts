@@ -49,7 +49,7 @@ export async function deleteResource(
 ): Promise<Removal> {
   // The customer no longer has access, and manila-share deletes the data later (2024.1,
   // is_deferred_deletion_enabled).
-  if (row.status.includes('deferred')) return { is: 'accepted' };
+  if (row.status.includes('deferred')) return { kind: 'accepted' };
   try {
     // Not `force_delete`: it only forgets a resource that the back end failed to delete.
     if (/error_|_error/.test(row.status))
@@ -59,11 +59,11 @@ export async function deleteResource(
       });
     await api.request('DELETE', path, options);
   } catch (error) {
-    return { is: 'blocked', ...refusalBlocker(error) };
+    return { kind: 'blocked', ...refusalBlocker(error) };
   }
   return row.status === 'error_deleting'
-    ? { is: 'blocked', message: FAILED, actor: 'operator', advice: ADVICE_ON_FAILURE }
-    : { is: 'accepted' };
+    ? { kind: 'blocked', message: FAILED, actor: 'operator', advice: ADVICE_ON_FAILURE }
+    : { kind: 'accepted' };
 }
 
 /** States in which a deletion can be requested or is in progress. */
@@ -110,5 +110,5 @@ export async function deletionInProgress(
   context: ProjectContext,
 ): Promise<Removal> {
   const since = row.isOneOfFew ? await stuckSince(path, collection, context) : undefined;
-  return since === undefined ? { is: 'accepted' } : { is: 'accepted', stuckSince: since };
+  return since === undefined ? { kind: 'accepted' } : { kind: 'accepted', stuckSince: since };
 }

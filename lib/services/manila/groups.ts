@@ -15,16 +15,16 @@ async function removeGroup(
   { api }: ProjectContext,
 ): Promise<Removal> {
   const path = `/${collection}/${encodeURIComponent(row.id)}`;
-  if (row.status === 'deleting') return { is: 'accepted' };
+  if (row.status === 'deleting') return { kind: 'accepted' };
   try {
     // Manila deletes them in `available` and `error` only.
     if (row.status !== 'available' && row.status !== 'error')
       await api.request('POST', `${path}/action`, { json: { reset_status: { status: 'error' } } });
     await api.request('DELETE', path);
   } catch (error) {
-    return { is: 'blocked', ...refusalBlocker(error) };
+    return { kind: 'blocked', ...refusalBlocker(error) };
   }
-  return { is: 'accepted' };
+  return { kind: 'accepted' };
 }
 
 export const groupSnapshot = defineType({

@@ -50,15 +50,15 @@ export const shareServer = defineType({
     if (row.status === 'deleting') {
       const since = epochOf(row.updated_at);
       return now() - since > STUCK_AFTER_MILLIS
-        ? { is: 'accepted', stuckSince: since }
-        : { is: 'accepted' };
+        ? { kind: 'accepted', stuckSince: since }
+        : { kind: 'accepted' };
     }
     try {
       await api.request('DELETE', `/share-servers/${encodeURIComponent(row.id)}`);
     } catch (error) {
-      return { is: 'blocked', ...refusalBlocker(error) };
+      return { kind: 'blocked', ...refusalBlocker(error) };
     }
-    return { is: 'accepted' };
+    return { kind: 'accepted' };
   },
 });
 
@@ -93,9 +93,9 @@ export const shareNetwork = defineType({
         });
       await api.request('DELETE', path);
     } catch (error) {
-      return { is: 'blocked', ...refusalBlocker(error) };
+      return { kind: 'blocked', ...refusalBlocker(error) };
     }
-    return { is: 'gone' };
+    return { kind: 'gone' };
   },
 });
 
@@ -122,9 +122,9 @@ export const securityService = defineType({
   async remove(row, { api }): Promise<Removal> {
     try {
       await api.request('DELETE', `/security-services/${encodeURIComponent(row.id)}`);
-      return { is: 'gone' };
+      return { kind: 'gone' };
     } catch (error) {
-      return { is: 'blocked', ...refusalBlocker(error) };
+      return { kind: 'blocked', ...refusalBlocker(error) };
     }
   },
 });

@@ -32,7 +32,7 @@ export const lock = defineType({
   label: (row) => row.lock_reason ?? undefined,
   async remove(row, { api }) {
     await api.request('DELETE', `/resource-locks/${encodeURIComponent(row.id)}`);
-    return { is: 'gone' };
+    return { kind: 'gone' };
   },
 });
 
@@ -46,9 +46,9 @@ export const transfer = defineType({
   async remove(row, { api }): Promise<Removal> {
     try {
       await api.request('DELETE', `/share-transfers/${encodeURIComponent(row.id)}`);
-      return { is: 'gone' };
+      return { kind: 'gone' };
     } catch (error) {
-      return { is: 'blocked', ...refusalBlocker(error) };
+      return { kind: 'blocked', ...refusalBlocker(error) };
     }
   },
 });

@@ -54,7 +54,7 @@ export const workflow = defineType({
       const left = context.projectApi ? [] : await eventTriggersAgain(context);
       if (left.some(({ workflow_id }) => workflow_id === row.id))
         return {
-          is: 'retained',
+          kind: 'retained',
           message:
             'an event trigger of the project uses the workflow, and this Mistral (before ' +
             '2026.1) can no longer delete that trigger',
@@ -63,7 +63,7 @@ export const workflow = defineType({
             'workflow_definitions_v2 in the Mistral database.',
         };
       return {
-        is: 'blocked',
+        kind: 'blocked',
         message: error.message,
         actor: 'other-project',
         advice:
@@ -71,7 +71,7 @@ export const workflow = defineType({
           'propagator itself deletes the triggers of this project.',
       };
     }
-    return { is: 'gone' };
+    return { kind: 'gone' };
   },
 });
 
@@ -102,7 +102,7 @@ export const action = defineType({
   blocked: publicBlocker,
   async remove(row, { api }) {
     await api.request('DELETE', `/v2/actions/${encodeURIComponent(row.id)}`);
-    return { is: 'gone' };
+    return { kind: 'gone' };
   },
 });
 
@@ -119,11 +119,11 @@ export async function removeAndVerify(
 ): Promise<Removal> {
   const path = `/v2/${collection}/${encodeURIComponent(row.id)}`;
   const answer = await apiOf(context).request('DELETE', path, { accept: [404] });
-  if (answer.status !== 404) return { is: 'gone' };
+  if (answer.status !== 404) return { kind: 'gone' };
   const fresh = await again();
-  if (!fresh.some(({ id }) => id === row.id)) return { is: 'gone' };
+  if (!fresh.some(({ id }) => id === row.id)) return { kind: 'gone' };
   return {
-    is: 'retained',
+    kind: 'retained',
     message:
       'this Mistral (before 2026.1) deletes it only with a token on its project, ' +
       'which is deleted; it no longer has any effect',

@@ -47,7 +47,7 @@ const isAddressable = (row: Row): boolean =>
   row.name !== undefined && row.name !== null && !/\/|^\.{0,2}$/.test(row.name);
 
 const unaddressable = (table: string): Removal => ({
-  is: 'retained',
+  kind: 'retained',
   message:
     'the Mistral API cannot address this name because it contains a slash or ' +
     'consists only of dots',
@@ -70,7 +70,7 @@ export const environment = defineType({
   async remove(row, { api }): Promise<Removal> {
     if (!isAddressable(row)) return unaddressable('environments_v2');
     await api.request('DELETE', `/v2/environments/${encodeURIComponent(row.name ?? '')}`);
-    return { is: 'gone' };
+    return { kind: 'gone' };
   },
 });
 
@@ -95,6 +95,6 @@ export const workbook = defineType({
     if (!isAddressable(row)) return unaddressable('workbooks_v2');
     const query = { namespace: row.namespace || undefined };
     await api.request('DELETE', `/v2/workbooks/${encodeURIComponent(row.name ?? '')}`, { query });
-    return { is: 'gone' };
+    return { kind: 'gone' };
   },
 });

@@ -91,7 +91,7 @@ const firewall = <S extends typeof Owned | typeof FirewallGroup>(
       const removal = await deleteResource(api, path, one);
       // The agents first take the rules off the ports. Until then Neutron answers 409
       // (FirewallGroupInPendingState).
-      return first && removal.is === 'blocked' ? { is: 'accepted' } : removal;
+      return first && removal.kind === 'blocked' ? { kind: 'accepted' } : removal;
     },
   });
 

@@ -158,9 +158,9 @@ export async function deleteResource(
   const answer = await api.request('DELETE', `${path}/${escaped(row.id)}`, {
     accept: [400, 404, 409],
   });
-  if (answer.status !== 400 && answer.status !== 409) return { is: 'gone' };
+  if (answer.status !== 400 && answer.status !== 409) return { kind: 'gone' };
   const reported = refusalOf(answer.json, row.id);
-  return { is: 'blocked', ...((await explain?.(reported)) ?? reported) };
+  return { kind: 'blocked', ...((await explain?.(reported)) ?? reported) };
 }
 
 /**

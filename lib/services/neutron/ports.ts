@@ -170,7 +170,7 @@ const port = defineType({
   label: (row) => labelOf(row),
   async remove(row, context): Promise<Removal> {
     const blocker = await creatorBlocker(row, context);
-    if (blocker) return { is: 'blocked', ...blocker };
+    if (blocker) return { kind: 'blocked', ...blocker };
     return deleteResource(context.api, '/v2.0/ports', row, (reported) =>
       parentBlocker(row, reported, context),
     );

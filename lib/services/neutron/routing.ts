@@ -100,7 +100,7 @@ const routerRoute = defineType({
       json: { router: { routes: [] } },
       accept: [404],
     });
-    return { is: 'gone' };
+    return { kind: 'gone' };
   },
 });
 
@@ -160,17 +160,17 @@ const routerInterface = defineType({
     );
     if (answer.status === 409)
       return {
-        is: 'blocked',
+        kind: 'blocked',
         ...((await findBlocker(context, routerUsers(router.id))) ??
           refusalOf(answer.json, port.id)),
       };
-    if (answer.status !== 404) return { is: 'gone' };
+    if (answer.status !== 404) return { kind: 'gone' };
     // The router is gone, or it does not know this interface: a change to HA or DVR that failed
     // half-way leaves such ports.
     const shown = await api.request('GET', `/v2.0/ports/${escaped(port.id)}`, { accept: [404] });
-    if (shown.status === 404) return { is: 'gone' };
+    if (shown.status === 404) return { kind: 'gone' };
     return {
-      is: 'blocked',
+      kind: 'blocked',
       message: 'the port is marked as a router interface, but its router does not list it',
       actor: 'operator',
       advice:

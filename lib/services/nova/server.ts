@@ -117,38 +117,38 @@ async function deletingSince(row: ServerRow, api: ServiceApi): Promise<number | 
 async function acceptedRemoval(row: ServerRow, { api, now }: ProjectContext): Promise<Removal> {
   const since = await deletingSince(row, api);
   return since !== undefined && now() - since > STUCK_AFTER_MILLIS
-    ? { is: 'accepted', stuckSince: since }
-    : { is: 'accepted' };
+    ? { kind: 'accepted', stuckSince: since }
+    : { kind: 'accepted' };
 }
 
 async function removeServer(row: ServerRow, context: ProjectContext): Promise<Removal> {
   const { api, now } = context;
   const postAction = (json: object) => api.request('POST', `${pathOf(row)}/action`, { json });
   // Nova shows a server as deleted for a moment before it is gone.
-  if (row.status === 'DELETED') return { is: 'accepted' };
+  if (row.status === 'DELETED') return { kind: 'accepted' };
   if (row.status === 'SOFT_DELETED') {
     await postAction({ forceDelete: null });
-    return { is: 'accepted' };
+    return { kind: 'accepted' };
   }
   if (isDeleting(row)) {
     const requestedAt = epochOf(row.updated);
-    if (!(now() - requestedAt > STUCK_AFTER_MILLIS)) return { is: 'accepted' };
+    if (!(now() - requestedAt > STUCK_AFTER_MILLIS)) return { kind: 'accepted' };
     // While the host is up, Nova ignores both DELETE and forceDelete for a server in task state
     // "deleting" (seen on 26.2).
     await postAction({ 'os-resetState': { state: 'error' } });
     await api.request('DELETE', pathOf(row));
     return {
-      is: 'accepted',
+      kind: 'accepted',
       stuckSince: Math.min(requestedAt, (await deletingSince(row, api)) ?? requestedAt),
     };
   }
   // A lock does not stop an administrator.
   await api.request('DELETE', pathOf(row));
-  return row.status === 'ERROR' ? acceptedRemoval(row, context) : { is: 'accepted' };
+  return row.status === 'ERROR' ? acceptedRemoval(row, context) : { kind: 'accepted' };
 }
 
 const IGNORED_DELETION: Removal = {
-  is: 'blocked',
+  kind: 'blocked',
   message:
     'Nova accepted the deletion but did nothing: disable_terminate is set for the ' +
     'server in the database',
@@ -186,8 +186,8 @@ async function removeServers(
   return rows.map((row, index) => {
     const answer = answers[index] ?? IGNORED_DELETION;
     const now = after.get(row.id);
-    if (answer instanceof Error || answer.is !== 'accepted') return answer;
-    if (!now) return { is: 'gone' };
+    if (answer instanceof Error || answer.kind !== 'accepted') return answer;
+    if (!now) return { kind: 'gone' };
     const isUntouched =
       !['SOFT_DELETED', 'DELETED'].includes(row.status) && !isDeleting(row) && !isDeleting(now);
     return isUntouched && now.status === row.status && now.updated === row.updated

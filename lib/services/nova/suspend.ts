@@ -53,20 +53,22 @@ const AT_REST = ['stopped', 'shelved', 'shelved_offloaded', 'soft-delete', 'dele
 function compare(row: ServerRow, { vmState, lock, stop }: Before): Comparison {
   const state = stateOf(row);
   const task = row['OS-EXT-STS:task_state'];
-  if (task) return { is: 'changing', message: `Nova is at work on the server (${task})` };
+  if (task) return { kind: 'changing', message: `Nova is at work on the server (${task})` };
   const suspended = stop ? 'stopped' : vmState;
   if (!lock) {
-    if (stop && state === suspended) return { is: 'suspended' };
-    return state === vmState ? { is: 'as-before' } : { is: 'changed', message: `it is ${state}` };
+    if (stop && state === suspended) return { kind: 'suspended' };
+    return state === vmState
+      ? { kind: 'as-before' }
+      : { kind: 'changed', message: `it is ${state}` };
   }
   if (row.locked !== true)
     return state === vmState
-      ? { is: 'as-before' }
-      : { is: 'changed', message: `it is unlocked and ${state}` };
+      ? { kind: 'as-before' }
+      : { kind: 'changed', message: `it is unlocked and ${state}` };
   if (!isOursLocked(row))
-    return { is: 'changed', message: 'another lock has replaced the lock of the suspension' };
-  if (state === suspended) return { is: 'suspended' };
-  return state === vmState ? { is: 'partly' } : { is: 'changed', message: `it is ${state}` };
+    return { kind: 'changed', message: 'another lock has replaced the lock of the suspension' };
+  if (state === suspended) return { kind: 'suspended' };
+  return state === vmState ? { kind: 'partly' } : { kind: 'changed', message: `it is ${state}` };
 }
 
 /**
@@ -102,16 +104,16 @@ export const serverSuspension = defineSuspension<ServerRow, Before>({
   assess(row) {
     const state = stateOf(row);
     const task = row['OS-EXT-STS:task_state'];
-    if (task) return { is: 'wait', message: `Nova is at work on a server (${task})` };
-    if (AT_REST.includes(state)) return { is: 'at-rest' };
+    if (task) return { kind: 'wait', message: `Nova is at work on a server (${task})` };
+    if (AT_REST.includes(state)) return { kind: 'at-rest' };
     if (state === 'active')
-      return { is: 'switch', before: { vmState: state, lock: row.locked !== true, stop: true } };
+      return { kind: 'switch', before: { vmState: state, lock: row.locked !== true, stop: true } };
     if (state === 'paused' || state === 'suspended')
       return row.locked
-        ? { is: 'at-rest' }
-        : { is: 'switch', before: { vmState: state, lock: true, stop: false } };
+        ? { kind: 'at-rest' }
+        : { kind: 'switch', before: { vmState: state, lock: true, stop: false } };
     const left = LEFT[state];
-    return left ? { is: 'leave', ...left } : { is: 'wait', message: `a server is ${state}` };
+    return left ? { kind: 'leave', ...left } : { kind: 'wait', message: `a server is ${state}` };
   },
   async suspend(row, { lock, stop }, context) {
     if (lock && !isOursLocked(row))

@@ -36,7 +36,7 @@ export const keypair = defineUserType({
   label: (row) => row.name,
   async remove(row, { api, user }) {
     await api.request('DELETE', keypairPath(row.name), { query: { user_id: user } });
-    return { is: 'gone' };
+    return { kind: 'gone' };
   },
 });
 

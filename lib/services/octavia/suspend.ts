@@ -59,10 +59,10 @@ const pending = (status: string): string => `Octavia is at work on a load balanc
 
 function compare(row: BalancerRow): Comparison {
   const status = row.provisioning_status;
-  if (status.startsWith('PENDING')) return { is: 'changing', message: pending(status) };
+  if (status.startsWith('PENDING')) return { kind: 'changing', message: pending(status) };
   if (status !== 'ACTIVE')
-    return { is: 'changed', message: `its provisioning status is ${status}` };
-  return row.admin_state_up ? { is: 'as-before' } : { is: 'suspended' };
+    return { kind: 'changed', message: `its provisioning status is ${status}` };
+  return row.admin_state_up ? { kind: 'as-before' } : { kind: 'suspended' };
 }
 
 const set = (row: BalancerRow, admin_state_up: boolean, { api }: ProjectContext) =>
@@ -93,23 +93,23 @@ export const loadBalancerSuspension = defineSuspension<BalancerRow, object>({
   owner: (row) => row.project_id ?? undefined,
   assess(row) {
     const status = row.provisioning_status;
-    if (!row.admin_state_up) return { is: 'at-rest' };
-    if (status.startsWith('PENDING')) return { is: 'wait', message: pending(status) };
+    if (!row.admin_state_up) return { kind: 'at-rest' };
+    if (status.startsWith('PENDING')) return { kind: 'wait', message: pending(status) };
     if (status !== 'ACTIVE')
       return {
-        is: 'leave',
+        kind: 'leave',
         message: `a load balancer is in provisioning status ${status}, in which Octavia refuses every update`,
         advice: 'Repair it (openstack loadbalancer failover), then run the operation again.',
       };
     if (row.hasCertificate)
       return {
-        is: 'leave',
+        kind: 'leave',
         message:
           'a load balancer with certificates stays up: an update would drop a listener whose certificate is gone',
         advice:
           'Set it down by hand if it must not answer: openstack loadbalancer set --disable ID.',
       };
-    return { is: 'switch', before: {} };
+    return { kind: 'switch', before: {} };
   },
   suspend: async (row, _before, context) => void (await set(row, false, context)),
   compare,

@@ -53,7 +53,7 @@ export async function bulkDelete(
     if (reason !== undefined) return errorOf(reason, 'an object was not deleted');
     if (unfinished)
       return errorOf('503', 'the bulk delete stopped before it had processed all objects');
-    return stale ? { is: 'accepted' } : { is: 'gone' };
+    return stale ? { kind: 'accepted' } : { kind: 'gone' };
   });
 }
 

@@ -88,9 +88,9 @@ export async function removeObjects(
     const chunk = inBulk.slice(at, at + most);
     const removals = await bulkDelete(chunk.map(pathOfObject), context);
     for (const [index, row] of chunk.entries())
-      answers.set(row, removals[index] ?? { is: 'accepted' });
+      answers.set(row, removals[index] ?? { kind: 'accepted' });
   }
-  return rows.map((row) => answers.get(row) ?? { is: 'accepted' });
+  return rows.map((row) => answers.get(row) ?? { kind: 'accepted' });
 }
 
 /** Parallel calls for one batch of rows. The API's own limit also applies. */
@@ -130,7 +130,7 @@ async function removeObject(
     });
     // 404 for a listed row: the container's listing is behind, and only the listing proves the
     // removal.
-    return answer.status === 404 ? { is: 'accepted' } : { is: 'gone' };
+    return answer.status === 404 ? { kind: 'accepted' } : { kind: 'gone' };
   } catch (error) {
     if (error instanceof PropagatorError) return error;
     throw error;

@@ -110,15 +110,17 @@ function compare(row: PlaceRow, { read, keys }: Before): Comparison {
   if (read !== undefined) {
     if (normal(row.read) === normal(read)) states.push('as-before');
     else if (normal(row.read) === normal(closed(read))) states.push('suspended');
-    else return { is: 'changed', message: 'its read ACL is another one' };
+    else return { kind: 'changed', message: 'its read ACL is another one' };
   }
   for (const name of keys) {
     const key = row.keys.get(name);
-    if (key === undefined) return { is: 'changed', message: `its ${name} is gone` };
+    if (key === undefined) return { kind: 'changed', message: `its ${name} is gone` };
     states.push(isMasked(key) ? 'suspended' : 'as-before');
   }
-  if (states.every((state) => state === 'suspended')) return { is: 'suspended' };
-  return states.every((state) => state === 'as-before') ? { is: 'as-before' } : { is: 'partly' };
+  if (states.every((state) => state === 'suspended')) return { kind: 'suspended' };
+  return states.every((state) => state === 'as-before')
+    ? { kind: 'as-before' }
+    : { kind: 'partly' };
 }
 
 /** One POST changes the ACL and the keys of a place together. */
@@ -164,14 +166,14 @@ export const placeSuspension = defineSuspension<PlaceRow, Before>({
     const keys = [...row.keys].filter(([, key]) => !isMasked(key));
     if (keys.some(([, key]) => key.length + MASK_LENGTH > LONGEST_VALUE))
       return {
-        is: 'leave',
+        kind: 'leave',
         message: 'a key for temporary URLs is too long to be masked, so its signed URLs stay valid',
         advice:
           'Let the owner set a shorter key, or remove it (openstack object store account unset).',
       };
-    if (!open && keys.length === 0) return { is: 'at-rest' };
+    if (!open && keys.length === 0) return { kind: 'at-rest' };
     const names = keys.map(([name]) => name);
-    return { is: 'switch', before: { ...(open ? { read: row.read } : {}), keys: names } };
+    return { kind: 'switch', before: { ...(open ? { read: row.read } : {}), keys: names } };
   },
   suspend: (row, record, context) =>
     write(row, record, (key) => (isMasked(key) ? key : mask(key)), closed, context),

@@ -58,10 +58,10 @@ export const vnfInstance = defineType<InstanceRow>({
     try {
       if (row.instantiationState === 'NOT_INSTANTIATED') {
         await api.request('DELETE', at);
-        return { is: 'gone' };
+        return { kind: 'gone' };
       }
       await api.request('POST', `${at}/terminate`, { json: { terminationType: 'FORCEFUL' } });
-      return { is: 'accepted' };
+      return { kind: 'accepted' };
     } catch (error) {
       if (!(error instanceof PropagatorError) || error.report.status !== 409) throw error;
       return removalAfterRefusal(row, error.message, api, context);
@@ -85,12 +85,12 @@ async function removalAfterRefusal(
   if (latest && ['STARTING', 'PROCESSING', 'ROLLING_BACK'].includes(latest.operationState)) {
     const since = epochOf(latest.startTime);
     return now() - since > STUCK_AFTER_MILLIS
-      ? { is: 'accepted', stuckSince: since }
-      : { is: 'accepted' };
+      ? { kind: 'accepted', stuckSince: since }
+      : { kind: 'accepted' };
   }
   if (latest?.operationState === 'FAILED_TEMP') return endFailedOperation(latest, api);
   return {
-    is: 'blocked',
+    kind: 'blocked',
     message: refusal,
     actor: 'operator',
     advice: 'Search the log of tacker-conductor for the id of this VNF instance.',
@@ -101,12 +101,12 @@ async function endFailedOperation(operation: Operation, api: ServiceApi): Promis
   const at = `${operations}/${encodeURIComponent(operation.id)}`;
   if (operation.operation === 'INSTANTIATE') {
     await api.request('POST', `${at}/rollback`);
-    return { is: 'accepted' };
+    return { kind: 'accepted' };
   }
   await api.request('POST', `${at}/fail`);
-  if (operation.operation !== 'TERMINATE') return { is: 'accepted' };
+  if (operation.operation !== 'TERMINATE') return { kind: 'accepted' };
   return {
-    is: 'blocked',
+    kind: 'blocked',
     message: `the termination failed: ${operation.error?.detail ?? 'Tacker gives no reason'}`,
     actor: 'operator',
     advice:

@@ -89,9 +89,9 @@ export const backup = defineType({
         status === 404 &&
         (await context.api.request('GET', path, { accept: [404] })).status === 404
       )
-        return { is: 'gone' };
+        return { kind: 'gone' };
       return {
-        is: 'blocked',
+        kind: 'blocked',
         message: error.message,
         actor: 'operator',
         advice:
@@ -103,7 +103,7 @@ export const backup = defineType({
               'delete PROJECT).',
       };
     }
-    return { is: 'accepted' };
+    return { kind: 'accepted' };
   },
 });
 
@@ -155,6 +155,6 @@ export const backupStrategy = defineType({
     await api.request('DELETE', '/backup_strategies', {
       query: { project_id: project, instance_id: row.instance_id ?? '' },
     });
-    return { is: 'gone' };
+    return { kind: 'gone' };
   },
 });

@@ -27,13 +27,13 @@ export const cluster = defineType({
   async remove(row, context): Promise<Removal> {
     const path = `/clusters/${encodeURIComponent(row.id)}`;
     const isUnderWay = row.task.name === 'DELETING';
-    if (isUnderWay && !isOlderThan(row, STUCK_AFTER_MILLIS, context)) return { is: 'accepted' };
+    if (isUnderWay && !isOlderThan(row, STUCK_AFTER_MILLIS, context)) return { kind: 'accepted' };
     // Trove answers 422 otherwise. If a deletion is stuck, one of the members may be the cause.
     if (row.task.name !== 'NONE')
       await context.api.request('POST', path, { json: { 'reset-status': { force_delete: true } } });
     return blockedIfRefused(/not ready|current cluster task/i, async () => {
       await (context.projectApi ?? context.api).request('DELETE', path);
-      return isUnderWay ? { is: 'accepted', stuckSince: changedAt(row) } : { is: 'accepted' };
+      return isUnderWay ? { kind: 'accepted', stuckSince: changedAt(row) } : { kind: 'accepted' };
     });
   },
 });
@@ -95,7 +95,7 @@ export const instance = defineType({
     const path = `/instances/${encodeURIComponent(row.id)}`;
     // The state SHUTDOWN is also that of a stopped server.
     const isUnderWay = /^deleting/i.test(row.task_description ?? '');
-    if (isUnderWay && !isOlderThan(row, STUCK_AFTER_MILLIS, context)) return { is: 'accepted' };
+    if (isUnderWay && !isOlderThan(row, STUCK_AFTER_MILLIS, context)) return { kind: 'accepted' };
     // Trove answers 422 otherwise.
     if (row.status === 'BUILD')
       await context.api.request('POST', `${path}/action`, {
@@ -103,7 +103,7 @@ export const instance = defineType({
       });
     return blockedIfRefused(/not ready|replica/i, async () => {
       await (context.projectApi ?? context.api).request('DELETE', path);
-      return isUnderWay ? { is: 'accepted', stuckSince: changedAt(row) } : { is: 'accepted' };
+      return isUnderWay ? { kind: 'accepted', stuckSince: changedAt(row) } : { kind: 'accepted' };
     });
   },
 });

@@ -127,7 +127,7 @@ export async function blockedIfRefused(
       !words.test(error.message)
     )
       throw error;
-    return { is: 'blocked', ...temporaryBlocker(error.message) };
+    return { kind: 'blocked', ...temporaryBlocker(error.message) };
   }
 }
 
@@ -141,7 +141,7 @@ export async function blockedWhileInUse(
   remove: () => Promise<Removal>,
 ): Promise<Removal> {
   const removal = await blockedIfRefused(words, remove);
-  if (removal.is !== 'blocked') return removal;
+  if (removal.kind !== 'blocked') return removal;
   const rows = (await instancesOf(context)).filter((row) => row.tenant_id === context.project);
   const canFollowDeletion = rows.some((row) => row.status === 'BUILD' && isSlowBuild(row, context));
   return { ...removal, canFollowDeletion };

@@ -12,7 +12,7 @@ const read = (body: string | Uint8Array) =>
   });
 function readable(body: string): Notification {
   const reading = read(body);
-  if (reading.is === 'unreadable') throw new Error(reading.reason);
+  if (reading.kind === 'unreadable') throw new Error(reading.reason);
   return reading.notification;
 }
 const inner = (parts: object): string =>
@@ -105,7 +105,7 @@ describe('an unreadable notification has a reason', () => {
       'resource_info and target.id differ, which Keystone never sends',
     ],
     ['a\u0000b', 'not text: no UTF-8, or a NUL in it'],
-  ])('%j: %s', (body, reason) => expect(read(body)).toEqual({ is: 'unreadable', reason }));
+  ])('%j: %s', (body, reason) => expect(read(body)).toEqual({ kind: 'unreadable', reason }));
 
   const envelope = (message: string): string =>
     JSON.stringify({ 'oslo.version': '2.0', 'oslo.message': message });
@@ -139,7 +139,7 @@ describe('an unreadable notification has a reason', () => {
       holds('notification', 'oslo.message > body'),
     ],
   ])('when it is wrapped twice: %s', (_, body, reason) =>
-    expect(read(body)).toEqual({ is: 'unreadable', reason }),
+    expect(read(body)).toEqual({ kind: 'unreadable', reason }),
   );
 
   it('when it is deeply nested, within a short time', () => {

@@ -11,7 +11,7 @@ import { FORMATS, recorded, role, World } from './world.ts';
 function cast(bodies: string[]) {
   const ids = bodies.map((body, index) => {
     const reading = readNotification({ body, encoding: 'utf8', source: 'test', receivedAt: 0 });
-    if (reading.is === 'unreadable') throw new Error(`line ${index}: ${reading.reason}`);
+    if (reading.kind === 'unreadable') throw new Error(`line ${index}: ${reading.reason}`);
     return reading.notification.resource ?? '';
   });
   const [acme = '', a = '', b = '', c = '', alice = '', group = ''] = ids;
@@ -96,7 +96,7 @@ describe.each(FORMATS)('the recording of a real Keystone in the format %s', (for
   it('has 29 notifications, and each of them is read', () => {
     expect(bodies).toHaveLength(29);
     for (const body of bodies)
-      expect(readNotification({ body, encoding: 'utf8', source: 'test', receivedAt: 0 }).is).toBe(
+      expect(readNotification({ body, encoding: 'utf8', source: 'test', receivedAt: 0 }).kind).toBe(
         'notification',
       );
   });

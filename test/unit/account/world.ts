@@ -49,7 +49,7 @@ export class FakeKeystone implements Keystone {
     const account = this.accounts.get(`${type}/${id}`) ?? asProject;
     return this.#answer(
       `show ${type} ${id}`,
-      account ? { is: 'present', account } : { is: 'absent' },
+      account ? { kind: 'present', account } : { kind: 'absent' },
     );
   }
   #list(type: Account['type'], domainId?: DomainId): Account[] {

@@ -29,8 +29,11 @@ export function desk() {
     ...deps.cloud.keystone,
     show: async (_type, id) =>
       id === CONTROL
-        ? { is: 'present', account: { type: 'project', id: CONTROL, name: 'shop', enabled: true } }
-        : { is: 'absent' },
+        ? {
+            kind: 'present',
+            account: { type: 'project', id: CONTROL, name: 'shop', enabled: true },
+          }
+        : { kind: 'absent' },
   };
   const cloud = { ...deps.cloud, registry, keystone };
   const app = api({ ...deps, ...apiAccess, cloud, health: () => ({ ok: true }) });

@@ -22,7 +22,7 @@ const service = defineService({
         (await api.list(`/v2.0/${collection}`, { collection, row: port, paging: 'marker' })).rows,
       id: ({ id }) => id,
       owner: ({ project_id }) => project_id,
-      remove: async () => ({ is: 'gone' }),
+      remove: async () => ({ kind: 'gone' }),
     }),
   ),
 });

@@ -268,7 +268,7 @@ describe('a list that can’t be trusted', () => {
       startedLastHour: 0,
       waivers: [],
     };
-    const released = { is: 'released', by: 'ann', reason: 'it is gone' } as const;
+    const released = { kind: 'released', by: 'ann', reason: 'it is gone' } as const;
     expect(step(held, [], { ...released, since: 1 }, rules)).toBeUndefined();
     const after = step(held, [], { ...released, since: held.hold?.since }, rules);
     expect(after).toMatchObject({

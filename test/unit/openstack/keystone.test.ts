@@ -33,7 +33,7 @@ describe('whether an account exists', () => {
   it('is read from Keystone', async () => {
     serving({ [`/projects/${P}`]: { project: project(P, { enabled: false, parent_id: 'q' }) } });
     expect(await cloud.connect().keystone.show('project', P)).toEqual({
-      is: 'present',
+      kind: 'present',
       account: {
         type: 'project',
         id: P,
@@ -49,11 +49,11 @@ describe('whether an account exists', () => {
     });
     const { keystone } = cloud.connect();
     expect(await keystone.show('user', 'u1')).toEqual({
-      is: 'present',
+      kind: 'present',
       account: { type: 'user', id: 'u1', name: 'u1', enabled: true, domainId: 'd1' },
     });
     expect(await keystone.show('domain', 'd1')).toEqual({
-      is: 'present',
+      kind: 'present',
       account: { type: 'domain', id: 'd1', name: 'D', enabled: true },
     });
   });
@@ -65,14 +65,14 @@ describe('whether an account exists', () => {
       },
     });
     expect(await cloud.connect().keystone.show('project', 'd1')).toMatchObject({
-      is: 'present',
+      kind: 'present',
       account: { type: 'domain', id: 'd1' },
     });
   });
 
   it("is false only after Keystone's own 404, which contains the id", async () => {
     cloud.script = (_asked, response) => json(response, 404, gone(`Could not find project: ${P}.`));
-    expect(await cloud.connect().keystone.show('project', P)).toEqual({ is: 'absent' });
+    expect(await cloud.connect().keystone.show('project', P)).toEqual({ kind: 'absent' });
   });
 
   it.each<[string, string, string]>([

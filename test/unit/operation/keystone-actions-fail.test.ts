@@ -141,7 +141,7 @@ describe('a Keystone action that Keystone refuses', () => {
     await world.until(() => world.operation.keystoneAction?.what === 'disable');
     const rules = { ...world.deps.limits, now: world.engine.time, startedLastHour: 0, waivers: [] };
     const answer = (number: number) =>
-      step(world.operation, [...world.engine.tasks.values()], { is: 'acted', number }, rules);
+      step(world.operation, [...world.engine.tasks.values()], { kind: 'acted', number }, rules);
     expect(world.operation.keystoneAction).toMatchObject({ number: 2, done: false });
     expect(answer(1)).toBeUndefined();
     expect(answer(3)).toBeUndefined();

@@ -11,12 +11,12 @@ const FACTS: KeystoneFacts = {
   domain: { id: 'd1', enabled: true, immutable: false },
   children: [],
   cleaner: { userId: 'u1', ownProject: 'own', isAdmin: true, isProjectBound: false },
-  mayUpdate: { is: 'granted' },
-  mayRevokeRole: { is: 'granted' },
-  mayDelete: { is: 'granted' },
+  mayUpdate: { kind: 'granted' },
+  mayRevokeRole: { kind: 'granted' },
+  mayDelete: { kind: 'granted' },
 };
 const refused = (rule: string) =>
-  ({ is: 'refused', message: `You are not authorized: identity:${rule}.` }) as const;
+  ({ kind: 'refused', message: `You are not authorized: identity:${rule}.` }) as const;
 const project = { ...FACTS.project, immutable: true };
 const disabled = { ...FACTS.project, enabled: false };
 const bound = { ...FACTS.cleaner, isProjectBound: true };
@@ -30,7 +30,7 @@ describe('the reasons why Keystone would refuse to delete a project', () => {
       'a project that becomes immutable after it was read',
       {
         mayUpdate: {
-          is: 'refused',
+          kind: 'refused',
           message: 'Unable to update immutable project resource: `p1. Set resource option first.',
         },
       },
@@ -101,7 +101,7 @@ describe('the reasons why Keystone would refuse to delete a project', () => {
   });
 
   it('are reported as unknown if Keystone does not show them', () => {
-    const mayDelete = { is: 'unknown', because: 'it was not asked' } as const;
+    const mayDelete = { kind: 'unknown', because: 'it was not asked' } as const;
     const { refusals, unknown } = checkKeystone({ ...FACTS, domain: undefined, mayDelete });
     expect(refusals).toEqual([]);
     expect(unknown).toEqual([
@@ -180,7 +180,7 @@ describe('a cleanup request whose project Keystone would refuse to delete', () =
 
   it('is refused for the id of a domain, and the message names the domain', async () => {
     const account = { type: 'domain', id: TARGET, name: 'market', enabled: true };
-    const show = async () => ({ is: 'present', account });
+    const show = async () => ({ kind: 'present', account });
     Object.assign(world.cloud.port.keystone, { show });
     const answer = await world.ask({ name: 'market' });
     expect(answer).toMatchObject({
@@ -197,7 +197,7 @@ describe('a cleanup request whose project Keystone would refuse to delete', () =
   });
 
   it('reports the facts that could not be checked in advance', async () => {
-    world.cloud.mayDelete = { is: 'unknown', because: 'the policy is not readable' };
+    world.cloud.mayDelete = { kind: 'unknown', because: 'the policy is not readable' };
     const { status, body } = await world.ask();
     expect(status).toBe(202);
     expect(body.unknown).toEqual([expect.stringContaining('identity:delete_project')]);

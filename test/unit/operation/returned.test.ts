@@ -58,7 +58,7 @@ describe('a resource that the service reports as removed, and lists again', () =
   it('is no progress: it is reported, retried with growing delays, overtaken, and dead-lettered', async () => {
     const { world, removed } = await worldWith(
       () => ['limits'],
-      () => ({ is: 'gone' }),
+      () => ({ kind: 'gone' }),
     );
     const begun = await world.until(() => removed.length > 0);
     expect(begun).toBe(true);
@@ -89,7 +89,7 @@ describe('a resource that the service reports as removed, and lists again', () =
   it('is no error if the listing was outdated only for a moment', async () => {
     const { world, removed } = await worldWith(
       (removals) => (removals < 2 ? ['limits'] : []),
-      () => ({ is: 'gone' }),
+      () => ({ kind: 'gone' }),
     );
     await world.until(() => world.state === 'finished');
     expect(world.task('stubborn')).toMatchObject({
@@ -105,7 +105,7 @@ describe('a resource that the service reports as removed, and lists again', () =
     // Four resources exist. The service reports each as removed three times too early.
     const { world } = await worldWith(
       (removals) => (removals < 12 ? ['a', 'b', 'c', 'd'] : []),
-      () => ({ is: 'gone' }),
+      () => ({ kind: 'gone' }),
     );
     await world.until(() => world.state === 'finished');
     expect(world.task('stubborn').counts).toEqual({
@@ -149,7 +149,7 @@ describe('a run that removed something and then failed', () => {
               advice: 'See to it.',
             });
           gone.add(id);
-          return { is: 'gone' };
+          return { kind: 'gone' };
         },
       );
       await world.until(() => world.state === 'finished', 4000);
@@ -194,7 +194,7 @@ describe('a service that asks for a delay', () => {
     let calls = 0;
     const { world } = await worldWith(
       (removals) => (removals > 0 ? [] : ['limits']),
-      () => ({ is: 'gone' }),
+      () => ({ kind: 'gone' }),
     );
     await world.until(() => world.taskOf('stubborn')?.state === 'requested');
     const startedAt = world.engine.time;
@@ -224,7 +224,7 @@ describe('a service that asks for a delay', () => {
       () => {
         throw maintenance(999_999_999);
       },
-      () => ({ is: 'gone' }),
+      () => ({ kind: 'gone' }),
     );
     await world.until(() => world.taskOf('stubborn')?.error !== undefined);
     const { nextAt } = world.task('stubborn');

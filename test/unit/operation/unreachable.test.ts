@@ -187,7 +187,7 @@ describe('one run of a service with resources that need the living project', () 
         confirmation,
         deadline: 60_000,
       });
-      expect(report.outcome).toEqual({ is: 'unreachable', because });
+      expect(report.outcome).toEqual({ kind: 'unreachable', because });
       expect(report.counts).toEqual({
         ...counts,
         [name === 'vault' ? 'vault.label' : 'booking.host']: { listed: 2, gone: 2, left: 0 },

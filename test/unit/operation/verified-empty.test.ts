@@ -22,7 +22,7 @@ interface Records {
  * returns the time of each call.
  */
 async function run(records: Records, at: () => number = () => 0) {
-  const { rows, more = false, remove = () => ({ is: 'gone' }) } = records;
+  const { rows, more = false, remove = () => ({ kind: 'gone' }) } = records;
   const record = defineType<string>({
     name: 'record',
     async list() {
@@ -33,7 +33,7 @@ async function run(records: Records, at: () => number = () => 0) {
     owner: () => PROJECT,
     async remove(id) {
       const removal = remove(id);
-      if (removal.is === 'gone') rows.splice(rows.indexOf(id), 1);
+      if (removal.kind === 'gone') rows.splice(rows.indexOf(id), 1);
       return removal;
     },
   });
@@ -44,9 +44,9 @@ async function run(records: Records, at: () => number = () => 0) {
     id: (id) => id,
     owner: () => PROJECT,
     async remove() {
-      if (!records.zoneIsRemoved) return { is: 'accepted' };
+      if (!records.zoneIsRemoved) return { kind: 'accepted' };
       zones = ['retained'];
-      return { is: 'gone' };
+      return { kind: 'gone' };
     },
   });
   const service = defineService({
@@ -70,17 +70,17 @@ describe('the verification of a resource type that other services wait for', () 
     ['its resources were removed, and it was listed again', ['one', 'two']],
   ])('is empty: %s', async (_, rows) => {
     expect(await run({ rows })).toMatchObject({
-      outcome: { is: 'again' },
+      outcome: { kind: 'again' },
       verification: { 'dns.record': 'empty' },
     });
   });
 
   it.each<[string, Records]>([
-    ['a resource is being deleted', { rows: ['one'], remove: () => ({ is: 'accepted' }) }],
+    ['a resource is being deleted', { rows: ['one'], remove: () => ({ kind: 'accepted' }) }],
     ['the listing is incomplete and shows no resource of the project', { rows: [], more: true }],
   ])('is present if %s', async (_, records) => {
     expect(await run(records)).toMatchObject({
-      outcome: { is: 'again' },
+      outcome: { kind: 'again' },
       verification: { 'dns.record': 'present' },
     });
   });
@@ -89,7 +89,7 @@ describe('the verification of a resource type that other services wait for', () 
     let time = 0;
     const remove = (): Removal => {
       time = 60_000;
-      return { is: 'gone' };
+      return { kind: 'gone' };
     };
     const report = await run({ rows: ['one'], remove }, () => time);
     expect(report).toMatchObject({

@@ -14,7 +14,7 @@ const facts = (parts: Partial<ProjectFacts> = {}): ProjectFacts => ({
 
 function policyOf(text: string): Policy {
   const read = readPolicy(text);
-  if (read.is === 'wrong') throw new TypeError(JSON.stringify(read.problems));
+  if (read.kind === 'wrong') throw new TypeError(JSON.stringify(read.problems));
   return read.policy;
 }
 
@@ -110,7 +110,7 @@ suspend:
   cinder: off
 `;
     expect(readPolicy(text)).toEqual({
-      is: 'wrong',
+      kind: 'wrong',
       problems: [
         { line: 1, message: 'version: write version: 1' },
         { line: 3, message: 'rules.0.match: there is no field "domian"' },
@@ -134,6 +134,6 @@ suspend:
     ['', 1],
     ['- version: 1', 1],
   ])('that is no such file is refused: %j', (text, line) => {
-    expect(readPolicy(text)).toMatchObject({ is: 'wrong', problems: [{ line }] });
+    expect(readPolicy(text)).toMatchObject({ kind: 'wrong', problems: [{ line }] });
   });
 });

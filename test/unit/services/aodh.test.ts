@@ -23,7 +23,7 @@ describe('Aodh, emptied of one project', () => {
   it('removes every alarm after the project is deleted, whatever the state of its trust', async () => {
     await stage.deleteProject();
     const report = await stage.clean(aodh);
-    expect(report.outcome).toEqual({ is: 'finished' });
+    expect(report.outcome).toEqual({ kind: 'finished' });
     expect(report.counts).toEqual({ 'aodh.alarm': { listed: 3, gone: 3, left: 0 } });
     expect(stage.left('aodh')).toEqual([]);
     expect(stage.controlsAreUntouched).toBe(true);
@@ -53,7 +53,7 @@ describe('Aodh, emptied of one project', () => {
     });
     const report = await stage.clean(aodh);
     expect(report.outcome).toMatchObject({
-      is: 'again',
+      kind: 'again',
       error: { class: 'Transient', status: 500 },
     });
     expect(stage.left('aodh')).toHaveLength(3);
@@ -65,7 +65,7 @@ describe('Aodh, emptied of one project', () => {
       method: 'DELETE',
       effect: { does: 'answer', status: 429, retryAfter: 9 },
     });
-    expect((await stage.clean(aodh)).outcome).toMatchObject({ is: 'again', afterSeconds: 9 });
+    expect((await stage.clean(aodh)).outcome).toMatchObject({ kind: 'again', afterSeconds: 9 });
     expect(asked('GET')).toHaveLength(1);
   });
 
@@ -106,7 +106,7 @@ describe('Aodh, after a user was deleted', () => {
       confirmation,
       deadline: Date.now() + 60_000,
     });
-    expect(report.outcome).toEqual({ is: 'finished' });
+    expect(report.outcome).toEqual({ kind: 'finished' });
     expect(report.counts).toEqual({ 'aodh.alarm-of-user': { listed: 2, gone: 0, left: 2 } });
     expect(report.conditions).toMatchObject([
       {

@@ -35,7 +35,7 @@ describe('Barbican, emptied while the project lives', () => {
   it('removes orders, containers and secrets in this order, also private secrets and secrets with consumers', async () => {
     await open();
     const report = await stage.preDelete(barbican);
-    expect(report.outcome).toEqual({ is: 'finished' });
+    expect(report.outcome).toEqual({ kind: 'finished' });
     expect(report.counts).toEqual({
       'barbican.order': { listed: 2, gone: 2, left: 0 },
       'barbican.container': { listed: 2, gone: 2, left: 0 },
@@ -52,7 +52,7 @@ describe('Barbican, emptied while the project lives', () => {
     await open();
     for (let n = 0; n < 247; n += 1) addSecret({ created_at: 1000 });
     const report = await stage.preDelete(barbican);
-    expect(report.outcome).toEqual({ is: 'finished' });
+    expect(report.outcome).toEqual({ kind: 'finished' });
     expect(report.counts).toMatchObject({ 'barbican.secret': { listed: 250, gone: 250, left: 0 } });
     expect(stage.left('barbican')).toEqual([]);
     expect(asked('DELETE', /secrets/)).toHaveLength(250);
@@ -82,7 +82,7 @@ describe('Barbican, emptied while the project lives', () => {
   it('finishes although a secret is expired, which no call shows or removes', async () => {
     await open();
     addSecret({ name: 'expired', expires_at: stage.rehearsal.state.clock.now() - 1 });
-    expect((await stage.preDelete(barbican)).outcome).toEqual({ is: 'finished' });
+    expect((await stage.preDelete(barbican)).outcome).toEqual({ kind: 'finished' });
     expect(stage.left('barbican')).toEqual(['barbican.secret expired']);
     expect(barbican.releases.join(' ')).toContain('expired secrets');
   });
@@ -92,7 +92,7 @@ describe('Barbican, emptied while the project lives', () => {
     addSecret({ id: '????' });
     const report = await stage.preDelete(barbican);
     expect(report.outcome).toMatchObject({
-      is: 'failed',
+      kind: 'failed',
       error: { class: 'Unexpected', service: 'barbican' },
     });
     expect(asked('DELETE', /secrets/)).toEqual([]);
@@ -103,7 +103,7 @@ describe('Barbican, emptied while the project lives', () => {
 
   it('uses an endpoint that contains the version', async () => {
     await open({ ...fake, endpoint: { type: 'key-manager', path: '/v1' } });
-    expect((await stage.preDelete(barbican)).outcome).toEqual({ is: 'finished' });
+    expect((await stage.preDelete(barbican)).outcome).toEqual({ kind: 'finished' });
     expect(stage.left('barbican')).toEqual([]);
   });
 
@@ -116,7 +116,7 @@ describe('Barbican, emptied while the project lives', () => {
       effect: { does: 'answer', status: 403 },
     });
     const report = await stage.preDelete(barbican);
-    expect(report.outcome).toMatchObject({ is: 'failed', error: { class: 'Denied' } });
+    expect(report.outcome).toMatchObject({ kind: 'failed', error: { class: 'Denied' } });
     expect(stage.left('barbican')).toContain('barbican.secret private-key');
   });
 });
@@ -134,7 +134,7 @@ describe('the quota of a project in Barbican', () => {
     await open();
     refuse('GET');
     const report = await stage.preDelete(barbican);
-    expect(report.outcome).toEqual({ is: 'finished' });
+    expect(report.outcome).toEqual({ kind: 'finished' });
     expect(report.conditions).toMatchObject([
       {
         resourceType: 'barbican.project-quota',
@@ -149,7 +149,7 @@ describe('the quota of a project in Barbican', () => {
     await open();
     refuse('DELETE');
     const report = await stage.preDelete(barbican);
-    expect(report.outcome).toEqual({ is: 'finished' });
+    expect(report.outcome).toEqual({ kind: 'finished' });
     expect(report.conditions).toMatchObject([
       { resourceType: 'barbican.project-quota', class: 'Unsupported', actor: 'operator' },
     ]);
@@ -161,7 +161,7 @@ describe('the quota of a project in Barbican', () => {
     await stage.deleteProject();
     const report = await stage.clean(barbican);
     expect(report.outcome).toMatchObject({
-      is: 'unreachable',
+      kind: 'unreachable',
       because: expect.stringContaining('secret store'),
     });
     expect(quotaOf(stage.project)).toBeUndefined();

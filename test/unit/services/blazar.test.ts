@@ -61,7 +61,7 @@ const afterUser = async (user: UserId): Promise<RunReport> => {
 describe('Blazar, emptied while the project lives', () => {
   it('removes every lease: active, past, future and failed', async () => {
     expect(left()).toHaveLength(4);
-    expect((await preDelete()).outcome).toEqual({ is: 'finished' });
+    expect((await preDelete()).outcome).toEqual({ kind: 'finished' });
     expect(left()).toEqual([]);
     expect(timed.controlsAreUntouched).toBe(true);
     expect(blazarService.preDelete).toBe(true);
@@ -78,7 +78,7 @@ describe('Blazar, emptied while the project lives', () => {
       timed.remember();
       timed.stage.rehearsal.calls.length = 0;
       const report = await preDelete();
-      expect(report.outcome).toMatchObject({ is: 'again', error: undefined });
+      expect(report.outcome).toMatchObject({ kind: 'again', error: undefined });
       expect(left()).toHaveLength(4);
       expect(deletions()).toEqual([]);
       expect(leaseNamed('active').status).toBe('ACTIVE');
@@ -102,7 +102,7 @@ describe('Blazar, emptied while the project lives', () => {
     creator().enabled = false;
     await preDelete();
     creator().enabled = true;
-    expect((await preDelete()).outcome).toEqual({ is: 'finished' });
+    expect((await preDelete()).outcome).toEqual({ kind: 'finished' });
     expect(left()).toEqual([]);
   });
 
@@ -111,12 +111,12 @@ describe('Blazar, emptied while the project lives', () => {
     creator().enabled = false;
     const more = { apiOf: async () => undefined };
     expect((await preDelete(more)).outcome).toMatchObject({
-      is: 'again',
+      kind: 'again',
       error: { class: 'Transient', status: 500 },
     });
     expect(leaseNamed('active').status).toBe('ERROR');
     const report = await preDelete(more);
-    expect(report.outcome).toMatchObject({ is: 'again', error: undefined });
+    expect(report.outcome).toMatchObject({ kind: 'again', error: undefined });
     expect(report.conditions).toContainEqual(
       expect.objectContaining({
         class: 'Blocked',
@@ -148,7 +148,7 @@ describe('Blazar, emptied while the project lives', () => {
       updated_at: timed.clock.now(),
     });
     const report = await preDelete();
-    expect(report.outcome.is).toBe('again');
+    expect(report.outcome.kind).toBe('again');
     expect(report.conditions).toMatchObject([{ class: 'InProgress', actor: 'none' }]);
     timed.clock.advance(16 * MINUTE);
     expect((await preDelete()).conditions).toMatchObject([
@@ -163,7 +163,7 @@ describe('Blazar, after the project is gone', () => {
   it('gets no deletion: the report has the remaining leases and the advice', async () => {
     await timed.stage.deleteProject();
     const report = await timed.empty(blazarService);
-    expect(report.outcome).toMatchObject({ is: 'unreachable' });
+    expect(report.outcome).toMatchObject({ kind: 'unreachable' });
     expect(report.counts).toMatchObject({ 'blazar.lease': { listed: 4, left: 4 } });
     expect(report.conditions).toMatchObject([
       {
@@ -182,7 +182,7 @@ describe('Blazar, after the project is gone', () => {
     for (const row of leases().where((one) => one.project_id === timed.project))
       leases().delete(row.id);
     await timed.stage.deleteProject();
-    expect((await timed.empty(blazarService)).outcome).toEqual({ is: 'finished' });
+    expect((await timed.empty(blazarService)).outcome).toEqual({ kind: 'finished' });
     expect(timed.controlsAreUntouched).toBe(true);
   });
 });
@@ -191,7 +191,7 @@ describe('Leases of a deleted user in living projects', () => {
   it('are kept, and those that are not past are reported to the operator', async () => {
     const user = UserId.parse(timed.stage.customer.userId);
     const report = await afterUser(user);
-    expect(report.outcome).toEqual({ is: 'finished' });
+    expect(report.outcome).toEqual({ kind: 'finished' });
     expect(report.conditions).toMatchObject([
       {
         resourceType: 'blazar.lease-of-user',
@@ -214,7 +214,7 @@ describe('A cleaner without the admin role', () => {
     const before = left();
     expect(before).not.toEqual([]);
     expect(await timed.empty(blazarService)).toMatchObject({
-      outcome: { is: 'failed', error: { class: 'Denied' } },
+      outcome: { kind: 'failed', error: { class: 'Denied' } },
     });
     expect(left()).toEqual(before);
     expect(timed.controlsAreUntouched).toBe(true);
@@ -224,7 +224,7 @@ describe('A cleaner without the admin role', () => {
     await timed.stage.close();
     timed = await TimedStage.open({ with: [blazar], adminRoles: ['member', 'reader'] });
     expect((await afterUser(UserId.parse(timed.stage.customer.userId))).outcome).toMatchObject({
-      is: 'failed',
+      kind: 'failed',
       error: { class: 'Denied' },
     });
   });

@@ -32,7 +32,7 @@ async function open(
   stage = await TimedStage.open(options, size);
   await stage.empty(nova);
 }
-const finished = { is: 'finished' };
+const finished = { kind: 'finished' };
 
 describe('Cinder, emptied of one project', () => {
   it('removes volumes in every state, snapshots, backups, groups, transfers, type access, the default type and limits', async () => {
@@ -201,7 +201,7 @@ describe('A volume whose deletion does not end', () => {
       await open();
       bend('data-3', { ...fields, updated_at: stage.clock.now() });
       const preDelete = await stage.empty(cinder);
-      expect(preDelete.outcome.is).toBe('again');
+      expect(preDelete.outcome.kind).toBe('again');
       expect(preDelete.conditions).toContainEqual(
         expect.objectContaining({
           actor: 'none',
@@ -256,7 +256,7 @@ describe('A volume whose deletion does not end', () => {
       (row) => row.project_id === stage.project,
     ).length;
     const report = await stage.empty(cinder);
-    expect(report.outcome.is).toBe('again');
+    expect(report.outcome.kind).toBe('again');
     expect(stage.storage.attachments.where((row) => row.project_id === stage.project)).toHaveLength(
       before,
     );
@@ -292,7 +292,7 @@ it('A volume is not detached from an existing server when the list of attachment
     effect: { does: 'drop-next', rows: 0 },
   });
   const before = JSON.stringify(stage.storage.attachments.all());
-  expect((await stage.empty(cinder)).outcome.is).toBe('again');
+  expect((await stage.empty(cinder)).outcome.kind).toBe('again');
   expect(JSON.stringify(stage.storage.attachments.all())).toBe(before);
   expect(volume('data-0')).toMatchObject({ status: 'in-use' });
 });
@@ -309,7 +309,7 @@ describe('A deletion in Cinder that would remove other resources', () => {
     stage.remember();
     const report = await stage.empty(cinder);
     expect(left('volume')).toEqual(['cinder.volume source']);
-    expect(report.outcome.is).toBe('again');
+    expect(report.outcome.kind).toBe('again');
     expect(report.conditions).toContainEqual(
       expect.objectContaining({
         resourceType: 'cinder.volume',
@@ -352,7 +352,7 @@ describe('Cinder, when one of its services fails', () => {
   it('does not take a 404 about cinder-backup for a deleted backup, and removes the other types', async () => {
     await open({ backupService: false });
     const report = await stage.empty(cinder);
-    expect(report.outcome.is).toBe('again');
+    expect(report.outcome.kind).toBe('again');
     expect(
       left()
         .filter((resource) => !resource.startsWith('cinder.quota'))
@@ -407,7 +407,7 @@ describe('Cinder, when one of its services fails', () => {
   it('does not finish when deletions never end', async () => {
     await open();
     const fault = faults().inject({ service: 'cinder', effect: { does: 'endless' } });
-    expect((await stage.empty(cinder)).outcome.is).toBe('again');
+    expect((await stage.empty(cinder)).outcome.kind).toBe('again');
     expect(left('volume')).toHaveLength(12);
     fault.clear();
     stage.clock.advance(61 * MINUTE);
@@ -432,7 +432,7 @@ describe('Cinder, with a faulty API', () => {
     await open();
     const before = left();
     faults().inject({ service: 'cinder', method: 'GET', effect: { does: 'drop-owner' } });
-    expect((await stage.empty(cinder)).outcome.is).not.toBe('finished');
+    expect((await stage.empty(cinder)).outcome.kind).not.toBe('finished');
     expect(left('volume')).toEqual(
       before.filter((resource) => resource.startsWith('cinder.volume')),
     );
@@ -470,7 +470,7 @@ describe('Cinder, with a faulty API', () => {
         path: new RegExp(path),
         effect,
       });
-      expect((await stage.empty(cinder)).outcome.is).not.toBe('finished');
+      expect((await stage.empty(cinder)).outcome.kind).not.toBe('finished');
       fault.clear();
     }
     expect((await stage.empty(cinder)).outcome).toEqual(finished);
@@ -487,7 +487,7 @@ describe('Cinder, with a faulty API', () => {
       effect: { does: 'answer', status: 409 },
     });
     expect((await stage.run(cinder)).outcome).toMatchObject({
-      is: 'again',
+      kind: 'again',
       error: { class: 'Transient', status: 409 },
     });
     expect((await stage.empty(cinder)).outcome).toEqual(finished);
@@ -499,7 +499,7 @@ describe('Cinder, with a faulty API', () => {
     const effect = { does: 'answer', status: 429, retryAfter: 17 } as const;
     faults().inject({ service: 'cinder', method: 'DELETE', path: /\/volumes\//, times: 3, effect });
     expect((await stage.run(cinder)).outcome).toMatchObject({
-      is: 'again',
+      kind: 'again',
       afterSeconds: 17,
       error: { class: 'Transient', status: 429 },
     });
@@ -530,7 +530,7 @@ describe('Cinder, with a faulty API', () => {
       effect: { does: 'answer', status: 403 },
     });
     expect((await stage.empty(cinder)).outcome).toMatchObject({
-      is: 'failed',
+      kind: 'failed',
       error: { class: 'Denied', service: 'cinder' },
     });
     expect(left('volume')).not.toEqual([]);

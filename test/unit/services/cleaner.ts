@@ -76,7 +76,7 @@ export function cleanerOf(
     run,
     async runs(projectId, most = 10) {
       let report = await run(projectId);
-      for (let n = 1; n < most && report.outcome.is === 'again'; n += 1)
+      for (let n = 1; n < most && report.outcome.kind === 'again'; n += 1)
         report = await run(projectId);
       return report;
     },

@@ -23,7 +23,7 @@ describe('Cyborg, emptied of one project', () => {
       instance_uuid: null,
     });
     const report = await stage.empty(cyborg);
-    expect(report.outcome).toEqual({ is: 'finished' });
+    expect(report.outcome).toEqual({ kind: 'finished' });
     expect(report.conditions).toEqual([]);
     expect(stage.left('cyborg')).toEqual([]);
     expect(requests.get(fresh.id)).toEqual(fresh);
@@ -34,7 +34,7 @@ describe('Cyborg, emptied of one project', () => {
     stage = await Stage.open({ with: [fake] });
     release.guardsBound = true;
     const report = await stage.empty(cyborg);
-    expect(report.outcome).toMatchObject({ is: 'again', error: undefined });
+    expect(report.outcome).toMatchObject({ kind: 'again', error: undefined });
     expect(report.conditions).toEqual([
       expect.objectContaining({ class: 'Blocked', actor: 'operator' }),
     ]);

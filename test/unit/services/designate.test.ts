@@ -47,7 +47,7 @@ const blocked = (report: RunReport) => report.conditions.filter((one) => one.cla
 const floatingIps = (project: string = stage.project) =>
   stage.rehearsal.state.network.floatingips.where((row) => row.project_id === project);
 const finished = async (): Promise<void> => {
-  expect((await stage.expectEmptied(designate)).outcome).toEqual({ is: 'finished' });
+  expect((await stage.expectEmptied(designate)).outcome).toEqual({ kind: 'finished' });
   expect(stage.left('designate')).toEqual([]);
   expect(stage.controlsAreUntouched).toBe(true);
 };
@@ -70,7 +70,7 @@ describe('Designate, emptied of one project', () => {
     const report = await stage.expectEmptied(designate, {}, (each) => {
       for (const { message, actor } of blocked(each)) reasons.add(`${message} (${actor})`);
     });
-    expect(report.outcome).toEqual({ is: 'finished' });
+    expect(report.outcome).toEqual({ kind: 'finished' });
     expect([...reasons]).toEqual(['its child zones must be deleted first (none)']);
     const orders = stage.rehearsal.calls.filter(
       (call) => call.method === 'DELETE' && /zones\/[^/]+$/.test(call.path),
@@ -103,7 +103,7 @@ describe('Designate, emptied of one project', () => {
     });
     const report = await stage.clean(designate);
     expect(report.counts).toMatchObject({ 'designate.zone': { listed: 4, gone: 0, left: 4 } });
-    expect(report.outcome).toMatchObject({ is: 'again', afterSeconds: 0, error: undefined });
+    expect(report.outcome).toMatchObject({ kind: 'again', afterSeconds: 0, error: undefined });
   });
 
   it('reports since when a deletion hangs, and does not repeat it', async () => {
@@ -235,7 +235,7 @@ describe('Designate, with zones that several projects use', () => {
     const report = await stage.expectEmptied(designate, {}, ({ conditions }) => {
       expect(conditions.filter((one) => one.class === 'Unexpected')).toEqual([]);
     });
-    expect(report.outcome).toEqual({ is: 'finished' });
+    expect(report.outcome).toEqual({ kind: 'finished' });
     expect(stage.controlsAreUntouched).toBe(true);
     expect(shelves().transferRequests.get(offer.id)).toBeDefined();
     expect(
@@ -250,7 +250,7 @@ describe('Designate, with zones that several projects use', () => {
     const lent = shelves().sharing.where((row) => row.target_project_id === stage.project);
     expect(lent).toHaveLength(1);
     const report = await stage.expectEmptied(designate);
-    expect(report.outcome).toEqual({ is: 'finished' });
+    expect(report.outcome).toEqual({ kind: 'finished' });
     expect(report.counts).toMatchObject({ 'designate.zone-share': { listed: 0, left: 0 } });
     expect(shelves().sharing.get(lent[0]?.id ?? '')).toBeUndefined();
     expect(shelves().zones.where(({ name }) => name === 'lent.example.')).toHaveLength(1);
@@ -266,7 +266,7 @@ describe('Designate, with zones that several projects use', () => {
     const zone = addZone(shelves(), 'stranger', 'stranger.example.', stage.project);
     const record = addRecordset(shelves(), zone, stage.project, 'www.stranger.example.');
     const report = await stage.expectEmptied(designate);
-    expect(report.outcome).toEqual({ is: 'finished' });
+    expect(report.outcome).toEqual({ kind: 'finished' });
     expect(report.conditions).toEqual([
       expect.objectContaining({
         class: 'Unsupported',
@@ -362,7 +362,7 @@ describe('PTR records of floating IPs', () => {
     const [zone] = shelves().zones.where((row) => row.project_id === MANAGED);
     if (zone) zone.action = 'DELETE';
     const report = await stage.clean(designate);
-    expect(report.outcome.is).toBe('again');
+    expect(report.outcome.kind).toBe('again');
     expect(blocked(report)).toContainEqual(
       expect.objectContaining({ resourceType: 'designate.ptr-record', actor: 'none' }),
     );
@@ -392,7 +392,7 @@ describe('PTR records of floating IPs', () => {
     const record = setPtr(shelves(), next.id, 'theirs.example.');
     stage.remember();
     const report = await stage.expectEmptied(designate);
-    expect(report.outcome).toEqual({ is: 'finished' });
+    expect(report.outcome).toEqual({ kind: 'finished' });
     expect(shelves().recordsets.get(record.id)?.ptr).toMatchObject({ ptrdname: 'theirs.example.' });
     expect(report.conditions).toEqual([
       expect.objectContaining({

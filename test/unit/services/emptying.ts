@@ -184,7 +184,7 @@ export class Stage {
     for (let runs = 1; ; runs += 1) {
       const report = await this.run(service, more);
       onReport?.(report);
-      if (report.outcome.is !== 'again' || runs === 40) return report;
+      if (report.outcome.kind !== 'again' || runs === 40) return report;
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
   }
@@ -193,7 +193,7 @@ export class Stage {
   async empty(service: Service, more: Partial<ProjectContext> = {}): Promise<RunReport> {
     for (let runs = 1; ; runs += 1) {
       const report = await this.clean(service, more);
-      if (report.outcome.is !== 'again' || runs === 10) return report;
+      if (report.outcome.kind !== 'again' || runs === 10) return report;
     }
   }
 }

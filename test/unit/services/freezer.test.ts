@@ -27,7 +27,7 @@ describe('Freezer, emptied of one project', () => {
     const first = await stage.preDelete(freezer);
     expect(called().filter(({ path }) => path.endsWith('/event'))).toHaveLength(1);
     expect(first.counts).toMatchObject({ 'freezer.job': { listed: 3 } });
-    expect((await stage.expectEmptied(freezer)).outcome).toEqual({ is: 'finished' });
+    expect((await stage.expectEmptied(freezer)).outcome).toEqual({ kind: 'finished' });
     expect(jobs.get(running?.id ?? '')).toBeUndefined();
     expect(stage.left('freezer')).toEqual([]);
     expect(stage.controlsAreUntouched).toBe(true);
@@ -48,9 +48,9 @@ describe('Freezer, emptied of one project', () => {
         });
       stage.remember();
       let report = await stage[phase](freezer);
-      for (let runs = 0; report.outcome.is === 'again' && runs < 5; runs += 1)
+      for (let runs = 0; report.outcome.kind === 'again' && runs < 5; runs += 1)
         report = await stage[phase](freezer);
-      expect(report.outcome).toEqual({ is: 'finished' });
+      expect(report.outcome).toEqual({ kind: 'finished' });
       expect(report.conditions).toEqual([]);
       expect(stage.left('freezer')).toEqual([]);
       expect(stage.controlsAreUntouched).toBe(true);
@@ -74,7 +74,7 @@ describe('Freezer, emptied of one project', () => {
     clients.add(mine);
     stage.remember();
     const report = await stage.expectEmptied(freezer);
-    expect(report.outcome).toMatchObject({ is: 'again', error: undefined });
+    expect(report.outcome).toMatchObject({ kind: 'again', error: undefined });
     expect(report.conditions).toEqual([
       expect.objectContaining({
         class: 'Blocked',
@@ -86,7 +86,7 @@ describe('Freezer, emptied of one project', () => {
     expect(stage.controlsAreUntouched).toBe(true);
     clients.delete(central.id);
     stage.remember();
-    expect((await stage.expectEmptied(freezer)).outcome).toEqual({ is: 'finished' });
+    expect((await stage.expectEmptied(freezer)).outcome).toEqual({ kind: 'finished' });
   });
 
   it('lists all pages with the default page size of ten', async () => {
@@ -105,7 +105,7 @@ describe('Freezer, emptied of one project', () => {
     const before = stage.left('freezer');
     for (const report of [await stage.preDelete(freezer), await stage.clean(freezer)]) {
       expect(report.outcome).toEqual({
-        is: 'unreachable',
+        kind: 'unreachable',
         because: expect.stringContaining('before 2026.2'),
       });
       expect(report.conditions).toContainEqual(

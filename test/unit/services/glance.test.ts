@@ -24,7 +24,7 @@ describe('Glance, emptied of one project', () => {
     stage = await Stage.open();
     expect(stage.left('glance')).toHaveLength(9);
     const report = await stage.empty(glance);
-    expect(report.outcome).toEqual({ is: 'finished' });
+    expect(report.outcome).toEqual({ kind: 'finished' });
     expect(stage.left('glance')).toEqual([]);
     expect(report.counts).toEqual({
       'glance.image': { listed: 8, gone: 8, left: 0 },
@@ -37,7 +37,7 @@ describe('Glance, emptied of one project', () => {
     stage = await Stage.open();
     const before = stage.left('glance');
     const report = await stage.plan(glance);
-    expect(report.outcome).toEqual({ is: 'finished' });
+    expect(report.outcome).toEqual({ kind: 'finished' });
     expect(report.counts).toMatchObject({
       'glance.image': { left: 8 },
       'glance.metadef-namespace': { left: 1 },
@@ -60,7 +60,7 @@ describe('Glance, emptied of one project', () => {
     stage = await Stage.open();
     imageNamed('protected').visibility = 'public';
     const report = await stage.empty(glance);
-    expect(report.outcome).toMatchObject({ is: 'again', error: undefined });
+    expect(report.outcome).toMatchObject({ kind: 'again', error: undefined });
     expect(stage.left('glance')).toEqual(['glance.image protected']);
     // A public image that is protected stays protected.
     expect(imageNamed('protected').protected).toBe(true);
@@ -68,7 +68,7 @@ describe('Glance, emptied of one project', () => {
       { class: 'Blocked', actor: 'operator', message: expect.stringContaining('public') },
     ]);
     imageNamed('protected').visibility = 'private';
-    expect((await stage.empty(glance)).outcome).toEqual({ is: 'finished' });
+    expect((await stage.empty(glance)).outcome).toEqual({ kind: 'finished' });
     expect(stage.left('glance')).toEqual([]);
   });
 
@@ -77,13 +77,13 @@ describe('Glance, emptied of one project', () => {
     const image = imageNamed('image-0');
     image.inUse = true;
     const report = await stage.empty(glance);
-    expect(report.outcome).toMatchObject({ is: 'again', error: undefined });
+    expect(report.outcome).toMatchObject({ kind: 'again', error: undefined });
     expect(stage.left('glance')).toEqual(['glance.image image-0']);
     expect(report.conditions).toMatchObject([
       { class: 'Blocked', actor: 'other-project', message: expect.stringContaining('in use') },
     ]);
     image.inUse = false;
-    expect((await stage.empty(glance)).outcome).toEqual({ is: 'finished' });
+    expect((await stage.empty(glance)).outcome).toEqual({ kind: 'finished' });
     expect(stage.left('glance')).toEqual([]);
   });
 
@@ -98,7 +98,7 @@ describe('Glance, emptied of one project', () => {
       times: 1,
       effect: { does: 'answer', status: 400 },
     });
-    expect((await stage.empty(glance)).outcome).toEqual({ is: 'finished' });
+    expect((await stage.empty(glance)).outcome).toEqual({ kind: 'finished' });
     expect(stage.left('glance')).toEqual([]);
   });
 
@@ -106,7 +106,7 @@ describe('Glance, emptied of one project', () => {
     stage = await Stage.open();
     imageNamed('image-0').status = 'pending_delete';
     const report = await stage.empty(glance);
-    expect(report.outcome).toMatchObject({ is: 'again', error: undefined });
+    expect(report.outcome).toMatchObject({ kind: 'again', error: undefined });
     expect(report.conditions).toMatchObject([{ class: 'InProgress', actor: 'none' }]);
     expect(stage.left('glance')).toEqual(['glance.image image-0']);
   });
@@ -122,7 +122,7 @@ describe('Glance, emptied of one project', () => {
       'glance.metadef-namespace with/slash',
       'glance.metadef-namespace ü',
     ]);
-    expect(report.outcome).toEqual({ is: 'finished' });
+    expect(report.outcome).toEqual({ kind: 'finished' });
     expect(report.conditions).toMatchObject([
       { class: 'Unsupported', actor: 'operator', count: 2 },
     ]);
@@ -132,7 +132,7 @@ describe('Glance, emptied of one project', () => {
   it('removes a namespace with any other character in its name', async () => {
     stage = await Stage.open();
     namespace('a b?c#d%41&e', stage.project);
-    expect((await stage.empty(glance)).outcome).toEqual({ is: 'finished' });
+    expect((await stage.empty(glance)).outcome).toEqual({ kind: 'finished' });
     expect(stage.left('glance')).toEqual([]);
   });
 
@@ -144,10 +144,10 @@ describe('Glance, emptied of one project', () => {
       path: /metadefs/,
       effect: { does: 'answer', status: 500 },
     });
-    expect((await stage.clean(glance)).outcome.is).toBe('again');
+    expect((await stage.clean(glance)).outcome.kind).toBe('again');
     expect(stage.left('glance')).toHaveLength(1);
     stage.rehearsal.faults.clear();
-    expect((await stage.empty(glance)).outcome).toEqual({ is: 'finished' });
+    expect((await stage.empty(glance)).outcome).toEqual({ kind: 'finished' });
     expect(stage.left('glance')).toEqual([]);
   });
 });
@@ -164,7 +164,7 @@ describe('Glance, with a faulty API', () => {
       effect: { does: 'ignore-filter' },
     });
     const report = await stage.empty(glance);
-    expect(report.outcome).toEqual({ is: 'finished' });
+    expect(report.outcome).toEqual({ kind: 'finished' });
     expect(report.conditions).toMatchObject([
       {
         class: 'Unexpected',
@@ -185,7 +185,7 @@ describe('Glance, with a faulty API', () => {
       effect: { does: 'drop-owner' },
     });
     const report = await stage.clean(glance);
-    expect(report.outcome.is).toBe('again');
+    expect(report.outcome.kind).toBe('again');
     expect(
       stage.left('glance').filter((resource) => resource.startsWith('glance.image')),
     ).toHaveLength(8);
@@ -200,7 +200,7 @@ describe('Glance, with a faulty API', () => {
       path: /metadefs/,
       effect: { does: 'drop-owner' },
     });
-    expect((await stage.empty(glance)).outcome.is).toBe('again');
+    expect((await stage.empty(glance)).outcome.kind).toBe('again');
     expect(stage.left('glance')).toHaveLength(1);
     expect(stage.controlsAreUntouched).toBe(true);
   });
@@ -218,9 +218,9 @@ describe('Glance, with a faulty API', () => {
       path: /os_hidden=true/,
       effect,
     });
-    expect((await stage.empty(glance)).outcome.is).not.toBe('finished');
+    expect((await stage.empty(glance)).outcome.kind).not.toBe('finished');
     stage.rehearsal.faults.clear();
-    expect((await stage.empty(glance)).outcome).toEqual({ is: 'finished' });
+    expect((await stage.empty(glance)).outcome).toEqual({ kind: 'finished' });
     expect(stage.left('glance')).toEqual([]);
   });
 
@@ -234,11 +234,11 @@ describe('Glance, with a faulty API', () => {
     });
     const report = await stage.clean(glance);
     expect(report.outcome).toMatchObject({
-      is: 'again',
+      kind: 'again',
       afterSeconds: 17,
       error: { class: 'Transient', status: 429 },
     });
-    expect((await stage.empty(glance)).outcome).toEqual({ is: 'finished' });
+    expect((await stage.empty(glance)).outcome).toEqual({ kind: 'finished' });
     expect(stage.left('glance')).toEqual([]);
   });
 
@@ -251,7 +251,7 @@ describe('Glance, with a faulty API', () => {
       effect: { does: 'endless' },
     });
     const report = await stage.empty(glance);
-    expect(report.outcome.is).toBe('again');
+    expect(report.outcome.kind).toBe('again');
     expect(report.counts['glance.image' as ResourceTypeName]?.listed).toBeGreaterThan(0);
     expect(stage.left('glance')).toHaveLength(8);
   });
@@ -264,7 +264,7 @@ describe('Glance, with a faulty API', () => {
       times: 4,
       effect: { does: 'reset-after' },
     });
-    expect((await stage.empty(glance)).outcome).toEqual({ is: 'finished' });
+    expect((await stage.empty(glance)).outcome).toEqual({ kind: 'finished' });
     expect(stage.left('glance')).toEqual([]);
     expect(stage.controlsAreUntouched).toBe(true);
   });
@@ -277,7 +277,7 @@ describe('Glance, with a faulty API', () => {
       effect: { does: 'answer', status: 403 },
     });
     expect((await stage.empty(glance)).outcome).toMatchObject({
-      is: 'failed',
+      kind: 'failed',
       error: { class: 'Denied', service: 'glance' },
     });
     expect(stage.left('glance')).not.toEqual([]);

@@ -29,7 +29,7 @@ describe('Gnocchi, emptied of one project', () => {
   it('removes resources and their metrics in one call', async () => {
     await open();
     const report = await stage.empty(gnocchi);
-    expect(report.outcome).toEqual({ is: 'finished' });
+    expect(report.outcome).toEqual({ kind: 'finished' });
     expect(stage.left('gnocchi')).toEqual([]);
     expect(stage.controlsAreUntouched).toBe(true);
     expect(callsOf('DELETE', /resource/)).toHaveLength(1);
@@ -48,7 +48,7 @@ describe('Gnocchi, emptied of one project', () => {
       });
     expect(stage.left('gnocchi').length).toBeGreaterThan(12);
     const report = await stage.empty(gnocchi);
-    expect(report.outcome).toEqual({ is: 'finished' });
+    expect(report.outcome).toEqual({ kind: 'finished' });
     expect(stage.left('gnocchi')).toEqual([]);
     expect(stage.controlsAreUntouched).toBe(true);
   });
@@ -78,7 +78,7 @@ describe('Gnocchi, emptied of one project', () => {
     };
     metrics.add(lent);
     stage.remember();
-    expect((await stage.empty(gnocchi)).outcome).toEqual({ is: 'finished' });
+    expect((await stage.empty(gnocchi)).outcome).toEqual({ kind: 'finished' });
     expect(metrics.get(lent.id)).toEqual(lent);
     expect(stage.controlsAreUntouched).toBe(true);
   });
@@ -92,7 +92,7 @@ describe('Gnocchi, emptied of one project', () => {
       project_id: null,
       creator: `${hex()}:${hex()}`,
     });
-    expect((await stage.empty(gnocchi)).outcome).toEqual({ is: 'finished' });
+    expect((await stage.empty(gnocchi)).outcome).toEqual({ kind: 'finished' });
     expect(resources.get(host.id)).toEqual(host);
   });
 
@@ -100,7 +100,7 @@ describe('Gnocchi, emptied of one project', () => {
     await open();
     const report = await stage.empty(gnocchi, { members: undefined });
     expect(report.outcome).toMatchObject({
-      is: 'failed',
+      kind: 'failed',
       error: { code: 'gnocchi.members.unknown' },
     });
     expect(stage.left('gnocchi')).toEqual(['gnocchi.metric alone']);

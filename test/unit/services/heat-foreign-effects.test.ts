@@ -57,7 +57,7 @@ const preDelete = async (more: Partial<ProjectContext> = {}) => {
       now: () => timed.clock.now(),
       ...more,
     });
-    if (report.outcome.is !== 'again' || runs === 6) return report;
+    if (report.outcome.kind !== 'again' || runs === 6) return report;
     timed.clock.advance(10_000);
   }
 };
@@ -81,7 +81,7 @@ describe('a stack whose deletion would remove a resource of the cleaner by its n
     expect(state().compute.keypairs.get(key.id)).toBe(key);
     state().compute.keypairs.delete(key.id);
     ownKeypair('renamed');
-    expect((await empty()).outcome).toEqual({ is: 'finished' });
+    expect((await empty()).outcome).toEqual({ kind: 'finished' });
     expect(left()).toEqual([]);
     expect(state().compute.keypairs.some((row) => row.name === 'renamed')).toBe(true);
     expect(timed.controlsAreUntouched).toBe(true);
@@ -122,7 +122,7 @@ describe('a stack whose deletion would remove a resource of the cleaner by its n
     ]);
     expect([...ownContainers().keys()]).toEqual(['backups']);
     await timed.stage.grantCleaner();
-    expect((await preDelete()).outcome).toEqual({ is: 'finished' });
+    expect((await preDelete()).outcome).toEqual({ kind: 'finished' });
     expect(left()).toEqual([]);
     expect([...ownContainers().keys()]).toEqual(['backups']);
   });
@@ -183,12 +183,12 @@ describe('a stack whose deletion would remove a resource of the cleaner by its n
       effect: { does: 'answer', status: 500 },
     });
     const report = await timed.run(heatService);
-    expect(report.outcome).toMatchObject({ is: 'again', error: { service: 'nova' } });
+    expect(report.outcome).toMatchObject({ kind: 'again', error: { service: 'nova' } });
     timed.clock.advance(10_000);
     expect(before).toContain('heat.stack named');
     expect(left()).toContain('heat.stack named');
     fault.clear();
-    expect((await empty()).outcome).toEqual({ is: 'finished' });
+    expect((await empty()).outcome).toEqual({ kind: 'finished' });
   });
 
   it('is checked only if a stack has such a resource type', async () => {
@@ -197,7 +197,7 @@ describe('a stack whose deletion would remove a resource of the cleaner by its n
       (one) => one.project_id === timed.project && one.name !== 'network',
     ))
       stacks.delete(row.id);
-    expect((await empty()).outcome).toEqual({ is: 'finished' });
+    expect((await empty()).outcome).toEqual({ kind: 'finished' });
     expect(new Set(timed.stage.rehearsal.calls.map((call) => call.service))).toEqual(
       new Set(['keystone', 'heat']),
     );
@@ -272,7 +272,7 @@ describe('Heat, with a template that would use the rights of the administrator',
 
   it('deletes a stack whose resource is deleted already', async () => {
     add('nearly-gone', [resource('OS::Nova::Quota', 'q', { status: 'DELETE_COMPLETE' })]);
-    expect((await empty()).outcome).toEqual({ is: 'finished' });
+    expect((await empty()).outcome).toEqual({ kind: 'finished' });
     expect(left()).toEqual([]);
   });
 });

@@ -34,7 +34,7 @@ const named = (name: string): Stack => {
 const calls = (method: string) =>
   timed.stage.rehearsal.calls.filter((call) => call.service === 'heat' && call.method === method);
 const run = (): Promise<RunReport> => timed.run(heatService);
-const finished = { is: 'finished' };
+const finished = { kind: 'finished' };
 
 describe('Heat', () => {
   beforeEach(() => open());
@@ -186,7 +186,7 @@ describe('a cleaner that is no administrator in Heat', () => {
     const before = left();
     const report = await run();
     expect(report.outcome).toMatchObject({
-      is: 'failed',
+      kind: 'failed',
       error: { class: 'Denied', advice: expect.stringContaining('admin') },
     });
     expect(left()).toEqual(before);
@@ -197,12 +197,12 @@ describe('a cleaner that is no administrator in Heat', () => {
     expect((await timed.empty(heatService)).outcome).toEqual(finished);
     expect(left()).toEqual([]);
     for (const row of tables().stacks.all()) tables().stacks.delete(row.id);
-    expect((await run()).outcome).toMatchObject({ is: 'failed', error: { class: 'Denied' } });
+    expect((await run()).outcome).toMatchObject({ kind: 'failed', error: { class: 'Denied' } });
   });
 
   it('is not treated as an administrator if the policy refuses the other check', async () => {
     await open({ with: [heatOf({ newDefaults: true })], adminRoles: ['member', 'reader'] });
-    expect((await run()).outcome).toMatchObject({ is: 'failed', error: { class: 'Denied' } });
+    expect((await run()).outcome).toMatchObject({ kind: 'failed', error: { class: 'Denied' } });
   });
 });
 
@@ -294,6 +294,6 @@ describe('Heat, after a user was deleted', () => {
       method: 'GET',
       effect: { does: 'answer', status: 500 },
     });
-    expect((await userReport([timed.project])).outcome).toMatchObject({ is: 'again' });
+    expect((await userReport([timed.project])).outcome).toMatchObject({ kind: 'again' });
   });
 });

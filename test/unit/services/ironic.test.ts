@@ -38,7 +38,7 @@ describe('Ironic, emptied of one project', () => {
     const machines = ironicIn(stage.rehearsal.state).nodes.size;
     await stage.deleteProject();
     const report = await stage.clean(ironic);
-    expect(report.outcome).toEqual({ is: 'finished' });
+    expect(report.outcome).toEqual({ kind: 'finished' });
     expect(stage.left('ironic')).toEqual(['ironic.node theirs']);
     expect(report.counts).toMatchObject({
       'ironic.allocation': { listed: 2, gone: 2 },
@@ -79,7 +79,7 @@ describe('Ironic, emptied of one project', () => {
       lessee: stranger,
     });
     stage.remember();
-    expect((await stage.clean(ironic)).outcome).toEqual({ is: 'finished' });
+    expect((await stage.clean(ironic)).outcome).toEqual({ kind: 'finished' });
     expect(theirs).toMatchObject({ owner: stranger, lessee: null });
     expect(ours).toMatchObject({ owner: stage.project, lessee: stranger });
     expect(stage.controlsAreUntouched).toBe(true);
@@ -109,7 +109,7 @@ describe('Ironic, emptied of one project', () => {
       path: /runbooks/,
       effect: { does: 'drop-owner' },
     });
-    expect((await stage.clean(ironic)).outcome.is).toBe('again');
+    expect((await stage.clean(ironic)).outcome.kind).toBe('again');
     expect(stage.left('ironic')).toContain('ironic.runbook CUSTOM_BURN_IN');
     expect(stage.controlsAreUntouched).toBe(true);
   });
@@ -136,20 +136,20 @@ describe('Ironic, emptied of one project', () => {
     await open();
     node('on-lease').provision_state = state;
     const report = await stage.clean(ironic);
-    expect(report.outcome).toEqual({ is: 'again', afterSeconds: 0, error: undefined });
+    expect(report.outcome).toEqual({ kind: 'again', afterSeconds: 0, error: undefined });
     expect(stage.left('ironic')).toEqual(['ironic.lease on-lease', 'ironic.node theirs']);
     expect(report.conditions).toContainEqual(
       expect.objectContaining({ class: 'Blocked', actor, message: expect.stringContaining(state) }),
     );
     node('on-lease').provision_state = 'available';
-    expect((await stage.clean(ironic)).outcome).toEqual({ is: 'finished' });
+    expect((await stage.clean(ironic)).outcome).toEqual({ kind: 'finished' });
     expect(stage.left('ironic')).toEqual(['ironic.node theirs']);
   });
 
   it('leaves the lease of a node that is reserved for an instance', async () => {
     await open();
     node('on-lease').instance_uuid = uuid();
-    expect((await stage.clean(ironic)).outcome.is).toBe('again');
+    expect((await stage.clean(ironic)).outcome.kind).toBe('again');
     expect(stage.left('ironic')).toEqual(['ironic.lease on-lease', 'ironic.node theirs']);
   });
 
@@ -157,7 +157,7 @@ describe('Ironic, emptied of one project', () => {
     await open();
     node('reserved').provision_state = 'active';
     const report = await stage.clean(ironic);
-    expect(report.outcome).toEqual({ is: 'again', afterSeconds: 0, error: undefined });
+    expect(report.outcome).toEqual({ kind: 'again', afterSeconds: 0, error: undefined });
     expect(stage.left('ironic')).toEqual([
       'ironic.allocation wish',
       'ironic.lease reserved',
@@ -178,10 +178,10 @@ describe('Ironic, emptied of one project', () => {
       effect: { does: 'answer', status: 409, message: 'Node x is locked by host y' },
     });
     expect((await stage.clean(ironic)).outcome).toMatchObject({
-      is: 'again',
+      kind: 'again',
       error: { class: 'Transient' },
     });
-    expect((await stage.clean(ironic)).outcome).toEqual({ is: 'finished' });
+    expect((await stage.clean(ironic)).outcome).toEqual({ kind: 'finished' });
   });
 
   it('lists all pages, although the link to the next page lacks the owner', async () => {
@@ -206,7 +206,7 @@ describe('Ironic before runbooks', () => {
   it('is finished without them', async () => {
     await open(ironicOf(82));
     const report = await stage.clean(ironic);
-    expect(report.outcome).toEqual({ is: 'finished' });
+    expect(report.outcome).toEqual({ kind: 'finished' });
     expect(report.conditions).toContainEqual(
       expect.objectContaining({
         resourceType: 'ironic.runbook',
@@ -232,7 +232,7 @@ describe('Ironic, by scope of the token', () => {
     // A token on the cleaner's own project sees its own nodes: nothing.
     await stage.clean(ironic, { api: project });
     expect(stage.left('ironic')).toEqual(before);
-    expect((await stage.clean(ironic)).outcome).toEqual({ is: 'finished' });
+    expect((await stage.clean(ironic)).outcome).toEqual({ kind: 'finished' });
     expect(stage.left('ironic')).toEqual(['ironic.node theirs']);
   });
 });

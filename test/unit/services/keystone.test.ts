@@ -32,7 +32,7 @@ describe('Keystone, after it deleted a project', () => {
 
   it('loses these, and keeps those of the same members in other projects', async () => {
     const report = await stage.empty(keystone);
-    expect(report.outcome).toEqual({ is: 'finished' });
+    expect(report.outcome).toEqual({ kind: 'finished' });
     expect(report.counts).toEqual({
       'keystone.application-credential': { listed: 2, gone: 2, left: 0 },
     });
@@ -43,7 +43,7 @@ describe('Keystone, after it deleted a project', () => {
 
   it('is searched user by user, in every domain, if the members were not recorded', async () => {
     expect((await stage.empty(keystone, { members: undefined })).outcome).toEqual({
-      is: 'finished',
+      kind: 'finished',
     });
     expect(left()).toEqual([]);
     expect(stage.controlsAreUntouched).toBe(true);
@@ -51,19 +51,19 @@ describe('Keystone, after it deleted a project', () => {
 
   it('gets calls for the recorded members only, because each user costs a call', async () => {
     stage.rehearsal.calls.length = 0;
-    expect((await stage.empty(keystone)).outcome).toEqual({ is: 'finished' });
+    expect((await stage.empty(keystone)).outcome).toEqual({ kind: 'finished' });
     const asked = new Set(
       stage.rehearsal.calls
         .map(({ path }) => path.split('/')[3]?.split('?')[0])
         .filter((id) => id?.length === 32),
     );
     expect([...asked]).toEqual(stage.members);
-    expect((await stage.empty(keystone, { members: [] })).outcome).toEqual({ is: 'finished' });
+    expect((await stage.empty(keystone, { members: [] })).outcome).toEqual({ kind: 'finished' });
   });
 
   it('is finished when a member is deleted, too', async () => {
     const members = [...stage.members, UserId.parse('0123456789abcdef0123456789abcdef')];
-    expect((await stage.empty(keystone, { members })).outcome).toEqual({ is: 'finished' });
+    expect((await stage.empty(keystone, { members })).outcome).toEqual({ kind: 'finished' });
     expect(left()).toEqual([]);
   });
 
@@ -73,7 +73,7 @@ describe('Keystone, after it deleted a project', () => {
     if (like) for (let n = 0; n < 10_001; n += 1) users.add({ ...like, id: `user-${n}` });
     const report = await stage.empty(keystone, { members: undefined });
     expect(report.outcome).toMatchObject({
-      is: 'failed',
+      kind: 'failed',
       error: { code: 'keystone.members.unknown' },
     });
     expect(left()).toEqual(LEFTOVERS);
@@ -95,10 +95,10 @@ describe('Keystone, with a faulty API', () => {
     ['a broken connection', { does: 'cut-connection' }],
   ] as const)('does not treat %s on the list as empty', async (_what, effect) => {
     stage.rehearsal.faults.add({ service: 'keystone', method: 'GET', path: credentials, effect });
-    expect((await stage.empty(keystone)).outcome.is).not.toBe('finished');
+    expect((await stage.empty(keystone)).outcome.kind).not.toBe('finished');
     expect(left()).toEqual(LEFTOVERS);
     stage.rehearsal.faults.clear();
-    expect((await stage.empty(keystone)).outcome).toEqual({ is: 'finished' });
+    expect((await stage.empty(keystone)).outcome).toEqual({ kind: 'finished' });
     expect(left()).toEqual([]);
   });
 
@@ -109,7 +109,7 @@ describe('Keystone, with a faulty API', () => {
       path: /\/v3\/users\?/,
       effect: { does: 'answer', status: 503 },
     });
-    expect((await stage.empty(keystone, { members: undefined })).outcome.is).toBe('again');
+    expect((await stage.empty(keystone, { members: undefined })).outcome.kind).toBe('again');
     expect(left()).toEqual(LEFTOVERS);
   });
 
@@ -120,7 +120,7 @@ describe('Keystone, with a faulty API', () => {
       path: credentials,
       effect: { does: 'drop-owner' },
     });
-    expect((await stage.empty(keystone)).outcome.is).toBe('again');
+    expect((await stage.empty(keystone)).outcome.kind).toBe('again');
     expect(left()).toEqual(LEFTOVERS);
     expect(stage.controlsAreUntouched).toBe(true);
   });
@@ -133,11 +133,11 @@ describe('Keystone, with a faulty API', () => {
       effect: { does: 'answer', status: 429, retryAfter: 11 },
     });
     expect((await stage.clean(keystone)).outcome).toMatchObject({
-      is: 'again',
+      kind: 'again',
       afterSeconds: 11,
       error: { class: 'Transient' },
     });
-    expect((await stage.empty(keystone)).outcome).toEqual({ is: 'finished' });
+    expect((await stage.empty(keystone)).outcome).toEqual({ kind: 'finished' });
     expect(left()).toEqual([]);
   });
 
@@ -148,7 +148,7 @@ describe('Keystone, with a faulty API', () => {
       effect: { does: 'answer', status: 403 },
     });
     expect((await stage.empty(keystone)).outcome).toMatchObject({
-      is: 'failed',
+      kind: 'failed',
       error: { class: 'Denied', service: 'keystone' },
     });
     expect(left()).toEqual(LEFTOVERS);

@@ -96,7 +96,7 @@ describe('Magnum, emptied while the project lives', () => {
       await preDelete();
       timed.clock.advance(10_000);
     }
-    expect((await preDelete()).outcome).toEqual({ is: 'finished' });
+    expect((await preDelete()).outcome).toEqual({ kind: 'finished' });
     expect(left()).toEqual([]);
     expect(timed.stage.rehearsal.state.mishaps).toEqual([]);
     expect(timed.controlsAreUntouched).toBe(true);
@@ -113,14 +113,14 @@ describe('Magnum, emptied after the project is gone', () => {
   it('repeats a deletion that hangs after the stack is gone, and is not finished while a cluster of Cluster API remains', async () => {
     await timed.stage.deleteProject();
     const report = await empty();
-    expect(report.outcome).toMatchObject({ is: 'again', error: undefined });
+    expect(report.outcome).toMatchObject({ kind: 'again', error: undefined });
     // The deletion is accepted, the stacks are gone, and Magnum cannot use its trusts to read them.
     expect(left()).toHaveLength(6);
     timed.clock.advance(31 * MINUTE);
     await run();
     const after = await run();
     expect(left()).toEqual(KEPT_BY_CAPI);
-    expect(after.outcome).toMatchObject({ is: 'again' });
+    expect(after.outcome).toMatchObject({ kind: 'again' });
     expect(after.conditions).toContainEqual(
       expect.objectContaining({
         class: 'InProgress',
@@ -200,7 +200,7 @@ describe('Magnum, emptied after the project is gone', () => {
   it('reports the reason of each node group for a deletion that fails repeatedly, and is not finished', async () => {
     Object.assign(clusterNamed('half-deleted'), { failing: 100 });
     const report = await empty();
-    expect(report.outcome).toMatchObject({ is: 'again', error: undefined });
+    expect(report.outcome).toMatchObject({ kind: 'again', error: undefined });
     expect(left()).toEqual([
       'magnum.cluster half-deleted',
       'magnum.cluster-template kubernetes',
@@ -229,7 +229,7 @@ describe('Cluster templates', () => {
     });
     timed.remember();
     const report = await empty();
-    expect(report.outcome.is).toBe('again');
+    expect(report.outcome.kind).toBe('again');
     expect(left()).toEqual(['magnum.cluster-template kubernetes']);
     expect(report.conditions).toMatchObject([
       {
@@ -241,7 +241,7 @@ describe('Cluster templates', () => {
     expect(deletionsOf(template.id)).toBe(0);
     expect(timed.controlsAreUntouched).toBe(true);
     tables().clusters.delete('made-from-a-foreign-template');
-    expect((await empty()).outcome).toEqual({ is: 'finished' });
+    expect((await empty()).outcome).toEqual({ kind: 'finished' });
     expect(left()).toEqual([]);
   });
 
@@ -253,7 +253,7 @@ describe('Cluster templates', () => {
       { class: 'Blocked', actor: 'operator', advice: expect.stringContaining('public=False') },
     ]);
     templateNamed('hidden').public = false;
-    expect((await empty()).outcome).toEqual({ is: 'finished' });
+    expect((await empty()).outcome).toEqual({ kind: 'finished' });
   });
 
   it('are checked again when a cluster was created from one meanwhile', async () => {
@@ -270,11 +270,11 @@ describe('Cluster templates', () => {
       },
     });
     const report = await run();
-    expect(report.outcome).toMatchObject({ is: 'again', error: undefined });
+    expect(report.outcome).toMatchObject({ kind: 'again', error: undefined });
     expect(report.conditions).toContainEqual(
       expect.objectContaining({ class: 'Blocked', message: expect.stringContaining('referenced') }),
     );
-    expect((await empty()).outcome).toEqual({ is: 'finished' });
+    expect((await empty()).outcome).toEqual({ kind: 'finished' });
   });
 });
 
@@ -290,7 +290,7 @@ describe('Listings of Magnum', () => {
     expect((await timed.run(magnumService, 'plan')).counts).toMatchObject({
       'magnum.cluster': { listed: 4 },
     });
-    expect((await empty()).outcome).toEqual({ is: 'finished' });
+    expect((await empty()).outcome).toEqual({ kind: 'finished' });
     expect(left()).toEqual([]);
     expect(timed.controlsAreUntouched).toBe(true);
   });
@@ -300,7 +300,7 @@ describe('Listings of Magnum', () => {
     tables().clusters.add({ ...foreign, id: 'orphan', template: 'missing' });
     const report = await run();
     expect(report.outcome).toMatchObject({
-      is: 'failed',
+      kind: 'failed',
       error: { status: 404, class: 'Unexpected' },
     });
     // Without that list the users of a template are unknown.
@@ -312,7 +312,7 @@ describe('Listings of Magnum', () => {
     expect((await timed.run(magnumService, 'plan')).counts).toMatchObject({
       'magnum.quota': { listed: 0 },
     });
-    expect((await empty()).outcome).toEqual({ is: 'finished' });
+    expect((await empty()).outcome).toEqual({ kind: 'finished' });
   });
 });
 
@@ -324,7 +324,7 @@ describe('Clusters of a deleted user in living projects', () => {
     tables().clusters.add({ ...mine, id: 'of-a-leaver', name: 'of-a-leaver', user_id: user });
     const before = stage.rehearsal.world.resources();
     const report = await afterUser(user);
-    expect(report.outcome).toEqual({ is: 'finished' });
+    expect(report.outcome).toEqual({ kind: 'finished' });
     const expected = {
       resourceType: 'magnum.cluster-of-user',
       class: 'Unsupported',
@@ -363,7 +363,7 @@ describe('A cleaner without the admin role', () => {
     const before = left();
     expect(before).not.toEqual([]);
     expect(await timed.empty(magnumService)).toMatchObject({
-      outcome: { is: 'failed', error: { class: 'Denied' } },
+      outcome: { kind: 'failed', error: { class: 'Denied' } },
     });
     expect(left()).toEqual(before);
     expect(timed.controlsAreUntouched).toBe(true);
@@ -373,7 +373,7 @@ describe('A cleaner without the admin role', () => {
     await timed.stage.close();
     timed = await TimedStage.open({ with: [magnum], adminRoles: ['member', 'reader'] });
     expect((await afterUser(UserId.parse(timed.stage.customer.userId))).outcome).toMatchObject({
-      is: 'failed',
+      kind: 'failed',
       error: { class: 'Denied' },
     });
   });

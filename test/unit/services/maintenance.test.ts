@@ -45,7 +45,7 @@ describe('a service that is in maintenance or limits calls', () => {
       if (!api) return;
       const report = await stage.run(service);
       expect(report.outcome).toMatchObject({
-        is: 'again',
+        kind: 'again',
         afterSeconds: 3600,
         error: { class: 'Transient', retryAfterSeconds: 3600 },
       });

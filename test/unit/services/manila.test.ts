@@ -36,7 +36,7 @@ const asked = (path: RegExp, method = 'GET') =>
 /** Runs until nothing can change any more for the resource that remains. */
 const exhausted = async (): Promise<RunReport> => {
   let report = await stage.clean(manila);
-  for (let left = -1; report.outcome.is === 'again' && left !== stage.left('manila').length; ) {
+  for (let left = -1; report.outcome.kind === 'again' && left !== stage.left('manila').length; ) {
     left = stage.left('manila').length;
     for (let runs = 0; runs < 3; runs += 1) {
       await new Promise((resolve) => setTimeout(resolve, 10));
@@ -46,7 +46,7 @@ const exhausted = async (): Promise<RunReport> => {
   return report;
 };
 const finished = (report: RunReport): void => {
-  expect(report.outcome).toEqual({ is: 'finished' });
+  expect(report.outcome).toEqual({ kind: 'finished' });
   expect(stage.left('manila')).toEqual([]);
   expect(stage.controlsAreUntouched).toBe(true);
   expect(tables().forgotten).toEqual([]);
@@ -146,7 +146,7 @@ describe('Manila, with deletions that fail', () => {
     const snapshot = rowOf('snapshot', 'failed');
     for (const { id } of [share, snapshot]) tables().stubborn.add(id);
     const report = await exhausted();
-    expect(report.outcome.is).toBe('again');
+    expect(report.outcome.kind).toBe('again');
     expect(stage.left('manila').sort()).toEqual([
       'manila.quota quota',
       'manila.share failed',
@@ -224,7 +224,7 @@ describe('Manila, with deletions that fail', () => {
       await open();
       bend(resourceType, name, change);
       const report = await exhausted();
-      expect(report.outcome).toMatchObject({ is: 'again', error: undefined });
+      expect(report.outcome).toMatchObject({ kind: 'again', error: undefined });
       // The limits are removed after all other resources.
       expect(stage.left('manila').sort()).toEqual(
         ['manila.quota quota', ...left.map((one) => `manila.${one}`)].sort(),
@@ -291,7 +291,7 @@ describe('Manila, with deletions that fail', () => {
       effect: { does: 'answer', status: 403, message },
     });
     expect((await stage.clean(manila)).outcome).toMatchObject({
-      is: 'failed',
+      kind: 'failed',
       error: { class: 'Denied', service: 'manila' },
     });
     expect(stage.left('manila')).toContain('manila.share plain');

@@ -31,7 +31,7 @@ describe('Mistral, emptied while the project lives', () => {
   it('removes everything in one run: running executions, an action in its own namespace, code', async () => {
     await open();
     const report = await stage.preDelete(mistral);
-    expect(report.outcome).toEqual({ is: 'finished' });
+    expect(report.outcome).toEqual({ kind: 'finished' });
     expect(stage.left('mistral')).toEqual([]);
     expect(report.counts).toMatchObject({
       'mistral.cron-trigger': { listed: 1, gone: 1 },
@@ -62,7 +62,7 @@ describe('Mistral, emptied while the project lives', () => {
       path: /triggers/,
       effect: slow,
     });
-    expect((await stage.preDelete(mistral)).outcome).toEqual({ is: 'finished' });
+    expect((await stage.preDelete(mistral)).outcome).toEqual({ kind: 'finished' });
     const order = calls('DELETE', /triggers|workflows/).map(({ path }) => path.split('/')[2]);
     expect(order.slice(-2)).toEqual(['workflows', 'workflows']);
   });
@@ -79,8 +79,8 @@ describe('Mistral, emptied while the project lives', () => {
         tables()[apiOf].delete(row.id);
       const fault = { service: 'mistral', method: 'DELETE', path: /\/actions\//, times: 2 };
       stage.rehearsal.faults.inject({ ...fault, effect: { does: 'answer', status: 500 } });
-      expect((await stage.preDelete(mistral)).outcome.is).toBe('again');
-      expect((await stage.preDelete(mistral)).outcome).toEqual({ is: 'finished' });
+      expect((await stage.preDelete(mistral)).outcome.kind).toBe('again');
+      expect((await stage.preDelete(mistral)).outcome).toEqual({ kind: 'finished' });
       expect(stage.left('mistral')).toEqual([]);
     },
   );
@@ -98,7 +98,7 @@ describe('Mistral, emptied while the project lives', () => {
         effect: { does: 'drop-owner' },
       });
       const report = await stage.preDelete(mistral);
-      expect(report.outcome.is).toBe('again');
+      expect(report.outcome.kind).toBe('again');
       expect(report.conditions).toContainEqual(
         expect.objectContaining({ message: expect.stringContaining('has no owner field') }),
       );
@@ -129,14 +129,14 @@ describe('Mistral, emptied while the project lives', () => {
       const theirs = put(collection, stranger, 'shäred ', { scope: 'public', ...namespace });
       stage.remember();
       const report = await stage.preDelete(mistral);
-      expect(report.outcome).toEqual({ is: 'again', afterSeconds: 0, error: undefined });
+      expect(report.outcome).toEqual({ kind: 'again', afterSeconds: 0, error: undefined });
       expect(stage.left('mistral')).toEqual([`mistral.${collection.slice(0, -1)} Shared`]);
       expect(report.conditions).toMatchObject([
         { class: 'Blocked', actor: 'operator', message: expect.stringContaining('delete both') },
       ]);
       expect(stage.controlsAreUntouched).toBe(true);
       theirs.scope = 'private';
-      expect((await stage.preDelete(mistral)).outcome).toEqual({ is: 'finished' });
+      expect((await stage.preDelete(mistral)).outcome).toEqual({ kind: 'finished' });
       expect(stage.left('mistral')).toEqual([]);
       expect(stage.controlsAreUntouched).toBe(true);
     },
@@ -146,7 +146,7 @@ describe('Mistral, emptied while the project lives', () => {
     await open();
     put('workbooks', stage.control.project.id, 'book', { scope: 'public', namespace: 'elsewhere' });
     stage.remember();
-    expect((await stage.preDelete(mistral)).outcome).toEqual({ is: 'finished' });
+    expect((await stage.preDelete(mistral)).outcome).toEqual({ kind: 'finished' });
     expect(stage.controlsAreUntouched).toBe(true);
   });
 
@@ -157,15 +157,17 @@ describe('Mistral, emptied while the project lives', () => {
       put(collection, stage.project, 'for-all', { scope: 'public' }),
     );
     const report = await stage.preDelete(mistral);
-    expect(report.outcome.is).toBe('again');
+    expect(report.outcome.kind).toBe('again');
     expect(
-      report.conditions.filter(({ class: is }) => is === 'Blocked').map(({ actor }) => actor),
+      report.conditions
+        .filter(({ class: errorClass }) => errorClass === 'Blocked')
+        .map(({ actor }) => actor),
     ).toEqual(all.map(() => 'operator'));
     expect(stage.left('mistral').filter((resource) => resource.endsWith(' for-all'))).toHaveLength(
       4,
     );
     for (const row of ours) row.scope = 'private';
-    expect((await stage.preDelete(mistral)).outcome).toEqual({ is: 'finished' });
+    expect((await stage.preDelete(mistral)).outcome).toEqual({ kind: 'finished' });
     expect(stage.left('mistral')).toEqual([]);
   });
 
@@ -173,13 +175,13 @@ describe('Mistral, emptied while the project lives', () => {
     await open();
     const ours = put('workflows', stage.project, 'for-all', { scope: 'public' });
     const report = await stage.preDelete(mistral);
-    expect(report.outcome.is).toBe('again');
+    expect(report.outcome.kind).toBe('again');
     expect(report.conditions).toMatchObject([
       { class: 'Blocked', actor: 'operator', message: expect.stringContaining('public') },
     ]);
     expect(stage.left('mistral')).toEqual(['mistral.workflow for-all']);
     ours.scope = 'private';
-    expect((await stage.preDelete(mistral)).outcome).toEqual({ is: 'finished' });
+    expect((await stage.preDelete(mistral)).outcome).toEqual({ kind: 'finished' });
   });
 
   it('makes no call for a name that the API would read as another one', async () => {
@@ -190,7 +192,7 @@ describe('Mistral, emptied while the project lives', () => {
     const theirs = put('environments', stage.control.project.id, 'trail', { scope: 'public' });
     stage.remember();
     const report = await stage.preDelete(mistral);
-    expect(report.outcome).toEqual({ is: 'finished' });
+    expect(report.outcome).toEqual({ kind: 'finished' });
     expect(left('environment')).toHaveLength(3);
     expect(report.conditions).toMatchObject([
       { class: 'Unsupported', actor: 'operator', resourceType: 'mistral.environment', count: 3 },
@@ -209,14 +211,14 @@ describe('Mistral, emptied while the project lives', () => {
     });
     stage.remember();
     const report = await stage.preDelete(mistral);
-    expect(report.outcome).toMatchObject({ is: 'again', error: undefined });
+    expect(report.outcome).toMatchObject({ kind: 'again', error: undefined });
     expect(report.conditions).toMatchObject([
       { class: 'Blocked', actor: 'other-project', message: expect.stringContaining(theirs.id) },
     ]);
     expect(stage.left('mistral')).toEqual(['mistral.workflow flow']);
     expect(stage.controlsAreUntouched).toBe(true);
     tables().cron_triggers.delete(theirs.id);
-    expect((await stage.preDelete(mistral)).outcome).toEqual({ is: 'finished' });
+    expect((await stage.preDelete(mistral)).outcome).toEqual({ kind: 'finished' });
     expect(stage.left('mistral')).toEqual([]);
   });
 
@@ -224,7 +226,7 @@ describe('Mistral, emptied while the project lives', () => {
     await open(mistralOf({}));
     const running = put('action_executions', stage.project, 'std.ssh', { state: 'RUNNING' });
     const report = await stage.preDelete(mistral);
-    expect(report.outcome.is).toBe('again');
+    expect(report.outcome.kind).toBe('again');
     expect(report.conditions).toMatchObject([
       { class: 'Blocked', actor: 'none', message: expect.stringContaining('running') },
       {
@@ -234,7 +236,7 @@ describe('Mistral, emptied while the project lives', () => {
       },
     ]);
     running.state = 'SUCCESS';
-    expect((await stage.preDelete(mistral)).outcome).toEqual({ is: 'finished' });
+    expect((await stage.preDelete(mistral)).outcome).toEqual({ kind: 'finished' });
     expect(stage.left('mistral')).toHaveLength(2);
   });
 
@@ -249,7 +251,7 @@ describe('Mistral, emptied while the project lives', () => {
       for (let n = 0; n < 1200; n += 1)
         put(collection, stage.project, `more-${n}`, { state: 'RUNNING' });
     const report = await stage.preDelete(mistral);
-    expect(report.outcome).toEqual({ is: 'finished' });
+    expect(report.outcome).toEqual({ kind: 'finished' });
     expect(report.counts).toMatchObject({
       'mistral.workflow': { listed: 1202 },
       'mistral.environment': { listed: 1201 },
@@ -269,7 +271,7 @@ describe('Mistral, emptied after the project is deleted', () => {
     await open();
     const report = await dead();
     expect(report.outcome).toMatchObject({
-      is: 'unreachable',
+      kind: 'unreachable',
       because: expect.stringContaining('environments'),
     });
     for (const resourceType of ['cron-trigger', 'execution'])
@@ -297,7 +299,7 @@ describe('Mistral, emptied after the project is deleted', () => {
   it('also removes event triggers and code from 2026.1 on', async () => {
     await open(mistralOf({ sinceEverything: true }));
     const report = await dead();
-    expect(report.outcome).toMatchObject({ is: 'unreachable' });
+    expect(report.outcome).toMatchObject({ kind: 'unreachable' });
     for (const resourceType of ['event-trigger', 'workflow', 'dynamic-action', 'code-source'])
       expect(left(resourceType)).toEqual([]);
     expect(left('environment')).toHaveLength(1);
@@ -312,7 +314,7 @@ describe('Mistral, emptied after the project is deleted', () => {
     const resourceType = mistral.resourceTypes.find(({ name }) => name === 'mistral.event-trigger');
     const seen = await resourceType?.list(context);
     tables().event_triggers.delete(trigger?.id ?? '');
-    expect(await seen?.resources[0]?.remove()).toEqual({ is: 'gone' });
+    expect(await seen?.resources[0]?.remove()).toEqual({ kind: 'gone' });
   });
 });
 
@@ -321,7 +323,7 @@ describe('Mistral, in later releases', () => {
     await open(mistralOf({ sinceEverything: true, maxLimit: 5, removesActionExecutions: true }));
     for (let n = 0; n < 12; n += 1) put('workflows', stage.project, `more-${n}`);
     const report = await stage.preDelete(mistral);
-    expect(report.outcome).toEqual({ is: 'finished' });
+    expect(report.outcome).toEqual({ kind: 'finished' });
     expect(report.counts).toMatchObject({ 'mistral.workflow': { listed: 14, gone: 14 } });
     expect(stage.left('mistral')).toEqual([]);
     expect(stage.controlsAreUntouched).toBe(true);
@@ -335,7 +337,7 @@ describe('Mistral, in later releases', () => {
       for (let n = 0; n < 12; n += 1) put(collection, stage.control.project.id, `more-${n}`, named);
       stage.remember();
       const report = await stage.preDelete(mistral);
-      expect(report.outcome.is).not.toBe('finished');
+      expect(report.outcome.kind).not.toBe('finished');
       expect(left(collection.slice(0, -1))).toHaveLength(1);
       expect(stage.controlsAreUntouched).toBe(true);
     },
@@ -354,7 +356,7 @@ describe('Mistral, before Wallaby', () => {
       effect: { does: 'answer', status: 404 },
     });
     const report = await stage.preDelete(mistral);
-    expect(report.outcome).toEqual({ is: 'finished' });
+    expect(report.outcome).toEqual({ kind: 'finished' });
     expect(report.conditions.map(({ message }) => message)).toEqual([
       'skipped: this Mistral (before Wallaby) does not have this resource type',
       'skipped: this Mistral (before Wallaby) does not have this resource type',
@@ -369,7 +371,7 @@ describe('Mistral, before Wallaby', () => {
       effect: { does: 'answer', status: 404 },
     });
     const report = await stage.preDelete(mistral, { memoize: freshMemoize() });
-    expect(report.outcome).toMatchObject({ is: 'failed', error: { class: 'Unexpected' } });
+    expect(report.outcome).toMatchObject({ kind: 'failed', error: { class: 'Unexpected' } });
     expect(stage.controlsAreUntouched).toBe(true);
   });
 });

@@ -46,7 +46,7 @@ describe('Neutron, with resources of another project that prevent a deletion', (
 
     scene.network.floatingips.delete(ip.id);
     scene.network.ports.delete(guest.id);
-    expect((await scene.cleaner.runs(scene.dead)).outcome).toEqual({ is: 'finished' });
+    expect((await scene.cleaner.runs(scene.dead)).outcome).toEqual({ kind: 'finished' });
     expect(scene.ofDead()).toEqual([]);
   });
   it('keeps a router interface whose port belongs to another project, because Neutron would delete the port', async () => {
@@ -59,7 +59,7 @@ describe('Neutron, with resources of another project that prevent a deletion', (
     const report = await scene.cleaner.run(scene.dead);
     expect(scene.network.ports.get(interfacePort.id)?.device_id).toBe(router.id);
     expect(scene.network.networks.get(net.id)).toBeDefined();
-    expect(report.outcome.is).toBe('again');
+    expect(report.outcome.kind).toBe('again');
     expect(report.conditions).toContainEqual(
       expect.objectContaining({
         resourceType: 'neutron.router-interface',
@@ -124,7 +124,7 @@ describe('Neutron, with resources of another project that prevent a deletion', (
     expect(scene.network.securityGroupRules.get(rule.id)).toBeDefined();
     expect(left(report)).toEqual({ 'neutron.security-group': 1 });
     scene.network.securityGroupRules.delete(rule.id);
-    expect((await scene.cleaner.run(scene.dead)).outcome).toEqual({ is: 'finished' });
+    expect((await scene.cleaner.run(scene.dead)).outcome).toEqual({ kind: 'finished' });
   });
   it('keeps a security group and a subnet that a port of another project uses', async () => {
     await start();
@@ -179,7 +179,7 @@ describe('Neutron, with resources of another project that prevent a deletion', (
     const { sub } = scene.wire(scene.neighbor, 'theirs');
     sub.subnetpool_id = pool.id;
     const report = await scene.cleaner.run(scene.dead);
-    expect(report.outcome.is).toBe('again');
+    expect(report.outcome.kind).toBe('again');
     expect(report.conditions.map(({ message }) => message)).toContain(
       `1 subnet of project ${scene.neighbor} prevents the deletion`,
     );
@@ -208,7 +208,7 @@ describe('Neutron, ports that another service created', () => {
       'nova still has the server that uses the port',
     );
     scene.cloud.state.compute.servers.delete(server?.id ?? '');
-    expect((await scene.cleaner.run(scene.dead)).outcome).toEqual({ is: 'finished' });
+    expect((await scene.cleaner.run(scene.dead)).outcome).toEqual({ kind: 'finished' });
   });
   it('are not removed while Nova does not answer', async () => {
     await start();
@@ -219,15 +219,15 @@ describe('Neutron, ports that another service created', () => {
     });
     const report = await scene.cleaner.run(scene.dead);
     expect(scene.network.ports.get(kept.id)).toBeDefined();
-    expect(report.outcome).toMatchObject({ is: 'again', error: { class: 'Transient' } });
+    expect(report.outcome).toMatchObject({ kind: 'again', error: { class: 'Transient' } });
     fault();
-    expect((await scene.cleaner.run(scene.dead)).outcome).toEqual({ is: 'finished' });
+    expect((await scene.cleaner.run(scene.dead)).outcome).toEqual({ kind: 'finished' });
   });
   it('are removed if the cloud no longer has that service', async () => {
     await start();
     portOf('Octavia', `lb-${crypto.randomUUID()}`);
     portOf('network:dhcp', 'agent');
-    expect((await scene.cleaner.run(scene.dead)).outcome).toEqual({ is: 'finished' });
+    expect((await scene.cleaner.run(scene.dead)).outcome).toEqual({ kind: 'finished' });
     expect(scene.ofDead()).toEqual([]);
   });
 });

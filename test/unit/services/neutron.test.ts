@@ -18,7 +18,7 @@ describe('Neutron, a project with everything', () => {
     await start();
     const without = scene.fill();
     const report = await scene.cleaner.run(scene.dead);
-    expect(report.outcome).toEqual({ is: 'finished' });
+    expect(report.outcome).toEqual({ kind: 'finished' });
     expect(scene.rows()).toEqual(without);
     // In the right order no call is refused, and the report names only what this cloud
     // lacks.
@@ -34,7 +34,7 @@ describe('Neutron, a project with everything', () => {
     const before = scene.rows();
     const plan = await scene.cleaner.run(scene.dead, 'plan');
     expect(scene.rows()).toEqual(before);
-    expect(plan.outcome.is).toBe('finished');
+    expect(plan.outcome.kind).toBe('finished');
     expect(of(plan, 'neutron.network')?.left).toBe(sizes.small.networks);
     expect(of(plan, 'neutron.security-group')?.left).toBe(sizes.small.securityGroups + 1);
   });
@@ -54,7 +54,7 @@ describe('Neutron, a project with everything', () => {
       effect: { does: 'reset-after' },
       times: 5,
     });
-    expect((await scene.cleaner.runs(scene.dead)).outcome).toEqual({ is: 'finished' });
+    expect((await scene.cleaner.runs(scene.dead)).outcome).toEqual({ kind: 'finished' });
     expect(scene.ofDead()).toEqual([]);
   });
 });
@@ -64,7 +64,7 @@ describe('Neutron, an empty project', () => {
     await start();
     const before = scene.rows();
     const report = await scene.cleaner.run(scene.dead);
-    expect(report.outcome).toEqual({ is: 'finished' });
+    expect(report.outcome).toEqual({ kind: 'finished' });
     expect(scene.rows().filter((row) => row.includes(scene.dead))).toEqual([]);
     expect(scene.rows()).toEqual(before);
     expect(
@@ -83,7 +83,7 @@ describe('Neutron, with a faulty API', () => {
       effect: { does: 'answer', status: 429, retryAfter: 2 },
       times: 3,
     });
-    expect((await scene.cleaner.run(scene.dead)).outcome).toEqual({ is: 'finished' });
+    expect((await scene.cleaner.run(scene.dead)).outcome).toEqual({ kind: 'finished' });
     expect(scene.cleaner.waited).toEqual([2, 2, 2]);
   });
   it('runs again later when a 429 requires a minute', async () => {
@@ -96,10 +96,10 @@ describe('Neutron, with a faulty API', () => {
       times: 1,
     });
     expect((await scene.cleaner.run(scene.dead)).outcome).toMatchObject({
-      is: 'again',
+      kind: 'again',
       afterSeconds: 60,
     });
-    expect((await scene.cleaner.runs(scene.dead)).outcome).toEqual({ is: 'finished' });
+    expect((await scene.cleaner.runs(scene.dead)).outcome).toEqual({ kind: 'finished' });
   });
   it.each([
     ['an error', { does: 'answer', status: 500 }],
@@ -114,10 +114,10 @@ describe('Neutron, with a faulty API', () => {
       effect,
     });
     const report = await scene.cleaner.run(scene.dead);
-    expect(report.outcome).toMatchObject({ is: 'again', error: { class: 'Transient' } });
+    expect(report.outcome).toMatchObject({ kind: 'again', error: { class: 'Transient' } });
     expect(of(report, 'neutron.network')).toBeUndefined();
     fault();
-    expect((await scene.cleaner.run(scene.dead)).outcome).toEqual({ is: 'finished' });
+    expect((await scene.cleaner.run(scene.dead)).outcome).toEqual({ kind: 'finished' });
   });
   it('is not finished when a page lacks the link to the next one', async () => {
     await start();
@@ -129,7 +129,7 @@ describe('Neutron, with a faulty API', () => {
       effect: { does: 'drop-next', rows: 1 },
       times: 2,
     });
-    expect((await scene.cleaner.runs(scene.dead)).outcome).toEqual({ is: 'finished' });
+    expect((await scene.cleaner.runs(scene.dead)).outcome).toEqual({ kind: 'finished' });
     expect(scene.ofDead()).toEqual([]);
   });
   it('changes no row without an owner, and does not report the type as empty', async () => {
@@ -143,7 +143,7 @@ describe('Neutron, with a faulty API', () => {
     });
     const report = await scene.cleaner.run(scene.dead);
     expect(scene.network.networks.size).toBe(1);
-    expect(report.outcome.is).toBe('again');
+    expect(report.outcome.kind).toBe('again');
     expect(report.conditions).toContainEqual(
       expect.objectContaining({ resourceType: 'neutron.network', actor: 'operator' }),
     );
@@ -172,7 +172,7 @@ describe('Neutron, with a faulty API', () => {
       effect: { does: 'endless' },
     });
     const report = await scene.cleaner.run(scene.dead);
-    expect(report.outcome.is).toBe('again');
+    expect(report.outcome.kind).toBe('again');
     expect(scene.ofDead().length).toBeGreaterThan(0);
   });
   it('stops and reports to the operator when a call is refused', async () => {
@@ -185,7 +185,7 @@ describe('Neutron, with a faulty API', () => {
       effect: { does: 'answer', status: 403 },
     });
     expect((await scene.cleaner.run(scene.dead)).outcome).toMatchObject({
-      is: 'failed',
+      kind: 'failed',
       error: { class: 'Denied' },
     });
   });
@@ -198,7 +198,7 @@ describe('Neutron, with a faulty API', () => {
       effect: { does: 'drop-next', rows: 0 },
     });
     expect((await scene.cleaner.run(scene.dead)).outcome).toMatchObject({
-      is: 'failed',
+      kind: 'failed',
       error: { code: 'neutron.extensions.empty' },
     });
     expect(scene.network.routers.where((row) => row.project_id === scene.dead)).not.toEqual([]);
@@ -219,7 +219,7 @@ describe('Neutron, extensions', () => {
     await start({ withoutExtensions: lacking });
     scene.wire(scene.dead, 'own');
     const report = await scene.cleaner.run(scene.dead);
-    expect(report.outcome).toEqual({ is: 'finished' });
+    expect(report.outcome).toEqual({ kind: 'finished' });
     expect(scene.ofDead()).toEqual([]);
     const asked = scene.cloud.calls
       .filter(({ service }) => service === 'neutron')
@@ -243,7 +243,7 @@ describe('Neutron, extensions', () => {
   it('are listed per floating IP if the list does not show the port forwardings', async () => {
     await start({ withoutExtensions: ['expose-port-forwarding-in-fip'] });
     scene.fill();
-    expect((await scene.cleaner.run(scene.dead)).outcome).toEqual({ is: 'finished' });
+    expect((await scene.cleaner.run(scene.dead)).outcome).toEqual({ kind: 'finished' });
     expect(scene.cloud.calls.filter(({ status }) => status >= 400)).toEqual([]);
     expect(scene.ofDead()).toEqual([]);
   });
@@ -253,7 +253,7 @@ describe('Neutron, extensions', () => {
     for (const project_id of [scene.dead, scene.control])
       defaultStatefulness.add({ id: `of ${project_id}`, project_id, stateful: false });
     const report = await scene.cleaner.run(scene.dead);
-    expect(report.outcome).toEqual({ is: 'finished' });
+    expect(report.outcome).toEqual({ kind: 'finished' });
     expect(of(report, 'neutron.default-statefulness')).toEqual({ listed: 1, gone: 1, left: 0 });
     expect(defaultStatefulness.all().map((row) => row.project_id)).toEqual([scene.control]);
   });

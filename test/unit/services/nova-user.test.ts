@@ -61,7 +61,7 @@ describe('Nova, after a user was deleted', () => {
     const { ann, bob } = await open();
     const before = keypairs().where((row) => row.user_id !== ann);
     const report = await run(ann, [stage.control.projectId, stage.project]);
-    expect(report.outcome).toEqual({ is: 'finished' });
+    expect(report.outcome).toEqual({ kind: 'finished' });
     expect(report.counts).toEqual({
       'nova.keypair': { listed: 3, gone: 3, left: 0 },
       'nova.user-quota': { listed: 1, gone: 1, left: 0 },
@@ -90,7 +90,7 @@ describe('Nova, after a user was deleted', () => {
     const { ann } = await open();
     await stage.deleteProject();
     const report = await run(ann, [stage.project]);
-    expect(report.outcome).toEqual({ is: 'finished' });
+    expect(report.outcome).toEqual({ kind: 'finished' });
     expect(keypairs().where((row) => row.user_id === ann)).toEqual([]);
   });
 

@@ -22,7 +22,7 @@ describe('Nova, emptied of one project', () => {
     await stage.stage.deleteProject();
     expect(left()).toHaveLength(11);
     const report = await stage.empty(nova);
-    expect(report.outcome).toEqual({ is: 'finished' });
+    expect(report.outcome).toEqual({ kind: 'finished' });
     expect(report.conditions).toEqual([]);
     expect(left()).toEqual([]);
     expect(stage.controlsAreUntouched).toBe(true);
@@ -31,7 +31,7 @@ describe('Nova, emptied of one project', () => {
   it('is emptied in one run if deletions end at once', async () => {
     stage = await TimedStage.open();
     stage.clock.after = (_milliseconds, action) => action();
-    expect((await stage.run(nova)).outcome).toEqual({ is: 'finished' });
+    expect((await stage.run(nova)).outcome).toEqual({ kind: 'finished' });
     expect(left()).toEqual([]);
   });
 
@@ -39,7 +39,7 @@ describe('Nova, emptied of one project', () => {
     stage = await TimedStage.open();
     const before = left();
     const report = await stage.run(nova, 'plan');
-    expect(report.outcome).toEqual({ is: 'finished' });
+    expect(report.outcome).toEqual({ kind: 'finished' });
     expect(report.counts).toMatchObject({
       'nova.server': { listed: 8, left: 8 },
       'nova.server-group': { left: 1 },
@@ -51,7 +51,7 @@ describe('Nova, emptied of one project', () => {
 
   it('deletes soft-deleted servers by force if deletions are deferred (reclaim_instance_interval)', async () => {
     stage = await TimedStage.open({ reclaimInterval: 86_400 });
-    expect((await stage.empty(nova)).outcome).toEqual({ is: 'finished' });
+    expect((await stage.empty(nova)).outcome).toEqual({ kind: 'finished' });
     expect(left()).toEqual([]);
   });
 
@@ -70,7 +70,7 @@ describe('Nova, emptied of one project', () => {
       'nova.server': { listed: 8 },
       'nova.server-group': { listed: 8 },
     });
-    expect((await stage.empty(nova)).outcome).toEqual({ is: 'finished' });
+    expect((await stage.empty(nova)).outcome).toEqual({ kind: 'finished' });
     expect(left()).toEqual([]);
     expect(stage.controlsAreUntouched).toBe(true);
   });
@@ -91,7 +91,7 @@ describe('Nova, emptied of one project', () => {
     stage = await TimedStage.open();
     server('locked').disable_terminate = true;
     const report = await stage.empty(nova);
-    expect(report.outcome.is).toBe('again');
+    expect(report.outcome.kind).toBe('again');
     expect(left().filter((resource) => resource.startsWith('nova.server '))).toEqual([
       'nova.server locked',
     ]);
@@ -103,7 +103,7 @@ describe('Nova, emptied of one project', () => {
       }),
     );
     server('locked').disable_terminate = false;
-    expect((await stage.empty(nova)).outcome).toEqual({ is: 'finished' });
+    expect((await stage.empty(nova)).outcome).toEqual({ kind: 'finished' });
     expect(left()).toEqual([]);
   });
 });
@@ -126,7 +126,7 @@ describe('Nova, when a deletion does not end', () => {
     );
     stage.clock.advance(5 * MINUTE);
     const late = await stage.run(nova);
-    expect(late.outcome.is).toBe('again');
+    expect(late.outcome.kind).toBe('again');
     expect(late.conditions).toContainEqual(
       expect.objectContaining({ class: 'InProgress', actor: 'operator', since: asked }),
     );
@@ -138,7 +138,7 @@ describe('Nova, when a deletion does not end', () => {
       task_state: 'deleting',
       updated_at: stage.clock.now() - 6 * MINUTE,
     });
-    expect((await stage.empty(nova)).outcome).toEqual({ is: 'finished' });
+    expect((await stage.empty(nova)).outcome).toEqual({ kind: 'finished' });
     expect(left()).toEqual([]);
   });
 
@@ -179,7 +179,7 @@ describe('Nova with a cell that is down', () => {
     stage = await TimedStage.open();
     hideAll();
     const report = await stage.empty(nova);
-    expect(report.outcome.is).toBe('again');
+    expect(report.outcome.kind).toBe('again');
     expect(report.conditions).toContainEqual(
       expect.objectContaining({
         resourceType: 'nova.server',
@@ -189,7 +189,7 @@ describe('Nova with a cell that is down', () => {
       }),
     );
     faults().clear();
-    expect((await stage.empty(nova)).outcome).toEqual({ is: 'finished' });
+    expect((await stage.empty(nova)).outcome).toEqual({ kind: 'finished' });
     expect(left()).toEqual([]);
   });
 
@@ -198,7 +198,7 @@ describe('Nova with a cell that is down', () => {
     hideAll();
     await stage.stage.rehearsal.refuse('placement');
     expect((await stage.empty(nova)).outcome).toMatchObject({
-      is: 'again',
+      kind: 'again',
       error: { class: 'Transient' },
     });
   });
@@ -206,7 +206,7 @@ describe('Nova with a cell that is down', () => {
   it('is emptied in a cloud without Placement', async () => {
     stage = await TimedStage.open();
     expect((await stage.empty(nova, { apiOf: async () => undefined })).outcome).toEqual({
-      is: 'finished',
+      kind: 'finished',
     });
     expect(left()).toEqual([]);
   });
@@ -237,7 +237,7 @@ describe('Nova, with a faulty API', () => {
       path: /servers\/detail/,
       effect: { does: 'drop-owner' },
     });
-    expect((await stage.empty(nova)).outcome.is).toBe('again');
+    expect((await stage.empty(nova)).outcome.kind).toBe('again');
     expect(left().filter((resource) => resource.startsWith('nova.server '))).toHaveLength(8);
   });
 
@@ -263,10 +263,10 @@ describe('Nova, with a faulty API', () => {
         path: new RegExp(path.replace('?', '\\?')),
         effect,
       });
-      expect((await stage.empty(nova)).outcome.is).not.toBe('finished');
+      expect((await stage.empty(nova)).outcome.kind).not.toBe('finished');
       fault.clear();
     }
-    expect((await stage.empty(nova)).outcome).toEqual({ is: 'finished' });
+    expect((await stage.empty(nova)).outcome).toEqual({ kind: 'finished' });
     expect(left()).toEqual([]);
   });
 
@@ -280,11 +280,11 @@ describe('Nova, with a faulty API', () => {
       effect: { does: 'answer', status: 409 },
     });
     expect((await stage.run(nova)).outcome).toMatchObject({
-      is: 'again',
+      kind: 'again',
       error: { class: 'Transient', status: 409 },
     });
     stage.clock.advance(MINUTE);
-    expect((await stage.empty(nova)).outcome).toEqual({ is: 'finished' });
+    expect((await stage.empty(nova)).outcome).toEqual({ kind: 'finished' });
     expect(left()).toEqual([]);
   });
 
@@ -294,12 +294,12 @@ describe('Nova, with a faulty API', () => {
     faults().inject({ service: 'nova', method: 'DELETE', path: /\/servers\//, times: 3, effect });
     const report = await stage.run(nova);
     expect(report.outcome).toMatchObject({
-      is: 'again',
+      kind: 'again',
       afterSeconds: 17,
       error: { class: 'Transient', status: 429 },
     });
     stage.clock.advance(17_000);
-    expect((await stage.empty(nova)).outcome).toEqual({ is: 'finished' });
+    expect((await stage.empty(nova)).outcome).toEqual({ kind: 'finished' });
     expect(left()).toEqual([]);
   });
 
@@ -311,7 +311,7 @@ describe('Nova, with a faulty API', () => {
       times: 4,
       effect: { does: 'reset-after' },
     });
-    expect((await stage.empty(nova)).outcome).toEqual({ is: 'finished' });
+    expect((await stage.empty(nova)).outcome).toEqual({ kind: 'finished' });
     expect(left()).toEqual([]);
     expect(stage.controlsAreUntouched).toBe(true);
   });
@@ -325,7 +325,7 @@ describe('Nova, with a faulty API', () => {
       effect: { does: 'answer', status: 403 },
     });
     expect((await stage.empty(nova)).outcome).toMatchObject({
-      is: 'failed',
+      kind: 'failed',
       error: { class: 'Denied', service: 'nova' },
     });
     expect(left().filter((resource) => resource.startsWith('nova.server '))).toHaveLength(30);

@@ -36,10 +36,10 @@ const blocked = (report: { conditions: readonly { class: string }[] }) =>
 describe('Octavia, emptied of one project', () => {
   it('removes load balancers with all their parts, also broken ones, and the limits last', async () => {
     const first = await stage.clean(octavia);
-    expect(first.outcome).toEqual({ is: 'again', afterSeconds: 0, error: undefined });
+    expect(first.outcome).toEqual({ kind: 'again', afterSeconds: 0, error: undefined });
     expect(first.counts['octavia.load-balancer' as never]).toEqual({ listed: 3, gone: 0, left: 3 });
     expect(stage.left('octavia')).toContain('octavia.quota quota');
-    expect((await stage.expectEmptied(octavia)).outcome).toEqual({ is: 'finished' });
+    expect((await stage.expectEmptied(octavia)).outcome).toEqual({ kind: 'finished' });
     expect(stage.left('octavia')).toEqual([]);
     expect(stage.controlsAreUntouched).toBe(true);
   });
@@ -58,7 +58,7 @@ describe('Octavia, emptied of one project', () => {
   it('waits for a load balancer that a worker changes, and removes it afterwards', async () => {
     put('web', 'PENDING_UPDATE', 1);
     const report = await stage.empty(octavia);
-    expect(report.outcome.is).toBe('again');
+    expect(report.outcome.kind).toBe('again');
     expect(blocked(report)).toEqual([
       expect.objectContaining({
         actor: 'none',
@@ -68,7 +68,7 @@ describe('Octavia, emptied of one project', () => {
     ]);
     expect(balancer('web').provisioning_status).toBe('PENDING_UPDATE');
     put('web', 'ACTIVE', 0);
-    expect((await stage.expectEmptied(octavia)).outcome).toEqual({ is: 'finished' });
+    expect((await stage.expectEmptied(octavia)).outcome).toEqual({ kind: 'finished' });
     expect(stage.left('octavia')).toEqual([]);
   });
 
@@ -95,7 +95,7 @@ describe('Octavia, emptied of one project', () => {
     put('web', 'ERROR', 0);
     put('bare', 'ERROR', 0);
     report = await stage.expectEmptied(octavia);
-    expect(report.outcome).toEqual({ is: 'finished' });
+    expect(report.outcome).toEqual({ kind: 'finished' });
     expect(stage.left('octavia')).toEqual([]);
   });
 
@@ -131,14 +131,14 @@ describe('Octavia, emptied of one project', () => {
     expect([...messages]).toEqual([
       expect.stringMatching(/the load balancer changed to ERROR less than an hour ago.*"operator"/),
     ]);
-    expect(done.outcome).toEqual({ is: 'finished' });
+    expect(done.outcome).toEqual({ kind: 'finished' });
     expect(stage.left('octavia')).toEqual([]);
   });
 
   it('leaves a load balancer to the operator if its provider no longer deletes it', async () => {
     balancer('web').provider = 'retired';
     const report = await stage.expectEmptied(octavia);
-    expect(report.outcome).toMatchObject({ is: 'again', error: undefined });
+    expect(report.outcome).toMatchObject({ kind: 'again', error: undefined });
     expect(blocked(report)).toEqual([
       expect.objectContaining({
         actor: 'operator',
@@ -161,21 +161,21 @@ describe('Octavia, emptied of one project', () => {
 
   it('does not treat the defaults that Octavia 2026.2 writes into the row as limits of the project', async () => {
     shelves().writesDefaults = true;
-    expect((await stage.expectEmptied(octavia)).outcome).toEqual({ is: 'finished' });
+    expect((await stage.expectEmptied(octavia)).outcome).toEqual({ kind: 'finished' });
     expect(shelves().quotas.get(stage.project)?.limits).toMatchObject({ loadbalancer: -1 });
     const resets = () =>
       stage.rehearsal.calls.filter(
         (call) => call.method === 'DELETE' && call.path.includes('/quotas/'),
       );
     expect(resets()).toHaveLength(1);
-    expect((await stage.clean(octavia)).outcome).toEqual({ is: 'finished' });
+    expect((await stage.clean(octavia)).outcome).toEqual({ kind: 'finished' });
     expect(resets()).toHaveLength(1);
     expect(stage.controlsAreUntouched).toBe(true);
   });
 
   it('lists and removes everything after Keystone deleted the project', async () => {
     await stage.deleteProject();
-    expect((await stage.expectEmptied(octavia)).outcome).toEqual({ is: 'finished' });
+    expect((await stage.expectEmptied(octavia)).outcome).toEqual({ kind: 'finished' });
     expect(stage.left('octavia')).toEqual([]);
     expect(stage.controlsAreUntouched).toBe(true);
   });
@@ -200,7 +200,7 @@ describe('VIP ports, when Neutron is emptied', () => {
         count: 3,
       }),
     );
-    expect((await stage.expectEmptied(octavia)).outcome).toEqual({ is: 'finished' });
+    expect((await stage.expectEmptied(octavia)).outcome).toEqual({ kind: 'finished' });
     expect(vips()).toEqual([]);
     expect(stage.rehearsal.state.mishaps).toEqual([]);
   });

@@ -53,7 +53,7 @@ describe('a quota whose reset is answered with success and has no effect', () =>
         effect: { does: 'answer', status: 204 },
       });
       const report = await stage.expectEmptied(service);
-      expect(report.outcome).toMatchObject({ is: 'finished' });
+      expect(report.outcome).toMatchObject({ kind: 'finished' });
       expect(report.conditions).toContainEqual(
         expect.objectContaining({
           resourceType: type,

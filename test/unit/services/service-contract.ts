@@ -72,7 +72,7 @@ export function testServiceContract(service: Service, options: ContractOptions =
   const inject = (fault: Omit<Fault, 'service'>) =>
     stage.rehearsal.faults.inject({ service: name, ...fault });
   const emptied = async (report: RunReport): Promise<void> => {
-    expect(report.outcome).toEqual({ is: 'finished' });
+    expect(report.outcome).toEqual({ kind: 'finished' });
     const retained = (resource: string) =>
       (options.retained ?? []).some((resourceType) => resource.startsWith(`${resourceType} `));
     expect(stage.left(name).filter((resource) => !retained(resource))).toEqual([]);
@@ -128,8 +128,8 @@ export function testServiceContract(service: Service, options: ContractOptions =
       const fault = inject({ ...listing, effect });
       const report = await stage.run(service);
       expect(fault.hits).toBeGreaterThan(0);
-      expect(report.outcome.is).not.toBe('finished');
-      expect(report.outcome.is).not.toBe('unreachable');
+      expect(report.outcome.kind).not.toBe('finished');
+      expect(report.outcome.kind).not.toBe('unreachable');
       expect(stage.controlsAreUntouched).toBe(true);
       fault.clear();
       await emptied(await empty());
@@ -148,7 +148,7 @@ export function testServiceContract(service: Service, options: ContractOptions =
         const before = stage.left(name).filter(shown);
         const fault = inject({ ...listing, effect: { does: 'drop-owner' } });
         const report = await stage.run(service);
-        expect(report.outcome.is).not.toBe('finished');
+        expect(report.outcome.kind).not.toBe('finished');
         expect(stage.left(name).filter(shown)).toEqual(before);
         expect(stage.controlsAreUntouched).toBe(true);
         fault.clear();
@@ -159,7 +159,7 @@ export function testServiceContract(service: Service, options: ContractOptions =
       it('is not finished when a deletion never ends', async () => {
         for (const removal of removals) inject({ ...removal, effect: { does: 'endless' } });
         const report = await stage.run(service);
-        expect(report.outcome).toMatchObject({ is: 'again' });
+        expect(report.outcome).toMatchObject({ kind: 'again' });
         expect(stage.left(name).length).toBeGreaterThan(0);
         expect(stage.controlsAreUntouched).toBe(true);
       });
@@ -177,7 +177,7 @@ export function testServiceContract(service: Service, options: ContractOptions =
       it('reports the unreachable types after the project is deleted, and is not finished', async () => {
         const before = stage.left(name);
         const report = await stage.empty(service, { projectApi: undefined });
-        expect(report.outcome).toMatchObject({ is: 'unreachable' });
+        expect(report.outcome).toMatchObject({ kind: 'unreachable' });
         expect(report.conditions).toContainEqual(
           expect.objectContaining({
             class: 'Unsupported',

@@ -80,7 +80,7 @@ describe('Nova: a server', () => {
     ['suspended', {}, { vmState: 'suspended', lock: true, stop: false }],
   ])('that is %s %j can be suspended', async (vm, more, before) => {
     const row = await rowOf(nova, compute(server(vm, more)), 's1');
-    expect(row.assess()).toEqual({ is: 'switch', before });
+    expect(row.assess()).toEqual({ kind: 'switch', before });
   });
 
   it.each([
@@ -92,9 +92,9 @@ describe('Nova: a server', () => {
     ['error', {}, 'leave'],
     ['building', {}, 'wait'],
     ['active', { 'OS-EXT-STS:task_state': 'rebooting' }, 'wait'],
-  ])('that is %s %j is not suspended: %s', async (vm, more, is) => {
+  ])('that is %s %j is not suspended: %s', async (vm, more, kind) => {
     const row = await rowOf(nova, compute(server(vm, more)), 's1');
-    expect(row.assess()).toMatchObject({ is });
+    expect(row.assess()).toMatchObject({ kind });
   });
 
   const before = { vmState: 'active', lock: true, stop: true };
@@ -127,8 +127,8 @@ describe('Nova: a server', () => {
     [server('stopped', { locked: true, locked_reason: 'other' }), 'changed'],
     [server('resized', ours), 'changed'],
     [server('stopped', { ...ours, 'OS-EXT-STS:task_state': 'powering-on' }), 'changing'],
-  ])('is compared with its record: %j', async (row, is) => {
-    expect((await rowOf(nova, compute(row), 's1')).compare(before)).toMatchObject({ is });
+  ])('is compared with its record: %j', async (row, kind) => {
+    expect((await rowOf(nova, compute(row), 's1')).compare(before)).toMatchObject({ kind });
   });
 });
 
@@ -156,9 +156,9 @@ describe('Octavia: a load balancer', () => {
     ['with a certificate', balancer(), [{ ...on, default_tls_container_ref: 'x' }], 'leave'],
     ['with an SNI certificate', balancer(), [{ ...on, sni_container_refs: ['x'] }], 'leave'],
     ['without one', balancer(), [{ ...on, sni_container_refs: [] }], 'switch'],
-  ])('%s', async (_title, row, listeners, is) => {
+  ])('%s', async (_title, row, listeners, kind) => {
     const found = await rowOf(octavia, staged(row, listeners), 'b1');
-    expect(found.assess()).toMatchObject({ is });
+    expect(found.assess()).toMatchObject({ kind });
   });
 
   it('whose pool has a certificate is left enabled', async () => {
@@ -167,7 +167,7 @@ describe('Octavia: a load balancer', () => {
       staged(balancer(), [], [{ ...on, tls_container_ref: 'x' }]),
       'b1',
     );
-    expect(row.assess()).toMatchObject({ is: 'leave' });
+    expect(row.assess()).toMatchObject({ kind: 'leave' });
   });
 
   it('is disabled and enabled only by its own flag', async () => {
@@ -196,7 +196,7 @@ describe('Swift: the public access', () => {
   it('of a container is removed, and restored as it was', async () => {
     const open = staged({ 'x-container-read': read });
     const row = await rowOf(swift, open, 'container/open');
-    expect(row.assess()).toEqual({ is: 'switch', before: { read, keys: [] } });
+    expect(row.assess()).toEqual({ kind: 'switch', before: { read, keys: [] } });
     await row.suspend({ read, keys: [] });
     await row.resume({ read, keys: [] });
     expect(open.calls).toEqual([
@@ -208,16 +208,16 @@ describe('Swift: the public access', () => {
       staged({ 'x-container-read': 'other:user' }),
       'container/open',
     );
-    expect(closed.compare({ read, keys: [] })).toEqual({ is: 'suspended' });
+    expect(closed.compare({ read, keys: [] })).toEqual({ kind: 'suspended' });
     const other = await rowOf(swift, staged({ 'x-container-read': '.r:b' }), 'container/open');
-    expect(other.compare({ read, keys: [] })).toMatchObject({ is: 'changed' });
+    expect(other.compare({ read, keys: [] })).toMatchObject({ kind: 'changed' });
   });
 
   it('by a key is masked in place, and the record does not hold the key', async () => {
     const keyed = staged({}, { 'x-account-meta-temp-url-key': 'secret' });
     const row = await rowOf(swift, keyed, 'account');
     const assessment = row.assess();
-    expect(assessment).toEqual({ is: 'switch', before: { keys: ['Temp-URL-Key'] } });
+    expect(assessment).toEqual({ kind: 'switch', before: { keys: ['Temp-URL-Key'] } });
     expect(JSON.stringify(assessment)).not.toContain('secret');
     await row.suspend({ keys: ['Temp-URL-Key'] });
     const [[, , headers] = ['', '', {}]] = keyed.calls;
@@ -225,8 +225,8 @@ describe('Swift: the public access', () => {
     expect(masked).toMatch(/^kp1:[0-9a-f]{32}:secret$/);
     const after = staged({}, { 'x-account-meta-temp-url-key': masked });
     const suspended = await rowOf(swift, after, 'account');
-    expect(suspended.compare({ keys: ['Temp-URL-Key'] })).toEqual({ is: 'suspended' });
-    expect(suspended.assess()).toEqual({ is: 'at-rest' });
+    expect(suspended.compare({ keys: ['Temp-URL-Key'] })).toEqual({ kind: 'suspended' });
+    expect(suspended.assess()).toEqual({ kind: 'at-rest' });
     await suspended.suspend({ keys: ['Temp-URL-Key'] });
     await suspended.resume({ keys: ['Temp-URL-Key'] });
     expect(after.calls).toEqual([
@@ -237,12 +237,12 @@ describe('Swift: the public access', () => {
 
   it('by a key that is too long to be masked is left and reported', async () => {
     const keyed = staged({}, { 'x-account-meta-temp-url-key': 'k'.repeat(250) });
-    expect((await rowOf(swift, keyed, 'account')).assess()).toMatchObject({ is: 'leave' });
+    expect((await rowOf(swift, keyed, 'account')).assess()).toMatchObject({ kind: 'leave' });
   });
 
   it('is absent without public entries and keys', async () => {
     const row = await rowOf(swift, staged({ 'x-container-read': 'p:u' }), 'container/open');
-    expect(row.assess()).toEqual({ is: 'at-rest' });
+    expect(row.assess()).toEqual({ kind: 'at-rest' });
   });
 });
 

@@ -43,7 +43,7 @@ const report = (
 const paths = ['/c/a', '/c/%2Fb', '/c%3F/%C3%BC'];
 const outcomes = async (json: unknown): Promise<string[]> =>
   (await bulkDelete(paths, contextOf(json))).map((answer) =>
-    answer instanceof PropagatorError ? answer.class : answer.is,
+    answer instanceof PropagatorError ? answer.class : answer.kind,
   );
 
 describe('A bulk delete, which always answers HTTP 200', () => {

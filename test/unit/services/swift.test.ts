@@ -45,7 +45,7 @@ describe('Swift, emptied of one account', () => {
     stage = await Stage.open();
     expect(stage.left('swift').length).toBeGreaterThan(20);
     const report = await stage.empty(swift);
-    expect(report.outcome).toEqual({ is: 'finished' });
+    expect(report.outcome).toEqual({ kind: 'finished' });
     expect(stage.left('swift')).toEqual([]);
     expect(accountOf(stage.project).deleted).toBe(true);
     expect(accountOf(stage.control.projectId).deleted).toBe(false);
@@ -63,7 +63,7 @@ describe('Swift, emptied of one account', () => {
       fill(name, ...AWFUL);
     if (hidden) hideInfo();
     const report = await stage.empty(swift);
-    expect(report.outcome).toEqual({ is: 'finished' });
+    expect(report.outcome).toEqual({ kind: 'finished' });
     expect(stage.left('swift')).toEqual([]);
     expect(stage.controlsAreUntouched).toBe(true);
     expect(stage.rehearsal.calls.some(({ path }) => path.includes('bulk-delete'))).toBe(!hidden);
@@ -73,7 +73,7 @@ describe('Swift, emptied of one account', () => {
     stage = await Stage.open();
     const before = stage.left('swift');
     const report = await stage.plan(swift);
-    expect(report.outcome).toEqual({ is: 'finished' });
+    expect(report.outcome).toEqual({ kind: 'finished' });
     const { state } = stage.rehearsal;
     const containers = [
       ...(state.accounts.get(`AUTH_${stage.project}`)?.containers.values() ?? []),
@@ -113,7 +113,7 @@ describe('Swift, emptied of one account', () => {
     );
     const plan = await stage.plan(swift);
     expect(plan.counts).toMatchObject({ 'swift.object': { left: total } });
-    expect((await stage.empty(swift)).outcome).toEqual({ is: 'finished' });
+    expect((await stage.empty(swift)).outcome).toEqual({ kind: 'finished' });
     expect(stage.left('swift')).toEqual([]);
     // No container was deleted while it was known to have more objects.
     expect(stage.rehearsal.calls.filter(({ status }) => status === 409)).toEqual([]);
@@ -133,7 +133,7 @@ describe('Swift, emptied of one account', () => {
     }
     const listed = (await stage.plan(swift)).counts['swift.object' as ResourceTypeName]?.listed;
     const report = await stage.clean(swift);
-    expect(report.outcome).toEqual({ is: 'finished' });
+    expect(report.outcome).toEqual({ kind: 'finished' });
     // No object was restored or copied: there were never more objects than at first.
     expect(report.counts).toMatchObject({ 'swift.object': { listed, gone: listed } });
     expect(stage.left('swift')).toEqual([]);
@@ -143,7 +143,7 @@ describe('Swift, emptied of one account', () => {
     stage = await Stage.open();
     container('public').headers['x-container-read'] = '.r:*';
     await stage.deleteProject();
-    expect((await stage.empty(swift)).outcome).toEqual({ is: 'finished' });
+    expect((await stage.empty(swift)).outcome).toEqual({ kind: 'finished' });
     expect(accountOf(stage.project).containers.size).toBe(0);
   });
 });
@@ -152,9 +152,9 @@ describe('An account that does not exist', () => {
   it('is not created by a list or a cleanup', async () => {
     stage = await Stage.open();
     stage.rehearsal.state.accounts.delete(`AUTH_${stage.project}`);
-    expect((await stage.plan(swift)).outcome).toEqual({ is: 'finished' });
+    expect((await stage.plan(swift)).outcome).toEqual({ kind: 'finished' });
     const report = await stage.empty(swift);
-    expect(report.outcome).toEqual({ is: 'finished' });
+    expect(report.outcome).toEqual({ kind: 'finished' });
     expect(report.counts).toMatchObject({ 'swift.account': { listed: 0 } });
     expect(stage.rehearsal.state.accounts.has(`AUTH_${stage.project}`)).toBe(false);
   });
@@ -162,7 +162,7 @@ describe('An account that does not exist', () => {
   it('is empty when Swift answers 410', async () => {
     stage = await Stage.open();
     accountOf(stage.project).deleted = true;
-    expect((await stage.empty(swift)).outcome).toEqual({ is: 'finished' });
+    expect((await stage.empty(swift)).outcome).toEqual({ kind: 'finished' });
   });
 
   it('is not treated as absent after a 404 of a cluster that creates accounts by itself', async () => {
@@ -173,7 +173,7 @@ describe('An account that does not exist', () => {
       path: /AUTH_[^/]*$|AUTH_[^/]*\?/,
       effect: { does: 'answer', status: 404 },
     });
-    expect((await stage.empty(swift)).outcome).toMatchObject({ is: 'failed' });
+    expect((await stage.empty(swift)).outcome).toMatchObject({ kind: 'failed' });
     expect(stage.left('swift')).not.toEqual([]);
   });
 });
@@ -182,7 +182,7 @@ describe('An account that the cluster does not allow to delete', () => {
   it('is reported and skipped if /info shows it', async () => {
     stage = await Stage.open({ accountManagement: false });
     const report = await stage.empty(swift);
-    expect(report.outcome).toEqual({ is: 'finished' });
+    expect(report.outcome).toEqual({ kind: 'finished' });
     expect(report.conditions).toMatchObject([
       {
         class: 'Unsupported',
@@ -202,7 +202,7 @@ describe('An account that the cluster does not allow to delete', () => {
     stage = await Stage.open({ accountManagement: false });
     hideInfo();
     const report = await stage.empty(swift);
-    expect(report.outcome).toEqual({ is: 'finished' });
+    expect(report.outcome).toEqual({ kind: 'finished' });
     expect(report.conditions).toMatchObject([
       { class: 'Unsupported', resourceType: 'swift.account' },
     ]);
@@ -216,7 +216,7 @@ describe('Swift, with a faulty API', () => {
     const before = stage.left('swift');
     const report = await stage.empty(swift);
     expect(report.outcome).toMatchObject({
-      is: 'failed',
+      kind: 'failed',
       error: { class: 'Denied', advice: expect.stringContaining('reseller_admin_role') },
     });
     expect(stage.left('swift')).toEqual(before);
@@ -231,7 +231,7 @@ describe('Swift, with a faulty API', () => {
     ]) {
       const report = await stage.clean(swift, { api: { ...api, endpoint } });
       expect(report.outcome).toMatchObject({
-        is: 'failed',
+        kind: 'failed',
         error: { class: 'Denied', code: 'swift.endpoint.account' },
       });
     }
@@ -248,10 +248,10 @@ describe('Swift, with a faulty API', () => {
   ] as const)('does not treat %s on the list as empty', async (_what, path, effect) => {
     stage = await Stage.open();
     stage.rehearsal.faults.add({ service: 'swift', method: 'GET', path, effect });
-    expect((await stage.empty(swift)).outcome.is).not.toBe('finished');
+    expect((await stage.empty(swift)).outcome.kind).not.toBe('finished');
     expect(stage.left('swift')).not.toEqual([]);
     stage.rehearsal.faults.clear();
-    expect((await stage.empty(swift)).outcome).toEqual({ is: 'finished' });
+    expect((await stage.empty(swift)).outcome).toEqual({ kind: 'finished' });
     expect(stage.left('swift')).toEqual([]);
   });
 
@@ -264,11 +264,11 @@ describe('Swift, with a faulty API', () => {
       effect: { does: 'answer', status: 429, retryAfter: 23 },
     });
     expect((await stage.clean(swift)).outcome).toMatchObject({
-      is: 'again',
+      kind: 'again',
       afterSeconds: 23,
       error: { class: 'Transient' },
     });
-    expect((await stage.empty(swift)).outcome).toEqual({ is: 'finished' });
+    expect((await stage.empty(swift)).outcome).toEqual({ kind: 'finished' });
     expect(stage.left('swift')).toEqual([]);
   });
 
@@ -276,7 +276,7 @@ describe('Swift, with a faulty API', () => {
     const clock = new VirtualClock();
     stage = await Stage.open({ clock, swiftLag: 60_000 });
     const report = await stage.clean(swift);
-    expect(report.outcome).toMatchObject({ is: 'again', error: undefined });
+    expect(report.outcome).toMatchObject({ kind: 'again', error: undefined });
     expect(report.conditions.map(({ class: it, actor }) => [it, actor])).toContainEqual([
       'Blocked',
       'none',
@@ -286,7 +286,7 @@ describe('Swift, with a faulty API', () => {
     );
     expect(accountOf(stage.project).deleted).toBe(false);
     clock.advance(60_000);
-    expect((await stage.empty(swift)).outcome).toEqual({ is: 'finished' });
+    expect((await stage.empty(swift)).outcome).toEqual({ kind: 'finished' });
     expect(stage.left('swift')).toEqual([]);
   });
 
@@ -305,7 +305,7 @@ describe('Swift, with a faulty API', () => {
       .left('swift')
       .filter((resource) => resource.startsWith('swift.object') && !resource.endsWith(' kept'));
     const report = await stage.empty(swift);
-    expect(report.outcome.is).toBe('again');
+    expect(report.outcome.kind).toBe('again');
     expect(stage.left('swift')).toEqual(expect.arrayContaining(before));
     expect(accountOf(stage.project).deleted).toBe(false);
   });
@@ -321,7 +321,7 @@ describe('Swift, with a faulty API', () => {
       effect: { does: 'answer', status: 404 },
     });
     const report = await stage.clean(swift);
-    expect(report.outcome).toMatchObject({ is: 'again', error: undefined });
+    expect(report.outcome).toMatchObject({ kind: 'again', error: undefined });
     expect(report.conditions).toContainEqual(
       expect.objectContaining({ class: 'InProgress', resourceType: 'swift.object' }),
     );
@@ -329,7 +329,7 @@ describe('Swift, with a faulty API', () => {
     expect(stage.left('swift')).toEqual(['swift.container lagging', 'swift.object ghost']);
     expect(accountOf(stage.project).deleted).toBe(false);
     lag.clear();
-    expect((await stage.empty(swift)).outcome).toEqual({ is: 'finished' });
+    expect((await stage.empty(swift)).outcome).toEqual({ kind: 'finished' });
     expect(stage.left('swift')).toEqual([]);
   });
 
@@ -343,7 +343,7 @@ describe('Swift, with a faulty API', () => {
       effect: { does: 'answer', status: 403 },
     });
     expect((await stage.empty(swift)).outcome).toMatchObject({
-      is: 'failed',
+      kind: 'failed',
       error: { class: 'Denied' },
     });
     expect(refusal.hits).toBeLessThan(100);
@@ -357,7 +357,7 @@ describe('Swift, with a faulty API', () => {
       await Promise.all(swift.resourceTypes.map((resourceType) => resourceType.list(context)))
     ).flatMap(({ resources }) => resources);
     fill('late', 'o');
-    expect(await account?.remove()).toMatchObject({ is: 'blocked' });
+    expect(await account?.remove()).toMatchObject({ kind: 'blocked' });
     expect(accountOf(stage.project).deleted).toBe(false);
   });
 });

@@ -24,7 +24,7 @@ describe('Tacker, emptied of one project', () => {
   const cleaned = async () => {
     for (let runs = 1; ; runs += 1) {
       const report = await stage.clean(tacker);
-      if (report.outcome.is !== 'again' || runs === 20) return report;
+      if (report.outcome.kind !== 'again' || runs === 20) return report;
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
   };
@@ -35,7 +35,7 @@ describe('Tacker, emptied of one project', () => {
 
   it('terminates running instances, and removes the VIM when it is no longer in use', async () => {
     await open();
-    expect((await stage.expectEmptied(tacker)).outcome).toEqual({ is: 'finished' });
+    expect((await stage.expectEmptied(tacker)).outcome).toEqual({ kind: 'finished' });
     expect(stage.left('tacker')).toEqual([]);
     expect(stage.controlsAreUntouched).toBe(true);
     const paths = stage.rehearsal.calls
@@ -55,14 +55,14 @@ describe('Tacker, emptied of one project', () => {
       effect: { does: 'ignore-filter' },
     });
     const report = await stage.preDelete(tacker);
-    expect(report.outcome).toMatchObject({ is: 'again' });
+    expect(report.outcome).toMatchObject({ kind: 'again' });
     expect(report.conditions.map(({ message }) => message)).toContainEqual(
       expect.stringContaining('no owner'),
     );
     expect(stage.left('tacker')).toEqual(before);
     expect(stage.controlsAreUntouched).toBe(true);
     fault.clear();
-    expect((await stage.expectEmptied(tacker)).outcome).toEqual({ is: 'finished' });
+    expect((await stage.expectEmptied(tacker)).outcome).toEqual({ kind: 'finished' });
   });
 
   it('changes no VIM without an owner', async () => {
@@ -73,7 +73,7 @@ describe('Tacker, emptied of one project', () => {
       method: 'GET',
       effect: { does: 'drop-owner' },
     });
-    expect((await stage.expectEmptied(tacker)).outcome).toMatchObject({ is: 'again' });
+    expect((await stage.expectEmptied(tacker)).outcome).toMatchObject({ kind: 'again' });
     expect(stage.left('tacker')).toEqual(['tacker.vim vim']);
   });
 
@@ -81,7 +81,7 @@ describe('Tacker, emptied of one project', () => {
     await open();
     const report = await cleaned();
     expect(report.outcome).toMatchObject({
-      is: 'unreachable',
+      kind: 'unreachable',
       because: expect.stringContaining('subscriptions'),
     });
     expect(stage.left('tacker')).toEqual(['tacker.subscription http://listener.invalid']);
@@ -93,7 +93,7 @@ describe('Tacker, emptied of one project', () => {
     const { subscriptions } = await open();
     for (const { id } of subscriptions.where((row) => row.tenant_id === stage.project))
       subscriptions.delete(id);
-    expect((await cleaned()).outcome).toEqual({ is: 'finished' });
+    expect((await cleaned()).outcome).toEqual({ kind: 'finished' });
     expect(stage.left('tacker')).toEqual([]);
   });
 
@@ -115,7 +115,7 @@ describe('Tacker, emptied of one project', () => {
       state: 'FAILED_TEMP',
       start: Date.now(),
     });
-    expect((await stage.expectEmptied(tacker)).outcome).toEqual({ is: 'finished' });
+    expect((await stage.expectEmptied(tacker)).outcome).toEqual({ kind: 'finished' });
     expect(stage.left('tacker')).toEqual([]);
     expect(called('POST', /\/rollback$/)).toHaveLength(1);
   });
@@ -129,14 +129,14 @@ describe('Tacker, emptied of one project', () => {
     const report = await stage.expectEmptied(tacker, {}, (report) =>
       conditions.push(...report.conditions),
     );
-    expect(report.outcome).toMatchObject({ is: 'again' });
+    expect(report.outcome).toMatchObject({ kind: 'again' });
     expect(conditions).toContainEqual(
       expect.objectContaining({ class: 'Blocked', actor: 'operator' }),
     );
     expect(stage.left('tacker')).toEqual(['tacker.vim vim', 'tacker.vnf-instance running']);
     expect(called('POST', /\/fail$/).length).toBeGreaterThan(1);
     locked.clear();
-    expect((await stage.expectEmptied(tacker)).outcome).toEqual({ is: 'finished' });
+    expect((await stage.expectEmptied(tacker)).outcome).toEqual({ kind: 'finished' });
     expect(stage.left('tacker')).toEqual([]);
   });
 
@@ -178,7 +178,7 @@ describe('Tacker, emptied of one project', () => {
     await open();
     await stage.expectEmptied(tacker);
     stage.rehearsal.calls.length = 0;
-    expect((await stage.preDelete(tacker)).outcome).toEqual({ is: 'finished' });
+    expect((await stage.preDelete(tacker)).outcome).toEqual({ kind: 'finished' });
     const listings = [
       '/v1.0/vims',
       '/vnflcm/v1/subscriptions',
@@ -196,7 +196,7 @@ describe('Tacker, emptied of one project', () => {
     stage.remember();
     const report = await stage.expectEmptied(tacker);
     expect(report.outcome).toEqual({
-      is: 'unreachable',
+      kind: 'unreachable',
       because: expect.stringContaining('2 VNF packages'),
     });
     expect(stage.left('tacker')).toEqual(['tacker.vnf-package mine']);

@@ -110,7 +110,7 @@ export class TimedStage {
   async empty(service: Service, more: Partial<ProjectContext> = {}): Promise<RunReport> {
     for (let runs = 1; ; runs += 1) {
       const report = await this.run(service, 'apply', more);
-      if (report.outcome.is !== 'again' || runs === 12) return report;
+      if (report.outcome.kind !== 'again' || runs === 12) return report;
       this.clock.advance(10_000);
     }
   }

@@ -40,7 +40,10 @@ const calls = (method: string, path: RegExp) =>
     (call) => call.service === 'trove' && call.method === method && path.test(call.path),
   );
 /** After the deletion of the project configuration groups cannot be listed; the rest is removed. */
-const UNREACHABLE = { is: 'unreachable', because: expect.stringContaining('configuration groups') };
+const UNREACHABLE = {
+  kind: 'unreachable',
+  because: expect.stringContaining('configuration groups'),
+};
 const CONFIGURATIONS = ['trove.configuration tuned', 'trove.configuration unused'];
 /** Runs on the existing project, ten seconds apart. */
 const preDelete = async (role: string, more: Partial<ProjectContext> = {}): Promise<RunReport> => {
@@ -50,7 +53,7 @@ const preDelete = async (role: string, more: Partial<ProjectContext> = {}): Prom
       now: () => timed.clock.now(),
       ...more,
     });
-    if (report.outcome.is !== 'again' || runs === 12) return report;
+    if (report.outcome.kind !== 'again' || runs === 12) return report;
     timed.clock.advance(10_000);
   }
 };
@@ -86,7 +89,7 @@ describe('Trove, emptied after the project is deleted', () => {
       effect: { does: 'drop-owner' },
     });
     const report = await timed.empty(troveService);
-    expect(report.outcome.is).toBe('again');
+    expect(report.outcome.kind).toBe('again');
     const ownerless = report.conditions
       .filter(({ class: of, actor }) => of === 'Blocked' && actor === 'operator')
       .map(({ resourceType }) => resourceType);
@@ -95,7 +98,7 @@ describe('Trove, emptied after the project is deleted', () => {
         (resourceType) => `trove.${resourceType}`,
       ),
     );
-    expect((await preDelete('member')).outcome.is).toBe('again');
+    expect((await preDelete('member')).outcome.kind).toBe('again');
     expect(left().filter((resource) => !resource.startsWith('trove.configuration'))).toEqual(
       before,
     );
@@ -117,7 +120,7 @@ describe('Trove, emptied after the project is deleted', () => {
     expect((await timed.run(troveService, 'plan')).counts).toMatchObject({
       'trove.instance': { listed: 2057 },
     });
-    expect((await preDelete('member')).outcome).toEqual({ is: 'finished' });
+    expect((await preDelete('member')).outcome).toEqual({ kind: 'finished' });
     expect(left()).toEqual([]);
     expect(timed.controlsAreUntouched).toBe(true);
   });
@@ -125,7 +128,7 @@ describe('Trove, emptied after the project is deleted', () => {
 
 describe('Trove, emptied while the project lives', () => {
   it('deletes with the token of the project, so that the data of backups are removed, too', async () => {
-    expect((await preDelete('member')).outcome).toEqual({ is: 'finished' });
+    expect((await preDelete('member')).outcome).toEqual({ kind: 'finished' });
     expect(left()).toEqual([]);
     expect(mishaps()).toEqual([]);
     expect(timed.controlsAreUntouched).toBe(true);
@@ -133,7 +136,7 @@ describe('Trove, emptied while the project lives', () => {
 
   it('removes no configuration group with a token of an administrator, which lists those of all projects', async () => {
     const report = await preDelete('admin');
-    expect(report.outcome).toEqual({ is: 'finished' });
+    expect(report.outcome).toEqual({ kind: 'finished' });
     expect(left()).toEqual(CONFIGURATIONS);
     expect(report.conditions).toMatchObject([
       {
@@ -150,7 +153,7 @@ describe('Trove, emptied while the project lives', () => {
     for (const row of tables().configurations.all()) tables().configurations.delete(row.id);
     timed.remember();
     const report = await preDelete('admin');
-    expect(report).toMatchObject({ outcome: { is: 'finished' }, conditions: [] });
+    expect(report).toMatchObject({ outcome: { kind: 'finished' }, conditions: [] });
   });
 
   it('keeps a configuration group while an instance uses it', async () => {
@@ -162,7 +165,7 @@ describe('Trove, emptied while the project lives', () => {
       effect: { does: 'answer', status: 500 },
     });
     const report = await preDelete('member');
-    expect(report.outcome.is).toBe('again');
+    expect(report.outcome.kind).toBe('again');
     expect(left()).toEqual([
       'trove.configuration tuned',
       'trove.instance source',
@@ -183,7 +186,7 @@ describe('Trove, emptied while the project lives', () => {
       }),
     );
     timed.stage.rehearsal.faults.clear();
-    expect((await preDelete('member')).outcome).toEqual({ is: 'finished' });
+    expect((await preDelete('member')).outcome).toEqual({ kind: 'finished' });
     expect(left()).toEqual([]);
   });
 });
@@ -202,7 +205,7 @@ describe('Instances', () => {
     const row = instanceNamed('half-built');
     row.updated = timed.clock.now();
     const report = await timed.empty(troveService);
-    expect(report.outcome.is).toBe('again');
+    expect(report.outcome.kind).toBe('again');
     expect(left('instance')).toEqual(['trove.instance half-built']);
     expect(report.conditions).toContainEqual(
       expect.objectContaining({ class: 'Blocked', actor: 'none', example: row.id }),
@@ -250,7 +253,7 @@ describe('Instances', () => {
       },
     });
     expect((await timed.run(troveService)).outcome).toMatchObject({
-      is: 'again',
+      kind: 'again',
       error: undefined,
     });
     timed.clock.advance(10_000);
@@ -262,7 +265,7 @@ describe('Instances', () => {
       effect: { does: 'answer', status: 403 },
     });
     expect((await timed.run(troveService)).outcome).toMatchObject({
-      is: 'failed',
+      kind: 'failed',
       error: { class: 'Denied' },
     });
   });
@@ -279,7 +282,7 @@ describe('Clusters', () => {
     Object.assign(galera(), { task: 'BUILDING', updated: timed.clock.now() });
     instanceNamed('member-0').task = 'BUILDING';
     const report = await timed.empty(troveService);
-    expect(report.outcome.is).toBe('again');
+    expect(report.outcome.kind).toBe('again');
     expect(
       report.conditions
         .filter(({ actor }) => actor === 'none')
@@ -300,7 +303,7 @@ describe('Clusters', () => {
   it('whose deletion waits for a member that is not ready are reset', async () => {
     instanceNamed('member-0').task = 'BUILDING';
     const report = await timed.run(troveService);
-    expect(report.outcome).toMatchObject({ is: 'again', error: undefined });
+    expect(report.outcome).toMatchObject({ kind: 'again', error: undefined });
     expect(galera().task).toBe('DELETING');
     timed.clock.advance(16 * MINUTE);
     expect((await timed.empty(troveService)).outcome).toEqual(UNREACHABLE);
@@ -368,7 +371,7 @@ describe('Backups', () => {
     async (swift, words) => {
       tables().swift = swift;
       const report = await timed.empty(troveService);
-      expect(report.outcome).toMatchObject({ is: 'again', error: undefined });
+      expect(report.outcome).toMatchObject({ kind: 'again', error: undefined });
       expect(left('backup')).toHaveLength(5);
       expect(left('instance')).toEqual([]);
       expect(report.conditions).toContainEqual(
@@ -404,7 +407,7 @@ describe('A cleaner without the admin role', () => {
     const before = left();
     expect(before).not.toEqual([]);
     expect(await timed.empty(troveService)).toMatchObject({
-      outcome: { is: 'failed', error: { class: 'Denied' } },
+      outcome: { kind: 'failed', error: { class: 'Denied' } },
     });
     expect(left()).toEqual(before);
     expect(timed.controlsAreUntouched).toBe(true);
@@ -421,7 +424,7 @@ describe('Trove since 2023.2, which answers 500 to the list of modules of an adm
 
   it('counts the other types, and reports that no token lists modules', async () => {
     const report = await timed.stage.plan(troveService, { now: () => timed.clock.now() });
-    expect(report.outcome).toEqual({ is: 'finished' });
+    expect(report.outcome).toEqual({ kind: 'finished' });
     expect(report.counts).toMatchObject({ 'trove.instance': { listed: 7 } });
     expect(report.conditions).toContainEqual(
       expect.objectContaining({
@@ -437,7 +440,7 @@ describe('Trove since 2023.2, which answers 500 to the list of modules of an adm
     await timed.stage.deleteProject();
     const report = await timed.empty(troveService);
     expect(report.outcome).toMatchObject({
-      is: 'unreachable',
+      kind: 'unreachable',
       because: expect.stringContaining('lists modules'),
     });
     expect(left()).toEqual([...CONFIGURATIONS, 'trove.module licence', 'trove.module ping']);
@@ -451,12 +454,12 @@ describe('Trove since 2023.2, which answers 500 to the list of modules of an adm
       effect: { does: 'answer', status: 500 },
     });
     const report = await timed.run(troveService);
-    expect(report.outcome).toMatchObject({ is: 'again', error: { class: 'Transient' } });
+    expect(report.outcome).toMatchObject({ kind: 'again', error: { class: 'Transient' } });
     expect(left('module')).toHaveLength(2);
   });
 
   it('is emptied completely while the project exists, with a token of a member', async () => {
-    expect((await preDelete('admin', { memberApi })).outcome).toEqual({ is: 'finished' });
+    expect((await preDelete('admin', { memberApi })).outcome).toEqual({ kind: 'finished' });
     expect(left()).toEqual([]);
     expect(controlled()).toBe(true);
     const { applicationCredentials } = timed.stage.rehearsal.state.identity;
@@ -475,7 +478,7 @@ describe('Trove since 2023.2, which answers 500 to the list of modules of an adm
       effect: { does: 'answer', status: 403 },
     });
     const report = await preDelete('admin', { memberApi });
-    expect(report.outcome).toMatchObject({ is: 'unreachable' });
+    expect(report.outcome).toMatchObject({ kind: 'unreachable' });
     expect(left()).toEqual([...CONFIGURATIONS, 'trove.module licence', 'trove.module ping']);
     expect(controlled()).toBe(true);
   });
@@ -489,10 +492,10 @@ describe('an instance in BUILD of an existing project', () => {
     const row = instanceNamed('half-built');
     row.updated = timed.clock.now();
     const first = await preDelete('admin', { memberApi });
-    expect(first.outcome.is).toBe('again');
+    expect(first.outcome.kind).toBe('again');
     timed.clock.advance(5 * MINUTE);
     const report = await preDelete('admin', { memberApi });
-    expect(report.outcome).toEqual({ is: 'finished' });
+    expect(report.outcome).toEqual({ kind: 'finished' });
     // It is reported, and counted as left.
     expect(report.counts).toMatchObject({ 'trove.instance': { left: 1 } });
     expect(report.conditions).toContainEqual(

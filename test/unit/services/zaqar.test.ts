@@ -35,7 +35,7 @@ describe('Zaqar, emptied while the project lives', () => {
   it('removes queues and topics with their subscriptions in one run', async () => {
     await open();
     const report = await stage.preDelete(zaqar);
-    expect(report.outcome).toEqual({ is: 'finished' });
+    expect(report.outcome).toEqual({ kind: 'finished' });
     expect(report.counts).toEqual({
       'zaqar.queue': { listed: 3, gone: 3, left: 0 },
       'zaqar.topic': { listed: 1, gone: 1, left: 0 },
@@ -48,7 +48,7 @@ describe('Zaqar, emptied while the project lives', () => {
     await open();
     for (let n = 0; n < 57; n += 1) add(stage.project, `more-${n}`);
     const report = await stage.preDelete(zaqar);
-    expect(report.outcome).toEqual({ is: 'finished' });
+    expect(report.outcome).toEqual({ kind: 'finished' });
     expect(report.counts).toMatchObject({ 'zaqar.queue': { listed: 60, gone: 60 } });
     expect(stage.left('zaqar')).toEqual([]);
     expect(stage.controlsAreUntouched).toBe(true);
@@ -63,7 +63,7 @@ describe('Zaqar, emptied while the project lives', () => {
       effect: { does: 'answer', status: 503 },
     });
     expect((await stage.preDelete(zaqar)).outcome).toMatchObject({
-      is: 'again',
+      kind: 'again',
       error: { class: 'Transient' },
     });
     expect(stage.left('zaqar')).toEqual(
@@ -90,7 +90,7 @@ describe('Zaqar without MongoDB', () => {
   it('is finished without topics, which it does not have', async () => {
     await open(zaqarOn('sqlalchemy'));
     const report = await stage.preDelete(zaqar);
-    expect(report.outcome).toEqual({ is: 'finished' });
+    expect(report.outcome).toEqual({ kind: 'finished' });
     expect(report.conditions).toMatchObject([
       { class: 'Unsupported', resourceType: 'zaqar.topic', actor: 'none' },
     ]);
@@ -105,7 +105,7 @@ describe('Zaqar without MongoDB', () => {
       effect: { does: 'answer', status: 503 },
     });
     const report = await stage.preDelete(zaqar);
-    expect(report.outcome).toMatchObject({ is: 'again', error: { class: 'Transient' } });
+    expect(report.outcome).toMatchObject({ kind: 'again', error: { class: 'Transient' } });
     expect(stage.left('zaqar')).not.toEqual([]);
   });
 
@@ -119,7 +119,7 @@ describe('Zaqar without MongoDB', () => {
       effect: { does: 'answer', status: 503 },
     });
     noQueues();
-    expect((await stage.preDelete(zaqar)).outcome).toEqual({ is: 'finished' });
+    expect((await stage.preDelete(zaqar)).outcome).toEqual({ kind: 'finished' });
     expect(stage.left('zaqar')).toEqual([]);
   });
 
@@ -141,7 +141,7 @@ describe('Zaqar without MongoDB', () => {
       effect: down,
     });
     expect((await stage.preDelete(zaqar)).outcome).toMatchObject({
-      is: 'again',
+      kind: 'again',
       error: { class: 'Transient' },
     });
     expect(stage.left('zaqar')).toContain('zaqar.topic news');
@@ -155,7 +155,7 @@ describe('Zaqar, after the project is deleted', () => {
     await stage.deleteProject();
     const report = await stage.clean(zaqar);
     expect(report.outcome).toMatchObject({
-      is: 'unreachable',
+      kind: 'unreachable',
       because: expect.stringContaining('queues'),
     });
     expect(asked(/./)).toEqual([]);

@@ -21,7 +21,7 @@ describe('Zun, emptied of one project', () => {
   it('deletes running containers by force, resumes paused ones, and removes the capsule as a whole', async () => {
     await open();
     const report = await stage.expectEmptied(zun);
-    expect(report.outcome).toEqual({ is: 'finished' });
+    expect(report.outcome).toEqual({ kind: 'finished' });
     expect(stage.left('zun')).toEqual([]);
     expect(stage.controlsAreUntouched).toBe(true);
     expect(called().filter(({ path }) => path.endsWith('/unpause'))).toHaveLength(1);
@@ -46,7 +46,7 @@ describe('Zun, emptied of one project', () => {
       'zun.container': { listed: 11 },
       'zun.capsule': { listed: 6 },
     });
-    expect((await stage.expectEmptied(zun)).outcome).toEqual({ is: 'finished' });
+    expect((await stage.expectEmptied(zun)).outcome).toEqual({ kind: 'finished' });
     expect(stage.left('zun')).toEqual([]);
     expect(stage.controlsAreUntouched).toBe(true);
   });
@@ -55,7 +55,7 @@ describe('Zun, emptied of one project', () => {
     const { down } = await open();
     down.add('compute-1');
     const report = await stage.expectEmptied(zun);
-    expect(report.outcome).toMatchObject({ is: 'again', error: undefined });
+    expect(report.outcome).toMatchObject({ kind: 'again', error: undefined });
     expect(report.conditions).toContainEqual(
       expect.objectContaining({
         class: 'Blocked',
@@ -69,7 +69,7 @@ describe('Zun, emptied of one project', () => {
       expect.arrayContaining(['zun.registry registry', 'zun.quota quota', 'zun.capsule capsule']),
     );
     down.clear();
-    expect((await stage.expectEmptied(zun)).outcome).toEqual({ is: 'finished' });
+    expect((await stage.expectEmptied(zun)).outcome).toEqual({ kind: 'finished' });
     expect(stage.left('zun')).toEqual([]);
   });
 
@@ -98,7 +98,7 @@ describe('Zun, emptied of one project', () => {
       effect: { does: 'endless' },
     });
     const report = await stage.clean(zun);
-    expect(report.outcome).toMatchObject({ is: 'again' });
+    expect(report.outcome).toMatchObject({ kind: 'again' });
     expect(report.conditions).toEqual([
       expect.objectContaining({ class: 'InProgress', actor: 'operator', since: old }),
     ]);
@@ -109,10 +109,10 @@ describe('Zun, emptied of one project', () => {
     await stage.expectEmptied(zun);
     quotas.add({ id: stage.project, containers: 40 });
     stage.rehearsal.calls.length = 0;
-    expect((await stage.clean(zun)).outcome).toEqual({ is: 'finished' });
+    expect((await stage.clean(zun)).outcome).toEqual({ kind: 'finished' });
     expect(called().filter(({ method }) => method === 'DELETE')).toEqual([]);
     quotas.add({ id: stage.project, containers: 0 });
-    expect((await stage.clean(zun)).outcome).toEqual({ is: 'finished' });
+    expect((await stage.clean(zun)).outcome).toEqual({ kind: 'finished' });
     expect(quotas.get(stage.project)).toBeUndefined();
     expect(quotas.get(stage.control.projectId)).toBeDefined();
   });
@@ -126,7 +126,7 @@ describe('Zun, emptied of one project', () => {
       effect: { does: 'drop-owner' },
     });
     const report = await stage.expectEmptied(zun);
-    expect(report.outcome).toMatchObject({ is: 'again' });
+    expect(report.outcome).toMatchObject({ kind: 'again' });
     expect(report.conditions).toContainEqual(
       expect.objectContaining({
         resourceType: 'zun.capsule',

@@ -68,11 +68,11 @@ describe('the removal of many resources in one call', () => {
     const report = await clean(shelf, 3, async (some) => {
       sizes.push(some.length);
       for (const book of some) shelf.splice(shelf.indexOf(book), 1);
-      return some.map(() => ({ is: 'gone' }));
+      return some.map(() => ({ kind: 'gone' }));
     });
     expect(shelf).toEqual([]);
     expect(sizes).toEqual([3, 3, 1]);
-    expect(report.outcome).toEqual({ is: 'finished' });
+    expect(report.outcome).toEqual({ kind: 'finished' });
   });
 
   it('includes no resource that is foreign, without an owner, or blocked', async () => {
@@ -82,18 +82,18 @@ describe('the removal of many resources in one call', () => {
     ];
     const report = await clean(shelf, 100, async (some) => {
       for (const book of some) shelf.splice(shelf.indexOf(book), 1);
-      return some.map(() => ({ is: 'gone' }));
+      return some.map(() => ({ kind: 'gone' }));
     });
     expect(shelf.map(({ id }) => id)).toEqual(['b0', 'b2', 'b3', 'chained']);
-    expect(report.outcome.is).toBe('again');
+    expect(report.outcome.kind).toBe('again');
     expect(report.conditions.map(({ message }) => message)).toContain('chained to the board');
   });
 
   it('counts each result for its resource', async () => {
     const shelf = books(TARGET, TARGET, TARGET, TARGET);
     const answers = new Map<string, Removal | PropagatorError>([
-      ['b0', { is: 'gone' }],
-      ['b1', { is: 'accepted' }],
+      ['b0', { kind: 'gone' }],
+      ['b1', { kind: 'accepted' }],
       ['b2', error('Gone')],
       ['b3', error('Transient')],
     ]);
@@ -101,7 +101,7 @@ describe('the removal of many resources in one call', () => {
       some.map(({ id }) => answers.get(id) ?? error('Unexpected')),
     );
     expect(left(report)).toBe(2);
-    expect(report.outcome).toMatchObject({ is: 'again', error: { class: 'Transient' } });
+    expect(report.outcome).toMatchObject({ kind: 'again', error: { class: 'Transient' } });
     expect(
       report.conditions.map(({ class: errorClass, example }) => [errorClass, example]),
     ).toEqual([
@@ -111,9 +111,9 @@ describe('the removal of many resources in one call', () => {
   });
 
   it('does not count a resource without a result as removed', async () => {
-    const report = await clean(books(TARGET, TARGET), 100, async () => [{ is: 'gone' }]);
+    const report = await clean(books(TARGET, TARGET), 100, async () => [{ kind: 'gone' }]);
     expect(left(report)).toBe(1);
-    expect(report.outcome).toMatchObject({ is: 'failed', error: { class: 'Unexpected' } });
+    expect(report.outcome).toMatchObject({ kind: 'failed', error: { class: 'Unexpected' } });
   });
 
   it('makes no further calls after a refusal, and reports the failed resources as left', async () => {
@@ -125,6 +125,6 @@ describe('the removal of many resources in one call', () => {
     });
     expect(calls).toBe(1);
     expect(left(report)).toBe(50);
-    expect(report.outcome).toMatchObject({ is: 'failed', error: { class: 'Denied' } });
+    expect(report.outcome).toMatchObject({ kind: 'failed', error: { class: 'Denied' } });
   });
 });

@@ -22,7 +22,7 @@ const shelf = (books: Record<string, Blocker | undefined>) =>
         blocked: (id) => books[id],
         async remove(id) {
           delete books[id];
-          return { is: 'gone' };
+          return { kind: 'gone' };
         },
       }),
     ],
@@ -41,7 +41,7 @@ const needed: Blocker = { message: 'it is being read', actor: 'none' };
 describe('a resource that can be removed after the deletion of the project as well', () => {
   it('does not delay phase pre-delete, and counts as left', async () => {
     const report = await run(shelf({ slow, free: undefined }), 'pre-delete');
-    expect(report.outcome).toEqual({ is: 'finished' });
+    expect(report.outcome).toEqual({ kind: 'finished' });
     expect(report.counts).toEqual({ 'shelf.book': { listed: 2, gone: 1, left: 1 } });
     expect(report.conditions).toEqual([
       expect.objectContaining({ class: 'Blocked', example: 'slow' }),
@@ -50,11 +50,11 @@ describe('a resource that can be removed after the deletion of the project as we
 
   it('delays phase pre-delete together with a resource that needs the living project', async () => {
     const report = await run(shelf({ slow, needed }), 'pre-delete');
-    expect(report.outcome.is).toBe('again');
+    expect(report.outcome.kind).toBe('again');
   });
 
   it('delays the end of phase apply until it is removed', async () => {
-    expect((await run(shelf({ slow }), 'apply')).outcome.is).toBe('again');
+    expect((await run(shelf({ slow }), 'apply')).outcome.kind).toBe('again');
   });
 });
 
@@ -72,7 +72,7 @@ it('a hidden type counts as empty if it was verified empty before the deletion',
       ),
     id: (id) => id,
     owner: () => PROJECT,
-    remove: async () => ({ is: 'gone' }),
+    remove: async () => ({ kind: 'gone' }),
   });
   const service = defineService({
     name: 'shelf',
@@ -85,6 +85,6 @@ it('a hidden type counts as empty if it was verified empty before the deletion',
     const confirmation = Confirmation.of(PROJECT, [0, 9], 1);
     return (await runProjectCleanup({ ...input, confirmation, verifiedBeforeDeletion })).outcome;
   };
-  expect((await outcome(true)).is).toBe('finished');
-  expect((await outcome(false)).is).toBe('unreachable');
+  expect((await outcome(true)).kind).toBe('finished');
+  expect((await outcome(false)).kind).toBe('unreachable');
 });

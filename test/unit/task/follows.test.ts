@@ -23,11 +23,11 @@ describe('a resource type that prefers another one first', () => {
         id: (id) => id,
         owner: () => PROJECT,
         async remove(id) {
-          if (id === 'stuck') return { is: 'blocked', message: 'glued', actor: 'operator' };
+          if (id === 'stuck') return { kind: 'blocked', message: 'glued', actor: 'operator' };
           await new Promise((resolve) => setImmediate(resolve));
           world.order.push(id);
           rows.delete(id);
-          return { is: 'gone' };
+          return { kind: 'gone' };
         },
       });
     const service = defineService({
@@ -47,7 +47,7 @@ describe('a resource type that prefers another one first', () => {
     });
     expect(world.order).toEqual(['loose', 'board']);
     expect([...world.books]).toEqual(['stuck']);
-    expect(report.outcome.is).toBe('again');
+    expect(report.outcome.kind).toBe('again');
   });
 });
 

@@ -29,7 +29,7 @@ function clean(code: string) {
     list: async () => [],
     id: (id) => id,
     owner: () => PROJECT,
-    remove: async () => ({ is: 'gone' }),
+    remove: async () => ({ kind: 'gone' }),
   });
   const service = defineService({
     name: 'shelf',
@@ -50,7 +50,7 @@ describe('a resource type that this release of a service does not list', () => {
   it('is unreachable and reported, and does not count as empty', async () => {
     const report = await clean('shelf.book.hidden');
     expect(report.outcome).toEqual({
-      is: 'unreachable',
+      kind: 'unreachable',
       because: 'this library shows its books to readers only',
     });
     expect(report.conditions).toEqual([
@@ -60,10 +60,10 @@ describe('a resource type that this release of a service does not list', () => {
   });
 
   it('differs from a type that this cloud lacks', async () => {
-    expect((await clean('shelf.book.unsupported')).outcome).toEqual({ is: 'finished' });
+    expect((await clean('shelf.book.unsupported')).outcome).toEqual({ kind: 'finished' });
   });
 
   it('differs from a 501 of a proxy', async () => {
-    expect((await clean('shelf.http.501.hidden')).outcome.is).toBe('failed');
+    expect((await clean('shelf.http.501.hidden')).outcome.kind).toBe('failed');
   });
 });

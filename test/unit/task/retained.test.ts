@@ -16,11 +16,11 @@ function clean(shelf: Set<string>, boards = new Set<string>()) {
     owner: () => PROJECT,
     async remove(id) {
       if (id.startsWith('label'))
-        return { is: 'retained', message: 'labels are glued for good', advice: 'Take a knife.' };
+        return { kind: 'retained', message: 'labels are glued for good', advice: 'Take a knife.' };
       if (id.startsWith('stuck'))
-        return { is: 'blocked', message: 'nailed down', actor: 'operator' };
+        return { kind: 'blocked', message: 'nailed down', actor: 'operator' };
       shelf.delete(id);
-      return { is: 'gone' };
+      return { kind: 'gone' };
     },
   });
   // A dependent must not wait for ever for resources that cannot be removed.
@@ -32,7 +32,7 @@ function clean(shelf: Set<string>, boards = new Set<string>()) {
     owner: () => PROJECT,
     async remove(id) {
       boards.delete(id);
-      return { is: 'gone' };
+      return { kind: 'gone' };
     },
   });
   const service = defineService({
@@ -55,7 +55,7 @@ describe('a resource that a release of a service cannot remove', () => {
     const shelf = new Set(['label', 'book']);
     const report = await clean(shelf);
     expect([...shelf]).toEqual(['label']);
-    expect(report.outcome).toEqual({ is: 'finished' });
+    expect(report.outcome).toEqual({ kind: 'finished' });
     expect(report.counts).toEqual({
       'shelf.resource': { listed: 2, gone: 1, left: 1 },
       'shelf.board': { listed: 0, gone: 0, left: 0 },
@@ -73,13 +73,13 @@ describe('a resource that a release of a service cannot remove', () => {
 
   it('does not delay the dependents of its type', async () => {
     const boards = new Set(['board']);
-    expect((await clean(new Set(['label']), boards)).outcome).toEqual({ is: 'finished' });
+    expect((await clean(new Set(['label']), boards)).outcome).toEqual({ kind: 'finished' });
     expect([...boards]).toEqual([]);
   });
 
   it('does not hide another resource of the same type that is left', async () => {
     const report = await clean(new Set(['label', 'stuck']));
-    expect(report.outcome).toMatchObject({ is: 'again' });
+    expect(report.outcome).toMatchObject({ kind: 'again' });
     expect(report.counts).toEqual({ 'shelf.resource': { listed: 2, gone: 0, left: 2 } });
   });
 });

@@ -49,7 +49,7 @@ function shelf(
 }
 async function takeOut(rows: Row[], row: Row): Promise<Removal> {
   rows.splice(rows.indexOf(row), 1);
-  return { is: 'gone' };
+  return { kind: 'gone' };
 }
 const clean = (
   service: Service,
@@ -176,7 +176,7 @@ describe('safety rule: every row is checked', () => {
     const books = rows(CONTROL, TARGET, CONTROL);
     const report = await clean(shelf(books, [], takeOut));
     expect(books.map(({ owner }) => owner)).toEqual([CONTROL, CONTROL]);
-    expect(report.outcome.is).toBe('finished');
+    expect(report.outcome.kind).toBe('finished');
     expect(report.conditions).toContainEqual(
       expect.objectContaining({
         count: 2,
@@ -189,7 +189,7 @@ describe('safety rule: every row is checked', () => {
     const books = rows(undefined, TARGET);
     const report = await clean(shelf(books, [], takeOut));
     expect(books).toEqual([{ id: 'r0' }]);
-    expect(report.outcome.is).toBe('again');
+    expect(report.outcome.kind).toBe('again');
     expect(report.conditions).toContainEqual(
       expect.objectContaining({ class: 'Blocked', actor: 'operator' }),
     );
@@ -201,13 +201,13 @@ describe('safety rule: "cannot list" is never "empty"', () => {
     'a listing that fails as %s does not finish a task',
     async (errorClass) => {
       const report = await clean(shelf([], [], takeOut, () => Promise.reject(error(errorClass))));
-      expect(report.outcome.is).not.toBe('finished');
+      expect(report.outcome.kind).not.toBe('finished');
       expect(report.counts).toEqual({});
     },
   );
   it('an API that does not exist counts as empty, and is reported', async () => {
     const report = await clean(shelf([], [], takeOut, () => Promise.reject(error('Unsupported'))));
-    expect(report.outcome.is).toBe('finished');
+    expect(report.outcome.kind).toBe('finished');
     expect(report.conditions.map(({ message }) => message)).toEqual(['skipped: no', 'skipped: no']);
   });
   it('a plain 405 of a proxy does not mean that the API does not exist', async () => {
@@ -218,7 +218,7 @@ describe('safety rule: "cannot list" is never "empty"', () => {
       advice: 'see',
       status: 405,
     });
-    expect((await clean(shelf([], [], takeOut, () => Promise.reject(proxy)))).outcome.is).toBe(
+    expect((await clean(shelf([], [], takeOut, () => Promise.reject(proxy)))).outcome.kind).toBe(
       'failed',
     );
   });
@@ -251,10 +251,10 @@ describe('safety rule: "cannot list" is never "empty"', () => {
 
 describe('safety rule: finished means listed again', () => {
   it('does not finish after a 202 or 204 while the resource is still listed', async () => {
-    for (const answer of [{ is: 'accepted' }, { is: 'gone' }] as const) {
+    for (const answer of [{ kind: 'accepted' }, { kind: 'gone' }] as const) {
       const books = rows(TARGET);
       const report = await clean(shelf(books, [], async () => answer));
-      expect(report.outcome.is).toBe('again');
+      expect(report.outcome.kind).toBe('again');
       expect(books).toHaveLength(1);
     }
   });
@@ -267,7 +267,7 @@ describe('safety rule: finished means listed again', () => {
         return [...all];
       }),
     );
-    expect(report.outcome.is).toBe('finished');
+    expect(report.outcome.kind).toBe('finished');
     expect(listings).toBe(4);
     expect(Object.fromEntries(Object.entries(report.counts))['shelf.book']).toEqual({
       listed: 2,
@@ -296,13 +296,13 @@ describe('safety rule: finished means listed again', () => {
       deadline: 60_000,
     });
     expect(listed[0]).toBe('boards');
-    expect(report.outcome.is).toBe('finished');
+    expect(report.outcome.kind).toBe('finished');
     expect([books, boards]).toEqual([[], []]);
     expect(listed.slice(-2).sort()).toEqual(['boards', 'books']);
   });
   it('does not finish while a skipped resource type still has a resource', async () => {
     const books = rows(TARGET);
-    const service = shelf(books, [], async () => ({ is: 'accepted' }));
+    const service = shelf(books, [], async () => ({ kind: 'accepted' }));
     const skipTypes = service.resourceTypes
       .map(({ name }) => name)
       .filter((name) => name === 'shelf.book');
@@ -314,15 +314,15 @@ describe('safety rule: finished means listed again', () => {
       skipTypes,
       deadline: 60_000,
     });
-    expect(report.outcome.is).toBe('again');
+    expect(report.outcome.kind).toBe('again');
     expect(books).toHaveLength(1);
   });
 });
 
 describe('safety rule: still deleting is not a failure', () => {
   it('requests runs with growing delays, and uses no attempts', async () => {
-    const report = await clean(shelf(rows(TARGET), [], async () => ({ is: 'accepted' })));
-    expect(report.outcome).toEqual({ is: 'again', afterSeconds: 0, error: undefined });
+    const report = await clean(shelf(rows(TARGET), [], async () => ({ kind: 'accepted' })));
+    expect(report.outcome).toEqual({ kind: 'again', afterSeconds: 0, error: undefined });
     const waits = [0, 10, 60, 600, 6000].map((idle) =>
       nextRunSeconds({ progressAt: 0, conditions: [] }, idle * 1000, 0),
     );
@@ -331,7 +331,7 @@ describe('safety rule: still deleting is not a failure', () => {
   });
   it('reports what is stuck, since when, and who can act', async () => {
     const report = await clean(
-      shelf(rows(TARGET), [], async () => ({ is: 'accepted', stuckSince: 77 })),
+      shelf(rows(TARGET), [], async () => ({ kind: 'accepted', stuckSince: 77 })),
     );
     expect(report.conditions).toEqual([
       expect.objectContaining({
@@ -349,12 +349,12 @@ describe('safety rule: workloads before their guards', () => {
     const [books, boards] = [rows(TARGET), rows(TARGET)];
     const report = await clean(
       shelf(books, boards, async (all, row) =>
-        all === books ? { is: 'accepted' } : takeOut(all, row),
+        all === books ? { kind: 'accepted' } : takeOut(all, row),
       ),
     );
     expect(boards).toHaveLength(1);
     expect(Object.keys(report.counts)).toEqual(['shelf.book']);
-    expect(report.outcome.is).toBe('again');
+    expect(report.outcome.kind).toBe('again');
   });
   it('removes no board while the books cannot be listed', async () => {
     const boards = rows(TARGET);
@@ -473,7 +473,7 @@ describe('safety rule: one stuck project stops no other', () => {
     });
     const report = await clean(service);
     expect(books.map(({ id }) => id)).toEqual(['r1']);
-    expect(report.outcome).toMatchObject({ is: 'failed', error: { code: 'shelf.Unexpected' } });
+    expect(report.outcome).toMatchObject({ kind: 'failed', error: { code: 'shelf.Unexpected' } });
   });
   it('makes no further calls to a service after a refusal', async () => {
     let asked = 0;
@@ -488,7 +488,7 @@ describe('safety rule: one stuck project stops no other', () => {
       deadline: 60_000,
       concurrency: 2,
     });
-    expect(report.outcome).toMatchObject({ is: 'failed', error: { class: 'Denied' } });
+    expect(report.outcome).toMatchObject({ kind: 'failed', error: { class: 'Denied' } });
     expect(asked).toBeLessThanOrEqual(2);
   });
 });
@@ -559,7 +559,7 @@ describe('safety rule: observe first', () => {
       deadline: 60_000,
     });
     expect(report).toMatchObject({
-      outcome: { is: 'finished' },
+      outcome: { kind: 'finished' },
       counts: { 'shelf.book': { listed: 2, gone: 0, left: 2 } },
     });
     expect(books).toHaveLength(2);

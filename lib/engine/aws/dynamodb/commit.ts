@@ -123,8 +123,8 @@ async function write(
     ];
     if (all.length === 0) return 'committed';
     const written = await store.transact(all);
-    if (written.is === 'done') return 'committed';
-    if (written.is === 'refused' && written.which.some((index) => index < rows.guards.length))
+    if (written.kind === 'done') return 'committed';
+    if (written.kind === 'refused' && written.which.some((index) => index < rows.guards.length))
       return 'conflict';
     if (tries >= MOST_TRIES) {
       if (rows.guards.length > 0) return 'conflict';

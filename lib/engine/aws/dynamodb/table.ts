@@ -32,9 +32,9 @@ export type Write =
  * transactions persisted through all retries.
  */
 export type Written =
-  | { readonly is: 'done' }
-  | { readonly is: 'refused'; readonly which: readonly number[] }
-  | { readonly is: 'busy' };
+  | { readonly kind: 'done' }
+  | { readonly kind: 'refused'; readonly which: readonly number[] }
+  | { readonly kind: 'busy' };
 
 export interface Range {
   readonly pk: string;
@@ -135,7 +135,7 @@ export class Store {
     );
     try {
       await this.#dynamodb('TransactWriteItems', { TransactItems });
-      return { is: 'done' };
+      return { kind: 'done' };
     } catch (error) {
       if (!(error instanceof AwsError) || error.name !== 'TransactionCanceledException')
         throw error;
@@ -143,8 +143,8 @@ export class Store {
       const which = codes.flatMap((code, index) =>
         code === 'ConditionalCheckFailed' ? [index] : [],
       );
-      if (which.length > 0) return { is: 'refused', which };
-      if (codes.includes('TransactionConflict')) return { is: 'busy' };
+      if (which.length > 0) return { kind: 'refused', which };
+      if (codes.includes('TransactionConflict')) return { kind: 'busy' };
       throw error;
     }
   }

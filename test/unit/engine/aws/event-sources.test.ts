@@ -15,7 +15,7 @@ const sample = (name: string): Record<string, unknown> =>
 const typesIn = (event: unknown) =>
   notificationsIn(event, 7)?.map(({ data }) => {
     const reading = readNotification(data);
-    return reading.is === 'notification' ? reading.notification.eventType : reading.reason;
+    return reading.kind === 'notification' ? reading.notification.eventType : reading.reason;
   });
 const EVENTS = ['identity.project.created', 'identity.project.deleted', 'identity.user.deleted'];
 
@@ -40,7 +40,7 @@ describe('an event of a broker that invokes Lambda directly', () => {
   it('is ingested like the messages of a relay, and its account events are sent', async () => {
     for (const name of ['amazon-mq', 'self-managed-kafka']) {
       const engine = new SteppedEngine();
-      const absent = async () => ({ is: 'absent' }) as const;
+      const absent = async () => ({ kind: 'absent' }) as const;
       const none = async () => [];
       const keystone = {
         show: absent,
@@ -60,8 +60,8 @@ describe('an event of a broker that invokes Lambda directly', () => {
         accounts: deliveries.flatMap(({ message }) => {
           const reading = readNotification(message.data);
           const meaning =
-            reading.is === 'notification' ? interpret(reading.notification, 7) : undefined;
-          return meaning?.is === 'account'
+            reading.kind === 'notification' ? interpret(reading.notification, 7) : undefined;
+          return meaning?.kind === 'account'
             ? [
                 {
                   account: Account.parse({ type: meaning.type, id: meaning.id }),

@@ -19,7 +19,7 @@ const shelf = defineService({
       id: (row) => row.id,
       owner: () => undefined,
       label: () => undefined,
-      remove: async () => ({ is: 'gone' }),
+      remove: async () => ({ kind: 'gone' }),
     }),
   ],
 });
