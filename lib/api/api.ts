@@ -2,6 +2,7 @@ import { Hono } from 'hono';
 import * as z from 'zod';
 import { shownBody } from '../engine/dead-letters.ts';
 import { stopOf } from '../operation/stop.ts';
+import { requireAccessOfEveryRoute } from './access.ts';
 import { deadLetterRoutes } from './dead-letters.ts';
 import type { ApiDeps } from './deps.ts';
 import { notificationRoutes } from './notifications.ts';
@@ -17,7 +18,10 @@ export type { ApiDeps } from './deps.ts';
 
 const QuarantineLimit = z.coerce.number().int().min(1).max(1000).default(100);
 
-/** The HTTP API. {@link protect} adds the checks before every route. */
+/**
+ * The HTTP API. {@link protect} adds the checks before every route. Throws when a route has no row
+ * in `ROUTE_ACCESS`.
+ */
 export function api(deps: ApiDeps): Hono {
   const { engine } = deps;
   const app = new Hono();
@@ -69,5 +73,6 @@ export function api(deps: ApiDeps): Hono {
       queues,
     });
   });
+  requireAccessOfEveryRoute(app);
   return app;
 }

@@ -1,0 +1,67 @@
+import type { Context, Hono } from 'hono';
+import { matchedRoutes } from 'hono/route';
+
+/** What a caller may do. Each level includes the levels before it. */
+export const LEVELS = ['reader', 'operator', 'admin'] as const;
+export type Level = (typeof LEVELS)[number];
+/** `public`: the route needs no authentication. */
+export type Access = 'public' | Level;
+
+/**
+ * The lowest level that each route requires. `reader` reads. `operator` redrives, releases, holds,
+ * discards, waives and stops. `admin` requests, plans, approves, deletes and suspends. A route
+ * without a row stops the start of the API.
+ */
+export const ROUTE_ACCESS: Readonly<Record<string, Access>> = {
+  'GET /healthz': 'public',
+  'GET /v1/status': 'reader',
+  'GET /v1/operations': 'reader',
+  'POST /v1/operations': 'admin',
+  'GET /v1/operations/:id': 'reader',
+  'POST /v1/operations/:id/rerun': 'admin',
+  'POST /v1/operations/:id/release': 'operator',
+  'GET /v1/projects/:id/policy': 'reader',
+  'POST /v1/projects/:id/suspend': 'admin',
+  'POST /v1/projects/:id/resume': 'admin',
+  'GET /v1/services': 'reader',
+  'GET /v1/waivers': 'reader',
+  'POST /v1/waivers': 'operator',
+  'DELETE /v1/waivers/:type': 'operator',
+  'POST /v1/tasks/:id{.+}/report': 'operator',
+  'GET /v1/dead-letters': 'reader',
+  'POST /v1/dead-letters/redrive': 'operator',
+  'POST /v1/dead-letters/discard': 'operator',
+  'GET /v1/decisions': 'reader',
+  'GET /v1/suspicious': 'reader',
+  'POST /v1/suspicious/release': 'operator',
+  'POST /v1/suspicious/drop': 'operator',
+  'POST /v1/stop-all': 'operator',
+  'POST /v1/resume-all': 'operator',
+  'GET /v1/stops': 'reader',
+  'POST /v1/notifications': 'operator',
+  'GET /v1/quarantine': 'reader',
+};
+
+/** True if `level` includes what `needed` allows. */
+export const includesLevel = (level: Level, needed: Level): boolean =>
+  LEVELS.indexOf(level) >= LEVELS.indexOf(needed);
+
+/** The routes of an app as `METHOD /path`, without its middlewares. */
+export const routesOf = (app: Pick<Hono, 'routes'>): string[] => [
+  ...new Set(
+    app.routes.flatMap(({ method, path }) => (method === 'ALL' ? [] : [`${method} ${path}`])),
+  ),
+];
+
+/** Throws for an app with a route that {@link ROUTE_ACCESS} does not name. */
+export function requireAccessOfEveryRoute(app: Pick<Hono, 'routes'>): void {
+  const missing = routesOf(app).filter((route) => !(route in ROUTE_ACCESS));
+  if (missing.length > 0)
+    throw new Error(`ROUTE_ACCESS in lib/api/access.ts has no row for ${missing.join(', ')}`);
+}
+
+/** The access of the route that a request reaches; `undefined` when there is no such route. */
+export function accessOf(context: Context): Access | undefined {
+  const route = matchedRoutes(context).find(({ method }) => method !== 'ALL');
+  return route && ROUTE_ACCESS[`${route.method} ${route.path}`];
+}

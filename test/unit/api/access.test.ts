@@ -1,0 +1,40 @@
+import { Hono } from 'hono';
+import {
+  includesLevel,
+  LEVELS,
+  ROUTE_ACCESS,
+  requireAccessOfEveryRoute,
+  routesOf,
+} from '../../../lib/api/access.ts';
+import { apiUnderTest } from './api-under-test.ts';
+
+describe('the table of the least level of each route', () => {
+  const { app } = apiUnderTest();
+
+  it('names exactly the routes of the app', () => {
+    expect(routesOf(app).toSorted()).toEqual(Object.keys(ROUTE_ACCESS).toSorted());
+  });
+
+  it('lets a reader read only, and opens only the health check to everyone', () => {
+    const at = (access: string) =>
+      Object.entries(ROUTE_ACCESS).flatMap(([route, level]) => (level === access ? [route] : []));
+    expect(at('reader').filter((route) => !route.startsWith('GET '))).toEqual([]);
+    expect([...at('operator'), ...at('admin')].filter((route) => route.startsWith('GET '))).toEqual(
+      [],
+    );
+    expect(at('public')).toEqual(['GET /healthz']);
+  });
+
+  it('a route without a row stops the start of the API', () => {
+    const other = new Hono().post('/v1/forgotten', (context) => context.json({}));
+    expect(() => requireAccessOfEveryRoute(other)).toThrow('no row for POST /v1/forgotten');
+  });
+
+  it('each level includes the levels before it', () => {
+    expect(LEVELS.map((level) => LEVELS.map((needed) => includesLevel(level, needed)))).toEqual([
+      [true, false, false],
+      [true, true, false],
+      [true, true, true],
+    ]);
+  });
+});
