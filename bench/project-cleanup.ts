@@ -1,13 +1,11 @@
-import { spawn } from 'node:child_process';
+import { rmSync } from 'node:fs';
+import { loadavg, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import Table from 'cli-table3';
-import pLimit from 'p-limit';
 import { deleteQueue } from '../test/openstack/broker.ts';
 import { Cloud, text } from '../test/openstack/cloud.ts';
 import { describeView, isOver, Propagator, type View } from '../test/openstack/driver.ts';
-import { attach, flavorAccess, server } from '../test/openstack/populate/compute.ts';
-import { image } from '../test/openstack/populate/images.ts';
-import { make, named, type SeedProject } from '../test/openstack/populate/seed.ts';
-import { volume } from '../test/openstack/populate/storage.ts';
 import {
   type Customer,
   newPrefix,
@@ -15,284 +13,200 @@ import {
   populate,
 } from '../test/openstack/populate.ts';
 import { sweepUp } from '../test/openstack/remove-leftovers.ts';
-import {
-  counts,
-  linesOf,
-  type Snapshot,
-  settledSnapshot,
-  snapshot,
-} from '../test/openstack/snapshot.ts';
+import { bareDeletions } from './cleanup/bare.ts';
+import { fillProject, type Size } from './cleanup/fill.ts';
+import { describeLeft, leftIn, terminationsIn } from './cleanup/left.ts';
+import { openstackCommand, projectCleanup, versionOf } from './cleanup/peer.ts';
+import { describeTrace, nameOf, readTrace, TRACE_OPTION } from './cleanup/trace.ts';
 
-/**
- * Compares two equal projects on a real cloud: one is emptied by this project, the other by
- * `openstack project cleanup` of python-openstackclient. Prints the duration of each and the
- * resources that each left. Asserts nothing. The peer logs in as a plain member of its project:
- * with the admin role it was seen deleting resources of other projects.
+/*
+ * Empties equal projects of a real cloud in three ways, one after the other: this project, the bare
+ * DELETE calls at several concurrencies, and the newest `openstack project cleanup`. Prints how long
+ * each took, what it left at its end and 20 seconds later, and the load average of the machine. For
+ * this project it also prints a trace: how many calls, how long no call was under way, and when
+ * servers vanished. Asserts nothing.
+ *
+ * BENCH_SIZES: names of SIZES, default `small,large`. BENCH_BARE: the concurrencies of the bare
+ * calls, default `2,4,8,16`. BENCH_WAYS: default `ours,bare,peer`; the order counts.
+ * BENCH_TOGETHER=10: as many projects of each size at once (the peer one after the other).
  */
-const size = (name: string, standard: number) => Number(process.env[name] ?? standard);
-const SERVERS = size('BENCH_SERVERS', 25);
-const VOLUMES = size('BENCH_VOLUMES', 25);
-const NETWORKS = size('BENCH_NETWORKS', 10);
-const APART_SECONDS = 1;
+const listOf = (name: string, standard: string): string[] =>
+  (process.env[name] ?? standard).split(',').filter((one) => one !== '');
+const SIZES: readonly Size[] = [
+  { name: 'small', servers: 4, volumes: 0, networks: 1 },
+  { name: 'large', servers: 25, volumes: 25, networks: 10 },
+  { name: 'ports', servers: 100, volumes: 0, networks: 10, ports: 200 },
+];
+const CHOSEN = listOf('BENCH_SIZES', 'small,large');
+const WAYS = listOf('BENCH_WAYS', 'ours,bare,peer');
+const BARE = listOf('BENCH_BARE', '2,4,8,16').map(Number);
+const TOGETHER = Number(process.env.BENCH_TOGETHER ?? 1);
+const CONFIRMATION_SECONDS = 1;
+const LATER_MILLIS = 20_000;
 
-function seedProjectOf(cloud: Cloud, customer: Customer, project: PopulatedProject): SeedProject {
-  const { prefix, lent, member: memberUser } = customer;
-  const neighbor = { id: lent.projectId, session: cloud.admin };
-  return {
-    prefix,
-    admin: cloud.admin,
-    member: project.session,
-    memberUser,
-    project,
-    neighbor,
-    lent,
-    extensions: new Set(),
-    lacking: new Map(),
-  };
+interface Way {
+  readonly name: string;
+  /** Empties the projects. Returns remarks for the table, and what to print below it. */
+  empty(projects: readonly PopulatedProject[]): Promise<{ remark: string; notes: string[] }>;
 }
 
-/**
- * Servers are spread over the networks, and all networks are on one router. The first half of the
- * volumes is attached.
- */
-async function fillProject(seedProject: SeedProject): Promise<void> {
-  await flavorAccess(seedProject);
-  const atATime = pLimit(6);
-  const numbers = (length: number) => Array.from({ length }, (_, n) => n);
-  const imageRef = await image(seedProject, 'image');
-  const router = await make(seedProject.member, 'network', '/routers', 'router', {
-    name: named(seedProject, 'router'),
-    external_gateway_info: { network_id: seedProject.lent.externalNetworkId },
-  });
-  const networks = await Promise.all(
-    numbers(NETWORKS).map((n) =>
-      atATime(async () => {
-        const network = await make(seedProject.member, 'network', '/networks', 'network', {
-          name: named(seedProject, `network-${n}`),
-        });
-        const body = {
-          network_id: network.id,
-          name: named(seedProject, `subnet-${n}`),
-          cidr: `10.${n}.0.0/24`,
-          ip_version: 4,
-        };
-        const subnet = await make(seedProject.member, 'network', '/subnets', 'subnet', body);
-        const json = { subnet_id: subnet.id };
-        await seedProject.member.call(
-          'network',
-          'PUT',
-          `/routers/${router.id}/add_router_interface`,
-          { json },
-        );
-        return network.id;
-      }),
-    ),
-  );
-  const volumes = Promise.all(
-    numbers(VOLUMES).map((n) => atATime(() => volume(seedProject, `volume-${n}`))),
-  );
-  const servers = Promise.all(
-    numbers(SERVERS).map((n) =>
-      atATime(() => {
-        const uuid = networks[n % networks.length];
-        return server(seedProject, `server-${n}`, {
-          imageRef,
-          networks: uuid === undefined ? 'none' : [{ uuid }],
-        });
-      }),
-    ),
-  );
-  const [volumeIds, serverIds] = await Promise.all([volumes, servers]);
-  const attached = volumeIds.slice(0, Math.floor(Math.min(volumeIds.length, serverIds.length) / 2));
-  await Promise.all(
-    attached.map((id, n) => atATime(() => attach(seedProject, serverIds[n] ?? '', id))),
-  );
-}
-
-/**
- * Runs the peer as a member of its project. Returns seconds, exit code and the last lines of its
- * output.
- */
-function projectCleanup(
-  cloud: Cloud,
-  customer: Customer,
-  project: PopulatedProject,
-): Promise<{ seconds: number; code: number | null; output: string }> {
-  const inherited = Object.entries(process.env).filter(
-    ([name]) => !/^OS_|^NODE_|^JEST_/.test(name),
-  );
-  const env = {
-    ...Object.fromEntries(inherited),
-    OS_AUTH_URL: cloud.authUrl,
-    OS_IDENTITY_API_VERSION: '3',
-    OS_USERNAME: `${customer.prefix}-member`,
-    OS_USER_DOMAIN_NAME: customer.prefix,
-    OS_PASSWORD: customer.member.password,
-    OS_PROJECT_ID: project.id,
-    ...(cloud.region === undefined ? {} : { OS_REGION_NAME: cloud.region }),
-  };
-  const before = Date.now();
-  const command = process.env.OPENSTACK_COMMAND ?? 'openstack';
-  const child = spawn(command, ['project', 'cleanup', '--auth-project'], {
-    env,
-    stdio: ['pipe', 'pipe', 'pipe'],
-  });
-  child.stdin.end('y\n');
-  let output = '';
-  child.stdout.on('data', (chunk) => {
-    output += String(chunk);
-  });
-  child.stderr.on('data', (chunk) => {
-    output += String(chunk);
-  });
-  return new Promise((resolve, reject) => {
-    child.once('error', reject);
-    child.once('close', (code) =>
-      resolve({
-        seconds: (Date.now() - before) / 1000,
-        code,
-        output: output.split('\n').slice(-6).join('\n'),
-      }),
-    );
-  });
-}
-
-/** Deletes the project in Keystone and waits until the propagator reports that it is empty. */
+/** Deletes one project in Keystone and waits until the propagator reports its end. */
 async function byPropagator(cloud: Cloud, propagator: Propagator, project: PopulatedProject) {
-  const callsBefore = (await propagator.health()).calls ?? {};
-  const before = Date.now();
   await cloud.admin.call('identity', 'DELETE', `/projects/${project.id}`);
   const answered = Date.now();
   const view = await propagator.operation({ project: project.id }, isOver, 900);
-  const seconds = (Date.now() - before) / 1000;
-  const callsAfter = (await propagator.health()).calls ?? {};
-  const calls = Object.fromEntries(
-    Object.entries(callsAfter).map(([service, count]) => [
-      service,
-      count - (callsBefore[service] ?? 0),
-    ]),
-  );
-  const toFirst = ((view.operation.startedAt ?? Number.NaN) - answered) / 1000;
-  return { seconds, view, calls, toFirst, answered };
+  return { view, answered, over: Date.now() };
 }
 
-/**
- * Leaves out resources that Keystone's own deletion removes, and rows that are only sums over other
- * resources.
- */
-const owned = (now: Snapshot, id: string) =>
-  Object.fromEntries(
-    Object.entries(counts(now, id)).filter(
-      ([resourceType]) =>
-        !resourceType.startsWith('keystone.') && resourceType !== 'placement.usage',
-    ),
+function serviceTimes(view: View, answered: number): string {
+  const at = (time: number | null | undefined) =>
+    time ? `${((time - answered) / 1000).toFixed(1)} s` : '-';
+  const busy = view.tasks.filter(({ counts }) =>
+    Object.values(counts).some(({ found }) => found > 0),
   );
+  return busy
+    .map(
+      ({ service, startedAt, endedAt, run }) =>
+        `${service} ${at(startedAt)} to ${at(endedAt)} in ${run} runs`,
+    )
+    .join('; ');
+}
+
+function ours(cloud: Cloud, propagator: Propagator, trace: string): Way {
+  return {
+    name: 'keystone-propagator',
+    async empty(projects) {
+      const from = Date.now();
+      const ends = await Promise.all(
+        projects.map((project) => byPropagator(cloud, propagator, project)),
+      );
+      const to = Date.now();
+      await delay(500);
+      const calls = readTrace(trace, from, to);
+      const [first] = ends;
+      const [project] = projects;
+      if (!first || !project) return { remark: '', notes: [] };
+      const deletion = calls.find(({ method }) => method === 'DELETE');
+      const terminated = await terminationsIn(cloud, project.id);
+      const seen = calls.findLast((call) => nameOf(call) === 'GET /servers/detail');
+      const since = (at: number | undefined) =>
+        at === undefined ? '-' : `${((at - from) / 1000).toFixed(2)} s`;
+      return {
+        remark: `${calls.length} calls`,
+        notes: [
+          `services: ${serviceTimes(first.view, first.answered)}`,
+          `first DELETE ${since(deletion?.from)} after the request to Keystone, which includes ` +
+            `${CONFIRMATION_SECONDS} s between two confirmations`,
+          `Nova terminated the first server at ${since(terminated.at(0))}, the last at ` +
+            `${since(terminated.at(-1))} (seconds are cut); the last listing of servers ended at ` +
+            since(seen?.to),
+          describeTrace(calls, from, to),
+          ...(process.env.BENCH_VERBOSE ? ends.map(({ view }) => describeView(view)) : []),
+        ],
+      };
+    },
+  };
+}
+
+const bare = (atATime: number): Way => ({
+  name: `bare DELETE calls, ${atATime} at a time`,
+  async empty(projects) {
+    await Promise.all(projects.map((project) => bareDeletions(project, atATime)));
+    return { remark: '', notes: [] };
+  },
+});
+
+const peer = (cloud: Cloud, customer: Customer, command: string): Way => ({
+  name: `openstack project cleanup (${versionOf(command)})`,
+  async empty(projects) {
+    const notes: string[] = [];
+    let code: number | null = 0;
+    for (const project of projects) {
+      const run = await projectCleanup(command, cloud, customer, project);
+      code = run.code === 0 ? code : run.code;
+      if (run.code !== 0) notes.push(`the last lines of the client's output:\n${run.output}`);
+    }
+    return { remark: `exit code ${code}`, notes };
+  },
+});
+
 const table = (...head: string[]) =>
   new Table({ head, style: { head: [], border: [], compact: true } });
-const removedOf = (view: View, service: string) =>
-  Object.values(view.tasks.find((task) => task.service === service)?.counts ?? {}).reduce(
-    (sum, count) => sum + count.removed,
-    0,
-  );
 
 export async function benchProjectCleanup(): Promise<void> {
   const cloud = await Cloud.connect();
   const prefix = newPrefix();
   const propagator = new Propagator(`${prefix}-propagator`);
-  let ids: string[] = [];
+  const trace = join(tmpdir(), `${prefix}-trace.jsonl`);
+  let customer: Customer | undefined;
   try {
-    const customer = await populate(cloud, { ours: 'empty', theirs: 'empty' }, prefix);
-    ids = customer.projects.map((project) => project.id);
-    const [ours, theirs] = customer.projects;
-    if (ours === undefined || theirs === undefined)
-      throw new Error('the customer must have two projects');
-    console.log(
-      `filling two projects with ${SERVERS} servers, ${VOLUMES} volumes, ${NETWORKS} networks each`,
+    const sizes = SIZES.filter(({ name }) => CHOSEN.includes(name));
+    const names = WAYS.flatMap((way) => (way === 'bare' ? BARE.map((n) => `bare-${n}`) : [way]));
+    const fills = sizes.flatMap((size) =>
+      names.flatMap((way) =>
+        Array.from({ length: TOGETHER }, (_, n) => `${size.name}-${way}-${n}`),
+      ),
     );
-    for (const project of customer.projects)
-      await fillProject(seedProjectOf(cloud, customer, project));
-    const before = await settledSnapshot(cloud, ids, customer.userIds);
+    const made = await populate(
+      cloud,
+      Object.fromEntries(fills.map((fill) => [fill, 'empty' as const])),
+      prefix,
+    );
+    customer = made;
     const domains = await cloud.admin.rows('identity', '/domains', 'domains');
-    const protectedDomains = domains
-      .map((row) => text(row, 'id'))
-      .filter((id) => id !== customer.domainId);
     const ready = await propagator.start({
       mode: 'enforce',
-      protectedDomains,
-      environment: { PROPAGATOR_CONFIRMATION_INTERVAL: `${APART_SECONDS}s` },
+      protectedDomains: domains.map((row) => text(row, 'id')).filter((id) => id !== made.domainId),
+      environment: {
+        PROPAGATOR_CONFIRMATION_INTERVAL: `${CONFIRMATION_SECONDS}s`,
+        NODE_OPTIONS: TRACE_OPTION,
+        BENCH_TRACE: trace,
+      },
     });
-    const mine = await byPropagator(cloud, propagator, ours);
-    const between = await snapshot(cloud, ids, customer.userIds);
-    await propagator.stop();
-    const untouched =
-      linesOf(between, theirs.id).join('\n') === linesOf(before, theirs.id).join('\n');
-    const peer = await projectCleanup(cloud, customer, theirs);
-    // The peer does not wait for all deletions that it requested.
-    const after = await settledSnapshot(cloud, ids, customer.userIds);
-
-    const result = table('', 'keystone-propagator', 'openstack project cleanup');
-    result.push([
-      'wall time',
-      `${mine.seconds.toFixed(1)} s`,
-      `${peer.seconds.toFixed(1)} s, exit code ${peer.code}`,
-    ]);
-    const [had, oursNow, theirsNow] = [
-      owned(before, ours.id),
-      owned(between, ours.id),
-      owned(after, theirs.id),
-    ];
-    for (const [resourceType, count] of Object.entries(had)) {
-      result.push([
-        `left of ${count} ${resourceType}`,
-        oursNow[resourceType] ?? 0,
-        theirsNow[resourceType] ?? 0,
-      ]);
+    console.log(`the propagator was ready after ${ready} ms`);
+    const command = WAYS.includes('peer') ? openstackCommand() : '';
+    for (const size of sizes) {
+      const result = table('', 'time', 'left at its end', 'left 20 s later', 'load', 'remark');
+      const notes: string[] = [];
+      for (const name of names) {
+        const projects = made.projects.filter((one) =>
+          one.name.startsWith(`${size.name}-${name}-`),
+        );
+        for (const project of projects) await fillProject(cloud, made, project, size);
+        const way = name.startsWith('bare-')
+          ? bare(Number(name.slice('bare-'.length)))
+          : name === 'ours'
+            ? ours(cloud, propagator, trace)
+            : peer(cloud, made, command);
+        const load = loadavg()[0]?.toFixed(1) ?? '';
+        const before = Date.now();
+        const run = await way.empty(projects);
+        const seconds = (Date.now() - before) / 1000;
+        const left = async () =>
+          describeLeft(
+            Object.fromEntries(
+              (await Promise.all(projects.map(({ id }) => leftIn(cloud, id)))).flatMap(
+                Object.entries,
+              ),
+            ),
+          );
+        const atEnd = await left();
+        await delay(LATER_MILLIS);
+        const loads = `${load} to ${loadavg()[0]?.toFixed(1)}`;
+        result.push([way.name, `${seconds.toFixed(1)} s`, atEnd, await left(), loads, run.remark]);
+        notes.push(...run.notes);
+        console.log(`${size.name}: ${way.name} ${seconds.toFixed(1)} s`);
+      }
+      const holds = `${size.servers} servers, ${size.volumes} volumes, ${size.networks} networks`;
+      console.log(`\n${TOGETHER} projects of ${holds}, ${size.ports ?? 0} ports`);
+      console.log(result.toString());
+      for (const note of notes) console.log(note);
     }
-    result.push([
-      'the other project',
-      untouched ? 'exactly as before' : 'CHANGED',
-      'already deleted',
-    ]);
-    console.log(result.toString());
-    const beyond = mine.toFirst - APART_SECONDS;
-    console.log(
-      `ready after ${ready} ms; first removal ${beyond.toFixed(2)} s after Keystone's answer, beyond the ${APART_SECONDS} s between two confirmations`,
-    );
-    const calls = table(
-      'service',
-      'calls',
-      'removed',
-      'calls per removal',
-      'minimum',
-      'started (s)',
-      'ended (s)',
-      'runs',
-    );
-    for (const [service, count] of Object.entries(mine.calls)) {
-      const removed = removedOf(mine.view, service);
-      const task = mine.view.tasks.find((one) => one.service === service);
-      const at = (time: number | null | undefined) =>
-        time ? ((time - mine.answered) / 1000).toFixed(1) : '-';
-      const least = service === 'swift' ? 'less than 1' : '1 and a listing';
-      const each = removed > 0 ? (count / removed).toFixed(2) : '-';
-      calls.push([
-        service,
-        count,
-        removed,
-        each,
-        least,
-        at(task?.startedAt),
-        at(task?.endedAt),
-        task?.run ?? '-',
-      ]);
-    }
-    console.log(calls.toString());
-    console.log(describeView(mine.view));
-    console.log(`the last lines of the peer's output:\n${peer.output}`);
   } finally {
     await propagator.dispose();
     await deleteQueue(propagator.queue);
-    await sweepUp(cloud, [prefix], ids);
+    await sweepUp(cloud, [prefix], customer?.projects.map(({ id }) => id) ?? []);
+    rmSync(trace, { force: true });
   }
 }
 

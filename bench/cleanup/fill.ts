@@ -1,0 +1,108 @@
+import pLimit from 'p-limit';
+import type { Cloud } from '../../test/openstack/cloud.ts';
+import { attach, flavorAccess, server } from '../../test/openstack/populate/compute.ts';
+import { image } from '../../test/openstack/populate/images.ts';
+import { make, named, type SeedProject } from '../../test/openstack/populate/seed.ts';
+import { volume } from '../../test/openstack/populate/storage.ts';
+import type { Customer, PopulatedProject } from '../../test/openstack/populate.ts';
+
+/** What each project of a comparison holds. */
+export interface Size {
+  readonly name: string;
+  readonly servers: number;
+  readonly volumes: number;
+  readonly networks: number;
+  /** Ports without a server. */
+  readonly ports?: number;
+}
+
+function seedProjectOf(cloud: Cloud, customer: Customer, project: PopulatedProject): SeedProject {
+  const { prefix, lent, member: memberUser } = customer;
+  const neighbor = { id: lent.projectId, session: cloud.admin };
+  return {
+    prefix,
+    admin: cloud.admin,
+    member: project.session,
+    memberUser,
+    project,
+    neighbor,
+    lent,
+    extensions: new Set(),
+    lacking: new Map(),
+  };
+}
+
+const numbers = (length: number) => Array.from({ length }, (_, n) => n);
+
+async function networksOf(seedProject: SeedProject, count: number): Promise<string[]> {
+  if (count === 0) return [];
+  const { member } = seedProject;
+  const router = await make(member, 'network', '/routers', 'router', {
+    name: named(seedProject, 'router'),
+    external_gateway_info: { network_id: seedProject.lent.externalNetworkId },
+  });
+  const atATime = pLimit(6);
+  const one = async (n: number): Promise<string> => {
+    const network = await make(member, 'network', '/networks', 'network', {
+      name: named(seedProject, `network-${n}`),
+    });
+    const subnet = await make(member, 'network', '/subnets', 'subnet', {
+      network_id: network.id,
+      name: named(seedProject, `subnet-${n}`),
+      cidr: `10.${n}.0.0/24`,
+      ip_version: 4,
+    });
+    await member.call('network', 'PUT', `/routers/${router.id}/add_router_interface`, {
+      json: { subnet_id: subnet.id },
+    });
+    return network.id;
+  };
+  return Promise.all(numbers(count).map((n) => atATime(() => one(n))));
+}
+
+/**
+ * Servers are spread over the networks, and all networks are on one router. The first half of the
+ * volumes is attached.
+ */
+export async function fillProject(
+  cloud: Cloud,
+  customer: Customer,
+  project: PopulatedProject,
+  size: Size,
+): Promise<void> {
+  const seedProject = seedProjectOf(cloud, customer, project);
+  await flavorAccess(seedProject);
+  const atATime = pLimit(6);
+  const [imageRef, networks] = await Promise.all([
+    image(seedProject, 'image'),
+    networksOf(seedProject, size.networks),
+  ]);
+  const networkOf = (n: number): string | undefined => networks[n % networks.length];
+  const volumes = numbers(size.volumes).map((n) =>
+    atATime(() => volume(seedProject, `volume-${n}`)),
+  );
+  const servers = numbers(size.servers).map((n) =>
+    atATime(() => {
+      const uuid = networkOf(n);
+      const where = uuid === undefined ? ('none' as const) : [{ uuid }];
+      return server(seedProject, `server-${n}`, { imageRef, networks: where });
+    }),
+  );
+  const ports = numbers(size.ports ?? 0).map((n) =>
+    atATime(() =>
+      make(seedProject.member, 'network', '/ports', 'port', {
+        name: named(seedProject, `port-${n}`),
+        network_id: networkOf(n),
+      }),
+    ),
+  );
+  const [volumeIds, serverIds] = await Promise.all([
+    Promise.all(volumes),
+    Promise.all(servers),
+    Promise.all(ports),
+  ]);
+  const attached = volumeIds.slice(0, Math.floor(Math.min(volumeIds.length, serverIds.length) / 2));
+  await Promise.all(
+    attached.map((id, n) => atATime(() => attach(seedProject, serverIds[n] ?? '', id))),
+  );
+}

@@ -1,0 +1,72 @@
+import { type Cloud, type Row, type ServiceKey, text } from '../../test/openstack/cloud.ts';
+
+/** The listings behind {@link leftIn}: all rows of the cloud, and the field with the owner. */
+const LISTINGS: readonly {
+  readonly what: string;
+  readonly service: ServiceKey;
+  readonly path: string;
+  readonly key: string;
+  readonly owner: string;
+}[] = [
+  {
+    what: 'server',
+    service: 'compute',
+    path: '/servers/detail?all_tenants=1',
+    key: 'servers',
+    owner: 'tenant_id',
+  },
+  {
+    what: 'volume',
+    service: 'volume',
+    path: '/volumes/detail?all_tenants=1',
+    key: 'volumes',
+    owner: 'os-vol-tenant-attr:tenant_id',
+  },
+  { what: 'port', service: 'network', path: '/ports', key: 'ports', owner: 'project_id' },
+  { what: 'router', service: 'network', path: '/routers', key: 'routers', owner: 'project_id' },
+  { what: 'network', service: 'network', path: '/networks', key: 'networks', owner: 'project_id' },
+  { what: 'image', service: 'image', path: '/images', key: 'images', owner: 'owner' },
+  {
+    what: 'security group',
+    service: 'network',
+    path: '/security-groups',
+    key: 'security_groups',
+    owner: 'project_id',
+  },
+];
+
+const ofProject =
+  (owner: string, projectId: string) =>
+  (row: Row): boolean =>
+    row[owner] === projectId;
+
+/** Returns what a project still holds: the number by resource type, without types that are empty. */
+export async function leftIn(cloud: Cloud, projectId: string): Promise<Record<string, number>> {
+  const counted = await Promise.all(
+    LISTINGS.map(async ({ what, service, path, key, owner }) => {
+      const rows = await cloud.admin.rows(service, path, key);
+      return [what, rows.filter(ofProject(owner, projectId)).length] as const;
+    }),
+  );
+  return Object.fromEntries(counted.filter(([, count]) => count > 0));
+}
+
+/** `2 servers, 1 port`, or `nothing`. */
+export const describeLeft = (left: Readonly<Record<string, number>>): string =>
+  Object.entries(left)
+    .map(([what, count]) => `${count} ${what}${count === 1 ? '' : 's'}`)
+    .join(', ') || 'nothing';
+
+/**
+ * Returns when Nova terminated each server of a project that is gone, in epoch milliseconds with
+ * the resolution of one second that Nova stores.
+ */
+export async function terminationsIn(cloud: Cloud, projectId: string): Promise<number[]> {
+  const path = `/servers/detail?all_tenants=1&deleted=true&project_id=${projectId}`;
+  const rows = await cloud.admin.rows('compute', path, 'servers');
+  return rows
+    .filter((row) => text(row, 'tenant_id') === projectId)
+    .map((row) => Date.parse(`${row['OS-SRV-USG:terminated_at']}Z`))
+    .filter((at) => Number.isFinite(at))
+    .sort((a, b) => a - b);
+}

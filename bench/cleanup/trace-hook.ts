@@ -1,0 +1,58 @@
+import { subscribe } from 'node:diagnostics_channel';
+import { appendFileSync } from 'node:fs';
+
+/**
+ * Preloaded into the measured process (`node --import`): appends one JSON line for each call over
+ * undici to the file in BENCH_TRACE. The product itself has no part in it.
+ */
+interface UndiciRequest {
+  readonly method: string;
+  readonly origin: string;
+  readonly path: string;
+}
+const isRequest = (value: unknown): value is UndiciRequest =>
+  typeof value === 'object' && value !== null && 'method' in value && 'path' in value;
+
+const file = process.env.BENCH_TRACE ?? '';
+const open = new Map<unknown, number>();
+const statuses = new Map<unknown, number>();
+let lines: string[] = [];
+
+const requestOf = (message: unknown): UndiciRequest | undefined => {
+  const found =
+    typeof message === 'object' && message !== null && 'request' in message
+      ? message.request
+      : undefined;
+  return isRequest(found) ? found : undefined;
+};
+const end = (message: unknown): void => {
+  const request = requestOf(message);
+  const from = open.get(request);
+  if (!request || from === undefined) return;
+  open.delete(request);
+  const { method, origin, path } = request;
+  const status = statuses.get(request) ?? 0;
+  statuses.delete(request);
+  lines.push(JSON.stringify({ from, to: Date.now(), method, origin, path, status }));
+};
+const flush = (): void => {
+  if (lines.length === 0) return;
+  appendFileSync(file, `${lines.join('\n')}\n`);
+  lines = [];
+};
+
+subscribe('undici:request:create', (message) => {
+  const request = requestOf(message);
+  if (request) open.set(request, Date.now());
+});
+subscribe('undici:request:headers', (message) => {
+  const request = requestOf(message);
+  if (!request || typeof message !== 'object' || message === null) return;
+  const response = 'response' in message ? message.response : undefined;
+  if (typeof response === 'object' && response !== null && 'statusCode' in response)
+    statuses.set(request, Number(response.statusCode));
+});
+subscribe('undici:request:trailers', end);
+subscribe('undici:request:error', end);
+setInterval(flush, 250).unref();
+process.once('exit', flush);
