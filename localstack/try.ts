@@ -18,7 +18,7 @@ import { type OperationShape, OperationsShape, StatusShape } from '../lib/cli/sh
 import { ENDED } from '../lib/operation/model.ts';
 import { customerOf, deletedIn, rehearsalCloud } from '../test/aws/cloud.ts';
 import type { RehearsalCloud } from '../test/cloud/cloud.ts';
-import { apiUrlOf, CREDENTIALS, endpointHere, outputOf, REGION, surroundings } from './deploy.ts';
+import { apiUrlOf, CREDENTIALS, endpointHere, outputOf, REGION, surroundings } from './endpoint.ts';
 
 /**
  * Writes the cloud's login into the secret. It restarts all functions, because they may have cached
@@ -101,7 +101,7 @@ async function main(): Promise<void> {
     await recorded(api);
     await notify(await deletedIn(cloud, project));
     console.log(
-      `A customer's project, ${project}, was deleted in the rehearsal cloud at ${cloud.url}, and the stage told.`,
+      `The project ${project} was deleted in the rehearsal cloud at ${cloud.url}. The notification was sent.`,
     );
     const { operation, tasks } = await endOf(project, api);
     const resourceTypes = tasks.flatMap(({ counts }) => Object.values(counts));
@@ -113,7 +113,7 @@ async function main(): Promise<void> {
     if (leave) return;
     console.log(`
 In another shell, with the variables that npm run aws:deploy printed: npx propagator operation show ${operation.id}
-Ctrl-C ends the cloud.`);
+Ctrl-C stops the cloud.`);
     await new Promise((resolve) => process.once('SIGINT', resolve).once('SIGTERM', resolve));
   } finally {
     await cloud.close();

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
-import { surroundings } from '../../localstack/deploy.ts';
+import { surroundings } from '../../localstack/endpoint.ts';
 
 const PROGRAM = join(import.meta.dirname, '../../lib/cli/propagator.ts');
 const TO_THE_EMULATOR = join(import.meta.dirname, 'to-the-emulator.ts');
