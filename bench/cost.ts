@@ -7,7 +7,7 @@ import { METRICS } from '../lib/engine/aws/lambda/metrics.ts';
 import type { Change } from '../lib/engine/port.ts';
 import { preferred } from '../test/dependencies.ts';
 import type { Described } from '../test/property/stateful-service.ts';
-import { deleted, LivingWorld, TARGET } from '../test/property/stateful-world.ts';
+import { deleted, StatefulSimulation, TARGET } from '../test/property/stateful-simulation.ts';
 
 /**
  * The cost of a stage on AWS: `node bench/cost.ts` prints two tables for docs/aws.md. The messages
@@ -100,16 +100,16 @@ async function oneDeletion(): Promise<Counted> {
       dependsOn: n > 0 ? [preferred(`service-${String.fromCharCode(96 + n)}`)] : [],
     }),
   );
-  const world = new LivingWorld(described, RESOURCES_PER_TYPE, LINGERS);
+  const simulation = new StatefulSimulation(described, RESOURCES_PER_TYPE, LINGERS);
   // A run takes simulated time, so that progress is reported as often as on AWS.
-  world.progressMillis = PROGRESS_MILLIS;
-  world.cloud.beforeRemoval = () => {
-    world.engine.time += (SECONDS.service * 1000) / (RESOURCE_TYPES * RESOURCES_PER_TYPE);
+  simulation.progressMillis = PROGRESS_MILLIS;
+  simulation.cloud.beforeRemoval = () => {
+    simulation.engine.time += (SECONDS.service * 1000) / (RESOURCE_TYPES * RESOURCES_PER_TYPE);
   };
   const messages: Record<string, number> = {};
   let [delayed, commits, writeUnits] = [0, 0, 0];
-  const commit = world.engine.commit.bind(world.engine);
-  world.engine.commit = async (change: Change) => {
+  const commit = simulation.engine.commit.bind(simulation.engine);
+  simulation.engine.commit = async (change: Change) => {
     const done = await commit(change);
     if (done !== 'committed') return done;
     commits += 1;
@@ -120,10 +120,11 @@ async function oneDeletion(): Promise<Counted> {
     }
     return done;
   };
-  world.cloud.delete(TARGET);
-  await world.engine.commit({ messages: [deleted('project', TARGET) as Message] });
-  await world.settle(5000);
-  if (world.state !== 'finished') throw new Error(`the operation ended as ${world.state}`);
+  simulation.cloud.delete(TARGET);
+  await simulation.engine.commit({ messages: [deleted('project', TARGET) as Message] });
+  await simulation.settle(5000);
+  if (simulation.state !== 'finished')
+    throw new Error(`the operation ended as ${simulation.state}`);
   return { messages, delayed, commits, writeUnits };
 }
 

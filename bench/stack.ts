@@ -111,7 +111,7 @@ async function measure(system: System, cloud: RehearsalCloud): Promise<Measured>
   await system.enqueue(customers.map((customer) => customer.created));
   await until('the new accounts', async () => (await system.accounts()) >= known + DELETIONS, 50);
   const resources = projects.reduce(
-    (sum, project) => sum + cloud.world.resources(project).length,
+    (sum, project) => sum + cloud.store.resources(project).length,
     0,
   );
   const leaving: string[] = [];

@@ -14,7 +14,7 @@ afterAll(() => stage?.stop(), 60_000);
 afterEach(() => stage?.cloud.faults.clear());
 
 const resources = (project: string) =>
-  stage.cloud.world.resources(project).map(({ resourceType, id }) => `${resourceType} ${id}`);
+  stage.cloud.store.resources(project).map(({ resourceType, id }) => `${resourceType} ${id}`);
 const removals = () => stage.cloud.calls.filter(({ method }) => method === 'DELETE').length;
 /** Nothing is on its way any more. */
 const quiet = () =>

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { jest } from '@jest/globals';
 import { until } from '../engine/place.ts';
+import { type CloudFixture, openCloudFixture } from '../openstack/cloud-fixture.ts';
 import { loginVariables } from '../openstack/credentials.ts';
 import {
   describeView,
@@ -11,7 +12,6 @@ import {
   type View,
   viewsIn,
 } from '../openstack/driver.ts';
-import { type Stage, stage } from '../openstack/stage.ts';
 import { CREDENTIALS, type DeployedStack, deployStack } from './stack.ts';
 
 jest.setTimeout(300_000);
@@ -21,12 +21,12 @@ jest.setTimeout(300_000);
  * of the deployed stack.
  */
 describe('a real cloud and the deployed stack', () => {
-  let on: Stage;
+  let on: CloudFixture;
   let stack: DeployedStack;
   let relay: ChildProcess;
   let output = '';
   beforeAll(async () => {
-    on = await stage({ red: 'full', green: 'simple' });
+    on = await openCloudFixture({ red: 'full', green: 'simple' });
     stack = await deployStack(loginVariables(), {
       PROPAGATOR_PROTECTED_DOMAINS: (await on.domainsOfOthers()).join(','),
     });

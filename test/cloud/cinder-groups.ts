@@ -2,10 +2,10 @@ import * as z from 'zod';
 import { accepted, linksOf, list, mark } from './cinder-shape.ts';
 import { find } from './cinder-volumes.ts';
 import { action, body, type Call, param, Refusal, type Routes } from './http.ts';
+import { isoMicros, uuid } from './resource-store.ts';
 import type { Backup, GroupSnapshot, VolumeGroup } from './rows.ts';
 import type { CloudState } from './state.ts';
 import { ownProject } from './tokens.ts';
-import { isoMicros, uuid } from './world.ts';
 
 /**
  * Groups and group snapshots. Their next links lead to the list without details: only the marker in
@@ -296,7 +296,7 @@ export function backupRoutes(state: CloudState, routes: Routes): void {
       throw new Refusal(400, 'Invalid backup: Incremental backups exist for this backup.');
     service();
     if (hasIncrements(row))
-      state.mishaps.push(`backup ${row.id} was deleted before its increments`);
+      state.sideEffects.push(`backup ${row.id} was deleted before its increments`);
     mark(state, row, 'deleting');
     if (call.endless) return;
     state.clock.after(state.options.durations.backup, () => {

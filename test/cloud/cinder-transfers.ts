@@ -2,10 +2,10 @@ import * as z from 'zod';
 import { accepted, linksOf, list } from './cinder-shape.ts';
 import { find } from './cinder-volumes.ts';
 import { body, type Call, param, Refusal, type Routes } from './http.ts';
+import { isoMicros, uuid } from './resource-store.ts';
 import type { Attachment, Transfer } from './rows.ts';
 import type { CloudState } from './state.ts';
 import { ownProject } from './tokens.ts';
-import { isoMicros, uuid } from './world.ts';
 
 /**
  * Transfers, attachments and messages. Their rows have few fields: an attachment does not even name

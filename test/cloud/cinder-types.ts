@@ -2,9 +2,9 @@ import * as z from 'zod';
 import { accepted } from './cinder-shape.ts';
 import { find } from './cinder-volumes.ts';
 import { action, body, type Call, param, Refusal, type Reply, Routes } from './http.ts';
+import { uuid } from './resource-store.ts';
 import type { VolumeType } from './rows.ts';
 import type { CloudState } from './state.ts';
-import { uuid } from './world.ts';
 
 export function typeRoutes(state: CloudState, routes: Routes): void {
   const { types, groupTypes } = state.storage;
@@ -116,7 +116,7 @@ export function typeRoutes(state: CloudState, routes: Routes): void {
       groupTypes.delete(param(call, 'id'));
       return accepted;
     });
-  state.world.shelf('cinder.type-access', (project) =>
+  state.store.source('cinder.type-access', (project) =>
     types.all().flatMap((row) =>
       [...row.access]
         .filter((id) => project === undefined || id === project)

@@ -1,10 +1,10 @@
 import * as z from 'zod';
 import { accepted, isTrue, linksOf, list, mark } from './cinder-shape.ts';
 import { action, body, type Call, param, Refusal, type Reply, type Routes } from './http.ts';
+import { isoMicros, uuid } from './resource-store.ts';
 import type { Snapshot, Volume } from './rows.ts';
 import type { CloudState } from './state.ts';
 import { ownProject, requireAdmin } from './tokens.ts';
-import { isoMicros, uuid } from './world.ts';
 
 /** Statuses from which a volume may be deleted without force. */
 const deletable = ['available', 'error', 'error_restoring', 'error_extending', 'error_managing'];

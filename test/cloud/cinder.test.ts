@@ -1,5 +1,5 @@
+import type { Row, Table } from './resource-store.ts';
 import { at, rows, type Visit, visit } from './visitor.ts';
-import type { Row, Table } from './world.ts';
 
 let there: Visit;
 afterEach(() => there.close());
@@ -128,7 +128,9 @@ describe('the Cinder of the rehearsal cloud', () => {
     const { backups } = there.cloud.state.storage;
     const full = id(backups, 'full');
     expect(await remove(`/backups/${full}`)).toBe(202);
-    expect(there.cloud.state.mishaps).toEqual([`backup ${full} was deleted before its increments`]);
+    expect(there.cloud.state.sideEffects).toEqual([
+      `backup ${full} was deleted before its increments`,
+    ]);
     expect(
       await there.status('storage', 'DELETE', `/backups/${id(backups, 'increment-1')}`, {
         as: there.project,
@@ -189,6 +191,6 @@ describe('a Cinder as in the lab', () => {
     expect(await there.status('storage', 'DELETE', `//v3/default-types/${there.project}`)).toBe(
       404,
     );
-    expect(there.cloud.world.count(there.project)['cinder.default-type']).toBe(1);
+    expect(there.cloud.store.count(there.project)['cinder.default-type']).toBe(1);
   });
 });

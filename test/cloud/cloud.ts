@@ -10,19 +10,19 @@ import { type Notification, type NotificationListener, notification } from './no
 import { nova } from './nova.ts';
 import { defaults, type Options } from './options.ts';
 import { placement } from './placement.ts';
+import { hex, ResourceStore, uuid } from './resource-store.ts';
 import { Seed } from './seed.ts';
 import { type LoggedCall, ServiceServer } from './serve.ts';
 import { type CloudState, tables } from './state.ts';
 import { swift } from './swift.ts';
 import { Tokens } from './tokens.ts';
-import { hex, uuid, World } from './world.ts';
 
 export { VirtualClock } from './clock.ts';
 export type { Effect, Fault, Injected } from './faults.ts';
 export type { Notification } from './notifications.ts';
 export type { Options } from './options.ts';
+export type { Resource } from './resource-store.ts';
 export type { LoggedCall } from './serve.ts';
-export type { Resource } from './world.ts';
 
 export const serviceNames = [
   'keystone',
@@ -54,8 +54,8 @@ export interface RehearsalCloud {
   readonly credentials: Readonly<Record<string, string>>;
   /** The same admin by an application credential, as `OS_*` variables. */
   readonly applicationCredentials: Readonly<Record<string, string>>;
-  readonly world: World;
-  /** Every table, for rows that `world` does not show: to read a row, or to change one. */
+  readonly store: ResourceStore;
+  /** Every table, for rows that `store` does not show: to read a row, or to change one. */
   readonly state: CloudState;
   readonly seed: Seed;
   readonly faults: Faults;
@@ -80,13 +80,13 @@ export interface RehearsalCloud {
  */
 export async function startCloud(options: CloudOptions = {}): Promise<RehearsalCloud> {
   const clock = options.clock ?? realClock();
-  const world = new World();
+  const store = new ResourceStore();
   const faults = new Faults();
   const calls: LoggedCall[] = [];
   const listeners = new Set<NotificationListener>();
   const state: CloudState = {
-    ...tables(world),
-    world,
+    ...tables(store),
+    store,
     clock,
     options: {
       ...defaults,
@@ -100,7 +100,7 @@ export async function startCloud(options: CloudOptions = {}): Promise<RehearsalC
     hidden: new Set(),
     endpoints: new Map((options.with ?? []).map(({ name, endpoint }) => [name, endpoint])),
     documented: [],
-    mishaps: [],
+    sideEffects: [],
     notify(eventType, about, call) {
       if (listeners.size === 0) return;
       const agent = call?.headers['user-agent'] ?? 'rehearsal';
@@ -151,7 +151,7 @@ export async function startCloud(options: CloudOptions = {}): Promise<RehearsalC
       OS_APPLICATION_CREDENTIAL_ID: admin.credential.id,
       OS_APPLICATION_CREDENTIAL_SECRET: admin.credential.secret,
     },
-    world,
+    store,
     state,
     seed: new Seed(state),
     faults,

@@ -164,7 +164,7 @@ describe('the Swift of the rehearsal cloud', () => {
     expect(await there.status('object', 'HEAD', account())).toBe(410);
     expect(await there.status('object', 'PUT', `${account()}/new`)).toBe(503);
     expect(
-      there.cloud.world
+      there.cloud.store
         .resources(there.project)
         .filter(({ resourceType }) => resourceType.startsWith('swift.')),
     ).toEqual([]);

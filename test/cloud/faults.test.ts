@@ -132,11 +132,11 @@ describe('the rehearsal cloud as a whole', () => {
   it('holds the same resources for control projects as for the customer, none of them twice', () => {
     const [control] = there.cloud.seed.controls('small', ['production']);
     const resourceTypes = (project: string | undefined) =>
-      Object.keys(there.cloud.world.count(project)).filter(
+      Object.keys(there.cloud.store.count(project)).filter(
         (resourceType) => resourceType !== 'keystone.project',
       );
     expect(resourceTypes(control?.projectId)).toEqual(resourceTypes(there.project));
-    const ids = there.cloud.world
+    const ids = there.cloud.store
       .resources()
       .map(({ resourceType, id }) => `${resourceType} ${id}`);
     expect(new Set(ids).size).toBe(ids.length);

@@ -1,10 +1,10 @@
 import * as z from 'zod';
 import { newestFirst } from './compute-fault.ts';
 import { body, type Call, type Front, param, Refusal, type Reply, Routes } from './http.ts';
+import { isoSeconds, uuid } from './resource-store.ts';
 import type { Image, Namespace } from './rows.ts';
 import type { CloudState } from './state.ts';
 import { isAdmin, ownProject, tokenOf } from './tokens.ts';
-import { isoSeconds, uuid } from './world.ts';
 
 const titles: Record<number, string> = {
   400: 'Bad Request',

@@ -3,10 +3,10 @@ import { body, param, Refusal, type Routes } from './http.ts';
 import { optionsOf, rolesOf } from './keystone-grants.ts';
 import { deleteUser } from './keystone-projects.ts';
 import { agrees, collection } from './keystone-shape.ts';
+import type { Table } from './resource-store.ts';
+import { hex } from './resource-store.ts';
 import type { Group, User } from './rows.ts';
 import type { CloudState } from './state.ts';
-import type { Table } from './world.ts';
-import { hex } from './world.ts';
 
 /**
  * Users, groups, and what belongs to them: application credentials, credentials, trusts; and

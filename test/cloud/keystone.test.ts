@@ -75,7 +75,7 @@ describe('the Keystone of the rehearsal cloud', () => {
     const { userId } = cloud.seed.fill(project, 'tiny');
     await ask('identity', 'DELETE', `/projects/${project}`);
     expect(
-      cloud.world
+      cloud.store
         .resources(project)
         .filter(({ resourceType }) => resourceType.startsWith('keystone.'))
         .map(({ resourceType }) => resourceType),

@@ -12,10 +12,10 @@ import {
 } from './keystone-projects.ts';
 import { agrees, collection } from './keystone-shape.ts';
 import { login, showToken } from './keystone-tokens.ts';
+import { hex } from './resource-store.ts';
 import type { Project } from './rows.ts';
 import type { CloudState } from './state.ts';
 import { isAdmin, tokenOf } from './tokens.ts';
-import { hex } from './world.ts';
 
 const titles: Record<number, string> = {
   400: 'Bad Request',

@@ -2,10 +2,10 @@ import * as z from 'zod';
 import { body, type Call, param, Refusal, type Reply, type Routes } from './http.ts';
 import { addPort, allocate, prefix } from './neutron-networks.ts';
 import { addresses, blank, conflict, found, type Resource, text } from './neutron-shape.ts';
+import { uuid } from './resource-store.ts';
 import type { NetworkRow } from './rows.ts';
 import type { CloudState } from './state.ts';
 import { ownProject } from './tokens.ts';
-import { uuid } from './world.ts';
 
 export const interfaceOwners = [
   'network:router_interface',

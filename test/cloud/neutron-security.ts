@@ -1,9 +1,9 @@
 import { type Call, Refusal, type Routes } from './http.ts';
 import { blank, conflict, type Resource, texts, timeless } from './neutron-shape.ts';
+import { uuid } from './resource-store.ts';
 import type { NetworkRow } from './rows.ts';
 import type { CloudState } from './state.ts';
 import { isAdmin } from './tokens.ts';
-import { uuid } from './world.ts';
 
 /**
  * The project's `default` group, created if there is none: Neutron does that whenever it lists a

@@ -1,10 +1,10 @@
 import * as z from 'zod';
 import { body, type Call, param, Refusal, type Reply, type Routes } from './http.ts';
 import { extensions } from './neutron-extensions.ts';
+import { isoSeconds, type Table, uuid } from './resource-store.ts';
 import type { NetworkRow } from './rows.ts';
 import type { CloudState } from './state.ts';
 import { isAdmin, ownProject } from './tokens.ts';
-import { isoSeconds, type Table, uuid } from './world.ts';
 
 /** 409 and the like with the name of Neutron's exception. */
 export const conflict = (type: string, message: string): Refusal =>

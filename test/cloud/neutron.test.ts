@@ -1,6 +1,6 @@
+import type { Table } from './resource-store.ts';
 import type { NetworkRow } from './rows.ts';
 import { at, rows, type Visit, visit } from './visitor.ts';
-import type { Table } from './world.ts';
 
 let there: Visit;
 afterEach(() => there.close());
@@ -128,7 +128,7 @@ describe('the Neutron of the rehearsal cloud', () => {
     expect(await remove(`quotas/${there.project}`)).toBe('gone');
     expect(await remove(`quotas/${there.project}`)).toBe('404 TenantQuotaNotFound');
     expect(
-      there.cloud.world
+      there.cloud.store
         .resources(there.project)
         .filter(({ resourceType }) => resourceType.startsWith('neutron.')),
     ).toEqual([]);
@@ -136,7 +136,7 @@ describe('the Neutron of the rehearsal cloud', () => {
 
   it('creates the default group again when groups are listed, also for a deleted project', async () => {
     const project = there.cloud.seed.makeProject(there.domain, 'empty');
-    const count = (): number => there.cloud.world.count(project)['neutron.security-group'] ?? 0;
+    const count = (): number => there.cloud.store.count(project)['neutron.security-group'] ?? 0;
     await there.ask('network', 'GET', `/v2.0/ports?project_id=${project}`);
     await there.ask('network', 'GET', `/v2.0/quotas/${project}/details`);
     await there.ask('network', 'GET', '/v2.0/security-groups');

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { CloudClock } from './clock.ts';
+import { hex } from './resource-store.ts';
 import type { Token } from './tokens.ts';
-import { hex } from './world.ts';
 
 /**
  * The body of a message as Keystone publishes it to exchange `keystone`, key `notifications.info`:

@@ -3,10 +3,10 @@ import { atLeast, newestFirst } from './compute-fault.ts';
 import { action, body, type Call, param, Refusal, type Reply, type Routes } from './http.ts';
 import { detach, record, softDelete, startDeletion } from './nova-deletion.ts';
 import { page } from './paging.ts';
+import { isoSeconds, uuid } from './resource-store.ts';
 import type { Server } from './rows.ts';
 import type { CloudState } from './state.ts';
 import { isAdmin, ownProject } from './tokens.ts';
-import { isoSeconds, uuid } from './world.ts';
 
 const statuses: Record<Server['vm_state'], string> = {
   active: 'ACTIVE',

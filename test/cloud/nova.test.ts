@@ -144,7 +144,7 @@ describe('the Nova of the rehearsal cloud', () => {
     await there.ask('identity', 'DELETE', `/projects/${there.project}`);
     expect(await there.status('compute', 'GET', `/os-quota-sets/${there.project}`)).toBe(400);
     expect(await there.status('compute', 'DELETE', `/os-quota-sets/${there.project}`)).toBe(202);
-    expect(there.cloud.world.count(there.project)['nova.quota']).toBeUndefined();
+    expect(there.cloud.store.count(there.project)['nova.quota']).toBeUndefined();
   });
 
   it('lists server groups in pages by offset, without a filter by project', async () => {

@@ -4,10 +4,10 @@ import { action, body, type Call, type Front, param, Refusal, Routes } from './h
 import { serverRoutes } from './nova-servers.ts';
 import { keypairRoutes, knownProject, quotaOf, quotaRoutes } from './nova-user.ts';
 import { page } from './paging.ts';
+import { uuid } from './resource-store.ts';
 import type { Flavor } from './rows.ts';
 import type { CloudState } from './state.ts';
 import { ownProject, tokenOf } from './tokens.ts';
-import { uuid } from './world.ts';
 
 /** Nova v2.1 as of version 26 (Zed). */
 export function nova(state: CloudState): Front {
@@ -178,7 +178,7 @@ export function nova(state: CloudState): Front {
     })
     .on('GET', '/v2.1/os-aggregates', () => ({ status: 200, json: { aggregates: [] } }));
   serverRoutes(state, routes, version);
-  state.world.shelf('nova.flavor-access', (project) =>
+  state.store.source('nova.flavor-access', (project) =>
     flavors.all().flatMap((row) =>
       [...row.access]
         .filter((id) => project === undefined || id === project)

@@ -1,4 +1,4 @@
-import type { Row } from './world.ts';
+import type { Row } from './resource-store.ts';
 
 /** Keystone: a project, or a domain, which is a project that acts as one. */
 export interface Project extends Row {

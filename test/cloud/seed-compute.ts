@@ -1,9 +1,9 @@
 import { addPort } from './neutron-networks.ts';
+import { hex, uuid } from './resource-store.ts';
 import type { Project, Server, User, Volume } from './rows.ts';
 import type { Size } from './seed.ts';
 import type { Networks } from './seed-network.ts';
 import type { CloudState } from './state.ts';
-import { hex, uuid } from './world.ts';
 
 /**
  * Servers with ports that Nova made; one locked with a volume attached, one on a port that its user

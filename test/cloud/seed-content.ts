@@ -1,8 +1,8 @@
+import { uuid } from './resource-store.ts';
 import type { Image, Project } from './rows.ts';
 import type { Size } from './seed.ts';
 import type { CloudState } from './state.ts';
 import { type Container, newAccount, newContainer, put } from './swift-state.ts';
-import { uuid } from './world.ts';
 
 /**
  * Images: protected, hidden, shared with members, community, deactivated, both protected and

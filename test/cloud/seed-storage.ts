@@ -1,8 +1,8 @@
 import { addGroupSnapshot } from './cinder-groups.ts';
+import { uuid } from './resource-store.ts';
 import type { Project, User, Volume } from './rows.ts';
 import type { Size } from './seed.ts';
 import type { CloudState } from './state.ts';
-import { uuid } from './world.ts';
 
 /**
  * Volumes with snapshots, one made from a snapshot, one waiting for a transfer, one that hangs in

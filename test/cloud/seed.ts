@@ -1,11 +1,11 @@
 import { grant } from './keystone-grants.ts';
+import { hex } from './resource-store.ts';
 import type { Project, User } from './rows.ts';
 import { fillCompute, fillIdentity } from './seed-compute.ts';
 import { fillImages, fillObjects } from './seed-content.ts';
 import { fillNetwork, publicNetwork } from './seed-network.ts';
 import { fillStorage } from './seed-storage.ts';
 import type { CloudState } from './state.ts';
-import { hex } from './world.ts';
 
 /**
  * How many of the plain resources a project gets; every special resource is there at least once in

@@ -3,6 +3,7 @@ import type { DocumentedFront } from './documented.ts';
 import type { Call } from './http.ts';
 import type { RoleAssignment } from './notifications.ts';
 import type { Options } from './options.ts';
+import type { ResourceStore, Row } from './resource-store.ts';
 import type {
   ApplicationCredential,
   Assignment,
@@ -33,7 +34,6 @@ import type {
 } from './rows.ts';
 import type { Account } from './swift-state.ts';
 import type { Tokens } from './tokens.ts';
-import type { Row, World } from './world.ts';
 
 const nobody = (): undefined => undefined;
 const projectId = (row: { project_id: string }): string => row.project_id;
@@ -50,83 +50,83 @@ const quota = {
   label: (): string => 'quota',
 };
 
-/** The tables of every service, registered in the world. */
-export function tables(world: World) {
+/** The tables of every service, registered in the store. */
+export function tables(store: ResourceStore) {
   return {
     identity: {
-      projects: world.table<Project>('keystone.project', { owner: nobody, label: name }),
-      users: world.table<User>('keystone.user', { owner: nobody, label: name }),
-      groups: world.table<Group>('keystone.group', { owner: nobody, label: name }),
-      roles: world.table<Role>('keystone.role', { owner: nobody, label: name }),
-      assignments: world.table<Assignment>('keystone.assignment', { owner: nobody, label: id }),
-      applicationCredentials: world.table<ApplicationCredential>(
+      projects: store.table<Project>('keystone.project', { owner: nobody, label: name }),
+      users: store.table<User>('keystone.user', { owner: nobody, label: name }),
+      groups: store.table<Group>('keystone.group', { owner: nobody, label: name }),
+      roles: store.table<Role>('keystone.role', { owner: nobody, label: name }),
+      assignments: store.table<Assignment>('keystone.assignment', { owner: nobody, label: id }),
+      applicationCredentials: store.table<ApplicationCredential>(
         'keystone.application-credential',
         owned,
       ),
-      credentials: world.table<Credential>('keystone.credential', {
+      credentials: store.table<Credential>('keystone.credential', {
         owner: (row) => row.project_id ?? undefined,
         label: (row) => row.type,
       }),
-      trusts: world.table<Trust>('keystone.trust', { owner: projectId, label: id }),
-      limits: world.table<Limit>('keystone.limit', {
+      trusts: store.table<Trust>('keystone.trust', { owner: projectId, label: id }),
+      limits: store.table<Limit>('keystone.limit', {
         owner: projectId,
         label: (row) => row.resource_name,
       }),
     },
     compute: {
-      servers: world.table<Server>('nova.server', owned),
-      groups: world.table<ServerGroup>('nova.server-group', owned),
-      flavors: world.table<Flavor>('nova.flavor', { owner: nobody, label: name }),
-      keypairs: world.table<Keypair>('nova.keypair', { owner: nobody, label: name }),
-      quotas: world.table<QuotaRow>('nova.quota', quota),
+      servers: store.table<Server>('nova.server', owned),
+      groups: store.table<ServerGroup>('nova.server-group', owned),
+      flavors: store.table<Flavor>('nova.flavor', { owner: nobody, label: name }),
+      keypairs: store.table<Keypair>('nova.keypair', { owner: nobody, label: name }),
+      quotas: store.table<QuotaRow>('nova.quota', quota),
     },
     storage: {
-      volumes: world.table<Volume>('cinder.volume', owned),
-      snapshots: world.table<Snapshot>('cinder.snapshot', owned),
-      backups: world.table<Backup>('cinder.backup', owned),
-      groups: world.table<VolumeGroup>('cinder.group', owned),
-      groupSnapshots: world.table<GroupSnapshot>('cinder.group-snapshot', owned),
-      transfers: world.table<Transfer>('cinder.transfer', owned),
-      attachments: world.table<Attachment>('cinder.attachment', { owner: projectId, label: id }),
-      types: world.table<VolumeType>('cinder.type', { owner: nobody, label: name }),
-      groupTypes: world.table<VolumeType>('cinder.group-type', { owner: nobody, label: name }),
+      volumes: store.table<Volume>('cinder.volume', owned),
+      snapshots: store.table<Snapshot>('cinder.snapshot', owned),
+      backups: store.table<Backup>('cinder.backup', owned),
+      groups: store.table<VolumeGroup>('cinder.group', owned),
+      groupSnapshots: store.table<GroupSnapshot>('cinder.group-snapshot', owned),
+      transfers: store.table<Transfer>('cinder.transfer', owned),
+      attachments: store.table<Attachment>('cinder.attachment', { owner: projectId, label: id }),
+      types: store.table<VolumeType>('cinder.type', { owner: nobody, label: name }),
+      groupTypes: store.table<VolumeType>('cinder.group-type', { owner: nobody, label: name }),
       /** Id: the project; one value only, the type's id. */
-      defaultTypes: world.table<Row & { type: string }>('cinder.default-type', {
+      defaultTypes: store.table<Row & { type: string }>('cinder.default-type', {
         owner: id,
         label: (row) => row.type,
       }),
-      quotas: world.table<QuotaRow>('cinder.quota', quota),
-      messages: world.table<Message>('cinder.message', {
+      quotas: store.table<QuotaRow>('cinder.quota', quota),
+      messages: store.table<Message>('cinder.message', {
         owner: nobody,
         label: (row) => row.event_id,
       }),
     },
     network: {
-      networks: world.table<NetworkRow>('neutron.network', network),
-      subnets: world.table<NetworkRow>('neutron.subnet', network),
-      ports: world.table<NetworkRow>('neutron.port', network),
-      routers: world.table<NetworkRow>('neutron.router', network),
-      floatingips: world.table<NetworkRow>('neutron.floating-ip', network),
+      networks: store.table<NetworkRow>('neutron.network', network),
+      subnets: store.table<NetworkRow>('neutron.subnet', network),
+      ports: store.table<NetworkRow>('neutron.port', network),
+      routers: store.table<NetworkRow>('neutron.router', network),
+      floatingips: store.table<NetworkRow>('neutron.floating-ip', network),
       /** Owned by the project of their floating IP; the API does not show it. */
-      portForwardings: world.table<NetworkRow>('neutron.port-forwarding', network),
-      trunks: world.table<NetworkRow>('neutron.trunk', network),
-      securityGroups: world.table<NetworkRow>('neutron.security-group', network),
+      portForwardings: store.table<NetworkRow>('neutron.port-forwarding', network),
+      trunks: store.table<NetworkRow>('neutron.trunk', network),
+      securityGroups: store.table<NetworkRow>('neutron.security-group', network),
       /** They come and go with their group: no resources of their own. */
-      securityGroupRules: world.table<NetworkRow>('neutron.security-group-rule', {
+      securityGroupRules: store.table<NetworkRow>('neutron.security-group-rule', {
         owner: nobody,
         label: id,
       }),
-      rbacPolicies: world.table<NetworkRow>('neutron.rbac-policy', network),
-      qosPolicies: world.table<NetworkRow>('neutron.qos-policy', network),
-      addressGroups: world.table<NetworkRow>('neutron.address-group', network),
-      defaultStatefulness: world.table<NetworkRow>('neutron.default-statefulness', network),
-      addressScopes: world.table<NetworkRow>('neutron.address-scope', network),
-      subnetpools: world.table<NetworkRow>('neutron.subnetpool', network),
-      quotas: world.table<QuotaRow>('neutron.quota', quota),
+      rbacPolicies: store.table<NetworkRow>('neutron.rbac-policy', network),
+      qosPolicies: store.table<NetworkRow>('neutron.qos-policy', network),
+      addressGroups: store.table<NetworkRow>('neutron.address-group', network),
+      defaultStatefulness: store.table<NetworkRow>('neutron.default-statefulness', network),
+      addressScopes: store.table<NetworkRow>('neutron.address-scope', network),
+      subnetpools: store.table<NetworkRow>('neutron.subnetpool', network),
+      quotas: store.table<QuotaRow>('neutron.quota', quota),
     },
     images: {
-      images: world.table<Image>('glance.image', { owner: (row) => row.owner, label: name }),
-      namespaces: world.table<Namespace>('glance.metadef-namespace', {
+      images: store.table<Image>('glance.image', { owner: (row) => row.owner, label: name }),
+      namespaces: store.table<Namespace>('glance.metadef-namespace', {
         owner: (row) => row.owner,
         label: id,
       }),
@@ -136,7 +136,7 @@ export function tables(world: World) {
 
 /** All that the services share. */
 export interface CloudState extends ReturnType<typeof tables> {
-  readonly world: World;
+  readonly store: ResourceStore;
   readonly clock: CloudClock;
   readonly options: Options;
   readonly tokens: Tokens;
@@ -154,7 +154,7 @@ export interface CloudState extends ReturnType<typeof tables> {
    * What the real cloud lets happen although it does harm, in words: a test wants this to stay
    * empty.
    */
-  readonly mishaps: string[];
+  readonly sideEffects: string[];
   /** Sends a notification as Keystone does. */
   notify(eventType: string, about: string | RoleAssignment, call: Call | undefined): void;
 }

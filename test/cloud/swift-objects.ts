@@ -1,8 +1,8 @@
 import { type Call, Refusal, type Reply } from './http.ts';
+import { isoMicros } from './resource-store.ts';
 import type { CloudState } from './state.ts';
 import { deleteTheOldWay } from './swift-old-versions.ts';
 import { type Account, type Container, put, type StoredObject } from './swift-state.ts';
-import { isoMicros } from './world.ts';
 
 /** Swift's timestamps: seconds with five decimals; every one is different. */
 let ticks = 0;

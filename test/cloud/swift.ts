@@ -1,4 +1,5 @@
 import { type Call, type Front, Refusal, type Reply } from './http.ts';
+import { hex, isoMicros, type Resource } from './resource-store.ts';
 import type { CloudState } from './state.ts';
 import {
   empty,
@@ -14,7 +15,6 @@ import {
 import { setOldVersioning } from './swift-old-versions.ts';
 import { type Account, newAccount, newContainer } from './swift-state.ts';
 import { tokenOf } from './tokens.ts';
-import { hex, isoMicros, type Resource } from './world.ts';
 
 const words: Record<number, [title: string, words: string]> = {
   400: [
@@ -38,7 +38,7 @@ const words: Record<number, [title: string, words: string]> = {
 
 /** Swift 2.30 with bulk, slo, versioned_writes and keystoneauth in its pipeline. */
 export function swift(state: CloudState): Front {
-  state.world.shelf('swift.container', (project) => resources(state, project));
+  state.store.source('swift.container', (project) => resources(state, project));
   return {
     name: 'swift',
     handle: (call) =>

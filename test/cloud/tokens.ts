@@ -1,6 +1,6 @@
 import { Refusal } from './http.ts';
+import { hex } from './resource-store.ts';
 import type { CloudState } from './state.ts';
-import { hex } from './world.ts';
 
 /** The content of a token. */
 export interface Token {

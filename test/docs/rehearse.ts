@@ -6,7 +6,7 @@ import { freshMemoize } from '../../lib/task/run.ts';
 import type { ProjectContext, Resource, ResourceType, Service } from '../../lib/task/service.ts';
 import { serviceNames, VirtualClock } from '../cloud/cloud.ts';
 import type { Documented } from '../cloud/documented.ts';
-import { Stage } from '../unit/services/emptying.ts';
+import { CleanupFixture } from '../unit/services/cleanup-fixture.ts';
 import { simulatedContext } from './document.ts';
 import { Recorder } from './record.ts';
 
@@ -51,18 +51,18 @@ export async function rehearse(
   const fake = await fakeOf(service.name);
   if (!fake && !serviceNames.some((name) => name === service.name)) return undefined;
   const clock = new VirtualClock();
-  const stage = await Stage.open({ clock, with: fake ? [fake] : [] });
+  const fixture = await CleanupFixture.open({ clock, with: fake ? [fake] : [] });
   try {
-    stage.others = SERVICES.filter((other) => serviceNames.some((name) => name === other.name));
-    if (service.preDelete) await stage.grantCleaner(ROLES[service.name]);
+    fixture.others = SERVICES.filter((other) => serviceNames.some((name) => name === other.name));
+    if (service.preDelete) await fixture.grantCleaner(ROLES[service.name]);
     const projectApi = service.preDelete
-      ? await stage.cloud.api(service, 'RegionOne', stage.project)
+      ? await fixture.cloud.api(service, 'RegionOne', fixture.project)
       : undefined;
-    const context = await stage.context(service, { projectApi, now: () => clock.now() });
+    const context = await fixture.context(service, { projectApi, now: () => clock.now() });
     const known = new Map([
-      [stage.project as string, '{project}'],
-      [(await stage.cloud.ownProject()).id, '{own project}'],
-      [stage.customer.user.id, '{user}'],
+      [fixture.project as string, '{project}'],
+      [(await fixture.cloud.ownProject()).id, '{own project}'],
+      [fixture.customer.user.id, '{user}'],
       ['0'.repeat(32), '{no project}'],
     ]);
     const recorder = new Recorder(known);
@@ -82,7 +82,7 @@ export async function rehearse(
       service.resourceTypes.map((resourceType) => [resourceType.name, calls(resourceType)]),
     );
   } finally {
-    await stage.close();
+    await fixture.close();
   }
 }
 

@@ -119,9 +119,9 @@ async function isIngested(): Promise<boolean> {
 }
 
 it(`a flood of ${FLOOD} forged deletions leaves the health check answering and the living project alone, and a real deletion in its middle is carried out`, async () => {
-  const before = cloud.world.resources(control);
+  const before = cloud.store.resources(control);
   const real = await knownProject('ends');
-  expect(cloud.world.resources(real.id).length).toBeGreaterThan(0);
+  expect(cloud.store.resources(real.id).length).toBeGreaterThan(0);
   const started = performance.now();
   let stored = 0;
   let announcedAt = 0;
@@ -161,14 +161,14 @@ it(`a flood of ${FLOOD} forged deletions leaves the health check answering and t
   );
   expect(stored).toBe(FLOOD);
   expect(slowest).toBeLessThan(MAX_HEALTH_MILLIS);
-  expect(cloud.world.resources(real.id)).toEqual([]);
-  expect(cloud.world.resources(control)).toEqual(before);
+  expect(cloud.store.resources(real.id)).toEqual([]);
+  expect(cloud.store.resources(control)).toEqual(before);
   const { operations } = await client.get('/v1/operations?state=finished', OperationsShape);
   expect(operations.map(({ operation }) => operation.scope.id)).toEqual([real.id]);
 });
 
 it('replayed ids, and times in the far past and future, delete no project that Keystone still has', async () => {
-  const before = cloud.world.resources(control);
+  const before = cloud.store.resources(control);
   const times = [
     '0001-01-01 00:00:00',
     '1969-12-31 23:59:59',
@@ -185,7 +185,7 @@ it('replayed ids, and times in the far past and future, delete no project that K
   await until('they are read', isIngested, 120);
   const { operations } = await client.get(`/v1/operations?project=${control}`, OperationsShape);
   expect(operations.filter(({ operation }) => operation.state === 'finished')).toEqual([]);
-  expect(cloud.world.resources(control)).toEqual(before);
+  expect(cloud.store.resources(control)).toEqual(before);
 });
 
 it('bodies of 600 MB and of 200,000 short lines are refused while the health check answers', async () => {

@@ -3,22 +3,22 @@ import { promisify } from 'node:util';
 import { jest } from '@jest/globals';
 import * as z from 'zod';
 import { ServicesShape } from '../../lib/cli/shapes.ts';
-import { OwnServicesStage } from './plugins-stage.ts';
+import { PluginFixture } from './plugin-fixture.ts';
 
 jest.setTimeout(240_000);
 
 /** Runs the unchanged examples of `examples/` with a complete propagator on the rehearsal cloud. */
 describe('services of the operator', () => {
-  let stage: OwnServicesStage;
+  let fixture: PluginFixture;
   let control: string;
   beforeAll(async () => {
-    stage = await OwnServicesStage.open();
-    control = stage.project('control');
+    fixture = await PluginFixture.open();
+    control = fixture.project('control');
   });
-  afterAll(() => stage.close());
+  afterAll(() => fixture.close());
   const controlResources = () => ({
-    billing: stage.billing.of(control),
-    cmdb: stage.cmdb.of(control),
+    billing: fixture.billing.of(control),
+    cmdb: fixture.cmdb.of(control),
   });
   const ALL = {
     billing: ['control-machines', 'control-support', 'control-card'],
@@ -26,24 +26,24 @@ describe('services of the operator', () => {
   };
   afterEach(() => {
     expect(controlResources()).toEqual(ALL);
-    expect(stage.cloud.world.resources(control).length).toBeGreaterThan(0);
+    expect(fixture.cloud.store.resources(control).length).toBeGreaterThan(0);
   });
 
   it('are cleaned up in order for the deleted project, like Nova, and for no other project', async () => {
-    const project = stage.project('leaver');
-    await stage.delete(project);
-    const { operation, tasks } = await stage.waitFor(
+    const project = fixture.project('leaver');
+    await fixture.delete(project);
+    const { operation, tasks } = await fixture.waitFor(
       'the end',
       project,
       (seen) => seen.operation.endedAt !== undefined,
     );
     expect(operation.state).toBe('finished');
     expect([
-      stage.billing.of(project),
-      stage.cmdb.of(project),
-      stage.cloud.world.resources(project),
+      fixture.billing.of(project),
+      fixture.cmdb.of(project),
+      fixture.cloud.store.resources(project),
     ]).toEqual([[], [], []]);
-    expect(stage.billing.wrongOrder).toEqual([]);
+    expect(fixture.billing.wrongOrder).toEqual([]);
     const counts = Object.fromEntries(tasks.flatMap((task) => Object.entries(task.counts)));
     expect(counts).toMatchObject({
       'billing.subscription': { found: 2, removed: 2, left: 0 },
@@ -53,11 +53,11 @@ describe('services of the operator', () => {
   });
 
   it('are waited for, with the reason, while one is down; the other changes no other project although its API ignores the filter', async () => {
-    stage.billing.ignoresFilter = true;
-    await stage.cmdb.kill();
-    const project = stage.project('second');
-    await stage.delete(project);
-    const away = await stage.waitFor(
+    fixture.billing.ignoresFilter = true;
+    await fixture.cmdb.kill();
+    const project = fixture.project('second');
+    await fixture.delete(project);
+    const away = await fixture.waitFor(
       'the reason',
       project,
       ({ waitsOn, tasks }) =>
@@ -67,27 +67,30 @@ describe('services of the operator', () => {
     expect(away.waitsOn.filter(({ on }) => on.startsWith('cmdb'))).toEqual([
       expect.objectContaining({ on: 'cmdb: cmdb does not answer', actor: 'none' }),
     ]);
-    expect([stage.billing.of(project), stage.cmdb.of(project)]).toEqual([[], ['laptop', 'rack']]);
+    expect([fixture.billing.of(project), fixture.cmdb.of(project)]).toEqual([
+      [],
+      ['laptop', 'rack'],
+    ]);
     expect(controlResources()).toEqual(ALL);
     const [billing] = away.tasks.filter(({ service }) => service === 'billing');
     expect(billing?.conditions.map(({ message }) => message)).toContain(
       'the listing contained resources of other owners; they were not touched',
     );
-    await stage.cmdb.start();
-    const { operation } = await stage.waitFor(
+    await fixture.cmdb.start();
+    const { operation } = await fixture.waitFor(
       'the end',
       project,
       (seen) => seen.operation.endedAt !== undefined,
     );
-    expect([operation.state, stage.cmdb.of(project)]).toEqual(['finished', []]);
-    stage.billing.ignoresFilter = false;
+    expect([operation.state, fixture.cmdb.of(project)]).toEqual(['finished', []]);
+    fixture.billing.ignoresFilter = false;
   });
 
   it('are not finished while resources are left, even if they report so', async () => {
-    const project = stage.project('audited');
-    stage.cmdb.add(project, 'safe', true);
-    await stage.delete(project);
-    const waiting = await stage.waitFor('the audit', project, ({ waitsOn }) =>
+    const project = fixture.project('audited');
+    fixture.cmdb.add(project, 'safe', true);
+    await fixture.delete(project);
+    const waiting = await fixture.waitFor('the audit', project, ({ waitsOn }) =>
       waitsOn.some(({ on }) => on.includes('audited')),
     );
     expect(waiting.waitsOn.filter(({ on }) => on.startsWith('cmdb'))).toMatchObject([
@@ -99,27 +102,27 @@ describe('services of the operator', () => {
       phase: 'apply',
       data: { result: 'finished', counts: { 'cmdb.asset': { listed: 1, gone: 0, left: 1 } } },
     };
-    const reported = stage.client.post(
+    const reported = fixture.client.post(
       `/v1/tasks/${encodeURIComponent(task)}/report`,
       lie,
       z.unknown(),
     );
     await expect(reported).rejects.toThrow('1 resources are left by its own count');
-    expect((await stage.operationOf(project))?.operation.state).toBe('running');
-    expect(stage.cmdb.of(project)).toEqual(['safe']);
-    stage.cmdb.endAudits();
-    const { operation } = await stage.waitFor(
+    expect((await fixture.operationOf(project))?.operation.state).toBe('running');
+    expect(fixture.cmdb.of(project)).toEqual(['safe']);
+    fixture.cmdb.endAudits();
+    const { operation } = await fixture.waitFor(
       'the end',
       project,
       (seen) => seen.operation.endedAt !== undefined,
     );
-    expect([operation.state, stage.cmdb.of(project)]).toEqual(['finished', []]);
+    expect([operation.state, fixture.cmdb.of(project)]).toEqual(['finished', []]);
   });
 
   it('are listed with the other services in the output of the program', async () => {
     const environment = {
       ...process.env,
-      PROPAGATOR_API_URL: `http://127.0.0.1:${stage.propagator.port}`,
+      PROPAGATOR_API_URL: `http://127.0.0.1:${fixture.propagator.port}`,
     };
     const { stdout } = await promisify(execFile)(
       process.execPath,

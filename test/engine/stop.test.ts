@@ -34,7 +34,7 @@ describe('A propagator', () => {
     return startEmbedded({ settings, credentials, log });
   };
   const removals = () => cloud.calls.filter(({ method }) => method === 'DELETE').length;
-  const left = (project: string) => cloud.world.resources(project);
+  const left = (project: string) => cloud.store.resources(project);
 
   /** Deletes the project in Keystone, as an administrator does. */
   const deleteProject = async (id: string): Promise<void> => {

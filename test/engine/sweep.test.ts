@@ -7,7 +7,7 @@ import { openPostgresEngine } from '../../lib/engine/postgres/open.ts';
 import { sweep } from '../../lib/handlers/sweep.ts';
 import { syncInventory } from '../../lib/handlers/sync-inventory.ts';
 import { createLogger } from '../../lib/shared/log.ts';
-import { domain, FakeKeystone, project, role, user } from '../unit/account/world.ts';
+import { domain, FakeKeystone, project, role, user } from '../unit/account/ingest-fixture.ts';
 import { QUICK_RETRY, until } from './place.ts';
 
 let folder: string;

@@ -79,7 +79,7 @@ function fake({ name, catalogTypes, resourceType }: NewService): string {
 import { param, Refusal } from '../http.ts';
 import { page } from '../paging.ts';
 import type { Project } from '../rows.ts';
-import { type Row, uuid } from '../world.ts';
+import { type Row, uuid } from '../resource-store.ts';
 
 interface ${Row} extends Row {
   readonly name: string;
@@ -95,7 +95,7 @@ export const ${constantOf(name)}: Documented = {
   endpoint: { type: '${catalogTypes[0]}', path: '' },
   open(state) {
     // The name of the resource type in the service file.
-    const ${rows} = state.world.table<${Row}>('${name}.${resourceType}', { owner: (row) => row.project_id, label: (row) => row.name });
+    const ${rows} = state.store.table<${Row}>('${name}.${resourceType}', { owner: (row) => row.project_id, label: (row) => row.name });
     const missing = (id: string) => new Refusal(404, \`${Row} \${id} could not be found.\`);
     const routes = new Routes()
       .on('GET', '/v1/${resourceType}s', (call) => {

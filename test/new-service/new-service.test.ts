@@ -44,22 +44,22 @@ describe('npm run new:service', () => {
 
   it('writes a service that is typed, linted, in the index, and keeps the contract', async () => {
     const made = await newService(
-      'cloud-shelf',
+      'cloud-storage',
       '--type',
-      'shelf,cloud-shelves',
+      'storage,cloud-storages',
       '--resource-type',
-      'shelf-board',
+      'storage-volume',
     );
     expect(made).toEqual({
       code: 0,
-      text: expect.stringContaining('test/unit/services/cloud-shelf.test.ts'),
+      text: expect.stringContaining('test/unit/services/cloud-storage.test.ts'),
     });
     const files = [
-      'lib/services/cloud-shelf.ts',
-      'test/cloud/documented/cloud-shelf.ts',
-      'test/unit/services/cloud-shelf.test.ts',
+      'lib/services/cloud-storage.ts',
+      'test/cloud/documented/cloud-storage.ts',
+      'test/unit/services/cloud-storage.test.ts',
     ];
-    expect(read(index)).toContain("import { cloudShelf } from './cloud-shelf.ts';");
+    expect(read(index)).toContain("import { cloudStorage } from './cloud-storage.ts';");
     writeFileSync(
       join(house, 'tsconfig.new.json'),
       JSON.stringify({ extends: './tsconfig.json', include: [], files }),
@@ -71,7 +71,7 @@ describe('npm run new:service', () => {
         process.execPath,
         '--experimental-vm-modules',
         'node_modules/jest/bin/jest.js',
-        'test/unit/services/cloud-shelf',
+        'test/unit/services/cloud-storage',
       ),
       run(
         process.execPath,
@@ -85,12 +85,12 @@ describe('npm run new:service', () => {
       code: 0,
       text: expect.stringMatching(/Tests: +1\d passed, 1\d total/),
     });
-    expect(order).toEqual({ code: 0, text: 'cloud-shelf shelf,cloud-shelves\n' });
+    expect(order).toEqual({ code: 0, text: 'cloud-storage storage,cloud-storages\n' });
   });
 
   it('writes a second one beside it', async () => {
     expect(await newService('ladder', '--type', 'ladder')).toMatchObject({ code: 0 });
-    expect(read(index)).toMatch(/cloudShelf[\s\S]*ladder,?\s*\];/);
+    expect(read(index)).toMatch(/cloudStorage[\s\S]*ladder,?\s*\];/);
     expect(await run('node_modules/.bin/biome', 'check', index)).toMatchObject({ code: 0 });
   });
 

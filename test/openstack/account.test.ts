@@ -1,4 +1,5 @@
 import { projectDeleted, sendTo } from './broker.ts';
+import { type CloudFixture, openCloudFixture } from './cloud-fixture.ts';
 import {
   countsOf,
   describeView,
@@ -9,7 +10,6 @@ import {
   unreachableServices,
 } from './driver.ts';
 import { counts, linesOf } from './snapshot.ts';
-import { type Stage, stage } from './stage.ts';
 
 /**
  * Resource types that this suite and the propagator count in the same way: one row of the listing
@@ -54,9 +54,9 @@ const COUNTED_ALIKE = [
  * other on one customer.
  */
 describe('a customer whose projects hold at least one of every resource type', () => {
-  let on: Stage;
+  let on: CloudFixture;
   beforeAll(async () => {
-    on = await stage({ red: 'full', green: 'full', blue: 'full' });
+    on = await openCloudFixture({ red: 'full', green: 'full', blue: 'full' });
     console.log(
       `populated: ${[...on.customer.seconds].map(([part, seconds]) => `${part} ${seconds} s`).join(', ')}`,
     );

@@ -1,6 +1,6 @@
+import { type CloudFixture, openCloudFixture } from './cloud-fixture.ts';
 import { describeView, isOver, OPERATION_SECONDS, type View } from './driver.ts';
 import { type FaultProxy, startFaultProxy } from './fault-proxy.ts';
-import { type Stage, stage } from './stage.ts';
 
 const ENDED = ['finished', 'skipped', 'unreachable'];
 const taskOf = (view: View, service: string) => view.tasks.find((task) => task.service === service);
@@ -10,10 +10,10 @@ const othersEnded = (view: View, service: string) =>
 
 /** One failing service and eleven working ones. */
 describe('a cloud in which one service fails', () => {
-  let on: Stage;
+  let on: CloudFixture;
   let proxy: FaultProxy | undefined;
   beforeAll(async () => {
-    on = await stage({ first: 'full', second: 'simple' });
+    on = await openCloudFixture({ first: 'full', second: 'simple' });
   });
   afterEach(async () => {
     await proxy?.close();

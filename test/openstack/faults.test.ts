@@ -1,7 +1,7 @@
 import { until } from './cloud.ts';
+import { type CloudFixture, openCloudFixture } from './cloud-fixture.ts';
 import { describeView, isOver, OPERATION_SECONDS } from './driver.ts';
 import { type Breakable, broker, nova } from './faults.ts';
-import { type Stage, stage } from './stage.ts';
 
 const pause = (seconds: number) => new Promise((resolve) => setTimeout(resolve, seconds * 1000));
 
@@ -19,9 +19,9 @@ function where(
 }
 
 describe('while parts of the cloud are down', () => {
-  let on: Stage;
+  let on: CloudFixture;
   beforeAll(async () => {
-    on = await stage({ first: 'simple', second: 'simple' });
+    on = await openCloudFixture({ first: 'simple', second: 'simple' });
     await on.start({ mode: 'enforce' });
   });
   afterAll(() => on?.strike());

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { projectDeleted, sendTo } from './broker.ts';
 import { until } from './cloud.ts';
+import { type CloudFixture, openCloudFixture } from './cloud-fixture.ts';
 import { isOver, isState, OPERATION_SECONDS } from './driver.ts';
-import { type Stage, stage } from './stage.ts';
 
 const envelope = (message: unknown): string =>
   JSON.stringify({ 'oslo.version': '2.0', 'oslo.message': JSON.stringify(message) });
@@ -35,9 +35,9 @@ const GARBAGE: readonly ((n: number) => string | Uint8Array)[] = [
 const MESSAGES = 1000;
 
 describe('messages on the queue from untrusted senders', () => {
-  let on: Stage;
+  let on: CloudFixture;
   beforeAll(async () => {
-    on = await stage({ doomed: 'simple' });
+    on = await openCloudFixture({ doomed: 'simple' });
     await on.start({ mode: 'enforce' });
   });
   afterAll(() => on?.strike());

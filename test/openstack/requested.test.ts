@@ -1,15 +1,15 @@
 import { Row, rowsOf, text } from './cloud.ts';
+import { type CloudFixture, openCloudFixture } from './cloud-fixture.ts';
 import { describeView, isState, OPERATION_SECONDS } from './driver.ts';
-import { type Stage, stage } from './stage.ts';
 
 /**
  * The cleanup of a living project at an administrator's request: only this way Barbican can be
  * emptied, too.
  */
 describe('a project whose deletion an administrator requests', () => {
-  let on: Stage;
+  let on: CloudFixture;
   beforeAll(async () => {
-    on = await stage({ asked: 'whole', struck: 'simple' }, 'whole');
+    on = await openCloudFixture({ asked: 'whole', struck: 'simple' }, 'whole');
     await on.start({ mode: 'enforce' });
   });
   afterAll(() => on?.strike());

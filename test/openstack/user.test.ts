@@ -1,12 +1,12 @@
 import { rowsOf } from './cloud.ts';
+import { type CloudFixture, openCloudFixture } from './cloud-fixture.ts';
 import { countsOf, describeView, isState, OPERATION_SECONDS } from './driver.ts';
-import { type Stage, stage } from './stage.ts';
 
 /** A user is deleted, and the projects in which the user worked continue to exist. */
 describe('a deleted user', () => {
-  let on: Stage;
+  let on: CloudFixture;
   beforeAll(async () => {
-    on = await stage({ shared: 'simple' });
+    on = await openCloudFixture({ shared: 'simple' });
     await on.start({ mode: 'enforce' });
   });
   afterAll(() => on?.strike());

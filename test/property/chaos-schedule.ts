@@ -69,14 +69,14 @@ function dying(engine: Engine, when: 'before' | 'after'): Engine {
   };
 }
 
-interface World<Ports extends { engine: Engine }> {
+interface SimulationUnderTest<Ports extends { engine: Engine }> {
   readonly engine: SteppedEngine;
   readonly deps: Ports;
   handle(message: Message, deps?: Ports): Promise<void>;
 }
 
 export interface RunOptions {
-  /** If there are more steps than this, the world does not come to rest. */
+  /** If there are more steps than this, the simulation does not come to rest. */
   readonly most?: number;
   /** Called before each delivery. */
   readonly before?: (step: number) => void;
@@ -86,38 +86,41 @@ export interface RunOptions {
 
 /** Delivers messages in the given order and with the given failures until none waits any more. */
 export async function run<Ports extends { engine: Engine }>(
-  world: World<Ports>,
+  simulation: SimulationUnderTest<Ports>,
   schedule: Iterator<ScheduledDelivery>,
   { most = 3000, before, cut }: RunOptions = {},
 ): Promise<void> {
   for (let step = 0; step < most; step += 1) {
-    const due = world.engine.due();
+    const due = simulation.engine.due();
     if (due.length === 0) return;
     before?.(step);
     const { pick, outcome: what } = schedule.next().value as ScheduledDelivery;
     const waiting = due[pick % due.length];
     if (!waiting) return;
-    const deps = world.deps;
+    const deps = simulation.deps;
     if (what === 'is given up') {
-      world.engine.moveToDeadLetters(queueOf(waiting.message), waiting.message, {
+      simulation.engine.moveToDeadLetters(queueOf(waiting.message), waiting.message, {
         receiveCount: 9,
       });
-      world.engine.take(waiting);
+      simulation.engine.take(waiting);
       continue;
     }
     if (what.startsWith('dies')) {
-      const engine = dying(world.engine, what === 'dies after the commit' ? 'after' : 'before');
+      const engine = dying(
+        simulation.engine,
+        what === 'dies after the commit' ? 'after' : 'before',
+      );
       cut?.(what === 'dies during a Keystone action');
-      await world.handle(waiting.message, { ...deps, engine }).catch((error: unknown) => {
+      await simulation.handle(waiting.message, { ...deps, engine }).catch((error: unknown) => {
         if (!(error instanceof Died)) throw error;
       });
       cut?.(false);
       continue; // The message stays in the queue.
     }
-    await world.handle(waiting.message, deps);
-    if (what !== 'twice') world.engine.take(waiting);
+    await simulation.handle(waiting.message, deps);
+    if (what !== 'twice') simulation.engine.take(waiting);
   }
   throw new Error(
-    `did not come to rest: ${world.engine.waiting.map(({ message }) => message.type).join(', ')}`,
+    `did not come to rest: ${simulation.engine.waiting.map(({ message }) => message.type).join(', ')}`,
   );
 }

@@ -1,5 +1,5 @@
 import * as fc from 'fast-check';
-import { CoverageWorld, clouds, type GeneratedCloud } from './coverage-world.ts';
+import { CoverageSimulation, clouds, type GeneratedCloud } from './coverage-simulation.ts';
 import { runs, timeLimit } from './runs.ts';
 
 const endpoint = {
@@ -59,14 +59,14 @@ describe('any catalog, list of services and list of endpoints', () => {
       let unverified = 0;
       await fc.assert(
         fc.asyncProperty(clouds, async (generated) => {
-          const world = new CoverageWorld(generated);
-          await world.run();
-          const { state } = world.ended;
+          const simulation = new CoverageSimulation(generated);
+          await simulation.run();
+          const { state } = simulation.ended;
           if (state === 'unverified') unverified += 1;
           if (state !== 'finished') return;
           finished += 1;
-          expect(world.unaccounted).toEqual([]);
-          expect(world.hasUnknown).toBe(false);
+          expect(simulation.unaccounted).toEqual([]);
+          expect(simulation.hasUnknown).toBe(false);
           expect(generated.lists).not.toBe('refused');
         }),
         // About one cloud in twenty lets an operation finish.

@@ -4,7 +4,7 @@ import type { DeadLetter } from '../../lib/engine/port.ts';
 import { hasEnded } from '../../lib/operation/open.ts';
 import { calm, deliveriesWithDeadLetters, run, type ScheduledDelivery } from './chaos-schedule.ts';
 import { runs } from './runs.ts';
-import { CONTROL, deleted, SmallWorld, TARGET, type WorldOptions } from './small-world.ts';
+import { CONTROL, deleted, Simulation, type SimulationOptions, TARGET } from './simulation.ts';
 
 /**
  * What operators do with a dead-letter message. In a store without transactions over queues an
@@ -36,7 +36,7 @@ const redrives = fc.infiniteStream(
 );
 type Actions = Iterator<{ readonly pick: number; readonly action: Action }>;
 
-const worlds = fc.record({
+const simulations = fc.record({
   resources: fc.tuple(fc.nat(3), fc.nat(3), fc.nat(3)),
   lingers: fc.nat(2),
   failures: fc.nat(30),
@@ -44,36 +44,36 @@ const worlds = fc.record({
 });
 
 /**
- * A world in which operators redrive or discard dead-letter messages, also those that no longer
+ * A simulation in which operators redrive or discard dead-letter messages, also those that no longer
  * exist.
  */
 class OperatedWorld {
-  readonly world: SmallWorld;
+  readonly simulation: Simulation;
   /** All dead-letter messages that ever existed, by id. */
   readonly known = new Map<string, DeadLetter>();
   readonly sentBack = new Set<string>();
   readonly discarded = new Set<string>();
   readonly #actions: Actions;
 
-  constructor(world: SmallWorld, actions: Actions) {
-    this.world = world;
+  constructor(simulation: Simulation, actions: Actions) {
+    this.simulation = simulation;
     this.#actions = actions;
   }
 
   /** Runs until no message waits any more. */
   async live(schedule: Iterator<ScheduledDelivery>): Promise<void> {
-    await run(this.world, schedule, { before: (step) => this.#operate(step), most: 5000 });
+    await run(this.simulation, schedule, { before: (step) => this.#operate(step), most: 5000 });
     this.#note();
   }
 
   #note(): void {
-    for (const deadLetter of this.world.engine.deadLetterList)
+    for (const deadLetter of this.simulation.engine.deadLetterList)
       this.known.set(deadLetter.id, deadLetter);
   }
 
   #operate(step: number): void {
     this.#note();
-    const { deadLetterList } = this.world.engine;
+    const { deadLetterList } = this.simulation.engine;
     const { pick, action } = this.#actions.next().value as { pick: number; action: Action };
     const deadLetter = deadLetterList[pick % deadLetterList.length];
     // In the end operators make no more mistakes.
@@ -84,7 +84,7 @@ class OperatedWorld {
   }
 
   #redrive(deadLetter: DeadLetter, action: Action): void {
-    const { engine } = this.world;
+    const { engine } = this.simulation;
     const decided = { by: 'ann' };
     if (action === 'redrive') {
       this.sentBack.add(deadLetter.id);
@@ -99,7 +99,7 @@ class OperatedWorld {
   }
 
   #discard(deadLetter: DeadLetter, action: Action): void {
-    const { engine } = this.world;
+    const { engine } = this.simulation;
     const decided = { by: 'bob', reason: 'torn down' };
     if (action === 'discard') {
       this.discarded.add(deadLetter.id);
@@ -112,14 +112,14 @@ class OperatedWorld {
   }
 
   get operation() {
-    return [...this.world.engine.operations.values()][0];
+    return [...this.simulation.engine.operations.values()][0];
   }
   get tasks() {
-    return [...this.world.engine.tasks.values()];
+    return [...this.simulation.engine.tasks.values()];
   }
 
   expectNothingLost(): void {
-    const { engine } = this.world;
+    const { engine } = this.simulation;
     const here = new Set(engine.deadLetterList.map(({ id }) => id));
     for (const [id, { operationId, queue }] of this.known) {
       if (here.has(id)) continue;
@@ -141,25 +141,25 @@ class OperatedWorld {
   expectNoFalseEnd(): void {
     const isUnreachable = this.tasks.some(({ state }) => state === 'unreachable');
     if (this.operation?.state === 'finished')
-      expect([isUnreachable, this.world.resources(TARGET)]).toEqual([false, 0]);
+      expect([isUnreachable, this.simulation.resources(TARGET)]).toEqual([false, 0]);
     expect(
       this.tasks
         .filter(({ because }) => because?.startsWith('discarded'))
         .every(({ state }) => state === 'unreachable'),
     ).toBe(true);
-    expect(this.world.resources(CONTROL)).toBe(6);
+    expect(this.simulation.resources(CONTROL)).toBe(6);
   }
 }
 
-async function operatedWorld(options: WorldOptions, actions: Actions): Promise<OperatedWorld> {
-  const world = new SmallWorld(options);
-  await world.engine.commit({ messages: [deleted(TARGET)] });
-  return new OperatedWorld(world, actions);
+async function operatedWorld(options: SimulationOptions, actions: Actions): Promise<OperatedWorld> {
+  const simulation = new Simulation(options);
+  await simulation.engine.commit({ messages: [deleted(TARGET)] });
+  return new OperatedWorld(simulation, actions);
 }
 
 /** Redrives all remaining dead-letter messages, as often as necessary. */
 async function redriveAll(operated: OperatedWorld): Promise<void> {
-  const { engine } = operated.world;
+  const { engine } = operated.simulation;
   for (let n = 0; n < 12 && engine.deadLetterList.length > 0; n += 1) {
     for (const { id } of engine.deadLetterList) operated.sentBack.add(id);
     await engine.redrive({}, { by: 'operator' });
@@ -173,7 +173,7 @@ describe('an operation whose dead letters are redriven and discarded, with inter
   it('loses no message, never ends finished without proof, and ends after all dead letters are decided', async () => {
     await fc.assert(
       fc.asyncProperty(
-        worlds,
+        simulations,
         deliveriesWithDeadLetters,
         actions,
         async (options, schedule, doing) => {
@@ -200,7 +200,7 @@ describe('an operation whose dead letters are redriven and discarded, with inter
   it('finishes in order if no dead letter is discarded', async () => {
     await fc.assert(
       fc.asyncProperty(
-        worlds,
+        simulations,
         deliveriesWithDeadLetters,
         redrives,
         async (options, schedule, doing) => {
@@ -210,10 +210,10 @@ describe('an operation whose dead letters are redriven and discarded, with inter
           await redriveAll(operated);
           expect([
             operated.operation?.state,
-            operated.world.resources(TARGET),
-            operated.world.resources(CONTROL),
+            operated.simulation.resources(TARGET),
+            operated.simulation.resources(CONTROL),
           ]).toEqual(['finished', 0, 6]);
-          expect(operated.world.wrongOrder).toEqual([]);
+          expect(operated.simulation.wrongOrder).toEqual([]);
         },
       ),
       { numRuns: runs(200) },

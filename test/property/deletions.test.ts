@@ -5,10 +5,10 @@ import type { Keystone } from '../../lib/account/keystone.ts';
 import { notificationReceived } from '../../lib/account/received.ts';
 import { ingest } from '../../lib/handlers/ingest.ts';
 import { required } from '../dependencies.ts';
-import { cadf, silent } from '../unit/account/world.ts';
+import { cadf, silent } from '../unit/account/ingest-fixture.ts';
 import { deliveries, run, type ScheduledDelivery } from './chaos-schedule.ts';
 import { runs } from './runs.ts';
-import { CONTROL, LivingWorld } from './stateful-world.ts';
+import { CONTROL, StatefulSimulation } from './stateful-simulation.ts';
 
 const SERVICES = [
   { name: 'compute', resourceTypes: { server: 'A' } },
@@ -25,8 +25,8 @@ const inDomain = (keystone: Keystone): Keystone => ({
   },
 });
 
-/** A world that receives notifications as Keystone sends them. */
-class AnnouncedWorld extends LivingWorld {
+/** A simulation that receives notifications as Keystone sends them. */
+class AnnouncedSimulation extends StatefulSimulation {
   #count = 0;
   constructor() {
     super(SERVICES, 0);
@@ -64,10 +64,10 @@ class AnnouncedWorld extends LivingWorld {
 }
 
 const CONTROL_HAS = { 'compute.server': 1, 'network.port': 1 };
-function expectControlUntouched(world: AnnouncedWorld): void {
-  expect(world.left(CONTROL)).toEqual(CONTROL_HAS);
-  expect(world.cloud.projects.get(CONTROL)).toEqual({ name: 'bank', enabled: true });
-  expect(world.cloud.violations).toEqual([]);
+function expectControlUntouched(simulation: AnnouncedSimulation): void {
+  expect(simulation.left(CONTROL)).toEqual(CONTROL_HAS);
+  expect(simulation.cloud.projects.get(CONTROL)).toEqual({ name: 'bank', enabled: true });
+  expect(simulation.cloud.violations).toEqual([]);
 }
 
 /**
@@ -107,25 +107,28 @@ describe('a project with any id', () => {
         id.chain((one) => fc.tuple(fc.constant(one), neighbor(one))),
         deliveries,
         async ([target, control], schedule) => {
-          const world = new AnnouncedWorld();
-          for (const one of [target, control]) world.live(one);
-          await world.take(world.body(target, 'created'), world.body(control, 'created'));
-          world.engine.time += 60_000;
-          world.cloud.delete(target);
-          await world.take(world.body(target));
-          await run(world, schedule);
-          const { state, hold } = world.operation;
+          const simulation = new AnnouncedSimulation();
+          for (const one of [target, control]) simulation.live(one);
+          await simulation.take(
+            simulation.body(target, 'created'),
+            simulation.body(control, 'created'),
+          );
+          simulation.engine.time += 60_000;
+          simulation.cloud.delete(target);
+          await simulation.take(simulation.body(target));
+          await run(simulation, schedule);
+          const { state, hold } = simulation.operation;
           if (areAlike(target, control)) {
             expect(state).toBe('refused');
             expect(hold?.reason).toContain(control);
-            expect(world.left(target)).toEqual({ 'compute.server': 1, 'network.port': 1 });
+            expect(simulation.left(target)).toEqual({ 'compute.server': 1, 'network.port': 1 });
           } else {
             expect(state).toBe('finished');
-            expect(world.left(target)).toEqual({});
+            expect(simulation.left(target)).toEqual({});
           }
-          expect(world.left(control)).toEqual({ 'compute.server': 1, 'network.port': 1 });
-          expect(world.cloud.projects.has(control)).toBe(true);
-          expectControlUntouched(world);
+          expect(simulation.left(control)).toEqual({ 'compute.server': 1, 'network.port': 1 });
+          expect(simulation.cloud.projects.has(control)).toBe(true);
+          expectControlUntouched(simulation);
         },
       ),
       { numRuns: runs(300) },
@@ -146,26 +149,28 @@ describe('an id that is deleted, restored, forged and run again in any order', (
   it('has no resource left after its last deletion, and an existing project loses no resource', async () => {
     await fc.assert(
       fc.asyncProperty(steps, deliveries, async (history, schedule) => {
-        const world = new AnnouncedWorld();
-        world.live(TARGET);
-        await world.take(world.body(TARGET, 'created'));
+        const simulation = new AnnouncedSimulation();
+        simulation.live(TARGET);
+        await simulation.take(simulation.body(TARGET, 'created'));
         const announced: string[] = [];
         for (const step of history) {
-          world.engine.time += 120_000;
-          await happen(world, step, announced);
-          const isAlive = world.cloud.projects.has(TARGET);
-          const before = world.left(TARGET);
-          await run(world, schedule as Iterator<ScheduledDelivery>);
-          if (isAlive) expect(world.left(TARGET)).toEqual(before);
+          simulation.engine.time += 120_000;
+          await happen(simulation, step, announced);
+          const isAlive = simulation.cloud.projects.has(TARGET);
+          const before = simulation.left(TARGET);
+          await run(simulation, schedule as Iterator<ScheduledDelivery>);
+          if (isAlive) expect(simulation.left(TARGET)).toEqual(before);
         }
-        if (!world.cloud.projects.has(TARGET)) expect(world.left(TARGET)).toEqual({});
-        expectControlUntouched(world);
+        if (!simulation.cloud.projects.has(TARGET)) expect(simulation.left(TARGET)).toEqual({});
+        expectControlUntouched(simulation);
         const forgeries = history.filter((step) => step === 'forge another').length;
-        expect((await world.engine.reads.suspicions(100)).total).toBeLessThanOrEqual(forgeries);
+        expect((await simulation.engine.reads.suspicions(100)).total).toBeLessThanOrEqual(
+          forgeries,
+        );
         // At most one operation per deletion and rerun, and one for each forged notification before
         // them.
         const deletions = announced.length + history.filter((step) => step === 'rerun').length;
-        const ours = [...world.engine.operations.values()].filter(
+        const ours = [...simulation.engine.operations.values()].filter(
           ({ scope }) => scope.id === TARGET,
         );
         expect(ours.length).toBeLessThanOrEqual(deletions + history.length);
@@ -175,50 +180,54 @@ describe('an id that is deleted, restored, forged and run again in any order', (
   });
 });
 
-async function happen(world: AnnouncedWorld, step: string, announced: string[]): Promise<void> {
-  const isAlive = world.cloud.projects.has(TARGET);
+async function happen(
+  simulation: AnnouncedSimulation,
+  step: string,
+  announced: string[],
+): Promise<void> {
+  const isAlive = simulation.cloud.projects.has(TARGET);
   switch (step) {
     case 'restore':
-      if (!isAlive) world.live(TARGET);
+      if (!isAlive) simulation.live(TARGET);
       break;
     case 'delete': {
       if (!isAlive) return;
-      world.cloud.delete(TARGET);
-      const body = world.body(TARGET);
+      simulation.cloud.delete(TARGET);
+      const body = simulation.body(TARGET);
       announced.push(body);
-      await world.take(body);
+      await simulation.take(body);
       break;
     }
     case 'announce again':
-      await world.take(...announced.slice(-2));
+      await simulation.take(...announced.slice(-2));
       break;
     case 'announce with a used id':
       if (!isAlive) return;
-      await world.take(world.body('other', 'updated', `used-${announced.length}`));
-      world.cloud.delete(TARGET);
-      announced.push(world.body(TARGET, 'deleted', `used-${announced.length}`));
-      await world.take(announced.at(-1) ?? '');
+      await simulation.take(simulation.body('other', 'updated', `used-${announced.length}`));
+      simulation.cloud.delete(TARGET);
+      announced.push(simulation.body(TARGET, 'deleted', `used-${announced.length}`));
+      await simulation.take(announced.at(-1) ?? '');
       break;
     case 'forge':
-      await world.take(world.body(TARGET));
+      await simulation.take(simulation.body(TARGET));
       break;
     case 'forge another':
-      await world.take(world.body(`never-${world.engine.time}`));
+      await simulation.take(simulation.body(`never-${simulation.engine.time}`));
       break;
     case 'grant':
-      await world.take(
+      await simulation.take(
         cadf('identity.role_assignment.created', undefined, {
           payload: { project: TARGET, user: 'jane.doe@example.org' },
         }),
       );
       break;
     case 'rerun': {
-      const [operation] = await world.engine.reads.operationsAbout('project', TARGET);
+      const [operation] = await simulation.engine.reads.operationsAbout('project', TARGET);
       if (operation)
-        await world.call('POST', `/v1/operations/${operation.id}/rerun`, { reason: 'x' });
+        await simulation.call('POST', `/v1/operations/${operation.id}/rerun`, { reason: 'x' });
       break;
     }
     default:
-      await world.call('POST', '/v1/suspicious/release', { all: true, reason: 'x' });
+      await simulation.call('POST', '/v1/suspicious/release', { all: true, reason: 'x' });
   }
 }

@@ -1,5 +1,5 @@
 import { FailingPorts, type Fault } from './failing-ports.ts';
-import { CONTROL, deleted, SmallWorld, TARGET } from './small-world.ts';
+import { CONTROL, deleted, Simulation, TARGET } from './simulation.ts';
 
 /**
  * `node every-call-fails.ts` repeats one operation from its notification to its end; each time
@@ -24,9 +24,9 @@ const OPTIONS = { resources: [2, 2, 2], lingers: 1, failures: 0, failWith: 'Tran
 const STEPS = 60;
 
 async function run(fault: Fault | undefined): Promise<{ ports: FailingPorts; run: Run }> {
-  const world = new SmallWorld(OPTIONS);
+  const simulation = new Simulation(OPTIONS);
   const ports = new FailingPorts();
-  const plain = world.deps;
+  const plain = simulation.deps;
   const deps = {
     ...plain,
     engine: ports.wrap(plain.engine, 'engine'),
@@ -34,17 +34,17 @@ async function run(fault: Fault | undefined): Promise<{ ports: FailingPorts; run
     // Progress is reported during the run: the one promise that is not awaited.
     progressMillis: 0,
   };
-  await world.engine.commit({ messages: [deleted(TARGET)] });
+  await simulation.engine.commit({ messages: [deleted(TARGET)] });
   ports.fault = fault;
-  await deliver(world, deps, STEPS);
-  const endedDuring = operationOf(world)?.endedAt !== undefined;
-  const leftDuring = world.resources(TARGET);
-  const reason = reasonOf(world);
+  await deliver(simulation, deps, STEPS);
+  const endedDuring = operationOf(simulation)?.endedAt !== undefined;
+  const leftDuring = simulation.resources(TARGET);
+  const reason = reasonOf(simulation);
   ports.fault = undefined;
-  for (let n = 0; n < 5 && operationOf(world)?.endedAt === undefined; n += 1) {
+  for (let n = 0; n < 5 && operationOf(simulation)?.endedAt === undefined; n += 1) {
     // A person redrives the messages that were dead-lettered in the meantime.
-    await world.engine.redrive({}, { by: 'operator' });
-    await deliver(world, deps, STEPS);
+    await simulation.engine.redrive({}, { by: 'operator' });
+    await deliver(simulation, deps, STEPS);
   }
   return {
     ports,
@@ -54,36 +54,40 @@ async function run(fault: Fault | undefined): Promise<{ ports: FailingPorts; run
       endedDuring,
       leftDuring,
       reason,
-      state: operationOf(world)?.state ?? 'none',
-      left: world.resources(TARGET),
-      control: world.resources(CONTROL),
+      state: operationOf(simulation)?.state ?? 'none',
+      left: simulation.resources(TARGET),
+      control: simulation.resources(CONTROL),
     },
   };
 }
 
-const operationOf = (world: SmallWorld) => [...world.engine.operations.values()].at(0);
+const operationOf = (simulation: Simulation) => [...simulation.engine.operations.values()].at(0);
 
 /** A handler that throws gets its message again, as with every engine. */
-async function deliver(world: SmallWorld, deps: SmallWorld['deps'], steps: number): Promise<void> {
-  for (let n = 0; n < steps && world.engine.waiting.length > 0; n += 1)
-    for (const waiting of world.engine.due()) {
-      const failure = await world.handle(waiting.message, deps).then(
+async function deliver(
+  simulation: Simulation,
+  deps: Simulation['deps'],
+  steps: number,
+): Promise<void> {
+  for (let n = 0; n < steps && simulation.engine.waiting.length > 0; n += 1)
+    for (const waiting of simulation.engine.due()) {
+      const failure = await simulation.handle(waiting.message, deps).then(
         () => undefined,
         (thrown: unknown) => thrown,
       );
-      if (failure === undefined) world.engine.take(waiting);
+      if (failure === undefined) simulation.engine.take(waiting);
     }
   // A promise that no code awaits is rejected within the next turns of the event loop.
   await new Promise((resolve) => setImmediate(resolve));
 }
 
-function reasonOf(world: SmallWorld): string | undefined {
-  const tasks = [...world.engine.tasks.values()];
+function reasonOf(simulation: Simulation): string | undefined {
+  const tasks = [...simulation.engine.tasks.values()];
   return (
-    operationOf(world)?.hold?.reason ??
+    operationOf(simulation)?.hold?.reason ??
     tasks.find(({ error }) => error !== undefined)?.error?.message ??
     // The message stays on its queue, and the engine counts its deliveries.
-    (world.engine.waiting.length > 0 ? 'its message is delivered again' : undefined)
+    (simulation.engine.waiting.length > 0 ? 'its message is delivered again' : undefined)
   );
 }
 

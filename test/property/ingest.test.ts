@@ -6,12 +6,12 @@ import {
   away,
   domain,
   FORMATS,
+  IngestFixture,
   project,
   recorded,
   role,
   user,
-  World,
-} from '../unit/account/world.ts';
+} from '../unit/account/ingest-fixture.ts';
 import { runs } from './runs.ts';
 
 /**
@@ -20,9 +20,9 @@ import { runs } from './runs.ts';
  */
 const isStorable = (value: unknown): boolean => !/\\u0000|\\ud[89a-f]/i.test(JSON.stringify(value));
 
-/** A world in which Keystone shows a few accounts that notifications may match by chance. */
-async function smallWorld(): Promise<World> {
-  const world = new World();
+/** A fixture in which Keystone shows a few accounts that notifications may match by chance. */
+async function newSimulation(): Promise<IngestFixture> {
+  const fixture = new IngestFixture();
   for (const account of [
     domain('d1'),
     domain('d2', false),
@@ -30,29 +30,29 @@ async function smallWorld(): Promise<World> {
     project('p2', { enabled: false }),
     user('u1'),
   ])
-    world.keystone.put(account);
-  world.keystone.roles.push(role('p1', 'u1'));
-  await world.syncInventory();
-  return world;
+    fixture.keystone.put(account);
+  fixture.keystone.roles.push(role('p1', 'u1'));
+  await fixture.syncInventory();
+  return fixture;
 }
 
-function expectAccountedFor(world: World, count: number): void {
+function expectAccountedFor(fixture: IngestFixture, count: number): void {
   const { 'notification.received': received = 0, ...counters } = Object.fromEntries(
-    world.engine.counters,
+    fixture.engine.counters,
   );
   const ends = Object.entries(counters).filter(([name]) => name.startsWith('notification.'));
   expect(received).toBe(count);
   expect(ends.reduce((sum, [, number]) => sum + number, 0)).toBe(count);
-  expect(world.engine.quarantined).toHaveLength(world.count('notification.unreadable'));
-  expect(world.delayed).toHaveLength(world.count('notification.delayed'));
-  for (const event of world.events) {
+  expect(fixture.engine.quarantined).toHaveLength(fixture.count('notification.unreadable'));
+  expect(fixture.delayed).toHaveLength(fixture.count('notification.delayed'));
+  for (const event of fixture.events) {
     expect(AccountEvent.parse(event)).toEqual(event);
     expect(isStorable(event)).toBe(true);
   }
-  for (const { body, encoding } of world.engine.quarantined)
+  for (const { body, encoding } of fixture.engine.quarantined)
     expect(encoding === 'base64' || !body.includes('\0')).toBe(true);
-  expect(isStorable([...world.engine.accounts.values()])).toBe(true);
-  expect(world.engine.counters.size).toBeLessThan(120);
+  expect(isStorable([...fixture.engine.accounts.values()])).toBe(true);
+  expect(fixture.engine.counters.size).toBeLessThan(120);
 }
 
 const operation = fc.constantFrom('created', 'updated', 'deleted', 'disabled', '');
@@ -146,9 +146,9 @@ describe('any notification', () => {
     );
     await fc.assert(
       fc.asyncProperty(fc.array(body, { minLength: 1, maxLength: 12 }), async (bodies) => {
-        const world = await smallWorld();
-        await world.take(...bodies);
-        expectAccountedFor(world, bodies.length);
+        const fixture = await newSimulation();
+        await fixture.take(...bodies);
+        expectAccountedFor(fixture, bodies.length);
       }),
       { numRuns: runs(400) },
     );
@@ -171,8 +171,8 @@ describe('the recorded scenario, with the inventory filled before it', () => {
     return reading.kind === 'notification' ? (reading.notification.resource ?? '') : '';
   });
 
-  async function before(): Promise<World> {
-    const world = new World();
+  async function before(): Promise<IngestFixture> {
+    const fixture = new IngestFixture();
     const [acme = '', a = '', b = '', c = '', alice = ''] = ids;
     const inside = domain(acme);
     if (inside.type !== 'domain') throw new Error('not a domain');
@@ -183,17 +183,17 @@ describe('the recorded scenario, with the inventory filled before it', () => {
       { ...project(c, { domainId: inside.id }), name: names[3] },
       { ...user(alice), name: names[4] },
     ];
-    for (const account of named) world.keystone.put(account);
-    world.keystone.roles.push(role(a, alice));
-    await world.syncInventory();
-    world.keystone.accounts.clear();
-    world.keystone.roles.length = 0;
-    world.engine.time += 1000;
-    return world;
+    for (const account of named) fixture.keystone.put(account);
+    fixture.keystone.roles.push(role(a, alice));
+    await fixture.syncInventory();
+    fixture.keystone.accounts.clear();
+    fixture.keystone.roles.length = 0;
+    fixture.engine.time += 1000;
+    return fixture;
   }
-  const ending = (world: World) => ({
-    logged: world.logged.toSorted(),
-    gone: [...world.engine.accounts.values()]
+  const ending = (fixture: IngestFixture) => ({
+    logged: fixture.logged.toSorted(),
+    gone: [...fixture.engine.accounts.values()]
       .filter(isGone)
       .map(({ account, members }) => [account.name, members])
       .toSorted(),
@@ -239,9 +239,9 @@ describe('the recorded scenario, with the inventory filled before it', () => {
   it('publishes the same five deletions once each, in any order, with any repetition, in batches of any size', async () => {
     await fc.assert(
       fc.asyncProperty(delivery, async ([order, sizes]) => {
-        const world = await before();
-        for (const batch of batches(order, sizes)) await world.take(...batch);
-        expect(ending(world)).toEqual(expected);
+        const fixture = await before();
+        for (const batch of batches(order, sizes)) await fixture.take(...batch);
+        expect(ending(fixture)).toEqual(expected);
       }),
       { numRuns: runs(150) },
     );
@@ -252,23 +252,23 @@ describe('the recorded scenario, with the inventory filled before it', () => {
     const crashes = fc.infiniteStream(fc.constantFrom('fine', 'fine', 'before', 'after'));
     await fc.assert(
       fc.asyncProperty(delivery, faults, crashes, async ([order, sizes], fault, crash) => {
-        const world = await before();
-        world.keystone.fault = () => fault.next().value === 'away' && away();
-        const { commit } = world.engine;
+        const fixture = await before();
+        fixture.keystone.fault = () => fault.next().value === 'away' && away();
+        const { commit } = fixture.engine;
         let writes = 0;
-        world.engine.commit = async (change) => {
+        fixture.engine.commit = async (change) => {
           writes += 1;
           const how = writes > 200 ? 'fine' : crash.next().value;
           if (how === 'before') throw new Error('the store is away');
-          const done = await commit.call(world.engine, change);
+          const done = await commit.call(fixture.engine, change);
           if (how === 'after') throw new Error('the process dies');
           return done;
         };
         for (const batch of batches(order, sizes)) {
-          const messages = batch.map((body) => world.received(body));
+          const messages = batch.map((body) => fixture.received(body));
           for (let tries = 1; ; tries += 1) {
             try {
-              await world.takeReceived(...messages);
+              await fixture.takeReceived(...messages);
               break;
             } catch (thrown) {
               // Delivered again, but not forever.
@@ -276,10 +276,10 @@ describe('the recorded scenario, with the inventory filled before it', () => {
             }
           }
         }
-        world.keystone.fault = () => undefined;
-        world.engine.commit = commit;
-        while (world.delayed.length > 0) await world.takeDelayed();
-        expect(ending(world)).toEqual(expected);
+        fixture.keystone.fault = () => undefined;
+        fixture.engine.commit = commit;
+        while (fixture.delayed.length > 0) await fixture.takeDelayed();
+        expect(ending(fixture)).toEqual(expected);
       }),
       { numRuns: runs(150) },
     );

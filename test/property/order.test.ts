@@ -3,7 +3,7 @@ import { awaited, preferred, required } from '../dependencies.ts';
 import { deliveries, run, type ScheduledDelivery } from './chaos-schedule.ts';
 import { runs } from './runs.ts';
 import { type Described, requiredOf } from './stateful-service.ts';
-import { deleted, failure, LivingWorld, TARGET } from './stateful-world.ts';
+import { deleted, failure, StatefulSimulation, TARGET } from './stateful-simulation.ts';
 
 const NAMES = ['alpha', 'beta', 'gamma', 'delta', 'epsilon'];
 const edge = fc.constantFrom(
@@ -77,15 +77,18 @@ function behind(all: readonly Described[], name: string): string[] {
   return [...new Set(next.flatMap((one) => [one.name, ...behind(all, one.name)]))];
 }
 
-async function live(history: History, schedule: Iterator<ScheduledDelivery>): Promise<LivingWorld> {
+async function live(
+  history: History,
+  schedule: Iterator<ScheduledDelivery>,
+): Promise<StatefulSimulation> {
   const all = described(history.edges);
-  const world = new LivingWorld(all, history.resources, history.lingers);
-  const { cloud } = world;
+  const simulation = new StatefulSimulation(all, history.resources, history.lingers);
+  const { cloud } = simulation;
   cloud.isCalm = history.troubles.length === 0;
   for (const resource of cloud.of(TARGET))
     if (resource.resourceType.endsWith('.slow')) resource.lingers += history.slow;
   cloud.delete(TARGET);
-  await world.engine.commit({ messages: [deleted('project', TARGET)] });
+  await simulation.engine.commit({ messages: [deleted('project', TARGET)] });
   let total = 0;
   const before = (): void => {
     const step = total++;
@@ -95,7 +98,7 @@ async function live(history: History, schedule: Iterator<ScheduledDelivery>): Pr
     for (const { service, from, lasts, as } of history.troubles) {
       if (step < from || step >= from + lasts) continue;
       // A planned service of the operation leaves the catalog for a while.
-      if (as === 'lacking') world.engine.tasks.size > 0 && cloud.lacking.add(service);
+      if (as === 'lacking') simulation.engine.tasks.size > 0 && cloud.lacking.add(service);
       else if (as === 'people') cloud.blocks.set(service, { message: 'locked', actor: 'operator' });
       else cloud.broken.set(service, failure(as as 'Transient' | 'Denied'));
     }
@@ -108,29 +111,29 @@ async function live(history: History, schedule: Iterator<ScheduledDelivery>): Pr
         at === step &&
         target &&
         cloud.lacking.size === 0 &&
-        world.taskOf(name)?.endedAt === undefined
+        simulation.taskOf(name)?.endedAt === undefined
       )
         cloud.make(`${target}.resource`, TARGET);
     }
   };
-  await run(world, schedule, { before });
-  for (let n = 0; n < 3 && world.engine.deadLetterList.length > 0; n += 1) {
+  await run(simulation, schedule, { before });
+  for (let n = 0; n < 3 && simulation.engine.deadLetterList.length > 0; n += 1) {
     // The operator repairs the service before the redrive.
     total = Math.max(total, 200);
-    await world.engine.redrive({}, { by: 'operator' });
-    await run(world, schedule, { before });
+    await simulation.engine.redrive({}, { by: 'operator' });
+    await run(simulation, schedule, { before });
   }
-  return world;
+  return simulation;
 }
 
 describe('any order of the services, with any of them held up', () => {
   it('no guard is removed before its workload, and no resource is left, including resources created meanwhile', async () => {
     await fc.assert(
       fc.asyncProperty(histories, deliveries, async (history, schedule) => {
-        const world = await live(history, schedule);
-        expect(world.state).toBe('finished');
-        expect(world.left()).toEqual({});
-        world.expectOthersUntouched();
+        const simulation = await live(history, schedule);
+        expect(simulation.state).toBe('finished');
+        expect(simulation.left()).toEqual({});
+        simulation.expectOthersUntouched();
       }),
       { numRuns: runs(250) },
     );
@@ -139,10 +142,10 @@ describe('any order of the services, with any of them held up', () => {
   it('without trouble, no resource is removed while a resource exists that its service waits for', async () => {
     await fc.assert(
       fc.asyncProperty(histories, deliveries, async (history, schedule) => {
-        const world = await live({ ...history, troubles: [] }, schedule);
-        expect(world.state).toBe('finished');
-        expect(world.left()).toEqual({});
-        world.expectOthersUntouched();
+        const simulation = await live({ ...history, troubles: [] }, schedule);
+        expect(simulation.state).toBe('finished');
+        expect(simulation.left()).toEqual({});
+        simulation.expectOthersUntouched();
       }),
       { numRuns: runs(200) },
     );
@@ -156,11 +159,11 @@ describe('any order of the services, with any of them held up', () => {
         fc.constantFrom(...NAMES),
         async (all, schedule, dead) => {
           const services = described(all);
-          const world = new LivingWorld(services);
-          world.cloud.broken.set(dead, failure('Denied'));
-          world.cloud.delete(TARGET);
-          await world.engine.commit({ messages: [deleted('project', TARGET)] });
-          await run(world, schedule);
+          const simulation = new StatefulSimulation(services);
+          simulation.cloud.broken.set(dead, failure('Denied'));
+          simulation.cloud.delete(TARGET);
+          await simulation.engine.commit({ messages: [deleted('project', TARGET)] });
+          await run(simulation, schedule);
           const hard = (name: string): boolean =>
             name === dead ||
             requiredOf(services.find((one) => one.name === name) ?? {}).some((before) =>
@@ -169,7 +172,7 @@ describe('any order of the services, with any of them held up', () => {
           const kept = NAMES.filter(hard).flatMap((name) =>
             ['resource', 'slow'].map((resourceType) => [`${name}.${resourceType}`, 2]),
           );
-          expect(world.left()).toEqual(Object.fromEntries(kept));
+          expect(simulation.left()).toEqual(Object.fromEntries(kept));
         },
       ),
       { numRuns: runs(150) },

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { deliveriesWithActionFailures, run, type ScheduledDelivery } from './chaos-schedule.ts';
 import { runs } from './runs.ts';
-import { EVERY_CLASS, failure, LivingWorld, TARGET } from './stateful-world.ts';
+import { EVERY_CLASS, failure, StatefulSimulation, TARGET } from './stateful-simulation.ts';
 
 const RESOURCE_TYPES = EVERY_CLASS.flatMap(({ name, resourceTypes = {} }) =>
   Object.keys(resourceTypes).map((resourceType) => `${name}.${resourceType}`),
@@ -37,9 +37,12 @@ type History = typeof histories extends fc.Arbitrary<infer One> ? One : never;
 /** After this number of deliveries, interference ends and all services work. */
 const HEALED = 90;
 
-async function live(history: History, schedule: Iterator<ScheduledDelivery>): Promise<LivingWorld> {
-  const world = new LivingWorld(EVERY_CLASS, 1);
-  const { cloud } = world;
+async function live(
+  history: History,
+  schedule: Iterator<ScheduledDelivery>,
+): Promise<StatefulSimulation> {
+  const simulation = new StatefulSimulation(EVERY_CLASS, 1);
+  const { cloud } = simulation;
   cloud.resources = cloud.resources.filter(({ owner }) => owner !== TARGET);
   for (const [index, resourceType] of RESOURCE_TYPES.entries())
     for (let n = 0; n < (history.resources[index] ?? 0); n += 1)
@@ -47,10 +50,10 @@ async function live(history: History, schedule: Iterator<ScheduledDelivery>): Pr
   for (const { what, as } of history.refusals)
     cloud.refusals[what] = [...(cloud.refusals[what] ?? []), failure(as)];
   if (history.wasDisabled) cloud.enable(TARGET, false);
-  await world.ask();
+  await simulation.ask();
 
   const sawIt = () =>
-    [...world.engine.tasks.values()].some(({ conditions }) =>
+    [...simulation.engine.tasks.values()].some(({ conditions }) =>
       conditions.some(({ message }) => message.includes('enabled')),
     );
   let total = 0;
@@ -59,30 +62,30 @@ async function live(history: History, schedule: Iterator<ScheduledDelivery>): Pr
     const { service, from, to } = history.away;
     if (step >= from && step < to) cloud.broken.set(service, failure('Transient'));
     else cloud.broken.clear();
-    if (step === history.meddling.step) meddle(world, history.meddling.what);
+    if (step === history.meddling.step) meddle(simulation, history.meddling.what);
     // The person who enabled the project disables it again after being told.
-    const isBeforeDeletion = world.state === 'pre-delete' || world.state === 'confirming';
+    const isBeforeDeletion = simulation.state === 'pre-delete' || simulation.state === 'confirming';
     if (!isBeforeDeletion && (step > HEALED || sawIt())) cloud.enable(TARGET, false);
     if (isBeforeDeletion && step > HEALED) cloud.enable(TARGET, true);
   };
   const cut = (isOff: boolean) => {
     cloud.powerCut = isOff;
   };
-  await run(world, schedule, { before, cut });
+  await run(simulation, schedule, { before, cut });
   // An operation that waits for a person gets a decision.
   for (
     let n = 0;
-    n < 12 && (world.state === 'held' || world.engine.deadLetterList.length > 0);
+    n < 12 && (simulation.state === 'held' || simulation.engine.deadLetterList.length > 0);
     n += 1
   ) {
-    if (world.state === 'held') await world.release();
-    await world.engine.redrive({}, { by: 'operator' });
-    await run(world, schedule, { before, cut });
+    if (simulation.state === 'held') await simulation.release();
+    await simulation.engine.redrive({}, { by: 'operator' });
+    await run(simulation, schedule, { before, cut });
   }
-  return world;
+  return simulation;
 }
 
-function meddle({ cloud }: LivingWorld, what: string): void {
+function meddle({ cloud }: StatefulSimulation, what: string): void {
   if (what === 'delete') cloud.delete(TARGET);
   if (what === 'disable') cloud.enable(TARGET, false);
   if (what !== 'enable' || !cloud.projects.has(TARGET)) return;
@@ -94,17 +97,17 @@ describe('the end of a project that an administrator asks for, whatever anybody 
   it('ends; no role of the propagator is left, no other project is changed, and no removable resource is left', async () => {
     await fc.assert(
       fc.asyncProperty(histories, deliveriesWithActionFailures, async (history, schedule) => {
-        const world = await live(history, schedule);
-        expect(['finished', 'unverified', 'refused']).toContain(world.state);
-        expect([...world.cloud.roles]).toEqual([]);
-        world.expectOthersUntouched();
-        if (world.state === 'refused') {
-          expect(world.cloud.projects.has(TARGET)).toBe(true);
+        const simulation = await live(history, schedule);
+        expect(['finished', 'unverified', 'refused']).toContain(simulation.state);
+        expect([...simulation.cloud.roles]).toEqual([]);
+        simulation.expectOthersUntouched();
+        if (simulation.state === 'refused') {
+          expect(simulation.cloud.projects.has(TARGET)).toBe(true);
           return;
         }
-        expect(world.cloud.projects.has(TARGET)).toBe(false);
-        const left = Object.keys(world.left());
-        if (world.state === 'finished') expect(left).toEqual([]);
+        expect(simulation.cloud.projects.has(TARGET)).toBe(false);
+        const left = Object.keys(simulation.left());
+        if (simulation.state === 'finished') expect(left).toEqual([]);
         else
           for (const resourceType of left)
             expect(['vault.secret', 'booking.lease']).toContain(resourceType);
@@ -116,12 +119,12 @@ describe('the end of a project that an administrator asks for, whatever anybody 
   it('leaves no resource without interference', async () => {
     await fc.assert(
       fc.asyncProperty(histories, deliveriesWithActionFailures, async (history, schedule) => {
-        const world = await live(
+        const simulation = await live(
           { ...history, wasDisabled: false, meddling: { step: 0, what: 'nothing' } },
           schedule,
         );
-        expect(world.state).toBe('finished');
-        expect(world.left()).toEqual({});
+        expect(simulation.state).toBe('finished');
+        expect(simulation.left()).toEqual({});
       }),
       { numRuns: runs(150) },
     );
@@ -133,24 +136,24 @@ describe('the end of a project that an administrator asks for, whatever anybody 
         deliveriesWithActionFailures,
         fc.boolean(),
         async (schedule, wasDisabled) => {
-          const world = new LivingWorld(EVERY_CLASS, 1);
-          world.mode = 'observe';
-          if (wasDisabled) world.cloud.enable(TARGET, false);
-          await world.ask();
+          const simulation = new StatefulSimulation(EVERY_CLASS, 1);
+          simulation.mode = 'observe';
+          if (wasDisabled) simulation.cloud.enable(TARGET, false);
+          await simulation.ask();
           const before = structuredClone([
-            world.cloud.resources,
-            [...world.cloud.projects],
-            [...world.cloud.roles],
+            simulation.cloud.resources,
+            [...simulation.cloud.projects],
+            [...simulation.cloud.roles],
           ]);
           const confirmation = () =>
             expect([
-              world.cloud.resources,
-              [...world.cloud.projects],
-              [...world.cloud.roles],
+              simulation.cloud.resources,
+              [...simulation.cloud.projects],
+              [...simulation.cloud.roles],
             ]).toEqual(before);
-          await run(world, schedule, { before: confirmation });
+          await run(simulation, schedule, { before: confirmation });
           confirmation();
-          expect(world.state).toBe('observed');
+          expect(simulation.state).toBe('observed');
         },
       ),
       { numRuns: runs(50) },

@@ -55,7 +55,7 @@ const bound = new PropagatorError({
  * The state of Keystone and of the services, the visibility of each resource, and the recorded
  * violations.
  */
-export class LivingCloud {
+export class StatefulCloud {
   resources: Resource[] = [];
   readonly projects = new Map<string, Project>([
     ['target', { name: 'shop', enabled: true }],
@@ -87,7 +87,7 @@ export class LivingCloud {
   refuseSecondRole = false;
   /** The next Keystone action is interrupted after its first call. */
   powerCut = false;
-  /** Called immediately before the next removal, to change the world. */
+  /** Called immediately before the next removal, to change the simulated cloud. */
   beforeRemoval: (() => void) | undefined;
   /** No removal is ever delayed: a service that waits for a resource type never runs before it. */
   isCalm = false;

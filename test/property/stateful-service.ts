@@ -6,9 +6,9 @@ import {
   type RequiresLiveProject,
   type Service,
 } from '../../lib/task/service.ts';
-import type { LivingCloud, Resource } from './stateful-cloud.ts';
+import type { Resource, StatefulCloud } from './stateful-cloud.ts';
 
-/** The resource types of a service of the living world, and its dependencies. */
+/** The resource types of a service of the simulation, and its dependencies. */
 export interface Described {
   readonly name: string;
   /** Resource types of a project's resources and the class of each. */
@@ -57,7 +57,7 @@ export function serviceOf(
     retained = [],
     ...order
   }: Described,
-  cloud: LivingCloud,
+  cloud: StatefulCloud,
 ): Service {
   return defineService({
     name,

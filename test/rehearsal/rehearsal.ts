@@ -5,8 +5,8 @@ import { colors, duration, table } from '../../lib/cli/output.ts';
 import { DeadLettersShape, type OperationShape, OperationsShape } from '../../lib/cli/shapes.ts';
 import { connectCloud } from '../../lib/openstack/connect.ts';
 import { readCredentials } from '../../lib/openstack/credentials.ts';
+import { openFixture, type RehearsalFixture } from './rehearsal-fixture.ts';
 import { openScreen } from './screen.ts';
-import { type Stage, setStage } from './stage.ts';
 
 /**
  * A complete cleanup on a cloud in memory: one customer is deleted, a neighbor is not. The exit code
@@ -20,10 +20,10 @@ screen.print(
   'A rehearsal of the cleanup after a customer is deleted. Everything runs on this machine, on a cloud in memory.',
 );
 
-const stage = await setStage();
-const { cloud, customer, neighbor, client } = stage;
-const neighborBefore = neighbor.projects.map(({ id }) => cloud.world.resources(id));
-const held = customer.projects.reduce((sum, { id }) => sum + cloud.world.resources(id).length, 0);
+const fixture = await openFixture();
+const { cloud, customer, neighbor, client } = fixture;
+const neighborBefore = neighbor.projects.map(({ id }) => cloud.store.resources(id));
+const held = customer.projects.reduce((sum, { id }) => sum + cloud.store.resources(id).length, 0);
 screen.print(
   `The customer "acme" has ${customer.projects.length} projects with ${held} resources. The neighbor "globex" has the same, with the same names.`,
 );
@@ -37,7 +37,7 @@ const repairNova = cloud.faults.add({
 screen.print(
   'For now, Nova answers 409 to every deletion of a server. Now the projects and the domain are deleted in Keystone.',
 );
-await deleteCustomer(stage);
+await deleteCustomer(fixture);
 
 let redriven = 0;
 let operations: OperationShape[] = [];
@@ -54,11 +54,11 @@ while (Date.now() - startedAt < AT_MOST_MILLIS) {
 }
 screen.done();
 const isTrue = report();
-await stage.close();
+await fixture.close();
 process.exitCode = isTrue ? 0 : 1;
 
 /** Acts as an administrator of the cloud: deletes the projects, disables the domain and deletes it. */
-async function deleteCustomer({ cloud: from, customer: leaving }: Stage): Promise<void> {
+async function deleteCustomer({ cloud: from, customer: leaving }: RehearsalFixture): Promise<void> {
   const admin = connectCloud(
     readCredentials({
       env: from.credentials,
@@ -125,10 +125,10 @@ function report(): boolean {
     `\n${table(['TYPE', 'FOUND', 'REMOVED', 'LEFT'], rows, ['FOUND', 'REMOVED', 'LEFT'])}\n\n`,
   );
 
-  const leftovers = customer.projects.flatMap(({ id }) => cloud.world.resources(id));
+  const leftovers = customer.projects.flatMap(({ id }) => cloud.store.resources(id));
   const untouched = neighbor.projects.every(
     ({ id }, index) =>
-      JSON.stringify(cloud.world.resources(id)) === JSON.stringify(neighborBefore[index]),
+      JSON.stringify(cloud.store.resources(id)) === JSON.stringify(neighborBefore[index]),
   );
   const ended =
     operations.length > customer.projects.length &&

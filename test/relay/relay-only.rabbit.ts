@@ -7,7 +7,7 @@ import { type RelayOnly, startRelayOnly } from '../../lib/app/relay.ts';
 import { readBody } from '../../lib/engine/aws/messaging/envelope.ts';
 import { createLogger } from '../../lib/shared/log.ts';
 import { readSettings } from '../../lib/shared/settings.ts';
-import { eventually, RelayWorld } from './world.ts';
+import { eventually, RelayFixture } from './relay-fixture.ts';
 
 const Batch = z.object({
   QueueUrl: z.string(),
@@ -75,20 +75,20 @@ class Sqs {
   }
 }
 
-let world: RelayWorld;
+let fixture: RelayFixture;
 let sqs: Sqs;
 let relay: RelayOnly;
 beforeEach(async () => {
-  world = await new RelayWorld().open();
-  await world.makeExchange();
+  fixture = await new RelayFixture().open();
+  await fixture.makeExchange();
   sqs = new Sqs();
   relay = await startRelayOnly({
     settings: readSettings({
       PROPAGATOR_INGEST_QUEUE_URL: await sqs.open(),
       PROPAGATOR_PORT: '0',
-      RABBITMQ_URL: world.proxy.url,
-      RABBITMQ_EXCHANGE: world.exchange,
-      RABBITMQ_QUEUE: world.queue,
+      RABBITMQ_URL: fixture.proxy.url,
+      RABBITMQ_EXCHANGE: fixture.exchange,
+      RABBITMQ_QUEUE: fixture.queue,
     }),
     environment: { AWS_REGION: 'eu-central-1' },
     credentials: async () => ({ accessKeyId: 'test', secretAccessKey: 'test' }),
@@ -98,14 +98,14 @@ beforeEach(async () => {
   // The relay connects before its queue is bound to the exchange. Messages that are published in
   // between are lost.
   await eventually('the queue is bound', async () => {
-    await world.publish('bound?');
+    await fixture.publish('bound?');
     return sqs.bodies.has('bound?');
   });
 });
 afterEach(async () => {
   sqs.mode = 'available';
   await relay.stop();
-  await world.close();
+  await fixture.close();
   sqs.close();
 }, 60_000);
 
@@ -118,34 +118,34 @@ const hasAll = (wanted: readonly string[]) => () => {
 
 describe('the relay from RabbitMQ to an SQS queue', () => {
   it('loses nothing while AWS is unavailable: the broker keeps the messages, and the state names the error', async () => {
-    await world.publish(...numbered(100, 'before'));
+    await fixture.publish(...numbered(100, 'before'));
     await eventually('the first messages are in the queue', hasAll(numbered(100, 'before')));
     sqs.mode = 'unavailable';
-    await world.publish(...numbered(1500, 'during'));
+    await fixture.publish(...numbered(1500, 'during'));
     await eventually(
       'the state names the error',
       () => /notifications cannot be stored/.test(relay.state().waiting ?? ''),
       30_000,
     );
     // The relay holds at most as many messages as the prefetch limit.
-    expect((await world.queueState())?.messages).toBeGreaterThanOrEqual(1000);
+    expect((await fixture.queueState())?.messages).toBeGreaterThanOrEqual(1000);
     expect(sqs.bodies.has('during0')).toBe(false);
     sqs.mode = 'available';
     await eventually('all messages are in the queue', hasAll(numbered(1500, 'during')), 60_000);
     await eventually(
       'the broker queue is empty',
-      async () => (await world.queueState())?.messages === 0,
+      async () => (await fixture.queueState())?.messages === 0,
     );
     expect(relay.state().waiting).toBeUndefined();
   }, 120_000);
 
   it('loses nothing when half of every call is refused', async () => {
     sqs.mode = 'half';
-    await world.publish(...numbered(500, 'n'));
+    await fixture.publish(...numbered(500, 'n'));
     await eventually('all messages are in the queue', hasAll(numbered(500, 'n')), 60_000);
     await eventually(
       'the broker queue is empty',
-      async () => (await world.queueState())?.messages === 0,
+      async () => (await fixture.queueState())?.messages === 0,
     );
   }, 90_000);
 
@@ -153,14 +153,14 @@ describe('the relay from RabbitMQ to an SQS queue', () => {
     await eventually('two heartbeats', () => sqs.beats >= 2);
     const health = async () => (await fetch(`http://127.0.0.1:${relay.port}/healthz`)).status;
     expect(await health()).toBe(200);
-    world.proxy.isOpen = false;
-    world.proxy.cut();
+    fixture.proxy.isOpen = false;
+    fixture.proxy.cut();
     await eventually('the relay notices the lost connection', () => !relay.state().connected);
     expect(await health()).toBe(503);
     const { beats } = sqs;
     await new Promise((resolve) => setTimeout(resolve, 500));
     expect(sqs.beats - beats).toBeLessThanOrEqual(1);
-    world.proxy.isOpen = true;
+    fixture.proxy.isOpen = true;
     await eventually('more heartbeats', () => sqs.beats > beats + 2);
   }, 60_000);
 });

@@ -2,22 +2,22 @@ import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { deflateSync } from 'node:zlib';
 import { bodyBytes } from '../../lib/account/received.ts';
-import { recorded } from '../unit/account/world.ts';
-import { BROKER, BrokerProxy, eventually, RelayWorld } from './world.ts';
+import { recorded } from '../unit/account/ingest-fixture.ts';
+import { BROKER, BrokerProxy, eventually, RelayFixture } from './relay-fixture.ts';
 
-let world: RelayWorld;
+let fixture: RelayFixture;
 beforeEach(async () => {
-  world = await new RelayWorld().open();
+  fixture = await new RelayFixture().open();
 });
-afterEach(() => world.close(), 30_000);
+afterEach(() => fixture.close(), 30_000);
 
 const numbered = (count: number, prefix = 'n'): string[] =>
   Array.from({ length: count }, (_, n) => `${prefix}${n}`);
 const has =
   (...bodies: string[]) =>
   () =>
-    bodies.every((body) => world.store.bodies.includes(body));
-const isDrained = async (): Promise<boolean> => (await world.queueState())?.messages === 0;
+    bodies.every((body) => fixture.store.bodies.includes(body));
+const isDrained = async (): Promise<boolean> => (await fixture.queueState())?.messages === 0;
 
 describe('the relay between RabbitMQ and the store', () => {
   it('tries the next of several hosts at once, and fails over again', async () => {
@@ -25,13 +25,13 @@ describe('the relay between RabbitMQ and the store', () => {
     try {
       const gone = new URL(BROKER);
       gone.port = '1';
-      const urls = [gone.href, world.proxy.url, other.url];
+      const urls = [gone.href, fixture.proxy.url, other.url];
       // A wait between two hosts would outlast the test.
       const backOff = { firstMillis: 60_000, longestMillis: 60_000 };
-      await world.started({ urls, backOff });
-      world.proxy.isOpen = false;
-      world.proxy.cut();
-      await world.publish('over the third host');
+      await fixture.started({ urls, backOff });
+      fixture.proxy.isOpen = false;
+      fixture.proxy.cut();
+      await fixture.publish('over the third host');
       await eventually('stored over the third host', has('over the third host'));
     } finally {
       await other.close();
@@ -41,56 +41,56 @@ describe('the relay between RabbitMQ and the store', () => {
   it('names a virtual host that does not exist', async () => {
     const url = new URL(BROKER);
     url.pathname = '/no-such-host';
-    const relay = world.start({ urls: [url.href] });
+    const relay = fixture.start({ urls: [url.href] });
     await eventually('the failure is named', () => relay.state().waiting !== 'connecting');
     expect(relay.state().waiting).toContain('refused the virtual host no-such-host');
   });
 
   it('stores published notifications unchanged and in order, and removes them from the queue', async () => {
-    const relay = await world.started();
-    world.store.stored.length = 0;
+    const relay = await fixture.started();
+    fixture.store.stored.length = 0;
     const bodies = recorded('cadf-messagingv2');
-    await world.publish(...bodies);
-    await eventually('all are stored', () => world.store.bodies.length === bodies.length);
-    expect(world.store.bodies).toEqual(bodies);
+    await fixture.publish(...bodies);
+    await eventually('all are stored', () => fixture.store.bodies.length === bodies.length);
+    expect(fixture.store.bodies).toEqual(bodies);
     expect(
-      world.store.stored.every(({ data }) => data.source === 'rabbitmq:notifications.info'),
+      fixture.store.stored.every(({ data }) => data.source === 'rabbitmq:notifications.info'),
     ).toBe(true);
     expect(relay.state().lastReceivedAt).toBeGreaterThan(0);
     await relay.stop();
-    expect(await world.queueState()).toEqual({ messages: 0, consumers: 0 });
+    expect(await fixture.queueState()).toEqual({ messages: 0, consumers: 0 });
   });
 
   it('acknowledges no message before it is stored: after a lost connection all messages are in the queue', async () => {
-    await world.started();
+    await fixture.started();
     const { promise, resolve } = Promise.withResolvers<void>();
-    world.store.hold = promise;
-    await world.publish(...numbered(300));
+    fixture.store.hold = promise;
+    await fixture.publish(...numbered(300));
     await eventually('the relay holds all of them', isDrained);
-    world.proxy.isOpen = false;
-    world.proxy.cut();
+    fixture.proxy.isOpen = false;
+    fixture.proxy.cut();
     await eventually(
       'all are back',
-      async () => ((await world.queueState())?.messages ?? 0) >= 300,
+      async () => ((await fixture.queueState())?.messages ?? 0) >= 300,
     );
     resolve();
-    world.proxy.isOpen = true;
+    fixture.proxy.isOpen = true;
     await eventually('all are stored', has(...numbered(300)));
     await eventually('the queue is empty', isDrained);
   });
 
   it('loses no message when the connection is lost repeatedly, at any time during its start', async () => {
-    const relay = await world.started();
+    const relay = await fixture.started();
     const bodies = numbered(3000);
     for (let from = 0; from < bodies.length; from += 25) {
-      await world.publish(...bodies.slice(from, from + 25));
-      world.proxy.cut();
+      await fixture.publish(...bodies.slice(from, from + 25));
+      fixture.proxy.cut();
       // Swept over the time that a connection takes until it consumes, so that each step of it is
       // hit.
       await delay((from / 25) % 40);
     }
     const isComplete = (): boolean => {
-      const stored = new Set(world.store.bodies);
+      const stored = new Set(fixture.store.bodies);
       return bodies.every((body) => stored.has(body));
     };
     await eventually('all are stored', isComplete, 30_000);
@@ -99,170 +99,170 @@ describe('the relay between RabbitMQ and the store', () => {
   }, 60_000);
 
   it('waits for an unavailable broker, and the state names the failure', async () => {
-    const relay = await world.started();
-    world.proxy.isOpen = false;
-    world.proxy.cut();
+    const relay = await fixture.started();
+    fixture.proxy.isOpen = false;
+    fixture.proxy.cut();
     await eventually('the relay notices the failure', () => !relay.state().connected);
-    await world.publish('while away');
+    await fixture.publish('while away');
     await eventually('the state names the failure', () =>
       /cannot be used/.test(relay.state().waiting ?? ''),
     );
-    world.proxy.isOpen = true;
+    fixture.proxy.isOpen = true;
     await eventually('the relay continues', has('while away'));
     expect(relay.state().connected).toBe(true);
   });
 
   it('waits for a failing store: it acknowledges and loses no message, and the state names the failure', async () => {
-    const relay = await world.started({ prefetch: 50 });
-    world.store.fails = true;
-    await world.publish(...numbered(200));
+    const relay = await fixture.started({ prefetch: 50 });
+    fixture.store.fails = true;
+    await fixture.publish(...numbered(200));
     await eventually(
       'the state names the failure',
       () => relay.state().waiting === 'notifications cannot be stored: Error: the disk is full',
     );
-    const before = world.store.stored.length;
-    await eventually('the relay retries', () => world.store.calls > 3);
+    const before = fixture.store.stored.length;
+    await eventually('the relay retries', () => fixture.store.calls > 3);
     // Back-pressure: the broker keeps what is beyond the prefetch limit.
-    expect((await world.queueState())?.messages).toBe(150);
-    expect(world.store.stored).toHaveLength(before);
-    world.store.fails = false;
+    expect((await fixture.queueState())?.messages).toBe(150);
+    expect(fixture.store.stored).toHaveLength(before);
+    fixture.store.fails = false;
     await eventually('all are stored', has(...numbered(200)));
     expect(relay.state()).toMatchObject({ connected: true, waiting: undefined });
   });
 
   it('stores a thousand messages with random bytes', async () => {
-    await world.started();
-    world.store.stored.length = 0;
+    await fixture.started();
+    fixture.store.stored.length = 0;
     const garbage = Array.from({ length: 1000 }, (_, n) =>
       Buffer.concat([randomBytes(n % 200), Buffer.from([0, 0xff])]),
     );
-    await world.publish(...garbage, '', 'after');
-    await eventually('all are stored', () => world.store.stored.length === 1002);
-    const stored = world.store.stored.map(({ data }) => Buffer.from(bodyBytes(data)));
+    await fixture.publish(...garbage, '', 'after');
+    await eventually('all are stored', () => fixture.store.stored.length === 1002);
+    const stored = fixture.store.stored.map(({ data }) => Buffer.from(bodyBytes(data)));
     expect(
       stored.slice(0, 1000).every((bytes, n) => bytes.equals(garbage[n] ?? Buffer.alloc(0))),
     ).toBe(true);
-    expect(new Set(world.store.stored.map(({ data }) => data.id)).size).toBe(1002);
+    expect(new Set(fixture.store.stored.map(({ data }) => data.id)).size).toBe(1002);
   });
 
   it('cuts a message that is too large, and records its size', async () => {
-    await world.started();
-    world.store.stored.length = 0;
-    await world.publish(Buffer.alloc(3 * 1024 * 1024, 'x'), 'after');
-    await eventually('both are stored', () => world.store.stored.length === 2);
-    expect(world.store.stored[0]?.data).toMatchObject({
+    await fixture.started();
+    fixture.store.stored.length = 0;
+    await fixture.publish(Buffer.alloc(3 * 1024 * 1024, 'x'), 'after');
+    await eventually('both are stored', () => fixture.store.stored.length === 2);
+    expect(fixture.store.stored[0]?.data).toMatchObject({
       cutFrom: 3 * 1024 * 1024,
       body: 'x'.repeat(64 * 1024),
     });
   });
 
   it('decompresses a body of kombu, and stores a body with a wrong header unchanged', async () => {
-    await world.started();
-    world.store.stored.length = 0;
+    await fixture.started();
+    fixture.store.stored.length = 0;
     const headers = { compression: 'application/x-gzip' };
-    world.keystone.publish(world.exchange, 'notifications.info', deflateSync('squeezed'), {
+    fixture.keystone.publish(fixture.exchange, 'notifications.info', deflateSync('squeezed'), {
       headers,
     });
-    world.keystone.publish(world.exchange, 'notifications.info', Buffer.from('not squeezed'), {
+    fixture.keystone.publish(fixture.exchange, 'notifications.info', Buffer.from('not squeezed'), {
       headers,
     });
-    await eventually('both are stored', () => world.store.stored.length === 2);
-    expect(world.store.bodies).toEqual(['squeezed', 'not squeezed']);
+    await eventually('both are stored', () => fixture.store.stored.length === 2);
+    expect(fixture.store.bodies).toEqual(['squeezed', 'not squeezed']);
   });
 
   it('finishes the current batch when it stops, and leaves all other messages in the queue', async () => {
-    const relay = await world.started({ batch: { size: 10, waitMillis: 20 } });
-    world.store.stored.length = 0;
+    const relay = await fixture.started({ batch: { size: 10, waitMillis: 20 } });
+    fixture.store.stored.length = 0;
     const { promise, resolve } = Promise.withResolvers<void>();
-    world.store.hold = promise;
-    await world.publish(...numbered(100));
+    fixture.store.hold = promise;
+    await fixture.publish(...numbered(100));
     await eventually('the relay holds all of them', isDrained);
     const stopped = relay.stop();
     resolve();
     await stopped;
-    const done = world.store.stored.length;
+    const done = fixture.store.stored.length;
     expect(done).toBeLessThanOrEqual(10);
-    expect(await world.queueState()).toEqual({ messages: 100 - done, consumers: 0 });
-    world.start();
+    expect(await fixture.queueState()).toEqual({ messages: 100 - done, consumers: 0 });
+    fixture.start();
     await eventually('the rest is stored', has(...numbered(100)));
-    expect(world.store.bodies.filter((body) => body !== 'bound?')).toHaveLength(100);
+    expect(fixture.store.bodies.filter((body) => body !== 'bound?')).toHaveLength(100);
   });
 });
 
 describe('the queue and the exchange', () => {
   it('of Keystone: the relay waits for a missing exchange, never declares it, and consumes the queue meanwhile', async () => {
-    const relay = world.start();
+    const relay = fixture.start();
     await eventually('the state names the failure', () =>
       /exchange .* does not exist yet/.test(relay.state().waiting ?? ''),
     );
     expect(relay.state().connected).toBe(true);
-    world.keystone.sendToQueue(world.queue, Buffer.from('already there'));
+    fixture.keystone.sendToQueue(fixture.queue, Buffer.from('already there'));
     await eventually('the message is stored', has('already there'));
-    await world.makeExchange();
+    await fixture.makeExchange();
     await eventually('the queue is bound', () => relay.state().waiting === undefined);
-    await world.publish('first');
+    await fixture.publish('first');
     await eventually('the message arrives', has('first'));
   });
 
   it('of Keystone: a recreated exchange is bound again without a new connection', async () => {
-    const relay = await world.started();
-    await world.keystone.deleteExchange(world.exchange);
+    const relay = await fixture.started();
+    await fixture.keystone.deleteExchange(fixture.exchange);
     await eventually('the relay notices the failure', () =>
       /exchange .* does not exist yet/.test(relay.state().waiting ?? ''),
     );
-    await world.makeExchange();
+    await fixture.makeExchange();
     await eventually('the queue is bound', () => relay.state().waiting === undefined);
-    await world.publish('again');
+    await fixture.publish('again');
     await eventually('the message arrives', has('again'));
   });
 
   it('of the relay: a deleted queue is created and bound again', async () => {
-    await world.started();
-    await world.keystone.deleteQueue(world.queue);
+    await fixture.started();
+    await fixture.keystone.deleteQueue(fixture.queue);
     await eventually('the message arrives', async () => {
-      await world.publish('anew');
+      await fixture.publish('anew');
       return has('anew')();
     });
   });
 
   it('of the relay: other properties of an existing queue are reported with the setting, and the queue is used after the correction', async () => {
-    await world.makeExchange();
-    await world.keystone.assertQueue(world.queue, {
+    await fixture.makeExchange();
+    await fixture.keystone.assertQueue(fixture.queue, {
       durable: true,
       arguments: { 'x-queue-type': 'quorum' },
     });
-    const relay = world.start();
+    const relay = fixture.start();
     await eventually('the state names the failure', () =>
       /already exists with other properties: .*x-queue-type/.test(relay.state().waiting ?? ''),
     );
     expect(relay.state().connected).toBe(false);
-    expect(world.log.join()).toContain('Set RABBITMQ_QUEUE_TYPE to the type of the queue');
-    await world.keystone.deleteQueue(world.queue);
+    expect(fixture.log.join()).toContain('Set RABBITMQ_QUEUE_TYPE to the type of the queue');
+    await fixture.keystone.deleteQueue(fixture.queue);
     await eventually('the relay continues', () => relay.state().connected);
   });
 
   it('of the relay: a quorum queue works as well', async () => {
     const own = {
       mode: 'own',
-      queue: world.queue,
-      exchange: world.exchange,
+      queue: fixture.queue,
+      exchange: fixture.exchange,
       routingKey: 'notifications.info',
     } as const;
-    await world.started({ source: { ...own, arguments: { 'x-queue-type': 'quorum' } } });
-    await world.publish(...numbered(150));
+    await fixture.started({ source: { ...own, arguments: { 'x-queue-type': 'quorum' } } });
+    await fixture.publish(...numbered(150));
     await eventually('all are stored', has(...numbered(150)));
   });
 
   it('of a topic: the relay waits for the queue, consumes it and never declares it', async () => {
-    const relay = world.start({ source: { mode: 'topic', queue: world.queue } });
+    const relay = fixture.start({ source: { mode: 'topic', queue: fixture.queue } });
     await eventually('the state names the failure', () =>
       /queue .* does not exist yet; Keystone creates it/.test(relay.state().waiting ?? ''),
     );
-    expect(await world.queueState()).toBeUndefined();
+    expect(await fixture.queueState()).toBeUndefined();
     // As Keystone makes it by default: transient, without arguments. Declaring it otherwise would
     // fail.
-    await world.keystone.assertQueue(world.queue, { durable: false });
-    world.keystone.sendToQueue(world.queue, Buffer.from('from the topic'));
+    await fixture.keystone.assertQueue(fixture.queue, { durable: false });
+    fixture.keystone.sendToQueue(fixture.queue, Buffer.from('from the topic'));
     await eventually('the message is stored', has('from the topic'));
     expect(relay.state()).toMatchObject({ connected: true, waiting: undefined });
   });
@@ -270,11 +270,11 @@ describe('the queue and the exchange', () => {
 
 describe('the log of the relay', () => {
   it('names the broker, the queue with its number of messages, and what could not be checked', async () => {
-    await world.started();
+    await fixture.started();
     await eventually('the findings are logged', () =>
-      world.log.some((line) => line.includes('rabbitmqctl list_policies')),
+      fixture.log.some((line) => line.includes('rabbitmqctl list_policies')),
     );
-    const log = world.log.join('\n');
+    const log = fixture.log.join('\n');
     expect(log).toMatch(/connected to RabbitMQ \d+\.\d+\.\d+ at 127\.0\.0\.1:\d+, virtual host \//);
     expect(log).toMatch(
       /queue relay-test-\w+-queue \(classic, durable, created by the relay\): \d+ waiting messages/,
@@ -282,19 +282,19 @@ describe('the log of the relay', () => {
   });
 
   it('names the permissions for a refused login, and never the password', async () => {
-    const url = new URL(world.proxy.url);
+    const url = new URL(fixture.proxy.url);
     url.password = 'hunter2-secret';
-    const relay = world.start({ urls: [url.href] });
+    const relay = fixture.start({ urls: [url.href] });
     await eventually('the state names the failure', () =>
       /refused the login/.test(relay.state().waiting ?? ''),
     );
-    expect(world.log.join()).toContain('Grant the login in RABBITMQ_URL');
-    expect(JSON.stringify([relay.state(), world.log])).not.toContain('hunter2');
+    expect(fixture.log.join()).toContain('Grant the login in RABBITMQ_URL');
+    expect(JSON.stringify([relay.state(), fixture.log])).not.toContain('hunter2');
   });
 
   it('the relay connects to the second broker if the first does not answer', async () => {
-    await world.makeExchange();
-    const relay = world.start({ urls: ['amqp://127.0.0.1:1/', BROKER] });
+    await fixture.makeExchange();
+    const relay = fixture.start({ urls: ['amqp://127.0.0.1:1/', BROKER] });
     await eventually('connected', () => relay.state().connected);
   });
 });

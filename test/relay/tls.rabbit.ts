@@ -9,7 +9,7 @@ import { type Relay, startRelay } from '../../lib/relay/relay.ts';
 import { createLogger } from '../../lib/shared/log.ts';
 import { readSettings } from '../../lib/shared/settings.ts';
 import { makeCertificates } from '../certificates.ts';
-import { eventually, Store } from './world.ts';
+import { eventually, Store } from './relay-fixture.ts';
 
 /** The broker's certificate is for this name and for no address. */
 const SERVER_NAME = 'rabbit.example.org';

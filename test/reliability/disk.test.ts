@@ -8,14 +8,14 @@ import * as z from 'zod';
 import { QuarantineShape } from '../../lib/cli/shapes.ts';
 import { until } from '../engine/place.ts';
 import { clientOf, PropagatorProcess } from './propagator.ts';
-import { Stage } from './stage.ts';
+import { ReliabilityFixture } from './reliability-fixture.ts';
 
 jest.setTimeout(600_000);
 
 const MEGABYTES = 160;
 const FULL_MILLIS = 5000;
 
-let stage: Stage;
+let fixture: ReliabilityFixture;
 let folder: string;
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'propagator-disk-'));
@@ -28,11 +28,11 @@ beforeEach(async () => {
       { cause },
     );
   }
-  stage = await Stage.open();
+  fixture = await ReliabilityFixture.open();
 });
 afterEach(async () => {
   await PropagatorProcess.killAll();
-  await stage?.close();
+  await fixture?.close();
   execFileSync('umount', [folder]);
   rmSync(folder, { recursive: true });
 }, 60_000);
@@ -76,16 +76,16 @@ const send = (api: string): Promise<boolean> =>
     );
 
 it('a propagator with a full disk is unhealthy, and continues after space is freed', async () => {
-  const before = stage.others();
+  const before = fixture.others();
   const store = { PROPAGATOR_DATA: join(folder, 'data') };
-  const running = new PropagatorProcess(store, stage.cloud.credentials);
-  stage.processes.push(running);
-  await stage.recorded(running);
+  const running = new PropagatorProcess(store, fixture.cloud.credentials);
+  fixture.processes.push(running);
+  await fixture.recorded(running);
   const api = await running.ready();
-  const targets = stage.targets(3);
-  stage.cloud.calls.length = 0;
-  await stage.deleteInKeystone(targets);
-  await until('the first removals', () => stage.removals() > 30, 150);
+  const targets = fixture.targets(3);
+  fixture.cloud.calls.length = 0;
+  await fixture.deleteInKeystone(targets);
+  await until('the first removals', () => fixture.removals() > 30, 150);
 
   const ballast = join(folder, 'ballast');
   fill(ballast);
@@ -99,17 +99,17 @@ it('a propagator with a full disk is unhealthy, and continues after space is fre
     if (await send(api)) stored += 1;
     statuses.push(await health(api));
   }
-  const unfinished = stage.left(targets).length;
+  const unfinished = fixture.left(targets).length;
   rmSync(ballast);
   const freed = performance.now();
   await until('a healthy process', async () => (await health(api)) === 200, 90);
   const healthySeconds = ((performance.now() - freed) / 1000).toFixed(1);
-  await stage.finished(targets);
+  await fixture.finished(targets);
   console.log(
     `full disk: ${unfinished} resources left then; ${sent} notifications sent, ${stored} stored; health 503 in ${statuses.filter((status) => status === 503).length} of ${statuses.length} checks, 200 again after ${healthySeconds} s; finished after ${Math.round((performance.now() - freed) / 1000)} s`,
   );
   expect(unfinished).toBeGreaterThan(0);
-  await stage.verify(targets, before);
+  await fixture.verify(targets, before);
   const client = await running.client();
   const quarantined = async () => (await client.get('/v1/quarantine', QuarantineShape)).total;
   await until(

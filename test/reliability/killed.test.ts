@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { jest } from '@jest/globals';
 import { type Postgresql, startPostgresql } from '../engine/postgresql.ts';
 import { PropagatorProcess, type Store } from './propagator.ts';
-import { Stage, seeded } from './stage.ts';
+import { ReliabilityFixture, seeded } from './reliability-fixture.ts';
 
 /** Rounds of new targets go on for so long on each database; one round at least. */
 const SECONDS = Number(process.env.RELIABILITY_SECONDS ?? 0);
@@ -17,43 +17,43 @@ const LONGEST_LIFE_MILLIS = 2000;
 
 jest.setTimeout((SECONDS + 600) * 1000);
 
-let stage: Stage;
+let fixture: ReliabilityFixture;
 beforeEach(async () => {
-  stage = await Stage.open();
+  fixture = await ReliabilityFixture.open();
 });
 afterEach(async () => {
   await PropagatorProcess.killAll();
-  await stage.close();
+  await fixture.close();
 }, 60_000);
 
 /** Kills a random process again and again while the targets are cleaned up. */
 async function killDuringCleanup(where: string, store: Store, processes: number): Promise<void> {
   const random = seeded(SEED);
-  const begin = () => new PropagatorProcess(store, stage.cloud.credentials);
-  const before = stage.others();
+  const begin = () => new PropagatorProcess(store, fixture.cloud.credentials);
+  const before = fixture.others();
   const start = performance.now();
   let [batches, killsInTheMiddle, kills] = [0, 0, 0];
   const doubled: string[] = [];
-  for (let number = 0; number < processes; number += 1) stage.processes.push(begin());
-  const [first] = stage.processes;
-  if (first) await stage.recorded(first);
+  for (let number = 0; number < processes; number += 1) fixture.processes.push(begin());
+  const [first] = fixture.processes;
+  if (first) await fixture.recorded(first);
   do {
-    const targets = stage.targets(TARGETS);
-    stage.cloud.calls.length = 0;
-    await stage.deleteInKeystone(targets);
+    const targets = fixture.targets(TARGETS);
+    fixture.cloud.calls.length = 0;
+    await fixture.deleteInKeystone(targets);
     for (let kill = 0; kill < KILLS; kill += 1) {
       // Every second kill is at the start of a process, the others during the removals.
-      if (kill % 2 === 0) await Promise.all(stage.processes.map((process) => process.ready()));
+      if (kill % 2 === 0) await Promise.all(fixture.processes.map((process) => process.ready()));
       await delay(random() * LONGEST_LIFE_MILLIS);
       const place = Math.floor(random() * processes);
-      if (stage.left(targets).length > 0) killsInTheMiddle += 1;
-      await stage.processes[place]?.end('SIGKILL');
-      stage.processes[place] = begin();
+      if (fixture.left(targets).length > 0) killsInTheMiddle += 1;
+      await fixture.processes[place]?.end('SIGKILL');
+      fixture.processes[place] = begin();
       kills += 1;
     }
-    await stage.finished(targets);
-    await stage.verify(targets, before);
-    doubled.push(...stage.doubledRemovals());
+    await fixture.finished(targets);
+    await fixture.verify(targets, before);
+    doubled.push(...fixture.doubledRemovals());
     batches += 1;
   } while (performance.now() - start < SECONDS * 1000);
   const seconds = Math.round((performance.now() - start) / 1000);

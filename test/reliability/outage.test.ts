@@ -3,7 +3,7 @@ import { jest } from '@jest/globals';
 import { until } from '../engine/place.ts';
 import { type Postgresql, startPostgresql } from '../engine/postgresql.ts';
 import { PropagatorProcess } from './propagator.ts';
-import { Stage } from './stage.ts';
+import { ReliabilityFixture } from './reliability-fixture.ts';
 
 jest.setTimeout(600_000);
 
@@ -11,30 +11,30 @@ const OUTAGES = 2;
 const OUTAGE_MILLIS = 3000;
 
 let postgresql: Postgresql;
-let stage: Stage;
+let fixture: ReliabilityFixture;
 beforeAll(async () => {
   postgresql = await startPostgresql();
-  stage = await Stage.open();
+  fixture = await ReliabilityFixture.open();
 }, 60_000);
 afterAll(async () => {
   await PropagatorProcess.killAll();
-  await stage.close();
+  await fixture.close();
   await postgresql.stop();
 }, 60_000);
 
 it('a propagator is unhealthy while PostgreSQL is stopped, and finishes afterwards', async () => {
-  const before = stage.others();
+  const before = fixture.others();
   const store = { DATABASE_URL: await postgresql.createDatabase() };
-  const running = new PropagatorProcess(store, stage.cloud.credentials);
-  stage.processes.push(running);
-  await stage.recorded(running);
+  const running = new PropagatorProcess(store, fixture.cloud.credentials);
+  fixture.processes.push(running);
+  await fixture.recorded(running);
   const api = await running.ready();
-  const targets = stage.targets(3);
-  stage.cloud.calls.length = 0;
-  await stage.deleteInKeystone(targets);
+  const targets = fixture.targets(3);
+  fixture.cloud.calls.length = 0;
+  await fixture.deleteInKeystone(targets);
   const statuses: number[] = [];
   for (let outage = 1; outage <= OUTAGES; outage += 1) {
-    await until('removals', () => stage.removals() > 20 * outage, 150);
+    await until('removals', () => fixture.removals() > 20 * outage, 150);
     await postgresql.whileDown(async () => {
       await delay(OUTAGE_MILLIS);
       const lines = () => `${running.log.slice(-20).join('\n')} ${running.pid}`;
@@ -49,9 +49,9 @@ it('a propagator is unhealthy while PostgreSQL is stopped, and finishes afterwar
   const healthy = async () => (await fetch(`${api}/healthz`)).status === 200;
   await until('a healthy process', healthy, 60);
   const healthyMillis = Math.round(performance.now() - back);
-  await stage.finished(targets);
+  await fixture.finished(targets);
   console.log(
     `outage: ${OUTAGES} of ${OUTAGE_MILLIS} ms, healthy ${healthyMillis} ms after the last, finished after ${Math.round((performance.now() - back) / 1000)} s`,
   );
-  await stage.verify(targets, before);
+  await fixture.verify(targets, before);
 });

@@ -6,26 +6,26 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { jest } from '@jest/globals';
 import { until } from '../engine/place.ts';
 import { PropagatorProcess } from './propagator.ts';
-import { Stage } from './stage.ts';
+import { ReliabilityFixture } from './reliability-fixture.ts';
 
 jest.setTimeout(600_000);
 
-let stage: Stage;
+let fixture: ReliabilityFixture;
 let folder: string;
 const sockets: Socket[] = [];
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'propagator-refusals-'));
-  stage = await Stage.open(1);
+  fixture = await ReliabilityFixture.open(1);
 });
 afterEach(async () => {
   for (const socket of sockets.splice(0)) socket.destroy();
   await PropagatorProcess.killAll();
-  await stage.close();
+  await fixture.close();
   rmSync(folder, { recursive: true });
 }, 60_000);
 
 const begin = () =>
-  new PropagatorProcess({ PROPAGATOR_DATA: join(folder, 'data') }, stage.cloud.credentials);
+  new PropagatorProcess({ PROPAGATOR_DATA: join(folder, 'data') }, fixture.cloud.credentials);
 /** What a refused start wrote: one line that says what is wrong, one that says what to do. */
 const lines = (stderr: string) => stderr.trimEnd().split('\n');
 
@@ -54,7 +54,7 @@ it('a database without PG_VERSION is refused with one error, and the advice of t
   expect(lines(stderr)[1]).toContain('propagator start --begin-empty');
   const next = new PropagatorProcess(
     { PROPAGATOR_DATA: join(folder, 'data') },
-    stage.cloud.credentials,
+    fixture.cloud.credentials,
     {},
     ['--begin-empty'],
   );
@@ -62,33 +62,33 @@ it('a database without PG_VERSION is refused with one error, and the advice of t
 });
 
 it('SIGTERM stops the removals within a second while clients keep connections open', async () => {
-  const before = stage.others();
+  const before = fixture.others();
   let running = begin();
-  stage.processes[0] = running;
-  await stage.recorded(running);
+  fixture.processes[0] = running;
+  await fixture.recorded(running);
   const port = Number(new URL(await running.ready()).port);
   sockets.push(await connected(port), await connected(port));
   sockets[1]?.write(
     'POST /v1/notifications HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: 1000\r\n\r\n',
   );
-  const targets = stage.targets(2);
-  stage.cloud.calls.length = 0;
-  await stage.deleteInKeystone(targets);
-  await until('the first removals', () => stage.removals() > 10, 150);
+  const targets = fixture.targets(2);
+  fixture.cloud.calls.length = 0;
+  await fixture.deleteInKeystone(targets);
+  await until('the first removals', () => fixture.removals() > 10, 150);
   const message = performance.now();
   const ended = running.end('SIGTERM');
   await delay(1000);
-  const after = stage.removals();
+  const after = fixture.removals();
   expect(await ended).toMatchObject({ code: 0, signal: null });
   const seconds = (performance.now() - message) / 1000;
   console.log(`SIGTERM: ended after ${seconds.toFixed(1)} s`);
   expect(seconds).toBeLessThan(15);
-  expect(stage.removals()).toBe(after);
-  expect(stage.left(targets).length).toBeGreaterThan(0);
+  expect(fixture.removals()).toBe(after);
+  expect(fixture.left(targets).length).toBeGreaterThan(0);
   running = begin();
-  stage.processes[0] = running;
-  await stage.finished(targets);
-  await stage.verify(targets, before);
+  fixture.processes[0] = running;
+  await fixture.finished(targets);
+  await fixture.verify(targets, before);
 });
 
 function connected(port: number): Promise<Socket> {

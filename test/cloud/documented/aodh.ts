@@ -1,9 +1,9 @@
 import { type Documented, frontOf, Routes } from '../documented.ts';
 import { type Call, param, Refusal, type Reply } from '../http.ts';
+import { type Row, type Table, uuid } from '../resource-store.ts';
 import type { Project, User } from '../rows.ts';
 import type { CloudState } from '../state.ts';
 import { isAdmin, ownProject } from '../tokens.ts';
-import { type Row, type Table, uuid } from '../world.ts';
 
 export interface Alarm extends Row {
   readonly name: string;
@@ -38,11 +38,11 @@ export const aodh: Documented = {
   name: 'aodh',
   endpoint: { type: 'alarming', path: '' },
   open(state) {
-    const alarms = state.world.table<Alarm>('aodh.alarm', {
+    const alarms = state.store.table<Alarm>('aodh.alarm', {
       owner: (row) => row.project_id,
       label: (row) => row.name,
     });
-    const quotas = state.world.table<Quota>('aodh-limits.quota', {
+    const quotas = state.store.table<Quota>('aodh-limits.quota', {
       owner: (row) => row.id,
       label: () => 'quota',
     });

@@ -1,9 +1,9 @@
 import { type Documented, frontOf } from '../documented.ts';
 import { type Call, param, Refusal, type Reply, Routes } from '../http.ts';
+import { type Row, type Table, uuid } from '../resource-store.ts';
 import type { Project, User } from '../rows.ts';
 import type { CloudState } from '../state.ts';
 import { isAdmin, ownProject } from '../tokens.ts';
-import { type Row, type Table, uuid } from '../world.ts';
 
 export interface Secret extends Row {
   readonly name: string;
@@ -56,19 +56,19 @@ export const barbican: Documented = {
   name: 'barbican',
   endpoint: { type: 'key-manager', path: '' },
   open(state) {
-    const { world, clock } = state;
-    const secrets = world.table<Secret>('barbican.secret', owned);
-    const containers = world.table<Container>('barbican.container', owned);
-    const orders = world.table<Order>('barbican.order', owned);
-    const quotas = world.table<Quota>('barbican.project-quota', {
+    const { store, clock } = state;
+    const secrets = store.table<Secret>('barbican.secret', owned);
+    const containers = store.table<Container>('barbican.container', owned);
+    const orders = store.table<Order>('barbican.order', owned);
+    const quotas = store.table<Quota>('barbican.project-quota', {
       owner: ({ id }) => id,
       label: () => 'project quota',
     });
     const routes = new Routes();
-    const shelves = { state, secrets, containers, orders, quotas };
-    inside.set(state, shelves);
-    listings(routes, shelves);
-    removals(routes, shelves);
+    const sources = { state, secrets, containers, orders, quotas };
+    inside.set(state, sources);
+    listings(routes, sources);
+    removals(routes, sources);
     projectQuotas(routes, quotas);
     const versions = { id: 'v1', status: 'stable', links: [{ rel: 'self', href: '/v1/' }] };
     return {
@@ -142,9 +142,9 @@ const inside = new WeakMap<CloudState, Shelves>();
  * The tables of a cloud that was started with it, for tests that put something of their own there.
  */
 export function barbicanIn(state: CloudState): Shelves {
-  const shelves = inside.get(state);
-  if (!shelves) throw new TypeError('this cloud has no Barbican');
-  return shelves;
+  const sources = inside.get(state);
+  if (!sources) throw new TypeError('this cloud has no Barbican');
+  return sources;
 }
 
 const second = (row: Secret): number => Math.floor(row.created_at / 1000);

@@ -1,8 +1,8 @@
 import { type Documented, frontOf, maySee, Routes } from '../documented.ts';
 import { param, Refusal } from '../http.ts';
+import { type Row, type Table, uuid } from '../resource-store.ts';
 import type { CloudState } from '../state.ts';
 import { isAdmin } from '../tokens.ts';
-import { type Row, type Table, uuid } from '../world.ts';
 
 export interface Lease extends Row {
   readonly name: string;
@@ -48,7 +48,7 @@ export const blazar: Documented = {
   name: 'blazar',
   endpoint: { type: 'reservation', path: '/v1' },
   open(state) {
-    const leases = state.world.table<Lease>('blazar.lease', {
+    const leases = state.store.table<Lease>('blazar.lease', {
       owner: (row) => row.project_id,
       label: (row) => row.name,
     });

@@ -1,8 +1,8 @@
 import { type Documented, frontOf } from '../documented.ts';
 import { type Call, Refusal, Routes } from '../http.ts';
+import { type Row, type Table, uuid } from '../resource-store.ts';
 import type { CloudState } from '../state.ts';
 import { isAdmin, ownProject } from '../tokens.ts';
-import { type Row, type Table, uuid } from '../world.ts';
 
 export interface AcceleratorRequest extends Row {
   /** Null until it is bound, before 15.0.1 and 16.0.1. */
@@ -24,7 +24,7 @@ export const cyborg: Documented = {
   name: 'cyborg',
   endpoint: { type: 'accelerator', path: '/v2' },
   open(state) {
-    const requests = state.world.table<AcceleratorRequest>('cyborg.accelerator-request', {
+    const requests = state.store.table<AcceleratorRequest>('cyborg.accelerator-request', {
       owner: ({ project_id }) => project_id ?? undefined,
       label: (row) => row.device_profile_name,
     });

@@ -13,8 +13,8 @@ import {
   type Zone,
 } from './designate-shape.ts';
 
-export function recordRoutes(routes: Routes, shelves: Shelves): void {
-  const { state, zones, recordsets, sharing, shares } = shelves;
+export function recordRoutes(routes: Routes, sources: Shelves): void {
+  const { state, zones, recordsets, sharing, shares } = sources;
   const ownerOf = (row: Recordset) => ownerOfRecordset(row, zones, shares) ?? null;
   const show = (row: Recordset) => ({
     id: row.id,

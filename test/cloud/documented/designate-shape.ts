@@ -1,7 +1,7 @@
 import { type Call, Refusal, type Reply } from '../http.ts';
+import { isoMicros, type Row, type Table, uuid } from '../resource-store.ts';
 import type { CloudState } from '../state.ts';
 import { isAdmin, ownProject } from '../tokens.ts';
-import { isoMicros, type Row, type Table, uuid } from '../world.ts';
 
 export interface Zone extends Row {
   readonly name: string;
@@ -68,7 +68,7 @@ export const MANAGED = '00000000-0000-0000-0000-000000000000';
 export const LENDER = 'lender';
 
 export function shelvesOf(state: CloudState, shares: boolean): Shelves {
-  const { world } = state;
+  const { store } = state;
   const named = {
     owner: (row: { project_id: string | null }) => row.project_id ?? undefined,
     label: (row: { name: string }) => row.name,
@@ -77,8 +77,8 @@ export function shelvesOf(state: CloudState, shares: boolean): Shelves {
     owner: named.owner,
     label: (row: { zone_id: string | null }) => row.zone_id ?? '',
   };
-  const zones = world.table<Zone>('designate.zone', named);
-  const recordsets = world.table<Recordset>('designate.recordset', {
+  const zones = store.table<Zone>('designate.zone', named);
+  const recordsets = store.table<Recordset>('designate.recordset', {
     // SOA and NS are the zone itself; a PTR record belongs to whom the floating IP belonged.
     owner: (row) =>
       ['SOA', 'NS'].includes(row.type) || row.ptr
@@ -86,7 +86,7 @@ export function shelvesOf(state: CloudState, shares: boolean): Shelves {
         : ownerOfRecordset(row, zones, shares),
     label: (row) => row.name,
   });
-  world.shelf('designate.ptr-record', (project) =>
+  store.source('designate.ptr-record', (project) =>
     recordsets.all().flatMap(({ id, name, ptr }) => {
       if (!ptr || (project !== undefined && project !== ptr.project_id)) return [];
       return [{ resourceType: 'designate.ptr-record', id, owner: ptr.project_id, label: name }];
@@ -98,14 +98,14 @@ export function shelvesOf(state: CloudState, shares: boolean): Shelves {
     zones,
     recordsets,
     // A share is a grant: of two projects of the test it belongs to the one that it lets in.
-    sharing: world.table<Share>('designate.zone-share', {
+    sharing: store.table<Share>('designate.zone-share', {
       owner: (row) => (row.target_project_id === LENDER ? row.project_id : row.target_project_id),
       label: ofZone.label,
     }),
-    transferRequests: world.table<TransferRequest>('designate.zone-transfer-request', ofZone),
-    imports: world.table<Task>('designate.zone-import', ofZone),
-    exports: world.table<Task>('designate.zone-export', ofZone),
-    quotas: world.table<Quota>('designate.quota', { owner: ({ id }) => id, label: () => 'quota' }),
+    transferRequests: store.table<TransferRequest>('designate.zone-transfer-request', ofZone),
+    imports: store.table<Task>('designate.zone-import', ofZone),
+    exports: store.table<Task>('designate.zone-export', ofZone),
+    quotas: store.table<Quota>('designate.quota', { owner: ({ id }) => id, label: () => 'quota' }),
   };
 }
 
@@ -220,19 +220,19 @@ export const addRecordset = (
  * As `PATCH /v2/reverse/floatingips` sets it: in the recordset of the address that may be there
  * already, with any creator.
  */
-export function setPtr(shelves: Shelves, floatingip: string, ptrdname: string): Recordset {
-  const row = shelves.state.network.floatingips.get(floatingip);
+export function setPtr(sources: Shelves, floatingip: string, ptrdname: string): Recordset {
+  const row = sources.state.network.floatingips.get(floatingip);
   if (!row) throw new TypeError(`no floating IP ${floatingip}`);
   const address = String(row.floating_ip_address);
   const [fourth, third, second, first] = address.split('.').reverse();
   const zoneName = `${third}.${second}.${first}.in-addr.arpa.`;
   const zone =
-    shelves.zones.where(({ name }) => name === zoneName)[0] ??
-    addZone(shelves, MANAGED, zoneName, row.project_id);
+    sources.zones.where(({ name }) => name === zoneName)[0] ??
+    addZone(sources, MANAGED, zoneName, row.project_id);
   const name = `${fourth}.${zoneName}`;
-  const there = shelves.recordsets.where((one) => one.zone_id === zone.id && one.name === name)[0];
+  const there = sources.recordsets.where((one) => one.zone_id === zone.id && one.name === name)[0];
   const recordset =
-    there ?? addRecordset(shelves, zone, row.project_id, name, { type: 'PTR', managed: true });
+    there ?? addRecordset(sources, zone, row.project_id, name, { type: 'PTR', managed: true });
   recordset.ptr = { floatingip, address, ptrdname, project_id: row.project_id };
   return recordset;
 }

@@ -10,8 +10,8 @@ import {
   type Zone,
 } from './designate-shape.ts';
 
-export function zoneRoutes(routes: Routes, shelves: Shelves): void {
-  const { state, zones, recordsets, sharing, shares } = shelves;
+export function zoneRoutes(routes: Routes, sources: Shelves): void {
+  const { state, zones, recordsets, sharing, shares } = sources;
   const show = (row: Zone) => ({
     id: row.id,
     pool_id: '794ccc2c-d751-44fe-b57f-8894c9f5c842',

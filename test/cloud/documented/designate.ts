@@ -1,8 +1,8 @@
 import { type Documented, frontOf } from '../documented.ts';
 import { Routes } from '../http.ts';
+import { uuid } from '../resource-store.ts';
 import type { Project } from '../rows.ts';
 import type { CloudState } from '../state.ts';
-import { uuid } from '../world.ts';
 import { recordRoutes } from './designate-records.ts';
 import {
   addRecordset,
@@ -22,9 +22,9 @@ const inside = new WeakMap<CloudState, Shelves>();
  * The tables of a cloud that was started with it, for tests that put something of their own there.
  */
 export function designateIn(state: CloudState): Shelves {
-  const shelves = inside.get(state);
-  if (!shelves) throw new TypeError('this cloud has no Designate');
-  return shelves;
+  const sources = inside.get(state);
+  if (!sources) throw new TypeError('this cloud has no Designate');
+  return sources;
 }
 
 /**
@@ -35,12 +35,12 @@ const designateOf = (shares: boolean): Documented => ({
   name: 'designate',
   endpoint: { type: 'dns', path: '' },
   open(state) {
-    const shelves = shelvesOf(state, shares);
-    inside.set(state, shelves);
+    const sources = shelvesOf(state, shares);
+    inside.set(state, sources);
     const routes = new Routes();
-    zoneRoutes(routes, shelves);
-    recordRoutes(routes, shelves);
-    taskRoutes(routes, shelves);
+    zoneRoutes(routes, sources);
+    recordRoutes(routes, sources);
+    taskRoutes(routes, sources);
     return {
       ...frontOf(state, {
         name: 'designate',
@@ -61,34 +61,34 @@ const designateOf = (shares: boolean): Documented => ({
                 json: { code: status, type, message, request_id: call.requestId },
               },
       }),
-      seed: (project) => seed(shelves, project),
+      seed: (project) => seed(sources, project),
     };
   },
 });
 export const designate = designateOf(false);
 export const designateWithShares = designateOf(true);
 
-function seed(shelves: Shelves, project: Project): void {
-  const { zones, sharing, transferRequests, imports, exports, quotas, state } = shelves;
+function seed(sources: Shelves, project: Project): void {
+  const { zones, sharing, transferRequests, imports, exports, quotas, state } = sources;
   const top = topOf(project);
-  const zone = addZone(shelves, project.id, top);
-  addRecordset(shelves, zone, project.id, `www.${top}`);
-  addRecordset(shelves, zone, project.id, `server.${top}`, { managed: true });
+  const zone = addZone(sources, project.id, top);
+  addRecordset(sources, zone, project.id, `www.${top}`);
+  addRecordset(sources, zone, project.id, `server.${top}`, { managed: true });
   for (const name of [`child.${top}`, `deep.child.${top}`])
-    addRecordset(shelves, addZone(shelves, project.id, name), project.id, `www.${name}`);
-  addZone(shelves, project.id, `broken.${top}`).status = 'ERROR';
+    addRecordset(sources, addZone(sources, project.id, name), project.id, `www.${name}`);
+  addZone(sources, project.id, `broken.${top}`).status = 'ERROR';
   const offered = { zone_id: zone.id, zone_name: top };
   transferRequests.add({ id: uuid(), project_id: project.id, target_project_id: null, ...offered });
   imports.add({ id: uuid(), project_id: project.id, zone_id: zone.id });
   exports.add({ id: uuid(), project_id: project.id, zone_id: zone.id });
   quotas.add({ id: project.id, values: { zones: 77 } });
   const [address] = state.network.floatingips.where((row) => row.project_id === project.id);
-  if (address) setPtr(shelves, address.id, `www.${top}`);
-  if (!shelves.shares) return;
+  if (address) setPtr(sources, address.id, `www.${top}`);
+  if (!sources.shares) return;
   sharing.add({ id: uuid(), zone_id: zone.id, project_id: project.id, target_project_id: LENDER });
   const lent =
     zones.where(({ name }) => name === 'lent.example.')[0] ??
-    addZone(shelves, LENDER, 'lent.example.');
+    addZone(sources, LENDER, 'lent.example.');
   sharing.add({ id: uuid(), zone_id: lent.id, project_id: LENDER, target_project_id: project.id });
-  addRecordset(shelves, lent, project.id, `${project.id.slice(0, 6)}.lent.example.`);
+  addRecordset(sources, lent, project.id, `${project.id.slice(0, 6)}.lent.example.`);
 }

@@ -1,8 +1,8 @@
 import { type Documented, frontOf } from '../documented.ts';
 import { type Call, param, Refusal, type Reply, Routes } from '../http.ts';
+import { hex, type Row, type Table } from '../resource-store.ts';
 import type { CloudState } from '../state.ts';
 import { isAdmin } from '../tokens.ts';
-import { hex, type Row, type Table } from '../world.ts';
 
 export interface Document extends Row {
   readonly name: string;
@@ -46,7 +46,7 @@ export const freezer: Documented = {
   endpoint: { type: 'backup', path: '' },
   open(state) {
     const table = <T extends Document>(name: string): Table<T> =>
-      state.world.table<T>(`freezer.${name}`, owned);
+      state.store.table<T>(`freezer.${name}`, owned);
     const tables: Tables = {
       jobs: table('job'),
       sessions: table('session'),

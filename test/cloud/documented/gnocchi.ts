@@ -1,9 +1,9 @@
 import * as z from 'zod';
 import { type Documented, frontOf } from '../documented.ts';
 import { body, type Call, param, Refusal, type Reply, Routes } from '../http.ts';
+import { hex, isoMicros, type Row, type Table, uuid } from '../resource-store.ts';
 import type { CloudState } from '../state.ts';
 import { isAdmin } from '../tokens.ts';
-import { hex, isoMicros, type Row, type Table, uuid } from '../world.ts';
 
 export interface Resource extends Row {
   readonly type: string;
@@ -39,11 +39,11 @@ export const gnocchi: Documented = {
   name: 'gnocchi',
   endpoint: { type: 'metric', path: '' },
   open(state) {
-    const resources = state.world.table<Resource>('gnocchi.resource', {
+    const resources = state.store.table<Resource>('gnocchi.resource', {
       owner: ({ project_id }) => project_id ?? undefined,
       label: (row) => row.original_resource_id,
     });
-    const metrics = state.world.table<Metric>('gnocchi.metric', {
+    const metrics = state.store.table<Metric>('gnocchi.metric', {
       owner: (row) =>
         row.resource_id === null
           ? creatorProject(row.creator)

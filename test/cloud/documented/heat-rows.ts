@@ -1,6 +1,6 @@
+import { hex, type Row, type Table, uuid } from '../resource-store.ts';
 import type { Project, User } from '../rows.ts';
 import type { CloudState } from '../state.ts';
-import { hex, type Row, type Table, uuid } from '../world.ts';
 
 export interface Resource {
   readonly name: string;
@@ -58,12 +58,12 @@ export function heatIn(state: CloudState): Tables {
 export function openTables(state: CloudState): Tables {
   const owned = { owner: (row: { project_id: string }) => row.project_id };
   const tables = {
-    stacks: state.world.table<Stack>('heat.stack', { ...owned, label: (row) => row.name }),
-    configs: state.world.table<Config>('heat.software-config', {
+    stacks: state.store.table<Stack>('heat.stack', { ...owned, label: (row) => row.name }),
+    configs: state.store.table<Config>('heat.software-config', {
       ...owned,
       label: (row) => row.name,
     }),
-    deployments: state.world.table<Deployment>('heat.software-deployment', {
+    deployments: state.store.table<Deployment>('heat.software-deployment', {
       ...owned,
       label: (row) => row.config_id,
     }),

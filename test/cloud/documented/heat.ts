@@ -1,8 +1,8 @@
 import { type Documented, frontOf } from '../documented.ts';
 import { type Call, param, Refusal, type Reply, Routes } from '../http.ts';
+import { isoSeconds } from '../resource-store.ts';
 import type { CloudState } from '../state.ts';
 import { isAdmin, ownProject } from '../tokens.ts';
-import { isoSeconds } from '../world.ts';
 import { removeStack } from './heat-deletion.ts';
 import { openTables, type Resource, type Stack, seed, type Tables } from './heat-rows.ts';
 

@@ -1,10 +1,10 @@
 import * as z from 'zod';
 import { type Documented, frontOf, Routes } from '../documented.ts';
 import { body, type Call, param, Refusal, type Reply } from '../http.ts';
+import { type Resource, type Row, type Table, uuid } from '../resource-store.ts';
 import type { Project } from '../rows.ts';
 import type { CloudState } from '../state.ts';
 import { isAdmin } from '../tokens.ts';
-import { type Resource, type Row, type Table, uuid } from '../world.ts';
 
 export interface Node extends Row {
   readonly name: string;
@@ -55,12 +55,12 @@ export const ironicOf = (minor: number): Documented => ({
   name: 'ironic',
   endpoint: { type: 'baremetal', path: '' },
   open(state) {
-    const nodes = state.world.table<Node>('hardware.node', {
+    const nodes = state.store.table<Node>('hardware.node', {
       owner: () => undefined,
       label: (row) => row.name,
     });
     const side = (resourceType: string, of: (row: Node) => string | null) =>
-      state.world.shelf(resourceType, (project) =>
+      state.store.source(resourceType, (project) =>
         nodes.all().flatMap((row): Resource[] => {
           const owner = of(row);
           return owner !== null && (project === undefined || owner === project)
@@ -72,8 +72,8 @@ export const ironicOf = (minor: number): Documented => ({
     side('ironic.node', (row) => row.owner);
     const tables: Tables = {
       nodes,
-      allocations: state.world.table<Allocation>('ironic.allocation', owned),
-      runbooks: state.world.table<Runbook>('ironic.runbook', owned),
+      allocations: state.store.table<Allocation>('ironic.allocation', owned),
+      runbooks: state.store.table<Runbook>('ironic.runbook', owned),
     };
     inside.set(state, tables);
     const routes = new Routes();

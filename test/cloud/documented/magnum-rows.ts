@@ -1,6 +1,6 @@
+import { type Row, type Table, uuid } from '../resource-store.ts';
 import type { Project, User } from '../rows.ts';
 import type { CloudState } from '../state.ts';
-import { type Row, type Table, uuid } from '../world.ts';
 
 const HOUR = 3_600_000;
 
@@ -48,9 +48,9 @@ export function openTables(state: CloudState): Tables {
     label: (row: { name: string }) => row.name,
   };
   const tables: Tables = {
-    clusters: state.world.table<Cluster>('magnum.cluster', owned),
-    templates: state.world.table<Template>('magnum.cluster-template', owned),
-    quotas: state.world.table<Quota>('magnum.quota', {
+    clusters: state.store.table<Cluster>('magnum.cluster', owned),
+    templates: state.store.table<Template>('magnum.cluster-template', owned),
+    quotas: state.store.table<Quota>('magnum.quota', {
       owner: (row) => row.id,
       label: () => 'quota',
     }),

@@ -1,9 +1,9 @@
 import { type Documented, frontOf, later, Routes } from '../documented.ts';
 import { type Call, param, Refusal, type Reply } from '../http.ts';
 import { page } from '../paging.ts';
+import type { Row, Table } from '../resource-store.ts';
 import type { CloudState } from '../state.ts';
 import { isAdmin, ownProject } from '../tokens.ts';
-import type { Row, Table } from '../world.ts';
 import { type Cluster, openTables, seed, type Tables, type Template } from './magnum-rows.ts';
 
 const MOST = 1000;
@@ -152,7 +152,7 @@ function conduct(state: CloudState, clusters: Table<Cluster>, call: Call, row: C
   // The Heat driver uses the caller's token, and Heat deletes by name in the caller's own
   // account.
   if (row.driver === 'heat' && ownProject(call.token) !== row.project_id)
-    state.mishaps.push(`the stack of cluster ${row.name} was deleted from another project`);
+    state.sideEffects.push(`the stack of cluster ${row.name} was deleted from another project`);
   if (row.driver === 'heat' && row.stack === undefined) {
     // Heat answers 404.
     if (!call.endless) clusters.delete(row.id);

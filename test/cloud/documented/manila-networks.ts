@@ -1,9 +1,9 @@
 import * as z from 'zod';
 import { later } from '../documented.ts';
 import { body, type Call, param, Refusal, type Routes } from '../http.ts';
+import { isoMicros, type Table } from '../resource-store.ts';
 import type { CloudState } from '../state.ts';
 import { isAdmin, ownProject } from '../tokens.ts';
-import { isoMicros, type Table } from '../world.ts';
 import {
   fits,
   limited,
@@ -72,7 +72,7 @@ export function networkRoutes(routes: Routes, state: CloudState, tables: ManilaT
         throw new Refusal(409, `The share network ${row.id} has more than one subnet attached.`);
       // Its servers would still run, and no list by their project would show them.
       if (uses(row, ['share-server']))
-        state.mishaps.push(`share network ${row.id} went before its share servers`);
+        state.sideEffects.push(`share network ${row.id} went before its share servers`);
       return remove('share-network', row, call);
     })
     .on('GET', '/v2/share-servers', (call) => {

@@ -1,7 +1,7 @@
 import { type Call, Refusal, type Reply } from '../http.ts';
+import { isoMicros, type Row, type Table } from '../resource-store.ts';
 import type { CloudState } from '../state.ts';
 import { isAdmin, ownProject } from '../tokens.ts';
-import { isoMicros, type Row, type Table } from '../world.ts';
 
 /**
  * Manila shows nearly everything that it stores: its rows are the JSON itself, but for what begins
@@ -63,15 +63,15 @@ export function openTables(state: CloudState): ManilaTables {
     label: (row: ManilaRow) => String(row.name),
   };
   const table = (resourceType: ManilaResourceType) =>
-    [resourceType, state.world.table<ManilaRow>(`manila.${resourceType}`, described)] as const;
+    [resourceType, state.store.table<ManilaRow>(`manila.${resourceType}`, described)] as const;
   const nobodys = { owner: () => undefined, label: (row: ManilaType) => row.name };
   const tables: ManilaTables = {
     of: Object.fromEntries(RESOURCE_TYPES.map(table)) as Record<
       ManilaResourceType,
       Table<ManilaRow>
     >,
-    types: state.world.table<ManilaType>('manila.type', nobodys),
-    groupTypes: state.world.table<ManilaType>('manila.group-type', nobodys),
+    types: state.store.table<ManilaType>('manila.type', nobodys),
+    groupTypes: state.store.table<ManilaType>('manila.group-type', nobodys),
     stubborn: new Set(),
     forgotten: [],
   };

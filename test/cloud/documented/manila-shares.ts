@@ -1,7 +1,7 @@
 import { later } from '../documented.ts';
 import { action, type Call, param, Refusal, type Routes } from '../http.ts';
+import { isoMicros } from '../resource-store.ts';
 import type { CloudState } from '../state.ts';
-import { isoMicros } from '../world.ts';
 import {
   limited,
   type ManilaResourceType,

@@ -1,8 +1,8 @@
 import { type Documented, frontOf } from '../documented.ts';
 import { type Call, Refusal, Routes } from '../http.ts';
+import { uuid } from '../resource-store.ts';
 import type { Project, User } from '../rows.ts';
 import type { CloudState } from '../state.ts';
-import { uuid } from '../world.ts';
 import { networkRoutes } from './manila-networks.ts';
 import {
   type ManilaResourceType,

@@ -1,6 +1,6 @@
+import { type Row, type Table, uuid } from '../resource-store.ts';
 import type { Project } from '../rows.ts';
 import type { CloudState } from '../state.ts';
-import { type Row, type Table, uuid } from '../world.ts';
 
 export interface MistralRow extends Row {
   readonly name: string;
@@ -54,7 +54,7 @@ export function mistralIn(state: CloudState): Tables {
 
 export function openTables(state: CloudState): Tables {
   const table = (collection: Collection) =>
-    state.world.table<MistralRow>(`mistral.${COLLECTIONS[collection]}`, described);
+    state.store.table<MistralRow>(`mistral.${COLLECTIONS[collection]}`, described);
   const tables: Tables = {
     cron_triggers: table('cron_triggers'),
     event_triggers: table('event_triggers'),

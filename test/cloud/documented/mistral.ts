@@ -1,7 +1,7 @@
 import { type Documented, frontOf, Routes } from '../documented.ts';
 import { type Call, param, Refusal, type Reply } from '../http.ts';
+import type { Table } from '../resource-store.ts';
 import { isAdmin, ownProject } from '../tokens.ts';
-import type { Table } from '../world.ts';
 import {
   COLLECTIONS,
   type Collection,

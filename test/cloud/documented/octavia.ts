@@ -4,10 +4,10 @@ import { body, type Call, param, Refusal, type Reply, Routes } from '../http.ts'
 import { addPort } from '../neutron-networks.ts';
 import { addresses } from '../neutron-shape.ts';
 import { page } from '../paging.ts';
+import { isoSeconds, type Row, type Table, uuid } from '../resource-store.ts';
 import type { Project } from '../rows.ts';
 import type { CloudState } from '../state.ts';
 import { isAdmin } from '../tokens.ts';
-import { isoSeconds, type Row, type Table, uuid } from '../world.ts';
 
 export interface LoadBalancer extends Row {
   readonly name: string;
@@ -54,9 +54,9 @@ const inside = new WeakMap<CloudState, Shelves>();
  * The tables of a cloud that was started with it, for tests that put something of their own there.
  */
 export function octaviaIn(state: CloudState): Shelves {
-  const shelves = inside.get(state);
-  if (!shelves) throw new TypeError('this cloud has no Octavia');
-  return shelves;
+  const sources = inside.get(state);
+  if (!sources) throw new TypeError('this cloud has no Octavia');
+  return sources;
 }
 
 /** Octavia as of version 11 (Zed), seen with the amphora driver over no-op compute and network. */
@@ -64,14 +64,14 @@ export const octavia: Documented = {
   name: 'octavia',
   endpoint: { type: 'load-balancer', path: '' },
   open(state) {
-    const { world } = state;
-    const shelves: Shelves = {
+    const { store } = state;
+    const sources: Shelves = {
       state,
-      loadBalancers: world.table<LoadBalancer>('octavia.load-balancer', {
+      loadBalancers: store.table<LoadBalancer>('octavia.load-balancer', {
         owner: (row) => row.project_id,
         label: (row) => row.name,
       }),
-      quotas: world.table<Quota>('octavia.quota', {
+      quotas: store.table<Quota>('octavia.quota', {
         owner: (row) =>
           Object.values(row.limits).some((limit) => (limit ?? DEFAULT_LIMIT) !== DEFAULT_LIMIT)
             ? row.id
@@ -80,10 +80,10 @@ export const octavia: Documented = {
       }),
       writesDefaults: false,
     };
-    inside.set(state, shelves);
+    inside.set(state, sources);
     const routes = new Routes();
-    loadBalancers(routes, shelves);
-    quotas(routes, shelves);
+    loadBalancers(routes, sources);
+    quotas(routes, sources);
     return {
       ...frontOf(state, {
         name: 'octavia',
@@ -102,13 +102,13 @@ export const octavia: Documented = {
         }),
       }),
       seed(project) {
-        addLoadBalancer(shelves, project, 'web', { listeners: [uuid(), uuid()], pools: [uuid()] });
-        addLoadBalancer(shelves, project, 'bare');
-        addLoadBalancer(shelves, project, 'broken', {
+        addLoadBalancer(sources, project, 'web', { listeners: [uuid(), uuid()], pools: [uuid()] });
+        addLoadBalancer(sources, project, 'bare');
+        addLoadBalancer(sources, project, 'broken', {
           provisioning_status: 'ERROR',
           updated_at: null,
         });
-        shelves.quotas.add({ id: project.id, limits: { loadbalancer: 7, listener: null } });
+        sources.quotas.add({ id: project.id, limits: { loadbalancer: 7, listener: null } });
       },
     };
   },
@@ -233,7 +233,7 @@ function loadBalancers(routes: Routes, { state, loadBalancers: table }: Shelves)
         }
         // The worker continues without the port, and traffic is lost.
         if (!state.network.ports.delete(row.vip_port_id))
-          state.mishaps.push(`the VIP port of load balancer ${row.name} went before it`);
+          state.sideEffects.push(`the VIP port of load balancer ${row.name} went before it`);
         table.delete(row.id);
       });
       return { status: 204 };
@@ -265,8 +265,8 @@ function listing<T extends Row>(
   };
 }
 
-function quotas(routes: Routes, shelves: Shelves): void {
-  const { state, quotas: table } = shelves;
+function quotas(routes: Routes, sources: Shelves): void {
+  const { state, quotas: table } = sources;
   const showQuota = ({ id, limits }: Quota) => ({
     project_id: id,
     ...Object.fromEntries(LIMITS.map((name) => [name, limits[name] ?? null])),
@@ -277,7 +277,7 @@ function quotas(routes: Routes, shelves: Shelves): void {
   const defaults = Object.fromEntries(LIMITS.map((name) => [name, DEFAULT_LIMIT]));
   const fill = (row: Quota): void => {
     const set = Object.entries(row.limits).filter(([, limit]) => limit !== null);
-    if (shelves.writesDefaults) row.limits = { ...defaults, ...Object.fromEntries(set) };
+    if (sources.writesDefaults) row.limits = { ...defaults, ...Object.fromEntries(set) };
   };
   routes
     .on('GET', '/v2.0/lbaas/quotas/:id/default', (call) => {

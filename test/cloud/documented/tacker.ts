@@ -1,9 +1,9 @@
 import * as z from 'zod';
 import { type Documented, frontOf, later } from '../documented.ts';
 import { body, type Call, param, Refusal, type Reply, Routes } from '../http.ts';
+import { isoSeconds, type Row, Table, uuid } from '../resource-store.ts';
 import type { CloudState } from '../state.ts';
 import { isAdmin, ownProject } from '../tokens.ts';
-import { isoSeconds, type Row, Table, uuid } from '../world.ts';
 
 export interface Instance extends Row {
   readonly name: string;
@@ -52,14 +52,14 @@ export const tacker: Documented = {
   endpoint: { type: 'nfv-orchestration', path: '' },
   open(state) {
     const tables: Tables = {
-      instances: state.world.table<Instance>('tacker.vnf-instance', owned),
-      subscriptions: state.world.table<Named>('tacker.subscription', owned),
-      vims: state.world.table<Named>('tacker.vim', owned),
+      instances: state.store.table<Instance>('tacker.vnf-instance', owned),
+      subscriptions: state.store.table<Named>('tacker.subscription', owned),
+      vims: state.store.table<Named>('tacker.vim', owned),
       operations: new Table<Operation>('tacker.operation', {
         owner: () => undefined,
         label: ({ operation }) => operation,
       }),
-      packages: state.world.table<Named>('tacker.vnf-package', owned),
+      packages: state.store.table<Named>('tacker.vnf-package', owned),
       locked: new Set(),
     };
     made.set(state, tables);

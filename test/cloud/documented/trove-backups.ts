@@ -42,7 +42,7 @@ export function backupRoutes(state: CloudState, tables: Tables, routes: Routes):
       throw new Refusal(401, `Swift account not accessible for tenant ${own}.`);
     if (tables.swift === 'missing') throw new Refusal(404, `Swift is disabled for tenant ${own}.`);
     if (own !== row.tenant_id)
-      state.mishaps.push(`the data of backup ${row.name} were left in Swift`);
+      state.sideEffects.push(`the data of backup ${row.name} were left in Swift`);
     later(state, call, state.options.durations.documented, () => backups.delete(row.id));
   };
   routes

@@ -1,6 +1,6 @@
 import { type Call, type Handler, param, Refusal, type Reply } from '../http.ts';
+import type { Row, Table } from '../resource-store.ts';
 import { isAdmin, ownProject } from '../tokens.ts';
-import type { Row, Table } from '../world.ts';
 
 /** Without a zone. */
 export const time = (at: number): string => new Date(at).toISOString().slice(0, 19);

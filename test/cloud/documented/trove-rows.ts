@@ -1,6 +1,6 @@
+import { type Row, type Table, uuid } from '../resource-store.ts';
 import type { Project } from '../rows.ts';
 import type { CloudState } from '../state.ts';
-import { type Row, type Table, uuid } from '../world.ts';
 
 interface Owned extends Row {
   readonly name: string;
@@ -60,21 +60,21 @@ export function openTables(state: CloudState): Tables {
   const owned = { owner: (row: Owned) => row.tenant_id, label: (row: Owned) => row.name };
   const tables: Tables = {
     // A deleted instance keeps its row.
-    instances: state.world.table<Instance>('trove.instance', {
+    instances: state.store.table<Instance>('trove.instance', {
       owner: (row) => (row.deleted ? undefined : row.tenant_id),
       label: (row) => row.name,
     }),
-    clusters: state.world.table<Cluster>('trove.cluster', owned),
-    backups: state.world.table<Backup>('trove.backup', owned),
-    strategies: state.world.table<Strategy>('trove.backup-strategy', {
+    clusters: state.store.table<Cluster>('trove.cluster', owned),
+    backups: state.store.table<Backup>('trove.backup', owned),
+    strategies: state.store.table<Strategy>('trove.backup-strategy', {
       owner: (row) => row.tenant_id,
       label: (row) => (row.instance_id ? 'of one' : 'of all'),
     }),
-    modules: state.world.table<Module>('trove.module', {
+    modules: state.store.table<Module>('trove.module', {
       owner: (row) => row.tenant_id ?? undefined,
       label: (row) => row.name,
     }),
-    configurations: state.world.table<Owned>('trove.configuration', owned),
+    configurations: state.store.table<Owned>('trove.configuration', owned),
     moduleListing: 'works',
     swift: 'works',
   };

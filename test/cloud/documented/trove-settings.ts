@@ -84,7 +84,7 @@ export function settingRoutes(state: CloudState, tables: Tables, routes: Routes)
       'GET',
       '/v1.0/:tenant/mgmt/quotas/:id',
       ofToken(() => {
-        state.mishaps.push('rows of usage were made by looking at limits');
+        state.sideEffects.push('rows of usage were made by looking at limits');
         return { status: 200, json: { quotas: [] } };
       }),
     );

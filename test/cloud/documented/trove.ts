@@ -125,7 +125,7 @@ function instanceRoutes(state: CloudState, tables: Tables, routes: Routes): void
         if (replicasOf(row).length > 0)
           throw new Refusal(403, 'Detach replicas before deleting replica source.');
         if (row.tls && ownProject(call.token) !== row.tenant_id)
-          state.mishaps.push(`the certificate of ${row.name} is still marked as in use`);
+          state.sideEffects.push(`the certificate of ${row.name} is still marked as in use`);
         row.task = 'DELETING';
         row.updated = state.clock.now();
         later(state, call, state.options.durations.documented, () => {

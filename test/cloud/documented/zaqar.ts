@@ -1,9 +1,9 @@
 import { type Documented, frontOf, Routes } from '../documented.ts';
 import { type Call, param, Refusal, type Reply } from '../http.ts';
+import { type Row, type Table, uuid } from '../resource-store.ts';
 import type { Project } from '../rows.ts';
 import type { CloudState } from '../state.ts';
 import { ownProject } from '../tokens.ts';
-import { type Row, type Table, uuid } from '../world.ts';
 
 /** Its id is its project's, a slash and its name. */
 export interface Queue extends Row {
@@ -44,9 +44,9 @@ export const zaqarOn = (store: 'mongodb' | 'sqlalchemy'): Documented => ({
   open(state) {
     const named = { owner: (row: Queue) => row.project_id, label: (row: Queue) => row.name };
     const tables: Tables = {
-      queues: state.world.table<Queue>('zaqar.queue', named),
-      topics: state.world.table<Queue>('zaqar.topic', named),
-      subscriptions: state.world.table<Subscription>('zaqar.subscription', {
+      queues: state.store.table<Queue>('zaqar.queue', named),
+      topics: state.store.table<Queue>('zaqar.topic', named),
+      subscriptions: state.store.table<Subscription>('zaqar.subscription', {
         owner: (row) => row.project_id,
         label: (row) => `${row.source} ${row.subscriber}`,
       }),

@@ -2,9 +2,9 @@ import * as z from 'zod';
 import { atLeast, microversion } from '../compute-fault.ts';
 import { type Documented, frontOf, later, maySee } from '../documented.ts';
 import { body, type Call, param, Refusal, type Reply, Routes } from '../http.ts';
+import { type Row, type Table, uuid } from '../resource-store.ts';
 import type { CloudState } from '../state.ts';
 import { isAdmin, ownProject } from '../tokens.ts';
-import { type Row, type Table, uuid } from '../world.ts';
 
 export interface Container extends Row {
   readonly name: string;
@@ -67,10 +67,10 @@ export const zun: Documented = {
   endpoint: { type: 'container', path: '/v1' },
   open(state) {
     const tables: Tables = {
-      containers: state.world.table<Container>('zun.container', owned),
-      capsules: state.world.table<Capsule>('zun.capsule', owned),
-      registries: state.world.table<Registry>('zun.registry', owned),
-      quotas: state.world.table<Quota>('zun.quota', {
+      containers: state.store.table<Container>('zun.container', owned),
+      capsules: state.store.table<Capsule>('zun.capsule', owned),
+      registries: state.store.table<Registry>('zun.registry', owned),
+      quotas: state.store.table<Quota>('zun.quota', {
         owner: ({ id }) => id,
         label: () => 'quota',
       }),

@@ -2,12 +2,12 @@ import { type ProjectId, UserId } from '../../../events/ids.ts';
 import { isGone } from '../../../lib/account/inventory.ts';
 import { ingest } from '../../../lib/handlers/ingest.ts';
 import { PropagatorError } from '../../../lib/shared/errors.ts';
-import { away, cadf, domain, project, role, user, World } from './world.ts';
+import { away, cadf, domain, IngestFixture, project, role, user } from './ingest-fixture.ts';
 
-let world: World;
-const record = (key: string) => world.engine.accounts.get(key);
+let fixture: IngestFixture;
+const record = (key: string) => fixture.engine.accounts.get(key);
 beforeEach(async () => {
-  world = new World();
+  fixture = new IngestFixture();
   for (const account of [
     domain('d1'),
     domain('d2'),
@@ -16,21 +16,21 @@ beforeEach(async () => {
     user('u1'),
     user('u2'),
   ])
-    world.keystone.put(account);
-  world.keystone.roles.push(role('p1', 'u1'));
-  await world.syncInventory();
-  world.keystone.asked = [];
-  world.engine.time += 10_000;
+    fixture.keystone.put(account);
+  fixture.keystone.roles.push(role('p1', 'u1'));
+  await fixture.syncInventory();
+  fixture.keystone.asked = [];
+  fixture.engine.time += 10_000;
 });
 
 describe('an update', () => {
   it('is published as disabled if Keystone shows the project disabled for the first time', async () => {
-    world.keystone.enable('project', 'p1', false);
-    await world.take(cadf('identity.project.updated', 'p1'));
-    await world.take(cadf('identity.project.updated', 'p1'));
-    world.keystone.enable('project', 'p1', true);
-    await world.take(cadf('identity.project.updated', 'p1'));
-    expect(world.logged).toEqual([
+    fixture.keystone.enable('project', 'p1', false);
+    await fixture.take(cadf('identity.project.updated', 'p1'));
+    await fixture.take(cadf('identity.project.updated', 'p1'));
+    fixture.keystone.enable('project', 'p1', true);
+    await fixture.take(cadf('identity.project.updated', 'p1'));
+    expect(fixture.logged).toEqual([
       'account.project.disabled project p1',
       'account.project.updated project p1',
       'account.project.enabled project p1',
@@ -38,44 +38,44 @@ describe('an update', () => {
   });
 
   it('contains the current name in Keystone, and the inventory stores it', async () => {
-    world.keystone.put({ ...project('p1'), name: 'renamed' });
-    await world.take(cadf('identity.project.updated', 'p1'));
-    expect(world.logged).toEqual(['account.project.updated renamed']);
+    fixture.keystone.put({ ...project('p1'), name: 'renamed' });
+    await fixture.take(cadf('identity.project.updated', 'p1'));
+    expect(fixture.logged).toEqual(['account.project.updated renamed']);
     expect(record('project/p1')?.account.name).toBe('renamed');
     expect(record('project/p1')?.members).toEqual(['u1']);
   });
 
   it('of an account that Keystone does not have is dropped, and keeps the inventory unchanged', async () => {
-    world.keystone.remove('project', 'p1');
-    await world.take(cadf('identity.project.updated', 'p1'));
-    expect(world.logged).toEqual([]);
+    fixture.keystone.remove('project', 'p1');
+    await fixture.take(cadf('identity.project.updated', 'p1'));
+    expect(fixture.logged).toEqual([]);
     expect(record('project/p1')).toMatchObject({
       deletedAt: undefined,
       account: { name: 'project p1' },
     });
-    expect(world.count('notification.absent')).toBe(1);
+    expect(fixture.count('notification.absent')).toBe(1);
   });
 
   it('of an unknown project that is disabled is published as disabled', async () => {
-    world.keystone.put(project('p3', { enabled: false }));
-    await world.take(cadf('identity.project.updated', 'p3'));
-    expect(world.logged).toEqual(['account.project.disabled project p3']);
+    fixture.keystone.put(project('p3', { enabled: false }));
+    await fixture.take(cadf('identity.project.updated', 'p3'));
+    expect(fixture.logged).toEqual(['account.project.disabled project p3']);
   });
 
   it('is published as disabled also if the inventory sync saw the change first', async () => {
-    world.keystone.enable('project', 'p1', false);
-    await world.syncInventory();
-    await world.take(cadf('identity.project.updated', 'p1'));
-    expect(world.logged).toEqual(['account.project.disabled project p1']);
+    fixture.keystone.enable('project', 'p1', false);
+    await fixture.syncInventory();
+    await fixture.take(cadf('identity.project.updated', 'p1'));
+    expect(fixture.logged).toEqual(['account.project.disabled project p1']);
   });
 });
 
 describe('a creation', () => {
   it('queries Keystone for the name and the members, including inherited roles', async () => {
-    world.keystone.put(project('p3', { parentId: 'p1' }));
-    world.keystone.roles.push(role('p3', 'u2'));
-    await world.take(cadf('identity.project.created', 'p3'));
-    expect(world.events[0]?.data.account).toEqual({
+    fixture.keystone.put(project('p3', { parentId: 'p1' }));
+    fixture.keystone.roles.push(role('p3', 'u2'));
+    await fixture.take(cadf('identity.project.created', 'p3'));
+    expect(fixture.events[0]?.data.account).toEqual({
       type: 'project',
       id: 'p3',
       name: 'project p3',
@@ -86,10 +86,10 @@ describe('a creation', () => {
     expect(record('project/p3')?.members).toEqual(['u2']);
   });
   it('of an account that is disabled meanwhile is published as created and disabled', async () => {
-    world.keystone.put(user('u3', false));
-    await world.take(cadf('identity.user.created', 'u3'));
-    await world.take(cadf('identity.user.updated', 'u3'));
-    expect(world.logged).toEqual([
+    fixture.keystone.put(user('u3', false));
+    await fixture.take(cadf('identity.user.created', 'u3'));
+    await fixture.take(cadf('identity.user.updated', 'u3'));
+    expect(fixture.logged).toEqual([
       'account.user.created user u3',
       'account.user.disabled user u3',
       'account.user.updated user u3',
@@ -99,9 +99,9 @@ describe('a creation', () => {
 
 describe('a deletion', () => {
   it('does not query Keystone, and is published with the data of the inventory', async () => {
-    world.keystone.fault = away;
-    await world.take(cadf('identity.project.deleted', 'p2'));
-    expect(world.events[0]?.data.account).toEqual({
+    fixture.keystone.fault = away;
+    await fixture.take(cadf('identity.project.deleted', 'p2'));
+    expect(fixture.events[0]?.data.account).toEqual({
       type: 'project',
       id: 'p2',
       name: 'project p2',
@@ -109,36 +109,36 @@ describe('a deletion', () => {
       parentId: 'p1',
       enabled: true,
     });
-    expect(world.keystone.asked).toEqual([]);
+    expect(fixture.keystone.asked).toEqual([]);
     const tombstone = record('project/p2');
     expect(tombstone && isGone(tombstone)).toBe(true);
   });
   it('of an account that neither Keystone nor the inventory has ever shown is held', async () => {
-    await world.take(cadf('identity.project.deleted', 'px'));
-    expect(world.logged).toEqual([]);
-    expect(record('project/px')).toMatchObject({ suspicion: { at: world.engine.time } });
+    await fixture.take(cadf('identity.project.deleted', 'px'));
+    expect(fixture.logged).toEqual([]);
+    expect(record('project/px')).toMatchObject({ suspicion: { at: fixture.engine.time } });
   });
   it('with another message id is published again, because the first may have been forged', async () => {
-    await world.take(cadf('identity.project.deleted', 'p1'));
-    await world.take(cadf('identity.project.deleted', 'p1'));
-    expect(world.logged).toHaveLength(2);
+    await fixture.take(cadf('identity.project.deleted', 'p1'));
+    await fixture.take(cadf('identity.project.deleted', 'p1'));
+    expect(fixture.logged).toHaveLength(2);
   });
   it('leaves a tombstone that has no effect while Keystone shows the project again', async () => {
-    await world.take(cadf('identity.project.deleted', 'p1'));
-    world.engine.time += 10_000;
-    await world.take(cadf('identity.project.updated', 'p1'));
+    await fixture.take(cadf('identity.project.deleted', 'p1'));
+    fixture.engine.time += 10_000;
+    await fixture.take(cadf('identity.project.updated', 'p1'));
     const alive = record('project/p1');
     expect(alive && isGone(alive)).toBe(false);
-    world.engine.time += 10_000;
-    await world.take(cadf('identity.project.deleted', 'p1'));
-    expect(record('project/p1')?.deletedAt).toBe(world.engine.time);
+    fixture.engine.time += 10_000;
+    await fixture.take(cadf('identity.project.deleted', 'p1'));
+    expect(record('project/p1')?.deletedAt).toBe(fixture.engine.time);
   });
 });
 
 describe('a domain', () => {
   it('is recognized in a notification about a project with the id of the domain', async () => {
-    await world.take(cadf('identity.project.deleted', 'd1'));
-    expect(world.events.map(({ type, data }) => [type, data.account])).toEqual([
+    await fixture.take(cadf('identity.project.deleted', 'd1'));
+    expect(fixture.events.map(({ type, data }) => [type, data.account])).toEqual([
       ['account.domain.deleted', { type: 'domain', id: 'd1', name: 'domain d1', enabled: true }],
     ]);
     expect(record('project/d1')).toBeUndefined();
@@ -149,31 +149,31 @@ describe('a domain', () => {
         cadf(type, id, requestId ? { requestId } : {}),
       );
     const [first = '', second = ''] = twice('d1', 'req-1');
-    await world.take(first);
-    await world.take(second);
-    await world.take(...twice('d2', 'req-2'));
-    await world.take(...twice('d3'));
-    expect(world.logged).toEqual([
+    await fixture.take(first);
+    await fixture.take(second);
+    await fixture.take(...twice('d2', 'req-2'));
+    await fixture.take(...twice('d3'));
+    expect(fixture.logged).toEqual([
       'account.domain.deleted domain d1',
       'account.domain.deleted domain d2',
     ]);
     // The unknown domain d3 is held once.
-    expect((await world.engine.reads.suspicions(10)).total).toBe(1);
-    world.engine.time += 3_600_000;
-    await world.take(cadf('identity.domain.deleted', 'd1'));
+    expect((await fixture.engine.reads.suspicions(10)).total).toBe(1);
+    fixture.engine.time += 3_600_000;
+    await fixture.take(cadf('identity.domain.deleted', 'd1'));
     // An old tombstone has no effect, because the first notification may have been forged.
-    expect(world.logged).toHaveLength(3);
+    expect(fixture.logged).toHaveLength(3);
   });
   it('that is disabled is published once, and its projects and users are recorded', async () => {
-    world.keystone.put(project('p3'));
-    world.keystone.put(user('u3'));
-    world.keystone.roles.push(role('p3', 'u3'), role('p1', 'u2'));
-    world.keystone.enable('domain', 'd1', false);
-    await world.take(
+    fixture.keystone.put(project('p3'));
+    fixture.keystone.put(user('u3'));
+    fixture.keystone.roles.push(role('p3', 'u3'), role('p1', 'u2'));
+    fixture.keystone.enable('domain', 'd1', false);
+    await fixture.take(
       cadf('identity.project.updated', 'd1', { requestId: 'req-1' }),
       cadf('identity.domain.updated', 'd1', { requestId: 'req-1' }),
     );
-    expect(world.logged).toEqual(['account.domain.disabled domain d1']);
+    expect(fixture.logged).toEqual(['account.domain.disabled domain d1']);
     expect(record('project/p3')).toMatchObject({
       account: { name: 'project p3' },
       members: ['u3'],
@@ -182,95 +182,101 @@ describe('a domain', () => {
     expect(record('user/u3')?.account).toMatchObject({ name: 'user u3', domainId: 'd1' });
   });
   it('that is unknown is recognized by the answer of Keystone', async () => {
-    world.keystone.put(domain('d4', false));
-    await world.take(cadf('identity.project.updated', 'd4', { requestId: 'req-1' }));
-    await world.take(cadf('identity.domain.updated', 'd4', { requestId: 'req-1' }));
-    expect(world.logged).toEqual(['account.domain.disabled domain d4']);
+    fixture.keystone.put(domain('d4', false));
+    await fixture.take(cadf('identity.project.updated', 'd4', { requestId: 'req-1' }));
+    await fixture.take(cadf('identity.domain.updated', 'd4', { requestId: 'req-1' }));
+    expect(fixture.logged).toEqual(['account.domain.disabled domain d4']);
   });
   it('with many projects gets its members by one call', async () => {
     for (let n = 0; n < 15; n += 1) {
-      world.keystone.put(project(`many${n}`));
-      world.keystone.roles.push(role(`many${n}`, 'u2'));
+      fixture.keystone.put(project(`many${n}`));
+      fixture.keystone.roles.push(role(`many${n}`, 'u2'));
     }
-    world.keystone.enable('domain', 'd1', false);
-    await world.take(cadf('identity.domain.updated', 'd1'));
+    fixture.keystone.enable('domain', 'd1', false);
+    await fixture.take(cadf('identity.domain.updated', 'd1'));
     expect(record('project/many14')?.members).toEqual(['u2']);
-    expect(world.keystone.asked.filter((call) => call === 'members')).toHaveLength(1);
+    expect(fixture.keystone.asked.filter((call) => call === 'members')).toHaveLength(1);
   });
 });
 
 describe('a repeated notification', () => {
   it('is recognized by its content, not only by its id', async () => {
-    await world.take(cadf('identity.project.updated', 'p1', { messageId: 'm' }));
-    await world.take(cadf('identity.user.deleted', 'u1', { messageId: 'm' }));
-    await world.take(cadf('identity.project.deleted', 'p1', { messageId: 'm' }));
-    expect(world.logged.filter((one) => one.includes('deleted'))).toEqual([
+    await fixture.take(cadf('identity.project.updated', 'p1', { messageId: 'm' }));
+    await fixture.take(cadf('identity.user.deleted', 'u1', { messageId: 'm' }));
+    await fixture.take(cadf('identity.project.deleted', 'p1', { messageId: 'm' }));
+    expect(fixture.logged.filter((one) => one.includes('deleted'))).toEqual([
       'account.user.deleted user u1',
       'account.project.deleted project p1',
     ]);
-    expect(world.count('notification.duplicate')).toBe(0);
+    expect(fixture.count('notification.duplicate')).toBe(0);
   });
   it('is ingested once, in one batch and later', async () => {
     const body = cadf('identity.project.deleted', 'p1');
-    await world.take(body, body);
-    await world.take(body);
-    expect(world.logged).toEqual(['account.project.deleted project p1']);
-    expect(world.count('notification.duplicate')).toBe(2);
+    await fixture.take(body, body);
+    await fixture.take(body);
+    expect(fixture.logged).toEqual(['account.project.deleted project p1']);
+    expect(fixture.count('notification.duplicate')).toBe(2);
   });
   it('that another process ingests between read and write is decided again', async () => {
-    const { reads } = world.engine;
+    const { reads } = fixture.engine;
     const body = cadf('identity.project.deleted', 'p1', { messageId: 'contested' });
     let asked = 0;
     const seen: typeof reads.seen = async (ids) => {
       const answer = await reads.seen(ids);
       asked += 1;
-      if (asked === 1) for (const id of ids) world.engine.seenIds.set(id, 0);
+      if (asked === 1) for (const id of ids) fixture.engine.seenIds.set(id, 0);
       return answer;
     };
-    const engine = { reads: { ...reads, seen }, commit: world.engine.commit.bind(world.engine) };
-    await ingest([{ message: world.received(body), receiveCount: 1 }], { ...world.deps, engine });
-    expect(world.logged).toEqual([]);
-    expect(world.count('notification.duplicate')).toBe(1);
+    const engine = {
+      reads: { ...reads, seen },
+      commit: fixture.engine.commit.bind(fixture.engine),
+    };
+    await ingest([{ message: fixture.received(body), receiveCount: 1 }], {
+      ...fixture.deps,
+      engine,
+    });
+    expect(fixture.logged).toEqual([]);
+    expect(fixture.count('notification.duplicate')).toBe(1);
   });
 });
 
 describe('while Keystone does not answer', () => {
   it('notifications that need Keystone wait, and the others continue', async () => {
-    world.keystone.fault = away;
-    world.keystone.enable('project', 'p1', false);
-    await world.take(
+    fixture.keystone.fault = away;
+    fixture.keystone.enable('project', 'p1', false);
+    await fixture.take(
       cadf('identity.project.updated', 'p1'),
       cadf('identity.project.deleted', 'p2'),
       cadf('identity.user.updated', 'u1'),
       'garbage',
     );
-    expect(world.logged).toEqual(['account.project.deleted project p2']);
-    expect(world.delayed.map(({ dueAt }) => dueAt - world.engine.time)).toEqual([5_000, 5_000]);
-    expect(world.engine.quarantined).toHaveLength(1);
-    for (let hour = 0; hour < 3; hour += 1) await world.takeDelayed();
-    expect(world.delayed).toHaveLength(2);
-    world.keystone.fault = () => undefined;
-    await world.takeDelayed();
-    await world.takeDelayed();
-    expect(world.logged).toEqual([
+    expect(fixture.logged).toEqual(['account.project.deleted project p2']);
+    expect(fixture.delayed.map(({ dueAt }) => dueAt - fixture.engine.time)).toEqual([5_000, 5_000]);
+    expect(fixture.engine.quarantined).toHaveLength(1);
+    for (let hour = 0; hour < 3; hour += 1) await fixture.takeDelayed();
+    expect(fixture.delayed).toHaveLength(2);
+    fixture.keystone.fault = () => undefined;
+    await fixture.takeDelayed();
+    await fixture.takeDelayed();
+    expect(fixture.logged).toEqual([
       'account.project.deleted project p2',
       'account.project.disabled project p1',
       'account.user.updated user u1',
     ]);
-    expect(world.delayed).toEqual([]);
+    expect(fixture.delayed).toEqual([]);
   });
   it('a notification waits longer each time, up to five minutes or the delay that Keystone requests', async () => {
-    world.keystone.fault = away;
-    await world.take(cadf('identity.project.updated', 'p1'));
+    fixture.keystone.fault = away;
+    await fixture.take(cadf('identity.project.updated', 'p1'));
     const waits: number[] = [];
     for (let n = 0; n < 20; n += 1) {
-      waits.push(Number(world.delayed[0]?.dueAt) - world.engine.time);
-      await world.takeDelayed();
+      waits.push(Number(fixture.delayed[0]?.dueAt) - fixture.engine.time);
+      await fixture.takeDelayed();
     }
     expect(waits.slice(0, 2)).toEqual([5_000, 5_000]);
     expect(waits.toSorted((a, b) => a - b)).toEqual(waits);
     expect(waits.at(-1)).toBe(300_000);
-    world.keystone.fault = () => {
+    fixture.keystone.fault = () => {
       throw new PropagatorError({
         code: 'x',
         class: 'Transient',
@@ -279,27 +285,27 @@ describe('while Keystone does not answer', () => {
         retryAfterSeconds: 900,
       });
     };
-    await world.takeDelayed();
-    expect(Number(world.delayed[0]?.dueAt) - world.engine.time).toBe(900_000);
+    await fixture.takeDelayed();
+    expect(Number(fixture.delayed[0]?.dueAt) - fixture.engine.time).toBe(900_000);
   });
   it('Keystone is called a few times, not once for each notification', async () => {
-    world.keystone.fault = away;
-    await world.take(
+    fixture.keystone.fault = away;
+    await fixture.take(
       ...Array.from({ length: 200 }, (_, n) => cadf('identity.project.updated', `n${n}`)),
     );
-    expect(world.delayed).toHaveLength(200);
-    expect(world.keystone.asked.length).toBeLessThan(20);
+    expect(fixture.delayed).toHaveLength(200);
+    expect(fixture.keystone.asked.length).toBeLessThan(20);
   });
   it('a domain whose projects and users cannot be listed waits as a whole', async () => {
-    world.keystone.enable('domain', 'd1', false);
-    world.keystone.fault = (call) => call === 'users' && away();
-    await world.take(cadf('identity.domain.updated', 'd1'));
-    expect(world.logged).toEqual([]);
+    fixture.keystone.enable('domain', 'd1', false);
+    fixture.keystone.fault = (call) => call === 'users' && away();
+    await fixture.take(cadf('identity.domain.updated', 'd1'));
+    expect(fixture.logged).toEqual([]);
     expect(record('domain/d1')?.account.enabled).toBe(true);
-    expect(world.delayed).toHaveLength(1);
+    expect(fixture.delayed).toHaveLength(1);
   });
   it('a refused login delays a notification as well', async () => {
-    world.keystone.fault = () => {
+    fixture.keystone.fault = () => {
       throw new PropagatorError({
         code: 'keystone.http.403',
         class: 'Denied',
@@ -307,8 +313,8 @@ describe('while Keystone does not answer', () => {
         advice: '',
       });
     };
-    await world.take(cadf('identity.project.updated', 'p1'));
-    expect(world.delayed).toHaveLength(1);
+    await fixture.take(cadf('identity.project.updated', 'p1'));
+    expect(fixture.delayed).toHaveLength(1);
   });
 });
 
@@ -316,19 +322,19 @@ describe('members of a project', () => {
   const assigned = (payload: object) =>
     cadf('identity.role_assignment.created', undefined, { payload });
   it('are recorded when a user or a group gets a role, and never removed', async () => {
-    world.keystone.groups.set('g1', [UserId.parse('u2'), UserId.parse('u3')]);
-    await world.take(
+    fixture.keystone.groups.set('g1', [UserId.parse('u2'), UserId.parse('u3')]);
+    await fixture.take(
       assigned({ project: 'p1', user: 'u9' }),
       assigned({ project: 'p1', group: 'g1' }),
     );
-    world.keystone.roles.length = 0;
-    world.keystone.roles.push(role('p2', 'u5'));
-    await world.syncInventory();
+    fixture.keystone.roles.length = 0;
+    fixture.keystone.roles.push(role('p2', 'u5'));
+    await fixture.syncInventory();
     expect(record('project/p1')?.members).toEqual(['u1', 'u2', 'u3', 'u9']);
-    expect(world.logged).toEqual([]);
+    expect(fixture.logged).toEqual([]);
   });
   it('are read from the notification about an application credential', async () => {
-    await world.take(
+    await fixture.take(
       cadf('identity.application_credential.created', 'c1', {
         payload: { initiator: { user_id: 'u7', project_id: 'p1' } },
       }),
@@ -336,8 +342,8 @@ describe('members of a project', () => {
     expect(record('project/p1')?.members).toEqual(['u1', 'u7']);
   });
   it('of an unknown project are recorded after a query to Keystone', async () => {
-    world.keystone.put(project('p3', { enabled: false }));
-    await world.take(
+    fixture.keystone.put(project('p3', { enabled: false }));
+    await fixture.take(
       assigned({ project: 'p3', user: 'u1' }),
       assigned({ project: 'p4', user: 'u1' }),
     );
@@ -346,35 +352,35 @@ describe('members of a project', () => {
       members: ['u1'],
     });
     expect(record('project/p4')).toBeUndefined();
-    await world.take(cadf('identity.project.updated', 'p3'));
-    expect(world.logged).toEqual([
+    await fixture.take(cadf('identity.project.updated', 'p3'));
+    expect(fixture.logged).toEqual([
       'account.project.created project p3',
       'account.project.disabled project p3',
     ]);
   });
   it('of all child projects are recorded if the role is inherited', async () => {
-    world.keystone.put(project('p3', { parentId: 'p2' }));
-    world.keystone.put(project('other'));
-    await world.syncInventory();
-    await world.take(assigned({ project: 'p1', user: 'u8', inherited_to_projects: true }));
+    fixture.keystone.put(project('p3', { parentId: 'p2' }));
+    fixture.keystone.put(project('other'));
+    await fixture.syncInventory();
+    await fixture.take(assigned({ project: 'p1', user: 'u8', inherited_to_projects: true }));
     expect(['p1', 'p2', 'p3', 'other'].map((id) => record(`project/${id}`)?.members)).toEqual([
       ['u1'],
       ['u8'],
       ['u8'],
       [],
     ]);
-    await world.take(assigned({ domain: 'd1', user: 'u9', inherited_to_projects: true }));
+    await fixture.take(assigned({ domain: 'd1', user: 'u9', inherited_to_projects: true }));
     expect(record('project/other')?.members).toEqual(['u9']);
   });
   it('wait while the members of the group cannot be listed', async () => {
-    world.keystone.fault = away;
-    await world.take(assigned({ project: 'p1', group: 'g1' }));
-    expect(world.delayed).toHaveLength(1);
+    fixture.keystone.fault = away;
+    await fixture.take(assigned({ project: 'p1', group: 'g1' }));
+    expect(fixture.delayed).toHaveLength(1);
   });
   it('are not changed by a failed role assignment', async () => {
-    await world.take(assigned({ project: 'p1', user: 'u9', outcome: 'failure' }));
+    await fixture.take(assigned({ project: 'p1', user: 'u9', outcome: 'failure' }));
     expect(record('project/p1')?.members).toEqual(['u1']);
-    expect(world.count('notification.dropped.outcome')).toBe(1);
+    expect(fixture.count('notification.dropped.outcome')).toBe(1);
   });
 });
 
@@ -383,23 +389,23 @@ describe('a notification without an effect', () => {
     const payload = {
       reason: { reasonType: 'Password does not meet expectations', reasonCode: '400' },
     };
-    await world.take(cadf('identity.user.updated', 'u1', { payload }));
-    expect([world.logged, world.count('notification.dropped.rejected-password-change')]).toEqual([
-      [],
-      1,
-    ]);
+    await fixture.take(cadf('identity.user.updated', 'u1', { payload }));
+    expect([
+      fixture.logged,
+      fixture.count('notification.dropped.rejected-password-change'),
+    ]).toEqual([[], 1]);
   });
   it('is one about a failed change', async () => {
-    await world.take(cadf('identity.project.deleted', 'p1', { payload: { outcome: 'failure' } }));
-    expect([world.logged, world.count('notification.dropped.outcome')]).toEqual([[], 1]);
+    await fixture.take(cadf('identity.project.deleted', 'p1', { payload: { outcome: 'failure' } }));
+    expect([fixture.logged, fixture.count('notification.dropped.outcome')]).toEqual([[], 1]);
   });
   it('is one with an unknown event type, and all of them share one counter', async () => {
-    await world.take(
+    await fixture.take(
       ...Array.from({ length: 50 }, (_, n) => cadf(`made.up.${n}`, 'x')),
       cadf('identity.authenticate', undefined),
       cadf('identity.project tag.created', 'a tag'),
     );
-    expect(Object.fromEntries(world.engine.counters)).toEqual({
+    expect(Object.fromEntries(fixture.engine.counters)).toEqual({
       'inventory.filled': 1,
       'notification.received': 52,
       'notification.dropped.unknown-event-type': 50,
@@ -411,9 +417,9 @@ describe('a notification without an effect', () => {
 
 describe('an unreadable notification', () => {
   it('is quarantined with the reason, its first 64 KiB, and its full size', async () => {
-    await world.take('x'.repeat(100_000), Buffer.alloc(3 * 1024 * 1024, 0xfe));
+    await fixture.take('x'.repeat(100_000), Buffer.alloc(3 * 1024 * 1024, 0xfe));
     expect(
-      world.engine.quarantined.map(({ reason, body, encoding, bytes }) => [
+      fixture.engine.quarantined.map(({ reason, body, encoding, bytes }) => [
         reason,
         Buffer.from(body, encoding).length,
         encoding,
@@ -423,24 +429,24 @@ describe('an unreadable notification', () => {
       ['not JSON', 65_536, 'utf8', 100_000],
       ['too big: 3145728 bytes, a notification has a few thousand', 65_536, 'base64', 3_145_728],
     ]);
-    expect(world.count('notification.unreadable')).toBe(2);
+    expect(fixture.count('notification.unreadable')).toBe(2);
   });
   it('is one with an id that no database can store', async () => {
-    await world.take(
+    await fixture.take(
       cadf('identity.project.deleted', 'x'.repeat(65)),
       cadf('identity.user.deleted', undefined),
     );
-    expect(world.engine.quarantined.map(({ reason }) => reason)).toEqual([
+    expect(fixture.engine.quarantined.map(({ reason }) => reason)).toEqual([
       'what identity.project.deleted is about has no id of Keystone',
       'what identity.user.deleted is about has no id of Keystone',
     ]);
-    expect(world.logged).toEqual([]);
+    expect(fixture.logged).toEqual([]);
   });
   it('gets one record if it is delivered twice, and two if it was sent twice', async () => {
-    const [one, other] = [world.received('same'), world.received('same')];
-    await world.takeReceived(one, other);
-    await world.takeReceived(one);
-    expect(new Set(world.engine.quarantined.map(({ id }) => id)).size).toBe(2);
+    const [one, other] = [fixture.received('same'), fixture.received('same')];
+    await fixture.takeReceived(one, other);
+    await fixture.takeReceived(one);
+    expect(new Set(fixture.engine.quarantined.map(({ id }) => id)).size).toBe(2);
   });
 });
 
@@ -448,73 +454,75 @@ describe('the inventory sync from the lists of Keystone', () => {
   it.each(['domains', 'projects', 'users', 'members'])(
     'changes nothing when %s fails, or is empty',
     async (list) => {
-      const before = new Map(world.engine.accounts);
-      world.keystone.put(project('p9'));
-      world.keystone.fault = (call) => call === list && away();
-      await expect(world.syncInventory()).rejects.toMatchObject({ report: { class: 'Transient' } });
-      world.keystone.fault = () => undefined;
-      Object.assign(world.keystone, { [list]: async () => [] });
-      await expect(world.syncInventory()).rejects.toMatchObject({
+      const before = new Map(fixture.engine.accounts);
+      fixture.keystone.put(project('p9'));
+      fixture.keystone.fault = (call) => call === list && away();
+      await expect(fixture.syncInventory()).rejects.toMatchObject({
+        report: { class: 'Transient' },
+      });
+      fixture.keystone.fault = () => undefined;
+      Object.assign(fixture.keystone, { [list]: async () => [] });
+      await expect(fixture.syncInventory()).rejects.toMatchObject({
         report: { code: 'keystone.list.empty' },
       });
-      expect(world.engine.accounts).toEqual(before);
+      expect(fixture.engine.accounts).toEqual(before);
     },
   );
   it('counts the accounts that Keystone no longer lists, and deletes none of them', async () => {
-    world.keystone.remove('project', 'p2');
-    world.keystone.remove('domain', 'd2');
-    expect(await world.syncInventory()).toEqual({ accounts: 4, vanished: 2 });
+    fixture.keystone.remove('project', 'p2');
+    fixture.keystone.remove('domain', 'd2');
+    expect(await fixture.syncInventory()).toEqual({ accounts: 4, vanished: 2 });
     expect(record('project/p2')).toMatchObject({
       deletedAt: undefined,
       account: { name: 'project p2' },
     });
   });
   it('does not count deleted accounts, or accounts created during the listing, as vanished', async () => {
-    await world.take(cadf('identity.project.deleted', 'p2'));
-    world.keystone.remove('project', 'p2');
-    const { members } = world.keystone;
-    world.keystone.members = async (id?: ProjectId) => {
+    await fixture.take(cadf('identity.project.deleted', 'p2'));
+    fixture.keystone.remove('project', 'p2');
+    const { members } = fixture.keystone;
+    fixture.keystone.members = async (id?: ProjectId) => {
       const answer = await members(id);
-      world.engine.time += 5;
+      fixture.engine.time += 5;
       if (id === undefined) {
-        world.keystone.members = members;
+        fixture.keystone.members = members;
         const late = project('late');
-        world.keystone.put(late);
-        await world.take(cadf('identity.project.created', 'late'));
-        world.keystone.remove('project', 'late');
+        fixture.keystone.put(late);
+        await fixture.take(cadf('identity.project.created', 'late'));
+        fixture.keystone.remove('project', 'late');
       }
       return answer;
     };
-    expect((await world.syncInventory()).vanished).toBe(0);
+    expect((await fixture.syncInventory()).vanished).toBe(0);
   });
   it('stores only new and changed accounts', async () => {
     const written: string[] = [];
-    const { commit } = world.engine;
-    world.engine.commit = (change) => {
+    const { commit } = fixture.engine;
+    fixture.engine.commit = (change) => {
       written.push(...(change.accounts ?? []).map(({ account }) => account.id));
-      return commit.call(world.engine, change);
+      return commit.call(fixture.engine, change);
     };
     const filled = async () => {
       written.length = 0;
-      world.engine.time += 60_000;
-      await world.syncInventory();
+      fixture.engine.time += 60_000;
+      await fixture.syncInventory();
       return written.toSorted();
     };
     expect(await filled()).toEqual([]);
-    world.keystone.put({ ...project('p2'), name: 'renamed' });
-    world.keystone.put(project('p9'));
-    world.keystone.roles.push(role('p1', 'u2'));
+    fixture.keystone.put({ ...project('p2'), name: 'renamed' });
+    fixture.keystone.put(project('p9'));
+    fixture.keystone.roles.push(role('p1', 'u2'));
     expect(await filled()).toEqual(['p1', 'p2', 'p9']);
     expect(record('project/p2')?.account.name).toBe('renamed');
     // A deleted account that Keystone shows again is stored as existing.
-    await world.take(cadf('identity.project.deleted', 'p2'));
+    await fixture.take(cadf('identity.project.deleted', 'p2'));
     expect(await filled()).toEqual(['p2']);
   });
   it('keeps tombstones and members', async () => {
-    await world.take(cadf('identity.project.deleted', 'p1'));
+    await fixture.take(cadf('identity.project.deleted', 'p1'));
     const tombstone = record('project/p1')?.deletedAt;
-    world.keystone.roles.splice(0, 1, role('p1', 'u2'));
-    await world.syncInventory();
+    fixture.keystone.roles.splice(0, 1, role('p1', 'u2'));
+    await fixture.syncInventory();
     expect(record('project/p1')).toMatchObject({ deletedAt: tombstone, members: ['u1', 'u2'] });
   });
 });

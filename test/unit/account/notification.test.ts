@@ -2,7 +2,7 @@ import * as fc from 'fast-check';
 import { type Notification, readNotification } from '../../../lib/account/notification.ts';
 import { encodeBody, LARGEST_BODY, notificationReceived } from '../../../lib/account/received.ts';
 import { utcMillis } from '../../../lib/account/time.ts';
-import { cadf, recorded } from './world.ts';
+import { cadf, recorded } from './ingest-fixture.ts';
 
 const read = (body: string | Uint8Array) =>
   readNotification({

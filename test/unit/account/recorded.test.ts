@@ -2,7 +2,7 @@ import { AccountEvent } from '../../../events/account.ts';
 import { DomainId, ProjectId, UserId } from '../../../events/ids.ts';
 import { isGone } from '../../../lib/account/inventory.ts';
 import { readNotification } from '../../../lib/account/notification.ts';
-import { FORMATS, recorded, role, World } from './world.ts';
+import { FORMATS, IngestFixture, recorded, role } from './ingest-fixture.ts';
 
 /**
  * The ids of one recording, by the names of the scenario: a domain `acme` with the projects a, b
@@ -19,8 +19,11 @@ function cast(bodies: string[]) {
 }
 
 /** The accounts in Keystone when each line was sent. */
-function scenario(world: World, { acme, a, b, c, alice, group }: ReturnType<typeof cast>) {
-  const { keystone } = world;
+function scenario(
+  fixture: IngestFixture,
+  { acme, a, b, c, alice, group }: ReturnType<typeof cast>,
+) {
+  const { keystone } = fixture;
   const domainId = DomainId.parse(acme);
   const project = (id: string, name: string, parentId = acme) =>
     keystone.put({
@@ -82,15 +85,15 @@ const EXPECTED = [
 describe.each(FORMATS)('the recording of a real Keystone in the format %s', (format) => {
   const bodies = recorded(format);
 
-  async function play(): Promise<World & { cast: ReturnType<typeof cast> }> {
-    const world = Object.assign(new World(), { cast: cast(bodies) });
-    const at = scenario(world, world.cast);
+  async function play(): Promise<IngestFixture & { cast: ReturnType<typeof cast> }> {
+    const fixture = Object.assign(new IngestFixture(), { cast: cast(bodies) });
+    const at = scenario(fixture, fixture.cast);
     for (const [line, body] of bodies.entries()) {
       at(line);
-      world.engine.time += 1000;
-      await world.take(body);
+      fixture.engine.time += 1000;
+      await fixture.take(body);
     }
-    return world;
+    return fixture;
   }
 
   it('has 29 notifications, and each of them is read', () => {
@@ -102,12 +105,12 @@ describe.each(FORMATS)('the recording of a real Keystone in the format %s', (for
   });
 
   it('results in one account event for each change, with names that Keystone no longer has', async () => {
-    const world = await play();
-    expect(world.logged).toEqual(EXPECTED);
-    expect(world.engine.quarantined).toEqual([]);
-    expect(world.delayed).toEqual([]);
-    expect(world.count('notification.received')).toBe(29);
-    for (const event of world.events) expect(AccountEvent.parse(event)).toEqual(event);
+    const fixture = await play();
+    expect(fixture.logged).toEqual(EXPECTED);
+    expect(fixture.engine.quarantined).toEqual([]);
+    expect(fixture.delayed).toEqual([]);
+    expect(fixture.count('notification.received')).toBe(29);
+    for (const event of fixture.events) expect(AccountEvent.parse(event)).toEqual(event);
   });
 
   it('leaves tombstones with name, domain, parent and members', async () => {
@@ -125,8 +128,8 @@ describe.each(FORMATS)('the recording of a real Keystone in the format %s', (for
   });
 
   it('contains the initiator, if the notification has one', async () => {
-    const world = await play();
-    const byWhom = world.events.map(({ data }) => data.cause.initiator?.name);
+    const fixture = await play();
+    const byWhom = fixture.events.map(({ data }) => data.cause.initiator?.name);
     // Basic payloads have no initiator. The deletions that Keystone itself makes while it deletes a
     // domain have none in CADF either.
     const admin = format === 'basic-messagingv2' ? undefined : 'admin';
@@ -134,7 +137,7 @@ describe.each(FORMATS)('the recording of a real Keystone in the format %s', (for
       EXPECTED.map((_, index) => ([12, 13, 14].includes(index) ? undefined : admin)),
     );
     expect(
-      world.events.every(
+      fixture.events.every(
         ({ data }) =>
           data.cause.at > Date.UTC(2026, 10, 23) && data.cause.at < Date.UTC(2026, 10, 24),
       ),
@@ -142,9 +145,9 @@ describe.each(FORMATS)('the recording of a real Keystone in the format %s', (for
   });
 
   it('counts the notifications without an effect', async () => {
-    const world = await play();
+    const fixture = await play();
     const dropped = Object.fromEntries(
-      [...world.engine.counters].filter(([name]) => name.startsWith('notification.dropped.')),
+      [...fixture.engine.counters].filter(([name]) => name.startsWith('notification.dropped.')),
     );
     expect(dropped).toEqual({
       'notification.dropped.identity.group.created': 1,
@@ -162,15 +165,15 @@ describe.each(FORMATS)('the recording of a real Keystone in the format %s', (for
   });
 
   it('ingested later in one batch results in all deletions, with the data of the inventory', async () => {
-    const world = new World();
+    const fixture = new IngestFixture();
     const ids = cast(bodies);
-    const at = scenario(world, ids);
+    const at = scenario(fixture, ids);
     for (let line = 0; line <= 13; line += 1) at(line);
-    world.keystone.roles.push(role(ids.a, ids.alice));
-    await world.syncInventory();
+    fixture.keystone.roles.push(role(ids.a, ids.alice));
+    await fixture.syncInventory();
     for (let line = 14; line <= 28; line += 1) at(line);
-    await world.take(...bodies);
-    expect(world.logged).toEqual([
+    await fixture.take(...bodies);
+    expect(fixture.logged).toEqual([
       'account.project.deleted c',
       'account.project.deleted b',
       'account.project.deleted a, renamed',

@@ -2,7 +2,7 @@ import { api } from '../../../lib/api/api.ts';
 import type { ApiDeps } from '../../../lib/api/deps.ts';
 import { SteppedEngine } from '../../../lib/engine/memory/stepped.ts';
 import { apiAccess } from '../../api-tokens.ts';
-import { SmallWorld } from '../../property/small-world.ts';
+import { Simulation } from '../../property/simulation.ts';
 
 export interface LogLine {
   readonly level: 'warn' | 'error';
@@ -16,7 +16,7 @@ export function apiUnderTest(more: Partial<ApiDeps> = {}) {
   const lines: LogLine[] = [];
   const line = (level: LogLine['level']) => (fields: Record<string, unknown>, message: string) =>
     void lines.push({ level, fields, message });
-  const { deps } = new SmallWorld({
+  const { deps } = new Simulation({
     resources: [0, 0, 0],
     lingers: 0,
     failures: 0,

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { api } from '../../../lib/api/api.ts';
 import { SteppedEngine } from '../../../lib/engine/memory/stepped.ts';
 import { apiAccess, changeBy } from '../../api-tokens.ts';
-import { deleted, SmallWorld, TARGET } from '../../property/small-world.ts';
+import { deleted, Simulation, TARGET } from '../../property/simulation.ts';
 
 function openApi(
   engine = new SteppedEngine(),
@@ -10,7 +10,7 @@ function openApi(
   mode: 'observe' | 'enforce' = 'enforce',
 ) {
   const app = api({
-    ...new SmallWorld({ resources: [0, 0, 0], lingers: 0, failures: 0, failWith: 'Transient' })
+    ...new Simulation({ resources: [0, 0, 0], lingers: 0, failures: 0, failWith: 'Transient' })
       .deps,
     ...apiAccess,
     engine,
@@ -29,16 +29,16 @@ function openApi(
   return { engine, app, call, post };
 }
 
-async function finished(): Promise<SmallWorld> {
-  const world = new SmallWorld({
+async function finished(): Promise<Simulation> {
+  const simulation = new Simulation({
     resources: [2, 1, 1],
     lingers: 0,
     failures: 0,
     failWith: 'Transient',
   });
-  await world.engine.commit({ messages: [deleted(TARGET)] });
-  await world.settle();
-  return world;
+  await simulation.engine.commit({ messages: [deleted(TARGET)] });
+  await simulation.settle();
+  return simulation;
 }
 
 describe('the HTTP API', () => {
@@ -101,30 +101,30 @@ describe('the HTTP API', () => {
   });
 
   it('carries out an observed operation after its release in mode enforce', async () => {
-    const world = new SmallWorld({
+    const simulation = new Simulation({
       resources: [1, 1, 1],
       lingers: 0,
       failures: 0,
       failWith: 'Transient',
       mode: 'observe',
     });
-    await world.engine.commit({ messages: [deleted(TARGET)] });
-    await world.settle();
-    const path = `/v1/operations/${[...world.engine.operations.keys()][0]}/release`;
+    await simulation.engine.commit({ messages: [deleted(TARGET)] });
+    await simulation.settle();
+    const path = `/v1/operations/${[...simulation.engine.operations.keys()][0]}/release`;
     expect(
-      await openApi(world.engine, true, 'observe').post(path, '{"reason":"checked"}'),
+      await openApi(simulation.engine, true, 'observe').post(path, '{"reason":"checked"}'),
     ).toMatchObject({ status: 409 });
-    expect(world.resources(TARGET)).toBe(3);
-    expect(await openApi(world.engine).post(path, '{"reason":"checked"}')).toMatchObject({
+    expect(simulation.resources(TARGET)).toBe(3);
+    expect(await openApi(simulation.engine).post(path, '{"reason":"checked"}')).toMatchObject({
       status: 202,
     });
-    await world.settle({ ...world.deps, mode: 'enforce' });
+    await simulation.settle({ ...simulation.deps, mode: 'enforce' });
     expect(
-      [...world.engine.operations.values()].map(({ state, cause }) => [state, cause.note]),
+      [...simulation.engine.operations.values()].map(({ state, cause }) => [state, cause.note]),
     ).toEqual([
       ['observed', undefined],
       ['finished', 'released by ann: checked'],
     ]);
-    expect(world.resources(TARGET)).toBe(0);
+    expect(simulation.resources(TARGET)).toBe(0);
   });
 });

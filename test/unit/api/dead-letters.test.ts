@@ -6,7 +6,7 @@ import { SHOWN_AT_MOST } from '../../../lib/engine/port.ts';
 import type { ErrorReport } from '../../../lib/shared/errors.ts';
 import { apiAccess, type Caller, changeBy } from '../../api-tokens.ts';
 import { confirmation, operation, quarantined, requested, task } from '../../engine/samples.ts';
-import { SmallWorld } from '../../property/small-world.ts';
+import { Simulation } from '../../property/simulation.ts';
 import { SECRET_PART, SECRET_TEXTS } from '../shared/secrets.ts';
 
 const denied: ErrorReport = {
@@ -19,7 +19,7 @@ const denied: ErrorReport = {
 };
 
 function openApi(engine = new SteppedEngine()) {
-  const { deps } = new SmallWorld({
+  const { deps } = new Simulation({
     resources: [0, 0, 0],
     lingers: 0,
     failures: 0,

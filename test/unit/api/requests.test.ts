@@ -1,14 +1,14 @@
-import { EVERY_CLASS, LivingWorld, TARGET } from '../../property/stateful-world.ts';
+import { EVERY_CLASS, StatefulSimulation, TARGET } from '../../property/stateful-simulation.ts';
 
-let world: LivingWorld;
+let simulation: StatefulSimulation;
 beforeEach(() => {
-  world = new LivingWorld(EVERY_CLASS);
+  simulation = new StatefulSimulation(EVERY_CLASS);
 });
 afterEach(() => {
-  world.expectOthersUntouched();
-  expect(world.cloud.of(TARGET)).toHaveLength(12);
+  simulation.expectOthersUntouched();
+  expect(simulation.cloud.of(TARGET)).toHaveLength(12);
 });
-const post = (path: string, body: unknown) => world.call('POST', path, body);
+const post = (path: string, body: unknown) => simulation.call('POST', path, body);
 
 describe('POST /v1/operations', () => {
   it.each([
@@ -31,31 +31,31 @@ describe('POST /v1/operations', () => {
       status: 400,
       body: { error: { code: 'api.input', message: expect.any(String) } },
     });
-    expect(world.engine.operations.size).toBe(0);
-    expect(world.engine.waiting).toEqual([]);
+    expect(simulation.engine.operations.size).toBe(0);
+    expect(simulation.engine.waiting).toEqual([]);
   });
 
   it('opens no operation while Keystone does not answer', async () => {
-    world.cloud.keystoneAway = true;
-    expect(await world.ask()).toMatchObject({
+    simulation.cloud.keystoneAway = true;
+    expect(await simulation.ask()).toMatchObject({
       status: 503,
       body: { error: { code: 'keystone.http.503', advice: 'Wait.' } },
     });
-    expect(world.engine.operations.size).toBe(0);
+    expect(simulation.engine.operations.size).toBe(0);
   });
 
   it('opens no operation while the project of the cleaner is unknown', async () => {
     const protection = () => Promise.reject(new Error('password hunter2 refused'));
-    Object.defineProperty(world, 'deps', { value: { ...world.deps, protection } });
-    const answer = await world.ask();
+    Object.defineProperty(simulation, 'deps', { value: { ...simulation.deps, protection } });
+    const answer = await simulation.ask();
     expect(answer.status).toBe(500);
     expect(JSON.stringify(answer.body)).not.toContain('hunter2');
-    expect(world.engine.operations.size).toBe(0);
+    expect(simulation.engine.operations.size).toBe(0);
   });
 
   it('returns the id of the opened operation, which has the name and the reason of the request', async () => {
-    const { body } = await world.ask({ name: 'shop', by: 'carol', reason: 'ticket 4711' });
-    const view = await world.call('GET', `/v1/operations/${body.opened}`);
+    const { body } = await simulation.ask({ name: 'shop', by: 'carol', reason: 'ticket 4711' });
+    const view = await simulation.call('GET', `/v1/operations/${body.opened}`);
     expect(view.body).toMatchObject({
       operation: {
         state: 'confirming',
@@ -68,9 +68,9 @@ describe('POST /v1/operations', () => {
   });
 
   it('shows the counting services after the answer of Keystone, and no wait for a second answer', async () => {
-    await world.ask();
-    await world.until(() => world.engine.tasks.size > 0);
-    const { body } = await world.call('GET', `/v1/operations/${world.operation.id}`);
+    await simulation.ask();
+    await simulation.until(() => simulation.engine.tasks.size > 0);
+    const { body } = await simulation.call('GET', `/v1/operations/${simulation.operation.id}`);
     expect(body).toMatchObject({
       waitsOn: [{ on: expect.stringMatching(/^the count of compute, network, vault, booking$/) }],
     });
@@ -83,28 +83,29 @@ describe('POST /v1/operations/:id/release', () => {
     ['with an empty one', { reason: '' }, 400],
     ['of what is not held', { reason: 'x' }, 409],
   ])('%s is refused', async (_, body, status) => {
-    await world.ask();
-    const { id, version } = world.operation;
+    await simulation.ask();
+    const { id, version } = simulation.operation;
     expect(await post(`/v1/operations/${id}/release`, body)).toMatchObject({
       status,
       body: { error: { message: expect.any(String) } },
     });
-    expect(world.operation.version).toBe(version);
+    expect(simulation.operation.version).toBe(version);
   });
 
   it('that is sent twice has an effect once', async () => {
-    world.limits = { ...world.limits, maxResourcesPerOperation: 1 };
-    await world.ask();
-    await world.settle();
-    expect(world.state).toBe('held');
-    await Promise.all([world.release(), world.release()]);
-    expect(await world.until(() => world.state === 'pre-delete')).toBe(true);
+    simulation.limits = { ...simulation.limits, maxResourcesPerOperation: 1 };
+    await simulation.ask();
+    await simulation.settle();
+    expect(simulation.state).toBe('held');
+    await Promise.all([simulation.release(), simulation.release()]);
+    expect(await simulation.until(() => simulation.state === 'pre-delete')).toBe(true);
     expect(
-      await world.until(
-        () => !world.engine.waiting.some(({ message }) => message.type === 'operation.released'),
+      await simulation.until(
+        () =>
+          !simulation.engine.waiting.some(({ message }) => message.type === 'operation.released'),
       ),
     ).toBe(true);
-    expect(world.operation).toMatchObject({
+    expect(simulation.operation).toMatchObject({
       state: 'pre-delete',
       keystoneAction: { what: 'assign-role', number: 1 },
     });

@@ -3,15 +3,15 @@ import { UserId } from '../../../events/ids.ts';
 import { ApiClient } from '../../../lib/cli/client.ts';
 import { runCommand } from '../../../lib/cli/command-line.ts';
 import { operation, task } from '../../engine/samples.ts';
-import { CONTROL, TARGET } from '../../property/small-world.ts';
-import { desk } from './desk.ts';
+import { CONTROL, TARGET } from '../../property/simulation.ts';
+import { commandLine } from './command-line.ts';
 import { plain } from './samples.ts';
 
 const Waivers = z.object({ waived: z.array(z.unknown()), uncovered: z.array(z.unknown()) });
 
 describe('the command line', () => {
   it('adds and removes a waiver, with name and reason', async () => {
-    const { engine, type } = desk();
+    const { engine, type } = commandLine();
     expect((await type('service list')).out).toMatch(/Not covered[\s\S]*rating {2}cloudkitty/);
     expect(await type('waiver add rating --reason "it counts, and keeps nothing"')).toEqual({
       code: 0,
@@ -49,7 +49,7 @@ describe('the command line', () => {
   });
 
   it('requests a cleanup, requires the name of an enabled project, and prints the command that follows it', async () => {
-    const { engine, type } = desk();
+    const { engine, type } = commandLine();
     expect(await type(`project delete ${CONTROL} --reason left`)).toMatchObject({
       code: 1,
       out: '',
@@ -93,14 +93,14 @@ describe('the command line', () => {
     ['pre-delete', 5],
     ['closing', 5],
   ] as const)('tells by its exit code how an operation stands: %s is %i', async (state, code) => {
-    const { engine, type } = desk();
+    const { engine, type } = commandLine();
     const shown = operation({ state });
     await engine.commit({ operations: [shown] });
     expect(await type(`operation show ${shown.id}`)).toMatchObject({ code });
   });
 
   it('exits with 4 for a dead letter, 1 for an unknown operation, 64 for wrong usage', async () => {
-    const { engine, type } = desk();
+    const { engine, type } = commandLine();
     const shown = operation({ state: 'running' });
     const error = {
       code: 'nova.http.403',
@@ -126,7 +126,7 @@ describe('the command line', () => {
   });
 
   it('shows current waivers for a running operation and stored ones for an ended operation', async () => {
-    const { engine, type } = desk();
+    const { engine, type } = commandLine();
     const uncovered = [{ type: 'rating', name: 'cloudkitty' }];
     const [running, ended] = [
       operation({ state: 'running', uncovered }),
@@ -153,7 +153,7 @@ describe('the command line', () => {
   });
 
   it('lists the operations of a user', async () => {
-    const { engine, type } = desk();
+    const { engine, type } = commandLine();
     const id = UserId.parse('u1');
     const ours = operation({ scope: { type: 'user', id, name: 'bob', projects: [] } });
     await engine.commit({ operations: [ours, operation()] });
@@ -163,7 +163,7 @@ describe('the command line', () => {
   });
 
   it('shows the number of held deletions in the status, with the command that lists them', async () => {
-    const { engine, type } = desk();
+    const { engine, type } = commandLine();
     expect((await type('status')).out).toMatch(/suspicious deletions +none/);
     await engine.commit({
       accounts: ['never-1', 'never-2'].map((id) => ({

@@ -2,7 +2,7 @@ import { time } from '../../../lib/cli/output.ts';
 import { DEAD_LETTERS_BUSY, engineError } from '../../../lib/engine/engine-error.ts';
 import { confirmation, operation, quarantined, requested } from '../../engine/samples.ts';
 import { SECRET_PART, SECRET_TEXTS } from '../shared/secrets.ts';
-import { desk } from './desk.ts';
+import { commandLine } from './command-line.ts';
 import { NOON } from './samples.ts';
 
 const DAY = 24 * 3_600_000;
@@ -18,7 +18,7 @@ const denied = (code: string) =>
 
 /** Two of nova with one cause, one with another; one that the coordinator died on. */
 async function withDeadLetters() {
-  const { engine, type } = desk();
+  const { engine, type } = commandLine();
   const running = operation({ state: 'running' });
   await engine.commit({ operations: [running] });
   const { id } = running;
@@ -91,7 +91,7 @@ describe('propagator dead-letter list', () => {
   });
 
   it('fits on a screen of 80 columns, and prints no control characters of foreign text', async () => {
-    const { engine, type } = desk();
+    const { engine, type } = commandLine();
     const message = `nova answered 403:\r\n\u001b[2J\u001b]0;owned\u0007${' a word or two'.repeat(30)}`;
     for (let n = 0; n < 500; n += 1)
       engine.moveToDeadLetters('service-nova', requested('nova', n + 1), {
@@ -128,7 +128,7 @@ describe('propagator dead-letter list', () => {
   });
 
   it('and quarantine list show no secrets', async () => {
-    const { engine, type } = desk();
+    const { engine, type } = commandLine();
     for (const [, text] of SECRET_TEXTS) {
       engine.moveToDeadLetters(
         'service-nova',

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { parse } from 'yaml';
 import { UserId } from '../../../events/ids.ts';
 import { operation } from '../../engine/samples.ts';
-import { desk } from './desk.ts';
+import { commandLine } from './command-line.ts';
 
 const COMMANDS = [
   'operation list',
@@ -30,7 +30,7 @@ const COMMANDS = [
 
 describe('the help', () => {
   it.each(COMMANDS)('of %s has one line of description and an example', async (command) => {
-    const { code, out } = await desk().type(`${command} --help`);
+    const { code, out } = await commandLine().type(`${command} --help`);
     expect(code).toBe(0);
     expect(out).toMatch(new RegExp(`^Usage: propagator ${command}`));
     expect(out).toContain('Example:\n');
@@ -38,19 +38,19 @@ describe('the help', () => {
   });
 
   it('names every command group and the exit codes', async () => {
-    const { out } = await desk().type('--help');
+    const { out } = await commandLine().type('--help');
     for (const group of new Set(COMMANDS.map((command) => command.split(' ')[0])))
       expect(out).toContain(`  ${group}`);
     expect(out).toContain('64 wrong usage');
   });
 
   it('of a command without a verb is wrong usage', async () => {
-    expect(await desk().type('operation')).toMatchObject({ code: 64 });
+    expect(await commandLine().type('operation')).toMatchObject({ code: 64 });
   });
 });
 
 it('prints the version', async () => {
-  expect(await desk().type('--version')).toEqual({ code: 0, out: '1.2.3\n', err: '' });
+  expect(await commandLine().type('--version')).toEqual({ code: 0, out: '1.2.3\n', err: '' });
 });
 
 describe('a command of an earlier version', () => {
@@ -70,7 +70,7 @@ describe('a command of an earlier version', () => {
     ['quarantine', 'quarantine list'],
     ['quarantine --json', 'quarantine list'],
   ])('%s is refused with one line that names the new command', async (old, now) => {
-    const { engine, type } = desk();
+    const { engine, type } = commandLine();
     const { code, out, err } = await type(old);
     expect({ code, out }).toEqual({ code: 64, out: '' });
     expect(err).toMatch(/^error: [^\n]*\n$/);
@@ -81,7 +81,7 @@ describe('a command of an earlier version', () => {
 
 describe('the output', () => {
   const filled = async () => {
-    const { engine, type } = desk();
+    const { engine, type } = commandLine();
     const scope = {
       type: 'user',
       id: UserId.parse('u1'),
@@ -146,7 +146,7 @@ describe('the output', () => {
 
 describe('the completion', () => {
   const complete = async (...words: string[]): Promise<string[]> => {
-    const { out } = await desk().type('completion bash');
+    const { out } = await commandLine().type('completion bash');
     const script = `${out}\nCOMP_WORDS=(propagator ${words.map((word) => `'${word}'`).join(' ')})
 COMP_CWORD=${words.length}\n_propagator\nprintf '%s\\n' "\${COMPREPLY[@]}"`;
     return execFileSync('bash', ['-c', script], { encoding: 'utf8' }).trim().split('\n');
@@ -163,7 +163,7 @@ COMP_CWORD=${words.length}\n_propagator\nprintf '%s\\n' "\${COMPREPLY[@]}"`;
   });
 
   it('of zsh and fish has the same words, and another shell is wrong usage', async () => {
-    const { type } = desk();
+    const { type } = commandLine();
     expect((await type('completion zsh')).out).toMatch(/^#compdef propagator\n/);
     const { out } = await type('completion fish');
     expect(out).toContain(`'test (__propagator_path) = "operation"' -a 'release'`);

@@ -1,8 +1,8 @@
-import { desk } from './desk.ts';
+import { commandLine } from './command-line.ts';
 
 describe('stop-all and resume-all', () => {
   it('store the decision with the name of the caller; status and audit show it', async () => {
-    const { engine, type } = desk();
+    const { engine, type } = commandLine();
     expect((await type('status')).out).not.toContain('STOPPED');
     const stopped = await type('stop-all --reason "deleted by mistake"');
     expect(stopped).toMatchObject({ code: 0, err: '' });
@@ -23,7 +23,7 @@ describe('stop-all and resume-all', () => {
   });
 
   it('are wrong usage without a reason', async () => {
-    const { engine, type } = desk();
+    const { engine, type } = commandLine();
     expect(await type('stop-all')).toMatchObject({ code: 64 });
     expect(await engine.reads.stopDecision()).toBeUndefined();
   });

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { EXIT } from '../../../lib/cli/terminal.ts';
 import { apiUnderTest } from '../api/api-under-test.ts';
-import { desk } from '../cli/desk.ts';
+import { commandLine } from '../cli/command-line.ts';
 
 const page = readFileSync('docs/commands.md', 'utf8');
 const firstCells = (pattern: RegExp): string[] =>
@@ -9,7 +9,7 @@ const firstCells = (pattern: RegExp): string[] =>
 
 describe('docs/commands.md', () => {
   it('lists every command, and no other', async () => {
-    const { out } = await desk().type('completion bash');
+    const { out } = await commandLine().type('completion bash');
     const [, alternatives = ''] = /\n\s+("start"[^)]*)\) path=/.exec(out) ?? [];
     const paths = [...alternatives.matchAll(/"([^"]+)"/g)].map(([, path = '']) => path);
     const commands = paths.filter((path) => !paths.some((other) => other.startsWith(`${path} `)));

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { operation } from '../../engine/samples.ts';
-import { desk } from '../cli/desk.ts';
+import { commandLine } from '../cli/command-line.ts';
 
 const ROOT = join(import.meta.dirname, '../../..');
 const RUNBOOKS = readdirSync(join(ROOT, 'docs/runbooks')).map((name) => `docs/runbooks/${name}`);
@@ -45,7 +45,7 @@ describe('every command line in the documentation', () => {
   it.each(commands.filter(([, line]) => !/^(start|relay)\b/.test(line)))(
     '%s: propagator %s',
     async (_, line) => {
-      const { engine, type } = desk();
+      const { engine, type } = commandLine();
       const running = operation({ state: 'running' });
       await engine.commit({ operations: [running] });
       const meant = line

@@ -3,11 +3,16 @@ import { TaskId } from '../../../events/ids.ts';
 import { runHttpTask } from '../../../lib/handlers/http-task.ts';
 import type { Task } from '../../../lib/operation/model.ts';
 import { listen, readBody } from '../../cloud/http.ts';
-import { deleted, failure, LivingWorld, TARGET } from '../../property/stateful-world.ts';
+import {
+  deleted,
+  failure,
+  StatefulSimulation,
+  TARGET,
+} from '../../property/stateful-simulation.ts';
 import { SECRET_PART, SECRET_TEXTS } from '../shared/secrets.ts';
 
 const SECRET = 'hunter2-and-a-token';
-let world: LivingWorld;
+let simulation: StatefulSimulation;
 let server: Server;
 let url: string;
 let asked: { body: string; headers: IncomingMessage['headers']; path: string | undefined }[];
@@ -26,13 +31,13 @@ beforeEach(async () => {
     answer(response, { path: request.url, phase });
   });
   url = `http://127.0.0.1:${await listen(server, 0)}/tasks`;
-  world = new LivingWorld([{ name: 'compute', resourceTypes: { server: 'A' } }]);
-  world.httpPlugins.push('billing');
-  world.cloud.delete(TARGET);
-  await world.engine.commit({ messages: [deleted('project', TARGET)] });
+  simulation = new StatefulSimulation([{ name: 'compute', resourceTypes: { server: 'A' } }]);
+  simulation.httpPlugins.push('billing');
+  simulation.cloud.delete(TARGET);
+  await simulation.engine.commit({ messages: [deleted('project', TARGET)] });
 });
 afterEach(async () => {
-  world.expectOthersUntouched();
+  simulation.expectOthersUntouched();
   server.closeAllConnections();
   if (server.listening) await new Promise((resolve) => server.close(resolve));
 });
@@ -40,23 +45,23 @@ afterEach(async () => {
 /** Delivers the messages that are due. The HTTP plugin is called over HTTP. */
 async function deliver(most = 40): Promise<void> {
   for (let n = 0; n < most; n += 1) {
-    const next = world.engine.waiting.find(({ dueAt }) => dueAt <= world.engine.time);
+    const next = simulation.engine.waiting.find(({ dueAt }) => dueAt <= simulation.engine.time);
     if (!next) return;
     const { message } = next;
     if (message.type === 'service.requested' && message.data.service === 'billing')
       await runHttpTask({ name: 'billing', url }, [{ message, receiveCount: 1 }], {
-        ...world.deps,
+        ...simulation.deps,
         stallTimeoutMillis: 600_000,
       });
-    else await world.handle(message);
-    world.engine.take(next);
+    else await simulation.handle(message);
+    simulation.engine.take(next);
   }
 }
 const wait = (seconds: number): Promise<void> => {
-  world.engine.time += seconds * 1000;
+  simulation.engine.time += seconds * 1000;
   return deliver();
 };
-const billing = (): Task => world.task('billing');
+const billing = (): Task => simulation.task('billing');
 /** Reports each phase as finished. */
 const answerFinished: typeof answer = (response, { phase }) =>
   response.writeHead(200).end(body('finished', phase, { result: 'finished' }));
@@ -64,10 +69,10 @@ const body = (type: string, phase: string, data: object) =>
   JSON.stringify({ type: `service.${type}`, phase, data });
 const everything = () =>
   JSON.stringify([
-    ...world.engine.tasks.values(),
-    ...world.engine.operations.values(),
-    world.engine.deadLetterList,
-    world.engine.waiting,
+    ...simulation.engine.tasks.values(),
+    ...simulation.engine.operations.values(),
+    simulation.engine.deadLetterList,
+    simulation.engine.waiting,
   ]);
 
 /** A report of each type with `text` in each of its free texts. */
@@ -93,8 +98,8 @@ describe('a secret in any free text of a report', () => {
     TEXTS(text).map(([type, data]) => [name, type, data] as const),
   );
   const shown = async () => {
-    const listed = await world.call('GET', '/v1/operations');
-    const one = await world.call('GET', `/v1/operations/${world.operation.id}`);
+    const listed = await simulation.call('GET', '/v1/operations');
+    const one = await simulation.call('GET', `/v1/operations/${simulation.operation.id}`);
     return JSON.stringify([listed, one]);
   };
 
@@ -109,7 +114,7 @@ describe('a secret in any free text of a report', () => {
     await deliver();
     const report = { type: `service.${type}`, phase: 'plan', data };
     const path = `/v1/tasks/${encodeURIComponent(billing().id)}/report`;
-    expect(await world.call('POST', path, report)).toMatchObject({ status: 202 });
+    expect(await simulation.call('POST', path, report)).toMatchObject({ status: 202 });
     await deliver();
     expect(everything()).not.toContain(SECRET_PART);
     expect(await shown()).not.toContain(SECRET_PART);
@@ -255,12 +260,12 @@ describe('the answer of an HTTP plugin', () => {
     await deliver();
     for (let n = 0; n < 8; n += 1) await wait(300);
     expect(billing().state).toBe('dead-lettered');
-    expect(world.engine.deadLetterList.map(({ queue }) => queue)).toEqual(['service-billing']);
+    expect(simulation.engine.deadLetterList.map(({ queue }) => queue)).toEqual(['service-billing']);
     answer = answerFinished;
-    await world.engine.redrive({}, { by: 'bob' });
+    await simulation.engine.redrive({}, { by: 'bob' });
     for (let n = 0; n < 4; n += 1) await wait(60);
     expect(billing().state).toBe('finished');
-    expect(world.state).toBe('finished');
+    expect(simulation.state).toBe('finished');
   });
 });
 
@@ -275,7 +280,7 @@ describe('the request to an HTTP plugin', () => {
         phase: 'plan',
         project: TARGET,
         run: 1,
-        taskId: `${world.operation.id}/billing/everywhere`,
+        taskId: `${simulation.operation.id}/billing/everywhere`,
       },
     });
     expect(Object.keys(asked[0]?.headers ?? {})).not.toEqual(
@@ -287,9 +292,9 @@ describe('the request to an HTTP plugin', () => {
     answer = answerFinished;
     await deliver();
     expect(billing().state).toBe('pending');
-    world.engine.time += 2000;
-    for (let n = 0; n < 20 && world.state !== 'running'; n += 1) await deliver(1);
-    world.protectedProjects = [TARGET];
+    simulation.engine.time += 2000;
+    for (let n = 0; n < 20 && simulation.state !== 'running'; n += 1) await deliver(1);
+    simulation.protectedProjects = [TARGET];
     await deliver();
     expect(billing()).toMatchObject({
       state: 'requested',
@@ -297,13 +302,13 @@ describe('the request to an HTTP plugin', () => {
     });
     const clean = asked.filter((one) => one.body.includes('"phase":"clean"'));
     expect(clean).toEqual([]);
-    world.protectedProjects = [];
+    simulation.protectedProjects = [];
     answer = (response) => response.writeHead(202).end();
     for (let n = 0; n < 3; n += 1) await wait(60);
     const count = asked.length;
     const old = { type: 'service.requested', data: JSON.parse(asked[0]?.body ?? '').data } as never;
     await runHttpTask({ name: 'billing', url }, [{ message: old, receiveCount: 2 }], {
-      ...world.deps,
+      ...simulation.deps,
       stallTimeoutMillis: 600_000,
     });
     expect(asked).toHaveLength(count);
@@ -312,7 +317,7 @@ describe('the request to an HTTP plugin', () => {
 
 describe('POST /v1/tasks/:id/report', () => {
   const report = (id: string, what: unknown, written = encodeURIComponent(id)) =>
-    world.call('POST', `/v1/tasks/${written}/report`, what);
+    simulation.call('POST', `/v1/tasks/${written}/report`, what);
   const done = { type: 'service.finished', phase: 'plan', data: { result: 'finished' } };
 
   it.each<[string, string, unknown, number]>([
@@ -344,20 +349,20 @@ describe('POST /v1/tasks/:id/report', () => {
     ['that is empty', 'billing/everywhere', '', 400],
   ])('%s is refused with a reason, and changes nothing', async (_, where, what, status) => {
     await deliver();
-    const before = world.stored;
-    const { length } = world.engine.waiting;
-    const answered = await report(`${world.operation.id}/${where}`, what);
+    const before = simulation.stored;
+    const { length } = simulation.engine.waiting;
+    const answered = await report(`${simulation.operation.id}/${where}`, what);
     expect(answered).toMatchObject({
       status,
       body: { error: { code: expect.stringMatching(/^api\./), message: expect.any(String) } },
     });
-    expect(world.engine.waiting).toHaveLength(length);
+    expect(simulation.engine.waiting).toHaveLength(length);
     await deliver();
-    expect(world.stored).toEqual(before);
+    expect(simulation.stored).toEqual(before);
   });
 
   it('about a task that was not requested is refused', async () => {
-    world.cloud.broken.set('compute', failure('Transient'));
+    simulation.cloud.broken.set('compute', failure('Transient'));
     await deliver();
     const { id } = billing();
     expect(await report(id, done)).toMatchObject({ status: 202, body: { taken: id } });
@@ -381,7 +386,7 @@ describe('POST /v1/tasks/:id/report', () => {
     expect(
       await report(billing().id, { type: 'service.progressed', phase: 'plan', data: { again } }),
     ).toMatchObject({ status: 202 });
-    expect(JSON.stringify(world.engine.waiting)).not.toContain('enabled');
+    expect(JSON.stringify(simulation.engine.waiting)).not.toContain('enabled');
   });
 
   it('accepts only the id of a task in its path', async () => {

@@ -7,7 +7,7 @@ import { OperationShape } from '../../../lib/cli/shapes.ts';
 import { runHttpTask } from '../../../lib/handlers/http-task.ts';
 import { apiAccess, changeBy } from '../../api-tokens.ts';
 import { listen, readBody } from '../../cloud/http.ts';
-import { deleted, SmallWorld, TARGET } from '../../property/small-world.ts';
+import { deleted, Simulation, TARGET } from '../../property/simulation.ts';
 
 const STALL_TIMEOUT = 600_000;
 const Asked = z.object({
@@ -16,23 +16,23 @@ const Asked = z.object({
 });
 type Asked = z.infer<typeof Asked>;
 
-/** A small world with an HTTP plugin. */
-class RemoteWorld extends SmallWorld {
+/** A simulation with an HTTP plugin. */
+class RemoteSimulation extends Simulation {
   readonly asked: Asked[] = [];
   /** The status and the body with which the plugin answers. */
   answer: (asked: Asked) => { status: number; json?: unknown } = () => ({ status: 202 });
   #server: Server | undefined;
   #url = '';
 
-  static async open(): Promise<RemoteWorld> {
-    const world = new RemoteWorld({
+  static async open(): Promise<RemoteSimulation> {
+    const simulation = new RemoteSimulation({
       resources: [1, 0, 0],
       lingers: 0,
       failures: 0,
       failWith: 'Transient',
     });
-    await world.#listen();
-    return world;
+    await simulation.#listen();
+    return simulation;
   }
 
   async #listen(): Promise<void> {
@@ -96,12 +96,12 @@ class RemoteWorld extends SmallWorld {
   }
 }
 
-let world: RemoteWorld;
+let simulation: RemoteSimulation;
 beforeEach(async () => {
-  world = await RemoteWorld.open();
-  await world.engine.commit({ messages: [deleted(TARGET)] });
+  simulation = await RemoteSimulation.open();
+  await simulation.engine.commit({ messages: [deleted(TARGET)] });
 });
-afterEach(() => world.close());
+afterEach(() => simulation.close());
 
 const one = (left: number) => ({ 'cmdb.asset': { listed: 1, gone: 1 - left, left } });
 const finished = (phase: string, left = 0) => ({
@@ -110,18 +110,20 @@ const finished = (phase: string, left = 0) => ({
   data: { result: 'finished', counts: one(left) },
 });
 const waitsOn = async () => {
-  const app = api({ ...world.deps, ...apiAccess, health: () => ({ ok: true }) });
-  const answer = await app.request(`http://127.0.0.1/v1/operations/${world.task?.operationId}`);
+  const app = api({ ...simulation.deps, ...apiAccess, health: () => ({ ok: true }) });
+  const answer = await app.request(
+    `http://127.0.0.1/v1/operations/${simulation.task?.operationId}`,
+  );
   return OperationShape.parse(await answer.json()).waitsOn.filter(({ on }) =>
     on.startsWith('cmdb'),
   );
 };
 /** Phase plan has ended, Keystone has confirmed the deletion, and phase apply is requested. */
 const untilApply = async (): Promise<void> => {
-  await world.deliver();
-  expect(await world.report(finished('plan', 1))).toBe(202);
-  await world.wait(2);
-  expect(world.task).toMatchObject({ state: 'requested', phase: 'apply' });
+  await simulation.deliver();
+  expect(await simulation.report(finished('plan', 1))).toBe(202);
+  await simulation.wait(2);
+  expect(simulation.task).toMatchObject({ state: 'requested', phase: 'apply' });
 };
 
 describe('an HTTP plugin', () => {
@@ -129,17 +131,17 @@ describe('an HTTP plugin', () => {
     'may report before the coordinator has handled its answer 202: %s',
     async (phase) => {
       if (phase === 'apply') {
-        await world.deliver();
-        await world.report(finished('plan', 1));
-        await world.deliver();
-        world.engine.time += 2000;
+        await simulation.deliver();
+        await simulation.report(finished('plan', 1));
+        await simulation.deliver();
+        simulation.engine.time += 2000;
       }
-      const asked = world.asked.length;
-      await world.deliver(() => world.asked.length > asked);
-      expect(world.task?.phase).toBe(phase);
-      expect(await world.report(finished(phase, phase === 'plan' ? 1 : 0))).toBe(202);
-      await world.deliver();
-      expect(world.task).toMatchObject(
+      const asked = simulation.asked.length;
+      await simulation.deliver(() => simulation.asked.length > asked);
+      expect(simulation.task?.phase).toBe(phase);
+      expect(await simulation.report(finished(phase, phase === 'plan' ? 1 : 0))).toBe(202);
+      await simulation.deliver();
+      expect(simulation.task).toMatchObject(
         phase === 'plan'
           ? { state: 'pending', counts: { 'cmdb.asset': { found: 1, left: 1 } } }
           : { state: 'finished', counts: { 'cmdb.asset': { found: 1, removed: 1, left: 0 } } },
@@ -148,40 +150,41 @@ describe('an HTTP plugin', () => {
   );
 
   it('is finished if its answer is a report of the end', async () => {
-    world.answer = ({ data: { phase } }) => ({
+    simulation.answer = ({ data: { phase } }) => ({
       status: 200,
       json: finished(phase, phase === 'plan' ? 1 : 0),
     });
-    await world.settle();
-    expect(world.asked.map(({ data }) => [data.phase, data.project])).toEqual([
+    await simulation.settle();
+    expect(simulation.asked.map(({ data }) => [data.phase, data.project])).toEqual([
       ['plan', TARGET],
       ['apply', TARGET],
     ]);
-    expect(world.task).toMatchObject({
+    expect(simulation.task).toMatchObject({
       state: 'finished',
       counts: { 'cmdb.asset': { found: 1, removed: 1, left: 0 } },
     });
-    expect([...world.engine.operations.values()]).toMatchObject([{ state: 'finished' }]);
+    expect([...simulation.engine.operations.values()]).toMatchObject([{ state: 'finished' }]);
   });
 
   it('that does not report is named, called again, and needs an operator after the stall timeout', async () => {
-    await world.deliver();
+    await simulation.deliver();
     expect(await waitsOn()).toMatchObject([
       { on: 'cmdb: cmdb was asked and has not reported yet', actor: 'none' },
     ]);
-    await world.wait(59);
-    expect(world.asked.length).toBe(1);
+    await simulation.wait(59);
+    expect(simulation.asked.length).toBe(1);
     // The minute has passed. The next call waits for a quarter of the time without progress.
-    await world.wait(1);
-    await world.wait(15);
-    expect(world.asked.length).toBe(2);
-    for (let waited = 0; waited < STALL_TIMEOUT + 150_000; waited += 10_000) await world.wait(10);
+    await simulation.wait(1);
+    await simulation.wait(15);
+    expect(simulation.asked.length).toBe(2);
+    for (let waited = 0; waited < STALL_TIMEOUT + 150_000; waited += 10_000)
+      await simulation.wait(10);
     expect(await waitsOn()).toMatchObject([
       { actor: 'operator', advice: expect.stringContaining('/v1/tasks/op-') },
     ]);
-    expect(await world.report(finished('plan'))).toBe(202);
-    await world.deliver();
-    expect(world.task).toMatchObject({ state: 'requested', phase: 'apply' });
+    expect(await simulation.report(finished('plan'))).toBe(202);
+    await simulation.deliver();
+    expect(simulation.task).toMatchObject({ state: 'requested', phase: 'apply' });
     expect(await waitsOn()).toMatchObject([{ actor: 'none' }]);
   });
 
@@ -199,35 +202,39 @@ describe('an HTTP plugin', () => {
       '1 resources are left by its own count',
     ],
   ])('is not finished by %s', async (_title, answer, reason) => {
-    world.answer = ({ data: { phase } }) =>
+    simulation.answer = ({ data: { phase } }) =>
       phase === 'plan' ? { status: 200, json: finished(phase, 1) } : answer;
-    await world.deliver();
-    await world.wait(2);
-    expect(world.task).toMatchObject({
+    await simulation.deliver();
+    await simulation.wait(2);
+    expect(simulation.task).toMatchObject({
       state: 'requested',
       phase: 'apply',
       counts: { 'cmdb.asset': { left: 1 } },
     });
     expect(await waitsOn()).toMatchObject([{ on: expect.stringContaining(reason) }]);
-    world.answer = ({ data: { phase } }) => ({ status: 200, json: finished(phase) });
-    await world.settle();
-    expect(world.task).toMatchObject({ state: 'finished' });
+    simulation.answer = ({ data: { phase } }) => ({ status: 200, json: finished(phase) });
+    await simulation.settle();
+    expect(simulation.task).toMatchObject({ state: 'finished' });
   });
 
   it('may not send a contradictory or unexpected report, nor one for another service', async () => {
     await untilApply();
-    const before = world.task;
-    expect(await world.report(finished('apply', 1))).toBe(409);
-    expect(await world.report(finished('plan'))).toBe(409);
-    expect(await world.report({ type: 'service.progressed', phase: 'apply', data: {} })).toBe(400);
-    expect(await world.report(finished('apply'), `${before?.operationId}/middle/one`)).toBe(403);
-    expect(await world.report(finished('apply'), `${before?.operationId}/cmdb/two`)).toBe(404);
-    await world.deliver();
-    expect(world.task).toEqual(before);
-    expect(await world.report(finished('apply'))).toBe(202);
-    await world.deliver();
-    expect(world.task).toMatchObject({ state: 'finished' });
-    expect(await world.report(finished('apply'))).toBe(409);
+    const before = simulation.task;
+    expect(await simulation.report(finished('apply', 1))).toBe(409);
+    expect(await simulation.report(finished('plan'))).toBe(409);
+    expect(await simulation.report({ type: 'service.progressed', phase: 'apply', data: {} })).toBe(
+      400,
+    );
+    expect(await simulation.report(finished('apply'), `${before?.operationId}/middle/one`)).toBe(
+      403,
+    );
+    expect(await simulation.report(finished('apply'), `${before?.operationId}/cmdb/two`)).toBe(404);
+    await simulation.deliver();
+    expect(simulation.task).toEqual(before);
+    expect(await simulation.report(finished('apply'))).toBe(202);
+    await simulation.deliver();
+    expect(simulation.task).toMatchObject({ state: 'finished' });
+    expect(await simulation.report(finished('apply'))).toBe(409);
   });
 
   it('reports what is left and when it must be called again', async () => {
@@ -239,15 +246,15 @@ describe('an HTTP plugin', () => {
       count: 1,
     };
     const data = { counts: one(1), conditions: [asset], again: { afterSeconds: 30 } };
-    expect(await world.report({ type: 'service.progressed', phase: 'apply', data })).toBe(202);
-    await world.deliver();
+    expect(await simulation.report({ type: 'service.progressed', phase: 'apply', data })).toBe(202);
+    await simulation.deliver();
     expect(await waitsOn()).toMatchObject([
       { on: 'cmdb: 1 asset is under audit', actor: 'operator' },
     ]);
-    const asked = world.asked.length;
-    await world.wait(29);
-    expect(world.asked.length).toBe(asked);
-    await world.wait(1);
-    expect(world.asked.length).toBe(asked + 1);
+    const asked = simulation.asked.length;
+    await simulation.wait(29);
+    expect(simulation.asked.length).toBe(asked);
+    await simulation.wait(1);
+    expect(simulation.asked.length).toBe(asked + 1);
   });
 });

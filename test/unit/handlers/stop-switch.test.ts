@@ -1,37 +1,41 @@
 import { currentStop, stoppable } from '../../../lib/handlers/stop-switch.ts';
 import type { StopDecision } from '../../../lib/operation/stop.ts';
 import type { ServiceApi } from '../../../lib/task/context.ts';
-import { CONTROL, deleted, SmallWorld, TARGET } from '../../property/small-world.ts';
-import { EVERY_CLASS, TARGET as LIVING, LivingWorld } from '../../property/stateful-world.ts';
+import { CONTROL, deleted, Simulation, TARGET } from '../../property/simulation.ts';
+import {
+  EVERY_CLASS,
+  TARGET as LIVING,
+  StatefulSimulation,
+} from '../../property/stateful-simulation.ts';
 
-const worldOf = () =>
-  new SmallWorld({ resources: [6, 4, 2], lingers: 0, failures: 0, failWith: 'Transient' });
-type World = Pick<SmallWorld, 'engine'>;
-const decide = ({ engine }: World, what: StopDecision['what']) =>
+const simulationOf = () =>
+  new Simulation({ resources: [6, 4, 2], lingers: 0, failures: 0, failWith: 'Transient' });
+type EngineHolder = Pick<Simulation, 'engine'>;
+const decide = ({ engine }: EngineHolder, what: StopDecision['what']) =>
   engine.commit({ stopDecision: { what, by: 'ann', reason: 'a mistake', at: engine.time } });
 /** One removal at a time, so that a stop comes between two removals. */
-const oneAtATime = (world: SmallWorld) => ({
-  ...world.deps,
+const oneAtATime = (simulation: Simulation) => ({
+  ...simulation.deps,
   concurrency: { first: 1, middle: 1, last: 1 },
 });
 
 describe('the stop switch', () => {
   it('stops the removals of a running task at once, and resume-all continues them', async () => {
-    const world = worldOf();
-    const { engine } = world;
-    const deps = oneAtATime(world);
+    const simulation = simulationOf();
+    const { engine } = simulation;
+    const deps = oneAtATime(simulation);
     let removals = 0;
-    world.onRemoval = async () => {
+    simulation.onRemoval = async () => {
       removals += 1;
       if (removals !== 2) return;
-      await decide(world, 'stopped');
+      await decide(simulation, 'stopped');
       // The longest time for which an answer of the store is cached.
       engine.time += 1000;
     };
-    await world.handle(deleted(TARGET), deps);
-    await world.settle(deps, 40);
+    await simulation.handle(deleted(TARGET), deps);
+    await simulation.settle(deps, 40);
     expect(removals).toBe(2);
-    const left = world.of('first', TARGET).filter(({ deleting }) => !deleting);
+    const left = simulation.of('first', TARGET).filter(({ deleting }) => !deleting);
     expect(left).toHaveLength(4);
     const [operation] = [...engine.operations.values()];
     expect(operation).toMatchObject({ state: 'running' });
@@ -46,56 +50,56 @@ describe('the stop switch', () => {
     ]);
     expect(engine.deadLetterList).toEqual([]);
 
-    await decide(world, 'resumed');
-    await world.settle(deps, 200);
-    expect(world.resources(TARGET)).toBe(0);
-    expect(world.resources(CONTROL)).toBe(6);
+    await decide(simulation, 'resumed');
+    await simulation.settle(deps, 200);
+    expect(simulation.resources(TARGET)).toBe(0);
+    expect(simulation.resources(CONTROL)).toBe(6);
     expect([...engine.operations.values()]).toMatchObject([{ state: 'finished' }]);
   });
 
   it('lets no run start a removal, also after hours', async () => {
-    const world = worldOf();
-    await decide(world, 'stopped');
-    await world.handle(deleted(TARGET));
-    await world.settle(world.deps, 300);
-    expect(world.resources(TARGET)).toBe(12);
-    expect(world.engine.deadLetterList).toEqual([]);
-    await decide(world, 'resumed');
-    await world.settle(world.deps, 200);
-    expect(world.resources(TARGET)).toBe(0);
+    const simulation = simulationOf();
+    await decide(simulation, 'stopped');
+    await simulation.handle(deleted(TARGET));
+    await simulation.settle(simulation.deps, 300);
+    expect(simulation.resources(TARGET)).toBe(12);
+    expect(simulation.engine.deadLetterList).toEqual([]);
+    await decide(simulation, 'resumed');
+    await simulation.settle(simulation.deps, 200);
+    expect(simulation.resources(TARGET)).toBe(0);
   });
 
   it('prevents all removals while the store cannot be read', async () => {
-    const world = worldOf();
-    const { reads } = world.engine;
+    const simulation = simulationOf();
+    const { reads } = simulation.engine;
     const read = reads.stopDecision;
     reads.stopDecision = () => Promise.reject(new Error('the store does not answer'));
-    await world.handle(deleted(TARGET));
-    await world.settle(world.deps, 20);
-    expect(world.resources(TARGET)).toBe(12);
+    await simulation.handle(deleted(TARGET));
+    await simulation.settle(simulation.deps, 20);
+    expect(simulation.resources(TARGET)).toBe(12);
     reads.stopDecision = read;
-    await world.settle(world.deps, 200);
-    expect(world.resources(TARGET)).toBe(0);
+    await simulation.settle(simulation.deps, 200);
+    expect(simulation.resources(TARGET)).toBe(0);
   });
 
   it('delays Keystone actions: the project is neither disabled nor deleted', async () => {
-    const world = new LivingWorld(EVERY_CLASS);
-    await world.ask();
-    await world.until(() => world.state === 'pre-delete');
-    await decide(world, 'stopped');
-    await world.settle(100);
-    expect(world.cloud.projects.get(LIVING)).toMatchObject({ enabled: true });
-    expect(world.state).toBe('pre-delete');
-    await decide(world, 'resumed');
-    await world.settle();
-    expect(world.cloud.projects.has(LIVING)).toBe(false);
-    expect(world.operation.state).toBe('finished');
-    world.expectOthersUntouched();
+    const simulation = new StatefulSimulation(EVERY_CLASS);
+    await simulation.ask();
+    await simulation.until(() => simulation.state === 'pre-delete');
+    await decide(simulation, 'stopped');
+    await simulation.settle(100);
+    expect(simulation.cloud.projects.get(LIVING)).toMatchObject({ enabled: true });
+    expect(simulation.state).toBe('pre-delete');
+    await decide(simulation, 'resumed');
+    await simulation.settle();
+    expect(simulation.cloud.projects.has(LIVING)).toBe(false);
+    expect(simulation.operation.state).toBe('finished');
+    simulation.expectOthersUntouched();
   });
 });
 
 describe('the API of a service under the stop switch', () => {
-  const world = worldOf();
+  const simulation = simulationOf();
   const sent: string[] = [];
   const api: ServiceApi = {
     service: 'nova',
@@ -110,7 +114,7 @@ describe('the API of a service under the stop switch', () => {
     watched: () => api,
   };
   const clock = { time: 5000 };
-  const deps = { engine: world.engine, now: () => clock.time };
+  const deps = { engine: simulation.engine, now: () => clock.time };
 
   it.each([
     ['itself', stoppable(api, deps)],
@@ -124,7 +128,7 @@ describe('the API of a service under the stop switch', () => {
   ])('%s sends no call that may change something within 2 s of a stop', async (_, guarded) => {
     sent.length = 0;
     await guarded?.request('DELETE', '/servers/1');
-    await decide(world, 'stopped');
+    await decide(simulation, 'stopped');
     clock.time += 2000;
     for (const method of ['DELETE', 'POST', 'PUT', 'PATCH'] as const)
       await expect(guarded?.request(method, '/servers/2')).rejects.toMatchObject({
@@ -132,7 +136,7 @@ describe('the API of a service under the stop switch', () => {
       });
     await guarded?.request('GET', '/servers/2');
     expect(sent).toEqual(['DELETE /servers/1', 'GET /servers/2']);
-    await decide(world, 'resumed');
+    await decide(simulation, 'resumed');
     clock.time += 2000;
     await guarded?.request('DELETE', '/servers/2');
     expect(sent).toContain('DELETE /servers/2');

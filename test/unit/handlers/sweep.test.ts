@@ -1,64 +1,72 @@
 import type { Account } from '../../../events/account.ts';
 import { openCleanup } from '../../../lib/operation/open.ts';
 import { step } from '../../../lib/operation/step.ts';
-import { away, cadf, domain, project, role, user, World } from '../account/world.ts';
+import {
+  away,
+  cadf,
+  domain,
+  IngestFixture,
+  project,
+  role,
+  user,
+} from '../account/ingest-fixture.ts';
 
-let world: World;
-const record = (key: string) => world.engine.accounts.get(key);
+let fixture: IngestFixture;
+const record = (key: string) => fixture.engine.accounts.get(key);
 const operationAbout = (id: string) =>
-  [...world.engine.operations.values()].find(({ scope }) => scope.id === id);
+  [...fixture.engine.operations.values()].find(({ scope }) => scope.id === id);
 
 /** An inventory with 1 domain, 20 projects and 20 users, filled some time ago. */
 beforeEach(async () => {
-  world = new World();
-  world.keystone.put(domain('d1'));
+  fixture = new IngestFixture();
+  fixture.keystone.put(domain('d1'));
   for (let n = 0; n < 20; n += 1) {
-    world.keystone.put(project(`p${n}`));
-    world.keystone.put(user(`u${n}`));
-    world.keystone.roles.push(role(`p${n}`, `u${n}`));
+    fixture.keystone.put(project(`p${n}`));
+    fixture.keystone.put(user(`u${n}`));
+    fixture.keystone.roles.push(role(`p${n}`, `u${n}`));
   }
-  await world.syncInventory();
-  world.engine.time += 60_000;
+  await fixture.syncInventory();
+  fixture.engine.time += 60_000;
 });
 
 describe('a change that no notification announced', () => {
   it('opens the same operations as an announced change: for a deleted project, domain and user', async () => {
-    world.keystone.put(domain('d2'));
-    await world.sweep();
-    expect(world.logged).toEqual(['account.domain.created domain d2']);
-    world.engine.clear();
-    world.engine.time += 60_000;
-    world.keystone.remove('project', 'p2');
-    world.keystone.remove('domain', 'd2');
-    world.keystone.remove('user', 'u3');
-    expect(await world.sweep()).toMatchObject({ deleted: 3, moved: 0, held: 0 });
-    expect(world.logged).toEqual([
+    fixture.keystone.put(domain('d2'));
+    await fixture.sweep();
+    expect(fixture.logged).toEqual(['account.domain.created domain d2']);
+    fixture.engine.clear();
+    fixture.engine.time += 60_000;
+    fixture.keystone.remove('project', 'p2');
+    fixture.keystone.remove('domain', 'd2');
+    fixture.keystone.remove('user', 'u3');
+    expect(await fixture.sweep()).toMatchObject({ deleted: 3, moved: 0, held: 0 });
+    expect(fixture.logged).toEqual([
       'account.domain.deleted domain d2',
       'account.project.deleted project p2',
       'account.user.deleted user u3',
     ]);
-    expect(world.events[1]?.data.cause).toMatchObject({ eventType: 'sweep' });
-    expect(record('project/p2')).toMatchObject({ deletedAt: world.engine.time, members: ['u2'] });
+    expect(fixture.events[1]?.data.cause).toMatchObject({ eventType: 'sweep' });
+    expect(record('project/p2')).toMatchObject({ deletedAt: fixture.engine.time, members: ['u2'] });
     expect(record('project/p3')?.deletedAt).toBeUndefined();
-    world.engine.time += 60_000;
-    expect(await world.sweep()).toMatchObject({ deleted: 0 });
-    expect(world.logged).toHaveLength(3);
+    fixture.engine.time += 60_000;
+    expect(await fixture.sweep()).toMatchObject({ deleted: 0 });
+    expect(fixture.logged).toHaveLength(3);
   });
 
   it('is recorded and announced once when an account was disabled or enabled', async () => {
-    world.keystone.enable('project', 'p1', false);
-    world.keystone.enable('user', 'u1', false);
-    expect(await world.sweep()).toMatchObject({ moved: 2, deleted: 0 });
+    fixture.keystone.enable('project', 'p1', false);
+    fixture.keystone.enable('user', 'u1', false);
+    expect(await fixture.sweep()).toMatchObject({ moved: 2, deleted: 0 });
     expect(record('project/p1')?.account.enabled).toBe(false);
     expect(record('user/u1')?.account.enabled).toBe(false);
     expect(record('project/p2')?.account.enabled).toBe(true);
-    world.engine.time += 60_000;
-    await world.sweep();
-    world.keystone.enable('project', 'p1', true);
-    world.engine.time += 60_000;
-    await world.sweep();
+    fixture.engine.time += 60_000;
+    await fixture.sweep();
+    fixture.keystone.enable('project', 'p1', true);
+    fixture.engine.time += 60_000;
+    await fixture.sweep();
     expect(record('project/p1')?.account.enabled).toBe(true);
-    expect(world.logged).toEqual([
+    expect(fixture.logged).toEqual([
       'account.project.disabled project p1',
       'account.user.disabled user u1',
       'account.project.enabled project p1',
@@ -66,64 +74,67 @@ describe('a change that no notification announced', () => {
   });
 
   it('is recorded and announced when a project was created, with its members', async () => {
-    world.keystone.put(project('late'));
-    world.keystone.roles.push(role('late', 'u1'), role('late', 'u1'));
-    await world.sweep();
+    fixture.keystone.put(project('late'));
+    fixture.keystone.roles.push(role('late', 'u1'), role('late', 'u1'));
+    await fixture.sweep();
     expect(record('project/late')).toMatchObject({ members: ['u1'], deletedAt: undefined });
-    expect(world.logged).toEqual(['account.project.created project late']);
+    expect(fixture.logged).toEqual(['account.project.created project late']);
   });
 
   it('is announced for an account that was first seen by the comparison at a start', async () => {
-    world.keystone.put({ ...project('late'), enabled: false });
-    world.keystone.put(user('new'));
-    world.keystone.enable('project', 'p1', false);
-    await world.syncInventory();
-    expect(world.logged).toEqual([]);
+    fixture.keystone.put({ ...project('late'), enabled: false });
+    fixture.keystone.put(user('new'));
+    fixture.keystone.enable('project', 'p1', false);
+    await fixture.syncInventory();
+    expect(fixture.logged).toEqual([]);
     expect(record('project/p1')?.account.enabled).toBe(true);
-    world.engine.time += 60_000;
-    expect(await world.sweep()).toMatchObject({ moved: 4 });
-    expect(world.logged).toEqual([
+    fixture.engine.time += 60_000;
+    expect(await fixture.sweep()).toMatchObject({ moved: 4 });
+    expect(fixture.logged).toEqual([
       'account.project.disabled project p1',
       'account.project.created project late',
       'account.project.disabled project late',
       'account.user.created user new',
     ]);
-    world.engine.time += 60_000;
-    expect(await world.sweep()).toMatchObject({ moved: 0 });
+    fixture.engine.time += 60_000;
+    expect(await fixture.sweep()).toMatchObject({ moved: 0 });
   });
 
   it('is not announced for an account that existed before the inventory was first filled', async () => {
-    world = new World();
-    world.keystone.put(domain('d1'));
-    world.keystone.put(user('u1'));
-    world.keystone.put({ ...project('old'), enabled: false });
-    world.keystone.roles.push(role('old', 'u1'));
-    const { commit } = world.engine;
+    fixture = new IngestFixture();
+    fixture.keystone.put(domain('d1'));
+    fixture.keystone.put(user('u1'));
+    fixture.keystone.put({ ...project('old'), enabled: false });
+    fixture.keystone.roles.push(role('old', 'u1'));
+    const { commit } = fixture.engine;
     // The first comparison is interrupted. The second one is the first complete one.
-    world.engine.commit = async (change) => {
-      await commit.call(world.engine, { ...change, accounts: change.accounts?.slice(0, 1) ?? [] });
-      world.engine.commit = commit;
+    fixture.engine.commit = async (change) => {
+      await commit.call(fixture.engine, {
+        ...change,
+        accounts: change.accounts?.slice(0, 1) ?? [],
+      });
+      fixture.engine.commit = commit;
       throw new Error('the process ends');
     };
-    await expect(world.syncInventory()).rejects.toThrow('the process ends');
-    await world.syncInventory();
-    world.engine.time += 60_000;
-    await world.sweep();
-    expect(world.logged).toEqual([]);
+    await expect(fixture.syncInventory()).rejects.toThrow('the process ends');
+    await fixture.syncInventory();
+    fixture.engine.time += 60_000;
+    await fixture.sweep();
+    expect(fixture.logged).toEqual([]);
     expect(record('project/old')?.account.enabled).toBe(false);
   });
 
   it('is announced once when its notification arrives after the comparison at a start', async () => {
-    world.keystone.put(project('late'));
-    world.keystone.put(project('later'));
-    await world.syncInventory();
-    await world.take(cadf('identity.project.created', 'late'));
+    fixture.keystone.put(project('late'));
+    fixture.keystone.put(project('later'));
+    await fixture.syncInventory();
+    await fixture.take(cadf('identity.project.created', 'late'));
     // The notification about the creation is lost, and another one follows.
-    world.keystone.enable('project', 'later', false);
-    await world.take(cadf('identity.project.updated', 'later'));
-    world.engine.time += 60_000;
-    await world.sweep();
-    expect(world.logged).toEqual([
+    fixture.keystone.enable('project', 'later', false);
+    await fixture.take(cadf('identity.project.updated', 'later'));
+    fixture.engine.time += 60_000;
+    await fixture.sweep();
+    expect(fixture.logged).toEqual([
       'account.project.created project late',
       'account.project.created project later',
       'account.project.disabled project later',
@@ -131,36 +142,36 @@ describe('a change that no notification announced', () => {
   });
 
   it('is announced if only a role assignment had shown the disabled project', async () => {
-    world.keystone.put({ ...project('quiet'), enabled: false });
-    await world.take(
+    fixture.keystone.put({ ...project('quiet'), enabled: false });
+    await fixture.take(
       cadf('identity.role_assignment.created', undefined, {
         payload: { project: 'quiet', user: 'u1', role: 'r' },
       }),
     );
     expect(record('project/quiet')?.account.enabled).toBeUndefined();
-    world.engine.time += 60_000;
-    await world.sweep();
-    expect(world.logged).toEqual([
+    fixture.engine.time += 60_000;
+    await fixture.sweep();
+    expect(fixture.logged).toEqual([
       'account.project.created project quiet',
       'account.project.disabled project quiet',
     ]);
   });
 
   it('is not a change that a notification announced during the listing', async () => {
-    const { eachPage } = world.keystone;
-    world.keystone.eachPage = async (type, take) => {
-      await eachPage.call(world.keystone, type, take);
+    const { eachPage } = fixture.keystone;
+    fixture.keystone.eachPage = async (type, take) => {
+      await eachPage.call(fixture.keystone, type, take);
       if (type !== 'project') return;
-      world.keystone.eachPage = eachPage;
-      world.engine.time += 5;
-      world.keystone.put(project('late'));
-      await world.take(cadf('identity.project.created', 'late'));
-      world.keystone.remove('project', 'p1');
-      await world.take(cadf('identity.project.deleted', 'p1'));
+      fixture.keystone.eachPage = eachPage;
+      fixture.engine.time += 5;
+      fixture.keystone.put(project('late'));
+      await fixture.take(cadf('identity.project.created', 'late'));
+      fixture.keystone.remove('project', 'p1');
+      await fixture.take(cadf('identity.project.deleted', 'p1'));
     };
-    world.engine.clear();
-    expect(await world.sweep()).toMatchObject({ deleted: 0, held: 0 });
-    expect(world.logged).toEqual([
+    fixture.engine.clear();
+    expect(await fixture.sweep()).toMatchObject({ deleted: 0, held: 0 });
+    expect(fixture.logged).toEqual([
       'account.project.created project late',
       'account.project.deleted project p1',
     ]);
@@ -174,38 +185,38 @@ describe('a list that can’t be trusted', () => {
     async (type) => {
       const types = TYPES.filter((one) => one !== type);
       for (const other of types)
-        if (other !== 'domain') world.keystone.remove(other, `${other[0]}1`);
-      const before = new Map(world.engine.accounts);
+        if (other !== 'domain') fixture.keystone.remove(other, `${other[0]}1`);
+      const before = new Map(fixture.engine.accounts);
       let pages = 0;
-      world.keystone.fault = (call) => {
+      fixture.keystone.fault = (call) => {
         if (call === `page of ${type}s` && ++pages === (type === 'domain' ? 1 : 4)) away();
       };
-      await expect(world.sweep()).rejects.toMatchObject({ report: { class: 'Transient' } });
-      world.keystone.fault = () => undefined;
-      const { eachPage } = world.keystone;
-      world.keystone.eachPage = (asked, take) =>
-        asked === type ? take([]) : eachPage.call(world.keystone, asked, take);
-      await expect(world.sweep()).rejects.toMatchObject({
+      await expect(fixture.sweep()).rejects.toMatchObject({ report: { class: 'Transient' } });
+      fixture.keystone.fault = () => undefined;
+      const { eachPage } = fixture.keystone;
+      fixture.keystone.eachPage = (asked, take) =>
+        asked === type ? take([]) : eachPage.call(fixture.keystone, asked, take);
+      await expect(fixture.sweep()).rejects.toMatchObject({
         report: { code: 'keystone.list.empty' },
       });
-      expect(world.engine.accounts).toEqual(before);
-      expect(world.engine.operations.size).toBe(0);
-      expect(world.logged).toEqual([]);
+      expect(fixture.engine.accounts).toEqual(before);
+      expect(fixture.engine.operations.size).toBe(0);
+      expect(fixture.logged).toEqual([]);
     },
   );
 
   const MISSING = ['p0', 'p1', 'p2', 'p3', 'p4', 'p5'];
   const halfListing = async () => {
-    for (const id of MISSING) world.keystone.remove('project', id);
-    world.keystone.remove('user', 'u1');
-    return world.sweep();
+    for (const id of MISSING) fixture.keystone.remove('project', id);
+    fixture.keystone.remove('user', 'u1');
+    return fixture.sweep();
   };
 
   it('without more than a fifth of the accounts holds each missing account, and announces none', async () => {
     expect(await halfListing()).toMatchObject({ held: 6, deleted: 1 });
     // The list of users is checked on its own. One of twenty users is missing.
-    expect(world.logged).toEqual(['account.user.deleted user u1']);
-    expect([...world.engine.operations.values()].map(({ scope }) => scope.id)).toEqual(MISSING);
+    expect(fixture.logged).toEqual(['account.user.deleted user u1']);
+    expect([...fixture.engine.operations.values()].map(({ scope }) => scope.id)).toEqual(MISSING);
     expect(operationAbout('p0')).toMatchObject({
       state: 'held',
       scope: { type: 'project', members: ['u0'] },
@@ -216,7 +227,7 @@ describe('a list that can’t be trusted', () => {
         advice: expect.stringContaining(`operation release ${operationAbout('p0')?.id}`),
       },
     });
-    expect(world.engine.waiting.map(({ message }) => message.type)).toEqual([
+    expect(fixture.engine.waiting.map(({ message }) => message.type)).toEqual([
       'account.user.deleted',
     ]);
     expect(record('project/p0')?.deletedAt).toBeUndefined();
@@ -225,11 +236,11 @@ describe('a list that can’t be trusted', () => {
   it('is logged, with the ids and the command', async () => {
     const lines: [object, string][] = [];
     const log = {
-      ...world.deps.log,
+      ...fixture.deps.log,
       info: () => {},
       warn: (fields: object, text: string) => lines.push([fields, text]),
     };
-    Object.assign(world.deps, { log });
+    Object.assign(fixture.deps, { log });
     await halfListing();
     expect(lines.find(([, text]) => text.includes('6 of 20'))?.[0]).toMatchObject({
       held: 6,
@@ -240,11 +251,11 @@ describe('a list that can’t be trusted', () => {
 
   it('keeps the accounts held, even if later lists are complete for others', async () => {
     await halfListing();
-    world.engine.clear();
-    for (const id of ['p0', 'p1', 'p2']) world.keystone.put(project(id));
-    world.engine.time += 60_000;
-    expect(await world.sweep()).toMatchObject({ held: 3, deleted: 0 });
-    expect(world.logged).toEqual([]);
+    fixture.engine.clear();
+    for (const id of ['p0', 'p1', 'p2']) fixture.keystone.put(project(id));
+    fixture.engine.time += 60_000;
+    expect(await fixture.sweep()).toMatchObject({ held: 3, deleted: 0 });
+    expect(fixture.logged).toEqual([]);
     // The accounts that are listed again were never deleted.
     expect(operationAbout('p0')).toMatchObject({
       state: 'refused',
@@ -258,7 +269,7 @@ describe('a list that can’t be trusted', () => {
     const held = operationAbout('p0');
     if (!held) throw new Error('nothing is held');
     const rules = {
-      now: world.engine.time,
+      now: fixture.engine.time,
       confirmationIntervalMillis: 1000,
       stallTimeoutMillis: 1000,
       maxWaitMillis: 1000,
@@ -284,9 +295,9 @@ describe('a list that can’t be trusted', () => {
       messages: [{ type: 'operation.confirm', data: { operationId: held.id, confirmation: 1 } }],
     });
     // An account that is still missing is neither held a second time nor announced.
-    await world.engine.commit({ operations: after?.operations ?? [] });
-    world.engine.time += 60_000;
-    expect(await world.sweep()).toMatchObject({ held: 5, deleted: 0 });
+    await fixture.engine.commit({ operations: after?.operations ?? [] });
+    fixture.engine.time += 60_000;
+    expect(await fixture.sweep()).toMatchObject({ held: 5, deleted: 0 });
     expect(record('project/p0')?.deletedAt).toBeUndefined();
   });
 
@@ -299,7 +310,7 @@ describe('a list that can’t be trusted', () => {
       cause: { ...held.cause, messageId: 'm1', eventType: 'identity.project.deleted' },
       existing: [held],
       mode: 'enforce',
-      now: world.engine.time,
+      now: fixture.engine.time,
       gracePeriodMillis: 5,
       protectedBecause: undefined,
     } as const;
@@ -319,7 +330,7 @@ describe('a large cloud', () => {
     const make = { domain, project, user };
     const nameOf = (n: number) => `x${String(n).padStart(6, '0')}`;
     let open = 0;
-    const { engine, keystone } = world;
+    const { engine, keystone } = fixture;
     engine.accounts.clear();
     // The inventory counts as never filled, so no account is announced.
     engine.counters.clear();
@@ -362,7 +373,7 @@ describe('a large cloud', () => {
         );
       },
     });
-    expect(await world.sweep()).toEqual({ listed: 120_003, deleted: 0, moved: 0, held: 0 });
+    expect(await fixture.sweep()).toEqual({ listed: 120_003, deleted: 0, moved: 0, held: 0 });
     expect(engine.accounts.size).toBe(120_003);
     expect(Math.max(...sizes)).toBeLessThanOrEqual(PAGE);
   }, 60_000);

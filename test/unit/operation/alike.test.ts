@@ -1,6 +1,11 @@
 import type { AccountEvent } from '../../../events/account.ts';
 import { areAlike, foldId, ProjectId } from '../../../events/ids.ts';
-import { EVERY_CLASS, failure, LivingWorld, TARGET } from '../../property/stateful-world.ts';
+import {
+  EVERY_CLASS,
+  failure,
+  StatefulSimulation,
+  TARGET,
+} from '../../property/stateful-simulation.ts';
 
 const CLASS_A = EVERY_CLASS.filter(({ name }) => name === 'compute' || name === 'network');
 
@@ -13,12 +18,12 @@ const deletionOf = (id: ProjectId): AccountEvent => ({
 });
 
 /** Keystone has the project `living`, and the deletion of `id` is announced. Both own a server. */
-async function deleted(id: string, living: string, isKnown: boolean): Promise<LivingWorld> {
-  const world = new LivingWorld(CLASS_A);
-  world.cloud.projects.set(living, { name: 'living', enabled: true });
-  for (const owner of [id, living]) world.cloud.make('compute.server', owner);
+async function deleted(id: string, living: string, isKnown: boolean): Promise<StatefulSimulation> {
+  const simulation = new StatefulSimulation(CLASS_A);
+  simulation.cloud.projects.set(living, { name: 'living', enabled: true });
+  for (const owner of [id, living]) simulation.cloud.make('compute.server', owner);
   if (isKnown)
-    await world.engine.commit({
+    await simulation.engine.commit({
       accounts: [
         {
           account: { type: 'project', id: ProjectId.parse(living) },
@@ -28,9 +33,9 @@ async function deleted(id: string, living: string, isKnown: boolean): Promise<Li
         },
       ],
     });
-  await world.engine.commit({ messages: [deletionOf(ProjectId.parse(id))] });
-  await world.settle();
-  return world;
+  await simulation.engine.commit({ messages: [deletionOf(ProjectId.parse(id))] });
+  await simulation.settle();
+  return simulation;
 }
 
 describe('a deleted project whose id a database may treat as equal to the id of an existing project', () => {
@@ -45,14 +50,14 @@ describe('a deleted project whose id a database may treat as equal to the id of 
     ['a sharp s as one s, recorded in the inventory', 'gros', 'groß', true],
     ['a sharp s as two s, recorded in the inventory', 'gross', 'groß', true],
   ])('is refused with the reason, and nothing is removed: %s', async (_, id, living, isKnown) => {
-    const world = await deleted(id, living, isKnown);
-    expect(world.operation).toMatchObject({
+    const simulation = await deleted(id, living, isKnown);
+    expect(simulation.operation).toMatchObject({
       state: 'refused',
       hold: { reason: expect.stringContaining(`(${living})`) },
     });
-    expect(world.left(id)).toEqual({ 'compute.server': 1 });
-    expect(world.left(living)).toEqual({ 'compute.server': 1 });
-    expect(world.engine.tasks.size).toBe(0);
+    expect(simulation.left(id)).toEqual({ 'compute.server': 1 });
+    expect(simulation.left(living)).toEqual({ 'compute.server': 1 });
+    expect(simulation.engine.tasks.size).toBe(0);
   });
 
   it.each([
@@ -62,50 +67,52 @@ describe('a deleted project whose id a database may treat as equal to the id of 
     ['an iota subscript is not an iota', 'ᾗ', 'ἯΙ'],
     ['one has an s less, although both may equal a third id', 'gros', 'gross'],
   ])('is cleaned up if the ids differ: %s', async (_, id, living) => {
-    const world = await deleted(id, living, true);
-    expect(world.state).toBe('finished');
-    expect(world.left(id)).toEqual({});
-    expect(world.left(living)).toEqual({ 'compute.server': 1 });
+    const simulation = await deleted(id, living, true);
+    expect(simulation.state).toBe('finished');
+    expect(simulation.left(id)).toEqual({});
+    expect(simulation.left(living)).toEqual({ 'compute.server': 1 });
   });
 
   it('is cleaned up after the other project is deleted as well', async () => {
-    const world = await deleted('ABCDEF', 'abcdef', true);
-    world.cloud.delete('abcdef');
-    await world.call('POST', `/v1/operations/${world.operation.id}/rerun`, { reason: 'gone' });
-    await world.settle();
-    expect(world.state).toBe('finished');
-    expect(world.left('ABCDEF')).toEqual({});
+    const simulation = await deleted('ABCDEF', 'abcdef', true);
+    simulation.cloud.delete('abcdef');
+    await simulation.call('POST', `/v1/operations/${simulation.operation.id}/rerun`, {
+      reason: 'gone',
+    });
+    await simulation.settle();
+    expect(simulation.state).toBe('finished');
+    expect(simulation.left('ABCDEF')).toEqual({});
   });
 });
 
 describe('a deleted project that cannot be queried in Keystone', () => {
   async function unsupported(code: string) {
-    const world = new LivingWorld(CLASS_A);
-    const { keystone } = world.cloud.port;
+    const simulation = new StatefulSimulation(CLASS_A);
+    const { keystone } = simulation.cloud.port;
     const { show } = keystone;
     Object.assign(keystone, { show: () => Promise.reject(failure('Unsupported', code)) });
-    world.cloud.delete(TARGET);
-    await world.engine.commit({ messages: [deletionOf(TARGET)] });
-    await world.settle(20);
-    return { world, mend: () => Object.assign(keystone, { show }) };
+    simulation.cloud.delete(TARGET);
+    await simulation.engine.commit({ messages: [deletionOf(TARGET)] });
+    await simulation.settle(20);
+    return { simulation, mend: () => Object.assign(keystone, { show }) };
   }
 
   it('is refused if its id is the reason, and nothing is removed', async () => {
-    const { world } = await unsupported('keystone.id.hidden');
-    expect(world.state).toBe('refused');
-    expect(world.left()).toEqual({ 'compute.server': 2, 'network.port': 2 });
+    const { simulation } = await unsupported('keystone.id.hidden');
+    expect(simulation.state).toBe('refused');
+    expect(simulation.left()).toEqual({ 'compute.server': 2, 'network.port': 2 });
   });
 
   it.each(['keystone.http.405', 'keystone.endpoint.invalid'])(
     'waits, and reports the reason, if an operator can correct it: %s',
     async (code) => {
-      const { world, mend } = await unsupported(code);
-      expect(world.operation).toMatchObject({ state: 'confirming', hold: expect.anything() });
+      const { simulation, mend } = await unsupported(code);
+      expect(simulation.operation).toMatchObject({ state: 'confirming', hold: expect.anything() });
       mend();
-      await world.settle();
-      expect(world.state).toBe('finished');
-      expect(world.left()).toEqual({});
-      world.expectOthersUntouched();
+      await simulation.settle();
+      expect(simulation.state).toBe('finished');
+      expect(simulation.left()).toEqual({});
+      simulation.expectOthersUntouched();
     },
   );
 });

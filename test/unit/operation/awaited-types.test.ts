@@ -6,7 +6,12 @@ import type { ServiceDependencies } from '../../../lib/task/dependencies.ts';
 import { defineService, defineType, type Service } from '../../../lib/task/service.ts';
 import { awaited, preferred, required } from '../../dependencies.ts';
 import type { Described } from '../../property/stateful-service.ts';
-import { deleted, failure, LivingWorld, TARGET } from '../../property/stateful-world.ts';
+import {
+  deleted,
+  failure,
+  StatefulSimulation,
+  TARGET,
+} from '../../property/stateful-simulation.ts';
 
 /** `network` waits only for `dns.ptr`, and `keeper` for all services. `dns.zone` is deleted slowly. */
 const DNS: Described = {
@@ -26,36 +31,36 @@ const ALL = [
   { name: 'keeper', resourceTypes: { grant: 'A' }, dependsOn: [preferred('*')] },
 ] satisfies Described[];
 
-let world: LivingWorld;
-afterEach(() => world.expectOthersUntouched());
+let simulation: StatefulSimulation;
+afterEach(() => simulation.expectOthersUntouched());
 
 const make = (
   described: readonly Described[] = ALL,
   lingers: Readonly<Record<string, number>> = {},
 ): void => {
-  world = new LivingWorld(described);
-  for (const resource of world.cloud.of(TARGET))
+  simulation = new StatefulSimulation(described);
+  for (const resource of simulation.cloud.of(TARGET))
     resource.lingers = { 'dns.zone': 30, ...lingers }[resource.resourceType] ?? 0;
 };
 const begin = async (): Promise<void> => {
-  world.cloud.delete(TARGET);
-  await world.engine.commit({ messages: [deleted('project', TARGET)] });
+  simulation.cloud.delete(TARGET);
+  await simulation.engine.commit({ messages: [deleted('project', TARGET)] });
 };
-const gone = (resourceType: string) => world.left()[resourceType] === undefined;
+const gone = (resourceType: string) => simulation.left()[resourceType] === undefined;
 const without = (resourceType: string): void => {
-  world.cloud.resources = world.cloud.resources.filter(
+  simulation.cloud.resources = simulation.cloud.resources.filter(
     (resource) => resource.owner !== TARGET || resource.resourceType !== resourceType,
   );
 };
 /** What a run verified of a type, outside of phase `plan`. */
 const statusOf = (type: string): string | undefined => {
-  const one = world.taskOf(type.split('.')[0] ?? '')?.verifications[type];
+  const one = simulation.taskOf(type.split('.')[0] ?? '')?.verifications[type];
   return one && one.phase !== 'plan' && !one.stale ? one.status : undefined;
 };
 /** Waits until the network is empty, and returns the resources that the others have then. */
 const leftWithoutNetwork = async () => {
-  expect(await world.until(() => gone('network.ip'))).toBe(true);
-  return world.left();
+  expect(await simulation.until(() => gone('network.ip'))).toBe(true);
+  return simulation.left();
 };
 
 describe('a service that waits for one resource type of another service', () => {
@@ -63,12 +68,12 @@ describe('a service that waits for one resource type of another service', () => 
     make();
     await begin();
     expect(await leftWithoutNetwork()).toEqual({ 'dns.zone': 2, 'keeper.grant': 2 });
-    expect(world.tasks).toMatchObject({ dns: 'requested', keeper: 'pending' });
-    expect(world.task('network').overtook).toEqual([world.task('dns').id]);
-    expect(await world.until(() => gone('keeper.grant'))).toBe(true);
+    expect(simulation.tasks).toMatchObject({ dns: 'requested', keeper: 'pending' });
+    expect(simulation.task('network').overtook).toEqual([simulation.task('dns').id]);
+    expect(await simulation.until(() => gone('keeper.grant'))).toBe(true);
     expect(gone('dns.zone')).toBe(true);
-    await world.settle();
-    expect(world.state).toBe('finished');
+    await simulation.settle();
+    expect(simulation.state).toBe('finished');
   });
 
   it('waits while a resource of the type exists', async () => {
@@ -91,25 +96,25 @@ describe('a service that waits for one resource type of another service', () => 
     ['that succeeded', () => {}],
     [
       'in which the listing of another resource type failed',
-      () => world.cloud.brokenTypes.set('dns.zone', failure('Transient')),
+      () => simulation.cloud.brokenTypes.set('dns.zone', failure('Transient')),
     ],
   ])('does not rely on a phase plan %s', async (_, trouble) => {
     make();
     without('dns.ptr');
     trouble();
     await begin();
-    const counted = (): boolean => world.taskOf('dns')?.counts['dns.ptr'] !== undefined;
-    expect(await world.until(counted)).toBe(true);
-    if (world.cloud.brokenTypes.size > 0)
-      await world.until(() => (world.taskOf('dns')?.run ?? 0) > 1);
-    world.cloud.brokenTypes.clear();
-    world.cloud.make('dns.ptr', TARGET, 'target-late', 8);
+    const counted = (): boolean => simulation.taskOf('dns')?.counts['dns.ptr'] !== undefined;
+    expect(await simulation.until(counted)).toBe(true);
+    if (simulation.cloud.brokenTypes.size > 0)
+      await simulation.until(() => (simulation.taskOf('dns')?.run ?? 0) > 1);
+    simulation.cloud.brokenTypes.clear();
+    simulation.cloud.make('dns.ptr', TARGET, 'target-late', 8);
     expect(await leftWithoutNetwork()).toEqual({ 'dns.zone': 2, 'keeper.grant': 2 });
   });
 
   it('waits for the whole service if the resource type cannot be listed', async () => {
     make();
-    world.cloud.brokenTypes.set('dns.ptr', failure('Unsupported', 'dns.ptr.hidden'));
+    simulation.cloud.brokenTypes.set('dns.ptr', failure('Unsupported', 'dns.ptr.hidden'));
     await begin();
     expect(await leftWithoutNetwork()).toEqual({ 'dns.ptr': 2, 'keeper.grant': 2 });
   });
@@ -122,10 +127,10 @@ describe('a service that waits for one resource type of another service', () => 
 
   it('does not rely on a verification from the time when the project was enabled', async () => {
     make([{ ...DNS, preDelete: true }, NETWORK]);
-    await world.ask();
-    expect(await world.until(() => statusOf('dns.ptr') === 'empty')).toBe(true);
-    expect(world.task('dns')).toMatchObject({ phase: 'pre-delete', state: 'requested' });
-    world.cloud.make('dns.ptr', TARGET, 'target-late', 3);
+    await simulation.ask();
+    expect(await simulation.until(() => statusOf('dns.ptr') === 'empty')).toBe(true);
+    expect(simulation.task('dns')).toMatchObject({ phase: 'pre-delete', state: 'requested' });
+    simulation.cloud.make('dns.ptr', TARGET, 'target-late', 3);
     await begin();
     expect(await leftWithoutNetwork()).toEqual({ 'dns.zone': 2 });
   });
@@ -137,26 +142,26 @@ describe('a service that waits for one resource type of another service', () => 
         'compute.server': 12,
         'dns.zone': 60,
       });
-      world.cloud.enable(TARGET, false);
-      await world.ask({});
-      expect(await world.until(() => statusOf('dns.ptr') === 'empty')).toBe(true);
+      simulation.cloud.enable(TARGET, false);
+      await simulation.ask({});
+      expect(await simulation.until(() => statusOf('dns.ptr') === 'empty')).toBe(true);
       const isNext = (): boolean => {
-        const [next] = world.engine.due();
+        const [next] = simulation.engine.due();
         return next?.message.type === 'service.requested' && next.message.data.service === witness;
       };
-      expect(await world.until(isNext)).toBe(true);
-      world.cloud.enable(TARGET, true);
-      const [next] = world.engine.due();
-      if (next) await world.handle(next.message);
-      if (next) world.engine.take(next);
-      world.cloud.make('dns.ptr', TARGET, 'target-late', 20);
-      world.cloud.enable(TARGET, false);
+      expect(await simulation.until(isNext)).toBe(true);
+      simulation.cloud.enable(TARGET, true);
+      const [next] = simulation.engine.due();
+      if (next) await simulation.handle(next.message);
+      if (next) simulation.engine.take(next);
+      simulation.cloud.make('dns.ptr', TARGET, 'target-late', 20);
+      simulation.cloud.enable(TARGET, false);
       const isStale = () =>
-        world
+        simulation
           .task(witness)
           .conditions.some(({ message }) => message.includes('the project was enabled again'));
-      expect(await world.until(isStale)).toBe(true);
-      expect(world.task('dns').verifications['dns.ptr']).toMatchObject({ stale: true });
+      expect(await simulation.until(isStale)).toBe(true);
+      expect(simulation.task('dns').verifications['dns.ptr']).toMatchObject({ stale: true });
       expect(await leftWithoutNetwork()).toEqual({ 'dns.zone': 2 });
     },
   );
@@ -167,9 +172,9 @@ describe('a service that waits for one resource type of another service', () => 
       'dns.zone': 60,
     });
     await begin();
-    expect(await world.until(() => statusOf('dns.ptr') === 'empty')).toBe(true);
-    world.cloud.make('dns.ptr', TARGET, 'target-late', 30);
-    expect(await world.until(() => gone('compute.server'))).toBe(true);
+    expect(await simulation.until(() => statusOf('dns.ptr') === 'empty')).toBe(true);
+    simulation.cloud.make('dns.ptr', TARGET, 'target-late', 30);
+    expect(await simulation.until(() => gone('compute.server'))).toBe(true);
     expect(await leftWithoutNetwork()).toEqual({ 'dns.zone': 2 });
   });
 
@@ -179,14 +184,14 @@ describe('a service that waits for one resource type of another service', () => 
       { name: 'meter', resourceTypes: { sample: 'A' }, dependsOn: [required('network')] },
     ]);
     await begin();
-    expect(await world.until(() => world.tasks.meter === 'finished')).toBe(true);
+    expect(await simulation.until(() => simulation.tasks.meter === 'finished')).toBe(true);
     expect(gone('dns.zone')).toBe(false);
-    world.cloud.make('network.ip', TARGET);
-    world.cloud.make('meter.sample', TARGET);
-    await world.settle();
-    expect(world.left()).toEqual({});
-    expect(world.state).toBe('finished');
-    expect(world.task('network')).toMatchObject({
+    simulation.cloud.make('network.ip', TARGET);
+    simulation.cloud.make('meter.sample', TARGET);
+    await simulation.settle();
+    expect(simulation.left()).toEqual({});
+    expect(simulation.state).toBe('finished');
+    expect(simulation.task('network')).toMatchObject({
       overtook: [],
       counts: { 'network.ip': { found: 3, removed: 3, left: 0 } },
     });
@@ -197,26 +202,26 @@ describe('a service that waits for one resource type of another service', () => 
     without('dns.ptr');
     without('dns.zone');
     const listed: string[] = [];
-    const list = world.cloud.list.bind(world.cloud);
-    world.cloud.list = (resourceType, ...more) => {
+    const list = simulation.cloud.list.bind(simulation.cloud);
+    simulation.cloud.list = (resourceType, ...more) => {
       listed.push(resourceType);
       return list(resourceType, ...more);
     };
     await begin();
-    await world.settle();
-    expect(world.state).toBe('finished');
+    await simulation.settle();
+    expect(simulation.state).toBe('finished');
     expect(listed.filter((resourceType) => resourceType.startsWith('dns.')).sort()).toEqual([
       'dns.ptr',
       'dns.ptr',
       'dns.zone',
       'dns.zone',
     ]);
-    expect(world.task('network').overtook).toEqual([]);
+    expect(simulation.task('network').overtook).toEqual([]);
   });
 
   it('overtakes the awaited service if that service is blocked', async () => {
     make();
-    world.cloud.broken.set('dns', failure('Denied'));
+    simulation.cloud.broken.set('dns', failure('Denied'));
     await begin();
     expect(await leftWithoutNetwork()).toMatchObject({ 'dns.ptr': 2, 'dns.zone': 2 });
   });
@@ -228,8 +233,10 @@ describe('a saved operation', () => {
     await begin();
     expect(await leftWithoutNetwork()).toMatchObject({ 'dns.zone': 2 });
     const again = (record: object) => JSON.parse(JSON.stringify(record));
-    expect(StoredOperation.parse(again(world.operation)).order).toEqual(world.operation.order);
-    expect(StoredTask.parse(again(world.task('dns'))).verifications).toMatchObject({
+    expect(StoredOperation.parse(again(simulation.operation)).order).toEqual(
+      simulation.operation.order,
+    );
+    expect(StoredTask.parse(again(simulation.task('dns'))).verifications).toMatchObject({
       'dns.ptr': { status: 'empty', phase: 'apply', stale: false },
     });
   });

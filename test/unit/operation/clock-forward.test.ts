@@ -1,5 +1,10 @@
 import fc from 'fast-check';
-import { deleted, failure, LivingWorld, TARGET } from '../../property/stateful-world.ts';
+import {
+  deleted,
+  failure,
+  StatefulSimulation,
+  TARGET,
+} from '../../property/stateful-simulation.ts';
 
 const HOUR = 3_600_000;
 /** The longest delay between two runs of a task that fails with a transient error. */
@@ -16,33 +21,33 @@ const outage = fc.record({
 });
 
 /** Delivers this many messages, and advances the clock by their delays. */
-async function deliver(world: LivingWorld, count: number): Promise<void> {
+async function deliver(simulation: StatefulSimulation, count: number): Promise<void> {
   let handled = 0;
-  await world.until(() => handled++ >= count);
+  await simulation.until(() => handled++ >= count);
 }
 
 describe('a clock that was set forward while the process was down', () => {
   it('does not count as a stall: no task is dead-lettered, and the cleanup ends soon after', () =>
     fc.assert(
       fc.asyncProperty(outage, async ({ handled, hours, after }) => {
-        const world = new LivingWorld([
-          { name: 'shelf', resourceTypes: { book: 'A' } },
+        const simulation = new StatefulSimulation([
+          { name: 'storage', resourceTypes: { snapshot: 'A' } },
           { name: 'cellar', resourceTypes: { wine: 'A' } },
         ]);
-        world.cloud.broken.set('shelf', failure('Transient'));
-        world.cloud.delete(TARGET);
-        await world.engine.commit({ messages: [deleted('project', TARGET)] });
-        await deliver(world, handled);
-        world.engine.time += hours * HOUR;
-        await deliver(world, after);
-        const back = world.engine.time;
-        expect(world.operation.state).not.toBe('held');
-        world.cloud.broken.delete('shelf');
-        expect(await world.until(() => world.state === 'finished')).toBe(true);
-        expect(world.engine.time - back).toBeLessThan(LONGEST_DELAY);
-        expect(world.engine.deadLetterList).toEqual([]);
-        expect(world.left()).toEqual({});
-        world.expectOthersUntouched();
+        simulation.cloud.broken.set('storage', failure('Transient'));
+        simulation.cloud.delete(TARGET);
+        await simulation.engine.commit({ messages: [deleted('project', TARGET)] });
+        await deliver(simulation, handled);
+        simulation.engine.time += hours * HOUR;
+        await deliver(simulation, after);
+        const back = simulation.engine.time;
+        expect(simulation.operation.state).not.toBe('held');
+        simulation.cloud.broken.delete('storage');
+        expect(await simulation.until(() => simulation.state === 'finished')).toBe(true);
+        expect(simulation.engine.time - back).toBeLessThan(LONGEST_DELAY);
+        expect(simulation.engine.deadLetterList).toEqual([]);
+        expect(simulation.left()).toEqual({});
+        simulation.expectOthersUntouched();
       }),
     ));
 });

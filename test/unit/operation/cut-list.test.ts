@@ -1,5 +1,5 @@
 import { answerFailure } from '../../../lib/openstack/failure.ts';
-import { LivingWorld } from '../../property/stateful-world.ts';
+import { StatefulSimulation } from '../../property/stateful-simulation.ts';
 
 /** The error of a Keystone whose `list_limit` is shorter than the list. */
 const cutShort = answerFailure(
@@ -9,23 +9,23 @@ const cutShort = answerFailure(
 );
 
 /** The cleanup of a living project, requested while Keystone cuts the list of its credentials. */
-async function requestedCleanup(): Promise<LivingWorld> {
-  const world = new LivingWorld([
-    { name: 'shelf', resourceTypes: { book: 'A' } },
+async function requestedCleanup(): Promise<StatefulSimulation> {
+  const simulation = new StatefulSimulation([
+    { name: 'storage', resourceTypes: { snapshot: 'A' } },
     { name: 'keystone', resourceTypes: { credential: 'A' } },
   ]);
-  world.cloud.broken.set('keystone', cutShort);
-  expect((await world.ask()).status).toBe(202);
-  await world.settle();
-  return world;
+  simulation.cloud.broken.set('keystone', cutShort);
+  expect((await simulation.ask()).status).toBe(202);
+  await simulation.settle();
+  return simulation;
 }
 
 describe('a list that Keystone cuts short, for a living project', () => {
   it('does not stop the other services, and the operation names the setting and the command', async () => {
-    const world = await requestedCleanup();
-    expect(world.tasks).toEqual({ shelf: 'finished', keystone: 'dead-lettered' });
-    expect(world.left()).toEqual({ 'keystone.credential': 2 });
-    const { body } = await world.call('GET', `/v1/operations/${world.operation.id}`);
+    const simulation = await requestedCleanup();
+    expect(simulation.tasks).toEqual({ storage: 'finished', keystone: 'dead-lettered' });
+    expect(simulation.left()).toEqual({ 'keystone.credential': 2 });
+    const { body } = await simulation.call('GET', `/v1/operations/${simulation.operation.id}`);
     expect(body).toMatchObject({
       waitsOn: [
         {
@@ -36,35 +36,35 @@ describe('a list that Keystone cuts short, for a living project', () => {
         },
       ],
     });
-    world.expectOthersUntouched();
+    simulation.expectOthersUntouched();
   });
 
   it('is read again after the limit was raised, and the operation finishes', async () => {
-    const world = await requestedCleanup();
-    world.cloud.broken.delete('keystone');
-    expect(await world.engine.redrive({}, { by: 'ann' })).toBe(1);
-    await world.settle();
-    expect(world.state).toBe('finished');
-    expect(world.left()).toEqual({});
-    expect(world.cloud.projects.has('target')).toBe(false);
-    world.expectOthersUntouched();
+    const simulation = await requestedCleanup();
+    simulation.cloud.broken.delete('keystone');
+    expect(await simulation.engine.redrive({}, { by: 'ann' })).toBe(1);
+    await simulation.settle();
+    expect(simulation.state).toBe('finished');
+    expect(simulation.left()).toEqual({});
+    expect(simulation.cloud.projects.has('target')).toBe(false);
+    simulation.expectOthersUntouched();
   });
 
   it('needs a release after the dead letter was discarded, and ends unverified', async () => {
-    const world = await requestedCleanup();
-    expect(await world.engine.discard({}, { by: 'ann', reason: 'the limit stays' })).toBe(1);
-    await world.settle();
-    expect(world.operation).toMatchObject({
+    const simulation = await requestedCleanup();
+    expect(await simulation.engine.discard({}, { by: 'ann', reason: 'the limit stays' })).toBe(1);
+    await simulation.settle();
+    expect(simulation.operation).toMatchObject({
       state: 'held',
       hold: { reason: expect.stringContaining('keystone') },
     });
-    expect(world.cloud.projects.has('target')).toBe(true);
-    expect((await world.release()).status).toBe(202);
-    await world.settle();
-    expect(world.state).toBe('unverified');
-    expect(world.task('keystone')).toMatchObject({ state: 'unreachable' });
-    expect(world.cloud.projects.has('target')).toBe(false);
+    expect(simulation.cloud.projects.has('target')).toBe(true);
+    expect((await simulation.release()).status).toBe(202);
+    await simulation.settle();
+    expect(simulation.state).toBe('unverified');
+    expect(simulation.task('keystone')).toMatchObject({ state: 'unreachable' });
+    expect(simulation.cloud.projects.has('target')).toBe(false);
     // The operator released the operation although this resource was left.
-    expect(world.cloud.violations).toEqual(['deleted while keystone.credential was there']);
+    expect(simulation.cloud.violations).toEqual(['deleted while keystone.credential was there']);
   });
 });

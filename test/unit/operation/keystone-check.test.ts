@@ -4,7 +4,12 @@ import {
   type KeystoneFacts,
 } from '../../../lib/operation/keystone-check.ts';
 import { PropagatorError } from '../../../lib/shared/errors.ts';
-import { EVERY_CLASS, failure, LivingWorld, TARGET } from '../../property/stateful-world.ts';
+import {
+  EVERY_CLASS,
+  failure,
+  StatefulSimulation,
+  TARGET,
+} from '../../property/stateful-simulation.ts';
 
 const FACTS: KeystoneFacts = {
   project: { id: 'p1', enabled: true, immutable: false },
@@ -128,61 +133,61 @@ describe('the advice after a refusal by Keystone', () => {
 });
 
 describe('a cleanup request whose project Keystone would refuse to delete', () => {
-  let world: LivingWorld;
+  let simulation: StatefulSimulation;
   let whole: Record<string, number>;
   beforeEach(() => {
-    world = new LivingWorld(EVERY_CLASS);
-    whole = world.left();
+    simulation = new StatefulSimulation(EVERY_CLASS);
+    whole = simulation.left();
   });
-  afterEach(() => world.expectOthersUntouched());
+  afterEach(() => simulation.expectOthersUntouched());
   const change = (more: object) =>
-    world.cloud.projects.set(TARGET, { name: 'shop', enabled: true, ...more });
+    simulation.cloud.projects.set(TARGET, { name: 'shop', enabled: true, ...more });
 
   it.each([
     ['is immutable', () => change({ immutable: true }), 'openstack project set --no-immutable'],
     [
       'has a project below it',
-      () => world.cloud.projects.set('kid', { name: 'kid', enabled: false, parentId: TARGET }),
+      () => simulation.cloud.projects.set('kid', { name: 'kid', enabled: false, parentId: TARGET }),
       'openstack project delete kid',
     ],
     [
       'is in a disabled domain',
       () => {
-        world.cloud.isDomainEnabled = false;
+        simulation.cloud.isDomainEnabled = false;
       },
       'openstack domain set --enable default',
     ],
     [
       'must not be deleted by the policy',
       () => {
-        world.cloud.mayDelete = refused('delete_project');
+        simulation.cloud.mayDelete = refused('delete_project');
       },
       'identity:delete_project',
     ],
     [
       'gives no token to an application credential',
       () => {
-        world.cloud.isBound = true;
+        simulation.cloud.isBound = true;
       },
       `openstack project set --disable ${TARGET}`,
     ],
   ])('is refused when the project %s: nothing is opened or changed', async (_, make, command) => {
     make();
-    const answer = await world.ask();
+    const answer = await simulation.ask();
     expect(answer).toMatchObject({
       status: 409,
       body: { error: { code: 'api.refused', advice: expect.stringContaining(command) } },
     });
-    expect(world.engine.operations.size).toBe(0);
-    expect(world.left()).toEqual(whole);
-    expect([...world.cloud.roles]).toEqual([]);
+    expect(simulation.engine.operations.size).toBe(0);
+    expect(simulation.left()).toEqual(whole);
+    expect([...simulation.cloud.roles]).toEqual([]);
   });
 
   it('is refused for the id of a domain, and the message names the domain', async () => {
     const account = { type: 'domain', id: TARGET, name: 'market', enabled: true };
     const show = async () => ({ kind: 'present', account });
-    Object.assign(world.cloud.port.keystone, { show });
-    const answer = await world.ask({ name: 'market' });
+    Object.assign(simulation.cloud.port.keystone, { show });
+    const answer = await simulation.ask({ name: 'market' });
     expect(answer).toMatchObject({
       status: 409,
       body: {
@@ -192,62 +197,64 @@ describe('a cleanup request whose project Keystone would refuse to delete', () =
         },
       },
     });
-    expect(world.engine.operations.size).toBe(0);
-    expect(world.left()).toEqual(whole);
+    expect(simulation.engine.operations.size).toBe(0);
+    expect(simulation.left()).toEqual(whole);
   });
 
   it('reports the facts that could not be checked in advance', async () => {
-    world.cloud.mayDelete = { kind: 'unknown', because: 'the policy is not readable' };
-    const { status, body } = await world.ask();
+    simulation.cloud.mayDelete = { kind: 'unknown', because: 'the policy is not readable' };
+    const { status, body } = await simulation.ask();
     expect(status).toBe(202);
     expect(body.unknown).toEqual([expect.stringContaining('identity:delete_project')]);
   });
 
   it('waits before the first removal if the reason arises after the request', async () => {
-    await world.ask();
+    await simulation.ask();
     change({ immutable: true });
-    await world.settle(40);
-    expect(world.state).toBe('confirming');
-    expect(world.operation.hold).toMatchObject({
+    await simulation.settle(40);
+    expect(simulation.state).toBe('confirming');
+    expect(simulation.operation.hold).toMatchObject({
       reason: expect.stringContaining('immutable'),
       advice: expect.stringContaining('--no-immutable'),
     });
-    const { body } = await world.call('GET', `/v1/operations/${world.operation.id}`);
+    const { body } = await simulation.call('GET', `/v1/operations/${simulation.operation.id}`);
     expect(body.waitsOn).toMatchObject([{ actor: 'operator' }]);
-    expect(world.left()).toEqual(whole);
+    expect(simulation.left()).toEqual(whole);
     change({});
-    await world.settle();
-    expect(world.operation).toMatchObject({ state: 'finished', hold: undefined });
-    expect(world.left()).toEqual({});
+    await simulation.settle();
+    expect(simulation.operation).toMatchObject({ state: 'finished', hold: undefined });
+    expect(simulation.left()).toEqual({});
   });
 
   it('waits before the first removal if the reason arises while the operation is held', async () => {
-    world.limits = { ...world.limits, maxResourcesPerOperation: 1 };
-    await world.ask();
-    await world.settle();
-    expect(world.state).toBe('held');
+    simulation.limits = { ...simulation.limits, maxResourcesPerOperation: 1 };
+    await simulation.ask();
+    await simulation.settle();
+    expect(simulation.state).toBe('held');
     change({ immutable: true });
-    await world.release();
-    await world.settle(40);
-    expect(world.state).toBe('pre-delete');
-    expect(world.operation.hold?.reason).toContain('immutable');
-    expect(world.left()).toEqual(whole);
-    expect([...world.cloud.roles]).toEqual([]);
+    await simulation.release();
+    await simulation.settle(40);
+    expect(simulation.state).toBe('pre-delete');
+    expect(simulation.operation.hold?.reason).toContain('immutable');
+    expect(simulation.left()).toEqual(whole);
+    expect([...simulation.cloud.roles]).toEqual([]);
     change({});
-    await world.settle();
-    expect(world.state).toBe('finished');
+    await simulation.settle();
+    expect(simulation.state).toBe('finished');
   });
 
   it('waits, and names the domain, if the domain is disabled during the cleanup', async () => {
-    await world.ask();
+    await simulation.ask();
     expect(
-      await world.until(() => world.state === 'pre-delete' && world.cloud.roles.size > 0),
+      await simulation.until(
+        () => simulation.state === 'pre-delete' && simulation.cloud.roles.size > 0,
+      ),
     ).toBe(true);
-    world.cloud.isDomainEnabled = false;
-    await world.settle(60);
-    expect(world.state).toBe('pre-delete');
-    expect(world.engine.deadLetterList).toEqual([]);
-    const { body } = await world.call('GET', `/v1/operations/${world.operation.id}`);
+    simulation.cloud.isDomainEnabled = false;
+    await simulation.settle(60);
+    expect(simulation.state).toBe('pre-delete');
+    expect(simulation.engine.deadLetterList).toEqual([]);
+    const { body } = await simulation.call('GET', `/v1/operations/${simulation.operation.id}`);
     expect(body.waitsOn).toContainEqual(
       expect.objectContaining({
         on: expect.stringContaining('domain default is disabled'),
@@ -255,27 +262,27 @@ describe('a cleanup request whose project Keystone would refuse to delete', () =
         actor: 'operator',
       }),
     );
-    expect(world.left()['vault.secret']).toBe(2);
-    world.cloud.isDomainEnabled = true;
-    await world.settle();
-    expect(world.state).toBe('finished');
-    expect(world.left()).toEqual({});
+    expect(simulation.left()['vault.secret']).toBe(2);
+    simulation.cloud.isDomainEnabled = true;
+    await simulation.settle();
+    expect(simulation.state).toBe('finished');
+    expect(simulation.left()).toEqual({});
   });
 
   it('is held with the reason of Keystone if the reason arises after the first removal', async () => {
-    await world.ask();
-    await world.until(() => Object.keys(world.left()).length < Object.keys(whole).length);
+    await simulation.ask();
+    await simulation.until(() => Object.keys(simulation.left()).length < Object.keys(whole).length);
     const words = 'Unable to update immutable project resource';
-    world.cloud.refusals.disable = [failure('Denied', 'keystone.http.403', words)];
+    simulation.cloud.refusals.disable = [failure('Denied', 'keystone.http.403', words)];
     change({ immutable: true });
-    await world.settle();
-    expect(world.operation).toMatchObject({
+    await simulation.settle();
+    expect(simulation.operation).toMatchObject({
       state: 'held',
       hold: {
         reason: expect.stringContaining(words),
         advice: expect.stringContaining(`openstack project set --no-immutable ${TARGET}`),
       },
     });
-    expect(world.operation.hold?.advice).not.toContain('role');
+    expect(simulation.operation.hold?.advice).not.toContain('role');
   });
 });

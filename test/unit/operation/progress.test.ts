@@ -1,4 +1,4 @@
-import { deleted, LivingWorld, TARGET } from '../../property/stateful-world.ts';
+import { deleted, StatefulSimulation, TARGET } from '../../property/stateful-simulation.ts';
 
 const RESOURCE_TYPES = Array.from({ length: 12 }, (_, n) => `type-${n}`);
 const REMOVAL_MILLIS = 3000;
@@ -19,25 +19,25 @@ async function countsOf(
       RESOURCE_TYPES.slice(n, n + 1),
     ]),
   );
-  const world = new LivingWorld([{ name: 'shelf', resourceTypes, typesBefore }], 1);
-  world.cloud.beforeRemoval = () => {
-    world.engine.time += REMOVAL_MILLIS;
+  const simulation = new StatefulSimulation([{ name: 'storage', resourceTypes, typesBefore }], 1);
+  simulation.cloud.beforeRemoval = () => {
+    simulation.engine.time += REMOVAL_MILLIS;
   };
-  world.progressMillis = progressMillis;
+  simulation.progressMillis = progressMillis;
   const gone: number[] = [];
-  world.cloud.delete(TARGET);
-  await world.engine.commit({ messages: [deleted('project', TARGET)] });
+  simulation.cloud.delete(TARGET);
+  await simulation.engine.commit({ messages: [deleted('project', TARGET)] });
   for (let n = 0; n < 300; n += 1) {
-    const [next] = world.engine.due();
+    const [next] = simulation.engine.due();
     if (!next) break;
     const { message } = next;
     if (message.type === 'service.progressed' && message.data.again === undefined)
       gone.push(Object.values(message.data.counts).reduce((sum, count) => sum + count.gone, 0));
-    await world.handle(message);
-    world.engine.take(next);
+    await simulation.handle(message);
+    simulation.engine.take(next);
   }
-  world.expectOthersUntouched();
-  return { reports: gone.length, gone, left: world.left(), state: world.state };
+  simulation.expectOthersUntouched();
+  return { reports: gone.length, gone, left: simulation.left(), state: simulation.state };
 }
 
 describe('the counts of a run that has not ended', () => {

@@ -4,7 +4,7 @@ import { PropagatorError } from '../../../lib/shared/errors.ts';
 import { IdFilter } from '../../../lib/task/id-filter.ts';
 import { defineService, defineType, type Removal } from '../../../lib/task/service.ts';
 import { preferred } from '../../dependencies.ts';
-import { deleted, LivingWorld, TARGET } from '../../property/stateful-world.ts';
+import { deleted, StatefulSimulation, TARGET } from '../../property/stateful-simulation.ts';
 
 interface Row {
   readonly id: string;
@@ -12,19 +12,19 @@ interface Row {
 }
 
 /**
- * A world whose service `stubborn` answers each removal with `answer`, and lists with `list`.
+ * A simulation whose service `stubborn` answers each removal with `answer`, and lists with `list`.
  * `network` has a preferred dependency on it.
  */
 async function worldWith(
   list: (removals: number) => readonly string[],
   answer: (id: string, removals: number) => Removal,
 ) {
-  const world = new LivingWorld([
+  const simulation = new StatefulSimulation([
     { name: 'stubborn', resourceTypes: { quota: 'A' } },
     { name: 'network', resourceTypes: { port: 'A' }, dependsOn: [preferred('stubborn')] },
   ]);
   const removed: string[] = [];
-  world.services[0] = defineService({
+  simulation.services[0] = defineService({
     name: 'stubborn',
     catalogTypes: ['stubborn'],
     resourceTypes: [
@@ -41,74 +41,76 @@ async function worldWith(
       }),
     ],
   });
-  world.cloud.resources = world.cloud.resources.filter(
+  simulation.cloud.resources = simulation.cloud.resources.filter(
     ({ resourceType }) => !resourceType.startsWith('stubborn.'),
   );
-  world.cloud.delete(TARGET);
-  await world.engine.commit({ messages: [deleted('project', TARGET)] });
-  return { world, removed };
+  simulation.cloud.delete(TARGET);
+  await simulation.engine.commit({ messages: [deleted('project', TARGET)] });
+  return { simulation, removed };
 }
 
 /** The name of a type, as a key of counts. */
 const counted = (listed: number, gone: number): Counts =>
-  Counts.parse({ 'shelf.book': { listed, gone, left: listed - gone } });
-const T = 'shelf.book';
+  Counts.parse({ 'storage.snapshot': { listed, gone, left: listed - gone } });
+const T = 'storage.snapshot';
 
 describe('a resource that the service reports as removed, and lists again', () => {
   it('is no progress: it is reported, retried with growing delays, overtaken, and dead-lettered', async () => {
-    const { world, removed } = await worldWith(
+    const { simulation, removed } = await worldWith(
       () => ['limits'],
       () => ({ kind: 'gone' }),
     );
-    const begun = await world.until(() => removed.length > 0);
+    const begun = await simulation.until(() => removed.length > 0);
     expect(begun).toBe(true);
-    await world.until(() => world.task('stubborn').conditions.length > 0);
-    const { progressAt } = world.task('stubborn');
-    expect(world.task('stubborn').conditions).toMatchObject([
+    await simulation.until(() => simulation.task('stubborn').conditions.length > 0);
+    const { progressAt } = simulation.task('stubborn');
+    expect(simulation.task('stubborn').conditions).toMatchObject([
       { resourceType: 'stubborn.quota', message: expect.stringContaining('lists it again') },
     ]);
-    expect(world.task('stubborn').error).toBeUndefined();
+    expect(simulation.task('stubborn').error).toBeUndefined();
     // Another service does not wait for the stall timeout.
-    await world.until(() => world.task('network').state === 'finished');
-    expect(world.engine.time - progressAt).toBeLessThan(120_000);
-    expect(world.task('stubborn').error).toMatchObject({ code: 'stubborn.quota.returned' });
-    await world.until(() => world.taskOf('stubborn')?.state === 'dead-lettered');
-    const task = world.task('stubborn');
+    await simulation.until(() => simulation.task('network').state === 'finished');
+    expect(simulation.engine.time - progressAt).toBeLessThan(120_000);
+    expect(simulation.task('stubborn').error).toMatchObject({ code: 'stubborn.quota.returned' });
+    await simulation.until(() => simulation.taskOf('stubborn')?.state === 'dead-lettered');
+    const task = simulation.task('stubborn');
     expect(task).toMatchObject({
       state: 'dead-lettered',
       progressAt,
       counts: { 'stubborn.quota': { found: 1, left: 1, removed: 0 } },
       error: { code: 'stubborn.quota.returned' },
     });
-    expect(world.engine.time - progressAt).toBeGreaterThanOrEqual(world.limits.stallTimeoutMillis);
+    expect(simulation.engine.time - progressAt).toBeGreaterThanOrEqual(
+      simulation.limits.stallTimeoutMillis,
+    );
     // One removal per run, and about one run per minute at the end.
     expect(removed.length).toBeLessThan(100);
-    expect(world.left()).toEqual({});
+    expect(simulation.left()).toEqual({});
   });
 
   it('is no error if the listing was outdated only for a moment', async () => {
-    const { world, removed } = await worldWith(
+    const { simulation, removed } = await worldWith(
       (removals) => (removals < 2 ? ['limits'] : []),
       () => ({ kind: 'gone' }),
     );
-    await world.until(() => world.state === 'finished');
-    expect(world.task('stubborn')).toMatchObject({
+    await simulation.until(() => simulation.state === 'finished');
+    expect(simulation.task('stubborn')).toMatchObject({
       state: 'finished',
       error: undefined,
       counts: { 'stubborn.quota': { found: 1, left: 0, removed: 1 } },
     });
     expect(removed).toEqual(['limits', 'limits']);
-    expect(world.engine.deadLetterList).toEqual([]);
+    expect(simulation.engine.deadLetterList).toEqual([]);
   });
 
   it('is counted once, even if it was removed several times', async () => {
     // Four resources exist. The service reports each as removed three times too early.
-    const { world } = await worldWith(
+    const { simulation } = await worldWith(
       (removals) => (removals < 12 ? ['a', 'b', 'c', 'd'] : []),
       () => ({ kind: 'gone' }),
     );
-    await world.until(() => world.state === 'finished');
-    expect(world.task('stubborn').counts).toEqual({
+    await simulation.until(() => simulation.state === 'finished');
+    expect(simulation.task('stubborn').counts).toEqual({
       'stubborn.quota': { found: 4, removed: 4, left: 0 },
     });
   });
@@ -138,7 +140,7 @@ describe('a run that removed something and then failed', () => {
       const ids = Array.from({ length: 40 }, (_, n) => `o${n}`);
       const gone = new Set<string>();
       // One resource of each listing is removed, and the next one is refused.
-      const { world } = await worldWith(
+      const { simulation } = await worldWith(
         () => ids.filter((id) => !gone.has(id)),
         (id, removals) => {
           if (removals % 2 === 0 && gone.size < 39)
@@ -152,19 +154,19 @@ describe('a run that removed something and then failed', () => {
           return { kind: 'gone' };
         },
       );
-      await world.until(() => world.state === 'finished', 4000);
-      expect(world.task('stubborn')).toMatchObject({
+      await simulation.until(() => simulation.state === 'finished', 4000);
+      expect(simulation.task('stubborn')).toMatchObject({
         state: 'finished',
         counts: { 'stubborn.quota': { found: 40, removed: 40, left: 0 } },
       });
-      expect([...world.engine.tasks.values()].map(({ state }) => state)).not.toContain(
+      expect([...simulation.engine.tasks.values()].map(({ state }) => state)).not.toContain(
         'dead-lettered',
       );
     },
   );
 
   it('is dead-lettered after its attempts if no resource was removed', async () => {
-    const { world } = await worldWith(
+    const { simulation } = await worldWith(
       () => ['limits'],
       () => {
         throw new PropagatorError({
@@ -175,8 +177,8 @@ describe('a run that removed something and then failed', () => {
         });
       },
     );
-    await world.until(() => world.taskOf('stubborn')?.state === 'dead-lettered');
-    expect(world.task('stubborn')).toMatchObject({ state: 'dead-lettered', attempts: 5 });
+    await simulation.until(() => simulation.taskOf('stubborn')?.state === 'dead-lettered');
+    expect(simulation.task('stubborn')).toMatchObject({ state: 'dead-lettered', attempts: 5 });
   });
 });
 
@@ -192,16 +194,16 @@ describe('a service that asks for a delay', () => {
 
   it('of one hour gets it twice, and is not dead-lettered after the stall timeout', async () => {
     let calls = 0;
-    const { world } = await worldWith(
+    const { simulation } = await worldWith(
       (removals) => (removals > 0 ? [] : ['limits']),
       () => ({ kind: 'gone' }),
     );
-    await world.until(() => world.taskOf('stubborn')?.state === 'requested');
-    const startedAt = world.engine.time;
-    const [service] = world.services;
+    await simulation.until(() => simulation.taskOf('stubborn')?.state === 'requested');
+    const startedAt = simulation.engine.time;
+    const [service] = simulation.services;
     const [type] = service?.resourceTypes ?? [];
     if (!service || !type) throw new Error('no service');
-    world.services[0] = {
+    simulation.services[0] = {
       ...service,
       resourceTypes: [
         {
@@ -213,23 +215,25 @@ describe('a service that asks for a delay', () => {
         },
       ],
     };
-    await world.until(() => world.state === 'finished');
-    expect(world.task('stubborn').state).toBe('finished');
+    await simulation.until(() => simulation.state === 'finished');
+    expect(simulation.task('stubborn').state).toBe('finished');
     expect(calls).toBeLessThanOrEqual(5);
-    expect(world.engine.time - startedAt).toBeGreaterThanOrEqual(7_200_000);
+    expect(simulation.engine.time - startedAt).toBeGreaterThanOrEqual(7_200_000);
   });
 
   it('of 31 years is called again after the longest delay of the settings', async () => {
-    const { world } = await worldWith(
+    const { simulation } = await worldWith(
       () => {
         throw maintenance(999_999_999);
       },
       () => ({ kind: 'gone' }),
     );
-    await world.until(() => world.taskOf('stubborn')?.error !== undefined);
-    const { nextAt } = world.task('stubborn');
-    expect((nextAt ?? 0) - world.engine.time).toBeLessThanOrEqual(world.limits.maxWaitMillis);
-    expect((nextAt ?? 0) - world.engine.time).toBeGreaterThan(0);
+    await simulation.until(() => simulation.taskOf('stubborn')?.error !== undefined);
+    const { nextAt } = simulation.task('stubborn');
+    expect((nextAt ?? 0) - simulation.engine.time).toBeLessThanOrEqual(
+      simulation.limits.maxWaitMillis,
+    );
+    expect((nextAt ?? 0) - simulation.engine.time).toBeGreaterThan(0);
   });
 });
 

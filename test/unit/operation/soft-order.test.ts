@@ -2,10 +2,15 @@ import type { Condition } from '../../../events/service.ts';
 import { nextRunSeconds } from '../../../lib/operation/counts.ts';
 import { preferred, required } from '../../dependencies.ts';
 import type { Described } from '../../property/stateful-service.ts';
-import { deleted, failure, LivingWorld, TARGET } from '../../property/stateful-world.ts';
+import {
+  deleted,
+  failure,
+  StatefulSimulation,
+  TARGET,
+} from '../../property/stateful-simulation.ts';
 
-let world: LivingWorld;
-afterEach(() => world.expectOthersUntouched());
+let simulation: StatefulSimulation;
+afterEach(() => simulation.expectOthersUntouched());
 
 const service = (name: string, order: Partial<Described> = {}): Described => ({
   name,
@@ -23,18 +28,20 @@ async function begin(
   described: readonly Described[],
   prepare: () => void = () => {},
 ): Promise<void> {
-  world = new LivingWorld(described);
+  simulation = new StatefulSimulation(described);
   prepare();
-  world.cloud.delete(TARGET);
-  await world.engine.commit({ messages: [deleted('project', TARGET)] });
+  simulation.cloud.delete(TARGET);
+  await simulation.engine.commit({ messages: [deleted('project', TARGET)] });
 }
-const gone = (name: string) => world.left()[`${name}.resource`] === undefined;
+const gone = (name: string) => simulation.left()[`${name}.resource`] === undefined;
 /** The order in which the services became empty. */
 async function orderOf(): Promise<string[]> {
   const order: string[] = [];
-  const names = world.services.map(({ name }) => name as string);
+  const names = simulation.services.map(({ name }) => name as string);
   for (;;) {
-    const next = await world.until(() => names.some((name) => !order.includes(name) && gone(name)));
+    const next = await simulation.until(() =>
+      names.some((name) => !order.includes(name) && gone(name)),
+    );
     if (!next) return order;
     order.push(...names.filter((name) => !order.includes(name) && gone(name)));
   }
@@ -62,16 +69,19 @@ describe('the order of services', () => {
 
 describe('a dependency that is blocked', () => {
   it.each([
-    ['cannot be listed', () => world.cloud.broken.set('maker', failure('Transient'))],
-    ['was refused, and is dead-lettered', () => world.cloud.broken.set('maker', failure('Denied'))],
+    ['cannot be listed', () => simulation.cloud.broken.set('maker', failure('Transient'))],
+    [
+      'was refused, and is dead-lettered',
+      () => simulation.cloud.broken.set('maker', failure('Denied')),
+    ],
     [
       'fails repeatedly, and is dead-lettered',
-      () => world.cloud.broken.set('maker', failure('Unexpected')),
+      () => simulation.cloud.broken.set('maker', failure('Unexpected')),
     ],
     [
       'waits for an operator',
       () =>
-        world.cloud.blocks.set('maker', {
+        simulation.cloud.blocks.set('maker', {
           message: 'locked by an administrator',
           actor: 'operator',
         }),
@@ -79,7 +89,7 @@ describe('a dependency that is blocked', () => {
     [
       'waits for another project',
       () =>
-        world.cloud.blocks.set('maker', {
+        simulation.cloud.blocks.set('maker', {
           message: 'used by another project',
           actor: 'other-project',
         }),
@@ -88,22 +98,22 @@ describe('a dependency that is blocked', () => {
     'that %s is overtaken by its preferred dependents, and by no other service',
     async (_, prepare) => {
       await begin(MAKER, prepare);
-      expect(await world.until(() => gone('soft'))).toBe(true);
-      await world.settle(40);
-      expect(world.left()).toEqual({ 'maker.resource': 2, 'hard.resource': 2 });
-      expect(world.tasks).toMatchObject({ soft: 'finished', hard: 'pending' });
-      expect(world.state).toBe('running');
+      expect(await simulation.until(() => gone('soft'))).toBe(true);
+      await simulation.settle(40);
+      expect(simulation.left()).toEqual({ 'maker.resource': 2, 'hard.resource': 2 });
+      expect(simulation.tasks).toMatchObject({ soft: 'finished', hard: 'pending' });
+      expect(simulation.state).toBe('running');
     },
   );
 
   it('that waits for an operator, and also lacks an extension, is overtaken as well', async () => {
     const lacks = { name: 'maker', resourceTypes: { resource: 'A', extra: 'A' } } as const;
     await begin([lacks, service('soft', { dependsOn: [preferred('maker')] })], () => {
-      world.cloud.blocks.set('maker', { message: 'locked', actor: 'operator' });
-      world.cloud.brokenTypes.set('maker.extra', failure('Unsupported', 'maker.extension'));
+      simulation.cloud.blocks.set('maker', { message: 'locked', actor: 'operator' });
+      simulation.cloud.brokenTypes.set('maker.extra', failure('Unsupported', 'maker.extension'));
     });
-    expect(await world.until(() => gone('soft'), 200)).toBe(true);
-    expect(world.left()).toMatchObject({ 'maker.resource': 2 });
+    expect(await simulation.until(() => gone('soft'), 200)).toBe(true);
+    expect(simulation.left()).toMatchObject({ 'maker.resource': 2 });
     const lacking = {
       class: 'Unsupported',
       message: 'skipped: no such extension',
@@ -119,27 +129,28 @@ describe('a dependency that is blocked', () => {
 
   it('that is only slow is not overtaken', async () => {
     await begin(MAKER, () => {
-      for (const resource of world.cloud.of(TARGET, 'maker')) resource.lingers = 60;
+      for (const resource of simulation.cloud.of(TARGET, 'maker')) resource.lingers = 60;
     });
-    await world.until(() => gone('maker'));
-    expect(world.engine.time).toBeGreaterThan(1_000_000_000 + 60_000);
-    expect(world.left()).toEqual({ 'soft.resource': 2, 'hard.resource': 2 });
-    await world.settle();
-    expect(world.state).toBe('finished');
+    await simulation.until(() => gone('maker'));
+    expect(simulation.engine.time).toBeGreaterThan(1_000_000_000 + 60_000);
+    expect(simulation.left()).toEqual({ 'soft.resource': 2, 'hard.resource': 2 });
+    await simulation.settle();
+    expect(simulation.state).toBe('finished');
   });
 
   it('that waits for an operator only for a moment is not overtaken', async () => {
     await begin(MAKER, () =>
-      world.cloud.blocks.set('maker', { message: 'locked', actor: 'operator' }),
+      simulation.cloud.blocks.set('maker', { message: 'locked', actor: 'operator' }),
     );
-    const began = () => world.engine.tasks.size > 0 && world.task('maker').startedAt !== undefined;
-    expect(await world.until(began)).toBe(true);
-    const { startedAt = 0 } = world.task('maker');
-    await world.until(() => world.engine.time >= startedAt + 20_000);
-    expect(world.left()).toMatchObject({ 'soft.resource': 2 });
-    world.cloud.blocks.clear();
-    await world.settle();
-    expect(world.state).toBe('finished');
+    const began = () =>
+      simulation.engine.tasks.size > 0 && simulation.task('maker').startedAt !== undefined;
+    expect(await simulation.until(began)).toBe(true);
+    const { startedAt = 0 } = simulation.task('maker');
+    await simulation.until(() => simulation.engine.time >= startedAt + 20_000);
+    expect(simulation.left()).toMatchObject({ 'soft.resource': 2 });
+    simulation.cloud.blocks.clear();
+    await simulation.settle();
+    expect(simulation.state).toBe('finished');
   });
 
   it('does not stop the preferred dependents of a service that requires it', async () => {
@@ -149,45 +160,51 @@ describe('a dependency that is blocked', () => {
         service('third', { dependsOn: [preferred('hard')] }),
         service('last', { dependsOn: [preferred('*')] }),
       ],
-      () => world.cloud.broken.set('maker', failure('Denied')),
+      () => simulation.cloud.broken.set('maker', failure('Denied')),
     );
-    await world.settle();
-    expect(world.left()).toEqual({ 'maker.resource': 2, 'hard.resource': 2 });
-    expect(world.tasks).toMatchObject({ hard: 'pending', third: 'finished', last: 'finished' });
+    await simulation.settle();
+    expect(simulation.left()).toEqual({ 'maker.resource': 2, 'hard.resource': 2 });
+    expect(simulation.tasks).toMatchObject({
+      hard: 'pending',
+      third: 'finished',
+      last: 'finished',
+    });
   });
 });
 
 describe('when a blocked dependency has ended', () => {
   it('a service that overtook it runs again, and removes the resources that the dependency has created', async () => {
-    await begin(MAKER, () => world.cloud.broken.set('maker', failure('Transient')));
-    expect(await world.until(() => world.tasks.soft === 'finished')).toBe(true);
-    const runBefore = world.task('soft').run;
-    world.cloud.make('soft.resource', TARGET);
-    await world.settle(20);
-    expect(world.left()).toMatchObject({ 'soft.resource': 1 });
-    world.cloud.broken.clear();
-    await world.settle();
-    expect(world.left()).toEqual({});
-    expect(world.state).toBe('finished');
-    expect(world.task('soft')).toMatchObject({
+    await begin(MAKER, () => simulation.cloud.broken.set('maker', failure('Transient')));
+    expect(await simulation.until(() => simulation.tasks.soft === 'finished')).toBe(true);
+    const runBefore = simulation.task('soft').run;
+    simulation.cloud.make('soft.resource', TARGET);
+    await simulation.settle(20);
+    expect(simulation.left()).toMatchObject({ 'soft.resource': 1 });
+    simulation.cloud.broken.clear();
+    await simulation.settle();
+    expect(simulation.left()).toEqual({});
+    expect(simulation.state).toBe('finished');
+    expect(simulation.task('soft')).toMatchObject({
       overtook: [],
       counts: { 'soft.resource': { found: 3, removed: 3, left: 0 } },
     });
-    expect(world.task('soft').run).toBeGreaterThan(runBefore);
+    expect(simulation.task('soft').run).toBeGreaterThan(runBefore);
   });
 
   it('the dependents of a service that overtook it run again after that service', async () => {
     const dependent = service('dependent', { dependsOn: [required('soft')] });
-    await begin([dependent, ...MAKER], () => world.cloud.broken.set('maker', failure('Denied')));
-    expect(await world.until(() => world.tasks.dependent === 'finished')).toBe(true);
-    world.cloud.make('soft.resource', TARGET, 'target-made', 3);
-    world.cloud.make('dependent.resource', TARGET, 'target-made');
-    world.cloud.broken.clear();
-    await world.engine.redrive({}, { by: 'bob' });
+    await begin([dependent, ...MAKER], () =>
+      simulation.cloud.broken.set('maker', failure('Denied')),
+    );
+    expect(await simulation.until(() => simulation.tasks.dependent === 'finished')).toBe(true);
+    simulation.cloud.make('soft.resource', TARGET, 'target-made', 3);
+    simulation.cloud.make('dependent.resource', TARGET, 'target-made');
+    simulation.cloud.broken.clear();
+    await simulation.engine.redrive({}, { by: 'bob' });
     const order = await orderOf();
     expect(order.indexOf('dependent')).toBeGreaterThan(order.indexOf('soft'));
-    expect(world.left()).toEqual({});
-    expect(world.state).toBe('finished');
+    expect(simulation.left()).toEqual({});
+    expect(simulation.state).toBe('finished');
   });
 
   it('a service that overtook an overtaking service runs again after both', async () => {
@@ -199,64 +216,72 @@ describe('when a blocked dependency has ended', () => {
         service('soft', { dependsOn: [preferred('maker')] }),
       ],
       () => {
-        world.cloud.broken.set('zero', failure('Denied'));
-        world.cloud.broken.set('maker', failure('Transient'));
+        simulation.cloud.broken.set('zero', failure('Denied'));
+        simulation.cloud.broken.set('maker', failure('Transient'));
       },
     );
-    expect(await world.until(() => world.tasks.soft === 'finished')).toBe(true);
-    world.cloud.broken.delete('maker');
-    expect(await world.until(() => world.tasks.maker === 'finished')).toBe(true);
-    await world.settle();
-    world.cloud.broken.clear();
-    await world.engine.redrive({}, { by: 'bob' });
+    expect(await simulation.until(() => simulation.tasks.soft === 'finished')).toBe(true);
+    simulation.cloud.broken.delete('maker');
+    expect(await simulation.until(() => simulation.tasks.maker === 'finished')).toBe(true);
+    await simulation.settle();
+    simulation.cloud.broken.clear();
+    await simulation.engine.redrive({}, { by: 'bob' });
     // The service in the middle creates a resource during its last run.
     expect(
-      await world.until(() => world.tasks.zero === 'finished' && world.tasks.maker === 'requested'),
+      await simulation.until(
+        () => simulation.tasks.zero === 'finished' && simulation.tasks.maker === 'requested',
+      ),
     ).toBe(true);
-    world.cloud.make('soft.resource', TARGET);
-    await world.settle();
-    expect(world.left()).toEqual({});
-    expect(world.state).toBe('finished');
+    simulation.cloud.make('soft.resource', TARGET);
+    await simulation.settle();
+    expect(simulation.left()).toEqual({});
+    expect(simulation.state).toBe('finished');
   });
 
   it('a service that waited does not run again', async () => {
     await begin(MAKER);
-    await world.settle();
-    expect(world.task('soft').run).toBe(2);
-    expect(world.task('hard').run).toBe(2);
+    await simulation.settle();
+    expect(simulation.task('soft').run).toBe(2);
+    expect(simulation.task('hard').run).toBe(2);
   });
 
   it('a service that has left the catalog meanwhile is retried, and not treated as absent', async () => {
-    await begin(MAKER, () => world.cloud.broken.set('maker', failure('Transient')));
-    expect(await world.until(() => world.taskOf('soft')?.state === 'requested')).toBe(true);
-    world.cloud.lacking.add('soft');
-    world.cloud.broken.clear();
+    await begin(MAKER, () => simulation.cloud.broken.set('maker', failure('Transient')));
+    expect(await simulation.until(() => simulation.taskOf('soft')?.state === 'requested')).toBe(
+      true,
+    );
+    simulation.cloud.lacking.add('soft');
+    simulation.cloud.broken.clear();
     expect(
-      await world.until(() => world.task('soft').error?.code === 'soft.endpoint.missing'),
+      await simulation.until(() => simulation.task('soft').error?.code === 'soft.endpoint.missing'),
     ).toBe(true);
-    expect(world.state).toBe('running');
-    expect(world.task('soft').error).toMatchObject({
+    expect(simulation.state).toBe('running');
+    expect(simulation.task('soft').error).toMatchObject({
       class: 'Transient',
       message: expect.stringContaining(
         'the catalog had soft in one when the operation was planned',
       ),
     });
-    expect(world.left()).toMatchObject({ 'soft.resource': 2 });
-    world.cloud.lacking.clear();
-    await world.settle();
-    expect(world.left()).toEqual({});
-    expect(world.state).toBe('finished');
-    expect(world.tasks).toEqual({ maker: 'finished', soft: 'finished', hard: 'finished' });
+    expect(simulation.left()).toMatchObject({ 'soft.resource': 2 });
+    simulation.cloud.lacking.clear();
+    await simulation.settle();
+    expect(simulation.left()).toEqual({});
+    expect(simulation.state).toBe('finished');
+    expect(simulation.tasks).toEqual({ maker: 'finished', soft: 'finished', hard: 'finished' });
   });
 
   it('a service that does not return to the catalog is dead-lettered', async () => {
-    await begin(MAKER, () => world.cloud.broken.set('maker', failure('Transient')));
-    expect(await world.until(() => world.taskOf('soft')?.state === 'requested')).toBe(true);
-    world.cloud.lacking.add('soft');
-    world.cloud.broken.clear();
-    expect(await world.until(() => world.tasks.soft === 'dead-lettered', 5000)).toBe(true);
-    expect(world.state).toBe('running');
-    expect(world.left()).toEqual({ 'soft.resource': 2 });
+    await begin(MAKER, () => simulation.cloud.broken.set('maker', failure('Transient')));
+    expect(await simulation.until(() => simulation.taskOf('soft')?.state === 'requested')).toBe(
+      true,
+    );
+    simulation.cloud.lacking.add('soft');
+    simulation.cloud.broken.clear();
+    expect(await simulation.until(() => simulation.tasks.soft === 'dead-lettered', 5000)).toBe(
+      true,
+    );
+    expect(simulation.state).toBe('running');
+    expect(simulation.left()).toEqual({ 'soft.resource': 2 });
   });
 });
 
@@ -265,36 +290,36 @@ describe('the order of the services in phase pre-delete', () => {
     ['prefers', { dependsOn: [preferred('maker')] }, true],
     ['requires', { dependsOn: [required('maker')] }, false],
   ])('a service that %s a service that is down', async (_, order, runs) => {
-    world = new LivingWorld([
+    simulation = new StatefulSimulation([
       service('maker', { preDelete: true }),
       service('other', { preDelete: true, ...order }),
     ]);
-    world.cloud.broken.set('maker', failure('Transient'));
-    await world.ask();
-    await world.settle(60);
+    simulation.cloud.broken.set('maker', failure('Transient'));
+    await simulation.ask();
+    await simulation.settle(60);
     expect(gone('other')).toBe(runs);
-    expect(world.state).toBe('pre-delete');
-    world.cloud.broken.clear();
-    await world.settle();
-    expect(world.state).toBe('finished');
+    expect(simulation.state).toBe('pre-delete');
+    simulation.cloud.broken.clear();
+    await simulation.settle();
+    expect(simulation.state).toBe('finished');
   });
 });
 
 describe('a service that overtook a blocked dependency, and whose dead letter was discarded', () => {
   it('does not run again', async () => {
-    await begin(MAKER, () => world.cloud.broken.set('maker', failure('Transient')));
-    expect(await world.until(() => world.tasks.soft === 'requested')).toBe(true);
-    world.cloud.broken.set('soft', failure('Denied'));
-    expect(await world.until(() => world.tasks.soft === 'dead-lettered')).toBe(true);
-    expect(world.task('soft').overtook).toHaveLength(1);
-    await world.engine.discard({ service: 'soft' }, { by: 'bob', reason: 'retired' });
-    world.cloud.broken.clear();
-    await world.settle();
-    expect(world.tasks).toMatchObject({ maker: 'finished', soft: 'unreachable' });
-    expect(world.task('soft')).toMatchObject({
+    await begin(MAKER, () => simulation.cloud.broken.set('maker', failure('Transient')));
+    expect(await simulation.until(() => simulation.tasks.soft === 'requested')).toBe(true);
+    simulation.cloud.broken.set('soft', failure('Denied'));
+    expect(await simulation.until(() => simulation.tasks.soft === 'dead-lettered')).toBe(true);
+    expect(simulation.task('soft').overtook).toHaveLength(1);
+    await simulation.engine.discard({ service: 'soft' }, { by: 'bob', reason: 'retired' });
+    simulation.cloud.broken.clear();
+    await simulation.settle();
+    expect(simulation.tasks).toMatchObject({ maker: 'finished', soft: 'unreachable' });
+    expect(simulation.task('soft')).toMatchObject({
       overtook: [],
       because: 'discarded by bob: retired',
     });
-    expect(world.state).toBe('unverified');
+    expect(simulation.state).toBe('unverified');
   });
 });

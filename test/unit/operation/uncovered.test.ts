@@ -1,56 +1,56 @@
 import type { Caller } from '../../api-tokens.ts';
 import { preferred, required } from '../../dependencies.ts';
-import { deleted, LivingWorld, TARGET } from '../../property/stateful-world.ts';
+import { deleted, StatefulSimulation, TARGET } from '../../property/stateful-simulation.ts';
 
 const COVERED = [{ name: 'compute', resourceTypes: { server: 'A' } }] as const;
-let world: LivingWorld;
+let simulation: StatefulSimulation;
 beforeEach(() => {
-  world = new LivingWorld(COVERED);
-  world.cloud.moreTypes.push('rating', 'fortune-telling');
+  simulation = new StatefulSimulation(COVERED);
+  simulation.cloud.moreTypes.push('rating', 'fortune-telling');
 });
-afterEach(() => world.expectOthersUntouched());
+afterEach(() => simulation.expectOthersUntouched());
 
 async function notified(): Promise<void> {
-  world.cloud.delete(TARGET);
-  await world.engine.commit({ messages: [deleted('project', TARGET)] });
+  simulation.cloud.delete(TARGET);
+  await simulation.engine.commit({ messages: [deleted('project', TARGET)] });
 }
 const waive = (type: string, by: Caller = 'ann') =>
-  world.call('POST', '/v1/waivers', { type, reason: 'it holds nothing of customers' }, by);
-const waived = () => world.operation.waived.map(({ type, by, reason }) => [type, by, reason]);
+  simulation.call('POST', '/v1/waivers', { type, reason: 'it holds nothing of customers' }, by);
+const waived = () => simulation.operation.waived.map(({ type, by, reason }) => [type, by, reason]);
 
 describe('a service of the catalog that no service file covers', () => {
   it('is listed on the operation, which ends as unverified', async () => {
     await notified();
-    await world.settle();
-    expect(world.state).toBe('unverified');
-    expect(world.operation.uncovered).toEqual([
+    await simulation.settle();
+    expect(simulation.state).toBe('unverified');
+    expect(simulation.operation.uncovered).toEqual([
       { type: 'fortune-telling', name: 'fortune-telling' },
       { type: 'rating', name: 'rating' },
     ]);
-    expect(world.left()).toEqual({});
-    expect(world.tasks).toEqual({ compute: 'finished' });
+    expect(simulation.left()).toEqual({});
+    expect(simulation.tasks).toEqual({ compute: 'finished' });
     expect(waived()).toEqual([]);
   });
 
   it('holds a requested cleanup, and the hold names the service', async () => {
-    await world.ask();
-    await world.settle();
-    expect(world.operation).toMatchObject({
+    await simulation.ask();
+    await simulation.settle();
+    expect(simulation.operation).toMatchObject({
       state: 'held',
       hold: { about: 'leftovers', reason: expect.stringMatching(/fortune-telling: .*rating: /) },
     });
-    expect(world.cloud.projects.get(TARGET)).toMatchObject({ enabled: false });
-    await world.release();
-    await world.settle();
-    expect(world.state).toBe('unverified');
-    expect(world.cloud.projects.has(TARGET)).toBe(false);
+    expect(simulation.cloud.projects.get(TARGET)).toMatchObject({ enabled: false });
+    await simulation.release();
+    await simulation.settle();
+    expect(simulation.state).toBe('unverified');
+    expect(simulation.cloud.projects.has(TARGET)).toBe(false);
   });
 
   it('does not concern the cleanup of users', async () => {
-    world.cloud.users.delete('gone-user');
-    await world.engine.commit({ messages: [deleted('user', 'gone-user')] });
-    await world.settle();
-    expect(world.operation).toMatchObject({ state: 'finished', uncovered: [] });
+    simulation.cloud.users.delete('gone-user');
+    await simulation.engine.commit({ messages: [deleted('user', 'gone-user')] });
+    await simulation.settle();
+    expect(simulation.operation).toMatchObject({ state: 'finished', uncovered: [] });
   });
 });
 
@@ -59,75 +59,75 @@ describe('a waiver', () => {
     await waive('rating');
     await waive('fortune-telling', 'bob');
     await notified();
-    await world.settle();
-    expect(world.state).toBe('finished');
+    await simulation.settle();
+    expect(simulation.state).toBe('finished');
     expect(waived().sort()).toEqual([
       ['fortune-telling', 'bob', 'it holds nothing of customers'],
       ['rating', 'ann', 'it holds nothing of customers'],
     ]);
-    await world.call('DELETE', '/v1/waivers/rating');
+    await simulation.call('DELETE', '/v1/waivers/rating');
     expect(waived()).toHaveLength(2);
   });
 
   it('of one of two uncovered types is not enough', async () => {
     await waive('rating');
     await notified();
-    await world.settle();
-    expect(world.state).toBe('unverified');
+    await simulation.settle();
+    expect(simulation.state).toBe('unverified');
     expect(waived()).toEqual([['rating', 'ann', 'it holds nothing of customers']]);
   });
 
   it('applies to a running operation', async () => {
     await notified();
-    expect(await world.until(() => world.state === 'running')).toBe(true);
+    expect(await simulation.until(() => simulation.state === 'running')).toBe(true);
     await waive('rating');
     await waive('fortune-telling');
-    await world.settle();
-    expect(world.state).toBe('finished');
+    await simulation.settle();
+    expect(simulation.state).toBe('finished');
   });
 
   it('applies to a held operation, which ends as finished after its release', async () => {
-    await world.ask();
-    await world.settle();
+    await simulation.ask();
+    await simulation.settle();
     await waive('rating');
     await waive('fortune-telling');
-    await world.release();
-    await world.settle();
-    expect(world.state).toBe('finished');
+    await simulation.release();
+    await simulation.settle();
+    expect(simulation.state).toBe('finished');
     expect(waived()).toHaveLength(2);
   });
 
   it('that is deleted does not apply any more', async () => {
     await waive('rating');
     await waive('fortune-telling');
-    expect(await world.call('DELETE', '/v1/waivers/rating')).toEqual({
+    expect(await simulation.call('DELETE', '/v1/waivers/rating')).toEqual({
       status: 200,
       body: { unwaived: 'rating' },
     });
-    expect((await world.call('GET', '/v1/waivers')).body.waivers).toMatchObject([
+    expect((await simulation.call('GET', '/v1/waivers')).body.waivers).toMatchObject([
       { type: 'fortune-telling' },
     ]);
     await notified();
-    await world.settle();
-    expect(world.state).toBe('unverified');
+    await simulation.settle();
+    expect(simulation.state).toBe('unverified');
     expect(waived().map(([type]) => type)).toEqual(['fortune-telling']);
   });
 
   it('applies to unreachable resources of its own type, and of no other type', async () => {
     const withVault = [...COVERED, { name: 'vault', resourceTypes: { secret: 'C' } }] as const;
-    world = new LivingWorld(withVault);
+    simulation = new StatefulSimulation(withVault);
     await waive('rating');
     await notified();
-    await world.settle();
-    expect(world.state).toBe('unverified');
+    await simulation.settle();
+    expect(simulation.state).toBe('unverified');
     expect(waived()).toEqual([]);
-    world = new LivingWorld(withVault);
+    simulation = new StatefulSimulation(withVault);
     // The listener of Barbican itself removes the secrets, and the operator knows that it runs.
     expect(await waive('vault')).toMatchObject({ status: 201 });
     await notified();
-    await world.settle();
-    expect(world.tasks).toMatchObject({ vault: 'unreachable' });
-    expect(world.state).toBe('finished');
+    await simulation.settle();
+    expect(simulation.tasks).toMatchObject({ vault: 'unreachable' });
+    expect(simulation.state).toBe('finished');
     expect(waived().map(([type]) => type)).toEqual(['vault']);
   });
 
@@ -139,26 +139,26 @@ describe('a waiver', () => {
     ['of an invalid type', { type: '../waivers', reason: 'x' }, 400],
     ['that is no JSON', 'rating', 400],
   ])('%s is refused, with a reason, and nothing is stored', async (_, body, status) => {
-    const answer = await world.call('POST', '/v1/waivers', body);
+    const answer = await simulation.call('POST', '/v1/waivers', body);
     expect(answer).toMatchObject({
       status,
       body: { error: { code: expect.stringMatching(/^api\./), message: expect.any(String) } },
     });
-    expect((await world.call('GET', '/v1/waivers')).body.waivers).toEqual([]);
+    expect((await simulation.call('GET', '/v1/waivers')).body.waivers).toEqual([]);
   });
 
   it('is stored with its author, and the newest of a type applies', async () => {
     expect(await waive('rating')).toEqual({ status: 201, body: { waived: 'rating' } });
     await waive('rating', 'bob');
-    expect((await world.call('GET', '/v1/waivers')).body.waivers).toMatchObject([
-      { type: 'rating', by: 'bob', at: world.engine.time },
+    expect((await simulation.call('GET', '/v1/waivers')).body.waivers).toMatchObject([
+      { type: 'rating', by: 'bob', at: simulation.engine.time },
     ]);
   });
 });
 
 describe('GET /v1/services', () => {
   it('lists the covered, uncovered and waived services, with their order and classes', async () => {
-    world = new LivingWorld([
+    simulation = new StatefulSimulation([
       { name: 'network', resourceTypes: { port: 'A' }, dependsOn: [required('compute')] },
       {
         name: 'vault',
@@ -167,10 +167,10 @@ describe('GET /v1/services', () => {
       },
       { name: 'compute', resourceTypes: { server: 'A' }, userResourceTypes: ['keypair'] },
     ]);
-    world.cloud.moreTypes.push('rating', 'fortune-telling');
-    world.httpPlugins.push('billing');
+    simulation.cloud.moreTypes.push('rating', 'fortune-telling');
+    simulation.httpPlugins.push('billing');
     await waive('rating');
-    const { status, body } = await world.call('GET', '/v1/services');
+    const { status, body } = await simulation.call('GET', '/v1/services');
     expect(status).toBe(200);
     expect(body).toMatchObject({
       httpPlugins: ['billing'],

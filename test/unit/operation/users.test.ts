@@ -1,6 +1,12 @@
 import { preferred, required } from '../../dependencies.ts';
 import type { Described } from '../../property/stateful-service.ts';
-import { deleted, failure, GONE_USER, LivingWorld, TARGET } from '../../property/stateful-world.ts';
+import {
+  deleted,
+  failure,
+  GONE_USER,
+  StatefulSimulation,
+  TARGET,
+} from '../../property/stateful-simulation.ts';
 
 const SERVICES: readonly Described[] = [
   { name: 'compute', resourceTypes: { server: 'A' }, userResourceTypes: ['keypair'] },
@@ -13,19 +19,19 @@ const SERVICES: readonly Described[] = [
     dependsOn: [preferred('compute')],
   },
 ];
-let world: LivingWorld;
+let simulation: StatefulSimulation;
 beforeEach(() => {
-  world = new LivingWorld(SERVICES);
+  simulation = new StatefulSimulation(SERVICES);
 });
-afterEach(() => world.expectOthersUntouched());
+afterEach(() => simulation.expectOthersUntouched());
 
 async function leftover(id = GONE_USER): Promise<void> {
-  world.cloud.users.delete(id);
-  await world.engine.commit({ messages: [deleted('user', id)] });
+  simulation.cloud.users.delete(id);
+  await simulation.engine.commit({ messages: [deleted('user', id)] });
 }
 /** Records the members of a project in the inventory. */
 const member = (project: string, ...members: string[]) =>
-  world.engine.commit({
+  simulation.engine.commit({
     accounts: [
       {
         account: { type: 'project', id: project },
@@ -38,22 +44,22 @@ const member = (project: string, ...members: string[]) =>
 
 describe('the cleanup of a user who was deleted in Keystone', () => {
   it('removes the resources of the user in every service, and none of the existing projects', async () => {
-    const projects = world.left(TARGET);
+    const projects = simulation.left(TARGET);
     await leftover();
-    await world.settle();
-    expect(world.left(GONE_USER)).toEqual({ 'stacks.trusted': 2 });
-    expect(world.left(TARGET)).toEqual(projects);
-    expect(world.operation).toMatchObject({
+    await simulation.settle();
+    expect(simulation.left(GONE_USER)).toEqual({ 'stacks.trusted': 2 });
+    expect(simulation.left(TARGET)).toEqual(projects);
+    expect(simulation.operation).toMatchObject({
       state: 'finished',
       scope: { type: 'user', id: GONE_USER },
     });
-    expect(world.tasks).toEqual({ compute: 'finished', stacks: 'finished' });
+    expect(simulation.tasks).toEqual({ compute: 'finished', stacks: 'finished' });
   });
 
   it('reports the resources that no release can remove, with an advice for the operator', async () => {
     await leftover();
-    await world.settle();
-    expect(world.task('stacks').conditions).toEqual([
+    await simulation.settle();
+    expect(simulation.task('stacks').conditions).toEqual([
       expect.objectContaining({
         class: 'Unsupported',
         actor: 'operator',
@@ -62,20 +68,20 @@ describe('the cleanup of a user who was deleted in Keystone', () => {
       }),
       expect.objectContaining({ message: 'skipped: gone-user-1 uses a trust of the user' }),
     ]);
-    const { body } = await world.call('GET', `/v1/operations/${world.operation.id}`);
+    const { body } = await simulation.call('GET', `/v1/operations/${simulation.operation.id}`);
     expect(body).toMatchObject({ resources: { found: 6, removed: 4, left: 2 }, waitsOn: [] });
   });
 
   it('checks the owner of every row, also if the API ignores the filter', async () => {
-    world.cloud.ignoresFilters = true;
-    world.cloud.make('compute.keypair', '', 'without-owner');
+    simulation.cloud.ignoresFilters = true;
+    simulation.cloud.make('compute.keypair', '', 'without-owner');
     await leftover();
-    await world.settle(60);
-    expect(world.left(GONE_USER)).toEqual({ 'stacks.trusted': 2 });
-    expect(world.left('other-user')).toMatchObject({ 'compute.keypair': 2, 'stacks.note': 2 });
-    expect(world.left('')).toEqual({ 'compute.keypair': 1 });
-    expect(world.tasks.compute).not.toBe('finished');
-    expect(world.task('compute').conditions).toEqual(
+    await simulation.settle(60);
+    expect(simulation.left(GONE_USER)).toEqual({ 'stacks.trusted': 2 });
+    expect(simulation.left('other-user')).toMatchObject({ 'compute.keypair': 2, 'stacks.note': 2 });
+    expect(simulation.left('')).toEqual({ 'compute.keypair': 1 });
+    expect(simulation.tasks.compute).not.toBe('finished');
+    expect(simulation.task('compute').conditions).toEqual(
       expect.arrayContaining([
         expect.objectContaining({
           message: 'the resource has no owner field, so it is never removed',
@@ -89,16 +95,16 @@ describe('the cleanup of a user who was deleted in Keystone', () => {
     await member('control', 'other-user');
     await member('gone-project', GONE_USER);
     await leftover();
-    await world.settle();
-    expect(world.operation.scope).toMatchObject({ projects: ['gone-project', 'target'] });
-    expect([...new Set(world.cloud.asked)].sort()).toEqual(['gone-project', 'target']);
+    await simulation.settle();
+    expect(simulation.operation.scope).toMatchObject({ projects: ['gone-project', 'target'] });
+    expect([...new Set(simulation.cloud.asked)].sort()).toEqual(['gone-project', 'target']);
   });
 
   it('is refused if the user still exists, and removes nothing', async () => {
-    await world.engine.commit({ messages: [deleted('user', GONE_USER)] });
-    await world.settle();
-    expect(world.state).toBe('refused');
-    expect(world.left(GONE_USER)).toEqual({
+    await simulation.engine.commit({ messages: [deleted('user', GONE_USER)] });
+    await simulation.settle();
+    expect(simulation.state).toBe('refused');
+    expect(simulation.left(GONE_USER)).toEqual({
       'compute.keypair': 2,
       'stacks.trusted': 2,
       'stacks.note': 2,
@@ -106,59 +112,59 @@ describe('the cleanup of a user who was deleted in Keystone', () => {
   });
 
   it('stops if the user exists again between two runs', async () => {
-    for (const resource of world.cloud.of(GONE_USER, 'compute')) resource.lingers = 9;
+    for (const resource of simulation.cloud.of(GONE_USER, 'compute')) resource.lingers = 9;
     await leftover();
     expect(
-      await world.until(() => world.cloud.of(GONE_USER).some(({ deleting }) => deleting)),
+      await simulation.until(() => simulation.cloud.of(GONE_USER).some(({ deleting }) => deleting)),
     ).toBe(true);
-    world.cloud.users.add(GONE_USER);
-    await world.settle(60);
-    expect(world.left(GONE_USER)).toMatchObject({ 'stacks.note': 2 });
-    expect(world.task('compute').conditions).toMatchObject([
+    simulation.cloud.users.add(GONE_USER);
+    await simulation.settle(60);
+    expect(simulation.left(GONE_USER)).toMatchObject({ 'stacks.note': 2 });
+    expect(simulation.task('compute').conditions).toMatchObject([
       { message: 'Keystone shows it again: nothing more is removed' },
     ]);
   });
 
   it('only counts in mode observe', async () => {
-    world.mode = 'observe';
+    simulation.mode = 'observe';
     await leftover();
-    await world.settle();
-    expect(world.state).toBe('observed');
-    expect(world.task('compute').counts).toEqual({
+    await simulation.settle();
+    expect(simulation.state).toBe('observed');
+    expect(simulation.task('compute').counts).toEqual({
       'compute.keypair': { found: 2, removed: 0, left: 2 },
     });
-    expect(world.cloud.of(GONE_USER)).toHaveLength(6);
+    expect(simulation.cloud.of(GONE_USER)).toHaveLength(6);
   });
 
   it('ends if no service has resources of users', async () => {
-    world = new LivingWorld([{ name: 'compute', resourceTypes: { server: 'A' } }]);
+    simulation = new StatefulSimulation([{ name: 'compute', resourceTypes: { server: 'A' } }]);
     await leftover();
-    await world.settle();
-    expect(world.operation).toMatchObject({ state: 'finished', order: [] });
+    await simulation.settle();
+    expect(simulation.operation).toMatchObject({ state: 'finished', order: [] });
   });
 
   it('continues in the other services if one service fails', async () => {
-    world.cloud.broken.set('compute', failure('Denied'));
+    simulation.cloud.broken.set('compute', failure('Denied'));
     await leftover();
-    await world.settle();
-    expect(world.tasks).toEqual({ compute: 'dead-lettered', stacks: 'finished' });
-    expect(world.left(GONE_USER)).toEqual({ 'compute.keypair': 2, 'stacks.trusted': 2 });
+    await simulation.settle();
+    expect(simulation.tasks).toEqual({ compute: 'dead-lettered', stacks: 'finished' });
+    expect(simulation.left(GONE_USER)).toEqual({ 'compute.keypair': 2, 'stacks.trusted': 2 });
   });
 });
 
 describe('the cap on operations per hour', () => {
   beforeEach(() => {
-    world.limits = { ...world.limits, maxOperationsPerHour: 1 };
+    simulation.limits = { ...simulation.limits, maxOperationsPerHour: 1 };
   });
   const states = () =>
-    [...world.engine.operations.values()].map(({ scope, state }) => [scope.type, state]);
+    [...simulation.engine.operations.values()].map(({ scope, state }) => [scope.type, state]);
 
   it('counts users and projects separately', async () => {
     await leftover();
-    await world.settle();
-    world.cloud.delete(TARGET);
-    await world.engine.commit({ messages: [deleted('project', TARGET)] });
-    await world.settle();
+    await simulation.settle();
+    simulation.cloud.delete(TARGET);
+    await simulation.engine.commit({ messages: [deleted('project', TARGET)] });
+    await simulation.settle();
     expect(states()).toEqual([
       ['user', 'finished'],
       ['project', 'finished'],
@@ -167,48 +173,48 @@ describe('the cap on operations per hour', () => {
 
   it('holds the operation of the second user until an operator releases it', async () => {
     await leftover();
-    await world.settle();
-    world.cloud.make('compute.keypair', 'third-user', 'target-like');
+    await simulation.settle();
+    simulation.cloud.make('compute.keypair', 'third-user', 'target-like');
     await leftover('third-user');
-    await world.settle();
+    await simulation.settle();
     expect(states()).toEqual([
       ['user', 'finished'],
       ['user', 'held'],
     ]);
-    expect(world.left('third-user')).toEqual({ 'compute.keypair': 1 });
-    await world.release();
-    await world.settle();
-    expect(world.state).toBe('finished');
-    expect(world.left('third-user')).toEqual({});
+    expect(simulation.left('third-user')).toEqual({ 'compute.keypair': 1 });
+    await simulation.release();
+    await simulation.settle();
+    expect(simulation.state).toBe('finished');
+    expect(simulation.left('third-user')).toEqual({});
   });
 
   it('counts requested cleanups together with other cleanups of projects', async () => {
-    world.cloud.delete('other');
-    await world.engine.commit({ messages: [deleted('project', 'other')] });
-    await world.settle();
-    await world.ask();
-    await world.settle();
+    simulation.cloud.delete('other');
+    await simulation.engine.commit({ messages: [deleted('project', 'other')] });
+    await simulation.settle();
+    await simulation.ask();
+    await simulation.settle();
     expect(states()).toEqual([
       ['project', 'finished'],
       ['project', 'held'],
     ]);
-    expect([...world.cloud.roles]).toEqual([]);
-    expect(world.cloud.projects.get(TARGET)).toMatchObject({ enabled: true });
+    expect([...simulation.cloud.roles]).toEqual([]);
+    expect(simulation.cloud.projects.get(TARGET)).toMatchObject({ enabled: true });
   });
 });
 
 describe('a protected domain', () => {
   it('protects its users from cleanup', async () => {
-    const deps = { ...world.deps, protectedIds: { projects: [], domains: ['vip'] } };
-    world.cloud.users.delete(GONE_USER);
+    const deps = { ...simulation.deps, protectedIds: { projects: [], domains: ['vip'] } };
+    simulation.cloud.users.delete(GONE_USER);
     const gone = deleted('user', GONE_USER);
     if ('account' in gone.data) Object.assign(gone.data.account, { domainId: 'vip' });
-    await world.handle(gone, deps);
-    await world.settle();
-    expect(world.operation).toMatchObject({
+    await simulation.handle(gone, deps);
+    await simulation.settle();
+    expect(simulation.operation).toMatchObject({
       state: 'refused',
       hold: { reason: 'protected: the settings protect its domain' },
     });
-    expect(world.cloud.of(GONE_USER)).toHaveLength(6);
+    expect(simulation.cloud.of(GONE_USER)).toHaveLength(6);
   });
 });

@@ -2,7 +2,7 @@ import { ProjectId } from '../../../events/ids.ts';
 import { runProjectCleanup } from '../../../lib/task/run.ts';
 import { Confirmation } from '../../../lib/task/safety-rules.ts';
 import { defineService, defineType, type Removal } from '../../../lib/task/service.ts';
-import { failure } from '../../property/stateful-world.ts';
+import { failure } from '../../property/stateful-simulation.ts';
 import { contextOf } from '../task/context.ts';
 
 const PROJECT = ProjectId.parse('target');

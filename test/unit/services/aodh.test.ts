@@ -3,30 +3,30 @@ import { aodh } from '../../../lib/services/aodh.ts';
 import { freshMemoize, runUserCleanup } from '../../../lib/task/run.ts';
 import { Confirmation } from '../../../lib/task/safety-rules.ts';
 import { aodhIn, aodh as fake } from '../../cloud/documented/aodh.ts';
-import { uuid } from '../../cloud/world.ts';
+import { uuid } from '../../cloud/resource-store.ts';
 import { dependentsOf } from '../../dependencies.ts';
-import { Stage } from './emptying.ts';
+import { CleanupFixture } from './cleanup-fixture.ts';
 import { testServiceContract } from './service-contract.ts';
 
 testServiceContract(aodh, { with: [fake] });
 
-let stage: Stage;
+let fixture: CleanupFixture;
 beforeEach(async () => {
-  stage = await Stage.open({ with: [fake] });
+  fixture = await CleanupFixture.open({ with: [fake] });
 });
-afterEach(() => stage.close());
-const tables = () => aodhIn(stage.rehearsal.state);
+afterEach(() => fixture.close());
+const tables = () => aodhIn(fixture.rehearsal.state);
 const asked = (method: string) =>
-  stage.rehearsal.calls.filter((call) => call.service === 'aodh' && call.method === method);
+  fixture.rehearsal.calls.filter((call) => call.service === 'aodh' && call.method === method);
 
 describe('Aodh, emptied of one project', () => {
   it('removes every alarm after the project is deleted, whatever the state of its trust', async () => {
-    await stage.deleteProject();
-    const report = await stage.clean(aodh);
+    await fixture.deleteProject();
+    const report = await fixture.clean(aodh);
     expect(report.outcome).toEqual({ kind: 'finished' });
     expect(report.counts).toEqual({ 'aodh.alarm': { listed: 3, gone: 3, left: 0 } });
-    expect(stage.left('aodh')).toEqual([]);
-    expect(stage.controlsAreUntouched).toBe(true);
+    expect(fixture.left('aodh')).toEqual([]);
+    expect(fixture.controlsAreUntouched).toBe(true);
     // One list, three removals, one of them read again, one list that is empty.
     expect([asked('GET').length, asked('DELETE').length]).toEqual([3, 3]);
   });
@@ -36,42 +36,42 @@ describe('Aodh, emptied of one project', () => {
       tables().alarms.add({
         id: uuid(),
         name: `more-${n}`,
-        project_id: stage.project,
+        project_id: fixture.project,
         user_id: 'u',
         alarm_actions: [],
         timestamp: 7,
       });
-    const report = await stage.plan(aodh);
+    const report = await fixture.plan(aodh);
     expect(report.counts).toMatchObject({ 'aodh.alarm': { listed: 1503 } });
   });
 
   it('does not report an alarm as removed when its deletion failed', async () => {
-    stage.rehearsal.faults.inject({
+    fixture.rehearsal.faults.inject({
       service: 'aodh',
       method: 'DELETE',
       effect: { does: 'answer', status: 500 },
     });
-    const report = await stage.clean(aodh);
+    const report = await fixture.clean(aodh);
     expect(report.outcome).toMatchObject({
       kind: 'again',
       error: { class: 'Transient', status: 500 },
     });
-    expect(stage.left('aodh')).toHaveLength(3);
+    expect(fixture.left('aodh')).toHaveLength(3);
   });
 
   it('does not read an alarm again when Aodh limits the calls', async () => {
-    stage.rehearsal.faults.inject({
+    fixture.rehearsal.faults.inject({
       service: 'aodh',
       method: 'DELETE',
       effect: { does: 'answer', status: 429, retryAfter: 9 },
     });
-    expect((await stage.clean(aodh)).outcome).toMatchObject({ kind: 'again', afterSeconds: 9 });
+    expect((await fixture.clean(aodh)).outcome).toMatchObject({ kind: 'again', afterSeconds: 9 });
     expect(asked('GET')).toHaveLength(1);
   });
 
   it('creates no quota row by listing', async () => {
-    await stage.plan(aodh);
-    await stage.clean(aodh);
+    await fixture.plan(aodh);
+    await fixture.clean(aodh);
     expect(tables().quotas.all()).toEqual([]);
   });
 
@@ -85,9 +85,9 @@ describe('Aodh, emptied of one project', () => {
 
 describe('Aodh, after a user was deleted', () => {
   it('reports the alarms of existing projects that use a trust of the user, and changes none', async () => {
-    const api = await stage.cloud.api(aodh, 'RegionOne');
+    const api = await fixture.cloud.api(aodh, 'RegionOne');
     if (!api) throw new TypeError('the catalog has no aodh');
-    const user = UserId.parse(stage.control.userId);
+    const user = UserId.parse(fixture.control.userId);
     const common = {
       region: 'RegionOne',
       api,
@@ -113,11 +113,11 @@ describe('Aodh, after a user was deleted', () => {
         class: 'Unsupported',
         actor: 'operator',
         count: 2,
-        message: expect.stringContaining(stage.control.project.id),
+        message: expect.stringContaining(fixture.control.project.id),
       },
     ]);
     expect(tables().alarms.size).toBe(before);
     expect(asked('DELETE')).toEqual([]);
-    expect(stage.controlsAreUntouched).toBe(true);
+    expect(fixture.controlsAreUntouched).toBe(true);
   });
 });

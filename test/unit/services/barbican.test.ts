@@ -1,24 +1,24 @@
 import { barbican } from '../../../lib/services/barbican.ts';
 import { barbicanIn, barbican as fake, type Secret } from '../../cloud/documented/barbican.ts';
-import { uuid } from '../../cloud/world.ts';
-import { Stage } from './emptying.ts';
+import { uuid } from '../../cloud/resource-store.ts';
+import { CleanupFixture } from './cleanup-fixture.ts';
 import { testServiceContract } from './service-contract.ts';
 
 // No row of Barbican names its owner: see the service file.
 testServiceContract(barbican, { with: [fake], asynchronous: false, ownerInRow: false });
 
-let stage: Stage;
-afterEach(() => stage?.close());
+let fixture: CleanupFixture;
+afterEach(() => fixture?.close());
 const open = async (documented = fake): Promise<void> => {
-  stage = await Stage.open({ with: [documented] });
-  await stage.grantCleaner();
+  fixture = await CleanupFixture.open({ with: [documented] });
+  await fixture.grantCleaner();
 };
 const addSecret = (more: Partial<Secret> = {}): Secret => {
-  const { secrets, state } = barbicanIn(stage.rehearsal.state);
+  const { secrets, state } = barbicanIn(fixture.rehearsal.state);
   const plain = {
     id: uuid(),
     name: 'more',
-    project_id: stage.project,
+    project_id: fixture.project,
     creator_id: 'somebody',
     isPrivate: false,
     consumers: [],
@@ -26,15 +26,15 @@ const addSecret = (more: Partial<Secret> = {}): Secret => {
   return secrets.add({ ...plain, created_at: state.clock.now(), ...more });
 };
 const asked = (method: string, path: RegExp) =>
-  stage.rehearsal.calls.filter(
+  fixture.rehearsal.calls.filter(
     (call) => call.service === 'barbican' && call.method === method && path.test(call.path),
   );
-const quotaOf = (project: string) => barbicanIn(stage.rehearsal.state).quotas.get(project);
+const quotaOf = (project: string) => barbicanIn(fixture.rehearsal.state).quotas.get(project);
 
 describe('Barbican, emptied while the project lives', () => {
   it('removes orders, containers and secrets in this order, also private secrets and secrets with consumers', async () => {
     await open();
-    const report = await stage.preDelete(barbican);
+    const report = await fixture.preDelete(barbican);
     expect(report.outcome).toEqual({ kind: 'finished' });
     expect(report.counts).toEqual({
       'barbican.order': { listed: 2, gone: 2, left: 0 },
@@ -42,8 +42,8 @@ describe('Barbican, emptied while the project lives', () => {
       'barbican.secret': { listed: 3, gone: 3, left: 0 },
       'barbican.project-quota': { listed: 1, gone: 1, left: 0 },
     });
-    expect(stage.left('barbican')).toEqual([]);
-    expect(stage.controlsAreUntouched).toBe(true);
+    expect(fixture.left('barbican')).toEqual([]);
+    expect(fixture.controlsAreUntouched).toBe(true);
     const order = asked('DELETE', /v1/).map((call) => call.path.split('/')[2]);
     expect(order).toEqual([...order].sort((a, b) => ORDER.indexOf(a) - ORDER.indexOf(b)));
   });
@@ -51,10 +51,10 @@ describe('Barbican, emptied while the project lives', () => {
   it('lists each secret once over many pages', async () => {
     await open();
     for (let n = 0; n < 247; n += 1) addSecret({ created_at: 1000 });
-    const report = await stage.preDelete(barbican);
+    const report = await fixture.preDelete(barbican);
     expect(report.outcome).toEqual({ kind: 'finished' });
     expect(report.counts).toMatchObject({ 'barbican.secret': { listed: 250, gone: 250, left: 0 } });
-    expect(stage.left('barbican')).toEqual([]);
+    expect(fixture.left('barbican')).toEqual([]);
     expect(asked('DELETE', /secrets/)).toHaveLength(250);
     // Three pages, one for the two rows that moved to another page meanwhile, and
     // a list that is empty.
@@ -64,66 +64,66 @@ describe('Barbican, emptied while the project lives', () => {
 
   it('removes nothing with a token on another project', async () => {
     await open();
-    const own = await stage.cloud.ownProject();
+    const own = await fixture.cloud.ownProject();
     addSecret({ project_id: own.id });
-    stage.remember();
-    const before = stage.left('barbican');
-    const projectApi = await stage.cloud.api(barbican, 'RegionOne');
-    const report = await stage.preDelete(barbican, { projectApi });
+    fixture.remember();
+    const before = fixture.left('barbican');
+    const projectApi = await fixture.cloud.api(barbican, 'RegionOne');
+    const report = await fixture.preDelete(barbican, { projectApi });
     expect(report.conditions).toContainEqual(
       expect.objectContaining({ resourceType: 'barbican.secret', class: 'Unexpected' }),
     );
-    expect(stage.left('barbican')).toEqual(
+    expect(fixture.left('barbican')).toEqual(
       before.filter((resource) => !resource.includes('quota')),
     );
-    expect(stage.controlsAreUntouched).toBe(true);
+    expect(fixture.controlsAreUntouched).toBe(true);
   });
 
   it('finishes although a secret is expired, which no call shows or removes', async () => {
     await open();
-    addSecret({ name: 'expired', expires_at: stage.rehearsal.state.clock.now() - 1 });
-    expect((await stage.preDelete(barbican)).outcome).toEqual({ kind: 'finished' });
-    expect(stage.left('barbican')).toEqual(['barbican.secret expired']);
+    addSecret({ name: 'expired', expires_at: fixture.rehearsal.state.clock.now() - 1 });
+    expect((await fixture.preDelete(barbican)).outcome).toEqual({ kind: 'finished' });
+    expect(fixture.left('barbican')).toEqual(['barbican.secret expired']);
     expect(barbican.releases.join(' ')).toContain('expired secrets');
   });
 
   it('rejects a list with a reference that contains no id', async () => {
     await open();
     addSecret({ id: '????' });
-    const report = await stage.preDelete(barbican);
+    const report = await fixture.preDelete(barbican);
     expect(report.outcome).toMatchObject({
       kind: 'failed',
       error: { class: 'Unexpected', service: 'barbican' },
     });
     expect(asked('DELETE', /secrets/)).toEqual([]);
     expect(
-      stage.left('barbican').filter((resource) => resource.startsWith('barbican.secret')),
+      fixture.left('barbican').filter((resource) => resource.startsWith('barbican.secret')),
     ).toHaveLength(4);
   });
 
   it('uses an endpoint that contains the version', async () => {
     await open({ ...fake, endpoint: { type: 'key-manager', path: '/v1' } });
-    expect((await stage.preDelete(barbican)).outcome).toEqual({ kind: 'finished' });
-    expect(stage.left('barbican')).toEqual([]);
+    expect((await fixture.preDelete(barbican)).outcome).toEqual({ kind: 'finished' });
+    expect(fixture.left('barbican')).toEqual([]);
   });
 
   it('stops and reports to the operator when a removal is refused', async () => {
     await open();
-    stage.rehearsal.faults.inject({
+    fixture.rehearsal.faults.inject({
       service: 'barbican',
       method: 'DELETE',
       path: /secrets/,
       effect: { does: 'answer', status: 403 },
     });
-    const report = await stage.preDelete(barbican);
+    const report = await fixture.preDelete(barbican);
     expect(report.outcome).toMatchObject({ kind: 'failed', error: { class: 'Denied' } });
-    expect(stage.left('barbican')).toContain('barbican.secret private-key');
+    expect(fixture.left('barbican')).toContain('barbican.secret private-key');
   });
 });
 
 describe('the quota of a project in Barbican', () => {
   const refuse = (method: string) =>
-    stage.rehearsal.faults.inject({
+    fixture.rehearsal.faults.inject({
       service: 'barbican',
       method,
       path: /project-quotas/,
@@ -133,7 +133,7 @@ describe('the quota of a project in Barbican', () => {
   it('is left and reported if only the role key-manager:service-admin can read it', async () => {
     await open();
     refuse('GET');
-    const report = await stage.preDelete(barbican);
+    const report = await fixture.preDelete(barbican);
     expect(report.outcome).toEqual({ kind: 'finished' });
     expect(report.conditions).toMatchObject([
       {
@@ -142,35 +142,35 @@ describe('the quota of a project in Barbican', () => {
         message: expect.stringContaining('key-manager:service-admin'),
       },
     ]);
-    expect(stage.left('barbican')).toEqual(['barbican.project-quota project quota']);
+    expect(fixture.left('barbican')).toEqual(['barbican.project-quota project quota']);
   });
 
   it('is left and reported if Barbican refuses its removal', async () => {
     await open();
     refuse('DELETE');
-    const report = await stage.preDelete(barbican);
+    const report = await fixture.preDelete(barbican);
     expect(report.outcome).toEqual({ kind: 'finished' });
     expect(report.conditions).toMatchObject([
       { resourceType: 'barbican.project-quota', class: 'Unsupported', actor: 'operator' },
     ]);
-    expect(stage.left('barbican')).toEqual(['barbican.project-quota project quota']);
+    expect(fixture.left('barbican')).toEqual(['barbican.project-quota project quota']);
   });
 
   it('is removed after the project is deleted; the other types are reported as unreachable, with advice on the listener', async () => {
     await open();
-    await stage.deleteProject();
-    const report = await stage.clean(barbican);
+    await fixture.deleteProject();
+    const report = await fixture.clean(barbican);
     expect(report.outcome).toMatchObject({
       kind: 'unreachable',
       because: expect.stringContaining('secret store'),
     });
-    expect(quotaOf(stage.project)).toBeUndefined();
-    expect(quotaOf(stage.control.project.id)).toBeDefined();
+    expect(quotaOf(fixture.project)).toBeUndefined();
+    expect(quotaOf(fixture.control.project.id)).toBeDefined();
     expect(
       report.conditions.filter(({ advice }) => advice?.includes('barbican-keystone-listener')),
     ).toHaveLength(3);
     expect(asked('GET', /secrets|containers|orders/)).toEqual([]);
-    expect(stage.controlsAreUntouched).toBe(true);
+    expect(fixture.controlsAreUntouched).toBe(true);
   });
 });
 

@@ -7,39 +7,39 @@ import type { ProjectContext } from '../../../lib/task/service.ts';
 import { blazar, type Lease, leasesOf } from '../../cloud/documented/blazar.ts';
 import { dependentsOf } from '../../dependencies.ts';
 import { testServiceContract } from './service-contract.ts';
-import { TimedStage } from './timed-stage.ts';
+import { TimedFixture } from './timed-fixture.ts';
 
 testServiceContract(blazarService, { with: [blazar], asynchronous: false });
 
 const MINUTE = 60_000;
-let timed: TimedStage;
+let timed: TimedFixture;
 beforeEach(async () => {
-  timed = await TimedStage.open({ with: [blazar] });
+  timed = await TimedFixture.open({ with: [blazar] });
 });
-afterEach(() => timed.stage.close());
+afterEach(() => timed.fixture.close());
 
-const leases = () => leasesOf(timed.stage.rehearsal.state);
-const left = (): string[] => timed.stage.left('blazar').sort();
+const leases = () => leasesOf(timed.fixture.rehearsal.state);
+const left = (): string[] => timed.fixture.left('blazar').sort();
 const leaseNamed = (name: string, owner = timed.project): Lease => {
   const [row] = leases().where((one) => one.name === name && one.project_id === owner);
   if (!row) throw new TypeError(`no lease ${name}`);
   return row;
 };
 const deletions = () =>
-  timed.stage.rehearsal.calls.filter(
+  timed.fixture.rehearsal.calls.filter(
     ({ service, method }) => service === 'blazar' && method === 'DELETE',
   );
 const creator = () => {
-  const user = timed.stage.rehearsal.state.identity.users.get(timed.stage.customer.userId);
+  const user = timed.fixture.rehearsal.state.identity.users.get(timed.fixture.customer.userId);
   if (!user) throw new TypeError('the creator is gone');
   return user;
 };
 const apiOf: ProjectContext['apiOf'] = async (name) =>
-  name === 'keystone' ? timed.stage.cloud.api(keystone, 'RegionOne') : undefined;
+  name === 'keystone' ? timed.fixture.cloud.api(keystone, 'RegionOne') : undefined;
 /** One run while the project exists. */
 const preDelete = async (more: Partial<ProjectContext> = {}): Promise<RunReport> => {
-  await timed.stage.grantCleaner();
-  return timed.stage.preDelete(blazarService, { now: () => timed.clock.now(), apiOf, ...more });
+  await timed.fixture.grantCleaner();
+  return timed.fixture.preDelete(blazarService, { now: () => timed.clock.now(), apiOf, ...more });
 };
 
 /** One run for a deleted user. */
@@ -48,7 +48,7 @@ const afterUser = async (user: UserId): Promise<RunReport> => {
     project: _project,
     members: _members,
     ...context
-  } = await timed.stage.context(blazarService);
+  } = await timed.fixture.context(blazarService);
   return runUserCleanup({
     service: blazarService,
     context: { ...context, user, userName: 'leaver', projects: [] },
@@ -69,14 +69,14 @@ describe('Blazar, emptied while the project lives', () => {
   });
 
   it.each([
-    ['gone', 'is deleted', () => timed.stage.rehearsal.state.identity.users.delete(creator().id)],
+    ['gone', 'is deleted', () => timed.fixture.rehearsal.state.identity.users.delete(creator().id)],
     ['disabled', 'is disabled', () => Object.assign(creator(), { enabled: false })],
   ])(
     'sends no deletion while the creator is %s, because it would break the lease permanently',
     async (_what, words, leave) => {
       leave();
       timed.remember();
-      timed.stage.rehearsal.calls.length = 0;
+      timed.fixture.rehearsal.calls.length = 0;
       const report = await preDelete();
       expect(report.outcome).toMatchObject({ kind: 'again', error: undefined });
       expect(left()).toHaveLength(4);
@@ -93,7 +93,7 @@ describe('Blazar, emptied while the project lives', () => {
       ]);
       // One request to Keystone for all leases of the user.
       expect(
-        timed.stage.rehearsal.calls.filter(({ path }) => path.includes('/v3/users/')),
+        timed.fixture.rehearsal.calls.filter(({ path }) => path.includes('/v3/users/')),
       ).toHaveLength(1);
     },
   );
@@ -161,7 +161,7 @@ describe('Blazar, emptied while the project lives', () => {
 
 describe('Blazar, after the project is gone', () => {
   it('gets no deletion: the report has the remaining leases and the advice', async () => {
-    await timed.stage.deleteProject();
+    await timed.fixture.deleteProject();
     const report = await timed.empty(blazarService);
     expect(report.outcome).toMatchObject({ kind: 'unreachable' });
     expect(report.counts).toMatchObject({ 'blazar.lease': { listed: 4, left: 4 } });
@@ -181,7 +181,7 @@ describe('Blazar, after the project is gone', () => {
   it('is finished if the project had no lease', async () => {
     for (const row of leases().where((one) => one.project_id === timed.project))
       leases().delete(row.id);
-    await timed.stage.deleteProject();
+    await timed.fixture.deleteProject();
     expect((await timed.empty(blazarService)).outcome).toEqual({ kind: 'finished' });
     expect(timed.controlsAreUntouched).toBe(true);
   });
@@ -189,7 +189,7 @@ describe('Blazar, after the project is gone', () => {
 
 describe('Leases of a deleted user in living projects', () => {
   it('are kept, and those that are not past are reported to the operator', async () => {
-    const user = UserId.parse(timed.stage.customer.userId);
+    const user = UserId.parse(timed.fixture.customer.userId);
     const report = await afterUser(user);
     expect(report.outcome).toEqual({ kind: 'finished' });
     expect(report.conditions).toMatchObject([
@@ -209,8 +209,8 @@ describe('Leases of a deleted user in living projects', () => {
 
 describe('A cleaner without the admin role', () => {
   it('does not report types that it cannot list as empty', async () => {
-    await timed.stage.close();
-    timed = await TimedStage.open({ with: [blazar], adminRoles: ['member', 'reader'] });
+    await timed.fixture.close();
+    timed = await TimedFixture.open({ with: [blazar], adminRoles: ['member', 'reader'] });
     const before = left();
     expect(before).not.toEqual([]);
     expect(await timed.empty(blazarService)).toMatchObject({
@@ -221,9 +221,9 @@ describe('A cleaner without the admin role', () => {
   });
 
   it('does not report the leases of a user as empty', async () => {
-    await timed.stage.close();
-    timed = await TimedStage.open({ with: [blazar], adminRoles: ['member', 'reader'] });
-    expect((await afterUser(UserId.parse(timed.stage.customer.userId))).outcome).toMatchObject({
+    await timed.fixture.close();
+    timed = await TimedFixture.open({ with: [blazar], adminRoles: ['member', 'reader'] });
+    expect((await afterUser(UserId.parse(timed.fixture.customer.userId))).outcome).toMatchObject({
       kind: 'failed',
       error: { class: 'Denied' },
     });

@@ -3,57 +3,60 @@ import { nova } from '../../../lib/services/nova.ts';
 import type { CloudOptions } from '../../cloud/cloud.ts';
 import type { Volume } from '../../cloud/rows.ts';
 import type { SizeName } from '../../cloud/seed.ts';
-import { TimedStage } from './timed-stage.ts';
+import { TimedFixture } from './timed-fixture.ts';
 
-let stage: TimedStage;
-afterEach(() => stage.stage.close());
+let fixture: TimedFixture;
+afterEach(() => fixture.fixture.close());
 
 const MINUTE = 60_000;
 const left = (resourceType = '') =>
-  stage.stage.left('cinder').filter((resource) => resource.startsWith(`cinder.${resourceType}`));
-const faults = () => stage.stage.rehearsal.faults;
+  fixture.fixture
+    .left('cinder')
+    .filter((resource) => resource.startsWith(`cinder.${resourceType}`));
+const faults = () => fixture.fixture.rehearsal.faults;
 const mine = <T extends { project_id: string; name: string }>(
   rows: readonly T[],
   name: string,
 ): T => {
-  const row = rows.find((each) => each.name === name && each.project_id === stage.project);
+  const row = rows.find((each) => each.name === name && each.project_id === fixture.project);
   if (!row) throw new TypeError(`nothing is called ${name}`);
   return row;
 };
-const volume = (name: string): Volume => mine(stage.storage.volumes.all(), name);
-const bend = (name: string, fields: Partial<Volume>): Volume => Object.assign(volume(name), fields);
-const ago = (minutes: number) => stage.clock.now() - minutes * MINUTE;
+const volume = (name: string): Volume => mine(fixture.storage.volumes.all(), name);
+const setFields = (name: string, fields: Partial<Volume>): Volume =>
+  Object.assign(volume(name), fields);
+const ago = (minutes: number) => fixture.clock.now() - minutes * MINUTE;
 
 /** Without servers, because Cinder runs after Nova. */
 async function open(
   options: Omit<CloudOptions, 'clock'> = {},
   size: SizeName = 'small',
 ): Promise<void> {
-  stage = await TimedStage.open(options, size);
-  await stage.empty(nova);
+  fixture = await TimedFixture.open(options, size);
+  await fixture.empty(nova);
 }
 const finished = { kind: 'finished' };
 
 describe('Cinder, emptied of one project', () => {
   it('removes volumes in every state, snapshots, backups, groups, transfers, type access, the default type and limits', async () => {
     await open();
-    await stage.stage.deleteProject();
+    await fixture.fixture.deleteProject();
     const resourceTypes = new Set(left().map((resource) => resource.split(' ')[0]));
     expect([...resourceTypes].sort()).toEqual(
       'backup default-type group group-snapshot quota snapshot transfer type-access volume'
         .split(' ')
         .map((resourceType) => `cinder.${resourceType}`),
     );
-    expect((await stage.empty(cinder)).outcome).toEqual(finished);
+    expect((await fixture.empty(cinder)).outcome).toEqual(finished);
     expect(left()).toEqual([]);
-    expect(stage.controlsAreUntouched).toBe(true);
+    expect(fixture.controlsAreUntouched).toBe(true);
   });
 
   it('reports no actor for a resource that waits only for another resource of the project', async () => {
     await open();
-    const first = await stage.run(cinder);
-    stage.clock.advance(10_000);
-    const conditions = [...first.conditions, ...(await stage.run(cinder)).conditions].filter(
+    const first = await fixture.run(cinder);
+    fixture.clock.advance(10_000);
+    const conditions = [...first.conditions, ...(await fixture.run(cinder)).conditions].filter(
       ({ class: resourceType }) => resourceType === 'Blocked',
     );
     expect(new Set(conditions.map(({ actor }) => actor))).toEqual(new Set(['none']));
@@ -72,15 +75,15 @@ describe('Cinder, emptied of one project', () => {
 
   it('removes no backup before its increments', async () => {
     await open();
-    await stage.empty(cinder);
+    await fixture.empty(cinder);
     expect(left('backup')).toEqual([]);
-    expect(stage.stage.rehearsal.state.mishaps).toEqual([]);
+    expect(fixture.fixture.rehearsal.state.sideEffects).toEqual([]);
   });
 
   it('counts the resources in phase plan, and changes nothing', async () => {
     await open();
     const before = left();
-    const report = await stage.run(cinder, 'plan');
+    const report = await fixture.run(cinder, 'plan');
     expect(report.outcome).toEqual(finished);
     expect(Object.values(report.counts).reduce((sum, count) => sum + (count?.left ?? 0), 0)).toBe(
       before.length,
@@ -91,14 +94,14 @@ describe('Cinder, emptied of one project', () => {
   it('lists all pages, also those of attachments, which have no links', async () => {
     await open({ pageLimit: 2 });
     for (const name of ['data-2', 'data-3', 'source'])
-      stage.storage.attachments.add({
+      fixture.storage.attachments.add({
         id: `to-${name}`,
         volume_id: volume(name).id,
         instance: 'a-server-that-is-gone',
         status: 'attached',
-        project_id: stage.project,
+        project_id: fixture.project,
         delete_on_termination: false,
-        created_at: stage.clock.now(),
+        created_at: fixture.clock.now(),
       });
     faults().inject({
       service: 'cinder',
@@ -106,27 +109,27 @@ describe('Cinder, emptied of one project', () => {
       path: /\/attachments/,
       effect: { does: 'drop-next', rows: 1 },
     });
-    const { counts } = await stage.run(cinder, 'plan');
+    const { counts } = await fixture.run(cinder, 'plan');
     expect(counts).toMatchObject({
       'cinder.attachment': { listed: 3 },
       'cinder.backup': { listed: 3 },
       'cinder.group': { listed: 1 },
     });
-    expect((await stage.empty(cinder)).outcome).toEqual(finished);
+    expect((await fixture.empty(cinder)).outcome).toEqual(finished);
     expect(left()).toEqual([]);
-    expect(stage.controlsAreUntouched).toBe(true);
+    expect(fixture.controlsAreUntouched).toBe(true);
   });
 
   it('keeps the limits until the volumes are gone', async () => {
     await open();
-    await stage.run(cinder);
+    await fixture.run(cinder);
     expect(left('quota')).toHaveLength(1);
   });
 
   it('finishes with the default type reported if Cinder does not remove it for a deleted project', async () => {
     await open({ defaultTypesOfGoneProjects: false });
-    await stage.stage.deleteProject();
-    const report = await stage.empty(cinder);
+    await fixture.fixture.deleteProject();
+    const report = await fixture.empty(cinder);
     expect(report.outcome).toEqual(finished);
     expect(left().map((resource) => resource.split(' ')[0])).toEqual(['cinder.default-type']);
     expect(report.conditions).toMatchObject([
@@ -142,7 +145,7 @@ describe('Cinder, emptied of one project', () => {
       path: /default-types/,
       effect: { does: 'answer', status: 404 },
     });
-    const report = await stage.empty(cinder);
+    const report = await fixture.empty(cinder);
     expect(report.outcome).toEqual(finished);
     expect(report.conditions).toMatchObject([
       { resourceType: 'cinder.default-type', class: 'Unsupported' },
@@ -154,40 +157,43 @@ describe('Cinder, emptied of one project', () => {
 describe('A volume whose deletion does not end', () => {
   it('is deleted again when a busy back end made it available again', async () => {
     await open();
-    bend('busy', { busy: 3 });
-    mine(stage.storage.snapshots.all(), 'source-snapshot').busy = 2;
-    expect((await stage.empty(cinder)).outcome).toEqual(finished);
+    setFields('busy', { busy: 3 });
+    mine(fixture.storage.snapshots.all(), 'source-snapshot').busy = 2;
+    expect((await fixture.empty(cinder)).outcome).toEqual(finished);
     expect(left()).toEqual([]);
   });
 
   it('is left while it is deleting, and is deleted by force after too long', async () => {
     await open();
-    const stuck = bend('stuck', { updated_at: ago(9) });
-    await stage.run(cinder);
+    const stuck = setFields('stuck', { updated_at: ago(9) });
+    await fixture.run(cinder);
     expect(stuck.updated_at).toBe(ago(9));
-    stage.clock.advance(2 * MINUTE);
+    fixture.clock.advance(2 * MINUTE);
     const since = stuck.updated_at;
-    expect((await stage.run(cinder)).conditions).toContainEqual(
+    expect((await fixture.run(cinder)).conditions).toContainEqual(
       expect.objectContaining({ resourceType: 'cinder.volume', actor: 'operator', since }),
     );
-    stage.clock.advance(MINUTE);
-    expect((await stage.empty(cinder)).outcome).toEqual(finished);
+    fixture.clock.advance(MINUTE);
+    expect((await fixture.empty(cinder)).outcome).toEqual(finished);
     expect(left()).toEqual([]);
   });
 
   it('is deleted by force when it hangs in creation, is empty and is not in use', async () => {
     await open();
-    const hung = bend('broken', { status: 'creating', updated_at: stage.clock.now() });
-    const copy = bend('from-snapshot', { status: 'creating', updated_at: stage.clock.now() });
-    await stage.run(cinder);
+    const hung = setFields('broken', { status: 'creating', updated_at: fixture.clock.now() });
+    const copy = setFields('from-snapshot', {
+      status: 'creating',
+      updated_at: fixture.clock.now(),
+    });
+    await fixture.run(cinder);
     expect(hung.status).toBe('creating');
-    stage.clock.advance(2 * MINUTE);
-    await stage.run(cinder);
+    fixture.clock.advance(2 * MINUTE);
+    await fixture.run(cinder);
     expect(hung.status).toBe('deleting');
     // This one is being filled, which may take long.
     expect(copy.status).toBe('creating');
     copy.status = 'available';
-    expect((await stage.empty(cinder)).outcome).toEqual(finished);
+    expect((await fixture.empty(cinder)).outcome).toEqual(finished);
     expect(left()).toEqual([]);
   });
 
@@ -199,8 +205,8 @@ describe('A volume whose deletion does not end', () => {
     'waits while Cinder works on it (%s), and is reported to the operator after an hour',
     async (word, fields) => {
       await open();
-      bend('data-3', { ...fields, updated_at: stage.clock.now() });
-      const preDelete = await stage.empty(cinder);
+      setFields('data-3', { ...fields, updated_at: fixture.clock.now() });
+      const preDelete = await fixture.empty(cinder);
       expect(preDelete.outcome.kind).toBe('again');
       expect(preDelete.conditions).toContainEqual(
         expect.objectContaining({
@@ -209,8 +215,8 @@ describe('A volume whose deletion does not end', () => {
         }),
       );
       expect(left('volume')).toEqual(['cinder.volume data-3']);
-      stage.clock.advance(61 * MINUTE);
-      const late = await stage.run(cinder);
+      fixture.clock.advance(61 * MINUTE);
+      const late = await fixture.run(cinder);
       expect(late.conditions).toContainEqual(
         expect.objectContaining({
           class: 'Blocked',
@@ -224,42 +230,42 @@ describe('A volume whose deletion does not end', () => {
 
   it('is detached from a server that is gone, with or without a row of the attachment', async () => {
     await open();
-    stage.storage.attachments.add({
+    fixture.storage.attachments.add({
       id: 'leftover',
-      volume_id: bend('data-2', { status: 'in-use' }).id,
+      volume_id: setFields('data-2', { status: 'in-use' }).id,
       instance: 'a-server-that-is-gone',
       status: 'attached',
-      project_id: stage.project,
+      project_id: fixture.project,
       delete_on_termination: false,
-      created_at: stage.clock.now(),
+      created_at: fixture.clock.now(),
     });
-    bend('data-3', { status: 'in-use' });
-    bend('busy', { status: 'detaching' });
-    bend('broken', { status: 'awaiting-transfer' });
-    expect((await stage.empty(cinder)).outcome).toEqual(finished);
+    setFields('data-3', { status: 'in-use' });
+    setFields('busy', { status: 'detaching' });
+    setFields('broken', { status: 'awaiting-transfer' });
+    expect((await fixture.empty(cinder)).outcome).toEqual(finished);
     expect(left()).toEqual([]);
   });
 
   it('is not detached from an existing server, of this project or another one', async () => {
-    stage = await TimedStage.open();
-    const [foreign] = stage.compute.servers.where((row) => row.project_id === stage.stranger);
-    stage.storage.attachments.add({
+    fixture = await TimedFixture.open();
+    const [foreign] = fixture.compute.servers.where((row) => row.project_id === fixture.stranger);
+    fixture.storage.attachments.add({
       id: 'abroad',
-      volume_id: bend('data-3', { status: 'in-use' }).id,
+      volume_id: setFields('data-3', { status: 'in-use' }).id,
       instance: foreign?.id ?? '',
       status: 'attached',
-      project_id: stage.project,
+      project_id: fixture.project,
       delete_on_termination: false,
-      created_at: stage.clock.now(),
+      created_at: fixture.clock.now(),
     });
-    const before = stage.storage.attachments.where(
-      (row) => row.project_id === stage.project,
+    const before = fixture.storage.attachments.where(
+      (row) => row.project_id === fixture.project,
     ).length;
-    const report = await stage.empty(cinder);
+    const report = await fixture.empty(cinder);
     expect(report.outcome.kind).toBe('again');
-    expect(stage.storage.attachments.where((row) => row.project_id === stage.project)).toHaveLength(
-      before,
-    );
+    expect(
+      fixture.storage.attachments.where((row) => row.project_id === fixture.project),
+    ).toHaveLength(before);
     expect(report.conditions).toContainEqual(
       expect.objectContaining({
         resourceType: 'cinder.attachment',
@@ -284,16 +290,16 @@ describe('A volume whose deletion does not end', () => {
 });
 
 it('A volume is not detached from an existing server when the list of attachments leaves it out', async () => {
-  stage = await TimedStage.open();
+  fixture = await TimedFixture.open();
   faults().inject({
     service: 'cinder',
     method: 'GET',
     path: /\/attachments/,
     effect: { does: 'drop-next', rows: 0 },
   });
-  const before = JSON.stringify(stage.storage.attachments.all());
-  expect((await stage.empty(cinder)).outcome.kind).toBe('again');
-  expect(JSON.stringify(stage.storage.attachments.all())).toBe(before);
+  const before = JSON.stringify(fixture.storage.attachments.all());
+  expect((await fixture.empty(cinder)).outcome.kind).toBe('again');
+  expect(JSON.stringify(fixture.storage.attachments.all())).toBe(before);
   expect(volume('data-0')).toMatchObject({ status: 'in-use' });
 });
 
@@ -301,13 +307,13 @@ describe('A deletion in Cinder that would remove other resources', () => {
   it('is not sent for a volume of which another project has a snapshot', async () => {
     await open();
     const snapshot = {
-      ...mine(stage.storage.snapshots.all(), 'source-snapshot'),
+      ...mine(fixture.storage.snapshots.all(), 'source-snapshot'),
       id: 'theirs',
-      project_id: stage.stranger,
+      project_id: fixture.stranger,
     };
-    stage.storage.snapshots.add(snapshot);
-    stage.remember();
-    const report = await stage.empty(cinder);
+    fixture.storage.snapshots.add(snapshot);
+    fixture.remember();
+    const report = await fixture.empty(cinder);
     expect(left('volume')).toEqual(['cinder.volume source']);
     expect(report.outcome.kind).toBe('again');
     expect(report.conditions).toContainEqual(
@@ -318,20 +324,20 @@ describe('A deletion in Cinder that would remove other resources', () => {
         message: expect.stringContaining('snapshots'),
       }),
     );
-    expect(stage.controlsAreUntouched).toBe(true);
-    stage.storage.snapshots.delete('theirs');
-    expect((await stage.empty(cinder)).outcome).toEqual(finished);
+    expect(fixture.controlsAreUntouched).toBe(true);
+    fixture.storage.snapshots.delete('theirs');
+    expect((await fixture.empty(cinder)).outcome).toEqual(finished);
   });
 
   it('is not sent for a group with a volume of another project', async () => {
     await open();
-    const group = mine(stage.storage.groups.all(), 'group');
-    const [theirs] = stage.storage.volumes.where(
-      (row) => row.project_id === stage.stranger && row.group_id === null,
+    const group = mine(fixture.storage.groups.all(), 'group');
+    const [theirs] = fixture.storage.volumes.where(
+      (row) => row.project_id === fixture.stranger && row.group_id === null,
     );
     if (theirs) theirs.group_id = group.id;
-    stage.remember();
-    const report = await stage.empty(cinder);
+    fixture.remember();
+    const report = await fixture.empty(cinder);
     expect(left('group ')).toEqual(['cinder.group group']);
     expect(report.conditions).toContainEqual(
       expect.objectContaining({
@@ -341,9 +347,9 @@ describe('A deletion in Cinder that would remove other resources', () => {
         message: expect.stringContaining('another project'),
       }),
     );
-    expect(stage.controlsAreUntouched).toBe(true);
+    expect(fixture.controlsAreUntouched).toBe(true);
     if (theirs) theirs.group_id = null;
-    expect((await stage.empty(cinder)).outcome).toEqual(finished);
+    expect((await fixture.empty(cinder)).outcome).toEqual(finished);
     expect(left()).toEqual([]);
   });
 });
@@ -351,7 +357,7 @@ describe('A deletion in Cinder that would remove other resources', () => {
 describe('Cinder, when one of its services fails', () => {
   it('does not take a 404 about cinder-backup for a deleted backup, and removes the other types', async () => {
     await open({ backupService: false });
-    const report = await stage.empty(cinder);
+    const report = await fixture.empty(cinder);
     expect(report.outcome.kind).toBe('again');
     expect(
       left()
@@ -370,7 +376,7 @@ describe('Cinder, when one of its services fails', () => {
 
   it('resets and deletes snapshots, group snapshots, groups and backups whose deletion hangs or failed', async () => {
     await open();
-    const { snapshots, groupSnapshots, backups, groups } = stage.storage;
+    const { snapshots, groupSnapshots, backups, groups } = fixture.storage;
     mine(snapshots.all(), 'data-0-snapshot-0').status = 'error_deleting';
     Object.assign(mine(snapshots.all(), 'data-1-snapshot-0'), {
       status: 'deleting',
@@ -383,9 +389,9 @@ describe('Cinder, when one of its services fails', () => {
     for (const part of snapshots.where((row) => row.group_snapshot_id === hanging.id))
       part.updated_at = ago(11);
     mine(groups.all(), 'group').status = 'error_deleting';
-    expect((await stage.empty(cinder)).outcome).toEqual(finished);
+    expect((await fixture.empty(cinder)).outcome).toEqual(finished);
     expect(left()).toEqual([]);
-    expect(stage.stage.rehearsal.state.mishaps).toEqual([]);
+    expect(fixture.fixture.rehearsal.state.sideEffects).toEqual([]);
   });
 
   it('recognizes by its volumes a group whose deletion hangs, and deletes it again', async () => {
@@ -397,21 +403,21 @@ describe('Cinder, when one of its services fails', () => {
       times: 1,
       effect: { does: 'endless' },
     });
-    await stage.empty(cinder);
+    await fixture.empty(cinder);
     expect(left('group ')).toHaveLength(1);
-    stage.clock.advance(11 * MINUTE);
-    expect((await stage.empty(cinder)).outcome).toEqual(finished);
+    fixture.clock.advance(11 * MINUTE);
+    expect((await fixture.empty(cinder)).outcome).toEqual(finished);
     expect(left()).toEqual([]);
   });
 
   it('does not finish when deletions never end', async () => {
     await open();
     const fault = faults().inject({ service: 'cinder', effect: { does: 'endless' } });
-    expect((await stage.empty(cinder)).outcome.kind).toBe('again');
+    expect((await fixture.empty(cinder)).outcome.kind).toBe('again');
     expect(left('volume')).toHaveLength(12);
     fault.clear();
-    stage.clock.advance(61 * MINUTE);
-    expect((await stage.empty(cinder)).outcome).toEqual(finished);
+    fixture.clock.advance(61 * MINUTE);
+    expect((await fixture.empty(cinder)).outcome).toEqual(finished);
     expect(left()).toEqual([]);
   });
 });
@@ -420,26 +426,26 @@ describe('Cinder, with a faulty API', () => {
   it('removes no resource of other projects when the API ignores the filter by project', async () => {
     await open();
     faults().inject({ service: 'cinder', method: 'GET', effect: { does: 'ignore-filter' } });
-    const report = await stage.empty(cinder);
+    const report = await fixture.empty(cinder);
     expect(report.conditions).toContainEqual(
       expect.objectContaining({ message: expect.stringContaining('resources of other owners') }),
     );
     expect(left()).toEqual([]);
-    expect(stage.controlsAreUntouched).toBe(true);
+    expect(fixture.controlsAreUntouched).toBe(true);
   });
 
   it('changes no resource without an owner, and is not finished', async () => {
     await open();
     const before = left();
     faults().inject({ service: 'cinder', method: 'GET', effect: { does: 'drop-owner' } });
-    expect((await stage.empty(cinder)).outcome.kind).not.toBe('finished');
+    expect((await fixture.empty(cinder)).outcome.kind).not.toBe('finished');
     expect(left('volume')).toEqual(
       before.filter((resource) => resource.startsWith('cinder.volume')),
     );
     expect(left('snapshot')).toEqual(
       before.filter((resource) => resource.startsWith('cinder.snapshot')),
     );
-    expect(stage.controlsAreUntouched).toBe(true);
+    expect(fixture.controlsAreUntouched).toBe(true);
   });
 
   it.each([
@@ -470,10 +476,10 @@ describe('Cinder, with a faulty API', () => {
         path: new RegExp(path),
         effect,
       });
-      expect((await stage.empty(cinder)).outcome.kind).not.toBe('finished');
+      expect((await fixture.empty(cinder)).outcome.kind).not.toBe('finished');
       fault.clear();
     }
-    expect((await stage.empty(cinder)).outcome).toEqual(finished);
+    expect((await fixture.empty(cinder)).outcome).toEqual(finished);
     expect(left()).toEqual([]);
   });
 
@@ -486,11 +492,11 @@ describe('Cinder, with a faulty API', () => {
       times: 3,
       effect: { does: 'answer', status: 409 },
     });
-    expect((await stage.run(cinder)).outcome).toMatchObject({
+    expect((await fixture.run(cinder)).outcome).toMatchObject({
       kind: 'again',
       error: { class: 'Transient', status: 409 },
     });
-    expect((await stage.empty(cinder)).outcome).toEqual(finished);
+    expect((await fixture.empty(cinder)).outcome).toEqual(finished);
     expect(left()).toEqual([]);
   });
 
@@ -498,13 +504,13 @@ describe('Cinder, with a faulty API', () => {
     await open();
     const effect = { does: 'answer', status: 429, retryAfter: 17 } as const;
     faults().inject({ service: 'cinder', method: 'DELETE', path: /\/volumes\//, times: 3, effect });
-    expect((await stage.run(cinder)).outcome).toMatchObject({
+    expect((await fixture.run(cinder)).outcome).toMatchObject({
       kind: 'again',
       afterSeconds: 17,
       error: { class: 'Transient', status: 429 },
     });
-    stage.clock.advance(17_000);
-    expect((await stage.empty(cinder)).outcome).toEqual(finished);
+    fixture.clock.advance(17_000);
+    expect((await fixture.empty(cinder)).outcome).toEqual(finished);
     expect(left()).toEqual([]);
   });
 
@@ -516,9 +522,9 @@ describe('Cinder, with a faulty API', () => {
       times: 6,
       effect: { does: 'reset-after' },
     });
-    expect((await stage.empty(cinder)).outcome).toEqual(finished);
+    expect((await fixture.empty(cinder)).outcome).toEqual(finished);
     expect(left()).toEqual([]);
-    expect(stage.controlsAreUntouched).toBe(true);
+    expect(fixture.controlsAreUntouched).toBe(true);
   });
 
   it('stops and reports to the operator when a call is refused', async () => {
@@ -529,7 +535,7 @@ describe('Cinder, with a faulty API', () => {
       path: /\/volumes\//,
       effect: { does: 'answer', status: 403 },
     });
-    expect((await stage.empty(cinder)).outcome).toMatchObject({
+    expect((await fixture.empty(cinder)).outcome).toMatchObject({
       kind: 'failed',
       error: { class: 'Denied', service: 'cinder' },
     });
@@ -537,18 +543,18 @@ describe('Cinder, with a faulty API', () => {
   });
 
   it('is not changed if it is too old to show the owner of a resource', async () => {
-    stage = await TimedStage.open({
+    fixture = await TimedFixture.open({
       microversions: { compute: '2.93', volume: '3.50', placement: '1.39' },
     });
     const before = left();
-    await expect(stage.run(cinder)).rejects.toMatchObject({ report: { class: 'Unsupported' } });
+    await expect(fixture.run(cinder)).rejects.toMatchObject({ report: { class: 'Unsupported' } });
     expect(left()).toEqual(before);
   });
 
   it('is absent if the catalog does not have it', async () => {
-    stage = await TimedStage.open();
-    stage.stage.rehearsal.hide('cinder');
-    stage.stage.rehearsal.expireTokens();
-    expect(await stage.stage.cloud.api(cinder, 'RegionOne')).toBeUndefined();
+    fixture = await TimedFixture.open();
+    fixture.fixture.rehearsal.hide('cinder');
+    fixture.fixture.rehearsal.expireTokens();
+    expect(await fixture.fixture.cloud.api(cinder, 'RegionOne')).toBeUndefined();
   });
 });

@@ -15,8 +15,8 @@ import {
   topOf,
   type Zone,
 } from '../../cloud/documented/designate-shape.ts';
-import { uuid } from '../../cloud/world.ts';
-import { Stage } from './emptying.ts';
+import { uuid } from '../../cloud/resource-store.ts';
+import { CleanupFixture } from './cleanup-fixture.ts';
 import { testServiceContract } from './service-contract.ts';
 
 testServiceContract(designate, {
@@ -27,29 +27,29 @@ testServiceContract(designate, {
 });
 
 const MINUTE = 60_000;
-let stage: Stage;
+let fixture: CleanupFixture;
 const open = async (release = designateWithShares): Promise<void> => {
-  stage = await Stage.open({ with: [release], durations: { documented: 5 } });
-  stage.others = [neutron];
+  fixture = await CleanupFixture.open({ with: [release], durations: { documented: 5 } });
+  fixture.others = [neutron];
 };
-afterEach(() => stage?.close());
+afterEach(() => fixture?.close());
 
-const shelves = () => designateIn(stage.rehearsal.state);
+const shelves = () => designateIn(fixture.rehearsal.state);
 /** A zone of the customer, by the labels below the customer's top zone. */
 const zoneOf = (below: string): Zone => {
   const [row] = shelves().zones.where(
-    ({ name }) => name === `${below}${topOf({ id: stage.project })}`,
+    ({ name }) => name === `${below}${topOf({ id: fixture.project })}`,
   );
   if (!row) throw new TypeError(`no zone ${below}`);
   return row;
 };
 const blocked = (report: RunReport) => report.conditions.filter((one) => one.class === 'Blocked');
-const floatingIps = (project: string = stage.project) =>
-  stage.rehearsal.state.network.floatingips.where((row) => row.project_id === project);
+const floatingIps = (project: string = fixture.project) =>
+  fixture.rehearsal.state.network.floatingips.where((row) => row.project_id === project);
 const finished = async (): Promise<void> => {
-  expect((await stage.expectEmptied(designate)).outcome).toEqual({ kind: 'finished' });
-  expect(stage.left('designate')).toEqual([]);
-  expect(stage.controlsAreUntouched).toBe(true);
+  expect((await fixture.expectEmptied(designate)).outcome).toEqual({ kind: 'finished' });
+  expect(fixture.left('designate')).toEqual([]);
+  expect(fixture.controlsAreUntouched).toBe(true);
 };
 
 describe('Designate, emptied of one project', () => {
@@ -58,8 +58,10 @@ describe('Designate, emptied of one project', () => {
     ['since 2023.1', designateWithShares],
   ])('removes everything, also after Keystone deleted the project (%s)', async (_release, fake) => {
     await open(fake);
-    expect(stage.left('designate')).toContainEqual(expect.stringContaining('designate.ptr-record'));
-    await stage.deleteProject();
+    expect(fixture.left('designate')).toContainEqual(
+      expect.stringContaining('designate.ptr-record'),
+    );
+    await fixture.deleteProject();
     await finished();
   });
 
@@ -67,12 +69,12 @@ describe('Designate, emptied of one project', () => {
     await open();
     const ids = ['deep.child.', 'child.', ''].map((below) => zoneOf(below).id);
     const reasons = new Set<string>();
-    const report = await stage.expectEmptied(designate, {}, (each) => {
+    const report = await fixture.expectEmptied(designate, {}, (each) => {
       for (const { message, actor } of blocked(each)) reasons.add(`${message} (${actor})`);
     });
     expect(report.outcome).toEqual({ kind: 'finished' });
     expect([...reasons]).toEqual(['its child zones must be deleted first (none)']);
-    const orders = stage.rehearsal.calls.filter(
+    const orders = fixture.rehearsal.calls.filter(
       (call) => call.method === 'DELETE' && /zones\/[^/]+$/.test(call.path),
     );
     expect(
@@ -86,8 +88,8 @@ describe('Designate, emptied of one project', () => {
     await open();
     const { imports } = shelves();
     for (let n = 0; n < 1000; n += 1)
-      imports.add({ id: `import-${n}`, project_id: stage.project, zone_id: null });
-    const report = await stage.plan(designate);
+      imports.add({ id: `import-${n}`, project_id: fixture.project, zone_id: null });
+    const report = await fixture.plan(designate);
     expect(report.counts).toMatchObject({
       'designate.zone-import': { listed: 1001 },
       'designate.zone': { listed: 4 },
@@ -96,12 +98,12 @@ describe('Designate, emptied of one project', () => {
 
   it('does not report a zone as removed while its deletion is in progress', async () => {
     await open(before2023);
-    stage.rehearsal.faults.inject({
+    fixture.rehearsal.faults.inject({
       service: 'designate',
       method: 'DELETE',
       effect: { does: 'endless' },
     });
-    const report = await stage.clean(designate);
+    const report = await fixture.clean(designate);
     expect(report.counts).toMatchObject({ 'designate.zone': { listed: 4, gone: 0, left: 4 } });
     expect(report.outcome).toMatchObject({ kind: 'again', afterSeconds: 0, error: undefined });
   });
@@ -114,7 +116,7 @@ describe('Designate, emptied of one project', () => {
       status: 'PENDING',
       updated_at: Date.now() - 20 * MINUTE,
     });
-    const report = await stage.clean(designate);
+    const report = await fixture.clean(designate);
     expect(report.conditions).toContainEqual(
       expect.objectContaining({
         class: 'InProgress',
@@ -124,11 +126,11 @@ describe('Designate, emptied of one project', () => {
       }),
     );
     deep.updated_at = Date.now() - MINUTE;
-    expect((await stage.clean(designate)).conditions).toContainEqual(
+    expect((await fixture.clean(designate)).conditions).toContainEqual(
       expect.objectContaining({ class: 'InProgress', actor: 'none', example: deep.id }),
     );
     expect(
-      stage.rehearsal.calls.filter(
+      fixture.rehearsal.calls.filter(
         (call) => call.method === 'DELETE' && call.path.includes(deep.id),
       ),
     ).toEqual([]);
@@ -138,7 +140,7 @@ describe('Designate, emptied of one project', () => {
     await open();
     const stubborn = zoneOf('deep.child.');
     stubborn.stubborn = true;
-    const report = await stage.expectEmptied(designate);
+    const report = await fixture.expectEmptied(designate);
     expect(blocked(report)).toContainEqual(
       expect.objectContaining({
         actor: 'operator',
@@ -147,7 +149,7 @@ describe('Designate, emptied of one project', () => {
       }),
     );
     // The limits are kept while resources are left.
-    expect(stage.left('designate').filter((one) => !one.startsWith('designate.zone '))).toEqual([
+    expect(fixture.left('designate').filter((one) => !one.startsWith('designate.zone '))).toEqual([
       'designate.quota quota',
       expect.stringMatching(/^designate.recordset/),
       expect.stringMatching(/^designate.recordset/),
@@ -156,7 +158,7 @@ describe('Designate, emptied of one project', () => {
       expect.stringMatching(/^designate.zone-share/),
     ]);
     expect(
-      stage.rehearsal.calls.filter(
+      fixture.rehearsal.calls.filter(
         (call) => call.service === 'designate' && call.method === 'POST',
       ),
     ).toEqual([]);
@@ -175,9 +177,9 @@ describe('Designate, emptied of one project', () => {
 describe('Designate, with zones that several projects use', () => {
   it('reports a zone of another project below a zone, and does not change it', async () => {
     await open(before2023);
-    const given = addZone(shelves(), 'stranger', `given.${topOf({ id: stage.project })}`);
-    stage.remember();
-    const report = await stage.expectEmptied(designate);
+    const given = addZone(shelves(), 'stranger', `given.${topOf({ id: fixture.project })}`);
+    fixture.remember();
+    const report = await fixture.expectEmptied(designate);
     expect(blocked(report)).toEqual([
       expect.objectContaining({
         actor: 'other-project',
@@ -185,10 +187,10 @@ describe('Designate, with zones that several projects use', () => {
         message: 'the zone has 1 child zone of project stranger',
       }),
     ]);
-    expect(stage.controlsAreUntouched).toBe(true);
+    expect(fixture.controlsAreUntouched).toBe(true);
     expect(given.action).toBe('NONE');
     shelves().zones.delete(given.id);
-    stage.remember();
+    fixture.remember();
     await finished();
   });
 
@@ -198,25 +200,30 @@ describe('Designate, with zones that several projects use', () => {
       shelves(),
       zoneOf(''),
       LENDER,
-      `guest.${topOf({ id: stage.project })}`,
+      `guest.${topOf({ id: fixture.project })}`,
     );
     // Created by an administrator for the owner, so it belongs to the owner.
-    addRecordset(shelves(), zoneOf(''), 'administration', `helped.${topOf({ id: stage.project })}`);
-    stage.remember();
-    const report = await stage.expectEmptied(designate);
+    addRecordset(
+      shelves(),
+      zoneOf(''),
+      'administration',
+      `helped.${topOf({ id: fixture.project })}`,
+    );
+    fixture.remember();
+    const report = await fixture.expectEmptied(designate);
     expect(blocked(report)).toEqual([
       expect.objectContaining({
         actor: 'other-project',
         message: 'the shared zone contains 1 recordset of project lender',
       }),
     ]);
-    expect(stage.controlsAreUntouched).toBe(true);
+    expect(fixture.controlsAreUntouched).toBe(true);
     shelves().recordsets.delete(guest.id);
     for (const row of shelves().recordsets.where(
       ({ project_id }) => project_id === 'administration',
     ))
       shelves().recordsets.delete(row.id);
-    stage.remember();
+    fixture.remember();
     await finished();
   });
 
@@ -228,44 +235,44 @@ describe('Designate, with zones that several projects use', () => {
       zone_id: lent?.id ?? '',
       zone_name: 'lent.example.',
       project_id: LENDER,
-      target_project_id: stage.project,
+      target_project_id: fixture.project,
     };
     shelves().transferRequests.add(offer);
-    stage.remember();
-    const report = await stage.expectEmptied(designate, {}, ({ conditions }) => {
+    fixture.remember();
+    const report = await fixture.expectEmptied(designate, {}, ({ conditions }) => {
       expect(conditions.filter((one) => one.class === 'Unexpected')).toEqual([]);
     });
     expect(report.outcome).toEqual({ kind: 'finished' });
-    expect(stage.controlsAreUntouched).toBe(true);
+    expect(fixture.controlsAreUntouched).toBe(true);
     expect(shelves().transferRequests.get(offer.id)).toBeDefined();
     expect(
       shelves().recordsets.where(
         (row) => row.zone_id === lent?.id && !['SOA', 'NS'].includes(row.type),
       ),
-    ).toEqual([expect.objectContaining({ project_id: stage.control.projectId })]);
+    ).toEqual([expect.objectContaining({ project_id: fixture.control.projectId })]);
   });
 
   it('removes the records in a zone of another project, and then the share', async () => {
     await open();
-    const lent = shelves().sharing.where((row) => row.target_project_id === stage.project);
+    const lent = shelves().sharing.where((row) => row.target_project_id === fixture.project);
     expect(lent).toHaveLength(1);
-    const report = await stage.expectEmptied(designate);
+    const report = await fixture.expectEmptied(designate);
     expect(report.outcome).toEqual({ kind: 'finished' });
     expect(report.counts).toMatchObject({ 'designate.zone-share': { listed: 0, left: 0 } });
     expect(shelves().sharing.get(lent[0]?.id ?? '')).toBeUndefined();
     expect(shelves().zones.where(({ name }) => name === 'lent.example.')).toHaveLength(1);
     // The share of the same zone with the control project is kept.
     expect(
-      shelves().sharing.where((row) => row.target_project_id === stage.control.projectId),
+      shelves().sharing.where((row) => row.target_project_id === fixture.control.projectId),
     ).toHaveLength(1);
-    expect(stage.controlsAreUntouched).toBe(true);
+    expect(fixture.controlsAreUntouched).toBe(true);
   });
 
   it('leaves and reports a record that an administrator created from this project in a zone of another one', async () => {
     await open();
-    const zone = addZone(shelves(), 'stranger', 'stranger.example.', stage.project);
-    const record = addRecordset(shelves(), zone, stage.project, 'www.stranger.example.');
-    const report = await stage.expectEmptied(designate);
+    const zone = addZone(shelves(), 'stranger', 'stranger.example.', fixture.project);
+    const record = addRecordset(shelves(), zone, fixture.project, 'www.stranger.example.');
+    const report = await fixture.expectEmptied(designate);
     expect(report.outcome).toEqual({ kind: 'finished' });
     expect(report.conditions).toEqual([
       expect.objectContaining({
@@ -275,7 +282,7 @@ describe('Designate, with zones that several projects use', () => {
         message: expect.stringContaining('not shared'),
       }),
     ]);
-    expect(stage.left('designate')).toEqual(['designate.recordset www.stranger.example.']);
+    expect(fixture.left('designate')).toEqual(['designate.recordset www.stranger.example.']);
     // SOA and NS of that zone were created in the project's name, too.
     expect(shelves().recordsets.where((row) => row.zone_id === zone.id)).toHaveLength(3);
   });
@@ -292,50 +299,50 @@ describe('PTR records of floating IPs', () => {
   it('are unset, and their zone is kept', async () => {
     await open(before2023);
     setPtr(shelves(), address(second).id, 'b.example.');
-    const report = await stage.clean(designate);
+    const report = await fixture.clean(designate);
     expect(report.counts).toMatchObject({
       'designate.ptr-record': { listed: 2, gone: 2, left: 0 },
     });
-    expect(stage.left('designate').filter((one) => one.includes('ptr-record'))).toEqual([]);
-    expect(stage.controlsAreUntouched).toBe(true);
+    expect(fixture.left('designate').filter((one) => one.includes('ptr-record'))).toEqual([]);
+    expect(fixture.controlsAreUntouched).toBe(true);
     expect(shelves().zones.where((zone) => zone.project_id === MANAGED)).toHaveLength(1);
   });
 
   it('are listed without paging: the link after twenty floating IPs leads to no page', async () => {
     await open();
-    const { floatingips } = stage.rehearsal.state.network;
+    const { floatingips } = fixture.rehearsal.state.network;
     const like = address(first);
     for (let n = floatingIps().length; n < 20; n += 1)
       floatingips.add({ ...like, id: uuid(), floating_ip_address: `198.51.100.${n}` });
-    expect((await stage.plan(designate)).counts).toMatchObject({
+    expect((await fixture.plan(designate)).counts).toMatchObject({
       'designate.ptr-record': { listed: 1 },
     });
   });
 
   it('are not changed if Neutron does not show the floating IP as the project’s', async () => {
     await open();
-    const [stranger] = floatingIps(stage.control.projectId);
-    stage.rehearsal.faults.inject({
+    const [stranger] = floatingIps(fixture.control.projectId);
+    fixture.rehearsal.faults.inject({
       service: 'neutron',
       path: /floatingips/,
       effect: { does: 'drop-owner' },
     });
-    const report = await stage.clean(designate);
+    const report = await fixture.clean(designate);
     expect(blocked(report)).toContainEqual(
       expect.objectContaining({
         resourceType: 'designate.ptr-record',
         message: expect.stringContaining('no owner'),
       }),
     );
-    expect(stage.left('designate')).toContainEqual(expect.stringContaining('ptr-record'));
+    expect(fixture.left('designate')).toContainEqual(expect.stringContaining('ptr-record'));
     expect(stranger).toBeDefined();
-    expect(stage.controlsAreUntouched).toBe(true);
+    expect(fixture.controlsAreUntouched).toBe(true);
   });
 
   it('are not listed in a cloud without Neutron', async () => {
     await open();
-    stage.others = [];
-    expect((await stage.plan(designate)).counts).toMatchObject({
+    fixture.others = [];
+    expect((await fixture.plan(designate)).counts).toMatchObject({
       'designate.ptr-record': { listed: 0 },
     });
   });
@@ -348,12 +355,12 @@ describe('PTR records of floating IPs', () => {
       .split('.')
       .reverse()
       .slice(1);
-    addZone(shelves(), stage.project, `${third}.${second_}.${first_}.in-addr.arpa.`);
+    addZone(shelves(), fixture.project, `${third}.${second_}.${first_}.in-addr.arpa.`);
     setPtr(shelves(), address(second).id, 'own.example.');
-    stage.remember();
+    fixture.remember();
     await finished();
     expect(
-      stage.rehearsal.calls.filter((call) => call.method === 'PATCH' && call.status >= 400),
+      fixture.rehearsal.calls.filter((call) => call.method === 'PATCH' && call.status >= 400),
     ).toEqual([]);
   });
 
@@ -361,7 +368,7 @@ describe('PTR records of floating IPs', () => {
     await open(before2023);
     const [zone] = shelves().zones.where((row) => row.project_id === MANAGED);
     if (zone) zone.action = 'DELETE';
-    const report = await stage.clean(designate);
+    const report = await fixture.clean(designate);
     expect(report.outcome.kind).toBe('again');
     expect(blocked(report)).toContainEqual(
       expect.objectContaining({ resourceType: 'designate.ptr-record', actor: 'none' }),
@@ -370,8 +377,8 @@ describe('PTR records of floating IPs', () => {
 
   it('of a deleted floating IP are found since 2023.1, in the zone of Designate itself', async () => {
     await open();
-    stage.rehearsal.state.network.floatingips.delete(address(first).id);
-    expect((await stage.plan(designate)).counts).toMatchObject({
+    fixture.rehearsal.state.network.floatingips.delete(address(first).id);
+    expect((await fixture.plan(designate)).counts).toMatchObject({
       'designate.ptr-record': { listed: 0 },
       'designate.recordset': { listed: 2 },
     });
@@ -386,12 +393,12 @@ describe('PTR records of floating IPs', () => {
   it('are left if the address belongs to another project now', async () => {
     await open();
     const mine = address(first);
-    const next = { ...mine, id: uuid(), project_id: stage.control.projectId };
-    stage.rehearsal.state.network.floatingips.delete(mine.id);
-    stage.rehearsal.state.network.floatingips.add(next);
+    const next = { ...mine, id: uuid(), project_id: fixture.control.projectId };
+    fixture.rehearsal.state.network.floatingips.delete(mine.id);
+    fixture.rehearsal.state.network.floatingips.add(next);
     const record = setPtr(shelves(), next.id, 'theirs.example.');
-    stage.remember();
-    const report = await stage.expectEmptied(designate);
+    fixture.remember();
+    const report = await fixture.expectEmptied(designate);
     expect(report.outcome).toEqual({ kind: 'finished' });
     expect(shelves().recordsets.get(record.id)?.ptr).toMatchObject({ ptrdname: 'theirs.example.' });
     expect(report.conditions).toEqual([
@@ -401,7 +408,7 @@ describe('PTR records of floating IPs', () => {
         message: expect.stringContaining('another project'),
       }),
     ]);
-    expect(stage.controlsAreUntouched).toBe(true);
+    expect(fixture.controlsAreUntouched).toBe(true);
   });
 });
 
@@ -409,18 +416,18 @@ describe('the limits of Designate', () => {
   it('are compared with the defaults without creating a row', async () => {
     await open();
     const { quotas } = shelves();
-    expect((await stage.plan(designate)).counts).toMatchObject({
+    expect((await fixture.plan(designate)).counts).toMatchObject({
       'designate.quota': { listed: 1 },
     });
-    quotas.add({ id: stage.project, values: { zones: 10 } });
-    expect((await stage.plan(designate)).counts).toMatchObject({
+    quotas.add({ id: fixture.project, values: { zones: 10 } });
+    expect((await fixture.plan(designate)).counts).toMatchObject({
       'designate.quota': { listed: 0 },
     });
-    quotas.delete(stage.project);
-    expect((await stage.plan(designate)).counts).toMatchObject({
+    quotas.delete(fixture.project);
+    expect((await fixture.plan(designate)).counts).toMatchObject({
       'designate.quota': { listed: 0 },
     });
-    expect(quotas.get(stage.project)).toBeUndefined();
+    expect(quotas.get(fixture.project)).toBeUndefined();
     expect(quotas.get('none')).toBeUndefined();
   });
 });

@@ -11,8 +11,8 @@ import {
   designateIn,
   designateWithShares,
 } from '../../cloud/documented/designate.ts';
-import { deleted } from '../../property/stateful-world.ts';
-import { Stage } from './emptying.ts';
+import { deleted } from '../../property/stateful-simulation.ts';
+import { CleanupFixture } from './cleanup-fixture.ts';
 
 const ZONES_TAKE = 60_000;
 const LIMITS = {
@@ -24,23 +24,27 @@ const LIMITS = {
   maxOperationsPerHour: 100,
 };
 
-let stage: Stage;
+let fixture: CleanupFixture;
 let engine: SteppedEngine;
 let clock: VirtualClock;
 let controls: unknown;
-afterEach(() => stage.close());
+afterEach(() => fixture.close());
 
 const open = async (release = designateWithShares): Promise<void> => {
   clock = new VirtualClock();
   engine = new SteppedEngine();
   engine.time = clock.now();
-  stage = await Stage.open({ with: [release], clock, durations: { documented: ZONES_TAKE } });
-  controls = stage.rehearsal.world.resources(stage.control.project.id);
+  fixture = await CleanupFixture.open({
+    with: [release],
+    clock,
+    durations: { documented: ZONES_TAKE },
+  });
+  controls = fixture.rehearsal.store.resources(fixture.control.project.id);
 };
 const ports = () => ({
   ...{
     engine,
-    cloud: stage.cloud,
+    cloud: fixture.cloud,
     services: SERVICES,
     mode: 'enforce' as const,
     gracePeriodMillis: 0,
@@ -59,7 +63,7 @@ const ports = () => ({
   protection: async () => ({
     projects: [],
     domains: [],
-    ownProject: (await stage.cloud.ownProject()).id,
+    ownProject: (await fixture.cloud.ownProject()).id,
   }),
 });
 
@@ -68,8 +72,8 @@ const ports = () => ({
  * before each message.
  */
 async function carryThrough(beforeMessage: () => void): Promise<void> {
-  await stage.deleteProject();
-  await engine.commit({ messages: [deleted('project', stage.project)] });
+  await fixture.deleteProject();
+  await engine.commit({ messages: [deleted('project', fixture.project)] });
   for (let n = 0; n < 1000; n += 1) {
     const [next] = engine.due();
     if (!next) return;
@@ -87,15 +91,15 @@ async function carryThrough(beforeMessage: () => void): Promise<void> {
 const stateOf = (service: string) =>
   [...engine.tasks.values()].find((task) => task.service === service)?.state;
 const zonesAreLeft = () =>
-  stage.left('designate').some((resource) => resource.startsWith('designate.zone '));
+  fixture.left('designate').some((resource) => resource.startsWith('designate.zone '));
 const floatingIps = () =>
-  stage.rehearsal.state.network.floatingips.where((row) => row.project_id === stage.project);
+  fixture.rehearsal.state.network.floatingips.where((row) => row.project_id === fixture.project);
 
 async function isFinished(): Promise<void> {
   expect([...engine.operations.values()].map(({ state }) => state)).toEqual(['finished']);
   expect(engine.deadLetterList).toEqual([]);
-  expect(stage.rehearsal.world.resources(stage.project)).toEqual([]);
-  expect(stage.rehearsal.world.resources(stage.control.project.id)).toEqual(controls);
+  expect(fixture.rehearsal.store.resources(fixture.project)).toEqual([]);
+  expect(fixture.rehearsal.store.resources(fixture.control.project.id)).toEqual(controls);
 }
 
 describe('a project with PTR records of floating IPs and with zones whose deletion takes long', () => {
@@ -106,12 +110,12 @@ describe('a project with PTR records of floating IPs and with zones whose deleti
     'loses its resources of Neutron while the zones are being deleted, and keeps no PTR record (%s)',
     async (_, release) => {
       await open(release);
-      expect(stage.left('designate')).toContainEqual(
+      expect(fixture.left('designate')).toContainEqual(
         expect.stringContaining('designate.ptr-record'),
       );
       const seen: string[] = [];
       await carryThrough(() => {
-        const ptr = stage
+        const ptr = fixture
           .left('designate')
           .some((resource) => resource.startsWith('designate.ptr-record'));
         if (ptr && floatingIps().length === 0) seen.push('a PTR record outlived its floating IP');
@@ -126,8 +130,8 @@ describe('a project with PTR records of floating IPs and with zones whose deleti
       });
       expect(new Set(seen)).toEqual(new Set(['Neutron went first']));
       expect(
-        designateIn(stage.rehearsal.state).recordsets.where(
-          ({ ptr }) => ptr?.project_id === stage.project,
+        designateIn(fixture.rehearsal.state).recordsets.where(
+          ({ ptr }) => ptr?.project_id === fixture.project,
         ),
       ).toEqual([]);
       await isFinished();
@@ -146,15 +150,15 @@ describe('a project with PTR records of floating IPs and with zones whose deleti
       path,
       effect: { does: 'answer', status: 500 },
     } as const;
-    const { zones } = designateIn(stage.rehearsal.state);
+    const { zones } = designateIn(fixture.rehearsal.state);
     let refused = 0;
     await carryThrough(() => {
-      stage.rehearsal.faults.clear();
+      fixture.rehearsal.faults.clear();
       const isDeleting =
-        zones.where((zone) => zone.project_id === stage.project && zone.action === 'DELETE')
+        zones.where((zone) => zone.project_id === fixture.project && zone.action === 'DELETE')
           .length > 0;
-      if (isDeleting) stage.rehearsal.faults.inject(refusal);
-      refused = stage.rehearsal.calls.filter(
+      if (isDeleting) fixture.rehearsal.faults.inject(refusal);
+      refused = fixture.rehearsal.calls.filter(
         (call) => call.method === 'DELETE' && path.test(call.path) && call.status === 500,
       ).length;
     });

@@ -1,36 +1,36 @@
 import { freezer } from '../../../lib/services/freezer.ts';
 import { freezer as fake, release, tablesOf } from '../../cloud/documented/freezer.ts';
-import { hex } from '../../cloud/world.ts';
-import { Stage } from './emptying.ts';
+import { hex } from '../../cloud/resource-store.ts';
+import { CleanupFixture } from './cleanup-fixture.ts';
 import { testServiceContract } from './service-contract.ts';
 
 testServiceContract(freezer, { with: [fake] });
 
 describe('Freezer, emptied of one project', () => {
-  let stage: Stage;
+  let fixture: CleanupFixture;
   afterEach(async () => {
     release.bindsToUser = false;
-    await stage.close();
+    await fixture.close();
   });
   const open = async () => {
-    stage = await Stage.open({ with: [fake] });
-    await stage.grantCleaner();
-    return tablesOf(stage.rehearsal.state);
+    fixture = await CleanupFixture.open({ with: [fake] });
+    await fixture.grantCleaner();
+    return tablesOf(fixture.rehearsal.state);
   };
-  const called = () => stage.rehearsal.calls.filter(({ service }) => service === 'freezer');
+  const called = () => fixture.rehearsal.calls.filter(({ service }) => service === 'freezer');
 
   it('aborts a running backup, and removes its job in the next iteration', async () => {
     const { jobs } = await open();
     const [running] = jobs.where(
-      (row) => row.project_id === stage.project && row.status === 'running',
+      (row) => row.project_id === fixture.project && row.status === 'running',
     );
-    const first = await stage.preDelete(freezer);
+    const first = await fixture.preDelete(freezer);
     expect(called().filter(({ path }) => path.endsWith('/event'))).toHaveLength(1);
     expect(first.counts).toMatchObject({ 'freezer.job': { listed: 3 } });
-    expect((await stage.expectEmptied(freezer)).outcome).toEqual({ kind: 'finished' });
+    expect((await fixture.expectEmptied(freezer)).outcome).toEqual({ kind: 'finished' });
     expect(jobs.get(running?.id ?? '')).toBeUndefined();
-    expect(stage.left('freezer')).toEqual([]);
-    expect(stage.controlsAreUntouched).toBe(true);
+    expect(fixture.left('freezer')).toEqual([]);
+    expect(fixture.controlsAreUntouched).toBe(true);
   });
 
   it.each(['preDelete', 'clean'] as const)(
@@ -41,39 +41,39 @@ describe('Freezer, emptied of one project', () => {
         jobs.add({
           id: hex(),
           name: `n${n}`,
-          project_id: stage.control.projectId,
+          project_id: fixture.control.projectId,
           user_id: hex(),
           status: 'scheduled',
           event: '',
         });
-      stage.remember();
-      let report = await stage[phase](freezer);
+      fixture.remember();
+      let report = await fixture[phase](freezer);
       for (let runs = 0; report.outcome.kind === 'again' && runs < 5; runs += 1)
-        report = await stage[phase](freezer);
+        report = await fixture[phase](freezer);
       expect(report.outcome).toEqual({ kind: 'finished' });
       expect(report.conditions).toEqual([]);
-      expect(stage.left('freezer')).toEqual([]);
-      expect(stage.controlsAreUntouched).toBe(true);
+      expect(fixture.left('freezer')).toEqual([]);
+      expect(fixture.controlsAreUntouched).toBe(true);
     },
   );
 
   it('keeps central clients of other projects, and reports one that hides a client of the project', async () => {
     const { clients } = await open();
-    const [mine] = clients.where((row) => row.project_id === stage.project);
-    if (!mine) throw new TypeError('the stage has no client');
+    const [mine] = clients.where((row) => row.project_id === fixture.project);
+    if (!mine) throw new TypeError('the fixture has no client');
     clients.delete(mine.id);
     const central = {
       ...mine,
       id: hex(),
       name: 'central',
-      project_id: stage.control.projectId,
+      project_id: fixture.control.projectId,
       client_id: mine.client_id,
       is_central: true,
     };
     clients.add(central);
     clients.add(mine);
-    stage.remember();
-    const report = await stage.expectEmptied(freezer);
+    fixture.remember();
+    const report = await fixture.expectEmptied(freezer);
     expect(report.outcome).toMatchObject({ kind: 'again', error: undefined });
     expect(report.conditions).toEqual([
       expect.objectContaining({
@@ -82,18 +82,18 @@ describe('Freezer, emptied of one project', () => {
         resourceType: 'freezer.client',
       }),
     ]);
-    expect(stage.left('freezer')).toEqual(['freezer.client web-1']);
-    expect(stage.controlsAreUntouched).toBe(true);
+    expect(fixture.left('freezer')).toEqual(['freezer.client web-1']);
+    expect(fixture.controlsAreUntouched).toBe(true);
     clients.delete(central.id);
-    stage.remember();
-    expect((await stage.expectEmptied(freezer)).outcome).toEqual({ kind: 'finished' });
+    fixture.remember();
+    expect((await fixture.expectEmptied(freezer)).outcome).toEqual({ kind: 'finished' });
   });
 
   it('lists all pages with the default page size of ten', async () => {
     const { backups } = await open();
     for (let n = 0; n < 1500; n += 1)
-      backups.add({ id: hex(), name: `n${n}`, project_id: stage.project, user_id: hex() });
-    expect((await stage.plan(freezer)).counts).toMatchObject({
+      backups.add({ id: hex(), name: `n${n}`, project_id: fixture.project, user_id: hex() });
+    expect((await fixture.plan(freezer)).counts).toMatchObject({
       'freezer.backup': { listed: 1501 },
     });
     expect(called().filter(({ path }) => path.includes('/backups'))).toHaveLength(3);
@@ -102,8 +102,8 @@ describe('Freezer, emptied of one project', () => {
   it('does not treat the empty lists of a release that shows only own resources as empty', async () => {
     await open();
     release.bindsToUser = true;
-    const before = stage.left('freezer');
-    for (const report of [await stage.preDelete(freezer), await stage.clean(freezer)]) {
+    const before = fixture.left('freezer');
+    for (const report of [await fixture.preDelete(freezer), await fixture.clean(freezer)]) {
       expect(report.outcome).toEqual({
         kind: 'unreachable',
         because: expect.stringContaining('before 2026.2'),
@@ -117,7 +117,7 @@ describe('Freezer, emptied of one project', () => {
       );
     }
     expect(before.length).toBeGreaterThan(6);
-    expect(stage.left('freezer')).toEqual(before);
+    expect(fixture.left('freezer')).toEqual(before);
     expect(called().every(({ path }) => path === '/v2/')).toBe(true);
   });
 });

@@ -1,7 +1,7 @@
 import { gnocchi } from '../../../lib/services/gnocchi.ts';
 import { gnocchi as fake, pages, tablesOf } from '../../cloud/documented/gnocchi.ts';
-import { hex, uuid } from '../../cloud/world.ts';
-import { Stage } from './emptying.ts';
+import { hex, uuid } from '../../cloud/resource-store.ts';
+import { CleanupFixture } from './cleanup-fixture.ts';
 import { testServiceContract } from './service-contract.ts';
 
 testServiceContract(gnocchi, {
@@ -10,28 +10,28 @@ testServiceContract(gnocchi, {
   listings: /^\/v1\/(search\/|metric\?)/,
 });
 
-let stage: Stage;
+let fixture: CleanupFixture;
 const open = async () => {
-  stage = await Stage.open({ with: [fake] });
-  return tablesOf(stage.rehearsal.state);
+  fixture = await CleanupFixture.open({ with: [fake] });
+  return tablesOf(fixture.rehearsal.state);
 };
 const callsOf = (method: string, path: RegExp) =>
-  stage.rehearsal.calls.filter(
+  fixture.rehearsal.calls.filter(
     (call) => call.service === 'gnocchi' && call.method === method && path.test(call.path),
   );
 
 describe('Gnocchi, emptied of one project', () => {
   afterEach(async () => {
     pages.limit = 1000;
-    await stage.close();
+    await fixture.close();
   });
 
   it('removes resources and their metrics in one call', async () => {
     await open();
-    const report = await stage.empty(gnocchi);
+    const report = await fixture.empty(gnocchi);
     expect(report.outcome).toEqual({ kind: 'finished' });
-    expect(stage.left('gnocchi')).toEqual([]);
-    expect(stage.controlsAreUntouched).toBe(true);
+    expect(fixture.left('gnocchi')).toEqual([]);
+    expect(fixture.controlsAreUntouched).toBe(true);
     expect(callsOf('DELETE', /resource/)).toHaveLength(1);
   });
 
@@ -43,44 +43,44 @@ describe('Gnocchi, emptied of one project', () => {
         id: uuid(),
         type: 'port',
         original_resource_id: `port-${n}`,
-        project_id: stage.project,
+        project_id: fixture.project,
         creator: `${hex()}:${hex()}`,
       });
-    expect(stage.left('gnocchi').length).toBeGreaterThan(12);
-    const report = await stage.empty(gnocchi);
+    expect(fixture.left('gnocchi').length).toBeGreaterThan(12);
+    const report = await fixture.empty(gnocchi);
     expect(report.outcome).toEqual({ kind: 'finished' });
-    expect(stage.left('gnocchi')).toEqual([]);
-    expect(stage.controlsAreUntouched).toBe(true);
+    expect(fixture.left('gnocchi')).toEqual([]);
+    expect(fixture.controlsAreUntouched).toBe(true);
   });
 
   it('keeps a resource whose owner changed between the list and the removal', async () => {
     const { resources } = await open();
     const [resourceType] = gnocchi.resourceTypes;
-    const context = await stage.context(gnocchi);
+    const context = await fixture.context(gnocchi);
     const listed = (await resourceType?.list(context))?.resources ?? [];
-    const [mine] = resources.where((row) => row.project_id === stage.project);
-    if (!mine) throw new TypeError('the stage has no resource');
-    const sold = resources.add({ ...mine, project_id: stage.control.projectId });
+    const [mine] = resources.where((row) => row.project_id === fixture.project);
+    if (!mine) throw new TypeError('the fixture has no resource');
+    const sold = resources.add({ ...mine, project_id: fixture.control.projectId });
     expect(await resourceType?.batch?.remove(listed, context)).toHaveLength(listed.length);
-    expect(resources.where((row) => row.project_id === stage.project)).toEqual([]);
+    expect(resources.where((row) => row.project_id === fixture.project)).toEqual([]);
     expect(resources.get(mine.id)).toEqual(sold);
   });
 
   it('changes no metric on a resource of another project, although a member created it', async () => {
     const { resources, metrics } = await open();
-    const [theirs] = resources.where((row) => row.project_id === stage.control.projectId);
-    if (!theirs) throw new TypeError('the stage has no neighbor');
+    const [theirs] = resources.where((row) => row.project_id === fixture.control.projectId);
+    if (!theirs) throw new TypeError('the fixture has no neighbor');
     const lent = {
       id: uuid(),
       name: 'lent',
-      creator: `${stage.customer.user.id}:${stage.project}`,
+      creator: `${fixture.customer.user.id}:${fixture.project}`,
       resource_id: theirs.id,
     };
     metrics.add(lent);
-    stage.remember();
-    expect((await stage.empty(gnocchi)).outcome).toEqual({ kind: 'finished' });
+    fixture.remember();
+    expect((await fixture.empty(gnocchi)).outcome).toEqual({ kind: 'finished' });
     expect(metrics.get(lent.id)).toEqual(lent);
-    expect(stage.controlsAreUntouched).toBe(true);
+    expect(fixture.controlsAreUntouched).toBe(true);
   });
 
   it('keeps resources without a project, which the search does not find', async () => {
@@ -92,28 +92,28 @@ describe('Gnocchi, emptied of one project', () => {
       project_id: null,
       creator: `${hex()}:${hex()}`,
     });
-    expect((await stage.empty(gnocchi)).outcome).toEqual({ kind: 'finished' });
+    expect((await fixture.empty(gnocchi)).outcome).toEqual({ kind: 'finished' });
     expect(resources.get(host.id)).toEqual(host);
   });
 
   it('is not finished when the members, who may have created metrics, are unknown', async () => {
     await open();
-    const report = await stage.empty(gnocchi, { members: undefined });
+    const report = await fixture.empty(gnocchi, { members: undefined });
     expect(report.outcome).toMatchObject({
       kind: 'failed',
       error: { code: 'gnocchi.members.unknown' },
     });
-    expect(stage.left('gnocchi')).toEqual(['gnocchi.metric alone']);
-    expect(stage.controlsAreUntouched).toBe(true);
+    expect(fixture.left('gnocchi')).toEqual(['gnocchi.metric alone']);
+    expect(fixture.controlsAreUntouched).toBe(true);
   });
 
   it('makes two calls for an empty project', async () => {
     await open();
-    await stage.empty(gnocchi);
-    stage.rehearsal.calls.length = 0;
-    await stage.empty(gnocchi);
+    await fixture.empty(gnocchi);
+    fixture.rehearsal.calls.length = 0;
+    await fixture.empty(gnocchi);
     expect(
-      stage.rehearsal.calls
+      fixture.rehearsal.calls
         .filter(({ service }) => service === 'gnocchi')
         .map(({ method }) => method),
     ).toEqual(['POST', 'GET']);
@@ -123,7 +123,7 @@ describe('Gnocchi, emptied of one project', () => {
     await open();
     pages.limit = 2;
     const [resourceType] = gnocchi.resourceTypes;
-    const context = await stage.context(gnocchi);
+    const context = await fixture.context(gnocchi);
     expect(await resourceType?.list(context)).toMatchObject({
       more: true,
       resources: { length: 2 },
@@ -133,13 +133,13 @@ describe('Gnocchi, emptied of one project', () => {
       more: false,
       resources: { length: 3 },
     });
-    stage.rehearsal.faults.inject({
+    fixture.rehearsal.faults.inject({
       service: 'gnocchi',
       method: 'DELETE',
       path: /resource/,
       effect: { does: 'endless' },
     });
-    const report = await stage.clean(gnocchi);
+    const report = await fixture.clean(gnocchi);
     expect(report.counts).toMatchObject({ 'gnocchi.resource': { listed: 3, gone: 0, left: 3 } });
     expect(report.conditions).toContainEqual(
       expect.objectContaining({ class: 'InProgress', resourceType: 'gnocchi.resource', count: 3 }),

@@ -7,16 +7,19 @@ import { mistral } from '../../cloud/documented/mistral.ts';
 import { made as madeInMistral, mistralIn } from '../../cloud/documented/mistral-rows.ts';
 import { zaqar, zaqarIn } from '../../cloud/documented/zaqar.ts';
 import { newAccount, newContainer } from '../../cloud/swift-state.ts';
-import { TimedStage } from './timed-stage.ts';
+import { TimedFixture } from './timed-fixture.ts';
 
-let timed: TimedStage;
+let timed: TimedFixture;
 beforeEach(async () => {
-  timed = await TimedStage.open({ with: [heat, zaqar, mistral], durations: { documented: 5000 } });
+  timed = await TimedFixture.open({
+    with: [heat, zaqar, mistral],
+    durations: { documented: 5000 },
+  });
 });
-afterEach(() => timed.stage.close());
+afterEach(() => timed.fixture.close());
 
-const state = () => timed.stage.rehearsal.state;
-const left = (): string[] => timed.stage.left('heat').sort();
+const state = () => timed.fixture.rehearsal.state;
+const left = (): string[] => timed.fixture.left('heat').sort();
 const add = (
   name: string,
   resources: Stack['resources'],
@@ -49,10 +52,10 @@ const ownContainer = (name: string) => ownContainers().set(name, newContainer(na
 const preDelete = async (more: Partial<ProjectContext> = {}) => {
   const apiOf: ProjectContext['apiOf'] = async (name) => {
     const service = SERVICES.find((known) => known.name === name);
-    return service && timed.stage.cloud.api(service, 'RegionOne');
+    return service && timed.fixture.cloud.api(service, 'RegionOne');
   };
   for (let runs = 1; ; runs += 1) {
-    const report = await timed.stage.preDelete(heatService, {
+    const report = await timed.fixture.preDelete(heatService, {
       apiOf,
       now: () => timed.clock.now(),
       ...more,
@@ -121,7 +124,7 @@ describe('a stack whose deletion would remove a resource of the cleaner by its n
       blocked(stack, 'Swift container "backups" of the propagator'),
     ]);
     expect([...ownContainers().keys()]).toEqual(['backups']);
-    await timed.stage.grantCleaner();
+    await timed.fixture.grantCleaner();
     expect((await preDelete()).outcome).toEqual({ kind: 'finished' });
     expect(left()).toEqual([]);
     expect([...ownContainers().keys()]).toEqual(['backups']);
@@ -130,7 +133,7 @@ describe('a stack whose deletion would remove a resource of the cleaner by its n
   it("is kept for the cleaner's keypair even with a token on the project", async () => {
     const stack = add('with-key', [resource('OS::Nova::KeyPair', 'ops')]);
     const key = ownKeypair('ops');
-    await timed.stage.grantCleaner();
+    await timed.fixture.grantCleaner();
     expect((await preDelete()).conditions).toEqual([blocked(stack, 'keypair "ops"')]);
     expect(state().compute.keypairs.get(key.id)).toBe(key);
   });
@@ -168,7 +171,7 @@ describe('a stack whose deletion would remove a resource of the cleaner by its n
       const free = add('free', [resource(type, 'ours-alone')]);
       expect((await empty()).conditions).toEqual([blocked(stack, `"${name}" of another project`)]);
       expect(left()).not.toContain(`heat.stack ${free.name}`);
-      await timed.stage.grantCleaner();
+      await timed.fixture.grantCleaner();
       expect((await preDelete()).conditions).toEqual([
         blocked(stack, `"${name}" of another project`),
       ]);
@@ -177,7 +180,7 @@ describe('a stack whose deletion would remove a resource of the cleaner by its n
 
   it('is kept if the service that has the names does not answer', async () => {
     const before = left();
-    const fault = timed.stage.rehearsal.faults.inject({
+    const fault = timed.fixture.rehearsal.faults.inject({
       service: 'nova',
       method: 'GET',
       effect: { does: 'answer', status: 500 },
@@ -198,7 +201,7 @@ describe('a stack whose deletion would remove a resource of the cleaner by its n
     ))
       stacks.delete(row.id);
     expect((await empty()).outcome).toEqual({ kind: 'finished' });
-    expect(new Set(timed.stage.rehearsal.calls.map((call) => call.service))).toEqual(
+    expect(new Set(timed.fixture.rehearsal.calls.map((call) => call.service))).toEqual(
       new Set(['keystone', 'heat']),
     );
   });

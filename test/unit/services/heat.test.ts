@@ -8,19 +8,19 @@ import { heat, heatOf } from '../../cloud/documented/heat.ts';
 import { heatIn, made, resource, type Stack } from '../../cloud/documented/heat-rows.ts';
 import { dependentsOf, preferred } from '../../dependencies.ts';
 import { testServiceContract } from './service-contract.ts';
-import { TimedStage } from './timed-stage.ts';
+import { TimedFixture } from './timed-fixture.ts';
 
 testServiceContract(heatService, { with: [heat] });
 
 const MINUTE = 60_000;
-let timed: TimedStage;
-const open = async (options: Parameters<typeof TimedStage.open>[0] = {}): Promise<void> => {
-  timed = await TimedStage.open({ with: [heat], durations: { documented: 5000 }, ...options });
+let timed: TimedFixture;
+const open = async (options: Parameters<typeof TimedFixture.open>[0] = {}): Promise<void> => {
+  timed = await TimedFixture.open({ with: [heat], durations: { documented: 5000 }, ...options });
 };
-afterEach(() => timed?.stage.close());
+afterEach(() => timed?.fixture.close());
 
-const tables = () => heatIn(timed.stage.rehearsal.state);
-const left = (): string[] => timed.stage.left('heat').sort();
+const tables = () => heatIn(timed.fixture.rehearsal.state);
+const left = (): string[] => timed.fixture.left('heat').sort();
 const owner = { name: 'ann' };
 const add = (name: string, more: Partial<Stack> = {}, project = timed.project): Stack =>
   tables().stacks.add(made(owner, project, name, timed.clock.now(), more));
@@ -32,7 +32,7 @@ const named = (name: string): Stack => {
   return row;
 };
 const calls = (method: string) =>
-  timed.stage.rehearsal.calls.filter((call) => call.service === 'heat' && call.method === method);
+  timed.fixture.rehearsal.calls.filter((call) => call.service === 'heat' && call.method === method);
 const run = (): Promise<RunReport> => timed.run(heatService);
 const finished = { kind: 'finished' };
 
@@ -82,7 +82,7 @@ describe('Heat', () => {
 
   it('makes one call per list and resource type for an empty project', async () => {
     await timed.empty(heatService);
-    timed.stage.rehearsal.calls.length = 0;
+    timed.fixture.rehearsal.calls.length = 0;
     expect((await run()).outcome).toEqual(finished);
     expect(calls('GET').map(({ path }) => path.replace(/.*\/|\?.*/g, ''))).toEqual([
       'stacks',
@@ -212,7 +212,7 @@ describe('Heat, after a user was deleted', () => {
     projects: readonly string[],
     known: { userName?: string } = { userName: 'ann' },
   ): Promise<RunReport> {
-    const { cloud } = timed.stage;
+    const { cloud } = timed.fixture;
     const api = await cloud.api(heatService, 'RegionOne');
     if (!api) throw new TypeError('the catalog has no heat');
     const apiOf = (name: string) =>
@@ -268,15 +268,15 @@ describe('Heat, after a user was deleted', () => {
   it.each([
     [
       'the user has no recorded role on its project',
-      () => userReport([timed.stage.customer.project.domain_id ?? '']),
+      () => userReport([timed.fixture.customer.project.domain_id ?? '']),
     ],
     ['the user had no project', () => userReport([])],
     ['the name of the user was not recorded', () => userReport([timed.project], {})],
     [
       'an existing user in any domain has the same name',
       () => {
-        timed.stage.rehearsal.seed.makeUser(
-          timed.stage.rehearsal.seed.makeDomain('elsewhere'),
+        timed.fixture.rehearsal.seed.makeUser(
+          timed.fixture.rehearsal.seed.makeDomain('elsewhere'),
           'ann',
         );
         return userReport([timed.project]);
@@ -289,7 +289,7 @@ describe('Heat, after a user was deleted', () => {
   });
 
   it('is not finished when the list of stacks fails', async () => {
-    timed.stage.rehearsal.faults.inject({
+    timed.fixture.rehearsal.faults.inject({
       service: 'heat',
       method: 'GET',
       effect: { does: 'answer', status: 500 },

@@ -1,7 +1,7 @@
 import { ironic } from '../../../lib/services/ironic.ts';
 import { ironic as fake, ironicIn, ironicOf, type Node } from '../../cloud/documented/ironic.ts';
-import { uuid } from '../../cloud/world.ts';
-import { Stage } from './emptying.ts';
+import { uuid } from '../../cloud/resource-store.ts';
+import { CleanupFixture } from './cleanup-fixture.ts';
 import { testServiceContract } from './service-contract.ts';
 
 testServiceContract(ironic, {
@@ -11,35 +11,35 @@ testServiceContract(ironic, {
   retained: ['ironic.node'],
 });
 
-let stage: Stage;
-afterEach(() => stage?.close());
+let fixture: CleanupFixture;
+afterEach(() => fixture?.close());
 const open = async (documented = fake): Promise<void> => {
-  stage = await Stage.open({ with: [documented] });
+  fixture = await CleanupFixture.open({ with: [documented] });
 };
 const node = (name: string): Node => {
-  const [row] = ironicIn(stage.rehearsal.state).nodes.where(
-    (one) => one.name === name && [one.owner, one.lessee].includes(stage.project),
+  const [row] = ironicIn(fixture.rehearsal.state).nodes.where(
+    (one) => one.name === name && [one.owner, one.lessee].includes(fixture.project),
   );
   if (!row) throw new TypeError(`no node ${name}`);
   return row;
 };
 const foreignNodes = (): Node[] =>
-  ironicIn(stage.rehearsal.state).nodes.where(
-    (row) => ![row.owner, row.lessee].includes(stage.project),
+  ironicIn(fixture.rehearsal.state).nodes.where(
+    (row) => ![row.owner, row.lessee].includes(fixture.project),
   );
 const changes = () =>
-  stage.rehearsal.calls.filter(({ service, method }) => service === 'ironic' && method !== 'GET');
+  fixture.rehearsal.calls.filter(({ service, method }) => service === 'ironic' && method !== 'GET');
 
 describe('Ironic, emptied of one project', () => {
   it('ends its leases, allocations and runbooks, and only reports the machines that it owns', async () => {
     await open();
     const foreign = foreignNodes();
     const before = JSON.stringify(foreign);
-    const machines = ironicIn(stage.rehearsal.state).nodes.size;
-    await stage.deleteProject();
-    const report = await stage.clean(ironic);
+    const machines = ironicIn(fixture.rehearsal.state).nodes.size;
+    await fixture.deleteProject();
+    const report = await fixture.clean(ironic);
     expect(report.outcome).toEqual({ kind: 'finished' });
-    expect(stage.left('ironic')).toEqual(['ironic.node theirs']);
+    expect(fixture.left('ironic')).toEqual(['ironic.node theirs']);
     expect(report.counts).toMatchObject({
       'ironic.allocation': { listed: 2, gone: 2 },
       'ironic.runbook': { listed: 1, gone: 1 },
@@ -54,48 +54,48 @@ describe('Ironic, emptied of one project', () => {
         advice: expect.any(String),
       },
     ]);
-    expect(ironicIn(stage.rehearsal.state).nodes.size).toBe(machines);
+    expect(ironicIn(fixture.rehearsal.state).nodes.size).toBe(machines);
     expect(JSON.stringify(foreign)).toBe(before);
-    expect(stage.controlsAreUntouched).toBe(true);
+    expect(fixture.controlsAreUntouched).toBe(true);
   });
 
   it('ends its lease of a foreign machine, and leaves a foreign lease of its own machine', async () => {
     await open();
-    const stranger = stage.control.project.id;
-    const { nodes } = ironicIn(stage.rehearsal.state);
+    const stranger = fixture.control.project.id;
+    const { nodes } = ironicIn(fixture.rehearsal.state);
     const plain = { provision_state: 'available', instance_uuid: null };
     const theirs = nodes.add({
       ...plain,
       id: uuid(),
       name: 'of-them',
       owner: stranger,
-      lessee: stage.project,
+      lessee: fixture.project,
     });
     const ours = nodes.add({
       ...plain,
       id: uuid(),
       name: 'of-us',
-      owner: stage.project,
+      owner: fixture.project,
       lessee: stranger,
     });
-    stage.remember();
-    expect((await stage.clean(ironic)).outcome).toEqual({ kind: 'finished' });
+    fixture.remember();
+    expect((await fixture.clean(ironic)).outcome).toEqual({ kind: 'finished' });
     expect(theirs).toMatchObject({ owner: stranger, lessee: null });
-    expect(ours).toMatchObject({ owner: stage.project, lessee: stranger });
-    expect(stage.controlsAreUntouched).toBe(true);
+    expect(ours).toMatchObject({ owner: fixture.project, lessee: stranger });
+    expect(fixture.controlsAreUntouched).toBe(true);
   });
 
   it('lists the leases after the allocations, which reserve nodes', async () => {
     await open();
     const slow = { does: 'slow', milliseconds: 80 } as const;
-    stage.rehearsal.faults.inject({
+    fixture.rehearsal.faults.inject({
       service: 'ironic',
       method: 'DELETE',
       path: /allocations/,
       effect: slow,
     });
-    await stage.clean(ironic);
-    const methods = stage.rehearsal.calls
+    await fixture.clean(ironic);
+    const methods = fixture.rehearsal.calls
       .filter(({ path }) => /nodes\?.*lessee=|allocations\//.test(path))
       .map(({ method }) => method);
     expect(methods.slice(0, 3)).toEqual(['DELETE', 'DELETE', 'GET']);
@@ -103,20 +103,20 @@ describe('Ironic, emptied of one project', () => {
 
   it('changes no runbook without an owner, and is not finished', async () => {
     await open();
-    stage.rehearsal.faults.inject({
+    fixture.rehearsal.faults.inject({
       service: 'ironic',
       method: 'GET',
       path: /runbooks/,
       effect: { does: 'drop-owner' },
     });
-    expect((await stage.clean(ironic)).outcome.kind).toBe('again');
-    expect(stage.left('ironic')).toContain('ironic.runbook CUSTOM_BURN_IN');
-    expect(stage.controlsAreUntouched).toBe(true);
+    expect((await fixture.clean(ironic)).outcome.kind).toBe('again');
+    expect(fixture.left('ironic')).toContain('ironic.runbook CUSTOM_BURN_IN');
+    expect(fixture.controlsAreUntouched).toBe(true);
   });
 
   it('never removes or undeploys a node', async () => {
     await open();
-    await stage.clean(ironic);
+    await fixture.clean(ironic);
     expect(
       changes()
         .filter(({ path }) => /nodes/.test(path))
@@ -135,30 +135,30 @@ describe('Ironic, emptied of one project', () => {
   ])('leaves the lease of a node that is %s, which is up to %s', async (state, actor) => {
     await open();
     node('on-lease').provision_state = state;
-    const report = await stage.clean(ironic);
+    const report = await fixture.clean(ironic);
     expect(report.outcome).toEqual({ kind: 'again', afterSeconds: 0, error: undefined });
-    expect(stage.left('ironic')).toEqual(['ironic.lease on-lease', 'ironic.node theirs']);
+    expect(fixture.left('ironic')).toEqual(['ironic.lease on-lease', 'ironic.node theirs']);
     expect(report.conditions).toContainEqual(
       expect.objectContaining({ class: 'Blocked', actor, message: expect.stringContaining(state) }),
     );
     node('on-lease').provision_state = 'available';
-    expect((await stage.clean(ironic)).outcome).toEqual({ kind: 'finished' });
-    expect(stage.left('ironic')).toEqual(['ironic.node theirs']);
+    expect((await fixture.clean(ironic)).outcome).toEqual({ kind: 'finished' });
+    expect(fixture.left('ironic')).toEqual(['ironic.node theirs']);
   });
 
   it('leaves the lease of a node that is reserved for an instance', async () => {
     await open();
     node('on-lease').instance_uuid = uuid();
-    expect((await stage.clean(ironic)).outcome.kind).toBe('again');
-    expect(stage.left('ironic')).toEqual(['ironic.lease on-lease', 'ironic.node theirs']);
+    expect((await fixture.clean(ironic)).outcome.kind).toBe('again');
+    expect(fixture.left('ironic')).toEqual(['ironic.lease on-lease', 'ironic.node theirs']);
   });
 
   it('leaves an allocation whose node is deployed, with the message of Ironic', async () => {
     await open();
     node('reserved').provision_state = 'active';
-    const report = await stage.clean(ironic);
+    const report = await fixture.clean(ironic);
     expect(report.outcome).toEqual({ kind: 'again', afterSeconds: 0, error: undefined });
-    expect(stage.left('ironic')).toEqual([
+    expect(fixture.left('ironic')).toEqual([
       'ironic.allocation wish',
       'ironic.lease reserved',
       'ironic.node theirs',
@@ -173,22 +173,22 @@ describe('Ironic, emptied of one project', () => {
   it('retries an allocation whose node is locked', async () => {
     await open();
     const fault = { service: 'ironic', method: 'DELETE', path: /allocations/, times: 1 };
-    stage.rehearsal.faults.inject({
+    fixture.rehearsal.faults.inject({
       ...fault,
       effect: { does: 'answer', status: 409, message: 'Node x is locked by host y' },
     });
-    expect((await stage.clean(ironic)).outcome).toMatchObject({
+    expect((await fixture.clean(ironic)).outcome).toMatchObject({
       kind: 'again',
       error: { class: 'Transient' },
     });
-    expect((await stage.clean(ironic)).outcome).toEqual({ kind: 'finished' });
+    expect((await fixture.clean(ironic)).outcome).toEqual({ kind: 'finished' });
   });
 
   it('lists all pages, although the link to the next page lacks the owner', async () => {
     await open();
-    const { nodes } = ironicIn(stage.rehearsal.state);
+    const { nodes } = ironicIn(fixture.rehearsal.state);
     for (let n = 0; n < 2300; n += 1) {
-      const lessee = n % 2 === 0 ? stage.project : stage.control.project.id;
+      const lessee = n % 2 === 0 ? fixture.project : fixture.control.project.id;
       nodes.add({
         id: uuid(),
         name: `more-${n}`,
@@ -198,14 +198,14 @@ describe('Ironic, emptied of one project', () => {
         instance_uuid: null,
       });
     }
-    expect((await stage.plan(ironic)).counts).toMatchObject({ 'ironic.lease': { listed: 1152 } });
+    expect((await fixture.plan(ironic)).counts).toMatchObject({ 'ironic.lease': { listed: 1152 } });
   });
 });
 
 describe('Ironic before runbooks', () => {
   it('is finished without them', async () => {
     await open(ironicOf(82));
-    const report = await stage.clean(ironic);
+    const report = await fixture.clean(ironic);
     expect(report.outcome).toEqual({ kind: 'finished' });
     expect(report.conditions).toContainEqual(
       expect.objectContaining({
@@ -214,25 +214,27 @@ describe('Ironic before runbooks', () => {
         actor: 'none',
       }),
     );
-    expect(stage.left('ironic')).toEqual(['ironic.node theirs']);
+    expect(fixture.left('ironic')).toEqual(['ironic.node theirs']);
   });
 
   it('is not changed if it is too old to show the lessee of a node', async () => {
     await open(ironicOf(60));
-    await expect(stage.context(ironic)).rejects.toMatchObject({ report: { class: 'Unsupported' } });
+    await expect(fixture.context(ironic)).rejects.toMatchObject({
+      report: { class: 'Unsupported' },
+    });
   });
 });
 
 describe('Ironic, by scope of the token', () => {
   it('is emptied only with a system-scoped token', async () => {
     await open();
-    const project = await stage.cloud.api({ ...ironic, scope: 'project' }, 'RegionOne');
+    const project = await fixture.cloud.api({ ...ironic, scope: 'project' }, 'RegionOne');
     if (!project) throw new TypeError('no Ironic');
-    const before = stage.left('ironic');
+    const before = fixture.left('ironic');
     // A token on the cleaner's own project sees its own nodes: nothing.
-    await stage.clean(ironic, { api: project });
-    expect(stage.left('ironic')).toEqual(before);
-    expect((await stage.clean(ironic)).outcome).toEqual({ kind: 'finished' });
-    expect(stage.left('ironic')).toEqual(['ironic.node theirs']);
+    await fixture.clean(ironic, { api: project });
+    expect(fixture.left('ironic')).toEqual(before);
+    expect((await fixture.clean(ironic)).outcome).toEqual({ kind: 'finished' });
+    expect(fixture.left('ironic')).toEqual(['ironic.node theirs']);
   });
 });

@@ -1,28 +1,28 @@
 import { UserId } from '../../../events/ids.ts';
 import { keystone } from '../../../lib/services/keystone.ts';
-import { Stage } from './emptying.ts';
+import { CleanupFixture } from './cleanup-fixture.ts';
 
-let stage: Stage;
+let fixture: CleanupFixture;
 /**
  * A deleted project whose member has application credentials in the control project, too.
  */
 beforeEach(async () => {
-  stage = await Stage.open({}, 'tiny');
-  const { applicationCredentials } = stage.rehearsal.state.identity;
-  const [own] = applicationCredentials.where((row) => row.project_id === stage.project);
+  fixture = await CleanupFixture.open({}, 'tiny');
+  const { applicationCredentials } = fixture.rehearsal.state.identity;
+  const [own] = applicationCredentials.where((row) => row.project_id === fixture.project);
   if (!own) throw new TypeError('the seed makes an application credential');
-  applicationCredentials.add({ ...own, id: 'elsewhere', project_id: stage.control.projectId });
+  applicationCredentials.add({ ...own, id: 'elsewhere', project_id: fixture.control.projectId });
   applicationCredentials.add({ ...own, id: 'second one', name: 'ansible' });
-  stage.remember();
-  await stage.deleteProject();
+  fixture.remember();
+  await fixture.deleteProject();
 });
-afterEach(() => stage.close());
+afterEach(() => fixture.close());
 
 const LEFTOVERS = [
   'keystone.application-credential ansible',
   'keystone.application-credential terraform',
 ];
-const left = (): string[] => stage.left('keystone').sort();
+const left = (): string[] => fixture.left('keystone').sort();
 const credentials = /application_credentials/;
 
 describe('Keystone, after it deleted a project', () => {
@@ -31,47 +31,47 @@ describe('Keystone, after it deleted a project', () => {
   });
 
   it('loses these, and keeps those of the same members in other projects', async () => {
-    const report = await stage.empty(keystone);
+    const report = await fixture.empty(keystone);
     expect(report.outcome).toEqual({ kind: 'finished' });
     expect(report.counts).toEqual({
       'keystone.application-credential': { listed: 2, gone: 2, left: 0 },
     });
     expect(report.conditions).toEqual([]);
     expect(left()).toEqual([]);
-    expect(stage.controlsAreUntouched).toBe(true);
+    expect(fixture.controlsAreUntouched).toBe(true);
   });
 
   it('is searched user by user, in every domain, if the members were not recorded', async () => {
-    expect((await stage.empty(keystone, { members: undefined })).outcome).toEqual({
+    expect((await fixture.empty(keystone, { members: undefined })).outcome).toEqual({
       kind: 'finished',
     });
     expect(left()).toEqual([]);
-    expect(stage.controlsAreUntouched).toBe(true);
+    expect(fixture.controlsAreUntouched).toBe(true);
   });
 
   it('gets calls for the recorded members only, because each user costs a call', async () => {
-    stage.rehearsal.calls.length = 0;
-    expect((await stage.empty(keystone)).outcome).toEqual({ kind: 'finished' });
+    fixture.rehearsal.calls.length = 0;
+    expect((await fixture.empty(keystone)).outcome).toEqual({ kind: 'finished' });
     const asked = new Set(
-      stage.rehearsal.calls
+      fixture.rehearsal.calls
         .map(({ path }) => path.split('/')[3]?.split('?')[0])
         .filter((id) => id?.length === 32),
     );
-    expect([...asked]).toEqual(stage.members);
-    expect((await stage.empty(keystone, { members: [] })).outcome).toEqual({ kind: 'finished' });
+    expect([...asked]).toEqual(fixture.members);
+    expect((await fixture.empty(keystone, { members: [] })).outcome).toEqual({ kind: 'finished' });
   });
 
   it('is finished when a member is deleted, too', async () => {
-    const members = [...stage.members, UserId.parse('0123456789abcdef0123456789abcdef')];
-    expect((await stage.empty(keystone, { members })).outcome).toEqual({ kind: 'finished' });
+    const members = [...fixture.members, UserId.parse('0123456789abcdef0123456789abcdef')];
+    expect((await fixture.empty(keystone, { members })).outcome).toEqual({ kind: 'finished' });
     expect(left()).toEqual([]);
   });
 
   it('is neither searched nor reported as empty if there are too many users', async () => {
-    const { users } = stage.rehearsal.state.identity;
+    const { users } = fixture.rehearsal.state.identity;
     const [like] = users.all();
     if (like) for (let n = 0; n < 10_001; n += 1) users.add({ ...like, id: `user-${n}` });
-    const report = await stage.empty(keystone, { members: undefined });
+    const report = await fixture.empty(keystone, { members: undefined });
     expect(report.outcome).toMatchObject({
       kind: 'failed',
       error: { code: 'keystone.members.unknown' },
@@ -80,7 +80,7 @@ describe('Keystone, after it deleted a project', () => {
   });
 
   it('is counted in phase plan, which changes nothing', async () => {
-    expect((await stage.plan(keystone)).counts).toMatchObject({
+    expect((await fixture.plan(keystone)).counts).toMatchObject({
       'keystone.application-credential': { left: 2 },
     });
     expect(left()).toEqual(LEFTOVERS);
@@ -94,60 +94,60 @@ describe('Keystone, with a faulty API', () => {
     ['a truncated page', { does: 'cut-body' }],
     ['a broken connection', { does: 'cut-connection' }],
   ] as const)('does not treat %s on the list as empty', async (_what, effect) => {
-    stage.rehearsal.faults.add({ service: 'keystone', method: 'GET', path: credentials, effect });
-    expect((await stage.empty(keystone)).outcome.kind).not.toBe('finished');
+    fixture.rehearsal.faults.add({ service: 'keystone', method: 'GET', path: credentials, effect });
+    expect((await fixture.empty(keystone)).outcome.kind).not.toBe('finished');
     expect(left()).toEqual(LEFTOVERS);
-    stage.rehearsal.faults.clear();
-    expect((await stage.empty(keystone)).outcome).toEqual({ kind: 'finished' });
+    fixture.rehearsal.faults.clear();
+    expect((await fixture.empty(keystone)).outcome).toEqual({ kind: 'finished' });
     expect(left()).toEqual([]);
   });
 
   it('does not treat an incomplete list of users as complete', async () => {
-    stage.rehearsal.faults.add({
+    fixture.rehearsal.faults.add({
       service: 'keystone',
       method: 'GET',
       path: /\/v3\/users\?/,
       effect: { does: 'answer', status: 503 },
     });
-    expect((await stage.empty(keystone, { members: undefined })).outcome.kind).toBe('again');
+    expect((await fixture.empty(keystone, { members: undefined })).outcome.kind).toBe('again');
     expect(left()).toEqual(LEFTOVERS);
   });
 
   it('changes no credential without an owner, and is not finished', async () => {
-    stage.rehearsal.faults.add({
+    fixture.rehearsal.faults.add({
       service: 'keystone',
       method: 'GET',
       path: credentials,
       effect: { does: 'drop-owner' },
     });
-    expect((await stage.empty(keystone)).outcome.kind).toBe('again');
+    expect((await fixture.empty(keystone)).outcome.kind).toBe('again');
     expect(left()).toEqual(LEFTOVERS);
-    expect(stage.controlsAreUntouched).toBe(true);
+    expect(fixture.controlsAreUntouched).toBe(true);
   });
 
   it('waits as long as a 429 requires', async () => {
-    stage.rehearsal.faults.add({
+    fixture.rehearsal.faults.add({
       service: 'keystone',
       method: 'DELETE',
       times: 1,
       effect: { does: 'answer', status: 429, retryAfter: 11 },
     });
-    expect((await stage.clean(keystone)).outcome).toMatchObject({
+    expect((await fixture.clean(keystone)).outcome).toMatchObject({
       kind: 'again',
       afterSeconds: 11,
       error: { class: 'Transient' },
     });
-    expect((await stage.empty(keystone)).outcome).toEqual({ kind: 'finished' });
+    expect((await fixture.empty(keystone)).outcome).toEqual({ kind: 'finished' });
     expect(left()).toEqual([]);
   });
 
   it('reports to the operator when a call is refused', async () => {
-    stage.rehearsal.faults.add({
+    fixture.rehearsal.faults.add({
       service: 'keystone',
       method: 'DELETE',
       effect: { does: 'answer', status: 403 },
     });
-    expect((await stage.empty(keystone)).outcome).toMatchObject({
+    expect((await fixture.empty(keystone)).outcome).toMatchObject({
       kind: 'failed',
       error: { class: 'Denied', service: 'keystone' },
     });

@@ -8,7 +8,7 @@ import { type Cluster, magnumOf, type Template } from '../../cloud/documented/ma
 import { type Documented, frontOf, Routes } from '../../cloud/documented.ts';
 import { dependentsOf } from '../../dependencies.ts';
 import { testServiceContract } from './service-contract.ts';
-import { TimedStage } from './timed-stage.ts';
+import { TimedFixture } from './timed-fixture.ts';
 
 testServiceContract(magnumService, { with: [magnum] });
 
@@ -30,15 +30,15 @@ const heat: Documented = {
 };
 
 const MINUTE = 60_000;
-let timed: TimedStage;
+let timed: TimedFixture;
 beforeEach(async () => {
   stacks.clear();
-  timed = await TimedStage.open({ with: [magnum, heat], durations: { documented: 5000 } });
+  timed = await TimedFixture.open({ with: [magnum, heat], durations: { documented: 5000 } });
 });
-afterEach(() => timed.stage.close());
+afterEach(() => timed.fixture.close());
 
-const tables = () => magnumOf(timed.stage.rehearsal.state);
-const left = (): string[] => timed.stage.left('magnum').sort();
+const tables = () => magnumOf(timed.fixture.rehearsal.state);
+const left = (): string[] => timed.fixture.left('magnum').sort();
 const clusterNamed = (name: string, owner = timed.project): Cluster => {
   const [row] = tables().clusters.where((one) => one.name === name && one.project_id === owner);
   if (!row) throw new TypeError(`no cluster ${name}`);
@@ -50,10 +50,11 @@ const templateNamed = (name: string, owner = timed.project): Template => {
   return row;
 };
 const deletionsOf = (id: string): number =>
-  timed.stage.rehearsal.calls.filter(({ method, path }) => method === 'DELETE' && path.endsWith(id))
-    .length;
+  timed.fixture.rehearsal.calls.filter(
+    ({ method, path }) => method === 'DELETE' && path.endsWith(id),
+  ).length;
 const apiOf: ProjectContext['apiOf'] = async (name) =>
-  timed.stage.cloud.api(
+  timed.fixture.cloud.api(
     {
       ...magnumService,
       name: ServiceName.parse('heat'),
@@ -64,7 +65,7 @@ const apiOf: ProjectContext['apiOf'] = async (name) =>
 const run = () => timed.run(magnumService, 'apply', { apiOf });
 const empty = () => timed.empty(magnumService, { apiOf });
 const preDelete = async (more: Partial<ProjectContext> = {}) =>
-  timed.stage.preDelete(magnumService, { now: () => timed.clock.now(), ...more });
+  timed.fixture.preDelete(magnumService, { now: () => timed.clock.now(), ...more });
 
 /** One run for a deleted user. */
 const afterUser = async (user: UserId): Promise<RunReport> => {
@@ -72,7 +73,7 @@ const afterUser = async (user: UserId): Promise<RunReport> => {
     project: _project,
     members: _members,
     ...context
-  } = await timed.stage.context(magnumService);
+  } = await timed.fixture.context(magnumService);
   return runUserCleanup({
     service: magnumService,
     context: { ...context, user, userName: 'leaver', projects: [] },
@@ -91,14 +92,14 @@ describe('Magnum, emptied while the project lives', () => {
   });
 
   it('deletes clusters with the token of the project, so that Heat finds by name the resources to delete', async () => {
-    await timed.stage.grantCleaner();
+    await timed.fixture.grantCleaner();
     for (let runs = 0; runs < 6; runs += 1) {
       await preDelete();
       timed.clock.advance(10_000);
     }
     expect((await preDelete()).outcome).toEqual({ kind: 'finished' });
     expect(left()).toEqual([]);
-    expect(timed.stage.rehearsal.state.mishaps).toEqual([]);
+    expect(timed.fixture.rehearsal.state.sideEffects).toEqual([]);
     expect(timed.controlsAreUntouched).toBe(true);
   });
 });
@@ -111,7 +112,7 @@ describe('Magnum, emptied after the project is gone', () => {
   ];
 
   it('repeats a deletion that hangs after the stack is gone, and is not finished while a cluster of Cluster API remains', async () => {
-    await timed.stage.deleteProject();
+    await timed.fixture.deleteProject();
     const report = await empty();
     expect(report.outcome).toMatchObject({ kind: 'again', error: undefined });
     // The deletion is accepted, the stacks are gone, and Magnum cannot use its trusts to read them.
@@ -160,7 +161,7 @@ describe('Magnum, emptied after the project is gone', () => {
   });
 
   it('repeats a deletion if Heat does not answer', async () => {
-    timed.stage.rehearsal.faults.inject({
+    timed.fixture.rehearsal.faults.inject({
       service: 'heat',
       effect: { does: 'answer', status: 403 },
     });
@@ -258,7 +259,7 @@ describe('Cluster templates', () => {
 
   it('are checked again when a cluster was created from one meanwhile', async () => {
     const template = templateNamed('hidden');
-    timed.stage.rehearsal.faults.inject({
+    timed.fixture.rehearsal.faults.inject({
       service: 'magnum',
       method: 'DELETE',
       path: /clustertemplates/,
@@ -318,11 +319,11 @@ describe('Listings of Magnum', () => {
 
 describe('Clusters of a deleted user in living projects', () => {
   it('are kept, and reported to the operator with the functions that they lose', async () => {
-    const { stage } = timed;
-    const user = UserId.parse(stage.customer.userId);
+    const { fixture } = timed;
+    const user = UserId.parse(fixture.customer.userId);
     const mine = clusterNamed('production', timed.stranger);
     tables().clusters.add({ ...mine, id: 'of-a-leaver', name: 'of-a-leaver', user_id: user });
-    const before = stage.rehearsal.world.resources();
+    const before = fixture.rehearsal.store.resources();
     const report = await afterUser(user);
     expect(report.outcome).toEqual({ kind: 'finished' });
     const expected = {
@@ -347,9 +348,9 @@ describe('Clusters of a deleted user in living projects', () => {
         expect.objectContaining({ ...expected, count: 4, message: timed.project }),
       ]),
     );
-    expect(stage.rehearsal.world.resources()).toEqual(before);
+    expect(fixture.rehearsal.store.resources()).toEqual(before);
     expect(
-      stage.rehearsal.calls.filter(
+      fixture.rehearsal.calls.filter(
         ({ service, method }) => service === 'magnum' && method !== 'GET',
       ),
     ).toEqual([]);
@@ -358,8 +359,8 @@ describe('Clusters of a deleted user in living projects', () => {
 
 describe('A cleaner without the admin role', () => {
   it('does not report types that it cannot list as empty', async () => {
-    await timed.stage.close();
-    timed = await TimedStage.open({ with: [magnum], adminRoles: ['member', 'reader'] });
+    await timed.fixture.close();
+    timed = await TimedFixture.open({ with: [magnum], adminRoles: ['member', 'reader'] });
     const before = left();
     expect(before).not.toEqual([]);
     expect(await timed.empty(magnumService)).toMatchObject({
@@ -370,9 +371,9 @@ describe('A cleaner without the admin role', () => {
   });
 
   it('does not report the clusters of a user as empty', async () => {
-    await timed.stage.close();
-    timed = await TimedStage.open({ with: [magnum], adminRoles: ['member', 'reader'] });
-    expect((await afterUser(UserId.parse(timed.stage.customer.userId))).outcome).toMatchObject({
+    await timed.fixture.close();
+    timed = await TimedFixture.open({ with: [magnum], adminRoles: ['member', 'reader'] });
+    expect((await afterUser(UserId.parse(timed.fixture.customer.userId))).outcome).toMatchObject({
       kind: 'failed',
       error: { class: 'Denied' },
     });

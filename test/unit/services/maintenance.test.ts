@@ -16,7 +16,7 @@ import { tacker } from '../../cloud/documented/tacker.ts';
 import { trove } from '../../cloud/documented/trove.ts';
 import { zaqar } from '../../cloud/documented/zaqar.ts';
 import { zun } from '../../cloud/documented/zun.ts';
-import { Stage } from './emptying.ts';
+import { CleanupFixture } from './cleanup-fixture.ts';
 
 const DOCUMENTED = [
   ...[aodh, barbican, blazar, cyborg, designate, freezer, gnocchi, heat, ironic, magnum, manila],
@@ -27,29 +27,29 @@ const CASES = WITH_TYPES.flatMap((service) =>
   [503, 429, 498].map((status) => [service.name, status, service] as const),
 );
 
-let stage: Stage;
-afterEach(() => stage?.close());
+let fixture: CleanupFixture;
+afterEach(() => fixture?.close());
 
 describe('a service that is in maintenance or limits calls', () => {
   it.each(CASES)(
     '%s with %i: the run is repeated after the wait',
     async (name, status, service) => {
       const fake = DOCUMENTED.filter((one) => one.name === name);
-      stage = await Stage.open({ with: fake });
-      await stage.grantCleaner();
-      const api = await stage.context(service).catch(() => undefined);
-      stage.rehearsal.faults.inject({
+      fixture = await CleanupFixture.open({ with: fake });
+      await fixture.grantCleaner();
+      const api = await fixture.context(service).catch(() => undefined);
+      fixture.rehearsal.faults.inject({
         service: name,
         effect: { does: 'answer', status, retryAfter: 3600, message: 'Down for maintenance' },
       });
       if (!api) return;
-      const report = await stage.run(service);
+      const report = await fixture.run(service);
       expect(report.outcome).toMatchObject({
         kind: 'again',
         afterSeconds: 3600,
         error: { class: 'Transient', retryAfterSeconds: 3600 },
       });
-      expect(stage.controlsAreUntouched).toBe(true);
+      expect(fixture.controlsAreUntouched).toBe(true);
     },
   );
 });

@@ -7,65 +7,65 @@ import {
   manilaOf,
 } from '../../cloud/documented/manila.ts';
 import type { ManilaResourceType } from '../../cloud/documented/manila-rows.ts';
-import { Stage } from './emptying.ts';
+import { CleanupFixture } from './cleanup-fixture.ts';
 import { testServiceContract } from './service-contract.ts';
 
 // Beside the listings there is only the version document.
 testServiceContract(manila, { with: [fake], listings: /^\/v2\/./ });
 
-let stage: Stage;
-afterEach(() => stage?.close());
+let fixture: CleanupFixture;
+afterEach(() => fixture?.close());
 const open = async (documented = fake): Promise<void> => {
-  stage = await Stage.open({ with: [documented], durations: { documented: 5 } });
+  fixture = await CleanupFixture.open({ with: [documented], durations: { documented: 5 } });
 };
-const tables = () => manilaIn(stage.rehearsal.state);
+const tables = () => manilaIn(fixture.rehearsal.state);
 const rowOf = (resourceType: ManilaResourceType, name: string): ManilaRow => {
   const [row] = tables().of[resourceType].where(
-    (one) => one.project_id === stage.project && one.name === name,
+    (one) => one.project_id === fixture.project && one.name === name,
   );
   if (!row) throw new TypeError(`no ${resourceType} ${name}`);
   return row;
 };
 /** Changes a row of the customer before the run. */
-const bend = (resourceType: ManilaResourceType, name: string, change: object): ManilaRow =>
+const setFields = (resourceType: ManilaResourceType, name: string, change: object): ManilaRow =>
   Object.assign(rowOf(resourceType, name), change);
 const asked = (path: RegExp, method = 'GET') =>
-  stage.rehearsal.calls.filter(
+  fixture.rehearsal.calls.filter(
     (call) => call.service === 'manila' && call.method === method && path.test(call.path),
   );
 /** Runs until nothing can change any more for the resource that remains. */
 const exhausted = async (): Promise<RunReport> => {
-  let report = await stage.clean(manila);
-  for (let left = -1; report.outcome.kind === 'again' && left !== stage.left('manila').length; ) {
-    left = stage.left('manila').length;
+  let report = await fixture.clean(manila);
+  for (let left = -1; report.outcome.kind === 'again' && left !== fixture.left('manila').length; ) {
+    left = fixture.left('manila').length;
     for (let runs = 0; runs < 3; runs += 1) {
       await new Promise((resolve) => setTimeout(resolve, 10));
-      report = await stage.clean(manila);
+      report = await fixture.clean(manila);
     }
   }
   return report;
 };
 const finished = (report: RunReport): void => {
   expect(report.outcome).toEqual({ kind: 'finished' });
-  expect(stage.left('manila')).toEqual([]);
-  expect(stage.controlsAreUntouched).toBe(true);
+  expect(fixture.left('manila')).toEqual([]);
+  expect(fixture.controlsAreUntouched).toBe(true);
   expect(tables().forgotten).toEqual([]);
 };
 
 describe('Manila, emptied of one project', () => {
   it('removes each resource after its dependents, and leaves nothing on a back end', async () => {
     await open();
-    const { conditions } = await stage.plan(manila);
+    const { conditions } = await fixture.plan(manila);
     expect(conditions.filter(({ message }) => /no owner|other projects/.test(message))).toEqual([]);
-    stage.rehearsal.faults.inject({
+    fixture.rehearsal.faults.inject({
       service: 'manila',
       method: 'DELETE',
       path: /locks/,
       times: 1,
       effect: { does: 'answer', status: 500 },
     });
-    finished(await stage.expectEmptied(manila));
-    expect(stage.rehearsal.state.mishaps).toEqual([]);
+    finished(await fixture.expectEmptied(manila));
+    expect(fixture.rehearsal.state.sideEffects).toEqual([]);
     // No call was sent that Manila would have refused.
     expect(asked(/./, 'DELETE').filter(({ status }) => [400, 403, 409].includes(status))).toEqual(
       [],
@@ -74,12 +74,12 @@ describe('Manila, emptied of one project', () => {
 
   it('never repeats the password of a security service', async () => {
     await open();
-    stage.rehearsal.faults.inject({
+    fixture.rehearsal.faults.inject({
       service: 'manila',
       method: 'DELETE',
       effect: { does: 'answer', status: 400 },
     });
-    const report = await stage.clean(manila);
+    const report = await fixture.clean(manila);
     expect(asked(/security-services/)).not.toEqual([]);
     expect(JSON.stringify(report)).not.toContain('secret-of-the-directory');
   });
@@ -88,20 +88,22 @@ describe('Manila, emptied of one project', () => {
     await open();
     const like = rowOf('share', 'plain');
     for (let n = 0; n < 1100; n += 1) tables().of.share.add({ ...like, id: `share-${n}` });
-    const before = tables().of.share.where((row) => row.project_id === stage.project).length;
-    expect((await stage.plan(manila)).counts).toMatchObject({ 'manila.share': { listed: before } });
-    finished(await stage.expectEmptied(manila));
+    const before = tables().of.share.where((row) => row.project_id === fixture.project).length;
+    expect((await fixture.plan(manila)).counts).toMatchObject({
+      'manila.share': { listed: before },
+    });
+    finished(await fixture.expectEmptied(manila));
   });
 
   it('removes the last replica with its share, also when none is active', async () => {
     await open();
     const { share } = tables().of;
     const replicated = rowOf('share', 'replicated');
-    bend('replica', 'active', { replica_state: 'out_of_sync' });
+    setFields('replica', 'active', { replica_state: 'out_of_sync' });
     // The last of a listing: with a limit, it would be counted once for each replica.
     share.delete(replicated.id);
     share.add(replicated);
-    finished(await stage.expectEmptied(manila));
+    finished(await fixture.expectEmptied(manila));
     expect(asked(/share-replicas/, 'DELETE')).toHaveLength(2);
   });
 
@@ -109,14 +111,14 @@ describe('Manila, emptied of one project', () => {
     await open();
     tables().stubborn.add(rowOf('share', 'plain').id);
     await exhausted();
-    expect(stage.left('manila')).toEqual(['manila.quota quota', 'manila.share plain']);
+    expect(fixture.left('manila')).toEqual(['manila.quota quota', 'manila.share plain']);
   });
 });
 
 describe('Manila of an older release', () => {
   it('of Zed (2.73) is emptied, and the types that it lacks are reported', async () => {
     await open(manilaOf('2.73'));
-    const report = await stage.expectEmptied(manila);
+    const report = await fixture.expectEmptied(manila);
     finished(report);
     const lacking = report.conditions
       .filter((condition) => condition.class === 'Unsupported')
@@ -127,13 +129,13 @@ describe('Manila of an older release', () => {
 
   it('without a recycle bin (2.65) is listed once', async () => {
     await open(manilaOf('2.65'));
-    finished(await stage.expectEmptied(manila));
+    finished(await fixture.expectEmptied(manila));
     expect(asked(/is_soft_deleted/)).toEqual([]);
   });
 
   it('is not changed if groups and replicas are experimental (before 2.55)', async () => {
     await open(manilaOf('2.55'));
-    await expect(stage.cloud.api(manila, 'RegionOne')).rejects.toMatchObject({
+    await expect(fixture.cloud.api(manila, 'RegionOne')).rejects.toMatchObject({
       report: { class: 'Unsupported' },
     });
   });
@@ -147,14 +149,14 @@ describe('Manila, with deletions that fail', () => {
     for (const { id } of [share, snapshot]) tables().stubborn.add(id);
     const report = await exhausted();
     expect(report.outcome.kind).toBe('again');
-    expect(stage.left('manila').sort()).toEqual([
+    expect(fixture.left('manila').sort()).toEqual([
       'manila.quota quota',
       'manila.share failed',
       'manila.share snapped',
       'manila.snapshot failed',
     ]);
     share.status = 'error_deleting';
-    expect((await stage.clean(manila)).conditions).toContainEqual(
+    expect((await fixture.clean(manila)).conditions).toContainEqual(
       expect.objectContaining({
         resourceType: 'manila.share',
         class: 'Blocked',
@@ -164,7 +166,7 @@ describe('Manila, with deletions that fail', () => {
     );
     expect(asked(new RegExp(share.id), 'DELETE').length).toBeGreaterThan(1);
     tables().stubborn.clear();
-    finished(await stage.expectEmptied(manila));
+    finished(await fixture.expectEmptied(manila));
   });
 
   it.each<[string, ManilaResourceType, string, object, string[], 'operator' | 'none']>([
@@ -222,25 +224,25 @@ describe('Manila, with deletions that fail', () => {
     '%s stays, and keeps nothing that does not hang on it',
     async (_what, resourceType, name, change, left, actor) => {
       await open();
-      bend(resourceType, name, change);
+      setFields(resourceType, name, change);
       const report = await exhausted();
       expect(report.outcome).toMatchObject({ kind: 'again', error: undefined });
       // The limits are removed after all other resources.
-      expect(stage.left('manila').sort()).toEqual(
+      expect(fixture.left('manila').sort()).toEqual(
         ['manila.quota quota', ...left.map((one) => `manila.${one}`)].sort(),
       );
       expect(report.conditions).toContainEqual(
         expect.objectContaining({ resourceType: `manila.${resourceType}`, actor }),
       );
       expect(tables().forgotten).toEqual([]);
-      expect(stage.controlsAreUntouched).toBe(true);
+      expect(fixture.controlsAreUntouched).toBe(true);
     },
   );
 
   it('deletes a share whose extension failed after it resets the state', async () => {
     await open();
-    bend('share', 'plain', { status: 'extending_error' });
-    finished(await stage.expectEmptied(manila));
+    setFields('share', 'plain', { status: 'extending_error' });
+    finished(await fixture.expectEmptied(manila));
   });
 
   it('keeps a share that an administrator of another project locked, and the lock', async () => {
@@ -249,13 +251,13 @@ describe('Manila, with deletions that fail', () => {
     tables().of.lock.add({
       id: 'theirs',
       name: 'theirs',
-      project_id: stage.control.project.id,
+      project_id: fixture.control.project.id,
       status: '',
       resource_id: share.id,
     });
-    stage.remember();
+    fixture.remember();
     const report = await exhausted();
-    expect(stage.left('manila')).toEqual(['manila.quota quota', 'manila.share plain']);
+    expect(fixture.left('manila')).toEqual(['manila.quota quota', 'manila.share plain']);
     expect(report.conditions).toContainEqual(
       expect.objectContaining({
         resourceType: 'manila.share',
@@ -264,37 +266,39 @@ describe('Manila, with deletions that fail', () => {
         message: expect.stringContaining('theirs'),
       }),
     );
-    expect(stage.controlsAreUntouched).toBe(true);
+    expect(fixture.controlsAreUntouched).toBe(true);
   });
 
   it('keeps a security service that the share network of another project uses', async () => {
     await open();
     const service = rowOf('security-service', 'loose');
-    const [network] = tables().of['share-network'].where((row) => row.project_id !== stage.project);
+    const [network] = tables().of['share-network'].where(
+      (row) => row.project_id !== fixture.project,
+    );
     if (network) network._services = service.id;
-    stage.remember();
+    fixture.remember();
     const report = await exhausted();
-    expect(stage.left('manila')).toEqual(['manila.security-service loose']);
+    expect(fixture.left('manila')).toEqual(['manila.security-service loose']);
     expect(report.conditions).toMatchObject([
       { resourceType: 'manila.security-service', actor: 'operator' },
     ]);
-    expect(stage.controlsAreUntouched).toBe(true);
+    expect(fixture.controlsAreUntouched).toBe(true);
   });
 
   it('stops and reports to the operator when its policy refuses a call', async () => {
     await open();
     const message = "Policy doesn't allow share:delete to be performed.";
-    stage.rehearsal.faults.inject({
+    fixture.rehearsal.faults.inject({
       service: 'manila',
       method: 'DELETE',
       path: /shares/,
       effect: { does: 'answer', status: 403, message },
     });
-    expect((await stage.clean(manila)).outcome).toMatchObject({
+    expect((await fixture.clean(manila)).outcome).toMatchObject({
       kind: 'failed',
       error: { class: 'Denied', service: 'manila' },
     });
-    expect(stage.left('manila')).toContain('manila.share plain');
+    expect(fixture.left('manila')).toContain('manila.share plain');
   });
 });
 
@@ -313,12 +317,12 @@ describe('a deletion in Manila that hangs', () => {
     '%s: is shown with the time since when, and not before half an hour',
     async (resourceType, name) => {
       await open();
-      const now = stage.rehearsal.state.clock.now();
+      const now = fixture.rehearsal.state.clock.now();
       if (resourceType === 'share-server') tables().of.share.delete(rowOf('share', 'served').id);
-      bend(resourceType, name, { status: 'deleting', _deletedAt: now - HOUR / 4 });
+      setFields(resourceType, name, { status: 'deleting', _deletedAt: now - HOUR / 4 });
       expect(overdue(await exhausted(), `manila.${resourceType}`)).toEqual([]);
-      bend(resourceType, name, { _deletedAt: now - HOUR });
-      const late = overdue(await stage.clean(manila), `manila.${resourceType}`);
+      setFields(resourceType, name, { _deletedAt: now - HOUR });
+      const late = overdue(await fixture.clean(manila), `manila.${resourceType}`);
       expect(late).toMatchObject([
         { class: 'InProgress', actor: 'operator', count: 1, since: now - HOUR },
       ]);
@@ -330,7 +334,7 @@ describe('a deletion in Manila that hangs', () => {
     const like = rowOf('share', 'plain');
     for (let n = 0; n < 40; n += 1)
       tables().of.share.add({ ...like, id: `share-${n}`, status: 'deleting' });
-    await stage.clean(manila);
+    await fixture.clean(manila);
     expect(asked(/shares\/.*\/instances/)).toEqual([]);
   });
 });

@@ -2,18 +2,18 @@ import { mistral } from '../../../lib/services/mistral.ts';
 import { freshMemoize } from '../../../lib/task/run.ts';
 import { mistral as fake, mistralIn, mistralOf } from '../../cloud/documented/mistral.ts';
 import { type Collection, made } from '../../cloud/documented/mistral-rows.ts';
-import { Stage } from './emptying.ts';
+import { CleanupFixture } from './cleanup-fixture.ts';
 import { testServiceContract } from './service-contract.ts';
 
 testServiceContract(mistral, { with: [fake] });
 
-let stage: Stage;
-afterEach(() => stage?.close());
+let fixture: CleanupFixture;
+afterEach(() => fixture?.close());
 const open = async (documented = fake): Promise<void> => {
-  stage = await Stage.open({ with: [documented] });
-  await stage.grantCleaner();
+  fixture = await CleanupFixture.open({ with: [documented] });
+  await fixture.grantCleaner();
 };
-const tables = () => mistralIn(stage.rehearsal.state);
+const tables = () => mistralIn(fixture.rehearsal.state);
 const put = (
   collection: Collection,
   project: string,
@@ -21,30 +21,30 @@ const put = (
   more: Parameters<typeof made>[2] = {},
 ) => tables()[collection].add(made(project, name, more));
 const left = (resourceType: string) =>
-  stage.left('mistral').filter((resource) => resource.startsWith(`mistral.${resourceType} `));
+  fixture.left('mistral').filter((resource) => resource.startsWith(`mistral.${resourceType} `));
 const calls = (method: string, path: RegExp) =>
-  stage.rehearsal.calls.filter(
+  fixture.rehearsal.calls.filter(
     (call) => call.service === 'mistral' && call.method === method && path.test(call.path),
   );
 
 describe('Mistral, emptied while the project lives', () => {
   it('removes everything in one run: running executions, an action in its own namespace, code', async () => {
     await open();
-    const report = await stage.preDelete(mistral);
+    const report = await fixture.preDelete(mistral);
     expect(report.outcome).toEqual({ kind: 'finished' });
-    expect(stage.left('mistral')).toEqual([]);
+    expect(fixture.left('mistral')).toEqual([]);
     expect(report.counts).toMatchObject({
       'mistral.cron-trigger': { listed: 1, gone: 1 },
       'mistral.execution': { listed: 3, gone: 3 },
       'mistral.action-execution': { listed: 1, gone: 1 },
       'mistral.action': { listed: 2, gone: 2 },
     });
-    expect(stage.controlsAreUntouched).toBe(true);
+    expect(fixture.controlsAreUntouched).toBe(true);
   });
 
   it('removes triggers first, and workflows and workbooks after the actions that are found by them', async () => {
     await open();
-    await stage.preDelete(mistral);
+    await fixture.preDelete(mistral);
     const order = calls('DELETE', /./).map(({ path }) => path.split('/')[2] ?? '');
     const last = (...names: string[]) => Math.max(...names.map((name) => order.lastIndexOf(name)));
     const first = (...names: string[]) => Math.min(...names.map((name) => order.indexOf(name)));
@@ -56,13 +56,13 @@ describe('Mistral, emptied while the project lives', () => {
   it('deletes no workflow before its triggers are gone', async () => {
     await open();
     const slow = { does: 'slow', milliseconds: 80 } as const;
-    stage.rehearsal.faults.inject({
+    fixture.rehearsal.faults.inject({
       service: 'mistral',
       method: 'DELETE',
       path: /triggers/,
       effect: slow,
     });
-    expect((await stage.preDelete(mistral)).outcome).toEqual({ kind: 'finished' });
+    expect((await fixture.preDelete(mistral)).outcome).toEqual({ kind: 'finished' });
     const order = calls('DELETE', /triggers|workflows/).map(({ path }) => path.split('/')[2]);
     expect(order.slice(-2)).toEqual(['workflows', 'workflows']);
   });
@@ -74,14 +74,14 @@ describe('Mistral, emptied while the project lives', () => {
       // One of the two that name the namespace.
       const apiOf = collection === 'workflows' ? 'workbooks' : 'workflows';
       for (const row of tables()[apiOf].where(
-        (one) => one.namespace === 'apart' && one.project_id === stage.project,
+        (one) => one.namespace === 'apart' && one.project_id === fixture.project,
       ))
         tables()[apiOf].delete(row.id);
       const fault = { service: 'mistral', method: 'DELETE', path: /\/actions\//, times: 2 };
-      stage.rehearsal.faults.inject({ ...fault, effect: { does: 'answer', status: 500 } });
-      expect((await stage.preDelete(mistral)).outcome.kind).toBe('again');
-      expect((await stage.preDelete(mistral)).outcome).toEqual({ kind: 'finished' });
-      expect(stage.left('mistral')).toEqual([]);
+      fixture.rehearsal.faults.inject({ ...fault, effect: { does: 'answer', status: 500 } });
+      expect((await fixture.preDelete(mistral)).outcome.kind).toBe('again');
+      expect((await fixture.preDelete(mistral)).outcome).toEqual({ kind: 'finished' });
+      expect(fixture.left('mistral')).toEqual([]);
     },
   );
 
@@ -89,143 +89,146 @@ describe('Mistral, emptied while the project lives', () => {
     'never changes one of the %s without an owner, and is not finished',
     async (collection) => {
       await open();
-      const before = stage.left('mistral').length;
+      const before = fixture.left('mistral').length;
       const path = new RegExp(`/${collection}`);
-      stage.rehearsal.faults.inject({
+      fixture.rehearsal.faults.inject({
         service: 'mistral',
         method: 'GET',
         path,
         effect: { does: 'drop-owner' },
       });
-      const report = await stage.preDelete(mistral);
+      const report = await fixture.preDelete(mistral);
       expect(report.outcome.kind).toBe('again');
       expect(report.conditions).toContainEqual(
         expect.objectContaining({ message: expect.stringContaining('has no owner field') }),
       );
-      expect(stage.left('mistral').length).toBeLessThan(before);
+      expect(fixture.left('mistral').length).toBeLessThan(before);
       expect(calls('DELETE', path)).toEqual([]);
-      expect(stage.controlsAreUntouched).toBe(true);
+      expect(fixture.controlsAreUntouched).toBe(true);
     },
   );
 
   it('never removes resources of Mistral itself, or an action that has the name of a dynamic one', async () => {
     await open();
     // The action has the name of a dynamic action of the same project: the call must use its id.
-    put('actions', stage.project, 'own-code');
-    await stage.preDelete(mistral);
+    put('actions', fixture.project, 'own-code');
+    await fixture.preDelete(mistral);
     expect(tables().actions.get('std.noop')).toBeDefined();
     expect(calls('DELETE', /actions\/(own-code|std)/)).toEqual([]);
-    expect(stage.left('mistral')).toEqual([]);
+    expect(fixture.left('mistral')).toEqual([]);
   });
 
   it.each(['environments', 'workbooks'] as const)(
     'leaves one of the %s while a foreign public one has the same name',
     async (collection) => {
       await open();
-      const stranger = stage.control.project.id;
+      const stranger = fixture.control.project.id;
       const namespace = collection === 'workbooks' ? { namespace: 'apart' } : {};
-      put(collection, stage.project, 'Shared', namespace);
+      put(collection, fixture.project, 'Shared', namespace);
       // MySQL treats these as equal.
       const theirs = put(collection, stranger, 'shäred ', { scope: 'public', ...namespace });
-      stage.remember();
-      const report = await stage.preDelete(mistral);
+      fixture.remember();
+      const report = await fixture.preDelete(mistral);
       expect(report.outcome).toEqual({ kind: 'again', afterSeconds: 0, error: undefined });
-      expect(stage.left('mistral')).toEqual([`mistral.${collection.slice(0, -1)} Shared`]);
+      expect(fixture.left('mistral')).toEqual([`mistral.${collection.slice(0, -1)} Shared`]);
       expect(report.conditions).toMatchObject([
         { class: 'Blocked', actor: 'operator', message: expect.stringContaining('delete both') },
       ]);
-      expect(stage.controlsAreUntouched).toBe(true);
+      expect(fixture.controlsAreUntouched).toBe(true);
       theirs.scope = 'private';
-      expect((await stage.preDelete(mistral)).outcome).toEqual({ kind: 'finished' });
-      expect(stage.left('mistral')).toEqual([]);
-      expect(stage.controlsAreUntouched).toBe(true);
+      expect((await fixture.preDelete(mistral)).outcome).toEqual({ kind: 'finished' });
+      expect(fixture.left('mistral')).toEqual([]);
+      expect(fixture.controlsAreUntouched).toBe(true);
     },
   );
 
   it('removes a workbook whose name a foreign public one has in another namespace', async () => {
     await open();
-    put('workbooks', stage.control.project.id, 'book', { scope: 'public', namespace: 'elsewhere' });
-    stage.remember();
-    expect((await stage.preDelete(mistral)).outcome).toEqual({ kind: 'finished' });
-    expect(stage.controlsAreUntouched).toBe(true);
+    put('workbooks', fixture.control.project.id, 'book', {
+      scope: 'public',
+      namespace: 'elsewhere',
+    });
+    fixture.remember();
+    expect((await fixture.preDelete(mistral)).outcome).toEqual({ kind: 'finished' });
+    expect(fixture.controlsAreUntouched).toBe(true);
   });
 
   it('leaves public resources to the operator, and removes them when they are private again', async () => {
     await open();
     const all = ['actions', 'environments', 'dynamic_actions', 'code_sources'] as const;
     const ours = all.map((collection) =>
-      put(collection, stage.project, 'for-all', { scope: 'public' }),
+      put(collection, fixture.project, 'for-all', { scope: 'public' }),
     );
-    const report = await stage.preDelete(mistral);
+    const report = await fixture.preDelete(mistral);
     expect(report.outcome.kind).toBe('again');
     expect(
       report.conditions
         .filter(({ class: errorClass }) => errorClass === 'Blocked')
         .map(({ actor }) => actor),
     ).toEqual(all.map(() => 'operator'));
-    expect(stage.left('mistral').filter((resource) => resource.endsWith(' for-all'))).toHaveLength(
-      4,
-    );
+    expect(
+      fixture.left('mistral').filter((resource) => resource.endsWith(' for-all')),
+    ).toHaveLength(4);
     for (const row of ours) row.scope = 'private';
-    expect((await stage.preDelete(mistral)).outcome).toEqual({ kind: 'finished' });
-    expect(stage.left('mistral')).toEqual([]);
+    expect((await fixture.preDelete(mistral)).outcome).toEqual({ kind: 'finished' });
+    expect(fixture.left('mistral')).toEqual([]);
   });
 
   it('leaves a public workflow to the operator', async () => {
     await open();
-    const ours = put('workflows', stage.project, 'for-all', { scope: 'public' });
-    const report = await stage.preDelete(mistral);
+    const ours = put('workflows', fixture.project, 'for-all', { scope: 'public' });
+    const report = await fixture.preDelete(mistral);
     expect(report.outcome.kind).toBe('again');
     expect(report.conditions).toMatchObject([
       { class: 'Blocked', actor: 'operator', message: expect.stringContaining('public') },
     ]);
-    expect(stage.left('mistral')).toEqual(['mistral.workflow for-all']);
+    expect(fixture.left('mistral')).toEqual(['mistral.workflow for-all']);
     ours.scope = 'private';
-    expect((await stage.preDelete(mistral)).outcome).toEqual({ kind: 'finished' });
+    expect((await fixture.preDelete(mistral)).outcome).toEqual({ kind: 'finished' });
   });
 
   it('makes no call for a name that the API would read as another one', async () => {
     await open();
-    put('environments', stage.project, 'trail/');
-    put('environments', stage.project, 'a/b');
-    put('environments', stage.project, '..');
-    const theirs = put('environments', stage.control.project.id, 'trail', { scope: 'public' });
-    stage.remember();
-    const report = await stage.preDelete(mistral);
+    put('environments', fixture.project, 'trail/');
+    put('environments', fixture.project, 'a/b');
+    put('environments', fixture.project, '..');
+    const theirs = put('environments', fixture.control.project.id, 'trail', { scope: 'public' });
+    fixture.remember();
+    const report = await fixture.preDelete(mistral);
     expect(report.outcome).toEqual({ kind: 'finished' });
     expect(left('environment')).toHaveLength(3);
     expect(report.conditions).toMatchObject([
       { class: 'Unsupported', actor: 'operator', resourceType: 'mistral.environment', count: 3 },
     ]);
     expect(tables().environments.get(theirs.id)).toBeDefined();
-    expect(stage.controlsAreUntouched).toBe(true);
+    expect(fixture.controlsAreUntouched).toBe(true);
   });
 
   it('reports the project whose trigger uses a workflow, and removes the workflow after the trigger is gone', async () => {
     await open();
     const [flow] = tables().workflows.where(
-      (row) => row.name === 'flow' && row.project_id === stage.project,
+      (row) => row.name === 'flow' && row.project_id === fixture.project,
     );
-    const theirs = put('cron_triggers', stage.control.project.id, 'theirs', {
+    const theirs = put('cron_triggers', fixture.control.project.id, 'theirs', {
       workflow_id: flow?.id ?? '',
     });
-    stage.remember();
-    const report = await stage.preDelete(mistral);
+    fixture.remember();
+    const report = await fixture.preDelete(mistral);
     expect(report.outcome).toMatchObject({ kind: 'again', error: undefined });
     expect(report.conditions).toMatchObject([
       { class: 'Blocked', actor: 'other-project', message: expect.stringContaining(theirs.id) },
     ]);
-    expect(stage.left('mistral')).toEqual(['mistral.workflow flow']);
-    expect(stage.controlsAreUntouched).toBe(true);
+    expect(fixture.left('mistral')).toEqual(['mistral.workflow flow']);
+    expect(fixture.controlsAreUntouched).toBe(true);
     tables().cron_triggers.delete(theirs.id);
-    expect((await stage.preDelete(mistral)).outcome).toEqual({ kind: 'finished' });
-    expect(stage.left('mistral')).toEqual([]);
+    expect((await fixture.preDelete(mistral)).outcome).toEqual({ kind: 'finished' });
+    expect(fixture.left('mistral')).toEqual([]);
   });
 
   it('finishes without the results of actions if the operator keeps them, and waits for a running action', async () => {
     await open(mistralOf({}));
-    const running = put('action_executions', stage.project, 'std.ssh', { state: 'RUNNING' });
-    const report = await stage.preDelete(mistral);
+    const running = put('action_executions', fixture.project, 'std.ssh', { state: 'RUNNING' });
+    const report = await fixture.preDelete(mistral);
     expect(report.outcome.kind).toBe('again');
     expect(report.conditions).toMatchObject([
       { class: 'Blocked', actor: 'none', message: expect.stringContaining('running') },
@@ -236,8 +239,8 @@ describe('Mistral, emptied while the project lives', () => {
       },
     ]);
     running.state = 'SUCCESS';
-    expect((await stage.preDelete(mistral)).outcome).toEqual({ kind: 'finished' });
-    expect(stage.left('mistral')).toHaveLength(2);
+    expect((await fixture.preDelete(mistral)).outcome).toEqual({ kind: 'finished' });
+    expect(fixture.left('mistral')).toHaveLength(2);
   });
 
   it('lists all pages of each type', async () => {
@@ -249,22 +252,22 @@ describe('Mistral, emptied while the project lives', () => {
       'dynamic_actions',
     ] as const)
       for (let n = 0; n < 1200; n += 1)
-        put(collection, stage.project, `more-${n}`, { state: 'RUNNING' });
-    const report = await stage.preDelete(mistral);
+        put(collection, fixture.project, `more-${n}`, { state: 'RUNNING' });
+    const report = await fixture.preDelete(mistral);
     expect(report.outcome).toEqual({ kind: 'finished' });
     expect(report.counts).toMatchObject({
       'mistral.workflow': { listed: 1202 },
       'mistral.environment': { listed: 1201 },
     });
-    expect(stage.left('mistral')).toEqual([]);
-    expect(stage.controlsAreUntouched).toBe(true);
+    expect(fixture.left('mistral')).toEqual([]);
+    expect(fixture.controlsAreUntouched).toBe(true);
   });
 });
 
 describe('Mistral, emptied after the project is deleted', () => {
   const dead = async () => {
-    await stage.deleteProject();
-    return stage.clean(mistral);
+    await fixture.deleteProject();
+    return fixture.clean(mistral);
   };
 
   it('removes the types that any administrator may remove, reports the others, and is unreachable', async () => {
@@ -293,7 +296,7 @@ describe('Mistral, emptied after the project is deleted', () => {
       'mistral.event-trigger',
       'mistral.workflow',
     ]);
-    expect(stage.controlsAreUntouched).toBe(true);
+    expect(fixture.controlsAreUntouched).toBe(true);
   });
 
   it('also removes event triggers and code from 2026.1 on', async () => {
@@ -303,14 +306,14 @@ describe('Mistral, emptied after the project is deleted', () => {
     for (const resourceType of ['event-trigger', 'workflow', 'dynamic-action', 'code-source'])
       expect(left(resourceType)).toEqual([]);
     expect(left('environment')).toHaveLength(1);
-    expect(stage.controlsAreUntouched).toBe(true);
+    expect(fixture.controlsAreUntouched).toBe(true);
   });
 
   it('does not report a resource that another client removed meanwhile', async () => {
     await open();
-    await stage.deleteProject();
-    const [trigger] = tables().event_triggers.where((row) => row.project_id === stage.project);
-    const context = await stage.context(mistral);
+    await fixture.deleteProject();
+    const [trigger] = tables().event_triggers.where((row) => row.project_id === fixture.project);
+    const context = await fixture.context(mistral);
     const resourceType = mistral.resourceTypes.find(({ name }) => name === 'mistral.event-trigger');
     const seen = await resourceType?.list(context);
     tables().event_triggers.delete(trigger?.id ?? '');
@@ -321,12 +324,12 @@ describe('Mistral, emptied after the project is deleted', () => {
 describe('Mistral, in later releases', () => {
   it('is emptied if an administrator lists the rows of all projects, a page at a time', async () => {
     await open(mistralOf({ sinceEverything: true, maxLimit: 5, removesActionExecutions: true }));
-    for (let n = 0; n < 12; n += 1) put('workflows', stage.project, `more-${n}`);
-    const report = await stage.preDelete(mistral);
+    for (let n = 0; n < 12; n += 1) put('workflows', fixture.project, `more-${n}`);
+    const report = await fixture.preDelete(mistral);
     expect(report.outcome).toEqual({ kind: 'finished' });
     expect(report.counts).toMatchObject({ 'mistral.workflow': { listed: 14, gone: 14 } });
-    expect(stage.left('mistral')).toEqual([]);
-    expect(stage.controlsAreUntouched).toBe(true);
+    expect(fixture.left('mistral')).toEqual([]);
+    expect(fixture.controlsAreUntouched).toBe(true);
   });
 
   it.each(['environments', 'workbooks'] as const)(
@@ -334,12 +337,13 @@ describe('Mistral, in later releases', () => {
     async (collection) => {
       await open(mistralOf({ sinceEverything: true, maxLimit: 5, removesActionExecutions: true }));
       const named = collection === 'workbooks' ? { namespace: 'apart' } : {};
-      for (let n = 0; n < 12; n += 1) put(collection, stage.control.project.id, `more-${n}`, named);
-      stage.remember();
-      const report = await stage.preDelete(mistral);
+      for (let n = 0; n < 12; n += 1)
+        put(collection, fixture.control.project.id, `more-${n}`, named);
+      fixture.remember();
+      const report = await fixture.preDelete(mistral);
       expect(report.outcome.kind).not.toBe('finished');
       expect(left(collection.slice(0, -1))).toHaveLength(1);
-      expect(stage.controlsAreUntouched).toBe(true);
+      expect(fixture.controlsAreUntouched).toBe(true);
     },
   );
 });
@@ -349,13 +353,13 @@ describe('Mistral, before Wallaby', () => {
     await open();
     for (const collection of ['dynamic_actions', 'code_sources'] as const)
       for (const row of tables()[collection].all()) tables()[collection].delete(row.id);
-    stage.remember();
-    stage.rehearsal.faults.inject({
+    fixture.remember();
+    fixture.rehearsal.faults.inject({
       service: 'mistral',
       path: /dynamic|code_sources/,
       effect: { does: 'answer', status: 404 },
     });
-    const report = await stage.preDelete(mistral);
+    const report = await fixture.preDelete(mistral);
     expect(report.outcome).toEqual({ kind: 'finished' });
     expect(report.conditions.map(({ message }) => message)).toEqual([
       'skipped: this Mistral (before Wallaby) does not have this resource type',
@@ -365,13 +369,13 @@ describe('Mistral, before Wallaby', () => {
 
   it('is not finished when its workflows are not found', async () => {
     await open();
-    stage.rehearsal.faults.inject({
+    fixture.rehearsal.faults.inject({
       service: 'mistral',
       method: 'GET',
       effect: { does: 'answer', status: 404 },
     });
-    const report = await stage.preDelete(mistral, { memoize: freshMemoize() });
+    const report = await fixture.preDelete(mistral, { memoize: freshMemoize() });
     expect(report.outcome).toMatchObject({ kind: 'failed', error: { class: 'Unexpected' } });
-    expect(stage.controlsAreUntouched).toBe(true);
+    expect(fixture.controlsAreUntouched).toBe(true);
   });
 });

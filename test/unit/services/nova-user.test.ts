@@ -2,12 +2,12 @@ import { ProjectId, UserId } from '../../../events/ids.ts';
 import { nova } from '../../../lib/services/nova.ts';
 import { freshMemoize, type RunReport, runUserCleanup } from '../../../lib/task/run.ts';
 import { Confirmation } from '../../../lib/task/safety-rules.ts';
-import { Stage } from './emptying.ts';
+import { CleanupFixture } from './cleanup-fixture.ts';
 
-let stage: Stage;
-afterEach(() => stage.close());
+let fixture: CleanupFixture;
+afterEach(() => fixture.close());
 
-const keypairs = () => stage.rehearsal.state.compute.keypairs;
+const keypairs = () => fixture.rehearsal.state.compute.keypairs;
 const addKeypair = (user: string, name: string) =>
   keypairs().add({ id: `${user}/${name}`, name, user_id: user });
 
@@ -16,7 +16,7 @@ async function run(
   projects: readonly string[],
   phase: 'plan' | 'apply' = 'apply',
 ): Promise<RunReport> {
-  const api = await stage.cloud.api(nova, 'RegionOne');
+  const api = await fixture.cloud.api(nova, 'RegionOne');
   if (!api) throw new TypeError('the catalog has no nova');
   const common = {
     region: 'RegionOne',
@@ -43,16 +43,16 @@ async function run(
 }
 
 async function open() {
-  stage = await Stage.open();
-  const ann = stage.rehearsal.seed.makeUser('default', 'ann', stage.control.projectId);
-  const bob = stage.rehearsal.seed.makeUser('default', 'bob', stage.control.projectId);
+  fixture = await CleanupFixture.open();
+  const ann = fixture.rehearsal.seed.makeUser('default', 'ann', fixture.control.projectId);
+  const bob = fixture.rehearsal.seed.makeUser('default', 'bob', fixture.control.projectId);
   for (let n = 0; n < 3; n += 1) addKeypair(ann, `laptop ${n}`);
   addKeypair(bob, 'laptop 0');
-  const { quotas } = stage.rehearsal.state.compute;
-  quotas.add({ id: `${stage.control.projectId}/${ann}`, values: { instances: 3 } });
-  quotas.add({ id: `${stage.control.projectId}/${bob}`, values: { instances: 4 } });
-  stage.rehearsal.state.identity.users.delete(ann);
-  stage.remember();
+  const { quotas } = fixture.rehearsal.state.compute;
+  quotas.add({ id: `${fixture.control.projectId}/${ann}`, values: { instances: 3 } });
+  quotas.add({ id: `${fixture.control.projectId}/${bob}`, values: { instances: 4 } });
+  fixture.rehearsal.state.identity.users.delete(ann);
+  fixture.remember();
   return { ann, bob };
 }
 
@@ -60,7 +60,7 @@ describe('Nova, after a user was deleted', () => {
   it('removes the keypairs and limits of the user in existing projects, and no resource of the projects or of other users', async () => {
     const { ann, bob } = await open();
     const before = keypairs().where((row) => row.user_id !== ann);
-    const report = await run(ann, [stage.control.projectId, stage.project]);
+    const report = await run(ann, [fixture.control.projectId, fixture.project]);
     expect(report.outcome).toEqual({ kind: 'finished' });
     expect(report.counts).toEqual({
       'nova.keypair': { listed: 3, gone: 3, left: 0 },
@@ -68,17 +68,17 @@ describe('Nova, after a user was deleted', () => {
     });
     expect(keypairs().all()).toEqual(before);
     expect(
-      stage.rehearsal.state.compute.quotas.get(`${stage.control.projectId}/${ann}`),
+      fixture.rehearsal.state.compute.quotas.get(`${fixture.control.projectId}/${ann}`),
     ).toBeUndefined();
     expect(
-      stage.rehearsal.state.compute.quotas.get(`${stage.control.projectId}/${bob}`),
+      fixture.rehearsal.state.compute.quotas.get(`${fixture.control.projectId}/${bob}`),
     ).toBeDefined();
-    expect(stage.controlsAreUntouched).toBe(true);
+    expect(fixture.controlsAreUntouched).toBe(true);
   });
 
   it('counts in phase plan and changes nothing', async () => {
     const { ann } = await open();
-    const report = await run(ann, [stage.control.projectId], 'plan');
+    const report = await run(ann, [fixture.control.projectId], 'plan');
     expect(report.counts).toMatchObject({
       'nova.keypair': { left: 3 },
       'nova.user-quota': { left: 1 },
@@ -88,8 +88,8 @@ describe('Nova, after a user was deleted', () => {
 
   it('skips projects that are gone', async () => {
     const { ann } = await open();
-    await stage.deleteProject();
-    const report = await run(ann, [stage.project]);
+    await fixture.deleteProject();
+    const report = await run(ann, [fixture.project]);
     expect(report.outcome).toEqual({ kind: 'finished' });
     expect(keypairs().where((row) => row.user_id === ann)).toEqual([]);
   });

@@ -1,15 +1,15 @@
 import { nova } from '../../../lib/services/nova.ts';
 import type { Server } from '../../cloud/rows.ts';
-import { TimedStage } from './timed-stage.ts';
+import { TimedFixture } from './timed-fixture.ts';
 
-let stage: TimedStage;
-afterEach(() => stage.stage.close());
+let fixture: TimedFixture;
+afterEach(() => fixture.fixture.close());
 
-const left = () => stage.stage.left('nova');
-const faults = () => stage.stage.rehearsal.faults;
+const left = () => fixture.fixture.left('nova');
+const faults = () => fixture.fixture.rehearsal.faults;
 const server = (name: string): Server => {
-  const [row] = stage.compute.servers.where(
-    (each) => each.name === name && each.project_id === stage.project,
+  const [row] = fixture.compute.servers.where(
+    (each) => each.name === name && each.project_id === fixture.project,
   );
   if (!row) throw new TypeError(`no server ${name}`);
   return row;
@@ -18,27 +18,27 @@ const MINUTE = 60_000;
 
 describe('Nova, emptied of one project', () => {
   it('removes running, stopped, locked, failed and soft-deleted servers, server groups, flavor access and limits', async () => {
-    stage = await TimedStage.open();
-    await stage.stage.deleteProject();
+    fixture = await TimedFixture.open();
+    await fixture.fixture.deleteProject();
     expect(left()).toHaveLength(11);
-    const report = await stage.empty(nova);
+    const report = await fixture.empty(nova);
     expect(report.outcome).toEqual({ kind: 'finished' });
     expect(report.conditions).toEqual([]);
     expect(left()).toEqual([]);
-    expect(stage.controlsAreUntouched).toBe(true);
+    expect(fixture.controlsAreUntouched).toBe(true);
   });
 
   it('is emptied in one run if deletions end at once', async () => {
-    stage = await TimedStage.open();
-    stage.clock.after = (_milliseconds, action) => action();
-    expect((await stage.run(nova)).outcome).toEqual({ kind: 'finished' });
+    fixture = await TimedFixture.open();
+    fixture.clock.after = (_milliseconds, action) => action();
+    expect((await fixture.run(nova)).outcome).toEqual({ kind: 'finished' });
     expect(left()).toEqual([]);
   });
 
   it('counts the resources in phase plan, and changes nothing', async () => {
-    stage = await TimedStage.open();
+    fixture = await TimedFixture.open();
     const before = left();
-    const report = await stage.run(nova, 'plan');
+    const report = await fixture.run(nova, 'plan');
     expect(report.outcome).toEqual({ kind: 'finished' });
     expect(report.counts).toMatchObject({
       'nova.server': { listed: 8, left: 8 },
@@ -50,47 +50,47 @@ describe('Nova, emptied of one project', () => {
   });
 
   it('deletes soft-deleted servers by force if deletions are deferred (reclaim_instance_interval)', async () => {
-    stage = await TimedStage.open({ reclaimInterval: 86_400 });
-    expect((await stage.empty(nova)).outcome).toEqual({ kind: 'finished' });
+    fixture = await TimedFixture.open({ reclaimInterval: 86_400 });
+    expect((await fixture.empty(nova)).outcome).toEqual({ kind: 'finished' });
     expect(left()).toEqual([]);
   });
 
   it('lists all pages', async () => {
-    stage = await TimedStage.open({ pageLimit: 3 });
+    fixture = await TimedFixture.open({ pageLimit: 3 });
     for (let n = 0; n < 7; n += 1)
-      stage.compute.groups.add({
+      fixture.compute.groups.add({
         id: `group-${n}`,
         name: `g${n}`,
         policy: 'affinity',
         members: [],
-        project_id: stage.project,
+        project_id: fixture.project,
         user_id: 'u',
       });
-    expect((await stage.run(nova, 'plan')).counts).toMatchObject({
+    expect((await fixture.run(nova, 'plan')).counts).toMatchObject({
       'nova.server': { listed: 8 },
       'nova.server-group': { listed: 8 },
     });
-    expect((await stage.empty(nova)).outcome).toEqual({ kind: 'finished' });
+    expect((await fixture.empty(nova)).outcome).toEqual({ kind: 'finished' });
     expect(left()).toEqual([]);
-    expect(stage.controlsAreUntouched).toBe(true);
+    expect(fixture.controlsAreUntouched).toBe(true);
   });
 
   it('keeps the limits until the servers are gone, because the default limits may allow new servers', async () => {
-    stage = await TimedStage.open();
-    await stage.run(nova);
+    fixture = await TimedFixture.open();
+    await fixture.run(nova);
     expect(left().filter((resource) => resource.startsWith('nova.quota'))).toHaveLength(1);
   });
 
   it('leaves default limits', async () => {
-    stage = await TimedStage.open();
-    stage.compute.quotas.delete(stage.project);
-    expect((await stage.run(nova, 'plan')).counts).toMatchObject({ 'nova.quota': { listed: 0 } });
+    fixture = await TimedFixture.open();
+    fixture.compute.quotas.delete(fixture.project);
+    expect((await fixture.run(nova, 'plan')).counts).toMatchObject({ 'nova.quota': { listed: 0 } });
   });
 
   it('reports a server that the database protects, and removes all others', async () => {
-    stage = await TimedStage.open();
+    fixture = await TimedFixture.open();
     server('locked').disable_terminate = true;
-    const report = await stage.empty(nova);
+    const report = await fixture.empty(nova);
     expect(report.outcome.kind).toBe('again');
     expect(left().filter((resource) => resource.startsWith('nova.server '))).toEqual([
       'nova.server locked',
@@ -103,29 +103,29 @@ describe('Nova, emptied of one project', () => {
       }),
     );
     server('locked').disable_terminate = false;
-    expect((await stage.empty(nova)).outcome).toEqual({ kind: 'finished' });
+    expect((await fixture.empty(nova)).outcome).toEqual({ kind: 'finished' });
     expect(left()).toEqual([]);
   });
 });
 
 describe('Nova, when a deletion does not end', () => {
   it('waits, and then reports the server as stuck since the deletion was sent', async () => {
-    stage = await TimedStage.open();
+    fixture = await TimedFixture.open();
     faults().inject({
       service: 'nova',
       method: 'DELETE',
       path: /\/servers\//,
       effect: { does: 'endless' },
     });
-    const asked = stage.clock.now();
-    await stage.run(nova);
-    stage.clock.advance(MINUTE);
-    const preDelete = await stage.run(nova);
+    const asked = fixture.clock.now();
+    await fixture.run(nova);
+    fixture.clock.advance(MINUTE);
+    const preDelete = await fixture.run(nova);
     expect(preDelete.conditions).not.toContainEqual(
       expect.objectContaining({ since: expect.anything() }),
     );
-    stage.clock.advance(5 * MINUTE);
-    const late = await stage.run(nova);
+    fixture.clock.advance(5 * MINUTE);
+    const late = await fixture.run(nova);
     expect(late.outcome.kind).toBe('again');
     expect(late.conditions).toContainEqual(
       expect.objectContaining({ class: 'InProgress', actor: 'operator', since: asked }),
@@ -133,33 +133,33 @@ describe('Nova, when a deletion does not end', () => {
   });
 
   it('resets and deletes a server whose deletion was lost, because Nova ignores further deletions', async () => {
-    stage = await TimedStage.open();
+    fixture = await TimedFixture.open();
     Object.assign(server('locked'), {
       task_state: 'deleting',
-      updated_at: stage.clock.now() - 6 * MINUTE,
+      updated_at: fixture.clock.now() - 6 * MINUTE,
     });
-    expect((await stage.empty(nova)).outcome).toEqual({ kind: 'finished' });
+    expect((await fixture.empty(nova)).outcome).toEqual({ kind: 'finished' });
     expect(left()).toEqual([]);
   });
 
   it('leaves a server whose deletion began a moment ago', async () => {
-    stage = await TimedStage.open();
+    fixture = await TimedFixture.open();
     Object.assign(server('locked'), {
       task_state: 'deleting',
-      updated_at: stage.clock.now() - MINUTE,
+      updated_at: fixture.clock.now() - MINUTE,
     });
-    await stage.run(nova);
+    await fixture.run(nova);
     expect(server('locked')).toMatchObject({ task_state: 'deleting', vm_state: 'active' });
   });
 
   it('reports since when the deletion of a server in ERROR has failed', async () => {
-    stage = await TimedStage.open();
-    const since = stage.clock.now();
-    await stage.run(nova);
+    fixture = await TimedFixture.open();
+    const since = fixture.clock.now();
+    await fixture.run(nova);
     // The compute host failed: it fell back from deleting to ERROR.
     Object.assign(server('broken'), { task_state: null, vm_state: 'error', deletion: 2 });
-    stage.clock.advance(30 * MINUTE);
-    expect((await stage.run(nova)).conditions).toContainEqual(
+    fixture.clock.advance(30 * MINUTE);
+    expect((await fixture.run(nova)).conditions).toContainEqual(
       expect.objectContaining({ actor: 'operator', since }),
     );
   });
@@ -176,9 +176,9 @@ describe('Nova with a cell that is down', () => {
     });
 
   it('is not treated as empty while Placement counts resources', async () => {
-    stage = await TimedStage.open();
+    fixture = await TimedFixture.open();
     hideAll();
-    const report = await stage.empty(nova);
+    const report = await fixture.empty(nova);
     expect(report.outcome.kind).toBe('again');
     expect(report.conditions).toContainEqual(
       expect.objectContaining({
@@ -189,23 +189,23 @@ describe('Nova with a cell that is down', () => {
       }),
     );
     faults().clear();
-    expect((await stage.empty(nova)).outcome).toEqual({ kind: 'finished' });
+    expect((await fixture.empty(nova)).outcome).toEqual({ kind: 'finished' });
     expect(left()).toEqual([]);
   });
 
   it('is not treated as empty when Placement does not answer', async () => {
-    stage = await TimedStage.open();
+    fixture = await TimedFixture.open();
     hideAll();
-    await stage.stage.rehearsal.refuse('placement');
-    expect((await stage.empty(nova)).outcome).toMatchObject({
+    await fixture.fixture.rehearsal.refuse('placement');
+    expect((await fixture.empty(nova)).outcome).toMatchObject({
       kind: 'again',
       error: { class: 'Transient' },
     });
   });
 
   it('is emptied in a cloud without Placement', async () => {
-    stage = await TimedStage.open();
-    expect((await stage.empty(nova, { apiOf: async () => undefined })).outcome).toEqual({
+    fixture = await TimedFixture.open();
+    expect((await fixture.empty(nova, { apiOf: async () => undefined })).outcome).toEqual({
       kind: 'finished',
     });
     expect(left()).toEqual([]);
@@ -214,30 +214,30 @@ describe('Nova with a cell that is down', () => {
 
 describe('Nova, with a faulty API', () => {
   it('removes no resource of other projects when the API ignores the filter by project', async () => {
-    stage = await TimedStage.open();
+    fixture = await TimedFixture.open();
     faults().inject({
       service: 'nova',
       method: 'GET',
       path: /servers\/detail/,
       effect: { does: 'ignore-filter' },
     });
-    const report = await stage.empty(nova);
+    const report = await fixture.empty(nova);
     expect(report.conditions).toContainEqual(
       expect.objectContaining({ message: expect.stringContaining('resources of other owners') }),
     );
     expect(left()).toEqual([]);
-    expect(stage.controlsAreUntouched).toBe(true);
+    expect(fixture.controlsAreUntouched).toBe(true);
   });
 
   it('changes no server without an owner, and is not finished', async () => {
-    stage = await TimedStage.open();
+    fixture = await TimedFixture.open();
     faults().inject({
       service: 'nova',
       method: 'GET',
       path: /servers\/detail/,
       effect: { does: 'drop-owner' },
     });
-    expect((await stage.empty(nova)).outcome.kind).toBe('again');
+    expect((await fixture.empty(nova)).outcome.kind).toBe('again');
     expect(left().filter((resource) => resource.startsWith('nova.server '))).toHaveLength(8);
   });
 
@@ -249,7 +249,7 @@ describe('Nova, with a faulty API', () => {
     '/limits',
     '/os-quota-class-sets',
   ])('does not treat a failed list of %s as empty', async (path) => {
-    stage = await TimedStage.open({}, 'tiny');
+    fixture = await TimedFixture.open({}, 'tiny');
     const effects = [
       { does: 'answer', status: 500 },
       { does: 'answer', status: 403 },
@@ -263,15 +263,15 @@ describe('Nova, with a faulty API', () => {
         path: new RegExp(path.replace('?', '\\?')),
         effect,
       });
-      expect((await stage.empty(nova)).outcome.kind).not.toBe('finished');
+      expect((await fixture.empty(nova)).outcome.kind).not.toBe('finished');
       fault.clear();
     }
-    expect((await stage.empty(nova)).outcome).toEqual({ kind: 'finished' });
+    expect((await fixture.empty(nova)).outcome).toEqual({ kind: 'finished' });
     expect(left()).toEqual([]);
   });
 
   it('retries after a 409', async () => {
-    stage = await TimedStage.open();
+    fixture = await TimedFixture.open();
     faults().inject({
       service: 'nova',
       method: 'DELETE',
@@ -279,52 +279,52 @@ describe('Nova, with a faulty API', () => {
       times: 9,
       effect: { does: 'answer', status: 409 },
     });
-    expect((await stage.run(nova)).outcome).toMatchObject({
+    expect((await fixture.run(nova)).outcome).toMatchObject({
       kind: 'again',
       error: { class: 'Transient', status: 409 },
     });
-    stage.clock.advance(MINUTE);
-    expect((await stage.empty(nova)).outcome).toEqual({ kind: 'finished' });
+    fixture.clock.advance(MINUTE);
+    expect((await fixture.empty(nova)).outcome).toEqual({ kind: 'finished' });
     expect(left()).toEqual([]);
   });
 
   it('waits as long as a 429 requires, and skips no resource', async () => {
-    stage = await TimedStage.open();
+    fixture = await TimedFixture.open();
     const effect = { does: 'answer', status: 429, retryAfter: 17 } as const;
     faults().inject({ service: 'nova', method: 'DELETE', path: /\/servers\//, times: 3, effect });
-    const report = await stage.run(nova);
+    const report = await fixture.run(nova);
     expect(report.outcome).toMatchObject({
       kind: 'again',
       afterSeconds: 17,
       error: { class: 'Transient', status: 429 },
     });
-    stage.clock.advance(17_000);
-    expect((await stage.empty(nova)).outcome).toEqual({ kind: 'finished' });
+    fixture.clock.advance(17_000);
+    expect((await fixture.empty(nova)).outcome).toEqual({ kind: 'finished' });
     expect(left()).toEqual([]);
   });
 
   it('finishes when the answer to a deletion is lost', async () => {
-    stage = await TimedStage.open();
+    fixture = await TimedFixture.open();
     faults().inject({
       service: 'nova',
       method: 'DELETE',
       times: 4,
       effect: { does: 'reset-after' },
     });
-    expect((await stage.empty(nova)).outcome).toEqual({ kind: 'finished' });
+    expect((await fixture.empty(nova)).outcome).toEqual({ kind: 'finished' });
     expect(left()).toEqual([]);
-    expect(stage.controlsAreUntouched).toBe(true);
+    expect(fixture.controlsAreUntouched).toBe(true);
   });
 
   it('stops at the first refusal and reports to the operator', async () => {
-    stage = await TimedStage.open({}, 'lab');
+    fixture = await TimedFixture.open({}, 'lab');
     const refused = faults().inject({
       service: 'nova',
       method: 'DELETE',
       path: /\/servers\//,
       effect: { does: 'answer', status: 403 },
     });
-    expect((await stage.empty(nova)).outcome).toMatchObject({
+    expect((await fixture.empty(nova)).outcome).toMatchObject({
       kind: 'failed',
       error: { class: 'Denied', service: 'nova' },
     });
@@ -333,17 +333,17 @@ describe('Nova, with a faulty API', () => {
   });
 
   it('is not changed if it is too old to refuse an unknown filter', async () => {
-    stage = await TimedStage.open({
+    fixture = await TimedFixture.open({
       microversions: { compute: '2.72', volume: '3.70', placement: '1.39' },
     });
-    await expect(stage.run(nova)).rejects.toMatchObject({ report: { class: 'Unsupported' } });
+    await expect(fixture.run(nova)).rejects.toMatchObject({ report: { class: 'Unsupported' } });
     expect(left()).toHaveLength(11);
   });
 
   it('is absent if the catalog does not have it', async () => {
-    stage = await TimedStage.open();
-    stage.stage.rehearsal.hide('nova');
-    stage.stage.rehearsal.expireTokens();
-    expect(await stage.stage.cloud.api(nova, 'RegionOne')).toBeUndefined();
+    fixture = await TimedFixture.open();
+    fixture.fixture.rehearsal.hide('nova');
+    fixture.fixture.rehearsal.expireTokens();
+    expect(await fixture.fixture.cloud.api(nova, 'RegionOne')).toBeUndefined();
   });
 });

@@ -6,22 +6,22 @@ import {
   type LoadBalancer,
   octaviaIn,
 } from '../../cloud/documented/octavia.ts';
-import { Stage } from './emptying.ts';
+import { CleanupFixture } from './cleanup-fixture.ts';
 import { testServiceContract } from './service-contract.ts';
 
 testServiceContract(octavia, { with: [fake] });
 
 const MINUTE = 60_000;
-let stage: Stage;
+let fixture: CleanupFixture;
 beforeEach(async () => {
-  stage = await Stage.open({ with: [fake], durations: { documented: 5 } });
+  fixture = await CleanupFixture.open({ with: [fake], durations: { documented: 5 } });
 });
-afterEach(() => stage.close());
+afterEach(() => fixture.close());
 
-const shelves = () => octaviaIn(stage.rehearsal.state);
+const shelves = () => octaviaIn(fixture.rehearsal.state);
 const balancer = (name: string): LoadBalancer => {
   const [row] = shelves().loadBalancers.where(
-    (one) => one.name === name && one.project_id === stage.project,
+    (one) => one.name === name && one.project_id === fixture.project,
   );
   if (!row) throw new TypeError(`no load balancer ${name}`);
   return row;
@@ -35,20 +35,21 @@ const blocked = (report: { conditions: readonly { class: string }[] }) =>
 
 describe('Octavia, emptied of one project', () => {
   it('removes load balancers with all their parts, also broken ones, and the limits last', async () => {
-    const first = await stage.clean(octavia);
+    const first = await fixture.clean(octavia);
     expect(first.outcome).toEqual({ kind: 'again', afterSeconds: 0, error: undefined });
     expect(first.counts['octavia.load-balancer' as never]).toEqual({ listed: 3, gone: 0, left: 3 });
-    expect(stage.left('octavia')).toContain('octavia.quota quota');
-    expect((await stage.expectEmptied(octavia)).outcome).toEqual({ kind: 'finished' });
-    expect(stage.left('octavia')).toEqual([]);
-    expect(stage.controlsAreUntouched).toBe(true);
+    expect(fixture.left('octavia')).toContain('octavia.quota quota');
+    expect((await fixture.expectEmptied(octavia)).outcome).toEqual({ kind: 'finished' });
+    expect(fixture.left('octavia')).toEqual([]);
+    expect(fixture.controlsAreUntouched).toBe(true);
   });
 
   it('lists all pages of load balancers', async () => {
-    await stage.close();
-    stage = await Stage.open({ with: [fake], pageLimit: 2 });
-    for (let n = 0; n < 4; n += 1) addLoadBalancer(shelves(), stage.customer.project, `more-${n}`);
-    const report = await stage.plan(octavia);
+    await fixture.close();
+    fixture = await CleanupFixture.open({ with: [fake], pageLimit: 2 });
+    for (let n = 0; n < 4; n += 1)
+      addLoadBalancer(shelves(), fixture.customer.project, `more-${n}`);
+    const report = await fixture.plan(octavia);
     expect(report.counts).toMatchObject({
       'octavia.load-balancer': { listed: 7 },
       'octavia.quota': { listed: 1 },
@@ -57,7 +58,7 @@ describe('Octavia, emptied of one project', () => {
 
   it('waits for a load balancer that a worker changes, and removes it afterwards', async () => {
     put('web', 'PENDING_UPDATE', 1);
-    const report = await stage.empty(octavia);
+    const report = await fixture.empty(octavia);
     expect(report.outcome.kind).toBe('again');
     expect(blocked(report)).toEqual([
       expect.objectContaining({
@@ -68,8 +69,8 @@ describe('Octavia, emptied of one project', () => {
     ]);
     expect(balancer('web').provisioning_status).toBe('PENDING_UPDATE');
     put('web', 'ACTIVE', 0);
-    expect((await stage.expectEmptied(octavia)).outcome).toEqual({ kind: 'finished' });
-    expect(stage.left('octavia')).toEqual([]);
+    expect((await fixture.expectEmptied(octavia)).outcome).toEqual({ kind: 'finished' });
+    expect(fixture.left('octavia')).toEqual([]);
   });
 
   it('reports a load balancer that is pending for long, with its age, and removes the others', async () => {
@@ -79,7 +80,7 @@ describe('Octavia, emptied of one project', () => {
       created_at: Date.now() - 90 * MINUTE,
       updated_at: null,
     });
-    let report = await stage.expectEmptied(octavia);
+    let report = await fixture.expectEmptied(octavia);
     expect(blocked(report)).toHaveLength(2);
     for (const condition of blocked(report))
       expect(condition).toMatchObject({
@@ -87,23 +88,23 @@ describe('Octavia, emptied of one project', () => {
         message: expect.stringMatching(/PENDING_(CREATE|UPDATE) since 20.*Z/),
         advice: expect.stringMatching(/ERROR in the Octavia database/),
       });
-    expect(stage.left('octavia').sort()).toEqual([
+    expect(fixture.left('octavia').sort()).toEqual([
       'octavia.load-balancer bare',
       'octavia.load-balancer web',
       'octavia.quota quota',
     ]);
     put('web', 'ERROR', 0);
     put('bare', 'ERROR', 0);
-    report = await stage.expectEmptied(octavia);
+    report = await fixture.expectEmptied(octavia);
     expect(report.outcome).toEqual({ kind: 'finished' });
-    expect(stage.left('octavia')).toEqual([]);
+    expect(fixture.left('octavia')).toEqual([]);
   });
 
   it('reports since when a deletion hangs, and does not repeat it', async () => {
     put('web', 'PENDING_DELETE', 5);
     put('bare', 'PENDING_DELETE', 50);
     const broken = balancer('broken').id;
-    const report = await stage.empty(octavia);
+    const report = await fixture.empty(octavia);
     const pending = report.conditions.filter((one) => one.class === 'InProgress');
     expect(pending).toContainEqual(
       expect.objectContaining({
@@ -116,7 +117,7 @@ describe('Octavia, emptied of one project', () => {
       expect.objectContaining({ actor: 'none', example: balancer('web').id }),
     );
     expect(pending).toHaveLength(2);
-    const ordered = stage.rehearsal.calls.filter(
+    const ordered = fixture.rehearsal.calls.filter(
       (call) => call.method === 'DELETE' && /loadbalancers/.test(call.path),
     );
     expect(ordered.map((call) => call.path)).toEqual([expect.stringContaining(broken)]);
@@ -125,19 +126,19 @@ describe('Octavia, emptied of one project', () => {
   it('reports removals that end in ERROR, and repeats them', async () => {
     balancer('web').failing = 2;
     const messages = new Set<string>();
-    const done = await stage.expectEmptied(octavia, {}, (report) => {
+    const done = await fixture.expectEmptied(octavia, {}, (report) => {
       for (const one of blocked(report)) messages.add(JSON.stringify(one));
     });
     expect([...messages]).toEqual([
       expect.stringMatching(/the load balancer changed to ERROR less than an hour ago.*"operator"/),
     ]);
     expect(done.outcome).toEqual({ kind: 'finished' });
-    expect(stage.left('octavia')).toEqual([]);
+    expect(fixture.left('octavia')).toEqual([]);
   });
 
   it('leaves a load balancer to the operator if its provider no longer deletes it', async () => {
     balancer('web').provider = 'retired';
-    const report = await stage.expectEmptied(octavia);
+    const report = await fixture.expectEmptied(octavia);
     expect(report.outcome).toMatchObject({ kind: 'again', error: undefined });
     expect(blocked(report)).toEqual([
       expect.objectContaining({
@@ -145,52 +146,52 @@ describe('Octavia, emptied of one project', () => {
         message: expect.stringContaining("'retired' is not enabled"),
       }),
     ]);
-    expect(stage.left('octavia')).toEqual(['octavia.load-balancer web', 'octavia.quota quota']);
+    expect(fixture.left('octavia')).toEqual(['octavia.load-balancer web', 'octavia.quota quota']);
   });
 
   it('creates no quota row by listing, and treats a row without limits as none', async () => {
     const { quotas } = shelves();
-    quotas.delete(stage.project);
-    expect((await stage.plan(octavia)).counts).toMatchObject({ 'octavia.quota': { listed: 0 } });
-    expect(quotas.get(stage.project)).toBeUndefined();
-    quotas.add({ id: stage.project, limits: { listener: null } });
-    expect((await stage.plan(octavia)).counts).toMatchObject({ 'octavia.quota': { listed: 0 } });
-    quotas.add({ id: stage.project, limits: { listener: 0 } });
-    expect((await stage.plan(octavia)).counts).toMatchObject({ 'octavia.quota': { listed: 1 } });
+    quotas.delete(fixture.project);
+    expect((await fixture.plan(octavia)).counts).toMatchObject({ 'octavia.quota': { listed: 0 } });
+    expect(quotas.get(fixture.project)).toBeUndefined();
+    quotas.add({ id: fixture.project, limits: { listener: null } });
+    expect((await fixture.plan(octavia)).counts).toMatchObject({ 'octavia.quota': { listed: 0 } });
+    quotas.add({ id: fixture.project, limits: { listener: 0 } });
+    expect((await fixture.plan(octavia)).counts).toMatchObject({ 'octavia.quota': { listed: 1 } });
   });
 
   it('does not treat the defaults that Octavia 2026.2 writes into the row as limits of the project', async () => {
     shelves().writesDefaults = true;
-    expect((await stage.expectEmptied(octavia)).outcome).toEqual({ kind: 'finished' });
-    expect(shelves().quotas.get(stage.project)?.limits).toMatchObject({ loadbalancer: -1 });
+    expect((await fixture.expectEmptied(octavia)).outcome).toEqual({ kind: 'finished' });
+    expect(shelves().quotas.get(fixture.project)?.limits).toMatchObject({ loadbalancer: -1 });
     const resets = () =>
-      stage.rehearsal.calls.filter(
+      fixture.rehearsal.calls.filter(
         (call) => call.method === 'DELETE' && call.path.includes('/quotas/'),
       );
     expect(resets()).toHaveLength(1);
-    expect((await stage.clean(octavia)).outcome).toEqual({ kind: 'finished' });
+    expect((await fixture.clean(octavia)).outcome).toEqual({ kind: 'finished' });
     expect(resets()).toHaveLength(1);
-    expect(stage.controlsAreUntouched).toBe(true);
+    expect(fixture.controlsAreUntouched).toBe(true);
   });
 
   it('lists and removes everything after Keystone deleted the project', async () => {
-    await stage.deleteProject();
-    expect((await stage.expectEmptied(octavia)).outcome).toEqual({ kind: 'finished' });
-    expect(stage.left('octavia')).toEqual([]);
-    expect(stage.controlsAreUntouched).toBe(true);
+    await fixture.deleteProject();
+    expect((await fixture.expectEmptied(octavia)).outcome).toEqual({ kind: 'finished' });
+    expect(fixture.left('octavia')).toEqual([]);
+    expect(fixture.controlsAreUntouched).toBe(true);
   });
 });
 
 describe('VIP ports, when Neutron is emptied', () => {
   const vips = () =>
-    stage.rehearsal.state.network.ports.where(
-      (row) => row.device_owner === 'Octavia' && row.project_id === stage.project,
+    fixture.rehearsal.state.network.ports.where(
+      (row) => row.device_owner === 'Octavia' && row.project_id === fixture.project,
     );
 
   it('are kept while their load balancer exists, and are removed with it', async () => {
     const apiOf = async (name: string) =>
-      name === 'octavia' ? stage.cloud.api(octavia, 'RegionOne') : undefined;
-    const report = await stage.clean(neutron, { apiOf });
+      name === 'octavia' ? fixture.cloud.api(octavia, 'RegionOne') : undefined;
+    const report = await fixture.clean(neutron, { apiOf });
     expect(vips()).toHaveLength(3);
     expect(blocked(report)).toContainEqual(
       expect.objectContaining({
@@ -200,20 +201,20 @@ describe('VIP ports, when Neutron is emptied', () => {
         count: 3,
       }),
     );
-    expect((await stage.expectEmptied(octavia)).outcome).toEqual({ kind: 'finished' });
+    expect((await fixture.expectEmptied(octavia)).outcome).toEqual({ kind: 'finished' });
     expect(vips()).toEqual([]);
-    expect(stage.rehearsal.state.mishaps).toEqual([]);
+    expect(fixture.rehearsal.state.sideEffects).toEqual([]);
   });
 
   it('are removed by Neutron if their load balancer is gone', async () => {
     const [kept] = vips();
     const { loadBalancers } = shelves();
-    for (const row of loadBalancers.where(({ project_id }) => project_id === stage.project))
+    for (const row of loadBalancers.where(({ project_id }) => project_id === fixture.project))
       loadBalancers.delete(row.id);
     expect(kept).toBeDefined();
     const apiOf = async (name: string) =>
-      name === 'octavia' ? stage.cloud.api(octavia, 'RegionOne') : undefined;
-    await stage.clean(neutron, { apiOf });
+      name === 'octavia' ? fixture.cloud.api(octavia, 'RegionOne') : undefined;
+    await fixture.clean(neutron, { apiOf });
     expect(vips()).toEqual([]);
   });
 });

@@ -15,7 +15,7 @@ import { manila as fakeManila } from '../../cloud/documented/manila.ts';
 import { octavia as fakeOctavia } from '../../cloud/documented/octavia.ts';
 import { zun as fakeZun } from '../../cloud/documented/zun.ts';
 import type { Documented } from '../../cloud/documented.ts';
-import { Stage } from './emptying.ts';
+import { CleanupFixture } from './cleanup-fixture.ts';
 import { QUICK } from './service-contract.ts';
 
 const QUOTAS: readonly [string, Service, readonly Documented[]][] = [
@@ -30,29 +30,29 @@ const QUOTAS: readonly [string, Service, readonly Documented[]][] = [
   ['zun.quota', zun, [fakeZun]],
 ];
 
-let stage: Stage;
-afterEach(() => stage?.close());
+let fixture: CleanupFixture;
+afterEach(() => fixture?.close());
 
 describe('a quota whose reset is answered with success and has no effect', () => {
   it.each(QUOTAS)(
     '%s is reported to the operator, and the task finishes without it',
     async (type, service, fakes) => {
-      stage = await Stage.open({ with: fakes, durations: QUICK });
-      await stage.grantCleaner();
+      fixture = await CleanupFixture.open({ with: fakes, durations: QUICK });
+      await fixture.grantCleaner();
       // Servers hold the volumes and the ports.
-      if (service !== nova) await stage.expectEmptied(nova);
+      if (service !== nova) await fixture.expectEmptied(nova);
       const controls = () =>
-        stage.rehearsal.world
-          .resources(stage.control.project.id)
+        fixture.rehearsal.store
+          .resources(fixture.control.project.id)
           .filter(({ resourceType }) => resourceType === type).length;
       expect(controls()).toBe(1);
-      const fault = stage.rehearsal.faults.inject({
+      const fault = fixture.rehearsal.faults.inject({
         service: service.name,
         method: 'DELETE',
         path: /quota/,
         effect: { does: 'answer', status: 204 },
       });
-      const report = await stage.expectEmptied(service);
+      const report = await fixture.expectEmptied(service);
       expect(report.outcome).toMatchObject({ kind: 'finished' });
       expect(report.conditions).toContainEqual(
         expect.objectContaining({
@@ -63,7 +63,7 @@ describe('a quota whose reset is answered with success and has no effect', () =>
         }),
       );
       expect(fault.hits).toBeLessThanOrEqual(3);
-      expect(stage.left(service.name).map((one) => one.split(' ')[0])).toContain(type);
+      expect(fixture.left(service.name).map((one) => one.split(' ')[0])).toContain(type);
       expect(controls()).toBe(1);
     },
   );

@@ -3,7 +3,7 @@ import { Confirmation } from '../../../lib/task/safety-rules.ts';
 import type { Service } from '../../../lib/task/service.ts';
 import type { Documented } from '../../cloud/documented.ts';
 import type { Fault } from '../../cloud/faults.ts';
-import { Stage } from './emptying.ts';
+import { CleanupFixture } from './cleanup-fixture.ts';
 
 export interface ContractOptions {
   /** The services whose fakes are necessary, the one under test first; empty for a core service. */
@@ -60,30 +60,30 @@ export function testServiceContract(service: Service, options: ContractOptions =
     (options.listsWithPost === true &&
       call.method === 'POST' &&
       options.listings?.test(call.path) === true);
-  let stage: Stage;
+  let fixture: CleanupFixture;
   const open = async (): Promise<void> => {
-    stage = await Stage.open({ with: options.with ?? [], durations: QUICK });
-    stage.others = options.others ?? [];
-    await stage.grantCleaner(options.role);
+    fixture = await CleanupFixture.open({ with: options.with ?? [], durations: QUICK });
+    fixture.others = options.others ?? [];
+    await fixture.grantCleaner(options.role);
   };
-  afterEach(() => stage?.close());
+  afterEach(() => fixture?.close());
   /** With a token on the project if the service requires one: then it can remove all resources. */
-  const empty = (): Promise<RunReport> => stage.expectEmptied(service);
+  const empty = (): Promise<RunReport> => fixture.expectEmptied(service);
   const inject = (fault: Omit<Fault, 'service'>) =>
-    stage.rehearsal.faults.inject({ service: name, ...fault });
+    fixture.rehearsal.faults.inject({ service: name, ...fault });
   const emptied = async (report: RunReport): Promise<void> => {
     expect(report.outcome).toEqual({ kind: 'finished' });
     const retained = (resource: string) =>
       (options.retained ?? []).some((resourceType) => resource.startsWith(`${resourceType} `));
-    expect(stage.left(name).filter((resource) => !retained(resource))).toEqual([]);
-    expect(stage.controlsAreUntouched).toBe(true);
+    expect(fixture.left(name).filter((resource) => !retained(resource))).toEqual([]);
+    expect(fixture.controlsAreUntouched).toBe(true);
   };
 
   describe(`${name} keeps the contract of every service`, () => {
     beforeEach(open);
 
     it('has a resource of every type to remove, and removes it', async () => {
-      const before = stage.left(name);
+      const before = fixture.left(name);
       expect(before.length).toBeGreaterThan(0);
       const found = new Set<string>();
       const count = ({ counts, conditions }: RunReport) => {
@@ -92,7 +92,7 @@ export function testServiceContract(service: Service, options: ContractOptions =
         // Rows of other projects in a list mean that the call lacked a filter that the API has.
         expect(conditions.filter((condition) => condition.class === 'Unexpected')).toEqual([]);
       };
-      await emptied(await stage.expectEmptied(service, {}, count));
+      await emptied(await fixture.expectEmptied(service, {}, count));
       const resourceTypes = service.resourceTypes
         .map((resourceType): string => resourceType.name)
         .filter((resourceType) => !options.untellable?.includes(resourceType));
@@ -100,10 +100,10 @@ export function testServiceContract(service: Service, options: ContractOptions =
     });
 
     it('changes nothing in phase plan', async () => {
-      const before = stage.left(name);
-      await stage.plan(service);
-      expect(stage.left(name)).toEqual(before);
-      expect(stage.controlsAreUntouched).toBe(true);
+      const before = fixture.left(name);
+      await fixture.plan(service);
+      expect(fixture.left(name)).toEqual(before);
+      expect(fixture.controlsAreUntouched).toBe(true);
     });
 
     it('finishes after 409, 429 with Retry-After and 500 on removals', async () => {
@@ -126,11 +126,11 @@ export function testServiceContract(service: Service, options: ContractOptions =
       ['a broken connection', { does: 'cut-connection' }],
     ] as const)('does not treat %s in a list as empty', async (_title, effect) => {
       const fault = inject({ ...listing, effect });
-      const report = await stage.run(service);
+      const report = await fixture.run(service);
       expect(fault.hits).toBeGreaterThan(0);
       expect(report.outcome.kind).not.toBe('finished');
       expect(report.outcome.kind).not.toBe('unreachable');
-      expect(stage.controlsAreUntouched).toBe(true);
+      expect(fixture.controlsAreUntouched).toBe(true);
       fault.clear();
       await emptied(await empty());
     });
@@ -138,19 +138,19 @@ export function testServiceContract(service: Service, options: ContractOptions =
     it('changes no row of another project when the API ignores the filter', async () => {
       inject({ ...listing, effect: { does: 'ignore-filter' } });
       await empty();
-      expect(stage.controlsAreUntouched).toBe(true);
+      expect(fixture.controlsAreUntouched).toBe(true);
     });
 
     if (ownerInRow)
       it('never changes a row without an owner', async () => {
         const shown = (resourceType: string): boolean =>
           !options.ownerElsewhere?.some((one) => resourceType.startsWith(`${name}.${one} `));
-        const before = stage.left(name).filter(shown);
+        const before = fixture.left(name).filter(shown);
         const fault = inject({ ...listing, effect: { does: 'drop-owner' } });
-        const report = await stage.run(service);
+        const report = await fixture.run(service);
         expect(report.outcome.kind).not.toBe('finished');
-        expect(stage.left(name).filter(shown)).toEqual(before);
-        expect(stage.controlsAreUntouched).toBe(true);
+        expect(fixture.left(name).filter(shown)).toEqual(before);
+        expect(fixture.controlsAreUntouched).toBe(true);
         fault.clear();
         await emptied(await empty());
       });
@@ -158,25 +158,25 @@ export function testServiceContract(service: Service, options: ContractOptions =
     if (asynchronous)
       it('is not finished when a deletion never ends', async () => {
         for (const removal of removals) inject({ ...removal, effect: { does: 'endless' } });
-        const report = await stage.run(service);
+        const report = await fixture.run(service);
         expect(report.outcome).toMatchObject({ kind: 'again' });
-        expect(stage.left(name).length).toBeGreaterThan(0);
-        expect(stage.controlsAreUntouched).toBe(true);
+        expect(fixture.left(name).length).toBeGreaterThan(0);
+        expect(fixture.controlsAreUntouched).toBe(true);
       });
 
     it('is absent if the catalog does not have it', async () => {
-      stage.rehearsal.hide(name);
-      stage.rehearsal.expireTokens();
-      const { registrations } = await stage.cloud.registry();
+      fixture.rehearsal.hide(name);
+      fixture.rehearsal.expireTokens();
+      const { registrations } = await fixture.cloud.registry();
       const own = registrations.filter(({ type }) => service.catalogTypes.includes(type));
       expect(own).toEqual([]);
-      expect(await stage.cloud.api(service, 'RegionOne')).toBeUndefined();
+      expect(await fixture.cloud.api(service, 'RegionOne')).toBeUndefined();
     });
 
     if (service.resourceTypes.some((resourceType) => resourceType.requiresLiveProject))
       it('reports the unreachable types after the project is deleted, and is not finished', async () => {
-        const before = stage.left(name);
-        const report = await stage.empty(service, { projectApi: undefined });
+        const before = fixture.left(name);
+        const report = await fixture.empty(service, { projectApi: undefined });
         expect(report.outcome).toMatchObject({ kind: 'unreachable' });
         expect(report.conditions).toContainEqual(
           expect.objectContaining({
@@ -186,17 +186,17 @@ export function testServiceContract(service: Service, options: ContractOptions =
           }),
         );
         expect(before.length).toBeGreaterThan(0);
-        expect(stage.controlsAreUntouched).toBe(true);
+        expect(fixture.controlsAreUntouched).toBe(true);
       });
 
     it('sends only lists when the project has no resources', async () => {
       await emptied(await empty());
-      stage.rehearsal.calls.length = 0;
-      const confirmation = Confirmation.of(stage.project, [0, 5000], 5000);
+      fixture.rehearsal.calls.length = 0;
+      const confirmation = Confirmation.of(fixture.project, [0, 5000], 5000);
       expect(confirmation).toBeDefined();
       await empty();
       expect(
-        stage.rehearsal.calls.filter((call) => call.service === name && !isListing(call)),
+        fixture.rehearsal.calls.filter((call) => call.service === name && !isListing(call)),
       ).toEqual([]);
     });
   });

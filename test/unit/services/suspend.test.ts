@@ -13,7 +13,7 @@ import { withoutDeletion } from '../../../lib/task/without-deletion.ts';
 type Call = readonly [string, string, unknown];
 
 /** An API that answers from tables, and records every call that is not a read. */
-function stage(
+function fixture(
   service: string,
   lists: Readonly<Record<string, readonly object[]>>,
   heads: Readonly<Record<string, { status: number; headers: Record<string, string> }>> = {},
@@ -52,7 +52,7 @@ function stage(
   return { calls, context };
 }
 
-async function rowOf(service: Service, { context }: ReturnType<typeof stage>, id: string) {
+async function rowOf(service: Service, { context }: ReturnType<typeof fixture>, id: string) {
   const [type] = service.suspension?.types ?? [];
   const rows = await type?.(service.name).list(context);
   const row = rows?.find((one) => one.id === id);
@@ -70,7 +70,7 @@ const server = (vm: string, more: object = {}) => ({
   ...more,
 });
 const ours = { locked: true, locked_reason: LOCK_REASON };
-const compute = (row: object) => stage('nova', { '/servers/detail': [row] });
+const compute = (row: object) => fixture('nova', { '/servers/detail': [row] });
 
 describe('Nova: a server', () => {
   it.each([
@@ -141,7 +141,7 @@ describe('Octavia: a load balancer', () => {
     ...more,
   });
   const staged = (row: object, listeners: object[] = [], pools: object[] = []) =>
-    stage('octavia', {
+    fixture('octavia', {
       '/v2.0/lbaas/loadbalancers': [row],
       '/v2.0/lbaas/listeners': listeners,
       '/v2.0/lbaas/pools': pools,
@@ -183,7 +183,7 @@ describe('Octavia: a load balancer', () => {
 
 describe('Swift: the public access', () => {
   const staged = (headers: Record<string, string>, account: Record<string, string> = {}) =>
-    stage(
+    fixture(
       'swift',
       { '': [{ name: 'open' }] },
       {
@@ -254,7 +254,7 @@ describe('Aodh: an alarm', () => {
       enabled: true,
       alarm_actions: ['trust+http://x'],
     };
-    const staged = stage('aodh', { '/v2/alarms': [alarm] });
+    const staged = fixture('aodh', { '/v2/alarms': [alarm] });
     const row = await rowOf(aodh, staged, 'a1');
     await row.suspend({});
     await row.resume({});
@@ -277,7 +277,7 @@ describe('The API client of a suspension', () => {
   });
 
   it('refuses in Swift each call that can replace an object, and accepts any name', async () => {
-    const { calls, context } = stage('swift', {});
+    const { calls, context } = fixture('swift', {});
     await expect(context.api.request('PUT', '/c/o', { body: '' })).rejects.toThrow('replace');
     await expect(
       context.api.request('POST', '', { query: { 'bulk-delete': true } }),

@@ -3,18 +3,18 @@ import { swift } from '../../../lib/services/swift.ts';
 import { freshMemoize } from '../../../lib/task/run.ts';
 import { VirtualClock } from '../../cloud/cloud.ts';
 import { type Account, type Container, newContainer, put } from '../../cloud/swift-state.ts';
-import { Stage } from './emptying.ts';
+import { CleanupFixture } from './cleanup-fixture.ts';
 
-let stage: Stage;
-afterEach(() => stage.close());
+let fixture: CleanupFixture;
+afterEach(() => fixture.close());
 
 const accountOf = (project: string): Account => {
-  const account = stage.rehearsal.state.accounts.get(`AUTH_${project}`);
+  const account = fixture.rehearsal.state.accounts.get(`AUTH_${project}`);
   if (!account) throw new TypeError(`no account of ${project}`);
   return account;
 };
 const container = (name: string): Container => {
-  const account = accountOf(stage.project);
+  const account = accountOf(fixture.project);
   const made = account.containers.get(name) ?? newContainer(name, 0);
   account.containers.set(name, made);
   return made;
@@ -30,7 +30,7 @@ const version = (into: string, name: string, versionId: string, marker = false):
 };
 /** A cluster that has no /info, or hides it. */
 const hideInfo = () =>
-  stage.rehearsal.faults.add({
+  fixture.rehearsal.faults.add({
     service: 'swift',
     path: /^\/info/,
     effect: { does: 'answer', status: 403 },
@@ -42,14 +42,14 @@ const AWFUL =
 
 describe('Swift, emptied of one account', () => {
   it('removes objects, segments, versions, delete markers, containers and the account', async () => {
-    stage = await Stage.open();
-    expect(stage.left('swift').length).toBeGreaterThan(20);
-    const report = await stage.empty(swift);
+    fixture = await CleanupFixture.open();
+    expect(fixture.left('swift').length).toBeGreaterThan(20);
+    const report = await fixture.empty(swift);
     expect(report.outcome).toEqual({ kind: 'finished' });
-    expect(stage.left('swift')).toEqual([]);
-    expect(accountOf(stage.project).deleted).toBe(true);
-    expect(accountOf(stage.control.projectId).deleted).toBe(false);
-    expect(stage.controlsAreUntouched).toBe(true);
+    expect(fixture.left('swift')).toEqual([]);
+    expect(accountOf(fixture.project).deleted).toBe(true);
+    expect(accountOf(fixture.control.projectId).deleted).toBe(false);
+    expect(fixture.controlsAreUntouched).toBe(true);
     const left = Object.values(report.counts).map((count) => count.left);
     expect(left).toEqual([0, 0, 0]);
   });
@@ -58,25 +58,25 @@ describe('Swift, emptied of one account', () => {
     ['by bulk deletes', false],
     ['one by one if the cluster has no bulk delete', true],
   ])('removes objects and containers with any name, %s', async (_how, hidden) => {
-    stage = await Stage.open({}, 'tiny');
+    fixture = await CleanupFixture.open({}, 'tiny');
     for (const name of ['plain', 'awful ü%?#', '..', '.', '%2E%2E', 'v1', 'info'])
       fill(name, ...AWFUL);
     if (hidden) hideInfo();
-    const report = await stage.empty(swift);
+    const report = await fixture.empty(swift);
     expect(report.outcome).toEqual({ kind: 'finished' });
-    expect(stage.left('swift')).toEqual([]);
-    expect(stage.controlsAreUntouched).toBe(true);
-    expect(stage.rehearsal.calls.some(({ path }) => path.includes('bulk-delete'))).toBe(!hidden);
+    expect(fixture.left('swift')).toEqual([]);
+    expect(fixture.controlsAreUntouched).toBe(true);
+    expect(fixture.rehearsal.calls.some(({ path }) => path.includes('bulk-delete'))).toBe(!hidden);
   });
 
   it('counts the resources in phase plan, and changes nothing', async () => {
-    stage = await Stage.open();
-    const before = stage.left('swift');
-    const report = await stage.plan(swift);
+    fixture = await CleanupFixture.open();
+    const before = fixture.left('swift');
+    const report = await fixture.plan(swift);
     expect(report.outcome).toEqual({ kind: 'finished' });
-    const { state } = stage.rehearsal;
+    const { state } = fixture.rehearsal;
     const containers = [
-      ...(state.accounts.get(`AUTH_${stage.project}`)?.containers.values() ?? []),
+      ...(state.accounts.get(`AUTH_${fixture.project}`)?.containers.values() ?? []),
     ];
     // A current version is one row of the listing, not two.
     const rows = containers.reduce(
@@ -88,40 +88,40 @@ describe('Swift, emptied of one account', () => {
       'swift.container': { left: containers.length },
       'swift.account': { left: 1 },
     });
-    expect(stage.left('swift')).toEqual(before);
-    expect(accountOf(stage.project).deleted).toBe(false);
+    expect(fixture.left('swift')).toEqual(before);
+    expect(accountOf(fixture.project).deleted).toBe(false);
   });
 
   it('lists everything in pages of two, also the versions of one object', async () => {
-    stage = await Stage.open({ swiftPageLimit: 2 });
+    fixture = await CleanupFixture.open({ swiftPageLimit: 2 });
     for (let n = 0; n < 7; n += 1) version('many versions', 'one', `17954130${n}0.00000`, n === 6);
-    const report = await stage.plan(swift);
+    const report = await fixture.plan(swift);
     const rows = report.counts['swift.object' as ResourceTypeName]?.listed;
-    expect((await stage.empty(swift)).counts).toMatchObject({
+    expect((await fixture.empty(swift)).counts).toMatchObject({
       'swift.object': { listed: rows, gone: rows, left: 0 },
     });
-    expect(stage.left('swift')).toEqual([]);
+    expect(fixture.left('swift')).toEqual([]);
   });
 
   it('removes many objects in several iterations, and counts all of them beforehand', async () => {
-    stage = await Stage.open({}, 'tiny');
+    fixture = await CleanupFixture.open({}, 'tiny');
     fill('huge', ...Array.from({ length: 23_456 }, (_, n) => `object/${n}`));
-    const objects = accountOf(stage.project);
+    const objects = accountOf(fixture.project);
     const total = [...objects.containers.values()].reduce(
       (sum, each) => sum + each.objects.size,
       0,
     );
-    const plan = await stage.plan(swift);
+    const plan = await fixture.plan(swift);
     expect(plan.counts).toMatchObject({ 'swift.object': { left: total } });
-    expect((await stage.empty(swift)).outcome).toEqual({ kind: 'finished' });
-    expect(stage.left('swift')).toEqual([]);
+    expect((await fixture.empty(swift)).outcome).toEqual({ kind: 'finished' });
+    expect(fixture.left('swift')).toEqual([]);
     // No container was deleted while it was known to have more objects.
-    expect(stage.rehearsal.calls.filter(({ status }) => status === 409)).toEqual([]);
-    expect(stage.controlsAreUntouched).toBe(true);
+    expect(fixture.rehearsal.calls.filter(({ status }) => status === 409)).toEqual([]);
+    expect(fixture.controlsAreUntouched).toBe(true);
   });
 
   it('switches old versioning off first, so that a deletion restores no old version', async () => {
-    stage = await Stage.open();
+    fixture = await CleanupFixture.open();
     for (const [home, archive] of [
       ['stack', 'stack-archive'],
       ['history', 'history-archive'],
@@ -131,57 +131,57 @@ describe('Swift, emptied of one account', () => {
         archive;
       fill(archive, '001o/1795412477.00001', '001o/1795412477.00002');
     }
-    const listed = (await stage.plan(swift)).counts['swift.object' as ResourceTypeName]?.listed;
-    const report = await stage.clean(swift);
+    const listed = (await fixture.plan(swift)).counts['swift.object' as ResourceTypeName]?.listed;
+    const report = await fixture.clean(swift);
     expect(report.outcome).toEqual({ kind: 'finished' });
     // No object was restored or copied: there were never more objects than at first.
     expect(report.counts).toMatchObject({ 'swift.object': { listed, gone: listed } });
-    expect(stage.left('swift')).toEqual([]);
+    expect(fixture.left('swift')).toEqual([]);
   });
 
   it('removes public read rights with the container after Keystone deleted the project', async () => {
-    stage = await Stage.open();
+    fixture = await CleanupFixture.open();
     container('public').headers['x-container-read'] = '.r:*';
-    await stage.deleteProject();
-    expect((await stage.empty(swift)).outcome).toEqual({ kind: 'finished' });
-    expect(accountOf(stage.project).containers.size).toBe(0);
+    await fixture.deleteProject();
+    expect((await fixture.empty(swift)).outcome).toEqual({ kind: 'finished' });
+    expect(accountOf(fixture.project).containers.size).toBe(0);
   });
 });
 
 describe('An account that does not exist', () => {
   it('is not created by a list or a cleanup', async () => {
-    stage = await Stage.open();
-    stage.rehearsal.state.accounts.delete(`AUTH_${stage.project}`);
-    expect((await stage.plan(swift)).outcome).toEqual({ kind: 'finished' });
-    const report = await stage.empty(swift);
+    fixture = await CleanupFixture.open();
+    fixture.rehearsal.state.accounts.delete(`AUTH_${fixture.project}`);
+    expect((await fixture.plan(swift)).outcome).toEqual({ kind: 'finished' });
+    const report = await fixture.empty(swift);
     expect(report.outcome).toEqual({ kind: 'finished' });
     expect(report.counts).toMatchObject({ 'swift.account': { listed: 0 } });
-    expect(stage.rehearsal.state.accounts.has(`AUTH_${stage.project}`)).toBe(false);
+    expect(fixture.rehearsal.state.accounts.has(`AUTH_${fixture.project}`)).toBe(false);
   });
 
   it('is empty when Swift answers 410', async () => {
-    stage = await Stage.open();
-    accountOf(stage.project).deleted = true;
-    expect((await stage.empty(swift)).outcome).toEqual({ kind: 'finished' });
+    fixture = await CleanupFixture.open();
+    accountOf(fixture.project).deleted = true;
+    expect((await fixture.empty(swift)).outcome).toEqual({ kind: 'finished' });
   });
 
   it('is not treated as absent after a 404 of a cluster that creates accounts by itself', async () => {
-    stage = await Stage.open();
-    stage.rehearsal.faults.add({
+    fixture = await CleanupFixture.open();
+    fixture.rehearsal.faults.add({
       service: 'swift',
       method: 'GET',
       path: /AUTH_[^/]*$|AUTH_[^/]*\?/,
       effect: { does: 'answer', status: 404 },
     });
-    expect((await stage.empty(swift)).outcome).toMatchObject({ kind: 'failed' });
-    expect(stage.left('swift')).not.toEqual([]);
+    expect((await fixture.empty(swift)).outcome).toMatchObject({ kind: 'failed' });
+    expect(fixture.left('swift')).not.toEqual([]);
   });
 });
 
 describe('An account that the cluster does not allow to delete', () => {
   it('is reported and skipped if /info shows it', async () => {
-    stage = await Stage.open({ accountManagement: false });
-    const report = await stage.empty(swift);
+    fixture = await CleanupFixture.open({ accountManagement: false });
+    const report = await fixture.empty(swift);
     expect(report.outcome).toEqual({ kind: 'finished' });
     expect(report.conditions).toMatchObject([
       {
@@ -190,53 +190,53 @@ describe('An account that the cluster does not allow to delete', () => {
         message: expect.stringContaining('account'),
       },
     ]);
-    expect(stage.left('swift')).toEqual([]);
+    expect(fixture.left('swift')).toEqual([]);
     expect(
-      stage.rehearsal.calls.some(
+      fixture.rehearsal.calls.some(
         ({ method, path }) => method === 'DELETE' && /AUTH_[^/]*$/.test(path),
       ),
     ).toBe(false);
   });
 
   it('is reported and skipped if only the refusal shows it', async () => {
-    stage = await Stage.open({ accountManagement: false });
+    fixture = await CleanupFixture.open({ accountManagement: false });
     hideInfo();
-    const report = await stage.empty(swift);
+    const report = await fixture.empty(swift);
     expect(report.outcome).toEqual({ kind: 'finished' });
     expect(report.conditions).toMatchObject([
       { class: 'Unsupported', resourceType: 'swift.account' },
     ]);
-    expect(stage.left('swift')).toEqual([]);
+    expect(fixture.left('swift')).toEqual([]);
   });
 });
 
 describe('Swift, with a faulty API', () => {
   it('reports the missing role, and changes nothing', async () => {
-    stage = await Stage.open({ adminRoles: ['admin', 'member', 'reader'] });
-    const before = stage.left('swift');
-    const report = await stage.empty(swift);
+    fixture = await CleanupFixture.open({ adminRoles: ['admin', 'member', 'reader'] });
+    const before = fixture.left('swift');
+    const report = await fixture.empty(swift);
     expect(report.outcome).toMatchObject({
       kind: 'failed',
       error: { class: 'Denied', advice: expect.stringContaining('reseller_admin_role') },
     });
-    expect(stage.left('swift')).toEqual(before);
+    expect(fixture.left('swift')).toEqual(before);
   });
 
   it('changes no account through an endpoint that does not contain the account of the project', async () => {
-    stage = await Stage.open();
-    const { api } = await stage.context(swift);
+    fixture = await CleanupFixture.open();
+    const { api } = await fixture.context(swift);
     for (const endpoint of [
       'http://127.0.0.1:1/swift/v1',
-      `http://127.0.0.1:1/v1/AUTH_${stage.control.projectId}`,
+      `http://127.0.0.1:1/v1/AUTH_${fixture.control.projectId}`,
     ]) {
-      const report = await stage.clean(swift, { api: { ...api, endpoint } });
+      const report = await fixture.clean(swift, { api: { ...api, endpoint } });
       expect(report.outcome).toMatchObject({
         kind: 'failed',
         error: { class: 'Denied', code: 'swift.endpoint.account' },
       });
     }
-    expect(stage.left('swift')).not.toEqual([]);
-    expect(stage.controlsAreUntouched).toBe(true);
+    expect(fixture.left('swift')).not.toEqual([]);
+    expect(fixture.controlsAreUntouched).toBe(true);
   });
 
   it.each([
@@ -246,103 +246,103 @@ describe('Swift, with a faulty API', () => {
     ['a broken connection', /AUTH_[^/]*\/[^/]*\?/, { does: 'cut-connection' }],
     ['a permanent 401', /AUTH_/, { does: 'answer', status: 401 }],
   ] as const)('does not treat %s on the list as empty', async (_what, path, effect) => {
-    stage = await Stage.open();
-    stage.rehearsal.faults.add({ service: 'swift', method: 'GET', path, effect });
-    expect((await stage.empty(swift)).outcome.kind).not.toBe('finished');
-    expect(stage.left('swift')).not.toEqual([]);
-    stage.rehearsal.faults.clear();
-    expect((await stage.empty(swift)).outcome).toEqual({ kind: 'finished' });
-    expect(stage.left('swift')).toEqual([]);
+    fixture = await CleanupFixture.open();
+    fixture.rehearsal.faults.add({ service: 'swift', method: 'GET', path, effect });
+    expect((await fixture.empty(swift)).outcome.kind).not.toBe('finished');
+    expect(fixture.left('swift')).not.toEqual([]);
+    fixture.rehearsal.faults.clear();
+    expect((await fixture.empty(swift)).outcome).toEqual({ kind: 'finished' });
+    expect(fixture.left('swift')).toEqual([]);
   });
 
   it('waits as long as a 429 requires, and skips no resource', async () => {
-    stage = await Stage.open();
-    stage.rehearsal.faults.add({
+    fixture = await CleanupFixture.open();
+    fixture.rehearsal.faults.add({
       service: 'swift',
       method: 'POST',
       times: 1,
       effect: { does: 'answer', status: 429, retryAfter: 23 },
     });
-    expect((await stage.clean(swift)).outcome).toMatchObject({
+    expect((await fixture.clean(swift)).outcome).toMatchObject({
       kind: 'again',
       afterSeconds: 23,
       error: { class: 'Transient' },
     });
-    expect((await stage.empty(swift)).outcome).toEqual({ kind: 'finished' });
-    expect(stage.left('swift')).toEqual([]);
+    expect((await fixture.empty(swift)).outcome).toEqual({ kind: 'finished' });
+    expect(fixture.left('swift')).toEqual([]);
   });
 
   it('retries a container whose list of objects is out of date', async () => {
     const clock = new VirtualClock();
-    stage = await Stage.open({ clock, swiftLag: 60_000 });
-    const report = await stage.clean(swift);
+    fixture = await CleanupFixture.open({ clock, swiftLag: 60_000 });
+    const report = await fixture.clean(swift);
     expect(report.outcome).toMatchObject({ kind: 'again', error: undefined });
     expect(report.conditions.map(({ class: it, actor }) => [it, actor])).toContainEqual([
       'Blocked',
       'none',
     ]);
-    expect(stage.left('swift').every((resource) => resource.startsWith('swift.container'))).toBe(
+    expect(fixture.left('swift').every((resource) => resource.startsWith('swift.container'))).toBe(
       true,
     );
-    expect(accountOf(stage.project).deleted).toBe(false);
+    expect(accountOf(fixture.project).deleted).toBe(false);
     clock.advance(60_000);
-    expect((await stage.empty(swift)).outcome).toEqual({ kind: 'finished' });
-    expect(stage.left('swift')).toEqual([]);
+    expect((await fixture.empty(swift)).outcome).toEqual({ kind: 'finished' });
+    expect(fixture.left('swift')).toEqual([]);
   });
 
   it.each([
     ['bulk deletes', false],
     ['single deletes', true],
   ])('does not finish when %s never end', async (_how, hidden) => {
-    stage = await Stage.open({}, 'tiny');
+    fixture = await CleanupFixture.open({}, 'tiny');
     if (hidden) hideInfo();
-    stage.rehearsal.faults.add({
+    fixture.rehearsal.faults.add({
       service: 'swift',
       method: hidden ? 'DELETE' : 'POST',
       effect: { does: 'endless' },
     });
-    const before = stage
+    const before = fixture
       .left('swift')
       .filter((resource) => resource.startsWith('swift.object') && !resource.endsWith(' kept'));
-    const report = await stage.empty(swift);
+    const report = await fixture.empty(swift);
     expect(report.outcome.kind).toBe('again');
-    expect(stage.left('swift')).toEqual(expect.arrayContaining(before));
-    expect(accountOf(stage.project).deleted).toBe(false);
+    expect(fixture.left('swift')).toEqual(expect.arrayContaining(before));
+    expect(accountOf(fixture.project).deleted).toBe(false);
   });
 
   it('treats a row that is listed but not found as an outdated list, and not as removed', async () => {
-    stage = await Stage.open({}, 'tiny');
+    fixture = await CleanupFixture.open({}, 'tiny');
     hideInfo();
     fill('lagging', 'ghost');
-    const lag = stage.rehearsal.faults.inject({
+    const lag = fixture.rehearsal.faults.inject({
       service: 'swift',
       method: 'DELETE',
       path: /ghost/,
       effect: { does: 'answer', status: 404 },
     });
-    const report = await stage.clean(swift);
+    const report = await fixture.clean(swift);
     expect(report.outcome).toMatchObject({ kind: 'again', error: undefined });
     expect(report.conditions).toContainEqual(
       expect.objectContaining({ class: 'InProgress', resourceType: 'swift.object' }),
     );
     // One stuck object blocks only its own container.
-    expect(stage.left('swift')).toEqual(['swift.container lagging', 'swift.object ghost']);
-    expect(accountOf(stage.project).deleted).toBe(false);
+    expect(fixture.left('swift')).toEqual(['swift.container lagging', 'swift.object ghost']);
+    expect(accountOf(fixture.project).deleted).toBe(false);
     lag.clear();
-    expect((await stage.empty(swift)).outcome).toEqual({ kind: 'finished' });
-    expect(stage.left('swift')).toEqual([]);
+    expect((await fixture.empty(swift)).outcome).toEqual({ kind: 'finished' });
+    expect(fixture.left('swift')).toEqual([]);
   });
 
   it('sends no further call after the first 403, however many objects there are', async () => {
-    stage = await Stage.open({}, 'tiny');
+    fixture = await CleanupFixture.open({}, 'tiny');
     hideInfo();
     fill('many', ...Array.from({ length: 3000 }, (_, n) => `o${n}`));
-    const refusal = stage.rehearsal.faults.inject({
+    const refusal = fixture.rehearsal.faults.inject({
       service: 'swift',
       method: 'DELETE',
       effect: { does: 'answer', status: 403 },
     });
-    expect((await stage.empty(swift)).outcome).toMatchObject({
+    expect((await fixture.empty(swift)).outcome).toMatchObject({
       kind: 'failed',
       error: { class: 'Denied' },
     });
@@ -350,14 +350,14 @@ describe('Swift, with a faulty API', () => {
   });
 
   it('deletes no account that got a container meanwhile', async () => {
-    stage = await Stage.open();
-    accountOf(stage.project).containers.clear();
-    const context = await stage.context(swift, { memoize: freshMemoize() });
+    fixture = await CleanupFixture.open();
+    accountOf(fixture.project).containers.clear();
+    const context = await fixture.context(swift, { memoize: freshMemoize() });
     const [account] = (
       await Promise.all(swift.resourceTypes.map((resourceType) => resourceType.list(context)))
     ).flatMap(({ resources }) => resources);
     fill('late', 'o');
     expect(await account?.remove()).toMatchObject({ kind: 'blocked' });
-    expect(accountOf(stage.project).deleted).toBe(false);
+    expect(accountOf(fixture.project).deleted).toBe(false);
   });
 });

@@ -1,7 +1,7 @@
 import { tacker } from '../../../lib/services/tacker.ts';
 import { tacker as fake, tablesOf } from '../../cloud/documented/tacker.ts';
-import { uuid } from '../../cloud/world.ts';
-import { Stage } from './emptying.ts';
+import { uuid } from '../../cloud/resource-store.ts';
+import { CleanupFixture } from './cleanup-fixture.ts';
 import { testServiceContract } from './service-contract.ts';
 
 // Only the row of a VIM names its owner: see the service file, and the test below.
@@ -13,32 +13,32 @@ testServiceContract(tacker, {
 });
 
 describe('Tacker, emptied of one project', () => {
-  let stage: Stage;
-  afterEach(() => stage.close());
+  let fixture: CleanupFixture;
+  afterEach(() => fixture.close());
   const open = async () => {
-    stage = await Stage.open({ with: [fake], durations: { documented: 5 } });
-    await stage.grantCleaner();
-    return tablesOf(stage.rehearsal.state);
+    fixture = await CleanupFixture.open({ with: [fake], durations: { documented: 5 } });
+    await fixture.grantCleaner();
+    return tablesOf(fixture.rehearsal.state);
   };
   /** As after the deletion of the project: runs without a token on it, a moment apart. */
   const cleaned = async () => {
     for (let runs = 1; ; runs += 1) {
-      const report = await stage.clean(tacker);
+      const report = await fixture.clean(tacker);
       if (report.outcome.kind !== 'again' || runs === 20) return report;
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
   };
   const called = (method: string, path: RegExp) =>
-    stage.rehearsal.calls.filter(
+    fixture.rehearsal.calls.filter(
       (call) => call.service === 'tacker' && call.method === method && path.test(call.path),
     );
 
   it('terminates running instances, and removes the VIM when it is no longer in use', async () => {
     await open();
-    expect((await stage.expectEmptied(tacker)).outcome).toEqual({ kind: 'finished' });
-    expect(stage.left('tacker')).toEqual([]);
-    expect(stage.controlsAreUntouched).toBe(true);
-    const paths = stage.rehearsal.calls
+    expect((await fixture.expectEmptied(tacker)).outcome).toEqual({ kind: 'finished' });
+    expect(fixture.left('tacker')).toEqual([]);
+    expect(fixture.controlsAreUntouched).toBe(true);
+    const paths = fixture.rehearsal.calls
       .filter(({ method }) => method === 'DELETE')
       .map(({ path }) => path.split('/')[2]);
     expect(paths.at(-1)).toBe('vims');
@@ -47,34 +47,34 @@ describe('Tacker, emptied of one project', () => {
 
   it('uses a filter only if it returns no rows for a project that does not exist', async () => {
     await open();
-    const before = stage.left('tacker');
-    const fault = stage.rehearsal.faults.inject({
+    const before = fixture.left('tacker');
+    const fault = fixture.rehearsal.faults.inject({
       service: 'tacker',
       method: 'GET',
       path: /vnflcm/,
       effect: { does: 'ignore-filter' },
     });
-    const report = await stage.preDelete(tacker);
+    const report = await fixture.preDelete(tacker);
     expect(report.outcome).toMatchObject({ kind: 'again' });
     expect(report.conditions.map(({ message }) => message)).toContainEqual(
       expect.stringContaining('no owner'),
     );
-    expect(stage.left('tacker')).toEqual(before);
-    expect(stage.controlsAreUntouched).toBe(true);
+    expect(fixture.left('tacker')).toEqual(before);
+    expect(fixture.controlsAreUntouched).toBe(true);
     fault.clear();
-    expect((await stage.expectEmptied(tacker)).outcome).toEqual({ kind: 'finished' });
+    expect((await fixture.expectEmptied(tacker)).outcome).toEqual({ kind: 'finished' });
   });
 
   it('changes no VIM without an owner', async () => {
     await open();
-    stage.rehearsal.faults.inject({
+    fixture.rehearsal.faults.inject({
       service: 'tacker',
       path: /vims/,
       method: 'GET',
       effect: { does: 'drop-owner' },
     });
-    expect((await stage.expectEmptied(tacker)).outcome).toMatchObject({ kind: 'again' });
-    expect(stage.left('tacker')).toEqual(['tacker.vim vim']);
+    expect((await fixture.expectEmptied(tacker)).outcome).toMatchObject({ kind: 'again' });
+    expect(fixture.left('tacker')).toEqual(['tacker.vim vim']);
   });
 
   it('does not report the subscription of a deleted project as removed after a 404', async () => {
@@ -84,17 +84,17 @@ describe('Tacker, emptied of one project', () => {
       kind: 'unreachable',
       because: expect.stringContaining('subscriptions'),
     });
-    expect(stage.left('tacker')).toEqual(['tacker.subscription http://listener.invalid']);
+    expect(fixture.left('tacker')).toEqual(['tacker.subscription http://listener.invalid']);
     expect(called('DELETE', /subscriptions/)).toEqual([]);
-    expect(stage.controlsAreUntouched).toBe(true);
+    expect(fixture.controlsAreUntouched).toBe(true);
   });
 
   it('is finished after the deletion of a project that had no subscriptions', async () => {
     const { subscriptions } = await open();
-    for (const { id } of subscriptions.where((row) => row.tenant_id === stage.project))
+    for (const { id } of subscriptions.where((row) => row.tenant_id === fixture.project))
       subscriptions.delete(id);
     expect((await cleaned()).outcome).toEqual({ kind: 'finished' });
-    expect(stage.left('tacker')).toEqual([]);
+    expect(fixture.left('tacker')).toEqual([]);
   });
 
   it('rolls back a failed instantiation, and removes its record', async () => {
@@ -102,7 +102,7 @@ describe('Tacker, emptied of one project', () => {
     const half = {
       id: uuid(),
       name: 'half',
-      tenant_id: stage.project,
+      tenant_id: fixture.project,
       state: 'NOT_INSTANTIATED',
       task: null,
       status: 'ERROR',
@@ -115,38 +115,38 @@ describe('Tacker, emptied of one project', () => {
       state: 'FAILED_TEMP',
       start: Date.now(),
     });
-    expect((await stage.expectEmptied(tacker)).outcome).toEqual({ kind: 'finished' });
-    expect(stage.left('tacker')).toEqual([]);
+    expect((await fixture.expectEmptied(tacker)).outcome).toEqual({ kind: 'finished' });
+    expect(fixture.left('tacker')).toEqual([]);
     expect(called('POST', /\/rollback$/)).toHaveLength(1);
   });
 
   it('reports why a termination failed, keeps the VIM, and retries', async () => {
     const { locked } = await open();
-    locked.add(stage.project);
+    locked.add(fixture.project);
     const conditions: unknown[] = [];
     // A run that repeats the termination reports it as in progress. A run that finds it failed
     // reports the reason.
-    const report = await stage.expectEmptied(tacker, {}, (report) =>
+    const report = await fixture.expectEmptied(tacker, {}, (report) =>
       conditions.push(...report.conditions),
     );
     expect(report.outcome).toMatchObject({ kind: 'again' });
     expect(conditions).toContainEqual(
       expect.objectContaining({ class: 'Blocked', actor: 'operator' }),
     );
-    expect(stage.left('tacker')).toEqual(['tacker.vim vim', 'tacker.vnf-instance running']);
+    expect(fixture.left('tacker')).toEqual(['tacker.vim vim', 'tacker.vnf-instance running']);
     expect(called('POST', /\/fail$/).length).toBeGreaterThan(1);
     locked.clear();
-    expect((await stage.expectEmptied(tacker)).outcome).toEqual({ kind: 'finished' });
-    expect(stage.left('tacker')).toEqual([]);
+    expect((await fixture.expectEmptied(tacker)).outcome).toEqual({ kind: 'finished' });
+    expect(fixture.left('tacker')).toEqual([]);
   });
 
   it('waits for an operation that is in progress, and reports it when it takes too long', async () => {
     const { instances, operations } = await open();
-    await stage.expectEmptied(tacker);
+    await fixture.expectEmptied(tacker);
     const busy = {
       id: uuid(),
       name: 'busy',
-      tenant_id: stage.project,
+      tenant_id: fixture.project,
       state: 'INSTANTIATED',
       task: 'HEALING',
       status: 'ACTIVE',
@@ -159,26 +159,26 @@ describe('Tacker, emptied of one project', () => {
       state: 'PROCESSING',
       start: Date.now(),
     });
-    expect((await stage.preDelete(tacker)).conditions).toEqual([
+    expect((await fixture.preDelete(tacker)).conditions).toEqual([
       expect.objectContaining({ class: 'InProgress', actor: 'none' }),
     ]);
     operations.delete(young.id);
     operations.add({ ...young, start: Date.now() - 7_200_000 });
-    expect((await stage.preDelete(tacker)).conditions).toEqual([
+    expect((await fixture.preDelete(tacker)).conditions).toEqual([
       expect.objectContaining({
         class: 'InProgress',
         actor: 'operator',
         since: expect.any(Number),
       }),
     ]);
-    expect(stage.left('tacker')).toEqual(['tacker.vnf-instance busy']);
+    expect(fixture.left('tacker')).toEqual(['tacker.vnf-instance busy']);
   });
 
   it('makes one call per resource type for an empty project', async () => {
     await open();
-    await stage.expectEmptied(tacker);
-    stage.rehearsal.calls.length = 0;
-    expect((await stage.preDelete(tacker)).outcome).toEqual({ kind: 'finished' });
+    await fixture.expectEmptied(tacker);
+    fixture.rehearsal.calls.length = 0;
+    expect((await fixture.preDelete(tacker)).outcome).toEqual({ kind: 'finished' });
     const listings = [
       '/v1.0/vims',
       '/vnflcm/v1/subscriptions',
@@ -191,15 +191,15 @@ describe('Tacker, emptied of one project', () => {
 
   it('reports existing packages as unreachable, and removes the other types', async () => {
     const { packages } = await open();
-    packages.add({ id: uuid(), name: 'mine', tenant_id: stage.project });
-    packages.add({ id: uuid(), name: 'theirs', tenant_id: stage.control.projectId });
-    stage.remember();
-    const report = await stage.expectEmptied(tacker);
+    packages.add({ id: uuid(), name: 'mine', tenant_id: fixture.project });
+    packages.add({ id: uuid(), name: 'theirs', tenant_id: fixture.control.projectId });
+    fixture.remember();
+    const report = await fixture.expectEmptied(tacker);
     expect(report.outcome).toEqual({
       kind: 'unreachable',
       because: expect.stringContaining('2 VNF packages'),
     });
-    expect(stage.left('tacker')).toEqual(['tacker.vnf-package mine']);
-    expect(stage.controlsAreUntouched).toBe(true);
+    expect(fixture.left('tacker')).toEqual(['tacker.vnf-package mine']);
+    expect(fixture.controlsAreUntouched).toBe(true);
   });
 });

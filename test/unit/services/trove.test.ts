@@ -5,26 +5,26 @@ import { trove } from '../../cloud/documented/trove.ts';
 import { type Backup, type Instance, troveOf } from '../../cloud/documented/trove-rows.ts';
 import { dependentsOf } from '../../dependencies.ts';
 import { testServiceContract } from './service-contract.ts';
-import { TimedStage } from './timed-stage.ts';
+import { TimedFixture } from './timed-fixture.ts';
 
 testServiceContract(troveService, { with: [trove], role: 'member', ownerInRow: false });
 
 const MINUTE = 60_000;
-let timed: TimedStage;
+let timed: TimedFixture;
 beforeEach(async () => {
-  timed = await TimedStage.open({ with: [trove], durations: { documented: 5000 } });
+  timed = await TimedFixture.open({ with: [trove], durations: { documented: 5000 } });
 });
-afterEach(() => timed.stage.close());
+afterEach(() => timed.fixture.close());
 
-const tables = () => troveOf(timed.stage.rehearsal.state);
+const tables = () => troveOf(timed.fixture.rehearsal.state);
 const left = (resourceType?: string): string[] =>
-  timed.stage
+  timed.fixture
     .left('trove')
     .filter(
       (resource) => resourceType === undefined || resource.startsWith(`trove.${resourceType} `),
     )
     .sort();
-const mishaps = () => timed.stage.rehearsal.state.mishaps;
+const sideEffects = () => timed.fixture.rehearsal.state.sideEffects;
 const instanceNamed = (name: string, owner = timed.project): Instance => {
   const [row] = tables().instances.where((one) => one.name === name && one.tenant_id === owner);
   if (!row) throw new TypeError(`no instance ${name}`);
@@ -36,7 +36,7 @@ const backupNamed = (name: string, owner = timed.project): Backup => {
   return row;
 };
 const calls = (method: string, path: RegExp) =>
-  timed.stage.rehearsal.calls.filter(
+  timed.fixture.rehearsal.calls.filter(
     (call) => call.service === 'trove' && call.method === method && path.test(call.path),
   );
 /** After the deletion of the project configuration groups cannot be listed; the rest is removed. */
@@ -47,9 +47,9 @@ const UNREACHABLE = {
 const CONFIGURATIONS = ['trove.configuration tuned', 'trove.configuration unused'];
 /** Runs on the existing project, ten seconds apart. */
 const preDelete = async (role: string, more: Partial<ProjectContext> = {}): Promise<RunReport> => {
-  await timed.stage.grantCleaner(role);
+  await timed.fixture.grantCleaner(role);
   for (let runs = 1; ; runs += 1) {
-    const report = await timed.stage.preDelete(troveService, {
+    const report = await timed.fixture.preDelete(troveService, {
       now: () => timed.clock.now(),
       ...more,
     });
@@ -60,7 +60,7 @@ const preDelete = async (role: string, more: Partial<ProjectContext> = {}): Prom
 
 describe('Trove, emptied after the project is deleted', () => {
   it('removes everything but configuration groups, whose owner cannot be listed any more', async () => {
-    await timed.stage.deleteProject();
+    await timed.fixture.deleteProject();
     expect((await timed.empty(troveService)).outcome).toEqual(UNREACHABLE);
     expect(left()).toEqual(CONFIGURATIONS);
     expect(timed.controlsAreUntouched).toBe(true);
@@ -68,14 +68,14 @@ describe('Trove, emptied after the project is deleted', () => {
 
   it('never reads limits, because that creates rows', async () => {
     await timed.empty(troveService);
-    expect(mishaps()).not.toContain('rows of usage were made by looking at limits');
+    expect(sideEffects()).not.toContain('rows of usage were made by looking at limits');
     expect(calls('GET', /quotas/)).toEqual([]);
   });
 
   it('leaves the data of backups to Swift, which is emptied later', async () => {
     await timed.empty(troveService);
     expect(left('backup')).toEqual([]);
-    expect(mishaps()).toContain('the data of backup full were left in Swift');
+    expect(sideEffects()).toContain('the data of backup full were left in Swift');
     expect(dependentsOf(troveService)).toEqual(
       expect.arrayContaining(['neutron', 'swift', 'nova', 'cinder']),
     );
@@ -83,7 +83,7 @@ describe('Trove, emptied after the project is deleted', () => {
 
   it('changes no resource whose owner the list does not show, and is not finished', async () => {
     const before = left().filter((resource) => !resource.startsWith('trove.configuration'));
-    timed.stage.rehearsal.faults.inject({
+    timed.fixture.rehearsal.faults.inject({
       service: 'trove',
       method: 'GET',
       effect: { does: 'drop-owner' },
@@ -130,7 +130,7 @@ describe('Trove, emptied while the project lives', () => {
   it('deletes with the token of the project, so that the data of backups are removed, too', async () => {
     expect((await preDelete('member')).outcome).toEqual({ kind: 'finished' });
     expect(left()).toEqual([]);
-    expect(mishaps()).toEqual([]);
+    expect(sideEffects()).toEqual([]);
     expect(timed.controlsAreUntouched).toBe(true);
   });
 
@@ -158,7 +158,7 @@ describe('Trove, emptied while the project lives', () => {
 
   it('keeps a configuration group while an instance uses it', async () => {
     const source = instanceNamed('source');
-    timed.stage.rehearsal.faults.inject({
+    timed.fixture.rehearsal.faults.inject({
       service: 'trove',
       method: 'DELETE',
       path: new RegExp(`instances/${source.id}`),
@@ -185,7 +185,7 @@ describe('Trove, emptied while the project lives', () => {
         message: expect.stringContaining('applied to'),
       }),
     );
-    timed.stage.rehearsal.faults.clear();
+    timed.fixture.rehearsal.faults.clear();
     expect((await preDelete('member')).outcome).toEqual({ kind: 'finished' });
     expect(left()).toEqual([]);
   });
@@ -241,7 +241,7 @@ describe('Instances', () => {
   });
 
   it('that get a replica meanwhile are removed after it, although Trove answers 403', async () => {
-    timed.stage.rehearsal.faults.inject({
+    timed.fixture.rehearsal.faults.inject({
       service: 'trove',
       method: 'DELETE',
       path: /\/instances\//,
@@ -257,7 +257,7 @@ describe('Instances', () => {
       error: undefined,
     });
     timed.clock.advance(10_000);
-    timed.stage.rehearsal.faults.inject({
+    timed.fixture.rehearsal.faults.inject({
       service: 'trove',
       method: 'DELETE',
       path: /\/instances\//,
@@ -402,8 +402,8 @@ describe('Modules', () => {
 
 describe('A cleaner without the admin role', () => {
   it('does not report types that it cannot list as empty', async () => {
-    await timed.stage.close();
-    timed = await TimedStage.open({ with: [trove], adminRoles: ['member', 'reader'] });
+    await timed.fixture.close();
+    timed = await TimedFixture.open({ with: [trove], adminRoles: ['member', 'reader'] });
     const before = left();
     expect(before).not.toEqual([]);
     expect(await timed.empty(troveService)).toMatchObject({
@@ -419,11 +419,11 @@ describe('Trove since 2023.2, which answers 500 to the list of modules of an adm
     tables().moduleListing = 'broken';
   });
   const memberApi = () =>
-    timed.stage.cloud.api(troveService, 'RegionOne', timed.stage.project, 'member');
-  const controlled = (): boolean => timed.stage.controlsAreUntouched;
+    timed.fixture.cloud.api(troveService, 'RegionOne', timed.fixture.project, 'member');
+  const controlled = (): boolean => timed.fixture.controlsAreUntouched;
 
   it('counts the other types, and reports that no token lists modules', async () => {
-    const report = await timed.stage.plan(troveService, { now: () => timed.clock.now() });
+    const report = await timed.fixture.plan(troveService, { now: () => timed.clock.now() });
     expect(report.outcome).toEqual({ kind: 'finished' });
     expect(report.counts).toMatchObject({ 'trove.instance': { listed: 7 } });
     expect(report.conditions).toContainEqual(
@@ -437,7 +437,7 @@ describe('Trove since 2023.2, which answers 500 to the list of modules of an adm
   });
 
   it('is emptied except for modules and configuration groups after the project is deleted', async () => {
-    await timed.stage.deleteProject();
+    await timed.fixture.deleteProject();
     const report = await timed.empty(troveService);
     expect(report.outcome).toMatchObject({
       kind: 'unreachable',
@@ -448,7 +448,7 @@ describe('Trove since 2023.2, which answers 500 to the list of modules of an adm
   });
 
   it('does not recognize this fault if Trove answers 500 to every call', async () => {
-    timed.stage.rehearsal.faults.inject({
+    timed.fixture.rehearsal.faults.inject({
       service: 'trove',
       method: 'GET',
       effect: { does: 'answer', status: 500 },
@@ -462,7 +462,7 @@ describe('Trove since 2023.2, which answers 500 to the list of modules of an adm
     expect((await preDelete('admin', { memberApi })).outcome).toEqual({ kind: 'finished' });
     expect(left()).toEqual([]);
     expect(controlled()).toBe(true);
-    const { applicationCredentials } = timed.stage.rehearsal.state.identity;
+    const { applicationCredentials } = timed.fixture.rehearsal.state.identity;
     const made = applicationCredentials.where(({ name }) => name.startsWith('keystone-propagator'));
     // One login for all calls, for that project and that role alone.
     expect(made).toEqual([
@@ -471,7 +471,7 @@ describe('Trove since 2023.2, which answers 500 to the list of modules of an adm
   });
 
   it('leaves configuration groups if Keystone gives no token of a member', async () => {
-    timed.stage.rehearsal.faults.inject({
+    timed.fixture.rehearsal.faults.inject({
       service: 'keystone',
       method: 'POST',
       path: /application_credentials/,
@@ -486,7 +486,7 @@ describe('Trove since 2023.2, which answers 500 to the list of modules of an adm
 
 describe('an instance in BUILD of an existing project', () => {
   const memberApi = () =>
-    timed.stage.cloud.api(troveService, 'RegionOne', timed.stage.project, 'member');
+    timed.fixture.cloud.api(troveService, 'RegionOne', timed.fixture.project, 'member');
 
   it('is waited for at most five minutes, and is removed after the deletion of the project', async () => {
     const row = instanceNamed('half-built');
@@ -502,10 +502,10 @@ describe('an instance in BUILD of an existing project', () => {
       expect.objectContaining({ class: 'Blocked', actor: 'none', example: row.id }),
     );
     expect(left()).toEqual(['trove.instance half-built']);
-    await timed.stage.deleteProject();
+    await timed.fixture.deleteProject();
     timed.clock.advance(61 * MINUTE);
     expect((await timed.empty(troveService)).outcome).toEqual(UNREACHABLE);
     expect(left()).toEqual([]);
-    expect(timed.stage.controlsAreUntouched).toBe(true);
+    expect(timed.fixture.controlsAreUntouched).toBe(true);
   });
 });

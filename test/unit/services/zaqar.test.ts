@@ -1,19 +1,19 @@
 import { zaqar } from '../../../lib/services/zaqar.ts';
 import { zaqar as fake, zaqarIn, zaqarOn } from '../../cloud/documented/zaqar.ts';
-import { Stage } from './emptying.ts';
+import { CleanupFixture } from './cleanup-fixture.ts';
 import { testServiceContract } from './service-contract.ts';
 
 // No row of Zaqar names its owner: see the service file.
 testServiceContract(zaqar, { with: [fake], ownerInRow: false });
 
-let stage: Stage;
-afterEach(() => stage?.close());
+let fixture: CleanupFixture;
+afterEach(() => fixture?.close());
 const open = async (documented = fake): Promise<void> => {
-  stage = await Stage.open({ with: [documented] });
-  await stage.grantCleaner();
+  fixture = await CleanupFixture.open({ with: [documented] });
+  await fixture.grantCleaner();
 };
 const add = (project: string, name: string) => {
-  zaqarIn(stage.rehearsal.state).queues.add({
+  zaqarIn(fixture.rehearsal.state).queues.add({
     id: `${project}/${name}`,
     name,
     project_id: project,
@@ -21,97 +21,98 @@ const add = (project: string, name: string) => {
 };
 /** With it a run ends after the first list unless there are topics. */
 const noQueues = () => {
-  const { queues, subscriptions } = zaqarIn(stage.rehearsal.state);
-  for (const row of queues.where((one) => one.project_id === stage.project)) queues.delete(row.id);
+  const { queues, subscriptions } = zaqarIn(fixture.rehearsal.state);
+  for (const row of queues.where((one) => one.project_id === fixture.project))
+    queues.delete(row.id);
   for (const row of subscriptions.where(
-    (one) => one.project_id === stage.project && one.source === 'jobs',
+    (one) => one.project_id === fixture.project && one.source === 'jobs',
   ))
     subscriptions.delete(row.id);
 };
 const asked = (path: RegExp) =>
-  stage.rehearsal.calls.filter((call) => call.service === 'zaqar' && path.test(call.path));
+  fixture.rehearsal.calls.filter((call) => call.service === 'zaqar' && path.test(call.path));
 
 describe('Zaqar, emptied while the project lives', () => {
   it('removes queues and topics with their subscriptions in one run', async () => {
     await open();
-    const report = await stage.preDelete(zaqar);
+    const report = await fixture.preDelete(zaqar);
     expect(report.outcome).toEqual({ kind: 'finished' });
     expect(report.counts).toEqual({
       'zaqar.queue': { listed: 3, gone: 3, left: 0 },
       'zaqar.topic': { listed: 1, gone: 1, left: 0 },
     });
-    expect(stage.left('zaqar')).toEqual([]);
-    expect(stage.controlsAreUntouched).toBe(true);
+    expect(fixture.left('zaqar')).toEqual([]);
+    expect(fixture.controlsAreUntouched).toBe(true);
   });
 
   it('lists all pages of queues', async () => {
     await open();
-    for (let n = 0; n < 57; n += 1) add(stage.project, `more-${n}`);
-    const report = await stage.preDelete(zaqar);
+    for (let n = 0; n < 57; n += 1) add(fixture.project, `more-${n}`);
+    const report = await fixture.preDelete(zaqar);
     expect(report.outcome).toEqual({ kind: 'finished' });
     expect(report.counts).toMatchObject({ 'zaqar.queue': { listed: 60, gone: 60 } });
-    expect(stage.left('zaqar')).toEqual([]);
-    expect(stage.controlsAreUntouched).toBe(true);
+    expect(fixture.left('zaqar')).toEqual([]);
+    expect(fixture.controlsAreUntouched).toBe(true);
   });
 
   it('keeps a queue whose subscriptions could not be removed', async () => {
     await open();
-    stage.rehearsal.faults.inject({
+    fixture.rehearsal.faults.inject({
       service: 'zaqar',
       method: 'DELETE',
       path: /subscriptions/,
       effect: { does: 'answer', status: 503 },
     });
-    expect((await stage.preDelete(zaqar)).outcome).toMatchObject({
+    expect((await fixture.preDelete(zaqar)).outcome).toMatchObject({
       kind: 'again',
       error: { class: 'Transient' },
     });
-    expect(stage.left('zaqar')).toEqual(
+    expect(fixture.left('zaqar')).toEqual(
       expect.arrayContaining(['zaqar.queue jobs', 'zaqar.topic news']),
     );
-    expect(stage.left('zaqar')).not.toContain('zaqar.queue results');
+    expect(fixture.left('zaqar')).not.toContain('zaqar.queue results');
   });
 
   it('removes nothing with a token on another project', async () => {
     await open();
-    const own = await stage.cloud.ownProject();
+    const own = await fixture.cloud.ownProject();
     add(own.id, 'ours');
-    stage.remember();
-    const before = stage.left('zaqar');
-    const context = await stage.context(zaqar);
-    const report = await stage.preDelete(zaqar, { projectApi: context.api });
-    expect(stage.left('zaqar')).toEqual(before);
+    fixture.remember();
+    const before = fixture.left('zaqar');
+    const context = await fixture.context(zaqar);
+    const report = await fixture.preDelete(zaqar, { projectApi: context.api });
+    expect(fixture.left('zaqar')).toEqual(before);
     expect(report.conditions).toMatchObject([{ class: 'Unexpected', resourceType: 'zaqar.queue' }]);
-    expect(stage.controlsAreUntouched).toBe(true);
+    expect(fixture.controlsAreUntouched).toBe(true);
   });
 });
 
 describe('Zaqar without MongoDB', () => {
   it('is finished without topics, which it does not have', async () => {
     await open(zaqarOn('sqlalchemy'));
-    const report = await stage.preDelete(zaqar);
+    const report = await fixture.preDelete(zaqar);
     expect(report.outcome).toEqual({ kind: 'finished' });
     expect(report.conditions).toMatchObject([
       { class: 'Unsupported', resourceType: 'zaqar.topic', actor: 'none' },
     ]);
-    expect(stage.left('zaqar')).toEqual([]);
+    expect(fixture.left('zaqar')).toEqual([]);
   });
 
   it('is not treated as empty while its store is down', async () => {
     await open();
-    stage.rehearsal.faults.inject({
+    fixture.rehearsal.faults.inject({
       service: 'zaqar',
       method: 'GET',
       effect: { does: 'answer', status: 503 },
     });
-    const report = await stage.preDelete(zaqar);
+    const report = await fixture.preDelete(zaqar);
     expect(report.outcome).toMatchObject({ kind: 'again', error: { class: 'Transient' } });
-    expect(stage.left('zaqar')).not.toEqual([]);
+    expect(fixture.left('zaqar')).not.toEqual([]);
   });
 
   it('lists topics a second time, because its store may have been down for a moment', async () => {
     await open();
-    stage.rehearsal.faults.inject({
+    fixture.rehearsal.faults.inject({
       service: 'zaqar',
       method: 'GET',
       path: /topics/,
@@ -119,46 +120,46 @@ describe('Zaqar without MongoDB', () => {
       effect: { does: 'answer', status: 503 },
     });
     noQueues();
-    expect((await stage.preDelete(zaqar)).outcome).toEqual({ kind: 'finished' });
-    expect(stage.left('zaqar')).toEqual([]);
+    expect((await fixture.preDelete(zaqar)).outcome).toEqual({ kind: 'finished' });
+    expect(fixture.left('zaqar')).toEqual([]);
   });
 
   it('is not treated as empty when its store fails after the list of queues', async () => {
     await open();
     noQueues();
     const down = { does: 'answer', status: 503 } as const;
-    stage.rehearsal.faults.inject({
+    fixture.rehearsal.faults.inject({
       service: 'zaqar',
       method: 'GET',
       path: /topics/,
       effect: down,
     });
-    stage.rehearsal.faults.inject({
+    fixture.rehearsal.faults.inject({
       service: 'zaqar',
       method: 'GET',
       path: /queues/,
       after: 1,
       effect: down,
     });
-    expect((await stage.preDelete(zaqar)).outcome).toMatchObject({
+    expect((await fixture.preDelete(zaqar)).outcome).toMatchObject({
       kind: 'again',
       error: { class: 'Transient' },
     });
-    expect(stage.left('zaqar')).toContain('zaqar.topic news');
+    expect(fixture.left('zaqar')).toContain('zaqar.topic news');
   });
 });
 
 describe('Zaqar, after the project is deleted', () => {
   it('gets no calls, and is reported as unreachable', async () => {
     await open();
-    const before = stage.left('zaqar');
-    await stage.deleteProject();
-    const report = await stage.clean(zaqar);
+    const before = fixture.left('zaqar');
+    await fixture.deleteProject();
+    const report = await fixture.clean(zaqar);
     expect(report.outcome).toMatchObject({
       kind: 'unreachable',
       because: expect.stringContaining('queues'),
     });
     expect(asked(/./)).toEqual([]);
-    expect(stage.left('zaqar')).toEqual(before);
+    expect(fixture.left('zaqar')).toEqual(before);
   });
 });

@@ -1,29 +1,29 @@
 import { zun } from '../../../lib/services/zun.ts';
 import { zun as fake, pages, tablesOf } from '../../cloud/documented/zun.ts';
-import { uuid } from '../../cloud/world.ts';
-import { Stage } from './emptying.ts';
+import { uuid } from '../../cloud/resource-store.ts';
+import { CleanupFixture } from './cleanup-fixture.ts';
 import { testServiceContract } from './service-contract.ts';
 
 testServiceContract(zun, { with: [fake], listings: /^\/v1\/(containers|capsules|registries)\?/ });
 
 describe('Zun, emptied of one project', () => {
-  let stage: Stage;
+  let fixture: CleanupFixture;
   afterEach(async () => {
     pages.limit = 1000;
-    await stage.close();
+    await fixture.close();
   });
   const open = async () => {
-    stage = await Stage.open({ with: [fake], durations: { documented: 5 } });
-    return tablesOf(stage.rehearsal.state);
+    fixture = await CleanupFixture.open({ with: [fake], durations: { documented: 5 } });
+    return tablesOf(fixture.rehearsal.state);
   };
-  const called = () => stage.rehearsal.calls.filter(({ service }) => service === 'zun');
+  const called = () => fixture.rehearsal.calls.filter(({ service }) => service === 'zun');
 
   it('deletes running containers by force, resumes paused ones, and removes the capsule as a whole', async () => {
     await open();
-    const report = await stage.expectEmptied(zun);
+    const report = await fixture.expectEmptied(zun);
     expect(report.outcome).toEqual({ kind: 'finished' });
-    expect(stage.left('zun')).toEqual([]);
-    expect(stage.controlsAreUntouched).toBe(true);
+    expect(fixture.left('zun')).toEqual([]);
+    expect(fixture.controlsAreUntouched).toBe(true);
     expect(called().filter(({ path }) => path.endsWith('/unpause'))).toHaveLength(1);
   });
 
@@ -35,26 +35,26 @@ describe('Zun, emptied of one project', () => {
         table.add({
           id: uuid(),
           name: `n${n}`,
-          project_id: stage.project,
+          project_id: fixture.project,
           host: null,
           status: 'Error',
           task_state: null,
           updated_at: 0,
         });
-    const report = await stage.plan(zun);
+    const report = await fixture.plan(zun);
     expect(report.counts).toMatchObject({
       'zun.container': { listed: 11 },
       'zun.capsule': { listed: 6 },
     });
-    expect((await stage.expectEmptied(zun)).outcome).toEqual({ kind: 'finished' });
-    expect(stage.left('zun')).toEqual([]);
-    expect(stage.controlsAreUntouched).toBe(true);
+    expect((await fixture.expectEmptied(zun)).outcome).toEqual({ kind: 'finished' });
+    expect(fixture.left('zun')).toEqual([]);
+    expect(fixture.controlsAreUntouched).toBe(true);
   });
 
   it('names the host that is down if Zun answers only 500', async () => {
     const { down } = await open();
     down.add('compute-1');
-    const report = await stage.expectEmptied(zun);
+    const report = await fixture.expectEmptied(zun);
     expect(report.outcome).toMatchObject({ kind: 'again', error: undefined });
     expect(report.conditions).toContainEqual(
       expect.objectContaining({
@@ -64,40 +64,40 @@ describe('Zun, emptied of one project', () => {
       }),
     );
     // Containers without a host are removed; the others, their registry and the quota remain.
-    expect(stage.left('zun')).not.toContain('zun.container nowhere');
-    expect(stage.left('zun')).toEqual(
+    expect(fixture.left('zun')).not.toContain('zun.container nowhere');
+    expect(fixture.left('zun')).toEqual(
       expect.arrayContaining(['zun.registry registry', 'zun.quota quota', 'zun.capsule capsule']),
     );
     down.clear();
-    expect((await stage.expectEmptied(zun)).outcome).toEqual({ kind: 'finished' });
-    expect(stage.left('zun')).toEqual([]);
+    expect((await fixture.expectEmptied(zun)).outcome).toEqual({ kind: 'finished' });
+    expect(fixture.left('zun')).toEqual([]);
   });
 
   it('does not repeat a deletion that is in progress, and reports it when it takes too long', async () => {
     const { containers } = await open();
-    await stage.expectEmptied(zun);
+    await fixture.expectEmptied(zun);
     const going = {
       id: uuid(),
       name: 'going',
-      project_id: stage.project,
+      project_id: fixture.project,
       host: 'compute-1',
       status: 'Running',
       task_state: 'container_deleting',
     };
     containers.add({ ...going, updated_at: Date.now() - 60_000 });
-    stage.rehearsal.calls.length = 0;
-    expect((await stage.clean(zun)).conditions).toEqual([
+    fixture.rehearsal.calls.length = 0;
+    expect((await fixture.clean(zun)).conditions).toEqual([
       expect.objectContaining({ class: 'InProgress', actor: 'none' }),
     ]);
     expect(called().filter(({ method }) => method !== 'GET')).toEqual([]);
     const old = Date.now() - 3_600_000;
     containers.add({ ...going, updated_at: old });
-    stage.rehearsal.faults.inject({
+    fixture.rehearsal.faults.inject({
       service: 'zun',
       method: 'DELETE',
       effect: { does: 'endless' },
     });
-    const report = await stage.clean(zun);
+    const report = await fixture.clean(zun);
     expect(report.outcome).toMatchObject({ kind: 'again' });
     expect(report.conditions).toEqual([
       expect.objectContaining({ class: 'InProgress', actor: 'operator', since: old }),
@@ -106,26 +106,26 @@ describe('Zun, emptied of one project', () => {
 
   it('leaves a limit that equals the default, and removes others', async () => {
     const { quotas } = await open();
-    await stage.expectEmptied(zun);
-    quotas.add({ id: stage.project, containers: 40 });
-    stage.rehearsal.calls.length = 0;
-    expect((await stage.clean(zun)).outcome).toEqual({ kind: 'finished' });
+    await fixture.expectEmptied(zun);
+    quotas.add({ id: fixture.project, containers: 40 });
+    fixture.rehearsal.calls.length = 0;
+    expect((await fixture.clean(zun)).outcome).toEqual({ kind: 'finished' });
     expect(called().filter(({ method }) => method === 'DELETE')).toEqual([]);
-    quotas.add({ id: stage.project, containers: 0 });
-    expect((await stage.clean(zun)).outcome).toEqual({ kind: 'finished' });
-    expect(quotas.get(stage.project)).toBeUndefined();
-    expect(quotas.get(stage.control.projectId)).toBeDefined();
+    quotas.add({ id: fixture.project, containers: 0 });
+    expect((await fixture.clean(zun)).outcome).toEqual({ kind: 'finished' });
+    expect(quotas.get(fixture.project)).toBeUndefined();
+    expect(quotas.get(fixture.control.projectId)).toBeDefined();
   });
 
   it('does not skip a capsule without an owner', async () => {
     await open();
-    stage.rehearsal.faults.inject({
+    fixture.rehearsal.faults.inject({
       service: 'zun',
       method: 'GET',
       path: /capsules/,
       effect: { does: 'drop-owner' },
     });
-    const report = await stage.expectEmptied(zun);
+    const report = await fixture.expectEmptied(zun);
     expect(report.outcome).toMatchObject({ kind: 'again' });
     expect(report.conditions).toContainEqual(
       expect.objectContaining({
@@ -133,7 +133,7 @@ describe('Zun, emptied of one project', () => {
         message: expect.stringContaining('no owner'),
       }),
     );
-    expect(stage.left('zun')).toEqual(['zun.capsule capsule', 'zun.quota quota']);
-    expect(stage.controlsAreUntouched).toBe(true);
+    expect(fixture.left('zun')).toEqual(['zun.capsule capsule', 'zun.quota quota']);
+    expect(fixture.controlsAreUntouched).toBe(true);
   });
 });

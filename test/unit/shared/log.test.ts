@@ -2,7 +2,7 @@ import { Writable } from 'node:stream';
 import { SteppedEngine } from '../../../lib/engine/memory/stepped.ts';
 import { observedEngine } from '../../../lib/engine/observed.ts';
 import { createLogger } from '../../../lib/shared/log.ts';
-import { deleted, SmallWorld, TARGET } from '../../property/small-world.ts';
+import { deleted, Simulation, TARGET } from '../../property/simulation.ts';
 import { SECRET_PART, SECRET_TEXTS } from './secrets.ts';
 
 function capture() {
@@ -46,15 +46,15 @@ describe('the log', () => {
 
   it('has one JSON line for each change of an operation and its tasks', async () => {
     const { lines, log } = capture();
-    const world = new SmallWorld({
+    const simulation = new Simulation({
       resources: [1, 1, 0],
       lingers: 0,
       failures: 0,
       failWith: 'Transient',
     });
-    const engine = observedEngine(world.engine, log);
+    const engine = observedEngine(simulation.engine, log);
     await engine.commit({ messages: [deleted(TARGET)] });
-    await world.settle({ ...world.deps, engine });
+    await simulation.settle({ ...simulation.deps, engine });
     const logged = lines.map((line): { msg: string; service?: string } => JSON.parse(line));
     expect(logged.filter(({ msg }) => msg.startsWith('operation')).map(({ msg }) => msg)).toEqual([
       'operation confirming',

@@ -1,6 +1,6 @@
 import { PropagatorError, reportOf } from '../../../lib/shared/errors.ts';
 import { redactDeep, redactText } from '../../../lib/shared/redaction.ts';
-import { EVERY_CLASS, LivingWorld } from '../../property/stateful-world.ts';
+import { EVERY_CLASS, StatefulSimulation } from '../../property/stateful-simulation.ts';
 import { SECRET_PART, SECRET_TEXTS } from './secrets.ts';
 
 const SECRET = 'gAAAAABk-hush';
@@ -130,24 +130,24 @@ describe.each(SECRET_TEXTS)('%s in text of another program', (_, text) => {
   });
 
   it('is in no event of a service, no task and no dead letter', async () => {
-    const world = new LivingWorld([
+    const simulation = new StatefulSimulation([
       ...EVERY_CLASS,
       { name: 'rating', resourceTypes: { quote: 'A' } },
     ]);
     const seen: unknown[] = [];
-    const { commit } = world.engine;
-    world.engine.commit = (change) => {
+    const { commit } = simulation.engine;
+    simulation.engine.commit = (change) => {
       seen.push(structuredClone(change));
-      return commit.call(world.engine, change);
+      return commit.call(simulation.engine, change);
     };
-    world.httpPlugins.push('rating');
-    world.cloud.blocks.set('compute', { message: text, actor: 'operator', advice: text });
-    world.cloud.brokenTypes.set('network.port', new Error(text) as never);
-    await world.ask();
-    await world.settle();
-    const task = world.task('rating');
+    simulation.httpPlugins.push('rating');
+    simulation.cloud.blocks.set('compute', { message: text, actor: 'operator', advice: text });
+    simulation.cloud.brokenTypes.set('network.port', new Error(text) as never);
+    await simulation.ask();
+    await simulation.settle();
+    const task = simulation.task('rating');
     const conditions = [{ class: 'Blocked', message: text, actor: 'operator', count: 1 }];
-    await world.engine.commit({
+    await simulation.engine.commit({
       tasks: [{ ...task, state: 'requested', phase: 'apply', endedAt: undefined }],
     });
     const report = {
@@ -156,10 +156,11 @@ describe.each(SECRET_TEXTS)('%s in text of another program', (_, text) => {
       data: { again: { afterSeconds: 60 }, conditions },
     };
     expect(
-      (await world.call('POST', `/v1/tasks/${encodeURIComponent(task.id)}/report`, report)).status,
+      (await simulation.call('POST', `/v1/tasks/${encodeURIComponent(task.id)}/report`, report))
+        .status,
     ).toBe(202);
-    await world.settle();
+    await simulation.settle();
     expect(JSON.stringify(seen)).toContain('[redacted]');
-    expect(JSON.stringify([seen, world.engine.deadLetterList])).not.toContain(SECRET_PART);
+    expect(JSON.stringify([seen, simulation.engine.deadLetterList])).not.toContain(SECRET_PART);
   });
 });

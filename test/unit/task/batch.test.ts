@@ -14,30 +14,30 @@ const TARGET = ProjectId.parse('target');
 const context = contextOf();
 const error = (errorClass: ErrorClass) =>
   new PropagatorError({
-    code: `shelf.${errorClass}`,
+    code: `storage.${errorClass}`,
     class: errorClass,
     message: 'no',
     advice: 'see',
   });
 
-interface Book {
+interface Snapshot {
   readonly id: string;
   readonly owner: string | undefined;
   readonly chained?: boolean;
 }
-const books = (...owners: (string | undefined)[]): Book[] =>
+const snapshots = (...owners: (string | undefined)[]): Snapshot[] =>
   owners.map((owner, n) => ({ id: `b${n}`, owner }));
-const chained: Blocker = { message: 'chained to the board', actor: 'operator' };
+const chained: Blocker = { message: 'chained to the volume', actor: 'operator' };
 
-/** A shelf whose books are removed in batches. `take` receives a batch and returns its results. */
+/** A service whose snapshots are removed in batches. `take` receives a batch and returns its results. */
 function clean(
-  shelf: Book[],
+  storage: Snapshot[],
   most: number,
-  take: (some: readonly Book[]) => Promise<readonly (Removal | PropagatorError)[]>,
+  take: (some: readonly Snapshot[]) => Promise<readonly (Removal | PropagatorError)[]>,
 ) {
-  const book = defineType<Book>({
-    name: 'book',
-    list: async () => [...shelf],
+  const snapshot = defineType<Snapshot>({
+    name: 'snapshot',
+    list: async () => [...storage],
     id: ({ id }) => id,
     owner: ({ owner }) => owner,
     blocked: (row) => (row.chained ? chained : undefined),
@@ -45,10 +45,10 @@ function clean(
     batch: { most, remove: take },
   });
   const service = defineService({
-    name: 'shelf',
-    catalogTypes: ['shelf'],
+    name: 'storage',
+    catalogTypes: ['storage'],
     concurrency: 1,
-    resourceTypes: [book],
+    resourceTypes: [snapshot],
   });
   return runProjectCleanup({
     service,
@@ -59,45 +59,45 @@ function clean(
   });
 }
 const left = (report: RunReport): number | undefined =>
-  report.counts['shelf.book' as keyof typeof report.counts]?.left;
+  report.counts['storage.snapshot' as keyof typeof report.counts]?.left;
 
 describe('the removal of many resources in one call', () => {
   it('removes all resources of the project, in batches that the API allows', async () => {
-    const shelf = books(...Array.from({ length: 7 }, () => TARGET));
+    const storage = snapshots(...Array.from({ length: 7 }, () => TARGET));
     const sizes: number[] = [];
-    const report = await clean(shelf, 3, async (some) => {
+    const report = await clean(storage, 3, async (some) => {
       sizes.push(some.length);
-      for (const book of some) shelf.splice(shelf.indexOf(book), 1);
+      for (const snapshot of some) storage.splice(storage.indexOf(snapshot), 1);
       return some.map(() => ({ kind: 'gone' }));
     });
-    expect(shelf).toEqual([]);
+    expect(storage).toEqual([]);
     expect(sizes).toEqual([3, 3, 1]);
     expect(report.outcome).toEqual({ kind: 'finished' });
   });
 
   it('includes no resource that is foreign, without an owner, or blocked', async () => {
-    const shelf = [
-      ...books('other-project', TARGET, undefined, ''),
+    const storage = [
+      ...snapshots('other-project', TARGET, undefined, ''),
       { id: 'chained', owner: TARGET, chained: true },
     ];
-    const report = await clean(shelf, 100, async (some) => {
-      for (const book of some) shelf.splice(shelf.indexOf(book), 1);
+    const report = await clean(storage, 100, async (some) => {
+      for (const snapshot of some) storage.splice(storage.indexOf(snapshot), 1);
       return some.map(() => ({ kind: 'gone' }));
     });
-    expect(shelf.map(({ id }) => id)).toEqual(['b0', 'b2', 'b3', 'chained']);
+    expect(storage.map(({ id }) => id)).toEqual(['b0', 'b2', 'b3', 'chained']);
     expect(report.outcome.kind).toBe('again');
-    expect(report.conditions.map(({ message }) => message)).toContain('chained to the board');
+    expect(report.conditions.map(({ message }) => message)).toContain('chained to the volume');
   });
 
   it('counts each result for its resource', async () => {
-    const shelf = books(TARGET, TARGET, TARGET, TARGET);
+    const storage = snapshots(TARGET, TARGET, TARGET, TARGET);
     const answers = new Map<string, Removal | PropagatorError>([
       ['b0', { kind: 'gone' }],
       ['b1', { kind: 'accepted' }],
       ['b2', error('Gone')],
       ['b3', error('Transient')],
     ]);
-    const report = await clean(shelf, 100, async (some) =>
+    const report = await clean(storage, 100, async (some) =>
       some.map(({ id }) => answers.get(id) ?? error('Unexpected')),
     );
     expect(left(report)).toBe(2);
@@ -111,15 +111,15 @@ describe('the removal of many resources in one call', () => {
   });
 
   it('does not count a resource without a result as removed', async () => {
-    const report = await clean(books(TARGET, TARGET), 100, async () => [{ kind: 'gone' }]);
+    const report = await clean(snapshots(TARGET, TARGET), 100, async () => [{ kind: 'gone' }]);
     expect(left(report)).toBe(1);
     expect(report.outcome).toMatchObject({ kind: 'failed', error: { class: 'Unexpected' } });
   });
 
   it('makes no further calls after a refusal, and reports the failed resources as left', async () => {
-    const shelf = books(...Array.from({ length: 50 }, () => TARGET));
+    const storage = snapshots(...Array.from({ length: 50 }, () => TARGET));
     let calls = 0;
-    const report = await clean(shelf, 10, async () => {
+    const report = await clean(storage, 10, async () => {
       calls += 1;
       throw error('Denied');
     });

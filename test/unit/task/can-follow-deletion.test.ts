@@ -7,27 +7,27 @@ import { contextOf } from './context.ts';
 
 const PROJECT = ProjectId.parse('target');
 
-/** A shelf with these books, and the blocker of each book. */
-const shelf = (books: Record<string, Blocker | undefined>) =>
+/** A service with these snapshots, and the blocker of each snapshot. */
+const storage = (snapshots: Record<string, Blocker | undefined>) =>
   defineService({
-    name: 'shelf',
-    catalogTypes: ['shelf'],
+    name: 'storage',
+    catalogTypes: ['storage'],
     preDelete: true,
     resourceTypes: [
       defineType<string>({
-        name: 'book',
-        list: async () => Object.keys(books),
+        name: 'snapshot',
+        list: async () => Object.keys(snapshots),
         id: (id) => id,
         owner: () => PROJECT,
-        blocked: (id) => books[id],
+        blocked: (id) => snapshots[id],
         async remove(id) {
-          delete books[id];
+          delete snapshots[id];
           return { kind: 'gone' };
         },
       }),
     ],
   });
-const run = (service: ReturnType<typeof shelf>, phase: 'pre-delete' | 'apply') =>
+const run = (service: ReturnType<typeof storage>, phase: 'pre-delete' | 'apply') =>
   runProjectCleanup({
     service,
     context: contextOf(),
@@ -40,31 +40,31 @@ const needed: Blocker = { message: 'it is being read', actor: 'none' };
 
 describe('a resource that can be removed after the deletion of the project as well', () => {
   it('does not delay phase pre-delete, and counts as left', async () => {
-    const report = await run(shelf({ slow, free: undefined }), 'pre-delete');
+    const report = await run(storage({ slow, free: undefined }), 'pre-delete');
     expect(report.outcome).toEqual({ kind: 'finished' });
-    expect(report.counts).toEqual({ 'shelf.book': { listed: 2, gone: 1, left: 1 } });
+    expect(report.counts).toEqual({ 'storage.snapshot': { listed: 2, gone: 1, left: 1 } });
     expect(report.conditions).toEqual([
       expect.objectContaining({ class: 'Blocked', example: 'slow' }),
     ]);
   });
 
   it('delays phase pre-delete together with a resource that needs the living project', async () => {
-    const report = await run(shelf({ slow, needed }), 'pre-delete');
+    const report = await run(storage({ slow, needed }), 'pre-delete');
     expect(report.outcome.kind).toBe('again');
   });
 
   it('delays the end of phase apply until it is removed', async () => {
-    expect((await run(shelf({ slow }), 'apply')).outcome.kind).toBe('again');
+    expect((await run(storage({ slow }), 'apply')).outcome.kind).toBe('again');
   });
 });
 
 it('a hidden type counts as empty if it was verified empty before the deletion', async () => {
   const hidden = defineType<string>({
-    name: 'book',
+    name: 'snapshot',
     list: () =>
       Promise.reject(
         new PropagatorError({
-          code: 'shelf.book.hidden',
+          code: 'storage.snapshot.hidden',
           class: 'Unsupported',
           message: 'hidden',
           advice: 'none',
@@ -75,8 +75,8 @@ it('a hidden type counts as empty if it was verified empty before the deletion',
     remove: async () => ({ kind: 'gone' }),
   });
   const service = defineService({
-    name: 'shelf',
-    catalogTypes: ['shelf'],
+    name: 'storage',
+    catalogTypes: ['storage'],
     resourceTypes: [hidden],
   });
   const outcome = async (verified: boolean) => {

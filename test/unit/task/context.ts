@@ -12,7 +12,14 @@ const unused = () => Promise.reject(new Error('not here'));
 export const contextOf = (project = TARGET, ownProject = 'cleaner'): ProjectContext => ({
   project,
   region: 'one',
-  api: { service: 'shelf', region: 'one', endpoint: '', ownProject, request: unused, list: unused },
+  api: {
+    service: 'storage',
+    region: 'one',
+    endpoint: '',
+    ownProject,
+    request: unused,
+    list: unused,
+  },
   members: undefined,
   projectApi: undefined,
   apiOf: async () => undefined,

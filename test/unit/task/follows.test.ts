@@ -10,9 +10,9 @@ const context = contextOf();
 
 describe('a resource type that prefers another one first', () => {
   it('is removed after it, also if a resource of the other type is stuck', async () => {
-    const world = {
-      books: new Set(['stuck', 'loose']),
-      boards: new Set(['board']),
+    const simulation = {
+      snapshots: new Set(['stuck', 'loose']),
+      volumes: new Set(['volume']),
       order: [] as string[],
     };
     const resourceType = (name: string, rows: Set<string>, before: string[]) =>
@@ -23,19 +23,19 @@ describe('a resource type that prefers another one first', () => {
         id: (id) => id,
         owner: () => PROJECT,
         async remove(id) {
-          if (id === 'stuck') return { kind: 'blocked', message: 'glued', actor: 'operator' };
+          if (id === 'stuck') return { kind: 'blocked', message: 'in use', actor: 'operator' };
           await new Promise((resolve) => setImmediate(resolve));
-          world.order.push(id);
+          simulation.order.push(id);
           rows.delete(id);
           return { kind: 'gone' };
         },
       });
     const service = defineService({
-      name: 'shelf',
-      catalogTypes: ['shelf'],
+      name: 'storage',
+      catalogTypes: ['storage'],
       resourceTypes: [
-        resourceType('board', world.boards, ['book']),
-        resourceType('book', world.books, []),
+        resourceType('volume', simulation.volumes, ['snapshot']),
+        resourceType('snapshot', simulation.snapshots, []),
       ],
     });
     const report = await runProjectCleanup({
@@ -45,8 +45,8 @@ describe('a resource type that prefers another one first', () => {
       confirmation: Confirmation.of(PROJECT, [0, 9], 1),
       deadline: 60_000,
     });
-    expect(world.order).toEqual(['loose', 'board']);
-    expect([...world.books]).toEqual(['stuck']);
+    expect(simulation.order).toEqual(['loose', 'volume']);
+    expect([...simulation.snapshots]).toEqual(['stuck']);
     expect(report.outcome.kind).toBe('again');
   });
 });

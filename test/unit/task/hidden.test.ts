@@ -9,14 +9,14 @@ const PROJECT = ProjectId.parse('target');
 
 /** A service with a type that cannot be listed, with this error code, and an empty type. */
 function clean(code: string) {
-  const book = defineType<string>({
-    name: 'book',
+  const snapshot = defineType<string>({
+    name: 'snapshot',
     list: () =>
       Promise.reject(
         new PropagatorError({
           code,
           class: 'Unsupported',
-          message: 'this library shows its books to readers only',
+          message: 'this library shows its snapshots to readers only',
           advice: 'Read.',
         }),
       ),
@@ -24,17 +24,17 @@ function clean(code: string) {
     owner: () => PROJECT,
     remove: () => Promise.reject(new Error('never')),
   });
-  const board = defineType<string>({
-    name: 'board',
+  const volume = defineType<string>({
+    name: 'volume',
     list: async () => [],
     id: (id) => id,
     owner: () => PROJECT,
     remove: async () => ({ kind: 'gone' }),
   });
   const service = defineService({
-    name: 'shelf',
-    catalogTypes: ['shelf'],
-    resourceTypes: [book, board],
+    name: 'storage',
+    catalogTypes: ['storage'],
+    resourceTypes: [snapshot, volume],
   });
   const confirmation = Confirmation.of(PROJECT, [0, 9], 1);
   return runProjectCleanup({
@@ -48,22 +48,22 @@ function clean(code: string) {
 
 describe('a resource type that this release of a service does not list', () => {
   it('is unreachable and reported, and does not count as empty', async () => {
-    const report = await clean('shelf.book.hidden');
+    const report = await clean('storage.snapshot.hidden');
     expect(report.outcome).toEqual({
       kind: 'unreachable',
-      because: 'this library shows its books to readers only',
+      because: 'this library shows its snapshots to readers only',
     });
     expect(report.conditions).toEqual([
       expect.objectContaining({ class: 'Unsupported', actor: 'operator', advice: 'Read.' }),
     ]);
-    expect(report.counts).not.toHaveProperty(['shelf.book']);
+    expect(report.counts).not.toHaveProperty(['storage.snapshot']);
   });
 
   it('differs from a type that this cloud lacks', async () => {
-    expect((await clean('shelf.book.unsupported')).outcome).toEqual({ kind: 'finished' });
+    expect((await clean('storage.snapshot.unsupported')).outcome).toEqual({ kind: 'finished' });
   });
 
   it('differs from a 501 of a proxy', async () => {
-    expect((await clean('shelf.http.501.hidden')).outcome.kind).toBe('failed');
+    expect((await clean('storage.http.501.hidden')).outcome.kind).toBe('failed');
   });
 });

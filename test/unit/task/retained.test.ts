@@ -7,39 +7,42 @@ import { contextOf } from './context.ts';
 const PROJECT = ProjectId.parse('target');
 const context = contextOf();
 
-/** A shelf of books, and of labels that cannot be removed. */
-function clean(shelf: Set<string>, boards = new Set<string>()) {
+/** A service with snapshots, and with labels that cannot be removed. */
+function clean(storage: Set<string>, volumes = new Set<string>()) {
   const label = defineType<string>({
     name: 'resource',
-    list: async () => [...shelf],
+    list: async () => [...storage],
     id: (id) => id,
     owner: () => PROJECT,
     async remove(id) {
       if (id.startsWith('label'))
-        return { kind: 'retained', message: 'labels are glued for good', advice: 'Take a knife.' };
-      if (id.startsWith('stuck'))
-        return { kind: 'blocked', message: 'nailed down', actor: 'operator' };
-      shelf.delete(id);
+        return {
+          kind: 'retained',
+          message: 'this release keeps labels',
+          advice: 'Upgrade the service.',
+        };
+      if (id.startsWith('stuck')) return { kind: 'blocked', message: 'in use', actor: 'operator' };
+      storage.delete(id);
       return { kind: 'gone' };
     },
   });
   // A dependent must not wait for ever for resources that cannot be removed.
-  const board = defineType<string>({
-    name: 'board',
+  const volume = defineType<string>({
+    name: 'volume',
     dependsOn: [{ types: ['resource'], strength: 'required', until: 'empty' }],
-    list: async () => [...boards],
+    list: async () => [...volumes],
     id: (id) => id,
     owner: () => PROJECT,
     async remove(id) {
-      boards.delete(id);
+      volumes.delete(id);
       return { kind: 'gone' };
     },
   });
   const service = defineService({
-    name: 'shelf',
-    catalogTypes: ['shelf'],
+    name: 'storage',
+    catalogTypes: ['storage'],
     concurrency: 1,
-    resourceTypes: [label, board],
+    resourceTypes: [label, volume],
   });
   return runProjectCleanup({
     service,
@@ -52,34 +55,34 @@ function clean(shelf: Set<string>, boards = new Set<string>()) {
 
 describe('a resource that a release of a service cannot remove', () => {
   it('does not stop the task from finishing, and is reported to the operator', async () => {
-    const shelf = new Set(['label', 'book']);
-    const report = await clean(shelf);
-    expect([...shelf]).toEqual(['label']);
+    const storage = new Set(['label', 'snapshot']);
+    const report = await clean(storage);
+    expect([...storage]).toEqual(['label']);
     expect(report.outcome).toEqual({ kind: 'finished' });
     expect(report.counts).toEqual({
-      'shelf.resource': { listed: 2, gone: 1, left: 1 },
-      'shelf.board': { listed: 0, gone: 0, left: 0 },
+      'storage.resource': { listed: 2, gone: 1, left: 1 },
+      'storage.volume': { listed: 0, gone: 0, left: 0 },
     });
     expect(report.conditions).toMatchObject([
       {
         class: 'Unsupported',
         actor: 'operator',
-        message: 'skipped: labels are glued for good',
-        advice: 'Take a knife.',
+        message: 'skipped: this release keeps labels',
+        advice: 'Upgrade the service.',
         example: 'label',
       },
     ]);
   });
 
   it('does not delay the dependents of its type', async () => {
-    const boards = new Set(['board']);
-    expect((await clean(new Set(['label']), boards)).outcome).toEqual({ kind: 'finished' });
-    expect([...boards]).toEqual([]);
+    const volumes = new Set(['volume']);
+    expect((await clean(new Set(['label']), volumes)).outcome).toEqual({ kind: 'finished' });
+    expect([...volumes]).toEqual([]);
   });
 
   it('does not hide another resource of the same type that is left', async () => {
     const report = await clean(new Set(['label', 'stuck']));
     expect(report.outcome).toMatchObject({ kind: 'again' });
-    expect(report.counts).toEqual({ 'shelf.resource': { listed: 2, gone: 0, left: 2 } });
+    expect(report.counts).toEqual({ 'storage.resource': { listed: 2, gone: 0, left: 2 } });
   });
 });

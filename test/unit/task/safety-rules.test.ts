@@ -9,7 +9,7 @@ import {
   type Removal,
   type Service,
 } from '../../../lib/task/service.ts';
-import { CONTROL, deleted, SmallWorld, TARGET } from '../../property/small-world.ts';
+import { CONTROL, deleted, Simulation, TARGET } from '../../property/simulation.ts';
 import { contextOf } from './context.ts';
 
 interface Row {
@@ -19,16 +19,16 @@ interface Row {
 const confirmed = Confirmation.of(TARGET, [0, 5000], 5000);
 const error = (errorClass: ErrorClass) =>
   new PropagatorError({
-    code: `shelf.${errorClass}`,
+    code: `storage.${errorClass}`,
     class: errorClass,
     message: 'no',
     advice: 'see',
   });
 
-/** A shelf with two resource types in memory: books, and the boards that carry them. */
-function shelf(
-  books: Row[],
-  boards: Row[],
+/** A service in memory with two resource types: volumes, and snapshots of them. */
+function storage(
+  snapshots: Row[],
+  volumes: Row[],
   remove: (rows: Row[], row: Row) => Promise<Removal>,
   list: (rows: Row[]) => Promise<Row[]> = async (rows) => [...rows],
 ) {
@@ -42,12 +42,15 @@ function shelf(
       remove: (row) => remove(rows, row),
     });
   return defineService({
-    name: 'shelf',
-    catalogTypes: ['shelf'],
-    resourceTypes: [resourceType('board', boards, ['book']), resourceType('book', books, [])],
+    name: 'storage',
+    catalogTypes: ['storage'],
+    resourceTypes: [
+      resourceType('volume', volumes, ['snapshot']),
+      resourceType('snapshot', snapshots, []),
+    ],
   });
 }
-async function takeOut(rows: Row[], row: Row): Promise<Removal> {
+async function removeRow(rows: Row[], row: Row): Promise<Removal> {
   rows.splice(rows.indexOf(row), 1);
   return { kind: 'gone' };
 }
@@ -68,97 +71,102 @@ describe('safety rule: a notification is a hint', () => {
     expect(Confirmation.of(TARGET, [1000, 6000], 5000)?.account).toBe(TARGET);
   });
   it('removes nothing without a confirmation, or with the confirmation of another project', async () => {
-    const books = rows(TARGET);
+    const snapshots = rows(TARGET);
     await expect(
-      clean(shelf(books, [], takeOut), contextOf(), Confirmation.of(CONTROL, [0, 5000], 5000)),
+      clean(
+        storage(snapshots, [], removeRow),
+        contextOf(),
+        Confirmation.of(CONTROL, [0, 5000], 5000),
+      ),
     ).rejects.toThrow('without a confirmation');
     await expect(
       runProjectCleanup({
-        service: shelf(books, [], takeOut),
+        service: storage(snapshots, [], removeRow),
         context: contextOf(),
         phase: 'apply',
         confirmation: undefined,
         deadline: 9e9,
       }),
     ).rejects.toThrow();
-    expect(books).toHaveLength(1);
+    expect(snapshots).toHaveLength(1);
   });
   it('removes nothing before the grace period ends, and queries Keystone again at its end', async () => {
-    const world = new SmallWorld({
+    const simulation = new Simulation({
       resources: [1, 1, 1],
       lingers: 0,
       failures: 0,
       failWith: 'Transient',
     });
-    const deps = { ...world.deps, gracePeriodMillis: 3_600_000 };
-    const openedAt = world.engine.time;
-    await world.engine.commit({ messages: [deleted(TARGET)] });
-    for (let n = 0; n < 200 && world.engine.waiting.length > 0; n += 1)
-      for (const waiting of world.engine.due()) {
-        await world.handle(waiting.message, deps).then(() => world.engine.take(waiting));
-        if (world.engine.time < openedAt + 3_600_000) expect(world.resources(TARGET)).toBe(3);
+    const deps = { ...simulation.deps, gracePeriodMillis: 3_600_000 };
+    const openedAt = simulation.engine.time;
+    await simulation.engine.commit({ messages: [deleted(TARGET)] });
+    for (let n = 0; n < 200 && simulation.engine.waiting.length > 0; n += 1)
+      for (const waiting of simulation.engine.due()) {
+        await simulation.handle(waiting.message, deps).then(() => simulation.engine.take(waiting));
+        if (simulation.engine.time < openedAt + 3_600_000)
+          expect(simulation.resources(TARGET)).toBe(3);
       }
-    const [operation] = [...world.engine.operations.values()];
+    const [operation] = [...simulation.engine.operations.values()];
     expect(operation?.confirmedAt.at(-1)).toBeGreaterThanOrEqual(openedAt + 3_600_000);
-    expect(world.resources(TARGET)).toBe(0);
+    expect(simulation.resources(TARGET)).toBe(0);
   });
   it('starts the confirmation again after an answer that shows the project', async () => {
     for (const shownAt of [0, 1, 2]) {
-      const world = new SmallWorld({
+      const simulation = new Simulation({
         resources: [1, 1, 1],
         lingers: 0,
         failures: 0,
         failWith: 'Transient',
       });
-      await world.engine.commit({ messages: [deleted(TARGET)] });
+      await simulation.engine.commit({ messages: [deleted(TARGET)] });
       let confirmations = 0;
-      for (let n = 0; n < 200 && world.engine.waiting.length > 0; n += 1)
-        for (const waiting of world.engine.due()) {
+      for (let n = 0; n < 200 && simulation.engine.waiting.length > 0; n += 1)
+        for (const waiting of simulation.engine.due()) {
           if (waiting.message.type === 'operation.confirm') {
-            if (confirmations === shownAt) world.alive.add(TARGET);
-            else world.alive.delete(TARGET);
+            if (confirmations === shownAt) simulation.alive.add(TARGET);
+            else simulation.alive.delete(TARGET);
             confirmations += 1;
           }
-          await world.handle(waiting.message).then(() => world.engine.take(waiting));
+          await simulation.handle(waiting.message).then(() => simulation.engine.take(waiting));
         }
-      const [operation] = [...world.engine.operations.values()];
+      const [operation] = [...simulation.engine.operations.values()];
       expect(operation?.state).toBe('finished');
       const [first, last] = [operation?.confirmedAt.at(0) ?? 0, operation?.confirmedAt.at(-1) ?? 0];
       expect(last - first).toBeGreaterThanOrEqual(2000);
-      expect(world.resources(TARGET)).toBe(0);
+      expect(simulation.resources(TARGET)).toBe(0);
     }
   });
   it('waits while Keystone does not answer, and reports that', async () => {
-    const world = new SmallWorld({
+    const simulation = new Simulation({
       resources: [1, 0, 0],
       lingers: 0,
       failures: 0,
       failWith: 'Transient',
     });
-    world.keystoneAway = true;
-    await world.engine.commit({ messages: [deleted(TARGET)] });
-    await world.settle(world.deps, 20);
-    const [operation] = [...world.engine.operations.values()];
+    simulation.keystoneAway = true;
+    await simulation.engine.commit({ messages: [deleted(TARGET)] });
+    await simulation.settle(simulation.deps, 20);
+    const [operation] = [...simulation.engine.operations.values()];
     expect(operation?.state).toBe('confirming');
     expect(operation?.hold?.reason).toContain('Keystone gave no certain answer');
-    expect(world.resources(TARGET)).toBe(1);
+    expect(simulation.resources(TARGET)).toBe(1);
   });
   it('stops between two runs if Keystone shows the project again', async () => {
-    const world = new SmallWorld({
+    const simulation = new Simulation({
       resources: [2, 2, 2],
       lingers: 3,
       failures: 0,
       failWith: 'Transient',
     });
-    await world.engine.commit({ messages: [deleted(TARGET)] });
-    for (let n = 0; n < 200 && world.of('first', TARGET).length > 0; n += 1)
-      for (const waiting of world.engine.due())
-        await world.handle(waiting.message).then(() => world.engine.take(waiting));
-    world.alive.add(TARGET);
-    await world.settle(world.deps, 50);
-    expect(world.of('last', TARGET)).toHaveLength(2);
+    await simulation.engine.commit({ messages: [deleted(TARGET)] });
+    for (let n = 0; n < 200 && simulation.of('first', TARGET).length > 0; n += 1)
+      for (const waiting of simulation.engine.due())
+        await simulation.handle(waiting.message).then(() => simulation.engine.take(waiting));
+    simulation.alive.add(TARGET);
+    await simulation.settle(simulation.deps, 50);
+    expect(simulation.of('last', TARGET)).toHaveLength(2);
     expect(
-      [...world.engine.tasks.values()]
+      [...simulation.engine.tasks.values()]
         .flatMap(({ conditions }) => conditions)
         .map(({ message }) => message),
     ).toContain('Keystone shows it again: nothing more is removed');
@@ -173,9 +181,9 @@ describe('safety rule: every row is checked', () => {
     for (const owner of [undefined, '']) expect(ownership({ owner }, TARGET)).toBe('ownerless');
   });
   it('does not touch the resources of other owners if the API ignores the filter, and reports them', async () => {
-    const books = rows(CONTROL, TARGET, CONTROL);
-    const report = await clean(shelf(books, [], takeOut));
-    expect(books.map(({ owner }) => owner)).toEqual([CONTROL, CONTROL]);
+    const snapshots = rows(CONTROL, TARGET, CONTROL);
+    const report = await clean(storage(snapshots, [], removeRow));
+    expect(snapshots.map(({ owner }) => owner)).toEqual([CONTROL, CONTROL]);
     expect(report.outcome.kind).toBe('finished');
     expect(report.conditions).toContainEqual(
       expect.objectContaining({
@@ -186,9 +194,9 @@ describe('safety rule: every row is checked', () => {
     );
   });
   it('never touches a resource without an owner, and does not report the type as empty', async () => {
-    const books = rows(undefined, TARGET);
-    const report = await clean(shelf(books, [], takeOut));
-    expect(books).toEqual([{ id: 'r0' }]);
+    const snapshots = rows(undefined, TARGET);
+    const report = await clean(storage(snapshots, [], removeRow));
+    expect(snapshots).toEqual([{ id: 'r0' }]);
     expect(report.outcome.kind).toBe('again');
     expect(report.conditions).toContainEqual(
       expect.objectContaining({ class: 'Blocked', actor: 'operator' }),
@@ -200,51 +208,57 @@ describe('safety rule: "cannot list" is never "empty"', () => {
   it.each(['Transient', 'Denied', 'Unexpected', 'Gone', 'Poison'] as const)(
     'a listing that fails as %s does not finish a task',
     async (errorClass) => {
-      const report = await clean(shelf([], [], takeOut, () => Promise.reject(error(errorClass))));
+      const report = await clean(
+        storage([], [], removeRow, () => Promise.reject(error(errorClass))),
+      );
       expect(report.outcome.kind).not.toBe('finished');
       expect(report.counts).toEqual({});
     },
   );
   it('an API that does not exist counts as empty, and is reported', async () => {
-    const report = await clean(shelf([], [], takeOut, () => Promise.reject(error('Unsupported'))));
+    const report = await clean(
+      storage([], [], removeRow, () => Promise.reject(error('Unsupported'))),
+    );
     expect(report.outcome.kind).toBe('finished');
     expect(report.conditions.map(({ message }) => message)).toEqual(['skipped: no', 'skipped: no']);
   });
   it('a plain 405 of a proxy does not mean that the API does not exist', async () => {
     const proxy = new PropagatorError({
-      code: 'shelf.http.405',
+      code: 'storage.http.405',
       class: 'Unsupported',
       message: 'no',
       advice: 'see',
       status: 405,
     });
-    expect((await clean(shelf([], [], takeOut, () => Promise.reject(proxy)))).outcome.kind).toBe(
-      'failed',
-    );
+    expect(
+      (await clean(storage([], [], removeRow, () => Promise.reject(proxy)))).outcome.kind,
+    ).toBe('failed');
   });
   it('a service without a supported version is unreachable, and the operation ends as unverified', async () => {
-    const world = new SmallWorld({
+    const simulation = new Simulation({
       resources: [1, 1, 1],
       lingers: 0,
       failures: 0,
       failWith: 'Transient',
     });
-    const deps = world.deps;
+    const deps = simulation.deps;
     const api: typeof deps.cloud.api = (service, region) =>
       service.name === 'middle'
         ? Promise.reject(error('Unsupported'))
         : deps.cloud.api(service, region);
-    await world.engine.commit({ messages: [deleted(TARGET)] });
-    await world.settle({ ...deps, cloud: { ...deps.cloud, api } });
-    expect([...world.engine.operations.values()].map(({ state }) => state)).toEqual(['unverified']);
-    expect([...world.engine.tasks.values()].map(({ state }) => state)).toEqual([
+    await simulation.engine.commit({ messages: [deleted(TARGET)] });
+    await simulation.settle({ ...deps, cloud: { ...deps.cloud, api } });
+    expect([...simulation.engine.operations.values()].map(({ state }) => state)).toEqual([
+      'unverified',
+    ]);
+    expect([...simulation.engine.tasks.values()].map(({ state }) => state)).toEqual([
       'finished',
       'unreachable',
       'finished',
     ]);
   });
   it('keeps the last known counts of a resource type that can no longer be listed', () => {
-    const before = { 'shelf.book': { found: 5, removed: 2, left: 3 } };
+    const before = { 'storage.snapshot': { found: 5, removed: 2, left: 3 } };
     expect(mergeCounts(before, {})).toEqual(before);
   });
 });
@@ -252,41 +266,41 @@ describe('safety rule: "cannot list" is never "empty"', () => {
 describe('safety rule: finished means listed again', () => {
   it('does not finish after a 202 or 204 while the resource is still listed', async () => {
     for (const answer of [{ kind: 'accepted' }, { kind: 'gone' }] as const) {
-      const books = rows(TARGET);
-      const report = await clean(shelf(books, [], async () => answer));
+      const snapshots = rows(TARGET);
+      const report = await clean(storage(snapshots, [], async () => answer));
       expect(report.outcome.kind).toBe('again');
-      expect(books).toHaveLength(1);
+      expect(snapshots).toHaveLength(1);
     }
   });
   it('finishes after a listing that is empty after the removals', async () => {
     let listings = 0;
-    const books = rows(TARGET, TARGET);
+    const snapshots = rows(TARGET, TARGET);
     const report = await clean(
-      shelf(books, [], takeOut, async (all) => {
+      storage(snapshots, [], removeRow, async (all) => {
         listings += 1;
         return [...all];
       }),
     );
     expect(report.outcome.kind).toBe('finished');
     expect(listings).toBe(4);
-    expect(Object.fromEntries(Object.entries(report.counts))['shelf.book']).toEqual({
+    expect(Object.fromEntries(Object.entries(report.counts))['storage.snapshot']).toEqual({
       listed: 2,
       gone: 2,
       left: 0,
     });
   });
   it('does not list a verified empty type during the removals, and lists it again before it finishes', async () => {
-    const [books, boards] = [rows(TARGET), rows(TARGET)];
+    const [snapshots, volumes] = [rows(TARGET), rows(TARGET)];
     const listed: string[] = [];
-    const service = shelf(books, boards, takeOut, async (all) => {
-      listed.push(all === books ? 'books' : 'boards');
+    const service = storage(snapshots, volumes, removeRow, async (all) => {
+      listed.push(all === snapshots ? 'snapshots' : 'volumes');
       return [...all];
     });
     const skipTypes = service.resourceTypes
       .map(({ name }) => name)
-      .filter((name) => name === 'shelf.book');
-    // The book was created after phase plan. The board is removed first, and the last listing finds
-    // the book.
+      .filter((name) => name === 'storage.snapshot');
+    // The snapshot was created after phase plan. The volume is removed first, and the last listing finds
+    // the snapshot.
     const report = await runProjectCleanup({
       service,
       context: contextOf(),
@@ -295,17 +309,17 @@ describe('safety rule: finished means listed again', () => {
       skipTypes,
       deadline: 60_000,
     });
-    expect(listed[0]).toBe('boards');
+    expect(listed[0]).toBe('volumes');
     expect(report.outcome.kind).toBe('finished');
-    expect([books, boards]).toEqual([[], []]);
-    expect(listed.slice(-2).sort()).toEqual(['boards', 'books']);
+    expect([snapshots, volumes]).toEqual([[], []]);
+    expect(listed.slice(-2).sort()).toEqual(['snapshots', 'volumes']);
   });
   it('does not finish while a skipped resource type still has a resource', async () => {
-    const books = rows(TARGET);
-    const service = shelf(books, [], async () => ({ kind: 'accepted' }));
+    const snapshots = rows(TARGET);
+    const service = storage(snapshots, [], async () => ({ kind: 'accepted' }));
     const skipTypes = service.resourceTypes
       .map(({ name }) => name)
-      .filter((name) => name === 'shelf.book');
+      .filter((name) => name === 'storage.snapshot');
     const report = await runProjectCleanup({
       service,
       context: contextOf(),
@@ -315,13 +329,13 @@ describe('safety rule: finished means listed again', () => {
       deadline: 60_000,
     });
     expect(report.outcome.kind).toBe('again');
-    expect(books).toHaveLength(1);
+    expect(snapshots).toHaveLength(1);
   });
 });
 
 describe('safety rule: still deleting is not a failure', () => {
   it('requests runs with growing delays, and uses no attempts', async () => {
-    const report = await clean(shelf(rows(TARGET), [], async () => ({ kind: 'accepted' })));
+    const report = await clean(storage(rows(TARGET), [], async () => ({ kind: 'accepted' })));
     expect(report.outcome).toEqual({ kind: 'again', afterSeconds: 0, error: undefined });
     const waits = [0, 10, 60, 600, 6000].map((idle) =>
       nextRunSeconds({ progressAt: 0, conditions: [] }, idle * 1000, 0),
@@ -331,13 +345,13 @@ describe('safety rule: still deleting is not a failure', () => {
   });
   it('reports what is stuck, since when, and who can act', async () => {
     const report = await clean(
-      shelf(rows(TARGET), [], async () => ({ kind: 'accepted', stuckSince: 77 })),
+      storage(rows(TARGET), [], async () => ({ kind: 'accepted', stuckSince: 77 })),
     );
     expect(report.conditions).toEqual([
       expect.objectContaining({
         since: 77,
         actor: 'operator',
-        resourceType: 'shelf.book',
+        resourceType: 'storage.snapshot',
         example: 'r0',
       }),
     ]);
@@ -345,26 +359,26 @@ describe('safety rule: still deleting is not a failure', () => {
 });
 
 describe('safety rule: workloads before their guards', () => {
-  it('removes no board while a book depends on it', async () => {
-    const [books, boards] = [rows(TARGET), rows(TARGET)];
+  it('removes no volume while a snapshot depends on it', async () => {
+    const [snapshots, volumes] = [rows(TARGET), rows(TARGET)];
     const report = await clean(
-      shelf(books, boards, async (all, row) =>
-        all === books ? { kind: 'accepted' } : takeOut(all, row),
+      storage(snapshots, volumes, async (all, row) =>
+        all === snapshots ? { kind: 'accepted' } : removeRow(all, row),
       ),
     );
-    expect(boards).toHaveLength(1);
-    expect(Object.keys(report.counts)).toEqual(['shelf.book']);
+    expect(volumes).toHaveLength(1);
+    expect(Object.keys(report.counts)).toEqual(['storage.snapshot']);
     expect(report.outcome.kind).toBe('again');
   });
-  it('removes no board while the books cannot be listed', async () => {
-    const boards = rows(TARGET);
-    const books: Row[] = [];
+  it('removes no volume while the snapshots cannot be listed', async () => {
+    const volumes = rows(TARGET);
+    const snapshots: Row[] = [];
     await clean(
-      shelf(books, boards, takeOut, (all) =>
-        all === books ? Promise.reject(error('Transient')) : Promise.resolve([...all]),
+      storage(snapshots, volumes, removeRow, (all) =>
+        all === snapshots ? Promise.reject(error('Transient')) : Promise.resolve([...all]),
       ),
     );
-    expect(boards).toHaveLength(1);
+    expect(volumes).toHaveLength(1);
   });
 });
 
@@ -393,13 +407,13 @@ describe('safety rule: never the resources of the cloud itself', () => {
     ).toBeUndefined();
   });
   it('makes no call for the project that it is logged in to', async () => {
-    const books = rows(TARGET);
-    await expect(clean(shelf(books, [], takeOut), contextOf(TARGET, TARGET))).rejects.toMatchObject(
-      {
-        report: { code: 'safety-rules.own-project' },
-      },
-    );
-    expect(books).toHaveLength(1);
+    const snapshots = rows(TARGET);
+    await expect(
+      clean(storage(snapshots, [], removeRow), contextOf(TARGET, TARGET)),
+    ).rejects.toMatchObject({
+      report: { code: 'safety-rules.own-project' },
+    });
+    expect(snapshots).toHaveLength(1);
   });
   it.each([
     ['by the settings', { projects: [TARGET], domains: [] }, 'cleaner'],
@@ -407,78 +421,78 @@ describe('safety rule: never the resources of the cloud itself', () => {
   ])(
     'refuses the operation on a project that is protected %s',
     async (_, protectedIds, ownProject) => {
-      const world = new SmallWorld({
+      const simulation = new Simulation({
         resources: [1, 1, 1],
         lingers: 0,
         failures: 0,
         failWith: 'Transient',
       });
       const deps = {
-        ...world.deps,
+        ...simulation.deps,
         protectedIds,
         protection: async () => ({ ...protectedIds, ownProject }),
       };
-      await world.engine.commit({ messages: [deleted(TARGET)] });
-      await world.settle(deps);
-      expect([...world.engine.operations.values()]).toEqual([
+      await simulation.engine.commit({ messages: [deleted(TARGET)] });
+      await simulation.settle(deps);
+      expect([...simulation.engine.operations.values()]).toEqual([
         expect.objectContaining({
           state: 'refused',
           hold: expect.objectContaining({ reason: expect.stringContaining('protected: ') }),
         }),
       ]);
-      expect(world.resources(TARGET)).toBe(3);
+      expect(simulation.resources(TARGET)).toBe(3);
     },
   );
   it('waits, and dead-letters no message, while the login that shows its own project fails', async () => {
-    const world = new SmallWorld({
+    const simulation = new Simulation({
       resources: [1, 1, 1],
       lingers: 0,
       failures: 0,
       failWith: 'Transient',
     });
-    const deps = { ...world.deps, protection: () => Promise.reject(error('Transient')) };
-    await world.engine.commit({ messages: [deleted(TARGET)] });
-    await world.settle(deps, 20);
-    expect([...world.engine.operations.values()]).toEqual([
+    const deps = { ...simulation.deps, protection: () => Promise.reject(error('Transient')) };
+    await simulation.engine.commit({ messages: [deleted(TARGET)] });
+    await simulation.settle(deps, 20);
+    expect([...simulation.engine.operations.values()]).toEqual([
       expect.objectContaining({ state: 'confirming' }),
     ]);
-    expect(world.engine.waiting).toHaveLength(1);
-    expect(world.resources(TARGET)).toBe(3);
+    expect(simulation.engine.waiting).toHaveLength(1);
+    expect(simulation.resources(TARGET)).toBe(3);
   });
 });
 
 describe('safety rule: one stuck project stops no other', () => {
   it('continues if one resource type cannot be listed, or one resource cannot be removed', async () => {
-    const [books, boards] = [rows(TARGET, TARGET, TARGET), rows(TARGET)];
+    const [snapshots, volumes] = [rows(TARGET, TARGET, TARGET), rows(TARGET)];
     const service = defineService({
-      name: 'shelf',
-      catalogTypes: ['shelf'],
+      name: 'storage',
+      catalogTypes: ['storage'],
       resourceTypes: [
         defineType<Row>({
-          name: 'board',
+          name: 'volume',
           list: () => Promise.reject(error('Transient')),
           id: ({ id }) => id,
           owner: ({ owner }) => owner,
-          remove: (row) => takeOut(boards, row),
+          remove: (row) => removeRow(volumes, row),
         }),
         defineType<Row>({
-          name: 'book',
-          list: async () => [...books],
+          name: 'snapshot',
+          list: async () => [...snapshots],
           id: ({ id }) => id,
           owner: ({ owner }) => owner,
           remove: (row) =>
-            row.id === 'r1' ? Promise.reject(error('Unexpected')) : takeOut(books, row),
+            row.id === 'r1' ? Promise.reject(error('Unexpected')) : removeRow(snapshots, row),
         }),
       ],
     });
     const report = await clean(service);
-    expect(books.map(({ id }) => id)).toEqual(['r1']);
-    expect(report.outcome).toMatchObject({ kind: 'failed', error: { code: 'shelf.Unexpected' } });
+    expect(snapshots.map(({ id }) => id)).toEqual(['r1']);
+    expect(report.outcome).toMatchObject({ kind: 'failed', error: { code: 'storage.Unexpected' } });
   });
   it('makes no further calls to a service after a refusal', async () => {
     let asked = 0;
     const report = await runProjectCleanup({
-      service: shelf(rows(...Array.from({ length: 50 }, () => TARGET)), [], () => {
+      service: storage(rows(...Array.from({ length: 50 }, () => TARGET)), [], () => {
         asked += 1;
         return Promise.reject(error('Denied'));
       }),
@@ -495,64 +509,70 @@ describe('safety rule: one stuck project stops no other', () => {
 
 describe('safety rule: caps', () => {
   it('holds an operation with more resources than the cap until an operator releases it', async () => {
-    const world = new SmallWorld({
+    const simulation = new Simulation({
       resources: [3, 3, 3],
       lingers: 0,
       failures: 0,
       failWith: 'Transient',
     });
-    const deps = { ...world.deps, limits: { ...world.deps.limits, maxResourcesPerOperation: 8 } };
-    await world.engine.commit({ messages: [deleted(TARGET)] });
-    await world.settle(deps);
-    const [held] = [...world.engine.operations.values()];
+    const deps = {
+      ...simulation.deps,
+      limits: { ...simulation.deps.limits, maxResourcesPerOperation: 8 },
+    };
+    await simulation.engine.commit({ messages: [deleted(TARGET)] });
+    await simulation.settle(deps);
+    const [held] = [...simulation.engine.operations.values()];
     expect(held).toMatchObject({
       state: 'held',
       hold: { reason: 'it holds 9 resources, the cap is 8' },
     });
-    expect(world.resources(TARGET)).toBe(9);
+    expect(simulation.resources(TARGET)).toBe(9);
     if (!held) throw new Error('no operation is held');
     const release = async (since: number | undefined) => {
       const data = { operationId: held.id, by: 'ann', reason: 'checked', since };
-      await world.engine.commit({ messages: [{ type: 'operation.released', data }] });
-      await world.settle(deps);
+      await simulation.engine.commit({ messages: [{ type: 'operation.released', data }] });
+      await simulation.settle(deps);
     };
     // A queue or a replay delivers the release of an earlier hold again.
     await release((held.hold?.since ?? 0) - 1);
-    expect([...world.engine.operations.values()]).toMatchObject([{ state: 'held' }]);
+    expect([...simulation.engine.operations.values()]).toMatchObject([{ state: 'held' }]);
     await release(held.hold?.since);
-    expect([...world.engine.operations.values()]).toEqual([
+    expect([...simulation.engine.operations.values()]).toEqual([
       expect.objectContaining({
         state: 'finished',
         released: { by: 'ann', reason: 'checked', at: expect.any(Number) },
       }),
     ]);
-    expect(world.resources(TARGET)).toBe(0);
+    expect(simulation.resources(TARGET)).toBe(0);
   });
   it('holds the operation that exceeds the cap per hour', async () => {
-    const world = new SmallWorld({
+    const simulation = new Simulation({
       resources: [1, 0, 0],
       lingers: 0,
       failures: 0,
       failWith: 'Transient',
     });
-    const deps = { ...world.deps, limits: { ...world.deps.limits, maxOperationsPerHour: 1 } };
-    await world.engine.commit({ messages: [deleted(ProjectId.parse('other'))] });
-    await world.settle(deps);
-    await world.engine.commit({ messages: [deleted(TARGET)] });
-    await world.settle(deps);
-    expect([...world.engine.operations.values()].map(({ state }) => state)).toEqual([
+    const deps = {
+      ...simulation.deps,
+      limits: { ...simulation.deps.limits, maxOperationsPerHour: 1 },
+    };
+    await simulation.engine.commit({ messages: [deleted(ProjectId.parse('other'))] });
+    await simulation.settle(deps);
+    await simulation.engine.commit({ messages: [deleted(TARGET)] });
+    await simulation.settle(deps);
+    expect([...simulation.engine.operations.values()].map(({ state }) => state)).toEqual([
       'finished',
       'held',
     ]);
-    expect(world.resources(TARGET)).toBe(1);
+    expect(simulation.resources(TARGET)).toBe(1);
   });
 });
 
 describe('safety rule: observe first', () => {
   it('removes nothing in phase plan', async () => {
-    const books = rows(TARGET, TARGET);
+    const snapshots = rows(TARGET, TARGET);
     const report = await runProjectCleanup({
-      service: shelf(books, [], takeOut),
+      service: storage(snapshots, [], removeRow),
       context: contextOf(),
       phase: 'plan',
       confirmation: undefined,
@@ -560,38 +580,38 @@ describe('safety rule: observe first', () => {
     });
     expect(report).toMatchObject({
       outcome: { kind: 'finished' },
-      counts: { 'shelf.book': { listed: 2, gone: 0, left: 2 } },
+      counts: { 'storage.snapshot': { listed: 2, gone: 0, left: 2 } },
     });
-    expect(books).toHaveLength(2);
+    expect(snapshots).toHaveLength(2);
   });
   it('removes nothing after the mode was set back to observe, even if messages are queued', async () => {
-    const world = new SmallWorld({
+    const simulation = new Simulation({
       resources: [2, 2, 2],
       lingers: 0,
       failures: 0,
       failWith: 'Transient',
     });
-    await world.engine.commit({ messages: [deleted(TARGET)] });
+    await simulation.engine.commit({ messages: [deleted(TARGET)] });
     for (let n = 0; n < 100; n += 1)
-      for (const waiting of world.engine.due()) {
+      for (const waiting of simulation.engine.due()) {
         const mode = waiting.message.type === 'service.requested' ? 'observe' : 'enforce';
-        await world
-          .handle(waiting.message, { ...world.deps, mode })
-          .then(() => world.engine.take(waiting));
+        await simulation
+          .handle(waiting.message, { ...simulation.deps, mode })
+          .then(() => simulation.engine.take(waiting));
       }
-    expect(world.resources(TARGET)).toBe(6);
+    expect(simulation.resources(TARGET)).toBe(6);
   });
 });
 
 describe('safety rule: every failure has an owner, and one cause is reported once', () => {
   it('dead-letters a refusal at once, for the operator', async () => {
-    const world = new SmallWorld({
+    const simulation = new Simulation({
       resources: [1, 1, 1],
       lingers: 0,
       failures: 0,
       failWith: 'Transient',
     });
-    const [first] = world.services;
+    const [first] = simulation.services;
     if (!first) throw new Error('no service');
     const refusing = {
       ...first,
@@ -600,15 +620,17 @@ describe('safety rule: every failure has an owner, and one cause is reported onc
         list: () => Promise.reject(error('Denied')),
       })),
     };
-    world.services.splice(0, 1, refusing);
-    await world.engine.commit({ messages: [deleted(TARGET)] });
-    await world.settle();
-    const tasks = [...world.engine.tasks.values()];
+    simulation.services.splice(0, 1, refusing);
+    await simulation.engine.commit({ messages: [deleted(TARGET)] });
+    await simulation.settle();
+    const tasks = [...simulation.engine.tasks.values()];
     expect(tasks.map(({ service, state }) => [service, state])).toEqual([
       ['first', 'dead-lettered'],
       ['middle', 'pending'],
       ['last', 'pending'],
     ]);
-    expect(world.engine.deadLetterList.map(({ error: cause }) => cause?.class)).toEqual(['Denied']);
+    expect(simulation.engine.deadLetterList.map(({ error: cause }) => cause?.class)).toEqual([
+      'Denied',
+    ]);
   });
 });

@@ -8,14 +8,14 @@ import { SERVICES } from '../../../../lib/services/index.ts';
 import { PropagatorError } from '../../../../lib/shared/errors.ts';
 import { defineService, defineType } from '../../../../lib/task/service.ts';
 
-const shelf = defineService({
-  name: 'cloud-shelf',
-  catalogTypes: ['shelf'],
+const storage = defineService({
+  name: 'cloud-storage',
+  catalogTypes: ['storage'],
   resourceTypes: [
     defineType({
-      name: 'board',
+      name: 'volume',
       list: async ({ api }) =>
-        (await api.list('/v1/boards', { row: z.object({ id: z.string() }), paging: 'none' })).rows,
+        (await api.list('/v1/volumes', { row: z.object({ id: z.string() }), paging: 'none' })).rows,
       id: (row) => row.id,
       owner: () => undefined,
       label: () => undefined,
@@ -41,33 +41,33 @@ function namesIn(services: typeof SERVICES): string[] {
 describe('a new service file', () => {
   it('adds its function, role, queue, dead-letter queue, rule, rights and alarms, and changes nothing else', () => {
     const before = namesIn(SERVICES);
-    const after = namesIn([...SERVICES, shelf]);
+    const after = namesIn([...SERVICES, storage]);
     expect(before.filter((name) => !after.includes(name))).toEqual([]);
     expect(after.filter((name) => !before.includes(name)).toSorted()).toEqual([
-      'AWS::CloudWatch::Alarm ServiceCloudShelfDeadLettersAlarm',
-      'AWS::CloudWatch::Alarm ServiceCloudShelfDeadLettersExpireAlarm',
-      'AWS::CloudWatch::Alarm ServiceCloudShelfErrorsAlarm',
-      'AWS::CloudWatch::Alarm ServiceCloudShelfOldestAlarm',
-      'AWS::CloudWatch::Alarm ServiceCloudShelfThrottlesAlarm',
-      'AWS::Events::Rule ServiceCloudShelfRule',
-      'AWS::IAM::Role ServiceCloudShelfRole',
-      'AWS::SQS::Queue ServiceCloudShelfDeadLetters',
-      'AWS::SQS::Queue ServiceCloudShelfQueue',
-      'AWS::SQS::QueuePolicy ServiceCloudShelfQueuePolicy',
-      'function serviceCloudShelf propagator-test-service-cloud-shelf',
+      'AWS::CloudWatch::Alarm ServiceCloudStorageDeadLettersAlarm',
+      'AWS::CloudWatch::Alarm ServiceCloudStorageDeadLettersExpireAlarm',
+      'AWS::CloudWatch::Alarm ServiceCloudStorageErrorsAlarm',
+      'AWS::CloudWatch::Alarm ServiceCloudStorageOldestAlarm',
+      'AWS::CloudWatch::Alarm ServiceCloudStorageThrottlesAlarm',
+      'AWS::Events::Rule ServiceCloudStorageRule',
+      'AWS::IAM::Role ServiceCloudStorageRole',
+      'AWS::SQS::Queue ServiceCloudStorageDeadLetters',
+      'AWS::SQS::Queue ServiceCloudStorageQueue',
+      'AWS::SQS::QueuePolicy ServiceCloudStorageQueuePolicy',
+      'function serviceCloudStorage propagator-test-service-cloud-storage',
     ]);
   });
 
   it('gets a route, and every function has its name', () => {
-    const stack = stackOf('test', {}, [...SERVICES, shelf]);
+    const stack = stackOf('test', {}, [...SERVICES, storage]);
     expect(
-      stack.topology.rules.find(({ queue }) => queue === 'service-cloud-shelf')?.pattern,
+      stack.topology.rules.find(({ queue }) => queue === 'service-cloud-storage')?.pattern,
     ).toMatchObject({
-      detail: { service: ['cloud-shelf'] },
+      detail: { service: ['cloud-storage'] },
     });
     for (const definition of Object.values(serverlessFunctions(stack)))
       expect(Reflect.get(definition, 'environment')).toMatchObject({
-        STACK_SERVICES: expect.stringContaining('cloud-shelf'),
+        STACK_SERVICES: expect.stringContaining('cloud-storage'),
       });
   });
 });

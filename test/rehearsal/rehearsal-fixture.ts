@@ -10,7 +10,7 @@ import { createLogger } from '../../lib/shared/log.ts';
 import { readSettings } from '../../lib/shared/settings.ts';
 import { type RehearsalCloud, startCloud } from '../cloud/cloud.ts';
 
-export interface Stage {
+export interface RehearsalFixture {
   readonly cloud: RehearsalCloud;
   readonly propagator: Embedded;
   /** Calls the API in the way of the commands. */
@@ -33,7 +33,7 @@ const NAMES = ['web', 'database', 'laboratory'];
  * Starts a rehearsal cloud with a customer and a neighbor, and a propagator with a new database that
  * receives the notifications of its Keystone.
  */
-export async function setStage(): Promise<Stage> {
+export async function openFixture(): Promise<RehearsalFixture> {
   const cloud = await startCloud();
   const makeDomain = (domain: string) => {
     const domainId = cloud.seed.makeDomain(domain);

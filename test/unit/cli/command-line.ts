@@ -3,13 +3,13 @@ import { callerOf } from '../../../lib/cli/aws-signature.ts';
 import { ApiClient } from '../../../lib/cli/client.ts';
 import { runCommand } from '../../../lib/cli/command-line.ts';
 import { apiAccess, tokenOf } from '../../api-tokens.ts';
-import { CONTROL, SmallWorld } from '../../property/small-world.ts';
+import { CONTROL, Simulation } from '../../property/simulation.ts';
 import { registryWith } from '../../registries.ts';
 import { plain } from './samples.ts';
 
-/** A propagator in memory, and a command line before its door. */
-export function desk() {
-  const { deps, engine } = new SmallWorld({
+/** A propagator in memory, and a command line that calls its API. */
+export function commandLine() {
+  const { deps, engine } = new Simulation({
     resources: [0, 0, 0],
     lingers: 0,
     failures: 0,

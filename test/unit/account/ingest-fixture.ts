@@ -96,7 +96,7 @@ export const away = (): never => {
 export const silent = createLogger('silent');
 
 /** The function `ingest` with an engine in memory, a Keystone and a clock. */
-export class World {
+export class IngestFixture {
   readonly engine = new SteppedEngine();
   readonly keystone = new FakeKeystone();
   readonly deps = {

@@ -11,7 +11,7 @@ import { type ErrorClass, PropagatorError } from '../../lib/shared/errors.ts';
 import type { Service } from '../../lib/task/service.ts';
 import { apiAccess, type Caller, changeBy } from '../api-tokens.ts';
 import { preferred, required } from '../dependencies.ts';
-import { LivingCloud } from './stateful-cloud.ts';
+import { StatefulCloud } from './stateful-cloud.ts';
 import { type Described, serviceOf } from './stateful-service.ts';
 
 export const TARGET = ProjectId.parse('target');
@@ -37,9 +37,9 @@ export interface Wish {
  * available, such as current roles and resources. `cloud.violations` lists events that must never
  * happen.
  */
-export class LivingWorld {
+export class StatefulSimulation {
   readonly engine = new SteppedEngine();
-  readonly cloud: LivingCloud;
+  readonly cloud: StatefulCloud;
   readonly services: Service[];
   readonly httpPlugins: string[] = [];
   mode: Mode = 'enforce';
@@ -60,7 +60,7 @@ export class LivingWorld {
    * project.
    */
   constructor(described: readonly Described[], resources = 2, lingers = 0) {
-    this.cloud = new LivingCloud(described);
+    this.cloud = new StatefulCloud(described);
     this.services = described.map((one) => serviceOf(one, this.cloud));
     for (const { name, resourceTypes = {}, userResourceTypes = [] } of described)
       for (let n = 0; n < resources; n += 1) {

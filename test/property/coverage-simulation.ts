@@ -11,7 +11,7 @@ import type { CatalogService } from '../../lib/openstack/session.ts';
 import type { LeftOut, Waiver } from '../../lib/operation/model.ts';
 import { chooseEndpoint } from '../../lib/operation/registry.ts';
 import { defineService, defineType, type Service } from '../../lib/task/service.ts';
-import { deleted, SmallWorld, TARGET } from './small-world.ts';
+import { deleted, Simulation, TARGET } from './simulation.ts';
 
 const PROJECT = 'c1ea4e4c1ea4e4c1ea4e4c1ea4e4c1ea';
 const FAMILIES: Record<string, { main: string[]; older: string[] }> = {
@@ -83,7 +83,7 @@ function deploymentOf(row: Row, one: Row['endpoints'][number]): string {
 }
 
 /** Keystone with generated tables, and one resource of the target project in every deployment. */
-export class CoverageWorld extends SmallWorld {
+export class CoverageSimulation extends Simulation {
   override readonly services: Service[];
   /** The resources of the target project in each deployment: `cinder/a/one`. */
   readonly deployments = new Map<string, Set<string>>();
@@ -219,7 +219,7 @@ export class CoverageWorld extends SmallWorld {
     };
   }
 
-  override get deps(): SmallWorld['deps'] {
+  override get deps(): Simulation['deps'] {
     const { regions, face, lists } = this.#of;
     const credentials = {
       regions,

@@ -93,7 +93,7 @@ export class Store {
 /**
  * Unique names, a broker channel for the messages of Keystone, a proxy, a store, and relays.
  */
-export class RelayWorld {
+export class RelayFixture {
   readonly name = `relay-test-${randomUUID().slice(0, 8)}`;
   readonly exchange = `${this.name}-keystone`;
   readonly queue = `${this.name}-queue`;

@@ -28,7 +28,7 @@ interface Held {
   deleting: boolean;
 }
 
-export interface WorldOptions {
+export interface SimulationOptions {
   /** Resources of the target project in each service: first, middle, last. */
   readonly resources: readonly [number, number, number];
   readonly lingers: number;
@@ -42,7 +42,7 @@ export interface WorldOptions {
  * Three services in memory, `first` before `middle` before `last`. Each holds resources of a target
  * project and of a control project.
  */
-export class SmallWorld {
+export class Simulation {
   readonly engine = new SteppedEngine();
   readonly held = new Map<string, Held[]>();
   readonly services: Service[];
@@ -56,9 +56,9 @@ export class SmallWorld {
    */
   readonly wrongOrder: string[] = [];
   #failures: number;
-  readonly #options: WorldOptions;
+  readonly #options: SimulationOptions;
 
-  constructor(options: WorldOptions) {
+  constructor(options: SimulationOptions) {
     this.#options = options;
     this.#failures = options.failures;
     const names = ['first', 'middle', 'last'];

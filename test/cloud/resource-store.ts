@@ -79,30 +79,30 @@ export class Table<T extends Row> {
   }
 }
 
-interface Shelf {
+interface ResourceSource {
   readonly resourceType: string;
   resources(projectId?: string): Resource[];
 }
 
 /** All resources of the rehearsal cloud. */
-export class World {
-  readonly #shelves = new Map<string, Shelf>();
+export class ResourceStore {
+  readonly #sources = new Map<string, ResourceSource>();
 
   /** A new resource type. Its rows count as resources of their owner. */
   table<T extends Row>(resourceType: string, described: Described<T>): Table<T> {
     const table = new Table<T>(resourceType, described);
-    this.#shelves.set(resourceType, table);
+    this.#sources.set(resourceType, table);
     return table;
   }
 
   /** Resources that are not rows of a table: Swift's containers and objects. */
-  shelf(resourceType: string, resources: (projectId?: string) => Resource[]): void {
-    this.#shelves.set(resourceType, { resourceType, resources });
+  source(resourceType: string, resources: (projectId?: string) => Resource[]): void {
+    this.#sources.set(resourceType, { resourceType, resources });
   }
 
   /** Resources of a project in all services (without an id of all projects), by type and id. */
   resources(projectId?: string): Resource[] {
-    const resources = [...this.#shelves.values()].flatMap((shelf) => shelf.resources(projectId));
+    const resources = [...this.#sources.values()].flatMap((source) => source.resources(projectId));
     return resources.sort(
       (a, b) => a.resourceType.localeCompare(b.resourceType) || (a.id < b.id ? -1 : 1),
     );

@@ -13,7 +13,7 @@ import type { Filled, SizeName } from '../../cloud/seed.ts';
  * A rehearsal cloud with a customer's project and a control project with the same contents, and the
  * client that empties the first.
  */
-export class Stage {
+export class CleanupFixture {
   readonly rehearsal: RehearsalCloud;
   readonly cloud: Cloud;
   readonly customer: Filled;
@@ -33,18 +33,18 @@ export class Stage {
     this.customer = seed.fill(seed.makeProject(seed.makeDomain('customer'), 'production'), size);
     this.project = ProjectId.parse(this.customer.project.id);
     const [control] = seed.controls(size, ['production']);
-    if (!control) throw new TypeError('a stage needs a control project');
+    if (!control) throw new TypeError('a fixture needs a control project');
     this.control = control;
     this.#before = this.#controls();
   }
 
-  static async open(options: CloudOptions = {}, size: SizeName = 'small'): Promise<Stage> {
+  static async open(options: CloudOptions = {}, size: SizeName = 'small'): Promise<CleanupFixture> {
     const rehearsal = await startCloud(options);
     const env = rehearsal.credentials;
     const cloud = connectCloud(
       readCredentials({ env, readFile: () => undefined, home: '/nowhere', cwd: '/nowhere' }),
     );
-    return new Stage(rehearsal, cloud, size);
+    return new CleanupFixture(rehearsal, cloud, size);
   }
 
   async close(): Promise<void> {
@@ -63,7 +63,7 @@ export class Stage {
 
   /** The resources that the customer still has in a service. */
   left(service: string): string[] {
-    const resources = this.rehearsal.world
+    const resources = this.rehearsal.store
       .resources(this.project)
       .filter(({ resourceType }) => resourceType.startsWith(`${service}.`));
     return resources.map(({ resourceType, label }) => `${resourceType} ${label}`);
@@ -81,7 +81,7 @@ export class Stage {
       rows.filter((row) => owner(row) !== this.project);
     return JSON.stringify(
       [
-        this.rehearsal.world.resources().filter(({ owner }) => owner !== this.project),
+        this.rehearsal.store.resources().filter(({ owner }) => owner !== this.project),
         foreign(images.images.all(), (row) => row.owner),
         foreign(images.namespaces.all(), (row) => row.owner),
         foreign([...state.accounts.values()], (account) => account.name.slice('AUTH_'.length)),

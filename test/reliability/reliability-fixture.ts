@@ -37,7 +37,7 @@ const MANY: Size = {
 };
 
 /** The cloud of a test, its broker, and what was in it before. */
-export class Stage {
+export class ReliabilityFixture {
   readonly cloud: RehearsalCloud;
   /** Processes that take notifications; those that are not ready are passed over. */
   readonly processes: PropagatorProcess[] = [];
@@ -47,7 +47,7 @@ export class Stage {
   readonly #closing = new AbortController();
   readonly #delivering: Promise<void>;
 
-  static async open(controls = 2): Promise<Stage> {
+  static async open(controls = 2): Promise<ReliabilityFixture> {
     const cloud = await startCloud();
     for (const service of ['nova', 'cinder', 'neutron', 'glance', 'swift'])
       cloud.faults.add({
@@ -55,9 +55,9 @@ export class Stage {
         method: 'DELETE',
         effect: { does: 'slow', milliseconds: DELETION_MILLIS },
       });
-    const stage = new Stage(cloud);
-    for (let number = 0; number < controls; number += 1) stage.#project(`control-${number}`);
-    return stage;
+    const fixture = new ReliabilityFixture(cloud);
+    for (let number = 0; number < controls; number += 1) fixture.#project(`control-${number}`);
+    return fixture;
   }
 
   private constructor(cloud: RehearsalCloud) {
@@ -83,7 +83,7 @@ export class Stage {
 
   /** What these projects own in all services. */
   left(targets: readonly string[]): Resource[] {
-    return targets.flatMap((id) => this.cloud.world.resources(id));
+    return targets.flatMap((id) => this.cloud.store.resources(id));
   }
 
   /**
@@ -95,7 +95,7 @@ export class Stage {
     const [own] = identity.projects.where(({ name }) => name === 'admin');
     const isOwnGroup = ({ resourceType, label, owner }: Resource) =>
       owner === own?.id && resourceType === 'neutron.security-group' && label === 'default';
-    const others = this.cloud.world.resources().filter(({ owner }) => !this.#targets.has(owner));
+    const others = this.cloud.store.resources().filter(({ owner }) => !this.#targets.has(owner));
     expect(others.filter(isOwnGroup).length).toBeLessThanOrEqual(1);
     return others.filter((resource) => !isOwnGroup(resource));
   }
@@ -187,7 +187,7 @@ export class Stage {
     );
     expect(this.left(targets)).toEqual([]);
     expect(this.others()).toEqual(before);
-    expect(this.cloud.state.mishaps).toEqual([]);
+    expect(this.cloud.state.sideEffects).toEqual([]);
     const [api = ''] = this.apis();
     const { deadLetters } = await clientOf(api).get('/v1/dead-letters', DeadLettersShape);
     expect(deadLetters).toEqual([]);

@@ -28,7 +28,7 @@ const clientOf = (base: string, folder: string): ApiClient =>
   new ApiClient(base, callerOf(base, { PROPAGATOR_DATA: join(folder, 'data') }));
 
 /** A rehearsal cloud, a complete propagator in mode enforce, and both examples. */
-export class OwnServicesStage {
+export class PluginFixture {
   readonly cloud: RehearsalCloud;
   readonly propagator: Embedded;
   readonly billing: Billing;
@@ -53,7 +53,7 @@ export class OwnServicesStage {
     this.#domain = cloud.seed.makeDomain('customers');
   }
 
-  static async open(): Promise<OwnServicesStage> {
+  static async open(): Promise<PluginFixture> {
     const folder = mkdtempSync(join(tmpdir(), 'own-services-'));
     const cloud = await startCloud();
     // Placement is not needed here, and without this the catalog would have a service that the
@@ -87,7 +87,7 @@ export class OwnServicesStage {
     });
     const cmdb = new Cmdb(folder, cmdbPort, apiUrl);
     await cmdb.start();
-    return new OwnServicesStage(cloud, propagator, billing, cmdb, folder);
+    return new PluginFixture(cloud, propagator, billing, cmdb, folder);
   }
 
   /**

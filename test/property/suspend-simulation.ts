@@ -56,7 +56,7 @@ const POLICY = Policy.parse({
  * Two services in memory whose machines can be suspended: `outer` is suspended before `inner`.
  * Keystone has two domains and three projects.
  */
-export class SuspendWorld {
+export class SuspendSimulation {
   readonly engine = new SteppedEngine();
   readonly machines = new Map<string, Machine[]>();
   readonly projects = new Map<string, { enabled: boolean; domain: string }>([

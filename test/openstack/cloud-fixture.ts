@@ -13,7 +13,7 @@ import {
 } from './snapshot.ts';
 
 /** A cloud with customers and a propagator, for the tests of one file. */
-export interface Stage {
+export interface CloudFixture {
   readonly cloud: Cloud;
   readonly propagator: Propagator;
   /** The tests delete its projects. */
@@ -26,7 +26,7 @@ export interface Stage {
   /** Returns the current snapshot. If `settled`, it repeats until two snapshots are equal. */
   snapshot(settled?: boolean): Promise<Snapshot>;
   start(how: How): Promise<number>;
-  /** Ids of all domains except those of this stage: other people use the cloud meanwhile. */
+  /** Ids of all domains except those of this fixture. Other programs use the cloud at the same time. */
   domainsOfOthers(): Promise<string[]>;
   /** Deletes a project in Keystone. Returns the epoch milliseconds of Keystone's answer. */
   deleteProject(name: string): Promise<number>;
@@ -59,11 +59,11 @@ async function keepsDefaultType({ admin }: Cloud, projectId: string): Promise<bo
   return answer.status === 404;
 }
 
-/** Creates the stage: fills the customer's projects and one control project in its own domain. */
-export async function stage(
+/** Creates the fixture: fills the customer's projects and one control project in its own domain. */
+export async function openCloudFixture(
   fills: Readonly<Record<string, Fill>>,
   controlFill: Fill = 'simple',
-): Promise<Stage> {
+): Promise<CloudFixture> {
   const cloud = await Cloud.connect();
   const prefixes = [newPrefix(), newPrefix()] as const;
   const queue = `${prefixes[0]}-propagator`;

@@ -4,19 +4,19 @@ import type { RunReport } from '../../../lib/task/run.ts';
 import type { ProjectContext, Service } from '../../../lib/task/service.ts';
 import { type CloudOptions, VirtualClock } from '../../cloud/cloud.ts';
 import type { SizeName } from '../../cloud/seed.ts';
-import { Stage } from './emptying.ts';
+import { CleanupFixture } from './cleanup-fixture.ts';
 
 /**
- * A stage whose time advances only between two runs, so that a wait of minutes or hours takes
+ * A fixture whose time advances only between two runs, so that a wait of minutes or hours takes
  * no time in a test.
  */
-export class TimedStage {
-  readonly stage: Stage;
+export class TimedFixture {
+  readonly fixture: CleanupFixture;
   readonly clock: VirtualClock;
   #before: string;
 
-  private constructor(stage: Stage, clock: VirtualClock) {
-    this.stage = stage;
+  private constructor(fixture: CleanupFixture, clock: VirtualClock) {
+    this.fixture = fixture;
     this.clock = clock;
     this.#before = this.#foreignRows();
   }
@@ -24,27 +24,27 @@ export class TimedStage {
   static async open(
     options: Omit<CloudOptions, 'clock'> = {},
     size: SizeName = 'small',
-  ): Promise<TimedStage> {
+  ): Promise<TimedFixture> {
     const clock = new VirtualClock();
-    return new TimedStage(await Stage.open({ ...options, clock }, size), clock);
+    return new TimedFixture(await CleanupFixture.open({ ...options, clock }, size), clock);
   }
 
   get compute() {
-    return this.stage.rehearsal.state.compute;
+    return this.fixture.rehearsal.state.compute;
   }
   get storage() {
-    return this.stage.rehearsal.state.storage;
+    return this.fixture.rehearsal.state.storage;
   }
   get project(): string {
-    return this.stage.project;
+    return this.fixture.project;
   }
   get stranger(): string {
-    return this.stage.control.project.id;
+    return this.fixture.control.project.id;
   }
 
   /** Call it again after a test has added resources of its own to the cloud. */
   remember(): void {
-    this.stage.remember();
+    this.fixture.remember();
     this.#before = this.#foreignRows();
   }
 
@@ -52,7 +52,7 @@ export class TimedStage {
    * Whether every server, volume and other resource of other projects is unchanged in each field.
    */
   get controlsAreUntouched(): boolean {
-    return this.stage.controlsAreUntouched && this.#before === this.#foreignRows();
+    return this.fixture.controlsAreUntouched && this.#before === this.#foreignRows();
   }
 
   #foreignRows(): string {
@@ -87,7 +87,7 @@ export class TimedStage {
     phase: Phase = 'apply',
     more: Partial<ProjectContext> = {},
   ): Promise<RunReport> {
-    const { cloud } = this.stage;
+    const { cloud } = this.fixture;
     const apiOf: ProjectContext['apiOf'] = (name) =>
       cloud.api(
         SERVICES.find((known) => known.name === name) ?? {
@@ -99,8 +99,8 @@ export class TimedStage {
       );
     const context = { apiOf, now: () => this.clock.now(), ...more };
     return phase === 'plan'
-      ? this.stage.plan(service, context)
-      : this.stage.clean(service, context);
+      ? this.fixture.plan(service, context)
+      : this.fixture.clean(service, context);
   }
 
   /**
