@@ -2,13 +2,23 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import type { Context, MiddlewareHandler } from 'hono';
 import { bearerAuth } from 'hono/bearer-auth';
 import * as z from 'zod';
+import {
+  type KeystoneAuthentication,
+  type KeystoneIdentity,
+  keystoneToken,
+} from './keystone-authentication.ts';
 import { isRead } from './methods.ts';
 import { problem } from './problem.ts';
 
 declare module 'hono' {
   interface ContextVariableMap {
-    /** The authenticated caller: the name of a token's owner, or the ARN of an IAM principal. */
+    /**
+     * The authenticated caller: the name of a token's owner, `NAME (ID)` of a user of Keystone, or
+     * the ARN of an IAM principal.
+     */
     caller: string;
+    /** Set for a caller that Keystone has authenticated. */
+    identity: KeystoneIdentity | undefined;
   }
 }
 
@@ -20,10 +30,12 @@ export interface ApiToken {
 
 /**
  * How the API authenticates callers. `tokens`: every request that changes something carries one of
- * them. `iam`: API Gateway has verified the request's signature and names the principal.
+ * them. `keystone`: every request carries a token of Keystone. `iam`: API Gateway has verified the
+ * request's signature and names the principal.
  */
 export type Authentication =
   | { readonly by: 'tokens'; readonly tokens: readonly ApiToken[] }
+  | KeystoneAuthentication
   | { readonly by: 'iam' };
 
 const NO_TOKEN = problem(
@@ -41,8 +53,13 @@ const NO_PRINCIPAL = problem(
 );
 
 /** Passes a request with an authenticated caller on, and stores the name for {@link callerOf}. */
-export const authenticate = (authentication: Authentication): MiddlewareHandler =>
-  authentication.by === 'iam' ? principal : token(authentication.tokens);
+export function authenticate(
+  authentication: Authentication,
+  deps: Parameters<typeof keystoneToken>[1],
+): MiddlewareHandler {
+  if (authentication.by === 'keystone') return keystoneToken(authentication, deps);
+  return authentication.by === 'iam' ? principal : token(authentication.tokens);
+}
 
 /**
  * The authenticated caller of a request that changes something, never a name from its body. Throws
@@ -53,6 +70,10 @@ export function callerOf(context: Context): string {
   if (caller === undefined) throw new Error(`${context.req.path} has no authentication`);
   return caller;
 }
+
+/** The caller's name where it must equal the name of an HTTP plugin. */
+export const pluginNameOf = (context: Context): string =>
+  context.get('identity')?.userName ?? callerOf(context);
 
 function token(tokens: readonly ApiToken[]): MiddlewareHandler {
   const nameOf = tokenVerifier(tokens);

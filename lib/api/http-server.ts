@@ -1,4 +1,5 @@
 import type { Server } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { serve } from '@hono/node-server';
 import type { Hono } from 'hono';
@@ -11,10 +12,15 @@ export interface HttpServer {
   close(): Promise<void>;
 }
 
-/**
- * Limits per client, far above the needs of a command, a health check or a plug-in. The API listens
- * on loopback.
- */
+/** Where a server listens. */
+export interface Listener {
+  /** An IP address of this machine. Default: 127.0.0.1. */
+  readonly address?: string;
+  /** PEM texts. Without them the server speaks plain HTTP. */
+  readonly tls?: { readonly cert: string; readonly key: string } | undefined;
+}
+
+/** Limits per client, far above the needs of a command, a health check or a plug-in. */
 export const SERVER_LIMITS = {
   /** Until the headers have arrived; also for a connection that sends nothing. */
   headersTimeout: 10_000,
@@ -30,14 +36,23 @@ const MAX_HEADERS = 100;
 const MAX_REQUESTS_PER_CONNECTION = 1000;
 const CLOSE_MILLIS = 1000;
 
-/** Serves `app` on 127.0.0.1. Port 0 selects a free port. Throws when the port is not available. */
+/**
+ * Serves `app`. Port 0 selects a free port. Throws when the port is not available, or when the
+ * certificate or its key is invalid.
+ */
 export async function serveHttp(
   app: Pick<Hono, 'fetch'>,
   port: number,
   limits: Partial<Record<keyof typeof SERVER_LIMITS, number>> = SERVER_LIMITS,
+  { address = '127.0.0.1', tls }: Listener = {},
 ): Promise<HttpServer> {
-  const serverOptions = { ...SERVER_LIMITS, ...limits };
-  const server = serve({ fetch: app.fetch, port, hostname: '127.0.0.1', serverOptions }) as Server;
+  const options = { ...SERVER_LIMITS, ...limits };
+  const where = { fetch: app.fetch, port, hostname: address };
+  const server = serve(
+    tls
+      ? { ...where, createServer: createTlsServer, serverOptions: { ...options, ...tls } }
+      : { ...where, serverOptions: options },
+  ) as Server;
   server.maxConnections = MAX_CONNECTIONS;
   server.maxHeadersCount = MAX_HEADERS;
   server.maxRequestsPerSocket = MAX_REQUESTS_PER_CONNECTION;

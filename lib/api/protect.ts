@@ -3,7 +3,7 @@ import type { Hono, MiddlewareHandler } from 'hono';
 import { requestId } from 'hono/request-id';
 import { secureHeaders } from 'hono/secure-headers';
 import * as z from 'zod';
-import { type Authentication, authenticate, callerOf } from './authentication.ts';
+import { type Authentication, authenticate, pluginNameOf } from './authentication.ts';
 import { declaredJson, limitedBody } from './body.ts';
 import { answers, type ErrorDeps, errorHandler, notFound } from './errors.ts';
 import { isRead } from './methods.ts';
@@ -14,6 +14,8 @@ export interface ProtectDeps extends ErrorDeps {
   readonly authentication: Authentication;
   /** The operator's services. A caller with such a name may only report tasks. */
   readonly httpPlugins: readonly string[];
+  /** Epoch milliseconds. */
+  now(): number;
 }
 
 /** API Gateway's own request id, which is also in its access log. */
@@ -41,7 +43,7 @@ export function protect(app: Hono, deps: ProtectDeps): void {
   app.onError(errorHandler(deps));
   notFound(app);
   if (deps.authentication.by === 'tokens') app.use(loopbackOnly);
-  app.use(noForeignPage, authenticate(deps.authentication));
+  app.use(noForeignPage, authenticate(deps.authentication, deps));
   app.use(pluginsOnlyReport(deps.httpPlugins), declaredJson, limitedBody);
 }
 
@@ -50,7 +52,7 @@ const pluginsOnlyReport =
   async (context, next) => {
     const { method, path } = context.req;
     const isReport = path.startsWith('/v1/tasks/') && path.endsWith('/report');
-    if (isRead(method) || isReport || !httpPlugins.includes(callerOf(context))) return next();
-    const message = `the token of ${callerOf(context)} can only report tasks of that service`;
+    if (isRead(method) || isReport || !httpPlugins.includes(pluginNameOf(context))) return next();
+    const message = `the token of ${pluginNameOf(context)} can only report tasks of that service`;
     return context.json(problem('token', message), 403);
   };

@@ -9,7 +9,7 @@ import {
 } from '../../events/task-report.ts';
 import type { Task } from '../operation/model.ts';
 import { redactDeep } from '../shared/redaction.ts';
-import { callerOf } from './authentication.ts';
+import { pluginNameOf } from './authentication.ts';
 import { readJson } from './body.ts';
 import type { ApiDeps } from './deps.ts';
 import { problem } from './problem.ts';
@@ -33,7 +33,7 @@ export function taskRoutes(app: Hono, { engine, httpPlugins }: ApiDeps): void {
         ),
         403,
       );
-    const caller = callerOf(context);
+    const caller = pluginNameOf(context);
     if (httpPlugins.includes(caller) && caller !== task.service)
       return context.json(
         problem('task', `the token of ${caller} can only report tasks of ${caller}`),

@@ -18,7 +18,7 @@ import type { Logger } from '../shared/log.ts';
 import type { Settings } from '../shared/settings.ts';
 import type { Protection } from '../task/safety-rules.ts';
 import type { Service } from '../task/service.ts';
-import { apiTokens } from './api-tokens.ts';
+import { apiAuthentication, apiListener } from './api-access.ts';
 import { checkCloud } from './check-cloud.ts';
 import { startInventorySync } from './inventory-sync.ts';
 import { listen } from './listen.ts';
@@ -40,7 +40,7 @@ export interface EmbeddedOptions {
 /** The whole propagator in one process. */
 export interface Embedded {
   readonly engine: Engine;
-  /** The port of the API on loopback. */
+  /** The port of the API. */
   readonly port: number;
   /**
    * Stops the process's work. No removal begins after this call. Handlers have 10 s to end and
@@ -77,7 +77,7 @@ async function start(
   undo.add(() => stopping.abort());
   const services = await loadPlugins(known, settings.PROPAGATOR_SERVICE_MODULES);
   const { optedIn, httpPlugins } = resolvePlugins(settings, services);
-  const server = await listen(settings.PROPAGATOR_PORT);
+  const server = await listen(settings.PROPAGATOR_PORT, apiListener(settings, log));
   undo.add(() => server.close());
   const opened = await openPostgresEngine({
     ...(settings.DATABASE_URL
@@ -87,7 +87,6 @@ async function start(
     onWarning: (message, cause) => log.warn({ cause: String(cause ?? '') }, message),
   });
   undo.add(() => opened.close());
-  const tokens = apiTokens(settings);
   const engine = observedEngine(opened, log);
   const calls: Record<string, number> = {};
   const cloud = connectCloud(credentials, {
@@ -98,6 +97,7 @@ async function start(
     },
   });
   undo.add(() => cloud.close());
+  const authentication = apiAuthentication(settings, credentials.authUrl, cloud);
   await checkCloud(cloud, services, log);
   const protectedIds = {
     projects: settings.PROPAGATOR_PROTECTED_PROJECTS,
@@ -198,7 +198,7 @@ async function start(
   const app = api({
     ...common,
     log,
-    authentication: { by: 'tokens', tokens },
+    authentication,
     httpPlugins: httpPlugins.map(({ name }) => name),
     health: () => {
       const state = relay?.state();

@@ -1,5 +1,5 @@
 import type { Hono } from 'hono';
-import { type HttpServer, serveHttp } from '../api/http-server.ts';
+import { type HttpServer, type Listener, SERVER_LIMITS, serveHttp } from '../api/http-server.ts';
 import { PropagatorError } from '../shared/errors.ts';
 
 /** The bound port of the API. */
@@ -9,17 +9,20 @@ export interface Listening extends HttpServer {
 }
 
 /**
- * Binds `port` on loopback before anything else of the process starts, because a process without
+ * Binds `port`, by default on loopback, before anything else of the process starts, because a process without
  * its API must not remove anything. Until `serve` is called every request is answered with 503.
  * Throws `PropagatorError` `api.port` when the port cannot be used.
  */
-export async function listen(port: number): Promise<Listening> {
+export async function listen(port: number, listener: Listener = {}): Promise<Listening> {
   let app: Pick<Hono, 'fetch'> = { fetch: starting };
-  const server = await serveHttp({ fetch: (...call) => app.fetch(...call) }, port).catch(
-    (cause: unknown) => {
-      throw portError(port, cause);
-    },
-  );
+  const server = await serveHttp(
+    { fetch: (...call) => app.fetch(...call) },
+    port,
+    SERVER_LIMITS,
+    listener,
+  ).catch((cause: unknown) => {
+    throw portError(port, listener.address ?? '127.0.0.1', cause);
+  });
   return {
     ...server,
     serve: (ready) => {
@@ -37,14 +40,14 @@ const starting = (): Response =>
     { status: 503 },
   );
 
-function portError(port: number, cause: unknown): PropagatorError {
+function portError(port: number, address: string, cause: unknown): PropagatorError {
   const code = errorCode(cause) ?? String(cause);
   const reason = code === 'EADDRINUSE' ? 'another process uses it' : code;
   return new PropagatorError(
     {
       code: 'api.port',
       class: 'Denied',
-      message: `Port ${port} on 127.0.0.1 cannot be used: ${reason}. Nothing was started.`,
+      message: `Port ${port} on ${address} cannot be used: ${reason}. Nothing was started.`,
       advice: `Find the process with \`ss -ltnp 'sport = :${port}'\` and stop it, or set PROPAGATOR_PORT to a free port.`,
     },
     { cause },

@@ -2,7 +2,7 @@ import { homedir } from 'node:os';
 import { startEmbedded } from '../app/embedded.ts';
 import { readCredentials } from '../openstack/credentials.ts';
 import { createLogger } from '../shared/log.ts';
-import { readSettings, settingError } from '../shared/settings.ts';
+import { readSettings, type Settings, settingError } from '../shared/settings.ts';
 import { ownUnhandledErrors, readFileIfThere, runUntilSignal } from './process.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -40,7 +40,7 @@ export async function start(
       mode: settings.PROPAGATOR_MODE,
       cloud: credentials.source,
       database: settings.DATABASE_URL ? 'PostgreSQL' : settings.PROPAGATOR_DATA,
-      api: `http://127.0.0.1:${running.port}`,
+      api: urlOf(settings, running.port),
       relay: settings.RABBITMQ_URL ? 'starting' : 'not configured: RABBITMQ_URL is not set',
     },
     settings.PROPAGATOR_MODE === 'observe'
@@ -49,4 +49,13 @@ export async function start(
   );
   await runUntilSignal(() => running.stop(), log);
   release();
+}
+
+/** The URL for the log, as a caller on this machine or behind that address types it. */
+function urlOf(
+  { PROPAGATOR_API_ADDRESS: address, PROPAGATOR_API_CERT_FILE: certFile }: Settings,
+  port: number,
+): string {
+  const host = address.includes(':') ? `[${address}]` : address;
+  return `${certFile === undefined ? 'http' : 'https'}://${host}:${port}`;
 }

@@ -4,6 +4,7 @@ import type { Registry } from '../operation/registry.ts';
 import type { ErrorReport } from '../shared/errors.ts';
 import type { Service, ServiceApi } from '../task/service.ts';
 import type { ProjectAdmin } from './project-admin.ts';
+import type { ValidateToken } from './token-validation.ts';
 
 /** The fields of a service that are needed to find and call it. */
 export type ServiceAddress = Pick<
@@ -17,6 +18,8 @@ export interface Cloud {
   readonly keystone: Keystone;
   /** Keystone actions on a project that an administrator requested. */
   readonly keystoneActions: ProjectAdmin;
+  /** Asks Keystone whose token this is, with the propagator's own login. */
+  readonly validateToken: ValidateToken;
   /** The propagator's own project, which is never cleaned up. */
   ownProject(): Promise<{ id: string; name: string; domainId: string }>;
   /**

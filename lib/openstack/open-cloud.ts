@@ -26,6 +26,7 @@ import {
   type Session,
   type Token,
 } from './session.ts';
+import { tokenValidation } from './token-validation.ts';
 import { createTransport, type HttpClientFactory, type Timeouts } from './transport.ts';
 
 export type { Call } from './rest.ts';
@@ -158,7 +159,7 @@ export function openCloud(
   const registryOf = ({ catalog, project }: Token, read: ReadLists): Registry =>
     assembleRegistry(catalog, project.id, read, credentials);
 
-  const identityApi = (as: Session): ServiceApi =>
+  const identityApi = (as: Session, purpose = ''): ServiceApi =>
     rest({
       session: as,
       service: 'keystone',
@@ -166,7 +167,7 @@ export function openCloud(
       endpoint: credentials.authUrl,
       ownProject: '',
       apiVersion: undefined,
-      limit: limitOf('keystone', '', 8),
+      limit: limitOf('keystone', purpose, 8),
     });
   const identity = identityApi(session);
   const memberSession = (project: ProjectId): Session =>
@@ -185,6 +186,8 @@ export function openCloud(
       (id) => sessionFor({ kind: 'project', id }),
       credentials.scope === undefined,
     ),
+    // A limit of its own, so that a long list of Keystone does not delay the callers of the API.
+    validateToken: tokenValidation(identityApi(session, 'tokens')),
     ownProject: async () => (await session.token()).project,
     async registry() {
       const [token, read] = await Promise.all([session.token(), readLists(identity)]);

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { resolve } from 'node:path';
 import * as z from 'zod';
 import { BrokerUrlError, brokerUrls } from './broker-url.ts';
@@ -94,6 +95,15 @@ const httpUrl = z
   .string()
   .regex(/^https?:\/\/\S+$/, 'must begin with http:// or https://')
   .refine(URL.canParse, 'is not a URL of the form https://host:port/path');
+const scopes = z.string().transform((text, context): readonly string[] => {
+  const parts = text.split(',').flatMap((part) => part.trim() || []);
+  if (parts.length === 0 || !parts.every((part) => /^(system|(project|domain):\S+)$/.test(part)))
+    context.addIssue({
+      code: 'custom',
+      message: 'write system, project:ID or domain:ID, separated by commas',
+    });
+  return parts;
+});
 const namedTokens = z.string().transform((text, context): { name: string; token: string }[] => {
   const parts = text.split(',').filter((part) => part.trim() !== '');
   const pairs = parts.map((part) => /^\s*([\w.@-]{1,64})=([\w.~+/-]{32,200}=*)\s*$/.exec(part));
@@ -154,6 +164,18 @@ export const Settings = z.object({
     )
     .optional(),
   PROPAGATOR_PORT: whole(0, 65_535).prefault('8787'),
+  PROPAGATOR_API_AUTH: z.enum(['token', 'keystone']).default('token'),
+  PROPAGATOR_API_ADDRESS: z
+    .string()
+    .refine((text) => isIP(text) !== 0, 'must be an IP address, for example 0.0.0.0')
+    .default('127.0.0.1'),
+  PROPAGATOR_API_CERT_FILE: z.string().min(1).optional(),
+  PROPAGATOR_API_KEY_FILE: z.string().min(1).optional(),
+  PROPAGATOR_API_SCOPES: scopes.prefault('system'),
+  PROPAGATOR_API_READER_ROLES: list.prefault('reader'),
+  PROPAGATOR_API_OPERATOR_ROLES: list.prefault('propagator-operator'),
+  PROPAGATOR_API_ADMIN_ROLES: list.prefault('admin,propagator-admin'),
+  PROPAGATOR_API_RATE_LIMIT: whole(1, 1_000_000).prefault('600'),
   PROPAGATOR_API_TOKEN_FILE: z
     .string()
     .min(1)

@@ -307,6 +307,7 @@ export class StatefulCloud {
         });
       },
     },
+    validateToken: async () => undefined,
     ownProject: async () => ({ id: 'cleaner', name: 'cleaner', domainId: 'default' }),
     registry: async () => {
       const types = [...this.#described.map(({ name }) => name), ...this.moreTypes];

@@ -221,6 +221,7 @@ export class SuspendSimulation {
         delete: unused,
         checkDeletion: async () => ({ refusals: [], unknown: [] }),
       },
+      validateToken: async () => undefined,
       ownProject: async () => ({ id: 'cleaner', name: 'cleaner', domainId: 'default' }),
       registry: async () => registryWith(this.services.map(({ name }) => name)),
       access: async () => undefined,

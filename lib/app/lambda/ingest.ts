@@ -27,6 +27,7 @@ export async function ingestHttp(event: unknown, context: unknown): Promise<unkn
     log: propagator.log,
     authentication: { by: 'iam' },
     httpPlugins: [],
+    now: Date.now,
     onUnexpected: () => propagator.count({ ApiErrors: 1 }),
   });
   notificationRoutes(app, commonDeps(propagator));

@@ -81,7 +81,7 @@ export async function scriptedCloud(): Promise<ScriptedCloud> {
         body: Buffer.concat(chunks).toString(),
       };
       cloud.asked.push(asked);
-      if (pathname === '/identity/v3/auth/tokens')
+      if (pathname === '/identity/v3/auth/tokens' && request.method === 'POST')
         return cloud.login ? cloud.login(asked, response) : logIn(response);
       if (!cloud.valid.has(String(request.headers['x-auth-token'])))
         return json(response, 401, { error: { message: 'no such token' } });

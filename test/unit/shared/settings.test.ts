@@ -47,6 +47,11 @@ describe('settings', () => {
     ['PROPAGATOR_TOKEN_CACHE_TIME', '300'],
     ['PROPAGATOR_SWEEP', '1s'],
     ['PROPAGATOR_API_TOKENS', 'ann'],
+    ['PROPAGATOR_API_AUTH', 'none'],
+    ['PROPAGATOR_API_ADDRESS', 'localhost'],
+    ['PROPAGATOR_API_SCOPES', 'project:'],
+    ['PROPAGATOR_API_SCOPES', 'admin'],
+    ['PROPAGATOR_API_RATE_LIMIT', '0'],
     ['PROPAGATOR_PORT', '99999'],
     ['PROPAGATOR_PROTECTED_PROJECTS', 'my project'],
     ['PROPAGATOR_PROTECTED_DOMAINS', 'a;b'],
@@ -80,6 +85,11 @@ describe('settings', () => {
       'PROPAGATOR_POLICY',
       'PROPAGATOR_API_TOKEN',
       'PROPAGATOR_API_TOKEN_FILE',
+      'PROPAGATOR_API_CERT_FILE',
+      'PROPAGATOR_API_KEY_FILE',
+      'PROPAGATOR_API_READER_ROLES',
+      'PROPAGATOR_API_OPERATOR_ROLES',
+      'PROPAGATOR_API_ADMIN_ROLES',
       'PROPAGATOR_INCLUDE_SERVICES',
       'PROPAGATOR_SERVICE_MODULES',
       'RABBITMQ_CA_FILE',
@@ -130,7 +140,7 @@ describe('settings', () => {
     );
     expect(readSettings(documented)).toEqual(standard);
     const set = Object.entries(standard).flatMap(([name, value]) =>
-      Array.isArray(value) || typeof value === 'object' ? [] : [name],
+      (Array.isArray(value) ? value.length === 0 : typeof value === 'object') ? [] : [name],
     );
     expect(Object.keys(documented).toSorted()).toEqual(set.toSorted());
   });

@@ -1,0 +1,138 @@
+import type { HttpBindings } from '@hono/node-server';
+import type { Context, MiddlewareHandler } from 'hono';
+import type { TokenFacts, TokenScope, ValidateToken } from '../openstack/token-validation.ts';
+import { PropagatorError } from '../shared/errors.ts';
+import type { Log } from '../shared/log.ts';
+import { plainText } from '../shared/plain-text.ts';
+import { accessOf, includesLevel, LEVELS, type Level } from './access.ts';
+import { problem } from './problem.ts';
+import { rateLimit } from './rate-limit.ts';
+import { tokenCache } from './token-cache.ts';
+import { type AccessPolicy, levelOf } from './token-level.ts';
+
+/** The caller as Keystone names it. */
+export interface KeystoneIdentity {
+  readonly userId: string;
+  readonly userName: string;
+  readonly scope: TokenScope;
+  readonly level: Level;
+}
+
+/** How the API authenticates callers by their tokens of Keystone. */
+export interface KeystoneAuthentication {
+  readonly by: 'keystone';
+  /** Keystone's URL for the callers, named in the header `WWW-Authenticate`. */
+  readonly authUrl: string;
+  readonly validate: ValidateToken;
+  readonly policy: AccessPolicy;
+  /** Calls per minute and caller, and validations per minute and address. */
+  readonly callsPerMinute: number;
+}
+
+interface Deps {
+  readonly log: Pick<Log, 'warn'>;
+  now(): number;
+}
+
+/** Visible characters only. Keystone's longest tokens (JWS) have about 2000. */
+const TOKEN = /^[\x21-\x7e]{1,8192}$/;
+const RETRY_SECONDS = 5;
+const MAX_NAME = 255;
+
+/**
+ * Passes a request on whose `X-Auth-Token` Keystone accepts, and whose roles are sufficient for the
+ * route. Answers 401 without a valid token, 403 without a sufficient role, 429 above the rate
+ * limit, and 503 while Keystone cannot validate the token.
+ */
+export function keystoneToken(
+  { authUrl, validate, policy, callsPerMinute }: KeystoneAuthentication,
+  { log, now }: Deps,
+): MiddlewareHandler {
+  const cache = tokenCache(validate, now);
+  const ofCaller = rateLimit(callsPerMinute, now);
+  const ofAddress = rateLimit(callsPerMinute, now);
+  const unauthorized = (context: Context, message: string) => {
+    context.header('WWW-Authenticate', `Keystone uri="${authUrl}"`);
+    const advice =
+      'Send a valid token of Keystone in the header X-Auth-Token. The commands log in by ' +
+      'themselves with OS_CLOUD or the OS_* variables.';
+    return context.json(problem('token', `${message}; nothing was changed`, advice), 401);
+  };
+  /** The facts, or the response to a caller whose token is not accepted. */
+  const check = async (context: Context, token: string): Promise<TokenFacts | Response> => {
+    const cached = cache.cached(token);
+    // Only validations are limited by address: behind a proxy all callers have the same one.
+    const wait = cached ? 0 : ofAddress(addressOf(context));
+    if (wait > 0) return tooMany(context, wait);
+    const facts = cached ? cached.facts : await cache.validate(token);
+    return facts ?? unauthorized(context, 'the token is invalid, expired or revoked');
+  };
+  return async (context, next) => {
+    const access = accessOf(context);
+    if (access === 'public') return next();
+    const token = context.req.header('x-auth-token');
+    if (token === undefined) return unauthorized(context, 'the request has no token');
+    if (!TOKEN.test(token)) return unauthorized(context, 'the header X-Auth-Token holds no token');
+    const checked = await check(context, token).catch((thrown: unknown) => {
+      if (thrown instanceof PropagatorError) return unavailable(context, thrown, log);
+      throw thrown;
+    });
+    if (checked instanceof Response) return checked;
+    const wait = ofCaller(checked.user.id);
+    if (wait > 0) return tooMany(context, wait);
+    const granted = levelOf(checked, policy);
+    if (granted.kind === 'refused')
+      return context.json(problem('scope', granted.message, granted.advice), 403);
+    if (access !== undefined && !includesLevel(granted.level, access))
+      return context.json(roleMissing(context, access, granted.level, policy), 403);
+    const { id: userId, name } = checked.user;
+    const userName = plainText(name, MAX_NAME);
+    context.set('caller', `${userName} (${userId})`);
+    context.set('identity', { userId, userName, scope: checked.scope, level: granted.level });
+    return next();
+  };
+}
+
+function unavailable(context: Context, { report }: PropagatorError, log: Deps['log']): Response {
+  const requestId = context.get('requestId');
+  log.warn({ requestId, error: report }, 'a token of the API could not be validated');
+  context.header('Retry-After', `${RETRY_SECONDS}`);
+  return context.json(
+    problem(
+      'keystone',
+      'Keystone could not validate the token, so the request was refused; nothing was changed',
+      `Try again. The log of the propagator has the cause under the request id ${requestId}.`,
+    ),
+    503,
+  );
+}
+
+function tooMany(context: Context, seconds: number): Response {
+  context.header('Retry-After', `${seconds}`);
+  return context.json(
+    problem(
+      'rate-limit',
+      'too many requests; nothing was changed',
+      `Try again after ${seconds} s. The setting PROPAGATOR_API_RATE_LIMIT is the limit per minute.`,
+    ),
+    429,
+  );
+}
+
+function roleMissing(context: Context, needed: Level, level: Level, { roles }: AccessPolicy) {
+  const sufficient = LEVELS.filter((one) => includesLevel(one, needed)).flatMap(
+    (one) => roles[one],
+  );
+  return problem(
+    'role',
+    `${context.req.method} ${plainText(context.req.path, 200)} requires the level ${needed}, and ` +
+      `the roles of the token give the level ${level}; nothing was changed`,
+    `Use a token with one of these roles: ${sufficient.join(', ')}.`,
+  );
+}
+
+/** The address of the connection; one key for all where the server gives none. */
+function addressOf({ env }: Context): string {
+  const incoming = (env as Partial<HttpBindings> | undefined)?.incoming;
+  return incoming?.socket.remoteAddress ?? 'unknown';
+}

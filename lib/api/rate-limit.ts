@@ -1,0 +1,29 @@
+const MINUTE = 60_000;
+const MAX_KEYS = 10_000;
+
+interface Bucket {
+  tokens: number;
+  at: number;
+}
+
+/** Takes one call of `key`. Returns 0, or the seconds to wait when the limit is reached. */
+export type RateLimit = (key: string) => number;
+
+/**
+ * A token bucket per key: `perMinute` calls at once, refilled evenly over a minute. The least
+ * recently used keys are dropped above a bound, so that many callers do not fill the memory.
+ */
+export function rateLimit(perMinute: number, now: () => number): RateLimit {
+  const buckets = new Map<string, Bucket>();
+  return (key) => {
+    const at = now();
+    const known = buckets.get(key) ?? { tokens: perMinute, at };
+    const refilled = ((at - known.at) / MINUTE) * perMinute;
+    const tokens = Math.min(perMinute, known.tokens + Math.max(0, refilled));
+    const isAllowed = tokens >= 1;
+    buckets.delete(key);
+    buckets.set(key, { tokens: isAllowed ? tokens - 1 : tokens, at });
+    for (const oldest of buckets.keys()) if (buckets.size > MAX_KEYS) buckets.delete(oldest);
+    return isAllowed ? 0 : Math.max(1, Math.ceil(((1 - tokens) / perMinute) * 60));
+  };
+}

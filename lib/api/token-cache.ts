@@ -1,0 +1,91 @@
+import { createHash } from 'node:crypto';
+import type { TokenFacts, ValidateToken } from '../openstack/token-validation.ts';
+import { PropagatorError } from '../shared/errors.ts';
+
+/** The longest time until a revoked token is refused. */
+const MAX_VALID_MILLIS = 60_000;
+/** A refused token is not sent to Keystone again for this time. */
+const REFUSED_MILLIS = 10_000;
+const MAX_ENTRIES = 2000;
+const ANSWER_MILLIS = 10_000;
+
+interface Entry {
+  readonly facts: TokenFacts | undefined;
+  readonly until: number;
+}
+
+export interface TokenCache {
+  /** The cached answer, or `undefined` when Keystone must be asked. */
+  cached(token: string): { readonly facts: TokenFacts | undefined } | undefined;
+  /** Asks Keystone. Concurrent calls for one token share one call. Throws what `validate` throws. */
+  validate: ValidateToken;
+}
+
+/**
+ * Keeps the answers of `validate` until the token expires, and for at most 60 s. A refused token is
+ * kept for 10 s. A failed call is not kept. The keys are digests, so that a memory dump of the
+ * cache shows no token.
+ */
+export function tokenCache(
+  validate: ValidateToken,
+  now: () => number,
+  answerMillis = ANSWER_MILLIS,
+): TokenCache {
+  // Two maps, so that many forged tokens do not evict valid ones.
+  const valid = new Map<string, Entry>();
+  const refused = new Map<string, Entry>();
+  const pending = new Map<string, Promise<TokenFacts | undefined>>();
+  const keep = (entries: Map<string, Entry>, key: string, entry: Entry): void => {
+    entries.delete(key);
+    entries.set(key, entry);
+    for (const oldest of entries.keys()) if (entries.size > MAX_ENTRIES) entries.delete(oldest);
+  };
+  const ask = async (key: string, token: string): Promise<TokenFacts | undefined> => {
+    const askedAt = now();
+    const facts = await inTime(validate(token), answerMillis);
+    if (facts)
+      keep(valid, key, { facts, until: Math.min(facts.expiresAt, askedAt + MAX_VALID_MILLIS) });
+    else keep(refused, key, { facts, until: askedAt + REFUSED_MILLIS });
+    return facts;
+  };
+  return {
+    cached(token) {
+      const key = digestOf(token);
+      for (const entries of [valid, refused]) {
+        const entry = entries.get(key);
+        if (entry && now() < entry.until) return entry;
+        entries.delete(key);
+      }
+      return undefined;
+    },
+    validate(token) {
+      const key = digestOf(token);
+      const answer = pending.get(key) ?? ask(key, token).finally(() => void pending.delete(key));
+      pending.set(key, answer);
+      return answer;
+    },
+  };
+}
+
+const digestOf = (token: string): string => createHash('sha256').update(token).digest('base64');
+
+async function inTime<Value>(answer: Promise<Value>, millis: number): Promise<Value> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(noAnswer(millis)), millis);
+  });
+  try {
+    return await Promise.race([answer, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+const noAnswer = (millis: number): PropagatorError =>
+  new PropagatorError({
+    code: 'keystone.timeout',
+    class: 'Transient',
+    message: `keystone did not validate a token of the API within ${millis / 1000} s`,
+    advice: 'Check the load and the log of Keystone.',
+    service: 'keystone',
+  });

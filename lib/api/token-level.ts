@@ -1,0 +1,57 @@
+import type { TokenFacts, TokenScope } from '../openstack/token-validation.ts';
+import { LEVELS, type Level } from './access.ts';
+
+/** Which tokens of Keystone the API accepts, and what their roles allow. */
+export interface AccessPolicy {
+  /** Role names by level. A role of a higher level includes the lower ones. */
+  readonly roles: Readonly<Record<Level, readonly string[]>>;
+  /** The accepted scopes: `system`, `project:ID` and `domain:ID`. */
+  readonly scopes: readonly string[];
+}
+
+export type TokenLevel =
+  | { readonly kind: 'accepted'; readonly level: Level }
+  | { readonly kind: 'refused'; readonly message: string; readonly advice: string };
+
+/**
+ * The level of a valid token. A role counts only in an accepted scope: in a cloud with secure RBAC
+ * a customer may have the role `admin` on the customer's own project.
+ */
+export function levelOf(facts: TokenFacts, policy: AccessPolicy): TokenLevel {
+  if (facts.isDelegated)
+    return refused(
+      'a token of a trust or of OAuth is not accepted, because it can name another user than the caller',
+      'Log in with a password or an application credential.',
+    );
+  const scope = textOf(facts.scope);
+  if (!policy.scopes.includes(scope))
+    return refused(
+      `${NAMES[facts.scope.kind](scope)}, and the API accepts only ${policy.scopes.join(', ')}`,
+      'Log in with an accepted scope, for example OS_SYSTEM_SCOPE=all. The setting ' +
+        'PROPAGATOR_API_SCOPES of the propagator names the accepted scopes.',
+    );
+  const level = LEVELS.findLast((one) =>
+    policy.roles[one].some((role) => facts.roles.includes(role)),
+  );
+  if (level !== undefined) return { kind: 'accepted', level };
+  return refused(
+    `the user ${facts.user.id} has no role on ${scope} that the API knows`,
+    `Assign one of these roles: ${LEVELS.flatMap((one) => policy.roles[one]).join(', ')}.`,
+  );
+}
+
+const textOf = (scope: TokenScope): string =>
+  scope.kind === 'project' || scope.kind === 'domain' ? `${scope.kind}:${scope.id}` : scope.kind;
+
+const NAMES: Readonly<Record<TokenScope['kind'], (scope: string) => string>> = {
+  none: () => 'the token has no scope',
+  system: () => 'the token has system scope',
+  project: (scope) => `the token is scoped to ${scope}`,
+  domain: (scope) => `the token is scoped to ${scope}`,
+};
+
+const refused = (message: string, advice: string): TokenLevel => ({
+  kind: 'refused',
+  message,
+  advice,
+});

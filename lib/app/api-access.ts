@@ -1,0 +1,96 @@
+import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import type { Authentication } from '../api/authentication.ts';
+import type { Listener } from '../api/http-server.ts';
+import type { Cloud } from '../openstack/cloud.ts';
+import type { Log } from '../shared/log.ts';
+import { type Settings, settingError } from '../shared/settings.ts';
+import { apiTokens } from './api-tokens.ts';
+
+const LOOPBACK = /^(127\.\d+\.\d+\.\d+|::1)$/;
+
+/**
+ * Returns where the API listens. Throws `PropagatorError` for an address beyond loopback without
+ * authentication by Keystone, and for a certificate or key that cannot be used.
+ */
+export function apiListener(settings: Settings, log: Log): Listener {
+  const { PROPAGATOR_API_ADDRESS: address, PROPAGATOR_API_AUTH: by } = settings;
+  const isLocal = LOOPBACK.test(address);
+  if (!isLocal && by !== 'keystone')
+    throw settingError(
+      'PROPAGATOR_API_ADDRESS',
+      `the API listens on ${address} only with PROPAGATOR_API_AUTH=keystone`,
+    );
+  const tls = tlsOf(settings);
+  if (!isLocal && !tls)
+    log.warn(
+      { address },
+      'the API listens without TLS: put a proxy with TLS in front of it, or set PROPAGATOR_API_CERT_FILE and PROPAGATOR_API_KEY_FILE',
+    );
+  return { address, tls };
+}
+
+/**
+ * Returns how the API authenticates callers. `authUrl`: Keystone's URL of the propagator's own
+ * login. Throws `PropagatorError` when the token file cannot be used.
+ */
+export function apiAuthentication(
+  settings: Settings,
+  authUrl: string,
+  cloud: Pick<Cloud, 'validateToken'>,
+): Authentication {
+  if (settings.PROPAGATOR_API_AUTH === 'token')
+    return { by: 'tokens', tokens: apiTokens(settings) };
+  return {
+    by: 'keystone',
+    authUrl,
+    validate: cloud.validateToken,
+    policy: {
+      roles: {
+        reader: settings.PROPAGATOR_API_READER_ROLES,
+        operator: settings.PROPAGATOR_API_OPERATOR_ROLES,
+        admin: settings.PROPAGATOR_API_ADMIN_ROLES,
+      },
+      scopes: settings.PROPAGATOR_API_SCOPES,
+    },
+    callsPerMinute: settings.PROPAGATOR_API_RATE_LIMIT,
+  };
+}
+
+function tlsOf({
+  PROPAGATOR_API_CERT_FILE: certFile,
+  PROPAGATOR_API_KEY_FILE: keyFile,
+}: Settings): Listener['tls'] {
+  if (certFile === undefined && keyFile === undefined) return undefined;
+  if (certFile === undefined)
+    throw settingError('PROPAGATOR_API_CERT_FILE', 'set it together with PROPAGATOR_API_KEY_FILE');
+  if (keyFile === undefined)
+    throw settingError('PROPAGATOR_API_KEY_FILE', 'set it together with PROPAGATOR_API_CERT_FILE');
+  const tls = {
+    cert: textOf('PROPAGATOR_API_CERT_FILE', certFile),
+    key: textOf('PROPAGATOR_API_KEY_FILE', keyFile),
+  };
+  if (!isPair(tls))
+    throw settingError(
+      'PROPAGATOR_API_CERT_FILE',
+      `${certFile} and ${keyFile} are not a PEM certificate and its key`,
+    );
+  return tls;
+}
+
+/** The messages of OpenSSL name no file, so they are dropped. */
+function isPair({ cert, key }: { readonly cert: string; readonly key: string }): boolean {
+  try {
+    return new X509Certificate(cert).checkPrivateKey(createPrivateKey(key));
+  } catch {
+    return false;
+  }
+}
+
+function textOf(setting: string, path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    throw settingError(setting, `there is no readable file ${path}`);
+  }
+}

@@ -1,0 +1,86 @@
+import * as z from 'zod';
+import { PropagatorError } from '../shared/errors.ts';
+import type { ServiceApi } from '../task/service.ts';
+
+/** The scope of a token. `none`: the token is unscoped and has no roles. */
+export type TokenScope =
+  | { readonly kind: 'system' }
+  | { readonly kind: 'domain' | 'project'; readonly id: string }
+  | { readonly kind: 'none' };
+
+/** What Keystone states about a valid token. */
+export interface TokenFacts {
+  readonly user: { readonly id: string; readonly name: string };
+  readonly roles: readonly string[];
+  readonly scope: TokenScope;
+  /** The token acts for another user: it comes from a trust or from OAuth. */
+  readonly isDelegated: boolean;
+  /** Epoch milliseconds. */
+  readonly expiresAt: number;
+}
+
+/** Returns `undefined` for a token that is forged, expired or revoked. */
+export type ValidateToken = (token: string) => Promise<TokenFacts | undefined>;
+
+const member = z.object({ id: z.string().min(1) });
+const Validated = z
+  .object({
+    token: z.object({
+      expires_at: z.iso.datetime({ offset: true }),
+      user: member.extend({ name: z.string().min(1) }),
+      roles: z.array(z.object({ name: z.string() })).default([]),
+      project: member.optional(),
+      domain: member.optional(),
+      system: z.object({ all: z.literal(true) }).optional(),
+      'OS-TRUST:trust': z.unknown().optional(),
+      'OS-OAUTH1': z.unknown().optional(),
+    }),
+  })
+  .transform(({ token }): TokenFacts => {
+    const { user, roles, project, domain, system } = token;
+    const scope: TokenScope = system
+      ? { kind: 'system' }
+      : project
+        ? { kind: 'project', id: project.id }
+        : domain
+          ? { kind: 'domain', id: domain.id }
+          : { kind: 'none' };
+    return {
+      user,
+      roles: roles.map(({ name }) => name),
+      scope,
+      isDelegated: token['OS-TRUST:trust'] !== undefined || token['OS-OAUTH1'] !== undefined,
+      expiresAt: Date.parse(token.expires_at),
+    };
+  });
+
+/** Keystone's own 404. A proxy or a wrong URL answers 404 without this body. */
+const TokenNotFound = z.object({ error: z.object({ code: z.literal(404), message: z.string() }) });
+
+/**
+ * Validates a token of another user with the propagator's own login. `identity`: Keystone's API v3.
+ * The call does not send `OpenStack-Identity-Access-Rules`. Keystone therefore refuses a token of an
+ * application credential with access rules, which this API does not interpret. Throws what a failed
+ * call throws, and `Unexpected` when the answer does not come from Keystone.
+ */
+export const tokenValidation =
+  (identity: ServiceApi): ValidateToken =>
+  async (token) => {
+    const answer = await identity.request('GET', '/v3/auth/tokens', {
+      query: { nocatalog: '' },
+      headers: { 'x-subject-token': token },
+      accept: [404],
+    });
+    if (answer.status === 404 && TokenNotFound.safeParse(answer.json).success) return undefined;
+    const validated = Validated.safeParse(answer.json);
+    if (answer.status === 200 && validated.success) return validated.data;
+    throw new PropagatorError({
+      code: 'keystone.answer.unexpected',
+      class: 'Unexpected',
+      message: 'keystone: the answer does not describe the token that was validated',
+      advice: `Check which service answers at ${identity.endpoint}.`,
+      service: 'keystone',
+      requestId: answer.requestId,
+      status: answer.status,
+    });
+  };

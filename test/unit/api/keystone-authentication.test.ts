@@ -1,0 +1,279 @@
+import { ROUTE_ACCESS, routesOf } from '../../../lib/api/access.ts';
+import type { Authentication } from '../../../lib/api/authentication.ts';
+import type { TokenFacts } from '../../../lib/openstack/token-validation.ts';
+import { PropagatorError } from '../../../lib/shared/errors.ts';
+import { apiUnderTest, BASE } from './api-under-test.ts';
+
+const LOGIN = 'https://keystone.example/v3';
+const MINUTE = 60_000;
+
+const facts = (roles: readonly string[], more: Partial<TokenFacts> = {}): TokenFacts => ({
+  user: { id: 'u-ann', name: 'ann' },
+  roles,
+  scope: { kind: 'system' },
+  isDelegated: false,
+  expiresAt: Number.MAX_SAFE_INTEGER,
+  ...more,
+});
+
+/** The API with a Keystone that knows these tokens; `asked` counts the validations. */
+function withTokens(
+  tokens: Record<string, TokenFacts | PropagatorError>,
+  { scopes = ['system'], callsPerMinute = 1000, parts = {} } = {},
+) {
+  const asked: string[] = [];
+  const known = new Map(Object.entries(tokens));
+  const authentication: Authentication = {
+    by: 'keystone',
+    authUrl: LOGIN,
+    validate: async (token) => {
+      asked.push(token);
+      const answer = known.get(token);
+      if (answer instanceof PropagatorError) throw answer;
+      return answer;
+    },
+    policy: {
+      roles: {
+        reader: ['reader'],
+        operator: ['propagator-operator'],
+        admin: ['admin', 'propagator-admin'],
+      },
+      scopes,
+    },
+    callsPerMinute,
+  };
+  const stage = apiUnderTest({ authentication, health: () => ({ ok: true, ...parts }) });
+  const call = (token: string | undefined, route = 'GET /v1/status', body?: unknown) => {
+    const [method = '', path = ''] = route.split(' ');
+    return stage.app.request(`${BASE}${path.replace(/:\w+(\{[^}]*\})?/g, 'x')}`, {
+      method,
+      headers: {
+        ...(token === undefined ? {} : { 'x-auth-token': token }),
+        ...(method === 'GET' ? {} : { 'content-type': 'application/json' }),
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+  };
+  return { ...stage, call, asked, known };
+}
+
+const answerOf = async (response: Response) => {
+  const body = (await response.json()) as { error?: { code: string; message: string } };
+  return { status: response.status, code: body.error?.code, message: body.error?.message ?? '' };
+};
+const away = new PropagatorError({
+  code: 'keystone.unreachable',
+  class: 'Transient',
+  message: 'keystone at 10.0.0.5:5000: nothing listens there',
+  advice: 'Check Keystone.',
+});
+
+describe('each route', () => {
+  const stage = withTokens({
+    reader: facts(['reader']),
+    operator: facts(['propagator-operator']),
+    admin: facts(['member', 'admin']),
+    'other admin': facts(['propagator-admin']),
+    none: facts(['member']),
+  });
+  const BELOW = { reader: 'none', operator: 'reader', admin: 'operator' } as const;
+  const protectedRoutes = routesOf(stage.app).flatMap((route) => {
+    const access = ROUTE_ACCESS[route];
+    return access === undefined || access === 'public' ? [] : [[route, access] as const];
+  });
+
+  it.each(protectedRoutes)('%s refuses a request without a token', async (route) => {
+    const response = await stage.call(undefined, route);
+    expect(response.headers.get('www-authenticate')).toBe(`Keystone uri="${LOGIN}"`);
+    expect(await answerOf(response)).toMatchObject({ status: 401, code: 'api.token' });
+  });
+
+  it.each(protectedRoutes)('%s refuses the level below %s', async (route, access) => {
+    const { status, code } = await answerOf(await stage.call(BELOW[access], route));
+    expect([status, code]).toEqual([403, access === 'reader' ? 'api.scope' : 'api.role']);
+  });
+
+  it.each(protectedRoutes)('%s accepts the level %s', async (route, access) => {
+    // Without a body a change ends in 400, after authentication and authorization.
+    const { status, code } = await answerOf(await stage.call(access, route));
+    expect([401, 403, 429, 500]).not.toContain(status);
+    expect(['api.token', 'api.scope', 'api.role']).not.toContain(code);
+  });
+
+  it('stored nothing for a refused request', async () => {
+    const { reads } = stage.engine;
+    const stored = [
+      await reads.waivers(),
+      await reads.stopDecision(),
+      await reads.decisions({ limit: 9 }),
+    ];
+    expect(stored).toEqual([[], undefined, []]);
+  });
+});
+
+describe('a token of Keystone', () => {
+  it.each([
+    ['forged', 'gAAAAAforged', 'the token is invalid, expired or revoked; nothing was changed'],
+    ['with a space', 'a b', 'the header X-Auth-Token holds no token; nothing was changed'],
+    ['too long', 'x'.repeat(8193), 'the header X-Auth-Token holds no token; nothing was changed'],
+  ])('that is %s is refused', async (_, token, message) => {
+    const { call } = withTokens({});
+    expect(await answerOf(await call(token))).toEqual({ status: 401, code: 'api.token', message });
+  });
+
+  it.each([
+    ['a project of a customer', { kind: 'project', id: 'p1' }, 'the token is scoped to project:p1'],
+    ['a domain of a customer', { kind: 'domain', id: 'd1' }, 'the token is scoped to domain:d1'],
+    ['nothing', { kind: 'none' }, 'the token has no scope'],
+  ] as const)('with the role admin on %s is refused', async (_, scope, message) => {
+    const { call } = withTokens({ t: facts(['admin', 'reader'], { scope }) });
+    expect(await answerOf(await call('t'))).toEqual({
+      status: 403,
+      code: 'api.scope',
+      message: `${message}, and the API accepts only system`,
+    });
+  });
+
+  it('is accepted on a project or a domain that the settings name, and only there', async () => {
+    const at = (kind: 'project' | 'domain', id: string) =>
+      facts(['admin'], { scope: { kind, id } });
+    const { call } = withTokens(
+      { ours: at('project', 'p1'), domain: at('domain', 'd1'), swapped: at('domain', 'p1') },
+      { scopes: ['project:p1', 'domain:d1'] },
+    );
+    const statuses = ['ours', 'domain', 'swapped'].map(async (token) => (await call(token)).status);
+    expect(await Promise.all(statuses)).toEqual([200, 200, 403]);
+  });
+
+  it('of a trust is refused, because it can name another user', async () => {
+    const { call } = withTokens({ t: facts(['admin'], { isDelegated: true }) });
+    expect(await answerOf(await call('t'))).toMatchObject({ status: 403, code: 'api.scope' });
+  });
+
+  it('names the user in the audit records, and a body cannot name another one', async () => {
+    const user = { id: 'u-1', name: 'Ann\u001b[31m' };
+    const { call, engine } = withTokens({ t: facts(['propagator-operator'], { user }) });
+    const waiver = { type: 'rating', reason: 'billed elsewhere' };
+    const forged = await call('t', 'POST /v1/waivers', { ...waiver, by: 'root' });
+    expect([forged.status, engine.waived.size]).toEqual([400, 0]);
+    expect((await call('t', 'POST /v1/waivers', waiver)).status).toBe(201);
+    expect(engine.waived.get('rating')?.by).toBe('Ann [31m (u-1)');
+  });
+
+  it('is not needed for the health check, which then shows only whether all is well', async () => {
+    const { call } = withTokens({}, { parts: { relay: { url: 'rabbit.internal' } } });
+    const response = await call(undefined, 'GET /healthz');
+    expect([response.status, await response.json()]).toEqual([200, { ok: true }]);
+  });
+
+  it('is checked before an unknown path is reported', async () => {
+    const { call } = withTokens({ t: facts(['reader']) });
+    expect((await call(undefined, 'GET /v1/unknown')).status).toBe(401);
+    expect((await call('t', 'GET /v1/unknown')).status).toBe(404);
+  });
+
+  it('may reach the API under any host name', async () => {
+    const { app } = withTokens({ t: facts(['reader']) });
+    const headers = { 'x-auth-token': 't', host: 'propagator.example' };
+    const response = await app.request('http://propagator.example/v1/status', { headers });
+    expect(response.status).toBe(200);
+  });
+
+  it('is refused from a web page of another origin', async () => {
+    const { app } = withTokens({ t: facts(['reader']) });
+    const headers = { 'x-auth-token': 't', origin: 'https://evil.example' };
+    const response = await app.request(`${BASE}/v1/status`, { headers });
+    expect(await answerOf(response)).toMatchObject({ status: 403, code: 'api.origin' });
+  });
+});
+
+describe('the validation of a token', () => {
+  it('is repeated after a minute, so that a revoked token is refused then', async () => {
+    const { call, asked, known, engine } = withTokens({ t: facts(['reader']) });
+    expect([(await call('t')).status, (await call('t')).status]).toEqual([200, 200]);
+    known.delete('t');
+    engine.time += MINUTE - 1;
+    expect((await call('t')).status).toBe(200);
+    expect(asked).toEqual(['t']);
+    engine.time += 1;
+    expect((await call('t')).status).toBe(401);
+    expect(asked).toEqual(['t', 't']);
+  });
+
+  it('is repeated when the token expires', async () => {
+    const { call, known, engine } = withTokens({});
+    known.set('t', facts(['reader'], { expiresAt: engine.time + 5000 }));
+    expect((await call('t')).status).toBe(200);
+    known.delete('t');
+    engine.time += 5000;
+    expect((await call('t')).status).toBe(401);
+  });
+
+  it('that refused a token is kept for ten seconds', async () => {
+    const { call, asked, known, engine } = withTokens({});
+    expect((await call('t')).status).toBe(401);
+    known.set('t', facts(['reader']));
+    expect([(await call('t')).status, asked.length]).toEqual([401, 1]);
+    engine.time += 10_000;
+    expect((await call('t')).status).toBe(200);
+  });
+
+  it('is shared by concurrent requests', async () => {
+    const { call, asked } = withTokens({ t: facts(['reader']) });
+    await Promise.all([call('t'), call('t'), call('t')]);
+    expect(asked).toEqual(['t']);
+  });
+
+  it('that fails refuses the request with 503, and is tried again by the next one', async () => {
+    const { call, known, lines, engine } = withTokens({ t: away });
+    const response = await call('t', 'POST /v1/waivers', { type: 'rating', reason: 'x' });
+    expect(response.headers.get('retry-after')).toBe('5');
+    const answer = await answerOf(response);
+    expect(answer).toMatchObject({ status: 503, code: 'api.keystone' });
+    expect(answer.message).not.toContain('10.0.0.5');
+    expect(engine.waived.size).toBe(0);
+    expect(lines).toEqual([
+      expect.objectContaining({ level: 'warn', message: expect.stringContaining('validated') }),
+    ]);
+    known.set('t', facts(['reader']));
+    expect((await call('t')).status).toBe(200);
+  });
+
+  it('that was cached holds while Keystone does not answer, for the rest of the minute', async () => {
+    const { call, known, engine } = withTokens({ t: facts(['reader']) });
+    await call('t');
+    known.set('t', away);
+    engine.time += MINUTE - 1;
+    expect((await call('t')).status).toBe(200);
+    engine.time += 1;
+    expect((await call('t')).status).toBe(503);
+  });
+});
+
+describe('the rate limit', () => {
+  it('answers 429 with the seconds to wait, for one caller only', async () => {
+    const bob = facts(['reader'], { user: { id: 'u-bob', name: 'bob' } });
+    const { call, engine } = withTokens(
+      { ann: facts(['reader']), again: facts(['reader']), bob },
+      { callsPerMinute: 6 },
+    );
+    for (let n = 0; n < 6; n += 1) expect((await call('ann')).status).toBe(200);
+    // Another token of the same user counts as the same caller.
+    const refused = await call('again');
+    expect([refused.status, refused.headers.get('retry-after')]).toEqual([429, '10']);
+    expect((await call('bob')).status).toBe(200);
+    engine.time += 10_000;
+    expect((await call('ann')).status).toBe(200);
+  });
+
+  it('limits the forged tokens that one address sends to Keystone', async () => {
+    const { call, asked } = withTokens({ ann: facts(['reader']) }, { callsPerMinute: 6 });
+    await call('ann');
+    const statuses: number[] = [];
+    for (let n = 0; n < 7; n += 1) statuses.push((await call(`forged-${n}`)).status);
+    expect(statuses).toEqual([401, 401, 401, 401, 401, 429, 429]);
+    expect(asked).toHaveLength(6);
+    // A caller whose token is known is not affected.
+    expect((await call('ann')).status).toBe(200);
+  });
+});
