@@ -9,6 +9,7 @@ import { notificationRoutes } from './notifications.ts';
 import { operationRoutes } from './operations.ts';
 import { projectRoutes } from './projects.ts';
 import { protect } from './protect.ts';
+import { provisionRoutes } from './provision.ts';
 import { serviceRoutes } from './services.ts';
 import { stopRoutes } from './stop.ts';
 import { suspiciousRoutes } from './suspicious.ts';
@@ -41,6 +42,7 @@ export function api(deps: ApiDeps): Hono {
 
   operationRoutes(app, deps);
   projectRoutes(app, deps);
+  provisionRoutes(app, deps);
   serviceRoutes(app, deps);
   taskRoutes(app, deps);
   deadLetterRoutes(app, deps);

@@ -9,7 +9,7 @@ import { openLifecycle } from '../operation/lifecycle.ts';
 import type { LifecycleAction } from '../operation/model.ts';
 import { projectScope } from '../operation/scope.ts';
 import { decideChange } from '../policy/decide.ts';
-import { NO_POLICY } from '../policy/schema.ts';
+import { NO_POLICY, POLICY_CHANGES } from '../policy/schema.ts';
 import { protectedBecause } from '../task/safety-rules.ts';
 import { callerOf } from './authentication.ts';
 import { notBy, readJson, typedText } from './body.ts';
@@ -35,10 +35,9 @@ export function projectRoutes(app: Hono, deps: ApiDeps): void {
       state: describeCauses(state.causes),
       mode: deps.mode,
       suspend: policy.suspend,
-      changes: {
-        'project.disabled': decideChange(policy, 'project.disabled', state.facts),
-        'project.enabled': decideChange(policy, 'project.enabled', state.facts),
-      },
+      changes: Object.fromEntries(
+        POLICY_CHANGES.map((change) => [change, decideChange(policy, change, state.facts)]),
+      ),
     });
   });
 
@@ -140,12 +139,14 @@ const conflict = (): Response =>
     status: 409,
   });
 
-const notThere = (state: Exclude<EffectiveState, Present>): string =>
+/** Returns why Keystone shows no such project. */
+export const notThere = (state: Exclude<EffectiveState, Present>): string =>
   state.kind === 'absent'
     ? 'Keystone has no such project'
     : `Keystone shows ${state.id} instead: write the id of a project as Keystone does`;
 
-const scopeOf = ({ facts }: Present) => {
+/** Returns the scope of an operation about the project. */
+export const scopeOf = ({ facts }: Present) => {
   const { id, name, domainId } = facts;
   const account = { type: 'project' as const, id: ProjectId.parse(id), name };
   return projectScope(

@@ -117,7 +117,7 @@ async function start(
     maxResourcesPerOperation: settings.PROPAGATOR_MAX_RESOURCES_PER_OPERATION,
     maxOperationsPerHour: settings.PROPAGATOR_MAX_OPERATIONS_PER_HOUR,
   };
-  const policy = loadPolicy(settings.PROPAGATOR_POLICY);
+  const policy = loadPolicy(settings.PROPAGATOR_POLICY, services);
   const tokenCacheMillis = settings.PROPAGATOR_TOKEN_CACHE_TIME;
   const common = { engine, cloud, services, optedIn, mode, policy, protection, now };
 
@@ -179,6 +179,7 @@ async function start(
         keystone: cloud.keystone,
         mode,
         gracePeriodMillis: settings.PROPAGATOR_GRACE_PERIOD,
+        policy,
         protectedIds,
         stopping: stopping.signal,
         now,

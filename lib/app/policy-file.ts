@@ -2,13 +2,17 @@ import { readFileSync } from 'node:fs';
 import { readPolicy } from '../policy/read.ts';
 import { NO_POLICY, type Policy } from '../policy/schema.ts';
 import { settingError } from '../shared/settings.ts';
+import { profileSections } from '../task/provision.ts';
 
 /**
  * Returns the policy of the file that `PROPAGATOR_POLICY` names, or the policy of a cloud without
- * one. Throws `PropagatorError` in one line when the file cannot be read or has an error: a policy
+ * one. `services`: they say what a profile may contain. Throws `PropagatorError` in one line when the file cannot be read or has an error: a policy
  * that is half understood must not decide.
  */
-export function loadPolicy(path: string | undefined): Policy {
+export function loadPolicy(
+  path: string | undefined,
+  services: Parameters<typeof profileSections>[0],
+): Policy {
   if (path === undefined) return NO_POLICY;
   let text: string;
   try {
@@ -17,7 +21,7 @@ export function loadPolicy(path: string | undefined): Policy {
     const why = cause instanceof Error ? cause.message : String(cause);
     throw settingError('PROPAGATOR_POLICY', `the file cannot be read: ${why}`);
   }
-  const read = readPolicy(text);
+  const read = readPolicy(text, profileSections(services));
   if (read.kind === 'policy') return read.policy;
   const [first] = read.problems;
   throw settingError(

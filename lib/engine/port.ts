@@ -46,11 +46,12 @@ export interface Change {
 }
 
 /**
- * The place of a document. `collection`: `suspension` (what suspend recorded, by project) or `hold`
- * (suspensions by an operator). `id` is unique in the partition, and at most 1000 bytes long.
+ * The place of a document. `collection`: `suspension` (what suspend recorded, by project), `hold`
+ * (suspensions by an operator), `provision` (claims of creations, by project) or `provisioned` (the
+ * profile of each provisioned project). `id` is unique in the partition, and at most 1000 bytes long.
  */
 export interface DocumentKey {
-  readonly collection: 'suspension' | 'hold';
+  readonly collection: 'suspension' | 'hold' | 'provision' | 'provisioned';
   readonly partition: string;
   readonly id: string;
 }

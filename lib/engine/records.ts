@@ -137,9 +137,23 @@ export const StoredOperation: z.ZodType<Operation> = z.looseObject({
   lifecycle: z
     .looseObject({
       hasSuperseded: unset(z.boolean()),
-      asked: unset(z.looseObject({ by: z.string(), reason: z.string() })),
+      asked: unset(
+        z.looseObject({
+          by: z.string(),
+          reason: z.string(),
+          profile: unset(z.string()),
+          reconcile: unset(z.boolean()),
+        }),
+      ),
       rule: unset(z.number()),
       settleAt: unset(z.number()),
+      provision: unset(
+        z.looseObject({
+          profile: z.string(),
+          reconcile: z.boolean(),
+          sections: z.record(z.string(), z.unknown()),
+        }),
+      ),
     })
     .optional(),
   version: z.number(),

@@ -9,6 +9,7 @@ import { summarize } from '../operation/keystone-check.ts';
 import { askAgainMessages, cleanupsOf, lifecyclesOf } from '../operation/lifecycle.ts';
 import type { Mode, Operation } from '../operation/model.ts';
 import { openCleanup } from '../operation/open.ts';
+import { millisOfLastCall, pausedProvisions, provisionsOf } from '../operation/provision.ts';
 import { projectScope, scopeOf } from '../operation/scope.ts';
 import { type CloudSnapshot, cloudSnapshot } from '../operation/snapshot.ts';
 import { type Input, step } from '../operation/step.ts';
@@ -18,8 +19,10 @@ import { PropagatorError, reportOf } from '../shared/errors.ts';
 import { type Protection, protectedBecause } from '../task/safety-rules.ts';
 import type { Service } from '../task/service.ts';
 import { livingAlike } from './alike.ts';
+import { cleanupDecision } from './cleanup-policy.ts';
 import { keystoneAction } from './keystone-action.ts';
 import { lifecycleConfirmation, openForChange } from './lifecycle.ts';
+import { forgetProvision, recordProvisioned } from './provision-store.ts';
 import { forgetSuspension } from './suspension-store.ts';
 
 /** The dependencies of {@link coordinate}. */
@@ -82,6 +85,7 @@ async function decide(message: Message, deps: CoordinateDeps): Promise<Step | un
     case 'account.domain.deleted':
     case 'account.user.deleted':
       return open(message, deps);
+    case 'account.project.created':
     case 'account.project.disabled':
     case 'account.project.enabled':
     case 'account.domain.disabled':
@@ -122,7 +126,7 @@ async function decide(message: Message, deps: CoordinateDeps): Promise<Step | un
       }));
     case 'operation.finished': {
       const { parentId, operationId } = message.data;
-      await forgetAfterCleanup(operationId, deps);
+      await recordEnd(operationId, deps);
       if (!parentId) return undefined;
       return withOperation(parentId, deps, async () => ({
         kind: 'child-ended',
@@ -155,12 +159,23 @@ async function withOperation(
   );
 }
 
-/** A project that was cleaned up is never resumed, so what its suspension recorded is removed. */
-async function forgetAfterCleanup(id: OperationId, { engine }: CoordinateDeps): Promise<void> {
+/**
+ * Records a project that was provisioned. A project that was cleaned up is neither resumed nor
+ * compared with its profile any more, so what is stored about it is removed.
+ */
+async function recordEnd(id: OperationId, { engine, now }: CoordinateDeps): Promise<void> {
   const operation = await engine.reads.operation(id);
-  if (operation?.action !== 'cleanup' || operation.scope.type !== 'project') return;
-  if (operation.state === 'finished' || operation.state === 'unverified')
-    await forgetSuspension(operation.scope.id, engine);
+  if (operation?.scope.type !== 'project') return;
+  const { action, lifecycle, scope, state } = operation;
+  if (state !== 'finished' && state !== 'unverified') return;
+  if (action === 'provision' && lifecycle?.provision) {
+    const { profile } = lifecycle.provision;
+    const provisioned = { project: scope.id, profile, operationId: id, at: now() };
+    await recordProvisioned(provisioned, engine);
+  }
+  if (action !== 'cleanup') return;
+  await forgetSuspension(scope.id, engine);
+  await forgetProvision(scope.id, engine);
 }
 
 async function open(event: AccountEvent, deps: CoordinateDeps): Promise<Step | undefined> {
@@ -173,23 +188,30 @@ async function open(event: AccountEvent, deps: CoordinateDeps): Promise<Step | u
   ]);
   const existing = cleanupsOf(all);
   const scope = scopeOf(account, { record, projects });
+  const now = deps.now();
+  const decision = await cleanupDecision(account, record, deps);
   const opened = openCleanup({
     scope,
     cause,
     existing,
-    mode: deps.mode,
-    now: deps.now(),
-    gracePeriodMillis: deps.gracePeriodMillis,
+    mode: decision.mode,
+    now,
+    gracePeriodMillis: Math.max(decision.gracePeriodMillis, millisOfLastCall(all)),
+    rule: decision.rule,
     // The propagator's own project is known only once Keystone answers. Until then the settings
     // alone protect.
-    protectedBecause: protectedBecause(scope, { ...deps.protectedIds, ownProject: '' }),
+    protectedBecause:
+      protectedBecause(scope, { ...deps.protectedIds, ownProject: '' }) ?? decision.refusedBecause,
     deletion: { announcedAt: cause.at, seenAliveAt: record?.seenAt },
   });
   if (opened)
     return {
-      operations: [opened.operation],
+      operations: [opened.operation, ...pausedProvisions(all, now)],
       tasks: [],
-      messages: [...opened.messages, ...askAgainMessages(lifecyclesOf(all))],
+      messages: [
+        ...opened.messages,
+        ...askAgainMessages([...lifecyclesOf(all), ...provisionsOf(all)]),
+      ],
       deadLetters: [],
     };
   // The deletion may concern an operation that an administrator requested. That operation asks
@@ -284,10 +306,12 @@ async function projectsOf(domainId: DomainId, deps: CoordinateDeps): Promise<Dom
     if (record.account.type !== 'project') return undefined;
     const scope = projectScope(record.account, record);
     const existing = cleanupsOf(await deps.engine.reads.operationsAbout('project', scope.id));
+    const decision = await cleanupDecision(record.account, record, deps);
     return {
       scope,
       existing,
-      protectedBecause: protectedBecause(scope, protection),
+      protectedBecause: protectedBecause(scope, protection) ?? decision.refusedBecause,
+      ...(decision.rule === undefined ? {} : { decision }),
       seenAliveAt: record.seenAt,
     };
   });

@@ -31,7 +31,7 @@ export interface LifecycleTaskDeps {
 }
 
 /**
- * Returns what forbids a run that suspends or resumes, or `undefined`. It asks Keystone for the
+ * Returns what forbids a run that suspends, resumes or provisions, or `undefined`. It asks Keystone for the
  * effective state before each run. When Keystone wants something else now, the operation is made to
  * ask as well, and ends.
  */
@@ -56,6 +56,8 @@ export async function lifecycleRefusal(
       `the operation is held: ${operation.hold?.reason ?? 'for an operator'}`,
       `Type: propagator operation release ${id} --reason "…"`,
     );
+  if (action === 'provision' && operation.hold)
+    return blocked(`nothing more is created: ${operation.hold.reason}`, operation.hold.advice);
   const { keystone } = deps.cloud;
   const state = await fetchEffectiveState(scope.id, { keystone, reads: deps.engine.reads });
   const isWanted = state.kind === 'present' && (action === 'suspend') === state.causes.length > 0;

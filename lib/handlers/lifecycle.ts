@@ -4,7 +4,12 @@ import { describeCauses } from '../account/causes.ts';
 import { isGone } from '../account/inventory.ts';
 import type { Engine } from '../engine/port.ts';
 import type { Cloud } from '../openstack/cloud.ts';
-import { type OpenedLifecycle, openLifecycle } from '../operation/lifecycle.ts';
+import {
+  cleanupsOf,
+  isUnderWay,
+  type OpenedLifecycle,
+  openLifecycle,
+} from '../operation/lifecycle.ts';
 import {
   awaitsLifecycleConfirmation,
   type LifecycleAnswer,
@@ -23,6 +28,7 @@ import { type Protection, protectedBecause } from '../task/safety-rules.ts';
 import type { Service } from '../task/service.ts';
 import { holdOf } from './holds.ts';
 import { fetchEffectiveState } from './project-state.ts';
+import { provisionDecision, provisionForChange, provisionSnapshot } from './provision.ts';
 
 /** The dependencies of the coordinator for suspend and resume. */
 export interface LifecycleDeps extends Omit<Known, 'services'> {
@@ -42,14 +48,15 @@ const ACTION_OF: Readonly<Record<string, LifecycleAction>> = {
   enabled: 'resume',
 };
 
-/** Opens the operation that follows when a project or a domain was disabled or enabled. */
+/** Opens the operations that follow when a project or a domain was created, disabled or enabled. */
 export async function openForChange(
-  { type, data: { account, cause } }: AccountEvent,
+  event: AccountEvent,
   deps: LifecycleDeps,
 ): Promise<Step | undefined> {
-  const action = ACTION_OF[type.split('.')[2] ?? ''];
-  if (!action || account.type === 'user') return undefined;
+  const { account, cause } = event.data;
+  if (account.type === 'user') return undefined;
   const { reads } = deps.engine;
+  const action = ACTION_OF[event.type.split('.')[2] ?? ''];
   // A hold is a cause of its own: enabling the project in Keystone does not end it.
   if (action === 'resume' && account.type === 'project' && (await holdOf(account.id, reads)))
     return undefined;
@@ -58,27 +65,33 @@ export async function openForChange(
     reads.operationsAbout(account.type, account.id),
   ]);
   const scope = scopeOf(account, { record, projects: [] });
-  const opened = openLifecycle({
-    action,
-    scope,
-    cause,
-    existing,
-    mode: deps.mode,
-    now: deps.now(),
-    protectedBecause: protectedBecause(scope, { ...deps.protectedIds, ownProject: '' }),
-  });
-  return opened && stepOf(opened);
+  const switched =
+    action &&
+    openLifecycle({
+      action,
+      scope,
+      cause,
+      existing,
+      mode: deps.mode,
+      now: deps.now(),
+      protectedBecause: protectedBecause(scope, { ...deps.protectedIds, ownProject: '' }),
+    });
+  const provision = await provisionForChange(event, scope, existing, deps);
+  return switched || provision ? stepOf(switched, provision) : undefined;
 }
 
-/** Returns the step that commits an opened operation. */
-export const stepOf = ({ opened, superseded, messages }: OpenedLifecycle): Step => ({
-  operations: [...(opened ? [opened] : []), ...superseded],
-  tasks: [],
-  messages,
-  deadLetters: [],
-});
+/** Returns the step that commits the opened operations. */
+export const stepOf = (...all: readonly (OpenedLifecycle | undefined)[]): Step => {
+  const opened = all.filter((one) => one !== undefined);
+  return {
+    operations: opened.flatMap((one) => [...(one.opened ? [one.opened] : []), ...one.superseded]),
+    tasks: [],
+    messages: opened.flatMap(({ messages }) => messages),
+    deadLetters: [],
+  };
+};
 
-/** Asks Keystone whether it still wants what a suspend or resume operation does. */
+/** Asks Keystone whether it still wants what a suspend, resume or provision operation does. */
 export async function lifecycleConfirmation(
   operation: Operation,
   confirmation: number,
@@ -96,7 +109,10 @@ async function ask(operation: Operation, deps: LifecycleDeps): Promise<Lifecycle
   const { scope } = operation;
   const because = protectedBecause(scope, await deps.protection());
   if (because) return { kind: 'refused', because: `protected: ${because}` };
-  if (scope.type === 'project') return askProject(operation, scope.id, deps);
+  if (scope.type === 'project')
+    return operation.action === 'provision'
+      ? askProvision(operation, scope.id, deps)
+      : askProject(operation, scope.id, deps);
   if (scope.type === 'domain') return askDomain(operation, scope.id, deps);
   return { kind: 'refused', because: 'a user is neither suspended nor resumed' };
 }
@@ -154,6 +170,31 @@ async function askProject(
           : [],
       ),
     ),
+  };
+}
+
+/** A provision needs the project effectively enabled, and no cleanup of it under way. */
+async function askProvision(
+  operation: Operation,
+  id: string,
+  deps: LifecycleDeps,
+): Promise<LifecycleAnswer> {
+  const { reads } = deps.engine;
+  const state = await fetchEffectiveState(id, { keystone: deps.cloud.keystone, reads });
+  if (state.kind === 'absent') return { kind: 'absent' };
+  if (state.kind === 'other') return other(state.id);
+  const cleanup = cleanupsOf(await reads.operationsAbout('project', id)).find(isUnderWay);
+  const decision = provisionDecision(operation, state.facts, deps);
+  const registry = await deps.cloud.registry();
+  if (registry.unlisted?.class === 'Transient') throw new PropagatorError(registry.unlisted);
+  const snapshot = cloudSnapshot(registry, 'project', deps);
+  const { provision } = decision;
+  return {
+    kind: 'present',
+    isWanted: state.causes.length === 0 && !cleanup,
+    because: cleanup ? `${cleanup.id} cleans it up` : describeCauses(state.causes),
+    decision,
+    ...(provision ? { cloud: provisionSnapshot(snapshot, provision, deps.services) } : {}),
   };
 }
 

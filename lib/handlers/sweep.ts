@@ -15,8 +15,10 @@ import { cleanupsOf } from '../operation/lifecycle.ts';
 import type { Mode, Operation } from '../operation/model.ts';
 import { hasEnded, isHeldForListing, openCleanup, refuse } from '../operation/open.ts';
 import { scopeOf } from '../operation/scope.ts';
+import type { Policy } from '../policy/schema.ts';
 import type { Logger } from '../shared/log.ts';
 import { type Protection, protectedBecause } from '../task/safety-rules.ts';
+import { cleanupDecision } from './cleanup-policy.ts';
 import { FILLED } from './sync-inventory.ts';
 
 /** The dependencies of {@link sweep}. */
@@ -25,6 +27,8 @@ export interface SweepDeps {
   readonly keystone: Keystone;
   readonly mode: Mode;
   readonly gracePeriodMillis: number;
+  /** The policy file; without it, the settings alone decide about cleanups. */
+  readonly policy?: Policy;
   readonly protectedIds: Pick<Protection, 'projects' | 'domains'>;
   readonly log: Pick<Logger, 'info' | 'warn'>;
   /** Ends the sweep between two pages. */
@@ -198,14 +202,17 @@ async function applyMissing(
   if (last && !hasEnded(last)) return undefined;
   const projects = account.type === 'user' ? await engine.reads.projectsOfMember(account.id) : [];
   const scope = scopeOf(account, { record, projects });
+  const decision = await cleanupDecision(account, record, deps);
   const opened = openCleanup({
     scope,
     cause: sweptEvent(account, 'deleted', record.seenAt).data.cause,
     existing,
-    mode: deps.mode,
+    mode: decision.mode,
     now: now(),
-    gracePeriodMillis: deps.gracePeriodMillis,
-    protectedBecause: protectedBecause(scope, { ...deps.protectedIds, ownProject: '' }),
+    gracePeriodMillis: decision.gracePeriodMillis,
+    rule: decision.rule,
+    protectedBecause:
+      protectedBecause(scope, { ...deps.protectedIds, ownProject: '' }) ?? decision.refusedBecause,
     listingProblem,
     deletion: { announcedAt: record.seenAt, seenAliveAt: record.seenAt },
   });

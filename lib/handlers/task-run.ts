@@ -7,6 +7,7 @@ import { Confirmation } from '../task/safety-rules.ts';
 import type { Service, ServiceApi, Watch } from '../task/service.ts';
 import { otherServices } from './endpoints.ts';
 import { runLifecycle } from './lifecycle-task.ts';
+import { runProvision } from './provision-task.ts';
 import { currentStop, type StopDeps, stoppable } from './stop-switch.ts';
 import type { ServiceDeps, Subject } from './task-deps.ts';
 import { addressOf, progressReporter } from './task-report.ts';
@@ -67,6 +68,8 @@ export async function runService(
   if (operation.action !== 'cleanup') {
     const at = { ...context, projectApi: undefined, project: data.project, members: data.members };
     const onCounts = (counts: Counts): void => common.onCounts(counts, {});
+    if (operation.action === 'provision')
+      return runProvision(service, data, operation, at, deps, onCounts);
     return runLifecycle(service, data, operation, at, deps, onCounts);
   }
   // The request is read from the stored operation and never from the message, because a forged

@@ -7,11 +7,13 @@ import type { OperationTransaction, Rules } from './transaction.ts';
 import { moveOperation } from './transitions.ts';
 
 /**
- * A released operation ignores the caps, because a person has checked it. A resume ignores them,
- * because a customer waits for it.
+ * A released operation ignores the caps, because a person has checked it. A resume and a provision
+ * ignore them, because a customer waits for them and they remove nothing.
  */
 const mayExceedCaps = (operation: Operation): boolean =>
-  operation.released !== undefined || operation.action === 'resume';
+  operation.released !== undefined ||
+  operation.action === 'resume' ||
+  operation.action === 'provision';
 
 /**
  * True if an administrator requested the operation and Keystone still has the project. The
@@ -43,6 +45,9 @@ export function advance(transaction: OperationTransaction, rules: Rules): void {
 export function isConfirmed(operation: Operation, rules: Rules): boolean {
   if (lives(operation)) return operation.order.length > 0;
   const [first, last] = [operation.confirmedAt.at(0), operation.confirmedAt.at(-1)];
+  // A provision only adds. One answer that shows the project is enough.
+  if (operation.action === 'provision')
+    return first !== undefined && rules.now >= operation.notBefore;
   return (
     first !== undefined &&
     last !== undefined &&

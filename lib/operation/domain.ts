@@ -1,5 +1,5 @@
 import { isConfirmed } from './advance.ts';
-import type { Operation, ProjectScope } from './model.ts';
+import type { Mode, Operation, ProjectScope } from './model.ts';
 import { hasEnded, openCleanup } from './open.ts';
 import type { OperationTransaction, Rules } from './transaction.ts';
 import { moveOperation } from './transitions.ts';
@@ -11,6 +11,12 @@ export interface DomainProject {
   readonly protectedBecause: string | undefined;
   /** Epoch milliseconds when Keystone last showed the project; `undefined` if it never did. */
   readonly seenAliveAt: number | undefined;
+  /** Set when a rule of the policy matches the project. */
+  readonly decision?: {
+    readonly mode: Mode;
+    readonly gracePeriodMillis: number;
+    readonly rule: number | undefined;
+  };
 }
 
 /**
@@ -37,10 +43,14 @@ export function openProjects(
       scope: project.scope,
       cause: operation.cause,
       existing: project.existing,
-      mode: operation.mode,
+      mode: operation.mode === 'observe' ? 'observe' : (project.decision?.mode ?? 'enforce'),
       now: rules.now,
-      // The domain has already waited for the grace period.
-      gracePeriodMillis: 0,
+      // The domain has already waited for the grace period of the settings.
+      gracePeriodMillis: Math.max(
+        0,
+        operation.openedAt + (project.decision?.gracePeriodMillis ?? 0) - rules.now,
+      ),
+      rule: project.decision?.rule,
       protectedBecause: project.protectedBecause,
       parentId: operation.id,
       deletion: { announcedAt: undefined, seenAliveAt: project.seenAliveAt },

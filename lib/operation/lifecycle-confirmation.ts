@@ -11,7 +11,7 @@ import {
 import { withoutFuture } from './elapsed.ts';
 import { supersede } from './lifecycle.ts';
 import { type LifecycleProject, openLifecycleProjects } from './lifecycle-domain.ts';
-import type { Mode, Operation } from './model.ts';
+import type { Mode, Operation, ProvisionWish } from './model.ts';
 import { hasEnded, refuse } from './open.ts';
 import { planTasks } from './plan-tasks.ts';
 import type { CloudSnapshot } from './snapshot.ts';
@@ -25,6 +25,8 @@ export interface LifecycleDecision {
   readonly afterMillis: number;
   /** The number of the rule in the policy file. */
   readonly rule: number | undefined;
+  /** Provision only. */
+  readonly provision?: ProvisionWish | undefined;
 }
 
 /** Keystone's answer about an account that is to be suspended or resumed. */
@@ -46,7 +48,7 @@ export type LifecycleAnswer =
   | { readonly kind: 'unknown'; readonly error: ErrorReport };
 
 /**
- * True if a suspend or resume operation waits for Keystone's answer number `confirmation`. It asks
+ * True if a suspend, resume or provision operation waits for Keystone's answer number `confirmation`. It asks
  * while it is confirmed, and whenever its account may have changed since.
  */
 export const awaitsLifecycleConfirmation = (operation: Operation, confirmation: number): boolean =>
@@ -100,7 +102,11 @@ function applyWanted(transaction: OperationTransaction, answer: Present, rules: 
       ? {
           mode: decision.mode,
           notBefore: operation.openedAt + decision.afterMillis,
-          lifecycle: { ...operation.lifecycle, rule: decision.rule },
+          lifecycle: {
+            ...operation.lifecycle,
+            rule: decision.rule,
+            provision: decision.provision,
+          },
         }
       : {}),
     confirmedAt: first === undefined ? [rules.now] : [first, rules.now],
@@ -112,7 +118,9 @@ function applyWanted(transaction: OperationTransaction, answer: Present, rules: 
     return;
   }
   const { notBefore } = transaction.operation;
-  const due = Math.max(notBefore, (first ?? rules.now) + rules.confirmationIntervalMillis);
+  const isOnce = operation.action === 'provision';
+  const interval = isOnce ? 0 : rules.confirmationIntervalMillis;
+  const due = Math.max(notBefore, (first ?? rules.now) + interval);
   confirmAgain(transaction, delayUntil(due, rules));
 }
 
@@ -141,7 +149,8 @@ function applyContrary(
   transaction.operation = supersede(operation, reason, rules.now);
   const { action, cause, id, lifecycle, mode, scope, startedAt } = operation;
   const hasActed = (startedAt !== undefined && mode === 'enforce') || lifecycle?.hasSuperseded;
-  if (!answer || !hasActed || scope.type === 'user') return;
+  // A provision is not undone: what was created stays.
+  if (!answer || !hasActed || scope.type === 'user' || action === 'provision') return;
   transaction.messages.push({
     type: `account.${scope.type}.${action === 'suspend' ? 'enabled' : 'disabled'}`,
     data: {

@@ -1,6 +1,7 @@
 import { openLifecycle } from './lifecycle.ts';
 import type { Operation, ProjectScope } from './model.ts';
 import { hasEnded } from './open.ts';
+import { awaitsProvision, openProvision } from './provision.ts';
 import type { OperationTransaction, Rules } from './transaction.ts';
 import { moveOperation } from './transitions.ts';
 
@@ -23,11 +24,10 @@ export function openLifecycleProjects(
 ): void {
   const { operation } = transaction;
   const { action } = operation;
-  if (operation.state !== 'confirming' || action === 'cleanup') return;
+  if (operation.state !== 'confirming' || (action !== 'suspend' && action !== 'resume')) return;
   const children: Operation[] = [];
   for (const { scope, existing, protectedBecause } of projects) {
-    const opened = openLifecycle({
-      action,
+    const input = {
       scope,
       cause: operation.cause,
       existing,
@@ -35,13 +35,19 @@ export function openLifecycleProjects(
       now: rules.now,
       protectedBecause,
       parentId: operation.id,
-    });
-    if (!opened) continue;
-    transaction.messages.push(...opened.messages);
-    for (const one of opened.superseded) transaction.alsoPut(one);
-    if (!opened.opened) continue;
-    transaction.alsoPut(opened.opened);
-    children.push(opened.opened);
+    };
+    const isProvisioned = action === 'suspend' || !awaitsProvision(existing);
+    for (const opened of [
+      openLifecycle({ ...input, action }),
+      isProvisioned ? undefined : openProvision(input),
+    ]) {
+      if (!opened) continue;
+      transaction.messages.push(...opened.messages);
+      for (const one of opened.superseded) transaction.alsoPut(one);
+      if (!opened.opened) continue;
+      transaction.alsoPut(opened.opened);
+      children.push(opened.opened);
+    }
   }
   transaction.operation = {
     ...moveOperation(operation, 'waiting'),

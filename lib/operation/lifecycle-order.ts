@@ -1,14 +1,14 @@
 import type { ResourceTypeName } from '../../events/ids.ts';
-import type { LifecycleAction } from './model.ts';
+import type { Action } from './model.ts';
 import type { PlacedService } from './order.ts';
 import type { CloudSnapshot } from './snapshot.ts';
 
-/** A service that takes part in suspend and resume. */
+/** A service that takes part in suspend, resume or provision. */
 export interface TakesPart {
   readonly name: string;
-  /** The services that suspend comes after and that resume comes before. */
+  /** The services that suspend and provision come after, and that resume comes before. */
   readonly after: readonly string[];
-  /** The resource types that it switches. */
+  /** The resource types that it switches. Empty for provision. */
   readonly types: readonly ResourceTypeName[];
   /** Why this cloud's policy leaves the service alone. */
   readonly skipped: string | undefined;
@@ -22,11 +22,11 @@ export interface TakesPart {
  */
 export function lifecycleSnapshot(
   snapshot: CloudSnapshot,
-  action: LifecycleAction,
+  action: Exclude<Action, 'cleanup'>,
   services: readonly TakesPart[],
 ): CloudSnapshot {
   const before = ({ name, after }: TakesPart): readonly string[] =>
-    action === 'suspend'
+    action !== 'resume'
       ? after
       : services.filter((other) => other.after.includes(name)).map((other) => other.name);
   const placed = services.flatMap((one): PlacedService[] => {

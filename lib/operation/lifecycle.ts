@@ -2,7 +2,7 @@ import type { Cause } from '../../events/account.ts';
 import type { OperationId } from '../../events/ids.ts';
 import type { Outgoing } from '../../events/index.ts';
 import { isSameMessage } from './generation.ts';
-import type { LifecycleAction, Mode, Operation, Scope } from './model.ts';
+import type { AskedBy, LifecycleAction, Mode, Operation, Scope } from './model.ts';
 import { hasEnded, newOperation, operationId, refuse } from './open.ts';
 import { moveOperation } from './transitions.ts';
 
@@ -19,7 +19,7 @@ export interface OpenLifecycleInput {
   readonly protectedBecause: string | undefined;
   readonly parentId?: OperationId;
   /** Set when an administrator asked for it by a command. The policy then does not apply. */
-  readonly asked?: { readonly by: string; readonly reason: string } | undefined;
+  readonly asked?: AskedBy | undefined;
 }
 
 /** The operations that a change of state opens and ends, and the messages to send. */
@@ -34,12 +34,12 @@ export interface OpenedLifecycle {
  * A run that is under way when its operation is superseded may still make one call. Its API gives
  * up an answer within this time.
  */
-const LAST_CALL_MILLIS = 120_000;
+export const LAST_CALL_MILLIS = 120_000;
 
 /** Returns the suspend and resume operations, newest first. */
 export const lifecyclesOf = (existing: readonly Operation[]): Operation[] =>
   existing
-    .filter(({ action }) => action !== 'cleanup')
+    .filter(({ action }) => action === 'suspend' || action === 'resume')
     .toSorted((one, other) => other.generation - one.generation);
 
 /** Returns the cleanups, newest first. */
@@ -106,7 +106,8 @@ export function openLifecycle(input: OpenLifecycleInput): OpenedLifecycle | unde
   };
 }
 
-const isUnderWay = (cleanup: Operation): boolean =>
+/** True if a cleanup has begun, or an administrator has requested it. */
+export const isUnderWay = (cleanup: Operation): boolean =>
   !hasEnded(cleanup) && (cleanup.startedAt !== undefined || cleanup.request !== undefined);
 
 /** Returns the messages that let operations that have not ended ask Keystone again. */

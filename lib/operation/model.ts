@@ -40,15 +40,36 @@ export const ENDED: readonly OperationState[] = [
   'superseded',
 ];
 
-/** `cleanup` follows from a deletion, `suspend` from a disable, `resume` from an enable. */
-export const ACTIONS = ['cleanup', 'suspend', 'resume'] as const;
+/**
+ * `provision` follows from a creation, `suspend` from a disable, `resume` from an enable, `cleanup`
+ * from a deletion.
+ */
+export const ACTIONS = ['cleanup', 'suspend', 'resume', 'provision'] as const;
 export type Action = (typeof ACTIONS)[number];
-export type LifecycleAction = Exclude<Action, 'cleanup'>;
+export type LifecycleAction = 'suspend' | 'resume';
 
-/** What only suspend and resume operations have. */
+/** The administrator who asked for an operation by a command. */
+export interface AskedBy {
+  readonly by: string;
+  readonly reason: string;
+  /** Provision only: the profile that the command names, instead of the one of the policy. */
+  readonly profile?: string | undefined;
+  /** Provision only: true if what stands with other values is changed as well. */
+  readonly reconcile?: boolean | undefined;
+}
+
+/** The desired state that a provision operation brings about, as it was at the first answer. */
+export interface ProvisionWish {
+  readonly profile: string;
+  readonly reconcile: boolean;
+  /** The sections of the profile, by service. */
+  readonly sections: Readonly<Record<string, unknown>>;
+}
+
+/** What the policy decided, and what only suspend, resume and provision operations have. */
 export interface Lifecycle {
   /** Set when an administrator asked for it by a command. The policy then does not apply. */
-  readonly asked?: { readonly by: string; readonly reason: string } | undefined;
+  readonly asked?: AskedBy | undefined;
   /** True if this operation superseded one of the opposite action that had not ended. */
   readonly hasSuperseded?: boolean | undefined;
   /** The number of the rule in the policy file that decided. */
@@ -58,6 +79,8 @@ export interface Lifecycle {
    * only a later listing proves the end.
    */
   readonly settleAt?: number | undefined;
+  /** Provision only. */
+  readonly provision?: ProvisionWish | undefined;
 }
 
 /** `members`: users who had a role on the project, recorded before the deletion. */
@@ -201,7 +224,7 @@ export interface Operation {
   readonly openedAt: number;
   readonly startedAt: number | undefined;
   readonly endedAt: number | undefined;
-  /** Set for suspend and resume. */
+  /** Set for suspend, resume and provision, and for a cleanup that a rule of the policy decided. */
   readonly lifecycle?: Lifecycle | undefined;
   /** Optimistic lock: counts the writes. */
   readonly version: number;

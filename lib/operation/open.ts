@@ -29,6 +29,8 @@ export interface OpenInput {
    * person releases it or a notification announces the deletion.
    */
   readonly listingProblem?: string;
+  /** The number of the rule in the policy file that decided about mode and delay. */
+  readonly rule?: number | undefined;
 }
 
 /** An opened or changed operation and the messages to send. */
@@ -77,6 +79,7 @@ export function openCleanup(input: OpenInput): Opened | undefined {
     parentId: input.parentId,
     request: input.request,
     rerun: input.rerun,
+    ...(input.rule === undefined ? {} : { lifecycle: { rule: input.rule } }),
   };
   if (input.protectedBecause)
     return {

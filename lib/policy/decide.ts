@@ -12,24 +12,35 @@ export interface ProjectFacts {
 
 /** What follows from one change of a project. */
 export interface PolicyDecision {
-  readonly action: 'suspend' | 'resume' | 'none';
+  readonly action: 'provision' | 'suspend' | 'resume' | 'cleanup' | 'none';
   /** The least delay in milliseconds; `undefined`: the rule names none. */
   readonly afterMillis: number | undefined;
   readonly mode: 'observe' | 'enforce';
   /** The number of the rule in the file, from 1; `undefined` if none matches. */
   readonly rule: number | undefined;
+  /** Action `provision`: the name of the profile. */
+  readonly profile?: string | undefined;
+  /** Action `provision`: true if what stands with other values is changed as well. */
+  readonly reconcile?: boolean;
 }
 
 /** The action of each change for which no rule matches. */
 const DEFAULT_ACTION = {
+  'project.created': 'none',
   'project.disabled': 'suspend',
   'project.enabled': 'resume',
+  'project.deleted': 'cleanup',
 } as const satisfies Record<PolicyChange, PolicyDecision['action']>;
 
-/** A suspension then only reports. A resume puts back what was suspended all the same. */
+/**
+ * A suspension then only reports. A resume puts back what was suspended all the same, and a cleanup
+ * follows the settings.
+ */
 const DEFAULT_MODE: Readonly<Record<PolicyChange, PolicyDecision['mode']>> = {
+  'project.created': 'observe',
   'project.disabled': 'observe',
   'project.enabled': 'enforce',
+  'project.deleted': 'enforce',
 };
 
 /** Returns what the policy says about a change: the first rule that matches and names it decides. */
@@ -48,7 +59,9 @@ export function decideChange(
       rule: undefined,
     };
   const { action, after, mode } = reaction;
-  return { action, afterMillis: after, mode, rule: index + 1 };
+  const decision = { action, afterMillis: after, mode, rule: index + 1 };
+  if (!('profile' in reaction)) return decision;
+  return { ...decision, profile: reaction.profile, reconcile: reaction.reconcile };
 }
 
 /** True if all parts of the rule's `match` fit the project. */

@@ -1,6 +1,6 @@
 import { type Document, isMap, isScalar, LineCounter, parseDocument } from 'yaml';
 import type * as z from 'zod';
-import { Policy } from './schema.ts';
+import { type Policy, type ProfileSections, policySchema } from './schema.ts';
 
 /** One error of a policy file. `line` counts from 1. */
 export interface PolicyProblem {
@@ -12,8 +12,11 @@ export type ReadPolicy =
   | { readonly kind: 'policy'; readonly policy: Policy }
   | { readonly kind: 'wrong'; readonly problems: readonly PolicyProblem[] };
 
-/** Reads a policy file. Returns every error with its line. Never throws. */
-export function readPolicy(text: string): ReadPolicy {
+/**
+ * Reads a policy file. `sections`: what a profile may say, by service. Returns every error with its
+ * line. Never throws.
+ */
+export function readPolicy(text: string, sections: ProfileSections): ReadPolicy {
   const lines = new LineCounter();
   const document = parseDocument(text, {
     lineCounter: lines,
@@ -26,7 +29,7 @@ export function readPolicy(text: string): ReadPolicy {
       kind: 'wrong',
       problems: document.errors.map(({ pos, message }) => ({ line: lineAt(pos[0]), message })),
     };
-  const parsed = Policy.safeParse(document.toJS() ?? {});
+  const parsed = policySchema(sections).safeParse(document.toJS() ?? {});
   if (parsed.success) return { kind: 'policy', policy: parsed.data };
   const problems = parsed.error.issues.flatMap((issue) => problemsOf(issue, document, lineAt));
   return { kind: 'wrong', problems: problems.toSorted((one, other) => one.line - other.line) };

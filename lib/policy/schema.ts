@@ -31,24 +31,41 @@ const reaction = <Action extends string>(action: Action) =>
     mode: mode.default('observe'),
   });
 
+const provision = reaction('provision')
+  .extend({
+    /** The name of the profile, which is the desired state of the project. */
+    profile: z.string().min(1).optional(),
+    /** True: what stands with other values is changed as well. */
+    reconcile: z.boolean().default(false),
+  })
+  .refine(({ action, profile }) => action === 'none' || profile !== undefined, {
+    error: 'name the profile: { action: provision, profile: small }',
+  });
+
 const rule = z.strictObject({
   match: match.default({}),
   on: z.strictObject({
+    'project.created': provision.optional(),
     'project.disabled': reaction('suspend').optional(),
     'project.enabled': reaction('resume').optional(),
+    'project.deleted': reaction('cleanup').optional(),
   }),
 });
 
 const error = (word: string) => ({ error: `write ${word} or none` });
 
+/** What a profile may say, by service. A service without a schema cannot be provisioned. */
+export type ProfileSections = Readonly<Record<string, z.ZodType>>;
+
 /**
  * The policy file: what follows from which account change, for which projects. The first rule that
- * matches a project and names the change decides. `suspend`: what a suspension switches per
- * service.
+ * matches a project and names the change decides. `profiles`: the desired state of a project, by
+ * profile and service; see {@link policySchema}. `suspend`: what a suspension switches per service.
  */
 export const Policy = z.strictObject({
   version: z.literal(POLICY_VERSION, { error: `write version: ${POLICY_VERSION}` }),
   rules: z.array(rule).default([]),
+  profiles: z.record(z.string().min(1), z.record(z.string(), z.unknown())).default({}),
   suspend: z
     .strictObject({
       aodh: z.enum(['off', 'none'], error('off')).default('off'),
@@ -62,8 +79,42 @@ export type Policy = z.infer<typeof Policy>;
 export type Rule = Policy['rules'][number];
 /** The changes that a rule can name. */
 export type PolicyChange = keyof Rule['on'];
+export const POLICY_CHANGES = [
+  'project.created',
+  'project.disabled',
+  'project.enabled',
+  'project.deleted',
+] as const satisfies readonly PolicyChange[];
+/** The desired state of a project, by service. */
+export type Profile = Policy['profiles'][string];
 /** What a suspension does in each service. */
 export type SuspendOptions = Policy['suspend'];
 
 /** The policy of a cloud without a policy file. */
 export const NO_POLICY: Policy = Policy.parse({ version: POLICY_VERSION });
+
+/**
+ * Returns the schema of a policy file for a cloud with these services. It checks each section of
+ * each profile, and that every profile that a rule names exists.
+ */
+export const policySchema = (sections: ProfileSections): z.ZodType<Policy> =>
+  Policy.extend({
+    profiles: z
+      .record(
+        z.string().min(1),
+        z.strictObject(
+          Object.fromEntries(
+            Object.entries(sections).map(([service, section]) => [service, section.optional()]),
+          ),
+        ),
+      )
+      .default({}),
+  }).superRefine(({ rules, profiles }, context) => {
+    for (const [index, { on }] of rules.entries()) {
+      const profile = on['project.created']?.profile;
+      if (profile === undefined || Object.hasOwn(profiles, profile)) continue;
+      const message = `there is no profile "${profile}" under "profiles"`;
+      const path = ['rules', index, 'on', 'project.created', 'profile'];
+      context.addIssue({ code: 'custom', message, path });
+    }
+  });

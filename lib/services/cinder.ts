@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { PropagatorError } from '../shared/errors.ts';
 import { defineService, defineType, type Removal, type ServiceApi } from '../task/service.ts';
 import { backup, group, groupSnapshot, snapshot } from './cinder/copies.ts';
+import { provision } from './cinder/provision.ts';
 import { attachment, transfer, volume } from './cinder/volume.ts';
 import { defineQuota, differingLimits } from './kit/quota.ts';
 import { defineTypeAccess } from './kit/type-access.ts';
@@ -143,4 +144,5 @@ export const cinder = defineService({
     defaultType,
     quota,
   ],
+  provision,
 });

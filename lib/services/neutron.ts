@@ -3,6 +3,7 @@ import { ADD_ONS } from './neutron/add-ons.ts';
 import { ADDRESSES } from './neutron/addresses.ts';
 import { NETWORKS } from './neutron/networks.ts';
 import { PORTS } from './neutron/ports.ts';
+import { provision } from './neutron/provision.ts';
 import { quota } from './neutron/quota.ts';
 import { ROUTING } from './neutron/routing.ts';
 import { SECURITY } from './neutron/security.ts';
@@ -35,4 +36,5 @@ export const neutron = defineService({
     ...SHARING,
     quota,
   ],
+  provision,
 });

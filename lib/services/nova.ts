@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { defineService, defineType } from '../task/service.ts';
 import { defineQuota } from './kit/quota.ts';
 import { defineTypeAccess } from './kit/type-access.ts';
+import { provision } from './nova/provision.ts';
 import { NOVA_CONCURRENCY, server } from './nova/server.ts';
 import { serverSuspension } from './nova/suspend.ts';
 import { keypair, userQuota } from './nova/user.ts';
@@ -110,4 +111,5 @@ export const nova = defineService({
   resourceTypes: [server, serverGroup, flavorAccess, quota],
   userResourceTypes: [keypair, userQuota],
   suspension: { after: ['aodh', 'octavia', 'swift'], types: [serverSuspension] },
+  provision,
 });

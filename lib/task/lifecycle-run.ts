@@ -8,7 +8,7 @@ import type { Outcome, RunReport } from './run.ts';
 import { ownership } from './safety-rules.ts';
 import type { Suspension, SuspensionRow } from './suspension.ts';
 import type { SuspensionRecords } from './suspension-records.ts';
-import { withoutDeletion } from './without-deletion.ts';
+import { guarded } from './without-deletion.ts';
 
 /** The input of a run that suspends or resumes one service for one project. */
 export interface LifecycleRunInput {
@@ -195,16 +195,6 @@ export async function ownRows(
   return { rows, conditions: [condition] };
 }
 
-const guarded = (context: ProjectContext): ProjectContext => ({
-  ...context,
-  api: withoutDeletion(context.api),
-  projectApi: context.projectApi && withoutDeletion(context.projectApi),
-  apiOf: async (name) => {
-    const api = await context.apiOf(name);
-    return api && withoutDeletion(api);
-  },
-});
-
 /** A condition that only needs time. */
 export const inProgress = (resourceType: string, message: string, example?: string): Condition => ({
   class: 'InProgress',
@@ -224,7 +214,7 @@ const countsOf = (totals: ReadonlyMap<ResourceTypeName, TypeWork>): Counts =>
   );
 
 /** `Denied` first, then `Unexpected`, then the `Transient` error with the longest delay. */
-function worst(errors: readonly ErrorReport[]): ErrorReport | undefined {
+export function worst(errors: readonly ErrorReport[]): ErrorReport | undefined {
   const rank = ({ class: errorClass }: ErrorReport): number =>
     errorClass === 'Denied' ? 2 : errorClass === 'Transient' ? 0 : 1;
   return errors.toSorted(

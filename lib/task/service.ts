@@ -10,6 +10,7 @@ import {
   serviceDependencies,
   serviceDependents,
 } from './dependencies.ts';
+import type { ServiceProvision } from './provision.ts';
 import type { ResourceType } from './resource-type.ts';
 import type { ServiceSuspension } from './suspension.ts';
 
@@ -26,6 +27,13 @@ export type {
 } from './context.ts';
 export { type DefinedType, defineType, defineUserType } from './define-type.ts';
 export { EVERY_OTHER, type TypeDependencies } from './dependencies.ts';
+export {
+  type ComparePart,
+  defineProvision,
+  type ProvisionContext,
+  type ProvisionItem,
+  type ServiceProvision,
+} from './provision.ts';
 export type * from './resource-type.ts';
 export {
   type Comparison,
@@ -87,6 +95,8 @@ export interface Service {
   readonly userResourceTypes: readonly ResourceType<UserContext>[];
   /** How a project is suspended and resumed here; `undefined`: everything is left as it is. */
   readonly suspension?: ServiceSuspension | undefined;
+  /** What a profile may ask for here; `undefined`: a project is never provisioned here. */
+  readonly provision?: ServiceProvision | undefined;
 }
 
 /** The input of {@link defineService}. */
@@ -114,6 +124,7 @@ export interface ServiceDefinition {
   readonly resourceTypes?: readonly DefinedType[];
   readonly userResourceTypes?: readonly DefinedType<UserContext>[];
   readonly suspension?: ServiceSuspension;
+  readonly provision?: ServiceProvision;
 }
 
 /**
@@ -159,5 +170,6 @@ export function defineService(definition: ServiceDefinition): Service {
     resourceTypes,
     userResourceTypes,
     suspension: definition.suspension,
+    provision: definition.provision,
   };
 }

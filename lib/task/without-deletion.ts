@@ -1,12 +1,12 @@
 import { PropagatorError } from '../shared/errors.ts';
-import type { RequestOptions, ServiceApi } from './context.ts';
+import type { ProjectContext, RequestOptions, ServiceApi } from './context.ts';
 
 /** Names of actions and paths that delete something, or that overwrite a disk. */
 const DELETING =
   /delete|destroy|purge|remove|rebuild|shelve|resetstate|reset_status|force|evacuate|revert|confirmresize/i;
 
 /**
- * Safety rule "Record before you act": a suspension destroys nothing. Returns an API client that
+ * Safety rule "Record before you act": suspend, resume and provision destroy nothing. Returns an API client that
  * refuses the method DELETE, a body or path that names a deleting action, and in Swift every method
  * that can replace an object. It does so whatever a service file asks for.
  */
@@ -22,6 +22,17 @@ export function withoutDeletion(api: ServiceApi): ServiceApi {
     ...(api.watched ? { watched: (watch) => withoutDeletion(api.watched?.(watch) ?? api) } : {}),
   };
 }
+
+/** Returns the context of a run with API clients that refuse every deletion. */
+export const guarded = <At extends ProjectContext>(context: At): At => ({
+  ...context,
+  api: withoutDeletion(context.api),
+  projectApi: context.projectApi && withoutDeletion(context.projectApi),
+  apiOf: async (name: string) => {
+    const api = await context.apiOf(name);
+    return api && withoutDeletion(api);
+  },
+});
 
 function whyRefused(
   service: string,
@@ -42,10 +53,10 @@ function whyRefused(
 
 const refused = (api: ServiceApi, call: string, because: string): PropagatorError =>
   new PropagatorError({
-    code: 'safety-rules.suspension-deletes',
+    code: 'safety-rules.run-deletes',
     class: 'Denied',
     service: api.service,
     region: api.region,
-    message: `A suspension asked for ${call}, and ${because}; the call was not sent.`,
+    message: `A run that must not delete asked for ${call}, and ${because}; the call was not sent.`,
     advice: 'Report this as a defect of the service file.',
   });

@@ -115,7 +115,8 @@ export class SuspendSimulation {
       });
   }
 
-  #call(): void {
+  /** One API call: the process may end here. */
+  protected call(): void {
     if (this.killAfter === undefined) return;
     this.killAfter -= 1;
     if (this.killAfter < 0) throw new Killed();
@@ -130,7 +131,7 @@ export class SuspendSimulation {
       id: ({ id }) => id,
       owner: ({ owner }) => owner,
       remove: async (machine) => {
-        this.#call();
+        this.call();
         const left = this.#all(service).filter((one) => one !== machine);
         this.machines.set(service, left);
         return { kind: 'gone' };
@@ -144,7 +145,7 @@ export class SuspendSimulation {
       summary: { suspend: '', record: '', resume: '' },
       before: z.object({ state: z.literal('on') }),
       list: async () => {
-        this.#call();
+        this.call();
         // The listing ignores its filter, and shows the machines of every project.
         return this.#all(service).map((machine) => {
           machine.changing = Math.max(0, machine.changing - 1);
@@ -172,10 +173,10 @@ export class SuspendSimulation {
 
   /** The process may be killed before the call, or after its effect. */
   #switch(service: string, id: string, state: Machine['state'], mark: boolean): void {
-    this.#call();
+    this.call();
     const machine = this.#all(service).find((one) => one.id === id);
     if (machine) Object.assign(machine, { state, mark, changing: 1 });
-    this.#call();
+    this.call();
   }
 
   get deps(): CoordinateDeps & ServiceDeps {
@@ -270,7 +271,7 @@ export class SuspendSimulation {
 
   async announce(
     type: 'project' | 'domain',
-    change: 'enabled' | 'disabled' | 'deleted',
+    change: 'created' | 'enabled' | 'disabled' | 'deleted',
   ): Promise<void> {
     this.#events += 1;
     const messageId = `event-${this.#events}`;

@@ -12,7 +12,7 @@ export function allServicesDeps(lambda: LambdaContext) {
     ...commonDeps(lambda),
     services: SERVICES,
     optedIn,
-    policy: loadPolicy(settings.PROPAGATOR_POLICY),
+    policy: loadPolicy(settings.PROPAGATOR_POLICY, SERVICES),
     httpPlugins: httpPlugins.map(({ name }) => name),
     gracePeriodMillis: settings.PROPAGATOR_GRACE_PERIOD,
     protectedIds: {

@@ -3,8 +3,10 @@ import type { Command } from 'commander';
 import * as z from 'zod';
 import { decideChange, type PolicyDecision, type ProjectFacts } from '../../policy/decide.ts';
 import { readPolicy } from '../../policy/read.ts';
-import type { Policy, PolicyChange } from '../../policy/schema.ts';
+import { POLICY_CHANGES, type Policy, type PolicyChange } from '../../policy/schema.ts';
+import { SERVICES } from '../../services/index.ts';
 import { PropagatorError } from '../../shared/errors.ts';
+import { profileSections } from '../../task/provision.ts';
 import { oneOf, type Printed, present, printable } from '../format.ts';
 import { EXIT, type Terminal } from '../terminal.ts';
 
@@ -18,10 +20,12 @@ const Facts = z.looseObject({
   tags: z.array(z.string()),
 });
 const Decision = z.looseObject({
-  action: z.enum(['suspend', 'resume', 'none']),
+  action: z.enum(['provision', 'suspend', 'resume', 'cleanup', 'none']),
   afterMillis: z.number().optional(),
   mode: z.enum(['observe', 'enforce']),
   rule: z.number().optional(),
+  profile: text,
+  reconcile: z.boolean().optional(),
 });
 const Shown = z.looseObject({
   facts: Facts,
@@ -30,7 +34,6 @@ const Shown = z.looseObject({
   changes: z.record(z.string(), Decision),
 });
 const Opened = z.object({ opened: z.string().nullable(), because: text });
-const CHANGES: readonly PolicyChange[] = ['project.disabled', 'project.enabled'];
 
 /** `project suspend` and `project resume`. */
 export function projectCommands(project: Command, terminal: Terminal): void {
@@ -86,7 +89,7 @@ export function policyCommands(program: Command, terminal: Terminal): void {
       '\nExample:\n  propagator policy check policy.yaml --project 4f0c1a2b3c4d',
     )
     .action(async (file: string, { project = [] }: { project?: string[] }) => {
-      const read = readPolicy(contentOf(file));
+      const read = readPolicy(contentOf(file), profileSections(SERVICES));
       if (read.kind === 'wrong') {
         for (const { line, message } of read.problems)
           terminal.complain(`${file}:${line}: ${message}\n`);
@@ -135,15 +138,17 @@ type Decided = Partial<PolicyDecision> | z.infer<typeof Decision> | undefined;
 function decisions(facts: ProjectFacts, of: (change: PolicyChange) => Decided): string {
   const { id, name, domainName, tags } = facts;
   const about = [name, domainName && `domain ${domainName}`, tags.length > 0 && tags.join(', ')];
-  const lines = CHANGES.map((change) => `  ${change.padEnd(17)} ${inWords(of(change))}`);
+  const lines = POLICY_CHANGES.map((change) => `  ${change.padEnd(17)} ${inWords(of(change))}`);
   return `${[id, about.filter(Boolean).join('; ')].join('  ')}\n${lines.join('\n')}\n`;
 }
 
 function inWords(decision: Decided): string {
   if (!decision || decision.action === 'none') return `nothing (${ruleOf(decision)})`;
-  const { action, afterMillis, mode } = decision;
+  const { action, afterMillis, mode, profile, reconcile } = decision;
+  const named = profile === undefined ? '' : ` with profile ${profile}`;
+  const also = reconcile ? ', reconcile' : '';
   const after = afterMillis === undefined ? '' : `, after ${afterMillis / 1000} s`;
-  return `${action}${after}, mode ${mode} (${ruleOf(decision)})`;
+  return `${action}${named}${also}${after}, mode ${mode} (${ruleOf(decision)})`;
 }
 
 const ruleOf = (decision: Decided): string =>

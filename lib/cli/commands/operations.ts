@@ -8,6 +8,7 @@ import { showOperation } from '../show/operation.ts';
 import { firstReason, showOperations } from '../show/operations.ts';
 import { EXIT, query, type Terminal } from '../terminal.ts';
 import { projectCommands } from './lifecycle.ts';
+import { provisionCommands } from './provision.ts';
 
 interface ListOptions extends Printed {
   state?: string;
@@ -168,6 +169,7 @@ Exit codes: 0 finished or observed, 3 unverified, refused or held, 4 dead letter
       );
     });
   projectCommands(project, terminal);
+  provisionCommands(project, terminal);
 }
 
 const hasEnded = ({ operation }: OperationShape): boolean =>

@@ -1,7 +1,10 @@
 import { decideChange, type ProjectFacts } from '../../../lib/policy/decide.ts';
 import { readPolicy } from '../../../lib/policy/read.ts';
 import { NO_POLICY, type Policy } from '../../../lib/policy/schema.ts';
+import { SERVICES } from '../../../lib/services/index.ts';
+import { profileSections } from '../../../lib/task/provision.ts';
 
+const SECTIONS = profileSections(SERVICES);
 const facts = (parts: Partial<ProjectFacts> = {}): ProjectFacts => ({
   id: 'p1',
   name: 'shop-7',
@@ -13,7 +16,7 @@ const facts = (parts: Partial<ProjectFacts> = {}): ProjectFacts => ({
 });
 
 function policyOf(text: string): Policy {
-  const read = readPolicy(text);
+  const read = readPolicy(text, SECTIONS);
   if (read.kind === 'wrong') throw new TypeError(JSON.stringify(read.problems));
   return read.policy;
 }
@@ -109,7 +112,7 @@ suspend:
   nova: shelve
   cinder: off
 `;
-    expect(readPolicy(text)).toEqual({
+    expect(readPolicy(text, SECTIONS)).toEqual({
       kind: 'wrong',
       problems: [
         { line: 1, message: 'version: write version: 1' },
@@ -118,12 +121,83 @@ suspend:
           line: 7,
           message: 'rules.0.on.project.disabled.after: write a number and a unit: 0s, 90s, 30m, 1h',
         },
-        { line: 8, message: 'rules.0.on: there is no field "project.created"' },
+        {
+          line: 8,
+          message:
+            'rules.0.on.project.created: name the profile: { action: provision, profile: small }',
+        },
         { line: 9, message: 'rules.1.on.project.enabled.action: write resume or none' },
         { line: 9, message: 'rules.1.on.project.enabled.mode: write observe or enforce' },
         { line: 11, message: 'suspend.nova: write stop or none' },
         { line: 12, message: 'suspend: there is no field "cinder"' },
       ],
+    });
+  });
+
+  it('reports every error of a profile with its line', () => {
+    const text = `version: 1
+rules:
+  - on: { project.created: { action: provision, profile: big, mode: enforce } }
+profiles:
+  small:
+    nova:
+      quota: { cores: many, corse: 1 }
+      flavor: [x]
+    novva: {}
+`;
+    expect(readPolicy(text, SECTIONS)).toEqual({
+      kind: 'wrong',
+      problems: [
+        {
+          line: 7,
+          message: 'profiles.small.nova.quota.cores: write a whole number, or -1 for no limit',
+        },
+        { line: 7, message: 'profiles.small.nova.quota: there is no field "corse"' },
+        { line: 8, message: 'profiles.small.nova: there is no field "flavor"' },
+        { line: 9, message: 'profiles.small: there is no field "novva"' },
+      ],
+    });
+    expect(readPolicy(`${text.split('    nova')[0]}    nova: {}`, SECTIONS)).toEqual({
+      kind: 'wrong',
+      problems: [
+        {
+          line: 3,
+          message: 'rules.0.on.project.created.profile: there is no profile "big" under "profiles"',
+        },
+      ],
+    });
+  });
+
+  it('decides about creations and deletions', () => {
+    const policy = policyOf(`
+version: 1
+rules:
+  - match: { tags: [trial] }
+    on:
+      project.created: { action: provision, profile: small, mode: enforce }
+      project.deleted: { action: cleanup, after: 30m, mode: enforce }
+profiles:
+  small: { nova: { quota: { cores: 20 } } }
+`);
+    expect(decideChange(policy, 'project.created', facts())).toEqual({
+      action: 'provision',
+      afterMillis: undefined,
+      mode: 'enforce',
+      rule: 1,
+      profile: 'small',
+      reconcile: false,
+    });
+    expect(policy.profiles).toEqual({ small: { nova: { quota: { cores: 20 } } } });
+    expect(decideChange(policy, 'project.created', facts({ tags: [] })).action).toBe('none');
+    expect(decideChange(policy, 'project.deleted', facts())).toMatchObject({
+      action: 'cleanup',
+      afterMillis: 1_800_000,
+    });
+    expect(decideChange(policy, 'project.deleted', facts({ tags: [] }))).toEqual({
+      action: 'cleanup',
+      afterMillis: undefined,
+      mode: 'enforce',
+      rule: undefined,
     });
   });
 
@@ -134,6 +208,6 @@ suspend:
     ['', 1],
     ['- version: 1', 1],
   ])('that is no such file is refused: %j', (text, line) => {
-    expect(readPolicy(text)).toMatchObject({ kind: 'wrong', problems: [{ line }] });
+    expect(readPolicy(text, SECTIONS)).toMatchObject({ kind: 'wrong', problems: [{ line }] });
   });
 });

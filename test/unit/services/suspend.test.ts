@@ -271,7 +271,7 @@ describe('The API client of a suspension', () => {
   ] as const)('refuses %s %s %j, and sends nothing', async (method, path, json) => {
     const { calls, context } = compute(server('active'));
     await expect(context.api.request(method, path, json ? { json } : {})).rejects.toMatchObject({
-      report: { code: 'safety-rules.suspension-deletes', class: 'Denied' },
+      report: { code: 'safety-rules.run-deletes', class: 'Denied' },
     });
     expect(calls).toEqual([]);
   });

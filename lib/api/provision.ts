@@ -1,0 +1,129 @@
+import type { Context, Hono } from 'hono';
+import * as z from 'zod';
+import { ProjectId } from '../../events/ids.ts';
+import { describeCauses } from '../account/causes.ts';
+import { stepOf } from '../handlers/lifecycle.ts';
+import { type EffectiveState, fetchEffectiveState } from '../handlers/project-state.ts';
+import { wishFor } from '../handlers/provision.ts';
+import { compareProject } from '../handlers/provision-compare.ts';
+import { provisionedProjects } from '../handlers/provision-store.ts';
+import { openProvision } from '../operation/provision.ts';
+import { protectedBecause } from '../task/safety-rules.ts';
+import { callerOf } from './authentication.ts';
+import { notBy, readJson, typedText } from './body.ts';
+import type { ApiDeps } from './deps.ts';
+import { problem } from './problem.ts';
+import { notThere, scopeOf } from './projects.ts';
+
+const profileName = z.string().min(1).max(255).optional();
+const Asked = z.strictObject({
+  reason: typedText(1000),
+  by: notBy,
+  profile: profileName,
+  reconcile: z.boolean().optional(),
+});
+type Present = Extract<EffectiveState, { kind: 'present' }>;
+
+/** Routes that provision a project, and that compare projects with their profile. */
+export function provisionRoutes(app: Hono, deps: ApiDeps): void {
+  const { engine } = deps;
+  const find = async (context: Context): Promise<EffectiveState> => {
+    const id = ProjectId.parse(context.req.param('id'));
+    return fetchEffectiveState(id, { keystone: deps.cloud.keystone, reads: engine.reads });
+  };
+  const compare = async (state: Present, profile: string | undefined) => {
+    const wish = wishFor(state.facts, deps.policy, { profile });
+    if (!wish) return undefined;
+    const id = ProjectId.parse(state.facts.id);
+    const services = await compareProject({ ...state.facts, id }, wish, deps);
+    return { project: id, name: state.facts.name, profile: wish.profile, services };
+  };
+
+  app.get('/v1/projects/:id/provision', async (context) => {
+    const state = await find(context);
+    if (state.kind !== 'present') return context.json(problem('project', notThere(state)), 404);
+    const profile = profileName.parse(context.req.query('profile'));
+    const plan = await compare(state, profile);
+    return plan ? context.json(plan) : context.json(noProfile(state, profile), 409);
+  });
+
+  app.get('/v1/projects/:id/drift', async (context) => {
+    const state = await find(context);
+    if (state.kind !== 'present') return context.json(problem('project', notThere(state)), 404);
+    const [known] = await provisionedProjects(engine, state.facts.id);
+    if (!known)
+      return context.json(
+        problem(
+          'project',
+          'the project was never provisioned',
+          `Type: propagator project provision ${state.facts.id} --plan`,
+        ),
+        404,
+      );
+    const drift = await compare(state, known.profile);
+    return drift ? context.json(drift) : context.json(noProfile(state, known.profile), 409);
+  });
+
+  app.get('/v1/provisioned', async (context) =>
+    context.json({
+      projects: (await provisionedProjects(engine)).map(({ version: _, ...one }) => one),
+    }),
+  );
+
+  app.post('/v1/projects/:id/provision', async (context) => {
+    const asked = { ...(await readJson(context, Asked)), by: callerOf(context) };
+    const state = await find(context);
+    if (state.kind !== 'present') return context.json(problem('refused', notThere(state)), 409);
+    if (state.causes.length > 0)
+      return context.json(
+        problem('refused', `the project is not active: ${describeCauses(state.causes)}`),
+        409,
+      );
+    if (!wishFor(state.facts, deps.policy, asked))
+      return context.json(noProfile(state, asked.profile), 409);
+    const scope = scopeOf(state);
+    const because = protectedBecause(scope, await deps.protection());
+    if (because) return context.json(problem('refused', `it is protected: ${because}`), 409);
+    const now = deps.now();
+    const opened = openProvision({
+      scope,
+      cause: {
+        messageId: `provision/${scope.id}/${now}`,
+        eventType: 'requested',
+        at: now,
+        note: `${asked.by}: ${asked.reason}`,
+      },
+      existing: await engine.reads.operationsAbout('project', scope.id),
+      mode: deps.mode,
+      now,
+      protectedBecause: undefined,
+      asked,
+    });
+    if (!opened)
+      return context.json(
+        problem(
+          'refused',
+          'another provision or a cleanup of the project is under way',
+          `To list them: propagator operation list --project ${scope.id}`,
+        ),
+        409,
+      );
+    const { operations, messages } = stepOf(opened);
+    if ((await engine.commit({ operations, messages })) === 'conflict')
+      return context.json(
+        problem('conflict', 'the project was changed at the same moment; try again'),
+        409,
+      );
+    return context.json({ opened: opened.opened?.id ?? null }, 202);
+  });
+}
+
+const noProfile = ({ facts }: Present, profile: string | undefined) =>
+  profile === undefined
+    ? problem(
+        'refused',
+        `no rule of the policy provisions project ${facts.id}`,
+        'Name a profile of the policy file: --profile NAME. To see the rules: propagator policy ' +
+          `show ${facts.id}`,
+      )
+    : problem('refused', `the policy has no profile "${profile}"`);

@@ -1,0 +1,63 @@
+import type { Account } from '../../events/account.ts';
+import type { AccountRecord } from '../account/inventory.ts';
+import type { Reads } from '../engine/port.ts';
+import type { Mode } from '../operation/model.ts';
+import { decideChange } from '../policy/decide.ts';
+import { NO_POLICY, type Policy } from '../policy/schema.ts';
+
+/** What follows from the deletion of an account. */
+export interface CleanupDecision {
+  readonly mode: Mode;
+  readonly gracePeriodMillis: number;
+  /** Why nothing follows; `undefined`: a cleanup follows. */
+  readonly refusedBecause: string | undefined;
+  /** The number of the rule in the policy file; `undefined`: the settings decide. */
+  readonly rule: number | undefined;
+}
+
+/** The dependencies of {@link cleanupDecision}. */
+export interface CleanupPolicyDeps {
+  readonly engine: { readonly reads: Pick<Reads, 'account'> };
+  readonly mode: Mode;
+  readonly gracePeriodMillis: number;
+  readonly policy?: Policy;
+}
+
+/**
+ * Returns mode and delay of the cleanup of a deleted account. The settings decide unless a rule of
+ * the policy matches the project. Keystone no longer has the project, so the inventory says what a
+ * rule can match. The mode `observe` of the settings overrules every rule.
+ */
+export async function cleanupDecision(
+  account: Account,
+  record: AccountRecord | undefined,
+  { engine, gracePeriodMillis, mode, policy = NO_POLICY }: CleanupPolicyDeps,
+): Promise<CleanupDecision> {
+  const settings = { mode, gracePeriodMillis, refusedBecause: undefined, rule: undefined };
+  const hasRule = policy.rules.some(({ on }) => on['project.deleted']);
+  if (account.type !== 'project' || !hasRule) return settings;
+  const known = record?.account.type === 'project' ? { ...account, ...record.account } : account;
+  const domain =
+    known.domainId === undefined ? undefined : await engine.reads.account('domain', known.domainId);
+  const {
+    action,
+    afterMillis,
+    mode: ruled,
+    rule,
+  } = decideChange(policy, 'project.deleted', {
+    id: known.id,
+    name: known.name,
+    domainId: known.domainId,
+    domainName: domain?.account.name,
+    parentId: known.parentId,
+    tags: known.tags ?? [],
+  });
+  if (rule === undefined) return settings;
+  return {
+    mode: mode === 'enforce' ? ruled : 'observe',
+    gracePeriodMillis: afterMillis ?? gracePeriodMillis,
+    refusedBecause:
+      action === 'none' ? `rule ${rule} of the policy says that nothing follows` : undefined,
+    rule,
+  };
+}

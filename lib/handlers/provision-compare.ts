@@ -1,0 +1,99 @@
+import type { ProjectId, ServiceName } from '../../events/ids.ts';
+import type { Engine } from '../engine/port.ts';
+import type { Cloud } from '../openstack/cloud.ts';
+import type { ProvisionWish } from '../operation/model.ts';
+import { cloudSnapshot, type Known } from '../operation/snapshot.ts';
+import type { ProjectFacts } from '../policy/decide.ts';
+import { type ErrorReport, PropagatorError, reportOf } from '../shared/errors.ts';
+import type { ProvisionItem } from '../task/provision.ts';
+import { compareNow } from '../task/provision-run.ts';
+import type { Service } from '../task/service.ts';
+import { missingEndpoint, otherServices } from './endpoints.ts';
+import { provisionSnapshot } from './provision.ts';
+
+/** One service of a profile, compared with what the project has. */
+export interface ComparedService {
+  readonly service: string;
+  readonly region: string;
+  readonly items: readonly Omit<ProvisionItem, 'make' | 'canDouble'>[];
+  /** Why nothing can be said: the cloud lacks the service, or it did not answer. */
+  readonly error?: Pick<ErrorReport, 'message' | 'advice'>;
+}
+
+/** The dependencies of {@link compareProject}. */
+export interface CompareDeps extends Pick<Known, 'optedIn'> {
+  readonly engine: Pick<Engine, 'reads'>;
+  readonly cloud: Pick<Cloud, 'api' | 'registry'>;
+  readonly services: readonly Service[];
+  now(): number;
+}
+
+/**
+ * Compares a project with a profile, in every service that the profile names. Changes nothing. An
+ * error of one service is in its part of the answer. Throws when Keystone cannot list the services.
+ */
+export async function compareProject(
+  facts: ProjectFacts & { readonly id: ProjectId },
+  wish: ProvisionWish,
+  deps: CompareDeps,
+): Promise<ComparedService[]> {
+  const registry = await deps.cloud.registry();
+  if (registry.unlisted?.class === 'Transient') throw new PropagatorError(registry.unlisted);
+  const snapshot = cloudSnapshot(registry, 'project', { ...deps, httpPlugins: [] });
+  const { services } = provisionSnapshot(snapshot, wish, deps.services);
+  const compared = services.map(async ({ name, regions, lacking, skipped, unseen }) => {
+    const because = skipped ?? unseen?.[0]?.because ?? lacking;
+    if (regions.length === 0 || skipped !== undefined)
+      return [withError(name, '', { message: because ?? 'it is not in the cloud', advice: '' })];
+    return Promise.all(regions.map((region) => compareService(name, region, facts, wish, deps)));
+  });
+  return (await Promise.all(compared)).flat();
+}
+
+const withError = (
+  service: string,
+  region: string,
+  { message, advice }: Pick<ErrorReport, 'message' | 'advice'>,
+): ComparedService => ({ service, region, items: [], error: { message, advice } });
+
+async function compareService(
+  name: ServiceName,
+  region: string,
+  { id: project, name: projectName }: ProjectFacts & { readonly id: ProjectId },
+  wish: ProvisionWish,
+  deps: CompareDeps,
+): Promise<ComparedService> {
+  const service = deps.services.find((one) => one.name === name);
+  try {
+    const api = service && (await deps.cloud.api(service, region));
+    if (!api || !service.provision)
+      return withError(name, region, missingEndpoint({ name }, region));
+    const waivers = () => deps.engine.reads.waivers();
+    const items = await compareNow({
+      provision: service.provision,
+      wish: wish.sections[name],
+      phase: 'plan',
+      context: {
+        region,
+        api,
+        project,
+        projectName,
+        projectApi: undefined,
+        members: undefined,
+        now: deps.now,
+        apiOf: otherServices(service, region, { ...deps, waivers }),
+      },
+    });
+    return {
+      service: name,
+      region,
+      items: items.map(({ make: _, canDouble: __, ...item }) => item),
+    };
+  } catch (thrown) {
+    return withError(
+      name,
+      region,
+      reportOf(thrown, { code: `${name}.provision.compare`, service: name, region }),
+    );
+  }
+}

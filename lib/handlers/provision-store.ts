@@ -1,0 +1,106 @@
+import * as z from 'zod';
+import type { Engine, WrittenDocument } from '../engine/port.ts';
+import { CLAIM_MILLIS, type Claims } from '../task/provision-run.ts';
+import type { RecordPlace } from './suspension-store.ts';
+
+type Store = Pick<Engine, 'reads' | 'commit'>;
+
+const Claim = z.looseObject({ run: z.string(), at: z.number() });
+const DOCUMENTS_A_COMMIT = 50;
+
+/**
+ * The claims of one run in the engine. `run` identifies the run: each delivery of a message has its
+ * own. A claim of another run counts until its last call has ended for certain.
+ */
+export function claimStore(
+  { project, service, region }: RecordPlace,
+  run: string,
+  { engine, now }: { readonly engine: Store; now(): number },
+): Claims {
+  const prefix = `${service}/${region}/`;
+  const key = (id: string) => ({
+    collection: 'provision' as const,
+    partition: project,
+    id: `${prefix}${id}`,
+  });
+  const find = async (id: string) => {
+    const found = await engine.reads.documents('provision', project, prefix + id);
+    const document = found.find((one) => one.id === prefix + id);
+    return document && { ...Claim.parse(document.value), version: document.version };
+  };
+  return {
+    async claim(id) {
+      const known = await find(id);
+      if (known?.run === run) return 0;
+      const at = now();
+      const waitMillis = known ? known.at + CLAIM_MILLIS - at : 0;
+      if (waitMillis > 0) return Math.min(CLAIM_MILLIS, waitMillis);
+      const written = { ...key(id), version: known?.version ?? 0, value: { run, at } };
+      const done = await engine.commit({ documents: [written] });
+      return done === 'committed' ? 0 : CLAIM_MILLIS;
+    },
+    async release(id) {
+      const known = await find(id);
+      if (known?.run === run)
+        await engine.commit({ documents: [{ ...key(id), version: known.version }] });
+    },
+    async clear() {
+      await removeAll('provision', project, prefix, engine);
+    },
+  };
+}
+
+/** A project that was provisioned, for the comparison with its profile. */
+export const Provisioned = z.looseObject({
+  project: z.string(),
+  profile: z.string(),
+  operationId: z.string(),
+  at: z.number(),
+});
+export type Provisioned = z.infer<typeof Provisioned>;
+
+const PROVISIONED = { collection: 'provisioned', partition: 'project' } as const;
+
+/** Returns all provisioned projects, or the one with this id. */
+export async function provisionedProjects(
+  { reads }: Pick<Engine, 'reads'>,
+  project?: string,
+): Promise<(Provisioned & { readonly version: number })[]> {
+  const documents = await reads.documents('provisioned', PROVISIONED.partition, project);
+  return documents
+    .filter(({ id }) => project === undefined || id === project)
+    .map(({ value, version }) => ({ ...Provisioned.parse(value), version }));
+}
+
+/** Records that a project was provisioned. On a conflict another process has recorded it. */
+export async function recordProvisioned(provisioned: Provisioned, engine: Store): Promise<void> {
+  const [known] = await provisionedProjects(engine, provisioned.project);
+  const id = provisioned.project;
+  const version = known?.version ?? 0;
+  await engine.commit({ documents: [{ ...PROVISIONED, id, version, value: provisioned }] });
+}
+
+/** Removes what is stored about a project that was cleaned up. */
+export async function forgetProvision(project: string, engine: Store): Promise<void> {
+  await removeAll('provision', project, undefined, engine);
+  const [known] = await provisionedProjects(engine, project);
+  if (known)
+    await engine.commit({
+      documents: [{ ...PROVISIONED, id: project, version: known.version }],
+    });
+}
+
+async function removeAll(
+  collection: WrittenDocument['collection'],
+  partition: string,
+  prefix: string | undefined,
+  engine: Store,
+): Promise<void> {
+  const documents = await engine.reads.documents(collection, partition, prefix);
+  for (let from = 0; from < documents.length; from += DOCUMENTS_A_COMMIT)
+    await engine.commit({
+      documents: documents
+        .slice(from, from + DOCUMENTS_A_COMMIT)
+        .map(({ id, version }) => ({ collection, partition, id, version })),
+    });
+}

@@ -1,0 +1,105 @@
+import type { AccountEvent } from '../../events/account.ts';
+import type { OpenedLifecycle } from '../operation/lifecycle.ts';
+import type { LifecycleDecision } from '../operation/lifecycle-confirmation.ts';
+import { lifecycleSnapshot } from '../operation/lifecycle-order.ts';
+import type { Operation, ProvisionWish, Scope } from '../operation/model.ts';
+import { awaitsProvision, openProvision } from '../operation/provision.ts';
+import type { CloudSnapshot } from '../operation/snapshot.ts';
+import { decideChange, type PolicyDecision, type ProjectFacts } from '../policy/decide.ts';
+import { NO_POLICY, type Policy } from '../policy/schema.ts';
+import { protectedBecause } from '../task/safety-rules.ts';
+import type { LifecycleDeps } from './lifecycle.ts';
+import { fetchEffectiveState } from './project-state.ts';
+
+/**
+ * Returns the provision that follows when a project was created, or when a project that could not
+ * be provisioned is enabled. Nothing opens when no rule of the policy asks for it.
+ */
+export async function provisionForChange(
+  { type, data: { account, cause } }: AccountEvent,
+  scope: Scope,
+  existing: readonly Operation[],
+  deps: LifecycleDeps,
+): Promise<OpenedLifecycle | undefined> {
+  if (account.type !== 'project') return undefined;
+  const isCreated = type === 'account.project.created';
+  const isEnabled = type === 'account.project.enabled' && awaitsProvision(existing);
+  if (!isCreated && !isEnabled) return undefined;
+  if (!(await isAskedFor(account.id, deps))) return undefined;
+  return openProvision({
+    scope,
+    cause,
+    existing,
+    mode: deps.mode,
+    now: deps.now(),
+    protectedBecause: protectedBecause(scope, { ...deps.protectedIds, ownProject: '' }),
+  });
+}
+
+/** Without an answer of Keystone the operation opens, and waits for one. */
+async function isAskedFor(id: string, deps: LifecycleDeps): Promise<boolean> {
+  const { rules } = deps.policy ?? NO_POLICY;
+  if (!rules.some(({ on }) => on['project.created']?.action === 'provision')) return false;
+  const { keystone } = deps.cloud;
+  const { reads } = deps.engine;
+  const state = await fetchEffectiveState(id, { keystone, reads }).catch(() => undefined);
+  if (state?.kind !== 'present') return state === undefined;
+  return decideProvision(state.facts, deps.policy).action === 'provision';
+}
+
+/** Returns what the policy says about the creation of a project. */
+export const decideProvision = (facts: ProjectFacts, policy: Policy = NO_POLICY): PolicyDecision =>
+  decideChange(policy, 'project.created', facts);
+
+/**
+ * Returns the desired state of a project: the profile that the command names, or else the one of
+ * the policy. `undefined`: there is none.
+ */
+export function wishFor(
+  facts: ProjectFacts,
+  policy: Policy = NO_POLICY,
+  asked?: { readonly profile?: string | undefined; readonly reconcile?: boolean | undefined },
+): ProvisionWish | undefined {
+  const decided = decideProvision(facts, policy);
+  const profile = asked?.profile ?? decided.profile;
+  const sections = profile === undefined ? undefined : policy.profiles[profile];
+  if (profile === undefined || !sections) return undefined;
+  const reconcile = asked?.reconcile ?? decided.reconcile ?? false;
+  return { profile, reconcile, sections };
+}
+
+/** Returns what the policy, or the administrator's command, says about the provision. */
+export function provisionDecision(
+  { lifecycle }: Operation,
+  facts: ProjectFacts,
+  { mode, policy }: Pick<LifecycleDeps, 'mode' | 'policy'>,
+): LifecycleDecision {
+  const decided = decideProvision(facts, policy);
+  const asked = lifecycle?.asked;
+  // The desired state of the first answer counts for the whole operation.
+  const provision = lifecycle?.provision ?? wishFor(facts, policy, asked);
+  const isEnforced = mode === 'enforce' && (asked !== undefined || decided.mode === 'enforce');
+  return {
+    follows: provision !== undefined && (asked !== undefined || decided.action === 'provision'),
+    mode: isEnforced ? 'enforce' : 'observe',
+    afterMillis: asked ? 0 : (decided.afterMillis ?? 0),
+    rule: asked ? undefined : decided.rule,
+    provision,
+  };
+}
+
+/** Returns the services that the profile names. */
+export const provisionSnapshot = (
+  snapshot: CloudSnapshot,
+  { sections }: ProvisionWish,
+  services: LifecycleDeps['services'],
+): CloudSnapshot =>
+  lifecycleSnapshot(
+    snapshot,
+    'provision',
+    services.flatMap(({ name, provision }) =>
+      provision && sections[name] !== undefined
+        ? [{ name, after: [], types: [], skipped: undefined }]
+        : [],
+    ),
+  );

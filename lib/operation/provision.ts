@@ -1,0 +1,95 @@
+import type { Cause } from '../../events/account.ts';
+import type { OperationId } from '../../events/ids.ts';
+import { isSameMessage } from './generation.ts';
+import { cleanupsOf, isUnderWay, LAST_CALL_MILLIS, type OpenedLifecycle } from './lifecycle.ts';
+import type { AskedBy, Mode, Operation, Scope } from './model.ts';
+import { hasEnded, newOperation, operationId, refuse } from './open.ts';
+
+/** The input of {@link openProvision}. Times are epoch milliseconds. */
+export interface OpenProvisionInput {
+  readonly scope: Scope;
+  readonly cause: Cause;
+  /** All operations about the project, of every action. */
+  readonly existing: readonly Operation[];
+  /** The mode of the settings. The policy can only make it `observe`. */
+  readonly mode: Mode;
+  readonly now: number;
+  readonly protectedBecause: string | undefined;
+  readonly parentId?: OperationId;
+  /** Set when an administrator asked for it by a command. */
+  readonly asked?: AskedBy | undefined;
+}
+
+/** Returns the provision operations, newest first. */
+export const provisionsOf = (existing: readonly Operation[]): Operation[] =>
+  existing
+    .filter(({ action }) => action === 'provision')
+    .toSorted((one, other) => other.generation - one.generation);
+
+/**
+ * True if a provision was begun for the project and Keystone did not let it finish: the project was
+ * disabled. It is provisioned when it is enabled.
+ */
+export const awaitsProvision = (existing: readonly Operation[]): boolean =>
+  provisionsOf(existing)[0]?.state === 'superseded';
+
+/**
+ * Returns the operation that follows when a project was created, or `undefined` if one is under way
+ * or has provisioned the project already. A request of an administrator opens a new one, which
+ * changes nothing where everything is as the profile says. Nothing opens while a cleanup is under
+ * way.
+ */
+export function openProvision(input: OpenProvisionInput): OpenedLifecycle | undefined {
+  const { asked, cause, existing, now, scope } = input;
+  if (existing.some((operation) => isSameMessage(operation.cause, cause))) return undefined;
+  if (cleanupsOf(existing).some(isUnderWay)) return undefined;
+  const before = provisionsOf(existing);
+  const [last] = before;
+  if (before.some((operation) => !hasEnded(operation))) return undefined;
+  const isDone = last?.state === 'finished' || last?.state === 'unverified';
+  if (isDone && !asked) return undefined;
+  const generation = (last?.generation ?? 0) + 1;
+  const id = operationId(scope, generation, 'provision');
+  const operation: Operation = {
+    ...newOperation({ ...input, id, generation, notBefore: now }),
+    action: 'provision',
+    lifecycle: { asked },
+  };
+  if (input.protectedBecause)
+    return {
+      opened: refuse(operation, `protected: ${input.protectedBecause}`, now),
+      superseded: [],
+      messages: [],
+    };
+  return {
+    opened: operation,
+    superseded: [],
+    messages: [{ type: 'operation.confirm', data: { operationId: id, confirmation: 1 } }],
+  };
+}
+
+/**
+ * Pauses the provision operations that have not ended, because the deletion of the project was
+ * announced. No run makes another call then. Keystone is asked, and its answer ends the pause or
+ * the operation.
+ */
+export const pausedProvisions = (existing: readonly Operation[], now: number): Operation[] =>
+  provisionsOf(existing)
+    .filter((operation) => !hasEnded(operation) && operation.state !== 'held')
+    .map((operation) => ({
+      ...operation,
+      hold: {
+        reason: 'the deletion of the project was announced',
+        since: now,
+        advice: 'Nothing has to be done: Keystone is asked, and its answer decides.',
+      },
+    }));
+
+/**
+ * Returns how long a cleanup waits at least: a provision that is paused now may still make its last
+ * call, and what it creates must be listed by the cleanup.
+ */
+export const millisOfLastCall = (existing: readonly Operation[]): number =>
+  provisionsOf(existing).some((one) => !hasEnded(one) && one.startedAt !== undefined)
+    ? LAST_CALL_MILLIS
+    : 0;

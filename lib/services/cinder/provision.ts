@@ -1,0 +1,63 @@
+import * as z from 'zod';
+import { defineProvision } from '../../task/service.ts';
+import { accessWish, provisionAccess } from '../kit/provision-access.ts';
+import { provisionQuota, quotaWish } from '../kit/provision-quota.ts';
+
+const wish = z.strictObject({
+  quota: quotaWish([
+    'volumes',
+    'gigabytes',
+    'snapshots',
+    'backups',
+    'backup_gigabytes',
+    'groups',
+    'per_volume_gigabytes',
+  ]).optional(),
+  /** Names or ids of private volume types. */
+  volumeTypes: accessWish.optional(),
+});
+type Wish = z.infer<typeof wish>;
+
+const quotaSet = z.object({ quota_set: z.record(z.string(), z.unknown()) });
+
+const quota = provisionQuota<Wish>({
+  wish: (section) => section.quota,
+  async read({ api, project }) {
+    const path = `/os-quota-sets/${encodeURIComponent(project)}`;
+    const [own, defaults] = await Promise.all([
+      api.request('GET', path),
+      api.request('GET', `${path}/defaults`),
+    ]);
+    return {
+      limits: quotaSet.parse(own.json).quota_set,
+      defaults: quotaSet.parse(defaults.json).quota_set,
+    };
+  },
+  async write(limits, { api, project }) {
+    const json = { quota_set: limits };
+    await api.request('PUT', `/os-quota-sets/${encodeURIComponent(project)}`, { json });
+  },
+});
+
+const typeAccess = provisionAccess<Wish>({
+  type: 'type-access',
+  wish: (section) => section.volumeTypes,
+  path: '/types',
+  collection: 'volume_types',
+  paging: 'marker',
+  all: 'None',
+  publicField: 'is_public',
+  access: {
+    path: 'os-volume-type-access',
+    collection: 'volume_type_access',
+    owner: 'project_id',
+  },
+  addition: (project) => ({ addProjectAccess: { project } }),
+});
+
+/** What a profile may ask of Cinder. */
+export const provision = defineProvision<Wish>({
+  wish,
+  summary: ['Limits of the project (`quota`).', 'Access to private volume types (`volumeTypes`).'],
+  parts: [quota, typeAccess],
+});

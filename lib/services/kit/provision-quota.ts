@@ -1,0 +1,80 @@
+import * as z from 'zod';
+import type { ComparePart, ProvisionContext, ProvisionItem } from '../../task/service.ts';
+
+/** Limits by name. -1 is "no limit" where the service has that. */
+export type QuotaLimits = Readonly<Record<string, number>>;
+
+/** The schema of the limits with these names in a profile. */
+export const quotaWish = (names: readonly string[]): z.ZodType<QuotaLimits> =>
+  z
+    .strictObject(
+      Object.fromEntries(
+        names.map((name) => [
+          name,
+          z.number({ error: 'write a whole number, or -1 for no limit' }).int().min(-1).optional(),
+        ]),
+      ),
+    )
+    .transform((limits) =>
+      Object.fromEntries(
+        Object.entries(limits).flatMap(([n, v]) => (v === undefined ? [] : [[n, v]])),
+      ),
+    );
+
+/** What a service shows about the limits of a project. */
+export interface ShownQuota {
+  readonly limits: Readonly<Record<string, unknown>>;
+  /** The limits of a project that has none of its own; empty: the service does not show them. */
+  readonly defaults: Readonly<Record<string, unknown>>;
+}
+
+/** How a service reads and sets the limits of a project. */
+export interface QuotaProvision<Wish> {
+  wish(section: Wish): QuotaLimits | undefined;
+  /** Creates nothing. */
+  read(context: ProvisionContext): Promise<ShownQuota>;
+  /** Sets these limits and leaves the others. */
+  write(limits: QuotaLimits, context: ProvisionContext): Promise<void>;
+}
+
+/**
+ * Provisions limits. A limit with the default value is missing. A limit with another value was set
+ * by a user or an operator, and differs. All missing limits are set with one call.
+ *
+ * @example
+ * const quota = provisionQuota<Wish>({
+ *   wish: (section) => section.quota,
+ *   read: ({ api, project }) => limitsOf(api, project),
+ *   write: async (limits, { api, project }) => {
+ *     await api.request('PUT', `/os-quota-sets/${project}`, { json: { quota_set: limits } });
+ *   },
+ * });
+ */
+export const provisionQuota =
+  <Wish>({ wish, read, write }: QuotaProvision<Wish>): ComparePart<Wish> =>
+  async (section, context) => {
+    const wanted = Object.entries(wish(section) ?? {});
+    if (wanted.length === 0) return [];
+    const { limits, defaults } = await read(context);
+    const stateOf = ([name, limit]: readonly [string, number]): ProvisionItem['state'] => {
+      if (limits[name] === limit) return 'as-wanted';
+      const isUnset = limits[name] === undefined || limits[name] === null;
+      return isUnset || limits[name] === defaults[name] ? 'missing' : 'differs';
+    };
+    const makes = (['missing', 'differs'] as const).map((state) => {
+      const these = Object.fromEntries(wanted.filter((one) => stateOf(one) === state));
+      return [state, () => write(these, context)] as const;
+    });
+    return wanted.map(([name, limit]): ProvisionItem => {
+      const state = stateOf([name, limit]);
+      const found = limits[name];
+      return {
+        type: 'quota',
+        name,
+        state,
+        wanted: String(limit),
+        ...(found === undefined || found === null ? {} : { found: String(found) }),
+        make: makes.find(([of]) => of === state)?.[1],
+      };
+    });
+  };

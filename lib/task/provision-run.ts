@@ -1,0 +1,212 @@
+import { ResourceTypeName } from '../../events/ids.ts';
+import type { Condition, Counts } from '../../events/service.ts';
+import { type ErrorReport, PropagatorError, reportOf } from '../shared/errors.ts';
+import { aggregate } from './conditions.ts';
+import { inProgress, worst } from './lifecycle-run.ts';
+import type { ProvisionContext, ProvisionItem, ServiceProvision } from './provision.ts';
+import { freshMemoize, type Outcome, type RunReport } from './run.ts';
+import { guarded } from './without-deletion.ts';
+
+/**
+ * Keeps two runs from creating the same resource, also when one of them was killed. The claims
+ * belong to the project, the service and the region.
+ */
+export interface Claims {
+  /**
+   * Claims the creation of a resource for this run. Returns 0, or the milliseconds until the last
+   * call of another run has ended for certain.
+   */
+  claim(key: string): Promise<number>;
+  /** Gives up a claim of this run: the service has refused the creation. */
+  release(key: string): Promise<void>;
+  /** Removes all claims: everything is there. */
+  clear(): Promise<void>;
+}
+
+/** The input of a run that provisions one service of one project. */
+export interface ProvisionRunInput {
+  readonly service: string;
+  readonly provision: ServiceProvision;
+  /** The section of the profile. */
+  readonly wish: unknown;
+  readonly context: Omit<ProvisionContext, 'mayCreate' | 'memoize'>;
+  /** `plan`: compare and change nothing. */
+  readonly phase: 'plan' | 'apply';
+  /** True: what stands with other values is changed as well. */
+  readonly reconcile: boolean;
+  readonly claims: Claims;
+  readonly deadline: number;
+  readonly stopping?: AbortSignal | undefined;
+  /** Asked before each change. False: Keystone wants something else now, or the run is held. */
+  mayContinue(): Promise<boolean>;
+  readonly onCounts?: ((counts: Counts) => void) | undefined;
+}
+
+/** A network, its subnet, its router and the interface are made in four iterations. */
+const MAX_ITERATIONS = 10;
+
+/**
+ * Compares a service with the profile, creates what is missing, and compares again, until a fresh
+ * listing shows everything. Only adds: what stands with other values is reported as drift and left,
+ * unless `reconcile` is set. Never throws for an API error: it is in the outcome.
+ */
+export async function provisionRun(input: ProvisionRunInput): Promise<RunReport> {
+  let items: readonly ProvisionItem[] = [];
+  const report = (outcome: Outcome, more: readonly Condition[] = []): RunReport => ({
+    counts: countsOf(items, input),
+    conditions: aggregate([...items.flatMap((item) => conditionsOf(item, input)), ...more]),
+    outcome,
+    verification: {},
+    fresh: {},
+    seenIds: undefined,
+  });
+  for (let iteration = 1; ; iteration += 1) {
+    try {
+      items = await compareNow(input);
+    } catch (thrown) {
+      return report(outcomeOf([errorOf(thrown, 'compare', input)]));
+    }
+    input.onCounts?.(countsOf(items, input));
+    if (input.phase === 'plan') return report({ kind: 'finished' });
+    const left = items.filter((item) => isLeft(item, input));
+    if (left.length === 0) {
+      await input.claims.clear();
+      return report({ kind: 'finished' });
+    }
+    if (iteration > MAX_ITERATIONS || !(await mayGoOn(input))) return report(again(0));
+    const wanted = left.filter(({ make }) => make);
+    if (wanted.length === 0) return report(again(0));
+    const { waitMillis, held } = await claimAll(wanted, input);
+    try {
+      // The listing after the claim is the one that counts: an earlier run may have created it.
+      if (held.size > 0) items = await compareNow(input);
+    } catch (thrown) {
+      return report(outcomeOf([errorOf(thrown, 'compare', input)]));
+    }
+    const makes = new Map<() => Promise<void>, ProvisionItem>();
+    for (const item of items)
+      if (item.make && isLeft(item, input) && (!item.canDouble || held.has(keyOf(item))))
+        makes.set(item.make, item);
+    const errors = await makeAll(makes, input);
+    if (errors.length > 0) return report(outcomeOf(errors));
+    if (makes.size === 0)
+      return report(again(waitMillis / 1000), [
+        inProgress(input.service, 'another run may still be creating it; it is listed again later'),
+      ]);
+  }
+}
+
+/** Compares one service with the section of a profile. Changes nothing. */
+export const compareNow = (
+  input: Pick<ProvisionRunInput, 'provision' | 'wish' | 'context' | 'phase'>,
+): Promise<readonly ProvisionItem[]> =>
+  input.provision.compare(
+    input.wish,
+    guarded({ ...input.context, mayCreate: input.phase === 'apply', memoize: freshMemoize() }),
+  );
+
+const again = (afterSeconds: number): Outcome => ({
+  kind: 'again',
+  afterSeconds,
+  error: undefined,
+});
+
+const keyOf = ({ type, name }: ProvisionItem): string => `${type}/${name}`;
+
+/** True if the item is not as the rule wants it. Drift is left, unless the rule reconciles it. */
+const isLeft = ({ state }: ProvisionItem, { reconcile }: ProvisionRunInput): boolean =>
+  state === 'differs' ? reconcile : state !== 'as-wanted';
+
+const mayGoOn = async ({ context, deadline, stopping, mayContinue }: ProvisionRunInput) =>
+  !stopping?.aborted && context.now() < deadline && (await mayContinue());
+
+async function claimAll(
+  items: readonly ProvisionItem[],
+  { claims }: ProvisionRunInput,
+): Promise<{ waitMillis: number; held: ReadonlySet<string> }> {
+  const held = new Set<string>();
+  let waitMillis = 0;
+  for (const key of items.filter(({ canDouble }) => canDouble).map(keyOf)) {
+    const millis = await claims.claim(key);
+    if (millis === 0) held.add(key);
+    waitMillis = Math.max(waitMillis, millis);
+  }
+  return { waitMillis, held };
+}
+
+/** The API gives up an answer within this time, so a call of an ended run has no effect after it. */
+export const CLAIM_MILLIS = 120_000;
+
+/** Makes the items one after the other. An error of one stops no other. */
+async function makeAll(
+  makes: ReadonlyMap<() => Promise<void>, ProvisionItem>,
+  input: ProvisionRunInput,
+): Promise<ErrorReport[]> {
+  const errors: ErrorReport[] = [];
+  for (const [make, item] of makes) {
+    if (!(await mayGoOn(input))) break;
+    try {
+      await make();
+    } catch (thrown) {
+      const error = errorOf(thrown, 'create', input);
+      errors.push(error);
+      // After an unclear answer the claim stays, and the next run waits until the call has ended.
+      if (item.canDouble && !isUnclear(thrown)) await input.claims.release(keyOf(item));
+    }
+  }
+  return errors;
+}
+
+/** True if the service may have created the resource although it did not say so. */
+const isUnclear = (thrown: unknown): boolean =>
+  !(thrown instanceof PropagatorError) ||
+  thrown.report.status === undefined ||
+  thrown.report.status >= 500;
+
+const errorOf = (thrown: unknown, what: string, { context, service }: ProvisionRunInput) =>
+  reportOf(thrown, { code: `${service}.provision.${what}`, service, region: context.region });
+
+function outcomeOf(errors: readonly ErrorReport[]): Outcome {
+  const error = worst(errors);
+  if (error && error.class !== 'Transient' && error.class !== 'Gone')
+    return { kind: 'failed', error };
+  return { kind: 'again', afterSeconds: error?.retryAfterSeconds ?? 0, error };
+}
+
+const typeOf = ({ type }: ProvisionItem, { service }: Pick<ProvisionRunInput, 'service'>) =>
+  ResourceTypeName.parse(`${service}.${type}`);
+
+/** `listed`: what the profile asks for. `gone`: what is as wanted. `left`: what is still missing. */
+function countsOf(items: readonly ProvisionItem[], input: ProvisionRunInput): Counts {
+  const counts: Counts = {};
+  for (const item of items) {
+    const type = typeOf(item, input);
+    const before = counts[type] ?? { listed: 0, gone: 0, left: 0 };
+    const left = isLeft(item, input) ? 1 : 0;
+    counts[type] = {
+      listed: before.listed + 1,
+      gone: before.gone + 1 - left,
+      left: before.left + left,
+    };
+  }
+  return counts;
+}
+
+function conditionsOf(item: ProvisionItem, input: ProvisionRunInput): Condition[] {
+  const resourceType = typeOf(item, input);
+  const of = { resourceType, count: 1, example: item.name } as const;
+  const { advice, message = `${item.name} is not there yet`, found = 'another value' } = item;
+  if (item.state === 'waiting') return [{ ...of, class: 'InProgress', message, actor: 'none' }];
+  if (item.state === 'blocked')
+    return [{ ...of, class: 'Blocked', message, actor: 'operator', ...(advice ? { advice } : {}) }];
+  if (item.state !== 'differs' || input.reconcile) return [];
+  return [
+    {
+      ...of,
+      class: 'Unsupported',
+      message: `drift: ${item.name} is ${found}, and the profile says ${item.wanted}; it is left`,
+      actor: 'operator',
+      advice: `Change it yourself, or set reconcile: true. To compare again: propagator project drift ${input.context.project}`,
+    },
+  ];
+}

@@ -1,0 +1,91 @@
+import type * as z from 'zod';
+import type { ProjectContext } from './context.ts';
+
+/** What a service file may use while a project is provisioned. */
+export interface ProvisionContext extends ProjectContext {
+  /** The name of the project; `undefined` if it is not known. */
+  readonly projectName: string | undefined;
+  /**
+   * False while the state is only compared. A call that creates something as a side effect is then
+   * forbidden (safety rule "Listing must not create").
+   */
+  readonly mayCreate: boolean;
+}
+
+/** One setting or resource that a profile asks for, compared with what the service lists. */
+export interface ProvisionItem {
+  /** The resource type within the service: `quota`, `network`. */
+  readonly type: string;
+  /** The name within the type: `cores`, or the name of the network. */
+  readonly name: string;
+  /**
+   * `as-wanted`: nothing has to be done. `missing`: it is not there, or it has the default value.
+   * `differs`: it has another value that a user or an operator set. `waiting`: it follows when others are there,
+   * or when the service has finished a change. `blocked`: a person must act first.
+   */
+  readonly state: 'as-wanted' | 'missing' | 'differs' | 'waiting' | 'blocked';
+  readonly wanted: string;
+  readonly found?: string | undefined;
+  /** Why it waits or is blocked. */
+  readonly message?: string;
+  readonly advice?: string;
+  /**
+   * Creates it, or changes it to the wanted value. It must be repeatable. Items with the same
+   * function are made with one call.
+   */
+  readonly make?: (() => Promise<void>) | undefined;
+  /**
+   * True if the service would create a second one of the same name. The run then makes sure that no
+   * other run creates it at the same time.
+   */
+  readonly canDouble?: boolean;
+}
+
+/** How a service compares a part of a profile with what it lists. It changes nothing itself. */
+export type ComparePart<Wish> = (
+  wish: Wish,
+  context: ProvisionContext,
+) => Promise<readonly ProvisionItem[]>;
+
+/** The input of {@link defineProvision}. */
+export interface ProvisionDefinition<Wish> {
+  /** The section of the service in a profile. */
+  readonly wish: z.ZodType<Wish>;
+  /** For the documentation: one sentence for each part. */
+  readonly summary: readonly string[];
+  /** Compared at the same time, and made in this order. */
+  readonly parts: readonly ComparePart<Wish>[];
+}
+
+/** What a service file says about provisioning. */
+export interface ServiceProvision {
+  readonly wish: z.ZodType;
+  readonly summary: readonly string[];
+  /** Throws when the section does not fit the schema, and what a failed call throws. */
+  compare(wish: unknown, context: ProvisionContext): Promise<readonly ProvisionItem[]>;
+}
+
+/**
+ * Defines how a service provisions a project. A service only compares: the run creates what is
+ * missing, in the order of the items, and compares again.
+ */
+export const defineProvision = <Wish>({
+  wish,
+  summary,
+  parts,
+}: ProvisionDefinition<Wish>): ServiceProvision => ({
+  wish,
+  summary,
+  async compare(section, context) {
+    const parsed = wish.parse(section);
+    return (await Promise.all(parts.map((part) => part(parsed, context)))).flat();
+  },
+});
+
+/** Returns what a profile may say, by service. */
+export const profileSections = (
+  services: readonly { readonly name: string; readonly provision?: ServiceProvision | undefined }[],
+): Record<string, z.ZodType> =>
+  Object.fromEntries(
+    services.flatMap(({ name, provision }) => (provision ? [[name, provision.wish]] : [])),
+  );
