@@ -77,6 +77,21 @@ const details = {
   fresh: z.record(ResourceTypeName, z.number().int().min(1)).optional(),
   /** The ids that the task has listed so far, as a filter of bounded size. */
   seenIds: z.string().max(1400).optional(),
+  /**
+   * Only under an approved plan, by resource type: the resources that the plan does not list. A type
+   * is missing if the run did not list it.
+   */
+  appeared: z
+    .record(
+      ResourceTypeName,
+      z.object({
+        count: z.number().int().min(0),
+        example: z.string(),
+        /** True if some of them were not removed, because the allowed number is used up. */
+        isRefused: z.boolean(),
+      }),
+    )
+    .optional(),
 };
 
 const address = {

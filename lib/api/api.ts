@@ -7,6 +7,7 @@ import { deadLetterRoutes } from './dead-letters.ts';
 import type { ApiDeps } from './deps.ts';
 import { notificationRoutes } from './notifications.ts';
 import { operationRoutes } from './operations.ts';
+import { planRoutes } from './plans.ts';
 import { projectRoutes } from './projects.ts';
 import { protect } from './protect.ts';
 import { provisionRoutes } from './provision.ts';
@@ -41,6 +42,7 @@ export function api(deps: ApiDeps): Hono {
   });
 
   operationRoutes(app, deps);
+  planRoutes(app, deps);
   projectRoutes(app, deps);
   provisionRoutes(app, deps);
   serviceRoutes(app, deps);

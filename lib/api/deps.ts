@@ -1,5 +1,6 @@
 import type { Engine } from '../engine/port.ts';
 import type { Cloud } from '../openstack/cloud.ts';
+import type { ApprovalRules } from '../operation/approval.ts';
 import type { Mode } from '../operation/model.ts';
 import type { Policy } from '../policy/schema.ts';
 import type { Protection } from '../task/safety-rules.ts';
@@ -23,6 +24,8 @@ export interface ApiDeps {
   readonly log: ErrorDeps['log'];
   /** Called for each request that ends in an unexpected error. */
   readonly onUnexpected?: () => void;
+  /** When a plan needs two approvals, and how much may appear after it; default: one, 10 or 5 %. */
+  readonly approvalRules?: ApprovalRules;
   readonly protection: () => Promise<Protection>;
   /** The parts of `/healthz` other than the database. `ok: false` makes it 503. */
   health(): { readonly ok: boolean; readonly [part: string]: unknown };

@@ -1,7 +1,7 @@
 import type { OperationId, ProjectId } from '../../events/ids.ts';
-import type { Engine } from '../engine/port.ts';
+import type { Engine, WrittenDocument } from '../engine/port.ts';
 import { cleanupsOf } from '../operation/lifecycle.ts';
-import type { Operation } from '../operation/model.ts';
+import type { BoundPlan, Operation } from '../operation/model.ts';
 import { openRequest, type RequestAnswer } from '../operation/request.ts';
 import { openRerun, whyNotAgain } from '../operation/rerun.ts';
 import { scopeAgain, scopeOf } from '../operation/scope.ts';
@@ -15,6 +15,8 @@ export interface AdministratorRequest {
   readonly reason: string;
   /** The name of the project, which confirms the deletion of an enabled project. */
   readonly name?: string | undefined;
+  /** The approved plan that the operation carries out. */
+  readonly plan?: BoundPlan | undefined;
 }
 
 /**
@@ -61,6 +63,7 @@ export async function request(
     now: deps.now(),
     protectedBecause: protectedBecause(scope, protection),
     ...(requested.rerunOf ? { rerunOf: requested.rerunOf } : {}),
+    ...(requested.plan ? { plan: requested.plan } : {}),
   };
   // Check Keystone in depth only if no other rule refuses the request.
   const refused = openRequest({ ...input, keystoneCheck: { refusals: [], unknown: [] } });
@@ -91,6 +94,12 @@ export async function rerun(
   requested: AdministratorRequest,
   deps: ApiDeps,
 ): Promise<RequestAnswer> {
+  if (earlier.action === 'plan')
+    return {
+      kind: 'refused',
+      because: `${earlier.id} is a plan, and only a cleanup can be run again`,
+      advice: `Make a new plan: propagator project plan ${earlier.scope.id}`,
+    };
   if (earlier.action !== 'cleanup')
     return {
       kind: 'refused',
@@ -129,14 +138,19 @@ export async function rerun(
   });
 }
 
-/** Stores the opened operation and returns the API's response. */
-export async function commitOpened(answer: RequestAnswer, engine: Pick<Engine, 'commit'>) {
+/** Stores the opened operation, with `documents`, and returns the API's response. */
+export async function commitOpened(
+  answer: RequestAnswer,
+  engine: Pick<Engine, 'commit'>,
+  documents: readonly WrittenDocument[] = [],
+) {
   if (answer.kind === 'refused')
     return { status: 409, body: problem('refused', answer.because, answer.advice) } as const;
   const all = [answer.opened, ...(answer.superseded ? [answer.superseded] : [])];
   const done = await engine.commit({
     operations: all.map(({ operation }) => operation),
     messages: all.flatMap(({ messages }) => messages),
+    documents,
   });
   return done === 'conflict'
     ? ({

@@ -4,6 +4,7 @@ import { DomainId, OperationId, ProjectId, UserId } from '../../events/ids.ts';
 import type { Outgoing } from '../../events/index.ts';
 import { areDeadLettersBusy } from '../engine/engine-error.ts';
 import type { DeadLetter, DeadLetterFilter, Engine } from '../engine/port.ts';
+import { requiresPlans } from '../operation/approval.ts';
 import { type Mode, OPERATION_STATES, type Operation } from '../operation/model.ts';
 import { hasEnded } from '../operation/open.ts';
 import { view } from '../operation/view.ts';
@@ -56,6 +57,15 @@ export function operationRoutes(app: Hono, deps: ApiDeps): void {
   });
   app.post('/v1/operations', async (context) => {
     const requested = await readJson(context, Requested);
+    if (deps.approvalRules && requiresPlans(deps.approvalRules.twoApprovers))
+      return context.json(
+        problem(
+          'refused',
+          'the settings require the approval of two persons (PROPAGATOR_TWO_APPROVERS), so a deletion begins with a plan',
+          `Type: propagator project plan ${requested.project}`,
+        ),
+        409,
+      );
     const input = { ...requested, by: callerOf(context) };
     const answer = await commitOpened(await request(input, deps), engine);
     return context.json(answer.body, answer.status);
@@ -175,6 +185,8 @@ function releaseOf(
 
 function refusalOf(operation: Operation | undefined): string {
   if (!operation) return 'there is no operation with this id';
+  if (operation.action === 'plan')
+    return `a plan is not released but approved: propagator operation approve ${operation.id} --digest DIGEST`;
   if (operation.state === 'observed' && operation.request)
     return `the operation was only observed; run it again: propagator operation rerun ${operation.id} --reason "…"`;
   return operation.state === 'observed'

@@ -19,6 +19,7 @@ import type { Settings } from '../shared/settings.ts';
 import type { Protection } from '../task/safety-rules.ts';
 import type { Service } from '../task/service.ts';
 import { apiAuthentication, apiListener } from './api-access.ts';
+import { approvalRulesOf } from './approval-rules.ts';
 import { checkCloud } from './check-cloud.ts';
 import { startInventorySync } from './inventory-sync.ts';
 import { listen } from './listen.ts';
@@ -119,6 +120,7 @@ async function start(
   };
   const policy = loadPolicy(settings.PROPAGATOR_POLICY, services);
   const tokenCacheMillis = settings.PROPAGATOR_TOKEN_CACHE_TIME;
+  const approvalRules = approvalRulesOf(settings);
   const common = { engine, cloud, services, optedIn, mode, policy, protection, now };
 
   await opened.work('ingest', { concurrency: 1, batch: 200 }, (deliveries) =>
@@ -198,6 +200,7 @@ async function start(
   undo.add(() => inventory.stop());
   const app = api({
     ...common,
+    approvalRules,
     log,
     authentication,
     httpPlugins: httpPlugins.map(({ name }) => name),

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
+import { createInterface } from 'node:readline/promises';
 import * as z from 'zod';
 import { reportOf } from '../shared/errors.ts';
 import type { Log } from '../shared/log.ts';
@@ -128,6 +129,16 @@ export function endWhenReaderStops(
       if (error.code === 'EPIPE') exit(EXIT.readerStopped);
       else throw error;
     });
+}
+
+/** Asks a person at the terminal, and returns what was typed. */
+export async function ask(question: string): Promise<string> {
+  const lines = createInterface({ input: process.stdin, output: process.stdout });
+  try {
+    return await lines.question(question);
+  } finally {
+    lines.close();
+  }
 }
 
 /** How long a call may take before the progress line appears. */

@@ -3,7 +3,7 @@ import { callerOf } from './aws-signature.ts';
 import { ApiClient } from './client.ts';
 import { runCommand } from './command-line.ts';
 import { colors } from './output.ts';
-import { endWhenReaderStops, packageVersion, withProgress } from './process.ts';
+import { ask, endWhenReaderStops, packageVersion, withProgress } from './process.ts';
 
 const apiUrl =
   process.env.PROPAGATOR_API_URL || `http://127.0.0.1:${process.env.PROPAGATOR_PORT || '8787'}`;
@@ -15,6 +15,7 @@ process.exitCode = await runCommand(process.argv.slice(2), {
   version: packageVersion(),
   color: colors(process.stdout, process.env),
   now: Date.now,
+  ask: process.stdin.isTTY && process.stdout.isTTY ? ask : undefined,
   write: (text) => void process.stdout.write(text),
   complain: (text) => void process.stderr.write(text),
   exitCode: 0,

@@ -27,6 +27,10 @@ export interface Terminal {
   /** Epoch milliseconds. */
   now(): number;
   readonly version: string;
+  /** Asks a person; `undefined` where no person is at a terminal. */
+  readonly ask?: ((question: string) => Promise<string>) | undefined;
+  /** Waits between two calls of a command that follows an operation; default: real time. */
+  readonly sleep?: (millis: number) => Promise<void>;
   write(text: string): void;
   complain(text: string): void;
   /** The exit code. A command sets it when it is not 0. */

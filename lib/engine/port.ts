@@ -47,11 +47,20 @@ export interface Change {
 
 /**
  * The place of a document. `collection`: `suspension` (what suspend recorded, by project), `hold`
- * (suspensions by an operator), `provision` (claims of creations, by project) or `provisioned` (the
- * profile of each provisioned project). `id` is unique in the partition, and at most 1000 bytes long.
+ * (suspensions by an operator), `provision` (claims of creations, by project), `provisioned` (the
+ * profile of each provisioned project), `plan` (what a plan lists, by operation), `approval` (of a
+ * plan, by operation) or `drift` (what a cleanup may remove beyond its plan, by operation). `id` is
+ * unique in the partition, and at most 1000 bytes long.
  */
 export interface DocumentKey {
-  readonly collection: 'suspension' | 'hold' | 'provision' | 'provisioned';
+  readonly collection:
+    | 'suspension'
+    | 'hold'
+    | 'provision'
+    | 'provisioned'
+    | 'plan'
+    | 'approval'
+    | 'drift';
   readonly partition: string;
   readonly id: string;
 }

@@ -96,7 +96,7 @@ export const StoredOperation: z.ZodType<Operation> = z.looseObject({
       reason: z.string(),
       since: z.number(),
       advice: z.string(),
-      about: z.enum(['cap', 'keystoneAction', 'leftovers', 'listing']).exactOptional(),
+      about: z.enum(['cap', 'keystoneAction', 'leftovers', 'listing', 'drift']).exactOptional(),
     }),
   ),
   request: unset(
@@ -156,6 +156,21 @@ export const StoredOperation: z.ZodType<Operation> = z.looseObject({
       ),
     })
     .optional(),
+  plan: z
+    .looseObject({
+      of: OperationId,
+      digest: z.string(),
+      allowedDrift: z.number(),
+      approvals: z.array(z.looseObject({ by: z.string(), at: z.number() })),
+      driftAccepted: unset(z.looseObject({ by: z.string(), reason: z.string(), at: z.number() })),
+    })
+    .optional(),
+  keystoneCheck: z
+    .looseObject({
+      refusals: z.array(z.looseObject({ message: z.string(), advice: z.string() })),
+      unknown: z.array(z.string()),
+    })
+    .optional(),
   version: z.number(),
 });
 
@@ -199,6 +214,12 @@ export const StoredTask: z.ZodType<Task> = z.looseObject({
   mostRemoved: z.record(z.string(), z.number()).default({}),
   distinct: z.record(z.string(), z.number()).default({}),
   seenIds: unset(z.string()),
+  appeared: z
+    .record(
+      z.string(),
+      z.looseObject({ count: z.number(), example: z.string(), isRefused: z.boolean() }),
+    )
+    .optional(),
   because: unset(z.string()),
   nextAt: unset(z.number()),
   startedAt: unset(z.number()),

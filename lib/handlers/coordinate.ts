@@ -93,7 +93,7 @@ async function decide(message: Message, deps: CoordinateDeps): Promise<Step | un
       return openForChange(message, deps);
     case 'operation.confirm':
       return withOperation(message.data.operationId, deps, (operation) =>
-        operation.action === 'cleanup'
+        operation.action === 'cleanup' || operation.action === 'plan'
           ? confirmation(operation, message.data.confirmation, deps)
           : lifecycleConfirmation(operation, message.data.confirmation, deps),
       );
@@ -264,8 +264,12 @@ async function ask(
     if (!request || scope.type !== 'project' || state !== 'confirming')
       return { keystoneAnswer: { kind: 'present', enabled } };
     if (because) return { keystoneAnswer: { kind: 'protected', because } };
-    const { refusals } = await keystoneActions.checkDeletion(scope.id);
-    if (refusals.length > 0) return { keystoneAnswer: { kind: 'blocked', ...summarize(refusals) } };
+    // A plan names what would make Keystone refuse, and waits for nothing.
+    if (operation.action !== 'plan') {
+      const { refusals } = await keystoneActions.checkDeletion(scope.id);
+      if (refusals.length > 0)
+        return { keystoneAnswer: { kind: 'blocked', ...summarize(refusals) } };
+    }
     const [cloud, roles, members] = await Promise.all([
       cloudNow(operation, deps),
       keystoneActions.missingRoles(scope.id),

@@ -32,9 +32,13 @@ export type Address = Pick<
 /** Returns the report of a run that has ended. */
 export function reportOfOutcome(
   address: Address,
-  { counts, conditions, outcome, verification, fresh, seenIds }: RunReport,
+  { counts, conditions, outcome, verification, fresh, appeared, seenIds }: RunReport,
 ): ServiceReport {
-  const ids = { ...freshOf(fresh), ...(seenIds === undefined ? {} : { seenIds }) };
+  const ids = {
+    ...freshOf(fresh),
+    ...(appeared ? { appeared } : {}),
+    ...(seenIds === undefined ? {} : { seenIds }),
+  };
   const seen = { ...address, counts, verification, conditions: conditions.map(plainOf), ...ids };
   if (outcome.kind === 'finished')
     return { type: 'service.finished', data: { ...seen, result: 'finished' } };

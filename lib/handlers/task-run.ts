@@ -1,12 +1,15 @@
 import type { Counts, Phase, ServiceRequested } from '../../events/service.ts';
 import { lives } from '../operation/advance.ts';
-import type { Task } from '../operation/model.ts';
+import type { Operation, Task } from '../operation/model.ts';
 import { stopCondition } from '../operation/stop.ts';
+import { readOnly } from '../task/read-only.ts';
 import { freshMemoize, type RunReport, runProjectCleanup, runUserCleanup } from '../task/run.ts';
 import { Confirmation } from '../task/safety-rules.ts';
-import type { Service, ServiceApi, Watch } from '../task/service.ts';
+import type { Resource, Service, ServiceApi, Watch } from '../task/service.ts';
 import { otherServices } from './endpoints.ts';
 import { runLifecycle } from './lifecycle-task.ts';
+import { planGuard } from './plan-guard.ts';
+import { type Listed, storePlan } from './plan-store.ts';
 import { runProvision } from './provision-task.ts';
 import { currentStop, type StopDeps, stoppable } from './stop-switch.ts';
 import type { ServiceDeps, Subject } from './task-deps.ts';
@@ -37,17 +40,22 @@ export async function runService(
     },
     onCounts: progressReporter(addressOf(data), deps),
   };
+  const listing = operation.action === 'plan' ? planListing(operation, task, deps) : undefined;
+  const guard = guardOf(service, data.phase, { operation, task }, deps);
+  const allowed = listing ? readOnly(api) : api;
   const otherApi = otherServices(service, data.region, {
     ...deps,
     waivers: () => deps.engine.reads.waivers(),
   });
   const context = {
     region: data.region,
-    api,
+    api: allowed,
     now: deps.now,
     memoize: freshMemoize(),
-    apiOf: async (name: string) =>
-      watched(await underStop(otherApi(name), data.phase, deps), watch),
+    apiOf: async (name: string) => {
+      const other = watched(await underStop(otherApi(name), data.phase, deps), watch);
+      return other && listing ? readOnly(other) : other;
+    },
   };
   if (data.user) {
     const confirmation = Confirmation.of(
@@ -65,7 +73,7 @@ export async function runService(
     return runUserCleanup({ ...common, confirmation, context: at });
   }
   if (!data.project) throw new TypeError(`${data.taskId}: neither a project nor a user`);
-  if (operation.action !== 'cleanup') {
+  if (operation.action !== 'cleanup' && operation.action !== 'plan') {
     const at = { ...context, projectApi: undefined, project: data.project, members: data.members };
     const onCounts = (counts: Counts): void => common.onCounts(counts, {});
     if (operation.action === 'provision')
@@ -86,11 +94,36 @@ export async function runService(
     memberApi: () =>
       underStop(deps.cloud.api(service, data.region, project, 'member'), data.phase, deps),
   };
-  return runProjectCleanup({
+  const report = await runProjectCleanup({
     ...common,
     confirmation,
+    onListed: listing?.onListed,
+    guard: guard?.guard,
     context: { ...context, projectApi, ...memberApi, project, members: data.members },
   });
+  await listing?.store();
+  return guard ? { ...report, appeared: guard.appeared() } : report;
+}
+
+/** Collects what a run of a plan lists, and stores it when the run has ended. */
+function planListing(operation: Operation, task: Task, { engine }: ServiceDeps) {
+  const listed: Listed[] = [];
+  return {
+    onListed: (
+      resourceType: Listed['resourceType'],
+      resources: readonly Resource[],
+      total?: number,
+    ) => void listed.push({ resourceType, resources, total }),
+    store: () => storePlan(operation.id, task, listed, engine),
+  };
+}
+
+/** The types of class C are listed only with a token on the project, which a plan does not have. */
+function guardOf(service: Service, phase: Phase, { operation, task }: Subject, deps: ServiceDeps) {
+  const unlistedTypes = service.resourceTypes
+    .filter(({ requiresLiveProject }) => requiresLiveProject?.class === 'C')
+    .map(({ name }) => name);
+  return planGuard(operation, task, { isCounting: phase === 'plan', unlistedTypes }, deps.engine);
 }
 
 /** Returns the API under the control of the watch; `undefined` stays `undefined`. */

@@ -28,8 +28,9 @@ const projectPath = (id: string): string => `/v3/projects/${encodeURIComponent(i
 /**
  * Reads the facts that decide whether Keystone will allow the propagator to disable and delete a
  * project. Changes nothing: each permission is tested with a call that Keystone's policy checks and
- * that has no effect. `missingRoles`: ids of the roles that the propagator would assign. Throws
- * what a failed call throws, and class `Gone` when the project does not exist.
+ * that has no effect. `missingRoles`: ids of the roles that the propagator would assign, or
+ * `untested`: only GET calls are made, and no permission is tested. Throws what a failed call throws,
+ * and class `Gone` when the project does not exist.
  */
 export async function readKeystoneFacts(
   api: ServiceApi,
@@ -42,7 +43,7 @@ export async function readKeystoneFacts(
     isProjectBound: boolean;
   },
   id: ProjectId,
-  missingRoles: readonly string[],
+  missingRoles: readonly string[] | 'untested',
 ): Promise<KeystoneFacts> {
   const { project } = parsed(shownProject, await api.request('GET', projectPath(id)), api);
   const immutable = project.options?.immutable === true;
@@ -50,8 +51,14 @@ export async function readKeystoneFacts(
     project.domain_id ? readDomain(api, project.domain_id) : undefined,
     readChildren(api, id),
   ]);
-  const mayUpdate = project.enabled && !immutable ? await mayUpdateProject(api, id) : undefined;
-  const role = missingRoles[0];
+  const isTested = missingRoles !== 'untested';
+  const mayUpdate =
+    project.enabled && !immutable
+      ? isTested
+        ? await mayUpdateProject(api, id)
+        : UNTESTED
+      : undefined;
+  const role = isTested ? missingRoles[0] : undefined;
   const mayRevokeRole =
     project.enabled && role !== undefined ? await mayRevoke(api, id, user.id, role) : undefined;
   return {
@@ -66,9 +73,14 @@ export async function readKeystoneFacts(
     },
     mayUpdate,
     mayRevokeRole,
-    mayDelete: await mayDeleteProject(api),
+    mayDelete: isTested ? await mayDeleteProject(api) : UNTESTED,
   };
 }
+
+const UNTESTED: Permission = {
+  kind: 'unknown',
+  because: 'a plan makes no call that could change something; the approval tests it',
+};
 
 async function readDomain(api: ServiceApi, id: string): Promise<KeystoneFacts['domain']> {
   const path = `/v3/domains/${encodeURIComponent(id)}`;

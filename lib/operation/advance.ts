@@ -2,6 +2,7 @@ import { Account } from '../../events/account.ts';
 import { total } from './counts.ts';
 import { applyWaivers, leftoversOf } from './leftovers.ts';
 import type { Hold, Operation } from './model.ts';
+import { overDrift } from './plan.ts';
 import { isEnded, requestPreDelete, requestReady } from './ready.ts';
 import type { OperationTransaction, Rules } from './transaction.ts';
 import { moveOperation } from './transitions.ts';
@@ -31,9 +32,7 @@ export function advance(transaction: OperationTransaction, rules: Rules): void {
   if (transaction.operation.state === 'confirming') start(transaction, rules);
   if (transaction.operation.state === 'pre-delete') preDelete(transaction, rules);
   if (transaction.operation.state === 'running') {
-    const cap = overCap(transaction, rules);
-    if (cap) hold(transaction, cap, rules.now);
-    else requestReady(transaction, rules.now);
+    if (!holdAtLimit(transaction, rules)) requestReady(transaction, rules.now);
   }
   end(transaction, rules);
 }
@@ -81,9 +80,7 @@ function start(transaction: OperationTransaction, rules: Rules): void {
     );
     return;
   }
-  const cap = overCap(transaction, rules);
-  if (cap) hold(transaction, cap, rules.now);
-  else begin(transaction, rules.now);
+  if (!holdAtLimit(transaction, rules)) begin(transaction, rules.now);
 }
 
 /**
@@ -107,15 +104,30 @@ export function begin(transaction: OperationTransaction, now: number): void {
 function preDelete(transaction: OperationTransaction, rules: Rules): void {
   const { keystoneAction } = transaction.operation;
   if (keystoneAction?.what !== 'assign-role' || !keystoneAction.done) return;
-  const cap = overCap(transaction, rules);
-  if (cap) {
-    hold(transaction, cap, rules.now);
+  if (holdAtLimit(transaction, rules)) {
     transaction.keystoneAction('revoke-role', rules.now);
     return;
   }
   requestPreDelete(transaction, rules.now);
   if (transaction.tasks.every((task) => task.preDelete !== 'due' || isEnded(task)))
     transaction.keystoneAction('disable', rules.now);
+}
+
+/** Holds an operation that is over a cap or over its approved plan. Returns true if it is held. */
+function holdAtLimit(transaction: OperationTransaction, rules: Rules): boolean {
+  const { plan, scope, startedAt } = transaction.operation;
+  const drift = overDrift(transaction.operation, transaction.tasks);
+  const reason = drift ?? overCap(transaction, rules);
+  if (reason === undefined) return false;
+  const again =
+    startedAt === undefined
+      ? ` If not, plan again (propagator project plan ${scope.id}): the approval of that plan replaces this operation.`
+      : '';
+  const advice =
+    `Compare the plan (propagator operation show ${plan?.of}) with the project. ` +
+    `To remove also what appeared, release the operation.${again}`;
+  hold(transaction, reason, rules.now, drift ? { about: 'drift', advice } : {});
+  return true;
 }
 
 function overCap(transaction: OperationTransaction, rules: Rules): string | undefined {

@@ -82,6 +82,14 @@ export function applyConfirmation(
   }
   switch (keystoneAnswer.kind) {
     case 'absent':
+      if (operation.action === 'plan') {
+        transaction.operation = refuse(
+          operation,
+          'Keystone no longer shows the project, so there is nothing to plan',
+          rules.now,
+        );
+        break;
+      }
       applyAbsent(transaction, keystoneAnswer.cloud, rules);
       break;
     case 'present':

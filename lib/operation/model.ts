@@ -1,5 +1,6 @@
 import type { Cause } from '../../events/account.ts';
 import type { DomainId, OperationId, ProjectId, UserId } from '../../events/ids.ts';
+import type { KeystoneCheck } from './keystone-check.ts';
 import type { PlannedTask } from './task-model.ts';
 
 export * from './task-model.ts';
@@ -42,9 +43,9 @@ export const ENDED: readonly OperationState[] = [
 
 /**
  * `provision` follows from a creation, `suspend` from a disable, `resume` from an enable, `cleanup`
- * from a deletion.
+ * from a deletion. `plan` lists what a cleanup would remove, and changes nothing.
  */
-export const ACTIONS = ['cleanup', 'suspend', 'resume', 'provision'] as const;
+export const ACTIONS = ['cleanup', 'suspend', 'resume', 'provision', 'plan'] as const;
 export type Action = (typeof ACTIONS)[number];
 export type LifecycleAction = 'suspend' | 'resume';
 
@@ -166,7 +167,28 @@ export interface Hold {
   readonly reason: string;
   readonly since: number;
   readonly advice: string;
-  readonly about?: 'cap' | 'keystoneAction' | 'leftovers' | 'listing';
+  readonly about?: 'cap' | 'keystoneAction' | 'leftovers' | 'listing' | 'drift';
+}
+
+/** The approval of a plan by a person. */
+export interface Approval {
+  readonly by: string;
+  readonly at: number;
+}
+
+/** The approved plan that binds a cleanup: it may remove what the plan lists, and a little more. */
+export interface BoundPlan {
+  /** The operation that made the plan. */
+  readonly of: OperationId;
+  /** SHA-256 of what the plan lists, in hexadecimal. */
+  readonly digest: string;
+  /** The number of resources that may be removed although the plan does not list them. */
+  readonly allowedDrift: number;
+  readonly approvals: readonly Approval[];
+  /** The decision of a person to remove also what appeared beyond the allowed number. */
+  readonly driftAccepted?:
+    | { readonly by: string; readonly reason: string; readonly at: number }
+    | undefined;
 }
 
 /** One account change in all services. All times are epoch milliseconds. */
@@ -226,6 +248,10 @@ export interface Operation {
   readonly endedAt: number | undefined;
   /** Set for suspend, resume and provision, and for a cleanup that a rule of the policy decided. */
   readonly lifecycle?: Lifecycle | undefined;
+  /** Set when a cleanup carries out an approved plan. */
+  readonly plan?: BoundPlan | undefined;
+  /** Action `plan` only: what would make Keystone refuse the deletion of the project. */
+  readonly keystoneCheck?: KeystoneCheck | undefined;
   /** Optimistic lock: counts the writes. */
   readonly version: number;
 }

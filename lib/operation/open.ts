@@ -174,7 +174,10 @@ function holdForListing(operation: Operation, reason: string, now: number): Oper
 
 /** Ends an operation that must not continue, with the reason for a person. */
 export function refuse(operation: Operation, reason: string, now: number): Operation {
-  const advice = `Nothing was touched. If the account is really gone, run it again: propagator operation rerun ${operation.id} --reason "…"`;
+  const advice =
+    operation.action === 'plan'
+      ? 'Nothing was touched, and nothing is to be planned.'
+      : `Nothing was touched. If the account is really gone, run it again: propagator operation rerun ${operation.id} --reason "…"`;
   return {
     ...moveOperation(operation, 'refused'),
     hold: { reason, since: now, advice },

@@ -36,11 +36,12 @@ export function applyRelease(
     });
     return;
   }
-  transaction.operation = {
-    ...operation,
-    hold: undefined,
-    released: { by, reason, at: rules.now },
-  };
+  const decision = { by, reason, at: rules.now };
+  // Only a release about the drift accepts what appeared. It does not lift the caps.
+  transaction.operation =
+    hold?.about === 'drift' && operation.plan
+      ? { ...operation, hold: undefined, plan: { ...operation.plan, driftAccepted: decision } }
+      : { ...operation, hold: undefined, released: decision };
   if (hold?.about === 'leftovers') {
     transaction.operation = moveOperation(transaction.operation, 'closing');
     transaction.keystoneAction('delete', rules.now);

@@ -62,16 +62,46 @@ export function applyReport(
     baseline: counted.counts,
     distinct: addDistinct(task.distinct, report.data.fresh),
     seenIds: report.data.seenIds ?? task.seenIds,
+    ...(report.data.appeared ? { appeared: { ...task.appeared, ...report.data.appeared } } : {}),
     verifications: applyVerification(task.verifications, report.data.verification ?? {}, {
       phase: task.phase,
       now: rules.now,
       isStale: task.run < task.validFromRun,
     }),
   };
-  if (report.type === 'service.finished') finish(transaction, runEnded, report, rules.now);
+  const error =
+    report.type === 'service.failed'
+      ? report.data.error
+      : report.type === 'service.progressed'
+        ? report.data.again?.error
+        : undefined;
+  if (error && transaction.operation.action === 'plan' && isNotListable(task, error))
+    endUnlisted(transaction, runEnded, error, rules.now);
+  else if (report.type === 'service.finished') finish(transaction, runEnded, report, rules.now);
   else if (report.type === 'service.failed') fail(transaction, runEnded, report.data.error, rules);
   else if (report.data.again) again(transaction, runEnded, report.data.again, rules);
   advance(transaction, rules);
+}
+
+/** A plan tries to list a service twice. It is no use where the service refuses the call. */
+const PLAN_RUNS = 2;
+const isNotListable = ({ run }: Task, error: ErrorReport): boolean =>
+  run >= PLAN_RUNS || error.class === 'Denied';
+
+/** A plan shows a service that cannot be listed, and ends without it. */
+function endUnlisted(
+  transaction: OperationTransaction,
+  task: Task,
+  error: ErrorReport,
+  now: number,
+): void {
+  transaction.put({
+    ...moveTask(task, 'unreachable'),
+    error,
+    because: `it could not be listed: ${error.message}`,
+    nextAt: undefined,
+    endedAt: now,
+  });
 }
 
 function applyCounts(task: Task, report: ServiceReport, now: number): Task {

@@ -1,7 +1,7 @@
 import type { Cause } from '../../events/account.ts';
 import type { OperationId } from '../../events/ids.ts';
 import { type KeystoneCheck, summarize } from './keystone-check.ts';
-import type { Mode, Operation, ProjectScope } from './model.ts';
+import type { BoundPlan, Mode, Operation, ProjectScope } from './model.ts';
 import { hasEnded, type Opened, openCleanup, refuse } from './open.ts';
 
 /** The request of an administrator, and the present state of the project. */
@@ -20,6 +20,8 @@ export interface RequestInput {
   readonly protectedBecause: string | undefined;
   /** The ended operation that this request runs again. */
   readonly rerunOf?: OperationId;
+  /** The approved plan that the request carries out. */
+  readonly plan?: BoundPlan;
 }
 
 /** The answer to a request or a rerun. */
@@ -49,13 +51,22 @@ export function openRequest(input: RequestInput): RequestAnswer {
   if (input.confirmedName !== undefined && input.confirmedName !== shown.name)
     return no('its name is another one than you said: look again which project you mean');
   const open = input.existing.find((operation) => !hasEnded(operation));
-  if (open && !isRefuted(open))
+  const isReplaced = open && input.plan !== undefined && hasRemovedNothing(open);
+  if (open && !isRefuted(open) && !isReplaced)
     return no(`there is an operation about it already: ${open.id} is ${open.state}`);
   if (input.keystoneCheck.refusals.length > 0) {
     const { message, advice } = summarize(input.keystoneCheck.refusals);
     return { kind: 'refused', because: message, advice: `Nothing was changed. ${advice}` };
   }
-  const superseded = open && supersede(open, input);
+  const superseded =
+    open &&
+    supersede(
+      open,
+      isReplaced
+        ? `${input.by} approved the newer plan ${input.plan?.of}`
+        : `Keystone shows the project, and ${input.by} asked for its cleanup`,
+      input.now,
+    );
   const existing = input.existing.map((one) =>
     one.id === open?.id && superseded ? superseded.operation : one,
   );
@@ -79,9 +90,10 @@ export function openRequest(input: RequestInput): RequestAnswer {
       : {}),
   });
   if (!opened) return no('the same request was made already');
+  const { plan } = input;
   return {
     kind: 'opened',
-    opened,
+    opened: plan ? { ...opened, operation: { ...opened.operation, plan } } : opened,
     unknown: input.keystoneCheck.unknown,
     ...(superseded ? { superseded } : {}),
   };
@@ -94,12 +106,12 @@ export function openRequest(input: RequestInput): RequestAnswer {
 const isRefuted = ({ request, startedAt, state }: Operation): boolean =>
   request === undefined && startedAt === undefined && (state === 'confirming' || state === 'held');
 
-function supersede(open: Operation, { by, now }: RequestInput): Opened {
-  const operation = refuse(
-    open,
-    `Keystone shows the project, and ${by} asked for its cleanup`,
-    now,
-  );
+/** True for a held operation of an earlier plan that has changed nothing. */
+const hasRemovedNothing = ({ plan, startedAt, state }: Operation): boolean =>
+  plan !== undefined && startedAt === undefined && state === 'held';
+
+function supersede(open: Operation, because: string, now: number): Opened {
+  const operation = refuse(open, because, now);
   const { id, state, parentId } = operation;
   return {
     operation,

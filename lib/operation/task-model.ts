@@ -50,6 +50,20 @@ export interface ResourceTypeCount {
 /** By resource type, for example `nova.server`. */
 export type TaskCounts = Readonly<Record<string, ResourceTypeCount>>;
 
+/** By resource type: the resources that an approved plan does not list. */
+export type Appeared = Readonly<
+  Record<
+    string,
+    {
+      readonly count: number;
+      /** The id of one of them. */
+      readonly example: string;
+      /** True if some of them were not removed, because the allowed number is used up. */
+      readonly isRefused: boolean;
+    }
+  >
+>;
+
 /** The part of an operation for one service in one region. All times are epoch milliseconds. */
 export interface Task {
   readonly id: TaskId;
@@ -101,6 +115,11 @@ export interface Task {
   readonly mostRemoved: Readonly<Record<string, number>>;
   /** By resource type: the distinct ids that the ended runs listed, as far as known. */
   readonly distinct: Readonly<Record<string, number>>;
+  /**
+   * Under an approved plan, by resource type: the resources that the plan does not list, and the id
+   * of one.
+   */
+  readonly appeared?: Appeared | undefined;
   /** The ids behind `distinct`, as a filter of bounded size. */
   readonly seenIds: string | undefined;
   readonly because: string | undefined;

@@ -1,11 +1,13 @@
 import * as z from 'zod';
 import { defineService, defineType, type Removal, type ServiceApi } from '../task/service.ts';
 import { hasStatus } from './kit/errors.ts';
+import { epochOf } from './kit/time.ts';
 
 const imageRow = z.object({
   id: z.string(),
   name: z.string().nullish(),
   owner: z.string().nullish(),
+  created_at: z.string().nullish(),
   status: z.string(),
   visibility: z.string(),
   protected: z.boolean(),
@@ -32,6 +34,7 @@ const image = defineType({
   id: (row) => row.id,
   owner: (row) => row.owner ?? undefined,
   label: (row) => row.name ?? undefined,
+  createdAt: (row) => epochOf(row.created_at),
   /**
    * Every project can boot from a public image, and only an administrator could have made it
    * public.

@@ -39,6 +39,7 @@ const stack = defineType({
   id: (row) => row.id,
   owner: (row) => row.project ?? undefined,
   label: (row) => row.stack_name,
+  createdAt: (row) => epochOf(row.creation_time),
   async remove(row, context): Promise<Removal> {
     const since = epochOf(row.updated_time ?? row.creation_time);
     const age = context.now() - since;

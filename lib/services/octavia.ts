@@ -81,6 +81,7 @@ const loadBalancer = defineType({
   id: (row) => row.id,
   owner: (row) => row.project_id ?? undefined,
   label: (row) => row.name || undefined,
+  createdAt: (row) => epochOf(row.created_at),
   blocked: (row, context) =>
     DELETABLE_STATES.includes(row.provisioning_status) ||
     row.provisioning_status === 'PENDING_DELETE'

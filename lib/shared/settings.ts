@@ -82,6 +82,25 @@ const httpPlugins = z.string().transform((text, context): { name: string; url: s
     });
   return pairs.flatMap((pair) => (pair?.[1] && pair[2] ? [{ name: pair[1], url: pair[2] }] : []));
 });
+const twoApprovers = z.string().transform((text, context) => {
+  const parts = text
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '');
+  const isKnown = parts.every((part) => /^(domain|resources=\d{1,9}|tag=\S{1,255})$/.test(part));
+  if (!isKnown)
+    context.addIssue({
+      code: 'custom',
+      message: 'write domain, resources=NUMBER and tag=NAME, separated by commas',
+    });
+  const after = (part: string): string => part.slice(part.indexOf('=') + 1);
+  const most = parts.find((part) => part.startsWith('resources='));
+  return {
+    domain: parts.includes('domain'),
+    resources: most === undefined ? undefined : Number(after(most)),
+    tags: parts.filter((part) => part.startsWith('tag=')).map(after),
+  };
+});
 const brokers = z.string().transform((text, context): readonly string[] => {
   try {
     return brokerUrls(text);
@@ -188,6 +207,9 @@ export const Settings = z.object({
   PROPAGATOR_PROTECTED_DOMAINS: ids.prefault(''),
   PROPAGATOR_MAX_OPERATIONS_PER_HOUR: whole(1, 100_000).prefault('50'),
   PROPAGATOR_MAX_RESOURCES_PER_OPERATION: whole(1, 100_000_000).prefault('20000'),
+  PROPAGATOR_DRIFT_RESOURCES: whole(0, 1000).prefault('10'),
+  PROPAGATOR_DRIFT_PERCENT: whole(0, 100).prefault('5'),
+  PROPAGATOR_TWO_APPROVERS: twoApprovers.prefault(''),
   PROPAGATOR_CONCURRENCY: perService.prefault(''),
   PROPAGATOR_INCLUDE_SERVICES: list.prefault(''),
   PROPAGATOR_SERVICE_MODULES: list.prefault(''),

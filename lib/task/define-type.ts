@@ -82,6 +82,7 @@ function close<Row, At>(definition: ResourceTypeDefinition<Row, At>): DefinedTyp
           id: definition.id(row),
           owner: definition.owner(row),
           label: definition.label?.(row),
+          createdAt: definition.createdAt?.(row) || undefined,
           blocked: definition.blocked?.(row, context),
           remove: () => definition.remove(row, context),
         };

@@ -1,5 +1,5 @@
 import type { ResourceTypeName } from '../../events/ids.ts';
-import { reportOf } from '../shared/errors.ts';
+import { type ErrorReport, reportOf } from '../shared/errors.ts';
 import { blockedConditions, ownershipConditions, returnedConditions } from './conditions.ts';
 import { removeAll } from './removal.ts';
 import { ownership } from './safety-rules.ts';
@@ -83,7 +83,9 @@ async function removeListed<At extends CommonContext>(
 ): Promise<TypeIteration> {
   const { name, requiresLiveProject } = resourceType;
   const owned = new Map(resources.map((one) => [one, ownership(one, input.owner)]));
-  const ours = resources.filter((one) => owned.get(one) === 'ours');
+  const listedOurs = resources.filter((one) => owned.get(one) === 'ours');
+  input.onListed?.(name, listedOurs, more ? (total ?? listedOurs.length) : undefined);
+  const { ours, error } = await guarded(name, listedOurs, input);
   const ownerless = resources.filter((one) => owned.get(one) === 'ownerless');
   const foreign = resources.filter((one) => owned.get(one) === 'foreign');
   const listed = Math.max(total ?? 0, ours.length + ownerless.length);
@@ -106,6 +108,7 @@ async function removeListed<At extends CommonContext>(
   if (found.status === 'empty') return found;
   if (input.phase === 'plan')
     return { ...found, conditions: [...conditions, ...blockedConditions(name, ours)] };
+  if (error) return { ...found, errors: [error] };
   if (requiresLiveProject?.class === 'D' && input.phase === 'apply') {
     const over = unreachable(resourceType, ours);
     return { ...found, ...over, conditions: [...conditions, ...over.conditions] };
@@ -126,6 +129,27 @@ async function removeListed<At extends CommonContext>(
     ...(back.length > 0 ? { returned: returnedError(name, back, input) } : {}),
     ...exceptionOf(removal, { listed, more, isPreDelete: input.phase === 'pre-delete' }),
   };
+}
+
+/** Blocks the resources that a hold or an approved plan keeps. Phase `plan` removes nothing. */
+async function guarded<At extends CommonContext>(
+  name: ResourceTypeName,
+  resources: readonly Resource[],
+  { guard, phase, service, context }: IterationInput<At>,
+): Promise<{ ours: readonly Resource[]; error?: ErrorReport }> {
+  if (!guard || resources.length === 0) return { ours: resources };
+  try {
+    const kept = await guard(name, resources);
+    for (const resource of resources) {
+      const blocked = kept.get(resource.id);
+      if (blocked) resource.blocked = blocked;
+    }
+    return { ours: resources };
+  } catch (thrown) {
+    const code = `${name}.guard`;
+    const error = reportOf(thrown, { code, service, region: context.region });
+    return phase === 'plan' ? { ours: resources } : { ours: resources, error };
+  }
 }
 
 const idsOf = (resources: readonly Resource[]): string[] => resources.map(({ id }) => id);

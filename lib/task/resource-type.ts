@@ -36,8 +36,10 @@ export interface Resource {
   readonly owner: string | undefined;
   /** The name for logs and the operator. */
   readonly label: string | undefined;
+  /** Epoch milliseconds at which it was created; `undefined` where the listing does not show it. */
+  readonly createdAt?: number | undefined;
   /** Set when the resource must not be removed now, in any phase. */
-  readonly blocked: Blocker | undefined;
+  blocked: Blocker | undefined;
   /** Requests the removal. It may be repeated. Throws {@link PropagatorError}. */
   remove(): Promise<Removal>;
 }
@@ -125,6 +127,8 @@ export interface ResourceTypeDefinition<Row, At = ProjectContext> {
   id(row: Row): string;
   owner(row: Row): string | undefined;
   label?(row: Row): string | undefined;
+  /** Epoch milliseconds of its creation; `NaN` where the row has no time. */
+  createdAt?(row: Row): number;
   /**
    * Returns a reason not to remove this row now, for example a port that its load balancer still
    * owns. The row counts as left.

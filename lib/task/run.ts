@@ -12,7 +12,13 @@ import type {
   Service,
   UserContext,
 } from './service.ts';
-import { hasNothingLeft, isSettled, type TypeIteration } from './type-iteration.ts';
+import {
+  hasNothingLeft,
+  isSettled,
+  type OnListed,
+  type RemovalGuard,
+  type TypeIteration,
+} from './type-iteration.ts';
 
 /** The outcome of one run. */
 export type Outcome =
@@ -44,6 +50,10 @@ export interface RunReport {
   /** By resource type: what its last listing in this run showed. */
   readonly verification: Readonly<Record<string, VerificationStatus>>;
   readonly fresh: Fresh;
+  /** Under an approved plan, by resource type: what the plan does not list. */
+  readonly appeared?: Readonly<
+    Record<string, { count: number; example: string; isRefused: boolean }>
+  >;
   /** The ids that the task has listed so far, with those of this run (see `IdFilter`). */
   readonly seenIds: string | undefined;
 }
@@ -72,6 +82,10 @@ interface Common {
   readonly stopping?: AbortSignal | undefined;
   /** Asked before each removal: the reason why nothing may be removed now, or `undefined`. */
   readonly halted?: () => Promise<Condition | undefined>;
+  /** Receives the account's own resources of each listing. */
+  readonly onListed?: OnListed | undefined;
+  /** Asked about the listed resources of a type before any of them is removed. */
+  readonly guard?: RemovalGuard | undefined;
   /** Called after each resource type. */
   readonly onCounts?: (counts: Counts, fresh: Fresh) => void;
 }
@@ -134,6 +148,8 @@ async function runTypes<At extends CommonContext>(
       deadline: input.deadline,
       stopping: input.stopping,
       halted: input.halted,
+      onListed: input.onListed,
+      guard: input.guard,
       wasRemoved: (resourceType, id) => ledger.wasRemoved(resourceType, id),
       onType: (done) => {
         if (!done.count) return;

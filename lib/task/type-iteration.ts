@@ -2,7 +2,7 @@ import type { ProjectId, ResourceTypeName, UserId } from '../../events/ids.ts';
 import type { Condition, Count, Phase, VerificationStatus } from '../../events/service.ts';
 import type { ErrorReport } from '../shared/errors.ts';
 import type { Seen } from './seen-resources.ts';
-import type { CommonContext, ProjectContext, ResourceType } from './service.ts';
+import type { Blocker, CommonContext, ProjectContext, Resource, ResourceType } from './service.ts';
 
 /** The result of one iteration for one resource type. */
 export interface TypeIteration {
@@ -40,6 +40,23 @@ export type Exception =
   | { readonly type: 'retained' | 'after-deletion' }
   | { readonly type: 'unreachable'; readonly because: string };
 
+/** Receives the account's own resources of one listing. `total`: the number if it was cut. */
+export type OnListed = (
+  resourceType: ResourceTypeName,
+  resources: readonly Resource[],
+  total: number | undefined,
+) => void;
+
+/**
+ * Returns why some of the listed resources must not be removed now, by id: a hold of a person, or
+ * an approved plan that does not list them. Throws when that is not certain; nothing of the type is
+ * removed then.
+ */
+export type RemovalGuard = (
+  resourceType: ResourceTypeName,
+  resources: readonly Resource[],
+) => Promise<ReadonlyMap<string, Blocker>>;
+
 /** The input of one iteration over the resource types of a service. */
 export interface IterationInput<At extends CommonContext = ProjectContext> {
   readonly service: string;
@@ -60,6 +77,10 @@ export interface IterationInput<At extends CommonContext = ProjectContext> {
    * stop switch"), or `undefined`.
    */
   readonly halted?: (() => Promise<Condition | undefined>) | undefined;
+  /** Receives the account's own resources of each listing. `total`: the number if it was cut. */
+  readonly onListed?: OnListed | undefined;
+  /** Asked about the listed resources of a type before any of them is removed. */
+  readonly guard?: RemovalGuard | undefined;
   /** True if an earlier iteration of this run reported the resource as gone. */
   readonly wasRemoved?: (resourceType: ResourceTypeName, id: string) => boolean;
   readonly onType: (iteration: TypeIteration) => void;

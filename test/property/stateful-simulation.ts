@@ -6,6 +6,7 @@ import type { Delivery } from '../../lib/engine/port.ts';
 import { type CoordinateDeps, coordinate } from '../../lib/handlers/coordinate.ts';
 import { runTask } from '../../lib/handlers/task.ts';
 import type { ServiceDeps } from '../../lib/handlers/task-deps.ts';
+import type { ApprovalRules } from '../../lib/operation/approval.ts';
 import type { Mode, Operation, Task } from '../../lib/operation/model.ts';
 import { type ErrorClass, PropagatorError } from '../../lib/shared/errors.ts';
 import type { Service } from '../../lib/task/service.ts';
@@ -45,6 +46,7 @@ export class StatefulSimulation {
   mode: Mode = 'enforce';
   progressMillis = 400;
   protectedProjects: string[] = [];
+  approvalRules: ApprovalRules | undefined;
   readonly #others: unknown;
   limits = {
     confirmationIntervalMillis: 2000,
@@ -149,7 +151,8 @@ export class StatefulSimulation {
     body?: unknown,
     by: Caller = 'ann',
   ): Promise<{ status: number; body: Record<string, unknown> }> {
-    const app = api({ ...this.deps, ...apiAccess, health: () => ({ ok: true }) });
+    const rules = this.approvalRules ? { approvalRules: this.approvalRules } : {};
+    const app = api({ ...this.deps, ...rules, ...apiAccess, health: () => ({ ok: true }) });
     const init = method === 'GET' ? {} : changeBy(by, body, method);
     const answer = await app.request(`http://127.0.0.1:8787${path}`, init);
     return { status: answer.status, body: (await answer.json()) as Record<string, unknown> };

@@ -1,5 +1,6 @@
 import type { LambdaContext } from '../../engine/aws/lambda/context.ts';
 import { SERVICES } from '../../services/index.ts';
+import { approvalRulesOf } from '../approval-rules.ts';
 import { resolvePlugins } from '../plugins.ts';
 import { loadPolicy } from '../policy-file.ts';
 import { commonDeps } from './task-deps.ts';
@@ -12,6 +13,7 @@ export function allServicesDeps(lambda: LambdaContext) {
     ...commonDeps(lambda),
     services: SERVICES,
     optedIn,
+    approvalRules: approvalRulesOf(settings),
     policy: loadPolicy(settings.PROPAGATOR_POLICY, SERVICES),
     httpPlugins: httpPlugins.map(({ name }) => name),
     gracePeriodMillis: settings.PROPAGATOR_GRACE_PERIOD,

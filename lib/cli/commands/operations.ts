@@ -8,6 +8,7 @@ import { showOperation } from '../show/operation.ts';
 import { firstReason, showOperations } from '../show/operations.ts';
 import { EXIT, query, type Terminal } from '../terminal.ts';
 import { projectCommands } from './lifecycle.ts';
+import { planCommands } from './plans.ts';
 import { provisionCommands } from './provision.ts';
 
 interface ListOptions extends Printed {
@@ -17,13 +18,6 @@ interface ListOptions extends Printed {
   user?: string;
   limit?: string;
 }
-interface DeleteOptions extends Printed {
-  name?: string;
-  reason?: string;
-}
-
-const Opened = z.object({ opened: z.string(), unknown: z.array(z.string()).default([]) });
-
 const COLUMNS: Presentation<unknown, OperationShape>['columns'] = {
   ID: ({ operation }) => operation.id,
   Action: ({ operation }) => operation.action,
@@ -40,7 +34,7 @@ const COLUMNS: Presentation<unknown, OperationShape>['columns'] = {
   'Waits On': (seen) => firstReason(seen),
 };
 
-/** `operation list`, `operation show`, `operation release` and `project delete`. */
+/** `operation list`, `operation show`, `operation release`, and the commands of a project. */
 export function operationCommands(program: Command, terminal: Terminal): void {
   const { client, color, now } = terminal;
   const operation = program
@@ -146,28 +140,7 @@ Exit codes: 0 finished or observed, 3 unverified, refused or held, 4 dead letter
     );
 
   const project = program.command('project').description('projects that still exist in Keystone');
-  printable(
-    project.command('delete <project>'),
-    'project delete 4f0c1a2b3c4d --name shop-production --reason "contract ended"',
-  )
-    .description('empty a project in every service, then delete it in Keystone')
-    .option('--name <name>', 'the name of the project; required if the project is enabled')
-    .option('--reason <text>', 'why; stored with the operation')
-    .action(async (id: string, { name, reason, ...options }: DeleteOptions) => {
-      const body = { action: 'cleanup', project: id, name, reason };
-      const answer = await client.post('/v1/operations', body, Opened);
-      present(
-        terminal,
-        answer,
-        options,
-        oneOf<typeof answer>(({ opened, unknown }) =>
-          [
-            ...unknown.map((what) => `Could not be checked in advance: ${what}.`),
-            `${opened} was opened. Follow it: propagator operation show ${opened}`,
-          ].join('\n'),
-        ),
-      );
-    });
+  planCommands(operation, project, terminal);
   projectCommands(project, terminal);
   provisionCommands(project, terminal);
 }

@@ -39,7 +39,19 @@ function head(operation: OperationShape['operation'], now: number, color: Colors
     `${color.bold(operation.id)}  ${operation.action} of ${who(operation)} (${operation.scope.id})`,
     `state      ${colored(operation.state, color)}, mode ${operation.mode}, for ${lasted(operation, now)}`,
     `because    ${because(operation)}`,
-    ...(operation.generation > 1 ? [`run        ${generation(operation)}`] : []),
+    ...(operation.plan
+      ? [
+          `plan       ${operation.plan.of}, approved by ${operation.plan.approvals.map(({ by, at }) => `${by} at ${time(at)}`).join(' and ')}`,
+        ]
+      : []),
+    ...(operation.action === 'plan' && operation.state === 'observed'
+      ? [
+          `see        propagator project plan ${operation.scope.id}; GET /v1/operations/${operation.id}/plan`,
+        ]
+      : []),
+    ...(operation.generation > 1 && operation.action !== 'plan'
+      ? [`run        ${generation(operation)}`]
+      : []),
     `Keystone   ${keystoneState(operation)}`,
     ...(released
       ? [`released   by ${released.by} at ${time(released.at)}: ${released.reason}`]
@@ -53,7 +65,9 @@ function head(operation: OperationShape['operation'], now: number, color: Colors
   ].join('\n');
 }
 
-function because({ cause, request, openedAt }: OperationShape['operation']): string {
+function because({ action, cause, request, openedAt }: OperationShape['operation']): string {
+  if (request && action === 'plan')
+    return `requested by ${request.by} at ${time(request.at)}: ${request.reason}`;
   if (request) {
     const confirmed = request.enabled ? 'enabled, confirmed by its name' : 'disabled';
     return `requested by ${request.by} at ${time(request.at)} while the project was ${confirmed}: ${request.reason}`;
@@ -87,6 +101,8 @@ function keystoneState({
   request,
   confirmedAt,
 }: OperationShape['operation']): string {
+  if (action === 'plan' && confirmedAt.length === 0 && !hold)
+    return 'shows the project; a plan changes nothing';
   if (action !== 'cleanup')
     return confirmedAt.length > 0
       ? `asked for it at ${confirmedAt.map((at) => time(at)).join(' and ')}`

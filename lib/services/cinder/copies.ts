@@ -1,6 +1,7 @@
 import { PropagatorError } from '../../shared/errors.ts';
 import { type Blocker, defineType, type ProjectContext, type Removal } from '../../task/service.ts';
 import { temporaryBlocker } from '../kit/blockers.ts';
+import { epochOf } from '../kit/time.ts';
 import {
   attachmentsOf,
   backupsOf,
@@ -40,6 +41,7 @@ export const snapshot = defineType({
   id: (row) => row.id,
   owner: (row) => row['os-extended-snapshot-attributes:project_id'] ?? undefined,
   label: (row) => row.name ?? undefined,
+  createdAt: (row) => epochOf(row.created_at),
   blocked(row, context) {
     if (row.isOfGroup)
       return temporaryBlocker('Cinder deletes the snapshot with its group snapshot');
@@ -186,6 +188,7 @@ export const backup = defineType({
   id: (row) => row.id,
   owner: (row) => row['os-backup-project-attr:project_id'] ?? undefined,
   label: (row) => row.name ?? undefined,
+  createdAt: (row) => epochOf(row.created_at),
   blocked(row, context) {
     if (row.has_dependent_backups)
       return temporaryBlocker('the incremental backups that depend on it must be deleted first');

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { type Blocker, defineType, type ProjectContext, type Removal } from '../../task/service.ts';
 import { temporaryBlocker } from '../kit/blockers.ts';
+import { epochOf } from '../kit/time.ts';
 import {
   attachmentsOf,
   busyBlocker,
@@ -133,6 +134,7 @@ export const volume = defineType<WithBlocker<VolumeRow>>({
   id: (row) => row.id,
   owner: (row) => row['os-vol-tenant-attr:tenant_id'] ?? undefined,
   label: (row) => row.name ?? undefined,
+  createdAt: (row) => epochOf(row.created_at),
   blocked: (row) => row.blocker,
   async remove(row, context): Promise<Removal> {
     const path = `/volumes/${encodeURIComponent(row.id)}`;

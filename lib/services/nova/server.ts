@@ -23,6 +23,7 @@ const serverRow = z.object({
   name: z.string().nullish(),
   tenant_id: z.string().nullish(),
   status: z.string(),
+  created: z.string().nullish(),
   updated: z.string().nullish(),
   'OS-EXT-STS:task_state': z.string().nullish(),
 });
@@ -205,6 +206,7 @@ export const server = defineType<ServerRow>({
   id: (row) => row.id,
   owner: (row) => row.tenant_id ?? undefined,
   label: (row) => row.name ?? undefined,
+  createdAt: (row) => epochOf(row.created),
   blocked: (row) =>
     row.unlisted === undefined
       ? undefined

@@ -8,6 +8,8 @@ const COMMANDS = [
   'operation list',
   'operation show',
   'operation release',
+  'project plan',
+  'operation approve',
   'project delete',
   'service list',
   'dead-letter list',

@@ -1,0 +1,220 @@
+import type { Hono } from 'hono';
+import * as z from 'zod';
+import { OperationId, ProjectId } from '../../events/ids.ts';
+import type { AccountRecord } from '../account/inventory.ts';
+import { readPlan } from '../handlers/plan-store.ts';
+import {
+  type ApprovalAnswer,
+  type ApprovalRules,
+  type Approvals,
+  decideApproval,
+  whyTwoApprovals,
+} from '../operation/approval.ts';
+import type { Operation } from '../operation/model.ts';
+import { openPlan, plansOf } from '../operation/open-plan.ts';
+import { allowedDrift, type Plan, type PlanPage, planOf } from '../operation/plan.ts';
+import { projectScope } from '../operation/scope.ts';
+import { protectedBecause } from '../task/safety-rules.ts';
+import { callerOf } from './authentication.ts';
+import { notBy, readJson, typedText } from './body.ts';
+import type { ApiDeps } from './deps.ts';
+import { commitOpened, request } from './open-operation.ts';
+import { problem } from './problem.ts';
+
+/** The rules where the settings name none. */
+export const DEFAULT_APPROVAL_RULES: ApprovalRules = {
+  twoApprovers: { domain: false, resources: undefined, tags: [] },
+  drift: { resources: 10, percent: 5 },
+};
+
+const reason = typedText(1000);
+const Asked = z.strictObject({ reason: reason.default('planned by an administrator'), by: notBy });
+const Digest = z.string().regex(/^[0-9a-f]{64}$/, 'must be the 64 hexadecimal digits of a plan');
+const Approve = z.strictObject({ digest: Digest, reason: reason.optional(), by: notBy });
+const Named = z.strictObject({
+  name: typedText(255).optional(),
+  domain: typedText(255).optional(),
+  limit: z.coerce.number().int().min(1).max(1000).default(100),
+});
+const StoredApprovals = z.looseObject({
+  approvals: z.array(z.looseObject({ by: z.string(), at: z.number() })),
+  opened: z.string().optional(),
+});
+
+/** Routes that plan the deletion of a project, show a plan, and approve it. */
+export function planRoutes(app: Hono, deps: ApiDeps): void {
+  const { engine } = deps;
+  const rules = deps.approvalRules ?? DEFAULT_APPROVAL_RULES;
+
+  app.get('/v1/projects', async (context) => {
+    const query = Named.parse(context.req.query());
+    return context.json({ projects: await knownProjects(query, deps) });
+  });
+
+  app.post('/v1/projects/:id/plan', async (context) => {
+    const id = ProjectId.parse(context.req.param('id'));
+    const asked = { ...(await readJson(context, Asked)), by: callerOf(context) };
+    const [shown, existing, protection] = await Promise.all([
+      deps.cloud.keystone.show('project', id),
+      engine.reads.operationsAbout('project', id),
+      deps.protection(),
+    ]);
+    if (shown.kind !== 'present' || shown.account.type !== 'project') {
+      const because =
+        shown.kind === 'other'
+          ? `Keystone returned the id ${shown.id}; use this spelling`
+          : shown.kind === 'present'
+            ? `${id} is the id of a ${shown.account.type}, not of a project`
+            : 'Keystone has no project with this id';
+      return context.json(problem('refused', because), 409);
+    }
+    const scope = projectScope(shown.account, undefined);
+    const answer = openPlan({
+      ...asked,
+      scope,
+      enabled: shown.account.enabled ?? true,
+      keystoneCheck: await deps.cloud.keystoneActions.checkDeletion(id, { readOnly: true }),
+      existing: plansOf(existing),
+      now: deps.now(),
+      protectedBecause: protectedBecause(scope, protection),
+    });
+    const { body, status } = await commitOpened(answer, engine);
+    return context.json(body, status);
+  });
+
+  app.get('/v1/operations/:id/plan', async (context) => {
+    const operation = await engine.reads.operation(OperationId.parse(context.req.param('id')));
+    if (operation?.action !== 'plan')
+      return context.json(problem('plan', 'there is no plan with this id'), 404);
+    const { plan, pages } = await readWhole(operation);
+    const { approvals, opened } = (await storedApprovals(operation.id)).value;
+    const two = whyTwoApprovals(plan, await tagsOf(operation), rules.twoApprovers);
+    return context.json({
+      ...plan,
+      allowedDrift: allowedDrift(rules.drift, plan.resources),
+      approvals,
+      approvalsNeeded: two === undefined ? 1 : 2,
+      ...(two === undefined ? {} : { twoBecause: two }),
+      ...(opened === undefined ? {} : { carriedOutBy: opened }),
+      ...(context.req.query('resources') === 'true' ? { pages } : {}),
+    });
+  });
+
+  app.post('/v1/operations/:id/approve', async (context) => {
+    const id = OperationId.parse(context.req.param('id'));
+    const { digest, reason: why } = await readJson(context, Approve);
+    const by = callerOf(context);
+    const operation = await engine.reads.operation(id);
+    if (!operation)
+      return context.json(problem('operation', 'there is no operation with this id'), 404);
+    if (deps.mode === 'observe')
+      return context.json(
+        problem(
+          'refused',
+          'the mode is observe, so nothing can be carried out',
+          'Start the propagator with PROPAGATOR_MODE=enforce.',
+        ),
+        409,
+      );
+    const { plan } = await readWhole(operation);
+    const stored = await storedApprovals(id);
+    const tags = await tagsOf(operation);
+    const now = deps.now();
+    const input = { operation, plan, stored: stored.value, by, digest, tags, rules, now };
+    const answer = decideApproval(input);
+    if (answer.kind === 'refused')
+      return context.json(problem('refused', answer.because, answer.advice), 409);
+    const document = (value: object) => ({ ...stored.key, version: stored.version, value });
+    if (answer.kind === 'recorded') {
+      const documents = [document({ approvals: answer.approvals })];
+      if ((await engine.commit({ documents })) === 'conflict')
+        return context.json(problem('conflict', 'another approval came at the same time'), 409);
+      return context.json({ approved: id, waitsFor: answer.because }, 202);
+    }
+    const opened = await carryOut(operation, answer, why ?? operation.request?.reason ?? '', by);
+    if (opened.kind === 'refused')
+      return context.json(problem('refused', opened.because, opened.advice), 409);
+    const documents = [
+      document({
+        approvals: answer.plan.approvals,
+        opened: opened.opened.operation.id,
+      }),
+    ];
+    const { body, status } = await commitOpened(opened, engine, documents);
+    return context.json(body, status);
+  });
+
+  async function readWhole(operation: Operation): Promise<{ plan: Plan; pages: PlanPage[] }> {
+    const [tasks, pages] = await Promise.all([
+      engine.reads.tasks(operation.id),
+      readPlan(operation.id, engine.reads),
+    ]);
+    return { plan: planOf(operation, tasks, pages), pages };
+  }
+
+  async function storedApprovals(plan: OperationId) {
+    const [stored] = await engine.reads.documents('approval', plan, 'approvals');
+    const value: Approvals = stored
+      ? { opened: undefined, ...StoredApprovals.parse(stored.value) }
+      : { approvals: [], opened: undefined };
+    const key = { collection: 'approval', partition: plan, id: 'approvals' } as const;
+    return { key, version: stored?.version ?? 0, value };
+  }
+
+  /** The tags that Keystone shows now: a tag that was added since the plan counts. */
+  async function tagsOf({ scope }: Operation): Promise<readonly string[]> {
+    if (scope.type !== 'project') return [];
+    const shown = await deps.cloud.keystone.show('project', scope.id);
+    return shown.kind === 'present' && shown.account.type === 'project'
+      ? (shown.account.tags ?? [])
+      : [];
+  }
+
+  /** Opens the cleanup. The digest confirms an enabled project, as its name does elsewhere. */
+  async function carryOut(
+    { id, scope, request: planned }: Operation,
+    { plan }: Extract<ApprovalAnswer, { kind: 'approved' }>,
+    why: string,
+    by: string,
+  ) {
+    if (scope.type !== 'project')
+      return { kind: 'refused', because: `${scope.type} is not planned yet` } as const;
+    const shown = await deps.cloud.keystone.show('project', scope.id);
+    const again = `Plan again: propagator project plan ${scope.id}`;
+    if (shown.kind === 'present' && shown.account.enabled && planned?.enabled === false)
+      return {
+        kind: 'refused',
+        because: `the project was disabled when ${id} was made, and it is enabled now`,
+        advice: again,
+      } as const;
+    if (shown.kind === 'present' && shown.account.name !== scope.name)
+      return {
+        kind: 'refused',
+        because: `the project was renamed after ${id} was made`,
+        advice: again,
+      } as const;
+    const input = { by, reason: why, project: scope.id, name: scope.name, plan };
+    return request(input, deps);
+  }
+}
+
+/** The projects that the inventory knows and that were not deleted, by name and domain. */
+async function knownProjects({ name, domain, limit }: z.infer<typeof Named>, { engine }: ApiDeps) {
+  const [projects, domains] = await Promise.all([
+    engine.reads.accounts('project'),
+    domain === undefined ? [] : engine.reads.accounts('domain'),
+  ]);
+  const isAlive = ({ deletedAt }: AccountRecord): boolean => deletedAt === undefined;
+  const domainIds = domains
+    .filter(isAlive)
+    .map(({ account }) => account)
+    .filter((account) => account.id === domain || account.name === domain)
+    .map(({ id }): string => id);
+  return projects
+    .filter(isAlive)
+    .flatMap(({ account }) => (account.type === 'project' ? [account] : []))
+    .filter((account) => name === undefined || account.name === name)
+    .filter(({ domainId }) => domain === undefined || domainIds.includes(domainId ?? ''))
+    .slice(0, limit)
+    .map((account) => ({ id: account.id, name: account.name, domainId: account.domainId }));
+}

@@ -1,0 +1,11 @@
+import type { ApprovalRules } from '../operation/approval.ts';
+import type { Settings } from '../shared/settings.ts';
+
+/** Returns what the settings say about the approval of plans. */
+export const approvalRulesOf = (settings: Settings): ApprovalRules => ({
+  twoApprovers: settings.PROPAGATOR_TWO_APPROVERS,
+  drift: {
+    resources: settings.PROPAGATOR_DRIFT_RESOURCES,
+    percent: settings.PROPAGATOR_DRIFT_PERCENT,
+  },
+});

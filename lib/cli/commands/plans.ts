@@ -1,0 +1,218 @@
+import type { Command } from 'commander';
+import * as z from 'zod';
+import { ENDED } from '../../operation/model.ts';
+import { PropagatorError } from '../../shared/errors.ts';
+import { oneOf, type Presentation, type Printed, present, printable } from '../format.ts';
+import { time } from '../output.ts';
+import { OperationShape, OperationsShape, PlanShape } from '../shapes.ts';
+import { showOperation } from '../show/operation.ts';
+import { showPlan } from '../show/plan.ts';
+import { EXIT, query, type Terminal, UsageError } from '../terminal.ts';
+
+interface PlanOptions extends Printed {
+  domain?: string;
+  resources?: true;
+  reason?: string;
+}
+interface DeleteOptions extends PlanOptions {
+  name?: string;
+  yes?: true;
+  digest?: string;
+}
+
+const Opened = z.object({ opened: z.string(), unknown: z.array(z.string()).default([]) });
+const Approved = z.looseObject({
+  opened: z.string().optional(),
+  waitsFor: z.string().optional(),
+  unknown: z.array(z.string()).default([]),
+});
+const Found = z.object({
+  projects: z.array(z.looseObject({ id: z.string(), domainId: z.string().optional() })),
+});
+
+const COLUMNS: Presentation<PlanShape, PlanShape>['columns'] = {
+  ID: ({ id }) => id,
+  Account: ({ scope }) => scope.id,
+  Name: ({ scope }) => scope.name,
+  State: ({ state }) => state,
+  Digest: ({ digest }) => digest,
+  Resources: ({ resources }) => resources,
+  Approvals: ({ approvals }) => approvals.map(({ by }) => by).join(','),
+  Opened: ({ openedAt }) => time(openedAt),
+};
+const pause = (millis: number): Promise<void> =>
+  new Promise((resolve) => setTimeout(resolve, millis));
+const POLL_MILLIS = 1000;
+
+/** `project plan`, `project delete` and `operation approve`. */
+export function planCommands(operation: Command, project: Command, terminal: Terminal): void {
+  const { client, now } = terminal;
+  const sleep = terminal.sleep ?? pause;
+
+  printable(
+    project.command('plan <project>'),
+    'project plan 4f0c1a2b3c4d --resources -f json > plan.json',
+  )
+    .description('list what the deletion of a project would remove; changes nothing')
+    .option('--domain <domain>', 'the project is given by its name, in this domain (id or name)')
+    .option('--resources', 'list every resource: type, id, name, age')
+    .option('--reason <text>', 'why; stored with the plan')
+    .action(async (word: string, options: PlanOptions) => {
+      const plan = await makePlan(await idOf(word, options), options);
+      present(terminal, plan, options, presentation());
+    });
+
+  printable(
+    operation.command('approve <id>'),
+    'operation approve op-4f0c1a2b3c4d --digest 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08',
+  )
+    .description('approve a plan, so that it is carried out')
+    .requiredOption('--digest <digest>', 'the digest that the plan shows')
+    .option('--reason <text>', 'why; stored with the operation')
+    .action(
+      async (
+        id: string,
+        { digest, reason, ...options }: Printed & { digest: string; reason?: string },
+      ) => {
+        const answer = await approve(id, digest, reason);
+        present(terminal, answer, options, oneOf<typeof answer>(approvedText(id)));
+      },
+    );
+
+  printable(
+    project.command('delete <project>'),
+    'project delete 4f0c1a2b3c4d --reason "contract ended"',
+  )
+    .description('plan the deletion of a project, ask, empty it in every service, and delete it')
+    .option('--domain <domain>', 'the project is given by its name, in this domain (id or name)')
+    .option('--resources', 'list every resource before the question')
+    .option('--yes', 'for scripts: do not ask; needs --digest')
+    .option('--digest <digest>', 'the digest of the plan that is approved')
+    .option('--name <name>', 'without a plan: the name of the project, required if it is enabled')
+    .option('--reason <text>', 'why; stored with the operation')
+    .action(async (word: string, options: DeleteOptions) => {
+      if ((options.yes === undefined) !== (options.digest === undefined))
+        throw new UsageError('--yes and --digest belong together');
+      const id = await idOf(word, options);
+      if (options.digest !== undefined) await deletePlanned(id, options.digest, options);
+      else if (terminal.ask && options.name === undefined) await deleteAfterQuestion(id, options);
+      else await deleteUnplanned(id, options);
+    });
+
+  const presentation = (): Presentation<PlanShape, PlanShape> => ({
+    text: (shown) => showPlan(shown, now(), terminal.color),
+    rows: (shown) => [shown],
+    columns: COLUMNS,
+    isOne: true,
+  });
+
+  async function idOf(word: string, { domain }: PlanOptions): Promise<string> {
+    if (domain === undefined) return word;
+    const { projects } = await client.get(`/v1/projects${query({ name: word, domain })}`, Found);
+    const [found, ...others] = projects;
+    if (found && others.length === 0) return found.id;
+    throw failed(
+      found ? `${projects.length} projects have this name` : 'the inventory knows no such project',
+      'Give the id of the project: openstack project list --domain DOMAIN',
+    );
+  }
+
+  async function makePlan(id: string, { reason, resources }: PlanOptions): Promise<PlanShape> {
+    const path = `/v1/projects/${encodeURIComponent(id)}/plan`;
+    const { opened } = await client.post(path, { reason }, Opened);
+    const wanted = query({ resources: resources ? 'true' : undefined });
+    for (;;) {
+      const plan = await client.get(`/v1/operations/${opened}/plan${wanted}`, PlanShape);
+      if (plan.digest !== undefined) return plan;
+      if (ENDED.some((state) => state === plan.state)) {
+        const { operation } = await client.get(`/v1/operations/${opened}`, OperationShape);
+        throw failed(
+          `the plan ${opened} ended ${plan.state}: ${operation.hold?.reason ?? 'without a reason'}`,
+          `See: propagator operation show ${opened}`,
+        );
+      }
+      await sleep(POLL_MILLIS);
+    }
+  }
+
+  const approve = (id: string, digest: string, reason: string | undefined) =>
+    client.post(`/v1/operations/${encodeURIComponent(id)}/approve`, { digest, reason }, Approved);
+
+  async function deletePlanned(id: string, digest: string, options: DeleteOptions): Promise<void> {
+    const { operations } = await client.get(
+      `/v1/operations${query({ project: id })}`,
+      OperationsShape,
+    );
+    const plan = operations.find((seen) => seen.operation.action === 'plan');
+    if (!plan)
+      throw failed('there is no plan of this project', `Type: propagator project plan ${id}`);
+    const answer = await approve(plan.operation.id, digest, options.reason);
+    present(terminal, answer, options, oneOf<typeof answer>(approvedText(plan.operation.id)));
+  }
+
+  async function deleteAfterQuestion(id: string, options: DeleteOptions): Promise<void> {
+    const plan = await makePlan(id, options);
+    const name = plan.scope.name ?? plan.scope.id;
+    terminal.write(`${showPlan(plan, now(), terminal.color)}\n\n`);
+    if (plan.keystoneCheck.refusals.length > 0)
+      throw failed(
+        'nothing was deleted, because Keystone would refuse the deletion of the project',
+        'Clear what the plan names, then try again.',
+      );
+    const typed = await terminal.ask?.(
+      `Type the name of the project to remove all of this and delete it (${name}): `,
+    );
+    if (typed?.trim() !== name)
+      throw failed('nothing was deleted: the name is another one', 'The plan stays.');
+    const { opened, waitsFor } = await approve(plan.id, plan.digest ?? '', options.reason);
+    if (opened === undefined) {
+      terminal.write(`${plan.id} is approved by you; ${waitsFor ?? 'it waits'}.\n`);
+      return;
+    }
+    terminal.write(`${opened} begins. Ctrl-C ends only this view.\n`);
+    await follow(opened);
+  }
+
+  /** Shows each change of the operation until its end. */
+  async function follow(id: string): Promise<void> {
+    for (let before = ''; ; await sleep(POLL_MILLIS)) {
+      const seen = await client.get(`/v1/operations/${id}`, OperationShape);
+      const { found, removed, left } = seen.resources;
+      const line = `${seen.operation.state}: ${found} found, ${removed} removed, ${left} left`;
+      if (line !== before) terminal.write(`${line}\n`);
+      before = line;
+      const isOver = ENDED.some((state) => state === seen.operation.state);
+      if (!isOver && seen.operation.state !== 'held') continue;
+      terminal.write(`\n${showOperation(seen, [], now(), terminal.color)}\n`);
+      if (seen.operation.state !== 'finished') terminal.exitCode = EXIT.unproven;
+      return;
+    }
+  }
+
+  async function deleteUnplanned(
+    id: string,
+    { name, reason, ...options }: DeleteOptions,
+  ): Promise<void> {
+    const body = { action: 'cleanup', project: id, name, reason };
+    const answer = await client.post('/v1/operations', body, Opened);
+    const text = ({ opened, unknown }: z.infer<typeof Opened>): string =>
+      [
+        ...unknown.map((what) => `Could not be checked in advance: ${what}.`),
+        `${opened} was opened. Follow it: propagator operation show ${opened}`,
+      ].join('\n');
+    present(terminal, answer, options, oneOf<typeof answer>(text));
+  }
+}
+
+const approvedText =
+  (id: string) =>
+  ({ opened, waitsFor, unknown }: z.infer<typeof Approved>): string =>
+    opened === undefined
+      ? `${id} is approved by you; ${waitsFor}. Another person must approve it, too.`
+      : [
+          ...unknown.map((what) => `Could not be checked in advance: ${what}.`),
+          `${opened} carries out ${id}. Follow it: propagator operation show ${opened}`,
+        ].join('\n');
+
+const failed = (message: string, advice: string): PropagatorError =>
+  new PropagatorError({ code: 'cli.plan', class: 'Denied', message, advice });

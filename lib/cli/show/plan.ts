@@ -1,0 +1,106 @@
+import { duration, table, time, wrapped } from '../output.ts';
+import type { PlanShape } from '../shapes.ts';
+import type { Colors } from '../terminal.ts';
+import { leftOutLines, uncoveredLines } from './coverage.ts';
+
+/** A plan for a person: what will be removed, what will not, and what would make the end fail. */
+export function showPlan(plan: PlanShape, now: number, color: Colors): string {
+  const blocks = [
+    head(plan, color),
+    counts(plan),
+    resources(plan, now),
+    titled('Removed without a listing: only a token on the project lists them', unlisted(plan)),
+    titled('Unreachable', plan.unreachable.flatMap(noteLines)),
+    titled('Not removed now: left to others', plan.leftToOthers.flatMap(noteLines)),
+    titled('Keystone would refuse the deletion', plan.keystoneCheck.refusals.flatMap(refusal)),
+    titled(
+      'Not known before the approval',
+      plan.keystoneCheck.unknown.map((what) => wrapped(what, '- ', '  ')),
+    ),
+    titled('Not covered: registered in Keystone, but no operation lists them', [
+      ...uncoveredLines(plan.uncovered),
+    ]),
+    titled('Excluded by a setting', leftOutLines(plan.leftOut)),
+    foot(plan),
+  ];
+  return blocks.filter((block) => block !== '').join('\n\n');
+}
+
+const titled = (title: string, lines: readonly string[]): string =>
+  lines.length > 0 ? `${title}\n${lines.join('\n')}` : '';
+
+const head = ({ id, scope, requestedBy, openedAt }: PlanShape, color: Colors): string =>
+  [
+    `${color.bold(id)}  plan: delete ${scope.type} ${scope.name ?? ''} (${scope.id})`,
+    `made by ${requestedBy} at ${time(openedAt)}; nothing was changed`,
+  ].join('\n');
+
+function counts({ services, resources: sum }: PlanShape): string {
+  const rows = services.flatMap(({ service, region, types }) =>
+    types.map(({ resourceType, count }) => [service, region, resourceType, count]),
+  );
+  if (rows.length === 0) return 'No service lists a resource of it.';
+  return [
+    table(['SERVICE', 'REGION', 'TYPE', 'RESOURCES'], rows, ['RESOURCES']),
+    `${sum} resources will be removed.`,
+  ].join('\n');
+}
+
+function resources({ pages }: PlanShape, now: number): string {
+  const rows = pages.flatMap(({ region, resourceType, resources: listed }) =>
+    listed.map(({ id, name = '', createdAt }) => [
+      resourceType,
+      region,
+      id,
+      name,
+      createdAt === undefined ? '-' : duration(now - createdAt),
+    ]),
+  );
+  const cut = pages.flatMap(({ resourceType, total }) =>
+    total === undefined ? [] : [`${resourceType}: only a part of ${total} is listed`],
+  );
+  return rows.length === 0
+    ? ''
+    : [table(['TYPE', 'REGION', 'ID', 'NAME', 'AGE'], rows), ...cut].join('\n');
+}
+
+const unlisted = ({ services }: PlanShape): string[] =>
+  services.flatMap(({ region, unlisted: types }) => types.map((type) => `- ${type} in ${region}`));
+
+const noteLines = ({
+  service,
+  region,
+  resourceType,
+  message,
+  advice,
+  count,
+}: PlanShape['unreachable'][number]): string[] => [
+  wrapped(
+    `${resourceType ?? service} in ${region}${count > 1 ? ` (${count})` : ''}: ${message}`,
+    '- ',
+    '  ',
+  ),
+  ...(advice ? [wrapped(advice, '    ')] : []),
+];
+
+const refusal = ({ message, advice }: { message: string; advice: string }): string[] => [
+  wrapped(message, '! ', '  '),
+  wrapped(advice, '    '),
+];
+
+function foot(plan: PlanShape): string {
+  const { id, digest, approvals, approvalsNeeded, twoBecause, allowedDrift, carriedOutBy } = plan;
+  const given = approvals.map(({ by, at }) => `${by} at ${time(at)}`);
+  const needed = `${approvalsNeeded} needed${twoBecause ? `, because ${twoBecause}` : ''}`;
+  return [
+    `digest     ${digest ?? 'not complete yet'}`,
+    `approvals  ${needed}; ${given.length > 0 ? given.join(', ') : 'none yet'}`,
+    `drift      up to ${allowedDrift} resources that appear after this plan are removed as well`,
+    'duration   not estimated: no rates of this cloud are measured',
+    ...(carriedOutBy
+      ? [`carried out by ${carriedOutBy}`]
+      : digest
+        ? [`approve    propagator operation approve ${id} --digest ${digest}`]
+        : []),
+  ].join('\n');
+}

@@ -1,0 +1,110 @@
+import * as z from 'zod';
+import type { ResourceTypeName } from '../../events/ids.ts';
+import type { Engine } from '../engine/port.ts';
+import type { Appeared, BoundPlan, Operation } from '../operation/model.ts';
+import { PropagatorError } from '../shared/errors.ts';
+import type { Blocker, Resource } from '../task/service.ts';
+import type { RemovalGuard } from '../task/type-iteration.ts';
+import { type Place, readPlan } from './plan-store.ts';
+
+/** Lock conflicts rarely repeat: every run of the operation writes this document. */
+const MOST_CONFLICTS = 50;
+const Allowed = z.looseObject({ resources: z.array(z.string()) });
+
+/** Compares what a run lists with the approved plan of its operation. */
+export interface PlanGuard {
+  readonly guard: RemovalGuard;
+  /** By resource type: what the plan does not list. For the report of the run. */
+  readonly appeared: () => Appeared;
+}
+
+/**
+ * Returns the guard of a run under an approved plan, or `undefined` for an operation without one. A
+ * resource that the plan does not list may be removed only while the allowed number is not used up.
+ * Each is recorded before it is removed, so that no two runs can exceed the number together. In
+ * phase `plan` (`isCounting`) the guard only counts.
+ *
+ * `unlistedTypes`: types that a plan cannot list, because only a token on the project lists them.
+ * The plan names these types, and approves all their resources.
+ */
+export function planGuard(
+  operation: Operation,
+  place: Place,
+  { isCounting, unlistedTypes }: { isCounting: boolean; unlistedTypes: readonly string[] },
+  engine: Pick<Engine, 'reads' | 'commit'>,
+): PlanGuard | undefined {
+  const { plan } = operation;
+  if (!plan || plan.driftAccepted) return undefined;
+  const pages = readPlan(plan.of, engine.reads, place);
+  pages.catch(() => undefined);
+  const appeared = new Map<string, { count: number; example: string; isRefused: boolean }>();
+  return {
+    appeared: () => Object.fromEntries(appeared),
+    async guard(resourceType, resources) {
+      if (unlistedTypes.includes(resourceType)) return new Map();
+      const ofType = (await pages).filter((page) => page.resourceType === resourceType);
+      // A listing that was cut on purpose names a part of the resources only.
+      if (ofType.some(({ total }) => total !== undefined)) return new Map();
+      const planned = new Set(ofType.flatMap((page) => page.resources.map(({ id }) => id)));
+      const others = resources.filter(({ id }) => !planned.has(id));
+      const keys = others.map(({ id }) => keyOf(resourceType, id));
+      const allowed = isCounting ? new Set<string>() : await allow(operation, plan, keys, engine);
+      const refused = others.filter(({ id }) => !allowed.has(keyOf(resourceType, id)));
+      const used = [...allowed].filter((key) => key.startsWith(keyOf(resourceType, ''))).length;
+      const example = refused[0] ?? others[0];
+      appeared.set(resourceType, {
+        count: used + refused.length,
+        example: example?.id ?? '-',
+        isRefused: !isCounting && refused.length > 0,
+      });
+      const blocker = blockerOf(plan);
+      return isCounting ? new Map() : new Map(refused.map(({ id }) => [id, blocker]));
+    },
+  };
+}
+
+const keyOf = (resourceType: ResourceTypeName, id: Resource['id']): string =>
+  `${resourceType} ${id}`;
+
+const blockerOf = ({ of, allowedDrift }: BoundPlan): Blocker => ({
+  message:
+    `it appeared after the approved plan ${of}, ` +
+    `and the ${allowedDrift} resources that may be removed in addition to the plan are used up`,
+  actor: 'operator',
+  advice: 'The operation is held, and says how to go on.',
+});
+
+/**
+ * Records the resources that the run wants to remove in addition to the plan, up to the allowed
+ * number. Returns all that are recorded for the operation.
+ */
+async function allow(
+  { id }: Operation,
+  { allowedDrift }: BoundPlan,
+  keys: readonly string[],
+  engine: Pick<Engine, 'reads' | 'commit'>,
+): Promise<ReadonlySet<string>> {
+  for (let tries = 0; tries < MOST_CONFLICTS; tries += 1) {
+    const [stored] = await engine.reads.documents('drift', id, 'allowed');
+    const recorded = stored ? Allowed.parse(stored.value).resources : [];
+    const known = new Set(recorded);
+    const wanted = keys.filter((key) => !known.has(key));
+    const granted = wanted.slice(0, Math.max(0, allowedDrift - recorded.length));
+    if (granted.length === 0) return known;
+    const document = {
+      collection: 'drift',
+      partition: id,
+      id: 'allowed',
+      version: stored?.version ?? 0,
+      value: { resources: [...recorded, ...granted] },
+    } as const;
+    if ((await engine.commit({ documents: [document] })) === 'committed')
+      return new Set([...recorded, ...granted]);
+  }
+  throw new PropagatorError({
+    code: 'plan.drift',
+    class: 'Transient',
+    message: 'other runs of the operation recorded resources outside of the plan at the same time',
+    advice: 'Wait: it is tried again by itself.',
+  });
+}

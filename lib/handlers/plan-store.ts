@@ -1,0 +1,113 @@
+import * as z from 'zod';
+import { type OperationId, ResourceTypeName, ServiceName } from '../../events/ids.ts';
+import type { Engine, Reads, WrittenDocument } from '../engine/port.ts';
+import type { PlanPage } from '../operation/plan.ts';
+import { PropagatorError } from '../shared/errors.ts';
+import type { Resource } from '../task/service.ts';
+
+/** A page of this size stays well below the 400 KB of a DynamoDB item. */
+const PAGE_RESOURCES = 500;
+/** Documents in one change. */
+const MAX_DOCUMENTS = 10;
+/** Long names are cut, so that a page stays small. */
+const MAX_NAME = 255;
+
+const StoredPage = z.looseObject({
+  service: ServiceName,
+  region: z.string(),
+  resourceType: ResourceTypeName,
+  resources: z.array(
+    z.looseObject({
+      id: z.string(),
+      name: z.string().exactOptional(),
+      createdAt: z.number().exactOptional(),
+    }),
+  ),
+  total: z.number().exactOptional(),
+});
+
+/** One listing of a run in phase `plan`. */
+export interface Listed {
+  readonly resourceType: ResourceTypeName;
+  readonly resources: readonly Resource[];
+  readonly total: number | undefined;
+}
+
+/** The service and the region of a task. */
+export interface Place {
+  readonly service: ServiceName;
+  readonly region: string;
+}
+
+const prefixOf = ({ region, service }: Place): string => `${region}/${service}.`;
+
+/**
+ * Stores what a run listed for a plan, in pages. A repeated run replaces the pages of the earlier
+ * one. Throws class `Transient` when another run writes at the same time.
+ */
+export async function storePlan(
+  plan: OperationId,
+  place: Place,
+  listed: readonly Listed[],
+  engine: Pick<Engine, 'reads' | 'commit'>,
+): Promise<void> {
+  const stored = await engine.reads.documents('plan', plan, prefixOf(place));
+  const versions = new Map(stored.map(({ id, version }) => [id, version]));
+  const key = { collection: 'plan', partition: plan } as const;
+  const written: WrittenDocument[] = listed.flatMap((one) =>
+    pagesOf(place, one).map(({ id, value }) => ({
+      ...key,
+      id,
+      version: versions.get(id) ?? 0,
+      value,
+    })),
+  );
+  const kept = new Set(written.map(({ id }) => id));
+  const dropped: WrittenDocument[] = stored
+    .filter(({ id }) => !kept.has(id))
+    .map(({ id, version }) => ({ ...key, id, version }));
+  const documents = [...written, ...dropped];
+  for (let at = 0; at < documents.length; at += MAX_DOCUMENTS) {
+    const change = { documents: documents.slice(at, at + MAX_DOCUMENTS) };
+    if ((await engine.commit(change)) === 'conflict') throw changedMeanwhile(place.service);
+  }
+}
+
+const changedMeanwhile = (service: string): PropagatorError =>
+  new PropagatorError({
+    code: 'plan.conflict',
+    class: 'Transient',
+    service,
+    message: `another run stored its listing of ${service} for the same plan at the same time`,
+    advice: 'Wait: the service is listed again by itself.',
+  });
+
+function pagesOf(place: Place, { resourceType, resources, total }: Listed) {
+  const count = Math.max(1, Math.ceil(resources.length / PAGE_RESOURCES));
+  return Array.from({ length: count }, (_, page) => ({
+    id: `${place.region}/${resourceType}/${String(page).padStart(5, '0')}`,
+    value: {
+      service: place.service,
+      region: place.region,
+      resourceType,
+      resources: resources
+        .slice(page * PAGE_RESOURCES, (page + 1) * PAGE_RESOURCES)
+        .map(({ id, label, createdAt }) => ({
+          id,
+          ...(label === undefined ? {} : { name: label.slice(0, MAX_NAME) }),
+          ...(createdAt === undefined ? {} : { createdAt }),
+        })),
+      ...(total === undefined ? {} : { total }),
+    },
+  }));
+}
+
+/** Returns the stored pages of a plan, or only those of one service in one region. */
+export async function readPlan(
+  plan: OperationId,
+  reads: Pick<Reads, 'documents'>,
+  place?: Place,
+): Promise<PlanPage[]> {
+  const documents = await reads.documents('plan', plan, place && prefixOf(place));
+  return documents.map(({ value }) => StoredPage.parse(value));
+}

@@ -1,0 +1,121 @@
+import type { Approval, BoundPlan, Operation } from './model.ts';
+import { allowedDrift, type Drift, isComplete, type Plan } from './plan.ts';
+
+/** When the settings require two approvals of a plan. */
+export interface TwoApprovers {
+  /** Every plan of a domain. */
+  readonly domain: boolean;
+  /** A plan that lists more resources than this. */
+  readonly resources: number | undefined;
+  /** A project with one of these tags in Keystone. */
+  readonly tags: readonly string[];
+}
+
+/** What the settings say about approvals. */
+export interface ApprovalRules {
+  readonly twoApprovers: TwoApprovers;
+  readonly drift: Drift;
+}
+
+/** The approvals of a plan that are stored, and the operation that carries it out. */
+export interface Approvals {
+  readonly approvals: readonly Approval[];
+  readonly opened: string | undefined;
+}
+
+/** Returns why the plan needs two approvals, or `undefined` if it needs one. */
+export function whyTwoApprovals(
+  { scope, resources }: Pick<Plan, 'scope' | 'resources'>,
+  tags: readonly string[],
+  { domain, resources: most, tags: protectedTags }: TwoApprovers,
+): string | undefined {
+  if (scope.type === 'domain' && domain) return 'it is a domain';
+  if (most !== undefined && resources > most)
+    return `it lists ${resources} resources, more than ${most}`;
+  const tag = tags.find((one) => protectedTags.includes(one));
+  return tag === undefined ? undefined : `the project has the tag ${tag}`;
+}
+
+/** True if the settings require two approvals of any plan. A request without a plan is refused. */
+export const requiresPlans = ({ domain, resources, tags }: TwoApprovers): boolean =>
+  domain || resources !== undefined || tags.length > 0;
+
+/** The approval of a person. */
+export interface ApprovalInput {
+  readonly operation: Operation;
+  readonly plan: Plan;
+  readonly stored: Approvals;
+  readonly by: string;
+  readonly digest: string;
+  /** The tags of the project in Keystone. */
+  readonly tags: readonly string[];
+  readonly rules: ApprovalRules;
+  readonly now: number;
+}
+
+/** The answer to an approval. */
+export type ApprovalAnswer =
+  /** The plan may be carried out. */
+  | { readonly kind: 'approved'; readonly plan: BoundPlan }
+  /** The approval is recorded, and another person must approve the plan, too. */
+  | { readonly kind: 'recorded'; readonly approvals: readonly Approval[]; readonly because: string }
+  | { readonly kind: 'refused'; readonly because: string; readonly advice?: string };
+
+/**
+ * Decides about the approval of a plan. The digest proves that the person saw this plan. Where the
+ * settings require two approvals, two persons give them, and neither is the one that requested the
+ * plan.
+ */
+export function decideApproval(input: ApprovalInput): ApprovalAnswer {
+  const { operation, plan, stored, by, rules } = input;
+  const { id } = operation;
+  if (operation.action !== 'plan')
+    return {
+      kind: 'refused',
+      because: `${id} is a ${operation.action}, and only a plan can be approved`,
+      advice: `Plan first: propagator project plan ${operation.scope.id}`,
+    };
+  if (!isComplete(operation) || plan.digest === undefined)
+    return {
+      kind: 'refused',
+      because: `the plan ${id} is ${operation.state}, and only a complete plan can be approved`,
+      advice: `See: propagator operation show ${id}`,
+    };
+  if (stored.opened !== undefined)
+    return {
+      kind: 'refused',
+      because: `the plan ${id} was approved already: ${stored.opened} carries it out`,
+      advice: `See: propagator operation show ${stored.opened}`,
+    };
+  if (input.digest !== plan.digest)
+    return {
+      kind: 'refused',
+      because: `the digest is not the one of the plan ${id}, so you saw another plan`,
+      advice: `Read the plan and its digest again: propagator operation show ${id}`,
+    };
+  const two = whyTwoApprovals(plan, input.tags, rules.twoApprovers);
+  if (two !== undefined && by === plan.requestedBy)
+    return {
+      kind: 'refused',
+      because: `the plan ${id} needs two approvals, because ${two}, and you requested it`,
+      advice: 'Two other persons must approve it.',
+    };
+  if (stored.approvals.some((one) => one.by === by))
+    return {
+      kind: 'refused',
+      because: `you approved the plan ${id} already`,
+      advice: 'Another person must approve it, too.',
+    };
+  const approvals = [...stored.approvals, { by, at: input.now }];
+  if (two !== undefined && approvals.length < 2)
+    return { kind: 'recorded', approvals, because: `it needs two approvals, because ${two}` };
+  return {
+    kind: 'approved',
+    plan: {
+      of: id,
+      digest: plan.digest,
+      allowedDrift: allowedDrift(rules.drift, plan.resources),
+      approvals,
+    },
+  };
+}

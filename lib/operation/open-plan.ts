@@ -1,0 +1,75 @@
+import type { KeystoneCheck } from './keystone-check.ts';
+import type { Operation, ProjectScope } from './model.ts';
+import { hasEnded, newOperation, type Opened, operationId } from './open.ts';
+import type { RequestAnswer } from './request.ts';
+import { moveOperation } from './transitions.ts';
+
+/** The input of {@link openPlan}. Times are epoch milliseconds. */
+export interface PlanInput {
+  readonly scope: ProjectScope;
+  readonly by: string;
+  readonly reason: string;
+  /** True if Keystone shows the project as enabled. */
+  readonly enabled: boolean;
+  /** What would make Keystone refuse the deletion. A plan shows it. */
+  readonly keystoneCheck: KeystoneCheck;
+  /** All plans of the project, newest first. */
+  readonly existing: readonly Operation[];
+  readonly now: number;
+  readonly protectedBecause: string | undefined;
+}
+
+/** A plan that has not ended after this time has lost a message, and is replaced. */
+const REPLACED_AFTER_MILLIS = 10 * 60_000;
+
+/** Returns the plans among the operations, newest first. */
+export const plansOf = (existing: readonly Operation[]): Operation[] =>
+  existing
+    .filter(({ action }) => action === 'plan')
+    .toSorted((one, other) => other.generation - one.generation);
+
+/**
+ * Opens the operation that lists what the deletion of a project would remove. It changes nothing,
+ * and no other operation of the project waits for it.
+ */
+export function openPlan(input: PlanInput): RequestAnswer {
+  const { scope, by, reason, now, existing } = input;
+  if (input.protectedBecause)
+    return { kind: 'refused', because: `it is protected: ${input.protectedBecause}` };
+  const last = existing[0];
+  const open = last && !hasEnded(last) ? last : undefined;
+  if (open && now - open.openedAt < REPLACED_AFTER_MILLIS)
+    return {
+      kind: 'refused',
+      because: `a plan of it is being made: ${open.id}`,
+      advice: `Wait for it: propagator operation show ${open.id}`,
+    };
+  const generation = (last?.generation ?? 0) + 1;
+  const id = operationId(scope, generation, 'plan');
+  const cause = {
+    messageId: `plan/${scope.id}/${generation}`,
+    eventType: 'requested',
+    at: now,
+    note: `${by}: ${reason}`,
+  };
+  const operation: Operation = {
+    ...newOperation({ id, scope, generation, mode: 'observe', cause, notBefore: now, now }),
+    action: 'plan',
+    request: { by, reason, at: now, enabled: input.enabled },
+    keystoneCheck: input.keystoneCheck,
+  };
+  const opened: Opened = {
+    operation,
+    messages: [{ type: 'operation.confirm', data: { operationId: id, confirmation: 1 } }],
+  };
+  const replaced = open && {
+    operation: { ...moveOperation(open, 'superseded'), endedAt: now },
+    messages: [],
+  };
+  return {
+    kind: 'opened',
+    opened,
+    unknown: input.keystoneCheck.unknown,
+    ...(replaced ? { superseded: replaced } : {}),
+  };
+}

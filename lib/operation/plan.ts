@@ -1,0 +1,235 @@
+import { createHash } from 'node:crypto';
+import type { OperationId, ResourceTypeName, ServiceName } from '../../events/ids.ts';
+import type { Condition } from '../../events/service.ts';
+import type { KeystoneCheck } from './keystone-check.ts';
+import type { Appeared, LeftOut, Operation, Scope, Task, Uncovered } from './model.ts';
+import { NO_REGION } from './order.ts';
+
+/** One resource as a plan lists it. */
+export interface PlannedResource {
+  readonly id: string;
+  readonly name?: string | undefined;
+  /** Epoch milliseconds. */
+  readonly createdAt?: number | undefined;
+}
+
+/** The stored listing of one resource type in one region. A long listing has several pages. */
+export interface PlanPage {
+  readonly service: ServiceName;
+  readonly region: string;
+  readonly resourceType: ResourceTypeName;
+  readonly resources: readonly PlannedResource[];
+  /** Set if the listing was cut on purpose: the number of all resources of the type. */
+  readonly total?: number | undefined;
+}
+
+/** One resource type of a plan. */
+export interface PlannedType {
+  readonly resourceType: string;
+  readonly count: number;
+}
+
+/** One service of a plan in one region. */
+export interface PlannedService {
+  readonly service: ServiceName;
+  readonly region: string;
+  readonly state: Task['state'];
+  /** Why the service holds nothing or could not be listed. */
+  readonly because: string | undefined;
+  readonly types: readonly PlannedType[];
+  /** Types that no token of the propagator lists before the deletion begins. */
+  readonly unlisted: readonly string[];
+}
+
+/** What is not removed, or cannot be seen, and why. */
+export interface PlanNote {
+  readonly service: string;
+  readonly region: string;
+  readonly resourceType?: string | undefined;
+  readonly message: string;
+  readonly advice?: string | undefined;
+  readonly count: number;
+}
+
+/** A plan as the API shows it. */
+export interface Plan {
+  readonly id: OperationId;
+  readonly scope: Scope;
+  readonly state: Operation['state'];
+  readonly requestedBy: string;
+  readonly openedAt: number;
+  readonly endedAt: number | undefined;
+  /** SHA-256 of all that the plan lists; `undefined` while services are still listed. */
+  readonly digest: string | undefined;
+  readonly resources: number;
+  readonly services: readonly PlannedService[];
+  readonly unreachable: readonly PlanNote[];
+  readonly leftToOthers: readonly PlanNote[];
+  readonly uncovered: readonly Uncovered[];
+  readonly leftOut: readonly LeftOut[];
+  /** What would make Keystone refuse the deletion, and what is not known before it. */
+  readonly keystoneCheck: KeystoneCheck;
+}
+
+/** A plan that lists nothing more: every service was listed, or could not be. */
+export const isComplete = ({ action, state }: Pick<Operation, 'action' | 'state'>): boolean =>
+  action === 'plan' && state === 'observed';
+
+/**
+ * Returns the plan that an operation of action `plan` has made, from its tasks and the stored
+ * listings.
+ */
+export function planOf(
+  operation: Operation,
+  tasks: readonly Task[],
+  pages: readonly PlanPage[],
+): Plan {
+  const place = new Map(operation.order.map(({ id }, index) => [id, index]));
+  const ordered = [...tasks].sort((a, b) => (place.get(a.id) ?? 0) - (place.get(b.id) ?? 0));
+  const services = ordered
+    .filter(({ region, state }) => region !== NO_REGION || state === 'unreachable')
+    .map(plannedService);
+  const resources = services.reduce(
+    (sum, { types }) => types.reduce((all, { count }) => all + count, sum),
+    0,
+  );
+  const notes = ordered.flatMap(notesOf);
+  const plan = {
+    id: operation.id,
+    scope: operation.scope,
+    state: operation.state,
+    requestedBy: operation.request?.by ?? '',
+    openedAt: operation.openedAt,
+    endedAt: operation.endedAt,
+    resources,
+    services,
+    unreachable: notes.flatMap(({ kind, ...note }) => (kind === 'unreachable' ? [note] : [])),
+    leftToOthers: notes.flatMap(({ kind, ...note }) => (kind === 'left' ? [note] : [])),
+    uncovered: operation.uncovered,
+    leftOut: operation.leftOut,
+    keystoneCheck: operation.keystoneCheck ?? { refusals: [], unknown: [] },
+  };
+  return {
+    ...plan,
+    digest: isComplete(operation) ? planDigest(plan, pages) : undefined,
+  };
+}
+
+function plannedService(task: Task): PlannedService {
+  const types = Object.entries(task.counts)
+    .map(([resourceType, { found }]) => ({ resourceType, count: found }))
+    .filter(({ count }) => count > 0);
+  const unlisted = Object.entries(task.verifications)
+    .filter(([, { status }]) => status === 'unknown')
+    .map(([name]) => name);
+  return {
+    service: task.service,
+    region: task.region,
+    state: task.state,
+    because: task.because,
+    types,
+    unlisted,
+  };
+}
+
+type Note = PlanNote & { readonly kind: 'unreachable' | 'left' };
+
+function notesOf(task: Task): Note[] {
+  const { service, region } = task;
+  const withoutReason: Note[] =
+    task.state === 'unreachable' && task.conditions.length === 0
+      ? [
+          {
+            kind: 'unreachable',
+            service,
+            region,
+            message: task.because ?? 'it cannot be reached',
+            ...(task.error ? { advice: task.error.advice } : {}),
+            count: 1,
+          },
+        ]
+      : [];
+  const isNoted = ({ class: kind, actor }: Condition): boolean =>
+    actor !== 'none' && (kind === 'Unsupported' || kind === 'Blocked' || kind === 'Unexpected');
+  return [
+    ...withoutReason,
+    ...task.conditions.filter(isNoted).map(
+      (condition): Note => ({
+        kind: condition.class === 'Unsupported' ? 'unreachable' : 'left',
+        service,
+        region,
+        resourceType: condition.resourceType,
+        message: condition.message,
+        advice: condition.advice,
+        count: condition.count,
+      }),
+    ),
+  ];
+}
+
+/**
+ * Returns the SHA-256 of all that a plan lists, in hexadecimal. The order in which services were
+ * listed does not matter.
+ */
+export function planDigest(plan: Omit<Plan, 'digest'>, pages: readonly PlanPage[]): string {
+  const lines = [
+    ...plan.services.flatMap(({ service, region, state, because, types, unlisted }) => [
+      ['service', service, region, state, because ?? ''],
+      ...types.map(({ resourceType, count }) => ['type', region, resourceType, String(count)]),
+      ...unlisted.map((name) => ['unlisted', region, name]),
+    ]),
+    ...pages.flatMap(({ region, resourceType, resources }) =>
+      resources.map(({ id, name = '', createdAt = '' }) => [
+        'resource',
+        region,
+        resourceType,
+        id,
+        name,
+        String(createdAt),
+      ]),
+    ),
+    ...plan.uncovered.map(({ type, region = '', because = '' }) => [
+      'uncovered',
+      type,
+      region,
+      because,
+    ]),
+    ...plan.leftOut.map(({ region, types }) => ['left out', region, ...types]),
+  ].map((line) => JSON.stringify(line));
+  const { type, id, name = '' } = plan.scope;
+  return createHash('sha256')
+    .update([JSON.stringify([plan.id, type, id, name]), ...lines.sort()].join('\n'))
+    .digest('hex');
+}
+
+/** How much a cloud may change between a plan and its run: the larger of the two counts. */
+export interface Drift {
+  readonly resources: number;
+  readonly percent: number;
+}
+
+/** The ids of what is removed beyond a plan are recorded one by one, in one document. */
+const MAX_DRIFT = 1000;
+
+/** Returns how many resources may be removed although a plan of `planned` does not list them. */
+export const allowedDrift = ({ resources, percent }: Drift, planned: number): number =>
+  Math.min(MAX_DRIFT, Math.max(resources, Math.floor((planned * percent) / 100)));
+
+/** Returns why more has appeared than the approved plan allows, or `undefined`. */
+export function overDrift(
+  { plan }: Pick<Operation, 'plan'>,
+  tasks: readonly { readonly appeared?: Appeared | undefined }[],
+): string | undefined {
+  if (!plan || plan.driftAccepted) return undefined;
+  const appeared = tasks.flatMap((task) => Object.entries(task.appeared ?? {}));
+  const sum = appeared.reduce((all, [, { count }]) => all + count, 0);
+  if (sum <= plan.allowedDrift && !appeared.some(([, { isRefused }]) => isRefused))
+    return undefined;
+  const shown = appeared
+    .filter(([, { count }]) => count > 0)
+    .map(([type, { count, example }]) => `${type}: ${count} (for example ${example})`);
+  return (
+    `more resources appeared after the plan ${plan.of} than the ${plan.allowedDrift} ` +
+    `that may be removed without another approval: ${shown.join('; ')}`
+  );
+}

@@ -1,0 +1,32 @@
+import { PropagatorError } from '../shared/errors.ts';
+import type { ServiceApi } from './service.ts';
+
+const READS: readonly string[] = ['GET', 'HEAD'];
+
+/** Gnocchi searches with a POST (`/v1/search/resource/generic`), which changes nothing. */
+const isSearch = (method: string, path: string): boolean =>
+  method === 'POST' && /^\/v\d+\/search\//.test(path);
+
+/**
+ * Returns the API with all calls refused that may change something. A plan runs with it, so that a
+ * defect of a service file cannot change the cloud. A refused call throws class `Denied`.
+ */
+export function readOnly(api: ServiceApi): ServiceApi {
+  const { watched } = api;
+  return {
+    ...api,
+    async request(method, path, options) {
+      if (READS.includes(method) || isSearch(method, path))
+        return api.request(method, path, options);
+      throw new PropagatorError({
+        code: 'safety-rules.plan-changes',
+        class: 'Denied',
+        service: api.service,
+        region: api.region,
+        message: `A plan asked for ${method} ${path}, which may change something; the call was not sent.`,
+        advice: 'Report this as a defect of the service file.',
+      });
+    },
+    ...(watched ? { watched: (watch) => readOnly(watched(watch)) } : {}),
+  };
+}

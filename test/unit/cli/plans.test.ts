@@ -1,0 +1,120 @@
+import { api } from '../../../lib/api/api.ts';
+import { callerOf } from '../../../lib/cli/aws-signature.ts';
+import { ApiClient } from '../../../lib/cli/client.ts';
+import { runCommand } from '../../../lib/cli/command-line.ts';
+import { apiAccess, tokenOf } from '../../api-tokens.ts';
+import { EVERY_CLASS, StatefulSimulation, TARGET } from '../../property/stateful-simulation.ts';
+import { plain } from './samples.ts';
+
+const BASE = 'http://127.0.0.1:8787';
+
+/** A command line before a simulation in which time passes while a command waits. */
+function commandLine(simulation: StatefulSimulation, answer?: string) {
+  const send = async (url: string, init: RequestInit) =>
+    api({ ...simulation.deps, ...apiAccess, health: () => ({ ok: true }) }).request(url, init);
+  const environment = { PROPAGATOR_API_TOKEN: tokenOf('ann') };
+  const client = new ApiClient(BASE, callerOf(BASE, environment, undefined, send));
+  const questions: string[] = [];
+  const type = async (line: string) => {
+    const written: string[] = [];
+    const complained: string[] = [];
+    const code = await runCommand(line.split(' '), {
+      client,
+      version: '1.2.3',
+      color: plain,
+      now: () => simulation.engine.time,
+      ...(answer === undefined
+        ? {}
+        : {
+            ask: async (question: string) => {
+              questions.push(question);
+              return answer;
+            },
+          }),
+      sleep: () => simulation.settle(),
+      write: (text) => void written.push(text),
+      complain: (text) => void complained.push(text),
+      exitCode: 0,
+    });
+    return { code, out: written.join(''), err: complained.join('') };
+  };
+  return { type, questions };
+}
+
+describe('propagator project plan', () => {
+  it('shows counts, what is removed without a listing, the digest and the command to approve', async () => {
+    const simulation = new StatefulSimulation(EVERY_CLASS);
+    const { type } = commandLine(simulation);
+    const { code, out } = await type(`project plan ${TARGET} --resources`);
+    expect(code).toBe(0);
+    const [, id] = /(op-[0-9a-f]{12}) {2}plan: delete project shop \(target\)/.exec(out) ?? [];
+    expect(out).toMatch(/compute +one +compute\.server +2\n/);
+    expect(out).toContain('10 resources will be removed.');
+    expect(out).toMatch(/compute\.server +one +target-0 +-\n/);
+    expect(out).toContain('- vault.secret in one');
+    expect(out).toMatch(
+      new RegExp(`approve +propagator operation approve ${id} --digest [0-9a-f]{64}`),
+    );
+    expect(simulation.left()).toHaveProperty(['compute.server'], 2);
+    const shown = await type(`operation show ${id}`);
+    expect(shown).toMatchObject({ code: 0, out: expect.stringContaining('plan of project shop') });
+  });
+
+  it('prints the digest for a script, which approves it', async () => {
+    const simulation = new StatefulSimulation(EVERY_CLASS);
+    const { type } = commandLine(simulation);
+    const { out: digest } = await type(`project plan ${TARGET} -f value -c Digest`);
+    expect(digest).toMatch(/^[0-9a-f]{64}\n$/);
+    expect(await type(`project delete ${TARGET} --yes`)).toMatchObject({ code: 64 });
+    expect(await type(`project delete ${TARGET} --yes --digest ${'0'.repeat(64)}`)).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('you saw another plan'),
+    });
+    expect(await type(`project delete ${TARGET} --yes --digest ${digest.trim()}`)).toMatchObject({
+      code: 0,
+      out: expect.stringContaining('carries out'),
+    });
+    await simulation.settle();
+    expect(simulation.state).toBe('finished');
+  });
+});
+
+describe('propagator project delete on a terminal', () => {
+  it('plans, asks for the name, carries the plan out, and follows it to the end', async () => {
+    const simulation = new StatefulSimulation(EVERY_CLASS);
+    const { type, questions } = commandLine(simulation, 'shop');
+    const { code, out } = await type(`project delete ${TARGET} --reason left`);
+    expect(questions).toEqual([expect.stringContaining('(shop)')]);
+    expect(out).toContain('10 resources will be removed.');
+    expect(out).toContain('finished: 12 found, 12 removed, 0 left');
+    expect(code).toBe(0);
+    expect(simulation.left()).toEqual({});
+    expect(simulation.cloud.projects.has(TARGET)).toBe(false);
+    simulation.expectOthersUntouched();
+  });
+
+  it.each([
+    ['another name', 'bank'],
+    ['nothing', ''],
+  ])('changes nothing when %s is typed', async (_, answer) => {
+    const simulation = new StatefulSimulation(EVERY_CLASS);
+    const { type } = commandLine(simulation, answer);
+    expect(await type(`project delete ${TARGET}`)).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('nothing was deleted'),
+    });
+    await simulation.settle();
+    expect(simulation.engine.operations.size).toBe(1);
+    expect(simulation.left()).toHaveProperty(['compute.server'], 2);
+  });
+
+  it('asks nothing when Keystone would refuse the deletion', async () => {
+    const simulation = new StatefulSimulation(EVERY_CLASS);
+    simulation.cloud.projects.set('child', { name: 'child', enabled: false, parentId: TARGET });
+    const { type, questions } = commandLine(simulation, 'shop');
+    const { code, out } = await type(`project delete ${TARGET}`);
+    expect(code).toBe(1);
+    expect(out).toContain('Keystone would refuse the deletion\n! 1 project is below it');
+    expect(questions).toEqual([]);
+  });
+});
