@@ -3,6 +3,7 @@ import { Hash } from '@smithy/core/serde';
 import { SignatureV4 } from '@smithy/signature-v4';
 import type { AwsCredentials } from '../engine/aws/clients.ts';
 import { ownCredentials } from '../engine/aws/own-credentials.ts';
+import { keystoneToken, withLogin } from './keystone-login.ts';
 import { readFileIfThere } from './process.ts';
 import { withToken } from './token.ts';
 
@@ -12,16 +13,19 @@ type Environment = Readonly<Record<string, string | undefined>>;
 /**
  * The function that calls the API. The API on AWS accepts only signed calls of a principal with the
  * permission `execute-api:Invoke`, so calls to API Gateway are signed (Signature Version 4).
- * Changes at any other URL carry an API token.
+ * Changes at any other URL carry an API token, and every call carries a token of Keystone where the
+ * API asks for one. `logIn` returns that token.
  */
 export function callerOf(
   base: string,
   environment: Environment,
   credentials: () => Promise<AwsCredentials> = ownCredentials(),
   send: Fetch = fetch,
+  logIn = () => keystoneToken(environment),
 ): Fetch {
   const region = URL.canParse(base) ? regionOf(new URL(base), environment) : undefined;
-  if (region === undefined) return withToken(base, environment, readFileIfThere, send);
+  if (region === undefined)
+    return withLogin(base, withToken(base, environment, readFileIfThere, send), logIn, send);
   const signer = new SignatureV4({
     service: 'execute-api',
     region,

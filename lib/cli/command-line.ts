@@ -56,6 +56,11 @@ function commands(terminal: Terminal): Command {
     )
     .addHelpText('after', EXIT_CODES)
     .configureOutput({ writeOut: terminal.write, writeErr: terminal.complain })
+    .option('--os-cloud <name>', 'log in to Keystone with this cloud of clouds.yaml (OS_CLOUD)')
+    .hook('preAction', (command) => {
+      const { osCloud } = command.opts<{ osCloud?: string }>();
+      if (osCloud !== undefined) terminal.chooseCloud?.(osCloud);
+    })
     .exitOverride()
     .showSuggestionAfterError()
     .version(terminal.version, '--version', 'print the version');

@@ -8,10 +8,16 @@ import { ask, endWhenReaderStops, packageVersion, withProgress } from './process
 const apiUrl =
   process.env.PROPAGATOR_API_URL || `http://127.0.0.1:${process.env.PROPAGATOR_PORT || '8787'}`;
 
+/** `--os-cloud` sets OS_CLOUD before the first call. */
+const environment: Record<string, string | undefined> = { ...process.env };
+
 endWhenReaderStops([process.stdout, process.stderr], (code) => process.exit(code));
 
 process.exitCode = await runCommand(process.argv.slice(2), {
-  client: new ApiClient(apiUrl, withProgress(callerOf(apiUrl, process.env), process.stderr)),
+  client: new ApiClient(apiUrl, withProgress(callerOf(apiUrl, environment), process.stderr)),
+  chooseCloud: (name) => {
+    environment.OS_CLOUD = name;
+  },
   version: packageVersion(),
   color: colors(process.stdout, process.env),
   now: Date.now,

@@ -23,6 +23,8 @@ export class UsageError extends Error {}
 /** What a command needs: the API client and the terminal. */
 export interface Terminal {
   readonly client: ApiClient;
+  /** Selects the cloud of clouds.yaml whose login the API gets where it asks for one. */
+  chooseCloud?(name: string): void;
   readonly color: Colors;
   /** Epoch milliseconds. */
   now(): number;

@@ -7,6 +7,10 @@ type Environment = Readonly<Record<string, string | undefined>>;
 type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 
 const LOOPBACK: readonly string[] = ['127.0.0.1', 'localhost', '[::1]'];
+export const isLoopback = (hostname: string): boolean => LOOPBACK.includes(hostname);
+
+/** The code of the error for a change without any local token. */
+export const MISSING_TOKEN = 'cli.token.missing';
 
 /**
  * Adds the API token to every call that changes something: `PROPAGATOR_API_TOKEN`, otherwise the
@@ -34,7 +38,7 @@ function tokenFor(
   readFile: (path: string) => string | undefined,
 ): string {
   const { protocol, hostname } = new URL(base);
-  const isHere = LOOPBACK.includes(hostname);
+  const isHere = isLoopback(hostname);
   const { PROPAGATOR_API_TOKEN: given } = environment;
   if (given && !isHere && protocol !== 'https:')
     throw tokenError(
@@ -46,6 +50,7 @@ function tokenFor(
     throw tokenError(
       `this command changes something on ${hostname}, and PROPAGATOR_API_TOKEN is not set; nothing was sent`,
       'Set PROPAGATOR_API_TOKEN to a token from PROPAGATOR_API_TOKENS or from the token file of that propagator.',
+      MISSING_TOKEN,
     );
   const path = tokenFileOf(environment);
   const token = readFile(path)?.trim();
@@ -54,6 +59,7 @@ function tokenFor(
     `this command changes something, and the token file ${path} cannot be read; nothing was sent`,
     'Run the command in the same folder and as the same user as the propagator. Otherwise set ' +
       'PROPAGATOR_DATA (the data folder), PROPAGATOR_API_TOKEN_FILE or PROPAGATOR_API_TOKEN.',
+    MISSING_TOKEN,
   );
 }
 
@@ -61,5 +67,5 @@ function tokenFor(
 const tokenFileOf = ({ PROPAGATOR_API_TOKEN_FILE, PROPAGATOR_DATA }: Environment): string =>
   resolve(PROPAGATOR_API_TOKEN_FILE || join(PROPAGATOR_DATA || './data', TOKEN_FILE));
 
-const tokenError = (message: string, advice: string): PropagatorError =>
-  new PropagatorError({ code: 'cli.token', class: 'Denied', message, advice });
+const tokenError = (message: string, advice: string, code = 'cli.token'): PropagatorError =>
+  new PropagatorError({ code, class: 'Denied', message, advice });

@@ -1,5 +1,5 @@
 import type { CredentialSources } from './clouds/files.ts';
-import type { Login } from './clouds/login.ts';
+import type { Login, LoginScopes } from './clouds/login.ts';
 import { credentialsIn } from './clouds/read.ts';
 import { parseYaml } from './clouds/yaml.ts';
 import type { Proxies } from './proxies.ts';
@@ -28,7 +28,8 @@ export interface Credentials extends Login {
 /**
  * Reads credentials like `openstack`: `OS_CLOUD` with clouds.yaml, secure.yaml and
  * clouds-public.yaml, or `OS_*` variables, which override the file. Throws `PropagatorError`
- * (`openstack.credentials`) with one line that names the setting.
+ * (`openstack.credentials`) with one line that names the setting. `scopes`: the propagator itself
+ * needs a project; a command may also log in to the system or a domain.
  */
-export const readCredentials = (from: CredentialSources): Credentials =>
-  credentialsIn({ ...from, parseYaml });
+export const readCredentials = (from: CredentialSources, scopes?: LoginScopes): Credentials =>
+  credentialsIn({ ...from, parseYaml }, scopes);

@@ -159,45 +159,18 @@ async function authenticate(
   userAgent: string,
   scope: Scope | undefined,
 ): Promise<Token> {
-  if (scope && !credentials.scope) throw projectBoundCredential(credentials);
-  const asked = scope ? scopeOf(scope) : credentials.scope;
-  const url = new URL(credentials.authUrl);
-  const call = 'POST /v3/auth/tokens';
-  const where: FailureContext = {
-    service: 'keystone',
-    region: undefined,
-    host: url.host,
-    secrets: [credentials.secret()],
-  };
   const startedAt = now();
-  const answer = await transport
-    .send({
-      method: 'POST',
-      origin: url.origin,
-      path: `${url.pathname.replace(/\/$/, '')}/auth/tokens`,
-      headers: {
-        'content-type': 'application/json',
-        accept: 'application/json',
-        'user-agent': userAgent,
-      },
-      repeatable: true,
-      body: JSON.stringify({
-        auth: { identity: credentials.identity(), ...(asked ? { scope: asked } : {}) },
-      }),
-    })
-    .catch((error: unknown) => {
-      throw error instanceof TransportError ? transportFailure(error, call, where) : error;
-    });
-  if (answer.status !== 201)
-    throw scope
-      ? deniedScope(httpFailure(answer, call, where, now()), scope)
-      : denied(httpFailure(answer, call, where, now()), credentials);
-  const value = answer.headers.get('x-subject-token');
-  const requestId = requestIdOf(answer.headers);
+  const { answer, value, where, requestId } = await requestToken(
+    credentials,
+    transport,
+    now,
+    userAgent,
+    scope,
+  );
   const parsed = login.safeParse(parseJson(answer.text));
   if (!value || !parsed.success)
     throw answerFailure(
-      { code: 'unexpected', message: `${url.host} answered 201 to ${call} without a token` },
+      { code: 'unexpected', message: `${where.host} answered 201 to ${LOGIN} without a token` },
       where,
       requestId,
     );
@@ -219,7 +192,7 @@ async function authenticate(
   const lifetime = Date.parse(token.expires_at) - Date.parse(token.issued_at);
   if (!(lifetime > 0))
     throw answerFailure(
-      { code: 'unexpected', message: `${url.host} issued a token with no lifetime` },
+      { code: 'unexpected', message: `${where.host} issued a token with no lifetime` },
       where,
       requestId,
     );
@@ -234,6 +207,70 @@ async function authenticate(
     renewAt: expiresAt - Math.min(lifetime / 2, MAX_RENEWAL_MARGIN),
     lastUseAt: expiresAt - Math.min(lifetime / 10, LAST_MINUTE_MILLIS),
   };
+}
+
+/**
+ * Logs in once, in any scope, and returns the token. Throws `keystone.login.denied`, and what a
+ * failed call throws.
+ */
+export async function issueToken(
+  credentials: Credentials,
+  transport: Transport,
+  now: () => number,
+  userAgent: string,
+): Promise<string> {
+  const { value, where, requestId } = await requestToken(credentials, transport, now, userAgent);
+  if (value) return value;
+  throw answerFailure(
+    { code: 'unexpected', message: `${where.host} answered 201 to ${LOGIN} without a token` },
+    where,
+    requestId,
+  );
+}
+
+const LOGIN = 'POST /v3/auth/tokens';
+
+async function requestToken(
+  credentials: Credentials,
+  transport: Transport,
+  now: () => number,
+  userAgent: string,
+  scope?: Scope,
+) {
+  if (scope && !credentials.scope) throw projectBoundCredential(credentials);
+  const asked = scope ? scopeOf(scope) : credentials.scope;
+  const url = new URL(credentials.authUrl);
+  const where: FailureContext = {
+    service: 'keystone',
+    region: undefined,
+    host: url.host,
+    secrets: [credentials.secret()],
+  };
+  const answer = await transport
+    .send({
+      method: 'POST',
+      origin: url.origin,
+      path: `${url.pathname.replace(/\/$/, '')}/auth/tokens`,
+      headers: {
+        'content-type': 'application/json',
+        accept: 'application/json',
+        'user-agent': userAgent,
+      },
+      repeatable: true,
+      body: JSON.stringify({
+        auth: { identity: credentials.identity(), ...(asked ? { scope: asked } : {}) },
+      }),
+    })
+    .catch((error: unknown) => {
+      throw error instanceof TransportError ? transportFailure(error, LOGIN, where) : error;
+    });
+  if (answer.status !== 201)
+    throw scope
+      ? deniedScope(httpFailure(answer, LOGIN, where, now()), scope)
+      : denied(httpFailure(answer, LOGIN, where, now()), credentials);
+  const value = answer.headers.get('x-subject-token');
+  const requestId = requestIdOf(answer.headers);
+  return { answer, value, where, requestId };
 }
 
 const scopeOf = (scope: Scope): Record<string, unknown> =>

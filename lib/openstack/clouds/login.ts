@@ -29,11 +29,18 @@ interface Fields {
   need(field: string, or?: string): string;
 }
 
+/**
+ * Which scopes a login may have. `project`: only a project, because services refuse other tokens.
+ * `any`: also the system or a domain.
+ */
+export type LoginScopes = 'project' | 'any';
+
 /** Builds the login of a cloud. Throws one line that names the field. */
-export function loginOf(cloud: CloudConfig): Login {
+export function loginOf(cloud: CloudConfig, scopes: LoginScopes): Login {
   const fields = fieldsOf(cloud);
   const { name } = cloud;
-  refuseOtherScopes(fields, name);
+  refuseTrust(fields, name);
+  if (scopes === 'project') refuseOtherScopes(fields, name);
   const url = expandUrl(fields.need('auth_url'), cloud.fields, name);
   return { authUrl: authUrlOf(url, name('auth.auth_url')), ...identityOf(cloud, fields) };
 }
@@ -60,16 +67,19 @@ function fieldsOf({ fields, auth, name }: CloudConfig): Fields {
   };
 }
 
+function refuseTrust({ get }: Fields, name: Name): void {
+  if (get('trust_id'))
+    throw credentialsError(
+      `${name('auth.trust_id')}: trusts are not supported; use a password or an ` +
+        'application credential',
+    );
+}
+
 function refuseOtherScopes({ get }: Fields, name: Name): void {
   if (get('system_scope'))
     throw credentialsError(
       `${name('auth.system_scope')}: Nova, Neutron and Glance refuse a token with ` +
         'system scope; set a project instead',
-    );
-  if (get('trust_id'))
-    throw credentialsError(
-      `${name('auth.trust_id')}: trusts are not supported; use a password or an ` +
-        'application credential',
     );
   const scope = ['domain_id', 'domain_name'].find((field) => get(field));
   if (scope && !get('application_credential_secret'))
@@ -137,13 +147,19 @@ function identityOf(
     );
   const password = need('password');
   const who = user();
-  const id = get('project_id');
-  const project = id
-    ? { id }
-    : { name: need('project_name', 'project_id'), domain: domainOf('project') };
+  const scope = (): Record<string, unknown> => {
+    // Only logins in any scope get here with these two fields.
+    if (get('system_scope')) return { system: { all: true } };
+    const id = get('project_id');
+    if (id) return { project: { id } };
+    const [domainId, domainName] = [get('domain_id'), get('domain_name')];
+    if (get('project_name') === undefined && (domainId ?? domainName))
+      return { domain: domainId ? { id: domainId } : { name: domainName } };
+    return { project: { name: need('project_name', 'project_id'), domain: domainOf('project') } };
+  };
   return {
     identity: () => ({ methods: ['password'], password: { user: { ...who, password } } }),
-    scope: { project },
+    scope: scope(),
     secret: () => password,
   };
 }

@@ -3,7 +3,7 @@ import { credentialsError } from '../credentials-error.ts';
 import type { Proxies } from '../proxies.ts';
 import { readCloudConfig } from './cloud.ts';
 import type { CloudFiles, CredentialSources } from './files.ts';
-import { loginOf } from './login.ts';
+import { type LoginScopes, loginOf } from './login.ts';
 import type { CloudConfig } from './normalize-config.ts';
 import { readTls } from './tls.ts';
 
@@ -13,11 +13,11 @@ import { readTls } from './tls.ts';
  * clouds-public.yaml, or `OS_*` variables, which override the file. Throws `PropagatorError`
  * (`openstack.credentials`) with one line that names the setting.
  */
-export function credentialsIn(from: CloudFiles): Credentials {
+export function credentialsIn(from: CloudFiles, scopes: LoginScopes = 'project'): Credentials {
   const cloud = readCloudConfig(from);
   refuseServiceFields(cloud);
   return {
-    ...loginOf(cloud),
+    ...loginOf(cloud, scopes),
     regions: cloud.regions,
     interfaces: interfacesOf(from.env, cloud),
     endpointOverrides: overridesOf(cloud),

@@ -1,0 +1,130 @@
+import { withLogin } from '../../../lib/cli/keystone-login.ts';
+import { withToken } from '../../../lib/cli/token.ts';
+import { readCredentials } from '../../../lib/openstack/credentials.ts';
+import { PropagatorError } from '../../../lib/shared/errors.ts';
+
+const LOCAL = 'http://127.0.0.1:8787';
+const REMOTE = 'https://propagator.example';
+
+/** A command whose API accepts these tokens of Keystone, and what it sent. */
+function command(
+  valid: Set<string>,
+  { base = LOCAL, environment = {}, isKeystone = true, logins = ['first', 'second'] } = {},
+) {
+  const sent: string[] = [];
+  const send = async (url: string, init: RequestInit): Promise<Response> => {
+    const headers = new Headers(init.headers);
+    const token = headers.get('x-auth-token') ?? headers.get('authorization') ?? 'bare';
+    sent.push(`${init.method ?? 'GET'} ${new URL(url).pathname} ${token}${init.body ? ' +' : ''}`);
+    if (!isKeystone || valid.has(token)) return Response.json({});
+    return Response.json(
+      {},
+      { status: 401, headers: { 'www-authenticate': 'Keystone uri="https://k.example/v3"' } },
+    );
+  };
+  const logIn = async () => {
+    const token = logins.shift();
+    if (token !== undefined) return token;
+    throw new PropagatorError({
+      code: 'openstack.credentials',
+      class: 'Denied',
+      message: 'OS_AUTH_URL is missing',
+      advice: 'Set it.',
+    });
+  };
+  const local = withToken(base, environment, () => undefined, send);
+  const call = withLogin(base, local, logIn, send);
+  return { sent, call: (method: string) => call(`${base}/v1/x`, changes(method)) };
+}
+const changes = (method: string): RequestInit =>
+  method === 'GET' ? { method } : { method, body: '{}' };
+
+describe('a command whose API asks for a token of Keystone', () => {
+  it('logs in once, and sends the token with every later call', async () => {
+    const { sent, call } = command(new Set(['first']));
+    for (const method of ['GET', 'POST', 'GET']) expect((await call(method)).status).toBe(200);
+    expect(sent).toEqual([
+      'GET /v1/x bare',
+      'GET /v1/x first',
+      'POST /v1/x first +',
+      'GET /v1/x first',
+    ]);
+  });
+
+  it('asks without the body of the change when it has no local token', async () => {
+    const { sent, call } = command(new Set(['first']), { base: REMOTE });
+    expect((await call('POST')).status).toBe(200);
+    expect(sent).toEqual(['HEAD /v1/x bare', 'POST /v1/x first +']);
+  });
+
+  it('logs in again when the token has expired, and only once for each call', async () => {
+    const valid = new Set(['first']);
+    const { sent, call } = command(valid);
+    await call('GET');
+    valid.clear();
+    expect((await call('GET')).status).toBe(401);
+    expect(sent.slice(2)).toEqual(['GET /v1/x first', 'GET /v1/x second']);
+  });
+
+  it('sends no token over plain HTTP to another machine', async () => {
+    const { sent, call } = command(new Set(['first']), { base: 'http://propagator.example' });
+    await expect(call('GET')).rejects.toThrow('unencrypted; nothing was sent');
+    expect(sent).toEqual(['GET /v1/x bare']);
+  });
+
+  it('names the API and the setting when the login is incomplete', async () => {
+    const { call } = command(new Set(), { logins: [] });
+    await expect(call('GET')).rejects.toMatchObject({
+      report: {
+        message: `the API at ${LOCAL} needs a token of Keystone, and the login failed: OS_AUTH_URL is missing`,
+        advice: expect.stringContaining('--os-cloud, OS_CLOUD or the OS_* variables'),
+      },
+    });
+  });
+});
+
+describe('a command whose API does not ask for one', () => {
+  it('does not log in', async () => {
+    const { sent, call } = command(new Set(), { isKeystone: false, logins: [] });
+    expect((await call('GET')).status).toBe(200);
+    expect(sent).toEqual(['GET /v1/x bare']);
+  });
+
+  it('reports the missing local token, and sends no change', async () => {
+    const { sent, call } = command(new Set(), { isKeystone: false, base: REMOTE });
+    await expect(call('POST')).rejects.toThrow('PROPAGATOR_API_TOKEN is not set; nothing was sent');
+    expect(sent).toEqual(['HEAD /v1/x bare']);
+  });
+});
+
+describe('the login of a command', () => {
+  const login = (more: Record<string, string>) =>
+    readCredentials(
+      {
+        env: { OS_AUTH_URL: 'https://k.example', OS_USERNAME: 'ann', OS_PASSWORD: 'p', ...more },
+        readFile: () => undefined,
+        home: '/nowhere',
+        cwd: '/nowhere',
+      },
+      'any',
+    ).scope;
+  const user = { OS_USER_DOMAIN_ID: 'default' };
+
+  it.each([
+    ['the system', { OS_SYSTEM_SCOPE: 'all' }, { system: { all: true } }],
+    ['a domain', { OS_DOMAIN_ID: 'd1' }, { domain: { id: 'd1' } }],
+    ['a domain by its name', { OS_DOMAIN_NAME: 'D' }, { domain: { name: 'D' } }],
+    ['a project', { OS_PROJECT_ID: 'p1' }, { project: { id: 'p1' } }],
+    [
+      'the system before a project',
+      { OS_PROJECT_ID: 'p1', OS_SYSTEM_SCOPE: 'all' },
+      { system: { all: true } },
+    ],
+  ])('may have the scope of %s', (_, more, scope) => {
+    expect(login({ ...user, ...more })).toEqual(scope);
+  });
+
+  it('needs a scope', () => {
+    expect(() => login(user)).toThrow('OS_PROJECT_NAME');
+  });
+});
