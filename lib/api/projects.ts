@@ -10,6 +10,7 @@ import type { LifecycleAction } from '../operation/model.ts';
 import { projectScope } from '../operation/scope.ts';
 import { decideChange } from '../policy/decide.ts';
 import { NO_POLICY, POLICY_CHANGES } from '../policy/schema.ts';
+import { lossesOf } from '../policy/suspend-options.ts';
 import { protectedBecause } from '../task/safety-rules.ts';
 import { callerOf } from './authentication.ts';
 import { notBy, readJson, typedText } from './body.ts';
@@ -35,6 +36,7 @@ export function projectRoutes(app: Hono, deps: ApiDeps): void {
       state: describeCauses(state.causes),
       mode: deps.mode,
       suspend: policy.suspend,
+      losses: lossesOf(policy.suspend),
       changes: Object.fromEntries(
         POLICY_CHANGES.map((change) => [change, decideChange(policy, change, state.facts)]),
       ),

@@ -146,6 +146,7 @@ export const StoredOperation: z.ZodType<Operation> = z.looseObject({
         }),
       ),
       rule: unset(z.number()),
+      options: unset(z.record(z.string(), z.array(z.string()))),
       settleAt: unset(z.number()),
       provision: unset(
         z.looseObject({

@@ -3,6 +3,8 @@ import { describeCauses } from '../account/causes.ts';
 import type { Engine } from '../engine/port.ts';
 import type { Cloud } from '../openstack/cloud.ts';
 import type { Mode, Operation } from '../operation/model.ts';
+import { NO_POLICY } from '../policy/schema.ts';
+import { chosenOptions } from '../policy/suspend-options.ts';
 import type { ProjectContext } from '../task/context.ts';
 import { resumeRun } from '../task/resume-run.ts';
 import type { RunReport } from '../task/run.ts';
@@ -97,6 +99,7 @@ export async function runLifecycle(
   const input = {
     service: service.name,
     types: action === 'suspend' ? types : types.toReversed(),
+    options: lifecycle?.options?.[service.name] ?? chosenOptions(service.name, NO_POLICY.suspend),
     context,
     records: suspensionStore(
       { project: context.project, service: service.name, region },

@@ -15,7 +15,7 @@ import {
   type LifecycleAnswer,
 } from '../operation/lifecycle-confirmation.ts';
 import type { LifecycleProject } from '../operation/lifecycle-domain.ts';
-import { lifecycleSnapshot } from '../operation/lifecycle-order.ts';
+import { lifecycleSnapshot, type TakesPart } from '../operation/lifecycle-order.ts';
 import type { LifecycleAction, Mode, Operation } from '../operation/model.ts';
 import { projectScope, scopeOf } from '../operation/scope.ts';
 import { cloudSnapshot, type Known } from '../operation/snapshot.ts';
@@ -23,12 +23,15 @@ import type { Input } from '../operation/step.ts';
 import type { Step } from '../operation/transaction.ts';
 import { decideChange } from '../policy/decide.ts';
 import { NO_POLICY, type Policy } from '../policy/schema.ts';
+import { chosenOptions, hasOptions } from '../policy/suspend-options.ts';
 import { PropagatorError, reportOf } from '../shared/errors.ts';
 import { type Protection, protectedBecause } from '../task/safety-rules.ts';
 import type { Service } from '../task/service.ts';
+import { chosenTypes } from '../task/suspension.ts';
 import { holdOf } from './holds.ts';
 import { fetchEffectiveState } from './project-state.ts';
 import { provisionDecision, provisionForChange, provisionSnapshot } from './provision.ts';
+import { suspendedServices } from './suspension-store.ts';
 
 /** The dependencies of the coordinator for suspend and resume. */
 export interface LifecycleDeps extends Omit<Known, 'services'> {
@@ -144,6 +147,7 @@ async function askProject(
   const isEnforced = deps.mode === 'enforce' && (isAsked || decided.mode === 'enforce');
   const registry = await deps.cloud.registry();
   if (registry.unlisted?.class === 'Transient') throw new PropagatorError(registry.unlisted);
+  const recorded = new Set(isSuspend ? [] : await suspendedServices(id, deps.engine));
   return {
     kind: 'present',
     isWanted: isSuspend === state.causes.length > 0,
@@ -153,22 +157,16 @@ async function askProject(
       mode: isEnforced ? 'enforce' : 'observe',
       afterMillis: isAsked ? 0 : (decided.afterMillis ?? 0),
       rule: isAsked ? undefined : decided.rule,
+      options: isSuspend
+        ? Object.fromEntries(
+            deps.services.map(({ name }) => [name, chosenOptions(name, policy.suspend)]),
+          )
+        : undefined,
     },
     cloud: lifecycleSnapshot(
       cloudSnapshot(registry, 'project', deps),
       isSuspend ? 'suspend' : 'resume',
-      deps.services.flatMap(({ name, suspension }) =>
-        suspension
-          ? [
-              {
-                name,
-                after: suspension.after,
-                types: suspension.types.map((type) => type(name).resourceType),
-                skipped: isSuspend ? leftOut(name, policy) : undefined,
-              },
-            ]
-          : [],
-      ),
+      deps.services.flatMap((service) => takesPart(service, isSuspend, policy, recorded)),
     ),
   };
 }
@@ -198,11 +196,34 @@ async function askProvision(
   };
 }
 
-/** Only suspend leaves a service out. Resume puts back all that was recorded. */
-const leftOut = (service: string, { suspend }: Policy): string | undefined =>
-  Object.entries(suspend).some(([name, option]) => name === service && option === 'none')
-    ? `the policy leaves it alone (suspend.${service}: none)`
-    : undefined;
+/**
+ * Returns how a service takes part. Suspend leaves out a service that the policy leaves alone.
+ * Resume leaves out a service that a policy must name first, while nothing is recorded for it: a
+ * service that cannot be reached must not stop a resume in which it has no part.
+ */
+function takesPart(
+  { name, suspension }: Service,
+  isSuspend: boolean,
+  { suspend }: Policy,
+  recorded: ReadonlySet<string>,
+): TakesPart[] {
+  if (!suspension) return [];
+  const all = suspension.types.map((type) => type(name));
+  const chosen = chosenOptions(name, suspend);
+  const isChosen = !hasOptions(name) || chosen.length > 0;
+  const isDefault = chosenOptions(name, NO_POLICY.suspend).length > 0 || !hasOptions(name);
+  const skipped = isSuspend
+    ? isChosen
+      ? undefined
+      : `the policy leaves it alone (suspend.${name}: none)`
+    : isChosen || isDefault || recorded.has(name)
+      ? undefined
+      : 'nothing was suspended in it';
+  const types = isSuspend ? chosenTypes(all, chosen).map(({ type }) => type) : all;
+  return [
+    { name, after: suspension.after, types: types.map((type) => type.resourceType), skipped },
+  ];
+}
 
 async function askDomain(
   operation: Operation,

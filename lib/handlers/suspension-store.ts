@@ -65,6 +65,15 @@ function toRecord({ value, version }: StoredDocument): SuspensionRecord {
   return { resourceType, id, before, at, version };
 }
 
+/** Returns the services in which something of a project is recorded as suspended. */
+export async function suspendedServices(
+  project: string,
+  engine: Pick<Engine, 'reads'>,
+): Promise<string[]> {
+  const documents = await engine.reads.documents('suspension', project);
+  return [...new Set(documents.map(({ id }) => id.split('/')[0] ?? ''))];
+}
+
 /** Removes all records of a project that is cleaned up. Nothing of it can be resumed. */
 export async function forgetSuspension(
   project: string,

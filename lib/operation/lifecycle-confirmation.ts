@@ -27,6 +27,8 @@ export interface LifecycleDecision {
   readonly rule: number | undefined;
   /** Provision only. */
   readonly provision?: ProvisionWish | undefined;
+  /** Suspend only: what the policy file chooses for each service. */
+  readonly options?: Readonly<Record<string, readonly string[]>> | undefined;
 }
 
 /** Keystone's answer about an account that is to be suspended or resumed. */
@@ -105,6 +107,7 @@ function applyWanted(transaction: OperationTransaction, answer: Present, rules: 
           lifecycle: {
             ...operation.lifecycle,
             rule: decision.rule,
+            options: decision.options,
             provision: decision.provision,
           },
         }

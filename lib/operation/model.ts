@@ -75,6 +75,8 @@ export interface Lifecycle {
   readonly hasSuperseded?: boolean | undefined;
   /** The number of the rule in the policy file that decided. */
   readonly rule?: number | undefined;
+  /** What the policy file chose for each service when Keystone confirmed the suspension. */
+  readonly options?: Readonly<Record<string, readonly string[]>> | undefined;
   /**
    * Epoch milliseconds. Until then a run of a superseded operation may still make its last call, so
    * only a later listing proves the end.

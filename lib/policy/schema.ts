@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { duration } from '../shared/settings.ts';
+import { SuspendOptions } from './suspend-options.ts';
 
 /** The version of the format that this release reads. */
 export const POLICY_VERSION = 1;
@@ -52,8 +53,6 @@ const rule = z.strictObject({
   }),
 });
 
-const error = (word: string) => ({ error: `write ${word} or none` });
-
 /** What a profile may say, by service. A service without a schema cannot be provisioned. */
 export type ProfileSections = Readonly<Record<string, z.ZodType>>;
 
@@ -66,14 +65,7 @@ export const Policy = z.strictObject({
   version: z.literal(POLICY_VERSION, { error: `write version: ${POLICY_VERSION}` }),
   rules: z.array(rule).default([]),
   profiles: z.record(z.string().min(1), z.record(z.string(), z.unknown())).default({}),
-  suspend: z
-    .strictObject({
-      aodh: z.enum(['off', 'none'], error('off')).default('off'),
-      octavia: z.enum(['down', 'none'], error('down')).default('down'),
-      swift: z.enum(['close', 'none'], error('close')).default('close'),
-      nova: z.enum(['stop', 'none'], error('stop')).default('stop'),
-    })
-    .prefault({}),
+  suspend: SuspendOptions.prefault({}),
 });
 export type Policy = z.infer<typeof Policy>;
 export type Rule = Policy['rules'][number];
@@ -87,8 +79,6 @@ export const POLICY_CHANGES = [
 ] as const satisfies readonly PolicyChange[];
 /** The desired state of a project, by service. */
 export type Profile = Policy['profiles'][string];
-/** What a suspension does in each service. */
-export type SuspendOptions = Policy['suspend'];
 
 /** The policy of a cloud without a policy file. */
 export const NO_POLICY: Policy = Policy.parse({ version: POLICY_VERSION });

@@ -3,6 +3,7 @@ import { PropagatorError } from '../shared/errors.ts';
 import { defineService, defineType, type Removal, type ServiceApi } from '../task/service.ts';
 import { backup, group, groupSnapshot, snapshot } from './cinder/copies.ts';
 import { provision } from './cinder/provision.ts';
+import { quotaSuspension } from './cinder/suspend.ts';
 import { attachment, transfer, volume } from './cinder/volume.ts';
 import { defineQuota, differingLimits } from './kit/quota.ts';
 import { defineTypeAccess } from './kit/type-access.ts';
@@ -145,4 +146,5 @@ export const cinder = defineService({
     quota,
   ],
   provision,
+  suspension: { after: ['nova'], types: [quotaSuspension] },
 });

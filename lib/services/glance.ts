@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { defineService, defineType, type Removal, type ServiceApi } from '../task/service.ts';
+import { imageSuspension } from './glance/suspend.ts';
 import { hasStatus } from './kit/errors.ts';
 import { epochOf } from './kit/time.ts';
 
@@ -164,4 +165,5 @@ export const glance = defineService({
   catalogTypes: ['image'],
   dependsOn: [{ services: ['nova', 'cinder'], strength: 'required', until: 'done' }],
   resourceTypes: [image, metadefNamespace],
+  suspension: { after: ['nova', 'zun'], types: [imageSuspension] },
 });

@@ -7,6 +7,7 @@ import {
   type ProjectContext,
   type Removal,
 } from '../task/service.ts';
+import { machineSuspension } from './ironic/suspend.ts';
 
 /** Undeployed and unlocked states: nothing of the lessee is on the machine. */
 const UNDEPLOYED_STATES = [
@@ -207,4 +208,5 @@ export const ironic = defineService({
   microversion: { header: 'X-OpenStack-Ironic-API-Version', floor: '1.65', ceiling: '1.92' },
   releases: ['Before 2024.2 (1.92) there are no runbooks.'],
   resourceTypes: [allocation, runbook, lease, node],
+  suspension: { after: ['aodh', 'octavia', 'nova'], types: [machineSuspension] },
 });

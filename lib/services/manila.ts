@@ -5,6 +5,7 @@ import { backup, replica, snapshot } from './manila/copies.ts';
 import { group, groupSnapshot } from './manila/groups.ts';
 import { securityService, shareNetwork, shareServer } from './manila/networks.ts';
 import { lock, share, transfer } from './manila/shares.ts';
+import { quotaSuspension } from './manila/suspend.ts';
 import { groupTypeAccess, typeAccess } from './manila/types.ts';
 
 const quotaSet = z.object({ quota_set: z.looseObject({ id: z.string() }) });
@@ -80,4 +81,5 @@ export const manila = defineService({
     groupTypeAccess,
     quota,
   ],
+  suspension: { after: ['nova'], types: [quotaSuspension] },
 });

@@ -8,6 +8,7 @@ import { quota } from './neutron/quota.ts';
 import { ROUTING } from './neutron/routing.ts';
 import { SECURITY } from './neutron/security.ts';
 import { SHARING } from './neutron/sharing.ts';
+import { quotaSuspension, routerSuspension } from './neutron/suspend.ts';
 
 /**
  * Neutron, Networking API v2.0; all its calls are synchronous. None of them asks Keystone whether
@@ -37,4 +38,5 @@ export const neutron = defineService({
     quota,
   ],
   provision,
+  suspension: { after: ['nova', 'zun', 'trove'], types: [routerSuspension, quotaSuspension] },
 });

@@ -5,6 +5,7 @@ import { defineTypeAccess } from './kit/type-access.ts';
 import { provision } from './nova/provision.ts';
 import { NOVA_CONCURRENCY, server } from './nova/server.ts';
 import { serverSuspension } from './nova/suspend.ts';
+import { quotaSuspension } from './nova/suspend-quota.ts';
 import { keypair, userQuota } from './nova/user.ts';
 
 const serverGroupRow = z.object({
@@ -110,6 +111,6 @@ export const nova = defineService({
   concurrency: NOVA_CONCURRENCY,
   resourceTypes: [server, serverGroup, flavorAccess, quota],
   userResourceTypes: [keypair, userQuota],
-  suspension: { after: ['aodh', 'octavia', 'swift'], types: [serverSuspension] },
+  suspension: { after: ['aodh', 'octavia', 'swift'], types: [serverSuspension, quotaSuspension] },
   provision,
 });

@@ -11,6 +11,7 @@ import { hasStatus } from './kit/errors.ts';
 import { defineQuota } from './kit/quota.ts';
 import { epochOf } from './kit/time.ts';
 import { loadBalancerSuspension } from './octavia/suspend.ts';
+import { quotaSuspension } from './octavia/suspend-quota.ts';
 
 const text = z.string().nullish();
 const loadBalancerRow = z.object({
@@ -215,5 +216,5 @@ export const octavia = defineService({
       'or system scope can list other projects. By default the role admin suffices.',
   ],
   resourceTypes: [loadBalancer, quota],
-  suspension: { after: ['aodh'], types: [loadBalancerSuspension] },
+  suspension: { after: ['aodh'], types: [loadBalancerSuspension, quotaSuspension] },
 });

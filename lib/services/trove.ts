@@ -10,6 +10,7 @@ import {
 import { backup, backupStrategy } from './trove/backups.ts';
 import { cluster, instance } from './trove/instances.ts';
 import { blockedWhileInUse } from './trove/rows.ts';
+import { databaseSuspension } from './trove/suspend.ts';
 
 const moduleRow = z.object({
   id: z.string(),
@@ -168,4 +169,5 @@ export const trove = defineService({
       'from Trove.',
   ],
   resourceTypes: [backupStrategy, backup, cluster, instance, module, configuration],
+  suspension: { after: ['aodh', 'octavia', 'nova', 'zun'], types: [databaseSuspension] },
 });

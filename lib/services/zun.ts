@@ -3,6 +3,7 @@ import { PropagatorError } from '../shared/errors.ts';
 import { defineService, defineType, type ProjectContext, type Removal } from '../task/service.ts';
 import { defineQuota, differingLimits } from './kit/quota.ts';
 import { epochOf } from './kit/time.ts';
+import { containerSuspension } from './zun/suspend.ts';
 
 /** Zun deletes a container on a running host within seconds. */
 const STUCK_AFTER_MILLIS = 900_000;
@@ -195,6 +196,7 @@ export const zun = defineService({
   dependents: [{ services: ['neutron', 'cinder'], strength: 'preferred', until: 'done' }],
   microversion: { header: 'container', floor: '1.32', ceiling: '1.40' },
   resourceTypes: [container, capsule, registry, quota],
+  suspension: { after: ['aodh', 'octavia', 'swift'], types: [containerSuspension] },
   releases: [
     'Releases before Stein (microversion 1.32) are not cleaned up.',
     'Images that Zun pulled to its hosts, and the Docker networks that it created ' +

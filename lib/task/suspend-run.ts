@@ -7,7 +7,7 @@ import {
   type TypeWork,
 } from './lifecycle-run.ts';
 import type { RunReport } from './run.ts';
-import type { Suspension, SuspensionRow } from './suspension.ts';
+import { chosenTypes, type Suspension, type SuspensionRow } from './suspension.ts';
 import { recordKey, type SuspensionRecord } from './suspension-records.ts';
 
 /**
@@ -16,14 +16,25 @@ import { recordKey, type SuspensionRecord } from './suspension-records.ts';
  * has finished when a listing at `settleAt` or later shows everything at rest.
  */
 export function suspendRun(input: LifecycleRunInput): Promise<RunReport> {
-  return lifecycleRun(input, {
-    work: (type) => suspendType(type, input),
-    finish: async () => undefined,
-    waitsForSettling: 'all is at rest; it is listed once more when the cached tokens have expired',
-  });
+  const chosen = chosenTypes(input.types, input.options);
+  const types = chosen.map(({ type }) => type);
+  const optionOf = new Map(chosen.map(({ type, option }) => [type, option]));
+  return lifecycleRun(
+    { ...input, types },
+    {
+      work: (type) => suspendType(type, optionOf.get(type) ?? '', input),
+      finish: async () => undefined,
+      waitsForSettling:
+        'all is at rest; it is listed once more when the cached tokens have expired',
+    },
+  );
 }
 
-async function suspendType(type: Suspension, input: LifecycleRunInput): Promise<TypeWork> {
+async function suspendType(
+  type: Suspension,
+  option: string,
+  input: LifecycleRunInput,
+): Promise<TypeWork> {
   const { rows, conditions } = await ownRows(type, input.context);
   const known = new Map((await input.records.all()).map((one) => [recordKey(one), one]));
   const { resourceType } = type;
@@ -32,8 +43,8 @@ async function suspendType(type: Suspension, input: LifecycleRunInput): Promise<
   for (const row of rows) {
     const known1 = known.get(recordKey({ resourceType, id: row.id }));
     const condition = known1
-      ? continueWith(row, known1, work, input)
-      : begin(row, resourceType, work, unrecorded, input);
+      ? continueWith(row, known1, option, work, input)
+      : begin(row, option, resourceType, work, unrecorded, input);
     if (condition) work.conditions.push({ ...condition, resourceType, example: row.id });
   }
   if (input.phase === 'apply') await recordAll(unrecorded, work, input);
@@ -44,12 +55,13 @@ type Work = { total: number; left: number; changes: (() => Promise<void>)[] };
 
 function begin(
   row: SuspensionRow,
+  option: string,
   resourceType: string,
   work: Work,
   unrecorded: { row: SuspensionRow; record: SuspensionRecord }[],
   { context }: LifecycleRunInput,
 ): Condition | undefined {
-  const assessment = row.assess();
+  const assessment = row.assess(option);
   if (assessment.kind === 'at-rest') return undefined;
   if (assessment.kind === 'leave')
     return {
@@ -73,6 +85,7 @@ function begin(
 function continueWith(
   row: SuspensionRow,
   record: SuspensionRecord,
+  option: string,
   work: Work,
   { records }: LifecycleRunInput,
 ): Condition | undefined {
@@ -86,7 +99,7 @@ function continueWith(
   if (comparison.kind === 'changed') {
     // Another actor has changed it since the record. If it runs, its present state is the one to
     // return to.
-    const assessment = row.assess();
+    const assessment = row.assess(option);
     if (assessment.kind !== 'switch') {
       work.total -= 1;
       return undefined;

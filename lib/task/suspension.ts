@@ -30,6 +30,11 @@ export type Comparison =
 export interface SuspensionDefinition<Row, Before> {
   /** The resource type within the service, for example `server`. */
   readonly name: string;
+  /**
+   * The options of the policy file with which suspend switches the type. Without it, suspend always
+   * does. Resume does not ask: it puts back what was recorded.
+   */
+  readonly options?: readonly string[];
   /** For the documentation: what suspend does, what it records, and what resume puts back. */
   readonly summary: {
     readonly suspend: string;
@@ -43,7 +48,8 @@ export interface SuspensionDefinition<Row, Before> {
   list(context: ProjectContext): Promise<readonly Row[]>;
   id(row: Row): string;
   owner(row: Row): string | undefined;
-  assess(row: Row, context: ProjectContext): Assessment<Before>;
+  /** `option`: the one of `options` that the policy file chose; `''` without `options`. */
+  assess(row: Row, context: ProjectContext, option: string): Assessment<Before>;
   suspend(row: Row, before: Before, context: ProjectContext): Promise<void>;
   compare(row: Row, before: Before): Comparison;
   resume(row: Row, before: Before, context: ProjectContext): Promise<void>;
@@ -53,7 +59,7 @@ export interface SuspensionDefinition<Row, Before> {
 export interface SuspensionRow {
   readonly id: string;
   readonly owner: string | undefined;
-  assess(): Assessment<unknown>;
+  assess(option?: string): Assessment<unknown>;
   /** These three throw when the stored record does not fit the definition. */
   compare(before: unknown): Comparison;
   suspend(before: unknown): Promise<void>;
@@ -63,6 +69,7 @@ export interface SuspensionRow {
 /** A suspension as the runs use it. */
 export interface Suspension {
   readonly resourceType: ResourceTypeName;
+  readonly options: readonly string[] | undefined;
   readonly summary: SuspensionDefinition<unknown, unknown>['summary'];
   list(context: ProjectContext): Promise<readonly SuspensionRow[]>;
 }
@@ -75,19 +82,35 @@ export interface ServiceSuspension {
   readonly types: readonly ((service: string) => Suspension)[];
 }
 
+/**
+ * Returns the types that suspend switches with the chosen options, each with its option. `chosen`:
+ * the options of the policy file; `undefined`: the service has none.
+ */
+export function chosenTypes(
+  types: readonly Suspension[],
+  chosen: readonly string[] | undefined,
+): { readonly type: Suspension; readonly option: string }[] {
+  return types.flatMap((type) => {
+    if (type.options === undefined) return [{ type, option: '' }];
+    const option = type.options.find((one) => chosen?.includes(one));
+    return option === undefined ? [] : [{ type, option }];
+  });
+}
+
 /** Defines how one resource type is suspended and resumed. */
 export function defineSuspension<Row, Before>(
   definition: SuspensionDefinition<Row, Before>,
 ): (service: string) => Suspension {
   return (service) => ({
     resourceType: ResourceTypeName.parse(`${service}.${definition.name}`),
+    options: definition.options,
     summary: definition.summary,
     async list(context) {
       const rows = await definition.list(context);
       return rows.map((row) => ({
         id: definition.id(row),
         owner: definition.owner(row),
-        assess: () => definition.assess(row, context),
+        assess: (option = '') => definition.assess(row, context, option),
         compare: (before) => definition.compare(row, definition.before.parse(before)),
         suspend: (before) => definition.suspend(row, definition.before.parse(before), context),
         resume: (before) => definition.resume(row, definition.before.parse(before), context),

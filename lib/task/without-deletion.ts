@@ -3,7 +3,7 @@ import type { ProjectContext, RequestOptions, ServiceApi } from './context.ts';
 
 /** Names of actions and paths that delete something, or that overwrite a disk. */
 const DELETING =
-  /delete|destroy|purge|remove|rebuild|shelve|resetstate|reset_status|force|evacuate|revert|confirmresize/i;
+  /delete|destroy|purge|remove|rebuild|shelveoffload|resetstate|reset_status|force|evacuate|revert|confirmresize/i;
 
 /**
  * Safety rule "Record before you act": suspend, resume and provision destroy nothing. Returns an API client that

@@ -11,6 +11,8 @@ import { isAdmin, ownProject } from './tokens.ts';
 const statuses: Record<Server['vm_state'], string> = {
   active: 'ACTIVE',
   stopped: 'SHUTOFF',
+  paused: 'PAUSED',
+  shelved_offloaded: 'SHELVED_OFFLOADED',
   error: 'ERROR',
   building: 'BUILD',
   'soft-delete': 'SOFT_DELETED',
@@ -269,6 +271,10 @@ function create(state: CloudState, call: Call): Reply {
 const actionNames: Record<string, string> = {
   'os-stop': 'stop',
   'os-start': 'start',
+  pause: 'pause',
+  unpause: 'unpause',
+  shelve: 'shelve',
+  unshelve: 'unshelve',
   'os-resetState': 'resetState',
   lock: 'lock',
   unlock: 'unlock',
@@ -318,6 +324,18 @@ function serverAction(state: CloudState, call: Call): Reply {
       if (server.task_state !== null || server.vm_state !== 'stopped') throw busy('start');
       server.vm_state = 'active';
       break;
+    case 'pause':
+    case 'shelve':
+      if (server.task_state !== null || server.vm_state !== 'active') throw busy(what);
+      server.vm_state = what === 'pause' ? 'paused' : 'shelved_offloaded';
+      break;
+    case 'unpause':
+    case 'unshelve': {
+      const from = what === 'unpause' ? 'paused' : 'shelved_offloaded';
+      if (server.task_state !== null || server.vm_state !== from) throw busy(what);
+      server.vm_state = 'active';
+      break;
+    }
     case 'restore':
       if (server.vm_state !== 'soft-delete') throw busy('restore');
       server.vm_state = 'active';

@@ -62,6 +62,11 @@ export class Table<T extends Row> {
     return this.#rows.size;
   }
 
+  /** The rows of a project with every field. */
+  rows(projectId: string): T[] {
+    return this.where((row) => this.#described.owner(row) === projectId);
+  }
+
   resources(projectId?: string): Resource[] {
     const resources: Resource[] = [];
     for (const row of this.#rows.values()) {
@@ -81,6 +86,7 @@ export class Table<T extends Row> {
 
 interface ResourceSource {
   readonly resourceType: string;
+  rows?(projectId: string): readonly Row[];
   resources(projectId?: string): Resource[];
 }
 
@@ -98,6 +104,16 @@ export class ResourceStore {
   /** Resources that are not rows of a table: Swift's containers and objects. */
   source(resourceType: string, resources: (projectId?: string) => Resource[]): void {
     this.#sources.set(resourceType, { resourceType, resources });
+  }
+
+  /** The rows of a project in one service with every field, by resource type. */
+  rows(service: string, projectId: string): Record<string, readonly Row[]> {
+    const sources = [...this.#sources.values()].filter(({ resourceType }) =>
+      resourceType.startsWith(`${service}.`),
+    );
+    return Object.fromEntries(
+      sources.map((source) => [source.resourceType, source.rows?.(projectId) ?? []]),
+    );
   }
 
   /** Resources of a project in all services (without an id of all projects), by type and id. */

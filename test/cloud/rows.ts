@@ -79,7 +79,15 @@ export interface Server extends Row {
   readonly user_id: string;
   readonly flavor_id: string;
   readonly image_id: string | undefined;
-  vm_state: 'active' | 'stopped' | 'error' | 'building' | 'soft-delete' | 'resized';
+  vm_state:
+    | 'active'
+    | 'stopped'
+    | 'paused'
+    | 'shelved_offloaded'
+    | 'error'
+    | 'building'
+    | 'soft-delete'
+    | 'resized';
   task_state: string | null;
   locked: boolean;
   locked_reason: string | null;

@@ -4,6 +4,7 @@ import * as z from 'zod';
 import { decideChange, type PolicyDecision, type ProjectFacts } from '../../policy/decide.ts';
 import { readPolicy } from '../../policy/read.ts';
 import { POLICY_CHANGES, type Policy, type PolicyChange } from '../../policy/schema.ts';
+import { lossesOf } from '../../policy/suspend-options.ts';
 import { SERVICES } from '../../services/index.ts';
 import { PropagatorError } from '../../shared/errors.ts';
 import { profileSections } from '../../task/provision.ts';
@@ -32,6 +33,7 @@ const Shown = z.looseObject({
   state: z.string(),
   mode: z.string(),
   changes: z.record(z.string(), Decision),
+  losses: z.array(z.looseObject({ text: z.string(), loses: text })).default([]),
 });
 const Opened = z.object({ opened: z.string().nullable(), because: text });
 
@@ -98,6 +100,7 @@ export function policyCommands(program: Command, terminal: Terminal): void {
       }
       const count = read.policy.rules.length;
       terminal.write(`${file} is right: ${count === 1 ? '1 rule' : `${count} rules`}.\n`);
+      terminal.write(losses(lossesOf(read.policy.suspend)));
       for (const id of project) {
         const { facts } = await factsOf(id);
         terminal.write(decisions(known(facts), (change) => decide(read.policy, change, facts)));
@@ -113,7 +116,7 @@ export function policyCommands(program: Command, terminal: Terminal): void {
         options,
         oneOf<typeof answer>(({ facts, state, mode, changes }) =>
           [
-            decisions(known(facts), (change) => changes[change]).trimEnd(),
+            `${decisions(known(facts), (change) => changes[change])}${losses(answer.losses)}`.trimEnd(),
             `now: ${state}; the mode of the settings is ${mode}`,
           ].join('\n'),
         ),
@@ -132,6 +135,10 @@ const known = (facts: z.infer<typeof Facts>): ProjectFacts => ({
 
 const decide = (policy: Policy, change: PolicyChange, facts: z.infer<typeof Facts>) =>
   decideChange(policy, change, known(facts));
+
+/** What a suspension with this policy loses. A resume puts back everything else. */
+const losses = (chosen: readonly { text: string; loses?: string | undefined }[]): string =>
+  chosen.map((option) => `  suspend.${option.text}   loses: ${option.loses}\n`).join('');
 
 type Decided = Partial<PolicyDecision> | z.infer<typeof Decision> | undefined;
 

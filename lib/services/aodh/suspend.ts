@@ -24,6 +24,7 @@ async function set(row: AlarmRow, enabled: boolean, { api }: ProjectContext): Pr
  */
 export const alarmSuspension = defineSuspension<AlarmRow, object>({
   name: 'alarm',
+  options: ['off'],
   summary: {
     suspend: 'Enabled alarms are disabled, before anything else is switched: otherwise they fire.',
     record: 'The id.',

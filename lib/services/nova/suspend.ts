@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { type Comparison, defineSuspension, type ProjectContext } from '../../task/service.ts';
 
+const count = z.number().nullish();
 const serverRow = z.object({
   id: z.string(),
   tenant_id: z.string().nullish(),
@@ -8,6 +9,9 @@ const serverRow = z.object({
   'OS-EXT-STS:task_state': z.string().nullish(),
   locked: z.boolean().nullish(),
   locked_reason: z.string().nullish(),
+  flavor: z
+    .looseObject({ ephemeral: count, extra_specs: z.record(z.string(), z.unknown()).nullish() })
+    .nullish(),
 });
 type ServerRow = z.infer<typeof serverRow>;
 
@@ -18,6 +22,8 @@ const before = z.object({
   lock: z.boolean(),
   /** False for a paused or suspended server: it runs nothing, and a stop would lose its memory. */
   stop: z.boolean(),
+  /** The option of the policy file when it was recorded. */
+  how: z.enum(['stop', 'pause', 'shelve']).default('stop'),
 });
 type Before = z.infer<typeof before>;
 
@@ -48,15 +54,39 @@ const LEFT: Readonly<Record<string, { message: string; advice: string }>> = {
     advice: 'Look whether it still runs on its host, and stop it there if it must not.',
   },
 };
+/** The action of each option, the states that it ends in, and the action that undoes it. */
+const SWITCH = {
+  stop: { action: 'os-stop', undo: 'os-start', states: ['stopped'] },
+  pause: { action: 'pause', undo: 'unpause', states: ['paused'] },
+  // Nova offloads a shelved server by itself, at once or after shelved_offload_time.
+  shelve: { action: 'shelve', undo: 'unshelve', states: ['shelved', 'shelved_offloaded'] },
+} as const;
+
+/** Nova keeps no ephemeral disk of a shelved server, and refuses to shelve one with a vTPM. */
+function whyNotShelved({ flavor }: ServerRow): { message: string; advice: string } | undefined {
+  const advice = 'Stop it by hand if it must not run: openstack server stop ID.';
+  if ((flavor?.ephemeral ?? 0) > 0)
+    return {
+      message: 'the server has an ephemeral disk, which a shelve would lose; it keeps running',
+      advice,
+    };
+  const isTpm = Object.keys(flavor?.extra_specs ?? {}).some((name) => name.startsWith('hw:tpm_'));
+  return isTpm
+    ? { message: 'the server has a vTPM, which Nova does not shelve; it keeps running', advice }
+    : undefined;
+}
+
 const AT_REST = ['stopped', 'shelved', 'shelved_offloaded', 'soft-delete', 'deleted'];
 
-function compare(row: ServerRow, { vmState, lock, stop }: Before): Comparison {
+function compare(row: ServerRow, { vmState, lock, stop, how }: Before): Comparison {
   const state = stateOf(row);
   const task = row['OS-EXT-STS:task_state'];
   if (task) return { kind: 'changing', message: `Nova is at work on the server (${task})` };
-  const suspended = stop ? 'stopped' : vmState;
+  const isSuspended = (stop ? (SWITCH[how].states as readonly string[]) : [vmState]).includes(
+    state,
+  );
   if (!lock) {
-    if (stop && state === suspended) return { kind: 'suspended' };
+    if (stop && isSuspended) return { kind: 'suspended' };
     return state === vmState
       ? { kind: 'as-before' }
       : { kind: 'changed', message: `it is ${state}` };
@@ -67,7 +97,7 @@ function compare(row: ServerRow, { vmState, lock, stop }: Before): Comparison {
       : { kind: 'changed', message: `it is unlocked and ${state}` };
   if (!isOursLocked(row))
     return { kind: 'changed', message: 'another lock has replaced the lock of the suspension' };
-  if (state === suspended) return { kind: 'suspended' };
+  if (isSuspended) return { kind: 'suspended' };
   return state === vmState ? { kind: 'partly' } : { kind: 'changed', message: `it is ${state}` };
 }
 
@@ -78,15 +108,17 @@ function compare(row: ServerRow, { vmState, lock, stop }: Before): Comparison {
  */
 export const serverSuspension = defineSuspension<ServerRow, Before>({
   name: 'server',
+  options: ['stop', 'pause', 'shelve'],
   summary: {
     suspend:
-      'Active servers are locked with a reason and stopped. Paused and suspended ones are locked.',
-    record: 'The state of the server, and whether it was locked.',
-    resume: 'The server is started again, then unlocked.',
+      'Active servers are locked with a reason and stopped (or paused or shelved, as the policy says). Paused and suspended ones are locked.',
+    record: 'The state of the server, whether it was locked, and the option of the policy.',
+    resume: 'The server is started (unpaused, unshelved) again, then unlocked.',
     leaves: [
       'A server that is stopped or shelved already stays as it is, before and after.',
       'A lock of the owner or of an administrator is kept: the server is stopped and not locked again.',
       'A server in rescue mode, in a resize that waits for confirmation, or in state error is reported.',
+      'Option shelve: a server with an ephemeral disk or a vTPM is reported.',
     ],
   },
   before,
@@ -101,29 +133,37 @@ export const serverSuspension = defineSuspension<ServerRow, Before>({
   },
   id: (row) => row.id,
   owner: (row) => row.tenant_id ?? undefined,
-  assess(row) {
+  assess(row, _context, option) {
+    const how = before.shape.how.parse(option || undefined);
     const state = stateOf(row);
     const task = row['OS-EXT-STS:task_state'];
     if (task) return { kind: 'wait', message: `Nova is at work on a server (${task})` };
     if (AT_REST.includes(state)) return { kind: 'at-rest' };
-    if (state === 'active')
-      return { kind: 'switch', before: { vmState: state, lock: row.locked !== true, stop: true } };
+    if (state === 'active') {
+      const left = how === 'shelve' ? whyNotShelved(row) : undefined;
+      if (left) return { kind: 'leave', ...left };
+      const lock = row.locked !== true;
+      return { kind: 'switch', before: { vmState: state, lock, stop: true, how } };
+    }
     if (state === 'paused' || state === 'suspended')
       return row.locked
         ? { kind: 'at-rest' }
-        : { kind: 'switch', before: { vmState: state, lock: true, stop: false } };
+        : { kind: 'switch', before: { vmState: state, lock: true, stop: false, how } };
     const left = LEFT[state];
     return left ? { kind: 'leave', ...left } : { kind: 'wait', message: `a server is ${state}` };
   },
-  async suspend(row, { lock, stop }, context) {
+  async suspend(row, { lock, stop, how }, context) {
     if (lock && !isOursLocked(row))
       await callAction(row, { lock: { locked_reason: LOCK_REASON } }, context);
-    if (stop && stateOf(row) === 'active') await callAction(row, { 'os-stop': null }, context);
+    if (stop && stateOf(row) === 'active')
+      await callAction(row, { [SWITCH[how].action]: null }, context);
   },
   compare,
-  async resume(row, { lock, stop, vmState }, context) {
+  async resume(row, { lock, stop, vmState, how }, context) {
     // The lock goes last: it marks the server as ours until it runs again.
-    if (stop && stateOf(row) === 'stopped') await callAction(row, { 'os-start': null }, context);
+    const { states, undo } = SWITCH[how];
+    if (stop && (states as readonly string[]).includes(stateOf(row)))
+      await callAction(row, { [undo]: null }, context);
     else if (lock && stateOf(row) === vmState) await callAction(row, { unlock: null }, context);
   },
 });

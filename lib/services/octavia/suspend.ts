@@ -77,6 +77,7 @@ const set = (row: BalancerRow, admin_state_up: boolean, { api }: ProjectContext)
  */
 export const loadBalancerSuspension = defineSuspension<BalancerRow, object>({
   name: 'load-balancer',
+  options: ['down'],
   summary: {
     suspend:
       'Load balancers that are up are set administratively down: the address stays and nothing answers.',

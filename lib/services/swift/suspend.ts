@@ -147,6 +147,7 @@ async function write(
  */
 export const placeSuspension = defineSuspension<PlaceRow, Before>({
   name: 'public-access',
+  options: ['close'],
   summary: {
     suspend:
       'Entries for the public (.r:, .rlistings) are taken out of the read ACL of each container. Keys of temporary URLs get a random prefix in place, so that signed URLs are refused.',

@@ -1,5 +1,6 @@
+import * as z from 'zod';
 import { type Documented, frontOf, Routes } from '../documented.ts';
-import { type Call, param, Refusal, type Reply } from '../http.ts';
+import { body, type Call, param, Refusal, type Reply } from '../http.ts';
 import { type Row, type Table, uuid } from '../resource-store.ts';
 import type { Project, User } from '../rows.ts';
 import type { CloudState } from '../state.ts';
@@ -11,6 +12,7 @@ export interface Alarm extends Row {
   readonly user_id: string;
   readonly alarm_actions: readonly string[];
   readonly timestamp: number;
+  enabled: boolean;
   /** Keystone refuses to remove the trust of its action: an error after the row has gone. */
   readonly trustIsKept?: boolean;
 }
@@ -57,6 +59,11 @@ export const aodh: Documented = {
     routes
       .on('GET', '/v2/alarms', (call) => list(call, alarms))
       .on('GET', '/v2/alarms/:id', (call) => ({ status: 200, json: show(found(call)) }))
+      .on('PUT', '/v2/alarms/:id', (call) => {
+        const row = found(call);
+        row.enabled = body(call, z.looseObject({ enabled: z.boolean() })).enabled;
+        return { status: 200, json: show(row) };
+      })
       .on('DELETE', '/v2/alarms/:id', (call) => {
         const row = found(call);
         if (!call.endless) alarms.delete(row.id);
@@ -104,6 +111,7 @@ export const aodh: Documented = {
             user_id: user.id,
             alarm_actions,
             timestamp: state.clock.now(),
+            enabled: true,
             ...more,
           });
         add('scale-up', ['http://heat.example/signal']);
@@ -120,7 +128,7 @@ const show = (row: Alarm) => ({
   project_id: row.project_id,
   user_id: row.user_id,
   type: 'event',
-  enabled: true,
+  enabled: row.enabled,
   alarm_actions: row.alarm_actions,
 });
 

@@ -12,6 +12,7 @@ export interface Node extends Row {
   lessee: string | null;
   provision_state: string;
   instance_uuid: string | null;
+  power_state?: string;
 }
 export interface Allocation extends Row {
   readonly name: string;
@@ -182,13 +183,16 @@ const patch = z.array(
 );
 
 function nodeRoutes(routes: Routes, nodes: Table<Node>): void {
-  const show = ({ id: uuid, name, owner, lessee, provision_state, instance_uuid }: Node) => ({
+  const show = ({ id: uuid, name, owner, lessee, ...row }: Node) => ({
     uuid,
     name,
     owner,
     lessee,
-    provision_state,
-    instance_uuid,
+    provision_state: row.provision_state,
+    instance_uuid: row.instance_uuid,
+    power_state: row.power_state ?? 'power off',
+    target_power_state: null,
+    maintenance: false,
   });
   routes
     .on('GET', '/v1/nodes', (call) => {
@@ -203,6 +207,14 @@ function nodeRoutes(routes: Routes, nodes: Table<Node>): void {
           (lessee === null || row.lessee === lessee),
       );
       return page(call, 'nodes', rows, show);
+    })
+    .on('PUT', '/v1/nodes/:id/states/power', (call) => {
+      mayChange(call);
+      const row = nodes.get(param(call, 'id'));
+      if (!row) throw new Refusal(404, `Node ${param(call, 'id')} could not be found.`);
+      const { target } = body(call, z.object({ target: z.string() }));
+      row.power_state = target === 'power on' ? 'power on' : 'power off';
+      return { status: 202 };
     })
     .on('PATCH', '/v1/nodes/:id', (call) => {
       mayChange(call);

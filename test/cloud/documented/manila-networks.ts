@@ -238,21 +238,34 @@ const limits = {
   shares: 50,
   gigabytes: 1000,
   snapshots: 50,
+  snapshot_gigabytes: 1000,
   share_networks: 10,
   share_groups: 50,
   share_replicas: 100,
 };
 
 function quotas(routes: Routes, table: Table<ManilaRow>): void {
+  const ownLimits = (id: string) =>
+    Object.fromEntries(
+      Object.entries(table.get(id) ?? {}).filter(([name]) => Object.hasOwn(limits, name)),
+    );
   routes
     .on('GET', '/v2/quota-sets/:id', (call) => {
-      const shares = table.get(param(call, 'id'))?.shares ?? limits.shares;
-      return { status: 200, json: { quota_set: { id: param(call, 'id'), ...limits, shares } } };
+      const id = param(call, 'id');
+      return { status: 200, json: { quota_set: { id, ...limits, ...ownLimits(id) } } };
     })
     .on('GET', '/v2/quota-sets/:id/defaults', (call) => ({
       status: 200,
       json: { quota_set: { id: param(call, 'id'), ...limits } },
     }))
+    .on('PUT', '/v2/quota-sets/:id', (call) => {
+      const id = param(call, 'id');
+      const set = z.object({ quota_set: z.record(z.string(), z.number().or(z.boolean())) });
+      const { force: _, ...wanted } = body(call, set).quota_set;
+      const none = { id, project_id: id, status: '', name: 'quota' };
+      Object.assign(table.get(id) ?? table.add(none), wanted);
+      return { status: 200, json: { quota_set: { id, ...limits, ...ownLimits(id) } } };
+    })
     .on('DELETE', '/v2/quota-sets/:id', (call) => {
       if (!call.endless) table.delete(param(call, 'id'));
       return { status: 202 };

@@ -13,6 +13,7 @@ export interface LoadBalancer extends Row {
   readonly name: string;
   readonly project_id: string;
   provisioning_status: string;
+  admin_state_up: boolean;
   /** Of the driver that runs it; one that is not `amphora` is not enabled any more. */
   provider: string;
   readonly vip_port_id: string;
@@ -136,6 +137,7 @@ export function addLoadBalancer(
     name,
     project_id: project.id,
     provisioning_status: 'ACTIVE',
+    admin_state_up: true,
     provider: 'amphora',
     vip_port_id: port.id,
     listeners: [],
@@ -161,7 +163,7 @@ function show(row: LoadBalancer, state: CloudState): Record<string, unknown> {
     description: '',
     provisioning_status: row.provisioning_status,
     operating_status: 'ONLINE',
-    admin_state_up: true,
+    admin_state_up: row.admin_state_up,
     project_id: row.project_id,
     created_at: time(row.created_at),
     updated_at: row.updated_at === null ? null : time(row.updated_at),
@@ -210,6 +212,29 @@ function loadBalancers(routes: Routes, { state, loadBalancers: table }: Shelves)
       status: 200,
       json: { loadbalancer: show(one(call), state) },
     }))
+    .on('PUT', '/v2.0/lbaas/loadbalancers/:id', (call) => {
+      const row = one(call);
+      if (row.provisioning_status !== 'ACTIVE')
+        throw new Refusal(
+          409,
+          `Invalid state ${row.provisioning_status} of loadbalancer resource ${row.id}`,
+        );
+      const shape = z.object({ loadbalancer: z.object({ admin_state_up: z.boolean() }) });
+      const { admin_state_up } = body(call, shape).loadbalancer;
+      change(row, 'PENDING_UPDATE');
+      later(state, call, state.options.durations.documented, () => {
+        row.admin_state_up = admin_state_up;
+        change(row, 'ACTIVE');
+      });
+      return { status: 200, json: { loadbalancer: show(row, state) } };
+    })
+    // The parts of a load balancer that show its certificates. This fake has none with one.
+    .on('GET', '/v2.0/lbaas/listeners', (call) =>
+      listing(call, 'listeners', [], () => undefined, state.options.pageLimit),
+    )
+    .on('GET', '/v2.0/lbaas/pools', (call) =>
+      listing(call, 'pools', [], () => undefined, state.options.pageLimit),
+    )
     .on('DELETE', '/v2.0/lbaas/loadbalancers/:id', (call) => {
       const row = one(call);
       if (row.provider !== 'amphora')

@@ -9,7 +9,7 @@ interface Owned extends Row {
 export interface Instance extends Owned {
   /** `NONE`, `BUILDING`, `DELETING`. */
   task: string;
-  readonly server: 'ACTIVE' | 'SHUTDOWN';
+  server: 'ACTIVE' | 'SHUTDOWN';
   cluster_id: string | null;
   replica_of: string | null;
   readonly configuration_id: string | null;

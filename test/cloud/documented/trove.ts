@@ -1,5 +1,6 @@
+import * as z from 'zod';
 import { type Documented, frontOf, later, Routes } from '../documented.ts';
-import { type Call, Refusal, type Reply } from '../http.ts';
+import { body, type Call, Refusal, type Reply } from '../http.ts';
 import type { CloudState } from '../state.ts';
 import { ownProject } from '../tokens.ts';
 import { backupRoutes } from './trove-backups.ts';
@@ -98,17 +99,24 @@ function instanceRoutes(state: CloudState, tables: Tables, routes: Routes): void
       backup.status = 'FAILED';
     return { status: 202 };
   };
+  const json = (call: Call) => body(call, z.record(z.string(), z.unknown()));
+  const run = (row: Instance, server: Instance['server']): Reply => {
+    if (row.task !== 'NONE')
+      throw new Refusal(422, `Instance ${row.id} is not ready. (Status is ${statusOf(row)}).`);
+    row.server = server;
+    return { status: 202 };
+  };
   routes
     .on('GET', '/v1.0/:tenant/mgmt/instances', mgmt(list))
     .on(
       'POST',
       '/v1.0/:tenant/mgmt/instances/:id/action',
-      mgmt((call) => reset(one(call))),
+      mgmt((call) => ('stop' in json(call) ? run(one(call), 'SHUTDOWN') : reset(one(call)))),
     )
     .on(
       'POST',
       '/v1.0/:tenant/instances/:id/action',
-      ofToken((call) => reset(one(call))),
+      ofToken((call) => ('restart' in json(call) ? run(one(call), 'ACTIVE') : reset(one(call)))),
     )
     .on(
       'DELETE',

@@ -237,6 +237,17 @@ function removals(
     later(state, call, state.options.durations.documented, () => table.delete(row.id));
     return { status: 204 };
   };
+  const run = (call: Call, from: string, to: string): Reply => {
+    const row = found(call, containers);
+    if (row.status !== from)
+      throw new Refusal(409, `Cannot change container ${row.id} in ${row.status} state`);
+    row.task_state = 'container_changing';
+    later(state, call, state.options.durations.documented, () => {
+      row.status = to;
+      row.task_state = null;
+    });
+    return { status: 202 };
+  };
   routes
     .on('DELETE', '/v1/containers/:id', (call) => {
       const unknown = [...call.query.keys()].filter(
@@ -261,6 +272,8 @@ function removals(
       });
       return { status: 202 };
     })
+    .on('POST', '/v1/containers/:id/stop', (call) => run(call, 'Running', 'Stopped'))
+    .on('POST', '/v1/containers/:id/start', (call) => run(call, 'Stopped', 'Running'))
     .on('DELETE', '/v1/capsules/:id', (call) => go(call, found(call, capsules), capsules))
     .on('DELETE', '/v1/registries/:id', (call) => {
       const row = found(call, registries);

@@ -1,6 +1,13 @@
 import { decideChange, type ProjectFacts } from '../../../lib/policy/decide.ts';
 import { readPolicy } from '../../../lib/policy/read.ts';
 import { NO_POLICY, type Policy } from '../../../lib/policy/schema.ts';
+import {
+  chosenOptions,
+  lossesOf,
+  QUOTA_SERVICES,
+  SUSPEND_OPTIONS,
+  ZERO_QUOTA,
+} from '../../../lib/policy/suspend-options.ts';
 import { SERVICES } from '../../../lib/services/index.ts';
 import { profileSections } from '../../../lib/task/provision.ts';
 
@@ -63,7 +70,18 @@ describe('the policy file', () => {
       mode: 'observe',
       rule: undefined,
     });
-    expect(policy.suspend).toEqual({ aodh: 'none', octavia: 'down', swift: 'close', nova: 'stop' });
+    expect(policy.suspend).toEqual({
+      aodh: 'none',
+      octavia: 'down',
+      swift: 'close',
+      nova: 'stop',
+      zun: 'stop',
+      glance: 'none',
+      neutron: 'none',
+      trove: 'none',
+      ironic: 'none',
+      quotas: { nova: 'none', cinder: 'none', neutron: 'none', octavia: 'none', manila: 'none' },
+    });
   });
 
   it.each([
@@ -109,8 +127,9 @@ rules:
       project.created: { action: provision }
   - on: { project.enabled: { action: suspend, mode: maybe } }
 suspend:
-  nova: shelve
+  nova: hibernate
   cinder: off
+  quotas: { nova: 0 }
 `;
     expect(readPolicy(text, SECTIONS)).toEqual({
       kind: 'wrong',
@@ -128,8 +147,9 @@ suspend:
         },
         { line: 9, message: 'rules.1.on.project.enabled.action: write resume or none' },
         { line: 9, message: 'rules.1.on.project.enabled.mode: write observe or enforce' },
-        { line: 11, message: 'suspend.nova: write stop or none' },
+        { line: 11, message: 'suspend.nova: write stop, pause, shelve or none' },
         { line: 12, message: 'suspend: there is no field "cinder"' },
+        { line: 13, message: 'suspend.quotas.nova: write zero or none' },
       ],
     });
   });
@@ -209,5 +229,40 @@ profiles:
     ['- version: 1', 1],
   ])('that is no such file is refused: %j', (text, line) => {
     expect(readPolicy(text, SECTIONS)).toMatchObject({ kind: 'wrong', problems: [{ line }] });
+  });
+});
+
+describe('the options of a suspension', () => {
+  const types = SERVICES.flatMap(({ name, suspension }) =>
+    (suspension?.types ?? []).flatMap((type) =>
+      (type(name).options ?? []).map((option) => `${name} ${option}`),
+    ),
+  );
+
+  it('are the same in the policy file and in the service files', () => {
+    const known = [
+      ...Object.entries(SUSPEND_OPTIONS).flatMap(([name, { options }]) =>
+        Object.keys(options).map((option) => `${name} ${option}`),
+      ),
+      ...QUOTA_SERVICES.map((name) => `${name} ${ZERO_QUOTA}`),
+    ];
+    expect([...new Set(types)].sort()).toEqual(known.sort());
+  });
+
+  it('name what they lose, unless they are the default', () => {
+    for (const { default: usual, options } of Object.values(SUSPEND_OPTIONS))
+      for (const [name, option] of Object.entries(options))
+        expect([name, 'loses' in option]).toEqual([name, name !== usual]);
+  });
+
+  it('lose what the chosen ones say', () => {
+    const chosen = policyOf('version: 1\nsuspend: { nova: pause, quotas: { cinder: zero } }');
+    expect(lossesOf(chosen.suspend)).toEqual([
+      expect.objectContaining({ text: 'nova: pause', loses: expect.stringContaining('memory') }),
+      expect.objectContaining({ text: 'quotas.cinder: zero', loses: expect.any(String) }),
+    ]);
+    expect(lossesOf(NO_POLICY.suspend)).toEqual([]);
+    expect(chosenOptions('cinder', chosen.suspend)).toEqual([ZERO_QUOTA]);
+    expect(chosenOptions('glance', chosen.suspend)).toEqual([]);
   });
 });

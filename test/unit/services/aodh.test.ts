@@ -39,6 +39,7 @@ describe('Aodh, emptied of one project', () => {
         project_id: fixture.project,
         user_id: 'u',
         alarm_actions: [],
+        enabled: true,
         timestamp: 7,
       });
     const report = await fixture.plan(aodh);

@@ -5,6 +5,22 @@ import { CleanupFixture } from './cleanup-fixture.ts';
 import { testServiceContract } from './service-contract.ts';
 
 testServiceContract(ironic, {
+  prepare({ rehearsal, project }) {
+    for (const [id, owner, lessee] of [
+      ['leased-machine', null, project],
+      ['owned-machine', project, null],
+      ['let-machine', project, 'another-project'],
+    ] as const)
+      ironicIn(rehearsal.state).nodes.add({
+        id,
+        name: id,
+        owner,
+        lessee,
+        provision_state: 'active',
+        instance_uuid: null,
+        power_state: 'power on',
+      });
+  },
   with: [fake],
   listings: /^\/v1/,
   removals: [{ method: 'DELETE' }, { method: 'PATCH' }],

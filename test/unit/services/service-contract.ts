@@ -4,6 +4,7 @@ import type { Service } from '../../../lib/task/service.ts';
 import type { Documented } from '../../cloud/documented.ts';
 import type { Fault } from '../../cloud/faults.ts';
 import { CleanupFixture } from './cleanup-fixture.ts';
+import { testSuspensionContract } from './suspension-contract.ts';
 
 export interface ContractOptions {
   /** The services whose fakes are necessary, the one under test first; empty for a core service. */
@@ -40,6 +41,8 @@ export interface ContractOptions {
    * ends without them.
    */
   readonly retained?: readonly string[];
+  /** Adds what suspend switches, where the resources of the stage have nothing that runs. */
+  readonly prepare?: (stage: CleanupFixture) => void;
 }
 
 /**
@@ -78,6 +81,8 @@ export function testServiceContract(service: Service, options: ContractOptions =
     expect(fixture.left(name).filter((resource) => !retained(resource))).toEqual([]);
     expect(fixture.controlsAreUntouched).toBe(true);
   };
+
+  if (service.suspension) testSuspensionContract(service, options);
 
   describe(`${name} keeps the contract of every service`, () => {
     beforeEach(open);

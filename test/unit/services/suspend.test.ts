@@ -80,7 +80,7 @@ describe('Nova: a server', () => {
     ['suspended', {}, { vmState: 'suspended', lock: true, stop: false }],
   ])('that is %s %j can be suspended', async (vm, more, before) => {
     const row = await rowOf(nova, compute(server(vm, more)), 's1');
-    expect(row.assess()).toEqual({ kind: 'switch', before });
+    expect(row.assess()).toEqual({ kind: 'switch', before: { ...before, how: 'stop' } });
   });
 
   it.each([
@@ -111,6 +111,36 @@ describe('Nova: a server', () => {
     const started = compute(server('active', ours));
     await (await rowOf(nova, started, 's1')).resume(before);
     expect(started.calls.map(([, , json]) => json)).toEqual([{ unlock: null }]);
+  });
+
+  it.each([
+    ['pause', 'paused', 'unpause'],
+    ['shelve', 'shelved_offloaded', 'unshelve'],
+  ])('is locked, then switched by option %s, and put back', async (how, state, undo) => {
+    const active = compute(server('active'));
+    const row = await rowOf(nova, active, 's1');
+    expect(row.assess(how)).toEqual({ kind: 'switch', before: { ...before, how } });
+    await row.suspend({ ...before, how });
+    expect(active.calls.map(([, , json]) => json)).toEqual([
+      { lock: { locked_reason: LOCK_REASON } },
+      { [how]: null },
+    ]);
+    const switched = compute(server(state, ours));
+    const later = await rowOf(nova, switched, 's1');
+    expect(later.compare({ ...before, how })).toEqual({ kind: 'suspended' });
+    // A stopped server is not what this option leaves behind: another actor has changed it.
+    expect(later.compare(before)).toMatchObject({ kind: 'changed' });
+    await later.resume({ ...before, how });
+    expect(switched.calls.map(([, , json]) => json)).toEqual([{ [undo]: null }]);
+  });
+
+  it.each([
+    ['an ephemeral disk', { ephemeral: 10 }],
+    ['a vTPM', { ephemeral: 0, extra_specs: { 'hw:tpm_version': '2.0' } }],
+  ])('with %s is stopped or paused, and never shelved', async (_title, flavor) => {
+    const row = await rowOf(nova, compute(server('active', { flavor })), 's1');
+    expect(row.assess('shelve')).toMatchObject({ kind: 'leave' });
+    expect(row.assess('pause')).toMatchObject({ kind: 'switch' });
   });
 
   it('that its owner locked is stopped, and keeps the lock', async () => {

@@ -1,0 +1,170 @@
+import * as z from 'zod';
+
+/** One thing that the policy file can name for a service. */
+export interface SuspendOption {
+  /** What a suspension then does. */
+  readonly does: string;
+  /** What it loses: what a resume cannot put back, or the harm to others meanwhile. */
+  readonly loses?: string;
+}
+
+/** The options of one service. `none` can be named as well, and leaves the service alone. */
+interface ServiceOptions {
+  readonly default: string;
+  readonly options: Readonly<Record<string, SuspendOption>>;
+}
+
+/** What the policy file can say under `suspend`, by service. */
+export const SUSPEND_OPTIONS = {
+  aodh: { default: 'off', options: { off: { does: 'disables alarms' } } },
+  octavia: {
+    default: 'down',
+    options: { down: { does: 'sets load balancers administratively down' } },
+  },
+  swift: {
+    default: 'close',
+    options: { close: { does: 'removes public access and masks the keys of temporary URLs' } },
+  },
+  nova: {
+    default: 'stop',
+    options: {
+      stop: { does: 'locks and stops servers' },
+      pause: {
+        does: 'locks and pauses servers, which keep their memory',
+        loses:
+          'paused servers keep their memory on the host, and a restart or failure of the host ends them',
+      },
+      shelve: {
+        does: 'locks and shelves servers, which frees their hosts',
+        loses:
+          'shelved servers lose their memory and their place: a resume fails while no host has room, and the image of a server that boots from an image lies in the project of the propagator meanwhile',
+      },
+    },
+  },
+  zun: {
+    default: 'stop',
+    options: { stop: { does: 'stops running containers' } },
+  },
+  glance: {
+    default: 'none',
+    options: {
+      deactivate: {
+        does: 'deactivates the images that the project shows to others',
+        loses:
+          'other projects cannot boot, rebuild or rescue a server from these images until the resume',
+      },
+    },
+  },
+  neutron: {
+    default: 'none',
+    options: {
+      'routers-down': {
+        does: 'sets routers administratively down',
+        loses:
+          'connections through the routers and their floating IP addresses break, also those of VPNs and of load balancers that stay up',
+      },
+    },
+  },
+  trove: {
+    default: 'none',
+    options: {
+      stop: {
+        does: 'stops the database of each instance',
+        loses:
+          'a database loses its cache and its connections, and the resume starts it with a restart, which applies configuration changes that were waiting for one',
+      },
+    },
+  },
+  ironic: {
+    default: 'none',
+    options: {
+      'power-off': {
+        does: 'powers off machines that the project owns or leases and that Nova does not use',
+        loses:
+          'machines lose their memory, and a machine whose system ignores the request keeps running',
+      },
+    },
+  },
+} as const satisfies Readonly<Record<string, ServiceOptions>>;
+
+/** The name of the option `quotas.SERVICE: zero` in the options of a service. */
+export const ZERO_QUOTA = 'quota-zero';
+
+/** The services whose limits can be set to zero. */
+export const QUOTA_SERVICES = ['nova', 'cinder', 'neutron', 'octavia', 'manila'] as const;
+
+export const QUOTA_LOSES =
+  'a project without limits of its own has some afterwards: the defaults of the time of the suspension, which later changes of the defaults do not reach';
+
+/** What one service does, as the policy file says it. */
+export interface ChosenOption {
+  /** As in the file: `nova: pause`, `quotas.nova: zero`. */
+  readonly text: string;
+  readonly does: string;
+  readonly loses?: string | undefined;
+}
+
+const optionsOf: Readonly<Record<string, ServiceOptions>> = SUSPEND_OPTIONS;
+
+const optionSchema = (service: ServiceOptions) => {
+  const names = [...Object.keys(service.options), 'none'];
+  const listed = `${names.slice(0, -1).join(', ')} or none`;
+  return z.enum(names, { error: `write ${listed}` }).default(service.default);
+};
+
+const quota = z.enum(['zero', 'none'], { error: 'write zero or none' }).default('none');
+
+/** The part `suspend` of the policy file. */
+export const SuspendOptions = z.strictObject({
+  ...(Object.fromEntries(
+    Object.entries(optionsOf).map(([name, service]) => [name, optionSchema(service)]),
+  ) as Record<keyof typeof SUSPEND_OPTIONS, ReturnType<typeof optionSchema>>),
+  quotas: z
+    .strictObject(
+      Object.fromEntries(QUOTA_SERVICES.map((name) => [name, quota])) as Record<
+        (typeof QUOTA_SERVICES)[number],
+        typeof quota
+      >,
+    )
+    .prefault({}),
+});
+export type SuspendOptions = z.infer<typeof SuspendOptions>;
+
+/** A service without options, for example an operator's own, takes part as its file says. */
+export const hasOptions = (service: string): boolean =>
+  Object.hasOwn(optionsOf, service) || QUOTA_SERVICES.some((name) => name === service);
+
+/**
+ * Returns the options of a service that the policy chooses, in the words of its service file; empty
+ * if it leaves the service alone.
+ */
+export function chosenOptions(service: string, { quotas, ...options }: SuspendOptions): string[] {
+  const named: Readonly<Record<string, string>> = options;
+  const zeroed: Readonly<Record<string, string>> = quotas;
+  const option = named[service];
+  return [
+    ...(option === undefined || option === 'none' ? [] : [option]),
+    ...(zeroed[service] === 'zero' ? [ZERO_QUOTA] : []),
+  ];
+}
+
+/** Returns what a policy does beyond the default and what that loses, for an operator. */
+export function lossesOf(policy: SuspendOptions): ChosenOption[] {
+  const { quotas, ...options } = policy;
+  const chosen = Object.entries(options).flatMap(([name, option]): ChosenOption[] => {
+    const known = optionsOf[name]?.options[option];
+    return known ? [{ text: `${name}: ${option}`, ...known }] : [];
+  });
+  const zeroed = Object.entries(quotas).flatMap(([name, option]): ChosenOption[] =>
+    option === 'zero'
+      ? [
+          {
+            text: `quotas.${name}: zero`,
+            does: 'sets the limits of the project to zero',
+            loses: QUOTA_LOSES,
+          },
+        ]
+      : [],
+  );
+  return [...chosen, ...zeroed].filter(({ loses }) => loses !== undefined);
+}

@@ -1,0 +1,82 @@
+import * as z from 'zod';
+import { type Comparison, defineSuspension, type ProjectContext } from '../../task/service.ts';
+
+const nodeRow = z.object({
+  uuid: z.string(),
+  owner: z.string().nullish(),
+  lessee: z.string().nullish(),
+  instance_uuid: z.string().nullish(),
+  provision_state: z.string(),
+  power_state: z.string().nullish(),
+  target_power_state: z.string().nullish(),
+  maintenance: z.boolean().nullish(),
+});
+type NodeRow = z.infer<typeof nodeRow>;
+
+const FIELDS = Object.keys(nodeRow.shape).join(',');
+
+/** A machine that is leased runs for its lessee, any other for its owner. */
+const userOf = ({ lessee, owner }: NodeRow): string | undefined => lessee ?? owner ?? undefined;
+
+async function nodes({ api, project }: ProjectContext): Promise<NodeRow[]> {
+  const read = async (query: Record<string, string>): Promise<NodeRow[]> =>
+    (
+      await api.list('/v1/nodes', {
+        collection: 'nodes',
+        row: nodeRow,
+        paging: 'next',
+        query: { ...query, fields: FIELDS },
+      })
+    ).rows;
+  const [leased, owned] = await Promise.all([read({ lessee: project }), read({ owner: project })]);
+  // A machine that the project lets to another one runs for that project.
+  const all = [...leased, ...owned.filter(({ lessee }) => !lessee)];
+  return [...new Map(all.map((row) => [row.uuid, row])).values()];
+}
+
+const power = async (row: NodeRow, target: string, { api }: ProjectContext): Promise<void> => {
+  const path = `/v1/nodes/${encodeURIComponent(row.uuid)}/states/power`;
+  await api.request('PUT', path, { json: { target } });
+};
+
+function compare({ power_state, target_power_state }: NodeRow): Comparison {
+  if (target_power_state)
+    return { kind: 'changing', message: `its power changes (${target_power_state})` };
+  if (power_state === 'power off') return { kind: 'suspended' };
+  return power_state === 'power on'
+    ? { kind: 'as-before' }
+    : { kind: 'changed', message: `its power state is ${power_state}` };
+}
+
+/** Machines without Nova: powered off by their system, and powered on. */
+export const machineSuspension = defineSuspension<NodeRow, object>({
+  name: 'node',
+  options: ['power-off'],
+  summary: {
+    suspend:
+      'Option `power-off`: machines that the project leases, or owns and does not lease out, are asked to power off.',
+    record: 'The id.',
+    resume: 'The machine is powered on.',
+    leaves: [
+      'A machine of Nova is left to Nova, where its server is stopped.',
+      'A machine that is not deployed, or in maintenance, stays as it is.',
+    ],
+  },
+  before: z.object({}),
+  list: nodes,
+  id: (row) => row.uuid,
+  owner: userOf,
+  assess(row) {
+    if (row.target_power_state)
+      return {
+        kind: 'wait',
+        message: `the power of a machine changes (${row.target_power_state})`,
+      };
+    if (row.power_state !== 'power on' || row.maintenance) return { kind: 'at-rest' };
+    if (row.instance_uuid || row.provision_state !== 'active') return { kind: 'at-rest' };
+    return { kind: 'switch', before: {} };
+  },
+  suspend: (row, _before, context) => power(row, 'soft power off', context),
+  compare,
+  resume: (row, _before, context) => power(row, 'power on', context),
+});

@@ -1,0 +1,82 @@
+import * as z from 'zod';
+import {
+  type Comparison,
+  defineSuspension,
+  type ProjectContext,
+  type Suspension,
+} from '../../task/service.ts';
+
+/** Limits by name. */
+export type Limits = Readonly<Record<string, number>>;
+
+/** How the limits of a project are read and written in one service. */
+export interface QuotaSuspension {
+  /** The limits that are set to zero. Limits that the service needs itself are not among them. */
+  readonly limits: readonly string[];
+  /** Why other limits stay. */
+  readonly leaves?: readonly string[];
+  /** The effective limits: those of the project, and the defaults for the others. */
+  read(context: ProjectContext): Promise<Readonly<Record<string, unknown>>>;
+  write(limits: Limits, context: ProjectContext): Promise<void>;
+}
+
+interface Row {
+  readonly project: string;
+  readonly limits: Limits;
+}
+
+const number = z.number();
+const before = z.object({ limits: z.record(z.string(), number) });
+type Before = z.infer<typeof before>;
+
+const zeroOf = (limits: Limits): Limits =>
+  Object.fromEntries(Object.keys(limits).map((name) => [name, 0]));
+
+function compare({ limits }: Row, record: Before): Comparison {
+  const names = Object.keys(record.limits).filter((name) => record.limits[name] !== 0);
+  const changed = names.filter(
+    (name) => limits[name] !== 0 && limits[name] !== record.limits[name],
+  );
+  if (changed.length > 0) return { kind: 'changed', message: `its limits: ${changed.join(', ')}` };
+  const zeroed = names.filter((name) => limits[name] === 0);
+  if (zeroed.length === names.length) return { kind: 'suspended' };
+  return zeroed.length === 0 ? { kind: 'as-before' } : { kind: 'partly' };
+}
+
+/**
+ * Defines how the limits of a project are set to zero and put back. The record has each value. A
+ * deletion would reset the limits to the defaults, but a suspension deletes nothing, and most
+ * services do not tell a project without limits of its own from one whose limits equal the defaults.
+ * Resume therefore writes the recorded values: they are in effect as before, and later changes of
+ * the defaults do not reach the project.
+ */
+export const defineQuotaSuspension = (quota: QuotaSuspension): ((service: string) => Suspension) =>
+  defineSuspension<Row, Before>({
+    name: 'quota',
+    options: ['quota-zero'],
+    summary: {
+      suspend: `Option \`quotas: zero\`: these limits are set to zero: ${quota.limits.join(', ')}.`,
+      record: 'The value of each of these limits.',
+      resume: 'The recorded values are written back, also where they were the defaults.',
+      leaves: quota.leaves ?? [],
+    },
+    before,
+    async list(context) {
+      const read = await quota.read(context);
+      const limits = quota.limits.flatMap((name): [string, number][] => {
+        const value = number.safeParse(read[name]);
+        return value.success ? [[name, value.data]] : [];
+      });
+      // The answer names no owner. The project is the key of the request and the address of the row.
+      return [{ project: context.project, limits: Object.fromEntries(limits) }];
+    },
+    id: ({ project }) => project,
+    owner: ({ project }) => project,
+    assess: ({ limits }) =>
+      Object.values(limits).every((limit) => limit === 0)
+        ? { kind: 'at-rest' }
+        : { kind: 'switch', before: { limits } },
+    suspend: (_row, { limits }, context) => quota.write(zeroOf(limits), context),
+    compare,
+    resume: (_row, { limits }, context) => quota.write(limits, context),
+  });

@@ -1,0 +1,103 @@
+import * as z from 'zod';
+import { type Comparison, defineSuspension, type ProjectContext } from '../../task/service.ts';
+import { defineQuotaSuspension } from '../kit/suspend-quota.ts';
+import { escaped, Owned, ownerOf, rowsOf, rowsWhere } from './collection.ts';
+
+const Router = Owned.extend({ admin_state_up: z.boolean() });
+const Port = Owned.pick({ id: true, project_id: true, tenant_id: true }).extend({
+  device_id: z.string().nullish(),
+  network_id: z.string(),
+});
+type RouterRow = z.infer<typeof Router> & { readonly hasForeignPort: boolean };
+
+const PORTS = { path: '/v2.0/ports', collection: 'ports', row: Port } as const;
+/** The ports by which a router is connected to a network of projects. */
+const INTERFACES = [
+  'network:router_interface',
+  'network:router_interface_distributed',
+  'network:ha_router_replicated_interface',
+];
+
+/** The routers, each with whether a port of another project is on one of its networks. */
+async function routers({ api, project }: ProjectContext): Promise<RouterRow[]> {
+  const rows = await rowsOf(api, { path: '/v2.0/routers', collection: 'routers', row: Router }, [
+    ['project_id', project],
+  ]);
+  const interfaces = await rowsWhere(
+    api,
+    PORTS,
+    'device_id',
+    rows.map(({ id }) => id),
+    INTERFACES.map((owner) => ['device_owner', owner] as const),
+  );
+  const networks = [...new Set(interfaces.map((port) => port.network_id))];
+  const ports = await rowsWhere(api, PORTS, 'network_id', networks);
+  // A port without an owner is Neutron's own.
+  const foreign = new Set(
+    ports
+      .filter((port) => ownerOf(port) && ownerOf(port) !== project)
+      .map((port) => port.network_id),
+  );
+  return rows.map((row) => ({
+    ...row,
+    hasForeignPort: interfaces.some(
+      (port) => port.device_id === row.id && foreign.has(port.network_id),
+    ),
+  }));
+}
+
+const set = (row: RouterRow, admin_state_up: boolean, { api }: ProjectContext) =>
+  api.request('PUT', `/v2.0/routers/${escaped(row.id)}`, { json: { router: { admin_state_up } } });
+
+const compare = (row: RouterRow): Comparison =>
+  row.admin_state_up ? { kind: 'as-before' } : { kind: 'suspended' };
+
+/** Routers: administratively down, unless another project would lose its connection. */
+export const routerSuspension = defineSuspension<RouterRow, object>({
+  name: 'router',
+  options: ['routers-down'],
+  summary: {
+    suspend: 'Option `routers-down`: routers that are up are set administratively down.',
+    record: 'The id.',
+    resume: 'The router is set administratively up again.',
+    leaves: [
+      'A router that is down already stays down.',
+      'A router stays up and is reported while a port of another project is on one of its networks.',
+    ],
+  },
+  before: z.object({}),
+  list: routers,
+  id: (row) => row.id,
+  owner: (row) => ownerOf(row),
+  assess(row) {
+    if (!row.admin_state_up) return { kind: 'at-rest' };
+    if (row.hasForeignPort)
+      return {
+        kind: 'leave',
+        message:
+          'a router stays up, because a port of another project is on one of its networks and would lose its connection',
+        advice: 'Set it down by hand if it must not route: openstack router set --disable ID.',
+      };
+    return { kind: 'switch', before: {} };
+  },
+  suspend: async (row, _before, context) => void (await set(row, false, context)),
+  compare,
+  resume: async (row, _before, context) => void (await set(row, true, context)),
+});
+
+const quotaBody = z.object({ quota: z.record(z.string(), z.unknown()) });
+
+export const quotaSuspension = defineQuotaSuspension({
+  limits: ['network', 'subnet', 'router', 'floatingip'],
+  leaves: [
+    'The limit of ports stays: Octavia needs new ports in the project when it repairs a load balancer.',
+    'The limits of security groups and rules stay: Neutron must be able to create the group `default`.',
+  ],
+  async read({ api, project }) {
+    const { json } = await api.request('GET', `/v2.0/quotas/${escaped(project)}`);
+    return quotaBody.parse(json).quota;
+  },
+  async write(limits, { api, project }) {
+    await api.request('PUT', `/v2.0/quotas/${escaped(project)}`, { json: { quota: limits } });
+  },
+});

@@ -1,0 +1,75 @@
+import * as z from 'zod';
+import { type Comparison, defineSuspension, type ProjectContext } from '../../task/service.ts';
+
+const containerRow = z.object({
+  uuid: z.string(),
+  project_id: z.string().nullish(),
+  status: z.string().nullish(),
+  task_state: z.string().nullish(),
+  auto_remove: z.boolean().nullish(),
+});
+type ContainerRow = z.infer<typeof containerRow>;
+
+/** Seconds that the processes get before they are killed, as with `docker stop`. */
+const STOP_TIMEOUT_SECONDS = 10;
+
+const callAction = async (
+  row: ContainerRow,
+  action: string,
+  { api }: ProjectContext,
+  query: Record<string, number> = {},
+): Promise<void> => {
+  await api.request('POST', `/v1/containers/${encodeURIComponent(row.uuid)}/${action}`, { query });
+};
+
+function compare({ status, task_state }: ContainerRow): Comparison {
+  if (task_state) return { kind: 'changing', message: `Zun is at work on it (${task_state})` };
+  if (status === 'Stopped') return { kind: 'suspended' };
+  return status === 'Running'
+    ? { kind: 'as-before' }
+    : { kind: 'changed', message: `it is ${status}` };
+}
+
+/** Containers: stopped, and started again. An administrator sees those of every project. */
+export const containerSuspension = defineSuspension<ContainerRow, object>({
+  name: 'container',
+  options: ['stop'],
+  summary: {
+    suspend: 'Running containers are stopped, ten seconds after the request.',
+    record: 'The id.',
+    resume: 'The container is started again.',
+    leaves: [
+      'A container that Zun removes when it stops (auto_remove) is reported and keeps running.',
+      'Containers that do not run stay as they are, a paused one as well: it keeps its memory.',
+    ],
+  },
+  before: z.object({}),
+  async list({ api, project }) {
+    const { rows } = await api.list('/v1/containers', {
+      collection: 'containers',
+      row: containerRow,
+      paging: 'next',
+      query: { all_projects: true, project_id: project },
+    });
+    return rows;
+  },
+  id: (row) => row.uuid,
+  owner: (row) => row.project_id ?? undefined,
+  assess({ status, task_state, auto_remove }) {
+    if (task_state) return { kind: 'wait', message: `Zun is at work on it (${task_state})` };
+    if (status === 'Restarting' || status === 'Rebuilding' || status === 'Creating')
+      return { kind: 'wait', message: `a container is ${status}` };
+    if (status !== 'Running') return { kind: 'at-rest' };
+    if (auto_remove)
+      return {
+        kind: 'leave',
+        message: 'a container keeps running, because Zun would remove it when it stops',
+        advice: 'Ask the owner, or stop it by hand: openstack appcontainer stop ID.',
+      };
+    return { kind: 'switch', before: {} };
+  },
+  suspend: (row, _before, context) =>
+    callAction(row, 'stop', context, { timeout: STOP_TIMEOUT_SECONDS }),
+  compare,
+  resume: (row, _before, context) => callAction(row, 'start', context),
+});

@@ -1,0 +1,202 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { ProjectId } from '../../events/ids.ts';
+import type { Cloud as Connected } from '../../lib/openstack/cloud.ts';
+import { connectCloud } from '../../lib/openstack/connect.ts';
+import { readCredentials } from '../../lib/openstack/credentials.ts';
+import { cinder } from '../../lib/services/cinder.ts';
+import { glance } from '../../lib/services/glance.ts';
+import { manila } from '../../lib/services/manila.ts';
+import { neutron } from '../../lib/services/neutron.ts';
+import { nova } from '../../lib/services/nova.ts';
+import { octavia } from '../../lib/services/octavia.ts';
+import { resumeRun } from '../../lib/task/resume-run.ts';
+import { freshMemoize } from '../../lib/task/run.ts';
+import type { Service } from '../../lib/task/service.ts';
+import { suspendRun } from '../../lib/task/suspend-run.ts';
+import { MemoryRecords } from '../suspension-records.ts';
+import { Cloud, type Row, rowsOf, text, until } from './cloud.ts';
+import { make } from './populate/seed.ts';
+import { type Customer, newPrefix, populate } from './populate.ts';
+import { sweepUp } from './remove-leftovers.ts';
+
+/**
+ * The options of a policy file that are off by default, on a real cloud: each switches what it says,
+ * and a resume restores every field.
+ */
+
+let admin: Cloud['admin'];
+let cloud: Cloud;
+let connected: Connected;
+let customer: Customer;
+let project: string;
+const prefix = newPrefix();
+
+beforeAll(async () => {
+  cloud = await Cloud.connect();
+  ({ admin } = cloud);
+  customer = await populate(cloud, { options: 'simple' }, prefix);
+  project = customer.projects[0]?.id ?? '';
+  connected = connectCloud(
+    readCredentials({
+      env: process.env,
+      readFile: (path) => (existsSync(path) ? readFileSync(path, 'utf8') : undefined),
+      home: homedir(),
+      cwd: process.cwd(),
+    }),
+  );
+});
+afterAll(async () => {
+  await connected?.close();
+  const left = await sweepUp(cloud, [prefix], [project]);
+  if (left.length > 0) console.log(`could not be removed:\n${left.join('\n')}`);
+});
+
+async function run(
+  action: 'suspend' | 'resume',
+  service: Service,
+  options: readonly string[],
+  records: MemoryRecords,
+) {
+  const region = (await connected.registry()).registrations[0]?.region ?? 'RegionOne';
+  const api = await connected.api(service, region);
+  if (!api) throw new Error(`the catalog has no ${service.name}`);
+  const types = (service.suspension?.types ?? []).map((type) => type(service.name));
+  return until(`${action} ${service.name} ${options.join()}`, 120, async () => {
+    const input = {
+      service: service.name,
+      types: action === 'suspend' ? types : types.toReversed(),
+      options,
+      context: {
+        project: ProjectId.parse(project),
+        region,
+        api,
+        projectApi: undefined,
+        members: undefined,
+        apiOf: async () => undefined,
+        now: Date.now,
+        memoize: freshMemoize(),
+      },
+      records,
+      phase: 'apply' as const,
+      settleAt: 0,
+      deadline: Date.now() + 60_000,
+      concurrency: 4,
+      mayContinue: async () => true,
+    };
+    const report = await (action === 'suspend' ? suspendRun(input) : resumeRun(input));
+    if (report.outcome.kind === 'failed') throw new Error(JSON.stringify(report.outcome));
+    return report.outcome.kind === 'finished' ? report : undefined;
+  });
+}
+
+/** Fields that count or date changes. */
+const VOLATILE = ['updated', 'updated_at', 'revision_number', 'OS-SRV-USG:launched_at', 'hostId'];
+const stable = (rows: readonly Row[]) =>
+  rows
+    .map((row) =>
+      Object.fromEntries(Object.entries(row).filter(([key]) => !VOLATILE.includes(key))),
+    )
+    .toSorted((one, other) => String(one.id).localeCompare(String(other.id)));
+
+/** Suspends with the option, checks the state, resumes, and compares every field. */
+async function thereAndBack(
+  service: Service,
+  option: string,
+  list: () => Promise<Row[]>,
+  assertSuspended: (rows: readonly Row[]) => void,
+): Promise<void> {
+  const records = new MemoryRecords();
+  const before = stable(await list());
+  const report = await run('suspend', service, [option], records);
+  console.log(`${service.name} ${option}`, report.counts, report.conditions);
+  expect((await records.all()).length).toBeGreaterThan(0);
+  assertSuspended(await list());
+  await run('resume', service, [], records);
+  expect(stable(await list())).toEqual(before);
+  expect(await records.all()).toEqual([]);
+}
+
+const servers = () =>
+  admin.rows('compute', `/servers/detail?all_tenants=1&project_id=${project}`, 'servers');
+
+it.each([
+  ['pause', ['paused']],
+  ['shelve', ['shelved', 'shelved_offloaded']],
+])('nova: %s switches a running server, and the resume starts it again', async (option, states) => {
+  await thereAndBack(nova, option, servers, (rows) => {
+    expect(rows.length).toBeGreaterThan(0);
+    for (const row of rows) {
+      expect(states).toContain(row['OS-EXT-STS:vm_state']);
+      expect(row.locked).toBe(true);
+    }
+  });
+});
+
+it('glance: deactivate switches images that other projects can use, and no other', async () => {
+  const images = () => admin.rows('image', `/images?owner=${project}&visibility=all`, 'images');
+  const [first] = await images();
+  const session = customer.projects[0]?.session;
+  await session?.call('image', 'POST', `/images/${String(first?.id)}/members`, {
+    json: { member: admin.projectId },
+  });
+  const own = await session?.call('image', 'POST', '/images', {
+    json: { name: `${prefix}-own`, disk_format: 'raw', container_format: 'bare' },
+  });
+  const id = text(own?.json, 'id');
+  await session?.call('image', 'PUT', `/images/${id}/file`, {
+    body: 'x',
+    headers: { 'content-type': 'application/octet-stream' },
+  });
+  await thereAndBack(glance, 'deactivate', images, (rows) => {
+    const statuses = Object.fromEntries(rows.map((row) => [row.id, row.status]));
+    expect(statuses).toMatchObject({ [String(first?.id)]: 'deactivated', [id]: 'active' });
+  });
+});
+
+it('neutron: routers-down switches a router, and not one with a port of another project', async () => {
+  const network = (path: string, key: string, body: object) =>
+    make(admin, 'network', path, key, { project_id: project, ...body });
+  const wired = async (name: string, cidr: string) => {
+    const { id } = await network('/networks', 'network', { name: `${prefix}-${name}` });
+    const subnet = await network('/subnets', 'subnet', { network_id: id, ip_version: 4, cidr });
+    const router = await network('/routers', 'router', { name: `${prefix}-${name}` });
+    await admin.call('network', 'PUT', `/routers/${router.id}/add_router_interface`, {
+      json: { subnet_id: subnet.id },
+    });
+    return { network: id, router: router.id };
+  };
+  const alone = await wired('alone', '10.61.0.0/24');
+  const joint = await wired('joint', '10.62.0.0/24');
+  const foreign = await network('/ports', 'port', {
+    network_id: joint.network,
+    name: `${prefix}-foreign`,
+    project_id: admin.projectId,
+  });
+  const routers = () => admin.rows('network', `/routers?project_id=${project}`, 'routers');
+  await thereAndBack(neutron, 'routers-down', routers, (rows) => {
+    const up = Object.fromEntries(rows.map((row) => [row.id, row.admin_state_up]));
+    expect(up).toMatchObject({ [alone.router]: false, [joint.router]: true });
+  });
+  await admin.call('network', 'DELETE', `/ports/${foreign.id}`);
+});
+
+it.each([
+  [nova, 'compute', `/os-quota-sets/`, 'quota_set', 'instances'],
+  [cinder, 'volume', `/os-quota-sets/`, 'quota_set', 'volumes'],
+  [neutron, 'network', `/quotas/`, 'quota', 'network'],
+  [manila, 'share', `/quota-sets/`, 'quota_set', 'shares'],
+  [octavia, 'load-balancer', `/lbaas/quotas/`, 'quota', 'loadbalancer'],
+] as const)(
+  'quotas: zero is put back to the same limits: %#',
+  async (service, key, path, name, limit) => {
+    if (!admin.has(key)) return console.log(`this cloud has no ${key}`);
+    const shown = async (): Promise<Row[]> => {
+      const { json } = await admin.call(key, 'GET', `${path}${project}`);
+      return rowsOf({ rows: [(json as Record<string, Row>)[name]] }, 'rows');
+    };
+    await thereAndBack(service, 'quota-zero', shown, ([row]) => {
+      expect(row?.[limit] ?? row?.load_balancer).toBe(0);
+    });
+  },
+);
