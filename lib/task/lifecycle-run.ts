@@ -4,7 +4,7 @@ import type { Condition, Counts } from '../../events/service.ts';
 import { type ErrorReport, reportOf } from '../shared/errors.ts';
 import { aggregate } from './conditions.ts';
 import type { ProjectContext } from './context.ts';
-import type { Outcome, RunReport } from './run.ts';
+import { freshMemoize, type Outcome, type RunReport } from './run.ts';
 import { ownership } from './safety-rules.ts';
 import type { Suspension, SuspensionRow } from './suspension.ts';
 import type { SuspensionRecords } from './suspension-records.ts';
@@ -177,7 +177,8 @@ export async function ownRows(
   type: Suspension,
   context: ProjectContext,
 ): Promise<{ rows: SuspensionRow[]; conditions: Condition[] }> {
-  const listed = await type.list(guarded(context));
+  // A shared answer of an earlier iteration is older than the changes that followed it.
+  const listed = await type.list({ ...guarded(context), memoize: freshMemoize() });
   const rows: SuspensionRow[] = [];
   const foreign: SuspensionRow[] = [];
   for (const row of listed)

@@ -328,7 +328,7 @@ function quotas(routes: Routes, sources: Shelves): void {
       authorize(call);
       const { quota } = body(
         call,
-        z.object({ quota: z.record(z.enum(LIMITS), z.number()).or(z.object({})) }),
+        z.object({ quota: z.partialRecord(z.enum(LIMITS), z.number()) }),
       );
       const row = table.get(param(call, 'id')) ?? table.add({ id: param(call, 'id'), limits: {} });
       row.limits = { ...row.limits, ...quota };

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { ProjectId } from '../../../events/ids.ts';
 import { aodh } from '../../../lib/services/aodh.ts';
 import { SERVICES } from '../../../lib/services/index.ts';
@@ -326,5 +326,20 @@ describe('docs/lifecycle.md', () => {
       for (const { resourceType } of types) expect(page).toContain(`\`${resourceType}\``);
       if (types.length === 0) expect(page).toMatch(new RegExp(`^\\|.*\\b${service.name}\\b`, 'm'));
     }
+  });
+});
+
+describe('The contract of suspend and resume', () => {
+  it('is tested for every service that can be suspended', () => {
+    const folder = new URL('.', import.meta.url);
+    const tests = readdirSync(folder)
+      .filter((file) => file.endsWith('.test.ts'))
+      .map((file) => readFileSync(new URL(file, folder), 'utf8'))
+      .join('\n');
+    const suspended = SERVICES.filter(({ suspension }) => suspension).map(({ name }) => name);
+    const untested = suspended.filter(
+      (name) => !new RegExp(`test(Service|Suspension)Contract\\(${name}(Service)?\\b`).test(tests),
+    );
+    expect(untested).toEqual([]);
   });
 });
