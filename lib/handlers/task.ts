@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ServiceReport, ServiceRequested } from '../../events/service.ts';
 import type { Delivery } from '../engine/port.ts';
+import { asCaller } from '../openstack/caller.ts';
 import { hasEnded } from '../operation/open.ts';
 import { PropagatorError, reportOf } from '../shared/errors.ts';
 import { redactDeep } from '../shared/redaction.ts';
@@ -32,9 +33,10 @@ export async function runTask(
     if (!operation || !task || task.run !== request.run || task.endedAt !== undefined) continue;
     // A later operation has superseded this one.
     if (operation.action !== 'cleanup' && hasEnded(operation)) continue;
-    await deps.engine.commit({
-      messages: [redactDeep(await report(service, message, { operation, task }, deps))],
-    });
+    const result = await asCaller(operation.id, () =>
+      report(service, message, { operation, task }, deps),
+    );
+    await deps.engine.commit({ messages: [redactDeep(result)] });
   }
 }
 

@@ -1,5 +1,4 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import pLimit, { type LimitFunction } from 'p-limit';
 import type { ProjectId } from '../../events/ids.ts';
 import { chooseEndpoint, type Registry } from '../operation/registry.ts';
 import { type ErrorReport, PropagatorError } from '../shared/errors.ts';
@@ -8,6 +7,7 @@ import { checkRegions } from './catalog.ts';
 import type { Cloud, ServiceAddress } from './cloud.ts';
 import type { Credentials } from './credentials.ts';
 import { createKeystone } from './keystone.ts';
+import { AdaptiveLimiter } from './limiter.ts';
 import { createMemberSession } from './member.ts';
 import { negotiate } from './microversion.ts';
 import { createProjectAdmin } from './project-admin.ts';
@@ -36,7 +36,7 @@ export interface ConnectOptions {
   readonly clock?: () => number;
   /** Waits for a short `Retry-After`. Default: a timer. */
   readonly sleep?: (seconds: number) => Promise<void>;
-  /** Concurrent calls by service name, overriding the service files. */
+  /** The most concurrent calls by service name, overriding the service files. */
   readonly concurrency?: Readonly<Record<string, number>>;
   readonly userAgent?: string;
   /** Called after every call, for metrics; must not throw. */
@@ -90,13 +90,13 @@ export function openCloud(
   const rest = (own: Omit<RestOptions, keyof typeof shared>): ServiceApi =>
     createRest({ ...own, ...shared });
 
-  const limits = new Map<string, LimitFunction>();
-  const limitOf = (service: string, region: string, concurrency: number): LimitFunction => {
+  const limiters = new Map<string, AdaptiveLimiter>();
+  const limiterOf = (service: string, region: string, concurrency: number): AdaptiveLimiter => {
     const key = `${service}/${region}`;
-    const limit =
-      limits.get(key) ?? pLimit(Math.max(1, options.concurrency?.[service] ?? concurrency));
-    limits.set(key, limit);
-    return limit;
+    const ceiling = options.concurrency?.[service] ?? concurrency;
+    const limiter = limiters.get(key) ?? new AdaptiveLimiter({ ceiling });
+    limiters.set(key, limiter);
+    return limiter;
   };
 
   const known = new Map<string, { readonly until: number; readonly api: Promise<ServiceApi> }>();
@@ -119,14 +119,14 @@ export function openCloud(
     ].join(' ');
     const cached = known.get(key);
     if (cached && now() < cached.until) return cached.api;
-    const limit = limitOf(service.name, region, service.concurrency);
+    const limiter = limiterOf(service.name, region, service.concurrency);
     const api = negotiateApi(service, endpoint, (at, apiVersion) =>
       rest({
         session: as,
         service: service.name,
         region,
         ownProject,
-        limit,
+        limiter,
         endpoint: at,
         apiVersion,
       }),
@@ -167,7 +167,7 @@ export function openCloud(
       endpoint: credentials.authUrl,
       ownProject: '',
       apiVersion: undefined,
-      limit: limitOf('keystone', purpose, 8),
+      limiter: limiterOf('keystone', purpose, 8),
     });
   const identity = identityApi(session);
   const memberSession = (project: ProjectId): Session =>

@@ -1,6 +1,6 @@
-import type { LimitFunction } from 'p-limit';
 import { PropagatorError } from '../shared/errors.ts';
 import type { Answer, RequestOptions, ServiceApi, Watch } from '../task/service.ts';
+import { currentCaller } from './caller.ts';
 import {
   answerFailure,
   type FailureContext,
@@ -10,6 +10,7 @@ import {
   transportFailure,
 } from './failure.ts';
 import { parseJson } from './json.ts';
+import type { AdaptiveLimiter } from './limiter.ts';
 import { readListing } from './listing.ts';
 import { refuseUnsafeHeaders, refuseUnsafePath } from './safe-url.ts';
 import type { Session, Token } from './session.ts';
@@ -51,10 +52,10 @@ export interface RestOptions {
   readonly session: Session;
   readonly transport: Transport;
   /**
-   * The concurrency limit of all calls to the service in the region. A call that waits for
-   * `Retry-After` keeps its slot, because the service asked for fewer calls.
+   * Limits all calls to the service in the region. A call that waits for `Retry-After` keeps its
+   * slot, because the service asked for fewer calls.
    */
-  readonly limit: LimitFunction;
+  readonly limiter: AdaptiveLimiter;
   readonly userAgent: string;
   readonly now: () => number;
   readonly sleep: (seconds: number) => Promise<void>;
@@ -112,13 +113,15 @@ export function createRest(options: RestOptions): ServiceApi {
     } catch (error) {
       throw error instanceof TransportError ? transportFailure(error, call, where) : error;
     } finally {
+      const millis = now() - startedAt;
+      options.limiter.observe({ call, millis, status });
       options.onCall?.({
         service,
         region,
         method,
         path: call.slice(method.length + 1),
         status,
-        millis: now() - startedAt,
+        millis,
       });
     }
   };
@@ -173,10 +176,14 @@ export function createRest(options: RestOptions): ServiceApi {
     endpoint: options.endpoint,
     ownProject: options.ownProject,
     microversion: options.apiVersion?.version,
-    request: (method, path, request = {}) => options.limit(exchange, method, path, request, watch),
+    request: (method, path, request = {}) =>
+      options.limiter.run(currentCaller(), () => exchange(method, path, request, watch)),
     list: (path, asked) =>
       readListing(
-        (request) => options.limit(exchange, 'GET', path, request, watch).catch(toMissingList),
+        (request) =>
+          options.limiter
+            .run(currentCaller(), () => exchange('GET', path, request, watch))
+            .catch(toMissingList),
         withoutNames(service, path),
         asked,
         where,

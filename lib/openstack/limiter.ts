@@ -1,0 +1,149 @@
+import { FairQueue } from './fair-queue.ts';
+
+/** One finished exchange with a service. */
+export interface Sample {
+  /** The call without ids, `DELETE /servers/{id}`: latencies are compared only within one. */
+  readonly call: string;
+  readonly millis: number;
+  /** `undefined`: no answer. */
+  readonly status: number | undefined;
+}
+
+export interface LimiterOptions {
+  /** The most calls at a time: the operator's setting or the value of the service file. */
+  readonly ceiling: number;
+}
+
+/** The limit of a service that has not answered yet. */
+const FIRST_LIMIT = 4;
+/** A slow service still gets this many calls; only a refusal reduces it to one. */
+const SLOW_FLOOR = 2;
+/** The shortest number of answers after which the limit is decided anew. */
+const WINDOW = 4;
+/** Up to this ratio of latency to the usual latency the service has room for more calls. */
+const ROOM = 1.6;
+/** From this ratio on calls wait within the service, and more of them only make it slower. */
+const CONGESTED = 2.5;
+/** Answers below this are never slow: timers and the network move them. */
+const NOISE_MILLIS = 20;
+/**
+ * How much of a slower answer enters the usual latency while the limit is lowest: the service is then
+ * slow by itself (more data, a smaller machine), and not because of many calls.
+ */
+const DRIFT = 0.05;
+
+/** 413: Cinder and Manila. 498: Swift. */
+const REFUSALS: readonly number[] = [413, 429, 498];
+
+/**
+ * Limits the concurrent calls to one service in one region, for all operations of the process. The
+ * limit follows the service: it grows by one while latency stays flat, shrinks by a fifth when
+ * latency climbs, and by half when the service refuses or fails (429, 5xx, no answer; also when 409
+ * is the answer to half of the calls), up to a ceiling (additive increase, multiplicative
+ * decrease). Callers take turns, so that a project of 10,000 resources does not hold up one of ten.
+ */
+export class AdaptiveLimiter {
+  readonly #ceiling: number;
+  readonly #waiting = new FairQueue<() => void>();
+  /** By call: its usual latency in milliseconds while the service has room. */
+  readonly #usual = new Map<string, number>();
+  #limit: number;
+  #active = 0;
+  #ratios: number[] = [];
+  #conflicts = 0;
+  /** True if a call had to wait for its turn since the last decision. */
+  #isSaturated = false;
+  /**
+   * The number of calls that were under way when the limit was last reduced. Their answers must not
+   * reduce it again.
+   */
+  #ignored = 0;
+
+  constructor({ ceiling }: LimiterOptions) {
+    this.#ceiling = Math.max(1, Math.floor(ceiling));
+    this.#limit = Math.min(FIRST_LIMIT, this.#ceiling);
+  }
+
+  /** The calls that may be under way now. */
+  get limit(): number {
+    return this.#limit;
+  }
+
+  /**
+   * Runs `work` as soon as it is the caller's turn. Callers with waiting calls take turns. The slot
+   * is kept until the promise of `work` is settled.
+   */
+  async run<T>(caller: string, work: () => Promise<T>): Promise<T> {
+    if (this.#active >= this.#limit) {
+      this.#isSaturated = true;
+      await new Promise<void>((resolve) => this.#waiting.add(caller, resolve));
+    } else this.#active += 1;
+    try {
+      return await work();
+    } finally {
+      this.#active -= 1;
+      this.#start();
+    }
+  }
+
+  /** Call it after every exchange with the service, also after one without an answer. */
+  observe({ call, millis, status }: Sample): void {
+    // The answer belongs to a call that was sent under the limit before the last refusal.
+    if (this.#ignored > 0) {
+      this.#ignored -= 1;
+      return;
+    }
+    if (status === undefined || REFUSALS.includes(status) || status >= 500) {
+      this.#shrink(0.5, 1);
+      return;
+    }
+    this.#ratios.push(this.#ratioOf(call, millis));
+    if (status === 409) this.#conflicts += 1;
+    if (this.#ratios.length < Math.max(WINDOW, this.#limit)) return;
+    const sorted = this.#ratios.sort((a, b) => a - b);
+    const middle = sorted[Math.floor(sorted.length / 2)] ?? 1;
+    const isConflicting = this.#conflicts * 2 > sorted.length;
+    const wasSaturated = this.#isSaturated;
+    this.#beginWindow();
+    if (isConflicting) this.#shrink(0.5, SLOW_FLOOR);
+    else if (middle > CONGESTED) this.#shrink(0.8, SLOW_FLOOR);
+    else if (middle < ROOM && wasSaturated) {
+      this.#limit = Math.min(this.#ceiling, this.#limit + 1);
+      this.#start();
+    }
+  }
+
+  #ratioOf(call: string, millis: number): number {
+    const latency = Math.max(millis, NOISE_MILLIS);
+    const usual = this.#usual.get(call);
+    if (usual === undefined || latency < usual) {
+      this.#usual.set(call, latency);
+      return 1;
+    }
+    if (this.#limit <= SLOW_FLOOR) this.#usual.set(call, usual + (latency - usual) * DRIFT);
+    return latency / usual;
+  }
+
+  #shrink(factor: number, floor: number): void {
+    const smallest = Math.min(floor, this.#limit);
+    this.#limit = Math.max(smallest, Math.floor(this.#limit * factor));
+    // The calls under way were sent under the old limit.
+    this.#ignored = Math.max(0, this.#active - 1);
+    this.#beginWindow();
+  }
+
+  #beginWindow(): void {
+    this.#ratios = [];
+    this.#conflicts = 0;
+    this.#isSaturated = this.#waiting.size > 0;
+  }
+
+  #start(): void {
+    while (this.#active < this.#limit) {
+      const next = this.#waiting.next();
+      if (!next) return;
+      this.#active += 1;
+      next();
+    }
+  }
+}
