@@ -5,6 +5,7 @@ import { stopOf } from '../operation/stop.ts';
 import { requireAccessOfEveryRoute } from './access.ts';
 import { deadLetterRoutes } from './dead-letters.ts';
 import type { ApiDeps } from './deps.ts';
+import { holdRoutes } from './holds.ts';
 import { notificationRoutes } from './notifications.ts';
 import { operationRoutes } from './operations.ts';
 import { planRoutes } from './plans.ts';
@@ -43,6 +44,7 @@ export function api(deps: ApiDeps): Hono {
 
   operationRoutes(app, deps);
   planRoutes(app, deps);
+  holdRoutes(app, deps);
   projectRoutes(app, deps);
   provisionRoutes(app, deps);
   serviceRoutes(app, deps);

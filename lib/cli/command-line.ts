@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { PropagatorError } from '../shared/errors.ts';
 import { deadLetterCommands } from './commands/dead-letters.ts';
+import { holdCommands } from './commands/holds.ts';
 import { policyCommands } from './commands/lifecycle.ts';
 import { operationCommands } from './commands/operations.ts';
 import { queueCommands } from './commands/queues.ts';
@@ -88,6 +89,7 @@ function commands(terminal: Terminal): Command {
     });
   operationCommands(program, terminal);
   policyCommands(program, terminal);
+  holdCommands(program, terminal);
   serviceCommands(program, terminal);
   deadLetterCommands(program, terminal);
   queueCommands(program, terminal);

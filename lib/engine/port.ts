@@ -49,8 +49,9 @@ export interface Change {
  * The place of a document. `collection`: `suspension` (what suspend recorded, by project), `hold`
  * (suspensions by an operator), `provision` (claims of creations, by project), `provisioned` (the
  * profile of each provisioned project), `plan` (what a plan lists, by operation), `approval` (of a
- * plan, by operation) or `drift` (what a cleanup may remove beyond its plan, by operation). `id` is
- * unique in the partition, and at most 1000 bytes long.
+ * plan, by operation), `drift` (what a cleanup may remove beyond its plan, by operation) or
+ * `deletion-hold` (what must not be deleted: `project`, `domain` or `resource`). `id` is unique in the
+ * partition, and at most 1000 bytes long.
  */
 export interface DocumentKey {
   readonly collection:
@@ -60,7 +61,8 @@ export interface DocumentKey {
     | 'provisioned'
     | 'plan'
     | 'approval'
-    | 'drift';
+    | 'drift'
+    | 'deletion-hold';
   readonly partition: string;
   readonly id: string;
 }

@@ -8,11 +8,13 @@ import type { Input } from '../operation/step.ts';
 import { stopCondition } from '../operation/stop.ts';
 import { type ErrorReport, reportOf } from '../shared/errors.ts';
 import { type Protection, protectedBecause } from '../task/safety-rules.ts';
+import { type HoldDeps, holdOfAccount } from './deletion-holds.ts';
 import { currentStop, type StopDeps } from './stop-switch.ts';
 import { fetchAccountState } from './task-preflight.ts';
 
 /** The dependencies of a Keystone action. */
-export interface KeystoneActionDeps extends StopDeps {
+export interface KeystoneActionDeps extends StopDeps, HoldDeps {
+  readonly engine: StopDeps['engine'] & HoldDeps['engine'];
   readonly cloud: Cloud;
   readonly mode: Mode;
   readonly protection: () => Promise<Protection>;
@@ -46,6 +48,7 @@ export async function keystoneAction(
       deps.mode,
       protectedBecause(scope, await deps.protection()),
       shown,
+      await holdOfAccount(operation, deps),
     );
     if (stopped) return { kind: 'acted', number, shown, error: stoppedBy(stopped) };
     if (due.what === 'assign-role' && shown !== 'absent') {

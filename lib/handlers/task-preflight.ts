@@ -6,6 +6,7 @@ import { type AccountState, preflight } from '../operation/preflight.ts';
 import { stopCondition } from '../operation/stop.ts';
 import { PropagatorError } from '../shared/errors.ts';
 import { protectedBecause } from '../task/safety-rules.ts';
+import { holdOfAccount } from './deletion-holds.ts';
 import { lifecycleRefusal } from './lifecycle-task.ts';
 import { currentStop } from './stop-switch.ts';
 import type { ServiceDeps } from './task-deps.ts';
@@ -40,7 +41,8 @@ export async function preflightReport(
   }
   const because = protectedBecause(operation.scope, await deps.protection());
   const shown = await fetchAccountState(operation, deps);
-  const condition = preflight(operation, data.phase, deps.mode, because, shown);
+  const held = await holdOfAccount(operation, deps);
+  const condition = preflight(operation, data.phase, deps.mode, because, shown, held);
   const isEnabledAgain = data.phase === 'apply' && lives(operation) && shown === 'enabled';
   const enabled = isEnabledAgain ? { enabled: true as const } : {};
   return (

@@ -6,6 +6,7 @@ import { readOnly } from '../task/read-only.ts';
 import { freshMemoize, type RunReport, runProjectCleanup, runUserCleanup } from '../task/run.ts';
 import { Confirmation } from '../task/safety-rules.ts';
 import type { Resource, Service, ServiceApi, Watch } from '../task/service.ts';
+import { holdOfAccount, resourceHolds } from './deletion-holds.ts';
 import { otherServices } from './endpoints.ts';
 import { runLifecycle } from './lifecycle-task.ts';
 import { planGuard } from './plan-guard.ts';
@@ -34,14 +35,12 @@ export async function runService(
     concurrency: deps.concurrency[service.name] ?? service.concurrency,
     deadline: deps.now() + deps.budgetMillis,
     stopping: deps.stopping,
-    halted: async () => {
-      const stop = await currentStop(deps);
-      return stop && stopCondition(stop);
-    },
+    halted: haltedBy(operation, deps),
     onCounts: progressReporter(addressOf(data), deps),
   };
   const listing = operation.action === 'plan' ? planListing(operation, task, deps) : undefined;
-  const guard = guardOf(service, data.phase, { operation, task }, deps);
+  const planned = guardOf(service, data.phase, { operation, task }, deps);
+  const held = resourceHolds(deps);
   const allowed = listing ? readOnly(api) : api;
   const otherApi = otherServices(service, data.region, {
     ...deps,
@@ -98,11 +97,35 @@ export async function runService(
     ...common,
     confirmation,
     onListed: listing?.onListed,
-    guard: guard?.guard,
+    guard: async (resourceType, resources) => {
+      const kept = await held(resourceType, resources);
+      const free = resources.filter(({ id }) => !kept.has(id));
+      for (const [id, blocker] of (await planned?.guard(resourceType, free)) ?? [])
+        kept.set(id, blocker);
+      return kept;
+    },
+    heldNow: held,
     context: { ...context, projectApi, ...memberApi, project, members: data.members },
   });
   await listing?.store();
-  return guard ? { ...report, appeared: guard.appeared() } : report;
+  return planned ? { ...report, appeared: planned.appeared() } : report;
+}
+
+/** Milliseconds for which one answer about a hold of the account is used during a run. */
+const HOLD_FRESH_MILLIS = 1000;
+
+/** Asked before each removal: the stop switch, and a hold of the account. */
+function haltedBy(operation: Operation, deps: ServiceDeps) {
+  let asked: { at: number; held: ReturnType<typeof holdOfAccount> } | undefined;
+  return async () => {
+    const stop = await currentStop(deps);
+    if (stop) return stopCondition(stop);
+    if (operation.action !== 'cleanup') return undefined;
+    const age = asked ? deps.now() - asked.at : Number.POSITIVE_INFINITY;
+    if (!asked || age < 0 || age >= HOLD_FRESH_MILLIS)
+      asked = { at: deps.now(), held: holdOfAccount(operation, deps) };
+    return asked.held;
+  };
 }
 
 /** Collects what a run of a plan lists, and stores it when the run has ended. */

@@ -10,7 +10,8 @@ export type AccountState = 'absent' | 'enabled' | 'disabled';
  *
  * - the mode (safety rule "Observe first")
  * - a new protection (safety rule "Never the cloud's own")
- * - a hold (safety rule "Caps and a stop switch")
+ * - a hold of the operation (safety rule "Caps and a stop switch"), or `held`: a hold of a person on
+ *   the account
  * - an account whose state in Keystone has changed (safety rule "Keystone decides")
  */
 export function preflight(
@@ -19,9 +20,10 @@ export function preflight(
   mode: Mode,
   protectedBecause: string | undefined,
   shown: AccountState,
+  held?: Condition,
 ): Condition | undefined {
   if (phase === 'plan') return undefined;
-  const forbidden = forbiddenBy(mode, protectedBecause);
+  const forbidden = forbiddenBy(mode, protectedBecause) ?? held;
   if (forbidden) return forbidden;
   if (operation.state === 'held')
     return stop(
@@ -59,14 +61,16 @@ export function preflightAction(
   mode: Mode,
   protectedBecause: string | undefined,
   shown: AccountState,
+  held?: Condition,
 ): Condition | undefined {
-  if (what === 'disable') return forbiddenBy(mode, protectedBecause);
+  if (what === 'disable') return forbiddenBy(mode, protectedBecause) ?? held;
   return preflight(
     operation,
     what === 'assign-role' ? 'pre-delete' : 'apply',
     mode,
     protectedBecause,
     shown,
+    held,
   );
 }
 

@@ -34,10 +34,19 @@ export async function removeAll<At extends CommonContext>(
     input.stopping?.aborted === true ||
     input.context.now() >= input.deadline ||
     results.haltFor(await input.halted?.());
+  // A hold that was added after the listing counts as well.
+  const notHeld = async (some: readonly Resource[]): Promise<readonly Resource[]> => {
+    const held = await input.heldNow?.(resourceType.name, some);
+    if (!held || held.size === 0) return some;
+    for (const one of some) one.blocked = held.get(one.id) ?? one.blocked;
+    results.addBlocked(some);
+    return some.filter(({ id }) => !held.has(id));
+  };
   const removeOne = async (resource: Resource): Promise<void> => {
     try {
       if (await isStopped()) return;
-      results.add(resource, await resource.remove());
+      const [free] = await notHeld([resource]);
+      if (free) results.add(free, await free.remove());
     } catch (thrown) {
       results.addError(resource, thrown);
     }
@@ -48,11 +57,13 @@ export async function removeAll<At extends CommonContext>(
   ): Promise<void> => {
     try {
       if (await isStopped()) return;
-      const answers = await batch.remove(some, input.context);
-      for (const [index, resource] of some.entries()) {
+      const free = await notHeld(some);
+      if (free.length === 0) return;
+      const answers = await batch.remove(free, input.context);
+      for (const [index, resource] of free.entries()) {
         const answer =
           answers[index] ??
-          new TypeError(`${resourceType.name}: no answer for one of ${some.length} resources`);
+          new TypeError(`${resourceType.name}: no answer for one of ${free.length} resources`);
         if (answer instanceof Error) results.addError(resource, answer);
         else results.add(resource, answer);
       }

@@ -129,6 +129,8 @@ export interface ResourceTypeDefinition<Row, At = ProjectContext> {
   label?(row: Row): string | undefined;
   /** Epoch milliseconds of its creation; `NaN` where the row has no time. */
   createdAt?(row: Row): number;
+  /** True if the resource itself carries a hold, in its tags or metadata (`propagator:hold`). */
+  isHeld?(row: Row): boolean;
   /**
    * Returns a reason not to remove this row now, for example a port that its load balancer still
    * owns. The row counts as left.

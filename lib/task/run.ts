@@ -86,6 +86,8 @@ interface Common {
   readonly onListed?: OnListed | undefined;
   /** Asked about the listed resources of a type before any of them is removed. */
   readonly guard?: RemovalGuard | undefined;
+  /** Asked right before a removal: the resources that a person holds, by id. */
+  readonly heldNow?: RemovalGuard | undefined;
   /** Called after each resource type. */
   readonly onCounts?: (counts: Counts, fresh: Fresh) => void;
 }
@@ -150,6 +152,7 @@ async function runTypes<At extends CommonContext>(
       halted: input.halted,
       onListed: input.onListed,
       guard: input.guard,
+      heldNow: input.heldNow,
       wasRemoved: (resourceType, id) => ledger.wasRemoved(resourceType, id),
       onType: (done) => {
         if (!done.count) return;

@@ -14,6 +14,7 @@ import type { ServiceProvision } from './provision.ts';
 import type { ResourceType } from './resource-type.ts';
 import type { ServiceSuspension } from './suspension.ts';
 
+export { HOLD_TAG } from '../../events/hold.ts';
 export type {
   Answer,
   CommonContext,

@@ -81,6 +81,8 @@ export interface IterationInput<At extends CommonContext = ProjectContext> {
   readonly onListed?: OnListed | undefined;
   /** Asked about the listed resources of a type before any of them is removed. */
   readonly guard?: RemovalGuard | undefined;
+  /** Asked right before a removal: the resources that a person holds, by id. */
+  readonly heldNow?: RemovalGuard | undefined;
   /** True if an earlier iteration of this run reported the resource as gone. */
   readonly wasRemoved?: (resourceType: ResourceTypeName, id: string) => boolean;
   readonly onType: (iteration: TypeIteration) => void;

@@ -65,6 +65,8 @@ export class StatefulCloud {
   readonly users = new Set(['gone-user', 'other-user']);
   /** Roles that the propagator has now, as `project/role`. */
   readonly roles = new Set<string>();
+  /** Tags of every project in Keystone. */
+  readonly tags: string[] = [];
   keystoneAway = false;
   /**
    * The propagator logs in with an application credential, which gives no token on another project.
@@ -89,6 +91,8 @@ export class StatefulCloud {
   powerCut = false;
   /** Called immediately before the next removal, to change the simulated cloud. */
   beforeRemoval: (() => void) | undefined;
+  /** Called with each resource that is about to be removed. */
+  onRemoval: ((resource: Resource) => void) | undefined;
   /** No removal is ever delayed: a service that waits for a resource type never runs before it. */
   isCalm = false;
   /** Listings return the rows of all projects, whatever the filter is. */
@@ -145,6 +149,7 @@ export class StatefulCloud {
     after: readonly string[],
   ): Removal {
     this.beforeRemoval?.();
+    this.onRemoval?.(resource);
     const block = this.blocks.get(resource.resourceType.split('.')[0] ?? '');
     if (block) return { kind: 'blocked', ...block };
     if (which === 'C') this.#mustCount(tokenOn);
@@ -246,7 +251,8 @@ export class StatefulCloud {
           return { kind: 'present', account: { type: 'user', id, enabled: true } as never };
         if (type !== 'project' || !shown) return { kind: 'absent' };
         const { name, enabled } = shown;
-        return { kind: 'present', account: { type, id: ProjectId.parse(id), name, enabled } };
+        const account = { type, id: ProjectId.parse(id), name, enabled, tags: [...this.tags] };
+        return { kind: 'present', account };
       },
       eachPage: async () => {},
       projects: async () => [],

@@ -44,6 +44,9 @@ export class SteppedEngine extends MemoryEngine {
   get accounts() {
     return this.store.accounts;
   }
+  get documents() {
+    return this.store.documents;
+  }
   get quarantined() {
     return this.store.quarantined;
   }

@@ -14,6 +14,7 @@ export const volumeRow = z.object({
   group_id: text,
   snapshot_id: text,
   source_volid: text,
+  metadata: z.record(z.string(), z.unknown()).nullish(),
   volume_image_metadata: z.record(z.string(), z.unknown()).optional(),
   migration_status: text,
   attachments: z.array(z.unknown()).optional(),

@@ -1,5 +1,11 @@
 import * as z from 'zod';
-import { type Blocker, defineType, type ProjectContext, type Removal } from '../../task/service.ts';
+import {
+  type Blocker,
+  defineType,
+  HOLD_TAG,
+  type ProjectContext,
+  type Removal,
+} from '../../task/service.ts';
 import { temporaryBlocker } from '../kit/blockers.ts';
 import { epochOf } from '../kit/time.ts';
 import {
@@ -135,6 +141,7 @@ export const volume = defineType<WithBlocker<VolumeRow>>({
   owner: (row) => row['os-vol-tenant-attr:tenant_id'] ?? undefined,
   label: (row) => row.name ?? undefined,
   createdAt: (row) => epochOf(row.created_at),
+  isHeld: ({ metadata }) => HOLD_TAG in (metadata ?? {}),
   blocked: (row) => row.blocker,
   async remove(row, context): Promise<Removal> {
     const path = `/volumes/${encodeURIComponent(row.id)}`;

@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { PropagatorError } from '../../shared/errors.ts';
 import {
   defineType,
+  HOLD_TAG,
   type ProjectContext,
   type Removal,
   type ServiceApi,
@@ -23,6 +24,7 @@ const serverRow = z.object({
   name: z.string().nullish(),
   tenant_id: z.string().nullish(),
   status: z.string(),
+  metadata: z.record(z.string(), z.unknown()).nullish(),
   created: z.string().nullish(),
   updated: z.string().nullish(),
   'OS-EXT-STS:task_state': z.string().nullish(),
@@ -207,6 +209,7 @@ export const server = defineType<ServerRow>({
   owner: (row) => row.tenant_id ?? undefined,
   label: (row) => row.name ?? undefined,
   createdAt: (row) => epochOf(row.created),
+  isHeld: ({ metadata }) => HOLD_TAG in (metadata ?? {}),
   blocked: (row) =>
     row.unlisted === undefined
       ? undefined

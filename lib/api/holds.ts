@@ -1,0 +1,128 @@
+import type { Hono } from 'hono';
+import * as z from 'zod';
+import { DomainId, ProjectId } from '../../events/ids.ts';
+import { deletionHoldDocument, readHolds } from '../handlers/deletion-holds.ts';
+import {
+  type DeletionHold,
+  HOLD_TARGETS,
+  type HoldTarget,
+  isInForce,
+} from '../operation/deletion-hold.ts';
+import { callerOf } from './authentication.ts';
+import { notBy, readJson, typedText } from './body.ts';
+import type { ApiDeps } from './deps.ts';
+import { problem } from './problem.ts';
+
+const ResourceId = z
+  .string()
+  .max(600)
+  .regex(/^[a-z][a-z0-9-]*\.[a-z][a-z0-9-]*\/.+$/, 'must be TYPE/ID, for example nova.server/ID');
+const NewHold = z
+  .strictObject({
+    project: ProjectId.optional(),
+    domain: DomainId.optional(),
+    resource: ResourceId.optional(),
+    reason: typedText(1000),
+    ticket: typedText(100).optional(),
+    /** ISO 8601 with a time zone. */
+    until: z.iso.datetime({ offset: true }).optional(),
+    by: notBy,
+  })
+  .refine(
+    ({ project, domain, resource }) =>
+      [project, domain, resource].filter((one) => one !== undefined).length === 1,
+    'send exactly one of project, domain and resource',
+  );
+
+/** Routes that list, add and remove the holds that keep something from being deleted. */
+export function holdRoutes(app: Hono, deps: ApiDeps): void {
+  const { engine } = deps;
+  app.get('/v1/holds', async (context) => {
+    const holds = await Promise.all(HOLD_TARGETS.map((target) => readHolds(target, engine.reads)));
+    return context.json({
+      holds: holds
+        .flat()
+        .filter((hold) => isInForce(hold, deps.now()))
+        .map(({ version: _, ...hold }) => hold),
+    });
+  });
+
+  app.post('/v1/holds', async (context) => {
+    const { reason, ticket, until: end, ...named } = await readJson(context, NewHold);
+    const [target, id] = targetOf(named);
+    const unknown = await whyUnknown(target, id, deps);
+    if (unknown !== undefined) return context.json(problem('hold', unknown), 409);
+    const until = end === undefined ? undefined : Date.parse(end);
+    if (until !== undefined && until <= deps.now())
+      return context.json(problem('hold', 'until is a time in the past'), 409);
+    const hold: DeletionHold = {
+      target,
+      id,
+      by: callerOf(context),
+      reason,
+      at: deps.now(),
+      ...(ticket === undefined ? {} : { ticket }),
+      ...(until === undefined ? {} : { until }),
+    };
+    const before = await find(target, id);
+    if (before && isInForce(before, deps.now()))
+      return context.json(
+        problem('hold', `${before.by} holds ${target} ${id} already: ${before.reason}`),
+        409,
+      );
+    return (await commit(target, id, before?.version ?? 0, hold)) === 'conflict'
+      ? context.json(problem('conflict', 'the hold was changed at the same moment'), 409)
+      : context.json(hold, 201);
+  });
+
+  // The id of a resource contains slashes.
+  app.delete('/v1/holds/:target/:id{.+}', async (context) => {
+    const target = z.enum(HOLD_TARGETS).parse(context.req.param('target'));
+    const id = context.req.param('id');
+    const before = await find(target, id);
+    if (!before) return context.json(problem('hold', `there is no hold of ${target} ${id}`), 404);
+    return (await commit(target, id, before.version, undefined)) === 'conflict'
+      ? context.json(problem('conflict', 'the hold was changed at the same moment'), 409)
+      : context.json({ removed: `${target}/${id}` });
+  });
+
+  const find = async (target: HoldTarget, id: string) =>
+    (await readHolds(target, engine.reads, id)).find((hold) => hold.id === id);
+  const commit = (
+    target: HoldTarget,
+    id: string,
+    version: number,
+    hold: DeletionHold | undefined,
+  ) => engine.commit({ documents: [deletionHoldDocument(target, id, version, hold)] });
+}
+
+function targetOf({
+  project,
+  domain,
+  resource = '',
+}: Pick<z.infer<typeof NewHold>, 'project' | 'domain' | 'resource'>): [HoldTarget, string] {
+  if (project !== undefined) return ['project', project];
+  return domain === undefined ? ['resource', resource] : ['domain', domain];
+}
+
+/** A hold with a typing error keeps nothing, so the account or the type must be known. */
+async function whyUnknown(
+  target: HoldTarget,
+  id: string,
+  { cloud, engine, services }: ApiDeps,
+): Promise<string | undefined> {
+  if (target === 'resource') {
+    const type = id.slice(0, id.indexOf('/'));
+    const isKnown = services.some(({ resourceTypes }) =>
+      resourceTypes.some(({ name }) => name === type),
+    );
+    return isKnown ? undefined : `there is no resource type ${type}; see: propagator service list`;
+  }
+  const [shown, record] = await Promise.all([
+    cloud.keystone.show(target, id),
+    engine.reads.account(target, id),
+  ]);
+  return shown.kind === 'present' || record
+    ? undefined
+    : `neither Keystone nor the inventory has a ${target} with this id`;
+}

@@ -1,0 +1,134 @@
+import type { Command } from 'commander';
+import * as z from 'zod';
+import { duration } from '../../shared/settings.ts';
+import { oneOf, type Printed, present, printable } from '../format.ts';
+import { table, time } from '../output.ts';
+import { type Terminal, UsageError } from '../terminal.ts';
+
+interface TargetOptions extends Printed {
+  project?: string;
+  domain?: string;
+  resource?: string;
+}
+interface AddOptions extends TargetOptions {
+  reason: string;
+  ticket?: string;
+  until?: string;
+}
+
+const HoldShape = z.looseObject({
+  target: z.string(),
+  id: z.string(),
+  by: z.string(),
+  reason: z.string(),
+  ticket: z.string().optional(),
+  at: z.number(),
+  until: z.number().optional(),
+});
+const HoldsShape = z.object({ holds: z.array(HoldShape) });
+
+/** `hold add`, `hold list` and `hold remove`: what must not be deleted. */
+export function holdCommands(program: Command, terminal: Terminal): void {
+  const { client, now } = terminal;
+  const hold = program
+    .command('hold')
+    .description('holds: decisions that a project, a domain or a resource is not deleted');
+
+  targets(printable(hold.command('add'), 'hold add --project 4f0c1a2b3c4d --reason "lawsuit"'))
+    .description('keep a project, a domain or a resource from being deleted')
+    .requiredOption('--reason <text>', 'why; operations that wait show it')
+    .option('--ticket <number>', 'the number of a ticket')
+    .option('--until <time>', 'the end: a time (2027-01-31T00:00:00Z) or a duration from now (30d)')
+    .action(
+      async ({ project, domain, resource, reason, ticket, until, ...options }: AddOptions) => {
+        onlyOne({ project, domain, resource });
+        const body = { project, domain, resource, reason, ticket, until: endOf(until, now()) };
+        const answer = await client.post('/v1/holds', body, HoldShape);
+        present(
+          terminal,
+          answer,
+          options,
+          oneOf<typeof answer>(
+            ({ target, id, until: end }) =>
+              `${target} ${id} is not deleted${end === undefined ? '' : ` until ${time(end)}`}. ` +
+              'A removal that was already sent is not taken back.',
+          ),
+        );
+      },
+    );
+
+  printable(hold.command('list'), 'hold list')
+    .description('list the holds in force')
+    .action(async (options: Printed) => {
+      const answer = await client.get('/v1/holds', HoldsShape);
+      present(terminal, answer, options, {
+        text: ({ holds }) =>
+          holds.length === 0
+            ? 'No holds.'
+            : table(
+                ['TARGET', 'ID', 'BY', 'SINCE', 'UNTIL', 'TICKET', 'REASON'],
+                holds.map(({ target, id, by, at, until, ticket = '', reason }) => [
+                  target,
+                  id,
+                  by,
+                  time(at),
+                  time(until),
+                  ticket,
+                  reason,
+                ]),
+              ),
+        rows: ({ holds }) => holds,
+        columns: {
+          Target: ({ target }) => target,
+          ID: ({ id }) => id,
+          By: ({ by }) => by,
+          Since: ({ at }) => time(at),
+          Until: ({ until }) => (until === undefined ? undefined : time(until)),
+          Ticket: ({ ticket }) => ticket,
+          Reason: ({ reason }) => reason,
+        },
+      });
+    });
+
+  targets(printable(hold.command('remove'), 'hold remove --resource nova.server/9b1c'))
+    .description('end a hold; operations that wait on it go on within a minute')
+    .action(async ({ project, domain, resource, ...options }: TargetOptions) => {
+      const [target, id] = onlyOne({ project, domain, resource });
+      const path = `/v1/holds/${target}/${encodeURIComponent(id)}`;
+      const answer = await client.delete(path, z.object({ removed: z.string() }));
+      present(
+        terminal,
+        answer,
+        options,
+        oneOf<typeof answer>(
+          () => `The hold of ${target} ${id} has ended. Operations go on within a minute.`,
+        ),
+      );
+    });
+}
+
+const targets = (command: Command): Command =>
+  command
+    .option('--project <id>', 'a project')
+    .option('--domain <id>', 'a domain, with its projects and users')
+    .option('--resource <type/id>', 'one resource: nova.server/ID');
+
+function onlyOne(named: Readonly<Record<string, string | undefined>>): [string, string] {
+  const given = Object.entries(named).flatMap(([name, id]): [string, string][] =>
+    id === undefined ? [] : [[name, id]],
+  );
+  const [first, ...others] = given;
+  if (!first || others.length > 0)
+    throw new UsageError('give exactly one of --project, --domain and --resource');
+  return first;
+}
+
+/** ISO 8601 for the API. */
+function endOf(text: string | undefined, now: number): string | undefined {
+  if (text === undefined) return undefined;
+  const after = duration.safeParse(text);
+  const millis = after.success ? now + after.data : Date.parse(text);
+  if (Number.isNaN(millis))
+    throw new UsageError('--until: write 2027-01-31T00:00:00Z or a duration such as 30d');
+  return new Date(millis).toISOString();
+}

@@ -1,0 +1,111 @@
+import * as z from 'zod';
+import type { Condition } from '../../events/service.ts';
+import type { Reads, WrittenDocument } from '../engine/port.ts';
+import type { Cloud } from '../openstack/cloud.ts';
+import {
+  type DeletionHold,
+  describeHold,
+  HOLD_TARGETS,
+  type HoldTarget,
+  holdOnAccount,
+  isInForce,
+} from '../operation/deletion-hold.ts';
+import type { Operation } from '../operation/model.ts';
+import type { Blocker, Resource } from '../task/service.ts';
+
+const StoredHold = z.looseObject({
+  target: z.enum(HOLD_TARGETS),
+  id: z.string(),
+  by: z.string(),
+  reason: z.string(),
+  ticket: z.string().exactOptional(),
+  at: z.number(),
+  until: z.number().exactOptional(),
+});
+const COLLECTION = 'deletion-hold';
+
+/** The dependencies of the checks of holds. */
+export interface HoldDeps {
+  readonly engine: { readonly reads: Pick<Reads, 'documents'> };
+  now(): number;
+}
+
+/** Returns the stored holds of one kind of target, also those that have ended by themselves. */
+export async function readHolds(
+  target: HoldTarget,
+  reads: Pick<Reads, 'documents'>,
+  prefix = '',
+): Promise<(DeletionHold & { readonly version: number })[]> {
+  const documents = await reads.documents(COLLECTION, target, prefix);
+  return documents.map(({ value, version }) => ({ ...StoredHold.parse(value), version }));
+}
+
+/** Returns the document that adds a hold or, without one, removes it. */
+export const deletionHoldDocument = (
+  target: HoldTarget,
+  id: string,
+  version: number,
+  hold: DeletionHold | undefined,
+): WrittenDocument => ({
+  collection: COLLECTION,
+  partition: target,
+  id,
+  version,
+  ...(hold ? { value: hold } : {}),
+});
+
+/**
+ * Returns why the account of an operation is held now, or `undefined`. A tag in Keystone counts
+ * while the project exists. Throws when the store or Keystone gives no certain answer: nothing is
+ * removed then.
+ */
+export async function holdOfAccount(
+  { scope, request }: Pick<Operation, 'scope' | 'request'>,
+  deps: HoldDeps & { readonly cloud: Pick<Cloud, 'keystone'> },
+): Promise<Condition | undefined> {
+  const { reads } = deps.engine;
+  const domainId = scope.type === 'domain' ? scope.id : scope.domainId;
+  const [own, ofDomain, shown] = await Promise.all([
+    scope.type === 'user' ? [] : readHolds(scope.type, reads, scope.id),
+    domainId === undefined ? [] : readHolds('domain', reads, domainId),
+    // Without a request the project was deleted in Keystone.
+    request && scope.type === 'project' ? deps.cloud.keystone.show('project', scope.id) : undefined,
+  ]);
+  const tags =
+    shown?.kind === 'present' && shown.account.type === 'project' ? (shown.account.tags ?? []) : [];
+  return holdOnAccount(scope, [...own, ...ofDomain], tags, deps.now());
+}
+
+/** Milliseconds for which a removal uses one reading of the holds. */
+const FRESH_MILLIS = 1000;
+
+/**
+ * Returns a function that says which resources of a type are held now, by id. A reading of the
+ * store is used for at most {@link FRESH_MILLIS}.
+ */
+export function resourceHolds({ engine, now }: HoldDeps) {
+  const read = new Map<string, { at: number; holds: Promise<DeletionHold[]> }>();
+  const holdsOf = (resourceType: string): Promise<DeletionHold[]> => {
+    const known = read.get(resourceType);
+    const age = known ? now() - known.at : Number.POSITIVE_INFINITY;
+    if (known && age >= 0 && age < FRESH_MILLIS) return known.holds;
+    const holds = readHolds('resource', engine.reads, `${resourceType}/`);
+    read.set(resourceType, { at: now(), holds });
+    holds.catch(() => read.delete(resourceType));
+    return holds;
+  };
+  return async (
+    resourceType: string,
+    resources: readonly Pick<Resource, 'id'>[],
+  ): Promise<Map<string, Blocker>> => {
+    const held = new Map<string, Blocker>();
+    const inForce = (await holdsOf(resourceType)).filter((hold) => isInForce(hold, now()));
+    if (inForce.length === 0) return held;
+    const byId = new Map(inForce.map((hold) => [hold.id, hold]));
+    for (const { id } of resources) {
+      const hold = byId.get(`${resourceType}/${id}`);
+      if (hold) held.set(id, describeHold(hold));
+    }
+    return held;
+  };
+}

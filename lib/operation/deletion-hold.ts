@@ -1,0 +1,66 @@
+import { HOLD_TAG } from '../../events/hold.ts';
+import type { Condition } from '../../events/service.ts';
+import type { Scope } from './model.ts';
+
+/** What a deletion hold keeps: a project, a domain with its projects and users, or one resource. */
+export const HOLD_TARGETS = ['project', 'domain', 'resource'] as const;
+export type HoldTarget = (typeof HOLD_TARGETS)[number];
+
+/**
+ * The decision of a person that something is not deleted. Operations that meet it wait, and go on
+ * when it ends. All times are epoch milliseconds.
+ */
+export interface DeletionHold {
+  readonly target: HoldTarget;
+  /** The id of the project or domain, or `nova.server/ID` for a resource. */
+  readonly id: string;
+  readonly by: string;
+  readonly reason: string;
+  /** The number of a ticket or a case. */
+  readonly ticket?: string | undefined;
+  readonly at: number;
+  /** The hold ends by itself at this time. */
+  readonly until?: number | undefined;
+}
+
+/** True while the hold has not ended by itself. */
+export const isInForce = ({ until }: DeletionHold, now: number): boolean =>
+  until === undefined || now < until;
+
+/**
+ * Returns the hold that keeps an account, or `undefined`. A hold of a domain keeps its projects and
+ * users, too. `tags`: those that Keystone shows on the project.
+ */
+export function holdOnAccount(
+  scope: Scope,
+  holds: readonly DeletionHold[],
+  tags: readonly string[],
+  now: number,
+): Condition | undefined {
+  const domainId = scope.type === 'domain' ? scope.id : scope.domainId;
+  const found = holds.find(
+    (hold) =>
+      isInForce(hold, now) &&
+      ((hold.target === scope.type && hold.id === scope.id) ||
+        (hold.target === 'domain' && hold.id === domainId)),
+  );
+  if (found) return { class: 'Blocked', ...describeHold(found), count: 1 };
+  if (!tags.includes(HOLD_TAG)) return undefined;
+  return {
+    class: 'Blocked',
+    message: `the project has the tag ${HOLD_TAG} in Keystone, which holds it`,
+    actor: 'operator',
+    advice: `When it may go on: openstack project set --remove-tag ${HOLD_TAG} ${scope.id}. It goes on within a minute then.`,
+    count: 1,
+  };
+}
+
+/** Returns the reason and the advice of a hold, for a condition or for a resource. */
+export function describeHold({ target, id, by, reason, ticket }: DeletionHold) {
+  const details = [`by ${by}`, ...(ticket === undefined ? [] : [`ticket ${ticket}`])];
+  return {
+    message: `a hold keeps ${target} ${id} (${details.join(', ')}): ${reason}`,
+    actor: 'operator' as const,
+    advice: `When it may go on: propagator hold remove --${target} ${id}. It goes on within a minute then.`,
+  };
+}

@@ -1,0 +1,9 @@
+import { HOLD_TAG } from '../../events/hold.ts';
+import type { Blocker } from './resource-type.ts';
+
+/** Why a resource that carries {@link HOLD_TAG} is not removed. */
+export const HELD: Blocker = {
+  message: `the resource has ${HOLD_TAG} in its metadata, which holds it`,
+  actor: 'operator',
+  advice: `When it may go on, remove ${HOLD_TAG} from its metadata. It goes on within minutes then.`,
+};

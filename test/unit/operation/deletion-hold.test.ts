@@ -1,0 +1,136 @@
+import { EVERY_CLASS, StatefulSimulation, TARGET } from '../../property/stateful-simulation.ts';
+
+const ALL = {
+  'booking.host': 2,
+  'booking.lease': 2,
+  'compute.server': 2,
+  'network.port': 2,
+  'vault.label': 2,
+  'vault.secret': 2,
+};
+let simulation: StatefulSimulation;
+beforeEach(() => {
+  simulation = new StatefulSimulation(EVERY_CLASS);
+});
+afterEach(() => {
+  simulation.expectOthersUntouched();
+});
+const hold = (what: object) => simulation.call('POST', '/v1/holds', { reason: 'lawsuit', ...what });
+const end = (path: string) => simulation.call('DELETE', `/v1/holds/${path}`);
+const waitsOn = async () => {
+  const { body } = await simulation.call('GET', `/v1/operations/${simulation.operation.id}`);
+  return (body.waitsOn as { on: string }[]).map(({ on }) => on);
+};
+
+describe('a hold of a project', () => {
+  it('keeps everything; the operation names it, and goes on when it ends', async () => {
+    expect(await hold({ project: TARGET, ticket: 'CASE-1' })).toMatchObject({ status: 201 });
+    await simulation.ask();
+    await simulation.settle();
+    expect(simulation.left()).toEqual(ALL);
+    expect(simulation.cloud.projects.get(TARGET)).toMatchObject({ enabled: true });
+    expect((await waitsOn())[0]).toContain(
+      'a hold keeps project target (by ann, ticket CASE-1): lawsuit',
+    );
+    expect(await end(`project/${TARGET}`)).toMatchObject({ status: 200 });
+    await simulation.settle();
+    expect(simulation.state).toBe('finished');
+    expect(simulation.left()).toEqual({});
+  });
+
+  it('that is added in the middle stops the next removal, also of a project that is deleted', async () => {
+    simulation.cloud.delete(TARGET);
+    await simulation.handle({
+      type: 'account.project.deleted',
+      data: {
+        account: { type: 'project', id: TARGET },
+        cause: { messageId: 'm-1', eventType: 'identity.project.deleted', at: 0 },
+      },
+    });
+    await simulation.until(() => simulation.state === 'running');
+    const holdDocument = {
+      collection: 'deletion-hold',
+      partition: 'project',
+      id: TARGET,
+      version: 0,
+      value: { target: 'project', id: TARGET, by: 'ann', reason: 'lawsuit', at: 0 },
+    } as const;
+    await simulation.engine.commit({ documents: [holdDocument] });
+    const before = simulation.left();
+    await simulation.settle();
+    expect(simulation.left()).toEqual(before);
+    await end(`project/${TARGET}`);
+    await simulation.settle();
+    expect(simulation.left()).toEqual({ 'vault.secret': 2, 'booking.lease': 2 });
+  });
+
+  it('ends by itself at its time', async () => {
+    const until = new Date(simulation.engine.time + 3_600_000).toISOString();
+    await hold({ project: TARGET, until });
+    await simulation.ask();
+    await simulation.until(() => simulation.engine.time > Date.parse(until) - 600_000);
+    expect(simulation.left()).toEqual(ALL);
+    await simulation.settle();
+    expect(simulation.state).toBe('finished');
+  });
+
+  it('comes from a tag in Keystone as well', async () => {
+    simulation.cloud.tags.push('propagator:hold');
+    await simulation.ask();
+    await simulation.settle();
+    expect(simulation.left()).toEqual(ALL);
+    expect((await waitsOn())[0]).toContain('has the tag propagator:hold in Keystone');
+    simulation.cloud.tags.length = 0;
+    await simulation.settle();
+    expect(simulation.state).toBe('finished');
+  });
+});
+
+describe('a hold of a resource', () => {
+  it('keeps this resource and the project, and lets all others go', async () => {
+    await hold({ resource: 'network.port/target-1' });
+    await simulation.ask();
+    await simulation.settle();
+    expect(simulation.left()).toEqual({ 'network.port': 1 });
+    expect(simulation.cloud.projects.has(TARGET)).toBe(true);
+    expect((await waitsOn())[0]).toContain('a hold keeps resource network.port/target-1');
+    await end('resource/network.port%2Ftarget-1');
+    await simulation.settle();
+    expect(simulation.state).toBe('finished');
+  });
+
+  it('is shown by a plan', async () => {
+    await hold({ resource: 'network.port/target-1' });
+    const { body } = await simulation.call('POST', `/v1/projects/${TARGET}/plan`, {});
+    await simulation.settle();
+    const plan = await simulation.call('GET', `/v1/operations/${body.opened}/plan`);
+    expect(plan.body.leftToOthers).toMatchObject([
+      { resourceType: 'network.port', message: expect.stringContaining('a hold keeps') },
+    ]);
+  });
+});
+
+describe('POST /v1/holds', () => {
+  it.each([
+    ['no target', {}, 400],
+    ['two targets', { project: TARGET, resource: 'network.port/1' }, 400],
+    ['a resource without a type', { resource: 'target-1' }, 400],
+    ['an unknown type', { resource: 'network.prot/1' }, 409],
+    ['an unknown project', { project: 'tagret' }, 409],
+    ['an end in the past', { project: TARGET, until: '1969-01-01T00:00:00Z' }, 409],
+    ['an end without a zone', { project: TARGET, until: '2127-01-01T00:00:00' }, 400],
+  ])('with %s is refused, because it would keep nothing', async (_, what, status) => {
+    expect(await hold(what)).toMatchObject({ status });
+    expect((await simulation.call('GET', '/v1/holds')).body).toEqual({ holds: [] });
+  });
+
+  it('names the person of the first hold, when there is one', async () => {
+    await hold({ project: TARGET });
+    const again = { project: TARGET, reason: 'other' };
+    expect(await simulation.call('POST', '/v1/holds', again, 'bob')).toMatchObject({
+      status: 409,
+      body: { error: { message: 'ann holds project target already: lawsuit' } },
+    });
+    expect(await end('project/other')).toMatchObject({ status: 404 });
+  });
+});
