@@ -1,6 +1,6 @@
 import * as z from 'zod';
 
-const LONGEST_ID = 64;
+const MAX_ID_LENGTH = 64;
 
 /**
  * An id of Keystone: any text of 1 to 64 characters. Keystone itself makes 32 or 64 hexadecimal
@@ -12,7 +12,10 @@ const LONGEST_ID = 64;
 const id = z
   .string()
   .min(1, 'an id of Keystone cannot be empty')
-  .refine((text) => [...text].length <= LONGEST_ID, 'an id of Keystone has at most 64 characters')
+  .refine(
+    (text) => [...text].length <= MAX_ID_LENGTH,
+    'an id of Keystone has at most 64 characters',
+  )
   .refine(
     (text) => text.isWellFormed() && !/[\0\uFFFE\uFFFF]/.test(text),
     'the id has characters that a database cannot store',

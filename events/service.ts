@@ -78,8 +78,8 @@ const details = {
   /** The ids that the task has listed so far, as a filter of bounded size. */
   seenIds: z.string().max(1400).optional(),
   /**
-   * Only under an approved plan, by resource type: the resources that the plan does not list. A type
-   * is missing if the run did not list it.
+   * Only under an approved plan, by resource type: the resources that the plan does not list. A
+   * type is missing if the run did not list it.
    */
   appeared: z
     .record(

@@ -126,6 +126,9 @@ export function contradiction(report: TaskReport, phase: Phase): string | undefi
     phase === 'apply' &&
     left > 0
   )
-    return `the report says finished, but ${left} resources are left by its own counts; send service.progressed`;
+    return (
+      `the report says finished, but ${left} resources are left by its own counts; send ` +
+      'service.progressed'
+    );
   return undefined;
 }

@@ -2,10 +2,10 @@ import { PropagatorError } from '../shared/errors.ts';
 import { type AccountRecord, isGone } from './inventory.ts';
 import type { Keystone } from './keystone.ts';
 import { keyOfAccount, type Listed, mergeListed } from './merge.ts';
-import { isNews } from './sweep.ts';
+import { differsFromStored } from './sweep.ts';
 
 /** The result of comparing the inventory with Keystone's full lists. */
-export interface Filled {
+export interface MergedInventory {
   /**
    * All listed accounts, merged with the inventory. Deletion times, members and the announced
    * `enabled` are kept.
@@ -55,7 +55,8 @@ export const emptyListing = (what: string): PropagatorError =>
     service: 'keystone',
     message: `Keystone lists no ${what} at all`,
     advice:
-      'Give the login a role that may list all of them (admin), and check whether Keystone has its database; the inventory was left as it was.',
+      'Give the login a role that may list all of them (admin), and check whether Keystone ' +
+      'has its database; the inventory was left as it was.',
   });
 
 /** The inventory that {@link mergeAll} compares with Keystone's lists. */
@@ -77,7 +78,7 @@ export function mergeAll(
   listed: Listed,
   { records: known, isFirst }: Known,
   listedAt: number,
-): Filled {
+): MergedInventory {
   const before = new Map(known.map((record) => [keyOfAccount(record.account), record]));
   const accounts = mergeListed(listed, before, listedAt, isFirst);
   const there = new Set(accounts.map((record) => keyOfAccount(record.account)));
@@ -90,7 +91,9 @@ export function mergeAll(
   );
   return {
     accounts,
-    changed: accounts.filter((record) => isNews(record, before.get(keyOfAccount(record.account)))),
+    changed: accounts.filter((record) =>
+      differsFromStored(record, before.get(keyOfAccount(record.account))),
+    ),
     vanished,
   };
 }

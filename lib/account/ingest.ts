@@ -143,7 +143,7 @@ function applyAccount(
   update.see(messageKey(hint));
   if (type === 'domain' && isDomainEcho(update, hint, record, batch.now)) return 'domain-echo';
   if (isDeletion && record.seenAt === 0 && shown?.kind !== 'present')
-    return holdApart(update, hint, record, shown, batch.now);
+    return holdSuspicious(update, hint, record, shown, batch.now);
   if (isDeletion) {
     // Keystone shows the account, so the notification is forged or the read is stale. The
     // coordinator asks Keystone again.
@@ -158,7 +158,7 @@ function applyAccount(
   // The account was deleted meanwhile. Its own notification or the sweep reports that, so the
   // record stays.
   if (answer?.kind !== 'certain' || shown?.kind !== 'present') return 'absent';
-  takeShown(update, hint, record, shown.account, answer.value, batch.askedAt);
+  applyShownState(update, hint, record, shown.account, answer.value, batch.askedAt);
   return 'announced';
 }
 
@@ -166,7 +166,7 @@ function applyAccount(
  * Neither Keystone nor an event has ever shown the account, so a person decides. See `Suspicion` in
  * `inventory.ts`.
  */
-function holdApart(
+function holdSuspicious(
   update: InventoryUpdate,
   { cause }: AccountHint,
   record: AccountRecord,
@@ -203,7 +203,7 @@ function isDomainEcho(
  * An `updated` notification does not say what changed. The difference between Keystone's answer and
  * the announced state does.
  */
-function takeShown(
+function applyShownState(
   update: InventoryUpdate,
   hint: AccountHint,
   record: AccountRecord,

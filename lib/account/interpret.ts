@@ -56,7 +56,7 @@ const crud = (...resources: string[]): string[] =>
  * counter, because any sender on the bus could otherwise create counters without end. The space in
  * `project tag` is Keystone's.
  */
-const NOT_OURS: ReadonlySet<string> = new Set([
+const IGNORED_EVENT_TYPES: ReadonlySet<string> = new Set([
   ...crud(
     'group',
     'role',
@@ -99,7 +99,7 @@ export function interpret(notification: Notification, receivedAt: number): Inter
   // user has a role there. Basic payloads do not name the user.
   if (eventType === 'identity.application_credential.created')
     return credentialMade(notification, receivedAt);
-  return dropped(NOT_OURS.has(eventType) ? eventType : 'unknown-event-type');
+  return dropped(IGNORED_EVENT_TYPES.has(eventType) ? eventType : 'unknown-event-type');
 }
 
 function account(

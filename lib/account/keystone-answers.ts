@@ -37,18 +37,18 @@ const CONCURRENCY = 8;
  * After this many calls without an answer the rest of the batch waits, too. Otherwise each call
  * would run into its own timeout.
  */
-const MOST_FAILURES = 3;
+const MAX_FAILURES = 3;
 /**
  * Keystone is asked about at most this many deletions of unknown accounts in a batch. The others
  * are held without a question, so that a flood of forged notifications does not delay the true
  * ones.
  */
-const MOST_UNKNOWN = 20;
+const MAX_UNKNOWN_DELETIONS = 20;
 /**
  * Up to this many projects are asked for their members one by one. For more, one listing of all
  * assignments is cheaper.
  */
-const MOST_BY_PROJECT = 10;
+const MAX_SINGLE_QUESTIONS = 10;
 
 /**
  * Returns the key of the account that a hint is about. A project notification with the id of a
@@ -93,7 +93,7 @@ export async function askKeystone(
   let failures = 0;
   let lastError: ErrorReport | undefined;
   const ask = async <T>(call: () => Promise<T>): Promise<Answer<T>> => {
-    if (lastError && failures >= MOST_FAILURES) return { kind: 'uncertain', error: lastError };
+    if (lastError && failures >= MAX_FAILURES) return { kind: 'uncertain', error: lastError };
     try {
       return { kind: 'certain', value: await call() };
     } catch (thrown) {
@@ -134,7 +134,7 @@ function accountsToAsk(hints: readonly Hint[], known: ReadonlyMap<string, Accoun
     const isUnknown = hint.kind === 'account' && hint.operation === 'deleted' && !wasSeenAlive;
     const isNeeded =
       hint.kind === 'account'
-        ? hint.operation !== 'deleted' || (isUnknown && unknown < MOST_UNKNOWN)
+        ? hint.operation !== 'deleted' || (isUnknown && unknown < MAX_UNKNOWN_DELETIONS)
         : hint.on.type === 'project' && !hint.inherited && (!record || isGone(record));
     if (!isNeeded || wanted.has(key)) continue;
     if (isUnknown) unknown += 1;
@@ -194,7 +194,7 @@ async function treeOf(
   ]);
   const ids = projects.flatMap((project) => (project.type === 'project' ? [project.id] : []));
   const members =
-    ids.length > MOST_BY_PROJECT
+    ids.length > MAX_SINGLE_QUESTIONS
       ? await keystone.members()
       : (await Promise.all(ids.map((id) => keystone.members(id)))).flat();
   const inside = new Set<string>(ids);

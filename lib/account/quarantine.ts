@@ -2,13 +2,13 @@ import { createHash } from 'node:crypto';
 import type { NotificationReceived } from '../../events/notification.ts';
 import type { ErrorReport } from '../shared/errors.ts';
 import type { QuarantineRecord } from './inventory.ts';
-import { bodyBytes, cutBytes, encodeBody, KEPT_BODY } from './received.ts';
+import { bodyBytes, cutBytes, encodeBody, MAX_STORED_BYTES } from './received.ts';
 
 /** A notification that waits for a retry because Keystone gave no certain answer. */
 export type Delayed = NotificationReceived & { readonly delaySeconds: number };
 
 const SHORTEST_WAIT_SECONDS = 5;
-const LONGEST_WAIT_SECONDS = 300;
+const MAX_WAIT_SECONDS = 300;
 /** The default of `PROPAGATOR_MAX_WAIT`. */
 const MAX_WAIT_MILLIS = 3_600_000;
 
@@ -25,7 +25,7 @@ export function delayed(
 ): Delayed {
   const waitedSeconds = Math.max(0, now - received.data.receivedAt) / 1000;
   const wait = Math.min(
-    LONGEST_WAIT_SECONDS,
+    MAX_WAIT_SECONDS,
     Math.max(SHORTEST_WAIT_SECONDS, Math.round(waitedSeconds / 2)),
   );
   const asked = Math.min(error.retryAfterSeconds ?? 0, maxWaitMillis / 1000);
@@ -47,7 +47,7 @@ export function quarantined({ data }: NotificationReceived, reason: string): Qua
         .digest('hex')
         .slice(0, 32),
     reason,
-    ...encodeBody(cutBytes(bytes, KEPT_BODY)),
+    ...encodeBody(cutBytes(bytes, MAX_STORED_BYTES)),
     bytes: data.cutFrom ?? bytes.byteLength,
     source: data.source,
     receivedAt: data.receivedAt,

@@ -3,9 +3,9 @@ import type { NotificationReceived } from '../../events/notification.ts';
 /**
  * A notification has a few kilobytes. A larger body is no notification, and is not stored whole.
  */
-export const LARGEST_BODY = 1024 * 1024;
+export const MAX_BODY_BYTES = 1024 * 1024;
 /** Bytes of an unreadable body that are kept for a person. */
-export const KEPT_BODY = 64 * 1024;
+export const MAX_STORED_BYTES = 64 * 1024;
 
 /**
  * Returns UTF-8 text, or base64 if the bytes are not UTF-8 or contain a NUL. PostgreSQL cannot
@@ -23,18 +23,18 @@ export function encodeBody(bytes: Uint8Array): { body: string; encoding: 'utf8' 
 
 /**
  * Returns the event that stores a notification as received. The relay and the API commit it before
- * they acknowledge the notification. A body over {@link LARGEST_BODY} is cut to {@link KEPT_BODY},
- * and `cutFrom` is its full size. Never throws.
+ * they acknowledge the notification. A body over {@link MAX_BODY_BYTES} is cut to {@link
+ * MAX_STORED_BYTES}, and `cutFrom` is its full size. Never throws.
  */
 export function notificationReceived(
   bytes: Uint8Array,
   from: { id: string; source: string; receivedAt: number },
 ): NotificationReceived {
-  if (bytes.byteLength <= LARGEST_BODY)
+  if (bytes.byteLength <= MAX_BODY_BYTES)
     return { type: 'notification.received', data: { ...from, ...encodeBody(bytes) } };
   return {
     type: 'notification.received',
-    data: { ...from, ...encodeBody(cutBytes(bytes, KEPT_BODY)), cutFrom: bytes.byteLength },
+    data: { ...from, ...encodeBody(cutBytes(bytes, MAX_STORED_BYTES)), cutFrom: bytes.byteLength },
   };
 }
 

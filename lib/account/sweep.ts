@@ -6,7 +6,7 @@ import { isUnannounced, keyOfAccount, shownRecord } from './merge.ts';
  * The share of a type's existing accounts that may be missing from one listing. A higher share is
  * treated as a fault of the listing. A few missing accounts are always accepted.
  */
-const MOST_MISSING = { share: 0.2, few: 5 };
+const MISSING_LIMIT = { share: 0.2, few: 5 };
 
 /** Returns why a listing may be wrong, for the operator, or `undefined` if it is not. */
 export function suspiciousListing(
@@ -14,8 +14,11 @@ export function suspiciousListing(
   missing: number,
   living: number,
 ): string | undefined {
-  if (missing <= Math.max(MOST_MISSING.few, living * MOST_MISSING.share)) return undefined;
-  return `Keystone no longer lists ${missing} of ${living} known ${type}s, and announced none of these deletions: so many at once may be a fault of Keystone or of its database`;
+  if (missing <= Math.max(MISSING_LIMIT.few, living * MISSING_LIMIT.share)) return undefined;
+  return (
+    `Keystone no longer lists ${missing} of ${living} known ${type}s, and announced none of ` +
+    'these deletions: so many at once may be a fault of Keystone or of its database'
+  );
 }
 
 /** True if Keystone has shown the account and no notification has reported its deletion since. */
@@ -49,7 +52,7 @@ export function sweptEvent(account: Account, change: Change, seenAt: number): Ac
 }
 
 /** The records and events that follow from one page of a listing. */
-export interface PageNews {
+export interface PageChanges {
   readonly accounts: AccountRecord[];
   readonly messages: AccountEvent[];
 }
@@ -66,15 +69,15 @@ export function comparePage(
   known: readonly AccountRecord[],
   listedAt: number,
   announceCreated = true,
-): PageNews {
+): PageChanges {
   const before = new Map(known.map((record) => [keyOfAccount(record.account), record]));
-  const news: PageNews = { accounts: [], messages: [] };
+  const news: PageChanges = { accounts: [], messages: [] };
   for (const account of page) {
     const record = before.get(keyOfAccount(account));
     // The record changed after the listing began, so it is newer than the listing.
     if (record && record.seenAt >= listedAt) continue;
     const shown = shownRecord(record, account, listedAt);
-    if (!isNews(shown, record)) continue;
+    if (!differsFromStored(shown, record)) continue;
     news.accounts.push(shown);
     const changes = changesOf(account, record);
     if (changes[0] === 'created' && !announceCreated) continue;
@@ -96,7 +99,10 @@ function changesOf(listed: Account, record: AccountRecord | undefined): Change[]
  * True if the record says more than the stored one. A new `seenAt` alone matters only for an
  * account that was reported deleted, because it then exists again ({@link isGone}).
  */
-export const isNews = (record: AccountRecord, known: AccountRecord | undefined): boolean =>
+export const differsFromStored = (
+  record: AccountRecord,
+  known: AccountRecord | undefined,
+): boolean =>
   !known ||
   known.deletedAt !== undefined ||
   record.unannounced !== known.unannounced ||

@@ -5,7 +5,7 @@ const Envelope = z.looseObject({ 'oslo.version': z.string(), 'oslo.message': z.s
 const Bare = z.looseObject({ event_type: z.string(), payload: z.unknown() });
 
 /** How many levels are searched for a notification inside another body. */
-const MOST_LAYERS = 4;
+const MAX_NESTING = 4;
 
 /**
  * Returns where a body contains a whole notification inside something else, or `undefined`. `body`
@@ -24,7 +24,7 @@ function search(value: unknown, path: readonly string[], depth: number): string 
       ? search(inner, [...path, 'JSON text'], depth)
       : undefined;
   }
-  if (typeof value !== 'object' || value === null || depth > MOST_LAYERS) return undefined;
+  if (typeof value !== 'object' || value === null || depth > MAX_NESTING) return undefined;
   if (depth > 0 || path.length > 0) {
     if (Envelope.safeParse(value).success) return wrappedTwice('envelope of oslo.messaging', path);
     if (Bare.safeParse(value).success) return wrappedTwice('notification', path);

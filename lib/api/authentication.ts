@@ -42,9 +42,9 @@ const NO_TOKEN = problem(
   'token',
   'the request would change something, but it has no valid API token; nothing was changed',
   // No colon after the header's name: redaction would treat the text after it as a secret.
-  'Send the token as a bearer token in the Authorization header. The token is in the file api-token ' +
-    'in the data folder of the propagator. The commands read that file if the user that runs the ' +
-    'propagator types them. On another machine set PROPAGATOR_API_TOKEN.',
+  'Send the token as a bearer token in the Authorization header. The token is in the file ' +
+    'api-token in the data folder of the propagator. The commands read that file if the user ' +
+    'that runs the propagator types them. On another machine set PROPAGATOR_API_TOKEN.',
 );
 const NO_PRINCIPAL = problem(
   'principal',

@@ -95,7 +95,11 @@ async function firstNeeded(
   for (const [id, type] of needed) {
     const operation = await reads.operation(id);
     if (operation && !hasEnded(operation))
-      return `operation ${id} is ${operation.state} and cannot continue without this ${type}; nothing was discarded. Redrive the message instead: propagator dead-letter redrive --operation ${id}`;
+      return (
+        `operation ${id} is ${operation.state} and cannot continue without this ${type}; ` +
+        'nothing was discarded. Redrive the message instead: propagator dead-letter redrive ' +
+        `--operation ${id}`
+      );
   }
   return undefined;
 }

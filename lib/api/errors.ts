@@ -65,7 +65,9 @@ export function errorHandler({ log, onUnexpected }: ErrorDeps): ErrorHandler {
       'an API request ended in an unexpected error',
     );
     const { requestId } = request;
-    const advice = `Read the log of the propagator. The entry with the request id ${requestId} has the cause.`;
+    const advice =
+      `Read the log of the propagator. The entry with the request id ${requestId} has the ` +
+      'cause.';
     return context.json(
       problem('unexpected', 'the request failed with an unexpected error', advice),
       500,

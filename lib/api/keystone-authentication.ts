@@ -113,7 +113,8 @@ function tooMany(context: Context, seconds: number): Response {
     problem(
       'rate-limit',
       'too many requests; nothing was changed',
-      `Try again after ${seconds} s. The setting PROPAGATOR_API_RATE_LIMIT is the limit per minute.`,
+      `Try again after ${seconds} s. The setting PROPAGATOR_API_RATE_LIMIT is the limit per ` +
+        'minute.',
     ),
     429,
   );

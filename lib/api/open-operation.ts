@@ -80,12 +80,15 @@ const domainRefused = ({
 }): RequestAnswer => ({
   kind: 'refused',
   because: `${id} is the id of a domain (${name}), not of a project`,
-  advice: `Give the id of one project. To list the projects of the domain: openstack project list --domain ${id}`,
+  advice:
+    'Give the id of one project. To list the projects of the domain: openstack project list ' +
+    `--domain ${id}`,
 });
 
 const nextStep = ([last]: readonly Operation[]): string =>
   last
-    ? `its cleanup is operation ${last.id}. After it has ended you can run it again: propagator operation rerun ${last.id} --reason "…"`
+    ? `its cleanup is operation ${last.id}. After it has ended you can run it again: ` +
+      `propagator operation rerun ${last.id} --reason "…"`
     : 'the cleanup of a deleted project starts when the notification of its deletion arrives';
 
 /** Runs an ended operation again for a person. Throws what a failed call to Keystone throws. */
@@ -157,7 +160,8 @@ export async function commitOpened(
         status: 409,
         body: problem(
           'conflict',
-          'another request opened an operation for this account at the same time; list it: propagator operation list',
+          'another request opened an operation for this account at the same time; list it: ' +
+            'propagator operation list',
         ),
       } as const)
     : ({

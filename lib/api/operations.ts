@@ -61,7 +61,8 @@ export function operationRoutes(app: Hono, deps: ApiDeps): void {
       return context.json(
         problem(
           'refused',
-          'the settings require the approval of two persons (PROPAGATOR_TWO_APPROVERS), so a deletion begins with a plan',
+          'the settings require the approval of two persons (PROPAGATOR_TWO_APPROVERS), so a ' +
+            'deletion begins with a plan',
           `Type: propagator project plan ${requested.project}`,
         ),
         409,
@@ -116,7 +117,8 @@ async function deadLettersOf(
     return {
       deadLetters: [],
       notice:
-        'Another command is listing the dead letters. Tasks that are dead-lettered may be shown as waiting. Run this command again in a minute.',
+        'Another command is listing the dead letters. Tasks that are dead-lettered may be ' +
+        'shown as waiting. Run this command again in a minute.',
     };
   }
 }
@@ -186,10 +188,19 @@ function releaseOf(
 function refusalOf(operation: Operation | undefined): string {
   if (!operation) return 'there is no operation with this id';
   if (operation.action === 'plan')
-    return `a plan is not released but approved: propagator operation approve ${operation.id} --digest DIGEST`;
+    return (
+      `a plan is not released but approved: propagator operation approve ${operation.id} ` +
+      '--digest DIGEST'
+    );
   if (operation.state === 'observed' && operation.request)
-    return `the operation was only observed; run it again: propagator operation rerun ${operation.id} --reason "…"`;
+    return (
+      'the operation was only observed; run it again: propagator operation rerun ' +
+      `${operation.id} --reason "…"`
+    );
   return operation.state === 'observed'
-    ? 'the operation was only observed, and the mode is still observe; start the propagator with PROPAGATOR_MODE=enforce, then release the operation again'
-    : `the operation is ${operation.state}; only a held or an observed operation can be released. To run an ended operation again: propagator operation rerun ${operation.id} --reason "…"`;
+    ? 'the operation was only observed, and the mode is still observe; start the propagator ' +
+        'with PROPAGATOR_MODE=enforce, then release the operation again'
+    : `the operation is ${operation.state}; only a held or an observed operation can be ` +
+        `released. To run an ended operation again: propagator operation rerun ${operation.id} ` +
+        '--reason "…"';
 }

@@ -9,7 +9,7 @@ import { notBy, readJson, typedText } from './body.ts';
 import type { ApiDeps } from './deps.ts';
 
 /** Limit of decisions per call; a further call takes the next ones. */
-const MOST_AT_ONCE = 1000;
+const MAX_AT_ONCE = 1000;
 
 const Limit = z.coerce.number().int().min(1).max(1000).default(100);
 const name = z.object({ type: z.enum(['project', 'domain', 'user']), id: z.string().min(1) });
@@ -17,7 +17,7 @@ const Decision = z
   .strictObject({
     by: notBy,
     reason: typedText(1000),
-    accounts: z.array(name).max(MOST_AT_ONCE).optional(),
+    accounts: z.array(name).max(MAX_AT_ONCE).optional(),
     all: z.literal(true).optional(),
   })
   .refine(({ accounts, all }) => (accounts === undefined) !== (all === undefined), {
@@ -60,7 +60,7 @@ async function selected(
   reads: Reads,
 ): Promise<AccountRecord[]> {
   if (all) {
-    const { records } = await reads.suspicions(MOST_AT_ONCE);
+    const { records } = await reads.suspicions(MAX_AT_ONCE);
     return records.filter(({ suspicion }) => suspicion && !suspicion.dropped);
   }
   const found = await Promise.all(
@@ -68,6 +68,6 @@ async function selected(
   );
   return newestSuspicions(
     found.filter((record) => record !== undefined),
-    MOST_AT_ONCE,
+    MAX_AT_ONCE,
   ).records;
 }

@@ -17,7 +17,9 @@ interface Entry {
 export interface TokenCache {
   /** The cached answer, or `undefined` when Keystone must be asked. */
   cached(token: string): { readonly facts: TokenFacts | undefined } | undefined;
-  /** Asks Keystone. Concurrent calls for one token share one call. Throws what `validate` throws. */
+  /**
+   * Asks Keystone. Concurrent calls for one token share one call. Throws what `validate` throws.
+   */
   validate: ValidateToken;
 }
 

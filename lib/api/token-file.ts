@@ -35,7 +35,8 @@ export function openTokenFile(path: string): ApiToken {
     if (process.getuid && uid !== process.getuid())
       throw settingError(
         SETTING,
-        `${path} belongs to another user (uid ${uid}); name a file of the user that runs the propagator`,
+        `${path} belongs to another user (uid ${uid}); name a file of the user that runs the ` +
+          'propagator',
       );
     if ((mode & OTHERS) !== 0)
       throw settingError(SETTING, `other users can read or change ${path}; run: chmod 600 ${path}`);
@@ -74,7 +75,8 @@ function attempt<T>(path: string, what: string, step: () => T): T {
   } catch (thrown) {
     throw settingError(
       SETTING,
-      `${path} cannot ${what} (${codeOf(thrown)}); name a file in a folder that this user can write to, or set PROPAGATOR_API_TOKENS`,
+      `${path} cannot ${what} (${codeOf(thrown)}); name a file in a folder that this user ` +
+        'can write to, or set PROPAGATOR_API_TOKENS',
     );
   }
 }

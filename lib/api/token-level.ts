@@ -20,7 +20,8 @@ export type TokenLevel =
 export function levelOf(facts: TokenFacts, policy: AccessPolicy): TokenLevel {
   if (facts.isDelegated)
     return refused(
-      'a token of a trust or of OAuth is not accepted, because it can name another user than the caller',
+      'a token of a trust or of OAuth is not accepted, because it can name another user than ' +
+        'the caller',
       'Log in with a password or an application credential.',
     );
   const scope = textOf(facts.scope);

@@ -25,7 +25,8 @@ export function apiListener(settings: Settings, log: Log): Listener {
   if (!isLocal && !tls)
     log.warn(
       { address },
-      'the API listens without TLS: put a proxy with TLS in front of it, or set PROPAGATOR_API_CERT_FILE and PROPAGATOR_API_KEY_FILE',
+      'the API listens without TLS: put a proxy with TLS in front of it, or set ' +
+        'PROPAGATOR_API_CERT_FILE and PROPAGATOR_API_KEY_FILE',
     );
   return { address, tls };
 }

@@ -7,7 +7,7 @@ import type { Log } from '../shared/log.ts';
 import type { Service } from '../task/service.ts';
 
 /** The start waits no longer than this for Keystone. An absent cloud is waited for later. */
-const LONGEST_MILLIS = 10_000;
+const MAX_MILLIS = 10_000;
 
 /**
  * Checks the catalog once at the start. Throws `openstack.region` when the catalog lacks a region
@@ -21,7 +21,7 @@ export async function checkCloud(
   log: Log,
 ): Promise<void> {
   const ended = new AbortController();
-  const late = delay(LONGEST_MILLIS, undefined, { signal: ended.signal }).then(
+  const late = delay(MAX_MILLIS, undefined, { signal: ended.signal }).then(
     () => log.warn('Keystone did not answer in time, so its catalog was not checked at the start'),
     () => undefined,
   );

@@ -41,8 +41,8 @@ const POLL_MILLIS = 1000;
  * than a listing. The upper limit is for a busy cloud, which has no pause between notifications.
  */
 const QUIET_MILLIS = 5000;
-const LONGEST_MILLIS = 60_000;
-const RETRY = { firstMillis: 2000, longestMillis: 60_000 };
+const MAX_MILLIS = 60_000;
+const RETRY = { firstMillis: 2000, maxMillis: 60_000 };
 
 /**
  * Fills the inventory at the start, with retries. After each gap in which notifications may have
@@ -71,7 +71,7 @@ export function startInventorySync({
     since,
     lastAt,
   }: NonNullable<ReturnType<InventorySyncDeps['subscriptionState']>>): boolean =>
-    now() - Math.max(since, lastAt ?? 0) >= QUIET_MILLIS || now() - since >= LONGEST_MILLIS;
+    now() - Math.max(since, lastAt ?? 0) >= QUIET_MILLIS || now() - since >= MAX_MILLIS;
 
   const run = async (): Promise<void> => {
     await untilDone(syncInventory);
@@ -102,7 +102,8 @@ export function startInventorySync({
     const { held } = await sweep();
     afterwards =
       held > 0
-        ? `filled; ${held} accounts are missing from Keystone's lists, and their cleanups are held; list them: propagator operation list --state held`
+        ? `filled; ${held} accounts are missing from Keystone's lists, and their cleanups are ` +
+          'held; list them: propagator operation list --state held'
         : 'filled';
   };
   /** All processes use the same time slots, so that they claim the same sweep. */

@@ -9,9 +9,9 @@ export interface Listening extends HttpServer {
 }
 
 /**
- * Binds `port`, by default on loopback, before anything else of the process starts, because a process without
- * its API must not remove anything. Until `serve` is called every request is answered with 503.
- * Throws `PropagatorError` `api.port` when the port cannot be used.
+ * Binds `port`, by default on loopback, before anything else of the process starts, because a
+ * process without its API must not remove anything. Until `serve` is called every request is
+ * answered with 503. Throws `PropagatorError` `api.port` when the port cannot be used.
  */
 export async function listen(port: number, listener: Listener = {}): Promise<Listening> {
   let app: Pick<Hono, 'fetch'> = { fetch: starting };
@@ -48,7 +48,9 @@ function portError(port: number, address: string, cause: unknown): PropagatorErr
       code: 'api.port',
       class: 'Denied',
       message: `Port ${port} on ${address} cannot be used: ${reason}. Nothing was started.`,
-      advice: `Find the process with \`ss -ltnp 'sport = :${port}'\` and stop it, or set PROPAGATOR_PORT to a free port.`,
+      advice:
+        `Find the process with \`ss -ltnp 'sport = :${port}'\` and stop it, or set ` +
+        'PROPAGATOR_PORT to a free port.',
     },
     { cause },
   );

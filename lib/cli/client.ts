@@ -13,7 +13,10 @@ const adviceFor = (status: number): string | undefined => {
     return 'On AWS, grant your credentials the permission execute-api:Invoke on this API.';
   // The API answers with an error body of its own, so this one is from the gateway.
   if (status >= 500)
-    return 'On AWS, the function of the API failed, for example because the secret is empty. Read its log: aws logs tail /aws/lambda/propagator-STAGE-api';
+    return (
+      'On AWS, the function of the API failed, for example because the secret is empty. Read ' +
+      'its log: aws logs tail /aws/lambda/propagator-STAGE-api'
+    );
   return undefined;
 };
 
@@ -59,7 +62,8 @@ export class ApiClient {
     } catch (cause) {
       if (cause instanceof PropagatorError) throw cause;
       const advice =
-        'Start the propagator on this machine with `npm start`, or set PROPAGATOR_API_URL to the API of another one.';
+        'Start the propagator on this machine with `npm start`, or set PROPAGATOR_API_URL to ' +
+        'the API of another one.';
       throw new PropagatorError(
         {
           code: 'cli.no-answer',

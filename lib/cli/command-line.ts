@@ -71,7 +71,8 @@ function commands(terminal: Terminal): Command {
     .description('run the whole propagator in this process until SIGTERM or Ctrl-C')
     .option(
       '--begin-empty',
-      'create an empty database if the one in the data folder is missing or damaged; the old files are moved aside',
+      'create an empty database if the one in the data folder is missing or damaged; the old ' +
+        'files are moved aside',
     )
     .action(async (options: { beginEmpty?: boolean }) => {
       const { start } = await import('./start.ts');
@@ -81,7 +82,8 @@ function commands(terminal: Terminal): Command {
     .command('relay')
     .addHelpText('after', '\nExample:\n  PROPAGATOR_INGEST_QUEUE_URL=https://… propagator relay')
     .description(
-      'only forward notifications from RabbitMQ to an SQS queue (PROPAGATOR_INGEST_QUEUE_URL) until SIGTERM or Ctrl-C',
+      'only forward notifications from RabbitMQ to an SQS queue ' +
+        '(PROPAGATOR_INGEST_QUEUE_URL) until SIGTERM or Ctrl-C',
     )
     .action(async () => {
       const { relay } = await import('./relay.ts');

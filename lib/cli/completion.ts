@@ -75,7 +75,8 @@ ${nodes
   .flatMap(({ path, words }) =>
     words.map(
       ({ word, about }) =>
-        `complete -c propagator -n 'test (__propagator_path) = "${path}"' -a '${word}' -d '${about.replaceAll("'", '').slice(0, 60)}'`,
+        `complete -c propagator -n 'test (__propagator_path) = "${path}"' -a '${word}' -d ` +
+        `'${about.replaceAll("'", '').slice(0, 60)}'`,
     ),
   )
   .join('\n')}

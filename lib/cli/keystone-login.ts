@@ -94,8 +94,10 @@ function loginError(base: string, thrown: unknown): unknown {
   return new PropagatorError(
     {
       ...report,
-      message: `the API at ${base} needs a token of Keystone, and the login failed: ${report.message}`,
-      advice: `${report.advice} The login is that of \`openstack\`: --os-cloud, OS_CLOUD or the OS_* variables.`,
+      message: `the API at ${base} needs a token of Keystone; the login failed: ${report.message}`,
+      advice:
+        `${report.advice} The login is that of \`openstack\`: --os-cloud, OS_CLOUD or the OS_* ` +
+        'variables.',
     },
     { cause: thrown },
   );

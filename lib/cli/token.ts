@@ -42,14 +42,18 @@ function tokenFor(
   const { PROPAGATOR_API_TOKEN: given } = environment;
   if (given && !isHere && protocol !== 'https:')
     throw tokenError(
-      `the token in PROPAGATOR_API_TOKEN would be sent to ${hostname} unencrypted; nothing was sent`,
-      'Set PROPAGATOR_API_URL to an https:// URL, or open a tunnel to that machine: ssh -L 8787:127.0.0.1:8787 HOST',
+      `the token in PROPAGATOR_API_TOKEN would be sent to ${hostname} unencrypted; nothing ` +
+        'was sent',
+      'Set PROPAGATOR_API_URL to an https:// URL, or open a tunnel to that machine: ssh -L ' +
+        '8787:127.0.0.1:8787 HOST',
     );
   if (given) return given;
   if (!isHere)
     throw tokenError(
-      `this command changes something on ${hostname}, and PROPAGATOR_API_TOKEN is not set; nothing was sent`,
-      'Set PROPAGATOR_API_TOKEN to a token from PROPAGATOR_API_TOKENS or from the token file of that propagator.',
+      `this command changes something on ${hostname}, and PROPAGATOR_API_TOKEN is not set; ` +
+        'nothing was sent',
+      'Set PROPAGATOR_API_TOKEN to a token from PROPAGATOR_API_TOKENS or from the token file ' +
+        'of that propagator.',
       MISSING_TOKEN,
     );
   const path = tokenFileOf(environment);

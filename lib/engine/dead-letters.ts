@@ -9,8 +9,8 @@ import {
   type DeadLetterFilter,
   type Decided,
   type Decision,
-  NO_WORD,
-  SHOWN_AT_MOST,
+  GAVE_UP_WITHOUT_ERROR,
+  MAX_SHOWN_LENGTH,
 } from './port.ts';
 import { StoredMessage } from './records.ts';
 
@@ -48,14 +48,15 @@ const asText = (body: unknown): string =>
   shownText(typeof body === 'string' ? body : (JSON.stringify(body) ?? ''));
 
 /**
- * Text of unknown origin for display, without secrets and cut to {@link SHOWN_AT_MOST} characters.
+ * Text of unknown origin for display, without secrets and cut to {@link MAX_SHOWN_LENGTH}
+ * characters.
  */
 export function shownText(text: string): string {
   // Redact before the cut, because half a secret is not recognized. Four times the length is enough
   // to search.
-  const page = redactText(text.slice(0, 4 * SHOWN_AT_MOST));
-  return page.length > SHOWN_AT_MOST || text.length > 4 * SHOWN_AT_MOST
-    ? `${page.slice(0, SHOWN_AT_MOST)}…`
+  const page = redactText(text.slice(0, 4 * MAX_SHOWN_LENGTH));
+  return page.length > MAX_SHOWN_LENGTH || text.length > 4 * MAX_SHOWN_LENGTH
+    ? `${page.slice(0, MAX_SHOWN_LENGTH)}…`
     : page;
 }
 
@@ -63,8 +64,9 @@ export function shownText(text: string): string {
 export const shownBody = (stored: Parameters<typeof bodyBytes>[0]): string =>
   shownText(new TextDecoder().decode(bodyBytes(stored)));
 
-/** Cause for grouping: the error's code, or {@link NO_WORD}. */
-export const causeOf = ({ error }: Pick<DeadLetter, 'error'>): string => error?.code ?? NO_WORD;
+/** Cause for grouping: the error's code, or {@link GAVE_UP_WITHOUT_ERROR}. */
+export const causeOf = ({ error }: Pick<DeadLetter, 'error'>): string =>
+  error?.code ?? GAVE_UP_WITHOUT_ERROR;
 
 /** True if the message matches every field of the filter that is set. */
 export const matches = (

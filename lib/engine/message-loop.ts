@@ -84,7 +84,7 @@ export async function handleGroup<Record extends QueueRecord>(
   } catch (thrown) {
     error = reportOf(thrown, { code: 'handler.failed' });
     const records = readable.length;
-    const text = `The handler of queue ${queue} failed. Its ${records} messages are delivered again.`;
+    const text = `The handler of queue ${queue} failed; its ${records} messages come again.`;
     onProblem({ text, error, operationId: operationOf(deliveries), records });
   }
   await settle(readable, error);

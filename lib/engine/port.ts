@@ -90,7 +90,7 @@ export interface DeadLetter {
   readonly message: Message | undefined;
   /**
    * The stored text when it is not a readable message: without secrets, cut to {@link
-   * SHOWN_AT_MOST} characters.
+   * MAX_SHOWN_LENGTH} characters.
    */
   readonly unreadable: string | undefined;
   /** The operation that the message is about, if it can be determined. */
@@ -114,9 +114,9 @@ export interface DeadLetter {
    */
   readonly expiresAt: number | undefined;
 }
-export const SHOWN_AT_MOST = 2000;
+export const MAX_SHOWN_LENGTH = 2000;
 /** Beyond this, the oldest records of the quarantine are deleted. */
-export const QUARANTINED_AT_MOST = 10_000;
+export const MAX_QUARANTINED = 10_000;
 
 /** The person who decided, and the reason. */
 export interface Decided {
@@ -189,7 +189,9 @@ export interface Reads {
   accountCount(): Promise<number>;
   /** Sorted by catalog type. */
   waivers(): Promise<Waiver[]>;
-  /** The newest decision to stop or resume all destructive work, as of now and never from a cache. */
+  /**
+   * The newest decision to stop or resume all destructive work, as of now and never from a cache.
+   */
   stopDecision(): Promise<StopDecision | undefined>;
   /** All such decisions, newest first. */
   stopDecisions(limit: number): Promise<StopDecision[]>;
@@ -224,14 +226,14 @@ export interface DeadLetterFilter {
   /** Short form for the queue of a service. */
   readonly service?: string;
   readonly operationId?: string;
-  /** The error's code, or {@link NO_WORD}. */
+  /** The error's code, or {@link GAVE_UP_WITHOUT_ERROR}. */
   readonly cause?: string;
   readonly id?: string;
   /** One of these ids: limits a decision to the messages that a person has seen. */
   readonly ids?: readonly string[];
 }
 /** Cause of a dead-letter message without an error: its queue gave up. */
-export const NO_WORD = 'engine.gave-up';
+export const GAVE_UP_WITHOUT_ERROR = 'engine.gave-up';
 
 /** A message as a worker receives it. */
 export interface Delivery<M extends Message = Message> {

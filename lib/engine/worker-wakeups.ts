@@ -1,5 +1,5 @@
 /** `setTimeout` supports about 24 days. Polling finds messages with longer delays. */
-const LONGEST_TIMER_SECONDS = 20 * 24 * 60 * 60;
+const MAX_TIMER_SECONDS = 20 * 24 * 60 * 60;
 
 /**
  * Wakes the workers of a queue in this process, at once or when a delayed message falls due. The
@@ -23,7 +23,7 @@ export class WorkerWakeups {
 
   wake(queue: string, delaySeconds = 0, ids: readonly string[] = []): void {
     const callbacks = this.#callbacks.get(queue) ?? new Set();
-    if (delaySeconds > LONGEST_TIMER_SECONDS) return;
+    if (delaySeconds > MAX_TIMER_SECONDS) return;
     if (delaySeconds <= 0) {
       for (const wake of callbacks) wake();
       return;

@@ -53,7 +53,7 @@ export interface CoordinateDeps {
  * Lock conflicts rarely repeat. After this many the function throws, and the engine delivers the
  * message again later.
  */
-const MOST_CONFLICTS = 20;
+const MAX_CONFLICTS = 20;
 const HOUR = 3_600_000;
 /** How long an operation waits for Keystone's lists of services and endpoints. */
 const LISTS_MILLIS = 120_000;
@@ -71,7 +71,7 @@ export async function coordinate(
     for (let tries = 1; ; tries += 1) {
       const decided = await decide(message, deps);
       if (!decided || (await deps.engine.commit(decided)) === 'committed') break;
-      if (tries >= MOST_CONFLICTS)
+      if (tries >= MAX_CONFLICTS)
         throw new Error(
           `${message.type}: the operation was changed by another process ${tries} times`,
         );

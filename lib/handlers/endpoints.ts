@@ -13,8 +13,12 @@ import type { Service } from '../task/service.ts';
 export const missingEndpoint = (service: Pick<Service, 'name'>, region: string): ErrorReport => ({
   code: `${service.name}.endpoint.missing`,
   class: 'Transient',
-  message: `the catalog had ${service.name} in ${region} when the operation was planned, and does not have it now`,
-  advice: `Put the endpoint back (openstack endpoint list --service ${service.name} --region ${region}); the task is tried again.`,
+  message:
+    `the catalog had ${service.name} in ${region} when the operation was planned, and does not ` +
+    'have it now',
+  advice:
+    `Put the endpoint back (openstack endpoint list --service ${service.name} --region ` +
+    `${region}); the task is tried again.`,
   service: service.name,
   region,
 });
@@ -72,8 +76,10 @@ async function whyUnreachable(
   return new PropagatorError({
     code: `${name}.unreachable`,
     class: 'Blocked',
-    message: `Keystone has ${name} (${own[0]?.type}), and its catalog shows no endpoint in ${region}`,
-    advice: `Enable its endpoint in ${region}; or, if it holds nothing of projects: propagator waiver add ${own[0]?.type} --reason "…"`,
+    message: `Keystone has ${name} (${own[0]?.type}), but no endpoint of it in ${region}`,
+    advice:
+      `Enable its endpoint in ${region}; or, if it holds nothing of projects: propagator ` +
+      `waiver add ${own[0]?.type} --reason "…"`,
     service: name,
     region,
   });

@@ -114,7 +114,9 @@ const odd = (remote: HttpPlugin, message: string): PropagatorError =>
     class: 'Unexpected',
     service: remote.name,
     message: `${remote.name}: ${message}`,
-    advice: `Check the server at the URL of ${remote.name} in PROPAGATOR_REMOTE_SERVICES, then redrive.`,
+    advice:
+      `Check the server at the URL of ${remote.name} in PROPAGATOR_REMOTE_SERVICES, then ` +
+      'redrive.',
   });
 
 /**
@@ -166,7 +168,9 @@ function silence(remote: HttpPlugin, task: Task, { now, stallTimeoutMillis }: Re
     actor: isLong ? ('operator' as const) : ('none' as const),
     ...(isLong
       ? {
-          advice: `Look into the log of ${remote.name}; it reports to POST /v1/tasks/${encodeURIComponent(task.id)}/report.`,
+          advice:
+            `Look into the log of ${remote.name}; it reports to POST ` +
+            `/v1/tasks/${encodeURIComponent(task.id)}/report.`,
         }
       : {}),
     count: 1,
@@ -184,7 +188,7 @@ async function post(
         class: 'Transient',
         service: remote.name,
         message: `${remote.name} ${text}`,
-        advice: `Look whether ${remote.name} runs; PROPAGATOR_REMOTE_SERVICES says where it is asked.`,
+        advice: `Check that ${remote.name} runs at its URL in PROPAGATOR_REMOTE_SERVICES.`,
       },
       { cause },
     );

@@ -27,7 +27,7 @@ export interface IngestDeps {
  * Lock conflicts rarely repeat. After this many the function throws, and the engine delivers the
  * batch again later.
  */
-const MOST_CONFLICTS = 20;
+const MAX_CONFLICTS = 20;
 
 /**
  * Handles notifications: interprets them, asks Keystone, and reads the inventory. The decision
@@ -54,7 +54,7 @@ export async function ingest(deliveries: readonly Delivery[], deps: IngestDeps):
     const { decision, uncertain } = await decideNow(items, deps);
     if ((await deps.engine.commit(decision)) === 'committed')
       return logDecision(decision, uncertain, deps.log);
-    if (tries >= MOST_CONFLICTS)
+    if (tries >= MAX_CONFLICTS)
       throw new Error(`another process handled the same notifications ${tries} times`);
   }
 }

@@ -33,9 +33,9 @@ export interface LifecycleTaskDeps {
 }
 
 /**
- * Returns what forbids a run that suspends, resumes or provisions, or `undefined`. It asks Keystone for the
- * effective state before each run. When Keystone wants something else now, the operation is made to
- * ask as well, and ends.
+ * Returns what forbids a run that suspends, resumes or provisions, or `undefined`. It asks Keystone
+ * for the effective state before each run. When Keystone wants something else now, the operation is
+ * made to ask as well, and ends.
  */
 export async function lifecycleRefusal(
   operation: Operation,

@@ -142,7 +142,8 @@ async function askProject(
     isSuspend ? 'project.disabled' : 'project.enabled',
     state.facts,
   );
-  // An administrator's command decides instead of the policy. The mode of the settings still counts.
+  // An administrator's command decides instead of the policy. The mode of the settings still
+  // counts.
   const isAsked = lifecycle?.asked || state.causes.some((cause) => cause.kind === 'operator-hold');
   const isEnforced = deps.mode === 'enforce' && (isAsked || decided.mode === 'enforce');
   const registry = await deps.cloud.registry();

@@ -8,7 +8,7 @@ import type { RemovalGuard } from '../task/type-iteration.ts';
 import { type Place, readPlan } from './plan-store.ts';
 
 /** Lock conflicts rarely repeat: every run of the operation writes this document. */
-const MOST_CONFLICTS = 50;
+const MAX_CONFLICTS = 50;
 const Allowed = z.looseObject({ resources: z.array(z.string()) });
 
 /** Compares what a run lists with the approved plan of its operation. */
@@ -84,7 +84,7 @@ async function allow(
   keys: readonly string[],
   engine: Pick<Engine, 'reads' | 'commit'>,
 ): Promise<ReadonlySet<string>> {
-  for (let tries = 0; tries < MOST_CONFLICTS; tries += 1) {
+  for (let tries = 0; tries < MAX_CONFLICTS; tries += 1) {
     const [stored] = await engine.reads.documents('drift', id, 'allowed');
     const recorded = stored ? Allowed.parse(stored.value).resources : [];
     const known = new Set(recorded);

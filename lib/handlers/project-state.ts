@@ -5,7 +5,9 @@ import type { ProjectFacts } from '../policy/decide.ts';
 import { PropagatorError } from '../shared/errors.ts';
 import { holdOf } from './holds.ts';
 
-/** The effective state of a project: what Keystone shows, its domain, and the holds of operators. */
+/**
+ * The effective state of a project: what Keystone shows, its domain, and the holds of operators.
+ */
 export type EffectiveState =
   | { readonly kind: 'absent' }
   | { readonly kind: 'other'; readonly id: string }

@@ -12,7 +12,9 @@ import type { LifecycleTaskDeps } from './lifecycle-task.ts';
 import { claimStore } from './provision-store.ts';
 import { currentStop } from './stop-switch.ts';
 
-/** Runs one service of a provision operation. Throws `TypeError` if the profile does not name it. */
+/**
+ * Runs one service of a provision operation. Throws `TypeError` if the profile does not name it.
+ */
 export async function runProvision(
   service: Service,
   { phase, region, name }: ServiceRequested['data'],

@@ -27,8 +27,12 @@ export async function unlessSilent<T>(
       code: `${service}.slow`,
       class: 'Transient',
       service,
-      message: `${service} gave no complete answer within ${Math.round(silenceMillis / 1000)} s, so it is not counted in this run`,
-      advice: `The operation goes on without its count, and asks it again. Find out why the API of ${service} hangs or is so slow.`,
+      message:
+        `${service} gave no complete answer within ${Math.round(silenceMillis / 1000)} s, so ` +
+        'it is not counted in this run',
+      advice:
+        'The operation goes on without its count, and asks it again. Find out why the API of ' +
+        `${service} hangs or is so slow.`,
     });
     tooLong.abort(error);
     throw error;

@@ -40,7 +40,7 @@ async function readStop(reads: Pick<Reads, 'stopDecision'>): Promise<StopDecisio
     throw new PropagatorError({
       code: 'engine.stop-switch',
       class: 'Transient',
-      message: `the stop switch could not be read: ${cause instanceof Error ? cause.message : cause}`,
+      message: `the stop switch cannot be read: ${cause instanceof Error ? cause.message : cause}`,
       advice: 'Nothing is removed until the store answers. It is tried again by itself.',
     });
   }

@@ -57,16 +57,16 @@ const BATCH = 500;
  * The most projects whose members one sweep asks for. Only an inventory that was never filled has
  * more new projects.
  */
-const MOST_ASKED_FOR_MEMBERS = 200;
-const MOST_HELD = 10_000;
+const MAX_PROJECTS_WITH_MEMBERS = 200;
+const MAX_HELD = 10_000;
 const IDS_A_LINE = 100;
 
 /**
  * Compares Keystone's lists of domains, projects and users with the inventory, page by page. It
  * keeps only the ids of a list in memory. A creation, a deletion or a change of `enabled` without a
  * notification is published as an account event with the cause `sweep`. When too many accounts of a
- * type are missing ({@link suspiciousListing}), no deletion is published. Each missing account gets a held
- * operation instead. It stays held until a person releases it, a notification announces the
+ * type are missing ({@link suspiciousListing}), no deletion is published. Each missing account gets
+ * a held operation instead. It stays held until a person releases it, a notification announces the
  * deletion, or Keystone lists the account again. Throws `PropagatorError` when a list is empty,
  * truncated or cannot be read to its end. No account counts as missing then.
  */
@@ -99,7 +99,7 @@ async function readList(type: Type, listedAt: number, deps: SweepDeps) {
   // While the inventory was never filled, every account of the cloud is new in it.
   const isFilled = (await engine.reads.counters())[FILLED] !== undefined;
   let moved = 0;
-  let mayAsk = MOST_ASKED_FOR_MEMBERS;
+  let mayAsk = MAX_PROJECTS_WITH_MEMBERS;
   await keystone.eachPage(type, async (page) => {
     for (const accounts of batches(page)) {
       stopping?.throwIfAborted();
@@ -136,7 +136,7 @@ async function endRefuted(
   lists: ReadonlyMap<Type, ReadonlySet<string>>,
   { engine, now }: SweepDeps,
 ): Promise<void> {
-  const held = await engine.reads.operations({ state: 'held', limit: MOST_HELD });
+  const held = await engine.reads.operations({ state: 'held', limit: MAX_HELD });
   for (const operation of held)
     if (isHeldForListing(operation) && lists.get(operation.scope.type)?.has(operation.scope.id))
       // On a lock conflict a person has just released the operation, and Keystone is asked in any
@@ -239,7 +239,8 @@ function logHeld(
 ): void {
   const message =
     listingProblem === undefined
-      ? `${held.length} ${type}s that were missing from an earlier list of Keystone are still missing, and held`
+      ? `${held.length} ${type}s that were missing from an earlier list of Keystone are still ` +
+        'missing, and held'
       : `${listingProblem}. No deletion is announced; each account has a held operation`;
   for (const [n, operations] of batches(held, IDS_A_LINE).entries())
     log.warn(
@@ -249,7 +250,9 @@ function logHeld(
         accounts: operations.map(({ scope }) => scope.id),
         operations: operations.map(({ id }) => id),
         advice:
-          'Check Keystone and its database. Release each operation whose account is really deleted: propagator operation release OPERATION --reason "…". The next sweep ends the operations whose accounts Keystone lists again.',
+          'Check Keystone and its database. Release each operation whose account is really ' +
+          'deleted: propagator operation release OPERATION --reason "…". The next sweep ends ' +
+          'the operations whose accounts Keystone lists again.',
       },
       message,
     );

@@ -93,7 +93,7 @@ export async function fetchAccountState(
     throw new PropagatorError({
       code: 'keystone.id.alike',
       class: 'Denied',
-      message: `Keystone shows ${shown.id} for ${scope.id}: its database treats the two ids as equal`,
+      message: `Keystone shows ${shown.id} for ${scope.id}: its database treats both ids as equal`,
       advice: `Nothing is removed. Give the living ${scope.type} another id, or clean up by hand.`,
       service: 'keystone',
     });

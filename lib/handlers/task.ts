@@ -110,8 +110,12 @@ async function inTime<T>(
       code: `${service}.slow`,
       class: 'Transient',
       service,
-      message: `${service} did not answer in time: its run had not ended after ${Math.round(lateMillis / 1000)} s`,
-      advice: `Find out why the API of ${service} is slow, and check the network to it. The task is tried again.`,
+      message:
+        `${service} did not answer in time: its run had not ended after ` +
+        `${Math.round(lateMillis / 1000)} s`,
+      advice:
+        `Find out why the API of ${service} is slow, and check the network to it. The task is ` +
+        'tried again.',
     });
   });
   return Promise.race([work, late]).finally(() => done.abort());

@@ -54,8 +54,8 @@ const MAX_CATALOG_AGE_MILLIS = 5_000;
 const MICROVERSION_CACHE_MILLIS = 3_600_000;
 
 /**
- * Connects to a cloud over REST with the given HTTP client, without a call until the first use. Does not throw itself; the
- * calls throw `PropagatorError`.
+ * Connects to a cloud over REST with the given HTTP client, without a call until the first use.
+ * Does not throw itself; the calls throw `PropagatorError`.
  */
 export function openCloud(
   createHttpClient: HttpClientFactory,

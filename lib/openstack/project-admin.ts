@@ -33,8 +33,8 @@ export interface ProjectAdmin {
   /**
    * Safety rule "know the end before the beginning": why Keystone would refuse a role, the
    * disabling or the deletion of the project. Changes nothing. Throws class `Gone` when the project
-   * does not exist. `readOnly`: permissions are not tested and reported as unknown, because a test is
-   * a call other than GET.
+   * does not exist. `readOnly`: permissions are not tested and reported as unknown, because a test
+   * is a call other than GET.
    */
   checkDeletion(project: ProjectId, how?: { readonly readOnly: true }): Promise<KeystoneCheck>;
 }

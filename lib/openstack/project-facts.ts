@@ -29,8 +29,8 @@ const projectPath = (id: string): string => `/v3/projects/${encodeURIComponent(i
  * Reads the facts that decide whether Keystone will allow the propagator to disable and delete a
  * project. Changes nothing: each permission is tested with a call that Keystone's policy checks and
  * that has no effect. `missingRoles`: ids of the roles that the propagator would assign, or
- * `untested`: only GET calls are made, and no permission is tested. Throws what a failed call throws,
- * and class `Gone` when the project does not exist.
+ * `untested`: only GET calls are made, and no permission is tested. Throws what a failed call
+ * throws, and class `Gone` when the project does not exist.
  */
 export async function readKeystoneFacts(
   api: ServiceApi,

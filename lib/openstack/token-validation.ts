@@ -66,9 +66,9 @@ const TokenNotFound = z.object({ error: z.object({ code: z.literal(404), message
 
 /**
  * Validates a token of another user with the propagator's own login. `identity`: Keystone's API v3.
- * The call does not send `OpenStack-Identity-Access-Rules`. Keystone therefore refuses a token of an
- * application credential with access rules, which this API does not interpret. Throws what a failed
- * call throws, and `Unexpected` when the answer does not come from Keystone.
+ * The call does not send `OpenStack-Identity-Access-Rules`. Keystone therefore refuses a token of
+ * an application credential with access rules, which this API does not interpret. Throws what a
+ * failed call throws, and `Unexpected` when the answer does not come from Keystone.
  */
 export const tokenValidation =
   (identity: ServiceApi): ValidateToken =>

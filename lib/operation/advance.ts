@@ -75,7 +75,8 @@ function start(transaction: OperationTransaction, rules: Rules): void {
   if (!isExempt && rules.startedLastHour >= rules.maxOperationsPerHour) {
     hold(
       transaction,
-      `${rules.startedLastHour} operations have started within the last hour, the cap is ${rules.maxOperationsPerHour}`,
+      `${rules.startedLastHour} operations have started within the last hour, the cap is ` +
+        `${rules.maxOperationsPerHour}`,
       rules.now,
     );
     return;
@@ -121,7 +122,8 @@ function holdAtLimit(transaction: OperationTransaction, rules: Rules): boolean {
   if (reason === undefined) return false;
   const again =
     startedAt === undefined
-      ? ` If not, plan again (propagator project plan ${scope.id}): the approval of that plan replaces this operation.`
+      ? ` If not, plan again (propagator project plan ${scope.id}): the approval of that plan ` +
+        'replaces this operation.'
       : '';
   const advice =
     `Compare the plan (propagator operation show ${plan?.of}) with the project. ` +
@@ -219,7 +221,8 @@ export function holdForLeftovers(transaction: OperationTransaction, rules: Rules
   const unknown = unwaivedLeftovers(transaction, rules);
   if (unknown.length === 0) return;
   const advice =
-    'The listed services may still hold resources of this project: check them. A release deletes the project in Keystone in any case.';
+    'The listed services may still hold resources of this project: check them. A release ' +
+    'deletes the project in Keystone in any case.';
   hold(
     transaction,
     `the project is not deleted in Keystone yet: ${unknown.join('; ')}`,

@@ -1,13 +1,15 @@
 import type { OperationTransaction, Rules } from './transaction.ts';
 
-const LONGEST_WAIT_SECONDS = 60;
+const MAX_WAIT_SECONDS = 60;
 /**
  * A read right after a change may be stale, because of a database replica or a cache in one worker
  * of Keystone. Only an answer that stays the same for this long counts.
  */
 export const SHOWN_FOR_MILLIS = 60_000;
 
-/** Asks Keystone about the account again after `delaySeconds`. Answers to earlier questions lapse. */
+/**
+ * Asks Keystone about the account again after `delaySeconds`. Answers to earlier questions lapse.
+ */
 export function confirmAgain(transaction: OperationTransaction, delaySeconds: number): void {
   const confirmation = transaction.operation.confirmation + 1;
   transaction.operation = { ...transaction.operation, confirmation };
@@ -20,7 +22,7 @@ export function confirmAgain(transaction: OperationTransaction, delaySeconds: nu
 
 /** The delay in seconds while a cause outside lasts since `since`: as long as it has lasted. */
 export const delayWhileBlocked = (since: number, { now }: Rules): number =>
-  Math.min(LONGEST_WAIT_SECONDS, Math.max(1, (now - since) / 1000));
+  Math.min(MAX_WAIT_SECONDS, Math.max(1, (now - since) / 1000));
 
 /** The delay in seconds while an answer must last for {@link SHOWN_FOR_MILLIS} to count. */
 export const delayWhileShown = (since: number, rules: Rules): number =>

@@ -111,7 +111,9 @@ export function applyConfirmation(
     case 'alike':
       transaction.operation = refuse(
         operation,
-        `an existing ${operation.scope.type} has an id that databases may treat as equal to this one (${keystoneAnswer.living}): they differ only in case, accents or spaces, and a removal could affect the wrong account`,
+        `an existing ${operation.scope.type} has an id that databases may treat as equal to ` +
+          `this one (${keystoneAnswer.living}): they differ only in case, accents or spaces, ` +
+          'and a removal could affect the wrong account',
         rules.now,
       );
       break;
@@ -240,7 +242,7 @@ function applyBlocked(
 ): void {
   const { operation } = transaction;
   const since = operation.hold?.since ?? rules.now;
-  const reason = `nothing was removed, because Keystone would refuse to delete the project: ${message}`;
+  const reason = `nothing was removed: Keystone would refuse to delete the project: ${message}`;
   transaction.operation = {
     ...operation,
     hold: { reason, since, advice, about: 'keystoneAction' },
@@ -261,7 +263,8 @@ function applyPresent(transaction: OperationTransaction, reason: string, rules: 
   }
   // Keystone shows the account again, so an earlier 404 does not count.
   const advice =
-    'The answer may be stale, or the notification forged. Nothing is removed. Keystone is asked again for one minute.';
+    'The answer may be stale, or the notification forged. Nothing is removed. Keystone is ' +
+    'asked again for one minute.';
   transaction.operation = { ...operation, confirmedAt: [], hold: { reason, since, advice } };
   confirmAgain(transaction, delayWhileShown(since, rules));
 }

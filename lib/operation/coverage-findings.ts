@@ -53,14 +53,20 @@ export function finding(
   if (isLeftOut(registry, one))
     return {
       ...at,
-      because: `it is registered only${where}, and ${registry.setting} names only ${registry.regions.join(', ')}`,
-      advice: `Add ${one.region} to the regions in clouds.yaml (regions: [${[...registry.regions, one.region].join(', ')}]).`,
+      because:
+        `it is registered only${where}, and ${registry.setting} names only ` +
+        `${registry.regions.join(', ')}`,
+      advice:
+        `Add ${one.region} to the regions in clouds.yaml (regions: ` +
+        `[${[...registry.regions, one.region].join(', ')}]).`,
     };
   const called = chosen.find(({ registration }) => registration.region === one.region);
   if (called)
     return {
       ...at,
-      because: `it is registered twice${where}; only ${called.endpoint.place} is emptied, and not ${places(one, called)}`,
+      because:
+        `it is registered twice${where}; only ${called.endpoint.place} is emptied, and not ` +
+        `${places(one, called)}`,
       advice: 'Delete the endpoint that is not used any more, or empty that service by hand.',
     };
   if (isMain(service, one))
@@ -71,7 +77,9 @@ export function finding(
     };
   return {
     ...at,
-    because: `the catalog has it${where} under ${one.type} only, and not under ${service.catalogTypes.join(' or ')}`,
+    because:
+      `the catalog has it${where} under ${one.type} only, and not under ` +
+      `${service.catalogTypes.join(' or ')}`,
     advice: `Register its present API: openstack service create --name ${service.name} ${main}`,
   };
 }

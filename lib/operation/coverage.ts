@@ -62,9 +62,12 @@ export function coverageOf(registry: Registry, services: readonly Covering[]): C
     unlisted: unlisted && {
       type: UNLISTED,
       name: 'Keystone',
-      because: `Keystone did not list its services and endpoints, so it is not known what is disabled or hidden: ${unlisted.message}`,
+      because:
+        'Keystone did not list its services and endpoints, so it is not known what is disabled ' +
+        `or hidden: ${unlisted.message}`,
       advice:
-        'Give the cleaner a role that may list services and endpoints (admin, or reader on the system).',
+        'Give the cleaner a role that may list services and endpoints (admin, or reader on ' +
+        'the system).',
     },
   };
 }

@@ -16,7 +16,7 @@ export interface KeystoneActionResult {
   readonly error?: ErrorReport;
 }
 
-const LONGEST_WAIT_SECONDS = 60;
+const MAX_WAIT_SECONDS = 60;
 
 /**
  * Applies the result of a Keystone action. A transient error or a block is retried. Any other error
@@ -74,7 +74,9 @@ function takeFailure(
   rules: Rules,
 ): void {
   const isStopped = error.class === 'Blocked';
-  const reason = `${DOING[keystoneAction.what]} in Keystone ${isStopped ? 'waits' : 'failed'}: ${error.message}`;
+  const reason =
+    `${DOING[keystoneAction.what]} in Keystone ${isStopped ? 'waits' : 'failed'}: ` +
+    `${error.message}`;
   const { state } = transaction.operation;
   const isUnderWay = state === 'pre-delete' || state === 'closing';
   // The role must be revoked in any state of the operation.
@@ -95,7 +97,7 @@ function takeFailure(
       },
     };
   const delaySeconds = Math.min(
-    LONGEST_WAIT_SECONDS,
+    MAX_WAIT_SECONDS,
     Math.max(1, (rules.now - keystoneAction.since) / 4000),
   );
   transaction.messages.push({

@@ -117,7 +117,7 @@ function hasChildren(children: KeystoneFacts['children']): Refusal {
   const count = children.length === 1 ? '1 project is' : `${children.length} projects are`;
   return {
     message: `${count} below it, and Keystone deletes no project before those below it: ${list}`,
-    advice: `Delete those first, each after its own check: openstack project delete ${ids.join(' ')}`,
+    advice: `Check each of them and delete it first: openstack project delete ${ids.join(' ')}`,
   };
 }
 
@@ -149,7 +149,8 @@ const deniedByPolicy = (
 ): Refusal => ({
   message: `Keystone does not let the propagator's user ${userId} ${what}: ${message}`,
   advice: isAdmin
-    ? `The user has the role admin, so the policy file of Keystone refuses it: change its rule ${rule}.`
+    ? 'The user has the role admin, so the policy file of Keystone refuses it: change its rule ' +
+      `${rule}.`
     : `Type: openstack role add --user ${userId} --project ${ownProject} admin ` +
       `(or change the rule ${rule} in the policy file of Keystone)`,
 });

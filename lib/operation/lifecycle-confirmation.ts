@@ -50,8 +50,8 @@ export type LifecycleAnswer =
   | { readonly kind: 'unknown'; readonly error: ErrorReport };
 
 /**
- * True if a suspend, resume or provision operation waits for Keystone's answer number `confirmation`. It asks
- * while it is confirmed, and whenever its account may have changed since.
+ * True if a suspend, resume or provision operation waits for Keystone's answer number
+ * `confirmation`. It asks while it is confirmed, and whenever its account may have changed since.
  */
 export const awaitsLifecycleConfirmation = (operation: Operation, confirmation: number): boolean =>
   operation.action !== 'cleanup' && operation.confirmation === confirmation && !hasEnded(operation);

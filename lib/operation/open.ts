@@ -165,7 +165,10 @@ export const isHeldForListing = ({ state, hold }: Operation): boolean =>
   state === 'held' && hold?.about === 'listing';
 
 function holdForListing(operation: Operation, reason: string, now: number): Operation {
-  const advice = `Check with \`openstack ${operation.scope.type} show ${operation.scope.id}\` whether it is gone. If it is: propagator operation release ${operation.id} --reason "…". If Keystone lists it again, the next sweep ends this operation.`;
+  const advice =
+    `Check with \`openstack ${operation.scope.type} show ${operation.scope.id}\` whether it is ` +
+    `gone. If it is: propagator operation release ${operation.id} --reason "…". If Keystone ` +
+    'lists it again, the next sweep ends this operation.';
   return {
     ...moveOperation(operation, 'held'),
     hold: { reason, since: now, advice, about: 'listing' },
@@ -177,7 +180,8 @@ export function refuse(operation: Operation, reason: string, now: number): Opera
   const advice =
     operation.action === 'plan'
       ? 'Nothing was touched, and nothing is to be planned.'
-      : `Nothing was touched. If the account is really gone, run it again: propagator operation rerun ${operation.id} --reason "…"`;
+      : 'Nothing was touched. If the account is really gone, run it again: propagator ' +
+        `operation rerun ${operation.id} --reason "…"`;
   return {
     ...moveOperation(operation, 'refused'),
     hold: { reason, since: now, advice },

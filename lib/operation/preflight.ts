@@ -43,11 +43,13 @@ export function preflight(
   return phase === 'pre-delete'
     ? stop(
         'the project is disabled in Keystone: the tasks that need it enabled wait',
-        'Enable the project in Keystone (openstack project set --enable), or delete it there. The operation then continues by itself.',
+        'Enable the project in Keystone (openstack project set --enable), or delete it ' +
+          'there. The operation then continues by itself.',
       )
     : stop(
         'the project was enabled again in Keystone: nothing more is removed',
-        'Disable the project in Keystone (openstack project set --disable). The operation then continues by itself.',
+        'Disable the project in Keystone (openstack project set --disable). The operation ' +
+          'then continues by itself.',
       );
 }
 

@@ -17,7 +17,7 @@ import {
 } from './verification.ts';
 
 /** The back-off after an unexpected error: 5 s, 10 s, 20 s … 300 s. */
-const BACKOFF = { firstMillis: 5000, longestMillis: 300_000 };
+const BACKOFF = { firstMillis: 5000, maxMillis: 300_000 };
 
 /** How long a listing may lag behind a removal before the task shows an error. */
 const LAG_MILLIS = 30_000;

@@ -17,9 +17,9 @@ export interface RerunInput {
 }
 
 /**
- * Safety rule "Every ended operation can be run again": opens a new operation about the same account, whatever the
- * end of the earlier one was. It is confirmed like any other, so Keystone must answer 404 for the
- * account. Returns a refusal with its reason if it must not begin.
+ * Safety rule "Every ended operation can be run again": opens a new operation about the same
+ * account, whatever the end of the earlier one was. It is confirmed like any other, so Keystone
+ * must answer 404 for the account. Returns a refusal with its reason if it must not begin.
  */
 export function openRerun(input: RerunInput): RequestAnswer {
   const { earlier, existing, by, reason, now } = input;
@@ -54,8 +54,14 @@ export function whyNotAgain(
 ): string | undefined {
   const running = existing.find((operation) => !hasEnded(operation));
   if (running?.id === earlier.id)
-    return `${earlier.id} has not ended: it is ${earlier.state}. Only an operation that has ended can be run again; see: propagator operation show ${earlier.id}`;
+    return (
+      `${earlier.id} has not ended: it is ${earlier.state}. Only an operation that has ended ` +
+      `can be run again; see: propagator operation show ${earlier.id}`
+    );
   if (running)
-    return `another operation about the same ${earlier.scope.type} has not ended: ${running.id} is ${running.state}. See: propagator operation show ${running.id}`;
+    return (
+      `another operation about the same ${earlier.scope.type} has not ended: ${running.id} is ` +
+      `${running.state}. See: propagator operation show ${running.id}`
+    );
   return protectedBecause === undefined ? undefined : `it is protected: ${protectedBecause}`;
 }

@@ -128,7 +128,9 @@ function taskWaitsOn(task: Task): Waiting[] {
   return task.conditions
     .filter((condition) => condition.class !== 'Unsupported')
     .map((condition) => ({
-      on: `${condition.resourceType ?? task.service}${condition.count > 1 ? ` (${condition.count})` : ''}: ${condition.message}`,
+      on:
+        (condition.resourceType ?? task.service) +
+        `${condition.count > 1 ? ` (${condition.count})` : ''}: ${condition.message}`,
       since: condition.since ?? task.progressAt,
       actor: condition.actor,
       advice: condition.advice,
@@ -141,7 +143,9 @@ const onLost = (id: OperationId, what: string, since: number): Waiting => ({
   on: `the coordinator could not handle a message of this operation: ${what}`,
   since,
   actor: 'operator',
-  advice: `Read the log for ${id}. Then: propagator dead-letter redrive --operation ${id} --queue coordinate`,
+  advice:
+    `Read the log for ${id}. Then: propagator dead-letter redrive --operation ${id} --queue ` +
+    'coordinate',
   requestId: undefined,
   deadLetter: true,
 });
@@ -150,7 +154,9 @@ const onSilence = (task: Task): Waiting => ({
   on: `${task.service}: its function ended without a report, again and again`,
   since: task.progressAt,
   actor: 'operator',
-  advice: `Read the log for ${task.operationId}. Then: propagator dead-letter redrive --operation ${task.operationId}`,
+  advice:
+    `Read the log for ${task.operationId}. Then: propagator dead-letter redrive --operation ` +
+    `${task.operationId}`,
   requestId: undefined,
   deadLetter: true,
 });

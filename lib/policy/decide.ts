@@ -43,7 +43,9 @@ const DEFAULT_MODE: Readonly<Record<PolicyChange, PolicyDecision['mode']>> = {
   'project.deleted': 'enforce',
 };
 
-/** Returns what the policy says about a change: the first rule that matches and names it decides. */
+/**
+ * Returns what the policy says about a change: the first rule that matches and names it decides.
+ */
 export function decideChange(
   policy: Policy,
   change: PolicyChange,

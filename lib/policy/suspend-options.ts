@@ -32,12 +32,15 @@ export const SUSPEND_OPTIONS = {
       pause: {
         does: 'locks and pauses servers, which keep their memory',
         loses:
-          'paused servers keep their memory on the host, and a restart or failure of the host ends them',
+          'paused servers keep their memory on the host, and a restart or failure of the ' +
+          'host ends them',
       },
       shelve: {
         does: 'locks and shelves servers, which frees their hosts',
         loses:
-          'shelved servers lose their memory and their place: a resume fails while no host has room, and the image of a server that boots from an image lies in the project of the propagator meanwhile',
+          'shelved servers lose their memory and their place: a resume fails while no host ' +
+          'has room, and the image of a server that boots from an image lies in the project ' +
+          'of the propagator meanwhile',
       },
     },
   },
@@ -51,7 +54,8 @@ export const SUSPEND_OPTIONS = {
       deactivate: {
         does: 'deactivates the images that the project shows to others',
         loses:
-          'other projects cannot boot, rebuild or rescue a server from these images until the resume',
+          'other projects cannot boot, rebuild or rescue a server from these images until ' +
+          'the resume',
       },
     },
   },
@@ -61,7 +65,8 @@ export const SUSPEND_OPTIONS = {
       'routers-down': {
         does: 'sets routers administratively down',
         loses:
-          'connections through the routers and their floating IP addresses break, also those of VPNs and of load balancers that stay up',
+          'connections through the routers and their floating IP addresses break, also those ' +
+          'of VPNs and of load balancers that stay up',
       },
     },
   },
@@ -71,7 +76,8 @@ export const SUSPEND_OPTIONS = {
       stop: {
         does: 'stops the database of each instance',
         loses:
-          'a database loses its cache and its connections, and the resume starts it with a restart, which applies configuration changes that were waiting for one',
+          'a database loses its cache and its connections, and the resume starts it with a ' +
+          'restart, which applies configuration changes that were waiting for one',
       },
     },
   },
@@ -81,7 +87,8 @@ export const SUSPEND_OPTIONS = {
       'power-off': {
         does: 'powers off machines that the project owns or leases and that Nova does not use',
         loses:
-          'machines lose their memory, and a machine whose system ignores the request keeps running',
+          'machines lose their memory, and a machine whose system ignores the request keeps ' +
+          'running',
       },
     },
   },
@@ -94,7 +101,8 @@ export const ZERO_QUOTA = 'quota-zero';
 export const QUOTA_SERVICES = ['nova', 'cinder', 'neutron', 'octavia', 'manila'] as const;
 
 export const QUOTA_LOSES =
-  'a project without limits of its own has some afterwards: the defaults of the time of the suspension, which later changes of the defaults do not reach';
+  'a project without limits of its own has some afterwards: the defaults of the time of the ' +
+  'suspension, which later changes of the defaults do not reach';
 
 /** What one service does, as the policy file says it. */
 export interface ChosenOption {

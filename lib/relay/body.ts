@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { inflateSync } from 'node:zlib';
 import type { NotificationReceived } from '../../events/notification.ts';
-import { LARGEST_BODY, notificationReceived } from '../account/received.ts';
+import { MAX_BODY_BYTES, notificationReceived } from '../account/received.ts';
 
 /** The fields of a message that are read; amqplib's ConsumeMessage has them. */
 export interface Incoming {
@@ -34,7 +34,7 @@ export function received(
 function inflated({ content, properties }: Incoming): Uint8Array {
   if (properties.headers?.compression !== 'application/x-gzip') return content;
   try {
-    return inflateSync(content, { maxOutputLength: LARGEST_BODY });
+    return inflateSync(content, { maxOutputLength: MAX_BODY_BYTES });
   } catch {
     return content;
   }

@@ -45,7 +45,8 @@ export function brokerFailure(
       'queue.arguments',
       'Denied',
       `queue ${source.queue} already exists with other properties: ${text}`,
-      'Set RABBITMQ_QUEUE_TYPE to the type of the queue, set RABBITMQ_QUEUE to another name, or delete the old queue after it is empty (rabbitmqctl delete_queue NAME --if-empty).',
+      'Set RABBITMQ_QUEUE_TYPE to the type of the queue, set RABBITMQ_QUEUE to another name, ' +
+        'or delete the old queue after it is empty (rabbitmqctl delete_queue NAME --if-empty).',
     );
   // amqplib does not pass on why the broker closed the connection in place of opening the virtual
   // host.
@@ -53,26 +54,35 @@ export function brokerFailure(
     return failure(
       'virtual-host',
       'Denied',
-      `${broker} refused the virtual host ${virtualHost}: it does not exist, or the login has no permission for it`,
-      `Put the virtual host in which Keystone publishes (transport_url in keystone.conf) at the end of RABBITMQ_URL. List the virtual hosts: rabbitmqctl list_vhosts. List the permissions: rabbitmqctl list_permissions -p ${virtualHost}`,
+      `${broker} refused the virtual host ${virtualHost}: it does not exist, or the login ` +
+        'has no permission for it',
+      'Put the virtual host in which Keystone publishes (transport_url in keystone.conf) at ' +
+        'the end of RABBITMQ_URL. List the virtual hosts: rabbitmqctl list_vhosts. List the ' +
+        `permissions: rabbitmqctl list_permissions -p ${virtualHost}`,
     );
   if (codeOf(thrown) === 403 || /ACCESS[-_]REFUSED|NOT_ALLOWED|403/.test(text))
     return failure(
       'denied',
       'Denied',
       `${broker} refused the login or an operation: ${text}`,
-      `Grant the login in RABBITMQ_URL the permissions configure, write and read on queue ${source.queue} in virtual host ${virtualHost}${source.mode === 'own' ? `, and read on exchange ${source.exchange}` : ''} (rabbitmqctl set_permissions).`,
+      'Grant the login in RABBITMQ_URL the permissions configure, write and read ' +
+        `on queue ${source.queue} in virtual host ${virtualHost}` +
+        `${source.mode === 'own' ? `, and read on exchange ${source.exchange}` : ''} ` +
+        '(rabbitmqctl set_permissions).',
     );
   if (isTlsFailure(thrown, text))
     return failure(
       'tls',
       'Denied',
       `the TLS connection to ${broker} failed: ${text}`,
-      'Set RABBITMQ_CA_FILE to the CA of the broker, RABBITMQ_SERVER_NAME to a name in its certificate if it differs from the host, and RABBITMQ_CERT_FILE with RABBITMQ_KEY_FILE if the broker requests a client certificate.',
+      'Set RABBITMQ_CA_FILE to the CA of the broker, RABBITMQ_SERVER_NAME to a name in its ' +
+        'certificate if it differs from the host, and RABBITMQ_CERT_FILE with ' +
+        'RABBITMQ_KEY_FILE if the broker requests a client certificate.',
     );
   const kept = hasSeenQueue
     ? `Queue ${source.queue} keeps the notifications of Keystone as long as the queue exists.`
-    : `This process has not seen queue ${source.queue} yet. If the queue does not exist, notifications are lost until the relay connects.`;
+    : `This process has not seen queue ${source.queue} yet. If the queue does not exist, ` +
+      'notifications are lost until the relay connects.';
   return failure(
     'away',
     'Transient',
@@ -88,6 +98,12 @@ const isTlsFailure = (thrown: unknown, text: string): boolean =>
 /** The text for a queue or an exchange that Keystone has not created yet, which is not a fault. */
 export function missing(source: Source): string {
   if (source.mode === 'topic')
-    return `queue ${source.queue} does not exist yet; Keystone creates it with its first notification if topics in keystone.conf has ${source.queue.replace(/\.info$/, '')}`;
-  return `exchange ${source.exchange} does not exist yet; Keystone creates it with its first notification (check driver in [oslo_messaging_notifications] of keystone.conf)`;
+    return (
+      `queue ${source.queue} does not exist yet; Keystone creates it with its first ` +
+      `notification if topics in keystone.conf has ${source.queue.replace(/\.info$/, '')}`
+    );
+  return (
+    `exchange ${source.exchange} does not exist yet; Keystone creates it with its first ` +
+    'notification (check driver in [oslo_messaging_notifications] of keystone.conf)'
+  );
 }

@@ -49,6 +49,8 @@ const LOSSY_SETTINGS = [
   },
 ] as const;
 
+const NOT_DURABLE = 'NOT durable: a restart of the broker deletes its messages';
+
 /**
  * What the relay found at the broker, as log lines. It queries the management API if configured; a
  * failure of that API is not thrown.
@@ -64,7 +66,9 @@ export async function findings(
   const found: Finding[] = [
     {
       level: 'info',
-      text: `connected to ${server.product ?? 'the broker'} ${server.version ?? ''} at ${broker}, virtual host ${virtualHost}`,
+      text:
+        `connected to ${server.product ?? 'the broker'} ${server.version ?? ''} at ${broker}, ` +
+        `virtual host ${virtualHost}`,
     },
   ];
   const managed =
@@ -79,7 +83,7 @@ export async function findings(
   const type =
     typeof managed === 'string'
       ? declared
-      : `${managed.type ?? 'classic'}, ${managed.durable ? 'durable' : 'NOT durable: a restart of the broker deletes its messages'}`;
+      : `${managed.type ?? 'classic'}, ${managed.durable ? 'durable' : NOT_DURABLE}`;
   found.push({
     level: 'info',
     text: `queue ${source.queue} (${type}): ${waiting} waiting messages`,
@@ -95,7 +99,10 @@ export async function findings(
   if (typeof managed === 'string')
     found.push({
       level: 'info',
-      text: `could not check whether a policy deletes messages of this queue (management API: ${managed}); set RABBITMQ_MANAGEMENT_URL, or run: rabbitmqctl list_queues -p ${virtualHost} name policy arguments; rabbitmqctl list_policies -p ${virtualHost}`,
+      text:
+        'could not check whether a policy deletes messages of this queue (management API: ' +
+        `${managed}); set RABBITMQ_MANAGEMENT_URL, or run: rabbitmqctl list_queues -p ` +
+        `${virtualHost} name policy arguments; rabbitmqctl list_policies -p ${virtualHost}`,
     });
   if (
     isQuorum(managed, own) &&
@@ -104,7 +111,9 @@ export async function findings(
   )
     found.push({
       level: 'warn',
-      text: `a quorum queue of RabbitMQ 4 drops a message after 20 deliveries without an acknowledgment; set a policy with delivery-limit -1 on ${source.queue}`,
+      text:
+        'a quorum queue of RabbitMQ 4 drops a message after 20 deliveries without an ' +
+        `acknowledgment; set a policy with delivery-limit -1 on ${source.queue}`,
     });
   return found;
 }
@@ -119,7 +128,9 @@ function lossWarnings(queue: ManagedQueue, name: string): Finding[] {
     return [
       {
         level: 'warn',
-        text: `${source} ${effect(value)}: notifications in ${name} can be lost while the relay is disconnected; only a sweep finds their changes`,
+        text:
+          `${source} ${effect(value)}: notifications in ${name} can be lost while the relay is ` +
+          'disconnected; only a sweep finds their changes',
       },
     ];
   });
@@ -151,7 +162,8 @@ async function managedQueue(
     const login = base.username === '' ? new URL(brokerUrl) : base;
     const user = decodeURIComponent(login.username) || 'guest';
     const password = decodeURIComponent(login.password) || 'guest';
-    const path = `${base.pathname.replace(/\/+$/, '')}/api/queues/${encodeURIComponent(virtualHost)}/${encodeURIComponent(queue)}`;
+    const parts = [virtualHost, queue].map(encodeURIComponent).join('/');
+    const path = `${base.pathname.replace(/\/+$/, '')}/api/queues/${parts}`;
     const answer = await fetch(new URL(path, base.origin), {
       headers: {
         authorization: `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`,

@@ -58,7 +58,7 @@ export const DEFAULTS = {
   tls: {},
   prefetch: 500,
   batch: { size: 100, waitMillis: 20 },
-  backOff: { firstMillis: 500, longestMillis: 30_000 },
+  backOff: { firstMillis: 500, maxMillis: 30_000 },
   pollMillis: 5_000,
   renewMillis: 30_000,
   managementUrl: undefined,
@@ -89,12 +89,14 @@ export function relayOptions(settings: RelaySettings): RelayOptions {
   if (topicQueue === SHARED_QUEUE && settings.RABBITMQ_SHARED_QUEUE !== 'consume')
     throw refused(
       `RABBITMQ_TOPIC_QUEUE: all services publish to ${SHARED_QUEUE}, and Ceilometer consumes it`,
-      'Unset it, and the relay binds a queue of its own to the exchange. If no other program consumes that queue, set RABBITMQ_SHARED_QUEUE=consume.',
+      'Unset it, and the relay binds a queue of its own to the exchange. If no other program ' +
+        'consumes that queue, set RABBITMQ_SHARED_QUEUE=consume.',
     );
   if (topicQueue === undefined && (queue === SHARED_QUEUE || queue === routingKey))
     throw refused(
       `RABBITMQ_QUEUE: ${queue} is a queue that Keystone declares`,
-      'Set RABBITMQ_QUEUE to another name, or consume the queue of a topic with RABBITMQ_TOPIC_QUEUE.',
+      'Set RABBITMQ_QUEUE to another name, or consume the queue of a topic with ' +
+        'RABBITMQ_TOPIC_QUEUE.',
     );
   return {
     ...DEFAULTS,

@@ -2,7 +2,7 @@ export interface Backoff {
   /** Delay before the second attempt, in milliseconds. */
   readonly firstMillis: number;
   /** Upper limit of each delay, in milliseconds. */
-  readonly longestMillis: number;
+  readonly maxMillis: number;
 }
 
 /**
@@ -15,8 +15,8 @@ export interface Backoff {
  */
 export function backoffMillis(
   attempt: number,
-  { firstMillis, longestMillis }: Backoff,
+  { firstMillis, maxMillis }: Backoff,
   random = 1,
 ): number {
-  return random * Math.min(longestMillis, firstMillis * 2 ** (attempt - 1));
+  return random * Math.min(maxMillis, firstMillis * 2 ** (attempt - 1));
 }

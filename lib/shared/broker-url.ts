@@ -25,7 +25,8 @@ export function brokerUrls(text: string): string[] {
     const [host = '', own = login] = part.split('@').reverse();
     if (!/^(\[[0-9a-fA-F:.]+\]|[^\s:[\]]+)(:\d{1,5})?$/.test(host))
       throw new BrokerUrlError(
-        `each host must be a name or an address with an optional port: ${FORM}. Write a comma in a password as %2C`,
+        `each host must be a name or an address with an optional port: ${FORM}. Write a ` +
+          'comma in a password as %2C',
       );
     const url = `${protocol}://${own === undefined ? '' : `${own}@`}${host}${path}${options}`;
     if (URL.canParse(url)) return url;
@@ -39,7 +40,8 @@ function refuseReserved(text: string, start: number): void {
   const refuse = (index: number): never => {
     const encoded = encodeURIComponent(text.charAt(index));
     throw new BrokerUrlError(
-      `character ${index + 1} is reserved in a URL; in a user, password or virtual host write it as ${encoded}`,
+      `character ${index + 1} is reserved in a URL; in a user, password or virtual host ` +
+        `write it as ${encoded}`,
     );
   };
   for (let index = start; index < text.length; index += 1) {

@@ -72,6 +72,7 @@ export function reportOf(
     class: 'Unexpected',
     message,
     advice:
-      'This is a defect or an unexpected answer. Read the log of this operation, fix the cause, then redrive the dead letter.',
+      'This is a defect or an unexpected answer. Read the log of this operation, fix the ' +
+      'cause, then redrive the dead letter.',
   };
 }

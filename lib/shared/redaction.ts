@@ -3,7 +3,8 @@
  * services.
  */
 const NAMES =
-  'passw(?:or)?d|passphrase|admin_?pass|secret|token|credential|authorization|cookie|signature|_sig(?![a-z])|api_?key|private_?key';
+  'passw(?:or)?d|passphrase|admin_?pass|secret|token|credential|authorization|cookie|' +
+  'signature|_sig(?![a-z])|api_?key|private_?key';
 const MARK = '[redacted]';
 /** Limits the length of names: without it, matching a long text would take quadratic time. */
 const named = (among: string): string => `${among}{0,60}(?:${NAMES})${among}{0,60}`;

@@ -179,7 +179,8 @@ export const Settings = z.object({
     .regex(/^postgres(ql)?:\/\/\S+$/, 'must begin with postgres:// or postgresql://')
     .refine(
       URL.canParse,
-      'is not a URL of the form postgres://user:password@host:5432/database; write / in a password as %2F',
+      'is not a URL of the form postgres://user:password@host:5432/database; write / in a ' +
+        'password as %2F',
     )
     .optional(),
   PROPAGATOR_PORT: whole(0, 65_535).prefault('8787'),

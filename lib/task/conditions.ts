@@ -29,7 +29,9 @@ export function aggregate(conditions: readonly Condition[]): Condition[] {
     .map(([, condition]) => condition);
 }
 
-/** Returns a condition about a resource type. `resource` is the example; `count` is 1 by default. */
+/**
+ * Returns a condition about a resource type. `resource` is the example; `count` is 1 by default.
+ */
 export const condition = (
   resourceType: ResourceTypeName,
   errorClass: Condition['class'],
@@ -80,7 +82,8 @@ export const ownershipConditions = (
       one,
     ),
     advice:
-      'The API ignored the filter by project. Report this to the vendor of the service. Nothing of other owners was changed.',
+      'The API ignored the filter by project. Report this to the vendor of the service. ' +
+      'Nothing of other owners was changed.',
   })),
   ...ownerless.map((one) => ({
     ...condition(
@@ -152,6 +155,7 @@ export const returnedConditions = (
             count: back.length,
           }),
           advice:
-            'If this does not change: find out what creates it again, or why the service does not delete it.',
+            'If this does not change: find out what creates it again, or why the service ' +
+            'does not delete it.',
         },
       ];

@@ -14,10 +14,10 @@ import { listingFailed, returnedError, tokenOnProject, unreachable } from './unl
 
 /**
  * Lists every resource type once and, except in phase `plan`, removes what can go. A dependency
- * until `empty` must be gone before the dependent type is listed. A dependency until `done` only has
- * to have finished its own iteration. Independent types run concurrently. Never throws. An error of
- * one type is in its own result and stops no other type (safety rule "One stuck project stops no
- * other").
+ * until `empty` must be gone before the dependent type is listed. A dependency until `done` only
+ * has to have finished its own iteration. Independent types run concurrently. Never throws. An
+ * error of one type is in its own result and stops no other type (safety rule "One stuck project
+ * stops no other").
  */
 export async function iteration<At extends CommonContext = ProjectContext>(
   input: IterationInput<At>,
@@ -58,8 +58,8 @@ async function iterateType<At extends CommonContext>(
       ? tokenOnProject(resourceType, input)
       : undefined;
   if (token && 'resourceType' in token) return token;
-  // Nothing of this type can be removed now, so it is not listed. The earlier count stays valid. The
-  // types that it waits for report the cause (safety rule "Every failure has an owner").
+  // Nothing of this type can be removed now, so it is not listed. The earlier count stays valid.
+  // The types that it waits for report the cause (safety rule "Every failure has an owner").
   if (mustWait) return notListed(resourceType.name);
   const context = token ? { ...input.context, api: token } : input.context;
   let listing: Listing<At>;

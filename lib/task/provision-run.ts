@@ -134,7 +134,9 @@ async function claimAll(
   return { waitMillis, held };
 }
 
-/** The API gives up an answer within this time, so a call of an ended run has no effect after it. */
+/**
+ * The API gives up an answer within this time, so a call of an ended run has no effect after it.
+ */
 export const CLAIM_MILLIS = 120_000;
 
 /** Makes the items one after the other. An error of one stops no other. */
@@ -176,7 +178,9 @@ function outcomeOf(errors: readonly ErrorReport[]): Outcome {
 const typeOf = ({ type }: ProvisionItem, { service }: Pick<ProvisionRunInput, 'service'>) =>
   ResourceTypeName.parse(`${service}.${type}`);
 
-/** `listed`: what the profile asks for. `gone`: what is as wanted. `left`: what is still missing. */
+/**
+ * `listed`: what the profile asks for. `gone`: what is as wanted. `left`: what is still missing.
+ */
 function countsOf(items: readonly ProvisionItem[], input: ProvisionRunInput): Counts {
   const counts: Counts = {};
   for (const item of items) {
@@ -206,7 +210,9 @@ function conditionsOf(item: ProvisionItem, input: ProvisionRunInput): Condition[
       class: 'Unsupported',
       message: `drift: ${item.name} is ${found}, and the profile says ${item.wanted}; it is left`,
       actor: 'operator',
-      advice: `Change it yourself, or set reconcile: true. To compare again: propagator project drift ${input.context.project}`,
+      advice:
+        'Change it yourself, or set reconcile: true. To compare again: propagator project ' +
+        `drift ${input.context.project}`,
     },
   ];
 }

@@ -20,8 +20,9 @@ export interface ProvisionItem {
   readonly name: string;
   /**
    * `as-wanted`: nothing has to be done. `missing`: it is not there, or it has the default value.
-   * `differs`: it has another value that a user or an operator set. `waiting`: it follows when others are there,
-   * or when the service has finished a change. `blocked`: a person must act first.
+   * `differs`: it has another value that a user or an operator set. `waiting`: it follows when
+   * others are there, or when the service has finished a change. `blocked`: a person must act
+   * first.
    */
   readonly state: 'as-wanted' | 'missing' | 'differs' | 'waiting' | 'blocked';
   readonly wanted: string;

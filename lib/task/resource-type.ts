@@ -106,8 +106,8 @@ export interface ResourceTypeDefinition<Row, At = ProjectContext> {
   readonly blockers?: readonly string[];
   /**
    * The types of the same service that go first. A `required` dependency until `empty` is for a
-   * type that creates resources of this one, or guards them. A `preferred` one until `done` is for a
-   * service that refuses to remove a resource in use: a stuck resource of the other type does not
+   * type that creates resources of this one, or guards them. A `preferred` one until `done` is for
+   * a service that refuses to remove a resource in use: a stuck resource of the other type does not
    * block this type (safety rule "One stuck project stops no other").
    */
   readonly dependsOn?: readonly TypeDependencies[];

@@ -134,7 +134,8 @@ export function refuseOwnProject(project: ProjectId, ownProject: string, service
     class: 'Denied',
     service,
     message:
-      'The run was requested for the project that the propagator is logged in to. Nothing was removed.',
+      'The run was requested for the project that the propagator is logged in to. Nothing ' +
+      'was removed.',
     advice: 'Find out which client sent this request. Give the propagator a project of its own.',
   });
 }

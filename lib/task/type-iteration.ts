@@ -24,8 +24,8 @@ export interface TypeIteration {
   /** Why the run may end although the type is not verified empty. */
   readonly exception?: Exception;
   /**
-   * True if the type cannot be listed now, and `status` is that of a listing that was made while the
-   * project existed.
+   * True if the type cannot be listed now, and `status` is that of a listing that was made while
+   * the project existed.
    */
   readonly isEarlierStatus?: boolean;
 }
@@ -33,8 +33,8 @@ export interface TypeIteration {
 /**
  * Why a run may end although a type is not verified empty. `retained`: this release of the service
  * never removes the remaining resources, and they do no harm. `after-deletion`: the remaining
- * resources can also be removed after the project's deletion. `unreachable`: the project is deleted,
- * and the type can no longer be listed or removed (classes C and D).
+ * resources can also be removed after the project's deletion. `unreachable`: the project is
+ * deleted, and the type can no longer be listed or removed (classes C and D).
  */
 export type Exception =
   | { readonly type: 'retained' | 'after-deletion' }

@@ -58,7 +58,8 @@ export function unreachable(
   const message =
     resources.length > 0
       ? `the service removes it only while the project exists; left: ${leftover}`
-      : `only a token on the project can list it, and the project is deleted; probably left: ${leftover}`;
+      : 'only a token on the project can list it, and the project is deleted; probably left: ' +
+        `${leftover}`;
   const one = condition(name, 'Unsupported', message, 'operator', resources.at(0), {
     count: Math.max(1, resources.length),
   });
@@ -119,7 +120,9 @@ export const returnedError = (
   code: `${name}.returned`,
   class: 'Transient',
   message: `${name}: ${RETURNED} (${back.length} of them, for example ${back[0]?.id})`,
-  advice: `Search the log of ${service} for this id: something creates it again, or the service answers success and does not delete it. Then redrive.`,
+  advice:
+    `Search the log of ${service} for this id: something creates it again, or the service ` +
+    'answers success and does not delete it. Then redrive.',
   service,
   region: context.region,
 });

@@ -2,13 +2,16 @@ import { PropagatorError } from '../shared/errors.ts';
 import type { ProjectContext, RequestOptions, ServiceApi } from './context.ts';
 
 /** Names of actions and paths that delete something, or that overwrite a disk. */
-const DELETING =
-  /delete|destroy|purge|remove|rebuild|shelveoffload|resetstate|reset_status|force|evacuate|revert|confirmresize/i;
+const DELETING = new RegExp(
+  'delete|destroy|purge|remove|rebuild|shelveoffload|resetstate|reset_status|force|evacuate|' +
+    'revert|confirmresize',
+  'i',
+);
 
 /**
- * Safety rule "Record before you act": suspend, resume and provision destroy nothing. Returns an API client that
- * refuses the method DELETE, a body or path that names a deleting action, and in Swift every method
- * that can replace an object. It does so whatever a service file asks for.
+ * Safety rule "Record before you act": suspend, resume and provision destroy nothing. Returns an
+ * API client that refuses the method DELETE, a body or path that names a deleting action, and in
+ * Swift every method that can replace an object. It does so whatever a service file asks for.
  */
 export function withoutDeletion(api: ServiceApi): ServiceApi {
   return {

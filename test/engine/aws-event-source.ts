@@ -5,7 +5,11 @@ import type { Aws } from '../../lib/engine/aws/clients.ts';
 import type { LambdaContext } from '../../lib/engine/aws/lambda/context.ts';
 import { functionLog } from '../../lib/engine/aws/lambda/log.ts';
 import { handleRecords, sqsMiddlewares } from '../../lib/engine/aws/lambda/sqs.ts';
-import { Queues, RECEIVED_AT_ONCE, type Received } from '../../lib/engine/aws/messaging/queues.ts';
+import {
+  MAX_RECEIVED_PER_CALL,
+  Queues,
+  type Received,
+} from '../../lib/engine/aws/messaging/queues.ts';
 import { namesOf } from '../../lib/engine/aws/names.ts';
 import type { AwsEngine } from '../../lib/engine/aws/open.ts';
 import type { Handler } from '../../lib/engine/message-loop.ts';
@@ -103,7 +107,7 @@ class EventSource {
   async #receive(size: number): Promise<Received[]> {
     const records: Received[] = [];
     for (let waitSeconds = POLL_SECONDS; records.length < size; waitSeconds = 0) {
-      const most = Math.min(RECEIVED_AT_ONCE, size - records.length);
+      const most = Math.min(MAX_RECEIVED_PER_CALL, size - records.length);
       const received = await this.#queues.receive(
         this.#name,
         most,

@@ -175,7 +175,7 @@ export class Stage {
       prefix: this.prefix,
       services: this.services,
       schedulerRoleArn: SCHEDULER_ROLE,
-      retry: { mostReceives: FEW_RECEIVES, longestSeconds: 1 },
+      retry: { maxReceives: FEW_RECEIVES, maxDelaySeconds: 1 },
       visibilitySeconds: 30,
       ...options,
     });

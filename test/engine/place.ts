@@ -13,7 +13,7 @@ export interface Place {
 }
 
 /** The retries of {@link Place.open}, for engines with configurable retries. */
-export const QUICK_RETRY = { limit: 2, longestSeconds: 1 };
+export const QUICK_RETRY = { limit: 2, maxDelaySeconds: 1 };
 
 /**
  * Waits for a state of the world. After the timeout it throws an error that names the expected

@@ -2,8 +2,8 @@ import type { Message } from '../../events/index.ts';
 import {
   type DeadLetter,
   type Delivery,
-  NO_WORD,
-  SHOWN_AT_MOST,
+  GAVE_UP_WITHOUT_ERROR,
+  MAX_SHOWN_LENGTH,
   type WorkerEngine,
 } from '../../lib/engine/port.ts';
 import type { ErrorReport } from '../../lib/shared/errors.ts';
@@ -269,7 +269,11 @@ export function deadLetterSuite(open: () => Promise<WorkerEngine>): void {
       // As a later release may write it: the routing is the same, but a field differs.
       const strange = {
         ...message,
-        data: { ...message.data, phase: 'unknown-phase', detailsOfIt: 'x'.repeat(SHOWN_AT_MOST) },
+        data: {
+          ...message.data,
+          phase: 'unknown-phase',
+          detailsOfIt: 'x'.repeat(MAX_SHOWN_LENGTH),
+        },
       };
       const got: Delivery[] = [];
       await engine.work(
@@ -291,11 +295,13 @@ export function deadLetterSuite(open: () => Promise<WorkerEngine>): void {
       });
       expect([deadLetter?.message, deadLetter?.unreadable?.length, got]).toEqual([
         undefined,
-        SHOWN_AT_MOST + 1,
+        MAX_SHOWN_LENGTH + 1,
         [],
       ]);
       expect(deadLetter?.unreadable).toMatch(/"unknown-phase"[\s\S]*…$/);
-      expect(['engine.message.unreadable', NO_WORD]).toContain(deadLetter?.error?.code ?? NO_WORD);
+      expect(['engine.message.unreadable', GAVE_UP_WITHOUT_ERROR]).toContain(
+        deadLetter?.error?.code ?? GAVE_UP_WITHOUT_ERROR,
+      );
       expect(
         await engine.discard(
           { id: deadLetter?.id ?? '' },

@@ -149,7 +149,7 @@ export class RelayFixture {
         routingKey: 'notifications.info',
         arguments: {},
       },
-      backOff: { firstMillis: 20, longestMillis: 200 },
+      backOff: { firstMillis: 20, maxMillis: 200 },
       pollMillis: 50,
       renewMillis: 200,
       ...rest,

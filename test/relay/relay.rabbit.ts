@@ -27,7 +27,7 @@ describe('the relay between RabbitMQ and the store', () => {
       gone.port = '1';
       const urls = [gone.href, fixture.proxy.url, other.url];
       // A wait between two hosts would outlast the test.
-      const backOff = { firstMillis: 60_000, longestMillis: 60_000 };
+      const backOff = { firstMillis: 60_000, maxMillis: 60_000 };
       await fixture.started({ urls, backOff });
       fixture.proxy.isOpen = false;
       fixture.proxy.cut();

@@ -101,7 +101,7 @@ function start(set: Readonly<Record<string, string>>): { relay: Relay; store: St
     ...environment,
   });
   const relay = startRelay(
-    { ...relayOptions(settings), pollMillis: 50, backOff: { firstMillis: 20, longestMillis: 200 } },
+    { ...relayOptions(settings), pollMillis: 50, backOff: { firstMillis: 20, maxMillis: 200 } },
     { store: store.store, now: Date.now, log: createLogger('silent') },
   );
   relays.push(relay);

@@ -13,7 +13,7 @@ const SEED = Number(process.env.RELIABILITY_SEED ?? Date.now() % 1_000_000);
 const TARGETS = 3;
 const KILLS = 5;
 /** After its start, or after it was ready. */
-const LONGEST_LIFE_MILLIS = 2000;
+const MAX_LIFETIME_MILLIS = 2000;
 
 jest.setTimeout((SECONDS + 600) * 1000);
 
@@ -44,7 +44,7 @@ async function killDuringCleanup(where: string, store: Store, processes: number)
     for (let kill = 0; kill < KILLS; kill += 1) {
       // Every second kill is at the start of a process, the others during the removals.
       if (kill % 2 === 0) await Promise.all(fixture.processes.map((process) => process.ready()));
-      await delay(random() * LONGEST_LIFE_MILLIS);
+      await delay(random() * MAX_LIFETIME_MILLIS);
       const place = Math.floor(random() * processes);
       if (fixture.left(targets).length > 0) killsInTheMiddle += 1;
       await fixture.processes[place]?.end('SIGKILL');

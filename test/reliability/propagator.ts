@@ -7,7 +7,7 @@ import { ApiClient } from '../../lib/cli/client.ts';
 
 const SCRIPT = join(import.meta.dirname, '../../lib/cli/propagator.ts');
 const TOKEN = 'token-of-the-reliability-suite-0123456789';
-const KEPT_LINES = 400;
+const MAX_STORED_LINES = 400;
 
 const ReadyLine = z.object({ api: z.string() });
 
@@ -101,7 +101,7 @@ export class PropagatorProcess {
 
   #read(line: string): void {
     this.log.push(line);
-    if (this.log.length > KEPT_LINES) this.log.shift();
+    if (this.log.length > MAX_STORED_LINES) this.log.shift();
     if (this.api !== undefined || !line.includes('"api"')) return;
     this.api = ReadyLine.parse(JSON.parse(line)).api;
     this.#api.resolve(this.api);

@@ -34,7 +34,7 @@ export const mayWaitLong = ({ name, repairs }: FunctionDefinition): boolean =>
  * Concurrent invocations. Several coordinators cause lock conflicts with each other. Service
  * functions are limited by the API of the service.
  */
-const MOST_AT_ONCE = { ingest: 2, coordinate: 5, service: 4 } as const;
+const MAX_AT_ONCE = { ingest: 2, coordinate: 5, service: 4 } as const;
 
 /** All functions of the stack. */
 export function functionsOf({ topology }: Stack): FunctionDefinition[] {
@@ -50,7 +50,7 @@ export function functionsOf({ topology }: Stack): FunctionDefinition[] {
           name: queue,
           batchSize,
           batchingSeconds,
-          maxConcurrency: MOST_AT_ONCE[resourceType],
+          maxConcurrency: MAX_AT_ONCE[resourceType],
         },
         repairs: queue === 'coordinate',
       };

@@ -21,7 +21,7 @@ const DECISIONS = [
   'task.discarded',
 ] as const satisfies readonly Message['type'][];
 /** The current limit of SQS. Without this property a new queue may have a quarter of it. */
-const MOST_BYTES = 1024 * 1024;
+const MAX_BYTES = 1024 * 1024;
 
 export const queueId = (queue: string): string => `${logicalId(queue)}Queue`;
 export const deadId = (queue: string): string => `${logicalId(queue)}DeadLetters`;
@@ -103,7 +103,7 @@ function queueWithDeadLetters(queue: Stack['topology']['queues'][number], stack:
         MessageRetentionPeriod: queue.retentionSeconds,
         RedrivePolicy: {
           deadLetterTargetArn: attribute(deadId(queue.queue)),
-          maxReceiveCount: queue.mostReceives,
+          maxReceiveCount: queue.maxReceives,
         },
         ...common(stack),
       },
@@ -159,7 +159,7 @@ const senders = (queue: string, rules: readonly object[]) => ({
 });
 
 const common = ({ parameters: { kmsKey } }: Stack) => ({
-  MaximumMessageSize: MOST_BYTES,
+  MaximumMessageSize: MAX_BYTES,
   ...(kmsKey
     ? { KmsMasterKeyId: kmsKey, KmsDataKeyReusePeriodSeconds: 3600 }
     : { SqsManagedSseEnabled: true }),

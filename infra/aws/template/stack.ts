@@ -23,7 +23,7 @@ export interface Stack {
  * Lambda's limit for a function name. The names of all other resources are shorter or have a higher
  * limit.
  */
-const MOST_OF_A_NAME = 64;
+const MAX_NAME_LENGTH = 64;
 
 /**
  * Builds the stack of a stage from the parameters `given`. Throws `PropagatorError` that names a
@@ -56,11 +56,11 @@ export function stackOf(
   const [longest = ''] = topology.queues
     .map(({ name }) => name)
     .sort((a, b) => b.length - a.length);
-  const over = longest.length - MOST_OF_A_NAME;
+  const over = longest.length - MAX_NAME_LENGTH;
   if (over > 0)
     throw settingError(
       '--stage',
-      `too long by ${over}: the function ${longest} may have ${MOST_OF_A_NAME} characters`,
+      `too long by ${over}: the function ${longest} may have ${MAX_NAME_LENGTH} characters`,
     );
   return { stage, prefix, settings, parameters, services, httpPlugins, topology };
 }

@@ -5,7 +5,7 @@ import type { InvocationContext } from '../../engine/aws/lambda/context.ts';
 import { allServicesDeps } from './all-services-deps.ts';
 
 /** Lambda refuses a larger response with an error that does not name the reason. */
-const LARGEST_ANSWER = 6 * 1000 * 1000;
+const MAX_ANSWER_BYTES = 6 * 1000 * 1000;
 
 /** Answers one request of the HTTP API, as API Gateway passes it. */
 export async function answerApi(event: unknown, context: unknown): Promise<unknown> {
@@ -28,7 +28,7 @@ export async function answerApi(event: unknown, context: unknown): Promise<unkno
 export function carried<Answer extends object>(
   answer: Answer,
 ): Answer | { statusCode: number; headers: object; body: string } {
-  if (Buffer.byteLength(JSON.stringify(answer)) <= LARGEST_ANSWER) return answer;
+  if (Buffer.byteLength(JSON.stringify(answer)) <= MAX_ANSWER_BYTES) return answer;
   const body = JSON.stringify(
     problem(
       'too-much',

@@ -116,7 +116,9 @@ export function policyCommands(program: Command, terminal: Terminal): void {
         options,
         oneOf<typeof answer>(({ facts, state, mode, changes }) =>
           [
-            `${decisions(known(facts), (change) => changes[change])}${losses(answer.losses)}`.trimEnd(),
+            (
+              decisions(known(facts), (change) => changes[change]) + losses(answer.losses)
+            ).trimEnd(),
             `now: ${state}; the mode of the settings is ${mode}`,
           ].join('\n'),
         ),

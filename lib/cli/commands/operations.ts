@@ -133,7 +133,8 @@ Exit codes: 0 finished or observed, 3 unverified, refused or held, 4 dead letter
           options,
           oneOf<typeof answer>(
             ({ opened }) =>
-              `${opened} was opened to run ${id} again. Follow it: propagator operation show ${opened}`,
+              `${opened} was opened to run ${id} again. Follow it: propagator operation show ` +
+              `${opened}`,
           ),
         );
       },

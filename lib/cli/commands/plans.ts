@@ -64,7 +64,8 @@ export function planCommands(operation: Command, project: Command, terminal: Ter
 
   printable(
     operation.command('approve <id>'),
-    'operation approve op-4f0c1a2b3c4d --digest 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08',
+    'operation approve op-4f0c1a2b3c4d --digest ' +
+      '9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08',
   )
     .description('approve a plan, so that it is carried out')
     .requiredOption('--digest <digest>', 'the digest that the plan shows')

@@ -157,7 +157,8 @@ function planOf(plan: Compared, reconcile: boolean): string {
   }
   lines.push(...errorsOf(plan));
   lines.push(
-    `Plan: ${counts['+']} to create, ${counts['~']} to change, ${counts['!']} left for a person. Nothing is deleted.`,
+    `Plan: ${counts['+']} to create, ${counts['~']} to change, ${counts['!']} left for a ` +
+      'person. Nothing is deleted.',
   );
   return lines.join('\n');
 }

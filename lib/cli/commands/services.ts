@@ -61,7 +61,8 @@ export function serviceCommands(program: Command, terminal: Terminal): void {
     'waiver add rating --reason "it only reads meters, and stores nothing of projects"',
   )
     .description(
-      'decide that an uncovered service type has no resources of projects, so that operations can finish',
+      'decide that an uncovered service type has no resources of projects, so that ' +
+        'operations can finish',
     )
     .requiredOption('--reason <text>', 'how you know; stored with your name')
     .action(async (type: string, { reason, ...options }: Printed & { reason: string }) => {

@@ -6,8 +6,8 @@ import { query, type Terminal } from '../terminal.ts';
 
 const AFTER = {
   'stop-all':
-    'All destructive work is stopped. A running task removes nothing after at most 2 seconds; a call\n' +
-    'that was already sent is not taken back. Operations wait and lose nothing.\n' +
+    'All destructive work is stopped. A running task removes nothing more after 2 seconds.\n' +
+    'A call that was sent before cannot be undone. Operations wait and lose nothing.\n' +
     'See: propagator status. Undo: propagator resume-all --reason "…"',
   'resume-all': 'Destructive work goes on: each waiting task within a minute.',
 } as const;

@@ -7,7 +7,8 @@ import type { LeftOutShape, UncoveredShape } from '../shapes.ts';
  */
 export function uncoveredLines(uncovered: readonly UncoveredShape[]): string[] {
   return uncovered.flatMap(({ type, name, because, advice }) => [
-    `? ${name === '' || name === type ? type : `${type} (${name})`}: ${because ?? 'it is in the catalog, and no service file covers it'}`,
+    `? ${name === '' || name === type ? type : `${type} (${name})`}: ` +
+      (because ?? 'it is in the catalog, and no service file covers it'),
     ...(advice ? [`    ${advice}`] : []),
   ]);
 }

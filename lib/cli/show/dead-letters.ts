@@ -43,7 +43,8 @@ function showCause(group: readonly DeadLetterShape[]): string {
     '  show one:',
     `    propagator dead-letter show ${quoted(id)}`,
     '  after the fix:',
-    `    propagator dead-letter redrive ${queue === nameOf(queue) ? '--queue' : '--service'} ${nameOf(queue)} --cause ${quoted(cause)}`,
+    `    propagator dead-letter redrive ${queue === nameOf(queue) ? '--queue' : '--service'} ` +
+      `${nameOf(queue)} --cause ${quoted(cause)}`,
   ].join('\n');
 }
 
@@ -69,10 +70,7 @@ export function showDeadLetter(deadLetter: DeadLetterShape, now: number): string
   } = deadLetter;
   const lines = [
     ['queue', queue],
-    [
-      'given up',
-      `${time(at)}, ${duration(now - at)} ago${receiveCount === undefined ? '' : `, after ${receiveCount === 1 ? 'one delivery' : `${receiveCount} deliveries`}`}`,
-    ],
+    ['given up', `${time(at)}, ${duration(now - at)} ago${afterDeliveries(receiveCount)}`],
     [
       'kept',
       expiresAt === undefined
@@ -91,12 +89,15 @@ export function showDeadLetter(deadLetter: DeadLetterShape, now: number): string
   );
   const body = unreadable ?? JSON.stringify(message, undefined, 2);
   const title = unreadable === undefined ? 'Message' : 'Message, which this release cannot read';
-  const next = `Then: propagator dead-letter redrive --id ${quoted(id)}\n  or: propagator dead-letter discard --id ${quoted(id)} --reason "…"`;
+  const next =
+    `Then: propagator dead-letter redrive --id ${quoted(id)}\n  or: propagator dead-letter ` +
+    `discard --id ${quoted(id)} --reason "…"`;
   return [`${id}\n${lines.join('\n')}`, `${title}\n${body}`, next].join('\n\n');
 }
 
 const decided = ({ what, by, at, count: number, queue, cause, reason }: DecisionShape): string =>
-  `${what} by ${by} at ${time(at)}: ${number} of ${nameOf(queue)}, ${cause}${reason === undefined ? '' : `: ${reason}`}`;
+  `${what} by ${by} at ${time(at)}: ${number} of ${nameOf(queue)}, ${cause}` +
+  (reason === undefined ? '' : `: ${reason}`);
 
 /** The decisions on the page of an operation. */
 export const decisionLines = (decisions: readonly DecisionShape[]): string[] =>
@@ -113,11 +114,17 @@ export function showDecisions(decisions: readonly DecisionShape[], most: number)
     const count = group.reduce((sum, one) => sum + one.count, 0);
     return first
       ? [
-          `${wrapped(decided({ ...first, count }), '', '  ')}\n  ${operationsOf(group) || 'no operation'}`,
+          `${wrapped(decided({ ...first, count }), '', '  ')}\n  ` +
+            `${operationsOf(group) || 'no operation'}`,
         ]
       : [];
   });
   return decisions.length < most
     ? lines.join('\n')
     : `${lines.join('\n')}\n\nThese are the newest ${most}. For more, use --limit <number>`;
+}
+
+function afterDeliveries(count: number | undefined): string {
+  if (count === undefined) return '';
+  return count === 1 ? ', after one delivery' : `, after ${count} deliveries`;
 }

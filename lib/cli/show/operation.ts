@@ -37,16 +37,19 @@ function head(operation: OperationShape['operation'], now: number, color: Colors
   const { released } = operation;
   return [
     `${color.bold(operation.id)}  ${operation.action} of ${who(operation)} (${operation.scope.id})`,
-    `state      ${colored(operation.state, color)}, mode ${operation.mode}, for ${lasted(operation, now)}`,
+    `state      ${colored(operation.state, color)}, mode ${operation.mode}, for ` +
+      `${lasted(operation, now)}`,
     `because    ${because(operation)}`,
     ...(operation.plan
       ? [
-          `plan       ${operation.plan.of}, approved by ${operation.plan.approvals.map(({ by, at }) => `${by} at ${time(at)}`).join(' and ')}`,
+          `plan       ${operation.plan.of}, approved by ` +
+            operation.plan.approvals.map(({ by, at }) => `${by} at ${time(at)}`).join(' and '),
         ]
       : []),
     ...(operation.action === 'plan' && operation.state === 'observed'
       ? [
-          `see        propagator project plan ${operation.scope.id}; GET /v1/operations/${operation.id}/plan`,
+          `see        propagator project plan ${operation.scope.id}; GET ` +
+            `/v1/operations/${operation.id}/plan`,
         ]
       : []),
     ...(operation.generation > 1 && operation.action !== 'plan'
@@ -59,7 +62,8 @@ function head(operation: OperationShape['operation'], now: number, color: Colors
     ...(action ? [`now        ${action}`] : []),
     ...(operation.next
       ? [
-          `next       another deletion was received (${operation.next.eventType}); its operation starts when this one ends`,
+          `next       another deletion was received (${operation.next.eventType}); its ` +
+            'operation starts when this one ends',
         ]
       : []),
   ].join('\n');
@@ -70,16 +74,21 @@ function because({ action, cause, request, openedAt }: OperationShape['operation
     return `requested by ${request.by} at ${time(request.at)}: ${request.reason}`;
   if (request) {
     const confirmed = request.enabled ? 'enabled, confirmed by its name' : 'disabled';
-    return `requested by ${request.by} at ${time(request.at)} while the project was ${confirmed}: ${request.reason}`;
+    return (
+      `requested by ${request.by} at ${time(request.at)} while the project was ${confirmed}: ` +
+      `${request.reason}`
+    );
   }
   const by = cause.initiator ? ` by ${cause.initiator.name ?? cause.initiator.userId}` : '';
-  return `${cause.eventType}${by}, received at ${time(openedAt)}${cause.note ? `; ${cause.note}` : ''}`;
+  const note = cause.note ? `; ${cause.note}` : '';
+  return `${cause.eventType}${by}, received at ${time(openedAt)}${note}`;
 }
 
 /** An account can have several cleanups: see `rerun`. */
 const generation = ({ generation: number, rerun }: OperationShape['operation']): string =>
   rerun
-    ? `number ${number} for this account; ${rerun.by} ran ${rerun.of} again at ${time(rerun.at)}: ${rerun.reason}`
+    ? `number ${number} for this account; ${rerun.by} ran ${rerun.of} again at ` +
+      `${time(rerun.at)}: ${rerun.reason}`
     : `number ${number} for this account, which was deleted again after the earlier operation`;
 
 /** What a rerun found that the earlier operation had removed or not listed. */
@@ -89,7 +98,8 @@ function foundAgain({ foundAgain: found, operation }: OperationShape): string[] 
   if (found.length === 0) return [`nothing; ${rerun.of} had found the same`];
   return found.map(
     ({ resourceType, region, found: count, leftBefore }) =>
-      `${resourceType} in ${region}: ${count}; ${leftBefore === undefined ? `${rerun.of} did not list them` : `${rerun.of} had left ${leftBefore}`}`,
+      `${resourceType} in ${region}: ${count}; ${rerun.of} ` +
+      (leftBefore === undefined ? 'did not list them' : `had left ${leftBefore}`),
   );
 }
 
@@ -141,7 +151,10 @@ function currentKeystoneAction(
     (state === 'held' && keystoneAction.what !== 'revoke-role')
   )
     return undefined;
-  return `${IN_PROGRESS[keystoneAction.what]} in Keystone, for ${duration(now - keystoneAction.since)}`;
+  return (
+    `${IN_PROGRESS[keystoneAction.what]} in Keystone, for ` +
+    `${duration(now - keystoneAction.since)}`
+  );
 }
 
 function states({ tasks }: OperationShape, color: Colors): string {
@@ -180,7 +193,9 @@ function resourceTypes({ tasks }: OperationShape): string {
 const waits = ({ waitsOn }: OperationShape, now: number, color: Colors): string[] =>
   waitsOn.flatMap(({ on, since, actor, advice, requestId }) => [
     `${actor === 'none' ? '·' : color.yellow('!')} ${on}`,
-    `    for ${duration(now - since)}; ${actor === 'none' ? 'no action needed' : `the ${actor} must act`}${requestId ? `; ${requestId}` : ''}`,
+    `    for ${duration(now - since)}; ` +
+      (actor === 'none' ? 'no action needed' : `the ${actor} must act`) +
+      (requestId ? `; ${requestId}` : ''),
     ...(advice ? [`    ${advice}`] : []),
   ]);
 
@@ -221,7 +236,8 @@ function coverage(
     return name === undefined ? type : `${type} (${name})`;
   };
   const advice =
-    'Their resources are unknown. If a type has no resources of projects: propagator waiver add TYPE --reason "…"';
+    'Their resources are unknown. If a type has no resources of projects: propagator waiver ' +
+    'add TYPE --reason "…"';
   return [
     titled('Not covered: registered in Keystone, but no operation lists them', [
       ...uncoveredLines(open),

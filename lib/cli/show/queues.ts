@@ -11,7 +11,10 @@ export function showQuarantine({ total, records }: z.infer<typeof QuarantineShap
     bytes,
     reason.slice(0, 90),
   ]);
-  return `${total} in quarantine, newest first\n${table(['RECEIVED', 'SOURCE', 'BYTES', 'REASON'], rows, ['BYTES'])}`;
+  return (
+    `${total} in quarantine, newest ` +
+    `first\n${table(['RECEIVED', 'SOURCE', 'BYTES', 'REASON'], rows, ['BYTES'])}`
+  );
 }
 
 /** A stop of all destructive work, with the command that ends it. */

@@ -33,8 +33,11 @@ export function showServices(
 
 const TYPE_LEGEND =
   '            ~service.type: it waits only until no resource of that type is left';
-const LEGEND = `CLASS  A: needs an administrator's token · B: needs a system-scoped token · C, D: only while the project exists
-DEPENDS ON  waits until that service has ended; ~ not while that service is stuck`;
+const LEGEND = [
+  "CLASS  A: needs an administrator's token · B: needs a system-scoped token · " +
+    'C, D: only while the project exists',
+  'DEPENDS ON  waits until that service has ended; ~ not while that service is stuck',
+].join('\n');
 
 function row(service: ServiceShape, all: readonly ServiceShape[], color: Colors): string[] {
   const isHere = service.regions.length > 0 && service.on;
@@ -102,23 +105,31 @@ function wrapped(words: readonly string[], width: number, between = ', '): strin
   return lines.join(`${between.trimEnd()}\n`);
 }
 
+const WAIVE = 'If a type has no resources of projects: propagator waiver add TYPE --reason "…"';
+
 const titled = (title: string, lines: readonly string[]): string =>
   lines.length > 0 ? `${title}\n${lines.join('\n')}` : '';
 
 function notCovered(all: z.infer<typeof ServicesShape>['uncovered'], color: Colors): string {
   const uncovered = all.filter(({ because }) => because === undefined);
   if (uncovered.length === 0) return '';
-  return `${color.yellow('Not covered')}: these types are in the catalog of this cloud, and no service file covers them. Their resources are not removed, and each operation ends as unverified.
-${uncoveredTable(uncovered)}
-One that holds nothing of projects: propagator waiver add TYPE --reason "…". One that does: CONTRIBUTING.md, or a service of your own.`;
+  return [
+    `${color.yellow('Not covered')}: these types are in the catalog of this cloud, and no ` +
+      'service file covers them. Their resources are not removed, and each operation ends as ' +
+      'unverified.',
+    uncoveredTable(uncovered),
+    `${WAIVE}. For any other type: write a service file (CONTRIBUTING.md).`,
+  ].join('\n');
 }
 
 /** Services that Keystone has but that cannot be listed. */
 function unreachable(all: z.infer<typeof ServicesShape>['uncovered'], color: Colors): string {
   const lines = uncoveredLines(all.filter(({ because }) => because !== undefined));
   if (lines.length === 0) return '';
-  return `${titled(`${color.yellow('Unreachable')}: registered in Keystone, but no operation can list them. Each operation ends as unverified.`, lines)}
-One that holds nothing of projects: propagator waiver add TYPE --reason "…"`;
+  const title =
+    `${color.yellow('Unreachable')}: registered in Keystone, but no operation can list them. ` +
+    'Each operation ends as unverified.';
+  return [titled(title, lines), WAIVE].join('\n');
 }
 
 const problems = (services: readonly ServiceShape[]): string[] =>
@@ -129,5 +140,8 @@ const problems = (services: readonly ServiceShape[]): string[] =>
 function waivedTypes(waived: z.infer<typeof ServicesShape>['waived']): string {
   if (waived.length === 0) return '';
   const rows = waived.map(({ type, by, at, reason }) => [type, by, time(at), reason]);
-  return `Waived (to remove a waiver: propagator waiver remove TYPE)\n${table(['TYPE', 'BY', 'AT', 'REASON'], rows)}`;
+  return (
+    'Waived (to remove a waiver: propagator waiver remove ' +
+    `TYPE)\n${table(['TYPE', 'BY', 'AT', 'REASON'], rows)}`
+  );
 }

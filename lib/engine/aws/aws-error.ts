@@ -35,7 +35,7 @@ const Refusal = z.object({
 });
 
 /** Shorter secrets are those of an emulator and may be ordinary words, so they are not redacted. */
-const SHORTEST_SECRET = 16;
+const MIN_SECRET_LENGTH = 16;
 
 interface Keys {
   readonly secretAccessKey: string;
@@ -63,7 +63,7 @@ export async function toAwsError(
   const keys = await credentials().catch(() => undefined);
   const secrets = [keys?.secretAccessKey ?? '', keys?.sessionToken ?? ''];
   const text = secrets
-    .filter(({ length }) => length >= SHORTEST_SECRET)
+    .filter(({ length }) => length >= MIN_SECRET_LENGTH)
     .reduce((rest, secret) => rest.replaceAll(secret, '[redacted]'), redactText(message));
   return new AwsError(
     name,

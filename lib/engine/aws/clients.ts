@@ -77,7 +77,7 @@ export interface AwsOptions {
 const TRIES = 5;
 const ANSWER_MILLIS = 30_000;
 const CONNECT_MILLIS = 3000;
-const CONFLICT = { firstMillis: 50, longestMillis: 2000 };
+const CONFLICT = { firstMillis: 50, maxMillis: 2000 };
 
 /**
  * Creates the clients without connecting: each client opens its connections at its first call and

@@ -39,8 +39,8 @@ export interface AwsEngineOptions {
   readonly onWarning?: ((message: string, cause?: unknown) => void) | undefined;
   readonly retry?: Partial<RetryOptions> | undefined;
   /**
-   * Visibility timeout in seconds for scans of dead-letter messages: after a crash of a process that
-   * lists them, other processes see the messages again this much later. Default 60.
+   * Visibility timeout in seconds for scans of dead-letter messages: after a crash of a process
+   * that lists them, other processes see the messages again this much later. Default 60.
    */
   readonly visibilitySeconds?: number | undefined;
   /**

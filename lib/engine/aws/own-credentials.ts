@@ -17,8 +17,8 @@ export function ownCredentials(): () => Promise<AwsCredentials> {
       throw engineError(
         'credentials',
         `No credentials for AWS: ${cause instanceof Error ? cause.message : 'no source has any'}`,
-        'Set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give this machine or ' +
-          'container a role. "aws sts get-caller-identity" shows what the AWS CLI finds.',
+        'Set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give this machine ' +
+          'or container a role. "aws sts get-caller-identity" shows what the AWS CLI finds.',
       );
     }
   };

@@ -3,17 +3,17 @@ import type { ErrorReport } from '../../shared/errors.ts';
 import { errorAttribute } from './messaging/envelope.ts';
 import type { Queues, Received } from './messaging/queues.ts';
 import type { Names } from './names.ts';
-import { MOST_RECEIVES } from './topology.ts';
+import { MAX_RECEIVES } from './topology.ts';
 
 /** Retry policy for messages whose handler threw. */
 export interface RetryOptions {
   /** Deliveries in total, as in the redrive policy of the queue. */
-  readonly mostReceives: number;
+  readonly maxReceives: number;
   /** Longest back-off in seconds. The back-off starts at 1 s and doubles. */
-  readonly longestSeconds: number;
+  readonly maxDelaySeconds: number;
 }
 
-export const RETRY: RetryOptions = { mostReceives: MOST_RECEIVES, longestSeconds: 300 };
+export const RETRY: RetryOptions = { maxReceives: MAX_RECEIVES, maxDelaySeconds: 300 };
 
 type Failed = Pick<Received, 'handle' | 'body' | 'receiveCount'>;
 
@@ -29,8 +29,8 @@ export async function failed<M extends Failed>(
   error: ErrorReport,
   { queues, names, retry }: { queues: Queues; names: Names; retry: RetryOptions },
 ): Promise<M[]> {
-  const given = messages.filter(({ receiveCount }) => receiveCount >= retry.mostReceives);
-  const again = messages.filter(({ receiveCount }) => receiveCount < retry.mostReceives);
+  const given = messages.filter(({ receiveCount }) => receiveCount >= retry.maxReceives);
+  const again = messages.filter(({ receiveCount }) => receiveCount < retry.maxReceives);
   await queues.send(
     names.dead(queue),
     given.map(({ body, receiveCount }) => ({
@@ -40,6 +40,6 @@ export async function failed<M extends Failed>(
   );
   await queues.delete(names.queue(queue), given);
   for (const [count, some] of Map.groupBy(again, ({ receiveCount }) => receiveCount))
-    await queues.hide(names.queue(queue), some, Math.min(retry.longestSeconds, 2 ** (count - 1)));
+    await queues.hide(names.queue(queue), some, Math.min(retry.maxDelaySeconds, 2 ** (count - 1)));
   return again;
 }

@@ -29,7 +29,7 @@ export interface QueueDefinition {
   readonly retentionSeconds: number;
   readonly dead: { readonly name: string; readonly retentionSeconds: number };
   /** Deliveries before a message becomes a dead-letter message. */
-  readonly mostReceives: number;
+  readonly maxReceives: number;
   /** Time-out of the function that reads the queue. */
   readonly functionSeconds: number;
   /** Messages per invocation of the function. */
@@ -67,7 +67,7 @@ export interface TableDefinition {
  * Deliveries before a message becomes a dead-letter message: about six minutes with back-off, as on
  * PostgreSQL.
  */
-export const MOST_RECEIVES = 9;
+export const MAX_RECEIVES = 9;
 /**
  * AWS recommends a visibility timeout of six times the function's time-out, so that a throttled
  * message is not delivered twice.
@@ -136,7 +136,7 @@ export function topologyOf(prefix: string, services: readonly string[]): Topolog
         visibilitySeconds: VISIBILITY_FACTOR * batching.functionSeconds + batching.batchingSeconds,
         retentionSeconds: RETENTION_SECONDS,
         dead: { name: names.dead(queue), retentionSeconds: DEAD_RETENTION_SECONDS },
-        mostReceives: MOST_RECEIVES,
+        maxReceives: MAX_RECEIVES,
         ...batching,
       };
     }),

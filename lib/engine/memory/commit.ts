@@ -3,7 +3,7 @@ import type { QuarantineRecord } from '../../account/inventory.ts';
 import { merged } from '../accounts.ts';
 import { engineError } from '../engine-error.ts';
 import { storableMessage } from '../json.ts';
-import { type Change, QUARANTINED_AT_MOST } from '../port.ts';
+import { type Change, MAX_QUARANTINED } from '../port.ts';
 import { moveToDeadLetters } from './dead-letters.ts';
 import type { QueuedMessage } from './queues.ts';
 import { accountKey, documentKey, type MemoryStore } from './store.ts';
@@ -95,5 +95,5 @@ function forgetOld(seen: Map<string, number>, before: number): void {
 function quarantine(kept: QuarantineRecord[], records: readonly QuarantineRecord[]): void {
   const known = new Set(records.length > 0 ? kept.map(({ id }) => id) : []);
   kept.push(...records.filter(({ id }) => !known.has(id)));
-  kept.splice(0, Math.max(0, kept.length - QUARANTINED_AT_MOST));
+  kept.splice(0, Math.max(0, kept.length - MAX_QUARANTINED));
 }

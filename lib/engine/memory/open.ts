@@ -18,17 +18,17 @@ export interface MemoryEngineOptions {
   /** Epoch milliseconds. Default: the monotonic clock of this process. */
   readonly now?: () => number;
   /**
-   * `limit`: deliveries after the first, default 8. `longestSeconds`: the longest back-off, default
-   * 300; it starts at 1 s and doubles.
+   * `limit`: deliveries after the first, default 8. `maxDelaySeconds`: the longest back-off,
+   * default 300; it starts at 1 s and doubles.
    */
-  readonly retry?: { readonly limit: number; readonly longestSeconds: number };
+  readonly retry?: { readonly limit: number; readonly maxDelaySeconds: number };
   /** Called for a handler that failed and for messages that cannot be read. */
   readonly onWarning?: Warn;
 }
 
 /** Epoch milliseconds with fractions are rounded. */
 const ROUNDING_MILLIS = 0.01;
-const RETRY = { limit: 8, longestSeconds: 300 };
+const RETRY = { limit: 8, maxDelaySeconds: 300 };
 const preciseNow = (): number => performance.timeOrigin + performance.now();
 
 /**
@@ -37,13 +37,14 @@ const preciseNow = (): number => performance.timeOrigin + performance.now();
  *
  * @example
  * const engine = new MemoryEngine();
- * await engine.work('coordinate', { concurrency: 4 }, (deliveries) => coordinate(deliveries, deps));
+ * await engine.work('coordinate', { concurrency: 4 }, (deliveries) => coordinate(deliveries,
+ * deps));
  */
 export class MemoryEngine implements WorkerEngine {
   readonly reads;
   protected readonly store: MemoryStore;
   readonly #now: () => number;
-  readonly #retry: { readonly limit: number; readonly longestSeconds: number };
+  readonly #retry: { readonly limit: number; readonly maxDelaySeconds: number };
   readonly #warn: Warn;
   readonly #wakeups = new WorkerWakeups(async (_, ids) => this.#makeDue(new Set(ids)));
   readonly #workers: Worker<QueuedMessage>[] = [];
@@ -131,14 +132,14 @@ export class MemoryEngine implements WorkerEngine {
 
   #fail(record: QueuedMessage, error: ErrorReport): void {
     const { queue, message, receiveCount } = record;
-    const { limit, longestSeconds } = this.#retry;
+    const { limit, maxDelaySeconds } = this.#retry;
     const now = this.#now();
     if (receiveCount > limit) {
       this.store.queues.delete(record);
       moveToDeadLetters(this.store, queue, message, { error, receiveCount, at: now });
       return;
     }
-    const backoff = { firstMillis: 1000, longestMillis: longestSeconds * 1000 };
+    const backoff = { firstMillis: 1000, maxMillis: maxDelaySeconds * 1000 };
     record.active = false;
     record.dueAt = now + backoffMillis(receiveCount, backoff);
     this.#wake([record]);

@@ -5,7 +5,7 @@ import type { Operation } from '../../operation/model.ts';
 import type { OperationFilter, Reads } from '../port.ts';
 import { accountKey, type MemoryStore } from './store.ts';
 
-const LISTED_AT_MOST = 100;
+const MAX_LISTED = 100;
 
 /** Implements the reads of the port over the maps of a store. `now` is in epoch milliseconds. */
 export function readsOf(store: MemoryStore, now: () => number): Reads {
@@ -24,7 +24,7 @@ export function readsOf(store: MemoryStore, now: () => number): Reads {
     operations: async (filter) =>
       operations((operation) => isListed(operation, filter))
         .toSorted((one, other) => other.openedAt - one.openedAt || (one.id < other.id ? -1 : 1))
-        .slice(0, filter.limit ?? LISTED_AT_MOST),
+        .slice(0, filter.limit ?? MAX_LISTED),
     tasks: async (operationId) =>
       [...store.tasks.values()]
         .filter((task) => task.operationId === operationId)

@@ -4,12 +4,7 @@ import { deadLetterQueueOf, type Outgoing, queueOf } from '../../../events/index
 import type { AccountRecord } from '../../account/inventory.ts';
 import type { Operation } from '../../operation/model.ts';
 import { storable, storableMessage, storableRecord, toJson } from '../json.ts';
-import {
-  type Change,
-  type DocumentKey,
-  QUARANTINED_AT_MOST,
-  type WrittenDocument,
-} from '../port.ts';
+import { type Change, type DocumentKey, MAX_QUARANTINED, type WrittenDocument } from '../port.ts';
 import type { WorkerWakeups } from '../worker-wakeups.ts';
 import { bossOn, type Database, detailOf, type Session } from './database.ts';
 import type { Queues } from './queues.ts';
@@ -105,7 +100,8 @@ async function write(session: Session, change: Change): Promise<void> {
   if (change.seen?.length) {
     const ids = [...new Set(change.seen.map(storable))];
     const added = await session.query(
-      `INSERT INTO propagator.seen (id) SELECT jsonb_array_elements_text($1::text::jsonb) ORDER BY 1 ON CONFLICT DO NOTHING RETURNING 1`,
+      'INSERT INTO propagator.seen (id) SELECT jsonb_array_elements_text($1::text::jsonb) ' +
+        'ORDER BY 1 ON CONFLICT DO NOTHING RETURNING 1',
       [toJson(ids)],
     );
     if (added.length < ids.length) throw new Conflict();
@@ -115,7 +111,8 @@ async function write(session: Session, change: Change): Promise<void> {
   if (change.waivers?.length) await session.query(WAIVERS, [toJson(change.waivers)]);
   if (change.unwaived?.length)
     await session.query(
-      'DELETE FROM propagator.waiver WHERE type IN (SELECT jsonb_array_elements_text($1::text::jsonb))',
+      'DELETE FROM propagator.waiver WHERE type IN (SELECT ' +
+        'jsonb_array_elements_text($1::text::jsonb))',
       [toJson(change.unwaived)],
     );
   if (change.stopDecision)
@@ -125,7 +122,7 @@ async function write(session: Session, change: Change): Promise<void> {
   if (change.quarantine?.length)
     await session.query(QUARANTINE, [
       toJson(change.quarantine.map(storableRecord)),
-      QUARANTINED_AT_MOST,
+      MAX_QUARANTINED,
     ]);
 }
 
@@ -146,7 +143,8 @@ const operationRow = (operation: Operation) => ({
 
 const OPERATION = versioned(
   'operation',
-  `scope_type text, scope_id text, domain_id text, parent_id text, mode text, state text, generation int, opened_at double precision, started_at double precision`,
+  'scope_type text, scope_id text, domain_id text, parent_id text, mode text, state text, ' +
+    'generation int, opened_at double precision, started_at double precision',
 );
 const TASK = versioned('task', 'operation_id text, state text');
 
@@ -159,15 +157,19 @@ function versioned(table: string, columns: string): string {
   const names = [...columns.split(', ').map((column) => column.split(' ')[0] ?? ''), 'body'];
   return `
     WITH input AS MATERIALIZED (
-      SELECT * FROM jsonb_to_recordset($1::text::jsonb) AS x (id text, version int, ${columns}, body jsonb) ORDER BY id
+      SELECT * FROM jsonb_to_recordset($1::text::jsonb)
+    AS x (id text, version int, ${columns}, body jsonb)
+    ORDER BY id
     ), held AS MATERIALIZED (
-      SELECT t.id FROM propagator.${table} t JOIN input i USING (id) WHERE t.version = i.version AND i.version > 0 ORDER BY t.id FOR UPDATE OF t
+      SELECT t.id FROM propagator.${table} t JOIN input i USING (id)
+    WHERE t.version = i.version AND i.version > 0 ORDER BY t.id FOR UPDATE OF t
     ), added AS (
       INSERT INTO propagator.${table} (id, version, ${names.join(', ')})
       SELECT id, 1, ${names.join(', ')} FROM input WHERE version = 0 ORDER BY id
       ON CONFLICT DO NOTHING RETURNING 1
     ), replaced AS (
-      UPDATE propagator.${table} t SET version = i.version + 1, ${names.map((name) => `${name} = i.${name}`).join(', ')}
+      UPDATE propagator.${table} t SET version = i.version + 1,
+    ${names.map((name) => `${name} = i.${name}`).join(', ')}
       FROM input i JOIN held USING (id) WHERE t.id = i.id RETURNING 1
     )
     SELECT 1 FROM added UNION ALL SELECT 1 FROM replaced`;
@@ -240,13 +242,17 @@ const latest = (records: readonly AccountRecord[]): AccountRecord[] => [
 const ACCOUNTS = `
   INSERT INTO propagator.account AS old (type, id, folded, domain_id, body)
   SELECT type, id, folded, domain_id, body
-  FROM jsonb_to_recordset($1::text::jsonb) AS x (type text, id text, folded text, domain_id text, body jsonb) ORDER BY type, id
-  ON CONFLICT (type, id) DO UPDATE SET domain_id = excluded.domain_id, folded = excluded.folded, body = excluded.body || jsonb_strip_nulls(jsonb_build_object(
+  FROM jsonb_to_recordset($1::text::jsonb) 
+    AS x (type text, id text, folded text, domain_id text, body jsonb) ORDER BY type, id
+  ON CONFLICT (type, id) DO UPDATE SET domain_id = excluded.domain_id,
+    folded = excluded.folded,
+    body = excluded.body || jsonb_strip_nulls(jsonb_build_object(
     'seenAt', greatest((old.body->>'seenAt')::float8, (excluded.body->>'seenAt')::float8),
     'deletedAt', greatest((old.body->>'deletedAt')::float8, (excluded.body->>'deletedAt')::float8),
     'members', CASE WHEN old.body ? 'members' OR excluded.body ? 'members' THEN (
       SELECT coalesce(jsonb_agg(DISTINCT member), '[]')
-      FROM jsonb_array_elements(coalesce(old.body->'members', '[]') || coalesce(excluded.body->'members', '[]')) AS member) END))`;
+      FROM jsonb_array_elements(coalesce(old.body->'members', '[]')
+        || coalesce(excluded.body->'members', '[]')) AS member) END))`;
 
 const WAIVERS = `
   INSERT INTO propagator.waiver (type, body)
@@ -285,7 +291,8 @@ async function moveToDeadLetters(
       db: bossOn(session),
     });
     await session.query(
-      `UPDATE ${BOSS_SCHEMA}.job SET source_name = $3, source_output = $4::text::jsonb WHERE name = $1 AND id = $2`,
+      `UPDATE ${BOSS_SCHEMA}.job SET source_name = $3, source_output = $4::text::jsonb WHERE ` +
+        'name = $1 AND id = $2',
       [deadLetterQueueOf(queue), id, queue, toJson({ error })],
     );
   }

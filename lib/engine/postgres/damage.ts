@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { PropagatorError } from '../../shared/errors.ts';
-import { detailOf, engineError, wordsOf } from './database.ts';
+import { detailOf, engineError, messageOf } from './database.ts';
 import { holdFolder } from './folder.ts';
 import { moveAside } from './marker.ts';
 
@@ -11,7 +11,8 @@ import { moveAside } from './marker.ts';
 const DAMAGE = ['XX001', 'XX002', '58P01', '58030'];
 
 const WAY_ON =
-  'Stop every process that uses the folder and restore it from a copy. To give up what it held and begin an empty database: propagator start --begin-empty';
+  'Stop every process that uses the folder and restore it from a copy. To give up what it ' +
+  'held and begin an empty database: propagator start --begin-empty';
 
 /**
  * Converts an error of the embedded database to `engine.folder.damaged`; `undefined` for any other
@@ -19,9 +20,9 @@ const WAY_ON =
  */
 export function damageOf(error: unknown, folder: string | undefined): PropagatorError | undefined {
   if (folder === undefined || error instanceof PropagatorError) return undefined;
-  const isAborted = /^Aborted\(|unreachable|RuntimeError|memory access/.test(wordsOf(error));
+  const isAborted = /^Aborted\(|unreachable|RuntimeError|memory access/.test(messageOf(error));
   if (!isAborted && !DAMAGE.includes(String(detailOf(error, 'code')))) return undefined;
-  return damaged(join(folder, 'postgres'), wordsOf(error), error);
+  return damaged(join(folder, 'postgres'), messageOf(error), error);
 }
 
 /** Creates `engine.folder.damaged`, which names the file if PostgreSQL names it, and the remedy. */

@@ -30,7 +30,7 @@ export interface Database extends Session {
   /** Several statements without values, for migrations. */
   script(sql: string): Promise<void>;
   /** Runs `work` under a lock that excludes other processes. */
-  alone<T>(work: () => Promise<T>): Promise<T>;
+  exclusively<T>(work: () => Promise<T>): Promise<T>;
   /**
    * Notifies other processes at the commit of the transaction that these queues have new messages.
    */
@@ -56,4 +56,4 @@ export function detailOf(error: unknown, field: 'code' | 'errcode' | 'message'):
 }
 
 /** The text of a thrown value. */
-export const wordsOf = (error: unknown): string => String(detailOf(error, 'message') || error);
+export const messageOf = (error: unknown): string => String(detailOf(error, 'message') || error);

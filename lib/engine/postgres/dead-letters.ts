@@ -9,14 +9,14 @@ import {
   type DeadLetterFilter,
   type Decided,
   type Decision,
-  NO_WORD,
+  GAVE_UP_WITHOUT_ERROR,
 } from '../port.ts';
 import type { WorkerWakeups } from '../worker-wakeups.ts';
 import { bossOn, type Database, engineError, type Session } from './database.ts';
 import type { Queues } from './queues.ts';
 import { BOSS_SCHEMA } from './schema.ts';
 
-const LISTED_AT_MOST = 10_000;
+const MAX_LISTED = 10_000;
 
 /**
  * The output written by {@link failure} or `Change.deadLetters`. The output of pg-boss itself ("job
@@ -51,7 +51,8 @@ async function find(
      FROM ${BOSS_SCHEMA}.job
      WHERE name = ANY($1::text[]) AND state = 'created'
        AND ($2::text IS NULL OR data->'data'->>'operationId' = $2)
-       AND ($3::text IS NULL OR coalesce(source_output->'error'->>'code', '${NO_WORD}') = $3)
+       AND ($3::text IS NULL
+    OR coalesce(source_output->'error'->>'code', '${GAVE_UP_WITHOUT_ERROR}') = $3)
        AND ($4::text IS NULL OR id::text = $4)
        AND ($5::text[] IS NULL OR id::text = ANY($5::text[]))
      ORDER BY created_on, id ${rest}`,
@@ -90,7 +91,7 @@ export async function listDeadLetters(
   queues: Queues,
   filter: DeadLetterFilter,
 ): Promise<DeadLetter[]> {
-  return find(database, await queues.names(), filter, `LIMIT ${LISTED_AT_MOST}`);
+  return find(database, await queues.names(), filter, `LIMIT ${MAX_LISTED}`);
 }
 
 /**

@@ -2,7 +2,7 @@ import { PGlite } from '@electric-sql/pglite';
 import { fromPglite } from 'pg-boss';
 import { PropagatorError } from '../../shared/errors.ts';
 import { damaged } from './damage.ts';
-import { type Database, type Row, type Session, wordsOf } from './database.ts';
+import { type Database, messageOf, type Row, type Session } from './database.ts';
 import { beginFolder, DURABLE, SyncedFiles } from './files.ts';
 import { holdFolder } from './folder.ts';
 import { readContents, writeContents } from './marker.ts';
@@ -50,7 +50,7 @@ export async function openEmbedded(folder: string): Promise<Database> {
   } catch (error) {
     held.release();
     if (error instanceof PropagatorError) throw error;
-    throw damaged(held.database, wordsOf(error), error);
+    throw damaged(held.database, messageOf(error), error);
   }
 }
 
@@ -93,7 +93,7 @@ class Embedded implements Database {
   }
 
   /** The folder's lock already excludes other processes. */
-  alone<T>(work: () => Promise<T>): Promise<T> {
+  exclusively<T>(work: () => Promise<T>): Promise<T> {
     return work();
   }
 
@@ -110,7 +110,8 @@ class Embedded implements Database {
   async housekeeping(afterBytes = HOUSEKEEPING_AFTER_BYTES): Promise<void> {
     await this.#writeContents();
     const [log] = await this.query(
-      'SELECT pg_current_wal_insert_lsn()::text AS at, pg_current_wal_insert_lsn() - $1::pg_lsn AS bytes',
+      'SELECT pg_current_wal_insert_lsn()::text AS at, pg_current_wal_insert_lsn() - ' +
+        '$1::pg_lsn AS bytes',
       [this.#housekeptAt],
     );
     if (Number(log?.bytes) < afterBytes) return;

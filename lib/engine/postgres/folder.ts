@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { detailOf, engineError, wordsOf } from './database.ts';
+import { detailOf, engineError, messageOf } from './database.ts';
 
 /** The data folder, locked by this process until `release`. */
 export interface HeldFolder {
@@ -30,7 +30,8 @@ export function holdFolder(folder: string): HeldFolder {
     throw engineError(
       'folder.in-use',
       `The data folder ${folder} is in use by process ${holderOf(pidFile)}.`,
-      'Stop that process, or give this one a folder of its own (PROPAGATOR_DATA); several processes need a PostgreSQL server (DATABASE_URL).',
+      'Stop that process, or give this one a folder of its own (PROPAGATOR_DATA); several ' +
+        'processes need a PostgreSQL server (DATABASE_URL).',
       error,
     );
   }
@@ -56,7 +57,7 @@ function openLock(folder: string): DatabaseSync {
 const unusable = (folder: string, cause: unknown) =>
   engineError(
     'folder.unusable',
-    `The data folder ${folder} can't be used: ${wordsOf(cause)}.`,
+    `The data folder ${folder} can't be used: ${messageOf(cause)}.`,
     'It must be a folder that this user may create and write (PROPAGATOR_DATA).',
     cause,
   );

@@ -1,4 +1,4 @@
-import { type Database, engineError, wordsOf } from './database.ts';
+import { type Database, engineError, messageOf } from './database.ts';
 import { BOSS_SCHEMA } from './schema.ts';
 
 /** A write that takes longer than this counts as failed. */
@@ -32,7 +32,7 @@ export class StoreHealth {
       this.#failure = undefined;
       return result;
     } catch (error) {
-      this.#failure = { words: wordsOf(error), at: this.#now() };
+      this.#failure = { words: messageOf(error), at: this.#now() };
       throw error;
     }
   }
@@ -52,7 +52,7 @@ export class StoreHealth {
     const last = this.#write;
     if (last && (last.pending || this.#now() - last.at < SHARED_MILLIS)) return last.done;
     const done = probe(this.#database).catch((error: unknown) => {
-      throw notWritable(wordsOf(error), error);
+      throw notWritable(messageOf(error), error);
     });
     const write = { done, at: this.#now(), pending: true };
     this.#write = write;
@@ -92,7 +92,8 @@ const notWritable = (words: string, cause?: unknown) =>
   engineError(
     'database.not-writable',
     `The database stores nothing: ${words}.`,
-    'Look at the free space of its disk, at its connections and locks, and whether it is read-only.',
+    'Look at the free space of its disk, at its connections and locks, and whether it is ' +
+      'read-only.',
     cause,
   );
 

@@ -1,7 +1,7 @@
 import type { Client } from 'pg';
 
 const FIRST_WAIT_MILLIS = 1000;
-const LONGEST_WAIT_MILLIS = 30_000;
+const MAX_WAIT_MILLIS = 30_000;
 
 /**
  * `LISTEN` on its own connection, reconnected without limit. It only speeds up delivery: polling
@@ -47,7 +47,7 @@ export class NotificationListener {
       if (this.#wait === FIRST_WAIT_MILLIS)
         this.#warn('No notices from other processes for now, polling instead', error);
       this.#timer = setTimeout(() => void this.#open(), this.#wait);
-      this.#wait = Math.min(this.#wait * 2, LONGEST_WAIT_MILLIS);
+      this.#wait = Math.min(this.#wait * 2, MAX_WAIT_MILLIS);
       void client.end().catch(() => {});
     };
     client.on('error', again);

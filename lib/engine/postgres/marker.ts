@@ -63,14 +63,17 @@ export function refuseIncomplete(folder: string, database: string): void {
   if (missing === undefined) return;
   throw engineError(
     'folder.incomplete',
-    `The data folder ${folder} held a database${held(readContents(folder))}, and ${missing} is missing.`,
-    'Restore the whole folder from a copy. To give up what it held and begin an empty database: propagator start --begin-empty',
+    `The data folder ${folder} held a database${held(readContents(folder))}, and ${missing} ` +
+      'is missing.',
+    'Restore the whole folder from a copy. To give up what it held and begin an empty ' +
+      'database: propagator start --begin-empty',
   );
 }
 
 const held = (contents: Contents | undefined): string =>
   contents
-    ? ` (${contents.operations} operations, ${contents.deadLetters} dead letters, ${contents.waivers} waivers on ${contents.writtenAt})`
+    ? ` (${contents.operations} operations, ${contents.deadLetters} dead letters, ` +
+      `${contents.waivers} waivers on ${contents.writtenAt})`
     : '';
 
 /**

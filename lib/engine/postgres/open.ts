@@ -13,7 +13,13 @@ import { StoreHealth } from './health.ts';
 import { type JobRecord, jobSource, sendHeartbeat } from './job-source.ts';
 import { makeBoss, Queues, RETRY, type RetryOptions } from './queues.ts';
 import { readsOf } from './reads.ts';
-import { boundWaits, HEARTBEAT_SECONDS, makeDue, putBack, requeueOrphaned } from './recovery.ts';
+import {
+  boundWaits,
+  HEARTBEAT_SECONDS,
+  makeDue,
+  releaseUnstarted,
+  requeueOrphaned,
+} from './recovery.ts';
 import { migrate } from './schema.ts';
 import { openServer } from './server.ts';
 
@@ -66,7 +72,7 @@ async function openOnce(
   const database = await openDatabase(options, warn);
   const boss = makeBoss(database, warn);
   try {
-    await database.alone(async () => {
+    await database.exclusively(async () => {
       await migrate(database);
       await boss.start();
     });
@@ -193,7 +199,7 @@ class PostgresEngine implements WorkerEngine {
     );
     this.#closed = true;
     const ids = unfinished.flat().map(({ id }) => id);
-    await putBack(this.#database, ids).catch((error: unknown) =>
+    await releaseUnstarted(this.#database, ids).catch((error: unknown) =>
       this.#warn('Unfinished messages could not be returned to their queues', error),
     );
     await this.#queues.boss.stop({ close: false, graceful: false });

@@ -8,17 +8,17 @@ export interface RetryOptions {
   /** Deliveries after the first. Default 8: about six minutes with the back-off below. */
   readonly limit: number;
   /** Longest back-off in seconds. The back-off starts at 1 to 2 s and doubles. Default 300. */
-  readonly longestSeconds: number;
+  readonly maxDelaySeconds: number;
 }
 
-export const RETRY: RetryOptions = { limit: 8, longestSeconds: 300 };
+export const RETRY: RetryOptions = { limit: 8, maxDelaySeconds: 300 };
 
 const DAY = 24 * 60 * 60;
 /**
  * pg-boss deletes messages after 14 days by default. This value keeps them: a process that was off
  * for weeks finds its messages, and a dead-letter message waits for a person.
  */
-const KEPT_SECONDS = 10 * 365 * DAY;
+const RETENTION_SECONDS = 10 * 365 * DAY;
 /**
  * A handler that has run for an hour counts as stuck. Another worker receives the message, and the
  * late end of the first handler is ignored.
@@ -85,15 +85,15 @@ export class Queues {
 
   async #make(name: QueueName): Promise<void> {
     const dead = deadLetterQueueOf(name);
-    await this.boss.createQueue(dead, { retentionSeconds: KEPT_SECONDS });
+    await this.boss.createQueue(dead, { retentionSeconds: RETENTION_SECONDS });
     const options = {
       deadLetter: dead,
       retryLimit: this.#retry.limit,
       retryDelay: 1,
       retryBackoff: true,
-      retryDelayMax: this.#retry.longestSeconds,
+      retryDelayMax: this.#retry.maxDelaySeconds,
       expireInSeconds: STUCK_SECONDS,
-      retentionSeconds: KEPT_SECONDS,
+      retentionSeconds: RETENTION_SECONDS,
       // Applies to the copy that stays in the queue beside the dead-letter message. A handled
       // message is deleted at once.
       deleteAfterSeconds: 60 * 60,

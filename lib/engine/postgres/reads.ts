@@ -15,7 +15,7 @@ import type { Database, Row } from './database.ts';
 import { isQueueName } from './queues.ts';
 import { BOSS_SCHEMA } from './schema.ts';
 
-const LISTED_AT_MOST = 100;
+const MAX_LISTED = 100;
 
 const bodies = <Schema extends z.ZodType>(
   schema: Schema,
@@ -57,15 +57,17 @@ export function readsOf(database: Database): Reads {
     },
     async operationsAbout(type, id) {
       const rows = await database.query(
-        'SELECT body FROM propagator.operation WHERE scope_type = $1 AND scope_id = $2 ORDER BY generation DESC, opened_at DESC',
+        'SELECT body FROM propagator.operation WHERE scope_type = $1 AND scope_id = $2 ORDER ' +
+          'BY generation DESC, opened_at DESC',
         [type, id],
       );
       return bodies(StoredOperation, rows);
     },
-    async operations({ state, projectId, domainId, userId, parentId, limit = LISTED_AT_MOST }) {
+    async operations({ state, projectId, domainId, userId, parentId, limit = MAX_LISTED }) {
       const rows = await database.query(
         `SELECT body FROM propagator.operation
-         WHERE ($1::text IS NULL OR state = $1) AND ($2::text IS NULL OR (scope_type = 'project' AND scope_id = $2))
+         WHERE ($1::text IS NULL OR state = $1)
+            AND ($2::text IS NULL OR (scope_type = 'project' AND scope_id = $2))
            AND ($3::text IS NULL OR domain_id = $3) AND ($4::text IS NULL OR parent_id = $4)
            AND ($5::text IS NULL OR (scope_type = 'user' AND scope_id = $5))
          ORDER BY opened_at DESC, id LIMIT $6`,
@@ -98,7 +100,8 @@ export function readsOf(database: Database): Reads {
     },
     startedSince: (at, type, action = 'cleanup') =>
       number(
-        `SELECT count(*)::int AS number FROM propagator.operation WHERE started_at >= $1 AND mode = 'enforce' AND scope_type = $2
+        `SELECT count(*)::int AS number FROM propagator.operation
+          WHERE started_at >= $1 AND mode = 'enforce' AND scope_type = $2
          AND body->>'action' = $3 AND NOT body->'cause' ? 'suspicious'`,
         at,
         type,
@@ -114,7 +117,8 @@ export function readsOf(database: Database): Reads {
     async accounts(type, ids) {
       const rows = ids
         ? await database.query(
-            'SELECT body FROM propagator.account WHERE type = $1 AND id IN (SELECT jsonb_array_elements_text($2::text::jsonb)) ORDER BY id',
+            'SELECT body FROM propagator.account WHERE type = $1 AND id IN (SELECT ' +
+              'jsonb_array_elements_text($2::text::jsonb)) ORDER BY id',
             [type, toJson(ids)],
           )
         : await database.query('SELECT body FROM propagator.account WHERE type = $1 ORDER BY id', [
@@ -129,7 +133,8 @@ export function readsOf(database: Database): Reads {
       );
       const rows = await database.query(
         `SELECT body FROM propagator.account WHERE body ? 'suspicion'
-         ORDER BY (body->'suspicion' ? 'dropped'), (body->'suspicion'->>'at')::float8 DESC LIMIT $1`,
+         ORDER BY (body->'suspicion' ? 'dropped'),
+            (body->'suspicion'->>'at')::float8 DESC LIMIT $1`,
         [limit],
       );
       return { total, records: bodies(StoredAccount, rows) };
@@ -158,7 +163,8 @@ export function readsOf(database: Database): Reads {
     },
     async projectsOfMember(userId) {
       const rows = await database.query(
-        `SELECT body FROM propagator.account WHERE type = 'project' AND body->'members' @> jsonb_build_array($1::text) ORDER BY id`,
+        "SELECT body FROM propagator.account WHERE type = 'project' AND body->'members' @> " +
+          'jsonb_build_array($1::text) ORDER BY id',
         [userId],
       );
       return bodies(StoredAccount, rows);
@@ -191,7 +197,8 @@ export function readsOf(database: Database): Reads {
     accountCount: () => number('SELECT count(*)::int AS number FROM propagator.account'),
     async seen(messageIds) {
       const rows = await database.query(
-        'SELECT id FROM propagator.seen WHERE id IN (SELECT jsonb_array_elements_text($1::text::jsonb))',
+        'SELECT id FROM propagator.seen WHERE id IN (SELECT ' +
+          'jsonb_array_elements_text($1::text::jsonb))',
         [toJson(messageIds)],
       );
       const found = new Set(rows.map(({ id }) => id));
@@ -199,7 +206,8 @@ export function readsOf(database: Database): Reads {
     },
     async decisions({ operationId, limit }) {
       const rows = await database.query(
-        'SELECT body FROM propagator.decision WHERE ($1::text IS NULL OR operation_id = $1) ORDER BY sequence DESC LIMIT $2',
+        'SELECT body FROM propagator.decision WHERE ($1::text IS NULL OR operation_id = $1) ' +
+          'ORDER BY sequence DESC LIMIT $2',
         [operationId ?? null, limit],
       );
       return bodies(StoredDecision, rows);
@@ -220,10 +228,12 @@ export function readsOf(database: Database): Reads {
     },
     async depths() {
       const rows = await database.query(`
-        SELECT q.name, count(*) FILTER (WHERE j.state < 'active' AND j.start_after <= now())::int AS ready,
+        SELECT q.name,
+          count(*) FILTER (WHERE j.state < 'active' AND j.start_after <= now())::int AS ready,
           count(*) FILTER (WHERE j.state < 'active' AND j.start_after > now())::int AS delayed,
           count(*) FILTER (WHERE j.state = 'active')::int AS active
-        FROM ${BOSS_SCHEMA}.queue q LEFT JOIN ${BOSS_SCHEMA}.job j ON j.name = q.name GROUP BY q.name ORDER BY q.name`);
+        FROM ${BOSS_SCHEMA}.queue q LEFT JOIN ${BOSS_SCHEMA}.job j ON j.name = q.name
+        GROUP BY q.name ORDER BY q.name`);
       const depths = new Map(
         rows.map((row) => Depth.parse(row)).map(({ name, ...depth }) => [name, depth]),
       );

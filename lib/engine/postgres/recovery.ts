@@ -18,7 +18,7 @@ export const HEARTBEAT_SECONDS = 8;
  * administrator may have caused the death. Each death therefore allows one more delivery, up to
  * this limit, so that only a message that kills its process repeatedly is given up.
  */
-const DELIVERIES_AT_MOST = 20;
+const MAX_DELIVERIES = 20;
 
 /**
  * Requeues messages of dead processes: all messages in progress (`everything`, at the start of the
@@ -31,22 +31,24 @@ export async function requeueOrphaned(
   boss: PgBoss,
   everything: boolean,
 ): Promise<string[]> {
-  const lost = `state = 'active'${everything ? '' : ` AND heartbeat_on < now() - interval '${SILENT_SECONDS} seconds'`}`;
+  const silent = ` AND heartbeat_on < now() - interval '${SILENT_SECONDS} seconds'`;
+  const lost = `state = 'active'${everything ? '' : silent}`;
   const back = await database.query(`
     UPDATE ${BOSS_SCHEMA}.job SET state = 'retry', heartbeat_on = NULL,
-      retry_limit = greatest(retry_limit, least(retry_limit + 1, ${DELIVERIES_AT_MOST - 1})),
+      retry_limit = greatest(retry_limit, least(retry_limit + 1, ${MAX_DELIVERIES - 1})),
       start_after = now() + least(30, retry_count * retry_count) * interval '1 second'
-    WHERE ${lost} AND retry_count < ${DELIVERIES_AT_MOST - 1} RETURNING name`);
+    WHERE ${lost} AND retry_count < ${MAX_DELIVERIES - 1} RETURNING name`);
   const deadly = await database.query(`SELECT name, id FROM ${BOSS_SCHEMA}.job WHERE ${lost}`);
   for (const { name, id } of deadly) await boss.fail(String(name), String(id));
   return [...new Set(back.map(({ name }) => String(name)))];
 }
 
 /** Returns messages to the queue without counting the delivery. */
-export async function putBack(database: Database, ids: readonly string[]): Promise<void> {
+export async function releaseUnstarted(database: Database, ids: readonly string[]): Promise<void> {
   if (ids.length > 0)
     await database.query(
-      `UPDATE ${BOSS_SCHEMA}.job SET state = 'created', started_on = NULL, heartbeat_on = NULL WHERE state = 'active' AND id = ANY($1::uuid[])`,
+      `UPDATE ${BOSS_SCHEMA}.job SET state = 'created', started_on = NULL, heartbeat_on = ` +
+        "NULL WHERE state = 'active' AND id = ANY($1::uuid[])",
       [ids],
     );
 }
@@ -75,9 +77,11 @@ export async function makeDue(
  */
 export async function boundWaits(database: Database): Promise<void> {
   await database.query(`
-    UPDATE ${BOSS_SCHEMA}.job SET created_on = now(), start_after = now() + (start_after - created_on)
+    UPDATE ${BOSS_SCHEMA}.job SET created_on = now(),
+      start_after = now() + (start_after - created_on)
     WHERE state = 'created' AND created_on > now() + interval '5 seconds'`);
   await database.query(`
-    UPDATE ${BOSS_SCHEMA}.job SET start_after = now() + interval '${RETRY.longestSeconds} seconds'
-    WHERE state = 'retry' AND start_after > now() + interval '${RETRY.longestSeconds + 5} seconds'`);
+    UPDATE ${BOSS_SCHEMA}.job SET start_after = now() + interval '${RETRY.maxDelaySeconds} seconds'
+    WHERE state = 'retry'
+      AND start_after > now() + interval '${RETRY.maxDelaySeconds + 5} seconds'`);
 }

@@ -86,7 +86,8 @@ const MIGRATIONS: readonly string[] = [
     type text PRIMARY KEY,
     body jsonb NOT NULL
   );
-  CREATE INDEX account_members ON propagator.account USING gin ((body->'members')) WHERE type = 'project';
+  CREATE INDEX account_members ON propagator.account USING gin ((body->'members'))
+    WHERE type = 'project';
   `,
   `
   CREATE TABLE propagator.decision (
@@ -94,7 +95,8 @@ const MIGRATIONS: readonly string[] = [
     operation_id text,
     body jsonb NOT NULL
   );
-  CREATE INDEX decision_operation ON propagator.decision (operation_id) WHERE operation_id IS NOT NULL;
+  CREATE INDEX decision_operation ON propagator.decision (operation_id)
+    WHERE operation_id IS NOT NULL;
   `,
   `
   ALTER TABLE propagator.account ADD COLUMN folded text;
@@ -128,7 +130,8 @@ const MIGRATIONS: readonly string[] = [
 export async function migrate(database: Database): Promise<void> {
   await database.script(`
     CREATE SCHEMA IF NOT EXISTS propagator;
-    CREATE TABLE IF NOT EXISTS propagator.migration (version int PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())
+    CREATE TABLE IF NOT EXISTS propagator.migration (
+      version int PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())
   `);
   const [row] = await database.query(
     'SELECT coalesce(max(version), 0)::int AS version FROM propagator.migration',
@@ -143,6 +146,7 @@ export async function migrate(database: Database): Promise<void> {
   for (const [index, statements] of MIGRATIONS.entries())
     if (index >= standing)
       await database.script(
-        `BEGIN; ${statements}; INSERT INTO propagator.migration (version) VALUES (${index + 1}); COMMIT`,
+        `BEGIN; ${statements}; INSERT INTO propagator.migration (version) VALUES ` +
+          `(${index + 1}); COMMIT`,
       );
 }

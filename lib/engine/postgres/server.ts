@@ -4,9 +4,9 @@ import {
   type Database,
   engineError,
   type Listener,
+  messageOf,
   type Row,
   type Session,
-  wordsOf,
 } from './database.ts';
 import { NotificationListener } from './listen-notify.ts';
 
@@ -59,7 +59,7 @@ function whereIs(databaseUrl: string): string {
 
 /** node-postgres throws an AggregateError without a message when no address of a host answers. */
 const reason = (error: unknown): string =>
-  error instanceof AggregateError ? error.errors.map(wordsOf).join(', ') : wordsOf(error);
+  error instanceof AggregateError ? error.errors.map(messageOf).join(', ') : messageOf(error);
 
 class Server implements Database {
   readonly resourceType = 'server';
@@ -111,7 +111,7 @@ class Server implements Database {
   }
 
   /** The lock belongs to a transaction, because a session lock does not work behind a pooler. */
-  alone<T>(work: () => Promise<T>): Promise<T> {
+  exclusively<T>(work: () => Promise<T>): Promise<T> {
     return this.transaction(async (session) => {
       await session.query('SELECT pg_advisory_xact_lock($1)', [MIGRATION_LOCK]);
       return work();

@@ -8,10 +8,10 @@ import type { CloudConfig } from './normalize-config.ts';
 import { readTls } from './tls.ts';
 
 /**
- * Reads credentials with the given YAML parser, so that a program whose login is not in a file needs
- * none. Like `openstack`: `OS_CLOUD` with clouds.yaml, secure.yaml and
- * clouds-public.yaml, or `OS_*` variables, which override the file. Throws `PropagatorError`
- * (`openstack.credentials`) with one line that names the setting.
+ * Reads credentials with the given YAML parser, so that a program whose login is not in a file
+ * needs none. Like `openstack`: `OS_CLOUD` with clouds.yaml, secure.yaml and clouds-public.yaml, or
+ * `OS_*` variables, which override the file. Throws `PropagatorError` (`openstack.credentials`)
+ * with one line that names the setting.
  */
 export function credentialsIn(from: CloudFiles, scopes: LoginScopes = 'project'): Credentials {
   const cloud = readCloudConfig(from);

@@ -71,11 +71,13 @@ export const imageSuspension = defineSuspension<ImageRow, object>({
   options: ['deactivate'],
   summary: {
     suspend:
-      'Option `deactivate`: active images that are public, community or shared with a project are deactivated.',
+      'Option `deactivate`: active images that are public, community or shared with a ' +
+      'project are deactivated.',
     record: 'The id.',
     resume: 'The image is reactivated.',
     leaves: [
-      'An image that only the project itself can use stays active: Keystone gives no token on the project.',
+      'An image that only the project itself can use stays active: Keystone gives no token ' +
+        'on the project.',
       'An image that is deactivated already stays deactivated.',
     ],
   },

@@ -54,7 +54,8 @@ export const machineSuspension = defineSuspension<NodeRow, object>({
   options: ['power-off'],
   summary: {
     suspend:
-      'Option `power-off`: machines that the project leases, or owns and does not lease out, are asked to power off.',
+      'Option `power-off`: machines that the project leases, or owns and does not lease out, ' +
+      'are asked to power off.',
     record: 'The id.',
     resume: 'The machine is powered on.',
     leaves: [

@@ -53,7 +53,9 @@ export const provisionAccess =
           return {
             ...item,
             state: 'blocked',
-            message: `${found.length === 0 ? 'there is no' : `there are ${found.length}`} ${definition.type.replace('-access', '')} "${name}"`,
+            message:
+              (found.length === 0 ? 'there is no ' : `there are ${found.length} `) +
+              `${definition.type.replace('-access', '')} "${name}"`,
             advice: 'Create it, or correct the name in the profile.',
           };
         if (only[definition.publicField] === true)

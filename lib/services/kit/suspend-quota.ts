@@ -46,9 +46,9 @@ function compare({ limits }: Row, record: Before): Comparison {
 /**
  * Defines how the limits of a project are set to zero and put back. The record has each value. A
  * deletion would reset the limits to the defaults, but a suspension deletes nothing, and most
- * services do not tell a project without limits of its own from one whose limits equal the defaults.
- * Resume therefore writes the recorded values: they are in effect as before, and later changes of
- * the defaults do not reach the project.
+ * services do not tell a project without limits of its own from one whose limits equal the
+ * defaults. Resume therefore writes the recorded values: they are in effect as before, and later
+ * changes of the defaults do not reach the project.
  */
 export const defineQuotaSuspension = (quota: QuotaSuspension): ((service: string) => Suspension) =>
   defineSuspension<Row, Before>({
@@ -67,7 +67,8 @@ export const defineQuotaSuspension = (quota: QuotaSuspension): ((service: string
         const value = number.safeParse(read[name]);
         return value.success ? [[name, value.data]] : [];
       });
-      // The answer names no owner. The project is the key of the request and the address of the row.
+      // The answer names no owner. The project is the key of the request and the address of the
+      // row.
       return [{ project: context.project, limits: Object.fromEntries(limits) }];
     },
     id: ({ project }) => project,

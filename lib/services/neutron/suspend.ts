@@ -62,7 +62,8 @@ export const routerSuspension = defineSuspension<RouterRow, object>({
     resume: 'The router is set administratively up again.',
     leaves: [
       'A router that is down already stays down.',
-      'A router stays up and is reported while a port of another project is on one of its networks.',
+      'A router stays up and is reported while a port of another project is on one of its ' +
+        'networks.',
     ],
   },
   before: z.object({}),
@@ -75,7 +76,8 @@ export const routerSuspension = defineSuspension<RouterRow, object>({
       return {
         kind: 'leave',
         message:
-          'a router stays up, because a port of another project is on one of its networks and would lose its connection',
+          'a router stays up, because a port of another project is on one of its networks ' +
+          'and would lose its connection',
         advice: 'Set it down by hand if it must not route: openstack router set --disable ID.',
       };
     return { kind: 'switch', before: {} };
@@ -90,8 +92,10 @@ const quotaBody = z.object({ quota: z.record(z.string(), z.unknown()) });
 export const quotaSuspension = defineQuotaSuspension({
   limits: ['network', 'subnet', 'router', 'floatingip'],
   leaves: [
-    'The limit of ports stays: Octavia needs new ports in the project when it repairs a load balancer.',
-    'The limits of security groups and rules stay: Neutron must be able to create the group `default`.',
+    'The limit of ports stays: Octavia needs new ports in the project when it repairs a load ' +
+      'balancer.',
+    'The limits of security groups and rules stay: Neutron must be able to create the group ' +
+      '`default`.',
   ],
   async read({ api, project }) {
     const { json } = await api.request('GET', `/v2.0/quotas/${escaped(project)}`);

@@ -57,7 +57,8 @@ const flavorAccess = provisionAccess<Wish>({
 export const provision = defineProvision<Wish>({
   wish,
   summary: [
-    'Limits of the project (`quota`). With unified limits they are in Keystone, and Nova ignores them.',
+    'Limits of the project (`quota`). With unified limits they are in Keystone, and Nova ' +
+      'ignores them.',
     'Access to private flavors (`flavors`).',
   ],
   parts: [quota, flavorAccess],

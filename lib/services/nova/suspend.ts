@@ -40,12 +40,14 @@ const callAction = (row: ServerRow, json: object, { api }: ProjectContext) =>
 const LEFT: Readonly<Record<string, { message: string; advice: string }>> = {
   rescued: {
     message:
-      'the server is in rescue mode and keeps running: Nova does not stop it, and unrescue ends the rescue',
+      'the server is in rescue mode and keeps running: Nova does not stop it, and unrescue ' +
+      'ends the rescue',
     advice: 'End the rescue (openstack server unrescue), then run the operation again.',
   },
   resized: {
     message:
-      'the server waits for the confirmation of its resize and keeps running: neither answer can be undone',
+      'the server waits for the confirmation of its resize and keeps running: neither answer ' +
+      'can be undone',
     advice: 'Confirm or revert the resize, then run the operation again.',
   },
   error: {
@@ -111,13 +113,16 @@ export const serverSuspension = defineSuspension<ServerRow, Before>({
   options: ['stop', 'pause', 'shelve'],
   summary: {
     suspend:
-      'Active servers are locked with a reason and stopped (or paused or shelved, as the policy says). Paused and suspended ones are locked.',
+      'Active servers are locked with a reason and stopped (or paused or shelved, as the ' +
+      'policy says). Paused and suspended ones are locked.',
     record: 'The state of the server, whether it was locked, and the option of the policy.',
     resume: 'The server is started (unpaused, unshelved) again, then unlocked.',
     leaves: [
       'A server that is stopped or shelved already stays as it is, before and after.',
-      'A lock of the owner or of an administrator is kept: the server is stopped and not locked again.',
-      'A server in rescue mode, in a resize that waits for confirmation, or in state error is reported.',
+      'A lock of the owner or of an administrator is kept: the server is stopped and not ' +
+        'locked again.',
+      'A server in rescue mode, in a resize that waits for confirmation, or in state error ' +
+        'is reported.',
       'Option shelve: a server with an ephemeral disk or a vTPM is reported.',
     ],
   },

@@ -80,12 +80,15 @@ export const loadBalancerSuspension = defineSuspension<BalancerRow, object>({
   options: ['down'],
   summary: {
     suspend:
-      'Load balancers that are up are set administratively down: the address stays and nothing answers.',
+      'Load balancers that are up are set administratively down: the address stays and ' +
+      'nothing answers.',
     record: 'The id.',
     resume: 'The load balancer is set administratively up again.',
     leaves: [
-      'A load balancer with certificates stays up: an update reads them again, and drops a listener whose certificate is gone.',
-      'A load balancer in provisioning status ERROR is reported: Octavia refuses every update to it.',
+      'A load balancer with certificates stays up: an update reads them again, and drops a ' +
+        'listener whose certificate is gone.',
+      'A load balancer in provisioning status ERROR is reported: Octavia refuses every ' +
+        'update to it.',
     ],
   },
   before,
@@ -99,14 +102,17 @@ export const loadBalancerSuspension = defineSuspension<BalancerRow, object>({
     if (status !== 'ACTIVE')
       return {
         kind: 'leave',
-        message: `a load balancer is in provisioning status ${status}, in which Octavia refuses every update`,
+        message:
+          `a load balancer is in provisioning status ${status}, in which Octavia refuses every ` +
+          'update',
         advice: 'Repair it (openstack loadbalancer failover), then run the operation again.',
       };
     if (row.hasCertificate)
       return {
         kind: 'leave',
         message:
-          'a load balancer with certificates stays up: an update would drop a listener whose certificate is gone',
+          'a load balancer with certificates stays up: an update would drop a listener whose ' +
+          'certificate is gone',
         advice:
           'Set it down by hand if it must not answer: openstack loadbalancer set --disable ID.',
       };

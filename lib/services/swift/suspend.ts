@@ -36,7 +36,7 @@ const KEY_NAMES = ['Temp-URL-Key', 'Temp-URL-Key-2'];
  * and only these headers hide it from users that can read the container.
  */
 const MASK = /^kp1:[0-9a-f]{32}:/;
-const LONGEST_VALUE = 256;
+const MAX_VALUE_LENGTH = 256;
 const MASK_LENGTH = 37;
 
 const isMasked = (key: string): boolean => MASK.test(key);
@@ -150,7 +150,9 @@ export const placeSuspension = defineSuspension<PlaceRow, Before>({
   options: ['close'],
   summary: {
     suspend:
-      'Entries for the public (.r:, .rlistings) are taken out of the read ACL of each container. Keys of temporary URLs get a random prefix in place, so that signed URLs are refused.',
+      'Entries for the public (.r:, .rlistings) are taken out of the read ACL of each ' +
+      'container. Keys of temporary URLs get a random prefix in place, so that signed URLs ' +
+      'are refused.',
     record: 'The read ACL, and the names of the keys. The keys themselves never leave Swift.',
     resume: 'The read ACL is written back, and the prefix is taken off the keys.',
     leaves: [
@@ -165,7 +167,7 @@ export const placeSuspension = defineSuspension<PlaceRow, Before>({
   assess(row) {
     const open = entriesOf(row.read).some(isPublic);
     const keys = [...row.keys].filter(([, key]) => !isMasked(key));
-    if (keys.some(([, key]) => key.length + MASK_LENGTH > LONGEST_VALUE))
+    if (keys.some(([, key]) => key.length + MASK_LENGTH > MAX_VALUE_LENGTH))
       return {
         kind: 'leave',
         message: 'a key for temporary URLs is too long to be masked, so its signed URLs stay valid',

@@ -16,8 +16,8 @@ function compare({ status }: InstanceRow): Comparison {
 }
 
 /**
- * Databases: stopped with the administrators' API, and started with a restart, which Trove allows in
- * state SHUTDOWN. The server of the instance belongs to Trove's own project and keeps running.
+ * Databases: stopped with the administrators' API, and started with a restart, which Trove allows
+ * in state SHUTDOWN. The server of the instance belongs to Trove's own project and keeps running.
  */
 export const databaseSuspension = defineSuspension<InstanceRow, object>({
   name: 'instance',

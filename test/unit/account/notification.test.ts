@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { type Notification, readNotification } from '../../../lib/account/notification.ts';
-import { encodeBody, LARGEST_BODY, notificationReceived } from '../../../lib/account/received.ts';
+import { encodeBody, MAX_BODY_BYTES, notificationReceived } from '../../../lib/account/received.ts';
 import { utcMillis } from '../../../lib/account/time.ts';
 import { cadf, recorded } from './ingest-fixture.ts';
 
@@ -160,13 +160,13 @@ describe('an unreadable notification has a reason', () => {
     });
   });
   it('when it is too big, with its full size', () => {
-    const { data } = notificationReceived(Buffer.alloc(LARGEST_BODY + 1, 'ü'), {
+    const { data } = notificationReceived(Buffer.alloc(MAX_BODY_BYTES + 1, 'ü'), {
       id: 'x',
       source: 'test',
       receivedAt: 1,
     });
     expect(readNotification(data)).toMatchObject({
-      reason: expect.stringContaining(`${LARGEST_BODY + 1} bytes`),
+      reason: expect.stringContaining(`${MAX_BODY_BYTES + 1} bytes`),
     });
     expect(Buffer.byteLength(data.body)).toBeLessThanOrEqual(64 * 1024);
     expect(data.encoding).toBe('utf8');

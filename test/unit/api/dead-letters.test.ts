@@ -2,7 +2,7 @@ import { OperationId } from '../../../events/ids.ts';
 import { api } from '../../../lib/api/api.ts';
 import { DeadLettersShape, OperationShape, OperationsShape } from '../../../lib/cli/shapes.ts';
 import { SteppedEngine } from '../../../lib/engine/memory/stepped.ts';
-import { SHOWN_AT_MOST } from '../../../lib/engine/port.ts';
+import { MAX_SHOWN_LENGTH } from '../../../lib/engine/port.ts';
 import type { ErrorReport } from '../../../lib/shared/errors.ts';
 import { apiAccess, type Caller, changeBy } from '../../api-tokens.ts';
 import { confirmation, operation, quarantined, requested, task } from '../../engine/samples.ts';
@@ -94,7 +94,7 @@ describe('dead letters in the API', () => {
 
   it('show no secret and at most one page of foreign text', async () => {
     const { engine, call } = openApi();
-    const text = `{"_context_auth_token":"hush-1","event_type":"x","more":"${'y'.repeat(2 * SHOWN_AT_MOST)}"}`;
+    const text = `{"_context_auth_token":"hush-1","event_type":"x","more":"${'y'.repeat(2 * MAX_SHOWN_LENGTH)}"}`;
     engine.moveToDeadLetters('ingest', received(text));
     engine.moveToDeadLetters('ingest', {
       ...received(''),
@@ -110,7 +110,7 @@ describe('dead letters in the API', () => {
     });
     const { body } = await call('/v1/dead-letters');
     expect(JSON.stringify(body)).not.toContain('hush');
-    expect(JSON.stringify(body).length).toBeLessThan(3 * SHOWN_AT_MOST);
+    expect(JSON.stringify(body).length).toBeLessThan(3 * MAX_SHOWN_LENGTH);
     const [plain, encoded, unreadable] = deadLettersIn(body);
     expect(plain?.message?.data).toMatchObject({
       body: expect.stringContaining('"event_type":"x"'),
@@ -133,7 +133,7 @@ describe('dead letters in the API', () => {
         body: Buffer.from(`\u0000${body}`).toString('base64'),
         encoding: 'base64' as const,
       });
-      const atTheEdge = ' '.repeat(SHOWN_AT_MOST - text.indexOf(SECRET_PART) - 2) + text;
+      const atTheEdge = ' '.repeat(MAX_SHOWN_LENGTH - text.indexOf(SECRET_PART) - 2) + text;
       const { id } = operation();
       for (const body of [text, JSON.stringify({ 'oslo.message': text }), atTheEdge]) {
         engine.moveToDeadLetters('ingest', received(body), { error });
@@ -185,7 +185,7 @@ describe('dead letters in the API', () => {
 
   it('and quarantined notifications show one page of text in every encoding', async () => {
     const { engine, call } = openApi();
-    const text = `{"event_type":"x","more":"${'y'.repeat(2 * SHOWN_AT_MOST)}"}`;
+    const text = `{"event_type":"x","more":"${'y'.repeat(2 * MAX_SHOWN_LENGTH)}"}`;
     await engine.commit({
       quarantine: [
         quarantined({
@@ -198,7 +198,9 @@ describe('dead letters in the API', () => {
     const { body } = await call('/v1/quarantine');
     expect(body).toMatchObject({
       total: 1,
-      records: [{ body: `${text.slice(0, SHOWN_AT_MOST)}…`, encoding: 'utf8', bytes: text.length }],
+      records: [
+        { body: `${text.slice(0, MAX_SHOWN_LENGTH)}…`, encoding: 'utf8', bytes: text.length },
+      ],
     });
   });
 

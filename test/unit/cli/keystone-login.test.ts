@@ -76,7 +76,7 @@ describe('a command whose API asks for a token of Keystone', () => {
     const { call } = command(new Set(), { logins: [] });
     await expect(call('GET')).rejects.toMatchObject({
       report: {
-        message: `the API at ${LOCAL} needs a token of Keystone, and the login failed: OS_AUTH_URL is missing`,
+        message: `the API at ${LOCAL} needs a token of Keystone; the login failed: OS_AUTH_URL is missing`,
         advice: expect.stringContaining('--os-cloud, OS_CLOUD or the OS_* variables'),
       },
     });

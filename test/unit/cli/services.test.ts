@@ -88,7 +88,7 @@ DEPENDS ON  waits until that service has ended; ~ not while that service is stuc
 Not covered: these types are in the catalog of this cloud, and no service file covers them. Their resources are not removed, and each operation ends as unverified.
 TYPE    NAME
 rating  cloudkitty
-One that holds nothing of projects: propagator waiver add TYPE --reason "…". One that does: CONTRIBUTING.md, or a service of your own.
+If a type has no resources of projects: propagator waiver add TYPE --reason "…". For any other type: write a service file (CONTRIBUTING.md).
 
 Waived (to remove a waiver: propagator waiver remove TYPE)
 TYPE  BY   AT                    REASON

@@ -15,7 +15,7 @@ const atOnce = (name: string) =>
 const days = (seconds = 0) => seconds / 86_400;
 const minutes = (seconds = 0) => Math.floor(seconds / 60);
 /** How long a message of a service takes to its dead-letter queue if each delivery ends in death. */
-const toDeath = minutes((nova?.mostReceives ?? 0) * (nova?.visibilitySeconds ?? 0));
+const toDeath = minutes((nova?.maxReceives ?? 0) * (nova?.visibilitySeconds ?? 0));
 const { oldestSeconds, ...limit } = THRESHOLDS;
 
 /** Every number that a runbook takes from the template, as the sentence has it. */
@@ -28,7 +28,7 @@ const SENTENCES: readonly (readonly [page: string, sentence: string])[] = [
   ['oldest-message', `keeps messages for ${days(nova?.retentionSeconds)} days`],
   ['oldest-message', `dead-letter messages for ${days(nova?.dead.retentionSeconds)} days`],
   ['oldest-message', `emptied by ${atOnce('service-nova')} functions`],
-  ['oldest-message', `after ${nova?.mostReceives} deliveries`],
+  ['oldest-message', `after ${nova?.maxReceives} deliveries`],
   [
     'function-errors',
     `More than ${limit.errors} invocations of a function within ${limit.errorMinutes} minutes`,
@@ -36,8 +36,8 @@ const SENTENCES: readonly (readonly [page: string, sentence: string])[] = [
   ['function-errors', `${minutes(ingest?.visibilitySeconds)} minutes for \`ingest\` and`],
   ['function-errors', `${minutes(coordinate?.visibilitySeconds)} minutes for \`ingest\` and`],
   ['function-errors', `${minutes(nova?.visibilitySeconds)} minutes for a service`],
-  ['function-errors', `after ${nova?.mostReceives} such deliveries`],
-  ['dead-letters', `after ${nova?.mostReceives} deliveries`],
+  ['function-errors', `after ${nova?.maxReceives} such deliveries`],
+  ['dead-letters', `after ${nova?.maxReceives} deliveries`],
   ['dead-letters', `up to ${Math.floor(toDeath / 60)} hours ${toDeath % 60} minutes`],
   ['function-throttles', `For ${limit.throttleMinutes} minutes Lambda`],
   ['function-throttles', `At most ${atOnce('service-nova')} functions work on a queue`],

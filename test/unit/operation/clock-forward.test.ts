@@ -8,7 +8,7 @@ import {
 
 const HOUR = 3_600_000;
 /** The longest delay between two runs of a task that fails with a transient error. */
-const LONGEST_DELAY = 10 * 60_000;
+const MAX_DELAY = 10 * 60_000;
 
 /**
  * A service answers 503. After `handled` messages, the process is down for some hours, or the clock
@@ -44,7 +44,7 @@ describe('a clock that was set forward while the process was down', () => {
         expect(simulation.operation.state).not.toBe('held');
         simulation.cloud.broken.delete('storage');
         expect(await simulation.until(() => simulation.state === 'finished')).toBe(true);
-        expect(simulation.engine.time - back).toBeLessThan(LONGEST_DELAY);
+        expect(simulation.engine.time - back).toBeLessThan(MAX_DELAY);
         expect(simulation.engine.deadLetterList).toEqual([]);
         expect(simulation.left()).toEqual({});
         simulation.expectOthersUntouched();

@@ -104,9 +104,10 @@ async function take(
         ? found
         : found.filter(
             (one) =>
-              hasWay(place, one, deps) && !(sent.has(aboutOf(one)) && one.deadLetter.at > at),
+              hasTargetQueue(place, one, deps) &&
+              !(sent.has(workOf(one)) && one.deadLetter.at > at),
           );
-    for (const one of page) sent.add(aboutOf(one));
+    for (const one of page) sent.add(workOf(one));
     const made = decisionsOf(what, deadLettersOf(page), decided, at).map((decision) => {
       const { queue, operationId, cause, count } = decision;
       const known = decisions.get([queue, operationId, cause].join('\n'));
@@ -133,11 +134,11 @@ async function take(
 /**
  * Identifies the work of a message, so that a redriven message is recognized when it fails again.
  */
-const aboutOf = ({ deadLetter, received }: Found): string =>
+const workOf = ({ deadLetter, received }: Found): string =>
   deadLetter.task?.taskId ?? received.body;
 
 /** True if the target queue of the message exists. */
-function hasWay(
+function hasTargetQueue(
   place: string,
   { deadLetter, received }: Found,
   { names, services, warn }: DeadLetterDeps,

@@ -7,13 +7,13 @@ import type { DeadLetter, DeadLetterFilter } from '../../port.ts';
 import { leaseKey } from '../dynamodb/keys.ts';
 import type { Store } from '../dynamodb/table.ts';
 import { messageIn, readErrorAttribute } from '../messaging/envelope.ts';
-import { RECEIVED_AT_ONCE, type Received } from '../messaging/queues.ts';
+import { MAX_RECEIVED_PER_CALL, type Received } from '../messaging/queues.ts';
 import type { Sender } from '../messaging/sender.ts';
 import type { Names } from '../names.ts';
 import { DEAD_RETENTION_SECONDS } from '../topology.ts';
 
 /** A scan ends when it has found this many messages, or slightly more. */
-const LISTED_AT_MOST = 10_000;
+const MAX_LISTED = 10_000;
 /** Long polling queries every server of the queue, so an empty answer means an empty queue. */
 const LONG_POLL_SECONDS = 1;
 const RECEIVES_AT_ONCE = 8;
@@ -85,24 +85,24 @@ async function scanQueue(
   visit: (page: Received[]) => Promise<readonly Received[]>,
 ): Promise<void> {
   const { queues } = deps.sender;
-  const { until, release } = await alone(place, deps);
+  const { until, release } = await withLease(place, deps);
   const held = new Map<string, Received>();
   try {
-    for (let receives = 1; held.size < LISTED_AT_MOST; ) {
+    for (let receives = 1; held.size < MAX_LISTED; ) {
       // Received messages must be visible again before the lease ends, in case this process is
       // killed.
       const hidden = Math.floor((until - Date.now()) / 1000);
       if (hidden < 1)
         throw busy(`The list of the dead-letter messages in ${place} took too long.`, deps);
       const answers = Array.from({ length: receives }, () =>
-        queues.receive(place, RECEIVED_AT_ONCE, LONG_POLL_SECONDS, hidden),
+        queues.receive(place, MAX_RECEIVED_PER_CALL, LONG_POLL_SECONDS, hidden),
       );
       const page = (await Promise.all(answers)).flat();
       // The scan has received all of these before: it took longer than the visibility timeout.
       if (page.every(({ id }) => held.has(id))) break;
       for (const received of page) held.set(received.id, received);
       for (const { id } of await visit(page)) held.delete(id);
-      receives = page.length < RECEIVED_AT_ONCE ? 1 : RECEIVES_AT_ONCE;
+      receives = page.length < MAX_RECEIVED_PER_CALL ? 1 : RECEIVES_AT_ONCE;
     }
   } finally {
     await queues.hide(place, [...held.values()], 0).finally(release);
@@ -115,7 +115,7 @@ async function scanQueue(
  * long: the other scan may have died, and its messages stay hidden until their visibility timeout
  * ends.
  */
-async function alone(
+async function withLease(
   place: string,
   deps: DeadLetterDeps,
 ): Promise<{ readonly until: number; release(): Promise<void> }> {

@@ -9,7 +9,7 @@ import type { Attribute } from './table.ts';
  */
 const READABLE_BYTES = 1024;
 /** A DynamoDB row holds at most 400 KB, including keys. */
-const MOST_BYTES = 390 * 1024;
+const MAX_BYTES = 390 * 1024;
 const QUALITY = {
   [constants.BROTLI_PARAM_QUALITY]: 4,
   // A window of 4 MB, so that text which many messages of one change share (the members of a
@@ -27,11 +27,13 @@ export function pack(value: unknown): Attribute {
   const text = toJson(value);
   if (Buffer.byteLength(text) <= READABLE_BYTES) return { S: text };
   const bytes = compress(text);
-  if (bytes.byteLength > MOST_BYTES)
+  if (bytes.byteLength > MAX_BYTES)
     throw engineError(
       'row.too-big',
-      `A record has ${bytes.byteLength} bytes, compressed; DynamoDB takes ${MOST_BYTES}: ${text.slice(0, 200)}`,
-      'Run this account through an engine on PostgreSQL, which has no such limit, and report it as a defect.',
+      `A record has ${bytes.byteLength} bytes, compressed; DynamoDB takes ${MAX_BYTES}: ` +
+        `${text.slice(0, 200)}`,
+      'Run this account through an engine on PostgreSQL, which has no such limit, and report ' +
+        'it as a defect.',
     );
   return { B: bytes.toString('base64') };
 }

@@ -23,7 +23,7 @@ import {
  * Other processes write the same accounts, counters or tasks, and the write is then merged and
  * retried. This many conflicts in a row indicate a fault.
  */
-const MOST_TRIES = 15;
+const MAX_TRIES = 15;
 
 export interface CommitDeps {
   readonly store: Store;
@@ -64,7 +64,8 @@ async function sendOutbox(outbox: Outbox, { store, sender, warn }: CommitDeps): 
     await deliver(outbox, outbox.items.length - 1, store, sender);
   } catch (error) {
     warn(
-      `${outbox.outbounds.length} messages of a change could not be sent yet; the next run of a function sends them`,
+      `${outbox.outbounds.length} messages of a change could not be sent yet; the next run ` +
+        'of a function sends them',
       error,
     );
   }
@@ -126,7 +127,7 @@ async function write(
     if (written.kind === 'done') return 'committed';
     if (written.kind === 'refused' && written.which.some((index) => index < rows.guards.length))
       return 'conflict';
-    if (tries >= MOST_TRIES) {
+    if (tries >= MAX_TRIES) {
       if (rows.guards.length > 0) return 'conflict';
       throw engineError(
         'busy',

@@ -13,7 +13,7 @@ const PART_BYTES = 350 * 1024;
 /** How long one process has the lease on an outbox before another process may send it. */
 const LEASE_MILLIS = 30_000;
 /** Rows read per share and flush. The next flush reads the rest. */
-const REPAIRED_AT_ONCE = 100;
+const MAX_OUTBOXES_PER_FLUSH = 100;
 
 /** The messages of one change, written in the same transaction as its rows. */
 export interface Outbox {
@@ -89,7 +89,7 @@ export async function flushOutbox(
       store.query({
         pk: outboxPk(share),
         to: sortable(now - olderThanMillis),
-        limit: REPAIRED_AT_ONCE,
+        limit: MAX_OUTBOXES_PER_FLUSH,
       }),
     ),
   );

@@ -4,7 +4,7 @@ import type { AccountRecord } from '../../../account/inventory.ts';
 import { newestSuspicions } from '../../../account/suspicion.ts';
 import { OPERATION_STATES, type Operation } from '../../../operation/model.ts';
 import { storable } from '../../json.ts';
-import { type OperationFilter, QUARANTINED_AT_MOST, type Reads } from '../../port.ts';
+import { MAX_QUARANTINED, type OperationFilter, type Reads } from '../../port.ts';
 import {
   StoredAccount,
   StoredDecision,
@@ -42,8 +42,8 @@ import {
 import { type Item, numberOf, type Store, textOf } from './table.ts';
 import { ACCOUNTS_COUNTER, COUNTER_PREFIX, domainOf } from './writes.ts';
 
-const LISTED_AT_MOST = 100;
-const READ_AT_ONCE = 100;
+const MAX_LISTED = 100;
+const MAX_READS_PER_CALL = 100;
 
 const bodies = <Schema extends z.ZodType>(
   schema: Schema,
@@ -79,7 +79,7 @@ export function readsOf(
     domainId,
     userId,
     parentId,
-    limit = LISTED_AT_MOST,
+    limit = MAX_LISTED,
   }: OperationFilter): Promise<string[]> {
     const pk =
       projectId !== undefined
@@ -120,11 +120,13 @@ export function readsOf(
       );
     },
     async operations(filter) {
-      const { limit = LISTED_AT_MOST } = filter;
+      const { limit = MAX_LISTED } = filter;
       const ids = await candidates(filter);
       const found: Operation[] = [];
-      for (let at = 0; at < ids.length && found.length < limit; at += READ_AT_ONCE)
-        found.push(...(await operationsOf(ids.slice(at, at + READ_AT_ONCE))).filter(runs(filter)));
+      for (let at = 0; at < ids.length && found.length < limit; at += MAX_READS_PER_CALL)
+        found.push(
+          ...(await operationsOf(ids.slice(at, at + MAX_READS_PER_CALL))).filter(runs(filter)),
+        );
       return found
         .toSorted((one, other) => other.openedAt - one.openedAt || (one.id < other.id ? -1 : 1))
         .slice(0, limit);
@@ -227,7 +229,7 @@ export function readsOf(
     },
     async quarantine(limit) {
       const ids = (
-        await store.sortKeys({ pk: 'quarantine', newestFirst: true, limit: QUARANTINED_AT_MOST })
+        await store.sortKeys({ pk: 'quarantine', newestFirst: true, limit: MAX_QUARANTINED })
       ).map(idIn);
       const found = bodies(
         StoredQuarantine,

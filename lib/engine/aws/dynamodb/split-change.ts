@@ -16,8 +16,8 @@ export interface Addressed {
 /**
  * DynamoDB takes 100 rows and 4 MB in one transaction. The outbox and the counters need a reserve.
  */
-const MOST_ROWS = 90;
-const MOST_BYTES = 3 * 1024 * 1024;
+const MAX_ROWS = 90;
+const MAX_BYTES = 3 * 1024 * 1024;
 
 /**
  * Returns a change as one transaction, or as several where it is too big. The order allows a stop
@@ -41,7 +41,7 @@ export function split(change: Change, messages: readonly Addressed[]): Part[] {
   let [part, rows, bytes]: [Part | undefined, number, number] = [undefined, 0, 0];
   for (const group of groups) {
     const [moreRows, moreBytes] = [rowsOf(group), bytesOf(group)];
-    if (part && (rows + moreRows > MOST_ROWS || bytes + moreBytes > MOST_BYTES)) {
+    if (part && (rows + moreRows > MAX_ROWS || bytes + moreBytes > MAX_BYTES)) {
       parts.push(part);
       [part, rows, bytes] = [undefined, 0, 0];
     }

@@ -49,8 +49,8 @@ export interface Range {
 type Question = Omit<QueryInput, 'TableName' | 'Limit' | 'ExclusiveStartKey'>;
 
 /** DynamoDB's limits for one call. */
-const READ_AT_ONCE = 100;
-const WRITTEN_AT_ONCE = 25;
+const MAX_READS_PER_CALL = 100;
+const MAX_WRITES_PER_CALL = 25;
 const BATCHES_AT_ONCE = 8;
 
 /** A key as attributes. */
@@ -79,7 +79,7 @@ export class Store {
 
   /** Reads the rows that exist, in no order. `keys` must not contain duplicates. */
   async many(keys: readonly Key[]): Promise<Item[]> {
-    const found = await inBatches(keys, READ_AT_ONCE, async (batch) => {
+    const found = await inBatches(keys, MAX_READS_PER_CALL, async (batch) => {
       const items: Item[] = [];
       let wanted: readonly Item[] = batch.map(keyOf);
       for (let tries = 0; wanted.length > 0; tries += 1) {
@@ -175,7 +175,9 @@ export class Store {
         TableName: this.#table,
         Key: keyOf(key),
         UpdateExpression: 'SET leasedUntil = :until',
-        ConditionExpression: `${exists ? 'attribute_exists(pk) AND ' : ''}(attribute_not_exists(leasedUntil) OR leasedUntil < :now)`,
+        ConditionExpression:
+          `${exists ? 'attribute_exists(pk) AND ' : ''}(attribute_not_exists(leasedUntil) OR ` +
+          'leasedUntil < :now)',
         ExpressionAttributeValues: {
           ':until': { N: String(now + millis) },
           ':now': { N: String(now) },
@@ -206,7 +208,7 @@ export class Store {
 
   /** `requests` must be free of duplicates: DynamoDB refuses a batch that names a row twice. */
   async #batch(requests: readonly object[]): Promise<void> {
-    await inBatches(requests, WRITTEN_AT_ONCE, async (batch) => {
+    await inBatches(requests, MAX_WRITES_PER_CALL, async (batch) => {
       let wanted: readonly object[] = batch;
       for (let tries = 0; wanted.length > 0; tries += 1) {
         if (tries > 0) await pause(tries);

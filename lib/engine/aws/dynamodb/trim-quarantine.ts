@@ -1,11 +1,11 @@
-import { QUARANTINED_AT_MOST } from '../../port.ts';
+import { MAX_QUARANTINED } from '../../port.ts';
 import { idIn, quarantineKey } from './keys.ts';
 import type { Store } from './table.ts';
 
 /** Deletes the oldest quarantine records beyond the limit of 10,000. */
 export async function trimQuarantine(store: Store): Promise<void> {
   const keys = await store.sortKeys({ pk: 'quarantine', newestFirst: true });
-  const gone = keys.slice(QUARANTINED_AT_MOST);
+  const gone = keys.slice(MAX_QUARANTINED);
   // Delete the pointer last: a record without a pointer could no longer be found.
   await store.delete(gone.map((sk) => quarantineKey(idIn(sk))));
   await store.delete(gone.map((sk) => ({ pk: 'quarantine', sk })));

@@ -166,7 +166,7 @@ export function documentWrite(document: WrittenDocument): Write {
 }
 
 /** Names in one DynamoDB expression, whose length is limited. */
-const NAMES_AT_ONCE = 150;
+const MAX_NAMES_PER_CALL = 150;
 /** Prefix of the counters of a change, which may have any name. */
 export const COUNTER_PREFIX = 'n:';
 export const ACCOUNTS_COUNTER = 'accounts';
@@ -188,9 +188,9 @@ export function counterWrites(
   if (accounts > 0) amounts.push([ACCOUNTS_COUNTER, accounts]);
   const first = Math.floor(Math.random() * COUNTER_SHARES);
   const updates = Array.from(
-    { length: Math.ceil(amounts.length / NAMES_AT_ONCE) },
+    { length: Math.ceil(amounts.length / MAX_NAMES_PER_CALL) },
     (_, share): Write => {
-      const some = amounts.slice(share * NAMES_AT_ONCE, (share + 1) * NAMES_AT_ONCE);
+      const some = amounts.slice(share * MAX_NAMES_PER_CALL, (share + 1) * MAX_NAMES_PER_CALL);
       return {
         Update: {
           Key: keyOf({ pk: 'counters', sk: String((first + share) % COUNTER_SHARES) }),

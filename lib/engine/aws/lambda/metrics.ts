@@ -4,12 +4,12 @@ import type { Change, Engine } from '../../port.ts';
 export const NAMESPACE = 'KeystonePropagator';
 
 /**
- * The project's metrics with their units. `NotificationsReceived`: notifications and heartbeats received.
- * `Failed`: records of a queue that come again; Lambda counts no error for them. `Removed`:
- * resources. `Suspicious`: deletions that are held because the account was never seen alive. `Held`: operations that wait for a
- * person; `Capped`: those of them that a cap stopped. `Quarantined`: unreadable notifications.
- * `Repaired`: outboxes that another process sent. `ApiErrors`: requests that ended in an unexpected
- * error.
+ * The project's metrics with their units. `NotificationsReceived`: notifications and heartbeats
+ * received. `Failed`: records of a queue that come again; Lambda counts no error for them.
+ * `Removed`: resources. `Suspicious`: deletions that are held because the account was never seen
+ * alive. `Held`: operations that wait for a person; `Capped`: those of them that a cap stopped.
+ * `Quarantined`: unreadable notifications. `Repaired`: outboxes that another process sent.
+ * `ApiErrors`: requests that ended in an unexpected error.
  */
 export const METRICS = {
   NotificationsReceived: 'Count',
@@ -38,7 +38,8 @@ export function metricLine(
   const names = Object.keys(values) as MetricName[];
   const Metrics = names.map((Name) => ({ Name, Unit: METRICS[Name] }));
   const CloudWatchMetrics = [{ Namespace: NAMESPACE, Dimensions: [['stage']], Metrics }];
-  return `${JSON.stringify({ _aws: { Timestamp: at, CloudWatchMetrics }, stage, queue, ...values })}\n`;
+  const line = { _aws: { Timestamp: at, CloudWatchMetrics }, stage, queue, ...values };
+  return `${JSON.stringify(line)}\n`;
 }
 
 /** The metrics that a committed change implies. */

@@ -1,9 +1,9 @@
 import { pause } from '../dynamodb/table.ts';
 
 /** EventBridge and SQS take ten entries in one call, with 1 MiB in total. */
-const MOST_ENTRIES = 10;
-const MOST_BYTES = 1024 * 1024;
-const MOST_TRIES = 6;
+const MAX_ENTRIES = 10;
+const MAX_BYTES = 1024 * 1024;
+const MAX_TRIES = 6;
 
 export interface Refusal<Entry> {
   readonly entry: Entry;
@@ -24,7 +24,7 @@ export async function sendInBatches<Entry>(
     sharesOf(entries, bytesOf).map(async (share) => {
       for (let [wanted, tries] = [share, 1]; ; tries += 1) {
         const refusals = await call(wanted);
-        if (refusals.length === 0 || tries >= MOST_TRIES) return refusals;
+        if (refusals.length === 0 || tries >= MAX_TRIES) return refusals;
         wanted = refusals.map(({ entry }) => entry);
         await pause(tries);
       }
@@ -41,7 +41,7 @@ export function sharesOf<Entry>(
   let [share, bytes]: [Entry[], number] = [[], 0];
   for (const entry of entries) {
     const more = bytesOf(entry);
-    if (share.length === MOST_ENTRIES || (share.length > 0 && bytes + more > MOST_BYTES)) {
+    if (share.length === MAX_ENTRIES || (share.length > 0 && bytes + more > MAX_BYTES)) {
       shares.push(share);
       [share, bytes] = [[], 0];
     }

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { type Message, type Outgoing, queueOf } from '../../../../events/index.ts';
 import { ErrorReport } from '../../../../events/service.ts';
-import { bodyBytes, cutBytes, encodeBody, KEPT_BODY } from '../../../account/received.ts';
+import { bodyBytes, cutBytes, encodeBody, MAX_STORED_BYTES } from '../../../account/received.ts';
 import { engineError } from '../../engine-error.ts';
 import { storableMessage, toJson } from '../../json.ts';
 import { StoredMessage } from '../../records.ts';
@@ -11,7 +11,7 @@ import { SOURCE } from '../names.ts';
  * EventBridge and SQS carry at most 1 MiB. A rule adds EventBridge's own fields to the event, which
  * must fit too.
  */
-const LARGEST_BYTES = 1024 * 1024 - 2048;
+const MAX_MESSAGE_BYTES = 1024 * 1024 - 2048;
 /** SQS accepts only the characters of XML 1.0. JSON escapes all others except these two. */
 const NEVER_IN_A_QUEUE = /[\uFFFE\uFFFF]/g;
 
@@ -95,18 +95,19 @@ function fitting(message: Message): OutboundMessage {
   const service = message.type === 'service.requested' ? { service: message.data.service } : {};
   const outbound = { type: message.type, detail, ...service };
   const bytes = Buffer.byteLength(toEventBody(outbound));
-  if (bytes <= LARGEST_BYTES) return outbound;
+  if (bytes <= MAX_MESSAGE_BYTES) return outbound;
   if (message.type !== 'notification.received')
     throw engineError(
       'message.too-big',
-      `A message ${message.type} has ${bytes} bytes; EventBridge and SQS carry ${LARGEST_BYTES} at most.`,
+      `A message ${message.type} has ${bytes} bytes; EventBridge and SQS carry ` +
+        `${MAX_MESSAGE_BYTES} at most.`,
       'This is a defect: a message names what it is about and does not carry it.',
     );
   const body = bodyBytes(message.data);
   const { cutFrom = body.byteLength } = message.data;
   return fitting({
     type: message.type,
-    data: { ...message.data, ...encodeBody(cutBytes(body, KEPT_BODY)), cutFrom },
+    data: { ...message.data, ...encodeBody(cutBytes(body, MAX_STORED_BYTES)), cutFrom },
   });
 }
 

@@ -29,7 +29,7 @@ export interface Depth {
 type Handle = Pick<Received, 'handle'>;
 
 /** SQS delivers at most this many messages per call. */
-export const RECEIVED_AT_ONCE = 10;
+export const MAX_RECEIVED_PER_CALL = 10;
 
 /** The queues of SQS, addressed by their full names. */
 export class Queues {
@@ -74,7 +74,7 @@ export class Queues {
   ): Promise<Received[]> {
     const { Messages } = await this.#sqs('ReceiveMessage', {
       QueueUrl: await this.#url(queue),
-      MaxNumberOfMessages: Math.min(RECEIVED_AT_ONCE, most),
+      MaxNumberOfMessages: Math.min(MAX_RECEIVED_PER_CALL, most),
       WaitTimeSeconds: waitSeconds,
       VisibilityTimeout: visibilitySeconds,
       MessageSystemAttributeNames: ['ApproximateReceiveCount', 'SentTimestamp'],
@@ -143,7 +143,7 @@ export class Queues {
   }
 
   arn(queue: string): Promise<string> {
-    return remembered(this.#arns, queue, async () => {
+    return cachedAnswer(this.#arns, queue, async () => {
       const QueueUrl = await this.#url(queue);
       const { Attributes } = await this.#sqs('GetQueueAttributes', {
         QueueUrl,
@@ -154,7 +154,7 @@ export class Queues {
   }
 
   #url(queue: string): Promise<string> {
-    return remembered(
+    return cachedAnswer(
       this.#urls,
       queue,
       async () => (await this.#sqs('GetQueueUrl', { QueueName: queue })).QueueUrl ?? '',
@@ -178,8 +178,10 @@ export class Queues {
     if (refused.length > 0)
       throw engineError(
         'queue.refused',
-        `SQS refused ${refused.length} of ${entries.length} entries for ${queue} again and again: ${refused[0]?.why}`,
-        'They are tried again by themselves. If it does not end, look at the queue and the rights on it.',
+        `SQS refused ${refused.length} of ${entries.length} entries for ${queue} again and ` +
+          `again: ${refused[0]?.why}`,
+        'They are tried again by themselves. If it does not end, look at the queue and the ' +
+          'rights on it.',
       );
   }
 }
@@ -197,7 +199,7 @@ const bytesOf = (entry: object): number =>
   'MessageBody' in entry ? Buffer.byteLength(JSON.stringify(entry)) : 0;
 
 /** Caches the answer, but not a failure. */
-function remembered(
+function cachedAnswer(
   known: Map<string, Promise<string>>,
   name: string,
   ask: () => Promise<string>,

@@ -25,7 +25,7 @@ export function queueSink(
    * The relay retries a whole batch after a partial failure. Messages that are already in the queue
    * are not sent twice.
    */
-  const lying = new WeakSet<NotificationReceived>();
+  const stored = new WeakSet<NotificationReceived>();
   const send = async (
     bodies: readonly string[],
     onTaken: (index: number) => void,
@@ -53,17 +53,19 @@ export function queueSink(
     if (refused.length > 0)
       throw engineError(
         'queue.refused',
-        `SQS refused ${refused.length} of ${entries.length} notifications again and again: ${refused[0]?.why}`,
-        'They stay with the broker and are tried again. If it does not end, look at the queue and the rights on it.',
+        `SQS refused ${refused.length} of ${entries.length} notifications again and again: ` +
+          `${refused[0]?.why}`,
+        'They stay with the broker and are tried again. If it does not end, look at the ' +
+          'queue and the rights on it.',
       );
   };
   return {
     async store(messages) {
-      const wanted = messages.filter((message) => !lying.has(message));
+      const wanted = messages.filter((message) => !stored.has(message));
       const bodies = wanted.map((message) => toEventBody(toOutbound(message, now())));
       await send(bodies, (index) => {
         const message = wanted[index];
-        if (message) lying.add(message);
+        if (message) stored.add(message);
       });
     },
     beat: () => send([toEventBody({ type: HEARTBEAT, detail: '{}' })], () => undefined),

@@ -7,9 +7,9 @@ import { errorAttribute, type OutboundMessage, toEventBody } from './envelope.ts
 import type { Queues } from './queues.ts';
 
 /** The longest delay that SQS supports. */
-const MOST_DELAY_SECONDS = 900;
+const MAX_DELAY_SECONDS = 900;
 /** EventBridge Scheduler takes an input of at most 256 KB. */
-const LARGEST_SCHEDULED_BYTES = 256 * 1024;
+const MAX_SCHEDULED_BYTES = 256 * 1024;
 
 export interface SenderOptions {
   readonly names: Names;
@@ -49,7 +49,8 @@ export class Sender {
     if (nowhere)
       throw engineError(
         'queue.unknown',
-        `A message is for ${nowhere.service}, which has no queue here: the bus would drop it without a word.`,
+        `A message is for ${nowhere.service}, which has no queue here: the bus would drop it ` +
+          'without a word.',
         'Deploy the release that has this service, or name it among the services of this process.',
       );
     if (
@@ -58,7 +59,8 @@ export class Sender {
     )
       throw engineError(
         'scheduler.role',
-        'A message is to wait longer than a queue can hold it back, and no role was named by which EventBridge Scheduler may send it.',
+        'A message is to wait longer than a queue can hold it back, and no role was named by ' +
+          'which EventBridge Scheduler may send it.',
         'Give this process the ARN of that role; the deployed functions have it.',
       );
   }
@@ -117,8 +119,10 @@ export class Sender {
     if (refused.length > 0)
       throw engineError(
         'bus.refused',
-        `EventBridge refused ${refused.length} of ${outbounds.length} events again and again: ${refused[0]?.why}`,
-        'They are tried again by themselves. If it does not end, look at the bus, its policy and the quota of PutEvents.',
+        `EventBridge refused ${refused.length} of ${outbounds.length} events again and ` +
+          `again: ${refused[0]?.why}`,
+        'They are tried again by themselves. If it does not end, look at the bus, its policy ' +
+          'and the quota of PutEvents.',
       );
   }
 
@@ -134,7 +138,7 @@ export class Sender {
         group.map((outbound) => ({
           body: toEventBody(outbound),
           delaySeconds: Math.min(
-            MOST_DELAY_SECONDS,
+            MAX_DELAY_SECONDS,
             Math.max(0, Math.ceil(secondsUntil(outbound, now))),
           ),
           ...(outbound.error ? { attributes: { error: errorAttribute(outbound.error) } } : {}),
@@ -181,7 +185,7 @@ export class Sender {
  * SQS; its handler delays it again.
  */
 const isForScheduler = (outbound: OutboundMessage, now: number): boolean =>
-  secondsUntil(outbound, now) > MOST_DELAY_SECONDS &&
-  Buffer.byteLength(toEventBody(outbound)) <= LARGEST_SCHEDULED_BYTES;
+  secondsUntil(outbound, now) > MAX_DELAY_SECONDS &&
+  Buffer.byteLength(toEventBody(outbound)) <= MAX_SCHEDULED_BYTES;
 
 const secondsUntil = ({ dueAt = 0 }: OutboundMessage, now: number): number => (dueAt - now) / 1000;

@@ -60,9 +60,9 @@ describe('the rules of the bus', () => {
 
 describe('the queues', () => {
   it('have a visibility timeout of six function timeouts, and dead-letter after at least five deliveries', () => {
-    for (const { visibilitySeconds, functionSeconds, mostReceives } of topology.queues) {
+    for (const { visibilitySeconds, functionSeconds, maxReceives } of topology.queues) {
       expect(visibilitySeconds).toBeGreaterThanOrEqual(6 * functionSeconds);
-      expect(mostReceives).toBeGreaterThanOrEqual(5);
+      expect(maxReceives).toBeGreaterThanOrEqual(5);
     }
   });
 

@@ -1,0 +1,34 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+
+const MAX_WIDTH = 100;
+
+/** The formatter wraps code. It wraps neither a comment nor a text, so this test finds them. */
+const tooWide = (source: string): number[] =>
+  source.split('\n').flatMap((line, index) =>
+    // A pattern in `String.raw` has no place for a line break.
+    [...line].length > MAX_WIDTH && !line.includes('String.raw`') ? [index + 1] : [],
+  );
+
+const sources = execFileSync('git', ['ls-files', 'functions', 'lib', 'events'], {
+  encoding: 'utf8',
+})
+  .split('\n')
+  .filter((path) => path.endsWith('.ts'));
+
+describe('the lines of functions, lib and events', () => {
+  it(`have at most ${MAX_WIDTH} characters`, () => {
+    const found = sources.flatMap((path) =>
+      tooWide(readFileSync(path, 'utf8')).map((line) => `${path}:${line}`),
+    );
+    expect(found).toEqual([]);
+  });
+
+  it.each([
+    ['100 characters', 'x'.repeat(100), []],
+    ['101 characters', `short\n${'x'.repeat(101)}`, [2]],
+    ['characters of several bytes', '…'.repeat(100), []],
+  ])('are measured: %s', (_, source, lines) => {
+    expect(tooWide(source)).toEqual(lines);
+  });
+});
