@@ -27,8 +27,8 @@ const CONGESTED = 2.5;
 /** Answers below this are never slow: timers and the network move them. */
 const NOISE_MILLIS = 20;
 /**
- * How much of a slower answer enters the usual latency while the limit is lowest: the service is then
- * slow by itself (more data, a smaller machine), and not because of many calls.
+ * How much of a slower answer enters the usual latency while the limit is lowest: the service is
+ * then slow by itself (more data, a smaller machine), and not because of many calls.
  */
 const DRIFT = 0.05;
 

@@ -50,7 +50,9 @@ export function holdOnAccount(
     class: 'Blocked',
     message: `the project has the tag ${HOLD_TAG} in Keystone, which holds it`,
     actor: 'operator',
-    advice: `When it may go on: openstack project set --remove-tag ${HOLD_TAG} ${scope.id}. It goes on within a minute then.`,
+    advice:
+      `When it may go on: openstack project set --remove-tag ${HOLD_TAG} ${scope.id}. It goes ` +
+      'on within a minute then.',
     count: 1,
   };
 }
@@ -61,6 +63,8 @@ export function describeHold({ target, id, by, reason, ticket }: DeletionHold) {
   return {
     message: `a hold keeps ${target} ${id} (${details.join(', ')}): ${reason}`,
     actor: 'operator' as const,
-    advice: `When it may go on: propagator hold remove --${target} ${id}. It goes on within a minute then.`,
+    advice:
+      `When it may go on: propagator hold remove --${target} ${id}. It goes on within a minute ` +
+      'then.',
   };
 }

@@ -10,8 +10,8 @@ export type AccountState = 'absent' | 'enabled' | 'disabled';
  *
  * - the mode (safety rule "Observe first")
  * - a new protection (safety rule "Never the cloud's own")
- * - a hold of the operation (safety rule "Caps and a stop switch"), or `held`: a hold of a person on
- *   the account
+ * - a hold of the operation (safety rule "Caps and a stop switch"), or `held`: a hold of a person
+ * on the account
  * - an account whose state in Keystone has changed (safety rule "Keystone decides")
  */
 export function preflight(
