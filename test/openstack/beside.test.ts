@@ -6,12 +6,15 @@ import { connectCloud } from '../../lib/openstack/connect.ts';
 import { readCredentials } from '../../lib/openstack/credentials.ts';
 import { coverageOf } from '../../lib/operation/coverage.ts';
 import { SERVICES } from '../../lib/services/index.ts';
+import { resumeRun } from '../../lib/task/resume-run.ts';
 import { freshMemoize, type RunReport, runProjectCleanup } from '../../lib/task/run.ts';
 import { Confirmation } from '../../lib/task/safety-rules.ts';
 import type { Service } from '../../lib/task/service.ts';
+import { suspendRun } from '../../lib/task/suspend-run.ts';
+import { recordKey, type SuspensionRecord } from '../../lib/task/suspension-records.ts';
 import { grantAdmin, type SeedProject, strike, twoPlots } from './beside/plot.ts';
 import { BESIDE, type Beside } from './beside/services.ts';
-import { Cloud, text } from './cloud.ts';
+import { Cloud, Row, text } from './cloud.ts';
 
 /**
  * Optional services of a cloud (test/openstack/beside/openstack-beside starts them from Debian's
@@ -160,6 +163,91 @@ describeThose(Object.keys(BESIDE), 'on a real cloud', ({ service, beside }) => {
     if (service.resourceTypes.some((resourceType) => resourceType.requiresLiveProject))
       expect(report.outcome.kind).toBe('unreachable');
     expect(await beside.holdings(control, true)).toEqual(before);
+  });
+});
+
+/** Runs suspend or resume of one service until it ends, at most ten times. */
+async function switches(
+  service: Service,
+  seedProject: SeedProject,
+  run: typeof suspendRun | typeof resumeRun,
+  stored: Map<string, SuspensionRecord>,
+): Promise<RunReport> {
+  const project = ProjectId.parse(seedProject.projectId);
+  const api = await cleaner.api(service, region);
+  if (!api) throw new Error(`the catalog has no ${service.name}`);
+  const all = async () => [...stored.values()];
+  for (let count = 1; ; count += 1) {
+    const report = await run({
+      service: service.name,
+      types: (service.suspension?.types ?? []).map((type) => type(service.name)),
+      context: {
+        project,
+        region,
+        api,
+        projectApi: undefined,
+        members: undefined,
+        apiOf: async () => undefined,
+        now: Date.now,
+        memoize: freshMemoize(),
+      },
+      records: {
+        all,
+        async add(records) {
+          for (const one of records)
+            if (!stored.has(recordKey(one))) stored.set(recordKey(one), one);
+          return all();
+        },
+        async replace(record) {
+          stored.set(recordKey(record), record);
+        },
+        async remove(records) {
+          for (const one of records) stored.delete(recordKey(one));
+        },
+      },
+      phase: 'apply',
+      settleAt: 0,
+      deadline: Date.now() + 60_000,
+      concurrency: 4,
+      mayContinue: async () => true,
+    });
+    if (report.outcome.kind !== 'again' || count === 10) return report;
+  }
+}
+
+describeThose(['aodh'], 'while its project is suspended', ({ service, beside }) => {
+  it('has no enabled alarm, and afterwards exactly those of before', async () => {
+    const { customer, control } = await twoPlots(cloud);
+    try {
+      await Promise.all([beside.fill(customer), beside.fill(control)]);
+      // Aodh moves the time of the last change with each change.
+      const alarms = async (of: SeedProject) =>
+        ((await beside.holdings(of, true)).alarms ?? []).map(({ timestamp: _, ...row }) => row);
+      const [first] = await alarms(customer);
+      const path = `/alarms/${text(first, 'alarm_id')}`;
+      const { json } = await customer.member.call('alarm', 'GET', path);
+      await customer.member.call('alarm', 'PUT', path, {
+        json: { ...Row.parse(json), enabled: false },
+      });
+      const [before, untouched] = [await alarms(customer), await alarms(control)];
+      expect(before.map((row) => row.enabled).toSorted()).toEqual([false, true, true]);
+      const trusts = async () =>
+        (await cloud.admin.rows('identity', '/OS-TRUST/trusts', 'trusts')).length;
+      const trustsBefore = await trusts();
+      const records = new Map<string, SuspensionRecord>();
+      const suspended = await switches(service, customer, suspendRun, records);
+      expect(suspended.outcome).toEqual({ kind: 'finished' });
+      expect((await alarms(customer)).map((row) => row.enabled)).toEqual([false, false, false]);
+      expect(records.size).toBe(2);
+      const resumed = await switches(service, customer, resumeRun, records);
+      expect(resumed.outcome).toEqual({ kind: 'finished' });
+      expect(await alarms(customer)).toEqual(before);
+      expect(records.size).toBe(0);
+      expect(await alarms(control)).toEqual(untouched);
+      expect(await trusts()).toBe(trustsBefore);
+    } finally {
+      await strike(customer, control);
+    }
   });
 });
 
