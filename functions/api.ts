@@ -2,13 +2,14 @@ import middy from '@middy/core';
 import { answerApi } from '../lib/app/lambda/answer-api.ts';
 import { type Environment, lazyContext } from '../lib/app/lambda/context.ts';
 import { errorReport, withPropagator } from '../lib/engine/aws/lambda/middlewares.ts';
+import type { Policy } from '../lib/policy/schema.ts';
 
 /**
  * Creates the Lambda handler of the HTTP API. API Gateway lets only signed requests of an allowed
- * IAM principal through.
+ * IAM principal through. `policy` is that of the deployed stack.
  */
-export const apiFunction = (environment: Environment) =>
+export const apiFunction = (environment: Environment, policy: Policy) =>
   middy()
     .use(withPropagator('api', lazyContext(environment)))
     .use(errorReport())
-    .handler(answerApi);
+    .handler((event: unknown, context: unknown) => answerApi(event, context, policy));

@@ -3,13 +3,14 @@ import { allServicesDeps } from '../lib/app/lambda/all-services-deps.ts';
 import { type Environment, lazyContext } from '../lib/app/lambda/context.ts';
 import { handleRecords, sqsMiddlewares } from '../lib/engine/aws/lambda/sqs.ts';
 import { coordinate } from '../lib/handlers/coordinate.ts';
+import type { Policy } from '../lib/policy/schema.ts';
 
-/** Creates the Lambda handler of the coordinator. */
-export const coordinateFunction = (environment: Environment) =>
+/** Creates the Lambda handler of the coordinator. `policy` is that of the deployed stack. */
+export const coordinateFunction = (environment: Environment, policy: Policy) =>
   middy()
     .use(sqsMiddlewares('coordinate', lazyContext(environment)))
     .handler(
       handleRecords('coordinate', (deliveries, lambda) =>
-        coordinate(deliveries, allServicesDeps(lambda)),
+        coordinate(deliveries, allServicesDeps(lambda, policy)),
       ),
     );

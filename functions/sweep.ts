@@ -2,11 +2,12 @@ import middy from '@middy/core';
 import { type Environment, lazyContext } from '../lib/app/lambda/context.ts';
 import { ScheduleInput, sweepStage } from '../lib/app/lambda/sweep.ts';
 import { errorReport, parseEvent, withPropagator } from '../lib/engine/aws/lambda/middlewares.ts';
+import type { Policy } from '../lib/policy/schema.ts';
 
-/** Creates the Lambda handler of the sweep, which a schedule invokes. */
-export const sweepFunction = (environment: Environment) =>
+/** Creates the Lambda handler of the sweep, which a schedule invokes. `policy` is that of the stack. */
+export const sweepFunction = (environment: Environment, policy: Policy) =>
   middy()
     .use(withPropagator('sweep', lazyContext(environment)))
     .use(errorReport())
     .use(parseEvent(ScheduleInput))
-    .handler(sweepStage);
+    .handler((event: unknown, context: unknown) => sweepStage(event, context, policy));

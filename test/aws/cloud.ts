@@ -2,10 +2,11 @@ import { randomUUID } from 'node:crypto';
 import { connectCloud } from '../../lib/openstack/connect.ts';
 import { readCredentials } from '../../lib/openstack/credentials.ts';
 import { keystone } from '../../lib/services/keystone.ts';
+import type { ServiceApi } from '../../lib/task/service.ts';
 import { type RehearsalCloud, startCloud } from '../cloud/cloud.ts';
 import { designate } from '../cloud/documented/designate.ts';
 import { heat } from '../cloud/documented/heat.ts';
-import { octavia } from '../cloud/documented/octavia.ts';
+import { octavia, octaviaIn } from '../cloud/documented/octavia.ts';
 
 /** The OpenStack beside the deployed stack. */
 export const rehearsalCloud = (): Promise<RehearsalCloud> =>
@@ -15,11 +16,14 @@ export const rehearsalCloud = (): Promise<RehearsalCloud> =>
  * A project in a domain of its own, full of resources. `created`: its notification, as Keystone
  * sent it; a deletion is believed only of a project that was seen alive.
  */
-export function customerOf(cloud: RehearsalCloud): { id: string; created: string } {
+export function customerOf(
+  cloud: RehearsalCloud,
+  name = 'production',
+): { id: string; created: string } {
   const sent: string[] = [];
   const silence = cloud.onNotification((one) => sent.push(JSON.stringify(one)));
   const { seed } = cloud;
-  const id = seed.makeProject(seed.makeDomain(`customer-${randomUUID()}`), 'production');
+  const id = seed.makeProject(seed.makeDomain(`customer-${randomUUID()}`), name);
   silence();
   seed.fill(id, 'small');
   const created = sent.find((text) => text.includes(id));
@@ -28,10 +32,49 @@ export function customerOf(cloud: RehearsalCloud): { id: string; created: string
 }
 
 /** Deletes a project in Keystone. Returns its notification as Keystone sent it. */
-export async function deletedIn(cloud: RehearsalCloud, project: string): Promise<string> {
-  const notified = Promise.withResolvers<string>();
+export const deletedIn = (cloud: RehearsalCloud, project: string): Promise<string> =>
+  notified(cloud, (admin) => admin.request('DELETE', `/v3/projects/${project}`));
+
+/** Disables or enables a project in Keystone. Returns its notification as Keystone sent it. */
+export const setEnabledIn = (
+  cloud: RehearsalCloud,
+  project: string,
+  enabled: boolean,
+): Promise<string> =>
+  notified(cloud, (admin) =>
+    admin.request('PATCH', `/v3/projects/${project}`, { json: { project: { enabled } } }),
+  );
+
+/** What a suspension may change of a project, as it is now: servers, load balancers, Swift. */
+export function switchesOf({ state }: RehearsalCloud, project: string) {
+  const servers = state.compute.servers.where((row) => row.project_id === project);
+  const balancers = octaviaIn(state).loadBalancers.where((row) => row.project_id === project);
+  const account = state.accounts.get(`AUTH_${project}`);
+  const places = account ? [account, ...account.containers.values()] : [];
+  return {
+    servers: servers.map(({ id, vm_state, locked, locked_reason }) => ({
+      id,
+      vm_state,
+      locked,
+      locked_reason,
+    })),
+    loadBalancers: balancers.map(({ id, admin_state_up, provisioning_status }) => ({
+      id,
+      admin_state_up,
+      provisioning_status,
+    })),
+    swift: places.map(({ name, headers }) => ({ name, headers: { ...headers } })),
+  };
+}
+
+/** Calls Keystone as an administrator. Returns the notification that Keystone sends about it. */
+async function notified(
+  cloud: RehearsalCloud,
+  change: (admin: ServiceApi) => Promise<unknown>,
+): Promise<string> {
+  const sent = Promise.withResolvers<string>();
   const silence = cloud.onNotification((notification) =>
-    notified.resolve(JSON.stringify(notification)),
+    sent.resolve(JSON.stringify(notification)),
   );
   const admin = connectCloud(
     readCredentials({
@@ -41,9 +84,13 @@ export async function deletedIn(cloud: RehearsalCloud, project: string): Promise
       cwd: '/nowhere',
     }),
   );
-  await (await admin.api(keystone, 'RegionOne'))?.request('DELETE', `/v3/projects/${project}`);
-  await admin.close();
-  const notification = await notified.promise;
-  silence();
-  return notification;
+  try {
+    const api = await admin.api(keystone, 'RegionOne');
+    if (!api) throw new TypeError('the rehearsal cloud has no Keystone');
+    await change(api);
+    return await sent.promise;
+  } finally {
+    silence();
+    await admin.close();
+  }
 }

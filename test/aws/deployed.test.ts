@@ -2,6 +2,7 @@ import { jest } from '@jest/globals';
 import type { Message } from '../../events/index.ts';
 import type { Task } from '../../lib/operation/model.ts';
 import { until } from '../engine/place.ts';
+import { switchesOf } from './cloud.ts';
 import { type AwsStage, setAwsStage } from './stage.ts';
 
 jest.setTimeout(180_000);
@@ -100,6 +101,48 @@ describe('the deployed stack', () => {
     );
     expect(tasks.filter(({ state }) => state !== 'finished' && state !== 'skipped')).toEqual([]);
     await quiet();
+  });
+
+  it('suspends a disabled project as the policy file of the deployment says, and puts everything back when it is enabled', async () => {
+    const [customer, control] = [stage.project('trial-one'), stage.project('trial-two')];
+    const [before, untouched] = [customer, control].map((id) => switchesOf(stage.cloud, id));
+    const lastOperation = async (action: string) => {
+      await until(
+        `the operation ${action} exists`,
+        async () => {
+          const [newest] = await stage.engine.reads.operationsAbout('project', customer);
+          return newest?.action === action;
+        },
+        60,
+      );
+      return stage.ended(customer, 150);
+    };
+    const shown = await stage.type('policy', 'show', customer);
+    expect(shown).toMatchObject({ code: 0, err: '' });
+    expect(shown.out).toMatch(/suspend/);
+    await stage.send('ingest', stage.notification(await stage.setEnabled(customer, false)));
+    expect(await lastOperation('suspend')).toMatchObject({ state: 'finished', mode: 'enforce' });
+    const asleep = switchesOf(stage.cloud, customer);
+    expect(asleep.servers.filter((row) => row.vm_state === 'active')).toEqual([]);
+    expect(asleep.servers.filter((row) => row.locked).length).toBeGreaterThan(0);
+    const active = asleep.loadBalancers.filter((row) => row.provisioning_status === 'ACTIVE');
+    expect(active.map((row) => row.admin_state_up)).toEqual(active.map(() => false));
+    expect(JSON.stringify(asleep.swift)).not.toContain('.r:');
+    await stage.send('ingest', stage.notification(await stage.setEnabled(customer, true)));
+    expect(await lastOperation('resume')).toMatchObject({ state: 'finished', mode: 'enforce' });
+    expect(switchesOf(stage.cloud, customer)).toEqual(before);
+    expect(switchesOf(stage.cloud, control)).toEqual(untouched);
+  });
+
+  it('only counts a disabled project that no rule of the policy file matches', async () => {
+    const customer = stage.project();
+    const before = switchesOf(stage.cloud, customer);
+    await stage.send('ingest', stage.notification(await stage.setEnabled(customer, false)));
+    expect(await stage.ended(customer, 150)).toMatchObject({
+      state: 'observed',
+      action: 'suspend',
+    });
+    expect(switchesOf(stage.cloud, customer)).toEqual(before);
   });
 
   it('accepts a notification over HTTP only with a signature', async () => {

@@ -1,44 +1,73 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { RehearsalCloud } from '../cloud/cloud.ts';
 import { until } from '../engine/place.ts';
-import { customerOf, deletedIn, rehearsalCloud } from './cloud.ts';
+import { customerOf, deletedIn, rehearsalCloud, setEnabledIn } from './cloud.ts';
 import { type DeployedStack, deployStack } from './stack.ts';
 
 /** The deployed stack with the rehearsal cloud as OpenStack. */
 export interface AwsStage extends DeployedStack {
   readonly cloud: RehearsalCloud;
   /** A project in a domain of its own, full of resources. */
-  project(): string;
+  project(name?: string): string;
   /** Deletes a project in Keystone. Returns its notification as Keystone sent it. */
   deleted(project: string): Promise<string>;
+  /** Disables or enables a project. Returns its notification as Keystone sent it. */
+  setEnabled(project: string, enabled: boolean): Promise<string>;
 }
+
+/** Suspends projects whose names begin with `trial-`. */
+const POLICY = `version: 1
+rules:
+  - match: { name: 'trial-*' }
+    on:
+      project.disabled: { action: suspend, mode: enforce }
+      project.enabled: { action: resume, mode: enforce }
+`;
 
 /** The deployed stack, and a cloud whose login lies in its secret. */
 export async function setAwsStage(): Promise<AwsStage> {
   const cloud = await rehearsalCloud();
-  const stack = await deployStack(cloud.credentials, { PROPAGATOR_STALL_TIMEOUT: '3s' }).catch(
-    async (error: unknown) => {
+  const folder = mkdtempSync(join(tmpdir(), 'propagator-policy-'));
+  const policy = join(folder, 'policy.yaml');
+  writeFileSync(policy, POLICY);
+  const settings = {
+    PROPAGATOR_STALL_TIMEOUT: '3s',
+    PROPAGATOR_POLICY: policy,
+    PROPAGATOR_TOKEN_CACHE_TIME: '2s',
+  };
+  const stack = await deployStack(cloud.credentials, settings)
+    // The functions carry the policy: the file is not read again.
+    .finally(() => rmSync(folder, { recursive: true }))
+    .catch(async (error: unknown) => {
       await cloud.close();
       throw error;
-    },
-  );
+    });
   const created = new Map<string, string>();
+  const record = async (project: string): Promise<void> => {
+    const isKnown = async () =>
+      (await stack.engine.reads.account('project', project)) !== undefined;
+    const notification = created.get(project);
+    if (notification === undefined || (await isKnown())) return;
+    await stack.send('ingest', stack.notification(notification));
+    await until('the record of a new project', isKnown, 60);
+  };
   return {
     ...stack,
     cloud,
-    project() {
-      const customer = customerOf(cloud);
+    project(name) {
+      const customer = customerOf(cloud, name);
       created.set(customer.id, customer.created);
       return customer.id;
     },
     async deleted(project) {
-      const isKnown = async () =>
-        (await stack.engine.reads.account('project', project)) !== undefined;
-      const notification = created.get(project);
-      if (notification !== undefined && !(await isKnown())) {
-        await stack.send('ingest', stack.notification(notification));
-        await until('the record of a new project', isKnown, 60);
-      }
+      await record(project);
       return deletedIn(cloud, project);
+    },
+    async setEnabled(project, enabled) {
+      await record(project);
+      return setEnabledIn(cloud, project, enabled);
     },
     async stop() {
       await stack.stop();

@@ -37,12 +37,15 @@ export async function writeBundles(stack: Stack, folder = ROOT): Promise<void> {
   for (const made of await bundle(stack)) await writeFile(join(folder, zipOf(made.name)), made.zip);
 }
 
+/** The functions that decide with the policy of the stack. */
+const DECIDES: readonly string[] = ['coordinate', 'api', 'sweep'];
+
 /** Generates the entry module of a function, so that a new service needs no file of its own. */
-async function entryOf(name: string, { httpPlugins }: Stack): Promise<string> {
+async function entryOf(name: string, { httpPlugins, policy }: Stack): Promise<string> {
   const remote = httpPlugins.find((one) => name === `service-${one.name}`);
   if (remote) return entry('http-plugin', JSON.stringify(remote));
   const service = SERVICES.find((one) => name === `service-${one.name}`);
-  if (!service) return entry(name);
+  if (!service) return DECIDES.includes(name) ? entry(name, JSON.stringify(policy)) : entry(name);
   const addresses = SERVICES.map((one) => ({
     name: one.name,
     catalogTypes: one.catalogTypes,

@@ -9,10 +9,12 @@ export default class PackageFunctions {
       'before:package:createDeploymentArtifacts': async () => {
         const { service, serviceDir } = serverless;
         // The settings as the functions receive them, because they name the operator's own
-        // services.
+        // services. The policy file becomes a part of the bundles.
         const { environment } = service.getFunction('coordinate');
-        const given = Object.fromEntries(SETTINGS.map((name) => [name, environment[name] ?? '']));
-        await writeBundles(stackOf(service.provider.stage, given), serviceDir);
+        const given = { ...environment, PROPAGATOR_POLICY: service.custom.policyFile };
+        const settings = SETTINGS.map((name) => [name, given[name] ?? '']);
+        const stack = stackOf(service.provider.stage, Object.fromEntries(settings));
+        await writeBundles(stack, serviceDir);
       },
     };
   }

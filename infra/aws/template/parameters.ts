@@ -3,12 +3,15 @@ import { Settings, settingError } from '../../../lib/shared/settings.ts';
 
 /**
  * Settings of the functions that are parameters of the same name. All other settings are for the
- * embedded process or the relay.
+ * embedded process or the relay. `PROPAGATOR_POLICY` is a file of the machine that packages the
+ * stack.
  */
 export const SETTINGS = [
   'PROPAGATOR_MODE',
   'PROPAGATOR_GRACE_PERIOD',
   'PROPAGATOR_CONFIRMATION_INTERVAL',
+  'PROPAGATOR_POLICY',
+  'PROPAGATOR_TOKEN_CACHE_TIME',
   'PROPAGATOR_STALL_TIMEOUT',
   'PROPAGATOR_MAX_WAIT',
   'PROPAGATOR_PROTECTED_PROJECTS',

@@ -1,3 +1,4 @@
+import { documentPk } from '../../../lib/engine/aws/dynamodb/keys.ts';
 import {
   allow,
   attribute,
@@ -52,16 +53,29 @@ function functionRole(of: FunctionDefinition, stack: Stack): Resource {
 }
 
 /**
- * A service function reads its operation, including an administrator's request, from the table and
- * reports by messages, so it may only read.
+ * A service function reads its operation, including an administrator's request and hold, from the
+ * table and reports by messages. It may write only {@link recordsOf} the lifecycle actions.
  */
-const READ = ['dynamodb:GetItem', 'dynamodb:BatchGetItem'];
+const READ = ['dynamodb:GetItem', 'dynamodb:BatchGetItem', 'dynamodb:Query'];
 const WRITE = [
   ...READ,
-  ...['Query', 'PutItem', 'UpdateItem', 'DeleteItem', 'BatchWriteItem'].map(
+  ...['PutItem', 'UpdateItem', 'DeleteItem', 'BatchWriteItem'].map(
     (action) => `dynamodb:${action}`,
   ),
 ];
+/** The documents in which suspend records a state, and provision claims a resource. */
+const RECORDS = ['suspension', 'provision'].map((collection) => documentPk(collection, '*'));
+
+/** A service function that suspends, resumes or provisions writes its records, and nothing else. */
+function recordsOf(name: FunctionDefinition['name'], stack: Stack): object[] {
+  const service = stack.services.find((one) => name === `service-${one.name}`);
+  if (!service?.suspension && !service?.provision) return [];
+  return [
+    allow(['dynamodb:PutItem', 'dynamodb:DeleteItem'], tableArn(stack), {
+      'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': RECORDS },
+    }),
+  ];
+}
 const TAKE = ['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:ChangeMessageVisibility'];
 const FIND = ['sqs:GetQueueUrl', 'sqs:GetQueueAttributes'];
 
@@ -76,6 +90,7 @@ function rightsOf(of: FunctionDefinition, stack: Stack): object[] {
     // The ARN of the log group ends with a wildcard for its streams.
     allow(['logs:CreateLogStream', 'logs:PutLogEvents'], attribute(logGroupId(name))),
     allow(name.startsWith('service-') ? READ : WRITE, tableArn(stack)),
+    ...recordsOf(name, stack),
     ...(repairs ? [allow(['dynamodb:Query'], index)] : []),
     allow(['events:PutEvents'], attribute('Bus')),
     allow(['secretsmanager:GetSecretValue'], secretArn(stack)),

@@ -1,5 +1,7 @@
 import { resolvePlugins } from '../../../lib/app/plugins.ts';
+import { loadPolicy } from '../../../lib/app/policy-file.ts';
 import { topologyOf } from '../../../lib/engine/aws/topology.ts';
+import type { Policy } from '../../../lib/policy/schema.ts';
 import { SERVICES } from '../../../lib/services/index.ts';
 import { readSettings, settingError } from '../../../lib/shared/settings.ts';
 import type { Service } from '../../../lib/task/service.ts';
@@ -9,9 +11,11 @@ import { type Parameters, readParameters, SETTINGS } from './parameters.ts';
 export interface Stack {
   readonly stage: string;
   readonly prefix: string;
-  /** The settings of the functions, without unset ones. */
+  /** The environment variables of the functions, without unset ones. */
   readonly settings: Readonly<Record<string, string>>;
   readonly parameters: Parameters;
+  /** The content of the file that `PROPAGATOR_POLICY` names. The bundles contain it. */
+  readonly policy: Policy;
   /** Services with resources. Each has a queue. */
   readonly services: readonly Service[];
   /** The operator's own services, called over HTTP. */
@@ -26,8 +30,9 @@ export interface Stack {
 const MAX_NAME_LENGTH = 64;
 
 /**
- * Builds the stack of a stage from the parameters `given`. Throws `PropagatorError` that names a
- * wrong setting, parameter or stage, before anything is deployed.
+ * Builds the stack of a stage from the parameters `given`, and reads the policy file. Throws
+ * `PropagatorError` that names a wrong setting, parameter, stage or line of the policy file, before
+ * anything is deployed.
  */
 export function stackOf(
   stage: string,
@@ -40,10 +45,12 @@ export function stackOf(
       `${stage}: use a-z, A-Z, 0-9 and hyphens only, because resource names contain the stage`,
     );
   const parameters = readParameters(given);
-  const settings = Object.fromEntries(
+  const { PROPAGATOR_POLICY: policyFile, ...settings } = Object.fromEntries(
     SETTINGS.flatMap((name) => (given[name] ? [[name, given[name]]] : [])),
   );
-  const { httpPlugins } = resolvePlugins(readSettings(settings), known);
+  const read = readSettings({ ...settings, PROPAGATOR_POLICY: policyFile });
+  const policy = loadPolicy(read.PROPAGATOR_POLICY, known);
+  const { httpPlugins } = resolvePlugins(read, known);
   const services = known.filter(
     ({ resourceTypes, userResourceTypes }) =>
       resourceTypes.length > 0 || userResourceTypes.length > 0,
@@ -62,5 +69,5 @@ export function stackOf(
       '--stage',
       `too long by ${over}: the function ${longest} may have ${MAX_NAME_LENGTH} characters`,
     );
-  return { stage, prefix, settings, parameters, services, httpPlugins, topology };
+  return { stage, prefix, settings, parameters, policy, services, httpPlugins, topology };
 }

@@ -1,12 +1,15 @@
 import type { LambdaContext } from '../../engine/aws/lambda/context.ts';
+import type { Policy } from '../../policy/schema.ts';
 import { SERVICES } from '../../services/index.ts';
 import { approvalRulesOf } from '../approval-rules.ts';
 import { resolvePlugins } from '../plugins.ts';
-import { loadPolicy } from '../policy-file.ts';
 import { commonDeps } from './task-deps.ts';
 
-/** Returns the dependencies of the functions that know all services. */
-export function allServicesDeps(lambda: LambdaContext) {
+/**
+ * Returns the dependencies of the functions that know all services. `policy` is part of their
+ * bundle: it was read and checked when the stack was packaged.
+ */
+export function allServicesDeps(lambda: LambdaContext, policy: Policy) {
   const { settings } = lambda;
   const { optedIn, httpPlugins } = resolvePlugins(settings, SERVICES);
   return {
@@ -14,7 +17,7 @@ export function allServicesDeps(lambda: LambdaContext) {
     services: SERVICES,
     optedIn,
     approvalRules: approvalRulesOf(settings),
-    policy: loadPolicy(settings.PROPAGATOR_POLICY, SERVICES),
+    policy,
     httpPlugins: httpPlugins.map(({ name }) => name),
     gracePeriodMillis: settings.PROPAGATOR_GRACE_PERIOD,
     protectedIds: {

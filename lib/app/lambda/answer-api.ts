@@ -2,15 +2,20 @@ import { handle, type LambdaEvent } from 'hono/aws-lambda';
 import { api } from '../../api/api.ts';
 import { problem } from '../../api/problem.ts';
 import type { InvocationContext } from '../../engine/aws/lambda/context.ts';
+import type { Policy } from '../../policy/schema.ts';
 import { allServicesDeps } from './all-services-deps.ts';
 
 /** Lambda refuses a larger response with an error that does not name the reason. */
 const MAX_ANSWER_BYTES = 6 * 1000 * 1000;
 
 /** Answers one request of the HTTP API, as API Gateway passes it. */
-export async function answerApi(event: unknown, context: unknown): Promise<unknown> {
+export async function answerApi(
+  event: unknown,
+  context: unknown,
+  policy: Policy,
+): Promise<unknown> {
   const { propagator } = context as InvocationContext;
-  const { mode, ...deps } = allServicesDeps(propagator);
+  const { mode, ...deps } = allServicesDeps(propagator, policy);
   const app = api({
     ...deps,
     mode,

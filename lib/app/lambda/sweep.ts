@@ -2,6 +2,7 @@ import * as z from 'zod';
 import type { InvocationContext } from '../../engine/aws/lambda/context.ts';
 import { sweep } from '../../handlers/sweep.ts';
 import { syncInventory } from '../../handlers/sync-inventory.ts';
+import type { Policy } from '../../policy/schema.ts';
 import { commonDeps } from './task-deps.ts';
 
 const MAX_COUNTED = 1000;
@@ -14,7 +15,7 @@ export const ScheduleInput = z.object({ compare: z.boolean().default(false) });
  * for an operator. With `compare`, or while the inventory is empty, it also compares the inventory
  * with Keystone's lists, which finds deletions without a notification.
  */
-export async function sweepStage(event: unknown, context: unknown): Promise<void> {
+export async function sweepStage(event: unknown, context: unknown, policy: Policy): Promise<void> {
   const { compare } = event as z.infer<typeof ScheduleInput>;
   const { propagator } = context as InvocationContext;
   const { engine, count, settings } = propagator;
@@ -35,6 +36,7 @@ export async function sweepStage(event: unknown, context: unknown): Promise<void
   await sweep({
     ...deps,
     gracePeriodMillis: settings.PROPAGATOR_GRACE_PERIOD,
+    policy,
     protectedIds: {
       projects: settings.PROPAGATOR_PROTECTED_PROJECTS,
       domains: settings.PROPAGATOR_PROTECTED_DOMAINS,

@@ -1,4 +1,5 @@
 import { sweepStage } from '../../../lib/app/lambda/sweep.ts';
+import { NO_POLICY } from '../../../lib/policy/schema.ts';
 
 describe('one run of the sweep on AWS', () => {
   it('counts what waits for an operator: held operations, tripped caps, suspicious deletions', async () => {
@@ -16,7 +17,7 @@ describe('one run of the sweep on AWS', () => {
       },
       count: (values: Record<string, number>) => Object.assign(counted, values),
     };
-    await sweepStage({ compare: false }, { propagator });
+    await sweepStage({ compare: false }, { propagator }, NO_POLICY);
     expect(counted).toEqual({ Repaired: 0, Held: 2, Suspicious: 3, Capped: 1 });
   });
 });

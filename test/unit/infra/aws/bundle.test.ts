@@ -13,6 +13,12 @@ const ROOT = join(import.meta.dirname, '../../../..');
 const folder = mkdtempSync(join(tmpdir(), 'propagator-bundle-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 const bundles = await bundle(stackOf('test', {}));
+const policy = join(folder, 'policy.yaml');
+writeFileSync(
+  policy,
+  'version: 1\nrules: [{ match: { domain: a-domain-of-the-policy }, on: { project.disabled: { action: suspend } } }]\n',
+);
+const withPolicy = await bundle(stackOf('test', { PROPAGATOR_POLICY: policy }));
 for (const { name, code, map } of bundles) {
   mkdirSync(join(folder, name));
   writeFileSync(join(folder, name, 'index.mjs'), code);
@@ -57,6 +63,12 @@ describe('the bundles of the functions', () => {
       return handlers;
     }`);
     expect(started).toEqual(names.map((name) => [name, 'function']));
+  });
+
+  it('contain the policy of the stack, in the functions that decide', () => {
+    const texts = withPolicy.filter(({ code }) => code.includes('a-domain-of-the-policy'));
+    expect(texts.map(({ name }) => name).toSorted()).toEqual(['api', 'coordinate', 'sweep']);
+    expect(bundles.some(({ code }) => code.includes('a-domain-of-the-policy'))).toBe(false);
   });
 
   it('show the lines of the source files in a stack trace', () => {

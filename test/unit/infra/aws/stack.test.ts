@@ -1,9 +1,12 @@
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import * as z from 'zod';
 import { serverlessFunctions } from '../../../../infra/aws/template/functions.ts';
 import { PARAMETER_NAMES, SETTINGS } from '../../../../infra/aws/template/parameters.ts';
 import { stackOf } from '../../../../infra/aws/template/stack.ts';
 import { serverlessResources } from '../../../../infra/aws/template/template.ts';
+import { NO_POLICY } from '../../../../lib/policy/schema.ts';
 import { SERVICES } from '../../../../lib/services/index.ts';
 import { PropagatorError } from '../../../../lib/shared/errors.ts';
 import { defineService, defineType } from '../../../../lib/task/service.ts';
@@ -72,6 +75,9 @@ describe('a new service file', () => {
   });
 });
 
+const folder = mkdtempSync(join(tmpdir(), 'propagator-stack-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
 const refusal = (given: Record<string, string>, stage = 'prod'): string => {
   try {
     stackOf(stage, given);
@@ -116,6 +122,26 @@ describe('a parameter', () => {
     expect(refusal({ [name]: value })).not.toContain('\n');
   });
 
+  it('PROPAGATOR_POLICY with a wrong file is refused with the line of the error', () => {
+    const file = join(folder, 'wrong.yaml');
+    writeFileSync(file, 'version: 1\nrules:\n  - match: { domian: customers }\n    on: {}\n');
+    expect(refusal({ PROPAGATOR_POLICY: file })).toMatch(
+      /^PROPAGATOR_POLICY: line 3: .*there is no field "domian"/,
+    );
+    expect(refusal({ PROPAGATOR_POLICY: join(folder, 'none.yaml') })).toMatch(
+      /^PROPAGATOR_POLICY: the file cannot be read: .*ENOENT/,
+    );
+  });
+
+  it('PROPAGATOR_POLICY is read for the bundles, and no function gets the path', () => {
+    const file = join(folder, 'policy.yaml');
+    writeFileSync(file, 'version: 1\nsuspend: { nova: none }\n');
+    const stack = stackOf('prod', { PROPAGATOR_POLICY: file });
+    expect(stack.policy.suspend.nova).toBe('none');
+    expect(JSON.stringify(serverlessFunctions(stack))).not.toContain(file);
+    expect(stackOf('prod', {}).policy).toEqual(NO_POLICY);
+  });
+
   it('that is empty counts as missing', () => {
     const none = Object.fromEntries(PARAMETER_NAMES.map((name) => [name, '']));
     expect(stackOf('prod', none)).toEqual(stackOf('prod', {}));
@@ -132,6 +158,7 @@ describe('a parameter', () => {
     expect(shown.toSorted()).toEqual(
       [
         'PROPAGATOR_MODE',
+        'PROPAGATOR_POLICY',
         ...PARAMETER_NAMES.filter((name) => !SETTINGS.includes(name as never)),
       ].toSorted(),
     );

@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import * as z from 'zod';
 import { templateWithTable } from '../../../../infra/aws/import-table.ts';
 import { serverlessFunctions } from '../../../../infra/aws/template/functions.ts';
 import { rightsWritten } from '../../../../infra/aws/template/limits.ts';
@@ -241,10 +242,36 @@ describe('a key of your own', () => {
 describe('a function', () => {
   const rightsOf = (id: string) => JSON.stringify(resourcesOf()[id]?.Properties.Policies);
 
-  it('of a service can read operations, and cannot write them', () => {
-    const writes = /dynamodb:(Put|Update|Delete|BatchWrite)/;
-    expect(rightsOf('ServiceNovaRole')).toContain('dynamodb:BatchGetItem');
-    expect(rightsOf('ServiceNovaRole')).not.toMatch(writes);
+  const writes = /dynamodb:(Put|Update|Delete|BatchWrite)/;
+  const Statements = z.array(
+    z.object({
+      PolicyDocument: z.object({
+        Statement: z.array(
+          z.looseObject({ Action: z.array(z.string()), Condition: z.unknown().optional() }),
+        ),
+      }),
+    }),
+  );
+
+  it('of a service that suspends writes only the records of the lifecycle actions', () => {
+    const writing = Statements.parse(resourcesOf().ServiceNovaRole?.Properties.Policies)
+      .flatMap(({ PolicyDocument }) => PolicyDocument.Statement)
+      .filter(({ Action }) => Action.some((action) => writes.test(action)));
+    expect(writing.map(({ Action, Condition }) => [Action, Condition])).toEqual([
+      [
+        ['dynamodb:PutItem', 'dynamodb:DeleteItem'],
+        {
+          'ForAllValues:StringLike': {
+            'dynamodb:LeadingKeys': ['document#suspension#*', 'document#provision#*'],
+          },
+        },
+      ],
+    ]);
+  });
+
+  it('of another service can read operations, and cannot write them', () => {
+    expect(rightsOf('ServiceHeatRole')).toContain('dynamodb:BatchGetItem');
+    expect(rightsOf('ServiceHeatRole')).not.toMatch(writes);
     for (const id of ['IngestRole', 'CoordinateRole', 'ApiRole', 'SweepRole'])
       expect(rightsOf(id)).toMatch(writes);
   });
