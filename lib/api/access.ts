@@ -51,6 +51,8 @@ export const ROUTE_ACCESS: Readonly<Record<string, Access>> = {
   'GET /v1/stops': 'reader',
   'POST /v1/notifications': 'operator',
   'GET /v1/quarantine': 'reader',
+  'GET /v1/audit': 'reader',
+  'GET /v1/audit/verify': 'reader',
 };
 
 /** True if `level` includes what `needed` allows. */

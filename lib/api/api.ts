@@ -3,6 +3,7 @@ import * as z from 'zod';
 import { shownBody } from '../engine/dead-letters.ts';
 import { stopOf } from '../operation/stop.ts';
 import { requireAccessOfEveryRoute } from './access.ts';
+import { auditRoutes } from './audit.ts';
 import { deadLetterRoutes } from './dead-letters.ts';
 import type { ApiDeps } from './deps.ts';
 import { holdRoutes } from './holds.ts';
@@ -53,6 +54,7 @@ export function api(deps: ApiDeps): Hono {
   suspiciousRoutes(app, deps);
 
   stopRoutes(app, deps);
+  auditRoutes(app, deps);
   notificationRoutes(app, deps);
   app.get('/v1/quarantine', async (context) => {
     const { total, records } = await engine.reads.quarantine(

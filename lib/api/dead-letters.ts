@@ -6,6 +6,7 @@ import { bodyBytes } from '../account/received.ts';
 import { causeOf, shownBody } from '../engine/dead-letters.ts';
 import type { DeadLetter, Engine } from '../engine/port.ts';
 import { hasEnded } from '../operation/open.ts';
+import { originOf } from './audit.ts';
 import { callerOf } from './authentication.ts';
 import { notBy, readJson, typedText } from './body.ts';
 import { type ApiDeps, defined } from './deps.ts';
@@ -51,12 +52,12 @@ export function deadLetterRoutes(app: Hono, { engine }: ApiDeps): void {
   });
   app.post('/v1/dead-letters/redrive', async (context) => {
     const { by: _, reason, ...selection } = await readJson(context, Redrive);
-    const by = callerOf(context);
-    return context.json({ redriven: await engine.redrive(filterOf(selection), { by, reason }) });
+    const decided = { by: callerOf(context), reason, origin: originOf(context) };
+    return context.json({ redriven: await engine.redrive(filterOf(selection), decided) });
   });
   app.post('/v1/dead-letters/discard', async (context) => {
     const { by: _, reason, ...selection } = await readJson(context, Discard);
-    const by = callerOf(context);
+    const decided = { by: callerOf(context), reason, origin: originOf(context) };
     const filter = filterOf(selection);
     const deadLetters = await engine.deadLetters(filter);
     const needed = await firstNeeded(deadLetters, engine);
@@ -65,7 +66,7 @@ export function deadLetterRoutes(app: Hono, { engine }: ApiDeps): void {
     // has checked it.
     const ids = deadLetters.map(({ id }) => id);
     return context.json({
-      discarded: ids.length === 0 ? 0 : await engine.discard({ ...filter, ids }, { by, reason }),
+      discarded: ids.length === 0 ? 0 : await engine.discard({ ...filter, ids }, decided),
     });
   });
   app.get('/v1/decisions', async (context) => {

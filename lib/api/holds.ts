@@ -1,4 +1,4 @@
-import type { Hono } from 'hono';
+import type { Context, Hono } from 'hono';
 import * as z from 'zod';
 import { DomainId, ProjectId } from '../../events/ids.ts';
 import { deletionHoldDocument, readHolds } from '../handlers/deletion-holds.ts';
@@ -8,6 +8,7 @@ import {
   type HoldTarget,
   isInForce,
 } from '../operation/deletion-hold.ts';
+import { auditRecord } from './audit.ts';
 import { callerOf } from './authentication.ts';
 import { notBy, readJson, typedText } from './body.ts';
 import type { ApiDeps } from './deps.ts';
@@ -70,7 +71,7 @@ export function holdRoutes(app: Hono, deps: ApiDeps): void {
         problem('hold', `${before.by} holds ${target} ${id} already: ${before.reason}`),
         409,
       );
-    return (await commit(target, id, before?.version ?? 0, hold)) === 'conflict'
+    return (await commit(context, before, hold)) === 'conflict'
       ? context.json(problem('conflict', 'the hold was changed at the same moment'), 409)
       : context.json(hold, 201);
   });
@@ -81,19 +82,34 @@ export function holdRoutes(app: Hono, deps: ApiDeps): void {
     const id = context.req.param('id');
     const before = await find(target, id);
     if (!before) return context.json(problem('hold', `there is no hold of ${target} ${id}`), 404);
-    return (await commit(target, id, before.version, undefined)) === 'conflict'
+    return (await commit(context, before, undefined)) === 'conflict'
       ? context.json(problem('conflict', 'the hold was changed at the same moment'), 409)
       : context.json({ removed: `${target}/${id}` });
   });
 
   const find = async (target: HoldTarget, id: string) =>
     (await readHolds(target, engine.reads, id)).find((hold) => hold.id === id);
-  const commit = (
-    target: HoldTarget,
-    id: string,
-    version: number,
+  async function commit(
+    context: Context,
+    before: Awaited<ReturnType<typeof find>>,
     hold: DeletionHold | undefined,
-  ) => engine.commit({ documents: [deletionHoldDocument(target, id, version, hold)] });
+  ) {
+    const about = hold ?? before;
+    if (!about) throw new TypeError('a hold is added or removed');
+    const { target, id } = about;
+    const { version = 0, ...earlier } = before ?? {};
+    const audited = {
+      what: hold ? 'hold.added' : 'hold.removed',
+      target: { type: target, id },
+      reason: hold?.reason,
+      before: before ? earlier : null,
+      after: hold ?? null,
+    } as const;
+    return engine.commit({
+      documents: [deletionHoldDocument(target, id, version, hold)],
+      audit: [auditRecord(context, deps.now(), audited)],
+    });
+  }
 }
 
 function targetOf({

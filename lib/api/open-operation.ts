@@ -1,4 +1,5 @@
 import type { OperationId, ProjectId } from '../../events/ids.ts';
+import type { AuditRecord } from '../audit/entry.ts';
 import type { Engine, WrittenDocument } from '../engine/port.ts';
 import { cleanupsOf } from '../operation/lifecycle.ts';
 import type { BoundPlan, Operation } from '../operation/model.ts';
@@ -141,10 +142,11 @@ export async function rerun(
   });
 }
 
-/** Stores the opened operation, with `documents`, and returns the API's response. */
+/** Stores the opened operation with its audit record and `documents`, and returns the API's response. */
 export async function commitOpened(
   answer: RequestAnswer,
   engine: Pick<Engine, 'commit'>,
+  audited: (opened: Operation, superseded: Operation | undefined) => AuditRecord,
   documents: readonly WrittenDocument[] = [],
 ) {
   if (answer.kind === 'refused')
@@ -154,6 +156,7 @@ export async function commitOpened(
     operations: all.map(({ operation }) => operation),
     messages: all.flatMap(({ messages }) => messages),
     documents,
+    audit: [audited(answer.opened.operation, answer.superseded?.operation)],
   });
   return done === 'conflict'
     ? ({

@@ -8,6 +8,8 @@ import { requiresPlans } from '../operation/approval.ts';
 import { type Mode, OPERATION_STATES, type Operation } from '../operation/model.ts';
 import { hasEnded } from '../operation/open.ts';
 import { view } from '../operation/view.ts';
+import { auditRecord } from './audit.ts';
+import { openedRecord, targetOf } from './audit-operation.ts';
 import { callerOf } from './authentication.ts';
 import { notBy, readJson, typedText } from './body.ts';
 import { type ApiDeps, defined } from './deps.ts';
@@ -68,7 +70,8 @@ export function operationRoutes(app: Hono, deps: ApiDeps): void {
         409,
       );
     const input = { ...requested, by: callerOf(context) };
-    const answer = await commitOpened(await request(input, deps), engine);
+    const audited = openedRecord(context, 'operation.requested', input.reason, deps);
+    const answer = await commitOpened(await request(input, deps), engine, audited);
     return context.json(answer.body, answer.status);
   });
   app.get('/v1/operations/:id', async (context) => {
@@ -86,7 +89,8 @@ export function operationRoutes(app: Hono, deps: ApiDeps): void {
     const input = { ...(await readJson(context, Rerun)), by: callerOf(context) };
     if (!earlier)
       return context.json(problem('operation', 'there is no operation with this id'), 404);
-    const answer = await commitOpened(await rerun(earlier, input, deps), engine);
+    const audited = openedRecord(context, 'operation.rerun', input.reason, deps, earlier);
+    const answer = await commitOpened(await rerun(earlier, input, deps), engine, audited);
     return context.json(answer.body, answer.status);
   });
   app.post('/v1/operations/:id/release', async (context) => {
@@ -96,7 +100,17 @@ export function operationRoutes(app: Hono, deps: ApiDeps): void {
     const operation = await engine.reads.operation(operationId);
     const message = operation && releaseOf(operation, decision, deps.mode);
     if (!message) return context.json(problem('operation', refusalOf(operation)), 409);
-    await engine.commit({ messages: [message] });
+    const audited = {
+      what: 'operation.released',
+      target: targetOf(operation),
+      reason,
+      before: { state: operation.state, hold: operation.hold ?? null },
+      after: { released: true },
+    } as const;
+    await engine.commit({
+      messages: [message],
+      audit: [auditRecord(context, deps.now(), audited)],
+    });
     return context.json({ released: operationId }, 202);
   });
 }

@@ -15,6 +15,8 @@ import { openPlan, plansOf } from '../operation/open-plan.ts';
 import { allowedDrift, type Plan, type PlanPage, planOf } from '../operation/plan.ts';
 import { projectScope } from '../operation/scope.ts';
 import { protectedBecause } from '../task/safety-rules.ts';
+import { auditRecord } from './audit.ts';
+import { openedRecord, targetOf } from './audit-operation.ts';
 import { callerOf } from './authentication.ts';
 import { notBy, readJson, typedText } from './body.ts';
 import type { ApiDeps } from './deps.ts';
@@ -78,7 +80,8 @@ export function planRoutes(app: Hono, deps: ApiDeps): void {
       now: deps.now(),
       protectedBecause: protectedBecause(scope, protection),
     });
-    const { body, status } = await commitOpened(answer, engine);
+    const audited = openedRecord(context, 'plan.requested', asked.reason, deps);
+    const { body, status } = await commitOpened(answer, engine, audited);
     return context.json(body, status);
   });
 
@@ -127,7 +130,15 @@ export function planRoutes(app: Hono, deps: ApiDeps): void {
     const document = (value: object) => ({ ...stored.key, version: stored.version, value });
     if (answer.kind === 'recorded') {
       const documents = [document({ approvals: answer.approvals })];
-      if ((await engine.commit({ documents })) === 'conflict')
+      const audited = {
+        what: 'operation.approved',
+        target: targetOf(operation),
+        reason: why,
+        before: stored.value,
+        after: { digest, approvals: answer.approvals },
+      } as const;
+      const audit = [auditRecord(context, now, audited)];
+      if ((await engine.commit({ documents, audit })) === 'conflict')
         return context.json(problem('conflict', 'another approval came at the same time'), 409);
       return context.json({ approved: id, waitsFor: answer.because }, 202);
     }
@@ -140,7 +151,14 @@ export function planRoutes(app: Hono, deps: ApiDeps): void {
         opened: opened.opened.operation.id,
       }),
     ];
-    const { body, status } = await commitOpened(opened, engine, documents);
+    const audited = openedRecord(
+      context,
+      'operation.approved',
+      why ?? operation.request?.reason ?? '',
+      deps,
+      operation,
+    );
+    const { body, status } = await commitOpened(opened, engine, audited, documents);
     return context.json(body, status);
   });
 

@@ -1,8 +1,9 @@
-import type { Hono } from 'hono';
+import type { Context, Hono } from 'hono';
 import * as z from 'zod';
-import { ProjectId } from '../../events/ids.ts';
+import { type OperationId, ProjectId } from '../../events/ids.ts';
 import { describeCauses } from '../account/causes.ts';
-import { holdDocument, holdOf } from '../handlers/holds.ts';
+import type { AuditRecord } from '../audit/entry.ts';
+import { type Hold, holdDocument, holdOf } from '../handlers/holds.ts';
 import { stepOf } from '../handlers/lifecycle.ts';
 import { type EffectiveState, fetchEffectiveState } from '../handlers/project-state.ts';
 import { openLifecycle } from '../operation/lifecycle.ts';
@@ -12,12 +13,21 @@ import { decideChange } from '../policy/decide.ts';
 import { NO_POLICY, POLICY_CHANGES } from '../policy/schema.ts';
 import { lossesOf } from '../policy/suspend-options.ts';
 import { protectedBecause } from '../task/safety-rules.ts';
+import { auditRecord } from './audit.ts';
 import { callerOf } from './authentication.ts';
 import { notBy, readJson, typedText } from './body.ts';
 import type { ApiDeps } from './deps.ts';
 import { problem } from './problem.ts';
 
 const Asked = z.strictObject({ reason: typedText(1000), by: notBy });
+/** A request to suspend or resume a project, with the hold before and the document to write. */
+interface Wish {
+  readonly context: Context;
+  readonly state: Present;
+  readonly asked: { readonly by: string; readonly reason: string };
+  readonly document: ReturnType<typeof holdDocument> | undefined;
+  readonly hold: Hold | undefined;
+}
 type Present = Extract<EffectiveState, { kind: 'present' }>;
 
 /** Routes that suspend and resume a project, and that show what the policy says about one. */
@@ -65,7 +75,7 @@ export function projectRoutes(app: Hono, deps: ApiDeps): void {
         409,
       );
     const document = holdDocument(id, 0, { by: asked.by, reason: asked.reason, at: deps.now() });
-    return answer(await open('suspend', state, asked, document));
+    return answer(await open('suspend', { context, state, asked, document, hold }));
   });
 
   app.post('/v1/projects/:id/resume', async (context) => {
@@ -85,18 +95,15 @@ export function projectRoutes(app: Hono, deps: ApiDeps): void {
       );
     const document = hold && holdDocument(id, hold.version, undefined);
     if (left.length > 0 && document) {
-      if ((await engine.commit({ documents: [document] })) === 'conflict') return conflict();
+      const audit = [recordOf('resume', { context, state, asked, document, hold }, undefined)];
+      if ((await engine.commit({ documents: [document], audit })) === 'conflict') return conflict();
       return Response.json({ opened: null, because: describeCauses(left) }, { status: 202 });
     }
-    return answer(await open('resume', state, asked, document));
+    return answer(await open('resume', { context, state, asked, document, hold }));
   });
 
-  async function open(
-    action: LifecycleAction,
-    state: Present,
-    asked: { by: string; reason: string },
-    document: ReturnType<typeof holdDocument> | undefined,
-  ) {
+  async function open(action: LifecycleAction, wish: Wish) {
+    const { state, asked, document } = wish;
     const scope = scopeOf(state);
     const now = deps.now();
     const opened = openLifecycle({
@@ -120,9 +127,25 @@ export function projectRoutes(app: Hono, deps: ApiDeps): void {
       documents,
       operations: step?.operations ?? [],
       messages: step?.messages ?? [],
+      audit: [recordOf(action, wish, opened?.opened?.id)],
     };
     const done = await engine.commit(change);
     return done === 'conflict' ? done : { opened: opened?.opened?.id ?? null };
+  }
+
+  function recordOf(
+    action: LifecycleAction,
+    { context, state, asked, document, hold }: Wish,
+    opened: OperationId | undefined,
+  ): AuditRecord {
+    const { id, name, domainId } = state.facts;
+    return auditRecord(context, deps.now(), {
+      what: action === 'suspend' ? 'project.suspended' : 'project.resumed',
+      target: { type: 'project', id, name, operations: opened ? [opened] : [] },
+      reason: asked.reason,
+      before: { hold: hold ?? null, state: describeCauses(state.causes), domainId },
+      after: { hold: document?.value ?? null, opened: opened ?? null },
+    });
   }
 }
 

@@ -9,6 +9,7 @@ import { compareProject } from '../handlers/provision-compare.ts';
 import { provisionedProjects } from '../handlers/provision-store.ts';
 import { openProvision } from '../operation/provision.ts';
 import { protectedBecause } from '../task/safety-rules.ts';
+import { auditRecord } from './audit.ts';
 import { callerOf } from './authentication.ts';
 import { notBy, readJson, typedText } from './body.ts';
 import type { ApiDeps } from './deps.ts';
@@ -109,7 +110,17 @@ export function provisionRoutes(app: Hono, deps: ApiDeps): void {
         409,
       );
     const { operations, messages } = stepOf(opened);
-    if ((await engine.commit({ operations, messages })) === 'conflict')
+    const { id, name } = scope;
+    const opening = opened.opened?.id;
+    const audited = {
+      what: 'project.provisioned',
+      target: { type: 'project', id, name, operations: opening ? [opening] : [] },
+      reason: asked.reason,
+      before: null,
+      after: { opened: opening ?? null, profile: asked.profile ?? null },
+    } as const;
+    const audit = [auditRecord(context, now, audited)];
+    if ((await engine.commit({ operations, messages, audit })) === 'conflict')
       return context.json(
         problem('conflict', 'the project was changed at the same moment; try again'),
         409,

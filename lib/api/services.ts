@@ -5,6 +5,7 @@ import { applyWaivers } from '../operation/leftovers.ts';
 import { dependenciesOf, levels } from '../operation/order.ts';
 import { typeKey } from '../operation/registry.ts';
 import type { Service } from '../task/service.ts';
+import { auditRecord } from './audit.ts';
 import { callerOf } from './authentication.ts';
 import { notBy, readJson, typedText } from './body.ts';
 import type { ApiDeps } from './deps.ts';
@@ -72,15 +73,27 @@ export function serviceRoutes(app: Hono, deps: ApiDeps): void {
           409,
         );
     }
-    await engine.commit({ waivers: [{ type, by: callerOf(context), reason, at: deps.now() }] });
+    const waiver = { type, by: callerOf(context), reason, at: deps.now() };
+    const before = (await engine.reads.waivers()).find((one) => one.type === type) ?? null;
+    const target = { type: 'catalog-type', id: type };
+    const audited = { what: 'waiver.added', target, reason, before, after: waiver } as const;
+    await engine.commit({
+      waivers: [waiver],
+      audit: [auditRecord(context, waiver.at, audited)],
+    });
     return context.json({ waived: type }, 201);
   });
   app.delete('/v1/waivers/:type', async (context) => {
     const type = Type.parse(context.req.param('type'));
     const waivers = await engine.reads.waivers();
-    if (!waivers.some((waiver) => waiver.type === type))
-      return context.json(problem('waiver', `there is no waiver for ${type}`), 404);
-    await engine.commit({ unwaived: [type] });
+    const before = waivers.find((waiver) => waiver.type === type);
+    if (!before) return context.json(problem('waiver', `there is no waiver for ${type}`), 404);
+    const target = { type: 'catalog-type', id: type };
+    const audited = { what: 'waiver.removed', target, before, after: null } as const;
+    await engine.commit({
+      unwaived: [type],
+      audit: [auditRecord(context, deps.now(), audited)],
+    });
     return context.json({ unwaived: type });
   });
 }

@@ -1,6 +1,7 @@
 import type { Hono } from 'hono';
 import * as z from 'zod';
 import type { StopDecision } from '../operation/stop.ts';
+import { auditRecord } from './audit.ts';
 import { callerOf } from './authentication.ts';
 import { notBy, readJson, typedText } from './body.ts';
 import type { ApiDeps } from './deps.ts';
@@ -14,17 +15,26 @@ const StopsQuery = z.object({ limit: z.coerce.number().int().min(1).max(1000).de
  * functions read the decision before each removal.
  */
 export function stopRoutes(app: Hono, { engine, now }: ApiDeps): void {
-  const decide = async (decision: StopDecision) => {
-    await engine.commit({ stopDecision: decision });
-    return decision;
-  };
   for (const [path, what] of [
     ['/v1/stop-all', 'stopped'],
     ['/v1/resume-all', 'resumed'],
   ] as const)
     app.post(path, async (context) => {
       const { reason } = await readJson(context, Wish);
-      return context.json(await decide({ what, by: callerOf(context), reason, at: now() }));
+      const decision: StopDecision = { what, by: callerOf(context), reason, at: now() };
+      const before = (await engine.reads.stopDecision()) ?? null;
+      const audited = {
+        what: `work.${what}`,
+        target: { type: 'propagator', id: 'destructive-work' },
+        reason,
+        before,
+        after: decision,
+      } as const;
+      await engine.commit({
+        stopDecision: decision,
+        audit: [auditRecord(context, decision.at, audited)],
+      });
+      return context.json(decision);
     });
   app.get('/v1/stops', async (context) => {
     const { limit } = StopsQuery.parse(context.req.query());

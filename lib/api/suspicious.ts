@@ -1,9 +1,11 @@
-import type { Hono } from 'hono';
+import type { Context, Hono } from 'hono';
 import * as z from 'zod';
 import { Account } from '../../events/account.ts';
 import type { AccountRecord } from '../account/inventory.ts';
 import { dropped, newestSuspicions, released } from '../account/suspicion.ts';
+import type { AuditRecord } from '../audit/entry.ts';
 import type { Reads } from '../engine/port.ts';
+import { auditRecord } from './audit.ts';
 import { callerOf } from './authentication.ts';
 import { notBy, readJson, typedText } from './body.ts';
 import type { ApiDeps } from './deps.ts';
@@ -33,8 +35,10 @@ export function suspiciousRoutes(app: Hono, { engine, now }: ApiDeps): void {
   app.post('/v1/suspicious/release', async (context) => {
     const decision = { ...(await readJson(context, Decision)), by: callerOf(context) };
     const records = await selected(decision, engine.reads);
-    const change = released(records, { ...decision, at: now() });
-    if (change.messages.length > 0) await engine.commit(change);
+    const at = now();
+    const change = released(records, { ...decision, at });
+    const audited = recordOf(context, 'released', decision.reason, records, at);
+    if (change.messages.length > 0) await engine.commit({ ...change, audit: [audited] });
     return context.json(
       { released: change.messages.length, left: (await engine.reads.suspicions(1)).total },
       202,
@@ -43,12 +47,34 @@ export function suspiciousRoutes(app: Hono, { engine, now }: ApiDeps): void {
   app.post('/v1/suspicious/drop', async (context) => {
     const { by: _, reason, ...decision } = await readJson(context, Decision);
     const by = callerOf(context);
-    const accounts = dropped(await selected(decision, engine.reads), { by, reason, at: now() });
-    if (accounts.length > 0) await engine.commit({ accounts });
+    const at = now();
+    const records = await selected(decision, engine.reads);
+    const accounts = dropped(records, { by, reason, at });
+    const audited = recordOf(context, 'dropped', reason, records, at);
+    if (accounts.length > 0) await engine.commit({ accounts, audit: [audited] });
     return context.json(
       { dropped: accounts.length, left: (await engine.reads.suspicions(1)).total },
       202,
     );
+  });
+}
+
+/** One record for all accounts of the request. */
+function recordOf(
+  context: Context,
+  what: 'released' | 'dropped',
+  reason: string,
+  records: readonly AccountRecord[],
+  at: number,
+): AuditRecord {
+  const accounts = records.map(({ account }) => `${account.type}/${account.id}`);
+  const [only] = accounts;
+  return auditRecord(context, at, {
+    what: `suspicious.${what}`,
+    target: { type: 'accounts', id: accounts.length === 1 && only ? only : 'several' },
+    reason,
+    before: { accounts, state: 'suspicious' },
+    after: { accounts, state: what },
   });
 }
 

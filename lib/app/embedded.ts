@@ -1,4 +1,5 @@
 import { api } from '../api/api.ts';
+import { auditEvent } from '../audit/cadf.ts';
 import { observedEngine } from '../engine/observed.ts';
 import type { Engine } from '../engine/port.ts';
 import { openPostgresEngine } from '../engine/postgres/open.ts';
@@ -24,6 +25,7 @@ import { checkCloud } from './check-cloud.ts';
 import { startInventorySync } from './inventory-sync.ts';
 import { listen } from './listen.ts';
 import { loadPlugins, resolvePlugins } from './plugins.ts';
+import { recordPolicy } from './policy-audit.ts';
 import { loadPolicy } from './policy-file.ts';
 import { startOrUndo, type Teardown } from './teardown.ts';
 
@@ -86,6 +88,7 @@ async function start(
       : { dataFolder: settings.PROPAGATOR_DATA }),
     beginEmpty,
     onWarning: (message, cause) => log.warn({ cause: String(cause ?? '') }, message),
+    onAudited: (entry) => log.info({ event: auditEvent(entry) }, 'audit.recorded'),
   });
   undo.add(() => opened.close());
   const engine = observedEngine(opened, log);
@@ -119,6 +122,7 @@ async function start(
     maxOperationsPerHour: settings.PROPAGATOR_MAX_OPERATIONS_PER_HOUR,
   };
   const policy = loadPolicy(settings.PROPAGATOR_POLICY, services);
+  await recordPolicy(policy, { engine, now });
   const tokenCacheMillis = settings.PROPAGATOR_TOKEN_CACHE_TIME;
   const approvalRules = approvalRulesOf(settings);
   const common = { engine, cloud, services, optedIn, mode, policy, protection, now };

@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { PropagatorError } from '../shared/errors.ts';
+import { auditCommands } from './commands/audit.ts';
 import { deadLetterCommands } from './commands/dead-letters.ts';
 import { holdCommands } from './commands/holds.ts';
 import { policyCommands } from './commands/lifecycle.ts';
@@ -15,8 +16,8 @@ import { EXIT, type Terminal, UsageError } from './terminal.ts';
 
 const EXIT_CODES = `
 Exit codes: 0 success, 1 error or refused request, 3 unverified, refused or held, 4 dead letter,
-5 running, 64 wrong usage, 141 the output pipe was closed. Only \`operation show\` returns 3, 4
-and 5, as the state of the operation.
+5 running, 64 wrong usage, 141 the output pipe was closed. \`operation show\` returns 3, 4 and 5,
+as the state of the operation; \`audit verify\` returns 3 for a broken log.
 
 Example:
   propagator operation list --state held`;
@@ -96,6 +97,7 @@ function commands(terminal: Terminal): Command {
   deadLetterCommands(program, terminal);
   queueCommands(program, terminal);
   suspiciousCommands(program, terminal);
+  auditCommands(program, terminal);
   stopCommands(program, terminal);
   program
     .command('completion <shell>')

@@ -2,6 +2,7 @@ import type { DomainId, OperationId, TaskId, UserId } from '../../events/ids.ts'
 import type { Message, Outgoing, QueueName } from '../../events/index.ts';
 import type { ServiceRequested } from '../../events/service.ts';
 import type { AccountRecord, QuarantineRecord } from '../account/inventory.ts';
+import type { AuditHead, AuditOrigin, AuditRecord, AuditRow } from '../audit/entry.ts';
 import type { Action, Operation, OperationState, Scope, Task, Waiver } from '../operation/model.ts';
 import type { StopDecision } from '../operation/stop.ts';
 import type { ErrorReport } from '../shared/errors.ts';
@@ -39,6 +40,12 @@ export interface Change {
   readonly unwaived?: readonly string[];
   /** A person's decision to stop all destructive work, or to resume it. The newest one applies. */
   readonly stopDecision?: StopDecision;
+  /**
+   * Decisions for the audit log, in the same transaction. The store chains them. Concurrent changes
+   * with decisions wait for each other or are repeated inside the engine; others are not affected.
+   * A change that AWS must write in parts writes them with its first part.
+   */
+  readonly audit?: readonly AuditRecord[];
   /** Records that other modules define. A wrong version is a `conflict`. */
   readonly documents?: readonly WrittenDocument[];
   /** Amounts to add, by counter name, for example `notification.dropped.identity.authenticate`. */
@@ -49,9 +56,9 @@ export interface Change {
  * The place of a document. `collection`: `suspension` (what suspend recorded, by project), `hold`
  * (suspensions by an operator), `provision` (claims of creations, by project), `provisioned` (the
  * profile of each provisioned project), `plan` (what a plan lists, by operation), `approval` (of a
- * plan, by operation), `drift` (what a cleanup may remove beyond its plan, by operation) or
- * `deletion-hold` (what must not be deleted: `project`, `domain` or `resource`). `id` is unique in
- * the partition, and at most 1000 bytes long.
+ * plan, by operation), `drift` (what a cleanup may remove beyond its plan, by operation),
+ * `deletion-hold` (what must not be deleted: `project`, `domain` or `resource`) or `policy` (the
+ * digest of the policy that applies). `id` is unique in the partition, and at most 1000 bytes long.
  */
 export interface DocumentKey {
   readonly collection:
@@ -62,7 +69,8 @@ export interface DocumentKey {
     | 'plan'
     | 'approval'
     | 'drift'
-    | 'deletion-hold';
+    | 'deletion-hold'
+    | 'policy';
   readonly partition: string;
   readonly id: string;
 }
@@ -122,13 +130,15 @@ export const MAX_QUARANTINED = 10_000;
 export interface Decided {
   readonly by: string;
   readonly reason?: string | undefined;
+  /** For the audit log. Without it the decision is not in the audit log. */
+  readonly origin?: AuditOrigin | undefined;
 }
 
 /**
  * A person's decision about dead-letter messages, kept for good. There is one record for each
  * operation, queue and cause: see `decisionsOf`.
  */
-export interface Decision extends Decided {
+export interface Decision extends Omit<Decided, 'origin'> {
   readonly id: string;
   readonly what: 'redriven' | 'discarded';
   readonly at: number;
@@ -195,6 +205,10 @@ export interface Reads {
   stopDecision(): Promise<StopDecision | undefined>;
   /** All such decisions, newest first. */
   stopDecisions(limit: number): Promise<StopDecision[]>;
+  /** Rows of the audit log with at least this sequence, in its order. */
+  auditRows(from: number, limit: number): Promise<AuditRow[]>;
+  /** The newest entry of the audit log. */
+  auditHead(): Promise<AuditHead>;
   /** The documents of a partition whose ids begin with `prefix`, in the order of their ids. */
   documents(
     collection: DocumentKey['collection'],

@@ -261,8 +261,9 @@ describe('the deployed stack', () => {
       err: '',
     });
     expect((await stage.type('audit', 'list')).out).toMatch(
-      /^redriven by \S+ at \S+Z: 1 of glance,\s+glance\.http\.500: Glance\s+is\s+well$/m,
+      /dead-letters\.redriven +dead-letters service-glance \(1 with cause glance\.http\.500\) +Glance is well/,
     );
+    expect(await stage.type('audit', 'verify')).toMatchObject({ code: 0 });
     expect(await stage.type('dead-letter', 'list', '--service', 'glance')).toMatchObject({
       code: 0,
       out: 'No dead letters.\n',

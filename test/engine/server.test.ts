@@ -1,9 +1,11 @@
 import { jest } from '@jest/globals';
+import pg from 'pg';
 import { openPostgresEngine } from '../../lib/engine/postgres/open.ts';
 import { barrier, QUICK_RETRY, until } from './place.ts';
 import { type Postgresql, startPostgresql } from './postgresql.ts';
 import { operation, queue, requested, serviceOf, unique } from './samples.ts';
 import { engineSuite } from './suite.ts';
+import { auditRecord, verify } from './suite-audit.ts';
 import { runOf } from './suite-delivery.ts';
 
 jest.setTimeout(60_000);
@@ -173,3 +175,53 @@ describe('A start that can not succeed', () => {
     expect(JSON.stringify(error) + String(error)).not.toContain('hidden');
   });
 });
+
+describe('The audit log on a PostgreSQL server', () => {
+  const tampering = {
+    changed: `UPDATE propagator.audit SET body = replace(body, '"ann"', '"bob"') WHERE sequence = 2`,
+    deleted: 'DELETE FROM propagator.audit WHERE sequence = 2',
+    'moved up': 'UPDATE propagator.audit SET sequence = sequence + 10 WHERE sequence >= 2',
+    inserted: `INSERT INTO propagator.audit (sequence, body) SELECT 4, body FROM propagator.audit WHERE sequence = 3`,
+  };
+
+  it('refuses a change; one that is forced is found, with its place', async () => {
+    for (const [how, statement] of Object.entries(tampering)) {
+      const databaseUrl = await postgresql.createDatabase();
+      const engine = await openPostgresEngine({ databaseUrl });
+      const client = new pg.Client({ connectionString: databaseUrl });
+      await client.connect();
+      try {
+        await engine.commit({ audit: [auditRecord(), auditRecord(), auditRecord()] });
+        if (how !== 'inserted')
+          await expect(client.query(statement)).rejects.toThrow('the audit log is append-only');
+        expect(await verify(engine)).toMatchObject({ ok: true });
+        await client.query('ALTER TABLE propagator.audit DISABLE TRIGGER ALL');
+        await client.query(statement);
+        const sequence = how === 'inserted' ? 4 : 2;
+        expect([how, await verify(engine)]).toMatchObject([
+          how,
+          { ok: false, broken: { sequence } },
+        ]);
+      } finally {
+        await client.end();
+        await engine.close();
+      }
+    }
+  });
+
+  it('is one chain of the decisions of two processes', async () => {
+    const databaseUrl = await postgresql.createDatabase();
+    const engines = await Promise.all([
+      openPostgresEngine({ databaseUrl }),
+      openPostgresEngine({ databaseUrl }),
+    ]);
+    const changes = engines.flatMap((engine) =>
+      numbers(20).map(() => engine.commit({ audit: [auditRecord()], counters: { audited: 1 } })),
+    );
+    expect(new Set(await Promise.all(changes))).toEqual(new Set(['committed']));
+    expect(await verify(engines[0])).toMatchObject({ ok: true, head: { sequence: 40 } });
+    await Promise.all(engines.map((engine) => engine.close()));
+  });
+});
+
+const numbers = (count: number) => Array.from({ length: count }, (_, index) => index + 1);

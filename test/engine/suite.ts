@@ -1,5 +1,6 @@
 import { jest } from '@jest/globals';
 import type { Place } from './place.ts';
+import { auditSuite } from './suite-audit.ts';
 import { commitSuite } from './suite-commit.ts';
 import { deadLetterSuite } from './suite-dead-letters.ts';
 import { deliverySuite } from './suite-delivery.ts';
@@ -32,5 +33,6 @@ export function engineSuite(
     deadLetterSuite(open);
     readSuite(open);
     documentSuite(open);
+    auditSuite(open);
   });
 }

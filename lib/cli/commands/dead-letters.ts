@@ -3,8 +3,8 @@ import * as z from 'zod';
 import { PropagatorError } from '../../shared/errors.ts';
 import { oneOf, type Presentation, type Printed, present, printable } from '../format.ts';
 import { time } from '../output.ts';
-import { type DeadLetterShape, DeadLettersShape, DecisionsShape } from '../shapes.ts';
-import { showDeadLetter, showDeadLetters, showDecisions } from '../show/dead-letters.ts';
+import { type DeadLetterShape, DeadLettersShape } from '../shapes.ts';
+import { showDeadLetter, showDeadLetters } from '../show/dead-letters.ts';
 import { query, type Terminal, UsageError } from '../terminal.ts';
 
 interface Selection {
@@ -33,7 +33,7 @@ const COLUMNS: Presentation<unknown, DeadLetterShape>['columns'] = {
   Error: ({ error }) => error?.message,
 };
 
-/** `dead-letter list|show|redrive|discard` and `audit list`. */
+/** `dead-letter list|show|redrive|discard`. */
 export function deadLetterCommands(program: Command, terminal: Terminal): void {
   const { client, now } = terminal;
   const fetchList = (selection: Selection) =>
@@ -146,38 +146,9 @@ export function deadLetterCommands(program: Command, terminal: Terminal): void {
         );
       },
     );
-
-  const audit = program.command('audit').description('the audit log: decisions about dead letters');
-  printable(audit.command('list'), 'audit list --operation op-4f0c1a2b3c4d')
-    .description('list the decisions: time, name, reason')
-    .option('--operation <id>', 'only decisions about this operation')
-    .option('--limit <number>', 'the maximum number of entries (default: 100)')
-    .action(async ({ json, format, column, ...filter }: Audit) => {
-      const answer = await client.get(`/v1/decisions${query(filter)}`, DecisionsShape);
-      present(
-        terminal,
-        answer,
-        { json, format, column },
-        {
-          text: ({ decisions }) => showDecisions(decisions, Number(filter.limit ?? 100)),
-          rows: ({ decisions }) => decisions,
-          columns: {
-            At: ({ at }) => time(at),
-            By: ({ by }) => by,
-            What: ({ what }) => what,
-            Operation: ({ operationId }) => operationId,
-            Queue: ({ queue }) => queue,
-            Cause: ({ cause }) => cause,
-            Count: ({ count }) => count,
-            Reason: ({ reason }) => reason,
-          },
-        },
-      );
-    });
 }
 
 type Redrive = Selection & Printed & { all?: boolean; reason?: string; dryRun?: boolean };
-type Audit = Printed & { operation?: string; limit?: string };
 
 const NOTHING = 'No dead letter matched. List all of them: propagator dead-letter list';
 

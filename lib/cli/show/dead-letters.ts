@@ -103,27 +103,6 @@ const decided = ({ what, by, at, count: number, queue, cause, reason }: Decision
 export const decisionLines = (decisions: readonly DecisionShape[]): string[] =>
   decisions.map((decision) => `- ${decided(decision)}`);
 
-/** Shows the records of one command as one decision, even if they are about several operations. */
-export function showDecisions(decisions: readonly DecisionShape[], most: number): string {
-  if (decisions.length === 0) return 'No decisions yet.';
-  const groups = Map.groupBy(decisions, ({ what, by, at, queue, cause, reason }) =>
-    JSON.stringify([what, by, at, queue, cause, reason]),
-  );
-  const lines = [...groups.values()].flatMap((group) => {
-    const [first] = group;
-    const count = group.reduce((sum, one) => sum + one.count, 0);
-    return first
-      ? [
-          `${wrapped(decided({ ...first, count }), '', '  ')}\n  ` +
-            `${operationsOf(group) || 'no operation'}`,
-        ]
-      : [];
-  });
-  return decisions.length < most
-    ? lines.join('\n')
-    : `${lines.join('\n')}\n\nThese are the newest ${most}. For more, use --limit <number>`;
-}
-
 function afterDeliveries(count: number | undefined): string {
   if (count === undefined) return '';
   return count === 1 ? ', after one delivery' : `, after ${count} deliveries`;

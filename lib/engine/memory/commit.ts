@@ -1,9 +1,11 @@
 import { type QueueName, queueOf } from '../../../events/index.ts';
 import type { QuarantineRecord } from '../../account/inventory.ts';
+import type { AuditEntry } from '../../audit/entry.ts';
 import { merged } from '../accounts.ts';
 import { engineError } from '../engine-error.ts';
 import { storableMessage } from '../json.ts';
 import { type Change, MAX_QUARANTINED } from '../port.ts';
+import { appendAudit } from './audit.ts';
 import { moveToDeadLetters } from './dead-letters.ts';
 import type { QueuedMessage } from './queues.ts';
 import { accountKey, documentKey, type MemoryStore } from './store.ts';
@@ -11,10 +13,13 @@ import { accountKey, documentKey, type MemoryStore } from './store.ts';
 /** An older notification is no longer recognized as a duplicate. */
 const SEEN_MILLIS = 14 * 24 * 60 * 60 * 1000;
 
-export type Committed = readonly QueuedMessage[] | 'conflict';
+/** The messages that were sent, and the entries that were added to the audit log. */
+export type Committed =
+  | { readonly sent: readonly QueuedMessage[]; readonly audited: readonly AuditEntry[] }
+  | 'conflict';
 
 /**
- * Writes a change, all or nothing. Returns the messages that were sent. `now` is in epoch
+ * Writes a change, all or nothing. `now` is in epoch
  * milliseconds. Throws `engine.counter` for an amount that is not an integer.
  */
 export function commit(store: MemoryStore, change: Change, now: number): Committed {
@@ -27,13 +32,15 @@ export function commit(store: MemoryStore, change: Change, now: number): Committ
         'This is a defect of the caller: a counter adds integers.',
       );
   if (conflicts(store, change)) return 'conflict';
-  const { messages = [], deadLetters = [], ...state } = change;
+  const { messages = [], deadLetters = [], audit = [], ...state } = change;
   write(store, structuredClone(state), now);
   for (const { message, error } of deadLetters)
     moveToDeadLetters(store, queueOf(message), storableMessage(message), { error, at: now });
-  return messages.map((message) =>
+  const audited = appendAudit(store, audit);
+  const sent = messages.map((message) =>
     store.queues.send(message, now + (message.delaySeconds ?? 0) * 1000),
   );
+  return { sent, audited };
 }
 
 function queuesOf({ messages = [], deadLetters = [] }: Change): Set<QueueName> {

@@ -1,7 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import type { QueueName } from '../../../events/index.ts';
+import type { AuditEntry } from '../../audit/entry.ts';
+import { recordsOf } from '../audit.ts';
 import { decisionMessages, decisionsOf, matches, parseDeadLetter } from '../dead-letters.ts';
 import type { DeadLetter, DeadLetterFilter, Decided, Decision } from '../port.ts';
+import { appendAudit } from './audit.ts';
 import type { QueuedMessage } from './queues.ts';
 import type { DeadMessage, MemoryStore } from './store.ts';
 
@@ -38,6 +41,7 @@ export interface Outcome {
   readonly deadLetters: number;
   /** What the queues received: the redriven messages, and those for the coordinator. */
   readonly sent: readonly QueuedMessage[];
+  readonly audited: readonly AuditEntry[];
 }
 
 /** Returns the messages to their queues. See `Engine.redrive`. `now` is in epoch milliseconds. */
@@ -47,13 +51,13 @@ export function redrive(
   decided: Decided,
   now: number,
 ): Outcome {
-  const taken = take(store, filter, 'redriven', decided, now);
+  const { taken, audited } = take(store, filter, 'redriven', decided, now);
   const back = taken.map(({ deadLetter, body }) => store.queues.put(deadLetter.queue, body, now));
   const deadLetters = taken.map(({ deadLetter }) => deadLetter);
   const notices = decisionMessages('redriven', deadLetters, decided).map((one) =>
     store.queues.send(one, now),
   );
-  return { deadLetters: taken.length, sent: [...back, ...notices] };
+  return { deadLetters: taken.length, sent: [...back, ...notices], audited };
 }
 
 /** Deletes the messages for good. See `Engine.discard`. */
@@ -63,13 +67,12 @@ export function discard(
   decided: Decided & { readonly reason: string },
   now: number,
 ): Outcome {
-  const deadLetters = take(store, filter, 'discarded', decided, now).map(
-    ({ deadLetter }) => deadLetter,
-  );
+  const { taken, audited } = take(store, filter, 'discarded', decided, now);
+  const deadLetters = taken.map(({ deadLetter }) => deadLetter);
   const sent = decisionMessages('discarded', deadLetters, decided).map((one) =>
     store.queues.send(one, now),
   );
-  return { deadLetters: deadLetters.length, sent };
+  return { deadLetters: deadLetters.length, sent, audited };
 }
 
 /** Removes the matching messages and records the decision about them. */
@@ -79,10 +82,11 @@ function take(
   what: Decision['what'],
   decided: Decided,
   now: number,
-): DeadMessage[] {
+): { readonly taken: DeadMessage[]; readonly audited: readonly AuditEntry[] } {
   const taken = store.dead.filter(({ deadLetter }) => matches(deadLetter, filter));
   for (const one of taken) store.dead.splice(store.dead.indexOf(one), 1);
   const deadLetters = taken.map(({ deadLetter }) => deadLetter);
-  store.decisions.unshift(...decisionsOf(what, deadLetters, decided, Math.round(now)));
-  return taken;
+  const decisions = decisionsOf(what, deadLetters, decided, Math.round(now));
+  store.decisions.unshift(...decisions);
+  return { taken, audited: appendAudit(store, recordsOf(decisions, decided)) };
 }

@@ -1,4 +1,5 @@
 import type { QueueName } from '../../../events/index.ts';
+import type { AuditEntry } from '../../audit/entry.ts';
 import { backoffMillis } from '../../shared/backoff.ts';
 import type { ErrorReport } from '../../shared/errors.ts';
 import { closedError } from '../engine-error.ts';
@@ -24,6 +25,8 @@ export interface MemoryEngineOptions {
   readonly retry?: { readonly limit: number; readonly maxDelaySeconds: number };
   /** Called for a handler that failed and for messages that cannot be read. */
   readonly onWarning?: Warn;
+  /** Called for each entry of the audit log, after it was written. */
+  readonly onAudited?: (entry: AuditEntry) => void;
 }
 
 /** Epoch milliseconds with fractions are rounded. */
@@ -46,6 +49,7 @@ export class MemoryEngine implements WorkerEngine {
   readonly #now: () => number;
   readonly #retry: { readonly limit: number; readonly maxDelaySeconds: number };
   readonly #warn: Warn;
+  readonly #onAudited: (entry: AuditEntry) => void;
   readonly #wakeups = new WorkerWakeups(async (_, ids) => this.#makeDue(new Set(ids)));
   readonly #workers: Worker<QueuedMessage>[] = [];
   readonly #worked = new Set<QueueName>();
@@ -57,14 +61,16 @@ export class MemoryEngine implements WorkerEngine {
     this.#now = options.now ?? preciseNow;
     this.#retry = options.retry ?? RETRY;
     this.#warn = options.onWarning ?? (() => {});
+    this.#onAudited = options.onAudited ?? (() => {});
     this.reads = readsOf(this.store, this.#now);
   }
 
   async commit(change: Change): Promise<'committed' | 'conflict'> {
     this.#mustBeOpen();
-    const sent = commit(this.store, change, this.#now());
-    if (sent === 'conflict') return sent;
-    this.#wake(sent);
+    const done = commit(this.store, change, this.#now());
+    if (done === 'conflict') return done;
+    this.#wake(done.sent);
+    done.audited.forEach(this.#onAudited);
     return 'committed';
   }
 
@@ -145,8 +151,9 @@ export class MemoryEngine implements WorkerEngine {
     this.#wake([record]);
   }
 
-  #decided({ deadLetters, sent }: Outcome): number {
+  #decided({ deadLetters, sent, audited }: Outcome): number {
     this.#wake(sent);
+    audited.forEach(this.#onAudited);
     return deadLetters;
   }
 

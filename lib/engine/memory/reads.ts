@@ -69,6 +69,12 @@ export function readsOf(store: MemoryStore, now: () => number): Reads {
             document.id.startsWith(prefix),
         )
         .toSorted((one, other) => (one.id < other.id ? -1 : 1)),
+    auditRows: async (from, limit) =>
+      store.audit
+        .filter(({ sequence }) => sequence >= from)
+        .toSorted((one, other) => one.sequence - other.sequence)
+        .slice(0, limit),
+    auditHead: async () => store.auditHead,
     accountCount: async () => store.accounts.size,
     waivers: async () =>
       [...store.waivers.values()].toSorted((one, other) => (one.type < other.type ? -1 : 1)),

@@ -62,6 +62,9 @@ export class SteppedEngine extends MemoryEngine {
   get decided() {
     return this.store.decisions;
   }
+  get audited() {
+    return this.store.audit;
+  }
   get deadLetterList(): readonly DeadLetter[] {
     return this.store.dead.map(({ deadLetter }) => deadLetter);
   }

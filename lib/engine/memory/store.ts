@@ -1,4 +1,5 @@
 import type { AccountRecord, QuarantineRecord } from '../../account/inventory.ts';
+import { type AuditHead, type AuditRow, EMPTY_LOG } from '../../audit/entry.ts';
 import type { Operation, Task, Waiver } from '../../operation/model.ts';
 import type { StopDecision } from '../../operation/stop.ts';
 import type { DeadLetter, Decision, DocumentKey, StoredDocument } from '../port.ts';
@@ -31,6 +32,9 @@ export class MemoryStore {
   readonly decisions: Decision[] = [];
   /** The newest first. */
   readonly stopDecisions: StopDecision[] = [];
+  /** The audit log, in its order. */
+  readonly audit: AuditRow[] = [];
+  auditHead: AuditHead = EMPTY_LOG;
   readonly dead: DeadMessage[] = [];
   readonly queues = new MemoryQueues();
 }

@@ -2,10 +2,12 @@ import { randomUUID } from 'node:crypto';
 import { foldId } from '../../../events/ids.ts';
 import { deadLetterQueueOf, type Outgoing, queueOf } from '../../../events/index.ts';
 import type { AccountRecord } from '../../account/inventory.ts';
+import type { AuditEntry } from '../../audit/entry.ts';
 import type { Operation } from '../../operation/model.ts';
 import { storable, storableMessage, storableRecord, toJson } from '../json.ts';
 import { type Change, type DocumentKey, MAX_QUARANTINED, type WrittenDocument } from '../port.ts';
 import type { WorkerWakeups } from '../worker-wakeups.ts';
+import { appendAudit } from './audit.ts';
 import { bossOn, type Database, detailOf, type Session } from './database.ts';
 import type { Queues } from './queues.ts';
 import { BOSS_SCHEMA } from './schema.ts';
@@ -30,6 +32,7 @@ export async function commit(
   queues: Queues,
   wakeups: WorkerWakeups,
   change: Change,
+  onAudited: (entry: AuditEntry) => void = () => {},
 ): Promise<'committed' | 'conflict'> {
   const jobs = (change.messages ?? []).map(jobOf);
   const messages = Map.groupBy(jobs, ({ queue }) => queue);
@@ -37,9 +40,11 @@ export async function commit(
   await queues.ensure(
     new Set([...messages.keys(), ...dead.map(({ message }) => queueOf(message))]),
   );
+  let audited: readonly AuditEntry[] = [];
   try {
     await database.transaction(async (session) => {
       await write(session, change);
+      audited = await appendAudit(session, change.audit ?? []);
       for (const [queue, list] of messages)
         await queues.boss.insert(
           queue,
@@ -61,6 +66,7 @@ export async function commit(
     if (error instanceof Conflict || detailOf(error, 'code') === DEADLOCK) return 'conflict';
     throw error;
   }
+  audited.forEach(onAudited);
   for (const [queue, list] of messages)
     for (const [delay, same] of Map.groupBy(list, ({ delaySeconds }) => delaySeconds))
       wakeups.wake(

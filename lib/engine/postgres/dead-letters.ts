@@ -2,6 +2,8 @@ import type { PgBoss } from 'pg-boss';
 import * as z from 'zod';
 import { deadLetterQueueOf, type QueueName } from '../../../events/index.ts';
 import { ErrorReport } from '../../../events/service.ts';
+import type { AuditEntry } from '../../audit/entry.ts';
+import { recordsOf } from '../audit.ts';
 import { decisionMessages, decisionsOf, parseDeadLetter } from '../dead-letters.ts';
 import { storable, storableMessage, toJson } from '../json.ts';
 import {
@@ -12,6 +14,7 @@ import {
   GAVE_UP_WITHOUT_ERROR,
 } from '../port.ts';
 import type { WorkerWakeups } from '../worker-wakeups.ts';
+import { appendAudit } from './audit.ts';
 import { bossOn, type Database, engineError, type Session } from './database.ts';
 import type { Queues } from './queues.ts';
 import { BOSS_SCHEMA } from './schema.ts';
@@ -134,6 +137,7 @@ interface Store {
   readonly database: Database;
   readonly queues: Queues;
   readonly wakeups: WorkerWakeups;
+  readonly onAudited: (entry: AuditEntry) => void;
 }
 
 /**
@@ -141,7 +145,7 @@ interface Store {
  * the decision.
  */
 async function decide(
-  { database, queues, wakeups }: Store,
+  { database, queues, wakeups, onAudited }: Store,
   filter: DeadLetterFilter,
   decided: Decided,
   steps: DecisionSteps,
@@ -160,12 +164,15 @@ async function decide(
     const notices = steps.messages(found).map((message) => ({ data: storableMessage(message) }));
     if (notices.length > 0)
       await queues.boss.insert('coordinate', notices, { db: bossOn(session) });
-    await record(session, decisionsOf(steps.what, found, decided, Date.now()));
+    const decisions = decisionsOf(steps.what, found, decided, Date.now());
+    await record(session, decisions);
+    const audited = await appendAudit(session, recordsOf(decisions, decided));
     const touched = new Set(steps.what === 'redriven' ? found.map(({ queue }) => queue) : []);
     if (notices.length > 0) touched.add('coordinate');
     await database.announce(session, [...touched]);
-    return { touched, deadLetters: found.length };
+    return { touched, audited, deadLetters: found.length };
   });
+  done.audited.forEach(onAudited);
   for (const queue of done.touched) wakeups.wake(queue);
   return done.deadLetters;
 }

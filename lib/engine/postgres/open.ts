@@ -1,4 +1,5 @@
 import type { QueueName } from '../../../events/index.ts';
+import type { AuditEntry } from '../../audit/entry.ts';
 import { closedError } from '../engine-error.ts';
 import type { Handler } from '../message-loop.ts';
 import type { Change, DeadLetterFilter, Decided, WorkerEngine, WorkOptions } from '../port.ts';
@@ -37,6 +38,8 @@ export interface PostgresEngineOptions {
    */
   readonly onWarning?: ((message: string, cause?: unknown) => void) | undefined;
   readonly retry?: Partial<RetryOptions> | undefined;
+  /** Called for each entry of the audit log, after it was written. */
+  readonly onAudited?: ((entry: AuditEntry) => void) | undefined;
   /**
    * Creates an empty database in `dataFolder` where the existing one is missing or damaged; its
    * remains are moved aside. A database that opens is kept.
@@ -78,7 +81,8 @@ async function openOnce(
     });
     await requeueOrphaned(database, boss, database.resourceType === 'embedded');
     await boundWaits(database);
-    return new PostgresEngine(database, new Queues(boss, { ...RETRY, ...options.retry }), warn);
+    const queues = new Queues(boss, { ...RETRY, ...options.retry });
+    return new PostgresEngine(database, queues, warn, options.onAudited ?? (() => {}));
   } catch (error) {
     await boss.stop({ close: false, graceful: false }).catch(() => undefined);
     await database.close().catch(() => undefined);
@@ -104,6 +108,7 @@ class PostgresEngine implements WorkerEngine {
   readonly #database: Database;
   readonly #queues: Queues;
   readonly #warn: (message: string, cause?: unknown) => void;
+  readonly #onAudited: (entry: AuditEntry) => void;
   readonly #wakeups: WorkerWakeups;
   readonly #health: StoreHealth;
   readonly #workers: { readonly queue: QueueName; readonly worker: Worker<JobRecord> }[] = [];
@@ -115,7 +120,9 @@ class PostgresEngine implements WorkerEngine {
     database: Database,
     queues: Queues,
     warn: (message: string, cause?: unknown) => void,
+    onAudited: (entry: AuditEntry) => void,
   ) {
+    this.#onAudited = onAudited;
     this.#database = database;
     this.#queues = queues;
     this.#warn = warn;
@@ -142,7 +149,9 @@ class PostgresEngine implements WorkerEngine {
 
   async commit(change: Change): Promise<'committed' | 'conflict'> {
     this.#mustBeOpen();
-    return this.#health.observe(commit(this.#database, this.#queues, this.#wakeups, change));
+    return this.#health.observe(
+      commit(this.#database, this.#queues, this.#wakeups, change, this.#onAudited),
+    );
   }
 
   async work(queue: QueueName, options: WorkOptions, handler: Handler): Promise<void> {
@@ -161,11 +170,7 @@ class PostgresEngine implements WorkerEngine {
 
   async redrive(filter: DeadLetterFilter, decided: Decided): Promise<number> {
     this.#mustBeOpen();
-    return redriveDeadLetters(
-      { database: this.#database, queues: this.#queues, wakeups: this.#wakeups },
-      filter,
-      decided,
-    );
+    return redriveDeadLetters(this.#deadLetterStore(), filter, decided);
   }
 
   async discard(
@@ -173,11 +178,16 @@ class PostgresEngine implements WorkerEngine {
     decided: Decided & { readonly reason: string },
   ): Promise<number> {
     this.#mustBeOpen();
-    return discardDeadLetters(
-      { database: this.#database, queues: this.#queues, wakeups: this.#wakeups },
-      filter,
-      decided,
-    );
+    return discardDeadLetters(this.#deadLetterStore(), filter, decided);
+  }
+
+  #deadLetterStore() {
+    return {
+      database: this.#database,
+      queues: this.#queues,
+      wakeups: this.#wakeups,
+      onAudited: this.#onAudited,
+    };
   }
 
   async health(): Promise<void> {

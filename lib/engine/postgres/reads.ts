@@ -11,6 +11,7 @@ import {
   StoredTask,
   StoredWaiver,
 } from '../records.ts';
+import { readAuditHead, readAuditRows } from './audit.ts';
 import type { Database, Row } from './database.ts';
 import { isQueueName } from './queues.ts';
 import { BOSS_SCHEMA } from './schema.ts';
@@ -194,6 +195,8 @@ export function readsOf(database: Database): Reads {
         value: body,
       }));
     },
+    auditRows: (from, limit) => readAuditRows(database, from, limit),
+    auditHead: () => readAuditHead(database),
     accountCount: () => number('SELECT count(*)::int AS number FROM propagator.account'),
     async seen(messageIds) {
       const rows = await database.query(

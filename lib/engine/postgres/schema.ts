@@ -1,3 +1,4 @@
+import { EMPTY_LOG } from '../../audit/entry.ts';
 import { type Database, engineError } from './database.ts';
 
 /**
@@ -120,6 +121,22 @@ const MIGRATIONS: readonly string[] = [
     body jsonb NOT NULL
   );
   CREATE INDEX document_partition ON propagator.document (collection, partition);
+  `,
+  `
+  CREATE TABLE propagator.audit (
+    sequence bigint PRIMARY KEY,
+    body text NOT NULL
+  );
+  CREATE TABLE propagator.audit_head (
+    only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+    sequence bigint NOT NULL,
+    hash text NOT NULL
+  );
+  INSERT INTO propagator.audit_head (sequence, hash) VALUES (0, '${EMPTY_LOG.hash}');
+  CREATE FUNCTION propagator.refuse_audit_change() RETURNS trigger LANGUAGE plpgsql AS
+    $$ BEGIN RAISE EXCEPTION 'the audit log is append-only'; END $$;
+  CREATE TRIGGER audit_is_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON propagator.audit
+    FOR EACH STATEMENT EXECUTE FUNCTION propagator.refuse_audit_change();
   `,
 ];
 

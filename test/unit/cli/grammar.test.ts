@@ -24,6 +24,7 @@ const COMMANDS = [
   'waiver add',
   'waiver remove',
   'audit list',
+  'audit verify',
   'audit stops',
   'stop-all',
   'resume-all',

@@ -1,12 +1,19 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import * as z from 'zod';
 import { AccountEvent } from '../../../events/account.ts';
+import { AuditRecorded } from '../../../events/audit.ts';
 import { NotificationReceived } from '../../../events/notification.ts';
 import { OperationEvent } from '../../../events/operation.ts';
 import { ServiceEvent } from '../../../events/service.ts';
 
 const folder = new URL('../../../events/samples/', import.meta.url);
-const Travelling = z.union([NotificationReceived, AccountEvent, OperationEvent, ServiceEvent]);
+const Travelling = z.union([
+  NotificationReceived,
+  AccountEvent,
+  OperationEvent,
+  ServiceEvent,
+  AuditRecorded,
+]);
 const samples = readdirSync(folder)
   .filter((name) => name.endsWith('.json'))
   .map((name) => [name, JSON.parse(readFileSync(new URL(name, folder), 'utf8'))] as const);
@@ -23,7 +30,7 @@ describe('the samples of the events', () => {
     );
     const deletions = ['account.project.deleted', 'account.domain.deleted', 'account.user.deleted'];
     expect(samples.map(([, { type }]) => type).sort()).toEqual(
-      ['notification.received', ...deletions, ...types].sort(),
+      ['notification.received', 'audit.recorded', ...deletions, ...types].sort(),
     );
   });
 });

@@ -1,8 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import * as z from 'zod';
+import { recordsOf } from '../../audit.ts';
 import { decisionMessages, decisionsOf } from '../../dead-letters.ts';
 import type { DeadLetter, DeadLetterFilter, Decided, Decision } from '../../port.ts';
 import { pack } from '../dynamodb/codec.ts';
+import { commit } from '../dynamodb/commit.ts';
 import { decisionKeys } from '../dynamodb/keys.ts';
 import { keyOf } from '../dynamodb/table.ts';
 import { type OutboundMessage, outboundIn, toOutbound } from '../messaging/envelope.ts';
@@ -108,7 +110,8 @@ async function take(
               !(sent.has(workOf(one)) && one.deadLetter.at > at),
           );
     for (const one of page) sent.add(workOf(one));
-    const made = decisionsOf(what, deadLettersOf(page), decided, at).map((decision) => {
+    const ofPage = decisionsOf(what, deadLettersOf(page), decided, at);
+    const made = ofPage.map((decision) => {
       const { queue, operationId, cause, count } = decision;
       const known = decisions.get([queue, operationId, cause].join('\n'));
       const now = known ? { ...known, count: known.count + count } : decision;
@@ -120,6 +123,7 @@ async function take(
         decisionKeys(decision).map((key) => ({ ...keyOf(key), body: pack(decision) })),
       ),
     );
+    await commit({ audit: recordsOf(ofPage, decided) }, deps);
     await steps(place, page);
     await deps.sender.queues.delete(
       place,

@@ -1,10 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import type { Message } from '../../../../events/index.ts';
+import type { AuditEntry } from '../../../audit/entry.ts';
 import { engineError } from '../../engine-error.ts';
 import type { Change } from '../../port.ts';
-import { toDeadLetter, toOutbound } from '../messaging/envelope.ts';
+import { toAuditOutbound, toDeadLetter, toOutbound } from '../messaging/envelope.ts';
 import type { Sender } from '../messaging/sender.ts';
 import { accountRows } from './accounts.ts';
+import { auditWrites } from './audit.ts';
 import { deliver, type Outbox, outboxOf } from './outbox.ts';
 import { type Addressed, type Part, split } from './split-change.ts';
 import { type Item, pause, type Store, type Write } from './table.ts';
@@ -51,9 +53,9 @@ export async function commit(change: Change, deps: CommitDeps): Promise<'committ
     return 'committed';
   }
   for (const part of split({ ...change, seen: [...new Set(change.seen)] }, messages)) {
-    const outbox = part.outbounds.length > 0 ? outboxOf(part.outbounds, now) : undefined;
-    if ((await write(part, outbox, now, deps.store)) === 'conflict') return 'conflict';
-    if (outbox) await sendOutbox(outbox, deps);
+    const written = await write(part, now, deps.store);
+    if (written === 'conflict') return 'conflict';
+    if (written.outbox) await sendOutbox(written.outbox, deps);
   }
   return 'committed';
 }
@@ -105,26 +107,29 @@ function isMessagesAlone({ messages: _, deadLetters: __, ...rows }: Change): boo
 
 /**
  * Runs one transaction. Retries it when other processes wrote rows that only accumulate (accounts,
- * counters).
+ * counters, the audit log).
  */
 async function write(
   part: Part,
-  outbox: Outbox | undefined,
   now: number,
   store: Store,
-): Promise<'committed' | 'conflict'> {
+): Promise<{ readonly outbox: Outbox | undefined } | 'conflict'> {
+  let outbox = part.outbounds.length > 0 ? outboxOf(part.outbounds, now) : undefined;
   for (let tries = 1; ; tries += 1) {
     const rows = await rowsOf(part, now, store);
     if (rows === 'conflict') return 'conflict';
     await store.put(rows.ahead);
+    // The events of the audit log name the place of the entry, which each try determines again.
+    if (rows.entries.length > 0)
+      outbox = outboxOf([...part.outbounds, ...rows.entries.map(toAuditOutbound)], now);
     const all = [
       ...rows.guards,
       ...rows.others,
       ...(outbox?.items ?? []).map((Item): Write => ({ Put: { Item } })),
     ];
-    if (all.length === 0) return 'committed';
+    if (all.length === 0) return { outbox };
     const written = await store.transact(all);
-    if (written.kind === 'done') return 'committed';
+    if (written.kind === 'done') return { outbox };
     if (written.kind === 'refused' && written.which.some((index) => index < rows.guards.length))
       return 'conflict';
     if (tries >= MAX_TRIES) {
@@ -144,10 +149,19 @@ async function rowsOf(
   part: Part,
   now: number,
   store: Store,
-): Promise<{ guards: Write[]; others: Write[]; ahead: readonly Item[] } | 'conflict'> {
-  const [accounts, tasks] = await Promise.all([
+): Promise<
+  | {
+      guards: Write[];
+      others: Write[];
+      ahead: readonly Item[];
+      entries: readonly AuditEntry[];
+    }
+  | 'conflict'
+> {
+  const [accounts, tasks, audit] = await Promise.all([
     accountRows(part.accounts ?? [], store),
     taskWrites(part.tasks ?? [], store),
+    auditWrites(part.audit ?? [], store),
   ]);
   if (tasks === 'conflict') return 'conflict';
   const operations = (part.operations ?? []).map((operation) => operationWrites(operation, now));
@@ -164,8 +178,10 @@ async function rowsOf(
       ...(part.quarantine ?? []).flatMap(quarantineWrites),
       ...waiverWrites(part.waivers ?? [], part.unwaived ?? []),
       ...(part.stopDecision ? stopWrites(part.stopDecision) : []),
+      ...audit.writes,
       ...counterWrites(part.counters ?? {}, accounts.added),
     ],
+    entries: audit.entries,
     ahead: accounts.ahead,
   };
 }

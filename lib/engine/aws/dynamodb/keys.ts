@@ -32,6 +32,7 @@ import type { Key } from './table.ts';
  * - `document#<collection>#<partition>` / `<id>`: a document of another module; `version`
  * - `decisions` and `decisions#<operation>` / `<time>#<id>`: a person's decision on dead letters
  * - `counters` / `0` to `7`: shares of every counter, summed on read
+ * - `audit` / `<sequence>`: an entry of the audit log; `audit-head` / `head`: the newest one
  * - `outbox#<0 to 3>` / `<written>#<uuid>`: messages of a change that are not sent yet: `body`,
  *   `parts`, `leasedUntil`
  * - `outbox#<uuid>` / `1`, `2`, …: further parts of an outbox that exceeds one row
@@ -58,6 +59,12 @@ export const sortable = (millis: number): string =>
 export const STOP_KEY: Key = { pk: 'stop', sk: 'newest' };
 /** The partition of every such decision. */
 export const STOPS_PK = 'stops';
+
+/** The partition of the audit log. */
+export const AUDIT_PK = 'audit';
+export const AUDIT_HEAD_KEY: Key = { pk: 'audit-head', sk: 'head' };
+/** The sort key of an entry of the audit log. */
+export const auditSk = (sequence: number): string => String(sequence).padStart(15, '0');
 
 /** The key of an operation. */
 export const operationKey = (id: string): Key => ({ pk: `operation#${id}`, sk: 'operation' });

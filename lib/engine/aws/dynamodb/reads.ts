@@ -16,6 +16,7 @@ import {
 } from '../../records.ts';
 import type { Queues } from '../messaging/queues.ts';
 import type { Names } from '../names.ts';
+import { readAuditHead, readAuditRows } from './audit.ts';
 import { unpack } from './codec.ts';
 import {
   aboutPk,
@@ -213,6 +214,8 @@ export function readsOf(
         value: unpack(item.body),
       }));
     },
+    auditRows: (from, limit) => readAuditRows(store, from, limit),
+    auditHead: () => readAuditHead(store),
     async accountCount() {
       return (await counters()).get(ACCOUNTS_COUNTER) ?? 0;
     },

@@ -18,12 +18,15 @@ export interface Addressed {
  */
 const MAX_ROWS = 90;
 const MAX_BYTES = 3 * 1024 * 1024;
+/** Entries of the audit log that one transaction takes at least. */
+const MAX_AUDITED = 40;
 
 /**
  * Returns a change as one transaction, or as several where it is too big. The order allows a stop
  * after any part:
  *
- * - first what may be written twice: accounts (their records only grow), quarantine, waivers; each
+ * - first the decisions for the audit log
+ * - then what may be written twice: accounts (their records only grow), quarantine, waivers; each
  *   account goes with its messages, so that a tombstone never exists without its event
  * - then messages about no row of this change, which may repeat anyway
  * - then all operations but the first, each with its tasks and messages: a project's operation is
@@ -76,6 +79,14 @@ function groupsOf(change: Change, messages: readonly Addressed[]): Part[] {
     outbounds: first ? outbounds(`operation ${first.id}`) : [],
   };
   return [
+    // A decision is recorded with the first thing that it changes.
+    ...Array.from(
+      { length: Math.ceil((change.audit?.length ?? 0) / MAX_AUDITED) },
+      (_, part): Part => ({
+        audit: change.audit?.slice(part * MAX_AUDITED, (part + 1) * MAX_AUDITED) ?? [],
+        outbounds: [],
+      }),
+    ),
     ...accounts.map(
       (record): Part => ({
         accounts: [record],
@@ -111,6 +122,7 @@ const joined = (one: Part, other: Part): Part => ({
   unwaived: [...(one.unwaived ?? []), ...(other.unwaived ?? [])],
   ...(one.stopDecision ? { stopDecision: one.stopDecision } : {}),
   ...(other.stopDecision ? { stopDecision: other.stopDecision } : {}),
+  audit: [...(one.audit ?? []), ...(other.audit ?? [])],
   documents: [...(one.documents ?? []), ...(other.documents ?? [])],
   counters: { ...one.counters, ...other.counters },
   outbounds: [...one.outbounds, ...other.outbounds],
@@ -126,6 +138,7 @@ function rowsOf({
   waivers = [],
   unwaived = [],
   stopDecision,
+  audit = [],
   documents = [],
 }: Part): number {
   const regions = new Set(tasks.map(({ id }) => Object.values(tasksKey(id)).join()));
@@ -137,6 +150,7 @@ function rowsOf({
     waivers.length +
     unwaived.length +
     (stopDecision ? 2 : 0) +
+    (audit.length > 0 ? audit.length + 1 : 0) +
     documents.length
   );
 }

@@ -2,6 +2,8 @@ import * as z from 'zod';
 import { type Message, type Outgoing, queueOf } from '../../../../events/index.ts';
 import { ErrorReport } from '../../../../events/service.ts';
 import { bodyBytes, cutBytes, encodeBody, MAX_STORED_BYTES } from '../../../account/received.ts';
+import { auditEvent } from '../../../audit/cadf.ts';
+import type { AuditEntry } from '../../../audit/entry.ts';
 import { engineError } from '../../engine-error.ts';
 import { storableMessage, toJson } from '../../json.ts';
 import { StoredMessage } from '../../records.ts';
@@ -78,6 +80,12 @@ export function toOutbound(message: Outgoing, now: number): OutboundMessage {
     ? { ...outbound, queue: queueOf(message), dueAt: now + delaySeconds * 1000 }
     : outbound;
 }
+
+/** The event of an entry of the audit log. It goes to the bus, and to no queue of the propagator. */
+export const toAuditOutbound = (entry: AuditEntry): OutboundMessage => {
+  const { type, data } = auditEvent(entry);
+  return { type, detail: toJson(data).replace(NEVER_IN_A_QUEUE, '\uFFFD') };
+};
 
 /** Prepares a message for the dead-letter queue. */
 export const toDeadLetter = (message: Message, error: Report): OutboundMessage => ({

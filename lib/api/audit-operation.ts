@@ -1,0 +1,45 @@
+import type { Context } from 'hono';
+import type { Audited, AuditRecord } from '../audit/entry.ts';
+import type { Operation } from '../operation/model.ts';
+import { auditRecord } from './audit.ts';
+import type { ApiDeps } from './deps.ts';
+
+/** The target of a decision about an operation. */
+export const targetOf = ({ id, scope }: Operation) => ({
+  type: 'operation',
+  id,
+  operations: [id],
+  name: `${scope.type} ${scope.name ?? scope.id}`,
+});
+
+/** Makes the audit record of an operation that this request opened. */
+export const openedRecord =
+  (
+    context: Context,
+    what: Audited,
+    reason: string,
+    { now }: Pick<ApiDeps, 'now'>,
+    earlier?: Operation,
+  ) =>
+  (opened: Operation, superseded: Operation | undefined): AuditRecord =>
+    auditRecord(context, now(), {
+      what,
+      target: {
+        ...targetOf(opened),
+        operations: [opened.id, ...(earlier ? [earlier.id] : [])],
+      },
+      reason,
+      before: stateOf(superseded ?? earlier),
+      after: stateOf(opened),
+    });
+
+const stateOf = (operation: Operation | undefined) =>
+  operation
+    ? {
+        operation: operation.id,
+        action: operation.action,
+        mode: operation.mode,
+        state: operation.state,
+        scope: { type: operation.scope.type, id: operation.scope.id },
+      }
+    : null;

@@ -1,0 +1,84 @@
+import { randomUUID } from 'node:crypto';
+import type { Context, Hono } from 'hono';
+import * as z from 'zod';
+import type { AuditCaller, AuditOrigin, AuditRecord } from '../audit/entry.ts';
+import { auditPage } from '../audit/list.ts';
+import { verifyLog } from '../audit/verify.ts';
+import { redactDeep } from '../shared/redaction.ts';
+import { callerOf } from './authentication.ts';
+import { type ApiDeps, defined } from './deps.ts';
+
+/** Where the platform puts the address of the caller: the Node server, or API Gateway. */
+const Connection = z.union([
+  z
+    .object({ incoming: z.object({ socket: z.object({ remoteAddress: z.string() }) }) })
+    .transform(({ incoming }) => incoming.socket.remoteAddress),
+  z
+    .object({ requestContext: z.object({ http: z.object({ sourceIp: z.string() }) }) })
+    .transform(({ requestContext }) => requestContext.http.sourceIp),
+]);
+
+/** The authenticated caller of a request, its address, and the request id. */
+export function originOf(context: Context): AuditOrigin {
+  const from = Connection.safeParse(context.env).data;
+  return {
+    by: auditCallerOf(context),
+    ...(from === undefined ? {} : { from }),
+    requestId: context.get('requestId'),
+  };
+}
+
+function auditCallerOf(context: Context): AuditCaller {
+  const name = callerOf(context);
+  const user = context.get('identity');
+  if (user) return { kind: 'keystone', name: user.userName, id: user.userId };
+  return { kind: name.startsWith('arn:') ? 'aws' : 'token', name };
+}
+
+/**
+ * The audit record of a decision that this request makes. Every route that changes something for a
+ * person commits one with its change. Secrets in it are redacted.
+ */
+export const auditRecord = (
+  context: Context,
+  now: number,
+  decision: Pick<AuditRecord, 'what' | 'target' | 'reason' | 'before' | 'after'>,
+): AuditRecord => ({
+  ...redactDeep(decision),
+  ...originOf(context),
+  id: randomUUID(),
+  at: now,
+});
+
+const AuditQuery = z.strictObject({
+  since: z.coerce.number().min(0).optional(),
+  by: z.string().min(1).max(300).optional(),
+  operation: z.string().min(1).max(100).optional(),
+  limit: z.coerce.number().int().min(1).max(1000).default(100),
+});
+const VerifyQuery = z.strictObject({
+  known: z
+    .string()
+    .regex(/^\d{1,15}:[0-9a-f]{64}$/, 'must be SEQUENCE:HASH, as an earlier verification printed')
+    .optional(),
+});
+const PAUSE_MILLIS = 100;
+
+/** Routes that list the audit log, newest first, and verify it. */
+export function auditRoutes(app: Hono, { engine }: ApiDeps): void {
+  app.get('/v1/audit', async (context) => {
+    const { since, by, operation, limit } = AuditQuery.parse(context.req.query());
+    const filter = defined({ since, by, operationId: operation });
+    return context.json({ entries: await auditPage(engine.reads, { ...filter, limit }) });
+  });
+  app.get('/v1/audit/verify', async (context) => {
+    const { known } = VerifyQuery.parse(context.req.query());
+    const [sequence, hash = ''] = known?.split(':') ?? [];
+    return context.json(
+      await verifyLog(engine.reads, {
+        known: sequence === undefined ? undefined : { sequence: Number(sequence), hash },
+        pause: () => new Promise((resolve) => setTimeout(resolve, PAUSE_MILLIS)),
+      }),
+    );
+  });
+}

@@ -1,0 +1,46 @@
+import { createHash, randomUUID } from 'node:crypto';
+import * as z from 'zod';
+import { canonicalJson } from '../audit/entry.ts';
+import type { Engine } from '../engine/port.ts';
+import { NO_POLICY, type Policy } from '../policy/schema.ts';
+
+const KEY = { collection: 'policy', partition: 'policy', id: 'digest' } as const;
+const Stored = z.looseObject({ digest: z.string(), at: z.number() });
+const MOST_CONFLICTS = 5;
+
+/** SHA-256 of what a policy says, in hexadecimal. Comments and order in the file do not count. */
+export const policyDigest = (policy: Policy): string =>
+  createHash('sha256').update(canonicalJson(policy)).digest('hex');
+
+/**
+ * Adds an entry to the audit log when a process starts with another policy than the one before.
+ * Several processes may start at once: the change is recorded once.
+ */
+export async function recordPolicy(
+  policy: Policy,
+  { engine, now }: { readonly engine: Engine; now(): number },
+): Promise<void> {
+  const digest = policyDigest(policy);
+  for (let tries = 1; tries <= MOST_CONFLICTS; tries += 1) {
+    const [document] = await engine.reads.documents(KEY.collection, KEY.partition, KEY.id);
+    const before = document && Stored.parse(document.value).digest;
+    if (digest === (before ?? policyDigest(NO_POLICY))) return;
+    const at = now();
+    const done = await engine.commit({
+      documents: [{ ...KEY, version: document?.version ?? 0, value: { digest, at } }],
+      audit: [
+        {
+          id: randomUUID(),
+          at,
+          by: { kind: 'process', name: 'propagator' },
+          what: 'policy.changed',
+          target: { type: 'policy', id: digest },
+          reason: 'a process started with another policy file',
+          before: before === undefined ? null : { digest: before },
+          after: { digest, policy },
+        },
+      ],
+    });
+    if (done === 'committed') return;
+  }
+}

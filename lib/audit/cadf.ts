@@ -1,0 +1,53 @@
+import type { AuditRecorded } from '../../events/audit.ts';
+import type { AuditCaller, AuditEntry } from './entry.ts';
+
+const OBSERVER = { id: 'keystone-propagator', typeURI: 'service/security/account' };
+const INITIATORS: Readonly<Record<AuditCaller['kind'], string>> = {
+  token: 'service/security/account/user',
+  aws: 'service/security/account/user',
+  keystone: 'service/security/account/user',
+  process: 'service/security/account',
+};
+/** The longest `before` or `after` in an event, in characters; EventBridge carries 1 MiB. */
+const MOST_CONTENT = 200_000;
+const JSON_TYPE = 'mime:application/json';
+
+/** The event that announces an entry. A very long state is left out of it; the log has it. */
+export function auditEvent(entry: AuditEntry): AuditRecorded {
+  const { by, from, target, reason, sequence, previous, hash, requestId } = entry;
+  const states = (['before', 'after'] as const).flatMap((name) => {
+    const content = entry[name];
+    return content === undefined || JSON.stringify(content).length > MOST_CONTENT
+      ? []
+      : [{ name, typeURI: JSON_TYPE, content }];
+  });
+  return {
+    type: 'audit.recorded',
+    data: {
+      typeURI: 'http://schemas.dmtf.org/cloud/audit/1.0/event',
+      id: entry.id,
+      eventType: 'activity',
+      eventTime: new Date(entry.at).toISOString(),
+      action: `update/${entry.what}`,
+      outcome: 'success',
+      initiator: {
+        id: by.id ?? by.name,
+        typeURI: INITIATORS[by.kind],
+        name: by.name,
+        ...(from === undefined ? {} : { host: { address: from } }),
+      },
+      target: {
+        id: target.id,
+        typeURI: `data/${target.type}`,
+        ...(target.name === undefined ? {} : { name: target.name }),
+      },
+      observer: OBSERVER,
+      ...(reason === undefined ? {} : { reason: { reasonType: 'comment', reasonCode: reason } }),
+      ...(requestId === undefined ? {} : { tags: [`request:${requestId}`] }),
+      attachments: [
+        ...states,
+        { name: 'audit-log', typeURI: JSON_TYPE, content: { sequence, previous, hash } },
+      ],
+    },
+  };
+}

@@ -1,0 +1,126 @@
+import { createHash } from 'node:crypto';
+
+/** Every kind of decision that the audit log records. */
+export const AUDITED = [
+  'operation.requested',
+  'operation.rerun',
+  'operation.released',
+  'operation.approved',
+  'operation.canceled',
+  'plan.requested',
+  'project.suspended',
+  'project.resumed',
+  'project.provisioned',
+  'hold.added',
+  'hold.removed',
+  'dead-letters.redriven',
+  'dead-letters.discarded',
+  'waiver.added',
+  'waiver.removed',
+  'suspicious.released',
+  'suspicious.dropped',
+  'work.stopped',
+  'work.resumed',
+  'policy.changed',
+] as const;
+export type Audited = (typeof AUDITED)[number];
+
+/**
+ * The authenticated caller of a decision. `token`: the owner of an API token. `aws`: the ARN of an
+ * IAM principal. `keystone`: a user, with its id. `process`: the propagator itself at its start.
+ */
+export interface AuditCaller {
+  readonly kind: 'token' | 'aws' | 'keystone' | 'process';
+  readonly name: string;
+  /** The id of a Keystone user. */
+  readonly id?: string | undefined;
+}
+
+/** Where a decision came from: its caller, the address, and the request id of the API. */
+export interface AuditOrigin {
+  readonly by: AuditCaller;
+  /** The network address of the caller, if the request had one. */
+  readonly from?: string | undefined;
+  readonly requestId?: string | undefined;
+}
+
+/** What a decision was about, for example `{ type: 'operation', id: 'op-…' }`. */
+export interface AuditTarget {
+  readonly type: string;
+  readonly id: string;
+  readonly name?: string | undefined;
+  /** The operations that it belongs to, if there are any. */
+  readonly operations?: readonly string[] | undefined;
+}
+
+/** One decision, before it is in the log. `before` and `after` are JSON. */
+export interface AuditRecord extends AuditOrigin {
+  readonly id: string;
+  /** Epoch milliseconds. */
+  readonly at: number;
+  readonly what: Audited;
+  readonly target: AuditTarget;
+  readonly reason?: string | undefined;
+  readonly before?: unknown;
+  readonly after?: unknown;
+}
+
+/**
+ * An entry of the log. `sequence` counts from 1 without gaps. `hash` is the SHA-256, in hexadecimal,
+ * over all other fields, and `previous` is the hash of the entry before.
+ */
+export interface AuditEntry extends AuditRecord {
+  readonly sequence: number;
+  readonly previous: string;
+  readonly hash: string;
+}
+
+/** The newest entry, as the store keeps it beside the entries. */
+export interface AuditHead {
+  readonly sequence: number;
+  readonly hash: string;
+}
+
+/** The head of an empty log. */
+export const EMPTY_LOG: AuditHead = { sequence: 0, hash: '0'.repeat(64) };
+
+/** A stored row, unchecked: a row that was changed may hold anything. */
+export interface AuditRow {
+  readonly sequence: number;
+  readonly entry: unknown;
+}
+
+/** Appends records to the log that ends with `head`. */
+export function chained(head: AuditHead, records: readonly AuditRecord[]): AuditEntry[] {
+  let { sequence, hash: previous } = head;
+  return records.map((record) => {
+    sequence += 1;
+    const linked = { ...record, sequence, previous };
+    const hash = hashOf(linked);
+    previous = hash;
+    return { ...linked, hash };
+  });
+}
+
+/** The head after these entries. */
+export const headAfter = (head: AuditHead, entries: readonly AuditEntry[]): AuditHead => {
+  const last = entries.at(-1);
+  return last ? { sequence: last.sequence, hash: last.hash } : head;
+};
+
+/** SHA-256 of an entry without its `hash`, over JSON with sorted keys. */
+export function hashOf(entry: object): string {
+  const { hash: _, ...rest } = entry as { readonly hash?: unknown };
+  return createHash('sha256').update(canonicalJson(rest)).digest('hex');
+}
+
+/** JSON whose keys are sorted at every level, so that the order of a store does not count. */
+export function canonicalJson(value: unknown): string {
+  return JSON.stringify(value, (_, inner: unknown) =>
+    typeof inner === 'object' && inner !== null && !Array.isArray(inner)
+      ? Object.fromEntries(
+          Object.entries(inner).toSorted(([one], [other]) => (one < other ? -1 : 1)),
+        )
+      : inner,
+  );
+}

@@ -1,0 +1,88 @@
+import { type AuditHead, type AuditRow, EMPTY_LOG, hashOf } from './entry.ts';
+
+/** What {@link verifyLog} reads. */
+export interface AuditSource {
+  /** At most `limit` rows with a sequence of at least `from`, in the order of their sequence. */
+  auditRows(from: number, limit: number): Promise<readonly AuditRow[]>;
+  auditHead(): Promise<AuditHead>;
+}
+
+/**
+ * The result of a verification. `broken` names the first entry that does not fit, or the number at
+ * which one is missing. `head` is the newest entry that was verified.
+ */
+export type Verification =
+  | { readonly ok: true; readonly head: AuditHead }
+  | {
+      readonly ok: false;
+      readonly head: AuditHead;
+      readonly broken: { readonly sequence: number; readonly because: string };
+    };
+
+/** An entry that was written down outside the store, for example from an exported event. */
+export interface KnownEntry {
+  readonly sequence: number;
+  readonly hash: string;
+}
+
+const READ_AT_ONCE = 500;
+/** A DynamoDB transaction may be visible in part for a moment. */
+const MOST_READS = 5;
+
+/**
+ * Walks the whole log: every number is present once, every hash is that of its entry, and every
+ * entry names the hash of the one before. A `known` entry must be in the log unchanged; only it can
+ * show that an attacker has replaced the whole store.
+ */
+export async function verifyLog(
+  source: AuditSource,
+  { known, pause }: { readonly known?: KnownEntry | undefined; pause(): Promise<void> },
+): Promise<Verification> {
+  let last = EMPTY_LOG;
+  const broken = (sequence: number, because: string): Verification => ({
+    ok: false,
+    head: last,
+    broken: { sequence, because },
+  });
+  for (let reads = 1; ; reads += 1) {
+    for (;;) {
+      const rows = await source.auditRows(last.sequence + 1, READ_AT_ONCE);
+      for (const row of rows) {
+        const because = whyBroken(row, last, known);
+        if (because !== undefined) return broken(last.sequence + 1, because);
+        last = { sequence: row.sequence, hash: hashOf(row.entry as object) };
+      }
+      if (rows.length < READ_AT_ONCE) break;
+    }
+    const head = await source.auditHead();
+    const isEnd = head.sequence === last.sequence && head.hash === last.hash;
+    if (isEnd && (known === undefined || known.sequence <= last.sequence))
+      return { ok: true, head: last };
+    if (!isEnd && reads < MOST_READS) {
+      await pause();
+      continue;
+    }
+    if (isEnd) return broken(last.sequence + 1, `entry ${known?.sequence} is known and is missing`);
+    return head.sequence > last.sequence
+      ? broken(last.sequence + 1, `it is missing; the log has ${head.sequence} entries`)
+      : broken(last.sequence, `the head of the log is entry ${head.sequence}, another one`);
+  }
+}
+
+function whyBroken(
+  { sequence, entry }: AuditRow,
+  last: AuditHead,
+  known: KnownEntry | undefined,
+): string | undefined {
+  const expected = last.sequence + 1;
+  if (sequence !== expected) return `it is missing; the next entry is ${sequence}`;
+  if (typeof entry !== 'object' || entry === null) return 'it cannot be read';
+  const fields = entry as { readonly [name: string]: unknown };
+  const hash = hashOf(entry);
+  if (fields.hash !== hash) return 'its content was changed: its hash is another one';
+  if (fields.sequence !== expected) return `it is entry ${String(fields.sequence)}, moved here`;
+  if (fields.previous !== last.hash) return `it does not continue entry ${last.sequence}`;
+  if (known?.sequence === expected && known.hash !== hash)
+    return `its hash is not the known one, ${known.hash}`;
+  return undefined;
+}

@@ -1,0 +1,113 @@
+import { type Command, InvalidArgumentError } from 'commander';
+import { oneOf, type Printed, present, printable } from '../format.ts';
+import { table, time, wrapped } from '../output.ts';
+import { type AuditEntryShape, AuditShape, AuditVerificationShape } from '../shapes.ts';
+import { EXIT, query, type Terminal } from '../terminal.ts';
+
+interface ListOptions extends Printed {
+  since?: number;
+  by?: string;
+  operation?: string;
+  limit?: string;
+}
+
+/** `audit list` and `audit verify`. `audit stops` is a command of `stop.ts`. */
+export function auditCommands(program: Command, terminal: Terminal): void {
+  const { client, now } = terminal;
+  const audit = program
+    .command('audit')
+    .description('the audit log: every decision of a person, in an append-only chain');
+  printable(audit.command('list'), 'audit list --since 7d --by ann')
+    .description('list the decisions of persons, newest first')
+    .option('--since <time>', 'an age (30m, 12h, 7d) or a date (2026-03-01)', (text) =>
+      sinceOf(text, now()),
+    )
+    .option('--by <name>', 'only decisions of this caller: its name, ARN or user id')
+    .option('--operation <id>', 'only decisions about this operation')
+    .option('--limit <number>', 'the maximum number of entries (default: 100)')
+    .action(async ({ json, format, column, since, ...filter }: ListOptions) => {
+      const sought = { ...filter, since: since === undefined ? undefined : String(since) };
+      const answer = await client.get(`/v1/audit${query(sought)}`, AuditShape);
+      present(
+        terminal,
+        answer,
+        { json, format, column },
+        {
+          text: ({ entries }) => show(entries, Number(filter.limit ?? 100)),
+          rows: ({ entries }) => entries,
+          columns: COLUMNS,
+        },
+      );
+    });
+  printable(audit.command('verify'), 'audit verify')
+    .description('check that no entry was changed, deleted, moved or inserted')
+    .option(
+      '--known <sequence:hash>',
+      'an entry that an earlier verification printed; it must be in the log unchanged',
+    )
+    .addHelpText('after', '\nExit codes: 0 the log is unbroken, 1 error, 3 the log is broken.')
+    .action(async ({ known, ...options }: Printed & { known?: string }) => {
+      const answer = await client.get(
+        `/v1/audit/verify${query({ known })}`,
+        AuditVerificationShape,
+      );
+      present(terminal, answer, options, oneOf<typeof answer>(verified));
+      if (!answer.ok) terminal.exitCode = EXIT.unproven;
+    });
+}
+
+const COLUMNS = {
+  Sequence: ({ sequence }: AuditEntryShape) => sequence,
+  At: ({ at }: AuditEntryShape) => time(at),
+  By: ({ by }: AuditEntryShape) => by?.name,
+  'User ID': ({ by }: AuditEntryShape) => by?.id,
+  From: ({ from }: AuditEntryShape) => from,
+  What: ({ what, unreadable }: AuditEntryShape) => (unreadable ? 'cannot be read' : what),
+  Target: ({ target }: AuditEntryShape) =>
+    target && `${target.type} ${target.id}${target.name === undefined ? '' : ` (${target.name})`}`,
+  Operations: ({ target }: AuditEntryShape) => target?.operations?.join(' '),
+  Reason: ({ reason }: AuditEntryShape) => reason,
+  Hash: ({ hash }: AuditEntryShape) => hash,
+};
+
+function show(entries: readonly AuditEntryShape[], most: number): string {
+  if (entries.length === 0) return 'No decisions yet.';
+  const shown = ['Sequence', 'At', 'By', 'From', 'What', 'Target', 'Reason'] as const;
+  const text = table(
+    shown.map((name) => name.toUpperCase()),
+    entries.map((entry) => shown.map((name) => COLUMNS[name](entry) ?? '')),
+    ['SEQUENCE'],
+  );
+  return entries.length < most
+    ? text
+    : `${text}\n\nThese are the newest ${most}. For more, use --limit <number>`;
+}
+
+function verified({ ok, head, broken }: AuditVerificationShape): string {
+  const known = `${head.sequence}:${head.hash}`;
+  if (ok)
+    return head.sequence === 0
+      ? 'The audit log is empty.'
+      : `The audit log is unbroken: ${head.sequence} entries.\n` +
+          `To prove later that none of them was replaced, keep this outside the store:\n  ${known}\n` +
+          `Then: propagator audit verify --known ${known}`;
+  return [
+    `The audit log is broken at entry ${broken?.sequence}.`,
+    wrapped(`Entry ${broken?.sequence}: ${broken?.because}.`, '  '),
+    `The ${head.sequence} entries before it are unbroken.`,
+    'Restore the entry from a backup or from the exported events (audit.recorded), and find out who can write to the store.',
+  ].join('\n');
+}
+
+const UNITS = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
+
+/** Epoch milliseconds of an age before now, or of a date. */
+function sinceOf(text: string, now: number): number {
+  const [, amount, unit] = /^(\d{1,9})([smhd])$/.exec(text) ?? [];
+  if (amount !== undefined)
+    return Math.max(0, now - Number(amount) * UNITS[unit as keyof typeof UNITS]);
+  const at = /^\d{4}-\d{2}-\d{2}/.test(text) ? Date.parse(text) : Number.NaN;
+  if (Number.isNaN(at))
+    throw new InvalidArgumentError('an age (30m, 12h, 7d) or a date (2026-03-01)');
+  return at;
+}

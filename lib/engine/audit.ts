@@ -1,0 +1,80 @@
+import * as z from 'zod';
+import {
+  AUDITED,
+  type AuditEntry,
+  type AuditHead,
+  type AuditOrigin,
+  type AuditRecord,
+  chained,
+} from '../audit/entry.ts';
+import { redactDeep } from '../shared/redaction.ts';
+import { toJson } from './json.ts';
+import type { Decision } from './port.ts';
+
+/** Functions on the audit log that all engines share. */
+
+/** An entry of the log. Fields of a newer release stay, because the hash covers them. */
+export const StoredAuditEntry: z.ZodType<AuditEntry> = z.looseObject({
+  id: z.string(),
+  at: z.number(),
+  by: z.looseObject({
+    kind: z.enum(['token', 'aws', 'keystone', 'process']),
+    name: z.string(),
+    id: z.string().exactOptional(),
+  }),
+  from: z.string().exactOptional(),
+  requestId: z.string().exactOptional(),
+  what: z.enum(AUDITED),
+  target: z.looseObject({
+    type: z.string(),
+    id: z.string(),
+    name: z.string().exactOptional(),
+    operations: z.array(z.string()).exactOptional(),
+  }),
+  reason: z.string().exactOptional(),
+  before: z.unknown(),
+  after: z.unknown(),
+  sequence: z.number(),
+  previous: z.string(),
+  hash: z.string(),
+});
+
+/**
+ * Appends records after `head`, in the form in which every store returns them: the hash is made
+ * over what is stored.
+ */
+export const appended = (head: AuditHead, records: readonly AuditRecord[]): AuditEntry[] =>
+  chained(head, JSON.parse(toJson(records)));
+
+/**
+ * The audit records of one command about dead-letter messages: one for each queue and cause.
+ * Without an origin: none.
+ */
+export function recordsOf(
+  decisions: readonly Decision[],
+  { origin }: { readonly origin?: AuditOrigin | undefined },
+): AuditRecord[] {
+  if (!origin) return [];
+  const groups = Map.groupBy(decisions, ({ queue, cause }) => JSON.stringify([queue, cause]));
+  return [...groups.values()].flatMap((group) =>
+    group.slice(0, 1).map(({ id, what, at, queue, cause, reason }): AuditRecord => {
+      const count = group.reduce((sum, one) => sum + one.count, 0);
+      const operations = group.flatMap(({ operationId }) => operationId ?? []);
+      return {
+        ...origin,
+        id,
+        at,
+        what: `dead-letters.${what}`,
+        target: {
+          type: 'dead-letters',
+          id: queue,
+          name: `${count} with cause ${cause}`,
+          operations,
+        },
+        reason: redactDeep(reason),
+        before: { dead: count, cause },
+        after: { dead: 0, [what]: count },
+      };
+    }),
+  );
+}

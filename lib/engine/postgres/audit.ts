@@ -1,0 +1,61 @@
+import * as z from 'zod';
+import { type AuditEntry, type AuditRecord, type AuditRow, headAfter } from '../../audit/entry.ts';
+import { appended } from '../audit.ts';
+import { toJson } from '../json.ts';
+import type { Session } from './database.ts';
+
+const Head = z.object({ sequence: z.number(), hash: z.string() });
+
+/** The newest entry of the audit log, unlocked. */
+export const readAuditHead = async (session: Session) => Head.parse((await session.query(HEAD))[0]);
+const HEAD = 'SELECT sequence::float8 AS sequence, hash FROM propagator.audit_head';
+
+/**
+ * Adds records to the audit log. It locks the head until the transaction ends, so that decisions
+ * follow each other. Call it after all other row locks except those of counters: a transaction that
+ * holds the head then waits for no other one that wants it.
+ */
+export async function appendAudit(
+  session: Session,
+  records: readonly AuditRecord[],
+): Promise<AuditEntry[]> {
+  if (records.length === 0) return [];
+  const head = Head.parse((await session.query(`${HEAD} FOR UPDATE`))[0]);
+  const entries = appended(head, records);
+  const { sequence, hash } = headAfter(head, entries);
+  await session.query(
+    `INSERT INTO propagator.audit (sequence, body)
+     SELECT sequence, body FROM jsonb_to_recordset($1::text::jsonb) AS x (sequence bigint, body text)`,
+    [toJson(entries.map((entry) => ({ sequence: entry.sequence, body: toJson(entry) })))],
+  );
+  await session.query('UPDATE propagator.audit_head SET sequence = $1, hash = $2', [
+    sequence,
+    hash,
+  ]);
+  return entries;
+}
+
+/** Rows with at least this sequence. A body that is no JSON is returned as its text. */
+export async function readAuditRows(
+  session: Session,
+  from: number,
+  limit: number,
+): Promise<AuditRow[]> {
+  const rows = await session.query(
+    `SELECT sequence::float8 AS sequence, body FROM propagator.audit
+     WHERE sequence >= $1 ORDER BY sequence LIMIT $2`,
+    [from, limit],
+  );
+  return rows.map(({ sequence, body }) => ({
+    sequence: Number(sequence),
+    entry: parsed(String(body)),
+  }));
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}

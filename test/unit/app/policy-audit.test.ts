@@ -1,0 +1,34 @@
+import { policyDigest, recordPolicy } from '../../../lib/app/policy-audit.ts';
+import { StoredAuditEntry } from '../../../lib/engine/audit.ts';
+import { SteppedEngine } from '../../../lib/engine/memory/stepped.ts';
+import { NO_POLICY, type Policy } from '../../../lib/policy/schema.ts';
+
+describe('the policy at the start of a process', () => {
+  const now = () => 1_700_000_000_000;
+  const other = { ...NO_POLICY, suspend: {} } as Policy;
+
+  it('is recorded when it is another one, once for several processes', async () => {
+    const engine = new SteppedEngine();
+    const start = (policy: Policy) => recordPolicy(policy, { engine, now });
+    const changes = () =>
+      engine.audited.map(({ entry }) => {
+        const { what, by, before, after } = StoredAuditEntry.parse(entry);
+        return { what, by: by.kind, before, after };
+      });
+    await start(NO_POLICY);
+    expect(changes()).toEqual([]);
+    await Promise.all([start(other), start(other), start(other)]);
+    const digest = policyDigest(other);
+    const first = {
+      what: 'policy.changed',
+      by: 'process',
+      before: null,
+      after: { digest, policy: JSON.parse(JSON.stringify(other)) },
+    };
+    expect(changes()).toEqual([first]);
+    await start(other);
+    await start(NO_POLICY);
+    expect(changes()).toMatchObject([first, { before: { digest } }]);
+    expect(policyDigest(NO_POLICY)).not.toBe(digest);
+  });
+});
