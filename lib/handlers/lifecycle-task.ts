@@ -9,10 +9,11 @@ import type { ProjectContext } from '../task/context.ts';
 import { resumeRun } from '../task/resume-run.ts';
 import type { RunReport } from '../task/run.ts';
 import { type Protection, protectedBecause, refuseOwnProject } from '../task/safety-rules.ts';
-import type { Service } from '../task/service.ts';
+import type { Service, ServiceApi } from '../task/service.ts';
 import { suspendRun } from '../task/suspend-run.ts';
+import { returnProjectRole, takeProjectRole } from './project-role.ts';
 import { fetchEffectiveState } from './project-state.ts';
-import { currentStop } from './stop-switch.ts';
+import { currentStop, stoppable } from './stop-switch.ts';
 import { suspensionStore } from './suspension-store.ts';
 
 /** Tokens that a service has validated count for so long (`token_cache_time` of its middleware). */
@@ -21,7 +22,7 @@ export const TOKEN_CACHE_MILLIS = 300_000;
 /** The dependencies of a run that suspends or resumes. */
 export interface LifecycleTaskDeps {
   readonly engine: Engine;
-  readonly cloud: Pick<Cloud, 'keystone'>;
+  readonly cloud: Pick<Cloud, 'keystone' | 'keystoneActions' | 'api'>;
   readonly mode: Mode;
   readonly protection: () => Promise<Protection>;
   readonly concurrency: Readonly<Record<string, number>>;
@@ -83,6 +84,28 @@ const blocked = (message: string, advice: string): Condition => ({
   count: 1,
 });
 
+/** The token is requested once per run, and only where a resource needs it. */
+function withProjectToken(
+  service: Service,
+  context: ProjectContext,
+  deps: LifecycleTaskDeps,
+): ProjectContext {
+  const { project, region } = context;
+  let api: Promise<ServiceApi | undefined> | undefined;
+  const request = async (): Promise<ServiceApi | undefined> => {
+    await takeProjectRole(project, deps);
+    const found = await deps.cloud.api(service, region, project);
+    return found && stoppable(found, deps);
+  };
+  return {
+    ...context,
+    projectToken: () => {
+      api ??= request();
+      return api;
+    },
+  };
+}
+
 /** Runs one service of a suspend or resume operation. */
 export async function runLifecycle(
   service: Service,
@@ -116,5 +139,14 @@ export async function runLifecycle(
       (await currentStop(deps)) === undefined,
     onCounts,
   };
-  return action === 'suspend' ? suspendRun(input) : resumeRun(input);
+  if (action === 'suspend') {
+    // A resume that this suspension has superseded may have left it.
+    await returnProjectRole(context.project, deps);
+    return suspendRun(input);
+  }
+  const report = await resumeRun({ ...input, context: withProjectToken(service, context, deps) });
+  // Nova starts a server after its answer. The role is needed until all of them run.
+  if (report.outcome.kind !== 'again' || report.outcome.error)
+    await returnProjectRole(context.project, deps);
+  return report;
 }

@@ -8,6 +8,7 @@ import { PropagatorError } from '../shared/errors.ts';
 import { protectedBecause } from '../task/safety-rules.ts';
 import { holdOfAccount } from './deletion-holds.ts';
 import { lifecycleRefusal } from './lifecycle-task.ts';
+import { returnProjectRole } from './project-role.ts';
 import { currentStop } from './stop-switch.ts';
 import type { ServiceDeps } from './task-deps.ts';
 import { addressOf } from './task-report.ts';
@@ -25,6 +26,9 @@ export async function preflightReport(
   const again = { afterSeconds: 60 };
   const address = { ...addressOf(data), sequence: 0, counts: {} };
   const stop = await currentStop(deps);
+  // No run works now, so none needs the role.
+  if (stop && operation.action === 'resume' && operation.scope.type === 'project')
+    await returnProjectRole(operation.scope.id, deps);
   if (stop)
     return {
       type: 'service.progressed',
@@ -32,6 +36,8 @@ export async function preflightReport(
     };
   if (operation.action !== 'cleanup') {
     const condition = await lifecycleRefusal(operation, deps);
+    if (condition && operation.scope.type === 'project')
+      await returnProjectRole(operation.scope.id, deps);
     return (
       condition && {
         type: 'service.progressed',

@@ -7,6 +7,7 @@ import { PropagatorError, reportOf } from '../shared/errors.ts';
 import { redactDeep } from '../shared/redaction.ts';
 import type { Service, Watch } from '../task/service.ts';
 import { missingEndpoint } from './endpoints.ts';
+import { returnProjectRole } from './project-role.ts';
 import { MAX_SILENCE_MILLIS, unlessSilent } from './silence.ts';
 import type { ServiceDeps, Subject } from './task-deps.ts';
 import { fetchAccountState, preflightReport, unlessProjectEnded } from './task-preflight.ts';
@@ -32,7 +33,12 @@ export async function runTask(
     // Fence: a late or duplicate message requests a run that has ended.
     if (!operation || !task || task.run !== request.run || task.endedAt !== undefined) continue;
     // A later operation has superseded this one.
-    if (operation.action !== 'cleanup' && hasEnded(operation)) continue;
+    if (operation.action !== 'cleanup' && hasEnded(operation)) {
+      // The run of this message may have ended in the middle of a resume.
+      if (operation.action === 'resume' && operation.scope.type === 'project')
+        await returnProjectRole(operation.scope.id, deps);
+      continue;
+    }
     const result = await asCaller(operation.id, () =>
       report(service, message, { operation, task }, deps),
     );

@@ -35,6 +35,14 @@ export const guarded = <At extends ProjectContext>(context: At): At => ({
     const api = await context.apiOf(name);
     return api && withoutDeletion(api);
   },
+  ...(context.projectToken
+    ? {
+        projectToken: async () => {
+          const api = await context.projectToken?.();
+          return api && withoutDeletion(api);
+        },
+      }
+    : {}),
 });
 
 function whyRefused(

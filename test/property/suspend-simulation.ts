@@ -72,6 +72,10 @@ export class SuspendSimulation {
   /** The number of API calls until the process is killed; `undefined`: it lives. */
   killAfter: number | undefined;
   policy: Policy = POLICY;
+  /** True if a start needs a token on the project, as with an encrypted volume. */
+  needsToken = false;
+  /** The projects on which the propagator has its roles. */
+  readonly roles = new Set<string>();
   #events = 0;
 
   constructor(states: readonly ('on' | 'off')[]) {
@@ -167,7 +171,13 @@ export class SuspendSimulation {
           return mark ? { kind: 'suspended' } : { kind: 'changed', message: 'off' };
         return mark ? { kind: 'partly' } : { kind: 'as-before' };
       },
-      resume: async ({ id }) => this.#switch(service, id, 'on', false),
+      resume: async ({ id, owner }, _before, { projectToken }) => {
+        if (this.needsToken) {
+          await projectToken?.();
+          if (!this.roles.has(owner)) throw new TypeError(`a start without a token on ${owner}`);
+        }
+        this.#switch(service, id, 'on', false);
+      },
     });
   }
 
@@ -215,9 +225,17 @@ export class SuspendSimulation {
         groupMembers: unused,
       },
       keystoneActions: {
-        missingRoles: async () => [],
-        assignRoles: unused,
-        revokeRoles: unused,
+        missingRoles: async (project) => (this.roles.has(project) ? [] : ['admin']),
+        assignRoles: async (project) => {
+          this.call();
+          this.roles.add(project);
+          this.call();
+        },
+        revokeRoles: async (project) => {
+          this.call();
+          this.roles.delete(project);
+          this.call();
+        },
         disable: unused,
         delete: unused,
         checkDeletion: async () => ({ refusals: [], unknown: [] }),

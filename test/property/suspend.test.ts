@@ -42,8 +42,10 @@ describe('Any history of disables, enables and killed processes', () => {
         states,
         steps,
         fc.array(fc.nat(5), { minLength: 1 }),
-        async (on, all, order) => {
+        fc.boolean(),
+        async (on, all, order, needsToken) => {
           const simulation = new SuspendSimulation(on);
+          simulation.needsToken = needsToken;
           const before = [TARGET, SIBLING, CONTROL].map((owner) => simulation.shown(owner));
           for (const step of all) await play(simulation, step);
           await simulation.settle(order);
@@ -56,6 +58,8 @@ describe('Any history of disables, enables and killed processes', () => {
           expect(simulation.shown(CONTROL)).toEqual(control);
           expect(simulation.allHaveEnded).toBe(true);
           if (simulation.isActive) expect(await simulation.recordsOf(TARGET)).toEqual([]);
+          // The roles that a start needed are returned, whatever ended the run.
+          expect([...simulation.roles]).toEqual([]);
         },
       ),
       { numRuns: runs(300) },

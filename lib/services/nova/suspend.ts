@@ -9,6 +9,7 @@ const serverRow = z.object({
   'OS-EXT-STS:task_state': z.string().nullish(),
   locked: z.boolean().nullish(),
   locked_reason: z.string().nullish(),
+  'os-extended-volumes:volumes_attached': z.array(z.object({ id: z.string() })).nullish(),
   flavor: z
     .looseObject({ ephemeral: count, extra_specs: z.record(z.string(), z.unknown()).nullish() })
     .nullish(),
@@ -34,7 +35,7 @@ const stateOf = (row: ServerRow): string => row['OS-EXT-STS:vm_state'] ?? 'unkno
 const isOursLocked = (row: ServerRow): boolean =>
   row.locked === true && row.locked_reason === LOCK_REASON;
 
-const callAction = (row: ServerRow, json: object, { api }: ProjectContext) =>
+const callAction = (row: ServerRow, json: object, { api }: Pick<ProjectContext, 'api'>) =>
   api.request('POST', `/servers/${encodeURIComponent(row.id)}/action`, { json });
 
 const LEFT: Readonly<Record<string, { message: string; advice: string }>> = {
@@ -64,6 +65,34 @@ const SWITCH = {
   shelve: { action: 'shelve', undo: 'unshelve', states: ['shelved', 'shelved_offloaded'] },
 } as const;
 
+const hasTpm = ({ flavor }: Pick<ServerRow, 'flavor'>): boolean =>
+  Object.keys(flavor?.extra_specs ?? {}).some((name) => name.startsWith('hw:tpm_'));
+
+const volume = z.object({ volume: z.object({ encrypted: z.boolean().nullish() }) });
+
+/**
+ * True if a start of the server needs a token on its project: Nova fetches the key of an encrypted
+ * volume and of a vTPM from Barbican with the token of the caller, and Barbican gives it to no
+ * administrator elsewhere.
+ */
+async function needsProjectToken(row: ServerRow, { apiOf }: ProjectContext): Promise<boolean> {
+  if (hasTpm(row)) return true;
+  const cinder = await apiOf('cinder');
+  for (const { id } of row['os-extended-volumes:volumes_attached'] ?? []) {
+    const path = `/volumes/${encodeURIComponent(id)}`;
+    const answer = await cinder?.request('GET', path, { accept: [404] });
+    if (answer && answer.status !== 404 && volume.parse(answer.json).volume.encrypted) return true;
+  }
+  return false;
+}
+
+/** Starts a stopped or shelved server, with a token on its project where Nova needs one. */
+async function start(row: ServerRow, action: string, context: ProjectContext): Promise<void> {
+  const needsToken = action !== 'unpause' && (await needsProjectToken(row, context));
+  const api = needsToken ? await context.projectToken?.() : context.api;
+  await callAction(row, { [action]: null }, { api: api ?? context.api });
+}
+
 /** Nova keeps no ephemeral disk of a shelved server, and refuses to shelve one with a vTPM. */
 function whyNotShelved({ flavor }: ServerRow): { message: string; advice: string } | undefined {
   const advice = 'Stop it by hand if it must not run: openstack server stop ID.';
@@ -72,8 +101,7 @@ function whyNotShelved({ flavor }: ServerRow): { message: string; advice: string
       message: 'the server has an ephemeral disk, which a shelve would lose; it keeps running',
       advice,
     };
-  const isTpm = Object.keys(flavor?.extra_specs ?? {}).some((name) => name.startsWith('hw:tpm_'));
-  return isTpm
+  return hasTpm({ flavor })
     ? { message: 'the server has a vTPM, which Nova does not shelve; it keeps running', advice }
     : undefined;
 }
@@ -116,7 +144,8 @@ export const serverSuspension = defineSuspension<ServerRow, Before>({
       'Active servers are locked with a reason and stopped (or paused or shelved, as the ' +
       'policy says). Paused and suspended ones are locked.',
     record: 'The state of the server, whether it was locked, and the option of the policy.',
-    resume: 'The server is started (unpaused, unshelved) again, then unlocked.',
+    resume:
+      'The server is started (unpaused, unshelved) again, then unlocked. With an encrypted volume or a vTPM it is started with a token on the project.',
     leaves: [
       'A server that is stopped or shelved already stays as it is, before and after.',
       'A lock of the owner or of an administrator is kept: the server is stopped and not ' +
@@ -168,7 +197,7 @@ export const serverSuspension = defineSuspension<ServerRow, Before>({
     // The lock goes last: it marks the server as ours until it runs again.
     const { states, undo } = SWITCH[how];
     if (stop && (states as readonly string[]).includes(stateOf(row)))
-      await callAction(row, { [undo]: null }, context);
+      await start(row, undo, context);
     else if (lock && stateOf(row) === vmState) await callAction(row, { unlock: null }, context);
   },
 });

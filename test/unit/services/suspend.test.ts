@@ -135,6 +135,34 @@ describe('Nova: a server', () => {
   });
 
   it.each([
+    ['an encrypted volume', { 'os-extended-volumes:volumes_attached': [{ id: 'v1' }] }],
+    ['a vTPM', { flavor: { ephemeral: 0, extra_specs: { 'hw:tpm_model': 'tpm-crb' } } }],
+  ])(
+    'with %s is started with a token on the project, and unlocked without',
+    async (_title, more) => {
+      const stopped = compute(server('stopped', { ...ours, ...more }));
+      const onProject = compute(server('stopped'));
+      const volumes = fixture('cinder', {});
+      const request = async () => ({
+        status: 200,
+        headers: new Headers(),
+        json: { volume: { encrypted: true } },
+        requestId: undefined,
+      });
+      Object.assign(stopped.context, {
+        projectToken: async () => onProject.context.api,
+        apiOf: async () => ({ ...volumes.context.api, request }),
+      });
+      await (await rowOf(nova, stopped, 's1')).resume(before);
+      expect(stopped.calls).toEqual([]);
+      expect(onProject.calls.map(([, , json]) => json)).toEqual([{ 'os-start': null }]);
+      const started = compute(server('active', { ...ours, ...more }));
+      await (await rowOf(nova, started, 's1')).resume(before);
+      expect(started.calls.map(([, , json]) => json)).toEqual([{ unlock: null }]);
+    },
+  );
+
+  it.each([
     ['an ephemeral disk', { ephemeral: 10 }],
     ['a vTPM', { ephemeral: 0, extra_specs: { 'hw:tpm_version': '2.0' } }],
   ])('with %s is stopped or paused, and never shelved', async (_title, flavor) => {
@@ -327,6 +355,20 @@ describe('docs/lifecycle.md', () => {
       if (types.length === 0) expect(page).toMatch(new RegExp(`^\\|.*\\b${service.name}\\b`, 'm'));
     }
   });
+});
+
+describe('A service file', () => {
+  it.each(SERVICES.map((service) => [service.name, service] as const))(
+    'of %s says for each resource type what suspend does, or in a sentence why nothing',
+    (name, { resourceTypes, suspension, leftBySuspend }) => {
+      const switched = (suspension?.types ?? []).map((type): string => type(name).resourceType);
+      const left = leftBySuspend.flatMap(({ types }) => types.map((type) => `${name}.${type}`));
+      const types = resourceTypes.map((type): string => type.name);
+      expect(types.filter((type) => !switched.includes(type) && !left.includes(type))).toEqual([]);
+      expect(left.filter((type) => switched.includes(type) || !types.includes(type))).toEqual([]);
+      for (const { because } of leftBySuspend) expect(because).toMatch(/^[A-Z].*\.$/);
+    },
+  );
 });
 
 describe('The contract of suspend and resume', () => {
