@@ -190,4 +190,10 @@ export const barbican = defineService({
       'The propagator does not use that microversion.',
   ],
   resourceTypes: [order, container, secret, projectQuota],
+  leftBySuspend: [
+    {
+      types: ['order', 'container', 'secret', 'project-quota'],
+      because: 'Secrets lie at rest. A stopped server and a load balancer need them again.',
+    },
+  ],
 });

@@ -190,4 +190,10 @@ export const blazar = defineService({
   dependents: [{ services: ['nova', 'neutron'], strength: 'preferred', until: 'done' }],
   resourceTypes: [lease],
   userResourceTypes: [leaseOfUser],
+  leftBySuspend: [
+    {
+      types: ['lease'],
+      because: 'A lease has no pause. It ends at its date.',
+    },
+  ],
 });

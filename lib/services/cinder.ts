@@ -147,4 +147,19 @@ export const cinder = defineService({
   ],
   provision,
   suspension: { after: ['nova'], types: [quotaSuspension] },
+  leftBySuspend: [
+    {
+      types: ['volume', 'snapshot', 'backup', 'group', 'group-snapshot', 'attachment'],
+      because: 'It lies at rest while the servers are stopped.',
+    },
+    {
+      types: ['transfer'],
+      because:
+        'Another project may accept it, as its owner intended; a deleted offer cannot be restored with the same key.',
+    },
+    {
+      types: ['type-access', 'default-type'],
+      because: 'It takes effect only for new volumes.',
+    },
+  ],
 });

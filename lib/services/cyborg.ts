@@ -58,4 +58,10 @@ export const cyborg = defineService({
   catalogTypes: ['accelerator'],
   dependsOn: [{ services: ['nova'], strength: 'required', until: 'done' }],
   resourceTypes: [acceleratorRequest],
+  leftBySuspend: [
+    {
+      types: ['accelerator-request'],
+      because: 'It belongs to a server, which is stopped.',
+    },
+  ],
 });

@@ -128,4 +128,18 @@ export const designate = defineService({
     zoneExport,
     quota,
   ],
+  leftBySuspend: [
+    {
+      types: ['zone', 'recordset', 'ptr-record'],
+      because: 'A zone has no switch. Without it mail of third parties is lost.',
+    },
+    {
+      types: ['zone-share', 'zone-transfer-request', 'zone-import', 'zone-export'],
+      because: 'It serves other projects or runs nothing.',
+    },
+    {
+      types: ['quota'],
+      because: 'It takes effect only for new zones.',
+    },
+  ],
 });

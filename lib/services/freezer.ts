@@ -183,4 +183,10 @@ export const freezer = defineService({
       'keep their data. Only their records are deleted.',
     'API v1, which has no project in its paths, is not supported.',
   ],
+  leftBySuspend: [
+    {
+      types: ['job', 'session', 'action', 'client', 'backup'],
+      because: 'A job needs a token on the project, which Keystone refuses. Copies lie at rest.',
+    },
+  ],
 });

@@ -166,4 +166,10 @@ export const glance = defineService({
   dependsOn: [{ services: ['nova', 'cinder'], strength: 'required', until: 'done' }],
   resourceTypes: [image, metadefNamespace],
   suspension: { after: ['nova', 'zun'], types: [imageSuspension] },
+  leftBySuspend: [
+    {
+      types: ['metadef-namespace'],
+      because: 'It describes images and runs nothing.',
+    },
+  ],
 });

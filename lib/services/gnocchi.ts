@@ -147,4 +147,10 @@ export const gnocchi = defineService({
     'After the deletion of a server or a volume, Ceilometer may write a last sample ' +
       'and so create its resource again. A later sweep finds it.',
   ],
+  leftBySuspend: [
+    {
+      types: ['resource', 'metric'],
+      because: 'Measures lie at rest and are evidence.',
+    },
+  ],
 });

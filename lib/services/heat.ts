@@ -184,4 +184,15 @@ export const heat = defineService({
   ],
   resourceTypes: [stack, softwareDeployment, softwareConfig],
   userResourceTypes: [trustedStack],
+  leftBySuspend: [
+    {
+      types: ['stack'],
+      because:
+        'The suspend of Heat is not exact. The servers, load balancers and alarms of a stack are suspended one by one.',
+    },
+    {
+      types: ['software-deployment', 'software-config'],
+      because: 'It waits for agents in servers that are stopped.',
+    },
+  ],
 });

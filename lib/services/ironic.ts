@@ -209,4 +209,14 @@ export const ironic = defineService({
   releases: ['Before 2024.2 (1.92) there are no runbooks.'],
   resourceTypes: [allocation, runbook, lease, node],
   suspension: { after: ['aodh', 'octavia', 'nova'], types: [machineSuspension] },
+  leftBySuspend: [
+    {
+      types: ['allocation', 'runbook'],
+      because: 'It runs nothing.',
+    },
+    {
+      types: ['lease'],
+      because: 'The option `power-off` switches its machine as `node`.',
+    },
+  ],
 });

@@ -109,4 +109,11 @@ export const keystone = defineService({
   catalogTypes: ['identity'],
   dependsOn: [{ services: [EVERY_OTHER], strength: 'preferred', until: 'done' }],
   resourceTypes: [applicationCredential],
+  leftBySuspend: [
+    {
+      types: ['application-credential'],
+      because:
+        'Keystone refuses it while the project is disabled. A deleted one cannot be restored.',
+    },
+  ],
 });

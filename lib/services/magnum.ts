@@ -145,4 +145,15 @@ export const magnum = defineService({
   ],
   resourceTypes: [cluster, template, quota],
   userResourceTypes: [clusterOfUser],
+  leftBySuspend: [
+    {
+      types: ['cluster'],
+      because:
+        'Its nodes are servers of the project, which are stopped. Pause a Cluster API cluster before: its health checks replace stopped nodes.',
+    },
+    {
+      types: ['cluster-template', 'quota'],
+      because: 'It takes effect only for new clusters.',
+    },
+  ],
 });

@@ -82,4 +82,22 @@ export const manila = defineService({
     quota,
   ],
   suspension: { after: ['nova'], types: [quotaSuspension] },
+  leftBySuspend: [
+    {
+      types: ['share', 'snapshot', 'replica', 'group', 'group-snapshot', 'backup'],
+      because: 'It lies at rest. Access rules that are removed get new ids and keys.',
+    },
+    {
+      types: ['share-server', 'share-network', 'security-service'],
+      because: 'It serves shares that clients of other projects may have mounted.',
+    },
+    {
+      types: ['lock', 'transfer'],
+      because: 'It protects or offers a share, as its owner intended.',
+    },
+    {
+      types: ['type-access', 'group-type-access'],
+      because: 'It takes effect only for new shares.',
+    },
+  ],
 });

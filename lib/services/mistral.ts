@@ -159,4 +159,19 @@ export const mistral = defineService({
     dynamicAction,
     codeSource,
   ],
+  leftBySuspend: [
+    {
+      types: ['cron-trigger', 'event-trigger'],
+      because:
+        'Mistral has no pause for it. Keystone refuses its trust, and Mistral counts each missed run as done.',
+    },
+    {
+      types: ['execution', 'action-execution'],
+      because: 'Its calls fail, because Keystone gives no token on the project.',
+    },
+    {
+      types: ['action', 'workflow', 'workbook', 'environment', 'dynamic-action', 'code-source'],
+      because: 'It is a definition and runs nothing.',
+    },
+  ],
 });

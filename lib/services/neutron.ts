@@ -39,4 +39,74 @@ export const neutron = defineService({
   ],
   provision,
   suspension: { after: ['nova', 'zun', 'trove'], types: [routerSuspension, quotaSuspension] },
+  leftBySuspend: [
+    {
+      types: [
+        'floating-ip',
+        'port',
+        'network',
+        'subnet',
+        'trunk',
+        'port-forwarding',
+        'ndp-proxy',
+        'local-ip',
+        'local-ip-association',
+        'router-interface',
+        'router-route',
+      ],
+      because:
+        'With the servers stopped nothing answers behind it, and its address must not be given to another project.',
+    },
+    {
+      types: [
+        'ipsec-site-connection',
+        'vpnservice',
+        'vpn-endpoint-group',
+        'ikepolicy',
+        'ipsecpolicy',
+        'bgpvpn',
+        'bgp-speaker',
+        'bgp-peer',
+        'l2-gateway',
+        'l2-gateway-connection',
+      ],
+      because:
+        'It connects networks in which nothing runs; peers outside may report a lost connection when it is down.',
+    },
+    {
+      types: [
+        'firewall-group',
+        'firewall-policy',
+        'firewall-rule',
+        'security-group',
+        'address-group',
+        'qos-policy',
+        'default-statefulness',
+      ],
+      because: 'It restricts traffic. Without it more would be allowed.',
+    },
+    {
+      types: [
+        'service-graph',
+        'port-chain',
+        'port-pair-group',
+        'port-pair',
+        'flow-classifier',
+        'tap-flow',
+        'tap-service',
+        'tap-mirror',
+        'log',
+        'metering-label',
+      ],
+      because: 'It handles the traffic of servers that are stopped.',
+    },
+    {
+      types: ['subnet-pool', 'address-scope', 'network-segment-range'],
+      because: 'It reserves addresses and runs nothing.',
+    },
+    {
+      types: ['rbac-policy', 'rbac-grant'],
+      because: 'Other projects use what it shares, and would lose their connection.',
+    },
+  ],
 });

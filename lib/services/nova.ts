@@ -113,4 +113,10 @@ export const nova = defineService({
   userResourceTypes: [keypair, userQuota],
   suspension: { after: ['aodh', 'octavia', 'swift'], types: [serverSuspension, quotaSuspension] },
   provision,
+  leftBySuspend: [
+    {
+      types: ['server-group', 'flavor-access'],
+      because: 'It runs nothing, and takes effect only for new servers.',
+    },
+  ],
 });

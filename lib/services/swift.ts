@@ -198,4 +198,14 @@ export const swift = defineService({
   dependsOn: [{ services: ['nova', 'cinder', 'glance'], strength: 'preferred', until: 'done' }],
   resourceTypes: [object, container, account],
   suspension: { after: ['aodh'], types: [placeSuspension] },
+  leftBySuspend: [
+    {
+      types: ['object'],
+      because: 'An object is read only by those whom the access to its container lets in.',
+    },
+    {
+      types: ['container', 'account'],
+      because: 'Their public access is closed; the data lies at rest.',
+    },
+  ],
 });

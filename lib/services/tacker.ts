@@ -136,4 +136,14 @@ export const tacker = defineService({
     'The legacy API (VNFs, descriptors and network services under /v1.0; removed in ' +
       '2024.1) is not cleaned up. It lists the VNFs of v1 a second time.',
   ],
+  leftBySuspend: [
+    {
+      types: ['vnf-instance'],
+      because: 'It runs on servers or stacks of the project, which are suspended there.',
+    },
+    {
+      types: ['vnf-package', 'subscription', 'vim'],
+      because: 'It runs nothing.',
+    },
+  ],
 });

@@ -170,4 +170,14 @@ export const trove = defineService({
   ],
   resourceTypes: [backupStrategy, backup, cluster, instance, module, configuration],
   suspension: { after: ['aodh', 'octavia', 'nova', 'zun'], types: [databaseSuspension] },
+  leftBySuspend: [
+    {
+      types: ['cluster'],
+      because: 'Trove stops only single instances.',
+    },
+    {
+      types: ['backup-strategy', 'backup', 'module', 'configuration'],
+      because: 'It lies at rest while no token on the project is given.',
+    },
+  ],
 });

@@ -114,4 +114,10 @@ export const zaqar = defineService({
       'management store is MongoDB.',
   ],
   resourceTypes: [queue, topic],
+  leftBySuspend: [
+    {
+      types: ['queue', 'topic'],
+      because: 'Messages lie at rest. Keystone gives no token on the project.',
+    },
+  ],
 });

@@ -203,4 +203,14 @@ export const zun = defineService({
       'for Neutron networks, belong to the operator. No API lists these Docker ' +
       'networks.',
   ],
+  leftBySuspend: [
+    {
+      types: ['capsule'],
+      because: 'Zun has no stop for a capsule, only a deletion.',
+    },
+    {
+      types: ['registry', 'quota'],
+      because: 'It takes effect only for new containers.',
+    },
+  ],
 });

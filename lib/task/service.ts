@@ -43,6 +43,13 @@ export {
   type Suspension,
 } from './suspension.ts';
 
+/** Why suspend leaves resource types as they are, in one sentence for the documentation. */
+export interface LeftBySuspend {
+  /** Names within the service. */
+  readonly types: readonly string[];
+  readonly because: string;
+}
+
 /** One service with all that other modules derive from its file. */
 export interface Service {
   readonly name: ServiceName;
@@ -96,6 +103,8 @@ export interface Service {
   readonly userResourceTypes: readonly ResourceType<UserContext>[];
   /** How a project is suspended and resumed here; `undefined`: everything is left as it is. */
   readonly suspension?: ServiceSuspension | undefined;
+  /** The resource types that suspend never switches, with the reason. */
+  readonly leftBySuspend: readonly LeftBySuspend[];
   /** What a profile may ask for here; `undefined`: a project is never provisioned here. */
   readonly provision?: ServiceProvision | undefined;
 }
@@ -125,6 +134,8 @@ export interface ServiceDefinition {
   readonly resourceTypes?: readonly DefinedType[];
   readonly userResourceTypes?: readonly DefinedType<UserContext>[];
   readonly suspension?: ServiceSuspension;
+  /** Every resource type that `suspension` does not switch. A test demands them. */
+  readonly leftBySuspend?: readonly LeftBySuspend[];
   readonly provision?: ServiceProvision;
 }
 
@@ -171,6 +182,7 @@ export function defineService(definition: ServiceDefinition): Service {
     resourceTypes,
     userResourceTypes,
     suspension: definition.suspension,
+    leftBySuspend: definition.leftBySuspend ?? [],
     provision: definition.provision,
   };
 }

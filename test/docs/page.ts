@@ -30,6 +30,7 @@ export function page(
     blockers(resourceTypes),
     leftovers(resourceTypes),
     users(service),
+    actionsTable(service),
   ];
   const reference = [
     '## API calls',
@@ -108,6 +109,31 @@ function startOf({ dependsOn }: ResourceType): string {
     follows.length > 0 ? `after ${quoted(follows.map(bare))}, if these are not stuck` : undefined,
   ];
   return parts.filter((part) => part !== undefined).join(', ') || 'first';
+}
+
+/** What each action does with each resource type: cleanup, suspend, resume. */
+function actionsTable(service: Service): string {
+  const suspensions = new Map(
+    (service.suspension?.types ?? []).map((type) => [bare(type(service.name).resourceType), type]),
+  );
+  const types = service.resourceTypes.map(({ name }) => bare(name));
+  const rows = [...new Set([...types, ...suspensions.keys()])].map((name) => {
+    const cleanup = types.includes(name) ? 'removed or reported' : '';
+    const suspension = suspensions.get(name)?.(service.name);
+    if (suspension) {
+      const { suspend, record, resume, leaves = [] } = suspension.summary;
+      return [`\`${name}\``, cleanup, suspend, record, [resume, ...leaves].join(' ')];
+    }
+    const left = service.leftBySuspend.find((one) => one.types.includes(name));
+    return [`\`${name}\``, cleanup, `left: ${left?.because}`, '', ''];
+  });
+  const provision = service.provision
+    ? `\n\nProvision:\n\n${list(service.provision.summary)}`
+    : '\n\nProvision: a profile has no section for this service.';
+  return `## Actions\n\n${table(
+    ['resource type', 'cleanup', 'suspend', 'record', 'resume, and what is left alone'],
+    rows,
+  )}${provision}`;
 }
 
 /** What blocks or delays the removal. */
