@@ -10,6 +10,7 @@ import { compareNow } from '../task/provision-run.ts';
 import type { Service } from '../task/service.ts';
 import { missingEndpoint, otherServices } from './endpoints.ts';
 import { provisionSnapshot } from './provision.ts';
+import { provisionRecords } from './provision-store.ts';
 
 /** One service of a profile, compared with what the project has. */
 export interface ComparedService {
@@ -81,6 +82,13 @@ async function compareService(
         projectApi: undefined,
         members: undefined,
         now: deps.now,
+        ...provisionRecords(
+          { project, service: name, region },
+          {
+            reads: deps.engine.reads,
+            commit: () => Promise.reject(new TypeError('a comparison records nothing')),
+          },
+        ),
         apiOf: otherServices(service, region, { ...deps, waivers }),
       },
     });

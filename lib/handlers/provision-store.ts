@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import type { Engine, WrittenDocument } from '../engine/port.ts';
+import type { ProvisionContext } from '../task/provision.ts';
 import { CLAIM_MILLIS, type Claims } from '../task/provision-run.ts';
 import type { RecordPlace } from './suspension-store.ts';
 
@@ -46,6 +47,33 @@ export function claimStore(
     },
     async clear() {
       await removeAll('provision', project, prefix, engine);
+    },
+  };
+}
+
+/** The records of a service that cannot show what was set. They outlive an operation. */
+export function provisionRecords(
+  { project, service, region }: RecordPlace,
+  engine: Store,
+): Pick<ProvisionContext, 'recorded' | 'record'> {
+  // No service name begins with this character, so no claim has such a key.
+  const idOf = (key: string): string => `=${service}/${region}/${key}`;
+  const find = async (key: string) => {
+    const found = await engine.reads.documents('provision', project, idOf(key));
+    return found.find(({ id }) => id === idOf(key));
+  };
+  return {
+    recorded: async (key) => (await find(key))?.value,
+    async record(key, value) {
+      const version = (await find(key))?.version ?? 0;
+      const document = {
+        collection: 'provision' as const,
+        partition: project,
+        id: idOf(key),
+        version,
+        value,
+      };
+      await engine.commit({ documents: [document] });
     },
   };
 }

@@ -9,7 +9,7 @@ import type { RunReport } from '../task/run.ts';
 import { refuseOwnProject } from '../task/safety-rules.ts';
 import type { Service } from '../task/service.ts';
 import type { LifecycleTaskDeps } from './lifecycle-task.ts';
-import { claimStore } from './provision-store.ts';
+import { claimStore, provisionRecords } from './provision-store.ts';
 import { currentStop } from './stop-switch.ts';
 
 /**
@@ -29,14 +29,15 @@ export async function runProvision(
   const section = wish?.sections[service.name];
   if (!wish || !service.provision || section === undefined)
     throw new TypeError(`${operation.id}: its profile says nothing about ${service.name}`);
+  const place = { project, service: service.name, region };
   const input: ProvisionRunInput = {
     service: service.name,
     provision: service.provision,
     wish: section,
-    context: { ...context, projectName: name },
+    context: { ...context, projectName: name, ...provisionRecords(place, deps.engine) },
     phase: phase === 'plan' ? 'plan' : 'apply',
     reconcile: wish.reconcile,
-    claims: claimStore({ project, service: service.name, region }, randomUUID(), deps),
+    claims: claimStore(place, randomUUID(), deps),
     deadline: deps.now() + deps.budgetMillis,
     stopping: deps.stopping,
     mayContinue: () => mayContinue(operation, deps),

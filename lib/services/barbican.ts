@@ -7,6 +7,7 @@ import {
   type RequiresLiveProject,
   type TypeDependencies,
 } from '../task/service.ts';
+import { provision } from './barbican/provision.ts';
 import { defineQuota } from './kit/quota.ts';
 
 const requiresLiveProject: RequiresLiveProject = {
@@ -196,4 +197,5 @@ export const barbican = defineService({
       because: 'Secrets lie at rest. A stopped server and a load balancer need them again.',
     },
   ],
+  provision,
 });

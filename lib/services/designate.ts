@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { defineService, defineType, type Removal } from '../task/service.ts';
 import { IN_ALL_PROJECTS, inProject, ownerOf, rowsOf, text } from './designate/project.ts';
+import { provision } from './designate/provision.ts';
 import { ptrRecord, recordset } from './designate/records.ts';
 import { zoneShare } from './designate/shares.ts';
 import { zone } from './designate/zones.ts';
@@ -142,4 +143,5 @@ export const designate = defineService({
       because: 'It takes effect only for new zones.',
     },
   ],
+  provision,
 });

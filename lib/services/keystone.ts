@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { PropagatorError } from '../shared/errors.ts';
 import { defineService, defineType, EVERY_OTHER, type ProjectContext } from '../task/service.ts';
+import { provision } from './keystone/provision.ts';
 
 const credentialRow = z.object({
   id: z.string(),
@@ -116,4 +117,5 @@ export const keystone = defineService({
         'Keystone refuses it while the project is disabled. A deleted one cannot be restored.',
     },
   ],
+  provision,
 });

@@ -3,6 +3,7 @@ import { PropagatorError } from '../shared/errors.ts';
 import { type Blocker, defineService, defineType, type Removal } from '../task/service.ts';
 import { defineQuota } from './kit/quota.ts';
 import { cluster, clusterOfUser, clustersOf } from './magnum/cluster.ts';
+import { provision } from './magnum/provision.ts';
 
 const templateRow = z.object({
   uuid: z.string(),
@@ -156,4 +157,5 @@ export const magnum = defineService({
       because: 'It takes effect only for new clusters.',
     },
   ],
+  provision,
 });

@@ -4,6 +4,7 @@ import { defineQuota, differingLimits } from './kit/quota.ts';
 import { backup, replica, snapshot } from './manila/copies.ts';
 import { group, groupSnapshot } from './manila/groups.ts';
 import { securityService, shareNetwork, shareServer } from './manila/networks.ts';
+import { provision } from './manila/provision.ts';
 import { lock, share, transfer } from './manila/shares.ts';
 import { quotaSuspension } from './manila/suspend.ts';
 import { groupTypeAccess, typeAccess } from './manila/types.ts';
@@ -100,4 +101,5 @@ export const manila = defineService({
       because: 'It takes effect only for new shares.',
     },
   ],
+  provision,
 });

@@ -10,6 +10,7 @@ import {
 import { hasStatus } from './kit/errors.ts';
 import { defineQuota } from './kit/quota.ts';
 import { epochOf } from './kit/time.ts';
+import { provision } from './octavia/provision.ts';
 import { loadBalancerSuspension } from './octavia/suspend.ts';
 import { quotaSuspension } from './octavia/suspend-quota.ts';
 
@@ -217,4 +218,5 @@ export const octavia = defineService({
   ],
   resourceTypes: [loadBalancer, quota],
   suspension: { after: ['aodh'], types: [loadBalancerSuspension, quotaSuspension] },
+  provision,
 });

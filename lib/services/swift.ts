@@ -10,6 +10,7 @@ import {
   withRoleAdvice,
 } from './swift/account.ts';
 import { type ObjectRow, objectsOf, pathOfContainer, removeObjects } from './swift/object.ts';
+import { provision } from './swift/provision.ts';
 import { placeSuspension } from './swift/suspend.ts';
 
 /**
@@ -208,4 +209,5 @@ export const swift = defineService({
       because: 'Their public access is closed; the data lies at rest.',
     },
   ],
+  provision,
 });

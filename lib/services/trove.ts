@@ -9,6 +9,7 @@ import {
 } from '../task/service.ts';
 import { backup, backupStrategy } from './trove/backups.ts';
 import { cluster, instance } from './trove/instances.ts';
+import { provision } from './trove/provision.ts';
 import { blockedWhileInUse } from './trove/rows.ts';
 import { databaseSuspension } from './trove/suspend.ts';
 
@@ -180,4 +181,5 @@ export const trove = defineService({
       because: 'It lies at rest while no token on the project is given.',
     },
   ],
+  provision,
 });

@@ -43,7 +43,7 @@ export interface ProvisionRunInput {
 }
 
 /** A network, its subnet, its router and the interface are made in four iterations. */
-const MAX_ITERATIONS = 10;
+const MAX_ITERATIONS = 12;
 
 /**
  * Compares a service with the profile, creates what is missing, and compares again, until a fresh
@@ -76,20 +76,20 @@ export async function provisionRun(input: ProvisionRunInput): Promise<RunReport>
     if (iteration > MAX_ITERATIONS || !(await mayGoOn(input))) return report(again(0));
     const wanted = left.filter(({ make }) => make);
     if (wanted.length === 0) return report(again(0));
-    const { waitMillis, held } = await claimAll(wanted, input);
+    const { waitMillis, held } = await claimNext(wanted, input);
     try {
       // The listing after the claim is the one that counts: an earlier run may have created it.
-      if (held.size > 0) items = await compareNow(input);
+      if (held !== undefined) items = await compareNow(input);
     } catch (thrown) {
       return report(outcomeOf([errorOf(thrown, 'compare', input)]));
     }
     const makes = new Map<() => Promise<void>, ProvisionItem>();
     for (const item of items)
-      if (item.make && isLeft(item, input) && (!item.canDouble || held.has(keyOf(item))))
+      if (item.make && isLeft(item, input) && (!item.canDouble || held === keyOf(item)))
         makes.set(item.make, item);
     const errors = await makeAll(makes, input);
     if (errors.length > 0) return report(outcomeOf(errors));
-    if (makes.size === 0)
+    if (makes.size === 0 && held === undefined)
       return report(again(waitMillis / 1000), [
         inProgress(input.service, 'another run may still be creating it; it is listed again later'),
       ]);
@@ -120,18 +120,22 @@ const isLeft = ({ state }: ProvisionItem, { reconcile }: ProvisionRunInput): boo
 const mayGoOn = async ({ context, deadline, stopping, mayContinue }: ProvisionRunInput) =>
   !stopping?.aborted && context.now() < deadline && (await mayContinue());
 
-async function claimAll(
+/**
+ * Claims one creation at a time, right before it: a run that is killed then leaves one claim at
+ * most without its resource.
+ */
+async function claimNext(
   items: readonly ProvisionItem[],
   { claims }: ProvisionRunInput,
-): Promise<{ waitMillis: number; held: ReadonlySet<string> }> {
-  const held = new Set<string>();
-  let waitMillis = 0;
-  for (const key of items.filter(({ canDouble }) => canDouble).map(keyOf)) {
-    const millis = await claims.claim(key);
-    if (millis === 0) held.add(key);
-    waitMillis = Math.max(waitMillis, millis);
+): Promise<{ waitMillis: number; held: string | undefined }> {
+  let longest = 0;
+  for (const item of items) {
+    if (!item.canDouble) continue;
+    const waitMillis = await claims.claim(keyOf(item));
+    if (waitMillis === 0) return { waitMillis: 0, held: keyOf(item) };
+    longest = Math.max(longest, waitMillis);
   }
-  return { waitMillis, held };
+  return { waitMillis: longest, held: undefined };
 }
 
 /**

@@ -10,6 +10,10 @@ export interface ProvisionContext extends ProjectContext {
    * forbidden (safety rule "Listing must not create").
    */
   readonly mayCreate: boolean;
+  /** What {@link record} stored about the project, the service and the region. */
+  recorded(key: string): Promise<unknown>;
+  /** Stores what was set, for a service that cannot show it. Small JSON without secrets. */
+  record(key: string, value: unknown): Promise<void>;
 }
 
 /** One setting or resource that a profile asks for, compared with what the service lists. */

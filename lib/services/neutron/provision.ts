@@ -1,25 +1,10 @@
-import * as z from 'zod';
 import { defineProvision } from '../../task/service.ts';
-import { provisionQuota, quotaWish } from '../kit/provision-quota.ts';
+import { provisionQuota } from '../kit/provision-quota.ts';
 import { escaped } from './collection.ts';
-
-const wish = z.strictObject({
-  quota: quotaWish([
-    'network',
-    'subnet',
-    'subnetpool',
-    'port',
-    'router',
-    'floatingip',
-    'security_group',
-    'security_group_rule',
-    'rbac_policy',
-    'trunk',
-  ]).optional(),
-});
-type Wish = z.infer<typeof wish>;
-
-const shown = z.object({ quota: z.record(z.string(), z.unknown()) });
+import { network } from './provision-network.ts';
+import { securityGroupRules } from './provision-rules.ts';
+import { sharedNetworks } from './provision-shared.ts';
+import { shownQuota, type Wish, wish } from './provision-wish.ts';
 
 /** Neutron creates the row of the project with the first limit, and its listing creates none. */
 const quota = provisionQuota<Wish>({
@@ -30,7 +15,10 @@ const quota = provisionQuota<Wish>({
       api.request('GET', path),
       api.request('GET', `${path}/default`),
     ]);
-    return { limits: shown.parse(own.json).quota, defaults: shown.parse(defaults.json).quota };
+    return {
+      limits: shownQuota.parse(own.json).quota,
+      defaults: shownQuota.parse(defaults.json).quota,
+    };
   },
   async write(limits, { api, project }) {
     await api.request('PUT', `/v2.0/quotas/${escaped(project)}`, { json: { quota: limits } });
@@ -40,6 +28,11 @@ const quota = provisionQuota<Wish>({
 /** What a profile may ask of Neutron. */
 export const provision = defineProvision<Wish>({
   wish,
-  summary: ['Limits of the project (`quota`).'],
-  parts: [quota],
+  summary: [
+    'Limits of the project (`quota`).',
+    'A network with a subnet, and a router with an external gateway (`network`).',
+    'Access to networks of other projects (`sharedNetworks`), by RBAC policies.',
+    'Rules of the security group `default` (`securityGroupRules`).',
+  ],
+  parts: [quota, network, sharedNetworks, securityGroupRules],
 });

@@ -1,0 +1,45 @@
+import * as z from 'zod';
+import { PropagatorError } from '../../shared/errors.ts';
+import { defineProvision, type ProvisionContext } from '../../task/service.ts';
+import { provisionQuota, quotaWish } from '../kit/provision-quota.ts';
+
+const wish = z.strictObject({
+  quota: quotaWish(['secrets', 'orders', 'containers', 'consumers', 'cas']).optional(),
+});
+type Wish = z.infer<typeof wish>;
+
+const shown = z.object({ project_quotas: z.record(z.string(), z.unknown()) });
+const pathOf = (project: string): string => `/v1/project-quotas/${encodeURIComponent(project)}`;
+
+/** 404: the project has no limits of its own. */
+async function read({ api, project }: ProvisionContext): Promise<Record<string, unknown>> {
+  const answer = await withRoleAdvice(api.request('GET', pathOf(project), { accept: [404] }));
+  return answer.status === 404 ? {} : shown.parse(answer.json).project_quotas;
+}
+
+async function withRoleAdvice<T>(call: Promise<T>): Promise<T> {
+  try {
+    return await call;
+  } catch (error) {
+    if (!(error instanceof PropagatorError) || error.report.status !== 403) throw error;
+    const advice = 'Give the propagator the role key-manager:service-admin on its own project.';
+    throw new PropagatorError({ ...error.report, advice }, { cause: error });
+  }
+}
+
+/** A PUT replaces all limits, so those of before are sent again. */
+const quota = provisionQuota<Wish>({
+  wish: (section) => section.quota,
+  read: async (context) => ({ limits: await read(context), defaults: {} }),
+  async write(limits, context) {
+    const json = { project_quotas: { ...(await read(context)), ...limits } };
+    await withRoleAdvice(context.api.request('PUT', pathOf(context.project), { json }));
+  },
+});
+
+/** What a profile may ask of Barbican. */
+export const provision = defineProvision<Wish>({
+  wish,
+  summary: ['Limits of the project (`quota`), with the role key-manager:service-admin.'],
+  parts: [quota],
+});

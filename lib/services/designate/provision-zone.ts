@@ -1,0 +1,133 @@
+import * as z from 'zod';
+import type { ComparePart, ProvisionContext, ProvisionItem } from '../../task/service.ts';
+import { IN_ALL_PROJECTS, inProject, text } from './project.ts';
+
+interface ZoneWish {
+  readonly zone?: { readonly name: string; readonly email: string } | undefined;
+}
+
+const zoneRow = z.object({ id: z.string(), name: z.string(), project_id: text, status: text });
+type Zone = z.infer<typeof zoneRow>;
+const transferRow = z.object({
+  id: z.string(),
+  key: z.string(),
+  zone_id: text,
+  target_project_id: text,
+  status: text,
+});
+
+/**
+ * A zone of the project. Designate creates a zone below a zone of another project only in that
+ * project, so it is created there, offered to the project, and accepted. Each step is found again
+ * by a listing after a crash. The run does not wait for the name servers.
+ */
+export const zone: ComparePart<ZoneWish> = async ({ zone: wanted }, context) => {
+  if (!wanted) return [];
+  const { project, projectName } = context;
+  const item = { type: 'zone', name: wanted.name, wanted: wanted.name };
+  if (projectName === undefined && wanted.name.includes('{name}'))
+    return [{ ...item, state: 'blocked', message: 'the name of the project is not known' }];
+  const name = wanted.name
+    .replaceAll('{name}', label(projectName ?? ''))
+    .replaceAll('{id}', project);
+  return [await compareZone({ ...item, name, wanted: name }, wanted.email, context)];
+};
+
+/** Returns the name of a project as one label of a domain name. */
+const label = (name: string): string =>
+  name
+    .toLowerCase()
+    .replace(/[^a-z0-9-]+/g, '-')
+    .replace(/^-+|-+$/g, '')
+    .slice(0, 63);
+
+async function compareZone(
+  item: Pick<ProvisionItem, 'type' | 'name' | 'wanted'>,
+  email: string,
+  context: ProvisionContext,
+): Promise<ProvisionItem> {
+  const { api, project } = context;
+  const { name } = item;
+  const [found] = await zonesNamed(name, context);
+  if (found && found.project_id === project)
+    return { ...item, state: 'as-wanted', found: found.status ?? name };
+  const parent = await parentOf(name, context);
+  const owner = parent?.project_id ?? project;
+  if (!found)
+    return {
+      ...item,
+      state: 'missing',
+      make: async () => {
+        const json = { name, email, type: 'PRIMARY' };
+        // 409: another run has created the zone.
+        const headers = inProject(owner);
+        await api.request('POST', '/v2/zones', { json, headers, accept: [409] });
+      },
+    };
+  if (owner === project || found.project_id !== owner)
+    return {
+      ...item,
+      state: 'blocked',
+      message: `the zone ${name} belongs to project ${found.project_id}`,
+      advice: 'Ask that project, or give the zone of the profile another name.',
+    };
+  return {
+    ...item,
+    state: 'missing',
+    found: `in project ${owner}`,
+    make: () => transfer(found, owner, context),
+  };
+}
+
+async function zonesNamed(name: string, { api }: ProvisionContext): Promise<Zone[]> {
+  const { rows } = await api.list('/v2/zones', {
+    collection: 'zones',
+    row: zoneRow,
+    paging: 'next',
+    query: { name },
+    headers: IN_ALL_PROJECTS,
+  });
+  return rows.filter((row) => row.name === name);
+}
+
+/** Returns the nearest zone above, of any project. */
+async function parentOf(name: string, context: ProvisionContext): Promise<Zone | undefined> {
+  const labels = name.split('.');
+  for (let from = 1; from < labels.length - 2; from += 1) {
+    const [found] = await zonesNamed(labels.slice(from).join('.'), context);
+    if (found) return found;
+  }
+  return undefined;
+}
+
+async function transfer(
+  { id }: Zone,
+  owner: string,
+  { api, project }: ProvisionContext,
+): Promise<void> {
+  const { rows } = await api.list('/v2/zones/tasks/transfer_requests', {
+    collection: 'transfer_requests',
+    row: transferRow,
+    paging: 'next',
+    headers: inProject(owner),
+  });
+  const open = rows.find(
+    (row) => row.zone_id === id && row.target_project_id === project && row.status === 'ACTIVE',
+  );
+  const offered = open ?? (await offer(id, owner, project, api));
+  const json = { key: offered.key, zone_transfer_request_id: offered.id };
+  const headers = inProject(project);
+  await api.request('POST', '/v2/zones/tasks/transfer_accepts', { json, headers });
+}
+
+async function offer(
+  zoneId: string,
+  owner: string,
+  project: string,
+  api: ProvisionContext['api'],
+): Promise<z.infer<typeof transferRow>> {
+  const path = `/v2/zones/${encodeURIComponent(zoneId)}/tasks/transfer_requests`;
+  const json = { target_project_id: project, description: 'provision' };
+  const answer = await api.request('POST', path, { json, headers: inProject(owner) });
+  return transferRow.parse(answer.json);
+}

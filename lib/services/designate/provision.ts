@@ -1,0 +1,55 @@
+import * as z from 'zod';
+import { defineProvision } from '../../task/service.ts';
+import { provisionQuota, quotaWish } from '../kit/provision-quota.ts';
+import { IN_ALL_PROJECTS, inProject } from './project.ts';
+import { zone } from './provision-zone.ts';
+
+const wish = z.strictObject({
+  quota: quotaWish([
+    'zones',
+    'zone_recordsets',
+    'zone_records',
+    'recordset_records',
+    'api_export_size',
+  ]).optional(),
+  zone: z
+    .strictObject({
+      /** `{name}` and `{id}` stand for the name and the id of the project. */
+      name: z
+        .string()
+        .regex(/^([a-z0-9_{}-]+\.)+$/i, 'write a name with a dot at the end: {name}.example.org.'),
+      email: z.email({ error: 'write a mail address' }),
+    })
+    .optional(),
+});
+export type Wish = z.infer<typeof wish>;
+
+const limits = z.record(z.string(), z.number());
+/** An id that Keystone never assigns: Designate answers with the default limits. */
+const UNUSED_PROJECT_ID = 'nobody';
+const pathOf = (project: string): string => `/v2/quotas/${encodeURIComponent(project)}`;
+
+/** Designate refuses a header that names another project than the path. */
+const quota = provisionQuota<Wish>({
+  wish: (section) => section.quota,
+  async read({ api, project }) {
+    const [own, defaults] = await Promise.all([
+      api.request('GET', pathOf(project), { headers: inProject(project) }),
+      api.request('GET', pathOf(UNUSED_PROJECT_ID), { headers: IN_ALL_PROJECTS }),
+    ]);
+    return { limits: limits.parse(own.json), defaults: limits.parse(defaults.json) };
+  },
+  async write(json, { api, project }) {
+    await api.request('PATCH', pathOf(project), { json, headers: inProject(project) });
+  },
+});
+
+/** What a profile may ask of Designate. */
+export const provision = defineProvision<Wish>({
+  wish,
+  summary: [
+    'Limits of the project (`quota`).',
+    'A zone (`zone`). Below a zone of another project it is created there and then transferred.',
+  ],
+  parts: [quota, zone],
+});

@@ -1,0 +1,105 @@
+import * as z from 'zod';
+import {
+  type ComparePart,
+  defineProvision,
+  type ProvisionContext,
+  type ProvisionItem,
+} from '../../task/service.ts';
+
+const name = z.string().min(1).max(255);
+const assignment = z
+  .strictObject({
+    /** The name or id of a role. */
+    role: name,
+    user: name.optional(),
+    group: name.optional(),
+    /** The name or id of the domain of the user or group, which is then given by its name. */
+    domain: name.optional(),
+  })
+  .refine(({ user, group }) => (user === undefined) !== (group === undefined), {
+    error: 'name either a user or a group',
+  });
+const wish = z.strictObject({
+  tags: z
+    .array(z.string().regex(/^[^,/]{1,255}$/, 'a tag has no comma and no slash'))
+    .min(1)
+    .optional(),
+  roles: z.array(assignment).min(1).optional(),
+});
+type Wish = z.infer<typeof wish>;
+type Assignment = z.infer<typeof assignment>;
+
+const escaped = encodeURIComponent;
+const pathOf = ({ project }: ProvisionContext): string => `/v3/projects/${escaped(project)}`;
+const listedTags = z.object({ tags: z.array(z.string()) });
+const idRow = z.object({ id: z.string(), name: z.string().nullish() });
+
+/** Tags are added one by one: those of others stay. */
+const tags: ComparePart<Wish> = async ({ tags: wanted = [] }, context) => {
+  if (wanted.length === 0) return [];
+  const path = `${pathOf(context)}/tags`;
+  const present = listedTags.parse((await context.api.request('GET', path)).json).tags;
+  return wanted.map((tag): ProvisionItem => {
+    const item = { type: 'tag', name: tag, wanted: 'set' };
+    if (present.includes(tag)) return { ...item, state: 'as-wanted', found: 'set' };
+    return {
+      ...item,
+      state: 'missing',
+      make: async () => void (await context.api.request('PUT', `${path}/${escaped(tag)}`)),
+    };
+  });
+};
+
+const roles: ComparePart<Wish> = async ({ roles: wanted = [] }, context) =>
+  Promise.all(wanted.map((one) => roleItem(one, context)));
+
+async function roleItem(wanted: Assignment, context: ProvisionContext): Promise<ProvisionItem> {
+  const kind = wanted.user === undefined ? 'group' : 'user';
+  const who = wanted.user ?? wanted.group ?? '';
+  const item = { type: 'role', name: `${wanted.role} of ${kind} ${who}`, wanted: 'assigned' };
+  const domain = wanted.domain && (await find('domains', wanted.domain, {}, context));
+  const [role, account] = await Promise.all([
+    find('roles', wanted.role, {}, context),
+    find(`${kind}s`, who, { domain_id: domain }, context),
+  ]);
+  if (role === undefined || account === undefined || (wanted.domain && !domain))
+    return {
+      ...item,
+      state: 'blocked',
+      message: `there is not exactly one ${role === undefined ? `role "${wanted.role}"` : `${kind} "${who}"`}`,
+      advice: 'Create it, or correct the name in the profile. A name needs its domain.',
+    };
+  const path = `${pathOf(context)}/${kind}s/${escaped(account)}/roles/${escaped(role)}`;
+  // 404: it is not assigned. Keystone answers 204 if it is.
+  const { status } = await context.api.request('HEAD', path, { accept: [404] });
+  if (status !== 404) return { ...item, state: 'as-wanted', found: 'assigned' };
+  const make = async () => void (await context.api.request('PUT', path));
+  return { ...item, state: 'missing', make };
+}
+
+/** Returns the id of the only one with this id or name. A name of a user needs its domain. */
+async function find(
+  collection: string,
+  wanted: string,
+  query: Readonly<Record<string, string | undefined>>,
+  { api }: ProvisionContext,
+): Promise<string | undefined> {
+  const path = `/v3/${collection}`;
+  const { status } = await api.request('GET', `${path}/${escaped(wanted)}`, { accept: [404] });
+  if (status !== 404) return wanted;
+  const { rows } = await api.list(path, {
+    collection,
+    row: idRow,
+    paging: 'next',
+    query: { ...query, name: wanted },
+  });
+  const [only, ...others] = rows.filter((row) => row.name === wanted);
+  return others.length === 0 ? only?.id : undefined;
+}
+
+/** What a profile may ask of Keystone. */
+export const provision = defineProvision<Wish>({
+  wish,
+  summary: ['Tags of the project (`tags`).', 'Roles of users and groups on the project (`roles`).'],
+  parts: [tags, roles],
+});

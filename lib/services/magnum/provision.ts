@@ -1,0 +1,37 @@
+import * as z from 'zod';
+import { defineProvision } from '../../task/service.ts';
+import { provisionQuota, quotaWish } from '../kit/provision-quota.ts';
+
+const wish = z.strictObject({ quota: quotaWish(['clusters']).optional() });
+type Wish = z.infer<typeof wish>;
+
+const row = z.object({ id: z.number().nullish(), hard_limit: z.number() });
+const RESOURCE = 'Cluster';
+
+/** Without a limit of the project Magnum shows the default, which has no id (before Ussuri: 404). */
+const quota = provisionQuota<Wish>({
+  wish: (section) => section.quota,
+  async read({ api, project }) {
+    const path = `/quotas/${encodeURIComponent(project)}/${RESOURCE}`;
+    const answer = await api.request('GET', path, { accept: [404] });
+    if (answer.status === 404) return { limits: {}, defaults: {} };
+    const { id, hard_limit: clusters } = row.parse(answer.json);
+    const isOwn = id !== undefined && id !== null;
+    return { limits: { clusters }, defaults: isOwn ? {} : { clusters } };
+  },
+  async write(limits, { api, project }) {
+    const json = { project_id: project, resource: RESOURCE, hard_limit: limits.clusters };
+    // 409: the project has a limit already, which is then changed.
+    const created = await api.request('POST', '/quotas', { json, accept: [409] });
+    if (created.status !== 409) return;
+    const path = `/quotas/${encodeURIComponent(project)}/${RESOURCE}`;
+    await api.request('PATCH', path, { json });
+  },
+});
+
+/** What a profile may ask of Magnum. */
+export const provision = defineProvision<Wish>({
+  wish,
+  summary: ['The limit of clusters (`quota`).'],
+  parts: [quota],
+});

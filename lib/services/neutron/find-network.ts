@@ -1,0 +1,34 @@
+import * as z from 'zod';
+import type { ProvisionContext } from '../../task/service.ts';
+import { type Filters, Owned, rowsOf } from './collection.ts';
+
+export const Shared = Owned.extend({ shared: z.boolean().nullish() });
+
+/** A network of the cloud, or why there is not exactly one. */
+export type FoundNetwork =
+  | { readonly kind: 'network'; readonly network: z.infer<typeof Shared> }
+  | { readonly kind: 'none'; readonly message: string };
+
+/** Returns the network of any project that has this name or id. */
+export async function findNetwork(
+  wanted: string,
+  filters: Filters,
+  { api }: ProvisionContext,
+): Promise<FoundNetwork> {
+  const from = { path: '/v2.0/networks', collection: 'networks', row: Shared };
+  const [named, withId] = await Promise.all([
+    rowsOf(api, from, [...filters, ['name', wanted]]),
+    rowsOf(api, from, [...filters, ['id', wanted]]),
+  ]);
+  // Neutron may compare without regard to case.
+  const found = [...withId, ...named].filter(
+    ({ id, name }, index, all) =>
+      (id === wanted || name === wanted) && all.findIndex((one) => one.id === id) === index,
+  );
+  const kind = filters.length > 0 ? 'external network' : 'network';
+  const [only] = found;
+  if (only && found.length === 1) return { kind: 'network', network: only };
+  return only
+    ? { kind: 'none', message: `there are ${found.length} ${kind}s "${wanted}"` }
+    : { kind: 'none', message: `there is no ${kind} "${wanted}"` };
+}

@@ -1,0 +1,92 @@
+import * as z from 'zod';
+import type { ComparePart, ProvisionContext, ProvisionItem } from '../../task/service.ts';
+import { Owned, ownerOf, projectFilterWithoutSideEffect, rowsOf } from './collection.ts';
+import type { RuleWish, Wish } from './provision-wish.ts';
+
+const Rule = z.object({
+  id: z.string(),
+  security_group_id: z.string(),
+  direction: z.string(),
+  ethertype: z.string().nullish(),
+  protocol: z.string().nullish(),
+  port_range_min: z.number().nullish(),
+  port_range_max: z.number().nullish(),
+  remote_ip_prefix: z.string().nullish(),
+  remote_group_id: z.string().nullish(),
+});
+const GROUPS = { path: '/v2.0/security-groups', collection: 'security_groups', row: Owned };
+const RULES = {
+  path: '/v2.0/security-group-rules',
+  collection: 'security_group_rules',
+  row: Rule,
+};
+
+/**
+ * Rules of the security group `default`. Neutron creates that group when the groups of a project
+ * are listed. A run that may create lets it do so; a comparison does not.
+ */
+export const securityGroupRules: ComparePart<Wish> = async (
+  { securityGroupRules: wanted = [] },
+  context,
+) => {
+  if (wanted.length === 0) return [];
+  const { api, mayCreate, project } = context;
+  const filters = mayCreate
+    ? ([['project_id', project]] as const)
+    : projectFilterWithoutSideEffect(context);
+  const groups = await rowsOf(api, GROUPS, [...filters, ['name', 'default']]);
+  const group = groups.find((row) => ownerOf(row) === project && row.name === 'default');
+  const rules = group ? await rowsOf(api, RULES, [['security_group_id', group.id]]) : [];
+  const keys = new Set(
+    rules
+      .filter((row) => row.security_group_id === group?.id && !row.remote_group_id)
+      .map((row) => keyOf(row)),
+  );
+  return wanted.map((rule) => ruleItem(rule, group?.id, keys, context));
+};
+
+function ruleItem(
+  rule: RuleWish,
+  group: string | undefined,
+  present: ReadonlySet<string>,
+  { api, project }: ProvisionContext,
+): ProvisionItem {
+  const [first, last] = typeof rule.port === 'object' ? rule.port : [rule.port, rule.port];
+  const row = {
+    direction: rule.direction,
+    ethertype: rule.ethertype,
+    protocol: rule.protocol ?? null,
+    port_range_min: first ?? null,
+    port_range_max: last ?? null,
+    remote_ip_prefix: rule.remote ?? null,
+  };
+  const name = nameOf(rule);
+  const item = { type: 'security-group-rule', name, wanted: 'allowed' };
+  if (present.has(keyOf(row))) return { ...item, state: 'as-wanted', found: 'allowed' };
+  if (group === undefined) return { ...item, state: 'missing' };
+  const json = { security_group_rule: { ...row, security_group_id: group, project_id: project } };
+  return {
+    ...item,
+    state: 'missing',
+    // 409: the rule is there, in other words.
+    make: async () => void (await api.request('POST', RULES.path, { json, accept: [409] })),
+  };
+}
+
+const ANY_ADDRESS = ['0.0.0.0/0', '::/0'];
+
+/** Neutron stores "any address" as null or as the whole range, as it was asked for. */
+const keyOf = (row: Omit<z.infer<typeof Rule>, 'id' | 'security_group_id'>): string =>
+  JSON.stringify([
+    row.direction,
+    row.ethertype ?? 'IPv4',
+    row.protocol ?? null,
+    row.port_range_min ?? null,
+    row.port_range_max ?? null,
+    ANY_ADDRESS.includes(row.remote_ip_prefix ?? '') ? null : (row.remote_ip_prefix ?? null),
+  ]);
+
+function nameOf({ direction, ethertype, protocol = 'any', port, remote }: RuleWish): string {
+  const ports = port === undefined ? '' : ` ${[port].flat().join('-')}`;
+  return `${direction} ${ethertype} ${protocol}${ports} ${remote ?? 'any address'}`;
+}

@@ -1,0 +1,47 @@
+import * as z from 'zod';
+import type { ComparePart, ProvisionContext, ProvisionItem } from '../../task/service.ts';
+import { rowsOf } from './collection.ts';
+import { findNetwork } from './find-network.ts';
+import type { Wish } from './provision-wish.ts';
+
+const Policy = z.object({
+  id: z.string(),
+  target_tenant: z.string(),
+  object_id: z.string(),
+  action: z.string(),
+});
+const RBAC = { path: '/v2.0/rbac-policies', collection: 'rbac_policies', row: Policy };
+const ACTION = 'access_as_shared';
+
+/** Access to networks of other projects. A network that is shared with all needs none. */
+export const sharedNetworks: ComparePart<Wish> = async ({ sharedNetworks: names }, context) =>
+  Promise.all((names ?? []).map((name) => sharedItem(name, context)));
+
+async function sharedItem(name: string, context: ProvisionContext): Promise<ProvisionItem> {
+  const { api, project } = context;
+  const item = { type: 'rbac-policy', name, wanted: 'access' };
+  const found = await findNetwork(name, [], context);
+  if (found.kind === 'none')
+    return {
+      ...item,
+      state: 'blocked',
+      message: found.message,
+      advice: 'Create it, or correct the name in the profile.',
+    };
+  const { id, shared } = found.network;
+  if (shared === true) return { ...item, state: 'as-wanted', found: 'shared with all' };
+  const policies = await rowsOf(api, { ...RBAC, paging: 'none' }, [['object_id', id]]);
+  const isThere = policies.some(
+    (row) => row.object_id === id && row.target_tenant === project && row.action === ACTION,
+  );
+  if (isThere) return { ...item, state: 'as-wanted', found: 'access' };
+  const json = {
+    rbac_policy: { object_type: 'network', object_id: id, action: ACTION, target_tenant: project },
+  };
+  return {
+    ...item,
+    state: 'missing',
+    // 409: the policy is there.
+    make: async () => void (await api.request('POST', RBAC.path, { json, accept: [409] })),
+  };
+}

@@ -1,0 +1,59 @@
+import * as z from 'zod';
+import { quotaWish } from '../kit/provision-quota.ts';
+
+const cidr = z.union([z.cidrv4(), z.cidrv6()], {
+  error: 'write a range of addresses: 10.0.0.0/24',
+});
+const address = z.union([z.ipv4(), z.ipv6()], { error: 'write an IP address' });
+const name = z.string().min(1).max(255);
+const port = z.number().int().min(0).max(65_535);
+
+const network = z.strictObject({
+  name,
+  cidr,
+  /** Name servers of the subnet. */
+  dns: z.array(address).optional(),
+  router: z
+    .strictObject({
+      /** Default: the name of the network. */
+      name: name.optional(),
+      /** The name or id of the external network of the gateway. */
+      external: name,
+    })
+    .optional(),
+});
+export type NetworkWish = z.infer<typeof network>;
+
+const rule = z.strictObject({
+  direction: z.enum(['ingress', 'egress']).default('ingress'),
+  ethertype: z.enum(['IPv4', 'IPv6']).default('IPv4'),
+  /** The name or number of a protocol; default: any. */
+  protocol: z.string().min(1).optional(),
+  /** One port, or the first and the last one. */
+  port: z.union([port, z.tuple([port, port])]).optional(),
+  /** Default: any address. */
+  remote: cidr.optional(),
+});
+export type RuleWish = z.infer<typeof rule>;
+
+/** The section of Neutron in a profile. */
+export const wish = z.strictObject({
+  quota: quotaWish([
+    'network',
+    'subnet',
+    'subnetpool',
+    'port',
+    'router',
+    'floatingip',
+    'security_group',
+    'security_group_rule',
+    'rbac_policy',
+    'trunk',
+  ]).optional(),
+  network: network.optional(),
+  sharedNetworks: z.array(name).min(1).optional(),
+  securityGroupRules: z.array(rule).min(1).optional(),
+});
+export type Wish = z.infer<typeof wish>;
+
+export const shownQuota = z.object({ quota: z.record(z.string(), z.unknown()) });

@@ -1,0 +1,38 @@
+import * as z from 'zod';
+import { defineProvision, type ProvisionContext } from '../../task/service.ts';
+import { provisionQuota, quotaWish } from '../kit/provision-quota.ts';
+import { isMissingAccount, requestAccount } from './account.ts';
+
+const wish = z.strictObject({ quota: quotaWish(['bytes']).optional() });
+type Wish = z.infer<typeof wish>;
+
+const HEADER = 'x-account-meta-quota-bytes';
+
+/** Returns the limit; `undefined` for an account without one, or without an account. */
+async function readBytes(context: ProvisionContext): Promise<number | undefined> {
+  const answer = await requestAccount(context, 'HEAD', '').catch(async (error: unknown) => {
+    if (await isMissingAccount(error, context)) return undefined;
+    throw error;
+  });
+  const header = answer?.headers.get(HEADER);
+  return header ? Number(header) : undefined;
+}
+
+/** The limit of the account. The request creates the account if it is not there yet. */
+const quota = provisionQuota<Wish>({
+  wish: (section) => section.quota,
+  read: async (context) => ({ limits: { bytes: await readBytes(context) }, defaults: {} }),
+  async write(limits, context) {
+    await requestAccount(context, 'POST', '', { headers: { [HEADER]: String(limits.bytes) } });
+  },
+});
+
+/** What a profile may ask of Swift. */
+export const provision = defineProvision<Wish>({
+  wish,
+  summary: [
+    'The limit of bytes of the account (`quota`), with the reseller role and the middleware ' +
+      'account_quotas. The account is created with it.',
+  ],
+  parts: [quota],
+});

@@ -1,0 +1,37 @@
+import * as z from 'zod';
+import { defineProvision } from '../../task/service.ts';
+import { provisionQuota, quotaWish } from '../kit/provision-quota.ts';
+
+const wish = z.strictObject({
+  quota: quotaWish(['instances', 'volumes', 'backups', 'ram']).optional(),
+});
+type Wish = z.infer<typeof wish>;
+
+const RECORD = 'quota';
+const recorded = z.record(z.string(), z.number());
+
+/**
+ * Limits of the project. The call that shows them creates rows in Trove's database (safety rule:
+ * listing must not create), so the propagator records what it has set, and compares with that. A
+ * change by another actor is not noticed.
+ */
+const quota = provisionQuota<Wish>({
+  wish: (section) => section.quota,
+  async read(context) {
+    const limits = recorded.safeParse(await context.recorded(RECORD)).data ?? {};
+    return { limits, defaults: limits };
+  },
+  async write(limits, context) {
+    const path = `/mgmt/quotas/${encodeURIComponent(context.project)}`;
+    await context.api.request('PUT', path, { json: { quotas: limits } });
+    const before = recorded.safeParse(await context.recorded(RECORD)).data;
+    await context.record(RECORD, { ...before, ...limits });
+  },
+});
+
+/** What a profile may ask of Trove. */
+export const provision = defineProvision<Wish>({
+  wish,
+  summary: ['Limits of the project (`quota`). Trove cannot show them without creating rows.'],
+  parts: [quota],
+});
