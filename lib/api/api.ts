@@ -17,6 +17,7 @@ import { serviceRoutes } from './services.ts';
 import { stopRoutes } from './stop.ts';
 import { suspiciousRoutes } from './suspicious.ts';
 import { taskRoutes } from './tasks.ts';
+import { watchRoutes } from './watch.ts';
 
 export type { ApiDeps } from './deps.ts';
 
@@ -43,6 +44,8 @@ export function api(deps: ApiDeps): Hono {
     return context.json(shown, ok ? 200 : 503);
   });
 
+  // Before the other routes of operations, because `:id` would match `events`.
+  watchRoutes(app, deps, deps.watchTimes);
   operationRoutes(app, deps);
   planRoutes(app, deps);
   holdRoutes(app, deps);

@@ -7,6 +7,7 @@ import type { Protection } from '../task/safety-rules.ts';
 import type { Service } from '../task/service.ts';
 import type { Authentication } from './authentication.ts';
 import type { ErrorDeps } from './errors.ts';
+import type { WatchTimes } from './watch.ts';
 
 export interface ApiDeps {
   readonly engine: Engine;
@@ -26,6 +27,8 @@ export interface ApiDeps {
   readonly onUnexpected?: () => void;
   /** When a plan needs two approvals, and how much may appear after it; default: one, 10 or 5 %. */
   readonly approvalRules?: ApprovalRules;
+  /** Intervals of the event streams; tests shorten them. */
+  readonly watchTimes?: WatchTimes;
   readonly protection: () => Promise<Protection>;
   /** The parts of `/healthz` other than the database. `ok: false` makes it 503. */
   health(): { readonly ok: boolean; readonly [part: string]: unknown };

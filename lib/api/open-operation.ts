@@ -142,7 +142,10 @@ export async function rerun(
   });
 }
 
-/** Stores the opened operation with its audit record and `documents`, and returns the API's response. */
+/**
+ * Stores the opened operation with its audit record and `documents`, and returns the API's
+ * response.
+ */
 export async function commitOpened(
   answer: RequestAnswer,
   engine: Pick<Engine, 'commit'>,

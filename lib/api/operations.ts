@@ -16,7 +16,8 @@ import { type ApiDeps, defined } from './deps.ts';
 import { commitOpened, request, rerun } from './open-operation.ts';
 import { problem } from './problem.ts';
 
-const OperationQuery = z.strictObject({
+/** The query of the list of operations. */
+export const OperationQuery = z.strictObject({
   state: z.enum(OPERATION_STATES).optional(),
   project: ProjectId.optional(),
   domain: DomainId.optional(),
@@ -42,20 +43,7 @@ const Requested = z.strictObject({
 export function operationRoutes(app: Hono, deps: ApiDeps): void {
   const { engine } = deps;
   app.get('/v1/operations', async (context) => {
-    const { project, domain, user, ...query } = OperationQuery.parse(context.req.query());
-    const filter = defined({ ...query, projectId: project, domainId: domain, userId: user });
-    const operations = await engine.reads.operations(filter);
-    // One listing for all operations, because a listing of SQS queues takes time.
-    const { deadLetters, notice } = await deadLettersOf(
-      engine,
-      operations.every(hasEnded) ? undefined : {},
-    );
-    return context.json({
-      operations: await Promise.all(
-        operations.map((operation) => seen(operation, deadLetters, deps)),
-      ),
-      notice,
-    });
+    return context.json(await viewsOf(OperationQuery.parse(context.req.query()), deps));
   });
   app.post('/v1/operations', async (context) => {
     const requested = await readJson(context, Requested);
@@ -78,11 +66,7 @@ export function operationRoutes(app: Hono, deps: ApiDeps): void {
     const operation = await engine.reads.operation(OperationId.parse(context.req.param('id')));
     if (!operation)
       return context.json(problem('operation', 'there is no operation with this id'), 404);
-    const [{ deadLetters, notice }, decisions] = await Promise.all([
-      deadLettersOf(engine, hasEnded(operation) ? undefined : { operationId: operation.id }),
-      engine.reads.decisions({ operationId: operation.id, limit: 1000 }),
-    ]);
-    return context.json({ ...(await seen(operation, deadLetters, deps)), decisions, notice });
+    return context.json(await viewOf(operation, deps));
   });
   app.post('/v1/operations/:id/rerun', async (context) => {
     const earlier = await engine.reads.operation(OperationId.parse(context.req.param('id')));
@@ -113,6 +97,33 @@ export function operationRoutes(app: Hono, deps: ApiDeps): void {
     });
     return context.json({ released: operationId }, 202);
   });
+}
+
+/** The operations that match, newest first, as `GET /v1/operations` answers. */
+export async function viewsOf(
+  { project, domain, user, ...query }: z.output<typeof OperationQuery>,
+  deps: ApiDeps,
+) {
+  const { engine } = deps;
+  const filter = defined({ ...query, projectId: project, domainId: domain, userId: user });
+  const operations = await engine.reads.operations(filter);
+  // One listing for all operations, because a listing of SQS queues takes time.
+  const { deadLetters, notice } = await deadLettersOf(
+    engine,
+    operations.every(hasEnded) ? undefined : {},
+  );
+  const views = operations.map((operation) => seen(operation, deadLetters, deps));
+  return { operations: await Promise.all(views), notice };
+}
+
+/** An operation with its decisions, as `GET /v1/operations/:id` answers. */
+export async function viewOf(operation: Operation, deps: ApiDeps) {
+  const { engine } = deps;
+  const [{ deadLetters, notice }, decisions] = await Promise.all([
+    deadLettersOf(engine, hasEnded(operation) ? undefined : { operationId: operation.id }),
+    engine.reads.decisions({ operationId: operation.id, limit: 1000 }),
+  ]);
+  return { ...(await seen(operation, deadLetters, deps)), decisions, notice };
 }
 
 /**

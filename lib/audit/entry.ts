@@ -66,8 +66,8 @@ export interface AuditRecord extends AuditOrigin {
 }
 
 /**
- * An entry of the log. `sequence` counts from 1 without gaps. `hash` is the SHA-256, in hexadecimal,
- * over all other fields, and `previous` is the hash of the entry before.
+ * An entry of the log. `sequence` counts from 1 without gaps. `hash` is the SHA-256 over all other
+ * fields, in hexadecimal, and `previous` is the hash of the entry before.
  */
 export interface AuditEntry extends AuditRecord {
   readonly sequence: number;

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { ErrorReport } from '../../events/service.ts';
 import { PropagatorError } from '../shared/errors.ts';
+import { serverSentEvents } from './server-sent-events.ts';
 
 /** An error of the gateway before the API: `{"message": "Forbidden"}`. */
 const Gateway = z.object({ message: z.string() });
@@ -55,7 +56,26 @@ export class ApiClient {
     return shape.parse(await this.#call(path, { method: 'DELETE' }));
   }
 
+  /**
+   * Yields the data of the server-sent events of `path` until the server ends the stream. The event
+   * `end` has no data. A connection that breaks ends it, too.
+   */
+  async *events<S extends z.ZodType>(path: string, shape: S): AsyncGenerator<z.infer<S>> {
+    const { body } = await this.#send(path, { headers: { accept: 'text/event-stream' } });
+    if (!body) return;
+    for await (const { event, data } of serverSentEvents(body)) {
+      if (event === 'end') return;
+      yield shape.parse(JSON.parse(data));
+    }
+  }
+
   async #call(path: string, init: RequestInit): Promise<unknown> {
+    const answer = await this.#send(path, init);
+    return answer.json().catch(() => undefined);
+  }
+
+  /** Returns a successful response. */
+  async #send(path: string, init: RequestInit): Promise<Response> {
     let answer: Response;
     try {
       answer = await this.#fetch(`${this.#base}${path}`, init);
@@ -74,8 +94,8 @@ export class ApiClient {
         { cause },
       );
     }
+    if (answer.ok) return answer;
     const body: unknown = await answer.json().catch(() => undefined);
-    if (answer.ok) return body;
     const apiError = ApiError.safeParse(body);
     const { code, message, advice } = apiError.success
       ? apiError.data.error

@@ -9,6 +9,7 @@ import { queueCommands } from './commands/queues.ts';
 import { serviceCommands } from './commands/services.ts';
 import { stopCommands } from './commands/stop.ts';
 import { suspiciousCommands } from './commands/suspicious.ts';
+import { watchCommand } from './commands/watch.ts';
 import { completionFor, SHELLS } from './completion.ts';
 import { escaped } from './format.ts';
 import { renamedCommand } from './renamed-commands.ts';
@@ -91,6 +92,7 @@ function commands(terminal: Terminal): Command {
       await relay(process.env);
     });
   operationCommands(program, terminal);
+  watchCommand(program, terminal);
   policyCommands(program, terminal);
   holdCommands(program, terminal);
   serviceCommands(program, terminal);

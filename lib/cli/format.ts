@@ -134,8 +134,8 @@ const toJson = (value: unknown): string =>
 const toYaml = (value: unknown): string => stringify(value).trimEnd();
 
 /** Replaces control characters, because foreign text must not move the cursor or set colors. */
-function harmless<T>(value: T): T;
-function harmless(value: unknown): unknown {
+export function harmless<T>(value: T): T;
+export function harmless(value: unknown): unknown {
   if (typeof value === 'string') return escaped(value);
   if (Array.isArray(value)) return value.map((one) => harmless(one));
   if (typeof value !== 'object' || value === null) return value;

@@ -93,3 +93,33 @@ export function wrapped(text: string, first: string, rest = first): string {
   }
   return [...lines, line].join('\n');
 }
+
+/**
+ * Returns a function that replaces on a terminal what it drew before. It draws no more lines than
+ * the screen has, because lines above the screen cannot be replaced.
+ */
+export function redrawOn(stream: {
+  readonly rows?: number;
+  readonly columns?: number;
+  write(text: string): unknown;
+}): (text: string) => void {
+  let drawn = 0;
+  return (text) => {
+    const { rows = 24, columns = 80 } = stream;
+    const lines = text.split('\n').slice(0, rows - 2);
+    const up = drawn > 0 ? `\u001b[${drawn}A` : '';
+    // Each line is not wrapped by the terminal, so that the number of lines is known.
+    const body = lines.map((line) => `\u001b[2K${cut(line, columns - 1)}\n`).join('');
+    stream.write(`${up}${body}\u001b[J`);
+    drawn = lines.length;
+  };
+}
+
+/** Cuts a line to a width. Sequences for colors have none, and stay. */
+function cut(line: string, width: number): string {
+  let left = width;
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: ESC begins the sequences for colors.
+  return line.replace(/\u001b\[[\d;]*m|[\s\S]/gu, (part) =>
+    part.length > 2 ? part : left-- > 0 ? part : '',
+  );
+}

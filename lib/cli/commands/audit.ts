@@ -89,13 +89,15 @@ function verified({ ok, head, broken }: AuditVerificationShape): string {
     return head.sequence === 0
       ? 'The audit log is empty.'
       : `The audit log is unbroken: ${head.sequence} entries.\n` +
-          `To prove later that none of them was replaced, keep this outside the store:\n  ${known}\n` +
+          'To prove later that none of them was replaced, keep this outside the store:\n' +
+          `  ${known}\n` +
           `Then: propagator audit verify --known ${known}`;
   return [
     `The audit log is broken at entry ${broken?.sequence}.`,
     wrapped(`Entry ${broken?.sequence}: ${broken?.because}.`, '  '),
     `The ${head.sequence} entries before it are unbroken.`,
-    'Restore the entry from a backup or from the exported events (audit.recorded), and find out who can write to the store.',
+    'Restore the entry from a backup or from the exported events (audit.recorded), and check\n' +
+      'the accounts that can write to the store.',
   ].join('\n');
 }
 

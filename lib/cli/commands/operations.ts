@@ -149,8 +149,11 @@ Exit codes: 0 finished or observed, 3 unverified, refused or held, 4 dead letter
 const hasEnded = ({ operation }: OperationShape): boolean =>
   ENDED.some((state) => state === operation.state);
 
-function exitCodeOf({ operation, waitsOn }: OperationShape): number {
+/** The exit code of `operation show` and `operation watch` for this state. */
+export function exitCodeOf({ operation, waitsOn }: OperationShape): number {
   if (operation.state === 'finished' || operation.state === 'observed') return EXIT.done;
   if (waitsOn.some(({ deadLetter }) => deadLetter)) return EXIT.deadLetter;
-  return ['refused', 'unverified', 'held'].includes(operation.state) ? EXIT.unproven : EXIT.running;
+  return ['refused', 'unverified', 'held', 'superseded'].includes(operation.state)
+    ? EXIT.unproven
+    : EXIT.running;
 }

@@ -190,7 +190,8 @@ function resourceTypes({ tasks }: OperationShape): string {
     : '';
 }
 
-const waits = ({ waitsOn }: OperationShape, now: number, color: Colors): string[] =>
+/** What an operation waits for, for how long, and which side must act. */
+export const waits = ({ waitsOn }: OperationShape, now: number, color: Colors): string[] =>
   waitsOn.flatMap(({ on, since, actor, advice, requestId }) => [
     `${actor === 'none' ? '·' : color.yellow('!')} ${on}`,
     `    for ${duration(now - since)}; ` +

@@ -25,7 +25,8 @@ export async function appendAudit(
   const { sequence, hash } = headAfter(head, entries);
   await session.query(
     `INSERT INTO propagator.audit (sequence, body)
-     SELECT sequence, body FROM jsonb_to_recordset($1::text::jsonb) AS x (sequence bigint, body text)`,
+     SELECT sequence, body
+     FROM jsonb_to_recordset($1::text::jsonb) AS x (sequence bigint, body text)`,
     [toJson(entries.map((entry) => ({ sequence: entry.sequence, body: toJson(entry) })))],
   );
   await session.query('UPDATE propagator.audit_head SET sequence = $1, hash = $2', [

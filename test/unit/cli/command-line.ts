@@ -53,6 +53,9 @@ export function commandLine() {
         now: () => engine.time,
         write: (text) => void written.push(text),
         complain: (text) => void complained.push(text),
+        sleep: async (millis: number) => {
+          engine.time += millis;
+        },
         exitCode: 0,
       },
     );

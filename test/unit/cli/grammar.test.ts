@@ -7,6 +7,7 @@ import { commandLine } from './command-line.ts';
 const COMMANDS = [
   'operation list',
   'operation show',
+  'operation watch',
   'operation release',
   'hold add',
   'hold list',

@@ -81,7 +81,7 @@ export function toOutbound(message: Outgoing, now: number): OutboundMessage {
     : outbound;
 }
 
-/** The event of an entry of the audit log. It goes to the bus, and to no queue of the propagator. */
+/** The event of an entry of the audit log. It goes to the bus, and to no queue. */
 export const toAuditOutbound = (entry: AuditEntry): OutboundMessage => {
   const { type, data } = auditEvent(entry);
   return { type, detail: toJson(data).replace(NEVER_IN_A_QUEUE, '\uFFFD') };

@@ -1,0 +1,109 @@
+import type { Context, Hono } from 'hono';
+import { type SSEStreamingApi, streamSSE } from 'hono/streaming';
+import { OperationId } from '../../events/ids.ts';
+import { hasEnded } from '../operation/open.ts';
+import { redactDeep } from '../shared/redaction.ts';
+import type { ApiDeps } from './deps.ts';
+import { OperationQuery, viewOf, viewsOf } from './operations.ts';
+import { problem } from './problem.ts';
+
+/** Intervals of {@link watchRoutes}, in milliseconds. */
+export interface WatchTimes {
+  /** Between two reads of the store. */
+  readonly pollMillis: number;
+  /** The longest time without a byte; proxies close connections without traffic. */
+  readonly heartbeatMillis: number;
+  /** After this time a stream ends, and the client opens a new one with a token that is checked. */
+  readonly streamMillis: number;
+}
+const TIMES: WatchTimes = { pollMillis: 1000, heartbeatMillis: 15_000, streamMillis: 60_000 };
+/** Open streams of this process; each reads the store once per second. */
+const MOST_STREAMS = 50;
+
+const TOO_MANY = problem(
+  'streams',
+  `${MOST_STREAMS} clients watch operations already`,
+  'Close one of them, or read GET /v1/operations/:id in intervals.',
+);
+const NO_STREAM = problem(
+  'stream',
+  'Lambda answers a request as a whole, so it cannot stream events',
+  'Read GET /v1/operations/:id in intervals. The command `propagator operation watch` does so.',
+);
+
+/**
+ * Routes that send an operation, or the list of operations, as server-sent events: first the present
+ * state, then each changed one. A stream about one operation sends `end` and ends with it.
+ * `Last-Event-ID` is not needed, because each event holds the whole state.
+ */
+export function watchRoutes(app: Hono, deps: ApiDeps, times: WatchTimes = TIMES): void {
+  let open = 0;
+
+  /** `read` returns the event's data, and `isLast` if no other state follows. */
+  function stream(
+    context: Context,
+    event: string,
+    read: () => Promise<{ readonly data: object; readonly isLast: boolean }>,
+  ): Response {
+    if (deps.authentication.by === 'iam') return context.json(NO_STREAM, 406);
+    if (open >= MOST_STREAMS) {
+      context.header('retry-after', '10');
+      return context.json(TOO_MANY, 503);
+    }
+    open += 1;
+    context.header('x-accel-buffering', 'no');
+    return streamSSE(context, async (out) => {
+      try {
+        await send(out, event, read, times);
+      } finally {
+        open -= 1;
+      }
+    });
+  }
+
+  app.get('/v1/operations/events', (context) => {
+    const query = OperationQuery.parse(context.req.query());
+    return stream(context, 'operations', async () => ({
+      data: await viewsOf(query, deps),
+      isLast: false,
+    }));
+  });
+
+  app.get('/v1/operations/:id/events', async (context) => {
+    const id = OperationId.parse(context.req.param('id'));
+    const operation = await deps.engine.reads.operation(id);
+    if (!operation)
+      return context.json(problem('operation', 'there is no operation with this id'), 404);
+    return stream(context, 'operation', async () => {
+      const data = await viewOf((await deps.engine.reads.operation(id)) ?? operation, deps);
+      return { data, isLast: hasEnded(data.operation) };
+    });
+  });
+}
+
+async function send(
+  out: SSEStreamingApi,
+  event: string,
+  read: () => Promise<{ readonly data: object; readonly isLast: boolean }>,
+  { pollMillis, heartbeatMillis, streamMillis }: WatchTimes,
+): Promise<void> {
+  const begin = performance.now();
+  let [sent, sentAt, number] = ['', begin, 0];
+  while (!out.aborted && !out.closed && performance.now() - begin < streamMillis) {
+    const { data, isLast } = await read();
+    const text = JSON.stringify(redactDeep(data));
+    if (text !== sent) {
+      number += 1;
+      await out.writeSSE({ event, data: text, id: String(number) });
+      [sent, sentAt] = [text, performance.now()];
+    } else if (performance.now() - sentAt >= heartbeatMillis) {
+      await out.write(': heartbeat\n\n');
+      sentAt = performance.now();
+    }
+    if (isLast) {
+      await out.writeSSE({ event: 'end', data: '{}' });
+      return;
+    }
+    await out.sleep(pollMillis);
+  }
+}

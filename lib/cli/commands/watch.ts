@@ -1,0 +1,62 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Command } from 'commander';
+import { harmless } from '../format.ts';
+import type { OperationShape } from '../shapes.ts';
+import { lineKey, liveView, type Sample, watchLine } from '../show/watch.ts';
+import type { Terminal } from '../terminal.ts';
+import { follow } from '../watch.ts';
+import { exitCodeOf } from './operations.ts';
+
+/** Samples beyond this are older than the window of the rate. */
+const MOST_SAMPLES = 200;
+const REDRAW_MILLIS = 1000;
+
+/** `operation watch`. The command group `operation` must exist already. */
+export function watchCommand(program: Command, terminal: Terminal): void {
+  const operation = program.commands.find((command) => command.name() === 'operation') ?? program;
+  operation
+    .command('watch <id>')
+    .description('follow one operation until it ends: progress, rate, and what it waits for')
+    .addHelpText(
+      'after',
+      `
+On a terminal the view is drawn again in place; otherwise each change is one line.
+Exit codes, when the operation has ended: 0 finished or observed, 3 unverified, refused or
+superseded. Ctrl-C ends only the command, not the operation.
+
+Example:
+  propagator operation watch op-4f0c1a2b3c4d`,
+    )
+    .action((id: string) => watchOperation(id, terminal));
+}
+
+/** Follows an operation on the terminal, and sets its exit code. */
+export async function watchOperation(id: string, terminal: Terminal): Promise<void> {
+  const { client, color, now, redraw, sleep = pause } = terminal;
+  const samples: Sample[] = [];
+  let last: OperationShape | undefined;
+  let printed = '';
+  const draw = () => {
+    if (last && redraw) redraw(liveView(last, samples, now(), color));
+  };
+  // Ages grow while nothing changes.
+  const timer = redraw ? setInterval(draw, REDRAW_MILLIS) : undefined;
+  try {
+    for await (const state of follow(id, { client, sleep })) {
+      last = harmless(state);
+      samples.push({ at: now(), removed: state.resources.removed });
+      samples.splice(0, samples.length - MOST_SAMPLES);
+      draw();
+      if (!redraw && lineKey(last) !== printed)
+        terminal.write(`${watchLine(last, samples, now())}\n`);
+      printed = lineKey(last);
+    }
+  } finally {
+    clearInterval(timer);
+  }
+  if (!last) return;
+  terminal.write(
+    `${id} has ended: ${last.operation.state}. Details: propagator operation show ${id}\n`,
+  );
+  terminal.exitCode = exitCodeOf(last);
+}

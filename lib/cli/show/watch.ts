@@ -1,0 +1,106 @@
+import { duration, table, time } from '../output.ts';
+import type { OperationShape, TaskShape } from '../shapes.ts';
+import type { Colors } from '../terminal.ts';
+import { waits } from './operation.ts';
+import { colored, lasted, who } from './operations.ts';
+
+/** The number of removed resources at a time, in epoch milliseconds. */
+export interface Sample {
+  readonly at: number;
+  readonly removed: number;
+}
+/** The rate is measured over this time, so that it follows a change. */
+const WINDOW_MILLIS = 60_000;
+/** A rate over less time says nothing. */
+const LEAST_MILLIS = 3000;
+const BAR = 30;
+
+/**
+ * The rate in resources per second over the last minute, and the milliseconds until nothing is left
+ * at this rate. Both are `undefined` while they are unknown.
+ */
+export function pace(
+  samples: readonly Sample[],
+  left: number,
+): { readonly perSecond: number | undefined; readonly leftMillis: number | undefined } {
+  const last = samples.at(-1);
+  const first = samples.find(({ at }) => last !== undefined && last.at - at <= WINDOW_MILLIS);
+  if (!last || !first || last.at - first.at < LEAST_MILLIS)
+    return { perSecond: undefined, leftMillis: undefined };
+  const perSecond = ((last.removed - first.removed) * 1000) / (last.at - first.at);
+  if (perSecond <= 0) return { perSecond: undefined, leftMillis: undefined };
+  return { perSecond, leftMillis: (left * 1000) / perSecond };
+}
+
+/** The live view of an operation on a terminal: progress, services, and what it waits for. */
+export function liveView(
+  seen: OperationShape,
+  samples: readonly Sample[],
+  now: number,
+  color: Colors,
+): string {
+  const { operation, resources, tasks } = seen;
+  const rows = tasks.filter(isShown).map((task) => {
+    const { found, removed, left } = sum(task);
+    return [task.service, task.region, colored(task.state, color), found, removed, left];
+  });
+  const waiting = waits(seen, now, color);
+  return [
+    `${color.bold(operation.id)}  ${operation.action} of ${who(operation)}`,
+    `${colored(operation.state, color)}, mode ${operation.mode}, for ${lasted(operation, now)}`,
+    `${bar(resources)} ${counts(seen, samples)}`,
+    ...(rows.length > 0
+      ? [
+          '',
+          table(['SERVICE', 'REGION', 'STATE', 'FOUND', 'REMOVED', 'LEFT'], rows, [
+            'FOUND',
+            'REMOVED',
+            'LEFT',
+          ]),
+        ]
+      : []),
+    ...(waiting.length > 0 ? ['', 'Waiting for', ...waiting] : []),
+  ].join('\n');
+}
+
+/** One line for a log: the state, the counts, the pace, and the first reason why it waits. */
+export function watchLine(seen: OperationShape, samples: readonly Sample[], now: number): string {
+  const [first, ...others] = seen.waitsOn;
+  const waiting = first
+    ? `; waits for ${first.on} (${first.actor === 'none' ? 'no action needed' : `the ${first.actor} must act`}, for ${duration(now - first.since)})`
+    : '';
+  const more = others.length > 0 ? ` and ${others.length} more` : '';
+  return `${time(now)} ${seen.operation.state}: ${counts(seen, samples)}${waiting}${more}`;
+}
+
+/** What changes a line of {@link watchLine}, without times and rates. */
+export const lineKey = ({ operation, resources, waitsOn }: OperationShape): string =>
+  JSON.stringify([operation.state, resources, waitsOn.map(({ on, actor }) => [on, actor])]);
+
+function counts({ resources, operation }: OperationShape, samples: readonly Sample[]): string {
+  const { found, removed, left } = resources;
+  const { perSecond, leftMillis } = pace(samples, left);
+  const isMoving = operation.endedAt === undefined && perSecond !== undefined;
+  return [
+    `${removed} of ${found} removed, ${left} left`,
+    ...(isMoving ? [`${perSecond.toFixed(1)} per second`] : []),
+    ...(isMoving && leftMillis !== undefined ? [`about ${duration(leftMillis)} to go`] : []),
+  ].join(', ');
+}
+
+function bar({ found, left }: OperationShape['resources']): string {
+  const done = found === 0 ? 0 : Math.round(((found - Math.min(left, found)) / found) * BAR);
+  return `[${'#'.repeat(done)}${'.'.repeat(BAR - done)}]`;
+}
+
+const isShown = (task: TaskShape): boolean => task.state !== 'skipped';
+
+const sum = ({ counts: byType }: TaskShape) =>
+  Object.values(byType).reduce(
+    (all, { found, removed, left }) => ({
+      found: all.found + found,
+      removed: all.removed + removed,
+      left: all.left + left,
+    }),
+    { found: 0, removed: 0, left: 0 },
+  );

@@ -1,0 +1,49 @@
+import { ENDED } from '../operation/model.ts';
+import { PropagatorError } from '../shared/errors.ts';
+import type { ApiClient } from './client.ts';
+import { OperationShape } from './shapes.ts';
+
+const POLL_MILLIS = 2000;
+
+/** The dependencies of {@link follow}. */
+export interface FollowDeps {
+  readonly client: Pick<ApiClient, 'get' | 'events'>;
+  sleep(millis: number): Promise<void>;
+}
+
+/**
+ * Yields an operation now and whenever it has changed, and ends with it. It reads server-sent
+ * events, and reads the operation in intervals where the API cannot stream (on AWS) or serves too
+ * many streams. A stream that breaks is opened again.
+ */
+export async function* follow(
+  id: string,
+  { client, sleep }: FollowDeps,
+): AsyncGenerator<OperationShape> {
+  const path = `/v1/operations/${encodeURIComponent(id)}`;
+  let isStreaming = true;
+  let shown = '';
+  for (;;) {
+    const states = isStreaming ? client.events(`${path}/events`, OperationShape) : undefined;
+    try {
+      for await (const state of states ?? [await client.get(path, OperationShape)]) {
+        const text = JSON.stringify(state);
+        if (text !== shown) yield state;
+        shown = text;
+        if (hasEnded(state)) return;
+      }
+    } catch (thrown) {
+      if (!isStreaming || !(thrown instanceof PropagatorError)) throw thrown;
+      if (!NO_STREAM.includes(thrown.report.code)) throw thrown;
+      isStreaming = false;
+      continue;
+    }
+    await sleep(isStreaming ? 0 : POLL_MILLIS);
+  }
+}
+
+/** The API does not stream: it is on AWS, of an earlier release, or has too many clients. */
+const NO_STREAM: readonly string[] = ['api.stream', 'api.streams', 'api.path', 'api.input'];
+
+const hasEnded = ({ operation }: OperationShape): boolean =>
+  ENDED.some((state) => state === operation.state);

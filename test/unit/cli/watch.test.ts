@@ -1,0 +1,170 @@
+import { redrawOn } from '../../../lib/cli/output.ts';
+import { serverSentEvents } from '../../../lib/cli/server-sent-events.ts';
+import { OperationShape } from '../../../lib/cli/shapes.ts';
+import { liveView, pace, watchLine } from '../../../lib/cli/show/watch.ts';
+import { follow } from '../../../lib/cli/watch.ts';
+import { PropagatorError } from '../../../lib/shared/errors.ts';
+import { operation, task } from '../../engine/samples.ts';
+import { commandLine } from './command-line.ts';
+import { plain } from './samples.ts';
+
+const stateOf = (state: string, removed: number, more: object = {}): OperationShape =>
+  OperationShape.parse({
+    operation: operation({ state: state as 'running' }),
+    tasks: [],
+    resources: { found: 10, removed, left: 10 - removed },
+    waitsOn: [],
+    ...more,
+  });
+
+describe('operation watch', () => {
+  it('prints each state in a line, and ends with the exit code of the operation', async () => {
+    const { engine, type } = commandLine();
+    const ended = operation({ state: 'unverified', endedAt: 1 });
+    await engine.commit({ operations: [ended] });
+    const { code, out } = await type(`operation watch ${ended.id}`);
+    expect(code).toBe(3);
+    expect(out).toMatch(/^\S+Z unverified: 0 of 0 removed, 0 left\n/);
+    expect(out).toContain(
+      `has ended: unverified. Details: propagator operation show ${ended.id}\n`,
+    );
+    expect(await type('operation watch op-000000000000')).toMatchObject({ code: 1, out: '' });
+  });
+});
+
+describe('the states that a watch follows', () => {
+  const states = [stateOf('running', 1), stateOf('running', 1), stateOf('finished', 10)];
+  const refused = (code: string) =>
+    new PropagatorError({ code, class: 'Unexpected', message: 'm', advice: 'a' });
+  const collect = async (events: () => AsyncGenerator<unknown>) => {
+    const left = [...states];
+    const slept: number[] = [];
+    const seen: string[] = [];
+    const client = { events, get: async () => left.shift() } as never;
+    const sleep = async (millis: number) => void slept.push(millis);
+    for await (const { operation: one } of follow('op-1', { client, sleep })) seen.push(one.state);
+    return { seen, slept };
+  };
+
+  it('come from events, also over several streams', async () => {
+    const streams = [states.slice(0, 2), states.slice(2)];
+    const events = async function* () {
+      yield* streams.shift() ?? [];
+    };
+    const { seen } = await collect(events);
+    expect(seen).toEqual(['running', 'running', 'finished']);
+  });
+
+  it('are read in intervals where the API does not stream', async () => {
+    const events = async function* (): AsyncGenerator<unknown> {
+      yield* [];
+      throw refused('api.stream');
+    };
+    const { seen, slept } = await collect(events);
+    expect(seen.at(-1)).toBe('finished');
+    expect(slept.every((millis) => millis === 2000)).toBe(true);
+  });
+
+  it('end with the error of the API', async () => {
+    const events = async function* (): AsyncGenerator<unknown> {
+      yield* [];
+      throw refused('api.operation');
+    };
+    await expect(collect(events)).rejects.toThrow('m');
+  });
+});
+
+describe('server-sent events', () => {
+  it('are parsed across chunks, with several lines of data, and without comments', async () => {
+    const text = ': hi\n\nevent: operation\ndata: {"a":\ndata: "ä"}\nid: 1\n\ndata: x\n\ndata: cut';
+    const bytes = new TextEncoder().encode(text);
+    const chunks = async function* () {
+      for (const byte of bytes) yield Uint8Array.of(byte);
+    };
+    const found = [];
+    for await (const event of serverSentEvents(chunks())) found.push(event);
+    expect(found).toEqual([
+      { event: 'operation', data: '{"a":\n"ä"}' },
+      { event: 'message', data: 'x' },
+    ]);
+  });
+});
+
+describe('the pace', () => {
+  it('is unknown at first, and follows the last minute', () => {
+    expect(pace([{ at: 0, removed: 0 }], 5)).toEqual({});
+    expect(
+      pace(
+        [
+          { at: 0, removed: 0 },
+          { at: 10_000, removed: 0 },
+        ],
+        5,
+      ),
+    ).toEqual({});
+    expect(
+      pace(
+        [
+          { at: 0, removed: 0 },
+          { at: 10_000, removed: 20 },
+        ],
+        30,
+      ),
+    ).toEqual({
+      perSecond: 2,
+      leftMillis: 15_000,
+    });
+    const samples = [0, 100_000, 130_000].map((at, index) => ({ at, removed: index * 30 }));
+    expect(pace(samples, 10).perSecond).toBe(1);
+  });
+});
+
+describe('the live view', () => {
+  const opened = operation({ state: 'running', openedAt: 0 });
+  const seen = OperationShape.parse({
+    operation: opened,
+    tasks: [
+      {
+        ...task(opened.id, 'nova', { state: 'requested', nextAt: 1 }),
+        counts: { 'nova.server': { found: 4, removed: 1, left: 3 } },
+        error: undefined,
+      },
+    ],
+    resources: { found: 4, removed: 1, left: 3 },
+    waitsOn: [
+      {
+        on: 'nova.server: deleting',
+        since: 0,
+        actor: 'none',
+        advice: undefined,
+        deadLetter: false,
+      },
+    ],
+  });
+  const samples = [
+    { at: 0, removed: 0 },
+    { at: 10_000, removed: 1 },
+  ];
+
+  it('shows progress per service, rate, time left, and what it waits for since when', () => {
+    const text = liveView(seen, samples, 10_000, plain);
+    expect(text).toContain('[########......................] 1 of 4 removed, 3 left');
+    expect(text).toContain('0.1 per second, about 30s to go');
+    expect(text).toMatch(/nova +RegionOne +requested +4 +1 +3/);
+    expect(text).toContain('nova.server: deleting\n    for 10s; no action needed');
+    expect(watchLine(seen, samples, 10_000)).toContain(
+      'running: 1 of 4 removed, 3 left, 0.1 per second, about 30s to go; waits for nova.server: deleting',
+    );
+  });
+
+  it('is drawn over the one before, and never larger than the screen', () => {
+    const written: string[] = [];
+    const redraw = redrawOn({ rows: 5, columns: 6, write: (text) => written.push(text) });
+    redraw('1\n2\n3\n4\n5\n6');
+    redraw('\u001b[31m12345678\u001b[39m');
+    expect(written).toEqual([
+      '\u001b[2K1\n\u001b[2K2\n\u001b[2K3\n\u001b[J',
+      '\u001b[3A\u001b[2K\u001b[31m12345\u001b[39m\n\u001b[J',
+    ]);
+  });
+});
