@@ -116,7 +116,7 @@ function account(
   if (!id.success)
     return {
       kind: 'unreadable',
-      reason: `what ${notification.eventType} is about has no id of Keystone`,
+      reason: `${notification.eventType} names no account with an id of Keystone`,
     };
   const cause = causeOf(notification, receivedAt);
   if (type === 'project')
@@ -145,7 +145,7 @@ function roleAssigned({ assignment, at }: Notification, receivedAt: number): Int
   if (!who || !on)
     return {
       kind: 'unreadable',
-      reason: 'a role assignment that does not say for whom or on what',
+      reason: 'a role assignment without a user or group, or without a project or domain',
     };
   if (on.type === 'domain' && !assignment.inherited) return dropped('role-on-domain');
   return { kind: 'membership', on, inherited: assignment.inherited, at: at ?? receivedAt, who };

@@ -126,7 +126,7 @@ export function readNotification(data: NotificationReceived['data']): Reading {
   const inner = Inner.safeParse(body);
   if (!inner.success)
     return unreadable(
-      wrappingOf(body, envelope.success) ?? 'no notification: it has no usable event_type',
+      wrappingOf(body, envelope.success) ?? 'not a notification: it has no usable event_type',
     );
   return understandPayload(inner.data, data.body);
 }

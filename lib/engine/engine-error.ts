@@ -36,5 +36,5 @@ export const UNREADABLE = new PropagatorError({
   code: 'engine.message.unreadable',
   class: 'Poison',
   message: 'A message on the queue has a form that this release does not know.',
-  advice: 'Was an older release started after a newer one? Start the newer one and redrive.',
+  advice: 'An older release may run after a newer one. Start the newer release, then redrive.',
 }).report;

@@ -69,7 +69,7 @@ function logChange(change: Change, log: Log, isNew: (id: string, state: string) 
   for (const { message, error } of change.deadLetters ?? [])
     log.error(
       { operation: message.data.operationId, ...error },
-      'dead letter: a person must mend the cause and redrive',
+      'dead letter: fix the cause, then redrive',
     );
   for (const { reason, source, bytes } of change.quarantine ?? [])
     log.warn({ reason, source, bytes }, 'notification in quarantine');

@@ -17,7 +17,7 @@ export const missingEndpoint = (service: Pick<Service, 'name'>, region: string):
     `the catalog had ${service.name} in ${region} when the operation was planned, and does not ` +
     'have it now',
   advice:
-    `Put the endpoint back (openstack endpoint list --service ${service.name} --region ` +
+    `Restore the endpoint (openstack endpoint list --service ${service.name} --region ` +
     `${region}); the task is tried again.`,
   service: service.name,
   region,

@@ -97,14 +97,14 @@ function read(remote: HttpPlugin, text: string): TaskReport {
   try {
     json = JSON.parse(text);
   } catch {
-    throw odd(remote, 'its answer is no JSON');
+    throw odd(remote, 'its answer is not JSON');
   }
   const parsed = TaskReport.safeParse(json);
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
   throw odd(
     remote,
-    `its answer is no report: ${issue?.path.join('.') || 'as a whole'}: ${issue?.message}`,
+    `its answer is not a report: ${issue?.path.join('.') || 'as a whole'}: ${issue?.message}`,
   );
 }
 
@@ -169,7 +169,7 @@ function silence(remote: HttpPlugin, task: Task, { now, stallTimeoutMillis }: Re
     ...(isLong
       ? {
           advice:
-            `Look into the log of ${remote.name}; it reports to POST ` +
+            `Read the log of ${remote.name}. It must report to POST ` +
             `/v1/tasks/${encodeURIComponent(task.id)}/report.`,
         }
       : {}),

@@ -52,7 +52,7 @@ export async function keystoneAction(
     );
     if (stopped) return { kind: 'acted', number, shown, error: stoppedBy(stopped) };
     if (due.what === 'assign-role' && shown !== 'absent') {
-      // The request was checked when it came in. Hours may have passed since, for example during a
+      // The request was checked when it arrived. Hours may have passed since, for example during a
       // hold.
       const { refusals } = await keystoneActions.checkDeletion(scope.id);
       if (refusals.length > 0)

@@ -46,7 +46,7 @@ export async function lifecycleRefusal(
   if (deps.mode === 'observe')
     return blocked(
       'the mode is observe: nothing is changed',
-      'Start with PROPAGATOR_MODE=enforce to let it go on.',
+      'To continue, start the propagator with PROPAGATOR_MODE=enforce.',
     );
   const because = protectedBecause(scope, await deps.protection());
   if (because)
@@ -71,8 +71,8 @@ export async function lifecycleRefusal(
   const shown =
     state.kind === 'present' ? describeCauses(state.causes) : `the project is ${state.kind}`;
   return blocked(
-    `nothing more is changed, because Keystone shows: ${shown}`,
-    'Nothing has to be done: the operation ends when Keystone shows this for a minute.',
+    `nothing more is changed: Keystone shows that ${shown}`,
+    'No action is needed: the operation ends when Keystone has shown this for a minute.',
   );
 }
 

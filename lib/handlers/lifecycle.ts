@@ -122,7 +122,7 @@ async function ask(operation: Operation, deps: LifecycleDeps): Promise<Lifecycle
 
 const other = (id: string): LifecycleAnswer => ({
   kind: 'refused',
-  because: `Keystone shows ${id} instead: its database takes the two ids for one`,
+  because: `Keystone shows ${id} instead: its database treats both ids as equal`,
 });
 
 async function askProject(

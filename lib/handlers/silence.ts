@@ -31,7 +31,7 @@ export async function unlessSilent<T>(
         `${service} gave no complete answer within ${Math.round(silenceMillis / 1000)} s, so ` +
         'it is not counted in this run',
       advice:
-        'The operation goes on without its count, and asks it again. Find out why the API of ' +
+        'The operation continues without this count and retries it. Find out why the API of ' +
         `${service} hangs or is so slow.`,
     });
     tooLong.abort(error);

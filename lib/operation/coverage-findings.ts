@@ -48,7 +48,7 @@ export function finding(
     return {
       ...at,
       because: 'its endpoint names no region',
-      advice: 'Set one: openstack endpoint set --region REGION ENDPOINT',
+      advice: 'Set its region: openstack endpoint set --region REGION ENDPOINT',
     };
   if (isLeftOut(registry, one))
     return {
@@ -67,7 +67,7 @@ export function finding(
       because:
         `it is registered twice${where}; only ${called.endpoint.place} is emptied, and not ` +
         `${places(one, called)}`,
-      advice: 'Delete the endpoint that is not used any more, or empty that service by hand.',
+      advice: 'Delete the endpoint that is no longer used, or clean up that service by hand.',
     };
   if (isMain(service, one))
     return {
@@ -80,7 +80,7 @@ export function finding(
     because:
       `the catalog has it${where} under ${one.type} only, and not under ` +
       `${service.catalogTypes.join(' or ')}`,
-    advice: `Register its present API: openstack service create --name ${service.name} ${main}`,
+    advice: `Register its current API: openstack service create --name ${service.name} ${main}`,
   };
 }
 

@@ -51,8 +51,8 @@ export function holdOnAccount(
     message: `the project has the tag ${HOLD_TAG} in Keystone, which holds it`,
     actor: 'operator',
     advice:
-      `When it may go on: openstack project set --remove-tag ${HOLD_TAG} ${scope.id}. It goes ` +
-      'on within a minute then.',
+      `To continue: openstack project set --remove-tag ${HOLD_TAG} ${scope.id}. The deletion ` +
+      'continues within a minute.',
     count: 1,
   };
 }
@@ -64,7 +64,7 @@ export function describeHold({ target, id, by, reason, ticket }: DeletionHold) {
     message: `a hold keeps ${target} ${id} (${details.join(', ')}): ${reason}`,
     actor: 'operator' as const,
     advice:
-      `When it may go on: propagator hold remove --${target} ${id}. It goes on within a minute ` +
-      'then.',
+      `To continue: propagator hold remove --${target} ${id}. The deletion continues within ` +
+      'a minute.',
   };
 }

@@ -90,8 +90,8 @@ function applyWanted(transaction: OperationTransaction, answer: Present, rules: 
   if (!decision.follows) {
     const because =
       decision.rule === undefined
-        ? 'nothing follows from it'
-        : `rule ${decision.rule} of the policy says that nothing follows from it`;
+        ? 'the policy has no action for it'
+        : `rule ${decision.rule} of the policy has no action for it`;
     transaction.operation = refuse(operation, because, rules.now);
     return;
   }

@@ -122,7 +122,7 @@ export const askAgainMessages = (operations: readonly Operation[]): Outgoing[] =
 /** Ends an operation because Keystone, or a later decision, wants something else now. */
 export const supersede = (operation: Operation, reason: string, now: number): Operation => ({
   ...moveOperation(operation, 'superseded'),
-  hold: { reason, since: now, advice: 'Nothing has to be done: the newer operation decides.' },
+  hold: { reason, since: now, advice: 'No action is needed: the newer operation decides.' },
   endedAt: now,
 });
 

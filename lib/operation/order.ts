@@ -162,7 +162,7 @@ export function levels<S extends Dependencies>(services: readonly S[]): S[][] {
     );
     if (ready.length === 0)
       throw new TypeError(
-        `no order is possible among ${open.map((service) => service.name).join(', ')}`,
+        `the dependencies form a cycle among ${open.map((service) => service.name).join(', ')}`,
       );
     for (const service of ready) done.add(service.name);
     open = open.filter((service) => !done.has(service.name));

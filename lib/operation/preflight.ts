@@ -11,7 +11,7 @@ export type AccountState = 'absent' | 'enabled' | 'disabled';
  * - the mode (safety rule "Observe first")
  * - a new protection (safety rule "Never the cloud's own")
  * - a hold of the operation (safety rule "Caps and a stop switch"), or `held`: a hold of a person
- * on the account
+ *   on the account
  * - an account whose state in Keystone has changed (safety rule "Keystone decides")
  */
 export function preflight(
@@ -28,7 +28,7 @@ export function preflight(
   if (operation.state === 'held')
     return stop(
       `the operation is held: ${operation.hold?.reason ?? 'for a person'}`,
-      'Release it, or leave it as it is.',
+      'Release the operation, or leave it held.',
     );
   if (shown === 'absent') return undefined;
   if (!operation.request)
@@ -80,12 +80,12 @@ function forbiddenBy(mode: Mode, protectedBecause: string | undefined): Conditio
   if (mode === 'observe')
     return stop(
       'the mode is observe: nothing is removed',
-      'Start with PROPAGATOR_MODE=enforce to let it go on.',
+      'To continue, start the propagator with PROPAGATOR_MODE=enforce.',
     );
   return protectedBecause
     ? stop(
         `protected: ${protectedBecause}`,
-        'Take the protection away, or leave the operation as it is.',
+        'Remove the protection, or leave the operation as it is.',
       )
     : undefined;
 }

@@ -47,13 +47,13 @@ export function openRequest(input: RequestInput): RequestAnswer {
   const no = (because: string): RequestAnswer => ({ kind: 'refused', because });
   if (input.protectedBecause) return no(`it is protected: ${input.protectedBecause}`);
   if (shown.enabled && input.confirmedName === undefined)
-    return no('it is enabled: say its name to confirm that you mean it');
+    return no('the project is enabled: confirm it with its name');
   if (input.confirmedName !== undefined && input.confirmedName !== shown.name)
-    return no('its name is another one than you said: look again which project you mean');
+    return no('the confirmed name is not the name of this project: check the id');
   const open = input.existing.find((operation) => !hasEnded(operation));
   const isReplaced = open && input.plan !== undefined && hasRemovedNothing(open);
   if (open && !isRefuted(open) && !isReplaced)
-    return no(`there is an operation about it already: ${open.id} is ${open.state}`);
+    return no(`an operation about it exists already: ${open.id} is ${open.state}`);
   if (input.keystoneCheck.refusals.length > 0) {
     const { message, advice } = summarize(input.keystoneCheck.refusals);
     return { kind: 'refused', because: message, advice: `Nothing was changed. ${advice}` };

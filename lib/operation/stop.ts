@@ -22,6 +22,6 @@ export const stopCondition = ({ by, reason = '' }: StopDecision): Condition => (
   class: 'Blocked',
   message: `all destructive work is stopped (propagator stop-all) by ${by}: ${reason}`,
   actor: 'operator',
-  advice: 'When it may go on: propagator resume-all --reason "…". It goes on within a minute then.',
+  advice: 'To continue: propagator resume-all --reason "…". The work continues within a minute.',
   count: 1,
 });

@@ -40,7 +40,9 @@ export const TASK_TRANSITIONS: Readonly<Record<TaskState, readonly TaskState[]>>
  */
 export function moveOperation(operation: Operation, to: OperationState): Operation {
   if (!OPERATION_TRANSITIONS[operation.state].includes(to))
-    throw new TypeError(`${operation.id}: no way from ${operation.state} to ${to}`);
+    throw new TypeError(
+      `${operation.id}: the transition from ${operation.state} to ${to} is not allowed`,
+    );
   return { ...operation, state: to };
 }
 
@@ -50,6 +52,6 @@ export function moveOperation(operation: Operation, to: OperationState): Operati
  */
 export function moveTask(task: Task, to: TaskState): Task {
   if (!TASK_TRANSITIONS[task.state].includes(to))
-    throw new TypeError(`${task.id}: no way from ${task.state} to ${to}`);
+    throw new TypeError(`${task.id}: the transition from ${task.state} to ${to} is not allowed`);
   return { ...task, state: to };
 }

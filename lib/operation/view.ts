@@ -151,7 +151,7 @@ const onLost = (id: OperationId, what: string, since: number): Waiting => ({
 });
 
 const onSilence = (task: Task): Waiting => ({
-  on: `${task.service}: its function ended without a report, again and again`,
+  on: `${task.service}: its function ended without a report in every delivery`,
   since: task.progressAt,
   actor: 'operator',
   advice:

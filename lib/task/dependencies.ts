@@ -113,7 +113,8 @@ export function assertTypeOrder(
     const ready = open.filter(({ dependsOn }) => dependsOn.every(({ type }) => ordered.has(type)));
     if (ready.length === 0)
       throw new TypeError(
-        `${service}: no order is possible among ${open.map(({ name }) => name).join(', ')}`,
+        `${service}: the dependencies form a cycle among ` +
+          `${open.map(({ name }) => name).join(', ')}`,
       );
     for (const { name } of ready) ordered.add(name);
     open = open.filter(({ name }) => !ordered.has(name));

@@ -5,5 +5,5 @@ import type { Blocker } from './resource-type.ts';
 export const HELD: Blocker = {
   message: `the resource has ${HOLD_TAG} in its metadata, which holds it`,
   actor: 'operator',
-  advice: `When it may go on, remove ${HOLD_TAG} from its metadata. It goes on within minutes then.`,
+  advice: `To continue, remove ${HOLD_TAG} from its metadata. The removal follows within minutes.`,
 };

@@ -189,7 +189,7 @@ export async function ownRows(
     class: 'Blocked',
     resourceType: type.resourceType,
     message:
-      'the listing showed resources of another owner, or without an owner; they are left alone',
+      'the listing showed resources of another owner, or without an owner; they are not changed',
     actor: 'operator',
     advice: `Ask why ${type.resourceType} lists them for this project.`,
     count: foreign.length,

@@ -23,7 +23,7 @@ export function resumeRun(input: LifecycleRunInput): Promise<RunReport> {
       if (input.phase === 'apply') await input.records.remove(await input.records.all());
     },
     waitsForSettling:
-      'all is as before; it is listed once more when the run that suspended can no longer act',
+      'everything is restored; it is listed once more when the suspending run has certainly ended',
   });
 }
 
@@ -59,9 +59,9 @@ async function resumeType(
 const changed = ({ resourceType, id }: SuspensionRecord, message: string): Condition => ({
   class: 'Unsupported',
   resourceType: resourceType as NonNullable<Condition['resourceType']>,
-  message: `it was changed while it was suspended and is left alone: ${message}`,
+  message: `the resource was changed while it was suspended, and is not changed back: ${message}`,
   actor: 'operator',
-  advice: 'Ask the owner of the project whether it shall run again.',
+  advice: 'Ask the owner of the project whether the resource should run again.',
   count: 1,
   example: id,
 });

@@ -162,7 +162,7 @@ export function defineService(definition: ServiceDefinition): Service {
   assertTypeOrder(definition.name, userResourceTypes);
   if ((resourceTypes.length === 0) !== (definition.noProjectResources !== undefined))
     throw new TypeError(
-      `${definition.name}: a service has resource types, or says why it holds nothing`,
+      `${definition.name}: a service needs resource types, or the reason why it has none`,
     );
   return {
     name: ServiceName.parse(definition.name),

@@ -25,7 +25,7 @@ export function suspendRun(input: LifecycleRunInput): Promise<RunReport> {
       work: (type) => suspendType(type, optionOf.get(type) ?? '', input),
       finish: async () => undefined,
       waitsForSettling:
-        'all is at rest; it is listed once more when the cached tokens have expired',
+        'everything is suspended; it is listed once more when the cached tokens have expired',
     },
   );
 }

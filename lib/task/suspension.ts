@@ -40,7 +40,7 @@ export interface SuspensionDefinition<Row, Before> {
     readonly suspend: string;
     readonly record: string;
     readonly resume: string;
-    /** What is left alone, and why. */
+    /** What is not changed, and why. */
     readonly leaves?: readonly string[];
   };
   /** Validates a stored record. */

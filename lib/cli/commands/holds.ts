@@ -91,7 +91,7 @@ export function holdCommands(program: Command, terminal: Terminal): void {
     });
 
   targets(printable(hold.command('remove'), 'hold remove --resource nova.server/9b1c'))
-    .description('end a hold; operations that wait on it go on within a minute')
+    .description('end a hold; operations that wait for it continue within a minute')
     .action(async ({ project, domain, resource, ...options }: TargetOptions) => {
       const [target, id] = onlyOne({ project, domain, resource });
       const path = `/v1/holds/${target}/${encodeURIComponent(id)}`;
@@ -101,7 +101,7 @@ export function holdCommands(program: Command, terminal: Terminal): void {
         answer,
         options,
         oneOf<typeof answer>(
-          () => `The hold of ${target} ${id} has ended. Operations go on within a minute.`,
+          () => `The hold of ${target} ${id} has ended. Operations continue within a minute.`,
         ),
       );
     });

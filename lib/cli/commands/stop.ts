@@ -9,7 +9,7 @@ const AFTER = {
     'All destructive work is stopped. A running task removes nothing more after 2 seconds.\n' +
     'A call that was sent before cannot be undone. Operations wait and lose nothing.\n' +
     'See: propagator status. Undo: propagator resume-all --reason "…"',
-  'resume-all': 'Destructive work goes on: each waiting task within a minute.',
+  'resume-all': 'Destructive work continues. Each waiting task starts within a minute.',
 } as const;
 
 /** `stop-all`, `resume-all` and `audit stops`: the stop switch. `audit` must exist already. */

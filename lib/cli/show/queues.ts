@@ -20,7 +20,7 @@ export function showQuarantine({ total, records }: z.infer<typeof QuarantineShap
 /** A stop of all destructive work, with the command that ends it. */
 const showStop = ({ by, reason = '', at }: z.infer<typeof StopShape>): string =>
   `ALL DESTRUCTIVE WORK IS STOPPED since ${time(at)} by ${by}: ${reason}\n` +
-  'When it may go on: propagator resume-all --reason "…"';
+  'To continue: propagator resume-all --reason "…"';
 
 /** Health, queues and counters as tables. */
 export function showStatus(status: z.infer<typeof StatusShape>): string {

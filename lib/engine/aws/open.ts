@@ -184,7 +184,7 @@ class DynamoEngine implements AwsEngine {
       throw engineError(
         'aws.slow',
         'DynamoDB and SQS did not answer within 5 s.',
-        'Look at the health of AWS in this region.',
+        'Check the AWS Health Dashboard for this region.',
       );
     });
     const asked = Promise.all([
@@ -209,9 +209,12 @@ class DynamoEngine implements AwsEngine {
     try {
       const repaired = await this.flushOutbox();
       if (repaired > 0)
-        this.#warn(`The messages of ${repaired} changes had been left unsent, and were sent now`);
+        this.#warn(`The unsent messages of ${repaired} committed changes were sent now`);
     } catch (error) {
-      this.#warn('Messages that were left unsent could not be sent yet', error);
+      this.#warn(
+        'The unsent messages of committed changes could not be sent; the next run tries again',
+        error,
+      );
     }
   }
 

@@ -30,7 +30,7 @@ export function damaged(database: string, words: string, cause: unknown): Propag
   const named = /"?((?:base|global|pg_\w+)\/[\w./-]+)"?/.exec(words)?.[1];
   const file = named === undefined ? database : join(database, named);
   // The abort message of WebAssembly does not name the cause.
-  const reason = /^Aborted\(/.test(words) ? 'PostgreSQL stopped while it read it' : words;
+  const reason = /^Aborted\(/.test(words) ? 'PostgreSQL stopped while it read this file' : words;
   return engineError(
     'folder.damaged',
     `The embedded database is damaged at ${file}: ${reason}.`,

@@ -192,7 +192,8 @@ async function move(
   if (moved !== ids.length)
     throw engineError(
       'redrive',
-      `Only ${moved} of ${ids.length} dead letters of ${queue} could be moved, so none was.`,
+      `Only ${moved} of ${ids.length} dead-letter messages of ${queue} could be moved, so ` +
+        'none was moved.',
       'Try again.',
     );
 }

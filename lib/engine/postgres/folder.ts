@@ -57,7 +57,7 @@ function openLock(folder: string): DatabaseSync {
 const unusable = (folder: string, cause: unknown) =>
   engineError(
     'folder.unusable',
-    `The data folder ${folder} can't be used: ${messageOf(cause)}.`,
+    `The data folder ${folder} cannot be used: ${messageOf(cause)}.`,
     'It must be a folder that this user may create and write (PROPAGATOR_DATA).',
     cause,
   );

@@ -91,8 +91,8 @@ const WRITES = 'health.written';
 const notWritable = (words: string, cause?: unknown) =>
   engineError(
     'database.not-writable',
-    `The database stores nothing: ${words}.`,
-    'Look at the free space of its disk, at its connections and locks, and whether it is ' +
+    `The database does not accept writes: ${words}.`,
+    'Check the free space of its disk, its connections and locks, and whether it is ' +
       'read-only.',
     cause,
   );
@@ -101,5 +101,5 @@ const slow = () =>
   engineError(
     'database.slow',
     'The database did not store a small write within 5 s.',
-    'Look at its load, its locks and its connections.',
+    'Check the load, the locks and the connections of the database.',
   );

@@ -45,7 +45,10 @@ export class NotificationListener {
       if (lost || this.#closed) return;
       lost = true;
       if (this.#wait === FIRST_WAIT_MILLIS)
-        this.#warn('No notices from other processes for now, polling instead', error);
+        this.#warn(
+          'Notifications of other processes do not arrive; polling finds their messages',
+          error,
+        );
       this.#timer = setTimeout(() => void this.#open(), this.#wait);
       this.#wait = Math.min(this.#wait * 2, MAX_WAIT_MILLIS);
       void client.end().catch(() => {});

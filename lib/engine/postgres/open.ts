@@ -98,7 +98,7 @@ function openDatabase(
   if (dataFolder !== undefined) return openEmbedded(dataFolder);
   throw engineError(
     'settings',
-    'There is neither a database server nor a folder to keep data in.',
+    'Neither a database server nor a data folder is configured.',
     'Set PROPAGATOR_DATA or DATABASE_URL.',
   );
 }
@@ -130,7 +130,7 @@ class PostgresEngine implements WorkerEngine {
     this.#health = new StoreHealth(database);
     this.#wakeups = new WorkerWakeups((queue, ids) =>
       makeDue(database, queue, ids).catch((error: unknown) =>
-        warn('Delayed messages could not be made due', error),
+        warn('Delayed messages could not be released', error),
       ),
     );
     database.listen((queue) => this.#wakeups.wake(queue));
@@ -141,8 +141,10 @@ class PostgresEngine implements WorkerEngine {
     ];
     if (database.resourceType === 'server')
       this.#timers.push(
-        this.#every(HEARTBEAT_SECONDS * 1000, 'No sign of life could be given', () =>
-          this.#heartbeat(),
+        this.#every(
+          HEARTBEAT_SECONDS * 1000,
+          'The heartbeat of received messages could not be written',
+          () => this.#heartbeat(),
         ),
       );
   }

@@ -48,7 +48,7 @@ export function makeBoss(
     monitorVacuum: database.resourceType === 'server',
     reindex: database.resourceType === 'server',
   });
-  boss.on('error', (error) => warn('The queues could not be tended', error));
+  boss.on('error', (error) => warn('The maintenance of the queues failed', error));
   // Do not log the data of the warning: it may hold statements with their values.
   boss.on('warning', ({ message }) => warn(message));
   return boss;

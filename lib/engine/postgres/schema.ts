@@ -157,8 +157,9 @@ export async function migrate(database: Database): Promise<void> {
   if (standing > MIGRATIONS.length)
     throw engineError(
       'schema.newer',
-      `The database has schema version ${standing}, this program knows up to ${MIGRATIONS.length}.`,
-      'Run the newer release that was here before, or give this one a database of its own.',
+      `The database has schema version ${standing}; this release supports up to ` +
+        `${MIGRATIONS.length}.`,
+      'Run the newer release that migrated it, or give this release a separate database.',
     );
   for (const [index, statements] of MIGRATIONS.entries())
     if (index >= standing)

@@ -44,8 +44,8 @@ export async function openServer(
     await pool.end();
     throw engineError(
       'database.unreachable',
-      `PostgreSQL at ${whereIs(databaseUrl)} can't be used: ${reason(error)}.`,
-      'Check DATABASE_URL, and that the server runs and lets this user in.',
+      `PostgreSQL at ${whereIs(databaseUrl)} cannot be used: ${reason(error)}.`,
+      'Check DATABASE_URL, that the server runs, and that this user may log in.',
       error,
     );
   }

@@ -53,8 +53,8 @@ const LEFT: Readonly<Record<string, { message: string; advice: string }>> = {
   },
   error: {
     message:
-      'the server is in state error and is left alone: Nova cannot start it from there again',
-    advice: 'Look whether it still runs on its host, and stop it there if it must not.',
+      'the server is in state error and is not changed: Nova cannot start it from there again',
+    advice: 'Check whether the server still runs on its host, and stop it there if necessary.',
   },
 };
 /** The action of each option, the states that it ends in, and the action that undoes it. */

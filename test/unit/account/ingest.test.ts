@@ -437,8 +437,8 @@ describe('an unreadable notification', () => {
       cadf('identity.user.deleted', undefined),
     );
     expect(fixture.engine.quarantined.map(({ reason }) => reason)).toEqual([
-      'what identity.project.deleted is about has no id of Keystone',
-      'what identity.user.deleted is about has no id of Keystone',
+      'identity.project.deleted names no account with an id of Keystone',
+      'identity.user.deleted names no account with an id of Keystone',
     ]);
     expect(fixture.logged).toEqual([]);
   });

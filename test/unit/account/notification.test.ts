@@ -86,11 +86,11 @@ describe('an unreadable notification has a reason', () => {
     ['', 'empty'],
     ['   ', 'empty'],
     ['not json', 'not JSON'],
-    ['"text"', 'no notification: it has no usable event_type'],
-    ['[]', 'no notification: it has no usable event_type'],
-    ['{}', 'no notification: it has no usable event_type'],
-    [inner({ event_type: 'a\u0007b' }), 'no notification: it has no usable event_type'],
-    [inner({ event_type: 'x'.repeat(201) }), 'no notification: it has no usable event_type'],
+    ['"text"', 'not a notification: it has no usable event_type'],
+    ['[]', 'not a notification: it has no usable event_type'],
+    ['{}', 'not a notification: it has no usable event_type'],
+    [inner({ event_type: 'a\u0007b' }), 'not a notification: it has no usable event_type'],
+    [inner({ event_type: 'x'.repeat(201) }), 'not a notification: it has no usable event_type'],
     [inner({ payload: 'text' }), 'its payload is not an object'],
     [
       JSON.stringify({ 'oslo.version': '3.0', 'oslo.message': '{}' }),
@@ -144,11 +144,11 @@ describe('an unreadable notification has a reason', () => {
 
   it('when it is deeply nested, within a short time', () => {
     const deep = `${'{"a":'.repeat(5000)}1${'}'.repeat(5000)}`;
-    expect(read(deep)).toMatchObject({ reason: expect.stringContaining('no notification') });
+    expect(read(deep)).toMatchObject({ reason: expect.stringContaining('not a notification') });
     const wide = JSON.stringify(
       Object.fromEntries(Array.from({ length: 20_000 }, (_, n) => [n, {}])),
     );
-    expect(read(wide)).toMatchObject({ reason: expect.stringContaining('no notification') });
+    expect(read(wide)).toMatchObject({ reason: expect.stringContaining('not a notification') });
   });
 
   it('when it is compressed', () => {

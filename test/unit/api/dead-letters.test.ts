@@ -353,7 +353,7 @@ describe('dead letters in the API', () => {
         since: engine.time,
       },
       {
-        on: 'nova: its function ended without a report, again and again',
+        on: 'nova: its function ended without a report in every delivery',
         actor: 'operator',
         deadLetter: true,
         since: 7,

@@ -53,7 +53,7 @@ describe('the command line', () => {
     expect(await type(`project delete ${CONTROL} --reason left`)).toMatchObject({
       code: 1,
       out: '',
-      err: expect.stringContaining('say its name'),
+      err: expect.stringContaining('confirm it with its name'),
     });
     expect(engine.operations.size).toBe(0);
     expect(await type(`project delete ${TARGET}`)).toMatchObject({
@@ -62,7 +62,7 @@ describe('the command line', () => {
     });
     expect(await type(`project delete ${CONTROL} --name shoo`)).toMatchObject({
       code: 1,
-      err: expect.stringContaining('another one'),
+      err: expect.stringContaining('not the name of this project'),
     });
     const { code, out } = await type(
       `project delete ${CONTROL} --name shop --reason "the customer left"`,

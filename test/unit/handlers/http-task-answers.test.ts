@@ -192,14 +192,14 @@ describe('the answer of an HTTP plugin', () => {
   });
 
   it.each([
-    ['no JSON', SECRET, 'its answer is no JSON'],
-    ['a web page', `<html>${SECRET}</html>`, 'its answer is no JSON'],
-    ['an empty body', '', 'its answer is no JSON'],
-    ['JSON that is no report', JSON.stringify({ token: SECRET }), 'its answer is no report'],
+    ['text that is not JSON', SECRET, 'its answer is not JSON'],
+    ['a web page', `<html>${SECRET}</html>`, 'its answer is not JSON'],
+    ['an empty body', '', 'its answer is not JSON'],
+    ['JSON that is not a report', JSON.stringify({ token: SECRET }), 'its answer is not a report'],
     [
       'a report of an unknown type',
       body('exploded', 'plan', { why: SECRET }),
-      'its answer is no report',
+      'its answer is not a report',
     ],
     [
       'a count that is not a number',
@@ -207,7 +207,7 @@ describe('the answer of an HTTP plugin', () => {
         result: 'finished',
         counts: { 'billing.bill': { listed: SECRET } },
       }),
-      'its answer is no report',
+      'its answer is not a report',
     ],
     [
       'the end of another phase',

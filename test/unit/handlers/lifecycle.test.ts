@@ -65,7 +65,7 @@ describe('a resume', () => {
     expect(conditions).toContainEqual(
       expect.objectContaining({
         resourceType: 'outer.machine',
-        message: 'it was changed while it was suspended and is left alone: off',
+        message: 'the resource was changed while it was suspended, and is not changed back: off',
         example: 'outer-target-0',
       }),
     );

@@ -28,7 +28,7 @@ describe('a created project', () => {
     expect(provisioned.map(({ id }) => id)).toEqual([TARGET]);
   });
 
-  it('is left alone without a rule that asks for it', async () => {
+  it('is not changed without a rule that asks for it', async () => {
     simulation.policy = NO_POLICY;
     await simulation.announce('project', 'created');
     await simulation.settle();

@@ -107,7 +107,9 @@ describe('a password that is stored in a secret', () => {
     stored = undefined;
     time += 10 * 60_000;
     await connected.ownProject();
-    expect(warnings).toEqual(['the secret could not be read again; the earlier login stays']);
+    expect(warnings).toEqual([
+      'the secret could not be read again; the earlier login stays in use',
+    ]);
     await connected.close();
   });
 });

@@ -260,7 +260,7 @@ describe('an operation that ended', () => {
     simulation.mode = 'enforce';
     expect(await rerun(simulation)).toMatchObject({
       status: 409,
-      body: { error: { message: expect.stringContaining('say its name') } },
+      body: { error: { message: expect.stringContaining('confirm it with its name') } },
     });
     expect(await rerun(simulation, { name: 'shop' })).toMatchObject({ status: 202 });
     await simulation.settle();

@@ -95,16 +95,16 @@ describe('the requested cleanup of a living project', () => {
 
 describe('a cleanup request', () => {
   it.each([
-    ['the name of the project is missing', () => simulation.ask({}), 'say its name'],
+    ['the name of the project is missing', () => simulation.ask({}), 'confirm it with its name'],
     [
       'the name is another one',
       () => simulation.ask({ name: 'bank' }),
-      'another one than you said',
+      'not the name of this project',
     ],
     [
       'the name differs in upper and lower case',
       () => simulation.ask({ name: 'Shop' }),
-      'another one than you said',
+      'not the name of this project',
     ],
     [
       'Keystone has no such project',

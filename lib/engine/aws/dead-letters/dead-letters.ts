@@ -151,7 +151,7 @@ function hasTargetQueue(
   const why = isFromBus
     ? whyNotByBus(received.body, services)
     : whyNotTo(deadLetter.queue, services);
-  if (why !== undefined) warn(`Dead deadLetter ${deadLetter.id} stays where it is: ${why}`);
+  if (why !== undefined) warn(`Dead-letter message ${deadLetter.id} was not redriven: ${why}`);
   return why === undefined;
 }
 
@@ -159,19 +159,19 @@ function whyNotTo(queue: string, services: readonly string[]): string | undefine
   const service = queue.startsWith('service-') ? queue.slice('service-'.length) : undefined;
   return service === undefined || services.includes(service)
     ? undefined
-    : `there is no queue ${queue} here`;
+    : `this deployment has no queue ${queue}`;
 }
 
 /** The bus accepts any event and silently drops an event that no rule matches, so check first. */
 function whyNotByBus(body: string, services: readonly string[]): string | undefined {
   const outbound = outboundIn(body);
-  if (!outbound) return 'it is no event of the bus';
+  if (!outbound) return 'it is not an event of the bus';
   if (!MESSAGE_TYPES.some((type) => type === outbound.type))
-    return `no rule of this release carries ${outbound.type}`;
+    return `no rule of this release routes events of type ${outbound.type}`;
   if (outbound.type !== 'service.requested') return undefined;
   const asked = Asked.safeParse(JSON.parse(outbound.detail));
   return asked.success
     ? whyNotTo(`service-${asked.data.service}`, services)
-    : 'it does not say for which service it is';
+    : 'it does not name its service';
 }
 const Asked = z.object({ service: z.string() });

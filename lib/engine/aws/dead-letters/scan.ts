@@ -93,7 +93,7 @@ async function scanQueue(
       // killed.
       const hidden = Math.floor((until - Date.now()) / 1000);
       if (hidden < 1)
-        throw busy(`The list of the dead-letter messages in ${place} took too long.`, deps);
+        throw busy(`Listing the dead-letter messages in ${place} took too long.`, deps);
       const answers = Array.from({ length: receives }, () =>
         queues.receive(place, MAX_RECEIVED_PER_CALL, LONG_POLL_SECONDS, hidden),
       );
@@ -170,6 +170,8 @@ function undeliverable({
     code: `delivery.${code.toLowerCase()}`,
     class: 'Unexpected',
     message: `EventBridge could not deliver it: ${message || code} ${rule}`.trimEnd(),
-    advice: 'Look whether the queue is there and lets EventBridge send to it, then redrive.',
+    advice:
+      'Check that the queue exists and that its policy lets EventBridge send to it. Then ' +
+      'redrive.',
   };
 }

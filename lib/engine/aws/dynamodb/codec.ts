@@ -48,6 +48,6 @@ export function unpack(packed: Attribute | undefined): unknown {
   throw engineError(
     'row.damaged',
     'A row has no body.',
-    'Restore the table to a point in time before it.',
+    'Restore the table to a point in time before the damage.',
   );
 }

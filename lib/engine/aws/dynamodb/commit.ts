@@ -136,8 +136,8 @@ async function write(
       if (rows.guards.length > 0) return 'conflict';
       throw engineError(
         'busy',
-        `Others wrote the same rows ${tries} times.`,
-        'It is tried again by itself.',
+        `Other processes changed the same rows during ${tries} attempts.`,
+        'The message is delivered again; no action is needed.',
       );
     }
     await pause(Math.min(tries, 5));

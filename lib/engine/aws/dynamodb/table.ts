@@ -291,7 +291,7 @@ export function textOf(item: Item, name: string): string {
     throw engineError(
       'row.damaged',
       `A row has no ${name}: ${item.pk?.S} ${item.sk?.S}.`,
-      'Restore the table to a point in time before it.',
+      'Restore the table to a point in time before the damage.',
     );
   return text;
 }

@@ -180,7 +180,7 @@ export function counterWrites(
   accounts: number,
 ): Write[] {
   const wrong = Object.entries(counters).find(([, value]) => !Number.isSafeInteger(value));
-  if (wrong) throw new TypeError(`counter ${wrong[0]}: ${wrong[1]} is no whole number`);
+  if (wrong) throw new TypeError(`counter ${wrong[0]}: ${wrong[1]} is not an integer`);
   const amounts = Object.entries(counters).map(([name, value]): [string, number] => [
     COUNTER_PREFIX + name,
     value,
@@ -208,8 +208,8 @@ export function counterWrites(
   if (updates.length > COUNTER_SHARES)
     throw engineError(
       'change.too-big',
-      `${amounts.length} counters in one change are more than one transaction takes.`,
-      'This is a defect.',
+      `${amounts.length} counters in one change exceed the limit of one transaction.`,
+      'This is a defect of the propagator. Report it with this message.',
     );
   return updates;
 }

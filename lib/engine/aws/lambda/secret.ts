@@ -49,7 +49,10 @@ export async function rotatingCredentials(deps: SecretDeps): Promise<Credentials
         ({ login, version } = newest);
         return isNew;
       } catch (thrown) {
-        deps.onWarning('the secret could not be read again; the earlier login stays', thrown);
+        deps.onWarning(
+          'the secret could not be read again; the earlier login stays in use',
+          thrown,
+        );
         return false;
       }
     },
@@ -63,7 +66,7 @@ async function read({
   const { SecretString, VersionId } = await aws
     .secrets('GetSecretValue', { SecretId: secretId })
     .catch((cause: unknown) => {
-      throw secretError(`it can't be read: ${cause instanceof Error ? cause.name : 'no answer'}`);
+      throw secretError(`it cannot be read: ${cause instanceof Error ? cause.name : 'no answer'}`);
     });
   let secret: z.infer<typeof Secret>;
   try {

@@ -180,8 +180,7 @@ export class Queues {
         'queue.refused',
         `SQS refused ${refused.length} of ${entries.length} entries for ${queue} again and ` +
           `again: ${refused[0]?.why}`,
-        'They are tried again by themselves. If it does not end, look at the queue and the ' +
-          'rights on it.',
+        'The propagator tries again. If this continues, check the queue and its permissions.',
       );
   }
 }

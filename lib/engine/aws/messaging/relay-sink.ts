@@ -53,10 +53,10 @@ export function queueSink(
     if (refused.length > 0)
       throw engineError(
         'queue.refused',
-        `SQS refused ${refused.length} of ${entries.length} notifications again and again: ` +
+        `SQS refused ${refused.length} of ${entries.length} notifications in every attempt: ` +
           `${refused[0]?.why}`,
-        'They stay with the broker and are tried again. If it does not end, look at the ' +
-          'queue and the rights on it.',
+        'They stay with the broker, and the relay tries again. If this continues, check the ' +
+          'queue and its permissions.',
       );
   };
   return {

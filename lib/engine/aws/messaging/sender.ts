@@ -50,8 +50,8 @@ export class Sender {
       throw engineError(
         'queue.unknown',
         `A message is for ${nowhere.service}, which has no queue here: the bus would drop it ` +
-          'without a word.',
-        'Deploy the release that has this service, or name it among the services of this process.',
+          'silently.',
+        'Deploy the release that has this service, or add it to the services of this process.',
       );
     if (
       schedulerRoleArn === undefined &&
@@ -121,8 +121,8 @@ export class Sender {
         'bus.refused',
         `EventBridge refused ${refused.length} of ${outbounds.length} events again and ` +
           `again: ${refused[0]?.why}`,
-        'They are tried again by themselves. If it does not end, look at the bus, its policy ' +
-          'and the quota of PutEvents.',
+        'The propagator tries again. If this continues, check the bus, its policy and the ' +
+          'quota of PutEvents.',
       );
   }
 
