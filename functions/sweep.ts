@@ -4,7 +4,9 @@ import { ScheduleInput, sweepStage } from '../lib/app/lambda/sweep.ts';
 import { errorReport, parseEvent, withPropagator } from '../lib/engine/aws/lambda/middlewares.ts';
 import type { Policy } from '../lib/policy/schema.ts';
 
-/** Creates the Lambda handler of the sweep, which a schedule invokes. `policy` is that of the stack. */
+/**
+ * Creates the Lambda handler of the sweep, which a schedule invokes. `policy` is that of the stack.
+ */
 export const sweepFunction = (environment: Environment, policy: Policy) =>
   middy()
     .use(withPropagator('sweep', lazyContext(environment)))

@@ -155,7 +155,8 @@ export const cinder = defineService({
     {
       types: ['transfer'],
       because:
-        'Another project may accept it, as its owner intended; a deleted offer cannot be restored with the same key.',
+        'Another project may accept it, as its owner intended; a deleted offer cannot be ' +
+        'restored with the same key.',
     },
     {
       types: ['type-access', 'default-type'],

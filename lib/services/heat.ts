@@ -188,7 +188,8 @@ export const heat = defineService({
     {
       types: ['stack'],
       because:
-        'The suspend of Heat is not exact. The servers, load balancers and alarms of a stack are suspended one by one.',
+        'The suspend of Heat is not exact. The servers, load balancers and alarms of a stack ' +
+        'are suspended one by one.',
     },
     {
       types: ['software-deployment', 'software-config'],

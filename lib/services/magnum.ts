@@ -150,7 +150,8 @@ export const magnum = defineService({
     {
       types: ['cluster'],
       because:
-        'Its nodes are servers of the project, which are stopped. Pause a Cluster API cluster before: its health checks replace stopped nodes.',
+        'Its nodes are servers of the project, which are stopped. Pause a Cluster API ' +
+        'cluster before: its health checks replace stopped nodes.',
     },
     {
       types: ['cluster-template', 'quota'],

@@ -163,7 +163,8 @@ export const mistral = defineService({
     {
       types: ['cron-trigger', 'event-trigger'],
       because:
-        'Mistral has no pause for it. Keystone refuses its trust, and Mistral counts each missed run as done.',
+        'Mistral has no pause for it. Keystone refuses its trust, and Mistral counts each ' +
+        'missed run as done.',
     },
     {
       types: ['execution', 'action-execution'],

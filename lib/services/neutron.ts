@@ -55,7 +55,8 @@ export const neutron = defineService({
         'router-route',
       ],
       because:
-        'With the servers stopped nothing answers behind it, and its address must not be given to another project.',
+        'With the servers stopped nothing answers behind it, and its address must not be ' +
+        'given to another project.',
     },
     {
       types: [
@@ -71,7 +72,8 @@ export const neutron = defineService({
         'l2-gateway-connection',
       ],
       because:
-        'It connects networks in which nothing runs; peers outside may report a lost connection when it is down.',
+        'It connects networks in which nothing runs; peers outside may report a lost ' +
+        'connection when it is down.',
     },
     {
       types: [

@@ -123,8 +123,8 @@ export interface CommonContext {
    */
   readonly memberApi?: () => Promise<ServiceApi | undefined>;
   /**
-   * Resume only: returns the same API with a token on the project. The propagator takes its roles on
-   * the project for it, and the end of the resume returns them. Throws what Keystone answers.
+   * Resume only: returns the same API with a token on the project. The propagator takes its roles
+   * on the project for it, and the end of the resume returns them. Throws what Keystone answers.
    */
   readonly projectToken?: () => Promise<ServiceApi | undefined>;
   /**

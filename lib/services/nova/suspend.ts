@@ -145,7 +145,8 @@ export const serverSuspension = defineSuspension<ServerRow, Before>({
       'policy says). Paused and suspended ones are locked.',
     record: 'The state of the server, whether it was locked, and the option of the policy.',
     resume:
-      'The server is started (unpaused, unshelved) again, then unlocked. With an encrypted volume or a vTPM it is started with a token on the project.',
+      'The server is started (unpaused, unshelved) again, then unlocked. With an encrypted ' +
+      'volume or a vTPM it is started with a token on the project.',
     leaves: [
       'A server that is stopped or shelved already stays as it is, before and after.',
       'A lock of the owner or of an administrator is kept: the server is stopped and not ' +
