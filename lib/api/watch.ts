@@ -32,8 +32,8 @@ const NO_STREAM = problem(
 );
 
 /**
- * Routes that send an operation, or the list of operations, as server-sent events: first the present
- * state, then each changed one. A stream about one operation sends `end` and ends with it.
+ * Routes that send an operation, or the list of operations, as server-sent events: first the
+ * present state, then each changed one. A stream about one operation sends `end` and ends with it.
  * `Last-Event-ID` is not needed, because each event holds the whole state.
  */
 export function watchRoutes(app: Hono, deps: ApiDeps, times: WatchTimes = TIMES): void {

@@ -8,7 +8,9 @@ type Wish = z.infer<typeof wish>;
 const row = z.object({ id: z.number().nullish(), hard_limit: z.number() });
 const RESOURCE = 'Cluster';
 
-/** Without a limit of the project Magnum shows the default, which has no id (before Ussuri: 404). */
+/**
+ * Without a limit of the project Magnum shows the default, which has no id (before Ussuri: 404).
+ */
 const quota = provisionQuota<Wish>({
   wish: (section) => section.quota,
   async read({ api, project }) {
