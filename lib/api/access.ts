@@ -14,6 +14,7 @@ export type Access = 'public' | Level;
  */
 export const ROUTE_ACCESS: Readonly<Record<string, Access>> = {
   'GET /healthz': 'public',
+  'GET /v1/openapi.json': 'public',
   'GET /v1/status': 'reader',
   'GET /v1/operations': 'reader',
   'POST /v1/operations': 'admin',

@@ -8,6 +8,7 @@ import { deadLetterRoutes } from './dead-letters.ts';
 import type { ApiDeps } from './deps.ts';
 import { holdRoutes } from './holds.ts';
 import { notificationRoutes } from './notifications.ts';
+import { openApiRoutes } from './openapi.ts';
 import { operationRoutes } from './operations.ts';
 import { planRoutes } from './plans.ts';
 import { projectRoutes } from './projects.ts';
@@ -46,6 +47,7 @@ export function api(deps: ApiDeps): Hono {
 
   // Before the other routes of operations, because `:id` would match `events`.
   watchRoutes(app, deps, deps.watchTimes);
+  openApiRoutes(app);
   operationRoutes(app, deps);
   planRoutes(app, deps);
   holdRoutes(app, deps);

@@ -50,13 +50,13 @@ export const auditRecord = (
   at: now,
 });
 
-const AuditQuery = z.strictObject({
+export const AuditQuery = z.strictObject({
   since: z.coerce.number().min(0).optional(),
   by: z.string().min(1).max(300).optional(),
   operation: z.string().min(1).max(100).optional(),
   limit: z.coerce.number().int().min(1).max(1000).default(100),
 });
-const VerifyQuery = z.strictObject({
+export const VerifyQuery = z.strictObject({
   known: z
     .string()
     .regex(/^\d{1,15}:[0-9a-f]{64}$/, 'must be SEQUENCE:HASH, as an earlier verification printed')

@@ -16,7 +16,7 @@ const Queue = z.custom<QueueName>(
   (name) => typeof name === 'string' && /^(ingest|coordinate|service-[a-z0-9-]+)$/.test(name),
   'must be ingest, coordinate or service-NAME',
 );
-const Selection = z.strictObject({
+export const Selection = z.strictObject({
   service: ServiceName.optional(),
   queue: Queue.optional(),
   operation: OperationId.optional(),
@@ -27,7 +27,7 @@ type Selection = z.infer<typeof Selection>;
 const Reason = typedText(1000);
 const hasSelection = (selection: Selection): boolean =>
   Object.values(filterOf(selection)).length > 0;
-const Redrive = Selection.extend({
+export const Redrive = Selection.extend({
   all: z.boolean().optional(),
   by: notBy,
   reason: Reason.optional(),
@@ -35,11 +35,11 @@ const Redrive = Selection.extend({
   ({ all, ...selection }) => all || hasSelection(selection),
   'select messages by service, queue, operation, cause or id, or send all: true',
 );
-const Discard = Selection.extend({ by: notBy, reason: Reason }).refine(
+export const Discard = Selection.extend({ by: notBy, reason: Reason }).refine(
   hasSelection,
   'select messages by service, queue, operation, cause or id',
 );
-const DecisionQuery = z.strictObject({
+export const DecisionQuery = z.strictObject({
   operation: OperationId.optional(),
   limit: z.coerce.number().int().min(1).max(1000).default(100),
 });

@@ -18,7 +18,7 @@ const ResourceId = z
   .string()
   .max(600)
   .regex(/^[a-z][a-z0-9-]*\.[a-z][a-z0-9-]*\/.+$/, 'must be TYPE/ID, for example nova.server/ID');
-const NewHold = z
+export const NewHold = z
   .strictObject({
     project: ProjectId.optional(),
     domain: DomainId.optional(),

@@ -25,13 +25,13 @@ export const OperationQuery = z.strictObject({
   limit: z.coerce.number().int().min(1).max(1000).default(100),
 });
 const reason = typedText(1000);
-const Release = z.strictObject({ reason, by: notBy });
+export const Release = z.strictObject({ reason, by: notBy });
 /**
  * `name`: the name of the project, which confirms the rerun of a request about an enabled project.
  */
-const Rerun = z.strictObject({ reason, name: typedText(255).optional(), by: notBy });
+export const Rerun = z.strictObject({ reason, name: typedText(255).optional(), by: notBy });
 /** `name`: the name of the project, which confirms the deletion of an enabled project. */
-const Requested = z.strictObject({
+export const Requested = z.strictObject({
   action: z.literal('cleanup'),
   project: ProjectId,
   name: typedText(255).optional(),

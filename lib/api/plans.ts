@@ -30,10 +30,13 @@ export const DEFAULT_APPROVAL_RULES: ApprovalRules = {
 };
 
 const reason = typedText(1000);
-const Asked = z.strictObject({ reason: reason.default('planned by an administrator'), by: notBy });
+export const Asked = z.strictObject({
+  reason: reason.default('planned by an administrator'),
+  by: notBy,
+});
 const Digest = z.string().regex(/^[0-9a-f]{64}$/, 'must be the 64 hexadecimal digits of a plan');
-const Approve = z.strictObject({ digest: Digest, reason: reason.optional(), by: notBy });
-const Named = z.strictObject({
+export const Approve = z.strictObject({ digest: Digest, reason: reason.optional(), by: notBy });
+export const Named = z.strictObject({
   name: typedText(255).optional(),
   domain: typedText(255).optional(),
   limit: z.coerce.number().int().min(1).max(1000).default(100),

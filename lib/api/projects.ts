@@ -19,7 +19,7 @@ import { notBy, readJson, typedText } from './body.ts';
 import type { ApiDeps } from './deps.ts';
 import { problem } from './problem.ts';
 
-const Asked = z.strictObject({ reason: typedText(1000), by: notBy });
+export const Asked = z.strictObject({ reason: typedText(1000), by: notBy });
 /** A request to suspend or resume a project, with the hold before and the document to write. */
 interface Wish {
   readonly context: Context;

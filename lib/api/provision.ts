@@ -17,7 +17,7 @@ import { problem } from './problem.ts';
 import { notThere, scopeOf } from './projects.ts';
 
 const profileName = z.string().min(1).max(255).optional();
-const Asked = z.strictObject({
+export const Asked = z.strictObject({
   reason: typedText(1000),
   by: notBy,
   profile: profileName,

@@ -18,7 +18,7 @@ const Type = z
     /^(?![./])[^/]{1,255}$/,
     'must be a service type as in the catalog of Keystone, for example load-balancer',
   );
-const NewWaiver = z.strictObject({
+export const NewWaiver = z.strictObject({
   type: Type,
   by: notBy,
   reason: typedText(1000),

@@ -6,8 +6,10 @@ import { callerOf } from './authentication.ts';
 import { notBy, readJson, typedText } from './body.ts';
 import type { ApiDeps } from './deps.ts';
 
-const Wish = z.strictObject({ by: notBy, reason: typedText(1000) });
-const StopsQuery = z.object({ limit: z.coerce.number().int().min(1).max(1000).default(100) });
+export const Wish = z.strictObject({ by: notBy, reason: typedText(1000) });
+export const StopsQuery = z.object({
+  limit: z.coerce.number().int().min(1).max(1000).default(100),
+});
 
 /**
  * Routes that stop all destructive work, resume it, and list these decisions. A repeated stop is

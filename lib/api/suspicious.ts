@@ -15,7 +15,7 @@ const MAX_AT_ONCE = 1000;
 
 const Limit = z.coerce.number().int().min(1).max(1000).default(100);
 const name = z.object({ type: z.enum(['project', 'domain', 'user']), id: z.string().min(1) });
-const Decision = z
+export const Decision = z
   .strictObject({
     by: notBy,
     reason: typedText(1000),

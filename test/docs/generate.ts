@@ -1,5 +1,6 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { costTables } from '../../bench/cost.ts';
+import { openApiDocument } from '../../lib/api/openapi.ts';
 import { SERVICES } from '../../lib/services/index.ts';
 import { withTables } from './markdown.ts';
 import { FOLDER, pages } from './pages.ts';
@@ -23,3 +24,7 @@ console.log(`what it costs in ${AWS}`);
 
 writeFileSync(COVERAGE_PAGE, coveragePage(snapshot(), readDispositions()));
 console.log(`what names a project in ${COVERAGE_PAGE}`);
+
+const OPENAPI = 'docs/api/openapi.json';
+writeFileSync(OPENAPI, `${JSON.stringify(openApiDocument(), undefined, 2)}\n`);
+console.log(`the HTTP API in ${OPENAPI}`);

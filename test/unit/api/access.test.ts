@@ -15,14 +15,14 @@ describe('the table of the least level of each route', () => {
     expect(routesOf(app).toSorted()).toEqual(Object.keys(ROUTE_ACCESS).toSorted());
   });
 
-  it('lets a reader read only, and opens only the health check to everyone', () => {
+  it('lets a reader read only, and opens only the health check and the document to everyone', () => {
     const at = (access: string) =>
       Object.entries(ROUTE_ACCESS).flatMap(([route, level]) => (level === access ? [route] : []));
     expect(at('reader').filter((route) => !route.startsWith('GET '))).toEqual([]);
     expect([...at('operator'), ...at('admin')].filter((route) => route.startsWith('GET '))).toEqual(
       [],
     );
-    expect(at('public')).toEqual(['GET /healthz']);
+    expect(at('public')).toEqual(['GET /healthz', 'GET /v1/openapi.json']);
   });
 
   it('a route without a row stops the start of the API', () => {

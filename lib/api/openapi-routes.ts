@@ -1,0 +1,241 @@
+import * as z from 'zod';
+import { TaskReport } from '../../events/task-report.ts';
+import {
+  AuditShape,
+  AuditVerificationShape,
+  DeadLettersShape,
+  OperationShape,
+  OperationsShape,
+  PlanShape,
+  QuarantineShape,
+  ServicesShape,
+  StatusShape,
+  StopShape,
+  StopsShape,
+  WaiversShape,
+} from '../cli/shapes.ts';
+import { AuditQuery, VerifyQuery } from './audit.ts';
+import { DecisionQuery, Discard, Redrive, Selection } from './dead-letters.ts';
+import { NewHold } from './holds.ts';
+import { OperationQuery, Release, Requested, Rerun } from './operations.ts';
+import { Approve, Named, Asked as PlanAsked } from './plans.ts';
+import { Asked as ProjectAsked } from './projects.ts';
+import { Asked as ProvisionAsked } from './provision.ts';
+import { NewWaiver } from './services.ts';
+import { StopsQuery, Wish } from './stop.ts';
+import { Decision } from './suspicious.ts';
+
+/** The OpenAPI description of one route. */
+export interface RouteDescription {
+  readonly summary: string;
+  readonly query?: z.ZodObject;
+  readonly body?: z.ZodType;
+  /** The successful answers by status. */
+  readonly answers: Readonly<Record<number, z.ZodType>>;
+  /** The answer 200 is a stream of server-sent events; 406 where the platform has no streams. */
+  readonly isStream?: boolean;
+}
+
+const some = z.looseObject({});
+const opened = z.looseObject({ opened: z.string().nullable() });
+const moved = (key: string) => z.looseObject({ [key]: z.number(), left: z.number() });
+const limit = z.object({ limit: z.coerce.number().int().min(1).max(1000).default(100) });
+const profile = z.object({ profile: z.string().min(1).max(255).optional() });
+
+/** A route without a row fails the test of the document. */
+export const ROUTE_DESCRIPTIONS: Readonly<Record<string, RouteDescription>> = {
+  'GET /healthz': {
+    summary: 'Whether the parts of the process work. 503 when one of them does not.',
+    answers: { 200: z.looseObject({ ok: z.boolean() }), 503: z.looseObject({}) },
+  },
+  'GET /v1/openapi.json': { summary: 'This document.', answers: { 200: some } },
+  'GET /v1/status': {
+    summary: 'Counters, queues and the stop switch.',
+    answers: { 200: StatusShape },
+  },
+  'GET /v1/operations': {
+    summary: 'Operations, newest first.',
+    query: OperationQuery,
+    answers: { 200: OperationsShape },
+  },
+  'POST /v1/operations': {
+    summary: 'Request the cleanup of a project that still exists.',
+    body: Requested,
+    answers: { 202: opened },
+  },
+  'GET /v1/operations/events': {
+    summary: 'Server-sent events of all operations that the query selects.',
+    query: OperationQuery,
+    answers: {},
+    isStream: true,
+  },
+  'GET /v1/operations/:id/events': {
+    summary: 'Server-sent events of one operation.',
+    answers: {},
+    isStream: true,
+  },
+  'GET /v1/operations/:id': {
+    summary: 'One operation with its tasks and decisions.',
+    answers: { 200: OperationShape },
+  },
+  'POST /v1/operations/:id/rerun': {
+    summary: 'Run an ended operation again.',
+    body: Rerun,
+    answers: { 202: opened },
+  },
+  'POST /v1/operations/:id/release': {
+    summary: 'Continue a held operation.',
+    body: Release,
+    answers: { 202: z.object({ released: z.string() }) },
+  },
+  'GET /v1/operations/:id/plan': {
+    summary: 'A plan with its digest and approvals; with resources=true every resource.',
+    query: z.object({ resources: z.string().optional() }),
+    answers: { 200: PlanShape },
+  },
+  'POST /v1/operations/:id/approve': {
+    summary: 'Approve a plan by its digest.',
+    body: Approve,
+    answers: { 202: some },
+  },
+  'GET /v1/projects': {
+    summary: 'Projects of the inventory, by name and domain.',
+    query: Named,
+    answers: { 200: z.object({ projects: z.array(some) }) },
+  },
+  'POST /v1/projects/:id/plan': {
+    summary: 'Plan the deletion of a project.',
+    body: PlanAsked,
+    answers: { 202: opened },
+  },
+  'GET /v1/projects/:id/policy': {
+    summary: 'What the policy says about a project.',
+    answers: { 200: some },
+  },
+  'POST /v1/projects/:id/suspend': {
+    summary: 'Suspend a project.',
+    body: ProjectAsked,
+    answers: { 202: opened },
+  },
+  'POST /v1/projects/:id/resume': {
+    summary: 'Resume a suspended project.',
+    body: ProjectAsked,
+    answers: { 202: opened },
+  },
+  'GET /v1/projects/:id/provision': {
+    summary: 'What the profile of a project would add.',
+    query: profile,
+    answers: { 200: some },
+  },
+  'POST /v1/projects/:id/provision': {
+    summary: 'Provision a project by its profile.',
+    body: ProvisionAsked,
+    answers: { 202: some },
+  },
+  'GET /v1/projects/:id/drift': {
+    summary: 'Differences between a provisioned project and its profile.',
+    answers: { 200: some },
+  },
+  'GET /v1/provisioned': {
+    summary: 'Provisioned projects.',
+    answers: { 200: z.object({ projects: z.array(some) }) },
+  },
+  'GET /v1/holds': {
+    summary: 'Holds in force, which keep something from being deleted.',
+    answers: { 200: z.object({ holds: z.array(some) }) },
+  },
+  'POST /v1/holds': {
+    summary: 'Hold a project, a domain or a resource.',
+    body: NewHold,
+    answers: { 201: some },
+  },
+  'DELETE /v1/holds/:target/:id{.+}': {
+    summary: 'Remove a hold.',
+    answers: { 200: some },
+  },
+  'GET /v1/services': {
+    summary: 'Covered services, their order, and uncovered types.',
+    answers: { 200: ServicesShape },
+  },
+  'GET /v1/waivers': { summary: 'Waivers of uncovered types.', answers: { 200: WaiversShape } },
+  'POST /v1/waivers': {
+    summary: 'Waive an uncovered type.',
+    body: NewWaiver,
+    answers: { 201: z.object({ waived: z.string() }) },
+  },
+  'DELETE /v1/waivers/:type': {
+    summary: 'Remove a waiver.',
+    answers: { 200: z.object({ unwaived: z.string() }) },
+  },
+  'POST /v1/tasks/:id{.+}/report': {
+    summary: 'Report the result of a task of an HTTP plugin.',
+    body: TaskReport,
+    answers: { 202: z.object({ taken: z.string() }) },
+  },
+  'GET /v1/dead-letters': {
+    summary: 'Dead-letter messages.',
+    query: Selection,
+    answers: { 200: DeadLettersShape },
+  },
+  'POST /v1/dead-letters/redrive': {
+    summary: 'Deliver dead-letter messages again.',
+    body: Redrive,
+    answers: { 200: z.object({ redriven: z.number() }) },
+  },
+  'POST /v1/dead-letters/discard': {
+    summary: 'Discard dead-letter messages.',
+    body: Discard,
+    answers: { 200: z.object({ discarded: z.number() }) },
+  },
+  'GET /v1/audit': {
+    summary: 'The audit log, newest first.',
+    query: AuditQuery,
+    answers: { 200: AuditShape },
+  },
+  'GET /v1/audit/verify': {
+    summary: 'Whether the chain of the audit log is complete.',
+    query: VerifyQuery,
+    answers: { 200: AuditVerificationShape },
+  },
+  'GET /v1/decisions': {
+    summary: 'Decisions about dead-letter messages.',
+    query: DecisionQuery,
+    answers: { 200: z.object({ decisions: z.array(some) }) },
+  },
+  'GET /v1/suspicious': {
+    summary: 'Deletions of accounts that were never seen in Keystone.',
+    query: limit,
+    answers: { 200: z.looseObject({ total: z.number() }) },
+  },
+  'POST /v1/suspicious/release': {
+    summary: 'Treat suspicious deletions as real.',
+    body: Decision,
+    answers: { 202: moved('released') },
+  },
+  'POST /v1/suspicious/drop': {
+    summary: 'Drop suspicious deletions.',
+    body: Decision,
+    answers: { 202: moved('dropped') },
+  },
+  'POST /v1/stop-all': {
+    summary: 'Stop all destructive work.',
+    body: Wish,
+    answers: { 200: StopShape },
+  },
+  'POST /v1/resume-all': { summary: 'End stop-all.', body: Wish, answers: { 200: StopShape } },
+  'GET /v1/stops': {
+    summary: 'Decisions of the stop switch.',
+    query: StopsQuery,
+    answers: { 200: StopsShape },
+  },
+  'POST /v1/notifications': {
+    summary: 'Store notifications of Keystone: one, or a JSON array of at most 1000.',
+    body: z.union([some, z.array(some).max(1000)]),
+    answers: { 202: z.object({ stored: z.number() }) },
+  },
+  'GET /v1/quarantine': {
+    summary: 'Notifications that could not be read.',
+    query: limit,
+    answers: { 200: QuarantineShape },
+  },
+};

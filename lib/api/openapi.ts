@@ -1,0 +1,183 @@
+import type { Hono } from 'hono';
+import * as z from 'zod';
+import { type Access, ROUTE_ACCESS } from './access.ts';
+import { JSON_LINES } from './body.ts';
+import { ROUTE_DESCRIPTIONS, type RouteDescription } from './openapi-routes.ts';
+
+type Json = Readonly<Record<string, unknown>>;
+
+/** The statuses of errors, with their causes. */
+const ERRORS: Readonly<Record<number, string>> = {
+  400: 'The request is wrong: a field is missing, unknown or has a wrong value.',
+  401: 'The request has no valid token.',
+  403: 'The caller may not do this, or the request comes from a foreign web page.',
+  404: 'There is no such resource or route.',
+  409: 'The request is not possible in the present state.',
+  413: 'The body or the answer is too large.',
+  415: 'The body is not declared as JSON.',
+  429: 'The caller has sent too many requests. Retry-After has the seconds to wait.',
+  503: 'Keystone or the store does not answer.',
+};
+const CHANGE_ONLY: readonly number[] = [415];
+
+/** The form of every error. */
+const ErrorAnswer = z.looseObject({
+  error: z.looseObject({
+    code: z.string(),
+    message: z.string(),
+    advice: z.string().optional(),
+  }),
+  requestId: z.string().optional(),
+});
+
+/**
+ * The OpenAPI 3.1 document of the API. The schemas are those that the routes validate with, as
+ * zod's JSON Schema 2020-12, which OpenAPI 3.1 uses unchanged.
+ */
+export function openApiDocument(): Json {
+  const paths: Record<string, Record<string, Json>> = {};
+  for (const [route, description] of Object.entries(ROUTE_DESCRIPTIONS)) {
+    const [method = '', path = ''] = route.split(' ');
+    const key = openApiPath(path);
+    paths[key] = {
+      ...paths[key],
+      [method.toLowerCase()]: operationOf(route, description, ROUTE_ACCESS[route] ?? 'admin'),
+    };
+  }
+  return {
+    openapi: '3.1.0',
+    info: {
+      title: 'keystone-propagator',
+      version: '1',
+      description: 'Carries account changes of Keystone to every service of OpenStack.',
+      license: { name: 'MIT', identifier: 'MIT' },
+    },
+    paths,
+    components: {
+      schemas: { Error: jsonSchema(ErrorAnswer) },
+      securitySchemes: {
+        keystone: { type: 'apiKey', in: 'header', name: 'X-Auth-Token' },
+        token: { type: 'http', scheme: 'bearer' },
+      },
+    },
+  };
+}
+
+/** Serves the document, without authentication: it is the same for every installation. */
+export function openApiRoutes(app: Hono): void {
+  let document: Json | undefined;
+  app.get('/v1/openapi.json', (context) => {
+    document ??= openApiDocument();
+    return context.json(document);
+  });
+}
+
+/** `/v1/tasks/:id{.+}/report` as `/v1/tasks/{id}/report`. */
+export const openApiPath = (path: string): string => path.replace(/:(\w+)(\{[^}]*\})?/g, '{$1}');
+
+function operationOf(route: string, description: RouteDescription, access: Access): Json {
+  const { summary, query, body, answers, isStream } = description;
+  const [method = '', path = ''] = route.split(' ');
+  const names = [...path.matchAll(/:(\w+)/g)].map(([, name]) => name);
+  const inPath = names.map((name) => ({
+    name,
+    in: 'path',
+    required: true,
+    schema: { type: 'string' },
+  }));
+  const parameters = [...inPath, ...(query ? queryParameters(query) : [])];
+  const media =
+    path === '/v1/notifications' ? ['application/json', ...JSON_LINES] : ['application/json'];
+  return {
+    operationId: operationId(method, path),
+    summary,
+    description: access === 'public' ? 'Needs no authentication.' : `Least level: ${access}.`,
+    ...(access === 'public' ? { security: [] } : { security: securityOf(method) }),
+    ...(parameters.length > 0 ? { parameters } : {}),
+    ...(body
+      ? {
+          requestBody: {
+            required: true,
+            content: Object.fromEntries(
+              media.map((type) => [
+                type,
+                { schema: type === 'application/json' ? jsonSchema(body) : { type: 'string' } },
+              ]),
+            ),
+          },
+        }
+      : {}),
+    responses: { ...responsesOf(method, answers), ...(isStream ? STREAM : {}) },
+  };
+}
+
+const STREAM: Json = {
+  200: {
+    description: 'Events, each with the whole state.',
+    content: { 'text/event-stream': { schema: { type: 'string' } } },
+  },
+  406: {
+    description: 'This installation has no streams.',
+    content: { 'application/json': { schema: { $ref: '#/components/schemas/Error' } } },
+  },
+};
+
+/** With local tokens, reading needs none. */
+const securityOf = (method: string): Json[] =>
+  method === 'GET' ? [{ keystone: [] }, {}] : [{ keystone: [] }, { token: [] }];
+
+function responsesOf(method: string, answers: RouteDescription['answers']): Json {
+  const errors = Object.entries(ERRORS)
+    .filter(([status]) => method !== 'GET' || !CHANGE_ONLY.includes(Number(status)))
+    .map(([status, description]) => [
+      status,
+      {
+        description,
+        content: { 'application/json': { schema: { $ref: '#/components/schemas/Error' } } },
+      },
+    ]);
+  const successes = Object.entries(answers).map(([status, shape]) => [
+    status,
+    {
+      description: Number(status) < 400 ? 'Success.' : 'The answer with the problem.',
+      content: { 'application/json': { schema: jsonSchema(shape) } },
+    },
+  ]);
+  return Object.fromEntries([...errors, ...successes]);
+}
+
+const Properties = z.object({
+  properties: z.record(z.string(), z.unknown()).default({}),
+  required: z.array(z.string()).default([]),
+});
+
+function queryParameters(query: z.ZodObject): Json[] {
+  const { properties, required } = Properties.parse(jsonSchema(query));
+  return Object.entries(properties).map(([name, schema]) => ({
+    name,
+    in: 'query',
+    required: required.includes(name),
+    schema,
+  }));
+}
+
+/** As a caller sends it. A field that must be left out has the schema `not: {}`. */
+function jsonSchema(shape: z.ZodType): Json {
+  const { $schema: _, ...schema } = z.toJSONSchema(shape, {
+    io: 'input',
+    unrepresentable: 'any',
+    override: ({ zodSchema, jsonSchema: made }) => {
+      if (zodSchema._zod.def.type === 'undefined') made.not = {};
+    },
+  });
+  return schema;
+}
+
+/** `GET /v1/operations/:id` as `getOperationsId`. */
+const operationId = (method: string, path: string): string =>
+  method.toLowerCase() +
+  openApiPath(path)
+    .replace(/^\/v1/, '')
+    .split(/[^A-Za-z0-9]+/)
+    .map((word) => word.charAt(0).toUpperCase() + word.slice(1))
+    .join('');

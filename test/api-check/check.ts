@@ -1,0 +1,63 @@
+/**
+ * `npm run api:check`: tries every route of the API with schemathesis of PyPI against the OpenAPI
+ * document: no answer 5xx, and no answer that the document does not describe. The API listens on
+ * loopback, over an engine in memory and a cloud in memory. The requests are the same in each run.
+ */
+import { execFileSync, spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { serveHttp } from '../../lib/api/http-server.ts';
+import { tokenOf } from '../api-tokens.ts';
+import { apiUnderTest } from '../unit/api/api-under-test.ts';
+
+const PACKAGE = 'schemathesis==4.32.5';
+const CHECKS = [
+  'not_a_server_error',
+  'status_code_conformance',
+  'content_type_conformance',
+  'response_schema_conformance',
+];
+const SECONDS = 100;
+const EXAMPLES = 15;
+const SEED = 1;
+
+/** The path of `st` in a virtual environment of its own; made on the first call. */
+function install(): string {
+  const folder = join(tmpdir(), PACKAGE.replace('==', '-'));
+  const ready = join(folder, 'installed');
+  if (!existsSync(ready) || readFileSync(ready, 'utf8') !== PACKAGE) {
+    rmSync(folder, { recursive: true, force: true });
+    execFileSync('python3', ['-m', 'venv', folder], { stdio: 'inherit' });
+    execFileSync(join(folder, 'bin/pip'), ['install', '-q', PACKAGE], { stdio: 'inherit' });
+    writeFileSync(ready, PACKAGE);
+  }
+  return join(folder, 'bin/st');
+}
+
+const st = install();
+const { app, lines } = apiUnderTest();
+const server = await serveHttp(app, 0);
+const base = `http://127.0.0.1:${server.port}`;
+// The tool keeps files of a run in its folder.
+const folder = mkdtempSync(join(tmpdir(), 'api-check-'));
+const options = [
+  ...['--checks', CHECKS.join(',')],
+  ...['--phases', 'examples,coverage,fuzzing', '--max-examples', `${EXAMPLES}`],
+  ...['--max-time', `${SECONDS}`, '--seed', `${SEED}`, '--generation-deterministic'],
+  ...['--suppress-health-check', 'all'],
+  // A stream stays open for a minute.
+  ...['--exclude-path-regex', '/events$'],
+  ...['--continue-on-failure', '--warnings', 'off', '--no-color'],
+  ...['--header', `Authorization: Bearer ${tokenOf('ann')}`],
+];
+const code = await new Promise<number>((resolve, reject) => {
+  spawn(st, ['run', `${base}/v1/openapi.json`, ...options], { cwd: folder, stdio: 'inherit' })
+    .on('error', reject)
+    .on('close', (ended) => resolve(ended ?? 1));
+});
+await server.close();
+rmSync(folder, { recursive: true });
+const errors = lines.filter(({ level }) => level === 'error');
+for (const { message, fields } of errors) console.log(message, fields);
+process.exitCode = code === 0 && errors.length > 0 ? 1 : code;
