@@ -105,7 +105,8 @@ export function redrawOn(stream: {
 }): (text: string) => void {
   let drawn = 0;
   return (text) => {
-    const { rows = 24, columns = 80 } = stream;
+    // A terminal of unknown size (a serial line, `script`) says 0.
+    const [rows, columns] = [stream.rows || 24, stream.columns || 80];
     const lines = text.split('\n').slice(0, rows - 2);
     const up = drawn > 0 ? `\u001b[${drawn}A` : '';
     // Each line is not wrapped by the terminal, so that the number of lines is known.

@@ -167,4 +167,10 @@ describe('the live view', () => {
       '\u001b[3A\u001b[2K\u001b[31m12345\u001b[39m\n\u001b[J',
     ]);
   });
+
+  it('is drawn whole on a terminal of unknown size', () => {
+    const written: string[] = [];
+    redrawOn({ rows: 0, columns: 0, write: (text) => written.push(text) })('first\nsecond');
+    expect(written).toEqual(['\u001b[2Kfirst\n\u001b[2Ksecond\n\u001b[J']);
+  });
 });
