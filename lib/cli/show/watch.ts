@@ -66,8 +66,9 @@ export function liveView(
 /** One line for a log: the state, the counts, the pace, and the first reason why it waits. */
 export function watchLine(seen: OperationShape, samples: readonly Sample[], now: number): string {
   const [first, ...others] = seen.waitsOn;
+  const actor = first?.actor === 'none' ? 'no action needed' : `the ${first?.actor} must act`;
   const waiting = first
-    ? `; waits for ${first.on} (${first.actor === 'none' ? 'no action needed' : `the ${first.actor} must act`}, for ${duration(now - first.since)})`
+    ? `; waits for ${first.on} (${actor}, for ${duration(now - first.since)})`
     : '';
   const more = others.length > 0 ? ` and ${others.length} more` : '';
   return `${time(now)} ${seen.operation.state}: ${counts(seen, samples)}${waiting}${more}`;

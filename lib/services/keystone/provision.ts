@@ -66,7 +66,9 @@ async function roleItem(wanted: Assignment, context: ProvisionContext): Promise<
     return {
       ...item,
       state: 'blocked',
-      message: `there is not exactly one ${role === undefined ? `role "${wanted.role}"` : `${kind} "${who}"`}`,
+      message:
+        'there is not exactly one ' +
+        (role === undefined ? `role "${wanted.role}"` : `${kind} "${who}"`),
       advice: 'Create it, or correct the name in the profile. A name needs its domain.',
     };
   const path = `${pathOf(context)}/${kind}s/${escaped(account)}/roles/${escaped(role)}`;
