@@ -6,7 +6,13 @@
 export type SuspensionCause =
   | { readonly kind: 'project-disabled' }
   | { readonly kind: 'domain-disabled'; readonly domainId: string }
-  | { readonly kind: 'operator-hold'; readonly by: string; readonly reason: string };
+  | {
+      readonly kind: 'operator-hold';
+      readonly by: string;
+      readonly reason: string;
+      /** The time (ISO 8601) when Keystone reported the project enabled during the hold. */
+      readonly enabledAt?: string | undefined;
+    };
 
 /** The facts from which the causes follow. */
 export interface ProjectState {
@@ -14,7 +20,9 @@ export interface ProjectState {
   /** `undefined`: the project has no domain that Keystone shows. */
   readonly domain: { readonly id: string; readonly enabled: boolean } | undefined;
   /** The hold of an operator, if there is one. */
-  readonly hold: { readonly by: string; readonly reason: string } | undefined;
+  readonly hold:
+    | { readonly by: string; readonly reason: string; readonly enabledAt?: string | undefined }
+    | undefined;
 }
 
 /** Returns all causes for which the project is suspended. Empty: it is active. */
@@ -22,7 +30,10 @@ export function causesOf({ enabled, domain, hold }: ProjectState): SuspensionCau
   const causes: SuspensionCause[] = [];
   if (!enabled) causes.push({ kind: 'project-disabled' });
   if (domain?.enabled === false) causes.push({ kind: 'domain-disabled', domainId: domain.id });
-  if (hold) causes.push({ kind: 'operator-hold', by: hold.by, reason: hold.reason });
+  if (hold) {
+    const { by, reason, enabledAt } = hold;
+    causes.push({ kind: 'operator-hold', by, reason, enabledAt });
+  }
   return causes;
 }
 
@@ -35,5 +46,10 @@ export const describeCauses = (causes: readonly SuspensionCause[]): string =>
 function describe(cause: SuspensionCause): string {
   if (cause.kind === 'project-disabled') return 'the project is disabled';
   if (cause.kind === 'domain-disabled') return `its domain ${cause.domainId} is disabled`;
-  return `${cause.by} holds it suspended: ${cause.reason}`;
+  const { by, reason, enabledAt } = cause;
+  const enabled =
+    enabledAt === undefined
+      ? ''
+      : ` (it was enabled in Keystone on ${enabledAt} all the same, perhaps by a manager of its domain; it stays suspended)`;
+  return `${by} holds it suspended: ${reason}${enabled}`;
 }

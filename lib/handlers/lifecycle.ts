@@ -28,7 +28,7 @@ import { PropagatorError, reportOf } from '../shared/errors.ts';
 import { type Protection, protectedBecause } from '../task/safety-rules.ts';
 import type { Service } from '../task/service.ts';
 import { chosenTypes } from '../task/suspension.ts';
-import { holdOf } from './holds.ts';
+import { holdOf, recordEnabledDuringHold } from './holds.ts';
 import { fetchEffectiveState } from './project-state.ts';
 import { provisionDecision, provisionForChange, provisionSnapshot } from './provision.ts';
 import { suspendedServices } from './suspension-store.ts';
@@ -61,8 +61,12 @@ export async function openForChange(
   const { reads } = deps.engine;
   const action = ACTION_OF[event.type.split('.')[2] ?? ''];
   // A hold is a cause of its own: enabling the project in Keystone does not end it.
-  if (action === 'resume' && account.type === 'project' && (await holdOf(account.id, reads)))
+  const hold =
+    action === 'resume' && account.type === 'project' ? await holdOf(account.id, reads) : undefined;
+  if (hold) {
+    await recordEnabledDuringHold(account.id, hold, deps.now(), deps.engine);
     return undefined;
+  }
   const [record, existing] = await Promise.all([
     reads.account(account.type, account.id),
     reads.operationsAbout(account.type, account.id),

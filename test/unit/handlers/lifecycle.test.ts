@@ -1,4 +1,6 @@
-import { holdDocument } from '../../../lib/handlers/holds.ts';
+import { describeCauses } from '../../../lib/account/causes.ts';
+import { holdDocument, holdOf } from '../../../lib/handlers/holds.ts';
+import { fetchEffectiveState } from '../../../lib/handlers/project-state.ts';
 import { NO_POLICY } from '../../../lib/policy/schema.ts';
 import { CONTROL, SIBLING, SuspendSimulation, TARGET } from '../../property/suspend-simulation.ts';
 
@@ -80,7 +82,17 @@ describe('a resume', () => {
     await simulation.set('project', true);
     await simulation.settle();
     expect(states()).toEqual(['off*', 'off', 'off*', 'off']);
-    await simulation.engine.commit({ documents: [holdDocument(TARGET, 1, undefined)] });
+    // The enable in Keystone is reported with the hold, because an operator did not expect it.
+    const state = await fetchEffectiveState(TARGET, {
+      keystone: simulation.deps.cloud.keystone,
+      reads: simulation.engine.reads,
+    });
+    const causes = state.kind === 'present' ? describeCauses(state.causes) : '';
+    expect(causes).toMatch(/^ann holds it suspended: the invoice \(it was enabled in Keystone on /);
+    await simulation.announce('project', 'enabled');
+    await simulation.settle();
+    expect(await holdOf(TARGET, simulation.engine.reads)).toMatchObject({ version: 2 });
+    await simulation.engine.commit({ documents: [holdDocument(TARGET, 2, undefined)] });
     await simulation.announce('project', 'enabled');
     await simulation.settle();
     expect(states()).toEqual(['on', 'off', 'on', 'off']);
