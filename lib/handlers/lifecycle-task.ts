@@ -5,11 +5,13 @@ import type { Cloud } from '../openstack/cloud.ts';
 import type { Mode, Operation } from '../operation/model.ts';
 import { NO_POLICY } from '../policy/schema.ts';
 import { chosenOptions } from '../policy/suspend-options.ts';
+import { aggregate } from '../task/conditions.ts';
 import type { ProjectContext } from '../task/context.ts';
 import { resumeRun } from '../task/resume-run.ts';
 import type { RunReport } from '../task/run.ts';
 import { type Protection, protectedBecause, refuseOwnProject } from '../task/safety-rules.ts';
 import type { Service, ServiceApi } from '../task/service.ts';
+import { suspendReports } from '../task/suspend-reports.ts';
 import { suspendRun } from '../task/suspend-run.ts';
 import { returnProjectRole, takeProjectRole } from './project-role.ts';
 import { fetchEffectiveState } from './project-state.ts';
@@ -142,7 +144,11 @@ export async function runLifecycle(
   if (action === 'suspend') {
     // A resume that this suspension has superseded may have left it.
     await returnProjectRole(context.project, deps);
-    return suspendRun(input);
+    const [report, reports] = await Promise.all([
+      suspendRun(input),
+      suspendReports(service, context),
+    ]);
+    return { ...report, conditions: aggregate([...report.conditions, ...reports]) };
   }
   const report = await resumeRun({ ...input, context: withProjectToken(service, context, deps) });
   // Nova starts a server after its answer. The role is needed until all of them run.

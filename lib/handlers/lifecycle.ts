@@ -204,15 +204,17 @@ async function askProvision(
 /**
  * Returns how a service takes part. Suspend leaves out a service that the policy leaves alone.
  * Resume leaves out a service that a policy must name first, while nothing is recorded for it: a
- * service that cannot be reached must not stop a resume in which it has no part.
+ * service that cannot be reached must not stop a resume in which it has no part. Suspend also asks
+ * services that are only reported.
  */
 function takesPart(
-  { name, suspension }: Service,
+  { name, suspension, leftBySuspend }: Service,
   isSuspend: boolean,
   { suspend }: Policy,
   recorded: ReadonlySet<string>,
 ): TakesPart[] {
-  if (!suspension) return [];
+  const isReported = isSuspend && leftBySuspend.some(({ warns }) => warns);
+  if (!suspension) return isReported ? [{ name, after: [], types: [], skipped: undefined }] : [];
   const all = suspension.types.map((type) => type(name));
   const chosen = chosenOptions(name, suspend);
   const isChosen = !hasOptions(name) || chosen.length > 0;

@@ -194,6 +194,14 @@ export const blazar = defineService({
     {
       types: ['lease'],
       because: 'A lease has no pause. It ends at its date.',
+      warns: {
+        message:
+          'a lease goes on while the project is suspended; when it ends, Blazar deletes its ' +
+          'servers or fails without the trust of its owner',
+        advice:
+          'Extend the lease if the project shall return after its end (openstack reservation ' +
+          'lease update --prolong-for).',
+      },
     },
   ],
 });

@@ -190,6 +190,14 @@ export const heat = defineService({
       because:
         'The suspend of Heat is not exact. The servers, load balancers and alarms of a stack ' +
         'are suspended one by one.',
+      warns: {
+        message:
+          'stacks stay as they are; a scaling or healing policy acts again on signals after ' +
+          'the resume',
+        advice:
+          'Nothing has to be done unless the stack heals stopped servers: then suspend its ' +
+          'policy first.',
+      },
     },
     {
       types: ['software-deployment', 'software-config'],

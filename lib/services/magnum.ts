@@ -152,6 +152,14 @@ export const magnum = defineService({
       because:
         'Its nodes are servers of the project, which are stopped. Pause a Cluster API ' +
         'cluster before: its health checks replace stopped nodes.',
+      warns: {
+        message:
+          'the nodes of a cluster are stopped as servers; health checks and auto-healing may ' +
+          'replace them after the resume',
+        advice:
+          'Pause the cluster before (for Cluster API: spec.paused in the management cluster), ' +
+          'or switch its auto-healing off.',
+      },
     },
     {
       types: ['cluster-template', 'quota'],

@@ -165,6 +165,14 @@ export const mistral = defineService({
       because:
         'Mistral has no pause for it. Keystone refuses its trust, and Mistral counts each ' +
         'missed run as done.',
+      warns: {
+        message:
+          'cron triggers are consumed without effect while the project is disabled: Mistral ' +
+          'counts each run, and removes the trigger after the last one',
+        advice:
+          'Ask the owner to check the remaining executions after the resume (openstack cron ' +
+          'trigger list).',
+      },
     },
     {
       types: ['execution', 'action-execution'],

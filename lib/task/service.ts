@@ -48,6 +48,8 @@ export interface LeftBySuspend {
   /** Names within the service. */
   readonly types: readonly string[];
   readonly because: string;
+  /** Set if an operator must know of such resources: each suspension lists and reports them. */
+  readonly warns?: { readonly message: string; readonly advice: string };
 }
 
 /** One service with all that other modules derive from its file. */

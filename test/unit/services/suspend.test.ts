@@ -2,12 +2,14 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { ProjectId } from '../../../events/ids.ts';
 import { aodh } from '../../../lib/services/aodh.ts';
 import { SERVICES } from '../../../lib/services/index.ts';
+import { magnum } from '../../../lib/services/magnum.ts';
 import { LOCK_REASON } from '../../../lib/services/nova/suspend.ts';
 import { nova } from '../../../lib/services/nova.ts';
 import { octavia } from '../../../lib/services/octavia.ts';
 import { swift } from '../../../lib/services/swift.ts';
 import type { ProjectContext, RequestOptions, ServiceApi } from '../../../lib/task/context.ts';
 import type { Service } from '../../../lib/task/service.ts';
+import { suspendReports } from '../../../lib/task/suspend-reports.ts';
 import { withoutDeletion } from '../../../lib/task/without-deletion.ts';
 
 type Call = readonly [string, string, unknown];
@@ -383,5 +385,29 @@ describe('The contract of suspend and resume', () => {
       (name) => !new RegExp(`test(Service|Suspension)Contract\\(${name}(Service)?\\b`).test(tests),
     );
     expect(untested).toEqual([]);
+  });
+});
+
+describe('What works against a suspension', () => {
+  it('is listed and reported, without the rows of other projects and without a change', async () => {
+    const { context, calls } = fixture('magnum', {
+      '/clusters/detail': [
+        { uuid: 'c1', name: 'k8s', project_id: 'p1' },
+        { uuid: 'c2', name: 'theirs', project_id: 'p2' },
+      ],
+    });
+    expect(await suspendReports(magnum, context)).toEqual([
+      expect.objectContaining({ resourceType: 'magnum.cluster', count: 1, example: 'k8s' }),
+    ]);
+    expect(calls).toEqual([]);
+  });
+
+  it('is reported as unknown when it cannot be listed', async () => {
+    const { context } = fixture('magnum', {});
+    const list = () => Promise.reject(new Error('no answer'));
+    const broken = { ...context, api: { ...context.api, list } };
+    expect(await suspendReports(magnum, broken)).toEqual([
+      expect.objectContaining({ message: expect.stringContaining('not known') }),
+    ]);
   });
 });

@@ -1,0 +1,45 @@
+import type { ProjectId } from '../../events/ids.ts';
+import type { Condition } from '../../events/service.ts';
+import { reportOf } from '../shared/errors.ts';
+import type { ProjectContext } from './context.ts';
+import { ownership } from './safety-rules.ts';
+import type { Service } from './service.ts';
+import { guarded } from './without-deletion.ts';
+
+/**
+ * Lists what suspend leaves as it is although it works against a suspension or is consumed by it,
+ * and returns a condition for each type that the project has. Changes nothing. A listing that fails
+ * is reported and never thrown: it must not stop the suspension.
+ */
+export async function suspendReports(
+  { name, leftBySuspend, resourceTypes }: Service,
+  context: ProjectContext,
+): Promise<Condition[]> {
+  const types = leftBySuspend.flatMap(({ types: names, warns }) =>
+    warns
+      ? resourceTypes
+          .filter((type) => names.some((one) => type.name === `${name}.${one}`))
+          .map((type) => ({ type, warns }))
+      : [],
+  );
+  const conditions = types.map(async ({ type, warns }): Promise<Condition[]> => {
+    const found = { class: 'Unsupported', resourceType: type.name, actor: 'operator' } as const;
+    try {
+      const { resources, total } = await type.list(guarded(context));
+      const ours = resources.filter(
+        (resource) => ownership(resource, context.project as ProjectId) === 'ours',
+      );
+      const [first] = ours;
+      if (!first) return [];
+      return [
+        { ...found, ...warns, count: total ?? ours.length, example: first.label ?? first.id },
+      ];
+    } catch (thrown) {
+      const { region } = context;
+      const error = reportOf(thrown, { code: `${type.name}.list`, service: name, region });
+      const message = `it is not known whether the project has any: ${error.message}`;
+      return [{ ...found, message, advice: warns.advice, count: 1 }];
+    }
+  });
+  return (await Promise.all(conditions)).flat();
+}
