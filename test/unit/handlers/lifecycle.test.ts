@@ -2,6 +2,7 @@ import { describeCauses } from '../../../lib/account/causes.ts';
 import { holdDocument, holdOf } from '../../../lib/handlers/holds.ts';
 import { fetchEffectiveState } from '../../../lib/handlers/project-state.ts';
 import { NO_POLICY } from '../../../lib/policy/schema.ts';
+import { defineService, defineType } from '../../../lib/task/service.ts';
 import { CONTROL, SIBLING, SuspendSimulation, TARGET } from '../../property/suspend-simulation.ts';
 
 let simulation: SuspendSimulation;
@@ -48,6 +49,36 @@ describe('a disabled project', () => {
     expect(states()).toEqual(['off*', 'off', 'off*', 'off']);
     await simulation.set('project', true);
     await simulation.settle();
+    expect(states()).toEqual(['on', 'off', 'on', 'off']);
+  });
+
+  it('reports what works against it in a service that is never switched, and finishes', async () => {
+    const cluster = defineType<{ id: string; owner: string }>({
+      name: 'cluster',
+      list: async ({ project }) => [{ id: 'k8s', owner: project }],
+      id: ({ id }) => id,
+      owner: ({ owner }) => owner,
+      remove: () => Promise.reject(new Error('a suspension removes nothing')),
+    });
+    const warns = { message: 'it heals stopped nodes', advice: 'Pause it.' };
+    simulation.services.push(
+      defineService({
+        name: 'clusters',
+        catalogTypes: ['clusters'],
+        resourceTypes: [cluster],
+        leftBySuspend: [{ types: ['cluster'], because: 'It has no pause.', warns }],
+      }),
+    );
+    await simulation.set('project', false);
+    await simulation.settle();
+    expect(newest('suspend')?.state).toBe('finished');
+    const conditions = [...simulation.engine.tasks.values()].flatMap((task) => task.conditions);
+    expect(conditions).toContainEqual(
+      expect.objectContaining({ ...warns, resourceType: 'clusters.cluster', example: 'k8s' }),
+    );
+    await simulation.set('project', true);
+    await simulation.settle();
+    expect(newest('resume')?.state).toBe('finished');
     expect(states()).toEqual(['on', 'off', 'on', 'off']);
   });
 });
