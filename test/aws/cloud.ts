@@ -13,7 +13,7 @@ export const rehearsalCloud = (): Promise<RehearsalCloud> =>
   startCloud({ with: [heat, octavia, designate], durations: { documented: 100 } });
 
 /**
- * A project in a domain of its own, full of resources. `created`: its notification, as Keystone
+ * A project in a domain of its own, full of resources, with a container for the public. `created`: its notification, as Keystone
  * sent it; a deletion is believed only of a project that was seen alive.
  */
 export function customerOf(
@@ -26,6 +26,9 @@ export function customerOf(
   const id = seed.makeProject(seed.makeDomain(`customer-${randomUUID()}`), name);
   silence();
   seed.fill(id, 'small');
+  const [container] = cloud.state.accounts.get(`AUTH_${id}`)?.containers.values() ?? [];
+  if (!container) throw new TypeError('the project has no container');
+  container.headers['x-container-read'] = '.r:*';
   const created = sent.find((text) => text.includes(id));
   if (created === undefined) throw new TypeError('the cloud sent no notification of the project');
   return { id, created };

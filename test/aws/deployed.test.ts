@@ -117,6 +117,7 @@ describe('the deployed stack', () => {
       );
       return stage.ended(customer, 150);
     };
+    expect(JSON.stringify(before)).toContain('.r:*');
     const shown = await stage.type('policy', 'show', customer);
     expect(shown).toMatchObject({ code: 0, err: '' });
     expect(shown.out).toMatch(/suspend/);

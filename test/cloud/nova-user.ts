@@ -53,6 +53,10 @@ export function quotaRoutes(state: CloudState, routes: Routes): void {
       knownProject(state, call, param(call, 'project'));
       return { status: 200, json: { quota_set: { id: param(call, 'project'), ...values(call) } } };
     })
+    .on('GET', '/v2.1/os-quota-sets/:project/defaults', (call) => {
+      knownProject(state, call, param(call, 'project'));
+      return { status: 200, json: { quota_set: { id: param(call, 'project'), ...defaultQuota } } };
+    })
     .on('PUT', '/v2.1/os-quota-sets/:project', (call) => {
       knownProject(state, call, param(call, 'project'));
       const { force: _, ...wanted } = body(

@@ -1,18 +1,23 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as z from 'zod';
+import { ServiceName } from '../../events/ids.ts';
 import { type Embedded, startEmbedded } from '../../lib/app/embedded.ts';
 import { callerOf } from '../../lib/cli/aws-signature.ts';
 import { ApiClient } from '../../lib/cli/client.ts';
+import { connectCloud } from '../../lib/openstack/connect.ts';
 import { readCredentials } from '../../lib/openstack/credentials.ts';
 import { createLogger } from '../../lib/shared/log.ts';
 import { readSettings } from '../../lib/shared/settings.ts';
+import type { ServiceApi } from '../../lib/task/service.ts';
 import { type RehearsalCloud, startCloud } from '../cloud/cloud.ts';
 
 export interface RehearsalFixture {
   readonly cloud: RehearsalCloud;
   readonly propagator: Embedded;
+  /** Keystone, for an administrator of the cloud. */
+  readonly keystone: Pick<ServiceApi, 'request'>;
   /** Calls the API in the way of the commands. */
   readonly client: ApiClient;
   /** The customer that is deleted. */
@@ -28,6 +33,20 @@ export interface RehearsalFixture {
 }
 
 const NAMES = ['web', 'database', 'laboratory'];
+
+const POLICY = `version: 1
+rules:
+  - match: { domain: acme }
+    on:
+      project.created: { action: provision, profile: standard, mode: enforce }
+      project.disabled: { action: suspend, mode: enforce }
+      project.enabled: { action: resume, mode: enforce }
+profiles:
+  standard:
+    nova: { quota: { cores: 32, instances: 16 } }
+    cinder: { quota: { volumes: 20 } }
+    neutron: { quota: { network: 5 } }
+`;
 
 /**
  * Starts a rehearsal cloud with a customer and a neighbor, and a propagator with a new database that
@@ -45,11 +64,15 @@ export async function openFixture(): Promise<RehearsalFixture> {
   const neighbor = makeDomain('globex');
 
   const folder = mkdtempSync(join(tmpdir(), 'rehearsal-'));
+  const policy = join(folder, 'policy.yaml');
+  writeFileSync(policy, POLICY);
   const settings = readSettings({
     PROPAGATOR_MODE: 'enforce',
     PROPAGATOR_GRACE_PERIOD: '0s',
     PROPAGATOR_CONFIRMATION_INTERVAL: '1s',
     PROPAGATOR_STALL_TIMEOUT: '3s',
+    PROPAGATOR_POLICY: policy,
+    PROPAGATOR_TOKEN_CACHE_TIME: '1s',
     PROPAGATOR_DATA: join(folder, 'data'),
     PROPAGATOR_PORT: '0',
   });
@@ -60,6 +83,17 @@ export async function openFixture(): Promise<RehearsalFixture> {
     cwd: '/nonexistent',
   });
   const propagator = await startEmbedded({ settings, credentials, log: createLogger('silent') });
+  const admin = connectCloud(credentials);
+  const keystone = await admin.api(
+    {
+      name: ServiceName.parse('keystone'),
+      catalogTypes: ['identity'],
+      microversion: undefined,
+      concurrency: 1,
+    },
+    'RegionOne',
+  );
+  if (!keystone) throw new Error('the rehearsal cloud has no Keystone in its catalog');
   const apiUrl = `http://127.0.0.1:${propagator.port}`;
   const environment = { PROPAGATOR_DATA: settings.PROPAGATOR_DATA };
   const client = new ApiClient(apiUrl, callerOf(apiUrl, environment));
@@ -74,11 +108,13 @@ export async function openFixture(): Promise<RehearsalFixture> {
   return {
     cloud,
     propagator,
+    keystone,
     client,
     customer,
     neighbor,
     async close() {
       await Promise.all(sent);
+      await admin.close();
       await propagator.stop();
       await cloud.close();
       rmSync(folder, { recursive: true });

@@ -1,23 +1,22 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import * as z from 'zod';
-import { ServiceName } from '../../events/ids.ts';
 import { colors, duration, table } from '../../lib/cli/output.ts';
 import { DeadLettersShape, type OperationShape, OperationsShape } from '../../lib/cli/shapes.ts';
-import { connectCloud } from '../../lib/openstack/connect.ts';
-import { readCredentials } from '../../lib/openstack/credentials.ts';
+import { arrive, suspendAndResume, type Verdict } from './lifecycle.ts';
 import { openFixture, type RehearsalFixture } from './rehearsal-fixture.ts';
 import { openScreen } from './screen.ts';
 
 /**
- * A complete cleanup on a cloud in memory: one customer is deleted, a neighbor is not. The exit code
- * is 0 only if no resource of the customer is left, the neighbor is unchanged, and the service that
- * failed at first was dead-lettered, redriven and finished.
+ * The life of a customer on a cloud in memory: a project arrives, is suspended, returns, and in the
+ * end the whole customer is deleted, while a neighbor is not. The exit code is 0 only if each step
+ * did what it should, no resource of the customer is left, the neighbor is unchanged, and the service
+ * that failed at first was dead-lettered, redriven and finished.
  */
 const AT_MOST_MILLIS = 55_000;
 const startedAt = Date.now();
 const screen = openScreen();
 screen.print(
-  'A rehearsal of the cleanup after a customer is deleted. Everything runs on this machine, on a cloud in memory.',
+  'A customer arrives, is suspended, returns and leaves. Everything runs on this machine, on a cloud in memory.',
 );
 
 const fixture = await openFixture();
@@ -28,6 +27,10 @@ screen.print(
   `The customer "acme" has ${customer.projects.length} projects with ${held} resources. The neighbor "globex" has the same, with the same names.`,
 );
 
+const shop = await arrive(fixture, screen.print);
+const lifecycleVerdicts = [shop.verdict, ...(await suspendAndResume(fixture, screen.print))];
+const leaving = [...customer.projects, shop];
+
 const repairNova = cloud.faults.add({
   service: 'nova',
   method: 'DELETE',
@@ -35,18 +38,20 @@ const repairNova = cloud.faults.add({
   effect: { does: 'answer', status: 409, message: 'Cannot delete: the server is busy' },
 });
 screen.print(
-  'For now, Nova answers 409 to every deletion of a server. Now the projects and the domain are deleted in Keystone.',
+  '4. The projects and the domain are deleted. For now, Nova answers 409 to every deletion of a server.',
 );
-await deleteCustomer(fixture);
+await deleteCustomer(fixture, leaving);
 
 let redriven = 0;
 let operations: OperationShape[] = [];
-while (Date.now() - startedAt < AT_MOST_MILLIS) {
-  ({ operations } = await client.get('/v1/operations', OperationsShape));
+const deletedAt = Date.now();
+while (Date.now() - deletedAt < AT_MOST_MILLIS) {
+  const shown = await client.get('/v1/operations', OperationsShape);
+  operations = shown.operations.filter(({ operation }) => operation.action === 'cleanup');
   screen.show(operations);
   if (redriven === 0) redriven = await redriveOnce();
   if (
-    operations.length > customer.projects.length &&
+    operations.length > leaving.length &&
     operations.every(({ operation }) => operation.state === 'finished')
   )
     break;
@@ -57,32 +62,16 @@ const isTrue = report();
 await fixture.close();
 process.exitCode = isTrue ? 0 : 1;
 
-/** Acts as an administrator of the cloud: deletes the projects, disables the domain and deletes it. */
-async function deleteCustomer({ cloud: from, customer: leaving }: RehearsalFixture): Promise<void> {
-  const admin = connectCloud(
-    readCredentials({
-      env: from.credentials,
-      readFile: () => undefined,
-      home: '/nonexistent',
-      cwd: '/nonexistent',
-    }),
-  );
-  const keystone = await admin.api(
-    {
-      name: ServiceName.parse('keystone'),
-      catalogTypes: ['identity'],
-      microversion: undefined,
-      concurrency: 1,
-    },
-    'RegionOne',
-  );
-  if (!keystone) throw new Error('the rehearsal cloud has no Keystone in its catalog');
-  for (const { id } of leaving.projects) await keystone.request('DELETE', `/projects/${id}`);
-  await keystone.request('PATCH', `/domains/${leaving.domainId}`, {
+/** Deletes the projects, disables the domain and deletes it, as an administrator of the cloud. */
+async function deleteCustomer(
+  { keystone, customer: { domainId } }: RehearsalFixture,
+  leaving: readonly { readonly id: string }[],
+): Promise<void> {
+  for (const { id } of leaving) await keystone.request('DELETE', `/projects/${id}`);
+  await keystone.request('PATCH', `/domains/${domainId}`, {
     json: { domain: { enabled: false } },
   });
-  await keystone.request('DELETE', `/domains/${leaving.domainId}`);
-  await admin.close();
+  await keystone.request('DELETE', `/domains/${domainId}`);
 }
 
 /**
@@ -93,7 +82,7 @@ async function redriveOnce(): Promise<number> {
   if (deadLetters.length < customer.projects.length) return 0;
   const [first] = deadLetters;
   screen.print(
-    `${deadLetters.length} dead letters of Nova (${first?.error?.code}: ${first?.error?.message}). Nova is repaired, and the dead letters are redriven.`,
+    `5. Nova's tasks are dead-lettered after some attempts (${deadLetters.length} times ${first?.error?.code}). Nova is repaired, and the dead letters are redriven.`,
   );
   repairNova();
   const answer = await client.post(
@@ -106,35 +95,34 @@ async function redriveOnce(): Promise<number> {
 
 function report(): boolean {
   const color = colors(process.stdout, process.env);
-  const resourceTypes = new Map<string, { found: number; removed: number; left: number }>();
-  for (const count of operations.flatMap(({ tasks }) =>
-    tasks.flatMap((task) => Object.entries(task.counts)),
-  )) {
-    const [resourceType, { found, removed, left }] = count;
-    const sum = resourceTypes.get(resourceType) ?? { found: 0, removed: 0, left: 0 };
-    resourceTypes.set(resourceType, {
-      found: sum.found + found,
-      removed: sum.removed + removed,
-      left: sum.left + left,
-    });
-  }
-  const rows = [...resourceTypes]
+  const services = new Map<string, { found: number; removed: number; left: number }>();
+  for (const { service, counts } of operations.flatMap(({ tasks }) => tasks))
+    for (const { found, removed, left } of Object.values(counts)) {
+      const sum = services.get(service) ?? { found: 0, removed: 0, left: 0 };
+      services.set(service, {
+        found: sum.found + found,
+        removed: sum.removed + removed,
+        left: sum.left + left,
+      });
+    }
+  const rows = [...services]
     .filter(([, { found }]) => found > 0)
-    .map(([resourceType, { found, removed, left }]) => [resourceType, found, removed, left]);
+    .map(([service, { found, removed, left }]) => [service, found, removed, left]);
   process.stdout.write(
-    `\n${table(['TYPE', 'FOUND', 'REMOVED', 'LEFT'], rows, ['FOUND', 'REMOVED', 'LEFT'])}\n\n`,
+    `\n${table(['SERVICE', 'FOUND', 'REMOVED', 'LEFT'], rows, ['FOUND', 'REMOVED', 'LEFT'])}\n\n`,
   );
 
-  const leftovers = customer.projects.flatMap(({ id }) => cloud.store.resources(id));
+  const leftovers = leaving.flatMap(({ id }) => cloud.store.resources(id));
   const untouched = neighbor.projects.every(
     ({ id }, index) =>
       JSON.stringify(cloud.store.resources(id)) === JSON.stringify(neighborBefore[index]),
   );
   const ended =
-    operations.length > customer.projects.length &&
+    operations.length > leaving.length &&
     operations.every(({ operation }) => operation.state === 'finished');
-  const verdicts: [boolean, string][] = [
-    [ended, `every operation has finished (${operations.length})`],
+  const verdicts: Verdict[] = [
+    ...lifecycleVerdicts,
+    [ended, `every deletion has finished (${operations.length})`],
     [
       leftovers.length === 0,
       leftovers.length === 0

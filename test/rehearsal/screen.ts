@@ -3,8 +3,8 @@ import { colors, duration, table } from '../../lib/cli/output.ts';
 import type { OperationShape } from '../../lib/cli/shapes.ts';
 
 /**
- * The output of the rehearsal: a table that is redrawn on a terminal, or lines with the changes
- * elsewhere.
+ * The output of the rehearsal: a table that is redrawn on a terminal, or a line for each new state of
+ * an operation elsewhere.
  */
 export interface Screen {
   /** Prints a permanent line. */
@@ -83,18 +83,12 @@ function plain(): Screen {
   return {
     print,
     show(operations) {
-      for (const { operation, tasks } of operations) {
-        const name = operation.scope.name ?? operation.scope.id;
-        for (const task of tasks) {
-          const counts = Object.values(task.counts);
-          const sum = (what: 'found' | 'removed' | 'left'): number =>
-            counts.reduce((total, count) => total + count[what], 0);
-          printOnce(
-            `${name}/${task.service}`,
-            `  ${name.padEnd(11)} ${task.service.padEnd(9)} ${task.state.padEnd(10)} found ${sum('found')}, removed ${sum('removed')}, left ${sum('left')}`,
-          );
-        }
-        printOnce(name, `  ${name.padEnd(11)} operation ${operation.state}`);
+      for (const { operation, resources } of operations) {
+        if (operation.scope.type === 'user') continue;
+        const { id, name = id, type } = operation.scope;
+        const isDone = operation.state === 'finished' && type === 'project';
+        const removed = isDone ? `, ${resources.removed} removed` : '';
+        printOnce(id, `   ${type} ${name}: ${operation.state}${removed}`);
       }
     },
     done() {},
