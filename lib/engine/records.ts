@@ -22,6 +22,7 @@ import {
   type Waiver,
 } from '../operation/model.ts';
 import type { StopDecision } from '../operation/stop.ts';
+import { engineError } from './engine-error.ts';
 import type { Decision } from './port.ts';
 
 /**
@@ -68,13 +69,28 @@ const StoredScope = z.discriminatedUnion('type', [
   }),
 ]);
 
+/**
+ * A word of a fixed list. Throws `engine.record.newer` in one line for another word. A newer release
+ * wrote it, and this release must not act on what it does not know.
+ */
+const known = <Word extends string>(field: string, words: readonly Word[]) =>
+  z.string().transform((text): Word => {
+    const word = words.find((one) => one === text);
+    if (word !== undefined) return word;
+    throw engineError(
+      'record.newer',
+      `A stored operation has the ${field} "${text}", which this release does not know.`,
+      'A newer release wrote it. Update this process, then redrive. docs/upgrade.md has the order.',
+    );
+  });
+
 export const StoredOperation: z.ZodType<Operation> = z.looseObject({
   id: OperationId,
-  action: z.enum(ACTIONS),
+  action: known('action', ACTIONS),
   scope: StoredScope,
   generation: z.number(),
   mode: z.enum(['observe', 'enforce']),
-  state: z.enum(OPERATION_STATES),
+  state: known('state', OPERATION_STATES),
   cause: Cause,
   parentId: unset(OperationId),
   confirmedAt: z.array(z.number()),
