@@ -5,14 +5,18 @@ import type { PluginKit } from '../../lib/app/plugins.ts';
  * A billing system with its own HTTP API as a service: the remaining resources of an account go
  * with its project.
  */
-export default ({ defineType, defineService, PropagatorError, z }: PluginKit) => {
+export default ({ defineType, defineService, defineSuspension, PropagatorError, z }: PluginKit) => {
   const base = process.env.BILLING_URL ?? 'http://127.0.0.1:9100';
 
   /**
    * Sends one request. The class of a thrown error decides what happens next: `Transient` is
    * retried, `Denied` goes to the operator at once, `Gone` counts as removed.
    */
-  async function call(method: 'GET' | 'DELETE', path: string): Promise<unknown> {
+  async function call(
+    method: 'GET' | 'DELETE' | 'PATCH',
+    path: string,
+    json?: object,
+  ): Promise<unknown> {
     const failed = (
       errorClass: 'Transient' | 'Denied' | 'Gone' | 'Unexpected',
       code: string,
@@ -28,6 +32,7 @@ export default ({ defineType, defineService, PropagatorError, z }: PluginKit) =>
     try {
       const answer = await fetch(`${base}${path}`, {
         method,
+        ...(json && { body: JSON.stringify(json) }),
         redirect: 'error',
         signal: AbortSignal.timeout(10_000),
       });
@@ -63,6 +68,7 @@ export default ({ defineType, defineService, PropagatorError, z }: PluginKit) =>
     id: z.string(),
     account: z.string().nullish(),
     title: z.string().nullish(),
+    paused: z.boolean().nullish(),
   });
   const page = z.object({ rows: z.array(row), next: z.string().nullish() });
   type Page = ReturnType<typeof page.parse>;
@@ -95,6 +101,31 @@ export default ({ defineType, defineService, PropagatorError, z }: PluginKit) =>
       },
     });
 
+  const setPaused = (id: string, paused: boolean) =>
+    call('PATCH', `/subscriptions/${encodeURIComponent(id)}`, { paused });
+
+  /**
+   * A suspended project pays nothing. The record is stored before the first call, and a resume
+   * continues only what the suspension paused.
+   */
+  const subscriptionSuspension = defineSuspension<Page['rows'][number], object>({
+    name: 'subscription',
+    summary: {
+      suspend: 'Subscriptions are paused.',
+      record: 'The id.',
+      resume: 'The subscription continues.',
+      leaves: ['A subscription that is paused already stays paused.'],
+    },
+    before: z.object({}),
+    list: ({ project }) => list('subscriptions', project),
+    id: ({ id }) => id,
+    owner: ({ account }) => account ?? undefined,
+    assess: ({ paused }) => (paused ? { kind: 'at-rest' } : { kind: 'switch', before: {} }),
+    suspend: async ({ id }) => void (await setPaused(id, true)),
+    compare: ({ paused }) => (paused ? { kind: 'suspended' } : { kind: 'as-before' }),
+    resume: async ({ id }) => void (await setPaused(id, false)),
+  });
+
   return defineService({
     name: 'billing',
     // The service is not in Keystone's catalog. It exists in every cloud in which this module is
@@ -106,5 +137,7 @@ export default ({ defineType, defineService, PropagatorError, z }: PluginKit) =>
       resourceType('subscription', 'subscriptions', []),
       resourceType('payment-method', 'payment-methods', ['subscription']),
     ],
+    // Pauses when the servers are stopped, and continues before they start.
+    suspension: { after: ['nova'], types: [subscriptionSuspension] },
   });
 };

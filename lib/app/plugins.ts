@@ -5,13 +5,26 @@ import { ServiceName } from '../../events/ids.ts';
 import { assertNoCycle } from '../operation/order.ts';
 import { PropagatorError } from '../shared/errors.ts';
 import { type Settings, settingError } from '../shared/settings.ts';
-import { defineService, defineType, defineUserType, type Service } from '../task/service.ts';
+import {
+  defineService,
+  defineSuspension,
+  defineType,
+  defineUserType,
+  type Service,
+} from '../task/service.ts';
 
 /**
  * The functions that a module of the operator receives, so that it does not have to import this
  * project. They are passed to its default export.
  */
-export const pluginKit = { defineType, defineService, defineUserType, PropagatorError, z };
+export const pluginKit = {
+  defineType,
+  defineService,
+  defineSuspension,
+  defineUserType,
+  PropagatorError,
+  z,
+};
 export type PluginKit = typeof pluginKit;
 
 const IsService = z.looseObject({

@@ -66,6 +66,7 @@ export class PluginFixture {
       PROPAGATOR_MODE: 'enforce',
       PROPAGATOR_GRACE_PERIOD: '0s',
       PROPAGATOR_CONFIRMATION_INTERVAL: '1s',
+      PROPAGATOR_TOKEN_CACHE_TIME: '1s',
       PROPAGATOR_DATA: join(folder, 'data'),
       PROPAGATOR_API_TOKEN_FILE: join(folder, 'data', 'api-token'),
       PROPAGATOR_API_TOKENS: `cmdb=${CMDB_TOKEN}`,

@@ -3,12 +3,17 @@ import { once } from 'node:events';
 import type { Server } from 'node:http';
 import { join, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { json } from 'node:stream/consumers';
+import * as z from 'zod';
 import { createServer, listen } from '../cloud/http.ts';
 
 interface Account {
   readonly id: string;
   readonly account: string;
+  paused?: boolean;
 }
+
+const Change = z.object({ paused: z.boolean() });
 
 /** The billing system that the example module uses. */
 export class Billing {
@@ -23,14 +28,16 @@ export class Billing {
   #server: Server | undefined;
 
   async start(): Promise<string> {
-    this.#server = createServer((request, response) => {
+    this.#server = createServer(async (request, response) => {
       const { pathname, searchParams } = new URL(request.url ?? '/', 'http://billing');
       const [, collection = '', id] = pathname.split('/');
-      const [status, json] =
+      const [status, answer] =
         request.method === 'DELETE'
           ? this.#remove(collection, id)
-          : this.#list(collection, searchParams);
-      response.writeHead(status).end(json === undefined ? undefined : JSON.stringify(json));
+          : request.method === 'PATCH'
+            ? this.#change(id, Change.parse(await json(request)))
+            : this.#list(collection, searchParams);
+      response.writeHead(status).end(answer === undefined ? undefined : JSON.stringify(answer));
     });
     return `http://127.0.0.1:${await listen(this.#server, 0)}`;
   }
@@ -48,6 +55,13 @@ export class Billing {
     ];
   }
 
+  #change(id: string | undefined, { paused }: z.infer<typeof Change>): [number, unknown] {
+    const row = this.tables.get('subscriptions')?.find((one) => one.id === id);
+    if (!row) return [404, { error: 'no such row' }];
+    row.paused = paused;
+    return [200, row];
+  }
+
   #remove(collection: string, id: string | undefined): [number, unknown] {
     const row = this.tables.get(collection)?.find((one) => one.id === id);
     if (!row) return [404, { error: 'no such row' }];
@@ -58,6 +72,12 @@ export class Billing {
       this.wrongOrder.push(row.id);
     this.tables.set(collection, this.tables.get(collection)?.filter((one) => one !== row) ?? []);
     return [204, undefined];
+  }
+
+  /** The subscriptions of an account that are paused. */
+  paused(account: string): string[] {
+    const rows = this.tables.get('subscriptions') ?? [];
+    return rows.flatMap((row) => (row.account === account && row.paused ? [row.id] : []));
   }
 
   of(account: string): string[] {

@@ -52,6 +52,33 @@ describe('services of the operator', () => {
     });
   });
 
+  it('in a module are suspended and resumed with the project; what was paused before stays paused', async () => {
+    const project = fixture.project('pausing');
+    const support = fixture.billing.tables
+      .get('subscriptions')
+      ?.find(({ id }) => id === 'pausing-support');
+    if (support) support.paused = true;
+    const ask = (verb: 'suspend' | 'resume') =>
+      fixture.client.post(`/v1/projects/${project}/${verb}`, { reason: 'unpaid' }, z.unknown());
+    const ended = (action: string) =>
+      fixture.waitFor(
+        `the end of ${action}`,
+        project,
+        ({ operation }) => operation.action === action && operation.endedAt !== undefined,
+      );
+    await ask('suspend');
+    const suspended = await ended('suspend');
+    expect(suspended.operation.state).toBe('finished');
+    const { counts } = suspended.tasks.find(({ service }) => service === 'billing') ?? {};
+    expect(counts).toEqual({ 'billing.subscription': { found: 1, removed: 1, left: 0 } });
+    expect(fixture.billing.paused(project)).toEqual(['pausing-machines', 'pausing-support']);
+    expect(fixture.billing.paused(control)).toEqual([]);
+    await ask('resume');
+    expect((await ended('resume')).operation.state).toBe('finished');
+    expect(fixture.billing.paused(project)).toEqual(['pausing-support']);
+    expect(fixture.billing.of(project)).toHaveLength(3);
+  });
+
   it('are waited for, with the reason, while one is down; the other changes no other project although its API ignores the filter', async () => {
     fixture.billing.ignoresFilter = true;
     await fixture.cmdb.kill();
