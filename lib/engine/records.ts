@@ -70,8 +70,8 @@ const StoredScope = z.discriminatedUnion('type', [
 ]);
 
 /**
- * A word of a fixed list. Throws `engine.record.newer` in one line for another word. A newer release
- * wrote it, and this release must not act on what it does not know.
+ * A word of a fixed list. Throws `engine.record.newer` in one line for another word. That word is
+ * of a newer release, and this release must not act on what it does not know.
  */
 const known = <Word extends string>(field: string, words: readonly Word[]) =>
   z.string().transform((text): Word => {
