@@ -179,14 +179,22 @@ function states({ tasks }: OperationShape, color: Colors): string {
 const note = ({ phase, state }: TaskShape): string =>
   phase === 'pre-delete' && state === 'requested' ? 'before the deletion' : '';
 
-function resourceTypes({ tasks }: OperationShape): string {
+/** What the second number of a resource type counts, by action. */
+const DONE: Readonly<Record<string, string>> = {
+  provision: 'READY',
+  suspend: 'SUSPENDED',
+  resume: 'RESUMED',
+};
+
+function resourceTypes({ operation, tasks }: OperationShape): string {
+  const done = DONE[operation.action] ?? 'REMOVED';
   const rows = tasks.flatMap((task) =>
     Object.entries(task.counts)
       .filter(([, { found }]) => found > 0)
       .map(([resourceType, { found, removed, left }]) => [resourceType, found, removed, left]),
   );
   return rows.length > 0
-    ? table(['TYPE', 'FOUND', 'REMOVED', 'LEFT'], rows, ['FOUND', 'REMOVED', 'LEFT'])
+    ? table(['TYPE', 'FOUND', done, 'LEFT'], rows, ['FOUND', done, 'LEFT'])
     : '';
 }
 

@@ -1,0 +1,90 @@
+import { api } from '../../../lib/api/api.ts';
+import { callerOf } from '../../../lib/cli/aws-signature.ts';
+import { ApiClient } from '../../../lib/cli/client.ts';
+import { runCommand } from '../../../lib/cli/command-line.ts';
+import { apiAccess, tokenOf } from '../../api-tokens.ts';
+import { ProvisionSimulation, TARGET } from '../../property/provision-simulation.ts';
+import { plain } from './samples.ts';
+
+let simulation: ProvisionSimulation;
+beforeEach(() => {
+  simulation = new ProvisionSimulation({ cores: 20, networks: ['default'] });
+});
+
+async function type(line: string) {
+  const { deps, engine } = simulation;
+  const app = api({ ...deps, ...apiAccess, health: () => ({ ok: true }) });
+  const base = 'http://127.0.0.1:8787';
+  const send = async (url: string, init: RequestInit) => app.request(url, init);
+  const caller = callerOf(base, { PROPAGATOR_API_TOKEN: tokenOf('ann') }, undefined, send);
+  const written: string[] = [];
+  const complained: string[] = [];
+  const code = await runCommand(line.split(' '), {
+    client: new ApiClient(base, caller),
+    version: '1.2.3',
+    color: plain,
+    now: () => engine.time,
+    write: (text) => void written.push(text),
+    complain: (text) => void complained.push(text),
+    exitCode: 0,
+  });
+  return { code, out: written.join(''), err: complained.join('') };
+}
+
+describe('project provision', () => {
+  it('prints what it would create, and changes nothing', async () => {
+    expect(await type(`project provision ${TARGET} --plan`)).toEqual({
+      code: 0,
+      out: `target, profile p
+  + nets.quota cores (one): 10 -> 20
+  + nets.network default (one): default
+  + nets.subnet default (one): default
+Plan: 3 to create, 0 to change, 0 left for a person. Nothing is deleted.
+`,
+      err: '',
+    });
+    expect(simulation.writes).toBe(0);
+    const { out } = await type(`project provision ${TARGET} --plan -f json`);
+    expect(JSON.parse(out)).toMatchObject({
+      profile: 'p',
+      services: [
+        { service: 'nets', region: 'one', items: [{ name: 'cores', state: 'missing' }, {}, {}] },
+      ],
+    });
+  });
+
+  it('provisions a project, and refuses a second one while the first is under way', async () => {
+    const first = await type(`project provision ${TARGET}`);
+    expect(first).toMatchObject({ code: 0, out: expect.stringMatching(/^op-\w+ begins/) });
+    expect((await type(`project provision ${TARGET}`)).err).toMatch(/is under way/);
+    await simulation.settle();
+    expect(simulation.stateOf(TARGET)).toEqual(simulation.wanted);
+    const [id = ''] = first.out.split(' ');
+    expect((await type(`operation show ${id}`)).out).toMatch(/TYPE +FOUND +READY +LEFT/);
+  });
+
+  it('names the profile that the policy lacks', async () => {
+    const { code, err } = await type(`project provision ${TARGET} --plan --profile big`);
+    expect(code).toBe(1);
+    expect(err).toContain('the policy has no profile "big"');
+  });
+});
+
+describe('project drift', () => {
+  it('compares every provisioned project with its profile', async () => {
+    expect((await type('project drift')).out).toBe('No project was provisioned.\n');
+    await simulation.ask();
+    await simulation.settle();
+    expect(await type('project drift')).toEqual({
+      code: 0,
+      out: 'target, profile p: as the profile says\n',
+      err: '',
+    });
+    simulation.cores.set(TARGET, 15);
+    expect(await type(`project drift ${TARGET}`)).toEqual({
+      code: 3,
+      out: 'target, profile p\n  ~ nets.quota cores (one): 15 -> 20\n',
+      err: '',
+    });
+  });
+});
