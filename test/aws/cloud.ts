@@ -8,7 +8,7 @@ import { designate } from '../cloud/documented/designate.ts';
 import { heat } from '../cloud/documented/heat.ts';
 import { octavia, octaviaIn } from '../cloud/documented/octavia.ts';
 
-/** The OpenStack beside the deployed stack. */
+/** Starts the rehearsal cloud that the deployed stack works on. */
 export const rehearsalCloud = (): Promise<RehearsalCloud> =>
   startCloud({ with: [heat, octavia, designate], durations: { documented: 100 } });
 

@@ -3,7 +3,7 @@ import { temporaryBlocker } from '../kit/blockers.ts';
 import { refusalBlocker } from './deletion.ts';
 import { groupSnapshotsOf, groupsOf, sharesOf } from './rows.ts';
 
-/** These rows have no time of change, so that none of them counts as stuck. */
+/** Groups and their snapshots have no `updated_at`, so none of them counts as stuck. */
 const stateBlocker = (status: string): Blocker | undefined =>
   /^(available|deleting)$|error/.test(status)
     ? undefined
@@ -17,7 +17,7 @@ async function removeGroup(
   const path = `/${collection}/${encodeURIComponent(row.id)}`;
   if (row.status === 'deleting') return { kind: 'accepted' };
   try {
-    // Manila deletes them in `available` and `error` only.
+    // Manila deletes groups and their snapshots only in `available` and `error`.
     if (row.status !== 'available' && row.status !== 'error')
       await api.request('POST', `${path}/action`, { json: { reset_status: { status: 'error' } } });
     await api.request('DELETE', path);

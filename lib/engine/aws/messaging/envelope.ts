@@ -109,7 +109,7 @@ function fitting(message: Message): OutboundMessage {
       'message.too-big',
       `A message ${message.type} has ${bytes} bytes; EventBridge and SQS carry ` +
         `${MAX_MESSAGE_BYTES} at most.`,
-      'This is a defect: a message names what it is about and does not carry it.',
+      'This is a defect of the propagator: a message must contain ids and not whole records.',
     );
   const body = bodyBytes(message.data);
   const { cutFrom = body.byteLength } = message.data;
