@@ -51,8 +51,10 @@ describe('an unexpected error of the API', () => {
     const broken = () => Promise.reject(new TypeError('nothing works'));
     for (const name of Object.keys(engine.reads)) Object.assign(engine.reads, { [name]: broken });
     engine.deadLetters = broken;
+    // The document reads nothing. A stream has already begun its answer when a read fails.
+    const without = ['/healthz', '/v1/openapi.json', '/v1/operations/events', '/*'];
     const reads = app.routes.filter(
-      ({ method, path }) => method === 'GET' && !['/healthz', '/*'].includes(path),
+      ({ method, path }) => method === 'GET' && !without.includes(path),
     );
     for (const { path } of reads) {
       const answer = await app.request(`${BASE}${path.replace(/:\w+/, 'op-0123456789ab')}`);
