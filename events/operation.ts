@@ -30,6 +30,11 @@ export const OperationReleased = z.object({
     since: z.number().optional(),
   }),
 });
+/** A person canceled an operation that an administrator requested. */
+export const OperationCanceled = z.object({
+  type: z.literal('operation.canceled'),
+  data: z.object({ operationId: OperationId, by: z.string(), reason: z.string() }),
+});
 /**
  * Tells the coordinator to carry out a Keystone action for an operation that an administrator
  * requested.
@@ -75,6 +80,7 @@ export const OperationEvent = z.discriminatedUnion('type', [
   OperationConfirm,
   OperationFinished,
   OperationReleased,
+  OperationCanceled,
   OperationKeystoneAction,
   TaskRedriven,
   TaskDiscarded,

@@ -24,6 +24,7 @@ export const ROUTE_ACCESS: Readonly<Record<string, Access>> = {
   'POST /v1/operations/:id/rerun': 'admin',
   'POST /v1/operations/:id/release': 'operator',
   'GET /v1/operations/:id/plan': 'reader',
+  'POST /v1/operations/:id/cancel': 'operator',
   'POST /v1/operations/:id/approve': 'admin',
   'GET /v1/holds': 'reader',
   'POST /v1/holds': 'operator',

@@ -88,6 +88,11 @@ export const ROUTE_DESCRIPTIONS: Readonly<Record<string, RouteDescription>> = {
     body: Release,
     answers: { 202: z.object({ released: z.string() }) },
   },
+  'POST /v1/operations/:id/cancel': {
+    summary: 'End an operation that was requested.',
+    body: Release,
+    answers: { 202: z.object({ canceled: z.string() }) },
+  },
   'GET /v1/operations/:id/plan': {
     summary: 'A plan with its digest and approvals; with resources=true every resource.',
     query: z.object({ resources: z.string().optional() }),

@@ -5,6 +5,7 @@ import type { Outgoing } from '../../events/index.ts';
 import { areDeadLettersBusy } from '../engine/engine-error.ts';
 import type { DeadLetter, DeadLetterFilter, Engine } from '../engine/port.ts';
 import { requiresPlans } from '../operation/approval.ts';
+import { whyNotCanceled } from '../operation/cancel.ts';
 import { type Mode, OPERATION_STATES, type Operation } from '../operation/model.ts';
 import { hasEnded } from '../operation/open.ts';
 import { view } from '../operation/view.ts';
@@ -76,6 +77,28 @@ export function operationRoutes(app: Hono, deps: ApiDeps): void {
     const audited = openedRecord(context, 'operation.rerun', input.reason, deps, earlier);
     const answer = await commitOpened(await rerun(earlier, input, deps), engine, audited);
     return context.json(answer.body, answer.status);
+  });
+  app.post('/v1/operations/:id/cancel', async (context) => {
+    const operationId = OperationId.parse(context.req.param('id'));
+    const { reason } = await readJson(context, Release);
+    const by = callerOf(context);
+    const operation = await engine.reads.operation(operationId);
+    if (!operation)
+      return context.json(problem('operation', 'there is no operation with this id'), 404);
+    const because = whyNotCanceled(operation);
+    if (because !== undefined) return context.json(problem('operation', because), 409);
+    const audited = {
+      what: 'operation.canceled',
+      target: targetOf(operation),
+      reason,
+      before: { state: operation.state },
+      after: { canceled: true },
+    } as const;
+    await engine.commit({
+      messages: [{ type: 'operation.canceled', data: { operationId, by, reason } }],
+      audit: [auditRecord(context, deps.now(), audited)],
+    });
+    return context.json({ canceled: operationId }, 202);
   });
   app.post('/v1/operations/:id/release', async (context) => {
     const operationId = OperationId.parse(context.req.param('id'));

@@ -85,7 +85,7 @@ export const OperationShape = z.looseObject({
     }),
     confirmedAt: z.array(z.number()),
     notBefore: z.number(),
-    hold: z.looseObject({ reason: z.string() }).optional(),
+    hold: z.looseObject({ reason: z.string(), advice: z.string().optional() }).optional(),
     request: z
       .looseObject({ by: z.string(), reason: z.string(), at: z.number(), enabled: z.boolean() })
       .optional(),

@@ -108,6 +108,12 @@ async function decide(message: Message, deps: CoordinateDeps): Promise<Step | un
         reason: message.data.reason,
         since: message.data.since,
       }));
+    case 'operation.canceled':
+      return withOperation(message.data.operationId, deps, async () => ({
+        kind: 'canceled',
+        by: message.data.by,
+        reason: message.data.reason,
+      }));
     case 'task.redriven':
       return withOperation(message.data.operationId, deps, async () => ({
         kind: 'redriven',

@@ -56,6 +56,7 @@ export async function runHttpTask(
     ]);
     if (!operation || !task || task.run !== message.data.run || task.endedAt !== undefined)
       continue;
+    if (operation.state === 'canceled') continue;
     const messages = redactDeep(await reportTo(remote, message, operation, task, deps));
     await deps.engine.commit({ messages });
   }

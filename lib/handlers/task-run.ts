@@ -1,4 +1,4 @@
-import type { Counts, Phase, ServiceRequested } from '../../events/service.ts';
+import type { Condition, Counts, Phase, ServiceRequested } from '../../events/service.ts';
 import { lives } from '../operation/advance.ts';
 import type { Operation, Task } from '../operation/model.ts';
 import { stopCondition } from '../operation/stop.ts';
@@ -114,16 +114,24 @@ export async function runService(
 /** Milliseconds for which one answer about a hold of the account is used during a run. */
 const HOLD_FRESH_MILLIS = 1000;
 
-/** Asked before each removal: the stop switch, and a hold of the account. */
+/** The present state of the operation, which a person may have canceled, and a hold. */
+async function keptNow(operation: Operation, deps: ServiceDeps): Promise<Condition | undefined> {
+  const now = await deps.engine.reads.operation(operation.id);
+  return now?.state === 'canceled'
+    ? { class: 'Blocked', message: 'the operation was canceled', actor: 'none', count: 1 }
+    : holdOfAccount(operation, deps);
+}
+
+/** Asked before each removal: the stop switch, a cancellation, and a hold of the account. */
 function haltedBy(operation: Operation, deps: ServiceDeps) {
-  let asked: { at: number; held: ReturnType<typeof holdOfAccount> } | undefined;
+  let asked: { at: number; held: ReturnType<typeof keptNow> } | undefined;
   return async () => {
     const stop = await currentStop(deps);
     if (stop) return stopCondition(stop);
     if (operation.action !== 'cleanup') return undefined;
     const age = asked ? deps.now() - asked.at : Number.POSITIVE_INFINITY;
     if (!asked || age < 0 || age >= HOLD_FRESH_MILLIS)
-      asked = { at: deps.now(), held: holdOfAccount(operation, deps) };
+      asked = { at: deps.now(), held: keptNow(operation, deps) };
     return asked.held;
   };
 }

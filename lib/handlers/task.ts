@@ -39,6 +39,7 @@ export async function runTask(
         await returnProjectRole(operation.scope.id, deps);
       continue;
     }
+    if (operation.state === 'canceled') continue;
     const result = await asCaller(operation.id, () =>
       report(service, message, { operation, task }, deps),
     );

@@ -36,7 +36,7 @@ function coveredUntil(operation: Operation): number {
   if (!ENDED.includes(state) && startedAt === undefined) return Number.POSITIVE_INFINITY;
   if (!request) return startedAt ?? confirmedAt.at(-1) ?? endedAt ?? 0;
   // The project was only planned and continued to exist.
-  if (state === 'observed' || state === 'refused') return 0;
+  if (state === 'observed' || state === 'refused' || state === 'canceled') return 0;
   const ownDeletion =
     endedAt === undefined ? Number.POSITIVE_INFINITY : endedAt + OWN_DELETION_MILLIS;
   return confirmedAt.at(-1) ?? ownDeletion;

@@ -47,7 +47,7 @@ export function applyKeystoneAction(
     transaction.operation = {
       ...transaction.operation,
       keystoneAction: { ...keystoneAction, done: true },
-      hold: state === 'held' ? held : undefined,
+      hold: state === 'held' || state === 'canceled' ? held : undefined,
     };
     // Keystone gives no token on a disabled or deleted project. The operation continues as after a
     // deletion, and keeps the earlier verifications.

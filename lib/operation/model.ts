@@ -16,7 +16,7 @@ export type Mode = 'observe' | 'enforce';
  * domain waits for its projects. `closing`: everything is empty, and Keystone deletes the project.
  * Ends: `finished`, `observed` (mode observe: counted, nothing changed), `refused` (Keystone still
  * shows the account), `unverified` (a service was unreachable, or the catalog has a type that no
- * service covers, so that the remaining resources are unknown).
+ * service covers, so that the remaining resources are unknown), `canceled` (by a person).
  */
 export const OPERATION_STATES = [
   'confirming',
@@ -30,6 +30,7 @@ export const OPERATION_STATES = [
   'refused',
   'unverified',
   'superseded',
+  'canceled',
 ] as const;
 export type OperationState = (typeof OPERATION_STATES)[number];
 /** The end states of an operation. */
@@ -39,6 +40,7 @@ export const ENDED: readonly OperationState[] = [
   'refused',
   'unverified',
   'superseded',
+  'canceled',
 ];
 
 /**

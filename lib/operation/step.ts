@@ -1,6 +1,7 @@
 import type { TaskId } from '../../events/ids.ts';
 import type { ServiceReport } from '../../events/service.ts';
 import { announceEnd } from './advance.ts';
+import { applyCancel } from './cancel.ts';
 import { applyConfirmation, type KeystoneAnswer } from './confirmation.ts';
 import { applyChildren, type DomainProject, openProjects } from './domain.ts';
 import { applyKeystoneAction, type KeystoneActionResult } from './keystone-actions.ts';
@@ -35,6 +36,7 @@ export type Input =
       readonly reason: string;
       readonly since?: number | undefined;
     }
+  | { readonly kind: 'canceled'; readonly by: string; readonly reason: string }
   | { readonly kind: 'child-ended'; readonly children: readonly Operation[] };
 
 /**
@@ -62,6 +64,8 @@ export function step(
       // A superseded operation has ended, and a run of it may still report.
       if (operation.action === 'cleanup' || !hasEnded(operation))
         applyReport(transaction, input.report, rules);
+      // The last run still reports what it removed. No further run follows.
+      if (operation.state === 'canceled') transaction.dropMessages();
       break;
     case 'acted':
       applyKeystoneAction(transaction, input, rules);
@@ -74,6 +78,9 @@ export function step(
       break;
     case 'released':
       applyRelease(transaction, input, rules);
+      break;
+    case 'canceled':
+      applyCancel(transaction, input, rules);
       break;
     case 'child-ended':
       if (operation.action === 'cleanup') applyChildren(transaction, input.children, rules.now);

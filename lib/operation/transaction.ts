@@ -118,6 +118,12 @@ export class OperationTransaction {
     });
   }
 
+  /** Sends nothing: the operation was canceled, so no further run may follow from a report. */
+  dropMessages(): void {
+    this.messages.length = 0;
+    this.deadLetters.length = 0;
+  }
+
   done(): Step {
     const tasks = this.tasks.filter((task) => this.#changed.has(task.id));
     return {

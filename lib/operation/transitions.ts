@@ -2,13 +2,31 @@ import type { Operation, OperationState, Task, TaskState } from './model.ts';
 
 /** All allowed state changes of an operation. */
 export const OPERATION_TRANSITIONS: Readonly<Record<OperationState, readonly OperationState[]>> = {
-  confirming: ['pre-delete', 'running', 'waiting', 'held', 'observed', 'refused', 'superseded'],
+  confirming: [
+    'pre-delete',
+    'running',
+    'waiting',
+    'held',
+    'observed',
+    'refused',
+    'superseded',
+    'canceled',
+  ],
   // To `confirming`: a person released an operation that was held before Keystone was asked. To
   // `refused`: Keystone lists the account again, or an administrator requests the cleanup of a
   // project that Keystone shows.
-  held: ['confirming', 'pre-delete', 'running', 'waiting', 'closing', 'refused', 'superseded'],
-  'pre-delete': ['held', 'running'],
-  running: ['held', 'closing', 'finished', 'unverified', 'superseded'],
+  held: [
+    'confirming',
+    'pre-delete',
+    'running',
+    'waiting',
+    'closing',
+    'refused',
+    'superseded',
+    'canceled',
+  ],
+  'pre-delete': ['held', 'running', 'canceled'],
+  running: ['held', 'closing', 'finished', 'unverified', 'superseded', 'canceled'],
   // The project was enabled again before its deletion.
   closing: ['running', 'held', 'finished', 'unverified'],
   waiting: ['finished', 'observed', 'unverified', 'superseded'],
@@ -18,6 +36,7 @@ export const OPERATION_TRANSITIONS: Readonly<Record<OperationState, readonly Ope
   observed: [],
   unverified: [],
   superseded: [],
+  canceled: [],
 };
 
 /** All allowed state changes of a task. */

@@ -17,6 +17,7 @@ const DELIVERY = { MaximumRetryAttempts: 185, MaximumEventAgeInSeconds: 24 * 60 
 /** Messages that carry a person's decision. */
 const DECISIONS = [
   'operation.released',
+  'operation.canceled',
   'task.redriven',
   'task.discarded',
 ] as const satisfies readonly Message['type'][];

@@ -71,7 +71,8 @@ export function operationCommands(program: Command, terminal: Terminal): void {
     .addHelpText(
       'after',
       `
-Exit codes: 0 finished or observed, 3 unverified, refused or held, 4 dead letter, 5 running.`,
+Exit codes: 0 finished or observed, 3 unverified, refused, canceled or held, 4 dead letter, 5
+running.`,
     )
     .action(async (id: string, options: Printed) => {
       const seen = await client.get(`/v1/operations/${encodeURIComponent(id)}`, OperationShape);
@@ -140,6 +141,26 @@ Exit codes: 0 finished or observed, 3 unverified, refused or held, 4 dead letter
       },
     );
 
+  printable(
+    operation.command('cancel <id>'),
+    'operation cancel op-4f0c1a2b3c4d --reason "the contract goes on"',
+  )
+    .description('end an operation that was requested; what is removed already is gone')
+    .requiredOption('--reason <text>', 'why; stored with the operation')
+    .action(async (id: string, { reason, ...options }: Printed & { reason: string }) => {
+      const path = `/v1/operations/${encodeURIComponent(id)}/cancel`;
+      const answer = await client.post(path, { reason }, z.object({ canceled: z.string() }));
+      present(
+        terminal,
+        answer,
+        options,
+        oneOf<typeof answer>(
+          ({ canceled }) =>
+            `${canceled} is canceled. What was removed: propagator operation show ${canceled}`,
+        ),
+      );
+    });
+
   const project = program.command('project').description('projects that still exist in Keystone');
   planCommands(operation, project, terminal);
   projectCommands(project, terminal);
@@ -153,7 +174,7 @@ const hasEnded = ({ operation }: OperationShape): boolean =>
 export function exitCodeOf({ operation, waitsOn }: OperationShape): number {
   if (operation.state === 'finished' || operation.state === 'observed') return EXIT.done;
   if (waitsOn.some(({ deadLetter }) => deadLetter)) return EXIT.deadLetter;
-  return ['refused', 'unverified', 'held', 'superseded'].includes(operation.state)
+  return ['refused', 'unverified', 'held', 'superseded', 'canceled'].includes(operation.state)
     ? EXIT.unproven
     : EXIT.running;
 }

@@ -40,6 +40,9 @@ function head(operation: OperationShape['operation'], now: number, color: Colors
     `state      ${colored(operation.state, color)}, mode ${operation.mode}, for ` +
       `${lasted(operation, now)}`,
     `because    ${because(operation)}`,
+    ...(operation.state === 'canceled' && operation.hold
+      ? [`end        ${operation.hold.reason}`, `           ${operation.hold.advice ?? ''}`]
+      : []),
     ...(operation.plan
       ? [
           `plan       ${operation.plan.of}, approved by ` +

@@ -17,6 +17,7 @@ const STATE_COLOURS: Readonly<Record<string, 'green' | 'yellow' | 'red' | 'cyan'
   unreachable: 'yellow',
   'dead-lettered': 'red',
   refused: 'yellow',
+  canceled: 'yellow',
   pending: 'dim',
   skipped: 'dim',
 };

@@ -14,6 +14,7 @@ const COMMANDS = [
   'hold remove',
   'project plan',
   'operation approve',
+  'operation cancel',
   'project delete',
   'service list',
   'dead-letter list',

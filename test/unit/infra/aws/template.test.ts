@@ -211,7 +211,14 @@ describe('the archive', () => {
     expect(pattern).toEqual({
       source: ['keystone-propagator'],
       'detail-type': [
-        { 'anything-but': ['operation.released', 'task.redriven', 'task.discarded'] },
+        {
+          'anything-but': [
+            'operation.released',
+            'operation.canceled',
+            'task.redriven',
+            'task.discarded',
+          ],
+        },
       ],
     });
   });

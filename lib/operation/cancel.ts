@@ -1,0 +1,46 @@
+import type { Operation } from './model.ts';
+import { hasEnded } from './open.ts';
+import type { OperationTransaction, Rules } from './transaction.ts';
+import { moveOperation } from './transitions.ts';
+
+/** Returns why an operation cannot be canceled, or `undefined` if it can. */
+export function whyNotCanceled(operation: Operation): string | undefined {
+  const { id, action, request, scope, state } = operation;
+  if (hasEnded(operation)) return `${id} has ended: it is ${state}`;
+  if (action !== 'cleanup' && action !== 'plan')
+    return `${id} is a ${action}; change the ${scope.type} in Keystone, and it follows`;
+  if (!request)
+    return (
+      `${scope.type} ${scope.id} was deleted in Keystone, so nothing can be taken back; ` +
+      `to keep its resources: propagator hold add --${scope.type} ${scope.id} --reason "…"`
+    );
+  return state === 'closing'
+    ? `${id} is closing: everything is removed, and Keystone deletes the project`
+    : undefined;
+}
+
+/**
+ * Applies the decision of a person to cancel an operation. No further removal begins. What was
+ * removed is gone: the counts of the tasks show it. A role on the project is revoked.
+ */
+export function applyCancel(
+  transaction: OperationTransaction,
+  { by, reason }: { readonly by: string; readonly reason: string },
+  rules: Rules,
+): void {
+  const { operation } = transaction;
+  if (whyNotCanceled(operation) !== undefined) return;
+  const hasRole = operation.keystoneAction !== undefined && operation.state === 'pre-delete';
+  const advice =
+    operation.startedAt === undefined
+      ? 'Nothing was changed.'
+      : 'What the counts show as removed is gone, and a removal that was already sent is not taken ' +
+        'back. If Keystone shows the project disabled and it shall be used: ' +
+        `openstack project set --enable ${operation.scope.id}`;
+  transaction.operation = {
+    ...moveOperation(operation, 'canceled'),
+    hold: { reason: `canceled by ${by}: ${reason}`, since: rules.now, advice },
+    endedAt: rules.now,
+  };
+  if (hasRole) transaction.keystoneAction('revoke-role', rules.now);
+}

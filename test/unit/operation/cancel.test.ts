@@ -1,0 +1,98 @@
+import { EVERY_CLASS, StatefulSimulation, TARGET } from '../../property/stateful-simulation.ts';
+
+const ALL = {
+  'booking.host': 2,
+  'booking.lease': 2,
+  'compute.server': 2,
+  'network.port': 2,
+  'vault.label': 2,
+  'vault.secret': 2,
+};
+let simulation: StatefulSimulation;
+beforeEach(() => {
+  simulation = new StatefulSimulation(EVERY_CLASS);
+});
+afterEach(() => {
+  simulation.expectOthersUntouched();
+});
+const cancel = (id: string = simulation.operation.id) =>
+  simulation.call('POST', `/v1/operations/${id}/cancel`, { reason: 'the contract goes on' });
+
+describe('the cancellation of a requested operation', () => {
+  it('before its first removal changes nothing, and another request is accepted', async () => {
+    await simulation.ask();
+    expect(await cancel()).toMatchObject({ status: 202 });
+    await simulation.settle();
+    expect(simulation.operation).toMatchObject({
+      state: 'canceled',
+      hold: { reason: 'canceled by ann: the contract goes on', advice: 'Nothing was changed.' },
+    });
+    expect(simulation.left()).toEqual(ALL);
+    expect(await simulation.ask()).toMatchObject({ status: 202 });
+    await simulation.settle();
+    expect(simulation.operation).toMatchObject({ state: 'finished', generation: 2 });
+  });
+
+  it('before the deletion revokes the role, and says what is gone', async () => {
+    await simulation.ask();
+    await simulation.until(() => (simulation.left()['vault.secret'] ?? 0) < 2);
+    expect(simulation.cloud.roles.size).toBeGreaterThan(0);
+    expect(await cancel()).toMatchObject({ status: 202 });
+    await simulation.until(() => simulation.state === 'canceled');
+    const left = simulation.left();
+    await simulation.settle();
+    expect(simulation.left()).toEqual(left);
+    expect(left).toMatchObject({ 'compute.server': 2, 'network.port': 2 });
+    expect([...simulation.cloud.roles]).toEqual([]);
+    expect(simulation.cloud.projects.get(TARGET)).toMatchObject({ enabled: true });
+    expect(simulation.operation.hold?.advice).toContain('removed is gone');
+    const { body } = await simulation.call('GET', `/v1/operations/${simulation.operation.id}`);
+    const gone = 12 - Object.values(left).reduce((sum, count) => sum + count, 0);
+    expect(body.resources).toMatchObject({ removed: gone });
+    expect(simulation.engine.waiting).toEqual([]);
+  });
+
+  it('during a run stops the next removal of that run', async () => {
+    await simulation.ask();
+    await simulation.until(() => simulation.state === 'running');
+    let isCanceled = false;
+    simulation.cloud.onRemoval = () => {
+      if (isCanceled) return;
+      isCanceled = true;
+      const operation = { ...simulation.operation, state: 'canceled' as const };
+      simulation.engine.operations.set(operation.id, operation);
+      simulation.engine.time += 2000;
+    };
+    await simulation.until(() => isCanceled);
+    await simulation.settle();
+    expect(simulation.left()).toMatchObject({ 'network.port': 2 });
+    expect(simulation.cloud.projects.has(TARGET)).toBe(true);
+    expect(simulation.engine.waiting).toEqual([]);
+  });
+
+  it('that arrives twice counts once', async () => {
+    await simulation.ask();
+    await Promise.all([cancel(), cancel()]);
+    await simulation.settle();
+    expect(simulation.state).toBe('canceled');
+    expect(await cancel()).toMatchObject({
+      status: 409,
+      body: { error: { message: expect.stringContaining('has ended: it is canceled') } },
+    });
+  });
+
+  it('of an operation that follows from a deletion in Keystone is refused, and names the hold', async () => {
+    simulation.cloud.delete(TARGET);
+    await simulation.handle({
+      type: 'account.project.deleted',
+      data: {
+        account: { type: 'project', id: TARGET },
+        cause: { messageId: 'm-1', eventType: 'identity.project.deleted', at: 0 },
+      },
+    });
+    expect(await cancel()).toMatchObject({
+      status: 409,
+      body: { error: { message: expect.stringContaining('propagator hold add --project target') } },
+    });
+  });
+});
