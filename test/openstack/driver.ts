@@ -181,7 +181,7 @@ export class Propagator {
   }
 
   async api(
-    method: 'GET' | 'POST',
+    method: 'GET' | 'POST' | 'DELETE',
     path: string,
     body?: string,
   ): Promise<{ status: number; json: unknown }> {

@@ -1,0 +1,101 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import * as z from 'zod';
+import { PlanShape } from '../../lib/cli/shapes.ts';
+import { text } from './cloud.ts';
+import { type CloudFixture, openCloudFixture } from './cloud-fixture.ts';
+import { describeView, isState, OPERATION_SECONDS } from './driver.ts';
+
+const Opened = z.object({ opened: z.string() });
+/** How each type is listed by an administrator, independent of the propagator. */
+const LISTINGS = [
+  ['nova.server', 'compute', '/servers?all_tenants=1&project_id=', 'servers'],
+  ['cinder.volume', 'volume', '/volumes?all_tenants=1&project_id=', 'volumes'],
+  ['neutron.network', 'network', '/networks?project_id=', 'networks'],
+  ['neutron.subnet', 'network', '/subnets?project_id=', 'subnets'],
+  ['neutron.security-group', 'network', '/security-groups?project_id=', 'security_groups'],
+  ['glance.image', 'image', '/images?owner=', 'images'],
+] as const;
+
+/** Plan, approval and holds on a real cloud. */
+describe('the plan of a project', () => {
+  let on: CloudFixture;
+  beforeAll(async () => {
+    on = await openCloudFixture({ planned: 'simple' });
+    await on.start({ mode: 'enforce' });
+  });
+  afterAll(() => on?.strike());
+
+  const post = (path: string, body: object) =>
+    on.propagator.api('POST', path, JSON.stringify(body));
+  const plan = async (): Promise<PlanShape> => {
+    const asked = await post(`/v1/projects/${on.idOf('planned')}/plan`, {});
+    expect(asked.status).toBe(202);
+    const { opened } = Opened.parse(asked.json);
+    for (const deadline = Date.now() + 60_000; ; await delay(500)) {
+      const { json } = await on.propagator.api(
+        'GET',
+        `/v1/operations/${opened}/plan?resources=true`,
+      );
+      const shown = PlanShape.parse(json);
+      if (shown.digest !== undefined) return shown;
+      if (Date.now() > deadline) throw new Error(`${opened} is ${shown.state} after 60 s`);
+    }
+  };
+  const idsIn = (shown: PlanShape, type: string): string[] =>
+    shown.pages
+      .filter(({ resourceType }) => resourceType === type)
+      .flatMap(({ resources }) => resources.map(({ id }) => id))
+      .toSorted();
+
+  it('equals an independent listing, and changes nothing', async () => {
+    const shown = await plan();
+    expect(shown.unreachable).toEqual([]);
+    expect(shown.keystoneCheck.refusals).toEqual([]);
+    for (const [type, service, path, key] of LISTINGS) {
+      const rows = await on.cloud.admin.rows(service, `${path}${on.idOf('planned')}`, key);
+      expect([type, idsIn(shown, type)]).toEqual([type, rows.map((row) => text(row, 'id')).sort()]);
+    }
+    expect(idsIn(shown, 'nova.server')).not.toEqual([]);
+    const now = await on.snapshot(true);
+    const { before, now: after } = on.others(now);
+    expect(after).toEqual(before);
+  });
+
+  it('is carried out after its approval; a held server waits by name, and goes when the hold ends', async () => {
+    const project = on.idOf('planned');
+    const shown = await plan();
+    const approve = (digest: string) =>
+      post(`/v1/operations/${shown.id}/approve`, { digest, reason: 'contract ended' });
+    expect((await approve('0'.repeat(64))).status).toBe(409);
+    const [server = ''] = idsIn(shown, 'nova.server');
+    const resource = `nova.server/${server}`;
+    expect((await post('/v1/holds', { resource, reason: 'evidence' })).status).toBe(201);
+    expect((await approve(shown.digest ?? '')).status).toBe(202);
+
+    const waits = await on.propagator.operation(
+      { project },
+      ({ waitsOn }) => waitsOn.some(({ on: reason }) => reason.includes(`resource ${resource}`)),
+      OPERATION_SECONDS,
+    );
+    console.log(describeView(waits));
+    const rows = await on.cloud.admin.rows(
+      'compute',
+      `/servers?all_tenants=1&project_id=${project}`,
+      'servers',
+    );
+    expect(rows.map((row) => text(row, 'id'))).toContain(server);
+
+    const path = `/v1/holds/resource/${encodeURIComponent(resource)}`;
+    expect((await on.propagator.api('DELETE', path)).status).toBe(200);
+    const view = await on.propagator.operation(
+      { project },
+      isState('finished', 'unverified', 'held'),
+      OPERATION_SECONDS,
+    );
+    expect(view.operation.state).toBe('finished');
+    const now = await on.snapshot(true);
+    expect(await on.remaining(now, 'planned')).toEqual([]);
+    const { before, now: after } = on.others(now, 'planned');
+    expect(after).toEqual(before);
+  });
+});
