@@ -53,6 +53,12 @@ export interface ApprovalInput {
   readonly now: number;
 }
 
+/**
+ * The part of `NAME (ID)` that identifies a person. A user of Keystone can be renamed, and must not
+ * count as two persons. A caller without an id is identified by name.
+ */
+const personOf = (by: string): string => /\(([^()]+)\)$/.exec(by)?.[1] ?? by;
+
 /** The answer to an approval. */
 export type ApprovalAnswer =
   /** The plan may be carried out. */
@@ -94,13 +100,13 @@ export function decideApproval(input: ApprovalInput): ApprovalAnswer {
       advice: `Read the plan and its digest again: propagator operation show ${id}`,
     };
   const two = whyTwoApprovals(plan, input.tags, rules.twoApprovers);
-  if (two !== undefined && by === plan.requestedBy)
+  if (two !== undefined && personOf(by) === personOf(plan.requestedBy))
     return {
       kind: 'refused',
       because: `the plan ${id} needs two approvals, because ${two}, and you requested it`,
       advice: 'Two other persons must approve it.',
     };
-  if (stored.approvals.some((one) => one.by === by))
+  if (stored.approvals.some((one) => personOf(one.by) === personOf(by)))
     return {
       kind: 'refused',
       because: `you approved the plan ${id} already`,

@@ -34,8 +34,8 @@ export function applyCancel(
   const advice =
     operation.startedAt === undefined
       ? 'Nothing was changed.'
-      : 'What the counts show as removed is gone, and a removal that was already sent is not taken ' +
-        'back. If Keystone shows the project disabled and it shall be used: ' +
+      : 'Resources that the counts show as removed are gone. A removal that was already sent is ' +
+        'not taken back. If the project is disabled in Keystone and is needed: ' +
         `openstack project set --enable ${operation.scope.id}`;
   transaction.operation = {
     ...moveOperation(operation, 'canceled'),

@@ -40,6 +40,10 @@ const HELD = operation({
   state: 'held',
   hold: { reason: 'a cap', since: 1, advice: 'release it', about: 'cap' },
 });
+const REQUESTED = operation({
+  state: 'running',
+  request: { by: 'bob', reason: 'contract ended', at: 1, enabled: true },
+});
 const ENDED = operation({ state: 'finished', endedAt: 1 });
 const PLAN = operation({
   action: 'plan',
@@ -102,6 +106,12 @@ const EXAMPLES: Readonly<Record<string, Example>> = {
     what: 'operation.released',
     target: { type: 'operation', id: HELD.id, operations: [HELD.id] },
     before: store(HELD),
+  },
+  'POST /v1/operations/:id/cancel': {
+    path: `/v1/operations/${REQUESTED.id}/cancel`,
+    what: 'operation.canceled',
+    target: { type: 'operation', id: REQUESTED.id, operations: [REQUESTED.id] },
+    before: store(REQUESTED),
   },
   'POST /v1/projects/:id/plan': {
     path: `/v1/projects/${CONTROL}/plan`,

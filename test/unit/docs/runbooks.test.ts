@@ -41,8 +41,8 @@ describe('every command line in the documentation', () => {
       line.replace(/\s+/g, ' '),
     ]),
   );
-  // Those two run until they are told to stop.
-  it.each(commands.filter(([, line]) => !/^(start|relay)\b/.test(line)))(
+  // These run until a signal or until the operation has ended.
+  it.each(commands.filter(([, line]) => !/^(start|relay|operation watch)\b/.test(line)))(
     '%s: propagator %s',
     async (_, line) => {
       const { engine, type } = commandLine();

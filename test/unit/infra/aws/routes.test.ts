@@ -3,8 +3,10 @@ import { type Message, queueOf } from '../../../../events/index.ts';
 import { MESSAGE_TYPES, topologyOf } from '../../../../lib/engine/aws/topology.ts';
 
 const folder = new URL('../../../../events/samples/', import.meta.url);
+/** For subscribers of the bus outside the propagator: it goes to no queue. */
+const AUDIT = 'audit.recorded.json';
 const samples = readdirSync(folder)
-  .filter((name) => name.endsWith('.json'))
+  .filter((name) => name.endsWith('.json') && name !== AUDIT)
   .map((name): [string, Message] => [
     name,
     JSON.parse(readFileSync(new URL(name, folder), 'utf8')),
@@ -27,6 +29,11 @@ const queuesFor = ({ type, data }: Message, source = 'keystone-propagator') =>
 describe('the rules of the bus', () => {
   it.each(samples)('route %s only to the queue of queueOf', (_, message) => {
     expect(queuesFor(message)).toEqual([queueOf(message)]);
+  });
+
+  it('route an entry of the audit log to no queue', () => {
+    const entry = JSON.parse(readFileSync(new URL(AUDIT, folder), 'utf8'));
+    expect(queuesFor(entry)).toEqual([]);
   });
 
   it.each(['nova', 'cinder', 'glance'])('distinguish the services: %s', (service) => {

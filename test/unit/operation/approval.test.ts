@@ -1,0 +1,73 @@
+import { type ApprovalAnswer, decideApproval } from '../../../lib/operation/approval.ts';
+import type { Plan } from '../../../lib/operation/plan.ts';
+import { operation } from '../../engine/samples.ts';
+
+const ID = '0123456789abcdef0123456789abcdef';
+const OTHER_ID = 'fedcba9876543210fedcba9876543210';
+const PLAN = operation({ action: 'plan', state: 'observed', endedAt: 1 });
+const DIGEST = 'd'.repeat(64);
+
+/** The answer to an approval of a plan that needs two, of which some were given already. */
+const approve = (
+  by: string,
+  { given = [], requestedBy = 'ann' }: { given?: readonly string[]; requestedBy?: string } = {},
+): ApprovalAnswer => {
+  const plan: Plan = {
+    id: PLAN.id,
+    scope: PLAN.scope,
+    state: PLAN.state,
+    requestedBy,
+    openedAt: 1,
+    endedAt: 1,
+    digest: DIGEST,
+    resources: 10,
+    services: [],
+    unreachable: [],
+    leftToOthers: [],
+    uncovered: [],
+    leftOut: [],
+    keystoneCheck: { refusals: [], unknown: [] },
+  };
+  return decideApproval({
+    operation: PLAN,
+    plan,
+    stored: { approvals: given.map((one) => ({ by: one, at: 1 })), opened: undefined },
+    by,
+    digest: DIGEST,
+    tags: [],
+    rules: {
+      twoApprovers: { domain: false, resources: 5, tags: [] },
+      drift: { resources: 10, percent: 5 },
+    },
+    now: 2,
+  });
+};
+
+describe('a plan that needs two approvals', () => {
+  it('is approved by two users of Keystone', () => {
+    expect(approve(`bob (${ID})`)).toMatchObject({ kind: 'recorded' });
+    expect(approve(`carol (${OTHER_ID})`, { given: [`bob (${ID})`] })).toMatchObject({
+      kind: 'approved',
+    });
+  });
+
+  it('is not approved twice by one user that was renamed', () => {
+    expect(approve(`robert (${ID})`, { given: [`bob (${ID})`] })).toMatchObject({
+      kind: 'refused',
+      because: expect.stringContaining('you approved the plan'),
+    });
+  });
+
+  it('is not approved by its requester that was renamed', () => {
+    expect(approve(`anna (${ID})`, { requestedBy: `ann (${ID})` })).toMatchObject({
+      kind: 'refused',
+      because: expect.stringContaining('you requested it'),
+    });
+  });
+
+  it('is approved by two users, also when the name of one contains the id of the other', () => {
+    expect(approve(`bob (${ID}) (${OTHER_ID})`, { given: [`bob (${ID})`] })).toMatchObject({
+      kind: 'approved',
+    });
+  });
+});
