@@ -23,10 +23,17 @@ export interface TokenFacts {
 export type ValidateToken = (token: string) => Promise<TokenFacts | undefined>;
 
 const member = z.object({ id: z.string().min(1) });
+/**
+ * Keystone's times are UTC. With the expiry of an application credential (Keystone 22) the zone is
+ * missing.
+ */
+const keystoneTime = z.iso
+  .datetime({ local: true, offset: true })
+  .transform((text) => Date.parse(/(Z|[+-]\d\d:\d\d)$/.test(text) ? text : `${text}Z`));
 const Validated = z
   .object({
     token: z.object({
-      expires_at: z.iso.datetime({ offset: true }),
+      expires_at: keystoneTime,
       user: member.extend({ name: z.string().min(1) }),
       roles: z.array(z.object({ name: z.string() })).default([]),
       project: member.optional(),
@@ -50,7 +57,7 @@ const Validated = z
       roles: roles.map(({ name }) => name),
       scope,
       isDelegated: token['OS-TRUST:trust'] !== undefined || token['OS-OAUTH1'] !== undefined,
-      expiresAt: Date.parse(token.expires_at),
+      expiresAt: token.expires_at,
     };
   });
 

@@ -35,6 +35,16 @@ describe('the validation of a token of another user', () => {
     });
   });
 
+  it.each(['2026-11-29T12:00:00', '2026-11-29T12:00:00Z', '2026-11-29T13:00:00+01:00'])(
+    'reads the expiry %s as UTC',
+    async (expires_at) => {
+      cloud.script = (_asked, response) => json(response, 200, token({ expires_at }));
+      expect(await cloud.connect().validateToken('t')).toMatchObject({
+        expiresAt: Date.UTC(2026, 10, 29, 12),
+      });
+    },
+  );
+
   it("sends the token as the subject, and the propagator's own token as the caller", async () => {
     const sent: unknown[] = [];
     cloud.script = ({ method, path, headers }, response) => {

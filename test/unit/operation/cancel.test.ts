@@ -45,7 +45,7 @@ describe('the cancellation of a requested operation', () => {
     expect(left).toMatchObject({ 'compute.server': 2, 'network.port': 2 });
     expect([...simulation.cloud.roles]).toEqual([]);
     expect(simulation.cloud.projects.get(TARGET)).toMatchObject({ enabled: true });
-    expect(simulation.operation.hold?.advice).toContain('removed is gone');
+    expect(simulation.operation.hold?.advice).toContain('as removed are gone');
     const { body } = await simulation.call('GET', `/v1/operations/${simulation.operation.id}`);
     const gone = 12 - Object.values(left).reduce((sum, count) => sum + count, 0);
     expect(body.resources).toMatchObject({ removed: gone });
