@@ -40,12 +40,14 @@ export function api(deps: ApiDeps): Hono {
       () => 'does not answer',
     );
     const ok = parts.ok && database === 'answers';
-    // With Keystone tokens the API may be reachable from other machines, and this route is public.
+    // This route is public, and with Keystone tokens other machines may reach the API. It then
+    // shows no details.
     const shown = deps.authentication.by === 'keystone' ? { ok } : { ...parts, ok, database };
     return context.json(shown, ok ? 200 : 503);
   });
 
-  // Before the other routes of operations, because `:id` would match `events`.
+  // These routes come before the other routes of operations, because their `:id` would match
+  // `events`.
   watchRoutes(app, deps, deps.watchTimes);
   openApiRoutes(app);
   operationRoutes(app, deps);

@@ -63,8 +63,8 @@ const isEmptyDelete = ({ req }: Context): boolean =>
 export class BodyError extends Error {}
 
 /**
- * Reads the body and validates it. Throws {@link BodyError} when it is not JSON, and `ZodError` for
- * another form.
+ * Reads the body and validates it. Throws {@link BodyError} when the body is not JSON, and
+ * `ZodError` when it does not fit the schema.
  */
 export async function readJson<S extends z.ZodType>(
   context: Context,

@@ -62,8 +62,8 @@ export function deadLetterRoutes(app: Hono, { engine }: ApiDeps): void {
     const deadLetters = await engine.deadLetters(filter);
     const needed = await firstNeeded(deadLetters, engine);
     if (needed) return context.json(problem('discard', needed), 409);
-    // Only the listed messages: a message that arrives at this moment may be needed, and nothing
-    // has checked it.
+    // Only the listed messages are discarded. The check above has not seen a message that arrives
+    // now, and its operation may need it.
     const ids = deadLetters.map(({ id }) => id);
     return context.json({
       discarded: ids.length === 0 ? 0 : await engine.discard({ ...filter, ids }, decided),

@@ -25,7 +25,10 @@ export interface ApiDeps {
   readonly log: ErrorDeps['log'];
   /** Called for each request that ends in an unexpected error. */
   readonly onUnexpected?: () => void;
-  /** When a plan needs two approvals, and how much may appear after it; default: one, 10 or 5 %. */
+  /**
+   * When a plan needs two approvals, and how many resources may appear after it. Default: one
+   * approval; 10 resources or 5 %, whichever is more.
+   */
   readonly approvalRules?: ApprovalRules;
   /** Intervals of the event streams; tests shorten them. */
   readonly watchTimes?: WatchTimes;

@@ -22,12 +22,15 @@ export interface Listener {
 
 /** Limits per client, far above the needs of a command, a health check or a plug-in. */
 export const SERVER_LIMITS = {
-  /** Until the headers have arrived; also for a connection that sends nothing. */
+  /**
+   * The longest time until the headers have arrived. A connection that sends nothing is closed,
+   * too.
+   */
   headersTimeout: 10_000,
-  /** Until the whole request has arrived. */
+  /** The longest time until the whole request has arrived. */
   requestTimeout: 30_000,
   connectionsCheckingInterval: 1000,
-  /** Until the next request of the connection begins. */
+  /** The longest pause between two requests of one connection. */
   keepAliveTimeout: 5000,
   maxHeaderSize: 16 * 1024,
 } as const;

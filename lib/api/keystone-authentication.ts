@@ -40,9 +40,9 @@ const RETRY_SECONDS = 5;
 const MAX_NAME = 255;
 
 /**
- * Passes a request on whose `X-Auth-Token` Keystone accepts, and whose roles are sufficient for the
- * route. Answers 401 without a valid token, 403 without a sufficient role, 429 above the rate
- * limit, and 503 while Keystone cannot validate the token.
+ * Passes a request on if Keystone accepts its `X-Auth-Token` and the roles of the token are
+ * sufficient for the route. Answers 401 without a valid token, 403 without a sufficient role, 429
+ * above the rate limit, and 503 while Keystone cannot validate the token.
  */
 export function keystoneToken(
   { authUrl, validate, policy, callsPerMinute }: KeystoneAuthentication,
@@ -58,7 +58,7 @@ export function keystoneToken(
       'themselves with OS_CLOUD or the OS_* variables.';
     return context.json(problem('token', `${message}; nothing was changed`, advice), 401);
   };
-  /** The facts, or the response to a caller whose token is not accepted. */
+  /** Returns the facts about the token, or the response that refuses its caller. */
   const check = async (context: Context, token: string): Promise<TokenFacts | Response> => {
     const cached = cache.cached(token);
     // Only validations are limited by address: behind a proxy all callers have the same one.
@@ -132,7 +132,10 @@ function roleMissing(context: Context, needed: Level, level: Level, { roles }: A
   );
 }
 
-/** The address of the connection; one key for all where the server gives none. */
+/**
+ * Returns the address of the connection. All callers share one key where the server gives no
+ * address.
+ */
 function addressOf({ env }: Context): string {
   const incoming = (env as Partial<HttpBindings> | undefined)?.incoming;
   return incoming?.socket.remoteAddress ?? 'unknown';

@@ -161,7 +161,10 @@ function queryParameters(query: z.ZodObject): Json[] {
   }));
 }
 
-/** As a caller sends it. A field that must be left out has the schema `not: {}`. */
+/**
+ * The schema of an input as a caller sends it. A field that must be left out has the schema `not:
+ * {}`.
+ */
 function jsonSchema(shape: z.ZodType): Json {
   const { $schema: _, ...schema } = z.toJSONSchema(shape, {
     io: 'input',

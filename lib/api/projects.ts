@@ -20,7 +20,9 @@ import type { ApiDeps } from './deps.ts';
 import { problem } from './problem.ts';
 
 export const Asked = z.strictObject({ reason: typedText(1000), by: notBy });
-/** A request to suspend or resume a project, with the hold before and the document to write. */
+/**
+ * A request to suspend or resume a project: the hold before the request, and the document to write.
+ */
 interface Wish {
   readonly context: Context;
   readonly state: Present;

@@ -10,7 +10,7 @@ import { callerOf } from './authentication.ts';
 import { notBy, readJson, typedText } from './body.ts';
 import type { ApiDeps } from './deps.ts';
 
-/** Limit of decisions per call; a further call takes the next ones. */
+/** Limit of decisions per call. The caller repeats the call for the rest. */
 const MAX_AT_ONCE = 1000;
 
 const Limit = z.coerce.number().int().min(1).max(1000).default(100);

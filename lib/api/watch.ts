@@ -32,9 +32,9 @@ const NO_STREAM = problem(
 );
 
 /**
- * Routes that send an operation, or the list of operations, as server-sent events: first the
- * present state, then each changed one. A stream about one operation sends `end` and ends with it.
- * `Last-Event-ID` is not needed, because each event holds the whole state.
+ * Routes that send an operation, or the list of operations, as server-sent events. The first event
+ * has the present state, and each later one a changed state. A stream about one operation sends
+ * `end` and ends with it. `Last-Event-ID` is not needed, because each event holds the whole state.
  */
 export function watchRoutes(app: Hono, deps: ApiDeps, times: WatchTimes = TIMES): void {
   let open = 0;

@@ -45,14 +45,17 @@ export function withLogin(
     headers.set('x-auth-token', value);
     return send(url, { ...init, headers });
   };
-  /** A change without a local token is sent bare to learn how the API authenticates callers. */
+  /**
+   * A change without a local token is first sent without a login. The answer shows how the API
+   * authenticates callers.
+   */
   const first = async (url: string, init: RequestInit): Promise<Response> => {
     try {
       return await local(url, init);
     } catch (thrown) {
       if (!(thrown instanceof PropagatorError) || thrown.report.code !== MISSING_TOKEN)
         throw thrown;
-      // Without a body, so that nothing about the change leaves this machine.
+      // The call has no body, so that nothing about the change leaves this machine.
       const answer = await send(url, { method: 'HEAD' });
       if (asksForKeystone(answer)) return answer;
       throw thrown;

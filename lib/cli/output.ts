@@ -95,7 +95,7 @@ export function wrapped(text: string, first: string, rest = first): string {
 }
 
 /**
- * Returns a function that replaces on a terminal what it drew before. It draws no more lines than
+ * Returns a function that replaces its earlier output on a terminal. It draws no more lines than
  * the screen has, because lines above the screen cannot be replaced.
  */
 export function redrawOn(stream: {
@@ -109,14 +109,14 @@ export function redrawOn(stream: {
     const [rows, columns] = [stream.rows || 24, stream.columns || 80];
     const lines = text.split('\n').slice(0, rows - 2);
     const up = drawn > 0 ? `\u001b[${drawn}A` : '';
-    // Each line is not wrapped by the terminal, so that the number of lines is known.
+    // The terminal wraps no line, so that the number of lines is known.
     const body = lines.map((line) => `\u001b[2K${cut(line, columns - 1)}\n`).join('');
     stream.write(`${up}${body}\u001b[J`);
     drawn = lines.length;
   };
 }
 
-/** Cuts a line to a width. Sequences for colors have none, and stay. */
+/** Cuts a line to a width. Color sequences have no width and stay. */
 function cut(line: string, width: number): string {
   let left = width;
   // biome-ignore lint/suspicious/noControlCharactersInRegex: ESC begins the sequences for colors.

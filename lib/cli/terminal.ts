@@ -34,7 +34,7 @@ export interface Terminal {
   /** Waits between two calls of a command that follows an operation; default: real time. */
   readonly sleep?: (millis: number) => Promise<void>;
   write(text: string): void;
-  /** Replaces what it drew before. Only on a terminal, not in a file or a pipe. */
+  /** Replaces its earlier output. Set only on a terminal, not for a file or a pipe. */
   readonly redraw?: (text: string) => void;
   complain(text: string): void;
   /** The exit code. A command sets it when it is not 0. */

@@ -42,7 +42,7 @@ export async function* follow(
   }
 }
 
-/** The API does not stream: it is on AWS, of an earlier release, or has too many clients. */
+/** The API does not stream: it runs on AWS, is of an earlier release, or has too many clients. */
 const NO_STREAM: readonly string[] = ['api.stream', 'api.streams', 'api.path', 'api.input'];
 
 const hasEnded = ({ operation }: OperationShape): boolean =>

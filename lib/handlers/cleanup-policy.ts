@@ -5,11 +5,11 @@ import type { Mode } from '../operation/model.ts';
 import { decideChange } from '../policy/decide.ts';
 import { NO_POLICY, type Policy } from '../policy/schema.ts';
 
-/** What follows from the deletion of an account. */
+/** Whether and how the deletion of an account is followed by a cleanup. */
 export interface CleanupDecision {
   readonly mode: Mode;
   readonly gracePeriodMillis: number;
-  /** Why nothing follows; `undefined`: a cleanup follows. */
+  /** Why no cleanup follows; `undefined`: a cleanup follows. */
   readonly refusedBecause: string | undefined;
   /** The number of the rule in the policy file; `undefined`: the settings decide. */
   readonly rule: number | undefined;

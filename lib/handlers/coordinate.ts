@@ -50,8 +50,8 @@ export interface CoordinateDeps {
 }
 
 /**
- * Lock conflicts rarely repeat. After this many the function throws, and the engine delivers the
- * message again later.
+ * Lock conflicts rarely repeat. After this number of conflicts the function throws, and the engine
+ * delivers the message again later.
  */
 const MAX_CONFLICTS = 20;
 const HOUR = 3_600_000;
@@ -166,8 +166,8 @@ async function withOperation(
 }
 
 /**
- * Records a project that was provisioned. A project that was cleaned up is neither resumed nor
- * compared with its profile any more, so what is stored about it is removed.
+ * Records a project that was provisioned. A project that was cleaned up is not resumed, and not
+ * compared with its profile. So everything that is stored about it is removed.
  */
 async function recordEnd(id: OperationId, { engine, now }: CoordinateDeps): Promise<void> {
   const operation = await engine.reads.operation(id);
@@ -204,8 +204,8 @@ async function open(event: AccountEvent, deps: CoordinateDeps): Promise<Step | u
     now,
     gracePeriodMillis: Math.max(decision.gracePeriodMillis, millisOfLastCall(all)),
     rule: decision.rule,
-    // The propagator's own project is known only once Keystone answers. Until then the settings
-    // alone protect.
+    // Until Keystone has answered, the propagator's own project is not known, and only the settings
+    // protect accounts.
     protectedBecause:
       protectedBecause(scope, { ...deps.protectedIds, ownProject: '' }) ?? decision.refusedBecause,
     deletion: { announcedAt: cause.at, seenAliveAt: record?.seenAt },
@@ -270,7 +270,7 @@ async function ask(
     if (!request || scope.type !== 'project' || state !== 'confirming')
       return { keystoneAnswer: { kind: 'present', enabled } };
     if (because) return { keystoneAnswer: { kind: 'protected', because } };
-    // A plan names what would make Keystone refuse, and waits for nothing.
+    // A plan shows the reasons for which Keystone would refuse, and does not wait for their end.
     if (operation.action !== 'plan') {
       const { refusals } = await keystoneActions.checkDeletion(scope.id);
       if (refusals.length > 0)

@@ -121,8 +121,8 @@ const odd = (remote: HttpPlugin, message: string): PropagatorError =>
   });
 
 /**
- * The run stays the current one until the delay is over. With a new run at once, a report right
- * after the 202 would belong to an old run and be lost.
+ * The run stays the current one until the delay is over. If a new run began at once, a report right
+ * after the 202 would belong to an old run and would be lost.
  */
 function reportsLater({ data }: ServiceRequested, condition: Condition): Outgoing[] {
   const { operationId, taskId, service, region, phase, run } = data;

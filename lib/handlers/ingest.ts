@@ -24,8 +24,8 @@ export interface IngestDeps {
 }
 
 /**
- * Lock conflicts rarely repeat. After this many the function throws, and the engine delivers the
- * batch again later.
+ * Lock conflicts rarely repeat. After this number of conflicts the function throws, and the engine
+ * delivers the batch again later.
  */
 const MAX_CONFLICTS = 20;
 

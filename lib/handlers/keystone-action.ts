@@ -34,7 +34,7 @@ export async function keystoneAction(
   if (state === 'held' && due.what !== 'revoke-role') return undefined;
   const { keystoneActions } = deps.cloud;
   try {
-    // Revoked before the project is disabled, so that the role is revoked even if the disabling
+    // The role is revoked before the project is disabled. So it is revoked even if the disabling
     // fails or is not allowed.
     if (due.what === 'disable' || due.what === 'revoke-role')
       await keystoneActions.revokeRoles(scope.id, roles);

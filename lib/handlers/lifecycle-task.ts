@@ -18,7 +18,10 @@ import { fetchEffectiveState } from './project-state.ts';
 import { currentStop, stoppable } from './stop-switch.ts';
 import { suspensionStore } from './suspension-store.ts';
 
-/** Tokens that a service has validated count for so long (`token_cache_time` of its middleware). */
+/**
+ * A service accepts a token for this long after it has validated the token (`token_cache_time` of
+ * its middleware).
+ */
 export const TOKEN_CACHE_MILLIS = 300_000;
 
 /** The dependencies of a run that suspends or resumes. */
@@ -37,8 +40,8 @@ export interface LifecycleTaskDeps {
 
 /**
  * Returns what forbids a run that suspends, resumes or provisions, or `undefined`. It asks Keystone
- * for the effective state before each run. When Keystone wants something else now, the operation is
- * made to ask as well, and ends.
+ * for the effective state before each run. If that state no longer fits the operation, it makes the
+ * coordinator ask Keystone, too. The operation then ends.
  */
 export async function lifecycleRefusal(
   operation: Operation,
@@ -86,7 +89,7 @@ const blocked = (message: string, advice: string): Condition => ({
   count: 1,
 });
 
-/** The token is requested once per run, and only where a resource needs it. */
+/** A run requests the token once, and only if a resource needs it. */
 function withProjectToken(
   service: Service,
   context: ProjectContext,
@@ -142,7 +145,7 @@ export async function runLifecycle(
     onCounts,
   };
   if (action === 'suspend') {
-    // A resume that this suspension has superseded may have left it.
+    // A superseded resume may not have revoked the role.
     await returnProjectRole(context.project, deps);
     const [report, reports] = await Promise.all([
       suspendRun(input),

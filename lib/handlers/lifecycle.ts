@@ -60,7 +60,7 @@ export async function openForChange(
   if (account.type === 'user') return undefined;
   const { reads } = deps.engine;
   const action = ACTION_OF[event.type.split('.')[2] ?? ''];
-  // A hold is a cause of its own: enabling the project in Keystone does not end it.
+  // The hold of an operator is a separate cause: enabling the project in Keystone does not end it.
   const hold =
     action === 'resume' && account.type === 'project' ? await holdOf(account.id, reads) : undefined;
   if (hold) {
@@ -98,7 +98,10 @@ export const stepOf = (...all: readonly (OpenedLifecycle | undefined)[]): Step =
   };
 };
 
-/** Asks Keystone whether it still wants what a suspend, resume or provision operation does. */
+/**
+ * Asks Keystone whether the state of the account still fits the suspend, resume or provision
+ * operation.
+ */
 export async function lifecycleConfirmation(
   operation: Operation,
   confirmation: number,
@@ -202,10 +205,10 @@ async function askProvision(
 }
 
 /**
- * Returns how a service takes part. Suspend leaves out a service that the policy leaves alone.
- * Resume leaves out a service that a policy must name first, while nothing is recorded for it: a
- * service that cannot be reached must not stop a resume in which it has no part. Suspend also asks
- * services that are only reported.
+ * Returns how a service takes part. Suspend leaves out a service that the policy leaves alone. It
+ * also asks services that are only reported. Resume leaves out a service if the suspension needs an
+ * option of the policy, no such option is chosen, and nothing is recorded for the service.
+ * Otherwise an unreachable service would stop a resume in which it has no part.
  */
 function takesPart(
   { name, suspension, leftBySuspend }: Service,

@@ -7,14 +7,17 @@ import type { Blocker, Resource } from '../task/service.ts';
 import type { RemovalGuard } from '../task/type-iteration.ts';
 import { type Place, readPlan } from './plan-store.ts';
 
-/** Lock conflicts rarely repeat: every run of the operation writes this document. */
+/**
+ * Every run of the operation writes this document, so lock conflicts are normal. They rarely
+ * repeat.
+ */
 const MAX_CONFLICTS = 50;
 const Allowed = z.looseObject({ resources: z.array(z.string()) });
 
 /** Compares what a run lists with the approved plan of its operation. */
 export interface PlanGuard {
   readonly guard: RemovalGuard;
-  /** By resource type: what the plan does not list. For the report of the run. */
+  /** For the report of the run, by resource type: the resources that the plan does not list. */
   readonly appeared: () => Appeared;
 }
 

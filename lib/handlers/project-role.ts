@@ -25,8 +25,9 @@ async function takenOn(project: string, { engine }: RoleDeps) {
 }
 
 /**
- * Assigns the propagator's roles on a project to itself, so that a token on it can be had. What is
- * missing is stored first: after a crash the next run returns it. Throws what Keystone answers.
+ * Assigns the propagator's roles on a project to its own user, so that Keystone gives a token on
+ * the project. It first stores the roles that are missing. After a crash the next run revokes the
+ * stored roles. Throws the error of a failed call to Keystone.
  */
 export async function takeProjectRole(project: ProjectId, deps: RoleDeps): Promise<void> {
   const { engine, cloud } = deps;

@@ -17,7 +17,7 @@ export interface ComparedService {
   readonly service: string;
   readonly region: string;
   readonly items: readonly Omit<ProvisionItem, 'make' | 'canDouble'>[];
-  /** Why nothing can be said: the cloud lacks the service, or it did not answer. */
+  /** Why the service could not be compared: the cloud lacks it, or it did not answer. */
   readonly error?: Pick<ErrorReport, 'message' | 'advice'>;
 }
 
@@ -30,8 +30,8 @@ export interface CompareDeps extends Pick<Known, 'optedIn'> {
 }
 
 /**
- * Compares a project with a profile, in every service that the profile names. Changes nothing. An
- * error of one service is in its part of the answer. Throws when Keystone cannot list the services.
+ * Compares a project with a profile, in every service that the profile names. Changes nothing. The
+ * part of a service holds the error of that service. Throws when Keystone cannot list the services.
  */
 export async function compareProject(
   facts: ProjectFacts & { readonly id: ProjectId },

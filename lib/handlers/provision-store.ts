@@ -11,7 +11,7 @@ const DOCUMENTS_A_COMMIT = 50;
 
 /**
  * The claims of one run in the engine. `run` identifies the run: each delivery of a message has its
- * own. A claim of another run counts until its last call has ended for certain.
+ * own. A claim of another run counts until the last call of that run has certainly ended.
  */
 export function claimStore(
   { project, service, region }: RecordPlace,

@@ -52,8 +52,8 @@ export const decideProvision = (facts: ProjectFacts, policy: Policy = NO_POLICY)
   decideChange(policy, 'project.created', facts);
 
 /**
- * Returns the desired state of a project: the profile that the command names, or else the one of
- * the policy. `undefined`: there is none.
+ * Returns the desired state of a project: the profile that the command names, or else the profile
+ * of the policy. Returns `undefined` if there is none.
  */
 export function wishFor(
   facts: ProjectFacts,
@@ -76,7 +76,7 @@ export function provisionDecision(
 ): LifecycleDecision {
   const decided = decideProvision(facts, policy);
   const asked = lifecycle?.asked;
-  // The desired state of the first answer counts for the whole operation.
+  // The desired state at the first answer applies to the whole operation.
   const provision = lifecycle?.provision ?? wishFor(facts, policy, asked);
   const isEnforced = mode === 'enforce' && (asked !== undefined || decided.mode === 'enforce');
   return {

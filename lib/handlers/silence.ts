@@ -7,8 +7,8 @@ export const MAX_SILENCE_MILLIS = 20_000;
 
 /**
  * Runs `work`, and stops it when the API of `service` gives no complete answer within
- * `silenceMillis`. Such an API hangs, or sends its answer byte by byte. All open calls are aborted
- * then. Throws class `Transient`.
+ * `silenceMillis`. Such an API hangs, or sends its answer byte by byte. All open calls are aborted.
+ * Throws class `Transient`.
  */
 export async function unlessSilent<T>(
   service: string,

@@ -19,8 +19,8 @@ const answers = new WeakMap<
 
 /**
  * Returns the decision that stops all destructive work now, or `undefined`. The answer is at most
- * {@link FRESH_MILLIS} old. Throws class `Transient` when the store does not answer: nothing is
- * removed then, because a stop could not be seen.
+ * {@link FRESH_MILLIS} old. Throws class `Transient` when the store does not answer. Nothing is
+ * removed in that case, because the propagator could not see a stop.
  */
 export async function currentStop({ engine, now }: StopDeps): Promise<StopDecision | undefined> {
   const { reads } = engine;
@@ -49,8 +49,9 @@ async function readStop(reads: Pick<Reads, 'stopDecision'>): Promise<StopDecisio
 const READS: readonly string[] = ['GET', 'HEAD'];
 
 /**
- * Returns the API with a check of the stop switch before each call that may change something, also
- * between the calls of one removal. A stopped call throws class `Transient` and is not sent.
+ * Returns the API with a check of the stop switch before each call that may change something. A
+ * removal of several calls is checked before each of them. A stopped call throws class `Transient`
+ * and is not sent.
  */
 export function stoppable(api: ServiceApi, deps: StopDeps): ServiceApi {
   const { watched } = api;

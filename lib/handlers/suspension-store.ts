@@ -32,7 +32,7 @@ export function suspensionStore(
     for (let from = 0; from < documents.length; from += DOCUMENTS_A_COMMIT) {
       const some = documents.slice(from, from + DOCUMENTS_A_COMMIT);
       if ((await engine.commit({ documents: some })) === 'committed') continue;
-      // Another run has written one of them. Each of the others is written alone.
+      // Another run has written one of the records, so each record is now written alone.
       for (const one of some) await engine.commit({ documents: [one] });
     }
   };

@@ -96,7 +96,7 @@ export async function sweep(deps: SweepDeps): Promise<Swept> {
 async function readList(type: Type, listedAt: number, deps: SweepDeps) {
   const { engine, keystone, stopping } = deps;
   const ids = new Set<string>();
-  // While the inventory was never filled, every account of the cloud is new in it.
+  // Before the inventory was filled for the first time, every account of the cloud is new in it.
   const isFilled = (await engine.reads.counters())[FILLED] !== undefined;
   let moved = 0;
   let mayAsk = MAX_PROJECTS_WITH_MEMBERS;
@@ -198,7 +198,7 @@ async function applyMissing(
     });
     return 'deleted';
   }
-  // Only the end of the operation shows whether this is another deletion.
+  // Whether this is another deletion is known only when the operation has ended.
   if (last && !hasEnded(last)) return undefined;
   const projects = account.type === 'user' ? await engine.reads.projectsOfMember(account.id) : [];
   const scope = scopeOf(account, { record, projects });

@@ -26,7 +26,7 @@ export async function preflightReport(
   const again = { afterSeconds: 60 };
   const address = { ...addressOf(data), sequence: 0, counts: {} };
   const stop = await currentStop(deps);
-  // No run works now, so none needs the role.
+  // No other run is in progress, so none needs the role.
   if (stop && operation.action === 'resume' && operation.scope.type === 'project')
     await returnProjectRole(operation.scope.id, deps);
   if (stop)

@@ -79,8 +79,8 @@ export async function runService(
       return runProvision(service, data, operation, at, deps, onCounts);
     return runLifecycle(service, data, operation, at, deps, onCounts);
   }
-  // The request is read from the stored operation and never from the message, because a forged
-  // message must not confirm anything.
+  // The request is read from the stored operation and never from the message. A forged message
+  // could otherwise confirm a deletion.
   const confirmation = lives(operation)
     ? Confirmation.asked(data.project, operation.request?.at ?? 0)
     : Confirmation.of(data.project, data.confirmedAt, deps.confirmationIntervalMillis);

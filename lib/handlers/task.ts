@@ -34,7 +34,7 @@ export async function runTask(
     if (!operation || !task || task.run !== request.run || task.endedAt !== undefined) continue;
     // A later operation has superseded this one.
     if (operation.action !== 'cleanup' && hasEnded(operation)) {
-      // The run of this message may have ended in the middle of a resume.
+      // The run of this message may have ended while a resume held the role.
       if (operation.action === 'resume' && operation.scope.type === 'project')
         await returnProjectRole(operation.scope.id, deps);
       continue;

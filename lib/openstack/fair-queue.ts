@@ -7,7 +7,10 @@ interface Line<Item> {
 /** A line is compacted when this many taken items are at its start. */
 const COMPACT_AT = 1024;
 
-/** A queue that takes turns between keys: each `next` is of the key that has waited longest. */
+/**
+ * A queue that takes turns between keys. Each call of `next` takes an item of the key that has
+ * waited longest.
+ */
 export class FairQueue<Item> {
   /** In the order of the turns: a `Map` keeps the order of insertion. */
   readonly #lines = new Map<string, Line<Item>>();

@@ -1,8 +1,8 @@
 import { FairQueue } from './fair-queue.ts';
 
-/** One finished exchange with a service. */
+/** One finished call to a service. */
 export interface Sample {
-  /** The call without ids, `DELETE /servers/{id}`: latencies are compared only within one. */
+  /** The call without ids, `DELETE /servers/{id}`. Only latencies of the same call are compared. */
   readonly call: string;
   readonly millis: number;
   /** `undefined`: no answer. */
@@ -16,19 +16,21 @@ export interface LimiterOptions {
 
 /** The limit of a service that has not answered yet. */
 const FIRST_LIMIT = 4;
-/** A slow service still gets this many calls; only a refusal reduces it to one. */
+/** A slow service still gets this many calls. Only a refusal reduces the limit to one. */
 const SLOW_FLOOR = 2;
-/** The shortest number of answers after which the limit is decided anew. */
+/** The limit is decided anew after at least this many answers. */
 const WINDOW = 4;
-/** Up to this ratio of latency to the usual latency the service has room for more calls. */
+/**
+ * At or below this ratio of the latency to the usual latency, the service has room for more calls.
+ */
 const ROOM = 1.6;
-/** From this ratio on calls wait within the service, and more of them only make it slower. */
+/** At or above this ratio, calls wait inside the service, and more calls only make it slower. */
 const CONGESTED = 2.5;
-/** Answers below this are never slow: timers and the network move them. */
+/** A shorter answer never counts as slow, because timers and the network cause such differences. */
 const NOISE_MILLIS = 20;
 /**
- * How much of a slower answer enters the usual latency while the limit is lowest: the service is
- * then slow by itself (more data, a smaller machine), and not because of many calls.
+ * The share of a slower answer that enters the usual latency while the limit is at its minimum.
+ * Such a service is slow by itself (more data, a smaller machine), and not because of many calls.
  */
 const DRIFT = 0.05;
 
@@ -37,10 +39,10 @@ const REFUSALS: readonly number[] = [413, 429, 498];
 
 /**
  * Limits the concurrent calls to one service in one region, for all operations of the process. The
- * limit follows the service: it grows by one while latency stays flat, shrinks by a fifth when
- * latency climbs, and by half when the service refuses or fails (429, 5xx, no answer; also when 409
- * is the answer to half of the calls), up to a ceiling (additive increase, multiplicative
- * decrease). Callers take turns, so that a project of 10,000 resources does not hold up one of ten.
+ * limit follows the service (additive increase, multiplicative decrease). It grows by one while the
+ * latency stays flat, up to a ceiling. It shrinks by a fifth when the latency climbs. It is halved
+ * when the service refuses or fails: 429, 5xx, no answer, or 409 as the answer to half of the
+ * calls. Callers take turns, so that a project of 10,000 resources does not hold up one of ten.
  */
 export class AdaptiveLimiter {
   readonly #ceiling: number;
@@ -86,7 +88,7 @@ export class AdaptiveLimiter {
     }
   }
 
-  /** Call it after every exchange with the service, also after one without an answer. */
+  /** Must be called after every call to the service, even if no answer came. */
   observe({ call, millis, status }: Sample): void {
     // The answer belongs to a call that was sent under the limit before the last refusal.
     if (this.#ignored > 0) {
@@ -127,7 +129,7 @@ export class AdaptiveLimiter {
   #shrink(factor: number, floor: number): void {
     const smallest = Math.min(floor, this.#limit);
     this.#limit = Math.max(smallest, Math.floor(this.#limit * factor));
-    // The calls under way were sent under the old limit.
+    // The calls in progress were sent under the old limit.
     this.#ignored = Math.max(0, this.#active - 1);
     this.#beginWindow();
   }

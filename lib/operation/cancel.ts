@@ -20,8 +20,9 @@ export function whyNotCanceled(operation: Operation): string | undefined {
 }
 
 /**
- * Applies the decision of a person to cancel an operation. No further removal begins. What was
- * removed is gone: the counts of the tasks show it. A role on the project is revoked.
+ * Applies the decision of a person to cancel an operation. No further removal begins. A removed
+ * resource does not come back, and the counts of the tasks show how many were removed. A role on
+ * the project is revoked.
  */
 export function applyCancel(
   transaction: OperationTransaction,

@@ -20,7 +20,10 @@ export function confirmAgain(transaction: OperationTransaction, delaySeconds: nu
   });
 }
 
-/** The delay in seconds while a cause outside lasts since `since`: as long as it has lasted. */
+/**
+ * The delay in seconds while an external cause lasts. It equals the time since `since`, up to a
+ * limit.
+ */
 export const delayWhileBlocked = (since: number, { now }: Rules): number =>
   Math.min(MAX_WAIT_SECONDS, Math.max(1, (now - since) / 1000));
 

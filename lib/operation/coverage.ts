@@ -113,7 +113,8 @@ function chosenEndpoints(
       (region) => chooseEndpoint(own, service.catalogTypes, region, registry.interfaces) ?? [],
     );
   const here = inRegions(all.filter((region) => isConfigured(registry, region)));
-  // The propagator is logged in to this Keystone, in whatever region it is registered.
+  // The propagator is logged in to this Keystone. So Keystone is covered even if it is registered
+  // in a region that the settings leave out.
   return here.length === 0 && service.catalogTypes.includes('identity')
     ? inRegions(all).slice(0, 1)
     : here;
@@ -125,7 +126,8 @@ function chosenEndpoints(
  */
 function placesOf(own: readonly Registration[], { registration, endpoint }: Chosen): string[] {
   const isDoubled = doubledInterfaces(own, registration);
-  // It is not known which of the two services the other interfaces belong to.
+  // Several endpoints are registered for one interface. The other interfaces may belong to any of
+  // them.
   if (isDoubled(endpoint)) return [endpoint.place];
   return [endpoint, ...registration.endpoints.filter((one) => !isDoubled(one))].map(
     ({ place }) => place,
@@ -139,7 +141,8 @@ function isCovered(
   chosen: readonly Chosen[],
   emptied: ReadonlySet<string>,
 ): boolean {
-  // A row without an endpoint cannot be called. It is covered if another row of the service is.
+  // A row without an endpoint cannot be called. It is covered if the propagator calls another row
+  // of the service.
   if (one.endpoints.length === 0) return chosen.length > 0;
   // The settings replace the endpoint that Keystone has in this region.
   if (

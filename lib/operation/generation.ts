@@ -32,7 +32,8 @@ export function isNewDeletion(last: Operation, { announcedAt, seenAliveAt }: Del
 /** Returns the time up to which the operation covers all resources of the account. */
 function coveredUntil(operation: Operation): number {
   const { request, confirmedAt, startedAt, endedAt, state } = operation;
-  // Nothing was removed yet. The listing at the start of the removal covers everything before it.
+  // Nothing was removed yet. The removal begins with a listing, which covers everything that exists
+  // then.
   if (!ENDED.includes(state) && startedAt === undefined) return Number.POSITIVE_INFINITY;
   if (!request) return startedAt ?? confirmedAt.at(-1) ?? endedAt ?? 0;
   // The project was only planned and continued to exist.

@@ -17,9 +17,9 @@ import { planTasks } from './plan-tasks.ts';
 import type { CloudSnapshot } from './snapshot.ts';
 import type { OperationTransaction, Rules } from './transaction.ts';
 
-/** What the policy says about the change, in the words of an operation. */
+/** The decision of the policy about the change, in the words of an operation. */
 export interface LifecycleDecision {
-  /** False: nothing follows from the change. */
+  /** False if the change has no consequence. */
   readonly follows: boolean;
   readonly mode: Mode;
   readonly afterMillis: number;
@@ -27,7 +27,7 @@ export interface LifecycleDecision {
   readonly rule: number | undefined;
   /** Provision only. */
   readonly provision?: ProvisionWish | undefined;
-  /** Suspend only: what the policy file chooses for each service. */
+  /** Suspend only: the options of the policy file for each service. */
   readonly options?: Readonly<Record<string, readonly string[]>> | undefined;
 }
 
@@ -99,7 +99,7 @@ function applyWanted(transaction: OperationTransaction, answer: Present, rules: 
   transaction.operation = {
     ...operation,
     hold: undefined,
-    // The policy of the first answer counts for the whole operation.
+    // The policy at the first answer applies to the whole operation.
     ...(first === undefined
       ? {
           mode: decision.mode,
@@ -128,8 +128,8 @@ function applyWanted(transaction: OperationTransaction, answer: Present, rules: 
 }
 
 /**
- * Keystone wants something else than the operation does. When it still does after a minute, the
- * operation ends, and the opposite one is opened, also without a notification.
+ * Keystone's state no longer fits the operation. If this is still so after a minute, the operation
+ * ends, and the opposite one opens, even without a notification.
  */
 function applyContrary(
   transaction: OperationTransaction,
@@ -152,7 +152,7 @@ function applyContrary(
   transaction.operation = supersede(operation, reason, rules.now);
   const { action, cause, id, lifecycle, mode, scope, startedAt } = operation;
   const hasActed = (startedAt !== undefined && mode === 'enforce') || lifecycle?.hasSuperseded;
-  // A provision is not undone: what was created stays.
+  // A provision is not undone: the created resources stay.
   if (!answer || !hasActed || scope.type === 'user' || action === 'provision') return;
   transaction.messages.push({
     type: `account.${scope.type}.${action === 'suspend' ? 'enabled' : 'disabled'}`,

@@ -10,7 +10,7 @@ export interface TakesPart {
   readonly after: readonly string[];
   /** The resource types that it switches. Empty for provision. */
   readonly types: readonly ResourceTypeName[];
-  /** Why this cloud's policy leaves the service alone. */
+  /** Why the policy of this cloud leaves the service alone. */
   readonly skipped: string | undefined;
 }
 

@@ -119,7 +119,7 @@ export const askAgainMessages = (operations: readonly Operation[]): Outgoing[] =
       data: { operationId: id, confirmation },
     }));
 
-/** Ends an operation because Keystone, or a later decision, wants something else now. */
+/** Ends an operation that Keystone's state, or a later decision, has replaced. */
 export const supersede = (operation: Operation, reason: string, now: number): Operation => ({
   ...moveOperation(operation, 'superseded'),
   hold: { reason, since: now, advice: 'No action is needed: the newer operation decides.' },

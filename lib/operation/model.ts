@@ -57,7 +57,9 @@ export interface AskedBy {
   readonly reason: string;
   /** Provision only: the profile that the command names, instead of the one of the policy. */
   readonly profile?: string | undefined;
-  /** Provision only: true if what stands with other values is changed as well. */
+  /**
+   * Provision only: true if resources and settings that exist with other values are changed, too.
+   */
   readonly reconcile?: boolean | undefined;
 }
 
@@ -69,7 +71,9 @@ export interface ProvisionWish {
   readonly sections: Readonly<Record<string, unknown>>;
 }
 
-/** What the policy decided, and what only suspend, resume and provision operations have. */
+/**
+ * The decision of the policy, and fields that only suspend, resume and provision operations have.
+ */
 export interface Lifecycle {
   /** Set when an administrator asked for it by a command. The policy then does not apply. */
   readonly asked?: AskedBy | undefined;
@@ -77,7 +81,7 @@ export interface Lifecycle {
   readonly hasSuperseded?: boolean | undefined;
   /** The number of the rule in the policy file that decided. */
   readonly rule?: number | undefined;
-  /** What the policy file chose for each service when Keystone confirmed the suspension. */
+  /** The options of the policy file for each service when Keystone confirmed the suspension. */
   readonly options?: Readonly<Record<string, readonly string[]>> | undefined;
   /**
    * Epoch milliseconds. Until then a run of a superseded operation may still make its last call, so
@@ -180,7 +184,9 @@ export interface Approval {
   readonly at: number;
 }
 
-/** The approved plan that binds a cleanup: it may remove what the plan lists, and a little more. */
+/**
+ * The approved plan that binds a cleanup: it may remove the resources in the plan, and a few more.
+ */
 export interface BoundPlan {
   /** The operation that made the plan. */
   readonly of: OperationId;
@@ -189,7 +195,7 @@ export interface BoundPlan {
   /** The number of resources that may be removed although the plan does not list them. */
   readonly allowedDrift: number;
   readonly approvals: readonly Approval[];
-  /** The decision of a person to remove also what appeared beyond the allowed number. */
+  /** The decision of a person to remove also the resources beyond the allowed number. */
   readonly driftAccepted?:
     | { readonly by: string; readonly reason: string; readonly at: number }
     | undefined;

@@ -61,7 +61,7 @@ export function openCleanup(input: OpenInput): Opened | undefined {
   const last = existing[0];
   const isByPerson = input.request !== undefined || input.rerun !== undefined;
   if (last && !isByPerson) {
-    // Another suspicious list does not change the held operation. A notification resumes it.
+    // Another suspicious list does not change the held operation. Only a notification resumes it.
     if (isHeldForListing(last))
       return input.listingProblem || input.protectedBecause ? undefined : resume(last, input);
     if (input.listingProblem && !hasEnded(last)) return undefined;

@@ -41,7 +41,7 @@ export interface PlannedService {
   readonly unlisted: readonly string[];
 }
 
-/** What is not removed, or cannot be seen, and why. */
+/** The resources that are not removed or cannot be seen, with the reason. */
 export interface PlanNote {
   readonly service: string;
   readonly region: string;
@@ -67,11 +67,14 @@ export interface Plan {
   readonly leftToOthers: readonly PlanNote[];
   readonly uncovered: readonly Uncovered[];
   readonly leftOut: readonly LeftOut[];
-  /** What would make Keystone refuse the deletion, and what is not known before it. */
+  /**
+   * The reasons for which Keystone would refuse the deletion, and the permissions that are not
+   * known before it.
+   */
   readonly keystoneCheck: KeystoneCheck;
 }
 
-/** A plan that lists nothing more: every service was listed, or could not be. */
+/** A plan that is complete: every service was listed, or cannot be listed. */
 export const isComplete = ({ action, state }: Pick<Operation, 'action' | 'state'>): boolean =>
   action === 'plan' && state === 'observed';
 
@@ -202,13 +205,13 @@ export function planDigest(plan: Omit<Plan, 'digest'>, pages: readonly PlanPage[
     .digest('hex');
 }
 
-/** How much a cloud may change between a plan and its run: the larger of the two counts. */
+/** How many resources may appear between a plan and its run: the larger of the two counts. */
 export interface Drift {
   readonly resources: number;
   readonly percent: number;
 }
 
-/** The ids of what is removed beyond a plan are recorded one by one, in one document. */
+/** One document records the ids of all resources that are removed beyond the plan. */
 const MAX_DRIFT = 1000;
 
 /** Returns how many resources may be removed although a plan of `planned` does not list them. */

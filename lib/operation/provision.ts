@@ -27,17 +27,17 @@ export const provisionsOf = (existing: readonly Operation[]): Operation[] =>
     .toSorted((one, other) => other.generation - one.generation);
 
 /**
- * True if a provision was begun for the project and Keystone did not let it finish: the project was
- * disabled. It is provisioned when it is enabled.
+ * True if a provision began for the project and could not finish because the project was disabled.
+ * The project is provisioned when it is enabled.
  */
 export const awaitsProvision = (existing: readonly Operation[]): boolean =>
   provisionsOf(existing)[0]?.state === 'superseded';
 
 /**
- * Returns the operation that follows when a project was created, or `undefined` if one is under way
- * or has provisioned the project already. A request of an administrator opens a new one, which
- * changes nothing where everything is as the profile says. Nothing opens while a cleanup is under
- * way.
+ * Returns the operation that follows when a project was created. Returns `undefined` if a provision
+ * is in progress or has provisioned the project already, or while a cleanup is in progress. A
+ * request of an administrator opens a new operation, which changes nothing where the project
+ * already fits the profile.
  */
 export function openProvision(input: OpenProvisionInput): OpenedLifecycle | undefined {
   const { asked, cause, existing, now, scope } = input;
@@ -86,8 +86,8 @@ export const pausedProvisions = (existing: readonly Operation[], now: number): O
     }));
 
 /**
- * Returns how long a cleanup waits at least: a provision that is paused now may still make its last
- * call, and what it creates must be listed by the cleanup.
+ * Returns the minimum delay of a cleanup. A provision that is paused now may still make its last
+ * call, and the cleanup must list the resource that this call creates.
  */
 export const millisOfLastCall = (existing: readonly Operation[]): number =>
   provisionsOf(existing).some((one) => !hasEnded(one) && one.startedAt !== undefined)

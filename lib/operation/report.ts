@@ -83,7 +83,9 @@ export function applyReport(
   advance(transaction, rules);
 }
 
-/** A plan tries to list a service twice. It is no use where the service refuses the call. */
+/**
+ * A plan tries to list a service twice. A second try does not help if the service refuses the call.
+ */
 const PLAN_RUNS = 2;
 const isNotListable = ({ run }: Task, error: ErrorReport): boolean =>
   run >= PLAN_RUNS || error.class === 'Denied';

@@ -10,7 +10,7 @@ export interface ProjectFacts {
   readonly tags: readonly string[];
 }
 
-/** What follows from one change of a project. */
+/** The consequence of one change of a project. */
 export interface PolicyDecision {
   readonly action: 'provision' | 'suspend' | 'resume' | 'cleanup' | 'none';
   /** The least delay in milliseconds; `undefined`: the rule names none. */
@@ -20,7 +20,10 @@ export interface PolicyDecision {
   readonly rule: number | undefined;
   /** Action `provision`: the name of the profile. */
   readonly profile?: string | undefined;
-  /** Action `provision`: true if what stands with other values is changed as well. */
+  /**
+   * Action `provision`: true if resources and settings that exist with other values are changed,
+   * too.
+   */
   readonly reconcile?: boolean;
 }
 
@@ -33,7 +36,7 @@ const DEFAULT_ACTION = {
 } as const satisfies Record<PolicyChange, PolicyDecision['action']>;
 
 /**
- * A suspension then only reports. A resume puts back what was suspended all the same, and a cleanup
+ * A suspension then only reports. A resume still puts back everything that was suspended. A cleanup
  * follows the settings.
  */
 const DEFAULT_MODE: Readonly<Record<PolicyChange, PolicyDecision['mode']>> = {

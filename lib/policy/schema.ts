@@ -36,7 +36,7 @@ const provision = reaction('provision')
   .extend({
     /** The name of the profile, which is the desired state of the project. */
     profile: z.string().min(1).optional(),
-    /** True: what stands with other values is changed as well. */
+    /** True if resources and settings that exist with other values are changed, too. */
     reconcile: z.boolean().default(false),
   })
   .refine(({ action, profile }) => action === 'none' || profile !== undefined, {

@@ -2,9 +2,9 @@ import * as z from 'zod';
 
 /** One thing that the policy file can name for a service. */
 export interface SuspendOption {
-  /** What a suspension then does. */
+  /** The effect of the option in a suspension. */
   readonly does: string;
-  /** What it loses: what a resume cannot put back, or the harm to others meanwhile. */
+  /** The loss: what a resume cannot put back, or the harm to others during the suspension. */
   readonly loses?: string;
 }
 
@@ -14,7 +14,7 @@ interface ServiceOptions {
   readonly options: Readonly<Record<string, SuspendOption>>;
 }
 
-/** What the policy file can say under `suspend`, by service. */
+/** The values that the policy file accepts under `suspend`, by service. */
 export const SUSPEND_OPTIONS = {
   aodh: { default: 'off', options: { off: { does: 'disables alarms' } } },
   octavia: {
@@ -104,7 +104,7 @@ export const QUOTA_LOSES =
   'a project without limits of its own has some afterwards: the defaults of the time of the ' +
   'suspension, which later changes of the defaults do not reach';
 
-/** What one service does, as the policy file says it. */
+/** The choice of the policy file for one service. */
 export interface ChosenOption {
   /** As in the file: `nova: pause`, `quotas.nova: zero`. */
   readonly text: string;
@@ -156,7 +156,10 @@ export function chosenOptions(service: string, { quotas, ...options }: SuspendOp
   ];
 }
 
-/** Returns what a policy does beyond the default and what that loses, for an operator. */
+/**
+ * Returns the options of a policy that differ from the default, each with its loss, for an
+ * operator.
+ */
 export function lossesOf(policy: SuspendOptions): ChosenOption[] {
   const { quotas, ...options } = policy;
   const chosen = Object.entries(options).flatMap(([name, option]): ChosenOption[] => {

@@ -1,7 +1,7 @@
 import { HOLD_TAG } from '../../events/hold.ts';
 import type { Blocker } from './resource-type.ts';
 
-/** Why a resource that carries {@link HOLD_TAG} is not removed. */
+/** The reason for which a resource with {@link HOLD_TAG} is not removed. */
 export const HELD: Blocker = {
   message: `the resource has ${HOLD_TAG} in its metadata, which holds it`,
   actor: 'operator',

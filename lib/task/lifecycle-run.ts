@@ -34,7 +34,7 @@ export interface LifecycleRunInput {
   readonly onCounts?: ((counts: Counts) => void) | undefined;
 }
 
-/** What one listing of a resource type leads to. */
+/** The result of one listing of a resource type. */
 export interface TypeWork {
   readonly resourceType: ResourceTypeName;
   /** All resources that the action is about, including those that need nothing more. */
@@ -64,8 +64,8 @@ interface Failed {
 }
 
 /**
- * Runs the steps until a listing shows that nothing is left to change, or until only time helps. An
- * error of one type stops no other type. Never throws for an API error: it is in the outcome.
+ * Runs the steps until a listing shows nothing left to change, or until the rest only needs time.
+ * An error of one type stops no other type. Never throws for an API error: it is in the outcome.
  */
 export async function lifecycleRun(
   input: LifecycleRunInput,
@@ -177,7 +177,7 @@ export async function ownRows(
   type: Suspension,
   context: ProjectContext,
 ): Promise<{ rows: SuspensionRow[]; conditions: Condition[] }> {
-  // A shared answer of an earlier iteration is older than the changes that followed it.
+  // An answer that an earlier iteration shared is older than its changes.
   const listed = await type.list({ ...guarded(context), memoize: freshMemoize() });
   const rows: SuspensionRow[] = [];
   const foreign: SuspensionRow[] = [];

@@ -17,9 +17,9 @@ export interface Claims {
    * call of another run has ended for certain.
    */
   claim(key: string): Promise<number>;
-  /** Gives up a claim of this run: the service has refused the creation. */
+  /** Gives up a claim of this run, because the service has refused the creation. */
   release(key: string): Promise<void>;
-  /** Removes all claims: everything is there. */
+  /** Removes all claims, because every resource exists. */
   clear(): Promise<void>;
 }
 
@@ -32,7 +32,7 @@ export interface ProvisionRunInput {
   readonly context: Omit<ProvisionContext, 'mayCreate' | 'memoize'>;
   /** `plan`: compare and change nothing. */
   readonly phase: 'plan' | 'apply';
-  /** True: what stands with other values is changed as well. */
+  /** True if resources and settings that exist with other values are changed, too. */
   readonly reconcile: boolean;
   readonly claims: Claims;
   readonly deadline: number;
@@ -47,8 +47,8 @@ const MAX_ITERATIONS = 12;
 
 /**
  * Compares a service with the profile, creates what is missing, and compares again, until a fresh
- * listing shows everything. Only adds: what stands with other values is reported as drift and left,
- * unless `reconcile` is set. Never throws for an API error: it is in the outcome.
+ * listing shows everything. It only adds. A resource or setting with another value is reported as
+ * drift and left, unless `reconcile` is set. Never throws for an API error: it is in the outcome.
  */
 export async function provisionRun(input: ProvisionRunInput): Promise<RunReport> {
   let items: readonly ProvisionItem[] = [];
@@ -78,7 +78,7 @@ export async function provisionRun(input: ProvisionRunInput): Promise<RunReport>
     if (wanted.length === 0) return report(again(0));
     const { waitMillis, held } = await claimNext(wanted, input);
     try {
-      // The listing after the claim is the one that counts: an earlier run may have created it.
+      // The listing after the claim counts, because an earlier run may have created the resource.
       if (held !== undefined) items = await compareNow(input);
     } catch (thrown) {
       return report(outcomeOf([errorOf(thrown, 'compare', input)]));
@@ -121,8 +121,8 @@ const mayGoOn = async ({ context, deadline, stopping, mayContinue }: ProvisionRu
   !stopping?.aborted && context.now() < deadline && (await mayContinue());
 
 /**
- * Claims one creation at a time, right before it: a run that is killed then leaves one claim at
- * most without its resource.
+ * Claims one creation at a time, right before it. A run that is killed then leaves at most one
+ * claim without its resource.
  */
 async function claimNext(
   items: readonly ProvisionItem[],
@@ -139,7 +139,8 @@ async function claimNext(
 }
 
 /**
- * The API gives up an answer within this time, so a call of an ended run has no effect after it.
+ * The API waits at most this long for an answer. A call of an ended run has no effect after this
+ * time.
  */
 export const CLAIM_MILLIS = 120_000;
 
@@ -183,7 +184,8 @@ const typeOf = ({ type }: ProvisionItem, { service }: Pick<ProvisionRunInput, 's
   ResourceTypeName.parse(`${service}.${type}`);
 
 /**
- * `listed`: what the profile asks for. `gone`: what is as wanted. `left`: what is still missing.
+ * `listed`: the number of items that the profile asks for. `gone`: items that are as wanted.
+ * `left`: items that are still missing.
  */
 function countsOf(items: readonly ProvisionItem[], input: ProvisionRunInput): Counts {
   const counts: Counts = {};

@@ -10,9 +10,12 @@ export interface ProvisionContext extends ProjectContext {
    * forbidden (safety rule "Listing must not create").
    */
   readonly mayCreate: boolean;
-  /** What {@link record} stored about the project, the service and the region. */
+  /** The value that {@link record} stored about the project, the service and the region. */
   recorded(key: string): Promise<unknown>;
-  /** Stores what was set, for a service that cannot show it. Small JSON without secrets. */
+  /**
+   * Stores the values that were set, for a service that cannot show them. Small JSON without
+   * secrets.
+   */
   record(key: string, value: unknown): Promise<void>;
 }
 
@@ -23,15 +26,14 @@ export interface ProvisionItem {
   /** The name within the type: `cores`, or the name of the network. */
   readonly name: string;
   /**
-   * `as-wanted`: nothing has to be done. `missing`: it is not there, or it has the default value.
-   * `differs`: it has another value that a user or an operator set. `waiting`: it follows when
-   * others are there, or when the service has finished a change. `blocked`: a person must act
-   * first.
+   * `as-wanted`: nothing has to be done. `missing`: it does not exist, or it has the default value.
+   * `differs`: it has another value that a user or an operator set. `waiting`: it needs other items
+   * first, or the service is still changing it. `blocked`: a person must act first.
    */
   readonly state: 'as-wanted' | 'missing' | 'differs' | 'waiting' | 'blocked';
   readonly wanted: string;
   readonly found?: string | undefined;
-  /** Why it waits or is blocked. */
+  /** The reason for `waiting` or `blocked`. */
   readonly message?: string;
   readonly advice?: string;
   /**
@@ -58,7 +60,7 @@ export interface ProvisionDefinition<Wish> {
   readonly wish: z.ZodType<Wish>;
   /** For the documentation: one sentence for each part. */
   readonly summary: readonly string[];
-  /** Compared at the same time, and made in this order. */
+  /** The parts are compared at the same time, and their items are made in this order. */
   readonly parts: readonly ComparePart<Wish>[];
 }
 

@@ -8,7 +8,7 @@ const isSearch = (method: string, path: string): boolean =>
   method === 'POST' && /^\/v\d+\/search\//.test(path);
 
 /**
- * Returns the API with all calls refused that may change something. A plan runs with it, so that a
+ * Returns the API, which refuses every call that may change something. A plan uses it, so that a
  * defect of a service file cannot change the cloud. A refused call throws class `Denied`.
  */
 export function readOnly(api: ServiceApi): ServiceApi {

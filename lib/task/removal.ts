@@ -34,7 +34,7 @@ export async function removeAll<At extends CommonContext>(
     input.stopping?.aborted === true ||
     input.context.now() >= input.deadline ||
     results.haltFor(await input.halted?.());
-  // A hold that was added after the listing counts as well.
+  // A hold that was added after the listing counts, too.
   const notHeld = async (some: readonly Resource[]): Promise<readonly Resource[]> => {
     const held = await input.heldNow?.(resourceType.name, some);
     if (!held || held.size === 0) return some;

@@ -160,7 +160,7 @@ async function runTypes<At extends CommonContext>(
         input.onCounts?.(ledger.counts, ledger.fresh);
       },
     });
-    // A status from before the deletion is known already, and this run cannot confirm it.
+    // A status from before the deletion is already known. This run cannot confirm it.
     for (const { resourceType, status, isEarlierStatus } of types)
       if (!isEarlierStatus) verification[resourceType] = status;
     const outcome =

@@ -7,9 +7,9 @@ import type { Service } from './service.ts';
 import { guarded } from './without-deletion.ts';
 
 /**
- * Lists what suspend leaves as it is although it works against a suspension or is consumed by it,
- * and returns a condition for each type that the project has. Changes nothing. A listing that fails
- * is reported and never thrown: it must not stop the suspension.
+ * Lists the resources that a suspension leaves alone although they work against it or end during
+ * it, such as leases. Returns a condition for each type that the project has. Changes nothing. A
+ * failed listing is reported and never thrown, because it must not stop the suspension.
  */
 export async function suspendReports(
   { name, leftBySuspend, resourceTypes }: Service,

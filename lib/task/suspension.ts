@@ -6,18 +6,18 @@ import type { ProjectContext } from './context.ts';
 export type Assessment<Before> =
   /** Suspend switches it. `before`: what resume needs; small JSON without secrets. */
   | { readonly kind: 'switch'; readonly before: Before }
-  /** It is at rest already, or nothing of it runs. Neither suspend nor resume touches it. */
+  /** It is at rest already, or nothing in it runs. Neither suspend nor resume changes it. */
   | { readonly kind: 'at-rest' }
   /** It stays as it is, because a switch could not be undone exactly. The reason is reported. */
   | { readonly kind: 'leave'; readonly message: string; readonly advice: string }
-  /** It is changing. Suspend looks at it again. */
+  /** It is changing. The next iteration lists it again. */
   | { readonly kind: 'wait'; readonly message: string };
 
 /** A resource compared with what suspend recorded about it. */
 export type Comparison =
   | { readonly kind: 'as-before' }
   | { readonly kind: 'suspended' }
-  /** Suspend or resume has done a part of its calls. */
+  /** Suspend or resume has made some of its calls. */
   | { readonly kind: 'partly' }
   | { readonly kind: 'changing'; readonly message: string }
   /** Another actor has changed it since, so it stays as it is. `message`: what changed. */
@@ -40,7 +40,7 @@ export interface SuspensionDefinition<Row, Before> {
     readonly suspend: string;
     readonly record: string;
     readonly resume: string;
-    /** What is not changed, and why. */
+    /** The resources that are not changed, and why. */
     readonly leaves?: readonly string[];
   };
   /** Validates a stored record. */

@@ -138,7 +138,7 @@ const known = (facts: z.infer<typeof Facts>): ProjectFacts => ({
 const decide = (policy: Policy, change: PolicyChange, facts: z.infer<typeof Facts>) =>
   decideChange(policy, change, known(facts));
 
-/** What a suspension with this policy loses. A resume puts back everything else. */
+/** The things that a suspension with this policy loses. A resume puts back everything else. */
 const losses = (chosen: readonly { text: string; loses?: string | undefined }[]): string =>
   chosen.map((option) => `  suspend.${option.text}   loses: ${option.loses}\n`).join('');
 

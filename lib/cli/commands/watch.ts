@@ -7,7 +7,7 @@ import type { Terminal } from '../terminal.ts';
 import { follow } from '../watch.ts';
 import { exitCodeOf } from './operations.ts';
 
-/** Samples beyond this are older than the window of the rate. */
+/** More samples than this would be older than the window of the rate. */
 const MOST_SAMPLES = 200;
 const REDRAW_MILLIS = 1000;
 
@@ -39,7 +39,7 @@ export async function watchOperation(id: string, terminal: Terminal): Promise<vo
   const draw = () => {
     if (last && redraw) redraw(liveView(last, samples, now(), color));
   };
-  // Ages grow while nothing changes.
+  // The ages of the causes grow even while nothing changes.
   const timer = redraw ? setInterval(draw, REDRAW_MILLIS) : undefined;
   try {
     for await (const state of follow(id, { client, sleep })) {

@@ -201,7 +201,7 @@ function resourceTypes({ operation, tasks }: OperationShape): string {
     : '';
 }
 
-/** What an operation waits for, for how long, and which side must act. */
+/** The causes that an operation waits for, each with its age and the side that must act. */
 export const waits = ({ waitsOn }: OperationShape, now: number, color: Colors): string[] =>
   waitsOn.flatMap(({ on, since, actor, advice, requestId }) => [
     `${actor === 'none' ? '·' : color.yellow('!')} ${on}`,

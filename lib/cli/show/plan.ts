@@ -3,7 +3,10 @@ import type { PlanShape } from '../shapes.ts';
 import type { Colors } from '../terminal.ts';
 import { leftOutLines, uncoveredLines } from './coverage.ts';
 
-/** A plan for a person: what will be removed, what will not, and what would make the end fail. */
+/**
+ * A plan for a person: the resources that will be removed, the others with the reason, and the
+ * causes for which Keystone would refuse the deletion.
+ */
 export function showPlan(plan: PlanShape, now: number, color: Colors): string {
   const blocks = [
     head(plan, color),

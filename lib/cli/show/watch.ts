@@ -11,7 +11,7 @@ export interface Sample {
 }
 /** The rate is measured over this time, so that it follows a change. */
 const WINDOW_MILLIS = 60_000;
-/** A rate over less time says nothing. */
+/** A rate over a shorter time is not reliable. */
 const LEAST_MILLIS = 3000;
 const BAR = 30;
 
@@ -74,7 +74,7 @@ export function watchLine(seen: OperationShape, samples: readonly Sample[], now:
   return `${time(now)} ${seen.operation.state}: ${counts(seen, samples)}${waiting}${more}`;
 }
 
-/** What changes a line of {@link watchLine}, without times and rates. */
+/** The parts of {@link watchLine} that count as a change: all except times and rates. */
 export const lineKey = ({ operation, resources, waitsOn }: OperationShape): string =>
   JSON.stringify([operation.state, resources, waitsOn.map(({ on, actor }) => [on, actor])]);
 
