@@ -16,6 +16,7 @@ import { heat } from './heat.ts';
 import { ironic } from './ironic.ts';
 import { ironicInspector } from './ironic-inspector.ts';
 import { keystone } from './keystone.ts';
+import { keystonePropagator } from './keystone-propagator.ts';
 import { magnum } from './magnum.ts';
 import { manila } from './manila.ts';
 import { masakari } from './masakari.ts';
@@ -63,5 +64,6 @@ export const SERVICES: readonly Service[] = [
   aetos,
   ironicInspector,
   blazar,
+  keystonePropagator,
 ];
 assertNoCycle(SERVICES);

@@ -59,7 +59,11 @@ export const OFFICIAL_TYPES: readonly (readonly [type: string, ...aliases: strin
     });
 
 /** Types in use that the authority does not know. */
-export const UNOFFICIAL_TYPES: readonly string[] = ['metric', 'cloudformation'];
+export const UNOFFICIAL_TYPES: readonly string[] = [
+  'metric',
+  'cloudformation',
+  'account-propagation',
+];
 
 export interface Uncovered {
   readonly type: string;

@@ -1,3 +1,4 @@
+import { keystonePropagator } from '../../../lib/services/keystone-propagator.ts';
 import type { Caller } from '../../api-tokens.ts';
 import { preferred, required } from '../../dependencies.ts';
 import { deleted, StatefulSimulation, TARGET } from '../../property/stateful-simulation.ts';
@@ -51,6 +52,19 @@ describe('a service of the catalog that no service file covers', () => {
     await simulation.engine.commit({ messages: [deleted('user', 'gone-user')] });
     await simulation.settle();
     expect(simulation.operation).toMatchObject({ state: 'finished', uncovered: [] });
+  });
+});
+
+describe('the propagator in the catalog', () => {
+  it('is no uncovered service: the operation ends as finished, without a task for it', async () => {
+    simulation = new StatefulSimulation(COVERED);
+    simulation.cloud.moreTypes.push('account-propagation');
+    simulation.services.push(keystonePropagator);
+    await notified();
+    await simulation.settle();
+    expect(simulation.operation).toMatchObject({ state: 'finished', uncovered: [] });
+    expect(simulation.left()).toEqual({});
+    expect(simulation.tasks).toEqual({ compute: 'finished' });
   });
 });
 

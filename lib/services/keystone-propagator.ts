@@ -1,0 +1,13 @@
+import { defineService } from '../task/service.ts';
+
+/** The name and the type under which `propagator register` puts this API into Keystone's catalog. */
+export const REGISTERED = { name: 'keystone-propagator', type: 'account-propagation' } as const;
+
+/** The propagator itself, so that its own catalog entry is not an uncovered service. */
+export const keystonePropagator = defineService({
+  name: REGISTERED.name,
+  catalogTypes: [REGISTERED.type],
+  noProjectResources:
+    'it is this propagator; its operations and its audit log belong to the administrators, and ' +
+    'are kept after the end of a project',
+});
