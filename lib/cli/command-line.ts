@@ -6,6 +6,7 @@ import { holdCommands } from './commands/holds.ts';
 import { policyCommands } from './commands/lifecycle.ts';
 import { operationCommands } from './commands/operations.ts';
 import { queueCommands } from './commands/queues.ts';
+import { registerCommands } from './commands/register.ts';
 import { serviceCommands } from './commands/services.ts';
 import { stopCommands } from './commands/stop.ts';
 import { suspiciousCommands } from './commands/suspicious.ts';
@@ -101,6 +102,7 @@ function commands(terminal: Terminal): Command {
   suspiciousCommands(program, terminal);
   auditCommands(program, terminal);
   stopCommands(program, terminal);
+  registerCommands(program, terminal);
   program
     .command('completion <shell>')
     .description(`print a shell script that completes commands and options: ${SHELLS.join(', ')}`)

@@ -1,5 +1,6 @@
 import { homedir } from 'node:os';
-import { readCredentials } from '../openstack/credentials.ts';
+import { type Credentials, readCredentials } from '../openstack/credentials.ts';
+import { connectIdentity, type IdentityApi } from '../openstack/identity.ts';
 import { issueToken } from '../openstack/session.ts';
 import { createTransport } from '../openstack/transport.ts';
 import { createUndiciClient } from '../openstack/undici-client.ts';
@@ -12,12 +13,19 @@ type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 
 const TIMEOUTS = { connect: 10, answer: 60, whole: 120 };
 
-/** Logs in to Keystone as `openstack` does, in any scope, and returns the token. */
-export async function keystoneToken(environment: Environment): Promise<string> {
-  const credentials = readCredentials(
+const credentialsOf = (environment: Environment): Credentials =>
+  readCredentials(
     { env: environment, readFile: readFileIfThere, home: homedir(), cwd: process.cwd() },
     'any',
   );
+
+/** Keystone itself, with the same login. */
+export const openIdentity = (environment: Environment): IdentityApi =>
+  connectIdentity(credentialsOf(environment));
+
+/** Logs in to Keystone as `openstack` does, in any scope, and returns the token. */
+export async function keystoneToken(environment: Environment): Promise<string> {
+  const credentials = credentialsOf(environment);
   const client = createUndiciClient(credentials.tls, TIMEOUTS, credentials.proxies);
   try {
     const transport = createTransport(client, TIMEOUTS);

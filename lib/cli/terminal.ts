@@ -1,3 +1,4 @@
+import type { IdentityApi } from '../openstack/identity.ts';
 import type { ApiClient } from './client.ts';
 import type { colors } from './output.ts';
 
@@ -25,6 +26,8 @@ export interface Terminal {
   readonly client: ApiClient;
   /** Selects the cloud of clouds.yaml whose login the API gets where it asks for one. */
   chooseCloud?(name: string): void;
+  /** Logs in to Keystone itself, for `register`. Throws where the login is incomplete. */
+  openIdentity?(): IdentityApi;
   readonly color: Colors;
   /** Epoch milliseconds. */
   now(): number;

@@ -1,4 +1,5 @@
 import type { Call, Reply } from './http.ts';
+import { listedEndpoints, listedServices, registeredInCatalog } from './keystone-registrations.ts';
 import { collection } from './keystone-shape.ts';
 import type { CloudState } from './state.ts';
 
@@ -25,7 +26,7 @@ const urlOf = (state: CloudState, name: string, path: string): string =>
 /** The catalog of a token on this project. */
 export function catalog(state: CloudState, projectId: string | undefined) {
   const { region } = state.options;
-  return registered(state).map(([name, { type, path }]) => {
+  const installed = registered(state).map(([name, { type, path }]) => {
     const usable = projectId !== undefined || !path.includes('%');
     const url = urlOf(state, name, path).replace('%(project_id)s', projectId ?? '');
     const endpoints = INTERFACES.map((face) => ({
@@ -37,9 +38,10 @@ export function catalog(state: CloudState, projectId: string | undefined) {
     }));
     return { endpoints: usable ? endpoints : [], id: `catalog-${name}`, type, name };
   });
+  return [...installed, ...registeredInCatalog(state, projectId)];
 }
 
-/** `GET /v3/services`: includes disabled services, of which this cloud has none. */
+/** `GET /v3/services`: includes disabled services. */
 export function listServices(state: CloudState, call: Call): Reply {
   const rows = registered(state).map(([name, { type }]) => ({
     name,
@@ -48,7 +50,7 @@ export function listServices(state: CloudState, call: Call): Reply {
     enabled: true,
     links: { self: `${call.base}/v3/services/catalog-${name}` },
   }));
-  return collection(call, 'services', rows);
+  return collection(call, 'services', [...rows, ...listedServices(state)]);
 }
 
 /** `GET /v3/endpoints`: URLs as they are stored, with their placeholders. */
@@ -66,5 +68,5 @@ export function listEndpoints(state: CloudState, call: Call): Reply {
       links: { self: `${call.base}/v3/endpoints/${name}-${face}` },
     })),
   );
-  return collection(call, 'endpoints', rows);
+  return collection(call, 'endpoints', [...rows, ...listedEndpoints(state)]);
 }

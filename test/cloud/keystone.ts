@@ -10,6 +10,7 @@ import {
   showProject,
   subtree,
 } from './keystone-projects.ts';
+import { registrations } from './keystone-registrations.ts';
 import { agrees, collection } from './keystone-shape.ts';
 import { login, showToken } from './keystone-tokens.ts';
 import { hex } from './resource-store.ts';
@@ -103,6 +104,7 @@ export function keystone(state: CloudState): Front {
     });
   people(state, routes);
   grants(state, routes);
+  registrations(state, routes);
 
   return {
     name: 'keystone',

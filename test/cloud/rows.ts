@@ -249,3 +249,21 @@ export interface Namespace extends Row {
   protected: boolean;
   readonly created_at: number;
 }
+
+/** A service of the catalog that a client created. */
+export interface CatalogService extends Row {
+  type: string;
+  name: string;
+  enabled: boolean;
+  [attribute: string]: unknown;
+}
+
+/** An endpoint of such a service. */
+export interface CatalogEndpoint extends Row {
+  service_id: string;
+  interface: string;
+  region_id: string | null;
+  url: string;
+  enabled: boolean;
+  [attribute: string]: unknown;
+}

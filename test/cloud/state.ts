@@ -9,6 +9,8 @@ import type {
   Assignment,
   Attachment,
   Backup,
+  CatalogEndpoint,
+  CatalogService,
   Credential,
   Flavor,
   Group,
@@ -68,6 +70,8 @@ export function tables(store: ResourceStore) {
         label: (row) => row.type,
       }),
       trusts: store.table<Trust>('keystone.trust', { owner: projectId, label: id }),
+      services: store.table<CatalogService>('keystone.service', { owner: nobody, label: name }),
+      endpoints: store.table<CatalogEndpoint>('keystone.endpoint', { owner: nobody, label: id }),
       limits: store.table<Limit>('keystone.limit', {
         owner: projectId,
         label: (row) => row.resource_name,

@@ -33,6 +33,8 @@ const COMMANDS = [
   'status',
   'start',
   'relay',
+  'register',
+  'unregister',
   'completion',
 ];
 

@@ -1,0 +1,168 @@
+import { type Command, InvalidArgumentError } from 'commander';
+import type { IdentityApi } from '../../openstack/identity.ts';
+import { REGISTERED } from '../../services/keystone-propagator.ts';
+import { PropagatorError } from '../../shared/errors.ts';
+import { type Presentation, type Printed, present, printable } from '../format.ts';
+import { apiUrl } from '../registration/api-url.ts';
+import { applyChanges } from '../registration/apply.ts';
+import { readRows } from '../registration/keystone-rows.ts';
+import {
+  type Change,
+  INTERFACES,
+  type Interface,
+  planRegister,
+  planUnregister,
+  type Removal,
+} from '../registration/plan.ts';
+import type { Terminal } from '../terminal.ts';
+
+interface Options extends Printed {
+  region?: string;
+  plan?: true;
+}
+interface RegisterOptions extends Options {
+  url: string;
+  interface?: Interface[];
+}
+interface Result {
+  /** The changes were only printed. */
+  readonly planned: boolean;
+  readonly changes: readonly Change[];
+  readonly kept: Removal['kept'];
+}
+
+/** `register` and `unregister`: the propagator's entry in Keystone's catalog. */
+export function registerCommands(program: Command, terminal: Terminal): void {
+  printable(
+    program.command('register'),
+    'register --url https://propagator.example.org --region RegionOne',
+  )
+    .description("add this API to Keystone's catalog; a second run changes nothing")
+    .requiredOption('--url <url>', 'the URL of the API, without /v1')
+    .option('--region <region>', 'the region of the endpoints (OS_REGION_NAME)')
+    .option(
+      '--interface <interface>',
+      `${INTERFACES.join(', ')} (default: public); may be repeated`,
+      interfaces,
+    )
+    .option('--plan', 'only print what would change')
+    .action(async ({ url: given, region, interface: names, plan, ...printed }: RegisterOptions) => {
+      const url = apiUrl(given);
+      await withKeystone(terminal, async ({ api, regions }) => {
+        const rows = await readRows(api);
+        const wish = {
+          url,
+          region: regionOf(region ?? (regions.length === 1 ? regions[0] : undefined), rows.regions),
+          interfaces: names ?? (['public'] as const),
+        };
+        const changes = planRegister(rows, wish);
+        if (!plan && changes.length > 0) {
+          await applyChanges(api, changes, rows);
+          // Two administrators may have registered at the same time.
+          assertDone(planRegister(await readRows(api), wish));
+        }
+        present(terminal, { planned: plan === true, changes, kept: [] }, printed, REGISTERING);
+      });
+    });
+
+  printable(program.command('unregister'), 'unregister')
+    .description("remove from Keystone's catalog what `register` made, and nothing else")
+    .option('--region <region>', 'only the endpoints of this region')
+    .option('--plan', 'only print what would change')
+    .action(({ region, plan, ...printed }: Options) =>
+      withKeystone(terminal, async ({ api }) => {
+        const rows = await readRows(api);
+        const { changes, kept } = planUnregister(rows, region);
+        if (!plan && changes.length > 0) {
+          await applyChanges(api, changes, rows);
+          assertDone(planUnregister(await readRows(api), region).changes);
+        }
+        present(terminal, { planned: plan === true, changes, kept }, printed, UNREGISTERING);
+      }),
+    );
+}
+
+function interfaces(value: string, before: Interface[] | undefined): Interface[] {
+  const name = INTERFACES.find((one) => one === value);
+  if (!name) throw new InvalidArgumentError(`one of ${INTERFACES.join(', ')}`);
+  return [...new Set([...(before ?? []), name])];
+}
+
+async function withKeystone(
+  { openIdentity }: Terminal,
+  use: (identity: IdentityApi) => Promise<void>,
+): Promise<void> {
+  const identity = openIdentity?.();
+  if (!identity) throw failed('there is no login to Keystone', 'Set OS_CLOUD.');
+  try {
+    await use(identity);
+  } finally {
+    await identity.close();
+  }
+}
+
+/** Keystone would refuse an unknown region only after the service was created. */
+function regionOf(wanted: string | undefined, known: readonly string[]): string {
+  const [only] = known;
+  const region = wanted ?? (known.length === 1 ? only : undefined);
+  if (region !== undefined && known.includes(region)) return region;
+  throw failed(
+    `${region === undefined ? 'a region is needed' : `Keystone has no region ${region}`}; ` +
+      'nothing was changed',
+    known.length === 0
+      ? 'Create it: openstack region create REGION'
+      : `Give --region, one of: ${[...known].sort().join(', ')}`,
+  );
+}
+
+function assertDone(left: readonly Change[]): void {
+  if (left.length === 0) return;
+  throw failed(
+    "Keystone's catalog differs from what this command has just written",
+    'Another administrator may have changed it at the same time. Run the command again.',
+  );
+}
+
+const failed = (message: string, advice: string): PropagatorError =>
+  new PropagatorError({ code: 'cli.register', class: 'Denied', message, advice });
+
+const DONE = { create: 'created', update: 'updated', delete: 'deleted' } as const;
+const PLANNED = {
+  create: 'will be created',
+  update: 'will be updated',
+  delete: 'will be deleted',
+} as const;
+
+function lineOf(change: Change, planned: boolean): string {
+  const { kind, url, before } = change;
+  const verb = (planned ? PLANNED : DONE)[change.action];
+  const id = change.id === undefined ? '' : ` (${change.id})`;
+  if (kind === 'service')
+    return `service ${REGISTERED.type}, name ${REGISTERED.name}${id}: ${verb}`;
+  const was = before === undefined || before === url ? '' : `, before ${before}`;
+  return `endpoint ${change.interface} in ${change.region ?? 'no region'}${id}: ${verb}: ${url}${was}`;
+}
+
+const presentation = (nothing: string): Presentation<Result, Change> => ({
+  text: ({ planned, changes, kept }) =>
+    [
+      ...(changes.length === 0 ? [nothing] : changes.map((one) => lineOf(one, planned))),
+      ...kept.map(
+        ({ id, endpoints }) =>
+          `The service ${id} is kept, because it has other endpoints: ${endpoints.join(', ')}`,
+      ),
+    ].join('\n'),
+  rows: ({ changes }) => changes,
+  columns: {
+    Action: ({ action }) => action,
+    Kind: ({ kind }) => kind,
+    ID: ({ id }) => id,
+    Interface: ({ interface: name }) => name,
+    Region: ({ region }) => region,
+    URL: ({ url }) => url,
+  },
+});
+const REGISTERING = presentation("Nothing to change: Keystone's catalog has this API already.");
+const UNREGISTERING = presentation(
+  "Nothing to remove: `propagator register` made nothing in Keystone's catalog.",
+);

@@ -1,0 +1,45 @@
+import * as z from 'zod';
+import { REGISTERED } from '../../services/keystone-propagator.ts';
+import type { ServiceApi } from '../../task/service.ts';
+import { asAdministrator, type CatalogRows, isOwn, MARK } from './keystone-rows.ts';
+import type { Change } from './plan.ts';
+
+const Created = z.object({ service: z.object({ id: z.string() }) });
+
+/** Carries the changes out in their order. After a failure, the same command goes on. */
+export async function applyChanges(
+  api: ServiceApi,
+  changes: readonly Change[],
+  { services }: CatalogRows,
+): Promise<void> {
+  let serviceId = services.find(isOwn)?.id;
+  for (const change of changes) {
+    const answer = await sendChange(api, change, serviceId).catch(asAdministrator);
+    if (change.action === 'create' && change.kind === 'service')
+      serviceId = Created.parse(answer.json).service.id;
+  }
+}
+
+function sendChange(api: ServiceApi, change: Change, serviceId: string | undefined) {
+  const path = `/v3/${change.kind}s`;
+  if (change.action === 'create')
+    return api.request('POST', path, { json: { [change.kind]: created(change, serviceId) } });
+  const ofRow = `${path}/${encodeURIComponent(change.id ?? '')}`;
+  if (change.action === 'delete') return api.request('DELETE', ofRow, { accept: [404] });
+  const { url } = change;
+  const json = { [change.kind]: { enabled: true, ...(url === undefined ? {} : { url }) } };
+  return api.request('PATCH', ofRow, { json });
+}
+
+const created = (change: Change, serviceId: string | undefined) =>
+  change.kind === 'service'
+    ? { type: REGISTERED.type, name: REGISTERED.name, description: MARK, enabled: true }
+    : {
+        service_id: serviceId,
+        interface: change.interface,
+        // With `region`, Keystone would create a region that does not exist.
+        region_id: change.region,
+        url: change.url,
+        description: MARK,
+        enabled: true,
+      };

@@ -1,0 +1,85 @@
+import * as z from 'zod';
+import { typeKey } from '../../operation/registry.ts';
+import { REGISTERED } from '../../services/keystone-propagator.ts';
+import { PropagatorError } from '../../shared/errors.ts';
+import type { ServiceApi } from '../../task/service.ts';
+
+/**
+ * The description of what `register` creates. `unregister` removes only rows that have it, because
+ * an administrator may have made other rows of the same name.
+ */
+export const MARK = 'Made by "propagator register"';
+
+const text = z
+  .string()
+  .nullish()
+  .transform((value) => value ?? '');
+const isEnabled = z
+  .boolean()
+  .nullish()
+  .transform((value) => value !== false);
+const service = z.object({
+  id: z.string(),
+  type: text,
+  name: text,
+  description: text,
+  enabled: isEnabled,
+});
+const endpoint = z.object({
+  id: z.string(),
+  service_id: text,
+  interface: text,
+  region_id: z.string().nullish(),
+  url: text,
+  description: text,
+  enabled: isEnabled,
+});
+const region = z.object({ id: z.string() });
+
+export type ServiceRow = z.infer<typeof service>;
+export type EndpointRow = z.infer<typeof endpoint>;
+
+/** All services, endpoints and regions of Keystone, disabled ones included. */
+export interface CatalogRows {
+  readonly services: readonly ServiceRow[];
+  readonly endpoints: readonly EndpointRow[];
+  readonly regions: readonly string[];
+}
+
+/** True for every service of the propagator's type. */
+export const isOfType = ({ type }: ServiceRow): boolean =>
+  typeKey(type) === typeKey(REGISTERED.type);
+
+/** True if `register` made the service. */
+export const isOwn = (row: ServiceRow): boolean =>
+  isOfType(row) && row.name === REGISTERED.name && row.description === MARK;
+
+/** Reads Keystone's tables. Throws `PropagatorError`, also when Keystone cut a list. */
+export async function readRows(api: ServiceApi): Promise<CatalogRows> {
+  // No `limit`: Keystone before 2025.1 has no paging, and later releases link to the next page.
+  const options = { paging: 'next', query: { limit: undefined } } as const;
+  const [services, endpoints, regions] = await Promise.all([
+    api.list('/v3/services', { ...options, collection: 'services', row: service }),
+    api.list('/v3/endpoints', { ...options, collection: 'endpoints', row: endpoint }),
+    api.list('/v3/regions', { ...options, collection: 'regions', row: region }),
+  ]).catch(asAdministrator);
+  return {
+    services: services.rows,
+    endpoints: endpoints.rows,
+    regions: regions.rows.map(({ id }) => id),
+  };
+}
+
+/** The advice for a refusal: the login of the command lacks the role. */
+export function asAdministrator(thrown: unknown): never {
+  if (!(thrown instanceof PropagatorError) || thrown.report.status !== 403) throw thrown;
+  throw new PropagatorError(
+    {
+      ...thrown.report,
+      advice:
+        "Log in with the role admin (--os-cloud or OS_CLOUD): Keystone's policy lets only an " +
+        'administrator change the catalog.',
+    },
+    { cause: thrown },
+  );
+}

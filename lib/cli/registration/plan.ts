@@ -1,0 +1,140 @@
+import { REGISTERED } from '../../services/keystone-propagator.ts';
+import { PropagatorError } from '../../shared/errors.ts';
+import {
+  type CatalogRows,
+  type EndpointRow,
+  isOfType,
+  isOwn,
+  MARK,
+  type ServiceRow,
+} from './keystone-rows.ts';
+
+export const INTERFACES = ['public', 'internal', 'admin'] as const;
+export type Interface = (typeof INTERFACES)[number];
+
+/** One change of Keystone's catalog. A created row has no id before the change. */
+export interface Change {
+  readonly action: 'create' | 'update' | 'delete';
+  readonly kind: 'service' | 'endpoint';
+  readonly id?: string | undefined;
+  readonly interface?: string;
+  readonly region?: string | undefined;
+  readonly url?: string;
+  /** The URL before an update. */
+  readonly before?: string;
+}
+
+/** What `register` makes: one endpoint for each interface. */
+export interface Wish {
+  readonly url: string;
+  readonly region: string;
+  readonly interfaces: readonly Interface[];
+}
+
+/**
+ * Returns the changes that lead to the wish, in their order; none if the catalog agrees with it.
+ * Endpoints of other regions and interfaces stay. Throws `PropagatorError` when another program
+ * made a service of this type, and when a row exists twice.
+ */
+export function planRegister(rows: CatalogRows, { url, region, interfaces }: Wish): Change[] {
+  const service = ownService(rows);
+  const ofService = rows.endpoints.filter((one) => one.service_id === service?.id);
+  const changes = interfaces.flatMap((name): Change[] => {
+    const at = { kind: 'endpoint', interface: name, region, url } as const;
+    const present = ownEndpoint(
+      ofService.filter((one) => one.interface === name && one.region_id === region),
+      at,
+    );
+    if (!present) return [{ action: 'create', ...at }];
+    const { id, url: before, enabled } = present;
+    return before === url && enabled ? [] : [{ action: 'update', ...at, id, before }];
+  });
+  if (!service) return [{ action: 'create', kind: 'service' }, ...changes];
+  return service.enabled
+    ? changes
+    : [{ action: 'update', kind: 'service', id: service.id }, ...changes];
+}
+
+/** What `unregister` removes, and the services that it must leave. */
+export interface Removal {
+  readonly changes: readonly Change[];
+  /** Services of `register` that keep endpoints of another region, or made by another program. */
+  readonly kept: readonly { readonly id: string; readonly endpoints: readonly string[] }[];
+}
+
+/**
+ * Returns the removal of all that `register` made, of one region if `region` is given. A service
+ * goes with its last endpoint. Rows of other programs are never part of it.
+ */
+export function planUnregister(rows: CatalogRows, region: string | undefined): Removal {
+  const changes: Change[] = [];
+  const kept: { id: string; endpoints: string[] }[] = [];
+  for (const { id } of rows.services.filter(isOwn)) {
+    const all = rows.endpoints.filter(({ service_id }) => service_id === id);
+    const goes = (one: EndpointRow): boolean =>
+      one.description === MARK && (region === undefined || one.region_id === region);
+    for (const one of all.filter(goes))
+      changes.push({
+        action: 'delete',
+        kind: 'endpoint',
+        id: one.id,
+        interface: one.interface,
+        region: one.region_id ?? undefined,
+        url: one.url,
+      });
+    const rest = all.filter((one) => !goes(one)).map((one) => one.id);
+    // Keystone deletes the endpoints of a service with it.
+    if (rest.length > 0) kept.push({ id, endpoints: rest });
+    else if (region === undefined || all.length > 0)
+      changes.push({ action: 'delete', kind: 'service', id });
+  }
+  return { changes, kept };
+}
+
+function ownService({ services }: CatalogRows): ServiceRow | undefined {
+  const ofType = services.filter(isOfType);
+  const foreign = ofType.find((one) => !isOwn(one));
+  if (foreign)
+    throw refusal(
+      `Keystone has a service ${foreign.name || 'without a name'} (${foreign.id}) of type ` +
+        `${REGISTERED.type} that \`propagator register\` did not make`,
+      `If it is not in use, delete it and register again: openstack service delete ${foreign.id}`,
+    );
+  const [service, second] = ofType;
+  if (service && second)
+    throw refusal(
+      `Keystone has the service ${REGISTERED.name} more than once: ` +
+        ofType.map(({ id }) => id).join(', '),
+      'Type `propagator unregister`, which removes all of them, and register again.',
+    );
+  return service;
+}
+
+function ownEndpoint(
+  present: readonly EndpointRow[],
+  at: { readonly interface: string; readonly region: string },
+): EndpointRow | undefined {
+  const where = `interface ${at.interface} in ${at.region}`;
+  const [endpoint, second] = present;
+  if (endpoint && second)
+    throw refusal(
+      `Keystone has ${present.length} endpoints of ${REGISTERED.name} for ${where}: ` +
+        present.map(({ id }) => id).join(', '),
+      'Keep one, and register again: openstack endpoint delete ENDPOINT',
+    );
+  if (endpoint && endpoint.description !== MARK)
+    throw refusal(
+      `Keystone has an endpoint (${endpoint.id}, ${endpoint.url}) of ${REGISTERED.name} for ` +
+        `${where} that \`propagator register\` did not make`,
+      `Delete it, and register again: openstack endpoint delete ${endpoint.id}`,
+    );
+  return endpoint;
+}
+
+const refusal = (message: string, advice: string): PropagatorError =>
+  new PropagatorError({
+    code: 'cli.register',
+    class: 'Denied',
+    message: `${message}; nothing was changed`,
+    advice,
+  });

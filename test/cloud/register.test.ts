@@ -1,0 +1,337 @@
+import { ApiClient } from '../../lib/cli/client.ts';
+import { runCommand } from '../../lib/cli/command-line.ts';
+import { openIdentity } from '../../lib/cli/keystone-login.ts';
+import { connectCloud } from '../../lib/openstack/connect.ts';
+import { readCredentials } from '../../lib/openstack/credentials.ts';
+import { cloudSnapshot } from '../../lib/operation/snapshot.ts';
+import { SERVICES } from '../../lib/services/index.ts';
+import { plain } from '../unit/cli/samples.ts';
+import { type RehearsalCloud, startCloud } from './cloud.ts';
+
+const URL = 'https://propagator.example.org';
+const REGISTER = `register --url ${URL}`;
+
+let cloud: RehearsalCloud;
+beforeEach(async () => {
+  cloud = await startCloud();
+});
+afterEach(() => cloud.close());
+
+/** Types a command with the administrator's login, or with other settings. */
+async function type(line: string, more: Record<string, string | undefined> = {}) {
+  const written: string[] = [];
+  const complained: string[] = [];
+  const code = await runCommand(line.split(' '), {
+    client: new ApiClient('http://127.0.0.1:1'),
+    openIdentity: () => openIdentity({ ...cloud.credentials, ...more }),
+    version: '1.2.3',
+    color: plain,
+    now: Date.now,
+    write: (text) => void written.push(text),
+    complain: (text) => void complained.push(text),
+    exitCode: 0,
+  });
+  return { code, out: written.join(''), err: complained.join('') };
+}
+const services = () => cloud.state.identity.services.all();
+const endpoints = () => cloud.state.identity.endpoints.all();
+const shown = () => endpoints().map((one) => [one.interface, one.region_id, one.url, one.enabled]);
+/** The calls that change the catalog. */
+const writes = () =>
+  cloud.calls
+    .filter(({ method, path }) => method !== 'GET' && !path.startsWith('/v3/auth/'))
+    .map(({ method, path }) => `${method} ${path}`);
+const addService = (more: Record<string, unknown> = {}) =>
+  cloud.state.identity.services.add({
+    id: `s${services().length}`,
+    type: 'account-propagation',
+    name: 'keystone-propagator',
+    enabled: true,
+    description: 'Made by "propagator register"',
+    ...more,
+  });
+const addEndpoint = (more: Record<string, unknown> = {}) =>
+  cloud.state.identity.endpoints.add({
+    id: `e${endpoints().length}`,
+    service_id: services()[0]?.id ?? '',
+    interface: 'public',
+    region_id: 'RegionOne',
+    url: URL,
+    enabled: true,
+    description: 'Made by "propagator register"',
+    ...more,
+  });
+
+describe('propagator register', () => {
+  it('creates the service and its endpoint, and a second run changes nothing', async () => {
+    const first = await type(REGISTER);
+    expect(first).toEqual({
+      code: 0,
+      out:
+        'service account-propagation, name keystone-propagator: created\n' +
+        `endpoint public in RegionOne: created: ${URL}\n`,
+      err: '',
+    });
+    expect(services()).toMatchObject([
+      { type: 'account-propagation', name: 'keystone-propagator', enabled: true },
+    ]);
+    expect(shown()).toEqual([['public', 'RegionOne', URL, true]]);
+    const before = JSON.stringify([services(), endpoints()]);
+    cloud.calls.length = 0;
+    expect(await type(`${REGISTER}/`)).toMatchObject({
+      code: 0,
+      out: "Nothing to change: Keystone's catalog has this API already.\n",
+    });
+    expect(writes()).toEqual([]);
+    expect(JSON.stringify([services(), endpoints()])).toBe(before);
+  });
+
+  it('adds each interface that is named, and keeps the others', async () => {
+    await type(REGISTER);
+    await type(`${REGISTER} --interface internal --interface admin --interface internal`);
+    expect(shown().map(([name]) => name)).toEqual(['public', 'internal', 'admin']);
+    expect(services()).toHaveLength(1);
+  });
+
+  it('updates its own endpoint when the URL is another one', async () => {
+    await type(REGISTER);
+    const [before] = endpoints();
+    const { out } = await type('register --url https://new.example.org/propagator');
+    expect(out).toContain(`updated: https://new.example.org/propagator, before ${URL}`);
+    expect(endpoints()).toEqual([{ ...before, url: 'https://new.example.org/propagator' }]);
+  });
+
+  it('enables what was disabled', async () => {
+    addService({ enabled: false });
+    addEndpoint({ enabled: false });
+    expect((await type(REGISTER)).code).toBe(0);
+    expect(services()).toMatchObject([{ enabled: true, name: 'keystone-propagator' }]);
+    expect(endpoints()).toMatchObject([{ enabled: true, url: URL }]);
+  });
+
+  it('adds a service that operations know, so that none of them ends as unverified', async () => {
+    await type(REGISTER);
+    const from = { readFile: () => undefined, home: '/nowhere', cwd: '/nowhere' };
+    const connected = connectCloud(readCredentials({ env: cloud.credentials, ...from }));
+    try {
+      const registry = await connected.registry();
+      expect(registry.registrations.map(({ type }) => type)).toContain('account-propagation');
+      const known = { services: SERVICES, optedIn: [], httpPlugins: [] };
+      expect(cloudSnapshot(registry, 'project', known).uncovered).toEqual([]);
+      const others = SERVICES.filter(({ name }) => name !== 'keystone-propagator');
+      expect(cloudSnapshot(registry, 'project', { ...known, services: others })).toMatchObject({
+        uncovered: [{ type: 'account-propagation' }],
+      });
+    } finally {
+      await connected.close();
+    }
+  });
+
+  it('goes on after a run that failed in between', async () => {
+    const fault = cloud.faults.inject({
+      service: 'keystone',
+      method: 'POST',
+      path: /endpoints/,
+      effect: { does: 'answer', status: 500 },
+    });
+    expect((await type(REGISTER)).code).toBe(1);
+    expect([services().length, endpoints().length]).toEqual([1, 0]);
+    fault.clear();
+    expect((await type(REGISTER)).code).toBe(0);
+    expect([services().length, endpoints().length]).toEqual([1, 1]);
+  });
+
+  it('only prints the changes with --plan', async () => {
+    const { code, out } = await type(`${REGISTER} --plan`);
+    expect({ code, lines: out.match(/will be created/g)?.length }).toEqual({ code: 0, lines: 2 });
+    expect(writes()).toEqual([]);
+    expect(JSON.parse((await type(`${REGISTER} --plan --json`)).out)).toEqual({
+      planned: true,
+      changes: [
+        { action: 'create', kind: 'service' },
+        {
+          action: 'create',
+          kind: 'endpoint',
+          interface: 'public',
+          region: 'RegionOne',
+          url: URL,
+        },
+      ],
+      kept: [],
+    });
+    const columns = await type(`${REGISTER} --plan -f value -c kind -c url`);
+    expect(columns.out).toBe(`service \nendpoint ${URL}\n`);
+  });
+
+  it.each([
+    ['a service of another program', () => addService({ name: 'other' }), 'service other (s0)'],
+    [
+      'a service of this name that it did not make',
+      () => addService({ description: '' }),
+      'did not make; nothing was changed\nIf it is not in use, delete it and register again: openstack service delete s0',
+    ],
+    [
+      'a service under another spelling of the type',
+      () => addService({ type: 'Account_Propagation', name: 'other' }),
+      'service other (s0)',
+    ],
+    [
+      'its service twice',
+      () => [addService(), addService()],
+      'more than once: s0, s1; nothing was changed\nType `propagator unregister`',
+    ],
+    [
+      'its endpoint twice',
+      () => [addService(), addEndpoint(), addEndpoint()],
+      '2 endpoints of keystone-propagator for interface public in RegionOne: e0, e1',
+    ],
+    [
+      'an endpoint that it did not make',
+      () => [addService(), addEndpoint({ description: '', url: 'https://other.example' })],
+      'endpoint (e0, https://other.example)',
+    ],
+  ])('refuses to touch %s', async (_, prepare, message) => {
+    prepare();
+    const before = JSON.stringify([services(), endpoints()]);
+    expect(await type(`${REGISTER}1`)).toMatchObject({
+      code: 1,
+      out: '',
+      err: expect.stringContaining(message),
+    });
+    expect(JSON.stringify([services(), endpoints()])).toBe(before);
+    expect(writes()).toEqual([]);
+  });
+
+  it('refuses a region that Keystone does not have, before the first change', async () => {
+    expect(await type(`${REGISTER} --region RegionTwo`)).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(/no region RegionTwo; nothing was changed\n.*RegionOne/),
+    });
+    expect(services()).toEqual([]);
+  });
+
+  it('takes the only region of Keystone when the login names none', async () => {
+    expect((await type(REGISTER, { OS_REGION_NAME: undefined })).code).toBe(0);
+    expect(shown()).toEqual([['public', 'RegionOne', URL, true]]);
+  });
+
+  it('works with a token on the system', async () => {
+    const system = {
+      OS_PROJECT_NAME: undefined,
+      OS_PROJECT_DOMAIN_NAME: undefined,
+      OS_SYSTEM_SCOPE: 'all',
+    };
+    expect((await type(REGISTER, system)).code).toBe(0);
+    expect(shown()).toHaveLength(1);
+  });
+
+  it.each([
+    ['http://propagator.example.org', 'use https://'],
+    ['https://ann:secret@propagator.example.org', 'could read the password'],
+    ['https://propagator.example.org/v1', 'without the version'],
+    ['https://propagator.example.org/%(project_id)s', 'Keystone would replace'],
+    ['https://propagator.example.org?a=b', 'remove the part from ? or # on'],
+    [`https://propagator.example.org/${'a'.repeat(225)}`, 'more than 225 characters'],
+    ['propagator.example.org:8787', 'complete URL'],
+    ['ftp://propagator.example.org', 'complete URL'],
+  ])('refuses the URL %s without a call', async (url, message) => {
+    expect(await type(`register --url ${url}`)).toMatchObject({
+      code: 64,
+      err: expect.stringContaining(message),
+    });
+    expect(cloud.calls).toEqual([]);
+  });
+
+  it('accepts plain HTTP on this machine, and an unknown interface is wrong usage', async () => {
+    expect((await type('register --url http://127.0.0.1:8787')).code).toBe(0);
+    expect((await type(`${REGISTER} --interface secret`)).code).toBe(64);
+  });
+
+  it('needs the role of an administrator', async () => {
+    const project = cloud.seed.makeProject('default', 'web');
+    const user = cloud.state.identity.users.add({
+      id: 'u1',
+      name: 'ann',
+      domain_id: 'default',
+      enabled: true,
+      password: 'p',
+    });
+    const [member] = cloud.state.identity.roles.where(({ name }) => name === 'member');
+    cloud.state.identity.assignments.add({
+      id: 'a1',
+      role: member?.id ?? '',
+      actor: { user: user.id },
+      target: { project },
+    });
+    const ann = { OS_USERNAME: 'ann', OS_PASSWORD: 'p', OS_PROJECT_NAME: 'web' };
+    expect(await type(REGISTER, ann)).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('Log in with the role admin'),
+    });
+    expect(services()).toEqual([]);
+  });
+
+  it('fails when another administrator registers at the same time and rows exist twice', async () => {
+    const both = await Promise.all([type(REGISTER), type(REGISTER)]);
+    const isDoubled = services().length + endpoints().length > 2;
+    expect(both.some(({ code }) => code === 1)).toBe(isDoubled);
+  });
+});
+
+describe('propagator unregister', () => {
+  it('removes what register made, and nothing else', async () => {
+    const foreign = addService({ name: 'other', type: 'rating', description: '' });
+    addEndpoint({ service_id: foreign.id, description: '' });
+    const before = JSON.stringify([services(), endpoints()]);
+    await type(`${REGISTER} --interface public --interface internal`);
+    expect(services()).toHaveLength(2);
+    const { code, out } = await type('unregister');
+    expect({ code, lines: out.match(/: deleted/g)?.length }).toEqual({ code: 0, lines: 3 });
+    expect(JSON.stringify([services(), endpoints()])).toBe(before);
+    expect(await type('unregister')).toMatchObject({
+      code: 0,
+      out: expect.stringContaining('Nothing to remove'),
+    });
+  });
+
+  it('leaves a service of the type that it did not make', async () => {
+    addService({ description: '' });
+    addEndpoint({ description: '' });
+    expect((await type('unregister')).out).toContain('Nothing to remove');
+    expect([services().length, endpoints().length]).toEqual([1, 1]);
+  });
+
+  it('keeps its service while the service has an endpoint that it did not make', async () => {
+    await type(REGISTER);
+    addEndpoint({ id: 'foreign', interface: 'internal', description: '' });
+    const { out } = await type('unregister');
+    expect(out).toContain('is kept, because it has other endpoints: foreign');
+    expect(endpoints().map(({ id }) => id)).toEqual(['foreign']);
+    expect(services()).toHaveLength(1);
+  });
+
+  it('removes a service that was made twice', async () => {
+    addService();
+    addService();
+    expect((await type('unregister')).code).toBe(0);
+    expect(services()).toEqual([]);
+  });
+
+  it('removes only one region, and keeps the service for the others', async () => {
+    await type(REGISTER);
+    addEndpoint({ id: 'two', region_id: 'RegionTwo' });
+    await type('unregister --region RegionOne');
+    expect(endpoints().map(({ id }) => id)).toEqual(['two']);
+    expect(services()).toHaveLength(1);
+    await type('unregister --region RegionTwo');
+    expect([services(), endpoints()]).toEqual([[], []]);
+  });
+
+  it('only prints the changes with --plan', async () => {
+    await type(REGISTER);
+    cloud.calls.length = 0;
+    const { out } = await type('unregister --plan');
+    expect(out.match(/will be deleted/g)).toHaveLength(2);
+    expect(writes()).toEqual([]);
+  });
+});
