@@ -234,7 +234,7 @@ export async function benchStack(): Promise<void> {
     console.log(
       'Deployed: one process of the emulator is the table, the bus and the queues. Each function runs in up to five more processes, all on this machine. The figures do not show how fast AWS is.',
     );
-    // Other load on the same processors affects every line above.
+    // Other load on the same processors affects every result above.
     console.log(
       `Machine load before: ${load.toFixed(1)}, after: ${(loadavg()[0] ?? 0).toFixed(1)}, on ${availableParallelism()} processors.`,
     );

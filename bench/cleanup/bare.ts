@@ -3,7 +3,7 @@ import pLimit from 'p-limit';
 import { type Row, type ServiceKey, text } from '../../test/openstack/cloud.ts';
 import type { PopulatedProject } from '../../test/openstack/populate.ts';
 
-/** Milliseconds between two listings of the resources that go asynchronously. */
+/** Milliseconds between two listings of the resources whose deletion is asynchronous. */
 const LISTING_MILLIS = 1000;
 
 /**

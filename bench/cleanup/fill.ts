@@ -6,7 +6,7 @@ import { make, named, type SeedProject } from '../../test/openstack/populate/see
 import { volume } from '../../test/openstack/populate/storage.ts';
 import type { Customer, PopulatedProject } from '../../test/openstack/populate.ts';
 
-/** What each project of a comparison holds. */
+/** The resources in each project of a comparison. */
 export interface Size {
   readonly name: string;
   readonly servers: number;

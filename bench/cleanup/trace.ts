@@ -29,7 +29,7 @@ export function readTrace(file: string, from: number, to: number): TracedCall[] 
 export interface Gap {
   readonly from: number;
   readonly to: number;
-  /** The call that ended last before it, and the first call after it. */
+  /** The call that ended last before the period, and the first call after it. */
   readonly after: TracedCall | undefined;
   readonly before: TracedCall | undefined;
 }

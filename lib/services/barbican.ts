@@ -116,7 +116,7 @@ const SERVICE_ADMIN =
 
 /**
  * Limits that were set for the project. By default Barbican shows and removes them only for a role
- * that hardly any cloud has. A refusal must therefore not block the other resource types.
+ * that hardly any cloud has. Such a refusal must not block the other resource types.
  */
 const projectQuota = defineQuota({
   name: 'project-quota',

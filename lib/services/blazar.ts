@@ -102,8 +102,8 @@ const lease = defineType({
     try {
       await context.api.request('DELETE', `/leases/${encodeURIComponent(row.id)}`);
     } catch (error) {
-      // blazar-manager reports every failure as a 500 without a reason. The first 500 may be chance
-      // and is retried. After a failed deletion the lease is in ERROR.
+      // blazar-manager reports every failure as a 500 without a reason. The first 500 is retried,
+      // because it may be accidental. After a failed deletion the lease is in ERROR.
       if (
         !(error instanceof PropagatorError) ||
         error.report.status !== 500 ||

@@ -23,9 +23,9 @@ const pathOf = (project: string, collection: string, id?: string): string => {
 const homeDocument = z.object({ resources: z.record(z.string(), z.unknown()) });
 
 /**
- * Before 2026.2 every listing and deletion is limited to what the caller created, and Freezer
- * answers as if nothing else existed. Freezer has no version number that tells. Its home document
- * links to single jobs since the release in which administrators see those of others.
+ * Before 2026.2 every listing and deletion covers only the resources of the caller, and Freezer
+ * answers as if nothing else existed. No version number of Freezer shows this. Its home document
+ * links to single jobs since the release in which administrators see the jobs of others.
  */
 async function assertListsAllOwners({
   region,

@@ -100,10 +100,10 @@ const applicationCredential = defineType({
 });
 
 /**
- * What Keystone itself leaves of a deleted project. Role assignments, EC2 and other credentials,
- * trusts, limits, tags and endpoint filters go with the project (seen on Keystone 22, 2023.1), so
- * that they need no resource type. Never use `GET /v3/credentials?project_id=`: it ignores the
- * project and returns the secrets of all projects.
+ * The resources that Keystone itself leaves after the deletion of a project. Role assignments, EC2
+ * and other credentials, trusts, limits, tags and endpoint filters go with the project (seen on
+ * Keystone 22, 2023.1), so they need no resource type. Never use `GET /v3/credentials?project_id=`:
+ * it ignores the project and returns the secrets of all projects.
  */
 export const keystone = defineService({
   name: 'keystone',

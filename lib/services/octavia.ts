@@ -101,8 +101,8 @@ const loadBalancer = defineType({
         { query: { cascade: true } },
       );
     } catch (error) {
-      // 400: the provider is not enabled; 501: it does not support cascade. A retry helps in
-      // neither case.
+      // 400: the provider is not enabled; 501: the provider does not support cascade. A retry helps
+      // in neither case.
       if (!hasStatus(error, 400, 501)) throw error;
       const advice =
         'Enable its provider again in [api_settings] enabled_provider_drivers, or first ' +

@@ -30,8 +30,8 @@ const modulesOf = async (api: ServiceApi, project: string) => {
 
 /**
  * Trove answers 500 if an administrator lists modules, in every release since 2023.2 (an
- * UnboundLocalError in its `Modules.load`). If the listing of clusters succeeds at the same time,
- * the 500 is this fault, and Trove is not down.
+ * UnboundLocalError in its `Modules.load`). If a listing of the clusters succeeds at the same time,
+ * Trove is not down, and this fault is the cause of the 500.
  */
 async function isModuleListingBroken(error: unknown, api: ServiceApi): Promise<boolean> {
   if (!(error instanceof PropagatorError) || error.report.status !== 500) return false;

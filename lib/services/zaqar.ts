@@ -17,18 +17,22 @@ const requiresLiveProject: RequiresLiveProject = {
 };
 
 /**
- * Zaqar requires a UUID from every client and uses it to separate their messages. Any UUID works.
+ * Zaqar requires a UUID from every client, to separate the messages of the clients. Any UUID works.
  */
 const headers = { 'client-id': '6b1f9c3e-5a0d-4f5e-9d53-1c8f0a7e2b44' };
-/** A limit above [transport] max_queues_per_page is answered with 400, so none is sent. */
+/**
+ * Zaqar answers 400 to a limit above [transport] max_queues_per_page, so the listing sends no
+ * limit.
+ */
 const query = { limit: undefined };
 
 const named = z.object({ name: z.string() });
 const subscription = z.object({ id: z.string() });
 
 /**
- * A queue is deleted without its subscriptions, which would continue to call their subscribers, so
- * they go first. Zaqar removes expired messages itself; the others go with the queue.
+ * Removes the subscriptions of a queue, and then the queue. Zaqar would keep the subscriptions, and
+ * continue to call their subscribers. It removes expired messages itself, and the other messages
+ * with the queue.
  */
 async function removeWithSubscriptions(api: ServiceApi, path: string): Promise<void> {
   const collection = 'subscriptions';

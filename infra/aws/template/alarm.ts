@@ -26,7 +26,7 @@ export type Severity = 'page' | 'ticket';
 export const topicId = (severity: Severity): string =>
   severity === 'page' ? 'PageTopic' : 'TicketTopic';
 
-/** What one alarm watches, and what it says. */
+/** The metric that one alarm watches, and the text of the alarm. */
 export interface Sign {
   readonly severity: Severity;
   readonly namespace: string;

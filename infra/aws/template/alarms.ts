@@ -157,15 +157,15 @@ function ofDelivery({ topology, prefix }: Stack): [string, Sign][] {
       },
     ],
     ['undelivered-expires', expiring(topology.undelivered, 'undelivered', 'Undelivered events')],
-    // Only for the two queues that every operation passes through. A fault of the shared queue for
-    // undelivered events shows there.
+    // This alarm exists only for the two queues that every operation passes through. It also shows
+    // a fault of the shared queue for undelivered events.
     ...(['ingest', 'coordinate'] as const).map((queue): [string, Sign] => [
       `${queue}-deliveries`,
       {
         severity: 'page',
         namespace: 'AWS/Events',
-        // Events in the dead-letter queue of the rule have an alarm there. FailedInvocations covers
-        // neither these nor events that are still retried.
+        // Events in the dead-letter queue of the rule have an alarm there. FailedInvocations counts
+        // neither those events nor events that are still retried.
         metric: 'InvocationsFailedToBeSentToDlq',
         dimensions: { EventBusName: topology.bus, RuleName: `${prefix}-${queue}` },
         statistic: 'Sum',

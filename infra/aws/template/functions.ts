@@ -109,9 +109,10 @@ export function serverlessFunctions(stack: Stack): Record<string, object> {
         environment: environmentOf(of, stack),
         events: eventsOf(of),
         dependsOn: waysFor(of, stack),
-        // Every operation goes round by design: through delayed messages of a function to its own
-        // queue, and between the coordinator and the services. Lambda would stop such a chain after
-        // some 16 invocations. The caps, the back-off and the stall time-out end a chain here.
+        // Every operation sends messages in a loop by design: a function sends delayed messages to
+        // its own queue, and the coordinator and the services send messages to each other. Lambda
+        // would stop such a chain after some 16 invocations. The caps, the back-off and the stall
+        // timeout end a chain here.
         ...(of.queue ? { recursiveLoop: 'Allow' } : {}),
         // The functions filter by PROPAGATOR_LOG_LEVEL themselves.
         logs: { logFormat: 'JSON', applicationLogLevel: 'TRACE', systemLogLevel: 'INFO' },

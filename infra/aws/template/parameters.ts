@@ -2,8 +2,8 @@ import * as z from 'zod';
 import { Settings, settingError } from '../../../lib/shared/settings.ts';
 
 /**
- * Settings of the functions that are parameters of the same name. All other settings are for the
- * embedded process or the relay. `PROPAGATOR_POLICY` is a file of the machine that packages the
+ * Settings of the functions. Each is a parameter with the same name. All other settings are for the
+ * embedded process or the relay. `PROPAGATOR_POLICY` names a file on the machine that packages the
  * stack.
  */
 export const SETTINGS = [
@@ -113,7 +113,9 @@ const Parameters = z.object({
     .string()
     .regex(/^https?:\/\/\S+$|^$/, 'write a whole URL: https://…')
     .default(''),
-  /** `yes`: X-Ray traces the functions, one trace through the bus and the queues. */
+  /**
+   * `yes`: X-Ray traces the functions. One trace covers all calls through the bus and the queues.
+   */
   tracing: z.literal(['', 'yes'], 'write yes, or leave it out').default(''),
   /** Requests to the API per second, and the burst. API Gateway refuses more with 429. */
   apiRate: whole(1, 10_000).default('50'),

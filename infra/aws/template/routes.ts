@@ -41,8 +41,8 @@ export function routes(stack: Stack): Resources {
       Type: 'AWS::Events::EventBus',
       Properties: {
         Name: topology.bus,
-        // With the operator's KMS key, the bus itself can fail on an event before any rule: while
-        // the key is disabled.
+        // With the operator's KMS key, the bus itself can fail on an event before any rule. This
+        // happens while the key is disabled.
         ...(parameters.kmsKey
           ? {
               KmsKeyIdentifier: parameters.kmsKey,
@@ -57,8 +57,8 @@ export function routes(stack: Stack): Resources {
         ArchiveName: prefix,
         Description: 'All that travelled, for a replay',
         SourceArn: attribute('Bus'),
-        // A person's decision applied to a moment. A replay would repeat it, so the archive omits
-        // these.
+        // A person made each decision for the situation of that moment. A replay would repeat the
+        // decision, so the archive omits these messages.
         EventPattern: { source: [SOURCE], 'detail-type': [{ 'anything-but': DECISIONS }] },
         ...(parameters.kmsKey ? { KmsKeyIdentifier: parameters.kmsKey } : {}),
         RetentionDays: Number(parameters.archiveDays),

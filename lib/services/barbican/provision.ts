@@ -27,7 +27,7 @@ async function withRoleAdvice<T>(call: Promise<T>): Promise<T> {
   }
 }
 
-/** A PUT replaces all limits, so those of before are sent again. */
+/** A PUT replaces all limits, so the present limits are sent again. */
 const quota = provisionQuota<Wish>({
   wish: (section) => section.quota,
   read: async (context) => ({ limits: await read(context), defaults: {} }),

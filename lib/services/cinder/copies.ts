@@ -179,8 +179,9 @@ async function foreignVolumeBlocker(
 }
 
 /**
- * Backups. Their increments go first: Cinder does not stop an administrator from breaking a chain.
- * The objects of a backup in Swift go with the backup or with the account.
+ * Backups. A backup waits for the backups that are based on it, because Cinder lets an
+ * administrator break such a chain. The objects of a backup in Swift go with the backup or with the
+ * account.
  */
 export const backup = defineType({
   name: 'backup',
@@ -212,7 +213,7 @@ export const backup = defineType({
       });
       return { kind: 'accepted', stuckSince: changedAt(row) };
     } catch (error) {
-      // This 404 means the cinder-backup service and not the backup (seen on 21.3).
+      // This 404 is about the cinder-backup service and not about the backup (seen on 21.3).
       if (
         error instanceof PropagatorError &&
         error.report.status === 404 &&

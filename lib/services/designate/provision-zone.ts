@@ -18,8 +18,8 @@ const transferRow = z.object({
 
 /**
  * A zone of the project. Designate creates a zone below a zone of another project only in that
- * project, so it is created there, offered to the project, and accepted. Each step is found again
- * by a listing after a crash. The run does not wait for the name servers.
+ * project. The zone is therefore created there, offered to the project, and accepted. After a crash
+ * a listing shows which of these steps were done. The run does not wait for the name servers.
  */
 export const zone: ComparePart<ZoneWish> = async ({ zone: wanted }, context) => {
   if (!wanted) return [];

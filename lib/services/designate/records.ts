@@ -32,11 +32,11 @@ const ptrRow = z.object({ id: z.string(), ptrdname: text });
 
 /**
  * PTR records of floating IPs. They are in a zone of Designate itself, and the API shows no project
- * for them. Their owner is therefore the owner of the floating IP in Neutron.
- * Designate asks Neutron for the floating IPs before it lists, with our token. The record of a
- * deleted floating IP stays, and before 2023.1 its owner can't be found any more: Neutron therefore
- * waits for this type. With every listing, also of the project itself, Designate clears what an
- * earlier owner left on its addresses.
+ * for them. Their owner is therefore the owner of the floating IP in Neutron. Designate asks
+ * Neutron for the floating IPs before it lists, with our token. The record of a deleted floating IP
+ * stays. Before 2023.1 its owner can't be found any more, so Neutron waits for this type. Every
+ * listing, even one of the project itself, makes Designate clear the records that an earlier owner
+ * left on its addresses.
  */
 export const ptrRecord = defineType({
   name: 'ptr-record',

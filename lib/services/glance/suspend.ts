@@ -17,7 +17,10 @@ type ImageRow = z.infer<typeof imageRow> & { readonly isShown: boolean };
 const members = z.object({ members: z.array(z.unknown()) });
 const AT_ONCE = 8;
 
-/** The images, each with whether another project can use it. Hidden ones are listed apart. */
+/**
+ * The images, and for each whether another project can use it. Hidden images need a listing of
+ * their own.
+ */
 async function images({ api, project }: ProjectContext): Promise<ImageRow[]> {
   const owned = { owner: project, visibility: 'all' };
   const listings = await Promise.all(

@@ -15,7 +15,7 @@ type NodeRow = z.infer<typeof nodeRow>;
 
 const FIELDS = Object.keys(nodeRow.shape).join(',');
 
-/** A machine that is leased runs for its lessee, any other for its owner. */
+/** A leased machine works for its lessee, any other machine for its owner. */
 const userOf = ({ lessee, owner }: NodeRow): string | undefined => lessee ?? owner ?? undefined;
 
 async function nodes({ api, project }: ProjectContext): Promise<NodeRow[]> {
@@ -29,7 +29,7 @@ async function nodes({ api, project }: ProjectContext): Promise<NodeRow[]> {
       })
     ).rows;
   const [leased, owned] = await Promise.all([read({ lessee: project }), read({ owner: project })]);
-  // A machine that the project lets to another one runs for that project.
+  // A machine that the project lets to another project works for that project.
   const all = [...leased, ...owned.filter(({ lessee }) => !lessee)];
   return [...new Map(all.map((row) => [row.uuid, row])).values()];
 }
@@ -48,7 +48,10 @@ function compare({ power_state, target_power_state }: NodeRow): Comparison {
     : { kind: 'changed', message: `its power state is ${power_state}` };
 }
 
-/** Machines without Nova: powered off by their system, and powered on. */
+/**
+ * Machines that Nova does not use. They are powered off by their operating system, and powered on
+ * again.
+ */
 export const machineSuspension = defineSuspension<NodeRow, object>({
   name: 'node',
   options: ['power-off'],

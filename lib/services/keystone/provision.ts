@@ -13,7 +13,10 @@ const assignment = z
     role: name,
     user: name.optional(),
     group: name.optional(),
-    /** The name or id of the domain of the user or group, which is then given by its name. */
+    /**
+     * The name or id of the domain of the user or group. A user or group that is given by name
+     * needs it.
+     */
     domain: name.optional(),
   })
   .refine(({ user, group }) => (user === undefined) !== (group === undefined), {
@@ -34,7 +37,7 @@ const pathOf = ({ project }: ProvisionContext): string => `/v3/projects/${escape
 const listedTags = z.object({ tags: z.array(z.string()) });
 const idRow = z.object({ id: z.string(), name: z.string().nullish() });
 
-/** Tags are added one by one: those of others stay. */
+/** Tags are added one by one, so that other tags of the project stay. */
 const tags: ComparePart<Wish> = async ({ tags: wanted = [] }, context) => {
   if (wanted.length === 0) return [];
   const path = `${pathOf(context)}/tags`;
@@ -79,7 +82,10 @@ async function roleItem(wanted: Assignment, context: ProvisionContext): Promise<
   return { ...item, state: 'missing', make };
 }
 
-/** Returns the id of the only one with this id or name. A name of a user needs its domain. */
+/**
+ * Returns the id of the item with this id, or of the only one with this name. Returns `undefined`
+ * if no item or several items have the name. A name of a user or group needs its domain.
+ */
 async function find(
   collection: string,
   wanted: string,

@@ -84,7 +84,7 @@ async function hasAccess<Wish>(
   return rows.some((row) => row[access.owner] === project);
 }
 
-/** 409: the project has access already. */
+/** 409: the project already has access. */
 async function add<Wish>(
   id: string,
   definition: AccessProvision<Wish>,

@@ -45,10 +45,10 @@ function compare({ limits }: Row, record: Before): Comparison {
 
 /**
  * Defines how the limits of a project are set to zero and put back. The record has each value. A
- * deletion would reset the limits to the defaults, but a suspension deletes nothing, and most
- * services do not tell a project without limits of its own from one whose limits equal the
- * defaults. Resume therefore writes the recorded values: they are in effect as before, and later
- * changes of the defaults do not reach the project.
+ * suspension deletes nothing, so it cannot reset the limits to the defaults. Most services do not
+ * tell a project without limits of its own from one whose limits equal the defaults. Resume
+ * therefore writes the recorded values. They are in effect as before, but later changes of the
+ * defaults do not reach the project.
  */
 export const defineQuotaSuspension = (quota: QuotaSuspension): ((service: string) => Suspension) =>
   defineSuspension<Row, Before>({

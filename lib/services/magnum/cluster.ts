@@ -84,8 +84,8 @@ export const cluster = defineType({
       return { kind: 'accepted', ...stuck };
     const reason =
       row.status === 'DELETE_FAILED' ? await failureReason(row, context.api) : undefined;
-    // The deletion is also requested for a stuck cluster: its stack is gone, but Magnum can't log
-    // in with its trust to notice. Heat's 404 makes the conductor drop the row.
+    // The deletion is also requested for a stuck cluster. Its stack is gone, but Magnum cannot
+    // notice that, because its trust gives no login. Heat's 404 makes the conductor drop the row.
     await (context.projectApi ?? context.api).request('DELETE', pathOf(row));
     if (reason === undefined) return { kind: 'accepted', ...stuck };
     return {

@@ -23,7 +23,7 @@ const quota = provisionQuota<Wish>({
   },
   async write(limits, { api, project }) {
     const json = { project_id: project, resource: RESOURCE, hard_limit: limits.clusters };
-    // 409: the project has a limit already, which is then changed.
+    // 409: the project already has a limit, which is then changed.
     const created = await api.request('POST', '/quotas', { json, accept: [409] });
     if (created.status !== 409) return;
     const path = `/quotas/${encodeURIComponent(project)}/${RESOURCE}`;

@@ -30,8 +30,8 @@ const PORTS = { path: '/v2.0/ports', collection: 'ports', row: Port };
 
 /**
  * The network, its subnet, the router and the interface between them. Names in Neutron are not
- * unique, so the network and the router of a name are those of the project. Each is created when
- * the ones that it needs are listed.
+ * unique, so only a network or router of the project counts as the named one. Each of the four is
+ * created once a listing shows those that it needs.
  */
 export const network: ComparePart<Wish> = async ({ network: wanted }, context) => {
   if (!wanted) return [];

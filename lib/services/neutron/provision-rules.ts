@@ -68,14 +68,14 @@ function ruleItem(
   return {
     ...item,
     state: 'missing',
-    // 409: the rule is there, in other words.
+    // 409: an equivalent rule exists.
     make: async () => void (await api.request('POST', RULES.path, { json, accept: [409] })),
   };
 }
 
 const ANY_ADDRESS = ['0.0.0.0/0', '::/0'];
 
-/** Neutron stores "any address" as null or as the whole range, as it was asked for. */
+/** Neutron stores "any address" as null or as the whole range, depending on the request. */
 const keyOf = (row: Omit<z.infer<typeof Rule>, 'id' | 'security_group_id'>): string =>
   JSON.stringify([
     row.direction,

@@ -41,7 +41,7 @@ async function sharedItem(name: string, context: ProvisionContext): Promise<Prov
   return {
     ...item,
     state: 'missing',
-    // 409: the policy is there.
+    // 409: the policy already exists.
     make: async () => void (await api.request('POST', RBAC.path, { json, accept: [409] })),
   };
 }

@@ -6,7 +6,10 @@ import { securityGroupRules } from './provision-rules.ts';
 import { sharedNetworks } from './provision-shared.ts';
 import { shownQuota, type Wish, wish } from './provision-wish.ts';
 
-/** Neutron creates the row of the project with the first limit, and its listing creates none. */
+/**
+ * Neutron creates the quota row of the project when the first limit is set. Its listing creates
+ * none.
+ */
 const quota = provisionQuota<Wish>({
   wish: (section) => section.quota,
   async read({ api, project }) {

@@ -11,14 +11,17 @@ const Port = Owned.pick({ id: true, project_id: true, tenant_id: true }).extend(
 type RouterRow = z.infer<typeof Router> & { readonly hasForeignPort: boolean };
 
 const PORTS = { path: '/v2.0/ports', collection: 'ports', row: Port } as const;
-/** The ports by which a router is connected to a network of projects. */
+/** Device owners of the ports that connect a router to a network of a project. */
 const INTERFACES = [
   'network:router_interface',
   'network:router_interface_distributed',
   'network:ha_router_replicated_interface',
 ];
 
-/** The routers, each with whether a port of another project is on one of its networks. */
+/**
+ * Returns the routers of the project. `hasForeignPort`: a port of another project is on a network
+ * of the router.
+ */
 async function routers({ api, project }: ProjectContext): Promise<RouterRow[]> {
   const rows = await rowsOf(api, { path: '/v2.0/routers', collection: 'routers', row: Router }, [
     ['project_id', project],
@@ -32,7 +35,7 @@ async function routers({ api, project }: ProjectContext): Promise<RouterRow[]> {
   );
   const networks = [...new Set(interfaces.map((port) => port.network_id))];
   const ports = await rowsWhere(api, PORTS, 'network_id', networks);
-  // A port without an owner is Neutron's own.
+  // A port without an owner belongs to Neutron itself.
   const foreign = new Set(
     ports
       .filter((port) => ownerOf(port) && ownerOf(port) !== project)

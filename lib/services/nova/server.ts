@@ -60,8 +60,8 @@ const usages = z.object({ usages: z.record(z.string(), z.number()) });
 
 /**
  * Nova silently leaves the servers of a cell that is down out of a filtered list ([api]
- * list_records_by_skipping_down_cells). Placement still has their allocations. Allocations end a
- * moment after the server, so this may also be that moment.
+ * list_records_by_skipping_down_cells). Placement still has their allocations. Allocations may also
+ * exist for a moment after the end of a server.
  */
 async function usageWithoutServers(context: ProjectContext): Promise<ServerRow[]> {
   const { project } = context;

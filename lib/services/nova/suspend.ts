@@ -16,10 +16,13 @@ const serverRow = z.object({
 });
 type ServerRow = z.infer<typeof serverRow>;
 
-/** What suspend did with a server, which follows from its state before. */
+/** How suspend changed a server. It follows from the state before. */
 const before = z.object({
   vmState: z.string(),
-  /** False if it was locked already. An administrator's lock would replace that one for good. */
+  /**
+   * False if the server was locked already. An administrator's lock would replace the first lock
+   * for good.
+   */
   lock: z.boolean(),
   /** False for a paused or suspended server: it runs nothing, and a stop would lose its memory. */
   stop: z.boolean(),

@@ -6,8 +6,8 @@ const listed = z.looseObject({ project_id: z.string().nullish() });
 const shown = z.object({ quota: limits });
 
 /**
- * Read from the listing, which creates no row; a GET of the quota writes one in newer releases. A
- * limit without a value is the default.
+ * Reads the limits from the listing, which creates no row. In newer releases a GET of the quota
+ * writes a row. A limit without a value is the default.
  */
 export const quotaSuspension = defineQuotaSuspension({
   limits: ['loadbalancer', 'listener', 'pool'],

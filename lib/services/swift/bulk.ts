@@ -15,10 +15,9 @@ const report = z.object({
 
 /**
  * Removes objects with one call (`POST ?bulk-delete`). The number of paths must not exceed the
- * cluster's maximum.
- * `paths`: `/container/object`, escaped. Returns one result per path; throws an error that concerns
- * all of them. Never call it if `/info` does not offer it: a plain POST would create a missing
- * account.
+ * cluster's maximum. `paths`: `/container/object`, escaped. Returns one result per path, and throws
+ * an error that concerns all of them. Never call it if `/info` does not offer the bulk delete: a
+ * plain POST would create a missing account.
  */
 export async function bulkDelete(
   paths: readonly string[],

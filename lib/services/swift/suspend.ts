@@ -32,8 +32,8 @@ type Before = z.infer<typeof before>;
 
 const KEY_NAMES = ['Temp-URL-Key', 'Temp-URL-Key-2'];
 /**
- * A masked key is the old one behind a random prefix. Both are in Swift alone: a key is a secret,
- * and only these headers hide it from users that can read the container.
+ * A masked key is the old key behind a random prefix. Only Swift stores the two, because a key is a
+ * secret. Only these headers hide a key from users that can read the container.
  */
 const MASK = /^kp1:[0-9a-f]{32}:/;
 const MAX_VALUE_LENGTH = 256;
@@ -123,7 +123,7 @@ function compare(row: PlaceRow, { read, keys }: Before): Comparison {
     : { kind: 'partly' };
 }
 
-/** One POST changes the ACL and the keys of a place together. */
+/** One POST changes the ACL and the keys of an account or container together. */
 async function write(
   row: PlaceRow,
   record: Before,
@@ -141,9 +141,9 @@ async function write(
 }
 
 /**
- * The account and its containers: closed for the public. Public entries are taken out of the read
- * ACLs, and the keys of temporary URLs are masked where they are, so that no signature of before is
- * valid.
+ * The account and its containers: closed for the public. Suspend removes the public entries from
+ * the read ACLs. It masks the keys of temporary URLs in place, so that earlier signatures become
+ * invalid.
  */
 export const placeSuspension = defineSuspension<PlaceRow, Before>({
   name: 'public-access',

@@ -30,7 +30,9 @@ function compare({ status, task_state }: ContainerRow): Comparison {
     : { kind: 'changed', message: `it is ${status}` };
 }
 
-/** Containers: stopped, and started again. An administrator sees those of every project. */
+/**
+ * Containers: stopped, and started again. An administrator sees the containers of every project.
+ */
 export const containerSuspension = defineSuspension<ContainerRow, object>({
   name: 'container',
   options: ['stop'],
