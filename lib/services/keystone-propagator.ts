@@ -1,6 +1,6 @@
 import { defineService } from '../task/service.ts';
 
-/** The name and the type under which `propagator register` puts this API into Keystone's catalog. */
+/** The name and the type with which `propagator register` adds this API to Keystone's catalog. */
 export const REGISTERED = { name: 'keystone-propagator', type: 'account-propagation' } as const;
 
 /** The propagator itself, so that its own catalog entry is not an uncovered service. */

@@ -140,7 +140,8 @@ function lineOf(change: Change, planned: boolean): string {
   if (kind === 'service')
     return `service ${REGISTERED.type}, name ${REGISTERED.name}${id}: ${verb}`;
   const was = before === undefined || before === url ? '' : `, before ${before}`;
-  return `endpoint ${change.interface} in ${change.region ?? 'no region'}${id}: ${verb}: ${url}${was}`;
+  const where = `${change.interface} in ${change.region ?? 'no region'}`;
+  return `endpoint ${where}${id}: ${verb}: ${url}${was}`;
 }
 
 const presentation = (nothing: string): Presentation<Result, Change> => ({
