@@ -1,6 +1,6 @@
-import { ENDED } from '../operation/model.ts';
 import { PropagatorError } from '../shared/errors.ts';
 import type { ApiClient } from './client.ts';
+import { hasEnded } from './exit-code.ts';
 import { OperationShape } from './shapes.ts';
 
 const POLL_MILLIS = 2000;
@@ -44,6 +44,3 @@ export async function* follow(
 
 /** The API does not stream: it runs on AWS, is of an earlier release, or has too many clients. */
 const NO_STREAM: readonly string[] = ['api.stream', 'api.streams', 'api.path', 'api.input'];
-
-const hasEnded = ({ operation }: OperationShape): boolean =>
-  ENDED.some((state) => state === operation.state);

@@ -1,12 +1,13 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import * as z from 'zod';
-import { ENDED, OPERATION_STATES } from '../../operation/model.ts';
+import { OPERATION_STATES } from '../../operation/model.ts';
+import { exitCodeOf, hasEnded } from '../exit-code.ts';
 import { oneOf, type Presentation, type Printed, present, printable } from '../format.ts';
 import { time } from '../output.ts';
 import { OperationShape, OperationsShape, WaiversShape } from '../shapes.ts';
 import { showOperation } from '../show/operation.ts';
 import { firstReason, showOperations } from '../show/operations.ts';
-import { EXIT, query, type Terminal } from '../terminal.ts';
+import { query, type Terminal } from '../terminal.ts';
 import { projectCommands } from './lifecycle.ts';
 import { planCommands } from './plans.ts';
 import { provisionCommands } from './provision.ts';
@@ -165,16 +166,4 @@ running.`,
   planCommands(operation, project, terminal);
   projectCommands(project, terminal);
   provisionCommands(project, terminal);
-}
-
-const hasEnded = ({ operation }: OperationShape): boolean =>
-  ENDED.some((state) => state === operation.state);
-
-/** The exit code of `operation show` and `operation watch` for this state. */
-export function exitCodeOf({ operation, waitsOn }: OperationShape): number {
-  if (operation.state === 'finished' || operation.state === 'observed') return EXIT.done;
-  if (waitsOn.some(({ deadLetter }) => deadLetter)) return EXIT.deadLetter;
-  return ['refused', 'unverified', 'held', 'superseded', 'canceled'].includes(operation.state)
-    ? EXIT.unproven
-    : EXIT.running;
 }

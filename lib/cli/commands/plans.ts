@@ -7,7 +7,8 @@ import { time } from '../output.ts';
 import { OperationShape, OperationsShape, PlanShape } from '../shapes.ts';
 import { showOperation } from '../show/operation.ts';
 import { showPlan } from '../show/plan.ts';
-import { EXIT, query, type Terminal, UsageError } from '../terminal.ts';
+import { query, type Terminal, UsageError } from '../terminal.ts';
+import { watchUntil } from './watch.ts';
 
 interface PlanOptions extends Printed {
   domain?: string;
@@ -174,20 +175,11 @@ export function planCommands(operation: Command, project: Command, terminal: Ter
     await follow(opened);
   }
 
-  /** Shows each change of the operation until its end. */
+  /** Follows the operation until it has ended, or is held and waits for a person. */
   async function follow(id: string): Promise<void> {
-    for (let before = ''; ; await sleep(POLL_MILLIS)) {
-      const seen = await client.get(`/v1/operations/${id}`, OperationShape);
-      const { found, removed, left } = seen.resources;
-      const line = `${seen.operation.state}: ${found} found, ${removed} removed, ${left} left`;
-      if (line !== before) terminal.write(`${line}\n`);
-      before = line;
-      const isOver = ENDED.some((state) => state === seen.operation.state);
-      if (!isOver && seen.operation.state !== 'held') continue;
-      terminal.write(`\n${showOperation(seen, [], now(), terminal.color)}\n`);
-      if (seen.operation.state !== 'finished') terminal.exitCode = EXIT.unproven;
-      return;
-    }
+    const isHeld = ({ operation: { state } }: OperationShape): boolean => state === 'held';
+    const last = await watchUntil(id, terminal, isHeld);
+    if (last) terminal.write(`\n${showOperation(last, [], now(), terminal.color)}\n`);
   }
 
   async function deleteUnplanned(

@@ -1,11 +1,11 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Command } from 'commander';
+import { exitCodeOf, hasEnded } from '../exit-code.ts';
 import { harmless } from '../format.ts';
 import type { OperationShape } from '../shapes.ts';
 import { lineKey, liveView, type Sample, watchLine } from '../show/watch.ts';
 import type { Terminal } from '../terminal.ts';
 import { follow } from '../watch.ts';
-import { exitCodeOf } from './operations.ts';
 
 /** More samples than this would be older than the window of the rate. */
 const MOST_SAMPLES = 200;
@@ -30,8 +30,24 @@ Example:
     .action((id: string) => watchOperation(id, terminal));
 }
 
-/** Follows an operation on the terminal, and sets its exit code. */
-export async function watchOperation(id: string, terminal: Terminal): Promise<void> {
+/** Follows an operation on the terminal to its end, and sets its exit code. */
+async function watchOperation(id: string, terminal: Terminal): Promise<void> {
+  const last = await watchUntil(id, terminal, hasEnded);
+  if (last)
+    terminal.write(
+      `${id} has ended: ${last.operation.state}. Details: propagator operation show ${id}\n`,
+    );
+}
+
+/**
+ * Follows an operation on the terminal until `isOver` is true or it has ended, and sets the exit
+ * code. Returns the last state, without control characters.
+ */
+export async function watchUntil(
+  id: string,
+  terminal: Terminal,
+  isOver: (state: OperationShape) => boolean,
+): Promise<OperationShape | undefined> {
   const { client, color, now, redraw, sleep = pause } = terminal;
   const samples: Sample[] = [];
   let last: OperationShape | undefined;
@@ -50,13 +66,11 @@ export async function watchOperation(id: string, terminal: Terminal): Promise<vo
       if (!redraw && lineKey(last) !== printed)
         terminal.write(`${watchLine(last, samples, now())}\n`);
       printed = lineKey(last);
+      if (isOver(last)) break;
     }
   } finally {
     clearInterval(timer);
   }
-  if (!last) return;
-  terminal.write(
-    `${id} has ended: ${last.operation.state}. Details: propagator operation show ${id}\n`,
-  );
-  terminal.exitCode = exitCodeOf(last);
+  if (last) terminal.exitCode = exitCodeOf(last);
+  return last;
 }

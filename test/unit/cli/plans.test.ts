@@ -10,8 +10,14 @@ const BASE = 'http://127.0.0.1:8787';
 
 /** A command line before a simulation in which time passes while a command waits. */
 function commandLine(simulation: StatefulSimulation, answer?: string) {
-  const send = async (url: string, init: RequestInit) =>
-    api({ ...simulation.deps, ...apiAccess, health: () => ({ ok: true }) }).request(url, init);
+  const send = async (url: string, init: RequestInit) => {
+    // The API's own clock for events is the real one, so the work is done before it is asked.
+    if (url.endsWith('/events')) await simulation.settle();
+    return api({ ...simulation.deps, ...apiAccess, health: () => ({ ok: true }) }).request(
+      url,
+      init,
+    );
+  };
   const environment = { PROPAGATOR_API_TOKEN: tokenOf('ann') };
   const client = new ApiClient(BASE, callerOf(BASE, environment, undefined, send));
   const questions: string[] = [];
@@ -86,11 +92,22 @@ describe('propagator project delete on a terminal', () => {
     const { code, out } = await type(`project delete ${TARGET} --reason left`);
     expect(questions).toEqual([expect.stringContaining('(shop)')]);
     expect(out).toContain('10 resources will be removed.');
-    expect(out).toContain('finished: 12 found, 12 removed, 0 left');
+    expect(out).toMatch(/Z finished: 12 of 12 removed, 0 left\n\n\S*op-[0-9a-f]{12}/);
     expect(code).toBe(0);
     expect(simulation.left()).toEqual({});
     expect(simulation.cloud.projects.has(TARGET)).toBe(false);
     simulation.expectOthersUntouched();
+  });
+
+  it('ends its view at a hold, and shows the reason', async () => {
+    const simulation = new StatefulSimulation(EVERY_CLASS);
+    simulation.cloud.moreTypes.push('rating');
+    const { type } = commandLine(simulation, 'shop');
+    const { code, out } = await type(`project delete ${TARGET}`);
+    expect(code).toBe(3);
+    expect(out).toMatch(/Z held: .*\n\n\S*op-[0-9a-f]{12}/);
+    expect(out).toContain('rating');
+    expect(simulation.cloud.projects.has(TARGET)).toBe(true);
   });
 
   it.each([
