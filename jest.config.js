@@ -2,6 +2,8 @@
 export default {
   transform: {},
   extensionsToTreatAsEsm: ['.ts'],
+  // The bound for a test that hangs. On a slow machine a whole simulated cleanup takes seconds.
+  testTimeout: 30_000,
   testMatch: ['<rootDir>/test/**/*.test.ts'],
   testPathIgnorePatterns: [
     '/node_modules/',

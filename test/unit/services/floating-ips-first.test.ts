@@ -96,7 +96,8 @@ const floatingIps = () =>
   fixture.rehearsal.state.network.floatingips.where((row) => row.project_id === fixture.project);
 
 async function isFinished(): Promise<void> {
-  expect([...engine.operations.values()].map(({ state }) => state)).toEqual(['finished']);
+  const ends = [...engine.operations.values()].map(({ state, hold }) => [state, hold?.reason]);
+  expect(ends).toEqual([['finished', undefined]]);
   expect(engine.deadLetterList).toEqual([]);
   expect(fixture.rehearsal.store.resources(fixture.project)).toEqual([]);
   expect(fixture.rehearsal.store.resources(fixture.control.project.id)).toEqual(controls);
