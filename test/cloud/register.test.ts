@@ -148,10 +148,10 @@ describe('propagator register', () => {
     expect(JSON.parse((await type(`${REGISTER} --plan --json`)).out)).toEqual({
       planned: true,
       changes: [
-        { action: 'create', kind: 'service' },
+        { action: 'create', type: 'service' },
         {
           action: 'create',
-          kind: 'endpoint',
+          type: 'endpoint',
           interface: 'public',
           region: 'RegionOne',
           url: URL,
@@ -159,7 +159,7 @@ describe('propagator register', () => {
       ],
       kept: [],
     });
-    const columns = await type(`${REGISTER} --plan -f value -c kind -c url`);
+    const columns = await type(`${REGISTER} --plan -f value -c type -c url`);
     expect(columns.out).toBe(`service \nendpoint ${URL}\n`);
   });
 

@@ -134,10 +134,10 @@ const PLANNED = {
 } as const;
 
 function lineOf(change: Change, planned: boolean): string {
-  const { kind, url, before } = change;
+  const { type, url, before } = change;
   const verb = (planned ? PLANNED : DONE)[change.action];
   const id = change.id === undefined ? '' : ` (${change.id})`;
-  if (kind === 'service')
+  if (type === 'service')
     return `service ${REGISTERED.type}, name ${REGISTERED.name}${id}: ${verb}`;
   const was = before === undefined || before === url ? '' : `, before ${before}`;
   const where = `${change.interface} in ${change.region ?? 'no region'}`;
@@ -156,7 +156,7 @@ const presentation = (nothing: string): Presentation<Result, Change> => ({
   rows: ({ changes }) => changes,
   columns: {
     Action: ({ action }) => action,
-    Kind: ({ kind }) => kind,
+    Type: ({ type }) => type,
     ID: ({ id }) => id,
     Interface: ({ interface: name }) => name,
     Region: ({ region }) => region,

@@ -15,24 +15,24 @@ export async function applyChanges(
   let serviceId = services.find(isOwn)?.id;
   for (const change of changes) {
     const answer = await sendChange(api, change, serviceId).catch(asAdministrator);
-    if (change.action === 'create' && change.kind === 'service')
+    if (change.action === 'create' && change.type === 'service')
       serviceId = Created.parse(answer.json).service.id;
   }
 }
 
 function sendChange(api: ServiceApi, change: Change, serviceId: string | undefined) {
-  const path = `/v3/${change.kind}s`;
+  const path = `/v3/${change.type}s`;
   if (change.action === 'create')
-    return api.request('POST', path, { json: { [change.kind]: created(change, serviceId) } });
+    return api.request('POST', path, { json: { [change.type]: created(change, serviceId) } });
   const ofRow = `${path}/${encodeURIComponent(change.id ?? '')}`;
   if (change.action === 'delete') return api.request('DELETE', ofRow, { accept: [404] });
   const { url } = change;
-  const json = { [change.kind]: { enabled: true, ...(url === undefined ? {} : { url }) } };
+  const json = { [change.type]: { enabled: true, ...(url === undefined ? {} : { url }) } };
   return api.request('PATCH', ofRow, { json });
 }
 
 const created = (change: Change, serviceId: string | undefined) =>
-  change.kind === 'service'
+  change.type === 'service'
     ? { type: REGISTERED.type, name: REGISTERED.name, description: MARK, enabled: true }
     : {
         service_id: serviceId,

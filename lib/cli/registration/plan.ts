@@ -15,7 +15,7 @@ export type Interface = (typeof INTERFACES)[number];
 /** One change of Keystone's catalog. A created row has no id before the change. */
 export interface Change {
   readonly action: 'create' | 'update' | 'delete';
-  readonly kind: 'service' | 'endpoint';
+  readonly type: 'service' | 'endpoint';
   readonly id?: string | undefined;
   readonly interface?: string;
   readonly region?: string | undefined;
@@ -40,7 +40,7 @@ export function planRegister(rows: CatalogRows, { url, region, interfaces }: Wis
   const service = ownService(rows);
   const ofService = rows.endpoints.filter((one) => one.service_id === service?.id);
   const changes = interfaces.flatMap((name): Change[] => {
-    const at = { kind: 'endpoint', interface: name, region, url } as const;
+    const at = { type: 'endpoint', interface: name, region, url } as const;
     const present = ownEndpoint(
       ofService.filter((one) => one.interface === name && one.region_id === region),
       at,
@@ -49,10 +49,10 @@ export function planRegister(rows: CatalogRows, { url, region, interfaces }: Wis
     const { id, url: before, enabled } = present;
     return before === url && enabled ? [] : [{ action: 'update', ...at, id, before }];
   });
-  if (!service) return [{ action: 'create', kind: 'service' }, ...changes];
+  if (!service) return [{ action: 'create', type: 'service' }, ...changes];
   return service.enabled
     ? changes
-    : [{ action: 'update', kind: 'service', id: service.id }, ...changes];
+    : [{ action: 'update', type: 'service', id: service.id }, ...changes];
 }
 
 /** What `unregister` removes, and the services that it must leave. */
@@ -76,7 +76,7 @@ export function planUnregister(rows: CatalogRows, region: string | undefined): R
     for (const one of all.filter(goes))
       changes.push({
         action: 'delete',
-        kind: 'endpoint',
+        type: 'endpoint',
         id: one.id,
         interface: one.interface,
         region: one.region_id ?? undefined,
@@ -86,7 +86,7 @@ export function planUnregister(rows: CatalogRows, region: string | undefined): R
     // Keystone deletes the endpoints of a service with it.
     if (rest.length > 0) kept.push({ id, endpoints: rest });
     else if (region === undefined || all.length > 0)
-      changes.push({ action: 'delete', kind: 'service', id });
+      changes.push({ action: 'delete', type: 'service', id });
   }
   return { changes, kept };
 }
