@@ -16,7 +16,7 @@ export class IdFilter {
 
   /** `text` is the result of {@link IdFilter.toString}. Any other text gives an empty filter. */
   static from(text: string | undefined): IdFilter {
-    const stored = Buffer.from(text ?? '', 'base64');
+    const stored = Buffer.from(text ?? '', 'hex');
     return new IdFilter(
       stored.length === BITS / 8 ? Uint8Array.from(stored) : new Uint8Array(BITS / 8),
     );
@@ -31,9 +31,12 @@ export class IdFilter {
       this.#bits[place >> 3] = this.#byte(place) | (1 << (place % 8));
   }
 
-  /** Returns Base64, 1368 characters. */
+  /**
+   * Returns 2048 hexadecimal digits. Reports are redacted, and Base64 text may contain the start of
+   * a token of Keystone (`gAAAA`). A redacted filter is lost, and all ids count as new ones.
+   */
   toString(): string {
-    return Buffer.from(this.#bits).toString('base64');
+    return Buffer.from(this.#bits).toString('hex');
   }
 
   #byte(place: number): number {
