@@ -1,6 +1,6 @@
 /**
- * `npm run api:check`: tries every route of the API with schemathesis of PyPI against the OpenAPI
- * document: no answer 5xx, and no answer that the document does not describe. The API listens on
+ * `npm run api:check`: tries every route of the API against the OpenAPI document with schemathesis
+ * from PyPI. No answer may be 5xx, and every answer must be in the document. The API listens on
  * loopback, over an engine in memory and a cloud in memory. The requests are the same in each run.
  */
 import { execFileSync, spawn } from 'node:child_process';
@@ -39,7 +39,7 @@ const st = install();
 const { app, lines } = apiUnderTest();
 const server = await serveHttp(app, 0);
 const base = `http://127.0.0.1:${server.port}`;
-// The tool keeps files of a run in its folder.
+// The tool writes the files of a run into its folder.
 const folder = mkdtempSync(join(tmpdir(), 'api-check-'));
 const options = [
   ...['--checks', CHECKS.join(',')],

@@ -13,8 +13,9 @@ export const rehearsalCloud = (): Promise<RehearsalCloud> =>
   startCloud({ with: [heat, octavia, designate], durations: { documented: 100 } });
 
 /**
- * A project in a domain of its own, full of resources, with a container for the public. `created`: its notification, as Keystone
- * sent it; a deletion is believed only of a project that was seen alive.
+ * A project in a domain of its own, full of resources, with a public container. `created`: the
+ * notification of its creation. The propagator holds the deletion of a project that it has never
+ * seen alive.
  */
 export function customerOf(
   cloud: RehearsalCloud,
@@ -48,7 +49,7 @@ export const setEnabledIn = (
     admin.request('PATCH', `/v3/projects/${project}`, { json: { project: { enabled } } }),
   );
 
-/** What a suspension may change of a project, as it is now: servers, load balancers, Swift. */
+/** The state that a suspension may change: servers, load balancers and Swift of a project. */
 export function switchesOf({ state }: RehearsalCloud, project: string) {
   const servers = state.compute.servers.where((row) => row.project_id === project);
   const balancers = octaviaIn(state).loadBalancers.where((row) => row.project_id === project);

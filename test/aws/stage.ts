@@ -26,7 +26,7 @@ rules:
       project.enabled: { action: resume, mode: enforce }
 `;
 
-/** The deployed stack, and a cloud whose login lies in its secret. */
+/** The deployed stack, and a cloud whose login is in its secret. */
 export async function setAwsStage(): Promise<AwsStage> {
   const cloud = await rehearsalCloud();
   const folder = mkdtempSync(join(tmpdir(), 'propagator-policy-'));
@@ -38,7 +38,7 @@ export async function setAwsStage(): Promise<AwsStage> {
     PROPAGATOR_TOKEN_CACHE_TIME: '2s',
   };
   const stack = await deployStack(cloud.credentials, settings)
-    // The functions carry the policy: the file is not read again.
+    // The functions contain the policy, so the file is not read again.
     .finally(() => rmSync(folder, { recursive: true }))
     .catch(async (error: unknown) => {
       await cloud.close();

@@ -8,8 +8,8 @@ import type { CloudState } from './state.ts';
 import { ownProject } from './tokens.ts';
 
 /**
- * Groups and group snapshots. Their next links lead to the list without details: only the marker in
- * them is of use.
+ * Groups and group snapshots. Their next links lead to the list without details, so only the marker
+ * in the link is useful.
  */
 export function groupRoutes(state: CloudState, routes: Routes): void {
   const { groups, groupSnapshots, snapshots, volumes } = state.storage;
@@ -243,8 +243,8 @@ function deleteGroup(
 }
 
 /**
- * Backups. Without a running cinder-backup their deletion is a 404 about the service, and the
- * backup stays.
+ * Backups. Without a running cinder-backup Cinder answers their deletion with a 404 about the
+ * service, and the backup stays.
  */
 export function backupRoutes(state: CloudState, routes: Routes): void {
   const { backups, volumes } = state.storage;
@@ -290,8 +290,8 @@ export function backupRoutes(state: CloudState, routes: Routes): void {
       throw new Refusal(400, 'Invalid backup: Backup status must be available or error');
     if (force && !state.options.backupForce)
       throw new Refusal(405, 'Operation not supported: force delete.');
-    // The check for increments searches only the caller's project: an admin from another one is not
-    // stopped.
+    // Cinder searches for increments only in the caller's project, so it does not stop an
+    // administrator of another project.
     if (row.project_id === ownProject(call.token) && hasIncrements(row))
       throw new Refusal(400, 'Invalid backup: Incremental backups exist for this backup.');
     service();

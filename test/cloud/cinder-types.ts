@@ -131,8 +131,8 @@ export function typeRoutes(state: CloudState, routes: Routes): void {
 }
 
 /**
- * Cinder asks Keystone about the project in each of these; what the deletion does for one that is
- * gone is an option.
+ * Cinder asks Keystone about the project in each of these calls. An option sets the answer to a
+ * deletion for a project that no longer exists.
  */
 export function defaultTypeRoutes(state: CloudState): Routes {
   const { defaultTypes, types } = state.storage;

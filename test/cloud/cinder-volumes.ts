@@ -222,7 +222,7 @@ function create(state: CloudState, call: Call): Reply {
     updated_at: now,
     busy: 0,
   });
-  // Fields for administrators are not in the answer to the creation.
+  // The answer to the creation has no fields for administrators.
   const shown = Object.entries(showVolume(state, call, row)).filter(
     ([key]) => !key.startsWith('os-vol-'),
   );
@@ -233,8 +233,8 @@ function create(state: CloudState, call: Call): Reply {
 }
 
 /**
- * What stands in the way whatever the force: attached, migrating, in a group, snapshots (unless
- * they go too).
+ * The causes that prevent a deletion even with force: the volume is attached, migrates, is in a
+ * group, or has snapshots that do not go with it.
  */
 const always =
   'must not be migrating, attached, belong to a group, have snapshots, awaiting a transfer, or be disassociated from snapshots after volume transfer.';
@@ -277,7 +277,7 @@ export function deleteVolume(
   state.clock.after(state.options.durations.volume, () => {
     if (row.status !== 'deleting' || state.storage.volumes.get(row.id) !== row) return;
     if (row.busy > 0) {
-      // VolumeIsBusy: no error, only the status is restored.
+      // VolumeIsBusy is no error of the API: Cinder only restores the status.
       row.busy--;
       mark(state, row, 'available');
       return;

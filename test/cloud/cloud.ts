@@ -33,7 +33,7 @@ export const serviceNames = [
   'swift',
   'placement',
 ] as const;
-/** A core service, or one that was put in by `with`. */
+/** A core service, or a service that the option `with` adds. */
 export type CloudService = string;
 
 export type CloudOptions = Partial<Omit<Options, 'durations'>> & {
@@ -43,19 +43,16 @@ export type CloudOptions = Partial<Omit<Options, 'durations'>> & {
   readonly with?: readonly Documented[];
 };
 
-/**
- * A stateful OpenStack on the loopback. Nothing in it touches a network beyond, a disk or a real
- * cloud.
- */
+/** A stateful OpenStack on loopback. It uses no other network, no disk and no real cloud. */
 export interface RehearsalCloud {
   /** Keystone's URL with `/v3`: `OS_AUTH_URL`. */
   readonly url: string;
-  /** The cloud's admin, as `OS_*` variables: a password. */
+  /** The administrator's login with a password, as `OS_*` variables. */
   readonly credentials: Readonly<Record<string, string>>;
-  /** The same admin by an application credential, as `OS_*` variables. */
+  /** The administrator's login with an application credential, as `OS_*` variables. */
   readonly applicationCredentials: Readonly<Record<string, string>>;
   readonly store: ResourceStore;
-  /** Every table, for rows that `store` does not show: to read a row, or to change one. */
+  /** All tables, to read or change rows that `store` does not show. */
   readonly state: CloudState;
   readonly seed: Seed;
   readonly faults: Faults;
@@ -69,14 +66,14 @@ export interface RehearsalCloud {
   /** Removes a service from Keystone, so that no catalog and no list shows it; or restores it. */
   hide(service: CloudService): void;
   unhide(service: CloudService): void;
-  /** All tokens stop counting now, as after a restart of Keystone with new keys. */
+  /** All tokens become invalid now, as after a restart of Keystone with new keys. */
   expireTokens(): void;
   close(): Promise<void>;
 }
 
 /**
- * Starts it, empty but for the admin's and the `service` project in the default domain. Under 100
- * ms.
+ * Starts the cloud within 100 ms. It is empty except for the administrator's project and the
+ * project `service` in the default domain.
  */
 export async function startCloud(options: CloudOptions = {}): Promise<RehearsalCloud> {
   const clock = options.clock ?? realClock();
@@ -173,8 +170,8 @@ export async function startCloud(options: CloudOptions = {}): Promise<RehearsalC
 }
 
 /**
- * What every cloud has: the default domain, the roles, the admin, the services' project, a flavor,
- * a volume type, a public network.
+ * The accounts and resources of every cloud: the default domain, the roles, the administrator, the
+ * project of the services, a flavor, a volume type, a public network.
  */
 function furnish(state: CloudState) {
   const { identity, compute, storage } = state;

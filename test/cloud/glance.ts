@@ -105,10 +105,7 @@ const control = new Set([
   'os_hidden',
 ]);
 
-/**
- * A page of 25 unless more is asked for, 1000 at most, with a path to the `next` one when it is
- * full.
- */
+/** A page has 25 images by default and at most 1000. A full page has the path of the `next` one. */
 function page(
   call: Call,
   rows: { key: string; row: unknown }[],
@@ -133,9 +130,9 @@ function page(
 }
 
 /**
- * An administrator that filters by owner misses two resource types of images: community ones unless
- * `visibility` names them (or `all`), hidden ones unless `os_hidden=true`, and then there are only
- * hidden ones.
+ * For an administrator, a filter by owner hides two groups of images. Community images appear only
+ * if `visibility` names them (or is `all`). Hidden images appear only with `os_hidden=true`, and
+ * then alone.
  */
 function list(state: CloudState, call: Call): Reply {
   const visibility = call.query.get('visibility');
@@ -267,7 +264,7 @@ function imageRoutes(state: CloudState, routes: Routes): void {
     });
 }
 
-/** Only shared images have members; asking others is a 403. */
+/** Only shared images have members. For any other image Glance answers 403. */
 function memberRoutes(state: CloudState, routes: Routes): void {
   const shared = (call: Call): Image => {
     const row = state.images.images.get(param(call, 'id'));
@@ -335,8 +332,8 @@ function namespaceRoutes(state: CloudState, routes: Routes): void {
     schema: '/v2/schemas/metadefs/namespace',
   });
   const namespace = (call: Call): Namespace => {
-    // Glance reads the path as Latin-1, and no route of it takes a slash: such names can be made,
-    // but not addressed (seen on 25.1).
+    // Glance reads the path as Latin-1, and none of its routes accepts a slash. Such names can be
+    // created, but no path leads to them (seen on 25.1).
     const name = Buffer.from(param(call, 'name'), 'utf8').toString('latin1');
     const row = name.includes('/') ? undefined : namespaces.get(name);
     if (!row) throw new Refusal(404, `Namespace ${name} not found`);
@@ -368,8 +365,8 @@ function namespaceRoutes(state: CloudState, routes: Routes): void {
       const input = body(call, newNamespace);
       row.protected = input.protected;
       row.visibility = input.visibility;
-      // What is left out falls back to its default: without an owner it becomes the caller's (seen
-      // on 25.1).
+      // A missing field gets its default. Without an owner, the namespace goes to the caller's
+      // project (seen on 25.1).
       row.owner = input.owner ?? ownProject(call.token);
       return { status: 200, json: showNamespace(row) };
     })

@@ -8,10 +8,7 @@ import { hex } from './resource-store.ts';
 import type { Group, User } from './rows.ts';
 import type { CloudState } from './state.ts';
 
-/**
- * Users, groups, and what belongs to them: application credentials, credentials, trusts; and
- * limits.
- */
+/** Users, groups, their application credentials, credentials and trusts, and limits. */
 export function people(state: CloudState, routes: Routes): void {
   const { identity } = state;
   const { users, groups, applicationCredentials, credentials } = identity;
@@ -182,7 +179,8 @@ export function people(state: CloudState, routes: Routes): void {
         }),
       ).application_credential;
       const projectId = call.token?.projectId;
-      // Only the user can create one: it has the project of the user's own token.
+      // Only the user can create an application credential. It gets the project of the user's
+      // token.
       if (projectId === undefined || call.token?.userId !== param(call, 'user'))
         throw new Refusal(
           403,

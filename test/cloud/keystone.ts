@@ -210,7 +210,7 @@ const changes = z.object({
 });
 
 /**
- * Of an immutable project only the option itself can be changed. Keystone 22 refuses even that
+ * Only the option `immutable` of an immutable project can be changed. Keystone 22 refuses even that
  * through /v3/domains, and allows it for the same id through /v3/projects.
  */
 function refuseImmutable(
@@ -225,9 +225,9 @@ function refuseImmutable(
 }
 
 /**
- * A project with enabled descendants can't be disabled, a domain can; below a disabled parent
- * nothing can be enabled. Announced as `updated`, which never names the change; a domain's update
- * is also its project's.
+ * A project with enabled descendants cannot be disabled, but a domain can. Nothing below a disabled
+ * parent can be enabled. The notification says `updated` and never names the change. An update of a
+ * domain is also one of its project.
  */
 function update(state: CloudState, call: Call, what: 'project' | 'domain'): Reply {
   const project = found(state, call, what);
@@ -246,15 +246,14 @@ function update(state: CloudState, call: Call, what: 'project' | 'domain'): Repl
     );
   const parent =
     project.parent_id === null ? undefined : state.identity.projects.get(project.parent_id);
-  // An update without `enabled` counts as one that enables (seen on Keystone 22 and
-  // 29).
+  // An update without `enabled` counts as an update that enables (seen on Keystone 22 and 29).
   if (!project.enabled && input.enabled !== false && parent && !parent.is_domain && !parent.enabled)
     throw new Refusal(403, `Cannot enable project ${project.id} since it has disabled parents`);
   project.name = input.name ?? project.name;
   project.description = input.description ?? project.description;
   project.enabled = input.enabled ?? project.enabled;
   project.tags = input.tags ?? project.tags;
-  // An option that is set to null is removed; the others stay.
+  // An option that is set to null is removed. Other options stay.
   const options = Object.entries({ ...project.options, ...input.options });
   project.options = Object.fromEntries(options.filter(([, value]) => value !== null));
   state.notify('identity.project.updated', project.id, call);

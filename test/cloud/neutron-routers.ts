@@ -77,7 +77,7 @@ export function addRouter(
   return row;
 }
 
-/** The gateway's port has no owner: its project is ''. */
+/** The port of the gateway has no owner: its project is ''. */
 export function setGateway(
   state: CloudState,
   router: NetworkRow,
@@ -198,7 +198,10 @@ export function interfaceRoutes(state: CloudState, routes: Routes): void {
     });
 }
 
-/** A router's port on a subnet; it belongs to the project of the router, not of the network. */
+/**
+ * The port of a router on a subnet belongs to the project of the router, and not to that of the
+ * network.
+ */
 export function addInterface(
   state: CloudState,
   router: NetworkRow,

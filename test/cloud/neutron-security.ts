@@ -6,9 +6,9 @@ import type { CloudState } from './state.ts';
 import { isAdmin } from './tokens.ts';
 
 /**
- * The project's `default` group, created if there is none: Neutron does that whenever it lists a
- * project's groups or rules, also for a deleted project. Over the quota of rules the list
- * itself fails with 409.
+ * Returns the `default` group of the project, and creates it if there is none. Neutron does that
+ * whenever it lists the groups or rules of a project, even of a deleted one. Over the quota of
+ * rules, the listing itself fails with 409.
  */
 export function ensureDefaultGroup(state: CloudState, project: string): NetworkRow {
   const { securityGroups, quotas } = state.network;
@@ -208,8 +208,8 @@ export function rbacPolicies(state: CloudState): Resource {
 export type OnList = (call: Call, routes: Routes) => void;
 
 /**
- * Of Neutron 29 (2026.2): one row per project, of which `project_id` null is that of the cloud. It
- * has neither a name nor times.
+ * Since Neutron 29 (2026.2): one row per project. The row with `project_id` null is that of the
+ * cloud. A row has neither a name nor times.
  */
 export function defaultStatefulness(state: CloudState): Resource {
   const { defaultStatefulness: table } = state.network;

@@ -6,11 +6,11 @@ import type { NetworkRow } from './rows.ts';
 import type { CloudState } from './state.ts';
 import { isAdmin, ownProject } from './tokens.ts';
 
-/** 409 and the like with the name of Neutron's exception. */
+/** An error, for example 409, with the name of Neutron's exception. */
 export const conflict = (type: string, message: string): Refusal =>
   new Refusal(409, message, { type });
 
-/** A field as text, '' where it is none. */
+/** A field as text; '' if the field is missing. */
 export const text = (row: NetworkRow, field: string): string => {
   const value = row[field];
   return typeof value === 'string' ? value : '';
@@ -41,25 +41,24 @@ export interface Resource {
   readonly plural: string;
   readonly singular: string;
   readonly table: Table<NetworkRow>;
-  /** 404: Neutron's exception and its words. */
+  /** The name and the message of Neutron's exception for a 404. */
   readonly missing: readonly [type: string, message: (id: string) => string];
   /** The extension without which the path does not exist. */
   readonly extension?: string;
-  /** Names by which it may be filtered; any other is a 400. */
+  /** The fields by which the list may be filtered. Any other filter is a 400. */
   readonly filters: readonly string[];
-  /**
-   * What a marker that names no row does: a 404, or it is ignored and the list begins again from
-   * the start.
-   */
+  /** The answer to a marker that names no row: a 404, or the list from its start. */
   readonly badMarker?: 'refused' | 'ignored';
   /** False: `limit` and `marker` are ignored. */
   readonly pages?: boolean;
-  /** Before a list by project: creates the rows that the list creates. */
+  /** Runs before a listing by project, and creates the rows that the listing creates. */
   onList?(call: Call, project: string): void;
   show?(row: NetworkRow): Record<string, unknown>;
   create(input: Record<string, unknown>, project: string, call: Call): NetworkRow;
   update?(row: NetworkRow, input: Record<string, unknown>): void;
-  /** Throws if a resource prevents the deletion; then removes the row and its dependents. */
+  /**
+   * Throws if a resource prevents the deletion. Otherwise it removes the row and its dependents.
+   */
   remove(row: NetworkRow, call: Call): void;
 }
 
@@ -83,7 +82,7 @@ export function blank(
   };
 }
 
-/** Address groups and scopes are no standard resources: no times, no tags. */
+/** Address groups and scopes are no standard resources: they have no times and no tags. */
 export function timeless(row: NetworkRow): NetworkRow {
   const { created_at: _, updated_at: __, revision_number: ___, tags: ____, ...rest } = row;
   return { ...rest, id: row.id, project_id: row.project_id };
@@ -134,7 +133,8 @@ export function resourceRoutes(state: CloudState, routes: Routes, resource: Reso
     })
     .on('DELETE', `/v2.0/${path}/:id`, (call) => {
       const row = visible(call, found(resource, param(call, 'id')));
-      // A synchronous service has no state for it: it answers 204 and the row remains.
+      // A synchronous service has no state for such a deletion: it answers 204, and the row
+      // remains.
       if (!call.endless) resource.remove(row, call);
       return { status: 204 };
     });
@@ -184,7 +184,7 @@ function list(
 }
 
 /**
- * A list matches by any of its items: a port by one of its security groups, by
+ * A filter on a list matches any of its items: a port matches by one of its security groups, or by
  * `fixed_ips=subnet_id=…`.
  */
 function matches(value: unknown, wanted: readonly string[]): boolean {
@@ -194,7 +194,10 @@ function matches(value: unknown, wanted: readonly string[]): boolean {
   return wanted.includes(String(value).toLowerCase());
 }
 
-/** Pages only if a limit was given; then a full page links on, and every page links back. */
+/**
+ * The list is paged only with a limit. A full page links to the next one, and every page to the one
+ * before.
+ */
 function paged(call: Call, resource: Resource, rows: Record<string, unknown>[]): Reply {
   const limit = call.query.get('limit');
   const marker = call.query.get('marker');
@@ -205,7 +208,7 @@ function paged(call: Call, resource: Resource, rows: Record<string, unknown>[]):
   const unknown = marker !== null && !resource.table.get(marker);
   if (unknown && resource.badMarker !== 'ignored')
     throw new Refusal(404, message(marker), { type });
-  // A marker that no longer fits the filter still has its place in the order.
+  // A marker keeps its place in the order even if it no longer matches the filter.
   const start =
     marker !== null && !unknown && at < 0
       ? rows.findIndex((row) => String(row.id) > marker)

@@ -13,10 +13,10 @@ export interface Notification {
   readonly 'oslo.message': string;
 }
 
-/** `eventType` is in the message too: `identity.project.deleted`. */
+/** The message also contains `eventType`: `identity.project.deleted`. */
 export type NotificationListener = (notification: Notification, eventType: string) => void;
 
-/** The initiator; absent if Keystone is the initiator. */
+/** The initiator. It is absent if Keystone itself is the initiator. */
 export interface Initiator {
   readonly token: Token;
   readonly userName: string;
@@ -24,7 +24,7 @@ export interface Initiator {
   readonly agent: string;
 }
 
-/** The content of a notification of a role assignment; its target's id has no meaning. */
+/** The content of a notification of a role assignment. The id of its target has no meaning. */
 export interface RoleAssignment {
   readonly project?: string;
   readonly domain?: string;
@@ -35,8 +35,8 @@ export interface RoleAssignment {
 }
 
 /**
- * CADF's `target.typeURI` per resource, from keystone/notifications.py; what is not named is
- * `unknown`.
+ * CADF's `target.typeURI` by resource, from keystone/notifications.py. A resource without an entry
+ * is `unknown`.
  */
 const typeUris: Record<string, string> = {
   project: 'data/security/project',
@@ -49,8 +49,8 @@ const typeUris: Record<string, string> = {
 };
 
 /**
- * One notification in the CADF format under envelope 2.0, field for field as the recorded ones.
- * `eventType`: `identity.project.deleted`.
+ * One notification in the CADF format in an envelope 2.0, with the fields of the recorded
+ * notifications. `eventType`: `identity.project.deleted`.
  */
 export function notification(
   clock: CloudClock,

@@ -20,8 +20,8 @@ const statuses: Record<Server['vm_state'], string> = {
 };
 
 /**
- * Query parameters of `GET /servers`; from 2.75 on every other one is a 400. From
- * nova/api/openstack/compute/schemas/servers.py.
+ * Query parameters of `GET /servers`, from nova/api/openstack/compute/schemas/servers.py. From 2.75
+ * on any other parameter is a 400.
  */
 const parameters = new Set(
   `all_tenants auto_disk_config availability_zone block_device_mapping changes-before changes-since config_drive created_at deleted
@@ -215,7 +215,7 @@ function show(state: CloudState, call: Call, row: Server) {
   };
 }
 
-/** A single server shows its groups too. */
+/** The answer about a single server also shows its groups. */
 const showOne = (state: CloudState, call: Call, row: Server) => ({
   ...show(state, call, row),
   server_groups: state.compute.groups
@@ -281,7 +281,7 @@ const actionNames: Record<string, string> = {
   restore: 'restore',
 };
 
-/** A lock stops the owner, never an admin. */
+/** A lock stops the owner and never an administrator. */
 function refuseLocked(call: Call, server: Server): void {
   if (server.locked && !isAdmin(call.token))
     throw new Refusal(409, `Instance ${server.id} is locked`);

@@ -27,7 +27,7 @@ export const quotaOf = (state: CloudState, project: string): Record<string, numb
   ...state.compute.quotas.get(project)?.values,
 });
 
-/** Only some calls of Nova check the project in Keystone: a deleted one is a 400. */
+/** Only some calls of Nova check the project in Keystone. They answer 400 for a deleted one. */
 export function knownProject(state: CloudState, call: Call, project: string): void {
   if (!state.identity.projects.get(project))
     throw new Refusal(400, `Project ID ${project} is not a valid project.`);
@@ -81,8 +81,8 @@ export function quotaRoutes(state: CloudState, routes: Routes): void {
 }
 
 /**
- * Keypairs, the user's own; an administrator names the user. Only the answer about a single one
- * shows the user.
+ * Keypairs of a user. An administrator names the user. Only the answer about a single keypair shows
+ * the user.
  */
 export function keypairRoutes(state: CloudState, routes: Routes): void {
   const { keypairs } = state.compute;

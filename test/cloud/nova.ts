@@ -164,7 +164,7 @@ export function nova(state: CloudState): Front {
       if (row.is_public) throw new Refusal(404, 'Access list not available for public flavors.');
       return { status: 200, json: { flavor_access: access(row) } };
     })
-    // Adding asks Keystone about the project, removing does not.
+    // Nova asks Keystone about the project when access is added, and not when it is removed.
     .on('POST', '/v2.1/flavors/:id/action', (call) => {
       const row = flavor(call);
       const [what, input] = action(call);
@@ -214,7 +214,7 @@ export function nova(state: CloudState): Front {
         'x-openstack-request-id': call.requestId,
         'x-compute-request-id': call.requestId,
       };
-      // A request that is refused before Nova's own code runs gets no version.
+      // The answer has no version if the request is refused before Nova's own code runs.
       if (reply.status === 401 || reply === htmlNotFound) return ids;
       return {
         ...ids,
@@ -227,7 +227,7 @@ export function nova(state: CloudState): Front {
   };
 }
 
-/** The owner of a server group is shown from 2.13 on. */
+/** Since 2.13 a server group shows its owner. */
 function showGroup(
   version: string,
   row: {

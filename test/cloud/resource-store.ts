@@ -116,7 +116,9 @@ export class ResourceStore {
     );
   }
 
-  /** Resources of a project in all services (without an id of all projects), by type and id. */
+  /**
+   * Resources of a project in all services, by type and id. Without an id, those of all projects.
+   */
   resources(projectId?: string): Resource[] {
     const resources = [...this.#sources.values()].flatMap((source) => source.resources(projectId));
     return resources.sort(

@@ -68,7 +68,7 @@ export interface Limit extends Row {
   readonly resource_limit: number;
 }
 
-/** A project's own quota values in one service; its id is the project's. */
+/** The quota of one project in one service. The id is that of the project. */
 export interface QuotaRow extends Row {
   values: Record<string, number>;
 }
@@ -91,7 +91,7 @@ export interface Server extends Row {
   task_state: string | null;
   locked: boolean;
   locked_reason: string | null;
-  /** Set by some operators in the database: a DELETE answers 204 and does nothing. */
+  /** Some operators set this in the database: a DELETE then answers 204 and does nothing. */
   disable_terminate: boolean;
   /** Ports that Nova created and deletes with the server. */
   readonly own_ports: Set<string>;
@@ -104,7 +104,7 @@ export interface Server extends Row {
     readonly requestId: string;
     readonly projectId: string;
   }[];
-  /** Counts deletions that were started, so that an older one that comes late is void. */
+  /** The number of deletions that were started. A delayed end of an earlier deletion is ignored. */
   deletion: number;
 }
 
@@ -142,7 +142,7 @@ export interface Volume extends Row {
   readonly bootable: boolean;
   readonly created_at: number;
   updated_at: number;
-  /** How many deletions come to nothing, as on a busy backend: back to `available`. */
+  /** How many deletions fail, as on a busy back end. The status then goes back to `available`. */
   busy: number;
 }
 
@@ -221,7 +221,7 @@ export interface Message extends Row {
   readonly created_at: number;
 }
 
-/** Neutron shows nearly all fields that it stores: its rows are the JSON itself. */
+/** Neutron shows nearly all fields that it stores. The rows are therefore the JSON itself. */
 export interface NetworkRow extends Row {
   project_id: string;
   [field: string]: unknown;
@@ -236,7 +236,7 @@ export interface Image extends Row {
   status: string;
   readonly size: number | null;
   readonly members: Map<string, string>;
-  /** The cause of a 409 for its deletion: a copy-on-write clone. */
+  /** The cause of a 409 to its deletion: a copy-on-write clone. */
   inUse: boolean;
   readonly created_at: number;
   updated_at: number;

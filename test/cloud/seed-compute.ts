@@ -6,9 +6,9 @@ import type { Networks } from './seed-network.ts';
 import type { CloudState } from './state.ts';
 
 /**
- * Servers with ports that Nova made; one locked with a volume attached, one on a port that its user
- * made, one stopped, one in ERROR, one soft-deleted; a server group with members; a private flavor,
- * quotas, a key pair of the user.
+ * Servers with ports that Nova created: one is locked and has a volume attached, one uses a port
+ * that its user created, one is stopped, one is in ERROR, one is soft-deleted. Also a server group
+ * with members, a private flavor, quotas, and a keypair of the user.
  */
 export function fillCompute(
   state: CloudState,
@@ -102,8 +102,8 @@ export function fillCompute(
 }
 
 /**
- * What Keystone keeps beside the project: an application credential, EC2 credentials, a trust, a
- * limit. Only the first one outlives it.
+ * Rows of Keystone that are not in the project: an application credential, EC2 credentials, a
+ * trust, a limit. Only the application credential outlives the project.
  */
 export function fillIdentity(state: CloudState, project: Project, user: User): void {
   const { identity } = state;

@@ -49,7 +49,7 @@ export function fillImages(
   });
 }
 
-/** Names that break careless clients. */
+/** Names that clients without proper escaping cannot handle. */
 export const awkwardNames = [
   'a/b ü%?',
   ' leading and trailing ',
@@ -65,8 +65,8 @@ export const awkwardNames = [
 ];
 
 /**
- * Containers with objects, among them awkward names, a static large object with its segments, and a
- * versioned container.
+ * Containers with objects. Among them are objects with unusual names, a static large object with
+ * its segments, and a versioned container.
  */
 export function fillObjects(state: CloudState, project: Project, size: Size): void {
   const now = state.clock.now();

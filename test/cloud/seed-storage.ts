@@ -5,9 +5,9 @@ import type { Size } from './seed.ts';
 import type { CloudState } from './state.ts';
 
 /**
- * Volumes with snapshots, one made from a snapshot, one waiting for a transfer, one that hangs in
- * `deleting`, one in
- * `error`; a chain of backups; a group with a group snapshot; a private type, quotas.
+ * Volumes with snapshots: one was made from a snapshot, one waits for a transfer, one hangs in
+ * `deleting`, one is in `error`. Also a chain of backups, a group with a group snapshot, a private
+ * type, and quotas.
  */
 export function fillStorage(state: CloudState, project: Project, user: User, size: Size): Volume[] {
   const { storage } = state;

@@ -8,8 +8,8 @@ import { fillStorage } from './seed-storage.ts';
 import type { CloudState } from './state.ts';
 
 /**
- * How many of the plain resources a project gets; every special resource is there at least once in
- * each size but `empty`.
+ * The number of plain resources of a project. Every size except `empty` also has at least one of
+ * each special resource.
  */
 export interface Size {
   readonly servers: number;
@@ -23,7 +23,10 @@ export interface Size {
   readonly objectsPerContainer: number;
 }
 
-/** `lab`: what the real lab's bench uses; `large`: the large set of the reference's benchmark. */
+/**
+ * `lab`: the size of the bench on the real lab. `large`: the large set of the reference's
+ * benchmark.
+ */
 export const sizes = {
   tiny: {
     servers: 1,
@@ -81,8 +84,8 @@ export interface Filled {
 }
 
 /**
- * Puts resources straight into the cloud: quick, without a call and without a log entry. Only
- * accounts are announced.
+ * Puts resources into the cloud without API calls and log entries. Only accounts are announced by
+ * notifications.
  */
 export class Seed {
   readonly #state: CloudState;
@@ -92,14 +95,14 @@ export class Seed {
     this.#state = state;
   }
 
-  /** Gives the domain's id. */
+  /** Returns the id of the domain. */
   makeDomain(name: string): string {
     const { id } = this.#add({ name, domain_id: null, parent_id: null, is_domain: true });
     this.#state.notify('identity.domain.created', id, undefined);
     return id;
   }
 
-  /** Returns the project's id. Without a parent it is directly below the domain. */
+  /** Returns the id of the project. Without a parent it is directly below the domain. */
   makeProject(domainId: string, name: string, parentId = domainId): string {
     const { id } = this.#add({ name, domain_id: domainId, parent_id: parentId, is_domain: false });
     this.#state.notify('identity.project.created', id, undefined);
@@ -117,7 +120,10 @@ export class Seed {
     });
   }
 
-  /** A user of a domain; with a project, as its member. Gives the user's id. */
+  /**
+   * Creates a user of a domain. With a project, the user is a member of it. Returns the id of the
+   * user.
+   */
   makeUser(domainId: string, name: string, projectId?: string): string {
     return this.#user(domainId, name, projectId).id;
   }
@@ -150,8 +156,9 @@ export class Seed {
   }
 
   /**
-   * Fills a project with at least one of every special resource, and plain ones by the size.
-   * What crosses a border (shared networks, image members) does so to {@link neighbor}.
+   * Fills a project with at least one of every special resource, and with plain ones according to
+   * the size. Resources that two projects share (shared networks, image members) are shared with
+   * {@link neighbor}.
    */
   fill(projectId: string, size: SizeName | Size = 'small'): Filled {
     const counts = typeof size === 'string' ? sizes[size] : size;
@@ -185,8 +192,8 @@ export class Seed {
   }
 
   /**
-   * Filled projects of a domain of their own, under the names of the customer's: what must be
-   * untouched in the end.
+   * Creates filled projects in a domain of their own, with the names of the customer's projects. No
+   * test may change them.
    */
   controls(
     size: SizeName | Size = 'tiny',

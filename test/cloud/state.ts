@@ -94,7 +94,7 @@ export function tables(store: ResourceStore) {
       attachments: store.table<Attachment>('cinder.attachment', { owner: projectId, label: id }),
       types: store.table<VolumeType>('cinder.type', { owner: nobody, label: name }),
       groupTypes: store.table<VolumeType>('cinder.group-type', { owner: nobody, label: name }),
-      /** Id: the project; one value only, the type's id. */
+      /** The id is that of the project. The only value is the id of the type. */
       defaultTypes: store.table<Row & { type: string }>('cinder.default-type', {
         owner: id,
         label: (row) => row.type,
@@ -111,11 +111,11 @@ export function tables(store: ResourceStore) {
       ports: store.table<NetworkRow>('neutron.port', network),
       routers: store.table<NetworkRow>('neutron.router', network),
       floatingips: store.table<NetworkRow>('neutron.floating-ip', network),
-      /** Owned by the project of their floating IP; the API does not show it. */
+      /** The owner is the project of the floating IP. The API does not show it. */
       portForwardings: store.table<NetworkRow>('neutron.port-forwarding', network),
       trunks: store.table<NetworkRow>('neutron.trunk', network),
       securityGroups: store.table<NetworkRow>('neutron.security-group', network),
-      /** They come and go with their group: no resources of their own. */
+      /** Each is created and deleted with its group, so it is no resource of its own. */
       securityGroupRules: store.table<NetworkRow>('neutron.security-group-rule', {
         owner: nobody,
         label: id,
@@ -138,7 +138,7 @@ export function tables(store: ResourceStore) {
   };
 }
 
-/** All that the services share. */
+/** The state that all services share. */
 export interface CloudState extends ReturnType<typeof tables> {
   readonly store: ResourceStore;
   readonly clock: CloudClock;
@@ -154,10 +154,7 @@ export interface CloudState extends ReturnType<typeof tables> {
   readonly documented: DocumentedFront[];
   /** Services that Keystone does not have. */
   readonly hidden: Set<string>;
-  /**
-   * What the real cloud lets happen although it does harm, in words: a test wants this to stay
-   * empty.
-   */
+  /** Harmful changes that a real cloud allows, in words. Tests expect this list to be empty. */
   readonly sideEffects: string[];
   /** Sends a notification as Keystone does. */
   notify(eventType: string, about: string | RoleAssignment, call: Call | undefined): void;

@@ -4,7 +4,7 @@ import type { CloudState } from './state.ts';
 import { deleteTheOldWay } from './swift-old-versions.ts';
 import { type Account, type Container, put, type StoredObject } from './swift-state.ts';
 
-/** Swift's timestamps: seconds with five decimals; every one is different. */
+/** Timestamps of Swift: seconds with five decimals. No two are equal. */
 let ticks = 0;
 const timestamp = (now: number): string => (now / 1000 + (ticks++ % 90_000) / 1e5 / 10).toFixed(5);
 
@@ -71,8 +71,8 @@ export function listObjects(state: CloudState, call: Call, container: Container)
 }
 
 /**
- * Versions in the order of names, the newest first; an object from before the versioning is its own
- * version `null`.
+ * Versions in the order of names, the newest first. An object from the time before the versioning
+ * is its own version `null`.
  */
 function versionsAfter(
   container: Container,
@@ -97,7 +97,7 @@ function versionsAfter(
   return at >= 0 ? rows.slice(at + 1) : rows.filter((row) => row.name > marker);
 }
 
-/** Rows of a page; more than the cluster allows is refused, not cut. */
+/** The number of rows of a page. Swift refuses a larger number than the cluster allows. */
 export function limitOf(state: CloudState, call: Call): number {
   const limit = Number(call.query.get('limit') ?? state.options.swiftPageLimit);
   if (limit > state.options.swiftPageLimit)
@@ -105,7 +105,7 @@ export function limitOf(state: CloudState, call: Call): number {
   return limit;
 }
 
-/** JSON, or names line by line; nothing as text is a 204. */
+/** The answer as JSON, or as one name per line. An empty list as text is a 204. */
 export function listing(
   call: Call,
   headers: Record<string, string>,
@@ -238,8 +238,8 @@ function deleteVersion(
 }
 
 /**
- * `container/object` or `container`, unescaped, with or without a slash before it. True if it was
- * there and is gone.
+ * Deletes `container/object` or `container`, unescaped, with or without a slash before it. Returns
+ * true if it existed.
  */
 export function removePath(
   state: CloudState,
@@ -258,7 +258,7 @@ export function removePath(
   return true;
 }
 
-/** Why a container does not go, or undefined when it is gone. */
+/** Why a container cannot be deleted, or `undefined` when it is deleted. */
 export function removeContainer(
   state: CloudState,
   account: Account,

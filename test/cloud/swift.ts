@@ -111,7 +111,10 @@ function resources(state: CloudState, project: string | undefined): Resource[] {
   });
 }
 
-/** Swift's paths are taken apart as they came: an object's name may hold anything, slashes too. */
+/**
+ * Swift uses the path unchanged, because the name of an object may contain any character, even
+ * slashes.
+ */
 function route(state: CloudState, call: Call): Reply {
   const [, version, accountName = '', containerName = '', ...rest] = call.path.split('/');
   if (version !== 'v1' || accountName === '')
@@ -175,8 +178,8 @@ function accountCall(
     keep(made.headers, call, /^x-account-/);
     return empty(204);
   }
-  // A missing account is made up as an empty one: it answers 200 where a real empty one answers
-  // 204.
+  // Swift shows a missing account as an empty one. It then answers 200, and 204 for an account that
+  // exists.
   const shown = account ?? newAccount(name, now);
   const containers = [...shown.containers.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
   const sum = (count: (container: (typeof containers)[number]) => number): string =>
@@ -260,7 +263,7 @@ function keep(headers: Record<string, string>, call: Call, wanted: RegExp): void
   }
 }
 
-/** Whatever happened, the status is 200: the truth is in the body. */
+/** The status is always 200. The body has the result. */
 function bulkDelete(state: CloudState, call: Call, account: Account | undefined): Reply {
   const lines = call.body
     .toString('utf8')

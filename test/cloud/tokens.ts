@@ -9,7 +9,7 @@ export interface Token {
   readonly projectId: string | undefined;
   readonly domainId: string | undefined;
   readonly system: boolean;
-  /** The application credential that it was made with. */
+  /** The application credential of the login. */
   readonly credential: { readonly id: string; readonly name: string } | undefined;
   readonly roles: readonly string[];
   readonly methods: readonly string[];
@@ -36,8 +36,8 @@ export class Tokens {
 }
 
 /**
- * The token of a call if it still counts: not expired, its project, domain and user alive and
- * enabled.
+ * The token of a call if it is valid: it has not expired, and its project, domain and user exist
+ * and are enabled.
  */
 export function tokenOf(state: CloudState, id: string | string[] | undefined): Token | undefined {
   const token = typeof id === 'string' ? state.tokens.get(id) : undefined;

@@ -9,8 +9,8 @@ import { readDispositions } from './project-columns/dispositions.ts';
 import { COVERAGE_PAGE, coveragePage } from './project-columns/page.ts';
 
 /**
- * `npm run docs`: writes a page for every service, removes those of services that are gone, and
- * reckons anew what a stage on AWS costs.
+ * `npm run docs`: writes a page for every service, removes the pages of services that no longer
+ * exist, and calculates the cost of a stage on AWS.
  */
 const made = await pages(SERVICES);
 mkdirSync(FOLDER, { recursive: true });

@@ -103,7 +103,7 @@ class EventSource {
     }
   }
 
-  /** Waits for a first message, then receives more while each answer is full. */
+  /** Waits for a first message, and then receives more while each answer is full. */
   async #receive(size: number): Promise<Received[]> {
     const records: Received[] = [];
     for (let waitSeconds = POLL_SECONDS; records.length < size; waitSeconds = 0) {

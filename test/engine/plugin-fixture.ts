@@ -56,8 +56,8 @@ export class PluginFixture {
   static async open(): Promise<PluginFixture> {
     const folder = mkdtempSync(join(tmpdir(), 'own-services-'));
     const cloud = await startCloud();
-    // Placement is not needed here, and without this the catalog would have a service that the
-    // propagator does not cover.
+    // No test needs Placement. The catalog of the cloud lists it, and the propagator of this
+    // fixture does not cover it.
     cloud.hide('placement');
     const billing = new Billing();
     process.env.BILLING_URL = await billing.start();
@@ -109,7 +109,7 @@ export class PluginFixture {
 
   /** Deletes the project in Keystone, as an administrator does. */
   async delete(project: string): Promise<void> {
-    // A deletion is believed only of a project that was seen alive.
+    // The propagator holds the deletion of a project that it has never seen alive.
     await until(
       'the record of the new project',
       async () => (await this.propagator.engine.reads.account('project', project)) !== undefined,

@@ -25,7 +25,10 @@ export const auditRecord = (fields: Partial<AuditRecord> = {}): AuditRecord => (
 
 export const verify = (engine: Engine) => verifyLog(engine.reads, { pause: () => delay(50) });
 
-/** Every decision is in the log once, in one chain, also when many processes decide at once. */
+/**
+ * Every decision is in the log exactly once, and the log is one chain, even when many processes
+ * decide at the same time.
+ */
 export function auditSuite(open: () => Promise<Engine>): void {
   describe('the audit log', () => {
     let engine: Engine;
@@ -95,7 +98,7 @@ export function auditSuite(open: () => Promise<Engine>): void {
       const { by, from } = auditRecord();
       const filter = { operationId: message.data.operationId };
       const decided = { by: 'ann', reason: 'repaired', origin: { by, from } };
-      // SQS shows what was sent a moment ago only after a while.
+      // SQS may show a new message only after a while.
       await until('dead letters', async () => (await engine.deadLetters(filter)).length === 2);
       await engine.discard(filter, decided);
       const found = await entries(sequence + 1);

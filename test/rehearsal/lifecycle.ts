@@ -4,7 +4,7 @@ import { type OperationShape, OperationsShape } from '../../lib/cli/shapes.ts';
 import { ENDED } from '../../lib/operation/model.ts';
 import type { RehearsalFixture } from './rehearsal-fixture.ts';
 
-/** A statement about the rehearsal, and whether it is true. */
+/** A check of the rehearsal, and its result. */
 export type Verdict = readonly [isTrue: boolean, text: string];
 
 const AT_MOST_MILLIS = 20_000;

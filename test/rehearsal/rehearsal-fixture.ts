@@ -101,8 +101,8 @@ export async function openFixture(): Promise<RehearsalFixture> {
   cloud.onNotification((notification) => {
     sent.push(client.post('/v1/notifications', notification, z.object({ stored: z.number() })));
   });
-  // Names, domains and members are recorded before anything is deleted, as they would be on a cloud
-  // that has run for a while.
+  // The propagator records names, domains and members before the first deletion, as on a cloud that
+  // has run for a while.
   while ((await propagator.engine.reads.accountCount()) === 0)
     await new Promise((resolve) => setTimeout(resolve, 20));
   return {

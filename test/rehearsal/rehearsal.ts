@@ -7,10 +7,10 @@ import { openFixture, type RehearsalFixture } from './rehearsal-fixture.ts';
 import { openScreen } from './screen.ts';
 
 /**
- * The life of a customer on a cloud in memory: a project arrives, is suspended, returns, and in the
- * end the whole customer is deleted, while a neighbor is not. The exit code is 0 only if each step
- * did what it should, no resource of the customer is left, the neighbor is unchanged, and the service
- * that failed at first was dead-lettered, redriven and finished.
+ * The life of a customer on a cloud in memory: a project is created, suspended and resumed, and in
+ * the end the whole customer is deleted. A neighbor stays. The exit code is 0 only if each step
+ * succeeded, no resource of the customer is left, the neighbor is unchanged, and the service that
+ * failed at first was dead-lettered, redriven and finished.
  */
 const AT_MOST_MILLIS = 55_000;
 const startedAt = Date.now();

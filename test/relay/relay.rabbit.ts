@@ -85,8 +85,8 @@ describe('the relay between RabbitMQ and the store', () => {
     for (let from = 0; from < bodies.length; from += 25) {
       await fixture.publish(...bodies.slice(from, from + 25));
       fixture.proxy.cut();
-      // Swept over the time that a connection takes until it consumes, so that each step of it is
-      // hit.
+      // The delays cover the time from the connection to the first message, so that a cut hits each
+      // step.
       await delay((from / 25) % 40);
     }
     const isComplete = (): boolean => {
@@ -122,7 +122,7 @@ describe('the relay between RabbitMQ and the store', () => {
     );
     const before = fixture.store.stored.length;
     await eventually('the relay retries', () => fixture.store.calls > 3);
-    // Back-pressure: the broker keeps what is beyond the prefetch limit.
+    // Back-pressure: the broker keeps all messages beyond the prefetch limit.
     expect((await fixture.queueState())?.messages).toBe(150);
     expect(fixture.store.stored).toHaveLength(before);
     fixture.store.fails = false;

@@ -24,7 +24,7 @@ export interface Ended {
 /** One `propagator start` in a process of its own, with an API on a free port of loopback. */
 export class PropagatorProcess {
   static readonly #living = new Set<PropagatorProcess>();
-  /** After each test, whatever became of it. */
+  /** Must be called after each test, whatever its result is. */
   static async killAll(): Promise<void> {
     await Promise.all([...PropagatorProcess.#living].map((living) => living.end('SIGKILL')));
   }
@@ -34,7 +34,7 @@ export class PropagatorProcess {
   readonly #child: ChildProcess;
   readonly #api = Promise.withResolvers<string>();
   readonly #ended = Promise.withResolvers<Ended>();
-  /** Its API, from the moment when it is ready until it has ended. */
+  /** The API, from the moment when it is ready until the process has ended. */
   api: string | undefined;
 
   constructor(
@@ -85,7 +85,7 @@ export class PropagatorProcess {
     return this.#ended.promise;
   }
 
-  /** Its API; rejects with what it said when it ends instead. */
+  /** Returns the API. Rejects with the output of the process if it ends instead. */
   ready(): Promise<string> {
     return this.#api.promise;
   }

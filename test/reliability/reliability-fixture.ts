@@ -20,7 +20,7 @@ import { until } from '../engine/place.ts';
 import { clientOf, type PropagatorProcess } from './propagator.ts';
 
 const NOWHERE = { readFile: () => undefined, home: '/nonexistent', cwd: '/nonexistent' };
-/** Each deletion takes so long, so that a kill falls into the middle of many. */
+/** Each deletion takes this long, so that a kill interrupts many of them. */
 const DELETION_MILLIS = 100;
 const RETRY_MILLIS = 100;
 
@@ -36,10 +36,10 @@ const MANY: Size = {
   objectsPerContainer: 10,
 };
 
-/** The cloud of a test, its broker, and what was in it before. */
+/** The cloud of a test, its broker, and the resources of the cloud at the start. */
 export class ReliabilityFixture {
   readonly cloud: RehearsalCloud;
-  /** Processes that take notifications; those that are not ready are passed over. */
+  /** Processes that receive notifications. A process that is not ready is left out. */
   readonly processes: PropagatorProcess[] = [];
   readonly #domain: string;
   readonly #targets = new Set<string>();
@@ -63,7 +63,7 @@ export class ReliabilityFixture {
   private constructor(cloud: RehearsalCloud) {
     this.cloud = cloud;
     this.#domain = cloud.seed.makeDomain('customers');
-    // As a broker does: a notification is kept until a process has taken it.
+    // Keeps a notification until a process has stored it, as a broker does.
     cloud.onNotification((notification) => this.#undelivered.push(notification));
     this.#delivering = this.#deliver();
   }
@@ -74,21 +74,21 @@ export class ReliabilityFixture {
     return id;
   }
 
-  /** New projects, to be deleted. Their ids. */
+  /** Creates projects that a test will delete. Returns their ids. */
   targets(count: number): string[] {
     const made = Array.from({ length: count }, () => this.#project(`target-${this.#targets.size}`));
     for (const id of made) this.#targets.add(id);
     return made;
   }
 
-  /** What these projects own in all services. */
+  /** The resources of these projects in all services. */
   left(targets: readonly string[]): Resource[] {
     return targets.flatMap((id) => this.cloud.store.resources(id));
   }
 
   /**
-   * Everything in the cloud that no target owns, but for the one `default` security group that
-   * Neutron makes for the propagator's own project when its groups are listed.
+   * All resources of the cloud that no target owns. The `default` security group of the
+   * propagator's own project is left out, because Neutron creates it when the groups are listed.
    */
   others(): Resource[] {
     const { identity } = this.cloud.state;
@@ -105,7 +105,10 @@ export class ReliabilityFixture {
     return this.processes.flatMap(({ api }) => (api === undefined ? [] : [api]));
   }
 
-  /** Until the names and members of all projects are recorded, as on a cloud that has run for long. */
+  /**
+   * Waits until the names and members of all projects are recorded, as on a cloud that has run for
+   * a while.
+   */
   async recorded(process: PropagatorProcess): Promise<void> {
     const client = await process.client();
     const counted = async () => (await client.get('/v1/status', StatusShape)).accounts;
@@ -117,8 +120,8 @@ export class ReliabilityFixture {
   }
 
   /**
-   * Waits until every notification of before is taken in: a deletion of a project that was never
-   * seen alive is held for a person.
+   * Waits until every earlier notification is stored. The propagator holds the deletion of a
+   * project that it has never seen alive.
    */
   async #takenIn(): Promise<void> {
     await until(
@@ -134,7 +137,10 @@ export class ReliabilityFixture {
     );
   }
 
-  /** As an administrator does, in Keystone. Each notification of it is delivered twice. */
+  /**
+   * Deletes in Keystone, as an administrator does. Each notification of the deletion is delivered
+   * twice.
+   */
   async deleteInKeystone(targets: readonly string[]): Promise<void> {
     await this.#takenIn();
     const listening = this.cloud.onNotification((again) => this.#undelivered.push(again));
@@ -179,7 +185,10 @@ export class ReliabilityFixture {
     });
   }
 
-  /** One operation for each target, nothing left of them, no dead letter, the rest as before. */
+  /**
+   * Expects one operation for each target, no resource of a target, no dead letter, and no other
+   * change.
+   */
   async verify(targets: readonly string[], before: readonly Resource[]): Promise<void> {
     const operations = (await this.operations(targets)) ?? [];
     expect(operations.map(({ operation }) => operation.scope.id).toSorted()).toEqual(
@@ -232,7 +241,7 @@ export class ReliabilityFixture {
   }
 }
 
-/** Numbers from 0 to 1 that are the same for the same seed (mulberry32). */
+/** Random numbers from 0 to 1, equal for equal seeds (mulberry32). */
 export function seeded(seed: number): () => number {
   let state = seed >>> 0;
   return () => {

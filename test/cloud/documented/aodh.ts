@@ -13,7 +13,7 @@ export interface Alarm extends Row {
   readonly alarm_actions: readonly string[];
   readonly timestamp: number;
   enabled: boolean;
-  /** Keystone refuses to remove the trust of its action: an error after the row has gone. */
+  /** Keystone refuses to remove the trust of its action. The error comes after the row is gone. */
   readonly trustIsKept?: boolean;
 }
 interface Quota extends Row {
@@ -21,21 +21,19 @@ interface Quota extends Row {
 }
 interface Tables {
   readonly alarms: Table<Alarm>;
-  /** Not a type of the service file. */
+  /** The service file has no such type. */
   readonly quotas: Table<Quota>;
 }
 const inside = new WeakMap<CloudState, Tables>();
 
-/**
- * The tables of a cloud that was started with it, for tests that put something of their own there.
- */
+/** Returns the tables of a cloud that was started with this service, so that tests can add rows. */
 export function aodhIn(state: CloudState): Tables {
   const tables = inside.get(state);
   if (!tables) throw new TypeError('this cloud has no Aodh');
   return tables;
 }
 
-/** Aodh v2 as of version 15 (Zed), run and read. */
+/** Aodh v2 as of version 15 (Zed), from its source and from a real one. */
 export const aodh: Documented = {
   name: 'aodh',
   endpoint: { type: 'alarming', path: '' },
@@ -74,7 +72,7 @@ export const aodh: Documented = {
           );
         return { status: 204 };
       })
-      // Reading the quota of a project that has none creates one.
+      // A read of the quota of a project creates a row if there is none.
       .on('GET', '/v2/quotas', (call) => {
         const project_id = call.query.get('project_id') ?? ownProject(call.token);
         const { limit } = quotas.get(project_id) ?? quotas.add({ id: project_id, limit: -1 });
@@ -133,9 +131,9 @@ const show = (row: Alarm) => ({
 });
 
 /**
- * Of the token's project, unless an administrator names another by `q.field=project_id`.
- * A page begins after the time of the row in `marker`, the newest first: rows of that very time are
- * lost.
+ * Lists the alarms of the token's project, or of the project that an administrator names by
+ * `q.field=project_id`. The newest come first. A page begins after the time of the row in `marker`,
+ * so other rows of the same time are lost.
  */
 function list(call: Call, alarms: Table<Alarm>): Reply {
   const [fields, ops, values] = ['q.field', 'q.op', 'q.value'].map((name) =>

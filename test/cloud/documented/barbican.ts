@@ -10,7 +10,8 @@ export interface Secret extends Row {
   readonly project_id: string;
   readonly creator_id: string;
   /**
-   * By its ACL (`project-access` false) only its creator and the project's administrators see it.
+   * With `project-access` false in its ACL, only its creator and the project's administrators see
+   * it.
    */
   readonly isPrivate: boolean;
   readonly consumers: readonly string[];
@@ -49,8 +50,8 @@ const denied = (what: string): Refusal =>
   new Refusal(403, `${what} attempt not allowed - please review your user/project privileges`);
 
 /**
- * Barbican as of version 15 (Zed), with its default policy; that of the project quotas is the one
- * from 2023.2 on (`role:admin`). Lists show the project of the token for every caller.
+ * Barbican as of version 15 (Zed), with its default policy. The policy of the project quotas is
+ * that of 2023.2 and later (`role:admin`). Lists show the project of the token to every caller.
  */
 export const barbican: Documented = {
   name: 'barbican',
@@ -138,9 +139,7 @@ interface Shelves {
 }
 const inside = new WeakMap<CloudState, Shelves>();
 
-/**
- * The tables of a cloud that was started with it, for tests that put something of their own there.
- */
+/** Returns the tables of a cloud that was started with this service, so that tests can add rows. */
 export function barbicanIn(state: CloudState): Shelves {
   const sources = inside.get(state);
   if (!sources) throw new TypeError('this cloud has no Barbican');
@@ -160,8 +159,8 @@ function listings(routes: Routes, { state, secrets, containers, orders }: Shelve
       );
       const offset = Number(call.query.get('offset') ?? 0);
       const [last, next] = [rows[offset - 1], rows[offset]];
-      // Without `sort` the database gives each page in whatever order it likes; with it, rows of
-      // the same second may change places.
+      // Without `sort` the database returns each page in any order. With `sort`, rows of the same
+      // second may change places.
       if (offset > 0 && !call.query.has('sort')) rows.reverse();
       else if (last && next && second(last) === second(next))
         rows.splice(offset - 1, 2, next, last);
@@ -201,7 +200,7 @@ function listings(routes: Routes, { state, secrets, containers, orders }: Shelve
 const ofToken = <R extends Row & { project_id: string }>(table: Table<R>, call: Call): R[] =>
   table.where((row) => row.project_id === ownProject(call.token));
 
-/** 10 rows unless more are asked for, 100 at most. */
+/** A page has 10 rows by default, and at most 100. */
 function page<R>(
   call: Call,
   collection: string,
@@ -226,7 +225,7 @@ function removals(routes: Routes, { state, secrets, containers, orders }: Shelve
   };
   routes
     .on('DELETE', '/v1/secrets/:id', (call) => {
-      // Found for every caller; the policy is checked afterwards.
+      // Every caller finds the row. The policy is checked afterwards.
       const row = secrets.get(param(call, 'id'));
       if (!row || isExpired(row, state.clock.now())) throw new Refusal(404, 'Secret not found.');
       const isCreator =

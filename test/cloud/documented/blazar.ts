@@ -10,8 +10,8 @@ export interface Lease extends Row {
   user_id: string;
   status: string;
   /**
-   * A deletion failed half way: the end of the lease is marked as begun, and no later one is let
-   * through.
+   * A deletion failed half-way. The end of the lease is marked as begun, so Blazar refuses every
+   * later deletion.
    */
   halfEnded: boolean;
   readonly created_at: number;
@@ -19,7 +19,7 @@ export interface Lease extends Row {
 }
 
 const opened = new WeakMap<CloudState, Table<Lease>>();
-/** The leases of a cloud that Blazar was put into. */
+/** Returns the leases of a cloud that was started with Blazar. */
 export function leasesOf(state: CloudState): Table<Lease> {
   const table = opened.get(state);
   if (!table) throw new TypeError('this cloud has no Blazar');
@@ -75,7 +75,7 @@ export const blazar: Documented = {
           throw new Refusal(403, "Policy doesn't allow blazar:leases:get to be performed");
         if (!DELETABLE.includes(row.status) || row.halfEnded)
           throw new Refusal(500, 'Invalid lease status.');
-        // With the trust of the creator, for every caller.
+        // Blazar uses the trust of the creator, for every caller.
         const canLogIn =
           state.identity.users.get(row.user_id)?.enabled &&
           state.identity.projects.get(row.project_id)?.enabled;

@@ -5,7 +5,7 @@ import type { CloudState } from '../state.ts';
 import { isAdmin, ownProject } from '../tokens.ts';
 
 export interface AcceleratorRequest extends Row {
-  /** Null until it is bound, before 15.0.1 and 16.0.1. */
+  /** Null until the request is bound, before 15.0.1 and 16.0.1. */
   readonly project_id: string | null;
   readonly device_profile_name: string;
   readonly instance_uuid: string | null;

@@ -30,8 +30,7 @@ export function recordRoutes(routes: Routes, sources: Shelves): void {
     version: 1,
   });
   /**
-   * One of another project that is not shared with this one is not there, nor are the records in
-   * it.
+   * The caller does not see a zone of another project that is not shared with it, nor its records.
    */
   const zoneFor = (call: Call, context: Context): Zone => {
     const zone = zones.get(param(call, 'zone'));
@@ -80,8 +79,8 @@ export function recordRoutes(routes: Routes, sources: Shelves): void {
     .on('GET', '/v2/reverse/floatingips', (call) => {
       const { project } = contextOf(call);
       const rows = state.network.floatingips.where((row) => row.project_id === project);
-      // It is not a list with pages, but it has a link to a next page when it has as many rows as a
-      // page of others.
+      // This list is not paged. It still links to a next page when it has as many rows as a page of
+      // other lists.
       const links =
         rows.length === 20
           ? { next: 'http://controller.invalid:9001/v2/reverse/floatingips?marker=None' }

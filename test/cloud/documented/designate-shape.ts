@@ -5,19 +5,20 @@ import { isAdmin, ownProject } from '../tokens.ts';
 
 export interface Zone extends Row {
   readonly name: string;
-  /** Null: made without a project; every project sees it. */
+  /** Null for a zone that was created without a project. Every project sees it. */
   readonly project_id: string | null;
   status: 'ACTIVE' | 'PENDING' | 'ERROR';
   action: 'NONE' | 'CREATE' | 'UPDATE' | 'DELETE';
   readonly created_at: number;
   updated_at: number | null;
-  /** Its name servers never let go of it. */
+  /** Its name servers never remove the zone. */
   stubborn?: boolean;
 }
 export interface Recordset extends Row {
   readonly zone_id: string;
   /**
-   * From 2023.1: the creator. Before, it is not used: a recordset belongs to the owner of its zone.
+   * The creator, from 2023.1 on. Earlier releases do not use it: a recordset belongs to the owner
+   * of its zone.
    */
   readonly project_id: string;
   readonly name: string;
@@ -62,9 +63,9 @@ export interface Shelves {
   readonly exports: Table<Task>;
   readonly quotas: Table<Quota>;
 }
-/** `managed_resource_tenant_id`: whose the zones of PTR records are. */
+/** `managed_resource_tenant_id`: the project that owns the zones of PTR records. */
 export const MANAGED = '00000000-0000-0000-0000-000000000000';
-/** A project beside those of the test, with a zone that it shares with all projects. */
+/** The id of one more project. It shares a zone with all projects. */
 export const LENDER = 'lender';
 
 export function shelvesOf(state: CloudState, shares: boolean): Shelves {
@@ -79,7 +80,8 @@ export function shelvesOf(state: CloudState, shares: boolean): Shelves {
   };
   const zones = store.table<Zone>('designate.zone', named);
   const recordsets = store.table<Recordset>('designate.recordset', {
-    // SOA and NS are the zone itself; a PTR record belongs to whom the floating IP belonged.
+    // SOA and NS records are part of the zone. A PTR record belongs to the earlier owner of the
+    // floating IP.
     owner: (row) =>
       ['SOA', 'NS'].includes(row.type) || row.ptr
         ? undefined
@@ -97,7 +99,7 @@ export function shelvesOf(state: CloudState, shares: boolean): Shelves {
     shares,
     zones,
     recordsets,
-    // A share is a grant: of two projects of the test it belongs to the one that it lets in.
+    // A share is a grant. Of two projects of the test, it belongs to the project that gets access.
     sharing: store.table<Share>('designate.zone-share', {
       owner: (row) => (row.target_project_id === LENDER ? row.project_id : row.target_project_id),
       label: ofZone.label,
@@ -146,8 +148,8 @@ export const sees = (
 ): boolean => context.all || owner === context.project || (withNobodys && owner === null);
 
 /**
- * Designate links on whenever a page is full, also where nothing follows; 20 rows unless more are
- * asked for.
+ * Designate links to a next page whenever a page is full, even if no rows follow. A page has 20
+ * rows by default.
  */
 export function listing<T extends Row>(
   call: Call,
@@ -217,8 +219,8 @@ export const addRecordset = (
   });
 
 /**
- * As `PATCH /v2/reverse/floatingips` sets it: in the recordset of the address that may be there
- * already, with any creator.
+ * Sets a PTR record as `PATCH /v2/reverse/floatingips` does: in the existing recordset of the
+ * address, whatever its creator is.
  */
 export function setPtr(sources: Shelves, floatingip: string, ptrdname: string): Recordset {
   const row = sources.state.network.floatingips.get(floatingip);
@@ -237,6 +239,6 @@ export function setPtr(sources: Shelves, floatingip: string, ptrdname: string): 
   return recordset;
 }
 
-/** Names of zones are the cloud's, so that every project has its own. */
+/** The name of a zone is unique in the cloud, so every project has its own names. */
 export const topOf = (project: { readonly id: string }): string =>
   `p${project.id.slice(0, 6)}.example.`;

@@ -31,7 +31,7 @@ export function zoneRoutes(routes: Routes, sources: Shelves): void {
   });
   const isLentTo = (project: string, row: Zone): boolean =>
     sharing.some((share) => share.zone_id === row.id && share.target_project_id === project);
-  /** Without the right header a zone is not there. */
+  /** Without the right header the caller does not find the zone. */
   const one = (call: Call): Zone => {
     const row = zones.get(param(call, 'id'));
     if (!row || !sees(contextOf(call), row.project_id)) throw missing('Zone');
@@ -55,7 +55,7 @@ export function zoneRoutes(routes: Routes, sources: Shelves): void {
       if (!shares) throw new Refusal(404, 'resource not found', { type: 'not_found' });
       const context = contextOf(call);
       const target = call.query.get('target_project_id');
-      // The project that is let in sees the shares of the zone as well (seen on Designate 22).
+      // The project that gets access sees the shares of the zone, too (seen on Designate 22).
       const rows = sharing.where(
         (row) =>
           row.zone_id === param(call, 'id') &&

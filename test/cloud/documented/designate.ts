@@ -18,9 +18,7 @@ import { zoneRoutes } from './designate-zones.ts';
 
 const inside = new WeakMap<CloudState, Shelves>();
 
-/**
- * The tables of a cloud that was started with it, for tests that put something of their own there.
- */
+/** Returns the tables of a cloud that was started with this service, so that tests can add rows. */
 export function designateIn(state: CloudState): Shelves {
   const sources = inside.get(state);
   if (!sources) throw new TypeError('this cloud has no Designate');
@@ -28,8 +26,8 @@ export function designateIn(state: CloudState): Shelves {
 }
 
 /**
- * Designate as of version 15 (Zed), which is the lab's, or as of 16 (2023.1) and later, where zones
- * can be shared.
+ * Designate as of version 15 (Zed), as in the lab, or as of 16 (2023.1) and later, where zones can
+ * be shared.
  */
 const designateOf = (shares: boolean): Documented => ({
   name: 'designate',

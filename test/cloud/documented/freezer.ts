@@ -173,7 +173,7 @@ function clientRoutes(routes: Routes, clients: Table<Client>): void {
     })
     .on('DELETE', '/v2/:project/clients/:id', (call) => {
       const project = enforce(call);
-      // The first of that id, the central ones of others among them.
+      // The first document with that id, which may be a central one of another project.
       const row = seen(project).find(({ client_id }) => client_id === param(call, 'id'));
       if (row && row.project_id !== project)
         throw new Refusal(403, 'You are not allowed to access this resource');
@@ -203,7 +203,7 @@ function documentRoutes(routes: Routes, name: string, table: Table<Document>): v
     .on('DELETE', `/v2/:project/${name}s/:id`, (call) => remove(call, table));
 }
 
-/** 204 in any case; only what belongs to the project of the path goes. */
+/** Freezer answers 204 in any case. It removes only documents of the project in the path. */
 function remove<T extends Document>(call: Call, table: Table<T>): Reply {
   const project = enforce(call);
   const row = table.get(param(call, 'id'));

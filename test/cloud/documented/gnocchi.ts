@@ -8,7 +8,7 @@ import { isAdmin } from '../tokens.ts';
 export interface Resource extends Row {
   readonly type: string;
   readonly original_resource_id: string;
-  /** An attribute like others: the creator of a resource may write any project into it. */
+  /** An ordinary attribute: the creator of a resource may write any project into it. */
   readonly project_id: string | null;
   readonly creator: string;
 }
@@ -34,7 +34,10 @@ export const pages = { limit: 1000 };
 
 const creatorProject = (creator: string): string => creator.slice(creator.indexOf(':') + 1);
 
-/** Gnocchi 4: an answer is a bare list, and a full page links on in a header, whatever follows. */
+/**
+ * Gnocchi 4 answers with a bare list. A full page has a link to the next one in a header, even if
+ * no rows follow.
+ */
 export const gnocchi: Documented = {
   name: 'gnocchi',
   endpoint: { type: 'metric', path: '' },
@@ -92,7 +95,7 @@ export const gnocchi: Documented = {
 const bounds = (call: Call): number =>
   Math.min(Number(call.query.get('limit') ?? pages.limit), pages.limit);
 
-/** A page after `marker`; the link of a full one repeats the query. */
+/** A page after `marker`. The link of a full page repeats the query. */
 function page<T extends Row>(call: Call, rows: readonly T[], show: (row: T) => unknown): Reply {
   const marker = call.query.get('marker');
   const at = marker === null ? 0 : rows.findIndex(({ id }) => id === marker) + 1;
@@ -171,7 +174,7 @@ function metricRoutes(routes: Routes, { metrics }: Tables): void {
   routes
     .on('GET', '/v1/metric', (call) => {
       const [user, project] = ['user_id', 'project_id'].map((name) => call.query.get(name));
-      // The old parameters are put together to the one creator, and what is missing is the empty
+      // The older parameters are combined into the one creator. A missing parameter is an empty
       // text.
       const creator =
         user === null && project === null ? undefined : `${user ?? ''}:${project ?? ''}`;

@@ -4,11 +4,14 @@ import type { CloudState } from '../state.ts';
 
 export interface Resource {
   readonly name: string;
-  /** As the template has it. */
+  /** The type in the template. */
   readonly type: string;
   readonly physical: string;
   status: string;
-  /** Properties in the template: a quota's project, the URL where a server polls its metadata. */
+  /**
+   * Properties in the template: the project of a quota, or the URL at which a server polls its
+   * metadata.
+   */
   readonly properties?: Readonly<Record<string, string>>;
 }
 
@@ -26,7 +29,7 @@ export interface Stack extends Row {
   updated: number | null;
   readonly resources: Resource[];
   readonly registry: Record<string, unknown>;
-  /** Why its deletion fails; nothing of it is removed then. */
+  /** Why its deletion fails. Nothing of it is removed then. */
   fails?: string;
 }
 export interface Config extends Row {
@@ -46,9 +49,7 @@ export interface Tables {
 }
 const inside = new WeakMap<CloudState, Tables>();
 
-/**
- * The tables of a cloud that was started with it, for tests that put something of their own there.
- */
+/** Returns the tables of a cloud that was started with this service, so that tests can add rows. */
 export function heatIn(state: CloudState): Tables {
   const tables = inside.get(state);
   if (!tables) throw new TypeError('this cloud has no Heat');

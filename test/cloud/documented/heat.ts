@@ -8,8 +8,8 @@ import { openTables, type Resource, type Stack, seed, type Tables } from './heat
 
 export interface HeatOptions {
   /**
-   * 19 to 21 with `enforce_new_defaults`: an administrator, too, is kept out of other projects'
-   * paths.
+   * Heat 19 to 21 with `enforce_new_defaults` refuses paths of other projects to administrators,
+   * too.
    */
   readonly newDefaults: boolean;
 }
@@ -43,8 +43,8 @@ export const heatOf = (options: HeatOptions): Documented => ({
 export const heat = heatOf({ newDefaults: false });
 
 /**
- * Whom Heat lets into the project of a path. Whatever it is, the caller's own stands in for it from
- * there on.
+ * Throws 403 unless the caller may use the project of the path. Heat then uses the project of the
+ * caller, whatever the path names.
  */
 function admit(call: Call, options: HeatOptions): void {
   const isOwn = param(call, 'project') === ownProject(call.token);
@@ -53,8 +53,7 @@ function admit(call: Call, options: HeatOptions): void {
 }
 
 /**
- * Only the additional rights of an administrator matter here: every project's rows, and
- * whose they are.
+ * An administrator gets more in only two ways: the rows of all projects, and the owner of each row.
  */
 const mine = (call: Call, row: { project_id: string }): boolean =>
   isAdmin(call.token) || row.project_id === ownProject(call.token);
@@ -94,8 +93,8 @@ const showResource = (call: Call, stack: Stack, row: Resource) => ({
 });
 
 /**
- * Roots only unless asked otherwise, the newest first; a full page links on under the plain name
- * `links`.
+ * Lists only root stacks unless the query asks for others, the newest first. A full page has the
+ * next link under the plain name `links`.
  */
 function list(call: Call, tables: Tables): Reply {
   const { query } = call;
@@ -184,7 +183,10 @@ function stackRoutes(
     .on('DELETE', path, (call) => removeStack(state, tables, call, stack(call)));
 }
 
-/** No filter, and no pages without a limit. Deployments don't name their owner. */
+/**
+ * These lists have no filter. They have pages only with a limit. Deployments do not name their
+ * owner.
+ */
 function softwareRoutes(
   routes: Routes,
   { configs, deployments }: Tables,

@@ -31,9 +31,7 @@ interface Tables {
 }
 const inside = new WeakMap<CloudState, Tables>();
 
-/**
- * The tables of a cloud that was started with it, for tests that put something of their own there.
- */
+/** Returns the tables of a cloud that was started with this service, so that tests can add rows. */
 export function ironicIn(state: CloudState): Tables {
   const tables = inside.get(state);
   if (!tables) throw new TypeError('this cloud has no Ironic');
@@ -49,8 +47,8 @@ const minorOf = (call: Call): number =>
   Number(/^1\.(\d+)$/.exec(String(call.headers['x-openstack-ironic-api-version'] ?? '1.1'))?.[1]);
 
 /**
- * Ironic v1, run and read as of 21.4 (2023.1, 1.82); `minor`: its highest microversion, from 92 on
- * with runbooks.
+ * Ironic v1, from its source and a real one of 21.4 (2023.1, 1.82). `minor`: its highest
+ * microversion. It has runbooks from 92 on.
  */
 export const ironicOf = (minor: number): Documented => ({
   name: 'ironic',
@@ -141,7 +139,10 @@ function seed({ nodes, allocations, runbooks }: Tables, project: Project, minor:
     runbooks.add({ id: uuid(), name: 'CUSTOM_PUBLIC', owner: null });
 }
 
-/** With system scope all rows; otherwise those that the project of the token owns or leases. */
+/**
+ * A token with system scope sees all rows. Any other token sees the rows that its project owns or
+ * leases.
+ */
 const sees = (call: Call, ...projects: readonly (string | null)[]): boolean =>
   call.token?.system === true ||
   projects.some((project) => project !== null && project === call.token?.projectId);
@@ -151,10 +152,7 @@ function mayChange(call: Call): void {
     throw new Refusal(403, 'The request was denied by a policy.');
 }
 
-/**
- * A page with a link to the next one when it is full; the link leaves out by what the rows were
- * chosen.
- */
+/** A full page has a link to the next one. The link lacks the filters of the query. */
 function page<R extends Row>(
   call: Call,
   key: string,
@@ -258,9 +256,9 @@ function otherRoutes(routes: Routes, { nodes, allocations, runbooks }: Tables): 
     })
     .on('GET', '/v1/runbooks', (call) => {
       if (minorOf(call) < 92) throw new Refusal(404, 'The API version does not allow runbooks');
-      // Read as a yes or a no.
+      // The filter accepts only true and false.
       if (call.query.has('project')) throw new Refusal(400, 'Unrecognized value for project');
-      // Without `detail` a row is its uuid and its name.
+      // Without `detail` a row has only its UUID and its name.
       const detail = call.query.get('detail') === 'true';
       return page(
         call,

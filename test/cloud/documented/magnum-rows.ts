@@ -9,15 +9,15 @@ export interface Cluster extends Row {
   readonly project_id: string;
   readonly user_id: string;
   readonly template: string;
-  /** Of the Heat driver, or of one for Cluster API. */
+  /** The cluster has the Heat driver, or one for Cluster API. */
   readonly driver: 'heat' | 'capi';
-  /** Heat's stack, or what Cluster API has made of machines. */
+  /** The stack of Heat, or the machines of Cluster API. */
   stack: string | undefined;
   status: string;
   reason: string | null;
   /** By node group. */
   faults: Record<string, string>;
-  /** Deletions that still fail. */
+  /** The number of deletions that will still fail. */
   failing: number;
   readonly created_at: number;
   updated_at: number | null;
@@ -36,7 +36,7 @@ export interface Quota extends Row {
 export interface Tables {
   readonly clusters: Table<Cluster>;
   readonly templates: Table<Template>;
-  /** Id: the project. */
+  /** The id is that of the project. */
   readonly quotas: Table<Quota>;
 }
 
@@ -59,7 +59,7 @@ export function openTables(state: CloudState): Tables {
   return tables;
 }
 
-/** The tables of a cloud that Magnum was put into. */
+/** Returns the tables of a cloud that was started with Magnum. */
 export function magnumOf(state: CloudState): Tables {
   const tables = opened.get(state);
   if (!tables) throw new TypeError('this cloud has no Magnum');
@@ -67,8 +67,8 @@ export function magnumOf(state: CloudState): Tables {
 }
 
 /**
- * Clusters of both drivers, one that failed and one that failed to go; templates, one of them
- * hidden; a limit.
+ * Clusters of both drivers, one whose creation failed and one whose deletion failed; templates, one
+ * of them hidden; a limit.
  */
 export function seed(
   state: CloudState,

@@ -7,7 +7,7 @@ import { isAdmin, ownProject } from '../tokens.ts';
 import { type Cluster, openTables, seed, type Tables, type Template } from './magnum-rows.ts';
 
 const MOST = 1000;
-/** As wsme writes times. */
+/** Times in the format of wsme. */
 const time = (at: number): string => `${new Date(at).toISOString().slice(0, 19)}+00:00`;
 
 /** Magnum v1 as of 2026.1, with the Heat driver and one for Cluster API. */
@@ -64,8 +64,8 @@ const versions = (call: Call): Reply => ({
 });
 
 /**
- * An administrator always gets everybody's rows, and no parameter changes that; others those of
- * their project. `next` is a whole URL.
+ * An administrator always gets the rows of all projects, and no parameter changes that. Other users
+ * get the rows of their project. `next` is a whole URL.
  */
 function list<T extends Row & { project_id: string }>(
   call: Call,
@@ -119,7 +119,7 @@ function clusterRoutes(state: CloudState, { clusters, templates }: Tables, route
   routes
     .on('GET', '/v1/clusters/detail', (call) =>
       list(call, clusters.all(), 'clusters', (row) => {
-        // The labels of the template are compared: without it the whole listing fails.
+        // Magnum compares the labels of the template. Without the template the whole listing fails.
         if (!templates.get(row.template))
           throw new Refusal(404, `ClusterTemplate ${row.template} could not be found.`);
         return show(row);
@@ -143,7 +143,7 @@ function clusterRoutes(state: CloudState, { clusters, templates }: Tables, route
     });
 }
 
-/** The work of the conductor on a deletion, which was accepted before. */
+/** The work of the conductor after a deletion was accepted. */
 function conduct(state: CloudState, clusters: Table<Cluster>, call: Call, row: Cluster): void {
   const become = (status: string): void => {
     if (row.status !== status) row.updated_at = state.clock.now();
@@ -166,7 +166,7 @@ function conduct(state: CloudState, clusters: Table<Cluster>, call: Call, row: C
       row.reason = 'Failed to delete the stack';
       return become('DELETE_FAILED');
     }
-    // A trust and an application credential exist as long as the user and the project.
+    // A trust and an application credential end with the user or the project.
     const canLogIn =
       state.identity.users.get(row.user_id)?.enabled &&
       state.identity.projects.get(row.project_id)?.enabled;

@@ -40,8 +40,8 @@ export function networkRoutes(routes: Routes, state: CloudState, tables: ManilaT
 
   routes
     .on('GET', '/v2/share-networks/detail', (call) => {
-      // An administrator needs only the project. Without it and `all_tenants` the list shows the
-      // caller's own project.
+      // An administrator must name only the project. Without the project and without `all_tenants`,
+      // the list shows the caller's own project.
       const project =
         isAdmin(call.token) && call.query.has('project_id')
           ? call.query.get('project_id')
@@ -70,7 +70,7 @@ export function networkRoutes(routes: Routes, state: CloudState, tables: ManilaT
         throw new Refusal(409, `Can not delete share network ${row.id}, it has 1 share(s).`);
       if (subnets(row).length > 1)
         throw new Refusal(409, `The share network ${row.id} has more than one subnet attached.`);
-      // Its servers would still run, and no list by their project would show them.
+      // Its servers would continue to run, and no list by their project would show them.
       if (uses(row, ['share-server']))
         state.sideEffects.push(`share network ${row.id} went before its share servers`);
       return remove('share-network', row, call);
@@ -114,8 +114,8 @@ export function networkRoutes(routes: Routes, state: CloudState, tables: ManilaT
       const rows = of['security-service'].where(
         (row) => all || row.project_id === ownProject(call.token),
       );
-      // Every other parameter is compared with the rows, `limit` and `offset` too, which none of
-      // them has.
+      // Manila compares every other parameter with the rows, even `limit` and `offset`, which no
+      // row has.
       const listed = rows.filter((row) => fits(call, row, ['all_tenants']));
       return limited(
         call,
@@ -160,8 +160,8 @@ export function networkRoutes(routes: Routes, state: CloudState, tables: ManilaT
         ...show(row, ['project_id', 'status']),
         source_project_id: row.project_id,
       });
-      // Pages and filters count only when one of the filters is there that Manila knows; the others
-      // are ignored.
+      // Pages and filters have an effect only if the query has at least one filter that Manila
+      // knows. Manila ignores other filters.
       const source = call.query.get('source_project_id');
       if (filters.length === 0) return { status: 200, json: { transfers: own.map(shown) } };
       return limited(
@@ -179,7 +179,7 @@ export function networkRoutes(routes: Routes, state: CloudState, tables: ManilaT
       return remove('transfer', row, call, 200);
     })
     .on('GET', '/v2/share-backups/detail', (call) => {
-      // A filter by project is dropped, and the rows name none.
+      // Manila drops a filter by project, and the rows name no project.
       const rows = of.backup.where(
         (row) => call.query.has('all_tenants') || row.project_id === ownProject(call.token),
       );

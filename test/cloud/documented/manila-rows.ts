@@ -4,8 +4,8 @@ import type { CloudState } from '../state.ts';
 import { isAdmin, ownProject } from '../tokens.ts';
 
 /**
- * Manila shows nearly everything that it stores: its rows are the JSON itself, but for what begins
- * with an underscore.
+ * Manila shows nearly everything that it stores. The rows are therefore the JSON itself, except for
+ * fields that begin with an underscore.
  */
 export interface ManilaRow extends Row {
   project_id: string;
@@ -42,15 +42,13 @@ export interface ManilaTables {
   readonly groupTypes: Table<ManilaType>;
   /** Ids of resources that the back end fails to delete. */
   readonly stubborn: Set<string>;
-  /** Times a share was forgotten while its data stayed on the back end. */
+  /** How often Manila forgot a share while its data stayed on the back end. */
   readonly forgotten: string[];
 }
 
 const opened = new WeakMap<CloudState, ManilaTables>();
 
-/**
- * The tables of a cloud that was started with it, for tests that put something of their own there.
- */
+/** Returns the tables of a cloud that was started with this service, so that tests can add rows. */
 export function manilaIn(state: CloudState): ManilaTables {
   const tables = opened.get(state);
   if (!tables) throw new TypeError('this cloud has no Manila');
@@ -89,7 +87,7 @@ export const show = (row: ManilaRow, without: readonly string[] = []): Record<st
 const isTrue = (text: string | null): boolean =>
   text !== null && ['1', 'true', 'yes', 'on'].includes(text.toLowerCase());
 /**
- * Without `all_tenants` an administrator, too, sees only the own project, whatever the query names.
+ * Without `all_tenants` an administrator sees only the own project, too, whatever the query names.
  */
 export const wantedProject = (call: Call): string | undefined =>
   isAdmin(call.token) && isTrue(call.query.get('all_tenants'))
@@ -121,7 +119,8 @@ export function limited(
 }
 
 /**
- * Everything at once. With a limit, a row is counted as often as it has instances, and shown once.
+ * Without a limit, one answer has all rows. With a limit, Manila counts a row once per instance,
+ * and shows it once.
  */
 export function unlimited(
   call: Call,

@@ -12,7 +12,7 @@ import {
   wantedProject,
 } from './manila-rows.ts';
 
-/** The words that 15.1 puts into its 403 and 409. */
+/** The messages of the 403 and 409 of Manila 15.1. */
 const lost = (status: number, what: string): Refusal =>
   new Refusal(status, `Invalid ${what}: %(reason)s.`);
 const notFound = (): Refusal => new Refusal(404, 'The resource could not be found.');
@@ -28,7 +28,7 @@ export function shareRoutes(routes: Routes, state: CloudState, tables: ManilaTab
     if (!row) throw notFound();
     return row;
   };
-  /** In the back end's time; what it fails to delete ends as `error_deleting`. */
+  /** The back end deletes later. A share that it fails to delete ends in `error_deleting`. */
   const begin = (
     resourceType: ManilaResourceType,
     row: ManilaRow,

@@ -21,7 +21,7 @@ const FAULTS: Record<number, string> = {
   409: 'conflictingRequest',
 };
 const HEADER = 'x-openstack-manila-api-version';
-/** Since when a path is there. */
+/** The microversion from which a path exists. */
 const SINCE: readonly (readonly [RegExp, number])[] = [
   [/share-transfers/, 77],
   [/share-backups/, 80],
@@ -29,8 +29,8 @@ const SINCE: readonly (readonly [RegExp, number])[] = [
 ];
 
 /**
- * Manila up to a microversion: `2.73` is Zed's, `2.82` that of 2023.2. Wants one in each call, as
- * all real clients send one.
+ * Manila up to a microversion: `2.73` is that of Zed, `2.82` that of 2023.2. Every call must name a
+ * microversion, as all real clients do.
  */
 export const manilaOf = (highest: string): Documented => ({
   name: 'manila',
@@ -85,8 +85,8 @@ function refuseUnspoken(call: Call, highest: string): void {
 }
 
 /**
- * One share for each cause that can prevent its deletion, and all resources that a share can depend
- * on, as far as the release has it.
+ * One share for each cause that can prevent its deletion, and all resources on which a share of
+ * this release can depend.
  */
 function seed(
   state: CloudState,

@@ -4,7 +4,7 @@ import type { CloudState } from '../state.ts';
 
 export interface MistralRow extends Row {
   readonly name: string;
-  /** `null`: it came with Mistral. */
+  /** `null` for resources that come with Mistral. */
   readonly project_id: string | null;
   scope: 'private' | 'public';
   readonly namespace: string;
@@ -13,8 +13,8 @@ export interface MistralRow extends Row {
   /** Of a trigger. */
   readonly workflow_id?: string;
   /**
-   * Of an action that a task ran, and of an execution below another: the execution that it goes
-   * along with.
+   * The parent execution of an action that a task ran, or of a nested execution. It is deleted with
+   * its parent.
    */
   readonly under?: string;
   /** Of a dynamic action. */
@@ -43,9 +43,7 @@ export type Tables = Readonly<Record<Collection, Table<MistralRow>>>;
 
 const inside = new WeakMap<CloudState, Tables>();
 
-/**
- * The tables of a cloud that was started with it, for tests that put something of their own there.
- */
+/** Returns the tables of a cloud that was started with this service, so that tests can add rows. */
 export function mistralIn(state: CloudState): Tables {
   const tables = inside.get(state);
   if (!tables) throw new TypeError('this cloud has no Mistral');
@@ -67,7 +65,7 @@ export function openTables(state: CloudState): Tables {
     dynamic_actions: table('dynamic_actions'),
     code_sources: table('code_sources'),
   };
-  // `std.noop` has its name in place of an id, and no owner.
+  // `std.noop` has its name as its id, and no owner.
   tables.actions.add({
     id: 'std.noop',
     name: 'std.noop',
@@ -96,8 +94,8 @@ export const made = (
 });
 
 /**
- * Everything at least once, named alike in all projects: running executions, one below another, an
- * action in a namespace of its own.
+ * At least one resource of every type, with the same names in all projects: running executions, a
+ * nested one, an action in a namespace of its own.
  */
 export function seed(tables: Tables, project: Project, now: number): void {
   const add = (collection: Collection, name: string, more: Partial<MistralRow> = {}) =>

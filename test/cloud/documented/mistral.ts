@@ -22,7 +22,10 @@ export interface MistralOptions {
   readonly removesActionExecutions?: boolean;
 }
 
-/** Mistral v2 as of version 15 (Zed), run and read; its later ways by option. */
+/**
+ * Mistral v2 as of version 15 (Zed), from its source and a real one. Options select the behavior of
+ * later releases.
+ */
 export const mistralOf = (options: MistralOptions): Documented => ({
   name: 'mistral',
   endpoint: { type: 'workflowv2', path: '/v2' },
@@ -94,7 +97,7 @@ function list(call: Call, tables: Tables, collection: Collection, options: Mistr
     throw new Refusal(403, `Policy doesn't allow ${collection}:list:all_projects to be performed.`);
   const insecure =
     all || everything(call, options) || (isAdmin(call.token) && wanted !== null) || unfiltered;
-  // Actions are listed one namespace at a time, and the default one is the one without a name.
+  // Each listing of actions covers one namespace. The default namespace has no name.
   const namespace = query.get('namespace') ?? (collection === 'actions' ? '' : undefined);
   const rows = tables[collection].where(
     (row) =>
@@ -112,8 +115,8 @@ function list(call: Call, tables: Tables, collection: Collection, options: Mistr
 }
 
 /**
- * Without `limit` everything, unless there is a `max_limit`. The link to the next page leaves
- * `all_projects` out.
+ * Without `limit` the answer has all rows, unless there is a `max_limit`. The link to the next page
+ * lacks `all_projects`.
  */
 function page(
   call: Call,
@@ -123,7 +126,7 @@ function page(
 ): Reply {
   const asked = call.query.get('limit') === null ? undefined : Number(call.query.get('limit'));
   const most = options.maxLimit;
-  // Actions have no max_limit, and no page after the first.
+  // Actions have no `max_limit` and only one page.
   const limit =
     most === undefined || collection === 'actions' ? asked : Math.min(asked ?? most, most);
   const marker = call.query.get('marker');
@@ -234,7 +237,7 @@ function remove(call: Call, tables: Tables, collection: Collection, options: Mis
 }
 
 /**
- * All rows of that name that the caller sees: the caller's own, and public rows of any
+ * All rows of that name that the caller sees: the rows of the caller, and public rows of any
  * project.
  */
 function removeByName(
@@ -243,7 +246,7 @@ function removeByName(
   collection: 'workbooks' | 'environments',
 ): void {
   const given = param(call, 'id');
-  // A slash at the end is cut off; with any other, no route is found.
+  // Mistral cuts off a slash at the end. It has no route for a name with any other slash.
   const name = given.replace(/\/$/, '');
   const namespace = call.query.get('namespace') ?? '';
   const same = name.includes('/')

@@ -14,14 +14,14 @@ export interface LoadBalancer extends Row {
   readonly project_id: string;
   provisioning_status: string;
   admin_state_up: boolean;
-  /** Of the driver that runs it; one that is not `amphora` is not enabled any more. */
+  /** The driver of the load balancer. Every driver except `amphora` is disabled. */
   provider: string;
   readonly vip_port_id: string;
   readonly listeners: string[];
   readonly pools: string[];
   readonly created_at: number;
   updated_at: number | null;
-  /** So many deletions end in ERROR. */
+  /** This number of deletions ends in ERROR. */
   failing: number;
 }
 
@@ -34,7 +34,7 @@ const LIMITS = [
   'l7policy',
   'l7rule',
 ] as const;
-/** Its id is the project. It stays for ever: a DELETE makes its limits null. */
+/** The id is that of the project. The row stays forever: a DELETE sets its limits to null. */
 export interface Quota extends Row {
   limits: Partial<Record<(typeof LIMITS)[number], number | null>>;
 }
@@ -47,13 +47,11 @@ export interface Shelves {
   writesDefaults: boolean;
 }
 
-/** Of the cloud, as the rehearsal cloud is configured: no limit. */
+/** The limits of the cloud in the rehearsal: none. */
 const DEFAULT_LIMIT = -1;
 const inside = new WeakMap<CloudState, Shelves>();
 
-/**
- * The tables of a cloud that was started with it, for tests that put something of their own there.
- */
+/** Returns the tables of a cloud that was started with this service, so that tests can add rows. */
 export function octaviaIn(state: CloudState): Shelves {
   const sources = inside.get(state);
   if (!sources) throw new TypeError('this cloud has no Octavia');
@@ -115,7 +113,7 @@ export const octavia: Documented = {
   },
 };
 
-/** One with its VIP port on the project's first network, which is the project's, too. */
+/** A load balancer with its VIP port on the project's first network. */
 export function addLoadBalancer(
   { state, loadBalancers: table }: Shelves,
   project: Project,
@@ -149,7 +147,7 @@ export function addLoadBalancer(
   });
 }
 
-/** Without a zone, and meant in UTC. */
+/** A time without a zone, which means UTC. */
 const time = (at: number): string => isoSeconds(at).slice(0, -1);
 
 function show(row: LoadBalancer, state: CloudState): Record<string, unknown> {
@@ -228,7 +226,8 @@ function loadBalancers(routes: Routes, { state, loadBalancers: table }: Shelves)
       });
       return { status: 200, json: { loadbalancer: show(row, state) } };
     })
-    // The parts of a load balancer that show its certificates. This fake has none with one.
+    // The fields of a load balancer that show its certificates. No load balancer of this fake has
+    // one.
     .on('GET', '/v2.0/lbaas/listeners', (call) =>
       listing(call, 'listeners', [], () => undefined, state.options.pageLimit),
     )
@@ -265,7 +264,7 @@ function loadBalancers(routes: Routes, { state, loadBalancers: table }: Shelves)
     });
 }
 
-/** Octavia links to the page before, too, and its links have none of the filters. */
+/** Octavia also links to the page before. Its links lack the filters. */
 function listing<T extends Row>(
   call: Call,
   key: string,

@@ -29,7 +29,7 @@ interface Tables {
   readonly vims: Table<Named>;
   readonly operations: Table<Operation>;
   readonly packages: Table<Named>;
-  /** Projects whose VIM does not let Tacker in any more. */
+  /** Projects whose VIM refuses Tacker. */
   readonly locked: Set<string>;
 }
 const made = new WeakMap<CloudState, Tables>();
@@ -44,8 +44,8 @@ const owned = {
 };
 
 /**
- * Tacker 15, VNF lifecycle management v1. Its answers are bare lists, and no row of ETSI's names
- * its owner.
+ * Tacker 15, VNF lifecycle management v1. Its answers are bare lists, and no row of the ETSI API
+ * names its owner.
  */
 export const tacker: Documented = {
   name: 'tacker',
@@ -118,8 +118,8 @@ export const tacker: Documented = {
 };
 
 /**
- * `(eq,tenantId,…)`, by what has such an attribute; what an administrator asks is about the whole
- * cloud.
+ * `(eq,tenantId,…)` applies to rows that have this attribute. An administrator's request covers the
+ * whole cloud.
  */
 function filtered<T extends Row>(
   call: Call,

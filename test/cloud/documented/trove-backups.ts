@@ -5,7 +5,7 @@ import { isAdmin, ownProject } from '../tokens.ts';
 import { byOffset, found, ofToken, time } from './trove-call.ts';
 import type { Backup, Strategy, Tables } from './trove-rows.ts';
 
-/** Backups and where they go. */
+/** Backups and the containers for new backups. */
 export function backupRoutes(state: CloudState, tables: Tables, routes: Routes): void {
   const { backups, strategies } = tables;
   const show = (row: Backup) => ({
@@ -30,8 +30,8 @@ export function backupRoutes(state: CloudState, tables: Tables, routes: Routes):
     );
   };
   /**
-   * Along with what builds on it, whosever that is. With a token on another project the data are
-   * not found, and the row goes all the same.
+   * Trove also deletes the backups that are based on it, of any owner. With a token on another
+   * project it does not find the data, and removes the row anyway.
    */
   const remove = (call: Call, row: Backup): void => {
     for (const child of backups.where((each) => each.parent_id === row.id)) remove(call, child);

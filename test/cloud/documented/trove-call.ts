@@ -2,12 +2,12 @@ import { type Call, type Handler, param, Refusal, type Reply } from '../http.ts'
 import type { Row, Table } from '../resource-store.ts';
 import { isAdmin, ownProject } from '../tokens.ts';
 
-/** Without a zone. */
+/** A time without a zone. */
 export const time = (at: number): string => new Date(at).toISOString().slice(0, 19);
 
 /**
- * The project in a path must be the one of the token for every caller; what is only for
- * administrators is a 401 to others.
+ * For every caller, the project in a path must be the project of the token. Calls that only
+ * administrators may make answer 401 to others.
  */
 export const ofToken =
   (handler: Handler): Handler =>
@@ -38,8 +38,8 @@ export function found<T extends Row & { tenant_id: string | null }>(
 }
 
 /**
- * Pages whose marker is a number of rows, the last changed first; 20 unless more is asked for, and
- * a full page links on, with https.
+ * Pages whose marker is a number of rows, the last changed row first. A page has 20 rows by
+ * default. A full page links to the next one, with https.
  */
 export function byOffset<T extends { updated: number }>(
   call: Call,

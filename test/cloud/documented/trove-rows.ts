@@ -13,7 +13,7 @@ export interface Instance extends Owned {
   cluster_id: string | null;
   replica_of: string | null;
   readonly configuration_id: string | null;
-  /** Has a certificate of the project in Barbican. */
+  /** The instance has a certificate of the project in Barbican. */
   readonly tls: boolean;
   deleted: boolean;
   updated: number;
@@ -48,7 +48,7 @@ export interface Tables {
   readonly configurations: Table<Owned>;
   /** Since 2023.2 it is broken: the list of modules answers 500 to an administrator. */
   moduleListing: 'works' | 'broken';
-  /** The answer of Swift to Trove with the caller's token. */
+  /** The answer of Swift when Trove uses the caller's token. */
   swift: 'works' | 'refuses' | 'missing';
 }
 
@@ -82,7 +82,7 @@ export function openTables(state: CloudState): Tables {
   return tables;
 }
 
-/** The tables of a cloud that Trove was put into. */
+/** Returns the tables of a cloud that was started with Trove. */
 export function troveOf(state: CloudState): Tables {
   const tables = opened.get(state);
   if (!tables) throw new TypeError('this cloud has no Trove');
@@ -90,8 +90,8 @@ export function troveOf(state: CloudState): Tables {
 }
 
 /**
- * A source with replicas, a cluster, what is half built, stopped or deleted; backups that build on
- * each other, one that runs.
+ * A source with replicas, a cluster, and instances that are half built, stopped or deleted. Also
+ * backups that are based on each other, and one in progress.
  */
 export function seed(state: CloudState, tables: Tables, project: Project): void {
   const old = state.clock.now() - 2 * HOUR;

@@ -6,8 +6,8 @@ import { byId, found, ofToken } from './trove-call.ts';
 import type { Tables } from './trove-rows.ts';
 
 /**
- * Modules, configuration groups, limits: an administrator gets the first two of all projects, and
- * only modules name their owner.
+ * Modules, configuration groups and limits. An administrator gets the modules and groups of all
+ * projects, and only modules name their owner.
  */
 export function settingRoutes(state: CloudState, tables: Tables, routes: Routes): void {
   const { configurations, instances, modules } = tables;

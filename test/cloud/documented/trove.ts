@@ -71,8 +71,8 @@ function instanceRoutes(state: CloudState, tables: Tables, routes: Routes): void
     };
   };
   /**
-   * Without `deleted` what is deleted is listed, too; without `include_clustered` members of
-   * clusters are not.
+   * Without `deleted` the list also shows deleted instances. Without `include_clustered` it leaves
+   * out members of clusters.
    */
   const list = (call: Call): Reply => {
     const [project, deleted, clustered] = ['project_id', 'deleted', 'include_clustered'].map(

@@ -5,14 +5,14 @@ import type { Project } from '../rows.ts';
 import type { CloudState } from '../state.ts';
 import { ownProject } from '../tokens.ts';
 
-/** Its id is its project's, a slash and its name. */
+/** The id is the project, a slash and the name. */
 export interface Queue extends Row {
   readonly name: string;
   readonly project_id: string;
 }
 export interface Subscription extends Row {
   readonly project_id: string;
-  /** The name of its queue or topic, whether there is one or not. */
+  /** The name of its queue or topic, which may not exist. */
   readonly source: string;
   readonly subscriber: string;
 }
@@ -23,21 +23,22 @@ interface Tables {
 }
 const inside = new WeakMap<CloudState, Tables>();
 
-/**
- * The tables of a cloud that was started with it, for tests that put something of their own there.
- */
+/** Returns the tables of a cloud that was started with this service, so that tests can add rows. */
 export function zaqarIn(state: CloudState): Tables {
   const tables = inside.get(state);
   if (!tables) throw new TypeError('this cloud has no Zaqar');
   return tables;
 }
 
-/** Largest page, and the one that is given unasked. */
+/** The largest page, which is also the default. */
 const MOST = 20;
 const UNASKED = 10;
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
-/** Zaqar v2 as of version 15 (Zed), run and read. `store`: of MongoDB alone come topics. */
+/**
+ * Zaqar v2 as of version 15 (Zed), from its source and a real one. `store`: only MongoDB has
+ * topics.
+ */
 export const zaqarOn = (store: 'mongodb' | 'sqlalchemy'): Documented => ({
   name: 'zaqar',
   endpoint: { type: 'messaging', path: '' },
@@ -99,7 +100,8 @@ export const zaqarOn = (store: 'mongodb' | 'sqlalchemy'): Documented => ({
 export const zaqar = zaqarOn('mongodb');
 
 /**
- * Every call is about the project of the token, an administrator's too; nothing else can be named.
+ * Every call concerns the project of the token, even for an administrator. A call cannot name
+ * another project.
  */
 function collection(
   routes: Routes,
@@ -125,7 +127,8 @@ function collection(
     })
     .on('DELETE', `/v2/${plural}/:name`, (call) => {
       assertThere('It could not be deleted');
-      // The deletion of a missing queue succeeds, too. Its subscriptions are kept.
+      // The deletion of a missing queue succeeds, too. Zaqar keeps the subscriptions of a deleted
+      // queue.
       if (!call.endless) table.delete(`${ownProject(call.token)}/${name(call)}`);
       return { status: 204 };
     })

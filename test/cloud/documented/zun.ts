@@ -144,7 +144,7 @@ export const zun: Documented = {
 const truthy = (call: Call, name: string): boolean =>
   ['true', '1', 'True'].includes(call.query.get(name) ?? '');
 
-/** Its link to the next page lacks the filters and all_projects. */
+/** The link to the next page lacks the filters and `all_projects`. */
 function page<T extends Row>(
   call: Call,
   collection: string,

@@ -19,7 +19,7 @@ export class FakeKeystone implements Keystone {
   readonly accounts = new Map<string, Living>();
   readonly roles: { projectId: ProjectId; userId: UserId }[] = [];
   readonly groups = new Map<string, UserId[]>();
-  /** Called before each answer. It throws if Keystone is to fail. */
+  /** Called before each answer. It throws if Keystone must fail. */
   fault: (call: string) => void = () => undefined;
   asked: string[] = [];
 
@@ -242,7 +242,7 @@ export const role = (projectId: string, userId: string) => ({
 });
 
 export const FORMATS = ['cadf-messagingv2', 'cadf-messaging', 'basic-messagingv2'] as const;
-/** The bodies that a real Keystone sent, 29 in each format, one scenario. */
+/** The bodies of a recorded scenario of a real Keystone: 29 in each format. */
 export function recorded(format: (typeof FORMATS)[number]): string[] {
   const lines = readFileSync(
     new URL(`../../../events/samples/keystone/${format}.jsonl`, import.meta.url),

@@ -24,7 +24,7 @@ export function commandLine() {
     ...known,
     registrations: [...known.registrations, ...rating],
   });
-  // One project that Keystone still has, and people work in.
+  // One enabled project of Keystone, in which users may work.
   const keystone: typeof deps.cloud.keystone = {
     ...deps.cloud.keystone,
     show: async (_type, id) =>

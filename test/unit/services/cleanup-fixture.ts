@@ -19,10 +19,7 @@ export class CleanupFixture {
   readonly customer: Filled;
   readonly project: ProjectId;
   readonly control: Filled;
-  /**
-   * The services that the one under test may call about its resources, beside itself; none by
-   * default.
-   */
+  /** The other services that the service under test may call about its resources. Default: none. */
   others: readonly Service[] = [];
   #before: string;
 

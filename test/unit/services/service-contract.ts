@@ -41,14 +41,14 @@ export interface ContractOptions {
    * ends without them.
    */
   readonly retained?: readonly string[];
-  /** Adds what suspend switches, where the resources of the stage have nothing that runs. */
+  /** Adds resources that suspend switches, if the project of the test has none that run. */
   readonly prepare?: (stage: CleanupFixture) => void;
 }
 
 /**
- * The tests that every service file must pass on the rehearsal cloud: the project is emptied
- * completely, and no other project changes, whatever the API does meanwhile. Asserts the resources
- * afterwards, not the calls.
+ * The tests that every service file must pass on the rehearsal cloud. The project is emptied
+ * completely, and no other project changes, even if the API fails or ignores a filter. The tests
+ * check the resources afterwards, not the calls.
  */
 export function testServiceContract(service: Service, options: ContractOptions = {}): void {
   const { removals = [{ method: 'DELETE' }], asynchronous = true, ownerInRow = true } = options;

@@ -18,7 +18,7 @@ interface SuspensionContract {
 /** Changes of a load balancer or of a container that end during the next run. */
 const QUICK = { documented: 5, server: 5, account: 5 };
 const MAX_RUNS = 40;
-/** Fields that count or date changes. A resume cannot restore them. */
+/** Fields with counts or times of changes. A resume cannot restore them. */
 const VOLATILE = new Set(['updated', 'updated_at', 'actions', 'revision_number']);
 
 /**
@@ -68,8 +68,8 @@ export function testSuspensionContract(service: Service, contract: SuspensionCon
     stage.rehearsal.calls.filter((call) => call.service === name && !isRead(call));
 
   /**
-   * Everything about the project in the service: the rows of the cloud, and what the listings of
-   * the suspension show. Limits are compared by the listings alone: a default that was written back
+   * All fields of the project in the service: the rows of the cloud, and the listings of the
+   * suspension. Limits are compared by the listings alone, because a default that was written back
    * is a row of its own.
    */
   const state = async (): Promise<unknown> => {
