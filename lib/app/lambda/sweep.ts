@@ -1,8 +1,9 @@
 import * as z from 'zod';
-import type { InvocationContext } from '../../engine/aws/lambda/context.ts';
+import type { InvocationContext, LambdaContext } from '../../engine/aws/lambda/context.ts';
 import { sweep } from '../../handlers/sweep.ts';
 import { syncInventory } from '../../handlers/sync-inventory.ts';
 import type { Policy } from '../../policy/schema.ts';
+import { recordPolicy } from '../policy-audit.ts';
 import { commonDeps } from './task-deps.ts';
 
 const MAX_COUNTED = 1000;
@@ -21,6 +22,7 @@ export async function sweepStage(event: unknown, context: unknown, policy: Polic
   const { engine, count, settings } = propagator;
   count({ Repaired: await engine.flushOutbox() });
   await engine.housekeeping();
+  await recordPolicyOnce(propagator, policy);
   const { total: suspicious } = await engine.reads.suspicions(1);
   const held = await engine.reads.operations({ state: 'held', limit: MAX_COUNTED });
   const isCapped = (about: string | undefined): boolean => about === 'cap' || about === 'listing';
@@ -42,4 +44,14 @@ export async function sweepStage(event: unknown, context: unknown, policy: Polic
       domains: settings.PROPAGATOR_PROTECTED_DOMAINS,
     },
   });
+}
+
+/** Contexts whose policy is recorded. A context lives as long as its process. */
+const recorded = new WeakSet<LambdaContext>();
+
+/** Records the policy of the stack once per process. A failure is repeated by the next run. */
+async function recordPolicyOnce(propagator: LambdaContext, policy: Policy): Promise<void> {
+  if (recorded.has(propagator)) return;
+  await recordPolicy(policy, { engine: propagator.engine, now: Date.now });
+  recorded.add(propagator);
 }

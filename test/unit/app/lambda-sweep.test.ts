@@ -1,5 +1,9 @@
 import { sweepStage } from '../../../lib/app/lambda/sweep.ts';
-import { NO_POLICY } from '../../../lib/policy/schema.ts';
+import { policyDigest } from '../../../lib/app/policy-audit.ts';
+import { StoredAuditEntry } from '../../../lib/engine/audit.ts';
+import { SteppedEngine } from '../../../lib/engine/memory/stepped.ts';
+import type { Change } from '../../../lib/engine/port.ts';
+import { NO_POLICY, type Policy } from '../../../lib/policy/schema.ts';
 
 describe('one run of the sweep on AWS', () => {
   it('counts what waits for an operator: held operations, tripped caps, suspicious deletions', async () => {
@@ -13,11 +17,68 @@ describe('one run of the sweep on AWS', () => {
           operations: async () => held,
           suspicions: async () => ({ total: 3, records: [] }),
           accountCount: async () => 1,
+          documents: async () => [],
         },
       },
       count: (values: Record<string, number>) => Object.assign(counted, values),
     };
     await sweepStage({ compare: false }, { propagator }, NO_POLICY);
     expect(counted).toEqual({ Repaired: 0, Held: 2, Suspicious: 3, Capped: 1 });
+  });
+});
+
+describe('the policy of the deployed stack', () => {
+  const OTHER = { ...NO_POLICY, suspend: {} } as Policy;
+  const HASH = policyDigest(OTHER);
+  let store: SteppedEngine;
+  let isBroken = false;
+  let reads = 0;
+  beforeEach(() => {
+    store = new SteppedEngine();
+    isBroken = false;
+    reads = 0;
+  });
+  /** A process of the function: every run of it has the same context. */
+  const coldStart = () => {
+    const engine = {
+      flushOutbox: async () => 0,
+      housekeeping: async () => undefined,
+      reads: {
+        ...store.reads,
+        accountCount: async () => 1,
+        documents: (...key: Parameters<typeof store.reads.documents>) => {
+          reads += 1;
+          return store.reads.documents(...key);
+        },
+      },
+      commit: (change: Change) =>
+        isBroken ? Promise.reject(new Error('the store failed')) : store.commit(change),
+    };
+    const propagator = { engine, count: () => undefined };
+    return (policy: Policy) => sweepStage({ compare: false }, { propagator }, policy);
+  };
+  const recorded = () => store.audited.map(({ entry }) => StoredAuditEntry.parse(entry));
+
+  it('is recorded in the audit log when it is another one, and read once for each process', async () => {
+    await coldStart()(NO_POLICY);
+    expect(recorded()).toEqual([]);
+    const run = coldStart();
+    for (let n = 0; n < 3; n += 1) await run(OTHER);
+    expect(reads).toBe(2);
+    await coldStart()(OTHER);
+    expect(recorded()).toMatchObject([
+      { what: 'policy.changed', by: { kind: 'process' }, before: null, after: { digest: HASH } },
+    ]);
+    await coldStart()(NO_POLICY);
+    expect(recorded()[1]).toMatchObject({ before: { digest: HASH } });
+  });
+
+  it('is recorded by the next run when the store failed', async () => {
+    const run = coldStart();
+    isBroken = true;
+    await expect(run(OTHER)).rejects.toThrow('the store failed');
+    isBroken = false;
+    await run(OTHER);
+    expect(recorded()).toMatchObject([{ after: { digest: HASH } }]);
   });
 });
