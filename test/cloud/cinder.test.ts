@@ -5,7 +5,7 @@ let there: Visit;
 afterEach(() => there.close());
 
 const mine = (): string => `all_tenants=1&project_id=${there.project}`;
-/** The id of the project's row of a name. */
+/** The id of the row with this name in the project. */
 const id = <T extends Row & { name: string; project_id: string }>(
   table: Table<T>,
   name: string,

@@ -60,7 +60,8 @@ it('a plan sends nothing but GET and HEAD, and lists every resource of the proje
     expect(plan.unreachable).toEqual([]);
     const listed = new Set(plan.pages.flatMap(({ resources }) => resources.map(({ id }) => id)));
     const types = new Set(plan.pages.map(({ resourceType }) => resourceType));
-    // These have other ids here than in the rehearsal cloud. Some ports are router interfaces here.
+    // The ids of these types differ from those in the rehearsal cloud. Some ports are router
+    // interfaces here.
     const differs = /^swift\.|-access$|^neutron\.port$/;
     const comparable = cloud.store
       .resources(project)

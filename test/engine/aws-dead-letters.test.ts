@@ -143,7 +143,7 @@ describe('A process that lists dead-letter messages while another process does',
     expect([(await first).length, (await waitingListing).length]).toEqual([3, 3]);
   });
 
-  it('lists all other queues even if one can not be listed', async () => {
+  it('lists all other queues even if one cannot be listed', async () => {
     const stage = await emulator.aws().stage(['nova', 'swift']);
     const engine = open(stage);
     await moveToDeadLetters(engine, numbers(12));

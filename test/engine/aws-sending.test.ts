@@ -127,7 +127,7 @@ describe('Sending', () => {
     expect((await engine.reads.depths())['service-nova']?.ready).toBe(0);
   });
 
-  it('of a stored message is not delayed by another one that can not be sent', async () => {
+  it('of a stored message is not delayed by another message that cannot be sent', async () => {
     const stage = await emulator.aws().stage(['nova', 'cinder']);
     const stuck = openWith(stage, (service) =>
       service === 'events' ? Promise.reject(new AwsError('NoAnswer', 'away', 0)) : undefined,

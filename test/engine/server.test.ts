@@ -162,7 +162,7 @@ describe('A PostgreSQL server that stops', () => {
   });
 });
 
-describe('A start that can not succeed', () => {
+describe('A start that cannot succeed', () => {
   it('fails with the server and without the password in the error', async () => {
     const opening = openPostgresEngine({ databaseUrl: 'postgres://me:hidden@127.0.0.1:1/shop' });
     const error: unknown = await opening.catch((thrown: unknown) => thrown);

@@ -100,7 +100,7 @@ describe('A propagator', () => {
     expect(left(control)).toEqual(before);
   }, 240_000);
 
-  it('whose port is in use ends its start, makes no call to the cloud, and unlocks the folder', async () => {
+  it('does not start while its port is in use: it makes no call to the cloud, and unlocks the folder', async () => {
     const other = createServer();
     await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
     const address = other.address();

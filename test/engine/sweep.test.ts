@@ -66,7 +66,7 @@ it('The sweep finds in a real store the deletions without a notification, and ho
   expect(held.map(({ hold }) => hold?.about)).toEqual(Array(10).fill('listing'));
   expect(received).toHaveLength(2);
 
-  // Of several processes one may do a sweep.
+  // Only one of several processes may do a sweep.
   expect(await engine.commit({ seen: ['sweep/3600000/7'] })).toBe('committed');
   expect(await engine.commit({ seen: ['sweep/3600000/7'] })).toBe('conflict');
 }, 60_000);

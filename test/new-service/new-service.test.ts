@@ -8,7 +8,7 @@ import { refusal } from './refusal.ts';
 
 jest.setTimeout(240_000);
 
-/** A copy of the house, in which it may be built. */
+/** A copy of the project, in which the test may build. */
 describe('npm run new:service', () => {
   let house: string;
   beforeAll(() => {
@@ -88,7 +88,7 @@ describe('npm run new:service', () => {
     expect(order).toEqual({ code: 0, text: 'cloud-storage storage,cloud-storages\n' });
   });
 
-  it('writes a second one beside it', async () => {
+  it('writes a second service in the same copy', async () => {
     expect(await newService('ladder', '--type', 'ladder')).toMatchObject({ code: 0 });
     expect(read(index)).toMatch(/cloudStorage[\s\S]*ladder,?\s*\];/);
     expect(await run('node_modules/.bin/biome', 'check', index)).toMatchObject({ code: 0 });
@@ -151,7 +151,7 @@ describe('a new service', () => {
 });
 
 describe('CONTRIBUTING.md', () => {
-  it('shows what the written files become, beginning with what is written', () => {
+  it('shows the steps after the first files, beginning with these files', () => {
     const [, diff = ''] =
       /```diff\n([\s\S]*?)```/.exec(readFileSync('CONTRIBUTING.md', 'utf8')) ?? [];
     const written = filesOf({

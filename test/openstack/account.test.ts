@@ -119,8 +119,8 @@ describe('a customer whose projects hold at least one of every resource type', (
     expect(unreachableServices(view).filter((service) => !blind.includes(service))).toEqual([]);
     const now = await on.snapshot(true);
     expect(await on.remaining(now, 'green')).toEqual([]);
-    // Red was also deleted, but while the propagator was in mode observe: its resources still
-    // exist.
+    // The project `red` was deleted while the propagator was in mode observe, so its resources
+    // still exist.
     const { before, now: after } = on.others(now, 'green', 'red');
     expect(after).toEqual(before);
     expect(counts(now, on.idOf('red'))['nova.server']).toBe(
@@ -162,7 +162,8 @@ describe('a customer whose projects hold at least one of every resource type', (
     expect(await on.remaining(now, 'red')).toEqual([]);
     const { before, now: after } = on.others(now, 'green', 'red');
     expect(after).toEqual(before);
-    // One observed operation and one that was carried out: a crash never creates another.
+    // Two operations: one was only observed, and one was carried out. A crash never opens another
+    // one.
     expect((await on.propagator.operations(about)).map((one) => one.operation.state)).toEqual([
       view.operation.state,
       'observed',

@@ -94,7 +94,7 @@ describe('a token of a real Keystone at the API', () => {
     const body = (await response.json()) as { error?: { code: string } };
     return body.error ? `${response.status} ${body.error.code}` : String(response.status);
   };
-  /** The answers to a read, to an operator's change and to an administrator's. */
+  /** The statuses for a read, for an operator's change and for an administrator's change. */
   const answers = async (token: string) => [
     await call(token, 'GET /v1/status'),
     await call(token, 'POST /v1/waivers'),
@@ -216,7 +216,7 @@ describe('a token of a real Keystone at the API', () => {
   });
 
   it('that has expired is refused', async () => {
-    // Keystone ends the token with the credential; no other token of it is as short.
+    // The token expires together with the credential. No other token expires so soon.
     const expires_at = new Date(Date.now() + EXPIRY_SECONDS * 1000).toISOString().slice(0, -1);
     const token = await login(await credentialOf('admin', project, { expires_at }));
     expect(await call(token, 'GET /v1/status')).toBe('200');
@@ -229,7 +229,7 @@ describe('a token of a real Keystone at the API', () => {
     expect(answer).toBe('401 api.token');
   });
 
-  it('is what a command gets from its login', async () => {
+  it('is the result of the login of a command', async () => {
     const token = await keystoneToken({
       OS_AUTH_URL: loginVariables().OS_AUTH_URL,
       OS_USER_ID: users.operator,

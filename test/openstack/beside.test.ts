@@ -216,11 +216,11 @@ async function switches(
 }
 
 describeThose(['aodh'], 'while its project is suspended', ({ service, beside }) => {
-  it('has no enabled alarm, and afterwards exactly those of before', async () => {
+  it('has no enabled alarm during the suspension, and the same enabled alarms as before after the resume', async () => {
     const { customer, control } = await twoPlots(cloud);
     try {
       await Promise.all([beside.fill(customer), beside.fill(control)]);
-      // Aodh moves the time of the last change with each change.
+      // Each change of an alarm in Aodh also changes its time of the last change.
       const alarms = async (of: SeedProject) =>
         ((await beside.holdings(of, true)).alarms ?? []).map(({ timestamp: _, ...row }) => row);
       const [first] = await alarms(customer);

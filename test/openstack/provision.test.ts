@@ -222,7 +222,7 @@ describe('a created project with a matching tag', () => {
       return status === 'ACTIVE' ? true : undefined;
     });
 
-    // Announced a second time, and provisioned a second time by an administrator.
+    // The project is announced a second time, and an administrator provisions it a second time.
     await sendTo(propagator.queue, [projectCreated(shop)]);
     const asked = JSON.stringify({ reason: 'once more' });
     const opened = await propagator.api('POST', `/v1/projects/${shop}/provision`, asked);

@@ -21,8 +21,8 @@ import { type Customer, newPrefix, populate } from './populate.ts';
 import { sweepUp } from './remove-leftovers.ts';
 
 /**
- * The options of a policy file that are off by default, on a real cloud: each switches what it says,
- * and a resume restores every field.
+ * The options of a policy file that are off by default, on a real cloud. Each option switches its
+ * resources, and a resume restores every field.
  */
 
 let admin: Cloud['admin'];
@@ -90,7 +90,7 @@ async function run(
   });
 }
 
-/** Fields that count or date changes. */
+/** Fields with counts or times of changes. */
 const VOLATILE = ['updated', 'updated_at', 'revision_number', 'OS-SRV-USG:launched_at', 'hostId'];
 const stable = (rows: readonly Row[]) =>
   rows

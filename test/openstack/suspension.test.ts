@@ -6,7 +6,7 @@ import { type CloudFixture, openCloudFixture } from './cloud-fixture.ts';
 import { describeView, isOver, isState, OPERATION_SECONDS, type View } from './driver.ts';
 import { linesOf, type Snapshot } from './snapshot.ts';
 
-/** What a suspension may change. Every other line of a listing stays as it is. */
+/** The fields that a suspension may change. Every other line of a listing stays the same. */
 const SWITCHED = ['nova.server ', 'octavia.load-balancer ', 'swift.account ', 'swift.container '];
 const KEY = 'key';
 
@@ -116,7 +116,7 @@ rules:
     );
     return { open: open ?? 0, link: link ?? 0 };
   };
-  /** The proxies of Swift keep what they know of an account for about a minute. */
+  /** The proxies of Swift cache an account for about a minute. */
   const untilAnonymously = (status: number) =>
     until(`Swift answers ${status} without a token`, CLOUD_SECONDS, async () => {
       const answers = Object.values(await anonymously());

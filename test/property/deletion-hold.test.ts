@@ -35,7 +35,7 @@ function store(engine: SteppedEngine, held: readonly string[]): void {
 }
 
 describe('random holds', () => {
-  it('keep what they hold, whenever they begin, and everything ends when they have ended', async () => {
+  it('keep their resources, whenever they begin, and every operation finishes after their end', async () => {
     await fc.assert(
       fc.asyncProperty(
         histories,

@@ -5,12 +5,15 @@ import { EVERY_CLASS, StatefulSimulation, TARGET } from './stateful-simulation.t
 
 /** The types that a plan lists. */
 const PLANNED = ['compute.server', 'network.port', 'vault.label', 'booking.lease', 'booking.host'];
-/** Those that can still be removed when the project is disabled. */
+/** The types that can still be removed when the project is disabled. */
 const CREATED = PLANNED.filter((type) => type !== 'booking.lease');
 const histories = fc.record({
   drift: fc.nat(3),
   resources: fc.tuple(...PLANNED.map(() => fc.nat(2))),
-  /** What other programs create after the plan, and at which delivery of the run. */
+  /**
+   * The resources that other programs create after the plan, and the delivery of the run at which
+   * they do so.
+   */
   created: fc.array(fc.record({ step: fc.nat(60), type: fc.constantFrom(...CREATED) }), {
     maxLength: 6,
   }),

@@ -7,7 +7,7 @@ const RESOURCE_TYPES = EVERY_CLASS.flatMap(({ name, resourceTypes = {} }) =>
   Object.keys(resourceTypes).map((resourceType) => `${name}.${resourceType}`),
 );
 const SERVICES = EVERY_CLASS.map(({ name }) => name);
-/** What other people do during the operation, and at which delivery. */
+/** The actions of other people during the operation, and the delivery at which each takes place. */
 const meddling = fc.record({
   step: fc.nat(60),
   what: fc.constantFrom('nothing', 'nothing', 'delete', 'enable', 'disable'),
@@ -93,7 +93,7 @@ function meddle({ cloud }: StatefulSimulation, what: string): void {
   cloud.make('compute.server', TARGET);
 }
 
-describe('the end of a project that an administrator asks for, whatever anybody does meanwhile', () => {
+describe('the cleanup that an administrator requests, with any interference of other programs', () => {
   it('ends; no role of the propagator is left, no other project is changed, and no removable resource is left', async () => {
     await fc.assert(
       fc.asyncProperty(histories, deliveriesWithActionFailures, async (history, schedule) => {

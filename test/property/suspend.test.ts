@@ -20,7 +20,7 @@ async function play(simulation: SuspendSimulation, step: StepOf): Promise<void> 
   else if (step === 'disable-domain' || step === 'enable-domain')
     await simulation.set('domain', step === 'enable-domain');
   else if (step === 'repeat') {
-    // A second event about the present state, as from a notification that was sent twice.
+    // The second event repeats the present state, as if a notification was sent twice.
     const enabled = simulation.projects.get(TARGET)?.enabled;
     await simulation.announce('project', enabled ? 'enabled' : 'disabled');
   } else if ('wait' in step) simulation.engine.time += step.wait;
@@ -31,7 +31,10 @@ async function play(simulation: SuspendSimulation, step: StepOf): Promise<void> 
   } else for (let n = 0; n < step.deliver; n += 1) await simulation.deliver(step.choice);
 }
 
-/** Compares field by field. What was on is off and marked; what was off is as before. */
+/**
+ * Compares field by field. A machine that was on is off and marked. A machine that was off is
+ * unchanged.
+ */
 const suspended = (machines: ReturnType<SuspendSimulation['shown']>) =>
   machines.map((one) => (one.state === 'on' ? { ...one, state: 'off', mark: true } : one));
 
@@ -58,7 +61,7 @@ describe('Any history of disables, enables and killed processes', () => {
           expect(simulation.shown(CONTROL)).toEqual(control);
           expect(simulation.allHaveEnded).toBe(true);
           if (simulation.isActive) expect(await simulation.recordsOf(TARGET)).toEqual([]);
-          // The roles that a start needed are returned, whatever ended the run.
+          // The roles for a start were revoked, however the run ended.
           expect([...simulation.roles]).toEqual([]);
         },
       ),

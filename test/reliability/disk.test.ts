@@ -62,7 +62,9 @@ const health = (api: string): Promise<number | undefined> =>
     () => undefined,
   );
 
-/** Sends what ends in the quarantine, too random to be compressed. Whether it was stored. */
+/**
+ * Sends messages for the quarantine, too random to be compressed. Returns whether they were stored.
+ */
 const send = (api: string): Promise<boolean> =>
   clientOf(api)
     .post(

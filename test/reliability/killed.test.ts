@@ -7,12 +7,15 @@ import { type Postgresql, startPostgresql } from '../engine/postgresql.ts';
 import { PropagatorProcess, type Store } from './propagator.ts';
 import { ReliabilityFixture, seeded } from './reliability-fixture.ts';
 
-/** Rounds of new targets go on for so long on each database; one round at least. */
+/**
+ * The test repeats rounds of new targets for this long on each database, and makes at least one
+ * round.
+ */
 const SECONDS = Number(process.env.RELIABILITY_SECONDS ?? 0);
 const SEED = Number(process.env.RELIABILITY_SEED ?? Date.now() % 1_000_000);
 const TARGETS = 3;
 const KILLS = 5;
-/** After its start, or after it was ready. */
+/** The moment of the kill: after the start of the process, or after it was ready. */
 const MAX_LIFETIME_MILLIS = 2000;
 
 jest.setTimeout((SECONDS + 600) * 1000);

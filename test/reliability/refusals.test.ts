@@ -26,7 +26,7 @@ afterEach(async () => {
 
 const begin = () =>
   new PropagatorProcess({ PROPAGATOR_DATA: join(folder, 'data') }, fixture.cloud.credentials);
-/** What a refused start wrote: one line that says what is wrong, one that says what to do. */
+/** The output of a refused start: one line with the error, and one with the advice. */
 const lines = (stderr: string) => stderr.trimEnd().split('\n');
 
 it('a second process on the same folder ends with one error, and the first continues', async () => {

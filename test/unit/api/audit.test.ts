@@ -32,7 +32,7 @@ interface Example {
   readonly body?: object | ((world: World) => Promise<object>);
   readonly what: string;
   readonly target: object;
-  /** Stores what the decision is about. */
+  /** Stores the object that the decision is about. */
   readonly before?: (world: World) => Promise<unknown> | unknown;
 }
 

@@ -246,7 +246,7 @@ describe('the validation of a token', () => {
     expect((await call('t')).status).toBe(200);
   });
 
-  it('that was cached holds while Keystone does not answer, for the rest of the minute', async () => {
+  it('that was cached stays valid for the rest of the minute while Keystone does not answer', async () => {
     const { call, known, engine } = withTokens({ t: facts(['reader']) });
     await call('t');
     known.set('t', away);

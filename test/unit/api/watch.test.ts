@@ -63,7 +63,7 @@ describe('the event stream of an operation', () => {
     const refused = await open();
     expect([refused.status, refused.headers.get('retry-after')]).toEqual([503, '10']);
     await Promise.all(streams.map((stream) => stream.body?.cancel()));
-    // A client that has left makes room for another one.
+    // When a client leaves, another client may connect.
     let last = refused;
     for (let tries = 0; tries < 500 && last.status !== 200; tries += 1) {
       await new Promise((resolve) => setTimeout(resolve, 10));

@@ -92,12 +92,15 @@ describe('the command line', () => {
     ['held', 3],
     ['pre-delete', 5],
     ['closing', 5],
-  ] as const)('tells by its exit code how an operation stands: %s is %i', async (state, code) => {
-    const { engine, type } = commandLine();
-    const shown = operation({ state });
-    await engine.commit({ operations: [shown] });
-    expect(await type(`operation show ${shown.id}`)).toMatchObject({ code });
-  });
+  ] as const)(
+    'returns an exit code for each state of an operation: %s is %i',
+    async (state, code) => {
+      const { engine, type } = commandLine();
+      const shown = operation({ state });
+      await engine.commit({ operations: [shown] });
+      expect(await type(`operation show ${shown.id}`)).toMatchObject({ code });
+    },
+  );
 
   it('exits with 4 for a dead letter, 1 for an unknown operation, 64 for wrong usage', async () => {
     const { engine, type } = commandLine();

@@ -16,7 +16,10 @@ const denied = (code: string) =>
     status: 403,
   }) as const;
 
-/** Two of nova with one cause, one with another; one that the coordinator died on. */
+/**
+ * Two messages of Nova with one cause, one with another cause, and one at which the coordinator
+ * died.
+ */
 async function withDeadLetters() {
   const { engine, type } = commandLine();
   const running = operation({ state: 'running' });
@@ -77,7 +80,7 @@ describe('propagator dead-letter list', () => {
       '| propagator dead-letter redrive --queue coordinate --cause engine.gave-up',
       '',
     ]);
-    // What it says to type does what it says.
+    // The command in the output has the effect that the output promises.
     const [command = ''] =
       out.match(/dead-letter redrive --service nova --cause nova\.http\.403/) ?? [];
     expect((await type(`${command} --dry-run`)).out).toMatch(

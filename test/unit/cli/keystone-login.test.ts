@@ -6,7 +6,7 @@ import { PropagatorError } from '../../../lib/shared/errors.ts';
 const LOCAL = 'http://127.0.0.1:8787';
 const REMOTE = 'https://propagator.example';
 
-/** A command whose API accepts these tokens of Keystone, and what it sent. */
+/** A command whose API accepts these tokens of Keystone, and the requests that it sent. */
 function command(
   valid: Set<string>,
   { base = LOCAL, environment = {}, isKeystone = true, logins = ['first', 'second'] } = {},

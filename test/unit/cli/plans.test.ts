@@ -11,7 +11,8 @@ const BASE = 'http://127.0.0.1:8787';
 /** A command line before a simulation in which time passes while a command waits. */
 function commandLine(simulation: StatefulSimulation, answer?: string) {
   const send = async (url: string, init: RequestInit) => {
-    // The API's own clock for events is the real one, so the work is done before it is asked.
+    // The event streams of the API use the real clock, so the operation ends before the command
+    // reads it.
     if (url.endsWith('/events')) await simulation.settle();
     return api({ ...simulation.deps, ...apiAccess, health: () => ({ ok: true }) }).request(
       url,

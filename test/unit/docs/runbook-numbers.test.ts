@@ -14,7 +14,7 @@ const atOnce = (name: string) =>
   functionsOf(stack).find((one) => one.name === name)?.queue?.maxConcurrency;
 const days = (seconds = 0) => seconds / 86_400;
 const minutes = (seconds = 0) => Math.floor(seconds / 60);
-/** How long a message of a service takes to its dead-letter queue if each delivery ends in death. */
+/** The time until a message of a service is dead-lettered if the function dies at each delivery. */
 const toDeath = minutes((nova?.maxReceives ?? 0) * (nova?.visibilitySeconds ?? 0));
 const { oldestSeconds, ...limit } = THRESHOLDS;
 

@@ -7,7 +7,7 @@ const ROOT = join(import.meta.dirname, '../../..');
 const RUNBOOKS = readdirSync(join(ROOT, 'docs/runbooks')).map((name) => `docs/runbooks/${name}`);
 const read = (page: string): string => readFileSync(join(ROOT, page), 'utf8');
 
-/** What a person at three in the morning asks, in this order. */
+/** The parts of a runbook, in the order in which an operator needs them. */
 const QUESTIONS = [
   'What it means.',
   'Effect.',

@@ -237,7 +237,7 @@ describe('an HTTP plugin', () => {
     expect(await simulation.report(finished('apply'))).toBe(409);
   });
 
-  it('reports what is left and when it must be called again', async () => {
+  it('reports the remaining resources and the time of the next call', async () => {
     await untilApply();
     const asset = {
       class: 'Blocked',

@@ -52,7 +52,7 @@ describe('a disabled project', () => {
     expect(states()).toEqual(['on', 'off', 'on', 'off']);
   });
 
-  it('reports what works against it in a service that is never switched, and finishes', async () => {
+  it('finishes, and reports resources of a service without a suspension that work against it', async () => {
     const cluster = defineType<{ id: string; owner: string }>({
       name: 'cluster',
       list: async ({ project }) => [{ id: 'k8s', owner: project }],

@@ -9,7 +9,10 @@ interface Event {
   readonly end: () => void;
 }
 
-/** How a simulated service answers: by the number of calls that are under way, with this one. */
+/**
+ * How a simulated service answers. It depends on the number of calls in progress, this one
+ * included.
+ */
 type Service = (active: number) => { millis: number; status?: number };
 
 const settled = () => new Promise<void>((resolve) => setImmediate(resolve));
@@ -70,7 +73,7 @@ class Simulation {
 
 /** Answers each call in the same time, however many there are. */
 const fast: Service = () => ({ millis: 100 });
-/** Works on `capacity` calls at a time; further ones wait within the service. */
+/** Works on `capacity` calls at a time. Other calls wait inside the service. */
 const withCapacity =
   (capacity: number): Service =>
   (active) => ({ millis: 100 * Math.max(1, active / capacity) });

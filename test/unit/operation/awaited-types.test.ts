@@ -52,7 +52,7 @@ const without = (resourceType: string): void => {
     (resource) => resource.owner !== TARGET || resource.resourceType !== resourceType,
   );
 };
-/** What a run verified of a type, outside of phase `plan`. */
+/** The verification of a type by a run in another phase. */
 const statusOf = (type: string): string | undefined => {
   const one = simulation.taskOf(type.split('.')[0] ?? '')?.verifications[type];
   return one && one.phase !== 'plan' && !one.stale ? one.status : undefined;

@@ -33,7 +33,7 @@ describe('the cancellation of a requested operation', () => {
     expect(simulation.operation).toMatchObject({ state: 'finished', generation: 2 });
   });
 
-  it('before the deletion revokes the role, and says what is gone', async () => {
+  it('before the deletion revokes the role, and shows the removed resources', async () => {
     await simulation.ask();
     await simulation.until(() => (simulation.left()['vault.secret'] ?? 0) < 2);
     expect(simulation.cloud.roles.size).toBeGreaterThan(0);

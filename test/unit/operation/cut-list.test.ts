@@ -64,7 +64,7 @@ describe('a list that Keystone cuts short, for a living project', () => {
     expect(simulation.state).toBe('unverified');
     expect(simulation.task('keystone')).toMatchObject({ state: 'unreachable' });
     expect(simulation.cloud.projects.has('target')).toBe(false);
-    // The operator released the operation although this resource was left.
+    // The operator released the operation, and this resource was left.
     expect(simulation.cloud.violations).toEqual(['deleted while keystone.credential was there']);
   });
 });

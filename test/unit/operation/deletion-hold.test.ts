@@ -23,7 +23,7 @@ const waitsOn = async () => {
 };
 
 describe('a hold of a project', () => {
-  it('keeps everything; the operation names it, and goes on when it ends', async () => {
+  it('keeps all resources; the operation names the hold, and continues after its end', async () => {
     expect(await hold({ project: TARGET, ticket: 'CASE-1' })).toMatchObject({ status: 201 });
     await simulation.ask();
     await simulation.settle();

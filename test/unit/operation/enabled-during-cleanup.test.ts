@@ -45,7 +45,8 @@ describe('a project that is enabled again during its cleanup', () => {
     simulation.cloud.enable(TARGET, false);
     await simulation.settle();
     expect(simulation.left()).toEqual({});
-    // The verification of what only a token on the project shows is older than the enabling.
+    // The types that only a token on the project lists were verified before the project was
+    // enabled.
     expect(simulation.operation).toMatchObject({
       state: 'held',
       hold: { about: 'leftovers', reason: expect.stringContaining('vault: secrets') },

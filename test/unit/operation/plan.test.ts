@@ -76,7 +76,7 @@ describe('the plan of a project', () => {
     expect((await plan()).digest).not.toBe(first.digest);
   });
 
-  it('names what Keystone would refuse, and a service that cannot be listed, and ends', async () => {
+  it('ends, and names the reasons for a refusal of Keystone and a service that cannot be listed', async () => {
     simulation.cloud.projects.set('child', { name: 'child', enabled: false, parentId: TARGET });
     simulation.cloud.broken.set('network', failure('Transient'));
     const shown = await plan();

@@ -119,7 +119,7 @@ describe('the cap on resources', () => {
     expect(simulation.left()).toEqual({});
   });
 
-  it('includes what only a token on the project shows; the hold revokes the role and stops the removals', async () => {
+  it('includes the resources that only a token on the project lists; the hold revokes the role and stops the removals', async () => {
     simulation.limits = { ...simulation.limits, maxResourcesPerOperation: 11 };
     simulation.cloud.make('vault.secret', TARGET, 'target-3', 9);
     simulation.cloud.make('booking.lease', TARGET, 'target-3', 9);

@@ -9,7 +9,7 @@ const PROJECT = ProjectId.parse('target');
 
 interface Records {
   rows: string[];
-  /** The listing is incomplete. */
+  /** The listing of the type is incomplete. */
   more?: boolean;
   remove?: (id: string) => Removal;
   list?: () => void;

@@ -106,7 +106,7 @@ describe('Blazar, emptied while the project lives', () => {
     expect(left()).toEqual([]);
   });
 
-  it('reports what the operator can do when a lease fails twice', async () => {
+  it('gives advice to the operator when a lease fails twice', async () => {
     // Keystone does not answer here, and the trust is invalid.
     creator().enabled = false;
     const more = { apiOf: async () => undefined };

@@ -190,7 +190,7 @@ describe('A volume whose deletion does not end', () => {
     fixture.clock.advance(2 * MINUTE);
     await fixture.run(cinder);
     expect(hung.status).toBe('deleting');
-    // This one is being filled, which may take long.
+    // This volume is being filled, which may take long.
     expect(copy.status).toBe('creating');
     copy.status = 'available';
     expect((await fixture.empty(cinder)).outcome).toEqual(finished);

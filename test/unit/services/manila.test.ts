@@ -33,7 +33,7 @@ const asked = (path: RegExp, method = 'GET') =>
   fixture.rehearsal.calls.filter(
     (call) => call.service === 'manila' && call.method === method && path.test(call.path),
   );
-/** Runs until nothing can change any more for the resource that remains. */
+/** Runs until the remaining resource cannot change any more. */
 const exhausted = async (): Promise<RunReport> => {
   let report = await fixture.clean(manila);
   for (let left = -1; report.outcome.kind === 'again' && left !== fixture.left('manila').length; ) {
@@ -100,7 +100,8 @@ describe('Manila, emptied of one project', () => {
     const { share } = tables().of;
     const replicated = rowOf('share', 'replicated');
     setFields('replica', 'active', { replica_state: 'out_of_sync' });
-    // The last of a listing: with a limit, it would be counted once for each replica.
+    // This share is the last one of a listing. With a limit, Manila would count it once for each
+    // replica.
     share.delete(replicated.id);
     share.add(replicated);
     finished(await fixture.expectEmptied(manila));

@@ -71,7 +71,7 @@ describe('Mistral, emptied while the project lives', () => {
     'keeps the %s while an action that is found by them exists',
     async (collection) => {
       await open();
-      // One of the two that name the namespace.
+      // One of the two workflows that name the namespace.
       const apiOf = collection === 'workflows' ? 'workbooks' : 'workflows';
       for (const row of tables()[apiOf].where(
         (one) => one.namespace === 'apart' && one.project_id === fixture.project,
@@ -333,7 +333,7 @@ describe('Mistral, in later releases', () => {
   });
 
   it.each(['environments', 'workbooks'] as const)(
-    'is not treated as empty when the %s can not all be listed',
+    'is not treated as empty when some of the %s cannot be listed',
     async (collection) => {
       await open(mistralOf({ sinceEverything: true, maxLimit: 5, removesActionExecutions: true }));
       const named = collection === 'workbooks' ? { namespace: 'apart' } : {};

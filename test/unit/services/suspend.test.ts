@@ -130,7 +130,7 @@ describe('Nova: a server', () => {
     const switched = compute(server(state, ours));
     const later = await rowOf(nova, switched, 's1');
     expect(later.compare({ ...before, how })).toEqual({ kind: 'suspended' });
-    // A stopped server is not what this option leaves behind: another actor has changed it.
+    // This option does not stop a server, so another actor has stopped it.
     expect(later.compare(before)).toMatchObject({ kind: 'changed' });
     await later.resume({ ...before, how });
     expect(switched.calls.map(([, , json]) => json)).toEqual([{ [undo]: null }]);
@@ -361,7 +361,7 @@ describe('docs/lifecycle.md', () => {
 
 describe('A service file', () => {
   it.each(SERVICES.map((service) => [service.name, service] as const))(
-    'of %s says for each resource type what suspend does, or in a sentence why nothing',
+    'of %s describes for each resource type the effect of suspend, or in a sentence why it has none',
     (name, { resourceTypes, suspension, leftBySuspend }) => {
       const switched = (suspension?.types ?? []).map((type): string => type(name).resourceType);
       const left = leftBySuspend.flatMap(({ types }) => types.map((type) => `${name}.${type}`));

@@ -20,7 +20,7 @@ describe('Tacker, emptied of one project', () => {
     await fixture.grantCleaner();
     return tablesOf(fixture.rehearsal.state);
   };
-  /** As after the deletion of the project: runs without a token on it, a moment apart. */
+  /** Runs several times, a moment apart, without a token on the project, as after its deletion. */
   const cleaned = async () => {
     for (let runs = 1; ; runs += 1) {
       const report = await fixture.clean(tacker);

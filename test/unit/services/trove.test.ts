@@ -473,7 +473,7 @@ describe('Trove since 2023.2, which answers 500 to the list of modules of an adm
     expect(controlled()).toBe(true);
     const { applicationCredentials } = timed.fixture.rehearsal.state.identity;
     const made = applicationCredentials.where(({ name }) => name.startsWith('keystone-propagator'));
-    // One login for all calls, for that project and that role alone.
+    // The service logs in once for all calls, on that project and with that role alone.
     expect(made).toEqual([
       expect.objectContaining({ project_id: timed.project, roles: ['member'] }),
     ]);

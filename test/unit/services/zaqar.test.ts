@@ -19,7 +19,7 @@ const add = (project: string, name: string) => {
     project_id: project,
   });
 };
-/** With it a run ends after the first list unless there are topics. */
+/** With this option a run ends after the first list, unless the cloud has topics. */
 const noQueues = () => {
   const { queues, subscriptions } = zaqarIn(fixture.rehearsal.state);
   for (const row of queues.where((one) => one.project_id === fixture.project))

@@ -343,7 +343,7 @@ describe('safety rule: still deleting is not a failure', () => {
     expect(waits).toEqual([0.4, 2.5, 15, 60, 60]);
     expect(nextRunSeconds({ progressAt: 0, conditions: [] }, 0, 17)).toBe(17);
   });
-  it('reports what is stuck, since when, and who can act', async () => {
+  it('reports each stuck resource, its age, and the actor', async () => {
     const report = await clean(
       storage(rows(TARGET), [], async () => ({ kind: 'accepted', stuckSince: 77 })),
     );
