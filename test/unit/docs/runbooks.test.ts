@@ -51,6 +51,7 @@ describe('every command line in the documentation', () => {
       const meant = line
         .replace(/\b(?:ID|OPERATION)\b|<id>/g, running.id)
         .replace(/\b(?:NAME|CODE|TYPE|PROJECT)\b/g, 'nova')
+        .replace(/\bURL\b/g, 'https://propagator.example.org')
         .replace(/\bDIGEST\b/g, '0'.repeat(64))
         .replaceAll('…', 'because');
       const { code, err } = await type(meant);
