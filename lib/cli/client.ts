@@ -30,10 +30,14 @@ const ApiError = z.object({
  * when there is no response.
  */
 export class ApiClient {
-  readonly #base: string;
+  readonly #base: () => Promise<string>;
   readonly #fetch: (url: string, init: RequestInit) => Promise<Response>;
-  constructor(base: string, by: (url: string, init: RequestInit) => Promise<Response> = fetch) {
-    this.#base = base.replace(/\/$/, '');
+  /** `base`: the URL of the API, or a function that finds it. */
+  constructor(
+    base: string | (() => Promise<string>),
+    by: (url: string, init: RequestInit) => Promise<Response> = fetch,
+  ) {
+    this.#base = async () => (typeof base === 'string' ? base : await base()).replace(/\/$/, '');
     this.#fetch = by;
   }
 
@@ -76,19 +80,20 @@ export class ApiClient {
 
   /** Returns a successful response. */
   async #send(path: string, init: RequestInit): Promise<Response> {
+    const base = await this.#base();
     let answer: Response;
     try {
-      answer = await this.#fetch(`${this.#base}${path}`, init);
+      answer = await this.#fetch(`${base}${path}`, init);
     } catch (cause) {
       if (cause instanceof PropagatorError) throw cause;
       const advice =
         'Start the propagator on this machine with `npm start`, or set PROPAGATOR_API_URL to ' +
-        'the API of another one.';
+        'the API of another one (`catalog`: the one that is registered in Keystone).';
       throw new PropagatorError(
         {
           code: 'cli.no-answer',
           class: 'Transient',
-          message: `no propagator answered at ${this.#base}`,
+          message: `no propagator answered at ${base}`,
           advice,
         },
         { cause },

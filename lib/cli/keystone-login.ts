@@ -1,7 +1,7 @@
 import { homedir } from 'node:os';
 import { type Credentials, readCredentials } from '../openstack/credentials.ts';
 import { connectIdentity, type IdentityApi } from '../openstack/identity.ts';
-import { issueToken } from '../openstack/session.ts';
+import { type CatalogService, issueToken } from '../openstack/session.ts';
 import { createTransport } from '../openstack/transport.ts';
 import { createUndiciClient } from '../openstack/undici-client.ts';
 import { PropagatorError } from '../shared/errors.ts';
@@ -23,17 +23,29 @@ const credentialsOf = (environment: Environment): Credentials =>
 export const openIdentity = (environment: Environment): IdentityApi =>
   connectIdentity(credentialsOf(environment));
 
-/** Logs in to Keystone as `openstack` does, in any scope, and returns the token. */
-export async function keystoneToken(environment: Environment): Promise<string> {
+/** One login: the token, and what is needed to find a service in its catalog. */
+export interface KeystoneLogin {
+  readonly value: string;
+  readonly catalog: readonly CatalogService[];
+  readonly credentials: Credentials;
+}
+
+/** Logs in to Keystone as `openstack` does, in any scope. */
+export async function logInToKeystone(environment: Environment): Promise<KeystoneLogin> {
   const credentials = credentialsOf(environment);
   const client = createUndiciClient(credentials.tls, TIMEOUTS, credentials.proxies);
   try {
     const transport = createTransport(client, TIMEOUTS);
-    return await issueToken(credentials, transport, Date.now, 'keystone-propagator');
+    const token = await issueToken(credentials, transport, Date.now, 'keystone-propagator');
+    return { ...token, credentials };
   } finally {
     await client.close();
   }
 }
+
+/** The token of a new login. */
+export const keystoneToken = async (environment: Environment): Promise<string> =>
+  (await logInToKeystone(environment)).value;
 
 /**
  * Adds a token of Keystone to the calls of an API that asks for one: an answer 401 with

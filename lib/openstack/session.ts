@@ -209,18 +209,33 @@ async function authenticate(
   };
 }
 
+const loginCatalog = z.object({
+  token: z.object({
+    catalog: z
+      .array(catalogService)
+      .nullish()
+      .transform((value) => value ?? []),
+  }),
+});
+
 /**
- * Logs in once, in any scope, and returns the token. Throws `keystone.login.denied`, and what a
- * failed call throws.
+ * Logs in once, in any scope, and returns the token with its catalog. Throws
+ * `keystone.login.denied`, and what a failed call throws.
  */
 export async function issueToken(
   credentials: Credentials,
   transport: Transport,
   now: () => number,
   userAgent: string,
-): Promise<string> {
-  const { value, where, requestId } = await requestToken(credentials, transport, now, userAgent);
-  if (value) return value;
+): Promise<{ readonly value: string; readonly catalog: readonly CatalogService[] }> {
+  const { answer, value, where, requestId } = await requestToken(
+    credentials,
+    transport,
+    now,
+    userAgent,
+  );
+  const parsed = loginCatalog.safeParse(parseJson(answer.text));
+  if (value && parsed.success) return { value, catalog: parsed.data.token.catalog };
   throw answerFailure(
     { code: 'unexpected', message: `${where.host} answered 201 to ${LOGIN} without a token` },
     where,

@@ -218,7 +218,13 @@ export const Settings = z.object({
   PROPAGATOR_LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
   PROPAGATOR_INGEST_QUEUE_URL: httpUrl.optional(),
   /** Only commands read it. It is defined here so that a shell that sets it can start a relay. */
-  PROPAGATOR_API_URL: httpUrl.optional(),
+  PROPAGATOR_API_URL: z
+    .string()
+    .refine(
+      (value) => value === 'catalog' || httpUrl.safeParse(value).success,
+      'must be a URL of the form https://host:port/path, or catalog',
+    )
+    .optional(),
   RABBITMQ_URL: brokers.optional(),
   RABBITMQ_CA_FILE: z.string().min(1).optional(),
   RABBITMQ_CERT_FILE: z.string().min(1).optional(),

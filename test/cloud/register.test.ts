@@ -1,3 +1,4 @@
+import { addressOf } from '../../lib/cli/api-address.ts';
 import { ApiClient } from '../../lib/cli/client.ts';
 import { runCommand } from '../../lib/cli/command-line.ts';
 import { openIdentity } from '../../lib/cli/keystone-login.ts';
@@ -275,6 +276,19 @@ describe('propagator register', () => {
     const both = await Promise.all([type(REGISTER), type(REGISTER)]);
     const isDoubled = services().length + endpoints().length > 2;
     expect(both.some(({ code }) => code === 1)).toBe(isDoubled);
+  });
+});
+
+describe('a command with PROPAGATOR_API_URL=catalog', () => {
+  it.each([
+    ['a project', {}],
+    ['the system', { OS_PROJECT_NAME: undefined, OS_SYSTEM_SCOPE: 'all' }],
+    ['a domain', { OS_PROJECT_NAME: undefined, OS_DOMAIN_ID: 'default' }],
+  ])('finds the registered API with a login to %s', async (_, more) => {
+    await type(REGISTER);
+    const environment = { ...cloud.credentials, PROPAGATOR_API_URL: 'catalog', ...more };
+    const { base } = addressOf(environment);
+    expect(typeof base === 'string' ? base : await base()).toBe(URL);
   });
 });
 

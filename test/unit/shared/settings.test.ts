@@ -151,6 +151,7 @@ describe('settings', () => {
     expect(
       readSettings({ PROPAGATOR_API_URL: 'https://abc.execute-api.eu-central-1.amazonaws.com' }),
     ).toMatchObject(readSettings({}));
+    expect(readSettings({ PROPAGATOR_API_URL: 'catalog' })).toMatchObject(readSettings({}));
   });
   it('have names with the prefix of their program', () => {
     for (const name of Object.keys(Settings.shape))

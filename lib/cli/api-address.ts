@@ -1,0 +1,103 @@
+import type { Credentials } from '../openstack/credentials.ts';
+import { catalogRegistrations, overrideRegistrations } from '../openstack/registry.ts';
+import type { CatalogService } from '../openstack/session.ts';
+import { chooseEndpoint, typeKey } from '../operation/registry.ts';
+import { REGISTERED } from '../services/keystone-propagator.ts';
+import { PropagatorError } from '../shared/errors.ts';
+import { callerOf } from './aws-signature.ts';
+import { logInToKeystone } from './keystone-login.ts';
+
+type Environment = Readonly<Record<string, string | undefined>>;
+type Fetch = (url: string, init: RequestInit) => Promise<Response>;
+
+/** The value of `PROPAGATOR_API_URL` with which a command finds the API in Keystone's catalog. */
+const CATALOG = 'catalog';
+
+/** Where a command finds the API, and how it calls it. */
+export interface ApiAddress {
+  /** The URL, or a function that finds it at the first call. */
+  readonly base: string | (() => Promise<string>);
+  readonly send: Fetch;
+}
+
+/**
+ * The address of the API from `PROPAGATOR_API_URL`, by default on this machine. `catalog` logs in
+ * to Keystone at the first call; an API that asks for a token gets the one of that login. Without
+ * this setting the catalog is not used, so that a command for the propagator on this machine never
+ * reaches another one.
+ */
+export function addressOf(
+  environment: Environment,
+  logIn = logInToKeystone,
+  send: Fetch = fetch,
+): ApiAddress {
+  const { PROPAGATOR_API_URL: given, PROPAGATOR_PORT: port } = environment;
+  if (given !== CATALOG) {
+    const base = given || `http://127.0.0.1:${port || '8787'}`;
+    const token = async (): Promise<string> => (await logIn(environment)).value;
+    return { base, send: callerOf(base, environment, undefined, send, token) };
+  }
+  let found: Promise<{ readonly base: string; readonly send: Fetch }> | undefined;
+  const find = async () => {
+    const login = await logIn(environment);
+    const base = apiInCatalog(login.catalog, login.credentials);
+    let first: string | undefined = login.value;
+    const token = async (): Promise<string> => {
+      const value = first ?? (await logIn(environment)).value;
+      first = undefined;
+      return value;
+    };
+    return { base, send: callerOf(base, environment, undefined, send, token) };
+  };
+  const once = () => {
+    found ??= find();
+    return found;
+  };
+  return {
+    base: async () => (await once()).base,
+    send: async (url, init) => (await once()).send(url, init),
+  };
+}
+
+/**
+ * Returns the URL of the registered API. Throws `PropagatorError` when the catalog has none,
+ * several services of the type, or different URLs in several regions.
+ */
+export function apiInCatalog(
+  catalog: readonly CatalogService[],
+  credentials: Pick<Credentials, 'regions' | 'interfaces' | 'endpointOverrides'>,
+): string {
+  const own = [
+    ...overrideRegistrations(credentials, ''),
+    ...catalogRegistrations(catalog, ''),
+  ].filter(({ type }) => typeKey(type) === typeKey(REGISTERED.type));
+  const ids = new Set(own.filter((one) => !one.isOverride).map(({ serviceId }) => serviceId));
+  if (ids.size > 1)
+    throw notFound(
+      `Keystone's catalog has ${ids.size} services of type ${REGISTERED.type}`,
+      'Delete the services that are not in use: openstack service delete SERVICE',
+    );
+  const all = own.flatMap(({ region }) => region ?? []);
+  const regions = credentials.regions.length > 0 ? credentials.regions : all;
+  const urls = new Set(
+    [...regions].flatMap((region) => {
+      const chosen = chooseEndpoint(own, [REGISTERED.type], region, credentials.interfaces);
+      return chosen?.endpoint.url ?? [];
+    }),
+  );
+  const [url, second] = urls;
+  if (url !== undefined && second === undefined) return url;
+  if (url === undefined)
+    throw notFound(
+      `Keystone's catalog has no service of type ${REGISTERED.type}` +
+        (credentials.regions.length > 0 ? ` in ${credentials.regions.join(', ')}` : ''),
+      'Register the API: propagator register --url URL. Or set PROPAGATOR_API_URL to its URL.',
+    );
+  throw notFound(
+    `Keystone's catalog has the API in several regions: ${[...new Set(all)].sort().join(', ')}`,
+    'Select one: OS_REGION_NAME',
+  );
+}
+
+const notFound = (message: string, advice: string): PropagatorError =>
+  new PropagatorError({ code: 'cli.catalog', class: 'Denied', message, advice });

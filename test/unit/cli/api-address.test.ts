@@ -1,0 +1,140 @@
+import * as z from 'zod';
+import { addressOf, apiInCatalog } from '../../../lib/cli/api-address.ts';
+import { ApiClient } from '../../../lib/cli/client.ts';
+import type { KeystoneLogin } from '../../../lib/cli/keystone-login.ts';
+import { readCredentials } from '../../../lib/openstack/credentials.ts';
+import type { CatalogService } from '../../../lib/openstack/session.ts';
+
+const URL = 'https://propagator.example.org';
+const endpoint = (region: string, url = URL, name = 'public') => ({
+  id: `${region}-${name}`,
+  interface: name,
+  region_id: region,
+  region,
+  url,
+});
+const service = (endpoints: ReturnType<typeof endpoint>[], id = 's1'): CatalogService => ({
+  id,
+  type: 'account-propagation',
+  name: 'keystone-propagator',
+  endpoints,
+});
+const credentialsWith = (more: Record<string, string> = {}) =>
+  readCredentials({
+    env: {
+      OS_AUTH_URL: 'https://k.example',
+      OS_USERNAME: 'ann',
+      OS_PASSWORD: 'p',
+      OS_USER_DOMAIN_ID: 'default',
+      OS_PROJECT_ID: 'p1',
+      ...more,
+    },
+    readFile: () => undefined,
+    home: '/nowhere',
+    cwd: '/nowhere',
+  });
+
+/** A command with this setting, the logins that it makes, and what it sends. */
+function command(setting: string | undefined, catalog = [service([endpoint('one')])]) {
+  const sent: string[] = [];
+  let logins = 0;
+  const logIn = async (): Promise<KeystoneLogin> => {
+    logins += 1;
+    return { value: `token-${logins}`, catalog, credentials: credentialsWith() };
+  };
+  const valid = new Set(['token-1']);
+  const send = async (url: string, init: RequestInit): Promise<Response> => {
+    const token = new Headers(init.headers).get('x-auth-token') ?? 'bare';
+    sent.push(`${init.method ?? 'GET'} ${url} ${token}`);
+    if (valid.has(token)) return Response.json({});
+    const headers = { 'www-authenticate': 'Keystone uri="https://k.example/v3"' };
+    return Response.json({}, { status: 401, headers });
+  };
+  const { base, send: call } = addressOf({ PROPAGATOR_API_URL: setting }, logIn, send);
+  const client = new ApiClient(base, call);
+  return { client, sent, valid, logins: () => logins };
+}
+const status = (client: ApiClient) => client.get('/v1/status', z.object({}));
+
+describe('a command with PROPAGATOR_API_URL=catalog', () => {
+  it('logs in once, finds the API, and sends it that token only after it asked', async () => {
+    const { client, sent, logins } = command('catalog');
+    expect(sent).toEqual([]);
+    for (let n = 0; n < 2; n += 1) await status(client);
+    expect(logins()).toBe(1);
+    expect(sent).toEqual([
+      `GET ${URL}/v1/status bare`,
+      `GET ${URL}/v1/status token-1`,
+      `GET ${URL}/v1/status token-1`,
+    ]);
+  });
+
+  it('logs in again when the token has expired', async () => {
+    const { client, sent, valid, logins } = command('catalog');
+    await status(client);
+    valid.clear();
+    valid.add('token-2');
+    await status(client);
+    expect(logins()).toBe(2);
+    expect(sent.at(-1)).toBe(`GET ${URL}/v1/status token-2`);
+  });
+
+  it('sends no token over plain HTTP to another machine', async () => {
+    const plain = 'http://propagator.example.org';
+    const { client, sent } = command('catalog', [service([endpoint('one', plain)])]);
+    await expect(status(client)).rejects.toThrow('unencrypted; nothing was sent');
+    expect(sent).toEqual([`GET ${plain}/v1/status bare`]);
+  });
+
+  it('names the command that registers an API when the catalog has none', async () => {
+    const { client, sent } = command('catalog', []);
+    await expect(status(client)).rejects.toMatchObject({
+      report: {
+        message: "Keystone's catalog has no service of type account-propagation",
+        advice: expect.stringContaining('propagator register --url URL'),
+      },
+    });
+    expect(sent).toEqual([]);
+  });
+});
+
+it.each([
+  [undefined, 'http://127.0.0.1:8787'],
+  ['https://other.example/', 'https://other.example'],
+])('a command with PROPAGATOR_API_URL=%s never looks into the catalog', async (setting, base) => {
+  const { client, sent, logins } = command(setting);
+  await status(client);
+  expect(sent[0]).toBe(`GET ${base}/v1/status bare`);
+  expect(logins()).toBe(1);
+  expect(sent.every((one) => one.includes(` ${base}/`))).toBe(true);
+});
+
+describe('the URL in the catalog', () => {
+  const other = 'https://two.example.org';
+  it('is that of the region and the interface of the login', () => {
+    const catalog = [
+      service([
+        endpoint('one'),
+        endpoint('two', other),
+        endpoint('two', `${other}/int`, 'internal'),
+      ]),
+    ];
+    expect(apiInCatalog(catalog, credentialsWith({ OS_REGION_NAME: 'two' }))).toBe(other);
+    const internal = { OS_REGION_NAME: 'two', OS_INTERFACE: 'internal' };
+    expect(apiInCatalog(catalog, credentialsWith(internal))).toBe(`${other}/int`);
+    expect(() => apiInCatalog(catalog, credentialsWith())).toThrow('several regions: one, two');
+    expect(() => apiInCatalog(catalog, credentialsWith({ OS_REGION_NAME: 'three' }))).toThrow(
+      'no service of type account-propagation in three',
+    );
+  });
+
+  it('may be the same in several regions', () => {
+    const catalog = [service([endpoint('one'), endpoint('two')])];
+    expect(apiInCatalog(catalog, credentialsWith())).toBe(URL);
+  });
+
+  it('is refused when two services have the type', () => {
+    const catalog = [service([endpoint('one')]), service([endpoint('one')], 's2')];
+    expect(() => apiInCatalog(catalog, credentialsWith())).toThrow('2 services of type');
+  });
+});
