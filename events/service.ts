@@ -63,7 +63,7 @@ export type Phase = z.infer<typeof Phase>;
 export const VerificationStatus = z.enum(['unknown', 'present', 'empty']);
 export type VerificationStatus = z.infer<typeof VerificationStatus>;
 
-/** What a report has besides the counts. Reports of HTTP plugins do not have these fields. */
+/** The fields of a report besides the counts. Reports of HTTP plugins do not have these fields. */
 const details = {
   /**
    * By resource type: what the last listing of the run showed. A type is missing if the run did not

@@ -52,8 +52,8 @@ const asText = (body: unknown): string =>
  * characters.
  */
 export function shownText(text: string): string {
-  // Redact before the cut, because half a secret is not recognized. Four times the length is enough
-  // to search.
+  // Redact before the cut, because half a secret is not recognized. A secret that begins beyond
+  // four times the length is cut off in any case.
   const page = redactText(text.slice(0, 4 * MAX_SHOWN_LENGTH));
   return page.length > MAX_SHOWN_LENGTH || text.length > 4 * MAX_SHOWN_LENGTH
     ? `${page.slice(0, MAX_SHOWN_LENGTH)}…`

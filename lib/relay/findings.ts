@@ -22,8 +22,8 @@ type ManagedQueue = z.infer<typeof ManagedQueue>;
 
 const ANSWER_MILLIS = 3_000;
 /**
- * Settings that delete messages from a queue without a consumer, as a policy and as a queue
- * argument.
+ * Settings of a queue, as a policy or as an argument, that delete messages while no consumer is
+ * connected.
  */
 const LOSSY_SETTINGS = [
   {
@@ -52,8 +52,8 @@ const LOSSY_SETTINGS = [
 const NOT_DURABLE = 'NOT durable: a restart of the broker deletes its messages';
 
 /**
- * What the relay found at the broker, as log lines. It queries the management API if configured; a
- * failure of that API is not thrown.
+ * Returns the facts about the broker and the queue as log lines. It queries the management API if
+ * configured, and does not throw a failure of that API.
  */
 export async function findings(
   url: string,

@@ -147,7 +147,7 @@ export const Settings = z.object({
       (millis) => millis >= 1000,
       'the interval between two answers of Keystone must be at least 1s',
     ),
-  /** What follows from which account change; without it, a disabled project is only reported. */
+  /** The policy file. Without it, a disabled project is only reported. */
   PROPAGATOR_POLICY: z
     .string()
     .min(1)

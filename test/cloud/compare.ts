@@ -11,10 +11,11 @@ import { differences } from './compare-shape.ts';
 import { storageScript } from './compare-storage.ts';
 
 /**
- * The same calls on a real cloud (`OS_CLOUD` or `OS_*`) and on the rehearsal cloud, in projects
- * that they make and delete: statuses, headers, the shapes of the bodies and the words of refusals
- * must agree. Exit code 1 where they do not.
- * `npm run test:cloud-compare`, or `node test/cloud/compare.ts network storage` for some of it.
+ * Makes the same calls on a real cloud (`OS_CLOUD` or `OS_*`) and on the rehearsal cloud, in
+ * projects that the calls create and delete. The statuses, the headers, the shapes of the bodies
+ * and the texts of refusals must agree. The exit code is 1 if they do not. `npm run
+ * test:cloud-compare` runs all scripts, and `node test/cloud/compare.ts network storage` runs two
+ * of them.
  */
 const scripts: Record<string, (ask: Ask) => Promise<void>> = {
   identity: identityScript,

@@ -6,11 +6,16 @@ const Case = z.strictObject({
   about: z.string(),
   /** The environment; default `OS_CLOUD=x`. */
   env: z.record(z.string(), z.string()).default({ OS_CLOUD: 'x' }),
-  /** Files by their path below the home folder: a name in `files/`, or `@ca`. */
+  /**
+   * Files by their path below the home folder. Each value is the name of a file in `files/`, or
+   * `@ca`.
+   */
   files: z.record(z.string(), z.string()),
-  /** Whether region and interface matter, so that the client asks the image service as well. */
+  /** True if region and interface matter. The client then queries the image service, too. */
   endpoint: z.boolean().default(false),
-  /** Where the propagator differs on purpose: part of its refusal, or why it accepts. */
+  /**
+   * A deliberate difference of the propagator: a part of its refusal, or the reason why it accepts.
+   */
   ours: z
     .union([z.strictObject({ refuses: z.string() }), z.strictObject({ accepts: z.string() })])
     .optional(),

@@ -111,8 +111,8 @@ export const label = (one: Line): string =>
   `${one.resourceType} ${one.id} ${one.name}${one.owned ? '' : ' (of another owner)'} ${one.digest}`;
 
 /**
- * Returns the lines of a project as text, without those that name a deleted project: they had to
- * change.
+ * Returns the lines of a project as text. Lines that name a deleted project are left out, because
+ * the deletion changes them.
  */
 export function linesOf(
   all: Snapshot,
@@ -126,9 +126,9 @@ export function linesOf(
 }
 
 /**
- * Returns the resources that must be gone after the project's deletion: its own resources and those
- * that others hold in its name. Its memberships of other projects' images are left out: they are
- * rows of the image's owner and have no effect without the member.
+ * Returns the resources that must be gone after the project's deletion: its own resources, and
+ * resources that others hold for it. Its memberships of other projects' images are left out. They
+ * are rows of the owner of the image, and have no effect without the member.
  */
 export function unwaivedLeftovers(now: Snapshot, projectId: string): string[] {
   return (now.projects.get(projectId) ?? [])

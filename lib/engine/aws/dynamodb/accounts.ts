@@ -14,7 +14,7 @@ export interface AccountRows {
    * its row is harmless.
    */
   readonly ahead: readonly Item[];
-  /** How many accounts are new. */
+  /** The number of new accounts. */
   readonly added: number;
 }
 

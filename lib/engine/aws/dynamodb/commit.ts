@@ -119,7 +119,8 @@ async function write(
     const rows = await rowsOf(part, now, store);
     if (rows === 'conflict') return 'conflict';
     await store.put(rows.ahead);
-    // The events of the audit log name the place of the entry, which each try determines again.
+    // The events of the audit log name the place of the entry. Each try determines this place
+    // again.
     if (rows.entries.length > 0)
       outbox = outboxOf([...part.outbounds, ...rows.entries.map(toAuditOutbound)], now);
     const all = [

@@ -79,7 +79,7 @@ function groupsOf(change: Change, messages: readonly Addressed[]): Part[] {
     outbounds: first ? outbounds(`operation ${first.id}`) : [],
   };
   return [
-    // A decision is recorded with the first thing that it changes.
+    // A decision is recorded in the same part as the first change that it makes.
     ...Array.from(
       { length: Math.ceil((change.audit?.length ?? 0) / MAX_AUDITED) },
       (_, part): Part => ({
