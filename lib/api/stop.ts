@@ -13,8 +13,7 @@ export const StopsQuery = z.object({
 
 /**
  * Routes that stop all destructive work, resume it, and list these decisions. A repeated stop is
- * stored again, with its own reason. Running
- * functions read the decision before each removal.
+ * stored again, with its own reason. Running functions read the decision before each removal.
  */
 export function stopRoutes(app: Hono, { engine, now }: ApiDeps): void {
   for (const [path, what] of [

@@ -27,7 +27,8 @@ export const OPERATION_TRANSITIONS: Readonly<Record<OperationState, readonly Ope
   ],
   'pre-delete': ['held', 'running', 'canceled'],
   running: ['held', 'closing', 'finished', 'unverified', 'superseded', 'canceled'],
-  // The project was enabled again before its deletion.
+  // To `running`: the project was enabled again before its deletion, so the services are listed
+  // again.
   closing: ['running', 'held', 'finished', 'unverified'],
   waiting: ['finished', 'observed', 'unverified', 'superseded'],
   // A later notification may be true, so Keystone is asked again.

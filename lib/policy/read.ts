@@ -52,7 +52,10 @@ function problemsOf(
 const at = (path: readonly PropertyKey[], message: string): string =>
   path.length === 0 ? message : `${path.map(String).join('.')}: ${message}`;
 
-/** Returns the place of the key or list item that a path names, or of its nearest parent. */
+/**
+ * Returns the offset in the file of the key or list item at a path. If the file does not have it,
+ * returns the offset of the nearest parent.
+ */
 function offsetOf(document: Document, path: readonly PropertyKey[]): number {
   for (let length = path.length; length > 0; length -= 1) {
     const parent =

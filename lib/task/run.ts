@@ -76,9 +76,9 @@ interface Common {
   readonly leftBefore?: Readonly<Record<string, number>>;
   /** Concurrent removals; default: the service's own value. */
   readonly concurrency?: number;
-  /** Epoch milliseconds after which the run begins nothing and returns `again`. */
+  /** Epoch milliseconds. After this time the run begins nothing more and returns `again`. */
   readonly deadline: number;
-  /** Aborted when the process stops. The run then begins nothing and returns `again`. */
+  /** Aborted when the process stops. The run then begins nothing more and returns `again`. */
   readonly stopping?: AbortSignal | undefined;
   /** Asked before each removal: the reason why nothing may be removed now, or `undefined`. */
   readonly halted?: () => Promise<Condition | undefined>;

@@ -17,7 +17,7 @@ export interface TypeIteration {
   readonly conditions: readonly Condition[];
   /** Errors of the listing or of removals. */
   readonly errors: readonly ErrorReport[];
-  /** The ids behind `count`; `undefined` where `count` is, or where it comes from no listing. */
+  /** The ids behind `count`. `undefined` if there is no count, or if no listing produced it. */
   readonly seen?: Seen;
   /** Set when resources that an earlier iteration of the run removed were listed again. */
   readonly returned?: ErrorReport;
@@ -40,7 +40,10 @@ export type Exception =
   | { readonly type: 'retained' | 'after-deletion' }
   | { readonly type: 'unreachable'; readonly because: string };
 
-/** Receives the account's own resources of one listing. `total`: the number if it was cut. */
+/**
+ * Receives the account's own resources of one listing. `total`: the full number of resources if the
+ * listing was cut.
+ */
 export type OnListed = (
   resourceType: ResourceTypeName,
   resources: readonly Resource[],
@@ -77,7 +80,10 @@ export interface IterationInput<At extends CommonContext = ProjectContext> {
    * stop switch"), or `undefined`.
    */
   readonly halted?: (() => Promise<Condition | undefined>) | undefined;
-  /** Receives the account's own resources of each listing. `total`: the number if it was cut. */
+  /**
+   * Receives the account's own resources of each listing. `total`: the full number of resources if
+   * the listing was cut.
+   */
   readonly onListed?: OnListed | undefined;
   /** Asked about the listed resources of a type before any of them is removed. */
   readonly guard?: RemovalGuard | undefined;

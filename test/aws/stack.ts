@@ -34,7 +34,7 @@ import { commandLine, type Typed } from './command-line.ts';
 const REGION = 'eu-central-1';
 const STAGE = 'test';
 export const CREDENTIALS = { accessKeyId: 'test', secretAccessKey: 'test' };
-/** A minute of an operation on AWS as seconds here; an operator sets the same values. */
+/** One minute of an operation on AWS takes seconds here. An operator can set the same values. */
 const SETTINGS = {
   PROPAGATOR_MODE: 'enforce',
   PROPAGATOR_GRACE_PERIOD: '0s',
@@ -61,7 +61,7 @@ export interface DeployedStack {
   ): Promise<{ status: number; body: string }>;
   /** Runs a command line against that API, in a process of its own. */
   type(...words: string[]): Promise<Typed>;
-  /** A variable of a function, from its next start on. */
+  /** Sets a variable of a function, from its next start on. */
   configure(name: string, variables: Record<string, string>): Promise<void>;
   /** Schedules that wait, with the queue that each is for. */
   schedules(): Promise<{ target: string; at: string }[]>;
@@ -69,11 +69,11 @@ export interface DeployedStack {
   kill(name: string): boolean;
   /** Reads the deployed table and queues; receives no messages. */
   readonly engine: AwsEngine;
-  /** Where a relay puts notifications. */
+  /** The queue on which a relay puts notifications. */
   readonly ingestUrl: string;
-  /** Puts bodies on a queue as they are. */
+  /** Puts bodies on a queue unchanged. */
   send(queue: QueueName, ...bodies: string[]): Promise<void>;
-  /** A record of SQS as a message of ours travels in. */
+  /** A record of SQS in the form in which the propagator's messages travel. */
   body(message: Message): string;
   /** A notification as the relay puts it on the ingest queue. */
   notification(body: string): string;
@@ -83,23 +83,23 @@ export interface DeployedStack {
   /** The redrive policy of a queue with fewer deliveries: the template's nine take minutes. */
   redrivePolicy(queue: QueueName, maxReceiveCount: number): { RedrivePolicy: string };
   /**
-   * Whether the alarm is on for the dead letters of a queue: its definition as it was deployed,
-   * compared with the count of SQS.
+   * True if the alarm for the dead letters of a queue is on: its deployed definition, compared with
+   * the count of SQS.
    */
   isInAlarm(alarm: string): Promise<boolean>;
   stop(): Promise<void>;
 }
 
 /**
- * The real template on an emulator that is started for it. `login`: the `OS_*` variables that go
- * into its secret. `settings`: beside {@link SETTINGS}, or instead of them.
+ * The real template on an emulator that is started for it. `login`: the `OS_*` variables of its
+ * secret. `settings`: added to {@link SETTINGS}, or replacing them.
  */
 export async function deployStack(
   login: Readonly<Record<string, string>>,
   settings: Readonly<Record<string, string>> = {},
 ): Promise<DeployedStack> {
-  // Below this repository, as npm run aws:up has it: the content of its package.json must not reach
-  // the functions.
+  // Below this repository, as in npm run aws:up. The content of its package.json must not reach the
+  // functions.
   const folder = mkdtempSync(join(import.meta.dirname, '../../localstack/.ministack-'));
   // A function over HTTP gets a host name below it, and an IP address has no names below it.
   const emulator = await startEmulator({ folder, checksRights: true, host: 'localhost' });
@@ -208,9 +208,9 @@ async function operationEnded(
 const Answer = z.object({ statusCode: z.number(), body: z.string() });
 
 /**
- * MiniStack 1.5.33 evaluates alarms without regard to their dimensions, and publishes nothing of
- * SQS: one dead letter would switch on the alarms of all queues, or none. So what CloudWatch does
- * is done here.
+ * MiniStack 1.5.33 evaluates alarms without their dimensions, and has no metrics of SQS. One dead
+ * letter would start the alarms of all queues, or none. The test therefore evaluates the alarm
+ * itself.
  */
 async function isInAlarm(config: Config, name: string, queues: Queues): Promise<boolean> {
   const cloudwatch = new CloudWatchClient(config);
@@ -318,7 +318,10 @@ async function schedulesOf(config: Config, GroupName: string) {
   }));
 }
 
-/** Functions run as processes below the emulator, which get their name in a variable. */
+/**
+ * Functions run as processes below the emulator. A variable of each process has the name of the
+ * function.
+ */
 function killFunction(emulator: string, name: string): boolean {
   const children = readdirSync('/proc').filter(
     (pid) => /^\d+$/.test(pid) && parentOf(pid) === emulator,
@@ -333,7 +336,7 @@ const read = (path: string): string => {
   try {
     return readFileSync(path, 'utf8');
   } catch {
-    // It has ended meanwhile.
+    // The process has ended meanwhile.
     return '';
   }
 };

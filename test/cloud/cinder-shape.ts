@@ -22,16 +22,16 @@ export interface Listing<T> {
   /** Key of the link to the next page: `volumes_links`; `group_links` for groups. */
   readonly linksKey: string;
   /**
-   * Path of that link below the project, as Cinder writes it: for some collections it is another
-   * one than was asked.
+   * Path of that link below the project. For some collections Cinder writes another path than that
+   * of the request.
    */
   readonly linkPath: string;
   /**
-   * Groups, group snapshots and attachments check only whether `all_tenants` is there, the others
-   * at its value.
+   * Groups, group snapshots and attachments check only that `all_tenants` is present. The others
+   * check its value.
    */
   readonly allTenants: 'by value' | 'by presence';
-  /** Whether the list knows `with_count`. */
+  /** True if the list supports `with_count`. */
   readonly counts: boolean;
   /** `Volume nope could not be found.` for an unknown marker. */
   readonly noun: string;
@@ -39,8 +39,8 @@ export interface Listing<T> {
 }
 
 /**
- * A list as Cinder gives it: the caller's project replaces the wanted one unless `all_tenants` is
- * set, newest first, a link on every full page.
+ * A list as Cinder returns it. Unless `all_tenants` is set, the caller's project replaces the
+ * requested one. The newest row comes first, and every full page has a link.
  */
 export function list<T extends { id: string; created_at: number; project_id: string }>(
   state: CloudState,
@@ -61,7 +61,7 @@ export function list<T extends { id: string; created_at: number; project_id: str
     (how.allTenants === 'by presence' ? call.query.has('all_tenants') : isTrue(asked));
   const wanted = new Map([...call.query].filter(([name]) => !paging.has(name)));
   if (!allTenants) wanted.set('project_id', ownProject(call.token));
-  // A name that no row has is no error: nothing fits it.
+  // An unknown name is no error: no row matches.
   const fits = (row: T): boolean =>
     [...wanted].every(([name, value]) => String(column(row, name)) === value);
   const found = newestFirst(rows.filter(fits));
@@ -101,7 +101,7 @@ export const accepted: Reply = {
   headers: { 'Content-Type': 'text/html; charset=UTF-8' },
 };
 
-/** A change of status, with its time: that is how long something has been `deleting`. */
+/** A change of status and its time. The time shows how long a row has been `deleting`. */
 export function mark(
   state: CloudState,
   row: { status: string; updated_at?: number },

@@ -47,7 +47,7 @@ export function cinder(state: CloudState): Front {
           `Version ${version(call)} is not supported by the API. Minimum is ${range.lowest} and maximum is ${range.highest}.`,
         );
       const [, , first = '', ...rest] = call.path.split('/');
-      // Default types have no project in their path; from 3.67 on it may be left out everywhere.
+      // Default types have no project in their path. From 3.67 on no path needs the project.
       if (first === 'default-types' && atLeast(version(call), '3.62'))
         return defaultTypes.find(call, call.path.slice('/v3'.length))?.(call) ?? htmlNotFound;
       const withProject = /^[0-9a-f]{32}$/.test(first);

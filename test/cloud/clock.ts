@@ -1,4 +1,6 @@
-/** The time of the rehearsal cloud: deletes take a while on it, tokens expire on it. */
+/**
+ * The time of the rehearsal cloud. Deletions take a while by this time, and tokens expire by it.
+ */
 export interface CloudClock {
   /** Epoch milliseconds. */
   now(): number;
@@ -28,7 +30,7 @@ export function realClock(): CloudClock {
   };
 }
 
-/** A time that advances only on request: tests without sleeping. */
+/** A time that advances only on request, so that tests need no sleep. */
 export class VirtualClock implements CloudClock {
   #now: number;
   #due: { at: number; action: () => void }[] = [];
@@ -50,8 +52,8 @@ export class VirtualClock implements CloudClock {
   }
 
   /**
-   * Lets `milliseconds` go by and runs what falls due, in its order, also the actions that those
-   * start.
+   * Advances the time by `milliseconds`. Runs the actions that become due, in their order, and also
+   * the actions that they schedule.
    */
   advance(milliseconds: number): void {
     const end = this.#now + milliseconds;

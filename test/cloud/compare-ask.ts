@@ -15,20 +15,26 @@ export interface Question {
   readonly json?: unknown;
   readonly body?: string;
   readonly headers?: Readonly<Record<string, string>>;
-  /** With a token scoped to this project instead of the cleaner's own. */
+  /** Sends the call with a token scoped to this project instead of the cleaner's own. */
   readonly as?: string;
-  /** Sent, but not compared: cleaning up, waiting. */
+  /** True for calls that are not compared: cleanup and waiting. */
   readonly silent?: boolean;
 }
 
-/** One call; a path that starts with `/` goes below the service's endpoint, `//` below its host. */
+/**
+ * One call. A path that starts with `/` is below the service's endpoint, and one that starts with
+ * `//` below its host.
+ */
 export interface Ask {
   (service: string, method: string, path: string, question?: Question): Promise<Observation>;
-  /** The id in an answer: the first `id` at or right below its top. */
+  /** The id in an answer: the first `id` at its top level or one level below. */
   id(answer: Observation): string;
-  /** A new project in the default domain, on which we have the admin role; deleted in the end. */
+  /**
+   * A new project in the default domain. The login has the role admin on it. It is deleted at the
+   * end.
+   */
   project(name: string): Promise<string>;
-  /** Repeats the call until the answer is as expected; not compared. */
+  /** Repeats the call until the answer is as expected. The calls are not compared. */
   until(wanted: (answer: Observation) => boolean, service: string, path: string): Promise<void>;
   readonly own: string;
   readonly user: string;

@@ -1,8 +1,8 @@
 import type { Ask } from './compare-ask.ts';
 
 /**
- * Glance and Swift: what listings hide, protection, members, versions, bulk deletion, the account
- * itself.
+ * Glance and Swift: the rows that listings hide, protection, members, versions, bulk deletion, the
+ * account itself.
  */
 export async function contentScript(ask: Ask): Promise<void> {
   const project = await ask.project('content');

@@ -1,8 +1,8 @@
 import type { Ask } from './compare-ask.ts';
 
 /**
- * Keystone: versions, projects, domains, users, application credentials, and what deletions leave
- * behind.
+ * Keystone: versions, projects, domains, users, application credentials, and the rows that remain
+ * after deletions.
  */
 export async function identityScript(ask: Ask): Promise<void> {
   const stamp = Date.now();

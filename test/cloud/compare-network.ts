@@ -1,8 +1,6 @@
 import type { Ask, Observation } from './compare-ask.ts';
 
-/**
- * Neutron: every 409 that cleaning up runs into, the default group that comes back, paging, quotas.
- */
+/** Neutron: every 409 of a cleanup, the default group that is created again, paging, quotas. */
 export async function networkScript(ask: Ask): Promise<void> {
   const project = await ask.project('network');
   const other = await ask.project('neighbor');

@@ -1,6 +1,6 @@
 import type { Observation } from './compare-ask.ts';
 
-/** Headers that belong to the server in front or to the moment. */
+/** Headers that depend on the server in front or on the time. */
 const incidental = new Set(
   'connection content-length date keep-alive server transfer-encoding vary accept-ranges last-modified etag cache-control x-timestamp x-put-timestamp x-storage-policy x-container-sharding x-account-project-domain-id openstack-image-import-methods openstack-image-store-ids x-subject-token'.split(
     ' ',
@@ -9,7 +9,7 @@ const incidental = new Set(
 const incidentalHeader = (name: string): boolean =>
   incidental.has(name) || name.startsWith('x-account-storage-policy');
 
-/** Fields that the rehearsal leaves out on purpose: nothing that we do depends on them. */
+/** Fields that the rehearsal cloud deliberately lacks, because the propagator does not use them. */
 const leftOut = [
   /\.OS-EXT-SRV-ATTR:/,
   /\.standard_attr_id$/,
@@ -27,7 +27,7 @@ const leftOut = [
   /^network\.is_default$/,
 ];
 
-/** The difference of the rehearsal from the real cloud as text; nothing if they agree. */
+/** The difference between the rehearsal and the real cloud as text. Empty if they agree. */
 export function differences(real: Observation, rehearsal: Observation): string[] {
   const found: string[] = [];
   if (real.status !== rehearsal.status)
@@ -53,7 +53,7 @@ export function differences(real: Observation, rehearsal: Observation): string[]
   for (const [path, type] of shapes.real) {
     if (leftOut.some((pattern) => pattern.test(path))) continue;
     const own = shapes.rehearsal.get(path);
-    // Below a value that is null or empty on one side there is nothing to compare.
+    // If a value is null or empty on one side, its content cannot be compared.
     const above = path.slice(0, Math.max(path.lastIndexOf('.'), path.lastIndexOf('[')));
     if (
       own === undefined &&
@@ -90,8 +90,8 @@ const general = (text: string): string =>
     .trim();
 
 /**
- * The paths of a JSON value with their types; rows of a list count as one, keys that are ids as
- * `#`.
+ * The paths of a JSON value with their types. All rows of a list count as one, and a key that is an
+ * id becomes `#`.
  */
 function shape(json: unknown, path = '', into = new Map<string, string>()): Map<string, string> {
   const type =

@@ -1,8 +1,8 @@
 import type { Ask } from './compare-ask.ts';
 
 /**
- * Cinder: volumes and what stands in their way, groups, transfers, quotas, type access, default
- * types. No backups: the lab runs no cinder-backup.
+ * Cinder: volumes and the obstacles to their deletion, groups, transfers, quotas, type access,
+ * default types. Backups are not compared, because the lab runs no cinder-backup.
  */
 export async function storageScript(ask: Ask): Promise<void> {
   const project = await ask.project('storage');

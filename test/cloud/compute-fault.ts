@@ -1,7 +1,8 @@
 import type { Call, Refusal, Reply } from './http.ts';
 
 /**
- * The word under which Nova and Cinder wrap an error of a status; all others are a `computeFault`.
+ * The key of an error by its status in Nova and Cinder. Any other status has the key
+ * `computeFault`.
  */
 const words: Record<number, string> = {
   400: 'badRequest',
@@ -18,8 +19,8 @@ const words: Record<number, string> = {
 };
 
 /**
- * An error as Nova and Cinder write it; 401 comes from the auth middleware before them and is
- * like Keystone's.
+ * An error in the form of Nova and Cinder. A 401 comes from the authentication middleware and has
+ * the form of Keystone.
  */
 export function fault(
   { status, message, headers }: Refusal,
@@ -55,8 +56,8 @@ export const htmlNotFound: Reply = {
 };
 
 /**
- * `2.90` of `OpenStack-API-Version: compute 2.90`; without the header the lowest one. `latest` is
- * the highest.
+ * Returns `2.90` of `OpenStack-API-Version: compute 2.90`. Without the header it is the lowest
+ * microversion; `latest` is the highest.
  */
 export function microversion(
   call: Call,
@@ -70,7 +71,7 @@ export function microversion(
   return version === 'latest' ? range.highest : version;
 }
 
-/** Whether microversion `a` is at least `b`. */
+/** True if microversion `a` is at least `b`. */
 export function atLeast(a: string, b: string): boolean {
   const [majorA = 0, minorA = 0] = a.split('.').map(Number);
   const [majorB = 0, minorB = 0] = b.split('.').map(Number);

@@ -39,7 +39,7 @@ function connect(more: Record<string, string> = {}): Cloud {
   );
 }
 
-/** The services that the operation of a project would be planned with. */
+/** The plan of one service, as an operation about a project would have it. */
 async function planned(name: string) {
   const known = { services: SERVICES, optedIn: [], httpPlugins: [] };
   const snapshot = cloudSnapshot(await cloud.registry(), 'project', known);

@@ -4,14 +4,14 @@ import type { CloudState } from './state.ts';
 import { isAdmin, ownProject, type Token, tokenOf } from './tokens.ts';
 
 /**
- * A service of the rehearsal cloud beyond the core: one file in `documented/`, put into a cloud
- * with `startCloud({ with: [it] })`.
+ * A service of the rehearsal cloud beyond the core, in one file of `documented/`. The option
+ * `startCloud({ with: [it] })` adds it to a cloud.
  */
 export interface Documented {
   /** The project's name, as in `lib/services`: `magnum`. */
   readonly name: string;
   /**
-   * Its type in Keystone's catalog, and the path behind its server; `%(project_id)s` stands for the
+   * The type in Keystone's catalog, and the path below the server. `%(project_id)s` stands for the
    * project of the token.
    */
   readonly endpoint: { readonly type: string; readonly path: string };
@@ -26,16 +26,16 @@ export interface DocumentedFront extends Front {
 export interface Shape {
   readonly name: string;
   readonly routes: Routes;
-  /** Answered without a token, at `/` and whatever else is in it: version documents. */
+  /** Paths that are answered without a token, such as `/` and version documents. */
   readonly open?: Readonly<Record<string, (call: Call) => Reply>>;
   /** Default `{"error": {"code": …, "message": …}}`. */
   refuse?(refusal: Refusal, call: Call): Reply;
-  /** A token without a project is let in, too. */
+  /** True if a token without a project is accepted, too. */
   readonly systemScope?: boolean;
   headers?(call: Call, reply: Reply): Readonly<Record<string, string>>;
 }
 
-/** A front as most services have one: a token first, then the route, errors as JSON. */
+/** The checks of most services: first the token, then the route. Errors are JSON. */
 export function frontOf(state: CloudState, shape: Shape): Front {
   return {
     name: shape.name,
@@ -62,14 +62,14 @@ export function frontOf(state: CloudState, shape: Shape): Front {
   };
 }
 
-/** Whether a caller may see a row: an administrator all of them, others their own project's. */
+/**
+ * True if a caller may see a row. An administrator sees all rows, and others those of their own
+ * project.
+ */
 export const maySee = (token: Token | undefined, owner: string): boolean =>
   isAdmin(token) || token?.projectId === owner;
 
-/**
- * Something asynchronous: `end` runs after `milliseconds` of the cloud's clock, unless the deletion
- * is to be endless.
- */
+/** Runs `end` after `milliseconds` of the cloud's clock, unless the deletion must never end. */
 export function later(state: CloudState, call: Call, milliseconds: number, end: () => void): void {
   if (!call.endless) state.clock.after(milliseconds, end);
 }

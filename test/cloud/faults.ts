@@ -15,7 +15,7 @@ export type Effect =
   | { readonly does: 'cut-connection' }
   /** A page of `rows` rows that does not link to the next one. */
   | { readonly does: 'drop-next'; readonly rows: number }
-  /** The owner is missing from the rows of a listing. */
+  /** The rows of a listing have no owner. */
   | { readonly does: 'drop-owner' }
   /** The filter by project is ignored: the rows of all projects are returned, as by Heat's list. */
   | { readonly does: 'ignore-filter' }
@@ -24,9 +24,9 @@ export type Effect =
    * state.
    */
   | { readonly does: 'endless' }
-  /** The answer comes late. Real milliseconds. */
+  /** The answer is delayed. Real milliseconds. */
   | { readonly does: 'slow'; readonly milliseconds: number }
-  /** The connection is reset before anything happened. */
+  /** The connection is reset before the call has any effect. */
   | { readonly does: 'reset' }
   /** The call has its effect, and then the connection is reset without an answer. */
   | { readonly does: 'reset-after' };
@@ -35,18 +35,18 @@ export interface Fault {
   readonly service: string;
   /** Any method if missing. */
   readonly method?: string;
-  /** Tested against path and query as they came; any if missing. */
+  /** A pattern for the unescaped path and query. Without it, any path matches. */
   readonly path?: RegExp;
-  /** After so many hits it is over; without it, it lasts until it is cleared. */
+  /** The fault ends after this many hits. Without it, the fault lasts until it is cleared. */
   readonly times?: number;
-  /** Lets the first hits go by. */
+  /** The number of first hits without a fault. */
   readonly after?: number;
   readonly effect: Effect;
 }
 
 /** An injected fault. */
 export interface Injected {
-  /** How often it struck. */
+  /** The number of hits so far. */
   readonly hits: number;
   clear(): void;
 }
@@ -54,7 +54,7 @@ export interface Injected {
 export class Faults {
   readonly #active = new Set<{ fault: Fault; hits: number; passed: number }>();
 
-  /** From now on, until it is cleared; a fault with `times` also ends by itself. */
+  /** Adds a fault until it is cleared. A fault with `times` also ends by itself. */
   inject(fault: Fault): Injected {
     const entry = { fault, hits: 0, passed: 0 };
     this.#active.add(entry);
@@ -66,7 +66,7 @@ export class Faults {
     };
   }
 
-  /** The same, for a caller that only ends the fault. */
+  /** Adds a fault, for a caller that only needs to end it. */
   add(fault: Fault): () => void {
     return this.inject(fault).clear;
   }
@@ -75,7 +75,7 @@ export class Faults {
     this.#active.clear();
   }
 
-  /** The effects that strike a call; each counts as a hit. */
+  /** The effects of the faults that match a call. Each counts as a hit. */
   strike(call: Call): Effect[] {
     const effects: Effect[] = [];
     for (const entry of this.#active) {

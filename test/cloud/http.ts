@@ -12,10 +12,10 @@ import type { Token } from './tokens.ts';
 export interface Call {
   readonly service: string;
   readonly method: string;
-  /** Path as it came, still escaped, without the query. */
+  /** The path as received, still escaped, without the query. */
   readonly path: string;
   readonly query: URLSearchParams;
-  /** The query as it came. */
+  /** The query as received. */
   readonly search: string;
   readonly headers: IncomingHttpHeaders;
   readonly body: Buffer;
@@ -24,16 +24,11 @@ export interface Call {
   readonly base: string;
   /** Set by the router, unescaped. */
   params: Readonly<Record<string, string>>;
-  /**
-   * The caller; a service that requires a token sets it before the handler runs.
-   */
+  /** The caller. A service that requires a token sets it before the handler runs. */
   token: Token | undefined;
-  /** A fault makes this deletion accepted and endless. */
+  /** A fault accepts this deletion and never ends it. */
   endless: boolean;
-  /**
-   * A fault wants the filter to be ignored, wherever it stands: also one in a body or in a language
-   * of its own.
-   */
+  /** A fault ignores the filter, also one in a body or in a query language. */
   unfiltered: boolean;
 }
 
@@ -46,7 +41,9 @@ export interface Reply {
 
 export type Handler = (call: Call) => Reply;
 
-/** Thrown by a handler that refuses: the service gives it the shape of its real error bodies. */
+/**
+ * Thrown by a handler that refuses. The service gives the error the form of its real error bodies.
+ */
 export class Refusal extends Error {
   readonly status: number;
   /** Neutron's exception name, `NetworkInUse`. */
@@ -75,8 +72,8 @@ export class Routes {
   }
 
   /**
-   * The handler of a path, its parameters set on the call; `undefined`, or the methods that the
-   * path does have.
+   * The handler of a path, with its parameters set on the call. Without a handler: `undefined`, or
+   * the methods that the path supports.
    */
   find(call: Call, path: string): Handler | undefined {
     const segments = path.split('/');
@@ -102,7 +99,7 @@ export class Routes {
 export interface Front {
   readonly name: string;
   handle(call: Call): Reply;
-  /** An error body the way this service writes it. */
+  /** An error body in the form of this service. */
   refuse(refusal: Refusal, call: Call): Reply;
   /** Headers of every answer, beside the request id. */
   headers(call: Call, reply: Reply): Readonly<Record<string, string>>;
@@ -115,7 +112,7 @@ export function param(call: Call, name: string): string {
   return value;
 }
 
-/** The JSON body, checked; a body that does not fit is the caller's fault: 400. */
+/** The JSON body, validated. A body of another form is answered with 400. */
 export function body<S extends z.ZodType>(call: Call, schema: S): z.infer<S> {
   let json: unknown;
   try {

@@ -4,8 +4,8 @@ import { collection } from './keystone-shape.ts';
 import type { CloudState } from './state.ts';
 
 /**
- * The type of a service, and the path below its server. A path with the project's id in it gives no
- * URL without a project.
+ * The type of a service, and the path below its server. A path that contains the project's id gives
+ * no URL without a project.
  */
 const CORE: Record<string, { type: string; path: string }> = {
   keystone: { type: 'identity', path: '/v3' },

@@ -42,7 +42,7 @@ export function grant(state: CloudState, row: Omit<Assignment, 'id'>): void {
   state.identity.assignments.add({ ...row, id: assignmentId(row) });
 }
 
-/** The roles that `keystone-manage bootstrap` makes can't be changed. */
+/** The roles of `keystone-manage bootstrap` cannot be changed. */
 export const optionsOf = (role: string): Record<string, unknown> =>
   ['admin', 'member', 'reader', 'service'].includes(role) ? { immutable: true } : {};
 
@@ -105,8 +105,8 @@ export function grants(state: CloudState, routes: Routes): void {
 }
 
 /**
- * `effective` turns groups into their users and adds implied roles; for a project that is gone it
- * is then a 404, without it an empty list.
+ * `effective` turns groups into their users and adds implied roles. For a deleted project Keystone
+ * then answers 404. Without `effective` it answers with an empty list.
  */
 function list(state: CloudState, call: Call): Reply {
   const { groups, projects, users, roles } = state.identity;

@@ -2,7 +2,7 @@ import { type Call, Refusal } from './http.ts';
 import type { Project } from './rows.ts';
 import type { CloudState } from './state.ts';
 
-/** A project, or as a domain without the fields that domains do not have. */
+/** A project. A domain lacks some fields of a project. */
 export function showProject(call: Call, row: Project, as: 'projects' | 'domains' = 'projects') {
   const { id, name, domain_id, parent_id, is_domain, enabled, description, tags, options } = row;
   const links = { self: `${call.base}/v3/${as}/${id}` };
@@ -11,21 +11,25 @@ export function showProject(call: Call, row: Project, as: 'projects' | 'domains'
     : { id, name, domain_id, description, enabled, parent_id, is_domain, tags, options, links };
 }
 
-/** Keystone's own words, with their unpaired quote. */
+/** Keystone's own message, with its unpaired quote. */
 export const immutable = (what: 'update' | 'delete', { id, is_domain }: Project): string =>
   `Unable to ${what} immutable ${is_domain ? 'domain' : 'project'} resource: \`${id}. ` +
   'Set resource option "immutable" to false first.';
 
-/** All projects below one, the deepest first: the order in which Keystone deletes a domain's. */
+/**
+ * All projects below one, the deepest first. Keystone deletes the projects of a domain in this
+ * order.
+ */
 export function subtree(state: CloudState, root: Project): Project[] {
   const children = state.identity.projects.where((row) => row.parent_id === root.id);
   return children.flatMap((child) => [...subtree(state, child), child]);
 }
 
 /**
- * Deletes a leaf and what Keystone takes along: role assignments, its credentials, trusts and
- * limits, silently, and no application credentials. Users go on naming it as their default
- * project. `call` undefined: Keystone does it by itself, there is no initiator.
+ * Deletes a project without children. Keystone also deletes its role assignments, credentials,
+ * trusts and limits, without a notification, but no application credentials. Users keep it as their
+ * default project. `call` is undefined if Keystone itself deletes it; the notification then has no
+ * initiator.
  */
 export function deleteProject(state: CloudState, project: Project, call: Call | undefined): void {
   const { identity } = state;
@@ -46,8 +50,8 @@ export function deleteProject(state: CloudState, project: Project, call: Call | 
 }
 
 /**
- * A disabled domain: its projects leaves first, its groups, its users, then itself, once as a
- * project and once as a domain.
+ * Deletes a disabled domain: first its projects from the leaves up, then its groups and users. The
+ * domain itself is announced once as a project and once as a domain.
  */
 export function deleteDomain(state: CloudState, call: Call, domain: Project): void {
   const { identity } = state;
@@ -68,8 +72,8 @@ export function deleteDomain(state: CloudState, call: Call, domain: Project): vo
 }
 
 /**
- * A user and the rows that Keystone removes too; the application credentials are announced before
- * the user, the other rows are not announced.
+ * Deletes a user and the rows that Keystone removes with it. The application credentials are
+ * announced before the user. The other rows are not announced.
  */
 export function deleteUser(state: CloudState, userId: string, call: Call | undefined): void {
   const { identity } = state;

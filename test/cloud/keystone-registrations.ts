@@ -5,7 +5,7 @@ import { hex } from './resource-store.ts';
 import type { CatalogEndpoint, CatalogService } from './rows.ts';
 import type { CloudState } from './state.ts';
 
-/** As Keystone's JSON schemas: any further attribute is stored. */
+/** As in Keystone's JSON schemas, any further attribute is stored. */
 const newService = z.looseObject({
   type: z.string().min(1).max(255),
   name: z.string().max(255).default(''),
@@ -79,7 +79,7 @@ function found<Row>(row: Row | undefined, what: string, call: Call): Row {
   throw new Refusal(404, `Could not find ${what}: ${param(call, 'id')}.`);
 }
 
-/** Keystone compares neither names nor URLs: anything may be registered twice. */
+/** Keystone compares neither names nor URLs, so anything may be registered twice. */
 function refuseEndpoint(
   state: CloudState,
   {

@@ -1,6 +1,6 @@
 import type { Call, Reply } from './http.ts';
 
-/** One collection as Keystone shows it: all rows in one answer, without a next page. */
+/** One collection of Keystone: all rows in one answer, without a next page. */
 export const collection = (call: Call, key: string, rows: unknown[]): Reply => ({
   status: 200,
   json: {
@@ -9,7 +9,7 @@ export const collection = (call: Call, key: string, rows: unknown[]): Reply => (
   },
 });
 
-/** Whether a row's value matches the query, if the query has the field. */
+/** True if the value of a row matches the query, or if the query lacks the field. */
 export const agrees = (call: Call, name: string, value: unknown): boolean => {
   const wanted = call.query.get(name);
   return wanted === null || wanted.toLowerCase() === String(value).toLowerCase();

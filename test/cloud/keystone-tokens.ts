@@ -73,7 +73,7 @@ export function login(state: CloudState, call: Call): Reply {
     const [credential] = applicationCredentials.where((row) =>
       id === undefined ? row.name === name && row.user_id === owner?.id : row.id === id,
     );
-    // Not a 401: Keystone searches the token before it checks the caller.
+    // The status is not 401, because Keystone searches the token before it checks the caller.
     if (!credential && id !== undefined)
       throw new Refusal(404, `Could not find Application Credential: ${id}.`);
     const holder = credential && users.get(credential.user_id);

@@ -4,9 +4,12 @@ import { addresses, blank, conflict, type Resource, text, texts } from './neutro
 import type { NetworkRow } from './rows.ts';
 import type { CloudState } from './state.ts';
 
-/** Ports that are removed with a network. */
+/** Device owners of ports that Neutron removes with a network. */
 const auto = ['network:dhcp', 'network:distributed', 'network:floatingip_agent_gateway'];
-/** Ports that the ports API leaves to their router or floating IP, as long as that one is there. */
+/**
+ * Device owners of ports that the ports API does not delete while their router or floating IP
+ * exists.
+ */
 const service = [
   'network:router_interface',
   'network:router_interface_distributed',
@@ -66,7 +69,7 @@ export function networks(state: CloudState): Resource {
   };
 }
 
-/** A network; an external one has the RBAC policy that shares it with all projects. */
+/** A network. An external network has an RBAC policy that shares it with all projects. */
 export function addNetwork(
   state: CloudState,
   project: string,
@@ -247,7 +250,7 @@ export function ports(state: CloudState): Resource {
           'ServicePortInUse',
           `Port ${row.id} cannot be deleted directly via the port API: has device owner ${owner}.`,
         );
-      // Port forwardings to it vanish with it, floating IPs are only let go.
+      // Neutron deletes the port forwardings to the port, and only releases its floating IPs.
       for (const forwarding of portForwardings.where((each) => each.internal_port_id === row.id))
         portForwardings.delete(forwarding.id);
       for (const ip of floatingips.where((each) => each.port_id === row.id))
@@ -351,6 +354,6 @@ export function addTrunk(
   );
 }
 
-/** Whether a row names an id in a list field: a port its security group. */
+/** True if a list field of a row names an id: a port its security group. */
 export const names = (row: NetworkRow, field: string, id: string): boolean =>
   texts(row, field).includes(id);

@@ -156,7 +156,7 @@ function addressScopes(state: CloudState): Resource {
   };
 }
 
-/** A pool with allocations refuses with 400, not 409. */
+/** Neutron answers 400, and not 409, for a pool with allocations. */
 function subnetpools(state: CloudState): Resource {
   const { subnetpools: table, subnets: all } = state.network;
   return {
@@ -211,7 +211,7 @@ function neutronAdmin(call: Call, rule: string): void {
     throw new Refusal(403, `rule:${rule} is disallowed by policy`, { type: 'PolicyNotAuthorized' });
 }
 
-/** `DELETE` of quotas that were never set is a 404; `details` counts without creating anything. */
+/** The `DELETE` of quotas that were never set is a 404. `details` counts and creates nothing. */
 function quotaRoutes(state: CloudState, routes: Routes): void {
   const { network } = state;
   const { quotas } = network;

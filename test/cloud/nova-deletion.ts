@@ -3,7 +3,7 @@ import { ownedPorts } from './neutron-shape.ts';
 import type { Server } from './rows.ts';
 import type { CloudState } from './state.ts';
 
-/** The answer of `os-instance-actions`: with the project of the caller. */
+/** The answer of `os-instance-actions`. It has the project of the caller. */
 export const record = (state: CloudState, server: Server, name: string, call: Call): void =>
   void server.actions.push({
     action: name,

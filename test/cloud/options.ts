@@ -1,6 +1,6 @@
 import type { CloudClock } from './clock.ts';
 
-/** How the rehearsal cloud behaves; every value has a default. */
+/** The behavior of the rehearsal cloud. Every value has a default. */
 export interface Options {
   readonly clock: CloudClock;
   /** Milliseconds from the acceptance of a deletion until the resource is gone. */
@@ -11,16 +11,16 @@ export interface Options {
     readonly backup: number;
     readonly group: number;
     readonly groupSnapshot: number;
-    /** Swift's reaper, after the account was marked as deleted. */
+    /** The delay of Swift's reaper after the account was marked as deleted. */
     readonly account: number;
-    /** Any slow deletion in a service beyond the core. */
+    /** The duration of a slow deletion in a service beyond the core. */
     readonly documented: number;
   };
   readonly region: string;
   /** Roles of the cloud's admin on the `admin` project. */
   readonly adminRoles: readonly string[];
   readonly tokenSeconds: number;
-  /** Highest microversions: the real lab's. */
+  /** The highest microversions, by default those of the real lab. */
   readonly microversions: {
     readonly compute: string;
     readonly volume: string;
@@ -28,29 +28,32 @@ export interface Options {
   };
   /** Nova's `reclaim_instance_interval` in seconds: above 0 a DELETE is a soft delete. */
   readonly reclaimInterval: number;
-  /** False: no cinder-backup runs, its deletions answer 404 about the service, as in the lab. */
+  /**
+   * False: no cinder-backup runs, so Cinder answers deletions of backups with a 404 about the
+   * service, as in the lab.
+   */
   readonly backupService: boolean;
-  /** False: the backup driver can't be forced, `os-force_delete` answers 405. */
+  /** False: the backup driver does not support force, so `os-force_delete` answers 405. */
   readonly backupForce: boolean;
   /**
-   * Whether Cinder deletes the default type of a project that is gone. Newer ones do; the lab's
-   * (Zed) answers 404 about the project, and the row stays for ever.
+   * True if Cinder deletes the default type of a deleted project, as newer releases do. The lab's
+   * release (Zed) answers 404 about the project, and the row stays forever.
    */
   readonly defaultTypesOfGoneProjects: boolean;
   /** Swift's `allow_account_management`. */
   readonly accountManagement: boolean;
-  /** Largest page that Nova and Cinder give (`max_limit`, `osapi_max_limit`). */
+  /** The largest page of Nova and Cinder (`max_limit`, `osapi_max_limit`). */
   readonly pageLimit: number;
-  /** Largest page of Swift's listings. */
+  /** The largest page of Swift's listings. */
   readonly swiftPageLimit: number;
   /**
-   * Milliseconds for which a container is behind its objects: its deletion is refused although its
-   * list is empty.
+   * Milliseconds by which the listing of a container is behind its objects. Its deletion is refused
+   * although its list is empty.
    */
   readonly swiftLag: number;
   /** Neutron extensions that this cloud lacks, by alias. */
   readonly withoutExtensions: readonly string[];
-  /** Neutron extensions of later releases that this cloud has as well, by alias. */
+  /** Neutron extensions of later releases that this cloud has, by alias. */
   readonly moreExtensions: readonly string[];
 }
 

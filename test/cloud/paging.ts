@@ -2,14 +2,14 @@ import { type Call, Refusal } from './http.ts';
 
 export interface Page<T> {
   readonly rows: T[];
-  /** The link to the next page in Nova's and Cinder's form; none on a page that is not full. */
+  /** The link to the next page in the form of Nova and Cinder. A page that is not full has none. */
   readonly links: { rel: 'next'; href: string }[] | undefined;
 }
 
 /**
- * A page after `marker` (after `offset` too), at most `limit` rows. A full page links on, even if
- * nothing follows: Nova and Cinder do not read ahead. The link repeats the query under `href`,
- * which is not always the path of the call.
+ * A page after `marker` (and after `offset`), of at most `limit` rows. A full page has a link even
+ * if no rows follow, because Nova and Cinder do not read ahead. The link repeats the query under
+ * `href`, which is not always the path of the call.
  */
 export function page<T>(
   call: Call,

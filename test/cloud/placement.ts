@@ -3,7 +3,7 @@ import { type Call, type Front, param, Refusal, Routes } from './http.ts';
 import type { CloudState } from './state.ts';
 import { ownProject, tokenOf } from './tokens.ts';
 
-/** Placement as of version 8 (Zed): what a project's servers take up. */
+/** Placement as of version 8 (Zed): the usage of the servers of a project. */
 export function placement(state: CloudState): Front {
   const range = { lowest: '1.0', highest: state.options.microversions.placement };
   const version = (call: Call): string => microversion(call, 'placement', range);

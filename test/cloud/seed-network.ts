@@ -27,10 +27,10 @@ export function publicNetwork(state: CloudState): NetworkRow {
 }
 
 /**
- * Networks with subnets, ports and a router each; one router with a gateway and extra routes;
- * floating IPs, one with port forwardings; a trunk with a subport; security groups that name each
- * other; a network shared with a neighbor who uses it, and a port of the project on the neighbor's
- * network; QoS, address group and scope, subnet pool, quotas.
+ * Networks with subnets, ports and a router each. Among the rest are a router with a gateway and
+ * extra routes, floating IPs (one with port forwardings), a trunk with a subport, and security
+ * groups that name each other. A neighbor uses one of the networks, and a port of the project is on
+ * the neighbor's network. Also QoS, an address group and scope, a subnet pool, and quotas.
  */
 export function fillNetwork(
   state: CloudState,

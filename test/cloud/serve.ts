@@ -17,15 +17,13 @@ export interface LoggedCall {
   readonly method: string;
   /** With the query. */
   readonly path: string;
-  /** 0 where the connection was broken instead. */
+  /** The status. 0 if the connection was broken instead. */
   readonly status: number;
   /** Of the real clock, epoch milliseconds. */
   readonly at: number;
 }
 
-/**
- * The server of one service, on a port of its own, which it keeps when it is stopped for a while.
- */
+/** The server of one service on a port of its own. It keeps the port while it is stopped. */
 export class ServiceServer {
   readonly front: Front;
   readonly #faults: Faults;
@@ -40,7 +38,7 @@ export class ServiceServer {
     this.#calls = calls;
   }
 
-  /** Also after {@link stop}: on the same port again. */
+  /** Starts the server. After {@link stop} it uses the same port again. */
   async start(): Promise<void> {
     if (this.#server) return;
     const server = createServer((request, response) => {
@@ -54,7 +52,7 @@ export class ServiceServer {
     this.base = `http://127.0.0.1:${this.#port}`;
   }
 
-  /** From now on connections are refused, open ones are broken. */
+  /** From now on connections are refused. Open connections are broken. */
   async stop(): Promise<void> {
     const server = this.#server;
     this.#server = undefined;
@@ -136,7 +134,7 @@ export class ServiceServer {
       return spoil(this.front.handle(call), effects);
     } catch (error) {
       if (error instanceof Refusal) return this.front.refuse(error, call);
-      // A defect of the rehearsal cloud itself must be seen by the test, not be taken for a 500 of
+      // The test must see a defect of the rehearsal cloud itself. It must not look like a 500 of
       // the service.
       process.stderr.write(
         `rehearsal cloud, ${call.service} ${call.method} ${call.path}: ${error instanceof Error ? error.stack : error}\n`,

@@ -4,10 +4,7 @@ import { type Account, type Container, put, type StoredObject } from './swift-st
 const STACK = 'x-versions-location';
 const HISTORY = 'x-history-location';
 
-/**
- * Switches versioning in the old way on or off: the versions go to another container of the
- * account.
- */
+/** Switches the old versioning on or off. The versions go to another container of the account. */
 export function setOldVersioning(container: Container, call: Call): void {
   for (const name of [STACK, HISTORY]) {
     const wanted = call.headers[name];
@@ -20,9 +17,9 @@ export function setOldVersioning(container: Container, call: Call): void {
 const MARKER = 'application/x-deleted;swift_versions_deleted=1';
 
 /**
- * What a DELETE does there beside or instead of a deletion, seen on 2.30: a stack brings the
- * version before back, a history keeps a copy and a marker. True: the object is still there, an
- * older one.
+ * The effect of a DELETE in such a container, seen on 2.30. With a stack, the previous version
+ * returns. With a history, Swift keeps a copy and a marker. Returns true if an older version of the
+ * object still exists.
  */
 export function deleteTheOldWay(
   account: Account,

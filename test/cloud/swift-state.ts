@@ -4,17 +4,17 @@ export interface StoredObject {
   readonly bytes: number;
   readonly contentType: string;
   readonly modified: number;
-  /** Of a versioned container. */
+  /** Only in a versioned container. */
   readonly versionId?: string;
-  /** A version that only marks the object as deleted. */
+  /** True for a version that only marks the object as deleted. */
   readonly marker?: boolean;
   /** Full paths of the segments of a static large object. */
   readonly segments?: readonly string[];
 }
 
 /**
- * Swift sorts names by their bytes in UTF-8; JavaScript by UTF-16 units, which differs where
- * surrogates come in.
+ * Swift sorts names by their bytes in UTF-8. JavaScript sorts by UTF-16 units, and the results
+ * differ for surrogates.
  */
 export function byBytes(a: string, b: string): number {
   if (surrogate.test(a) || surrogate.test(b)) return Buffer.compare(Buffer.from(a), Buffer.from(b));
@@ -22,7 +22,7 @@ export function byBytes(a: string, b: string): number {
 }
 const surrogate = /[\ud800-\udfff]/;
 
-/** Names in order, cheap to page through while many of them go. */
+/** Names in order. The order stays cheap to page through while many names are deleted. */
 export class SortedNames {
   #sorted: string[] = [];
   #dirty = false;
@@ -40,7 +40,7 @@ export class SortedNames {
   }
   delete(name: string): boolean {
     const gone = this.#rows.delete(name);
-    // Names that are gone stay in the order until they are the most.
+    // Deleted names stay in the order until they are the majority.
     this.#dirty ||= this.#sorted.length > 64 && this.#rows.size < this.#sorted.length / 2;
     return gone;
   }
@@ -76,7 +76,10 @@ export interface Container {
   /** All versions, the newest of a name first; empty without versioning. */
   versions: StoredObject[];
   readonly created: number;
-  /** Its list is out of date until then: its deletion is a conflict although its list is empty. */
+  /**
+   * Until this time the list is out of date: the deletion of the container is a conflict although
+   * its list is empty.
+   */
   behindUntil: number;
   readonly headers: Record<string, string>;
 }
@@ -106,7 +109,7 @@ export const newContainer = (name: string, now: number): Container => ({
   headers: {},
 });
 
-/** Puts an object; a versioned container keeps what was there. */
+/** Puts an object. A versioned container keeps the earlier version. */
 export function put(container: Container, row: StoredObject): StoredObject {
   if (container.versioning === 'enabled') container.versions.unshift(row);
   if (row.marker) container.objects.delete(row.name);

@@ -31,8 +31,8 @@ export async function visit(options: CloudOptions = {}): Promise<Visit> {
   );
   const domain = cloud.seed.makeDomain('customer');
   const project = cloud.seed.makeProject(domain, 'production');
-  // The administrator has a role on the project too: services create resources in the project of
-  // the token.
+  // The administrator also has a role on the project, because services create resources in the
+  // project of the token.
   cloud.seed.grant({ user: ask.user }, project, 'admin');
   return {
     cloud,

@@ -112,7 +112,7 @@ describe('A process that is killed with SIGKILL', () => {
     await killedAt(stage, 'nova', 'redrive');
     const delivered = await arriving(engine, 'nova');
     await until('those that it had sent', () => delivered.runs.length >= 10);
-    // The next listing shows all of them at once: it waits until they are visible again.
+    // The next listing waits until all of them are visible again, and then shows all of them.
     expect(await engine.deadLetters({ service: 'nova' })).toHaveLength(runs.length);
     expect(await engine.redrive({ service: 'nova' }, { by: 'bob' })).toBe(runs.length);
     await until('all of them', () => runs.every((run) => delivered.runs.includes(run)));

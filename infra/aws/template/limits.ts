@@ -19,8 +19,8 @@ const MOST = {
  */
 const ADDED = { aFunction: 3, once: 16 } as const;
 /**
- * The longest possible values for names that are known only after deployment: partition, region,
- * account, and any other ARN.
+ * The longest possible ARN of a queue before its name, and the longest of any other ARN. Partition,
+ * region and account are known only after the deployment.
  */
 const ARN_OF_A_QUEUE = 'arn:aws-us-gov:sqs:ap-southeast-5:123456789012:';
 const ANY_ARN = 'x'.repeat(160);

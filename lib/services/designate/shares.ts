@@ -9,8 +9,8 @@ const shareRow = z.object({ id: z.string(), zone_id: z.string(), target_project_
 /**
  * Zones of other projects that are shared with this one (since 2023.1). A share is a grant to
  * exactly one project, like a role assignment. The owner for the owner check is therefore the
- * project that receives the grant; the zone and its owner lose nothing. Only the listing of a
- * zone's shares shows them, together with those of other projects.
+ * project that receives the grant; the zone and its owner lose nothing. A share appears only in the
+ * listing of the shares of its zone, which also shows the shares for other projects.
  */
 export const zoneShare = defineType({
   name: 'zone-share',
@@ -46,7 +46,8 @@ export const zoneShare = defineType({
       });
     } catch (error) {
       if (!hasStatus(error, 400)) throw error;
-      // Records with a pending change count as records. The next listing shows the share again.
+      // Designate refuses while the zone has records of the project. A record whose deletion is in
+      // progress counts, too. The next listing shows the share again.
       return { kind: 'blocked', message: error.message, actor: 'none' };
     }
     return { kind: 'gone' };

@@ -18,7 +18,9 @@ const DEFAULTS = {
   api_export_size: 1000,
 };
 
-/** The resources under `tasks`, and the limits. They remain after the deletion of their zone. */
+/**
+ * The resources under `tasks`, and the limits. The tasks remain after the deletion of their zone.
+ */
 export function taskRoutes(
   routes: Routes,
   { transferRequests, imports, exports, quotas }: Shelves,

@@ -56,8 +56,8 @@ function carryOut(state: CloudState, stack: Stack, token: Token | undefined): vo
 const hasHook = (stack: Stack): boolean => JSON.stringify(stack.registry).includes('pre-delete');
 
 /**
- * The order is taken at once; then it fails, waits for a hook, or ends. What is nested goes along
- * unless it is to be kept.
+ * Heat accepts the request at once. The deletion then fails, waits for a hook, or ends. Nested
+ * stacks are deleted, too, unless they are retained.
  */
 export function removeStack(state: CloudState, tables: Tables, call: Call, stack: Stack): Reply {
   const { stacks, configs } = tables;

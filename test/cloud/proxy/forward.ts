@@ -5,7 +5,7 @@ export interface ProxyCall {
   /** The upstream server: `http://127.0.0.1:8774`. */
   readonly origin: string;
   readonly method: string;
-  /** Path and query as they came. */
+  /** Path and query as received. */
   readonly path: string;
   readonly headers: IncomingHttpHeaders;
 }
@@ -16,7 +16,7 @@ export interface Answer {
   readonly headers: Readonly<Record<string, string | string[]>>;
   readonly text: string;
   /**
-   * How the bytes of the body were read; `utf8` if missing. Bytes of an image or an object are
+   * The encoding with which the bytes of the body were read; default `utf8`. Images and objects are
    * `latin1`.
    */
   readonly encoding?: 'utf8' | 'latin1';

@@ -11,7 +11,7 @@ export type { ActiveRule, Effect, ProxyRule } from './rules.ts';
 
 /**
  * A reverse proxy on loopback before a real OpenStack or the simulated cloud. Keystone and every
- * service of the catalog get a listener of their own, and all URLs in answers lead back here.
+ * service of the catalog get a listener of their own. All URLs in answers lead back to the proxy.
  */
 export interface CloudProxy {
   /** Keystone behind the proxy, up to `/v3`: `OS_AUTH_URL`. */

@@ -33,11 +33,12 @@ export type ServiceRow = z.infer<typeof ServiceRow>;
 export type EndpointRow = z.infer<typeof EndpointRow>;
 
 /**
- * The services that Keystone shows. Each answer has one of the three tables; the other two
- * are empty then, so a change works on what it gets and adds nothing that depends on another table.
+ * The services that Keystone shows. Each answer has one of the three tables, and the other two are
+ * empty. A change therefore works on one table at a time, and adds nothing that depends on another
+ * one.
  */
 export interface Registry {
-  /** Of a token. */
+  /** The catalog of a token. */
   readonly catalog: CatalogService[];
   /** `GET /v3/services`. */
   readonly services: ServiceRow[];
@@ -49,7 +50,7 @@ type Change = (registry: Registry) => Registry;
 const NONE: Registry = { catalog: [], services: [], endpoints: [] };
 const WithCatalog = z.looseObject({ token: z.looseObject({ catalog: z.array(CatalogService) }) });
 
-/** The answer with the changed table in it, if it shows one. */
+/** Returns the answer with its table changed, if it has one. */
 export function rewriteRegistry(
   answer: Answer,
   call: ProxyCall,
@@ -144,7 +145,7 @@ export const disableEndpoints =
     ),
   });
 
-/** OS-EP-FILTER: the endpoints are enabled, and the project of the token does not see them. */
+/** OS-EP-FILTER: the endpoints are enabled, but the project of the token does not see them. */
 export const hideFromProject =
   (type: string): Change =>
   (registry) => ({
@@ -152,7 +153,7 @@ export const hideFromProject =
     catalog: registry.catalog.filter((service) => service.type !== type),
   });
 
-/** Nothing in Keystone shows the service: neither a catalog nor a list. */
+/** Keystone shows the service neither in a catalog nor in a list. */
 export const removeService =
   (type: string, serviceId: string): Change =>
   (registry) => ({
@@ -161,7 +162,7 @@ export const removeService =
     endpoints: registry.endpoints.filter((endpoint) => endpoint.service_id !== serviceId),
   });
 
-/** The service is registered in another region; `undefined`: in none. */
+/** The service is registered in another region; `undefined`: in no region. */
 export const moveToRegion =
   (serviceId: string, region: string | undefined): Change =>
   (registry) => {

@@ -11,7 +11,7 @@ export type Effect =
     }
   /** The call is forwarded later. */
   | { readonly does: 'delay'; readonly milliseconds: number }
-  /** The body of the answer comes in pieces of so many bytes. */
+  /** The body of the answer comes in pieces of this many bytes. */
   | { readonly does: 'drip'; readonly bytes: number; readonly everyMilliseconds: number }
   /** The connection is closed without an answer; the call does not reach the cloud. */
   | { readonly does: 'reset' }
@@ -22,11 +22,11 @@ export type Effect =
 
 export interface ProxyRule {
   readonly method?: string;
-  /** Tested against path and query; every path if missing. */
+  /** A pattern for path and query. Without it, every path matches. */
   readonly path?: RegExp;
   /** The upstream server: `http://127.0.0.1:8774`; every server if missing. */
   readonly origin?: string;
-  /** The rule ends after so many hits; without it, it stays until it is removed. */
+  /** The rule ends after this many hits. Without it, the rule stays until it is removed. */
   readonly times?: number;
   /** The number of first hits that are not changed. */
   readonly after?: number;

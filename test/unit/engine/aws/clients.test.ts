@@ -111,7 +111,7 @@ describe('a call', () => {
     ...SECRET_TEXTS,
     ['its own session token', `not the token IQoJb3JpZ2luX2VjE-${SECRET_PART}/+= again`],
     ['its own secret key', `not the key ${credentials.secretAccessKey} again`],
-  ])('that is refused with %s in the message of AWS redacts it', async (_, message) => {
+  ])('that is refused redacts %s in the message of AWS', async (_, message) => {
     const reasons = [
       { Code: 'ConditionalCheckFailed', Message: message, Item: { body: { S: message } } },
     ];

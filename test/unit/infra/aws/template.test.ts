@@ -14,7 +14,7 @@ const KEY = { kmsKey: 'arn:aws:kms:eu-central-1:123456789012:key/k' };
 
 describe('alarms', () => {
   it.each(['5', '30', '1440', '2880', '10080'])(
-    'evaluate no longer a time than CloudWatch allows, with silentMinutes=%s',
+    'evaluate at most the period that CloudWatch allows, with silentMinutes=%s',
     (silentMinutes) => {
       const alarms = ofType('AWS::CloudWatch::Alarm', resourcesOf({ silentMinutes }));
       for (const [id, { Properties }] of alarms) {
@@ -124,7 +124,7 @@ describe('the severity of an alarm', () => {
       expect(Properties.OKActions).toEqual(Properties.AlarmActions);
   });
 
-  it('sends pages to their own address, or to that of the tickets', () => {
+  it('sends urgent alarms to pageEmail, or by default to alarmEmail', () => {
     const emails = (given: Record<string, string>) =>
       ['PageTopic', 'TicketTopic'].map(
         (id) => Object(resourcesOf(given)[id]?.Properties.Subscription)[0]?.Endpoint,
