@@ -40,7 +40,7 @@ export const ProjectAccount = z.object({
   id: ProjectId,
   domainId: DomainId.optional(),
   parentId: z.string().optional(),
-  /** Absent: the project has none, or they are not known. */
+  /** Absent if the project has no tags, or if its tags are not known. */
   tags: z.array(z.string()).optional(),
   ...known,
 });

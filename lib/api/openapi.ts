@@ -72,7 +72,10 @@ export function openApiRoutes(app: Hono): void {
   });
 }
 
-/** `/v1/tasks/:id{.+}/report` as `/v1/tasks/{id}/report`. */
+/**
+ * Converts a path of Hono to one of OpenAPI: `/v1/tasks/:id{.+}/report` becomes
+ * `/v1/tasks/{id}/report`.
+ */
 export const openApiPath = (path: string): string => path.replace(/:(\w+)(\{[^}]*\})?/g, '{$1}');
 
 function operationOf(route: string, description: RouteDescription, access: Access): Json {
@@ -122,7 +125,7 @@ const STREAM: Json = {
   },
 };
 
-/** With local tokens, reading needs none. */
+/** With local tokens, a read needs no token. */
 const securityOf = (method: string): Json[] =>
   method === 'GET' ? [{ keystone: [] }, {}] : [{ keystone: [] }, { token: [] }];
 
@@ -176,7 +179,7 @@ function jsonSchema(shape: z.ZodType): Json {
   return schema;
 }
 
-/** `GET /v1/operations/:id` as `getOperationsId`. */
+/** Returns the id of a route: `GET /v1/operations/:id` becomes `getOperationsId`. */
 const operationId = (method: string, path: string): string =>
   method.toLowerCase() +
   openApiPath(path)

@@ -293,7 +293,7 @@ describe('a command with PROPAGATOR_API_URL=catalog', () => {
 });
 
 describe('propagator unregister', () => {
-  it('removes what register made, and nothing else', async () => {
+  it('removes only the rows that register created', async () => {
     const foreign = addService({ name: 'other', type: 'rating', description: '' });
     addEndpoint({ service_id: foreign.id, description: '' });
     const before = JSON.stringify([services(), endpoints()]);

@@ -77,7 +77,7 @@ describe('suspend and resume on a PostgreSQL server', () => {
       100,
     );
 
-  it('puts back exactly what another process has suspended, and changes no other project', async () => {
+  it('restores the exact state of before a suspension by another process, and changes no other project', async () => {
     const [target, control] = [customerOf(cloud, 'trial-one'), customerOf(cloud, 'trial-two')];
     for (const { created } of [target, control]) await notify(created);
     await until(

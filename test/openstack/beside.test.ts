@@ -153,7 +153,7 @@ describeThose(Object.keys(BESIDE), 'on a real cloud', ({ service, beside }) => {
     expect(await beside.holdings(control, true)).toEqual(before);
   });
 
-  it('reports what it left if the project was not emptied before its deletion', async () => {
+  it('reports the remaining resources if the project was not emptied before its deletion', async () => {
     const before = await beside.holdings(control, true);
     const report = await runs(service, customer, 'apply');
     const left = Object.entries(await counts(true)).filter(([, count]) => count > 0);

@@ -20,7 +20,7 @@ const histories = fc.record({
   lingers: fc.nat(1),
 });
 
-describe('a cleanup under an approved plan, whatever is created meanwhile', () => {
+describe('a cleanup under an approved plan, with resources that appear during the run', () => {
   it('removes at most the allowed number of resources that the plan does not list', async () => {
     await fc.assert(
       fc.asyncProperty(

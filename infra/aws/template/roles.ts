@@ -53,8 +53,9 @@ function functionRole(of: FunctionDefinition, stack: Stack): Resource {
 }
 
 /**
- * A service function reads its operation, including an administrator's request and hold, from the
- * table and reports by messages. It may write only {@link recordsOf} the lifecycle actions.
+ * A service function reads its operation from the table, including an administrator's request and
+ * hold. It reports by messages. The only rows that it may write are the {@link recordsOf} the
+ * lifecycle actions.
  */
 const READ = ['dynamodb:GetItem', 'dynamodb:BatchGetItem', 'dynamodb:Query'];
 const WRITE = [
@@ -127,8 +128,8 @@ function rightsOf(of: FunctionDefinition, stack: Stack): object[] {
 }
 
 /**
- * The only queue to which the function sends delayed messages: a notification for later, or a check
- * on an HTTP plug-in that reports by itself.
+ * The only queue to which the function sends delayed messages. They are a postponed notification,
+ * or a check on an HTTP plug-in that sends its report later.
  */
 function sendsBack(
   name: FunctionDefinition['name'],
@@ -138,7 +139,10 @@ function sendsBack(
   return httpPlugins.some((remote) => name === `service-${remote.name}`) ? 'coordinate' : undefined;
 }
 
-/** Permits schedules of any name in the group of this stage, with only the scheduler's role. */
+/**
+ * Permits schedules of any name in the group of this stage. They may use only the role of the
+ * scheduler.
+ */
 const schedules = ({ topology }: Stack) => [
   allow(
     ['scheduler:CreateSchedule'],

@@ -29,7 +29,7 @@ export interface MemoryEngineOptions {
   readonly onAudited?: (entry: AuditEntry) => void;
 }
 
-/** Epoch milliseconds with fractions are rounded. */
+/** Returns epoch milliseconds without a fraction. */
 const ROUNDING_MILLIS = 0.01;
 const RETRY = { limit: 8, maxDelaySeconds: 300 };
 const preciseNow = (): number => performance.timeOrigin + performance.now();

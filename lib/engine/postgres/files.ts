@@ -77,7 +77,7 @@ export function beginFolder(folder: string, database: string): () => Promise<voi
   };
 }
 
-/** PGlite copies a new database file by file and syncs none of them. */
+/** PGlite copies a new database file by file, and syncs none of the files. */
 async function syncTree(folder: string): Promise<void> {
   const limit = pLimit(32);
   const sync = async (path: string) => {

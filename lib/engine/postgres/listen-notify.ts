@@ -4,8 +4,9 @@ const FIRST_WAIT_MILLIS = 1000;
 const MAX_WAIT_MILLIS = 30_000;
 
 /**
- * `LISTEN` on its own connection, reconnected without limit. It only speeds up delivery: polling
- * finds the messages that it misses while it is down, or behind a pooler without LISTEN.
+ * Receives `LISTEN` notifications on its own connection, which it reconnects without limit. It only
+ * speeds up delivery. Polling finds the messages that it misses while the connection is lost, or
+ * behind a pooler without LISTEN.
  */
 export class NotificationListener {
   readonly #connect: () => Client;

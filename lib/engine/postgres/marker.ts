@@ -26,7 +26,10 @@ const Contents = z.object({
 export type Contents = z.infer<typeof Contents>;
 
 const FILE = 'contents.json';
-/** Without these, PostgreSQL does not open the folder or creates a new database in it. */
+/**
+ * Without these files, PostgreSQL does not open the folder, or it creates a new database in the
+ * folder.
+ */
 const NEEDED = ['PG_VERSION', 'global/pg_control', 'base', 'pg_wal'];
 
 /** Reads the marker of a folder; `undefined` when it is missing or unreadable. */

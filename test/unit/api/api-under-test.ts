@@ -10,7 +10,7 @@ export interface LogLine {
   readonly message: string;
 }
 
-/** The API over an engine in memory, as it answers on loopback, with what it logged. */
+/** The API over an engine in memory, in its form on loopback, and the log lines that it wrote. */
 export function apiUnderTest(more: Partial<ApiDeps> = {}) {
   const engine = new SteppedEngine();
   const lines: LogLine[] = [];

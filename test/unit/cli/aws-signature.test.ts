@@ -62,7 +62,7 @@ describe('a call of the API on AWS', () => {
     );
   });
 
-  it('is not made without credentials, and the error names what is missing', async () => {
+  it('is not made without credentials, and the error names the missing setting', async () => {
     const { sent, api } = client(API_URL, {}, () =>
       Promise.reject(engineError('credentials', 'no source has any', 'Set AWS_PROFILE.')),
     );

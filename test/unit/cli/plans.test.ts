@@ -49,7 +49,7 @@ function commandLine(simulation: StatefulSimulation, answer?: string) {
 }
 
 describe('propagator project plan', () => {
-  it('shows counts, what is removed without a listing, the digest and the command to approve', async () => {
+  it('shows counts, the types that are removed without a listing, the digest and the command to approve', async () => {
     const simulation = new StatefulSimulation(EVERY_CLASS);
     const { type } = commandLine(simulation);
     const { code, out } = await type(`project plan ${TARGET} --resources`);

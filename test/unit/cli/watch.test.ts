@@ -146,7 +146,7 @@ describe('the live view', () => {
     { at: 10_000, removed: 1 },
   ];
 
-  it('shows progress per service, rate, time left, and what it waits for since when', () => {
+  it('shows progress per service, rate, time left, and the age of each cause that it waits for', () => {
     const text = liveView(seen, samples, 10_000, plain);
     expect(text).toContain('[########......................] 1 of 4 removed, 3 left');
     expect(text).toContain('0.1 per second, about 30s to go');

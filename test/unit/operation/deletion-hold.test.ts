@@ -87,7 +87,7 @@ describe('a hold of a project', () => {
 });
 
 describe('a hold of a resource', () => {
-  it('keeps this resource and the project, and lets all others go', async () => {
+  it('keeps this resource and the project, and all other resources are removed', async () => {
     await hold({ resource: 'network.port/target-1' });
     await simulation.ask();
     await simulation.settle();

@@ -44,7 +44,7 @@ describe('the requested cleanup of a living project', () => {
     });
   });
 
-  it('removes what needs the living project, disables the project, removes the rest, and deletes the project', async () => {
+  it('removes the resources that need the living project, disables it, removes the rest, and deletes it', async () => {
     await simulation.ask();
     expect(await simulation.until(() => simulation.cloud.roles.size > 0)).toBe(true);
     expect(simulation.left()).toEqual(ALL);
@@ -82,7 +82,7 @@ describe('the requested cleanup of a living project', () => {
     expect([...simulation.cloud.roles]).toEqual(['target/admin']);
   });
 
-  it('of a disabled project assigns no role, and reports what could not be reached', async () => {
+  it('of a disabled project assigns no role, and reports the unreachable resources', async () => {
     simulation.cloud.enable(TARGET, false);
     expect(await simulation.ask({})).toMatchObject({ status: 202 });
     await simulation.until(() => simulation.cloud.roles.size > 0);

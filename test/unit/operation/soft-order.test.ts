@@ -245,7 +245,7 @@ describe('when a blocked dependency has ended', () => {
     expect(simulation.task('hard').run).toBe(2);
   });
 
-  it('a service that has left the catalog meanwhile is retried, and not treated as absent', async () => {
+  it('a service that left the catalog during the operation is retried, and not treated as absent', async () => {
     await begin(MAKER, () => simulation.cloud.broken.set('maker', failure('Transient')));
     expect(await simulation.until(() => simulation.taskOf('soft')?.state === 'requested')).toBe(
       true,

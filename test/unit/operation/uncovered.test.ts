@@ -69,7 +69,7 @@ describe('the propagator in the catalog', () => {
 });
 
 describe('a waiver', () => {
-  it('lets the operation end as finished, and stays on it with author and reason', async () => {
+  it('lets the operation end as finished, and the operation keeps its author and reason', async () => {
     await waive('rating');
     await waive('fortune-telling', 'bob');
     await notified();

@@ -257,7 +257,7 @@ describe('Cluster templates', () => {
     expect((await empty()).outcome).toEqual({ kind: 'finished' });
   });
 
-  it('are checked again when a cluster was created from one meanwhile', async () => {
+  it('are checked again when a cluster was created from one after the listing', async () => {
     const template = templateNamed('hidden');
     timed.fixture.rehearsal.faults.inject({
       service: 'magnum',

@@ -349,7 +349,7 @@ describe('Swift, with a faulty API', () => {
     expect(refusal.hits).toBeLessThan(100);
   });
 
-  it('deletes no account that got a container meanwhile', async () => {
+  it('deletes no account that got a container after the listing', async () => {
     fixture = await CleanupFixture.open();
     accountOf(fixture.project).containers.clear();
     const context = await fixture.context(swift, { memoize: freshMemoize() });

@@ -155,7 +155,7 @@ it.each(Object.keys(SOURCES))('finds the credentials in %s', async (source) => {
   expect(asked).toEqual(CALLS[source] ?? []);
 });
 
-it('reports what to set if no source has credentials', async () => {
+it('names the settings if no source has credentials', async () => {
   await expect(ownCredentials()()).rejects.toMatchObject({
     report: { code: 'engine.credentials', advice: expect.stringContaining('AWS_PROFILE') },
   });
