@@ -29,7 +29,10 @@ export interface MemoryEngineOptions {
   readonly onAudited?: (entry: AuditEntry) => void;
 }
 
-/** Returns epoch milliseconds without a fraction. */
+/**
+ * A message whose time is this close counts as due, because calculations with fractions of
+ * milliseconds are rounded.
+ */
 const ROUNDING_MILLIS = 0.01;
 const RETRY = { limit: 8, maxDelaySeconds: 300 };
 const preciseNow = (): number => performance.timeOrigin + performance.now();
