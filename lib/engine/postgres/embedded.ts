@@ -104,8 +104,8 @@ class Embedded implements Database {
   listen(): void {}
 
   /**
-   * An embedded PostgreSQL has no autovacuum and no checkpointer. Without this, dead rows and the
-   * log would only grow.
+   * An embedded PostgreSQL has no autovacuum and no checkpointer. Without this function, dead rows
+   * and the log would only grow.
    */
   async housekeeping(afterBytes = HOUSEKEEPING_AFTER_BYTES): Promise<void> {
     await this.#writeContents();
