@@ -194,7 +194,8 @@ export const barbican = defineService({
   leftBySuspend: [
     {
       types: ['order', 'container', 'secret', 'project-quota'],
-      because: 'Secrets lie at rest. A stopped server and a load balancer need them again.',
+      because:
+        'A disabled project cannot read secrets. Its servers and load balancers need them later.',
     },
   ],
   provision,

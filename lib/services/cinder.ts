@@ -150,7 +150,7 @@ export const cinder = defineService({
   leftBySuspend: [
     {
       types: ['volume', 'snapshot', 'backup', 'group', 'group-snapshot', 'attachment'],
-      because: 'It lies at rest while the servers are stopped.',
+      because: 'It is not used while the servers are stopped.',
     },
     {
       types: ['transfer'],
@@ -160,7 +160,7 @@ export const cinder = defineService({
     },
     {
       types: ['type-access', 'default-type'],
-      because: 'It takes effect only for new volumes.',
+      because: 'It applies only to new volumes.',
     },
   ],
 });

@@ -140,7 +140,7 @@ export const designate = defineService({
     },
     {
       types: ['quota'],
-      because: 'It takes effect only for new zones.',
+      because: 'It applies only to new zones.',
     },
   ],
   provision,

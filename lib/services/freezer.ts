@@ -186,7 +186,8 @@ export const freezer = defineService({
   leftBySuspend: [
     {
       types: ['job', 'session', 'action', 'client', 'backup'],
-      because: 'A job needs a token on the project, which Keystone refuses. Copies lie at rest.',
+      because:
+        'A job needs a token on the project, which Keystone refuses. Copies are only stored.',
     },
   ],
 });

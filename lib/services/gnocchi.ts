@@ -150,7 +150,7 @@ export const gnocchi = defineService({
   leftBySuspend: [
     {
       types: ['resource', 'metric'],
-      because: 'Measures lie at rest and are evidence.',
+      because: 'Measures are only stored, and they are evidence.',
     },
   ],
 });

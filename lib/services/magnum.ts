@@ -163,7 +163,7 @@ export const magnum = defineService({
     },
     {
       types: ['cluster-template', 'quota'],
-      because: 'It takes effect only for new clusters.',
+      because: 'It applies only to new clusters.',
     },
   ],
   provision,

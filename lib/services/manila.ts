@@ -86,7 +86,7 @@ export const manila = defineService({
   leftBySuspend: [
     {
       types: ['share', 'snapshot', 'replica', 'group', 'group-snapshot', 'backup'],
-      because: 'It lies at rest. Access rules that are removed get new ids and keys.',
+      because: 'It is only stored. A removed access rule would get a new id and a new key.',
     },
     {
       types: ['share-server', 'share-network', 'security-service'],
@@ -98,7 +98,7 @@ export const manila = defineService({
     },
     {
       types: ['type-access', 'group-type-access'],
-      because: 'It takes effect only for new shares.',
+      because: 'It applies only to new shares.',
     },
   ],
   provision,

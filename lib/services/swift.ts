@@ -206,7 +206,7 @@ export const swift = defineService({
     },
     {
       types: ['container', 'account'],
-      because: 'Their public access is closed; the data lies at rest.',
+      because: 'Their public access is closed, and Keystone gives no token on the project.',
     },
   ],
   provision,

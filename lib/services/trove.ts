@@ -178,7 +178,7 @@ export const trove = defineService({
     },
     {
       types: ['backup-strategy', 'backup', 'module', 'configuration'],
-      because: 'It lies at rest while no token on the project is given.',
+      because: 'It is only stored: Keystone gives no token on the project.',
     },
   ],
   provision,

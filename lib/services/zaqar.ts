@@ -121,7 +121,7 @@ export const zaqar = defineService({
   leftBySuspend: [
     {
       types: ['queue', 'topic'],
-      because: 'Messages lie at rest. Keystone gives no token on the project.',
+      because: 'Keystone gives no token on the project, so it sends and reads no messages.',
     },
   ],
 });

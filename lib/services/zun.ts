@@ -210,7 +210,7 @@ export const zun = defineService({
     },
     {
       types: ['registry', 'quota'],
-      because: 'It takes effect only for new containers.',
+      because: 'It applies only to new containers.',
     },
   ],
 });

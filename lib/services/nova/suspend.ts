@@ -151,7 +151,7 @@ export const serverSuspension = defineSuspension<ServerRow, Before>({
       'The server is started (unpaused, unshelved) again, then unlocked. With an encrypted ' +
       'volume or a vTPM it is started with a token on the project.',
     leaves: [
-      'A server that is stopped or shelved already stays as it is, before and after.',
+      'Suspend and resume do not change a server that was stopped or shelved before.',
       'A lock of the owner or of an administrator is kept: the server is stopped and not ' +
         'locked again.',
       'A server in rescue mode, in a resize that waits for confirmation, or in state error ' +
