@@ -204,7 +204,9 @@ describe('the package', () => {
     const { sources } = stack;
     const own = sources.filter((source) => source.includes('lib/services/'));
     expect(own.map((source) => source.replace(/.*lib\/services\//, ''))).toEqual([
+      'glance/suspend.ts',
       'kit/errors.ts',
+      'kit/time.ts',
       'glance.ts',
     ]);
     expect(sources.filter((source) => /node_modules\/(undici|pg-boss)\//.test(source))).toEqual([]);
