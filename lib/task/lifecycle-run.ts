@@ -16,7 +16,7 @@ export interface LifecycleRunInput {
   /** In the order of the run: resume gets them backwards. */
   readonly types: readonly Suspension[];
   /** The options of the policy file for this service; `undefined`: it has none. Suspend only. */
-  readonly options?: readonly string[] | undefined;
+  readonly options: readonly string[] | undefined;
   readonly context: ProjectContext;
   readonly records: SuspensionRecords;
   /** `plan`: count and change nothing. */

@@ -5,6 +5,8 @@ import type { Phase } from '../../events/service.ts';
 import { connectCloud } from '../../lib/openstack/connect.ts';
 import { readCredentials } from '../../lib/openstack/credentials.ts';
 import { coverageOf } from '../../lib/operation/coverage.ts';
+import { NO_POLICY } from '../../lib/policy/schema.ts';
+import { chosenOptions } from '../../lib/policy/suspend-options.ts';
 import { SERVICES } from '../../lib/services/index.ts';
 import { resumeRun } from '../../lib/task/resume-run.ts';
 import { freshMemoize, type RunReport, runProjectCleanup } from '../../lib/task/run.ts';
@@ -181,6 +183,7 @@ async function switches(
     const report = await run({
       service: service.name,
       types: (service.suspension?.types ?? []).map((type) => type(service.name)),
+      options: chosenOptions(service.name, NO_POLICY.suspend),
       context: {
         project,
         region,
