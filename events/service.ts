@@ -76,7 +76,7 @@ const details = {
    */
   fresh: z.record(ResourceTypeName, z.number().int().min(1)).optional(),
   /** The ids that the task has listed so far, as a filter of bounded size. */
-  seenIds: z.string().max(1400).optional(),
+  seenIds: z.string().max(2048).optional(),
   /**
    * Only under an approved plan, by resource type: the resources that the plan does not list. A
    * type is missing if the run did not list it.

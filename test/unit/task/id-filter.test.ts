@@ -1,4 +1,6 @@
+import { readFileSync } from 'node:fs';
 import * as fc from 'fast-check';
+import { ServiceEvent } from '../../../events/service.ts';
 import { redactDeep } from '../../../lib/shared/redaction.ts';
 import { IdFilter } from '../../../lib/task/id-filter.ts';
 
@@ -16,6 +18,15 @@ describe('the filter of the ids that a task has listed', () => {
       }),
       { numRuns: 1000 },
     );
+  });
+
+  it('fits into the report of a run', () => {
+    const sample = new URL('../../../events/samples/service.finished.json', import.meta.url);
+    const { data, ...report } = JSON.parse(readFileSync(sample, 'utf8'));
+    const seenIds = IdFilter.from(undefined).toString();
+    expect(ServiceEvent.parse({ ...report, data: { ...data, seenIds } })).toMatchObject({
+      data: { seenIds },
+    });
   });
 
   it('is empty for a text of another form', () => {
