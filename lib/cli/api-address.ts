@@ -5,13 +5,17 @@ import { chooseEndpoint, typeKey } from '../operation/registry.ts';
 import { REGISTERED } from '../services/keystone-propagator.ts';
 import { PropagatorError } from '../shared/errors.ts';
 import { callerOf } from './aws-signature.ts';
-import { logInToKeystone } from './keystone-login.ts';
+import type { KeystoneLogin } from './keystone-login.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 
 /** The value of `PROPAGATOR_API_URL` with which a command finds the API in Keystone's catalog. */
 const CATALOG = 'catalog';
+
+/** Loads the client of OpenStack only for a command that logs in. */
+const logInToKeystone = async (environment: Environment): Promise<KeystoneLogin> =>
+  (await import('./keystone-login.ts')).logInToKeystone(environment);
 
 /** Where a command finds the API, and how it calls it. */
 export interface ApiAddress {

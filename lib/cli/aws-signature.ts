@@ -3,9 +3,9 @@ import { Hash } from '@smithy/core/serde';
 import { SignatureV4 } from '@smithy/signature-v4';
 import type { AwsCredentials } from '../engine/aws/clients.ts';
 import { ownCredentials } from '../engine/aws/own-credentials.ts';
-import { keystoneToken, withLogin } from './keystone-login.ts';
 import { readFileIfThere } from './process.ts';
 import { withToken } from './token.ts';
+import { withLogin } from './with-login.ts';
 
 type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -21,7 +21,7 @@ export function callerOf(
   environment: Environment,
   credentials: () => Promise<AwsCredentials> = ownCredentials(),
   send: Fetch = fetch,
-  logIn = () => keystoneToken(environment),
+  logIn = async () => (await import('./keystone-login.ts')).keystoneToken(environment),
 ): Fetch {
   const region = URL.canParse(base) ? regionOf(new URL(base), environment) : undefined;
   if (region === undefined)

@@ -2,7 +2,6 @@
 import { addressOf } from './api-address.ts';
 import { ApiClient } from './client.ts';
 import { runCommand } from './command-line.ts';
-import { openIdentity } from './keystone-login.ts';
 import { colors, redrawOn } from './output.ts';
 import { ask, endWhenReaderStops, packageVersion, withProgress } from './process.ts';
 
@@ -18,7 +17,7 @@ process.exitCode = await runCommand(process.argv.slice(2), {
   chooseCloud: (name) => {
     environment.OS_CLOUD = name;
   },
-  openIdentity: () => openIdentity(environment),
+  openIdentity: async () => (await import('./keystone-login.ts')).openIdentity(environment),
   version: packageVersion(),
   color: colors(process.stdout, process.env),
   now: Date.now,

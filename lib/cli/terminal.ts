@@ -27,7 +27,7 @@ export interface Terminal {
   /** Selects the cloud of clouds.yaml whose login the API gets where it asks for one. */
   chooseCloud?(name: string): void;
   /** Logs in to Keystone itself, for `register`. Throws where the login is incomplete. */
-  openIdentity?(): IdentityApi;
+  openIdentity?(): IdentityApi | Promise<IdentityApi>;
   readonly color: Colors;
   /** Epoch milliseconds. */
   now(): number;

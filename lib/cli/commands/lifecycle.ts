@@ -1,13 +1,8 @@
-import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import * as z from 'zod';
 import { decideChange, type PolicyDecision, type ProjectFacts } from '../../policy/decide.ts';
-import { readPolicy } from '../../policy/read.ts';
 import { POLICY_CHANGES, type Policy, type PolicyChange } from '../../policy/schema.ts';
 import { lossesOf } from '../../policy/suspend-options.ts';
-import { SERVICES } from '../../services/index.ts';
-import { PropagatorError } from '../../shared/errors.ts';
-import { profileSections } from '../../task/provision.ts';
 import { oneOf, type Printed, present, printable } from '../format.ts';
 import { EXIT, type Terminal } from '../terminal.ts';
 
@@ -91,7 +86,9 @@ export function policyCommands(program: Command, terminal: Terminal): void {
       '\nExample:\n  propagator policy check policy.yaml --project 4f0c1a2b3c4d',
     )
     .action(async (file: string, { project = [] }: { project?: string[] }) => {
-      const read = readPolicy(contentOf(file), profileSections(SERVICES));
+      // Only this command needs the code of all services.
+      const { readPolicyFile } = await import('../policy-file.ts');
+      const read = readPolicyFile(file);
       if (read.kind === 'wrong') {
         for (const { line, message } of read.problems)
           terminal.complain(`${file}:${line}: ${message}\n`);
@@ -162,16 +159,3 @@ function inWords(decision: Decided): string {
 
 const ruleOf = (decision: Decided): string =>
   decision?.rule === undefined ? 'no rule matches' : `rule ${decision.rule}`;
-
-function contentOf(file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (error) {
-    throw new PropagatorError({
-      code: 'policy.file',
-      class: 'Denied',
-      message: `${file} cannot be read: ${error instanceof Error ? error.message : error}`,
-      advice: 'Name a file that exists: propagator policy check policy.yaml',
-    });
-  }
-}

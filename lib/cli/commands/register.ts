@@ -92,7 +92,7 @@ async function withKeystone(
   { openIdentity }: Terminal,
   use: (identity: IdentityApi) => Promise<void>,
 ): Promise<void> {
-  const identity = openIdentity?.();
+  const identity = await openIdentity?.();
   if (!identity) throw failed('there is no login to Keystone', 'Set OS_CLOUD.');
   try {
     await use(identity);

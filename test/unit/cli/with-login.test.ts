@@ -1,5 +1,5 @@
-import { withLogin } from '../../../lib/cli/keystone-login.ts';
 import { withToken } from '../../../lib/cli/token.ts';
+import { withLogin } from '../../../lib/cli/with-login.ts';
 import { readCredentials } from '../../../lib/openstack/credentials.ts';
 import { PropagatorError } from '../../../lib/shared/errors.ts';
 

@@ -1,0 +1,25 @@
+import { readFileSync } from 'node:fs';
+import { readPolicy } from '../policy/read.ts';
+import { SERVICES } from '../services/index.ts';
+import { PropagatorError } from '../shared/errors.ts';
+import { profileSections } from '../task/provision.ts';
+
+/**
+ * Reads a policy file for the services of the project. Returns the policy or its errors. Throws
+ * `PropagatorError` when the file cannot be read.
+ */
+export const readPolicyFile = (file: string) =>
+  readPolicy(contentOf(file), profileSections(SERVICES));
+
+function contentOf(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new PropagatorError({
+      code: 'policy.file',
+      class: 'Denied',
+      message: `${file} cannot be read: ${error instanceof Error ? error.message : error}`,
+      advice: 'Name a file that exists: propagator policy check policy.yaml',
+    });
+  }
+}

@@ -1,0 +1,83 @@
+import { PropagatorError } from '../shared/errors.ts';
+import { isLoopback, MISSING_TOKEN } from './token.ts';
+
+type Fetch = (url: string, init: RequestInit) => Promise<Response>;
+
+/**
+ * Adds a token of Keystone to the calls of an API that asks for one: an answer 401 with
+ * `WWW-Authenticate: Keystone`. The token stays in memory. It is sent over plain HTTP only to this
+ * machine. `local` adds the local token; it throws {@link MISSING_TOKEN} for a change without one.
+ * `logIn` is called at the first refusal, and once more when a token has expired.
+ */
+export function withLogin(
+  base: string,
+  local: Fetch,
+  logIn: () => Promise<string>,
+  send: Fetch = fetch,
+): Fetch {
+  let token: string | undefined;
+  const withKeystoneToken = (url: string, init: RequestInit, value: string) => {
+    const headers = new Headers(init.headers);
+    headers.set('x-auth-token', value);
+    return send(url, { ...init, headers });
+  };
+  /**
+   * A change without a local token is first sent without a login. The answer shows how the API
+   * authenticates callers.
+   */
+  const first = async (url: string, init: RequestInit): Promise<Response> => {
+    try {
+      return await local(url, init);
+    } catch (thrown) {
+      if (!(thrown instanceof PropagatorError) || thrown.report.code !== MISSING_TOKEN)
+        throw thrown;
+      // The call has no body, so that nothing about the change leaves this machine.
+      const answer = await send(url, { method: 'HEAD' });
+      if (asksForKeystone(answer)) return answer;
+      throw thrown;
+    }
+  };
+  return async (url, init) => {
+    if (token !== undefined) {
+      const answer = await withKeystoneToken(url, init, token);
+      if (!asksForKeystone(answer)) return answer;
+    } else {
+      const answer = await first(url, init);
+      if (!asksForKeystone(answer)) return answer;
+    }
+    refusePlainHttp(base);
+    token = await logIn().catch((thrown: unknown) => {
+      throw loginError(base, thrown);
+    });
+    return withKeystoneToken(url, init, token);
+  };
+}
+
+const asksForKeystone = ({ status, headers }: Response): boolean =>
+  status === 401 && /^Keystone\b/i.test(headers.get('www-authenticate') ?? '');
+
+function refusePlainHttp(base: string): void {
+  const { protocol, hostname } = new URL(base);
+  if (protocol === 'https:' || isLoopback(hostname)) return;
+  throw new PropagatorError({
+    code: 'cli.token',
+    class: 'Denied',
+    message: `a token of Keystone would be sent to ${hostname} unencrypted; nothing was sent`,
+    advice: 'Set PROPAGATOR_API_URL to an https:// URL.',
+  });
+}
+
+function loginError(base: string, thrown: unknown): unknown {
+  if (!(thrown instanceof PropagatorError)) return thrown;
+  const { report } = thrown;
+  return new PropagatorError(
+    {
+      ...report,
+      message: `the API at ${base} needs a token of Keystone; the login failed: ${report.message}`,
+      advice:
+        `${report.advice} The login is that of \`openstack\`: --os-cloud, OS_CLOUD or the OS_* ` +
+        'variables.',
+    },
+    { cause: thrown },
+  );
+}
