@@ -12,6 +12,7 @@ import type { LeftOut, Waiver } from '../../lib/operation/model.ts';
 import { chooseEndpoint } from '../../lib/operation/registry.ts';
 import { defineService, defineType, type Service } from '../../lib/task/service.ts';
 import { deleted, Simulation, TARGET } from './simulation.ts';
+import { apiStub } from './simulation-parts.ts';
 
 const PROJECT = 'c1ea4e4c1ea4e4c1ea4e4c1ea4e4c1ea';
 const FAMILIES: Record<string, { main: string[]; older: string[] }> = {
@@ -250,17 +251,8 @@ export class CoverageSimulation extends Simulation {
         const url = [region, ...elsewhere]
           .map((at) => chooseEndpoint(all, catalogTypes, at, [face])?.endpoint.url)
           .find((one) => one !== undefined);
-        const unused = () => Promise.reject(new Error('not in this world'));
-        return url === undefined
-          ? undefined
-          : {
-              service: name,
-              region,
-              endpoint: new URL(url).host.replace('internal.', ''),
-              ownProject: 'cleaner',
-              request: unused,
-              list: unused,
-            };
+        if (url === undefined) return undefined;
+        return apiStub(name, { region, endpoint: new URL(url).host.replace('internal.', '') });
       },
     };
     return { ...inner, cloud, services: this.services };

@@ -2,20 +2,17 @@ import type { ProjectId } from '../../events/ids.ts';
 import { ProjectId as parseProjectId } from '../../events/ids.ts';
 import type { Message } from '../../events/index.ts';
 import { SteppedEngine } from '../../lib/engine/memory/stepped.ts';
-import type { Delivery } from '../../lib/engine/port.ts';
-import { type CoordinateDeps, coordinate } from '../../lib/handlers/coordinate.ts';
-import { runTask } from '../../lib/handlers/task.ts';
-import type { ServiceDeps } from '../../lib/handlers/task-deps.ts';
 import type { Cloud } from '../../lib/openstack/cloud.ts';
 import { PropagatorError } from '../../lib/shared/errors.ts';
-import {
-  defineService,
-  defineType,
-  type Service,
-  type ServiceApi,
-} from '../../lib/task/service.ts';
+import { defineService, defineType, type Service } from '../../lib/task/service.ts';
 import { required } from '../dependencies.ts';
-import { registryWith } from '../registries.ts';
+import {
+  cloudStub,
+  handleMessage,
+  keystoneAway,
+  type SimulationDeps,
+  simulationDeps,
+} from './simulation-parts.ts';
 
 export const TARGET = parseProjectId.parse('target');
 export const CONTROL = parseProjectId.parse('control');
@@ -130,78 +127,24 @@ export class Simulation {
     return [...this.held.keys()].reduce((sum, service) => sum + this.of(service, owner).length, 0);
   }
 
-  get deps(): CoordinateDeps & ServiceDeps {
-    const unused = () => Promise.reject(new Error('not in this world'));
-    const api = (service: string): ServiceApi => ({
-      service,
-      region: 'one',
-      endpoint: '',
-      ownProject: 'cleaner',
-      request: unused,
-      list: unused,
-    });
+  get deps(): SimulationDeps {
+    const stub = cloudStub(this.services);
     const cloud: Cloud = {
+      ...stub,
       keystone: {
+        ...stub.keystone,
         show: async (type, id) => {
-          if (this.keystoneAway)
-            throw new PropagatorError({
-              code: 'keystone.http.503',
-              class: 'Transient',
-              message: 'away',
-              advice: 'Wait.',
-            });
+          if (this.keystoneAway) throw keystoneAway();
           if (!this.alive.has(id) || type !== 'project') return { kind: 'absent' };
           return {
             kind: 'present',
             account: { type, id: parseProjectId.parse(id), enabled: true },
           };
         },
-        eachPage: unused,
-        projects: unused,
-        domains: unused,
-        users: unused,
-        members: unused,
-        groupMembers: unused,
       },
-      keystoneActions: {
-        missingRoles: async () => [],
-        assignRoles: unused,
-        revokeRoles: unused,
-        disable: unused,
-        delete: unused,
-        checkDeletion: async () => ({ refusals: [], unknown: [] }),
-      },
-      validateToken: async () => undefined,
-      ownProject: async () => ({ id: 'cleaner', name: 'cleaner', domainId: 'default' }),
-      registry: async () => registryWith(this.services.map(({ name }) => name)),
-      access: async () => undefined,
-      api: async (service) => api(service.name),
-      close: async () => {},
     };
-    return {
-      engine: this.engine,
-      cloud,
-      services: this.services,
-      mode: this.#options.mode ?? 'enforce',
-      gracePeriodMillis: 0,
-      confirmationIntervalMillis: 2000,
-      protectedIds: { projects: [], domains: [] },
-      protection: async () => ({ projects: [], domains: [], ownProject: 'cleaner' }),
-      limits: {
-        confirmationIntervalMillis: 2000,
-        stallTimeoutMillis: 3_600_000,
-        maxWaitMillis: 3_600_000,
-        maxAttempts: 5,
-        maxResourcesPerOperation: 1000,
-        maxOperationsPerHour: 100,
-      },
-      optedIn: [],
-      httpPlugins: [],
-      concurrency: {},
-      budgetMillis: 60_000,
-      progressMillis: 400,
-      now: () => this.engine.time,
-    };
+    const deps = simulationDeps(this.engine, cloud, this.services);
+    return { ...deps, mode: this.#options.mode ?? 'enforce' };
   }
 
   /**
@@ -214,12 +157,8 @@ export class Simulation {
         await this.handle(waiting.message, deps).then(() => this.engine.take(waiting));
   }
 
-  /** Hands one message to the function that it is routed to. */
   async handle(message: Message, deps = this.deps): Promise<void> {
-    const deliveries: Delivery[] = [{ message, receiveCount: 1 }];
-    if (message.type !== 'service.requested') return coordinate(deliveries, deps);
-    const service = this.services.find((one) => one.name === message.data.service);
-    if (service) await runTask(service, deliveries, deps);
+    await handleMessage(message, deps);
   }
 }
 

@@ -6,6 +6,7 @@ import { PropagatorError } from '../../lib/shared/errors.ts';
 import type { Blocker, Removal, ServiceApi } from '../../lib/task/service.ts';
 import { registryWith } from '../registries.ts';
 import { Died } from './chaos-schedule.ts';
+import { apiStub, cloudStub, keystoneAway } from './simulation-parts.ts';
 import { awaitedOf, type Described } from './stateful-service.ts';
 
 export interface Resource {
@@ -212,13 +213,7 @@ export class StatefulCloud {
   }
 
   #answer(what: KeystoneAction['what']): void {
-    if (this.keystoneAway)
-      throw new PropagatorError({
-        code: 'keystone.http.503',
-        class: 'Transient',
-        message: 'away',
-        advice: 'Wait.',
-      });
+    if (this.keystoneAway) throw keystoneAway();
     const refusal = this.refusals[what]?.shift();
     if (refusal) throw refusal;
   }
@@ -237,15 +232,10 @@ export class StatefulCloud {
   }
 
   readonly port: Cloud = {
+    ...cloudStub([]),
     keystone: {
       show: async (type, id) => {
-        if (this.keystoneAway)
-          throw new PropagatorError({
-            code: 'keystone.http.503',
-            class: 'Transient',
-            message: 'away',
-            advice: 'Wait.',
-          });
+        if (this.keystoneAway) throw keystoneAway();
         const shown = this.projects.get(id);
         if (type === 'user' && this.users.has(id))
           return { kind: 'present', account: { type: 'user', id, enabled: true } as never };
@@ -313,28 +303,16 @@ export class StatefulCloud {
         });
       },
     },
-    validateToken: async () => undefined,
-    ownProject: async () => ({ id: 'cleaner', name: 'cleaner', domainId: 'default' }),
     registry: async () => {
       const types = [...this.#described.map(({ name }) => name), ...this.moreTypes];
       return registryWith(types.filter((type) => !this.lacking.has(type)));
     },
-    access: async () => undefined,
     api: async ({ name }, region, projectApi): Promise<ServiceApi | undefined> => {
       if (this.lacking.has(name)) return undefined;
       if (projectApi && this.isBound) throw bound;
       if (projectApi && !this.isDomainEnabled) throw noToken;
       if (projectApi) this.#mustCount(projectApi);
-      const unused = () => Promise.reject(new Error('not in this world'));
-      return {
-        service: name,
-        region,
-        endpoint: '',
-        ownProject: projectApi ?? 'cleaner',
-        request: unused,
-        list: unused,
-      };
+      return apiStub(name, { region, ownProject: projectApi });
     },
-    close: async () => {},
   };
 }

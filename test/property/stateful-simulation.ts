@@ -2,16 +2,13 @@ import { ProjectId } from '../../events/ids.ts';
 import type { Message } from '../../events/index.ts';
 import { api } from '../../lib/api/api.ts';
 import { SteppedEngine, type Waiting } from '../../lib/engine/memory/stepped.ts';
-import type { Delivery } from '../../lib/engine/port.ts';
-import { type CoordinateDeps, coordinate } from '../../lib/handlers/coordinate.ts';
-import { runTask } from '../../lib/handlers/task.ts';
-import type { ServiceDeps } from '../../lib/handlers/task-deps.ts';
 import type { ApprovalRules } from '../../lib/operation/approval.ts';
 import type { Mode, Operation, Task } from '../../lib/operation/model.ts';
 import { type ErrorClass, PropagatorError } from '../../lib/shared/errors.ts';
 import type { Service } from '../../lib/task/service.ts';
 import { apiAccess, type Caller, changeBy } from '../api-tokens.ts';
 import { preferred, required } from '../dependencies.ts';
+import { handleMessage, LIMITS, type SimulationDeps, simulationDeps } from './simulation-parts.ts';
 import { StatefulCloud } from './stateful-cloud.ts';
 import { type Described, serviceOf } from './stateful-service.ts';
 
@@ -48,14 +45,7 @@ export class StatefulSimulation {
   protectedProjects: string[] = [];
   approvalRules: ApprovalRules | undefined;
   readonly #others: unknown;
-  limits = {
-    confirmationIntervalMillis: 2000,
-    stallTimeoutMillis: 3_600_000,
-    maxWaitMillis: 3_600_000,
-    maxAttempts: 5,
-    maxResourcesPerOperation: 1000,
-    maxOperationsPerHour: 100,
-  };
+  limits = { ...LIMITS };
 
   /**
    * `resources`: the number of resources of each type, for the target project and for the control
@@ -90,13 +80,10 @@ export class StatefulSimulation {
     expect(this.cloud.violations).toEqual([]);
   }
 
-  get deps(): CoordinateDeps & ServiceDeps & { httpPlugins: never[] } {
+  get deps(): SimulationDeps & { httpPlugins: never[] } {
     return {
-      engine: this.engine,
-      cloud: this.cloud.port,
-      services: this.services,
+      ...simulationDeps(this.engine, this.cloud.port, this.services),
       mode: this.mode,
-      gracePeriodMillis: 0,
       confirmationIntervalMillis: this.limits.confirmationIntervalMillis,
       protectedIds: { projects: this.protectedProjects, domains: [] },
       protection: async () => ({
@@ -105,21 +92,14 @@ export class StatefulSimulation {
         ownProject: 'cleaner',
       }),
       limits: this.limits,
-      optedIn: [],
       httpPlugins: this.httpPlugins as never[],
-      concurrency: {},
-      budgetMillis: 60_000,
       progressMillis: this.progressMillis,
-      now: () => this.engine.time,
     };
   }
 
   /** Hands one message to the function that it is routed to. */
   async handle(message: Message, deps = this.deps): Promise<void> {
-    const deliveries: Delivery[] = [{ message, receiveCount: 1 }];
-    if (message.type !== 'service.requested') return coordinate(deliveries, deps);
-    const service = this.services.find((one) => one.name === message.data.service);
-    if (service) await runTask(service, deliveries, deps);
+    await handleMessage(message, deps);
   }
 
   /**

@@ -3,9 +3,8 @@ import type { Account } from '../../events/account.ts';
 import { DomainId, ProjectId } from '../../events/ids.ts';
 import type { Message } from '../../events/index.ts';
 import { SteppedEngine } from '../../lib/engine/memory/stepped.ts';
-import { type CoordinateDeps, coordinate } from '../../lib/handlers/coordinate.ts';
+import { coordinate } from '../../lib/handlers/coordinate.ts';
 import { runTask } from '../../lib/handlers/task.ts';
-import type { ServiceDeps } from '../../lib/handlers/task-deps.ts';
 import type { Cloud } from '../../lib/openstack/cloud.ts';
 import type { Operation } from '../../lib/operation/model.ts';
 import { hasEnded } from '../../lib/operation/open.ts';
@@ -15,9 +14,8 @@ import {
   defineSuspension,
   defineType,
   type Service,
-  type ServiceApi,
 } from '../../lib/task/service.ts';
-import { registryWith } from '../registries.ts';
+import { cloudStub, type SimulationDeps, simulationDeps } from './simulation-parts.ts';
 
 export const TARGET = ProjectId.parse('target');
 /** In the same domain as the target project. Its own flag is changed by no test. */
@@ -189,16 +187,8 @@ export class SuspendSimulation {
     this.call();
   }
 
-  get deps(): CoordinateDeps & ServiceDeps {
-    const unused = () => Promise.reject(new Error('not in this world'));
-    const api = (service: string): ServiceApi => ({
-      service,
-      region: 'one',
-      endpoint: '',
-      ownProject: 'cleaner',
-      request: unused,
-      list: unused,
-    });
+  get deps(): SimulationDeps {
+    const stub = cloudStub(this.services);
     const show = (type: Account['type'], id: string) => {
       const project = type === 'project' ? this.projects.get(id) : undefined;
       if (project) {
@@ -212,19 +202,16 @@ export class SuspendSimulation {
         : { type: 'domain' as const, id: DomainId.parse(id), enabled };
     };
     const cloud: Cloud = {
+      ...stub,
       keystone: {
+        ...stub.keystone,
         show: async (type, id) => {
           const account = show(type, id);
           return account ? { kind: 'present', account } : { kind: 'absent' };
         },
-        eachPage: unused,
-        projects: unused,
-        domains: unused,
-        users: unused,
-        members: unused,
-        groupMembers: unused,
       },
       keystoneActions: {
+        ...stub.keystoneActions,
         missingRoles: async (project) => (this.roles.has(project) ? [] : ['admin']),
         assignRoles: async (project) => {
           this.call();
@@ -236,42 +223,9 @@ export class SuspendSimulation {
           this.roles.delete(project);
           this.call();
         },
-        disable: unused,
-        delete: unused,
-        checkDeletion: async () => ({ refusals: [], unknown: [] }),
       },
-      validateToken: async () => undefined,
-      ownProject: async () => ({ id: 'cleaner', name: 'cleaner', domainId: 'default' }),
-      registry: async () => registryWith(this.services.map(({ name }) => name)),
-      access: async () => undefined,
-      api: async ({ name }) => api(name),
-      close: async () => {},
     };
-    return {
-      engine: this.engine,
-      cloud,
-      services: this.services,
-      policy: this.policy,
-      mode: 'enforce',
-      gracePeriodMillis: 0,
-      confirmationIntervalMillis: 2000,
-      protectedIds: { projects: [], domains: [] },
-      protection: async () => ({ projects: [], domains: [], ownProject: 'cleaner' }),
-      limits: {
-        confirmationIntervalMillis: 2000,
-        stallTimeoutMillis: 3_600_000,
-        maxWaitMillis: 3_600_000,
-        maxAttempts: 5,
-        maxResourcesPerOperation: 1000,
-        maxOperationsPerHour: 100,
-      },
-      optedIn: [],
-      httpPlugins: [],
-      concurrency: {},
-      budgetMillis: 60_000,
-      progressMillis: 400,
-      now: () => this.engine.time,
-    };
+    return { ...simulationDeps(this.engine, cloud, this.services), policy: this.policy };
   }
 
   /** Changes the flag of the target project or of its domain, and announces it. */
@@ -320,7 +274,7 @@ export class SuspendSimulation {
   }
 
   /** A killed process writes nothing more. */
-  killable(): CoordinateDeps & ServiceDeps {
+  killable(): SimulationDeps {
     const { deps, engine } = this;
     const commit: typeof engine.commit = async (change) => {
       if (this.killAfter !== undefined && this.killAfter < 0) throw new Killed();

@@ -1,6 +1,4 @@
 import { SteppedEngine } from '../../../lib/engine/memory/stepped.ts';
-import { coordinate } from '../../../lib/handlers/coordinate.ts';
-import { runTask } from '../../../lib/handlers/task.ts';
 import { designate } from '../../../lib/services/designate.ts';
 import { SERVICES } from '../../../lib/services/index.ts';
 import { keystone } from '../../../lib/services/keystone.ts';
@@ -11,18 +9,11 @@ import {
   designateIn,
   designateWithShares,
 } from '../../cloud/documented/designate.ts';
+import { handleMessage, simulationDeps } from '../../property/simulation-parts.ts';
 import { deleted } from '../../property/stateful-simulation.ts';
 import { CleanupFixture } from './cleanup-fixture.ts';
 
 const ZONES_TAKE = 60_000;
-const LIMITS = {
-  confirmationIntervalMillis: 2000,
-  stallTimeoutMillis: 3_600_000,
-  maxWaitMillis: 3_600_000,
-  maxAttempts: 5,
-  maxResourcesPerOperation: 1000,
-  maxOperationsPerHour: 100,
-};
 
 let fixture: CleanupFixture;
 let engine: SteppedEngine;
@@ -41,25 +32,8 @@ const open = async (release = designateWithShares): Promise<void> => {
   });
   controls = fixture.rehearsal.store.resources(fixture.control.project.id);
 };
-const ports = () => ({
-  ...{
-    engine,
-    cloud: fixture.cloud,
-    services: SERVICES,
-    mode: 'enforce' as const,
-    gracePeriodMillis: 0,
-    confirmationIntervalMillis: LIMITS.confirmationIntervalMillis,
-  },
-  ...{
-    limits: LIMITS,
-    optedIn: [],
-    httpPlugins: [],
-    concurrency: {},
-    budgetMillis: 60_000,
-    progressMillis: 400,
-    now: () => engine.time,
-  },
-  protectedIds: { projects: [], domains: [] },
+const deps = () => ({
+  ...simulationDeps(engine, fixture.cloud, SERVICES),
   protection: async () => ({
     projects: [],
     domains: [],
@@ -79,12 +53,7 @@ async function carryThrough(beforeMessage: () => void): Promise<void> {
     if (!next) return;
     clock.advance(engine.time - clock.now());
     beforeMessage();
-    const service =
-      next.message.type === 'service.requested' ? next.message.data.service : undefined;
-    const found = SERVICES.find(({ name }) => name === service);
-    await (found
-      ? runTask(found, [{ message: next.message, receiveCount: 1 }], ports())
-      : coordinate([{ message: next.message, receiveCount: 1 }], ports()));
+    await handleMessage(next.message, deps());
     engine.take(next);
   }
 }
