@@ -1,3 +1,5 @@
+import { setNewest } from './bounded-map.ts';
+
 const MINUTE = 60_000;
 const MAX_KEYS = 10_000;
 
@@ -21,9 +23,7 @@ export function rateLimit(perMinute: number, now: () => number): RateLimit {
     const refilled = ((at - known.at) / MINUTE) * perMinute;
     const tokens = Math.min(perMinute, known.tokens + Math.max(0, refilled));
     const isAllowed = tokens >= 1;
-    buckets.delete(key);
-    buckets.set(key, { tokens: isAllowed ? tokens - 1 : tokens, at });
-    for (const oldest of buckets.keys()) if (buckets.size > MAX_KEYS) buckets.delete(oldest);
+    setNewest(buckets, key, { tokens: isAllowed ? tokens - 1 : tokens, at }, MAX_KEYS);
     return isAllowed ? 0 : Math.max(1, Math.ceil(((1 - tokens) / perMinute) * 60));
   };
 }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { TokenFacts, ValidateToken } from '../openstack/token-validation.ts';
 import { PropagatorError } from '../shared/errors.ts';
+import { setNewest } from './bounded-map.ts';
 
 /** The longest time until a revoked token is refused. */
 const MAX_VALID_MILLIS = 60_000;
@@ -37,11 +38,8 @@ export function tokenCache(
   const valid = new Map<string, Entry>();
   const refused = new Map<string, Entry>();
   const pending = new Map<string, Promise<TokenFacts | undefined>>();
-  const keep = (entries: Map<string, Entry>, key: string, entry: Entry): void => {
-    entries.delete(key);
-    entries.set(key, entry);
-    for (const oldest of entries.keys()) if (entries.size > MAX_ENTRIES) entries.delete(oldest);
-  };
+  const keep = (entries: Map<string, Entry>, key: string, entry: Entry): void =>
+    setNewest(entries, key, entry, MAX_ENTRIES);
   const ask = async (key: string, token: string): Promise<TokenFacts | undefined> => {
     const askedAt = now();
     const facts = await inTime(validate(token), answerMillis);

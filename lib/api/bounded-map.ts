@@ -1,0 +1,17 @@
+/**
+ * Sets `key` as the newest entry of a map, and drops the oldest entries above `most`. A request
+ * that finds the map full costs as little as any other.
+ */
+export function setNewest<Key, Value>(
+  map: Map<Key, Value>,
+  key: Key,
+  value: Value,
+  most: number,
+): void {
+  map.delete(key);
+  map.set(key, value);
+  for (const oldest of map.keys()) {
+    if (map.size <= most) return;
+    map.delete(oldest);
+  }
+}
