@@ -6,21 +6,12 @@ import { auditPage } from '../audit/list.ts';
 import { verifyLog } from '../audit/verify.ts';
 import { redactDeep } from '../shared/redaction.ts';
 import { callerOf } from './authentication.ts';
+import { callerAddress } from './caller-address.ts';
 import { type ApiDeps, defined } from './deps.ts';
-
-/** Where the platform puts the address of the caller: the Node server, or API Gateway. */
-const Connection = z.union([
-  z
-    .object({ incoming: z.object({ socket: z.object({ remoteAddress: z.string() }) }) })
-    .transform(({ incoming }) => incoming.socket.remoteAddress),
-  z
-    .object({ requestContext: z.object({ http: z.object({ sourceIp: z.string() }) }) })
-    .transform(({ requestContext }) => requestContext.http.sourceIp),
-]);
 
 /** The authenticated caller of a request, its address, and the request id. */
 export function originOf(context: Context): AuditOrigin {
-  const from = Connection.safeParse(context.env).data;
+  const from = callerAddress(context);
   return {
     by: auditCallerOf(context),
     ...(from === undefined ? {} : { from }),

@@ -1,10 +1,10 @@
-import type { HttpBindings } from '@hono/node-server';
 import type { Context, MiddlewareHandler } from 'hono';
 import type { TokenFacts, TokenScope, ValidateToken } from '../openstack/token-validation.ts';
 import { PropagatorError } from '../shared/errors.ts';
 import type { Log } from '../shared/log.ts';
 import { plainText } from '../shared/plain-text.ts';
 import { accessOf, includesLevel, LEVELS, type Level } from './access.ts';
+import { callerAddress } from './caller-address.ts';
 import { problem } from './problem.ts';
 import { rateLimit } from './rate-limit.ts';
 import { tokenCache } from './token-cache.ts';
@@ -61,8 +61,9 @@ export function keystoneToken(
   /** Returns the facts about the token, or the response that refuses its caller. */
   const check = async (context: Context, token: string): Promise<TokenFacts | Response> => {
     const cached = cache.cached(token);
-    // Only validations are limited by address: behind a proxy all callers have the same one.
-    const wait = cached ? 0 : ofAddress(addressOf(context));
+    // Only validations are limited by address: behind a proxy all callers have the same one. All
+    // callers share one key where the server gives no address.
+    const wait = cached ? 0 : ofAddress(callerAddress(context) ?? 'unknown');
     if (wait > 0) return tooMany(context, wait);
     const facts = cached ? cached.facts : await cache.validate(token);
     return facts ?? unauthorized(context, 'the token is invalid, expired or revoked');
@@ -130,13 +131,4 @@ function roleMissing(context: Context, needed: Level, level: Level, { roles }: A
       `the roles of the token give the level ${level}; nothing was changed`,
     `Use a token with one of these roles: ${sufficient.join(', ')}.`,
   );
-}
-
-/**
- * Returns the address of the connection. All callers share one key where the server gives no
- * address.
- */
-function addressOf({ env }: Context): string {
-  const incoming = (env as Partial<HttpBindings> | undefined)?.incoming;
-  return incoming?.socket.remoteAddress ?? 'unknown';
 }
