@@ -7,11 +7,11 @@ export interface Backoff {
 
 /**
  * The delay in milliseconds after failed attempt number `attempt` (1, 2, 3 …). It doubles with each
- * attempt up to `longestMillis`. `random` (0 to 1) spreads it over the whole interval ("full
+ * attempt up to `maxMillis`. `random` (0 to 1) spreads it over the whole interval ("full
  * jitter"), so that callers that failed together do not retry together.
  *
  * @example
- * await delay(backoffMillis(attempt, { firstMillis: 50, longestMillis: 2000 }, Math.random()));
+ * await delay(backoffMillis(attempt, { firstMillis: 50, maxMillis: 2000 }, Math.random()));
  */
 export function backoffMillis(
   attempt: number,

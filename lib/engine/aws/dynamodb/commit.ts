@@ -5,11 +5,12 @@ import { engineError } from '../../engine-error.ts';
 import type { Change } from '../../port.ts';
 import { toAuditOutbound, toDeadLetter, toOutbound } from '../messaging/envelope.ts';
 import type { Sender } from '../messaging/sender.ts';
+import { pause } from '../pause.ts';
 import { accountRows } from './accounts.ts';
 import { auditWrites } from './audit.ts';
 import { deliver, type Outbox, outboxOf } from './outbox.ts';
 import { type Addressed, type Part, split } from './split-change.ts';
-import { type Item, pause, type Store, type Write } from './table.ts';
+import type { Item, Store, Write } from './table.ts';
 import {
   counterWrites,
   documentWrite,

@@ -1,8 +1,8 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { QueryInput } from '@aws-sdk/client-dynamodb';
 import { engineError } from '../../engine-error.ts';
 import { AwsError } from '../aws-error.ts';
 import type { Aws } from '../clients.ts';
+import { pause } from '../pause.ts';
 
 /** An attribute as DynamoDB transmits it: numbers are text, bytes are base64. */
 export interface Attribute {
@@ -279,10 +279,6 @@ async function inBatches<T, R>(
     done.push(...(await Promise.all(batches.slice(at, at + BATCHES_AT_ONCE).map(work))));
   return done;
 }
-
-/** Exponential back-off with jitter, so that competing processes do not retry in step. */
-export const pause = (tries: number): Promise<void> =>
-  delay(Math.min(2000, 10 * 2 ** tries) * (0.5 + Math.random() / 2));
 
 /** A string attribute of a row. Throws `engine.row.damaged` when it is missing. */
 export function textOf(item: Item, name: string): string {

@@ -1,4 +1,4 @@
-import { pause } from '../dynamodb/table.ts';
+import { pause } from '../pause.ts';
 
 /** EventBridge and SQS take ten entries in one call, with 1 MiB in total. */
 const MAX_ENTRIES = 10;
@@ -20,7 +20,6 @@ export async function sendInBatches<Entry>(
   call: (share: readonly Entry[]) => Promise<Refusal<Entry>[]>,
 ): Promise<Refusal<Entry>[]> {
   const refused = await Promise.all(
-    /** Divides entries into batches within the limits of one call. */
     sharesOf(entries, bytesOf).map(async (share) => {
       for (let [wanted, tries] = [share, 1]; ; tries += 1) {
         const refusals = await call(wanted);
@@ -33,6 +32,7 @@ export async function sendInBatches<Entry>(
   return refused.flat();
 }
 
+/** Divides entries into batches within the limits of one call. */
 export function sharesOf<Entry>(
   entries: readonly Entry[],
   bytesOf: (entry: Entry) => number,
