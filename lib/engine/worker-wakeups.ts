@@ -1,19 +1,29 @@
 /** `setTimeout` supports about 24 days. Polling finds messages with longer delays. */
 const MAX_TIMER_SECONDS = 20 * 24 * 60 * 60;
 
+type MakeDue = (queue: string, ids: readonly string[]) => Promise<unknown>;
+
 /**
- * Wakes the workers of a queue in this process, at once or when a delayed message falls due. The
- * timers use the monotonic clock. `makeDue` makes messages due whose timer has ended, because the
- * clock of the database may have been set back.
+ * Wakes the workers of a queue in this process, at once or when a delayed message falls due by the
+ * clock `now` (milliseconds; default: the monotonic clock). A store whose messages are due by
+ * another clock passes `makeDue`: it makes messages due whose timer has ended, because the clock of
+ * the store may have been set back.
  */
 export class WorkerWakeups {
   readonly #callbacks = new Map<string, Set<() => void>>();
   readonly #timers = new Set<NodeJS.Timeout>();
+  readonly #makeDue: MakeDue;
+  readonly #now: () => number;
 
-  readonly #makeDue: (queue: string, ids: readonly string[]) => Promise<unknown>;
-
-  constructor(makeDue: (queue: string, ids: readonly string[]) => Promise<unknown>) {
+  constructor({
+    makeDue = async () => {},
+    now = () => performance.now(),
+  }: {
+    makeDue?: MakeDue;
+    now?: () => number;
+  } = {}) {
     this.#makeDue = makeDue;
+    this.#now = now;
   }
 
   on(queue: string, wake: () => void): void {
@@ -32,23 +42,23 @@ export class WorkerWakeups {
       for (const wake of callbacks) wake();
     };
     // A database counts from the start of the transaction, so the message is due by then.
-    this.#after(performance.now() + delaySeconds * 1000, () => {
+    this.#after(this.#now() + delaySeconds * 1000, () => {
       this.#makeDue(queue, ids).then(wakeAll, wakeAll);
     });
   }
 
   /**
-   * Calls back when the monotonic clock has reached `dueAt`, in milliseconds. A timer counts whole
+   * Calls back when the clock has reached `dueAt`, in milliseconds. A timer counts whole
    * milliseconds and may end one too early. The rest is waited for in a new timer.
    */
   #after(dueAt: number, callback: () => void): void {
     const timer = setTimeout(
       () => {
         this.#timers.delete(timer);
-        if (performance.now() < dueAt) this.#after(dueAt, callback);
+        if (this.#now() < dueAt) this.#after(dueAt, callback);
         else callback();
       },
-      Math.ceil(dueAt - performance.now()),
+      Math.ceil(dueAt - this.#now()),
     );
     this.#timers.add(timer);
   }

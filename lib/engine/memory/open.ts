@@ -29,11 +29,6 @@ export interface MemoryEngineOptions {
   readonly onAudited?: (entry: AuditEntry) => void;
 }
 
-/**
- * A message whose time is this close counts as due, because calculations with fractions of
- * milliseconds are rounded.
- */
-const ROUNDING_MILLIS = 0.01;
 const RETRY = { limit: 8, maxDelaySeconds: 300 };
 const preciseNow = (): number => performance.timeOrigin + performance.now();
 
@@ -53,7 +48,7 @@ export class MemoryEngine implements WorkerEngine {
   readonly #retry: { readonly limit: number; readonly maxDelaySeconds: number };
   readonly #warn: Warn;
   readonly #onAudited: (entry: AuditEntry) => void;
-  readonly #wakeups = new WorkerWakeups(async (_, ids) => this.#makeDue(new Set(ids)));
+  readonly #wakeups: WorkerWakeups;
   readonly #workers: Worker<QueuedMessage>[] = [];
   readonly #worked = new Set<QueueName>();
   #closing: Promise<void> | undefined;
@@ -65,6 +60,7 @@ export class MemoryEngine implements WorkerEngine {
     this.#retry = options.retry ?? RETRY;
     this.#warn = options.onWarning ?? (() => {});
     this.#onAudited = options.onAudited ?? (() => {});
+    this.#wakeups = new WorkerWakeups({ now: this.#now });
     this.reads = readsOf(this.store, this.#now);
   }
 
@@ -163,15 +159,8 @@ export class MemoryEngine implements WorkerEngine {
   /** Wakes the workers of this engine, now or when a message is due. */
   #wake(sent: readonly QueuedMessage[]): void {
     const now = this.#now();
-    for (const { queue, dueAt, id } of sent)
-      if (this.#worked.has(queue)) this.#wakeups.wake(queue, (dueAt - now) / 1000, [id]);
-  }
-
-  #makeDue(ids: ReadonlySet<string>): void {
-    const now = this.#now();
-    for (const queued of this.store.queues.all())
-      if (ids.has(queued.id) && queued.dueAt < now + ROUNDING_MILLIS)
-        queued.dueAt = Math.min(queued.dueAt, now);
+    for (const { queue, dueAt } of sent)
+      if (this.#worked.has(queue)) this.#wakeups.wake(queue, (dueAt - now) / 1000);
   }
 
   #mustBeOpen(): void {

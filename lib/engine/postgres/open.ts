@@ -128,11 +128,12 @@ class PostgresEngine implements WorkerEngine {
     this.#warn = warn;
     this.reads = readsOf(database);
     this.#health = new StoreHealth(database);
-    this.#wakeups = new WorkerWakeups((queue, ids) =>
-      makeDue(database, queue, ids).catch((error: unknown) =>
-        warn('Delayed messages could not be released', error),
-      ),
-    );
+    this.#wakeups = new WorkerWakeups({
+      makeDue: (queue, ids) =>
+        makeDue(database, queue, ids).catch((error: unknown) =>
+          warn('Delayed messages could not be released', error),
+        ),
+    });
     database.listen((queue) => this.#wakeups.wake(queue));
     this.#timers = [
       this.#every(HOUSEKEEPING_MILLIS, 'The database could not be cleaned up', (iteration) =>

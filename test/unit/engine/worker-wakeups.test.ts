@@ -5,7 +5,7 @@ const DELAYS_MILLIS = Array.from({ length: 60 }, (_, index) => 10.9 + index * 0.
 
 describe('the timer of a delayed message', () => {
   it('never ends before its time', async () => {
-    const wakeups = new WorkerWakeups(async () => {});
+    const wakeups = new WorkerWakeups();
     const late = DELAYS_MILLIS.map(
       (delay, index) =>
         new Promise<number>((resolve) => {
@@ -18,9 +18,21 @@ describe('the timer of a delayed message', () => {
     expect(Math.min(...(await Promise.all(late)))).toBeGreaterThanOrEqual(0);
   });
 
+  it('ends by the clock that says when the messages are due', async () => {
+    let time = 0;
+    const wakeups = new WorkerWakeups({ now: () => time });
+    const woken = new Promise<number>((resolve) => {
+      wakeups.on('coordinate', () => resolve(time));
+    });
+    wakeups.wake('coordinate', 0.002, ['1']);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    time = 2;
+    await expect(woken).resolves.toBe(2);
+  });
+
   it('does not wake a worker after its engine was closed', async () => {
     const woken: string[] = [];
-    const wakeups = new WorkerWakeups(async () => {});
+    const wakeups = new WorkerWakeups();
     wakeups.on('coordinate', () => woken.push('coordinate'));
     wakeups.wake('coordinate', 0.005, ['1']);
     wakeups.silence();
