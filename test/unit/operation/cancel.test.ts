@@ -1,19 +1,9 @@
-import { EVERY_CLASS, StatefulSimulation, TARGET } from '../../property/stateful-simulation.ts';
+import { type StatefulSimulation, TARGET } from '../../property/stateful-simulation.ts';
+import { ALL_RESOURCES, eachSimulation } from './each-simulation.ts';
 
-const ALL = {
-  'booking.host': 2,
-  'booking.lease': 2,
-  'compute.server': 2,
-  'network.port': 2,
-  'vault.label': 2,
-  'vault.secret': 2,
-};
 let simulation: StatefulSimulation;
-beforeEach(() => {
-  simulation = new StatefulSimulation(EVERY_CLASS);
-});
-afterEach(() => {
-  simulation.expectOthersUntouched();
+eachSimulation((fresh) => {
+  simulation = fresh;
 });
 const cancel = (id: string = simulation.operation.id) =>
   simulation.call('POST', `/v1/operations/${id}/cancel`, { reason: 'the contract goes on' });
@@ -27,7 +17,7 @@ describe('the cancellation of a requested operation', () => {
       state: 'canceled',
       hold: { reason: 'canceled by ann: the contract goes on', advice: 'Nothing was changed.' },
     });
-    expect(simulation.left()).toEqual(ALL);
+    expect(simulation.left()).toEqual(ALL_RESOURCES);
     expect(await simulation.ask()).toMatchObject({ status: 202 });
     await simulation.settle();
     expect(simulation.operation).toMatchObject({ state: 'finished', generation: 2 });

@@ -1,19 +1,9 @@
-import { EVERY_CLASS, StatefulSimulation, TARGET } from '../../property/stateful-simulation.ts';
+import { type StatefulSimulation, TARGET } from '../../property/stateful-simulation.ts';
+import { ALL_RESOURCES, eachSimulation } from './each-simulation.ts';
 
-const ALL = {
-  'booking.host': 2,
-  'booking.lease': 2,
-  'compute.server': 2,
-  'network.port': 2,
-  'vault.label': 2,
-  'vault.secret': 2,
-};
 let simulation: StatefulSimulation;
-beforeEach(() => {
-  simulation = new StatefulSimulation(EVERY_CLASS);
-});
-afterEach(() => {
-  simulation.expectOthersUntouched();
+eachSimulation((fresh) => {
+  simulation = fresh;
 });
 const hold = (what: object) => simulation.call('POST', '/v1/holds', { reason: 'lawsuit', ...what });
 const end = (path: string) => simulation.call('DELETE', `/v1/holds/${path}`);
@@ -27,7 +17,7 @@ describe('a hold of a project', () => {
     expect(await hold({ project: TARGET, ticket: 'CASE-1' })).toMatchObject({ status: 201 });
     await simulation.ask();
     await simulation.settle();
-    expect(simulation.left()).toEqual(ALL);
+    expect(simulation.left()).toEqual(ALL_RESOURCES);
     expect(simulation.cloud.projects.get(TARGET)).toMatchObject({ enabled: true });
     expect((await waitsOn())[0]).toContain(
       'a hold keeps project target (by ann, ticket CASE-1): lawsuit',
@@ -69,7 +59,7 @@ describe('a hold of a project', () => {
     await hold({ project: TARGET, until });
     await simulation.ask();
     await simulation.until(() => simulation.engine.time > Date.parse(until) - 600_000);
-    expect(simulation.left()).toEqual(ALL);
+    expect(simulation.left()).toEqual(ALL_RESOURCES);
     await simulation.settle();
     expect(simulation.state).toBe('finished');
   });
@@ -78,7 +68,7 @@ describe('a hold of a project', () => {
     simulation.cloud.tags.push('propagator:hold');
     await simulation.ask();
     await simulation.settle();
-    expect(simulation.left()).toEqual(ALL);
+    expect(simulation.left()).toEqual(ALL_RESOURCES);
     expect((await waitsOn())[0]).toContain('has the tag propagator:hold in Keystone');
     simulation.cloud.tags.length = 0;
     await simulation.settle();

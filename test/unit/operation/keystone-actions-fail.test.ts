@@ -1,16 +1,11 @@
 import { step } from '../../../lib/operation/step.ts';
-import {
-  EVERY_CLASS,
-  failure,
-  StatefulSimulation,
-  TARGET,
-} from '../../property/stateful-simulation.ts';
+import { failure, type StatefulSimulation, TARGET } from '../../property/stateful-simulation.ts';
+import { eachSimulation } from './each-simulation.ts';
 
 let simulation: StatefulSimulation;
-beforeEach(() => {
-  simulation = new StatefulSimulation(EVERY_CLASS);
+eachSimulation((fresh) => {
+  simulation = fresh;
 });
-afterEach(() => simulation.expectOthersUntouched());
 
 const ACTIONS = ['assign-role', 'disable', 'delete'] as const;
 const DOING = {

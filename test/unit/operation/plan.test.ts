@@ -1,24 +1,9 @@
-import {
-  EVERY_CLASS,
-  failure,
-  StatefulSimulation,
-  TARGET,
-} from '../../property/stateful-simulation.ts';
+import { failure, type StatefulSimulation, TARGET } from '../../property/stateful-simulation.ts';
+import { ALL_RESOURCES, eachSimulation } from './each-simulation.ts';
 
-const ALL = {
-  'booking.host': 2,
-  'booking.lease': 2,
-  'compute.server': 2,
-  'network.port': 2,
-  'vault.label': 2,
-  'vault.secret': 2,
-};
 let simulation: StatefulSimulation;
-beforeEach(() => {
-  simulation = new StatefulSimulation(EVERY_CLASS);
-});
-afterEach(() => {
-  simulation.expectOthersUntouched();
+eachSimulation((fresh) => {
+  simulation = fresh;
 });
 
 interface Shown {
@@ -43,7 +28,7 @@ const approve = (
 describe('the plan of a project', () => {
   it('lists every resource that a service lists, and changes nothing', async () => {
     const shown = await plan();
-    expect(simulation.left()).toEqual(ALL);
+    expect(simulation.left()).toEqual(ALL_RESOURCES);
     expect([...simulation.cloud.roles]).toEqual([]);
     expect(simulation.cloud.projects.get(TARGET)).toMatchObject({ enabled: true });
     expect(shown).toMatchObject({
@@ -163,7 +148,7 @@ describe('the approval of a plan', () => {
       body: { error: { message: expect.stringContaining(because) } },
     });
     await simulation.settle();
-    expect(simulation.left()).toEqual(ALL);
+    expect(simulation.left()).toEqual(ALL_RESOURCES);
     expect(simulation.engine.operations.size).toBe(1);
   });
 
@@ -255,7 +240,7 @@ describe('resources that appear after the plan', () => {
         /^more resources appeared after the plan op-\w+ than the 1 that may be removed .*compute\.server: 1 \(for example new-1\); network\.port: 1 \(for example new-2\)$/,
       ),
     });
-    expect(simulation.left()).toEqual({ ...ALL, 'compute.server': 3, 'network.port': 3 });
+    expect(simulation.left()).toEqual({ ...ALL_RESOURCES, 'compute.server': 3, 'network.port': 3 });
     expect([...simulation.cloud.roles]).toEqual([]);
     await simulation.release();
     await simulation.settle();

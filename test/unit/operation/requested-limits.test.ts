@@ -1,30 +1,10 @@
-import {
-  EVERY_CLASS,
-  failure,
-  StatefulSimulation,
-  TARGET,
-} from '../../property/stateful-simulation.ts';
+import { failure, type StatefulSimulation, TARGET } from '../../property/stateful-simulation.ts';
+import { ALL_RESOURCES, eachSimulation, expectUntouched } from './each-simulation.ts';
 
-const ALL = {
-  'booking.host': 2,
-  'booking.lease': 2,
-  'compute.server': 2,
-  'network.port': 2,
-  'vault.label': 2,
-  'vault.secret': 2,
-};
 let simulation: StatefulSimulation;
-beforeEach(() => {
-  simulation = new StatefulSimulation(EVERY_CLASS);
+eachSimulation((fresh) => {
+  simulation = fresh;
 });
-afterEach(() => {
-  simulation.expectOthersUntouched();
-});
-const untouched = (): void => {
-  expect(simulation.left()).toEqual(ALL);
-  expect(simulation.cloud.projects.get(TARGET)).toMatchObject({ enabled: true });
-  expect([...simulation.cloud.roles]).toEqual([]);
-};
 
 describe('a requested cleanup in mode observe', () => {
   it('counts, changes nothing, and assigns no role', async () => {
@@ -33,7 +13,7 @@ describe('a requested cleanup in mode observe', () => {
     const hadRole = await simulation.until(() => simulation.cloud.roles.size > 0);
     expect(hadRole).toBe(false);
     expect(simulation.state).toBe('observed');
-    untouched();
+    expectUntouched(simulation);
     expect(await simulation.release()).toMatchObject({
       status: 409,
       body: { error: { message: expect.stringContaining('propagator operation rerun') } },
@@ -59,7 +39,7 @@ describe('a requested cleanup in mode observe', () => {
   });
 
   it.each([
-    ['before a role is assigned', () => simulation.state === 'pre-delete', ALL],
+    ['before a role is assigned', () => simulation.state === 'pre-delete', ALL_RESOURCES],
     [
       'before the project is disabled',
       () => simulation.operation.keystoneAction?.what === 'disable',
@@ -91,7 +71,7 @@ describe('the cap on resources', () => {
       state: 'held',
       hold: { reason: 'it holds 10 resources, the cap is 3' },
     });
-    untouched();
+    expectUntouched(simulation);
     await simulation.release();
     await simulation.settle();
     expect(simulation.operation).toMatchObject({

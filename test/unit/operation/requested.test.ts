@@ -1,30 +1,10 @@
-import {
-  EVERY_CLASS,
-  failure,
-  StatefulSimulation,
-  TARGET,
-} from '../../property/stateful-simulation.ts';
+import { failure, type StatefulSimulation, TARGET } from '../../property/stateful-simulation.ts';
+import { ALL_RESOURCES, eachSimulation, expectUntouched } from './each-simulation.ts';
 
-const ALL = {
-  'booking.host': 2,
-  'booking.lease': 2,
-  'compute.server': 2,
-  'network.port': 2,
-  'vault.label': 2,
-  'vault.secret': 2,
-};
 let simulation: StatefulSimulation;
-beforeEach(() => {
-  simulation = new StatefulSimulation(EVERY_CLASS);
+eachSimulation((fresh) => {
+  simulation = fresh;
 });
-afterEach(() => {
-  simulation.expectOthersUntouched();
-});
-const untouched = (): void => {
-  expect(simulation.left()).toEqual(ALL);
-  expect(simulation.cloud.projects.get(TARGET)).toMatchObject({ enabled: true });
-  expect([...simulation.cloud.roles]).toEqual([]);
-};
 
 describe('the requested cleanup of a living project', () => {
   it('removes all resources, revokes its own role, and deletes the project in Keystone', async () => {
@@ -47,7 +27,7 @@ describe('the requested cleanup of a living project', () => {
   it('removes the resources that need the living project, disables it, removes the rest, and deletes it', async () => {
     await simulation.ask();
     expect(await simulation.until(() => simulation.cloud.roles.size > 0)).toBe(true);
-    expect(simulation.left()).toEqual(ALL);
+    expect(simulation.left()).toEqual(ALL_RESOURCES);
     expect(
       await simulation.until(() => simulation.cloud.projects.get(TARGET)?.enabled === false),
     ).toBe(true);
@@ -122,7 +102,7 @@ describe('a cleanup request', () => {
       body: { error: { message: expect.stringContaining(because) } },
     });
     expect(simulation.engine.operations.size).toBe(0);
-    untouched();
+    expectUntouched(simulation);
   });
 
   it('is refused for a wrong name, also if the project is disabled', async () => {
@@ -143,7 +123,7 @@ describe('a cleanup request', () => {
       status: 409,
       body: { error: { message: expect.stringContaining('protected') } },
     });
-    untouched();
+    expectUntouched(simulation);
   });
 
   it('is refused while an operation on the project is open, and accepted after its end', async () => {
@@ -176,7 +156,7 @@ describe('the first confirmation of a requested cleanup', () => {
       state: 'refused',
       hold: { reason: expect.stringContaining('shows it enabled now') },
     });
-    untouched();
+    expectUntouched(simulation);
     expect(await simulation.ask()).toMatchObject({ status: 202 });
     await simulation.settle();
     expect(simulation.operation).toMatchObject({ state: 'finished', generation: 2 });
@@ -191,7 +171,7 @@ describe('the first confirmation of a requested cleanup', () => {
       hold: { reason: expect.stringContaining('no certain answer') },
     });
     simulation.cloud.keystoneAway = false;
-    untouched();
+    expectUntouched(simulation);
     await simulation.settle();
     expect(simulation.operation).toMatchObject({ state: 'finished', hold: undefined });
   });
