@@ -1,5 +1,4 @@
 import { Hono } from 'hono';
-import * as z from 'zod';
 import { shownBody } from '../engine/dead-letters.ts';
 import { stopOf } from '../operation/stop.ts';
 import { requireAccessOfEveryRoute } from './access.ts';
@@ -7,6 +6,7 @@ import { auditRoutes } from './audit.ts';
 import { deadLetterRoutes } from './dead-letters.ts';
 import type { ApiDeps } from './deps.ts';
 import { holdRoutes } from './holds.ts';
+import { Limit } from './limit.ts';
 import { notificationRoutes } from './notifications.ts';
 import { openApiRoutes } from './openapi.ts';
 import { operationRoutes } from './operations.ts';
@@ -21,8 +21,6 @@ import { taskRoutes } from './tasks.ts';
 import { watchRoutes } from './watch.ts';
 
 export type { ApiDeps } from './deps.ts';
-
-const QuarantineLimit = z.coerce.number().int().min(1).max(1000).default(100);
 
 /**
  * The HTTP API. {@link protect} adds the checks before every route. Throws when a route has no row
@@ -65,7 +63,7 @@ export function api(deps: ApiDeps): Hono {
   notificationRoutes(app, deps);
   app.get('/v1/quarantine', async (context) => {
     const { total, records } = await engine.reads.quarantine(
-      QuarantineLimit.parse(context.req.query('limit')),
+      Limit.parse(context.req.query('limit')),
     );
     return context.json({
       total,

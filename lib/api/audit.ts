@@ -8,6 +8,7 @@ import { redactDeep } from '../shared/redaction.ts';
 import { callerOf } from './authentication.ts';
 import { callerAddress } from './caller-address.ts';
 import { type ApiDeps, defined } from './deps.ts';
+import { Limit } from './limit.ts';
 
 /** The authenticated caller of a request, its address, and the request id. */
 export function originOf(context: Context): AuditOrigin {
@@ -45,7 +46,7 @@ export const AuditQuery = z.strictObject({
   since: z.coerce.number().min(0).optional(),
   by: z.string().min(1).max(300).optional(),
   operation: z.string().min(1).max(100).optional(),
-  limit: z.coerce.number().int().min(1).max(1000).default(100),
+  limit: Limit,
 });
 export const VerifyQuery = z.strictObject({
   known: z

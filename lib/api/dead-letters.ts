@@ -10,6 +10,7 @@ import { originOf } from './audit.ts';
 import { callerOf } from './authentication.ts';
 import { notBy, readJson, typedText } from './body.ts';
 import { type ApiDeps, defined } from './deps.ts';
+import { Limit } from './limit.ts';
 import { problem } from './problem.ts';
 
 const Queue = z.custom<QueueName>(
@@ -41,7 +42,7 @@ export const Discard = Selection.extend({ by: notBy, reason: Reason }).refine(
 );
 export const DecisionQuery = z.strictObject({
   operation: OperationId.optional(),
-  limit: z.coerce.number().int().min(1).max(1000).default(100),
+  limit: Limit,
 });
 
 /** Routes that list, redrive and discard dead-letter messages, and that list these decisions. */

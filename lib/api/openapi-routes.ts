@@ -17,12 +17,14 @@ import {
 import { AuditQuery, VerifyQuery } from './audit.ts';
 import { DecisionQuery, Discard, Redrive, Selection } from './dead-letters.ts';
 import { NewHold } from './holds.ts';
+import { LimitQuery } from './limit.ts';
+import { MAX_NOTIFICATIONS } from './notifications.ts';
 import { OperationQuery, Release, Requested, Rerun } from './operations.ts';
 import { Approve, Named, Asked as PlanAsked } from './plans.ts';
 import { Asked as ProjectAsked } from './projects.ts';
-import { Asked as ProvisionAsked } from './provision.ts';
+import { ProfileQuery, Asked as ProvisionAsked } from './provision.ts';
 import { NewWaiver } from './services.ts';
-import { StopsQuery, Wish } from './stop.ts';
+import { Wish } from './stop.ts';
 import { Decision } from './suspicious.ts';
 
 /** The OpenAPI description of one route. */
@@ -39,8 +41,6 @@ export interface RouteDescription {
 const some = z.looseObject({});
 const opened = z.looseObject({ opened: z.string().nullable() });
 const moved = (key: string) => z.looseObject({ [key]: z.number(), left: z.number() });
-const limit = z.object({ limit: z.coerce.number().int().min(1).max(1000).default(100) });
-const profile = z.object({ profile: z.string().min(1).max(255).optional() });
 
 /** A route without a row fails the test of the document. */
 export const ROUTE_DESCRIPTIONS: Readonly<Record<string, RouteDescription>> = {
@@ -129,7 +129,7 @@ export const ROUTE_DESCRIPTIONS: Readonly<Record<string, RouteDescription>> = {
   },
   'GET /v1/projects/:id/provision': {
     summary: 'What the profile of a project would add.',
-    query: profile,
+    query: ProfileQuery,
     answers: { 200: some },
   },
   'POST /v1/projects/:id/provision': {
@@ -209,7 +209,7 @@ export const ROUTE_DESCRIPTIONS: Readonly<Record<string, RouteDescription>> = {
   },
   'GET /v1/suspicious': {
     summary: 'Deletions of accounts that were never seen in Keystone.',
-    query: limit,
+    query: LimitQuery,
     answers: { 200: z.looseObject({ total: z.number() }) },
   },
   'POST /v1/suspicious/release': {
@@ -230,17 +230,17 @@ export const ROUTE_DESCRIPTIONS: Readonly<Record<string, RouteDescription>> = {
   'POST /v1/resume-all': { summary: 'End stop-all.', body: Wish, answers: { 200: StopShape } },
   'GET /v1/stops': {
     summary: 'Decisions of the stop switch.',
-    query: StopsQuery,
+    query: LimitQuery,
     answers: { 200: StopsShape },
   },
   'POST /v1/notifications': {
-    summary: 'Store notifications of Keystone: one, or a JSON array of at most 1000.',
-    body: z.union([some, z.array(some).max(1000)]),
+    summary: `Store notifications of Keystone: one, or a JSON array of at most ${MAX_NOTIFICATIONS}.`,
+    body: z.union([some, z.array(some).max(MAX_NOTIFICATIONS)]),
     answers: { 202: z.object({ stored: z.number() }) },
   },
   'GET /v1/quarantine': {
     summary: 'Notifications that could not be read.',
-    query: limit,
+    query: LimitQuery,
     answers: { 200: QuarantineShape },
   },
 };

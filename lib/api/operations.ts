@@ -14,6 +14,7 @@ import { openedRecord, targetOf } from './audit-operation.ts';
 import { callerOf } from './authentication.ts';
 import { notBy, readJson, typedText } from './body.ts';
 import { type ApiDeps, defined } from './deps.ts';
+import { Limit } from './limit.ts';
 import { commitOpened, request, rerun } from './open-operation.ts';
 import { problem } from './problem.ts';
 
@@ -23,7 +24,7 @@ export const OperationQuery = z.strictObject({
   project: ProjectId.optional(),
   domain: DomainId.optional(),
   user: UserId.optional(),
-  limit: z.coerce.number().int().min(1).max(1000).default(100),
+  limit: Limit,
 });
 const reason = typedText(1000);
 export const Release = z.strictObject({ reason, by: notBy });

@@ -20,6 +20,7 @@ import { openedRecord, targetOf } from './audit-operation.ts';
 import { callerOf } from './authentication.ts';
 import { notBy, readJson, typedText } from './body.ts';
 import type { ApiDeps } from './deps.ts';
+import { Limit } from './limit.ts';
 import { commitOpened, request } from './open-operation.ts';
 import { problem } from './problem.ts';
 
@@ -39,7 +40,7 @@ export const Approve = z.strictObject({ digest: Digest, reason: reason.optional(
 export const Named = z.strictObject({
   name: typedText(255).optional(),
   domain: typedText(255).optional(),
-  limit: z.coerce.number().int().min(1).max(1000).default(100),
+  limit: Limit,
 });
 const StoredApprovals = z.looseObject({
   approvals: z.array(z.looseObject({ by: z.string(), at: z.number() })),

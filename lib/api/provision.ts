@@ -16,11 +16,11 @@ import type { ApiDeps } from './deps.ts';
 import { problem } from './problem.ts';
 import { notThere, scopeOf } from './projects.ts';
 
-const profileName = z.string().min(1).max(255).optional();
+export const ProfileQuery = z.object({ profile: z.string().min(1).max(255).optional() });
 export const Asked = z.strictObject({
   reason: typedText(1000),
   by: notBy,
-  profile: profileName,
+  ...ProfileQuery.shape,
   reconcile: z.boolean().optional(),
 });
 type Present = Extract<EffectiveState, { kind: 'present' }>;
@@ -43,7 +43,7 @@ export function provisionRoutes(app: Hono, deps: ApiDeps): void {
   app.get('/v1/projects/:id/provision', async (context) => {
     const state = await find(context);
     if (state.kind !== 'present') return context.json(problem('project', notThere(state)), 404);
-    const profile = profileName.parse(context.req.query('profile'));
+    const { profile } = ProfileQuery.parse(context.req.query());
     const plan = await compare(state, profile);
     return plan ? context.json(plan) : context.json(noProfile(state, profile), 409);
   });

@@ -5,11 +5,9 @@ import { auditRecord } from './audit.ts';
 import { callerOf } from './authentication.ts';
 import { notBy, readJson, typedText } from './body.ts';
 import type { ApiDeps } from './deps.ts';
+import { LimitQuery } from './limit.ts';
 
 export const Wish = z.strictObject({ by: notBy, reason: typedText(1000) });
-export const StopsQuery = z.object({
-  limit: z.coerce.number().int().min(1).max(1000).default(100),
-});
 
 /**
  * Routes that stop all destructive work, resume it, and list these decisions. A repeated stop is
@@ -38,7 +36,7 @@ export function stopRoutes(app: Hono, { engine, now }: ApiDeps): void {
       return context.json(decision);
     });
   app.get('/v1/stops', async (context) => {
-    const { limit } = StopsQuery.parse(context.req.query());
+    const { limit } = LimitQuery.parse(context.req.query());
     return context.json({ stops: await engine.reads.stopDecisions(limit) });
   });
 }

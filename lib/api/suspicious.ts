@@ -9,11 +9,11 @@ import { auditRecord } from './audit.ts';
 import { callerOf } from './authentication.ts';
 import { notBy, readJson, typedText } from './body.ts';
 import type { ApiDeps } from './deps.ts';
+import { Limit } from './limit.ts';
 
 /** Limit of decisions per call. The caller repeats the call for the rest. */
 const MAX_AT_ONCE = 1000;
 
-const Limit = z.coerce.number().int().min(1).max(1000).default(100);
 const name = z.object({ type: z.enum(['project', 'domain', 'user']), id: z.string().min(1) });
 export const Decision = z
   .strictObject({
