@@ -12,7 +12,7 @@ export type Access = 'public' | Level;
  * discards, waives and stops. `admin` requests, plans, approves, deletes and suspends. A route
  * without a row stops the start of the API.
  */
-export const ROUTE_ACCESS: Readonly<Record<string, Access>> = {
+export const ROUTE_ACCESS = {
   'GET /healthz': 'public',
   'GET /v1/openapi.json': 'public',
   'GET /v1/status': 'reader',
@@ -57,7 +57,10 @@ export const ROUTE_ACCESS: Readonly<Record<string, Access>> = {
   'GET /v1/quarantine': 'reader',
   'GET /v1/audit': 'reader',
   'GET /v1/audit/verify': 'reader',
-};
+} as const satisfies Readonly<Record<string, Access>>;
+/** A route of the API as `METHOD /path`. */
+export type Route = keyof typeof ROUTE_ACCESS;
+const accessByRoute: Readonly<Record<string, Access>> = ROUTE_ACCESS;
 
 /** True if `level` includes what `needed` allows. */
 export const includesLevel = (level: Level, needed: Level): boolean =>
@@ -80,5 +83,5 @@ export function requireAccessOfEveryRoute(app: Pick<Hono, 'routes'>): void {
 /** The access of the route that a request reaches; `undefined` when there is no such route. */
 export function accessOf(context: Context): Access | undefined {
   const route = matchedRoutes(context).find(({ method }) => method !== 'ALL');
-  return route && ROUTE_ACCESS[`${route.method} ${route.path}`];
+  return route && accessByRoute[`${route.method} ${route.path}`];
 }

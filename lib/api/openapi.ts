@@ -1,6 +1,6 @@
 import type { Hono } from 'hono';
 import * as z from 'zod';
-import { type Access, ROUTE_ACCESS } from './access.ts';
+import { ROUTE_ACCESS, type Route } from './access.ts';
 import { JSON_LINES } from './body.ts';
 import { ROUTE_DESCRIPTIONS, type RouteDescription } from './openapi-routes.ts';
 
@@ -36,13 +36,10 @@ const ErrorAnswer = z.looseObject({
  */
 export function openApiDocument(): Json {
   const paths: Record<string, Record<string, Json>> = {};
-  for (const [route, description] of Object.entries(ROUTE_DESCRIPTIONS)) {
+  for (const route of Object.keys(ROUTE_DESCRIPTIONS) as Route[]) {
     const [method = '', path = ''] = route.split(' ');
     const key = openApiPath(path);
-    paths[key] = {
-      ...paths[key],
-      [method.toLowerCase()]: operationOf(route, description, ROUTE_ACCESS[route] ?? 'admin'),
-    };
+    paths[key] = { ...paths[key], [method.toLowerCase()]: operationOf(route, method, path) };
   }
   return {
     openapi: '3.1.0',
@@ -78,9 +75,9 @@ export function openApiRoutes(app: Hono): void {
  */
 export const openApiPath = (path: string): string => path.replace(/:(\w+)(\{[^}]*\})?/g, '{$1}');
 
-function operationOf(route: string, description: RouteDescription, access: Access): Json {
-  const { summary, query, body, answers, isStream } = description;
-  const [method = '', path = ''] = route.split(' ');
+function operationOf(route: Route, method: string, path: string): Json {
+  const { summary, query, body, answers, isStream } = ROUTE_DESCRIPTIONS[route];
+  const access = ROUTE_ACCESS[route];
   const names = [...path.matchAll(/:(\w+)/g)].map(([, name]) => name);
   const inPath = names.map((name) => ({
     name,
