@@ -1,12 +1,21 @@
 import { randomUUID } from 'node:crypto';
 import { connectCloud } from '../../lib/openstack/connect.ts';
-import { readCredentials } from '../../lib/openstack/credentials.ts';
 import { keystone } from '../../lib/services/keystone.ts';
 import type { ServiceApi } from '../../lib/task/service.ts';
 import { type RehearsalCloud, startCloud } from '../cloud/cloud.ts';
 import { designate } from '../cloud/documented/designate.ts';
 import { heat } from '../cloud/documented/heat.ts';
 import { octavia, octaviaIn } from '../cloud/documented/octavia.ts';
+import { loginOf } from '../cloud/login.ts';
+
+/** Suspends projects whose names begin with `trial-`. */
+export const TRIAL_POLICY = `version: 1
+rules:
+  - match: { name: 'trial-*' }
+    on:
+      project.disabled: { action: suspend, mode: enforce }
+      project.enabled: { action: resume, mode: enforce }
+`;
 
 /** Starts the rehearsal cloud that the deployed stack works on. */
 export const rehearsalCloud = (): Promise<RehearsalCloud> =>
@@ -80,14 +89,7 @@ async function notified(
   const silence = cloud.onNotification((notification) =>
     sent.resolve(JSON.stringify(notification)),
   );
-  const admin = connectCloud(
-    readCredentials({
-      env: cloud.credentials,
-      readFile: () => undefined,
-      home: '/nowhere',
-      cwd: '/nowhere',
-    }),
-  );
+  const admin = connectCloud(loginOf(cloud.credentials));
   try {
     const api = await admin.api(keystone, 'RegionOne');
     if (!api) throw new TypeError('the rehearsal cloud has no Keystone');

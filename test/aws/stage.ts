@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { RehearsalCloud } from '../cloud/cloud.ts';
 import { until } from '../engine/place.ts';
-import { customerOf, deletedIn, rehearsalCloud, setEnabledIn } from './cloud.ts';
+import { customerOf, deletedIn, rehearsalCloud, setEnabledIn, TRIAL_POLICY } from './cloud.ts';
 import { type DeployedStack, deployStack } from './stack.ts';
 
 /** The deployed stack with the rehearsal cloud as OpenStack. */
@@ -17,21 +17,12 @@ export interface AwsStage extends DeployedStack {
   setEnabled(project: string, enabled: boolean): Promise<string>;
 }
 
-/** Suspends projects whose names begin with `trial-`. */
-const POLICY = `version: 1
-rules:
-  - match: { name: 'trial-*' }
-    on:
-      project.disabled: { action: suspend, mode: enforce }
-      project.enabled: { action: resume, mode: enforce }
-`;
-
 /** The deployed stack, and a cloud whose login is in its secret. */
 export async function setAwsStage(): Promise<AwsStage> {
   const cloud = await rehearsalCloud();
   const folder = mkdtempSync(join(tmpdir(), 'propagator-policy-'));
   const policy = join(folder, 'policy.yaml');
-  writeFileSync(policy, POLICY);
+  writeFileSync(policy, TRIAL_POLICY);
   const settings = {
     PROPAGATOR_STALL_TIMEOUT: '3s',
     PROPAGATOR_POLICY: policy,

@@ -5,6 +5,7 @@ import { readCredentials } from '../../lib/openstack/credentials.ts';
 import { coverageOf } from '../../lib/operation/coverage.ts';
 import { cloudSnapshot } from '../../lib/operation/snapshot.ts';
 import { SERVICES } from '../../lib/services/index.ts';
+import { loginOf } from './login.ts';
 import {
   type CloudProxy,
   changes,
@@ -34,9 +35,7 @@ afterEach(async () => {
 
 function connect(more: Record<string, string> = {}): Cloud {
   const env = { ...there.cloud.credentials, OS_AUTH_URL: proxy.url, ...more };
-  return connectCloud(
-    readCredentials({ env, readFile: () => undefined, home: '/nowhere', cwd: '/nowhere' }),
-  );
+  return connectCloud(loginOf(env));
 }
 
 /** The plan of one service, as an operation about a project would have it. */
@@ -224,13 +223,7 @@ describe('a service of the cloud is never treated as absent', () => {
     there.cloud.hide('cinder');
     let now = Date.now();
     const env = { ...there.cloud.credentials, OS_AUTH_URL: proxy.url };
-    const credentials = readCredentials({
-      env,
-      readFile: () => undefined,
-      home: '/nowhere',
-      cwd: '/nowhere',
-    });
-    cloud = connectCloud(credentials, { clock: () => now });
+    cloud = connectCloud(loginOf(env), { clock: () => now });
     expect((await planned('cinder')).regions).toEqual([]);
     there.cloud.unhide('cinder');
     now += 120_000;

@@ -1,16 +1,11 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import * as z from 'zod';
-import { startEmbedded } from '../../lib/app/embedded.ts';
-import { callerOf } from '../../lib/cli/aws-signature.ts';
-import { ApiClient } from '../../lib/cli/client.ts';
 import { PlanShape } from '../../lib/cli/shapes.ts';
-import { readCredentials } from '../../lib/openstack/credentials.ts';
-import { createLogger } from '../../lib/shared/log.ts';
-import { readSettings } from '../../lib/shared/settings.ts';
+import { until } from '../engine/place.ts';
 import { startCloud } from './cloud.ts';
+import { startPropagator } from './propagator.ts';
 
 /** A login is a POST to Keystone, and changes nothing. */
 const isLogin = ({ method, path }: { method: string; path: string }): boolean =>
@@ -23,22 +18,11 @@ it('a plan sends nothing but GET and HEAD, and lists every resource of the proje
   const project = cloud.seed.makeProject(domain, 'web');
   const control = cloud.seed.makeProject(domain, 'bank');
   for (const id of [project, control]) cloud.seed.fill(id, 'small');
-  const settings = readSettings({
-    PROPAGATOR_MODE: 'enforce',
+  const { propagator, client } = await startPropagator(cloud, {
     PROPAGATOR_SWEEP: '0s',
     PROPAGATOR_DATA: join(folder, 'data'),
-    PROPAGATOR_PORT: '0',
   });
-  const credentials = readCredentials({
-    env: cloud.credentials,
-    readFile: () => undefined,
-    home: '/nonexistent',
-    cwd: '/nonexistent',
-  });
-  const propagator = await startEmbedded({ settings, credentials, log: createLogger('silent') });
   try {
-    const url = `http://127.0.0.1:${propagator.port}`;
-    const client = new ApiClient(url, callerOf(url, { PROPAGATOR_DATA: settings.PROPAGATOR_DATA }));
     const before = JSON.stringify(cloud.store.resources(project));
     cloud.calls.length = 0;
     const { opened } = await client.post(
@@ -46,11 +30,10 @@ it('a plan sends nothing but GET and HEAD, and lists every resource of the proje
       {},
       z.object({ opened: z.string() }),
     );
-    let plan = await client.get(`/v1/operations/${opened}/plan?resources=true`, PlanShape);
-    for (const deadline = Date.now() + 60_000; plan.digest === undefined; await delay(200)) {
-      expect(Date.now()).toBeLessThan(deadline);
-      plan = await client.get(`/v1/operations/${opened}/plan?resources=true`, PlanShape);
-    }
+    const shown = () => client.get(`/v1/operations/${opened}/plan?resources=true`, PlanShape);
+    const isMade = async () => (await shown()).digest !== undefined;
+    await until('the digest of the plan', isMade, 200);
+    const plan = await shown();
     const changing = cloud.calls.filter(
       (call) => !['GET', 'HEAD'].includes(call.method) && !isLogin(call),
     );
@@ -80,4 +63,4 @@ it('a plan sends nothing but GET and HEAD, and lists every resource of the proje
     await cloud.close();
     rmSync(folder, { recursive: true });
   }
-}, 120_000);
+}, 240_000);

@@ -1,5 +1,5 @@
-import { readCredentials } from '../../lib/openstack/credentials.ts';
 import { Asker } from './compare-ask.ts';
+import { loginOf } from './login.ts';
 import {
   type CloudProxy,
   changes,
@@ -25,9 +25,7 @@ afterEach(async () => {
 /** Logs in through the proxy. */
 async function logIn() {
   const env = { ...there.cloud.credentials, OS_AUTH_URL: proxy.url };
-  const { ask } = await Asker.login(
-    readCredentials({ env, readFile: () => undefined, home: '/nowhere', cwd: '/nowhere' }),
-  );
+  const { ask } = await Asker.login(loginOf(env));
   return ask;
 }
 

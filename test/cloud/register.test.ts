@@ -3,11 +3,11 @@ import { ApiClient } from '../../lib/cli/client.ts';
 import { runCommand } from '../../lib/cli/command-line.ts';
 import { openIdentity } from '../../lib/cli/keystone-login.ts';
 import { connectCloud } from '../../lib/openstack/connect.ts';
-import { readCredentials } from '../../lib/openstack/credentials.ts';
 import { cloudSnapshot } from '../../lib/operation/snapshot.ts';
 import { SERVICES } from '../../lib/services/index.ts';
 import { plain } from '../unit/cli/samples.ts';
 import { type RehearsalCloud, startCloud } from './cloud.ts';
+import { loginOf } from './login.ts';
 
 const URL = 'https://propagator.example.org';
 const REGISTER = `register --url ${URL}`;
@@ -112,8 +112,7 @@ describe('propagator register', () => {
 
   it('adds a service that operations know, so that none of them ends as unverified', async () => {
     await type(REGISTER);
-    const from = { readFile: () => undefined, home: '/nowhere', cwd: '/nowhere' };
-    const connected = connectCloud(readCredentials({ env: cloud.credentials, ...from }));
+    const connected = connectCloud(loginOf(cloud.credentials));
     try {
       const registry = await connected.registry();
       expect(registry.registrations.map(({ type }) => type)).toContain('account-propagation');

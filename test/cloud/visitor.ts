@@ -1,7 +1,7 @@
-import { readCredentials } from '../../lib/openstack/credentials.ts';
 import { VirtualClock } from './clock.ts';
 import { type CloudOptions, type RehearsalCloud, startCloud } from './cloud.ts';
 import { type Ask, Asker, type Question } from './compare-ask.ts';
+import { loginOf } from './login.ts';
 
 /**
  * A rehearsal cloud with a stopped clock, its administrator logged in, and one project in a domain
@@ -21,14 +21,7 @@ export interface Visit {
 export async function visit(options: CloudOptions = {}): Promise<Visit> {
   const clock = new VirtualClock();
   const cloud = await startCloud({ ...options, clock });
-  const { ask } = await Asker.login(
-    readCredentials({
-      env: cloud.credentials,
-      readFile: () => undefined,
-      home: '/nowhere',
-      cwd: '/nowhere',
-    }),
-  );
+  const { ask } = await Asker.login(loginOf(cloud.credentials));
   const domain = cloud.seed.makeDomain('customer');
   const project = cloud.seed.makeProject(domain, 'production');
   // The administrator also has a role on the project, because services create resources in the

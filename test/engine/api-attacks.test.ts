@@ -6,15 +6,13 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { jest } from '@jest/globals';
 import * as z from 'zod';
 import { MAX_NOTIFICATIONS } from '../../lib/api/notifications.ts';
-import { type Embedded, startEmbedded } from '../../lib/app/embedded.ts';
+import type { Embedded } from '../../lib/app/embedded.ts';
 import { callerOf } from '../../lib/cli/aws-signature.ts';
-import { ApiClient } from '../../lib/cli/client.ts';
+import type { ApiClient } from '../../lib/cli/client.ts';
 import { OperationsShape } from '../../lib/cli/shapes.ts';
-import { readCredentials } from '../../lib/openstack/credentials.ts';
-import { createLogger } from '../../lib/shared/log.ts';
-import { readSettings } from '../../lib/shared/settings.ts';
 import { type RehearsalCloud, startCloud } from '../cloud/cloud.ts';
 import { deleteProject } from '../cloud/keystone-projects.ts';
+import { startPropagator } from '../cloud/propagator.ts';
 import { until } from './place.ts';
 
 /** Use a larger number for a manual measurement: API_FLOOD=50000. */
@@ -46,19 +44,16 @@ beforeAll(async () => {
   control = cloud.seed.makeProject(domain, 'control');
   cloud.seed.fill(control, 'tiny');
   const data = join(folder, 'data');
-  const settings = readSettings({
-    PROPAGATOR_MODE: 'enforce',
+  ({
+    propagator,
+    url: base,
+    client,
+  } = await startPropagator(cloud, {
     PROPAGATOR_GRACE_PERIOD: '0s',
     PROPAGATOR_CONFIRMATION_INTERVAL: '1s',
     PROPAGATOR_DATA: data,
-    PROPAGATOR_PORT: '0',
-  });
-  const nowhere = { readFile: () => undefined, home: '/nowhere', cwd: '/nowhere' };
-  const credentials = readCredentials({ env: cloud.credentials, ...nowhere });
-  propagator = await startEmbedded({ settings, credentials, log: createLogger('silent') });
-  base = `http://127.0.0.1:${propagator.port}`;
+  }));
   send = callerOf(base, { PROPAGATOR_DATA: data });
-  client = new ApiClient(base, send);
 });
 afterAll(async () => {
   await propagator.stop();

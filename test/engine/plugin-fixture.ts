@@ -2,17 +2,15 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as z from 'zod';
-import { type Embedded, startEmbedded } from '../../lib/app/embedded.ts';
-import { callerOf } from '../../lib/cli/aws-signature.ts';
-import { ApiClient } from '../../lib/cli/client.ts';
+import type { Embedded } from '../../lib/app/embedded.ts';
+import type { ApiClient } from '../../lib/cli/client.ts';
 import { type OperationShape, OperationsShape } from '../../lib/cli/shapes.ts';
 import { connectCloud } from '../../lib/openstack/connect.ts';
-import { readCredentials } from '../../lib/openstack/credentials.ts';
 import { keystone } from '../../lib/services/keystone.ts';
-import { createLogger } from '../../lib/shared/log.ts';
-import { readSettings } from '../../lib/shared/settings.ts';
 import { type RehearsalCloud, startCloud } from '../cloud/cloud.ts';
 import { createServer, listen } from '../cloud/http.ts';
+import { loginOf } from '../cloud/login.ts';
+import { type Started, startPropagator } from '../cloud/propagator.ts';
 import { until } from './place.ts';
 import { Billing, CMDB_TOKEN, Cmdb } from './plugins-doubles.ts';
 
@@ -22,10 +20,6 @@ async function freePort(): Promise<number> {
   await new Promise((done) => server.close(done));
   return port;
 }
-
-/** Calls the API like a command with the same data folder. */
-const clientOf = (base: string, folder: string): ApiClient =>
-  new ApiClient(base, callerOf(base, { PROPAGATOR_DATA: join(folder, 'data') }));
 
 /** A rehearsal cloud, a complete propagator in mode enforce, and both examples. */
 export class PluginFixture {
@@ -39,7 +33,7 @@ export class PluginFixture {
 
   private constructor(
     cloud: RehearsalCloud,
-    propagator: Embedded,
+    { propagator, client }: Started,
     billing: Billing,
     cmdb: Cmdb,
     folder: string,
@@ -48,7 +42,7 @@ export class PluginFixture {
     this.propagator = propagator;
     this.billing = billing;
     this.cmdb = cmdb;
-    this.client = clientOf(`http://127.0.0.1:${propagator.port}`, folder);
+    this.client = client;
     this.#folder = folder;
     this.#domain = cloud.seed.makeDomain('customers');
   }
@@ -62,8 +56,7 @@ export class PluginFixture {
     const billing = new Billing();
     process.env.BILLING_URL = await billing.start();
     const [port, cmdbPort] = [await freePort(), await freePort()];
-    const settings = readSettings({
-      PROPAGATOR_MODE: 'enforce',
+    const started = await startPropagator(cloud, {
       PROPAGATOR_GRACE_PERIOD: '0s',
       PROPAGATOR_CONFIRMATION_INTERVAL: '1s',
       PROPAGATOR_TOKEN_CACHE_TIME: '1s',
@@ -74,21 +67,12 @@ export class PluginFixture {
       PROPAGATOR_SERVICE_MODULES: './examples/billing-module/billing.ts',
       PROPAGATOR_REMOTE_SERVICES: `cmdb=http://127.0.0.1:${cmdbPort}/tasks`,
     });
-    const credentials = readCredentials({
-      env: cloud.credentials,
-      readFile: () => undefined,
-      home: '/nowhere',
-      cwd: '/nowhere',
-    });
-    const propagator = await startEmbedded({ settings, credentials, log: createLogger('silent') });
-    const apiUrl = `http://127.0.0.1:${propagator.port}`;
-    const client = clientOf(apiUrl, folder);
     cloud.onNotification((notification) => {
-      client.post('/v1/notifications', notification, z.unknown()).catch(() => undefined);
+      started.client.post('/v1/notifications', notification, z.unknown()).catch(() => undefined);
     });
-    const cmdb = new Cmdb(folder, cmdbPort, apiUrl);
+    const cmdb = new Cmdb(folder, cmdbPort, started.url);
     await cmdb.start();
-    return new PluginFixture(cloud, propagator, billing, cmdb, folder);
+    return new PluginFixture(cloud, started, billing, cmdb, folder);
   }
 
   /**
@@ -115,13 +99,7 @@ export class PluginFixture {
       async () => (await this.propagator.engine.reads.account('project', project)) !== undefined,
       60,
     );
-    const credentials = readCredentials({
-      env: this.cloud.credentials,
-      readFile: () => undefined,
-      home: '/nowhere',
-      cwd: '/nowhere',
-    });
-    const admin = connectCloud(credentials);
+    const admin = connectCloud(loginOf(this.cloud.credentials));
     await (await admin.api(keystone, 'RegionOne'))?.request('DELETE', `/v3/projects/${project}`);
     await admin.close();
   }

@@ -3,39 +3,35 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { jest } from '@jest/globals';
 import * as z from 'zod';
-import { type Embedded, startEmbedded } from '../../lib/app/embedded.ts';
-import { callerOf } from '../../lib/cli/aws-signature.ts';
-import { ApiClient } from '../../lib/cli/client.ts';
-import { readCredentials } from '../../lib/openstack/credentials.ts';
-import { createLogger } from '../../lib/shared/log.ts';
-import { readSettings } from '../../lib/shared/settings.ts';
-import { customerOf, rehearsalCloud, setEnabledIn, switchesOf } from '../aws/cloud.ts';
+import type { Embedded } from '../../lib/app/embedded.ts';
+import type { ApiClient } from '../../lib/cli/client.ts';
+import {
+  customerOf,
+  rehearsalCloud,
+  setEnabledIn,
+  switchesOf,
+  TRIAL_POLICY,
+} from '../aws/cloud.ts';
 import type { RehearsalCloud } from '../cloud/cloud.ts';
+import { startPropagator } from '../cloud/propagator.ts';
 import { until } from './place.ts';
 import { type Postgresql, startPostgresql } from './postgresql.ts';
 
 jest.setTimeout(240_000);
-
-const POLICY = `version: 1
-rules:
-  - match: { name: 'trial-*' }
-    on:
-      project.disabled: { action: suspend, mode: enforce }
-      project.enabled: { action: resume, mode: enforce }
-`;
 
 describe('suspend and resume on a PostgreSQL server', () => {
   let postgresql: Postgresql;
   let databaseUrl: string;
   let cloud: RehearsalCloud;
   let propagator: Embedded;
+  let client: ApiClient;
   const folder = mkdtempSync(join(tmpdir(), 'propagator-lifecycle-'));
   beforeAll(async () => {
-    writeFileSync(join(folder, 'policy.yaml'), POLICY);
+    writeFileSync(join(folder, 'policy.yaml'), TRIAL_POLICY);
     postgresql = await startPostgresql();
     databaseUrl = await postgresql.createDatabase();
     cloud = await rehearsalCloud();
-    propagator = await start();
+    ({ propagator, client } = await start());
   });
   afterAll(async () => {
     await propagator?.stop();
@@ -44,29 +40,16 @@ describe('suspend and resume on a PostgreSQL server', () => {
     rmSync(folder, { recursive: true });
   });
 
-  function start(): Promise<Embedded> {
-    const settings = readSettings({
+  const start = () =>
+    startPropagator(cloud, {
       DATABASE_URL: databaseUrl,
-      PROPAGATOR_MODE: 'enforce',
       PROPAGATOR_CONFIRMATION_INTERVAL: '1s',
       PROPAGATOR_TOKEN_CACHE_TIME: '1s',
       PROPAGATOR_POLICY: join(folder, 'policy.yaml'),
       PROPAGATOR_DATA: join(folder, 'data'),
-      PROPAGATOR_PORT: '0',
     });
-    const credentials = readCredentials({
-      env: cloud.credentials,
-      readFile: () => undefined,
-      home: '/nowhere',
-      cwd: '/nowhere',
-    });
-    return startEmbedded({ settings, credentials, log: createLogger('silent') });
-  }
-  async function notify(notification: string): Promise<void> {
-    const url = `http://127.0.0.1:${propagator.port}`;
-    const client = new ApiClient(url, callerOf(url, { PROPAGATOR_DATA: join(folder, 'data') }));
-    await client.post('/v1/notifications', JSON.parse(notification), z.unknown());
-  }
+  const notify = (notification: string) =>
+    client.post('/v1/notifications', JSON.parse(notification), z.unknown());
   const ended = (project: string, action: string) =>
     until(
       `the end of ${action}`,
@@ -94,7 +77,7 @@ describe('suspend and resume on a PostgreSQL server', () => {
     expect(JSON.stringify(asleep.swift)).not.toContain('.r:*');
     expect(await propagator.engine.reads.documents('suspension', target.id)).not.toEqual([]);
     await propagator.stop();
-    propagator = await start();
+    ({ propagator, client } = await start());
     await notify(await setEnabledIn(cloud, target.id, true));
     await ended(target.id, 'resume');
     expect(switchesOf(cloud, target.id)).toEqual(before);

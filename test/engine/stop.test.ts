@@ -3,16 +3,13 @@ import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ProjectId } from '../../events/ids.ts';
-import { type Embedded, startEmbedded } from '../../lib/app/embedded.ts';
+import type { Embedded } from '../../lib/app/embedded.ts';
 import { connectCloud } from '../../lib/openstack/connect.ts';
-import { readCredentials } from '../../lib/openstack/credentials.ts';
 import { keystone } from '../../lib/services/keystone.ts';
-import { createLogger } from '../../lib/shared/log.ts';
-import { readSettings } from '../../lib/shared/settings.ts';
 import { type RehearsalCloud, startCloud } from '../cloud/cloud.ts';
+import { loginOf } from '../cloud/login.ts';
+import { startPropagator } from '../cloud/propagator.ts';
 import { until } from './place.ts';
-
-const log = createLogger('silent');
 
 /** A complete propagator in this process, on a cloud with one target and one control project. */
 describe('A propagator', () => {
@@ -22,24 +19,20 @@ describe('A propagator', () => {
   let control: string;
   let running: Embedded | undefined;
   const start = async (port = 0): Promise<Embedded> => {
-    const settings = readSettings({
-      PROPAGATOR_MODE: 'enforce',
+    const { propagator } = await startPropagator(cloud, {
       PROPAGATOR_GRACE_PERIOD: '0s',
       PROPAGATOR_CONFIRMATION_INTERVAL: '1s',
       PROPAGATOR_DATA: join(folder, 'data'),
       PROPAGATOR_PORT: String(port),
     });
-    const none = { readFile: () => undefined, home: '/nonexistent', cwd: '/nonexistent' };
-    const credentials = readCredentials({ env: cloud.credentials, ...none });
-    return startEmbedded({ settings, credentials, log });
+    return propagator;
   };
   const removals = () => cloud.calls.filter(({ method }) => method === 'DELETE').length;
   const left = (project: string) => cloud.store.resources(project);
 
   /** Deletes the project in Keystone, as an administrator does. */
   const deleteProject = async (id: string): Promise<void> => {
-    const none = { readFile: () => undefined, home: '/nonexistent', cwd: '/nonexistent' };
-    const admin = connectCloud(readCredentials({ env: cloud.credentials, ...none }));
+    const admin = connectCloud(loginOf(cloud.credentials));
     await (await admin.api(keystone, 'RegionOne'))?.request('DELETE', `/v3/projects/${id}`);
     await admin.close();
     // The deletion of the project itself is not a removal by the propagator.

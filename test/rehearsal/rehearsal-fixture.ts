@@ -3,15 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { ServiceName } from '../../events/ids.ts';
-import { type Embedded, startEmbedded } from '../../lib/app/embedded.ts';
-import { callerOf } from '../../lib/cli/aws-signature.ts';
-import { ApiClient } from '../../lib/cli/client.ts';
+import type { Embedded } from '../../lib/app/embedded.ts';
+import type { ApiClient } from '../../lib/cli/client.ts';
 import { connectCloud } from '../../lib/openstack/connect.ts';
-import { readCredentials } from '../../lib/openstack/credentials.ts';
-import { createLogger } from '../../lib/shared/log.ts';
-import { readSettings } from '../../lib/shared/settings.ts';
 import type { ServiceApi } from '../../lib/task/service.ts';
 import { type RehearsalCloud, startCloud } from '../cloud/cloud.ts';
+import { loginOf } from '../cloud/login.ts';
+import { startPropagator } from '../cloud/propagator.ts';
 
 export interface RehearsalFixture {
   readonly cloud: RehearsalCloud;
@@ -66,24 +64,15 @@ export async function openFixture(): Promise<RehearsalFixture> {
   const folder = mkdtempSync(join(tmpdir(), 'rehearsal-'));
   const policy = join(folder, 'policy.yaml');
   writeFileSync(policy, POLICY);
-  const settings = readSettings({
-    PROPAGATOR_MODE: 'enforce',
+  const { propagator, client } = await startPropagator(cloud, {
     PROPAGATOR_GRACE_PERIOD: '0s',
     PROPAGATOR_CONFIRMATION_INTERVAL: '1s',
     PROPAGATOR_STALL_TIMEOUT: '3s',
     PROPAGATOR_POLICY: policy,
     PROPAGATOR_TOKEN_CACHE_TIME: '1s',
     PROPAGATOR_DATA: join(folder, 'data'),
-    PROPAGATOR_PORT: '0',
   });
-  const credentials = readCredentials({
-    env: cloud.credentials,
-    readFile: () => undefined,
-    home: '/nonexistent',
-    cwd: '/nonexistent',
-  });
-  const propagator = await startEmbedded({ settings, credentials, log: createLogger('silent') });
-  const admin = connectCloud(credentials);
+  const admin = connectCloud(loginOf(cloud.credentials));
   const keystone = await admin.api(
     {
       name: ServiceName.parse('keystone'),
@@ -94,9 +83,6 @@ export async function openFixture(): Promise<RehearsalFixture> {
     'RegionOne',
   );
   if (!keystone) throw new Error('the rehearsal cloud has no Keystone in its catalog');
-  const apiUrl = `http://127.0.0.1:${propagator.port}`;
-  const environment = { PROPAGATOR_DATA: settings.PROPAGATOR_DATA };
-  const client = new ApiClient(apiUrl, callerOf(apiUrl, environment));
   const sent: Promise<unknown>[] = [];
   cloud.onNotification((notification) => {
     sent.push(client.post('/v1/notifications', notification, z.object({ stored: z.number() })));

@@ -7,7 +7,6 @@ import {
   StatusShape,
 } from '../../lib/cli/shapes.ts';
 import { connectCloud } from '../../lib/openstack/connect.ts';
-import { readCredentials } from '../../lib/openstack/credentials.ts';
 import { keystone } from '../../lib/services/keystone.ts';
 import {
   type Notification,
@@ -15,11 +14,11 @@ import {
   type Resource,
   startCloud,
 } from '../cloud/cloud.ts';
+import { loginOf } from '../cloud/login.ts';
 import type { Size } from '../cloud/seed.ts';
 import { until } from '../engine/place.ts';
 import { clientOf, type PropagatorProcess } from './propagator.ts';
 
-const NOWHERE = { readFile: () => undefined, home: '/nonexistent', cwd: '/nonexistent' };
 /** Each deletion takes this long, so that a kill interrupts many of them. */
 const DELETION_MILLIS = 100;
 const RETRY_MILLIS = 100;
@@ -144,7 +143,7 @@ export class ReliabilityFixture {
   async deleteInKeystone(targets: readonly string[]): Promise<void> {
     await this.#takenIn();
     const listening = this.cloud.onNotification((again) => this.#undelivered.push(again));
-    const admin = connectCloud(readCredentials({ env: this.cloud.credentials, ...NOWHERE }));
+    const admin = connectCloud(loginOf(this.cloud.credentials));
     const api = await admin.api(keystone, 'RegionOne');
     for (const id of targets) await api?.request('DELETE', `/v3/projects/${id}`);
     await admin.close();

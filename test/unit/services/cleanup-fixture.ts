@@ -1,12 +1,12 @@
 import { ProjectId, UserId } from '../../../events/ids.ts';
 import type { Cloud } from '../../../lib/openstack/cloud.ts';
 import { connectCloud } from '../../../lib/openstack/connect.ts';
-import { readCredentials } from '../../../lib/openstack/credentials.ts';
 import { keystone } from '../../../lib/services/keystone.ts';
 import { freshMemoize, type RunReport, runProjectCleanup } from '../../../lib/task/run.ts';
 import { Confirmation } from '../../../lib/task/safety-rules.ts';
 import type { ProjectContext, Service } from '../../../lib/task/service.ts';
 import { type CloudOptions, type RehearsalCloud, startCloud } from '../../cloud/cloud.ts';
+import { loginOf } from '../../cloud/login.ts';
 import type { Filled, SizeName } from '../../cloud/seed.ts';
 
 /**
@@ -37,10 +37,7 @@ export class CleanupFixture {
 
   static async open(options: CloudOptions = {}, size: SizeName = 'small'): Promise<CleanupFixture> {
     const rehearsal = await startCloud(options);
-    const env = rehearsal.credentials;
-    const cloud = connectCloud(
-      readCredentials({ env, readFile: () => undefined, home: '/nowhere', cwd: '/nowhere' }),
-    );
+    const cloud = connectCloud(loginOf(rehearsal.credentials));
     return new CleanupFixture(rehearsal, cloud, size);
   }
 
