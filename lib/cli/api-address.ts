@@ -1,6 +1,6 @@
+import type { CatalogService } from '../openstack/catalog.ts';
 import type { Credentials } from '../openstack/credentials.ts';
 import { catalogRegistrations, overrideRegistrations } from '../openstack/registry.ts';
-import type { CatalogService } from '../openstack/session.ts';
 import { chooseEndpoint, typeKey } from '../operation/registry.ts';
 import { REGISTERED } from '../services/keystone-propagator.ts';
 import { PropagatorError } from '../shared/errors.ts';

@@ -1,14 +1,10 @@
 import { homedir } from 'node:os';
+import type { IssuedToken } from '../openstack/authenticate.ts';
 import { type Credentials, readCredentials } from '../openstack/credentials.ts';
-import { connectIdentity, type IdentityApi } from '../openstack/identity.ts';
-import { type CatalogService, issueToken } from '../openstack/session.ts';
-import { createTransport } from '../openstack/transport.ts';
-import { createUndiciClient } from '../openstack/undici-client.ts';
+import { connectIdentity, type IdentityApi, logIn } from '../openstack/identity.ts';
 import { readFileIfThere } from './process.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
-
-const TIMEOUTS = { connect: 10, answer: 60, whole: 120 };
 
 const credentialsOf = (environment: Environment): Credentials =>
   readCredentials(
@@ -21,23 +17,14 @@ export const openIdentity = (environment: Environment): IdentityApi =>
   connectIdentity(credentialsOf(environment));
 
 /** One login: the token, and what is needed to find a service in its catalog. */
-export interface KeystoneLogin {
-  readonly value: string;
-  readonly catalog: readonly CatalogService[];
+export interface KeystoneLogin extends IssuedToken {
   readonly credentials: Credentials;
 }
 
 /** Logs in to Keystone as `openstack` does, in any scope. */
 export async function logInToKeystone(environment: Environment): Promise<KeystoneLogin> {
   const credentials = credentialsOf(environment);
-  const client = createUndiciClient(credentials.tls, TIMEOUTS, credentials.proxies);
-  try {
-    const transport = createTransport(client, TIMEOUTS);
-    const token = await issueToken(credentials, transport, Date.now, 'keystone-propagator');
-    return { ...token, credentials };
-  } finally {
-    await client.close();
-  }
+  return { ...(await logIn(credentials)), credentials };
 }
 
 /** The token of a new login. */

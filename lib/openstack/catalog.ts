@@ -1,6 +1,31 @@
+import * as z from 'zod';
 import { REGION_CODE, type Registration } from '../operation/registry.ts';
 import { PropagatorError } from '../shared/errors.ts';
 import type { Credentials } from './credentials.ts';
+
+/** Any of these may be null in Keystone. One malformed row must not hide the others. */
+const text = z
+  .string()
+  .nullish()
+  .transform((value) => value ?? '');
+const endpoint = z.object({
+  id: z.string().optional(),
+  interface: text,
+  url: text,
+  region_id: z.string().nullish(),
+  region: z.string().nullish(),
+});
+/** A service of the catalog, as Keystone issues it with a token. */
+export const catalogService = z.object({
+  id: z.string().optional(),
+  type: text,
+  name: text,
+  endpoints: z
+    .array(endpoint)
+    .nullish()
+    .transform((value) => value ?? []),
+});
+export type CatalogService = z.infer<typeof catalogService>;
 
 /**
  * Throws class `Denied` when the catalog has no endpoint in a region that the settings name.

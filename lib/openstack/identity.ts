@@ -1,10 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ServiceApi } from '../task/service.ts';
+import { type IssuedToken, issueToken, type LoginDeps } from './authenticate.ts';
 import type { Credentials } from './credentials.ts';
 import { AdaptiveLimiter } from './limiter.ts';
 import { createRest } from './rest.ts';
 import { createSession } from './session.ts';
-import { createTransport } from './transport.ts';
+import { createTransport, type Transport } from './transport.ts';
 import { createUndiciClient } from './undici-client.ts';
 
 /** Keystone's API v3 with the login of a command. */
@@ -18,19 +19,34 @@ export interface IdentityApi {
 const TIMEOUTS = { connect: 10, answer: 60, whole: 120 };
 const USER_AGENT = 'keystone-propagator';
 
+const openTransport = ({ tls, proxies }: Credentials): Transport =>
+  createTransport(createUndiciClient(tls, TIMEOUTS, proxies), TIMEOUTS);
+const loginDeps = (transport: Transport): LoginDeps => ({
+  transport,
+  userAgent: USER_AGENT,
+  now: Date.now,
+});
+
+/** Logs in once, in any scope. Throws what {@link issueToken} throws. */
+export async function logIn(credentials: Credentials): Promise<IssuedToken> {
+  const transport = openTransport(credentials);
+  try {
+    return await issueToken(credentials, loginDeps(transport));
+  } finally {
+    await transport.close();
+  }
+}
+
 /**
  * Connects to Keystone at the login URL, with a token on a project or on the system. It sends
  * nothing until the first call. The calls throw `PropagatorError`.
  */
 export function connectIdentity(credentials: Credentials): IdentityApi {
-  const client = createUndiciClient(credentials.tls, TIMEOUTS, credentials.proxies);
-  const transport = createTransport(client, TIMEOUTS);
+  const transport = openTransport(credentials);
   const isSystem = credentials.scope !== undefined && 'system' in credentials.scope;
   const session = createSession(
     credentials,
-    transport,
-    Date.now,
-    USER_AGENT,
+    loginDeps(transport),
     isSystem ? { kind: 'system' } : undefined,
   );
   const api = createRest({

@@ -2,8 +2,9 @@ import { randomUUID } from 'node:crypto';
 import * as z from 'zod';
 import { PropagatorError } from '../shared/errors.ts';
 import type { ServiceApi } from '../task/service.ts';
+import type { Token } from './authenticate.ts';
 import type { Credentials } from './credentials.ts';
-import type { Session, Token } from './session.ts';
+import type { Session } from './session.ts';
 
 /** The role that every Keystone since Rocky has, and that `admin` implies. */
 const MEMBER = 'member';

@@ -3,7 +3,8 @@ import type { ProjectId } from '../../events/ids.ts';
 import { chooseEndpoint, type Registry } from '../operation/registry.ts';
 import { type ErrorReport, PropagatorError } from '../shared/errors.ts';
 import type { ServiceApi } from '../task/service.ts';
-import { checkRegions } from './catalog.ts';
+import type { Scope, Token } from './authenticate.ts';
+import { type CatalogService, checkRegions } from './catalog.ts';
 import type { Cloud, ServiceAddress } from './cloud.ts';
 import type { Credentials } from './credentials.ts';
 import { createKeystone } from './keystone.ts';
@@ -19,13 +20,7 @@ import {
   readLists,
 } from './registry.ts';
 import { type ApiVersion, type Call, createRest, type RestOptions } from './rest.ts';
-import {
-  type CatalogService,
-  createSession,
-  type Scope,
-  type Session,
-  type Token,
-} from './session.ts';
+import { createSession, type Session } from './session.ts';
 import { tokenValidation } from './token-validation.ts';
 import { createTransport, type HttpClientFactory, type Timeouts } from './transport.ts';
 
@@ -67,7 +62,8 @@ export function openCloud(
   const timeouts = { connect: 10, answer: 60, whole: 300, ...options.timeouts };
   const client = createHttpClient(credentials.tls, timeouts, credentials.proxies);
   const transport = createTransport(client, timeouts);
-  const session = createSession(credentials, transport, now, userAgent);
+  const loginDeps = { transport, now, userAgent };
+  const session = createSession(credentials, loginDeps);
   const scoped = new Map<string, Session>();
   /**
    * Few projects are cleaned up alive at the same time, and an evicted session costs only one
@@ -75,7 +71,7 @@ export function openCloud(
    */
   const sessionFor = (scope: Scope): Session =>
     cachedSession(scope.kind === 'system' ? 'system' : `project ${scope.id}`, () =>
-      createSession(credentials, transport, now, userAgent, scope),
+      createSession(credentials, loginDeps, scope),
     );
   const cachedSession = (key: string, make: () => Session): Session => {
     const known = scoped.get(key) ?? make();
@@ -175,7 +171,7 @@ export function openCloud(
       const whole = sessionFor({ kind: 'project', id: project });
       const { refresh: _, ...login } = credentials;
       const open = (own: Pick<Credentials, 'identity' | 'scope' | 'secret'>): Session =>
-        createSession({ ...login, ...own }, transport, now, userAgent);
+        createSession({ ...login, ...own }, loginDeps);
       return createMemberSession(whole, identityApi(whole), open, now);
     });
   return {

@@ -4,8 +4,8 @@ import type { ProjectId } from '../../events/ids.ts';
 import type { KeystoneFacts, Permission } from '../operation/keystone-check.ts';
 import { PropagatorError } from '../shared/errors.ts';
 import type { RequestOptions, ServiceApi } from '../task/service.ts';
+import type { Token } from './authenticate.ts';
 import { serviceMessage } from './failure.ts';
-import type { Token } from './session.ts';
 import type { Method } from './transport.ts';
 
 const options = z.object({ immutable: z.boolean().nullish() }).nullish();

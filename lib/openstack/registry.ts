@@ -8,8 +8,8 @@ import {
 } from '../operation/registry.ts';
 import { type ErrorReport, PropagatorError } from '../shared/errors.ts';
 import type { ServiceApi } from '../task/service.ts';
+import type { CatalogService } from './catalog.ts';
 import type { Credentials } from './credentials.ts';
-import type { CatalogService } from './session.ts';
 
 const text = z
   .string()

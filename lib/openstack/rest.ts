@@ -1,5 +1,6 @@
 import { PropagatorError } from '../shared/errors.ts';
 import type { Answer, RequestOptions, ServiceApi, Watch } from '../task/service.ts';
+import type { Token } from './authenticate.ts';
 import { currentCaller } from './caller.ts';
 import {
   answerFailure,
@@ -13,7 +14,7 @@ import { parseJson } from './json.ts';
 import type { AdaptiveLimiter } from './limiter.ts';
 import { readListing } from './listing.ts';
 import { refuseUnsafeHeaders, refuseUnsafePath } from './safe-url.ts';
-import type { Session, Token } from './session.ts';
+import type { Session } from './session.ts';
 import { type Method, type RawAnswer, type Transport, TransportError } from './transport.ts';
 import { buildPath, withoutNames } from './url.ts';
 

@@ -1,5 +1,6 @@
 import * as fc from 'fast-check';
 import { ProjectId } from '../../events/ids.ts';
+import type { CatalogService } from '../../lib/openstack/catalog.ts';
 import { checkRegions } from '../../lib/openstack/catalog.ts';
 import type { Cloud } from '../../lib/openstack/cloud.ts';
 import {
@@ -7,7 +8,6 @@ import {
   catalogRegistrations,
   type Lists,
 } from '../../lib/openstack/registry.ts';
-import type { CatalogService } from '../../lib/openstack/session.ts';
 import type { LeftOut, Waiver } from '../../lib/operation/model.ts';
 import { chooseEndpoint } from '../../lib/operation/registry.ts';
 import { defineService, defineType, type Service } from '../../lib/task/service.ts';

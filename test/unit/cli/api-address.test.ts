@@ -2,8 +2,8 @@ import * as z from 'zod';
 import { addressOf, apiInCatalog } from '../../../lib/cli/api-address.ts';
 import { ApiClient } from '../../../lib/cli/client.ts';
 import type { KeystoneLogin } from '../../../lib/cli/keystone-login.ts';
+import type { CatalogService } from '../../../lib/openstack/catalog.ts';
 import { readCredentials } from '../../../lib/openstack/credentials.ts';
-import type { CatalogService } from '../../../lib/openstack/session.ts';
 
 const URL = 'https://propagator.example.org';
 const endpoint = (region: string, url = URL, name = 'public') => ({

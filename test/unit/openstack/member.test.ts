@@ -1,7 +1,8 @@
 import * as z from 'zod';
+import type { Token } from '../../../lib/openstack/authenticate.ts';
 import type { Credentials } from '../../../lib/openstack/credentials.ts';
 import { createMemberSession } from '../../../lib/openstack/member.ts';
-import type { Session, Token } from '../../../lib/openstack/session.ts';
+import type { Session } from '../../../lib/openstack/session.ts';
 import type { ServiceApi } from '../../../lib/task/service.ts';
 
 type Own = Pick<Credentials, 'identity' | 'scope' | 'secret'>;

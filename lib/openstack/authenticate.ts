@@ -1,0 +1,187 @@
+import * as z from 'zod';
+import { PropagatorError } from '../shared/errors.ts';
+import { type CatalogService, catalogService } from './catalog.ts';
+import type { Credentials } from './credentials.ts';
+import {
+  answerFailure,
+  type FailureContext,
+  httpFailure,
+  requestIdOf,
+  transportFailure,
+} from './failure.ts';
+import { parseJson } from './json.ts';
+import { denied, deniedScope, projectBoundCredential } from './login-refusal.ts';
+import { type Transport, TransportError } from './transport.ts';
+
+const login = z.object({
+  token: z.object({
+    issued_at: z.string(),
+    expires_at: z.string(),
+    user: z.object({ id: z.string() }),
+    roles: z.array(z.object({ id: z.string(), name: z.string() })).default([]),
+    project: z
+      .object({ id: z.string(), name: z.string(), domain: z.object({ id: z.string() }) })
+      .optional(),
+    catalog: z.array(catalogService).optional(),
+  }),
+});
+
+/** The result of one login. */
+export interface Token {
+  readonly value: () => string;
+  readonly project: { readonly id: string; readonly name: string; readonly domainId: string };
+  readonly user: { readonly id: string };
+  readonly roles: readonly { readonly id: string; readonly name: string }[];
+  readonly catalog: readonly CatalogService[];
+  /** Epoch milliseconds by our clock at which the login was sent. */
+  readonly since: number;
+  /** Epoch milliseconds by our clock from which a new token is fetched in the background. */
+  readonly renewAt: number;
+  /** Epoch milliseconds from which the token is not used any more. */
+  readonly lastUseAt: number;
+}
+
+/** A scope other than that of the credentials. */
+export type Scope = { readonly kind: 'system' } | { readonly kind: 'project'; readonly id: string };
+
+/**
+ * Nova uses the token of a call for many minutes: its compute hosts call Neutron and Cinder with
+ * it.
+ */
+const MAX_RENEWAL_MARGIN = 60 * 60_000;
+/** A token in its last minute is not used for new calls. */
+const LAST_MINUTE_MILLIS = 60_000;
+/** What a login needs beside the credentials. */
+export interface LoginDeps {
+  readonly transport: Transport;
+  readonly userAgent: string;
+  /** Epoch milliseconds. */
+  now(): number;
+}
+
+/**
+ * POST /v3/auth/tokens. The lifetime is the difference of Keystone's two times, so its clock may
+ * differ from ours. `scope`: instead of the scope of the credentials. Throws
+ * `keystone.login.denied`, and what a failed call throws.
+ */
+export async function authenticate(
+  credentials: Credentials,
+  deps: LoginDeps,
+  scope?: Scope,
+): Promise<Token> {
+  const startedAt = deps.now();
+  const { value, token, where, requestId } = await requestToken(login, credentials, deps, scope);
+  const project =
+    token.project ??
+    (scope?.kind === 'system' ? { id: '', name: '', domain: { id: '' } } : undefined);
+  if (!project || !token.catalog)
+    throw new PropagatorError({
+      code: 'keystone.login.unscoped',
+      class: 'Denied',
+      message: 'Keystone issued a token without a project, or without a catalog',
+      advice:
+        `Set a project for the propagator's user (${credentials.source}: project_name ` +
+        'or OS_PROJECT_NAME).',
+      service: 'keystone',
+      requestId,
+    });
+  const lifetime = Date.parse(token.expires_at) - Date.parse(token.issued_at);
+  if (!(lifetime > 0))
+    throw answerFailure(
+      { code: 'unexpected', message: `${where.host} issued a token with no lifetime` },
+      where,
+      requestId,
+    );
+  const expiresAt = startedAt + lifetime;
+  return {
+    value: () => value,
+    project: { id: project.id, name: project.name, domainId: project.domain.id },
+    user: token.user,
+    roles: token.roles,
+    catalog: token.catalog,
+    since: startedAt,
+    renewAt: expiresAt - Math.min(lifetime / 2, MAX_RENEWAL_MARGIN),
+    lastUseAt: expiresAt - Math.min(lifetime / 10, LAST_MINUTE_MILLIS),
+  };
+}
+
+const loginInAnyScope = z.object({
+  token: z.object({
+    catalog: z
+      .array(catalogService)
+      .nullish()
+      .transform((value) => value ?? []),
+  }),
+});
+
+/** A token in any scope, with its catalog. */
+export interface IssuedToken {
+  readonly value: string;
+  readonly catalog: readonly CatalogService[];
+}
+
+/** Logs in once, in any scope. Throws `keystone.login.denied`, and what a failed call throws. */
+export async function issueToken(credentials: Credentials, deps: LoginDeps): Promise<IssuedToken> {
+  const { value, token } = await requestToken(loginInAnyScope, credentials, deps);
+  return { value, catalog: token.catalog };
+}
+
+const LOGIN = 'POST /v3/auth/tokens';
+
+/** Returns the token, with its description in the form of `body`. */
+async function requestToken<Description>(
+  body: z.ZodType<{ token: Description }>,
+  credentials: Credentials,
+  { transport, now, userAgent }: LoginDeps,
+  scope?: Scope,
+): Promise<{
+  value: string;
+  token: Description;
+  where: FailureContext;
+  requestId: string | undefined;
+}> {
+  if (scope && !credentials.scope) throw projectBoundCredential(credentials);
+  const asked = scope ? scopeOf(scope) : credentials.scope;
+  const url = new URL(credentials.authUrl);
+  const where: FailureContext = {
+    service: 'keystone',
+    region: undefined,
+    host: url.host,
+    secrets: [credentials.secret()],
+  };
+  const answer = await transport
+    .send({
+      method: 'POST',
+      origin: url.origin,
+      path: `${url.pathname.replace(/\/$/, '')}/auth/tokens`,
+      headers: {
+        'content-type': 'application/json',
+        accept: 'application/json',
+        'user-agent': userAgent,
+      },
+      repeatable: true,
+      body: JSON.stringify({
+        auth: { identity: credentials.identity(), ...(asked ? { scope: asked } : {}) },
+      }),
+    })
+    .catch((error: unknown) => {
+      throw error instanceof TransportError ? transportFailure(error, LOGIN, where) : error;
+    });
+  if (answer.status !== 201) {
+    const failure = httpFailure(answer, LOGIN, where, now());
+    throw scope ? deniedScope(failure, scope) : denied(failure, credentials);
+  }
+  const value = answer.headers.get('x-subject-token');
+  const requestId = requestIdOf(answer.headers);
+  const parsed = body.safeParse(parseJson(answer.text));
+  if (!value || !parsed.success)
+    throw answerFailure(
+      { code: 'unexpected', message: `${where.host} answered 201 to ${LOGIN} without a token` },
+      where,
+      requestId,
+    );
+  return { value, token: parsed.data.token, where, requestId };
+}
+
+const scopeOf = (scope: Scope): Record<string, unknown> =>
+  scope.kind === 'system' ? { system: { all: true } } : { project: { id: scope.id } };
