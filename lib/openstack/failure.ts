@@ -117,6 +117,8 @@ const ENTITIES: Readonly<Record<string, string>> = {
 
 /** Swift's rate limit. */
 const SWIFT_RATE_LIMIT = 498;
+/** The statuses with which services refuse too many calls. 413: Cinder and Manila. */
+export const RATE_LIMITS: readonly number[] = [413, 429, SWIFT_RATE_LIMIT];
 /** Temporary redirects, time-outs, conflicts, locks and rate limits. */
 const TRANSIENT_STATUSES: readonly number[] = [
   302,
@@ -165,7 +167,7 @@ function adviceOf(status: number, where: FailureContext, waitSeconds: number | u
           'The propagator repeats the call. If this lasts, check the resource that the ' +
           'message names.'
         );
-      if (status === 413 || status === 429 || status === SWIFT_RATE_LIMIT)
+      if (RATE_LIMITS.includes(status))
         return (
           'The propagator repeats the call later. If this lasts, allow fewer concurrent ' +
           `calls: PROPAGATOR_CONCURRENCY=${where.service}=2.`

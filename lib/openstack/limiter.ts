@@ -1,3 +1,4 @@
+import { RATE_LIMITS } from './failure.ts';
 import { FairQueue } from './fair-queue.ts';
 
 /** One finished call to a service. */
@@ -33,9 +34,6 @@ const NOISE_MILLIS = 20;
  * Such a service is slow by itself (more data, a smaller machine), and not because of many calls.
  */
 const DRIFT = 0.05;
-
-/** 413: Cinder and Manila. 498: Swift. */
-const REFUSALS: readonly number[] = [413, 429, 498];
 
 /**
  * Limits the concurrent calls to one service in one region, for all operations of the process. The
@@ -95,7 +93,7 @@ export class AdaptiveLimiter {
       this.#ignored -= 1;
       return;
     }
-    if (status === undefined || REFUSALS.includes(status) || status >= 500) {
+    if (status === undefined || RATE_LIMITS.includes(status) || status >= 500) {
       this.#shrink(0.5, 1);
       return;
     }

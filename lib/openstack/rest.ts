@@ -6,6 +6,7 @@ import {
   answerFailure,
   type FailureContext,
   httpFailure,
+  RATE_LIMITS,
   requestIdOf,
   retryAfterSeconds,
   transportFailure,
@@ -66,8 +67,6 @@ export interface RestOptions {
 /** The call itself waits this long at most; the queue handles longer waits. */
 const MAX_WAIT_SECONDS = 5;
 const MAX_WAITS = 2;
-/** 413: Cinder and Manila. 498: Swift. */
-const RATE_LIMITS: readonly number[] = [413, 429, 498];
 const REPEATABLE: readonly Method[] = ['GET', 'HEAD', 'PUT', 'DELETE'];
 /**
  * After a service has refused a fresh token, wait this long before the next new login, to protect
