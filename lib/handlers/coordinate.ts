@@ -1,52 +1,23 @@
-import type { AccountEvent } from '../../events/account.ts';
-import type { DomainId, OperationId, ServiceName } from '../../events/ids.ts';
+import type { OperationId } from '../../events/ids.ts';
 import type { Message } from '../../events/index.ts';
 import type { Delivery, Engine } from '../engine/port.ts';
 import type { Cloud } from '../openstack/cloud.ts';
-import { awaitsConfirmation, type KeystoneAnswer } from '../operation/confirmation.ts';
-import type { DomainProject } from '../operation/domain.ts';
-import { summarize } from '../operation/keystone-check.ts';
-import { askAgainMessages, cleanupsOf, lifecyclesOf } from '../operation/lifecycle.ts';
-import type { Mode, Operation } from '../operation/model.ts';
-import { openCleanup } from '../operation/open.ts';
-import { millisOfLastCall, pausedProvisions, provisionsOf } from '../operation/provision.ts';
-import { projectScope, scopeOf } from '../operation/scope.ts';
-import { type CloudSnapshot, cloudSnapshot } from '../operation/snapshot.ts';
+import type { Operation } from '../operation/model.ts';
 import { type Input, step } from '../operation/step.ts';
 import type { Rules, Step } from '../operation/transaction.ts';
-import type { Policy } from '../policy/schema.ts';
-import { PropagatorError, reportOf } from '../shared/errors.ts';
-import { type Protection, protectedBecause } from '../task/safety-rules.ts';
 import type { Service } from '../task/service.ts';
-import { livingAlike } from './alike.ts';
-import { cleanupDecision } from './cleanup-policy.ts';
+import { type CleanupDeps, cleanupConfirmation, openForDeletion } from './cleanup.ts';
 import { keystoneAction } from './keystone-action.ts';
 import { lifecycleConfirmation, openForChange } from './lifecycle.ts';
 import { forgetProvision, recordProvisioned } from './provision-store.ts';
 import { forgetSuspension } from './suspension-store.ts';
 
 /** The dependencies of {@link coordinate}. */
-export interface CoordinateDeps {
+export interface CoordinateDeps extends CleanupDeps {
   readonly engine: Engine;
   readonly cloud: Cloud;
   readonly services: readonly Service[];
-  readonly mode: Mode;
-  readonly gracePeriodMillis: number;
-  /** The policy file; without it, a disabled project is only reported. */
-  readonly policy?: Policy;
-  /** The accounts that the settings protect. */
-  readonly protectedIds: Pick<Protection, 'projects' | 'domains'>;
-  /**
-   * The protected accounts with the propagator's own project. Throws while Keystone does not
-   * answer.
-   */
-  readonly protection: () => Promise<Protection>;
   readonly limits: Omit<Rules, 'now' | 'startedLastHour' | 'waivers'>;
-  /** Services that are off by default and that the settings enable. */
-  readonly optedIn: readonly string[];
-  /** Services that the operator adds and that are called over HTTP. */
-  readonly httpPlugins: readonly ServiceName[];
-  now(): number;
 }
 
 /**
@@ -55,8 +26,6 @@ export interface CoordinateDeps {
  */
 const MAX_CONFLICTS = 20;
 const HOUR = 3_600_000;
-/** How long an operation waits for Keystone's lists of services and endpoints. */
-const LISTS_MILLIS = 120_000;
 
 /**
  * Handles messages for the coordinator: reads, decides (in `lib/operation`) and commits. On a lock
@@ -84,7 +53,7 @@ async function decide(message: Message, deps: CoordinateDeps): Promise<Step | un
     case 'account.project.deleted':
     case 'account.domain.deleted':
     case 'account.user.deleted':
-      return open(message, deps);
+      return openForDeletion(message, deps);
     case 'account.project.created':
     case 'account.project.disabled':
     case 'account.project.enabled':
@@ -94,7 +63,7 @@ async function decide(message: Message, deps: CoordinateDeps): Promise<Step | un
     case 'operation.confirm':
       return withOperation(message.data.operationId, deps, (operation) =>
         operation.action === 'cleanup' || operation.action === 'plan'
-          ? confirmation(operation, message.data.confirmation, deps)
+          ? cleanupConfirmation(operation, message.data.confirmation, deps)
           : lifecycleConfirmation(operation, message.data.confirmation, deps),
       );
     case 'operation.keystone-action':
@@ -182,148 +151,4 @@ async function recordEnd(id: OperationId, { engine, now }: CoordinateDeps): Prom
   if (action !== 'cleanup') return;
   await forgetSuspension(scope.id, engine);
   await forgetProvision(scope.id, engine);
-}
-
-async function open(event: AccountEvent, deps: CoordinateDeps): Promise<Step | undefined> {
-  const { account, cause } = event.data;
-  const { reads } = deps.engine;
-  const [record, all, projects] = await Promise.all([
-    reads.account(account.type, account.id),
-    reads.operationsAbout(account.type, account.id),
-    account.type === 'user' ? reads.projectsOfMember(account.id) : [],
-  ]);
-  const existing = cleanupsOf(all);
-  const scope = scopeOf(account, { record, projects });
-  const now = deps.now();
-  const decision = await cleanupDecision(account, record, deps);
-  const opened = openCleanup({
-    scope,
-    cause,
-    existing,
-    mode: decision.mode,
-    now,
-    gracePeriodMillis: Math.max(decision.gracePeriodMillis, millisOfLastCall(all)),
-    rule: decision.rule,
-    // Until Keystone has answered, the propagator's own project is not known, and only the settings
-    // protect accounts.
-    protectedBecause:
-      protectedBecause(scope, { ...deps.protectedIds, ownProject: '' }) ?? decision.refusedBecause,
-    deletion: { announcedAt: cause.at, seenAliveAt: record?.seenAt },
-  });
-  if (opened)
-    return {
-      operations: [opened.operation, ...pausedProvisions(all, now)],
-      tasks: [],
-      messages: [
-        ...opened.messages,
-        ...askAgainMessages([...lifecyclesOf(all), ...provisionsOf(all)]),
-      ],
-      deadLetters: [],
-    };
-  // The deletion may concern an operation that an administrator requested. That operation asks
-  // Keystone again.
-  const asked = existing.find(
-    (operation) =>
-      operation.state !== 'confirming' && awaitsConfirmation(operation, operation.confirmation),
-  );
-  const confirmation = asked && {
-    type: 'operation.confirm' as const,
-    data: { operationId: asked.id, confirmation: asked.confirmation },
-  };
-  return confirmation && { operations: [], tasks: [], messages: [confirmation], deadLetters: [] };
-}
-
-async function confirmation(
-  operation: Operation,
-  number: number,
-  deps: CoordinateDeps,
-): Promise<Input | undefined> {
-  if (!awaitsConfirmation(operation, number)) return undefined;
-  const answer = await ask(operation, deps).catch((thrown: unknown) => ({
-    keystoneAnswer: {
-      kind: 'unknown' as const,
-      error: reportOf(thrown, { code: 'keystone.show', service: 'keystone' }),
-    },
-  }));
-  return { kind: 'confirmation', confirmation: number, ...answer };
-}
-
-/**
- * Safety rule "Keystone decides": only Keystone's own 404 counts. Throws when the answer is not
- * certain.
- */
-async function ask(
-  operation: Operation,
-  deps: CoordinateDeps,
-): Promise<{ keystoneAnswer: KeystoneAnswer; projects?: DomainProject[] }> {
-  const { scope, request, state } = operation;
-  const { keystone, keystoneActions } = deps.cloud;
-  const shown = await keystone.show(scope.type, scope.id);
-  const because = protectedBecause(scope, await deps.protection());
-  if (shown.kind === 'other') return { keystoneAnswer: { kind: 'alike', living: shown.id } };
-  if (state === 'confirming' && (shown.kind === 'absent' || request)) {
-    const living = await livingAlike(scope, deps.engine.reads, keystone);
-    if (living !== undefined) return { keystoneAnswer: { kind: 'alike', living } };
-  }
-  if (shown.kind === 'present') {
-    const { enabled } = shown.account;
-    if (!request || scope.type !== 'project' || state !== 'confirming')
-      return { keystoneAnswer: { kind: 'present', enabled } };
-    if (because) return { keystoneAnswer: { kind: 'protected', because } };
-    // A plan shows the reasons for which Keystone would refuse, and does not wait for their end.
-    if (operation.action !== 'plan') {
-      const { refusals } = await keystoneActions.checkDeletion(scope.id);
-      if (refusals.length > 0)
-        return { keystoneAnswer: { kind: 'blocked', ...summarize(refusals) } };
-    }
-    const [cloud, roles, members] = await Promise.all([
-      cloudNow(operation, deps),
-      keystoneActions.missingRoles(scope.id),
-      keystone.members(scope.id),
-    ]);
-    return {
-      keystoneAnswer: {
-        kind: 'present',
-        enabled,
-        alive: { ...cloud, roles, members: members.map(({ userId }) => userId) },
-      },
-    };
-  }
-  if (because) return { keystoneAnswer: { kind: 'protected', because } };
-  const keystoneAnswer: KeystoneAnswer = { kind: 'absent', cloud: await cloudNow(operation, deps) };
-  return scope.type === 'domain'
-    ? { keystoneAnswer, projects: await projectsOf(scope.id, deps) }
-    : { keystoneAnswer };
-}
-
-/** Returns the services and endpoints that Keystone lists now. */
-async function cloudNow(
-  { scope, openedAt }: Pick<Operation, 'scope' | 'openedAt'>,
-  deps: CoordinateDeps,
-): Promise<CloudSnapshot> {
-  const registry = await deps.cloud.registry();
-  const { unlisted } = registry;
-  // A busy Keystone usually answers soon. Until then the operation waits and shows the reason.
-  if (unlisted?.class === 'Transient' && deps.now() - openedAt < LISTS_MILLIS)
-    throw new PropagatorError(unlisted);
-  return cloudSnapshot(registry, scope.type, deps);
-}
-
-async function projectsOf(domainId: DomainId, deps: CoordinateDeps): Promise<DomainProject[]> {
-  const protection = await deps.protection();
-  const records = await deps.engine.reads.projectsOf(domainId);
-  const projects = records.map(async (record): Promise<DomainProject | undefined> => {
-    if (record.account.type !== 'project') return undefined;
-    const scope = projectScope(record.account, record);
-    const existing = cleanupsOf(await deps.engine.reads.operationsAbout('project', scope.id));
-    const decision = await cleanupDecision(record.account, record, deps);
-    return {
-      scope,
-      existing,
-      protectedBecause: protectedBecause(scope, protection) ?? decision.refusedBecause,
-      ...(decision.rule === undefined ? {} : { decision }),
-      seenAliveAt: record.seenAt,
-    };
-  });
-  return (await Promise.all(projects)).filter((project) => project !== undefined);
 }

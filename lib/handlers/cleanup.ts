@@ -1,0 +1,193 @@
+import type { AccountEvent } from '../../events/account.ts';
+import type { DomainId } from '../../events/ids.ts';
+import type { Engine } from '../engine/port.ts';
+import type { Cloud } from '../openstack/cloud.ts';
+import { awaitsConfirmation, type KeystoneAnswer } from '../operation/confirmation.ts';
+import type { DomainProject } from '../operation/domain.ts';
+import { summarize } from '../operation/keystone-check.ts';
+import { askAgainMessages, cleanupsOf, lifecyclesOf } from '../operation/lifecycle.ts';
+import type { Mode, Operation } from '../operation/model.ts';
+import { openCleanup } from '../operation/open.ts';
+import { millisOfLastCall, pausedProvisions, provisionsOf } from '../operation/provision.ts';
+import { projectScope, scopeOf } from '../operation/scope.ts';
+import { type CloudSnapshot, cloudSnapshot, type Known } from '../operation/snapshot.ts';
+import type { Input } from '../operation/step.ts';
+import type { Step } from '../operation/transaction.ts';
+import type { Policy } from '../policy/schema.ts';
+import { PropagatorError, reportOf } from '../shared/errors.ts';
+import { type Protection, protectedBecause } from '../task/safety-rules.ts';
+import { livingAlike } from './alike.ts';
+import { cleanupDecision } from './cleanup-policy.ts';
+
+/** The dependencies of the coordinator for cleanups and plans. */
+export interface CleanupDeps extends Known {
+  readonly engine: Pick<Engine, 'reads'>;
+  readonly cloud: Pick<Cloud, 'keystone' | 'keystoneActions' | 'registry'>;
+  readonly mode: Mode;
+  readonly gracePeriodMillis: number;
+  /** The policy file; without it, the settings alone decide about cleanups. */
+  readonly policy?: Policy;
+  /** The accounts that the settings protect. */
+  readonly protectedIds: Pick<Protection, 'projects' | 'domains'>;
+  /**
+   * The protected accounts with the propagator's own project. Throws while Keystone does not
+   * answer.
+   */
+  readonly protection: () => Promise<Protection>;
+  now(): number;
+}
+
+/** How long an operation waits for Keystone's lists of services and endpoints. */
+const LISTS_MILLIS = 120_000;
+
+/**
+ * Opens the cleanup that follows the deletion of an account. Returns `undefined` when the deletion
+ * has no effect.
+ */
+export async function openForDeletion(
+  event: AccountEvent,
+  deps: CleanupDeps,
+): Promise<Step | undefined> {
+  const { account, cause } = event.data;
+  const { reads } = deps.engine;
+  const [record, all, projects] = await Promise.all([
+    reads.account(account.type, account.id),
+    reads.operationsAbout(account.type, account.id),
+    account.type === 'user' ? reads.projectsOfMember(account.id) : [],
+  ]);
+  const existing = cleanupsOf(all);
+  const scope = scopeOf(account, { record, projects });
+  const now = deps.now();
+  const decision = await cleanupDecision(account, record, deps);
+  const opened = openCleanup({
+    scope,
+    cause,
+    existing,
+    mode: decision.mode,
+    now,
+    gracePeriodMillis: Math.max(decision.gracePeriodMillis, millisOfLastCall(all)),
+    rule: decision.rule,
+    // Until Keystone has answered, the propagator's own project is not known, and only the settings
+    // protect accounts.
+    protectedBecause:
+      protectedBecause(scope, { ...deps.protectedIds, ownProject: '' }) ?? decision.refusedBecause,
+    deletion: { announcedAt: cause.at, seenAliveAt: record?.seenAt },
+  });
+  if (opened)
+    return {
+      operations: [opened.operation, ...pausedProvisions(all, now)],
+      tasks: [],
+      messages: [
+        ...opened.messages,
+        ...askAgainMessages([...lifecyclesOf(all), ...provisionsOf(all)]),
+      ],
+      deadLetters: [],
+    };
+  // The deletion may concern an operation that an administrator requested. That operation asks
+  // Keystone again.
+  const asked = existing.find(
+    (operation) =>
+      operation.state !== 'confirming' && awaitsConfirmation(operation, operation.confirmation),
+  );
+  const confirmation = asked && {
+    type: 'operation.confirm' as const,
+    data: { operationId: asked.id, confirmation: asked.confirmation },
+  };
+  return confirmation && { operations: [], tasks: [], messages: [confirmation], deadLetters: [] };
+}
+
+/** Asks Keystone whether the account of a cleanup or of a plan is in the state that it requires. */
+export async function cleanupConfirmation(
+  operation: Operation,
+  number: number,
+  deps: CleanupDeps,
+): Promise<Input | undefined> {
+  if (!awaitsConfirmation(operation, number)) return undefined;
+  const answer = await ask(operation, deps).catch((thrown: unknown) => ({
+    keystoneAnswer: {
+      kind: 'unknown' as const,
+      error: reportOf(thrown, { code: 'keystone.show', service: 'keystone' }),
+    },
+  }));
+  return { kind: 'confirmation', confirmation: number, ...answer };
+}
+
+/**
+ * Safety rule "Keystone decides": only Keystone's own 404 counts. Throws when the answer is not
+ * certain.
+ */
+async function ask(
+  operation: Operation,
+  deps: CleanupDeps,
+): Promise<{ keystoneAnswer: KeystoneAnswer; projects?: DomainProject[] }> {
+  const { scope, request, state } = operation;
+  const { keystone, keystoneActions } = deps.cloud;
+  const shown = await keystone.show(scope.type, scope.id);
+  const because = protectedBecause(scope, await deps.protection());
+  if (shown.kind === 'other') return { keystoneAnswer: { kind: 'alike', living: shown.id } };
+  if (state === 'confirming' && (shown.kind === 'absent' || request)) {
+    const living = await livingAlike(scope, deps.engine.reads, keystone);
+    if (living !== undefined) return { keystoneAnswer: { kind: 'alike', living } };
+  }
+  if (shown.kind === 'present') {
+    const { enabled } = shown.account;
+    if (!request || scope.type !== 'project' || state !== 'confirming')
+      return { keystoneAnswer: { kind: 'present', enabled } };
+    if (because) return { keystoneAnswer: { kind: 'protected', because } };
+    // A plan shows the reasons for which Keystone would refuse, and does not wait for their end.
+    if (operation.action !== 'plan') {
+      const { refusals } = await keystoneActions.checkDeletion(scope.id);
+      if (refusals.length > 0)
+        return { keystoneAnswer: { kind: 'blocked', ...summarize(refusals) } };
+    }
+    const [cloud, roles, members] = await Promise.all([
+      cloudNow(operation, deps),
+      keystoneActions.missingRoles(scope.id),
+      keystone.members(scope.id),
+    ]);
+    return {
+      keystoneAnswer: {
+        kind: 'present',
+        enabled,
+        alive: { ...cloud, roles, members: members.map(({ userId }) => userId) },
+      },
+    };
+  }
+  if (because) return { keystoneAnswer: { kind: 'protected', because } };
+  const keystoneAnswer: KeystoneAnswer = { kind: 'absent', cloud: await cloudNow(operation, deps) };
+  return scope.type === 'domain'
+    ? { keystoneAnswer, projects: await projectsOf(scope.id, deps) }
+    : { keystoneAnswer };
+}
+
+/** Returns the services and endpoints that Keystone lists now. */
+async function cloudNow(
+  { scope, openedAt }: Pick<Operation, 'scope' | 'openedAt'>,
+  deps: CleanupDeps,
+): Promise<CloudSnapshot> {
+  const registry = await deps.cloud.registry();
+  const { unlisted } = registry;
+  // A busy Keystone usually answers soon. Until then the operation waits and shows the reason.
+  if (unlisted?.class === 'Transient' && deps.now() - openedAt < LISTS_MILLIS)
+    throw new PropagatorError(unlisted);
+  return cloudSnapshot(registry, scope.type, deps);
+}
+
+async function projectsOf(domainId: DomainId, deps: CleanupDeps): Promise<DomainProject[]> {
+  const protection = await deps.protection();
+  const records = await deps.engine.reads.projectsOf(domainId);
+  const projects = records.map(async (record): Promise<DomainProject | undefined> => {
+    if (record.account.type !== 'project') return undefined;
+    const scope = projectScope(record.account, record);
+    const existing = cleanupsOf(await deps.engine.reads.operationsAbout('project', scope.id));
+    const decision = await cleanupDecision(record.account, record, deps);
+    return {
+      scope,
+      existing,
+      protectedBecause: protectedBecause(scope, protection) ?? decision.refusedBecause,
+      ...(decision.rule === undefined ? {} : { decision }),
+      seenAliveAt: record.seenAt,
+    };
+  });
+  return (await Promise.all(projects)).filter((project) => project !== undefined);
+}
