@@ -238,7 +238,7 @@ export const ROUTE_DESCRIPTIONS: Readonly<Record<Route, RouteDescription>> = {
     answers: { 200: StopsShape },
   },
   'POST /v1/notifications': {
-    summary: `Store notifications of Keystone: one, or a JSON array of at most ${MAX_NOTIFICATIONS}.`,
+    summary: `Store notifications of Keystone: one or an array of at most ${MAX_NOTIFICATIONS}.`,
     body: z.union([some, z.array(some).max(MAX_NOTIFICATIONS)]),
     answers: { 202: z.object({ stored: z.number() }) },
   },
