@@ -5,12 +5,11 @@ import {
   defineType,
   type ProjectContext,
   type Removal,
-  type ServiceApi,
 } from '../task/service.ts';
 import { hasStatus } from './kit/errors.ts';
-import { defineQuota } from './kit/quota.ts';
 import { epochOf } from './kit/time.ts';
 import { provision } from './octavia/provision.ts';
+import { quota } from './octavia/quota.ts';
 import { loadBalancerSuspension } from './octavia/suspend.ts';
 import { quotaSuspension } from './octavia/suspend-quota.ts';
 
@@ -123,80 +122,6 @@ const loadBalancer = defineType({
     };
   },
 });
-
-/** Null means that no limit was set and the default applies. */
-const limit = z.number().nullish();
-const limits = {
-  loadbalancer: limit,
-  listener: limit,
-  member: limit,
-  pool: limit,
-  healthmonitor: limit,
-  l7policy: limit,
-  l7rule: limit,
-};
-const quotaRow = z.object({ project_id: text, ...limits });
-type LimitName = keyof typeof limits;
-/** The defaults of Octavia 11 (Zed) have only the older names of two limits. */
-const quotaDefaults = z.object({
-  quota: z.object({ ...limits, load_balancer: limit, health_monitor: limit }),
-});
-
-interface QuotaRow {
-  readonly project: string;
-  readonly limits: string;
-}
-
-/**
- * Limits that were set for the project, from the listing, which takes a project and creates no row.
- * Octavia 19 writes the defaults into the row of a project at each GET and DELETE of its quota, so
- * that only values that differ from the defaults are the project's own. The row also holds the
- * usage and stays in the database forever. The quota is reset last because the project would
- * otherwise get the default limits.
- */
-const quota = defineQuota({
-  dependsOn: [{ types: ['load-balancer'], strength: 'required', until: 'empty' }],
-  async list({ api, project }): Promise<QuotaRow[]> {
-    const { rows } = await api.list('/v2.0/lbaas/quotas', {
-      collection: 'quotas',
-      row: quotaRow,
-      paging: 'none',
-      query: { project_id: project },
-    });
-    // The listing keeps foreign rows and rows without an owner: the owner check handles them.
-    const limited = rows.filter((row) => limitsOf(row, {}).length > 0);
-    const defaults = limited.length === 0 ? {} : await defaultsOf(project, api);
-    return limited
-      .map((row) => ({ project: row.project_id ?? '', limits: limitsOf(row, defaults).join(', ') }))
-      .filter((row) => row.limits !== '');
-  },
-  id: (row) => row.project,
-  owner: (row) => row.project || undefined,
-  label: (row) => row.limits,
-  async reset(row, { api }) {
-    await api.request('DELETE', `/v2.0/lbaas/quotas/${encodeURIComponent(row.project)}`);
-    return undefined;
-  },
-});
-
-async function defaultsOf(project: string, api: ServiceApi): Promise<Limits> {
-  const path = `/v2.0/lbaas/quotas/${encodeURIComponent(project)}/default`;
-  const { quota: shown } = quotaDefaults.parse((await api.request('GET', path)).json);
-  const { load_balancer, health_monitor, ...named } = shown;
-  return {
-    ...named,
-    loadbalancer: named.loadbalancer ?? load_balancer,
-    healthmonitor: named.healthmonitor ?? health_monitor,
-  };
-}
-
-type Limits = Partial<Record<LimitName, number | null | undefined>>;
-
-const LIMIT_NAMES = Object.keys(limits) as LimitName[];
-
-/** The names of the limits that are set and differ from the defaults. */
-const limitsOf = (row: Limits, defaults: Limits): LimitName[] =>
-  LIMIT_NAMES.filter((name) => typeof row[name] === 'number' && row[name] !== defaults[name]);
 
 /**
  * Octavia, Load Balancer API v2. None of its calls asks Keystone for the project. Flavors,

@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { defineProvision } from '../../task/service.ts';
 import { accessWish, provisionAccess } from '../kit/provision-access.ts';
 import { provisionQuota, quotaWish } from '../kit/provision-quota.ts';
+import { quotaSetAt } from '../kit/quota-set.ts';
 
 const wish = z.strictObject({
   quota: quotaWish([
@@ -23,25 +24,12 @@ const wish = z.strictObject({
 });
 type Wish = z.infer<typeof wish>;
 
-const quotaSet = z.object({ quota_set: z.record(z.string(), z.unknown()) });
+const quotaSet = quotaSetAt({ path: '/quota-sets' });
 
 const quota = provisionQuota<Wish>({
   wish: (section) => section.quota,
-  async read({ api, project }) {
-    const path = `/quota-sets/${encodeURIComponent(project)}`;
-    const [own, defaults] = await Promise.all([
-      api.request('GET', path),
-      api.request('GET', `${path}/defaults`),
-    ]);
-    return {
-      limits: quotaSet.parse(own.json).quota_set,
-      defaults: quotaSet.parse(defaults.json).quota_set,
-    };
-  },
-  async write(limits, { api, project }) {
-    const path = `/quota-sets/${encodeURIComponent(project)}`;
-    await api.request('PUT', path, { json: { quota_set: limits } });
-  },
+  read: quotaSet.readWithDefaults,
+  write: quotaSet.write,
 });
 
 const typeAccess = provisionAccess<Wish>({

@@ -55,5 +55,3 @@ export const wish = z.strictObject({
   securityGroupRules: z.array(rule).min(1).optional(),
 });
 export type Wish = z.infer<typeof wish>;
-
-export const shownQuota = z.object({ quota: z.record(z.string(), z.unknown()) });

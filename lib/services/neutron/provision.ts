@@ -1,10 +1,10 @@
 import { defineProvision } from '../../task/service.ts';
 import { provisionQuota } from '../kit/provision-quota.ts';
-import { escaped } from './collection.ts';
 import { network } from './provision-network.ts';
 import { securityGroupRules } from './provision-rules.ts';
 import { sharedNetworks } from './provision-shared.ts';
-import { shownQuota, type Wish, wish } from './provision-wish.ts';
+import { type Wish, wish } from './provision-wish.ts';
+import { quotaSet } from './quota.ts';
 
 /**
  * Neutron creates the quota row of the project when the first limit is set. Its listing creates
@@ -12,20 +12,8 @@ import { shownQuota, type Wish, wish } from './provision-wish.ts';
  */
 const quota = provisionQuota<Wish>({
   wish: (section) => section.quota,
-  async read({ api, project }) {
-    const path = `/v2.0/quotas/${escaped(project)}`;
-    const [own, defaults] = await Promise.all([
-      api.request('GET', path),
-      api.request('GET', `${path}/default`),
-    ]);
-    return {
-      limits: shownQuota.parse(own.json).quota,
-      defaults: shownQuota.parse(defaults.json).quota,
-    };
-  },
-  async write(limits, { api, project }) {
-    await api.request('PUT', `/v2.0/quotas/${escaped(project)}`, { json: { quota: limits } });
-  },
+  read: quotaSet.readWithDefaults,
+  write: quotaSet.write,
 });
 
 /** What a profile may ask of Neutron. */

@@ -1,7 +1,11 @@
 import { defineQuota } from '../kit/quota.ts';
+import { quotaSetAt } from '../kit/quota-set.ts';
 import { escaped, Owned, ownerOf, requireExtension, rowsOf } from './collection.ts';
 
 const Quota = Owned.pick({ project_id: true, tenant_id: true });
+
+/** The effective limits of a project. */
+export const quotaSet = quotaSetAt({ path: '/v2.0/quotas', key: 'quota', defaults: 'default' });
 
 /**
  * The project's own quota. `GET /quotas/P` returns the defaults if there is none, so that it proves

@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { type Comparison, defineSuspension, type ProjectContext } from '../../task/service.ts';
 import { defineQuotaSuspension } from '../kit/suspend-quota.ts';
 import { escaped, Owned, ownerOf, rowsOf, rowsWhere } from './collection.ts';
+import { quotaSet } from './quota.ts';
 
 const Router = Owned.extend({ admin_state_up: z.boolean() });
 const Port = Owned.pick({ id: true, project_id: true, tenant_id: true }).extend({
@@ -90,8 +91,6 @@ export const routerSuspension = defineSuspension<RouterRow, object>({
   resume: async (row, _before, context) => void (await set(row, true, context)),
 });
 
-const quotaBody = z.object({ quota: z.record(z.string(), z.unknown()) });
-
 export const quotaSuspension = defineQuotaSuspension({
   limits: ['network', 'subnet', 'router', 'floatingip'],
   leaves: [
@@ -100,11 +99,6 @@ export const quotaSuspension = defineQuotaSuspension({
     'The limits of security groups and rules stay: Neutron must be able to create the group ' +
       '`default`.',
   ],
-  async read({ api, project }) {
-    const { json } = await api.request('GET', `/v2.0/quotas/${escaped(project)}`);
-    return quotaBody.parse(json).quota;
-  },
-  async write(limits, { api, project }) {
-    await api.request('PUT', `/v2.0/quotas/${escaped(project)}`, { json: { quota: limits } });
-  },
+  read: quotaSet.readLimits,
+  write: quotaSet.write,
 });

@@ -1,7 +1,7 @@
-import * as z from 'zod';
+import { quotaSetAt } from '../kit/quota-set.ts';
 import { defineQuotaSuspension } from '../kit/suspend-quota.ts';
 
-const quotaSet = z.object({ quota_set: z.record(z.string(), z.unknown()) });
+const quotaSet = quotaSetAt({ path: '/os-quota-sets' });
 
 /**
  * Limits of new servers. Nova asks Keystone for the project, which exists while it is suspended.
@@ -9,12 +9,6 @@ const quotaSet = z.object({ quota_set: z.record(z.string(), z.unknown()) });
  */
 export const quotaSuspension = defineQuotaSuspension({
   limits: ['instances', 'cores', 'ram'],
-  async read({ api, project }) {
-    const path = `/os-quota-sets/${encodeURIComponent(project)}`;
-    return quotaSet.parse((await api.request('GET', path)).json).quota_set;
-  },
-  async write(limits, { api, project }) {
-    const json = { quota_set: { ...limits, force: true } };
-    await api.request('PUT', `/os-quota-sets/${encodeURIComponent(project)}`, { json });
-  },
+  read: quotaSet.readLimits,
+  write: (limits, context) => quotaSet.write({ ...limits, force: true }, context),
 });

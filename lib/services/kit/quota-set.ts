@@ -1,0 +1,60 @@
+import * as z from 'zod';
+import type { ProjectContext } from '../../task/service.ts';
+import type { ShownQuota } from './provision-quota.ts';
+
+/** How a service shows and sets the limits of a project. */
+export interface QuotaSet {
+  /** The effective limits: those of the project, and the defaults for the others. */
+  readLimits(context: ProjectContext): Promise<ShownQuota['limits']>;
+  /** The effective limits and the defaults, with one call for each. */
+  readWithDefaults(context: ProjectContext): Promise<ShownQuota>;
+  /** Sets these limits and leaves the others. */
+  write(limits: Readonly<Record<string, number | boolean>>, context: ProjectContext): Promise<void>;
+}
+
+/** Where a service has the limits of a project. */
+export interface QuotaSetAddress {
+  /** The path without the project: `/os-quota-sets`. */
+  readonly path: string;
+  /** The key of the limits in a body. Default `quota_set`. */
+  readonly key?: string;
+  /** The last part of the path of the defaults. Default `defaults`. */
+  readonly defaults?: string;
+}
+
+const limits = z.record(z.string(), z.unknown());
+
+/**
+ * Returns the calls for the limits of a project in a service whose paths are `PATH/PROJECT` and
+ * `PATH/PROJECT/defaults`.
+ *
+ * @example
+ * const quotaSet = quotaSetAt({ path: '/os-quota-sets' });
+ * const { cores } = await quotaSet.readLimits(context);
+ */
+export function quotaSetAt({
+  path,
+  key = 'quota_set',
+  defaults = 'defaults',
+}: QuotaSetAddress): QuotaSet {
+  const body = z.object({ [key]: limits });
+  const pathOf = ({ project }: ProjectContext): string => `${path}/${encodeURIComponent(project)}`;
+  const read = async ({ api }: ProjectContext, from: string): Promise<ShownQuota['limits']> => {
+    const { [key]: shown = {} } = body.parse((await api.request('GET', from)).json);
+    return shown;
+  };
+  const readLimits = (context: ProjectContext) => read(context, pathOf(context));
+  return {
+    readLimits,
+    async readWithDefaults(context) {
+      const [own, shared] = await Promise.all([
+        readLimits(context),
+        read(context, `${pathOf(context)}/${defaults}`),
+      ]);
+      return { limits: own, defaults: shared };
+    },
+    async write(wanted, context) {
+      await context.api.request('PUT', pathOf(context), { json: { [key]: wanted } });
+    },
+  };
+}

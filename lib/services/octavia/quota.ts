@@ -1,0 +1,105 @@
+import * as z from 'zod';
+import type { ProjectContext, ServiceApi } from '../../task/service.ts';
+import type { ShownQuota } from '../kit/provision-quota.ts';
+import { defineQuota } from '../kit/quota.ts';
+import type { Limits as WantedLimits } from '../kit/suspend-quota.ts';
+
+/** Null means that no limit was set and the default applies. */
+const limit = z.number().nullish();
+const limits = {
+  loadbalancer: limit,
+  listener: limit,
+  member: limit,
+  pool: limit,
+  healthmonitor: limit,
+  l7policy: limit,
+  l7rule: limit,
+};
+const quotaRow = z.object({ project_id: z.string().nullish(), ...limits });
+type LimitName = keyof typeof limits;
+/** The defaults of Octavia 11 (Zed) have only the older names of two limits. */
+const quotaDefaults = z.object({
+  quota: z.object({ ...limits, load_balancer: limit, health_monitor: limit }),
+});
+type Limits = Partial<Record<LimitName, number | null | undefined>>;
+
+const LIMIT_NAMES = Object.keys(limits) as LimitName[];
+const PATH = '/v2.0/lbaas/quotas';
+
+interface QuotaRow {
+  readonly project: string;
+  readonly limits: string;
+}
+
+/**
+ * Limits that were set for the project, from the listing, which takes a project and creates no row.
+ * Octavia 19 writes the defaults into the row of a project at each GET and DELETE of its quota, so
+ * that only values that differ from the defaults are the project's own. The row also holds the
+ * usage and stays in the database forever. The quota is reset last because the project would
+ * otherwise get the default limits.
+ */
+export const quota = defineQuota({
+  dependsOn: [{ types: ['load-balancer'], strength: 'required', until: 'empty' }],
+  async list(context): Promise<QuotaRow[]> {
+    // The listing keeps foreign rows and rows without an owner: the owner check handles them.
+    const limited = (await rowsOf(context)).filter((row) => limitsOf(row, {}).length > 0);
+    const defaults = limited.length === 0 ? {} : await defaultsOf(context.project, context.api);
+    return limited
+      .map((row) => ({ project: row.project_id ?? '', limits: limitsOf(row, defaults).join(', ') }))
+      .filter((row) => row.limits !== '');
+  },
+  id: (row) => row.project,
+  owner: (row) => row.project || undefined,
+  label: (row) => row.limits,
+  async reset(row, { api }) {
+    await api.request('DELETE', pathOf(row.project));
+    return undefined;
+  },
+});
+
+/** Returns the limits that were set for the project, and the defaults. Creates no row. */
+export async function readQuota(context: ProjectContext): Promise<ShownQuota> {
+  const [rows, defaults] = await Promise.all([
+    rowsOf(context),
+    defaultsOf(context.project, context.api),
+  ]);
+  return {
+    limits: rows.find(({ project_id }) => project_id === context.project) ?? {},
+    defaults,
+  };
+}
+
+/** Sets these limits and leaves the others. */
+export async function writeQuota(
+  wanted: WantedLimits,
+  { api, project }: ProjectContext,
+): Promise<void> {
+  await api.request('PUT', pathOf(project), { json: { quota: wanted } });
+}
+
+const pathOf = (project: string): string => `${PATH}/${encodeURIComponent(project)}`;
+
+async function rowsOf({ api, project }: ProjectContext): Promise<z.infer<typeof quotaRow>[]> {
+  const { rows } = await api.list(PATH, {
+    collection: 'quotas',
+    row: quotaRow,
+    paging: 'none',
+    query: { project_id: project },
+  });
+  return rows;
+}
+
+async function defaultsOf(project: string, api: ServiceApi): Promise<Limits> {
+  const answer = await api.request('GET', `${pathOf(project)}/default`);
+  const { quota: shown } = quotaDefaults.parse(answer.json);
+  const { load_balancer, health_monitor, ...named } = shown;
+  return {
+    ...named,
+    loadbalancer: named.loadbalancer ?? load_balancer,
+    healthmonitor: named.healthmonitor ?? health_monitor,
+  };
+}
+
+/** The names of the limits that are set and differ from the defaults. */
+const limitsOf = (row: Limits, defaults: Limits): LimitName[] =>
+  LIMIT_NAMES.filter((name) => typeof row[name] === 'number' && row[name] !== defaults[name]);
