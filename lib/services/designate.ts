@@ -1,7 +1,8 @@
 import * as z from 'zod';
 import { defineService, defineType, type Removal } from '../task/service.ts';
-import { IN_ALL_PROJECTS, inProject, ownerOf, rowsOf, text } from './designate/project.ts';
+import { inProject, ownerOf, rowsOf, text } from './designate/project.ts';
 import { provision } from './designate/provision.ts';
+import { pathOfQuota, readQuota } from './designate/quota.ts';
 import { ptrRecord, recordset } from './designate/records.ts';
 import { zoneShare } from './designate/shares.ts';
 import { zone } from './designate/zones.ts';
@@ -60,12 +61,6 @@ const transferRequest = zoneTask(
 const zoneImport = zoneTask('zone-import', 'imports', taskRow, (row) => row.zone_id);
 const zoneExport = zoneTask('zone-export', 'exports', taskRow, (row) => row.zone_id);
 
-const limits = z.record(z.string(), z.number());
-/**
- * An id that Keystone never assigns: Designate answers with the default limits and creates no row.
- */
-const UNUSED_PROJECT_ID = 'nobody';
-
 /**
  * Limits that were set for the project. The answer names no project. The path names it, and
  * Designate answers 403 if the header names another one. The quota is reset last: without its own
@@ -73,16 +68,10 @@ const UNUSED_PROJECT_ID = 'nobody';
  */
 const quota = defineQuota({
   dependsOn: [{ types: ['zone'], strength: 'required', until: 'empty' }],
-  async list({ api, project }) {
-    const path = (whose: string): string => `/v2/quotas/${encodeURIComponent(whose)}`;
-    const [own, defaultSet] = await Promise.all([
-      api.request('GET', path(project), { headers: inProject(project) }),
-      api.request('GET', path(UNUSED_PROJECT_ID), { headers: IN_ALL_PROJECTS }),
-    ]);
-    const defaults = limits.parse(defaultSet.json);
-    const differing = Object.entries(limits.parse(own.json)).filter(
-      ([name, limit]) => defaults[name] !== limit,
-    );
+  async list(context) {
+    const { project } = context;
+    const { limits, defaults } = await readQuota(context);
+    const differing = Object.entries(limits).filter(([name, limit]) => defaults[name] !== limit);
     return differing.length === 0
       ? []
       : [{ project, limits: differing.map(([name]) => name).join(', ') }];
@@ -91,9 +80,7 @@ const quota = defineQuota({
   owner: (row) => row.project,
   label: (row) => row.limits,
   async reset(row, { api }) {
-    await api.request('DELETE', `/v2/quotas/${encodeURIComponent(row.project)}`, {
-      headers: inProject(row.project),
-    });
+    await api.request('DELETE', pathOfQuota(row.project), { headers: inProject(row.project) });
     return undefined;
   },
 });

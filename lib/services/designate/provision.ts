@@ -1,8 +1,9 @@
 import * as z from 'zod';
 import { defineProvision } from '../../task/service.ts';
 import { provisionQuota, quotaWish } from '../kit/provision-quota.ts';
-import { IN_ALL_PROJECTS, inProject } from './project.ts';
+import { inProject } from './project.ts';
 import { zone } from './provision-zone.ts';
+import { pathOfQuota, readQuota } from './quota.ts';
 
 const wish = z.strictObject({
   quota: quotaWish([
@@ -24,23 +25,11 @@ const wish = z.strictObject({
 });
 export type Wish = z.infer<typeof wish>;
 
-const limits = z.record(z.string(), z.number());
-/** An id that Keystone never assigns: Designate answers with the default limits. */
-const UNUSED_PROJECT_ID = 'nobody';
-const pathOf = (project: string): string => `/v2/quotas/${encodeURIComponent(project)}`;
-
-/** Designate refuses a header that names another project than the path. */
 const quota = provisionQuota<Wish>({
   wish: (section) => section.quota,
-  async read({ api, project }) {
-    const [own, defaults] = await Promise.all([
-      api.request('GET', pathOf(project), { headers: inProject(project) }),
-      api.request('GET', pathOf(UNUSED_PROJECT_ID), { headers: IN_ALL_PROJECTS }),
-    ]);
-    return { limits: limits.parse(own.json), defaults: limits.parse(defaults.json) };
-  },
+  read: readQuota,
   async write(json, { api, project }) {
-    await api.request('PATCH', pathOf(project), { json, headers: inProject(project) });
+    await api.request('PATCH', pathOfQuota(project), { json, headers: inProject(project) });
   },
 });
 

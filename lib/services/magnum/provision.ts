@@ -7,6 +7,7 @@ type Wish = z.infer<typeof wish>;
 
 const row = z.object({ id: z.number().nullish(), hard_limit: z.number() });
 const RESOURCE = 'Cluster';
+const pathOf = (project: string): string => `/quotas/${encodeURIComponent(project)}/${RESOURCE}`;
 
 /**
  * Without a limit of the project Magnum shows the default, which has no id (before Ussuri: 404).
@@ -14,8 +15,7 @@ const RESOURCE = 'Cluster';
 const quota = provisionQuota<Wish>({
   wish: (section) => section.quota,
   async read({ api, project }) {
-    const path = `/quotas/${encodeURIComponent(project)}/${RESOURCE}`;
-    const answer = await api.request('GET', path, { accept: [404] });
+    const answer = await api.request('GET', pathOf(project), { accept: [404] });
     if (answer.status === 404) return { limits: {}, defaults: {} };
     const { id, hard_limit: clusters } = row.parse(answer.json);
     const isOwn = id !== undefined && id !== null;
@@ -26,8 +26,7 @@ const quota = provisionQuota<Wish>({
     // 409: the project already has a limit, which is then changed.
     const created = await api.request('POST', '/quotas', { json, accept: [409] });
     if (created.status !== 409) return;
-    const path = `/quotas/${encodeURIComponent(project)}/${RESOURCE}`;
-    await api.request('PATCH', path, { json });
+    await api.request('PATCH', pathOf(project), { json });
   },
 });
 

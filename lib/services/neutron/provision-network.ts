@@ -3,6 +3,7 @@ import type { ComparePart, ProvisionContext, ProvisionItem } from '../../task/se
 import { escaped, Owned, ownerOf, rowsOf } from './collection.ts';
 import { findNetwork } from './find-network.ts';
 import type { NetworkWish, Wish } from './provision-wish.ts';
+import { INTERFACE_OWNERS } from './routing.ts';
 
 const Subnet = Owned.extend({ network_id: z.string(), cidr: z.string() });
 type Subnet = z.infer<typeof Subnet>;
@@ -15,13 +16,6 @@ const Port = z.object({
   device_id: z.string().nullish(),
   fixed_ips: z.array(z.object({ subnet_id: z.string() })).nullish(),
 });
-
-/** The owners of a port that connects a router with a subnet. */
-const INTERFACES = [
-  'network:router_interface',
-  'network:router_interface_distributed',
-  'network:ha_router_replicated_interface',
-];
 
 const NETWORKS = { path: '/v2.0/networks', collection: 'networks', row: Owned };
 const SUBNETS = { path: '/v2.0/subnets', collection: 'subnets', row: Subnet };
@@ -162,7 +156,7 @@ async function interfaceItem(
     return { ...item, state: 'waiting', message: 'it is created with the subnet and the router' };
   const ports = await rowsOf(api, PORTS, [
     ['network_id', subnet.network_id],
-    ...INTERFACES.map((owner) => ['device_owner', owner] as const),
+    ...INTERFACE_OWNERS.map((owner) => ['device_owner', owner] as const),
   ]);
   const onSubnet = ports.filter(({ fixed_ips }) =>
     fixed_ips?.some(({ subnet_id }) => subnet_id === subnet.id),

@@ -3,6 +3,7 @@ import { type Comparison, defineSuspension, type ProjectContext } from '../../ta
 import { defineQuotaSuspension } from '../kit/suspend-quota.ts';
 import { escaped, Owned, ownerOf, rowsOf, rowsWhere } from './collection.ts';
 import { quotaSet } from './quota.ts';
+import { INTERFACE_OWNERS } from './routing.ts';
 
 const Router = Owned.extend({ admin_state_up: z.boolean() });
 const Port = Owned.pick({ id: true, project_id: true, tenant_id: true }).extend({
@@ -12,12 +13,6 @@ const Port = Owned.pick({ id: true, project_id: true, tenant_id: true }).extend(
 type RouterRow = z.infer<typeof Router> & { readonly hasForeignPort: boolean };
 
 const PORTS = { path: '/v2.0/ports', collection: 'ports', row: Port } as const;
-/** Device owners of the ports that connect a router to a network of a project. */
-const INTERFACES = [
-  'network:router_interface',
-  'network:router_interface_distributed',
-  'network:ha_router_replicated_interface',
-];
 
 /**
  * Returns the routers of the project. `hasForeignPort`: a port of another project is on a network
@@ -32,7 +27,7 @@ async function routers({ api, project }: ProjectContext): Promise<RouterRow[]> {
     PORTS,
     'device_id',
     rows.map(({ id }) => id),
-    INTERFACES.map((owner) => ['device_owner', owner] as const),
+    INTERFACE_OWNERS.map((owner) => ['device_owner', owner] as const),
   );
   const networks = [...new Set(interfaces.map((port) => port.network_id))];
   const ports = await rowsWhere(api, PORTS, 'network_id', networks);

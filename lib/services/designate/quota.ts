@@ -1,0 +1,23 @@
+import * as z from 'zod';
+import type { ProjectContext } from '../../task/service.ts';
+import { IN_ALL_PROJECTS, inProject } from './project.ts';
+
+const limits = z.record(z.string(), z.number());
+/**
+ * An id that Keystone never assigns: Designate answers with the default limits and creates no row.
+ */
+const UNUSED_PROJECT_ID = 'nobody';
+
+export const pathOfQuota = (project: string): string => `/v2/quotas/${encodeURIComponent(project)}`;
+
+/**
+ * Returns the effective limits of the project, and the defaults. Designate refuses a header that
+ * names another project than the path.
+ */
+export async function readQuota({ api, project }: ProjectContext) {
+  const [own, defaults] = await Promise.all([
+    api.request('GET', pathOfQuota(project), { headers: inProject(project) }),
+    api.request('GET', pathOfQuota(UNUSED_PROJECT_ID), { headers: IN_ALL_PROJECTS }),
+  ]);
+  return { limits: limits.parse(own.json), defaults: limits.parse(defaults.json) };
+}
