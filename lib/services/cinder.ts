@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { PropagatorError } from '../shared/errors.ts';
 import { defineService, defineType, type Removal, type ServiceApi } from '../task/service.ts';
 import { backup, group, groupSnapshot, snapshot } from './cinder/copies.ts';
-import { provision } from './cinder/provision.ts';
+import { provision, VOLUME_TYPES } from './cinder/provision.ts';
 import { quotaSuspension } from './cinder/suspend.ts';
 import { attachment, transfer, volume } from './cinder/volume.ts';
 import { defineQuota, differingLimits } from './kit/quota.ts';
@@ -12,15 +12,7 @@ const isGone = (error: unknown): boolean =>
   error instanceof PropagatorError && error.class === 'Gone';
 
 const typeAccess = defineTypeAccess({
-  name: 'type-access',
-  path: '/types',
-  collection: 'volume_types',
-  paging: 'marker',
-  access: {
-    path: 'os-volume-type-access',
-    collection: 'volume_type_access',
-    owner: 'project_id',
-  },
+  ...VOLUME_TYPES,
   removal: (project) => ({ removeProjectAccess: { project } }),
 });
 

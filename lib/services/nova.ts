@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { defineService, defineType } from '../task/service.ts';
 import { defineQuota } from './kit/quota.ts';
 import { defineTypeAccess } from './kit/type-access.ts';
-import { provision } from './nova/provision.ts';
+import { FLAVORS, provision } from './nova/provision.ts';
 import { NOVA_CONCURRENCY, server } from './nova/server.ts';
 import { serverSuspension } from './nova/suspend.ts';
 import { quotaSuspension } from './nova/suspend-quota.ts';
@@ -40,11 +40,7 @@ const serverGroup = defineType({
 });
 
 const flavorAccess = defineTypeAccess({
-  name: 'flavor-access',
-  path: '/flavors',
-  collection: 'flavors',
-  paging: 'marker',
-  access: { path: 'os-flavor-access', collection: 'flavor_access', owner: 'tenant_id' },
+  ...FLAVORS,
   removal: (tenant) => ({ removeTenantAccess: { tenant } }),
 });
 

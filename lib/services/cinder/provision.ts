@@ -3,6 +3,7 @@ import { defineProvision } from '../../task/service.ts';
 import { accessWish, provisionAccess } from '../kit/provision-access.ts';
 import { provisionQuota, quotaWish } from '../kit/provision-quota.ts';
 import { quotaSetAt } from '../kit/quota-set.ts';
+import type { PrivateTypes } from '../kit/type-access.ts';
 
 const wish = z.strictObject({
   quota: quotaWish([
@@ -27,19 +28,24 @@ const quota = provisionQuota<Wish>({
   write: quotaSet.write,
 });
 
-const typeAccess = provisionAccess<Wish>({
-  type: 'type-access',
-  wish: (section) => section.volumeTypes,
+/** The private volume types and the projects that may use them. */
+export const VOLUME_TYPES: PrivateTypes = {
+  name: 'type-access',
   path: '/types',
   collection: 'volume_types',
   paging: 'marker',
-  all: 'None',
-  publicField: 'is_public',
   access: {
     path: 'os-volume-type-access',
     collection: 'volume_type_access',
     owner: 'project_id',
   },
+};
+
+const typeAccess = provisionAccess<Wish>({
+  types: VOLUME_TYPES,
+  wish: (section) => section.volumeTypes,
+  all: 'None',
+  publicField: 'is_public',
   addition: (project) => ({ addProjectAccess: { project } }),
 });
 

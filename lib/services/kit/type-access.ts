@@ -1,9 +1,9 @@
 import * as z from 'zod';
 import { PropagatorError } from '../../shared/errors.ts';
-import { type DefinedType, defineType, type Paging } from '../../task/service.ts';
+import { type DefinedType, defineType, type Paging, type ServiceApi } from '../../task/service.ts';
 
 /** Where a service lists its private types, and the projects that may use each of them. */
-export interface TypeAccessDefinition {
+export interface PrivateTypes {
   /** Name of the resource type: `flavor-access`. */
   readonly name: string;
   /** Path of the types: `/flavors`. */
@@ -19,12 +19,34 @@ export interface TypeAccessDefinition {
     /** Field of a row with the project that has access. */
     readonly owner: 'project_id' | 'tenant_id';
   };
+}
+
+/** How a cleanup removes the access of a project to private types. */
+export interface TypeAccessDefinition extends PrivateTypes {
   /** Body of the action that removes the access of a project. */
   removal(project: string): object;
 }
 
 const typeRow = z.object({ id: z.string(), name: z.string().nullish() });
 const accessRow = z.object({ project_id: z.string().nullish(), tenant_id: z.string().nullish() });
+
+export const pathOfType = (id: string, { path }: Pick<PrivateTypes, 'path'>): string =>
+  `${path}/${encodeURIComponent(id)}`;
+
+/** Returns the projects that may use one private type; `undefined`: a row without a project. */
+export async function projectsWithAccess(
+  id: string,
+  types: PrivateTypes,
+  api: ServiceApi,
+): Promise<(string | undefined)[]> {
+  const { access } = types;
+  const { rows } = await api.list(`${pathOfType(id, types)}/${access.path}`, {
+    collection: access.collection,
+    row: accessRow,
+    paging: 'none',
+  });
+  return rows.map((row) => row[access.owner] ?? undefined);
+}
 
 /**
  * Defines the access of a project to private types: flavors, volume types, share types. The APIs
@@ -41,49 +63,37 @@ const accessRow = z.object({ project_id: z.string().nullish(), tenant_id: z.stri
  *   removal: (tenant) => ({ removeTenantAccess: { tenant } }),
  * });
  */
-export const defineTypeAccess = ({
-  name,
-  path,
-  collection,
-  paging,
-  access,
-  removal,
-}: TypeAccessDefinition): DefinedType => {
-  const pathOf = (id: string): string => `${path}/${encodeURIComponent(id)}`;
+export const defineTypeAccess = ({ removal, ...types }: TypeAccessDefinition): DefinedType => {
+  const { name, path, collection, paging } = types;
   return defineType({
     name,
     async list({ api, project }) {
       const query = { is_public: false };
-      const types = await api.list(path, { collection, row: typeRow, paging, query });
-      const listings = types.rows.map(async (type) => {
-        const rows = await accessTo(type.id);
-        return rows
-          .map((row) => ({ ...type, owner: row[access.owner] ?? undefined }))
-          .filter(({ owner }) => owner === undefined || owner === project);
+      const { rows } = await api.list(path, { collection, row: typeRow, paging, query });
+      const listings = rows.map(async (type) => {
+        const owners = await unlessGone(projectsWithAccess(type.id, types, api));
+        return owners
+          .filter((owner) => owner === undefined || owner === project)
+          .map((owner) => ({ ...type, owner }));
       });
       return (await Promise.all(listings)).flat();
-
-      async function accessTo(id: string): Promise<z.infer<typeof accessRow>[]> {
-        try {
-          const { rows } = await api.list(`${pathOf(id)}/${access.path}`, {
-            collection: access.collection,
-            row: accessRow,
-            paging: 'none',
-          });
-          return rows;
-        } catch (error) {
-          // An administrator deleted the type, or made it public, after it was listed.
-          if (error instanceof PropagatorError && error.class === 'Gone') return [];
-          throw error;
-        }
-      }
     },
     id: (row) => row.id,
     owner: (row) => row.owner,
     label: (row) => row.name ?? undefined,
     async remove(row, { api, project }) {
-      await api.request('POST', `${pathOf(row.id)}/action`, { json: removal(project) });
+      await api.request('POST', `${pathOfType(row.id, types)}/action`, { json: removal(project) });
       return { kind: 'gone' };
     },
   });
 };
+
+/** An administrator may delete a type, or make it public, after it was listed. */
+async function unlessGone<One>(listing: Promise<One[]>): Promise<One[]> {
+  try {
+    return await listing;
+  } catch (error) {
+    if (error instanceof PropagatorError && error.class === 'Gone') return [];
+    throw error;
+  }
+}

@@ -3,6 +3,7 @@ import { defineProvision } from '../../task/service.ts';
 import { accessWish, provisionAccess } from '../kit/provision-access.ts';
 import { provisionQuota, quotaWish } from '../kit/provision-quota.ts';
 import { quotaSetAt } from '../kit/quota-set.ts';
+import { SHARE_TYPES } from './types.ts';
 
 const wish = z.strictObject({
   quota: quotaWish([
@@ -33,14 +34,10 @@ const quota = provisionQuota<Wish>({
 });
 
 const typeAccess = provisionAccess<Wish>({
-  type: 'type-access',
+  types: SHARE_TYPES,
   wish: (section) => section.shareTypes,
-  path: '/types',
-  collection: 'share_types',
-  paging: 'none',
   all: 'all',
   publicField: 'share_type_access:is_public',
-  access: { path: 'share_type_access', collection: 'share_type_access', owner: 'project_id' },
   addition: (project) => ({ addProjectAccess: { project } }),
 });
 

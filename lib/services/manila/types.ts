@@ -1,15 +1,17 @@
-import { defineTypeAccess } from '../kit/type-access.ts';
+import { defineTypeAccess, type PrivateTypes } from '../kit/type-access.ts';
 
 const removal = (project: string): object => ({ removeProjectAccess: { project } });
 
-export const typeAccess = defineTypeAccess({
+/** The private share types and the projects that may use them. */
+export const SHARE_TYPES: PrivateTypes = {
   name: 'type-access',
   path: '/types',
   collection: 'share_types',
   paging: 'none',
   access: { path: 'share_type_access', collection: 'share_type_access', owner: 'project_id' },
-  removal,
-});
+};
+
+export const typeAccess = defineTypeAccess({ ...SHARE_TYPES, removal });
 
 export const groupTypeAccess = defineTypeAccess({
   name: 'group-type-access',

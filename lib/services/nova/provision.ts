@@ -3,6 +3,7 @@ import { defineProvision } from '../../task/service.ts';
 import { accessWish, provisionAccess } from '../kit/provision-access.ts';
 import { provisionQuota, quotaWish } from '../kit/provision-quota.ts';
 import { quotaSetAt } from '../kit/quota-set.ts';
+import type { PrivateTypes } from '../kit/type-access.ts';
 
 const wish = z.strictObject({
   quota: quotaWish([
@@ -28,16 +29,21 @@ const quota = provisionQuota<Wish>({
   write: quotaSet.write,
 });
 
-const flavorAccess = provisionAccess<Wish>({
-  type: 'flavor-access',
-  wish: (section) => section.flavors,
+/** The private flavors and the projects that may use them. */
+export const FLAVORS: PrivateTypes = {
+  name: 'flavor-access',
   path: '/flavors',
-  listPath: '/flavors/detail',
   collection: 'flavors',
   paging: 'marker',
+  access: { path: 'os-flavor-access', collection: 'flavor_access', owner: 'tenant_id' },
+};
+
+const flavorAccess = provisionAccess<Wish>({
+  types: FLAVORS,
+  wish: (section) => section.flavors,
+  listPath: '/flavors/detail',
   all: 'None',
   publicField: 'os-flavor-access:is_public',
-  access: { path: 'os-flavor-access', collection: 'flavor_access', owner: 'tenant_id' },
   addition: (tenant) => ({ addTenantAccess: { tenant } }),
 });
 
