@@ -5,10 +5,8 @@ import { describeCauses } from '../account/causes.ts';
 import type { AuditRecord } from '../audit/entry.ts';
 import { type Hold, holdDocument, holdOf } from '../handlers/holds.ts';
 import { stepOf } from '../handlers/lifecycle.ts';
-import { type EffectiveState, fetchEffectiveState } from '../handlers/project-state.ts';
 import { openLifecycle } from '../operation/lifecycle.ts';
 import type { LifecycleAction } from '../operation/model.ts';
-import { projectScope } from '../operation/scope.ts';
 import { decideChange } from '../policy/decide.ts';
 import { NO_POLICY, POLICY_CHANGES } from '../policy/schema.ts';
 import { lossesOf } from '../policy/suspend-options.ts';
@@ -18,6 +16,14 @@ import { callerOf } from './authentication.ts';
 import { notBy, readJson, typedText } from './body.ts';
 import type { ApiDeps } from './deps.ts';
 import { problem } from './problem.ts';
+import {
+  CHANGED,
+  notThere,
+  type PresentProject,
+  projectState,
+  requestedInput,
+  scopeOf,
+} from './project-request.ts';
 
 export const Asked = z.strictObject({ reason: typedText(1000), by: notBy });
 /**
@@ -25,22 +31,19 @@ export const Asked = z.strictObject({ reason: typedText(1000), by: notBy });
  */
 interface Wish {
   readonly context: Context;
-  readonly state: Present;
+  readonly state: PresentProject;
   readonly asked: { readonly by: string; readonly reason: string };
   readonly document: ReturnType<typeof holdDocument> | undefined;
   readonly hold: Hold | undefined;
 }
-type Present = Extract<EffectiveState, { kind: 'present' }>;
 
 /** Routes that suspend and resume a project, and that show what the policy says about one. */
 export function projectRoutes(app: Hono, deps: ApiDeps): void {
   const { engine } = deps;
-  const stateOf = (id: ProjectId): Promise<EffectiveState> =>
-    fetchEffectiveState(id, { keystone: deps.cloud.keystone, reads: engine.reads });
 
   app.get('/v1/projects/:id/policy', async (context) => {
     const id = ProjectId.parse(context.req.param('id'));
-    const state = await stateOf(id);
+    const state = await projectState(id, deps);
     if (state.kind !== 'present') return context.json(problem('project', notThere(state)), 404);
     const policy = deps.policy ?? NO_POLICY;
     return context.json({
@@ -59,7 +62,7 @@ export function projectRoutes(app: Hono, deps: ApiDeps): void {
     const id = ProjectId.parse(context.req.param('id'));
     const asked = { ...(await readJson(context, Asked)), by: callerOf(context) };
     const [state, hold, protection] = await Promise.all([
-      stateOf(id),
+      projectState(id, deps),
       holdOf(id, engine.reads),
       deps.protection(),
     ]);
@@ -83,7 +86,7 @@ export function projectRoutes(app: Hono, deps: ApiDeps): void {
   app.post('/v1/projects/:id/resume', async (context) => {
     const id = ProjectId.parse(context.req.param('id'));
     const asked = { ...(await readJson(context, Asked)), by: callerOf(context) };
-    const [state, hold] = await Promise.all([stateOf(id), holdOf(id, engine.reads)]);
+    const [state, hold] = await Promise.all([projectState(id, deps), holdOf(id, engine.reads)]);
     if (state.kind !== 'present') return context.json(problem('refused', notThere(state)), 409);
     const left = state.causes.filter(({ kind }) => kind !== 'operator-hold');
     if (!hold && left.length > 0)
@@ -106,32 +109,15 @@ export function projectRoutes(app: Hono, deps: ApiDeps): void {
 
   async function open(action: LifecycleAction, wish: Wish) {
     const { state, asked, document } = wish;
-    const scope = scopeOf(state);
-    const now = deps.now();
-    const opened = openLifecycle({
-      action,
-      scope,
-      cause: {
-        messageId: `${action}/${scope.id}/${now}`,
-        eventType: 'requested',
-        at: now,
-        note: `${asked.by}: ${asked.reason}`,
-      },
-      existing: await engine.reads.operationsAbout('project', scope.id),
-      mode: deps.mode,
-      now,
-      protectedBecause: undefined,
-      asked,
-    });
-    const documents = document ? [document] : [];
-    const step = opened && stepOf(opened);
-    const change = {
-      documents,
-      operations: step?.operations ?? [],
-      messages: step?.messages ?? [],
+    const input = await requestedInput(action, scopeOf(state), asked, deps);
+    const opened = openLifecycle({ ...input, action });
+    const { operations, messages } = stepOf(opened);
+    const done = await engine.commit({
+      documents: document ? [document] : [],
+      operations,
+      messages,
       audit: [recordOf(action, wish, opened?.opened?.id)],
-    };
-    const done = await engine.commit(change);
+    });
     return done === 'conflict' ? done : { opened: opened?.opened?.id ?? null };
   }
 
@@ -161,23 +147,4 @@ const answer = (opened: 'conflict' | { opened: string | null }): Response =>
         { status: 202 },
       );
 
-const conflict = (): Response =>
-  Response.json(problem('conflict', 'the project was changed at the same moment; try again'), {
-    status: 409,
-  });
-
-/** Returns why Keystone shows no such project. */
-export const notThere = (state: Exclude<EffectiveState, Present>): string =>
-  state.kind === 'absent'
-    ? 'Keystone has no such project'
-    : `Keystone shows ${state.id} instead: write the id of a project as Keystone does`;
-
-/** Returns the scope of an operation about the project. */
-export const scopeOf = ({ facts }: Present) => {
-  const { id, name, domainId } = facts;
-  const account = { type: 'project' as const, id: ProjectId.parse(id), name };
-  return projectScope(
-    { ...account, domainId: domainId as Parameters<typeof projectScope>[0]['domainId'] },
-    undefined,
-  );
-};
+const conflict = (): Response => Response.json(CHANGED, { status: 409 });

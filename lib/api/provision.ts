@@ -3,7 +3,6 @@ import * as z from 'zod';
 import { ProjectId } from '../../events/ids.ts';
 import { describeCauses } from '../account/causes.ts';
 import { stepOf } from '../handlers/lifecycle.ts';
-import { type EffectiveState, fetchEffectiveState } from '../handlers/project-state.ts';
 import { wishFor } from '../handlers/provision.ts';
 import { compareProject } from '../handlers/provision-compare.ts';
 import { provisionedProjects } from '../handlers/provision-store.ts';
@@ -14,7 +13,14 @@ import { callerOf } from './authentication.ts';
 import { notBy, readJson, typedText } from './body.ts';
 import type { ApiDeps } from './deps.ts';
 import { problem } from './problem.ts';
-import { notThere, scopeOf } from './projects.ts';
+import {
+  CHANGED,
+  notThere,
+  type PresentProject,
+  projectState,
+  requestedInput,
+  scopeOf,
+} from './project-request.ts';
 
 export const ProfileQuery = z.object({ profile: z.string().min(1).max(255).optional() });
 export const Asked = z.strictObject({
@@ -23,16 +29,13 @@ export const Asked = z.strictObject({
   ...ProfileQuery.shape,
   reconcile: z.boolean().optional(),
 });
-type Present = Extract<EffectiveState, { kind: 'present' }>;
 
 /** Routes that provision a project, and that compare projects with their profile. */
 export function provisionRoutes(app: Hono, deps: ApiDeps): void {
   const { engine } = deps;
-  const find = async (context: Context): Promise<EffectiveState> => {
-    const id = ProjectId.parse(context.req.param('id'));
-    return fetchEffectiveState(id, { keystone: deps.cloud.keystone, reads: engine.reads });
-  };
-  const compare = async (state: Present, profile: string | undefined) => {
+  const find = async (context: Context) =>
+    projectState(ProjectId.parse(context.req.param('id')), deps);
+  const compare = async (state: PresentProject, profile: string | undefined) => {
     const wish = wishFor(state.facts, deps.policy, { profile });
     if (!wish) return undefined;
     const id = ProjectId.parse(state.facts.id);
@@ -85,21 +88,8 @@ export function provisionRoutes(app: Hono, deps: ApiDeps): void {
     const scope = scopeOf(state);
     const because = protectedBecause(scope, await deps.protection());
     if (because) return context.json(problem('refused', `it is protected: ${because}`), 409);
-    const now = deps.now();
-    const opened = openProvision({
-      scope,
-      cause: {
-        messageId: `provision/${scope.id}/${now}`,
-        eventType: 'requested',
-        at: now,
-        note: `${asked.by}: ${asked.reason}`,
-      },
-      existing: await engine.reads.operationsAbout('project', scope.id),
-      mode: deps.mode,
-      now,
-      protectedBecause: undefined,
-      asked,
-    });
+    const input = await requestedInput('provision', scope, asked, deps);
+    const opened = openProvision(input);
     if (!opened)
       return context.json(
         problem(
@@ -119,17 +109,14 @@ export function provisionRoutes(app: Hono, deps: ApiDeps): void {
       before: null,
       after: { opened: opening ?? null, profile: asked.profile ?? null },
     } as const;
-    const audit = [auditRecord(context, now, audited)];
+    const audit = [auditRecord(context, input.now, audited)];
     if ((await engine.commit({ operations, messages, audit })) === 'conflict')
-      return context.json(
-        problem('conflict', 'the project was changed at the same moment; try again'),
-        409,
-      );
-    return context.json({ opened: opened.opened?.id ?? null }, 202);
+      return context.json(CHANGED, 409);
+    return context.json({ opened: opening ?? null }, 202);
   });
 }
 
-const noProfile = ({ facts }: Present, profile: string | undefined) =>
+const noProfile = ({ facts }: PresentProject, profile: string | undefined) =>
   profile === undefined
     ? problem(
         'refused',

@@ -1,0 +1,64 @@
+import { ProjectId } from '../../events/ids.ts';
+import { type EffectiveState, fetchEffectiveState } from '../handlers/project-state.ts';
+import type { ProjectScope } from '../operation/model.ts';
+import { projectScope } from '../operation/scope.ts';
+import type { ApiDeps } from './deps.ts';
+import { problem } from './problem.ts';
+
+/** A project that Keystone shows, with its effective state. */
+export type PresentProject = Extract<EffectiveState, { kind: 'present' }>;
+
+/** Returns the effective state of a project. Throws when an answer is not certain. */
+export const projectState = (
+  id: ProjectId,
+  { cloud, engine }: Pick<ApiDeps, 'cloud' | 'engine'>,
+): Promise<EffectiveState> =>
+  fetchEffectiveState(id, { keystone: cloud.keystone, reads: engine.reads });
+
+/** Returns why Keystone shows no such project. */
+export const notThere = (state: Exclude<EffectiveState, PresentProject>): string =>
+  state.kind === 'absent'
+    ? 'Keystone has no such project'
+    : `Keystone shows ${state.id} instead: write the id of a project as Keystone does`;
+
+/** Returns the scope of an operation about the project. */
+export const scopeOf = ({ facts }: PresentProject): ProjectScope => {
+  const { id, name, domainId } = facts;
+  const account = { type: 'project' as const, id: ProjectId.parse(id), name };
+  return projectScope(
+    { ...account, domainId: domainId as Parameters<typeof projectScope>[0]['domainId'] },
+    undefined,
+  );
+};
+
+/**
+ * Returns the input that opens an operation for the command of an administrator about a project.
+ * The caller has checked that the project is not protected.
+ */
+export async function requestedInput<
+  Asked extends { readonly by: string; readonly reason: string },
+>(
+  action: string,
+  scope: ProjectScope,
+  asked: Asked,
+  { engine, mode, now: clock }: Pick<ApiDeps, 'engine' | 'mode' | 'now'>,
+) {
+  const now = clock();
+  return {
+    scope,
+    cause: {
+      messageId: `${action}/${scope.id}/${now}`,
+      eventType: 'requested',
+      at: now,
+      note: `${asked.by}: ${asked.reason}`,
+    },
+    existing: await engine.reads.operationsAbout('project', scope.id),
+    mode,
+    now,
+    protectedBecause: undefined,
+    asked,
+  };
+}
+
+/** The answer 409 when the state in the store is not the one that the route has read. */
+export const CHANGED = problem('conflict', 'the project was changed at the same moment; try again');
