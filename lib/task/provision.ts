@@ -57,7 +57,7 @@ export type ComparePart<Wish> = (
 /** The input of {@link defineProvision}. */
 export interface ProvisionDefinition<Wish> {
   /** The section of the service in a profile. */
-  readonly wish: z.ZodType<Wish>;
+  readonly schema: z.ZodType<Wish>;
   /** For the documentation: one sentence for each part. */
   readonly summary: readonly string[];
   /** The parts are compared at the same time, and their items are made in this order. */
@@ -66,7 +66,7 @@ export interface ProvisionDefinition<Wish> {
 
 /** What a service file says about provisioning. */
 export interface ServiceProvision {
-  readonly wish: z.ZodType;
+  readonly schema: z.ZodType;
   readonly summary: readonly string[];
   /** Throws when the section does not fit the schema, and what a failed call throws. */
   compare(wish: unknown, context: ProvisionContext): Promise<readonly ProvisionItem[]>;
@@ -77,14 +77,14 @@ export interface ServiceProvision {
  * missing, in the order of the items, and compares again.
  */
 export const defineProvision = <Wish>({
-  wish,
+  schema,
   summary,
   parts,
 }: ProvisionDefinition<Wish>): ServiceProvision => ({
-  wish,
+  schema,
   summary,
   async compare(section, context) {
-    const parsed = wish.parse(section);
+    const parsed = schema.parse(section);
     return (await Promise.all(parts.map((part) => part(parsed, context)))).flat();
   },
 });
@@ -94,5 +94,5 @@ export const profileSections = (
   services: readonly { readonly name: string; readonly provision?: ServiceProvision | undefined }[],
 ): Record<string, z.ZodType> =>
   Object.fromEntries(
-    services.flatMap(({ name, provision }) => (provision ? [[name, provision.wish]] : [])),
+    services.flatMap(({ name, provision }) => (provision ? [[name, provision.schema]] : [])),
   );

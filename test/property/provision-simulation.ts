@@ -107,7 +107,7 @@ export class ProvisionSimulation extends SuspendSimulation {
   #provision() {
     const wish = z.object({ cores: z.number().optional(), networks: z.array(z.string()) });
     return defineProvision<NetsWish>({
-      wish,
+      schema: wish,
       summary: [],
       parts: [
         async ({ cores }, { project }) => {

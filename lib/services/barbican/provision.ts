@@ -1,12 +1,12 @@
 import * as z from 'zod';
 import { PropagatorError } from '../../shared/errors.ts';
 import { defineProvision, type ProvisionContext } from '../../task/service.ts';
-import { provisionQuota, quotaWish } from '../kit/provision-quota.ts';
+import { limitsSchema, provisionQuota } from '../kit/provision-quota.ts';
 
-const wish = z.strictObject({
-  quota: quotaWish(['secrets', 'orders', 'containers', 'consumers', 'cas']).optional(),
+const schema = z.strictObject({
+  quota: limitsSchema(['secrets', 'orders', 'containers', 'consumers', 'cas']).optional(),
 });
-type Wish = z.infer<typeof wish>;
+type Section = z.infer<typeof schema>;
 
 const shown = z.object({ project_quotas: z.record(z.string(), z.unknown()) });
 const pathOf = (project: string): string => `/v1/project-quotas/${encodeURIComponent(project)}`;
@@ -28,8 +28,8 @@ async function withRoleAdvice<T>(call: Promise<T>): Promise<T> {
 }
 
 /** A PUT replaces all limits, so the present limits are sent again. */
-const quota = provisionQuota<Wish>({
-  wish: (section) => section.quota,
+const quota = provisionQuota<Section>({
+  limitsIn: (section) => section.quota,
   read: async (context) => ({ limits: await read(context), defaults: {} }),
   async write(limits, context) {
     const json = { project_quotas: { ...(await read(context)), ...limits } };
@@ -38,8 +38,8 @@ const quota = provisionQuota<Wish>({
 });
 
 /** What a profile may ask of Barbican. */
-export const provision = defineProvision<Wish>({
-  wish,
+export const provision = defineProvision<Section>({
+  schema,
   summary: ['Limits of the project (`quota`), with the role key-manager:service-admin.'],
   parts: [quota],
 });

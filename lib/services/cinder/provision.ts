@@ -1,12 +1,12 @@
 import * as z from 'zod';
 import { defineProvision } from '../../task/service.ts';
-import { accessWish, provisionAccess } from '../kit/provision-access.ts';
-import { provisionQuota, quotaWish } from '../kit/provision-quota.ts';
+import { provisionAccess, typeNamesSchema } from '../kit/provision-access.ts';
+import { limitsSchema, provisionQuota } from '../kit/provision-quota.ts';
 import { quotaSetAt } from '../kit/quota-set.ts';
 import type { PrivateTypes } from '../kit/type-access.ts';
 
-const wish = z.strictObject({
-  quota: quotaWish([
+const schema = z.strictObject({
+  quota: limitsSchema([
     'volumes',
     'gigabytes',
     'snapshots',
@@ -16,14 +16,14 @@ const wish = z.strictObject({
     'per_volume_gigabytes',
   ]).optional(),
   /** Names or ids of private volume types. */
-  volumeTypes: accessWish.optional(),
+  volumeTypes: typeNamesSchema.optional(),
 });
-type Wish = z.infer<typeof wish>;
+type Section = z.infer<typeof schema>;
 
 const quotaSet = quotaSetAt({ path: '/os-quota-sets' });
 
-const quota = provisionQuota<Wish>({
-  wish: (section) => section.quota,
+const quota = provisionQuota<Section>({
+  limitsIn: (section) => section.quota,
   read: quotaSet.readWithDefaults,
   write: quotaSet.write,
 });
@@ -41,17 +41,17 @@ export const VOLUME_TYPES: PrivateTypes = {
   },
 };
 
-const typeAccess = provisionAccess<Wish>({
+const typeAccess = provisionAccess<Section>({
   types: VOLUME_TYPES,
-  wish: (section) => section.volumeTypes,
+  namesIn: (section) => section.volumeTypes,
   all: 'None',
   publicField: 'is_public',
   addition: (project) => ({ addProjectAccess: { project } }),
 });
 
 /** What a profile may ask of Cinder. */
-export const provision = defineProvision<Wish>({
-  wish,
+export const provision = defineProvision<Section>({
+  schema,
   summary: ['Limits of the project (`quota`).', 'Access to private volume types (`volumeTypes`).'],
   parts: [quota, typeAccess],
 });

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import type { ComparePart, ProvisionContext, ProvisionItem } from '../../task/service.ts';
 import { IN_ALL_PROJECTS, inProject, text } from './project.ts';
 
-interface ZoneWish {
+interface ZoneSection {
   readonly zone?: { readonly name: string; readonly email: string } | undefined;
 }
 
@@ -21,7 +21,7 @@ const transferRow = z.object({
  * project. The zone is therefore created there, offered to the project, and accepted. After a crash
  * a listing shows which of these steps were done. The run does not wait for the name servers.
  */
-export const zone: ComparePart<ZoneWish> = async ({ zone: wanted }, context) => {
+export const zone: ComparePart<ZoneSection> = async ({ zone: wanted }, context) => {
   if (!wanted) return [];
   const { project, projectName } = context;
   const item = { type: 'zone', name: wanted.name, wanted: wanted.name };

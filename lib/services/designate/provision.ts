@@ -1,12 +1,12 @@
 import * as z from 'zod';
 import { defineProvision } from '../../task/service.ts';
-import { provisionQuota, quotaWish } from '../kit/provision-quota.ts';
+import { limitsSchema, provisionQuota } from '../kit/provision-quota.ts';
 import { inProject } from './project.ts';
 import { zone } from './provision-zone.ts';
 import { pathOfQuota, readQuota } from './quota.ts';
 
-const wish = z.strictObject({
-  quota: quotaWish([
+const schema = z.strictObject({
+  quota: limitsSchema([
     'zones',
     'zone_recordsets',
     'zone_records',
@@ -23,10 +23,10 @@ const wish = z.strictObject({
     })
     .optional(),
 });
-export type Wish = z.infer<typeof wish>;
+type Section = z.infer<typeof schema>;
 
-const quota = provisionQuota<Wish>({
-  wish: (section) => section.quota,
+const quota = provisionQuota<Section>({
+  limitsIn: (section) => section.quota,
   read: readQuota,
   async write(json, { api, project }) {
     await api.request('PATCH', pathOfQuota(project), { json, headers: inProject(project) });
@@ -34,8 +34,8 @@ const quota = provisionQuota<Wish>({
 });
 
 /** What a profile may ask of Designate. */
-export const provision = defineProvision<Wish>({
-  wish,
+export const provision = defineProvision<Section>({
+  schema,
   summary: [
     'Limits of the project (`quota`).',
     'A zone (`zone`). Below a zone of another project it is created there and then transferred.',

@@ -22,14 +22,14 @@ const assignment = z
   .refine(({ user, group }) => (user === undefined) !== (group === undefined), {
     error: 'name either a user or a group',
   });
-const wish = z.strictObject({
+const schema = z.strictObject({
   tags: z
     .array(z.string().regex(/^[^,/]{1,255}$/, 'a tag has no comma and no slash'))
     .min(1)
     .optional(),
   roles: z.array(assignment).min(1).optional(),
 });
-type Wish = z.infer<typeof wish>;
+type Section = z.infer<typeof schema>;
 type Assignment = z.infer<typeof assignment>;
 
 const escaped = encodeURIComponent;
@@ -38,7 +38,7 @@ const listedTags = z.object({ tags: z.array(z.string()) });
 const idRow = z.object({ id: z.string(), name: z.string().nullish() });
 
 /** Tags are added one by one, so that other tags of the project stay. */
-const tags: ComparePart<Wish> = async ({ tags: wanted = [] }, context) => {
+const tags: ComparePart<Section> = async ({ tags: wanted = [] }, context) => {
   if (wanted.length === 0) return [];
   const path = `${pathOf(context)}/tags`;
   const present = listedTags.parse((await context.api.request('GET', path)).json).tags;
@@ -53,7 +53,7 @@ const tags: ComparePart<Wish> = async ({ tags: wanted = [] }, context) => {
   });
 };
 
-const roles: ComparePart<Wish> = async ({ roles: wanted = [] }, context) =>
+const roles: ComparePart<Section> = async ({ roles: wanted = [] }, context) =>
   Promise.all(wanted.map((one) => roleItem(one, context)));
 
 async function roleItem(wanted: Assignment, context: ProvisionContext): Promise<ProvisionItem> {
@@ -106,8 +106,8 @@ async function find(
 }
 
 /** What a profile may ask of Keystone. */
-export const provision = defineProvision<Wish>({
-  wish,
+export const provision = defineProvision<Section>({
+  schema,
   summary: ['Tags of the project (`tags`).', 'Roles of users and groups on the project (`roles`).'],
   parts: [tags, roles],
 });

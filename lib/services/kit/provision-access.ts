@@ -3,12 +3,14 @@ import type { ComparePart, ProvisionContext, ProvisionItem } from '../../task/se
 import { type PrivateTypes, pathOfType, projectsWithAccess } from './type-access.ts';
 
 /** Names or ids of types in a profile. */
-export const accessWish = z.array(z.string().min(1)).min(1, 'name at least one, or leave it out');
+export const typeNamesSchema = z
+  .array(z.string().min(1))
+  .min(1, 'name at least one, or leave it out');
 
 /** How a provision gives a project access to private types. */
-export interface AccessProvision<Wish> {
+export interface AccessProvision<Section> {
   readonly types: PrivateTypes;
-  wish(section: Wish): readonly string[] | undefined;
+  namesIn(section: Section): readonly string[] | undefined;
   /** Path of the listing; default: the path of the types. */
   readonly listPath?: string;
   /** The value of `is_public` that lists all types. */
@@ -23,9 +25,9 @@ const typeRow = z.looseObject({ id: z.string(), name: z.string().nullish() });
 
 /** Provisions the access of a project to private types. A public type needs none. */
 export const provisionAccess =
-  <Wish>(definition: AccessProvision<Wish>): ComparePart<Wish> =>
+  <Section>(definition: AccessProvision<Section>): ComparePart<Section> =>
   async (section, context) => {
-    const wanted = definition.wish(section) ?? [];
+    const wanted = definition.namesIn(section) ?? [];
     if (wanted.length === 0) return [];
     const { types, listPath = types.path, all } = definition;
     const { collection, name: type, paging } = types;
@@ -56,9 +58,9 @@ export const provisionAccess =
   };
 
 /** 409: the project already has access. */
-async function add<Wish>(
+async function add<Section>(
   id: string,
-  { types, addition }: AccessProvision<Wish>,
+  { types, addition }: AccessProvision<Section>,
   { api, project }: ProvisionContext,
 ): Promise<void> {
   const path = `${pathOfType(id, types)}/action`;

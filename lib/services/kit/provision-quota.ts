@@ -5,7 +5,7 @@ import type { ComparePart, ProvisionContext, ProvisionItem } from '../../task/se
 export type QuotaLimits = Readonly<Record<string, number>>;
 
 /** The schema of the limits with these names in a profile. */
-export const quotaWish = (names: readonly string[]): z.ZodType<QuotaLimits> =>
+export const limitsSchema = (names: readonly string[]): z.ZodType<QuotaLimits> =>
   z
     .strictObject(
       Object.fromEntries(
@@ -29,8 +29,8 @@ export interface ShownQuota {
 }
 
 /** How a service reads and sets the limits of a project. */
-export interface QuotaProvision<Wish> {
-  wish(section: Wish): QuotaLimits | undefined;
+export interface QuotaProvision<Section> {
+  limitsIn(section: Section): QuotaLimits | undefined;
   /** Creates nothing. */
   read(context: ProvisionContext): Promise<ShownQuota>;
   /** Sets these limits and leaves the others. */
@@ -42,8 +42,8 @@ export interface QuotaProvision<Wish> {
  * by a user or an operator, and differs. All missing limits are set with one call.
  *
  * @example
- * const quota = provisionQuota<Wish>({
- *   wish: (section) => section.quota,
+ * const quota = provisionQuota<Section>({
+ *   limitsIn: (section) => section.quota,
  *   read: ({ api, project }) => limitsOf(api, project),
  *   write: async (limits, { api, project }) => {
  *     await api.request('PUT', `/os-quota-sets/${project}`, { json: { quota_set: limits } });
@@ -51,9 +51,9 @@ export interface QuotaProvision<Wish> {
  * });
  */
 export const provisionQuota =
-  <Wish>({ wish, read, write }: QuotaProvision<Wish>): ComparePart<Wish> =>
+  <Section>({ limitsIn, read, write }: QuotaProvision<Section>): ComparePart<Section> =>
   async (section, context) => {
-    const wanted = Object.entries(wish(section) ?? {});
+    const wanted = Object.entries(limitsIn(section) ?? {});
     if (wanted.length === 0) return [];
     const { limits, defaults } = await read(context);
     const stateOf = ([name, limit]: readonly [string, number]): ProvisionItem['state'] => {

@@ -1,9 +1,9 @@
 import * as z from 'zod';
 import { defineProvision } from '../../task/service.ts';
-import { provisionQuota, quotaWish } from '../kit/provision-quota.ts';
+import { limitsSchema, provisionQuota } from '../kit/provision-quota.ts';
 
-const wish = z.strictObject({ quota: quotaWish(['clusters']).optional() });
-type Wish = z.infer<typeof wish>;
+const schema = z.strictObject({ quota: limitsSchema(['clusters']).optional() });
+type Section = z.infer<typeof schema>;
 
 const row = z.object({ id: z.number().nullish(), hard_limit: z.number() });
 const RESOURCE = 'Cluster';
@@ -12,8 +12,8 @@ const pathOf = (project: string): string => `/quotas/${encodeURIComponent(projec
 /**
  * Without a limit of the project Magnum shows the default, which has no id (before Ussuri: 404).
  */
-const quota = provisionQuota<Wish>({
-  wish: (section) => section.quota,
+const quota = provisionQuota<Section>({
+  limitsIn: (section) => section.quota,
   async read({ api, project }) {
     const answer = await api.request('GET', pathOf(project), { accept: [404] });
     if (answer.status === 404) return { limits: {}, defaults: {} };
@@ -31,8 +31,8 @@ const quota = provisionQuota<Wish>({
 });
 
 /** What a profile may ask of Magnum. */
-export const provision = defineProvision<Wish>({
-  wish,
+export const provision = defineProvision<Section>({
+  schema,
   summary: ['The limit of clusters (`quota`).'],
   parts: [quota],
 });

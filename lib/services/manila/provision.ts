@@ -1,12 +1,12 @@
 import * as z from 'zod';
 import { defineProvision } from '../../task/service.ts';
-import { accessWish, provisionAccess } from '../kit/provision-access.ts';
-import { provisionQuota, quotaWish } from '../kit/provision-quota.ts';
+import { provisionAccess, typeNamesSchema } from '../kit/provision-access.ts';
+import { limitsSchema, provisionQuota } from '../kit/provision-quota.ts';
 import { quotaSetAt } from '../kit/quota-set.ts';
 import { SHARE_TYPES } from './types.ts';
 
-const wish = z.strictObject({
-  quota: quotaWish([
+const schema = z.strictObject({
+  quota: limitsSchema([
     'shares',
     'gigabytes',
     'snapshots',
@@ -21,29 +21,29 @@ const wish = z.strictObject({
     'backup_gigabytes',
   ]).optional(),
   /** Names or ids of private share types. */
-  shareTypes: accessWish.optional(),
+  shareTypes: typeNamesSchema.optional(),
 });
-type Wish = z.infer<typeof wish>;
+type Section = z.infer<typeof schema>;
 
 const quotaSet = quotaSetAt({ path: '/quota-sets' });
 
-const quota = provisionQuota<Wish>({
-  wish: (section) => section.quota,
+const quota = provisionQuota<Section>({
+  limitsIn: (section) => section.quota,
   read: quotaSet.readWithDefaults,
   write: quotaSet.write,
 });
 
-const typeAccess = provisionAccess<Wish>({
+const typeAccess = provisionAccess<Section>({
   types: SHARE_TYPES,
-  wish: (section) => section.shareTypes,
+  namesIn: (section) => section.shareTypes,
   all: 'all',
   publicField: 'share_type_access:is_public',
   addition: (project) => ({ addProjectAccess: { project } }),
 });
 
 /** What a profile may ask of Manila. */
-export const provision = defineProvision<Wish>({
-  wish,
+export const provision = defineProvision<Section>({
+  schema,
   summary: ['Limits of the project (`quota`).', 'Access to private share types (`shareTypes`).'],
   parts: [quota, typeAccess],
 });

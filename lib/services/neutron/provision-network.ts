@@ -2,7 +2,7 @@ import * as z from 'zod';
 import type { ComparePart, ProvisionContext, ProvisionItem } from '../../task/service.ts';
 import { escaped, Owned, ownerOf, rowsOf } from './collection.ts';
 import { findNetwork } from './find-network.ts';
-import type { NetworkWish, Wish } from './provision-wish.ts';
+import type { NeutronSection, ProfileNetwork } from './provision-schema.ts';
 import { INTERFACE_OWNERS } from './routing.ts';
 
 const Subnet = Owned.extend({ network_id: z.string(), cidr: z.string() });
@@ -27,7 +27,7 @@ const PORTS = { path: '/v2.0/ports', collection: 'ports', row: Port };
  * unique, so only a network or router of the project counts as the named one. Each of the four is
  * created once a listing shows those that it needs.
  */
-export const network: ComparePart<Wish> = async ({ network: wanted }, context) => {
+export const network: ComparePart<NeutronSection> = async ({ network: wanted }, context) => {
   if (!wanted) return [];
   const { api, project } = context;
   const own = [['project_id', project]] as const;
@@ -58,7 +58,7 @@ export const network: ComparePart<Wish> = async ({ network: wanted }, context) =
 };
 
 function networkItem(
-  { name }: NetworkWish,
+  { name }: ProfileNetwork,
   found: Owned | undefined,
   count: number,
   { api, project }: ProvisionContext,
@@ -77,7 +77,7 @@ function networkItem(
 
 /** Neutron refuses two subnets of one network whose addresses overlap. */
 function subnetItem(
-  { name, cidr, dns }: NetworkWish,
+  { name, cidr, dns }: ProfileNetwork,
   found: Owned | undefined,
   subnet: Subnet | undefined,
   others: readonly Subnet[],

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import type { ComparePart, ProvisionContext, ProvisionItem } from '../../task/service.ts';
 import { Owned, ownerOf, projectFilterWithoutSideEffect, rowsOf } from './collection.ts';
-import type { RuleWish, Wish } from './provision-wish.ts';
+import type { NeutronSection, ProfileRule } from './provision-schema.ts';
 
 const Rule = z.object({
   id: z.string(),
@@ -25,7 +25,7 @@ const RULES = {
  * Rules of the security group `default`. Neutron creates that group when the groups of a project
  * are listed. A run that may create lets it do so; a comparison does not.
  */
-export const securityGroupRules: ComparePart<Wish> = async (
+export const securityGroupRules: ComparePart<NeutronSection> = async (
   { securityGroupRules: wanted = [] },
   context,
 ) => {
@@ -46,7 +46,7 @@ export const securityGroupRules: ComparePart<Wish> = async (
 };
 
 function ruleItem(
-  rule: RuleWish,
+  rule: ProfileRule,
   group: string | undefined,
   present: ReadonlySet<string>,
   { api, project }: ProvisionContext,
@@ -86,7 +86,7 @@ const keyOf = (row: Omit<z.infer<typeof Rule>, 'id' | 'security_group_id'>): str
     ANY_ADDRESS.includes(row.remote_ip_prefix ?? '') ? null : (row.remote_ip_prefix ?? null),
   ]);
 
-function nameOf({ direction, ethertype, protocol = 'any', port, remote }: RuleWish): string {
+function nameOf({ direction, ethertype, protocol = 'any', port, remote }: ProfileRule): string {
   const ports = port === undefined ? '' : ` ${[port].flat().join('-')}`;
   return `${direction} ${ethertype} ${protocol}${ports} ${remote ?? 'any address'}`;
 }

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import type { ComparePart, ProvisionContext, ProvisionItem } from '../../task/service.ts';
 import { rowsOf } from './collection.ts';
 import { findNetwork } from './find-network.ts';
-import type { Wish } from './provision-wish.ts';
+import type { NeutronSection } from './provision-schema.ts';
 
 const Policy = z.object({
   id: z.string(),
@@ -14,8 +14,10 @@ const RBAC = { path: '/v2.0/rbac-policies', collection: 'rbac_policies', row: Po
 const ACTION = 'access_as_shared';
 
 /** Access to networks of other projects. A network that is shared with all needs none. */
-export const sharedNetworks: ComparePart<Wish> = async ({ sharedNetworks: names }, context) =>
-  Promise.all((names ?? []).map((name) => sharedItem(name, context)));
+export const sharedNetworks: ComparePart<NeutronSection> = async (
+  { sharedNetworks: names },
+  context,
+) => Promise.all((names ?? []).map((name) => sharedItem(name, context)));
 
 async function sharedItem(name: string, context: ProvisionContext): Promise<ProvisionItem> {
   const { api, project } = context;

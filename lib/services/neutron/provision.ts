@@ -2,23 +2,23 @@ import { defineProvision } from '../../task/service.ts';
 import { provisionQuota } from '../kit/provision-quota.ts';
 import { network } from './provision-network.ts';
 import { securityGroupRules } from './provision-rules.ts';
+import { type NeutronSection, schema } from './provision-schema.ts';
 import { sharedNetworks } from './provision-shared.ts';
-import { type Wish, wish } from './provision-wish.ts';
 import { quotaSet } from './quota.ts';
 
 /**
  * Neutron creates the quota row of the project when the first limit is set. Its listing creates
  * none.
  */
-const quota = provisionQuota<Wish>({
-  wish: (section) => section.quota,
+const quota = provisionQuota<NeutronSection>({
+  limitsIn: (section) => section.quota,
   read: quotaSet.readWithDefaults,
   write: quotaSet.write,
 });
 
 /** What a profile may ask of Neutron. */
-export const provision = defineProvision<Wish>({
-  wish,
+export const provision = defineProvision<NeutronSection>({
+  schema,
   summary: [
     'Limits of the project (`quota`).',
     'A network with a subnet, and a router with an external gateway (`network`).',

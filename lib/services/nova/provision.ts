@@ -1,12 +1,12 @@
 import * as z from 'zod';
 import { defineProvision } from '../../task/service.ts';
-import { accessWish, provisionAccess } from '../kit/provision-access.ts';
-import { provisionQuota, quotaWish } from '../kit/provision-quota.ts';
+import { provisionAccess, typeNamesSchema } from '../kit/provision-access.ts';
+import { limitsSchema, provisionQuota } from '../kit/provision-quota.ts';
 import { quotaSetAt } from '../kit/quota-set.ts';
 import type { PrivateTypes } from '../kit/type-access.ts';
 
-const wish = z.strictObject({
-  quota: quotaWish([
+const schema = z.strictObject({
+  quota: limitsSchema([
     'cores',
     'instances',
     'ram',
@@ -16,15 +16,15 @@ const wish = z.strictObject({
     'server_group_members',
   ]).optional(),
   /** Names or ids of private flavors. */
-  flavors: accessWish.optional(),
+  flavors: typeNamesSchema.optional(),
 });
-type Wish = z.infer<typeof wish>;
+type Section = z.infer<typeof schema>;
 
 const quotaSet = quotaSetAt({ path: '/os-quota-sets' });
 
 /** Nova asks Keystone whether the project exists before it stores a limit. */
-const quota = provisionQuota<Wish>({
-  wish: (section) => section.quota,
+const quota = provisionQuota<Section>({
+  limitsIn: (section) => section.quota,
   read: quotaSet.readWithDefaults,
   write: quotaSet.write,
 });
@@ -38,9 +38,9 @@ export const FLAVORS: PrivateTypes = {
   access: { path: 'os-flavor-access', collection: 'flavor_access', owner: 'tenant_id' },
 };
 
-const flavorAccess = provisionAccess<Wish>({
+const flavorAccess = provisionAccess<Section>({
   types: FLAVORS,
-  wish: (section) => section.flavors,
+  namesIn: (section) => section.flavors,
   listPath: '/flavors/detail',
   all: 'None',
   publicField: 'os-flavor-access:is_public',
@@ -48,8 +48,8 @@ const flavorAccess = provisionAccess<Wish>({
 });
 
 /** What a profile may ask of Nova. */
-export const provision = defineProvision<Wish>({
-  wish,
+export const provision = defineProvision<Section>({
+  schema,
   summary: [
     'Limits of the project (`quota`). With unified limits they are in Keystone, and Nova ' +
       'ignores them.',

@@ -1,10 +1,10 @@
 import * as z from 'zod';
 import { defineProvision } from '../../task/service.ts';
-import { provisionQuota, quotaWish } from '../kit/provision-quota.ts';
+import { limitsSchema, provisionQuota } from '../kit/provision-quota.ts';
 import { readQuota, writeQuota } from './quota.ts';
 
-const wish = z.strictObject({
-  quota: quotaWish([
+const schema = z.strictObject({
+  quota: limitsSchema([
     'loadbalancer',
     'listener',
     'pool',
@@ -14,15 +14,15 @@ const wish = z.strictObject({
     'l7rule',
   ]).optional(),
 });
-type Wish = z.infer<typeof wish>;
+type Section = z.infer<typeof schema>;
 
 /** What a profile may ask of Octavia. */
-export const provision = defineProvision<Wish>({
-  wish,
+export const provision = defineProvision<Section>({
+  schema,
   summary: ['Limits of the project (`quota`).'],
   parts: [
-    provisionQuota<Wish>({
-      wish: (section) => section.quota,
+    provisionQuota<Section>({
+      limitsIn: (section) => section.quota,
       read: readQuota,
       write: writeQuota,
     }),

@@ -1,10 +1,10 @@
 import * as z from 'zod';
 import { defineProvision, type ProvisionContext } from '../../task/service.ts';
-import { provisionQuota, quotaWish } from '../kit/provision-quota.ts';
+import { limitsSchema, provisionQuota } from '../kit/provision-quota.ts';
 import { isMissingAccount, requestAccount } from './account.ts';
 
-const wish = z.strictObject({ quota: quotaWish(['bytes']).optional() });
-type Wish = z.infer<typeof wish>;
+const schema = z.strictObject({ quota: limitsSchema(['bytes']).optional() });
+type Section = z.infer<typeof schema>;
 
 const HEADER = 'x-account-meta-quota-bytes';
 
@@ -19,8 +19,8 @@ async function readBytes(context: ProvisionContext): Promise<number | undefined>
 }
 
 /** The limit of the account. The request creates the account if it is not there yet. */
-const quota = provisionQuota<Wish>({
-  wish: (section) => section.quota,
+const quota = provisionQuota<Section>({
+  limitsIn: (section) => section.quota,
   read: async (context) => ({ limits: { bytes: await readBytes(context) }, defaults: {} }),
   async write(limits, context) {
     await requestAccount(context, 'POST', '', { headers: { [HEADER]: String(limits.bytes) } });
@@ -28,8 +28,8 @@ const quota = provisionQuota<Wish>({
 });
 
 /** What a profile may ask of Swift. */
-export const provision = defineProvision<Wish>({
-  wish,
+export const provision = defineProvision<Section>({
+  schema,
   summary: [
     'The limit of bytes of the account (`quota`), with the reseller role and the middleware ' +
       'account_quotas. The account is created with it.',

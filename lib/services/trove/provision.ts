@@ -1,11 +1,11 @@
 import * as z from 'zod';
 import { defineProvision } from '../../task/service.ts';
-import { provisionQuota, quotaWish } from '../kit/provision-quota.ts';
+import { limitsSchema, provisionQuota } from '../kit/provision-quota.ts';
 
-const wish = z.strictObject({
-  quota: quotaWish(['instances', 'volumes', 'backups', 'ram']).optional(),
+const schema = z.strictObject({
+  quota: limitsSchema(['instances', 'volumes', 'backups', 'ram']).optional(),
 });
-type Wish = z.infer<typeof wish>;
+type Section = z.infer<typeof schema>;
 
 const RECORD = 'quota';
 const recorded = z.record(z.string(), z.number());
@@ -15,8 +15,8 @@ const recorded = z.record(z.string(), z.number());
  * listing must not create), so the propagator records what it has set, and compares with that. A
  * change by another actor is not noticed.
  */
-const quota = provisionQuota<Wish>({
-  wish: (section) => section.quota,
+const quota = provisionQuota<Section>({
+  limitsIn: (section) => section.quota,
   async read(context) {
     const limits = recorded.safeParse(await context.recorded(RECORD)).data ?? {};
     return { limits, defaults: limits };
@@ -30,8 +30,8 @@ const quota = provisionQuota<Wish>({
 });
 
 /** What a profile may ask of Trove. */
-export const provision = defineProvision<Wish>({
-  wish,
+export const provision = defineProvision<Section>({
+  schema,
   summary: ['Limits of the project (`quota`). Trove cannot show them without creating rows.'],
   parts: [quota],
 });

@@ -63,7 +63,7 @@ export function provisionWith(
   return provisionRun({
     service: service.name,
     provision,
-    wish: provision.wish.parse(wish),
+    wish: provision.schema.parse(wish),
     context: {
       region: 'one',
       api,

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { quotaWish } from '../kit/provision-quota.ts';
+import { limitsSchema } from '../kit/provision-quota.ts';
 
 const cidr = z.union([z.cidrv4(), z.cidrv6()], {
   error: 'write a range of addresses: 10.0.0.0/24',
@@ -22,7 +22,7 @@ const network = z.strictObject({
     })
     .optional(),
 });
-export type NetworkWish = z.infer<typeof network>;
+export type ProfileNetwork = z.infer<typeof network>;
 
 const rule = z.strictObject({
   direction: z.enum(['ingress', 'egress']).default('ingress'),
@@ -34,11 +34,11 @@ const rule = z.strictObject({
   /** Default: any address. */
   remote: cidr.optional(),
 });
-export type RuleWish = z.infer<typeof rule>;
+export type ProfileRule = z.infer<typeof rule>;
 
 /** The section of Neutron in a profile. */
-export const wish = z.strictObject({
-  quota: quotaWish([
+export const schema = z.strictObject({
+  quota: limitsSchema([
     'network',
     'subnet',
     'subnetpool',
@@ -54,4 +54,4 @@ export const wish = z.strictObject({
   sharedNetworks: z.array(name).min(1).optional(),
   securityGroupRules: z.array(rule).min(1).optional(),
 });
-export type Wish = z.infer<typeof wish>;
+export type NeutronSection = z.infer<typeof schema>;
