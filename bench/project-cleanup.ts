@@ -12,7 +12,7 @@ import {
   type PopulatedProject,
   populate,
 } from '../test/openstack/populate.ts';
-import { sweepUp } from '../test/openstack/remove-leftovers.ts';
+import { removeLeftovers } from '../test/openstack/remove-leftovers.ts';
 import { bareDeletions } from './cleanup/bare.ts';
 import { fillProject, type Size } from './cleanup/fill.ts';
 import { describeLeft, leftIn, terminationsIn } from './cleanup/left.ts';
@@ -205,7 +205,7 @@ export async function benchProjectCleanup(): Promise<void> {
   } finally {
     await propagator.dispose();
     await deleteQueue(propagator.queue);
-    await sweepUp(cloud, [prefix], customer?.projects.map(({ id }) => id) ?? []);
+    await removeLeftovers(cloud, [prefix], customer?.projects.map(({ id }) => id) ?? []);
     rmSync(trace, { force: true });
   }
 }

@@ -53,7 +53,7 @@ const MAX_CONDITIONS = 25;
 const MAX_TYPES = 100;
 
 /** Returns why a report is too large, or `undefined` if it is not. */
-export function excess(report: TaskReport): string | undefined {
+export function whyTooLarge(report: TaskReport): string | undefined {
   const { counts = {}, conditions = [] } = report.data;
   if (conditions.length > MAX_CONDITIONS)
     return `the report has ${conditions.length} conditions; the limit is ${MAX_CONDITIONS}`;
@@ -116,7 +116,7 @@ export function reportMessage(
 }
 
 /** Returns why a report contradicts the request or itself, or `undefined` if it does not. */
-export function contradiction(report: TaskReport, phase: Phase): string | undefined {
+export function whyContradictory(report: TaskReport, phase: Phase): string | undefined {
   if (phase !== report.phase)
     return `the task is in phase ${phase}, but the report is about phase ${report.phase}`;
   const left = Object.values(report.data.counts ?? {}).reduce((sum, count) => sum + count.left, 0);

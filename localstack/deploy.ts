@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs, promisify } from 'node:util';
-import { apiUrlOf, endpointHere, outputOf, REGION, surroundings } from './endpoint.ts';
+import { apiUrlOf, emulatorEnvironment, outputOf, REGION, runningEndpoint } from './endpoint.ts';
 import { adaptPackage, createArchive, isMiniStack } from './ministack.ts';
 
 const ROOT = join(import.meta.dirname, '..');
@@ -41,7 +41,7 @@ export async function deploy({
     await serverless(['package', ...about], {});
     const archive = (await isMiniStack(endpoint)) ? adaptPackage(folder) : undefined;
     onStep(`Deploying it at ${endpoint} …`);
-    await serverless(['deploy', ...about], surroundings(endpoint, region));
+    await serverless(['deploy', ...about], emulatorEnvironment(endpoint, region));
     if (archive) await createArchive(archive, stage, endpoint, region);
   } finally {
     rmSync(folder, { recursive: true });
@@ -71,7 +71,7 @@ async function serverless(
 /** The next commands for a stage that was just deployed. */
 async function nextCommands(endpoint: string, stage: string): Promise<string> {
   const variables = Object.entries({
-    ...surroundings(endpoint),
+    ...emulatorEnvironment(endpoint),
     AWS_DEFAULT_REGION: REGION,
     AWS_ENDPOINT_URL_SQS: endpoint,
   });
@@ -113,7 +113,7 @@ async function main(): Promise<void> {
       return [pair.slice(0, at), pair.slice(at + 1)];
     }),
   );
-  const endpoint = await endpointHere();
+  const endpoint = await runningEndpoint();
   await deploy({ endpoint, stage, parameters, onStep: (step) => console.error(step) });
   console.log(await nextCommands(endpoint, stage));
 }

@@ -8,7 +8,7 @@ export const REGION = 'eu-central-1';
 export const CREDENTIALS = { accessKeyId: 'test', secretAccessKey: 'test' };
 
 /** Variables with which the SDK and the serverless command use the emulator. */
-export const surroundings = (endpoint: string, region = REGION) => ({
+export const emulatorEnvironment = (endpoint: string, region = REGION) => ({
   AWS_ENDPOINT_URL: endpoint,
   AWS_ACCESS_KEY_ID: CREDENTIALS.accessKeyId,
   AWS_SECRET_ACCESS_KEY: CREDENTIALS.secretAccessKey,
@@ -19,7 +19,7 @@ export const surroundings = (endpoint: string, region = REGION) => ({
  * The endpoint in AWS_ENDPOINT_URL, or of `npm run aws:up`. Throws if there is none, or if nothing
  * answers there.
  */
-export async function endpointHere(): Promise<string> {
+export async function runningEndpoint(): Promise<string> {
   const file = join(import.meta.dirname, '.ministack/endpoint');
   const endpoint =
     process.env.AWS_ENDPOINT_URL || (existsSync(file) ? readFileSync(file, 'utf8').trim() : '');

@@ -18,7 +18,14 @@ import { type OperationShape, OperationsShape, StatusShape } from '../lib/cli/sh
 import { ENDED } from '../lib/operation/model.ts';
 import { customerOf, deletedIn, rehearsalCloud } from '../test/aws/cloud.ts';
 import type { RehearsalCloud } from '../test/cloud/cloud.ts';
-import { apiUrlOf, CREDENTIALS, endpointHere, outputOf, REGION, surroundings } from './endpoint.ts';
+import {
+  apiUrlOf,
+  CREDENTIALS,
+  emulatorEnvironment,
+  outputOf,
+  REGION,
+  runningEndpoint,
+} from './endpoint.ts';
 
 /**
  * Writes the cloud's login into the secret. It restarts all functions, because they may have cached
@@ -85,7 +92,7 @@ async function main(): Promise<void> {
     leave: { type: 'boolean', default: false },
   } as const;
   const { stage, leave } = parseArgs({ options }).values;
-  const endpoint = await endpointHere();
+  const endpoint = await runningEndpoint();
   const apiUrl = await apiUrlOf(endpoint, stage);
   const cloud = await rehearsalCloud();
   try {
@@ -93,7 +100,7 @@ async function main(): Promise<void> {
     const { id: project, created } = customerOf(cloud);
     const api = new ApiClient(
       apiUrl,
-      callerOf(apiUrl, surroundings(endpoint), async () => CREDENTIALS),
+      callerOf(apiUrl, emulatorEnvironment(endpoint), async () => CREDENTIALS),
     );
     const notify = (notification: string) =>
       api.post('/v1/notifications', JSON.parse(notification), z.object({ stored: z.number() }));

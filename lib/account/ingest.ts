@@ -7,7 +7,7 @@ import { type Decision, InventoryUpdate } from './inventory-update.ts';
 import type { KeystoneState } from './keystone.ts';
 import { type AboutAccount, type Answers, knownDomains, subjectOf } from './keystone-answers.ts';
 import { keyOf, mergeListed, shownRecord, unionOf } from './merge.ts';
-import { delayed, quarantined } from './quarantine.ts';
+import { toQuarantine, withDelay } from './quarantine.ts';
 
 /** A stored notification and its interpretation. */
 export interface Item {
@@ -95,14 +95,14 @@ export function decide(batch: Batch): Decision {
       update.count(`notification.dropped.${interpretation.because}`);
     else if (interpretation.kind === 'unreadable') {
       update.count('notification.unreadable');
-      update.quarantine.push(quarantined(received, interpretation.reason));
+      update.quarantine.push(toQuarantine(received, interpretation.reason));
     } else {
       const taken =
         interpretation.kind === 'membership'
           ? applyMembership(update, interpretation, batch)
           : applyAccount(update, interpretation, subjectOf(interpretation, domains), batch);
       if (typeof taken === 'object')
-        update.messages.push(delayed(received, taken, batch.now, batch.maxWaitMillis));
+        update.messages.push(withDelay(received, taken, batch.now, batch.maxWaitMillis));
       update.count(`notification.${typeof taken === 'object' ? 'delayed' : taken}`);
     }
   }

@@ -17,7 +17,7 @@ const MAX_WAIT_MILLIS = 3_600_000;
  * the back-off grows without a stored counter. It is at least Keystone's `Retry-After`, up to
  * `maxWaitMillis`. A notification is never dead-lettered here.
  */
-export function delayed(
+export function withDelay(
   received: NotificationReceived,
   error: ErrorReport,
   now: number,
@@ -37,7 +37,7 @@ export function delayed(
  * is its full size. The id is that of the receipt, so that a repeated delivery creates no second
  * record.
  */
-export function quarantined({ data }: NotificationReceived, reason: string): QuarantineRecord {
+export function toQuarantine({ data }: NotificationReceived, reason: string): QuarantineRecord {
   const bytes = bodyBytes(data);
   return {
     id:

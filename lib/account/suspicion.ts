@@ -15,7 +15,7 @@ export interface Decider {
  * Releases held deletions: each is published as the account event of its notification. Keystone
  * confirms it like any other. Records without a suspicion are ignored.
  */
-export function released(
+export function releaseSuspicions(
   records: readonly AccountRecord[],
   { by, reason }: Decider,
 ): { accounts: AccountRecord[]; messages: AccountEvent[] } {
@@ -32,7 +32,7 @@ export function released(
                 cause: {
                   ...suspicion.cause,
                   suspicious: true,
-                  note: `released by ${by}: ${reason}`,
+                  note: `releaseSuspicions by ${by}: ${reason}`,
                 },
               },
             },
@@ -45,7 +45,10 @@ export function released(
 /**
  * Drops held deletions, so that nothing follows from them. They are kept and can still be released.
  */
-export const dropped = (records: readonly AccountRecord[], decider: Decider): AccountRecord[] =>
+export const dropSuspicions = (
+  records: readonly AccountRecord[],
+  decider: Decider,
+): AccountRecord[] =>
   records.flatMap((record) =>
     record.suspicion && !record.suspicion.dropped
       ? [{ ...record, suspicion: { ...record.suspicion, dropped: decider } }]

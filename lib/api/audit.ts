@@ -7,7 +7,7 @@ import { verifyLog } from '../audit/verify.ts';
 import { redactDeep } from '../shared/redaction.ts';
 import { callerOf } from './authentication.ts';
 import { callerAddress } from './caller-address.ts';
-import { type ApiDeps, defined } from './deps.ts';
+import { type ApiDeps, withoutUndefined } from './deps.ts';
 import { Limit } from './limit.ts';
 
 /** The authenticated caller of a request, its address, and the request id. */
@@ -60,7 +60,7 @@ const PAUSE_MILLIS = 100;
 export function auditRoutes(app: Hono, { engine }: ApiDeps): void {
   app.get('/v1/audit', async (context) => {
     const { since, by, operation, limit } = AuditQuery.parse(context.req.query());
-    const filter = defined({ since, by, operationId: operation });
+    const filter = withoutUndefined({ since, by, operationId: operation });
     return context.json({ entries: await auditPage(engine.reads, { ...filter, limit }) });
   });
   app.get('/v1/audit/verify', async (context) => {

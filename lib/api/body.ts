@@ -105,6 +105,6 @@ const CONTROLS = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/;
  * The caller's name comes from authentication. A body that names another one is refused, not
  * ignored.
  */
-export const notBy = z
+export const refusedCallerName = z
   .undefined('omit it: the API uses the name of your token or IAM principal')
   .optional();

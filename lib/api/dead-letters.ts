@@ -8,8 +8,8 @@ import type { DeadLetter, Engine } from '../engine/port.ts';
 import { hasEnded } from '../operation/open.ts';
 import { originOf } from './audit.ts';
 import { callerOf } from './authentication.ts';
-import { notBy, readJson, typedText } from './body.ts';
-import { type ApiDeps, defined } from './deps.ts';
+import { readJson, refusedCallerName, typedText } from './body.ts';
+import { type ApiDeps, withoutUndefined } from './deps.ts';
 import { Limit } from './limit.ts';
 import { problem } from './problem.ts';
 
@@ -30,13 +30,13 @@ const hasSelection = (selection: Selection): boolean =>
   Object.values(filterOf(selection)).length > 0;
 export const Redrive = Selection.extend({
   all: z.boolean().optional(),
-  by: notBy,
+  by: refusedCallerName,
   reason: Reason.optional(),
 }).refine(
   ({ all, ...selection }) => all || hasSelection(selection),
   'select messages by service, queue, operation, cause or id, or send all: true',
 );
-export const Discard = Selection.extend({ by: notBy, reason: Reason }).refine(
+export const Discard = Selection.extend({ by: refusedCallerName, reason: Reason }).refine(
   hasSelection,
   'select messages by service, queue, operation, cause or id',
 );
@@ -73,13 +73,16 @@ export function deadLetterRoutes(app: Hono, { engine }: ApiDeps): void {
   app.get('/v1/decisions', async (context) => {
     const { operation, limit } = DecisionQuery.parse(context.req.query());
     return context.json({
-      decisions: await engine.reads.decisions({ limit, ...defined({ operationId: operation }) }),
+      decisions: await engine.reads.decisions({
+        limit,
+        ...withoutUndefined({ operationId: operation }),
+      }),
     });
   });
 }
 
 const filterOf = ({ service, queue, operation, cause, id }: Selection) =>
-  defined({ service, queue, operationId: operation, cause, id });
+  withoutUndefined({ service, queue, operationId: operation, cause, id });
 
 /**
  * When a service's message is discarded, its task ends and the operation reports that. A

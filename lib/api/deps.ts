@@ -39,5 +39,5 @@ export interface ApiDeps {
 }
 
 /** Drops the fields that are undefined. */
-export const defined = <T extends object>(object: T) =>
+export const withoutUndefined = <T extends object>(object: T) =>
   Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined));

@@ -20,7 +20,7 @@ const MAX_SHOWN = 300;
  * Processes every response in one place, so that a new route cannot miss it: redacts secrets,
  * because other programs wrote much of the text, and adds the request id of the log to errors.
  */
-export const answers: MiddlewareHandler = async (context, next) => {
+export const processResponses: MiddlewareHandler = async (context, next) => {
   await next();
   const { status, headers } = context.res;
   // The response of an error that a middleware threw lacks the header.

@@ -10,7 +10,7 @@ import {
 } from '../operation/deletion-hold.ts';
 import { auditRecord } from './audit.ts';
 import { callerOf } from './authentication.ts';
-import { notBy, readJson, typedText } from './body.ts';
+import { readJson, refusedCallerName, typedText } from './body.ts';
 import type { ApiDeps } from './deps.ts';
 import { problem } from './problem.ts';
 
@@ -27,7 +27,7 @@ export const NewHold = z
     ticket: typedText(100).optional(),
     /** ISO 8601 with a time zone. */
     until: z.iso.datetime({ offset: true }).optional(),
-    by: notBy,
+    by: refusedCallerName,
   })
   .refine(
     ({ project, domain, resource }) =>

@@ -4,7 +4,7 @@ import type { Engine, WrittenDocument } from '../engine/port.ts';
 import { cleanupsOf } from '../operation/lifecycle.ts';
 import type { BoundPlan, Operation } from '../operation/model.ts';
 import { openRequest, type RequestAnswer } from '../operation/request.ts';
-import { openRerun, whyNotAgain } from '../operation/rerun.ts';
+import { openRerun, whyNotRerun } from '../operation/rerun.ts';
 import { scopeAgain, scopeOf } from '../operation/scope.ts';
 import { protectedBecause } from '../task/safety-rules.ts';
 import type { ApiDeps } from './deps.ts';
@@ -122,7 +122,7 @@ export async function rerun(
     ? scopeAgain(earlier.scope, scopeOf(record.account, { record, projects }))
     : earlier.scope;
   const because = protectedBecause(scope, protection);
-  const refused = whyNotAgain(earlier, existing, because);
+  const refused = whyNotRerun(earlier, existing, because);
   if (refused !== undefined) return { kind: 'refused', because: refused };
   if (earlier.request && earlier.scope.type === 'project') {
     // If the project still exists, the rerun is another request.

@@ -22,10 +22,10 @@ import { LimitQuery } from './limit.ts';
 import { MAX_NOTIFICATIONS } from './notifications.ts';
 import { OperationQuery, Release, Requested, Rerun } from './operations.ts';
 import { Approve, Named, Asked as PlanAsked } from './plans.ts';
-import { Asked as ProjectAsked } from './projects.ts';
-import { ProfileQuery, Asked as ProvisionAsked } from './provision.ts';
+import { ProjectRequest } from './projects.ts';
+import { ProfileQuery, ProvisionRequest } from './provision.ts';
 import { NewWaiver } from './services.ts';
-import { Wish } from './stop.ts';
+import { StopRequest } from './stop.ts';
 import { Decision } from './suspicious.ts';
 
 /** The OpenAPI description of one route. */
@@ -123,12 +123,12 @@ export const ROUTE_DESCRIPTIONS: Readonly<Record<Route, RouteDescription>> = {
   },
   'POST /v1/projects/:id/suspend': {
     summary: 'Suspend a project.',
-    body: ProjectAsked,
+    body: ProjectRequest,
     answers: { 202: opened },
   },
   'POST /v1/projects/:id/resume': {
     summary: 'Resume a suspended project.',
-    body: ProjectAsked,
+    body: ProjectRequest,
     answers: { 202: opened },
   },
   'GET /v1/projects/:id/provision': {
@@ -138,7 +138,7 @@ export const ROUTE_DESCRIPTIONS: Readonly<Record<Route, RouteDescription>> = {
   },
   'POST /v1/projects/:id/provision': {
     summary: 'Provision a project by its profile.',
-    body: ProvisionAsked,
+    body: ProvisionRequest,
     answers: { 202: some },
   },
   'GET /v1/projects/:id/drift': {
@@ -228,10 +228,14 @@ export const ROUTE_DESCRIPTIONS: Readonly<Record<Route, RouteDescription>> = {
   },
   'POST /v1/stop-all': {
     summary: 'Stop all destructive work.',
-    body: Wish,
+    body: StopRequest,
     answers: { 200: StopShape },
   },
-  'POST /v1/resume-all': { summary: 'End stop-all.', body: Wish, answers: { 200: StopShape } },
+  'POST /v1/resume-all': {
+    summary: 'End stop-all.',
+    body: StopRequest,
+    answers: { 200: StopShape },
+  },
   'GET /v1/stops': {
     summary: 'Decisions of the stop switch.',
     query: LimitQuery,

@@ -12,8 +12,8 @@ import { view } from '../operation/view.ts';
 import { auditRecord } from './audit.ts';
 import { openedRecord, targetOf } from './audit-operation.ts';
 import { callerOf } from './authentication.ts';
-import { notBy, readJson, typedText } from './body.ts';
-import { type ApiDeps, defined } from './deps.ts';
+import { readJson, refusedCallerName, typedText } from './body.ts';
+import { type ApiDeps, withoutUndefined } from './deps.ts';
 import { Limit } from './limit.ts';
 import { commitOpened, request, rerun } from './open-operation.ts';
 import { problem } from './problem.ts';
@@ -27,17 +27,21 @@ export const OperationQuery = z.strictObject({
   limit: Limit,
 });
 const reason = typedText(1000);
-export const Release = z.strictObject({ reason, by: notBy });
+export const Release = z.strictObject({ reason, by: refusedCallerName });
 /**
  * `name`: the name of the project, which confirms the rerun of a request about an enabled project.
  */
-export const Rerun = z.strictObject({ reason, name: typedText(255).optional(), by: notBy });
+export const Rerun = z.strictObject({
+  reason,
+  name: typedText(255).optional(),
+  by: refusedCallerName,
+});
 /** `name`: the name of the project, which confirms the deletion of an enabled project. */
 export const Requested = z.strictObject({
   action: z.literal('cleanup'),
   project: ProjectId,
   name: typedText(255).optional(),
-  by: notBy,
+  by: refusedCallerName,
   reason: reason.default('requested by an administrator'),
 });
 
@@ -129,7 +133,7 @@ export async function viewsOf(
   deps: ApiDeps,
 ) {
   const { engine } = deps;
-  const filter = defined({ ...query, projectId: project, domainId: domain, userId: user });
+  const filter = withoutUndefined({ ...query, projectId: project, domainId: domain, userId: user });
   const operations = await engine.reads.operations(filter);
   // One listing for all operations, because a listing of SQS queues takes time.
   const { deadLetters, notice } = await deadLettersOf(

@@ -18,7 +18,7 @@ import { protectedBecause } from '../task/safety-rules.ts';
 import { auditRecord } from './audit.ts';
 import { openedRecord, targetOf } from './audit-operation.ts';
 import { callerOf } from './authentication.ts';
-import { notBy, readJson, typedText } from './body.ts';
+import { readJson, refusedCallerName, typedText } from './body.ts';
 import type { ApiDeps } from './deps.ts';
 import { Limit } from './limit.ts';
 import { commitOpened, request } from './open-operation.ts';
@@ -33,10 +33,14 @@ export const DEFAULT_APPROVAL_RULES: ApprovalRules = {
 const reason = typedText(1000);
 export const Asked = z.strictObject({
   reason: reason.default('planned by an administrator'),
-  by: notBy,
+  by: refusedCallerName,
 });
 const Digest = z.string().regex(/^[0-9a-f]{64}$/, 'must be the 64 hexadecimal digits of a plan');
-export const Approve = z.strictObject({ digest: Digest, reason: reason.optional(), by: notBy });
+export const Approve = z.strictObject({
+  digest: Digest,
+  reason: reason.optional(),
+  by: refusedCallerName,
+});
 export const Named = z.strictObject({
   name: typedText(255).optional(),
   domain: typedText(255).optional(),

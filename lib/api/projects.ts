@@ -13,7 +13,7 @@ import { lossesOf } from '../policy/suspend-options.ts';
 import { protectedBecause } from '../task/safety-rules.ts';
 import { auditRecord } from './audit.ts';
 import { callerOf } from './authentication.ts';
-import { notBy, readJson, typedText } from './body.ts';
+import { readJson, refusedCallerName, typedText } from './body.ts';
 import type { ApiDeps } from './deps.ts';
 import { problem } from './problem.ts';
 import {
@@ -25,11 +25,11 @@ import {
   scopeOf,
 } from './project-request.ts';
 
-export const Asked = z.strictObject({ reason: typedText(1000), by: notBy });
+export const ProjectRequest = z.strictObject({ reason: typedText(1000), by: refusedCallerName });
 /**
  * A request to suspend or resume a project: the hold before the request, and the document to write.
  */
-interface Wish {
+interface LifecycleRequest {
   readonly context: Context;
   readonly state: PresentProject;
   readonly asked: { readonly by: string; readonly reason: string };
@@ -60,7 +60,7 @@ export function projectRoutes(app: Hono, deps: ApiDeps): void {
 
   app.post('/v1/projects/:id/suspend', async (context) => {
     const id = ProjectId.parse(context.req.param('id'));
-    const asked = { ...(await readJson(context, Asked)), by: callerOf(context) };
+    const asked = { ...(await readJson(context, ProjectRequest)), by: callerOf(context) };
     const [state, hold, protection] = await Promise.all([
       projectState(id, deps),
       holdOf(id, engine.reads),
@@ -85,7 +85,7 @@ export function projectRoutes(app: Hono, deps: ApiDeps): void {
 
   app.post('/v1/projects/:id/resume', async (context) => {
     const id = ProjectId.parse(context.req.param('id'));
-    const asked = { ...(await readJson(context, Asked)), by: callerOf(context) };
+    const asked = { ...(await readJson(context, ProjectRequest)), by: callerOf(context) };
     const [state, hold] = await Promise.all([projectState(id, deps), holdOf(id, engine.reads)]);
     if (state.kind !== 'present') return context.json(problem('refused', notThere(state)), 409);
     const left = state.causes.filter(({ kind }) => kind !== 'operator-hold');
@@ -107,8 +107,8 @@ export function projectRoutes(app: Hono, deps: ApiDeps): void {
     return answer(await open('resume', { context, state, asked, document, hold }));
   });
 
-  async function open(action: LifecycleAction, wish: Wish) {
-    const { state, asked, document } = wish;
+  async function open(action: LifecycleAction, request: LifecycleRequest) {
+    const { state, asked, document } = request;
     const input = await requestedInput(action, scopeOf(state), asked, deps);
     const opened = openLifecycle({ ...input, action });
     const { operations, messages } = stepOf(opened);
@@ -116,14 +116,14 @@ export function projectRoutes(app: Hono, deps: ApiDeps): void {
       documents: document ? [document] : [],
       operations,
       messages,
-      audit: [recordOf(action, wish, opened?.opened?.id)],
+      audit: [recordOf(action, request, opened?.opened?.id)],
     });
     return done === 'conflict' ? done : { opened: opened?.opened?.id ?? null };
   }
 
   function recordOf(
     action: LifecycleAction,
-    { context, state, asked, document, hold }: Wish,
+    { context, state, asked, document, hold }: LifecycleRequest,
     opened: OperationId | undefined,
   ): AuditRecord {
     const { id, name, domainId } = state.facts;

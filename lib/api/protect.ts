@@ -5,7 +5,7 @@ import { secureHeaders } from 'hono/secure-headers';
 import * as z from 'zod';
 import { type Authentication, authenticate, pluginNameOf } from './authentication.ts';
 import { declaredJson, limitedBody } from './body.ts';
-import { answers, type ErrorDeps, errorHandler, notFound } from './errors.ts';
+import { type ErrorDeps, errorHandler, notFound, processResponses } from './errors.ts';
 import { isRead } from './methods.ts';
 import { problem } from './problem.ts';
 import { loopbackOnly, noForeignPage } from './same-site.ts';
@@ -39,7 +39,7 @@ export function protect(app: Hono, deps: ProtectDeps): void {
       contentSecurityPolicy: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] },
     }),
   );
-  app.use(answers);
+  app.use(processResponses);
   app.onError(errorHandler(deps));
   notFound(app);
   if (deps.authentication.by === 'tokens') app.use(loopbackOnly);

@@ -10,7 +10,7 @@ import { openProvision } from '../operation/provision.ts';
 import { protectedBecause } from '../task/safety-rules.ts';
 import { auditRecord } from './audit.ts';
 import { callerOf } from './authentication.ts';
-import { notBy, readJson, typedText } from './body.ts';
+import { readJson, refusedCallerName, typedText } from './body.ts';
 import type { ApiDeps } from './deps.ts';
 import { problem } from './problem.ts';
 import {
@@ -23,9 +23,9 @@ import {
 } from './project-request.ts';
 
 export const ProfileQuery = z.object({ profile: z.string().min(1).max(255).optional() });
-export const Asked = z.strictObject({
+export const ProvisionRequest = z.strictObject({
   reason: typedText(1000),
-  by: notBy,
+  by: refusedCallerName,
   ...ProfileQuery.shape,
   reconcile: z.boolean().optional(),
 });
@@ -75,7 +75,7 @@ export function provisionRoutes(app: Hono, deps: ApiDeps): void {
   );
 
   app.post('/v1/projects/:id/provision', async (context) => {
-    const asked = { ...(await readJson(context, Asked)), by: callerOf(context) };
+    const asked = { ...(await readJson(context, ProvisionRequest)), by: callerOf(context) };
     const state = await find(context);
     if (state.kind !== 'present') return context.json(problem('refused', notThere(state)), 409);
     if (state.causes.length > 0)

@@ -7,7 +7,7 @@ import { typeKey } from '../operation/registry.ts';
 import type { Service } from '../task/service.ts';
 import { auditRecord } from './audit.ts';
 import { callerOf } from './authentication.ts';
-import { notBy, readJson, typedText } from './body.ts';
+import { readJson, refusedCallerName, typedText } from './body.ts';
 import type { ApiDeps } from './deps.ts';
 import { problem } from './problem.ts';
 
@@ -20,7 +20,7 @@ const Type = z
   );
 export const NewWaiver = z.strictObject({
   type: Type,
-  by: notBy,
+  by: refusedCallerName,
   reason: typedText(1000),
 });
 

@@ -3,11 +3,11 @@ import * as z from 'zod';
 import type { StopDecision } from '../operation/stop.ts';
 import { auditRecord } from './audit.ts';
 import { callerOf } from './authentication.ts';
-import { notBy, readJson, typedText } from './body.ts';
+import { readJson, refusedCallerName, typedText } from './body.ts';
 import type { ApiDeps } from './deps.ts';
 import { LimitQuery } from './limit.ts';
 
-export const Wish = z.strictObject({ by: notBy, reason: typedText(1000) });
+export const StopRequest = z.strictObject({ by: refusedCallerName, reason: typedText(1000) });
 
 /**
  * Routes that stop all destructive work, resume it, and list these decisions. A repeated stop is
@@ -19,7 +19,7 @@ export function stopRoutes(app: Hono, { engine, now }: ApiDeps): void {
     ['/v1/resume-all', 'resumed'],
   ] as const)
     app.post(path, async (context) => {
-      const { reason } = await readJson(context, Wish);
+      const { reason } = await readJson(context, StopRequest);
       const decision: StopDecision = { what, by: callerOf(context), reason, at: now() };
       const before = (await engine.reads.stopDecision()) ?? null;
       const audited = {

@@ -2,12 +2,12 @@ import type { Context, Hono } from 'hono';
 import * as z from 'zod';
 import { Account } from '../../events/account.ts';
 import type { AccountRecord } from '../account/inventory.ts';
-import { dropped, newestSuspicions, released } from '../account/suspicion.ts';
+import { dropSuspicions, newestSuspicions, releaseSuspicions } from '../account/suspicion.ts';
 import type { AuditRecord } from '../audit/entry.ts';
 import type { Reads } from '../engine/port.ts';
 import { auditRecord } from './audit.ts';
 import { callerOf } from './authentication.ts';
-import { notBy, readJson, typedText } from './body.ts';
+import { readJson, refusedCallerName, typedText } from './body.ts';
 import type { ApiDeps } from './deps.ts';
 import { Limit } from './limit.ts';
 
@@ -17,7 +17,7 @@ const MAX_AT_ONCE = 1000;
 const name = z.object({ type: z.enum(['project', 'domain', 'user']), id: z.string().min(1) });
 export const Decision = z
   .strictObject({
-    by: notBy,
+    by: refusedCallerName,
     reason: typedText(1000),
     accounts: z.array(name).max(MAX_AT_ONCE).optional(),
     all: z.literal(true).optional(),
@@ -36,7 +36,7 @@ export function suspiciousRoutes(app: Hono, { engine, now }: ApiDeps): void {
     const decision = { ...(await readJson(context, Decision)), by: callerOf(context) };
     const records = await selected(decision, engine.reads);
     const at = now();
-    const change = released(records, { ...decision, at });
+    const change = releaseSuspicions(records, { ...decision, at });
     const audited = recordOf(context, 'released', decision.reason, records, at);
     if (change.messages.length > 0) await engine.commit({ ...change, audit: [audited] });
     return context.json(
@@ -49,7 +49,7 @@ export function suspiciousRoutes(app: Hono, { engine, now }: ApiDeps): void {
     const by = callerOf(context);
     const at = now();
     const records = await selected(decision, engine.reads);
-    const accounts = dropped(records, { by, reason, at });
+    const accounts = dropSuspicions(records, { by, reason, at });
     const audited = recordOf(context, 'dropped', reason, records, at);
     if (accounts.length > 0) await engine.commit({ accounts, audit: [audited] });
     return context.json(

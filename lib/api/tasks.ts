@@ -1,11 +1,11 @@
 import type { Hono } from 'hono';
 import { TaskId } from '../../events/ids.ts';
 import {
-  contradiction,
-  excess,
   plainReport,
   reportMessage,
   TaskReport,
+  whyContradictory,
+  whyTooLarge,
 } from '../../events/task-report.ts';
 import type { Task } from '../operation/model.ts';
 import { redactDeep } from '../shared/redaction.ts';
@@ -39,7 +39,8 @@ export function taskRoutes(app: Hono, { engine, httpPlugins }: ApiDeps): void {
         problem('task', `the token of ${caller} can only report tasks of ${caller}`),
         403,
       );
-    const because = notExpected(task) ?? excess(report) ?? contradiction(report, task.phase);
+    const because =
+      notExpected(task) ?? whyTooLarge(report) ?? whyContradictory(report, task.phase);
     if (because) return context.json(problem('task', because), 409);
     await engine.commit({
       messages: [redactDeep(reportMessage({ ...task, taskId: id }, plainReport(report)))],

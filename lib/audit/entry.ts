@@ -91,7 +91,7 @@ export interface AuditRow {
 }
 
 /** Appends records to the log that ends with `head`. */
-export function chained(head: AuditHead, records: readonly AuditRecord[]): AuditEntry[] {
+export function chainEntries(head: AuditHead, records: readonly AuditRecord[]): AuditEntry[] {
   let { sequence, hash: previous } = head;
   return records.map((record) => {
     sequence += 1;

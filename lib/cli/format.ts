@@ -70,7 +70,7 @@ function whole<Answer extends object, Row>(
   format: 'table' | 'json' | 'yaml',
   { text }: Presentation<Answer, Row>,
 ): string {
-  if (format === 'table') return text(harmless(answer));
+  if (format === 'table') return text(withoutControls(answer));
   return format === 'json' ? toJson(answer) : toYaml(answer);
 }
 
@@ -89,7 +89,7 @@ function inColumns<Answer extends object, Row>(
     const document = isOne ? objects[0] : objects;
     return format === 'json' ? toJson(document) : toYaml(document);
   }
-  const cells = rows.map((row) => row.map((cell) => harmless(String(cell ?? ''))));
+  const cells = rows.map((row) => row.map((cell) => withoutControls(String(cell ?? ''))));
   if (format === 'table') return table(head, cells);
   // Like openstackclient: a list prints one line per row, one object one line per value.
   return cells.map((row) => row.join(isOne ? '\n' : ' ')).join('\n');
@@ -134,12 +134,14 @@ const toJson = (value: unknown): string =>
 const toYaml = (value: unknown): string => stringify(value).trimEnd();
 
 /** Replaces control characters, because foreign text must not move the cursor or set colors. */
-export function harmless<T>(value: T): T;
-export function harmless(value: unknown): unknown {
+export function withoutControls<T>(value: T): T;
+export function withoutControls(value: unknown): unknown {
   if (typeof value === 'string') return escaped(value);
-  if (Array.isArray(value)) return value.map((one) => harmless(one));
+  if (Array.isArray(value)) return value.map((one) => withoutControls(one));
   if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, harmless(inner)]));
+  return Object.fromEntries(
+    Object.entries(value).map(([name, inner]) => [name, withoutControls(inner)]),
+  );
 }
 /**
  * Control characters, line ends and characters that change the text direction: in an id or a name,

@@ -98,7 +98,7 @@ export function wrapped(text: string, first: string, rest = first): string {
  * Returns a function that replaces its earlier output on a terminal. It draws no more lines than
  * the screen has, because lines above the screen cannot be replaced.
  */
-export function redrawOn(stream: {
+export function createRedraw(stream: {
   readonly rows?: number;
   readonly columns?: number;
   write(text: string): unknown;

@@ -2,7 +2,7 @@
 import { addressOf } from './api-address.ts';
 import { ApiClient } from './client.ts';
 import { runCommand } from './command-line.ts';
-import { colors, redrawOn } from './output.ts';
+import { colors, createRedraw } from './output.ts';
 import { ask, endWhenReaderStops, packageVersion, withProgress } from './process.ts';
 
 /** `--os-cloud` sets OS_CLOUD before the first call. */
@@ -22,7 +22,7 @@ process.exitCode = await runCommand(process.argv.slice(2), {
   color: colors(process.stdout, process.env),
   now: Date.now,
   ask: process.stdin.isTTY && process.stdout.isTTY ? ask : undefined,
-  ...(process.stdout.isTTY ? { redraw: redrawOn(process.stdout) } : {}),
+  ...(process.stdout.isTTY ? { redraw: createRedraw(process.stdout) } : {}),
   write: (text) => void process.stdout.write(text),
   complain: (text) => void process.stderr.write(text),
   exitCode: 0,

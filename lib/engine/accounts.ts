@@ -5,7 +5,7 @@ import type { AccountRecord } from '../account/inventory.ts';
  * Merges a stored record with a new one by the inventory's rules: `members` only grows, and the
  * latest `deletedAt` and `seenAt` win, in any order of writes. PostgreSQL does the same in SQL.
  */
-export function merged(old: AccountRecord | undefined, now: AccountRecord): AccountRecord {
+export function mergeAccounts(old: AccountRecord | undefined, now: AccountRecord): AccountRecord {
   if (!old) return now;
   const members =
     old.members || now.members ? union(old.members ?? [], now.members ?? []) : undefined;

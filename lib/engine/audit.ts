@@ -5,7 +5,7 @@ import {
   type AuditHead,
   type AuditOrigin,
   type AuditRecord,
-  chained,
+  chainEntries,
 } from '../audit/entry.ts';
 import { redactDeep } from '../shared/redaction.ts';
 import { toJson } from './json.ts';
@@ -43,8 +43,8 @@ export const StoredAuditEntry: z.ZodType<AuditEntry> = z.looseObject({
  * Appends records after `head`, in the form in which every store returns them: the hash is made
  * over what is stored.
  */
-export const appended = (head: AuditHead, records: readonly AuditRecord[]): AuditEntry[] =>
-  chained(head, JSON.parse(toJson(records)));
+export const appendToAudit = (head: AuditHead, records: readonly AuditRecord[]): AuditEntry[] =>
+  chainEntries(head, JSON.parse(toJson(records)));
 
 /**
  * The audit records of one command about dead-letter messages: one for each queue and cause.

@@ -1,11 +1,11 @@
 import type { Outgoing } from '../../events/index.ts';
 import type { Condition, ServiceReport, ServiceRequested } from '../../events/service.ts';
 import {
-  contradiction,
-  excess,
   plainReport,
   reportMessage,
   TaskReport,
+  whyContradictory,
+  whyTooLarge,
 } from '../../events/task-report.ts';
 import type { Delivery } from '../engine/port.ts';
 import type { Operation, Task } from '../operation/model.ts';
@@ -87,7 +87,7 @@ async function ask(
   const { phase } = message.data;
   if (answer.status === 202) return reportsLater(message, silence(remote, task, deps));
   const report = read(remote, answer.text);
-  const because = excess(report) ?? contradiction(report, phase);
+  const because = whyTooLarge(report) ?? whyContradictory(report, phase);
   if (because) throw odd(remote, because);
   return [reportMessage(message.data, plainReport(report))];
 }

@@ -15,7 +15,7 @@ import {
   type LifecycleAnswer,
 } from '../operation/lifecycle-confirmation.ts';
 import type { LifecycleProject } from '../operation/lifecycle-domain.ts';
-import { lifecycleSnapshot, type TakesPart } from '../operation/lifecycle-order.ts';
+import { type LifecycleService, lifecycleSnapshot } from '../operation/lifecycle-order.ts';
 import type { LifecycleAction, Mode, Operation } from '../operation/model.ts';
 import { projectScope, scopeOf } from '../operation/scope.ts';
 import { cloudSnapshot, type Known } from '../operation/snapshot.ts';
@@ -215,7 +215,7 @@ function takesPart(
   isSuspend: boolean,
   { suspend }: Policy,
   recorded: ReadonlySet<string>,
-): TakesPart[] {
+): LifecycleService[] {
   const isReported = isSuspend && leftBySuspend.some(({ warns }) => warns);
   if (!suspension) return isReported ? [{ name, after: [], types: [], skipped: undefined }] : [];
   const all = suspension.types.map((type) => type(name));

@@ -1,5 +1,5 @@
 import type { ServiceReport, ServiceRequested } from '../../events/service.ts';
-import { lives } from '../operation/advance.ts';
+import { isOnLivingProject } from '../operation/advance.ts';
 import { summarize } from '../operation/keystone-check.ts';
 import type { Operation } from '../operation/model.ts';
 import { type AccountState, preflight } from '../operation/preflight.ts';
@@ -49,7 +49,8 @@ export async function preflightReport(
   const shown = await fetchAccountState(operation, deps);
   const held = await holdOfAccount(operation, deps);
   const condition = preflight(operation, data.phase, deps.mode, because, shown, held);
-  const isEnabledAgain = data.phase === 'apply' && lives(operation) && shown === 'enabled';
+  const isEnabledAgain =
+    data.phase === 'apply' && isOnLivingProject(operation) && shown === 'enabled';
   const enabled = isEnabledAgain ? { enabled: true as const } : {};
   return (
     condition && {

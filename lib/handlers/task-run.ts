@@ -1,5 +1,5 @@
 import type { Condition, Counts, Phase, ServiceRequested } from '../../events/service.ts';
-import { lives } from '../operation/advance.ts';
+import { isOnLivingProject } from '../operation/advance.ts';
 import type { Operation, Task } from '../operation/model.ts';
 import { stopCondition } from '../operation/stop.ts';
 import { readOnly } from '../task/read-only.ts';
@@ -81,7 +81,7 @@ export async function runService(
   }
   // The request is read from the stored operation and never from the message. A forged message
   // could otherwise confirm a deletion.
-  const confirmation = lives(operation)
+  const confirmation = isOnLivingProject(operation)
     ? Confirmation.asked(data.project, operation.request?.at ?? 0)
     : Confirmation.of(data.project, data.confirmedAt, deps.confirmationIntervalMillis);
   const projectApi =

@@ -20,7 +20,7 @@ const mayExceedCaps = (operation: Operation): boolean =>
  * True if an administrator requested the operation and Keystone still has the project. The
  * operation disables and deletes the project itself.
  */
-export const lives = (operation: Operation): boolean =>
+export const isOnLivingProject = (operation: Operation): boolean =>
   operation.request !== undefined && operation.confirmedAt.length === 0;
 
 /**
@@ -42,7 +42,7 @@ export function advance(transaction: OperationTransaction, rules: Rules): void {
  * over. For a request of an administrator, Keystone has shown the project in the requested state.
  */
 export function isConfirmed(operation: Operation, rules: Rules): boolean {
-  if (lives(operation)) return operation.order.length > 0;
+  if (isOnLivingProject(operation)) return operation.order.length > 0;
   const [first, last] = [operation.confirmedAt.at(0), operation.confirmedAt.at(-1)];
   // A provision only adds. One answer that shows the project is enough.
   if (operation.action === 'provision')
@@ -90,7 +90,7 @@ function start(transaction: OperationTransaction, rules: Rules): void {
  */
 export function begin(transaction: OperationTransaction, now: number): void {
   const { operation } = transaction;
-  const isAlive = lives(operation) && operation.request?.enabled === true;
+  const isAlive = isOnLivingProject(operation) && operation.request?.enabled === true;
   transaction.operation = {
     ...moveOperation(operation, isAlive ? 'pre-delete' : 'running'),
     startedAt: operation.startedAt ?? now,
@@ -165,7 +165,7 @@ function end(transaction: OperationTransaction, rules: Rules): void {
     operation.state === 'running' &&
     operation.order.every(({ id }) => isEnded(transaction.task(id)))
   ) {
-    if (lives(operation)) close(transaction, rules);
+    if (isOnLivingProject(operation)) close(transaction, rules);
     else
       transaction.operation = { ...ended(transaction, rules), endedAt: rules.now, hold: undefined };
   } else if (

@@ -1,6 +1,6 @@
 import type { UserId } from '../../events/ids.ts';
 import type { ErrorReport } from '../shared/errors.ts';
-import { advance, holdForLeftovers, isConfirmed, lives } from './advance.ts';
+import { advance, holdForLeftovers, isConfirmed, isOnLivingProject } from './advance.ts';
 import {
   confirmAgain,
   delayUntil,
@@ -57,7 +57,7 @@ export const awaitsConfirmation = (operation: Operation, confirmation: number): 
  * Keystone's answer while it runs and while it is held for leftovers.
  */
 const mayBeDeleted = (operation: Operation): boolean =>
-  lives(operation) &&
+  isOnLivingProject(operation) &&
   (operation.state === 'pre-delete' ||
     operation.state === 'running' ||
     isHeldForLeftovers(operation));

@@ -4,7 +4,7 @@ import type { PlacedService } from './order.ts';
 import type { CloudSnapshot } from './snapshot.ts';
 
 /** A service that takes part in suspend, resume or provision. */
-export interface TakesPart {
+export interface LifecycleService {
   readonly name: string;
   /** The services that suspend and provision come after, and that resume comes before. */
   readonly after: readonly string[];
@@ -23,9 +23,9 @@ export interface TakesPart {
 export function lifecycleSnapshot(
   snapshot: CloudSnapshot,
   action: Exclude<Action, 'cleanup'>,
-  services: readonly TakesPart[],
+  services: readonly LifecycleService[],
 ): CloudSnapshot {
-  const before = ({ name, after }: TakesPart): readonly string[] =>
+  const before = ({ name, after }: LifecycleService): readonly string[] =>
     action !== 'resume'
       ? after
       : services.filter((other) => other.after.includes(name)).map((other) => other.name);

@@ -157,23 +157,28 @@ function finish(
   }
 }
 
-type Wish = NonNullable<Extract<ServiceReport, { type: 'service.progressed' }>['data']['again']>;
+type NextRun = NonNullable<Extract<ServiceReport, { type: 'service.progressed' }>['data']['again']>;
 
-function again(transaction: OperationTransaction, reported: Task, wish: Wish, rules: Rules): void {
-  if (wish.enabled) invalidateVerifications(transaction);
-  const task = wish.enabled
+function again(
+  transaction: OperationTransaction,
+  reported: Task,
+  next: NextRun,
+  rules: Rules,
+): void {
+  if (next.enabled) invalidateVerifications(transaction);
+  const task = next.enabled
     ? { ...reported, verifications: staleVerifications(reported.verifications, ALL_PHASES) }
     : reported;
   const idleMillis = rules.now - task.progressAt;
-  const lasting = wish.error ?? wish.returned;
+  const lasting = next.error ?? next.returned;
   if (lasting && idleMillis - task.askedWaitMillis >= rules.stallTimeoutMillis) {
     giveUp(transaction, task, lasting, rules.now);
     return;
   }
   // A listing may lag behind and briefly show removed resources. That is no error at first.
-  const error = wish.error ?? (idleMillis >= LAG_MILLIS ? wish.returned : undefined);
-  const askedSeconds = Math.min(wish.afterSeconds, rules.maxWaitMillis / 1000);
-  const announced = wish.error?.retryAfterSeconds ? askedSeconds * 1000 : 0;
+  const error = next.error ?? (idleMillis >= LAG_MILLIS ? next.returned : undefined);
+  const askedSeconds = Math.min(next.afterSeconds, rules.maxWaitMillis / 1000);
+  const announced = next.error?.retryAfterSeconds ? askedSeconds * 1000 : 0;
   const askedWaitMillis = Math.min(MAX_ASKED_WAIT_MILLIS, task.askedWaitMillis + announced);
   askAgain(
     transaction,

@@ -23,7 +23,7 @@ export interface RerunInput {
  */
 export function openRerun(input: RerunInput): RequestAnswer {
   const { earlier, existing, by, reason, now } = input;
-  const refused = whyNotAgain(earlier, existing, input.protectedBecause);
+  const refused = whyNotRerun(earlier, existing, input.protectedBecause);
   if (refused !== undefined) return { kind: 'refused', because: refused };
   const opened = openCleanup({
     scope: input.scope,
@@ -47,7 +47,7 @@ export function openRerun(input: RerunInput): RequestAnswer {
 }
 
 /** Returns why an operation cannot be run again now, or `undefined` if it can. */
-export function whyNotAgain(
+export function whyNotRerun(
   earlier: Operation,
   existing: readonly Operation[],
   protectedBecause: string | undefined,

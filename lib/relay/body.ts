@@ -15,7 +15,7 @@ export interface Incoming {
  * is stored unchanged, and ingest reports why it is unreadable. `receivedAt` is in epoch
  * milliseconds.
  */
-export function received(
+export function toReceived(
   message: Incoming,
   receivedAt: number,
   broker = 'rabbitmq',

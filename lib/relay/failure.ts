@@ -96,7 +96,7 @@ const isTlsFailure = (thrown: unknown, text: string): boolean =>
   /certificate|wrong version number/i.test(text);
 
 /** The text for a queue or an exchange that Keystone has not created yet, which is not a fault. */
-export function missing(source: Source): string {
+export function missingText(source: Source): string {
   if (source.mode === 'topic')
     return (
       `queue ${source.queue} does not exist yet; Keystone creates it with its first ` +

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { NotificationReceived } from '../../events/notification.ts';
-import { type Incoming, received } from './body.ts';
+import { type Incoming, toReceived } from './body.ts';
 
 /** The channel of the messages. A delivery can only be acknowledged on its own channel. */
 export interface Acknowledging<M> {
@@ -52,7 +52,7 @@ export class Intake<M extends Incoming> {
   /** Adds a delivery. Its content is released at once. */
   add(message: M): void {
     if (this.#ended.signal.aborted) return;
-    const stored = received(message, this.#deps.now());
+    const stored = toReceived(message, this.#deps.now());
     this.#waiting.push({ message: { ...message, content: Buffer.alloc(0) }, stored });
     this.#bytes += stored.data.body.length;
     if (this.#waiting.length === 1 || this.#isFull()) this.#wake?.();

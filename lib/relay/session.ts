@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Channel, type ChannelModel, type ConsumeMessage, connect } from 'amqplib';
 import type { NotificationReceived } from '../../events/notification.ts';
-import { isMissing, missing } from './failure.ts';
+import { isMissing, missingText } from './failure.ts';
 import { Intake } from './intake.ts';
 import type { RelayOptions, Source } from './options.ts';
 import type { BrokerTls } from './tls.ts';
@@ -154,7 +154,7 @@ async function openQueue(
       return messageCount;
     } catch (thrown) {
       if (!isMissing(thrown)) throw thrown;
-      deps.onMissing(missing(source));
+      deps.onMissing(missingText(source));
       await delay(options.pollMillis, undefined, { signal }).catch(() => undefined);
     }
   }
@@ -174,7 +174,7 @@ async function keepBound(
 ): Promise<void> {
   while (!signal.aborted) {
     const isThere = await bind(connection, options.source);
-    deps.onMissing(isThere ? undefined : missing(options.source));
+    deps.onMissing(isThere ? undefined : missingText(options.source));
     await delay(isThere ? options.renewMillis : options.pollMillis, undefined, { signal }).catch(
       () => undefined,
     );

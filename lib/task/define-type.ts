@@ -1,7 +1,7 @@
 import { ResourceTypeName } from '../../events/ids.ts';
 import type { ProjectContext, UserContext } from './context.ts';
 import { typeDependencies } from './dependencies.ts';
-import { HELD } from './held.ts';
+import { HELD_BLOCKER } from './held.ts';
 import type { Resource, ResourceType, ResourceTypeDefinition } from './resource-type.ts';
 
 /** A resource type whose row type is checked and hidden. */
@@ -84,7 +84,7 @@ function close<Row, At>(definition: ResourceTypeDefinition<Row, At>): DefinedTyp
           owner: definition.owner(row),
           label: definition.label?.(row),
           createdAt: definition.createdAt?.(row) || undefined,
-          blocked: definition.isHeld?.(row) ? HELD : definition.blocked?.(row, context),
+          blocked: definition.isHeld?.(row) ? HELD_BLOCKER : definition.blocked?.(row, context),
           remove: () => definition.remove(row, context),
         };
         rowOf.set(resource, { row });

@@ -2,7 +2,7 @@ import { HOLD_TAG } from '../../events/hold.ts';
 import type { Blocker } from './resource-type.ts';
 
 /** The reason for which a resource with {@link HOLD_TAG} is not removed. */
-export const HELD: Blocker = {
+export const HELD_BLOCKER: Blocker = {
   message: `the resource has ${HOLD_TAG} in its metadata, which holds it`,
   actor: 'operator',
   advice: `To continue, remove ${HOLD_TAG} from its metadata. The removal follows within minutes.`,

@@ -8,7 +8,7 @@ import { freshMemoize, type Outcome, type RunReport } from './run.ts';
 import { ownership } from './safety-rules.ts';
 import type { Suspension, SuspensionRow } from './suspension.ts';
 import type { SuspensionRecords } from './suspension-records.ts';
-import { guarded } from './without-deletion.ts';
+import { contextWithoutDeletion } from './without-deletion.ts';
 
 /** The input of a run that suspends or resumes one service for one project. */
 export interface LifecycleRunInput {
@@ -95,7 +95,7 @@ export async function lifecycleRun(
     });
     const changes = input.phase === 'plan' ? [] : works.flatMap((work) => work.changes);
     errors.push(...(await makeChanges(changes, input)));
-    const error = worst(errors);
+    const error = worstError(errors);
     if (error && error.class !== 'Transient') return report({ kind: 'failed', error });
     if (error) return report({ kind: 'again', afterSeconds: error.retryAfterSeconds ?? 0, error });
     if (input.phase === 'plan') return report({ kind: 'finished' });
@@ -178,7 +178,7 @@ export async function ownRows(
   context: ProjectContext,
 ): Promise<{ rows: SuspensionRow[]; conditions: Condition[] }> {
   // An answer that an earlier iteration shared is older than its changes.
-  const listed = await type.list({ ...guarded(context), memoize: freshMemoize() });
+  const listed = await type.list({ ...contextWithoutDeletion(context), memoize: freshMemoize() });
   const rows: SuspensionRow[] = [];
   const foreign: SuspensionRow[] = [];
   for (const row of listed)
@@ -217,7 +217,7 @@ const countsOf = (totals: ReadonlyMap<ResourceTypeName, TypeWork>): Counts =>
   );
 
 /** `Denied` first, then `Unexpected`, then the `Transient` error with the longest delay. */
-export function worst(errors: readonly ErrorReport[]): ErrorReport | undefined {
+export function worstError(errors: readonly ErrorReport[]): ErrorReport | undefined {
   const rank = ({ class: errorClass }: ErrorReport): number =>
     errorClass === 'Denied' ? 2 : errorClass === 'Transient' ? 0 : 1;
   return errors.toSorted(

@@ -2,10 +2,10 @@ import { ResourceTypeName } from '../../events/ids.ts';
 import type { Condition, Counts } from '../../events/service.ts';
 import { type ErrorReport, PropagatorError, reportOf } from '../shared/errors.ts';
 import { aggregate } from './conditions.ts';
-import { inProgress, worst } from './lifecycle-run.ts';
+import { inProgress, worstError } from './lifecycle-run.ts';
 import type { ProvisionContext, ProvisionItem, ServiceProvision } from './provision.ts';
 import { freshMemoize, type Outcome, type RunReport } from './run.ts';
-import { guarded } from './without-deletion.ts';
+import { contextWithoutDeletion } from './without-deletion.ts';
 
 /**
  * Keeps two runs from creating the same resource, also when one of them was killed. The claims
@@ -102,7 +102,11 @@ export const compareNow = (
 ): Promise<readonly ProvisionItem[]> =>
   input.provision.compare(
     input.wish,
-    guarded({ ...input.context, mayCreate: input.phase === 'apply', memoize: freshMemoize() }),
+    contextWithoutDeletion({
+      ...input.context,
+      mayCreate: input.phase === 'apply',
+      memoize: freshMemoize(),
+    }),
   );
 
 const again = (afterSeconds: number): Outcome => ({
@@ -174,7 +178,7 @@ const errorOf = (thrown: unknown, what: string, { context, service }: ProvisionR
   reportOf(thrown, { code: `${service}.provision.${what}`, service, region: context.region });
 
 function outcomeOf(errors: readonly ErrorReport[]): Outcome {
-  const error = worst(errors);
+  const error = worstError(errors);
   if (error && error.class !== 'Transient' && error.class !== 'Gone')
     return { kind: 'failed', error };
   return { kind: 'again', afterSeconds: error?.retryAfterSeconds ?? 0, error };

@@ -4,7 +4,7 @@ import { reportOf } from '../shared/errors.ts';
 import type { ProjectContext } from './context.ts';
 import { ownership } from './safety-rules.ts';
 import type { Service } from './service.ts';
-import { guarded } from './without-deletion.ts';
+import { contextWithoutDeletion } from './without-deletion.ts';
 
 /**
  * Lists the resources that a suspension leaves alone although they work against it or end during
@@ -25,7 +25,7 @@ export async function suspendReports(
   const conditions = types.map(async ({ type, warns }): Promise<Condition[]> => {
     const found = { class: 'Unsupported', resourceType: type.name, actor: 'operator' } as const;
     try {
-      const { resources, total } = await type.list(guarded(context));
+      const { resources, total } = await type.list(contextWithoutDeletion(context));
       const ours = resources.filter(
         (resource) => ownership(resource, context.project as ProjectId) === 'ours',
       );

@@ -27,7 +27,7 @@ export function withoutDeletion(api: ServiceApi): ServiceApi {
 }
 
 /** Returns the context of a run with API clients that refuse every deletion. */
-export const guarded = <At extends ProjectContext>(context: At): At => ({
+export const contextWithoutDeletion = <At extends ProjectContext>(context: At): At => ({
   ...context,
   api: withoutDeletion(context.api),
   projectApi: context.projectApi && withoutDeletion(context.projectApi),

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
-import { surroundings } from '../../localstack/endpoint.ts';
+import { emulatorEnvironment } from '../../localstack/endpoint.ts';
 
 const PROGRAM = join(import.meta.dirname, '../../lib/cli/propagator.ts');
 const TO_THE_EMULATOR = join(import.meta.dirname, 'to-the-emulator.ts');
@@ -22,7 +22,7 @@ export function commandLine(
   const env = {
     PATH: process.env.PATH,
     TZ: 'UTC',
-    ...surroundings(endpoint),
+    ...emulatorEnvironment(endpoint),
     PROPAGATOR_API_URL: apiUrl,
   };
   return (...words) =>

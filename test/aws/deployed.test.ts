@@ -3,13 +3,13 @@ import type { Message } from '../../events/index.ts';
 import type { Task } from '../../lib/operation/model.ts';
 import { until } from '../engine/place.ts';
 import { switchesOf } from './cloud.ts';
-import { type AwsStage, setAwsStage } from './stage.ts';
+import { type DeployedFixture, deployFixture } from './stage.ts';
 
 jest.setTimeout(180_000);
 
-let stage: AwsStage;
+let stage: DeployedFixture;
 beforeAll(async () => {
-  stage = await setAwsStage();
+  stage = await deployFixture();
 }, 400_000);
 afterAll(() => stage?.stop(), 60_000);
 afterEach(() => stage?.cloud.faults.clear());

@@ -410,7 +410,7 @@ describe('the stack', () => {
       TreatMissingData: 'breaching',
       ComparisonOperator: 'LessThanOrEqualToThreshold',
     });
-    expect(alarm('tripped-cap')).toMatchObject({
+    expect(alarm('cap-hold')).toMatchObject({
       Namespace: 'KeystonePropagator',
       MetricName: 'Capped',
       Threshold: 0,

@@ -7,7 +7,7 @@ import { customerOf, deletedIn, rehearsalCloud, setEnabledIn, TRIAL_POLICY } fro
 import { type DeployedStack, deployStack } from './stack.ts';
 
 /** The deployed stack with the rehearsal cloud as OpenStack. */
-export interface AwsStage extends DeployedStack {
+export interface DeployedFixture extends DeployedStack {
   readonly cloud: RehearsalCloud;
   /** A project in a domain of its own, full of resources. */
   project(name?: string): string;
@@ -18,7 +18,7 @@ export interface AwsStage extends DeployedStack {
 }
 
 /** The deployed stack, and a cloud whose login is in its secret. */
-export async function setAwsStage(): Promise<AwsStage> {
+export async function deployFixture(): Promise<DeployedFixture> {
   const cloud = await rehearsalCloud();
   const folder = mkdtempSync(join(tmpdir(), 'propagator-policy-'));
   const policy = join(folder, 'policy.yaml');

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { jest } from '@jest/globals';
 import type { WorkerEngine } from '../../lib/engine/port.ts';
-import type { Stage } from './aws.ts';
+import type { TestStage } from './aws.ts';
 import { withEmulator } from './aws-emulator.ts';
 import { until } from './place.ts';
 import { operation, requested, unique } from './samples.ts';
@@ -21,7 +21,7 @@ afterEach(() => {
 
 /** Starts a process that runs to the given point and is killed there. Returns its output. */
 async function killedAt(
-  stage: Stage,
+  stage: TestStage,
   service: string,
   what: 'commit' | 'redrive' | 'work',
 ): Promise<string[]> {

@@ -1,7 +1,7 @@
 import { jest } from '@jest/globals';
 import type { Message } from '../../events/index.ts';
 import type { WorkerEngine } from '../../lib/engine/port.ts';
-import type { Stage } from './aws.ts';
+import type { TestStage } from './aws.ts';
 import { arrivingRuns, numbers, withEmulator } from './aws-emulator.ts';
 import { until } from './place.ts';
 import { operationId, requested, unique } from './samples.ts';
@@ -12,11 +12,11 @@ const { open } = emulator;
 jest.setTimeout(60_000);
 
 const text = (StringValue: string) => ({ DataType: 'String', StringValue });
-const urlOf = async (stage: Stage, name: string): Promise<string> =>
+const urlOf = async (stage: TestStage, name: string): Promise<string> =>
   (await emulator.aws().aws.sqs('GetQueueUrl', { QueueName: `${stage.prefix}-${name}` }))
     .QueueUrl ?? '';
 const put = async (
-  stage: Stage,
+  stage: TestStage,
   name: string,
   MessageBody: string,
   MessageAttributes = {},
@@ -34,7 +34,7 @@ const event = (type: string, detail: object) =>
     source: 'keystone-propagator',
     detail,
   });
-const undeliverable = (stage: Stage, service: string) => ({
+const undeliverable = (stage: TestStage, service: string) => ({
   ERROR_CODE: text('NO_PERMISSIONS'),
   ERROR_MESSAGE: text('not allowed'),
   EXHAUSTED_RETRY_CONDITION: text('MaximumEventAgeInSeconds'),
@@ -317,7 +317,7 @@ describe('A function that SQS invokes', () => {
         receiveCount: Number(Attributes?.ApproximateReceiveCount),
       }));
       again.push(
-        ...(await engine.failed('service-nova', records, error)).map(
+        ...(await engine.retryOrDeadLetter('service-nova', records, error)).map(
           ({ receiveCount }) => receiveCount,
         ),
       );

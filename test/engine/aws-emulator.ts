@@ -1,6 +1,6 @@
 import type { AwsEngineOptions } from '../../lib/engine/aws/open.ts';
 import type { WorkerEngine } from '../../lib/engine/port.ts';
-import { type Stage, TestAws } from './aws.ts';
+import { TestAws, type TestStage } from './aws.ts';
 import type { AwsWorkerEngine } from './aws-event-source.ts';
 import { type Fault, withFault } from './aws-faults.ts';
 import { runOf } from './suite-delivery.ts';
@@ -8,8 +8,8 @@ import { runOf } from './suite-delivery.ts';
 export interface Opener {
   /** The emulator; available as soon as the tests run. */
   aws(): TestAws;
-  open(stage: Stage, options?: Partial<AwsEngineOptions>): AwsWorkerEngine;
-  openWith(stage: Stage, fault: Fault, options?: Partial<AwsEngineOptions>): AwsWorkerEngine;
+  open(stage: TestStage, options?: Partial<AwsEngineOptions>): AwsWorkerEngine;
+  openWith(stage: TestStage, fault: Fault, options?: Partial<AwsEngineOptions>): AwsWorkerEngine;
 }
 
 /** Starts an emulator for the tests of one file. Its engines are closed after each test. */

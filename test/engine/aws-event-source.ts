@@ -152,6 +152,6 @@ export function withEventSources(engine: AwsEngine, options: EventSourceOptions)
     flushOutbox: engine.flushOutbox.bind(engine),
     housekeeping: engine.housekeeping.bind(engine),
     pollDeadLetterMetrics: engine.pollDeadLetterMetrics.bind(engine),
-    failed: engine.failed.bind(engine),
+    retryOrDeadLetter: engine.retryOrDeadLetter.bind(engine),
   };
 }

@@ -2,7 +2,7 @@ import type { AttributeValue, ScanOutput } from '@aws-sdk/client-dynamodb';
 import { jest } from '@jest/globals';
 import type { Outgoing } from '../../events/index.ts';
 import { AwsError } from '../../lib/engine/aws/aws-error.ts';
-import type { Stage } from './aws.ts';
+import type { TestStage } from './aws.ts';
 import { numbers, withEmulator } from './aws-emulator.ts';
 import {
   confirmation,
@@ -235,7 +235,7 @@ describe('Retention', () => {
   });
 });
 
-async function rowsOf(stage: Stage): Promise<number> {
+async function rowsOf(stage: TestStage): Promise<number> {
   let [count, start]: [number, Record<string, AttributeValue> | undefined] = [0, undefined];
   do {
     const page: ScanOutput = await emulator

@@ -59,7 +59,7 @@ export class TestAws {
   }
 
   /** Creates table, bus, queues and rules from the same data as the template. */
-  async stage(services: readonly string[] = []): Promise<Stage> {
+  async stage(services: readonly string[] = []): Promise<TestStage> {
     const prefix = `propagator-${unique()}`;
     const topology = topologyOf(prefix, services);
     const { dynamodb, events, scheduler, sqs } = this.#clients;
@@ -82,13 +82,13 @@ export class TestAws {
     await events.send(new CreateEventBusCommand({ Name: bus }));
     await scheduler.send(new CreateScheduleGroupCommand({ Name: scheduleGroup }));
     await sqs.send(new CreateQueueCommand({ QueueName: undelivered.name }));
-    const stage = new Stage(this, prefix, [...services]);
+    const stage = new TestStage(this, prefix, [...services]);
     for (const { queue } of topology.queues) await this.#queue(topology, queue);
     return stage;
   }
 
   /** Adds the queues of one more service. */
-  async add(stage: Stage, service: string): Promise<void> {
+  async add(stage: TestStage, service: string): Promise<void> {
     await this.#queue(topologyOf(stage.prefix, [service]), `service-${service}`);
   }
 
@@ -144,7 +144,7 @@ const keySchema = ({
 ];
 
 /** The resources of one deployment, under one prefix. */
-export class Stage {
+export class TestStage {
   readonly aws: TestAws;
   readonly prefix: string;
   /** Grows when a test adds a service. */

@@ -12,7 +12,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { jest } from '@jest/globals';
 import type { WorkerEngine } from '../../lib/engine/port.ts';
-import { forget } from '../../lib/engine/postgres/commit.ts';
+import { deleteSeenNotifications } from '../../lib/engine/postgres/commit.ts';
 import type { Database } from '../../lib/engine/postgres/database.ts';
 import { openEmbedded } from '../../lib/engine/postgres/embedded.ts';
 import { openPostgresEngine, type PostgresEngineOptions } from '../../lib/engine/postgres/open.ts';
@@ -130,7 +130,7 @@ describe('The folder of the embedded engine', () => {
       const age = 'UPDATE propagator.seen SET at = now() - $1::interval WHERE id = $2';
       await database.query(age, ['14 days 1 minute', old]);
       await database.query(age, ['13 days 23 hours', young]);
-      await forget(database);
+      await deleteSeenNotifications(database);
     });
     expect(await (await opened()).reads.seen([old, young])).toEqual(new Set([young]));
   });

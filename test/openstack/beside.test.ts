@@ -15,7 +15,7 @@ import type { Service } from '../../lib/task/service.ts';
 import { suspendRun } from '../../lib/task/suspend-run.ts';
 import { recordKey, type SuspensionRecord } from '../../lib/task/suspension-records.ts';
 import { grantAdmin, type SeedProject, strike, twoPlots } from './beside/plot.ts';
-import { BESIDE, type Beside } from './beside/services.ts';
+import { OPTIONAL_SERVICES, type OptionalService } from './beside/services.ts';
 import { Cloud, Row, text } from './cloud.ts';
 
 /**
@@ -29,7 +29,7 @@ const serviceNamed = (name: string): Service => {
   if (!found) throw new TypeError(`no service file ${name}`);
   return found;
 };
-const services = Object.entries(BESIDE).map(([name, beside]) => ({
+const services = Object.entries(OPTIONAL_SERVICES).map(([name, beside]) => ({
   service: serviceNamed(name),
   beside,
   isThere: cloud.admin.has(beside.key),
@@ -92,7 +92,7 @@ async function runs(
 function describeThose(
   names: readonly string[],
   what: string,
-  suite: (of: { service: Service; beside: Beside }) => void,
+  suite: (of: { service: Service; beside: OptionalService }) => void,
 ): void {
   for (const { service, beside, isThere } of services)
     if (isThere && names.includes(service.name))
@@ -108,7 +108,7 @@ it('finds the services of the catalog that this suite finds', async () => {
   expect(found).toEqual(services.map(({ isThere }) => isThere));
 });
 
-describeThose(Object.keys(BESIDE), 'on a real cloud', ({ service, beside }) => {
+describeThose(Object.keys(OPTIONAL_SERVICES), 'on a real cloud', ({ service, beside }) => {
   let customer: SeedProject;
   let control: SeedProject;
   beforeEach(async () => {

@@ -2,7 +2,7 @@ import { deleteQueue } from './broker.ts';
 import { Cloud, text } from './cloud.ts';
 import { type How, Propagator } from './driver.ts';
 import { type Customer, type Fill, newPrefix, populate } from './populate.ts';
-import { sweepUp } from './remove-leftovers.ts';
+import { removeLeftovers } from './remove-leftovers.ts';
 import {
   linesOf,
   type Snapshot,
@@ -72,7 +72,7 @@ export async function openCloudFixture(
     await propagator.dispose();
     await deleteQueue(queue);
     if (process.env.OPENSTACK_TEST_KEEP === '1') return console.log(`kept: ${prefixes.join(' ')}`);
-    const left = await sweepUp(cloud, prefixes, known);
+    const left = await removeLeftovers(cloud, prefixes, known);
     if (left.length > 0) console.log(`could not be removed:\n${left.join('\n')}`);
   };
   let known: string[] = [];

@@ -6,7 +6,7 @@ import { deleteQueue, projectCreated, sendTo } from './broker.ts';
 import { CLOUD_SECONDS, Cloud, Row, rowsOf, text, until } from './cloud.ts';
 import { describeView, isOver, isState, OPERATION_SECONDS, Propagator } from './driver.ts';
 import { newPrefix } from './populate.ts';
-import { sweepUp } from './remove-leftovers.ts';
+import { removeLeftovers } from './remove-leftovers.ts';
 import { settledSnapshot, unwaivedLeftovers } from './snapshot.ts';
 
 const CIDR = '10.77.0.0/24';
@@ -184,7 +184,7 @@ describe('a created project with a matching tag', () => {
     await propagator.dispose();
     await deleteQueue(propagator.queue);
     rmSync(folder, { recursive: true, force: true });
-    const left = await sweepUp(cloud, [prefix], projects);
+    const left = await removeLeftovers(cloud, [prefix], projects);
     if (left.length > 0) console.log(`could not be removed:\n${left.join('\n')}`);
     for (const id of [external, corporate])
       await cloud.admin.call('network', 'DELETE', `/networks/${id}`, { accept: [404, 409] });

@@ -254,7 +254,7 @@ async function projectsOf(cloud: Cloud, prefixes: readonly string[]): Promise<st
 }
 
 /** Removes all resources of the given prefixes and projects. Returns the resources that remain. */
-export async function sweepUp(
+export async function removeLeftovers(
   cloud: Cloud,
   prefixes: readonly string[],
   projectIds: readonly string[] = [],
@@ -368,7 +368,7 @@ if (import.meta.main) {
       `left by earlier runs: ${found.join(' ') || 'nothing'}. Name those to remove, or say --all.`,
     );
   for (const prefix of chosen) {
-    const left = await sweepUp(cloud, [prefix]);
+    const left = await removeLeftovers(cloud, [prefix]);
     console.log(
       left.length === 0 ? `${prefix}: nothing left` : `${prefix}: still there\n${left.join('\n')}`,
     );

@@ -18,7 +18,7 @@ import { MemoryRecords } from '../suspension-records.ts';
 import { Cloud, type Row, rowsOf, text, until } from './cloud.ts';
 import { make } from './populate/seed.ts';
 import { type Customer, newPrefix, populate } from './populate.ts';
-import { sweepUp } from './remove-leftovers.ts';
+import { removeLeftovers } from './remove-leftovers.ts';
 
 /**
  * The options of a policy file that are off by default, on a real cloud. Each option switches its
@@ -48,7 +48,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await connected?.close();
-  const left = await sweepUp(cloud, [prefix], [project]);
+  const left = await removeLeftovers(cloud, [prefix], [project]);
   if (left.length > 0) console.log(`could not be removed:\n${left.join('\n')}`);
 });
 

@@ -24,7 +24,7 @@ export interface Finding {
 export type Baseline = Readonly<Record<string, string>>;
 
 /** The lines to print for one tool: findings outside of the baseline, and outdated entries of it. */
-export function complaints(
+export function linesToReport(
   tool: string,
   findings: readonly Finding[],
   baseline: Baseline,
@@ -109,8 +109,8 @@ function main(): void {
     execFileSync(join(ROOT, 'node_modules/.bin/serverless'), args, { cwd: ROOT, stdio: 'pipe' });
     const template = join(folder, TEMPLATE);
     const lines = [
-      ...complaints('cfn-lint', cfnLint(template), baseline['cfn-lint']),
-      ...complaints('checkov', checkov(template), baseline.checkov),
+      ...linesToReport('cfn-lint', cfnLint(template), baseline['cfn-lint']),
+      ...linesToReport('checkov', checkov(template), baseline.checkov),
     ];
     process.stdout.write(lines.map((line) => `${line}\n`).join('') || 'No finding.\n');
     process.exitCode = lines.length > 0 ? 1 : 0;

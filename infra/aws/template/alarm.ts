@@ -4,6 +4,7 @@ import type { Stack } from './stack.ts';
 /** Files in docs/runbooks/ that alarms name. */
 export const RUNBOOKS = [
   'api-errors',
+  'cap-hold',
   'dead-letters',
   'dead-letters-expire',
   'function-errors',
@@ -13,7 +14,6 @@ export const RUNBOOKS = [
   'silent-source',
   'suspicious-deletions',
   'sweep-missing',
-  'tripped-cap',
   'undelivered',
 ] as const;
 export type Runbook = (typeof RUNBOOKS)[number];
@@ -27,7 +27,7 @@ export const topicId = (severity: Severity): string =>
   severity === 'page' ? 'PageTopic' : 'TicketTopic';
 
 /** The metric that one alarm watches, and the text of the alarm. */
-export interface Sign {
+export interface AlarmSpec {
   readonly severity: Severity;
   readonly namespace: string;
   readonly metric: string;
@@ -52,7 +52,7 @@ export const runbooksDashboard = ({ prefix }: Pick<Stack, 'prefix'>): string =>
  * The URL that an alarm text ends with. By default it is the dashboard of the stack with the
  * runbooks of this release, so that it is complete without a web server of the operator.
  */
-function runbookUrl({ runbook }: Sign, stack: Stack): string {
+function runbookUrl({ runbook }: AlarmSpec, stack: Stack): string {
   const { runbooks } = stack.parameters;
   if (runbooks !== '') return `${runbooks.replace(/\/$/, '')}/${runbook}.md`;
   const region = pseudo('Region');
@@ -61,24 +61,24 @@ function runbookUrl({ runbook }: Sign, stack: Stack): string {
 }
 
 /** The alarm. It notifies the topic of its severity when it starts and when it ends. */
-export const alarm = (name: string, sign: Sign, stack: Stack): Resource => ({
+export const alarm = (name: string, spec: AlarmSpec, stack: Stack): Resource => ({
   Type: 'AWS::CloudWatch::Alarm',
   Properties: {
     AlarmName: name,
-    AlarmDescription: sub(`[${sign.severity}] ${sign.text} Runbook: ${runbookUrl(sign, stack)}`),
-    Namespace: sign.namespace,
-    MetricName: sign.metric,
-    Dimensions: Object.entries(sign.dimensions).map(([Name, Value]) => ({ Name, Value })),
-    ...(sign.statistic === 'p99'
-      ? { ExtendedStatistic: sign.statistic }
-      : { Statistic: sign.statistic }),
-    Period: sign.seconds ?? 60,
-    EvaluationPeriods: sign.times ?? 1,
-    Threshold: sign.above,
-    ComparisonOperator: sign.silence ? 'LessThanOrEqualToThreshold' : 'GreaterThanThreshold',
+    AlarmDescription: sub(`[${spec.severity}] ${spec.text} Runbook: ${runbookUrl(spec, stack)}`),
+    Namespace: spec.namespace,
+    MetricName: spec.metric,
+    Dimensions: Object.entries(spec.dimensions).map(([Name, Value]) => ({ Name, Value })),
+    ...(spec.statistic === 'p99'
+      ? { ExtendedStatistic: spec.statistic }
+      : { Statistic: spec.statistic }),
+    Period: spec.seconds ?? 60,
+    EvaluationPeriods: spec.times ?? 1,
+    Threshold: spec.above,
+    ComparisonOperator: spec.silence ? 'LessThanOrEqualToThreshold' : 'GreaterThanThreshold',
     // An unused queue sends no metrics, which is no fault. A silent source is one.
-    TreatMissingData: sign.silence ? 'breaching' : 'notBreaching',
-    AlarmActions: [ref(topicId(sign.severity))],
-    OKActions: [ref(topicId(sign.severity))],
+    TreatMissingData: spec.silence ? 'breaching' : 'notBreaching',
+    AlarmActions: [ref(topicId(spec.severity))],
+    OKActions: [ref(topicId(spec.severity))],
   },
 });

@@ -1,5 +1,5 @@
 import { NAMESPACE } from '../../../lib/engine/aws/lambda/metrics.ts';
-import { alarm, type Runbook, type Severity, type Sign } from './alarm.ts';
+import { type AlarmSpec, alarm, type Runbook, type Severity } from './alarm.ts';
 import { logicalId, type Resources, ref } from './cloudformation.ts';
 import { functionsOf } from './functions.ts';
 import type { Stack } from './stack.ts';
@@ -31,17 +31,17 @@ export const THRESHOLDS = {
 /** All alarms of the stack. */
 export function alarms(stack: Stack): Resources {
   const { prefix, topology } = stack;
-  const signs: [string, Sign][] = [
+  const specs: [string, AlarmSpec][] = [
     ...topology.queues.flatMap((queue) => ofQueue(queue)),
     ...functionsOf(stack).flatMap(({ name }) => ofFunction(name, prefix)),
     ...ofDelivery(stack),
     ...ofApi(stack),
-    ...ofStage(stack),
+    ...ofCustomMetrics(stack),
   ];
   return Object.fromEntries(
-    signs.map(([name, sign]) => [
+    specs.map(([name, spec]) => [
       `${logicalId(name)}Alarm`,
-      alarm(`${prefix}-${name}`, sign, stack),
+      alarm(`${prefix}-${name}`, spec, stack),
     ]),
   );
 }
@@ -56,7 +56,11 @@ const onQueue = (name: string, metric: string) => ({
 /** Every operation passes through these functions, so all stand still without one of them. */
 const severityOf = (name: string): Severity => (name.startsWith('service-') ? 'ticket' : 'page');
 
-function ofQueue({ queue, name, dead }: Stack['topology']['queues'][number]): [string, Sign][] {
+function ofQueue({
+  queue,
+  name,
+  dead,
+}: Stack['topology']['queues'][number]): [string, AlarmSpec][] {
   const { oldestSeconds, oldestMinutes } = THRESHOLDS;
   const tooOld =
     queue === 'ingest' || queue === 'coordinate' ? oldestSeconds[queue] : oldestSeconds.service;
@@ -100,7 +104,7 @@ const expiring = (
   dead: { readonly name: string; readonly retentionSeconds: number },
   runbook: Runbook,
   what: string,
-): Sign => ({
+): AlarmSpec => ({
   ...onQueue(dead.name, 'ApproximateNumberOfMessagesVisible'),
   severity: 'page',
   above: 0,
@@ -110,7 +114,7 @@ const expiring = (
   runbook,
 });
 
-const ofFunction = (name: string, prefix: string): [string, Sign][] => {
+const ofFunction = (name: string, prefix: string): [string, AlarmSpec][] => {
   const of = (metric: string) => ({
     severity: severityOf(name),
     namespace: 'AWS/Lambda',
@@ -144,7 +148,7 @@ const ofFunction = (name: string, prefix: string): [string, Sign][] => {
   ];
 };
 
-function ofDelivery({ topology, prefix }: Stack): [string, Sign][] {
+function ofDelivery({ topology, prefix }: Stack): [string, AlarmSpec][] {
   return [
     [
       'undelivered',
@@ -159,7 +163,7 @@ function ofDelivery({ topology, prefix }: Stack): [string, Sign][] {
     ['undelivered-expires', expiring(topology.undelivered, 'undelivered', 'Undelivered events')],
     // This alarm exists only for the two queues that every operation passes through. It also shows
     // a fault of the shared queue for undelivered events.
-    ...(['ingest', 'coordinate'] as const).map((queue): [string, Sign] => [
+    ...(['ingest', 'coordinate'] as const).map((queue): [string, AlarmSpec] => [
       `${queue}-deliveries`,
       {
         severity: 'page',
@@ -178,7 +182,7 @@ function ofDelivery({ topology, prefix }: Stack): [string, Sign][] {
   ];
 }
 
-function ofApi({ prefix }: Stack): [string, Sign][] {
+function ofApi({ prefix }: Stack): [string, AlarmSpec][] {
   const gateway = { namespace: 'AWS/ApiGateway', dimensions: { ApiId: ref('HttpApi') } };
   const { api5xx, apiMinutes, apiSeconds, apiSlowMinutes } = THRESHOLDS;
   return [
@@ -227,7 +231,7 @@ function ofApi({ prefix }: Stack): [string, Sign][] {
   ];
 }
 
-function ofStage({ prefix, parameters }: Stack): [string, Sign][] {
+function ofCustomMetrics({ prefix, parameters }: Stack): [string, AlarmSpec][] {
   const own = (metric: string) => ({ namespace: NAMESPACE, metric, dimensions: { stage: prefix } });
   const silence = silenceOf(Number(parameters.silentMinutes));
   return [
@@ -245,7 +249,7 @@ function ofStage({ prefix, parameters }: Stack): [string, Sign][] {
       },
     ],
     [
-      'tripped-cap',
+      'cap-hold',
       {
         ...own('Capped'),
         severity: 'page',
@@ -253,7 +257,7 @@ function ofStage({ prefix, parameters }: Stack): [string, Sign][] {
         above: 0,
         seconds: 300,
         text: 'A cap holds operations until a person releases them. It may be a mass deletion by mistake.',
-        runbook: 'tripped-cap',
+        runbook: 'cap-hold',
       },
     ],
     [

@@ -20,7 +20,7 @@ import type { Stack } from './stack.ts';
 const KEPT = { DeletionPolicy: 'RetainExceptOnCreate', UpdateReplacePolicy: 'Retain' } as const;
 
 /** The table, the secret and the topics of the alarms. */
-export function state(stack: Stack): Resources {
+export function dataResources(stack: Stack): Resources {
   const { parameters, prefix } = stack;
   const { kmsKey } = parameters;
   return {

@@ -1,7 +1,7 @@
 import type { QueueName } from '../../../events/index.ts';
 import { attribute, logicalId } from './cloudformation.ts';
 import { secretArn } from './data-resources.ts';
-import { listed } from './parameters.ts';
+import { itemsOf } from './parameters.ts';
 import { policyId, queueId } from './routes.ts';
 import type { Stack } from './stack.ts';
 
@@ -187,8 +187,8 @@ export function networkOf({
   parameters,
 }: Stack): { subnetIds: string[]; securityGroupIds: string[] } | undefined {
   const [subnetIds, securityGroupIds] = [
-    listed(parameters.subnets),
-    listed(parameters.securityGroups),
+    itemsOf(parameters.subnets),
+    itemsOf(parameters.securityGroups),
   ];
   return subnetIds.length > 0 ? { subnetIds, securityGroupIds } : undefined;
 }

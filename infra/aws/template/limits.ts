@@ -45,7 +45,7 @@ export function checkLimits(
   for (const [id, role] of Object.entries(resources).filter(
     ([, { Type }]) => Type === 'AWS::IAM::Role',
   )) {
-    const characters = rightsWritten(role, resources).length;
+    const characters = policiesOfRole(role, resources).length;
     if (characters > MOST.policyCharacters)
       throw new Error(
         `The rights of ${id} have ${characters} characters, and a role takes ${MOST.policyCharacters}: choose a shorter stage, or fewer services of your own`,
@@ -59,7 +59,7 @@ export function checkLimits(
 }
 
 /** The policies of a role as IAM counts them. */
-export const rightsWritten = (
+export const policiesOfRole = (
   { Properties: { Policies } }: Resource,
   resources: Resources,
 ): string =>

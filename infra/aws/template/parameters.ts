@@ -44,7 +44,7 @@ const listOf = (one: RegExp, example: string) =>
   z
     .string()
     .refine(
-      (text) => text === '' || listed(text).every((id) => one.test(id)),
+      (text) => text === '' || itemsOf(text).every((id) => one.test(id)),
       `write ids with commas: ${example}`,
     );
 
@@ -152,7 +152,7 @@ export function readParameters(given: Readonly<Record<string, string>>): Paramet
 }
 
 /** The items of a comma-separated list. */
-export const listed = (text: string): string[] =>
+export const itemsOf = (text: string): string[] =>
   text
     .split(',')
     .map((one) => one.trim())

@@ -18,7 +18,7 @@ import {
   networkOf,
   roleId,
 } from './functions.ts';
-import { deadId, queueId } from './routes.ts';
+import { deadLetterQueueId, queueId } from './routes.ts';
 import type { Stack } from './stack.ts';
 
 /** The scheduler's role and a role per function, each with the least permissions. */
@@ -85,7 +85,7 @@ function rightsOf(of: FunctionDefinition, stack: Stack): object[] {
   const { topology, parameters } = stack;
   const all = topology.queues.map((of) => of.queue);
   const queues = all.map((one) => attribute(queueId(one)));
-  const dead = all.map((one) => attribute(deadId(one)));
+  const dead = all.map((one) => attribute(deadLetterQueueId(one)));
   const index = sub(`${tableArn(stack)['Fn::Sub']}/index/${topology.table.indexes[0]?.name}`);
   return [
     // The ARN of the log group ends with a wildcard for its streams.
@@ -98,7 +98,7 @@ function rightsOf(of: FunctionDefinition, stack: Stack): object[] {
     ...(queue
       ? [
           allow([...TAKE, ...FIND], attribute(queueId(queue.name))),
-          allow(['sqs:SendMessage', ...FIND], attribute(deadId(queue.name))),
+          allow(['sqs:SendMessage', ...FIND], attribute(deadLetterQueueId(queue.name))),
         ]
       : []),
     ...(sendsBack(name, stack)

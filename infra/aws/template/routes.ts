@@ -25,7 +25,7 @@ const DECISIONS = [
 const MAX_BYTES = 1024 * 1024;
 
 export const queueId = (queue: string): string => `${logicalId(queue)}Queue`;
-export const deadId = (queue: string): string => `${logicalId(queue)}DeadLetters`;
+export const deadLetterQueueId = (queue: string): string => `${logicalId(queue)}DeadLetters`;
 export const policyId = (queue: string): string => `${queue}Policy`;
 export const ruleId = (queue: string): string => `${logicalId(queue)}Rule`;
 
@@ -86,7 +86,7 @@ export function routes(stack: Stack): Resources {
     DeadLettersPolicy: {
       Type: 'AWS::SQS::QueuePolicy',
       Properties: {
-        Queues: topology.queues.map(({ queue }) => ref(deadId(queue))),
+        Queues: topology.queues.map(({ queue }) => ref(deadLetterQueueId(queue))),
         PolicyDocument: policy([denyWithoutTls(['sqs:*'], '*')]),
       },
     },
@@ -103,13 +103,13 @@ function queueWithDeadLetters(queue: Stack['topology']['queues'][number], stack:
         VisibilityTimeout: queue.visibilitySeconds,
         MessageRetentionPeriod: queue.retentionSeconds,
         RedrivePolicy: {
-          deadLetterTargetArn: attribute(deadId(queue.queue)),
+          deadLetterTargetArn: attribute(deadLetterQueueId(queue.queue)),
           maxReceiveCount: queue.maxReceives,
         },
         ...common(stack),
       },
     },
-    [deadId(queue.queue)]: {
+    [deadLetterQueueId(queue.queue)]: {
       Type: 'AWS::SQS::Queue',
       Properties: {
         QueueName: queue.dead.name,

@@ -2,7 +2,7 @@ import { topicId } from './alarm.ts';
 import { alarms } from './alarms.ts';
 import { type Resources, ref } from './cloudformation.ts';
 import { dashboards } from './dashboard.ts';
-import { secretArn, state } from './data-resources.ts';
+import { dataResources, secretArn } from './data-resources.ts';
 import { extensions } from './extensions.ts';
 import { environmentOf, functionsOf } from './functions.ts';
 import { checkLimits } from './limits.ts';
@@ -16,7 +16,7 @@ import type { Stack } from './stack.ts';
  */
 export function serverlessResources(stack: Stack) {
   const resources: Resources = {
-    ...state(stack),
+    ...dataResources(stack),
     ...routes(stack),
     ...roles(stack),
     ...alarms(stack),

@@ -23,14 +23,14 @@ export async function answerApi(
     authentication: { by: 'iam' },
     onUnexpected: () => propagator.count({ ApiErrors: 1 }),
   });
-  return carried(await handle(app)(event as LambdaEvent));
+  return withinResponseLimit(await handle(app)(event as LambdaEvent));
 }
 
 /**
  * Returns the response, or status 413 with advice to ask for less where the response is too large
  * for Lambda.
  */
-export function carried<Answer extends object>(
+export function withinResponseLimit<Answer extends object>(
   answer: Answer,
 ): Answer | { statusCode: number; headers: object; body: string } {
   if (Buffer.byteLength(JSON.stringify(answer)) <= MAX_ANSWER_BYTES) return answer;

@@ -3,7 +3,7 @@ import * as z from 'zod';
 import { oneOf, type Printed, present, printable } from '../format.ts';
 import { table, time } from '../output.ts';
 import { ServicesShape, WaiversShape } from '../shapes.ts';
-import { otherOf, showServices } from '../show/services.ts';
+import { dependencyName, showServices } from '../show/services.ts';
 import type { Terminal } from '../terminal.ts';
 
 /** `service list`, and the waivers of types that no service file covers. */
@@ -24,7 +24,7 @@ export function serviceCommands(program: Command, terminal: Terminal): void {
           'Catalog Types': ({ catalogTypes }) => catalogTypes.join(','),
           Class: ({ classes }) => classes.join(','),
           Resources: ({ resourceTypes }) => resourceTypes.join(','),
-          'Depends On': ({ dependsOn }) => dependsOn.map(otherOf).join(','),
+          'Depends On': ({ dependsOn }) => dependsOn.map(dependencyName).join(','),
           Regions: ({ regions }) => regions.join(','),
           Enabled: ({ on }) => on,
         },

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { exitCodeOf, hasEnded } from '../exit-code.ts';
-import { harmless } from '../format.ts';
+import { withoutControls } from '../format.ts';
 import type { OperationShape } from '../shapes.ts';
 import { lineKey, liveView, type Sample, watchLine } from '../show/watch.ts';
 import type { Terminal } from '../terminal.ts';
@@ -59,7 +59,7 @@ export async function watchUntil(
   const timer = redraw ? setInterval(draw, REDRAW_MILLIS) : undefined;
   try {
     for await (const state of follow(id, { client, sleep })) {
-      last = harmless(state);
+      last = withoutControls(state);
       samples.push({ at: now(), removed: state.resources.removed });
       samples.splice(0, samples.length - MOST_SAMPLES);
       draw();

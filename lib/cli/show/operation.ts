@@ -5,7 +5,7 @@ import type { OperationShape, TaskShape, WaiverShape } from '../shapes.ts';
 import type { Colors } from '../terminal.ts';
 import { leftOutLines, uncoveredLines } from './coverage.ts';
 import { decisionLines } from './dead-letters.ts';
-import { colored, lasted, who } from './operations.ts';
+import { accountText, colored, durationOf } from './operations.ts';
 
 /** All details of one operation. `waivers`: those that apply to it. */
 export function showOperation(
@@ -19,7 +19,7 @@ export function showOperation(
     states(seen, color),
     resourceTypes(seen),
     titled('Found by this operation and not by the earlier one', foundAgain(seen)),
-    titled('Waiting for', waits(seen, now, color)),
+    titled('Waiting for', waitLines(seen, now, color)),
     titled('Unreachable', seen.tasks.filter(isUnreachable).flatMap(unreachableLines)),
     titled('Retained', seen.tasks.filter((task) => !isUnreachable(task)).flatMap(retained)),
     coverage(seen.operation, waivers),
@@ -36,9 +36,10 @@ function head(operation: OperationShape['operation'], now: number, color: Colors
   const action = currentKeystoneAction(operation, now);
   const { released } = operation;
   return [
-    `${color.bold(operation.id)}  ${operation.action} of ${who(operation)} (${operation.scope.id})`,
+    `${color.bold(operation.id)}  ${operation.action} of ` +
+      `${accountText(operation)} (${operation.scope.id})`,
     `state      ${colored(operation.state, color)}, mode ${operation.mode}, for ` +
-      `${lasted(operation, now)}`,
+      `${durationOf(operation, now)}`,
     `because    ${because(operation)}`,
     ...(operation.state === 'canceled' && operation.hold
       ? [`end        ${operation.hold.reason}`, `           ${operation.hold.advice ?? ''}`]
@@ -202,7 +203,7 @@ function resourceTypes({ operation, tasks }: OperationShape): string {
 }
 
 /** The causes that an operation waits for, each with its age and the side that must act. */
-export const waits = ({ waitsOn }: OperationShape, now: number, color: Colors): string[] =>
+export const waitLines = ({ waitsOn }: OperationShape, now: number, color: Colors): string[] =>
   waitsOn.flatMap(({ on, since, actor, advice, requestId }) => [
     `${actor === 'none' ? '·' : color.yellow('!')} ${on}`,
     `    for ${duration(now - since)}; ` +

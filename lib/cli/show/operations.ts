@@ -26,11 +26,13 @@ const STATE_COLOURS: Readonly<Record<string, 'green' | 'yellow' | 'red' | 'cyan'
 export const colored = (state: string, color: Colors): string =>
   color[STATE_COLOURS[state] ?? 'dim'](state);
 /** The account of an operation, by name if known. */
-export const who = ({ scope }: OperationShape['operation']): string =>
+export const accountText = ({ scope }: OperationShape['operation']): string =>
   `${scope.type} ${scope.name ?? scope.id}`;
 /** The duration of an operation until its end or until now. */
-export const lasted = ({ openedAt, endedAt }: OperationShape['operation'], now: number): string =>
-  duration((endedAt ?? now) - openedAt);
+export const durationOf = (
+  { openedAt, endedAt }: OperationShape['operation'],
+  now: number,
+): string => duration((endedAt ?? now) - openedAt);
 
 /** One line per operation. */
 export function showOperations(
@@ -44,12 +46,12 @@ export function showOperations(
   if (operations.length === 0) return 'No operations.';
   const rows = operations.map((seen) => [
     seen.operation.id,
-    who(seen.operation),
+    accountText(seen.operation),
     colored(seen.operation.state, color),
     seen.resources.found,
     seen.resources.removed,
     seen.resources.left,
-    lasted(seen.operation, now),
+    durationOf(seen.operation, now),
     /** The first reason why an operation waits or is held; empty without one. */
     firstReason(seen).slice(0, 70),
   ]);

@@ -56,7 +56,7 @@ const withoutService = (resourceType: string): string =>
   resourceType.slice(resourceType.indexOf('.') + 1);
 
 /** Returns the service or the resource type of another service that a service depends on. */
-export const otherOf = (one: ServiceShape['dependsOn'][number]): string =>
+export const dependencyName = (one: ServiceShape['dependsOn'][number]): string =>
   one.until === 'done' ? one.service : one.type;
 
 function dependencies({ name, dependsOn }: ServiceShape, all: readonly ServiceShape[]): string {
@@ -64,12 +64,12 @@ function dependencies({ name, dependsOn }: ServiceShape, all: readonly ServiceSh
     ...dependsOn.filter(({ strength }) => strength === 'required'),
     ...dependsOn.filter(({ strength }) => strength === 'preferred'),
   ];
-  const whole = new Set(ordered.map(otherOf));
+  const whole = new Set(ordered.map(dependencyName));
   const others = all.filter((other) => other.name !== name);
   if (others.length > 1 && others.every((other) => whole.has(other.name)))
     return ordered[0]?.strength === 'required' ? 'all others' : '~all others';
   const texts = ordered.map((one) =>
-    one.strength === 'required' ? otherOf(one) : `~${otherOf(one)}`,
+    one.strength === 'required' ? dependencyName(one) : `~${dependencyName(one)}`,
   );
   return wrapped(texts, 30) || '-';
 }

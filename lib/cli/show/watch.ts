@@ -1,8 +1,8 @@
 import { duration, table, time } from '../output.ts';
 import type { OperationShape, TaskShape } from '../shapes.ts';
 import type { Colors } from '../terminal.ts';
-import { waits } from './operation.ts';
-import { colored, lasted, who } from './operations.ts';
+import { waitLines } from './operation.ts';
+import { accountText, colored, durationOf } from './operations.ts';
 
 /** The number of removed resources at a time, in epoch milliseconds. */
 export interface Sample {
@@ -44,10 +44,10 @@ export function liveView(
     const { found, removed, left } = sum(task);
     return [task.service, task.region, colored(task.state, color), found, removed, left];
   });
-  const waiting = waits(seen, now, color);
+  const waiting = waitLines(seen, now, color);
   return [
-    `${color.bold(operation.id)}  ${operation.action} of ${who(operation)}`,
-    `${colored(operation.state, color)}, mode ${operation.mode}, for ${lasted(operation, now)}`,
+    `${color.bold(operation.id)}  ${operation.action} of ${accountText(operation)}`,
+    `${colored(operation.state, color)}, mode ${operation.mode}, for ${durationOf(operation, now)}`,
     `${bar(resources)} ${counts(seen, samples)}`,
     ...(rows.length > 0
       ? [
@@ -68,7 +68,7 @@ export function watchLine(seen: OperationShape, samples: readonly Sample[], now:
   const [first, ...others] = seen.waitsOn;
   const actor = first?.actor === 'none' ? 'no action needed' : `the ${first?.actor} must act`;
   const waiting = first
-    ? `; waits for ${first.on} (${actor}, for ${duration(now - first.since)})`
+    ? `; waitLines for ${first.on} (${actor}, for ${duration(now - first.since)})`
     : '';
   const more = others.length > 0 ? ` and ${others.length} more` : '';
   return `${time(now)} ${seen.operation.state}: ${counts(seen, samples)}${waiting}${more}`;

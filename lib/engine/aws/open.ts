@@ -19,7 +19,7 @@ import { trimQuarantine } from './dynamodb/trim-quarantine.ts';
 import { Queues, type Received } from './messaging/queues.ts';
 import { Sender } from './messaging/sender.ts';
 import { namesOf } from './names.ts';
-import { failed, RETRY, type RetryOptions } from './retry.ts';
+import { RETRY, type RetryOptions, retryOrDeadLetter } from './retry.ts';
 
 export interface AwsEngineOptions {
   readonly aws: Aws;
@@ -72,7 +72,7 @@ export interface AwsEngine extends Engine {
    * SQS retries: the function must name them in `batchItemFailures`. The others are now dead-letter
    * messages.
    */
-  failed<R extends Pick<Received, 'handle' | 'body' | 'receiveCount'>>(
+  retryOrDeadLetter<R extends Pick<Received, 'handle' | 'body' | 'receiveCount'>>(
     queue: QueueName,
     records: readonly R[],
     error: ErrorReport,
@@ -165,12 +165,12 @@ class DynamoEngine implements AwsEngine {
     await Promise.all(names.map((name) => this.#queues.depth(name)));
   }
 
-  failed<R extends Pick<Received, 'handle' | 'body' | 'receiveCount'>>(
+  retryOrDeadLetter<R extends Pick<Received, 'handle' | 'body' | 'receiveCount'>>(
     queue: QueueName,
     records: readonly R[],
     error: ErrorReport,
   ) {
-    return failed(queue, records, error, {
+    return retryOrDeadLetter(queue, records, error, {
       queues: this.#queues,
       names: this.#names,
       retry: this.#retry,

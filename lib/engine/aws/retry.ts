@@ -23,7 +23,7 @@ type Failed = Pick<Received, 'handle' | 'body' | 'receiveCount'>;
  * still does so when the function itself dies. Returns the messages to retry, which a function must
  * name in `batchItemFailures`, because SQS deletes all others.
  */
-export async function failed<M extends Failed>(
+export async function retryOrDeadLetter<M extends Failed>(
   queue: QueueName,
   messages: readonly M[],
   error: ErrorReport,

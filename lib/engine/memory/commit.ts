@@ -1,7 +1,7 @@
 import { type QueueName, queueOf } from '../../../events/index.ts';
 import type { QuarantineRecord } from '../../account/inventory.ts';
 import type { AuditEntry } from '../../audit/entry.ts';
-import { merged } from '../accounts.ts';
+import { mergeAccounts } from '../accounts.ts';
 import { engineError } from '../engine-error.ts';
 import { storableMessage } from '../json.ts';
 import { type Change, MAX_QUARANTINED } from '../port.ts';
@@ -73,7 +73,7 @@ function write(store: MemoryStore, change: Change, now: number): void {
     store.tasks.set(task.id, { ...task, version: task.version + 1 });
   for (const record of change.accounts ?? []) {
     const key = accountKey(record.account.type, record.account.id);
-    store.accounts.set(key, merged(store.accounts.get(key), record));
+    store.accounts.set(key, mergeAccounts(store.accounts.get(key), record));
   }
   for (const waiver of change.waivers ?? []) store.waivers.set(waiver.type, waiver);
   for (const type of change.unwaived ?? []) store.waivers.delete(type);

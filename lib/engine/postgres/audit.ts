@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { type AuditEntry, type AuditRecord, type AuditRow, headAfter } from '../../audit/entry.ts';
-import { appended } from '../audit.ts';
+import { appendToAudit } from '../audit.ts';
 import { toJson } from '../json.ts';
 import type { Session } from './database.ts';
 
@@ -21,7 +21,7 @@ export async function appendAudit(
 ): Promise<AuditEntry[]> {
   if (records.length === 0) return [];
   const head = Head.parse((await session.query(`${HEAD} FOR UPDATE`))[0]);
-  const entries = appended(head, records);
+  const entries = appendToAudit(head, records);
   const { sequence, hash } = headAfter(head, entries);
   await session.query(
     `INSERT INTO propagator.audit (sequence, body)

@@ -305,7 +305,7 @@ async function moveToDeadLetters(
 }
 
 /** Deletes the ids of old notifications, which the broker no longer repeats. */
-export async function forget(session: Session): Promise<void> {
+export async function deleteSeenNotifications(session: Session): Promise<void> {
   await session.query(
     `DELETE FROM propagator.seen WHERE at < now() - interval '${SEEN_DAYS} days'`,
   );

@@ -22,18 +22,18 @@ export function damageOf(error: unknown, folder: string | undefined): Propagator
   if (folder === undefined || error instanceof PropagatorError) return undefined;
   const isAborted = /^Aborted\(|unreachable|RuntimeError|memory access/.test(messageOf(error));
   if (!isAborted && !DAMAGE.includes(String(detailOf(error, 'code')))) return undefined;
-  return damaged(join(folder, 'postgres'), messageOf(error), error);
+  return damageError(join(folder, 'postgres'), messageOf(error), error);
 }
 
 /** Creates `engine.folder.damaged`, which names the file if PostgreSQL names it, and the remedy. */
-export function damaged(database: string, words: string, cause: unknown): PropagatorError {
+export function damageError(database: string, words: string, cause: unknown): PropagatorError {
   const named = /"?((?:base|global|pg_\w+)\/[\w./-]+)"?/.exec(words)?.[1];
   const file = named === undefined ? database : join(database, named);
   // The abort message of WebAssembly does not name the cause.
   const reason = /^Aborted\(/.test(words) ? 'PostgreSQL stopped while it read this file' : words;
   return engineError(
     'folder.damaged',
-    `The embedded database is damaged at ${file}: ${reason}.`,
+    `The embedded database is damageError at ${file}: ${reason}.`,
     WAY_ON,
     cause,
   );
@@ -48,7 +48,7 @@ export const isDamage = (thrown: unknown): boolean =>
  * Moves the remains of the database aside. Throws `engine.folder.in-use` when another process holds
  * the folder.
  */
-export function beginAnew(folder: string, warn: (message: string) => void): void {
+export function moveDamagedAside(folder: string, warn: (message: string) => void): void {
   const held = holdFolder(folder);
   try {
     const aside = moveAside(folder, held.database, new Date());

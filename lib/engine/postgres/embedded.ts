@@ -1,7 +1,7 @@
 import { PGlite } from '@electric-sql/pglite';
 import { fromPglite } from 'pg-boss';
 import { PropagatorError } from '../../shared/errors.ts';
-import { damaged } from './damage.ts';
+import { damageError } from './damage.ts';
 import { type Database, messageOf, type Row, type Session } from './database.ts';
 import { beginFolder, DURABLE, SyncedFiles } from './files.ts';
 import { holdFolder } from './folder.ts';
@@ -50,7 +50,7 @@ export async function openEmbedded(folder: string): Promise<Database> {
   } catch (error) {
     held.release();
     if (error instanceof PropagatorError) throw error;
-    throw damaged(held.database, messageOf(error), error);
+    throw damageError(held.database, messageOf(error), error);
   }
 }
 

@@ -5,8 +5,8 @@ import type { Handler } from '../message-loop.ts';
 import type { Change, DeadLetterFilter, Decided, WorkerEngine, WorkOptions } from '../port.ts';
 import { Worker } from '../worker.ts';
 import { WorkerWakeups } from '../worker-wakeups.ts';
-import { commit, forget } from './commit.ts';
-import { beginAnew, damageOf, isDamage } from './damage.ts';
+import { commit, deleteSeenNotifications } from './commit.ts';
+import { damageOf, isDamage, moveDamagedAside } from './damage.ts';
 import { type Database, engineError } from './database.ts';
 import { discardDeadLetters, listDeadLetters, redriveDeadLetters } from './dead-letters.ts';
 import { openEmbedded } from './embedded.ts';
@@ -63,7 +63,7 @@ export async function openPostgresEngine(options: PostgresEngineOptions): Promis
     return await openOnce(options, warn);
   } catch (thrown) {
     if (!options.beginEmpty || options.dataFolder === undefined || !isDamage(thrown)) throw thrown;
-    beginAnew(options.dataFolder, warn);
+    moveDamagedAside(options.dataFolder, warn);
     return openOnce(options, warn);
   }
 }
@@ -252,7 +252,7 @@ class PostgresEngine implements WorkerEngine {
   }
 
   async #housekeeping(iteration: number): Promise<void> {
-    if (iteration % ITERATIONS_PER_PURGE === 0) await forget(this.#database);
+    if (iteration % ITERATIONS_PER_PURGE === 0) await deleteSeenNotifications(this.#database);
     await boundWaits(this.#database);
     await this.#database.housekeeping();
   }

@@ -4,7 +4,7 @@ import type { Blocker, ProjectContext, ServiceApi } from '../../task/service.ts'
 import { foldName } from '../kit/fold-name.ts';
 import {
   conflictingNames,
-  containers,
+  containerRemovedByName,
   TYPES_REMOVED_BY_NAME,
   type TypeRemovedByName,
 } from './names.ts';
@@ -226,9 +226,9 @@ async function metadataObjectConflict(
   servers: readonly ResourceRow[],
   context: ProjectContext,
 ): Promise<Blocker | undefined> {
-  if (servers.length === 0 || (await conflictingNames(context, containers)).size === 0)
+  if (servers.length === 0 || (await conflictingNames(context, containerRemovedByName)).size === 0)
     return undefined;
-  const names = await conflictingNames(context, containers);
+  const names = await conflictingNames(context, containerRemovedByName);
   for (const server of servers) {
     const path = /\/stacks\/.*/.exec(
       server.links.find((link) => link.rel === 'self')?.href ?? '',
@@ -245,7 +245,7 @@ async function metadataObjectConflict(
       ?.pathname.split('/')
       .map(decodeURIComponent)
       .find((part) => names.has(foldName(part)));
-    if (name) return nameConflict(containers, name);
+    if (name) return nameConflict(containerRemovedByName, name);
   }
   return undefined;
 }

@@ -64,7 +64,7 @@ const keypairs: TypeRemovedByName = {
  * Heat looks in the account of the token's project. With a token on the stack's own project the
  * container is the stack's.
  */
-export const containers: TypeRemovedByName = {
+export const containerRemovedByName: TypeRemovedByName = {
   what: 'Swift container',
   ...OF_PROPAGATOR,
   types: ['OS::Swift::Container', 'AWS::S3::Bucket'],
@@ -132,7 +132,7 @@ const mistralType = (what: string, type: string, collection: string): TypeRemove
 
 export const TYPES_REMOVED_BY_NAME: readonly TypeRemovedByName[] = [
   keypairs,
-  containers,
+  containerRemovedByName,
   queues,
   mistralType('Mistral workflow', 'OS::Mistral::Workflow', 'workflows'),
   mistralType('Mistral cron trigger', 'OS::Mistral::CronTrigger', 'cron_triggers'),

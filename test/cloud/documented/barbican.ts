@@ -130,17 +130,17 @@ export const barbican: Documented = {
   },
 };
 
-interface Shelves {
+interface Tables {
   readonly state: CloudState;
   readonly secrets: Table<Secret>;
   readonly containers: Table<Container>;
   readonly orders: Table<Order>;
   readonly quotas: Table<Quota>;
 }
-const inside = new WeakMap<CloudState, Shelves>();
+const inside = new WeakMap<CloudState, Tables>();
 
 /** Returns the tables of a cloud that was started with this service, so that tests can add rows. */
-export function barbicanIn(state: CloudState): Shelves {
+export function barbicanIn(state: CloudState): Tables {
   const sources = inside.get(state);
   if (!sources) throw new TypeError('this cloud has no Barbican');
   return sources;
@@ -150,7 +150,7 @@ const second = (row: Secret): number => Math.floor(row.created_at / 1000);
 const isExpired = (row: Secret, now: number): boolean =>
   row.expires_at !== undefined && row.expires_at <= now;
 
-function listings(routes: Routes, { state, secrets, containers, orders }: Shelves): void {
+function listings(routes: Routes, { state, secrets, containers, orders }: Tables): void {
   const ref = (call: Call, collection: string, id: string) => `${call.base}/v1/${collection}/${id}`;
   routes
     .on('GET', '/v1/secrets', (call) => {
@@ -218,7 +218,7 @@ function page<R>(
   return { status: 200, json: { [collection]: shown.map(show), ...links, total: rows.length } };
 }
 
-function removals(routes: Routes, { state, secrets, containers, orders }: Shelves): void {
+function removals(routes: Routes, { state, secrets, containers, orders }: Tables): void {
   const gone = (call: Call, table: Table<Row>, id: string): Reply => {
     if (!call.endless) table.delete(id);
     return { status: 204 };

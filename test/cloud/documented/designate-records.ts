@@ -8,12 +8,12 @@ import {
   missing,
   ownerOfRecordset,
   type Recordset,
-  type Shelves,
   sees,
+  type Tables,
   type Zone,
 } from './designate-shape.ts';
 
-export function recordRoutes(routes: Routes, sources: Shelves): void {
+export function recordRoutes(routes: Routes, sources: Tables): void {
   const { state, zones, recordsets, sharing, shares } = sources;
   const ownerOf = (row: Recordset) => ownerOfRecordset(row, zones, shares) ?? null;
   const show = (row: Recordset) => ({

@@ -51,7 +51,7 @@ export interface Quota extends Row {
   values: Record<string, number>;
 }
 
-export interface Shelves {
+export interface Tables {
   readonly state: CloudState;
   /** Whether zones can be shared (2023.1). */
   readonly shares: boolean;
@@ -68,7 +68,7 @@ export const MANAGED = '00000000-0000-0000-0000-000000000000';
 /** The id of one more project. It shares a zone with all projects. */
 export const LENDER = 'lender';
 
-export function shelvesOf(state: CloudState, shares: boolean): Shelves {
+export function openTables(state: CloudState, shares: boolean): Tables {
   const { store } = state;
   const named = {
     owner: (row: { project_id: string | null }) => row.project_id ?? undefined,
@@ -181,7 +181,7 @@ export const missing = (what: string): Refusal =>
 
 /** The records that Designate creates with a zone have the project of the caller. */
 export function addZone(
-  { state, zones, recordsets }: Shelves,
+  { state, zones, recordsets }: Tables,
   project_id: string | null,
   name: string,
   by = project_id ?? MANAGED,
@@ -202,7 +202,7 @@ export function addZone(
 }
 
 export const addRecordset = (
-  { recordsets }: Shelves,
+  { recordsets }: Tables,
   zone: Zone,
   project_id: string,
   name: string,
@@ -222,7 +222,7 @@ export const addRecordset = (
  * Sets a PTR record as `PATCH /v2/reverse/floatingips` does: in the existing recordset of the
  * address, whatever its creator is.
  */
-export function setPtr(sources: Shelves, floatingip: string, ptrdname: string): Recordset {
+export function setPtr(sources: Tables, floatingip: string, ptrdname: string): Recordset {
   const row = sources.state.network.floatingips.get(floatingip);
   if (!row) throw new TypeError(`no floating IP ${floatingip}`);
   const address = String(row.floating_ip_address);

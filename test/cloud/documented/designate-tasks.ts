@@ -4,8 +4,8 @@ import {
   contextOf,
   listing,
   missing,
-  type Shelves,
   sees,
+  type Tables,
   type Task,
   type TransferRequest,
 } from './designate-shape.ts';
@@ -23,7 +23,7 @@ const DEFAULTS = {
  */
 export function taskRoutes(
   routes: Routes,
-  { transferRequests, imports, exports, quotas }: Shelves,
+  { transferRequests, imports, exports, quotas }: Tables,
 ): void {
   const base = '/v2/zones/tasks';
   const showRequest = (row: TransferRequest) => ({

@@ -4,13 +4,13 @@ import {
   contextOf,
   listing,
   missing,
-  type Shelves,
   sees,
+  type Tables,
   time,
   type Zone,
 } from './designate-shape.ts';
 
-export function zoneRoutes(routes: Routes, sources: Shelves): void {
+export function zoneRoutes(routes: Routes, sources: Tables): void {
   const { state, zones, recordsets, sharing, shares } = sources;
   const show = (row: Zone) => ({
     id: row.id,

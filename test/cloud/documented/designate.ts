@@ -8,18 +8,18 @@ import {
   addRecordset,
   addZone,
   LENDER,
-  type Shelves,
+  openTables,
   setPtr,
-  shelvesOf,
+  type Tables,
   topOf,
 } from './designate-shape.ts';
 import { taskRoutes } from './designate-tasks.ts';
 import { zoneRoutes } from './designate-zones.ts';
 
-const inside = new WeakMap<CloudState, Shelves>();
+const inside = new WeakMap<CloudState, Tables>();
 
 /** Returns the tables of a cloud that was started with this service, so that tests can add rows. */
-export function designateIn(state: CloudState): Shelves {
+export function designateIn(state: CloudState): Tables {
   const sources = inside.get(state);
   if (!sources) throw new TypeError('this cloud has no Designate');
   return sources;
@@ -33,7 +33,7 @@ const designateOf = (shares: boolean): Documented => ({
   name: 'designate',
   endpoint: { type: 'dns', path: '' },
   open(state) {
-    const sources = shelvesOf(state, shares);
+    const sources = openTables(state, shares);
     inside.set(state, sources);
     const routes = new Routes();
     zoneRoutes(routes, sources);
@@ -66,7 +66,7 @@ const designateOf = (shares: boolean): Documented => ({
 export const designate = designateOf(false);
 export const designateWithShares = designateOf(true);
 
-function seed(sources: Shelves, project: Project): void {
+function seed(sources: Tables, project: Project): void {
   const { zones, sharing, transferRequests, imports, exports, quotas, state } = sources;
   const top = topOf(project);
   const zone = addZone(sources, project.id, top);

@@ -39,7 +39,7 @@ export interface Quota extends Row {
   limits: Partial<Record<(typeof LIMITS)[number], number | null>>;
 }
 
-export interface Shelves {
+export interface Tables {
   readonly state: CloudState;
   readonly loadBalancers: Table<LoadBalancer>;
   readonly quotas: Table<Quota>;
@@ -49,10 +49,10 @@ export interface Shelves {
 
 /** The limits of the cloud in the rehearsal: none. */
 const DEFAULT_LIMIT = -1;
-const inside = new WeakMap<CloudState, Shelves>();
+const inside = new WeakMap<CloudState, Tables>();
 
 /** Returns the tables of a cloud that was started with this service, so that tests can add rows. */
-export function octaviaIn(state: CloudState): Shelves {
+export function octaviaIn(state: CloudState): Tables {
   const sources = inside.get(state);
   if (!sources) throw new TypeError('this cloud has no Octavia');
   return sources;
@@ -64,7 +64,7 @@ export const octavia: Documented = {
   endpoint: { type: 'load-balancer', path: '' },
   open(state) {
     const { store } = state;
-    const sources: Shelves = {
+    const sources: Tables = {
       state,
       loadBalancers: store.table<LoadBalancer>('octavia.load-balancer', {
         owner: (row) => row.project_id,
@@ -115,7 +115,7 @@ export const octavia: Documented = {
 
 /** A load balancer with its VIP port on the project's first network. */
 export function addLoadBalancer(
-  { state, loadBalancers: table }: Shelves,
+  { state, loadBalancers: table }: Tables,
   project: Project,
   name: string,
   more: Partial<LoadBalancer> = {},
@@ -182,7 +182,7 @@ function authorize(call: Call): void {
     throw new Refusal(403, 'Policy does not allow this request to be performed.');
 }
 
-function loadBalancers(routes: Routes, { state, loadBalancers: table }: Shelves): void {
+function loadBalancers(routes: Routes, { state, loadBalancers: table }: Tables): void {
   const one = (call: Call): LoadBalancer => {
     authorize(call);
     const row = table.get(param(call, 'id'));
@@ -289,7 +289,7 @@ function listing<T extends Row>(
   };
 }
 
-function quotas(routes: Routes, sources: Shelves): void {
+function quotas(routes: Routes, sources: Tables): void {
   const { state, quotas: table } = sources;
   const showQuota = ({ id, limits }: Quota) => ({
     project_id: id,

@@ -1,6 +1,6 @@
 import { type Row, rowsOf, text } from '../cloud.ts';
 import { type SeedProject, still } from './plot.ts';
-import type { Beside } from './services.ts';
+import type { OptionalService } from './services.ts';
 
 const NAMES = ['one', 'two'];
 
@@ -11,7 +11,7 @@ const seen = async ({ member }: SeedProject, collection: string): Promise<Row[]>
 };
 
 /** Trove without instances, which need an image with an agent in it. */
-export const database: Beside = {
+export const database: OptionalService = {
   key: 'database',
   async fill({ member, undo }) {
     const { json } = await member.call('database', 'GET', '/datastores');

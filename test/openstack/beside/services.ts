@@ -15,7 +15,7 @@ import { type SeedProject, still } from './plot.ts';
  * The resources of a project in a service of this suite, by type. Written independently of the code
  * under test: without its filters, with other tokens.
  */
-export interface Beside {
+export interface OptionalService {
   readonly key: ServiceKey;
   fill(seedProject: SeedProject): Promise<void>;
   /**
@@ -64,7 +64,7 @@ ${name}:
 `;
 const plain = { 'content-type': 'text/plain', accept: '*/*' };
 
-const workflow: Beside = {
+const workflow: OptionalService = {
   key: 'workflow',
   async fill({ cloud, member, projectId, undo }) {
     const write = (session: Session, path: string, body: string) =>
@@ -169,7 +169,7 @@ const workflow: Beside = {
   },
 };
 
-const alarm: Beside = {
+const alarm: OptionalService = {
   key: 'alarm',
   async fill({ cloud, member, undo }) {
     for (const [name, url] of Object.entries({
@@ -199,7 +199,7 @@ const alarm: Beside = {
 const client = { 'client-id': '3381af92-2b9e-11e3-b191-71861300734c' };
 const QUEUES = Array.from({ length: 23 }, (_, n) => `queue-${n}`);
 
-const message: Beside = {
+const message: OptionalService = {
   key: 'message',
   async fill({ member, undo }) {
     for (const name of QUEUES) {
@@ -243,7 +243,7 @@ const message: Beside = {
 
 const ironicVersion = { 'x-openstack-ironic-api-version': '1.65' };
 
-const baremetal: Beside = {
+const baremetal: OptionalService = {
   key: 'baremetal',
   async fill({ cloud, projectId, undo }) {
     const system = await cloud.on({ system: { all: true } });
@@ -309,7 +309,7 @@ const baremetal: Beside = {
   },
 };
 
-export const BESIDE: Readonly<Record<string, Beside>> = {
+export const OPTIONAL_SERVICES: Readonly<Record<string, OptionalService>> = {
   mistral: workflow,
   aodh: alarm,
   zaqar: message,

@@ -6,7 +6,7 @@ import type { Change } from '../../../lib/engine/port.ts';
 import { NO_POLICY, type Policy } from '../../../lib/policy/schema.ts';
 
 describe('one run of the sweep on AWS', () => {
-  it('counts what waits for an operator: held operations, tripped caps, suspicious deletions', async () => {
+  it('counts what waits for an operator: held operations, holds by a cap, suspicious deletions', async () => {
     const counted: Record<string, number> = {};
     const held = [{ hold: { about: 'cap' } }, { hold: { about: 'keystoneAction' } }];
     const propagator = {

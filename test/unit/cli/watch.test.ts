@@ -1,4 +1,4 @@
-import { redrawOn } from '../../../lib/cli/output.ts';
+import { createRedraw } from '../../../lib/cli/output.ts';
 import { serverSentEvents } from '../../../lib/cli/server-sent-events.ts';
 import { OperationShape } from '../../../lib/cli/shapes.ts';
 import { liveView, pace, watchLine } from '../../../lib/cli/show/watch.ts';
@@ -159,7 +159,7 @@ describe('the live view', () => {
 
   it('is drawn over the one before, and never larger than the screen', () => {
     const written: string[] = [];
-    const redraw = redrawOn({ rows: 5, columns: 6, write: (text) => written.push(text) });
+    const redraw = createRedraw({ rows: 5, columns: 6, write: (text) => written.push(text) });
     redraw('1\n2\n3\n4\n5\n6');
     redraw('\u001b[31m12345678\u001b[39m');
     expect(written).toEqual([
@@ -170,7 +170,7 @@ describe('the live view', () => {
 
   it('is drawn whole on a terminal of unknown size', () => {
     const written: string[] = [];
-    redrawOn({ rows: 0, columns: 0, write: (text) => written.push(text) })('first\nsecond');
+    createRedraw({ rows: 0, columns: 0, write: (text) => written.push(text) })('first\nsecond');
     expect(written).toEqual(['\u001b[2Kfirst\n\u001b[2Ksecond\n\u001b[J']);
   });
 });

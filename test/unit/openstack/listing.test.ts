@@ -2,10 +2,10 @@ import type { ServerResponse } from 'node:http';
 import * as z from 'zod';
 import type { ListOptions, Paging } from '../../../lib/task/service.ts';
 import {
-  type Asked,
   failureOf,
   json,
   NETWORK,
+  type ReceivedRequest,
   type ScriptedCloud,
   scriptedCloud,
 } from './scripted-cloud.ts';
@@ -32,7 +32,7 @@ const ports = async (paging: Paging, more: Partial<ListOptions<typeof row>> = {}
  * A list as a service returns it: the page of `all` that `limit`, `marker` and `offset` ask
  * for.
  */
-const cut = (asked: Asked, all: readonly { id: string }[], key = 'id') => {
+const cut = (asked: ReceivedRequest, all: readonly { id: string }[], key = 'id') => {
   const limit = Math.min(Number(asked.query.get('limit') ?? 1000), 1000);
   const marker = asked.query.get('marker');
   const names = all.map((one) =>
@@ -45,7 +45,7 @@ const cut = (asked: Asked, all: readonly { id: string }[], key = 'id') => {
   };
 };
 
-type Serve = (asked: Asked, response: ServerResponse, all: { id: string }[]) => void;
+type Serve = (asked: ReceivedRequest, response: ServerResponse, all: { id: string }[]) => void;
 const STYLES: Record<Exclude<Paging, 'none'>, Serve> = {
   marker(asked, response, all) {
     const { page, full } = cut(asked, all);

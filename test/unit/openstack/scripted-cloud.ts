@@ -10,7 +10,7 @@ import type { ServiceApi } from '../../../lib/task/service.ts';
 export const PASSWORD = 'correct-horse-battery';
 export const OWN_PROJECT = '0123456789abcdef0123456789abcdef';
 
-export interface Asked {
+export interface ReceivedRequest {
   readonly method: string;
   /** Path and query, unchanged. */
   readonly url: string;
@@ -20,7 +20,7 @@ export interface Asked {
   readonly body: string;
 }
 /** `undefined`: it is a login to Keystone, or the path does not exist. */
-export type Script = (asked: Asked, response: ServerResponse) => unknown;
+export type Script = (asked: ReceivedRequest, response: ServerResponse) => unknown;
 
 /**
  * A loopback server for a whole cloud under prefixes: `/identity`, `/network`, … Logins are
@@ -29,7 +29,7 @@ export type Script = (asked: Asked, response: ServerResponse) => unknown;
 export interface ScriptedCloud {
   readonly origin: string;
   readonly credentials: Credentials;
-  readonly asked: Asked[];
+  readonly asked: ReceivedRequest[];
   /** Issued tokens, oldest first. */
   readonly tokens: string[];
   /** Tokens that services accept; remove one to revoke it. */
@@ -72,7 +72,7 @@ export async function scriptedCloud(): Promise<ScriptedCloud> {
     request.on('end', () => {
       const url = request.url ?? '/';
       const { pathname, searchParams } = new URL(url, 'http://any.invalid');
-      const asked: Asked = {
+      const asked: ReceivedRequest = {
         method: request.method ?? '',
         url,
         path: pathname,

@@ -34,10 +34,10 @@ const open = async (release = designateWithShares): Promise<void> => {
 };
 afterEach(() => fixture?.close());
 
-const shelves = () => designateIn(fixture.rehearsal.state);
+const tables = () => designateIn(fixture.rehearsal.state);
 /** A zone of the customer, by the labels below the customer's top zone. */
 const zoneOf = (below: string): Zone => {
-  const [row] = shelves().zones.where(
+  const [row] = tables().zones.where(
     ({ name }) => name === `${below}${topOf({ id: fixture.project })}`,
   );
   if (!row) throw new TypeError(`no zone ${below}`);
@@ -86,7 +86,7 @@ describe('Designate, emptied of one project', () => {
 
   it('lists all pages, whatever host their links name', async () => {
     await open();
-    const { imports } = shelves();
+    const { imports } = tables();
     for (let n = 0; n < 1000; n += 1)
       imports.add({ id: `import-${n}`, project_id: fixture.project, zone_id: null });
     const report = await fixture.plan(designate);
@@ -166,18 +166,18 @@ describe('Designate, emptied of one project', () => {
 
   it('treats a zone without a project as the cloud’s own', async () => {
     await open();
-    const common = addZone(shelves(), null, 'common.example.');
-    shelves().exports.add({ id: uuid(), project_id: null, zone_id: common.id });
+    const common = addZone(tables(), null, 'common.example.');
+    tables().exports.add({ id: uuid(), project_id: null, zone_id: common.id });
     await finished();
-    expect(shelves().zones.get(common.id)).toMatchObject({ action: 'NONE' });
-    expect(shelves().exports.where((row) => row.project_id === null)).toHaveLength(1);
+    expect(tables().zones.get(common.id)).toMatchObject({ action: 'NONE' });
+    expect(tables().exports.where((row) => row.project_id === null)).toHaveLength(1);
   });
 });
 
 describe('Designate, with zones that several projects use', () => {
   it('reports a zone of another project below a zone, and does not change it', async () => {
     await open(before2023);
-    const given = addZone(shelves(), 'stranger', `given.${topOf({ id: fixture.project })}`);
+    const given = addZone(tables(), 'stranger', `given.${topOf({ id: fixture.project })}`);
     fixture.remember();
     const report = await fixture.expectEmptied(designate);
     expect(blocked(report)).toEqual([
@@ -189,7 +189,7 @@ describe('Designate, with zones that several projects use', () => {
     ]);
     expect(fixture.controlsAreUntouched).toBe(true);
     expect(given.action).toBe('NONE');
-    shelves().zones.delete(given.id);
+    tables().zones.delete(given.id);
     fixture.remember();
     await finished();
   });
@@ -197,14 +197,14 @@ describe('Designate, with zones that several projects use', () => {
   it('keeps a shared zone while it has a recordset of another project', async () => {
     await open();
     const guest = addRecordset(
-      shelves(),
+      tables(),
       zoneOf(''),
       LENDER,
       `guest.${topOf({ id: fixture.project })}`,
     );
     // Created by an administrator for the owner, so it belongs to the owner.
     addRecordset(
-      shelves(),
+      tables(),
       zoneOf(''),
       'administration',
       `helped.${topOf({ id: fixture.project })}`,
@@ -218,18 +218,18 @@ describe('Designate, with zones that several projects use', () => {
       }),
     ]);
     expect(fixture.controlsAreUntouched).toBe(true);
-    shelves().recordsets.delete(guest.id);
-    for (const row of shelves().recordsets.where(
+    tables().recordsets.delete(guest.id);
+    for (const row of tables().recordsets.where(
       ({ project_id }) => project_id === 'administration',
     ))
-      shelves().recordsets.delete(row.id);
+      tables().recordsets.delete(row.id);
     fixture.remember();
     await finished();
   });
 
   it('keeps a zone that another project shares or offers, and does not report an API fault', async () => {
     await open();
-    const [lent] = shelves().zones.where(({ name }) => name === 'lent.example.');
+    const [lent] = tables().zones.where(({ name }) => name === 'lent.example.');
     const offer = {
       id: uuid(),
       zone_id: lent?.id ?? '',
@@ -237,16 +237,16 @@ describe('Designate, with zones that several projects use', () => {
       project_id: LENDER,
       target_project_id: fixture.project,
     };
-    shelves().transferRequests.add(offer);
+    tables().transferRequests.add(offer);
     fixture.remember();
     const report = await fixture.expectEmptied(designate, {}, ({ conditions }) => {
       expect(conditions.filter((one) => one.class === 'Unexpected')).toEqual([]);
     });
     expect(report.outcome).toEqual({ kind: 'finished' });
     expect(fixture.controlsAreUntouched).toBe(true);
-    expect(shelves().transferRequests.get(offer.id)).toBeDefined();
+    expect(tables().transferRequests.get(offer.id)).toBeDefined();
     expect(
-      shelves().recordsets.where(
+      tables().recordsets.where(
         (row) => row.zone_id === lent?.id && !['SOA', 'NS'].includes(row.type),
       ),
     ).toEqual([expect.objectContaining({ project_id: fixture.control.projectId })]);
@@ -254,24 +254,24 @@ describe('Designate, with zones that several projects use', () => {
 
   it('removes the records in a zone of another project, and then the share', async () => {
     await open();
-    const lent = shelves().sharing.where((row) => row.target_project_id === fixture.project);
+    const lent = tables().sharing.where((row) => row.target_project_id === fixture.project);
     expect(lent).toHaveLength(1);
     const report = await fixture.expectEmptied(designate);
     expect(report.outcome).toEqual({ kind: 'finished' });
     expect(report.counts).toMatchObject({ 'designate.zone-share': { listed: 0, left: 0 } });
-    expect(shelves().sharing.get(lent[0]?.id ?? '')).toBeUndefined();
-    expect(shelves().zones.where(({ name }) => name === 'lent.example.')).toHaveLength(1);
+    expect(tables().sharing.get(lent[0]?.id ?? '')).toBeUndefined();
+    expect(tables().zones.where(({ name }) => name === 'lent.example.')).toHaveLength(1);
     // The share of the same zone with the control project is kept.
     expect(
-      shelves().sharing.where((row) => row.target_project_id === fixture.control.projectId),
+      tables().sharing.where((row) => row.target_project_id === fixture.control.projectId),
     ).toHaveLength(1);
     expect(fixture.controlsAreUntouched).toBe(true);
   });
 
   it('leaves and reports a record that an administrator created from this project in a zone of another one', async () => {
     await open();
-    const zone = addZone(shelves(), 'stranger', 'stranger.example.', fixture.project);
-    const record = addRecordset(shelves(), zone, fixture.project, 'www.stranger.example.');
+    const zone = addZone(tables(), 'stranger', 'stranger.example.', fixture.project);
+    const record = addRecordset(tables(), zone, fixture.project, 'www.stranger.example.');
     const report = await fixture.expectEmptied(designate);
     expect(report.outcome).toEqual({ kind: 'finished' });
     expect(report.conditions).toEqual([
@@ -284,7 +284,7 @@ describe('Designate, with zones that several projects use', () => {
     ]);
     expect(fixture.left('designate')).toEqual(['designate.recordset www.stranger.example.']);
     // SOA and NS of that zone were created in the project's name, too.
-    expect(shelves().recordsets.where((row) => row.zone_id === zone.id)).toHaveLength(3);
+    expect(tables().recordsets.where((row) => row.zone_id === zone.id)).toHaveLength(3);
   });
 });
 
@@ -298,14 +298,14 @@ describe('PTR records of floating IPs', () => {
 
   it('are unset, and their zone is kept', async () => {
     await open(before2023);
-    setPtr(shelves(), address(second).id, 'b.example.');
+    setPtr(tables(), address(second).id, 'b.example.');
     const report = await fixture.clean(designate);
     expect(report.counts).toMatchObject({
       'designate.ptr-record': { listed: 2, gone: 2, left: 0 },
     });
     expect(fixture.left('designate').filter((one) => one.includes('ptr-record'))).toEqual([]);
     expect(fixture.controlsAreUntouched).toBe(true);
-    expect(shelves().zones.where((zone) => zone.project_id === MANAGED)).toHaveLength(1);
+    expect(tables().zones.where((zone) => zone.project_id === MANAGED)).toHaveLength(1);
   });
 
   it('are listed without paging: the link after twenty floating IPs leads to no page', async () => {
@@ -349,14 +349,14 @@ describe('PTR records of floating IPs', () => {
 
   it('are removed before their zone if the project owns the zone', async () => {
     await open(before2023);
-    for (const zone of shelves().zones.where((row) => row.project_id === MANAGED))
-      shelves().zones.delete(zone.id);
+    for (const zone of tables().zones.where((row) => row.project_id === MANAGED))
+      tables().zones.delete(zone.id);
     const [third, second_, first_] = String(address(second).floating_ip_address)
       .split('.')
       .reverse()
       .slice(1);
-    addZone(shelves(), fixture.project, `${third}.${second_}.${first_}.in-addr.arpa.`);
-    setPtr(shelves(), address(second).id, 'own.example.');
+    addZone(tables(), fixture.project, `${third}.${second_}.${first_}.in-addr.arpa.`);
+    setPtr(tables(), address(second).id, 'own.example.');
     fixture.remember();
     await finished();
     expect(
@@ -366,7 +366,7 @@ describe('PTR records of floating IPs', () => {
 
   it('are not waited for while their zone is being deleted, because Designate removes them with it', async () => {
     await open(before2023);
-    const [zone] = shelves().zones.where((row) => row.project_id === MANAGED);
+    const [zone] = tables().zones.where((row) => row.project_id === MANAGED);
     if (zone) zone.action = 'DELETE';
     const report = await fixture.clean(designate);
     expect(report.outcome.kind).toBe('again');
@@ -384,9 +384,9 @@ describe('PTR records of floating IPs', () => {
     });
     await finished();
     // The root of that zone was created in the project's name, and is kept.
-    const [zone] = shelves().zones.where((row) => row.project_id === MANAGED);
+    const [zone] = tables().zones.where((row) => row.project_id === MANAGED);
     expect(
-      shelves().recordsets.where((row) => row.zone_id === zone?.id && row.type !== 'PTR'),
+      tables().recordsets.where((row) => row.zone_id === zone?.id && row.type !== 'PTR'),
     ).toHaveLength(2);
   });
 
@@ -396,11 +396,11 @@ describe('PTR records of floating IPs', () => {
     const next = { ...mine, id: uuid(), project_id: fixture.control.projectId };
     fixture.rehearsal.state.network.floatingips.delete(mine.id);
     fixture.rehearsal.state.network.floatingips.add(next);
-    const record = setPtr(shelves(), next.id, 'theirs.example.');
+    const record = setPtr(tables(), next.id, 'theirs.example.');
     fixture.remember();
     const report = await fixture.expectEmptied(designate);
     expect(report.outcome).toEqual({ kind: 'finished' });
-    expect(shelves().recordsets.get(record.id)?.ptr).toMatchObject({ ptrdname: 'theirs.example.' });
+    expect(tables().recordsets.get(record.id)?.ptr).toMatchObject({ ptrdname: 'theirs.example.' });
     expect(report.conditions).toEqual([
       expect.objectContaining({
         class: 'Unsupported',
@@ -415,7 +415,7 @@ describe('PTR records of floating IPs', () => {
 describe('the limits of Designate', () => {
   it('are compared with the defaults without creating a row', async () => {
     await open();
-    const { quotas } = shelves();
+    const { quotas } = tables();
     expect((await fixture.plan(designate)).counts).toMatchObject({
       'designate.quota': { listed: 1 },
     });

@@ -169,9 +169,9 @@ function whyNotByBus(body: string, services: readonly string[]): string | undefi
   if (!MESSAGE_TYPES.some((type) => type === outbound.type))
     return `no rule of this release routes events of type ${outbound.type}`;
   if (outbound.type !== 'service.requested') return undefined;
-  const asked = Asked.safeParse(JSON.parse(outbound.detail));
+  const asked = ServiceMessage.safeParse(JSON.parse(outbound.detail));
   return asked.success
     ? whyNotTo(`service-${asked.data.service}`, services)
     : 'it does not name its service';
 }
-const Asked = z.object({ service: z.string() });
+const ServiceMessage = z.object({ service: z.string() });

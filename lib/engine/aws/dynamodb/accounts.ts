@@ -1,6 +1,6 @@
 import { foldId } from '../../../../events/ids.ts';
 import type { AccountRecord } from '../../../account/inventory.ts';
-import { merged } from '../../accounts.ts';
+import { mergeAccounts } from '../../accounts.ts';
 import { StoredAccount } from '../../records.ts';
 import { pack, unpack } from './codec.ts';
 import { accountKey, alikePk, memberPk, projectsPk, SUSPICION_PK } from './keys.ts';
@@ -47,7 +47,7 @@ const nameOf = ({ account }: AccountRecord): string =>
 function rowsOf(record: AccountRecord, item: Item | undefined): AccountRows {
   const { account } = record;
   const old = item && StoredAccount.parse(unpack(item.body));
-  const now = merged(old, record);
+  const now = mergeAccounts(old, record);
   const revision = numberOf(item, 'revision');
   const Item = {
     ...keyOf(accountKey(account.type, account.id)),

@@ -6,7 +6,7 @@ import {
   EMPTY_LOG,
   headAfter,
 } from '../../../audit/entry.ts';
-import { appended } from '../../audit.ts';
+import { appendToAudit } from '../../audit.ts';
 import { unchanged } from './accounts.ts';
 import { pack, unpack } from './codec.ts';
 import { AUDIT_HEAD_KEY, AUDIT_PK, auditSk } from './keys.ts';
@@ -28,7 +28,7 @@ export async function auditWrites(
 ): Promise<{ readonly entries: readonly AuditEntry[]; readonly writes: Write[] }> {
   if (records.length === 0) return { entries: [], writes: [] };
   const head = await readAuditHead(store);
-  const entries = appended(head, records);
+  const entries = appendToAudit(head, records);
   const { sequence, hash } = headAfter(head, entries);
   const Item = { ...keyOf(AUDIT_HEAD_KEY), revision: { N: String(sequence) }, hash: { S: hash } };
   const condition = unchanged('revision', head.sequence === 0 ? undefined : head.sequence);

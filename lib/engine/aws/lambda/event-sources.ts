@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import type { NotificationReceived } from '../../../../events/notification.ts';
-import { received } from '../../../relay/body.ts';
+import { toReceived } from '../../../relay/body.ts';
 
 /**
  * Events of brokers that Lambda polls without a relay: Amazon MQ for RabbitMQ, self-managed Kafka,
@@ -47,7 +47,7 @@ export function notificationsIn(
     return Object.entries(mq.data.rmqMessagesByQueue).flatMap(([queue, messages]) =>
       messages.map(({ data, basicProperties }) =>
         // The name is `queue::virtual-host`, for example `keystone-propagator::/`.
-        received(
+        toReceived(
           {
             content: Buffer.from(data, 'base64'),
             fields: { routingKey: queue.split('::')[0] ?? queue },
@@ -63,7 +63,7 @@ export function notificationsIn(
     records.flatMap(({ topic, value }) =>
       value
         ? [
-            received(
+            toReceived(
               {
                 content: Buffer.from(value, 'base64'),
                 fields: { routingKey: topic },

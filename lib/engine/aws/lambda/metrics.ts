@@ -44,7 +44,7 @@ export function metricLine(
 
 /** The metrics that a committed change implies. */
 export function valuesOf({ operations = [], messages = [], quarantine = [] }: Change): Values {
-  // A hold because one listing lacks too many accounts also counts as a tripped cap.
+  // A hold because one listing lacks too many accounts also counts as a hold by a cap.
   const capped = operations.filter(
     ({ state, hold }) => hold?.about === 'cap' || (state === 'held' && hold?.about === 'listing'),
   ).length;

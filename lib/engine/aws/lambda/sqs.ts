@@ -121,8 +121,8 @@ const retried = (
   error: ErrorReport,
   { engine, log }: LambdaContext,
 ): Promise<readonly SqsRecord[]> =>
-  engine.failed(queue, records, error).catch((thrown: unknown) => {
-    const report = reportOf(thrown, { code: 'engine.failed' });
+  engine.retryOrDeadLetter(queue, records, error).catch((thrown: unknown) => {
+    const report = reportOf(thrown, { code: 'engine.retryOrDeadLetter' });
     const text = 'The failure of records could not be stored. SQS delivers all of them again.';
     log.warn({ queue, ...report }, text);
     return records;

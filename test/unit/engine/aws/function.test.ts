@@ -274,7 +274,7 @@ describe('metrics', () => {
     });
   });
 
-  it('count committed changes: tripped caps, quarantined messages, and resources removed by an ended run', async () => {
+  it('count committed changes: holds by a cap, quarantined messages, and resources removed by an ended run', async () => {
     const error = { code: 'x', class: 'Denied', message: 'no', advice: 'ask' } as const;
     const { operationId, taskId, service, region, phase, run } = requested('nova').data;
     const counts = { 'nova.server': { listed: 5, gone: 3, left: 2 } };

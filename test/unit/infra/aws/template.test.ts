@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import * as z from 'zod';
 import { templateWithTable } from '../../../../infra/aws/import-table.ts';
 import { serverlessFunctions } from '../../../../infra/aws/template/functions.ts';
-import { rightsWritten } from '../../../../infra/aws/template/limits.ts';
+import { policiesOfRole } from '../../../../infra/aws/template/limits.ts';
 import { stackOf } from '../../../../infra/aws/template/stack.ts';
 import { serverlessResources } from '../../../../infra/aws/template/template.ts';
 
@@ -365,7 +365,7 @@ describe('limits of AWS', () => {
       'production-eu',
     );
     const written = ofType('AWS::IAM::Role', resources).map(
-      ([, role]) => rightsWritten(role, resources).length,
+      ([, role]) => policiesOfRole(role, resources).length,
     );
     expect(Math.max(...written)).toBeLessThan(10_240);
     // Each queue is included with its name. An estimate without them would be too small.
