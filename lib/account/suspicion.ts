@@ -32,7 +32,7 @@ export function releaseSuspicions(
                 cause: {
                   ...suspicion.cause,
                   suspicious: true,
-                  note: `releaseSuspicions by ${by}: ${reason}`,
+                  note: `released by ${by}: ${reason}`,
                 },
               },
             },

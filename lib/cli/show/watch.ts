@@ -68,7 +68,7 @@ export function watchLine(seen: OperationShape, samples: readonly Sample[], now:
   const [first, ...others] = seen.waitsOn;
   const actor = first?.actor === 'none' ? 'no action needed' : `the ${first?.actor} must act`;
   const waiting = first
-    ? `; waitLines for ${first.on} (${actor}, for ${duration(now - first.since)})`
+    ? `; waits for ${first.on} (${actor}, for ${duration(now - first.since)})`
     : '';
   const more = others.length > 0 ? ` and ${others.length} more` : '';
   return `${time(now)} ${seen.operation.state}: ${counts(seen, samples)}${waiting}${more}`;

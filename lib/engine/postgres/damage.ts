@@ -33,7 +33,7 @@ export function damageError(database: string, words: string, cause: unknown): Pr
   const reason = /^Aborted\(/.test(words) ? 'PostgreSQL stopped while it read this file' : words;
   return engineError(
     'folder.damaged',
-    `The embedded database is damageError at ${file}: ${reason}.`,
+    `The embedded database is damaged at ${file}: ${reason}.`,
     WAY_ON,
     cause,
   );

@@ -29,7 +29,7 @@ function testContext() {
     [{}, [], []];
   const lambda = {
     engine: {
-      failed: async (
+      retryOrDeadLetter: async (
         queue: string,
         records: { id: string; receiveCount: number }[],
         { code }: { code: string },
@@ -162,7 +162,7 @@ describe('a function that a queue invokes', () => {
           ...lambda,
           engine: {
             ...lambda.engine,
-            failed: () => Promise.reject(new Error('SQS does not answer')),
+            retryOrDeadLetter: () => Promise.reject(new Error('SQS does not answer')),
           },
         }) as unknown as LambdaContext,
       async () => {

@@ -115,7 +115,7 @@ describe('the severity of an alarm', () => {
     const [pages, tickets] = [alarmsOf('Page'), alarmsOf('Ticket')];
     expect(pages.length + tickets.length).toBe(ofType('AWS::CloudWatch::Alarm').length);
     expect(pages).toEqual(
-      expect.arrayContaining(['TrippedCap', 'SilentSource', 'CoordinateErrors', 'Api5xx']),
+      expect.arrayContaining(['CapHold', 'SilentSource', 'CoordinateErrors', 'Api5xx']),
     );
     expect(tickets).toEqual(
       expect.arrayContaining(['ServiceNovaErrors', 'SuspiciousDeletions', 'ApiErrors']),
