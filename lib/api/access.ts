@@ -29,6 +29,8 @@ export const ROUTE_ACCESS = {
   'GET /v1/holds': 'reader',
   'POST /v1/holds': 'operator',
   'DELETE /v1/holds/:target/:id{.+}': 'operator',
+  'GET /v1/domains': 'reader',
+  'POST /v1/domains/:id/plan': 'admin',
   'GET /v1/projects': 'reader',
   'POST /v1/projects/:id/plan': 'admin',
   'GET /v1/projects/:id/policy': 'reader',

@@ -5,6 +5,7 @@ import { requireAccessOfEveryRoute } from './access.ts';
 import { auditRoutes } from './audit.ts';
 import { deadLetterRoutes } from './dead-letters.ts';
 import type { ApiDeps } from './deps.ts';
+import { domainRoutes } from './domains.ts';
 import { holdRoutes } from './holds.ts';
 import { Limit } from './limit.ts';
 import { notificationRoutes } from './notifications.ts';
@@ -50,6 +51,7 @@ export function api(deps: ApiDeps): Hono {
   openApiRoutes(app);
   operationRoutes(app, deps);
   planRoutes(app, deps);
+  domainRoutes(app, deps);
   holdRoutes(app, deps);
   projectRoutes(app, deps);
   provisionRoutes(app, deps);

@@ -14,7 +14,10 @@ export interface ApiDeps {
   readonly mode: Mode;
   /** The policy file; without it, a disabled project is only reported. */
   readonly policy?: Policy;
-  readonly cloud: Pick<Cloud, 'keystone' | 'keystoneActions' | 'registry' | 'access' | 'api'>;
+  readonly cloud: Pick<
+    Cloud,
+    'keystone' | 'keystoneActions' | 'domainActions' | 'registry' | 'access' | 'api'
+  >;
   readonly services: readonly Service[];
   /** Services that are off by default and that the settings turn on. */
   readonly optedIn: readonly string[];

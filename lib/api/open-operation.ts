@@ -83,7 +83,7 @@ const domainRefused = ({
   because: `${id} is the id of a domain (${name}), not of a project`,
   advice:
     'Give the id of one project. To list the projects of the domain: openstack project list ' +
-    `--domain ${id}`,
+    `--domain ${id}. To delete the domain with all of them: propagator domain plan ${id}`,
 });
 
 const nextStep = ([last]: readonly Operation[]): string =>
@@ -102,7 +102,7 @@ export async function rerun(
     return {
       kind: 'refused',
       because: `${earlier.id} is a plan, and only a cleanup can be run again`,
-      advice: `Make a new plan: propagator project plan ${earlier.scope.id}`,
+      advice: `Make a new plan: propagator ${earlier.scope.type} plan ${earlier.scope.id}`,
     };
   if (earlier.action !== 'cleanup')
     return {
@@ -110,6 +110,15 @@ export async function rerun(
       because: `${earlier.id} is a ${earlier.action}, and only a cleanup can be run again`,
       advice: `Type: propagator project ${earlier.action} ${earlier.scope.id} --reason "…"`,
     };
+  if (earlier.scope.type === 'domain' && earlier.request) {
+    const shown = await deps.cloud.keystone.show('domain', earlier.scope.id);
+    if (shown.kind === 'present')
+      return {
+        kind: 'refused',
+        because: `${earlier.id} carried out a plan, and Keystone still shows the domain`,
+        advice: `Make a new plan: propagator domain plan ${earlier.scope.id}`,
+      };
+  }
   const { reads } = deps.engine;
   const { type, id } = earlier.scope;
   const [existing, record, projects, protection] = await Promise.all([

@@ -176,6 +176,9 @@ async function deadLettersOf(
   }
 }
 
+/** So many projects of a domain are shown with their counts and what they wait for. */
+const SHOWN_PROJECTS = 50;
+
 async function seen(
   operation: Operation,
   allDeadLetters: readonly DeadLetter[],
@@ -201,9 +204,15 @@ async function seen(
   const lostMessages = deadLetters
     .filter(({ queue }) => queue === 'coordinate')
     .map(({ message, at }) => ({ what: message?.type ?? 'unreadable', at }));
+  // What waits is more important than what has ended.
+  const ordered = children.toSorted((a, b) => Number(hasEnded(a)) - Number(hasEnded(b)));
+  const tasksOf = ordered
+    .slice(0, SHOWN_PROJECTS)
+    .map(async ({ id }) => [id, await engine.reads.tasks(id)] as const);
   return view({
     operation,
     tasks,
+    childTasks: new Map(await Promise.all(tasksOf)),
     earlierTasks,
     now: now(),
     children,

@@ -2,6 +2,7 @@ import type { Hono } from 'hono';
 import * as z from 'zod';
 import { OperationId, ProjectId } from '../../events/ids.ts';
 import type { AccountRecord } from '../account/inventory.ts';
+import { plansOfProjects } from '../handlers/domain-plan.ts';
 import { readPlan } from '../handlers/plan-store.ts';
 import {
   type ApprovalAnswer,
@@ -10,6 +11,7 @@ import {
   decideApproval,
   whyTwoApprovals,
 } from '../operation/approval.ts';
+import { domainPlanOf } from '../operation/domain-plan-view.ts';
 import type { Operation } from '../operation/model.ts';
 import { openPlan, plansOf } from '../operation/open-plan.ts';
 import { allowedDrift, type Plan, type PlanPage, planOf } from '../operation/plan.ts';
@@ -20,8 +22,10 @@ import { openedRecord, targetOf } from './audit-operation.ts';
 import { callerOf } from './authentication.ts';
 import { readJson, refusedCallerName, typedText } from './body.ts';
 import type { ApiDeps } from './deps.ts';
+import { carryOutDomain } from './domains.ts';
 import { Limit } from './limit.ts';
 import { commitOpened, request } from './open-operation.ts';
+import { Asked } from './plan-schemas.ts';
 import { problem } from './problem.ts';
 
 /** The rules where the settings name none. */
@@ -31,10 +35,6 @@ export const DEFAULT_APPROVAL_RULES: ApprovalRules = {
 };
 
 const reason = typedText(1000);
-export const Asked = z.strictObject({
-  reason: reason.default('planned by an administrator'),
-  by: refusedCallerName,
-});
 const Digest = z.string().regex(/^[0-9a-f]{64}$/, 'must be the 64 hexadecimal digits of a plan');
 export const Approve = z.strictObject({
   digest: Digest,
@@ -127,7 +127,7 @@ export function planRoutes(app: Hono, deps: ApiDeps): void {
         ),
         409,
       );
-    const { plan } = await readWhole(operation);
+    const { plan, plans } = await readWhole(operation);
     const stored = await storedApprovals(id);
     const tags = await tagsOf(operation);
     const now = deps.now();
@@ -150,7 +150,11 @@ export function planRoutes(app: Hono, deps: ApiDeps): void {
         return context.json(problem('conflict', 'another approval came at the same time'), 409);
       return context.json({ approved: id, waitsFor: answer.because }, 202);
     }
-    const opened = await carryOut(operation, answer, why ?? operation.request?.reason ?? '', by);
+    const reasonOf = why ?? operation.request?.reason ?? '';
+    const opened =
+      operation.scope.type === 'domain'
+        ? await carryOutDomain(operation, plans, answer.plan, { by, reason: reasonOf, rules }, deps)
+        : await carryOut(operation, answer, reasonOf, by);
     if (opened.kind === 'refused')
       return context.json(problem('refused', opened.because, opened.advice), 409);
     const documents = [
@@ -159,23 +163,25 @@ export function planRoutes(app: Hono, deps: ApiDeps): void {
         opened: opened.opened.operation.id,
       }),
     ];
-    const audited = openedRecord(
-      context,
-      'operation.approved',
-      why ?? operation.request?.reason ?? '',
-      deps,
-      operation,
-    );
+    const audited = openedRecord(context, 'operation.approved', reasonOf, deps, operation);
     const { body, status } = await commitOpened(opened, engine, audited, documents);
     return context.json(body, status);
   });
 
-  async function readWhole(operation: Operation): Promise<{ plan: Plan; pages: PlanPage[] }> {
+  /** `plans`: for a domain, those of its projects. `pages` are then of all of them. */
+  async function readWhole(
+    operation: Operation,
+  ): Promise<{ plan: Plan; pages: PlanPage[]; plans: readonly Plan[] }> {
+    if (operation.scope.type === 'domain') {
+      const own = await readPlan(operation.id, engine.reads);
+      const { plans, pages } = await plansOfProjects(operation, engine);
+      return { plan: domainPlanOf(operation, own, plans), pages: [...own, ...pages], plans };
+    }
     const [tasks, pages] = await Promise.all([
       engine.reads.tasks(operation.id),
       readPlan(operation.id, engine.reads),
     ]);
-    return { plan: planOf(operation, tasks, pages), pages };
+    return { plan: planOf(operation, tasks, pages), pages, plans: [] };
   }
 
   async function storedApprovals(plan: OperationId) {
@@ -187,8 +193,15 @@ export function planRoutes(app: Hono, deps: ApiDeps): void {
     return { key, version: stored?.version ?? 0, value };
   }
 
-  /** The tags that Keystone shows now: a tag that was added since the plan counts. */
+  /**
+   * The tags that Keystone shows now, for a domain those of its projects: a tag that was added
+   * since the plan counts.
+   */
   async function tagsOf({ scope }: Operation): Promise<readonly string[]> {
+    if (scope.type === 'domain') {
+      const projects = await deps.cloud.keystone.projects(scope.id);
+      return projects.flatMap((one) => (one.type === 'project' ? (one.tags ?? []) : []));
+    }
     if (scope.type !== 'project') return [];
     const shown = await deps.cloud.keystone.show('project', scope.id);
     return shown.kind === 'present' && shown.account.type === 'project'
@@ -204,7 +217,7 @@ export function planRoutes(app: Hono, deps: ApiDeps): void {
     by: string,
   ) {
     if (scope.type !== 'project')
-      return { kind: 'refused', because: `${scope.type} is not planned yet` } as const;
+      return { kind: 'refused', because: `a ${scope.type} has no plan` } as const;
     const shown = await deps.cloud.keystone.show('project', scope.id);
     const again = `Plan again: propagator project plan ${scope.id}`;
     if (shown.kind === 'present' && shown.account.enabled && planned?.enabled === false)

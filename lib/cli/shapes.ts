@@ -118,6 +118,18 @@ export const OperationShape = z.looseObject({
   tasks: z.array(TaskShape),
   resources: count,
   waitsOn: z.array(WaitingShape),
+  projects: z
+    .array(
+      z.looseObject({
+        id: z.string(),
+        name: z.string().optional(),
+        parentId: z.string().optional(),
+        operationId: z.string().optional(),
+        state: z.string(),
+        resources: count.optional(),
+      }),
+    )
+    .optional(),
   foundAgain: z
     .array(
       z.looseObject({
@@ -172,6 +184,19 @@ export const PlanShape = z.looseObject({
     refusals: z.array(z.looseObject({ message: z.string(), advice: z.string() })),
     unknown: z.array(z.string()),
   }),
+  /** Plans of a domain only: its projects, the deepest first. */
+  projects: z
+    .array(
+      z.looseObject({
+        id: z.string(),
+        name: z.string().optional(),
+        parentId: z.string().optional(),
+        planId: z.string().optional(),
+        protectedBecause: z.string().optional(),
+        resources: z.number(),
+      }),
+    )
+    .default([]),
   allowedDrift: z.number(),
   approvals: z.array(z.looseObject({ by: z.string(), at: z.number() })),
   approvalsNeeded: z.number(),

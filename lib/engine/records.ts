@@ -84,6 +84,14 @@ const known = <Word extends string>(field: string, words: readonly Word[]) =>
     );
   });
 
+const StoredPlan = z.looseObject({
+  of: OperationId,
+  digest: z.string(),
+  allowedDrift: z.number(),
+  approvals: z.array(z.looseObject({ by: z.string(), at: z.number() })),
+  driftAccepted: unset(z.looseObject({ by: z.string(), reason: z.string(), at: z.number() })),
+});
+
 export const StoredOperation: z.ZodType<Operation> = z.looseObject({
   id: OperationId,
   action: known('action', ACTIONS),
@@ -173,15 +181,22 @@ export const StoredOperation: z.ZodType<Operation> = z.looseObject({
       ),
     })
     .optional(),
-  plan: z
-    .looseObject({
-      of: OperationId,
-      digest: z.string(),
-      allowedDrift: z.number(),
-      approvals: z.array(z.looseObject({ by: z.string(), at: z.number() })),
-      driftAccepted: unset(z.looseObject({ by: z.string(), reason: z.string(), at: z.number() })),
-    })
+  plan: StoredPlan.optional(),
+  projects: z
+    .array(
+      z.looseObject({
+        id: ProjectId,
+        name: unset(z.string()),
+        parentId: unset(ProjectId),
+        planId: unset(OperationId),
+        protectedBecause: unset(z.string()),
+        enabled: unset(z.boolean()),
+        plan: unset(StoredPlan),
+      }),
+    )
     .optional(),
+  isUnverified: z.boolean().optional(),
+  waitsBelow: z.boolean().optional(),
   keystoneCheck: z
     .looseObject({
       refusals: z.array(z.looseObject({ message: z.string(), advice: z.string() })),

@@ -18,6 +18,7 @@ import { PropagatorError, reportOf } from '../shared/errors.ts';
 import { type Protection, protectedBecause } from '../task/safety-rules.ts';
 import { livingAlike } from './alike.ts';
 import { cleanupDecision } from './cleanup-policy.ts';
+import { howChecked, isDisabledByDomain } from './task-preflight.ts';
 
 /** The dependencies of the coordinator for cleanups and plans. */
 export interface CleanupDeps extends Known {
@@ -130,13 +131,17 @@ async function ask(
     if (living !== undefined) return { keystoneAnswer: { kind: 'alike', living } };
   }
   if (shown.kind === 'present') {
-    const { enabled } = shown.account;
+    const { account } = shown;
+    if (request && scope.type === 'domain' && state === 'confirming')
+      return { keystoneAnswer: because ? { kind: 'protected', because } : { kind: 'domain' } };
+    const isDisabled = await isDisabledByDomain(operation, account, keystone);
+    const enabled = account.enabled && !isDisabled;
     if (!request || scope.type !== 'project' || state !== 'confirming')
       return { keystoneAnswer: { kind: 'present', enabled } };
     if (because) return { keystoneAnswer: { kind: 'protected', because } };
     // A plan shows the reasons for which Keystone would refuse, and does not wait for their end.
     if (operation.action !== 'plan') {
-      const { refusals } = await keystoneActions.checkDeletion(scope.id);
+      const { refusals } = await keystoneActions.checkDeletion(scope.id, howChecked(operation));
       if (refusals.length > 0)
         return { keystoneAnswer: { kind: 'blocked', ...summarize(refusals) } };
     }

@@ -2,11 +2,13 @@ import type { OperationId } from '../../events/ids.ts';
 import type { Message } from '../../events/index.ts';
 import type { Delivery, Engine } from '../engine/port.ts';
 import type { Cloud } from '../openstack/cloud.ts';
+import { deletesProjects } from '../operation/domain-advance.ts';
 import type { Operation } from '../operation/model.ts';
 import { type Input, step } from '../operation/step.ts';
 import type { Rules, Step } from '../operation/transaction.ts';
 import type { Service } from '../task/service.ts';
 import { type CleanupDeps, cleanupConfirmation, openForDeletion } from './cleanup.ts';
+import { domainProgress } from './domain-progress.ts';
 import { keystoneAction } from './keystone-action.ts';
 import { lifecycleConfirmation, openForChange } from './lifecycle.ts';
 import { forgetProvision, recordProvisioned } from './provision-store.ts';
@@ -61,11 +63,12 @@ async function decide(message: Message, deps: CoordinateDeps): Promise<Step | un
     case 'account.domain.enabled':
       return openForChange(message, deps);
     case 'operation.confirm':
-      return withOperation(message.data.operationId, deps, (operation) =>
-        operation.action === 'cleanup' || operation.action === 'plan'
+      return withOperation(message.data.operationId, deps, async (operation) => {
+        if (deletesProjects(operation)) return progressOf(operation, deps);
+        return operation.action === 'cleanup' || operation.action === 'plan'
           ? cleanupConfirmation(operation, message.data.confirmation, deps)
-          : lifecycleConfirmation(operation, message.data.confirmation, deps),
-      );
+          : lifecycleConfirmation(operation, message.data.confirmation, deps);
+      });
     case 'operation.keystone-action':
       return withOperation(message.data.operationId, deps, (operation) =>
         keystoneAction(operation, message.data.number, deps),
@@ -103,16 +106,25 @@ async function decide(message: Message, deps: CoordinateDeps): Promise<Step | un
       const { parentId, operationId } = message.data;
       await recordEnd(operationId, deps);
       if (!parentId) return undefined;
-      return withOperation(parentId, deps, async () => ({
-        kind: 'child-ended',
-        children: await deps.engine.reads.operations({ parentId, limit: 10_000 }),
-      }));
+      return withOperation(parentId, deps, async (parent) =>
+        deletesProjects(parent)
+          ? progressOf(parent, deps)
+          : {
+              kind: 'child-ended',
+              children: await deps.engine.reads.operations({ parentId, limit: 10_000 }),
+            },
+      );
     }
     default:
       // Account events that open no operation yet are published for other subscribers only.
       return undefined;
   }
 }
+
+const progressOf = async (operation: Operation, deps: CoordinateDeps): Promise<Input> => ({
+  kind: 'domain-progress',
+  ...(await domainProgress(operation, deps)),
+});
 
 async function withOperation(
   id: OperationId,

@@ -9,8 +9,9 @@ import { stopCondition } from '../operation/stop.ts';
 import { type ErrorReport, reportOf } from '../shared/errors.ts';
 import { type Protection, protectedBecause } from '../task/safety-rules.ts';
 import { type HoldDeps, holdOfAccount } from './deletion-holds.ts';
+import { domainAction } from './domain-action.ts';
 import { currentStop, type StopDeps } from './stop-switch.ts';
-import { fetchAccountState } from './task-preflight.ts';
+import { fetchAccountState, howChecked } from './task-preflight.ts';
 
 /** The dependencies of a Keystone action. */
 export interface KeystoneActionDeps extends StopDeps, HoldDeps {
@@ -30,7 +31,9 @@ export async function keystoneAction(
   deps: KeystoneActionDeps,
 ): Promise<Input | undefined> {
   const { keystoneAction: due, scope, roles, state } = operation;
-  if (!due || due.number !== number || due.done || scope.type !== 'project') return undefined;
+  if (!due || due.number !== number || due.done) return undefined;
+  if (scope.type === 'domain') return domainAction(operation, due, deps);
+  if (scope.type !== 'project') return undefined;
   if (state === 'held' && due.what !== 'revoke-role') return undefined;
   const { keystoneActions } = deps.cloud;
   try {
@@ -54,7 +57,7 @@ export async function keystoneAction(
     if (due.what === 'assign-role' && shown !== 'absent') {
       // The request was checked when it arrived. Hours may have passed since, for example during a
       // hold.
-      const { refusals } = await keystoneActions.checkDeletion(scope.id);
+      const { refusals } = await keystoneActions.checkDeletion(scope.id, howChecked(operation));
       if (refusals.length > 0)
         return { kind: 'acted', number, shown, error: stoppedBy(summarize(refusals)) };
       await enter(scope.id, roles, keystoneActions);

@@ -29,7 +29,8 @@ const StoredPage = z.looseObject({
 /** One listing of a run in phase `plan`. */
 export interface Listed {
   readonly resourceType: ResourceTypeName;
-  readonly resources: readonly Resource[];
+  readonly resources: readonly (Pick<Resource, 'id'> &
+    Partial<Pick<Resource, 'label' | 'createdAt'>>)[];
   readonly total: number | undefined;
 }
 

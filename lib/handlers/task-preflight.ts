@@ -1,5 +1,9 @@
+import type { Account } from '../../events/account.ts';
 import type { ServiceReport, ServiceRequested } from '../../events/service.ts';
+import type { Keystone } from '../account/keystone.ts';
+import type { HowChecked } from '../openstack/project-admin.ts';
 import { isOnLivingProject } from '../operation/advance.ts';
+import { isPartOfDomain } from '../operation/domain-project.ts';
 import { summarize } from '../operation/keystone-check.ts';
 import type { Operation } from '../operation/model.ts';
 import { type AccountState, preflight } from '../operation/preflight.ts';
@@ -76,7 +80,9 @@ export async function unlessProjectEnded(
   if (shown === 'enabled') {
     const { scope } = operation;
     if (error?.code !== 'keystone.login.project' || scope.type !== 'project') return report;
-    const check = await deps.cloud.keystoneActions.checkDeletion(scope.id).catch(() => undefined);
+    const check = await deps.cloud.keystoneActions
+      .checkDeletion(scope.id, howChecked(operation))
+      .catch(() => undefined);
     if (!check || check.refusals.length === 0) return report;
     const { message, advice } = summarize(check.refusals);
     const condition = { class: 'Blocked', message, advice, actor: 'operator', count: 1 } as const;
@@ -91,9 +97,10 @@ export async function unlessProjectEnded(
  * Returns the state in which Keystone shows the account now. Throws when the answer is not certain.
  */
 export async function fetchAccountState(
-  { scope }: Operation,
+  operation: Operation,
   deps: Pick<ServiceDeps, 'cloud'>,
 ): Promise<AccountState> {
+  const { scope } = operation;
   const shown = await deps.cloud.keystone.show(scope.type, scope.id);
   if (shown.kind === 'absent') return 'absent';
   if (shown.kind === 'other')
@@ -104,5 +111,27 @@ export async function fetchAccountState(
       advice: `Nothing is removed. Give the living ${scope.type} another id, or clean up by hand.`,
       service: 'keystone',
     });
-  return shown.account.enabled ? 'enabled' : 'disabled';
+  if (!shown.account.enabled) return 'disabled';
+  return (await isDisabledByDomain(operation, shown.account, deps.cloud.keystone))
+    ? 'disabled'
+    : 'enabled';
+}
+
+/** The projects below a project of a requested domain are deleted before it. */
+export const howChecked = (operation: Operation): HowChecked | undefined =>
+  isPartOfDomain(operation) ? { inDomain: true } : undefined;
+
+/**
+ * True if the project is deleted with its domain, and Keystone shows the domain as disabled. No
+ * user can work in the project then, although Keystone shows the project itself as enabled.
+ */
+export async function isDisabledByDomain(
+  operation: Operation,
+  account: Account,
+  keystone: Pick<Keystone, 'show'>,
+): Promise<boolean> {
+  if (account.type !== 'project' || account.domainId === undefined) return false;
+  if (!isPartOfDomain(operation)) return false;
+  const domain = await keystone.show('domain', account.domainId);
+  return domain.kind === 'present' && !domain.account.enabled;
 }

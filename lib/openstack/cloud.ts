@@ -3,6 +3,7 @@ import type { Keystone } from '../account/keystone.ts';
 import type { Registry } from '../operation/registry.ts';
 import type { ErrorReport } from '../shared/errors.ts';
 import type { Service, ServiceApi } from '../task/service.ts';
+import type { DomainAdmin } from './domain-admin.ts';
 import type { ProjectAdmin } from './project-admin.ts';
 import type { ValidateToken } from './token-validation.ts';
 
@@ -18,6 +19,8 @@ export interface Cloud {
   readonly keystone: Keystone;
   /** Keystone actions on a project that an administrator requested. */
   readonly keystoneActions: ProjectAdmin;
+  /** Keystone actions on a domain that an administrator requested. */
+  readonly domainActions: DomainAdmin;
   /** Asks Keystone whose token this is, with the propagator's own login. */
   readonly validateToken: ValidateToken;
   /** The propagator's own project, which is never cleaned up. */

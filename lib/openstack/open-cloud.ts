@@ -7,6 +7,7 @@ import type { Scope, Token } from './authenticate.ts';
 import { type CatalogService, checkRegions } from './catalog.ts';
 import type { Cloud, ServiceAddress } from './cloud.ts';
 import type { Credentials } from './credentials.ts';
+import { createDomainAdmin } from './domain-admin.ts';
 import { createKeystone } from './keystone.ts';
 import { AdaptiveLimiter } from './limiter.ts';
 import { createMemberSession } from './member.ts';
@@ -182,6 +183,7 @@ export function openCloud(
       (id) => sessionFor({ kind: 'project', id }),
       credentials.scope === undefined,
     ),
+    domainActions: createDomainAdmin(identity),
     // A limit of its own, so that a long list of Keystone does not delay the callers of the API.
     validateToken: tokenValidation(identityApi(session, 'tokens')),
     ownProject: async () => (await session.token()).project,

@@ -1,11 +1,17 @@
 import * as z from 'zod';
 import type { ProjectId } from '../../events/ids.ts';
-import { checkKeystone, type KeystoneCheck } from '../operation/keystone-check.ts';
+import { checkKeystone, factsInDomain, type KeystoneCheck } from '../operation/keystone-check.ts';
 import { PropagatorError } from '../shared/errors.ts';
 import type { ServiceApi } from '../task/service.ts';
 import { isMemberCredential } from './member.ts';
 import { readKeystoneFacts } from './project-facts.ts';
 import type { Session } from './session.ts';
+
+/** How the deletion of a project is checked. */
+export interface HowChecked {
+  readonly readOnly?: true;
+  readonly inDomain?: true;
+}
 
 /** The Keystone actions of a requested project deletion. Each action may be repeated. */
 export interface ProjectAdmin {
@@ -34,9 +40,9 @@ export interface ProjectAdmin {
    * Safety rule "know the end before the beginning": why Keystone would refuse a role, the
    * disabling or the deletion of the project. Changes nothing. Throws class `Gone` when the project
    * does not exist. `readOnly`: permissions are not tested and reported as unknown, because a test
-   * is a call other than GET.
+   * is a call other than GET. `inDomain`: the project is deleted with its domain (`factsInDomain`).
    */
-  checkDeletion(project: ProjectId, how?: { readonly readOnly: true }): Promise<KeystoneCheck>;
+  checkDeletion(project: ProjectId, how?: HowChecked): Promise<KeystoneCheck>;
 }
 
 const assignment = z.object({ role: z.object({ id: z.string() }) });
@@ -130,8 +136,9 @@ export function createProjectAdmin(
         keystoneActions.missingRoles(project),
       ]);
       const cleaner = { ...token, isProjectBound };
-      const facts = await readKeystoneFacts(api, cleaner, project, how ? 'untested' : missingRoles);
-      return checkKeystone(facts);
+      const tested = how?.readOnly ? 'untested' : missingRoles;
+      const facts = await readKeystoneFacts(api, cleaner, project, tested);
+      return checkKeystone(how?.inDomain ? factsInDomain(facts) : facts);
     },
   };
   return keystoneActions;

@@ -1,5 +1,6 @@
 import { Account } from '../../events/account.ts';
 import { total } from './counts.ts';
+import { waitsForProjects } from './domain-project.ts';
 import { applyWaivers, leftoversOf } from './leftovers.ts';
 import type { Hold, Operation } from './model.ts';
 import { overDrift } from './plan.ts';
@@ -31,7 +32,7 @@ export const isOnLivingProject = (operation: Operation): boolean =>
 export function advance(transaction: OperationTransaction, rules: Rules): void {
   if (transaction.operation.state === 'confirming') start(transaction, rules);
   if (transaction.operation.state === 'pre-delete') preDelete(transaction, rules);
-  if (transaction.operation.state === 'running') {
+  if (transaction.operation.state === 'running' && !waitsForProjects(transaction.operation)) {
     if (!holdAtLimit(transaction, rules)) requestReady(transaction, rules.now);
   }
   end(transaction, rules);
@@ -163,6 +164,7 @@ function end(transaction: OperationTransaction, rules: Rules): void {
   // An operation without tasks has ended, too: no service holds anything of the account.
   if (
     operation.state === 'running' &&
+    !waitsForProjects(operation) &&
     operation.order.every(({ id }) => isEnded(transaction.task(id)))
   ) {
     if (isOnLivingProject(operation)) close(transaction, rules);
@@ -182,7 +184,10 @@ function ended(transaction: OperationTransaction, rules: Rules): Operation {
     rules.waivers,
   );
   return {
-    ...moveOperation(transaction.operation, open.length > 0 ? 'unverified' : 'finished'),
+    ...moveOperation(
+      transaction.operation,
+      open.length > 0 || transaction.operation.isUnverified ? 'unverified' : 'finished',
+    ),
     waived,
   };
 }

@@ -33,7 +33,8 @@ export function whyTwoApprovals(
   if (most !== undefined && resources > most)
     return `it lists ${resources} resources, more than ${most}`;
   const tag = tags.find((one) => protectedTags.includes(one));
-  return tag === undefined ? undefined : `the project has the tag ${tag}`;
+  if (tag === undefined) return undefined;
+  return `${scope.type === 'domain' ? 'a project of it' : 'the project'} has the tag ${tag}`;
 }
 
 /** True if the settings require two approvals of any plan. A request without a plan is refused. */
@@ -79,7 +80,7 @@ export function decideApproval(input: ApprovalInput): ApprovalAnswer {
     return {
       kind: 'refused',
       because: `${id} is a ${operation.action}, and only a plan can be approved`,
-      advice: `Plan first: propagator project plan ${operation.scope.id}`,
+      advice: `Plan first: propagator ${operation.scope.type} plan ${operation.scope.id}`,
     };
   if (!isComplete(operation) || plan.digest === undefined)
     return {

@@ -15,14 +15,14 @@ export function whyNotCanceled(operation: Operation): string | undefined {
       `to keep its resources: propagator hold add --${scope.type} ${scope.id} --reason "…"`
     );
   return state === 'closing'
-    ? `${id} is closing: everything is removed, and Keystone deletes the project`
+    ? `${id} is closing: everything is removed, and Keystone deletes the ${scope.type}`
     : undefined;
 }
 
 /**
  * Applies the decision of a person to cancel an operation. No further removal begins. A removed
  * resource does not come back, and the counts of the tasks show how many were removed. A role on
- * the project is revoked.
+ * the project is revoked. The operations of the projects of a domain are canceled as well.
  */
 export function applyCancel(
   transaction: OperationTransaction,
@@ -31,17 +31,28 @@ export function applyCancel(
 ): void {
   const { operation } = transaction;
   if (whyNotCanceled(operation) !== undefined) return;
-  const hasRole = operation.keystoneAction !== undefined && operation.state === 'pre-delete';
+  const { scope } = operation;
+  const hasRole =
+    scope.type === 'project' &&
+    operation.keystoneAction !== undefined &&
+    operation.state === 'pre-delete';
   const advice =
     operation.startedAt === undefined
       ? 'Nothing was changed.'
       : 'Resources that the counts show as removed are gone. A removal that was already sent is ' +
-        'not taken back. If the project is disabled in Keystone and is needed: ' +
-        `openstack project set --enable ${operation.scope.id}`;
+        'not taken back. If the ' +
+        `${scope.type} is disabled in Keystone and is needed: ` +
+        `openstack ${scope.type} set --enable ${scope.id}`;
   transaction.operation = {
     ...moveOperation(operation, 'canceled'),
     hold: { reason: `canceled by ${by}: ${reason}`, since: rules.now, advice },
     endedAt: rules.now,
   };
   if (hasRole) transaction.keystoneAction('revoke-role', rules.now);
+  if (scope.type === 'domain')
+    for (const operationId of operation.children)
+      transaction.messages.push({
+        type: 'operation.canceled',
+        data: { operationId, by, reason: `${operation.id} is canceled: ${reason}`.slice(0, 1000) },
+      });
 }

@@ -8,6 +8,7 @@ import {
   delayWhileShown,
   SHOWN_FOR_MILLIS,
 } from './confirm-again.ts';
+import { beginDomain } from './domain-advance.ts';
 import { withoutFuture } from './elapsed.ts';
 import type { Operation } from './model.ts';
 import { refuse } from './open.ts';
@@ -33,6 +34,8 @@ export type KeystoneAnswer =
         readonly members: readonly UserId[];
       };
     }
+  /** An administrator requested the deletion of a domain, and Keystone shows it. */
+  | { readonly kind: 'domain' }
   /**
    * The project exists, and Keystone would refuse to disable or delete it (safety rule "Know the
    * end before the beginning").
@@ -102,6 +105,9 @@ export function applyConfirmation(
           rules,
         );
       break;
+    case 'domain':
+      beginDomain(transaction, rules);
+      break;
     case 'protected':
       transaction.operation = refuse(operation, `protected: ${keystoneAnswer.because}`, rules.now);
       break;
@@ -168,7 +174,11 @@ function applyAlive(
   if (enabled && !operation.request.enabled) {
     transaction.operation = refuse(
       operation,
-      'the project was disabled when its cleanup was requested, and Keystone shows it enabled now',
+      operation.parentId === undefined
+        ? 'the project was disabled when its cleanup was requested, and Keystone shows it ' +
+            'enabled now'
+        : 'the project was disabled when the deletion of its domain was approved, and Keystone ' +
+            'shows it enabled now',
       rules.now,
     );
     return;

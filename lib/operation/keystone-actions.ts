@@ -1,5 +1,6 @@
 import type { ErrorReport } from '../shared/errors.ts';
 import { advance, hold } from './advance.ts';
+import { domainActed } from './domain-project.ts';
 import type { KeystoneAction } from './model.ts';
 import type { AccountState } from './preflight.ts';
 import { invalidateVerifications } from './ready.ts';
@@ -14,9 +15,14 @@ export interface KeystoneActionResult {
   readonly number: number;
   readonly shown?: AccountState;
   readonly error?: ErrorReport;
+  /** Deletion of a domain: the types that could not be listed after it. */
+  readonly unlisted?: readonly string[];
 }
 
 const MAX_WAIT_SECONDS = 60;
+
+/** The code of an error: more appeared in the domain than its approved plan allows. */
+export const DOMAIN_DRIFT = 'operation.domain.drift';
 
 /**
  * Applies the result of a Keystone action. A transient error or a block is retried. Any other error
@@ -25,7 +31,7 @@ const MAX_WAIT_SECONDS = 60;
  */
 export function applyKeystoneAction(
   transaction: OperationTransaction,
-  { number, shown, error }: KeystoneActionResult,
+  { number, shown, error, unlisted }: KeystoneActionResult,
   rules: Rules,
 ): void {
   const { keystoneAction, state, hold: held } = transaction.operation;
@@ -48,23 +54,25 @@ export function applyKeystoneAction(
       ...transaction.operation,
       keystoneAction: { ...keystoneAction, done: true },
       hold: state === 'held' || state === 'canceled' ? held : undefined,
+      ...(unlisted ? { isUnverified: true } : {}),
     };
     // Keystone gives no token on a disabled or deleted project. The operation continues as after a
     // deletion, and keeps the earlier verifications.
     const givesNoToken =
       keystoneAction.what === 'disable' ||
       (keystoneAction.what === 'assign-role' && shown === 'absent');
-    if (givesNoToken && state === 'pre-delete')
+    if (transaction.operation.scope.type === 'domain') domainActed(transaction);
+    else if (givesNoToken && state === 'pre-delete')
       transaction.operation = moveOperation(transaction.operation, 'running');
     advance(transaction, rules);
   }
 }
 
 const DOING = {
-  'assign-role': 'taking a role on the project',
-  'revoke-role': 'giving the role on the project back',
-  disable: 'disabling the project',
-  delete: 'deleting the project',
+  'assign-role': 'taking a role on',
+  'revoke-role': 'giving back the role on',
+  disable: 'disabling',
+  delete: 'deleting',
 } as const;
 
 function takeFailure(
@@ -73,17 +81,19 @@ function takeFailure(
   error: ErrorReport,
   rules: Rules,
 ): void {
+  const { scope, state } = transaction.operation;
   const isStopped = error.class === 'Blocked';
   const reason =
-    `${DOING[keystoneAction.what]} in Keystone ${isStopped ? 'waits' : 'failed'}: ` +
-    `${error.message}`;
-  const { state } = transaction.operation;
-  const isUnderWay = state === 'pre-delete' || state === 'closing';
+    `${DOING[keystoneAction.what]} the ${scope.type} in Keystone ` +
+    `${isStopped ? 'waits' : 'failed'}: ${error.message}`;
+  // Only a requested domain has an action in state `waiting`.
+  const isUnderWay = state === 'pre-delete' || state === 'closing' || state === 'waiting';
   // The role must be revoked in any state of the operation.
   if (!isUnderWay && keystoneAction.what !== 'revoke-role') return;
   // `Gone`: the project was deleted meanwhile. The next try sees that.
   if (isUnderWay && !isStopped && error.class !== 'Transient' && error.class !== 'Gone') {
-    hold(transaction, reason, rules.now, { about: 'keystoneAction', advice: error.advice });
+    const about = error.code === DOMAIN_DRIFT ? 'drift' : 'keystoneAction';
+    hold(transaction, reason, rules.now, { about, advice: error.advice });
     return;
   }
   if (isUnderWay)

@@ -79,6 +79,17 @@ export function checkKeystone(facts: KeystoneFacts): KeystoneCheck {
   return { refusals, unknown };
 }
 
+/**
+ * Returns the facts of a project whose domain is deleted as a whole. The projects below it are
+ * deleted first. In a disabled domain no user can work in the project, and Keystone gives no token
+ * on it: the propagator neither takes a role on it nor disables it.
+ */
+export const factsInDomain = (facts: KeystoneFacts): KeystoneFacts => ({
+  ...facts,
+  project: { ...facts.project, enabled: facts.project.enabled && facts.domain?.enabled !== false },
+  children: [],
+});
+
 /** Joins several refusals into one. The list must not be empty. */
 export function summarize(refusals: readonly Refusal[]): Refusal {
   return {

@@ -113,13 +113,13 @@ export type Scope =
       readonly projects: readonly ProjectId[];
     };
 
-/** The request of an administrator for the cleanup of a project that Keystone still has. */
+/** The request of an administrator for the cleanup of an account that Keystone still has. */
 export interface Request {
   readonly by: string;
   readonly reason: string;
   readonly at: number;
   /**
-   * True if Keystone showed the project as enabled, and the administrator confirmed it by its name.
+   * True if Keystone showed the account as enabled, and the administrator confirmed it by its name.
    */
   readonly enabled: boolean;
 }
@@ -201,6 +201,22 @@ export interface BoundPlan {
     | undefined;
 }
 
+/** A project of a domain in a plan of the domain, and in the operation that carries it out. */
+export interface DomainMember {
+  readonly id: ProjectId;
+  readonly name?: string | undefined;
+  /** The project above it, in the same domain. */
+  readonly parentId?: ProjectId | undefined;
+  /** The operation that lists the project. Absent when the project is protected. */
+  readonly planId?: OperationId | undefined;
+  /** Why the project is never deleted, so that its domain stays as well. */
+  readonly protectedBecause?: string | undefined;
+  /** Absent in older plans. False: the project was disabled when the plan was made. */
+  readonly enabled?: boolean | undefined;
+  /** Set by the approval: the part of the approved plan that binds the cleanup of the project. */
+  readonly plan?: BoundPlan | undefined;
+}
+
 /** One account change in all services. All times are epoch milliseconds. */
 export interface Operation {
   readonly id: OperationId;
@@ -260,7 +276,13 @@ export interface Operation {
   readonly lifecycle?: Lifecycle | undefined;
   /** Set when a cleanup carries out an approved plan. */
   readonly plan?: BoundPlan | undefined;
-  /** Action `plan` only: what would make Keystone refuse the deletion of the project. */
+  /** Domains only, of a plan or of a request: the tree of projects, the deepest first. */
+  readonly projects?: readonly DomainMember[] | undefined;
+  /** Projects of a requested domain only: projects below it are not deleted yet. */
+  readonly waitsBelow?: boolean | undefined;
+  /** Domains only: a project was deleted although something of it may be left. */
+  readonly isUnverified?: boolean | undefined;
+  /** Action `plan` only: what would make Keystone refuse the deletion of the account. */
   readonly keystoneCheck?: KeystoneCheck | undefined;
   /** Optimistic lock: counts the writes. */
   readonly version: number;

@@ -1,4 +1,5 @@
 import { advance, begin } from './advance.ts';
+import { releaseDomain } from './domain-project.ts';
 import { isHeldForListing } from './open.ts';
 import type { OperationTransaction, Rules } from './transaction.ts';
 import { moveOperation } from './transitions.ts';
@@ -42,7 +43,8 @@ export function applyRelease(
     hold?.about === 'drift' && operation.plan
       ? { ...operation, hold: undefined, plan: { ...operation.plan, driftAccepted: decision } }
       : { ...operation, hold: undefined, released: decision };
-  if (hold?.about === 'leftovers') {
+  if (operation.scope.type === 'domain' && operation.request) releaseDomain(transaction, rules.now);
+  else if (hold?.about === 'leftovers') {
     transaction.operation = moveOperation(transaction.operation, 'closing');
     transaction.keystoneAction('delete', rules.now);
   } else if (hold?.about === 'keystoneAction' && keystoneAction) {

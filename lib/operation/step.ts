@@ -4,6 +4,9 @@ import { announceEnd } from './advance.ts';
 import { applyCancel } from './cancel.ts';
 import { applyConfirmation, type KeystoneAnswer } from './confirmation.ts';
 import { applyChildren, type DomainProject, openProjects } from './domain.ts';
+import { advanceDomain, type DomainProgress } from './domain-advance.ts';
+import { applyPlans } from './domain-plan.ts';
+import { announceDisabled } from './domain-project.ts';
 import { applyKeystoneAction, type KeystoneActionResult } from './keystone-actions.ts';
 import { applyLifecycleConfirmation, type LifecycleAnswer } from './lifecycle-confirmation.ts';
 import { applyLifecycleChildren } from './lifecycle-domain.ts';
@@ -37,7 +40,9 @@ export type Input =
       readonly since?: number | undefined;
     }
   | { readonly kind: 'canceled'; readonly by: string; readonly reason: string }
-  | { readonly kind: 'child-ended'; readonly children: readonly Operation[] };
+  | { readonly kind: 'child-ended'; readonly children: readonly Operation[] }
+  /** Domains that an administrator requested: the state of their projects. */
+  | ({ readonly kind: 'domain-progress' } & DomainProgress);
 
 /**
  * One step of the coordinator: returns the changes that follow from the state and one event, or
@@ -83,10 +88,16 @@ export function step(
       applyCancel(transaction, input, rules);
       break;
     case 'child-ended':
-      if (operation.action === 'cleanup') applyChildren(transaction, input.children, rules.now);
+      if (operation.action === 'plan') applyPlans(transaction, input.children, rules.now);
+      else if (operation.action === 'cleanup')
+        applyChildren(transaction, input.children, rules.now);
       else applyLifecycleChildren(transaction, input.children, rules.now);
       break;
+    case 'domain-progress':
+      advanceDomain(transaction, input, rules);
+      break;
   }
+  announceDisabled(transaction, operation);
   // The operation of the domain waits for this end, also if the operation is refused.
   if (!hasEnded(operation) && hasEnded(transaction.operation)) announceEnd(transaction);
   const done = transaction.done();

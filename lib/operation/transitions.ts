@@ -30,7 +30,18 @@ export const OPERATION_TRANSITIONS: Readonly<Record<OperationState, readonly Ope
   // To `running`: the project was enabled again before its deletion, so the services are listed
   // again.
   closing: ['running', 'held', 'finished', 'unverified'],
-  waiting: ['finished', 'observed', 'unverified', 'superseded'],
+  // To `closing`: every project of a requested domain is deleted. To `held`: Keystone does not
+  // disable the domain.
+  waiting: [
+    'held',
+    'closing',
+    'finished',
+    'observed',
+    'refused',
+    'unverified',
+    'superseded',
+    'canceled',
+  ],
   // A later notification may be true, so Keystone is asked again.
   refused: ['confirming'],
   finished: [],

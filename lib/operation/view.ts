@@ -1,9 +1,11 @@
 import type { OperationId, TaskId } from '../../events/ids.ts';
 import type { Actor, ErrorReport } from '../shared/errors.ts';
 import { total } from './counts.ts';
+import { waitsForProjects } from './domain-project.ts';
 import { type FoundAgain, foundAgain } from './found-again.ts';
 import type { Operation, ResourceTypeCount, Task } from './model.ts';
 import { hasEnded } from './open.ts';
+import { type ProjectView, projectViews, sumOf } from './project-views.ts';
 
 /** One cause that an operation waits for: what, since when, and who can act. */
 export interface Waiting {
@@ -21,6 +23,8 @@ export interface OperationView {
   readonly tasks: readonly Task[];
   readonly resources: ResourceTypeCount;
   readonly waitsOn: readonly Waiting[];
+  /** Domains only: its projects, the deepest first. */
+  readonly projects?: readonly ProjectView[] | undefined;
   /** Reruns only: what the rerun found in addition to the earlier operation. */
   readonly foundAgain: readonly FoundAgain[] | undefined;
 }
@@ -32,6 +36,8 @@ export interface ViewInput {
   readonly now: number;
   /** The operations of a domain's projects. */
   readonly children: readonly Operation[];
+  /** The tasks of the children. A domain with many projects has those of some of them. */
+  readonly childTasks?: ReadonlyMap<OperationId, readonly Task[]> | undefined;
   /**
    * Tasks whose message the queue dead-lettered, because the function failed before it could report
    * a reason.
@@ -53,24 +59,23 @@ export function view(input: ViewInput): OperationView {
   const place = new Map(operation.order.map(({ id }, index) => [id, index]));
   const tasks = [...input.tasks].sort((a, b) => (place.get(a.id) ?? 0) - (place.get(b.id) ?? 0));
   const sums = tasks.map((task) => total(task.counts));
-  const resources = sums.reduce(
-    (a, b) => ({ found: a.found + b.found, removed: a.removed + b.removed, left: a.left + b.left }),
-    {
-      found: 0,
-      removed: 0,
-      left: 0,
-    },
-  );
+  const projects =
+    operation.scope.type === 'domain'
+      ? projectViews(operation, input.children, input.childTasks ?? new Map())
+      : undefined;
+  const resources = sumOf([...sums, ...(projects ?? []).flatMap((one) => one.resources ?? [])]);
   return {
     operation,
     tasks,
     resources,
     waitsOn: hasEnded(operation) ? [] : waitsOn({ ...input, tasks }),
+    ...(projects ? { projects } : {}),
     foundAgain: input.earlierTasks && foundAgain(tasks, input.earlierTasks),
   };
 }
 
-function waitsOn({ operation, tasks, now, children, givenUp, lost }: ViewInput): Waiting[] {
+function waitsOn(input: ViewInput): Waiting[] {
+  const { operation, tasks, now, children, givenUp, lost } = input;
   const plain = (on: string, since: number): Waiting => ({
     on,
     since,
@@ -90,7 +95,9 @@ function waitsOn({ operation, tasks, now, children, givenUp, lost }: ViewInput):
       ]
     : operation.state === 'confirming'
       ? [plain(confirmingOn(operation, tasks, now), operation.openedAt)]
-      : [];
+      : operation.state === 'running' && waitsForProjects(operation)
+        ? [plain('the projects below it', operation.startedAt ?? operation.openedAt)]
+        : [];
   const open = children.filter((child) => !hasEnded(child));
   const projects =
     open.length > 0
@@ -99,6 +106,7 @@ function waitsOn({ operation, tasks, now, children, givenUp, lost }: ViewInput):
             `${open.length} of ${operation.children.length} projects of the domain`,
             operation.startedAt ?? operation.openedAt,
           ),
+          ...open.flatMap((child) => onProject(child, input)),
         ]
       : [];
   return [
@@ -111,6 +119,24 @@ function waitsOn({ operation, tasks, now, children, givenUp, lost }: ViewInput):
         : taskWaitsOn(task),
     ),
   ];
+}
+
+/** What a project of the domain waits for until a person acts. */
+function onProject(child: Operation, { now, childTasks }: ViewInput): Waiting[] {
+  const tasks = childTasks?.get(child.id) ?? [];
+  return waitsOn({
+    operation: child,
+    tasks,
+    now,
+    children: [],
+    givenUp: new Set(),
+    lost: [],
+  })
+    .filter(({ actor }) => actor === 'operator')
+    .map((waiting) => ({
+      ...waiting,
+      on: `project ${child.scope.name ?? child.scope.id} (${child.id}): ${waiting.on}`,
+    }));
 }
 
 function confirmingOn(operation: Operation, tasks: readonly Task[], now: number): string {

@@ -82,6 +82,7 @@ export const cloudStub = (services: readonly Service[]): Cloud => ({
     delete: unused,
     checkDeletion: async () => ({ refusals: [], unknown: [] }),
   },
+  domainActions: { contents: unused, disable: unused, delete: unused },
   validateToken: async () => undefined,
   ownProject: async () => ({ id: 'cleaner', name: 'cleaner', domainId: 'default' }),
   registry: async () => registryWith(services.map(({ name }) => name)),

@@ -1,6 +1,10 @@
-import { ProjectId } from '../../events/ids.ts';
+import { DomainId, ProjectId, ResourceTypeName } from '../../events/ids.ts';
 import type { Cloud } from '../../lib/openstack/cloud.ts';
-import { checkKeystone, type Permission } from '../../lib/operation/keystone-check.ts';
+import {
+  checkKeystone,
+  factsInDomain,
+  type Permission,
+} from '../../lib/operation/keystone-check.ts';
 import type { KeystoneAction } from '../../lib/operation/model.ts';
 import { PropagatorError } from '../../lib/shared/errors.ts';
 import type { Blocker, Removal, ServiceApi } from '../../lib/task/service.ts';
@@ -24,6 +28,14 @@ interface Project {
   readonly name: string;
   enabled: boolean;
   readonly parentId?: string;
+  readonly immutable?: boolean;
+  /** Absent: the domain `default`, which {@link StatefulCloud.isDomainEnabled} describes. */
+  readonly domainId?: string;
+  readonly tags?: readonly string[];
+}
+interface Domain {
+  readonly name: string;
+  enabled: boolean;
   readonly immutable?: boolean;
 }
 
@@ -63,6 +75,11 @@ export class StatefulCloud {
     ['control', { name: 'bank', enabled: true }],
     ['cleaner', { name: 'cleaner', enabled: true }],
   ]);
+  readonly domains = new Map<string, Domain>();
+  /** Users of the domains, by id. */
+  readonly domainUsers = new Map<string, string>();
+  /** What was disabled and deleted in Keystone, in this order. */
+  readonly events: string[] = [];
   readonly users = new Set(['gone-user', 'other-user']);
   /** Roles that the propagator has now, as `project/role`. */
   readonly roles = new Set<string>();
@@ -87,6 +104,8 @@ export class StatefulCloud {
   readonly lacking = new Set<string>();
   /** Errors that Keystone actions return instead of acting, one after another. */
   readonly refusals: Partial<Record<KeystoneAction['what'], PropagatorError[]>> = {};
+  /** Errors that the disabling of a domain returns, one after another. */
+  readonly domainRefusals: PropagatorError[] = [];
   refuseSecondRole = false;
   /** The next Keystone action is interrupted after its first call. */
   powerCut = false;
@@ -157,9 +176,10 @@ export class StatefulCloud {
     const project = this.projects.get(resource.owner);
     if (which === 'D' && !project?.enabled)
       this.violations.push(`${resource.id} was to go with the credentials of the dead`);
-    if (project?.enabled && !this.#hasRole(resource.owner))
+    const isActive = this.#isActive(resource.owner);
+    if (isActive && !this.#hasRole(resource.owner))
       this.violations.push(`${resource.id} was removed of a project that people work in`);
-    const reachable = this.#classesOf(resource.owner, 'A', ...(project?.enabled ? ['C', 'D'] : []));
+    const reachable = this.#classesOf(resource.owner, 'A', ...(isActive ? ['C', 'D'] : []));
     const before = reachable.find(
       ({ resourceType, isLate }) =>
         !isLate && after.some((service) => resourceType.startsWith(`${service}.`)),
@@ -184,6 +204,7 @@ export class StatefulCloud {
 
   /** Deletes a project, for any caller: Keystone removes the roles on it, too. */
   delete(id: string): void {
+    this.events.push(`deleted ${id}`);
     this.projects.delete(id);
     for (const role of this.roles) if (role.startsWith(`${id}/`)) this.roles.delete(role);
   }
@@ -198,6 +219,20 @@ export class StatefulCloud {
     return service !== undefined && awaitedOf(service).includes(resourceType);
   }
 
+  #isDomainEnabled(project: string): boolean {
+    const { domainId } = this.projects.get(project) ?? {};
+    return domainId === undefined
+      ? this.isDomainEnabled
+      : (this.domains.get(domainId)?.enabled ?? false);
+  }
+
+  /** Users can work in the project: it and its domain are enabled. */
+  #isActive(id: string): boolean {
+    const { domainId } = this.projects.get(id) ?? {};
+    if (domainId !== undefined && !this.#isDomainEnabled(id)) return false;
+    return this.projects.get(id)?.enabled === true;
+  }
+
   #childrenOf = (id: string) =>
     [...this.projects].flatMap(([child, { name, parentId }]) =>
       parentId === id ? [{ id: child, name }] : [],
@@ -208,7 +243,7 @@ export class StatefulCloud {
 
   #mustCount(tokenOn: string): void {
     if (tokenOn === 'cleaner') return;
-    if (!this.projects.get(tokenOn)?.enabled || !this.#hasRole(tokenOn))
+    if (!this.#isActive(tokenOn) || !this.#hasRole(tokenOn))
       throw no(403, 'the token does not count any more');
   }
 
@@ -237,15 +272,37 @@ export class StatefulCloud {
       show: async (type, id) => {
         if (this.keystoneAway) throw keystoneAway();
         const shown = this.projects.get(id);
+        const domain = this.domains.get(id);
+        if (type === 'domain' && domain)
+          return { kind: 'present', account: { type, id: DomainId.parse(id), ...domain } };
         if (type === 'user' && this.users.has(id))
           return { kind: 'present', account: { type: 'user', id, enabled: true } as never };
         if (type !== 'project' || !shown) return { kind: 'absent' };
         const { name, enabled } = shown;
-        const account = { type, id: ProjectId.parse(id), name, enabled, tags: [...this.tags] };
+        const { domainId, parentId, tags = [] } = shown;
+        const account = {
+          type,
+          id: ProjectId.parse(id),
+          name,
+          enabled,
+          tags: [...this.tags, ...tags],
+          ...(domainId === undefined ? {} : { domainId: DomainId.parse(domainId) }),
+          ...(parentId === undefined ? {} : { parentId: ProjectId.parse(parentId) }),
+        };
         return { kind: 'present', account };
       },
       eachPage: async () => {},
-      projects: async () => [],
+      projects: async (domainId) =>
+        [...this.projects]
+          .filter(([, project]) => domainId !== undefined && project.domainId === domainId)
+          .map(([id, { name, enabled, parentId }]) => ({
+            type: 'project' as const,
+            id: ProjectId.parse(id),
+            name,
+            enabled,
+            domainId,
+            ...(parentId === undefined ? {} : { parentId: ProjectId.parse(parentId) }),
+          })),
       domains: async () => [],
       users: async () => [],
       members: async () => [],
@@ -276,7 +333,10 @@ export class StatefulCloud {
         const left = this.projects.get(project)?.enabled ? this.#classesOf(project, 'C', 'D') : [];
         if (left.length > 0)
           this.violations.push(`disabled while ${left[0]?.resourceType} was there`);
+        if (this.#childrenOf(project).some(({ id }) => this.projects.get(id)?.enabled))
+          throw no(403, 'its subtree contains enabled projects');
         this.enable(project, false);
+        this.events.push(`disabled ${project}`);
         this.#cut();
       },
       delete: async (project) => {
@@ -284,23 +344,58 @@ export class StatefulCloud {
         if (this.#childrenOf(project).length > 0) throw no(403, 'it has projects below it');
         const [left] = this.projects.has(project) ? this.#classesOf(project, 'A') : [];
         if (left) this.violations.push(`deleted while ${left.resourceType} was there`);
-        if (this.projects.get(project)?.enabled)
-          this.violations.push('deleted while it was enabled');
+        if (this.#isActive(project)) this.violations.push('deleted while it was enabled');
         this.delete(project);
         this.#cut();
       },
-      checkDeletion: async (id) => {
+      checkDeletion: async (id, how) => {
         const shown = this.projects.get(id);
         if (!shown) throw no(404, 'no such project');
-        return checkKeystone({
+        const facts = {
           project: { id, enabled: shown.enabled, immutable: shown.immutable === true },
-          domain: { id: 'default', enabled: this.isDomainEnabled, immutable: false },
+          domain: {
+            id: shown.domainId ?? 'default',
+            enabled: this.#isDomainEnabled(id),
+            immutable: false,
+          },
           children: this.#childrenOf(id),
           cleaner: { ...CLEANER, isProjectBound: this.isBound },
           mayUpdate: undefined,
           mayRevokeRole: undefined,
           mayDelete: this.mayDelete,
-        });
+        };
+        return checkKeystone(how?.inDomain ? factsInDomain(facts) : facts);
+      },
+    },
+    domainActions: {
+      contents: async (id) => {
+        const rows = [...this.domainUsers].flatMap(([user, of]) =>
+          of === id ? [{ id: user, name: user }] : [],
+        );
+        const resourceType = ResourceTypeName.parse('keystone.user');
+        return { parts: [{ resourceType, rows }], check: { refusals: [], unknown: [] } };
+      },
+      disable: async (id) => {
+        const refusal = this.domainRefusals.shift();
+        if (refusal) throw refusal;
+        this.#answer('disable');
+        const domain = this.domains.get(id);
+        if (domain) domain.enabled = false;
+        this.events.push(`disabled ${id}`);
+        this.#cut();
+      },
+      delete: async (id) => {
+        this.#answer('delete');
+        if (this.domains.get(id)?.enabled) throw no(403, 'disable it first');
+        // Keystone deletes the projects of the domain as well.
+        for (const [project, { domainId }] of this.projects)
+          if (domainId === id)
+            this.violations.push(`${id} was deleted with its project ${project}`);
+        this.domains.delete(id);
+        for (const [user, of] of this.domainUsers) if (of === id) this.domainUsers.delete(user);
+        this.events.push(`deleted ${id}`);
+        this.#cut();
+        return [];
       },
     },
     registry: async () => {
@@ -310,7 +405,7 @@ export class StatefulCloud {
     api: async ({ name }, region, projectApi): Promise<ServiceApi | undefined> => {
       if (this.lacking.has(name)) return undefined;
       if (projectApi && this.isBound) throw bound;
-      if (projectApi && !this.isDomainEnabled) throw noToken;
+      if (projectApi && !this.#isDomainEnabled(projectApi)) throw noToken;
       if (projectApi) this.#mustCount(projectApi);
       return apiStub(name, { region, ownProject: projectApi });
     },

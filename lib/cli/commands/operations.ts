@@ -163,7 +163,8 @@ running.`,
     });
 
   const project = program.command('project').description('projects that still exist in Keystone');
-  planCommands(operation, project, terminal);
+  const domain = program.command('domain').description('domains that still exist in Keystone');
+  planCommands({ operation, project, domain }, terminal);
   projectCommands(project, terminal);
   provisionCommands(project, terminal);
 }

@@ -10,6 +10,7 @@ import { showPlan } from '../show/plan.ts';
 import { query, type Terminal, UsageError } from '../terminal.ts';
 import { watchUntil } from './watch.ts';
 
+type Kind = 'project' | 'domain';
 interface PlanOptions extends Printed {
   domain?: string;
   resources?: true;
@@ -31,6 +32,8 @@ const Found = z.object({
   projects: z.array(z.looseObject({ id: z.string(), domainId: z.string().optional() })),
 });
 
+const FoundDomains = z.object({ domains: z.array(z.looseObject({ id: z.string() })) });
+
 const COLUMNS: Presentation<PlanShape, PlanShape>['columns'] = {
   ID: ({ id }) => id,
   Account: ({ scope }) => scope.id,
@@ -45,8 +48,11 @@ const pause = (millis: number): Promise<void> =>
   new Promise((resolve) => setTimeout(resolve, millis));
 const POLL_MILLIS = 1000;
 
-/** `project plan`, `project delete` and `operation approve`. */
-export function planCommands(operation: Command, project: Command, terminal: Terminal): void {
+/** `plan` and `delete` of a project and of a domain, and `operation approve`. */
+export function planCommands(
+  { operation, project, domain }: Readonly<Record<'operation' | Kind, Command>>,
+  terminal: Terminal,
+): void {
   const { client, now } = terminal;
   const sleep = terminal.sleep ?? pause;
 
@@ -59,8 +65,38 @@ export function planCommands(operation: Command, project: Command, terminal: Ter
     .option('--resources', 'list every resource: type, id, name, age')
     .option('--reason <text>', 'why; stored with the plan')
     .action(async (word: string, options: PlanOptions) => {
-      const plan = await makePlan(await idOf(word, options), options);
+      const plan = await makePlan('project', await idOf(word, options), options);
       present(terminal, plan, options, presentation());
+    });
+
+  printable(domain.command('plan <domain>'), 'domain plan 4f0c1a2b3c4d --resources')
+    .description('list what the deletion of a domain would remove, by project; changes nothing')
+    .option('--resources', 'list every resource: type, id, name, age')
+    .option('--reason <text>', 'why; stored with the plan')
+    .action(async (word: string, options: PlanOptions) => {
+      const plan = await makePlan('domain', await domainOf(word), options);
+      present(terminal, plan, options, presentation());
+    });
+
+  printable(
+    domain.command('delete <domain>'),
+    'domain delete 4f0c1a2b3c4d --reason "contract ended"',
+  )
+    .description('plan the deletion of a domain, ask, disable it, delete its projects, delete it')
+    .option('--resources', 'list every resource before the question')
+    .option('--yes', 'for scripts: do not ask; needs --digest')
+    .option('--digest <digest>', 'the digest of the plan that is approved')
+    .option('--reason <text>', 'why; stored with the operation')
+    .action(async (word: string, options: DeleteOptions) => {
+      checkDigest(options);
+      const id = await domainOf(word);
+      if (options.digest !== undefined) await deletePlanned('domain', id, options.digest, options);
+      else if (terminal.ask) await deleteAfterQuestion('domain', id, options);
+      else
+        throw failed(
+          'nothing was deleted: without a terminal, the deletion of a domain needs its digest',
+          `Type: propagator domain plan ${id}, then give the digest: --yes --digest DIGEST`,
+        );
     });
 
   printable(
@@ -93,11 +129,11 @@ export function planCommands(operation: Command, project: Command, terminal: Ter
     .option('--name <name>', 'without a plan: the name of the project, required if it is enabled')
     .option('--reason <text>', 'why; stored with the operation')
     .action(async (word: string, options: DeleteOptions) => {
-      if ((options.yes === undefined) !== (options.digest === undefined))
-        throw new UsageError('--yes and --digest belong together');
+      checkDigest(options);
       const id = await idOf(word, options);
-      if (options.digest !== undefined) await deletePlanned(id, options.digest, options);
-      else if (terminal.ask && options.name === undefined) await deleteAfterQuestion(id, options);
+      if (options.digest !== undefined) await deletePlanned('project', id, options.digest, options);
+      else if (terminal.ask && options.name === undefined)
+        await deleteAfterQuestion('project', id, options);
       else await deleteUnplanned(id, options);
     });
 
@@ -119,8 +155,24 @@ export function planCommands(operation: Command, project: Command, terminal: Ter
     );
   }
 
-  async function makePlan(id: string, { reason, resources }: PlanOptions): Promise<PlanShape> {
-    const path = `/v1/projects/${encodeURIComponent(id)}/plan`;
+  /** The id of the domain that the word names. An unknown word is taken as an id. */
+  async function domainOf(word: string): Promise<string> {
+    const { domains } = await client.get(`/v1/domains${query({ name: word })}`, FoundDomains);
+    const [found, ...others] = domains;
+    if (found && others.length === 0) return found.id;
+    if (!found) return word;
+    throw failed(
+      `${domains.length} domains have this name`,
+      'Give the id of the domain: openstack domain list',
+    );
+  }
+
+  async function makePlan(
+    kind: Kind,
+    id: string,
+    { reason, resources }: PlanOptions,
+  ): Promise<PlanShape> {
+    const path = `/v1/${kind}s/${encodeURIComponent(id)}/plan`;
     const { opened } = await client.post(path, { reason }, Opened);
     const wanted = query({ resources: resources ? 'true' : undefined });
     for (;;) {
@@ -140,29 +192,40 @@ export function planCommands(operation: Command, project: Command, terminal: Ter
   const approve = (id: string, digest: string, reason: string | undefined) =>
     client.post(`/v1/operations/${encodeURIComponent(id)}/approve`, { digest, reason }, Approved);
 
-  async function deletePlanned(id: string, digest: string, options: DeleteOptions): Promise<void> {
+  async function deletePlanned(
+    kind: Kind,
+    id: string,
+    digest: string,
+    options: DeleteOptions,
+  ): Promise<void> {
     const { operations } = await client.get(
-      `/v1/operations${query({ project: id })}`,
+      `/v1/operations${query({ [kind]: id })}`,
       OperationsShape,
     );
-    const plan = operations.find((seen) => seen.operation.action === 'plan');
+    const plan = operations.find(
+      ({ operation: { action, scope } }) => action === 'plan' && scope.type === kind,
+    );
     if (!plan)
-      throw failed('there is no plan of this project', `Type: propagator project plan ${id}`);
+      throw failed(`there is no plan of this ${kind}`, `Type: propagator ${kind} plan ${id}`);
     const answer = await approve(plan.operation.id, digest, options.reason);
     present(terminal, answer, options, oneOf<typeof answer>(approvedText(plan.operation.id)));
   }
 
-  async function deleteAfterQuestion(id: string, options: DeleteOptions): Promise<void> {
-    const plan = await makePlan(id, options);
+  async function deleteAfterQuestion(
+    kind: Kind,
+    id: string,
+    options: DeleteOptions,
+  ): Promise<void> {
+    const plan = await makePlan(kind, id, options);
     const name = plan.scope.name ?? plan.scope.id;
     terminal.write(`${showPlan(plan, now(), terminal.color)}\n\n`);
     if (plan.keystoneCheck.refusals.length > 0)
       throw failed(
-        'nothing was deleted, because Keystone would refuse the deletion of the project',
+        `nothing was deleted, because Keystone would refuse the deletion of the ${kind}`,
         'Clear what the plan names, then try again.',
       );
     const typed = await terminal.ask?.(
-      `Type the name of the project to remove all of this and delete it (${name}): `,
+      `Type the name of the ${kind} to remove all of this and delete it (${name}): `,
     );
     if (typed?.trim() !== name)
       throw failed('nothing was deleted: the name is another one', 'The plan stays.');
@@ -195,6 +258,11 @@ export function planCommands(operation: Command, project: Command, terminal: Ter
       ].join('\n');
     present(terminal, answer, options, oneOf<typeof answer>(text));
   }
+}
+
+function checkDigest({ yes, digest }: DeleteOptions): void {
+  if ((yes === undefined) !== (digest === undefined))
+    throw new UsageError('--yes and --digest belong together');
 }
 
 const approvedText =

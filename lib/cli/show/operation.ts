@@ -5,6 +5,7 @@ import type { OperationShape, TaskShape, WaiverShape } from '../shapes.ts';
 import type { Colors } from '../terminal.ts';
 import { leftOutLines, uncoveredLines } from './coverage.ts';
 import { decisionLines } from './dead-letters.ts';
+import { projectTable } from './domain-projects.ts';
 import { accountText, colored, durationOf } from './operations.ts';
 
 /** All details of one operation. `waivers`: those that apply to it. */
@@ -16,6 +17,7 @@ export function showOperation(
 ): string {
   const blocks = [
     head(seen.operation, now, color),
+    projectTable(seen, color),
     states(seen, color),
     resourceTypes(seen),
     titled('Found by this operation and not by the earlier one', foundAgain(seen)),
@@ -52,7 +54,7 @@ function head(operation: OperationShape['operation'], now: number, color: Colors
       : []),
     ...(operation.action === 'plan' && operation.state === 'observed'
       ? [
-          `see        propagator project plan ${operation.scope.id}; GET ` +
+          `see        propagator ${operation.scope.type} plan ${operation.scope.id}; GET ` +
             `/v1/operations/${operation.id}/plan`,
         ]
       : []),
@@ -73,14 +75,14 @@ function head(operation: OperationShape['operation'], now: number, color: Colors
   ].join('\n');
 }
 
-function because({ action, cause, request, openedAt }: OperationShape['operation']): string {
+function because({ action, cause, request, openedAt, scope }: OperationShape['operation']): string {
   if (request && action === 'plan')
     return `requested by ${request.by} at ${time(request.at)}: ${request.reason}`;
   if (request) {
     const confirmed = request.enabled ? 'enabled, confirmed by its name' : 'disabled';
     return (
-      `requested by ${request.by} at ${time(request.at)} while the project was ${confirmed}: ` +
-      `${request.reason}`
+      `requested by ${request.by} at ${time(request.at)} while the ${scope.type} was ` +
+      `${confirmed}: ${request.reason}`
     );
   }
   const by = cause.initiator ? ` by ${cause.initiator.name ?? cause.initiator.userId}` : '';
@@ -114,9 +116,10 @@ function keystoneState({
   keystoneAction,
   request,
   confirmedAt,
+  scope,
 }: OperationShape['operation']): string {
   if (action === 'plan' && confirmedAt.length === 0 && !hold)
-    return 'shows the project; a plan changes nothing';
+    return `shows the ${scope.type}; a plan changes nothing`;
   if (action !== 'cleanup')
     return confirmedAt.length > 0
       ? `asked for it at ${confirmedAt.map((at) => time(at)).join(' and ')}`
@@ -125,7 +128,7 @@ function keystoneState({
     return `answered 404 at ${confirmedAt.map((at) => time(at)).join(' and ')}`;
   if (!request || state === 'confirming' || state === 'refused')
     return hold?.reason ?? 'has not been asked yet';
-  const first = `showed the project, ${request.enabled ? 'enabled' : 'disabled'}`;
+  const first = `showed the ${scope.type}, ${request.enabled ? 'enabled' : 'disabled'}`;
   if (keystoneAction?.what === 'delete' && keystoneAction.done)
     return `${first}; it is now deleted`;
   const wasDisabled =
@@ -135,10 +138,10 @@ function keystoneState({
 }
 
 const IN_PROGRESS = {
-  'assign-role': 'assigning a role on the project',
-  'revoke-role': 'revoking the role on the project',
-  disable: 'disabling the project',
-  delete: 'deleting the project',
+  'assign-role': 'assigning a role on',
+  'revoke-role': 'revoking the role on',
+  disable: 'disabling',
+  delete: 'deleting',
 } as const;
 
 /**
@@ -146,7 +149,7 @@ const IN_PROGRESS = {
  * role continues during a hold.
  */
 function currentKeystoneAction(
-  { keystoneAction, state }: OperationShape['operation'],
+  { keystoneAction, scope, state }: OperationShape['operation'],
   now: number,
 ): string | undefined {
   if (
@@ -156,7 +159,7 @@ function currentKeystoneAction(
   )
     return undefined;
   return (
-    `${IN_PROGRESS[keystoneAction.what]} in Keystone, for ` +
+    `${IN_PROGRESS[keystoneAction.what]} the ${scope.type} in Keystone, for ` +
     `${duration(now - keystoneAction.since)}`
   );
 }

@@ -10,9 +10,10 @@ import { leftOutLines, uncoveredLines } from './coverage.ts';
 export function showPlan(plan: PlanShape, now: number, color: Colors): string {
   const blocks = [
     head(plan, color),
+    projects(plan),
     counts(plan),
     resources(plan, now),
-    titled('Removed without a listing: only a token on the project lists them', unlisted(plan)),
+    titled(UNLISTED, unlisted(plan)),
     titled('Unreachable', plan.unreachable.flatMap(noteLines)),
     titled('Not removed now: left to others', plan.leftToOthers.flatMap(noteLines)),
     titled('Keystone would refuse the deletion', plan.keystoneCheck.refusals.flatMap(refusal)),
@@ -37,6 +38,33 @@ const head = ({ id, scope, requestedBy, openedAt }: PlanShape, color: Colors): s
     `${color.bold(id)}  plan: delete ${scope.type} ${scope.name ?? ''} (${scope.id})`,
     `made by ${requestedBy} at ${time(openedAt)}; nothing was changed`,
   ].join('\n');
+
+/** The projects of a domain, in the order in which they are deleted. */
+function projects({ scope, projects: members }: PlanShape): string {
+  if (scope.type !== 'domain') return '';
+  const order =
+    'Each project is disabled first, the deepest ones before those above them, and then the ' +
+    'domain.\nThen each project is emptied and deleted, in the same order. ' +
+    'The domain is deleted last.';
+  if (members.length === 0) return `It has no projects.\n${order}`;
+  const rows = members.map(({ id, name = '', parentId = '-', resources: count, planId }) => [
+    id,
+    name,
+    parentId,
+    count,
+    planId ?? '-',
+  ]);
+  const kept = members.flatMap(({ id, name = id, protectedBecause }) =>
+    protectedBecause === undefined
+      ? []
+      : [`! project ${name} stays, and with it the domain. It is protected: ${protectedBecause}`],
+  );
+  return [
+    order,
+    table(['PROJECT', 'NAME', 'BELOW', 'RESOURCES', 'PLAN'], rows, ['RESOURCES']),
+    ...kept,
+  ].join('\n');
+}
 
 function counts({ services, resources: sum }: PlanShape): string {
   const rows = services.flatMap(({ service, region, types }) =>
@@ -66,6 +94,8 @@ function resources({ pages }: PlanShape, now: number): string {
     ? ''
     : [table(['TYPE', 'REGION', 'ID', 'NAME', 'AGE'], rows), ...cut].join('\n');
 }
+
+const UNLISTED = 'Removed without a listing: only a token on the project lists them';
 
 const unlisted = ({ services }: PlanShape): string[] =>
   services.flatMap(({ region, unlisted: types }) => types.map((type) => `- ${type} in ${region}`));

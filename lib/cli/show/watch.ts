@@ -1,6 +1,7 @@
 import { duration, table, time } from '../output.ts';
 import type { OperationShape, TaskShape } from '../shapes.ts';
 import type { Colors } from '../terminal.ts';
+import { projectTable } from './domain-projects.ts';
 import { waitLines } from './operation.ts';
 import { accountText, colored, durationOf } from './operations.ts';
 
@@ -45,6 +46,7 @@ export function liveView(
     return [task.service, task.region, colored(task.state, color), found, removed, left];
   });
   const waiting = waitLines(seen, now, color);
+  const projects = projectTable(seen, color);
   return [
     `${color.bold(operation.id)}  ${operation.action} of ${accountText(operation)}`,
     `${colored(operation.state, color)}, mode ${operation.mode}, for ${durationOf(operation, now)}`,
@@ -59,6 +61,7 @@ export function liveView(
           ]),
         ]
       : []),
+    ...(projects === '' ? [] : ['', projects]),
     ...(waiting.length > 0 ? ['', 'Waiting for', ...waiting] : []),
   ].join('\n');
 }
@@ -71,12 +74,20 @@ export function watchLine(seen: OperationShape, samples: readonly Sample[], now:
     ? `; waits for ${first.on} (${actor}, for ${duration(now - first.since)})`
     : '';
   const more = others.length > 0 ? ` and ${others.length} more` : '';
-  return `${time(now)} ${seen.operation.state}: ${counts(seen, samples)}${waiting}${more}`;
+  const { projects = [] } = seen;
+  const gone = projects.filter(({ state }) => state === 'finished' || state === 'unverified');
+  const of = projects.length > 0 ? `, ${gone.length} of ${projects.length} projects ended` : '';
+  return `${time(now)} ${seen.operation.state}: ${counts(seen, samples)}${of}${waiting}${more}`;
 }
 
 /** The parts of {@link watchLine} that count as a change: all except times and rates. */
-export const lineKey = ({ operation, resources, waitsOn }: OperationShape): string =>
-  JSON.stringify([operation.state, resources, waitsOn.map(({ on, actor }) => [on, actor])]);
+export const lineKey = ({ operation, resources, waitsOn, projects = [] }: OperationShape): string =>
+  JSON.stringify([
+    operation.state,
+    resources,
+    projects.map(({ state }) => state),
+    waitsOn.map(({ on, actor }) => [on, actor]),
+  ]);
 
 function counts({ resources, operation }: OperationShape, samples: readonly Sample[]): string {
   const { found, removed, left } = resources;

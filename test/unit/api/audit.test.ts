@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { ProjectId } from '../../../events/ids.ts';
+import { DomainId, ProjectId } from '../../../events/ids.ts';
 import type { AccountRecord } from '../../../lib/account/inventory.ts';
 import { routesOf } from '../../../lib/api/access.ts';
 import { isRead } from '../../../lib/api/methods.ts';
@@ -11,7 +11,9 @@ import { operation, requested, unique } from '../../engine/samples.ts';
 import { CONTROL, Simulation } from '../../property/simulation.ts';
 import { apiUnderTest, BASE } from './api-under-test.ts';
 
-/** The API over a cloud in which Keystone shows one project, `shop`. */
+const DOMAIN = DomainId.parse('shops');
+
+/** The API over a cloud in which Keystone shows one project, `shop`, and a domain. */
 function shopWorld() {
   const { deps } = new Simulation({
     resources: [0, 0, 0],
@@ -20,11 +22,18 @@ function shopWorld() {
     failWith: 'Transient',
   });
   const account = { type: 'project', id: CONTROL, name: 'shop', enabled: true } as const;
+  const domain = { type: 'domain', id: DOMAIN, name: 'shops', enabled: true } as const;
   const show: typeof deps.cloud.keystone.show = async (_, id) =>
-    id === CONTROL ? { kind: 'present', account } : { kind: 'absent' };
-  const keystone = { ...deps.cloud.keystone, show };
+    id === CONTROL
+      ? { kind: 'present', account }
+      : id === DOMAIN
+        ? { kind: 'present', account: domain }
+        : { kind: 'absent' };
+  const keystone = { ...deps.cloud.keystone, show, projects: async () => [] };
+  const contents = async () => ({ parts: [], check: { refusals: [], unknown: [] } });
+  const domainActions = { ...deps.cloud.domainActions, contents };
   const policy = { ...NO_POLICY, profiles: { small: {} } };
-  return apiUnderTest({ cloud: { ...deps.cloud, keystone }, policy });
+  return apiUnderTest({ cloud: { ...deps.cloud, keystone, domainActions }, policy });
 }
 type World = ReturnType<typeof apiUnderTest>;
 interface Example {
@@ -124,6 +133,11 @@ const EXAMPLES: Readonly<Record<string, Example>> = {
     what: 'operation.approved',
     target: { type: 'operation', operations: [expect.any(String), PLAN.id] },
     before: store(PLAN),
+  },
+  'POST /v1/domains/:id/plan': {
+    path: `/v1/domains/${DOMAIN}/plan`,
+    what: 'plan.requested',
+    target: { type: 'operation', name: 'domain shops' },
   },
   'POST /v1/projects/:id/suspend': {
     path: `/v1/projects/${CONTROL}/suspend`,

@@ -2,7 +2,10 @@ import { api } from '../../../lib/api/api.ts';
 import { callerOf } from '../../../lib/cli/aws-signature.ts';
 import { ApiClient } from '../../../lib/cli/client.ts';
 import { runCommand } from '../../../lib/cli/command-line.ts';
+import { OperationShape } from '../../../lib/cli/shapes.ts';
+import { liveView, watchLine } from '../../../lib/cli/show/watch.ts';
 import { apiAccess, tokenOf } from '../../api-tokens.ts';
+import { DOMAIN, DomainSimulation } from '../../property/domain-simulation.ts';
 import { EVERY_CLASS, StatefulSimulation, TARGET } from '../../property/stateful-simulation.ts';
 import { plain } from './samples.ts';
 
@@ -134,5 +137,80 @@ describe('propagator project delete on a terminal', () => {
     expect(code).toBe(1);
     expect(out).toContain('Keystone would refuse the deletion\n! 1 project is below it');
     expect(questions).toEqual([]);
+  });
+});
+
+describe('propagator domain', () => {
+  const simulationOfDomain = (): DomainSimulation => {
+    const simulation = new DomainSimulation();
+    simulation.project('root');
+    simulation.project('leaf', { parentId: 'root' });
+    return simulation;
+  };
+
+  it('plan shows the projects in their order, with the digest of all', async () => {
+    const simulation = simulationOfDomain();
+    const { type } = commandLine(simulation);
+    const { code, out } = await type(`domain plan ${DOMAIN}`);
+    expect(code).toBe(0);
+    expect(out).toMatch(/plan: delete domain Customer \(customer\)/);
+    expect(out).toContain('Each project is disabled first');
+    expect(out).toMatch(/leaf +name-leaf +root +2 +op-[0-9a-f]{12}\n/);
+    expect(out.indexOf('name-leaf')).toBeLessThan(out.indexOf('name-root'));
+    expect(out).toMatch(/keystone\.user +1\n/);
+    expect(out).toContain('4 resources will be removed.');
+    expect(simulation.cloud.events).toEqual([]);
+  });
+
+  it('delete asks for the name of the domain, and follows it to the end', async () => {
+    const simulation = simulationOfDomain();
+    const { type, questions } = commandLine(simulation, 'Customer');
+    const { code } = await type(`domain delete ${DOMAIN} --reason left`);
+    expect(questions).toEqual([expect.stringContaining('(Customer)')]);
+    expect(code).toBe(0);
+    expect(simulation.cloud.domains.has(DOMAIN)).toBe(false);
+    simulation.expectOthersUntouched();
+  });
+
+  it('is watched in one view that shows each project with its state, and canceled as a whole', async () => {
+    const simulation = simulationOfDomain();
+    await simulation.call('POST', '/v1/holds', { project: 'leaf', reason: 'lawsuit' });
+    simulation.project('single');
+    await simulation.approve(await simulation.plan());
+    await simulation.settle(120);
+    const { id } = simulation.domainOperation;
+    const { type } = commandLine(simulation);
+    const { body } = await simulation.call('GET', `/v1/operations/${id}`);
+    const seen = OperationShape.parse(body);
+    const live = liveView(seen, [], simulation.engine.time, plain);
+    expect(live).toMatch(/name-leaf +op-\w+ +pre-delete +2 +0 +2\n/);
+    expect(live).toMatch(/name-root +- +not begun +- +- +-\n/);
+    expect(live).toMatch(/name-single +op-\w+ +finished +2 +2 +0\n/);
+    expect(live).toContain('2 of 4 removed, 2 left');
+    expect(live).toMatch(/project name-leaf \(op-\w+\): .*lawsuit/);
+    expect(watchLine(seen, [], 0)).toContain('1 of 3 projects ended');
+    expect((await type(`operation show ${id}`)).out).toMatch(/name-single +op-\w+ +finished/);
+    expect(await type(`operation cancel ${id} --reason needed`)).toMatchObject({ code: 0 });
+    await simulation.settle();
+    expect(simulation.domainOperation.state).toBe('canceled');
+    expect(simulation.left('leaf')).toEqual({ 'compute.server': 1, 'network.port': 1 });
+    expect(simulation.cloud.domains.get(DOMAIN)).toMatchObject({ enabled: true });
+    simulation.expectOthersUntouched();
+  });
+
+  it('delete of a script needs the digest of the plan of the domain', async () => {
+    const simulation = simulationOfDomain();
+    const { type } = commandLine(simulation);
+    const { out: digest } = await type(`domain plan ${DOMAIN} -f value -c Digest`);
+    expect(await type(`domain delete ${DOMAIN}`)).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('needs its digest'),
+    });
+    expect(await type(`domain delete ${DOMAIN} --yes --digest ${digest.trim()}`)).toMatchObject({
+      code: 0,
+      out: expect.stringContaining('carries out'),
+    });
+    await simulation.settle();
+    expect(simulation.domainOperation.state).toBe('finished');
   });
 });

@@ -1,0 +1,174 @@
+import type { Hono } from 'hono';
+import { DomainId } from '../../events/ids.ts';
+import { projectsToPlan, storeContents } from '../handlers/domain-plan.ts';
+import type { ApprovalRules } from '../operation/approval.ts';
+import { openDomainPlan } from '../operation/domain-plan.ts';
+import { type DomainScope, openDomainRequest } from '../operation/domain-request.ts';
+import { cleanupsOf } from '../operation/lifecycle.ts';
+import type { BoundPlan, Operation } from '../operation/model.ts';
+import { plansOf } from '../operation/open-plan.ts';
+import { allowedDrift, type Plan } from '../operation/plan.ts';
+import type { RequestAnswer } from '../operation/request.ts';
+import { protectedBecause } from '../task/safety-rules.ts';
+import { openedRecord } from './audit-operation.ts';
+import { callerOf } from './authentication.ts';
+import { readJson } from './body.ts';
+import type { ApiDeps } from './deps.ts';
+import { Asked, NamedDomain } from './plan-schemas.ts';
+import { problem } from './problem.ts';
+
+/** Routes that plan the deletion of a whole domain. */
+export function domainRoutes(app: Hono, deps: ApiDeps): void {
+  const { engine, cloud } = deps;
+
+  app.get('/v1/domains', async (context) => {
+    const { name, limit } = NamedDomain.parse(context.req.query());
+    const domains = (await engine.reads.accounts('domain'))
+      .filter(({ deletedAt }) => deletedAt === undefined)
+      .map(({ account }) => ({ id: account.id, name: account.name }))
+      .filter((domain) => name === undefined || domain.name === name)
+      .slice(0, limit);
+    return context.json({ domains });
+  });
+
+  app.post('/v1/domains/:id/plan', async (context) => {
+    const id = DomainId.parse(context.req.param('id'));
+    const asked = { ...(await readJson(context, Asked)), by: callerOf(context) };
+    const shown = await shownDomain(id, deps);
+    if ('because' in shown) return context.json(problem('refused', shown.because), 409);
+    const { scope, enabled } = shown;
+    const because = protectedBecause(scope, await deps.protection());
+    if (because) return context.json(problem('refused', `it is protected: ${because}`), 409);
+    const [contents, projects, existing] = await Promise.all([
+      cloud.domainActions.contents(id),
+      projectsToPlan(id, deps),
+      engine.reads.operationsAbout('domain', id),
+    ]);
+    const answer = openDomainPlan({
+      ...asked,
+      scope,
+      enabled,
+      projects,
+      keystoneCheck: contents.check,
+      existing: plansOf(existing),
+      now: deps.now(),
+      protectedBecause: because,
+    });
+    if (answer.kind === 'refused')
+      return context.json(problem('refused', answer.because, answer.advice), 409);
+    const { operation } = answer.opened;
+    // The listing is stored first: a plan that is shown is whole.
+    await storeContents(operation, contents, engine);
+    const opened = [answer.opened, ...answer.projects];
+    const audited = openedRecord(context, 'plan.requested', asked.reason, deps);
+    const done = await engine.commit({
+      operations: opened.map((one) => one.operation),
+      messages: opened.flatMap(({ messages }) => messages),
+      audit: [audited(operation, undefined)],
+    });
+    return done === 'conflict'
+      ? context.json(
+          problem('conflict', 'another request planned this domain or a project of it just now'),
+          409,
+        )
+      : context.json({ opened: operation.id, unknown: answer.unknown }, 202);
+  });
+}
+
+/** Returns the domain as Keystone shows it, or why there is none. */
+async function shownDomain(
+  id: DomainId,
+  { cloud }: Pick<ApiDeps, 'cloud'>,
+): Promise<
+  { readonly scope: DomainScope; readonly enabled: boolean } | { readonly because: string }
+> {
+  const shown = await cloud.keystone.show('domain', id);
+  if (shown.kind === 'other')
+    return { because: `Keystone returned the id ${shown.id}; use this spelling` };
+  if (shown.kind === 'absent') return { because: 'Keystone has no domain with this id' };
+  const { name, enabled } = shown.account;
+  return { scope: { type: 'domain', id, ...(name === undefined ? {} : { name }) }, enabled };
+}
+
+/**
+ * Opens the operation that carries out the approved plan of a domain. Each project is bound to its
+ * part of the plan.
+ */
+export async function carryOutDomain(
+  planned: Operation,
+  plans: readonly Plan[],
+  bound: BoundPlan,
+  requested: { readonly by: string; readonly reason: string; readonly rules: ApprovalRules },
+  deps: ApiDeps,
+): Promise<RequestAnswer> {
+  const id = DomainId.parse(planned.scope.id);
+  const again = `Plan again: propagator domain plan ${id}`;
+  const shown = await shownDomain(id, deps);
+  if ('because' in shown) return { kind: 'refused', because: shown.because };
+  const { scope } = shown;
+  if (scope.name !== planned.scope.name)
+    return {
+      kind: 'refused',
+      because: `the domain was renamed after ${planned.id} was made`,
+      advice: again,
+    };
+  if (shown.enabled && planned.request?.enabled === false)
+    return {
+      kind: 'refused',
+      because: `the domain was disabled when ${planned.id} was made, and it is enabled now`,
+      advice: again,
+    };
+  const now = await deps.cloud.keystone.projects(id);
+  const members = planned.projects ?? [];
+  const late = now.find((one) => one.type === 'project' && !members.some((m) => m.id === one.id));
+  if (late)
+    return {
+      kind: 'refused',
+      because:
+        `the domain has the project ${late.name ?? late.id}, ` +
+        `which ${planned.id} does not list`,
+      advice: again,
+    };
+  const enabled = now.find(
+    (one) =>
+      one.type === 'project' &&
+      one.enabled &&
+      members.some(({ id: member, enabled: then }) => member === one.id && then === false),
+  );
+  if (enabled)
+    return {
+      kind: 'refused',
+      because:
+        `the project ${enabled.name ?? enabled.id} was disabled when ${planned.id} was made, ` +
+        'and it is enabled now',
+      advice: again,
+    };
+  const projects = members.map((member) => {
+    const plan = plans.find((one) => one.id === member.planId);
+    if (!plan?.digest) return member;
+    const { approvals } = bound;
+    const drift = allowedDrift(requested.rules.drift, plan.resources);
+    return {
+      ...member,
+      plan: { of: plan.id, digest: plan.digest, allowedDrift: drift, approvals },
+    };
+  });
+  const [existing, protection, { check }] = await Promise.all([
+    deps.engine.reads.operationsAbout('domain', id).then(cleanupsOf),
+    deps.protection(),
+    deps.cloud.domainActions.contents(id),
+  ]);
+  return openDomainRequest({
+    scope,
+    by: requested.by,
+    reason: requested.reason,
+    enabled: shown.enabled,
+    projects,
+    plan: bound,
+    keystoneCheck: check,
+    existing,
+    mode: deps.mode,
+    now: deps.now(),
+    protectedBecause: protectedBecause(scope, protection),
+  });
+}

@@ -1,0 +1,19 @@
+import { table } from '../output.ts';
+import type { OperationShape } from '../shapes.ts';
+import type { Colors } from '../terminal.ts';
+import { colored } from './operations.ts';
+
+/** The projects of a domain with their state and counts, the deepest first; empty without one. */
+export function projectTable({ projects = [] }: OperationShape, color: Colors): string {
+  if (projects.length === 0) return '';
+  const rows = projects.map(({ id, name = id, operationId = '-', state, resources }) => [
+    name,
+    operationId,
+    colored(state, color),
+    resources?.found ?? '-',
+    resources?.removed ?? '-',
+    resources?.left ?? '-',
+  ]);
+  const columns = ['PROJECT', 'OPERATION', 'STATE', 'FOUND', 'REMOVED', 'LEFT'];
+  return table(columns, rows, ['FOUND', 'REMOVED', 'LEFT']);
+}

@@ -1,0 +1,139 @@
+import type { DomainId } from '../../events/ids.ts';
+import type { DomainContents } from '../openstack/domain-admin.ts';
+import { DOMAIN_DRIFT } from '../operation/keystone-actions.ts';
+import type { KeystoneAction, Operation } from '../operation/model.ts';
+import { hasEnded } from '../operation/open.ts';
+import { preflightAction } from '../operation/preflight.ts';
+import type { Input } from '../operation/step.ts';
+import { stopCondition } from '../operation/stop.ts';
+import { type ErrorReport, reportOf } from '../shared/errors.ts';
+import { protectedBecause } from '../task/safety-rules.ts';
+import { holdOfAccount } from './deletion-holds.ts';
+import type { KeystoneActionDeps } from './keystone-action.ts';
+import { readPlan } from './plan-store.ts';
+import { currentStop } from './stop-switch.ts';
+import { fetchAccountState } from './task-preflight.ts';
+
+type Due = Pick<KeystoneAction, 'number'> & { readonly what: 'disable' | 'delete' };
+
+/**
+ * Disables or deletes the domain of a request. Keystone would delete the projects of the domain as
+ * well, so the domain is deleted only when Keystone lists none. An error of Keystone is in the
+ * result.
+ */
+export async function domainAction(
+  operation: Operation,
+  { what, number }: Pick<KeystoneAction, 'what' | 'number'>,
+  deps: KeystoneActionDeps,
+): Promise<Input | undefined> {
+  const { scope, state } = operation;
+  if (scope.type !== 'domain' || state === 'held' || hasEnded(operation)) return undefined;
+  if (what !== 'disable' && what !== 'delete') return undefined;
+  const { domainActions } = deps.cloud;
+  try {
+    const shown = await fetchAccountState(operation, deps);
+    const error = await whyNot(operation, scope.id, { what, number }, shown, deps);
+    if (error) return { kind: 'acted', number, error };
+    if (what === 'disable') {
+      await domainActions.disable(scope.id);
+      return { kind: 'acted', number, shown };
+    }
+    const unlisted = await domainActions.delete(scope.id);
+    return { kind: 'acted', number, shown, ...(unlisted.length > 0 ? { unlisted } : {}) };
+  } catch (thrown) {
+    const error = reportOf(thrown, { code: `keystone.${what}`, service: 'keystone' });
+    return { kind: 'acted', number, error };
+  }
+}
+
+/** Returns why the action must not be carried out now. */
+async function whyNot(
+  operation: Operation,
+  domain: DomainId,
+  { what }: Due,
+  shown: 'absent' | 'enabled' | 'disabled',
+  deps: KeystoneActionDeps,
+): Promise<ErrorReport | undefined> {
+  const stop = await currentStop(deps);
+  const stopped = stop && stopCondition(stop);
+  if (stopped) return blocked(stopped.message, stopped.advice ?? '');
+  const because = protectedBecause(operation.scope, await deps.protection());
+  const held = await holdOfAccount(operation, deps);
+  const isEnabledAgain = what === 'delete' && shown === 'enabled';
+  const state = isEnabledAgain ? 'disabled' : shown;
+  const forbidden = preflightAction(operation, what, deps.mode, because, state, held);
+  if (forbidden) return blocked(forbidden.message, forbidden.advice ?? '');
+  if (isEnabledAgain)
+    return blocked(
+      'the domain was enabled again in Keystone: it is not deleted',
+      `To continue: openstack domain set --disable ${domain}`,
+    );
+  if (shown === 'absent') return undefined;
+  const unplanned = await unplannedProjects(operation, domain, what, deps);
+  if (unplanned || what === 'disable') return unplanned;
+  return unplannedContents(operation, await deps.cloud.domainActions.contents(domain), deps);
+}
+
+const SHOWN = 5;
+
+/** A project that the plan does not list needs an enabled domain for its own deletion. */
+async function unplannedProjects(
+  { projects = [] }: Operation,
+  domain: DomainId,
+  what: Due['what'],
+  { cloud }: KeystoneActionDeps,
+): Promise<ErrorReport | undefined> {
+  const planned = new Set<string>(what === 'disable' ? projects.map(({ id }) => id) : []);
+  const inDomain = (await cloud.keystone.projects(domain)).filter(
+    (one) => one.type === 'project' && (one.domainId ?? domain) === domain && !planned.has(one.id),
+  );
+  const [first] = inDomain;
+  if (!first) return undefined;
+  const names = inDomain.slice(0, SHOWN).map(({ id, name = id }) => `${name} (${id})`);
+  const more = inDomain.length > SHOWN ? ` and ${inDomain.length - SHOWN} more` : '';
+  return blocked(
+    `the domain has projects that the plan does not list: ${names.join(', ')}${more}`,
+    `Delete each of them. For the first one: propagator project delete ${first.id}`,
+  );
+}
+
+/** Users, groups and roles that appeared since the plan count as resources that appeared do. */
+async function unplannedContents(
+  { id, plan }: Operation,
+  { parts }: DomainContents,
+  { engine }: KeystoneActionDeps,
+): Promise<ErrorReport | undefined> {
+  if (!plan || plan.driftAccepted) return undefined;
+  const pages = await readPlan(plan.of, engine.reads);
+  const planned = new Set(
+    pages.flatMap(({ resourceType, resources }) =>
+      resources.map((one) => `${resourceType} ${one.id}`),
+    ),
+  );
+  const appeared = parts.flatMap(({ resourceType, rows }) =>
+    rows
+      .filter((one) => !planned.has(`${resourceType} ${one.id}`))
+      .map((one) => `${resourceType} ${one.name ?? one.id}`),
+  );
+  if (appeared.length <= plan.allowedDrift) return undefined;
+  return {
+    code: DOMAIN_DRIFT,
+    class: 'Denied',
+    message:
+      `${appeared.length} entries of the domain appeared after the plan ${plan.of}, and only ` +
+      `${plan.allowedDrift} may be removed without another approval: ` +
+      `${appeared.slice(0, SHOWN).join(', ')}${appeared.length > SHOWN ? ', …' : ''}`,
+    advice:
+      `Compare the plan (propagator operation show ${plan.of}) with the domain. To delete the ` +
+      `domain with them, release the operation ${id}.`,
+    service: 'keystone',
+  };
+}
+
+const blocked = (message: string, advice: string): ErrorReport => ({
+  code: 'operation.keystone-action.stopped',
+  class: 'Blocked',
+  message,
+  advice,
+  service: 'keystone',
+});

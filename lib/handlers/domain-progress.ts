@@ -1,0 +1,41 @@
+import type { ProjectId } from '../../events/ids.ts';
+import type { Engine } from '../engine/port.ts';
+import type { DomainProgress } from '../operation/domain-advance.ts';
+import { cleanupsOf } from '../operation/lifecycle.ts';
+import type { Operation } from '../operation/model.ts';
+import { type Protection, protectedBecause } from '../task/safety-rules.ts';
+
+/**
+ * Reads what is stored about the projects of a requested domain. Keystone is not asked: the
+ * operation of each project asks before it begins, also about the propagator's own project.
+ */
+export async function domainProgress(
+  { id, scope, projects = [], children: known }: Operation,
+  {
+    engine,
+    protectedIds,
+  }: { readonly engine: Engine; readonly protectedIds: Pick<Protection, 'projects' | 'domains'> },
+): Promise<DomainProgress> {
+  const children = await engine.reads.operations({ parentId: id, limit: 10_000 });
+  const opened = new Set(
+    children.filter((child) => known.includes(child.id)).map((child) => child.scope.id as string),
+  );
+  const existing = new Map<ProjectId, readonly Operation[]>();
+  const because = new Map<ProjectId, string>();
+  for (const project of projects) {
+    if (opened.has(project.id)) continue;
+    existing.set(project.id, cleanupsOf(await engine.reads.operationsAbout('project', project.id)));
+    const { name } = project;
+    const why = protectedBecause(
+      {
+        type: 'project',
+        id: project.id,
+        domainId: scope.id,
+        ...(name === undefined ? {} : { name }),
+      },
+      { ...protectedIds, ownProject: '' },
+    );
+    if (why !== undefined) because.set(project.id, why);
+  }
+  return { children, existing, protectedBecause: because };
+}

@@ -1,0 +1,101 @@
+import * as z from 'zod';
+import type { DomainId } from '../../events/ids.ts';
+import type { KeystoneCheck } from '../operation/keystone-check.ts';
+import { type ErrorReport, PropagatorError } from '../shared/errors.ts';
+import type { ServiceApi } from '../task/service.ts';
+import {
+  type DomainPart,
+  domainListings,
+  listParts,
+  OWN_REMOVALS,
+  VERIFIED,
+} from './domain-contents.ts';
+
+/** What Keystone itself holds of a domain. */
+export interface DomainContents {
+  readonly parts: readonly DomainPart[];
+  /** What would make Keystone refuse the deletion, and what could not be listed. */
+  readonly check: KeystoneCheck;
+}
+
+/** The calls to Keystone for the deletion of a whole domain. Each may be repeated. */
+export interface DomainAdmin {
+  /** Lists what Keystone holds of the domain, with GET calls only. Projects are not among it. */
+  contents(domain: DomainId): Promise<DomainContents>;
+  /** Disables the domain: no user of it logs in, and Keystone gives no token on its projects. */
+  disable(domain: DomainId): Promise<void>;
+  /**
+   * Deletes the roles and limits of the domain, and then the domain. Keystone removes its users,
+   * groups, identity providers and configuration as well, and would remove its projects: the caller
+   * makes sure that there are none. Returns the types that could not be listed afterwards. Throws
+   * `PropagatorError` if Keystone still shows the domain or something of it.
+   */
+  delete(domain: DomainId): Promise<readonly string[]>;
+}
+
+const shownDomain = z.object({
+  domain: z.object({
+    id: z.string(),
+    options: z.object({ immutable: z.boolean().nullish() }).nullish(),
+  }),
+});
+
+/** Implements the calls with Keystone's API v3. `api`: the login URL. */
+export function createDomainAdmin(api: ServiceApi): DomainAdmin {
+  const path = (domain: string): string => `/v3/domains/${encodeURIComponent(domain)}`;
+  const listings = domainListings(api);
+
+  return {
+    async contents(domain) {
+      const shown = shownDomain.parse((await api.request('GET', path(domain))).json);
+      const refusals =
+        shown.domain.options?.immutable === true
+          ? [
+              {
+                message: 'the domain is immutable, so Keystone neither disables nor deletes it',
+                advice: `Type: openstack project set --no-immutable ${domain}`,
+              },
+            ]
+          : [];
+      const { parts, unlisted } = await listParts(listings, Object.keys(listings), domain);
+      return { parts, check: { refusals, unknown: unlisted } };
+    },
+    async disable(domain) {
+      const json = { domain: { enabled: false } };
+      await api.request('PATCH', path(domain), { json, accept: [404] });
+    },
+    async delete(domain) {
+      const { parts } = await listParts(listings, Object.keys(OWN_REMOVALS), domain);
+      for (const [index, collection] of Object.values(OWN_REMOVALS).entries())
+        for (const { id } of parts[index]?.rows ?? [])
+          await api.request('DELETE', `${collection}/${encodeURIComponent(id)}`, {
+            accept: [404],
+          });
+      await api.request('DELETE', path(domain), { accept: [404] });
+      const answer = await api.request('GET', path(domain), { accept: [404] });
+      if (answer.status !== 404)
+        throw stillThere('still shows the domain', 'domain', answer.requestId);
+      const after = await listParts(listings, VERIFIED, domain);
+      const left = after.parts.filter(({ rows }) => rows.length > 0);
+      if (left.length > 0) {
+        const names = left.map(({ resourceType, rows }) => `${rows.length} of ${resourceType}`);
+        throw stillThere(`still lists ${names.join(', ')}`, 'contents', undefined);
+      }
+      return after.unlisted;
+    },
+  };
+}
+
+const stillThere = (
+  what: string,
+  name: string,
+  requestId: ErrorReport['requestId'],
+): PropagatorError =>
+  new PropagatorError({
+    code: `keystone.${name}.still-there`,
+    class: 'Transient',
+    message: `Keystone accepted the deletion of the domain but ${what}`,
+    advice: 'The answer may be stale. The propagator checks again.',
+    service: 'keystone',
+    requestId,
+  });

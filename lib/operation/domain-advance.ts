@@ -1,0 +1,165 @@
+import type { ProjectId } from '../../events/ids.ts';
+import { openProject } from './domain-project.ts';
+import type { Operation } from './model.ts';
+import { hasEnded } from './open.ts';
+import type { OperationTransaction, Rules } from './transaction.ts';
+import { moveOperation } from './transitions.ts';
+
+/** What is stored about the projects of a requested domain. */
+export interface DomainProgress {
+  /** The operations of the projects that the operation of the domain has opened. */
+  readonly children: readonly Operation[];
+  /** By project: its cleanups, newest first, for the projects without an operation. */
+  readonly existing: ReadonlyMap<ProjectId, readonly Operation[]>;
+  /** By project: why it must not be deleted now. */
+  readonly protectedBecause: ReadonlyMap<ProjectId, string>;
+}
+
+/** True for the operation of a domain that an administrator requested, while its projects go. */
+export const deletesProjects = ({ action, scope, request, state }: Operation): boolean =>
+  action === 'cleanup' && scope.type === 'domain' && request !== undefined && state === 'waiting';
+
+/** Keystone shows the domain, so the operations of its projects are opened. */
+export function beginDomain(transaction: OperationTransaction, rules: Rules): void {
+  const { operation } = transaction;
+  transaction.operation = {
+    ...moveOperation(operation, 'waiting'),
+    hold: undefined,
+    confirmation: operation.confirmation + 1,
+    confirmedAt: [],
+    startedAt: rules.now,
+  };
+  askForProgress(transaction);
+}
+
+/** Requests another step of the operation with the present state of its projects. */
+export function askForProgress(transaction: OperationTransaction): void {
+  const { id, confirmation } = transaction.operation;
+  transaction.messages.push({ type: 'operation.confirm', data: { operationId: id, confirmation } });
+}
+
+/**
+ * Moves the operation of a requested domain as far as it can go now:
+ *
+ * - A project is opened when all projects below it are disabled or deleted. Its operation runs
+ *   phase `pre-delete`, which needs a token on the project, and then disables it. Keystone disables
+ *   no project above an enabled one.
+ * - Resources of a project are removed when all projects below it are deleted.
+ * - The domain is disabled as soon as all its projects are disabled or deleted, because Keystone
+ *   gives no token on a project of a disabled domain. It stays enabled while a project is held or
+ *   protected, because its users may need it.
+ * - The domain is deleted when it is disabled and all its projects are deleted.
+ *
+ * A project that is not deleted stops the projects above it and the domain, and no other.
+ */
+export function advanceDomain(
+  transaction: OperationTransaction,
+  { children, existing, protectedBecause }: DomainProgress,
+  rules: Rules,
+): void {
+  if (!deletesProjects(transaction.operation)) return;
+  const { projects = [] } = transaction.operation;
+  const own = new Map(
+    children
+      .filter(({ id }) => transaction.operation.children.includes(id))
+      .map((child) => [child.scope.id as string, child]),
+  );
+  const isGone = (id: ProjectId): boolean => isDeleted(own.get(id));
+  const isClosed = (id: ProjectId): boolean => isDisabled(own.get(id));
+  const opened: Operation[] = [];
+  for (const project of projects) {
+    const below = projects.filter(({ parentId }) => parentId === project.id).map(({ id }) => id);
+    const waitsBelow = !below.every(isGone);
+    const child = own.get(project.id);
+    if (child?.waitsBelow && !waitsBelow) mayRemove(transaction, child);
+    if (child || !project.plan || !below.every(isClosed)) continue;
+    const earlier = existing.get(project.id) ?? [];
+    const because = protectedBecause.get(project.id);
+    opened.push(openProject(transaction, { ...project, waitsBelow }, earlier, because, rules.now));
+  }
+  if (opened.length > 0) {
+    const { operation } = transaction;
+    const ids = opened.map(({ id }) => id);
+    transaction.operation = { ...operation, children: [...operation.children, ...ids] };
+  }
+  const all = [...own.values(), ...opened];
+  const { keystoneAction } = transaction.operation;
+  if (!projects.every(({ id }) => isClosed(id))) {
+    if (all.every(hasEnded)) endWithProjects(transaction, all, rules.now);
+  } else if (keystoneAction === undefined) transaction.keystoneAction('disable', rules.now);
+  else if (keystoneAction.done && projects.every(({ id }) => isGone(id)))
+    deleteDomain(transaction, all, rules.now);
+  else if (all.length > 0 && all.every(hasEnded) && !projects.every(({ id }) => isGone(id)))
+    endWithProjects(transaction, all, rules.now);
+}
+
+function mayRemove(transaction: OperationTransaction, child: Operation): void {
+  transaction.alsoPut({ ...child, waitsBelow: undefined });
+  const { id, confirmation } = child;
+  transaction.messages.push({ type: 'operation.confirm', data: { operationId: id, confirmation } });
+}
+
+function deleteDomain(
+  transaction: OperationTransaction,
+  children: readonly Operation[],
+  now: number,
+): void {
+  const isUnverified = children.some(({ state }) => state === 'unverified');
+  transaction.operation = {
+    ...moveOperation(transaction.operation, 'closing'),
+    ...(isUnverified ? { isUnverified } : {}),
+  };
+  transaction.keystoneAction('delete', now);
+}
+
+/** True if the operation has deleted its project, or has seen that another client deleted it. */
+const isDeleted = (child: Operation | undefined): boolean =>
+  child !== undefined &&
+  (child.state === 'finished' ||
+    (child.state === 'unverified' &&
+      (child.confirmedAt.length > 0 ||
+        (child.keystoneAction?.what === 'delete' && child.keystoneAction.done))));
+
+/** True if no user can work in the project any more, and no phase needs a token on it. */
+function isDisabled(child: Operation | undefined): boolean {
+  if (!child || isDeleted(child)) return child !== undefined;
+  const { keystoneAction, startedAt, state } = child;
+  if (state === 'running' || state === 'closing') return true;
+  if (state !== 'held' || startedAt === undefined) return false;
+  // Without an action the project was disabled before its operation began.
+  return (
+    keystoneAction === undefined ||
+    keystoneAction.what === 'delete' ||
+    (keystoneAction.what === 'disable' && keystoneAction.done)
+  );
+}
+
+/** Ends the operation of a domain that stays, because one of its projects was not deleted. */
+function endWithProjects(
+  transaction: OperationTransaction,
+  children: readonly Operation[],
+  now: number,
+): void {
+  const { operation } = transaction;
+  const { id: domain } = operation.scope;
+  const kept = children.filter((child) => !isDeleted(child));
+  const names = [
+    ...kept.map(({ id, scope, state }) => `${scope.name ?? scope.id} (${id} is ${state})`),
+    ...(operation.projects ?? []).flatMap(({ id, name, protectedBecause }) =>
+      protectedBecause === undefined ? [] : [`${name ?? id} (protected: ${protectedBecause})`],
+    ),
+  ];
+  const isOff = operation.keystoneAction?.what === 'disable' && operation.keystoneAction.done;
+  const keep = isOff
+    ? ` The domain is disabled. To keep it: openstack domain set --enable ${domain}`
+    : '';
+  transaction.operation = {
+    ...moveOperation(operation, 'unverified'),
+    hold: {
+      reason: `the domain was not deleted, because projects of it stay: ${names.join('; ')}`,
+      since: now,
+      advice: `See to each project, then plan again: propagator domain plan ${domain}.${keep}`,
+    },
+    endedAt: now,
+  };
+}

@@ -1,0 +1,154 @@
+import type { DomainScope } from './domain-request.ts';
+import type { KeystoneCheck } from './keystone-check.ts';
+import type { DomainMember, Operation, ProjectScope } from './model.ts';
+import { hasEnded, newOperation, type Opened, operationId } from './open.ts';
+import { openPlan } from './open-plan.ts';
+import { isComplete } from './plan.ts';
+import type { OperationTransaction } from './transaction.ts';
+import { moveOperation } from './transitions.ts';
+
+/** The projects of one plan are stored in one record. */
+export const MAX_PROJECTS = 500;
+
+/** A project of the domain as Keystone shows it. */
+export interface ProjectToPlan {
+  readonly scope: ProjectScope;
+  readonly parentId: string | undefined;
+  readonly enabled: boolean;
+  readonly keystoneCheck: KeystoneCheck;
+  /** All plans of the project, newest first. */
+  readonly existing: readonly Operation[];
+  readonly protectedBecause: string | undefined;
+}
+
+/** The input of {@link openDomainPlan}. */
+export interface DomainPlanInput {
+  readonly scope: DomainScope;
+  readonly by: string;
+  readonly reason: string;
+  readonly enabled: boolean;
+  readonly projects: readonly ProjectToPlan[];
+  /** What would make Keystone refuse the deletion of the domain itself. */
+  readonly keystoneCheck: KeystoneCheck;
+  /** All plans of the domain, newest first. */
+  readonly existing: readonly Operation[];
+  readonly now: number;
+  readonly protectedBecause: string | undefined;
+}
+
+/** The answer to a request for the plan of a domain. */
+export type DomainPlanAnswer =
+  | {
+      readonly kind: 'opened';
+      readonly opened: Opened;
+      /** The plans of its projects, and earlier plans that they replace. */
+      readonly projects: readonly Opened[];
+      readonly unknown: readonly string[];
+    }
+  | { readonly kind: 'refused'; readonly because: string; readonly advice?: string };
+
+/**
+ * Opens the plan of a domain with one plan for each project. A protected project has no plan: it
+ * stays, and with it the projects above it and the domain.
+ */
+export function openDomainPlan(input: DomainPlanInput): DomainPlanAnswer {
+  const { scope, by, reason, now, existing } = input;
+  if (input.protectedBecause)
+    return { kind: 'refused', because: `it is protected: ${input.protectedBecause}` };
+  if (input.projects.length > MAX_PROJECTS)
+    return {
+      kind: 'refused',
+      because: `it has ${input.projects.length} projects, and a plan has at most ${MAX_PROJECTS}`,
+      advice: 'Delete some of its projects first: propagator project delete PROJECT',
+    };
+  const generation = (existing[0]?.generation ?? 0) + 1;
+  const id = operationId(scope, generation, 'plan');
+  const plans: Opened[] = [];
+  const members: DomainMember[] = [];
+  for (const project of deepestFirst(input.projects)) {
+    const { protectedBecause } = project;
+    const answer =
+      protectedBecause === undefined ? openPlan({ ...project, by, reason, now }) : undefined;
+    if (answer?.kind === 'refused')
+      return { ...answer, because: `project ${project.scope.id}: ${answer.because}` };
+    if (answer) {
+      const { operation, messages } = answer.opened;
+      plans.push({ operation: { ...operation, parentId: id }, messages });
+      if (answer.superseded) plans.push(answer.superseded);
+    }
+    const parent = input.projects.find(({ scope: one }) => one.id === project.parentId);
+    members.push({
+      id: project.scope.id,
+      name: project.scope.name,
+      parentId: parent?.scope.id,
+      planId: answer?.opened.operation.id,
+      protectedBecause,
+      enabled: project.enabled,
+    });
+  }
+  const cause = {
+    messageId: `plan/${scope.id}/${generation}`,
+    eventType: 'requested',
+    at: now,
+    note: `${by}: ${reason}`,
+  };
+  const children = members.flatMap(({ planId }) => planId ?? []);
+  const operation: Operation = {
+    ...newOperation({ id, scope, generation, mode: 'observe', cause, notBefore: now, now }),
+    action: 'plan',
+    state: 'waiting',
+    startedAt: now,
+    request: { by, reason, at: now, enabled: input.enabled },
+    keystoneCheck: input.keystoneCheck,
+    children,
+    projects: members,
+  };
+  const opened: Operation =
+    children.length === 0 ? { ...moveOperation(operation, 'observed'), endedAt: now } : operation;
+  return {
+    kind: 'opened',
+    opened: { operation: opened, messages: [] },
+    projects: plans,
+    unknown: input.keystoneCheck.unknown,
+  };
+}
+
+/** Returns the projects so that each comes after all projects below it. */
+export function deepestFirst(projects: readonly ProjectToPlan[]): ProjectToPlan[] {
+  const byId = new Map(projects.map((project) => [project.scope.id as string, project]));
+  const depth = ({ parentId }: ProjectToPlan): number => {
+    let above = byId.get(parentId ?? '');
+    let sum = 0;
+    for (; above && sum <= projects.length; sum += 1) above = byId.get(above.parentId ?? '');
+    return sum;
+  };
+  return [...projects].sort(
+    (one, other) => depth(other) - depth(one) || (one.scope.id < other.scope.id ? -1 : 1),
+  );
+}
+
+/** Ends the plan of a domain with the last plan of its projects. */
+export function applyPlans(
+  transaction: OperationTransaction,
+  children: readonly Operation[],
+  now: number,
+): void {
+  const { operation } = transaction;
+  if (operation.state !== 'waiting') return;
+  const own = children.filter(({ id }) => operation.children.includes(id));
+  if (own.length < operation.children.length || !own.every(hasEnded)) return;
+  const failed = own.find((child) => !isComplete(child));
+  transaction.operation = failed
+    ? {
+        ...moveOperation(operation, 'refused'),
+        endedAt: now,
+        hold: {
+          reason:
+            `the plan ${failed.id} of project ${failed.scope.name ?? failed.scope.id} ended ` +
+            `${failed.state}: ${failed.hold?.reason ?? 'without a reason'}`,
+          since: now,
+          advice: `Plan again: propagator domain plan ${operation.scope.id}`,
+        },
+      }
+    : { ...moveOperation(operation, 'observed'), endedAt: now };
+}

@@ -1,0 +1,94 @@
+import type { DomainMember, Operation } from './model.ts';
+import { hasEnded, openCleanup } from './open.ts';
+import type { OperationTransaction } from './transaction.ts';
+import { moveOperation } from './transitions.ts';
+
+/** True for the cleanup of a project whose domain an administrator deletes as a whole. */
+export const isPartOfDomain = ({ action, parentId, request, scope }: Operation): boolean =>
+  action === 'cleanup' &&
+  scope.type === 'project' &&
+  parentId !== undefined &&
+  request !== undefined;
+
+/**
+ * Opens the cleanup of one project of a requested domain. `waitsBelow`: projects below it are not
+ * deleted yet. If the project has an operation that has not ended, the domain waits for that one.
+ */
+export function openProject(
+  transaction: OperationTransaction,
+  { id, name, plan, enabled, waitsBelow }: DomainMember & { readonly waitsBelow: boolean },
+  existing: readonly Operation[],
+  protectedBecause: string | undefined,
+  now: number,
+): Operation {
+  const { id: parentId, scope: domain, request } = transaction.operation;
+  if (domain.type !== 'domain' || !request)
+    throw new TypeError(`${parentId}: only a requested domain opens projects`);
+  const last = existing[0];
+  if (last && !hasEnded(last)) {
+    const linked = { ...last, parentId };
+    transaction.alsoPut(linked);
+    return linked;
+  }
+  const opened = openCleanup({
+    scope: { type: 'project', id, ...(name === undefined ? {} : { name }), domainId: domain.id },
+    cause: {
+      messageId: `${parentId}/${id}`,
+      eventType: 'requested',
+      at: now,
+      note: `${request.by}: ${request.reason}`,
+    },
+    existing,
+    mode: transaction.operation.mode,
+    now,
+    gracePeriodMillis: 0,
+    protectedBecause,
+    parentId,
+    request: { ...request, enabled: enabled !== false },
+  });
+  if (!opened) throw new TypeError(`${parentId}: the cleanup of ${id} was opened twice`);
+  const operation: Operation = {
+    ...opened.operation,
+    ...(plan ? { plan } : {}),
+    ...(waitsBelow ? { waitsBelow } : {}),
+  };
+  transaction.alsoPut(operation);
+  transaction.messages.push(...opened.messages);
+  return operation;
+}
+
+/**
+ * Tells the operation of the domain that a project is disabled now. The next project above it, or
+ * the domain itself, may follow.
+ */
+export function announceDisabled(transaction: OperationTransaction, before: Operation): void {
+  const { operation } = transaction;
+  const { parentId, state } = operation;
+  if (parentId === undefined || !isPartOfDomain(operation)) return;
+  if (state !== 'running' || before.state === 'running') return;
+  transaction.messages.push({
+    type: 'operation.confirm',
+    data: { operationId: parentId, confirmation: 1 },
+  });
+}
+
+/** True if the operation must not remove anything yet: a project below it exists. */
+export const waitsForProjects = (operation: Operation): boolean =>
+  operation.waitsBelow === true && operation.confirmedAt.length === 0;
+
+/** Applies the success of a Keystone action about a requested domain. */
+export function domainActed(transaction: OperationTransaction): void {
+  const { operation } = transaction;
+  if (operation.scope.type !== 'domain' || operation.state !== 'waiting') return;
+  const { id, confirmation } = operation;
+  transaction.messages.push({ type: 'operation.confirm', data: { operationId: id, confirmation } });
+}
+
+/** Continues the operation of a requested domain after a person released it. */
+export function releaseDomain(transaction: OperationTransaction, now: number): void {
+  const { keystoneAction } = transaction.operation;
+  const isDeletion = keystoneAction?.what === 'delete';
+  transaction.operation = moveOperation(transaction.operation, isDeletion ? 'closing' : 'waiting');
+  if (keystoneAction && !keystoneAction.done) transaction.keystoneAction(keystoneAction.what, now);
+  domainActed(transaction);
+}

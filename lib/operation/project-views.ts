@@ -1,0 +1,53 @@
+import type { OperationId, ProjectId } from '../../events/ids.ts';
+import { total } from './counts.ts';
+import type { Operation, OperationState, ResourceTypeCount, Task } from './model.ts';
+
+/** One project of a domain, as the operation of the domain shows it. */
+export interface ProjectView {
+  readonly id: ProjectId;
+  readonly name: string | undefined;
+  /** The project above it, in the same domain. */
+  readonly parentId: ProjectId | undefined;
+  /** Absent while the project has no operation yet. */
+  readonly operationId: OperationId | undefined;
+  /** `protected` projects have no operation. */
+  readonly state: OperationState | 'not begun' | 'protected';
+  /** Absent if the domain has too many projects to read the counts of all. */
+  readonly resources: ResourceTypeCount | undefined;
+}
+
+/** Returns the projects of a domain in the order in which they are deleted. */
+export function projectViews(
+  { projects = [] }: Operation,
+  children: readonly Operation[],
+  tasks: ReadonlyMap<OperationId, readonly Task[]>,
+): ProjectView[] {
+  const byProject = new Map(children.map((child) => [child.scope.id as string, child]));
+  const planned = projects.map(({ id, name, parentId, protectedBecause }): ProjectView => {
+    const child = byProject.get(id);
+    const own = child && tasks.get(child.id);
+    return {
+      id,
+      name,
+      parentId,
+      operationId: child?.id,
+      state: child?.state ?? (protectedBecause === undefined ? 'not begun' : 'protected'),
+      resources: own && sumOf(own.map((task) => total(task.counts))),
+    };
+  });
+  const known = new Set<string>(projects.map(({ id }) => id));
+  const others = children.flatMap(({ id: operationId, scope, state }): ProjectView[] => {
+    if (scope.type !== 'project' || known.has(scope.id)) return [];
+    const own = tasks.get(operationId);
+    const resources = own && sumOf(own.map((task) => total(task.counts)));
+    return [{ id: scope.id, name: scope.name, parentId: undefined, operationId, state, resources }];
+  });
+  return [...planned, ...others];
+}
+
+/** Adds up counts. */
+export const sumOf = (counts: readonly ResourceTypeCount[]): ResourceTypeCount =>
+  counts.reduce(
+    (a, b) => ({ found: a.found + b.found, removed: a.removed + b.removed, left: a.left + b.left }),
+    { found: 0, removed: 0, left: 0 },
+  );

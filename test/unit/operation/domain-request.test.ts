@@ -1,0 +1,324 @@
+import { DOMAIN, DomainSimulation, WITH_SECRETS } from '../../property/domain-simulation.ts';
+import { failure } from '../../property/stateful-simulation.ts';
+
+let simulation: DomainSimulation;
+beforeEach(() => {
+  simulation = new DomainSimulation();
+  simulation.project('root');
+  simulation.project('middle', { parentId: 'root' });
+  simulation.project('leaf', { parentId: 'middle', enabled: false });
+  simulation.project('single');
+});
+afterEach(() => {
+  simulation.expectOthersUntouched();
+});
+const carryOut = async (): Promise<void> => {
+  expect(await simulation.approve(await simulation.plan())).toMatchObject({ status: 202 });
+};
+const projectsLeft = (): string[] =>
+  [...simulation.cloud.projects].flatMap(([id, { domainId }]) => (domainId === DOMAIN ? [id] : []));
+const shown = async () => {
+  const { body } = await simulation.call('GET', `/v1/operations/${simulation.domainOperation.id}`);
+  return body as { operation: { state: string }; waitsOn: { on: string; advice: string }[] };
+};
+
+describe('the plan of a domain', () => {
+  it('lists projects deepest first, their resources, and what Keystone holds', async () => {
+    const plan = await simulation.plan();
+    expect(plan).toMatchObject({
+      scope: { type: 'domain', id: DOMAIN },
+      state: 'observed',
+      digest: expect.stringMatching(/^[0-9a-f]{64}$/),
+      resources: 8,
+      keystoneCheck: { refusals: [] },
+    });
+    expect((plan.projects as { id: string }[]).map(({ id }) => id)).toEqual([
+      'leaf',
+      'middle',
+      'root',
+      'single',
+    ]);
+    expect(plan.pages).toEqual(
+      expect.arrayContaining([
+        expect.objectContaining({
+          resourceType: 'keystone.user',
+          resources: [{ id: 'u1', name: 'u1' }],
+        }),
+      ]),
+    );
+    expect(simulation.cloud.events).toEqual([]);
+    expect(simulation.cloud.domains.get(DOMAIN)).toMatchObject({ enabled: true });
+  });
+
+  it('has another digest when a user or a resource of a nested project was added', async () => {
+    const first = await simulation.plan();
+    const again = await simulation.call('GET', `/v1/operations/${first.id}/plan`);
+    expect(again.body.digest).toBe(first.digest);
+    simulation.cloud.make('compute.server', 'leaf');
+    const second = await simulation.plan();
+    simulation.cloud.domainUsers.set('u3', DOMAIN);
+    const third = await simulation.plan();
+    expect(new Set([first, second, third].map(({ digest }) => digest)).size).toBe(3);
+  });
+
+  it('is refused for an unknown domain, for the default one, and for one that is a project', async () => {
+    simulation.cloud.domains.set('default', { name: 'Default', enabled: true });
+    for (const id of ['nothing', 'default', 'root'])
+      expect(await simulation.call('POST', `/v1/domains/${id}/plan`, {})).toMatchObject({
+        status: 409,
+      });
+    expect(simulation.engine.operations.size).toBe(0);
+  });
+});
+
+describe('an approved plan of a domain', () => {
+  it('disables the projects and the domain, deletes the deepest projects first, and the domain last', async () => {
+    await carryOut();
+    await simulation.settle();
+    expect(simulation.domainOperation).toMatchObject({ state: 'finished', hold: undefined });
+    const { events } = simulation.cloud;
+    const disabled = events.filter((event) => event.startsWith('disabled'));
+    expect(disabled.at(-1)).toBe(`disabled ${DOMAIN}`);
+    expect(disabled.indexOf('disabled middle')).toBeLessThan(disabled.indexOf('disabled root'));
+    expect(events.indexOf(`disabled ${DOMAIN}`)).toBeLessThan(events.indexOf('deleted root'));
+    expect(events.at(-1)).toBe(`deleted ${DOMAIN}`);
+    const nested = ['deleted leaf', 'deleted middle', 'deleted root'];
+    expect(events.filter((event) => nested.includes(event))).toEqual(nested);
+    expect(projectsLeft()).toEqual([]);
+    for (const id of ['root', 'middle', 'leaf', 'single']) expect(simulation.left(id)).toEqual({});
+    expect(simulation.cloud.domainUsers.has('u1')).toBe(false);
+  });
+
+  it('deletes a domain without projects', async () => {
+    for (const id of projectsLeft()) simulation.cloud.projects.delete(id);
+    await carryOut();
+    await simulation.settle();
+    expect(simulation.domainOperation.state).toBe('finished');
+    expect(simulation.cloud.domains.has(DOMAIN)).toBe(false);
+  });
+
+  it('waits by name for a project with a hold, deletes the others, and ends after the hold', async () => {
+    const hold = { project: 'middle', reason: 'lawsuit' };
+    expect(await simulation.call('POST', '/v1/holds', hold)).toMatchObject({ status: 201 });
+    await carryOut();
+    await simulation.settle();
+    expect(projectsLeft()).toEqual(['root', 'middle']);
+    expect(simulation.left('middle')).toEqual({ 'compute.server': 1, 'network.port': 1 });
+    expect(simulation.left('root')).toEqual({ 'compute.server': 1, 'network.port': 1 });
+    // The users of the held project go on working, so the domain and the projects above stay.
+    expect(simulation.cloud.domains.get(DOMAIN)).toMatchObject({ enabled: true });
+    for (const id of ['root', 'middle'])
+      expect(simulation.cloud.projects.get(id)).toMatchObject({ enabled: true });
+    // The project above the held one is not begun.
+    const begun = [...simulation.engine.operations.values()].filter(
+      ({ action, scope }) => action === 'cleanup' && scope.type === 'project',
+    );
+    expect(begun.map(({ scope }) => scope.id)).toEqual(['leaf', 'single', 'middle']);
+    const seen = await shown();
+    expect(seen.operation.state).toBe('waiting');
+    expect(seen.waitsOn).toEqual(
+      expect.arrayContaining([
+        expect.objectContaining({
+          on: expect.stringMatching(/^project name-middle \(op-\w+\): .*lawsuit/),
+          advice: expect.stringContaining('hold remove --project middle'),
+        }),
+      ]),
+    );
+    await simulation.call('DELETE', '/v1/holds/project/middle');
+    await simulation.settle();
+    expect(simulation.domainOperation.state).toBe('finished');
+    expect(projectsLeft()).toEqual([]);
+  });
+
+  it('keeps a protected project and the domain, and says so', async () => {
+    simulation.protectedProjects.push('middle');
+    const plan = await simulation.plan();
+    expect(plan.projects).toEqual(
+      expect.arrayContaining([
+        expect.objectContaining({
+          id: 'middle',
+          protectedBecause: 'the settings protect this project',
+        }),
+      ]),
+    );
+    await simulation.approve(plan);
+    await simulation.settle();
+    expect(projectsLeft()).toEqual(['root', 'middle']);
+    expect(simulation.domainOperation).toMatchObject({
+      state: 'unverified',
+      hold: { reason: expect.stringContaining('name-middle (protected:') },
+    });
+    expect(simulation.cloud.domains.get(DOMAIN)).toMatchObject({ enabled: true });
+  });
+
+  it('holds only the project that drifted', async () => {
+    simulation.approvalRules = {
+      twoApprovers: { domain: false, resources: undefined, tags: [] },
+      drift: { resources: 0, percent: 0 },
+    };
+    const plan = await simulation.plan();
+    simulation.cloud.make('compute.server', 'single');
+    await simulation.approve(plan);
+    await simulation.settle();
+    expect(projectsLeft()).toEqual(['single']);
+    expect((await shown()).waitsOn).toEqual(
+      expect.arrayContaining([
+        expect.objectContaining({ on: expect.stringMatching(/name-single .*more resources/) }),
+      ]),
+    );
+  });
+
+  it('does not delete a domain in which a project appeared', async () => {
+    await carryOut();
+    await simulation.until(() => simulation.cloud.events.includes(`disabled ${DOMAIN}`));
+    simulation.project('late');
+    await simulation.settle();
+    expect(projectsLeft()).toEqual(['late']);
+    expect(simulation.left('late')).toEqual({ 'compute.server': 1, 'network.port': 1 });
+    expect(simulation.domainOperation).toMatchObject({
+      state: 'closing',
+      hold: { reason: expect.stringContaining('name-late (late)') },
+    });
+  });
+
+  it('is refused when a project appeared before the approval, or the domain was renamed', async () => {
+    const plan = await simulation.plan();
+    simulation.project('late');
+    expect(await simulation.approve(plan)).toMatchObject({ status: 409 });
+    simulation.cloud.projects.delete('late');
+    simulation.cloud.domains.set(DOMAIN, { name: 'Another', enabled: true });
+    expect(await simulation.approve(plan)).toMatchObject({ status: 409 });
+    expect(simulation.cloud.events).toEqual([]);
+  });
+
+  it('does not delete a domain that was enabled again, and goes on when it is disabled', async () => {
+    await carryOut();
+    await simulation.until(() => simulation.cloud.events.includes(`disabled ${DOMAIN}`));
+    simulation.cloud.domains.set(DOMAIN, { name: 'Customer', enabled: true });
+    await simulation.settle();
+    expect(simulation.domainOperation).toMatchObject({
+      state: 'closing',
+      hold: { reason: expect.stringContaining('the domain was enabled again') },
+    });
+    expect(simulation.cloud.domains.has(DOMAIN)).toBe(true);
+    simulation.cloud.domains.set(DOMAIN, { name: 'Customer', enabled: false });
+    await simulation.settle();
+    expect(simulation.domainOperation.state).toBe('finished');
+  });
+
+  it('is refused when a disabled project was enabled after the plan', async () => {
+    const plan = await simulation.plan();
+    simulation.cloud.enable('leaf', true);
+    expect(await simulation.approve(plan)).toMatchObject({ status: 409 });
+    expect(simulation.cloud.events).toEqual([]);
+  });
+
+  it('needs two other persons where the settings say so', async () => {
+    simulation.approvalRules = {
+      twoApprovers: { domain: true, resources: undefined, tags: [] },
+      drift: { resources: 10, percent: 5 },
+    };
+    const plan = await simulation.plan();
+    expect(plan).toMatchObject({ approvalsNeeded: 2, twoBecause: 'it is a domain' });
+    expect(await simulation.approve(plan, 'ann')).toMatchObject({ status: 409 });
+    expect(await simulation.approve(plan, 'bob')).toMatchObject({
+      status: 202,
+      body: { waitsFor: expect.stringContaining('two approvals') },
+    });
+    await simulation.settle();
+    expect(simulation.cloud.events).toEqual([]);
+  });
+
+  it('stops with all its projects when it is canceled', async () => {
+    await simulation.call('POST', '/v1/holds', { project: 'single', reason: 'lawsuit' });
+    await simulation.call('POST', '/v1/holds', { project: 'leaf', reason: 'lawsuit' });
+    await carryOut();
+    await simulation.settle(60);
+    const path = `/v1/operations/${simulation.domainOperation.id}/cancel`;
+    expect(await simulation.call('POST', path, { reason: 'the domain is needed' })).toMatchObject({
+      status: 202,
+    });
+    await simulation.call('DELETE', '/v1/holds/project/single');
+    await simulation.settle();
+    const ends = [...simulation.engine.operations.values()].filter(
+      ({ action }) => action === 'cleanup',
+    );
+    expect(ends.length).toBeGreaterThan(2);
+    expect(new Set(ends.map(({ state }) => state))).toEqual(new Set(['canceled']));
+    expect(projectsLeft()).toHaveLength(4);
+    expect(simulation.left('single')).toEqual({ 'compute.server': 1, 'network.port': 1 });
+  });
+
+  it('removes what only a token on the project lists, before the domain is disabled', async () => {
+    simulation = new DomainSimulation(WITH_SECRETS);
+    simulation.project('root');
+    simulation.project('nested', { parentId: 'root' });
+    await carryOut();
+    await simulation.settle();
+    expect(simulation.domainOperation.state).toBe('finished');
+    expect([simulation.left('root'), simulation.left('nested')]).toEqual([{}, {}]);
+    expect(simulation.cloud.violations).toEqual([]);
+    expect(simulation.cloud.domains.has(DOMAIN)).toBe(false);
+  });
+
+  it('holds a disabled project before its deletion if a type cannot be listed without its token', async () => {
+    simulation = new DomainSimulation(WITH_SECRETS);
+    simulation.project('root', { enabled: false });
+    await carryOut();
+    await simulation.settle();
+    expect(projectsLeft()).toEqual(['root']);
+    const held = [...simulation.engine.operations.values()].find(({ state }) => state === 'held');
+    expect(held?.hold?.about).toBe('leftovers');
+    await simulation.release(held);
+    await simulation.settle();
+    expect(simulation.domainOperation.state).toBe('unverified');
+    expect(simulation.cloud.domains.has(DOMAIN)).toBe(false);
+  });
+
+  it('holds the domain when more users appeared than the settings allow, until a release', async () => {
+    simulation.approvalRules = {
+      twoApprovers: { domain: false, resources: undefined, tags: [] },
+      drift: { resources: 0, percent: 0 },
+    };
+    await carryOut();
+    simulation.cloud.domainUsers.set('late-user', DOMAIN);
+    await simulation.settle();
+    expect(projectsLeft()).toEqual([]);
+    expect(simulation.domainOperation).toMatchObject({
+      state: 'held',
+      hold: { about: 'drift', reason: expect.stringContaining('keystone.user late-user') },
+    });
+    expect(simulation.cloud.domains.has(DOMAIN)).toBe(true);
+    await simulation.release(simulation.domainOperation);
+    await simulation.settle();
+    expect(simulation.domainOperation.state).toBe('finished');
+    expect(simulation.cloud.domains.has(DOMAIN)).toBe(false);
+  });
+
+  it('is not disabled while a project is in it that the plan does not list', async () => {
+    await carryOut();
+    simulation.project('late');
+    await simulation.settle();
+    expect(projectsLeft()).toEqual(['late']);
+    expect(simulation.domainOperation).toMatchObject({
+      state: 'waiting',
+      hold: { reason: expect.stringContaining('name-late (late)') },
+    });
+    expect(simulation.cloud.domains.get(DOMAIN)).toMatchObject({ enabled: true });
+    simulation.cloud.delete('late');
+    simulation.cloud.resources = simulation.cloud.resources.filter(({ owner }) => owner !== 'late');
+    await simulation.settle();
+    expect(simulation.domainOperation.state).toBe('finished');
+  });
+
+  it('is held when Keystone refuses to disable the domain, and goes on after a release', async () => {
+    await carryOut();
+    simulation.cloud.domainRefusals.push(failure('Denied'));
+    await simulation.settle();
+    expect(simulation.domainOperation).toMatchObject({ state: 'held' });
+    expect(projectsLeft()).toEqual([]);
+    await simulation.release(simulation.domainOperation);
+    await simulation.settle();
+    expect(simulation.domainOperation.state).toBe('finished');
+  });
+});
