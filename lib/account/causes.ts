@@ -1,10 +1,12 @@
 /**
- * Why a project is suspended. A project is active only when no cause is left: Keystone refuses it
- * tokens when it or its domain is disabled, and an operator may hold it suspended whatever Keystone
- * shows. Disabling a domain changes no project in Keystone, so the domain is a cause of its own.
+ * Why a project or a user is suspended. It is active when no cause is left: Keystone refuses it
+ * tokens when it or its domain is disabled, and an operator may hold a project suspended whatever
+ * Keystone shows. Disabling a domain changes no project and no user in Keystone, so the domain is a
+ * cause of its own.
  */
 export type SuspensionCause =
   | { readonly kind: 'project-disabled' }
+  | { readonly kind: 'user-disabled' }
   | { readonly kind: 'domain-disabled'; readonly domainId: string }
   | {
       readonly kind: 'operator-hold';
@@ -16,6 +18,8 @@ export type SuspensionCause =
 
 /** The facts from which the causes follow. */
 export interface ProjectState {
+  /** Default `project`. */
+  readonly type?: 'project' | 'user';
   readonly enabled: boolean;
   /** `undefined`: the project has no domain that Keystone shows. */
   readonly domain: { readonly id: string; readonly enabled: boolean } | undefined;
@@ -25,10 +29,15 @@ export interface ProjectState {
     | undefined;
 }
 
-/** Returns all causes for which the project is suspended. Empty: it is active. */
-export function causesOf({ enabled, domain, hold }: ProjectState): SuspensionCause[] {
+/** Returns all causes for which the account is suspended. Empty: it is active. */
+export function causesOf({
+  type = 'project',
+  enabled,
+  domain,
+  hold,
+}: ProjectState): SuspensionCause[] {
   const causes: SuspensionCause[] = [];
-  if (!enabled) causes.push({ kind: 'project-disabled' });
+  if (!enabled) causes.push({ kind: `${type}-disabled` });
   if (domain?.enabled === false) causes.push({ kind: 'domain-disabled', domainId: domain.id });
   if (hold) {
     const { by, reason, enabledAt } = hold;
@@ -45,6 +54,7 @@ export const describeCauses = (causes: readonly SuspensionCause[]): string =>
 
 function describe(cause: SuspensionCause): string {
   if (cause.kind === 'project-disabled') return 'the project is disabled';
+  if (cause.kind === 'user-disabled') return 'the user is disabled';
   if (cause.kind === 'domain-disabled') return `its domain ${cause.domainId} is disabled`;
   const { by, reason, enabledAt } = cause;
   const enabled =

@@ -8,7 +8,7 @@ import { stepOf } from '../handlers/lifecycle.ts';
 import { openLifecycle } from '../operation/lifecycle.ts';
 import type { LifecycleAction } from '../operation/model.ts';
 import { decideChange } from '../policy/decide.ts';
-import { NO_POLICY, POLICY_CHANGES } from '../policy/schema.ts';
+import { NO_POLICY, PROJECT_CHANGES } from '../policy/schema.ts';
 import { lossesOf } from '../policy/suspend-options.ts';
 import { protectedBecause } from '../task/safety-rules.ts';
 import { auditRecord } from './audit.ts';
@@ -53,7 +53,7 @@ export function projectRoutes(app: Hono, deps: ApiDeps): void {
       suspend: policy.suspend,
       losses: lossesOf(policy.suspend),
       changes: Object.fromEntries(
-        POLICY_CHANGES.map((change) => [change, decideChange(policy, change, state.facts)]),
+        PROJECT_CHANGES.map((change) => [change, decideChange(policy, change, state.facts)]),
       ),
     });
   });

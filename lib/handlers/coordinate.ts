@@ -13,6 +13,7 @@ import { keystoneAction } from './keystone-action.ts';
 import { lifecycleConfirmation, openForChange } from './lifecycle.ts';
 import { forgetProvision, recordProvisioned } from './provision-store.ts';
 import { forgetSuspension } from './suspension-store.ts';
+import { forgetUser } from './user-task.ts';
 
 /** The dependencies of {@link coordinate}. */
 export interface CoordinateDeps extends CleanupDeps {
@@ -61,6 +62,8 @@ async function decide(message: Message, deps: CoordinateDeps): Promise<Step | un
     case 'account.project.enabled':
     case 'account.domain.disabled':
     case 'account.domain.enabled':
+    case 'account.user.disabled':
+    case 'account.user.enabled':
       return openForChange(message, deps);
     case 'operation.confirm':
       return withOperation(message.data.operationId, deps, async (operation) => {
@@ -147,11 +150,12 @@ async function withOperation(
 }
 
 /**
- * Records a project that was provisioned. A project that was cleaned up is not resumed, and not
- * compared with its profile. So everything that is stored about it is removed.
+ * Records a project that was provisioned. An account that was cleaned up is not resumed, and not
+ * compared. So everything that is stored about it is removed.
  */
 async function recordEnd(id: OperationId, { engine, now }: CoordinateDeps): Promise<void> {
   const operation = await engine.reads.operation(id);
+  if (operation?.scope.type === 'user') await forgetUser(operation, engine);
   if (operation?.scope.type !== 'project') return;
   const { action, lifecycle, scope, state } = operation;
   if (state !== 'finished' && state !== 'unverified') return;

@@ -1,5 +1,5 @@
 import type { AccountEvent } from '../../events/account.ts';
-import type { DomainId } from '../../events/ids.ts';
+import type { DomainId, UserId } from '../../events/ids.ts';
 import { describeCauses } from '../account/causes.ts';
 import { isGone } from '../account/inventory.ts';
 import type { Engine } from '../engine/port.ts';
@@ -29,7 +29,7 @@ import { type Protection, protectedBecause } from '../task/safety-rules.ts';
 import type { Service } from '../task/service.ts';
 import { chosenTypes } from '../task/suspension.ts';
 import { holdOf, recordEnabledDuringHold } from './holds.ts';
-import { fetchEffectiveState } from './project-state.ts';
+import { fetchEffectiveState, fetchUserState } from './project-state.ts';
 import { provisionDecision, provisionForChange, provisionSnapshot } from './provision.ts';
 import { suspendedServices } from './suspension-store.ts';
 
@@ -51,13 +51,12 @@ const ACTION_OF: Readonly<Record<string, LifecycleAction>> = {
   enabled: 'resume',
 };
 
-/** Opens the operations that follow when a project or a domain was created, disabled or enabled. */
+/** Opens the operations that follow when an account was created, disabled or enabled. */
 export async function openForChange(
   event: AccountEvent,
   deps: LifecycleDeps,
 ): Promise<Step | undefined> {
   const { account, cause } = event.data;
-  if (account.type === 'user') return undefined;
   const { reads } = deps.engine;
   const action = ACTION_OF[event.type.split('.')[2] ?? ''];
   // The hold of an operator is a separate cause: enabling the project in Keystone does not end it.
@@ -67,11 +66,12 @@ export async function openForChange(
     await recordEnabledDuringHold(account.id, hold, deps.now(), deps.engine);
     return undefined;
   }
-  const [record, existing] = await Promise.all([
+  const [record, existing, projects] = await Promise.all([
     reads.account(account.type, account.id),
     reads.operationsAbout(account.type, account.id),
+    account.type === 'user' ? reads.projectsOfMember(account.id) : [],
   ]);
-  const scope = scopeOf(account, { record, projects: [] });
+  const scope = scopeOf(account, { record, projects });
   const switched =
     action &&
     openLifecycle({
@@ -124,7 +124,7 @@ async function ask(operation: Operation, deps: LifecycleDeps): Promise<Lifecycle
       ? askProvision(operation, scope.id, deps)
       : askProject(operation, scope.id, deps);
   if (scope.type === 'domain') return askDomain(operation, scope.id, deps);
-  return { kind: 'refused', because: 'a user is neither suspended nor resumed' };
+  return askUser(operation, scope.id, deps);
 }
 
 const other = (id: string): LifecycleAnswer => ({
@@ -175,6 +175,39 @@ async function askProject(
       cloudSnapshot(registry, 'project', deps),
       isSuspend ? 'suspend' : 'resume',
       deps.services.flatMap((service) => takesPart(service, isSuspend, policy, recorded)),
+    ),
+  };
+}
+
+/** Nothing of a user can be switched: the services list what depends on it. */
+async function askUser(
+  { action }: Operation,
+  id: UserId,
+  deps: LifecycleDeps,
+): Promise<LifecycleAnswer> {
+  const state = await fetchUserState(id, deps.cloud.keystone);
+  if (state.kind === 'absent') return { kind: 'absent' };
+  if (state.kind === 'other') return other(state.id);
+  const isSuspend = action === 'suspend';
+  const change = isSuspend ? 'user.disabled' : 'user.enabled';
+  const decided = decideChange(deps.policy ?? NO_POLICY, change, state.facts);
+  const registry = await deps.cloud.registry();
+  if (registry.unlisted?.class === 'Transient') throw new PropagatorError(registry.unlisted);
+  const reporting = deps.services.filter(({ userReports }) => userReports.length > 0);
+  return {
+    kind: 'present',
+    isWanted: isSuspend === state.causes.length > 0,
+    because: describeCauses(state.causes),
+    decision: {
+      follows: decided.action !== 'none',
+      mode: 'observe',
+      afterMillis: decided.afterMillis ?? 0,
+      rule: decided.rule,
+    },
+    cloud: lifecycleSnapshot(
+      cloudSnapshot(registry, 'user', deps, reporting),
+      isSuspend ? 'suspend' : 'resume',
+      reporting.map(({ name }) => ({ name, after: [], types: [], skipped: undefined })),
     ),
   };
 }

@@ -1,3 +1,4 @@
+import type { Account } from '../../events/account.ts';
 import { causesOf, type SuspensionCause } from '../account/causes.ts';
 import type { Keystone, KeystoneState } from '../account/keystone.ts';
 import type { Reads } from '../engine/port.ts';
@@ -6,7 +7,8 @@ import { PropagatorError } from '../shared/errors.ts';
 import { holdOf } from './holds.ts';
 
 /**
- * The effective state of a project: what Keystone shows, its domain, and the holds of operators.
+ * The effective state of a project or a user: what Keystone shows, its domain, and the hold of an
+ * operator on a project.
  */
 export type EffectiveState =
   | { readonly kind: 'absent' }
@@ -31,32 +33,47 @@ export async function fetchEffectiveState(
   if (shown.kind === 'other') return shown;
   if (shown.account.type !== 'project') return { kind: 'other', id: shown.account.id };
   const { account } = shown;
-  const domain =
-    account.domainId === undefined
-      ? undefined
-      : await deps.keystone.show('domain', account.domainId);
-  const shownDomain = domain && presentDomain(account.id, domain);
+  const { causes, facts } = await withDomain(account, hold, deps.keystone);
+  const { parentId, tags = [] } = account;
+  return { kind: 'present', causes, facts: { ...facts, parentId, tags } };
+}
+
+/**
+ * Asks Keystone for a user and for its domain. A user is active only when it and its domain are
+ * enabled. Throws when an answer is not certain.
+ */
+export async function fetchUserState(
+  id: string,
+  keystone: Pick<Keystone, 'show'>,
+): Promise<EffectiveState> {
+  const shown = await keystone.show('user', id);
+  if (shown.kind !== 'present') return shown;
+  if (shown.account.type !== 'user') return { kind: 'other', id: shown.account.id };
+  const { causes, facts } = await withDomain(shown.account, undefined, keystone);
+  return { kind: 'present', causes, facts: { ...facts, parentId: undefined, tags: [] } };
+}
+
+async function withDomain(
+  account: Exclude<Account, { type: 'domain' }> & { readonly enabled: boolean },
+  hold: Parameters<typeof causesOf>[0]['hold'],
+  keystone: Pick<Keystone, 'show'>,
+) {
+  const { domainId, enabled, id, name, type } = account;
+  const shown = domainId === undefined ? undefined : await keystone.show('domain', domainId);
+  const domain = shown && presentDomain(`${type} ${id}`, shown);
   return {
-    kind: 'present',
-    causes: causesOf({ enabled: account.enabled, domain: shownDomain, hold }),
-    facts: {
-      id,
-      name: account.name,
-      domainId: account.domainId,
-      domainName: shownDomain?.name,
-      parentId: account.parentId,
-      tags: account.tags ?? [],
-    },
+    causes: causesOf({ type, enabled, domain, hold }),
+    facts: { id, name, domainId, domainName: domain?.name },
   };
 }
 
-function presentDomain(project: string, domain: KeystoneState) {
+function presentDomain(account: string, domain: KeystoneState) {
   if (domain.kind === 'present') return domain.account;
   throw new PropagatorError({
     code: 'keystone.domain.missing',
     class: 'Transient',
     service: 'keystone',
-    message: `Keystone shows project ${project} and does not show its domain`,
+    message: `Keystone shows ${account} and does not show its domain`,
     advice: 'Wait: the domain was probably deleted just now.',
   });
 }

@@ -15,6 +15,7 @@ import { runProvision } from './provision-task.ts';
 import { currentStop, type StopDeps, stoppable } from './stop-switch.ts';
 import type { ServiceDeps, Subject } from './task-deps.ts';
 import { addressOf, progressReporter } from './task-report.ts';
+import { runUserLifecycle } from './user-task.ts';
 
 /** Runs the service on the project or on the resources of the user that the request names. */
 export async function runService(
@@ -57,11 +58,6 @@ export async function runService(
     },
   };
   if (data.user) {
-    const confirmation = Confirmation.of(
-      data.user,
-      data.confirmedAt,
-      deps.confirmationIntervalMillis,
-    );
     const at = {
       ...context,
       projectApi: undefined,
@@ -69,6 +65,14 @@ export async function runService(
       userName: data.name,
       projects: data.projects ?? [],
     };
+    // A disabled user is confirmed as well. Only a deleted one may reach the cleanup.
+    if (operation.action !== 'cleanup')
+      return runUserLifecycle(service, data, operation, at, deps.engine);
+    const confirmation = Confirmation.of(
+      data.user,
+      data.confirmedAt,
+      deps.confirmationIntervalMillis,
+    );
     return runUserCleanup({ ...common, confirmation, context: at });
   }
   if (!data.project) throw new TypeError(`${data.taskId}: neither a project nor a user`);

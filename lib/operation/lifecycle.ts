@@ -60,7 +60,19 @@ export function mayBeSuspended(existing: readonly Operation[]): boolean {
 }
 
 /**
- * Returns the operation that follows when a project or domain was disabled or enabled, or
+ * True if a suspension has listed what depends on the user, and no resume has compared it since.
+ * Only then an enabled user needs a resume.
+ */
+function isReported(existing: readonly Operation[]): boolean {
+  const ended = lifecyclesOf(existing).find(({ state }) => state === 'observed');
+  return ended?.action === 'suspend';
+}
+
+const needsResume = (type: Scope['type'], existing: readonly Operation[]): boolean =>
+  type === 'domain' || (type === 'user' ? isReported(existing) : mayBeSuspended(existing));
+
+/**
+ * Returns the operation that follows when a project, domain or user was disabled or enabled, or
  * `undefined` if nothing follows. Safety rule "The last word of Keystone wins": it supersedes an
  * operation of the opposite action. Nothing opens while a cleanup that has begun is under way,
  * because a cleanup supersedes both actions. Keystone confirms the operation before it acts.
@@ -74,7 +86,7 @@ export function openLifecycle(input: OpenLifecycleInput): OpenedLifecycle | unde
   const same = active.find((operation) => operation.action === action);
   // A request of an administrator replaces an operation that the policy may still refuse.
   if (same && (input.asked === undefined || same.lifecycle?.asked)) return undefined;
-  if (action === 'resume' && scope.type === 'project' && !mayBeSuspended(existing)) {
+  if (action === 'resume' && !needsResume(scope.type, existing)) {
     if (active.length === 0) return undefined;
     // Nothing was switched yet. Keystone decides whether the suspension still has a cause.
     return { opened: undefined, superseded: [], messages: askAgainMessages(active) };

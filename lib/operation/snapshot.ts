@@ -37,17 +37,18 @@ const NOT_SHOWN = 'no catalog shows it, and the lists of Keystone could not be r
 
 /**
  * Returns the regions of each service that may hold resources of such an account, with the
- * unreachable and the uncovered registrations. Uncovered types concern projects only.
+ * unreachable and the uncovered registrations. Uncovered types concern projects only. `holding`:
+ * the services that may hold something of the account.
  */
 export function cloudSnapshot(
   registry: Registry,
   type: Scope['type'],
   { services, optedIn, httpPlugins }: Known,
+  holding = services.filter(
+    (service) => (type === 'user' ? service.userResourceTypes : service.resourceTypes).length > 0,
+  ),
 ): CloudSnapshot {
   const coverage = coverageOf(registry, services);
-  const holding = services.filter(
-    (service) => (type === 'user' ? service.userResourceTypes : service.resourceTypes).length > 0,
-  );
   const uncovered: Uncovered[] = type === 'project' ? [...coverage.unknown] : [];
   if (coverage.unlisted) uncovered.push(coverage.unlisted);
   const placed = holding.map((service): PlacedService => {

@@ -1,6 +1,9 @@
 import type { Policy, PolicyChange, Rule } from './schema.ts';
 
-/** What a rule can match. `domainName` is absent when it is not known. */
+/**
+ * What a rule can match. `domainName` is absent when it is not known. A user has neither parent nor
+ * tags.
+ */
 export interface ProjectFacts {
   readonly id: string;
   readonly name: string | undefined;
@@ -10,7 +13,7 @@ export interface ProjectFacts {
   readonly tags: readonly string[];
 }
 
-/** The consequence of one change of a project. */
+/** The consequence of one change of an account. */
 export interface PolicyDecision {
   readonly action: 'provision' | 'suspend' | 'resume' | 'cleanup' | 'none';
   /** The least delay in milliseconds; `undefined`: the rule names none. */
@@ -33,6 +36,8 @@ const DEFAULT_ACTION = {
   'project.disabled': 'suspend',
   'project.enabled': 'resume',
   'project.deleted': 'cleanup',
+  'user.disabled': 'suspend',
+  'user.enabled': 'resume',
 } as const satisfies Record<PolicyChange, PolicyDecision['action']>;
 
 /**
@@ -44,6 +49,8 @@ const DEFAULT_MODE: Readonly<Record<PolicyChange, PolicyDecision['mode']>> = {
   'project.disabled': 'observe',
   'project.enabled': 'enforce',
   'project.deleted': 'enforce',
+  'user.disabled': 'observe',
+  'user.enabled': 'observe',
 };
 
 /**

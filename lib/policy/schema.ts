@@ -10,9 +10,9 @@ const words = z.union([z.string().min(1), z.array(z.string().min(1)).min(1)], {
 });
 
 /**
- * Which projects a rule is about. All parts must match. `domain` and `parent`: one of these ids or
+ * Which accounts a rule is about. All parts must match. `domain` and `parent`: one of these ids or
  * names (a parent by its id only). `tags`: all of them. `name`: a pattern, in which `*` stands for
- * any text and `?` for one character.
+ * any text and `?` for one character. Users have neither a parent nor tags.
  */
 const match = z.strictObject({
   domain: words.optional(),
@@ -43,6 +43,17 @@ const provision = reaction('provision')
     error: 'name the profile: { action: provision, profile: small }',
   });
 
+/** Nothing of a user can be switched off without a deletion, so these changes only report. */
+const userReaction = <Action extends string>(action: Action) =>
+  reaction(action).extend({
+    mode: z
+      .literal('observe', {
+        error:
+          'write observe, or leave it out: nothing of a user can be switched without a deletion',
+      })
+      .default('observe'),
+  });
+
 const rule = z.strictObject({
   match: match.default({}),
   on: z.strictObject({
@@ -50,6 +61,8 @@ const rule = z.strictObject({
     'project.disabled': reaction('suspend').optional(),
     'project.enabled': reaction('resume').optional(),
     'project.deleted': reaction('cleanup').optional(),
+    'user.disabled': userReaction('suspend').optional(),
+    'user.enabled': userReaction('resume').optional(),
   }),
 });
 
@@ -71,11 +84,17 @@ export type Policy = z.infer<typeof Policy>;
 export type Rule = Policy['rules'][number];
 /** The changes that a rule can name. */
 export type PolicyChange = keyof Rule['on'];
-export const POLICY_CHANGES = [
+/** The changes of a project. */
+export const PROJECT_CHANGES = [
   'project.created',
   'project.disabled',
   'project.enabled',
   'project.deleted',
+] as const satisfies readonly PolicyChange[];
+/** The changes of a user. */
+export const USER_CHANGES = [
+  'user.disabled',
+  'user.enabled',
 ] as const satisfies readonly PolicyChange[];
 /** The desired state of a project, by service. */
 export type Profile = Policy['profiles'][string];
@@ -100,7 +119,14 @@ export const policySchema = (sections: ProfileSections): z.ZodType<Policy> =>
       )
       .default({}),
   }).superRefine(({ rules, profiles }, context) => {
-    for (const [index, { on }] of rules.entries()) {
+    for (const [index, { match: matched, on }] of rules.entries()) {
+      for (const part of ['parent', 'tags'] as const)
+        if (matched[part] !== undefined && USER_CHANGES.some((change) => on[change]))
+          context.addIssue({
+            code: 'custom',
+            message: `users have no ${part}: write a rule of its own for the changes of users`,
+            path: ['rules', index, 'match', part],
+          });
       const profile = on['project.created']?.profile;
       if (profile === undefined || Object.hasOwn(profiles, profile)) continue;
       const message = `there is no profile "${profile}" under "profiles"`;

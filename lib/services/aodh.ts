@@ -9,6 +9,8 @@ import {
   type ServiceApi,
 } from '../task/service.ts';
 import { alarmSuspension } from './aodh/suspend.ts';
+import { trustAlarmsOf } from './aodh/user-alarms.ts';
+import { userReports } from './aodh/user-reports.ts';
 
 const alarmRow = z.object({
   alarm_id: z.string(),
@@ -57,35 +59,13 @@ const alarm = defineType({
   },
 });
 
-const actions = z.array(z.string()).nullish();
-const alarmOfUserRow = alarmRow.extend({
-  user_id: z.string().nullish(),
-  ok_actions: actions,
-  alarm_actions: actions,
-  insufficient_data_actions: actions,
-});
-
 /**
  * An alarm belongs to its project and stays when its user is deleted. Only its actions that use a
  * trust of that user fail from then on, which the report says.
  */
 const alarmOfUser = defineUserType({
   name: 'alarm-of-user',
-  async list({ api, user }) {
-    const filters = { all_projects: 'true', user_id: user };
-    const query = Object.entries(filters).map(
-      ([field, value]) => `q.field=${field}&q.op=eq&q.value=${encodeURIComponent(value)}`,
-    );
-    const { rows } = await api.list(`/v2/alarms?${query.join('&')}`, {
-      row: alarmOfUserRow,
-      paging: 'none',
-    });
-    return rows.filter((row) =>
-      [row.ok_actions, row.alarm_actions, row.insufficient_data_actions].some((some) =>
-        some?.some((url) => url.startsWith('trust+')),
-      ),
-    );
-  },
+  list: trustAlarmsOf,
   id: (row) => row.alarm_id,
   owner: (row) => row.user_id ?? undefined,
   label: (row) => row.name ?? undefined,
@@ -141,5 +121,6 @@ export const aodh = defineService({
   ],
   resourceTypes: [alarm],
   userResourceTypes: [alarmOfUser],
+  userReports,
   suspension: { after: [], types: [alarmSuspension] },
 });

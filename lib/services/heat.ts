@@ -3,6 +3,7 @@ import { defineService, defineType, type ProjectContext, type Removal } from '..
 import { foreignEffectOf, preDeleteHookOf } from './heat/foreign-effects.ts';
 import { configsOf, pathOfStack, rootsOf, type StackRow } from './heat/rows.ts';
 import { trustedStack } from './heat/trusts.ts';
+import { userReports } from './heat/user-reports.ts';
 import { epochOf } from './kit/time.ts';
 
 const MINUTE = 60_000;
@@ -184,6 +185,7 @@ export const heat = defineService({
   ],
   resourceTypes: [stack, softwareDeployment, softwareConfig],
   userResourceTypes: [trustedStack],
+  userReports,
   leftBySuspend: [
     {
       types: ['stack'],

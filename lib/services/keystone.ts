@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { PropagatorError } from '../shared/errors.ts';
 import { defineService, defineType, EVERY_OTHER, type ProjectContext } from '../task/service.ts';
 import { provision } from './keystone/provision.ts';
+import { userReports } from './keystone/user-reports.ts';
 
 const credentialRow = z.object({
   id: z.string(),
@@ -117,5 +118,6 @@ export const keystone = defineService({
         'Keystone refuses it while the project is disabled. A deleted one cannot be restored.',
     },
   ],
+  userReports,
   provision,
 });

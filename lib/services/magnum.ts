@@ -4,6 +4,7 @@ import { type Blocker, defineService, defineType, type Removal } from '../task/s
 import { defineQuota } from './kit/quota.ts';
 import { cluster, clusterOfUser, clustersOf } from './magnum/cluster.ts';
 import { provision } from './magnum/provision.ts';
+import { userReports } from './magnum/user-reports.ts';
 
 const templateRow = z.object({
   uuid: z.string(),
@@ -146,6 +147,7 @@ export const magnum = defineService({
   ],
   resourceTypes: [cluster, template, quota],
   userResourceTypes: [clusterOfUser],
+  userReports,
   leftBySuspend: [
     {
       types: ['cluster'],

@@ -7,6 +7,7 @@ import { NOVA_CONCURRENCY, server } from './nova/server.ts';
 import { serverSuspension } from './nova/suspend.ts';
 import { quotaSuspension } from './nova/suspend-quota.ts';
 import { keypair, userQuota } from './nova/user.ts';
+import { userReports } from './nova/user-reports.ts';
 
 const serverGroupRow = z.object({
   id: z.string(),
@@ -107,6 +108,7 @@ export const nova = defineService({
   concurrency: NOVA_CONCURRENCY,
   resourceTypes: [server, serverGroup, flavorAccess, quota],
   userResourceTypes: [keypair, userQuota],
+  userReports,
   suspension: { after: ['aodh', 'octavia', 'swift'], types: [serverSuspension, quotaSuspension] },
   provision,
   leftBySuspend: [

@@ -13,6 +13,7 @@ import {
 import type { ServiceProvision } from './provision.ts';
 import type { ResourceType } from './resource-type.ts';
 import type { ServiceSuspension } from './suspension.ts';
+import type { UserReport } from './user-report.ts';
 
 export { HOLD_TAG } from '../../events/hold.ts';
 export type {
@@ -42,6 +43,7 @@ export {
   type ServiceSuspension,
   type Suspension,
 } from './suspension.ts';
+export { defineUserReport, type UserReport } from './user-report.ts';
 
 /** Why suspend leaves resource types as they are, in one sentence for the documentation. */
 export interface LeftBySuspend {
@@ -103,6 +105,8 @@ export interface Service {
   readonly resourceTypes: readonly ResourceType[];
   /** The resource types of a deleted user. */
   readonly userResourceTypes: readonly ResourceType<UserContext>[];
+  /** What a suspension of a user lists here. Nothing of a user can be switched. */
+  readonly userReports: readonly UserReport[];
   /** How a project is suspended and resumed here; `undefined`: everything is left as it is. */
   readonly suspension?: ServiceSuspension | undefined;
   /** The resource types that suspend never switches, with the reason. */
@@ -135,6 +139,7 @@ export interface ServiceDefinition {
   readonly concurrency?: number;
   readonly resourceTypes?: readonly DefinedType[];
   readonly userResourceTypes?: readonly DefinedType<UserContext>[];
+  readonly userReports?: readonly ((service: string) => UserReport)[];
   readonly suspension?: ServiceSuspension;
   /** Every resource type that `suspension` does not switch. A test demands them. */
   readonly leftBySuspend?: readonly LeftBySuspend[];
@@ -183,6 +188,7 @@ export function defineService(definition: ServiceDefinition): Service {
     concurrency: definition.concurrency ?? 8,
     resourceTypes,
     userResourceTypes,
+    userReports: (definition.userReports ?? []).map((each) => each(definition.name)),
     suspension: definition.suspension,
     leftBySuspend: definition.leftBySuspend ?? [],
     provision: definition.provision,

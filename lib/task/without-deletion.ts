@@ -1,5 +1,5 @@
 import { PropagatorError } from '../shared/errors.ts';
-import type { ProjectContext, RequestOptions, ServiceApi } from './context.ts';
+import type { CommonContext, RequestOptions, ServiceApi } from './context.ts';
 
 /** Names of actions and paths that delete something, or that overwrite a disk. */
 const DELETING = new RegExp(
@@ -27,7 +27,7 @@ export function withoutDeletion(api: ServiceApi): ServiceApi {
 }
 
 /** Returns the context of a run with API clients that refuse every deletion. */
-export const contextWithoutDeletion = <At extends ProjectContext>(context: At): At => ({
+export const contextWithoutDeletion = <At extends CommonContext>(context: At): At => ({
   ...context,
   api: withoutDeletion(context.api),
   projectApi: context.projectApi && withoutDeletion(context.projectApi),

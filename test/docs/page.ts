@@ -30,6 +30,7 @@ export function page(
     blockers(resourceTypes),
     leftovers(resourceTypes),
     users(service),
+    userReports(service),
     actionsTable(service),
   ];
   const reference = [
@@ -199,6 +200,15 @@ function users({ userResourceTypes }: Service): string | undefined {
       `\`${bare(resourceType.name)}\`${resourceType.blockers.length > 0 ? `: ${resourceType.blockers.join(' ')}` : ''}`,
   );
   return `## Resource types of users\n\n${list(points)}`;
+}
+
+/** What a suspension of a user lists, and why it changes nothing. */
+function userReports({ userReports: reports }: Service): string | undefined {
+  if (reports.length === 0) return undefined;
+  const rows = reports.map(({ resourceType, because }) => [`\`${bare(resourceType)}\``, because]);
+  const head =
+    'A suspension of a user lists these, and changes nothing. A resume lists them again.';
+  return `## Disabled users\n\n${head}\n\n${table(['listed', 'why nothing is switched'], rows)}`;
 }
 
 const PLACES: readonly (readonly [string, string])[] = [

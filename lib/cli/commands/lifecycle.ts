@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import * as z from 'zod';
 import { decideChange, type PolicyDecision, type ProjectFacts } from '../../policy/decide.ts';
-import { POLICY_CHANGES, type Policy, type PolicyChange } from '../../policy/schema.ts';
+import { type Policy, type PolicyChange, PROJECT_CHANGES } from '../../policy/schema.ts';
 import { lossesOf } from '../../policy/suspend-options.ts';
 import { oneOf, type Printed, present, printable } from '../format.ts';
 import { EXIT, type Terminal } from '../terminal.ts';
@@ -144,7 +144,7 @@ type Decided = Partial<PolicyDecision> | z.infer<typeof Decision> | undefined;
 function decisions(facts: ProjectFacts, of: (change: PolicyChange) => Decided): string {
   const { id, name, domainName, tags } = facts;
   const about = [name, domainName && `domain ${domainName}`, tags.length > 0 && tags.join(', ')];
-  const lines = POLICY_CHANGES.map((change) => `  ${change.padEnd(17)} ${inWords(of(change))}`);
+  const lines = PROJECT_CHANGES.map((change) => `  ${change.padEnd(17)} ${inWords(of(change))}`);
   return `${[id, about.filter(Boolean).join('; ')].join('  ')}\n${lines.join('\n')}\n`;
 }
 

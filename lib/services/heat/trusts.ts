@@ -5,33 +5,38 @@ import { listAsAdministrator, stackRow } from './rows.ts';
 const row = z.object({ id: z.string() });
 
 /**
+ * Returns the stacks in living projects that use a trust of the user.
+ * Heat shows the owner's name and never the id. A row counts as the user's if the user had a role
+ * on its project and no other user of any domain has that name. Otherwise nothing is returned.
+ * The user below results from this proof and is no field of the row.
+ */
+export async function trustedStacks(context: UserContext) {
+  const { user, userName, projects } = context;
+  const [any] = projects;
+  if (userName === undefined || any === undefined) return [];
+  const query = { username: userName, show_hidden: true };
+  const rows = await listAsAdministrator(context, any, '/stacks', {
+    collection: 'stacks',
+    row: stackRow,
+    paging: 'marker',
+    query,
+  });
+  const known = new Set<string>(projects);
+  const named = rows.filter(
+    ({ project, stack_owner }) => stack_owner === userName && known.has(project ?? ''),
+  );
+  return named.length === 0 || (await hasNamesake(userName, context))
+    ? []
+    : named.map((stack) => ({ ...stack, user }));
+}
+
+/**
  * Stacks in living projects that ran with the trust of the deleted user. They belong to their
  * projects and stay, but their automatic actions stop.
- * Heat shows the owner's name and never the id. A row counts as the user's if the user had a role
- * on its project and no existing user of any domain has that name. Otherwise nothing is reported.
- * The id below results from this proof and is no field of the row.
  */
 export const trustedStack = defineUserType({
   name: 'trusted-stack',
-  async list(context) {
-    const { user, userName, projects } = context;
-    const [any] = projects;
-    if (userName === undefined || any === undefined) return [];
-    const query = { username: userName, show_hidden: true };
-    const rows = await listAsAdministrator(context, any, '/stacks', {
-      collection: 'stacks',
-      row: stackRow,
-      paging: 'marker',
-      query,
-    });
-    const known = new Set<string>(projects);
-    const named = rows.filter(
-      ({ project, stack_owner }) => stack_owner === userName && known.has(project ?? ''),
-    );
-    return named.length === 0 || (await hasNamesake(userName, context))
-      ? []
-      : named.map((stack) => ({ ...stack, user }));
-  },
+  list: trustedStacks,
   id: (stack) => stack.id,
   owner: (stack) => stack.user,
   label: (stack) => stack.stack_name,
@@ -51,7 +56,7 @@ export const trustedStack = defineUserType({
  * Searches each domain: with domain-specific drivers Keystone otherwise shows only users of the
  * token's own domain.
  */
-async function hasNamesake(name: string, { apiOf }: UserContext): Promise<boolean> {
+async function hasNamesake(name: string, { apiOf, user }: UserContext): Promise<boolean> {
   const keystone = await apiOf('keystone');
   if (!keystone) return true;
   const domains = await keystone.list('/v3/domains', {
@@ -61,11 +66,10 @@ async function hasNamesake(name: string, { apiOf }: UserContext): Promise<boolea
   });
   for (const domain of domains.rows) {
     const query = { domain_id: domain.id, name };
-    if (
-      (await keystone.list('/v3/users', { collection: 'users', row, paging: 'next', query })).rows
-        .length > 0
-    )
-      return true;
+    const options = { collection: 'users', row, paging: 'next', query } as const;
+    const { rows } = await keystone.list('/v3/users', options);
+    // A disabled user is listed as well. A deleted one is not.
+    if (rows.some(({ id }) => id !== user)) return true;
   }
   return false;
 }

@@ -7,6 +7,7 @@ import {
   type ProjectContext,
   type Removal,
   type ServiceApi,
+  type UserContext,
 } from '../../task/service.ts';
 import { epochOf } from '../kit/time.ts';
 
@@ -141,14 +142,17 @@ async function failureReason(row: ClusterRow, api: ServiceApi): Promise<string> 
   return [row.status_reason, ...faults].filter(Boolean).join('; ') || 'Magnum gives no reason';
 }
 
+/** Returns the clusters of the user in all projects, and those that name no user. */
+export const clustersOfUser = async (context: UserContext): Promise<ClusterRow[]> =>
+  (await clustersOf(context)).filter((row) => row.user_id === context.user || !row.user_id);
+
 /**
  * A cluster belongs to its project and stays when its user is deleted. The parts of it that use the
  * user's credentials stop working.
  */
 export const clusterOfUser = defineUserType({
   name: 'cluster-of-user',
-  list: async (context) =>
-    (await clustersOf(context)).filter((row) => row.user_id === context.user || !row.user_id),
+  list: clustersOfUser,
   id: (row) => row.uuid,
   owner: (row) => row.user_id ?? undefined,
   label: (row) => row.name ?? undefined,

@@ -11,26 +11,28 @@ const keypairDetail = z.object({
 const keypairPath = (name: string): string => `/os-keypairs/${encodeURIComponent(name)}`;
 
 /**
- * Keypairs belong to a user and not to a project. Nova does not remove them with the user. Since
- * microversion 2.10 an administrator can name the user. The list does not show the owner, so each
- * keypair is also requested alone.
+ * Returns the keypairs of a user. Since microversion 2.10 an administrator can name the user. The
+ * list does not show the owner, so each keypair is also requested alone.
  */
+export async function keypairsOf({ api, user }: UserContext) {
+  const query = { user_id: user };
+  const { rows } = await api.list('/os-keypairs', {
+    collection: 'keypairs',
+    row: keypairRow,
+    paging: 'marker',
+    query,
+  });
+  const details = rows.map(async ({ keypair: { name } }) => {
+    const answer = await api.request('GET', keypairPath(name), { query, accept: [404] });
+    return answer.status === 404 ? [] : [keypairDetail.parse(answer.json).keypair];
+  });
+  return (await Promise.all(details)).flat();
+}
+
+/** Keypairs belong to a user and not to a project. Nova does not remove them with the user. */
 export const keypair = defineUserType({
   name: 'keypair',
-  async list({ api, user }) {
-    const query = { user_id: user };
-    const { rows } = await api.list('/os-keypairs', {
-      collection: 'keypairs',
-      row: keypairRow,
-      paging: 'marker',
-      query,
-    });
-    const details = rows.map(async ({ keypair: { name } }) => {
-      const answer = await api.request('GET', keypairPath(name), { query, accept: [404] });
-      return answer.status === 404 ? [] : [keypairDetail.parse(answer.json).keypair];
-    });
-    return (await Promise.all(details)).flat();
-  },
+  list: keypairsOf,
   id: (row) => row.name,
   owner: (row) => row.user_id ?? undefined,
   label: (row) => row.name,

@@ -154,6 +154,68 @@ suspend:
     });
   });
 
+  it('only reports changes of users, and says so at the line of a rule that wants more', () => {
+    const text = `version: 1
+rules:
+  - match: { domain: customers, tags: [trial] }
+    on: { user.disabled: { action: suspend } }
+  - on:
+      user.disabled: { action: stop, after: 5m }
+      user.enabled:
+        action: resume
+        mode: enforce
+`;
+    expect(readPolicy(text, SECTIONS)).toEqual({
+      kind: 'wrong',
+      problems: [
+        { line: 6, message: 'rules.1.on.user.disabled.action: write suspend or none' },
+        {
+          line: 9,
+          message:
+            'rules.1.on.user.enabled.mode: write observe, or leave it out: nothing of a user can ' +
+            'be switched without a deletion',
+        },
+      ],
+    });
+    const [rule] = text.split('  - on:');
+    expect(readPolicy(rule ?? '', SECTIONS)).toEqual({
+      kind: 'wrong',
+      problems: [
+        {
+          line: 3,
+          message:
+            'rules.0.match.tags: users have no tags: write a rule of its own for the changes of ' +
+            'users',
+        },
+      ],
+    });
+  });
+
+  it('decides about users by their domain and name', () => {
+    const policy = policyOf(`
+version: 1
+rules:
+  - match: { domain: customers, name: "svc-*" }
+    on: { user.disabled: { action: none } }
+  - on: { user.disabled: { action: suspend, after: 1h } }
+`);
+    const user = (name: string) => facts({ name, parentId: undefined, tags: [] });
+    expect(decideChange(policy, 'user.disabled', user('svc-7'))).toMatchObject({
+      action: 'none',
+      rule: 1,
+    });
+    expect(decideChange(policy, 'user.disabled', user('ann'))).toEqual({
+      action: 'suspend',
+      afterMillis: 3_600_000,
+      mode: 'observe',
+      rule: 2,
+    });
+    expect(decideChange(NO_POLICY, 'user.enabled', user('ann'))).toMatchObject({
+      action: 'resume',
+      mode: 'observe',
+    });
+  });
+
   it('reports every error of a profile with its line', () => {
     const text = `version: 1
 rules:

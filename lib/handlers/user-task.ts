@@ -1,0 +1,51 @@
+import type { ServiceRequested } from '../../events/service.ts';
+import type { Engine } from '../engine/port.ts';
+import { lifecyclesOf } from '../operation/lifecycle.ts';
+import type { Operation } from '../operation/model.ts';
+import type { UserContext } from '../task/context.ts';
+import type { RunReport } from '../task/run.ts';
+import type { Service } from '../task/service.ts';
+import { userReportRun } from '../task/user-report.ts';
+import { forgetSuspension, suspensionStore } from './suspension-store.ts';
+
+/** The records of a user are not mixed with those of a project that has the same id. */
+const partitionOf = (user: string): string => `user/${user}`;
+
+/**
+ * Runs one service of an operation that suspends or resumes a user: lists what depends on the user,
+ * and changes nothing. Throws `TypeError` for any other action.
+ */
+export function runUserLifecycle(
+  service: Service,
+  { region }: ServiceRequested['data'],
+  { action, id }: Operation,
+  context: UserContext,
+  engine: Pick<Engine, 'reads' | 'commit'>,
+): Promise<RunReport> {
+  if (action !== 'suspend' && action !== 'resume')
+    throw new TypeError(`${id}: ${action} of a user is not known`);
+  const place = { project: partitionOf(context.user), service: service.name, region };
+  return userReportRun({
+    service: service.name,
+    reports: service.userReports,
+    action,
+    context,
+    records: suspensionStore(place, engine),
+  });
+}
+
+/**
+ * Removes what was recorded about a user, when a resume has compared it or the user was cleaned up.
+ * A newer suspension keeps its own records.
+ */
+export async function forgetUser(
+  { action, id, scope, state }: Operation,
+  engine: Pick<Engine, 'reads' | 'commit'>,
+): Promise<void> {
+  const isCleaned = action === 'cleanup' && (state === 'finished' || state === 'unverified');
+  const isCompared = action === 'resume' && state === 'observed';
+  if (scope.type !== 'user' || (!isCleaned && !isCompared)) return;
+  const [newest] = lifecyclesOf(await engine.reads.operationsAbout('user', scope.id));
+  if (isCompared && newest?.id !== id) return;
+  await forgetSuspension(partitionOf(scope.id), engine);
+}

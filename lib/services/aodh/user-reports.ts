@@ -1,0 +1,20 @@
+import { defineUserReport } from '../../task/service.ts';
+import { trustAlarmsOf } from './user-alarms.ts';
+
+/** What a suspension of a user lists in Aodh. */
+export const userReports = [
+  defineUserReport<Awaited<ReturnType<typeof trustAlarmsOf>>[number]>({
+    name: 'alarm-of-user',
+    because:
+      'An alarm belongs to its project; Keystone refuses the trust of the user in its actions ' +
+      'until the user is enabled.',
+    list: trustAlarmsOf,
+    id: (row) => row.alarm_id,
+    owner: (row) => row.user_id ?? undefined,
+    label: (row) => row.name ?? undefined,
+    project: (row) => row.project_id ?? undefined,
+    message: () =>
+      'the actions of alarms that use a trust of the user fail until the user is enabled',
+    advice: 'If they must go on, ask another member of the project to create the alarms again.',
+  }),
+];

@@ -1,0 +1,23 @@
+import { defineUserReport } from '../../task/service.ts';
+import { trustedStacks } from './trusts.ts';
+
+/** What a suspension of a user lists in Heat. */
+export const userReports = [
+  defineUserReport<Awaited<ReturnType<typeof trustedStacks>>[number]>({
+    name: 'trusted-stack',
+    because:
+      'A stack belongs to its project; Keystone refuses the trust of the user, which the stack ' +
+      'uses, until the user is enabled.',
+    list: trustedStacks,
+    id: ({ id }) => id,
+    owner: ({ user }) => user,
+    label: (stack) => stack.stack_name,
+    project: (stack) => stack.project ?? undefined,
+    message: () =>
+      'stacks that use a trust of the user no longer scale, and take no signals, until the user ' +
+      'is enabled',
+    advice:
+      'Heat 25 and later: if they must go on, a member of the project updates the stack ' +
+      '(openstack stack update --existing STACK_ID). Heat then uses a trust of that member.',
+  }),
+];

@@ -1,0 +1,123 @@
+import * as z from 'zod';
+import { defineUserReport, type UserContext } from '../../task/service.ts';
+
+const escaped = encodeURIComponent;
+const trustRow = z.object({
+  id: z.string(),
+  trustor_user_id: z.string().nullish(),
+  trustee_user_id: z.string(),
+  project_id: z.string().nullish(),
+});
+const shownUser = z.object({ user: z.object({ name: z.string() }) });
+
+/** Returns the name of the trustee: `heat`, `mistral`, or the trustee of one Magnum cluster. */
+const nameOf = (id: string, { api, memoize }: UserContext): Promise<string> =>
+  memoize(`keystone/user/${id}`, async () => {
+    const { json, status } = await api.request('GET', `/v3/users/${escaped(id)}`, {
+      accept: [404],
+    });
+    return status === 404 ? id : shownUser.parse(json).user.name;
+  });
+
+/**
+ * Trusts by which the user lets a service act: Heat, Magnum, Mistral, Aodh and others keep them.
+ * Keystone refuses a trust whose trustor is disabled, and accepts it again after the enable.
+ */
+const trust = defineUserReport<z.infer<typeof trustRow> & { trustee: string }>({
+  name: 'trust',
+  because:
+    'Keystone cannot change a trust, and refuses it while its trustor is disabled; it works ' +
+    'again when the user is enabled.',
+  async list(context) {
+    const query = { trustor_user_id: context.user };
+    const { rows } = await context.api.list('/v3/OS-TRUST/trusts', {
+      collection: 'trusts',
+      row: trustRow,
+      paging: 'next',
+      query,
+    });
+    return Promise.all(
+      rows.map(async (row) => ({ ...row, trustee: await nameOf(row.trustee_user_id, context) })),
+    );
+  },
+  id: ({ id }) => id,
+  owner: (row) => row.trustor_user_id ?? undefined,
+  project: (row) => row.project_id ?? undefined,
+  message: ({ trustee }) =>
+    `${trustee} acts with a trust of the user, which Keystone refuses until the user is enabled`,
+  advice:
+    'What this service does by itself for the project stops (scaling, cron triggers, alarm ' +
+    'actions, certificates). If it must go on, ask another member of the project to create it ' +
+    'again.',
+});
+
+const credentialRow = z.object({
+  id: z.string(),
+  name: z.string().nullish(),
+  user_id: z.string().nullish(),
+  project_id: z.string().nullish(),
+});
+
+const applicationCredential = defineUserReport<z.infer<typeof credentialRow>>({
+  name: 'application-credential',
+  because:
+    'Keystone cannot change an application credential, and refuses it while its user is ' +
+    'disabled; it works again when the user is enabled.',
+  async list({ api, user }) {
+    const path = `/v3/users/${escaped(user)}/application_credentials`;
+    const options = { collection: 'application_credentials', row: credentialRow } as const;
+    const { rows } = await api.list(path, { ...options, paging: 'next' });
+    // Before 2023.1 a row does not name the user. The path does.
+    return rows.map((row) => ({ ...row, user_id: row.user_id ?? user }));
+  },
+  id: ({ id }) => id,
+  owner: (row) => row.user_id ?? undefined,
+  label: (row) => row.name ?? undefined,
+  project: (row) => row.project_id ?? undefined,
+  message: () =>
+    'programs that log in with an application credential of the user are refused until the user ' +
+    'is enabled',
+  advice:
+    'If a program must go on, ask another member of the project for a credential of its own ' +
+    '(openstack application credential create).',
+});
+
+/** The secret is in `blob`, which the schema leaves out. */
+const ec2Row = z.object({
+  id: z.string(),
+  type: z.string(),
+  user_id: z.string().nullish(),
+  project_id: z.string().nullish(),
+});
+
+/**
+ * Keys of the EC2 and S3 APIs. Both filters are sent, and the type is compared again: a Keystone
+ * that ignores one of them shows credentials of others.
+ */
+const ec2Credential = defineUserReport<z.infer<typeof ec2Row>>({
+  name: 'ec2-credential',
+  because:
+    'Keystone has no switch for an EC2 credential, and refuses it while its user is disabled; it ' +
+    'works again when the user is enabled.',
+  async list({ api, user }) {
+    const { rows } = await api.list('/v3/credentials', {
+      collection: 'credentials',
+      row: ec2Row,
+      paging: 'next',
+      query: { user_id: user, type: 'ec2' },
+    });
+    return rows.filter(({ type }) => type === 'ec2');
+  },
+  id: ({ id }) => id,
+  owner: (row) => row.user_id ?? undefined,
+  project: (row) => row.project_id ?? undefined,
+  message: () =>
+    'programs that sign with an EC2 credential of the user (S3, EC2) are refused until the user ' +
+    'is enabled',
+  advice:
+    'If a program must go on, ask another member of the project for a credential of its own ' +
+    '(openstack ec2 credentials create).',
+});
+
+/** What a suspension of a user lists in Keystone. */
+export const userReports = [trust, applicationCredential, ec2Credential];

@@ -1,0 +1,23 @@
+import { defineUserReport } from '../../task/service.ts';
+import { clustersOfUser } from './cluster.ts';
+
+/** What a suspension of a user lists in Magnum. */
+export const userReports = [
+  defineUserReport<Awaited<ReturnType<typeof clustersOfUser>>[number]>({
+    name: 'cluster-of-user',
+    because:
+      'A cluster belongs to its project; Keystone refuses the trust or application credential of ' +
+      'the user, which it uses, until the user is enabled.',
+    list: clustersOfUser,
+    id: (row) => row.uuid,
+    owner: (row) => row.user_id ?? undefined,
+    label: (row) => row.name ?? undefined,
+    project: (row) => row.project_id ?? undefined,
+    message: () =>
+      'load balancers and volumes of clusters that the user created no longer follow Kubernetes ' +
+      'until the user is enabled',
+    advice:
+      'If they must go on, ask another member of the project to create a new cluster, or rotate ' +
+      'its credential (Magnum API 1.12) if the driver supports it.',
+  }),
+];

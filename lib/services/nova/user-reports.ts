@@ -1,0 +1,53 @@
+import * as z from 'zod';
+import { defineUserReport } from '../../task/service.ts';
+import { keypairsOf } from './user.ts';
+
+const keypair = defineUserReport<Awaited<ReturnType<typeof keypairsOf>>[number]>({
+  name: 'keypair',
+  because:
+    'Nova cannot disable a keypair, and its public key lies in the servers that were started ' +
+    'with it.',
+  list: keypairsOf,
+  id: ({ name }) => name,
+  owner: (row) => row.user_id ?? undefined,
+  project: () => undefined,
+  message: () =>
+    'the key of this keypair goes on opening the servers that were started with it: nothing in ' +
+    'OpenStack can stop that',
+  advice:
+    'If the user must not reach these servers: remove the key inside them, or close port 22 in ' +
+    'their security groups.',
+});
+
+const serverRow = z.object({
+  id: z.string(),
+  name: z.string().nullish(),
+  user_id: z.string().nullish(),
+  tenant_id: z.string().nullish(),
+  status: z.string(),
+});
+
+/** Only servers that run: the others do nothing by themselves. */
+const server = defineUserReport<z.infer<typeof serverRow>>({
+  name: 'server-of-user',
+  because: 'A server belongs to its project, whose other members use it.',
+  async list({ api, user }) {
+    const { rows } = await api.list('/servers/detail', {
+      collection: 'servers',
+      row: serverRow,
+      paging: 'marker',
+      query: { all_tenants: 1, user_id: user },
+    });
+    return rows.filter(({ status }) => status === 'ACTIVE');
+  },
+  id: ({ id }) => id,
+  owner: (row) => row.user_id ?? undefined,
+  label: (row) => row.name ?? undefined,
+  project: (row) => row.tenant_id ?? undefined,
+  message: () => 'servers that the user started run on, because they belong to the project',
+  advice:
+    'If they must not run, ask a member of the project, or stop them (openstack server stop).',
+});
+
+/** What a suspension of a user lists in Nova. */
+export const userReports = [keypair, server];

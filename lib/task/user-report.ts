@@ -1,0 +1,185 @@
+import { ResourceTypeName, type UserId } from '../../events/ids.ts';
+import type { Condition, Counts } from '../../events/service.ts';
+import { reportOf } from '../shared/errors.ts';
+import { aggregate } from './conditions.ts';
+import type { UserContext } from './context.ts';
+import { freshMemoize, type RunReport } from './run.ts';
+import { ownership } from './safety-rules.ts';
+import { recordKey, type SuspensionRecord, type SuspensionRecords } from './suspension-records.ts';
+import { contextWithoutDeletion } from './without-deletion.ts';
+
+/**
+ * What depends on a user in one service. Nothing of it can be switched off and on again without a
+ * deletion, so a suspension of the user lists it and changes nothing.
+ */
+export interface UserReportDefinition<Row> {
+  /** The resource type within the service: `trust`, `keypair`. */
+  readonly name: string;
+  /** For the documentation: why nothing is switched, in one sentence. */
+  readonly because: string;
+  list(context: UserContext): Promise<readonly Row[]>;
+  id(row: Row): string;
+  /** The id of the user. */
+  owner(row: Row): string | undefined;
+  label?(row: Row): string | undefined;
+  /** The project that is affected; `undefined`: it belongs to no project. */
+  project(row: Row): string | undefined;
+  /** What happens while the user is disabled. It follows the name of the project. */
+  message(row: Row): string;
+  readonly advice: string;
+}
+
+/** One row of a report, with its row type hidden. */
+interface ReportedRow {
+  readonly id: string;
+  readonly owner: string | undefined;
+  readonly label: string | undefined;
+  readonly message: string;
+}
+
+/** A report as the runs use it. */
+export interface UserReport {
+  readonly resourceType: ResourceTypeName;
+  readonly because: string;
+  readonly advice: string;
+  list(context: UserContext): Promise<readonly ReportedRow[]>;
+}
+
+/** Defines what a suspension reports about the resources of a user. */
+export const defineUserReport =
+  <Row>(definition: UserReportDefinition<Row>): ((service: string) => UserReport) =>
+  (service) => ({
+    resourceType: ResourceTypeName.parse(`${service}.${definition.name}`),
+    because: definition.because,
+    advice: definition.advice,
+    async list(context) {
+      return (await definition.list(context)).map((row) => {
+        const project = definition.project(row);
+        const place = project === undefined ? '' : `project ${project}: `;
+        return {
+          id: definition.id(row),
+          owner: definition.owner(row),
+          label: definition.label?.(row),
+          message: `${place}${definition.message(row)}`,
+        };
+      });
+    },
+  });
+
+/** The input of {@link userReportRun}. */
+export interface UserReportInput {
+  readonly service: string;
+  readonly reports: readonly UserReport[];
+  readonly action: 'suspend' | 'resume';
+  readonly context: UserContext;
+  /** What the last suspension of the user listed. */
+  readonly records: SuspensionRecords;
+}
+
+/** A user may have trusts in thousands of projects. The counts stay exact. */
+const MOST_REASONS = 20;
+
+/**
+ * Lists what depends on a user, with an API client that cannot delete. `suspend` records what is
+ * there, and reports what happens to it while the user is disabled. `resume` compares the listing
+ * with the records, and reports what is gone since. A listing that fails is reported and never
+ * thrown; the records of its type then stay.
+ */
+export async function userReportRun(input: UserReportInput): Promise<RunReport> {
+  const known = await input.records.all();
+  const context = contextWithoutDeletion({ ...input.context, memoize: freshMemoize() });
+  const done = await Promise.all(
+    input.reports.map((report) => reportType(report, known, context, input)),
+  );
+  const counts: Counts = {};
+  for (const { resourceType, total } of done)
+    if (total !== undefined) counts[resourceType] = { listed: total, gone: 0, left: total };
+  return {
+    counts,
+    conditions: aggregate(done.flatMap(({ conditions }) => conditions)),
+    outcome: { kind: 'finished' },
+    verification: {},
+    fresh: {},
+    seenIds: undefined,
+  };
+}
+
+interface ReportedType {
+  readonly resourceType: ResourceTypeName;
+  /** `undefined`: the type could not be listed. */
+  readonly total: number | undefined;
+  readonly conditions: readonly Condition[];
+}
+
+async function reportType(
+  report: UserReport,
+  known: readonly SuspensionRecord[],
+  context: UserContext,
+  { action, records, service }: UserReportInput,
+): Promise<ReportedType> {
+  const { advice, resourceType } = report;
+  const found = { class: 'Unsupported', resourceType, actor: 'operator' } as const;
+  let rows: readonly ReportedRow[];
+  try {
+    const listed = await report.list(context);
+    rows = listed.filter((row) => ownership(row, context.user as UserId) === 'ours');
+  } catch (thrown) {
+    const { region } = context;
+    const error = reportOf(thrown, { code: `${resourceType}.list`, service, region });
+    const message = `it is not known whether the user has any: ${error.message}`;
+    const condition = { ...found, message, advice: error.advice, count: 1 };
+    return { resourceType, total: undefined, conditions: [condition] };
+  }
+  const ofType = known.filter((record) => record.resourceType === resourceType);
+  if (action === 'resume') {
+    const there = new Set(rows.map(({ id }) => id));
+    const gone = ofType.filter(({ id }) => !there.has(id));
+    const [first] = gone;
+    const message = 'it was there when the user was disabled, and is gone now';
+    const more = {
+      count: gone.length,
+      advice: 'If it is needed, ask the user to create it again.',
+    };
+    const conditions = first ? [{ ...found, ...more, message, example: first.id }] : [];
+    return { resourceType, total: rows.length, conditions };
+  }
+  await recordListed(rows, ofType, resourceType, records, context.now());
+  return { resourceType, total: rows.length, conditions: reasonsOf(rows, { ...found, advice }) };
+}
+
+/** Afterwards the records of the type are exactly what was listed. */
+async function recordListed(
+  rows: readonly ReportedRow[],
+  known: readonly SuspensionRecord[],
+  resourceType: ResourceTypeName,
+  records: SuspensionRecords,
+  at: number,
+): Promise<void> {
+  const listed = new Map(
+    rows.map(({ id }) => {
+      const record = { resourceType, id, before: {}, at, version: 0 };
+      return [recordKey(record), record] as const;
+    }),
+  );
+  await records.remove(known.filter((record) => !listed.has(recordKey(record))));
+  const before = new Set(known.map(recordKey));
+  const added = [...listed.values()].filter((record) => !before.has(recordKey(record)));
+  if (added.length > 0) await records.add(added);
+}
+
+function reasonsOf(
+  rows: readonly ReportedRow[],
+  found: Omit<Condition, 'message' | 'count'>,
+): Condition[] {
+  const byMessage = new Map<string, ReportedRow[]>();
+  for (const row of rows) byMessage.set(row.message, [...(byMessage.get(row.message) ?? []), row]);
+  const reasons = [...byMessage].map(([message, [first, ...others]]): Condition => {
+    const example = first?.label ?? first?.id;
+    return { ...found, message, count: others.length + 1, ...(example ? { example } : {}) };
+  });
+  if (reasons.length <= MOST_REASONS) return reasons;
+  const rest = reasons.slice(MOST_REASONS - 1);
+  const count = rest.reduce((sum, one) => sum + one.count, 0);
+  const message = `the same holds in further projects (${rest.length})`;
+  return [...reasons.slice(0, MOST_REASONS - 1), { ...found, message, count }];
+}

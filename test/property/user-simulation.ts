@@ -1,0 +1,128 @@
+import type { Account } from '../../events/account.ts';
+import { DomainId, UserId } from '../../events/ids.ts';
+import type { CoordinateDeps } from '../../lib/handlers/coordinate.ts';
+import type { ServiceDeps } from '../../lib/handlers/task-deps.ts';
+import type { Action, Operation } from '../../lib/operation/model.ts';
+import { defineService, defineUserReport, defineUserType } from '../../lib/task/service.ts';
+import { SuspendSimulation } from './suspend-simulation.ts';
+
+export const ANN = UserId.parse('ann');
+/** Another user: nothing of this one may ever be touched. */
+export const BOB = UserId.parse('bob');
+const DOMAIN = DomainId.parse('customers');
+
+/** A resource of a user. */
+export interface Key {
+  readonly id: string;
+  readonly owner: string;
+  readonly project: string;
+}
+
+/** The suspend simulation with two users, whose keys lie in the service `keys`. */
+export class UserSimulation extends SuspendSimulation {
+  readonly users = new Map<string, boolean>([
+    [ANN, true],
+    [BOB, true],
+  ]);
+  keys: Key[] = [ANN, BOB].flatMap((owner) =>
+    ['p1', 'p1', 'p2'].map((project, n) => ({ id: `${owner}-${n}`, owner, project })),
+  );
+  /** True: the listing of the keys fails. */
+  fails = false;
+  #events = 0;
+
+  constructor() {
+    super([]);
+    const list = async () => {
+      this.call();
+      if (this.fails) throw new Error('the database is away');
+      // The listing ignores its filter, and shows the keys of every user.
+      return [...this.keys];
+    };
+    const row = { id: ({ id }: Key) => id, owner: ({ owner }: Key) => owner };
+    this.services.push(
+      defineService({
+        name: 'keys',
+        catalogTypes: ['keys'],
+        noProjectResources: 'keys belong to users',
+        userResourceTypes: [
+          defineUserType<Key>({
+            ...row,
+            name: 'key',
+            list,
+            remove: async (key) => {
+              this.call();
+              this.keys = this.keys.filter(({ id }) => id !== key.id);
+              return { kind: 'gone' };
+            },
+          }),
+        ],
+        userReports: [
+          defineUserReport<Key>({
+            ...row,
+            name: 'key',
+            because: 'It has no switch.',
+            list,
+            project: ({ project }) => project,
+            message: () => 'the keys are refused',
+            advice: 'Wait.',
+          }),
+        ],
+      }),
+    );
+  }
+
+  keysOf(user: string): Key[] {
+    return this.keys.filter(({ owner }) => owner === user);
+  }
+
+  override get deps(): CoordinateDeps & ServiceDeps {
+    const deps = super.deps;
+    const { keystone } = deps.cloud;
+    const show: typeof keystone.show = async (type, id) => {
+      if (type !== 'user') return keystone.show(type, id);
+      const enabled = this.users.get(id);
+      if (enabled === undefined) return { kind: 'absent' };
+      const account = { type, id: UserId.parse(id), domainId: DOMAIN, name: id, enabled };
+      return { kind: 'present', account };
+    };
+    return { ...deps, cloud: { ...deps.cloud, keystone: { ...keystone, show } } };
+  }
+
+  /** Changes the flag of ann, and announces it. */
+  async setUser(enabled: boolean): Promise<void> {
+    if (!this.users.has(ANN)) return;
+    this.users.set(ANN, enabled);
+    await this.announceUser(enabled ? 'enabled' : 'disabled');
+  }
+
+  async deleteUser(): Promise<void> {
+    if (this.users.delete(ANN)) await this.announceUser('deleted');
+  }
+
+  async announceUser(change: 'created' | 'enabled' | 'disabled' | 'deleted'): Promise<void> {
+    this.#events += 1;
+    const messageId = `user-event-${this.#events}`;
+    const cause = { messageId, eventType: 'test', at: this.engine.time };
+    const account: Account = { type: 'user', id: ANN, domainId: DOMAIN, name: 'ann' };
+    await this.engine.commit({
+      messages: [{ type: `account.user.${change}`, data: { account, cause } }],
+    });
+  }
+
+  /** The operations about ann with this action, the oldest first. */
+  about(action: Action): Operation[] {
+    return [...this.engine.operations.values()]
+      .filter((one) => one.scope.id === ANN && one.action === action)
+      .toSorted((one, other) => one.generation - other.generation);
+  }
+
+  conditions() {
+    return [...this.engine.tasks.values()].flatMap((task) => task.conditions);
+  }
+
+  async userRecords(): Promise<string[]> {
+    const documents = await this.engine.reads.documents('suspension', `user/${ANN}`);
+    return documents.map(({ id }) => id.split('/').at(-1) ?? '');
+  }
+}

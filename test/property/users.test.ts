@@ -1,0 +1,67 @@
+import fc from 'fast-check';
+import { runs } from './runs.ts';
+import { ANN, BOB, UserSimulation } from './user-simulation.ts';
+
+const steps = fc.array(
+  fc.oneof(
+    fc.constantFrom('disable', 'enable', 'repeat'),
+    fc.record({ deliver: fc.integer({ min: 1, max: 8 }), choice: fc.nat(5) }),
+    fc.record({ kill: fc.nat(3), choice: fc.nat(5) }),
+    fc.record({ wait: fc.constantFrom(1000, 60_000, 400_000) }),
+  ),
+  { maxLength: 14 },
+);
+type StepOf =
+  typeof steps extends fc.Arbitrary<infer All extends readonly unknown[]> ? All[number] : never;
+
+async function play(simulation: UserSimulation, step: StepOf): Promise<void> {
+  if (step === 'repeat')
+    await simulation.announceUser(simulation.users.get(ANN) ? 'enabled' : 'disabled');
+  else if (typeof step === 'string') await simulation.setUser(step === 'enable');
+  else if ('wait' in step) simulation.engine.time += step.wait;
+  else if ('kill' in step) {
+    simulation.killAfter = step.kill;
+    await simulation.deliver(step.choice);
+    simulation.killAfter = undefined;
+  } else for (let n = 0; n < step.deliver; n += 1) await simulation.deliver(step.choice);
+}
+
+describe('Any history of disables and enables of a user, with killed processes', () => {
+  it('changes nothing, and the records are those of the last suspension', async () => {
+    await fc.assert(
+      fc.asyncProperty(steps, async (all) => {
+        const simulation = new UserSimulation();
+        const before = structuredClone(simulation.keys);
+        for (const step of all) await play(simulation, step);
+        await simulation.settle();
+        expect(simulation.keys).toEqual(before);
+        expect(simulation.allHaveEnded).toBe(true);
+        const ended = [...simulation.about('suspend'), ...simulation.about('resume')]
+          .filter(({ state }) => state === 'observed')
+          .toSorted((one, other) => one.generation - other.generation);
+        const isDisabled = simulation.users.get(ANN) === false;
+        expect(ended.at(-1)?.action ?? 'resume').toBe(isDisabled ? 'suspend' : 'resume');
+        if (isDisabled) expect(await simulation.userRecords()).toHaveLength(3);
+      }),
+      { numRuns: runs(200) },
+    );
+  }, 120_000);
+
+  it('ends without the resources of the user when the user is deleted', async () => {
+    await fc.assert(
+      fc.asyncProperty(steps, steps, async (all, later) => {
+        const simulation = new UserSimulation();
+        const other = simulation.keysOf(BOB);
+        for (const step of all) await play(simulation, step);
+        await simulation.deleteUser();
+        for (const step of later) if (typeof step !== 'string') await play(simulation, step);
+        await simulation.settle();
+        expect(simulation.keysOf(ANN)).toEqual([]);
+        expect(simulation.keysOf(BOB)).toEqual(other);
+        expect(simulation.allHaveEnded).toBe(true);
+        expect(await simulation.userRecords()).toEqual([]);
+      }),
+      { numRuns: runs(100) },
+    );
+  }, 120_000);
+});
