@@ -62,6 +62,7 @@ async function decide(message: Message, deps: CoordinateDeps): Promise<Step | un
     case 'account.project.enabled':
     case 'account.domain.disabled':
     case 'account.domain.enabled':
+    case 'account.user.created':
     case 'account.user.disabled':
     case 'account.user.enabled':
       return openForChange(message, deps);

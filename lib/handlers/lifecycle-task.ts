@@ -14,7 +14,7 @@ import type { Service, ServiceApi } from '../task/service.ts';
 import { suspendReports } from '../task/suspend-reports.ts';
 import { suspendRun } from '../task/suspend-run.ts';
 import { returnProjectRole, takeProjectRole } from './project-role.ts';
-import { fetchEffectiveState } from './project-state.ts';
+import { fetchEffectiveState, fetchUserState } from './project-state.ts';
 import { currentStop, stoppable } from './stop-switch.ts';
 import { suspensionStore } from './suspension-store.ts';
 
@@ -67,14 +67,17 @@ export async function lifecycleRefusal(
   if (action === 'provision' && operation.hold)
     return blocked(`nothing more is created: ${operation.hold.reason}`, operation.hold.advice);
   const { keystone } = deps.cloud;
-  const state = await fetchEffectiveState(scope.id, { keystone, reads: deps.engine.reads });
+  const state =
+    scope.type === 'user'
+      ? await fetchUserState(scope.id, keystone)
+      : await fetchEffectiveState(scope.id, { keystone, reads: deps.engine.reads });
   const isWanted = state.kind === 'present' && (action === 'suspend') === state.causes.length > 0;
   if (isWanted) return undefined;
   await deps.engine.commit({
     messages: [{ type: 'operation.confirm', data: { operationId: id, confirmation } }],
   });
   const shown =
-    state.kind === 'present' ? describeCauses(state.causes) : `the project is ${state.kind}`;
+    state.kind === 'present' ? describeCauses(state.causes) : `the ${scope.type} is ${state.kind}`;
   return blocked(
     `nothing more is changed: Keystone shows that ${shown}`,
     'No action is needed: the operation ends when Keystone has shown this for a minute.',

@@ -30,7 +30,12 @@ import type { Service } from '../task/service.ts';
 import { chosenTypes } from '../task/suspension.ts';
 import { holdOf, recordEnabledDuringHold } from './holds.ts';
 import { fetchEffectiveState, fetchUserState } from './project-state.ts';
-import { provisionDecision, provisionForChange, provisionSnapshot } from './provision.ts';
+import {
+  provisionDecision,
+  provisionForChange,
+  provisionSnapshot,
+  userProvisionDecision,
+} from './provision.ts';
 import { suspendedServices } from './suspension-store.ts';
 
 /** The dependencies of the coordinator for suspend and resume. */
@@ -124,7 +129,9 @@ async function ask(operation: Operation, deps: LifecycleDeps): Promise<Lifecycle
       ? askProvision(operation, scope.id, deps)
       : askProject(operation, scope.id, deps);
   if (scope.type === 'domain') return askDomain(operation, scope.id, deps);
-  return askUser(operation, scope.id, deps);
+  return operation.action === 'provision'
+    ? askUserProvision(operation, scope.id, deps)
+    : askUser(operation, scope.id, deps);
 }
 
 const other = (id: string): LifecycleAnswer => ({
@@ -208,6 +215,34 @@ async function askUser(
       cloudSnapshot(registry, 'user', deps, reporting),
       isSuspend ? 'suspend' : 'resume',
       reporting.map(({ name }) => ({ name, after: [], types: [], skipped: undefined })),
+    ),
+  };
+}
+
+/** A provision needs the user effectively enabled, and no cleanup of it under way. */
+async function askUserProvision(
+  operation: Operation,
+  id: UserId,
+  deps: LifecycleDeps,
+): Promise<LifecycleAnswer> {
+  const state = await fetchUserState(id, deps.cloud.keystone);
+  if (state.kind === 'absent') return { kind: 'absent' };
+  if (state.kind === 'other') return other(state.id);
+  const about = await deps.engine.reads.operationsAbout('user', id);
+  const cleanup = cleanupsOf(about).find(isUnderWay);
+  const registry = await deps.cloud.registry();
+  if (registry.unlisted?.class === 'Transient') throw new PropagatorError(registry.unlisted);
+  const giving = deps.services.filter(({ userProvision }) => userProvision);
+  const names = giving.map(({ name }) => name);
+  return {
+    kind: 'present',
+    isWanted: state.causes.length === 0 && !cleanup,
+    because: cleanup ? `${cleanup.id} cleans it up` : describeCauses(state.causes),
+    decision: userProvisionDecision(operation, state.facts, names, deps),
+    cloud: lifecycleSnapshot(
+      cloudSnapshot(registry, 'user', deps, giving),
+      'provision',
+      names.map((name) => ({ name, after: [], types: [], skipped: undefined })),
     ),
   };
 }

@@ -74,7 +74,8 @@ async function compareService(
       provision: service.provision,
       wish: wish.sections[name],
       phase: 'plan',
-      context: {
+      contextOf: (shared) => ({
+        ...shared,
         region,
         api,
         project,
@@ -90,7 +91,7 @@ async function compareService(
           },
         ),
         apiOf: otherServices(service, region, { ...deps, waivers }),
-      },
+      }),
     });
     return {
       service: name,

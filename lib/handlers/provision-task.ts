@@ -3,14 +3,17 @@ import type { Counts, ServiceRequested } from '../../events/service.ts';
 import { cleanupsOf } from '../operation/lifecycle.ts';
 import type { Operation } from '../operation/model.ts';
 import { hasEnded } from '../operation/open.ts';
-import type { ProjectContext } from '../task/context.ts';
-import { type ProvisionRunInput, provisionRun } from '../task/provision-run.ts';
+import type { ProjectContext, UserContext } from '../task/context.ts';
+import { provisionRun } from '../task/provision-run.ts';
 import type { RunReport } from '../task/run.ts';
 import { refuseOwnProject } from '../task/safety-rules.ts';
 import type { Service } from '../task/service.ts';
+import { UserAssignments } from '../task/user-assignments.ts';
 import type { LifecycleTaskDeps } from './lifecycle-task.ts';
 import { claimStore, provisionRecords } from './provision-store.ts';
 import { currentStop } from './stop-switch.ts';
+import type { RecordPlace } from './suspension-store.ts';
+import { partitionOf } from './user-task.ts';
 
 /**
  * Runs one service of a provision operation. Throws `TypeError` if the profile does not name it.
@@ -30,23 +33,60 @@ export async function runProvision(
   if (!wish || !service.provision || section === undefined)
     throw new TypeError(`${operation.id}: its profile says nothing about ${service.name}`);
   const place = { project, service: service.name, region };
-  const input: ProvisionRunInput = {
-    service: service.name,
+  const records = provisionRecords(place, deps.engine);
+  return provisionRun({
+    ...common(place, phase, operation, deps),
     provision: service.provision,
     wish: section,
-    context: { ...context, projectName: name, ...provisionRecords(place, deps.engine) },
-    phase: phase === 'plan' ? 'plan' : 'apply',
+    contextOf: (shared) => ({ ...context, ...shared, projectName: name, ...records }),
     reconcile: wish.reconcile,
-    claims: claimStore(place, randomUUID(), deps),
-    deadline: deps.now() + deps.budgetMillis,
-    stopping: deps.stopping,
-    mayContinue: () => mayContinue(operation, deps),
+    compareCommand: `propagator project drift ${project}`,
     onCounts,
-  };
-  return provisionRun(input);
+  });
 }
 
-/** False once the operation is paused or has ended, or the project is being cleaned up. */
+/** Gives a new user its roles and groups. Throws `TypeError` if the operation names none. */
+export async function runUserProvision(
+  service: Service,
+  { phase, region }: ServiceRequested['data'],
+  operation: Operation,
+  context: UserContext,
+  deps: LifecycleTaskDeps,
+  onCounts: (counts: Counts) => void,
+): Promise<RunReport> {
+  const { lifecycle, id, scope } = operation;
+  const section = lifecycle?.provision?.sections[service.name];
+  if (!service.userProvision || section === undefined || scope.type !== 'user')
+    throw new TypeError(`${id}: it gives the user nothing in ${service.name}`);
+  const place = { project: partitionOf(context.user), service: service.name, region };
+  return provisionRun({
+    ...common(place, phase, operation, deps),
+    provision: service.userProvision,
+    wish: UserAssignments.parse(section),
+    contextOf: (shared) => ({ ...context, ...shared, userDomain: scope.domainId }),
+    reconcile: false,
+    compareCommand: `propagator operation show ${id}`,
+    onCounts,
+  });
+}
+
+const common = (
+  place: RecordPlace,
+  phase: ServiceRequested['data']['phase'],
+  operation: Operation,
+  deps: LifecycleTaskDeps,
+) => ({
+  service: place.service,
+  region: place.region,
+  phase: phase === 'plan' ? ('plan' as const) : ('apply' as const),
+  claims: claimStore(place, randomUUID(), deps),
+  deadline: deps.now() + deps.budgetMillis,
+  stopping: deps.stopping,
+  mayContinue: () => mayContinue(operation, deps),
+  now: deps.now,
+});
+
+/** False once the operation is paused or has ended, or the account is being cleaned up. */
 async function mayContinue(
   { id, scope }: Operation,
   deps: Pick<LifecycleTaskDeps, 'engine' | 'now'>,

@@ -1,4 +1,4 @@
-import type { AccountEvent } from '../../events/account.ts';
+import type { Account, AccountEvent } from '../../events/account.ts';
 import type { OpenedLifecycle } from '../operation/lifecycle.ts';
 import type { LifecycleDecision } from '../operation/lifecycle-confirmation.ts';
 import { lifecycleSnapshot } from '../operation/lifecycle-order.ts';
@@ -9,11 +9,11 @@ import { decideChange, type PolicyDecision, type ProjectFacts } from '../policy/
 import { NO_POLICY, type Policy } from '../policy/schema.ts';
 import { protectedBecause } from '../task/safety-rules.ts';
 import type { LifecycleDeps } from './lifecycle.ts';
-import { fetchEffectiveState } from './project-state.ts';
+import { fetchEffectiveState, fetchUserState } from './project-state.ts';
 
 /**
- * Returns the provision that follows when a project was created, or when a project that could not
- * be provisioned is enabled. Nothing opens when no rule of the policy asks for it.
+ * Returns the provision that follows when a project or a user was created, or when one that could
+ * not be provisioned is enabled. Nothing opens when no rule of the policy asks for it.
  */
 export async function provisionForChange(
   { type, data: { account, cause } }: AccountEvent,
@@ -21,11 +21,11 @@ export async function provisionForChange(
   existing: readonly Operation[],
   deps: LifecycleDeps,
 ): Promise<OpenedLifecycle | undefined> {
-  if (account.type !== 'project') return undefined;
-  const isCreated = type === 'account.project.created';
-  const isEnabled = type === 'account.project.enabled' && awaitsProvision(existing);
+  if (account.type === 'domain') return undefined;
+  const isCreated = type === `account.${account.type}.created`;
+  const isEnabled = type === `account.${account.type}.enabled` && awaitsProvision(existing);
   if (!isCreated && !isEnabled) return undefined;
-  if (!(await isAskedFor(account.id, deps))) return undefined;
+  if (!(await isAskedFor(account, deps))) return undefined;
   return openProvision({
     scope,
     cause,
@@ -37,14 +37,45 @@ export async function provisionForChange(
 }
 
 /** Without an answer of Keystone the operation opens, and waits for one. */
-async function isAskedFor(id: string, deps: LifecycleDeps): Promise<boolean> {
-  const { rules } = deps.policy ?? NO_POLICY;
-  if (!rules.some(({ on }) => on['project.created']?.action === 'provision')) return false;
+async function isAskedFor(
+  { id, type }: Exclude<Account, { type: 'domain' }>,
+  deps: LifecycleDeps,
+): Promise<boolean> {
+  const policy = deps.policy ?? NO_POLICY;
+  const change = type === 'user' ? 'user.created' : 'project.created';
+  if (!policy.rules.some(({ on }) => on[change]?.action === 'provision')) return false;
   const { keystone } = deps.cloud;
   const { reads } = deps.engine;
-  const state = await fetchEffectiveState(id, { keystone, reads }).catch(() => undefined);
+  const asked =
+    type === 'user' ? fetchUserState(id, keystone) : fetchEffectiveState(id, { keystone, reads });
+  const state = await asked.catch(() => undefined);
   if (state?.kind !== 'present') return state === undefined;
-  return decideProvision(state.facts, deps.policy).action === 'provision';
+  return decideChange(policy, change, state.facts).action === 'provision';
+}
+
+/** Returns what the policy says about a created user. `giving`: the services that assign. */
+export function userProvisionDecision(
+  { lifecycle }: Operation,
+  facts: ProjectFacts,
+  giving: readonly string[],
+  { mode, policy = NO_POLICY }: Pick<LifecycleDeps, 'mode' | 'policy'>,
+): LifecycleDecision {
+  const decided = decideChange(policy, 'user.created', facts);
+  const { action, afterMillis = 0, assignments, rule } = decided;
+  const wish = assignments && {
+    profile: `rule ${rule}`,
+    reconcile: false,
+    sections: Object.fromEntries(giving.map((name) => [name, assignments])),
+  };
+  // The assignments of the first answer count for the whole operation.
+  const provision = lifecycle?.provision ?? (action === 'provision' ? wish : undefined);
+  return {
+    follows: provision !== undefined,
+    mode: mode === 'enforce' && decided.mode === 'enforce' ? 'enforce' : 'observe',
+    afterMillis,
+    rule,
+    provision,
+  };
 }
 
 /** Returns what the policy says about the creation of a project. */

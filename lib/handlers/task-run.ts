@@ -11,7 +11,7 @@ import { otherServices } from './endpoints.ts';
 import { runLifecycle } from './lifecycle-task.ts';
 import { planGuard } from './plan-guard.ts';
 import { type Listed, storePlan } from './plan-store.ts';
-import { runProvision } from './provision-task.ts';
+import { runProvision, runUserProvision } from './provision-task.ts';
 import { currentStop, type StopDeps, stoppable } from './stop-switch.ts';
 import type { ServiceDeps, Subject } from './task-deps.ts';
 import { addressOf, progressReporter } from './task-report.ts';
@@ -66,6 +66,10 @@ export async function runService(
       projects: data.projects ?? [],
     };
     // A disabled user is confirmed as well. Only a deleted one may reach the cleanup.
+    if (operation.action === 'provision')
+      return runUserProvision(service, data, operation, at, deps, (counts) =>
+        common.onCounts(counts, {}),
+      );
     if (operation.action !== 'cleanup')
       return runUserLifecycle(service, data, operation, at, deps.engine);
     const confirmation = Confirmation.of(

@@ -9,7 +9,7 @@ import { userReportRun } from '../task/user-report.ts';
 import { forgetSuspension, suspensionStore } from './suspension-store.ts';
 
 /** The records of a user are not mixed with those of a project that has the same id. */
-const partitionOf = (user: string): string => `user/${user}`;
+export const partitionOf = (user: string): string => `user/${user}`;
 
 /**
  * Runs one service of an operation that suspends or resumes a user: lists what depends on the user,

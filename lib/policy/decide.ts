@@ -1,3 +1,4 @@
+import type { UserAssignments } from '../task/user-assignments.ts';
 import type { Policy, PolicyChange, Rule } from './schema.ts';
 
 /**
@@ -28,6 +29,8 @@ export interface PolicyDecision {
    * too.
    */
   readonly reconcile?: boolean;
+  /** Action `provision` of a user: its roles and groups. */
+  readonly assignments?: UserAssignments;
 }
 
 /** The action of each change for which no rule matches. */
@@ -36,6 +39,7 @@ const DEFAULT_ACTION = {
   'project.disabled': 'suspend',
   'project.enabled': 'resume',
   'project.deleted': 'cleanup',
+  'user.created': 'none',
   'user.disabled': 'suspend',
   'user.enabled': 'resume',
 } as const satisfies Record<PolicyChange, PolicyDecision['action']>;
@@ -49,6 +53,7 @@ const DEFAULT_MODE: Readonly<Record<PolicyChange, PolicyDecision['mode']>> = {
   'project.disabled': 'observe',
   'project.enabled': 'enforce',
   'project.deleted': 'enforce',
+  'user.created': 'observe',
   'user.disabled': 'observe',
   'user.enabled': 'observe',
 };
@@ -72,6 +77,10 @@ export function decideChange(
     };
   const { action, after, mode } = reaction;
   const decision = { action, afterMillis: after, mode, rule: index + 1 };
+  if ('roles' in reaction) {
+    const { groups, roles } = reaction;
+    return { ...decision, assignments: { groups, roles } };
+  }
   if (!('profile' in reaction)) return decision;
   return { ...decision, profile: reaction.profile, reconcile: reaction.reconcile };
 }

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { duration } from '../shared/settings.ts';
+import { UserAssignments } from '../task/user-assignments.ts';
 import { SuspendOptions } from './suspend-options.ts';
 
 /** The version of the format that this release reads. */
@@ -54,6 +55,12 @@ const userReaction = <Action extends string>(action: Action) =>
       .default('observe'),
   });
 
+const userProvision = reaction('provision')
+  .extend(UserAssignments.shape)
+  .refine(({ action, groups, roles }) => action === 'none' || groups.length + roles.length > 0, {
+    error: 'name roles or groups: { action: provision, groups: [staff] }',
+  });
+
 const rule = z.strictObject({
   match: match.default({}),
   on: z.strictObject({
@@ -61,6 +68,7 @@ const rule = z.strictObject({
     'project.disabled': reaction('suspend').optional(),
     'project.enabled': reaction('resume').optional(),
     'project.deleted': reaction('cleanup').optional(),
+    'user.created': userProvision.optional(),
     'user.disabled': userReaction('suspend').optional(),
     'user.enabled': userReaction('resume').optional(),
   }),
@@ -93,6 +101,7 @@ export const PROJECT_CHANGES = [
 ] as const satisfies readonly PolicyChange[];
 /** The changes of a user. */
 export const USER_CHANGES = [
+  'user.created',
   'user.disabled',
   'user.enabled',
 ] as const satisfies readonly PolicyChange[];

@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { PropagatorError } from '../shared/errors.ts';
 import { defineService, defineType, EVERY_OTHER, type ProjectContext } from '../task/service.ts';
 import { provision } from './keystone/provision.ts';
+import { userProvision } from './keystone/provision-user.ts';
 import { userReports } from './keystone/user-reports.ts';
 
 const credentialRow = z.object({
@@ -120,4 +121,5 @@ export const keystone = defineService({
   ],
   userReports,
   provision,
+  userProvision,
 });

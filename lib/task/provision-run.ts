@@ -3,7 +3,7 @@ import type { Condition, Counts } from '../../events/service.ts';
 import { type ErrorReport, PropagatorError, reportOf } from '../shared/errors.ts';
 import { aggregate } from './conditions.ts';
 import { inProgress, worstError } from './lifecycle-run.ts';
-import type { ProvisionContext, ProvisionItem, ServiceProvision } from './provision.ts';
+import type { AnyProvisionContext, ProvisionItem, ServiceProvision } from './provision.ts';
 import { freshMemoize, type Outcome, type RunReport } from './run.ts';
 import { contextWithoutDeletion } from './without-deletion.ts';
 
@@ -23,15 +23,25 @@ export interface Claims {
   clear(): Promise<void>;
 }
 
-/** The input of a run that provisions one service of one project. */
-export interface ProvisionRunInput {
-  readonly service: string;
-  readonly provision: ServiceProvision;
-  /** The section of the profile. */
-  readonly wish: unknown;
-  readonly context: Omit<ProvisionContext, 'mayCreate' | 'memoize'>;
+/** What a comparison needs. */
+export interface CompareInput<At extends AnyProvisionContext, Wish> {
+  readonly provision: ServiceProvision<At, Wish>;
+  /** The section of the profile, or what a rule gives to a new user. */
+  readonly wish: Wish;
+  /** Returns the context of one comparison, with what all contexts share. */
+  contextOf(shared: Pick<At, 'mayCreate' | 'memoize'>): At;
   /** `plan`: compare and change nothing. */
   readonly phase: 'plan' | 'apply';
+}
+
+/** The input of a run that provisions one service of one project or user. */
+export interface ProvisionRunInput<At extends AnyProvisionContext, Wish>
+  extends CompareInput<At, Wish> {
+  readonly service: string;
+  readonly region: string;
+  /** The command that compares again. */
+  readonly compareCommand: string;
+  now(): number;
   /** True if resources and settings that exist with other values are changed, too. */
   readonly reconcile: boolean;
   readonly claims: Claims;
@@ -50,7 +60,9 @@ const MAX_ITERATIONS = 12;
  * listing shows everything. It only adds. A resource or setting with another value is reported as
  * drift and left, unless `reconcile` is set. Never throws for an API error: it is in the outcome.
  */
-export async function provisionRun(input: ProvisionRunInput): Promise<RunReport> {
+export async function provisionRun<At extends AnyProvisionContext, Wish>(
+  input: ProvisionRunInput<At, Wish>,
+): Promise<RunReport> {
   let items: readonly ProvisionItem[] = [];
   const report = (outcome: Outcome, more: readonly Condition[] = []): RunReport => ({
     counts: countsOf(items, input),
@@ -97,17 +109,22 @@ export async function provisionRun(input: ProvisionRunInput): Promise<RunReport>
 }
 
 /** Compares one service with the section of a profile. Changes nothing. */
-export const compareNow = (
-  input: Pick<ProvisionRunInput, 'provision' | 'wish' | 'context' | 'phase'>,
-): Promise<readonly ProvisionItem[]> =>
-  input.provision.compare(
-    input.wish,
-    contextWithoutDeletion({
-      ...input.context,
-      mayCreate: input.phase === 'apply',
-      memoize: freshMemoize(),
-    }),
+export const compareNow = <At extends AnyProvisionContext, Wish>({
+  contextOf,
+  phase,
+  provision,
+  wish,
+}: CompareInput<At, Wish>): Promise<readonly ProvisionItem[]> =>
+  provision.compare(
+    wish,
+    contextWithoutDeletion(contextOf({ mayCreate: phase === 'apply', memoize: freshMemoize() })),
   );
+
+/** What the steps of a run need; they do not see the context. */
+type Steps = Omit<
+  ProvisionRunInput<AnyProvisionContext, unknown>,
+  'provision' | 'wish' | 'contextOf'
+>;
 
 const again = (afterSeconds: number): Outcome => ({
   kind: 'again',
@@ -118,11 +135,11 @@ const again = (afterSeconds: number): Outcome => ({
 const keyOf = ({ type, name }: ProvisionItem): string => `${type}/${name}`;
 
 /** True if the item is not as the rule wants it. Drift is left, unless the rule reconciles it. */
-const isLeft = ({ state }: ProvisionItem, { reconcile }: ProvisionRunInput): boolean =>
+const isLeft = ({ state }: ProvisionItem, { reconcile }: Steps): boolean =>
   state === 'differs' ? reconcile : state !== 'as-wanted';
 
-const mayGoOn = async ({ context, deadline, stopping, mayContinue }: ProvisionRunInput) =>
-  !stopping?.aborted && context.now() < deadline && (await mayContinue());
+const mayGoOn = async ({ now, deadline, stopping, mayContinue }: Steps) =>
+  !stopping?.aborted && now() < deadline && (await mayContinue());
 
 /**
  * Claims one creation at a time, right before it. A run that is killed then leaves at most one
@@ -130,7 +147,7 @@ const mayGoOn = async ({ context, deadline, stopping, mayContinue }: ProvisionRu
  */
 async function claimNext(
   items: readonly ProvisionItem[],
-  { claims }: ProvisionRunInput,
+  { claims }: Steps,
 ): Promise<{ waitMillis: number; held: string | undefined }> {
   let longest = 0;
   for (const item of items) {
@@ -151,7 +168,7 @@ export const CLAIM_MILLIS = 120_000;
 /** Makes the items one after the other. An error of one stops no other. */
 async function makeAll(
   makes: ReadonlyMap<() => Promise<void>, ProvisionItem>,
-  input: ProvisionRunInput,
+  input: Steps,
 ): Promise<ErrorReport[]> {
   const errors: ErrorReport[] = [];
   for (const [make, item] of makes) {
@@ -174,8 +191,8 @@ const isUnclear = (thrown: unknown): boolean =>
   thrown.report.status === undefined ||
   thrown.report.status >= 500;
 
-const errorOf = (thrown: unknown, what: string, { context, service }: ProvisionRunInput) =>
-  reportOf(thrown, { code: `${service}.provision.${what}`, service, region: context.region });
+const errorOf = (thrown: unknown, what: string, { region, service }: Steps) =>
+  reportOf(thrown, { code: `${service}.provision.${what}`, service, region });
 
 function outcomeOf(errors: readonly ErrorReport[]): Outcome {
   const error = worstError(errors);
@@ -184,14 +201,14 @@ function outcomeOf(errors: readonly ErrorReport[]): Outcome {
   return { kind: 'again', afterSeconds: error?.retryAfterSeconds ?? 0, error };
 }
 
-const typeOf = ({ type }: ProvisionItem, { service }: Pick<ProvisionRunInput, 'service'>) =>
+const typeOf = ({ type }: ProvisionItem, { service }: Pick<Steps, 'service'>) =>
   ResourceTypeName.parse(`${service}.${type}`);
 
 /**
  * `listed`: the number of items that the profile asks for. `gone`: items that are as wanted.
  * `left`: items that are still missing.
  */
-function countsOf(items: readonly ProvisionItem[], input: ProvisionRunInput): Counts {
+function countsOf(items: readonly ProvisionItem[], input: Steps): Counts {
   const counts: Counts = {};
   for (const item of items) {
     const type = typeOf(item, input);
@@ -206,7 +223,7 @@ function countsOf(items: readonly ProvisionItem[], input: ProvisionRunInput): Co
   return counts;
 }
 
-function conditionsOf(item: ProvisionItem, input: ProvisionRunInput): Condition[] {
+function conditionsOf(item: ProvisionItem, input: Steps): Condition[] {
   const resourceType = typeOf(item, input);
   const of = { resourceType, count: 1, example: item.name } as const;
   const { advice, message = `${item.name} is not there yet`, found = 'another value' } = item;
@@ -221,8 +238,8 @@ function conditionsOf(item: ProvisionItem, input: ProvisionRunInput): Condition[
       message: `drift: ${item.name} is ${found}, and the profile says ${item.wanted}; it is left`,
       actor: 'operator',
       advice:
-        'Change it yourself, or set reconcile: true. To compare again: propagator project ' +
-        `drift ${input.context.project}`,
+        'Change it yourself, or set reconcile: true. ' +
+        `To compare again: ${input.compareCommand}`,
     },
   ];
 }

@@ -1,15 +1,25 @@
 import type * as z from 'zod';
-import type { ProjectContext } from './context.ts';
+import type { CommonContext, ProjectContext, UserContext } from './context.ts';
 
-/** What a service file may use while a project is provisioned. */
-export interface ProvisionContext extends ProjectContext {
-  /** The name of the project; `undefined` if it is not known. */
-  readonly projectName: string | undefined;
+/** What every provision has. */
+export interface AnyProvisionContext extends CommonContext {
   /**
    * False while the state is only compared. A call that creates something as a side effect is then
    * forbidden (safety rule "Listing must not create").
    */
   readonly mayCreate: boolean;
+}
+
+/** What a service file may use while a user is provisioned. */
+export interface UserProvisionContext extends AnyProvisionContext, UserContext {
+  /** The domain of the user; `undefined` if it is not known. */
+  readonly userDomain: string | undefined;
+}
+
+/** What a service file may use while a project is provisioned. */
+export interface ProvisionContext extends AnyProvisionContext, ProjectContext {
+  /** The name of the project; `undefined` if it is not known. */
+  readonly projectName: string | undefined;
   /** The value that {@link record} stored about the project, the service and the region. */
   recorded(key: string): Promise<unknown>;
   /**
@@ -64,12 +74,16 @@ export interface ProvisionDefinition<Wish> {
   readonly parts: readonly ComparePart<Wish>[];
 }
 
-/** What a service file says about provisioning. */
-export interface ServiceProvision {
+/** How a service compares what is wanted with what it lists. */
+export interface ServiceProvision<At extends AnyProvisionContext, Wish> {
+  /** Throws when the section does not fit the schema, and what a failed call throws. */
+  compare(wish: Wish, context: At): Promise<readonly ProvisionItem[]>;
+}
+
+/** What a service file says about the provision of projects. */
+export interface ProjectProvision extends ServiceProvision<ProvisionContext, unknown> {
   readonly schema: z.ZodType;
   readonly summary: readonly string[];
-  /** Throws when the section does not fit the schema, and what a failed call throws. */
-  compare(wish: unknown, context: ProvisionContext): Promise<readonly ProvisionItem[]>;
 }
 
 /**
@@ -80,7 +94,7 @@ export const defineProvision = <Wish>({
   schema,
   summary,
   parts,
-}: ProvisionDefinition<Wish>): ServiceProvision => ({
+}: ProvisionDefinition<Wish>): ProjectProvision => ({
   schema,
   summary,
   async compare(section, context) {
@@ -91,7 +105,7 @@ export const defineProvision = <Wish>({
 
 /** Returns what a profile may say, by service. */
 export const profileSections = (
-  services: readonly { readonly name: string; readonly provision?: ServiceProvision | undefined }[],
+  services: readonly { readonly name: string; readonly provision?: ProjectProvision | undefined }[],
 ): Record<string, z.ZodType> =>
   Object.fromEntries(
     services.flatMap(({ name, provision }) => (provision ? [[name, provision.schema]] : [])),

@@ -10,9 +10,10 @@ import {
   serviceDependencies,
   serviceDependents,
 } from './dependencies.ts';
-import type { ServiceProvision } from './provision.ts';
+import type { ProjectProvision, ServiceProvision, UserProvisionContext } from './provision.ts';
 import type { ResourceType } from './resource-type.ts';
 import type { ServiceSuspension } from './suspension.ts';
+import type { UserAssignments } from './user-assignments.ts';
 import type { UserReport } from './user-report.ts';
 
 export { HOLD_TAG } from '../../events/hold.ts';
@@ -32,9 +33,11 @@ export { EVERY_OTHER, type TypeDependencies } from './dependencies.ts';
 export {
   type ComparePart,
   defineProvision,
+  type ProjectProvision,
   type ProvisionContext,
   type ProvisionItem,
   type ServiceProvision,
+  type UserProvisionContext,
 } from './provision.ts';
 export type * from './resource-type.ts';
 export {
@@ -43,6 +46,7 @@ export {
   type ServiceSuspension,
   type Suspension,
 } from './suspension.ts';
+export type { UserAssignments } from './user-assignments.ts';
 export { defineUserReport, type UserReport } from './user-report.ts';
 
 /** Why suspend leaves resource types as they are, in one sentence for the documentation. */
@@ -112,7 +116,9 @@ export interface Service {
   /** The resource types that suspend never switches, with the reason. */
   readonly leftBySuspend: readonly LeftBySuspend[];
   /** What a profile may ask for here; `undefined`: a project is never provisioned here. */
-  readonly provision?: ServiceProvision | undefined;
+  readonly provision?: ProjectProvision | undefined;
+  /** How a new user gets its roles and groups here. */
+  readonly userProvision?: ServiceProvision<UserProvisionContext, UserAssignments> | undefined;
 }
 
 /** The input of {@link defineService}. */
@@ -143,7 +149,8 @@ export interface ServiceDefinition {
   readonly suspension?: ServiceSuspension;
   /** Every resource type that `suspension` does not switch. A test demands them. */
   readonly leftBySuspend?: readonly LeftBySuspend[];
-  readonly provision?: ServiceProvision;
+  readonly provision?: ProjectProvision;
+  readonly userProvision?: ServiceProvision<UserProvisionContext, UserAssignments>;
 }
 
 /**
@@ -192,5 +199,6 @@ export function defineService(definition: ServiceDefinition): Service {
     suspension: definition.suspension,
     leftBySuspend: definition.leftBySuspend ?? [],
     provision: definition.provision,
+    userProvision: definition.userProvision,
   };
 }

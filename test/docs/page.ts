@@ -131,10 +131,13 @@ function actionsTable(service: Service): string {
   const provision = service.provision
     ? `\n\nProvision:\n\n${list(service.provision.summary)}`
     : '\n\nProvision: a profile has no section for this service.';
+  const ofUsers = service.userProvision
+    ? '\n\nProvision of users: roles on projects and domains, and groups, that a rule names.'
+    : '';
   return `## Actions\n\n${table(
     ['resource type', 'cleanup', 'suspend', 'record', 'resume, and what is left alone'],
     rows,
-  )}${provision}`;
+  )}${provision}${ofUsers}`;
 }
 
 /** What blocks or delays the removal. */

@@ -29,6 +29,9 @@ export class UserSimulation extends SuspendSimulation {
   );
   /** True: the listing of the keys fails. */
   fails = false;
+  writes = 0;
+  /** The assignments of users: `ann role member on project p1`. */
+  readonly assigned = new Set<string>();
   #events = 0;
 
   constructor() {
@@ -57,6 +60,28 @@ export class UserSimulation extends SuspendSimulation {
             },
           }),
         ],
+        userProvision: {
+          compare: async ({ roles, groups }, { user }) => {
+            this.call();
+            const wanted = [
+              ...roles.map(({ role, project }) => `${role} on ${project}`),
+              ...groups.map((group) => `member of ${group}`),
+            ];
+            return wanted.map((name) => {
+              const key = `${user} ${name}`;
+              const isThere = this.assigned.has(key);
+              const make = async () => this.#assign(user, key);
+              const state = isThere ? ('as-wanted' as const) : ('missing' as const);
+              return {
+                type: 'role',
+                name,
+                wanted: 'assigned',
+                state,
+                ...(isThere ? {} : { make }),
+              };
+            });
+          },
+        },
         userReports: [
           defineUserReport<Key>({
             ...row,
@@ -70,6 +95,15 @@ export class UserSimulation extends SuspendSimulation {
         ],
       }),
     );
+  }
+
+  /** Keystone refuses an assignment of a user that it does not have. */
+  #assign(user: string, key: string): void {
+    this.call();
+    if (!this.users.has(user)) throw new Error(`there is no user ${user}`);
+    this.assigned.add(key);
+    this.writes += 1;
+    this.call();
   }
 
   keysOf(user: string): Key[] {
@@ -97,7 +131,10 @@ export class UserSimulation extends SuspendSimulation {
   }
 
   async deleteUser(): Promise<void> {
-    if (this.users.delete(ANN)) await this.announceUser('deleted');
+    if (!this.users.delete(ANN)) return;
+    // Keystone removes the assignments with the user.
+    for (const key of this.assigned) if (key.startsWith(ANN)) this.assigned.delete(key);
+    await this.announceUser('deleted');
   }
 
   async announceUser(change: 'created' | 'enabled' | 'disabled' | 'deleted'): Promise<void> {

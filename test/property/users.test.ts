@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { Policy } from '../../lib/policy/schema.ts';
 import { runs } from './runs.ts';
 import { ANN, BOB, UserSimulation } from './user-simulation.ts';
 
@@ -60,6 +61,62 @@ describe('Any history of disables and enables of a user, with killed processes',
         expect(simulation.keysOf(BOB)).toEqual(other);
         expect(simulation.allHaveEnded).toBe(true);
         expect(await simulation.userRecords()).toEqual([]);
+      }),
+      { numRuns: runs(100) },
+    );
+  }, 120_000);
+});
+
+describe('Any history of a new user whose roles and groups a rule names', () => {
+  const GIVEN = ['ann member of staff', 'ann member on p1'];
+  const policy = Policy.parse({
+    version: 1,
+    rules: [
+      {
+        on: {
+          'user.created': {
+            action: 'provision',
+            mode: 'enforce',
+            roles: [{ role: 'member', project: 'p1' }],
+            groups: ['staff'],
+          },
+        },
+      },
+    ],
+  });
+
+  it('ends with exactly these assignments once the user is enabled, and removes none', async () => {
+    await fc.assert(
+      fc.asyncProperty(steps, async (all) => {
+        const simulation = new UserSimulation();
+        simulation.policy = policy;
+        simulation.assigned.add('bob admin on p1');
+        await simulation.announceUser('created');
+        for (const step of all) await play(simulation, step);
+        await simulation.setUser(true);
+        await simulation.settle();
+        expect([...simulation.assigned].sort()).toEqual([...GIVEN, 'bob admin on p1']);
+        expect(simulation.allHaveEnded).toBe(true);
+      }),
+      { numRuns: runs(150) },
+    );
+  }, 120_000);
+
+  it('ends without the user when it is deleted in the middle', async () => {
+    await fc.assert(
+      fc.asyncProperty(steps, steps, async (all, later) => {
+        const simulation = new UserSimulation();
+        simulation.policy = policy;
+        await simulation.announceUser('created');
+        for (const step of all) await play(simulation, step);
+        await simulation.deleteUser();
+        const { writes } = simulation;
+        for (const step of later) if (typeof step !== 'string') await play(simulation, step);
+        await simulation.settle();
+        expect(simulation.writes).toBe(writes);
+        expect([...simulation.assigned]).toEqual([]);
+        expect(simulation.keysOf(ANN)).toEqual([]);
+        expect(simulation.allHaveEnded).toBe(true);
       }),
       { numRuns: runs(100) },
     );

@@ -5,6 +5,7 @@ import {
   type ProvisionContext,
   type ProvisionItem,
 } from '../../task/service.ts';
+import { find } from './find.ts';
 
 const name = z.string().min(1).max(255);
 const assignment = z
@@ -35,7 +36,6 @@ type Assignment = z.infer<typeof assignment>;
 const escaped = encodeURIComponent;
 const pathOf = ({ project }: ProvisionContext): string => `/v3/projects/${escaped(project)}`;
 const listedTags = z.object({ tags: z.array(z.string()) });
-const idRow = z.object({ id: z.string(), name: z.string().nullish() });
 
 /** Tags are added one by one, so that other tags of the project stay. */
 const tags: ComparePart<Section> = async ({ tags: wanted = [] }, context) => {
@@ -60,10 +60,10 @@ async function roleItem(wanted: Assignment, context: ProvisionContext): Promise<
   const kind = wanted.user === undefined ? 'group' : 'user';
   const who = wanted.user ?? wanted.group ?? '';
   const item = { type: 'role', name: `${wanted.role} of ${kind} ${who}`, wanted: 'assigned' };
-  const domain = wanted.domain && (await find('domains', wanted.domain, {}, context));
+  const domain = wanted.domain && (await find('domains', wanted.domain, {}, context.api));
   const [role, account] = await Promise.all([
-    find('roles', wanted.role, {}, context),
-    find(`${kind}s`, who, { domain_id: domain }, context),
+    find('roles', wanted.role, {}, context.api),
+    find(`${kind}s`, who, { domain_id: domain }, context.api),
   ]);
   if (role === undefined || account === undefined || (wanted.domain && !domain))
     return {
@@ -80,29 +80,6 @@ async function roleItem(wanted: Assignment, context: ProvisionContext): Promise<
   if (status !== 404) return { ...item, state: 'as-wanted', found: 'assigned' };
   const make = async () => void (await context.api.request('PUT', path));
   return { ...item, state: 'missing', make };
-}
-
-/**
- * Returns the id of the item with this id, or of the only one with this name. Returns `undefined`
- * if no item or several items have the name. A name of a user or group needs its domain.
- */
-async function find(
-  collection: string,
-  wanted: string,
-  query: Readonly<Record<string, string | undefined>>,
-  { api }: ProvisionContext,
-): Promise<string | undefined> {
-  const path = `/v3/${collection}`;
-  const { status } = await api.request('GET', `${path}/${escaped(wanted)}`, { accept: [404] });
-  if (status !== 404) return wanted;
-  const { rows } = await api.list(path, {
-    collection,
-    row: idRow,
-    paging: 'next',
-    query: { ...query, name: wanted },
-  });
-  const [only, ...others] = rows.filter((row) => row.name === wanted);
-  return others.length === 0 ? only?.id : undefined;
 }
 
 /** What a profile may ask of Keystone. */

@@ -191,6 +191,62 @@ rules:
     });
   });
 
+  it('names the roles and groups of a new user, and reports every error with its line', () => {
+    const text = `version: 1
+rules:
+  - match: { domain: customers }
+    on:
+      user.created:
+        action: provision
+        mode: enforce
+        roles:
+          - { role: member, project: shop }
+          - { role: reader, domain: customers }
+        groups: [staff]
+  - on: { user.created: { action: provision } }
+`;
+    const wrong = text.replace('project: shop', 'projekt: shop').replace('[staff]', 'staff');
+    expect(readPolicy(wrong, SECTIONS)).toMatchObject({
+      problems: [
+        { line: 9, message: 'rules.0.on.user.created.roles.0: there is no field "projekt"' },
+        { line: 9, message: expect.stringMatching(/roles.0: name either a project or a domain: /) },
+        { line: 11, message: 'rules.0.on.user.created.groups: write a list of names: [staff]' },
+        {
+          line: 12,
+          message:
+            'rules.1.on.user.created: name roles or groups: { action: provision, groups: [staff] }',
+        },
+      ],
+    });
+    const both = text.split('  - on:')[0]?.replace('project: shop', 'project: a, domain: b');
+    expect(readPolicy(both ?? '', SECTIONS)).toEqual({
+      kind: 'wrong',
+      problems: [
+        {
+          line: 9,
+          message:
+            'rules.0.on.user.created.roles.0: name either a project or a domain: ' +
+            '{ role: member, project: shop }',
+        },
+      ],
+    });
+    const policy = policyOf(text.split('  - on:')[0] ?? '');
+    expect(decideChange(policy, 'user.created', facts({ tags: [] }))).toEqual({
+      action: 'provision',
+      afterMillis: undefined,
+      mode: 'enforce',
+      rule: 1,
+      assignments: {
+        roles: [
+          { role: 'member', project: 'shop' },
+          { role: 'reader', domain: 'customers' },
+        ],
+        groups: ['staff'],
+      },
+    });
+    expect(decideChange(NO_POLICY, 'user.created', facts()).action).toBe('none');
+  });
+
   it('decides about users by their domain and name', () => {
     const policy = policyOf(`
 version: 1

@@ -1,5 +1,6 @@
 import { ProjectId } from '../../../events/ids.ts';
 import { PropagatorError } from '../../../lib/shared/errors.ts';
+import type { ProvisionContext } from '../../../lib/task/provision.ts';
 import { type ProvisionRunInput, provisionRun } from '../../../lib/task/provision-run.ts';
 import type { Answer, Service, ServiceApi } from '../../../lib/task/service.ts';
 
@@ -55,7 +56,7 @@ export function provisionWith(
   service: Service,
   api: ServiceApi,
   wish: object,
-  more: Partial<ProvisionRunInput> = {},
+  more: Partial<ProvisionRunInput<ProvisionContext, unknown>> = {},
   records = new Map<string, unknown>(),
 ) {
   const { provision } = service;
@@ -64,7 +65,11 @@ export function provisionWith(
     service: service.name,
     provision,
     wish: provision.schema.parse(wish),
-    context: {
+    region: 'one',
+    compareCommand: 'propagator project drift target',
+    now: () => 1,
+    contextOf: (shared) => ({
+      ...shared,
       region: 'one',
       api,
       project: TARGET,
@@ -75,7 +80,7 @@ export function provisionWith(
       apiOf: async () => undefined,
       recorded: async (key) => records.get(key),
       record: async (key, value) => void records.set(key, value),
-    },
+    }),
     phase: 'apply',
     reconcile: false,
     claims: { claim: async () => 0, release: async () => {}, clear: async () => {} },

@@ -1,0 +1,29 @@
+import * as z from 'zod';
+import type { ServiceApi } from '../../task/service.ts';
+
+const idRow = z.object({ id: z.string(), name: z.string().nullish() });
+
+/**
+ * Returns the id of the item with this id, or of the only one with this name. Returns `undefined`
+ * if no item or several items have the name. A name of a user or group needs its domain.
+ */
+export async function find(
+  collection: 'domains' | 'groups' | 'projects' | 'roles' | 'users',
+  wanted: string,
+  query: Readonly<Record<string, string | undefined>>,
+  api: ServiceApi,
+): Promise<string | undefined> {
+  const path = `/v3/${collection}`;
+  const { status } = await api.request('GET', `${path}/${encodeURIComponent(wanted)}`, {
+    accept: [404],
+  });
+  if (status !== 404) return wanted;
+  const { rows } = await api.list(path, {
+    collection,
+    row: idRow,
+    paging: 'next',
+    query: { ...query, name: wanted },
+  });
+  const [only, ...others] = rows.filter((row) => row.name === wanted);
+  return others.length === 0 ? only?.id : undefined;
+}

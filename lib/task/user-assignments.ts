@@ -1,0 +1,18 @@
+import * as z from 'zod';
+
+const name = z.string().min(1).max(255);
+
+/** A role on one project or one domain. Names and ids are possible everywhere. */
+const role = z
+  .strictObject({ role: name, project: name.optional(), domain: name.optional() })
+  .refine(({ project, domain }) => (project === undefined) !== (domain === undefined), {
+    error: 'name either a project or a domain: { role: member, project: shop }',
+  });
+
+/** What a rule gives to each user that is created. */
+export const UserAssignments = z.strictObject({
+  roles: z.array(role, { error: 'write a list: [{ role: member, project: shop }]' }).default([]),
+  /** Names or ids. A name is that of a group in the domain of the user. */
+  groups: z.array(name, { error: 'write a list of names: [staff]' }).default([]),
+});
+export type UserAssignments = z.infer<typeof UserAssignments>;

@@ -1,0 +1,90 @@
+import { readPolicy } from '../../../lib/policy/read.ts';
+import { ANN, UserSimulation } from '../../property/user-simulation.ts';
+
+const GIVEN = ['ann member on p1', 'ann member of staff'];
+let simulation: UserSimulation;
+beforeEach(() => {
+  simulation = new UserSimulation();
+  policy('enforce');
+});
+
+function policy(mode: string, match = '{ domain: customers }'): void {
+  const read = readPolicy(
+    `version: 1
+rules:
+  - match: ${match}
+    on:
+      user.created:
+        { action: provision, mode: ${mode}, roles: [{ role: member, project: p1 }], groups: [staff] }`,
+    {},
+  );
+  if (read.kind === 'wrong') throw new TypeError(JSON.stringify(read.problems));
+  simulation.policy = read.policy;
+}
+const states = () => simulation.about('provision').map(({ state }) => state);
+
+describe('a created user', () => {
+  it('gets the roles and groups of the rule, verified by a fresh listing', async () => {
+    await simulation.announceUser('created');
+    await simulation.settle();
+    expect([...simulation.assigned]).toEqual(GIVEN);
+    expect(simulation.about('provision')).toMatchObject([
+      { state: 'finished', scope: { id: ANN }, lifecycle: { rule: 1 } },
+    ]);
+    const [task] = [...simulation.engine.tasks.values()];
+    expect(task?.counts).toEqual({ 'keys.role': { found: 2, removed: 2, left: 0 } });
+  });
+
+  it('keeps what others have assigned; a second event writes nothing', async () => {
+    simulation.assigned.add('ann admin on p2');
+    simulation.assigned.add('ann member on p1');
+    await simulation.announceUser('created');
+    await simulation.settle();
+    await simulation.announceUser('created');
+    await simulation.settle();
+    expect([...simulation.assigned].sort()).toEqual(['ann admin on p2', ...GIVEN.toReversed()]);
+    expect(simulation.writes).toBe(1);
+    expect(states()).toEqual(['finished']);
+  });
+
+  it('is only compared in mode observe, and left alone without a rule', async () => {
+    policy('observe');
+    await simulation.announceUser('created');
+    await simulation.settle();
+    expect(states()).toEqual(['observed']);
+    simulation = new UserSimulation();
+    policy('enforce', '{ domain: other }');
+    await simulation.announceUser('created');
+    await simulation.settle();
+    expect(states()).toEqual([]);
+    expect(simulation.writes).toBe(0);
+  });
+
+  it('that is disabled gets them when it is enabled', async () => {
+    simulation.users.set(ANN, false);
+    await simulation.announceUser('created');
+    await simulation.settle();
+    expect(states()).toEqual(['superseded']);
+    expect(simulation.writes).toBe(0);
+    await simulation.setUser(true);
+    await simulation.settle();
+    expect([...simulation.assigned]).toEqual(GIVEN);
+  });
+
+  it('gets nothing more when it is deleted in the middle; the cleanup wins', async () => {
+    await simulation.announceUser('created');
+    for (let n = 0; n < 200 && simulation.writes === 0; n += 1) {
+      simulation.killAfter = 2;
+      await simulation.deliver(0);
+      simulation.killAfter = undefined;
+    }
+    expect(simulation.writes).toBe(1);
+    await simulation.deleteUser();
+    await simulation.settle();
+    expect(states()).toEqual(['superseded']);
+    expect(simulation.about('cleanup').map(({ state }) => state)).toEqual(['finished']);
+    expect([...simulation.assigned]).toEqual([]);
+    expect(simulation.writes).toBe(1);
+    expect(simulation.keysOf(ANN)).toEqual([]);
+  });
+});
