@@ -114,7 +114,14 @@ export const ServiceRequested = z.object({
   type: z.literal('service.requested'),
   data: z.object({
     ...address,
-    /** The project to clean up. Absent when the run is about a user. */
+    /**
+     * Contract version 2. Absent: a cleanup, or the count for one. An HTTP plugin is called with
+     * another action only if the settings declare that it knows the action.
+     */
+    action: z.enum(['suspend', 'resume', 'provision']).optional(),
+    /** Action `provision` only: the name of the profile. */
+    profile: z.string().optional(),
+    /** The project of the run. Absent when the run is about a user. */
     project: ProjectId.optional(),
     user: UserId.optional(),
     /** The name of the project or of the user, if it was recorded. */

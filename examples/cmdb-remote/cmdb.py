@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A CMDB as a service of the operator: it removes the assets of a deleted project.
+"""A CMDB as a service of the operator: it removes the assets of a deleted project, and follows its state.
 
 The propagator sends a `service.requested` to POST /tasks, which answers 202 and works in a thread.
 The thread reports the result to POST /v1/tasks/<id>/report of the propagator.
@@ -35,15 +35,86 @@ def assets_of(database, project):
     return [(number, audited) for number, owner, audited in rows if owner == project]
 
 
+def connect():
+    """Open the database, with the tables of the actions beside the cleanup."""
+    database = sqlite3.connect(DATABASE, timeout=10)
+    with database:
+        database.execute("CREATE TABLE IF NOT EXISTS suspended (asset INTEGER PRIMARY KEY, project TEXT)")
+        database.execute("CREATE TABLE IF NOT EXISTS customer (project TEXT PRIMARY KEY, name TEXT, profile TEXT)")
+    return database
+
+
+def suspend(project, phase, wanted):
+    """Mark the assets as suspended, or take the marks off (wanted: True or False).
+
+    The marks are the record: a mark that is set already stays, and a resume removes only marks.
+    Returns the report. May be repeated at any time.
+    """
+    database = connect()
+    try:
+        assets = [number for number, _ in assets_of(database, project)]
+        marks = "SELECT asset FROM suspended WHERE project = ?"
+        if phase == "apply":
+            with database:
+                if wanted:
+                    rows = [(number, project) for number in assets]
+                    database.executemany("INSERT OR IGNORE INTO suspended VALUES (?, ?)", rows)
+                else:
+                    database.execute("DELETE FROM suspended WHERE project = ?", (project,))
+        marked = {number for (number,) in database.execute(marks, (project,))}
+    finally:
+        database.close()
+    left = sum(1 for number in assets if (number in marked) != wanted)
+    return counted(phase, len(assets), left)
+
+
+def provision(project, phase, name, profile):
+    """Create the record of the customer if it is missing. It only adds."""
+    database = connect()
+    try:
+        if phase == "apply":
+            with database:
+                row = (project, name, profile)
+                database.execute("INSERT OR IGNORE INTO customer VALUES (?, ?, ?)", row)
+        there = database.execute("SELECT 1 FROM customer WHERE project = ?", (project,)).fetchone()
+    finally:
+        database.close()
+    return counted(phase, 1, 0 if there else 1)
+
+
+def counted(phase, total, left):
+    """Return the report: what is as wanted counts as gone. A finished run has nothing left."""
+    counts = {"cmdb.asset": {"listed": total, "gone": total - left, "left": left}}
+    if phase == "plan" or left == 0:
+        return {"type": "service.finished", "phase": phase, "data": {"result": "finished", "counts": counts}}
+    data = {"counts": counts, "conditions": [], "again": {"afterSeconds": 1}}
+    return {"type": "service.progressed", "phase": phase, "data": data}
+
+
+def run(task):
+    """Do what the request asks for. Without an action it is a cleanup, as in contract version 1."""
+    project, phase, action = task["project"], task["phase"], task.get("action", "cleanup")
+    if action == "cleanup":
+        return empty(project, phase)
+    if action in ("suspend", "resume"):
+        return suspend(project, phase, action == "suspend")
+    if action == "provision":
+        return provision(project, phase, task.get("name"), task.get("profile"))
+    raise ValueError(f"the action {action} is not known")
+
+
 def empty(project, phase):
     """Count the assets (phase plan) or remove those that are not audited (phase apply).
 
     Returns the report. May be repeated at any time.
     """
-    database = sqlite3.connect(DATABASE, timeout=10)
+    database = connect()
     try:
         before = assets_of(database, project)
         if phase == "apply":
+            with database:
+                database.execute("DELETE FROM suspended WHERE project = ?", (project,))
+                database.execute("DELETE FROM customer WHERE project = ?", (project,))
             free = [(number, project) for number, audited in before if not audited]
             with database:
                 database.executemany("DELETE FROM asset WHERE id = ? AND project = ?", free)
@@ -101,7 +172,7 @@ def tell(task_id, report):
 def work(task):
     task_id, phase = task["taskId"], task["phase"]
     try:
-        report = empty(task["project"], phase)
+        report = run(task)
     except Exception as error:  # The operator must see every failure.
         report = failure(phase, error)
     finally:

@@ -142,6 +142,7 @@ async function start(
     gracePeriodMillis: settings.PROPAGATOR_GRACE_PERIOD,
     limits,
     httpPlugins: httpPlugins.map(({ name }) => name),
+    pluginActions: Object.fromEntries(httpPlugins.map(({ actions, name }) => [name, actions])),
   };
   await opened.work('coordinate', { concurrency: 4, batch: 10 }, async (deliveries) => {
     for (const delivery of deliveries) {

@@ -85,9 +85,10 @@ export function resolvePlugins(
       'PROPAGATOR_INCLUDE_SERVICES',
       `${unknown} is not a service that is off by default; these are: ${optional.join(', ')}`,
     );
-  const httpPlugins = settings.PROPAGATOR_REMOTE_SERVICES.map(({ name, url }) => ({
+  const httpPlugins = settings.PROPAGATOR_REMOTE_SERVICES.map(({ actions, name, url }) => ({
     name: ServiceName.parse(name),
     url,
+    actions,
   }));
   const names: string[] = [
     ...services.map(({ name }) => name),

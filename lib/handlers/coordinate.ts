@@ -6,6 +6,7 @@ import { deletesProjects } from '../operation/domain-advance.ts';
 import type { Operation } from '../operation/model.ts';
 import { type Input, step } from '../operation/step.ts';
 import type { Rules, Step } from '../operation/transaction.ts';
+import type { PluginAction } from '../shared/settings.ts';
 import type { Service } from '../task/service.ts';
 import { type CleanupDeps, cleanupConfirmation, openForDeletion } from './cleanup.ts';
 import { domainProgress } from './domain-progress.ts';
@@ -21,6 +22,8 @@ export interface CoordinateDeps extends CleanupDeps {
   readonly cloud: Cloud;
   readonly services: readonly Service[];
   readonly limits: Omit<Rules, 'now' | 'startedLastHour' | 'waivers'>;
+  /** The actions beside the cleanup that the HTTP plugins know, by name. */
+  readonly pluginActions?: Readonly<Record<string, readonly PluginAction[]>>;
 }
 
 /**

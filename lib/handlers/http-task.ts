@@ -9,8 +9,10 @@ import {
 } from '../../events/task-report.ts';
 import type { Delivery } from '../engine/port.ts';
 import type { Operation, Task } from '../operation/model.ts';
+import { hasEnded } from '../operation/open.ts';
 import { PropagatorError, reportOf } from '../shared/errors.ts';
 import { redactDeep } from '../shared/redaction.ts';
+import type { PluginAction } from '../shared/settings.ts';
 import type { ServiceDeps } from './task-deps.ts';
 import { preflightReport } from './task-preflight.ts';
 
@@ -18,6 +20,8 @@ import { preflightReport } from './task-preflight.ts';
 export interface HttpPlugin {
   readonly name: string;
   readonly url: string;
+  /** The actions beside the cleanup that it knows. It is called for no other. */
+  readonly actions?: readonly PluginAction[];
 }
 
 /** The dependencies of {@link runHttpTask}. */
@@ -57,6 +61,8 @@ export async function runHttpTask(
     if (!operation || !task || task.run !== message.data.run || task.endedAt !== undefined)
       continue;
     if (operation.state === 'canceled') continue;
+    // A later operation has superseded this one.
+    if (operation.action !== 'cleanup' && hasEnded(operation)) continue;
     const messages = redactDeep(await reportTo(remote, message, operation, task, deps));
     await deps.engine.commit({ messages });
   }
@@ -70,12 +76,30 @@ async function reportTo(
   deps: RemoteDeps,
 ): Promise<Outgoing[]> {
   try {
+    const { action } = operation;
+    if (action !== 'cleanup' && action !== 'plan' && !remote.actions?.includes(action))
+      return [notDeclared(remote, message, action)];
     const notNow = await preflightReport(message, operation, deps);
     return notNow ? [notNow] : await ask(remote, message, task, deps);
   } catch (thrown) {
     return [failed(remote, message, thrown)];
   }
 }
+
+/** The declaration was removed from the settings after the operation was planned. */
+const notDeclared = (
+  { name }: HttpPlugin,
+  { data }: ServiceRequested,
+  action: PluginAction,
+): ServiceReport =>
+  reportMessage(data, {
+    type: 'service.finished',
+    phase: data.phase,
+    data: {
+      result: 'skipped',
+      because: `PROPAGATOR_REMOTE_SERVICES does not declare that ${name} knows ${action}`,
+    },
+  });
 
 async function ask(
   remote: HttpPlugin,

@@ -25,6 +25,7 @@ import { decideChange } from '../policy/decide.ts';
 import { NO_POLICY, type Policy } from '../policy/schema.ts';
 import { chosenOptions, hasOptions } from '../policy/suspend-options.ts';
 import { PropagatorError, reportOf } from '../shared/errors.ts';
+import type { PluginAction } from '../shared/settings.ts';
 import { type Protection, protectedBecause } from '../task/safety-rules.ts';
 import type { Service } from '../task/service.ts';
 import { chosenTypes } from '../task/suspension.ts';
@@ -44,6 +45,8 @@ export interface LifecycleDeps extends Omit<Known, 'services'> {
   readonly cloud: Pick<Cloud, 'keystone' | 'registry'>;
   readonly services: readonly Service[];
   readonly mode: Mode;
+  /** The actions that HTTP plugins know, by name. */
+  readonly pluginActions?: Readonly<Record<string, readonly PluginAction[]>>;
   /** The policy file; without it, a disabled project is only reported. */
   readonly policy?: Policy;
   readonly protectedIds: Pick<Protection, 'projects' | 'domains'>;
@@ -181,7 +184,10 @@ async function askProject(
     cloud: lifecycleSnapshot(
       cloudSnapshot(registry, 'project', deps),
       isSuspend ? 'suspend' : 'resume',
-      deps.services.flatMap((service) => takesPart(service, isSuspend, policy, recorded)),
+      [
+        ...deps.services.flatMap((service) => takesPart(service, isSuspend, policy, recorded)),
+        ...pluginsFor(isSuspend ? 'suspend' : 'resume', deps),
+      ],
     ),
   };
 }
@@ -268,9 +274,27 @@ async function askProvision(
     isWanted: state.causes.length === 0 && !cleanup,
     because: cleanup ? `${cleanup.id} cleans it up` : describeCauses(state.causes),
     decision,
-    ...(provision ? { cloud: provisionSnapshot(snapshot, provision, deps.services) } : {}),
+    ...(provision
+      ? {
+          cloud: provisionSnapshot(
+            snapshot,
+            provision,
+            deps.services,
+            pluginsFor('provision', deps),
+          ),
+        }
+      : {}),
   };
 }
+
+/** Returns the HTTP plugins that know the action. The settings declare it. */
+const pluginsFor = (
+  action: PluginAction,
+  { httpPlugins, pluginActions = {} }: LifecycleDeps,
+): TakesPart[] =>
+  httpPlugins
+    .filter((name) => pluginActions[name]?.includes(action))
+    .map((name) => ({ name, after: [], types: [], skipped: undefined }));
 
 /**
  * Returns how a service takes part. Suspend leaves out a service that the policy leaves alone. It

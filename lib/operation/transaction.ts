@@ -84,6 +84,7 @@ export class OperationTransaction {
         region: task.region,
         phase: task.phase,
         run: task.run,
+        ...actionOf(this.operation),
         ...subjectOf(scope),
         confirmedAt: removes ? [...confirmedAt] : [],
         verifiedBeforeDeletion: emptyBeforeDeletion(task.verifications),
@@ -133,6 +134,12 @@ export class OperationTransaction {
       deadLetters: this.deadLetters,
     };
   }
+}
+
+function actionOf({ action, lifecycle }: Operation) {
+  if (action === 'cleanup' || action === 'plan') return {};
+  const profile = action === 'provision' ? lifecycle?.provision?.profile : undefined;
+  return { action, ...(profile === undefined ? {} : { profile }) };
 }
 
 function subjectOf(scope: Scope) {

@@ -72,15 +72,38 @@ const perService = z.string().transform((text, context): Record<string, number> 
     pairs.flatMap((pair) => (pair?.[1] ? [[pair[1], Number(pair[2])]] : [])),
   );
 });
-const httpPlugins = z.string().transform((text, context): { name: string; url: string }[] => {
+/** The actions beside the cleanup that an HTTP plugin can declare. */
+export const PLUGIN_ACTIONS = ['suspend', 'resume', 'provision'] as const;
+export type PluginAction = (typeof PLUGIN_ACTIONS)[number];
+interface HttpPluginSetting {
+  readonly name: string;
+  readonly url: string;
+  readonly actions: readonly PluginAction[];
+}
+const httpPlugins = z.string().transform((text, context): HttpPluginSetting[] => {
   const parts = text.split(',').filter((part) => part.trim() !== '');
-  const pairs = parts.map((part) => /^\s*([a-z][a-z0-9-]{1,30})=(https?:\/\/\S+?)\s*$/.exec(part));
+  const pairs = parts.map((part) =>
+    /^\s*([a-z][a-z0-9-]{1,30})((?:\+[a-z]+)*)=(https?:\/\/\S+?)\s*$/.exec(part),
+  );
   if (pairs.some((pair) => pair === null))
     context.addIssue({
       code: 'custom',
       message: 'write name=url pairs, for example billing=http://127.0.0.1:9000/tasks',
     });
-  return pairs.flatMap((pair) => (pair?.[1] && pair[2] ? [{ name: pair[1], url: pair[2] }] : []));
+  return pairs.flatMap((pair) => {
+    const [, name, declared = '', url] = pair ?? [];
+    if (name === undefined || url === undefined) return [];
+    const words = declared.split('+').slice(1);
+    const actions = PLUGIN_ACTIONS.filter((action) => words.includes(action));
+    if (actions.length < words.length || words.includes('suspend') !== words.includes('resume'))
+      context.addIssue({
+        code: 'custom',
+        message:
+          `${name}${declared}: write the actions ${PLUGIN_ACTIONS.join(', ')}, each once; ` +
+          'suspend and resume belong together',
+      });
+    return [{ name, url, actions }];
+  });
 });
 const twoApprovers = z.string().transform((text, context) => {
   const parts = text

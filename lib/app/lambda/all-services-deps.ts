@@ -19,6 +19,7 @@ export function allServicesDeps(lambda: LambdaContext, policy: Policy) {
     approvalRules: approvalRulesOf(settings),
     policy,
     httpPlugins: httpPlugins.map(({ name }) => name),
+    pluginActions: Object.fromEntries(httpPlugins.map(({ actions, name }) => [name, actions])),
     gracePeriodMillis: settings.PROPAGATOR_GRACE_PERIOD,
     protectedIds: {
       projects: settings.PROPAGATOR_PROTECTED_PROJECTS,

@@ -124,13 +124,17 @@ describe('PROPAGATOR_INCLUDE_SERVICES and PROPAGATOR_REMOTE_SERVICES', () => {
       choose({
         PROPAGATOR_INCLUDE_SERVICES: 'gnocchi',
         PROPAGATOR_REMOTE_SERVICES:
-          'cmdb=http://127.0.0.1:9000/tasks?a=b, crm=https://crm.example/',
+          'cmdb+suspend+resume=http://127.0.0.1:9000/tasks?a=b, crm=https://crm.example/',
       }),
     ).toEqual({
       optedIn: ['gnocchi'],
       httpPlugins: [
-        { name: 'cmdb', url: 'http://127.0.0.1:9000/tasks?a=b' },
-        { name: 'crm', url: 'https://crm.example/' },
+        {
+          name: 'cmdb',
+          url: 'http://127.0.0.1:9000/tasks?a=b',
+          actions: ['suspend', 'resume'],
+        },
+        { name: 'crm', url: 'https://crm.example/', actions: [] },
       ],
     });
   });
@@ -152,6 +156,14 @@ describe('PROPAGATOR_INCLUDE_SERVICES and PROPAGATOR_REMOTE_SERVICES', () => {
     [
       { PROPAGATOR_REMOTE_SERVICES: 'a1=http://127.0.0.1/,a1=http://127.0.0.2/' },
       /^PROPAGATOR_REMOTE_SERVICES: a service a1 already exists/,
+    ],
+    [
+      { PROPAGATOR_REMOTE_SERVICES: 'cmdb+suspend=http://127.0.0.1/' },
+      /^PROPAGATOR_REMOTE_SERVICES: cmdb\+suspend: .* suspend and resume belong together/,
+    ],
+    [
+      { PROPAGATOR_REMOTE_SERVICES: 'cmdb+archive=http://127.0.0.1/' },
+      /^PROPAGATOR_REMOTE_SERVICES: cmdb\+archive: write the actions suspend, resume, provision/,
     ],
     [{ PROPAGATOR_REMOTE_SERVICES: 'cmdb' }, /^PROPAGATOR_REMOTE_SERVICES: write name=url pairs/],
     [

@@ -1,0 +1,148 @@
+import { createServer, type Server } from 'node:http';
+import * as z from 'zod';
+import { ServiceName } from '../../../events/ids.ts';
+import { runHttpTask } from '../../../lib/handlers/http-task.ts';
+import type { PluginAction } from '../../../lib/shared/settings.ts';
+import { listen, readBody } from '../../cloud/http.ts';
+import { ProvisionSimulation, TARGET } from '../../property/provision-simulation.ts';
+
+const Asked = z.object({
+  type: z.literal('service.requested'),
+  data: z.looseObject({
+    phase: z.string(),
+    project: z.string(),
+    action: z.string().optional(),
+    profile: z.string().optional(),
+  }),
+});
+const CMDB = ServiceName.parse('cmdb');
+
+/** A simulation with an HTTP plugin that answers each request with a report of the end. */
+class PluginSimulation extends ProvisionSimulation {
+  readonly asked: z.infer<typeof Asked>['data'][] = [];
+  actions: readonly PluginAction[] = ['suspend', 'resume', 'provision'];
+  /** The assets that a report of phase `apply` calls left. */
+  left = 0;
+  #server: Server | undefined;
+  #url = '';
+
+  async open(): Promise<this> {
+    this.#server = createServer(async (request, response) => {
+      const { data } = Asked.parse(JSON.parse((await readBody(request)).toString('utf8')));
+      this.asked.push(data);
+      const left = data.phase === 'plan' ? 1 : this.left;
+      const counts = { 'cmdb.asset': { listed: 1, gone: 1 - left, left } };
+      const { phase } = data;
+      const report = { type: 'service.finished', phase, data: { result: 'finished', counts } };
+      response.writeHead(200).end(JSON.stringify(report));
+    });
+    this.#url = `http://127.0.0.1:${await listen(this.#server, 0)}/tasks`;
+    return this;
+  }
+
+  async close(): Promise<void> {
+    await new Promise((resolve) => this.#server?.close(resolve));
+  }
+
+  override get deps() {
+    const deps = super.deps;
+    return { ...deps, httpPlugins: [CMDB], pluginActions: { cmdb: this.actions } };
+  }
+
+  override async deliver(choice: number): Promise<boolean> {
+    const due = this.engine.due();
+    const waiting = due[choice % Math.max(1, due.length)];
+    const { message } = waiting ?? {};
+    if (!waiting || message?.type !== 'service.requested' || message.data.service !== CMDB)
+      return super.deliver(choice);
+    const plugin = { name: 'cmdb', url: this.#url, actions: this.actions };
+    const deps = { ...this.deps, stallTimeoutMillis: 600_000 };
+    await runHttpTask(plugin, [{ message, receiveCount: 1 }], deps);
+    this.engine.take(waiting);
+    return true;
+  }
+
+  get calls() {
+    return this.asked.map(({ action, phase }) => `${action ?? 'cleanup'} ${phase}`);
+  }
+
+  get task() {
+    return [...this.engine.tasks.values()].find(({ service }) => service === CMDB);
+  }
+}
+
+let simulation: PluginSimulation;
+beforeEach(async () => {
+  simulation = await new PluginSimulation({ networks: ['default'] }).open();
+});
+afterEach(() => simulation.close());
+
+describe('an HTTP plugin that declares its actions', () => {
+  it('takes part in provision, suspend, resume and cleanup', async () => {
+    await simulation.announce('project', 'created');
+    await simulation.settle();
+    expect(simulation.calls).toEqual(['provision plan', 'provision apply']);
+    expect(simulation.asked[0]).toMatchObject({ project: TARGET, profile: 'p' });
+    simulation.asked.length = 0;
+    await simulation.set('project', false);
+    await simulation.settle();
+    expect(simulation.calls).toEqual(['suspend plan', 'suspend apply']);
+    simulation.asked.length = 0;
+    await simulation.set('project', true);
+    await simulation.settle();
+    expect(simulation.calls).toEqual(['resume plan', 'resume apply']);
+    simulation.asked.length = 0;
+    await simulation.delete();
+    await simulation.settle();
+    expect(simulation.calls).toEqual(['cleanup plan', 'cleanup apply']);
+    expect(simulation.asked.every((data) => !('action' in data))).toBe(true);
+    expect([...simulation.engine.operations.values()].map(({ state }) => state)).toEqual(
+      Array(4).fill('finished'),
+    );
+  });
+
+  it('is called for no other action, and for cleanups without the new fields', async () => {
+    simulation.actions = [];
+    await simulation.announce('project', 'created');
+    await simulation.settle();
+    await simulation.set('project', false);
+    await simulation.settle();
+    await simulation.set('project', true);
+    await simulation.settle();
+    expect(simulation.asked).toEqual([]);
+    await simulation.delete();
+    await simulation.settle();
+    expect(simulation.calls).toEqual(['cleanup plan', 'cleanup apply']);
+    expect(simulation.asked.some((data) => 'action' in data || 'profile' in data)).toBe(false);
+  });
+
+  it('is not called if the declaration was removed after the operation was planned', async () => {
+    await simulation.set('project', false);
+    for (let n = 0; n < 100 && simulation.asked.length === 0; n += 1) await simulation.deliver(0);
+    simulation.actions = [];
+    await simulation.settle();
+    expect(simulation.calls).toEqual(['suspend plan']);
+    expect(simulation.task).toMatchObject({
+      state: 'skipped',
+      because: 'PROPAGATOR_REMOTE_SERVICES does not declare that cmdb knows suspend',
+    });
+  });
+
+  it('is not called for a suspension after Keystone shows the project enabled', async () => {
+    await simulation.set('project', false);
+    for (let n = 0; n < 100 && simulation.asked.length === 0; n += 1) await simulation.deliver(0);
+    await simulation.set('project', true);
+    await simulation.settle();
+    expect(simulation.calls).not.toContain('suspend apply');
+  });
+
+  it('ends no suspension with assets left by its own count', async () => {
+    simulation.left = 1;
+    await simulation.set('project', false);
+    for (let n = 0; n < 60; n += 1) await simulation.deliver(0);
+    expect(simulation.operations('suspend').map(({ state }) => state)).not.toContain('finished');
+    simulation.left = 0;
+    // After several contradictory reports the task waits for an operator.
+    expect(simulation.task?.state).not.toBe('finished');
+  });
+});
