@@ -29,6 +29,10 @@ export class UserSimulation extends SuspendSimulation {
   );
   /** True: the listing of the keys fails. */
   fails = false;
+  /** Called once, when a run has compared the assignments and has not changed any yet. */
+  afterCompare: (() => Promise<void>) | undefined;
+  /** Calls that assign, with or without effect. */
+  attempts = 0;
   writes = 0;
   /** The assignments of users: `ann role member on project p1`. */
   readonly assigned = new Set<string>();
@@ -61,8 +65,13 @@ export class UserSimulation extends SuspendSimulation {
           }),
         ],
         userProvision: {
-          compare: async ({ roles, groups }, { user }) => {
+          compare: async ({ roles, groups }, { mayCreate, user }) => {
             this.call();
+            const { afterCompare } = this;
+            if (mayCreate && afterCompare) {
+              this.afterCompare = undefined;
+              await afterCompare();
+            }
             const wanted = [
               ...roles.map(({ role, project }) => `${role} on ${project}`),
               ...groups.map((group) => `member of ${group}`),
@@ -100,6 +109,7 @@ export class UserSimulation extends SuspendSimulation {
   /** Keystone refuses an assignment of a user that it does not have. */
   #assign(user: string, key: string): void {
     this.call();
+    this.attempts += 1;
     if (!this.users.has(user)) throw new Error(`there is no user ${user}`);
     this.assigned.add(key);
     this.writes += 1;

@@ -1,3 +1,4 @@
+import { coordinate } from '../../../lib/handlers/coordinate.ts';
 import { readPolicy } from '../../../lib/policy/read.ts';
 import { ANN, UserSimulation } from '../../property/user-simulation.ts';
 
@@ -69,6 +70,23 @@ describe('a created user', () => {
     await simulation.setUser(true);
     await simulation.settle();
     expect([...simulation.assigned]).toEqual(GIVEN);
+  });
+
+  it('gets nothing if its deletion is announced in the middle of a run', async () => {
+    simulation.afterCompare = async () => {
+      await simulation.deleteUser();
+      const waiting = simulation.engine.waiting.find(
+        ({ message }) => message.type === 'account.user.deleted',
+      );
+      if (!waiting) throw new TypeError('the deletion is not announced');
+      await coordinate([{ message: waiting.message, receiveCount: 1 }], simulation.deps);
+      simulation.engine.take(waiting);
+    };
+    await simulation.announceUser('created');
+    await simulation.settle();
+    expect(simulation.attempts).toBe(0);
+    expect(states()).toEqual(['superseded']);
+    expect(simulation.about('cleanup').map(({ state }) => state)).toEqual(['finished']);
   });
 
   it('gets nothing more when it is deleted in the middle; the cleanup wins', async () => {
