@@ -291,7 +291,7 @@ async function askProvision(
 const pluginsFor = (
   action: PluginAction,
   { httpPlugins, pluginActions = {} }: LifecycleDeps,
-): TakesPart[] =>
+): LifecycleService[] =>
   httpPlugins
     .filter((name) => pluginActions[name]?.includes(action))
     .map((name) => ({ name, after: [], types: [], skipped: undefined }));

@@ -1,7 +1,7 @@
 import type { Account, AccountEvent } from '../../events/account.ts';
 import type { OpenedLifecycle } from '../operation/lifecycle.ts';
 import type { LifecycleDecision } from '../operation/lifecycle-confirmation.ts';
-import { lifecycleSnapshot, type TakesPart } from '../operation/lifecycle-order.ts';
+import { type LifecycleService, lifecycleSnapshot } from '../operation/lifecycle-order.ts';
 import type { Operation, ProvisionWish, Scope } from '../operation/model.ts';
 import { awaitsProvision, openProvision } from '../operation/provision.ts';
 import type { CloudSnapshot } from '../operation/snapshot.ts';
@@ -124,7 +124,7 @@ export const provisionSnapshot = (
   snapshot: CloudSnapshot,
   { sections }: ProvisionWish,
   services: LifecycleDeps['services'],
-  plugins: readonly TakesPart[] = [],
+  plugins: readonly LifecycleService[] = [],
 ): CloudSnapshot =>
   lifecycleSnapshot(snapshot, 'provision', [
     ...services.flatMap(({ name, provision }) =>
