@@ -10,8 +10,14 @@ export type Message =
   | OperationEvent
   | ServiceRequested
   | ServiceReport;
-/** A message to send, and the seconds before a queue delivers it. */
-export type Outgoing = Message & { readonly delaySeconds?: number };
+/**
+ * A message to send. `delaySeconds`: the time before a queue delivers it. `isUrgent`: it is
+ * delivered before all other messages of its queue. SQS has no such order and ignores it.
+ */
+export type Outgoing = Message & {
+  readonly delaySeconds?: number;
+  readonly isUrgent?: boolean;
+};
 /** The name of a queue. Each service has its own. */
 export type QueueName = 'ingest' | 'coordinate' | `service-${string}`;
 

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Hono } from 'hono';
 import { notificationReceived } from '../account/received.ts';
-import type { Engine } from '../engine/port.ts';
+import { type ReceiveDeps, storeNotifications } from '../handlers/receive.ts';
 import { BodyError, JSON_LINES, mediaType, NOTIFICATIONS_PATH } from './body.ts';
 import { problem } from './problem.ts';
 
@@ -21,7 +21,7 @@ const TOO_MANY = problem(
  */
 export function notificationRoutes(
   app: Hono,
-  { engine, now }: { readonly engine: Pick<Engine, 'commit'>; now(): number },
+  { engine, now }: ReceiveDeps & { now(): number },
 ): void {
   app.post(NOTIFICATIONS_PATH, async (context) => {
     const receivedAt = now();
@@ -32,7 +32,7 @@ export function notificationRoutes(
     const messages = bodies.map((body) =>
       notificationReceived(body, { id: randomUUID(), source: 'http', receivedAt }),
     );
-    await engine.commit({ messages });
+    await storeNotifications(messages, { engine });
     return context.json({ stored: messages.length }, 202);
   });
 }

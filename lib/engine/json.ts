@@ -1,4 +1,4 @@
-import type { Message } from '../../events/index.ts';
+import type { Outgoing } from '../../events/index.ts';
 import type { QuarantineRecord } from '../account/inventory.ts';
 
 /**
@@ -39,9 +39,9 @@ const storableBody = <B extends Body>(holder: B): B =>
 /** A record whose body every store accepts; its bytes are unchanged. */
 export const storableRecord = (record: QuarantineRecord): QuarantineRecord => storableBody(record);
 
-/** The form of a message in a queue: without `delaySeconds`, and storable. */
-export function storableMessage(outgoing: Message & { readonly delaySeconds?: number }): object {
-  const { delaySeconds: _, ...message } = outgoing;
+/** The form of a message in a queue: without `delaySeconds` and `isUrgent`, and storable. */
+export function storableMessage(outgoing: Outgoing): object {
+  const { delaySeconds: _delay, isUrgent: _urgency, ...message } = outgoing;
   const text: unknown =
     message.type === 'notification.received'
       ? { ...message, data: storableBody(message.data) }

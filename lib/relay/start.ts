@@ -1,4 +1,4 @@
-import type { Engine } from '../engine/port.ts';
+import { type ReceiveDeps, storeNotifications } from '../handlers/receive.ts';
 import { PropagatorError } from '../shared/errors.ts';
 import type { RelayOptions } from './options.ts';
 import { type Relay, type RelayDeps, startRelay as start } from './relay.ts';
@@ -11,13 +11,13 @@ export type { Relay, RelayState } from './relay.ts';
  */
 export function startRelay(
   options: RelayOptions,
-  { engine, log, now }: { engine: Pick<Engine, 'commit'> } & Pick<RelayDeps, 'log' | 'now'>,
+  { engine, log, now }: ReceiveDeps & Pick<RelayDeps, 'log' | 'now'>,
 ): Relay {
   return start(options, {
     log,
     now,
     async store(messages) {
-      if ((await engine.commit({ messages })) === 'committed') return;
+      if ((await storeNotifications(messages, { engine })) === 'committed') return;
       throw new PropagatorError({
         code: 'relay.store.conflict',
         class: 'Transient',

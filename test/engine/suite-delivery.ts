@@ -58,6 +58,28 @@ export function deliverySuite(
       expect(median(late)).toBeLessThan(250 + delayStepMillis() / 2);
     });
 
+    if (!isServerless)
+      it('that is urgent is delivered before all others of its queue', async () => {
+        const name = queue();
+        const messages = numbers(30).map((run) => requested(serviceOf(name), run));
+        await engine.commit({ messages });
+        await engine.commit({
+          messages: [
+            { ...requested(serviceOf(name), 101), isUrgent: true },
+            requested(serviceOf(name), 31),
+            { ...requested(serviceOf(name), 102), isUrgent: true },
+          ],
+        });
+        const handled: number[] = [];
+        const batch = 4;
+        await engine.work(name, { concurrency: 1, batch }, async (deliveries) => {
+          handled.push(...deliveries.map(runOf));
+        });
+        await until('all messages', () => handled.length === 33);
+        expect(new Set(handled).size).toBe(33);
+        expect(handled.slice(0, batch)).toEqual(expect.arrayContaining([101, 102]));
+      });
+
     it('of a full queue is delivered once, in batches of at most the requested size', async () => {
       const name = queue();
       await engine.commit({ messages: numbers(250).map((run) => requested(serviceOf(name), run)) });

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { type Message, type QueueName, queueOf } from '../../../events/index.ts';
+import { type Message, type Outgoing, type QueueName, queueOf } from '../../../events/index.ts';
 import { storableMessage } from '../json.ts';
 import type { QueueRecord } from '../message-loop.ts';
 
@@ -10,6 +10,8 @@ export interface QueuedMessage extends QueueRecord {
   readonly sequence: number;
   /** As it was sent. It is validated when it is delivered. */
   readonly message: Message;
+  /** True if it is delivered before the others: see `Outgoing`. */
+  readonly isUrgent: boolean;
   /** Epoch milliseconds before which it is not delivered. */
   dueAt: number;
   receiveCount: number;
@@ -35,24 +37,30 @@ export class MemoryQueues {
     return known;
   }
 
-  send(message: Message, dueAt: number): QueuedMessage {
-    return this.put(queueOf(message), storableMessage(message), dueAt);
+  send(message: Outgoing, dueAt: number): QueuedMessage {
+    return this.put(queueOf(message), storableMessage(message), dueAt, message.isUrgent);
   }
 
   /** Puts a message body into a queue, also one that this release cannot read. */
-  put(queue: QueueName, body: unknown, dueAt: number): QueuedMessage {
+  put(queue: QueueName, body: unknown, dueAt: number, isUrgent = false): QueuedMessage {
     const message = structuredClone(body) as Message;
     const id = randomUUID();
     const sequence = ++this.#sequence;
-    const queued = { id, queue, sequence, message, dueAt, receiveCount: 0, active: false };
+    const waiting = { receiveCount: 0, active: false };
+    const queued = { id, queue, sequence, message, isUrgent, dueAt, ...waiting };
     this.ensure(queue).set(id, queued);
     return queued;
   }
 
-  /** Marks at most `most` due messages as active, the oldest first. */
+  /** Marks at most `most` due messages as active: the urgent ones first, then the oldest. */
   receive(queue: QueueName, most: number, now: number): QueuedMessage[] {
     const received: QueuedMessage[] = [];
-    for (const queued of this.ensure(queue).values()) {
+    const all = [...this.ensure(queue).values()];
+    const [urgent, others] = [
+      all.filter((one) => one.isUrgent),
+      all.filter((one) => !one.isUrgent),
+    ];
+    for (const queued of [...urgent, ...others]) {
       if (received.length >= most) break;
       if (queued.active || queued.dueAt > now) continue;
       queued.active = true;

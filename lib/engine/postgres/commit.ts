@@ -77,12 +77,16 @@ export async function commit(
   return 'committed';
 }
 
+/** pg-boss delivers a higher priority first. All other messages have the priority 0. */
+const URGENT = 1;
+
 const jobOf = (message: Outgoing) => ({
   queue: queueOf(message),
   delaySeconds: message.delaySeconds,
   job: {
     id: randomUUID(),
     data: storableMessage(message),
+    ...(message.isUrgent ? { priority: URGENT } : {}),
     ...(message.delaySeconds ? { startAfter: `${message.delaySeconds.toFixed(3)} seconds` } : {}),
   },
 });

@@ -1,0 +1,66 @@
+import type { NotificationReceived } from '../../events/notification.ts';
+import { type AccountHint, interpret } from '../account/interpret.ts';
+import { isGone } from '../account/inventory.ts';
+import { keyOf, keyOfAccount } from '../account/merge.ts';
+import { readNotification } from '../account/notification.ts';
+import type { Engine } from '../engine/port.ts';
+
+/** The dependencies of {@link storeNotifications}. */
+export interface ReceiveDeps {
+  readonly engine: Pick<Engine, 'commit'> & { readonly reads: Pick<Engine['reads'], 'accounts'> };
+}
+
+/**
+ * Stores notifications as received, in one commit, and returns its result. The first deletion of
+ * each account that the inventory shows as alive is urgent: it overtakes all notifications that
+ * wait. A flood of forged notifications therefore does not delay a real deletion.
+ */
+export async function storeNotifications(
+  messages: readonly NotificationReceived[],
+  { engine }: ReceiveDeps,
+): Promise<'committed' | 'conflict'> {
+  const urgent = await urgentOf(messages, engine.reads);
+  return engine.commit({
+    messages: messages.map((message) =>
+      urgent.has(message) ? { ...message, isUrgent: true } : message,
+    ),
+  });
+}
+
+/** All other notifications are not parsed here, because ingest parses them again. */
+const DELETION = /identity\.(?:project|domain|user)\.deleted/;
+
+async function urgentOf(
+  messages: readonly NotificationReceived[],
+  reads: ReceiveDeps['engine']['reads'],
+): Promise<ReadonlySet<NotificationReceived>> {
+  const first = new Map<string, { message: NotificationReceived; hint: AccountHint }>();
+  for (const message of messages) {
+    const hint = deletionIn(message);
+    if (!hint) continue;
+    const key = keyOf(hint.type, hint.id);
+    if (!first.has(key)) first.set(key, { message, hint });
+  }
+  const hints = [...first.values()].map(({ hint }) => hint);
+  const alive = new Set<string>();
+  try {
+    for (const type of ['project', 'domain', 'user'] as const) {
+      const ids = hints.filter((hint) => hint.type === type).map(({ id }) => id);
+      if (ids.length === 0) continue;
+      for (const record of await reads.accounts(type, ids))
+        if (record.seenAt > 0 && !isGone(record)) alive.add(keyOfAccount(record.account));
+    }
+  } catch {
+    // The order is only a preference. The commit reports a store that fails.
+    return new Set();
+  }
+  return new Set([...first].flatMap(([key, { message }]) => (alive.has(key) ? [message] : [])));
+}
+
+function deletionIn({ data }: NotificationReceived): AccountHint | undefined {
+  if (data.encoding !== 'utf8' || !DELETION.test(data.body)) return undefined;
+  const reading = readNotification(data);
+  if (reading.kind !== 'notification') return undefined;
+  const hint = interpret(reading.notification, data.receivedAt);
+  return hint.kind === 'account' && hint.operation === 'deleted' ? hint : undefined;
+}
