@@ -5,8 +5,13 @@ import { answerFailure, type FailureContext } from './failure.ts';
 import { PAGING_STYLES, PagingError, pageOf } from './paging.ts';
 
 const PAGE_ROWS = 1000;
-/** A million rows at 100 per page. A longer listing counts as endless. */
+/** A longer listing counts as endless. */
 const MAX_PAGES = 10_000;
+/**
+ * A listing that is kept in memory and has more rows counts as endless, too. A service that sends
+ * ever new pages would otherwise exhaust the memory of the process.
+ */
+export const MAX_ROWS = 500_000;
 const MAX_RESTARTS = 2;
 
 /** Reads one page: `GET` with this query. */
@@ -71,6 +76,8 @@ async function readOnce<S extends z.ZodType>(
       // Only after the paging check, so that a truncated page is never passed on.
       if (onPage) await onPage(checkedRows);
       else for (const one of checkedRows) rows.push(one);
+      if (rows.length > MAX_ROWS)
+        throw new PagingError(`the list has more than ${MAX_ROWS} rows`, 'endless');
       if (!next) return { rows, more: false };
       if (atMost !== undefined && seen >= atMost) return { rows, more: true };
       // A service that ignores `offset` repeats its first page; one that ignores `marker` repeats

@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import * as z from 'zod';
+import { MAX_ROWS } from '../../../lib/openstack/listing.ts';
 import type { ListOptions, Paging } from '../../../lib/task/service.ts';
 import {
   failureOf,
@@ -133,6 +134,19 @@ describe.each(['marker', 'next', 'offset', 'total', 'swift'] as const)(
     });
   },
 );
+
+it('a listing whose pages are ever new ends with an error before it exhausts the memory', async () => {
+  const rows = resources(1000);
+  cloud.script = (_asked, response) => {
+    const href = `http://x/?marker=${pages().length}`;
+    json(response, 200, { ports: rows, ports_links: [{ rel: 'next', href }] });
+  };
+  expect(await failureOf(ports('marker'))).toMatchObject({
+    code: 'neutron.answer.endless',
+    class: 'Unexpected',
+  });
+  expect(pages()).toHaveLength(MAX_ROWS / rows.length + 1);
+}, 120_000);
 
 it('links with the singular name of the resource are followed, too, as in Cinder for groups and volume types', async () => {
   cloud.script = (asked, response) => {
