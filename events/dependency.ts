@@ -38,7 +38,7 @@ export type TaskDependency =
     };
 
 /**
- * Stands for every other service, for a service that is cleaned up last. Services that depend on
- * every other one do not depend on each other.
+ * Every other service. A service that is cleaned up last depends on this. Two such services do not
+ * depend on each other.
  */
 export const EVERY_OTHER = '*';

@@ -1,2 +1,2 @@
-/** The tag of a project in Keystone, and the metadata key of a resource, that hold it. */
+/** A project with this tag in Keystone, or a resource with this metadata key, is held. */
 export const HOLD_TAG = 'propagator:hold';

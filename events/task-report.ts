@@ -21,7 +21,7 @@ const mayBeLeftOut = { counts: true, conditions: true } as const;
 
 /**
  * The answer of an HTTP plugin to `service.requested`. It has the fields of the events that every
- * service sends. It has no address, which follows from the task. `phase` must repeat the phase of
+ * service sends. It has no address, because the task determines it. `phase` must repeat the phase of
  * the request, so that the end of phase `plan` is not taken for the end of the cleanup.
  */
 export const TaskReport = z.discriminatedUnion('type', [

@@ -1,4 +1,4 @@
-// The local AWS: where it answers, and with which login.
+// The endpoint and the login of the local AWS.
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-cloudformation';

@@ -64,7 +64,7 @@ const ResourcePolicy = z.looseObject({
   PolicyDocument: z.looseObject({ Statement: z.array(z.looseObject({ Condition: z.unknown() })) }),
 });
 
-/** The emulator is reached without TLS, which these policies refuse. */
+/** These policies refuse calls without TLS, and the emulator has no TLS. */
 function permitHttp(document: z.infer<typeof ResourcePolicy>['PolicyDocument']): void {
   document.Statement = document.Statement.filter(
     ({ Condition }) => !JSON.stringify(Condition ?? {}).includes('aws:SecureTransport'),

@@ -26,7 +26,7 @@ export interface ApiAddress {
 
 /**
  * The address of the API from `PROPAGATOR_API_URL`, by default on this machine. `catalog` logs in
- * to Keystone at the first call; an API that asks for a token gets the one of that login. Without
+ * to Keystone at the first call; an API that requires a token gets the token of that login. Without
  * this setting the catalog is not used, so that a command for the propagator on this machine never
  * reaches another one.
  */

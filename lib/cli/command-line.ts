@@ -46,7 +46,7 @@ export async function runCommand(
     const { message, advice } =
       thrown instanceof PropagatorError ? thrown.report : { message: String(thrown), advice: '' };
     terminal.complain(`propagator: ${escaped(message)}\n${advice ? `${escaped(advice)}\n` : ''}`);
-    // Input that the API refused was typed on the command line.
+    // The API refused an input that the command line contains.
     return thrown instanceof PropagatorError && thrown.report.code === 'api.input'
       ? EXIT.usage
       : EXIT.error;

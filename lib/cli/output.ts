@@ -105,7 +105,7 @@ export function createRedraw(stream: {
 }): (text: string) => void {
   let drawn = 0;
   return (text) => {
-    // A terminal of unknown size (a serial line, `script`) says 0.
+    // A terminal of unknown size (a serial line, `script`) reports 0 columns or rows.
     const [rows, columns] = [stream.rows || 24, stream.columns || 80];
     const lines = text.split('\n').slice(0, rows - 2);
     const up = drawn > 0 ? `\u001b[${drawn}A` : '';

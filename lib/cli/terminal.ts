@@ -24,7 +24,7 @@ export class UsageError extends Error {}
 /** What a command needs: the API client and the terminal. */
 export interface Terminal {
   readonly client: ApiClient;
-  /** Selects the cloud of clouds.yaml whose login the API gets where it asks for one. */
+  /** Selects the cloud of clouds.yaml for the login to an API that requires a token. */
   chooseCloud?(name: string): void;
   /** Logs in to Keystone itself, for `register`. Throws where the login is incomplete. */
   openIdentity?(): IdentityApi | Promise<IdentityApi>;

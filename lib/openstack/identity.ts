@@ -11,7 +11,7 @@ import { createUndiciClient } from './undici-client.ts';
 /** Keystone's API v3 with the login of a command. */
 export interface IdentityApi {
   readonly api: ServiceApi;
-  /** The regions of the settings; empty: none is named. */
+  /** The regions that the settings name; may be empty. */
   readonly regions: readonly string[];
   close(): Promise<void>;
 }

@@ -110,8 +110,8 @@ async function mayDeleteProject(api: ServiceApi): Promise<Permission> {
   const noProject = newId();
   const answer = await permissionFor(api, 'DELETE', projectPath(noProject));
   if (answer.kind !== 'refused') return answer;
-  // A rule that compares the project's domain refuses any id that does not exist, whatever it says
-  // about a real project. The rule for updates then refuses as well.
+  // A rule that compares the project's domain refuses every id that does not exist. The refusal
+  // says nothing about a real project. In that case the rule for updates refuses as well.
   const json = { project: { id: noProject } };
   const update = await permissionFor(api, 'PATCH', projectPath(noProject), { json });
   if (update.kind === 'granted') return answer;

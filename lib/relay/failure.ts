@@ -48,8 +48,8 @@ export function brokerFailure(
       'Set RABBITMQ_QUEUE_TYPE to the type of the queue, set RABBITMQ_QUEUE to another name, ' +
         'or delete the old queue after it is empty (rabbitmqctl delete_queue NAME --if-empty).',
     );
-  // amqplib does not pass on why the broker closed the connection in place of opening the virtual
-  // host.
+  // The broker closed the connection instead of opening the virtual host. amqplib does not report
+  // the reason.
   if (/Expected ConnectionOpenOk; got <ConnectionClose/.test(text))
     return failure(
       'virtual-host',

@@ -11,7 +11,7 @@ export interface SessionDeps {
   now(): number;
   onStored(count: number): void;
   onStoreFailed(thrown: unknown): number;
-  /** The relay consumes the queue; `waiting` messages are in it. */
+  /** The relay consumes the queue, which has `waiting` messages. */
   onConsuming(connection: ChannelModel, waiting: number): void;
   /** What Keystone must create first, as text; `undefined` once it exists. */
   onMissing(what: string | undefined): void;

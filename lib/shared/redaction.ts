@@ -11,8 +11,8 @@ const named = (among: string): string => `${among}{0,60}(?:${NAMES})${among}{0,6
 
 /**
  * `"name": "value"` at any depth of JSON in JSON, where each quote has the same backslashes, and
- * Python's form `'name': u'value'`. It also matches a truncated value, and a structure with all
- * that follows it.
+ * Python's form `'name': u'value'`. It also matches a truncated value. An object or a list as the
+ * value matches to the end of the text.
  */
 const FIELD = new RegExp(
   String.raw`(?<!\\)(?<quote>\\*["'])(?<name>${named(String.raw`[^"'\\]`)})\k<quote>\s{0,20}[:=]\s{0,20}` +
@@ -90,8 +90,8 @@ export const SECRET_FIELDS: readonly string[] = [
 ];
 
 /**
- * Redacts secrets in every text of one of our own values. Fields are kept whatever their names:
- * `barbican.secret` is a resource type, and its count is not secret.
+ * Redacts secrets in every text of one of our own values. Fields are kept, whatever their names
+ * are: `barbican.secret` is a resource type, and its count is not secret.
  */
 export function redactDeep<T>(value: T): T;
 export function redactDeep(value: unknown): unknown {

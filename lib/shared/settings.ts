@@ -225,7 +225,10 @@ export const Settings = z.object({
     .transform((path) => resolve(path))
     .optional(),
   PROPAGATOR_API_TOKENS: namedTokens.prefault(''),
-  /** Only commands read it. It is defined here so that a shell that sets it can start a relay. */
+  /**
+   * Only commands read it. It is defined here because a process with an unknown setting does not
+   * start.
+   */
   PROPAGATOR_API_TOKEN: z.string().optional(),
   PROPAGATOR_PROTECTED_PROJECTS: ids.prefault(''),
   PROPAGATOR_PROTECTED_DOMAINS: ids.prefault(''),
@@ -240,7 +243,10 @@ export const Settings = z.object({
   PROPAGATOR_REMOTE_SERVICES: httpPlugins.prefault(''),
   PROPAGATOR_LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
   PROPAGATOR_INGEST_QUEUE_URL: httpUrl.optional(),
-  /** Only commands read it. It is defined here so that a shell that sets it can start a relay. */
+  /**
+   * Only commands read it. It is defined here because a process with an unknown setting does not
+   * start.
+   */
   PROPAGATOR_API_URL: z
     .string()
     .refine(

@@ -12,7 +12,7 @@ const HERE = import.meta.dirname;
 const ROOT = join(HERE, '../../..');
 const VENV = join(HERE, '.lint');
 const TEMPLATE = 'cloudformation-template-update-stack.json';
-/** With a key of the operator, because the rules about encryption with such a key apply then. */
+/** Uses a key of the operator, so that the rules about encryption with such a key apply. */
 const PARAMETERS = ['kmsKey=arn:aws:kms:eu-central-1:123456789012:key/k', 'alarmEmail=a@b.example'];
 
 export interface Finding {

@@ -76,7 +76,7 @@ export const alarm = (name: string, spec: AlarmSpec, stack: Stack): Resource => 
     EvaluationPeriods: spec.times ?? 1,
     Threshold: spec.above,
     ComparisonOperator: spec.silence ? 'LessThanOrEqualToThreshold' : 'GreaterThanThreshold',
-    // An unused queue sends no metrics, which is no fault. A silent source is one.
+    // An unused queue sends no metrics, which is no fault. A silent source is a fault.
     TreatMissingData: spec.silence ? 'breaching' : 'notBreaching',
     AlarmActions: [ref(topicId(spec.severity))],
     OKActions: [ref(topicId(spec.severity))],

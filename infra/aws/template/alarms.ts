@@ -7,7 +7,7 @@ import type { Stack } from './stack.ts';
 const HOUR = 3600;
 const DAY = 24 * HOUR;
 
-/** The numbers of the alarms. The runbooks say the same ones; a test compares them. */
+/** The numbers of the alarms. The runbooks name the same numbers, and a test compares them. */
 export const THRESHOLDS = {
   /**
    * Maximum age in seconds of the oldest message of a queue. A delayed message waits for up to
@@ -53,7 +53,7 @@ const onQueue = (name: string, metric: string) => ({
   statistic: 'Maximum' as const,
 });
 
-/** Every operation passes through these functions, so all stand still without one of them. */
+/** Every operation needs these functions. If one of them fails, all operations stop. */
 const severityOf = (name: string): Severity => (name.startsWith('service-') ? 'ticket' : 'page');
 
 function ofQueue({

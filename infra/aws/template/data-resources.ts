@@ -77,7 +77,7 @@ function topics({ parameters, prefix }: Stack): Resources {
 }
 
 export const TABLE_ID = 'Table';
-/** The table, which records which accounts were deleted when. */
+/** The table. It records which accounts were deleted, and when. */
 export const tableResource = (stack: Stack): Resource => ({
   Type: 'AWS::DynamoDB::Table',
   ...KEPT,

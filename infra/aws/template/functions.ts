@@ -63,7 +63,7 @@ export function functionsOf({ topology }: Stack): FunctionDefinition[] {
     megabytes: 512,
     repairs: true,
   };
-  const does = 'Sends what was left unsent, compares the inventory with Keystone';
+  const does = 'Sends unsent messages, and compares the inventory with Keystone';
   const sweep: FunctionDefinition = {
     name: 'sweep',
     does,
@@ -75,7 +75,7 @@ export function functionsOf({ topology }: Stack): FunctionDefinition[] {
 }
 
 const DOES = {
-  ingest: () => 'Reads notifications and asks Keystone what is true',
+  ingest: () => 'Reads notifications and asks Keystone for the present state',
   coordinate: () => 'Carries each operation through its services',
   service: (queue: string) => `Empties ${queue.slice('service-'.length)}`,
 } as const;

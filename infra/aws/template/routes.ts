@@ -55,7 +55,7 @@ export function routes(stack: Stack): Resources {
       Type: 'AWS::Events::Archive',
       Properties: {
         ArchiveName: prefix,
-        Description: 'All that travelled, for a replay',
+        Description: 'All events, for a replay',
         SourceArn: attribute('Bus'),
         // A person made each decision for the situation of that moment. A replay would repeat the
         // decision, so the archive omits these messages.

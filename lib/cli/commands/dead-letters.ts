@@ -78,7 +78,7 @@ export function deadLetterCommands(program: Command, terminal: Terminal): void {
   )
     .description('send dead letters back to their queue after the cause is fixed')
     .option('--all', 'select all messages')
-    .option('--reason <text>', 'why; stored in the audit log')
+    .option('--reason <text>', 'the reason; stored in the audit log')
     .option('--dry-run', 'show the selected messages and send none')
     .action(async ({ json, format, column, dryRun, ...selected }: Redrive) => {
       if (dryRun) {
@@ -124,7 +124,7 @@ export function deadLetterCommands(program: Command, terminal: Terminal): void {
     ),
   )
     .description('discard dead letters: their tasks end as unreachable, and no resource is removed')
-    .requiredOption('--reason <text>', 'why; stored in the audit log')
+    .requiredOption('--reason <text>', 'the reason; stored in the audit log')
     .action(
       async ({ json, format, column, ...selected }: Selection & Printed & { reason: string }) => {
         requireSelection(selected, ' or --id');

@@ -36,7 +36,7 @@ export function holdCommands(program: Command, terminal: Terminal): void {
 
   targets(printable(hold.command('add'), 'hold add --project 4f0c1a2b3c4d --reason "lawsuit"'))
     .description('keep a project, a domain or a resource from being deleted')
-    .requiredOption('--reason <text>', 'why; operations that wait show it')
+    .requiredOption('--reason <text>', 'the reason; operations that wait show it')
     .option('--ticket <number>', 'the number of a ticket')
     .option('--until <time>', 'the end: a time (2027-01-31T00:00:00Z) or a duration from now (30d)')
     .action(

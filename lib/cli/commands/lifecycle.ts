@@ -52,7 +52,7 @@ export function projectCommands(project: Command, terminal: Terminal): void {
       `project ${action} 4f0c1a2b3c4d --reason "${example}"`,
     )
       .description(description)
-      .requiredOption('--reason <text>', 'why; it is kept')
+      .requiredOption('--reason <text>', 'the reason; stored with the hold')
       .action(async (id: string, { reason, ...options }: Printed & { reason: string }) => {
         const path = `/v1/projects/${encodeURIComponent(id)}/${action}`;
         const answer = await client.post(path, { reason }, Opened);
@@ -74,7 +74,7 @@ export function policyCommands(program: Command, terminal: Terminal): void {
   const { client } = terminal;
   const policy = program
     .command('policy')
-    .description('the policy file: what follows from which account change');
+    .description('the policy file: the action for each account change');
   const factsOf = async (id: string) =>
     client.get(`/v1/projects/${encodeURIComponent(id)}/policy`, Shown);
   policy
@@ -96,7 +96,7 @@ export function policyCommands(program: Command, terminal: Terminal): void {
         return;
       }
       const count = read.policy.rules.length;
-      terminal.write(`${file} is right: ${count === 1 ? '1 rule' : `${count} rules`}.\n`);
+      terminal.write(`${file} is valid: ${count === 1 ? '1 rule' : `${count} rules`}.\n`);
       terminal.write(losses(lossesOf(read.policy.suspend)));
       for (const id of project) {
         const { facts } = await factsOf(id);
@@ -135,7 +135,7 @@ const known = (facts: z.infer<typeof Facts>): ProjectFacts => ({
 const decide = (policy: Policy, change: PolicyChange, facts: z.infer<typeof Facts>) =>
   decideChange(policy, change, known(facts));
 
-/** The things that a suspension with this policy loses. A resume puts back everything else. */
+/** What a suspension with this policy loses. A resume puts back everything else. */
 const losses = (chosen: readonly { text: string; loses?: string | undefined }[]): string =>
   chosen.map((option) => `  suspend.${option.text}   loses: ${option.loses}\n`).join('');
 

@@ -97,7 +97,7 @@ running.`,
     'operation release op-4f0c1a2b3c4d --reason "the customer confirmed it"',
   )
     .description('continue a held operation, or carry out an observed one')
-    .requiredOption('--reason <text>', 'why; stored with the operation')
+    .requiredOption('--reason <text>', 'the reason; stored with the operation')
     .action(async (id: string, { reason, ...options }: Printed & { reason: string }) => {
       const path = `/v1/operations/${encodeURIComponent(id)}/release`;
       const answer = await client.post(path, { reason }, z.object({ released: z.string() }));
@@ -117,7 +117,7 @@ running.`,
     'operation rerun op-4f0c1a2b3c4d --reason "Trove is covered now"',
   )
     .description('run an ended operation again, for resources that were left or created later')
-    .requiredOption('--reason <text>', 'why; stored with the operation')
+    .requiredOption('--reason <text>', 'the reason; stored with the operation')
     .option('--name <name>', 'the name of the project, if Keystone still shows it as enabled')
     .action(
       async (
@@ -146,8 +146,8 @@ running.`,
     operation.command('cancel <id>'),
     'operation cancel op-4f0c1a2b3c4d --reason "the contract goes on"',
   )
-    .description('end an operation that was requested; what is removed already is gone')
-    .requiredOption('--reason <text>', 'why; stored with the operation')
+    .description('end an operation that was requested; removed resources do not come back')
+    .requiredOption('--reason <text>', 'the reason; stored with the operation')
     .action(async (id: string, { reason, ...options }: Printed & { reason: string }) => {
       const path = `/v1/operations/${encodeURIComponent(id)}/cancel`;
       const answer = await client.post(path, { reason }, z.object({ canceled: z.string() }));

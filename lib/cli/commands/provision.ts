@@ -50,8 +50,12 @@ export function provisionCommands(project: Command, terminal: Terminal): void {
     .description('create what the profile of a project asks for and the project lacks')
     .option('--plan', 'print what would be created, and change nothing')
     .option('--profile <name>', 'a profile of the policy file (default: the one of its rules)')
-    .option('--reconcile', 'also change what stands with other values')
-    .option('--reason <text>', 'why; it is kept', 'requested by an administrator')
+    .option('--reconcile', 'also change settings and resources that have other values')
+    .option(
+      '--reason <text>',
+      'the reason; stored with the operation',
+      'requested by an administrator',
+    )
     .action(async (id: string, options: ProvisionOptions) => {
       const { plan, profile, reconcile, reason, ...printed } = options;
       if (plan) {

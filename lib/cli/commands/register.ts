@@ -50,16 +50,16 @@ export function registerCommands(program: Command, terminal: Terminal): void {
       const url = apiUrl(given);
       await withKeystone(terminal, async ({ api, regions }) => {
         const rows = await readRows(api);
-        const wish = {
+        const desired = {
           url,
           region: regionOf(region ?? (regions.length === 1 ? regions[0] : undefined), rows.regions),
           interfaces: names ?? (['public'] as const),
         };
-        const changes = planRegister(rows, wish);
+        const changes = planRegister(rows, desired);
         if (!plan && changes.length > 0) {
           await applyChanges(api, changes, rows);
           // Two administrators may have registered at the same time.
-          assertDone(planRegister(await readRows(api), wish));
+          assertDone(planRegister(await readRows(api), desired));
         }
         present(terminal, { planned: plan === true, changes, kept: [] }, printed, REGISTERING);
       });

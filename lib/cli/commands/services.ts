@@ -64,7 +64,7 @@ export function serviceCommands(program: Command, terminal: Terminal): void {
       'decide that an uncovered service type has no resources of projects, so that ' +
         'operations can finish',
     )
-    .requiredOption('--reason <text>', 'how you know; stored with your name')
+    .requiredOption('--reason <text>', 'the reason; stored with your name')
     .action(async (type: string, { reason, ...options }: Printed & { reason: string }) => {
       const body = { type, reason };
       const answer = await client.post('/v1/waivers', body, z.object({ waived: z.string() }));

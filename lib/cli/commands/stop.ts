@@ -18,7 +18,7 @@ export function stopCommands(program: Command, terminal: Terminal): void {
   const switchTo = (name: keyof typeof AFTER, example: string, description: string) =>
     printable(program.command(name), example)
       .description(description)
-      .requiredOption('--reason <text>', 'why; it is kept with your name')
+      .requiredOption('--reason <text>', 'the reason; stored with your name')
       .action(async ({ reason, ...options }: Printed & { reason: string }) => {
         const answer = await client.post(`/v1/${name}`, { reason }, StopShape);
         present(
@@ -37,7 +37,7 @@ export function stopCommands(program: Command, terminal: Terminal): void {
   const audit = program.commands.find((command) => command.name() === 'audit') ?? program;
   printable(audit.command('stops'), 'audit stops')
     .description('list the decisions to stop or resume all destructive work, newest first')
-    .option('--limit <number>', 'at most so many (default: 100)')
+    .option('--limit <number>', 'the maximum number of entries (default: 100)')
     .action(async ({ limit, ...options }: Printed & { limit?: string }) => {
       const answer = await client.get(`/v1/stops${query({ limit })}`, StopsShape);
       present(terminal, answer, options, {

@@ -60,7 +60,7 @@ function decideCommand(
   const { client } = terminal;
   printable(group.command(`${what} [accounts...]`), `suspicious ${what} --all --reason "checked"`)
     .description(`${description}. Accounts: project/ID, domain/ID, user/ID, or --all`)
-    .requiredOption('--reason <text>', 'why; stored with the decision')
+    .requiredOption('--reason <text>', 'the reason; stored with the decision')
     .option('--all', 'all undecided deletions')
     .action(async (accounts: string[], { reason, all, ...options }: DecideOptions) => {
       if (accounts.length > 0 === (all === true)) throw new UsageError('give accounts or --all');

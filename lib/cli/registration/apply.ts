@@ -6,7 +6,7 @@ import type { Change } from './plan.ts';
 
 const Created = z.object({ service: z.object({ id: z.string() }) });
 
-/** Carries the changes out in their order. After a failure, the same command goes on. */
+/** Carries the changes out in their order. After a failure, run the same command again. */
 export async function applyChanges(
   api: ServiceApi,
   changes: readonly Change[],
@@ -37,7 +37,7 @@ const created = (change: Change, serviceId: string | undefined) =>
     : {
         service_id: serviceId,
         interface: change.interface,
-        // With `region`, Keystone would create a region that does not exist.
+        // `region_id`, because Keystone would create an unknown region for the field `region`.
         region_id: change.region,
         url: change.url,
         description: MARK,

@@ -24,19 +24,22 @@ export interface Change {
   readonly before?: string;
 }
 
-/** What `register` makes: one endpoint for each interface. */
-export interface Wish {
+/** The endpoints that `register` makes: one for each interface. */
+export interface DesiredEndpoints {
   readonly url: string;
   readonly region: string;
   readonly interfaces: readonly Interface[];
 }
 
 /**
- * Returns the changes that lead to the wish, in their order; none if the catalog agrees with it.
+ * Returns the changes that `register` must make, in their order; none if the catalog is as desired.
  * Endpoints of other regions and interfaces stay. Throws `PropagatorError` when another program
  * made a service of this type, and when a row exists twice.
  */
-export function planRegister(rows: CatalogRows, { url, region, interfaces }: Wish): Change[] {
+export function planRegister(
+  rows: CatalogRows,
+  { url, region, interfaces }: DesiredEndpoints,
+): Change[] {
   const service = ownService(rows);
   const ofService = rows.endpoints.filter((one) => one.service_id === service?.id);
   const changes = interfaces.flatMap((name): Change[] => {
@@ -55,16 +58,18 @@ export function planRegister(rows: CatalogRows, { url, region, interfaces }: Wis
     : [{ action: 'update', type: 'service', id: service.id }, ...changes];
 }
 
-/** What `unregister` removes, and the services that it must leave. */
+/** The rows that `unregister` removes, and the services that it must keep. */
 export interface Removal {
   readonly changes: readonly Change[];
-  /** Services of `register` that keep endpoints of another region, or made by another program. */
+  /**
+   * Services that `register` made, and that have endpoints of another region or another program.
+   */
   readonly kept: readonly { readonly id: string; readonly endpoints: readonly string[] }[];
 }
 
 /**
- * Returns the removal of all that `register` made, of one region if `region` is given. A service
- * goes with its last endpoint. Rows of other programs are never part of it.
+ * Returns the removal of every row that `register` made. With `region`, only rows of that region. A
+ * service is removed with its last endpoint. Rows of other programs are never removed.
  */
 export function planUnregister(rows: CatalogRows, region: string | undefined): Removal {
   const changes: Change[] = [];

@@ -36,7 +36,7 @@ const TYPE_LEGEND =
 const LEGEND = [
   "CLASS  A: needs an administrator's token · B: needs a system-scoped token · " +
     'C, D: only while the project exists',
-  'DEPENDS ON  waits until that service has ended; ~ not while that service is stuck',
+  'DEPENDS ON  waits until that service has ended; ~ does not wait while that service is stuck',
 ].join('\n');
 
 function row(service: ServiceShape, all: readonly ServiceShape[], color: Colors): string[] {

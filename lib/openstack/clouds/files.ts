@@ -99,7 +99,7 @@ function cloudsOf({ path, content }: Source): YamlMapping {
   throw credentialsError(`${path}: "clouds" is not a mapping of clouds by name`);
 }
 
-/** secure.yaml has the same structure and only contains secrets. */
+/** secure.yaml has the same structure and contains only secrets. */
 function merge(under: unknown, over: unknown): unknown {
   const [below, above] = [YamlMapping.safeParse(under), YamlMapping.safeParse(over)];
   if (!above.success || !below.success) return over ?? under;

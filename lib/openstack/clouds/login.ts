@@ -24,7 +24,8 @@ interface Fields {
   /** A login field as text; `undefined` when missing or empty. */
   get(field: string): string | undefined;
   /**
-   * The same; throws one line that names the field (or the alternative `or`) when it is missing.
+   * The same, but throws one line when the field is missing. The line names the field, or the
+   * alternative `or`.
    */
   need(field: string, or?: string): string;
 }
@@ -148,7 +149,7 @@ function identityOf(
   const password = need('password');
   const who = user();
   const scope = (): Record<string, unknown> => {
-    // Only logins in any scope get here with these two fields.
+    // These two fields occur only where any scope is allowed.
     if (get('system_scope')) return { system: { all: true } };
     const id = get('project_id');
     if (id) return { project: { id } };
