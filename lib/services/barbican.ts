@@ -21,7 +21,7 @@ const requiresLiveProject: RequiresLiveProject = {
 
 const text = z.string().nullish();
 /**
- * Barbican identifies resources by their URL, whose host may be any. Only the id at its end is
+ * Barbican identifies resources by their URL, which may name any host. Only the id at its end is
  * used, and only if it is a UUID.
  */
 const idIn = (collection: string) =>

@@ -23,7 +23,9 @@ export interface Finding {
 /** Accepted rules of one tool, each with the reason. */
 export type Baseline = Readonly<Record<string, string>>;
 
-/** The lines to print for one tool: findings outside of the baseline, and outdated entries of it. */
+/**
+ * The lines to print for one tool: findings outside of the baseline, and outdated entries of it.
+ */
 export function linesToReport(
   tool: string,
   findings: readonly Finding[],

@@ -81,8 +81,8 @@ export function routes(stack: Stack): Resources {
       ...(parameters.kmsKey ? [attribute('Bus')] : []),
     ]),
     ...Object.assign({}, ...topology.queues.map((queue) => queueWithDeadLetters(queue, stack))),
-    // One policy for all of them, because CloudFormation limits the number of resources. A policy of
-    // a queue applies to no other queue.
+    // One policy for all of them, because CloudFormation limits the number of resources. A policy
+    // of a queue applies to no other queue.
     DeadLettersPolicy: {
       Type: 'AWS::SQS::QueuePolicy',
       Properties: {

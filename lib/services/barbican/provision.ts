@@ -37,7 +37,7 @@ const quota = provisionQuota<Section>({
   },
 });
 
-/** What a profile may ask of Barbican. */
+/** The section of Barbican in a profile, and how a project is compared with it. */
 export const provision = defineProvision<Section>({
   schema,
   summary: ['Limits of the project (`quota`), with the role key-manager:service-admin.'],

@@ -49,7 +49,7 @@ const typeAccess = provisionAccess<Section>({
   addition: (project) => ({ addProjectAccess: { project } }),
 });
 
-/** What a profile may ask of Cinder. */
+/** The section of Cinder in a profile, and how a project is compared with it. */
 export const provision = defineProvision<Section>({
   schema,
   summary: ['Limits of the project (`quota`).', 'Access to private volume types (`volumeTypes`).'],

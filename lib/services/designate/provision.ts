@@ -33,7 +33,7 @@ const quota = provisionQuota<Section>({
   },
 });
 
-/** What a profile may ask of Designate. */
+/** The section of Designate in a profile, and how a project is compared with it. */
 export const provision = defineProvision<Section>({
   schema,
   summary: [

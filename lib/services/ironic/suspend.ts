@@ -15,7 +15,7 @@ type NodeRow = z.infer<typeof nodeRow>;
 
 const FIELDS = Object.keys(nodeRow.shape).join(',');
 
-/** A leased machine works for its lessee, any other machine for its owner. */
+/** The project that uses a machine: its lessee, or its owner if it is not leased. */
 const userOf = ({ lessee, owner }: NodeRow): string | undefined => lessee ?? owner ?? undefined;
 
 async function nodes({ api, project }: ProjectContext): Promise<NodeRow[]> {
@@ -29,7 +29,7 @@ async function nodes({ api, project }: ProjectContext): Promise<NodeRow[]> {
       })
     ).rows;
   const [leased, owned] = await Promise.all([read({ lessee: project }), read({ owner: project })]);
-  // A machine that the project lets to another project works for that project.
+  // A machine that the project leases to another project is used by that project.
   const all = [...leased, ...owned.filter(({ lessee }) => !lessee)];
   return [...new Map(all.map((row) => [row.uuid, row])).values()];
 }

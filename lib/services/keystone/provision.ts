@@ -82,7 +82,7 @@ async function roleItem(wanted: Assignment, context: ProvisionContext): Promise<
   return { ...item, state: 'missing', make };
 }
 
-/** What a profile may ask of Keystone. */
+/** The section of Keystone in a profile, and how a project is compared with it. */
 export const provision = defineProvision<Section>({
   schema,
   summary: ['Tags of the project (`tags`).', 'Roles of users and groups on the project (`roles`).'],

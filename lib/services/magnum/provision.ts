@@ -30,7 +30,7 @@ const quota = provisionQuota<Section>({
   },
 });
 
-/** What a profile may ask of Magnum. */
+/** The section of Magnum in a profile, and how a project is compared with it. */
 export const provision = defineProvision<Section>({
   schema,
   summary: ['The limit of clusters (`quota`).'],

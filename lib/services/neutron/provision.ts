@@ -16,7 +16,7 @@ const quota = provisionQuota<NeutronSection>({
   write: quotaSet.write,
 });
 
-/** What a profile may ask of Neutron. */
+/** The section of Neutron in a profile, and how a project is compared with it. */
 export const provision = defineProvision<NeutronSection>({
   schema,
   summary: [

@@ -47,7 +47,7 @@ const flavorAccess = provisionAccess<Section>({
   addition: (tenant) => ({ addTenantAccess: { tenant } }),
 });
 
-/** What a profile may ask of Nova. */
+/** The section of Nova in a profile, and how a project is compared with it. */
 export const provision = defineProvision<Section>({
   schema,
   summary: [

@@ -198,7 +198,7 @@ export const serverSuspension = defineSuspension<ServerRow, Before>({
   },
   compare,
   async resume(row, { lock, stop, vmState, how }, context) {
-    // The lock goes last: it marks the server as ours until it runs again.
+    // The lock is removed last, because it marks a server that is suspended until it runs again.
     const { states, undo } = SWITCH[how];
     if (stop && (states as readonly string[]).includes(stateOf(row)))
       await start(row, undo, context);

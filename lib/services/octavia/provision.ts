@@ -16,7 +16,7 @@ const schema = z.strictObject({
 });
 type Section = z.infer<typeof schema>;
 
-/** What a profile may ask of Octavia. */
+/** The section of Octavia in a profile, and how a project is compared with it. */
 export const provision = defineProvision<Section>({
   schema,
   summary: ['Limits of the project (`quota`).'],

@@ -27,7 +27,7 @@ const quota = provisionQuota<Section>({
   },
 });
 
-/** What a profile may ask of Swift. */
+/** The section of Swift in a profile, and how a project is compared with it. */
 export const provision = defineProvision<Section>({
   schema,
   summary: [

@@ -32,8 +32,8 @@ type Before = z.infer<typeof before>;
 
 const KEY_NAMES = ['Temp-URL-Key', 'Temp-URL-Key-2'];
 /**
- * A masked key is the old key behind a random prefix. Only Swift stores the two, because a key is a
- * secret. Only these headers hide a key from users that can read the container.
+ * A masked key is a random prefix followed by the old key. Only Swift stores both, because a key is
+ * a secret. Swift hides these headers, and no others, from users that can read the container.
  */
 const MASK = /^kp1:[0-9a-f]{32}:/;
 const MAX_VALUE_LENGTH = 256;

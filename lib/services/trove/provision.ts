@@ -29,7 +29,7 @@ const quota = provisionQuota<Section>({
   },
 });
 
-/** What a profile may ask of Trove. */
+/** The section of Trove in a profile, and how a project is compared with it. */
 export const provision = defineProvision<Section>({
   schema,
   summary: ['Limits of the project (`quota`). Trove cannot show them without creating rows.'],

@@ -226,13 +226,13 @@ describe.each(SECRET_TEXTS)('%s', (_, text) => {
   it('in an error of a handler is neither in the log nor in the dead letter', async () => {
     const { lambda, lines } = testContext();
     const reports: unknown[] = [];
-    const failed = async (...failure: unknown[]) => {
+    const retryOrDeadLetter = async (...failure: unknown[]) => {
       reports.push(failure);
       throw new Error(text);
     };
     const handler = sqsHandler(
       'service-nova',
-      async () => ({ ...lambda, engine: { failed } }) as unknown as LambdaContext,
+      async () => ({ ...lambda, engine: { retryOrDeadLetter } }) as unknown as LambdaContext,
       async () => {
         throw new Error(text);
       },
