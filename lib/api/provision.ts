@@ -3,7 +3,7 @@ import * as z from 'zod';
 import { ProjectId } from '../../events/ids.ts';
 import { describeCauses } from '../account/causes.ts';
 import { stepOf } from '../handlers/lifecycle.ts';
-import { wishFor } from '../handlers/provision.ts';
+import { desiredState } from '../handlers/provision.ts';
 import { compareProject } from '../handlers/provision-compare.ts';
 import { provisionedProjects } from '../handlers/provision-store.ts';
 import { openProvision } from '../operation/provision.ts';
@@ -36,11 +36,11 @@ export function provisionRoutes(app: Hono, deps: ApiDeps): void {
   const find = async (context: Context) =>
     projectState(ProjectId.parse(context.req.param('id')), deps);
   const compare = async (state: PresentProject, profile: string | undefined) => {
-    const wish = wishFor(state.facts, deps.policy, { profile });
-    if (!wish) return undefined;
+    const desired = desiredState(state.facts, deps.policy, { profile });
+    if (!desired) return undefined;
     const id = ProjectId.parse(state.facts.id);
-    const services = await compareProject({ ...state.facts, id }, wish, deps);
-    return { project: id, name: state.facts.name, profile: wish.profile, services };
+    const services = await compareProject({ ...state.facts, id }, desired, deps);
+    return { project: id, name: state.facts.name, profile: desired.profile, services };
   };
 
   app.get('/v1/projects/:id/provision', async (context) => {
@@ -83,7 +83,7 @@ export function provisionRoutes(app: Hono, deps: ApiDeps): void {
         problem('refused', `the project is not active: ${describeCauses(state.causes)}`),
         409,
       );
-    if (!wishFor(state.facts, deps.policy, asked))
+    if (!desiredState(state.facts, deps.policy, asked))
       return context.json(noProfile(state, asked.profile), 409);
     const scope = scopeOf(state);
     const because = protectedBecause(scope, await deps.protection());

@@ -1,7 +1,7 @@
 import type { ProjectId, ServiceName } from '../../events/ids.ts';
 import type { Engine } from '../engine/port.ts';
 import type { Cloud } from '../openstack/cloud.ts';
-import type { ProvisionWish } from '../operation/model.ts';
+import type { DesiredState } from '../operation/model.ts';
 import { cloudSnapshot, type Known } from '../operation/snapshot.ts';
 import type { ProjectFacts } from '../policy/decide.ts';
 import { type ErrorReport, PropagatorError, reportOf } from '../shared/errors.ts';
@@ -35,18 +35,18 @@ export interface CompareDeps extends Pick<Known, 'optedIn'> {
  */
 export async function compareProject(
   facts: ProjectFacts & { readonly id: ProjectId },
-  wish: ProvisionWish,
+  desired: DesiredState,
   deps: CompareDeps,
 ): Promise<ComparedService[]> {
   const registry = await deps.cloud.registry();
   if (registry.unlisted?.class === 'Transient') throw new PropagatorError(registry.unlisted);
   const snapshot = cloudSnapshot(registry, 'project', { ...deps, httpPlugins: [] });
-  const { services } = provisionSnapshot(snapshot, wish, deps.services);
+  const { services } = provisionSnapshot(snapshot, desired, deps.services);
   const compared = services.map(async ({ name, regions, lacking, skipped, unseen }) => {
     const because = skipped ?? unseen?.[0]?.because ?? lacking;
     if (regions.length === 0 || skipped !== undefined)
       return [withError(name, '', { message: because ?? 'it is not in the cloud', advice: '' })];
-    return Promise.all(regions.map((region) => compareService(name, region, facts, wish, deps)));
+    return Promise.all(regions.map((region) => compareService(name, region, facts, desired, deps)));
   });
   return (await Promise.all(compared)).flat();
 }
@@ -61,7 +61,7 @@ async function compareService(
   name: ServiceName,
   region: string,
   { id: project, name: projectName }: ProjectFacts & { readonly id: ProjectId },
-  wish: ProvisionWish,
+  desired: DesiredState,
   deps: CompareDeps,
 ): Promise<ComparedService> {
   const service = deps.services.find((one) => one.name === name);
@@ -72,7 +72,7 @@ async function compareService(
     const waivers = () => deps.engine.reads.waivers();
     const items = await compareNow({
       provision: service.provision,
-      wish: wish.sections[name],
+      section: desired.sections[name],
       phase: 'plan',
       contextOf: (shared) => ({
         ...shared,

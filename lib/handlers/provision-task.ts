@@ -28,18 +28,18 @@ export async function runProvision(
 ): Promise<RunReport> {
   const { project } = context;
   refuseOwnProject(project, context.api.ownProject, service.name);
-  const wish = operation.lifecycle?.provision;
-  const section = wish?.sections[service.name];
-  if (!wish || !service.provision || section === undefined)
+  const desired = operation.lifecycle?.provision;
+  const section = desired?.sections[service.name];
+  if (!desired || !service.provision || section === undefined)
     throw new TypeError(`${operation.id}: its profile says nothing about ${service.name}`);
   const place = { project, service: service.name, region };
   const records = provisionRecords(place, deps.engine);
   return provisionRun({
     ...common(place, phase, operation, deps),
     provision: service.provision,
-    wish: section,
+    section,
     contextOf: (shared) => ({ ...context, ...shared, projectName: name, ...records }),
-    reconcile: wish.reconcile,
+    reconcile: desired.reconcile,
     compareCommand: `propagator project drift ${project}`,
     onCounts,
   });
@@ -62,7 +62,7 @@ export async function runUserProvision(
   return provisionRun({
     ...common(place, phase, operation, deps),
     provision: service.userProvision,
-    wish: UserAssignments.parse(section),
+    section: UserAssignments.parse(section),
     contextOf: (shared) => ({ ...context, ...shared, userDomain: scope.domainId }),
     reconcile: false,
     compareCommand: `propagator operation show ${id}`,

@@ -2,7 +2,7 @@ import type { Account, AccountEvent } from '../../events/account.ts';
 import type { OpenedLifecycle } from '../operation/lifecycle.ts';
 import type { LifecycleDecision } from '../operation/lifecycle-confirmation.ts';
 import { type LifecycleService, lifecycleSnapshot } from '../operation/lifecycle-order.ts';
-import type { Operation, ProvisionWish, Scope } from '../operation/model.ts';
+import type { DesiredState, Operation, Scope } from '../operation/model.ts';
 import { awaitsProvision, openProvision } from '../operation/provision.ts';
 import type { CloudSnapshot } from '../operation/snapshot.ts';
 import { decideChange, type PolicyDecision, type ProjectFacts } from '../policy/decide.ts';
@@ -62,13 +62,13 @@ export function userProvisionDecision(
 ): LifecycleDecision {
   const decided = decideChange(policy, 'user.created', facts);
   const { action, afterMillis = 0, assignments, rule } = decided;
-  const wish = assignments && {
+  const desired = assignments && {
     profile: `rule ${rule}`,
     reconcile: false,
     sections: Object.fromEntries(giving.map((name) => [name, assignments])),
   };
   // The assignments of the first answer count for the whole operation.
-  const provision = lifecycle?.provision ?? (action === 'provision' ? wish : undefined);
+  const provision = lifecycle?.provision ?? (action === 'provision' ? desired : undefined);
   return {
     follows: provision !== undefined,
     mode: mode === 'enforce' && decided.mode === 'enforce' ? 'enforce' : 'observe',
@@ -86,11 +86,11 @@ export const decideProvision = (facts: ProjectFacts, policy: Policy = NO_POLICY)
  * Returns the desired state of a project: the profile that the command names, or else the profile
  * of the policy. Returns `undefined` if there is none.
  */
-export function wishFor(
+export function desiredState(
   facts: ProjectFacts,
   policy: Policy = NO_POLICY,
   asked?: { readonly profile?: string | undefined; readonly reconcile?: boolean | undefined },
-): ProvisionWish | undefined {
+): DesiredState | undefined {
   const decided = decideProvision(facts, policy);
   const profile = asked?.profile ?? decided.profile;
   const sections = profile === undefined ? undefined : policy.profiles[profile];
@@ -108,7 +108,7 @@ export function provisionDecision(
   const decided = decideProvision(facts, policy);
   const asked = lifecycle?.asked;
   // The desired state at the first answer applies to the whole operation.
-  const provision = lifecycle?.provision ?? wishFor(facts, policy, asked);
+  const provision = lifecycle?.provision ?? desiredState(facts, policy, asked);
   const isEnforced = mode === 'enforce' && (asked !== undefined || decided.mode === 'enforce');
   return {
     follows: provision !== undefined && (asked !== undefined || decided.action === 'provision'),
@@ -122,7 +122,7 @@ export function provisionDecision(
 /** Returns the services that the profile names. */
 export const provisionSnapshot = (
   snapshot: CloudSnapshot,
-  { sections }: ProvisionWish,
+  { sections }: DesiredState,
   services: LifecycleDeps['services'],
   plugins: readonly LifecycleService[] = [],
 ): CloudSnapshot =>

@@ -11,7 +11,7 @@ import {
 import { withoutFuture } from './elapsed.ts';
 import { supersede } from './lifecycle.ts';
 import { type LifecycleProject, openLifecycleProjects } from './lifecycle-domain.ts';
-import type { Mode, Operation, ProvisionWish } from './model.ts';
+import type { DesiredState, Mode, Operation } from './model.ts';
 import { hasEnded, refuse } from './open.ts';
 import { planTasks } from './plan-tasks.ts';
 import type { CloudSnapshot } from './snapshot.ts';
@@ -26,7 +26,7 @@ export interface LifecycleDecision {
   /** The number of the rule in the policy file. */
   readonly rule: number | undefined;
   /** Provision only. */
-  readonly provision?: ProvisionWish | undefined;
+  readonly provision?: DesiredState | undefined;
   /** Suspend only: the options of the policy file for each service. */
   readonly options?: Readonly<Record<string, readonly string[]>> | undefined;
 }

@@ -64,7 +64,7 @@ export interface AskedBy {
 }
 
 /** The desired state that a provision operation brings about, as it was at the first answer. */
-export interface ProvisionWish {
+export interface DesiredState {
   readonly profile: string;
   readonly reconcile: boolean;
   /** The sections of the profile, by service. */
@@ -89,7 +89,7 @@ export interface Lifecycle {
    */
   readonly settleAt?: number | undefined;
   /** Provision only. */
-  readonly provision?: ProvisionWish | undefined;
+  readonly provision?: DesiredState | undefined;
 }
 
 /** `members`: users who had a role on the project, recorded before the deletion. */

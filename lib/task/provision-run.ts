@@ -24,10 +24,10 @@ export interface Claims {
 }
 
 /** What a comparison needs. */
-export interface CompareInput<At extends AnyProvisionContext, Wish> {
-  readonly provision: ServiceProvision<At, Wish>;
+export interface CompareInput<At extends AnyProvisionContext, Section> {
+  readonly provision: ServiceProvision<At, Section>;
   /** The section of the profile, or what a rule gives to a new user. */
-  readonly wish: Wish;
+  readonly section: Section;
   /** Returns the context of one comparison, with what all contexts share. */
   contextOf(shared: Pick<At, 'mayCreate' | 'memoize'>): At;
   /** `plan`: compare and change nothing. */
@@ -35,8 +35,8 @@ export interface CompareInput<At extends AnyProvisionContext, Wish> {
 }
 
 /** The input of a run that provisions one service of one project or user. */
-export interface ProvisionRunInput<At extends AnyProvisionContext, Wish>
-  extends CompareInput<At, Wish> {
+export interface ProvisionRunInput<At extends AnyProvisionContext, Section>
+  extends CompareInput<At, Section> {
   readonly service: string;
   readonly region: string;
   /** The command that compares again. */
@@ -60,8 +60,8 @@ const MAX_ITERATIONS = 12;
  * listing shows everything. It only adds. A resource or setting with another value is reported as
  * drift and left, unless `reconcile` is set. Never throws for an API error: it is in the outcome.
  */
-export async function provisionRun<At extends AnyProvisionContext, Wish>(
-  input: ProvisionRunInput<At, Wish>,
+export async function provisionRun<At extends AnyProvisionContext, Section>(
+  input: ProvisionRunInput<At, Section>,
 ): Promise<RunReport> {
   let items: readonly ProvisionItem[] = [];
   const report = (outcome: Outcome, more: readonly Condition[] = []): RunReport => ({
@@ -109,21 +109,21 @@ export async function provisionRun<At extends AnyProvisionContext, Wish>(
 }
 
 /** Compares one service with the section of a profile. Changes nothing. */
-export const compareNow = <At extends AnyProvisionContext, Wish>({
+export const compareNow = <At extends AnyProvisionContext, Section>({
   contextOf,
   phase,
   provision,
-  wish,
-}: CompareInput<At, Wish>): Promise<readonly ProvisionItem[]> =>
+  section,
+}: CompareInput<At, Section>): Promise<readonly ProvisionItem[]> =>
   provision.compare(
-    wish,
+    section,
     contextWithoutDeletion(contextOf({ mayCreate: phase === 'apply', memoize: freshMemoize() })),
   );
 
 /** What the steps of a run need; they do not see the context. */
 type Steps = Omit<
   ProvisionRunInput<AnyProvisionContext, unknown>,
-  'provision' | 'wish' | 'contextOf'
+  'provision' | 'section' | 'contextOf'
 >;
 
 const again = (afterSeconds: number): Outcome => ({

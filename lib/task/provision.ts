@@ -59,25 +59,25 @@ export interface ProvisionItem {
 }
 
 /** How a service compares a part of a profile with what it lists. It changes nothing itself. */
-export type ComparePart<Wish> = (
-  wish: Wish,
+export type ComparePart<Section> = (
+  section: Section,
   context: ProvisionContext,
 ) => Promise<readonly ProvisionItem[]>;
 
 /** The input of {@link defineProvision}. */
-export interface ProvisionDefinition<Wish> {
+export interface ProvisionDefinition<Section> {
   /** The section of the service in a profile. */
-  readonly schema: z.ZodType<Wish>;
+  readonly schema: z.ZodType<Section>;
   /** For the documentation: one sentence for each part. */
   readonly summary: readonly string[];
   /** The parts are compared at the same time, and their items are made in this order. */
-  readonly parts: readonly ComparePart<Wish>[];
+  readonly parts: readonly ComparePart<Section>[];
 }
 
 /** How a service compares what is wanted with what it lists. */
-export interface ServiceProvision<At extends AnyProvisionContext, Wish> {
+export interface ServiceProvision<At extends AnyProvisionContext, Section> {
   /** Throws when the section does not fit the schema, and what a failed call throws. */
-  compare(wish: Wish, context: At): Promise<readonly ProvisionItem[]>;
+  compare(section: Section, context: At): Promise<readonly ProvisionItem[]>;
 }
 
 /** What a service file says about the provision of projects. */
@@ -90,11 +90,11 @@ export interface ProjectProvision extends ServiceProvision<ProvisionContext, unk
  * Defines how a service provisions a project. A service only compares: the run creates what is
  * missing, in the order of the items, and compares again.
  */
-export const defineProvision = <Wish>({
+export const defineProvision = <Section>({
   schema,
   summary,
   parts,
-}: ProvisionDefinition<Wish>): ProjectProvision => ({
+}: ProvisionDefinition<Section>): ProjectProvision => ({
   schema,
   summary,
   async compare(section, context) {

@@ -24,12 +24,12 @@ export interface Net {
   readonly network?: string;
 }
 /** What the profile of the target project asks for. */
-export interface NetsWish {
+export interface NetsSection {
   readonly cores?: number | undefined;
   readonly networks: readonly string[];
 }
 
-const policyOf = (section: NetsWish, reconcile: boolean): Policy =>
+const policyOf = (section: NetsSection, reconcile: boolean): Policy =>
   Policy.parse({
     version: 1,
     rules: [
@@ -55,7 +55,7 @@ const LATE_MILLIS = 90_000;
  * their filter, and the other projects have networks of the same names.
  */
 export class ProvisionSimulation extends SuspendSimulation {
-  readonly wish: NetsWish;
+  readonly section: NetsSection;
   nets: Net[];
   readonly cores = new Map<string, number>();
   /** Writes to the service, by their effect. */
@@ -65,11 +65,11 @@ export class ProvisionSimulation extends SuspendSimulation {
   #late: { readonly at: number; readonly net: Net }[] = [];
   #number = 0;
 
-  constructor(wish: NetsWish, reconcile = false) {
+  constructor(section: NetsSection, reconcile = false) {
     super([]);
-    this.wish = wish;
-    this.policy = policyOf(wish, reconcile);
-    this.nets = wish.networks.flatMap((name) =>
+    this.section = section;
+    this.policy = policyOf(section, reconcile);
+    this.nets = section.networks.flatMap((name) =>
       [SIBLING, CONTROL].map((owner) => ({ id: `${owner}-${name}`, owner, name })),
     );
     this.services.push(
@@ -105,9 +105,9 @@ export class ProvisionSimulation extends SuspendSimulation {
   }
 
   #provision() {
-    const wish = z.object({ cores: z.number().optional(), networks: z.array(z.string()) });
-    return defineProvision<NetsWish>({
-      schema: wish,
+    const schema = z.object({ cores: z.number().optional(), networks: z.array(z.string()) });
+    return defineProvision<NetsSection>({
+      schema,
       summary: [],
       parts: [
         async ({ cores }, { project }) => {
@@ -224,7 +224,7 @@ export class ProvisionSimulation extends SuspendSimulation {
 
   /** What the profile asks for. */
   get wanted() {
-    const networks = [...this.wish.networks].sort();
-    return { cores: this.wish.cores, networks, subnets: networks };
+    const networks = [...this.section.networks].sort();
+    return { cores: this.section.cores, networks, subnets: networks };
   }
 }

@@ -22,7 +22,7 @@ export const failure = (
   message = 'it does not feel well',
 ) => new PropagatorError({ code, class: errorClass, message, advice: 'See to it.' });
 
-export interface Wish {
+export interface RequestFields {
   readonly name?: string;
   readonly project?: string;
   readonly by?: Caller;
@@ -139,8 +139,8 @@ export class StatefulSimulation {
   }
 
   /** An administrator requests the cleanup of the target project. */
-  ask({ by, ...wish }: Wish = { name: 'shop' }) {
-    const body = { action: 'cleanup', project: TARGET, reason: 'contract ended', ...wish };
+  ask({ by, ...fields }: RequestFields = { name: 'shop' }) {
+    const body = { action: 'cleanup', project: TARGET, reason: 'contract ended', ...fields };
     return this.call('POST', '/v1/operations', body, by);
   }
 

@@ -38,7 +38,7 @@ function fixture(assigned: readonly string[] = []) {
     provisionRun<UserProvisionContext, UserAssignments>({
       service: 'keystone',
       provision: keystone.userProvision as NonNullable<typeof keystone.userProvision>,
-      wish: { roles: [], groups: [], ...wish },
+      section: { roles: [], groups: [], ...wish },
       contextOf: (shared) => ({
         ...shared,
         region: 'one',

@@ -64,7 +64,7 @@ export function provisionWith(
   return provisionRun({
     service: service.name,
     provision,
-    wish: provision.schema.parse(wish),
+    section: provision.schema.parse(wish),
     region: 'one',
     compareCommand: 'propagator project drift target',
     now: () => 1,
