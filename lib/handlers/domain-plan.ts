@@ -7,7 +7,7 @@ import type { ProjectToPlan } from '../operation/domain-plan.ts';
 import type { Operation } from '../operation/model.ts';
 import { plansOf } from '../operation/open-plan.ts';
 import { NO_REGION } from '../operation/order.ts';
-import { type PlanPage, planOf } from '../operation/plan.ts';
+import { planOf } from '../operation/plan.ts';
 import { projectScope } from '../operation/scope.ts';
 import { type Protection, protectedBecause } from '../task/safety-rules.ts';
 import { readPlan, storePlan } from './plan-store.ts';
@@ -27,22 +27,34 @@ export async function projectsToPlan(domain: DomainId, deps: Deps): Promise<Proj
   const [accounts, protection] = await Promise.all([keystone.projects(domain), deps.protection()]);
   const isOfDomain = (account: Account): account is Extract<Account, { type: 'project' }> =>
     account.type === 'project' && account.domainId === domain;
-  const projects: ProjectToPlan[] = [];
-  for (const account of accounts.filter(isOfDomain)) {
+  return mapAtOnce(accounts.filter(isOfDomain), async (account): Promise<ProjectToPlan> => {
     const scope = projectScope(account, undefined);
-    projects.push({
+    const [keystoneCheck, existing] = await Promise.all([
+      keystoneActions.checkDeletion(scope.id, { readOnly: true, inDomain: true }),
+      deps.engine.reads.operationsAbout('project', scope.id),
+    ]);
+    return {
       scope,
       parentId: account.parentId,
       enabled: account.enabled ?? true,
-      keystoneCheck: await keystoneActions.checkDeletion(scope.id, {
-        readOnly: true,
-        inDomain: true,
-      }),
-      existing: plansOf(await deps.engine.reads.operationsAbout('project', scope.id)),
+      keystoneCheck,
+      existing: plansOf(existing),
       protectedBecause: protectedBecause(scope, protection),
-    });
-  }
-  return projects;
+    };
+  });
+}
+
+/** A request on AWS has 29 seconds, and a domain up to 500 projects. */
+const AT_ONCE = 10;
+
+async function mapAtOnce<From, To>(
+  all: readonly From[],
+  map: (one: From) => Promise<To>,
+): Promise<To[]> {
+  const mapped: To[] = [];
+  for (let at = 0; at < all.length; at += AT_ONCE)
+    mapped.push(...(await Promise.all(all.slice(at, at + AT_ONCE).map(map))));
+  return mapped;
 }
 
 /** Stores what Keystone itself holds of a domain, as pages of the plan of the domain. */
@@ -68,12 +80,9 @@ export const storeContents = (
 /** Reads the plans of the projects of a domain, with their listings. */
 export async function plansOfProjects({ id }: Operation, { reads }: Pick<Engine, 'reads'>) {
   const children = await reads.operations({ parentId: id, limit: 10_000 });
-  const plans = [];
-  const pages: PlanPage[] = [];
-  for (const child of children) {
-    const [tasks, own] = await Promise.all([reads.tasks(child.id), readPlan(child.id, reads)]);
-    plans.push(planOf(child, tasks, own));
-    pages.push(...own);
-  }
-  return { plans, pages };
+  const read = await mapAtOnce(children, async (child) => {
+    const [tasks, pages] = await Promise.all([reads.tasks(child.id), readPlan(child.id, reads)]);
+    return { plan: planOf(child, tasks, pages), pages };
+  });
+  return { plans: read.map(({ plan }) => plan), pages: read.flatMap(({ pages }) => pages) };
 }

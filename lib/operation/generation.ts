@@ -31,13 +31,16 @@ export function isNewDeletion(last: Operation, { announcedAt, seenAliveAt }: Del
 
 /** Returns the time up to which the operation covers all resources of the account. */
 function coveredUntil(operation: Operation): number {
-  const { request, confirmedAt, startedAt, endedAt, state } = operation;
+  const { request, confirmedAt, keystoneAction, scope, startedAt, endedAt, state } = operation;
   // Nothing was removed yet. The removal begins with a listing, which covers everything that exists
   // then.
   if (!ENDED.includes(state) && startedAt === undefined) return Number.POSITIVE_INFINITY;
   if (!request) return startedAt ?? confirmedAt.at(-1) ?? endedAt ?? 0;
   // The project was only planned and continued to exist.
   if (state === 'observed' || state === 'refused' || state === 'canceled') return 0;
+  // The domain was retained, because a project of it was.
+  const isDeletion = scope.type !== 'domain' || keystoneAction?.what === 'delete';
+  if (endedAt !== undefined && !isDeletion) return 0;
   const ownDeletion =
     endedAt === undefined ? Number.POSITIVE_INFINITY : endedAt + OWN_DELETION_MILLIS;
   return confirmedAt.at(-1) ?? ownDeletion;

@@ -52,17 +52,24 @@ export function grants(state: CloudState, routes: Routes): void {
   routes
     .on('GET', '/v3/roles', (call) => {
       const wanted = roles.where(
-        (row) => call.query.get('name') === null || row.name === call.query.get('name'),
+        // Without a domain Keystone lists only the roles that belong to none.
+        (row) =>
+          (row.domain_id ?? null) === call.query.get('domain_id') &&
+          (call.query.get('name') === null || row.name === call.query.get('name')),
       );
-      const shown = wanted.map(({ id, name }) => ({
+      const shown = wanted.map(({ id, name, domain_id = null }) => ({
         id,
         name,
-        domain_id: null,
+        domain_id,
         description: null,
         options: optionsOf(name),
         links: { self: `${call.base}/v3/roles/${id}` },
       }));
       return collection(call, 'roles', shown);
+    })
+    .on('DELETE', '/v3/roles/:id', (call) => {
+      if (!roles.delete(param(call, 'id'))) throw new Refusal(404, 'Could not find role.');
+      return { status: 204 };
     })
     .on('GET', '/v3/role_assignments', (call) => list(state, call));
   for (const where of ['projects', 'domains'])

@@ -67,6 +67,8 @@ export function deleteDomain(state: CloudState, call: Call, domain: Project): vo
   for (const user of identity.users.where((row) => row.domain_id === domain.id))
     deleteUser(state, user.id, undefined);
   remove(identity.assignments, (row) => 'domain' in row.target && row.target.domain === domain.id);
+  // Roles and limits of the domain stay.
+  remove(identity.providers, (row) => row.domain_id === domain.id);
   deleteProject(state, domain, call);
   state.notify('identity.domain.deleted', domain.id, call);
 }

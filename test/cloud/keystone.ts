@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { body, type Call, type Front, param, Refusal, type Reply, Routes } from './http.ts';
 import { listEndpoints, listServices } from './keystone-catalog.ts';
+import { federation } from './keystone-federation.ts';
 import { grants } from './keystone-grants.ts';
 import { people } from './keystone-people.ts';
 import {
@@ -103,6 +104,7 @@ export function keystone(state: CloudState): Front {
       return { status: 204 };
     });
   people(state, routes);
+  federation(state, routes);
   grants(state, routes);
   registrations(state, routes);
 

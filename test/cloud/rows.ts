@@ -31,6 +31,12 @@ export interface Role extends Row {
   readonly name: string;
   /** Names of roles that come with it. */
   readonly implies: readonly string[];
+  /** Set for a role of one domain. */
+  readonly domain_id?: string;
+}
+
+export interface IdentityProvider extends Row {
+  readonly domain_id: string;
 }
 
 export interface Assignment extends Row {

@@ -15,6 +15,7 @@ import type {
   Flavor,
   Group,
   GroupSnapshot,
+  IdentityProvider,
   Image,
   Keypair,
   Limit,
@@ -72,6 +73,10 @@ export function tables(store: ResourceStore) {
       trusts: store.table<Trust>('keystone.trust', { owner: projectId, label: id }),
       services: store.table<CatalogService>('keystone.service', { owner: nobody, label: name }),
       endpoints: store.table<CatalogEndpoint>('keystone.endpoint', { owner: nobody, label: id }),
+      providers: store.table<IdentityProvider>('keystone.identity-provider', {
+        owner: nobody,
+        label: id,
+      }),
       limits: store.table<Limit>('keystone.limit', {
         owner: projectId,
         label: (row) => row.resource_name,

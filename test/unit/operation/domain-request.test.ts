@@ -1,3 +1,4 @@
+import { isNewDeletion } from '../../../lib/operation/generation.ts';
 import { DOMAIN, DomainSimulation, WITH_SECRETS } from '../../property/domain-simulation.ts';
 import { failure } from '../../property/stateful-simulation.ts';
 
@@ -149,6 +150,23 @@ describe('an approved plan of a domain', () => {
       hold: { reason: expect.stringContaining('name-middle (protected:') },
     });
     expect(simulation.cloud.domains.get(DOMAIN)).toMatchObject({ enabled: true });
+  });
+
+  it('is a new deletion when Keystone deletes a domain that stayed, and none when the operation did', async () => {
+    const isNewAfter = (): boolean => {
+      const { endedAt = 0 } = simulation.domainOperation;
+      const deletion = { announcedAt: endedAt + 1000, seenAliveAt: undefined };
+      return isNewDeletion(simulation.domainOperation, deletion);
+    };
+    simulation.protectedProjects.push('middle');
+    await carryOut();
+    await simulation.settle();
+    expect(isNewAfter()).toBe(true);
+    simulation.protectedProjects.length = 0;
+    await carryOut();
+    await simulation.settle();
+    expect(simulation.domainOperation.state).toBe('finished');
+    expect(isNewAfter()).toBe(false);
   });
 
   it('holds only the project that drifted', async () => {
