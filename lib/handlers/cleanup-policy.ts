@@ -57,7 +57,7 @@ export async function cleanupDecision(
     mode: mode === 'enforce' ? ruled : 'observe',
     gracePeriodMillis: afterMillis ?? gracePeriodMillis,
     refusedBecause:
-      action === 'none' ? `rule ${rule} of the policy says that nothing follows` : undefined,
+      action === 'none' ? `rule ${rule} of the policy has the action none` : undefined,
     rule,
   };
 }

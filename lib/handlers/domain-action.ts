@@ -97,7 +97,9 @@ async function unplannedProjects(
   );
 }
 
-/** Users, groups and roles that appeared since the plan count as resources that appeared do. */
+/**
+ * Users, groups and roles that appeared since the plan count like other resources that appeared.
+ */
 async function unplannedContents(
   { id, plan }: Operation,
   { parts }: DomainContents,

@@ -97,7 +97,7 @@ const notDeclared = (
     phase: data.phase,
     data: {
       result: 'skipped',
-      because: `PROPAGATOR_REMOTE_SERVICES does not declare that ${name} knows ${action}`,
+      because: `PROPAGATOR_REMOTE_SERVICES does not declare that ${name} supports ${action}`,
     },
   });
 
@@ -189,7 +189,7 @@ function silence(remote: HttpPlugin, task: Task, { now, stallTimeoutMillis }: Re
   const isLong = now() - task.progressAt > stallTimeoutMillis;
   return {
     class: 'InProgress' as const,
-    message: `${remote.name} was asked and has not reported yet`,
+    message: `${remote.name} was called and has not reported yet`,
     actor: isLong ? ('operator' as const) : ('none' as const),
     ...(isLong
       ? {

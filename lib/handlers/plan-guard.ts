@@ -74,7 +74,7 @@ const blockerOf = ({ of, allowedDrift }: BoundPlan): Blocker => ({
     `it appeared after the approved plan ${of}, ` +
     `and the ${allowedDrift} resources that may be removed in addition to the plan are used up`,
   actor: 'operator',
-  advice: 'The operation is held, and says how to go on.',
+  advice: 'The operation is held, and shows how to continue.',
 });
 
 /**

@@ -130,7 +130,9 @@ async function keptNow(operation: Operation, deps: ServiceDeps): Promise<Conditi
     : holdOfAccount(operation, deps);
 }
 
-/** Asked before each removal: the stop switch, a cancellation, and a hold of the account. */
+/**
+ * Called before each removal: checks the stop switch, a cancellation, and a hold of the account.
+ */
 function haltedBy(operation: Operation, deps: ServiceDeps) {
   let asked: { at: number; held: ReturnType<typeof keptNow> } | undefined;
   return async () => {

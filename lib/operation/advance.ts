@@ -128,7 +128,7 @@ function holdAtLimit(transaction: OperationTransaction, rules: Rules): boolean {
       : '';
   const advice =
     `Compare the plan (propagator operation show ${plan?.of}) with the project. ` +
-    `To remove also what appeared, release the operation.${again}`;
+    `To remove also the resources that appeared, release the operation.${again}`;
   hold(transaction, reason, rules.now, drift ? { about: 'drift', advice } : {});
   return true;
 }

@@ -8,7 +8,7 @@ export function whyNotCanceled(operation: Operation): string | undefined {
   const { id, action, request, scope, state } = operation;
   if (hasEnded(operation)) return `${id} has ended: it is ${state}`;
   if (action !== 'cleanup' && action !== 'plan')
-    return `${id} is a ${action}; change the ${scope.type} in Keystone, and it follows`;
+    return `${id} is a ${action}; it ends when Keystone shows another state of the ${scope.type}`;
   if (!request)
     return (
       `${scope.type} ${scope.id} was deleted in Keystone, so nothing can be taken back; ` +

@@ -158,7 +158,7 @@ function endWithProjects(
     hold: {
       reason: `the domain was not deleted, because projects of it stay: ${names.join('; ')}`,
       since: now,
-      advice: `See to each project, then plan again: propagator domain plan ${domain}.${keep}`,
+      advice: `Clear the cause of each, then plan again: propagator domain plan ${domain}.${keep}`,
     },
     endedAt: now,
   };

@@ -4,8 +4,8 @@ import type { Rules } from './transaction.ts';
 /**
  * Returns the task with times that do not depend on jumps of the clock. Between two reports at most
  * the requested delay and a quarter of the stall timeout count. A clock that was set forward, or a
- * process that was stopped for hours, is not silence of the service. A clock that was set back
- * removes nothing that already counted.
+ * process that was stopped for hours, does not count as silence of the service. A clock that was
+ * set back removes nothing that already counted.
  */
 export function withElapsed(task: Task, rules: Pick<Rules, 'now' | 'stallTimeoutMillis'>): Task {
   const last = Math.max(task.reportedAt ?? task.progressAt, task.progressAt);

@@ -20,9 +20,9 @@ const OWN_DELETION_MILLIS = 60_000;
 
 /**
  * Safety rule "Every ended operation can be run again": true if this is another deletion than the
- * one that `last` handles. It is, if the account was deleted or shown after the time up to which
- * the operation covers the account's resources. Keystone's 404 alone proves nothing here. If this
- * is uncertain, the result is true, because a second cleanup does no harm.
+ * one that `last` handles. That is so if the account was deleted, or shown by Keystone, after the
+ * time up to which the operation covers its resources. Keystone's 404 alone proves nothing here. If
+ * this is uncertain, the result is true, because a second cleanup does no harm.
  */
 export function isNewDeletion(last: Operation, { announcedAt, seenAliveAt }: Deletion): boolean {
   const covered = coveredUntil(last);

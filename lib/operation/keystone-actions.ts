@@ -70,7 +70,7 @@ export function applyKeystoneAction(
 
 const DOING = {
   'assign-role': 'taking a role on',
-  'revoke-role': 'giving back the role on',
+  'revoke-role': 'revoking the role on',
   disable: 'disabling',
   delete: 'deleting',
 } as const;

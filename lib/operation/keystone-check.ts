@@ -64,7 +64,7 @@ export function checkKeystone(facts: KeystoneFacts): KeystoneCheck {
   }
   const permissions = [
     ['disable the project', 'identity:update_project', facts.mayUpdate],
-    ['give back its role on the project', 'identity:revoke_grant', facts.mayRevokeRole],
+    ['revoke its role on the project', 'identity:revoke_grant', facts.mayRevokeRole],
     ['delete the project', 'identity:delete_project', facts.mayDelete],
   ] as const;
   for (const [what, rule, permission] of permissions) {

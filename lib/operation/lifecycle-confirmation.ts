@@ -35,7 +35,7 @@ export interface LifecycleDecision {
 export type LifecycleAnswer =
   | {
       readonly kind: 'present';
-      /** True if Keystone, and the holds, want what the operation does. */
+      /** True if the state in Keystone and the holds require what the operation does. */
       readonly isWanted: boolean;
       /** Why, in words for an operator. */
       readonly because: string;

@@ -18,7 +18,7 @@ export interface OpenLifecycleInput {
   readonly now: number;
   readonly protectedBecause: string | undefined;
   readonly parentId?: OperationId;
-  /** Set when an administrator asked for it by a command. The policy then does not apply. */
+  /** Set when an administrator requested it by a command. The policy then does not apply. */
   readonly asked?: AskedBy | undefined;
 }
 
@@ -107,7 +107,7 @@ export function openLifecycle(input: OpenLifecycleInput): OpenedLifecycle | unde
     const reason = `protected: ${input.protectedBecause}`;
     return { opened: refuse(operation, reason, now), superseded: [], messages: [] };
   }
-  const superseded = active.map((one) => supersede(one, `${id} has taken its place`, now));
+  const superseded = active.map((one) => supersede(one, `${id} has replaced it`, now));
   return {
     opened: operation,
     superseded,

@@ -179,8 +179,8 @@ function holdForListing(operation: Operation, reason: string, now: number): Oper
 export function refuse(operation: Operation, reason: string, now: number): Operation {
   const advice =
     operation.action === 'plan'
-      ? 'Nothing was touched, and nothing is to be planned.'
-      : 'Nothing was touched. If the account is really gone, run it again: propagator ' +
+      ? 'Nothing was changed, and there is nothing to plan.'
+      : 'Nothing was changed. If the account is really gone, run it again: propagator ' +
         `operation rerun ${operation.id} --reason "…"`;
   return {
     ...moveOperation(operation, 'refused'),

@@ -16,7 +16,7 @@ export interface OpenProvisionInput {
   readonly now: number;
   readonly protectedBecause: string | undefined;
   readonly parentId?: OperationId;
-  /** Set when an administrator asked for it by a command. */
+  /** Set when an administrator requested it by a command. */
   readonly asked?: AskedBy | undefined;
 }
 
@@ -81,7 +81,7 @@ export const pausedProvisions = (existing: readonly Operation[], now: number): O
       hold: {
         reason: 'the deletion of the project was announced',
         since: now,
-        advice: 'Nothing has to be done: Keystone is asked, and its answer decides.',
+        advice: 'No action is needed: the answer of Keystone decides.',
       },
     }));
 

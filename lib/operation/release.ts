@@ -38,7 +38,8 @@ export function applyRelease(
     return;
   }
   const decision = { by, reason, at: rules.now };
-  // Only a release about the drift accepts what appeared. It does not lift the caps.
+  // Only the release of a hold because of drift accepts the resources that appeared. It does not
+  // lift the caps.
   transaction.operation =
     hold?.about === 'drift' && operation.plan
       ? { ...operation, hold: undefined, plan: { ...operation.plan, driftAccepted: decision } }

@@ -77,7 +77,7 @@ export const ownershipConditions = (
     ...condition(
       resourceType,
       'Unexpected',
-      'the listing contained resources of other owners; they were not touched',
+      'the listing contained resources of other owners; they were not changed',
       'operator',
       one,
     ),

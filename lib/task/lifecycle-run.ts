@@ -29,7 +29,7 @@ export interface LifecycleRunInput {
   readonly deadline: number;
   readonly concurrency: number;
   readonly stopping?: AbortSignal | undefined;
-  /** Asked before each change. False: a later operation has superseded this one, or it is held. */
+  /** Called before each change. False: a later operation has superseded this one, or it is held. */
   mayContinue(): Promise<boolean>;
   readonly onCounts?: ((counts: Counts) => void) | undefined;
 }
@@ -191,7 +191,7 @@ export async function ownRows(
     message:
       'the listing showed resources of another owner, or without an owner; they are not changed',
     actor: 'operator',
-    advice: `Ask why ${type.resourceType} lists them for this project.`,
+    advice: `Find out why ${type.resourceType} lists them for this project.`,
     count: foreign.length,
     example: first.id,
   };

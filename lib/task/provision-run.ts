@@ -47,7 +47,7 @@ export interface ProvisionRunInput<At extends AnyProvisionContext, Section>
   readonly claims: Claims;
   readonly deadline: number;
   readonly stopping?: AbortSignal | undefined;
-  /** Asked before each change. False: Keystone wants something else now, or the run is held. */
+  /** Called before each change. False: the state in Keystone has changed, or the run is held. */
   mayContinue(): Promise<boolean>;
   readonly onCounts?: ((counts: Counts) => void) | undefined;
 }

@@ -1,7 +1,7 @@
 import type * as z from 'zod';
 import type { CommonContext, ProjectContext, UserContext } from './context.ts';
 
-/** What every provision has. */
+/** The context of every provision. */
 export interface AnyProvisionContext extends CommonContext {
   /**
    * False while the state is only compared. A call that creates something as a side effect is then

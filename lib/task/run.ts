@@ -80,13 +80,15 @@ interface Common {
   readonly deadline: number;
   /** Aborted when the process stops. The run then begins nothing more and returns `again`. */
   readonly stopping?: AbortSignal | undefined;
-  /** Asked before each removal: the reason why nothing may be removed now, or `undefined`. */
+  /**
+   * Called before each removal: returns the reason why nothing may be removed now, or `undefined`.
+   */
   readonly halted?: () => Promise<Condition | undefined>;
   /** Receives the account's own resources of each listing. */
   readonly onListed?: OnListed | undefined;
-  /** Asked about the listed resources of a type before any of them is removed. */
+  /** Called with the listed resources of a type before any of them is removed. */
   readonly guard?: RemovalGuard | undefined;
-  /** Asked right before a removal: the resources that a person holds, by id. */
+  /** Called right before a removal: returns the resources that a person holds, by id. */
   readonly heldNow?: RemovalGuard | undefined;
   /** Called after each resource type. */
   readonly onCounts?: (counts: Counts, fresh: Fresh) => void;

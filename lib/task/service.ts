@@ -109,13 +109,13 @@ export interface Service {
   readonly resourceTypes: readonly ResourceType[];
   /** The resource types of a deleted user. */
   readonly userResourceTypes: readonly ResourceType<UserContext>[];
-  /** What a suspension of a user lists here. Nothing of a user can be switched. */
+  /** The resources of a user that a suspension reports. Nothing of a user can be switched. */
   readonly userReports: readonly UserReport[];
   /** How a project is suspended and resumed here; `undefined`: everything is left as it is. */
   readonly suspension?: ServiceSuspension | undefined;
   /** The resource types that suspend never switches, with the reason. */
   readonly leftBySuspend: readonly LeftBySuspend[];
-  /** What a profile may ask for here; `undefined`: a project is never provisioned here. */
+  /** How the service provisions a project; `undefined`: it provisions none. */
   readonly provision?: ProjectProvision | undefined;
   /** How a new user gets its roles and groups here. */
   readonly userProvision?: ServiceProvision<UserProvisionContext, UserAssignments> | undefined;

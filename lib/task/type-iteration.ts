@@ -76,8 +76,8 @@ export interface IterationInput<At extends CommonContext = ProjectContext> {
   /** Aborted when the process stops. No removal begins after that. */
   readonly stopping?: AbortSignal | undefined;
   /**
-   * Asked before each removal: the reason why nothing may be removed now (safety rule "Caps and a
-   * stop switch"), or `undefined`.
+   * Called before each removal: returns the reason why nothing may be removed now (safety rule
+   * "Caps and a stop switch"), or `undefined`.
    */
   readonly halted?: (() => Promise<Condition | undefined>) | undefined;
   /**
@@ -85,9 +85,9 @@ export interface IterationInput<At extends CommonContext = ProjectContext> {
    * the listing was cut.
    */
   readonly onListed?: OnListed | undefined;
-  /** Asked about the listed resources of a type before any of them is removed. */
+  /** Called with the listed resources of a type before any of them is removed. */
   readonly guard?: RemovalGuard | undefined;
-  /** Asked right before a removal: the resources that a person holds, by id. */
+  /** Called right before a removal: returns the resources that a person holds, by id. */
   readonly heldNow?: RemovalGuard | undefined;
   /** True if an earlier iteration of this run reported the resource as gone. */
   readonly wasRemoved?: (resourceType: ResourceTypeName, id: string) => boolean;

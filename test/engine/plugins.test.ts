@@ -101,7 +101,7 @@ describe('services of the operator', () => {
     expect(controlResources()).toEqual(ALL);
     const [billing] = away.tasks.filter(({ service }) => service === 'billing');
     expect(billing?.conditions.map(({ message }) => message)).toContain(
-      'the listing contained resources of other owners; they were not touched',
+      'the listing contained resources of other owners; they were not changed',
     );
     await fixture.cmdb.start();
     const { operation } = await fixture.waitFor(

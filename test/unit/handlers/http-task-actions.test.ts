@@ -124,7 +124,7 @@ describe('an HTTP plugin that declares its actions', () => {
     expect(simulation.calls).toEqual(['suspend plan']);
     expect(simulation.task).toMatchObject({
       state: 'skipped',
-      because: 'PROPAGATOR_REMOTE_SERVICES does not declare that cmdb knows suspend',
+      because: 'PROPAGATOR_REMOTE_SERVICES does not declare that cmdb supports suspend',
     });
   });
 

@@ -169,7 +169,7 @@ describe('an HTTP plugin', () => {
   it('that does not report is named, called again, and needs an operator after the stall timeout', async () => {
     await simulation.deliver();
     expect(await waitsOn()).toMatchObject([
-      { on: 'cmdb: cmdb was asked and has not reported yet', actor: 'none' },
+      { on: 'cmdb: cmdb was called and has not reported yet', actor: 'none' },
     ]);
     await simulation.wait(59);
     expect(simulation.asked.length).toBe(1);

@@ -125,7 +125,7 @@ describe('a deletion', () => {
   it('is not cleaned up when the policy says none', async () => {
     const cleanup = await cleanupBy({ action: 'none' });
     expect(cleanup?.state).toBe('refused');
-    expect(cleanup?.hold?.reason).toContain('rule 1 of the policy says that nothing follows');
+    expect(cleanup?.hold?.reason).toContain('rule 1 of the policy has the action none');
     expect(simulation.stateOf(TARGET).networks).toEqual(['one']);
   });
 

@@ -65,7 +65,7 @@ describe('the reasons why Keystone would refuse to delete a project', () => {
     [
       'a policy against revoking roles',
       { mayRevokeRole: refused('revoke_grant') },
-      'give back its role',
+      'revoke its role',
       'change its rule identity:revoke_grant',
     ],
     [
