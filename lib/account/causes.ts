@@ -60,7 +60,7 @@ function describe(cause: SuspensionCause): string {
   const enabled =
     enabledAt === undefined
       ? ''
-      : ` (it was enabled in Keystone on ${enabledAt} all the same, perhaps by a manager of ` +
+      : ` (Keystone reported it enabled on ${enabledAt}, perhaps because of a manager of ` +
         'its domain; it stays suspended)';
   return `${by} holds it suspended: ${reason}${enabled}`;
 }

@@ -31,7 +31,7 @@ export interface Keystone {
   users(domainId?: DomainId): Promise<Account[]>;
   /**
    * All users with a role on a project, with groups resolved (`GET
-   * /v3/role_assignments?effective`). For all projects, or for one.
+   * /v3/role_assignments?effective`). With `projectId`, only of that project.
    */
   members(
     projectId?: ProjectId,

@@ -55,7 +55,7 @@ const text = (most: number) =>
     .min(1)
     .max(most)
     .refine(
-      // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not come in.
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: they must not be stored
       (value) => value.isWellFormed() && !/[\u0000-\u001f\u007f]/.test(value),
       'holds control characters',
     );
@@ -111,7 +111,9 @@ export function readNotification(data: NotificationReceived['data']): Reading {
   if (data.cutFrom !== undefined)
     return unreadable(`too big: ${data.cutFrom} bytes, a notification has a few thousand`);
   if (data.encoding === 'base64')
-    return unreadable(`not text: no UTF-8, or a NUL in it${compression(bodyBytes(data))}`);
+    return unreadable(
+      `not text: it is not UTF-8, or it contains a NUL${compression(bodyBytes(data))}`,
+    );
   const outer = parseJson(data.body);
   if (outer === undefined) return unreadable(data.body.trim() === '' ? 'empty' : 'not JSON');
   const envelope = Envelope.safeParse(outer);
@@ -119,7 +121,7 @@ export function readNotification(data: NotificationReceived['data']): Reading {
   if (envelope.success) {
     const version = envelope.data['oslo.version'];
     if (!/^2(\.|$)/.test(version))
-      return unreadable('an envelope of oslo.messaging of another version than 2');
+      return unreadable('an envelope of oslo.messaging whose version is not 2');
     body = parseJson(envelope.data['oslo.message']);
     if (body === undefined) return unreadable('the text in oslo.message is not JSON');
   }

@@ -40,10 +40,10 @@ const wrappedTwice = (what: string, path: readonly string[]): string =>
   path.length === 1 && path[0] === 'oslo.message'
     ? `wrapped twice: the text in oslo.message is an ${what} of its own`
     : `wrapped twice: it holds a whole ${what} (in ${path.join(' > ')}); ` +
-      'send what Keystone sent, without anything around it';
+      'send the notification of Keystone without a wrapper';
 
 /** A key from the sender, shortened and without control characters, because a person reads it. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not come through.
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these characters must not be stored.
 const label = (key: string): string => key.replace(/[\u0000-\u001f\u007f]/g, '?').slice(0, 40);
 
 function parseJson(text: string): unknown {

@@ -14,7 +14,7 @@ import { openedRecord } from './audit-operation.ts';
 import { callerOf } from './authentication.ts';
 import { readJson } from './body.ts';
 import type { ApiDeps } from './deps.ts';
-import { Asked, NamedDomain } from './plan-schemas.ts';
+import { DomainQuery, PlanRequest } from './plan-schemas.ts';
 import { problem } from './problem.ts';
 
 /** Routes that plan the deletion of a whole domain. */
@@ -22,7 +22,7 @@ export function domainRoutes(app: Hono, deps: ApiDeps): void {
   const { engine, cloud } = deps;
 
   app.get('/v1/domains', async (context) => {
-    const { name, limit } = NamedDomain.parse(context.req.query());
+    const { name, limit } = DomainQuery.parse(context.req.query());
     const domains = (await engine.reads.accounts('domain'))
       .filter(({ deletedAt }) => deletedAt === undefined)
       .map(({ account }) => ({ id: account.id, name: account.name }))
@@ -33,7 +33,7 @@ export function domainRoutes(app: Hono, deps: ApiDeps): void {
 
   app.post('/v1/domains/:id/plan', async (context) => {
     const id = DomainId.parse(context.req.param('id'));
-    const asked = { ...(await readJson(context, Asked)), by: callerOf(context) };
+    const asked = { ...(await readJson(context, PlanRequest)), by: callerOf(context) };
     const shown = await shownDomain(id, deps);
     if ('because' in shown) return context.json(problem('refused', shown.because), 409);
     const { scope, enabled } = shown;
@@ -57,7 +57,7 @@ export function domainRoutes(app: Hono, deps: ApiDeps): void {
     if (answer.kind === 'refused')
       return context.json(problem('refused', answer.because, answer.advice), 409);
     const { operation } = answer.opened;
-    // The listing is stored first: a plan that is shown is whole.
+    // The listing is stored first, so that a plan is shown only when it is complete.
     await storeContents(operation, contents, engine);
     const opened = [answer.opened, ...answer.projects];
     const audited = openedRecord(context, 'plan.requested', asked.reason, deps);

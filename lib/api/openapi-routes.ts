@@ -21,8 +21,8 @@ import { NewHold } from './holds.ts';
 import { LimitQuery } from './limit.ts';
 import { MAX_NOTIFICATIONS } from './notifications.ts';
 import { OperationQuery, Release, Requested, Rerun } from './operations.ts';
-import { NamedDomain, Asked as PlanAsked } from './plan-schemas.ts';
-import { Approve, Named } from './plans.ts';
+import { DomainQuery, PlanRequest } from './plan-schemas.ts';
+import { ApproveRequest, ProjectQuery } from './plans.ts';
 import { ProjectRequest } from './projects.ts';
 import { ProfileQuery, ProvisionRequest } from './provision.ts';
 import { NewWaiver } from './services.ts';
@@ -105,27 +105,27 @@ export const ROUTE_DESCRIPTIONS: Readonly<Record<Route, RouteDescription>> = {
   },
   'POST /v1/operations/:id/approve': {
     summary: 'Approve a plan by its digest.',
-    body: Approve,
+    body: ApproveRequest,
     answers: { 202: some },
   },
   'GET /v1/domains': {
     summary: 'Domains of the inventory, by name.',
-    query: NamedDomain,
+    query: DomainQuery,
     answers: { 200: z.object({ domains: z.array(some) }) },
   },
   'POST /v1/domains/:id/plan': {
     summary: 'Plan the deletion of a domain with all its projects.',
-    body: PlanAsked,
+    body: PlanRequest,
     answers: { 202: opened },
   },
   'GET /v1/projects': {
     summary: 'Projects of the inventory, by name and domain.',
-    query: Named,
+    query: ProjectQuery,
     answers: { 200: z.object({ projects: z.array(some) }) },
   },
   'POST /v1/projects/:id/plan': {
     summary: 'Plan the deletion of a project.',
-    body: PlanAsked,
+    body: PlanRequest,
     answers: { 202: opened },
   },
   'GET /v1/projects/:id/policy': {

@@ -176,7 +176,7 @@ async function deadLettersOf(
   }
 }
 
-/** So many projects of a domain are shown with their counts and what they wait for. */
+/** The most projects of a domain that are shown with their counts and blockers. */
 const SHOWN_PROJECTS = 50;
 
 async function seen(
@@ -204,7 +204,7 @@ async function seen(
   const lostMessages = deadLetters
     .filter(({ queue }) => queue === 'coordinate')
     .map(({ message, at }) => ({ what: message?.type ?? 'unreadable', at }));
-  // What waits is more important than what has ended.
+  // Operations that have ended come last, because a person must act on the others.
   const ordered = children.toSorted((a, b) => Number(hasEnded(a)) - Number(hasEnded(b)));
   const tasksOf = ordered
     .slice(0, SHOWN_PROJECTS)

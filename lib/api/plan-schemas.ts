@@ -2,12 +2,12 @@ import * as z from 'zod';
 import { refusedCallerName, typedText } from './body.ts';
 
 /** The body of a request for a plan of a project or a domain. */
-export const Asked = z.strictObject({
+export const PlanRequest = z.strictObject({
   reason: typedText(1000).default('planned by an administrator'),
   by: refusedCallerName,
 });
 /** The query of the list of domains. */
-export const NamedDomain = z.strictObject({
+export const DomainQuery = z.strictObject({
   name: typedText(255).optional(),
   limit: z.coerce.number().int().min(1).max(1000).default(100),
 });

@@ -25,7 +25,7 @@ import type { ApiDeps } from './deps.ts';
 import { carryOutDomain } from './domains.ts';
 import { Limit } from './limit.ts';
 import { commitOpened, request } from './open-operation.ts';
-import { Asked } from './plan-schemas.ts';
+import { PlanRequest } from './plan-schemas.ts';
 import { problem } from './problem.ts';
 
 /** The rules where the settings name none. */
@@ -36,12 +36,12 @@ export const DEFAULT_APPROVAL_RULES: ApprovalRules = {
 
 const reason = typedText(1000);
 const Digest = z.string().regex(/^[0-9a-f]{64}$/, 'must be the 64 hexadecimal digits of a plan');
-export const Approve = z.strictObject({
+export const ApproveRequest = z.strictObject({
   digest: Digest,
   reason: reason.optional(),
   by: refusedCallerName,
 });
-export const Named = z.strictObject({
+export const ProjectQuery = z.strictObject({
   name: typedText(255).optional(),
   domain: typedText(255).optional(),
   limit: Limit,
@@ -57,13 +57,13 @@ export function planRoutes(app: Hono, deps: ApiDeps): void {
   const rules = deps.approvalRules ?? DEFAULT_APPROVAL_RULES;
 
   app.get('/v1/projects', async (context) => {
-    const query = Named.parse(context.req.query());
+    const query = ProjectQuery.parse(context.req.query());
     return context.json({ projects: await knownProjects(query, deps) });
   });
 
   app.post('/v1/projects/:id/plan', async (context) => {
     const id = ProjectId.parse(context.req.param('id'));
-    const asked = { ...(await readJson(context, Asked)), by: callerOf(context) };
+    const asked = { ...(await readJson(context, PlanRequest)), by: callerOf(context) };
     const [shown, existing, protection] = await Promise.all([
       deps.cloud.keystone.show('project', id),
       engine.reads.operationsAbout('project', id),
@@ -113,7 +113,7 @@ export function planRoutes(app: Hono, deps: ApiDeps): void {
 
   app.post('/v1/operations/:id/approve', async (context) => {
     const id = OperationId.parse(context.req.param('id'));
-    const { digest, reason: why } = await readJson(context, Approve);
+    const { digest, reason: why } = await readJson(context, ApproveRequest);
     const by = callerOf(context);
     const operation = await engine.reads.operation(id);
     if (!operation)
@@ -168,7 +168,7 @@ export function planRoutes(app: Hono, deps: ApiDeps): void {
     return context.json(body, status);
   });
 
-  /** `plans`: for a domain, those of its projects. `pages` are then of all of them. */
+  /** `plans`: the plans of the projects of a domain. `pages` then has the pages of all of them. */
   async function readWhole(
     operation: Operation,
   ): Promise<{ plan: Plan; pages: PlanPage[]; plans: readonly Plan[] }> {
@@ -238,7 +238,10 @@ export function planRoutes(app: Hono, deps: ApiDeps): void {
 }
 
 /** The projects that the inventory knows and that were not deleted, by name and domain. */
-async function knownProjects({ name, domain, limit }: z.infer<typeof Named>, { engine }: ApiDeps) {
+async function knownProjects(
+  { name, domain, limit }: z.infer<typeof ProjectQuery>,
+  { engine }: ApiDeps,
+) {
   const [projects, domains] = await Promise.all([
     engine.reads.accounts('project'),
     domain === undefined ? [] : engine.reads.accounts('domain'),

@@ -142,7 +142,10 @@ const answer = (opened: 'conflict' | { opened: string | null }): Response =>
     ? conflict()
     : Response.json(
         opened.opened === null
-          ? { ...opened, because: 'nothing of it has been switched, so nothing is put back' }
+          ? {
+              ...opened,
+              because: 'the suspension changed nothing, so there is nothing to put back',
+            }
           : opened,
         { status: 202 },
       );

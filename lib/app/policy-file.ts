@@ -7,7 +7,7 @@ import { profileSections } from '../task/provision.ts';
 /**
  * Returns the policy of the file that `PROPAGATOR_POLICY` names, or the policy of a cloud without
  * one. `services`: they say what a profile may contain. Throws `PropagatorError` in one line when
- * the file cannot be read or has an error: a policy that is half understood must not decide.
+ * the file cannot be read or has an error, because a policy must not be applied in part.
  */
 export function loadPolicy(
   path: string | undefined,

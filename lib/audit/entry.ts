@@ -75,7 +75,7 @@ export interface AuditEntry extends AuditRecord {
   readonly hash: string;
 }
 
-/** The newest entry, as the store keeps it beside the entries. */
+/** The newest entry, which the store keeps in a row of its own. */
 export interface AuditHead {
   readonly sequence: number;
   readonly hash: string;

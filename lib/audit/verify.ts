@@ -65,7 +65,10 @@ export async function verifyLog(
     if (isEnd) return broken(last.sequence + 1, `entry ${known?.sequence} is known and is missing`);
     return head.sequence > last.sequence
       ? broken(last.sequence + 1, `it is missing; the log has ${head.sequence} entries`)
-      : broken(last.sequence, `the head of the log is entry ${head.sequence}, another one`);
+      : broken(
+          last.sequence,
+          `the head of the log is entry ${head.sequence}, which is another entry`,
+        );
   }
 }
 
@@ -79,7 +82,7 @@ function whyBroken(
   if (typeof entry !== 'object' || entry === null) return 'it cannot be read';
   const fields = entry as { readonly [name: string]: unknown };
   const hash = hashOf(entry);
-  if (fields.hash !== hash) return 'its content was changed: its hash is another one';
+  if (fields.hash !== hash) return 'its content was changed: its hash does not match';
   if (fields.sequence !== expected) return `it is entry ${String(fields.sequence)}, moved here`;
   if (fields.previous !== last.hash) return `it does not continue entry ${last.sequence}`;
   if (known?.sequence === expected && known.hash !== hash)

@@ -84,7 +84,7 @@ export async function handleGroup<Record extends QueueRecord>(
   } catch (thrown) {
     error = reportOf(thrown, { code: 'handler.failed' });
     const records = readable.length;
-    const text = `The handler of queue ${queue} failed; its ${records} messages come again.`;
+    const text = `The handler of queue ${queue} failed; its ${records} messages are retried.`;
     onProblem({ text, error, operationId: operationOf(deliveries), records });
   }
   await settle(readable, error);

@@ -22,7 +22,7 @@ export interface CoordinateDeps extends CleanupDeps {
   readonly cloud: Cloud;
   readonly services: readonly Service[];
   readonly limits: Omit<Rules, 'now' | 'startedLastHour' | 'waivers'>;
-  /** The actions beside the cleanup that the HTTP plugins know, by name. */
+  /** The actions that the HTTP plugins support in addition to the cleanup, by name. */
   readonly pluginActions?: Readonly<Record<string, readonly PluginAction[]>>;
 }
 

@@ -20,7 +20,7 @@ import { preflightReport } from './task-preflight.ts';
 export interface HttpPlugin {
   readonly name: string;
   readonly url: string;
-  /** The actions beside the cleanup that it knows. It is called for no other. */
+  /** The actions that it supports in addition to the cleanup. It is called for no other action. */
   readonly actions?: readonly PluginAction[];
 }
 

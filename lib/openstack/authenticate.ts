@@ -51,7 +51,7 @@ export type Scope = { readonly kind: 'system' } | { readonly kind: 'project'; re
 const MAX_RENEWAL_MARGIN = 60 * 60_000;
 /** A token in its last minute is not used for new calls. */
 const LAST_MINUTE_MILLIS = 60_000;
-/** What a login needs beside the credentials. */
+/** What a login needs in addition to the credentials. */
 export interface LoginDeps {
   readonly transport: Transport;
   readonly userAgent: string;

@@ -78,7 +78,7 @@ const rule = z.strictObject({
 export type ProfileSections = Readonly<Record<string, z.ZodType>>;
 
 /**
- * The policy file: what follows from which account change, for which projects. The first rule that
+ * The policy file: the action for each account change of each project. The first rule that
  * matches a project and names the change decides. `profiles`: the desired state of a project, by
  * profile and service; see {@link policySchema}. `suspend`: what a suspension switches per service.
  */

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 
-/** One thing that the policy file can name for a service. */
+/** An option that the policy file can choose for a service. */
 export interface SuspendOption {
   /** The effect of the option in a suspension. */
   readonly does: string;

@@ -72,7 +72,7 @@ const perService = z.string().transform((text, context): Record<string, number> 
     pairs.flatMap((pair) => (pair?.[1] ? [[pair[1], Number(pair[2])]] : [])),
   );
 });
-/** The actions beside the cleanup that an HTTP plugin can declare. */
+/** The actions that an HTTP plugin can declare in addition to the cleanup. */
 export const PLUGIN_ACTIONS = ['suspend', 'resume', 'provision'] as const;
 export type PluginAction = (typeof PLUGIN_ACTIONS)[number];
 interface HttpPluginSetting {

@@ -78,7 +78,7 @@ export interface Service {
    * stuck project stops no other").
    */
   readonly dependsOn: readonly DeclaredDependency[];
-  /** The services that depend on this one, beside those that declare it themselves. */
+  /** The services that depend on this one, in addition to those that declare it themselves. */
   readonly dependents: readonly Dependent[];
   /**
    * The name in the header (`compute`), or the header itself where a service has its own

@@ -101,7 +101,7 @@ export interface Front {
   handle(call: Call): Reply;
   /** An error body in the form of this service. */
   refuse(refusal: Refusal, call: Call): Reply;
-  /** Headers of every answer, beside the request id. */
+  /** Headers of every answer, in addition to the request id. */
   headers(call: Call, reply: Reply): Readonly<Record<string, string>>;
 }
 

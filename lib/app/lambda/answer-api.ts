@@ -27,7 +27,7 @@ export async function answerApi(
 }
 
 /**
- * Returns the response, or status 413 with advice to ask for less where the response is too large
+ * Returns the response, or status 413 with advice to request less if the response is too large
  * for Lambda.
  */
 export function withinResponseLimit<Answer extends object>(
@@ -37,7 +37,7 @@ export function withinResponseLimit<Answer extends object>(
   const body = JSON.stringify(
     problem(
       'too-much',
-      'The answer is larger than Lambda carries. Ask for fewer records at once: limit, service, ' +
+      'The answer is larger than Lambda supports. Ask for fewer records at once: limit, service, ' +
         'operation, cause.',
     ),
   );

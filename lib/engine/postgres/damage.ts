@@ -11,8 +11,8 @@ import { moveAside } from './marker.ts';
 const DAMAGE = ['XX001', 'XX002', '58P01', '58030'];
 
 const WAY_ON =
-  'Stop every process that uses the folder and restore it from a copy. To give up what it ' +
-  'held and begin an empty database: propagator start --begin-empty';
+  'Stop every process that uses the folder and restore it from a copy. To discard its ' +
+  'contents and begin with an empty database: propagator start --begin-empty';
 
 /**
  * Converts an error of the embedded database to `engine.folder.damaged`; `undefined` for any other

@@ -68,7 +68,7 @@ export function refuseIncomplete(folder: string, database: string): void {
     'folder.incomplete',
     `The data folder ${folder} held a database${held(readContents(folder))}, and ${missing} ` +
       'is missing.',
-    'Restore the whole folder from a copy. To give up what it held and begin an empty ' +
+    'Restore the whole folder from a copy. To discard its contents and begin with an empty ' +
       'database: propagator start --begin-empty',
   );
 }

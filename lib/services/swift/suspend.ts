@@ -110,7 +110,7 @@ function compare(row: PlaceRow, { read, keys }: Before): Comparison {
   if (read !== undefined) {
     if (normal(row.read) === normal(read)) states.push('as-before');
     else if (normal(row.read) === normal(closed(read))) states.push('suspended');
-    else return { kind: 'changed', message: 'its read ACL is another one' };
+    else return { kind: 'changed', message: 'its read ACL has changed' };
   }
   for (const name of keys) {
     const key = row.keys.get(name);

@@ -94,7 +94,7 @@ describe('an unreadable notification has a reason', () => {
     [inner({ payload: 'text' }), 'its payload is not an object'],
     [
       JSON.stringify({ 'oslo.version': '3.0', 'oslo.message': '{}' }),
-      'an envelope of oslo.messaging of another version than 2',
+      'an envelope of oslo.messaging whose version is not 2',
     ],
     [
       JSON.stringify({ 'oslo.version': '2.0', 'oslo.message': '{' }),
@@ -104,7 +104,7 @@ describe('an unreadable notification has a reason', () => {
       cadf('identity.project.deleted', 'p1', { payload: { resource_info: 'p2' } }),
       'resource_info and target.id differ, which Keystone never sends',
     ],
-    ['a\u0000b', 'not text: no UTF-8, or a NUL in it'],
+    ['a\u0000b', 'not text: it is not UTF-8, or it contains a NUL'],
   ])('%j: %s', (body, reason) => expect(read(body)).toEqual({ kind: 'unreadable', reason }));
 
   const envelope = (message: string): string =>
@@ -114,7 +114,7 @@ describe('an unreadable notification has a reason', () => {
     'wrapped twice: the text in oslo.message is an envelope of oslo.messaging of its own';
   const holds = (what: string, path: string): string =>
     `wrapped twice: it holds a whole ${what} (in ${path}); ` +
-    'send what Keystone sent, without anything around it';
+    'send the notification of Keystone without a wrapper';
   it.each([
     ['an oslo.message in an oslo.message', envelope(envelope(inner({}))), inOslo],
     [

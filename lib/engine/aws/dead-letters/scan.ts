@@ -128,7 +128,7 @@ async function withLease(
       return { until, release: () => store.release(key, until) };
   }
   throw busy(
-    `Another process lists the dead-letter messages in ${place}, or ended while it did.`,
+    `Another process lists the dead-letter messages in ${place}, or ended during the listing.`,
     deps,
   );
 }

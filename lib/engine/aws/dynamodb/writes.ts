@@ -126,7 +126,7 @@ export const quarantineWrites = (record: QuarantineRecord): Write[] => [
   { Put: { Item: keyOf({ pk: 'quarantine', sk: `${sortable(record.receivedAt)}#${record.id}` }) } },
 ];
 
-/** A waiver that the same change also takes back is deleted. */
+/** A waiver that the same change also removes is deleted. */
 export function waiverWrites(waivers: readonly Waiver[], unwaived: readonly string[]): Write[] {
   const newest = new Map(waivers.map((waiver) => [waiver.type, waiver]));
   const gone = new Set(unwaived);

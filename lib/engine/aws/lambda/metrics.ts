@@ -5,7 +5,7 @@ export const NAMESPACE = 'KeystonePropagator';
 
 /**
  * The project's metrics with their units. `NotificationsReceived`: notifications and heartbeats
- * received. `Failed`: records of a queue that come again; Lambda counts no error for them.
+ * received. `Failed`: records of a queue that are delivered again; Lambda counts no error for them.
  * `Removed`: resources. `Suspicious`: deletions that are held because the account was never seen
  * alive. `Held`: operations that wait for a person; `Capped`: those of them that a cap stopped.
  * `Quarantined`: unreadable notifications. `Repaired`: outboxes that another process sent.

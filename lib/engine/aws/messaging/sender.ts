@@ -59,8 +59,8 @@ export class Sender {
     )
       throw engineError(
         'scheduler.role',
-        'A message is to wait longer than a queue can hold it back, and no role was named by ' +
-          'which EventBridge Scheduler may send it.',
+        'The delay of a message is longer than SQS supports, and no role permits ' +
+          'EventBridge Scheduler to send it.',
         'Give this process the ARN of that role; the deployed functions have it.',
       );
   }
