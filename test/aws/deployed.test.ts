@@ -29,7 +29,7 @@ const quiet = () =>
   );
 
 describe('the deployed stack', () => {
-  it('has a function for every queue that starts, reads its secret, and skips work that is finished', async () => {
+  it('has a function for every queue; each one starts, reads its secret, and skips finished work', async () => {
     const over = (queue: string): Message => {
       const taskId = `op-000000000000/${queue.replace(/^service-/, '')}/RegionOne`;
       const data = {
@@ -275,7 +275,7 @@ describe('the deployed stack', () => {
     expect(await stage.isInAlarm('service-glance-dead-letters')).toBe(false);
   }, 400_000);
 
-  it('waits longer than a queue can, with a schedule that its role may create', async () => {
+  it('with a delay beyond the limit of SQS waits in a schedule, which the role may create', async () => {
     await stage.configure('coordinate', { PROPAGATOR_GRACE_PERIOD: '1h' });
     const customer = stage.project();
     await stage.send('ingest', stage.notification(await stage.deleted(customer)));

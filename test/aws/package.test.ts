@@ -21,8 +21,8 @@ type Resources = z.infer<typeof Template>['Resources'];
 type Properties = Record<string, unknown>;
 
 /**
- * The output of `npx serverless package`: without an account, and where the machine lets us,
- * without a network to any other.
+ * The output of `npx serverless package`, made without an account and, if the machine permits it,
+ * without a network.
  */
 function packaged(...more: string[]): {
   resources: Resources;

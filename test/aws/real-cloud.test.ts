@@ -30,7 +30,7 @@ describe('a real cloud and the deployed stack', () => {
     stack = await deployStack(loginVariables(), {
       PROPAGATOR_PROTECTED_DOMAINS: (await on.domainsOfOthers()).join(','),
     });
-    // As the schedule does: deleted accounts are recognized by the earlier record.
+    // Runs the sweep as the schedule does. The earlier record identifies deleted accounts.
     await stack.invoke('sweep', { compare: false });
     relay = await startRelay(stack, on.propagator.queue, (line) => {
       output += line;
@@ -87,8 +87,8 @@ describe('a real cloud and the deployed stack', () => {
 });
 
 /**
- * `npx propagator relay`, from Keystone's broker to the ingest queue; returns when it receives the
- * broker.
+ * `npx propagator relay`, from Keystone's broker to the ingest queue; returns when the relay is
+ * connected to the broker.
  */
 async function startRelay(
   { ingestUrl, endpoint }: DeployedStack,

@@ -49,7 +49,7 @@ for (const [name, script] of Object.entries(scripts)) {
   const [there, here] = [await observe(real, script), await observe(made, script)];
   for (const [index, seen] of there.entries()) {
     const own = here[index];
-    const found = own ? differences(seen, own) : ['the rehearsal did not get so far'];
+    const found = own ? differences(seen, own) : ['the rehearsal cloud stopped before this call'];
     compared++;
     if (found.length === 0) continue;
     differing++;

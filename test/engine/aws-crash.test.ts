@@ -36,7 +36,7 @@ async function killedAt(
   processes.push(target);
   const lines: string[] = [];
   createInterface(target.stdout).on('line', (line) => lines.push(line));
-  await until(`a process that stands at ${what}`, () => lines.includes('stands'));
+  await until(`a process that has reached ${what}`, () => lines.includes('stands'));
   const ended = once(target, 'close');
   target.kill('SIGKILL');
   await ended;

@@ -234,7 +234,7 @@ describe('A message that SQS itself moved to the dead-letter queue', () => {
 });
 
 describe('A message that EventBridge could not deliver', () => {
-  it('and that no rule of this release matches remains a dead letter, because the bus would drop it silently', async () => {
+  it('remains a dead letter if no rule of this release matches it, because the bus would drop it silently', async () => {
     const stage = await emulator.aws().stage(['nova']);
     const warned: string[] = [];
     const engine = open(stage, { onWarning: (message) => warned.push(message) });

@@ -45,7 +45,7 @@ describe('Sending', () => {
     expect(sent).toEqual([10, 1]);
   });
 
-  it('throws if the commit has only messages; messages beside rows wait and are sent later', async () => {
+  it('throws if the commit has only messages; messages of a commit with rows wait and are sent later', async () => {
     const stage = await emulator.aws().stage(['nova']);
     let away = true;
     const warnings: string[] = [];
@@ -273,7 +273,7 @@ describe('A large message', () => {
       expect(message.type === 'notification.received' && message.data.body === body).toBe(true);
   });
 
-  it('beside rows is stored in as many rows as necessary until it is sent', async () => {
+  it('of a commit with rows is stored in as many rows as necessary until it is sent', async () => {
     const stage = await emulator.aws().stage();
     // This body can't be compressed.
     const body =

@@ -99,7 +99,7 @@ function describeThose(
       describe(`${service.name} ${what}`, () => suite({ service, beside }));
 }
 
-it('finds the services of the catalog that this suite finds', async () => {
+it('the propagator finds the same services in the catalog as this suite', async () => {
   const coverage = coverageOf(
     await cleaner.registry(),
     services.map(({ service }) => service),
@@ -254,7 +254,7 @@ describeThose(['aodh'], 'while its project is suspended', ({ service, beside }) 
   });
 });
 
-describeThose(['mistral'], 'where names clash', ({ service }) => {
+describeThose(['mistral'], 'with a public resource of the same name', ({ service }) => {
   let customer: SeedProject;
   let control: SeedProject;
   beforeEach(async () => {

@@ -4,7 +4,7 @@ import { rabbitUrl } from './driver.ts';
 
 /** Returns Keystone's notification of a deleted project, in Keystone's envelope. */
 export const projectDeleted = (projectId: string): string => about('deleted', projectId);
-/** A deletion is only believed of a project that was seen alive. */
+/** The propagator holds the deletion of a project that it has never seen alive. */
 export const projectCreated = (projectId: string): string => about('created', projectId);
 
 function about(what: 'created' | 'deleted', projectId: string): string {

@@ -115,7 +115,7 @@ export class Session {
   /**
    * Sends one request; `path` follows the endpoint or is a whole URL. A request without an answer,
    * or with the answer 503 or 409 "retry", is sent again if that is safe. Throws {@link HttpError}
-   * forevery unexpected status.
+   * for every unexpected status.
    */
   async call(service: ServiceKey, method: string, path: string, call: Call = {}): Promise<Reply> {
     const url = path.startsWith('http') ? path : `${this.endpoint(service)}${path}`;

@@ -33,7 +33,7 @@ describe('while parts of the cloud are down', () => {
 
   where(
     nova(),
-    'with Nova stopped for a minute it waits, says so, removes nothing that servers still use, and ends',
+    'waits and reports it while Nova is stopped for a minute, removes nothing that servers use, and ends',
     async (fault) => {
       const first = on.idOf('first');
       await fault.stop();
@@ -62,12 +62,12 @@ describe('while parts of the cloud are down', () => {
 
   where(
     broker(),
-    'after a stop and start of RabbitMQ, the relay reports it, reconnects, and receives the notifications of meanwhile',
+    'after a stop and start of RabbitMQ, the relay reports it, reconnects, and receives the notifications that were sent meanwhile',
     async (fault) => {
       await fault.stop();
       let deleting: Promise<unknown> = Promise.resolve();
       try {
-        await until('it says that the broker is away', 30, async () =>
+        await until('the relay reports that the broker is away', 30, async () =>
           (await on.propagator.health()).ok ? undefined : true,
         );
         // Keystone delays its answer until it can publish the notification.
@@ -76,7 +76,7 @@ describe('while parts of the cloud are down', () => {
       } finally {
         await fault.start();
       }
-      await until('it is connected again', 90, async () =>
+      await until('the relay is connected again', 90, async () =>
         (await on.propagator.health()).ok ? true : undefined,
       );
       await deleting;

@@ -99,7 +99,7 @@ describe('a cloud whose catalog does not show all its services', () => {
    * again then.
    */
   const shownBefore = (because: RegExp) =>
-    until('services names the reason', OPERATION_SECONDS, async () =>
+    until('service list names the reason', OPERATION_SECONDS, async () =>
       because.test((await command('service', 'list')).text) ? true : undefined,
     );
   /** Deletes a project that holds an image, and waits for the end of its operation. */

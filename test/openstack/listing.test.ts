@@ -46,7 +46,7 @@ async function rowsNaming(id: string): Promise<Record<string, number>> {
  * Neutron creates the group `default` for the project of every token that lists security groups or
  * their rules, and FWaaS a default firewall group; no filter prevents it. The cleaner names its own
  * project first, so that no other project gets one (lib/services/neutron/collection.ts). The rows
- * in Keystone are the cleaner's login. Barbican adds a row forevery project whose token it
+ * in Keystone are the cleaner's login. Barbican adds a row for every project whose token it
  * receives.
  */
 const OWN = new RegExp(

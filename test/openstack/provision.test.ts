@@ -191,7 +191,7 @@ describe('a created project with a matching tag', () => {
     await cloud.admin.call('image', 'DELETE', `/images/${image}`, { accept: [404] });
   });
 
-  it('is provisioned, and its user starts a server with nothing else done', async () => {
+  it('is provisioned, and its user can start a server without further steps', async () => {
     const control = await createProject('control', ['customer']);
     const before = { network: await networkOf(control), limits: await limitsOf(control) };
     const shop = await createProject('shop', ['trial']);
@@ -237,7 +237,7 @@ describe('a created project with a matching tag', () => {
     expect(await propagator.operations({ project: control })).toEqual([]);
   });
 
-  it('has one of each after the propagator was killed in the middle', async () => {
+  it('has each resource once after the propagator was killed during the provision', async () => {
     const killed = await createProject('killed', ['trial']);
     await until(
       'its network',
@@ -266,7 +266,7 @@ describe('a created project with a matching tag', () => {
     expect(await limitsOf(String(shop))).toEqual([99, 7, 8]);
   });
 
-  it('that is deleted in the middle is cleaned up, and nothing of it is left', async () => {
+  it('that is deleted during the provision is cleaned up completely', async () => {
     const view = await propagator.operation(
       { project: deleted },
       (one) => one.operation.action === 'cleanup' && isOver(one),

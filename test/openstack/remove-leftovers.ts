@@ -365,7 +365,7 @@ if (import.meta.main) {
   const chosen = values.all ? found : positionals;
   if (chosen.length === 0)
     console.log(
-      `left by earlier runs: ${found.join(' ') || 'nothing'}. Name those to remove, or say --all.`,
+      `left by earlier runs: ${found.join(' ') || 'nothing'}. Name those to remove, or pass --all.`,
     );
   for (const prefix of chosen) {
     const left = await removeLeftovers(cloud, [prefix]);

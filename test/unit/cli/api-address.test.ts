@@ -57,7 +57,7 @@ function command(setting: string | undefined, catalog = [service([endpoint('one'
 const status = (client: ApiClient) => client.get('/v1/status', z.object({}));
 
 describe('a command with PROPAGATOR_API_URL=catalog', () => {
-  it('logs in once, finds the API, and sends it that token only after it asked', async () => {
+  it('logs in once, finds the API, and sends the token only when the API requires one', async () => {
     const { client, sent, logins } = command('catalog');
     expect(sent).toEqual([]);
     for (let n = 0; n < 2; n += 1) await status(client);

@@ -130,7 +130,7 @@ describe('propagator dead-letter list', () => {
     expect((await type('audit list --limit 1')).out).toMatch(/newest 1\. For more, use --limit/);
   });
 
-  it('and quarantine list show no secrets', async () => {
+  it('shows no secrets, and neither does quarantine list', async () => {
     const { engine, type } = commandLine();
     for (const [, text] of SECRET_TEXTS) {
       engine.moveToDeadLetters(

@@ -51,7 +51,7 @@ describe('a command whose API asks for a token of Keystone', () => {
     ]);
   });
 
-  it('asks without the body of the change when it has no local token', async () => {
+  it('sends a change first without its body when there is no local token', async () => {
     const { sent, call } = command(new Set(['first']), { base: REMOTE });
     expect((await call('POST')).status).toBe(200);
     expect(sent).toEqual(['HEAD /v1/x bare', 'POST /v1/x first +']);

@@ -99,7 +99,7 @@ describe('Retry-After', () => {
   });
 });
 
-describe('a connection that breaks', () => {
+describe('a connection', () => {
   const resetting = (times: number) => {
     cloud.script = (_asked, response) =>
       calls().length <= times ? response.socket?.resetAndDestroy() : json(response, 200, {});
@@ -109,7 +109,7 @@ describe('a connection that breaks', () => {
     ['GET', 2, 3],
     ['HEAD', 2, 3],
     ['DELETE', 1, 2],
-  ] as const)('in a %s is retried after %i resets', async (method, times, sent) => {
+  ] as const)('that breaks in a %s is retried after %i resets', async (method, times, sent) => {
     resetting(times);
     expect((await (await cloud.network()).request(method, '/v2.0/ports/1')).status).toBe(200);
     expect(calls()).toHaveLength(sent);
@@ -120,7 +120,7 @@ describe('a connection that breaks', () => {
     ['DELETE', 2],
     ['POST', 1],
     ['PUT', 1],
-  ] as const)('permanently in a %s is Transient after %i tries', async (method, sent) => {
+  ] as const)('that always breaks in a %s is Transient after %i tries', async (method, sent) => {
     resetting(99);
     expect(await failureOf((await cloud.network()).request(method, '/v2.0/ports/1'))).toMatchObject(
       {
@@ -131,7 +131,7 @@ describe('a connection that breaks', () => {
     expect(calls()).toHaveLength(sent);
   });
 
-  it('within the body is not treated as a short answer', async () => {
+  it('that breaks within the body is not treated as a short answer', async () => {
     cloud.script = (_asked, response) => {
       response.writeHead(200, { 'content-type': 'application/json', 'content-length': '500' });
       response.write('{"ports": []}');
@@ -142,7 +142,7 @@ describe('a connection that breaks', () => {
     });
   });
 
-  it('or does not answer in time is Transient with the code of a timeout', async () => {
+  it('without an answer in time is Transient with the code of a timeout', async () => {
     cloud.script = () => undefined;
     const api = await cloud.network({ timeouts: { answer: 0.2 } });
     expect(await failureOf(api.request('DELETE', '/v2.0/ports/1'))).toMatchObject({
@@ -152,7 +152,7 @@ describe('a connection that breaks', () => {
     expect(calls()).toHaveLength(1);
   });
 
-  it('or sends its answer without end reaches the time limit, too', async () => {
+  it('whose answer never ends reaches the time limit', async () => {
     cloud.script = (_asked, response) => {
       response.writeHead(200, { 'content-type': 'application/json' });
       const drip = setInterval(() => response.write(' '), 20);
@@ -165,7 +165,7 @@ describe('a connection that breaks', () => {
     });
   });
 
-  it('or does not use HTTP is Transient', async () => {
+  it('that does not use HTTP is Transient', async () => {
     const garbage = createServer((socket) =>
       socket.once('data', () => socket.end('SSH-2.0-OpenSSH_9\r\n\r\n')),
     );

@@ -58,7 +58,7 @@ describe('whether an account exists', () => {
     });
   });
 
-  it('is returned for a project that acts as a domain as for a domain', async () => {
+  it('is the same for a project that acts as a domain as for the domain', async () => {
     serving({
       '/projects/d1': {
         project: project('d1', { is_domain: true, domain_id: null, parent_id: null }),

@@ -44,7 +44,7 @@ describe('a service that has its versions in headers', () => {
     ).toBe('Unsupported');
   });
 
-  it('but does not send the headers is an error', () => {
+  it('but does not send them is an error', () => {
     expect(classOf(() => negotiate(answer(LINKS), WANTED, WHERE))).toBe('Unexpected');
     expect(classOf(() => negotiate(answer({ versions: [] }), WANTED, WHERE))).toBe('Unexpected');
   });

@@ -180,8 +180,8 @@ describe('Heat', () => {
   });
 });
 
-describe('a cleaner that is no administrator in Heat', () => {
-  it('fails, because its empty list is no evidence', async () => {
+describe('the check whether the cleaner is an administrator in Heat', () => {
+  it('fails for other users, because their empty list is no evidence', async () => {
     await open({ adminRoles: ['member', 'reader'] });
     const before = left();
     const report = await run();
@@ -192,7 +192,7 @@ describe('a cleaner that is no administrator in Heat', () => {
     expect(left()).toEqual(before);
   });
 
-  it('is recognized by the stacks of the cloud if the policy refuses the other check to everyone', async () => {
+  it('uses the stacks of the cloud if the policy refuses the usual request even to administrators', async () => {
     await open({ with: [heatOf({ newDefaults: true })] });
     expect((await timed.empty(heatService)).outcome).toEqual(finished);
     expect(left()).toEqual([]);
@@ -200,7 +200,7 @@ describe('a cleaner that is no administrator in Heat', () => {
     expect((await run()).outcome).toMatchObject({ kind: 'failed', error: { class: 'Denied' } });
   });
 
-  it('is not treated as an administrator if the policy refuses the other check', async () => {
+  it('fails for other users if the policy refuses the usual request to every user', async () => {
     await open({ with: [heatOf({ newDefaults: true })], adminRoles: ['member', 'reader'] });
     expect((await run()).outcome).toMatchObject({ kind: 'failed', error: { class: 'Denied' } });
   });

@@ -247,7 +247,7 @@ describe('Neutron, extensions', () => {
     expect(scene.cloud.calls.filter(({ status }) => status >= 400)).toEqual([]);
     expect(scene.ofDead()).toEqual([]);
   });
-  it('lose the default statefulness of the project, and of no other project', async () => {
+  it('include the default statefulness, which is removed for the project and for no other project', async () => {
     await start({ moreExtensions: ['security-groups-default-statefulness'] });
     const { defaultStatefulness } = scene.network;
     for (const project_id of [scene.dead, scene.control])

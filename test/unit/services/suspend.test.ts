@@ -388,7 +388,7 @@ describe('The contract of suspend and resume', () => {
   });
 });
 
-describe('What works against a suspension', () => {
+describe('A resource that counteracts a suspension', () => {
   it('is listed and reported, without the rows of other projects and without a change', async () => {
     const { context, calls } = fixture('magnum', {
       '/clusters/detail': [
