@@ -40,10 +40,13 @@ const shownDomain = z.object({
   }),
 });
 
-/** Implements the calls with Keystone's API v3. `api`: the login URL. */
-export function createDomainAdmin(api: ServiceApi): DomainAdmin {
+/**
+ * Implements the calls with Keystone's API v3. `api`: the login URL. `system`: the same with a
+ * token on the system, which limits need.
+ */
+export function createDomainAdmin(api: ServiceApi, system: ServiceApi): DomainAdmin {
   const path = (domain: string): string => `/v3/domains/${encodeURIComponent(domain)}`;
-  const listings = domainListings(api);
+  const listings = domainListings(api, system);
 
   return {
     async contents(domain) {
@@ -66,11 +69,12 @@ export function createDomainAdmin(api: ServiceApi): DomainAdmin {
     },
     async delete(domain) {
       const { parts } = await listParts(listings, Object.keys(OWN_REMOVALS), domain);
-      for (const [index, collection] of Object.values(OWN_REMOVALS).entries())
-        for (const { id } of parts[index]?.rows ?? [])
-          await api.request('DELETE', `${collection}/${encodeURIComponent(id)}`, {
-            accept: [404],
-          });
+      for (const [index, [name, collection]] of Object.entries(OWN_REMOVALS).entries())
+        for (const { id } of parts[index]?.rows ?? []) {
+          const by = name === 'limit' ? system : api;
+          const path = `${collection}/${encodeURIComponent(id)}`;
+          await by.request('DELETE', path, { accept: [404] });
+        }
       await api.request('DELETE', path(domain), { accept: [404] });
       const answer = await api.request('GET', path(domain), { accept: [404] });
       if (answer.status !== 404)

@@ -35,16 +35,24 @@ const PROVIDERS = '/v3/OS-FEDERATION/identity_providers';
 type Row = { readonly id: string; readonly name?: string | null | undefined };
 type Listing = (domain: DomainId) => Promise<readonly Row[]>;
 
-/** The listings of what Keystone holds of a domain, by the name of the type. `api`: Keystone. */
-export function domainListings(api: ServiceApi): Readonly<Record<string, Listing>> {
+/**
+ * The listings of what Keystone holds of a domain, by the name of the type. `api`: Keystone.
+ * `system`: Keystone with a token on the system. With any other token Keystone 22 lists only the
+ * limits of the project of the token.
+ */
+export function domainListings(
+  api: ServiceApi,
+  system: ServiceApi,
+): Readonly<Record<string, Listing>> {
   const list = async <S extends z.ZodType>(
     of: string,
     collection: string,
     shape: S,
     query: Record<string, string> = {},
+    by: ServiceApi = api,
   ): Promise<z.infer<S>[]> => {
     const listing = { collection, row: shape, paging: 'next' as const };
-    return (await api.list(of, { ...listing, query: { ...query, limit: undefined } })).rows;
+    return (await by.list(of, { ...listing, query: { ...query, limit: undefined } })).rows;
   };
   // Keystone ignores a filter that it does not know, so the own field of each row decides.
   const ownedBy =
@@ -69,7 +77,7 @@ export function domainListings(api: ServiceApi): Readonly<Record<string, Listing
       return [...ids].map((id) => ({ id }));
     },
     limit: async (domain) =>
-      (await list(OWN_REMOVALS.limit, 'limits', limit, { domain_id: domain }))
+      (await list(OWN_REMOVALS.limit, 'limits', limit, { domain_id: domain }, system))
         .filter((one) => one.domain_id === domain)
         .map((one) => ({ id: one.id, name: one.resource_name })),
     'domain-config': async (domain) => {

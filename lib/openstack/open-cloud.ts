@@ -183,7 +183,7 @@ export function openCloud(
       (id) => sessionFor({ kind: 'project', id }),
       credentials.scope === undefined,
     ),
-    domainActions: createDomainAdmin(identity),
+    domainActions: createDomainAdmin(identity, identityApi(sessionFor({ kind: 'system' }))),
     // A limit of its own, so that a long list of Keystone does not delay the callers of the API.
     validateToken: tokenValidation(identityApi(session, 'tokens')),
     ownProject: async () => (await session.token()).project,

@@ -174,8 +174,10 @@ function end(transaction: OperationTransaction, rules: Rules): void {
     operation.state === 'closing' &&
     operation.keystoneAction?.what === 'delete' &&
     operation.keystoneAction.done
-  )
-    transaction.operation = { ...ended(transaction, rules), endedAt: rules.now, hold: undefined };
+  ) {
+    const hold = operation.isUnverified ? operation.hold : undefined;
+    transaction.operation = { ...ended(transaction, rules), endedAt: rules.now, hold };
+  }
 }
 
 function ended(transaction: OperationTransaction, rules: Rules): Operation {

@@ -54,7 +54,7 @@ export function applyKeystoneAction(
       ...transaction.operation,
       keystoneAction: { ...keystoneAction, done: true },
       hold: state === 'held' || state === 'canceled' ? held : undefined,
-      ...(unlisted ? { isUnverified: true } : {}),
+      ...(unlisted ? unverified(unlisted, rules.now) : {}),
     };
     // Keystone gives no token on a disabled or deleted project. The operation continues as after a
     // deletion, and keeps the earlier verifications.
@@ -67,6 +67,16 @@ export function applyKeystoneAction(
     advance(transaction, rules);
   }
 }
+
+/** The end of a domain of which something could not be listed after its deletion. */
+const unverified = (unlisted: readonly string[], now: number) => ({
+  isUnverified: true,
+  hold: {
+    reason: `the domain is deleted, but Keystone may still hold: ${unlisted.join('; ')}`,
+    since: now,
+    advice: 'Look for them with an account that may list them, and delete those of the domain.',
+  },
+});
 
 const DOING = {
   'assign-role': 'taking a role on',

@@ -106,6 +106,8 @@ export class StatefulCloud {
   readonly refusals: Partial<Record<KeystoneAction['what'], PropagatorError[]>> = {};
   /** Errors that the disabling of a domain returns, one after another. */
   readonly domainRefusals: PropagatorError[] = [];
+  /** Types that Keystone does not list after the deletion of a domain. */
+  readonly unlistedOfDomain: string[] = [];
   refuseSecondRole = false;
   /** The next Keystone action is interrupted after its first call. */
   powerCut = false;
@@ -395,7 +397,7 @@ export class StatefulCloud {
         for (const [user, of] of this.domainUsers) if (of === id) this.domainUsers.delete(user);
         this.events.push(`deleted ${id}`);
         this.#cut();
-        return [];
+        return this.unlistedOfDomain;
       },
     },
     registry: async () => {

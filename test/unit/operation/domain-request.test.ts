@@ -329,6 +329,17 @@ describe('an approved plan of a domain', () => {
     expect(simulation.domainOperation.state).toBe('finished');
   });
 
+  it('ends unverified with the reason when something of the domain cannot be listed afterwards', async () => {
+    simulation.cloud.unlistedOfDomain.push('limits of the domain: no token on the system');
+    await carryOut();
+    await simulation.settle();
+    expect(simulation.cloud.domains.has(DOMAIN)).toBe(false);
+    expect(simulation.domainOperation).toMatchObject({
+      state: 'unverified',
+      hold: { reason: expect.stringContaining('limits of the domain: no token on the system') },
+    });
+  });
+
   it('is held when Keystone refuses to disable the domain, and goes on after a release', async () => {
     await carryOut();
     simulation.cloud.domainRefusals.push(failure('Denied'));
