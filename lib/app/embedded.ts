@@ -17,6 +17,7 @@ import { SERVICES } from '../services/index.ts';
 import { steadyClock } from '../shared/clock.ts';
 import type { Logger } from '../shared/log.ts';
 import type { Settings } from '../shared/settings.ts';
+import { Turns } from '../shared/turns.ts';
 import type { Protection } from '../task/safety-rules.ts';
 import type { Service } from '../task/service.ts';
 import { apiAuthentication, apiListener } from './api-access.ts';
@@ -143,6 +144,7 @@ async function start(
     limits,
     httpPlugins: httpPlugins.map(({ name }) => name),
     pluginActions: Object.fromEntries(httpPlugins.map(({ actions, name }) => [name, actions])),
+    turns: new Turns(),
   };
   await opened.work('coordinate', { concurrency: 4, batch: 10 }, async (deliveries) => {
     for (const delivery of deliveries) {

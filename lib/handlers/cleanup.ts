@@ -159,7 +159,12 @@ async function ask(
     };
   }
   if (because) return { keystoneAnswer: { kind: 'protected', because } };
-  const keystoneAnswer: KeystoneAnswer = { kind: 'absent', cloud: await cloudNow(operation, deps) };
+  // The order of an operation is saved with its first answer. Keystone's lists cannot change it.
+  const cloud =
+    scope.type === 'domain' || operation.order.length > 0
+      ? undefined
+      : await cloudNow(operation, deps);
+  const keystoneAnswer: KeystoneAnswer = { kind: 'absent', cloud };
   return scope.type === 'domain'
     ? { keystoneAnswer, projects: await projectsOf(scope.id, deps) }
     : { keystoneAnswer };

@@ -4,34 +4,32 @@ import type { Delivery, Engine } from '../engine/port.ts';
 import type { Cloud } from '../openstack/cloud.ts';
 import { deletesProjects } from '../operation/domain-advance.ts';
 import type { Operation } from '../operation/model.ts';
-import { type Input, step } from '../operation/step.ts';
-import type { Rules, Step } from '../operation/transaction.ts';
+import type { Input } from '../operation/step.ts';
+import type { Step } from '../operation/transaction.ts';
 import type { PluginAction } from '../shared/settings.ts';
 import type { Service } from '../task/service.ts';
 import { type CleanupDeps, cleanupConfirmation, openForDeletion } from './cleanup.ts';
 import { domainProgress } from './domain-progress.ts';
 import { keystoneAction } from './keystone-action.ts';
 import { lifecycleConfirmation, openForChange } from './lifecycle.ts';
+import {
+  type ChangeDeps,
+  changeOperation,
+  commitDecided,
+  type Immediate,
+} from './operation-change.ts';
 import { forgetProvision, recordProvisioned } from './provision-store.ts';
 import { forgetSuspension } from './suspension-store.ts';
 import { forgetUser } from './user-task.ts';
 
 /** The dependencies of {@link coordinate}. */
-export interface CoordinateDeps extends CleanupDeps {
+export interface CoordinateDeps extends CleanupDeps, ChangeDeps {
   readonly engine: Engine;
   readonly cloud: Cloud;
   readonly services: readonly Service[];
-  readonly limits: Omit<Rules, 'now' | 'startedLastHour' | 'waivers'>;
   /** The actions that the HTTP plugins support in addition to the cleanup, by name. */
   readonly pluginActions?: Readonly<Record<string, readonly PluginAction[]>>;
 }
-
-/**
- * Lock conflicts rarely repeat. After this number of conflicts the function throws, and the engine
- * delivers the message again later.
- */
-const MAX_CONFLICTS = 20;
-const HOUR = 3_600_000;
 
 /**
  * Handles messages for the coordinator: reads, decides (in `lib/operation`) and commits. On a lock
@@ -43,23 +41,22 @@ export async function coordinate(
   deps: CoordinateDeps,
 ): Promise<void> {
   for (const { message } of deliveries) {
-    for (let tries = 1; ; tries += 1) {
-      const decided = await decide(message, deps);
-      if (!decided || (await deps.engine.commit(decided)) === 'committed') break;
-      if (tries >= MAX_CONFLICTS)
-        throw new Error(
-          `${message.type}: the operation was changed by another process ${tries} times`,
-        );
-    }
+    const opened = opening(message, deps);
+    if (opened) await commitDecided(message, opened, deps);
+    else await handle(message, deps);
   }
 }
 
-async function decide(message: Message, deps: CoordinateDeps): Promise<Step | undefined> {
+/** Returns the decision about an account event, which opens an operation. */
+function opening(
+  message: Message,
+  deps: CoordinateDeps,
+): (() => Promise<Step | undefined>) | undefined {
   switch (message.type) {
     case 'account.project.deleted':
     case 'account.domain.deleted':
     case 'account.user.deleted':
-      return openForDeletion(message, deps);
+      return () => openForDeletion(message, deps);
     case 'account.project.created':
     case 'account.project.disabled':
     case 'account.project.enabled':
@@ -68,52 +65,67 @@ async function decide(message: Message, deps: CoordinateDeps): Promise<Step | un
     case 'account.user.created':
     case 'account.user.disabled':
     case 'account.user.enabled':
-      return openForChange(message, deps);
-    case 'operation.confirm':
-      return withOperation(message.data.operationId, deps, async (operation) => {
-        if (deletesProjects(operation)) return progressOf(operation, deps);
-        return operation.action === 'cleanup' || operation.action === 'plan'
-          ? cleanupConfirmation(operation, message.data.confirmation, deps)
-          : lifecycleConfirmation(operation, message.data.confirmation, deps);
-      });
-    case 'operation.keystone-action':
-      return withOperation(message.data.operationId, deps, (operation) =>
-        keystoneAction(operation, message.data.number, deps),
+      return () => openForChange(message, deps);
+    default:
+      return undefined;
+  }
+}
+
+async function handle(message: Message, deps: CoordinateDeps): Promise<void> {
+  const about = (id: OperationId, input: Immediate): Promise<void> =>
+    changeOperation(message, id, input, deps);
+  switch (message.type) {
+    case 'operation.confirm': {
+      const { operationId, confirmation } = message.data;
+      const isCleanup = ({ action }: Operation) => action === 'cleanup' || action === 'plan';
+      return changeOperation(
+        message,
+        operationId,
+        {
+          ask: (operation) => {
+            if (deletesProjects(operation)) return progressOf(operation, deps);
+            return isCleanup(operation)
+              ? cleanupConfirmation(operation, confirmation, deps)
+              : lifecycleConfirmation(operation, confirmation, deps);
+          },
+          questionOf: (operation) =>
+            isCleanup(operation) && !deletesProjects(operation)
+              ? confirmationQuestion(operation)
+              : String(operation.version),
+        },
+        deps,
       );
-    case 'operation.released':
-      return withOperation(message.data.operationId, deps, async () => ({
-        kind: 'released',
-        by: message.data.by,
-        reason: message.data.reason,
-        since: message.data.since,
-      }));
-    case 'operation.canceled':
-      return withOperation(message.data.operationId, deps, async () => ({
-        kind: 'canceled',
-        by: message.data.by,
-        reason: message.data.reason,
-      }));
-    case 'task.redriven':
-      return withOperation(message.data.operationId, deps, async () => ({
-        kind: 'redriven',
-        taskId: message.data.taskId,
-      }));
+    }
+    case 'operation.keystone-action': {
+      const { operationId, number } = message.data;
+      const ask = (operation: Operation) => keystoneAction(operation, number, deps);
+      return changeOperation(message, operationId, { ask, questionOf: actionQuestion }, deps);
+    }
+    case 'operation.released': {
+      const { operationId, by, reason, since } = message.data;
+      return about(operationId, async () => ({ kind: 'released', by, reason, since }));
+    }
+    case 'operation.canceled': {
+      const { operationId, by, reason } = message.data;
+      return about(operationId, async () => ({ kind: 'canceled', by, reason }));
+    }
+    case 'task.redriven': {
+      const { operationId, taskId } = message.data;
+      return about(operationId, async () => ({ kind: 'redriven', taskId }));
+    }
     case 'task.discarded': {
       const { operationId, ...discarded } = message.data;
-      return withOperation(operationId, deps, async () => ({ kind: 'discarded', ...discarded }));
+      return about(operationId, async () => ({ kind: 'discarded', ...discarded }));
     }
     case 'service.progressed':
     case 'service.finished':
     case 'service.failed':
-      return withOperation(message.data.operationId, deps, async () => ({
-        kind: 'report',
-        report: message,
-      }));
+      return about(message.data.operationId, async () => ({ kind: 'report', report: message }));
     case 'operation.finished': {
       const { parentId, operationId } = message.data;
       await recordEnd(operationId, deps);
       if (!parentId) return undefined;
-      return withOperation(parentId, deps, async (parent) =>
+      return about(parentId, async (parent) =>
         deletesProjects(parent)
           ? progressOf(parent, deps)
           : {
@@ -133,25 +145,13 @@ const progressOf = async (operation: Operation, deps: CoordinateDeps): Promise<I
   ...(await domainProgress(operation, deps)),
 });
 
-async function withOperation(
-  id: OperationId,
-  deps: CoordinateDeps,
-  input: (operation: Operation) => Promise<Input | undefined>,
-) {
-  const { reads } = deps.engine;
-  const operation = await reads.operation(id);
-  if (!operation) return undefined;
-  const [tasks, happened, startedLastHour, waivers] = await Promise.all([
-    reads.tasks(id),
-    input(operation),
-    reads.startedSince(deps.now() - HOUR, operation.scope.type, operation.action),
-    reads.waivers(),
-  ]);
-  return (
-    happened &&
-    step(operation, tasks, happened, { ...deps.limits, now: deps.now(), startedLastHour, waivers })
-  );
-}
+/** What the answer to a confirmation of a cleanup depends on. */
+const confirmationQuestion = ({ state, confirmation, order }: Operation): string =>
+  `${state} ${confirmation} ${order.length > 0}`;
+
+/** What the result of a Keystone action on a project depends on. */
+const actionQuestion = ({ scope, state, version, keystoneAction: due }: Operation): string =>
+  scope.type === 'project' ? `${state} ${due?.number} ${due?.done}` : String(version);
 
 /**
  * Records a project that was provisioned. An account that was cleaned up is not resumed, and not

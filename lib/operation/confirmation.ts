@@ -24,7 +24,8 @@ import { moveOperation } from './transitions.ts';
  * answer, or not with certainty.
  */
 export type KeystoneAnswer =
-  | { readonly kind: 'absent'; readonly cloud: CloudSnapshot }
+  /** `cloud` is needed only before the tasks are planned. */
+  | { readonly kind: 'absent'; readonly cloud: CloudSnapshot | undefined }
   /** `alive` is set when an administrator requested the cleanup. */
   | {
       readonly kind: 'present';
@@ -93,7 +94,7 @@ export function applyConfirmation(
         );
         break;
       }
-      applyAbsent(transaction, keystoneAnswer.cloud, rules);
+      applyAbsent(transaction, keystoneAnswer, rules);
       break;
     case 'present':
       if (operation.request && keystoneAnswer.alive)
@@ -197,7 +198,13 @@ function applyAlive(
   advance(transaction, rules);
 }
 
-function applyAbsent(transaction: OperationTransaction, cloud: CloudSnapshot, rules: Rules): void {
+function applyAbsent(
+  transaction: OperationTransaction,
+  { cloud }: Extract<KeystoneAnswer, { kind: 'absent' }>,
+  rules: Rules,
+): void {
+  const isUnplanned =
+    transaction.operation.scope.type !== 'domain' && transaction.tasks.length === 0;
   const operation = withoutFuture(transaction.operation, rules.now);
   const first = operation.confirmedAt.at(0);
   transaction.operation = {
@@ -205,9 +212,10 @@ function applyAbsent(transaction: OperationTransaction, cloud: CloudSnapshot, ru
     hold: undefined,
     confirmedAt: first === undefined ? [rules.now] : [first, rules.now],
   };
-  if (operation.scope.type !== 'domain' && transaction.tasks.length === 0)
-    planTasks(transaction, cloud, rules);
-  if (isConfirmed(transaction.operation, rules)) {
+  if (isUnplanned && cloud) planTasks(transaction, cloud, rules);
+  // Without tasks nothing would be removed, and the operation would end at once.
+  const isPlanned = !isUnplanned || cloud !== undefined;
+  if (isPlanned && isConfirmed(transaction.operation, rules)) {
     if (operation.scope.type !== 'domain') advance(transaction, rules);
     return;
   }

@@ -1,0 +1,124 @@
+import type { OperationId } from '../../events/ids.ts';
+import type { Message } from '../../events/index.ts';
+import type { Engine } from '../engine/port.ts';
+import type { Operation } from '../operation/model.ts';
+import { type Input, step } from '../operation/step.ts';
+import type { Rules, Step } from '../operation/transaction.ts';
+import type { Turns } from '../shared/turns.ts';
+
+/** The dependencies of {@link changeOperation}. */
+export interface ChangeDeps {
+  readonly engine: Pick<Engine, 'reads' | 'commit'>;
+  readonly limits: Omit<Rules, 'now' | 'startedLastHour' | 'waivers'>;
+  /**
+   * Shared by all workers of the process. Without it, messages about one operation that are handled
+   * at the same time conflict, and all but one are decided again.
+   */
+  readonly turns?: Turns;
+  now(): number;
+}
+
+/**
+ * Lock conflicts rarely repeat. After this number of conflicts the function throws, and the engine
+ * delivers the message again later.
+ */
+const MAX_CONFLICTS = 20;
+const HOUR = 3_600_000;
+
+/** An input that is read in the turn of the message, and again after a conflict. */
+export type Immediate = (operation: Operation) => Promise<Input>;
+
+/** An input that Keystone answers. Keystone is asked again only if the question has changed. */
+export interface Asked {
+  ask(operation: Operation): Promise<Input | undefined>;
+  /** Equal for two states of the operation to which the same answer applies. */
+  questionOf(operation: Operation): string;
+}
+
+/** Decides and commits until no other process changes the operation in between. */
+export async function commitDecided(
+  message: Message,
+  decide: () => Promise<Step | undefined>,
+  { engine }: Pick<ChangeDeps, 'engine'>,
+): Promise<void> {
+  for (let tries = 1; ; tries += 1) {
+    const decided = await decide();
+    if (!decided || (await engine.commit(decided)) === 'committed') return;
+    if (tries >= MAX_CONFLICTS) throw changedTooOften(message);
+  }
+}
+
+const changedTooOften = ({ type }: Message): Error =>
+  new Error(`${type}: the operation was changed by another process ${MAX_CONFLICTS} times`);
+
+/** An answer of Keystone, and when it arrived in epoch milliseconds. */
+interface Answer {
+  readonly question: string;
+  readonly input: Input;
+  readonly at: number;
+}
+
+/**
+ * Applies one event to an operation. Keystone is asked before the turn of the message, so that a
+ * slow Keystone delays no report of a service. After a conflict the same answer is applied.
+ */
+export async function changeOperation(
+  message: Message,
+  id: OperationId,
+  source: Immediate | Asked,
+  deps: ChangeDeps,
+): Promise<void> {
+  const inTurn = (work: () => Promise<void>) => deps.turns?.run(id, work) ?? work();
+  if (typeof source === 'function') {
+    const decide = async () => {
+      const operation = await deps.engine.reads.operation(id);
+      return operation && decided(operation, await source(operation), deps.now(), deps);
+    };
+    return inTurn(() => commitDecided(message, decide, deps));
+  }
+  for (let questions = 1; ; questions += 1) {
+    const answer = await answerAbout(id, source, deps);
+    if (!answer) return;
+    let isStale = false;
+    await inTurn(() =>
+      commitDecided(
+        message,
+        async () => {
+          const operation = await deps.engine.reads.operation(id);
+          isStale = operation !== undefined && source.questionOf(operation) !== answer.question;
+          // A confirmation counts from the answer, not from its commit.
+          return operation && !isStale
+            ? decided(operation, answer.input, answer.at, deps)
+            : undefined;
+        },
+        deps,
+      ),
+    );
+    if (!isStale) return;
+    if (questions >= MAX_CONFLICTS) throw changedTooOften(message);
+  }
+}
+
+async function answerAbout(
+  id: OperationId,
+  { ask, questionOf }: Asked,
+  { engine, now }: ChangeDeps,
+): Promise<Answer | undefined> {
+  const operation = await engine.reads.operation(id);
+  const input = operation && (await ask(operation));
+  return operation && input && { question: questionOf(operation), input, at: now() };
+}
+
+async function decided(
+  operation: Operation,
+  input: Input,
+  now: number,
+  { engine: { reads }, limits }: ChangeDeps,
+): Promise<Step | undefined> {
+  const [tasks, startedLastHour, waivers] = await Promise.all([
+    reads.tasks(operation.id),
+    reads.startedSince(now - HOUR, operation.scope.type, operation.action),
+    reads.waivers(),
+  ]);
+  return step(operation, tasks, input, { ...limits, now, startedLastHour, waivers });
+}
