@@ -18,6 +18,7 @@ import { steadyClock } from '../shared/clock.ts';
 import type { Logger } from '../shared/log.ts';
 import type { Settings } from '../shared/settings.ts';
 import { Turns } from '../shared/turns.ts';
+import { DeletionTimes } from '../task/deletion-times.ts';
 import type { Protection } from '../task/safety-rules.ts';
 import type { Service } from '../task/service.ts';
 import { apiAuthentication, apiListener } from './api-access.ts';
@@ -154,6 +155,7 @@ async function start(
       await coordinate([delivery], coordinateDeps);
     }
   });
+  const deletionTimes = new DeletionTimes();
   for (const service of services) {
     const concurrency = settings.PROPAGATOR_CONCURRENCY;
     const deps = {
@@ -161,6 +163,7 @@ async function start(
       confirmationIntervalMillis,
       tokenCacheMillis,
       concurrency,
+      deletionTimes,
       budgetMillis: RUN_BUDGET_MILLIS,
       stopping: stopping.signal,
       progressMillis: PROGRESS_MILLIS,

@@ -1,3 +1,4 @@
+import type { ResourceTypeName } from '../../events/ids.ts';
 import type { Condition, Counts, Phase, ServiceRequested } from '../../events/service.ts';
 import { isOnLivingProject } from '../operation/advance.ts';
 import type { Operation, Task } from '../operation/model.ts';
@@ -38,6 +39,15 @@ export async function runService(
     stopping: deps.stopping,
     halted: haltedBy(operation, deps),
     onCounts: progressReporter(addressOf(data), deps),
+    millisUntilChange: (
+      resourceType: ResourceTypeName,
+      listedIds: readonly string[],
+      acceptedIds: readonly string[],
+    ): number => {
+      const type = `${resourceType} ${data.region}`;
+      const deletions = { type, task: data.taskId, listedIds, acceptedIds };
+      return deps.deletionTimes?.record(deletions, deps.now()) ?? 0;
+    },
   };
   const listing = operation.action === 'plan' ? planListing(operation, task, deps) : undefined;
   const planned = guardOf(service, data.phase, { operation, task }, deps);

@@ -124,6 +124,7 @@ async function removeListed<At extends CommonContext>(
     ...found,
     count: { listed, gone, left: listed - gone },
     seen: { ...seen, goneIds: idsOf(removal.gone), gone },
+    acceptedIds: idsOf(removal.accepted),
     conditions: [...conditions, ...removal.conditions, ...returnedConditions(name, back)],
     errors: removal.errors,
     ...(back.length > 0 ? { returned: returnedError(name, back, input) } : {}),

@@ -9,6 +9,8 @@ import type { IterationInput } from './type-iteration.ts';
 export interface Removals {
   /** The resources that the service reported as gone. */
   readonly gone: readonly Resource[];
+  /** The resources whose deletion the service has accepted, now or earlier. */
+  readonly accepted: readonly Resource[];
   /** How many resources this release of the service never removes. */
   readonly retained: number;
   /** How many resources can also be removed after the project's deletion. */
@@ -89,6 +91,7 @@ function chunks<Item>(items: readonly Item[], most: number): Item[][] {
 /** Collects the results of the removals of one type. */
 class RemovalResults implements Removals {
   readonly gone: Resource[] = [];
+  readonly accepted: Resource[] = [];
   readonly conditions: Condition[] = [];
   readonly errors: ErrorReport[] = [];
   retained = 0;
@@ -127,6 +130,7 @@ class RemovalResults implements Removals {
       this.gone.push(resource);
       return;
     }
+    if (removal.kind === 'accepted') this.accepted.push(resource);
     if (removal.kind === 'blocked' && removal.canFollowDeletion) this.deferred += 1;
     if (removal.kind === 'retained') this.retained += 1;
     this.conditions.push(removalCondition(this.#name, resource, removal));

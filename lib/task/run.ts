@@ -90,6 +90,15 @@ interface Common {
   readonly guard?: RemovalGuard | undefined;
   /** Called right before a removal: returns the resources that a person holds, by id. */
   readonly heldNow?: RemovalGuard | undefined;
+  /**
+   * Called with each listing of a type and the deletions under way after it. Returns the
+   * milliseconds until a listing is likely to show a change (see `DeletionTimes`).
+   */
+  readonly millisUntilChange?: (
+    resourceType: ResourceTypeName,
+    listedIds: readonly string[],
+    acceptedIds: readonly string[],
+  ) => number;
   /** Called after each resource type. */
   readonly onCounts?: (counts: Counts, fresh: Fresh) => void;
 }
@@ -165,9 +174,10 @@ async function runTypes<At extends CommonContext>(
     // A status from before the deletion is already known. This run cannot confirm it.
     for (const { resourceType, status, isEarlierStatus } of types)
       if (!isEarlierStatus) verification[resourceType] = status;
+    const waitMillis = millisUntilChange(types, input);
     const outcome =
       outcomeOf(types, { isPlan: input.phase === 'plan', isAll: selected === all }) ??
-      (mayContinue(types, iterations, input, context) ? undefined : runAgain(types));
+      (mayContinue(types, iterations, input, context) ? undefined : runAgain(types, waitMillis));
     if (outcome)
       return {
         verification,
@@ -216,9 +226,27 @@ const mayContinue = (
   !stopping?.aborted &&
   iterations < MAX_ITERATIONS;
 
-const runAgain = (types: readonly TypeIteration[]): Outcome => ({
+/**
+ * Returns the milliseconds until a listing is likely to show a change; 0 if any resource waits for
+ * something else than the end of its deletion.
+ */
+function millisUntilChange(
+  types: readonly TypeIteration[],
+  { millisUntilChange: ask }: Pick<Common, 'millisUntilChange'>,
+): number {
+  const waits = types.flatMap((type) => {
+    const { resourceType, seen, acceptedIds = [], count } = type;
+    if (!seen || seen.isPartial || !count) return [];
+    const millis = ask?.(resourceType, seen.listedIds, acceptedIds) ?? 0;
+    if (hasNothingLeft(type)) return [];
+    return acceptedIds.length === count.left ? [millis] : [0];
+  });
+  return waits.length > 0 ? Math.min(...waits) : 0;
+}
+
+const runAgain = (types: readonly TypeIteration[], waitMillis: number): Outcome => ({
   kind: 'again',
-  afterSeconds: 0,
+  afterSeconds: waitMillis / 1000,
   error: undefined,
   returned: types.find(({ returned }) => returned)?.returned,
 });

@@ -19,6 +19,8 @@ export interface TypeIteration {
   readonly errors: readonly ErrorReport[];
   /** The ids behind `count`. `undefined` if there is no count, or if no listing produced it. */
   readonly seen?: Seen;
+  /** The ids of the listing whose deletion the service has accepted and not confirmed yet. */
+  readonly acceptedIds?: readonly string[];
   /** Set when resources that an earlier iteration of the run removed were listed again. */
   readonly returned?: ErrorReport;
   /** Why the run may end although the type is not verified empty. */

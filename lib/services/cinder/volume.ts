@@ -106,11 +106,15 @@ const DELETABLE_STATES = [
 const ATTACHMENT_STATES = ['in-use', 'reserved', 'attaching', 'detaching'];
 const NOT_MIGRATING = [undefined, null, 'none', 'success', 'error', 'deleting'];
 
+const isBeingDeleted = (row: VolumeRow, { now }: ProjectContext): boolean =>
+  row.status === 'deleting' && !(now() - changedAt(row) > STUCK_AFTER_MILLIS);
+
 export const volume = defineType<WithBlocker<VolumeRow>>({
   name: 'volume',
   async list(context) {
     const rows = await volumesOf(context);
-    if (rows.length === 0) return [];
+    // A volume that Cinder deletes already waits for nothing else, so nothing else is listed.
+    if (rows.every((row) => isBeingDeleted(row, context))) return rows;
     const [attachments, snapshots, transfers, groups] = await Promise.all([
       attachmentsOf(context),
       snapshotsOf(context),
@@ -147,9 +151,7 @@ export const volume = defineType<WithBlocker<VolumeRow>>({
     const path = `/volumes/${encodeURIComponent(row.id)}`;
     const reset = (state: object) =>
       context.api.request('POST', `${path}/action`, { json: { 'os-reset_status': state } });
-    const isStuck =
-      row.status === 'deleting' && context.now() - changedAt(row) > STUCK_AFTER_MILLIS;
-    if (row.status === 'deleting' && !isStuck) return { kind: 'accepted' };
+    if (isBeingDeleted(row, context)) return { kind: 'accepted' };
     if (ATTACHMENT_STATES.includes(row.status))
       await reset({ status: 'available', attach_status: 'detached' });
     if (row.status === 'awaiting-transfer') await reset({ status: 'available' });
@@ -167,7 +169,9 @@ export const volume = defineType<WithBlocker<VolumeRow>>({
         ...(await foreignSnapshotBlocker(row, context)),
       };
     }
-    return isStuck ? { kind: 'accepted', stuckSince: changedAt(row) } : { kind: 'accepted' };
+    return row.status === 'deleting'
+      ? { kind: 'accepted', stuckSince: changedAt(row) }
+      : { kind: 'accepted' };
   },
 });
 

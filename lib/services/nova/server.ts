@@ -124,18 +124,22 @@ async function acceptedRemoval(row: ServerRow, { api, now }: ProjectContext): Pr
     : { kind: 'accepted' };
 }
 
+/** True if {@link removeServer} waits for the end of a deletion and calls nothing. */
+const isWaiting = (row: ServerRow, { now }: ProjectContext): boolean =>
+  row.status === 'DELETED' ||
+  (isDeleting(row) && !(now() - epochOf(row.updated) > STUCK_AFTER_MILLIS));
+
 async function removeServer(row: ServerRow, context: ProjectContext): Promise<Removal> {
-  const { api, now } = context;
+  const { api } = context;
   const postAction = (json: object) => api.request('POST', `${pathOf(row)}/action`, { json });
   // Nova shows a server as deleted for a moment before it is gone.
-  if (row.status === 'DELETED') return { kind: 'accepted' };
+  if (isWaiting(row, context)) return { kind: 'accepted' };
   if (row.status === 'SOFT_DELETED') {
     await postAction({ forceDelete: null });
     return { kind: 'accepted' };
   }
   if (isDeleting(row)) {
     const requestedAt = epochOf(row.updated);
-    if (!(now() - requestedAt > STUCK_AFTER_MILLIS)) return { kind: 'accepted' };
     // While the host is up, Nova ignores both DELETE and forceDelete for a server in task state
     // "deleting" (seen on 26.2).
     await postAction({ 'os-resetState': { state: 'error' } });
@@ -164,12 +168,14 @@ const IGNORED_DELETION: Removal = {
 /**
  * Requests many deletions and then lists the servers once to see the result. Nova also answers 204
  * for a server that it protects (`disable_terminate`, which no API shows) and does not delete.
- * After the first refusal no more deletions are requested.
+ * After the first refusal no more deletions are requested. If all deletions are under way already,
+ * the listing before this call has shown the result.
  */
 async function removeServers(
   rows: readonly ServerRow[],
   context: ProjectContext,
 ): Promise<(Removal | PropagatorError)[]> {
+  if (rows.every((row) => isWaiting(row, context))) return rows.map(() => ({ kind: 'accepted' }));
   const answers = new Array<Removal | PropagatorError>(rows.length);
   let refusal: PropagatorError | undefined;
   const queue = rows.entries();

@@ -1,8 +1,10 @@
+import { volume as volumeType } from '../../../lib/services/cinder/volume.ts';
 import { cinder } from '../../../lib/services/cinder.ts';
 import { nova } from '../../../lib/services/nova.ts';
 import type { CloudOptions } from '../../cloud/cloud.ts';
 import type { Volume } from '../../cloud/rows.ts';
 import type { SizeName } from '../../cloud/seed.ts';
+import { contextOf } from '../task/context.ts';
 import { TimedFixture } from './timed-fixture.ts';
 
 let fixture: TimedFixture;
@@ -36,6 +38,28 @@ async function open(
   await fixture.empty(nova);
 }
 const finished = { kind: 'finished' };
+
+describe('the calls to Cinder for its volumes', () => {
+  const listed = async (): Promise<string[]> => {
+    const { cloud, rehearsal } = fixture.fixture;
+    const api = await cloud.api(cinder, 'RegionOne');
+    if (!api) throw new TypeError('the cloud has no Cinder');
+    rehearsal.calls.length = 0;
+    const context = { ...contextOf(fixture.fixture.project), api, now: () => fixture.clock.now() };
+    await volumeType('cinder').list(context);
+    return [...new Set(rehearsal.calls.map(({ path }) => path.split(/[/?]/)[3] ?? ''))].sort();
+  };
+
+  it('are one listing while Cinder deletes all of them, and all listings otherwise', async () => {
+    await open();
+    for (const row of fixture.storage.volumes.where((one) => one.project_id === fixture.project))
+      setFields(row.name, { status: 'deleting', updated_at: fixture.clock.now() });
+    expect(await listed()).toEqual(['volumes']);
+    fixture.clock.advance(11 * MINUTE);
+    const all = ['attachments', 'groups', 'snapshots', 'volume-transfers', 'volumes'];
+    expect(await listed()).toEqual(all);
+  });
+});
 
 describe('Cinder, emptied of one project', () => {
   it('removes volumes in every state, snapshots, backups, groups, transfers, type access, the default type and limits', async () => {

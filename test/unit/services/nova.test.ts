@@ -108,6 +108,26 @@ describe('Nova, emptied of one project', () => {
   });
 });
 
+describe('the number of calls to Nova while deletions are under way', () => {
+  it('is one listing of servers a run, and no other call about servers', async () => {
+    fixture = await TimedFixture.open();
+    await fixture.run(nova);
+    const servers = () => left().filter((resource) => resource.startsWith('nova.server '));
+    const before = servers();
+    expect(before.length).toBeGreaterThan(1);
+    const { calls } = fixture.fixture.rehearsal;
+    calls.length = 0;
+    const report = await fixture.run(nova);
+    expect(report.outcome.kind).toBe('again');
+    expect(report.counts).toMatchObject({ 'nova.server': { left: before.length } });
+    expect(servers()).toEqual(before);
+    const about = calls.filter(({ service, path }) => service === 'nova' && /servers/.test(path));
+    expect(about.map(({ method, path }) => `${method} ${path.split('?')[0]}`)).toEqual([
+      'GET /v2.1/servers/detail',
+    ]);
+  });
+});
+
 describe('Nova, when a deletion does not end', () => {
   it('waits, and then reports the server as stuck since the deletion was sent', async () => {
     fixture = await TimedFixture.open();
