@@ -15,6 +15,7 @@ import { relayOptions } from '../relay/options.ts';
 import { type Relay, startRelay } from '../relay/start.ts';
 import { SERVICES } from '../services/index.ts';
 import { steadyClock } from '../shared/clock.ts';
+import { InFlight } from '../shared/in-flight.ts';
 import type { Logger } from '../shared/log.ts';
 import type { Settings } from '../shared/settings.ts';
 import { Turns } from '../shared/turns.ts';
@@ -156,6 +157,7 @@ async function start(
     }
   });
   const deletionTimes = new DeletionTimes();
+  const inFlight = new InFlight(now);
   for (const service of services) {
     const concurrency = settings.PROPAGATOR_CONCURRENCY;
     const deps = {
@@ -164,6 +166,7 @@ async function start(
       tokenCacheMillis,
       concurrency,
       deletionTimes,
+      inFlight,
       budgetMillis: RUN_BUDGET_MILLIS,
       stopping: stopping.signal,
       progressMillis: PROGRESS_MILLIS,

@@ -1,6 +1,7 @@
 import type { Engine } from '../engine/port.ts';
 import type { Cloud, ServiceAddress } from '../openstack/cloud.ts';
 import type { Mode, Operation, Task } from '../operation/model.ts';
+import type { InFlight } from '../shared/in-flight.ts';
 import type { DeletionTimes } from '../task/deletion-times.ts';
 import type { Protection } from '../task/safety-rules.ts';
 
@@ -16,6 +17,8 @@ export interface ServiceDeps {
   readonly tokenCacheMillis?: number | undefined;
   readonly protection: () => Promise<Protection>;
   readonly concurrency: Readonly<Record<string, number>>;
+  /** Shares the question about an account among the services that begin at the same time. */
+  readonly inFlight?: InFlight;
   /** What the process has learned about the durations of deletions. */
   readonly deletionTimes?: DeletionTimes;
   /** Milliseconds during which one run may begin new removals. */

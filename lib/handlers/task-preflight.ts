@@ -24,7 +24,7 @@ import { addressOf } from './task-report.ts';
 export async function preflightReport(
   { data }: ServiceRequested,
   operation: Operation,
-  deps: Pick<ServiceDeps, 'engine' | 'cloud' | 'mode' | 'protection' | 'now'>,
+  deps: Pick<ServiceDeps, 'engine' | 'cloud' | 'inFlight' | 'mode' | 'protection' | 'now'>,
 ): Promise<ServiceReport | undefined> {
   if (data.phase === 'plan') return undefined;
   const again = { afterSeconds: 60 };
@@ -50,7 +50,8 @@ export async function preflightReport(
     );
   }
   const because = protectedBecause(operation.scope, await deps.protection());
-  const shown = await fetchAccountState(operation, deps);
+  const ask = () => fetchAccountState(operation, deps);
+  const shown = await (deps.inFlight?.share(operation.id, ask) ?? ask());
   const held = await holdOfAccount(operation, deps);
   const condition = preflight(operation, data.phase, deps.mode, because, shown, held);
   const isEnabledAgain =

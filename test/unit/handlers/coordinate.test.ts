@@ -1,5 +1,6 @@
 import type { Message } from '../../../events/index.ts';
 import type { Change } from '../../../lib/engine/port.ts';
+import { InFlight } from '../../../lib/shared/in-flight.ts';
 import { Turns } from '../../../lib/shared/turns.ts';
 import { handleMessage, type SimulationDeps } from '../../property/simulation-parts.ts';
 import { deleted, StatefulSimulation, TARGET } from '../../property/stateful-simulation.ts';
@@ -148,6 +149,50 @@ describe('messages about one operation that are handled at the same time', () =>
     expect(simulation.state).toBe('finished');
     expect(simulation.left()).toEqual({});
   });
+});
+
+describe('the services of one operation that begin at the same time', () => {
+  it('ask Keystone once about the account, and again for a later run', async () => {
+    const { counted, deps } = begin();
+    for (const resource of simulation.cloud.of(TARGET)) resource.lingers = 1;
+    const handling = { ...deps(), inFlight: new InFlight(() => simulation.engine.time) };
+    await open();
+    await simulation.until(() => simulation.state === 'running');
+    counted.shown = 0;
+    expect(await handleAll('service.requested', handling)).toBe(NAMES.length);
+    expect(counted.shown).toBe(1);
+    await simulation.until(() =>
+      simulation.engine
+        .due()
+        .every(({ message }) => message.type === 'service.requested' && message.data.run > 2),
+    );
+    expect(await handleAll('service.requested', handling)).toBe(NAMES.length);
+    expect(counted.shown).toBe(2);
+    await simulation.settle();
+    expect(simulation.left()).toEqual({});
+  });
+});
+
+test('an answer that has been under way for a second is not shared, nor one that arrived', async () => {
+  let [now, questions] = [0, 0];
+  const inFlight = new InFlight(() => now);
+  const waiting: (() => void)[] = [];
+  const ask = () => {
+    questions += 1;
+    return new Promise<number>((resolve) => waiting.push(() => resolve(questions)));
+  };
+  const shared = [inFlight.share('a', ask), inFlight.share('a', ask), inFlight.share('b', ask)];
+  expect(questions).toBe(2);
+  now = 1000;
+  const late = inFlight.share('a', ask);
+  expect(questions).toBe(3);
+  for (const answer of waiting) answer();
+  await Promise.all([...shared, late]);
+  expect(await Promise.all(shared.slice(0, 2))).toEqual([3, 3]);
+  const next = inFlight.share('a', ask);
+  expect(questions).toBe(4);
+  waiting.at(-1)?.();
+  await next;
 });
 
 test('a turn begins after the end of the one before, also if that one failed', async () => {
