@@ -16,9 +16,9 @@ import { type Relay, startRelay } from '../relay/start.ts';
 import { SERVICES } from '../services/index.ts';
 import { steadyClock } from '../shared/clock.ts';
 import { InFlight } from '../shared/in-flight.ts';
+import { KeyedQueue } from '../shared/keyed-queue.ts';
 import type { Logger } from '../shared/log.ts';
 import type { Settings } from '../shared/settings.ts';
-import { Turns } from '../shared/turns.ts';
 import { DeletionTimes } from '../task/deletion-times.ts';
 import type { Protection } from '../task/safety-rules.ts';
 import type { Service } from '../task/service.ts';
@@ -146,7 +146,7 @@ async function start(
     limits,
     httpPlugins: httpPlugins.map(({ name }) => name),
     pluginActions: Object.fromEntries(httpPlugins.map(({ actions, name }) => [name, actions])),
-    turns: new Turns(),
+    operationQueue: new KeyedQueue(),
   };
   await opened.work('coordinate', { concurrency: 4, batch: 10 }, async (deliveries) => {
     for (const delivery of deliveries) {

@@ -4,7 +4,7 @@ import type { Engine } from '../engine/port.ts';
 import type { Operation } from '../operation/model.ts';
 import { type Input, step } from '../operation/step.ts';
 import type { Rules, Step } from '../operation/transaction.ts';
-import type { Turns } from '../shared/turns.ts';
+import type { KeyedQueue } from '../shared/keyed-queue.ts';
 
 /** The dependencies of {@link changeOperation}. */
 export interface ChangeDeps {
@@ -14,7 +14,7 @@ export interface ChangeDeps {
    * Shared by all workers of the process. Without it, messages about one operation that are handled
    * at the same time conflict, and all but one are decided again.
    */
-  readonly turns?: Turns;
+  readonly operationQueue?: KeyedQueue;
   now(): number;
 }
 
@@ -25,7 +25,7 @@ export interface ChangeDeps {
 const MAX_CONFLICTS = 20;
 const HOUR = 3_600_000;
 
-/** An input that is read in the turn of the message, and again after a conflict. */
+/** An input that is read just before the decision, and again after a conflict. */
 export type Immediate = (operation: Operation) => Promise<Input>;
 
 /** An input that Keystone answers. Keystone is asked again only if the question has changed. */
@@ -59,8 +59,8 @@ interface Answer {
 }
 
 /**
- * Applies one event to an operation. Keystone is asked before the turn of the message, so that a
- * slow Keystone delays no report of a service. After a conflict the same answer is applied.
+ * Applies one event to an operation. Keystone is asked before the message queues up, so
+ * that a slow Keystone delays no report of a service. After a conflict the same answer is applied.
  */
 export async function changeOperation(
   message: Message,
@@ -68,19 +68,19 @@ export async function changeOperation(
   source: Immediate | Asked,
   deps: ChangeDeps,
 ): Promise<void> {
-  const inTurn = (work: () => Promise<void>) => deps.turns?.run(id, work) ?? work();
+  const inOrder = (work: () => Promise<void>) => deps.operationQueue?.run(id, work) ?? work();
   if (typeof source === 'function') {
     const decide = async () => {
       const operation = await deps.engine.reads.operation(id);
       return operation && decided(operation, await source(operation), deps.now(), deps);
     };
-    return inTurn(() => commitDecided(message, decide, deps));
+    return inOrder(() => commitDecided(message, decide, deps));
   }
   for (let questions = 1; ; questions += 1) {
     const answer = await answerAbout(id, source, deps);
     if (!answer) return;
     let isStale = false;
-    await inTurn(() =>
+    await inOrder(() =>
       commitDecided(
         message,
         async () => {

@@ -1,7 +1,7 @@
 import type { Message } from '../../../events/index.ts';
 import type { Change } from '../../../lib/engine/port.ts';
 import { InFlight } from '../../../lib/shared/in-flight.ts';
-import { Turns } from '../../../lib/shared/turns.ts';
+import { KeyedQueue } from '../../../lib/shared/keyed-queue.ts';
 import { handleMessage, type SimulationDeps } from '../../property/simulation-parts.ts';
 import { deleted, StatefulSimulation, TARGET } from '../../property/stateful-simulation.ts';
 
@@ -134,11 +134,11 @@ describe('the confirmation of a deletion', () => {
 
 describe('messages about one operation that are handled at the same time', () => {
   it.each([
-    ['one after the other with turns', new Turns(), 0],
-    ['again after a conflict without turns', undefined, 3],
-  ])('are decided %s', async (_, turns, conflicts) => {
+    ['one after the other with a queue', new KeyedQueue(), 0],
+    ['again after a conflict without a queue', undefined, 3],
+  ])('are decided %s', async (_, operationQueue, conflicts) => {
     const { counted, deps } = begin();
-    const handling = { ...deps(), ...(turns ? { turns } : {}) };
+    const handling = { ...deps(), ...(operationQueue ? { operationQueue } : {}) };
     await open();
     await simulation.until(() => simulation.engine.due().length === NAMES.length);
     await handleAll('service.requested', handling);
@@ -195,8 +195,8 @@ test('an answer that has been under way for a second is not shared, nor one that
   await next;
 });
 
-test('a turn begins after the end of the one before, also if that one failed', async () => {
-  const turns = new Turns();
+test('a work begins after the end of the one before, also if that one failed', async () => {
+  const queue = new KeyedQueue();
   const log: string[] = [];
   const work =
     (name: string, fails = false) =>
@@ -207,9 +207,9 @@ test('a turn begins after the end of the one before, also if that one failed', a
       if (fails) throw new Error(name);
     };
   const results = await Promise.allSettled([
-    turns.run('a', work('first', true)),
-    turns.run('a', work('second')),
-    turns.run('b', work('other')),
+    queue.run('a', work('first', true)),
+    queue.run('a', work('second')),
+    queue.run('b', work('other')),
   ]);
   expect(results.map(({ status }) => status)).toEqual(['rejected', 'fulfilled', 'fulfilled']);
   expect(log.filter((line) => !line.startsWith('other'))).toEqual([

@@ -2,7 +2,7 @@
  * Runs the works of one key one after another, in the order of the calls. Works of different keys
  * run at the same time.
  */
-export class Turns {
+export class KeyedQueue {
   readonly #last = new Map<string, Promise<unknown>>();
 
   /** Settles as `work` does. A work that fails does not stop the next one. */
