@@ -30,6 +30,7 @@ import { listen } from './listen.ts';
 import { loadPlugins, resolvePlugins } from './plugins.ts';
 import { recordPolicy } from './policy-audit.ts';
 import { loadPolicy } from './policy-file.ts';
+import { coordinateSettings, taskSettings } from './settings-deps.ts';
 import { startOrUndo, type Teardown } from './teardown.ts';
 
 /** The options of {@link startEmbedded}. */
@@ -106,27 +107,15 @@ async function start(
   undo.add(() => cloud.close());
   const authentication = apiAuthentication(settings, credentials.authUrl, cloud);
   await checkCloud(cloud, services, log);
-  const protectedIds = {
-    projects: settings.PROPAGATOR_PROTECTED_PROJECTS,
-    domains: settings.PROPAGATOR_PROTECTED_DOMAINS,
-  };
+  const coordinating = coordinateSettings(settings);
+  const { mode, protectedIds, gracePeriodMillis } = coordinating;
   const protection = async (): Promise<Protection> => ({
     ...protectedIds,
     ownProject: (await cloud.ownProject()).id,
   });
-  const mode = settings.PROPAGATOR_MODE;
-  const confirmationIntervalMillis = settings.PROPAGATOR_CONFIRMATION_INTERVAL;
-  const limits = {
-    confirmationIntervalMillis,
-    stallTimeoutMillis: settings.PROPAGATOR_STALL_TIMEOUT,
-    maxWaitMillis: settings.PROPAGATOR_MAX_WAIT,
-    maxAttempts: 5,
-    maxResourcesPerOperation: settings.PROPAGATOR_MAX_RESOURCES_PER_OPERATION,
-    maxOperationsPerHour: settings.PROPAGATOR_MAX_OPERATIONS_PER_HOUR,
-  };
   const policy = loadPolicy(settings.PROPAGATOR_POLICY, services);
   await recordPolicy(policy, { engine, now });
-  const tokenCacheMillis = settings.PROPAGATOR_TOKEN_CACHE_TIME;
+  const tasks = taskSettings(settings);
   const approvalRules = approvalRulesOf(settings);
   const common = { engine, cloud, services, optedIn, mode, policy, protection, now };
 
@@ -141,9 +130,7 @@ async function start(
   );
   const coordinateDeps = {
     ...common,
-    protectedIds,
-    gracePeriodMillis: settings.PROPAGATOR_GRACE_PERIOD,
-    limits,
+    ...coordinating,
     httpPlugins: httpPlugins.map(({ name }) => name),
     pluginActions: Object.fromEntries(httpPlugins.map(({ actions, name }) => [name, actions])),
     operationQueue: new KeyedQueue(),
@@ -159,12 +146,9 @@ async function start(
   const deletionTimes = new DeletionTimes();
   const inFlight = new InFlight(now);
   for (const service of services) {
-    const concurrency = settings.PROPAGATOR_CONCURRENCY;
     const deps = {
       ...common,
-      confirmationIntervalMillis,
-      tokenCacheMillis,
-      concurrency,
+      ...tasks,
       deletionTimes,
       inFlight,
       budgetMillis: RUN_BUDGET_MILLIS,
@@ -178,7 +162,7 @@ async function start(
 
   for (const plugin of httpPlugins)
     await opened.work(`service-${plugin.name}`, { concurrency: 4 }, (deliveries) =>
-      runHttpTask(plugin, deliveries, { ...common, stallTimeoutMillis: limits.stallTimeoutMillis }),
+      runHttpTask(plugin, deliveries, { ...common, ...tasks }),
     );
 
   const relay: Relay | undefined = settings.RABBITMQ_URL
@@ -193,7 +177,7 @@ async function start(
         engine,
         keystone: cloud.keystone,
         mode,
-        gracePeriodMillis: settings.PROPAGATOR_GRACE_PERIOD,
+        gracePeriodMillis,
         policy,
         protectedIds,
         stopping: stopping.signal,

@@ -3,6 +3,7 @@ import type { Policy } from '../../policy/schema.ts';
 import { SERVICES } from '../../services/index.ts';
 import { approvalRulesOf } from '../approval-rules.ts';
 import { resolvePlugins } from '../plugins.ts';
+import { coordinateSettings } from '../settings-deps.ts';
 import { commonDeps } from './task-deps.ts';
 
 /**
@@ -14,24 +15,12 @@ export function allServicesDeps(lambda: LambdaContext, policy: Policy) {
   const { optedIn, httpPlugins } = resolvePlugins(settings, SERVICES);
   return {
     ...commonDeps(lambda),
+    ...coordinateSettings(settings),
     services: SERVICES,
     optedIn,
     approvalRules: approvalRulesOf(settings),
     policy,
     httpPlugins: httpPlugins.map(({ name }) => name),
     pluginActions: Object.fromEntries(httpPlugins.map(({ actions, name }) => [name, actions])),
-    gracePeriodMillis: settings.PROPAGATOR_GRACE_PERIOD,
-    protectedIds: {
-      projects: settings.PROPAGATOR_PROTECTED_PROJECTS,
-      domains: settings.PROPAGATOR_PROTECTED_DOMAINS,
-    },
-    limits: {
-      confirmationIntervalMillis: settings.PROPAGATOR_CONFIRMATION_INTERVAL,
-      stallTimeoutMillis: settings.PROPAGATOR_STALL_TIMEOUT,
-      maxWaitMillis: settings.PROPAGATOR_MAX_WAIT,
-      maxAttempts: 5,
-      maxResourcesPerOperation: settings.PROPAGATOR_MAX_RESOURCES_PER_OPERATION,
-      maxOperationsPerHour: settings.PROPAGATOR_MAX_OPERATIONS_PER_HOUR,
-    },
   };
 }

@@ -4,6 +4,7 @@ import { sweep } from '../../handlers/sweep.ts';
 import { syncInventory } from '../../handlers/sync-inventory.ts';
 import type { Policy } from '../../policy/schema.ts';
 import { recordPolicy } from '../policy-audit.ts';
+import { protectedIdsOf } from '../settings-deps.ts';
 import { commonDeps } from './task-deps.ts';
 
 const MAX_COUNTED = 1000;
@@ -39,10 +40,7 @@ export async function sweepStage(event: unknown, context: unknown, policy: Polic
     ...deps,
     gracePeriodMillis: settings.PROPAGATOR_GRACE_PERIOD,
     policy,
-    protectedIds: {
-      projects: settings.PROPAGATOR_PROTECTED_PROJECTS,
-      domains: settings.PROPAGATOR_PROTECTED_DOMAINS,
-    },
+    protectedIds: protectedIdsOf(settings),
   });
 }
 

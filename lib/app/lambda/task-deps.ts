@@ -1,4 +1,5 @@
 import type { LambdaContext } from '../../engine/aws/lambda/context.ts';
+import { taskSettings } from '../settings-deps.ts';
 
 /**
  * A run begins no new removals after this time. It must be well below the timeout of its function.
@@ -36,10 +37,7 @@ export const commonDeps = ({
  */
 export const taskDeps = (lambda: LambdaContext) => ({
   ...commonDeps(lambda),
-  confirmationIntervalMillis: lambda.settings.PROPAGATOR_CONFIRMATION_INTERVAL,
-  tokenCacheMillis: lambda.settings.PROPAGATOR_TOKEN_CACHE_TIME,
-  stallTimeoutMillis: lambda.settings.PROPAGATOR_STALL_TIMEOUT,
-  concurrency: lambda.settings.PROPAGATOR_CONCURRENCY,
+  ...taskSettings(lambda.settings),
   budgetMillis: RUN_BUDGET_MILLIS,
   lateMillis: RUN_END_MILLIS,
   progressMillis: PROGRESS_MILLIS,
