@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs, promisify } from 'node:util';
-import { apiUrlOf, emulatorEnvironment, outputOf, REGION, runningEndpoint } from './endpoint.ts';
+import { apiUrlOf, emulatorEnvironment, outputsOf, REGION, runningEndpoint } from './endpoint.ts';
 import { adaptPackage, createArchive, isMiniStack } from './ministack.ts';
 
 const ROOT = join(import.meta.dirname, '..');
@@ -48,7 +48,8 @@ export async function deploy({
   }
 }
 
-async function serverless(
+/** Runs a command of the serverless program. Throws with the output of a failed command. */
+export async function serverless(
   args: readonly string[],
   more: Readonly<Record<string, string>>,
 ): Promise<void> {
@@ -70,6 +71,7 @@ async function serverless(
 
 /** The next commands for a stage that was just deployed. */
 async function nextCommands(endpoint: string, stage: string): Promise<string> {
+  const outputs = await outputsOf(endpoint, stage);
   const variables = Object.entries({
     ...emulatorEnvironment(endpoint),
     AWS_DEFAULT_REGION: REGION,
@@ -78,7 +80,7 @@ async function nextCommands(endpoint: string, stage: string): Promise<string> {
   return `The stack propagator-${stage} is deployed. Set these variables in your shell:
 
   export ${variables.map(([name, value]) => `${name}=${value}`).join(' ')}
-  export PROPAGATOR_API_URL=${await apiUrlOf(endpoint, stage)}
+  export PROPAGATOR_API_URL=${apiUrlOf(endpoint, outputs)}
 
 To delete the project of a customer in a rehearsal cloud, run in a second shell:
 
@@ -87,11 +89,11 @@ To delete the project of a customer in a rehearsal cloud, run in a second shell:
 To use a cloud of your own, write its login to openstack.json (docs/aws.md, section 2). The command
 aws is the AWS CLI (localstack/README.md):
 
-  aws secretsmanager put-secret-value --secret-id ${await outputOf(endpoint, stage, 'SecretArn')} --secret-string file://openstack.json
+  aws secretsmanager put-secret-value --secret-id ${outputs.SecretArn} --secret-string file://openstack.json
   npx propagator service list
   curl --aws-sigv4 aws:amz:${REGION}:execute-api --user test:test $PROPAGATOR_API_URL/v1/notifications \\
     -d '{"event_type": "identity.project.deleted", "payload": {"resource_info": "ID OF A PROJECT"}}'
-  RABBITMQ_URL=amqp://… PROPAGATOR_INGEST_QUEUE_URL=${await outputOf(endpoint, stage, 'IngestQueueUrl')} npx propagator relay
+  RABBITMQ_URL=amqp://… PROPAGATOR_INGEST_QUEUE_URL=${outputs.IngestQueueUrl} npx propagator relay
   npx propagator operation list
 
 After a change, run npm run aws:deploy again. npm run aws:down stops the emulator and deletes

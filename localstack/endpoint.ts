@@ -2,6 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-cloudformation';
+import * as z from 'zod';
 
 export const REGION = 'eu-central-1';
 /** Emulators accept any credentials. */
@@ -37,23 +38,51 @@ export async function runningEndpoint(): Promise<string> {
 }
 
 /**
- * The PROPAGATOR_API_URL of a deployed stage. An emulator serves the API below its own endpoint.
+ * The endpoint in AWS_ENDPOINT_URL, for a suite that creates and removes a stage there. `undefined`
+ * without the variable. Throws for an endpoint beyond this machine: it could be a real account, and
+ * its functions could not reach the rehearsal cloud on loopback.
  */
-export async function apiUrlOf(endpoint: string, stage: string): Promise<string> {
-  return `${endpoint}/_aws/execute-api/${await outputOf(endpoint, stage, 'HttpApiId')}`;
+export function endpointForTests(environment: NodeJS.ProcessEnv): string | undefined {
+  const { AWS_ENDPOINT_URL: endpoint } = environment;
+  if (!endpoint) return undefined;
+  const { protocol, hostname } = URL.canParse(endpoint)
+    ? new URL(endpoint)
+    : { protocol: '', hostname: '' };
+  if (/^https?:$/.test(protocol) && /^(127\.\d+\.\d+\.\d+|localhost|\[::1\])$/.test(hostname))
+    return endpoint.replace(/\/$/, '');
+  throw new Error(
+    `AWS_ENDPOINT_URL=${endpoint}: the suite runs only on an emulator on this machine. Name one ` +
+      'on 127.0.0.1, or unset the variable: the suite then starts its own.',
+  );
 }
 
-/** The stack output of that name. Throws if it does not exist. */
-export async function outputOf(endpoint: string, stage: string, name: string): Promise<string> {
+/** The outputs of the stack that the commands and tests use. */
+const Outputs = z.object({
+  HttpApiId: z.string(),
+  HttpApiUrl: z.string(),
+  IngestQueueUrl: z.string(),
+  SecretArn: z.string(),
+});
+export type Outputs = z.infer<typeof Outputs>;
+
+/**
+ * The PROPAGATOR_API_URL of a deployed stage. An emulator serves the API below its own endpoint.
+ */
+export const apiUrlOf = (endpoint: string, { HttpApiId }: Outputs): string =>
+  `${endpoint}/_aws/execute-api/${HttpApiId}`;
+
+/** The outputs of a deployed stage. Throws if there is no such stage. */
+export async function outputsOf(endpoint: string, stage: string): Promise<Outputs> {
   const client = new CloudFormationClient({ endpoint, region: REGION, credentials: CREDENTIALS });
   const { Stacks = [] } = await client
     .send(new DescribeStacksCommand({ StackName: `propagator-${stage}` }))
     .catch(() => ({ Stacks: [] }));
   client.destroy();
-  const value = Stacks[0]?.Outputs?.find(({ OutputKey }) => OutputKey === name)?.OutputValue;
-  if (value === undefined)
+  const all = Stacks[0]?.Outputs?.map(({ OutputKey, OutputValue }) => [OutputKey, OutputValue]);
+  const outputs = Outputs.safeParse(Object.fromEntries(all ?? []));
+  if (!outputs.success)
     throw new Error(
       `There is no stack propagator-${stage} at ${endpoint}. Deploy it with npm run aws:deploy.`,
     );
-  return value;
+  return outputs.data;
 }

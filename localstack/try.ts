@@ -22,7 +22,8 @@ import {
   apiUrlOf,
   CREDENTIALS,
   emulatorEnvironment,
-  outputOf,
+  type Outputs,
+  outputsOf,
   REGION,
   runningEndpoint,
 } from './endpoint.ts';
@@ -35,10 +36,10 @@ async function logIn(
   { credentials }: RehearsalCloud,
   endpoint: string,
   stage: string,
+  { SecretArn: SecretId }: Outputs,
 ): Promise<void> {
   const config = { endpoint, region: REGION, credentials: CREDENTIALS };
   const secrets = new SecretsManagerClient(config);
-  const SecretId = await outputOf(endpoint, stage, 'SecretArn');
   await secrets.send(
     new PutSecretValueCommand({ SecretId, SecretString: JSON.stringify(credentials) }),
   );
@@ -93,10 +94,11 @@ async function main(): Promise<void> {
   } as const;
   const { stage, leave } = parseArgs({ options }).values;
   const endpoint = await runningEndpoint();
-  const apiUrl = await apiUrlOf(endpoint, stage);
+  const outputs = await outputsOf(endpoint, stage);
+  const apiUrl = apiUrlOf(endpoint, outputs);
   const cloud = await rehearsalCloud();
   try {
-    await logIn(cloud, endpoint, stage);
+    await logIn(cloud, endpoint, stage, outputs);
     const { id: project, created } = customerOf(cloud);
     const api = new ApiClient(
       apiUrl,

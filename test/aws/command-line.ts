@@ -1,6 +1,5 @@
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
-import { emulatorEnvironment } from '../../localstack/endpoint.ts';
 
 const PROGRAM = join(import.meta.dirname, '../../lib/cli/propagator.ts');
 const TO_THE_EMULATOR = join(import.meta.dirname, 'to-the-emulator.ts');
@@ -12,26 +11,21 @@ export interface Typed {
 }
 
 /**
- * The command line as an operator types it, in a process of its own: against the API of a stack,
- * signing with the operator's credentials.
+ * The command line as an operator types it, in a process of its own: against the API of a stack, with
+ * the operator's variables.
  */
 export function commandLine(
-  endpoint: string,
   apiUrl: string,
-): (...words: string[]) => Promise<Typed> {
-  const env = {
-    PATH: process.env.PATH,
-    TZ: 'UTC',
-    ...emulatorEnvironment(endpoint),
-    PROPAGATOR_API_URL: apiUrl,
-  };
-  return (...words) =>
-    new Promise((resolve) =>
-      execFile(
-        process.execPath,
-        ['--import', TO_THE_EMULATOR, PROGRAM, ...words],
-        { env, timeout: 60_000 },
-        (error, out, err) => resolve({ code: error ? Number(error.code ?? 1) : 0, out, err }),
-      ),
-    );
+  variables: Readonly<Record<string, string>>,
+  words: readonly string[],
+): Promise<Typed> {
+  const env = { PATH: process.env.PATH, TZ: 'UTC', ...variables, PROPAGATOR_API_URL: apiUrl };
+  return new Promise((resolve) =>
+    execFile(
+      process.execPath,
+      ['--import', TO_THE_EMULATOR, PROGRAM, ...words],
+      { env, timeout: 60_000 },
+      (error, out, err) => resolve({ code: error ? Number(error.code ?? 1) : 0, out, err }),
+    ),
+  );
 }

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { jest } from '@jest/globals';
+import { CREDENTIALS } from '../../localstack/endpoint.ts';
 import { until } from '../engine/place.ts';
 import { type CloudFixture, openCloudFixture } from '../openstack/cloud-fixture.ts';
 import { loginVariables } from '../openstack/credentials.ts';
@@ -12,7 +13,7 @@ import {
   type View,
   viewsIn,
 } from '../openstack/driver.ts';
-import { CREDENTIALS, type DeployedStack, deployStack } from './stack.ts';
+import { type DeployedStack, deployStack } from './stack.ts';
 
 jest.setTimeout(300_000);
 

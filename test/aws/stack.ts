@@ -1,7 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
-import { CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-cloudformation';
+import { readdirSync, readFileSync } from 'node:fs';
 import { CloudWatchClient, DescribeAlarmsCommand } from '@aws-sdk/client-cloudwatch';
 import {
   GetFunctionConfigurationCommand,
@@ -28,21 +26,43 @@ import { namesOf } from '../../lib/engine/aws/names.ts';
 import { type AwsEngine, openAwsEngine } from '../../lib/engine/aws/open.ts';
 import { ENDED, type Operation } from '../../lib/operation/model.ts';
 import { deploy } from '../../localstack/deploy.ts';
-import { startEmulator } from '../../localstack/emulator.ts';
+import {
+  apiUrlOf,
+  CREDENTIALS,
+  emulatorEnvironment,
+  outputsOf,
+  REGION,
+} from '../../localstack/endpoint.ts';
 import { commandLine, type Typed } from './command-line.ts';
+import { openPlace } from './place.ts';
 
-const REGION = 'eu-central-1';
-const STAGE = 'test';
-export const CREDENTIALS = { accessKeyId: 'test', secretAccessKey: 'test' };
 /** One minute of an operation on AWS takes seconds here. An operator can set the same values. */
 const SETTINGS = {
   PROPAGATOR_MODE: 'enforce',
   PROPAGATOR_GRACE_PERIOD: '0s',
   PROPAGATOR_CONFIRMATION_INTERVAL: '1s',
+  // A removal of the stage also deletes its table.
+  protectTable: 'no',
 };
+
+/** The SDK then finds no credentials on this machine. */
+const NO_CREDENTIALS = {
+  AWS_EC2_METADATA_DISABLED: 'true',
+  AWS_SHARED_CREDENTIALS_FILE: '/nowhere',
+  AWS_CONFIG_FILE: '/nowhere',
+};
+
+export type ApiCaller = 'none' | 'administrator' | { readonly token: string };
+export interface ApiAnswer {
+  readonly status: number;
+  readonly body: string;
+  readonly headers: Headers;
+}
 
 export interface DeployedStack {
   readonly endpoint: string;
+  /** The beginning of all names of the stage. */
+  readonly prefix: string;
   /** Calls the API's function as API Gateway does. */
   api(
     method: 'GET' | 'POST',
@@ -53,14 +73,15 @@ export interface DeployedStack {
   readonly queues: readonly QueueName[];
   /** Invokes a function with records as SQS does. Returns its answer, or the way it ended. */
   invoke(name: string, event: object): Promise<unknown>;
-  /** The HTTP API of the stack, for a caller without or with a signature. */
-  callApi(
-    path: string,
-    body: string,
-    caller: 'none' | 'administrator',
-  ): Promise<{ status: number; body: string }>;
-  /** Runs a command line against that API, in a process of its own. */
+  /**
+   * Calls the HTTP API of the stack: without authentication, with a signature, or with a token of
+   * Keystone. `POST` with a body, otherwise `GET`.
+   */
+  callApi(path: string, body: string | undefined, caller: ApiCaller): Promise<ApiAnswer>;
+  /** Runs a command line against that API, in a process of its own, with AWS credentials. */
   type(...words: string[]): Promise<Typed>;
+  /** The same with these variables and without AWS credentials. */
+  typeWith(env: Readonly<Record<string, string>>, ...words: string[]): Promise<Typed>;
   /** Sets a variable of a function, from its next start on. */
   configure(name: string, variables: Record<string, string>): Promise<void>;
   /** Schedules that wait, with the queue that each is for. */
@@ -91,33 +112,27 @@ export interface DeployedStack {
 }
 
 /**
- * The real template on an emulator that is started for it. `login`: the `OS_*` variables of its
- * secret. `settings`: added to {@link SETTINGS}, or replacing them.
+ * The real template on an emulator: {@link openPlace}. `login`: the `OS_*` variables of its secret.
+ * `settings`: added to {@link SETTINGS}, or replacing them.
  */
 export async function deployStack(
   login: Readonly<Record<string, string>>,
   settings: Readonly<Record<string, string>> = {},
 ): Promise<DeployedStack> {
-  // Below this repository, as in npm run aws:up. The content of its package.json must not reach the
-  // functions.
-  const folder = mkdtempSync(join(import.meta.dirname, '../../localstack/.ministack-'));
-  // A function over HTTP gets a host name below it, and an IP address has no names below it.
-  const emulator = await startEmulator({ folder, checksRights: true, host: 'localhost' });
-  const { endpoint } = emulator;
-  const stop = async () => {
-    await emulator.stop();
-    rmSync(folder, { recursive: true });
-  };
+  const place = await openPlace();
+  const { endpoint, stage } = place;
   try {
     const parameters = { ...SETTINGS, ...settings };
-    await deploy({ endpoint, stage: STAGE, parameters });
+    await deploy({ endpoint, stage, parameters });
     const config = { endpoint, region: REGION, credentials: CREDENTIALS };
-    const stack = stackOf(STAGE, parameters);
+    const stack = stackOf(stage, parameters);
+    const outputs = await outputsOf(endpoint, stage);
+    const apiUrl = `https://${outputs.HttpApiId}.execute-api.${REGION}.amazonaws.com`;
     const names = namesOf(stack.prefix);
     const secrets = new SecretsManagerClient(config);
     await secrets.send(
       new PutSecretValueCommand({
-        SecretId: `${stack.prefix}/openstack`,
+        SecretId: outputs.SecretArn,
         SecretString: JSON.stringify(login),
       }),
     );
@@ -135,6 +150,7 @@ export async function deployStack(
       (await aws.sqs('GetQueueUrl', { QueueName: names.queue(queue) })).QueueUrl ?? '';
     return {
       endpoint,
+      prefix: stack.prefix,
       engine,
       ingestUrl: await urlOf('ingest'),
       body,
@@ -166,21 +182,19 @@ export async function deployStack(
       },
       queues: stack.topology.queues.map(({ queue }) => queue),
       invoke: (name, event) => invoke(config, `${names.table}-${name}`, event),
-      callApi: (path, text, caller) => knock(config, names.table, path, text, caller),
-      type: async (...words) =>
-        commandLine(
-          endpoint,
-          `https://${await apiIdOf(config, names.table)}.execute-api.${REGION}.amazonaws.com`,
-        )(...words),
+      callApi: (path, text, caller) => knock(apiUrlOf(endpoint, outputs), path, text, caller),
+      type: (...words) => commandLine(apiUrl, emulatorEnvironment(endpoint), words),
+      typeWith: (env, ...words) =>
+        commandLine(apiUrl, { ...env, AWS_ENDPOINT_URL: endpoint, ...NO_CREDENTIALS }, words),
       configure: (name, variables) => configure(config, `${names.table}-${name}`, variables),
       schedules: () => schedulesOf(config, names.scheduleGroup),
       api: (method, path, input) => apiOf(config, names.table, method, path, input),
-      kill: (name) =>
-        killFunction(readFileSync(join(folder, 'pid'), 'utf8').trim(), `${names.table}-${name}`),
-      stop,
+      kill: (name) => killFunction(`${names.table}-${name}`, place.emulator),
+      stop: () => place.close(),
     };
   } catch (error) {
-    await stop();
+    // The first error has the reason. A stage that was not created cannot be removed either.
+    await place.close().catch(() => undefined);
     throw error;
   }
 }
@@ -263,32 +277,27 @@ async function apiOf(config: Config, prefix: string, method: string, path: strin
   return { status: statusCode, body: JSON.parse(body) as unknown };
 }
 
-async function apiIdOf(config: Config, StackName: string): Promise<string | undefined> {
-  const cloudformation = new CloudFormationClient(config);
-  const { Stacks = [] } = await cloudformation.send(new DescribeStacksCommand({ StackName }));
-  cloudformation.destroy();
-  const { OutputValue } =
-    Stacks[0]?.Outputs?.find(({ OutputKey }) => OutputKey === 'HttpApiUrl') ?? {};
-  return /^https:\/\/([a-z0-9]+)\.execute-api\./.exec(OutputValue ?? '')?.[1];
-}
-
 async function knock(
-  config: Config,
-  StackName: string,
+  base: string,
   path: string,
-  body: string,
-  caller: 'none' | 'administrator',
-) {
-  const id = await apiIdOf(config, StackName);
-  const base = `${config.endpoint}/_aws/execute-api/${id}`;
+  body: string | undefined,
+  caller: ApiCaller,
+): Promise<ApiAnswer> {
+  // The signed call must not log in when the API asks for a token.
+  const logIn = () => Promise.reject(new Error('this caller has no login in Keystone'));
   const call =
-    caller === 'none' ? fetch : callerOf(base, { AWS_REGION: REGION }, async () => CREDENTIALS);
+    caller === 'administrator'
+      ? callerOf(base, { AWS_REGION: REGION }, async () => CREDENTIALS, fetch, logIn)
+      : fetch;
   const answer = await call(`${base}${path}`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body,
+    method: body === undefined ? 'GET' : 'POST',
+    headers: {
+      'content-type': 'application/json',
+      ...(typeof caller === 'string' ? {} : { 'x-auth-token': caller.token }),
+    },
+    ...(body === undefined ? {} : { body }),
   });
-  return { status: answer.status, body: await answer.text() };
+  return { status: answer.status, headers: answer.headers, body: await answer.text() };
 }
 
 async function configure(
@@ -319,12 +328,12 @@ async function schedulesOf(config: Config, GroupName: string) {
 }
 
 /**
- * Functions run as processes below the emulator. A variable of each process has the name of the
- * function.
+ * Functions run as processes below the emulator, if it is known. A variable of each process has the
+ * name of the function.
  */
-function killFunction(emulator: string, name: string): boolean {
+function killFunction(name: string, emulator: string | undefined): boolean {
   const children = readdirSync('/proc').filter(
-    (pid) => /^\d+$/.test(pid) && parentOf(pid) === emulator,
+    (pid) => /^\d+$/.test(pid) && (emulator === undefined || parentOf(pid) === emulator),
   );
   const running = children.filter((pid) =>
     environmentOf(pid).includes(`AWS_LAMBDA_FUNCTION_NAME=${name}`),

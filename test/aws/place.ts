@@ -1,0 +1,42 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { startEmulator } from '../../localstack/emulator.ts';
+import { endpointForTests } from '../../localstack/endpoint.ts';
+import { remove } from '../../localstack/remove.ts';
+
+/** Where a suite deploys its stage. */
+export interface Place {
+  readonly endpoint: string;
+  readonly stage: string;
+  /** The process of the emulator, if the suite started it. */
+  readonly emulator: string | undefined;
+  /** Removes the stage, or the emulator with everything on it. */
+  close(): Promise<void>;
+}
+
+/**
+ * The emulator that AWS_ENDPOINT_URL names, with a stage of its own, which {@link Place.close}
+ * removes. Without the variable an emulator is started.
+ */
+export async function openPlace(): Promise<Place> {
+  const given = endpointForTests(process.env);
+  if (given !== undefined) {
+    const stage = `test-${randomBytes(3).toString('hex')}`;
+    return { endpoint: given, stage, emulator: undefined, close: () => remove(given, stage) };
+  }
+  // Below this repository, as in npm run aws:up. The content of its package.json must not reach the
+  // functions.
+  const folder = mkdtempSync(join(import.meta.dirname, '../../localstack/.ministack-'));
+  // A function over HTTP gets a host name below it, and an IP address has no names below it.
+  const { endpoint, stop } = await startEmulator({ folder, checksRights: true, host: 'localhost' });
+  return {
+    endpoint,
+    stage: 'test',
+    emulator: readFileSync(join(folder, 'pid'), 'utf8').trim(),
+    async close() {
+      await stop();
+      rmSync(folder, { recursive: true });
+    },
+  };
+}
