@@ -6,6 +6,7 @@ import type { Cloud } from '../openstack/cloud.ts';
 import type { Log } from '../shared/log.ts';
 import { type Settings, settingError } from '../shared/settings.ts';
 import { apiTokens } from './api-tokens.ts';
+import { keystoneAccess } from './keystone-access.ts';
 
 const LOOPBACK = /^(127\.\d+\.\d+\.\d+|::1)$/;
 
@@ -42,20 +43,7 @@ export function apiAuthentication(
 ): Authentication {
   if (settings.PROPAGATOR_API_AUTH === 'token')
     return { by: 'tokens', tokens: apiTokens(settings) };
-  return {
-    by: 'keystone',
-    authUrl,
-    validate: cloud.validateToken,
-    policy: {
-      roles: {
-        reader: settings.PROPAGATOR_API_READER_ROLES,
-        operator: settings.PROPAGATOR_API_OPERATOR_ROLES,
-        admin: settings.PROPAGATOR_API_ADMIN_ROLES,
-      },
-      scopes: settings.PROPAGATOR_API_SCOPES,
-    },
-    callsPerMinute: settings.PROPAGATOR_API_RATE_LIMIT,
-  };
+  return keystoneAccess(settings, authUrl, cloud);
 }
 
 function tlsOf({

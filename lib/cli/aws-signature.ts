@@ -11,10 +11,10 @@ type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
- * The function that calls the API. The API on AWS accepts only signed calls of a principal with the
- * permission `execute-api:Invoke`, so calls to API Gateway are signed (Signature Version 4).
- * Changes at any other URL carry an API token, and every call carries a token of Keystone where the
- * API asks for one. `logIn` returns that token.
+ * The function that calls the API. By default the API on AWS accepts only signed calls of a
+ * principal with the permission `execute-api:Invoke`, so calls to API Gateway are signed (Signature
+ * Version 4). Changes at any other URL carry an API token. Every call carries a token of Keystone
+ * where the API asks for one. `logIn` returns that token.
  */
 export function callerOf(
   base: string,
@@ -35,7 +35,7 @@ export function callerOf(
     },
     sha256: Hash.bind(null, 'sha256'),
   });
-  return async (url, init) => {
+  const signed: Fetch = async (url, init) => {
     const { protocol, hostname, host, port, pathname, searchParams } = new URL(url);
     const { headers } = await signer.sign(
       new HttpRequest({
@@ -52,6 +52,7 @@ export function callerOf(
     const { host: _, ...sent } = headers;
     return send(url, { ...init, headers: sent });
   };
+  return withLogin(base, signed, logIn, send);
 }
 
 /** The region for the signature; `undefined` when the URL is not on AWS. */

@@ -1,13 +1,18 @@
+import { MISSING_CREDENTIALS } from '../engine/aws/own-credentials.ts';
 import { PropagatorError } from '../shared/errors.ts';
 import { isLoopback, MISSING_TOKEN } from './token.ts';
+
+/** Codes of errors that mean: the call needs a token or credentials, and there are none. */
+const MISSING: readonly string[] = [MISSING_TOKEN, MISSING_CREDENTIALS];
 
 type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 
 /**
  * Adds a token of Keystone to the calls of an API that asks for one: an answer 401 with
  * `WWW-Authenticate: Keystone`. The token stays in memory. It is sent over plain HTTP only to this
- * machine. `local` adds the local token; it throws {@link MISSING_TOKEN} for a change without one.
- * `logIn` is called at the first refusal, and once more when a token has expired.
+ * machine. `local` adds the local token, or signs the call for AWS. It throws an error with one of
+ * the codes {@link MISSING} when there is no token and no credentials. `logIn` is called at the
+ * first refusal, and once more when a token has expired.
  */
 export function withLogin(
   base: string,
@@ -22,16 +27,16 @@ export function withLogin(
     return send(url, { ...init, headers });
   };
   /**
-   * A change without a local token is first sent without a login. The answer shows how the API
+   * Without a local token or credentials, the answer to an empty call shows how the API
    * authenticates callers.
    */
   const first = async (url: string, init: RequestInit): Promise<Response> => {
     try {
       return await local(url, init);
     } catch (thrown) {
-      if (!(thrown instanceof PropagatorError) || thrown.report.code !== MISSING_TOKEN)
+      if (!(thrown instanceof PropagatorError) || !MISSING.includes(thrown.report.code))
         throw thrown;
-      // The call has no body, so that nothing about the change leaves this machine.
+      // The call has no body, so that nothing about a change leaves this machine.
       const answer = await send(url, { method: 'HEAD' });
       if (asksForKeystone(answer)) return answer;
       throw thrown;
@@ -53,8 +58,12 @@ export function withLogin(
   };
 }
 
+/** API Gateway renames the header `WWW-Authenticate` of an answer. */
 const asksForKeystone = ({ status, headers }: Response): boolean =>
-  status === 401 && /^Keystone\b/i.test(headers.get('www-authenticate') ?? '');
+  status === 401 &&
+  ['www-authenticate', 'x-amzn-remapped-www-authenticate'].some((name) =>
+    /^Keystone\b/i.test(headers.get(name) ?? ''),
+  );
 
 function refusePlainHttp(base: string): void {
   const { protocol, hostname } = new URL(base);

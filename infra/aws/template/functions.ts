@@ -107,7 +107,7 @@ export function serverlessFunctions(stack: Stack): Record<string, object> {
         memorySize: of.megabytes,
         package: { artifact: zipOf(of.name) },
         environment: environmentOf(of, stack),
-        events: eventsOf(of),
+        events: eventsOf(of, stack),
         dependsOn: waysFor(of, stack),
         // Every operation sends messages in a loop by design: a function sends delayed messages to
         // its own queue, and the coordinator and the services send messages to each other. Lambda
@@ -158,7 +158,7 @@ const waysFor = ({ repairs }: FunctionDefinition, { topology }: Stack): string[]
   policyId('Undelivered'),
 ];
 
-function eventsOf({ name, queue }: FunctionDefinition): object[] {
+function eventsOf({ name, queue }: FunctionDefinition, { apiCallers }: Stack): object[] {
   const queueFunctions = queue && {
     sqs: {
       arn: attribute(queueId(queue.name)),
@@ -168,12 +168,17 @@ function eventsOf({ name, queue }: FunctionDefinition): object[] {
       maximumConcurrency: queue.maxConcurrency,
     },
   };
-  const signed = (method: string, path: string) => ({
-    httpApi: { method, path, authorizer: { type: 'aws_iam' } },
+  const route = (method: string, path: string) => ({
+    httpApi: { method, path, ...(apiCallers === 'iam' ? { authorizer: { type: 'aws_iam' } } : {}) },
   });
+  // With Keystone, API Gateway authenticates no caller. Then only the function that validates
+  // tokens has a route, and it also accepts notifications.
   if (name === 'ingest')
-    return [...(queueFunctions ? [queueFunctions] : []), signed('POST', '/v1/notifications')];
-  if (name === 'api') return [signed('*', '/{proxy+}')];
+    return [
+      ...(queueFunctions ? [queueFunctions] : []),
+      ...(apiCallers === 'iam' ? [route('POST', '/v1/notifications')] : []),
+    ];
+  if (name === 'api') return [route('*', '/{proxy+}')];
   if (name === 'sweep')
     return [
       { schedule: { rate: ['rate(5 minutes)'], input: { compare: false } } },

@@ -24,6 +24,12 @@ export const SETTINGS = [
   'PROPAGATOR_CONCURRENCY',
   'PROPAGATOR_INCLUDE_SERVICES',
   'PROPAGATOR_REMOTE_SERVICES',
+  'PROPAGATOR_API_AUTH',
+  'PROPAGATOR_API_SCOPES',
+  'PROPAGATOR_API_READER_ROLES',
+  'PROPAGATOR_API_OPERATOR_ROLES',
+  'PROPAGATOR_API_ADMIN_ROLES',
+  'PROPAGATOR_API_RATE_LIMIT',
   'PROPAGATOR_LOG_LEVEL',
 ] as const;
 
@@ -117,6 +123,21 @@ const Parameters = z.object({
    * `yes`: X-Ray traces the functions. One trace covers all calls through the bus and the queues.
    */
   tracing: z.literal(['', 'yes'], 'write yes, or leave it out').default(''),
+  /**
+   * The name of the API in the operator's DNS, and the ARN of its certificate in ACM, in the region
+   * of the stack. Set both or none.
+   */
+  apiDomain: z
+    .string()
+    .regex(/^([a-z0-9-]+\.)+[a-z]{2,}$|^$/, 'write a name in lower case: propagator.example.org')
+    .default(''),
+  apiCertificate: z
+    .string()
+    .regex(
+      /^arn:[^:]+:acm:.+:certificate\/.+|^$/,
+      'write the ARN of a certificate: arn:aws:acm:…:certificate/…',
+    )
+    .default(''),
   /** Requests to the API per second, and the burst. API Gateway refuses more with 429. */
   apiRate: whole(1, 10_000).default('50'),
 });
@@ -147,6 +168,11 @@ export function readParameters(given: Readonly<Record<string, string>>): Paramet
     throw settingError(
       'subnets and securityGroups',
       'name both, for a network of your own, or neither',
+    );
+  if ((data.apiDomain === '') !== (data.apiCertificate === ''))
+    throw settingError(
+      'apiDomain and apiCertificate',
+      'name both, for a domain of your own, or neither',
     );
   return data;
 }

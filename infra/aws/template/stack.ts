@@ -20,6 +20,8 @@ export interface Stack {
   readonly services: readonly Service[];
   /** The operator's own services, called over HTTP. */
   readonly httpPlugins: readonly { readonly name: string; readonly url: string }[];
+  /** Which callers the API accepts. */
+  readonly apiCallers: 'iam' | 'keystone';
   readonly topology: ReturnType<typeof topologyOf>;
 }
 
@@ -48,6 +50,11 @@ export function stackOf(
   const { PROPAGATOR_POLICY: policyFile, ...settings } = Object.fromEntries(
     SETTINGS.flatMap((name) => (given[name] ? [[name, given[name]]] : [])),
   );
+  if (settings.PROPAGATOR_API_AUTH === 'token')
+    throw settingError(
+      'PROPAGATOR_API_AUTH',
+      'on AWS write keystone, or leave it out: callers are then IAM principals',
+    );
   const read = readSettings({ ...settings, PROPAGATOR_POLICY: policyFile });
   const policy = loadPolicy(read.PROPAGATOR_POLICY, known);
   const { httpPlugins } = resolvePlugins(read, known);
@@ -69,5 +76,16 @@ export function stackOf(
       '--stage',
       `too long by ${over}: the function ${longest} may have ${MAX_NAME_LENGTH} characters`,
     );
-  return { stage, prefix, settings, parameters, policy, services, httpPlugins, topology };
+  const apiCallers = read.PROPAGATOR_API_AUTH === 'keystone' ? 'keystone' : 'iam';
+  return {
+    stage,
+    prefix,
+    settings,
+    parameters,
+    policy,
+    services,
+    httpPlugins,
+    apiCallers,
+    topology,
+  };
 }

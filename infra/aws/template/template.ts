@@ -1,5 +1,6 @@
 import { topicId } from './alarm.ts';
 import { alarms } from './alarms.ts';
+import { apiDomain, apiDomainOutputs } from './api-domain.ts';
 import { type Resources, ref } from './cloudformation.ts';
 import { dashboards } from './dashboard.ts';
 import { dataResources, secretArn } from './data-resources.ts';
@@ -21,6 +22,7 @@ export function serverlessResources(stack: Stack) {
     ...roles(stack),
     ...alarms(stack),
     ...dashboards(stack),
+    ...apiDomain(stack),
   };
   checkLimits(
     stack,
@@ -50,6 +52,7 @@ export function serverlessResources(stack: Stack) {
         Description: 'Alarms that need a person within days',
         Value: ref(topicId('ticket')),
       },
+      ...apiDomainOutputs(stack),
     },
   };
 }

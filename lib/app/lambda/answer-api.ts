@@ -1,12 +1,21 @@
+import type { Hono } from 'hono';
 import { handle, type LambdaEvent } from 'hono/aws-lambda';
 import { api } from '../../api/api.ts';
+import type { Authentication } from '../../api/authentication.ts';
 import { problem } from '../../api/problem.ts';
-import type { InvocationContext } from '../../engine/aws/lambda/context.ts';
+import type { InvocationContext, LambdaContext } from '../../engine/aws/lambda/context.ts';
 import type { Policy } from '../../policy/schema.ts';
+import { keystoneAccess } from '../keystone-access.ts';
 import { allServicesDeps } from './all-services-deps.ts';
 
 /** Lambda refuses a larger response with an error that does not name the reason. */
 const MAX_ANSWER_BYTES = 6 * 1000 * 1000;
+
+/**
+ * One app per context, which lives as long as its process: the app keeps the validated tokens of
+ * Keystone and the rate limits.
+ */
+const apps = new WeakMap<LambdaContext, Hono>();
 
 /** Answers one request of the HTTP API, as API Gateway passes it. */
 export async function answerApi(
@@ -15,16 +24,30 @@ export async function answerApi(
   policy: Policy,
 ): Promise<unknown> {
   const { propagator } = context as InvocationContext;
+  const app = apps.get(propagator) ?? appOf(propagator, policy);
+  apps.set(propagator, app);
+  return withinResponseLimit(await handle(app)(event as LambdaEvent));
+}
+
+function appOf(propagator: LambdaContext, policy: Policy): Hono {
   const { mode, ...deps } = allServicesDeps(propagator, policy);
-  const app = api({
+  return api({
     ...deps,
     mode,
     health: () => ({ ok: true, mode, services: propagator.services }),
-    authentication: { by: 'iam' },
+    authentication: authenticationOf(propagator),
     onUnexpected: () => propagator.count({ ApiErrors: 1 }),
   });
-  return withinResponseLimit(await handle(app)(event as LambdaEvent));
 }
+
+/**
+ * By default API Gateway authenticates the caller by the signature. With Keystone, its routes have
+ * no authorizer, and the function itself validates the token.
+ */
+const authenticationOf = ({ settings, authUrl, cloud }: LambdaContext): Authentication =>
+  settings.PROPAGATOR_API_AUTH === 'keystone'
+    ? keystoneAccess(settings, authUrl, cloud)
+    : { by: 'iam' };
 
 /**
  * Returns the response, or status 413 with advice to request less if the response is too large

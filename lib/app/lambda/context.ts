@@ -8,6 +8,7 @@ import { openAwsEngine } from '../../engine/aws/open.ts';
 import { observedEngine } from '../../engine/observed.ts';
 import { openCloud } from '../../openstack/open-cloud.ts';
 import { readSettings } from '../../shared/settings.ts';
+import { protectedIdsOf } from '../settings-deps.ts';
 import { createLambdaHttpClient } from './http-client.ts';
 
 /** Environment variables of a function: the settings, Lambda's own variables, and the stack's. */
@@ -95,14 +96,12 @@ async function openContext(
     for (const [name, value] of Object.entries(values))
       counted.set(name as keyof Values, (counted.get(name as keyof Values) ?? 0) + value);
   };
-  const protectedIds = {
-    projects: settings.PROPAGATOR_PROTECTED_PROJECTS,
-    domains: settings.PROPAGATOR_PROTECTED_DOMAINS,
-  };
+  const protectedIds = protectedIdsOf(settings);
   return {
     engine,
     observed: metered(observedEngine(engine, log), count),
     cloud,
+    authUrl: credentials.authUrl,
     settings,
     log,
     services,

@@ -2,6 +2,9 @@ import { fromNodeProviderChain } from '@aws-sdk/credential-providers';
 import { engineError } from '../engine-error.ts';
 import type { AwsCredentials } from './clients.ts';
 
+/** The code of the error when no source has credentials. */
+export const MISSING_CREDENTIALS = 'engine.credentials';
+
 /**
  * Credentials of a process outside Lambda, from the AWS SDK's default chain: environment, SSO,
  * shared files with profiles, `credential_process`, web identity, container, instance metadata. The

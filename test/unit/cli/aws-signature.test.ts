@@ -67,8 +67,48 @@ describe('a call of the API on AWS', () => {
       Promise.reject(engineError('credentials', 'no source has any', 'Set AWS_PROFILE.')),
     );
     await expect(api.get('/v1/status', z.object({}))).rejects.toThrow(/no source has any/);
-    expect(sent).toEqual([]);
+    await expect(api.post('/v1/stop-all', { reason: 'a test' }, z.object({}))).rejects.toThrow(
+      /no source has any/,
+    );
+    // The empty calls that ask how the API authenticates callers.
+    expect(sent.map(({ method }) => method)).toEqual(['HEAD', 'HEAD']);
+    for (const { headers } of sent) expect(headers.get('authorization')).toBeNull();
   });
+
+  it.each([
+    ['with', async () => keys],
+    [
+      'without',
+      () => Promise.reject(engineError('credentials', 'no source has any', 'Set AWS_PROFILE.')),
+    ],
+  ])(
+    'is sent with a token of Keystone, %s credentials for AWS, if the API asks for one',
+    async (_title, credentials) => {
+      const accepted: [string | undefined, Headers][] = [];
+      const by = async (_url: string, init: RequestInit) => {
+        const headers = new Headers(init.headers);
+        if (headers.get('x-auth-token') !== 'of-ann')
+          return Response.json(
+            {},
+            {
+              status: 401,
+              // API Gateway renames the header WWW-Authenticate.
+              headers: {
+                'x-amzn-remapped-www-authenticate': 'Keystone uri="https://k.example/v3"',
+              },
+            },
+          );
+        accepted.push([init.method, headers]);
+        return new Response('{}');
+      };
+      const send = callerOf(API_URL, {}, credentials, by, async () => 'of-ann');
+      const api = new ApiClient(API_URL, send);
+      await api.post('/v1/stop-all', { reason: 'a test' }, z.object({}));
+      await api.get('/v1/status', z.object({}));
+      expect(accepted.map(([method]) => method)).toEqual(['POST', undefined]);
+      for (const [, headers] of accepted) expect(headers.get('authorization')).toBeNull();
+    },
+  );
 
   it.each([
     ['lets us not in', 403, 'Forbidden', 'execute-api:Invoke'],

@@ -12,6 +12,8 @@ export interface LambdaContext {
   /** The same engine, with a log line and metrics for each commit. */
   readonly observed: Engine;
   readonly cloud: Cloud;
+  /** Keystone's URL of the propagator's own login. */
+  readonly authUrl: string;
   readonly settings: Settings;
   readonly log: Log;
   /** Services that have a queue. */

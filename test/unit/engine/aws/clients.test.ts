@@ -57,6 +57,23 @@ describe('a call', () => {
     expect(JSON.parse(got[0]?.body ?? '')).toEqual({ QueueName: 'one' });
   });
 
+  it('of a traced function carries the trace, which EventBridge and SQS pass on', async () => {
+    const trace = 'Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1';
+    const variables = { AWS_LAMBDA_FUNCTION_NAME: 'propagator-test-api', _X_AMZN_TRACE_ID: trace };
+    const before = Object.keys(variables).map((name) => [name, process.env[name]] as const);
+    Object.assign(process.env, variables);
+    try {
+      const { events, sqs } = await aws([200, '{}']);
+      await events('PutEvents', { Entries: [] });
+      await sqs('SendMessageBatch', { QueueUrl: 'https://sqs.example/1/ingest', Entries: [] });
+    } finally {
+      for (const [name, value] of before)
+        if (value === undefined) delete process.env[name];
+        else process.env[name] = value;
+    }
+    expect(got.map(({ headers }) => headers['x-amzn-trace-id'])).toEqual([trace, trace]);
+  });
+
   it('that was throttled is retried, and a transaction keeps its token', async () => {
     const { dynamodb } = await aws(
       [400, '{"__type":"com.amazonaws.dynamodb.v20120810#ThrottlingException"}'],

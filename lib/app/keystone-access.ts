@@ -1,0 +1,26 @@
+import type { KeystoneAuthentication } from '../api/keystone-authentication.ts';
+import type { Cloud } from '../openstack/cloud.ts';
+import type { Settings } from '../shared/settings.ts';
+
+/**
+ * How the API authenticates callers by their tokens of Keystone, embedded and on AWS alike.
+ * `authUrl`: Keystone's URL of the propagator's own login.
+ */
+export const keystoneAccess = (
+  settings: Settings,
+  authUrl: string,
+  cloud: Pick<Cloud, 'validateToken'>,
+): KeystoneAuthentication => ({
+  by: 'keystone',
+  authUrl,
+  validate: cloud.validateToken,
+  policy: {
+    roles: {
+      reader: settings.PROPAGATOR_API_READER_ROLES,
+      operator: settings.PROPAGATOR_API_OPERATOR_ROLES,
+      admin: settings.PROPAGATOR_API_ADMIN_ROLES,
+    },
+    scopes: settings.PROPAGATOR_API_SCOPES,
+  },
+  callsPerMinute: settings.PROPAGATOR_API_RATE_LIMIT,
+});
