@@ -157,6 +157,7 @@ describe('a parameter', () => {
       );
     expect(shown.toSorted()).toEqual(
       [
+        'PROPAGATOR_API_AUTH',
         'PROPAGATOR_MODE',
         'PROPAGATOR_POLICY',
         ...PARAMETER_NAMES.filter((name) => !SETTINGS.includes(name as never)),
