@@ -1,5 +1,5 @@
 import { PropagatorError } from '../../shared/errors.ts';
-import { defineType, type ProjectContext, type Removal } from '../../task/service.ts';
+import { type Blocker, defineType, type ProjectContext, type Removal } from '../../task/service.ts';
 import {
   apiOf,
   eventTriggersAgain,
@@ -138,30 +138,80 @@ const TABLES: Readonly<Record<string, string>> = {
   dynamic_actions: 'dynamic_action_definitions',
 };
 
-const codeType = (name: string, collection: string, before: readonly string[]) => {
-  const list = async (context: ProjectContext): Promise<Row[]> => {
+/** A resource with code. `usedBy` names a dynamic action of another project that runs its code. */
+type CodeRow = Row & { readonly usedBy?: string | undefined };
+
+const codeType = (
+  name: string,
+  collection: string,
+  list: (context: ProjectContext) => Promise<CodeRow[]>,
+  options: {
+    readonly dependsOn?: NonNullable<Parameters<typeof defineType>[0]['dependsOn']>;
+    readonly blockers?: readonly string[];
+  } = {},
+) => {
+  const listed = async (context: ProjectContext): Promise<CodeRow[]> => {
     try {
-      return await listAll(apiOf(context), collection, { project_id: context.project });
+      return await list(context);
     } catch (error) {
       throw toUnsupported(error, name, 'Wallaby');
     }
   };
   return defineType({
     name,
-    dependsOn: [{ types: before, strength: 'preferred', until: 'done' }],
-    blockers: ['The resource is public.'],
-    list,
+    dependsOn: options.dependsOn ?? [],
+    blockers: ['The resource is public.', ...(options.blockers ?? [])],
+    list: listed,
     id: (row) => row.id,
     owner: (row) => row.project_id ?? undefined,
     label: (row) => row.name ?? undefined,
-    blocked: publicBlocker,
+    blocked: (row) => publicBlocker(row) ?? foreignUseBlocker(row),
     remove: (row, context) =>
       removeAndVerify(row, context, collection, () =>
-        context.memoize(`mistral.${collection}.again`, () => list(context)),
+        context.memoize(`mistral.${collection}.again`, () => listed(context)),
       ),
   });
 };
 
-export const dynamicAction = codeType('dynamic-action', 'dynamic_actions', []);
-/** A code source is deleted with its dynamic actions. */
-export const codeSource = codeType('code-source', 'code_sources', ['dynamic-action']);
+const foreignUseBlocker = ({ usedBy }: CodeRow): Blocker | undefined =>
+  usedBy === undefined
+    ? undefined
+    : {
+        message: `${usedBy} uses its code, and Mistral would delete this action as well`,
+        actor: 'other-project',
+        advice:
+          'Ask the owner of this action to delete it, or to create it again with a code source ' +
+          'of the same project.',
+      };
+
+export const dynamicAction = codeType('dynamic-action', 'dynamic_actions', (context) =>
+  listAll(apiOf(context), 'dynamic_actions', { project_id: context.project }),
+);
+
+/**
+ * Mistral deletes a code source together with all dynamic actions that refer to it, in any project
+ * (`ON DELETE CASCADE`, 2026.2). An action of another project refers to it if an administrator
+ * created that action with the name of the code source: Mistral then searches all projects.
+ */
+export const codeSource = codeType(
+  'code-source',
+  'code_sources',
+  async (context) => {
+    const api = apiOf(context);
+    const sources = await listAll(api, 'code_sources', { project_id: context.project });
+    if (sources.length === 0) return sources;
+    const actions = await listAll(api, 'dynamic_actions', { all_projects: true });
+    return sources.map((source) => {
+      const foreign = actions.find(
+        (one) => one.code_source_id === source.id && one.project_id !== context.project,
+      );
+      if (!foreign) return source;
+      const owner = foreign.project_id ?? 'unknown';
+      return { ...source, usedBy: `dynamic action ${foreign.id} of project ${owner}` };
+    });
+  },
+  {
+    dependsOn: [{ types: ['dynamic-action'], strength: 'preferred', until: 'done' }],
+    blockers: ['A dynamic action of another project uses the code.'],
+  },
+);

@@ -16,6 +16,8 @@ export const row = z.object({
   namespace: z.string().nullish(),
   task_execution_id: z.string().nullish(),
   workflow_id: z.string().nullish(),
+  /** Of a dynamic action. */
+  code_source_id: z.string().nullish(),
 });
 export type Row = z.infer<typeof row>;
 

@@ -183,6 +183,7 @@ function show(row: MistralRow, collection: Collection) {
     project_id,
     scope,
     ...(collection.endsWith('triggers') ? { workflow_id: row.workflow_id } : { namespace }),
+    ...(collection === 'dynamic_actions' ? { code_source_id: row.code_source_id } : {}),
   };
 }
 

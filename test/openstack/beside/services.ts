@@ -119,16 +119,18 @@ const workflow: OptionalService = {
     );
     // Only an administrator may add code.
     const admin = await cloud.on({ project: { id: projectId } });
+    // As an administrator Mistral searches the name in all projects, so that no two have the same.
+    const code = `own-${randomBytes(3).toString('hex')}`;
     const source = await write(
       admin,
-      '/code_sources?name=own',
+      `/code_sources?name=${code}`,
       'from mistral_lib import actions\nclass Own(actions.Action):\n  def run(self, context):\n    return 1\n',
     );
     undo.push(remove(admin, `/code_sources/${text(JSON.parse(source.body), 'id')}`));
     await add(admin, '/dynamic_actions', {
       name: 'own-code',
       class_name: 'Own',
-      code_source_name: 'own',
+      code_source_name: code,
     });
     await until('Mistral ends a workflow and an action', CLOUD_SECONDS, async () => {
       const states = [

@@ -4,7 +4,9 @@ import { type Found, IN_ALL_PROJECTS } from './table.ts';
 /**
  * Returns the records of all zones. The PTR record of a floating IP is in a zone of Designate
  * itself, and its owner is the floating IP's. The record of a deleted floating IP has no owner, but
- * is still part of the snapshot. SOA records are left out: their serial number increases by itself.
+ * is still part of the snapshot. The records that a zone needs are left out: the serial number of
+ * the SOA record increases by itself, and the NS record of a reverse zone has as its owner the
+ * project that set the first PTR record.
  */
 export async function records(cloud: Cloud, found: readonly Found[]): Promise<Found[]> {
   const addresses = new Map(
@@ -19,7 +21,7 @@ export async function records(cloud: Cloud, found: readonly Found[]): Promise<Fo
     IN_ALL_PROJECTS,
   );
   return rows
-    .filter((row) => row.type !== 'SOA')
+    .filter((row) => !isZoneRecord(row))
     .map(({ version: _version, status: _status, action: _action, ...row }) => {
       const name = text(row, 'name');
       const holder =
@@ -36,3 +38,6 @@ export async function records(cloud: Cloud, found: readonly Found[]): Promise<Fo
       };
     });
 }
+
+const isZoneRecord = (row: Found['row']): boolean =>
+  row.type === 'SOA' || (row.type === 'NS' && row.name === row.zone_name);

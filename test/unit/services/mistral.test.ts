@@ -53,6 +53,28 @@ describe('Mistral, emptied while the project lives', () => {
     expect(last('dynamic_actions')).toBeLessThan(first('code_sources'));
   });
 
+  it('keeps a code source that a dynamic action of another project uses', async () => {
+    await open();
+    const [source] = tables().code_sources.where((row) => row.project_id === fixture.project);
+    put('dynamic_actions', fixture.control.project.id, 'borrowed', {
+      code_source_id: source?.id ?? '',
+    });
+    const controls = () =>
+      tables().dynamic_actions.where((row) => row.project_id === fixture.control.project.id).length;
+    const before = controls();
+    const report = await fixture.preDelete(mistral);
+    expect(report.outcome).not.toEqual({ kind: 'finished' });
+    expect(left('code-source')).toHaveLength(1);
+    expect(left('dynamic-action')).toEqual([]);
+    expect(controls()).toBe(before);
+    expect(report.conditions).toContainEqual(
+      expect.objectContaining({
+        resourceType: 'mistral.code-source',
+        message: expect.stringContaining(`of project ${fixture.control.project.id} uses its code`),
+      }),
+    );
+  });
+
   it('deletes no workflow before its triggers are gone', async () => {
     await open();
     const slow = { does: 'slow', milliseconds: 80 } as const;
