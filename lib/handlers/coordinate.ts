@@ -6,7 +6,7 @@ import { deletesProjects } from '../operation/domain-advance.ts';
 import type { Operation } from '../operation/model.ts';
 import type { Input } from '../operation/step.ts';
 import type { Step } from '../operation/transaction.ts';
-import type { PluginAction } from '../shared/settings.ts';
+import type { PluginAction } from '../shared/setting-values.ts';
 import type { Service } from '../task/service.ts';
 import { type CleanupDeps, cleanupConfirmation, openForDeletion } from './cleanup.ts';
 import { domainProgress } from './domain-progress.ts';

@@ -12,7 +12,7 @@ import type { Operation, Task } from '../operation/model.ts';
 import { hasEnded } from '../operation/open.ts';
 import { PropagatorError, reportOf } from '../shared/errors.ts';
 import { redactDeep } from '../shared/redaction.ts';
-import type { PluginAction } from '../shared/settings.ts';
+import type { PluginAction } from '../shared/setting-values.ts';
 import type { ServiceDeps } from './task-deps.ts';
 import { preflightReport } from './task-preflight.ts';
 

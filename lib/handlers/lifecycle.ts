@@ -25,7 +25,7 @@ import { decideChange } from '../policy/decide.ts';
 import { NO_POLICY, type Policy } from '../policy/schema.ts';
 import { chosenOptions, hasOptions } from '../policy/suspend-options.ts';
 import { PropagatorError, reportOf } from '../shared/errors.ts';
-import type { PluginAction } from '../shared/settings.ts';
+import type { PluginAction } from '../shared/setting-values.ts';
 import { type Protection, protectedBecause } from '../task/safety-rules.ts';
 import type { Service } from '../task/service.ts';
 import { chosenTypes } from '../task/suspension.ts';

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { duration } from '../shared/settings.ts';
+import { duration } from '../shared/setting-values.ts';
 import { UserAssignments } from '../task/user-assignments.ts';
 import { SuspendOptions } from './suspend-options.ts';
 

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import * as z from 'zod';
-import { duration } from '../../shared/settings.ts';
+import { duration } from '../../shared/setting-values.ts';
 import { oneOf, type Printed, present, printable } from '../format.ts';
 import { table, time } from '../output.ts';
 import { type Terminal, UsageError } from '../terminal.ts';

@@ -5,12 +5,13 @@ import type { AccountRecord } from '../../account/inventory.ts';
 import type { AuditEntry } from '../../audit/entry.ts';
 import type { Operation } from '../../operation/model.ts';
 import { storable, storableMessage, storableRecord, toJson } from '../json.ts';
-import { type Change, type DocumentKey, MAX_QUARANTINED, type WrittenDocument } from '../port.ts';
+import { type Change, MAX_QUARANTINED } from '../port.ts';
 import type { WorkerWakeups } from '../worker-wakeups.ts';
 import { appendAudit } from './audit.ts';
 import { bossOn, type Database, detailOf, type Session } from './database.ts';
 import type { Queues } from './queues.ts';
 import { BOSS_SCHEMA } from './schema.ts';
+import { Conflict, versioned, writeDocuments, writeVersioned } from './versioned-rows.ts';
 
 /**
  * PostgreSQL aborted one of two transactions in a deadlock. Nothing was written, so the caller
@@ -20,8 +21,6 @@ const DEADLOCK = '40P01';
 
 /** An older notification is no longer recognized as a duplicate. */
 const SEEN_DAYS = 14;
-
-class Conflict extends Error {}
 
 /**
  * Writes state and messages in one transaction, then wakes the workers of this process. See
@@ -157,78 +156,6 @@ const OPERATION = versioned(
     'generation int, opened_at double precision, started_at double precision',
 );
 const TASK = versioned('task', 'operation_id text, state text');
-
-/**
- * One statement that inserts the rows of version 0 and updates those that still have the version
- * that was read. It returns one row for each row written. Rows are locked in the order of their
- * ids, so that concurrent writers do not deadlock.
- */
-function versioned(table: string, columns: string): string {
-  const names = [...columns.split(', ').map((column) => column.split(' ')[0] ?? ''), 'body'];
-  return `
-    WITH input AS MATERIALIZED (
-      SELECT * FROM jsonb_to_recordset($1::text::jsonb)
-    AS x (id text, version int, ${columns}, body jsonb)
-    ORDER BY id
-    ), held AS MATERIALIZED (
-      SELECT t.id FROM propagator.${table} t JOIN input i USING (id)
-    WHERE t.version = i.version AND i.version > 0 ORDER BY t.id FOR UPDATE OF t
-    ), added AS (
-      INSERT INTO propagator.${table} (id, version, ${names.join(', ')})
-      SELECT id, 1, ${names.join(', ')} FROM input WHERE version = 0 ORDER BY id
-      ON CONFLICT DO NOTHING RETURNING 1
-    ), replaced AS (
-      UPDATE propagator.${table} t SET version = i.version + 1,
-    ${names.map((name) => `${name} = i.${name}`).join(', ')}
-      FROM input i JOIN held USING (id) WHERE t.id = i.id RETURNING 1
-    )
-    SELECT 1 FROM added UNION ALL SELECT 1 FROM replaced`;
-}
-
-async function writeVersioned(
-  session: Session,
-  statement: string,
-  rows: readonly object[],
-): Promise<void> {
-  const written = await session.query(statement, [toJson(rows)]);
-  if (written.length < rows.length) throw new Conflict();
-}
-
-const DOCUMENT = versioned('document', 'collection text, partition text, key text');
-const documentId = ({ collection, partition, id }: DocumentKey): string =>
-  storable([collection, partition, id].join('\n'));
-
-async function writeDocuments(
-  session: Session,
-  documents: readonly WrittenDocument[],
-): Promise<void> {
-  const written = documents.filter(({ value }) => value !== undefined);
-  const deleted = documents.filter(({ value }) => value === undefined);
-  if (written.length > 0)
-    await writeVersioned(
-      session,
-      DOCUMENT,
-      written.map((document) => ({
-        id: documentId(document),
-        version: document.version,
-        collection: document.collection,
-        partition: storable(document.partition),
-        key: storable(document.id),
-        body: document.value,
-      })),
-    );
-  if (deleted.length > 0)
-    await writeVersioned(
-      session,
-      DELETE_DOCUMENTS,
-      deleted.map((document) => ({ id: documentId(document), version: document.version })),
-    );
-}
-
-const DELETE_DOCUMENTS = `
-  DELETE FROM propagator.document t
-  USING jsonb_to_recordset($1::text::jsonb) AS i (id text, version int)
-  WHERE t.id = i.id AND t.version = i.version RETURNING 1`;
 
 const accountRow = (record: AccountRecord) => ({
   type: record.account.type,

@@ -2,7 +2,7 @@ import { createServer, type Server } from 'node:http';
 import * as z from 'zod';
 import { ServiceName } from '../../../events/ids.ts';
 import { runHttpTask } from '../../../lib/handlers/http-task.ts';
-import type { PluginAction } from '../../../lib/shared/settings.ts';
+import type { PluginAction } from '../../../lib/shared/setting-values.ts';
 import { listen, readBody } from '../../cloud/http.ts';
 import { ProvisionSimulation, TARGET } from '../../property/provision-simulation.ts';
 

@@ -1,0 +1,80 @@
+import { storable, toJson } from '../json.ts';
+import type { DocumentKey, WrittenDocument } from '../port.ts';
+import type { Session } from './database.ts';
+
+/** Another process has written one of the rows since it was read. The transaction is rolled back. */
+export class Conflict extends Error {}
+
+/**
+ * One statement that inserts the rows of version 0 and updates those that still have the version
+ * that was read. It returns one row for each row written. Rows are locked in the order of their
+ * ids, so that concurrent writers do not deadlock.
+ */
+export function versioned(table: string, columns: string): string {
+  const names = [...columns.split(', ').map((column) => column.split(' ')[0] ?? ''), 'body'];
+  return `
+    WITH input AS MATERIALIZED (
+      SELECT * FROM jsonb_to_recordset($1::text::jsonb)
+    AS x (id text, version int, ${columns}, body jsonb)
+    ORDER BY id
+    ), held AS MATERIALIZED (
+      SELECT t.id FROM propagator.${table} t JOIN input i USING (id)
+    WHERE t.version = i.version AND i.version > 0 ORDER BY t.id FOR UPDATE OF t
+    ), added AS (
+      INSERT INTO propagator.${table} (id, version, ${names.join(', ')})
+      SELECT id, 1, ${names.join(', ')} FROM input WHERE version = 0 ORDER BY id
+      ON CONFLICT DO NOTHING RETURNING 1
+    ), replaced AS (
+      UPDATE propagator.${table} t SET version = i.version + 1,
+    ${names.map((name) => `${name} = i.${name}`).join(', ')}
+      FROM input i JOIN held USING (id) WHERE t.id = i.id RETURNING 1
+    )
+    SELECT 1 FROM added UNION ALL SELECT 1 FROM replaced`;
+}
+
+/** Runs a statement of {@link versioned}. Throws {@link Conflict} if a row was not written. */
+export async function writeVersioned(
+  session: Session,
+  statement: string,
+  rows: readonly object[],
+): Promise<void> {
+  const written = await session.query(statement, [toJson(rows)]);
+  if (written.length < rows.length) throw new Conflict();
+}
+
+const DOCUMENT = versioned('document', 'collection text, partition text, key text');
+const documentId = ({ collection, partition, id }: DocumentKey): string =>
+  storable([collection, partition, id].join('\n'));
+
+/** Writes and deletes documents. Throws {@link Conflict} if one has another version. */
+export async function writeDocuments(
+  session: Session,
+  documents: readonly WrittenDocument[],
+): Promise<void> {
+  const written = documents.filter(({ value }) => value !== undefined);
+  const deleted = documents.filter(({ value }) => value === undefined);
+  if (written.length > 0)
+    await writeVersioned(
+      session,
+      DOCUMENT,
+      written.map((document) => ({
+        id: documentId(document),
+        version: document.version,
+        collection: document.collection,
+        partition: storable(document.partition),
+        key: storable(document.id),
+        body: document.value,
+      })),
+    );
+  if (deleted.length > 0)
+    await writeVersioned(
+      session,
+      DELETE_DOCUMENTS,
+      deleted.map((document) => ({ id: documentId(document), version: document.version })),
+    );
+}
+
+const DELETE_DOCUMENTS = `
+  DELETE FROM propagator.document t
+  USING jsonb_to_recordset($1::text::jsonb) AS i (id text, version int)
+  WHERE t.id = i.id AND t.version = i.version RETURNING 1`;

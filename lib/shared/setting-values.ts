@@ -1,0 +1,171 @@
+import * as z from 'zod';
+import { BrokerUrlError, brokerUrls } from './broker-url.ts';
+
+/** Milliseconds by unit. */
+export const UNITS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
+
+/** A number with a unit (`0s`, `1500ms`, `30m`, `1h`), as milliseconds. */
+export const duration = z
+  .string()
+  .regex(/^\d+(\.\d+)?(ms|s|m|h|d)$/, 'write a number and a unit: 0s, 90s, 30m, 1h')
+  .transform((text) => {
+    const [, number, unit] = /^([\d.]+)([a-z]+)$/.exec(text) ?? [];
+    return Number(number) * UNITS[unit as keyof typeof UNITS];
+  })
+  .refine((millis) => millis <= 366 * UNITS.d, 'must be at most 366d');
+/** Ids separated by commas, or a JSON array for ids that contain a comma or outer spaces. */
+const jsonIds = z
+  .string()
+  .transform((text, context) => {
+    try {
+      return JSON.parse(text) as unknown;
+    } catch {
+      context.addIssue({ code: 'custom', message: 'not JSON' });
+      return z.NEVER;
+    }
+  })
+  .pipe(z.array(z.string().min(1)));
+/** Ids of Keystone, separated by commas or as a JSON array. */
+export const ids = z.string().transform((text, context): string[] => {
+  if (!text.trimStart().startsWith('[')) {
+    const all = text
+      .split(',')
+      .map((id) => id.trim())
+      .filter((id) => id !== '');
+    if (all.every((id) => /^[\w-]{1,64}$/.test(id))) return all;
+    context.addIssue({
+      code: 'custom',
+      message: 'write ids, separated by commas; names are not accepted',
+    });
+    return z.NEVER;
+  }
+  const parsed = jsonIds.safeParse(text);
+  if (parsed.success) return parsed.data;
+  context.addIssue({
+    code: 'custom',
+    message: 'write a list (a,b,c) or a JSON array (["a", "b"])',
+  });
+  return z.NEVER;
+});
+/** Words separated by commas. */
+export const list = z.string().transform((text) =>
+  text
+    .split(',')
+    .map((id) => id.trim())
+    .filter((id) => id !== ''),
+);
+/** A whole number within limits. */
+export const whole = (least: number, most: number) =>
+  z
+    .string()
+    .regex(/^\d+$/, 'write a whole number')
+    .transform(Number)
+    .refine((number) => number >= least && number <= most, `must be from ${least} to ${most}`);
+/** Numbers by service: `nova=8,neutron=4`. */
+export const perService = z.string().transform((text, context): Record<string, number> => {
+  const entries = text.split(',').filter((part) => part.trim() !== '');
+  const pairs = entries.map((part) => /^\s*([a-z][a-z0-9-]*)\s*=\s*([1-9]\d{0,2})\s*$/.exec(part));
+  if (pairs.some((pair) => pair === null))
+    context.addIssue({
+      code: 'custom',
+      message: 'write service=number pairs, for example nova=8,neutron=4',
+    });
+  return Object.fromEntries(
+    pairs.flatMap((pair) => (pair?.[1] ? [[pair[1], Number(pair[2])]] : [])),
+  );
+});
+/** The actions that an HTTP plugin can declare in addition to the cleanup. */
+export const PLUGIN_ACTIONS = ['suspend', 'resume', 'provision'] as const;
+export type PluginAction = (typeof PLUGIN_ACTIONS)[number];
+interface HttpPluginSetting {
+  readonly name: string;
+  readonly url: string;
+  readonly actions: readonly PluginAction[];
+}
+/** HTTP plugins: `NAME=URL`, with the actions that each supports after its name. */
+export const httpPlugins = z.string().transform((text, context): HttpPluginSetting[] => {
+  const parts = text.split(',').filter((part) => part.trim() !== '');
+  const pairs = parts.map((part) =>
+    /^\s*([a-z][a-z0-9-]{1,30})((?:\+[a-z]+)*)=(https?:\/\/\S+?)\s*$/.exec(part),
+  );
+  if (pairs.some((pair) => pair === null))
+    context.addIssue({
+      code: 'custom',
+      message: 'write name=url pairs, for example billing=http://127.0.0.1:9000/tasks',
+    });
+  return pairs.flatMap((pair) => {
+    const [, name, declared = '', url] = pair ?? [];
+    if (name === undefined || url === undefined) return [];
+    const words = declared.split('+').slice(1);
+    const actions = PLUGIN_ACTIONS.filter((action) => words.includes(action));
+    if (actions.length < words.length || words.includes('suspend') !== words.includes('resume'))
+      context.addIssue({
+        code: 'custom',
+        message:
+          `${name}${declared}: write the actions ${PLUGIN_ACTIONS.join(', ')}, each once; ` +
+          'suspend and resume belong together',
+      });
+    return [{ name, url, actions }];
+  });
+});
+/** The plans that two persons must approve. */
+export const twoApprovers = z.string().transform((text, context) => {
+  const parts = text
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '');
+  const isKnown = parts.every((part) => /^(domain|resources=\d{1,9}|tag=\S{1,255})$/.test(part));
+  if (!isKnown)
+    context.addIssue({
+      code: 'custom',
+      message: 'write domain, resources=NUMBER and tag=NAME, separated by commas',
+    });
+  const after = (part: string): string => part.slice(part.indexOf('=') + 1);
+  const most = parts.find((part) => part.startsWith('resources='));
+  return {
+    domain: parts.includes('domain'),
+    resources: most === undefined ? undefined : Number(after(most)),
+    tags: parts.filter((part) => part.startsWith('tag=')).map(after),
+  };
+});
+/** The URLs of a broker, one per host. */
+export const brokers = z.string().transform((text, context): readonly string[] => {
+  try {
+    return brokerUrls(text);
+  } catch (thrown) {
+    if (!(thrown instanceof BrokerUrlError)) throw thrown;
+    context.addIssue({ code: 'custom', message: thrown.message });
+    return [];
+  }
+});
+/** An http or https URL. */
+export const httpUrl = z
+  .string()
+  .regex(/^https?:\/\/\S+$/, 'must begin with http:// or https://')
+  .refine(URL.canParse, 'is not a URL of the form https://host:port/path');
+/** Scopes of Keystone tokens, separated by commas. */
+export const scopes = z.string().transform((text, context): readonly string[] => {
+  const parts = text.split(',').flatMap((part) => part.trim() || []);
+  if (parts.length === 0 || !parts.every((part) => /^(system|(project|domain):\S+)$/.test(part)))
+    context.addIssue({
+      code: 'custom',
+      message: 'write system, project:ID or domain:ID, separated by commas',
+    });
+  return parts;
+});
+/** API tokens with their names: `ann=TOKEN,ci=TOKEN`. */
+export const namedTokens = z
+  .string()
+  .transform((text, context): { name: string; token: string }[] => {
+    const parts = text.split(',').filter((part) => part.trim() !== '');
+    const pairs = parts.map((part) => /^\s*([\w.@-]{1,64})=([\w.~+/-]{32,200}=*)\s*$/.exec(part));
+    if (pairs.some((pair) => pair === null))
+      context.addIssue({
+        code: 'custom',
+        message:
+          'write name=token pairs, separated by commas; create a token: openssl rand -hex 32',
+      });
+    return pairs.flatMap((pair) =>
+      pair?.[1] && pair[2] ? [{ name: pair[1], token: pair[2] }] : [],
+    );
+  });
