@@ -5,8 +5,8 @@ const MAX_ID_LENGTH = 64;
 /**
  * An id of Keystone: any text of 1 to 64 characters. Keystone itself makes 32 or 64 hexadecimal
  * digits. But the id of a user may come from LDAP (`jane.doe@example.org`), and restored or
- * migrated ids may be any text. Rejected are only characters that a database or a queue cannot
- * store unchanged: U+0000, unpaired surrogates, U+FFFE and U+FFFF. Code that puts an id into a URL
+ * migrated ids may be any text. Characters that a database or a queue cannot store unchanged
+ * are rejected: U+0000, unpaired surrogates, U+FFFE and U+FFFF. Code that puts an id into a URL
  * must encode it.
  */
 const id = z

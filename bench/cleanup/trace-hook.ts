@@ -1,10 +1,8 @@
+// Preloaded into the measured process (`node --import`): appends one JSON line for each call over
+// undici to the file in BENCH_TRACE. The propagator itself does not use it.
 import { subscribe } from 'node:diagnostics_channel';
 import { appendFileSync } from 'node:fs';
 
-/**
- * Preloaded into the measured process (`node --import`): appends one JSON line for each call over
- * undici to the file in BENCH_TRACE. The product itself has no part in it.
- */
 interface UndiciRequest {
   readonly method: string;
   readonly origin: string;

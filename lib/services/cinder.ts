@@ -18,8 +18,8 @@ const typeAccess = defineTypeAccess({
 
 const defaultTypeRow = z.object({ project_id: z.string(), default_type_id: z.string().nullish() });
 /**
- * Default types are the only Cinder resource without a project in its path, even if the catalog's
- * endpoint contains one.
+ * Default types are the only Cinder resource whose path has no project, even if the catalog's
+ * endpoint contains a project.
  */
 const endpointWithoutProject = (api: ServiceApi): string =>
   api.endpoint.endsWith(`/${api.ownProject}`)

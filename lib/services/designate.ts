@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { defineService, defineType, type Removal } from '../task/service.ts';
-import { inProject, ownerOf, rowsOf, text } from './designate/project.ts';
+import { optionalText, ownerOf, projectHeader, rowsOf } from './designate/project.ts';
 import { provision } from './designate/provision.ts';
 import { pathOfQuota, readQuota } from './designate/quota.ts';
 import { ptrRecord, recordset } from './designate/records.ts';
@@ -11,11 +11,11 @@ import { defineQuota } from './kit/quota.ts';
 /** Leaves out the key, which lets any project accept the zone. */
 const transferRow = z.object({
   id: z.string(),
-  project_id: text,
-  target_project_id: text,
-  zone_name: text,
+  project_id: optionalText,
+  target_project_id: optionalText,
+  zone_name: optionalText,
 });
-const taskRow = z.object({ id: z.string(), project_id: text, zone_id: text });
+const taskRow = z.object({ id: z.string(), project_id: optionalText, zone_id: optionalText });
 
 /**
  * Resources that Designate keeps under `/v2/zones/tasks` and deletes at once. They outlive their
@@ -41,7 +41,7 @@ const zoneTask = <
     label: (one) => label(one) ?? undefined,
     async remove({ id }, { api, project }): Promise<Removal> {
       const path = `/v2/zones/tasks/${collection}/${encodeURIComponent(id)}`;
-      await api.request('DELETE', path, { headers: inProject(project) });
+      await api.request('DELETE', path, { headers: projectHeader(project) });
       return { kind: 'gone' };
     },
   });
@@ -80,7 +80,7 @@ const quota = defineQuota({
   owner: (row) => row.project,
   label: (row) => row.limits,
   async reset(row, { api }) {
-    await api.request('DELETE', pathOfQuota(row.project), { headers: inProject(row.project) });
+    await api.request('DELETE', pathOfQuota(row.project), { headers: projectHeader(row.project) });
     return undefined;
   },
 });

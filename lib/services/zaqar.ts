@@ -121,7 +121,7 @@ export const zaqar = defineService({
   leftBySuspend: [
     {
       types: ['queue', 'topic'],
-      because: 'Keystone gives no token on the project, so it sends and reads no messages.',
+      because: 'Keystone gives no token on the project, so no messages are sent or read.',
     },
   ],
 });

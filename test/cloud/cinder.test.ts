@@ -1,7 +1,7 @@
 import type { Row, Table } from './resource-store.ts';
-import { at, rows, type Visit, visit } from './visitor.ts';
+import { at, openTestCloud, rows, type TestCloud } from './test-cloud.ts';
 
-let there: Visit;
+let there: TestCloud;
 afterEach(() => there.close());
 
 const mine = (): string => `all_tenants=1&project_id=${there.project}`;
@@ -21,11 +21,11 @@ const listed = async (path: string, key: string): Promise<unknown[]> =>
 
 describe('the Cinder of the rehearsal cloud', () => {
   beforeEach(async () => {
-    there = await visit();
+    there = await openTestCloud();
     there.cloud.seed.fill(there.project, 'small');
   });
 
-  it("refuses another project in the path, and replaces the requested one with the caller's own without all_tenants", async () => {
+  it("refuses another project in the path, and lists only the caller's project without all_tenants", async () => {
     const base = `//v3/${there.project}/volumes`;
     expect(await there.status('storage', 'GET', base)).toBe(400);
     expect(await listed(`/volumes?project_id=${there.project}`, 'volumes')).toEqual([]);
@@ -124,7 +124,7 @@ describe('the Cinder of the rehearsal cloud', () => {
     expect(await listed(`/groups?${mine()}`, 'groups')).toEqual([]);
   });
 
-  it('allows an administrator to delete a backup before its increments, and records a mishap', async () => {
+  it('allows an administrator to delete a backup before its increments, and records the damage', async () => {
     const { backups } = there.cloud.state.storage;
     const full = id(backups, 'full');
     expect(await remove(`/backups/${full}`)).toBe(202);
@@ -177,7 +177,7 @@ describe('the Cinder of the rehearsal cloud', () => {
 
 describe('a Cinder as in the lab', () => {
   it('answers 404 to the deletion of a backup while no backup service runs, and keeps the backup', async () => {
-    there = await visit({ backupService: false });
+    there = await openTestCloud({ backupService: false });
     there.cloud.seed.fill(there.project, 'tiny');
     const path = `/backups/${id(there.cloud.state.storage.backups, 'increment-2')}`;
     expect(await remove(path)).toBe(404);
@@ -185,7 +185,7 @@ describe('a Cinder as in the lab', () => {
   });
 
   it('answers 404 to the deletion of the default type of a deleted project, and keeps it', async () => {
-    there = await visit({ defaultTypesOfGoneProjects: false });
+    there = await openTestCloud({ defaultTypesOfGoneProjects: false });
     there.cloud.seed.fill(there.project, 'tiny');
     await there.ask('identity', 'DELETE', `/projects/${there.project}`);
     expect(await there.status('storage', 'DELETE', `//v3/default-types/${there.project}`)).toBe(

@@ -1,13 +1,13 @@
 import fc from 'fast-check';
 import { awkwardNames } from './seed-content.ts';
-import { at, rows, type Visit, visit } from './visitor.ts';
+import { at, openTestCloud, rows, type TestCloud } from './test-cloud.ts';
 
-let there: Visit;
+let there: TestCloud;
 afterEach(() => there.close());
 
 describe('the Glance of the rehearsal cloud', () => {
   beforeEach(async () => {
-    there = await visit();
+    there = await openTestCloud();
     there.cloud.seed.fill(there.project, 'small');
   });
   const listed = async (query: string): Promise<unknown[]> =>
@@ -87,7 +87,7 @@ describe('the Swift of the rehearsal cloud', () => {
     ).map((row) => row.name);
 
   it('keeps objects with any name, and returns them under it', async () => {
-    there = await visit();
+    there = await openTestCloud();
     there.cloud.seed.fill(there.project, 'small');
     expect((await names('awkward ü %')).toSorted()).toEqual(awkwardNames.toSorted());
     await fc.assert(
@@ -111,7 +111,7 @@ describe('the Swift of the rehearsal cloud', () => {
   });
 
   it('answers 200 to a failed bulk deletion, with the errors in the body', async () => {
-    there = await visit();
+    there = await openTestCloud();
     there.cloud.seed.fill(there.project, 'small');
     expect(await bulk(['container-0', 'nothing/here'])).toEqual({
       'Response Status': '400 Bad Request',
@@ -123,7 +123,7 @@ describe('the Swift of the rehearsal cloud', () => {
   });
 
   it('keeps a versioned container until its last version is gone', async () => {
-    there = await visit();
+    there = await openTestCloud();
     there.cloud.seed.fill(there.project, 'small');
     const path = `${account()}/versioned`;
     expect(await names('versioned')).toEqual(['kept']);
@@ -141,7 +141,7 @@ describe('the Swift of the rehearsal cloud', () => {
   });
 
   it('lists pages by the name of the last row, in the order of bytes', async () => {
-    there = await visit({ swiftPageLimit: 3 });
+    there = await openTestCloud({ swiftPageLimit: 3 });
     there.cloud.seed.fill(there.project, 'small');
     const seen: unknown[] = [];
     for (
@@ -156,7 +156,7 @@ describe('the Swift of the rehearsal cloud', () => {
   });
 
   it('marks an account as deleted if the cluster allows it, which is permanent', async () => {
-    there = await visit();
+    there = await openTestCloud();
     there.cloud.seed.fill(there.project, 'small');
     expect(await there.status('object', 'DELETE', `${account()}?bulk-delete=`)).toBe(200);
     expect(await there.status('object', 'DELETE', `${account()}?typo`)).toBe(400);
@@ -171,11 +171,11 @@ describe('the Swift of the rehearsal cloud', () => {
   });
 
   it('refuses the deletion of an account if the cluster does not allow it, and other accounts to a caller without the reseller role', async () => {
-    there = await visit({ accountManagement: false });
+    there = await openTestCloud({ accountManagement: false });
     there.cloud.seed.fill(there.project, 'tiny');
     expect(await there.status('object', 'DELETE', account())).toBe(405);
     await there.close();
-    there = await visit({ adminRoles: ['admin', 'member', 'reader'] });
+    there = await openTestCloud({ adminRoles: ['admin', 'member', 'reader'] });
     there.cloud.seed.fill(there.project, 'tiny');
     expect(await there.status('object', 'GET', account())).toBe(403);
   });

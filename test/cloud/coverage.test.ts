@@ -17,13 +17,13 @@ import {
   retype,
   startProxy,
 } from './proxy/proxy.ts';
-import { type Visit, visit } from './visitor.ts';
+import { openTestCloud, type TestCloud } from './test-cloud.ts';
 
-let there: Visit;
+let there: TestCloud;
 let proxy: CloudProxy;
 let cloud: Cloud;
 beforeEach(async () => {
-  there = await visit();
+  there = await openTestCloud();
   proxy = await startProxy(there.cloud.url);
   cloud = connect();
 });

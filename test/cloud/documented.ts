@@ -23,7 +23,7 @@ export interface DocumentedFront extends Front {
   seed(project: Project, user: User): void;
 }
 
-export interface Shape {
+export interface ServiceShape {
   readonly name: string;
   readonly routes: Routes;
   /** Paths that are answered without a token, such as `/` and version documents. */
@@ -36,7 +36,7 @@ export interface Shape {
 }
 
 /** The checks of most services: first the token, then the route. Errors are JSON. */
-export function frontOf(state: CloudState, shape: Shape): Front {
+export function createService(state: CloudState, shape: ServiceShape): Front {
   return {
     name: shape.name,
     handle(call) {
@@ -70,7 +70,12 @@ export const maySee = (token: Token | undefined, owner: string): boolean =>
   isAdmin(token) || token?.projectId === owner;
 
 /** Runs `end` after `milliseconds` of the cloud's clock, unless the deletion must never end. */
-export function later(state: CloudState, call: Call, milliseconds: number, end: () => void): void {
+export function finishLater(
+  state: CloudState,
+  call: Call,
+  milliseconds: number,
+  end: () => void,
+): void {
   if (!call.endless) state.clock.after(milliseconds, end);
 }
 

@@ -1,8 +1,8 @@
-import { rows, type Visit, visit } from './visitor.ts';
+import { openTestCloud, rows, type TestCloud } from './test-cloud.ts';
 
-let there: Visit;
+let there: TestCloud;
 beforeEach(async () => {
-  there = await visit();
+  there = await openTestCloud();
   there.cloud.seed.fill(there.project, 'small');
 });
 afterEach(() => there.close());

@@ -1,10 +1,10 @@
 import { readCredentials } from '../../lib/openstack/credentials.ts';
 import { Asker } from './compare-ask.ts';
-import { at, rows, type Visit, visit } from './visitor.ts';
+import { at, openTestCloud, rows, type TestCloud } from './test-cloud.ts';
 
-let there: Visit;
+let there: TestCloud;
 beforeEach(async () => {
-  there = await visit();
+  there = await openTestCloud();
 });
 afterEach(() => there.close());
 

@@ -1,8 +1,8 @@
 import type { Table } from './resource-store.ts';
 import type { NetworkRow } from './rows.ts';
-import { at, rows, type Visit, visit } from './visitor.ts';
+import { at, openTestCloud, rows, type TestCloud } from './test-cloud.ts';
 
-let there: Visit;
+let there: TestCloud;
 afterEach(() => there.close());
 
 const remove = async (path: string): Promise<unknown> => {
@@ -28,7 +28,7 @@ const named = (table: Table<NetworkRow>, name: string): NetworkRow =>
 
 describe('the Neutron of the rehearsal cloud', () => {
   beforeEach(async () => {
-    there = await visit();
+    there = await openTestCloud();
     there.cloud.seed.fill(there.project, 'small');
   });
 
@@ -203,7 +203,7 @@ describe('the Neutron of the rehearsal cloud', () => {
 
 describe('a Neutron without trunks', () => {
   it('neither names the extension nor has the path', async () => {
-    there = await visit({ withoutExtensions: ['trunk'] });
+    there = await openTestCloud({ withoutExtensions: ['trunk'] });
     const { json } = await there.ask('network', 'GET', '/v2.0/extensions');
     expect(rows(json, 'extensions').some((row) => row.alias === 'trunk')).toBe(false);
     expect(await there.status('network', 'GET', '/v2.0/trunks')).toBe(404);

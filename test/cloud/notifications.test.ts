@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 import * as z from 'zod';
-import { at, type Visit, visit } from './visitor.ts';
+import { at, openTestCloud, type TestCloud } from './test-cloud.ts';
 
-let there: Visit;
+let there: TestCloud;
 const received: unknown[] = [];
 beforeEach(async () => {
-  there = await visit();
+  there = await openTestCloud();
   received.length = 0;
   there.cloud.onNotification((notification) =>
     received.push(JSON.parse(notification['oslo.message'])),

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import type { Server } from './rows.ts';
-import { at, rows, type Visit, visit } from './visitor.ts';
+import { at, openTestCloud, rows, type TestCloud } from './test-cloud.ts';
 
-let there: Visit;
+let there: TestCloud;
 afterEach(() => there.close());
 
 const mine = (project = there.project): string => `all_tenants=1&project_id=${project}`;
@@ -20,7 +20,7 @@ const listed = async (query: string): Promise<unknown[]> =>
 
 describe('the Nova of the rehearsal cloud', () => {
   beforeEach(async () => {
-    there = await visit();
+    there = await openTestCloud();
     there.cloud.seed.fill(there.project, 'small');
   });
 
@@ -186,7 +186,7 @@ describe('the Nova of the rehearsal cloud', () => {
 
 describe('a Nova with a reclaim interval', () => {
   it('hides deleted servers until they are deleted by force', async () => {
-    there = await visit({ reclaimInterval: 3600 });
+    there = await openTestCloud({ reclaimInterval: 3600 });
     there.cloud.seed.fill(there.project, 'tiny');
     const { id } = server('server-0');
     await there.ask('compute', 'DELETE', `/servers/${id}`);

@@ -9,12 +9,12 @@ import {
   retype,
   startProxy,
 } from './proxy/proxy.ts';
-import { at, rows, type Visit, visit } from './visitor.ts';
+import { at, openTestCloud, rows, type TestCloud } from './test-cloud.ts';
 
-let there: Visit;
+let there: TestCloud;
 let proxy: CloudProxy;
 beforeEach(async () => {
-  there = await visit();
+  there = await openTestCloud();
   proxy = await startProxy(there.cloud.url);
 });
 afterEach(async () => {

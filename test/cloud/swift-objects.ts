@@ -1,7 +1,7 @@
 import { type Call, Refusal, type Reply } from './http.ts';
 import { isoMicros } from './resource-store.ts';
 import type { CloudState } from './state.ts';
-import { deleteTheOldWay } from './swift-old-versions.ts';
+import { deleteWithOldVersioning } from './swift-old-versions.ts';
 import { type Account, type Container, put, type StoredObject } from './swift-state.ts';
 
 /** Timestamps of Swift: seconds with five decimals. No two are equal. */
@@ -179,7 +179,7 @@ export function objectCall(
       },
     };
   }
-  if (deleteTheOldWay(account, container, name, now)) return empty(204);
+  if (deleteWithOldVersioning(account, container, name, now)) return empty(204);
   const version = remove(state, container, name);
   return empty(204, version === undefined ? {} : { 'X-Object-Version-Id': version });
 }
@@ -253,7 +253,7 @@ export function removePath(
     return removeContainer(state, account, container) === undefined ? true : '409 Conflict';
   const name = rest.join('/');
   if (!container.objects.get(name)) return false;
-  if (deleteTheOldWay(account, container, name, state.clock.now())) return true;
+  if (deleteWithOldVersioning(account, container, name, state.clock.now())) return true;
   remove(state, container, name);
   return true;
 }

@@ -21,7 +21,7 @@ const MARKER = 'application/x-deleted;swift_versions_deleted=1';
  * returns. With a history, Swift keeps a copy and a marker. Returns true if an older version of the
  * object still exists.
  */
-export function deleteTheOldWay(
+export function deleteWithOldVersioning(
   account: Account,
   container: Container,
   name: string,

@@ -14,7 +14,12 @@ import { Confirmation } from '../../lib/task/safety-rules.ts';
 import type { Service } from '../../lib/task/service.ts';
 import { suspendRun } from '../../lib/task/suspend-run.ts';
 import { recordKey, type SuspensionRecord } from '../../lib/task/suspension-records.ts';
-import { grantAdmin, type SeedProject, strike, twoPlots } from './beside/plot.ts';
+import {
+  grantAdmin,
+  removeProjects,
+  type SeedProject,
+  targetAndControl,
+} from './beside/projects.ts';
 import { OPTIONAL_SERVICES, type OptionalService } from './beside/services.ts';
 import { Cloud, Row, text } from './cloud.ts';
 
@@ -112,14 +117,14 @@ describeThose(Object.keys(OPTIONAL_SERVICES), 'on a real cloud', ({ service, bes
   let customer: SeedProject;
   let control: SeedProject;
   beforeEach(async () => {
-    ({ customer, control } = await twoPlots(cloud));
+    ({ customer, control } = await targetAndControl(cloud));
     for (const seedProject of [customer, control]) {
       const revoke = await grantAdmin(seedProject);
       await beside.fill(seedProject);
       await revoke();
     }
   });
-  afterEach(() => strike(customer, control));
+  afterEach(() => removeProjects(customer, control));
   const counts = async (alive: boolean) =>
     Object.fromEntries(
       Object.entries(await beside.holdings(customer, alive)).map(([resourceType, rows]) => [
@@ -220,7 +225,7 @@ async function switches(
 
 describeThose(['aodh'], 'while its project is suspended', ({ service, beside }) => {
   it('has no enabled alarm during the suspension, and the same enabled alarms as before after the resume', async () => {
-    const { customer, control } = await twoPlots(cloud);
+    const { customer, control } = await targetAndControl(cloud);
     try {
       await Promise.all([beside.fill(customer), beside.fill(control)]);
       // Each change of an alarm in Aodh also changes its time of the last change.
@@ -249,7 +254,7 @@ describeThose(['aodh'], 'while its project is suspended', ({ service, beside }) 
       expect(await alarms(control)).toEqual(untouched);
       expect(await trusts()).toBe(trustsBefore);
     } finally {
-      await strike(customer, control);
+      await removeProjects(customer, control);
     }
   });
 });
@@ -258,9 +263,9 @@ describeThose(['mistral'], 'with a public resource of the same name', ({ service
   let customer: SeedProject;
   let control: SeedProject;
   beforeEach(async () => {
-    ({ customer, control } = await twoPlots(cloud));
+    ({ customer, control } = await targetAndControl(cloud));
   });
-  afterEach(() => strike(customer, control));
+  afterEach(() => removeProjects(customer, control));
 
   it('leaves an environment while a foreign public one has the same name, because the API would remove both', async () => {
     const revoke = await grantAdmin(control);
@@ -297,7 +302,7 @@ describeThose(['mistral'], 'with a public resource of the same name', ({ service
 
 describeThose(['ironic'], 'on deployed machines', ({ service, beside }) => {
   it('leaves a lease to the operator while the node is deployed, and ends it afterwards', async () => {
-    const { customer, control } = await twoPlots(cloud);
+    const { customer, control } = await targetAndControl(cloud);
     try {
       await beside.fill(customer);
       const [lease] = (await beside.holdings(customer, true)).leases ?? [];
@@ -342,7 +347,7 @@ describeThose(['ironic'], 'on deployed machines', ({ service, beside }) => {
       expect((await runs(service, customer, 'apply')).outcome).toEqual({ kind: 'finished' });
       expect((await beside.holdings(customer, true)).leases).toEqual([]);
     } finally {
-      await strike(customer, control);
+      await removeProjects(customer, control);
     }
   });
 });

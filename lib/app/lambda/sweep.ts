@@ -47,7 +47,7 @@ export async function sweepStage(event: unknown, context: unknown, policy: Polic
 /** Contexts whose policy is recorded. A context lives as long as its process. */
 const recorded = new WeakSet<LambdaContext>();
 
-/** Records the policy of the stack once per process. A failure is repeated by the next run. */
+/** Records the policy of the stack once per process. After a failure the next run tries again. */
 async function recordPolicyOnce(propagator: LambdaContext, policy: Policy): Promise<void> {
   if (recorded.has(propagator)) return;
   await recordPolicy(policy, { engine: propagator.engine, now: Date.now });

@@ -14,17 +14,17 @@ export const SILENT_SECONDS = 30;
 export const HEARTBEAT_SECONDS = 8;
 
 /**
- * After a process died, the receive count of its messages increases, but another message or an
- * administrator may have caused the death. Each death therefore allows one more delivery, up to
- * this limit, so that only a message that kills its process repeatedly is given up.
+ * The receive count of all messages of a process increases when the process dies. Another message
+ * or an administrator may have caused the death. Each death therefore allows one more delivery, up
+ * to this limit, so that only a message that kills its process repeatedly is given up.
  */
 const MAX_DELIVERIES = 20;
 
 /**
- * Requeues messages of dead processes: all messages in progress (`everything`, at the start of the
- * only process), or those without a heartbeat. The first retry is immediate; later ones have a
- * back-off of up to 30 s, so that a message that kills the process does not do so at each start.
- * Returns the queues with new messages.
+ * Requeues messages of dead processes. `everything`: all messages in progress, at the start of the
+ * only process. Otherwise only messages without a heartbeat. The first retry is immediate; later
+ * ones have a back-off of up to 30 s, so that a message that kills the process does not do so at
+ * each start. Returns the queues with new messages.
  */
 export async function requeueOrphaned(
   database: Database,

@@ -2,7 +2,9 @@ import { storable, toJson } from '../json.ts';
 import type { DocumentKey, WrittenDocument } from '../port.ts';
 import type { Session } from './database.ts';
 
-/** Another process has written one of the rows since it was read. The transaction is rolled back. */
+/**
+ * Another process has written one of the rows since it was read. The transaction is rolled back.
+ */
 export class Conflict extends Error {}
 
 /**

@@ -1,18 +1,20 @@
 import * as z from 'zod';
 import type { ProjectContext } from '../../task/service.ts';
 
-export const text = z.string().nullish();
+export const optionalText = z.string().nullish();
 
 /**
  * Designate has no filter by project: an administrator names the project in a header (`use_sudo`).
  * Designate does not look the project up in Keystone. Without the header all resources of the
  * project answer 404, which must not count as gone.
  */
-export const inProject = (project: string): Record<string, string> => ({
+export const projectHeader = (project: string): Record<string, string> => ({
   'x-auth-sudo-project-id': project,
 });
-/** For resources in zones of other projects. */
-export const IN_ALL_PROJECTS: Readonly<Record<string, string>> = { 'x-auth-all-projects': 'true' };
+/** The header for calls about zones of other projects. */
+export const ALL_PROJECTS_HEADER: Readonly<Record<string, string>> = {
+  'x-auth-all-projects': 'true',
+};
 
 interface Owned {
   readonly project_id?: string | null | undefined;
@@ -29,7 +31,7 @@ export async function rowsOf<S extends z.ZodType<Owned>>(
   row: S,
 ): Promise<z.infer<S>[]> {
   // Without this header Designate may count all rows, in a database of millions of records.
-  const headers = { ...inProject(project), 'openstack-dns-hide-counts': 'true' };
+  const headers = { ...projectHeader(project), 'openstack-dns-hide-counts': 'true' };
   const { rows } = await api.list(path, { collection, row, paging: 'next', headers });
   // Designate shows resources without a project (null), which belong to the cloud, to every
   // project. A row without the field is kept, so that the owner check sees it.
@@ -39,7 +41,7 @@ export async function rowsOf<S extends z.ZodType<Owned>>(
 export const ownerOf = (row: Owned): string | undefined => row.project_id ?? undefined;
 
 /** Example: `2 zones of project 4f…, 1 zone of project 9a…`. */
-export function countedByOwner(
+export function countByOwner(
   rows: readonly Owned[],
   [one, many]: readonly [string, string],
 ): string {

@@ -1,19 +1,24 @@
 import * as z from 'zod';
 import type { ComparePart, ProvisionContext, ProvisionItem } from '../../task/service.ts';
-import { IN_ALL_PROJECTS, inProject, text } from './project.ts';
+import { ALL_PROJECTS_HEADER, optionalText, projectHeader } from './project.ts';
 
 interface ZoneSection {
   readonly zone?: { readonly name: string; readonly email: string } | undefined;
 }
 
-const zoneRow = z.object({ id: z.string(), name: z.string(), project_id: text, status: text });
+const zoneRow = z.object({
+  id: z.string(),
+  name: z.string(),
+  project_id: optionalText,
+  status: optionalText,
+});
 type Zone = z.infer<typeof zoneRow>;
 const transferRow = z.object({
   id: z.string(),
   key: z.string(),
-  zone_id: text,
-  target_project_id: text,
-  status: text,
+  zone_id: optionalText,
+  target_project_id: optionalText,
+  status: optionalText,
 });
 
 /**
@@ -60,7 +65,7 @@ async function compareZone(
       make: async () => {
         const json = { name, email, type: 'PRIMARY' };
         // 409: another run has created the zone.
-        const headers = inProject(owner);
+        const headers = projectHeader(owner);
         await api.request('POST', '/v2/zones', { json, headers, accept: [409] });
       },
     };
@@ -85,7 +90,7 @@ async function zonesNamed(name: string, { api }: ProvisionContext): Promise<Zone
     row: zoneRow,
     paging: 'next',
     query: { name },
-    headers: IN_ALL_PROJECTS,
+    headers: ALL_PROJECTS_HEADER,
   });
   return rows.filter((row) => row.name === name);
 }
@@ -109,14 +114,14 @@ async function transfer(
     collection: 'transfer_requests',
     row: transferRow,
     paging: 'next',
-    headers: inProject(owner),
+    headers: projectHeader(owner),
   });
   const open = rows.find(
     (row) => row.zone_id === id && row.target_project_id === project && row.status === 'ACTIVE',
   );
   const offered = open ?? (await offer(id, owner, project, api));
   const json = { key: offered.key, zone_transfer_request_id: offered.id };
-  const headers = inProject(project);
+  const headers = projectHeader(project);
   await api.request('POST', '/v2/zones/tasks/transfer_accepts', { json, headers });
 }
 
@@ -128,6 +133,6 @@ async function offer(
 ): Promise<z.infer<typeof transferRow>> {
   const path = `/v2/zones/${encodeURIComponent(zoneId)}/tasks/transfer_requests`;
   const json = { target_project_id: project, description: 'provision' };
-  const answer = await api.request('POST', path, { json, headers: inProject(owner) });
+  const answer = await api.request('POST', path, { json, headers: projectHeader(owner) });
   return transferRow.parse(answer.json);
 }

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { defineProvision } from '../../task/service.ts';
 import { limitsSchema, provisionQuota } from '../kit/provision-quota.ts';
-import { inProject } from './project.ts';
+import { projectHeader } from './project.ts';
 import { zone } from './provision-zone.ts';
 import { pathOfQuota, readQuota } from './quota.ts';
 
@@ -29,7 +29,7 @@ const quota = provisionQuota<Section>({
   limitsIn: (section) => section.quota,
   read: readQuota,
   async write(json, { api, project }) {
-    await api.request('PATCH', pathOfQuota(project), { json, headers: inProject(project) });
+    await api.request('PATCH', pathOfQuota(project), { json, headers: projectHeader(project) });
   },
 });
 

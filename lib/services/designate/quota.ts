@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import type { ProjectContext } from '../../task/service.ts';
-import { IN_ALL_PROJECTS, inProject } from './project.ts';
+import { ALL_PROJECTS_HEADER, projectHeader } from './project.ts';
 
 const limits = z.record(z.string(), z.number());
 /**
@@ -16,8 +16,8 @@ export const pathOfQuota = (project: string): string => `/v2/quotas/${encodeURIC
  */
 export async function readQuota({ api, project }: ProjectContext) {
   const [own, defaults] = await Promise.all([
-    api.request('GET', pathOfQuota(project), { headers: inProject(project) }),
-    api.request('GET', pathOfQuota(UNUSED_PROJECT_ID), { headers: IN_ALL_PROJECTS }),
+    api.request('GET', pathOfQuota(project), { headers: projectHeader(project) }),
+    api.request('GET', pathOfQuota(UNUSED_PROJECT_ID), { headers: ALL_PROJECTS_HEADER }),
   ]);
   return { limits: limits.parse(own.json), defaults: limits.parse(defaults.json) };
 }

@@ -2,10 +2,10 @@ import * as z from 'zod';
 import { PropagatorError } from '../../shared/errors.ts';
 import { defineType, type ProjectContext, type Removal } from '../../task/service.ts';
 import { hasStatus } from '../kit/errors.ts';
-import { IN_ALL_PROJECTS, inProject, ownerOf, rowsOf, text } from './project.ts';
+import { ALL_PROJECTS_HEADER, optionalText, ownerOf, projectHeader, rowsOf } from './project.ts';
 import { visibleZones } from './zones.ts';
 
-const floatingIpRow = z.object({ id: z.string(), project_id: text });
+const floatingIpRow = z.object({ id: z.string(), project_id: optionalText });
 type FloatingIpRow = z.infer<typeof floatingIpRow>;
 
 const floatingIps = async (context: ProjectContext, filter: string): Promise<FloatingIpRow[]> => {
@@ -28,7 +28,7 @@ function toHidden(error: unknown): never {
 }
 
 /** The id consists of the region and the id in Neutron: `RegionOne:05f8…`. */
-const ptrRow = z.object({ id: z.string(), ptrdname: text });
+const ptrRow = z.object({ id: z.string(), ptrdname: optionalText });
 
 /**
  * PTR records of floating IPs. They are in a zone of Designate itself, and the API shows no project
@@ -52,7 +52,7 @@ export const ptrRecord = defineType({
       collection: 'floatingips',
       row: ptrRow,
       paging: 'none',
-      headers: inProject(project),
+      headers: projectHeader(project),
     } as const;
     const { rows } = await api.list('/v2/reverse/floatingips', options);
     const set = rows.filter((row) => row.ptrdname);
@@ -71,7 +71,10 @@ export const ptrRecord = defineType({
     try {
       // Designate itself compares the owner: it removes only a record that this project set on this
       // floating IP.
-      await api.request('PATCH', path, { json: { ptrdname: null }, headers: inProject(project) });
+      await api.request('PATCH', path, {
+        json: { ptrdname: null },
+        headers: projectHeader(project),
+      });
     } catch (error) {
       return zoneDeletionBlocker(error);
     }
@@ -91,7 +94,7 @@ const recordsetRow = z.object({
   zone_name: z.string(),
   name: z.string(),
   type: z.string(),
-  project_id: text,
+  project_id: optionalText,
 });
 type RecordsetRow = z.infer<typeof recordsetRow>;
 
@@ -115,8 +118,8 @@ const addressOf = (row: RecordsetRow): string | undefined =>
 
 /**
  * Recordsets of the project in zones of other projects: in shared zones, and PTR records of deleted
- * floating IPs. Since 2023.1 a recordset has its own owner; before, its owner is that of its zone.
- * Recordsets in the project's own zones go with the zone.
+ * floating IPs. Since 2023.1 a recordset has its own owner; in earlier releases its owner is that
+ * of its zone. Recordsets in the project's own zones go with the zone.
  */
 export const recordset = defineType({
   name: 'recordset',
@@ -141,7 +144,7 @@ export const recordset = defineType({
     const recordsets = `/v2/zones/${encodeURIComponent(row.zone_id)}/recordsets`;
     try {
       await context.api.request('DELETE', `${recordsets}/${encodeURIComponent(row.id)}`, {
-        headers: { ...IN_ALL_PROJECTS, 'x-designate-edit-managed-records': 'true' },
+        headers: { ...ALL_PROJECTS_HEADER, 'x-designate-edit-managed-records': 'true' },
       });
     } catch (error) {
       return zoneDeletionBlocker(error);

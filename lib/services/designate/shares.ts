@@ -1,10 +1,10 @@
 import * as z from 'zod';
 import { defineType, type Removal } from '../../task/service.ts';
 import { hasStatus } from '../kit/errors.ts';
-import { IN_ALL_PROJECTS, text } from './project.ts';
+import { ALL_PROJECTS_HEADER, optionalText } from './project.ts';
 import { zonesSharedWithProject } from './zones.ts';
 
-const shareRow = z.object({ id: z.string(), zone_id: z.string(), target_project_id: text });
+const shareRow = z.object({ id: z.string(), zone_id: z.string(), target_project_id: optionalText });
 
 /**
  * Zones of other projects that are shared with this one (since 2023.1). A share is a grant to
@@ -27,7 +27,7 @@ export const zoneShare = defineType({
           row: shareRow,
           paging: 'next',
           query: { target_project_id: context.project },
-          headers: IN_ALL_PROJECTS,
+          headers: ALL_PROJECTS_HEADER,
         }),
       ),
     );
@@ -42,7 +42,7 @@ export const zoneShare = defineType({
     const zone = `/v2/zones/${encodeURIComponent(row.zone_id)}`;
     try {
       await api.request('DELETE', `${zone}/shares/${encodeURIComponent(row.id)}`, {
-        headers: IN_ALL_PROJECTS,
+        headers: ALL_PROJECTS_HEADER,
       });
     } catch (error) {
       if (!hasStatus(error, 400)) throw error;

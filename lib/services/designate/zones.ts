@@ -2,16 +2,23 @@ import * as z from 'zod';
 import { type Blocker, defineType, type ProjectContext, type Removal } from '../../task/service.ts';
 import { hasStatus } from '../kit/errors.ts';
 import { epochOf } from '../kit/time.ts';
-import { countedByOwner, IN_ALL_PROJECTS, inProject, ownerOf, rowsOf, text } from './project.ts';
+import {
+  ALL_PROJECTS_HEADER,
+  countByOwner,
+  optionalText,
+  ownerOf,
+  projectHeader,
+  rowsOf,
+} from './project.ts';
 
 const zoneRow = z.object({
   id: z.string(),
   name: z.string(),
-  project_id: text,
+  project_id: optionalText,
   status: z.string(),
   action: z.string(),
-  created_at: text,
-  updated_at: text,
+  created_at: optionalText,
+  updated_at: optionalText,
   /** Since 2023.1. */
   shared: z.boolean().nullish(),
 });
@@ -69,7 +76,7 @@ export const zone = defineType<ZoneRow & { readonly hasChild: boolean }>({
     const foreignRecords = row.shared ? await foreignRecordBlocker(row, context) : undefined;
     if (foreignRecords) return { kind: 'blocked', ...foreignRecords };
     const headers = {
-      ...inProject(context.project),
+      ...projectHeader(context.project),
       // Since 2023.1; older releases ignore both headers. The second one makes the name server also
       // delete the zone's file.
       'x-designate-delete-shares': 'true',
@@ -127,7 +134,7 @@ async function childZoneBlocker(
     row: zoneRow,
     paging: 'next',
     query,
-    headers: IN_ALL_PROJECTS,
+    headers: ALL_PROJECTS_HEADER,
   });
   const below = rows.filter(({ name }) => name.endsWith(`.${row.name}`));
   if (below.length === 0) return undefined;
@@ -135,7 +142,7 @@ async function childZoneBlocker(
   if (foreign.length === 0)
     return { message: 'its child zones must be deleted first', actor: 'none' };
   return {
-    message: `the zone has ${countedByOwner(foreign, ['child zone', 'child zones'])}`,
+    message: `the zone has ${countByOwner(foreign, ['child zone', 'child zones'])}`,
     actor: 'other-project',
     advice:
       'The propagator changes nothing in another project. Ask the owner to delete the ' +
@@ -144,8 +151,8 @@ async function childZoneBlocker(
   };
 }
 
-const shareRow = z.object({ target_project_id: text });
-const recordsetRow = z.object({ project_id: text });
+const shareRow = z.object({ target_project_id: optionalText });
+const recordsetRow = z.object({ project_id: optionalText });
 
 /**
  * The owner check also applies to records that other projects created in a shared zone and that
@@ -155,7 +162,7 @@ async function foreignRecordBlocker(
   row: ZoneRow,
   { api, project }: ProjectContext,
 ): Promise<Blocker | undefined> {
-  const headers = IN_ALL_PROJECTS;
+  const headers = ALL_PROJECTS_HEADER;
   const shares = await api.list(`${pathOf(row)}/shares`, {
     collection: 'shared_zones',
     row: shareRow,
@@ -174,7 +181,7 @@ async function foreignRecordBlocker(
   );
   if (foreign.length === 0) return undefined;
   return {
-    message: `the shared zone contains ${countedByOwner(foreign, ['recordset', 'recordsets'])}`,
+    message: `the shared zone contains ${countByOwner(foreign, ['recordset', 'recordsets'])}`,
     actor: 'other-project',
     advice:
       'Designate would delete them with the zone. Ask their owners to remove them, or ' +

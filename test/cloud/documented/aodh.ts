@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { type Documented, frontOf, Routes } from '../documented.ts';
+import { createService, type Documented, Routes } from '../documented.ts';
 import { body, type Call, param, Refusal, type Reply } from '../http.ts';
 import { type Row, type Table, uuid } from '../resource-store.ts';
 import type { Project, User } from '../rows.ts';
@@ -79,7 +79,7 @@ export const aodh: Documented = {
         return { status: 200, json: { project_id, quotas: [{ resource: 'alarms', limit }] } };
       });
     return {
-      ...frontOf(state, {
+      ...createService(state, {
         name: 'aodh',
         routes,
         open: {

@@ -1,4 +1,4 @@
-import { type Documented, frontOf } from '../documented.ts';
+import { createService, type Documented } from '../documented.ts';
 import { type Call, param, Refusal, type Reply, Routes } from '../http.ts';
 import { type Row, type Table, uuid } from '../resource-store.ts';
 import type { Project, User } from '../rows.ts';
@@ -73,7 +73,7 @@ export const barbican: Documented = {
     projectQuotas(routes, quotas);
     const versions = { id: 'v1', status: 'stable', links: [{ rel: 'self', href: '/v1/' }] };
     return {
-      ...frontOf(state, {
+      ...createService(state, {
         name: 'barbican',
         routes,
         open: { '/': () => ({ status: 300, json: { versions: { values: [versions] } } }) },

@@ -1,4 +1,4 @@
-import { type Documented, frontOf, maySee, Routes } from '../documented.ts';
+import { createService, type Documented, maySee, Routes } from '../documented.ts';
 import { param, Refusal } from '../http.ts';
 import { type Row, type Table, uuid } from '../resource-store.ts';
 import type { CloudState } from '../state.ts';
@@ -87,7 +87,7 @@ export const blazar: Documented = {
         leases.delete(row.id);
         return { status: 204 };
       });
-    const front = frontOf(state, {
+    const front = createService(state, {
       name: 'blazar',
       routes,
       refuse: ({ status, message, headers }) => ({

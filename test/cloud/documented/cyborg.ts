@@ -1,4 +1,4 @@
-import { type Documented, frontOf } from '../documented.ts';
+import { createService, type Documented } from '../documented.ts';
 import { type Call, Refusal, Routes } from '../http.ts';
 import { type Row, type Table, uuid } from '../resource-store.ts';
 import type { CloudState } from '../state.ts';
@@ -52,7 +52,7 @@ export const cyborg: Documented = {
         return { status: 204 };
       });
     return {
-      ...frontOf(state, {
+      ...createService(state, {
         name: 'cyborg',
         routes,
         refuse: ({ status, message, headers }) => ({

@@ -1,4 +1,4 @@
-import { later } from '../documented.ts';
+import { finishLater } from '../documented.ts';
 import { type Call, param, Refusal, type Routes } from '../http.ts';
 import {
   contextOf,
@@ -96,7 +96,7 @@ export function zoneRoutes(routes: Routes, sources: Tables): void {
       for (const share of sharing.where((each) => each.zone_id === row.id))
         sharing.delete(share.id);
       Object.assign(row, { action: 'DELETE', status: 'PENDING', updated_at: state.clock.now() });
-      later(state, call, state.options.durations.documented, () => {
+      finishLater(state, call, state.options.durations.documented, () => {
         if (row.stubborn) {
           row.status = 'ERROR';
           return;

@@ -1,4 +1,4 @@
-import { type Documented, frontOf } from '../documented.ts';
+import { createService, type Documented } from '../documented.ts';
 import { Routes } from '../http.ts';
 import { uuid } from '../resource-store.ts';
 import type { Project } from '../rows.ts';
@@ -40,7 +40,7 @@ const designateOf = (shares: boolean): Documented => ({
     recordRoutes(routes, sources);
     taskRoutes(routes, sources);
     return {
-      ...frontOf(state, {
+      ...createService(state, {
         name: 'designate',
         routes,
         open: {

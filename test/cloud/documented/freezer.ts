@@ -1,4 +1,4 @@
-import { type Documented, frontOf } from '../documented.ts';
+import { createService, type Documented } from '../documented.ts';
 import { type Call, param, Refusal, type Reply, Routes } from '../http.ts';
 import { hex, type Row, type Table } from '../resource-store.ts';
 import type { CloudState } from '../state.ts';
@@ -70,7 +70,7 @@ export const freezer: Documented = {
     for (const name of ['session', 'action', 'backup'] as const)
       documentRoutes(routes, name, tables[`${name}s`]);
     return {
-      ...frontOf(state, {
+      ...createService(state, {
         name: 'freezer',
         routes,
         refuse: ({ status, message, headers }) => ({

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { type Documented, frontOf } from '../documented.ts';
+import { createService, type Documented } from '../documented.ts';
 import { body, type Call, param, Refusal, type Reply, Routes } from '../http.ts';
 import { hex, isoMicros, type Row, type Table, uuid } from '../resource-store.ts';
 import type { CloudState } from '../state.ts';
@@ -60,7 +60,7 @@ export const gnocchi: Documented = {
     // Ceilometer's own user, in the services' project.
     const ceilometer = `${hex()}:${hex()}`;
     return {
-      ...frontOf(state, {
+      ...createService(state, {
         name: 'gnocchi',
         routes,
         refuse: ({ status, message, headers }) => ({

@@ -1,4 +1,4 @@
-import { later } from '../documented.ts';
+import { finishLater } from '../documented.ts';
 import { type Call, Refusal, type Reply } from '../http.ts';
 import type { CloudState } from '../state.ts';
 import { isAdmin, type Token } from '../tokens.ts';
@@ -72,7 +72,7 @@ export function removeStack(state: CloudState, tables: Tables, call: Call, stack
     for (const { physical } of one.resources) configs.delete(physical);
     stacks.delete(one.id);
   };
-  later(state, call, state.options.durations.documented, () => {
+  finishLater(state, call, state.options.durations.documented, () => {
     if (stack.fails === undefined && hasHook(stack)) return;
     if (stack.fails === undefined) return end(stack);
     stack.status = 'DELETE_FAILED';

@@ -1,4 +1,4 @@
-import { type Documented, frontOf } from '../documented.ts';
+import { createService, type Documented } from '../documented.ts';
 import { type Call, param, Refusal, type Reply, Routes } from '../http.ts';
 import { isoSeconds } from '../resource-store.ts';
 import type { CloudState } from '../state.ts';
@@ -24,7 +24,7 @@ export const heatOf = (options: HeatOptions): Documented => ({
     stackRoutes(routes, state, tables, options);
     softwareRoutes(routes, tables, options);
     return {
-      ...frontOf(state, {
+      ...createService(state, {
         name: 'heat',
         routes,
         refuse: ({ status, message, headers }) => {

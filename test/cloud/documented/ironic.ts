@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { type Documented, frontOf, Routes } from '../documented.ts';
+import { createService, type Documented, Routes } from '../documented.ts';
 import { body, type Call, param, Refusal, type Reply } from '../http.ts';
 import { type Resource, type Row, type Table, uuid } from '../resource-store.ts';
 import type { Project } from '../rows.ts';
@@ -93,7 +93,7 @@ export const ironicOf = (minor: number): Documented => ({
       },
     });
     return {
-      ...frontOf(state, {
+      ...createService(state, {
         name: 'ironic',
         routes,
         systemScope: true,

@@ -1,4 +1,4 @@
-import { type Documented, frontOf, later, Routes } from '../documented.ts';
+import { createService, type Documented, finishLater, Routes } from '../documented.ts';
 import { type Call, param, Refusal, type Reply } from '../http.ts';
 import { page } from '../paging.ts';
 import type { Row, Table } from '../resource-store.ts';
@@ -21,7 +21,7 @@ export const magnum: Documented = {
     templateRoutes(tables, routes);
     quotaRoutes(tables, routes);
     return {
-      ...frontOf(state, {
+      ...createService(state, {
         name: 'magnum',
         routes,
         open: { '/': versions },
@@ -154,13 +154,13 @@ function conduct(state: CloudState, clusters: Table<Cluster>, call: Call, row: C
   if (row.driver === 'heat' && ownProject(call.token) !== row.project_id)
     state.sideEffects.push(`the stack of cluster ${row.name} was deleted from another project`);
   if (row.driver === 'heat' && row.stack === undefined) {
-    // Heat answers 404.
+    // The stack is gone: Heat answers 404, and Magnum drops the cluster.
     if (!call.endless) clusters.delete(row.id);
     return;
   }
   become('DELETE_IN_PROGRESS');
   row.reason = null;
-  later(state, call, state.options.durations.documented, () => {
+  finishLater(state, call, state.options.durations.documented, () => {
     if (row.failing > 0) {
       row.failing -= 1;
       row.reason = 'Failed to delete the stack';

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { later } from '../documented.ts';
+import { finishLater } from '../documented.ts';
 import { body, type Call, param, Refusal, type Routes } from '../http.ts';
 import { isoMicros, type Table } from '../resource-store.ts';
 import type { CloudState } from '../state.ts';
@@ -101,7 +101,7 @@ export function networkRoutes(routes: Routes, state: CloudState, tables: ManilaT
         throw new Refusal(409, `Share server ${row.id} is in use.`);
       row.status = 'deleting';
       row._deletedAt = state.clock.now();
-      later(
+      finishLater(
         state,
         call,
         state.options.durations.documented,

@@ -1,4 +1,4 @@
-import { later } from '../documented.ts';
+import { finishLater } from '../documented.ts';
 import { action, type Call, param, Refusal, type Routes } from '../http.ts';
 import { isoMicros } from '../resource-store.ts';
 import type { CloudState } from '../state.ts';
@@ -37,7 +37,7 @@ export function shareRoutes(routes: Routes, state: CloudState, tables: ManilaTab
   ) => {
     row.status = 'deleting';
     row._deletedAt = state.clock.now();
-    later(state, call, state.options.durations.documented, () => {
+    finishLater(state, call, state.options.durations.documented, () => {
       if (stubborn.has(row.id)) row.status = 'error_deleting';
       else if (of[resourceType].delete(row.id)) gone();
     });

@@ -1,4 +1,4 @@
-import { type Documented, frontOf } from '../documented.ts';
+import { createService, type Documented } from '../documented.ts';
 import { type Call, Refusal, Routes } from '../http.ts';
 import { uuid } from '../resource-store.ts';
 import type { Project, User } from '../rows.ts';
@@ -47,7 +47,7 @@ export const manilaOf = (highest: string): Documented => ({
       min_version: '2.0',
       links: [{ rel: 'self', href: '/v2/' }],
     };
-    const front = frontOf(state, {
+    const front = createService(state, {
       name: 'manila',
       routes,
       open: { '/v2/': () => ({ status: 200, json: { versions: [version] } }) },

@@ -1,4 +1,4 @@
-import { type Documented, frontOf, Routes } from '../documented.ts';
+import { createService, type Documented, Routes } from '../documented.ts';
 import { type Call, param, Refusal, type Reply } from '../http.ts';
 import type { Table } from '../resource-store.ts';
 import { isAdmin, ownProject } from '../tokens.ts';
@@ -42,7 +42,7 @@ export const mistralOf = (options: MistralOptions): Documented => ({
           return { status: 204 };
         });
     return {
-      ...frontOf(state, {
+      ...createService(state, {
         name: 'mistral',
         routes,
         open: { '/': () => ({ status: 200, json: [{ id: 'v2.0', status: 'CURRENT' }] }) },

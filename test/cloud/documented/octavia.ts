@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { type Documented, frontOf, later } from '../documented.ts';
+import { createService, type Documented, finishLater } from '../documented.ts';
 import { body, type Call, param, Refusal, type Reply, Routes } from '../http.ts';
 import { addPort } from '../neutron-networks.ts';
 import { addresses } from '../neutron-shape.ts';
@@ -84,7 +84,7 @@ export const octavia: Documented = {
     loadBalancers(routes, sources);
     quotas(routes, sources);
     return {
-      ...frontOf(state, {
+      ...createService(state, {
         name: 'octavia',
         routes,
         open: {
@@ -220,7 +220,7 @@ function loadBalancers(routes: Routes, { state, loadBalancers: table }: Tables):
       const shape = z.object({ loadbalancer: z.object({ admin_state_up: z.boolean() }) });
       const { admin_state_up } = body(call, shape).loadbalancer;
       change(row, 'PENDING_UPDATE');
-      later(state, call, state.options.durations.documented, () => {
+      finishLater(state, call, state.options.durations.documented, () => {
         row.admin_state_up = admin_state_up;
         change(row, 'ACTIVE');
       });
@@ -249,7 +249,7 @@ function loadBalancers(routes: Routes, { state, loadBalancers: table }: Tables):
           `Invalid state ${row.provisioning_status} of loadbalancer resource ${row.id}`,
         );
       change(row, 'PENDING_DELETE');
-      later(state, call, state.options.durations.documented, () => {
+      finishLater(state, call, state.options.durations.documented, () => {
         if (row.failing > 0) {
           row.failing -= 1;
           change(row, 'ERROR');

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { type Documented, frontOf, later } from '../documented.ts';
+import { createService, type Documented, finishLater } from '../documented.ts';
 import { body, type Call, param, Refusal, type Reply, Routes } from '../http.ts';
 import { isoSeconds, type Row, Table, uuid } from '../resource-store.ts';
 import type { CloudState } from '../state.ts';
@@ -83,7 +83,7 @@ export const tacker: Documented = {
       );
     });
     return {
-      ...frontOf(state, {
+      ...createService(state, {
         name: 'tacker',
         routes,
         refuse: ({ status, message, headers }) => ({
@@ -187,7 +187,7 @@ function instanceRoutes(
         state: 'PROCESSING',
         start: state.clock.now(),
       });
-      later(state, call, state.options.durations.documented, () => {
+      finishLater(state, call, state.options.durations.documented, () => {
         const isLocked = locked.has(row.tenant_id);
         row.task = null;
         row.status = isLocked ? 'ERROR' : 'INACTIVE';
@@ -248,7 +248,7 @@ function operationRoutes(
     .on('POST', '/vnflcm/v1/vnf_lcm_op_occs/:id/rollback', (call) => {
       const [operation, instance] = failed(call);
       operation.state = 'ROLLING_BACK';
-      later(state, call, state.options.durations.documented, () => {
+      finishLater(state, call, state.options.durations.documented, () => {
         operation.state = 'ROLLED_BACK';
         if (instance) instance.status = 'INACTIVE';
       });

@@ -1,4 +1,4 @@
-import { later, type Routes } from '../documented.ts';
+import { finishLater, type Routes } from '../documented.ts';
 import { type Call, param, Refusal, type Reply } from '../http.ts';
 import type { CloudState } from '../state.ts';
 import { isAdmin, ownProject } from '../tokens.ts';
@@ -43,7 +43,7 @@ export function backupRoutes(state: CloudState, tables: Tables, routes: Routes):
     if (tables.swift === 'missing') throw new Refusal(404, `Swift is disabled for tenant ${own}.`);
     if (own !== row.tenant_id)
       state.sideEffects.push(`the data of backup ${row.name} were left in Swift`);
-    later(state, call, state.options.durations.documented, () => backups.delete(row.id));
+    finishLater(state, call, state.options.durations.documented, () => backups.delete(row.id));
   };
   routes
     .on('GET', '/v1.0/:tenant/backups', ofToken(list))

@@ -1,4 +1,4 @@
-import { later, type Routes } from '../documented.ts';
+import { finishLater, type Routes } from '../documented.ts';
 import { Refusal } from '../http.ts';
 import type { CloudState } from '../state.ts';
 import { found, mgmt, ofToken, time } from './trove-call.ts';
@@ -56,7 +56,7 @@ export function clusterRoutes(
           member.task = 'DELETING';
           member.updated = state.clock.now();
         }
-        later(state, call, state.options.durations.documented, () => {
+        finishLater(state, call, state.options.durations.documented, () => {
           clusters.delete(row.id);
           for (const member of members) Object.assign(member, { deleted: true, cluster_id: null });
         });

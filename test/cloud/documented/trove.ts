@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { type Documented, frontOf, later, Routes } from '../documented.ts';
+import { createService, type Documented, finishLater, Routes } from '../documented.ts';
 import { body, type Call, Refusal, type Reply } from '../http.ts';
 import type { CloudState } from '../state.ts';
 import { ownProject } from '../tokens.ts';
@@ -29,7 +29,7 @@ export const trove: Documented = {
     clusterRoutes(state, tables, routes);
     backupRoutes(state, tables, routes);
     settingRoutes(state, tables, routes);
-    const front = frontOf(state, {
+    const front = createService(state, {
       name: 'trove',
       routes,
       refuse: ({ status, message, headers }) => ({
@@ -136,7 +136,7 @@ function instanceRoutes(state: CloudState, tables: Tables, routes: Routes): void
           state.sideEffects.push(`the certificate of ${row.name} is still marked as in use`);
         row.task = 'DELETING';
         row.updated = state.clock.now();
-        later(state, call, state.options.durations.documented, () => {
+        finishLater(state, call, state.options.durations.documented, () => {
           row.deleted = true;
           row.cluster_id = null;
           row.replica_of = null;

@@ -1,4 +1,4 @@
-import { type Documented, frontOf, Routes } from '../documented.ts';
+import { createService, type Documented, Routes } from '../documented.ts';
 import { type Call, param, Refusal, type Reply } from '../http.ts';
 import { type Row, type Table, uuid } from '../resource-store.ts';
 import type { Project } from '../rows.ts';
@@ -59,7 +59,7 @@ export const zaqarOn = (store: 'mongodb' | 'sqlalchemy'): Documented => ({
       if (store !== 'mongodb')
         throw new Refusal(503, `${what}. Please try again in a few seconds.`);
     });
-    const front = frontOf(state, {
+    const front = createService(state, {
       name: 'zaqar',
       routes,
       open: {

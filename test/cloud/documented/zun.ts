@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { atLeast, microversion } from '../compute-fault.ts';
-import { type Documented, frontOf, later, maySee } from '../documented.ts';
+import { createService, type Documented, finishLater, maySee } from '../documented.ts';
 import { body, type Call, param, Refusal, type Reply, Routes } from '../http.ts';
 import { type Row, type Table, uuid } from '../resource-store.ts';
 import type { CloudState } from '../state.ts';
@@ -81,7 +81,7 @@ export const zun: Documented = {
     listings(routes, tables);
     removals(routes, state, tables);
     quotas(routes, tables);
-    const front = frontOf(state, {
+    const front = createService(state, {
       name: 'zun',
       routes,
       refuse: ({ status, message, headers }) => ({
@@ -234,7 +234,7 @@ function removals(
       );
     row.task_state = 'container_deleting';
     row.updated_at = state.clock.now();
-    later(state, call, state.options.durations.documented, () => table.delete(row.id));
+    finishLater(state, call, state.options.durations.documented, () => table.delete(row.id));
     return { status: 204 };
   };
   const run = (call: Call, from: string, to: string): Reply => {
@@ -242,7 +242,7 @@ function removals(
     if (row.status !== from)
       throw new Refusal(409, `Cannot change container ${row.id} in ${row.status} state`);
     row.task_state = 'container_changing';
-    later(state, call, state.options.durations.documented, () => {
+    finishLater(state, call, state.options.durations.documented, () => {
       row.status = to;
       row.task_state = null;
     });
@@ -266,7 +266,7 @@ function removals(
       if (row.status !== 'Paused')
         throw new Refusal(409, `Cannot unpause container ${row.id} in ${row.status} state`);
       row.task_state = 'container_unpausing';
-      later(state, call, state.options.durations.documented, () => {
+      finishLater(state, call, state.options.durations.documented, () => {
         row.status = 'Running';
         row.task_state = null;
       });

@@ -1,5 +1,5 @@
 import { type Row, rowsOf, text } from '../cloud.ts';
-import { type SeedProject, still } from './plot.ts';
+import { type SeedProject, stableRow } from './projects.ts';
 import type { OptionalService } from './services.ts';
 
 const NAMES = ['one', 'two'];
@@ -38,8 +38,8 @@ export const database: OptionalService = {
       ['modules', 'configurations'].map((collection) => seen(seedProject, collection)),
     );
     return {
-      modules: (modules ?? []).map(still),
-      configurations: (configurations ?? []).map(still),
+      modules: (modules ?? []).map(stableRow),
+      configurations: (configurations ?? []).map(stableRow),
     };
   },
 };

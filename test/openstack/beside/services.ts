@@ -9,7 +9,7 @@ import {
   until,
 } from '../cloud.ts';
 import { database } from './database.ts';
-import { type SeedProject, still } from './plot.ts';
+import { type SeedProject, stableRow } from './projects.ts';
 
 /**
  * The resources of a project in a service of this suite, by type. Written independently of the code
@@ -26,7 +26,7 @@ export interface OptionalService {
 }
 
 const ofProject = (rows: readonly Row[], projectId: string): Row[] =>
-  rows.filter((row) => row.project_id === projectId).map(still);
+  rows.filter((row) => row.project_id === projectId).map(stableRow);
 const byId = (rows: readonly Row[]): Row[] =>
   [...rows].sort((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1));
 const sorted = (holdings: Record<string, readonly Row[]>): Record<string, readonly Row[]> =>
@@ -232,14 +232,14 @@ const message: OptionalService = {
         },
       );
       const page = rowsOf(json, 'queues');
-      queues.push(...page.map(still));
+      queues.push(...page.map(stableRow));
       if (page.length === 0) break;
       marker = text(page.at(-1), 'name');
     }
     const { json } = await member.call('message', 'GET', '/queues/queue-0/subscriptions', {
       headers: client,
     });
-    return sorted({ queues, subscriptions: rowsOf(json, 'subscriptions').map(still) });
+    return sorted({ queues, subscriptions: rowsOf(json, 'subscriptions').map(stableRow) });
   },
 };
 
@@ -304,9 +304,9 @@ const baremetal: OptionalService = {
       ironicVersion,
     );
     return sorted({
-      leases: nodes.filter((row) => row.lessee === projectId).map(still),
-      nodes: nodes.filter((row) => row.owner === projectId).map(still),
-      allocations: allocations.filter((row) => row.owner === projectId).map(still),
+      leases: nodes.filter((row) => row.lessee === projectId).map(stableRow),
+      nodes: nodes.filter((row) => row.owner === projectId).map(stableRow),
+      allocations: allocations.filter((row) => row.owner === projectId).map(stableRow),
     });
   },
 };

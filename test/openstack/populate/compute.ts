@@ -51,7 +51,7 @@ export async function flavorAccess(seedProject: SeedProject): Promise<void> {
 }
 
 /** The resources that the servers need. */
-export interface Ground {
+export interface ServerNeeds {
   readonly wiring: Wiring;
   readonly imageId: string;
   readonly dataVolumeId: string;
@@ -62,7 +62,7 @@ export interface Ground {
  * Creates servers in every difficult state, server groups, and quota rows of the project and of a
  * user in it.
  */
-export async function fullCompute(seedProject: SeedProject, ground: Ground): Promise<void> {
+export async function fullCompute(seedProject: SeedProject, ground: ServerNeeds): Promise<void> {
   const { admin, member, project } = seedProject;
   const serverAction = (id: string, body: object) =>
     admin.call('compute', 'POST', `/servers/${id}/action`, { json: body });

@@ -51,7 +51,7 @@ describe('an unexpected error of the API', () => {
     const broken = () => Promise.reject(new TypeError('nothing works'));
     for (const name of Object.keys(engine.reads)) Object.assign(engine.reads, { [name]: broken });
     engine.deadLetters = broken;
-    // The document reads nothing. A stream has already begun its answer when a read fails.
+    // `/healthz` and the OpenAPI document read nothing. A stream begins its answer before it reads.
     const without = ['/healthz', '/v1/openapi.json', '/v1/operations/events', '/*'];
     const reads = app.routes.filter(
       ({ method, path }) => method === 'GET' && !without.includes(path),

@@ -5,7 +5,7 @@ import { Confirmation } from '../../../lib/task/safety-rules.ts';
 import type { ProjectContext } from '../../../lib/task/service.ts';
 import { magnum } from '../../cloud/documented/magnum.ts';
 import { type Cluster, magnumOf, type Template } from '../../cloud/documented/magnum-rows.ts';
-import { type Documented, frontOf, Routes } from '../../cloud/documented.ts';
+import { createService, type Documented, Routes } from '../../cloud/documented.ts';
 import { dependentsOf } from '../../dependencies.ts';
 import { testServiceContract } from './service-contract.ts';
 import { TimedFixture } from './timed-fixture.ts';
@@ -18,7 +18,7 @@ const heat: Documented = {
   name: 'heat',
   endpoint: { type: 'orchestration', path: '/v1/%(project_id)s' },
   open: (state) => ({
-    ...frontOf(state, {
+    ...createService(state, {
       name: 'heat',
       routes: new Routes().on('GET', '/v1/:project/stacks', (call) => ({
         status: 200,

@@ -7,7 +7,7 @@ import { loginOf } from './login.ts';
  * A rehearsal cloud with a stopped clock, its administrator logged in, and one project in a domain
  * of its own.
  */
-export interface Visit {
+export interface TestCloud {
   readonly cloud: RehearsalCloud;
   readonly clock: VirtualClock;
   readonly ask: Ask;
@@ -18,7 +18,7 @@ export interface Visit {
   close(): Promise<void>;
 }
 
-export async function visit(options: CloudOptions = {}): Promise<Visit> {
+export async function openTestCloud(options: CloudOptions = {}): Promise<TestCloud> {
   const clock = new VirtualClock();
   const cloud = await startCloud({ ...options, clock });
   const { ask } = await Asker.login(loginOf(cloud.credentials));

@@ -18,7 +18,7 @@ export interface SeedProject {
 /**
  * Creates the projects of a customer and of a control project, both with the same resource names.
  */
-export async function twoPlots(
+export async function targetAndControl(
   cloud: Cloud,
 ): Promise<{ customer: SeedProject; control: SeedProject }> {
   const [customer, control] = await Promise.all([seedProject(cloud), seedProject(cloud)]);
@@ -75,7 +75,7 @@ export async function grantAdmin({
   return () => cloud.admin.call('identity', 'DELETE', path, { accept: [404] });
 }
 
-export async function strike(...plots: readonly SeedProject[]): Promise<void> {
+export async function removeProjects(...plots: readonly SeedProject[]): Promise<void> {
   for (const { undo } of plots)
     for (const step of undo.reverse())
       await step().catch((error: unknown) =>
@@ -84,7 +84,7 @@ export async function strike(...plots: readonly SeedProject[]): Promise<void> {
 }
 
 /** Returns a row with sorted keys and without fields that change by themselves. */
-export function still(row: Row): Row {
+export function stableRow(row: Row): Row {
   const moving = ['updated_at', 'age', 'links', 'evaluate_timestamp', 'reservation'];
   return Object.fromEntries(
     Object.entries(row)
