@@ -199,7 +199,7 @@ export const blazar = defineService({
           'a lease goes on while the project is suspended; when it ends, Blazar deletes its ' +
           'servers or fails without the trust of its owner',
         advice:
-          'Extend the lease if the project shall return after its end (openstack reservation ' +
+          'Extend the lease if the project is to be resumed after its end (openstack reservation ' +
           'lease update --prolong-for).',
       },
     },

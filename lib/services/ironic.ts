@@ -216,7 +216,7 @@ export const ironic = defineService({
     },
     {
       types: ['lease'],
-      because: 'The option `power-off` switches its machine as `node`.',
+      because: 'The option `power-off` switches its machine, which is of the type `node`.',
     },
   ],
 });

@@ -202,7 +202,7 @@ export const swift = defineService({
   leftBySuspend: [
     {
       types: ['object'],
-      because: 'An object is read only by those whom the access to its container lets in.',
+      because: 'The read access to its container applies to it.',
     },
     {
       types: ['container', 'account'],

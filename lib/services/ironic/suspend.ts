@@ -62,7 +62,7 @@ export const machineSuspension = defineSuspension<NodeRow, object>({
     record: 'The id.',
     resume: 'The machine is powered on.',
     leaves: [
-      'A machine of Nova is left to Nova, where its server is stopped.',
+      'A machine of Nova is not switched, because Nova stops its server.',
       'A machine that is not deployed, or in maintenance, stays as it is.',
     ],
   },
