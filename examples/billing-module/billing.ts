@@ -23,7 +23,7 @@ export default ({ defineType, defineService, defineSuspension, PropagatorError, 
       message: string,
       cause?: unknown,
     ) => {
-      const advice = 'Look into the log of the billing system; BILLING_URL says where it is asked.';
+      const advice = 'Read the log of the billing system at BILLING_URL.';
       return new PropagatorError(
         { code: `billing.${code}`, class: errorClass, message, advice, service: 'billing' },
         { cause },

@@ -44,7 +44,7 @@ export interface Suspicion {
   readonly cause: Cause;
   /** Epoch milliseconds when the notification was ingested. */
   readonly at: number;
-  /** Keystone's answer at that time. Keystone is asked only for a limited number in each batch. */
+  /** Keystone's answer at that time. Only a limited number of deletions in a batch has one. */
   readonly keystone: 'absent' | 'not asked';
   /** Set when a person dropped the deletion. It can still be released. */
   readonly dropped?:

@@ -39,13 +39,13 @@ const CONCURRENCY = 8;
  */
 const MAX_FAILURES = 3;
 /**
- * Keystone is asked about at most this many deletions of unknown accounts in a batch. The others
+ * Ingest asks Keystone about at most this many deletions of unknown accounts in a batch. The others
  * are held without a question, so that a flood of forged notifications does not delay the true
  * ones.
  */
 const MAX_UNKNOWN_DELETIONS = 20;
 /**
- * Up to this many projects are asked for their members one by one. For more, one listing of all
+ * Up to this many projects, ingest lists the members of each one. For more, one listing of all
  * assignments is cheaper.
  */
 const MAX_SINGLE_QUESTIONS = 10;

@@ -14,7 +14,7 @@ type Environment = Readonly<Record<string, string | undefined>>;
  * The function that calls the API. By default the API on AWS accepts only signed calls of a
  * principal with the permission `execute-api:Invoke`, so calls to API Gateway are signed (Signature
  * Version 4). Changes at any other URL carry an API token. Every call carries a token of Keystone
- * where the API asks for one. `logIn` returns that token.
+ * where the API requires one. `logIn` returns that token.
  */
 export function callerOf(
   base: string,

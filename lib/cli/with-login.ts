@@ -8,7 +8,7 @@ const MISSING: readonly string[] = [MISSING_TOKEN, MISSING_CREDENTIALS];
 type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 
 /**
- * Adds a token of Keystone to the calls of an API that asks for one: an answer 401 with
+ * Adds a token of Keystone to the calls of an API that requires one: an answer 401 with
  * `WWW-Authenticate: Keystone`. The token stays in memory. It is sent over plain HTTP only to this
  * machine. `local` adds the local token, or signs the call for AWS. It throws an error with one of
  * the codes {@link MISSING} when there is no token and no credentials. `logIn` is called at the

@@ -16,7 +16,7 @@ import {
   type ChangeDeps,
   changeOperation,
   commitDecided,
-  type Immediate,
+  type StoredInput,
 } from './operation-change.ts';
 import { forgetProvision, recordProvisioned } from './provision-store.ts';
 import { forgetSuspension } from './suspension-store.ts';
@@ -72,7 +72,7 @@ function opening(
 }
 
 async function handle(message: Message, deps: CoordinateDeps): Promise<void> {
-  const about = (id: OperationId, input: Immediate): Promise<void> =>
+  const about = (id: OperationId, input: StoredInput): Promise<void> =>
     changeOperation(message, id, input, deps);
   switch (message.type) {
     case 'operation.confirm': {

@@ -26,10 +26,10 @@ const MAX_CONFLICTS = 20;
 const HOUR = 3_600_000;
 
 /** An input that is read just before the decision, and again after a conflict. */
-export type Immediate = (operation: Operation) => Promise<Input>;
+export type StoredInput = (operation: Operation) => Promise<Input>;
 
-/** An input that Keystone answers. Keystone is asked again only if the question has changed. */
-export interface Asked {
+/** An input from Keystone. It is requested again only if the question has changed. */
+export interface KeystoneInput {
   ask(operation: Operation): Promise<Input | undefined>;
   /** Equal for two states of the operation to which the same answer applies. */
   questionOf(operation: Operation): string;
@@ -59,13 +59,13 @@ interface Answer {
 }
 
 /**
- * Applies one event to an operation. Keystone is asked before the message queues up, so
+ * Applies one event to an operation. The question goes to Keystone before the message queues up, so
  * that a slow Keystone delays no report of a service. After a conflict the same answer is applied.
  */
 export async function changeOperation(
   message: Message,
   id: OperationId,
-  source: Immediate | Asked,
+  source: StoredInput | KeystoneInput,
   deps: ChangeDeps,
 ): Promise<void> {
   const inOrder = (work: () => Promise<void>) => deps.operationQueue?.run(id, work) ?? work();
@@ -101,7 +101,7 @@ export async function changeOperation(
 
 async function answerAbout(
   id: OperationId,
-  { ask, questionOf }: Asked,
+  { ask, questionOf }: KeystoneInput,
   { engine, now }: ChangeDeps,
 ): Promise<Answer | undefined> {
   const operation = await engine.reads.operation(id);

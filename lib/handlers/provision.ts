@@ -13,7 +13,7 @@ import { fetchEffectiveState, fetchUserState } from './project-state.ts';
 
 /**
  * Returns the provision that follows when a project or a user was created, or when one that could
- * not be provisioned is enabled. Nothing opens when no rule of the policy asks for it.
+ * not be provisioned is enabled. Nothing opens when no rule of the policy requires it.
  */
 export async function provisionForChange(
   { type, data: { account, cause } }: AccountEvent,

@@ -144,7 +144,7 @@ function applyContrary(
     rules.now,
   );
   if (rules.now - since < SHOWN_FOR_MILLIS) {
-    const advice = 'Nothing is changed meanwhile. Keystone is asked again for a minute.';
+    const advice = 'Nothing is changed meanwhile. The propagator asks Keystone again for a minute.';
     transaction.operation = { ...operation, hold: { reason, since, advice } };
     confirmAgain(transaction, delayWhileShown(since, rules));
     return;

@@ -205,7 +205,7 @@ const typeOf = ({ type }: ProvisionItem, { service }: Pick<Steps, 'service'>) =>
   ResourceTypeName.parse(`${service}.${type}`);
 
 /**
- * `listed`: the number of items that the profile asks for. `gone`: items that are as wanted.
+ * `listed`: the number of items that the profile names. `gone`: items that are as wanted.
  * `left`: items that are still missing.
  */
 function countsOf(items: readonly ProvisionItem[], input: Steps): Counts {

@@ -11,7 +11,7 @@ const DELETING = new RegExp(
 /**
  * Safety rule "Record before you act": suspend, resume and provision destroy nothing. Returns an
  * API client that refuses the method DELETE, a body or path that names a deleting action, and in
- * Swift every method that can replace an object. It does so whatever a service file asks for.
+ * Swift every method that can replace an object. It does so whatever a service file requests.
  */
 export function withoutDeletion(api: ServiceApi): ServiceApi {
   return {

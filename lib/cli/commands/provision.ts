@@ -47,7 +47,7 @@ export function provisionCommands(project: Command, terminal: Terminal): void {
   const { client } = terminal;
   const pathOf = (id: string): string => `/v1/projects/${encodeURIComponent(id)}`;
   printable(project.command('provision <project>'), 'project provision 4f0c1a2b3c4d --plan')
-    .description('create what the profile of a project asks for and the project lacks')
+    .description('create what the profile of a project names and the project lacks')
     .option('--plan', 'print what would be created, and change nothing')
     .option('--profile <name>', 'a profile of the policy file (default: the one of its rules)')
     .option('--reconcile', 'also change settings and resources that have other values')
