@@ -225,6 +225,27 @@ describe('The folder of the embedded engine', () => {
       expect(String(thrown)).not.toMatch(/ASSERTIONS|Aborted/);
     });
 
+    it.each(['operation', 'audit_head', 'operation_pkey'])(
+      'with a truncated file of %s fails with that file, instead of a silent loss of its rows',
+      async (name) => {
+        let file = '';
+        await withinFolder(data, async (database) => {
+          const [row] = await database.query('SELECT pg_relation_filepath($1) AS file', [
+            `propagator.${name}`,
+          ]);
+          file = String(row?.file);
+        });
+        truncateSync(inDatabase(file), 0);
+        await expect(opened({ dataFolder: data })).rejects.toMatchObject({
+          report: {
+            code: 'engine.folder.damaged',
+            message: expect.stringContaining(inDatabase(file)),
+            advice: expect.stringContaining('propagator start --begin-empty'),
+          },
+        });
+      },
+    );
+
     it('with damaged pages of a table fails with the file of the table', async () => {
       let file = '';
       await withinFolder(data, async (database) => {

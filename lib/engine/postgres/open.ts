@@ -5,6 +5,7 @@ import type { Handler } from '../message-loop.ts';
 import type { Change, DeadLetterFilter, Decided, WorkerEngine, WorkOptions } from '../port.ts';
 import { Worker } from '../worker.ts';
 import { WorkerWakeups } from '../worker-wakeups.ts';
+import { checkTables } from './check-tables.ts';
 import { commit, deleteSeenNotifications } from './commit.ts';
 import { damageOf, isDamage, moveDamagedAside } from './damage.ts';
 import { type Database, engineError } from './database.ts';
@@ -77,6 +78,8 @@ async function openOnce(
   try {
     await database.exclusively(async () => {
       await migrate(database);
+      // A server checks itself, and its tables may be large.
+      if (database.resourceType === 'embedded') await checkTables(database);
       await boss.start();
     });
     await requeueOrphaned(database, boss, database.resourceType === 'embedded');
