@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { OperationId, TaskId } from './ids.ts';
+import { OperationId, ProjectId, TaskId } from './ids.ts';
 
 /**
  * Tells the coordinator to ask Keystone whether the account is really gone. `confirmation` is the
@@ -45,12 +45,49 @@ export const OperationKeystoneAction = z.object({
     operationId: OperationId,
     /**
      * `assign-role`: assign a role on the project. `revoke-role`: revoke that role. `disable`:
-     * disable the project and revoke the role. `delete`: delete the project.
+     * disable the project and revoke the role. `enable`: enable the project that the operation had
+     * disabled. `delete`: delete the project.
      */
-    what: z.enum(['assign-role', 'revoke-role', 'disable', 'delete']),
+    what: z.enum(['assign-role', 'revoke-role', 'disable', 'enable', 'delete']),
     /** Fence: only the Keystone action with the operation's current number is carried out. */
     number: z.number().int().min(1),
   }),
+});
+/**
+ * Tells the coordinator to look at the recovery window of an operation: whether a reminder is due,
+ * and whether the window is over.
+ */
+export const OperationWindow = z.object({
+  type: z.literal('operation.window'),
+  data: z.object({
+    operationId: OperationId,
+    /** Fence: only the message with the current number of the window counts. */
+    number: z.number().int().min(1),
+  }),
+});
+/**
+ * The recovery window of an operation ends soon: the operation then removes the resources of the
+ * account and deletes it. It is published once for each time that the policy or the request names.
+ */
+export const OperationDue = z.object({
+  type: z.literal('operation.due'),
+  data: z.object({
+    operationId: OperationId,
+    project: ProjectId,
+    name: z.string().optional(),
+    /** Epoch milliseconds at which the window ends. */
+    endsAt: z.number(),
+    /** The time before the end at which this reminder was asked for. */
+    beforeSeconds: z.number().min(0),
+  }),
+});
+/**
+ * Tells the coordinator to resume what the recovery window of a canceled operation suspended. The
+ * account is enabled again, unless it was disabled before.
+ */
+export const OperationUndo = z.object({
+  type: z.literal('operation.undo'),
+  data: z.object({ operationId: OperationId }),
 });
 /** A person redrove the dead-letter message of a task. */
 export const TaskRedriven = z.object({
@@ -82,6 +119,9 @@ export const OperationEvent = z.discriminatedUnion('type', [
   OperationReleased,
   OperationCanceled,
   OperationKeystoneAction,
+  OperationWindow,
+  OperationDue,
+  OperationUndo,
   TaskRedriven,
   TaskDiscarded,
 ]);

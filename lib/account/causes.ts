@@ -8,6 +8,7 @@ export type SuspensionCause =
   | { readonly kind: 'project-disabled' }
   | { readonly kind: 'user-disabled' }
   | { readonly kind: 'domain-disabled'; readonly domainId: string }
+  | ({ readonly kind: 'pending-deletion' } & PendingDeletion)
   | {
       readonly kind: 'operator-hold';
       readonly by: string;
@@ -15,6 +16,13 @@ export type SuspensionCause =
       /** The time (ISO 8601) when Keystone reported the project enabled during the hold. */
       readonly enabledAt?: string | undefined;
     };
+
+/** The recovery window of a deletion that an administrator requested. */
+export interface PendingDeletion {
+  readonly operationId: string;
+  readonly by: string;
+  readonly reason: string;
+}
 
 /** The facts from which the causes follow. */
 export interface ProjectState {
@@ -27,6 +35,7 @@ export interface ProjectState {
   readonly hold:
     | { readonly by: string; readonly reason: string; readonly enabledAt?: string | undefined }
     | undefined;
+  readonly pending?: PendingDeletion | undefined;
 }
 
 /** Returns all causes for which the account is suspended. Empty: it is active. */
@@ -35,10 +44,12 @@ export function causesOf({
   enabled,
   domain,
   hold,
+  pending,
 }: ProjectState): SuspensionCause[] {
   const causes: SuspensionCause[] = [];
   if (!enabled) causes.push({ kind: `${type}-disabled` });
   if (domain?.enabled === false) causes.push({ kind: 'domain-disabled', domainId: domain.id });
+  if (pending) causes.push({ kind: 'pending-deletion', ...pending });
   if (hold) {
     const { by, reason, enabledAt } = hold;
     causes.push({ kind: 'operator-hold', by, reason, enabledAt });
@@ -56,6 +67,8 @@ function describe(cause: SuspensionCause): string {
   if (cause.kind === 'project-disabled') return 'the project is disabled';
   if (cause.kind === 'user-disabled') return 'the user is disabled';
   if (cause.kind === 'domain-disabled') return `its domain ${cause.domainId} is disabled`;
+  if (cause.kind === 'pending-deletion')
+    return `${cause.operationId} deletes it later, as ${cause.by} requested: ${cause.reason}`;
   const { by, reason, enabledAt } = cause;
   const enabled =
     enabledAt === undefined
@@ -64,3 +77,19 @@ function describe(cause: SuspensionCause): string {
         'its domain; it stays suspended)';
   return `${by} holds it suspended: ${reason}${enabled}`;
 }
+
+/** True for a cause that is the decision of a person about this project, whatever Keystone shows. */
+export const isDecision = ({ kind }: SuspensionCause): boolean =>
+  kind === 'operator-hold' || kind === 'pending-deletion';
+
+/**
+ * True if the causes call for the action. `undoes`: a resume that undoes the suspension of a
+ * canceled deletion, of a project that was disabled before. Only a decision ends it.
+ */
+export const callFor = (
+  { action, undoes }: { readonly action: string; readonly undoes?: string | undefined },
+  causes: readonly SuspensionCause[],
+): boolean => {
+  const counted = undoes === undefined ? causes : causes.filter(isDecision);
+  return (action === 'suspend') === counted.length > 0;
+};

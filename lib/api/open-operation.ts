@@ -1,14 +1,17 @@
 import type { OperationId, ProjectId } from '../../events/ids.ts';
 import type { AuditRecord } from '../audit/entry.ts';
 import type { Engine, WrittenDocument } from '../engine/port.ts';
+import { stepOf } from '../handlers/lifecycle.ts';
 import { cleanupsOf } from '../operation/lifecycle.ts';
 import type { BoundPlan, Operation } from '../operation/model.ts';
+import { endOfWindow } from '../operation/recovery.ts';
 import { openRequest, type RequestAnswer } from '../operation/request.ts';
 import { openRerun, whyNotRerun } from '../operation/rerun.ts';
 import { scopeAgain, scopeOf } from '../operation/scope.ts';
 import { protectedBecause } from '../task/safety-rules.ts';
 import type { ApiDeps } from './deps.ts';
 import { problem } from './problem.ts';
+import { type AskedWindow, windowOf } from './recovery-window.ts';
 
 /** A person's request for an operation. */
 export interface AdministratorRequest {
@@ -18,6 +21,8 @@ export interface AdministratorRequest {
   readonly name?: string | undefined;
   /** The approved plan that the operation carries out. */
   readonly plan?: BoundPlan | undefined;
+  /** The recovery window that the person names; `undefined`: the policy decides. */
+  readonly window?: AskedWindow | undefined;
 }
 
 /**
@@ -29,11 +34,12 @@ export async function request(
   deps: ApiDeps,
 ): Promise<RequestAnswer> {
   const { keystone, keystoneActions } = deps.cloud;
-  const [shown, existing, protection] = await Promise.all([
+  const [shown, all, protection] = await Promise.all([
     keystone.show('project', requested.project),
-    deps.engine.reads.operationsAbout('project', requested.project).then(cleanupsOf),
+    deps.engine.reads.operationsAbout('project', requested.project),
     deps.protection(),
   ]);
+  const existing = cleanupsOf(all);
   if (shown.kind === 'present' && shown.account.type === 'domain')
     return domainRefused(shown.account);
   if (shown.kind === 'other')
@@ -65,6 +71,8 @@ export async function request(
     protectedBecause: protectedBecause(scope, protection),
     ...(requested.rerunOf ? { rerunOf: requested.rerunOf } : {}),
     ...(requested.plan ? { plan: requested.plan } : {}),
+    all,
+    window: await windowOf(shown.account, requested.window, deps),
   };
   // Check Keystone in depth only if no other rule refuses the request.
   const refused = openRequest({ ...input, keystoneCheck: { refusals: [], unknown: [] } });
@@ -164,9 +172,11 @@ export async function commitOpened(
   if (answer.kind === 'refused')
     return { status: 409, body: problem('refused', answer.because, answer.advice) } as const;
   const all = [answer.opened, ...(answer.superseded ? [answer.superseded] : [])];
+  const suspension = stepOf(answer.suspension);
+  const { recovery } = answer.opened.operation;
   const done = await engine.commit({
-    operations: all.map(({ operation }) => operation),
-    messages: all.flatMap(({ messages }) => messages),
+    operations: [...all.map(({ operation }) => operation), ...suspension.operations],
+    messages: [...all.flatMap(({ messages }) => messages), ...suspension.messages],
     documents,
     audit: [audited(answer.opened.operation, answer.superseded?.operation)],
   });
@@ -181,6 +191,12 @@ export async function commitOpened(
       } as const)
     : ({
         status: 202,
-        body: { opened: answer.opened.operation.id, unknown: answer.unknown },
+        body: {
+          opened: answer.opened.operation.id,
+          unknown: answer.unknown,
+          ...(recovery && answer.opened.operation.state === 'recoverable'
+            ? { recoverableUntil: endOfWindow(recovery) }
+            : {}),
+        },
       } as const);
 }

@@ -17,6 +17,7 @@ import { type ApiDeps, withoutUndefined } from './deps.ts';
 import { Limit } from './limit.ts';
 import { commitOpened, request, rerun } from './open-operation.ts';
 import { problem } from './problem.ts';
+import { windowFields } from './recovery-window.ts';
 
 /** The query of the list of operations. */
 export const OperationQuery = z.strictObject({
@@ -43,6 +44,7 @@ export const Requested = z.strictObject({
   name: typedText(255).optional(),
   by: refusedCallerName,
   reason: reason.default('requested by an administrator'),
+  ...windowFields,
 });
 
 /** Routes that list, show, request and release operations. */
@@ -63,7 +65,7 @@ export function operationRoutes(app: Hono, deps: ApiDeps): void {
         ),
         409,
       );
-    const input = { ...requested, by: callerOf(context) };
+    const input = { ...requested, window: requested, by: callerOf(context) };
     const audited = openedRecord(context, 'operation.requested', input.reason, deps);
     const answer = await commitOpened(await request(input, deps), engine, audited);
     return context.json(answer.body, answer.status);
@@ -215,6 +217,7 @@ async function seen(
     childTasks: new Map(await Promise.all(tasksOf)),
     earlierTasks,
     now: now(),
+    recoverableUntil: new Date(operation.notBefore).toISOString(),
     children,
     givenUp,
     lost: lostMessages,
@@ -231,7 +234,7 @@ function releaseOf(
   mode: Mode,
 ): Outgoing | undefined {
   const { id, state, scope, cause, request, hold } = operation;
-  if (state === 'held')
+  if (state === 'held' || state === 'recoverable')
     return {
       type: 'operation.released',
       data: { operationId: id, ...decision, since: hold?.since },
@@ -262,7 +265,7 @@ function refusalOf(operation: Operation | undefined): string {
   return operation.state === 'observed'
     ? 'the operation was only observed, and the mode is still observe; start the propagator ' +
         'with PROPAGATOR_MODE=enforce, then release the operation again'
-    : `the operation is ${operation.state}; only a held or an observed operation can be ` +
-        `released. To run an ended operation again: propagator operation rerun ${operation.id} ` +
+    : `the operation is ${operation.state}; only a held, an observed or a recoverable operation can ` +
+        `be released. To run an ended operation again: propagator operation rerun ${operation.id} ` +
         '--reason "…"';
 }

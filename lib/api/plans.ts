@@ -27,6 +27,7 @@ import { Limit } from './limit.ts';
 import { commitOpened, request } from './open-operation.ts';
 import { PlanRequest } from './plan-schemas.ts';
 import { problem } from './problem.ts';
+import { type AskedWindow, windowFields } from './recovery-window.ts';
 
 /** The rules where the settings name none. */
 export const DEFAULT_APPROVAL_RULES: ApprovalRules = {
@@ -40,6 +41,7 @@ export const ApproveRequest = z.strictObject({
   digest: Digest,
   reason: reason.optional(),
   by: refusedCallerName,
+  ...windowFields,
 });
 export const ProjectQuery = z.strictObject({
   name: typedText(255).optional(),
@@ -49,6 +51,8 @@ export const ProjectQuery = z.strictObject({
 const StoredApprovals = z.looseObject({
   approvals: z.array(z.looseObject({ by: z.string(), at: z.number() })),
   opened: z.string().optional(),
+  recoverForSeconds: z.number().optional(),
+  remindBeforeSeconds: z.array(z.number()).optional(),
 });
 
 /** Routes that plan the deletion of a project, show a plan, and approve it. */
@@ -113,7 +117,7 @@ export function planRoutes(app: Hono, deps: ApiDeps): void {
 
   app.post('/v1/operations/:id/approve', async (context) => {
     const id = OperationId.parse(context.req.param('id'));
-    const { digest, reason: why } = await readJson(context, ApproveRequest);
+    const { digest, reason: why, ...asked } = await readJson(context, ApproveRequest);
     const by = callerOf(context);
     const operation = await engine.reads.operation(id);
     if (!operation)
@@ -127,6 +131,16 @@ export function planRoutes(app: Hono, deps: ApiDeps): void {
         ),
         409,
       );
+    if (operation.scope.type === 'domain' && asked.recoverForSeconds)
+      return context.json(
+        problem(
+          'refused',
+          'only the deletion of a project can have a recovery window',
+          `Delete the projects of the domain first: propagator project delete PROJECT ` +
+            '--recover-for TIME',
+        ),
+        409,
+      );
     const { plan, plans } = await readWhole(operation);
     const stored = await storedApprovals(id);
     const tags = await tagsOf(operation);
@@ -135,9 +149,10 @@ export function planRoutes(app: Hono, deps: ApiDeps): void {
     const answer = decideApproval(input);
     if (answer.kind === 'refused')
       return context.json(problem('refused', answer.because, answer.advice), 409);
+    const window = longest(stored.value, asked);
     const document = (value: object) => ({ ...stored.key, version: stored.version, value });
     if (answer.kind === 'recorded') {
-      const documents = [document({ approvals: answer.approvals })];
+      const documents = [document({ approvals: answer.approvals, ...window })];
       const audited = {
         what: 'operation.approved',
         target: targetOf(operation),
@@ -154,7 +169,7 @@ export function planRoutes(app: Hono, deps: ApiDeps): void {
     const opened =
       operation.scope.type === 'domain'
         ? await carryOutDomain(operation, plans, answer.plan, { by, reason: reasonOf, rules }, deps)
-        : await carryOut(operation, answer, reasonOf, by);
+        : await carryOut(operation, answer, { reason: reasonOf, by, window });
     if (opened.kind === 'refused')
       return context.json(problem('refused', opened.because, opened.advice), 409);
     const documents = [
@@ -186,7 +201,7 @@ export function planRoutes(app: Hono, deps: ApiDeps): void {
 
   async function storedApprovals(plan: OperationId) {
     const [stored] = await engine.reads.documents('approval', plan, 'approvals');
-    const value: Approvals = stored
+    const value: Approvals & AskedWindow = stored
       ? { opened: undefined, ...StoredApprovals.parse(stored.value) }
       : { approvals: [], opened: undefined };
     const key = { collection: 'approval', partition: plan, id: 'approvals' } as const;
@@ -213,8 +228,7 @@ export function planRoutes(app: Hono, deps: ApiDeps): void {
   async function carryOut(
     { id, scope, request: planned }: Operation,
     { plan }: Extract<ApprovalAnswer, { kind: 'approved' }>,
-    why: string,
-    by: string,
+    asked: { readonly reason: string; readonly by: string; readonly window: AskedWindow },
   ) {
     if (scope.type !== 'project')
       return { kind: 'refused', because: `a ${scope.type} has no plan` } as const;
@@ -232,9 +246,23 @@ export function planRoutes(app: Hono, deps: ApiDeps): void {
         because: `the project was renamed after ${id} was made`,
         advice: again,
       } as const;
-    const input = { by, reason: why, project: scope.id, name: scope.name, plan };
+    const input = { ...asked, project: scope.id, name: scope.name, plan };
     return request(input, deps);
   }
+}
+
+/**
+ * Returns the window of two approvers: the longer one. The second approval cannot shorten what the
+ * first one asked for.
+ */
+function longest(stored: AskedWindow, asked: AskedWindow): AskedWindow {
+  const [one, other] = [stored.recoverForSeconds, asked.recoverForSeconds];
+  const recoverForSeconds = one === undefined ? other : Math.max(one, other ?? 0);
+  const remindBeforeSeconds = asked.remindBeforeSeconds ?? stored.remindBeforeSeconds;
+  return {
+    ...(recoverForSeconds === undefined ? {} : { recoverForSeconds }),
+    ...(remindBeforeSeconds === undefined ? {} : { remindBeforeSeconds }),
+  };
 }
 
 /** The projects that the inventory knows and that were not deleted, by name and domain. */

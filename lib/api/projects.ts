@@ -94,7 +94,7 @@ export function projectRoutes(app: Hono, deps: ApiDeps): void {
         problem(
           'refused',
           `no operator holds it suspended; ${describeCauses(left)}`,
-          'Enable it in Keystone: the resume follows by itself.',
+          adviceFor(left),
         ),
         409,
       );
@@ -151,3 +151,10 @@ const answer = (opened: 'conflict' | { opened: string | null }): Response =>
       );
 
 const conflict = (): Response => Response.json(CHANGED, { status: 409 });
+
+function adviceFor(causes: PresentProject['causes']): string {
+  const deletion = causes.find(({ kind }) => kind === 'pending-deletion');
+  return deletion?.kind === 'pending-deletion'
+    ? `Take the deletion back: propagator operation cancel ${deletion.operationId} --reason "…"`
+    : 'Enable it in Keystone: the resume follows by itself.';
+}

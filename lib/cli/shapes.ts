@@ -86,6 +86,16 @@ export const OperationShape = z.looseObject({
     confirmedAt: z.array(z.number()),
     notBefore: z.number(),
     hold: z.looseObject({ reason: z.string(), advice: z.string().optional() }).optional(),
+    recovery: z
+      .looseObject({
+        lengthMillis: z.number(),
+        remainingMillis: z.number(),
+        seenAt: z.number(),
+        reminders: z.array(
+          z.looseObject({ beforeMillis: z.number(), sentAt: z.number().optional() }),
+        ),
+      })
+      .optional(),
     request: z
       .looseObject({ by: z.string(), reason: z.string(), at: z.number(), enabled: z.boolean() })
       .optional(),

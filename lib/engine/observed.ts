@@ -66,6 +66,12 @@ function logChange(change: Change, log: Log, isNew: (id: string, state: string) 
     };
     log.info(fields, `task ${task.state}`);
   }
+  for (const message of change.messages ?? [])
+    if (message.type === 'operation.due')
+      log.warn(
+        message.data,
+        'operation.due: the recovery window ends, and the deletion begins then',
+      );
   for (const { message, error } of change.deadLetters ?? [])
     log.error(
       { operation: message.data.operationId, ...error },

@@ -120,7 +120,9 @@ export const StoredOperation: z.ZodType<Operation> = z.looseObject({
       reason: z.string(),
       since: z.number(),
       advice: z.string(),
-      about: z.enum(['cap', 'keystoneAction', 'leftovers', 'listing', 'drift']).exactOptional(),
+      about: z
+        .enum(['cap', 'keystoneAction', 'leftovers', 'listing', 'drift', 'enabled'])
+        .exactOptional(),
     }),
   ),
   request: unset(
@@ -132,7 +134,7 @@ export const StoredOperation: z.ZodType<Operation> = z.looseObject({
   next: unset(Cause),
   keystoneAction: unset(
     z.looseObject({
-      what: z.enum(['assign-role', 'revoke-role', 'disable', 'delete']),
+      what: z.enum(['assign-role', 'revoke-role', 'disable', 'enable', 'delete']),
       number: z.number(),
       since: z.number(),
       done: z.boolean(),
@@ -172,6 +174,7 @@ export const StoredOperation: z.ZodType<Operation> = z.looseObject({
       rule: unset(z.number()),
       options: unset(z.record(z.string(), z.array(z.string()))),
       settleAt: unset(z.number()),
+      undoes: unset(OperationId),
       provision: unset(
         z.looseObject({
           profile: z.string(),
@@ -197,6 +200,19 @@ export const StoredOperation: z.ZodType<Operation> = z.looseObject({
     .optional(),
   isUnverified: z.boolean().optional(),
   waitsBelow: z.boolean().optional(),
+  recovery: z
+    .looseObject({
+      wasEnabled: z.boolean(),
+      lengthMillis: z.number(),
+      remainingMillis: z.number(),
+      seenAt: z.number(),
+      napMillis: z.number(),
+      number: z.number(),
+      reminders: z.array(z.looseObject({ beforeMillis: z.number(), sentAt: unset(z.number()) })),
+      suspension: unset(OperationId),
+      canceled: unset(z.looseObject({ by: z.string(), reason: z.string(), at: z.number() })),
+    })
+    .optional(),
   keystoneCheck: z
     .looseObject({
       refusals: z.array(z.looseObject({ message: z.string(), advice: z.string() })),

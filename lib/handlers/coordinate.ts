@@ -3,6 +3,7 @@ import type { Message } from '../../events/index.ts';
 import type { Delivery, Engine } from '../engine/port.ts';
 import type { Cloud } from '../openstack/cloud.ts';
 import { deletesProjects } from '../operation/domain-advance.ts';
+import { lifecyclesOf } from '../operation/lifecycle.ts';
 import type { Operation } from '../operation/model.ts';
 import type { Input } from '../operation/step.ts';
 import type { Step } from '../operation/transaction.ts';
@@ -19,6 +20,7 @@ import {
   type StoredInput,
 } from './operation-change.ts';
 import { forgetProvision, recordProvisioned } from './provision-store.ts';
+import { undoSuspension } from './recovery.ts';
 import { forgetSuspension } from './suspension-store.ts';
 import { forgetUser } from './user-task.ts';
 
@@ -103,7 +105,29 @@ async function handle(message: Message, deps: CoordinateDeps): Promise<void> {
     }
     case 'operation.released': {
       const { operationId, by, reason, since } = message.data;
-      return about(operationId, async () => ({ kind: 'released', by, reason, since }));
+      return about(operationId, async (operation) => ({
+        kind: 'released',
+        by,
+        reason,
+        since,
+        lifecycles: await lifecyclesAbout(operation, deps),
+      }));
+    }
+    case 'operation.window': {
+      const { operationId, number } = message.data;
+      return about(operationId, async (operation) => ({
+        kind: 'window',
+        number,
+        lifecycles: await lifecyclesAbout(operation, deps),
+      }));
+    }
+    case 'operation.undo': {
+      const { operationId } = message.data;
+      const undo = async () => {
+        const ended = await deps.engine.reads.operation(operationId);
+        return ended && undoSuspension(ended, deps);
+      };
+      return commitDecided(message, undo, deps);
     }
     case 'operation.canceled': {
       const { operationId, by, reason } = message.data;
@@ -152,6 +176,15 @@ const confirmationQuestion = ({ state, confirmation, order }: Operation): string
 /** What the result of a Keystone action on a project depends on. */
 const actionQuestion = ({ scope, state, version, keystoneAction: due }: Operation): string =>
   scope.type === 'project' ? `${state} ${due?.number} ${due?.done}` : String(version);
+
+/** The suspensions and resumes that end with a recovery window. */
+async function lifecyclesAbout(
+  { scope, state }: Operation,
+  { engine }: CoordinateDeps,
+): Promise<Operation[]> {
+  if (state !== 'recoverable') return [];
+  return lifecyclesOf(await engine.reads.operationsAbout(scope.type, scope.id));
+}
 
 /**
  * Records a project that was provisioned. An account that was cleaned up is not resumed, and not

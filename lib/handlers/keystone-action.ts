@@ -42,6 +42,12 @@ export async function keystoneAction(
     if (due.what === 'disable' || due.what === 'revoke-role')
       await keystoneActions.revokeRoles(scope.id, roles);
     if (due.what === 'revoke-role') return { kind: 'acted', number };
+    // The operation has ended without removing anything, so neither the stop switch nor a hold
+    // keeps the project disabled.
+    if (due.what === 'enable' && (state === 'canceled' || state === 'refused')) {
+      await keystoneActions.enable(scope.id);
+      return { kind: 'acted', number };
+    }
     const stop = await currentStop(deps);
     if (stop) return { kind: 'acted', number, error: stoppedBy(stopCondition(stop)) };
     const shown = await fetchAccountState(operation, deps);
@@ -51,7 +57,8 @@ export async function keystoneAction(
       deps.mode,
       protectedBecause(scope, await deps.protection()),
       shown,
-      await holdOfAccount(operation, deps),
+      // A hold forbids the deletion. A recovery window deletes nothing.
+      state === 'recoverable' ? undefined : await holdOfAccount(operation, deps),
     );
     if (stopped) return { kind: 'acted', number, shown, error: stoppedBy(stopped) };
     if (due.what === 'assign-role' && shown !== 'absent') {
@@ -62,6 +69,7 @@ export async function keystoneAction(
         return { kind: 'acted', number, shown, error: stoppedBy(summarize(refusals)) };
       await enter(scope.id, roles, keystoneActions);
     }
+    if (due.what === 'enable') await keystoneActions.enable(scope.id);
     if (due.what === 'disable') await keystoneActions.disable(scope.id);
     if (due.what === 'delete') await keystoneActions.delete(scope.id);
     return { kind: 'acted', number, shown };

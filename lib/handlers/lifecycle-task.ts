@@ -1,5 +1,5 @@
 import type { Condition, Counts, ServiceRequested } from '../../events/service.ts';
-import { describeCauses } from '../account/causes.ts';
+import { callFor, describeCauses } from '../account/causes.ts';
 import type { Engine } from '../engine/port.ts';
 import type { Cloud } from '../openstack/cloud.ts';
 import type { Mode, Operation } from '../operation/model.ts';
@@ -47,7 +47,7 @@ export async function lifecycleRefusal(
   operation: Operation,
   deps: Pick<LifecycleTaskDeps, 'engine' | 'cloud' | 'mode' | 'protection'>,
 ): Promise<Condition | undefined> {
-  const { action, confirmation, id, scope, state: current } = operation;
+  const { action, confirmation, id, lifecycle, scope, state: current } = operation;
   if (deps.mode === 'observe')
     return blocked(
       'the mode is observe: nothing is changed',
@@ -71,7 +71,8 @@ export async function lifecycleRefusal(
     scope.type === 'user'
       ? await fetchUserState(scope.id, keystone)
       : await fetchEffectiveState(scope.id, { keystone, reads: deps.engine.reads });
-  const isWanted = state.kind === 'present' && (action === 'suspend') === state.causes.length > 0;
+  const isWanted =
+    state.kind === 'present' && callFor({ action, undoes: lifecycle?.undoes }, state.causes);
   if (isWanted) return undefined;
   await deps.engine.commit({
     messages: [{ type: 'operation.confirm', data: { operationId: id, confirmation } }],

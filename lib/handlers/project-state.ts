@@ -1,5 +1,10 @@
 import type { Account } from '../../events/account.ts';
-import { causesOf, type SuspensionCause } from '../account/causes.ts';
+import {
+  causesOf,
+  type PendingDeletion,
+  type ProjectState,
+  type SuspensionCause,
+} from '../account/causes.ts';
 import type { Keystone, KeystoneState } from '../account/keystone.ts';
 import type { Reads } from '../engine/port.ts';
 import type { ProjectFacts } from '../policy/decide.ts';
@@ -19,21 +24,37 @@ export type EffectiveState =
       readonly facts: ProjectFacts;
     };
 
+/** The reads that {@link fetchEffectiveState} needs. */
+export type StateReads = Pick<Reads, 'documents' | 'operationsAbout'>;
+
+/** Returns the deletion of the project whose recovery window is open. */
+async function pendingDeletion(
+  id: string,
+  reads: StateReads,
+): Promise<PendingDeletion | undefined> {
+  const found = (await reads.operationsAbout('project', id)).find(
+    ({ state }) => state === 'recoverable',
+  );
+  const { by = '', reason = '' } = found?.request ?? {};
+  return found && { operationId: found.id, by, reason };
+}
+
 /**
  * Asks Keystone for a project and for its domain, and reads the hold. A project is active only when
  * it and its domain are enabled. Throws when an answer is not certain.
  */
 export async function fetchEffectiveState(
   id: string,
-  deps: { readonly keystone: Pick<Keystone, 'show'>; readonly reads: Pick<Reads, 'documents'> },
+  deps: { readonly keystone: Pick<Keystone, 'show'>; readonly reads: StateReads },
 ): Promise<EffectiveState> {
   const hold = await holdOf(id, deps.reads);
+  const pending = await pendingDeletion(id, deps.reads);
   const shown = await deps.keystone.show('project', id);
   if (shown.kind === 'absent') return shown;
   if (shown.kind === 'other') return shown;
   if (shown.account.type !== 'project') return { kind: 'other', id: shown.account.id };
   const { account } = shown;
-  const { causes, facts } = await withDomain(account, hold, deps.keystone);
+  const { causes, facts } = await withDomain(account, { hold, pending }, deps.keystone);
   const { parentId, tags = [] } = account;
   return { kind: 'present', causes, facts: { ...facts, parentId, tags } };
 }
@@ -49,20 +70,20 @@ export async function fetchUserState(
   const shown = await keystone.show('user', id);
   if (shown.kind !== 'present') return shown;
   if (shown.account.type !== 'user') return { kind: 'other', id: shown.account.id };
-  const { causes, facts } = await withDomain(shown.account, undefined, keystone);
+  const { causes, facts } = await withDomain(shown.account, {}, keystone);
   return { kind: 'present', causes, facts: { ...facts, parentId: undefined, tags: [] } };
 }
 
 async function withDomain(
   account: Exclude<Account, { type: 'domain' }> & { readonly enabled: boolean },
-  hold: Parameters<typeof causesOf>[0]['hold'],
+  decided: Partial<Pick<ProjectState, 'hold' | 'pending'>>,
   keystone: Pick<Keystone, 'show'>,
 ) {
   const { domainId, enabled, id, name, type } = account;
   const shown = domainId === undefined ? undefined : await keystone.show('domain', domainId);
   const domain = shown && presentDomain(`${type} ${id}`, shown);
   return {
-    causes: causesOf({ type, enabled, domain, hold }),
+    causes: causesOf({ type, enabled, domain, hold: decided.hold, pending: decided.pending }),
     facts: { id, name, domainId, domainName: domain?.name },
   };
 }

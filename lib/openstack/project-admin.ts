@@ -31,6 +31,8 @@ export interface ProjectAdmin {
    * (Identity API v3).
    */
   disable(project: ProjectId): Promise<void>;
+  /** Enables the project that a recovery window has disabled. */
+  enable(project: ProjectId): Promise<void>;
   /**
    * Deletes the project. Throws `PropagatorError` if Keystone still shows it. Keystone refuses
    * (403) while the project has child projects.
@@ -80,6 +82,9 @@ export function createProjectAdmin(
       if (project_id === project && isMemberCredential(name))
         await api.request('DELETE', `${own}/${encodeURIComponent(id)}`, { accept: [404] });
   };
+  const setEnabled = async (project: ProjectId, enabled: boolean): Promise<void> => {
+    await api.request('PATCH', path(project), { json: { project: { enabled } }, accept: [404] });
+  };
   const keystoneActions: ProjectAdmin = {
     async missingRoles(project) {
       const { user, roles } = await session.token();
@@ -110,12 +115,8 @@ export function createProjectAdmin(
       for (const role of roles)
         await api.request('DELETE', await rolePath(project, role), { accept: [404] });
     },
-    async disable(project) {
-      await api.request('PATCH', path(project), {
-        json: { project: { enabled: false } },
-        accept: [404],
-      });
-    },
+    disable: (project) => setEnabled(project, false),
+    enable: (project) => setEnabled(project, true),
     async delete(project) {
       await deleteMemberCredentials(project);
       await api.request('DELETE', path(project), { accept: [404] });

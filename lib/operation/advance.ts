@@ -91,12 +91,19 @@ function start(transaction: OperationTransaction, rules: Rules): void {
  */
 export function begin(transaction: OperationTransaction, now: number): void {
   const { operation } = transaction;
-  const isAlive = isOnLivingProject(operation) && operation.request?.enabled === true;
+  const isEnabled = operation.request?.enabled === true;
+  // The recovery window has disabled the project. It is enabled for the resources that only a token
+  // on the project removes.
+  const isEnabledAgain =
+    !isEnabled &&
+    operation.recovery?.wasEnabled === true &&
+    transaction.tasks.some((task) => task.preDelete === 'due' && !isEnded(task));
+  const isAlive = isOnLivingProject(operation) && (isEnabled || isEnabledAgain);
   transaction.operation = {
     ...moveOperation(operation, isAlive ? 'pre-delete' : 'running'),
     startedAt: operation.startedAt ?? now,
   };
-  if (isAlive) transaction.keystoneAction('assign-role', now);
+  if (isAlive) transaction.keystoneAction(isEnabled ? 'assign-role' : 'enable', now);
 }
 
 /**

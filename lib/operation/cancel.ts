@@ -1,5 +1,6 @@
 import type { Operation } from './model.ts';
 import { hasEnded } from './open.ts';
+import { cancelRecoverable, isRecoverable } from './recovery.ts';
 import type { OperationTransaction, Rules } from './transaction.ts';
 import { moveOperation } from './transitions.ts';
 
@@ -31,6 +32,10 @@ export function applyCancel(
 ): void {
   const { operation } = transaction;
   if (whyNotCanceled(operation) !== undefined) return;
+  if (isRecoverable(operation)) {
+    cancelRecoverable(transaction, { by, reason }, rules);
+    return;
+  }
   const { scope } = operation;
   const hasRole =
     scope.type === 'project' &&

@@ -14,6 +14,7 @@ import type { Operation } from './model.ts';
 import { refuse } from './open.ts';
 import { planTasks } from './plan-tasks.ts';
 import { isEnded } from './ready.ts';
+import { endWindow, waitWhileEnabled } from './recovery.ts';
 import { REGION_CODE } from './registry.ts';
 import type { CloudSnapshot } from './snapshot.ts';
 import type { OperationTransaction, Rules } from './transaction.ts';
@@ -62,7 +63,8 @@ export const awaitsConfirmation = (operation: Operation, confirmation: number): 
  */
 const mayBeDeleted = (operation: Operation): boolean =>
   isOnLivingProject(operation) &&
-  (operation.state === 'pre-delete' ||
+  (operation.state === 'recoverable' ||
+    operation.state === 'pre-delete' ||
     operation.state === 'running' ||
     isHeldForLeftovers(operation));
 const isHeldForLeftovers = ({ state, hold }: Operation): boolean =>
@@ -80,6 +82,11 @@ export function applyConfirmation(
 ): void {
   const { operation } = transaction;
   if (!awaitsConfirmation(operation, confirmation)) return;
+  if (operation.state === 'recoverable') {
+    // The project is deleted in Keystone, so nothing can be recovered.
+    if (keystoneAnswer.kind === 'absent') endWindow(transaction, [], rules);
+    return;
+  }
   if (operation.state !== 'confirming') {
     applyLaterConfirmation(transaction, keystoneAnswer, rules);
     return;
@@ -172,6 +179,10 @@ function applyAlive(
 ): void {
   const { operation } = transaction;
   if (!operation.request || operation.scope.type !== 'project') return;
+  if (enabled && !operation.request.enabled && operation.recovery) {
+    waitWhileEnabled(transaction, rules);
+    return;
+  }
   if (enabled && !operation.request.enabled) {
     transaction.operation = refuse(
       operation,

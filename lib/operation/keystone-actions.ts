@@ -4,6 +4,7 @@ import { domainActed } from './domain-project.ts';
 import type { KeystoneAction } from './model.ts';
 import type { AccountState } from './preflight.ts';
 import { invalidateVerifications } from './ready.ts';
+import { cancelRecoverable } from './recovery.ts';
 import type { OperationTransaction, Rules } from './transaction.ts';
 import { moveOperation } from './transitions.ts';
 
@@ -34,8 +35,16 @@ export function applyKeystoneAction(
   { number, shown, error, unlisted }: KeystoneActionResult,
   rules: Rules,
 ): void {
-  const { keystoneAction, state, hold: held } = transaction.operation;
+  const { keystoneAction, state, hold: held, recovery } = transaction.operation;
   if (!keystoneAction || keystoneAction.number !== number || keystoneAction.done) return;
+  if (recovery?.canceled && state === 'recoverable') {
+    transaction.operation = {
+      ...transaction.operation,
+      keystoneAction: { ...keystoneAction, done: true },
+    };
+    cancelRecoverable(transaction, recovery.canceled, rules);
+    return;
+  }
   if (
     error &&
     keystoneAction.what === 'delete' &&
@@ -64,6 +73,7 @@ export function applyKeystoneAction(
     if (transaction.operation.scope.type === 'domain') domainActed(transaction);
     else if (givesNoToken && state === 'pre-delete')
       transaction.operation = moveOperation(transaction.operation, 'running');
+    if (keystoneAction.what === 'enable') enabled(transaction, rules);
     advance(transaction, rules);
   }
 }
@@ -78,10 +88,21 @@ const unverified = (unlisted: readonly string[], now: number) => ({
   },
 });
 
+/**
+ * After a cancellation the suspension is undone. Otherwise the project is enabled for the resources
+ * that need the existing project.
+ */
+function enabled(transaction: OperationTransaction, rules: Rules): void {
+  const { id, state } = transaction.operation;
+  if (state === 'pre-delete') transaction.keystoneAction('assign-role', rules.now);
+  else transaction.messages.push({ type: 'operation.undo', data: { operationId: id } });
+}
+
 const DOING = {
   'assign-role': 'taking a role on',
   'revoke-role': 'revoking the role on',
   disable: 'disabling',
+  enable: 'enabling',
   delete: 'deleting',
 } as const;
 
@@ -97,11 +118,17 @@ function takeFailure(
     `${DOING[keystoneAction.what]} the ${scope.type} in Keystone ` +
     `${isStopped ? 'waits' : 'failed'}: ${error.message}`;
   // Only a requested domain has an action in state `waiting`.
-  const isUnderWay = state === 'pre-delete' || state === 'closing' || state === 'waiting';
-  // The role must be revoked in any state of the operation.
-  if (!isUnderWay && keystoneAction.what !== 'revoke-role') return;
-  // `Gone`: the project was deleted meanwhile. The next try sees that.
-  if (isUnderWay && !isStopped && error.class !== 'Transient' && error.class !== 'Gone') {
+  const isUnderWay = ['pre-delete', 'closing', 'waiting', 'recoverable'].includes(state);
+  const isUndone = state === 'canceled' || state === 'refused';
+  // The role must be revoked in any state of the operation. A canceled operation must enable its
+  // project again.
+  const isOwed =
+    keystoneAction.what === 'revoke-role' || (keystoneAction.what === 'enable' && isUndone);
+  if (!isUnderWay && !isOwed) return;
+  const isRetried = isStopped || error.class === 'Transient' || error.class === 'Gone';
+  // `Gone`: the project was deleted meanwhile. The next try sees that. In a recovery window every
+  // failure is tried again, because nothing depends on it before the end of the window.
+  if (isUnderWay && state !== 'recoverable' && !isRetried) {
     const about = error.code === DOMAIN_DRIFT ? 'drift' : 'keystoneAction';
     hold(transaction, reason, rules.now, { about, advice: error.advice });
     return;
@@ -115,6 +142,11 @@ function takeFailure(
         advice: error.advice,
         ...(isStopped ? { about: 'keystoneAction' } : {}),
       },
+    };
+  if (isUndone && keystoneAction.what === 'enable')
+    transaction.operation = {
+      ...transaction.operation,
+      hold: { reason, since: keystoneAction.since, advice: `${error.advice} It is tried again.` },
     };
   const delaySeconds = Math.min(
     MAX_WAIT_SECONDS,

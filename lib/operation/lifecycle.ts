@@ -20,6 +20,8 @@ export interface OpenLifecycleInput {
   readonly parentId?: OperationId;
   /** Set when an administrator requested it by a command. The policy then does not apply. */
   readonly asked?: AskedBy | undefined;
+  /** Resume only: the canceled deletion whose suspension is undone. */
+  readonly undoes?: OperationId | undefined;
 }
 
 /** The operations that a change of state opens and ends, and the messages to send. */
@@ -57,6 +59,17 @@ export function mayBeSuspended(existing: readonly Operation[]): boolean {
     if (state === 'finished') return false;
   }
   return false;
+}
+
+/** True if the newest change of what runs is a suspension that has begun. */
+export function isSuspended(existing: readonly Operation[]): boolean {
+  const last = lifecyclesOf(existing).find(({ mode }) => mode === 'enforce');
+  return (
+    last?.action === 'suspend' &&
+    last.startedAt !== undefined &&
+    last.state !== 'superseded' &&
+    last.state !== 'refused'
+  );
 }
 
 /**
@@ -99,6 +112,7 @@ export function openLifecycle(input: OpenLifecycleInput): OpenedLifecycle | unde
     action,
     lifecycle: {
       asked: input.asked,
+      ...(input.undoes ? { undoes: input.undoes } : {}),
       hasSuperseded: active.length > 0 || undefined,
       settleAt: hasStarted ? now + LAST_CALL_MILLIS : undefined,
     },

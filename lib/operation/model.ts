@@ -12,13 +12,16 @@ export type Mode = 'observe' | 'enforce';
  * `confirming`: Keystone is asked twice and apart, the grace period passes, and phase `plan` runs.
  * `held`: a cap, a protection or an open question stopped the operation, and a person must release
  * it. `pre-delete`: an administrator requested the cleanup of an existing project, and the types
- * that need the project are removed first. `running`: the tasks clean up the services. `waiting`: a
+ * that need the project are removed first. `recoverable`: an administrator requested the deletion
+ * with a recovery window. The project is disabled and suspended, nothing is removed before the end
+ * of the window, and a cancellation puts everything back. `running`: the tasks clean up the services. `waiting`: a
  * domain waits for its projects. `closing`: everything is empty, and Keystone deletes the project.
  * Ends: `finished`, `observed` (mode observe: counted, nothing changed), `refused` (Keystone still
  * shows the account), `unverified` (a service was unreachable, or the catalog has a type that no
  * service covers, so that the remaining resources are unknown), `canceled` (by a person).
  */
 export const OPERATION_STATES = [
+  'recoverable',
   'confirming',
   'held',
   'pre-delete',
@@ -90,6 +93,11 @@ export interface Lifecycle {
   readonly settleAt?: number | undefined;
   /** Provision only. */
   readonly provision?: DesiredState | undefined;
+  /**
+   * Resume only: the canceled deletion whose suspension is undone. The project was disabled before
+   * the deletion was requested, so a disabled project does not end the operation.
+   */
+  readonly undoes?: OperationId | undefined;
 }
 
 /** `members`: users who had a role on the project, recorded before the deletion. */
@@ -134,7 +142,7 @@ export interface Rerun {
 
 /** The present Keystone action. There is only one at a time, and `number` is the fence. */
 export interface KeystoneAction {
-  readonly what: 'assign-role' | 'disable' | 'revoke-role' | 'delete';
+  readonly what: 'assign-role' | 'disable' | 'enable' | 'revoke-role' | 'delete';
   readonly number: number;
   readonly since: number;
   readonly done: boolean;
@@ -175,7 +183,7 @@ export interface Hold {
   readonly reason: string;
   readonly since: number;
   readonly advice: string;
-  readonly about?: 'cap' | 'keystoneAction' | 'leftovers' | 'listing' | 'drift';
+  readonly about?: 'cap' | 'keystoneAction' | 'leftovers' | 'listing' | 'drift' | 'enabled';
 }
 
 /** The approval of a plan by a person. */
@@ -215,6 +223,37 @@ export interface DomainMember {
   readonly enabled?: boolean | undefined;
   /** Set by the approval: the part of the approved plan that binds the cleanup of the project. */
   readonly plan?: BoundPlan | undefined;
+}
+
+/** A reminder of the end of a recovery window. Times are milliseconds. */
+export interface Reminder {
+  /** How long before the end it is due. */
+  readonly beforeMillis: number;
+  /** When it was published; `undefined` before. */
+  readonly sentAt?: number | undefined;
+}
+
+/** The recovery window of a requested deletion (`recovery.ts`). Times are milliseconds. */
+export interface Recovery {
+  /** True if Keystone showed the project as enabled. The operation then disables it. */
+  readonly wasEnabled: boolean;
+  /** The length of the window. */
+  readonly lengthMillis: number;
+  /** What was left of the window at `seenAt`. */
+  readonly remainingMillis: number;
+  readonly seenAt: number;
+  /** The delay after which the coordinator looks at the window again. */
+  readonly napMillis: number;
+  /** The fence of the messages about the window. */
+  readonly number: number;
+  /** The first one is due first. */
+  readonly reminders: readonly Reminder[];
+  /** The suspension that the request opened. Absent if the project was suspended before. */
+  readonly suspension?: OperationId | undefined;
+  /** A cancellation that waits until the project has been disabled, and can be enabled again. */
+  readonly canceled?:
+    | { readonly by: string; readonly reason: string; readonly at: number }
+    | undefined;
 }
 
 /** One account change in all services. All times are epoch milliseconds. */
@@ -282,6 +321,8 @@ export interface Operation {
   readonly waitsBelow?: boolean | undefined;
   /** Domains only: a project was deleted although something of it may be left. */
   readonly isUnverified?: boolean | undefined;
+  /** Set when the deletion was requested with a recovery window. It stays set after its end. */
+  readonly recovery?: Recovery | undefined;
   /** Action `plan` only: what would make Keystone refuse the deletion of the account. */
   readonly keystoneCheck?: KeystoneCheck | undefined;
   /** Optimistic lock: counts the writes. */

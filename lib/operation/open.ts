@@ -180,8 +180,10 @@ export function refuse(operation: Operation, reason: string, now: number): Opera
   const advice =
     operation.action === 'plan'
       ? 'Nothing was changed, and there is nothing to plan.'
-      : 'Nothing was changed. If the account is really gone, run it again: propagator ' +
-        `operation rerun ${operation.id} --reason "…"`;
+      : operation.recovery
+        ? 'Nothing was removed. What the recovery window disabled and suspended is put back.'
+        : 'Nothing was changed. If the account is really gone, run it again: propagator ' +
+          `operation rerun ${operation.id} --reason "…"`;
   return {
     ...moveOperation(operation, 'refused'),
     hold: { reason, since: now, advice },

@@ -65,7 +65,7 @@ export function preflightAction(
   shown: AccountState,
   held?: Condition,
 ): Condition | undefined {
-  if (what === 'disable') return forbiddenBy(mode, protectedBecause) ?? held;
+  if (what === 'disable' || what === 'enable') return forbiddenBy(mode, protectedBecause) ?? held;
   return preflight(
     operation,
     what === 'assign-role' ? 'pre-delete' : 'apply',

@@ -1,6 +1,8 @@
 import { advance, begin } from './advance.ts';
 import { releaseDomain } from './domain-project.ts';
+import type { Operation } from './model.ts';
 import { isHeldForListing } from './open.ts';
+import { endWindow } from './recovery.ts';
 import type { OperationTransaction, Rules } from './transaction.ts';
 import { moveOperation } from './transitions.ts';
 
@@ -9,6 +11,8 @@ interface Released {
   readonly by: string;
   readonly reason: string;
   readonly since?: number | undefined;
+  /** The suspensions and resumes of an account whose recovery window the release ends. */
+  readonly lifecycles?: readonly Operation[];
 }
 
 /**
@@ -17,11 +21,15 @@ interface Released {
  */
 export function applyRelease(
   transaction: OperationTransaction,
-  { by, reason, since }: Released,
+  { by, reason, since, lifecycles = [] }: Released,
   rules: Rules,
 ): void {
   const { operation } = transaction;
   const { hold, keystoneAction } = operation;
+  if (operation.state === 'recoverable' && since === hold?.since) {
+    releaseWindow(transaction, { by, reason }, lifecycles, rules);
+    return;
+  }
   if (operation.state !== 'held' || (since !== undefined && since !== hold?.since)) return;
   if (isHeldForListing(operation)) {
     // After this release Keystone is asked. The caps still apply, because the person has not
@@ -61,4 +69,27 @@ export function applyRelease(
     transaction.operation = moveOperation(transaction.operation, 'running');
   else begin(transaction, rules.now);
   advance(transaction, rules);
+}
+
+/**
+ * Ends a recovery window at once. If Keystone shows the project as enabled again, the person has
+ * decided that it is deleted all the same.
+ */
+function releaseWindow(
+  transaction: OperationTransaction,
+  { by, reason }: Pick<Released, 'by' | 'reason'>,
+  lifecycles: readonly Operation[],
+  rules: Rules,
+): void {
+  const { hold, recovery } = transaction.operation;
+  if (recovery?.canceled) return;
+  endWindow(transaction, lifecycles, rules);
+  const { operation } = transaction;
+  const { request } = operation;
+  transaction.operation = {
+    ...operation,
+    hold: undefined,
+    cause: { ...operation.cause, note: `released by ${by}: ${reason}`.slice(0, 1500) },
+    ...(request && hold?.about === 'enabled' ? { request: { ...request, enabled: true } } : {}),
+  };
 }

@@ -1,8 +1,10 @@
 import type { Cause } from '../../events/account.ts';
 import type { OperationId } from '../../events/ids.ts';
 import { type KeystoneCheck, summarize } from './keystone-check.ts';
+import { isSuspended, type OpenedLifecycle, openLifecycle } from './lifecycle.ts';
 import type { BoundPlan, Mode, Operation, ProjectScope } from './model.ts';
 import { hasEnded, type Opened, openCleanup, refuse } from './open.ts';
+import { type Window, withWindow } from './recovery.ts';
 
 /** The request of an administrator, and the present state of the project. */
 export interface RequestInput {
@@ -22,6 +24,10 @@ export interface RequestInput {
   readonly rerunOf?: OperationId;
   /** The approved plan that the request carries out. */
   readonly plan?: BoundPlan;
+  /** The recovery window of the deletion. */
+  readonly window?: Window | undefined;
+  /** All operations about the project. A window also suspends the project. */
+  readonly all?: readonly Operation[];
 }
 
 /** The answer to a request or a rerun. */
@@ -33,6 +39,8 @@ export type RequestAnswer =
       readonly unknown: readonly string[];
       /** The operation that this one supersedes. */
       readonly superseded?: Opened;
+      /** The suspension of a project that stays recoverable. */
+      readonly suspension?: OpenedLifecycle | undefined;
     }
   | { readonly kind: 'refused'; readonly because: string; readonly advice?: string };
 
@@ -53,7 +61,13 @@ export function openRequest(input: RequestInput): RequestAnswer {
   const open = input.existing.find((operation) => !hasEnded(operation));
   const isReplaced = open && input.plan !== undefined && hasRemovedNothing(open);
   if (open && !isRefuted(open) && !isReplaced)
-    return no(`an operation about it exists already: ${open.id} is ${open.state}`);
+    return {
+      kind: 'refused',
+      because: `an operation about it exists already: ${open.id} is ${open.state}`,
+      ...(open.state === 'recoverable'
+        ? { advice: `To delete it now: propagator operation release ${open.id} --reason "…"` }
+        : {}),
+    };
   if (input.keystoneCheck.refusals.length > 0) {
     const { message, advice } = summarize(input.keystoneCheck.refusals);
     return { kind: 'refused', because: message, advice: `Nothing was changed. ${advice}` };
@@ -91,9 +105,28 @@ export function openRequest(input: RequestInput): RequestAnswer {
   });
   if (!opened) return no('the same request was made already');
   const { plan } = input;
+  const earlier = superseded?.operation.recovery;
+  const planned: Opened = {
+    ...opened,
+    operation: {
+      ...opened.operation,
+      ...(plan ? { plan } : {}),
+      ...(earlier ? { recovery: earlier } : {}),
+    },
+  };
+  const delayed = input.window && input.mode === 'enforce' ? suspend(input, superseded) : undefined;
   return {
     kind: 'opened',
-    opened: plan ? { ...opened, operation: { ...opened.operation, plan } } : opened,
+    opened:
+      delayed && input.window
+        ? withWindow(
+            planned,
+            input.window,
+            { earlier, ...(delayed.opened ? { suspension: delayed.opened.id } : {}) },
+            input.now,
+          )
+        : planned,
+    ...(delayed ? { suspension: delayed } : {}),
     unknown: input.keystoneCheck.unknown,
     ...(superseded ? { superseded } : {}),
   };
@@ -109,6 +142,34 @@ const isRefuted = ({ request, startedAt, state }: Operation): boolean =>
 /** True for a held operation of an earlier plan that has changed nothing. */
 const hasRemovedNothing = ({ plan, startedAt, state }: Operation): boolean =>
   plan !== undefined && startedAt === undefined && state === 'held';
+
+/**
+ * Opens the suspension of a project that stays recoverable, unless the project is suspended already.
+ */
+function suspend(input: RequestInput, superseded: Opened | undefined): OpenedLifecycle {
+  const { all = [], by, mode, now, reason, scope } = input;
+  const nothing = { opened: undefined, superseded: [], messages: [] };
+  const existing = all.map((one) =>
+    one.id === superseded?.operation.id ? superseded.operation : one,
+  );
+  if (isSuspended(existing)) return nothing;
+  const opened = openLifecycle({
+    action: 'suspend',
+    scope,
+    cause: {
+      messageId: `recoverable/${scope.id}/${now}`,
+      eventType: 'requested',
+      at: now,
+      note: `${by}: ${reason}`,
+    },
+    existing,
+    mode,
+    now,
+    protectedBecause: undefined,
+    asked: { by, reason },
+  });
+  return opened ?? nothing;
+}
 
 function supersede(open: Operation, because: string, now: number): Opened {
   const operation = refuse(open, because, now);

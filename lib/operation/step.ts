@@ -12,6 +12,7 @@ import { applyLifecycleConfirmation, type LifecycleAnswer } from './lifecycle-co
 import { applyLifecycleChildren } from './lifecycle-domain.ts';
 import type { Operation, Task } from './model.ts';
 import { hasEnded } from './open.ts';
+import { applyWindow, undo } from './recovery.ts';
 import { applyRelease } from './release.ts';
 import { applyDiscard, applyRedrive, applyReport, type Discarded } from './report.ts';
 import { OperationTransaction, type Rules, type Step } from './transaction.ts';
@@ -38,6 +39,13 @@ export type Input =
       readonly by: string;
       readonly reason: string;
       readonly since?: number | undefined;
+      /** The suspensions and resumes of an account whose recovery window the release ends. */
+      readonly lifecycles?: readonly Operation[];
+    }
+  | {
+      readonly kind: 'window';
+      readonly number: number;
+      readonly lifecycles: readonly Operation[];
     }
   | { readonly kind: 'canceled'; readonly by: string; readonly reason: string }
   | { readonly kind: 'child-ended'; readonly children: readonly Operation[] }
@@ -87,6 +95,9 @@ export function step(
     case 'canceled':
       applyCancel(transaction, input, rules);
       break;
+    case 'window':
+      applyWindow(transaction, input.number, input.lifecycles, rules);
+      break;
     case 'child-ended':
       if (operation.action === 'plan') applyPlans(transaction, input.children, rules.now);
       else if (operation.action === 'cleanup')
@@ -97,6 +108,7 @@ export function step(
       advanceDomain(transaction, input, rules);
       break;
   }
+  if (!hasEnded(operation) && isTakenBack(transaction.operation)) undo(transaction, rules);
   announceDisabled(transaction, operation);
   // The operation of the domain waits for this end, also if the operation is refused.
   if (!hasEnded(operation) && hasEnded(transaction.operation)) announceEnd(transaction);
@@ -108,3 +120,10 @@ export function step(
     done.messages.length === 0;
   return unchanged ? undefined : done;
 }
+
+/** True for the ended deletion of a project that Keystone keeps. */
+const isTakenBack = ({ action, request, scope, state }: Operation): boolean =>
+  action === 'cleanup' &&
+  request !== undefined &&
+  scope.type === 'project' &&
+  (state === 'canceled' || state === 'refused');

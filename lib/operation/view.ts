@@ -34,6 +34,8 @@ export interface ViewInput {
   readonly operation: Operation;
   readonly tasks: readonly Task[];
   readonly now: number;
+  /** The end of the recovery window, for a person. */
+  readonly recoverableUntil?: string | undefined;
   /** The operations of a domain's projects. */
   readonly children: readonly Operation[];
   /** The tasks of the children. A domain with many projects has those of some of them. */
@@ -75,7 +77,7 @@ export function view(input: ViewInput): OperationView {
 }
 
 function waitsOn(input: ViewInput): Waiting[] {
-  const { operation, tasks, now, children, givenUp, lost } = input;
+  const { operation, tasks, now, recoverableUntil, children, givenUp, lost } = input;
   const plain = (on: string, since: number): Waiting => ({
     on,
     since,
@@ -98,6 +100,15 @@ function waitsOn(input: ViewInput): Waiting[] {
       : operation.state === 'running' && waitsForProjects(operation)
         ? [plain('the projects below it', operation.startedAt ?? operation.openedAt)]
         : [];
+  if (operation.state === 'recoverable' && !operation.hold)
+    own.push({
+      ...plain(
+        `the end of the recovery window: the project is disabled and suspended, and recoverable ` +
+          `until ${recoverableUntil}`,
+        operation.openedAt,
+      ),
+      advice: windowAdvice(operation.id),
+    });
   const open = children.filter((child) => !hasEnded(child));
   const projects =
     open.length > 0
@@ -138,6 +149,10 @@ function onProject(child: Operation, { now, childTasks }: ViewInput): Waiting[] 
       on: `project ${child.scope.name ?? child.scope.id} (${child.id}): ${waiting.on}`,
     }));
 }
+
+const windowAdvice = (id: OperationId): string =>
+  `To take the deletion back: propagator operation cancel ${id} --reason "…". To remove ` +
+  `everything now: propagator operation release ${id} --reason "…"`;
 
 function confirmingOn(operation: Operation, tasks: readonly Task[], now: number): string {
   if (now < operation.notBefore) return 'the grace period';

@@ -85,6 +85,30 @@ export function decideChange(
   return { ...decision, profile: reaction.profile, reconcile: reaction.reconcile };
 }
 
+/** The recovery window of a requested deletion. Times are milliseconds. */
+export interface DeletionDecision {
+  readonly lengthMillis: number;
+  readonly remindMillis: readonly number[];
+  /** The number of the rule in the file, from 1. */
+  readonly rule: number;
+}
+
+/**
+ * Returns the recovery window of a deletion that an administrator requests: the first rule that
+ * matches and names one decides.
+ */
+export function decideDeletion(policy: Policy, facts: ProjectFacts): DeletionDecision | undefined {
+  const index = policy.rules.findIndex((rule) => rule.deletion && matches(rule, facts));
+  const deletion = policy.rules[index]?.deletion;
+  return (
+    deletion && {
+      lengthMillis: deletion.recoverFor,
+      remindMillis: deletion.remind,
+      rule: index + 1,
+    }
+  );
+}
+
 /** True if all parts of the rule's `match` fit the project. */
 export function matches({ match }: Rule, facts: ProjectFacts): boolean {
   const { domain, parent, tags, name } = match;

@@ -61,17 +61,29 @@ const userProvision = reaction('provision')
     error: 'name roles or groups: { action: provision, groups: [staff] }',
   });
 
+const recoveryTime = z.string({ error: 'write a number and a unit: 12h, 30d' }).pipe(duration);
+
+/** The recovery window of a deletion that an administrator requests for such a project. */
+const deletion = z.strictObject({
+  recoverFor: recoveryTime,
+  /** How long before the end a reminder is published. */
+  remind: z.array(recoveryTime).max(20).default([]),
+});
+
 const rule = z.strictObject({
   match: match.default({}),
-  on: z.strictObject({
-    'project.created': provision.optional(),
-    'project.disabled': reaction('suspend').optional(),
-    'project.enabled': reaction('resume').optional(),
-    'project.deleted': reaction('cleanup').optional(),
-    'user.created': userProvision.optional(),
-    'user.disabled': userReaction('suspend').optional(),
-    'user.enabled': userReaction('resume').optional(),
-  }),
+  deletion: deletion.optional(),
+  on: z
+    .strictObject({
+      'project.created': provision.optional(),
+      'project.disabled': reaction('suspend').optional(),
+      'project.enabled': reaction('resume').optional(),
+      'project.deleted': reaction('cleanup').optional(),
+      'user.created': userProvision.optional(),
+      'user.disabled': userReaction('suspend').optional(),
+      'user.enabled': userReaction('resume').optional(),
+    })
+    .prefault({}),
 });
 
 /** What a profile may say, by service. A service without a schema cannot be provisioned. */

@@ -79,6 +79,7 @@ export const cloudStub = (services: readonly Service[]): Cloud => ({
     assignRoles: unused,
     revokeRoles: unused,
     disable: unused,
+    enable: unused,
     delete: unused,
     checkDeletion: async () => ({ refusals: [], unknown: [] }),
   },

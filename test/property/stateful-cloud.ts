@@ -341,6 +341,11 @@ export class StatefulCloud {
         this.events.push(`disabled ${project}`);
         this.#cut();
       },
+      enable: async (project) => {
+        this.#answer('enable');
+        this.enable(project, true);
+        this.#cut();
+      },
       delete: async (project) => {
         this.#answer('delete');
         if (this.#childrenOf(project).length > 0) throw no(403, 'it has projects below it');

@@ -4,6 +4,13 @@ import { ENDED } from '../../operation/model.ts';
 import { PropagatorError } from '../../shared/errors.ts';
 import { oneOf, type Presentation, type Printed, present, printable } from '../format.ts';
 import { time } from '../output.ts';
+import {
+  recoverFor,
+  remind,
+  type WindowOptions,
+  windowBody,
+  windowText,
+} from '../recovery-window.ts';
 import { OperationShape, OperationsShape, PlanShape } from '../shapes.ts';
 import { showOperation } from '../show/operation.ts';
 import { showPlan } from '../show/plan.ts';
@@ -16,17 +23,26 @@ interface PlanOptions extends Printed {
   resources?: true;
   reason?: string;
 }
-interface DeleteOptions extends PlanOptions {
+interface ApproveOptions extends Printed, WindowOptions {
+  digest: string;
+  reason?: string;
+}
+interface DeleteOptions extends PlanOptions, WindowOptions {
   name?: string;
   yes?: true;
   digest?: string;
 }
 
-const Opened = z.object({ opened: z.string(), unknown: z.array(z.string()).default([]) });
+const Opened = z.object({
+  opened: z.string(),
+  unknown: z.array(z.string()).default([]),
+  recoverableUntil: z.number().optional(),
+});
 const Approved = z.looseObject({
   opened: z.string().optional(),
   waitsFor: z.string().optional(),
   unknown: z.array(z.string()).default([]),
+  recoverableUntil: z.number().optional(),
 });
 const Found = z.object({
   projects: z.array(z.looseObject({ id: z.string(), domainId: z.string().optional() })),
@@ -107,15 +123,12 @@ export function planCommands(
     .description('approve a plan, so that it is carried out')
     .requiredOption('--digest <digest>', 'the digest that the plan shows')
     .option('--reason <text>', 'why; stored with the operation')
-    .action(
-      async (
-        id: string,
-        { digest, reason, ...options }: Printed & { digest: string; reason?: string },
-      ) => {
-        const answer = await approve(id, digest, reason);
-        present(terminal, answer, options, oneOf<typeof answer>(approvedText(id)));
-      },
-    );
+    .addOption(recoverFor())
+    .addOption(remind())
+    .action(async (id: string, { digest, ...options }: ApproveOptions) => {
+      const answer = await approve(id, digest, options);
+      present(terminal, answer, options, oneOf<typeof answer>(approvedText(id)));
+    });
 
   printable(
     project.command('delete <project>'),
@@ -128,6 +141,8 @@ export function planCommands(
     .option('--digest <digest>', 'the digest of the plan that is approved')
     .option('--name <name>', 'without a plan: the name of the project, required if it is enabled')
     .option('--reason <text>', 'why; stored with the operation')
+    .addOption(recoverFor())
+    .addOption(remind())
     .action(async (word: string, options: DeleteOptions) => {
       checkDigest(options);
       const id = await idOf(word, options);
@@ -189,8 +204,16 @@ export function planCommands(
     }
   }
 
-  const approve = (id: string, digest: string, reason: string | undefined) =>
-    client.post(`/v1/operations/${encodeURIComponent(id)}/approve`, { digest, reason }, Approved);
+  const approve = (
+    id: string,
+    digest: string,
+    { reason, ...options }: WindowOptions & { reason?: string },
+  ) =>
+    client.post(
+      `/v1/operations/${encodeURIComponent(id)}/approve`,
+      { digest, reason, ...windowBody(options) },
+      Approved,
+    );
 
   async function deletePlanned(
     kind: Kind,
@@ -207,7 +230,7 @@ export function planCommands(
     );
     if (!plan)
       throw failed(`there is no plan of this ${kind}`, `Type: propagator ${kind} plan ${id}`);
-    const answer = await approve(plan.operation.id, digest, options.reason);
+    const answer = await approve(plan.operation.id, digest, options);
     present(terminal, answer, options, oneOf<typeof answer>(approvedText(plan.operation.id)));
   }
 
@@ -229,9 +252,14 @@ export function planCommands(
     );
     if (typed?.trim() !== name)
       throw failed('nothing was deleted: the name is another one', 'The plan stays.');
-    const { opened, waitsFor } = await approve(plan.id, plan.digest ?? '', options.reason);
+    const answer = await approve(plan.id, plan.digest ?? '', options);
+    const { opened, waitsFor, recoverableUntil } = answer;
     if (opened === undefined) {
       terminal.write(`${plan.id} is approved by you; ${waitsFor ?? 'it waits'}.\n`);
+      return;
+    }
+    if (recoverableUntil !== undefined) {
+      terminal.write(`${windowText(opened, recoverableUntil)}\n`);
       return;
     }
     terminal.write(`${opened} begins. Ctrl-C ends only this view.\n`);
@@ -249,12 +277,14 @@ export function planCommands(
     id: string,
     { name, reason, ...options }: DeleteOptions,
   ): Promise<void> {
-    const body = { action: 'cleanup', project: id, name, reason };
+    const body = { action: 'cleanup', project: id, name, reason, ...windowBody(options) };
     const answer = await client.post('/v1/operations', body, Opened);
-    const text = ({ opened, unknown }: z.infer<typeof Opened>): string =>
+    const text = ({ opened, unknown, recoverableUntil }: z.infer<typeof Opened>): string =>
       [
         ...unknown.map((what) => `Could not be checked in advance: ${what}.`),
-        `${opened} was opened. Follow it: propagator operation show ${opened}`,
+        recoverableUntil === undefined
+          ? `${opened} was opened. Follow it: propagator operation show ${opened}`
+          : windowText(opened, recoverableUntil),
       ].join('\n');
     present(terminal, answer, options, oneOf<typeof answer>(text));
   }
@@ -267,12 +297,14 @@ function checkDigest({ yes, digest }: DeleteOptions): void {
 
 const approvedText =
   (id: string) =>
-  ({ opened, waitsFor, unknown }: z.infer<typeof Approved>): string =>
+  ({ opened, waitsFor, unknown, recoverableUntil }: z.infer<typeof Approved>): string =>
     opened === undefined
       ? `${id} is approved by you; ${waitsFor}. Another person must approve it, too.`
       : [
           ...unknown.map((what) => `Could not be checked in advance: ${what}.`),
-          `${opened} carries out ${id}. Follow it: propagator operation show ${opened}`,
+          recoverableUntil === undefined
+            ? `${opened} carries out ${id}. Follow it: propagator operation show ${opened}`
+            : windowText(opened, recoverableUntil),
         ].join('\n');
 
 const failed = (message: string, advice: string): PropagatorError =>

@@ -46,6 +46,7 @@ function head(operation: OperationShape['operation'], now: number, color: Colors
     ...(operation.state === 'canceled' && operation.hold
       ? [`end        ${operation.hold.reason}`, `           ${operation.hold.advice ?? ''}`]
       : []),
+    ...recoveryLines(operation),
     ...(operation.plan
       ? [
           `plan       ${operation.plan.of}, approved by ` +
@@ -73,6 +74,22 @@ function head(operation: OperationShape['operation'], now: number, color: Colors
         ]
       : []),
   ].join('\n');
+}
+
+/** The recovery window with its reminders, and how to cancel it and to end it now. */
+function recoveryLines({ id, recovery, state }: OperationShape['operation']): string[] {
+  if (!recovery) return [];
+  if (state !== 'recoverable') return [`window     of ${duration(recovery.lengthMillis)}, is over`];
+  const reminders = recovery.reminders.map(
+    ({ beforeMillis, sentAt }) =>
+      `${duration(beforeMillis)} before${sentAt === undefined ? '' : ' (published)'}`,
+  );
+  return [
+    `window     recoverable until ${time(recovery.seenAt + recovery.remainingMillis)}`,
+    ...(reminders.length > 0 ? [`reminders  ${reminders.join(', ')}`] : []),
+    `cancel     propagator operation cancel ${id} --reason "…"`,
+    `remove now propagator operation release ${id} --reason "…"`,
+  ];
 }
 
 function because({ action, cause, request, openedAt, scope }: OperationShape['operation']): string {

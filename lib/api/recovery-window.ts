@@ -1,0 +1,47 @@
+import * as z from 'zod';
+import type { Account } from '../../events/account.ts';
+import type { Window } from '../operation/recovery.ts';
+import { decideDeletion } from '../policy/decide.ts';
+import type { ApiDeps } from './deps.ts';
+
+const MAX_SECONDS = 366 * 86_400;
+
+/** The fields of a body that ask for a recovery window. */
+export const windowFields = {
+  /** How long the deletion can be taken back. 0: it begins at once. Absent: the policy decides. */
+  recoverForSeconds: z.number().min(0).max(MAX_SECONDS).optional(),
+  /** How long before the end of the window a reminder is published. */
+  remindBeforeSeconds: z.array(z.number().min(0).max(MAX_SECONDS)).max(20).optional(),
+};
+
+/** The window that a person names. Times are seconds. */
+export interface AskedWindow {
+  readonly recoverForSeconds?: number | undefined;
+  readonly remindBeforeSeconds?: readonly number[] | undefined;
+}
+
+/**
+ * Returns the recovery window of a deletion, or `undefined` if it begins at once. A person decides
+ * instead of the policy about each of the two fields.
+ */
+export async function windowOf(
+  account: Account,
+  asked: AskedWindow | undefined,
+  { cloud, policy }: Pick<ApiDeps, 'cloud' | 'policy'>,
+): Promise<Window | undefined> {
+  const decided = policy && account.type === 'project' ? await policyWindow() : undefined;
+  const lengthMillis =
+    asked?.recoverForSeconds === undefined ? decided?.lengthMillis : asked.recoverForSeconds * 1000;
+  if (!lengthMillis) return undefined;
+  const reminders = asked?.remindBeforeSeconds?.map((seconds) => seconds * 1000);
+  return { lengthMillis, remindMillis: reminders ?? decided?.remindMillis ?? [] };
+
+  async function policyWindow() {
+    if (!policy || account.type !== 'project') return undefined;
+    const { domainId, id, name, parentId, tags = [] } = account;
+    const domain =
+      domainId === undefined ? undefined : await cloud.keystone.show('domain', domainId);
+    const domainName = domain?.kind === 'present' ? domain.account.name : undefined;
+    return decideDeletion(policy, { id, name, domainId, domainName, parentId, tags });
+  }
+}

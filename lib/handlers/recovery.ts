@@ -1,0 +1,87 @@
+import { Account } from '../../events/account.ts';
+import { isDecision } from '../account/causes.ts';
+import {
+  finishedMessage,
+  isSuspended,
+  mayBeSuspended,
+  openLifecycle,
+  supersede,
+} from '../operation/lifecycle.ts';
+import type { Operation } from '../operation/model.ts';
+import { hasEnded } from '../operation/open.ts';
+import type { Step } from '../operation/transaction.ts';
+import { decideChange } from '../policy/decide.ts';
+import { NO_POLICY } from '../policy/schema.ts';
+import { type LifecycleDeps, stepOf } from './lifecycle.ts';
+import { fetchEffectiveState } from './project-state.ts';
+
+/**
+ * Resumes a project whose deletion was canceled or refused: what the recovery window suspended, and
+ * what an enabling during the deletion calls for. Returns `undefined` when nothing is to be resumed:
+ * nothing was suspended, or another cause suspends the project.
+ * Throws when Keystone gives no certain answer.
+ */
+export async function undoSuspension(
+  canceled: Operation,
+  deps: LifecycleDeps,
+): Promise<Step | undefined> {
+  const { id, recovery, scope } = canceled;
+  if (!hasEnded(canceled) || scope.type !== 'project') return undefined;
+  const { reads } = deps.engine;
+  const [state, existing] = await Promise.all([
+    fetchEffectiveState(scope.id, { keystone: deps.cloud.keystone, reads }),
+    reads.operationsAbout('project', scope.id),
+  ]);
+  if (state.kind !== 'present') return undefined;
+  const { causes, facts } = state;
+  const policy = decideChange(deps.policy ?? NO_POLICY, 'project.disabled', facts);
+  const isSuspendedByPolicy = policy.action === 'suspend' && policy.mode === 'enforce';
+  const wasSuspendedHere = recovery?.suspension !== undefined && canceled.startedAt === undefined;
+  if (recovery && causes.length > 0 && (isSuspendedByPolicy || causes.some(isDecision)))
+    return suspendedStep(canceled, existing, deps.now());
+  if (causes.length > 0 && !wasSuspendedHere) return undefined;
+  const suspension = existing.find((one) => one.id === recovery?.suspension);
+  if (suspension && !hasEnded(suspension) && !mayBeSuspended(existing)) {
+    const ended = supersede(suspension, `${id} was canceled`, deps.now());
+    return { operations: [ended], tasks: [], messages: finishedMessage(ended), deadLetters: [] };
+  }
+  const by = canceled.hold?.reason ?? `${id} was canceled`;
+  const opened = openLifecycle({
+    action: 'resume',
+    scope,
+    cause: {
+      messageId: `undone/${id}`,
+      eventType: 'canceled',
+      at: deps.now(),
+      note: by.slice(0, 1500),
+    },
+    existing,
+    mode: deps.mode,
+    now: deps.now(),
+    protectedBecause: undefined,
+    asked: { by: canceled.request?.by ?? '', reason: by },
+    ...(causes.length > 0 ? { undoes: id } : {}),
+  });
+  return opened && stepOf(opened);
+}
+
+/**
+ * Another cause still suspends the project. Its own suspension opens, if the one of the window does
+ * not stay.
+ */
+function suspendedStep(
+  { id, scope }: Operation,
+  existing: readonly Operation[],
+  now: number,
+): Step | undefined {
+  if (scope.type !== 'project' || isSuspended(existing)) return undefined;
+  const cause = { messageId: `undone/${id}`, eventType: 'canceled', at: now };
+  return {
+    operations: [],
+    tasks: [],
+    messages: [
+      { type: 'account.project.disabled', data: { account: Account.parse(scope), cause } },
+    ],
+    deadLetters: [],
+  };
+}

@@ -1,0 +1,256 @@
+import { finishedMessage, supersede } from './lifecycle.ts';
+import type { Operation, Recovery } from './model.ts';
+import { hasEnded, type Opened } from './open.ts';
+import type { OperationTransaction, Rules } from './transaction.ts';
+import { moveOperation } from './transitions.ts';
+
+/** The recovery window that a request, or the policy, names. Times are milliseconds. */
+export interface Window {
+  readonly lengthMillis: number;
+  /** How long before the end a reminder is published. */
+  readonly remindMillis: readonly number[];
+}
+
+/**
+ * The coordinator looks at a window after a quarter of what is left, and at least every six hours. A
+ * clock that was set forward therefore ends no window at once.
+ */
+const MAX_NAP_MILLIS = 6 * 3_600_000;
+const MIN_NAP_MILLIS = 5000;
+
+/** Returns when the window ends, in epoch milliseconds. */
+export const endOfWindow = ({ seenAt, remainingMillis }: Recovery): number =>
+  seenAt + remainingMillis;
+
+/** True if a cancellation can put everything back, because nothing was removed. */
+export const isRecoverable = ({ recovery, startedAt }: Operation): boolean =>
+  recovery !== undefined && startedAt === undefined;
+
+/**
+ * Returns the opened cleanup with a recovery window: its project is disabled now, and Keystone is
+ * asked only when the window is over. `earlier`: the window of an operation that this one replaces.
+ */
+export function withWindow(
+  { operation }: Opened,
+  { lengthMillis, remindMillis }: Window,
+  { suspension, earlier }: { suspension?: Operation['id']; earlier?: Recovery | undefined },
+  now: number,
+): Opened {
+  const { id, request } = operation;
+  const recovery: Recovery = {
+    wasEnabled: request?.enabled === true || earlier?.wasEnabled === true,
+    suspension: suspension ?? earlier?.suspension,
+    lengthMillis,
+    remainingMillis: lengthMillis,
+    seenAt: now,
+    napMillis: 0,
+    number: 0,
+    reminders: [...new Set(remindMillis)]
+      .filter((millis) => millis < lengthMillis)
+      .toSorted((one, other) => other - one)
+      .map((beforeMillis) => ({ beforeMillis })),
+  };
+  const next = nextLook(recovery);
+  const disable = { what: 'disable', number: 1 } as const;
+  return {
+    operation: {
+      ...moveOperation(operation, 'recoverable'),
+      recovery: next,
+      notBefore: endOfWindow(next),
+      ...(request?.enabled ? { keystoneAction: { ...disable, since: now, done: false } } : {}),
+    },
+    messages: [
+      ...(request?.enabled
+        ? [{ type: 'operation.keystone-action' as const, data: { operationId: id, ...disable } }]
+        : []),
+      lookMessage(operation, next),
+    ],
+  };
+}
+
+/** Returns the window with the next look at it: at the next reminder, at the end, or before. */
+function nextLook(recovery: Recovery): Recovery {
+  const { remainingMillis, reminders, number } = recovery;
+  const untilReminder = reminders
+    .filter(({ sentAt }) => sentAt === undefined)
+    .map(({ beforeMillis }) => remainingMillis - beforeMillis);
+  const quarter = Math.max(MIN_NAP_MILLIS, remainingMillis / 4);
+  const napMillis = Math.max(
+    0,
+    Math.min(remainingMillis, MAX_NAP_MILLIS, quarter, ...untilReminder),
+  );
+  return { ...recovery, napMillis, number: number + 1 };
+}
+
+const lookMessage = ({ id }: Pick<Operation, 'id'>, { napMillis, number }: Recovery) => ({
+  type: 'operation.window' as const,
+  data: { operationId: id, number },
+  delaySeconds: napMillis / 1000,
+});
+
+/**
+ * Returns the window at `now`. At most the requested delay and a quarter of it count. A clock that
+ * was set forward, or a propagator that was stopped for days, makes the window longer and never
+ * shorter. A clock that was set back adds nothing.
+ */
+function elapsed(recovery: Recovery, now: number): Recovery {
+  const counted = Math.min(Math.max(0, now - recovery.seenAt), recovery.napMillis * 1.25);
+  return {
+    ...recovery,
+    remainingMillis: Math.max(0, recovery.remainingMillis - counted),
+    seenAt: now,
+  };
+}
+
+/**
+ * Looks at the window: publishes the reminders that are due, and ends the window when it is over.
+ * A message of an earlier look is ignored, so that each reminder is published once.
+ */
+export function applyWindow(
+  transaction: OperationTransaction,
+  number: number,
+  lifecycles: readonly Operation[],
+  rules: Rules,
+): void {
+  const { operation } = transaction;
+  if (operation.state !== 'recoverable' || operation.recovery?.number !== number) return;
+  if (operation.recovery.canceled) return;
+  const recovery = elapsed(operation.recovery, rules.now);
+  const isOver = recovery.remainingMillis <= 0;
+  const isDue = ({ beforeMillis, sentAt }: Recovery['reminders'][number]): boolean =>
+    sentAt === undefined && recovery.remainingMillis <= beforeMillis;
+  const due = isOver ? [] : recovery.reminders.filter(isDue);
+  const reminders = recovery.reminders.map((one) =>
+    due.includes(one) ? { ...one, sentAt: rules.now } : one,
+  );
+  const { id, scope } = operation;
+  const endsAt = endOfWindow(recovery);
+  if (scope.type === 'project')
+    for (const { beforeMillis } of due)
+      transaction.messages.push({
+        type: 'operation.due',
+        data: {
+          operationId: id,
+          project: scope.id,
+          ...(scope.name === undefined ? {} : { name: scope.name }),
+          endsAt,
+          beforeSeconds: beforeMillis / 1000,
+        },
+      });
+  const next = nextLook({ ...recovery, reminders });
+  transaction.operation = { ...operation, recovery: next, notBefore: endsAt };
+  if (isOver) endWindow(transaction, lifecycles, rules);
+  else transaction.messages.push(lookMessage(operation, next));
+}
+
+/**
+ * Ends the window: Keystone is asked, the services are counted, and the approved plan is compared,
+ * as for a request without a window. A cleanup takes the place of a suspension that has not ended.
+ */
+export function endWindow(
+  transaction: OperationTransaction,
+  lifecycles: readonly Operation[],
+  rules: Rules,
+): void {
+  const { operation } = transaction;
+  const { id, keystoneAction, request } = operation;
+  const isDisabled = keystoneAction?.what === 'disable' && keystoneAction.done;
+  const confirmation = operation.confirmation + 1;
+  transaction.operation = {
+    ...moveOperation(operation, 'confirming'),
+    confirmation,
+    notBefore: rules.now,
+    ...(request && isDisabled ? { request: { ...request, enabled: false } } : {}),
+  };
+  transaction.messages.push({ type: 'operation.confirm', data: { operationId: id, confirmation } });
+  for (const one of lifecycles.filter((lifecycle) => !hasEnded(lifecycle))) {
+    const ended = supersede(one, `${id} cleans up the ${one.scope.type}`, rules.now);
+    transaction.alsoPut(ended);
+    transaction.messages.push(...finishedMessage(ended));
+  }
+}
+
+/** How often the operation asks again while its window is over and its project is enabled. */
+const ENABLED_NAP_MILLIS = 60_000;
+
+/**
+ * Safety rule "Keystone decides": the window is over, and Keystone shows the project as enabled,
+ * although the operation had disabled it. Nothing is removed until it is disabled again.
+ */
+export function waitWhileEnabled(transaction: OperationTransaction, rules: Rules): void {
+  const { operation } = transaction;
+  const { hold, id, recovery, scope } = operation;
+  if (!recovery) throw new TypeError(`${id}: the operation has no recovery window`);
+  const next = {
+    ...recovery,
+    remainingMillis: 0,
+    seenAt: rules.now,
+    napMillis: ENABLED_NAP_MILLIS,
+    number: recovery.number + 1,
+  };
+  transaction.operation = {
+    ...moveOperation(operation, 'recoverable'),
+    recovery: next,
+    hold: {
+      reason: 'the recovery window is over, and Keystone shows the project as enabled again',
+      since: hold?.about === 'enabled' ? hold.since : rules.now,
+      advice:
+        `Nothing is removed. To delete it: openstack project set --disable ${scope.id}; the ` +
+        'operation continues within a minute. To keep it: propagator operation cancel ' +
+        `${id} --reason "…"`,
+      about: 'enabled',
+    },
+  };
+  transaction.messages.push(lookMessage(operation, next));
+}
+
+/**
+ * Cancels an operation with a recovery window that has removed nothing. The project is enabled
+ * again if the operation has disabled it. Then the suspension is undone (`operation.undo`).
+ */
+export function cancelRecoverable(
+  transaction: OperationTransaction,
+  { by, reason }: { readonly by: string; readonly reason: string },
+  rules: Rules,
+): void {
+  const { operation } = transaction;
+  const { keystoneAction, recovery, state } = operation;
+  if (!recovery) return;
+  // The call that disables the project may be under way. It must not end after the one that enables
+  // it again.
+  if (state === 'recoverable' && keystoneAction?.what === 'disable' && !keystoneAction.done) {
+    transaction.operation = {
+      ...operation,
+      recovery: { ...recovery, canceled: { by, reason, at: rules.now } },
+      hold: {
+        reason: `canceled by ${by}: ${reason}`,
+        since: rules.now,
+        advice: 'Nothing is removed. The project is enabled again when Keystone has disabled it.',
+      },
+    };
+    return;
+  }
+  transaction.operation = {
+    ...moveOperation(operation, 'canceled'),
+    hold: {
+      reason: `canceled by ${by}: ${reason}`,
+      since: rules.now,
+      advice:
+        'Nothing was removed. What the operation disabled and suspended is put back: propagator ' +
+        `operation list --project ${operation.scope.id}`,
+    },
+    endedAt: rules.now,
+  };
+}
+
+/**
+ * Puts back what the window changed, after the operation ended without removing anything. A project
+ * that was enabled during an operation without a window is resumed as well: such an enabling opens
+ * no resume while the operation runs.
+ */
+export function undo(transaction: OperationTransaction, rules: Rules): void {
+  const { id, recovery } = transaction.operation;
+  if (recovery?.wasEnabled && isRecoverable(transaction.operation))
+    transaction.keystoneAction('enable', rules.now);
+  else transaction.messages.push({ type: 'operation.undo', data: { operationId: id } });
+}
