@@ -4,6 +4,7 @@ import { OperationId, ProjectId } from '../../events/ids.ts';
 import type { AccountRecord } from '../account/inventory.ts';
 import { plansOfProjects } from '../handlers/domain-plan.ts';
 import { readPlan } from '../handlers/plan-store.ts';
+import { readRates } from '../handlers/rates.ts';
 import {
   type ApprovalAnswer,
   type ApprovalRules,
@@ -12,6 +13,7 @@ import {
   whyTwoApprovals,
 } from '../operation/approval.ts';
 import { domainPlanOf } from '../operation/domain-plan-view.ts';
+import { type Estimate, estimateOf } from '../operation/estimate.ts';
 import type { Operation } from '../operation/model.ts';
 import { openPlan, plansOf } from '../operation/open-plan.ts';
 import { allowedDrift, type Plan, type PlanPage, planOf } from '../operation/plan.ts';
@@ -101,11 +103,12 @@ export function planRoutes(app: Hono, deps: ApiDeps): void {
     const operation = await engine.reads.operation(OperationId.parse(context.req.param('id')));
     if (operation?.action !== 'plan')
       return context.json(problem('plan', 'there is no plan with this id'), 404);
-    const { plan, pages } = await readWhole(operation);
+    const { plan, pages, estimate } = await readWhole(operation);
     const { approvals, opened } = (await storedApprovals(operation.id)).value;
     const two = whyTwoApprovals(plan, await tagsOf(operation), rules.twoApprovers);
     return context.json({
       ...plan,
+      estimate,
       allowedDrift: allowedDrift(rules.drift, plan.resources),
       approvals,
       approvalsNeeded: two === undefined ? 1 : 2,
@@ -186,17 +189,20 @@ export function planRoutes(app: Hono, deps: ApiDeps): void {
   /** `plans`: the plans of the projects of a domain. `pages` then has the pages of all of them. */
   async function readWhole(
     operation: Operation,
-  ): Promise<{ plan: Plan; pages: PlanPage[]; plans: readonly Plan[] }> {
+  ): Promise<{ plan: Plan; pages: PlanPage[]; plans: readonly Plan[]; estimate: Estimate }> {
     if (operation.scope.type === 'domain') {
       const own = await readPlan(operation.id, engine.reads);
-      const { plans, pages } = await plansOfProjects(operation, engine);
-      return { plan: domainPlanOf(operation, own, plans), pages: [...own, ...pages], plans };
+      const { plans, pages, estimate } = await plansOfProjects(operation, engine);
+      const plan = domainPlanOf(operation, own, plans);
+      return { plan, pages: [...own, ...pages], plans, estimate };
     }
-    const [tasks, pages] = await Promise.all([
+    const [tasks, pages, rates] = await Promise.all([
       engine.reads.tasks(operation.id),
       readPlan(operation.id, engine.reads),
+      readRates(engine),
     ]);
-    return { plan: planOf(operation, tasks, pages), pages, plans: [] };
+    const estimate = estimateOf(operation, tasks, rates);
+    return { plan: planOf(operation, tasks, pages), pages, plans: [], estimate };
   }
 
   async function storedApprovals(plan: OperationId) {

@@ -207,6 +207,13 @@ export const PlanShape = z.looseObject({
       }),
     )
     .default([]),
+  estimate: z
+    .looseObject({
+      calls: z.number(),
+      millis: z.number().optional(),
+      unmeasured: z.array(z.string()),
+    })
+    .optional(),
   allowedDrift: z.number(),
   approvals: z.array(z.looseObject({ by: z.string(), at: z.number() })),
   approvalsNeeded: z.number(),

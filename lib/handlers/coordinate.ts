@@ -20,6 +20,7 @@ import {
   type StoredInput,
 } from './operation-change.ts';
 import { forgetProvision, recordProvisioned } from './provision-store.ts';
+import { recordRates } from './rates.ts';
 import { undoSuspension } from './recovery.ts';
 import { forgetSuspension } from './suspension-store.ts';
 import { forgetUser } from './user-task.ts';
@@ -202,6 +203,7 @@ async function recordEnd(id: OperationId, { engine, now }: CoordinateDeps): Prom
     await recordProvisioned(provisioned, engine);
   }
   if (action !== 'cleanup') return;
+  await recordRates(await engine.reads.tasks(id), engine);
   await forgetSuspension(scope.id, engine);
   await forgetProvision(scope.id, engine);
 }

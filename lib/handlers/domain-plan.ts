@@ -4,6 +4,7 @@ import type { Engine } from '../engine/port.ts';
 import type { Cloud } from '../openstack/cloud.ts';
 import type { DomainContents } from '../openstack/domain-admin.ts';
 import type { ProjectToPlan } from '../operation/domain-plan.ts';
+import { estimateOf, together } from '../operation/estimate.ts';
 import type { Operation } from '../operation/model.ts';
 import { plansOf } from '../operation/open-plan.ts';
 import { NO_REGION } from '../operation/order.ts';
@@ -11,6 +12,7 @@ import { planOf } from '../operation/plan.ts';
 import { projectScope } from '../operation/scope.ts';
 import { type Protection, protectedBecause } from '../task/safety-rules.ts';
 import { readPlan, storePlan } from './plan-store.ts';
+import { readRates } from './rates.ts';
 
 /** The place of what Keystone itself holds of a domain. Keystone has no region. */
 const PLACE = { service: ServiceName.parse('keystone'), region: NO_REGION } as const;
@@ -80,9 +82,14 @@ export const storeContents = (
 /** Reads the plans of the projects of a domain, with their listings. */
 export async function plansOfProjects({ id }: Operation, { reads }: Pick<Engine, 'reads'>) {
   const children = await reads.operations({ parentId: id, limit: 10_000 });
+  const rates = await readRates({ reads });
   const read = await mapAtOnce(children, async (child) => {
     const [tasks, pages] = await Promise.all([reads.tasks(child.id), readPlan(child.id, reads)]);
-    return { plan: planOf(child, tasks, pages), pages };
+    return { plan: planOf(child, tasks, pages), pages, estimate: estimateOf(child, tasks, rates) };
   });
-  return { plans: read.map(({ plan }) => plan), pages: read.flatMap(({ pages }) => pages) };
+  return {
+    plans: read.map(({ plan }) => plan),
+    pages: read.flatMap(({ pages }) => pages),
+    estimate: together(read.map(({ estimate }) => estimate)),
+  };
 }

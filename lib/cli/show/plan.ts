@@ -122,18 +122,39 @@ const refusal = ({ message, advice }: { message: string; advice: string }): stri
 ];
 
 function foot(plan: PlanShape): string {
-  const { id, digest, approvals, approvalsNeeded, twoBecause, allowedDrift, carriedOutBy } = plan;
+  const {
+    id,
+    digest,
+    approvals,
+    approvalsNeeded,
+    twoBecause,
+    allowedDrift,
+    carriedOutBy,
+    estimate,
+  } = plan;
   const given = approvals.map(({ by, at }) => `${by} at ${time(at)}`);
   const needed = `${approvalsNeeded} needed${twoBecause ? `, because ${twoBecause}` : ''}`;
   return [
     `digest     ${digest ?? 'not complete yet'}`,
     `approvals  ${needed}; ${given.length > 0 ? given.join(', ') : 'none yet'}`,
     `drift      up to ${allowedDrift} resources that appear after this plan are removed as well`,
-    'duration   not estimated: no rates of this cloud are measured',
+    ...estimateLines(estimate),
     ...(carriedOutBy
       ? [`carried out by ${carriedOutBy}`]
       : digest
         ? [`approve    propagator operation approve ${id} --digest ${digest}`]
         : []),
   ].join('\n');
+}
+
+/** How many calls the cleanup makes, and how long it takes by the rates of earlier operations. */
+function estimateLines(estimate: PlanShape['estimate']): string[] {
+  if (!estimate) return [];
+  const { calls, millis, unmeasured } = estimate;
+  const missing = unmeasured.length > 0 ? ` (not measured yet: ${unmeasured.join(', ')})` : '';
+  const time =
+    millis === undefined
+      ? `unknown until the first operation${missing}`
+      : `${unmeasured.length > 0 ? 'at least' : 'about'} ${duration(millis)}${missing}`;
+  return [`calls      about ${calls}`, wrapped(time, 'duration   ', '           ')];
 }

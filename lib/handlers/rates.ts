@@ -1,0 +1,41 @@
+import * as z from 'zod';
+import { TaskId } from '../../events/ids.ts';
+import type { Engine } from '../engine/port.ts';
+import { measuredIn, type Rates } from '../operation/estimate.ts';
+import type { Task } from '../operation/model.ts';
+
+const Stored = z.looseObject({
+  measured: z.array(z.looseObject({ taskId: TaskId, resources: z.number(), millis: z.number() })),
+});
+const KEY = { collection: 'rate', partition: 'cleanup' } as const;
+/** The newest measured tasks of a service that are kept. */
+const KEPT = 20;
+/** Another operation may end at the same time. A rate that is not stored does no harm. */
+const MAX_TRIES = 5;
+
+/** Returns the rates that earlier cleanups of this installation have measured. */
+export async function readRates({ reads }: Pick<Engine, 'reads'>): Promise<Rates> {
+  const documents = await reads.documents(KEY.collection, KEY.partition);
+  return new Map(documents.map(({ id, value }) => [id, Stored.parse(value).measured]));
+}
+
+/** Stores the rates of a cleanup that has ended. A repeated call stores nothing more. */
+export async function recordRates(
+  tasks: readonly Task[],
+  engine: Pick<Engine, 'reads' | 'commit'>,
+): Promise<void> {
+  const all = measuredIn(tasks);
+  for (let tries = 0; all.length > 0 && tries < MAX_TRIES; tries += 1) {
+    const stored = await engine.reads.documents(KEY.collection, KEY.partition);
+    const documents = Map.groupBy(all, ({ service }) => service);
+    const written = [...documents].map(([id, measured]) => {
+      const known = stored.find((one) => one.id === id);
+      const before = known ? Stored.parse(known.value).measured : [];
+      const others = before.filter((one) => !measured.some(({ taskId }) => taskId === one.taskId));
+      const own = measured.map(({ service: _, ...one }) => one);
+      const value = { measured: [...others, ...own].slice(-KEPT) };
+      return { ...KEY, id, version: known?.version ?? 0, value };
+    });
+    if ((await engine.commit({ documents: written })) === 'committed') return;
+  }
+}

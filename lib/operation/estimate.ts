@@ -1,0 +1,92 @@
+import type { TaskId } from '../../events/ids.ts';
+import type { Operation, Task } from './model.ts';
+import { NO_REGION } from './order.ts';
+
+/** A task of an earlier cleanup: how many resources it removed, and how long that took. */
+export interface Measured {
+  readonly taskId: TaskId;
+  readonly resources: number;
+  readonly millis: number;
+}
+
+/** The measured tasks, by service. */
+export type Rates = ReadonlyMap<string, readonly Measured[]>;
+
+/** What a cleanup will take. */
+export interface Estimate {
+  /** API calls: listings, one removal for each resource, and the questions to Keystone. */
+  readonly calls: number;
+  /** Absent while no operation of this installation has measured any of the services. */
+  readonly millis?: number | undefined;
+  /** Services with resources that no earlier operation has measured. `millis` leaves them out. */
+  readonly unmeasured: readonly string[];
+}
+
+/** Each type is counted, listed before the removals, and listed again until it is empty. */
+const LISTINGS_PER_TYPE = 3;
+/** Keystone shows the project twice and again before its end, disables it and deletes it. */
+const KEYSTONE_CALLS = 6;
+
+/** Returns the tasks of an ended cleanup that measure a rate. */
+export const measuredIn = (tasks: readonly Task[]): (Measured & { readonly service: string })[] =>
+  tasks.flatMap(({ id, service, state, counts, startedAt, endedAt }) => {
+    const resources = Object.values(counts).reduce((sum, { removed }) => sum + removed, 0);
+    if (state !== 'finished' || resources === 0) return [];
+    if (startedAt === undefined || endedAt === undefined || endedAt <= startedAt) return [];
+    return [{ taskId: id, service, resources, millis: endedAt - startedAt }];
+  });
+
+/**
+ * Returns the estimate for a planned cleanup. The time is that of the longest chain of tasks that
+ * wait for each other. The rate of a service is the median of its measured tasks, so that one task
+ * that waited for a person does not count.
+ */
+export function estimateOf(
+  { order }: Pick<Operation, 'order'>,
+  tasks: readonly Task[],
+  rates: Rates,
+): Estimate {
+  const byId = new Map(tasks.map((task) => [task.id, task]));
+  const listed = tasks.filter(({ region, state }) => region !== NO_REGION && state !== 'skipped');
+  const calls = listed.reduce(
+    (sum, task) =>
+      sum + resourcesOf(task) + LISTINGS_PER_TYPE * Object.keys(task.verifications).length,
+    KEYSTONE_CALLS,
+  );
+  const holding = listed.filter((task) => resourcesOf(task) > 0);
+  const isMeasured = ({ service }: Task): boolean => (rates.get(service)?.length ?? 0) > 0;
+  const ends = new Map<TaskId, number>();
+  // The order names each task after those that it depends on.
+  for (const { id, dependsOn } of order) {
+    const task = byId.get(id);
+    const begin = Math.max(0, ...dependsOn.map((one) => ends.get(one.task) ?? 0));
+    const millis = task ? resourcesOf(task) * rateOf(rates.get(task.service) ?? []) : 0;
+    ends.set(id, begin + millis);
+  }
+  return {
+    calls,
+    ...(holding.some(isMeasured) ? { millis: Math.round(Math.max(...ends.values())) } : {}),
+    unmeasured: [...new Set(holding.filter((one) => !isMeasured(one)).map((one) => one.service))],
+  };
+}
+
+/** Returns the estimate for cleanups that run beside each other, as the projects of a domain do. */
+export function together(all: readonly Estimate[]): Estimate {
+  const times = all.flatMap(({ millis }) => (millis === undefined ? [] : [millis]));
+  return {
+    calls: all.reduce((sum, { calls }) => sum + calls, 0),
+    ...(times.length > 0 ? { millis: Math.max(...times) } : {}),
+    unmeasured: [...new Set(all.flatMap(({ unmeasured }) => unmeasured))],
+  };
+}
+
+const resourcesOf = ({ counts }: Task): number =>
+  Object.values(counts).reduce((sum, { found }) => sum + found, 0);
+
+/** Returns the median of the milliseconds for one resource. */
+function rateOf(measured: readonly Measured[]): number {
+  const rates = measured
+    .map(({ millis, resources }) => millis / resources)
+    .toSorted((a, b) => a - b);
+  return rates[Math.floor(rates.length / 2)] ?? 0;
+}
