@@ -54,7 +54,7 @@ export const OperationKeystoneAction = z.object({
   }),
 });
 /**
- * Tells the coordinator to look at the recovery window of an operation: whether a reminder is due,
+ * Tells the coordinator to check the recovery window of an operation: whether a reminder is due,
  * and whether the window is over.
  */
 export const OperationWindow = z.object({

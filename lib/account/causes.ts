@@ -78,7 +78,7 @@ function describe(cause: SuspensionCause): string {
   return `${by} holds it suspended: ${reason}${enabled}`;
 }
 
-/** True for a cause that is the decision of a person about this project, whatever Keystone shows. */
+/** True for a cause that a person has decided about this project, whatever Keystone shows. */
 export const isDecision = ({ kind }: SuspensionCause): boolean =>
   kind === 'operator-hold' || kind === 'pending-deletion';
 

@@ -265,7 +265,7 @@ function refusalOf(operation: Operation | undefined): string {
   return operation.state === 'observed'
     ? 'the operation was only observed, and the mode is still observe; start the propagator ' +
         'with PROPAGATOR_MODE=enforce, then release the operation again'
-    : `the operation is ${operation.state}; only a held, an observed or a recoverable operation can ` +
-        `be released. To run an ended operation again: propagator operation rerun ${operation.id} ` +
-        '--reason "…"';
+    : `the operation is ${operation.state}; only a held, an observed or a recoverable operation ` +
+        'can be released. To run an ended operation again: propagator operation rerun ' +
+        `${operation.id} --reason "…"`;
 }

@@ -1,6 +1,6 @@
 import { Option } from 'commander';
 import * as z from 'zod';
-import { duration } from '../shared/settings.ts';
+import { duration } from '../shared/setting-values.ts';
 import { time } from './output.ts';
 import { UsageError } from './terminal.ts';
 

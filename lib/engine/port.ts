@@ -57,9 +57,9 @@ export interface Change {
  * (suspensions by an operator), `provision` (claims of creations, by project), `provisioned` (the
  * profile of each provisioned project), `plan` (what a plan lists, by operation), `approval` (of a
  * plan, by operation), `drift` (what a cleanup may remove beyond its plan, by operation),
- * `deletion-hold` (what must not be deleted: `project`, `domain` or `resource`) `rate` (how long earlier cleanups
- * took, by service) or `policy` (the
- * digest of the policy that applies). `id` is unique in the partition, and at most 1000 bytes long.
+ * `deletion-hold` (what must not be deleted: `project`, `domain` or `resource`), `rate` (how long
+ * earlier cleanups took, by service) or `policy` (the digest of the policy that applies).
+ * `id` is unique in the partition, and at most 1000 bytes long.
  */
 export interface DocumentKey {
   readonly collection:

@@ -17,8 +17,8 @@ import { fetchEffectiveState } from './project-state.ts';
 
 /**
  * Resumes a project whose deletion was canceled or refused: what the recovery window suspended, and
- * what an enabling during the deletion calls for. Returns `undefined` when nothing is to be resumed:
- * nothing was suspended, or another cause suspends the project.
+ * what an enabling during the deletion calls for. Returns `undefined` when nothing is to be
+ * resumed: nothing was suspended, or another cause suspends the project.
  * Throws when Keystone gives no certain answer.
  */
 export async function undoSuspension(
@@ -37,7 +37,7 @@ export async function undoSuspension(
   const policy = decideChange(deps.policy ?? NO_POLICY, 'project.disabled', facts);
   const isSuspendedByPolicy = policy.action === 'suspend' && policy.mode === 'enforce';
   const wasSuspendedHere = recovery?.suspension !== undefined && canceled.startedAt === undefined;
-  if (recovery && causes.length > 0 && (isSuspendedByPolicy || causes.some(isDecision)))
+  if (causes.length > 0 && (isSuspendedByPolicy || causes.some(isDecision)))
     return suspendedStep(canceled, existing, deps.now());
   if (causes.length > 0 && !wasSuspendedHere) return undefined;
   const suspension = existing.find((one) => one.id === recovery?.suspension);

@@ -14,8 +14,9 @@ export type Mode = 'observe' | 'enforce';
  * it. `pre-delete`: an administrator requested the cleanup of an existing project, and the types
  * that need the project are removed first. `recoverable`: an administrator requested the deletion
  * with a recovery window. The project is disabled and suspended, nothing is removed before the end
- * of the window, and a cancellation puts everything back. `running`: the tasks clean up the services. `waiting`: a
- * domain waits for its projects. `closing`: everything is empty, and Keystone deletes the project.
+ * of the window, and a cancellation puts everything back. `running`: the tasks clean up the
+ * services. `waiting`: a domain waits for its projects. `closing`: everything is empty, and
+ * Keystone deletes the project.
  * Ends: `finished`, `observed` (mode observe: counted, nothing changed), `refused` (Keystone still
  * shows the account), `unverified` (a service was unreachable, or the catalog has a type that no
  * service covers, so that the remaining resources are unknown), `canceled` (by a person).
@@ -242,7 +243,7 @@ export interface Recovery {
   /** What was left of the window at `seenAt`. */
   readonly remainingMillis: number;
   readonly seenAt: number;
-  /** The delay after which the coordinator looks at the window again. */
+  /** The delay after which the coordinator checks the window again. */
   readonly napMillis: number;
   /** The fence of the messages about the window. */
   readonly number: number;

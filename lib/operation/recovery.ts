@@ -12,7 +12,7 @@ export interface Window {
 }
 
 /**
- * The coordinator looks at a window after a quarter of what is left, and at least every six hours. A
+ * The coordinator checks a window after a quarter of what is left, and at least every six hours. A
  * clock that was set forward therefore ends no window at once.
  */
 const MAX_NAP_MILLIS = 6 * 3_600_000;
@@ -50,7 +50,7 @@ export function withWindow(
       .toSorted((one, other) => other - one)
       .map((beforeMillis) => ({ beforeMillis })),
   };
-  const next = nextLook(recovery);
+  const next = nextCheck(recovery);
   const disable = { what: 'disable', number: 1 } as const;
   return {
     operation: {
@@ -63,13 +63,13 @@ export function withWindow(
       ...(request?.enabled
         ? [{ type: 'operation.keystone-action' as const, data: { operationId: id, ...disable } }]
         : []),
-      lookMessage(operation, next),
+      checkMessage(operation, next),
     ],
   };
 }
 
-/** Returns the window with the next look at it: at the next reminder, at the end, or before. */
-function nextLook(recovery: Recovery): Recovery {
+/** Returns the window with the next check of it: at the next reminder, at the end, or before. */
+function nextCheck(recovery: Recovery): Recovery {
   const { remainingMillis, reminders, number } = recovery;
   const untilReminder = reminders
     .filter(({ sentAt }) => sentAt === undefined)
@@ -82,7 +82,7 @@ function nextLook(recovery: Recovery): Recovery {
   return { ...recovery, napMillis, number: number + 1 };
 }
 
-const lookMessage = ({ id }: Pick<Operation, 'id'>, { napMillis, number }: Recovery) => ({
+const checkMessage = ({ id }: Pick<Operation, 'id'>, { napMillis, number }: Recovery) => ({
   type: 'operation.window' as const,
   data: { operationId: id, number },
   delaySeconds: napMillis / 1000,
@@ -103,8 +103,8 @@ function elapsed(recovery: Recovery, now: number): Recovery {
 }
 
 /**
- * Looks at the window: publishes the reminders that are due, and ends the window when it is over.
- * A message of an earlier look is ignored, so that each reminder is published once.
+ * Checks the window: publishes the reminders that are due, and ends the window when it is over.
+ * A message of an earlier check is ignored, so that each reminder is published once.
  */
 export function applyWindow(
   transaction: OperationTransaction,
@@ -137,10 +137,10 @@ export function applyWindow(
           beforeSeconds: beforeMillis / 1000,
         },
       });
-  const next = nextLook({ ...recovery, reminders });
+  const next = nextCheck({ ...recovery, reminders });
   transaction.operation = { ...operation, recovery: next, notBefore: endsAt };
   if (isOver) endWindow(transaction, lifecycles, rules);
-  else transaction.messages.push(lookMessage(operation, next));
+  else transaction.messages.push(checkMessage(operation, next));
 }
 
 /**
@@ -201,7 +201,7 @@ export function waitWhileEnabled(transaction: OperationTransaction, rules: Rules
       about: 'enabled',
     },
   };
-  transaction.messages.push(lookMessage(operation, next));
+  transaction.messages.push(checkMessage(operation, next));
 }
 
 /**

@@ -144,7 +144,7 @@ const hasRemovedNothing = ({ plan, startedAt, state }: Operation): boolean =>
   plan !== undefined && startedAt === undefined && state === 'held';
 
 /**
- * Opens the suspension of a project that stays recoverable, unless the project is suspended already.
+ * Opens the suspension of a project that stays recoverable, unless it is suspended already.
  */
 function suspend(input: RequestInput, superseded: Opened | undefined): OpenedLifecycle {
   const { all = [], by, mode, now, reason, scope } = input;

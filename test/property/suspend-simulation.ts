@@ -265,7 +265,7 @@ export class SuspendSimulation {
       const isTask = message.type === 'service.requested';
       const service = this.services.find(({ name }) => isTask && name === message.data.service);
       if (service) await runTask(service, deliveries, this.killable());
-      else await coordinate(deliveries, this.deps);
+      else await coordinate(deliveries, this.killable());
       this.engine.take(waiting);
     } catch (error) {
       if (!(error instanceof Killed)) throw error;
