@@ -5,7 +5,7 @@ import { SERVICES } from '../../lib/services/index.ts';
 import { withTables } from './markdown.ts';
 import { FOLDER, pages } from './pages.ts';
 import { snapshot } from './project-columns/columns.ts';
-import { readDispositions } from './project-columns/dispositions.ts';
+import { readDispositions, readReasons } from './project-columns/dispositions.ts';
 import { COVERAGE_PAGE, coveragePage } from './project-columns/page.ts';
 
 /**
@@ -22,7 +22,7 @@ const AWS = 'docs/aws.md';
 writeFileSync(AWS, withTables(readFileSync(AWS, 'utf8'), await costTables()));
 console.log(`what it costs in ${AWS}`);
 
-writeFileSync(COVERAGE_PAGE, coveragePage(snapshot(), readDispositions()));
+writeFileSync(COVERAGE_PAGE, coveragePage(snapshot(), readDispositions(), readReasons()));
 console.log(`what names a project in ${COVERAGE_PAGE}`);
 
 const OPENAPI = 'docs/api/openapi.json';

@@ -1,5 +1,15 @@
-import { databaseSocket, readColumns, snapshot } from '../docs/project-columns/columns.ts';
-import { readDispositions, undisposed } from '../docs/project-columns/dispositions.ts';
+import {
+  databaseSocket,
+  readCascades,
+  readColumns,
+  snapshot,
+} from '../docs/project-columns/columns.ts';
+import {
+  readDispositions,
+  readReasons,
+  undisposed,
+  withoutReason,
+} from '../docs/project-columns/dispositions.ts';
 
 /**
  * Compares the tables of this cloud with docs/coverage.md, which shows the new columns of a new
@@ -23,4 +33,11 @@ it('has in each service the columns that were recorded for one of its releases',
       service,
       expect.arrayContaining([columns]),
     ]);
+});
+
+it('has no deletion that reaches another project and that docs/coverage.md does not explain', async () => {
+  if (socket === undefined) return;
+  const found = await readCascades(socket);
+  expect(found.neutron).toContain('securitygrouprules.remote_group_id');
+  expect(withoutReason(readReasons(), found)).toEqual([]);
 });

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { type DefinedType, defineType, type Removal } from '../../task/service.ts';
+import { bgpVpn } from './bgpvpn.ts';
 import {
   deleteResource,
   escaped,
@@ -129,7 +130,7 @@ const FIREWALL = [
 const BGP = [
   extensionType('bgp-speaker', '/bgp-speakers', 'bgp_speakers', 'bgp'),
   extensionType('bgp-peer', '/bgp-peers', 'bgp_peers', 'bgp', ['bgp-speaker']),
-  extensionType('bgpvpn', '/bgpvpn/bgpvpns', 'bgpvpns', 'bgpvpn'),
+  bgpVpn,
 ];
 
 const CHAINS = [

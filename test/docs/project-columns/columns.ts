@@ -48,14 +48,39 @@ export async function query(socket: string, sql: string): Promise<string[][]> {
 }
 
 /** All columns that name a project in a MariaDB of a test cloud. */
-export async function readColumns(socket: string): Promise<Columns> {
+export const readColumns = (socket: string): Promise<Columns> => readBy(socket, QUERY);
+
+async function readBy(socket: string, sql: string): Promise<Columns> {
   const columns: Record<string, string[]> = {};
-  for (const [schema = '', column = ''] of await query(socket, QUERY)) {
+  for (const [schema = '', column = ''] of await query(socket, sql)) {
     const service = SERVICE_OF[schema] ?? schema;
     columns[service] = [...new Set([...(columns[service] ?? []), column])].sort();
   }
   return columns;
 }
+
+/**
+ * Foreign keys that delete or empty rows together with a row that they refer to, where both tables
+ * have a column that names a project.
+ */
+const CASCADES = `
+  SELECT DISTINCT k.table_schema, CONCAT(k.table_name, '.', k.column_name)
+  FROM information_schema.key_column_usage k
+  JOIN information_schema.referential_constraints r
+    ON r.constraint_schema = k.constraint_schema AND r.constraint_name = k.constraint_name
+    AND r.table_name = k.table_name
+  WHERE r.delete_rule IN ('CASCADE', 'SET NULL')
+    AND ${namesProject('k.table_name')} AND ${namesProject('k.referenced_table_name')}
+  ORDER BY 1, 2`;
+
+function namesProject(table: string): string {
+  return `EXISTS (SELECT 1 FROM information_schema.columns c
+    WHERE c.table_schema = k.table_schema AND c.table_name = ${table}
+    AND c.column_name IN ('project_id', 'tenant_id', 'owner', 'tenant', 'project'))`;
+}
+
+/** The foreign keys of a MariaDB of a test cloud that could remove rows of another project. */
+export const readCascades = (socket: string): Promise<Columns> => readBy(socket, CASCADES);
 
 /**
  * The socket of the database of the cloud that the environment names: `OPENSTACK_TEST_DATABASE`,

@@ -20,6 +20,21 @@ type Table = z.infer<typeof Table>;
 const FILE = new URL('dispositions.yaml', import.meta.url);
 export const readDispositions = (): Table => Table.parse(parse(readFileSync(FILE, 'utf8')));
 
+const CASCADES_FILE = new URL('cascades.yaml', import.meta.url);
+/** By service and `table.column`: why a deletion loses no row of another project. */
+const Cascades = z.record(z.string(), z.record(z.string(), reason));
+export type Cascades = z.infer<typeof Cascades>;
+export const readReasons = (): Cascades =>
+  Cascades.parse(parse(readFileSync(CASCADES_FILE, 'utf8')));
+
+/** `service table.column` of every foreign key without a reason. */
+export const withoutReason = (reasons: Cascades, found: Columns): string[] =>
+  Object.entries(found).flatMap(([service, names]) =>
+    names
+      .filter((name) => reasons[service]?.[name] === undefined)
+      .map((name) => `${service} ${name}`),
+  );
+
 /** The entry for `table.column`, or the one for all columns of the table. */
 function entryFor(table: Table, service: string, column: string): string | undefined {
   const entries = table[service] ?? {};

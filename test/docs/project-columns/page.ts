@@ -1,6 +1,11 @@
 import { joined, table } from '../markdown.ts';
 import type { Columns, Snapshot } from './columns.ts';
-import { type Disposition, dispositionOf, type readDispositions } from './dispositions.ts';
+import {
+  type Cascades,
+  type Disposition,
+  dispositionOf,
+  type readDispositions,
+} from './dispositions.ts';
 
 /** Where the page is, from the root of this repository. */
 export const COVERAGE_PAGE = 'docs/coverage.md';
@@ -38,7 +43,11 @@ function section(service: string, snapshot: Snapshot, dispositions: Dispositions
 const count = (columns: Columns): number => Object.values(columns).flat().length;
 
 /** The text of the page. The same for every run. */
-export function coveragePage(snapshot: Snapshot, dispositions: Dispositions): string {
+export function coveragePage(
+  snapshot: Snapshot,
+  dispositions: Dispositions,
+  reasons: Cascades,
+): string {
   const releases = Object.keys(snapshot).sort();
   const services = [...new Set(releases.flatMap((one) => Object.keys(snapshot[one] ?? {})))].sort();
   const totals = releases.map((one) => `${one}: ${count(snapshot[one] ?? {})} columns`);
@@ -53,5 +62,15 @@ export function coveragePage(snapshot: Snapshot, dispositions: Dispositions): st
     'Swift has no such tables. Its objects are in the account of a project and are covered by `account`, `container` and `object`. ' +
       'Zaqar stores messages and subscriptions separately, below their queue.',
     ...services.map((service) => section(service, snapshot, dispositions)),
+    '## Deletions that a database passes on',
+    'Some databases delete or empty a row when a row that it refers to is deleted. Where both tables name a project, ' +
+      'the second row could belong to another project. The suite on a real cloud fails if a release has such a foreign key ' +
+      'that this table does not explain (`test/docs/project-columns/cascades.yaml`).',
+    table(
+      ['service', 'foreign key', 'why no row of another project is lost'],
+      Object.entries(reasons).flatMap(([service, keys]) =>
+        Object.entries(keys).map(([key, why]) => [service, `\`${key}\``, why]),
+      ),
+    ),
   ]);
 }

@@ -4,12 +4,15 @@ import { snapshot } from '../../docs/project-columns/columns.ts';
 import {
   mentionedTypes,
   readDispositions,
+  readReasons,
   undisposed,
   unused,
+  withoutReason,
 } from '../../docs/project-columns/dispositions.ts';
 import { COVERAGE_PAGE, coveragePage } from '../../docs/project-columns/page.ts';
 
 const dispositions = readDispositions();
+const reasons = readReasons();
 const releases = snapshot();
 
 describe('the page of columns that name a project in each release', () => {
@@ -30,7 +33,7 @@ describe('the page of columns that name a project in each release', () => {
   });
 
   it('is up to date (`npm run docs`)', () => {
-    expect(readFileSync(COVERAGE_PAGE, 'utf8')).toBe(coveragePage(releases, dispositions));
+    expect(readFileSync(COVERAGE_PAGE, 'utf8')).toBe(coveragePage(releases, dispositions, reasons));
   });
 
   it('shows a column of a next release that has no disposition', () => {
@@ -39,6 +42,14 @@ describe('the page of columns that name a project in each release', () => {
       'neutron novelties.project_id',
       'novel a.owner',
     ]);
-    expect(coveragePage({ next }, dispositions)).toMatch(/`novelties.project_id` .*not examined/);
+    expect(coveragePage({ next }, dispositions, {})).toMatch(
+      /`novelties.project_id` .*not examined/,
+    );
+  });
+
+  it('shows a foreign key of a next release that has no reason', () => {
+    expect(withoutReason(reasons, { neutron: ['trunks.port_id', 'novelties.port_id'] })).toEqual([
+      'neutron novelties.port_id',
+    ]);
   });
 });

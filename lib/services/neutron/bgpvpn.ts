@@ -1,0 +1,62 @@
+import * as z from 'zod';
+import { defineType, type ProjectContext, type Removal } from '../../task/service.ts';
+import {
+  deleteResource,
+  labelOf,
+  Owned,
+  ownerOf,
+  requireExtension,
+  rowsOf,
+  rowsWhere,
+} from './collection.ts';
+import { foreignBlocker } from './port-owners.ts';
+
+const ids = z.array(z.string()).nullish();
+const BgpVpn = Owned.extend({ networks: ids, routers: ids, ports: ids });
+type BgpVpn = z.infer<typeof BgpVpn>;
+
+/** What a BGP VPN connects, with the words for one and for several. */
+const CONNECTED = [
+  ['networks', ['network', 'networks']],
+  ['routers', ['router', 'routers']],
+  ['ports', ['port', 'ports']],
+] as const;
+
+/**
+ * BGP VPNs. Neutron deletes a BGP VPN together with its associations. It does not check the owner
+ * of the connected networks, routers and ports (networking-bgpvpn 25, `ON DELETE CASCADE`). An
+ * administrator can connect those of any project, so a BGP VPN that connects another project stays.
+ */
+export const bgpVpn = defineType<BgpVpn>({
+  name: 'bgpvpn',
+  blockers: ['The BGP VPN connects a network, router or port of another project.'],
+  async list(context) {
+    await requireExtension(context, 'bgpvpn');
+    return rowsOf(
+      context.api,
+      { path: '/v2.0/bgpvpn/bgpvpns', collection: 'bgpvpns', row: BgpVpn },
+      [['project_id', context.project]],
+    );
+  },
+  id: (row) => row.id,
+  owner: ownerOf,
+  label: labelOf,
+  async remove(row, context): Promise<Removal> {
+    for (const [collection, noun] of CONNECTED) {
+      const foreign = await foreignOwners(collection, row[collection] ?? [], context);
+      if (foreign.length > 0) return { kind: 'blocked', ...foreignBlocker(foreign, noun) };
+    }
+    return deleteResource(context.api, '/v2.0/bgpvpn/bgpvpns', row);
+  },
+});
+
+/** Returns the owners of the connected resources that do not belong to the project. */
+async function foreignOwners(
+  collection: string,
+  connected: readonly string[],
+  { api, project }: ProjectContext,
+): Promise<(string | undefined)[]> {
+  const from = { path: `/v2.0/${collection}`, collection, row: Owned };
+  const rows = await rowsWhere(api, from, 'id', connected);
+  return rows.map(ownerOf).filter((owner) => owner !== project);
+}
