@@ -94,7 +94,7 @@ describe('propagator register', () => {
     expect(services()).toHaveLength(1);
   });
 
-  it('updates its own endpoint when the URL is another one', async () => {
+  it('updates its own endpoint when the URL has changed', async () => {
     await type(REGISTER);
     const [before] = endpoints();
     const { out } = await type('register --url https://new.example.org/propagator');

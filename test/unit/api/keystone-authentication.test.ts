@@ -158,7 +158,7 @@ describe('a token of Keystone', () => {
     expect(await answerOf(await call('t'))).toMatchObject({ status: 403, code: 'api.scope' });
   });
 
-  it('names the user in the audit records, and a body cannot name another one', async () => {
+  it('names the user in the audit records, and a body cannot name another user', async () => {
     const user = { id: 'u-1', name: 'Ann\u001b[31m' };
     const { call, engine } = withTokens({ t: facts(['propagator-operator'], { user }) });
     const waiver = { type: 'rating', reason: 'billed elsewhere' };

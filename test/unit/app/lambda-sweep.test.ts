@@ -59,7 +59,7 @@ describe('the policy of the deployed stack', () => {
   };
   const recorded = () => store.audited.map(({ entry }) => StoredAuditEntry.parse(entry));
 
-  it('is recorded in the audit log when it is another one, and read once for each process', async () => {
+  it('is recorded in the audit log when it has changed, and read once for each process', async () => {
     await coldStart()(NO_POLICY);
     expect(recorded()).toEqual([]);
     const run = coldStart();

@@ -7,7 +7,7 @@ describe('the policy at the start of a process', () => {
   const now = () => 1_700_000_000_000;
   const other = { ...NO_POLICY, suspend: {} } as Policy;
 
-  it('is recorded when it is another one, once for several processes', async () => {
+  it('is recorded when it has changed, once for several processes', async () => {
     const engine = new SteppedEngine();
     const start = (policy: Policy) => recordPolicy(policy, { engine, now });
     const changes = () =>

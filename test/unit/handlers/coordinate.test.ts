@@ -173,7 +173,7 @@ describe('the services of one operation that begin at the same time', () => {
   });
 });
 
-test('an answer that has been under way for a second is not shared, nor one that arrived', async () => {
+test('an answer is not shared if its request is older than a second, or if it has arrived', async () => {
   let [now, questions] = [0, 0];
   const inFlight = new InFlight(() => now);
   const waiting: (() => void)[] = [];
@@ -195,7 +195,7 @@ test('an answer that has been under way for a second is not shared, nor one that
   await next;
 });
 
-test('a work begins after the end of the one before, also if that one failed', async () => {
+test('work of one operation begins after the earlier work has ended, also if that failed', async () => {
   const queue = new KeyedQueue();
   const log: string[] = [];
   const work =

@@ -28,7 +28,7 @@ describe('a created project', () => {
     expect(provisioned.map(({ id }) => id)).toEqual([TARGET]);
   });
 
-  it('is not changed without a rule that asks for it', async () => {
+  it('is not changed without a rule for it', async () => {
     simulation.policy = NO_POLICY;
     await simulation.announce('project', 'created');
     await simulation.settle();
@@ -90,7 +90,7 @@ describe('a value that a user or an operator set', () => {
     );
   });
 
-  it('is changed when the rule or the command says reconcile', async () => {
+  it('is changed if the rule or the command has reconcile', async () => {
     await simulation.ask({ reconcile: true });
     await simulation.settle();
     expect(simulation.stateOf(TARGET).cores).toBe(20);
@@ -116,13 +116,13 @@ describe('a deletion', () => {
     expect(simulation.stateOf(TARGET).networks).toEqual([]);
   });
 
-  it('is only counted when the policy says observe', async () => {
+  it('is only counted if the policy has mode observe', async () => {
     const cleanup = await cleanupBy({ action: 'cleanup' });
     expect(cleanup?.state).toBe('observed');
     expect(simulation.stateOf(TARGET).networks).toEqual(['one']);
   });
 
-  it('is not cleaned up when the policy says none', async () => {
+  it('is not cleaned up if the policy has action none', async () => {
     const cleanup = await cleanupBy({ action: 'none' });
     expect(cleanup?.state).toBe('refused');
     expect(cleanup?.hold?.reason).toContain('rule 1 of the policy has the action none');

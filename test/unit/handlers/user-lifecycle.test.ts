@@ -47,7 +47,7 @@ describe('a disabled user', () => {
     expect(simulation.about('resume')).toEqual([]);
   });
 
-  it('has no operation if a rule of the policy says so', async () => {
+  it('has no operation if a rule of the policy has action none', async () => {
     simulation.policy = policyOf(
       'version: 1\nrules:\n  - match: { domain: customers }\n    on: { user.disabled: { action: none } }',
     );
@@ -81,7 +81,7 @@ describe('a disabled user', () => {
 });
 
 describe('an enabled user', () => {
-  it('is compared with what was recorded; what is gone since is named', async () => {
+  it('is compared with the records; missing resources are named', async () => {
     await simulation.setUser(false);
     await simulation.settle();
     expect(await simulation.userRecords()).toEqual(['ann-0', 'ann-1', 'ann-2']);

@@ -36,7 +36,7 @@ describe('a created user', () => {
     expect(task?.counts).toEqual({ 'keys.role': { found: 2, removed: 2, left: 0 } });
   });
 
-  it('keeps what others have assigned; a second event writes nothing', async () => {
+  it('keeps the assignments of other actors; a second event writes nothing', async () => {
     simulation.assigned.add('ann admin on p2');
     simulation.assigned.add('ann member on p1');
     await simulation.announceUser('created');
@@ -72,7 +72,7 @@ describe('a created user', () => {
     expect([...simulation.assigned]).toEqual(GIVEN);
   });
 
-  it('gets nothing if its deletion is announced in the middle of a run', async () => {
+  it('gets nothing if its deletion is announced during a run', async () => {
     simulation.afterCompare = async () => {
       await simulation.deleteUser();
       const waiting = simulation.engine.waiting.find(
@@ -89,7 +89,7 @@ describe('a created user', () => {
     expect(simulation.about('cleanup').map(({ state }) => state)).toEqual(['finished']);
   });
 
-  it('gets nothing more when it is deleted in the middle; the cleanup wins', async () => {
+  it('gets nothing more when it is deleted during the provision; the cleanup replaces the provision', async () => {
     await simulation.announceUser('created');
     for (let n = 0; n < 200 && simulation.writes === 0; n += 1) {
       simulation.killAfter = 2;

@@ -307,7 +307,7 @@ describe('the saved order', () => {
     ]);
   });
 
-  it('has no cycle through a dependency on a resource type either', () => {
+  it('has no cycle, also through a dependency on a resource type', () => {
     const network = defined('network', {
       dependsOn: [awaited('dns.resource')],
       dependents: [preferred('dns')],

@@ -28,7 +28,7 @@ describe('a hold of a project', () => {
     expect(simulation.left()).toEqual({});
   });
 
-  it('that is added in the middle stops the next removal, also of a project that is deleted', async () => {
+  it('that is added during a run stops the next removal, also of a project that is deleted', async () => {
     simulation.cloud.delete(TARGET);
     await simulation.handle({
       type: 'account.project.deleted',
@@ -54,7 +54,7 @@ describe('a hold of a project', () => {
     expect(simulation.left()).toEqual({ 'vault.secret': 2, 'booking.lease': 2 });
   });
 
-  it('ends by itself at its time', async () => {
+  it('ends at the time of its --until', async () => {
     const until = new Date(simulation.engine.time + 3_600_000).toISOString();
     await hold({ project: TARGET, until });
     await simulation.ask();

@@ -131,7 +131,7 @@ describe('an approved plan of a domain', () => {
     expect(projectsLeft()).toEqual([]);
   });
 
-  it('keeps a protected project and the domain, and says so', async () => {
+  it('keeps a protected project and the domain, and reports them', async () => {
     simulation.protectedProjects.push('middle');
     const plan = await simulation.plan();
     expect(plan.projects).toEqual(
@@ -152,7 +152,7 @@ describe('an approved plan of a domain', () => {
     expect(simulation.cloud.domains.get(DOMAIN)).toMatchObject({ enabled: true });
   });
 
-  it('is a new deletion when Keystone deletes a domain that stayed, and none when the operation did', async () => {
+  it('opens a cleanup when Keystone deletes a domain that stayed, and none when the operation deleted it', async () => {
     const isNewAfter = (): boolean => {
       const { endedAt = 0 } = simulation.domainOperation;
       const deletion = { announcedAt: endedAt + 1000, seenAliveAt: undefined };
@@ -209,7 +209,7 @@ describe('an approved plan of a domain', () => {
     expect(simulation.cloud.events).toEqual([]);
   });
 
-  it('does not delete a domain that was enabled again, and goes on when it is disabled', async () => {
+  it('does not delete a domain that was enabled again, and continues when it is disabled', async () => {
     await carryOut();
     await simulation.until(() => simulation.cloud.events.includes(`disabled ${DOMAIN}`));
     simulation.cloud.domains.set(DOMAIN, { name: 'Customer', enabled: true });
@@ -231,7 +231,7 @@ describe('an approved plan of a domain', () => {
     expect(simulation.cloud.events).toEqual([]);
   });
 
-  it('needs two other persons where the settings say so', async () => {
+  it('needs two other persons if the settings require two approvals', async () => {
     simulation.approvalRules = {
       twoApprovers: { domain: true, resources: undefined, tags: [] },
       drift: { resources: 10, percent: 5 },
@@ -340,7 +340,7 @@ describe('an approved plan of a domain', () => {
     });
   });
 
-  it('is held when Keystone refuses to disable the domain, and goes on after a release', async () => {
+  it('is held when Keystone refuses to disable the domain, and continues after a release', async () => {
     await carryOut();
     simulation.cloud.domainRefusals.push(failure('Denied'));
     await simulation.settle();

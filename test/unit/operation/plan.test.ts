@@ -53,7 +53,7 @@ describe('the plan of a project', () => {
     expect(ids.toSorted()).toEqual(expected.toSorted());
   });
 
-  it('has the same digest whenever it is read, and another one when the project has changed', async () => {
+  it('has the same digest at each reading, and another digest when the project has changed', async () => {
     const first = await plan();
     const again = await simulation.call('GET', `/v1/operations/${first.id}/plan`);
     expect(again.body.digest).toBe(first.digest);
@@ -248,7 +248,7 @@ describe('resources that appear after the plan', () => {
     expect(simulation.left()).toEqual({});
   });
 
-  it('hold the operation in the middle, and are not removed', async () => {
+  it('hold an operation that has begun to remove, and are not removed themselves', async () => {
     const shown = await plan();
     await approve(shown);
     expect(await simulation.until(() => simulation.state === 'running')).toBe(true);

@@ -108,7 +108,7 @@ describe('a project with PTR records of floating IPs and with zones whose deleti
     },
   );
 
-  it('loses a floating IP with a name in such a zone after the zone is gone', async () => {
+  it('removes a floating IP whose name is in such a zone after the zone is gone', async () => {
     await open();
     const [named] = floatingIps();
     // Neutron removes the record from the zone first, which Designate refuses while the zone is

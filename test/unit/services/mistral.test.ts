@@ -209,7 +209,7 @@ describe('Mistral, emptied while the project lives', () => {
     expect((await fixture.preDelete(mistral)).outcome).toEqual({ kind: 'finished' });
   });
 
-  it('makes no call for a name that the API would read as another one', async () => {
+  it('makes no call for a name that the API would read as another name', async () => {
     await open();
     put('environments', fixture.project, 'trail/');
     put('environments', fixture.project, 'a/b');

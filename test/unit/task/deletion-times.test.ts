@@ -5,7 +5,7 @@ const TYPE = 'nova.server RegionOne';
 const listing = (times: DeletionTimes, task: string, ids: readonly string[], now: number) =>
   times.record({ type: TYPE, task, listedIds: ids, acceptedIds: ids }, now);
 
-it('puts nothing off before a deletion of the type has ended', () => {
+it('delays no listing before a deletion of the type has ended', () => {
   const times = new DeletionTimes();
   expect(listing(times, 'first', ['a'], 0)).toBe(0);
   expect(listing(times, 'first', ['a'], 400)).toBe(0);

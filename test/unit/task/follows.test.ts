@@ -8,7 +8,7 @@ import { contextOf } from './context.ts';
 const PROJECT = ProjectId.parse('target');
 const context = contextOf();
 
-describe('a resource type that prefers another one first', () => {
+describe('a resource type with a preferred dependency on another type', () => {
   it('is removed after it, also if a resource of the other type is stuck', async () => {
     const simulation = {
       snapshots: new Set(['stuck', 'loose']),

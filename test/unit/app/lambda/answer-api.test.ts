@@ -131,7 +131,7 @@ describe('the API on AWS with PROPAGATOR_API_AUTH=keystone', () => {
     expect(statuses).toEqual([200, 200, 429]);
   });
 
-  it('shows only whether all is well to a caller without a token', async () => {
+  it('shows a caller without a token only whether the propagator works', async () => {
     const { call } = keystone();
     expect((await call('GET /healthz')).json).toEqual({ ok: true });
   });
