@@ -124,7 +124,9 @@ neutron   neutron        A      router, network, subnet, port, trunk,  nova     
 keystone  keystone       A      resource                               ~all others  RegionOne
 
 CLASS  A: needs an administrator's token · B: needs a system-scoped token · C, D: only while the project exists
-DEPENDS ON  waits until that service has ended; ~ does not wait while that service is stuck`.slice(1),
+DEPENDS ON  waits until that service has ended; ~ does not wait while that service is stuck`.slice(
+        1,
+      ),
     );
   });
 

@@ -119,7 +119,9 @@ describe('a resume', () => {
       reads: simulation.engine.reads,
     });
     const causes = state.kind === 'present' ? describeCauses(state.causes) : '';
-    expect(causes).toMatch(/^ann holds it suspended: the invoice \(Keystone reported it enabled on /);
+    expect(causes).toMatch(
+      /^ann holds it suspended: the invoice \(Keystone reported it enabled on /,
+    );
     await simulation.announce('project', 'enabled');
     await simulation.settle();
     expect(await holdOf(TARGET, simulation.engine.reads)).toMatchObject({ version: 2 });
