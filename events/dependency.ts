@@ -20,7 +20,12 @@ export type ServiceDependency = Readonly<z.infer<typeof ServiceDependency>>;
 
 /** A dependency of one task of an operation on another, as the operation saves it. */
 export const TaskDependency = z.union([
-  z.looseObject({ task: TaskId, strength: Strength, until: z.literal('done') }),
+  z.looseObject({
+    task: TaskId,
+    strength: Strength,
+    until: z.literal('done'),
+    independentTypes: z.array(ResourceTypeName).exactOptional(),
+  }),
   z.looseObject({
     task: TaskId,
     strength: z.literal('preferred'),
@@ -29,7 +34,13 @@ export const TaskDependency = z.union([
   }),
 ]);
 export type TaskDependency =
-  | { readonly task: TaskId; readonly strength: Strength; readonly until: 'done' }
+  | {
+      readonly task: TaskId;
+      readonly strength: Strength;
+      readonly until: 'done';
+      /** Types of the dependent task that may go before the other task has ended. */
+      readonly independentTypes?: readonly ResourceTypeName[];
+    }
   | {
       readonly task: TaskId;
       readonly strength: 'preferred';

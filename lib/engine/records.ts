@@ -248,6 +248,13 @@ export const StoredTask: z.ZodType<Task> = z.looseObject({
     .default({}),
   validFromRun: z.number().default(0),
   overtook: z.array(TaskId).default([]),
+  partial: z
+    .looseObject({
+      state: z.enum(['running', 'done']),
+      awaiting: z.array(ServiceName),
+      endedBefore: z.number().exactOptional(),
+    })
+    .optional(),
   run: z.number(),
   sequence: z.number(),
   counts: StoredCounts,

@@ -31,6 +31,9 @@ export async function runService(
     service,
     phase: data.phase,
     skipTypes: data.skipTypes,
+    // Read from the stored task and not from the message, because a forged message must not start a
+    // full run partial.
+    awaiting: task.partial?.state === 'running' ? task.partial.awaiting : [],
     seenIds: task.seenIds,
     leftBefore: leftOf(task),
     verifiedBeforeDeletion: data.verifiedBeforeDeletion,

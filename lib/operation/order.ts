@@ -19,6 +19,10 @@ import type { PlannedTask, Uncovered } from './model.ts';
  * of it can be listed any more. A required dependency until `empty` on one type does not exist
  * between services, because a verification of one type can become stale while the task runs.
  *
+ * A resource type may be independent of a service that its own service depends on. While that
+ * service runs, the task has one partial run, which handles only such types. The task does not count
+ * as ended after it. It runs in full, and lists every type, when its dependencies have ended.
+ *
  * A task may overtake a preferred dependency that is held up, or whose awaited types were verified
  * empty. The task records what it overtook. It runs once more after those tasks have ended, and the
  * operation cannot end before that run. Everything that depends on this task runs once more, too.
@@ -41,7 +45,10 @@ export interface Dependencies {
     readonly strength: Strength;
     readonly until: 'done';
   }[];
-  readonly resourceTypes?: readonly { readonly name: ResourceTypeName }[];
+  readonly resourceTypes?: readonly {
+    readonly name: ResourceTypeName;
+    readonly independentOf?: readonly string[];
+  }[];
 }
 
 /** A service with its dependencies and its regions in this cloud. */
@@ -125,7 +132,10 @@ export function planOrder(
     const dependencies = dependenciesOf(service, services);
     const dependsOn = services.flatMap((other) => {
       const ofOther = dependencies.filter((one) => otherService(one) === other.name);
-      return taskIds(other).flatMap((task) => taskDependency(task, ofOther));
+      const independent = (service.resourceTypes ?? [])
+        .filter(({ independentOf }) => independentOf?.includes(other.name))
+        .map(({ name }) => name);
+      return taskIds(other).flatMap((task) => taskDependency(task, ofOther, independent));
     });
     return taskIds(service).map((id, index) => ({
       id,
@@ -142,9 +152,18 @@ export function planOrder(
 function taskDependency(
   task: TaskId,
   dependencies: readonly ServiceDependency[],
+  independentTypes: readonly ResourceTypeName[],
 ): PlannedTask['dependsOn'] {
   const [whole] = dependencies.flatMap((one) => (one.until === 'done' ? [one] : []));
-  if (whole) return [{ task, strength: whole.strength, until: 'done' }];
+  if (whole)
+    return [
+      {
+        task,
+        strength: whole.strength,
+        until: 'done',
+        ...(independentTypes.length > 0 ? { independentTypes } : {}),
+      },
+    ];
   const types = dependencies.flatMap((one) => (one.until === 'empty' ? [one.type] : []));
   return types.length === 0 ? [] : [{ task, strength: 'preferred', until: 'empty', types }];
 }

@@ -76,11 +76,75 @@ export function requestReady(transaction: OperationTransaction, now: number): vo
     const task = transaction.task(id);
     if (task?.state !== 'pending') continue;
     const open = dependsOn.filter((one) => !isEnded(transaction.task(one.task)));
-    if (!open.every((one) => mayOvertake(transaction, one, now))) continue;
+    if (!open.every((one) => mayOvertake(transaction, one, now))) {
+      requestPartial(transaction, task, open, now);
+      continue;
+    }
     const theirs = dependsOn.flatMap((one) => transaction.task(one.task)?.overtook ?? []);
     const overtook = [...new Set([...open.map((one) => one.task), ...theirs])];
     requestRun(transaction, { ...task, overtook }, 'apply', now);
   }
+}
+
+/**
+ * Requests the partial run of a task, if every dependency that is open leaves some of its types
+ * independent or may be overtaken, and those types hold resources. A server that a person holds
+ * keeps its routers and floating IPs, so the task that it depends on must be removing everything.
+ */
+function requestPartial(
+  transaction: OperationTransaction,
+  task: Task,
+  open: readonly TaskDependency[],
+  now: number,
+): void {
+  if (task.partial || task.startedAt !== undefined) return;
+  const independent = open.filter(
+    (one) => one.until === 'done' && one.independentTypes !== undefined,
+  );
+  const isRest = (one: TaskDependency): boolean =>
+    !independent.includes(one) &&
+    !mayOvertake(transaction, one, now) &&
+    !isCountedEmpty(transaction, one);
+  if (independent.length === 0 || open.some(isRest)) return;
+  if (!independent.every((one) => isRemoving(transaction.task(one.task)))) return;
+  const sets = independent.map((one) => (one.until === 'done' ? (one.independentTypes ?? []) : []));
+  const types = (sets[0] ?? []).filter((type) => sets.every((set) => set.includes(type)));
+  const isEmpty = (type: string): boolean => {
+    const known = task.verifications[type];
+    return known !== undefined && known.status === 'empty' && !known.stale;
+  };
+  if (types.every(isEmpty)) return;
+  const awaiting = independent.flatMap((one) => transaction.task(one.task)?.service ?? []);
+  const partial: Task = {
+    ...task,
+    partial: { state: 'running', awaiting: [...new Set(awaiting)] },
+  };
+  requestRun(transaction, partial, 'apply', now);
+}
+
+/**
+ * True if a run of the task has reported deletions under way, and nothing of it waits for a person
+ * or has failed.
+ */
+const isRemoving = (task: Task | undefined): boolean =>
+  task?.state === 'requested' &&
+  task.phase === 'apply' &&
+  task.error === undefined &&
+  task.conditions.some(({ class: kind }) => kind === 'InProgress') &&
+  !task.conditions.some(({ actor, class: kind }) => actor !== 'none' && kind !== 'Unsupported');
+
+/**
+ * True if the last listing of all awaited types was empty, be it the count. That is enough for a
+ * partial run, because the account was deleted in Keystone before its confirmation.
+ */
+function isCountedEmpty(transaction: OperationTransaction, dependency: TaskDependency): boolean {
+  const task = transaction.task(dependency.task);
+  if (dependency.until !== 'empty' || !task) return false;
+  if (transaction.operation.confirmedAt.length === 0) return false;
+  return dependency.types.every((type) => {
+    const known = task.verifications[type];
+    return known !== undefined && known.status === 'empty' && !known.stale;
+  });
 }
 
 /**
@@ -152,7 +216,9 @@ function requestRun(
   now: number,
 ): void {
   // The count is used only if no user could work in the project since, and no run removed anything.
-  const isCountValid = transaction.operation.confirmedAt.length > 0 && task.startedAt === undefined;
+  // A partial run handled types that create nothing, and its full run lists every type in the end.
+  const isFirst = task.startedAt === undefined || task.run === task.partial?.endedBefore;
+  const isCountValid = transaction.operation.confirmedAt.length > 0 && isFirst;
   const requested: Task = {
     ...moveTask(task, 'requested'),
     phase,

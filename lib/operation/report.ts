@@ -77,10 +77,36 @@ export function applyReport(
         : undefined;
   if (error && transaction.operation.action === 'plan' && isNotListable(task, error))
     endUnlisted(transaction, runEnded, error, rules.now);
+  else if (task.partial?.state === 'running' && !hasEnabled(report))
+    endPartial(transaction, runEnded);
   else if (report.type === 'service.finished') finish(transaction, runEnded, report, rules.now);
   else if (report.type === 'service.failed') fail(transaction, runEnded, report.data.error, rules);
   else if (report.data.again) again(transaction, runEnded, report.data.again, rules);
   advance(transaction, rules);
+}
+
+/** True if the run found the project enabled. Its verifications become stale, and it runs again. */
+const hasEnabled = (report: ServiceReport): boolean =>
+  report.type === 'service.progressed' && report.data.again?.enabled === true;
+
+/**
+ * Ends the partial run of a task, whatever its outcome. The task waits for its dependencies again.
+ * Its full run meets what is left, and every error that lasts.
+ */
+function endPartial(transaction: OperationTransaction, task: Task): void {
+  if (!task.partial) return;
+  transaction.put({
+    ...moveTask(task, 'pending'),
+    partial: { ...task.partial, state: 'done', endedBefore: task.run + 1 },
+    // Fence: a duplicate message of the partial run must not start a run that handles all types.
+    run: task.run + 1,
+    runProgressed: false,
+    conditions: [],
+    error: undefined,
+    attempts: 0,
+    askedWaitMillis: 0,
+    nextAt: undefined,
+  });
 }
 
 /**

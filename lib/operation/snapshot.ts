@@ -58,6 +58,11 @@ export function cloudSnapshot(
     if (!isOff && regions.length > 0) uncovered.push(...unverified);
     return {
       ...service,
+      // The types of a project are named for the dependencies on them; a user's task has none.
+      resourceTypes:
+        type === 'project'
+          ? service.resourceTypes
+          : service.resourceTypes.map(({ name }) => ({ name })),
       preDelete: type === 'project' && service.preDelete === true,
       regions: service.catalogTypes.length > 0 ? regions : [OWN_REGION],
       skipped: isOff ? `off by default (PROPAGATOR_INCLUDE_SERVICES): ${offByDefault}` : undefined,

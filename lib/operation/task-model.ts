@@ -87,6 +87,19 @@ export interface Task {
    * awaited types were verified empty. This task runs once more when they have ended.
    */
   readonly overtook: readonly TaskId[];
+  /**
+   * The partial run of a task that has types which are independent of a service that has not ended.
+   * After it the task is `pending` again, and does not count as ended. There is one at most.
+   * `awaiting`: the services that had not ended when it was requested. `endedBefore`: the number of
+   * the first run after it.
+   */
+  readonly partial?:
+    | {
+        readonly state: 'running' | 'done';
+        readonly awaiting: readonly ServiceName[];
+        readonly endedBefore?: number;
+      }
+    | undefined;
   /** The number of the present run. A report of any other run is ignored. */
   readonly run: number;
   /** The last progress report of the run that was applied. */

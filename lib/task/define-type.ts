@@ -74,6 +74,7 @@ function close<Row, At>(definition: ResourceTypeDefinition<Row, At>): DefinedTyp
     requiresLiveProject: definition.requiresLiveProject,
     blockers: definition.blockers ?? [],
     dependsOn: typeDependencies(service, definition.dependsOn ?? []),
+    independentOf: definition.independentOf ?? [],
     async list(context) {
       const listed = await definition.list(context);
       const { rows, more, total } =

@@ -97,6 +97,28 @@ export const typeDependencies = (
   );
 
 /**
+ * Throws `TypeError` when a type that is independent of another service requires a type of its own
+ * service that is not. It would be handled too soon, and the type that must go first would not.
+ */
+export function assertIndependence(
+  types: readonly {
+    readonly name: ResourceTypeName;
+    readonly dependsOn: readonly TypeDependency[];
+    readonly independentOf?: readonly string[];
+  }[],
+): void {
+  for (const { name, dependsOn, independentOf = [] } of types)
+    for (const { type, strength } of dependsOn) {
+      const first = types.find((other) => other.name === type)?.independentOf ?? [];
+      const missing = independentOf.find((service) => !first.includes(service));
+      if (strength === 'required' && missing !== undefined)
+        throw new TypeError(
+          `${name} is independent of ${missing}, and requires ${type}, which is not`,
+        );
+    }
+}
+
+/**
  * Throws `TypeError` when a type depends on a type that the service does not have, when a name
  * occurs twice, or when the dependencies form a cycle. The iteration over the types can therefore
  * always end: there is always a type that waits for no other.

@@ -72,6 +72,8 @@ export interface ResourceType<At = ProjectContext> {
   readonly blockers: readonly string[];
   /** The types of the same service that this one depends on. */
   readonly dependsOn: readonly TypeDependency[];
+  /** Services that the service depends on, and this type does not. */
+  readonly independentOf?: readonly string[];
   /**
    * Returns the resources. `more`: the listing was cut on purpose; `total` is then the full number.
    * Throws when the list may be wrong.
@@ -111,6 +113,12 @@ export interface ResourceTypeDefinition<Row, At = ProjectContext> {
    * block this type (safety rule "One stuck project stops no other").
    */
   readonly dependsOn?: readonly TypeDependencies[];
+  /**
+   * Services that the service depends on, and this type does not: neither do their resources need
+   * one of this type, nor does the removal of this type fail while they exist. Such a type is
+   * removed while those services still run, and listed again after they have ended.
+   */
+  readonly independentOf?: readonly string[];
   /**
    * Lists the rows, without a cache. It must not create anything (safety rule "Listing must not
    * create"). Throws when the list may be wrong (safety rule "Not listed is not empty"). Throws

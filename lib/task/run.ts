@@ -70,6 +70,11 @@ interface Common {
   readonly skipTypes?: readonly ResourceTypeName[];
   /** Resource types that were verified empty while the project existed. */
   readonly verifiedBeforeDeletion?: readonly ResourceTypeName[];
+  /**
+   * Services that have not ended although this one depends on them. The run handles only the types
+   * that are independent of all of them.
+   */
+  readonly awaiting?: readonly string[];
   /** The ids that earlier runs of the task listed (see `IdFilter`). */
   readonly seenIds?: string | undefined;
   /** By resource type: how many were left at the end of the previous run. */
@@ -135,7 +140,7 @@ export async function runUserCleanup(input: UserRunInput): Promise<RunReport> {
 
 async function runTypes<At extends CommonContext>(
   input: Common,
-  all: readonly ResourceType<At>[],
+  known: readonly ResourceType<At>[],
   owner: ProjectId | UserId,
   context: At,
 ): Promise<RunReport> {
@@ -147,7 +152,17 @@ async function runTypes<At extends CommonContext>(
 
   const ledger = new Ledger(input.seenIds, input.leftBefore ?? {});
   const verification: Record<string, VerificationStatus> = {};
-  const holding = all.filter(({ name }) => !input.skipTypes?.includes(name));
+  const isHolding = ({ name }: ResourceType<At>): boolean => !input.skipTypes?.includes(name);
+  // A partial run proves nothing, so it lists no type that was counted empty.
+  const { awaiting = [] } = input;
+  const all =
+    awaiting.length === 0
+      ? known
+      : known.filter(
+          (type) =>
+            isHolding(type) && awaiting.every((other) => type.independentOf?.includes(other)),
+        );
+  const holding = all.filter(isHolding);
   let selected = holding.length > 0 && holding.length < all.length ? holding : all;
   for (let iterations = 1; ; iterations += 1) {
     const types = await iteration({

@@ -2,6 +2,7 @@ import { ServiceName } from '../../events/ids.ts';
 import type { UserContext } from './context.ts';
 import type { DefinedType } from './define-type.ts';
 import {
+  assertIndependence,
   assertTypeOrder,
   type DeclaredDependency,
   type Dependent,
@@ -174,6 +175,7 @@ export function defineService(definition: ServiceDefinition): Service {
   );
   assertTypeOrder(definition.name, resourceTypes);
   assertTypeOrder(definition.name, userResourceTypes);
+  assertIndependence(resourceTypes);
   if ((resourceTypes.length === 0) !== (definition.noProjectResources !== undefined))
     throw new TypeError(
       `${definition.name}: a service needs resource types, or the reason why it has none`,

@@ -98,7 +98,7 @@ function typeTable(resourceTypes: readonly ResourceType[], service: Service): st
   return table(['resource type', 'class', 'removed'], rows);
 }
 
-function startOf({ dependsOn }: ResourceType): string {
+function startOf({ dependsOn, independentOf = [] }: ResourceType): string {
   const named = (until: 'empty' | 'done') =>
     dependsOn.filter((one) => one.until === until).map(({ type }) => type);
   const after = named('empty');
@@ -108,6 +108,7 @@ function startOf({ dependsOn }: ResourceType): string {
       ? `after the last ${after.map((name) => `\`${bare(name)}\``).join(' and ')}`
       : undefined,
     follows.length > 0 ? `after ${quoted(follows.map(bare))}, if these are not stuck` : undefined,
+    independentOf.length > 0 ? `while ${independentOf.join(' and ')} still runs` : undefined,
   ];
   return parts.filter((part) => part !== undefined).join(', ') || 'first';
 }

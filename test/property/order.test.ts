@@ -51,7 +51,8 @@ function described(all: History['edges']): Described[] {
     NAMES.filter((_, other) => (all[other] as readonly string[] | undefined)?.[index] === which);
   return NAMES.map((name, index) => ({
     name,
-    resourceTypes: { resource: 'A', slow: 'A' },
+    resourceTypes: { resource: 'A', slow: 'A', free: 'A' },
+    independentOf: { free: to(index, 'required') },
     dependsOn: [
       required(...to(index, 'required')),
       preferred(...to(index, 'preferred')),
@@ -170,7 +171,7 @@ describe('any order of the services, with any of them held up', () => {
               hard(before),
             );
           const kept = NAMES.filter(hard).flatMap((name) =>
-            ['resource', 'slow'].map((resourceType) => [`${name}.${resourceType}`, 2]),
+            ['resource', 'slow', 'free'].map((resourceType) => [`${name}.${resourceType}`, 2]),
           );
           expect(simulation.left()).toEqual(Object.fromEntries(kept));
         },

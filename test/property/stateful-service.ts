@@ -13,6 +13,8 @@ export interface Described {
   readonly name: string;
   /** Resource types of a project's resources and the class of each. */
   readonly resourceTypes?: Readonly<Record<string, 'A' | 'C' | 'D'>>;
+  /** Services that a resource type is independent of, although its service depends on them. */
+  readonly independentOf?: Readonly<Record<string, readonly string[]>>;
   /** Resource types of the same service that must be gone before a resource type. */
   readonly typesBefore?: Readonly<Record<string, readonly string[]>>;
   readonly userResourceTypes?: readonly string[];
@@ -53,6 +55,7 @@ export function serviceOf(
     name,
     resourceTypes = {},
     typesBefore = {},
+    independentOf = {},
     userResourceTypes = [],
     retained = [],
     ...order
@@ -67,6 +70,7 @@ export function serviceOf(
       defineType<Resource>({
         name: resourceType,
         ...requiresLiveProject(resourceType, which),
+        independentOf: independentOf[resourceType] ?? [],
         dependsOn: [
           { types: typesBefore[resourceType] ?? [], strength: 'required', until: 'empty' },
         ],
@@ -74,7 +78,13 @@ export function serviceOf(
           cloud.list(`${name}.${resourceType}`, which, project, api.ownProject),
         id: (row) => row.id,
         owner: (row) => row.owner,
-        remove: async (row, { api }) => cloud.remove(row, which, api.ownProject, requiredOf(order)),
+        remove: async (row, { api }) =>
+          cloud.remove(
+            row,
+            which,
+            api.ownProject,
+            requiredOf(order).filter((other) => !independentOf[resourceType]?.includes(other)),
+          ),
       }),
     ),
     userResourceTypes: userResourceTypes.map((resourceType) =>

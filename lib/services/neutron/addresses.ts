@@ -10,6 +10,7 @@ import {
   plainType,
   requireExtension,
   rowsOf,
+  WITHOUT_SERVERS,
 } from './collection.ts';
 
 const Forwarding = z.object({ id: z.string() });
@@ -40,6 +41,7 @@ const floatingIps = async (context: ProjectContext): Promise<FloatingIp[]> => {
  */
 const portForwarding = defineType({
   name: 'port-forwarding',
+  independentOf: WITHOUT_SERVERS,
   async list(context) {
     await requireExtension(context, 'floating-ip-port-forwarding');
     const exposed = (await extensionsOf(context)).has('expose-port-forwarding-in-fip');
@@ -77,6 +79,7 @@ const portForwarding = defineType({
 
 const floatingIp = defineType({
   name: 'floating-ip',
+  independentOf: WITHOUT_SERVERS,
   dependsOn: [{ types: ['port-forwarding'], strength: 'required', until: 'empty' }],
   // Neutron first removes the record from the zone, with our token, and does not handle Designate's
   // 400.
@@ -94,6 +97,7 @@ const floatingIp = defineType({
 /** An NDP proxy holds the interface and the gateway of its router. */
 const ndpProxy = plainType({
   name: 'ndp-proxy',
+  independentOf: WITHOUT_SERVERS,
   path: '/v2.0/ndp_proxies',
   collection: 'ndp_proxies',
   extension: 'l3-ndp-proxy',

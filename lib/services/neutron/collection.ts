@@ -27,6 +27,12 @@ export const ownerOf = (row: Pick<Owned, 'project_id' | 'tenant_id'>): string | 
 export const labelOf = (row: Pick<Owned, 'name'>): string | undefined => row.name || undefined;
 export const escaped = encodeURIComponent;
 
+/**
+ * Types that do not need the end of Nova: a server keeps neither a router nor a floating IP, and
+ * Neutron removes both while ports of servers exist.
+ */
+export const WITHOUT_SERVERS: readonly string[] = ['nova'];
+
 /** Neutron treats a repeated filter as "one of these values". */
 export type Filters = readonly (readonly [name: string, value: string])[];
 
@@ -185,6 +191,7 @@ export interface PlainType {
   readonly collection: string;
   readonly extension: string;
   readonly dependsOn?: readonly TypeDependencies[];
+  readonly independentOf?: readonly string[];
   /** Finds the resource that prevents the deletion when Neutron refuses. */
   readonly explain?: (row: Owned, context: ProjectContext) => Promise<Blocker | undefined>;
 }
@@ -196,11 +203,13 @@ export function plainType({
   collection,
   extension,
   dependsOn = [],
+  independentOf = [],
   explain,
 }: PlainType): DefinedType {
   return defineType({
     name,
     dependsOn,
+    independentOf,
     async list(context) {
       await requireExtension(context, extension);
       return rowsOf(context.api, { path, collection, row: Owned }, [

@@ -11,6 +11,7 @@ import {
   requireExtension,
   rowsOf,
   rowsWhere,
+  WITHOUT_SERVERS,
 } from './collection.ts';
 import { type BlockingCollection, findBlocker, foreignBlocker } from './port-owners.ts';
 
@@ -88,6 +89,7 @@ const interfacesOf = (
 /** Static routes: an interface that a route uses can't be removed. */
 const routerRoute = defineType({
   name: 'router-route',
+  independentOf: WITHOUT_SERVERS,
   async list(context) {
     await requireExtension(context, 'extraroute');
     return (await routersOf(context)).filter((router) => (router.routes ?? []).length > 0);
@@ -113,6 +115,7 @@ const routerRoute = defineType({
  */
 const routerInterface = defineType({
   name: 'router-interface',
+  independentOf: WITHOUT_SERVERS,
   dependsOn: [
     {
       types: [
@@ -183,6 +186,7 @@ const routerInterface = defineType({
 /** Routers with their gateway, their HA ports and their conntrack helpers. */
 const router = defineType({
   name: 'router',
+  independentOf: WITHOUT_SERVERS,
   dependsOn: [
     {
       types: ['router-interface', 'floating-ip', 'ndp-proxy', 'vpnservice', 'bgpvpn'],
