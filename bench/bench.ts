@@ -3,6 +3,7 @@ import { benchCost } from './cost.ts';
 import { benchEmbedded, benchServer } from './engine.ts';
 import { benchNotifications } from './notifications.ts';
 import { benchProjectCleanup } from './project-cleanup.ts';
+import { benchSimulated } from './simulated.ts';
 import { benchStack } from './stack.ts';
 import { benchStart } from './start.ts';
 
@@ -35,6 +36,12 @@ const PARTS: readonly Part[] = [
     measures: 'the stack on an AWS emulator, compared with one process',
     needs: [],
     run: benchStack,
+  },
+  {
+    file: 'simulated.ts',
+    measures: 'the calls of a deletion, on a cloud in memory',
+    needs: [],
+    run: benchSimulated,
   },
   {
     file: 'notifications.ts',

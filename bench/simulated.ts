@@ -1,0 +1,128 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { loadavg, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import Table from 'cli-table3';
+import * as z from 'zod';
+import { hasEnded } from '../lib/operation/open.ts';
+import { type LoggedCall, type RehearsalCloud, startCloud } from '../test/cloud/cloud.ts';
+import { barbican } from '../test/cloud/documented/barbican.ts';
+import { designate } from '../test/cloud/documented/designate.ts';
+import { heat } from '../test/cloud/documented/heat.ts';
+import { manila } from '../test/cloud/documented/manila.ts';
+import { octavia } from '../test/cloud/documented/octavia.ts';
+import { startPropagator } from '../test/cloud/propagator.ts';
+
+/*
+ * Deletes projects of a rehearsal cloud one after the other, in one process that has just started.
+ * Every service answers with a latency that was seen on a real cloud. Prints how many calls each
+ * deletion took, which no load of the machine changes, and when its removals began. Asserts nothing.
+ *
+ * BENCH_PROJECTS: the number of projects, default 3.
+ */
+const PROJECTS = Number(process.env.BENCH_PROJECTS ?? 3);
+/** Milliseconds until a service answers. */
+const LATENCIES: Readonly<Record<string, number>> = {
+  keystone: 60,
+  nova: 120,
+  cinder: 80,
+  neutron: 60,
+  swift: 30,
+  placement: 30,
+};
+const USUAL_LATENCY = 50;
+/** Calls of Neutron that take longer. */
+const SLOW_CALLS = [
+  { method: 'PUT', path: /remove_router_interface/, milliseconds: 1500 },
+  { method: 'DELETE', path: /routers/, milliseconds: 1000 },
+  { method: 'DELETE', path: /networks/, milliseconds: 600 },
+];
+/** Milliseconds from the acceptance of a deletion to its end. */
+const DURATIONS = { server: 3000, volume: 1000, snapshot: 500 };
+/** These services are listed, and hold nothing of the projects. */
+const EMPTY_SERVICES = [heat, octavia, designate, barbican, manila];
+
+function slowDown({ faults }: RehearsalCloud): void {
+  const names = ['glance', ...Object.keys(LATENCIES), ...EMPTY_SERVICES.map(({ name }) => name)];
+  for (const service of names) {
+    const milliseconds = LATENCIES[service] ?? USUAL_LATENCY;
+    faults.add({ service, effect: { does: 'slow', milliseconds } });
+  }
+  for (const { method, path, milliseconds } of SLOW_CALLS)
+    faults.add({ service: 'neutron', method, path, effect: { does: 'slow', milliseconds } });
+}
+
+/** The row of the table for the calls of one deletion that began at `from`. */
+function rowOf(project: string, calls: readonly LoggedCall[], from: number, load: string) {
+  const about = calls.filter(
+    ({ service, method, path }) =>
+      service === 'keystone' && method === 'GET' && path === `/v3/projects/${project}`,
+  );
+  const servers = calls.filter(({ path }) => path.startsWith('/v2.1/servers/detail'));
+  const removal = calls.find(
+    ({ service, method }) => service !== 'keystone' && method === 'DELETE',
+  );
+  const second = about[1]?.at ?? from;
+  return [
+    String(calls.length),
+    String(about.length),
+    String(servers.length),
+    `${((removal?.at ?? from) - second) / 1000} s`,
+    `${(Date.now() - from) / 1000} s`,
+    `${load} to ${loadavg()[0]?.toFixed(1)}`,
+  ];
+}
+
+export async function benchSimulated(): Promise<void> {
+  const cloud = await startCloud({ with: EMPTY_SERVICES, durations: DURATIONS });
+  const folder = mkdtempSync(join(tmpdir(), 'bench-simulated-'));
+  const domain = cloud.seed.makeDomain('customer');
+  const projects = Array.from({ length: PROJECTS }, (_, n) =>
+    cloud.seed.makeProject(domain, `project-${n}`),
+  );
+  const filled = cloud.state.documented.splice(0);
+  for (const id of projects) cloud.seed.fill(id, 'tiny');
+  cloud.state.documented.push(...filled);
+  slowDown(cloud);
+  const { propagator, client } = await startPropagator(cloud, {
+    PROPAGATOR_GRACE_PERIOD: '0s',
+    PROPAGATOR_CONFIRMATION_INTERVAL: '1s',
+    PROPAGATOR_DATA: join(folder, 'data'),
+  });
+  const head = ['calls', 'questions about the project', 'listings of servers'];
+  const times = ['from the second answer to the first removal', 'time', 'load'];
+  const table = new Table({ head: [...head, ...times], style: { head: [], border: [] } });
+  const { reads } = propagator.engine;
+  const isOver = async (id: string): Promise<boolean> =>
+    (await reads.operationsAbout('project', id)).some(hasEnded);
+  while ((await reads.accountCount()) === 0) await delay(20);
+  for (const [n, id] of projects.entries()) {
+    await delay(1000);
+    cloud.calls.length = 0;
+    const load = loadavg()[0]?.toFixed(1) ?? '';
+    const from = Date.now();
+    cloud.state.identity.projects.delete(id);
+    const notification = {
+      message_id: `bench-${n}`,
+      publisher_id: 'identity.bench',
+      event_type: 'identity.project.deleted',
+      priority: 'INFO',
+      timestamp: new Date(from).toISOString().replace('T', ' ').replace('Z', ''),
+      payload: { resource_info: id },
+    };
+    await client.post('/v1/notifications', notification, z.object({ stored: z.number() }));
+    while (!(await isOver(id))) await delay(20);
+    table.push(rowOf(id, [...cloud.calls], from, load));
+    // Keystone removes its own rows of a deleted project, which this deletion did not.
+    const left = cloud.store
+      .resources(id)
+      .filter(({ resourceType }) => !resourceType.startsWith('keystone.'));
+    if (left.length > 0) console.log(`project ${n}: ${left.length} resources are left`);
+  }
+  console.log(table.toString());
+  await propagator.stop();
+  await cloud.close();
+  rmSync(folder, { recursive: true, force: true });
+}
+
+if (import.meta.main) await benchSimulated();
