@@ -20,8 +20,9 @@ import type { PlannedTask, Uncovered } from './model.ts';
  * between services, because a verification of one type can become stale while the task runs.
  *
  * A resource type may be independent of a service that its own service depends on. While that
- * service runs, the task has one partial run, which handles only such types. The task does not count
- * as ended after it. It runs in full, and lists every type, when its dependencies have ended.
+ * service deletes resources, the task has one partial run, which handles only such types. The task
+ * does not count as ended after it. It runs in full, and lists every type, when its dependencies
+ * have ended.
  *
  * A task may overtake a preferred dependency that is held up, or whose awaited types were verified
  * empty. The task records what it overtook. It runs once more after those tasks have ended, and the
