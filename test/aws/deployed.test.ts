@@ -290,6 +290,29 @@ describe('the deployed stack', () => {
     await stage.configure('coordinate', { PROPAGATOR_GRACE_PERIOD: '0s' });
   });
 
+  it('keeps a notification in a schedule when Keystone requests a wait that no queue allows', async () => {
+    const customer = stage.project();
+    const notification = await stage.setEnabled(customer, false);
+    const dead = async () => (await stage.engine.reads.depths()).ingest?.dead;
+    const before = await dead();
+    const busy = stage.cloud.faults.inject({
+      service: 'keystone',
+      method: 'GET',
+      effect: { does: 'answer', status: 503, retryAfter: 1800 },
+    });
+    await stage.send('ingest', stage.notification(notification));
+    const ofIngest = async () =>
+      (await stage.schedules()).filter(({ target }) => target.endsWith(`${stage.prefix}-ingest`));
+    await until('a schedule of ingest', async () => (await ofIngest()).length > 0, 60);
+    busy.clear();
+    const [{ at } = { at: '' }] = await ofIngest();
+    const minutes = (Date.parse(`${at.slice('at('.length, -1)}Z`) - Date.now()) / 60_000;
+    expect(minutes).toBeGreaterThan(28);
+    expect(minutes).toBeLessThan(32);
+    expect(await dead()).toBe(before);
+    expect(resources(customer).length).toBeGreaterThan(100);
+  });
+
   it('finishes the work of a killed function when the message is visible again', async () => {
     await stage.attributes('service-cinder', { VisibilityTimeout: '5' });
     const customer = stage.project();
