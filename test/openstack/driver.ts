@@ -184,11 +184,13 @@ export class Propagator {
     method: 'GET' | 'POST' | 'DELETE',
     path: string,
     body?: string,
+    token?: string,
   ): Promise<{ status: number; json: unknown }> {
     const url = `http://127.0.0.1:${this.#port}${path}`;
     const headers = { connection: 'close', 'content-type': 'application/json' };
     const init = { method, signal: AbortSignal.timeout(60_000), headers };
-    const send = callerOf(url, { PROPAGATOR_DATA: this.#data });
+    const own = token === undefined ? {} : { PROPAGATOR_API_TOKEN: token };
+    const send = callerOf(url, { PROPAGATOR_DATA: this.#data, ...own });
     const response = await send(url, body === undefined ? init : { ...init, body });
     return { status: response.status, json: await response.json() };
   }
