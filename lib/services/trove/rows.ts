@@ -12,6 +12,8 @@ const instanceRow = z.object({
   name: text,
   tenant_id: text,
   status: text,
+  /** The state of the database; `status` is that of the server and of Trove's task. */
+  service_status: text,
   task_description: text,
   cluster_id: text,
   replicas: z.array(z.object({ id: z.string() })).nullish(),

@@ -1,23 +1,53 @@
 import * as z from 'zod';
+import { PropagatorError } from '../../shared/errors.ts';
 import { type Comparison, defineSuspension } from '../../task/service.ts';
 import { type InstanceRow, instancesOf } from './rows.ts';
 
+/** The states of a server that runs, as Trove shows them. */
+const SERVER_RUNS = ['ACTIVE', 'HEALTHY', 'RESTART_REQUIRED'];
 const RUNNING = ['ACTIVE', 'HEALTHY', 'RESTART_REQUIRED'];
-const WORKING = ['BUILD', 'REBOOT', 'RESIZE', 'BACKUP', 'DETACH', 'PROMOTE', 'EJECT', 'UPGRADE'];
+const WORKING = [
+  ...['BUILD', 'REBOOT', 'RESIZE', 'BACKUP', 'DETACH', 'PROMOTE', 'EJECT', 'UPGRADE', 'LOGGING'],
+  ...['NEW', 'RESTARTING', 'UPGRADING'],
+];
 
 const pathOf = ({ id }: InstanceRow): string => `/instances/${encodeURIComponent(id)}/action`;
 
-function compare({ status }: InstanceRow): Comparison {
-  if (status === 'SHUTDOWN') return { kind: 'suspended' };
-  if (RUNNING.includes(status ?? '')) return { kind: 'as-before' };
-  return WORKING.includes(status ?? '')
-    ? { kind: 'changing', message: `Trove is at work on it (${status})` }
-    : { kind: 'changed', message: `it is ${status}` };
+/**
+ * Returns the state of an instance. While the server runs and no task is under way, that is the
+ * state of the database: `status` stays ACTIVE when the database is stopped.
+ */
+const stateOf = ({ service_status, status }: InstanceRow): string =>
+  SERVER_RUNS.includes(status ?? '') ? (service_status ?? status ?? '') : (status ?? '');
+
+function compare(row: InstanceRow): Comparison {
+  const state = stateOf(row);
+  if (state === 'SHUTDOWN') return { kind: 'suspended' };
+  if (RUNNING.includes(state)) return { kind: 'as-before' };
+  return WORKING.includes(state)
+    ? { kind: 'changing', message: `Trove is at work on it (${state})` }
+    : { kind: 'changed', message: `it is ${state}` };
 }
+
+/** Trove waits for its agent for some seconds, answers 400, and the database may stop later. */
+const isAgentTimeout = (error: unknown): error is PropagatorError =>
+  error instanceof PropagatorError &&
+  error.report.status === 400 &&
+  /guest agent/i.test(error.message);
+
+const slowAgent = ({ report }: PropagatorError): PropagatorError =>
+  new PropagatorError({
+    ...report,
+    code: 'trove.agent.timeout',
+    class: 'Transient',
+    advice:
+      'The propagator lists the instance again and repeats the call. If this lasts, check the ' +
+      'guest agent: openstack database instance show --as-admin INSTANCE.',
+  });
 
 /**
  * Databases: stopped with the administrators' API, and started with a restart, which Trove allows
- * in state SHUTDOWN. The server of the instance belongs to Trove's own project and keeps running.
+ * while the database is stopped. The server of the instance belongs to Trove's own project and keeps running.
  */
 export const databaseSuspension = defineSuspension<InstanceRow, object>({
   name: 'instance',
@@ -35,10 +65,10 @@ export const databaseSuspension = defineSuspension<InstanceRow, object>({
   id: (row) => row.id,
   owner: (row) => row.tenant_id ?? undefined,
   assess(row) {
-    const status = row.status ?? '';
-    if (WORKING.includes(status))
-      return { kind: 'wait', message: `Trove is at work on an instance (${status})` };
-    if (!RUNNING.includes(status)) return { kind: 'at-rest' };
+    const state = stateOf(row);
+    if (WORKING.includes(state))
+      return { kind: 'wait', message: `Trove is at work on an instance (${state})` };
+    if (!RUNNING.includes(state)) return { kind: 'at-rest' };
     if (row.cluster_id)
       return {
         kind: 'leave',
@@ -48,7 +78,11 @@ export const databaseSuspension = defineSuspension<InstanceRow, object>({
     return { kind: 'switch', before: {} };
   },
   async suspend(row, _before, { api }) {
-    await api.request('POST', `/mgmt${pathOf(row)}`, { json: { stop: {} } });
+    try {
+      await api.request('POST', `/mgmt${pathOf(row)}`, { json: { stop: {} } });
+    } catch (error) {
+      throw isAgentTimeout(error) ? slowAgent(error) : error;
+    }
   },
   compare,
   async resume(row, _before, { api }) {

@@ -10,6 +10,8 @@ export interface Instance extends Owned {
   /** `NONE`, `BUILDING`, `DELETING`. */
   task: string;
   server: 'ACTIVE' | 'SHUTDOWN';
+  /** What the guest agent reports. A stopped database leaves the server ACTIVE. */
+  database: 'HEALTHY' | 'SHUTDOWN';
   cluster_id: string | null;
   replica_of: string | null;
   readonly configuration_id: string | null;
@@ -102,6 +104,7 @@ export function seed(state: CloudState, tables: Tables, project: Project): void 
       ...own(name),
       task: 'NONE',
       server: 'ACTIVE',
+      database: 'HEALTHY',
       cluster_id: null,
       replica_of: null,
       configuration_id: null,
@@ -113,7 +116,7 @@ export function seed(state: CloudState, tables: Tables, project: Project): void 
   const source = instance('source', { configuration_id: tuned?.id ?? null });
   for (const n of [0, 1]) instance(`replica-${n}`, { replica_of: source.id });
   instance('half-built', { task: 'BUILDING' });
-  instance('stopped', { server: 'SHUTDOWN', tls: true });
+  instance('stopped', { server: 'SHUTDOWN', database: 'SHUTDOWN', tls: true });
   instance('deleted', { deleted: true });
   const galera = tables.clusters.add({ ...own('galera'), task: 'NONE', updated: old });
   for (const n of [0, 1]) instance(`member-${n}`, { cluster_id: galera.id });

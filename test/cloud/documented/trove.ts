@@ -60,6 +60,7 @@ function instanceRoutes(state: CloudState, tables: Tables, routes: Routes): void
       id: row.id,
       name: row.name,
       status: statusOf(row),
+      service_status: row.database,
       tenant_id: row.tenant_id,
       task_description: TASKS[row.task],
       created: time(row.updated),
@@ -100,10 +101,10 @@ function instanceRoutes(state: CloudState, tables: Tables, routes: Routes): void
     return { status: 202 };
   };
   const json = (call: Call) => body(call, z.record(z.string(), z.unknown()));
-  const run = (row: Instance, server: Instance['server']): Reply => {
+  const run = (row: Instance, database: Instance['database']): Reply => {
     if (row.task !== 'NONE')
       throw new Refusal(422, `Instance ${row.id} is not ready. (Status is ${statusOf(row)}).`);
-    row.server = server;
+    row.database = database;
     return { status: 202 };
   };
   routes
@@ -116,7 +117,7 @@ function instanceRoutes(state: CloudState, tables: Tables, routes: Routes): void
     .on(
       'POST',
       '/v1.0/:tenant/instances/:id/action',
-      ofToken((call) => ('restart' in json(call) ? run(one(call), 'ACTIVE') : reset(one(call)))),
+      ofToken((call) => ('restart' in json(call) ? run(one(call), 'HEALTHY') : reset(one(call)))),
     )
     .on(
       'DELETE',
