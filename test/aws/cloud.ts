@@ -8,13 +8,23 @@ import { heat } from '../cloud/documented/heat.ts';
 import { octavia, octaviaIn } from '../cloud/documented/octavia.ts';
 import { loginOf } from '../cloud/login.ts';
 
-/** Suspends projects whose names begin with `trial-`. */
+/** Suspends projects whose names begin with `trial-`, and provisions those with `new-`. */
 export const TRIAL_POLICY = `version: 1
 rules:
   - match: { name: 'trial-*' }
     on:
       project.disabled: { action: suspend, mode: enforce }
       project.enabled: { action: resume, mode: enforce }
+  - match: { name: 'new-*' }
+    on:
+      project.created: { action: provision, profile: small, mode: enforce }
+profiles:
+  small:
+    cinder: { quota: { volumes: 7 } }
+    neutron:
+      quota: { network: 8 }
+      network: { name: default, cidr: 10.77.0.0/24 }
+      securityGroupRules: [{ protocol: tcp, port: 22 }]
 `;
 
 /** Starts the rehearsal cloud that the deployed stack works on. */
@@ -43,6 +53,41 @@ export function customerOf(
   if (created === undefined) throw new TypeError('the cloud sent no notification of the project');
   return { id, created };
 }
+
+/** Creates an empty project in a domain of its own. Returns the notification of its creation too. */
+export function newProjectIn(cloud: RehearsalCloud, name: string): { id: string; created: string } {
+  const sent: string[] = [];
+  const silence = cloud.onNotification((one) => sent.push(JSON.stringify(one)));
+  const id = cloud.seed.makeProject(cloud.seed.makeDomain(`customer-${randomUUID()}`), name);
+  silence();
+  const created = sent.find((text) => text.includes(id));
+  if (created === undefined) throw new TypeError('the cloud sent no notification of the project');
+  return { id, created };
+}
+
+/** What a provision as in {@link TRIAL_POLICY} may change of a project. */
+export function provisionedIn({ state }: RehearsalCloud, project: string) {
+  const of = <Row extends { readonly project_id?: unknown }>(table: { all(): readonly Row[] }) =>
+    table.all().filter((row) => row.project_id === project);
+  const { network, storage } = state;
+  const rules = of(network.securityGroupRules).filter((row) => row.protocol !== null);
+  return {
+    volumes: storage.quotas.get(project)?.values.volumes,
+    networkLimit: network.quotas.get(project)?.values.network,
+    networks: of(network.networks).map(({ name }) => name),
+    subnets: of(network.subnets).map(({ cidr }) => cidr),
+    rules: rules.map((row) => [row.direction, row.protocol, row.port_range_min]),
+  };
+}
+
+/** The result of {@link provisionedIn} after a provision. */
+export const PROVISIONED = {
+  volumes: 7,
+  networkLimit: 8,
+  networks: ['default'],
+  subnets: ['10.77.0.0/24'],
+  rules: [['ingress', 'tcp', 22]],
+};
 
 /** Deletes a project in Keystone. Returns its notification as Keystone sent it. */
 export const deletedIn = (cloud: RehearsalCloud, project: string): Promise<string> =>

@@ -2,7 +2,7 @@ import { jest } from '@jest/globals';
 import type { Message } from '../../events/index.ts';
 import type { Task } from '../../lib/operation/model.ts';
 import { until } from '../engine/place.ts';
-import { switchesOf } from './cloud.ts';
+import { PROVISIONED, provisionedIn, switchesOf } from './cloud.ts';
 import { type DeployedFixture, deployFixture } from './stage.ts';
 
 jest.setTimeout(180_000);
@@ -133,6 +133,28 @@ describe('the deployed stack', () => {
     expect(await lastOperation('resume')).toMatchObject({ state: 'finished', mode: 'enforce' });
     expect(switchesOf(stage.cloud, customer)).toEqual(before);
     expect(switchesOf(stage.cloud, control)).toEqual(untouched);
+  });
+
+  it('provisions a new project as the policy file of the deployment says, once, and no other project', async () => {
+    const [created, control] = [stage.newProject('new-one'), stage.newProject('other')];
+    const untouched = provisionedIn(stage.cloud, control.id);
+    for (const project of [created, control, created])
+      await stage.send('ingest', stage.notification(project.created));
+    await until(
+      'the provision',
+      async () => (await stage.engine.reads.operationsAbout('project', created.id)).length > 0,
+      60,
+    );
+    expect(await stage.ended(created.id, 150)).toMatchObject({
+      action: 'provision',
+      state: 'finished',
+      mode: 'enforce',
+    });
+    expect(provisionedIn(stage.cloud, created.id)).toEqual(PROVISIONED);
+    expect(provisionedIn(stage.cloud, control.id)).toEqual(untouched);
+    expect(await stage.engine.reads.operationsAbout('project', control.id)).toEqual([]);
+    const { code, out } = await stage.type('project', 'drift', created.id);
+    expect([code, out]).toEqual([0, expect.not.stringMatching(/^ +[+~!]/m)]);
   });
 
   it('only counts a disabled project that no rule of the policy file matches', async () => {

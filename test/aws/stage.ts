@@ -3,7 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { RehearsalCloud } from '../cloud/cloud.ts';
 import { until } from '../engine/place.ts';
-import { customerOf, deletedIn, rehearsalCloud, setEnabledIn, TRIAL_POLICY } from './cloud.ts';
+import {
+  customerOf,
+  deletedIn,
+  newProjectIn,
+  rehearsalCloud,
+  setEnabledIn,
+  TRIAL_POLICY,
+} from './cloud.ts';
 import { type DeployedStack, deployStack } from './stack.ts';
 
 /** The deployed stack with the rehearsal cloud as OpenStack. */
@@ -13,6 +20,8 @@ export interface DeployedFixture extends DeployedStack {
   project(name?: string): string;
   /** Deletes a project in Keystone. Returns its notification as Keystone sent it. */
   deleted(project: string): Promise<string>;
+  /** Creates an empty project. Returns its notification as Keystone sent it. */
+  newProject(name: string): { readonly id: string; readonly created: string };
   /** Disables or enables a project. Returns its notification as Keystone sent it. */
   setEnabled(project: string, enabled: boolean): Promise<string>;
 }
@@ -52,6 +61,7 @@ export async function deployFixture(): Promise<DeployedFixture> {
       created.set(customer.id, customer.created);
       return customer.id;
     },
+    newProject: (name) => newProjectIn(cloud, name),
     async deleted(project) {
       await record(project);
       return deletedIn(cloud, project);

@@ -7,6 +7,9 @@ import type { Embedded } from '../../lib/app/embedded.ts';
 import type { ApiClient } from '../../lib/cli/client.ts';
 import {
   customerOf,
+  newProjectIn,
+  PROVISIONED,
+  provisionedIn,
   rehearsalCloud,
   setEnabledIn,
   switchesOf,
@@ -19,7 +22,7 @@ import { type Postgresql, startPostgresql } from './postgresql.ts';
 
 jest.setTimeout(240_000);
 
-describe('suspend and resume on a PostgreSQL server', () => {
+describe('suspend, resume and provision on a PostgreSQL server', () => {
   let postgresql: Postgresql;
   let databaseUrl: string;
   let cloud: RehearsalCloud;
@@ -40,13 +43,13 @@ describe('suspend and resume on a PostgreSQL server', () => {
     rmSync(folder, { recursive: true });
   });
 
-  const start = () =>
+  const start = (data = 'data') =>
     startPropagator(cloud, {
       DATABASE_URL: databaseUrl,
       PROPAGATOR_CONFIRMATION_INTERVAL: '1s',
       PROPAGATOR_TOKEN_CACHE_TIME: '1s',
       PROPAGATOR_POLICY: join(folder, 'policy.yaml'),
-      PROPAGATOR_DATA: join(folder, 'data'),
+      PROPAGATOR_DATA: join(folder, data),
     });
   const notify = (notification: string) =>
     client.post('/v1/notifications', JSON.parse(notification), z.unknown());
@@ -83,5 +86,48 @@ describe('suspend and resume on a PostgreSQL server', () => {
     expect(switchesOf(cloud, target.id)).toEqual(before);
     expect(switchesOf(cloud, control.id)).toEqual(untouched);
     expect(await propagator.engine.reads.documents('suspension', target.id)).toEqual([]);
+  });
+
+  it('provisions new projects with one of each while two processes share the work, and goes on when one stops', async () => {
+    const other = await start('other');
+    try {
+      const projects = ['new-one', 'new-two', 'new-three'].map((name) => newProjectIn(cloud, name));
+      const control = newProjectIn(cloud, 'other');
+      const untouched = provisionedIn(cloud, control.id);
+      // Both processes receive each notification.
+      for (const { created } of [...projects, control]) {
+        await notify(created);
+        await other.client.post('/v1/notifications', JSON.parse(created), z.unknown());
+      }
+      await until(
+        'the first network',
+        async () =>
+          projects.some(({ id }) => provisionedIn(cloud, id).networks.includes('default')),
+        60,
+      );
+      await other.propagator.stop();
+      for (const { id } of projects) await ended(id, 'provision');
+      for (const { id } of projects) expect(provisionedIn(cloud, id)).toEqual(PROVISIONED);
+      const [first] = projects;
+      const id = first?.id ?? '';
+      const again = await client.post(
+        `/v1/projects/${id}/provision`,
+        { reason: 'once more' },
+        z.looseObject({ opened: z.string() }),
+      );
+      await until(
+        'the second provision',
+        async () => {
+          const all = await propagator.engine.reads.operationsAbout('project', id);
+          return all.some((one) => one.id === again.opened && one.state === 'finished');
+        },
+        100,
+      );
+      expect(provisionedIn(cloud, id)).toEqual(PROVISIONED);
+      expect(provisionedIn(cloud, control.id)).toEqual(untouched);
+      expect(await propagator.engine.reads.operationsAbout('project', control.id)).toEqual([]);
+    } finally {
+      await other.propagator.stop();
+    }
   });
 });
