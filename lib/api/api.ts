@@ -1,5 +1,6 @@
 import { Hono } from 'hono';
 import { shownBody } from '../engine/dead-letters.ts';
+import { suspensionHolds } from '../handlers/holds.ts';
 import { stopOf } from '../operation/stop.ts';
 import { requireAccessOfEveryRoute } from './access.ts';
 import { auditRoutes } from './audit.ts';
@@ -73,12 +74,13 @@ export function api(deps: ApiDeps): Hono {
     });
   });
   app.get('/v1/status', async (context) => {
-    const [counters, queues, accounts, suspicious, newestStop] = await Promise.all([
+    const [counters, queues, accounts, suspicious, newestStop, suspended] = await Promise.all([
       engine.reads.counters(),
       engine.reads.depths(),
       engine.reads.accountCount(),
       engine.reads.suspicions(1),
       engine.reads.stopDecision(),
+      suspensionHolds(engine.reads),
     ]);
     const stop = stopOf(newestStop);
     return context.json({
@@ -86,6 +88,7 @@ export function api(deps: ApiDeps): Hono {
       ...(stop ? { stopped: stop } : {}),
       accounts,
       suspicious: suspicious.total,
+      enabledDuringHold: suspended.filter(({ enabledAt }) => enabledAt !== undefined).length,
       counters,
       queues,
     });

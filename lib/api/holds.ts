@@ -2,6 +2,7 @@ import type { Context, Hono } from 'hono';
 import * as z from 'zod';
 import { DomainId, ProjectId } from '../../events/ids.ts';
 import { deletionHoldDocument, readHolds } from '../handlers/deletion-holds.ts';
+import { suspensionHolds } from '../handlers/holds.ts';
 import {
   type DeletionHold,
   HOLD_TARGETS,
@@ -35,12 +36,16 @@ export const NewHold = z
     'send exactly one of project, domain and resource',
   );
 
-/** Routes that list, add and remove the holds that keep something from being deleted. */
+/**
+ * Routes that list, add and remove the holds that keep something from being deleted. The list also
+ * has the holds that keep a project suspended.
+ */
 export function holdRoutes(app: Hono, deps: ApiDeps): void {
   const { engine } = deps;
   app.get('/v1/holds', async (context) => {
     const holds = await Promise.all(HOLD_TARGETS.map((target) => readHolds(target, engine.reads)));
     return context.json({
+      suspensions: await suspensionHolds(engine.reads),
       holds: holds
         .flat()
         .filter((hold) => isInForce(hold, deps.now()))

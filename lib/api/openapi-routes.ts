@@ -161,8 +161,8 @@ export const ROUTE_DESCRIPTIONS: Readonly<Record<Route, RouteDescription>> = {
     answers: { 200: z.object({ projects: z.array(some) }) },
   },
   'GET /v1/holds': {
-    summary: 'Holds in force, which keep something from being deleted.',
-    answers: { 200: z.object({ holds: z.array(some) }) },
+    summary: 'Holds in force, which keep something from being deleted, or a project suspended.',
+    answers: { 200: z.object({ holds: z.array(some), suspensions: z.array(some) }) },
   },
   'POST /v1/holds': {
     summary: 'Hold a project, a domain or a resource.',

@@ -130,6 +130,7 @@ async function start(
   );
   const coordinateDeps = {
     ...common,
+    log,
     ...coordinating,
     httpPlugins: httpPlugins.map(({ name }) => name),
     pluginActions: Object.fromEntries(httpPlugins.map(({ actions, name }) => [name, actions])),

@@ -13,6 +13,7 @@ export const AUDITED = [
   'project.provisioned',
   'hold.added',
   'hold.removed',
+  'hold.contradicted',
   'dead-letters.redriven',
   'dead-letters.discarded',
   'waiver.added',

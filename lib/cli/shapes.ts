@@ -302,6 +302,8 @@ export const StatusShape = z.looseObject({
   stopped: StopShape.optional(),
   accounts: z.number(),
   suspicious: z.number(),
+  /** Default 0: an older API does not send it. */
+  enabledDuringHold: z.number().default(0),
   counters: z.record(z.string(), z.number()),
   queues: z.record(
     z.string(),

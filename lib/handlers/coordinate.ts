@@ -7,6 +7,7 @@ import { lifecyclesOf } from '../operation/lifecycle.ts';
 import type { Operation } from '../operation/model.ts';
 import type { Input } from '../operation/step.ts';
 import type { Step } from '../operation/transaction.ts';
+import type { Log } from '../shared/log.ts';
 import type { PluginAction } from '../shared/setting-values.ts';
 import type { Service } from '../task/service.ts';
 import { type CleanupDeps, cleanupConfirmation, openForDeletion } from './cleanup.ts';
@@ -30,6 +31,7 @@ export interface CoordinateDeps extends CleanupDeps, ChangeDeps {
   readonly engine: Engine;
   readonly cloud: Cloud;
   readonly services: readonly Service[];
+  readonly log?: Pick<Log, 'warn'> | undefined;
   /** The actions that the HTTP plugins support in addition to the cleanup, by name. */
   readonly pluginActions?: Readonly<Record<string, readonly PluginAction[]>>;
 }

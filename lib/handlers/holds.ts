@@ -1,5 +1,8 @@
+import { randomUUID } from 'node:crypto';
 import * as z from 'zod';
+import type { AuditRecord } from '../audit/entry.ts';
 import type { Engine, Reads } from '../engine/port.ts';
+import type { Log } from '../shared/log.ts';
 
 /** An operator's decision that a project stays suspended, whatever Keystone shows. */
 export const Hold = z.looseObject({
@@ -26,20 +29,84 @@ export async function holdOf(
   return found && { ...Hold.parse(found.value), version: found.version };
 }
 
-/** Stores that Keystone reported a held project enabled. Nothing is resumed. */
-export async function recordEnabledDuringHold(
-  project: string,
-  { version, ...hold }: Hold & { readonly version: number },
-  now: number,
-  engine: Pick<Engine, 'commit'>,
-): Promise<void> {
-  if (hold.enabledAt !== undefined) return;
-  await engine.commit({
-    documents: [
-      holdDocument(project, version, { ...hold, enabledAt: new Date(now).toISOString() }),
-    ],
+/** The hold of one project, as a list shows it. */
+export interface ProjectHold extends Hold {
+  readonly project: string;
+  /** What to do while Keystone shows the project enabled. */
+  readonly advice?: string;
+}
+
+/** Returns all holds that keep a project suspended. */
+export async function suspensionHolds(reads: Pick<Reads, 'documents'>): Promise<ProjectHold[]> {
+  const documents = await reads.documents(KEY.collection, KEY.partition, '');
+  return documents.map(({ id, value }) => {
+    const hold = Hold.parse(value);
+    const advice = hold.enabledAt === undefined ? {} : { advice: adviceFor(id) };
+    return { project: id, ...hold, ...advice };
   });
 }
+
+/** Returns what an operator can do when a held project was enabled in Keystone. */
+export const adviceFor = (project: string): string =>
+  'Find out in the log of Keystone which user enabled it. To keep it suspended and refuse tokens ' +
+  `again: openstack project set --disable ${project}. To let it run again: propagator project ` +
+  `resume ${project} --reason "…".`;
+
+/** The dependencies of the functions that record what Keystone shows of a held project. */
+export interface HeldProjectDeps {
+  readonly engine: Pick<Engine, 'reads' | 'commit'>;
+  readonly log?: Pick<Log, 'warn'> | undefined;
+  now(): number;
+}
+
+const MAX_CONFLICTS = 5;
+
+/**
+ * Stores whether Keystone shows a held project enabled. Nothing is resumed: Keystone gives tokens
+ * on the project, and its resources stay suspended. The first report of an enable has an entry in
+ * the audit log and a warning. Throws when other processes keep changing the hold.
+ */
+export async function recordStateDuringHold(
+  project: string,
+  isEnabled: boolean,
+  { engine, log, now }: HeldProjectDeps,
+): Promise<void> {
+  for (let tries = 1; tries <= MAX_CONFLICTS; tries += 1) {
+    const found = await holdOf(project, engine.reads);
+    if (!found || isEnabled === (found.enabledAt !== undefined)) return;
+    const { version, enabledAt: _, ...hold } = found;
+    const at = now();
+    const after: Hold = isEnabled ? { ...hold, enabledAt: new Date(at).toISOString() } : hold;
+    const done = await engine.commit({
+      documents: [holdDocument(project, version, after)],
+      ...(isEnabled ? { audit: [auditOf(project, found, after, at)] } : {}),
+    });
+    if (done !== 'committed') continue;
+    if (isEnabled)
+      log?.warn(
+        { project, by: hold.by, reason: hold.reason, advice: adviceFor(project) },
+        'a project that an operator holds suspended was enabled in Keystone',
+      );
+    return;
+  }
+  throw new Error(`the hold of project ${project} was changed by another process too often`);
+}
+
+const auditOf = (
+  project: string,
+  { version: _, ...before }: Hold & { readonly version: number },
+  after: Hold,
+  at: number,
+): AuditRecord => ({
+  id: randomUUID(),
+  at,
+  by: { kind: 'process', name: 'propagator' },
+  what: 'hold.contradicted',
+  target: { type: 'project', id: project },
+  reason: `Keystone shows the project enabled, and ${before.by} holds it suspended`,
+  before,
+  after,
+});
 
 /** Returns the document that sets or, without a hold, removes the hold of a project. */
 export const holdDocument = (

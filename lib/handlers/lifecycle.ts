@@ -25,11 +25,12 @@ import { decideChange } from '../policy/decide.ts';
 import { NO_POLICY, type Policy } from '../policy/schema.ts';
 import { chosenOptions, hasOptions } from '../policy/suspend-options.ts';
 import { PropagatorError, reportOf } from '../shared/errors.ts';
+import type { Log } from '../shared/log.ts';
 import type { PluginAction } from '../shared/setting-values.ts';
 import { type Protection, protectedBecause } from '../task/safety-rules.ts';
 import type { Service } from '../task/service.ts';
 import { chosenTypes } from '../task/suspension.ts';
-import { holdOf, recordEnabledDuringHold } from './holds.ts';
+import { holdOf, recordStateDuringHold } from './holds.ts';
 import { fetchEffectiveState, fetchUserState } from './project-state.ts';
 import {
   provisionDecision,
@@ -51,6 +52,7 @@ export interface LifecycleDeps extends Omit<Known, 'services'> {
   readonly policy?: Policy;
   readonly protectedIds: Pick<Protection, 'projects' | 'domains'>;
   readonly protection: () => Promise<Protection>;
+  readonly log?: Pick<Log, 'warn'> | undefined;
   now(): number;
 }
 
@@ -68,11 +70,10 @@ export async function openForChange(
   const { reads } = deps.engine;
   const action = ACTION_OF[event.type.split('.')[2] ?? ''];
   // The hold of an operator is a separate cause: enabling the project in Keystone does not end it.
-  const hold =
-    action === 'resume' && account.type === 'project' ? await holdOf(account.id, reads) : undefined;
+  const hold = action && account.type === 'project' ? await holdOf(account.id, reads) : undefined;
   if (hold) {
-    await recordEnabledDuringHold(account.id, hold, deps.now(), deps.engine);
-    return undefined;
+    await recordStateDuringHold(account.id, action === 'resume', deps);
+    if (action === 'resume') return undefined;
   }
   const [record, existing, projects] = await Promise.all([
     reads.account(account.type, account.id),

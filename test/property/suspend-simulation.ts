@@ -74,6 +74,8 @@ export class SuspendSimulation {
   needsToken = false;
   /** The projects on which the propagator has its roles. */
   readonly roles = new Set<string>();
+  /** The fields of each warning in the log. */
+  readonly warnings: object[] = [];
   #events = 0;
 
   constructor(states: readonly ('on' | 'off')[]) {
@@ -225,7 +227,11 @@ export class SuspendSimulation {
         },
       },
     };
-    return { ...simulationDeps(this.engine, cloud, this.services), policy: this.policy };
+    return {
+      ...simulationDeps(this.engine, cloud, this.services),
+      policy: this.policy,
+      log: { warn: (fields: object) => void this.warnings.push(fields) },
+    };
   }
 
   /** Changes the flag of the target project or of its domain, and announces it. */

@@ -7,6 +7,7 @@ export const RUNBOOKS = [
   'cap-hold',
   'dead-letters',
   'dead-letters-expire',
+  'enabled-during-hold',
   'function-errors',
   'function-throttles',
   'oldest-message',

@@ -273,6 +273,18 @@ function ofCustomMetrics({ prefix, parameters }: Stack): [string, AlarmSpec][] {
       },
     ],
     [
+      'enabled-during-hold',
+      {
+        ...own('EnabledDuringHold'),
+        severity: 'ticket',
+        statistic: 'Maximum',
+        above: 0,
+        seconds: 900,
+        text: 'A project that an operator holds suspended is enabled in Keystone.',
+        runbook: 'enabled-during-hold',
+      },
+    ],
+    [
       'quarantine',
       {
         ...own('Quarantined'),

@@ -40,7 +40,13 @@ function stageRow({ prefix }: Stack) {
   return [
     widget(0, 0, 'stage: notifications', [own('NotificationsReceived'), own('Quarantined')], 'Sum'),
     widget(1, 0, 'stage: results', [own('Removed'), own('Finished'), own('Failed')], 'Sum'),
-    widget(2, 0, 'stage: for a person', [own('Held'), own('Suspicious')], 'Maximum'),
+    widget(
+      2,
+      0,
+      'stage: for a person',
+      [own('Held'), own('Suspicious'), own('EnabledDuringHold')],
+      'Maximum',
+    ),
     widget(3, 0, 'stage: API errors', [own('ApiErrors')], 'Sum'),
   ];
 }

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import type { InvocationContext, LambdaContext } from '../../engine/aws/lambda/context.ts';
+import { suspensionHolds } from '../../handlers/holds.ts';
 import { sweep } from '../../handlers/sweep.ts';
 import { syncInventory } from '../../handlers/sync-inventory.ts';
 import type { Policy } from '../../policy/schema.ts';
@@ -28,7 +29,13 @@ export async function sweepStage(event: unknown, context: unknown, policy: Polic
   const held = await engine.reads.operations({ state: 'held', limit: MAX_COUNTED });
   const isCapped = (about: string | undefined): boolean => about === 'cap' || about === 'listing';
   const capped = held.filter(({ hold }) => isCapped(hold?.about));
-  count({ Held: held.length, Capped: capped.length, Suspicious: suspicious });
+  const suspended = await suspensionHolds(engine.reads);
+  count({
+    Held: held.length,
+    Capped: capped.length,
+    Suspicious: suspicious,
+    EnabledDuringHold: suspended.filter(({ enabledAt }) => enabledAt !== undefined).length,
+  });
   // The inventory of a new stage is empty, so the first run fills it at once. Without it, the owner
   // of a deleted project is unknown.
   if (!compare && (await engine.reads.accountCount()) > 0) return;

@@ -25,7 +25,19 @@ const HoldShape = z.looseObject({
   at: z.number(),
   until: z.number().optional(),
 });
-const HoldsShape = z.object({ holds: z.array(HoldShape) });
+const SuspensionShape = z.looseObject({
+  project: z.string(),
+  by: z.string(),
+  reason: z.string(),
+  at: z.number(),
+  enabledAt: z.string().optional(),
+  advice: z.string().optional(),
+});
+const HoldsShape = z.object({
+  holds: z.array(HoldShape),
+  /** Default none: an older API does not send them. */
+  suspensions: z.array(SuspensionShape).default([]),
+});
 
 /** `hold add`, `hold list` and `hold remove`: what must not be deleted. */
 export function holdCommands(program: Command, terminal: Terminal): void {
@@ -58,25 +70,11 @@ export function holdCommands(program: Command, terminal: Terminal): void {
     );
 
   printable(hold.command('list'), 'hold list')
-    .description('list the holds in force')
+    .description('list the holds in force, and the projects that operators hold suspended')
     .action(async (options: Printed) => {
       const answer = await client.get('/v1/holds', HoldsShape);
       present(terminal, answer, options, {
-        text: ({ holds }) =>
-          holds.length === 0
-            ? 'No holds.'
-            : table(
-                ['TARGET', 'ID', 'BY', 'SINCE', 'UNTIL', 'TICKET', 'REASON'],
-                holds.map(({ target, id, by, at, until, ticket = '', reason }) => [
-                  target,
-                  id,
-                  by,
-                  time(at),
-                  time(until),
-                  ticket,
-                  reason,
-                ]),
-              ),
+        text: showHolds,
         rows: ({ holds }) => holds,
         columns: {
           Target: ({ target }) => target,
@@ -105,6 +103,39 @@ export function holdCommands(program: Command, terminal: Terminal): void {
         ),
       );
     });
+}
+
+function showHolds({ holds, suspensions }: z.infer<typeof HoldsShape>): string {
+  const kept =
+    holds.length === 0
+      ? 'No holds.'
+      : table(
+          ['TARGET', 'ID', 'BY', 'SINCE', 'UNTIL', 'TICKET', 'REASON'],
+          holds.map(({ target, id, by, at, until, ticket = '', reason }) => [
+            target,
+            id,
+            by,
+            time(at),
+            time(until),
+            ticket,
+            reason,
+          ]),
+        );
+  if (suspensions.length === 0) return kept;
+  const suspended = table(
+    ['SUSPENDED PROJECT', 'BY', 'SINCE', 'ENABLED IN KEYSTONE', 'REASON'],
+    suspensions.map(({ project, by, at, enabledAt, reason }) => [
+      project,
+      by,
+      time(at),
+      enabledAt === undefined ? 'no' : time(Date.parse(enabledAt)),
+      reason,
+    ]),
+  );
+  const advice = suspensions.flatMap((one) =>
+    one.advice === undefined ? [] : [`${one.project} was enabled in Keystone. ${one.advice}`],
+  );
+  return [kept, suspended, ...advice].join('\n\n');
 }
 
 const targets = (command: Command): Command =>

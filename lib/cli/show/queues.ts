@@ -24,7 +24,7 @@ const showStop = ({ by, reason = '', at }: z.infer<typeof StopShape>): string =>
 
 /** Health, queues and counters as tables. */
 export function showStatus(status: z.infer<typeof StatusShape>): string {
-  const { accounts, suspicious, counters, queues, stopped, ...health } = status;
+  const { accounts, suspicious, enabledDuringHold, counters, queues, stopped, ...health } = status;
   const lines = Object.entries(health).map(([part, value]) => [
     part,
     typeof value === 'object' ? JSON.stringify(value) : String(value),
@@ -38,11 +38,20 @@ export function showStatus(status: z.infer<typeof StatusShape>): string {
   ]);
   const held =
     suspicious === 0 ? 'none' : `${suspicious} held; list them: propagator suspicious list`;
+  const enabled =
+    enabledDuringHold === 0
+      ? 'none'
+      : `${enabledDuringHold} enabled in Keystone; list them: propagator hold list`;
   return [
     ...(stopped ? [showStop(stopped)] : []),
     table(
       ['PART', 'STATE'],
-      [...lines, ['inventory', `${accounts} accounts`], ['suspicious deletions', held]],
+      [
+        ...lines,
+        ['inventory', `${accounts} accounts`],
+        ['suspicious deletions', held],
+        ['projects held suspended', enabled],
+      ],
     ),
     table(['QUEUE', 'READY', 'DELAYED', 'ACTIVE', 'DEAD'], depths, [
       'READY',

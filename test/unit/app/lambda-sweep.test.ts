@@ -6,8 +6,9 @@ import type { Change } from '../../../lib/engine/port.ts';
 import { NO_POLICY, type Policy } from '../../../lib/policy/schema.ts';
 
 describe('one run of the sweep on AWS', () => {
-  it('counts what waits for an operator: held operations, holds by a cap, suspicious deletions', async () => {
+  it('counts what waits for an operator: held operations, holds by a cap, suspicious deletions, enables during a hold', async () => {
     const counted: Record<string, number> = {};
+    const hold = { by: 'ann', reason: 'the invoice', at: 1 };
     const held = [{ hold: { about: 'cap' } }, { hold: { about: 'keystoneAction' } }];
     const propagator = {
       engine: {
@@ -17,13 +18,25 @@ describe('one run of the sweep on AWS', () => {
           operations: async () => held,
           suspicions: async () => ({ total: 3, records: [] }),
           accountCount: async () => 1,
-          documents: async () => [],
+          documents: async (collection: string) =>
+            collection === 'hold'
+              ? [
+                  { id: 'one', version: 1, value: { ...hold, enabledAt: '2026-11-29T00:00:00Z' } },
+                  { id: 'other', version: 1, value: hold },
+                ]
+              : [],
         },
       },
       count: (values: Record<string, number>) => Object.assign(counted, values),
     };
     await sweepStage({ compare: false }, { propagator }, NO_POLICY);
-    expect(counted).toEqual({ Repaired: 0, Held: 2, Suspicious: 3, Capped: 1 });
+    expect(counted).toEqual({
+      Repaired: 0,
+      Held: 2,
+      Suspicious: 3,
+      Capped: 1,
+      EnabledDuringHold: 1,
+    });
   });
 });
 
@@ -47,7 +60,7 @@ describe('the policy of the deployed stack', () => {
         ...store.reads,
         accountCount: async () => 1,
         documents: (...key: Parameters<typeof store.reads.documents>) => {
-          reads += 1;
+          if (key[0] === 'policy') reads += 1;
           return store.reads.documents(...key);
         },
       },

@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { UserId } from '../../../events/ids.ts';
 import { ApiClient } from '../../../lib/cli/client.ts';
 import { runCommand } from '../../../lib/cli/command-line.ts';
+import { holdDocument } from '../../../lib/handlers/holds.ts';
 import { operation, task } from '../../engine/samples.ts';
 import { CONTROL, TARGET } from '../../property/simulation.ts';
 import { commandLine } from './command-line.ts';
@@ -185,6 +186,23 @@ describe('the command line', () => {
       /suspicious deletions +2 held; list them: propagator suspicious list/,
     );
     expect(JSON.parse((await type('status --json')).out)).toMatchObject({ suspicious: 2 });
+  });
+
+  it('shows a project that was enabled in Keystone during a hold, with what to do', async () => {
+    const { engine, type } = commandLine();
+    const hold = { by: 'ann', reason: 'the invoice', at: 1 };
+    await engine.commit({ documents: [holdDocument('aaaa', 0, hold)] });
+    expect((await type('status')).out).toMatch(/projects held suspended +none/);
+    expect((await type('hold list')).out).toMatch(/aaaa +ann +\S.* +no +the invoice/);
+    const enabled = { ...hold, enabledAt: '2026-11-29T00:00:00.000Z' };
+    await engine.commit({ documents: [holdDocument('aaaa', 1, enabled)] });
+    expect((await type('status')).out).toMatch(
+      /projects held suspended +1 enabled in Keystone; list them: propagator hold list/,
+    );
+    const { out } = await type('hold list');
+    expect(out).toMatch(/aaaa +ann .*2026-11-29.* the invoice/);
+    expect(out).toContain('aaaa was enabled in Keystone. Find out in the log of Keystone');
+    expect(out).toContain('openstack project set --disable aaaa');
   });
 
   it('reports an error when no propagator is running', async () => {

@@ -1,5 +1,6 @@
 import { describeCauses } from '../../../lib/account/causes.ts';
-import { holdDocument, holdOf } from '../../../lib/handlers/holds.ts';
+import type { AuditRecord } from '../../../lib/audit/entry.ts';
+import { holdDocument, holdOf, suspensionHolds } from '../../../lib/handlers/holds.ts';
 import { fetchEffectiveState } from '../../../lib/handlers/project-state.ts';
 import { NO_POLICY } from '../../../lib/policy/schema.ts';
 import { defineService, defineType } from '../../../lib/task/service.ts';
@@ -129,6 +130,43 @@ describe('a resume', () => {
     await simulation.announce('project', 'enabled');
     await simulation.settle();
     expect(states()).toEqual(['on', 'off', 'on', 'off']);
+  });
+
+  it('under a hold is an alarm once per enable: a warning, an audit entry and a mark on the hold', async () => {
+    const hold = { by: 'ann', reason: 'the invoice', at: 1 };
+    await simulation.set('project', false);
+    await simulation.engine.commit({ documents: [holdDocument(TARGET, 0, hold)] });
+    await simulation.settle();
+    const contradictions = () =>
+      simulation.engine.audited
+        .map(({ entry }) => entry as AuditRecord)
+        .filter(({ what }) => what === 'hold.contradicted');
+    for (const enables of [1, 2]) {
+      await simulation.set('project', true);
+      await simulation.announce('project', 'enabled');
+      await simulation.settle();
+      expect(contradictions()).toHaveLength(enables);
+      expect(simulation.warnings).toHaveLength(enables);
+      const [shown] = await suspensionHolds(simulation.engine.reads);
+      expect(shown).toMatchObject({
+        project: TARGET,
+        by: 'ann',
+        enabledAt: expect.any(String),
+        advice: expect.stringContaining(`openstack project set --disable ${TARGET}`),
+      });
+      // A project that is disabled again is no alarm any more, and stays suspended.
+      await simulation.set('project', false);
+      await simulation.settle();
+      const [after] = await suspensionHolds(simulation.engine.reads);
+      expect(after).toEqual({ project: TARGET, ...hold });
+      expect(states()).toEqual(['off*', 'off', 'off*', 'off']);
+    }
+    expect(contradictions()[0]).toMatchObject({
+      by: { kind: 'process' },
+      target: { type: 'project', id: TARGET },
+      before: hold,
+    });
+    expect(simulation.warnings[0]).toMatchObject({ project: TARGET, by: 'ann' });
   });
 
   it('of a domain does not resume a project that was disabled on its own', async () => {

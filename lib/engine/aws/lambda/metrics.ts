@@ -8,6 +8,7 @@ export const NAMESPACE = 'KeystonePropagator';
  * received. `Failed`: records of a queue that are delivered again; Lambda counts no error for them.
  * `Removed`: resources. `Suspicious`: deletions that are held because the account was never seen
  * alive. `Held`: operations that wait for a person; `Capped`: those of them that a cap stopped.
+ * `EnabledDuringHold`: projects that an operator holds suspended and that Keystone shows enabled.
  * `Quarantined`: unreadable notifications. `Repaired`: outboxes that another process sent.
  * `ApiErrors`: requests that ended in an unexpected error.
  */
@@ -19,6 +20,7 @@ export const METRICS = {
   Held: 'Count',
   Suspicious: 'Count',
   Capped: 'Count',
+  EnabledDuringHold: 'Count',
   Quarantined: 'Count',
   Repaired: 'Count',
   ApiErrors: 'Count',

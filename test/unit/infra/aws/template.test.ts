@@ -118,7 +118,12 @@ describe('the severity of an alarm', () => {
       expect.arrayContaining(['CapHold', 'SilentSource', 'CoordinateErrors', 'Api5xx']),
     );
     expect(tickets).toEqual(
-      expect.arrayContaining(['ServiceNovaErrors', 'SuspiciousDeletions', 'ApiErrors']),
+      expect.arrayContaining([
+        'ServiceNovaErrors',
+        'SuspiciousDeletions',
+        'EnabledDuringHold',
+        'ApiErrors',
+      ]),
     );
     for (const [, { Properties }] of ofType('AWS::CloudWatch::Alarm'))
       expect(Properties.OKActions).toEqual(Properties.AlarmActions);
