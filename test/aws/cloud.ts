@@ -54,7 +54,7 @@ export function customerOf(
   return { id, created };
 }
 
-/** Creates an empty project in a domain of its own. Returns the notification of its creation too. */
+/** Creates an empty project in a domain of its own. `created`: the notification of its creation. */
 export function newProjectIn(cloud: RehearsalCloud, name: string): { id: string; created: string } {
   const sent: string[] = [];
   const silence = cloud.onNotification((one) => sent.push(JSON.stringify(one)));

@@ -47,7 +47,8 @@ const slowAgent = ({ report }: PropagatorError): PropagatorError =>
 
 /**
  * Databases: stopped with the administrators' API, and started with a restart, which Trove allows
- * while the database is stopped. The server of the instance belongs to Trove's own project and keeps running.
+ * while the database is stopped. The server of the instance belongs to Trove's own project and
+ * keeps running.
  */
 export const databaseSuspension = defineSuspension<InstanceRow, object>({
   name: 'instance',
