@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { loadavg } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import amqp from 'amqplib';
 import * as z from 'zod';
@@ -14,6 +15,8 @@ import { Propagator, rabbitUrl } from '../test/openstack/driver.ts';
  * asserts nothing.
  */
 const WAITING = Number(process.env.BENCH_NOTIFICATIONS ?? 100_000);
+/** A folder for a processor profile of the propagator, which slows it down. */
+const PROFILE = process.env.BENCH_PROFILE;
 const Line = z.object({ body: z.string() });
 const Body = z.object({ 'oslo.version': z.string(), 'oslo.message': z.string() });
 
@@ -48,6 +51,12 @@ function again(messages: readonly string[]): string[] {
 const memory = (pid: number): number =>
   Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) / 1024;
 
+/** Processor seconds of a process so far, in the kernel's ticks of 10 ms. */
+const processorSeconds = (pid: number): number => {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
+  return (Number(fields[11]) + Number(fields[12])) / 100;
+};
+
 export async function benchNotifications(): Promise<void> {
   const cloud = await startCloud();
   const queue = `bench-${randomUUID().slice(0, 8)}`;
@@ -79,6 +88,7 @@ export async function benchNotifications(): Promise<void> {
       OS_CLOUD: '',
       RABBITMQ_EXCHANGE: queue,
       PROPAGATOR_LOG_LEVEL: 'warn',
+      ...(PROFILE ? { NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${PROFILE}` } : {}),
     };
     const readyMillis = await propagator.start({ mode: 'observe', environment });
     const Status = z.object({
@@ -88,18 +98,25 @@ export async function benchNotifications(): Promise<void> {
       ),
     });
     const begun = Date.now() - readyMillis;
+    const loadBefore = loadavg()[0] ?? 0;
     let most = 0;
     for (let quiet = 0; quiet < 3; ) {
       await delay(500);
       most = Math.max(most, memory(propagator.pid ?? 0));
+      // The status counts the rows of all queues, so it is asked only near the end.
       const left = (await channel.checkQueue(queue)).messageCount;
+      if (left > 0) continue;
       const { ingest } = Status.parse((await propagator.api('GET', '/v1/status')).json).queues;
-      const inside = ingest ? ingest.ready + ingest.active : 0;
-      quiet = left + inside === 0 ? quiet + 1 : 0;
+      quiet = ingest && ingest.ready + ingest.active > 0 ? 0 : quiet + 1;
     }
     const seconds = (Date.now() - begun) / 1000 - 1.5;
+    const processor = processorSeconds(propagator.pid ?? 0);
+    const load = `${loadBefore.toFixed(1)} before, ${(loadavg()[0] ?? 0).toFixed(1)} after`;
     process.stdout.write(
-      `notifications   ${WAITING} waiting in RabbitMQ, processed in ${seconds.toFixed(1)} s: ${Math.round(WAITING / seconds)} a second (start included), peak ${Math.round(most)} MB resident\n`,
+      `notifications   ${WAITING} waiting in RabbitMQ, processed in ${seconds.toFixed(1)} s: ` +
+        `${Math.round(WAITING / seconds)} a second (start included); ` +
+        `${processor.toFixed(1)} s of processor time: ${Math.round(WAITING / processor)} a second ` +
+        `of it; peak ${Math.round(most)} MB resident; load average ${load}\n`,
     );
   } finally {
     await propagator.dispose();

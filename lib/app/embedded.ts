@@ -1,7 +1,8 @@
+import pLimit from 'p-limit';
 import { api } from '../api/api.ts';
 import { auditEvent } from '../audit/cadf.ts';
 import { observedEngine } from '../engine/observed.ts';
-import type { Engine } from '../engine/port.ts';
+import type { Delivery, Engine } from '../engine/port.ts';
 import { openPostgresEngine } from '../engine/postgres/open.ts';
 import { coordinate } from '../handlers/coordinate.ts';
 import { runHttpTask } from '../handlers/http-task.ts';
@@ -119,15 +120,19 @@ async function start(
   const approvalRules = approvalRulesOf(settings);
   const common = { engine, cloud, services, optedIn, mode, policy, protection, now };
 
-  await opened.work('ingest', { concurrency: 1, batch: 200 }, (deliveries) =>
-    ingest(deliveries, {
-      engine,
-      keystone: cloud.keystone,
-      maxWaitMillis: settings.PROPAGATOR_MAX_WAIT,
-      now,
-      log,
-    }),
-  );
+  // The worker of the queue and the relay ingest in turn, so that no two batches of this process
+  // decide about the same account at the same time.
+  const ingestInTurn = pLimit(1);
+  const ingestDeps = {
+    engine,
+    keystone: cloud.keystone,
+    maxWaitMillis: settings.PROPAGATOR_MAX_WAIT,
+    now,
+    log,
+  };
+  const ingestBatch = (deliveries: readonly Delivery[]): Promise<void> =>
+    ingestInTurn(() => ingest(deliveries, ingestDeps));
+  await opened.work('ingest', { concurrency: 1, batch: 200 }, ingestBatch);
   const coordinateDeps = {
     ...common,
     log,
@@ -167,7 +172,14 @@ async function start(
     );
 
   const relay: Relay | undefined = settings.RABBITMQ_URL
-    ? startRelay(relayOptions(settings), { engine, now, log })
+    ? startRelay(relayOptions(settings), {
+        engine,
+        ingest: (messages) =>
+          ingestBatch(messages.map((message) => ({ message, receiveCount: 1 }))),
+        stopping: stopping.signal,
+        now,
+        log,
+      })
     : undefined;
   undo.add(() => relay?.stop());
   const startedAt = now();

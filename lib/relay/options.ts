@@ -56,8 +56,8 @@ const SHARED_QUEUE = 'notifications.info';
 
 export const DEFAULTS = {
   tls: {},
-  prefetch: 500,
-  batch: { size: 100, waitMillis: 20 },
+  prefetch: 1000,
+  batch: { size: 500, waitMillis: 20 },
   backOff: { firstMillis: 500, maxMillis: 30_000 },
   pollMillis: 5_000,
   renewMillis: 30_000,

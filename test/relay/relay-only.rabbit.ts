@@ -5,6 +5,7 @@ import * as z from 'zod';
 import { bodyBytes } from '../../lib/account/received.ts';
 import { type RelayOnly, startRelayOnly } from '../../lib/app/relay.ts';
 import { readBody } from '../../lib/engine/aws/messaging/envelope.ts';
+import { DEFAULTS } from '../../lib/relay/options.ts';
 import { createLogger } from '../../lib/shared/log.ts';
 import { readSettings } from '../../lib/shared/settings.ts';
 import { eventually, RelayFixture } from './relay-fixture.ts';
@@ -121,17 +122,17 @@ describe('the relay from RabbitMQ to an SQS queue', () => {
     await fixture.publish(...numbered(100, 'before'));
     await eventually('the first messages are in the queue', hasAll(numbered(100, 'before')));
     sqs.mode = 'unavailable';
-    await fixture.publish(...numbered(1500, 'during'));
+    await fixture.publish(...numbered(2000, 'during'));
     await eventually(
       'the state names the error',
       () => /notifications cannot be stored/.test(relay.state().waiting ?? ''),
       30_000,
     );
     // The relay holds at most as many messages as the prefetch limit.
-    expect((await fixture.queueState())?.messages).toBeGreaterThanOrEqual(1000);
+    expect((await fixture.queueState())?.messages).toBeGreaterThanOrEqual(2000 - DEFAULTS.prefetch);
     expect(sqs.bodies.has('during0')).toBe(false);
     sqs.mode = 'available';
-    await eventually('all messages are in the queue', hasAll(numbered(1500, 'during')), 60_000);
+    await eventually('all messages are in the queue', hasAll(numbered(2000, 'during')), 60_000);
     await eventually(
       'the broker queue is empty',
       async () => (await fixture.queueState())?.messages === 0,

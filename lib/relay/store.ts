@@ -1,0 +1,93 @@
+import { addAbortListener } from 'node:events';
+import type { NotificationReceived } from '../../events/notification.ts';
+import type { Engine } from '../engine/port.ts';
+import { storeNotifications } from '../handlers/receive.ts';
+import { PropagatorError, reportOf } from '../shared/errors.ts';
+import type { Logger } from '../shared/log.ts';
+
+/** The dependencies of {@link batchStore}. */
+export interface BatchStoreDeps {
+  readonly engine: Pick<Engine, 'commit'> & {
+    readonly reads: Pick<Engine['reads'], 'accounts' | 'depths'>;
+  };
+  /**
+   * Ingests a batch in this process and resolves after its commit. Without it every batch goes
+   * through the queue.
+   */
+  readonly ingest?: ((messages: readonly NotificationReceived[]) => Promise<void>) | undefined;
+  /** Aborted when the process stops. A batch in progress is given up then, not acknowledged. */
+  readonly stopping: AbortSignal;
+  readonly log: Pick<Logger, 'warn'>;
+  /** Epoch milliseconds. */
+  now(): number;
+}
+
+/**
+ * A batch that takes longer, because Keystone is slow or a flood of notifications asks about many
+ * accounts, sends the next batches to the queue. Storing them there takes less time, and an urgent
+ * notification overtakes the others there, which it cannot do in the broker.
+ */
+const SLOW_MILLIS = 1_000;
+/** Interval at which the queue is checked again. */
+const CHECK_MILLIS = 1_000;
+
+/**
+ * Returns the store of a relay. A batch is ingested at once, in one transaction, while the ingest
+ * queue holds no notification that is due. This saves three of the four writes for each
+ * notification: into the queue, when a worker receives it, and when the worker deletes it.
+ * Otherwise, and when the ingestion fails, the batch goes to the queue, behind the notifications
+ * that wait there. The queue delivers a failed batch one by one, so one notification that cannot be
+ * handled stops no other. Throws when the batch could not be stored either.
+ */
+export function batchStore({ engine, ingest, stopping, log, now }: BatchStoreDeps) {
+  let isDirect = false;
+  let checkAt = Number.NEGATIVE_INFINITY;
+
+  const mayIngest = async (): Promise<boolean> => {
+    if (isDirect || now() < checkAt) return isDirect;
+    const { ingest: queue } = await engine.reads.depths();
+    isDirect = !queue || queue.ready + queue.active === 0;
+    checkAt = now() + CHECK_MILLIS;
+    return isDirect;
+  };
+  const useQueue = (): void => {
+    isDirect = false;
+    checkAt = now() + CHECK_MILLIS;
+  };
+
+  return async (messages: readonly NotificationReceived[]): Promise<void> => {
+    if (ingest && (await mayIngest())) {
+      const begunAt = now();
+      try {
+        await unlessStopped(ingest(messages), stopping);
+        if (now() - begunAt > SLOW_MILLIS) useQueue();
+        return;
+      } catch (thrown) {
+        if (stopping.aborted) throw thrown;
+        useQueue();
+        const error = reportOf(thrown, { code: 'relay.ingest' });
+        const text = 'a batch of notifications was not ingested; it goes to the ingest queue';
+        log.warn({ error, notifications: messages.length }, text);
+      }
+    }
+    if ((await storeNotifications(messages, { engine })) === 'committed') return;
+    throw new PropagatorError({
+      code: 'relay.store.conflict',
+      class: 'Transient',
+      message: 'another process stored the same messages at the same time',
+      advice: 'The relay retries; no message was acknowledged.',
+    });
+  };
+}
+
+/** Waits for `work`, and throws at once when `signal` aborts. */
+async function unlessStopped(work: Promise<void>, signal: AbortSignal): Promise<void> {
+  signal.throwIfAborted();
+  const { promise, reject } = Promise.withResolvers<never>();
+  const listener = addAbortListener(signal, () => reject(signal.reason));
+  try {
+    await Promise.race([work, promise]);
+  } finally {
+    listener[Symbol.dispose]();
+  }
+}

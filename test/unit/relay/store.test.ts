@@ -1,0 +1,220 @@
+import * as fc from 'fast-check';
+import type { NotificationReceived } from '../../../events/notification.ts';
+import type { Change, Engine } from '../../../lib/engine/port.ts';
+import { ingest } from '../../../lib/handlers/ingest.ts';
+import { batchStore } from '../../../lib/relay/store.ts';
+import { runs } from '../../property/runs.ts';
+import { cadf, IngestFixture, project, silent } from '../account/ingest-fixture.ts';
+
+/** The store of a relay beside the ingest of the same process, on the engine in memory. */
+class StoreFixture extends IngestFixture {
+  /** What the engine is asked to do, in order. */
+  readonly work: string[] = [];
+  readonly stopping = new AbortController();
+  /** Replaces the ingestion of a batch. */
+  ingestBatch = (messages: readonly NotificationReceived[]): Promise<void> =>
+    ingest(
+      messages.map((message) => ({ message, receiveCount: 1 })),
+      this.counted,
+    );
+  readonly #reads: Engine['reads'] = {
+    ...this.engine.reads,
+    depths: () => {
+      this.work.push('depths');
+      return this.engine.reads.depths();
+    },
+  };
+  readonly #engine: Pick<Engine, 'reads' | 'commit'> = {
+    reads: this.#reads,
+    commit: (change: Change) => {
+      this.work.push('commit');
+      return this.engine.commit(change);
+    },
+  };
+  readonly counted = { ...this.deps, engine: this.#engine };
+  readonly #store = batchStore({
+    engine: this.#engine,
+    ingest: (messages) => this.ingestBatch(messages),
+    stopping: this.stopping.signal,
+    log: silent,
+    now: () => this.engine.time,
+  });
+
+  store(...bodies: string[]): Promise<void> {
+    return this.#store(bodies.map((body) => this.received(body)));
+  }
+  get queued(): number {
+    return this.engine.waiting.filter(({ queue }) => queue === 'ingest').length;
+  }
+  /** Delivers the queue as a worker does: a batch first, and after a failure one by one. */
+  async drain(): Promise<void> {
+    const due = this.engine.waiting.filter(
+      ({ queue, dueAt }) => queue === 'ingest' && dueAt <= this.engine.time,
+    );
+    const messages = due.flatMap(({ message }) =>
+      message.type === 'notification.received' ? [message] : [],
+    );
+    await this.ingestBatch(messages).catch(async () => {
+      for (const message of messages) await this.ingestBatch([message]).catch(() => undefined);
+    });
+    for (const waiting of due) this.engine.take(waiting);
+  }
+}
+
+const created = (id: string, messageId?: string) =>
+  cadf('identity.project.created', id, { messageId });
+const deleted = (id: string) => cadf('identity.project.deleted', id);
+const fails = () => Promise.reject(new Error('the database does not answer'));
+
+function newFixture(...ids: string[]): StoreFixture {
+  const fixture = new StoreFixture();
+  for (const id of ids) fixture.keystone.put(project(id));
+  return fixture;
+}
+
+describe('the store of a relay', () => {
+  it('ingests a batch in one commit, and looks at the queue once', async () => {
+    const fixture = newFixture('a', 'b', 'c');
+    await fixture.store(created('a'), created('b'));
+    await fixture.store(created('c'));
+    expect(fixture.work).toEqual(['depths', 'commit', 'commit']);
+    expect(fixture.queued).toBe(0);
+    expect(fixture.logged).toHaveLength(3);
+  });
+
+  it('queues a batch behind notifications that wait, and ingests at once when none waits', async () => {
+    const fixture = newFixture('a', 'b', 'c');
+    await fixture.engine.commit({ messages: [fixture.received(created('a'))] });
+    await fixture.store(created('b'));
+    expect(fixture.queued).toBe(2);
+    await fixture.drain();
+    fixture.engine.time += 1_000;
+    await fixture.store(created('c'));
+    expect(fixture.queued).toBe(0);
+    expect(fixture.logged).toEqual(
+      ['a', 'b', 'c'].map((id) => `account.project.created project ${id}`),
+    );
+  });
+
+  it('looks at a queue that is not empty once a second, however many batches arrive', async () => {
+    const fixture = newFixture();
+    await fixture.engine.commit({ messages: [fixture.received(created('a'))] });
+    for (let batch = 0; batch < 50; batch += 1) await fixture.store(created(`b${batch}`));
+    expect(fixture.work.filter((what) => what === 'depths')).toHaveLength(1);
+    expect(fixture.queued).toBe(51);
+  });
+
+  it('puts one unreadable notification of a batch in quarantine, and takes the others', async () => {
+    const fixture = newFixture('a', 'b');
+    await fixture.store(created('a'), 'not JSON', created('b'));
+    expect(fixture.engine.quarantined.map(({ body }) => body)).toEqual(['not JSON']);
+    expect(fixture.logged).toHaveLength(2);
+    expect(fixture.queued).toBe(0);
+  });
+
+  it('queues a batch that was not ingested, and one poison notification stops no other', async () => {
+    const fixture = newFixture('a', 'b', 'c');
+    const whole = fixture.ingestBatch;
+    fixture.ingestBatch = (messages) =>
+      messages.some(({ data }) => data.body.includes('poison')) ? fails() : whole(messages);
+    await fixture.store(created('a'), created('poison'), created('b'));
+    await fixture.store(created('c'));
+    expect(fixture.queued).toBe(4);
+    await fixture.drain();
+    expect(fixture.logged).toEqual(
+      ['a', 'b', 'c'].map((id) => `account.project.created project ${id}`),
+    );
+  });
+
+  it('fails when neither the ingestion nor the queue can store, so that nothing is acknowledged', async () => {
+    const fixture = newFixture('a');
+    fixture.ingestBatch = fails;
+    fixture.engine.commit = fails;
+    await expect(fixture.store(created('a'))).rejects.toThrow('the database does not answer');
+    expect(fixture.queued).toBe(0);
+  });
+
+  it('announces a change once when the process ends between the commit and the acknowledgment', async () => {
+    const fixture = newFixture('a');
+    const body = created('a');
+    await fixture.store(body);
+    await fixture.store(body);
+    expect(fixture.logged).toEqual(['account.project.created project a']);
+    expect(fixture.count('notification.duplicate')).toBe(1);
+  });
+
+  it('announces a change once when a batch holds its notification twice', async () => {
+    const fixture = newFixture('a');
+    const body = created('a', 'twice');
+    await fixture.store(body, body);
+    expect(fixture.logged).toEqual(['account.project.created project a']);
+  });
+
+  it('announces a change once when the answer to a commit was lost', async () => {
+    const fixture = newFixture('a');
+    const whole = fixture.ingestBatch;
+    fixture.ingestBatch = async (messages) => {
+      await whole(messages);
+      fixture.ingestBatch = whole;
+      throw new Error('the connection was lost');
+    };
+    await fixture.store(created('a'));
+    await fixture.drain();
+    expect(fixture.logged).toEqual(['account.project.created project a']);
+  });
+
+  it('queues the batches after one that took long, so that the broker holds none for long', async () => {
+    const fixture = newFixture('a', 'b');
+    const whole = fixture.ingestBatch;
+    fixture.ingestBatch = async (messages) => {
+      fixture.engine.time += 1_001;
+      await whole(messages);
+    };
+    await fixture.store(created('a'));
+    await fixture.store(created('b'));
+    expect(fixture.queued).toBe(1);
+  });
+
+  it('gives a batch up at once when the process stops', async () => {
+    const fixture = newFixture('a');
+    fixture.ingestBatch = () => new Promise(() => undefined);
+    const storing = fixture.store(created('a'));
+    fixture.stopping.abort();
+    await expect(storing).rejects.toThrow('aborted');
+    expect(fixture.queued).toBe(0);
+  });
+});
+
+/** What happens to a batch. `lost`: the process ends after the commit, before the broker hears. */
+const fate = fc.constantFrom('stored', 'stored', 'fails', 'half', 'lost', 'drained');
+
+it('any batches with any failures announce every change once and in order', async () => {
+  const sizes = fc.array(fc.tuple(fc.integer({ min: 1, max: 5 }), fate), { maxLength: 12 });
+  await fc.assert(
+    fc.asyncProperty(sizes, async (batches) => {
+      const ids = Array.from({ length: 8 }, (_, index) => `p${index}`);
+      const fixture = newFixture(...ids);
+      const whole = fixture.ingestBatch;
+      let waiting = [...ids.map((id) => created(id)), ...ids.map(deleted)];
+      for (const [size, what] of [...batches, [16, 'stored'] as const]) {
+        fixture.ingestBatch = what === 'fails' ? fails : whole;
+        if (what === 'half')
+          fixture.ingestBatch = (messages) =>
+            messages.length > 1 ? whole(messages).then(fails) : whole(messages);
+        if (what === 'drained') await fixture.drain();
+        await fixture.store(...waiting.slice(0, size));
+        // A lost acknowledgment: the broker delivers the batch again.
+        if (what !== 'lost') waiting = waiting.slice(size);
+        fixture.engine.time += 600;
+      }
+      fixture.ingestBatch = whole;
+      await fixture.drain();
+      for (const id of ids)
+        expect(fixture.logged.filter((line) => line.endsWith(` ${id}`))).toEqual([
+          `account.project.created project ${id}`,
+          `account.project.deleted project ${id}`,
+        ]);
+    }),
+    { numRuns: runs(100) },
+  );
+});
