@@ -120,9 +120,9 @@ async function start(
   const approvalRules = approvalRulesOf(settings);
   const common = { engine, cloud, services, optedIn, mode, policy, protection, now };
 
-  // The worker of the queue and the relay ingest in turn, so that no two batches of this process
+  // The worker of the queue and the relay ingest one batch at a time, so that no two of this process
   // decide about the same account at the same time.
-  const ingestInTurn = pLimit(1);
+  const ingestLimit = pLimit(1);
   const ingestDeps = {
     engine,
     keystone: cloud.keystone,
@@ -131,7 +131,7 @@ async function start(
     log,
   };
   const ingestBatch = (deliveries: readonly Delivery[]): Promise<void> =>
-    ingestInTurn(() => ingest(deliveries, ingestDeps));
+    ingestLimit(() => ingest(deliveries, ingestDeps));
   await opened.work('ingest', { concurrency: 1, batch: 200 }, ingestBatch);
   const coordinateDeps = {
     ...common,

@@ -185,11 +185,11 @@ describe('the store of a relay', () => {
   });
 });
 
-/** What happens to a batch. `lost`: the process ends after the commit, before the broker hears. */
-const fate = fc.constantFrom('stored', 'stored', 'fails', 'half', 'lost', 'drained');
+/** What happens to a batch. `lost`: the process ends after the commit, before the acknowledgment. */
+const outcome = fc.constantFrom('stored', 'stored', 'fails', 'half', 'lost', 'drained');
 
 it('any batches with any failures announce every change once and in order', async () => {
-  const sizes = fc.array(fc.tuple(fc.integer({ min: 1, max: 5 }), fate), { maxLength: 12 });
+  const sizes = fc.array(fc.tuple(fc.integer({ min: 1, max: 5 }), outcome), { maxLength: 12 });
   await fc.assert(
     fc.asyncProperty(sizes, async (batches) => {
       const ids = Array.from({ length: 8 }, (_, index) => `p${index}`);
