@@ -120,8 +120,8 @@ async function start(
   const approvalRules = approvalRulesOf(settings);
   const common = { engine, cloud, services, optedIn, mode, policy, protection, now };
 
-  // The worker of the queue and the relay ingest one batch at a time, so that no two of this process
-  // decide about the same account at the same time.
+  // The worker of the queue and the relay ingest one batch at a time, so that no two of them decide
+  // about the same account at the same time.
   const ingestLimit = pLimit(1);
   const ingestDeps = {
     engine,
