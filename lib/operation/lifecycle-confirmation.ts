@@ -153,7 +153,7 @@ function applyContrary(
   const { action, cause, id, lifecycle, mode, scope, startedAt } = operation;
   const hasActed = (startedAt !== undefined && mode === 'enforce') || lifecycle?.hasSuperseded;
   // A provision is not undone: the created resources stay.
-  if (!answer || !hasActed || scope.type === 'user' || action === 'provision') return;
+  if (!answer || !hasActed || action === 'provision') return;
   transaction.messages.push({
     type: `account.${scope.type}.${action === 'suspend' ? 'enabled' : 'disabled'}`,
     data: {

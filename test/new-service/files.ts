@@ -75,7 +75,7 @@ export const ${constantOf(name)} = defineService({
 function fake({ name, catalogTypes, resourceType }: NewService): string {
   const Row = typeNameOf(resourceType);
   const rows = `${constantOf(resourceType)}s`;
-  return `import { type Documented, frontOf, later, maySee, Routes } from '../documented.ts';
+  return `import { createService, type Documented, finishLater, maySee, Routes } from '../documented.ts';
 import { param, Refusal } from '../http.ts';
 import { page } from '../paging.ts';
 import type { Project } from '../rows.ts';
@@ -109,11 +109,11 @@ export const ${constantOf(name)}: Documented = {
         const row = ${rows}.get(param(call, 'id'));
         if (!row || !maySee(call.token, row.project_id)) throw missing(param(call, 'id'));
         row.status = 'deleting';
-        later(state, call, state.options.durations.documented, () => ${rows}.delete(row.id));
+        finishLater(state, call, state.options.durations.documented, () => ${rows}.delete(row.id));
         return { status: 202 };
       });
     return {
-      ...frontOf(state, { name: '${name}', routes }),
+      ...createService(state, { name: '${name}', routes }),
       // At least one resource of every type, with the same names in all projects.
       seed(project: Project) {
         for (const title of ['first', 'second'])
