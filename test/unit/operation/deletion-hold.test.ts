@@ -111,7 +111,10 @@ describe('POST /v1/holds', () => {
     ['an end without a zone', { project: TARGET, until: '2127-01-01T00:00:00' }, 400],
   ])('with %s is refused, because it would keep nothing', async (_, what, status) => {
     expect(await hold(what)).toMatchObject({ status });
-    expect((await simulation.call('GET', '/v1/holds')).body).toEqual({ holds: [] });
+    expect((await simulation.call('GET', '/v1/holds')).body).toEqual({
+      holds: [],
+      suspensions: [],
+    });
   });
 
   it('names the person of the first hold, when there is one', async () => {
