@@ -2,7 +2,8 @@ import type { ProjectId } from '../../events/ids.ts';
 import type { Condition } from '../../events/service.ts';
 import type { Cloud } from '../openstack/cloud.ts';
 import { adviceOnRefusal, summarize } from '../operation/keystone-check.ts';
-import type { Mode, Operation } from '../operation/model.ts';
+import type { KeystoneAction, Mode, Operation } from '../operation/model.ts';
+import { hasEnded } from '../operation/open.ts';
 import { preflightAction } from '../operation/preflight.ts';
 import type { Input } from '../operation/step.ts';
 import { stopCondition } from '../operation/stop.ts';
@@ -22,8 +23,9 @@ export interface KeystoneActionDeps extends StopDeps, HoldDeps {
 }
 
 /**
- * Carries out the Keystone action that is due. Returns `undefined` for an older action, and for any
- * action except `revoke-role` while the operation is held. An error of Keystone is in the result.
+ * Carries out the Keystone action that is due. Returns `undefined` for an older action. While the
+ * operation is held, and after its end, it carries out only the actions that take something back.
+ * An error of Keystone is in the result.
  */
 export async function keystoneAction(
   operation: Operation,
@@ -34,7 +36,8 @@ export async function keystoneAction(
   if (!due || due.number !== number || due.done) return undefined;
   if (scope.type === 'domain') return domainAction(operation, due, deps);
   if (scope.type !== 'project') return undefined;
-  if (state === 'held' && due.what !== 'revoke-role') return undefined;
+  // A message may arrive again after the operation was held and canceled.
+  if ((state === 'held' || hasEnded(operation)) && !isTakenBack(operation, due)) return undefined;
   const { keystoneActions } = deps.cloud;
   try {
     // The role is revoked before the project is disabled. So it is revoked even if the disabling
@@ -44,7 +47,7 @@ export async function keystoneAction(
     if (due.what === 'revoke-role') return { kind: 'acted', number };
     // The operation has ended without removing anything, so neither the stop switch nor a hold
     // keeps the project disabled.
-    if (due.what === 'enable' && (state === 'canceled' || state === 'refused')) {
+    if (isTakenBack(operation, due)) {
       await keystoneActions.enable(scope.id);
       return { kind: 'acted', number };
     }
@@ -78,6 +81,13 @@ export async function keystoneAction(
     return { kind: 'acted', number, error: await explained(error, scope.id, keystoneActions) };
   }
 }
+
+/**
+ * True for an action that must be carried out in any state: the role is revoked, or the project
+ * that a recovery window disabled is enabled again after the cancellation or refusal.
+ */
+const isTakenBack = ({ state }: Operation, { what }: KeystoneAction): boolean =>
+  what === 'revoke-role' || (what === 'enable' && (state === 'canceled' || state === 'refused'));
 
 /**
  * Revokes the roles again if one of them cannot be assigned, because the operation may stop here

@@ -1,4 +1,4 @@
-import { type StatefulSimulation, TARGET } from '../../property/stateful-simulation.ts';
+import { failure, type StatefulSimulation, TARGET } from '../../property/stateful-simulation.ts';
 import { ALL_RESOURCES, eachSimulation } from './each-simulation.ts';
 
 let simulation: StatefulSimulation;
@@ -59,6 +59,33 @@ describe('the cancellation of a requested operation', () => {
     expect(simulation.cloud.projects.has(TARGET)).toBe(true);
     expect(simulation.engine.waiting).toEqual([]);
   });
+
+  it.each(['assign-role', 'disable', 'delete'] as const)(
+    'after a refused %s is final: the message of the action that arrives again changes nothing',
+    async (what) => {
+      simulation.cloud.refusals[what] = [failure('Denied', 'keystone.http.403')];
+      await simulation.ask();
+      await simulation.until(() => simulation.operation.keystoneAction?.what === what);
+      const again = simulation.engine
+        .due()
+        .find(({ message }) => message.type === 'operation.keystone-action');
+      if (!again) throw new Error('the action has no message');
+      expect(await simulation.until(() => simulation.state === 'held')).toBe(true);
+      expect(await cancel()).toMatchObject({ status: 202 });
+      await simulation.settle();
+      expect(simulation.state).toBe('canceled');
+      const [stored, project] = [
+        simulation.stored,
+        structuredClone(simulation.cloud.projects.get(TARGET)),
+      ];
+      await simulation.handle(again.message);
+      await simulation.settle();
+      expect(project).toBeDefined();
+      expect(simulation.cloud.projects.get(TARGET)).toEqual(project);
+      expect([...simulation.cloud.roles]).toEqual([]);
+      expect(simulation.stored).toEqual(stored);
+    },
+  );
 
   it('that arrives twice counts once', async () => {
     await simulation.ask();
