@@ -105,9 +105,19 @@ const Payload = z.object({
 /**
  * Reads a stored body: envelope 2.0, or the object without an envelope, with a basic or CADF
  * payload. Version 1, the Kafka transport and the `log` driver send the object without an envelope.
- * Never throws.
+ * A body that cannot be read is unreadable, and no error is thrown.
  */
 export function readNotification(data: NotificationReceived['data']): Reading {
+  try {
+    return readBody(data);
+  } catch (thrown) {
+    // JSON.stringify recurses, and overflows the stack for some thousand nested arrays.
+    if (thrown instanceof RangeError) return unreadable('its payload is nested too deeply');
+    throw thrown;
+  }
+}
+
+function readBody(data: NotificationReceived['data']): Reading {
   if (data.cutFrom !== undefined)
     return unreadable(`too big: ${data.cutFrom} bytes, a notification has a few thousand`);
   if (data.encoding === 'base64')

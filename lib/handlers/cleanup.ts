@@ -6,7 +6,7 @@ import { awaitsConfirmation, type KeystoneAnswer } from '../operation/confirmati
 import type { DomainProject } from '../operation/domain.ts';
 import { summarize } from '../operation/keystone-check.ts';
 import { askAgainMessages, cleanupsOf, lifecyclesOf } from '../operation/lifecycle.ts';
-import type { Mode, Operation } from '../operation/model.ts';
+import type { Mode, Operation, Scope } from '../operation/model.ts';
 import { openCleanup } from '../operation/open.ts';
 import { millisOfLastCall, pausedProvisions, provisionsOf } from '../operation/provision.ts';
 import { projectScope, scopeOf } from '../operation/scope.ts';
@@ -164,10 +164,32 @@ async function ask(
     scope.type === 'domain' || operation.order.length > 0
       ? undefined
       : await cloudNow(operation, deps);
-  const keystoneAnswer: KeystoneAnswer = { kind: 'absent', cloud };
+  const keystoneAnswer: KeystoneAnswer = {
+    kind: 'absent',
+    cloud,
+    known: await knownScope(operation, deps),
+  };
   return scope.type === 'domain'
     ? { keystoneAnswer, projects: await projectsOf(scope.id, deps) }
     : { keystoneAnswer };
+}
+
+/**
+ * Returns the scope of the account as the inventory has it now. A deletion overtakes notifications
+ * that wait, so the inventory may have learned of members since the operation was opened.
+ */
+async function knownScope(
+  { scope }: Operation,
+  { engine: { reads } }: CleanupDeps,
+): Promise<Scope | undefined> {
+  if (scope.type === 'domain') return undefined;
+  if (scope.type === 'project') {
+    const record = await reads.account('project', scope.id);
+    return record?.members && { ...scope, members: record.members };
+  }
+  const records = await reads.projectsOfMember(scope.id);
+  const projects = records.flatMap(({ account }) => (account.type === 'project' ? account.id : []));
+  return { ...scope, projects };
 }
 
 /** Returns the services and endpoints that Keystone lists now. */

@@ -4,6 +4,7 @@ import { isGone } from '../account/inventory.ts';
 import { keyOf, keyOfAccount } from '../account/merge.ts';
 import { readNotification } from '../account/notification.ts';
 import type { Engine } from '../engine/port.ts';
+import { PropagatorError } from '../shared/errors.ts';
 
 /** The dependencies of {@link storeNotifications}. */
 export interface ReceiveDeps {
@@ -11,20 +12,28 @@ export interface ReceiveDeps {
 }
 
 /**
- * Stores notifications as received, in one commit, and returns its result. The first deletion of
- * each account that the inventory shows as alive is urgent: it overtakes all notifications that
- * wait. A flood of forged notifications therefore does not delay a real deletion.
+ * Stores notifications as received, in one commit. The first deletion of each account that the
+ * inventory shows as alive is urgent: it overtakes all notifications that wait. A flood of forged
+ * notifications therefore does not delay a real deletion. Throws `PropagatorError` (class
+ * `Transient`) and stores nothing if another process stored the same messages at the same time.
  */
 export async function storeNotifications(
   messages: readonly NotificationReceived[],
   { engine }: ReceiveDeps,
-): Promise<'committed' | 'conflict'> {
+): Promise<void> {
   const urgent = await urgentOf(messages, engine.reads);
-  return engine.commit({
+  const done = await engine.commit({
     messages: messages.map((message) =>
       urgent.has(message) ? { ...message, isUrgent: true } : message,
     ),
   });
+  if (done === 'conflict')
+    throw new PropagatorError({
+      code: 'notifications.conflict',
+      class: 'Transient',
+      message: 'another process stored the same notifications at the same time',
+      advice: 'Send them again. None of them was acknowledged.',
+    });
 }
 
 /** All other notifications are not parsed here, because ingest parses them again. */
@@ -35,15 +44,15 @@ async function urgentOf(
   reads: ReceiveDeps['engine']['reads'],
 ): Promise<ReadonlySet<NotificationReceived>> {
   const first = new Map<string, { message: NotificationReceived; hint: AccountHint }>();
-  for (const message of messages) {
-    const hint = deletionIn(message);
-    if (!hint) continue;
-    const key = keyOf(hint.type, hint.id);
-    if (!first.has(key)) first.set(key, { message, hint });
-  }
-  const hints = [...first.values()].map(({ hint }) => hint);
   const alive = new Set<string>();
   try {
+    for (const message of messages) {
+      const hint = deletionIn(message);
+      if (!hint) continue;
+      const key = keyOf(hint.type, hint.id);
+      if (!first.has(key)) first.set(key, { message, hint });
+    }
+    const hints = [...first.values()].map(({ hint }) => hint);
     for (const type of ['project', 'domain', 'user'] as const) {
       const ids = hints.filter((hint) => hint.type === type).map(({ id }) => id);
       if (ids.length === 0) continue;

@@ -76,7 +76,8 @@ async function readOnce<S extends z.ZodType>(
       // Only after the paging check, so that a truncated page is never passed on.
       if (onPage) await onPage(checkedRows);
       else for (const one of checkedRows) rows.push(one);
-      if (rows.length > MAX_ROWS)
+      // A list in one page has an end, whatever its length.
+      if (next && rows.length > MAX_ROWS)
         throw new PagingError(`the list has more than ${MAX_ROWS} rows`, 'endless');
       if (!next) return { rows, more: false };
       if (atMost !== undefined && seen >= atMost) return { rows, more: true };

@@ -10,12 +10,13 @@ import {
 } from './confirm-again.ts';
 import { beginDomain } from './domain-advance.ts';
 import { withoutFuture } from './elapsed.ts';
-import type { Operation } from './model.ts';
+import type { Operation, Scope } from './model.ts';
 import { refuse } from './open.ts';
 import { planTasks } from './plan-tasks.ts';
 import { isEnded } from './ready.ts';
 import { endWindow, waitWhileEnabled } from './recovery.ts';
 import { REGION_CODE } from './registry.ts';
+import { scopeAgain } from './scope.ts';
 import type { CloudSnapshot } from './snapshot.ts';
 import type { OperationTransaction, Rules } from './transaction.ts';
 import { moveOperation } from './transitions.ts';
@@ -26,7 +27,12 @@ import { moveOperation } from './transitions.ts';
  */
 export type KeystoneAnswer =
   /** `cloud` is needed only before the tasks are planned. */
-  | { readonly kind: 'absent'; readonly cloud: CloudSnapshot | undefined }
+  | {
+      readonly kind: 'absent';
+      readonly cloud: CloudSnapshot | undefined;
+      /** The account as the inventory has it now. `undefined`: it does not know the account. */
+      readonly known?: Scope | undefined;
+    }
   /** `alive` is set when an administrator requested the cleanup. */
   | {
       readonly kind: 'present';
@@ -211,7 +217,7 @@ function applyAlive(
 
 function applyAbsent(
   transaction: OperationTransaction,
-  { cloud }: Extract<KeystoneAnswer, { kind: 'absent' }>,
+  { cloud, known }: Extract<KeystoneAnswer, { kind: 'absent' }>,
   rules: Rules,
 ): void {
   const isUnplanned =
@@ -222,6 +228,7 @@ function applyAbsent(
     ...operation,
     hold: undefined,
     confirmedAt: first === undefined ? [rules.now] : [first, rules.now],
+    ...(known ? { scope: scopeAgain(operation.scope, known) } : {}),
   };
   if (isUnplanned && cloud) planTasks(transaction, cloud, rules);
   // Without tasks nothing would be removed, and the operation would end at once.

@@ -29,9 +29,11 @@ const KEYSTONE_CALLS = 6;
 
 /** Returns the tasks of an ended cleanup that measure a rate. */
 export const measuredIn = (tasks: readonly Task[]): (Measured & { readonly service: string })[] =>
-  tasks.flatMap(({ id, service, state, counts, startedAt, endedAt }) => {
+  tasks.flatMap(({ id, service, state, counts, startedAt, endedAt, partial }) => {
     const resources = Object.values(counts).reduce((sum, { removed }) => sum + removed, 0);
     if (state !== 'finished' || resources === 0) return [];
+    // A task with a partial run began while another service was still under way.
+    if (partial) return [];
     if (startedAt === undefined || endedAt === undefined || endedAt <= startedAt) return [];
     return [{ taskId: id, service, resources, millis: endedAt - startedAt }];
   });

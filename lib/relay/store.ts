@@ -1,8 +1,8 @@
-import { addAbortListener } from 'node:events';
+import { setTimeout } from 'node:timers/promises';
 import type { NotificationReceived } from '../../events/notification.ts';
 import type { Engine } from '../engine/port.ts';
 import { storeNotifications } from '../handlers/receive.ts';
-import { PropagatorError, reportOf } from '../shared/errors.ts';
+import { reportOf } from '../shared/errors.ts';
 import type { Logger } from '../shared/log.ts';
 
 /** The dependencies of {@link batchStore}. */
@@ -20,6 +20,8 @@ export interface BatchStoreDeps {
   readonly log: Pick<Logger, 'warn'>;
   /** Epoch milliseconds. */
   now(): number;
+  /** Default 5 s. */
+  readonly giveUpMillis?: number;
 }
 
 /**
@@ -28,6 +30,8 @@ export interface BatchStoreDeps {
  * notification overtakes the others there, which it cannot do in the broker.
  */
 const SLOW_MILLIS = 1_000;
+/** After this time a batch goes to the queue as well, and the relay takes the next one. */
+const GIVE_UP_MILLIS = 5_000;
 /** Interval at which the queue is checked again. */
 const CHECK_MILLIS = 1_000;
 
@@ -39,7 +43,14 @@ const CHECK_MILLIS = 1_000;
  * that wait there. The queue delivers a failed batch one by one, so one notification that cannot be
  * handled stops no other. Throws when the batch could not be stored either.
  */
-export function batchStore({ engine, ingest, stopping, log, now }: BatchStoreDeps) {
+export function batchStore({
+  engine,
+  ingest,
+  stopping,
+  log,
+  now,
+  giveUpMillis = GIVE_UP_MILLIS,
+}: BatchStoreDeps) {
   let isDirect = false;
   let checkAt = Number.NEGATIVE_INFINITY;
 
@@ -59,9 +70,13 @@ export function batchStore({ engine, ingest, stopping, log, now }: BatchStoreDep
     if (ingest && (await mayIngest())) {
       const begunAt = now();
       try {
-        await unlessStopped(ingest(messages), stopping);
-        if (now() - begunAt > SLOW_MILLIS) useQueue();
-        return;
+        const isIngested = await within(giveUpMillis, () => ingest(messages), stopping);
+        if (isIngested) {
+          if (now() - begunAt > SLOW_MILLIS) useQueue();
+          return;
+        }
+        // The queue holds each notification a second time then. Ingest recognizes it by its id.
+        useQueue();
       } catch (thrown) {
         if (stopping.aborted) throw thrown;
         useQueue();
@@ -70,24 +85,26 @@ export function batchStore({ engine, ingest, stopping, log, now }: BatchStoreDep
         log.warn({ error, notifications: messages.length }, text);
       }
     }
-    if ((await storeNotifications(messages, { engine })) === 'committed') return;
-    throw new PropagatorError({
-      code: 'relay.store.conflict',
-      class: 'Transient',
-      message: 'another process stored the same messages at the same time',
-      advice: 'The relay retries; no message was acknowledged.',
-    });
+    await storeNotifications(messages, { engine });
   };
 }
 
-/** Waits for `work`, and throws at once when `signal` aborts. */
-async function unlessStopped(work: Promise<void>, signal: AbortSignal): Promise<void> {
+/**
+ * Begins `work` and waits for it. Returns false when it has not ended after `millis`, and throws at
+ * once when `signal` aborts. An error of work that was given up has no effect: the queue holds its
+ * notifications.
+ */
+async function within(
+  millis: number,
+  work: () => Promise<void>,
+  signal: AbortSignal,
+): Promise<boolean> {
   signal.throwIfAborted();
-  const { promise, reject } = Promise.withResolvers<never>();
-  const listener = addAbortListener(signal, () => reject(signal.reason));
+  const over = new AbortController();
   try {
-    await Promise.race([work, promise]);
+    const late = setTimeout(millis, false, { signal: AbortSignal.any([signal, over.signal]) });
+    return await Promise.race([work().then(() => true), late]);
   } finally {
-    listener[Symbol.dispose]();
+    over.abort();
   }
 }

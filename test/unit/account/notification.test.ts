@@ -151,6 +151,15 @@ describe('an unreadable notification has a reason', () => {
     expect(read(wide)).toMatchObject({ reason: expect.stringContaining('not a notification') });
   });
 
+  it('when its payload is too deeply nested for a digest', () => {
+    const deep = `${'['.repeat(20_000)}${']'.repeat(20_000)}`;
+    const body = `{"event_type":"identity.project.deleted","payload":{"x":${deep}}}`;
+    expect(read(body)).toMatchObject({
+      kind: 'unreadable',
+      reason: expect.stringContaining('nested too deeply'),
+    });
+  });
+
   it('when it is compressed', () => {
     expect(read(Buffer.from([0x1f, 0x8b, 8, 0xff]))).toMatchObject({
       reason: expect.stringContaining(': compressed'),

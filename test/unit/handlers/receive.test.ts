@@ -27,7 +27,7 @@ async function urgency(fixture: IngestFixture, ...bodies: string[]): Promise<boo
     },
   };
   const messages = bodies.map((body) => fixture.received(body));
-  expect(await storeNotifications(messages, { engine: watched })).toBe('committed');
+  await storeNotifications(messages, { engine: watched });
   expect(sent).toHaveLength(bodies.length);
   return sent.map(({ isUrgent }) => isUrgent === true);
 }
@@ -50,6 +50,20 @@ describe('a received notification', () => {
     fixture.keystone.remove('project', 'p1');
     await fixture.take(cadf(DELETED, 'p1'));
     expect(await urgency(fixture, cadf(DELETED, 'p1'))).toEqual([false]);
+  });
+
+  it('that cannot be read does not stop the others from being stored', async () => {
+    const fixture = await withProjects();
+    const poison = `{"event_type":"${DELETED}","payload":{"x":${'['.repeat(20_000)}${']'.repeat(20_000)}}}`;
+    expect(await urgency(fixture, poison, cadf(DELETED, 'p1'))).toEqual([false, true]);
+  });
+
+  it('is not acknowledged if the commit stored nothing', async () => {
+    const { engine } = await withProjects();
+    const conflicting = { reads: engine.reads, commit: async () => 'conflict' as const };
+    await expect(storeNotifications([], { engine: conflicting })).rejects.toMatchObject({
+      report: { code: 'notifications.conflict', class: 'Transient' },
+    });
   });
 
   it('is stored without an order if the inventory cannot be read', async () => {

@@ -148,6 +148,12 @@ it('a listing whose pages are ever new ends with an error before it exhausts the
   expect(pages()).toHaveLength(MAX_ROWS / rows.length + 1);
 }, 120_000);
 
+it('a listing of one page has all its rows, whatever their number', async () => {
+  const rows = resources(MAX_ROWS + 1);
+  cloud.script = (_asked, response) => json(response, 200, { ports: rows });
+  expect((await ports('marker')).rows).toHaveLength(MAX_ROWS + 1);
+}, 120_000);
+
 it('links with the singular name of the resource are followed, too, as in Cinder for groups and volume types', async () => {
   cloud.script = (asked, response) => {
     const isFirst = asked.query.get('marker') === null;

@@ -1,4 +1,5 @@
 import type { AccountEvent } from '../../../events/account.ts';
+import { UserId } from '../../../events/ids.ts';
 import { openCleanup } from '../../../lib/operation/open.ts';
 import {
   CONTROL,
@@ -58,6 +59,32 @@ async function cleaned(): Promise<StatefulSimulation> {
   simulation.engine.time += 3_600_000;
   return simulation;
 }
+
+it('a deleted project has the members that the inventory learns of after the deletion', async () => {
+  const simulation = new StatefulSimulation(CLASS_A);
+  const record = (...members: string[]) =>
+    simulation.engine.commit({
+      accounts: [
+        {
+          account: { type: 'project', id: TARGET },
+          seenAt: simulation.engine.time,
+          deletedAt: undefined,
+          members: members.map((id) => UserId.parse(id)),
+        },
+      ],
+    });
+  await record('u1');
+  simulation.cloud.delete(TARGET);
+  await announce(simulation, { messageId: 'first' });
+  await simulation.until(() => simulation.engine.operations.size > 0);
+  expect(simulation.operation.scope).toMatchObject({ members: ['u1'] });
+  await record('u1', 'u2');
+  await simulation.settle();
+  expect(simulation.operation).toMatchObject({
+    state: 'finished',
+    scope: { members: ['u1', 'u2'] },
+  });
+});
 
 describe('a project id that is deleted again', () => {
   it('is cleaned up again, and the control project is untouched', async () => {

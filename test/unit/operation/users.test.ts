@@ -100,6 +100,15 @@ describe('the cleanup of a user who was deleted in Keystone', () => {
     expect([...new Set(simulation.cloud.asked)].sort()).toEqual(['gone-project', 'target']);
   });
 
+  it('reads a project that the inventory learns of after the deletion', async () => {
+    await leftover();
+    await simulation.until(() => simulation.engine.operations.size > 0);
+    await member('late-project', GONE_USER);
+    await simulation.settle();
+    expect(simulation.operation.scope).toMatchObject({ projects: ['late-project'] });
+    expect(simulation.cloud.asked).toContain('late-project');
+  });
+
   it('is refused if the user still exists, and removes nothing', async () => {
     await simulation.engine.commit({ messages: [deleted('user', GONE_USER)] });
     await simulation.settle();

@@ -6,6 +6,8 @@ import { batchStore } from '../../../lib/relay/store.ts';
 import { runs } from '../../property/runs.ts';
 import { cadf, IngestFixture, project, silent } from '../account/ingest-fixture.ts';
 
+const GIVE_UP_MILLIS = 50;
+
 /** The store of a relay beside the ingest of the same process, on the engine in memory. */
 class StoreFixture extends IngestFixture {
   /** What the engine is asked to do, in order. */
@@ -38,6 +40,7 @@ class StoreFixture extends IngestFixture {
     stopping: this.stopping.signal,
     log: silent,
     now: () => this.engine.time,
+    giveUpMillis: GIVE_UP_MILLIS,
   });
 
   store(...bodies: string[]): Promise<void> {
@@ -173,6 +176,42 @@ describe('the store of a relay', () => {
     await fixture.store(created('a'));
     await fixture.store(created('b'));
     expect(fixture.queued).toBe(1);
+  });
+
+  it('takes the others of a batch with a notification that is nested too deeply', async () => {
+    const fixture = newFixture('a', 'b');
+    const poison = `{"event_type":"identity.project.deleted","payload":{"x":${'['.repeat(20_000)}${']'.repeat(20_000)}}}`;
+    await fixture.store(created('a'), poison, created('b'));
+    expect(fixture.engine.quarantined.map(({ body }) => body)).toEqual([poison]);
+    expect(fixture.logged).toHaveLength(2);
+  });
+
+  it('queues a batch whose ingestion hangs, and announces its changes once', async () => {
+    const fixture = newFixture('a');
+    const whole = fixture.ingestBatch;
+    const hanging = Promise.withResolvers<void>();
+    fixture.ingestBatch = async (messages) => {
+      await hanging.promise;
+      await whole(messages);
+    };
+    await fixture.store(created('a', 'once'));
+    expect(fixture.queued).toBe(1);
+    fixture.ingestBatch = whole;
+    await fixture.drain();
+    hanging.resolve();
+    await fixture.store(created('a', 'once'));
+    expect(fixture.logged).toEqual(['account.project.created project a']);
+  });
+
+  it('begins no ingestion once the process stops', async () => {
+    const fixture = newFixture('a');
+    let begun = 0;
+    fixture.ingestBatch = async () => {
+      begun += 1;
+    };
+    fixture.stopping.abort();
+    await expect(fixture.store(created('a'))).rejects.toThrow('aborted');
+    expect(begun).toBe(0);
   });
 
   it('gives a batch up at once when the process stops', async () => {
