@@ -14,7 +14,7 @@ import type { Operation, Scope } from './model.ts';
 import { refuse } from './open.ts';
 import { planTasks } from './plan-tasks.ts';
 import { isEnded } from './ready.ts';
-import { endWindow, waitWhileEnabled } from './recovery.ts';
+import { endWindow, hasTimeLeft, resumeWindow, waitWhileEnabled } from './recovery.ts';
 import { REGION_CODE } from './registry.ts';
 import { scopeAgain } from './scope.ts';
 import type { CloudSnapshot } from './snapshot.ts';
@@ -89,12 +89,17 @@ export function applyConfirmation(
   const { operation } = transaction;
   if (!awaitsConfirmation(operation, confirmation)) return;
   if (operation.state === 'recoverable') {
-    // The project is deleted in Keystone, so nothing can be recovered.
+    // If Keystone answers 404 again, the project is deleted and nothing can be recovered.
     if (keystoneAnswer.kind === 'absent') endWindow(transaction, [], rules);
     return;
   }
   if (operation.state !== 'confirming') {
     applyLaterConfirmation(transaction, keystoneAnswer, rules);
+    return;
+  }
+  const isShown = keystoneAnswer.kind === 'present' || keystoneAnswer.kind === 'blocked';
+  if (isShown && hasTimeLeft(operation)) {
+    resumeWindow(transaction, rules);
     return;
   }
   switch (keystoneAnswer.kind) {
@@ -230,7 +235,10 @@ function applyAbsent(
     confirmedAt: first === undefined ? [rules.now] : [first, rules.now],
     ...(known ? { scope: scopeAgain(operation.scope, known) } : {}),
   };
-  if (isUnplanned && cloud) planTasks(transaction, cloud, rules);
+  // The first 404 before the end of a recovery window may be wrong. Tasks that it planned would
+  // count long before the end of the window.
+  const mayPlan = !hasTimeLeft(operation) || isConfirmed(transaction.operation, rules);
+  if (isUnplanned && cloud && mayPlan) planTasks(transaction, cloud, rules);
   // Without tasks nothing would be removed, and the operation would end at once.
   const isPlanned = !isUnplanned || cloud !== undefined;
   if (isPlanned && isConfirmed(transaction.operation, rules)) {

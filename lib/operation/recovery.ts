@@ -27,6 +27,13 @@ export const isRecoverable = ({ recovery, startedAt }: Operation): boolean =>
   recovery !== undefined && startedAt === undefined;
 
 /**
+ * True if Keystone answered 404 before the end of the window. Such an answer may be wrong, so the
+ * window continues if Keystone shows the project again.
+ */
+export const hasTimeLeft = ({ recovery, startedAt }: Operation): boolean =>
+  recovery !== undefined && recovery.remainingMillis > 0 && startedAt === undefined;
+
+/**
  * Returns the opened cleanup with a recovery window: its project is disabled now, and Keystone is
  * asked only when the window is over. `earlier`: the window of an operation that this one replaces.
  */
@@ -146,6 +153,7 @@ export function applyWindow(
 /**
  * Ends the window: Keystone is asked, the services are counted, and the approved plan is compared,
  * as for a request without a window. A cleanup takes the place of a suspension that has not ended.
+ * After a 404 the window keeps the time that is left of it (see {@link hasTimeLeft}).
  */
 export function endWindow(
   transaction: OperationTransaction,
@@ -168,6 +176,26 @@ export function endWindow(
     transaction.alsoPut(ended);
     transaction.messages.push(...finishedMessage(ended));
   }
+}
+
+/**
+ * Continues the window after a 404 that was not true: Keystone shows the project, and the window is
+ * not over. The time in which Keystone was asked counts.
+ */
+export function resumeWindow(transaction: OperationTransaction, rules: Rules): void {
+  const { operation } = transaction;
+  const { id, recovery } = operation;
+  if (!recovery) throw new TypeError(`${id}: the operation has no recovery window`);
+  const next = nextCheck(elapsed(recovery, rules.now));
+  transaction.operation = {
+    ...moveOperation(operation, 'recoverable'),
+    recovery: next,
+    hold: undefined,
+    confirmedAt: [],
+    confirmation: operation.confirmation + 1,
+    notBefore: endOfWindow(next),
+  };
+  transaction.messages.push(checkMessage(operation, next));
 }
 
 /** How often the operation asks again while its window is over and its project is enabled. */

@@ -89,6 +89,7 @@ function releaseWindow(
   transaction.operation = {
     ...operation,
     hold: undefined,
+    ...(recovery ? { recovery: { ...recovery, remainingMillis: 0 } } : {}),
     cause: { ...operation.cause, note: `released by ${by}: ${reason}`.slice(0, 1500) },
     ...(request && hold?.about === 'enabled' ? { request: { ...request, enabled: true } } : {}),
   };

@@ -111,7 +111,8 @@ export function openRequest(input: RequestInput): RequestAnswer {
     operation: {
       ...opened.operation,
       ...(plan ? { plan } : {}),
-      ...(earlier ? { recovery: earlier } : {}),
+      // The window of the earlier operation is over: only what it changed is still needed.
+      ...(earlier ? { recovery: { ...earlier, remainingMillis: 0 } } : {}),
     },
   };
   const delayed = input.window && input.mode === 'enforce' ? suspend(input, superseded) : undefined;

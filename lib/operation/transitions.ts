@@ -3,8 +3,8 @@ import type { Operation, OperationState, Task, TaskState } from './model.ts';
 /** All allowed state changes of an operation. */
 export const OPERATION_TRANSITIONS: Readonly<Record<OperationState, readonly OperationState[]>> = {
   recoverable: ['confirming', 'refused', 'superseded', 'canceled'],
-  // To `recoverable`: the deletion was requested with a recovery window, or its window is over and
-  // Keystone shows the project as enabled.
+  // To `recoverable`: the deletion was requested with a recovery window, Keystone's 404 before its
+  // end was not true, or the window is over and Keystone shows the project as enabled.
   confirming: [
     'recoverable',
     'pre-delete',

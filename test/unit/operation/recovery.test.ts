@@ -20,7 +20,64 @@ async function untilSuspended(simulation: RecoverySimulation): Promise<void> {
   expect(await simulation.until(isSuspended)).toBe(true);
 }
 
+/** Keystone answers the next `wrong` questions about the target project with a wrong 404. */
+class WrongAbsence extends RecoverySimulation {
+  wrong = 0;
+  override get deps() {
+    const deps = super.deps;
+    const { keystone } = deps.cloud;
+    const show: typeof keystone.show = async (type, id) => {
+      const isWrong = type === 'project' && id === TARGET && this.wrong > 0;
+      if (!isWrong) return keystone.show(type, id);
+      this.wrong -= 1;
+      return { kind: 'absent' };
+    };
+    return { ...deps, cloud: { ...deps.cloud, keystone: { ...keystone, show } } };
+  }
+}
+
 describe('a deletion with a recovery window', () => {
+  it.each([1, 2])('continues its window after wrong 404s of Keystone (%i)', async (wrong) => {
+    const simulation = new WrongAbsence(['on', 'off']);
+    simulation.policy = NO_POLICY;
+    const before = simulation.shown(TARGET);
+    await simulation.ask(30 * DAY);
+    const endsAt = simulation.cleanup?.notBefore ?? 0;
+    await untilSuspended(simulation);
+    simulation.wrong = wrong;
+    await simulation.announce('project', 'deleted');
+    await simulation.until(() => simulation.cleanup?.state === 'confirming');
+    expect(simulation.cleanup?.state).toBe('confirming');
+    expect(await simulation.until(() => simulation.cleanup?.state !== 'confirming')).toBe(true);
+    expect(simulation.cleanup).toMatchObject({ state: 'recoverable', confirmedAt: [] });
+    expect(Math.abs((simulation.cleanup?.notBefore ?? 0) - endsAt)).toBeLessThan(3_600_000);
+    await simulation.until(() => simulation.engine.time > endsAt - 2 * DAY * 1000);
+    expect(simulation.cleanup?.state).toBe('recoverable');
+    expect(simulation.projects.get(TARGET)?.enabled).toBe(false);
+    expect(simulation.shown(TARGET)).toEqual(suspended(before));
+    await simulation.settle();
+    expect(simulation.cleanup?.state).toBe('finished');
+    expect(simulation.engine.time).toBeGreaterThan(endsAt - DAY * 1000);
+    expect(simulation.shown(TARGET)).toEqual([]);
+  });
+
+  it('puts everything back when it is canceled after a wrong 404', async () => {
+    const simulation = new WrongAbsence(['on', 'off']);
+    simulation.policy = NO_POLICY;
+    const before = simulation.shown(TARGET);
+    await simulation.ask(30 * DAY);
+    await untilSuspended(simulation);
+    simulation.wrong = 1;
+    await simulation.announce('project', 'deleted');
+    await simulation.until(() => simulation.cleanup?.state === 'confirming');
+    await simulation.until(() => simulation.cleanup?.state === 'recoverable');
+    await simulation.cancel();
+    await simulation.settle();
+    expect(simulation.cleanup?.state).toBe('canceled');
+    expect(simulation.projects.get(TARGET)?.enabled).toBe(true);
+    expect(simulation.shown(TARGET)).toEqual(before);
+  });
+
   it('disables and suspends the project, and removes nothing before the end of the window', async () => {
     const simulation = simulate();
     const before = simulation.shown(TARGET);
