@@ -87,7 +87,7 @@ export function advanceDomain(
   if (!projects.every(({ id }) => isClosed(id))) {
     if (all.every(hasEnded)) endWithProjects(transaction, all, rules.now);
   } else if (keystoneAction === undefined) transaction.keystoneAction('disable', rules.now);
-  else if (keystoneAction.done && projects.every(({ id }) => isGone(id)))
+  else if (keystoneAction.done && projects.every(({ id }) => isGone(id)) && all.every(hasEnded))
     deleteDomain(transaction, all, rules.now);
   else if (all.length > 0 && all.every(hasEnded) && !projects.every(({ id }) => isGone(id)))
     endWithProjects(transaction, all, rules.now);
@@ -104,7 +104,8 @@ function deleteDomain(
   children: readonly Operation[],
   now: number,
 ): void {
-  const isUnverified = children.some(({ state }) => state === 'unverified');
+  // A child that the plan does not list is a project that was deleted together with the domain.
+  const isUnverified = children.some(({ state }) => state !== 'finished');
   transaction.operation = {
     ...moveOperation(transaction.operation, 'closing'),
     ...(isUnverified ? { isUnverified } : {}),

@@ -1,4 +1,5 @@
 import { isConfirmed } from './advance.ts';
+import { askForProgress } from './domain-advance.ts';
 import type { Mode, Operation, ProjectScope } from './model.ts';
 import { hasEnded, openCleanup } from './open.ts';
 import type { OperationTransaction, Rules } from './transaction.ts';
@@ -22,7 +23,7 @@ export interface DomainProject {
 /**
  * Opens one operation for each project of a domain that Keystone has confirmed as deleted, with or
  * without a notification. Operations that a project's own notification opened earlier become its
- * children.
+ * children. The operation of a requested domain then also opens the other projects of its plan.
  */
 export function openProjects(
   transaction: OperationTransaction,
@@ -70,7 +71,9 @@ export function openProjects(
     startedAt: rules.now,
     children: children.map((child) => child.id),
   };
-  applyChildren(transaction, children, rules.now);
+  // The inventory may lack a project that the approved plan lists, so the plan counts as well.
+  if (operation.request && operation.projects) askForProgress(transaction);
+  else applyChildren(transaction, children, rules.now);
 }
 
 /**

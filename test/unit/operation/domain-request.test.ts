@@ -1,3 +1,4 @@
+import { DomainId, ProjectId } from '../../../events/ids.ts';
 import { isNewDeletion } from '../../../lib/operation/generation.ts';
 import { DOMAIN, DomainSimulation, WITH_SECRETS } from '../../property/domain-simulation.ts';
 import { failure } from '../../property/stateful-simulation.ts';
@@ -337,6 +338,66 @@ describe('an approved plan of a domain', () => {
     expect(simulation.domainOperation).toMatchObject({
       state: 'unverified',
       hold: { reason: expect.stringContaining('limits of the domain: no token on the system') },
+    });
+  });
+
+  describe('whose domain another client deletes before the first answer of Keystone', () => {
+    const deleteDomain = (): void => {
+      for (const id of projectsLeft()) simulation.cloud.projects.delete(id);
+      simulation.cloud.domains.delete(DOMAIN);
+      simulation.cloud.domainUsers.delete('u1');
+    };
+    const inventory = (id: string) =>
+      simulation.engine.commit({
+        accounts: [
+          {
+            account: {
+              type: 'project',
+              id: ProjectId.parse(id),
+              domainId: DomainId.parse(DOMAIN),
+            },
+            seenAt: simulation.engine.time,
+            deletedAt: undefined,
+            members: undefined,
+          },
+        ],
+      });
+    const leftOf = (...ids: string[]): number =>
+      ids.reduce((sum, id) => sum + Object.keys(simulation.left(id)).length, 0);
+
+    it.each([[[]], [['root']], [['root', 'middle', 'leaf', 'single']]])(
+      'removes what its projects left, if the inventory lists %j',
+      async (known) => {
+        await carryOut();
+        for (const id of known) await inventory(id);
+        deleteDomain();
+        let leftAtEnd: number | undefined;
+        await simulation.until(() => {
+          if (simulation.domainOperation.state === 'finished')
+            leftAtEnd = leftOf('root', 'middle', 'leaf', 'single');
+          return leftAtEnd !== undefined;
+        });
+        expect(leftAtEnd).toBe(0);
+        await simulation.settle();
+        expect(simulation.domainOperation).toMatchObject({ state: 'finished', hold: undefined });
+      },
+    );
+
+    it('also waits for a project that only the inventory lists', async () => {
+      await carryOut();
+      simulation.project('late');
+      await inventory('late');
+      deleteDomain();
+      const hold = { project: 'late', reason: 'lawsuit' };
+      expect(await simulation.call('POST', '/v1/holds', hold)).toMatchObject({ status: 201 });
+      await simulation.settle(100);
+      expect(leftOf('root', 'middle', 'leaf', 'single')).toBe(0);
+      expect(leftOf('late')).toBeGreaterThan(0);
+      expect(simulation.domainOperation.state).toBe('waiting');
+      await simulation.call('DELETE', '/v1/holds/project/late');
+      await simulation.settle();
+      expect(simulation.domainOperation.state).toBe('finished');
+      expect(leftOf('late')).toBe(0);
     });
   });
 
