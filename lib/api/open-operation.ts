@@ -2,6 +2,7 @@ import type { OperationId, ProjectId } from '../../events/ids.ts';
 import type { AuditRecord } from '../audit/entry.ts';
 import type { Engine, WrittenDocument } from '../engine/port.ts';
 import { stepOf } from '../handlers/lifecycle.ts';
+import { requiresPlans } from '../operation/approval.ts';
 import { cleanupsOf } from '../operation/lifecycle.ts';
 import type { BoundPlan, Operation } from '../operation/model.ts';
 import { endOfWindow } from '../operation/recovery.ts';
@@ -23,6 +24,24 @@ export interface AdministratorRequest {
   readonly plan?: BoundPlan | undefined;
   /** The recovery window that the person names; `undefined`: the policy decides. */
   readonly window?: AskedWindow | undefined;
+}
+
+/**
+ * Returns the refusal of a deletion without an approved plan, if the settings require the approval
+ * of two persons.
+ */
+export function refusedWithoutPlan(
+  project: ProjectId,
+  { approvalRules }: Pick<ApiDeps, 'approvalRules'>,
+): Extract<RequestAnswer, { kind: 'refused' }> | undefined {
+  if (!approvalRules || !requiresPlans(approvalRules.twoApprovers)) return undefined;
+  return {
+    kind: 'refused',
+    because:
+      'the settings require the approval of two persons (PROPAGATOR_TWO_APPROVERS), so a ' +
+      'deletion begins with a plan',
+    advice: `Type: propagator project plan ${project}`,
+  };
 }
 
 /**
@@ -142,10 +161,15 @@ export async function rerun(
   const refused = whyNotRerun(earlier, existing, because);
   if (refused !== undefined) return { kind: 'refused', because: refused };
   if (earlier.request && earlier.scope.type === 'project') {
-    // If the project still exists, the rerun is another request.
-    const shown = await deps.cloud.keystone.show('project', earlier.scope.id);
+    // If the project still exists, the rerun is another request, and one person alone must not
+    // repeat what the settings let only two persons approve.
+    const project = earlier.scope.id;
+    const shown = await deps.cloud.keystone.show('project', project);
     if (shown.kind === 'present')
-      return request({ ...requested, project: earlier.scope.id, rerunOf: earlier.id }, deps);
+      return (
+        refusedWithoutPlan(project, deps) ??
+        request({ ...requested, project, rerunOf: earlier.id }, deps)
+      );
   }
   return openRerun({
     earlier,

@@ -4,7 +4,6 @@ import { DomainId, OperationId, ProjectId, UserId } from '../../events/ids.ts';
 import type { Outgoing } from '../../events/index.ts';
 import { areDeadLettersBusy } from '../engine/engine-error.ts';
 import type { DeadLetter, DeadLetterFilter, Engine } from '../engine/port.ts';
-import { requiresPlans } from '../operation/approval.ts';
 import { whyNotCanceled } from '../operation/cancel.ts';
 import { type Mode, OPERATION_STATES, type Operation } from '../operation/model.ts';
 import { hasEnded } from '../operation/open.ts';
@@ -15,7 +14,7 @@ import { callerOf } from './authentication.ts';
 import { readJson, refusedCallerName, typedText } from './body.ts';
 import { type ApiDeps, withoutUndefined } from './deps.ts';
 import { Limit } from './limit.ts';
-import { commitOpened, request, rerun } from './open-operation.ts';
+import { commitOpened, refusedWithoutPlan, request, rerun } from './open-operation.ts';
 import { problem } from './problem.ts';
 import { windowFields } from './recovery-window.ts';
 
@@ -55,16 +54,8 @@ export function operationRoutes(app: Hono, deps: ApiDeps): void {
   });
   app.post('/v1/operations', async (context) => {
     const requested = await readJson(context, Requested);
-    if (deps.approvalRules && requiresPlans(deps.approvalRules.twoApprovers))
-      return context.json(
-        problem(
-          'refused',
-          'the settings require the approval of two persons (PROPAGATOR_TWO_APPROVERS), so a ' +
-            'deletion begins with a plan',
-          `Type: propagator project plan ${requested.project}`,
-        ),
-        409,
-      );
+    const refused = refusedWithoutPlan(requested.project, deps);
+    if (refused) return context.json(problem('refused', refused.because, refused.advice), 409);
     const input = { ...requested, window: requested, by: callerOf(context) };
     const audited = openedRecord(context, 'operation.requested', input.reason, deps);
     const answer = await commitOpened(await request(input, deps), engine, audited);

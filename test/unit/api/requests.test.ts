@@ -111,3 +111,30 @@ describe('POST /v1/operations/:id/release', () => {
     });
   });
 });
+
+describe('POST /v1/operations/:id/rerun', () => {
+  it('opens nothing without a plan when the settings require two approvers', async () => {
+    await simulation.ask();
+    const { id } = simulation.operation;
+    await post(`/v1/operations/${id}/cancel`, { reason: 'by mistake' });
+    expect(await simulation.until(() => simulation.state === 'canceled')).toBe(true);
+    simulation.approvalRules = {
+      twoApprovers: { domain: true, resources: 0, tags: [] },
+      drift: { resources: 0, percent: 0 },
+    };
+    const answer = await post(`/v1/operations/${id}/rerun`, { reason: 'go on', name: 'shop' });
+    expect(answer).toMatchObject({
+      status: 409,
+      body: {
+        error: {
+          code: 'api.refused',
+          message: expect.stringContaining('PROPAGATOR_TWO_APPROVERS'),
+          advice: `Type: propagator project plan ${TARGET}`,
+        },
+      },
+    });
+    await simulation.settle();
+    expect(simulation.operation.id).toBe(id);
+    expect(simulation.cloud.projects.get(TARGET)?.enabled).toBe(true);
+  });
+});
