@@ -129,6 +129,18 @@ export async function carryOutDomain(
         `which ${planned.id} does not list`,
       advice: again,
     };
+  const renamed = now.find(
+    (one) =>
+      one.type === 'project' && members.some(({ id, name }) => id === one.id && name !== one.name),
+  );
+  if (renamed)
+    return {
+      kind: 'refused',
+      because:
+        `the project ${renamed.id} was renamed after ${planned.id} was made: ` +
+        `its name is ${renamed.name ?? 'empty'} now`,
+      advice: again,
+    };
   const enabled = now.find(
     (one) =>
       one.type === 'project' &&

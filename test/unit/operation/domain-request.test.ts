@@ -232,6 +232,25 @@ describe('an approved plan of a domain', () => {
     expect(simulation.cloud.events).toEqual([]);
   });
 
+  it('is refused when a project was renamed after the plan', async () => {
+    const plan = await simulation.plan();
+    const middle = simulation.cloud.projects.get('middle');
+    if (!middle) throw new Error('the domain has no project middle');
+    simulation.cloud.projects.set('middle', { ...middle, name: 'production' });
+    expect(await simulation.approve(plan)).toMatchObject({
+      status: 409,
+      body: {
+        error: {
+          message: expect.stringMatching(/project middle was renamed .*name is production now/),
+        },
+      },
+    });
+    await simulation.settle();
+    expect(simulation.cloud.events).toEqual([]);
+    simulation.cloud.projects.set('middle', middle);
+    expect(await simulation.approve(plan)).toMatchObject({ status: 202 });
+  });
+
   it('needs two other persons if the settings require two approvals', async () => {
     simulation.approvalRules = {
       twoApprovers: { domain: true, resources: undefined, tags: [] },
