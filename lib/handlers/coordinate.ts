@@ -134,7 +134,12 @@ async function handle(message: Message, deps: CoordinateDeps): Promise<void> {
     }
     case 'operation.canceled': {
       const { operationId, by, reason } = message.data;
-      return about(operationId, async () => ({ kind: 'canceled', by, reason }));
+      return about(operationId, async ({ children }) => ({
+        kind: 'canceled',
+        by,
+        reason,
+        children: await operationsOf(children, deps),
+      }));
     }
     case 'task.redriven': {
       const { operationId, taskId } = message.data;
@@ -187,6 +192,15 @@ async function lifecyclesAbout(
 ): Promise<Operation[]> {
   if (state !== 'recoverable') return [];
   return lifecyclesOf(await engine.reads.operationsAbout(scope.type, scope.id));
+}
+
+/** Returns the stored operations with these ids. */
+async function operationsOf(
+  ids: readonly OperationId[],
+  { engine }: CoordinateDeps,
+): Promise<Operation[]> {
+  const found = await Promise.all(ids.map((id) => engine.reads.operation(id)));
+  return found.filter((one) => one !== undefined);
 }
 
 /**

@@ -1,3 +1,4 @@
+import { isIndependent } from './domain-project.ts';
 import type { Operation } from './model.ts';
 import { hasEnded } from './open.ts';
 import { cancelRecoverable, isRecoverable } from './recovery.ts';
@@ -23,11 +24,20 @@ export function whyNotCanceled(operation: Operation): string | undefined {
 /**
  * Applies the decision of a person to cancel an operation. No further removal begins. A removed
  * resource does not come back, and the counts of the tasks show how many were removed. A role on
- * the project is revoked. The operations of the projects of a domain are canceled as well.
+ * the project is revoked. The operations that a domain opened for its projects are canceled as
+ * well; `children` has them as they are stored. An independent operation about a project goes on.
  */
 export function applyCancel(
   transaction: OperationTransaction,
-  { by, reason }: { readonly by: string; readonly reason: string },
+  {
+    by,
+    reason,
+    children,
+  }: {
+    readonly by: string;
+    readonly reason: string;
+    readonly children: readonly Operation[];
+  },
   rules: Rules,
 ): void {
   const { operation } = transaction;
@@ -54,8 +64,12 @@ export function applyCancel(
     endedAt: rules.now,
   };
   if (hasRole) transaction.keystoneAction('revoke-role', rules.now);
-  if (scope.type === 'domain')
-    for (const operationId of operation.children)
+  if (scope.type !== 'domain') return;
+  const independent = new Set(
+    children.filter((child) => isIndependent(child, operation)).map(({ id }) => id),
+  );
+  for (const operationId of operation.children)
+    if (!independent.has(operationId))
       transaction.messages.push({
         type: 'operation.canceled',
         data: { operationId, by, reason: `${operation.id} is canceled: ${reason}`.slice(0, 1000) },

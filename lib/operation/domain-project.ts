@@ -11,6 +11,13 @@ export const isPartOfDomain = ({ action, parentId, request, scope }: Operation):
   request !== undefined;
 
 /**
+ * True for a cleanup that exists independently of the domain: another person requested it, and the
+ * operation of the domain only waits for it.
+ */
+export const isIndependent = ({ action, cause }: Operation, domain: Operation): boolean =>
+  action === 'cleanup' && !cause.messageId.startsWith(`${domain.id}/`);
+
+/**
  * Opens the cleanup of one project of a requested domain. `waitsBelow`: projects below it are not
  * deleted yet. If the project has an operation that has not ended, the domain waits for that one.
  */

@@ -47,7 +47,13 @@ export type Input =
       readonly number: number;
       readonly lifecycles: readonly Operation[];
     }
-  | { readonly kind: 'canceled'; readonly by: string; readonly reason: string }
+  | {
+      readonly kind: 'canceled';
+      readonly by: string;
+      readonly reason: string;
+      /** Domains only: the operations of their projects. */
+      readonly children: readonly Operation[];
+    }
   | { readonly kind: 'child-ended'; readonly children: readonly Operation[] }
   /** Domains that an administrator requested: the state of their projects. */
   | ({ readonly kind: 'domain-progress' } & DomainProgress);

@@ -1,4 +1,4 @@
-import { DomainId, ProjectId } from '../../../events/ids.ts';
+import { DomainId, type OperationId, ProjectId } from '../../../events/ids.ts';
 import { isNewDeletion } from '../../../lib/operation/generation.ts';
 import { DOMAIN, DomainSimulation, WITH_SECRETS } from '../../property/domain-simulation.ts';
 import { failure } from '../../property/stateful-simulation.ts';
@@ -285,6 +285,30 @@ describe('an approved plan of a domain', () => {
     expect(new Set(ends.map(({ state }) => state))).toEqual(new Set(['canceled']));
     expect(projectsLeft()).toHaveLength(4);
     expect(simulation.left('single')).toEqual({ 'compute.server': 1, 'network.port': 1 });
+  });
+
+  it('is canceled without the operation that another person requested for a project', async () => {
+    for (const project of ['single', 'leaf'])
+      await simulation.call('POST', '/v1/holds', { project, reason: 'lawsuit' });
+    const asked = { action: 'cleanup', project: 'single', name: 'name-single', reason: 'unused' };
+    const { body } = await simulation.call('POST', '/v1/operations', asked, 'bob');
+    const ofBob = () => simulation.engine.operations.get(body.opened as OperationId);
+    await carryOut();
+    await simulation.settle(60);
+    const { id, children } = simulation.domainOperation;
+    expect(children).toContain(ofBob()?.id);
+    const path = `/v1/operations/${id}/cancel`;
+    expect(await simulation.call('POST', path, { reason: 'the domain is needed' })).toMatchObject({
+      status: 202,
+    });
+    await simulation.settle(60);
+    expect(simulation.domainOperation.state).toBe('canceled');
+    expect(ofBob()).not.toMatchObject({ state: 'canceled' });
+    await simulation.call('DELETE', '/v1/holds/project/single');
+    await simulation.call('DELETE', '/v1/holds/project/leaf');
+    await simulation.settle();
+    expect(ofBob()).toMatchObject({ state: 'finished' });
+    expect(projectsLeft()).toEqual(['root', 'middle', 'leaf']);
   });
 
   it('removes what only a token on the project lists, before the domain is disabled', async () => {
