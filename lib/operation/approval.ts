@@ -80,7 +80,10 @@ export function decideApproval(input: ApprovalInput): ApprovalAnswer {
     return {
       kind: 'refused',
       because: `${id} is a ${operation.action}, and only a plan can be approved`,
-      advice: `Plan first: propagator ${operation.scope.type} plan ${operation.scope.id}`,
+      advice:
+        operation.scope.type === 'user'
+          ? 'Only the deletion of a project or of a domain is planned and approved.'
+          : `Plan first: propagator ${operation.scope.type} plan ${operation.scope.id}`,
     };
   if (!isComplete(operation) || plan.digest === undefined)
     return {

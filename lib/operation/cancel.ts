@@ -13,8 +13,11 @@ export function whyNotCanceled(operation: Operation): string | undefined {
     return `${id} is a ${action}; it ends when Keystone shows another state of the ${scope.type}`;
   if (!request)
     return (
-      `${scope.type} ${scope.id} was deleted in Keystone, so nothing can be taken back; ` +
-      `to keep its resources: propagator hold add --${scope.type} ${scope.id} --reason "…"`
+      `${scope.type} ${scope.id} was deleted in Keystone, so nothing can be taken back` +
+      // A hold is about a project, a domain or a resource.
+      (scope.type === 'user'
+        ? ''
+        : `; to keep its resources: propagator hold add --${scope.type} ${scope.id} --reason "…"`)
     );
   return state === 'closing'
     ? `${id} is closing: everything is removed, and Keystone deletes the ${scope.type}`

@@ -1,4 +1,6 @@
+import { UserId } from '../../../events/ids.ts';
 import { type ApprovalAnswer, decideApproval } from '../../../lib/operation/approval.ts';
+import type { Operation } from '../../../lib/operation/model.ts';
 import type { Plan } from '../../../lib/operation/plan.ts';
 import { operation } from '../../engine/samples.ts';
 
@@ -10,7 +12,11 @@ const DIGEST = 'd'.repeat(64);
 /** The answer to an approval of a plan that needs two, of which some were given already. */
 const approve = (
   by: string,
-  { given = [], requestedBy = 'ann' }: { given?: readonly string[]; requestedBy?: string } = {},
+  {
+    given = [],
+    requestedBy = 'ann',
+    of = PLAN,
+  }: { given?: readonly string[]; requestedBy?: string; of?: Operation } = {},
 ): ApprovalAnswer => {
   const plan: Plan = {
     id: PLAN.id,
@@ -29,7 +35,7 @@ const approve = (
     keystoneCheck: { refusals: [], unknown: [] },
   };
   return decideApproval({
-    operation: PLAN,
+    operation: of,
     plan,
     stored: { approvals: given.map((one) => ({ by: one, at: 1 })), opened: undefined },
     by,
@@ -69,5 +75,20 @@ describe('a plan that needs two approvals', () => {
     expect(approve(`bob (${ID}) (${OTHER_ID})`, { given: [`bob (${ID})`] })).toMatchObject({
       kind: 'approved',
     });
+  });
+});
+
+describe('the approval of an operation that is no plan', () => {
+  const advice = (scope: Operation['scope']) => {
+    const answer = approve('bob', { of: operation({ action: 'cleanup', scope }) });
+    return answer.kind === 'refused' ? answer.advice : undefined;
+  };
+
+  it('names the command that plans, and for a user that there is none', () => {
+    expect(advice(PLAN.scope)).toBe(`Plan first: propagator project plan ${PLAN.scope.id}`);
+    const user = { type: 'user', id: UserId.parse('u1'), projects: [] } as const;
+    expect(advice(user)).toBe(
+      'Only the deletion of a project or of a domain is planned and approved.',
+    );
   });
 });

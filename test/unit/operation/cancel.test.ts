@@ -1,3 +1,7 @@
+import { DomainId, UserId } from '../../../events/ids.ts';
+import { whyNotCanceled } from '../../../lib/operation/cancel.ts';
+import type { Operation } from '../../../lib/operation/model.ts';
+import { operation } from '../../engine/samples.ts';
 import { failure, type StatefulSimulation, TARGET } from '../../property/stateful-simulation.ts';
 import { ALL_RESOURCES, eachSimulation } from './each-simulation.ts';
 
@@ -111,5 +115,12 @@ describe('the cancellation of a requested operation', () => {
       status: 409,
       body: { error: { message: expect.stringContaining('propagator hold add --project target') } },
     });
+  });
+
+  it('of a cleanup of a user is refused, and names no command, because a user has no hold', () => {
+    const of = (scope: Operation['scope']) => whyNotCanceled(operation({ scope }));
+    const user = { type: 'user', id: UserId.parse('u1'), projects: [] } as const;
+    expect(of(user)).toBe('user u1 was deleted in Keystone, so nothing can be taken back');
+    expect(of({ type: 'domain', id: DomainId.parse('d1') })).toContain('hold add --domain d1');
   });
 });
