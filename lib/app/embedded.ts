@@ -21,7 +21,6 @@ import { KeyedQueue } from '../shared/keyed-queue.ts';
 import type { Logger } from '../shared/log.ts';
 import type { Settings } from '../shared/settings.ts';
 import { DeletionTimes } from '../task/deletion-times.ts';
-import type { Protection } from '../task/safety-rules.ts';
 import type { Service } from '../task/service.ts';
 import { apiAuthentication, apiListener } from './api-access.ts';
 import { approvalRulesOf } from './approval-rules.ts';
@@ -31,6 +30,7 @@ import { listen } from './listen.ts';
 import { loadPlugins, resolvePlugins } from './plugins.ts';
 import { recordPolicy } from './policy-audit.ts';
 import { loadPolicy } from './policy-file.ts';
+import { protectionOf } from './protection.ts';
 import { coordinateSettings, taskSettings } from './settings-deps.ts';
 import { startOrUndo, type Teardown } from './teardown.ts';
 
@@ -110,10 +110,7 @@ async function start(
   await checkCloud(cloud, services, log);
   const coordinating = coordinateSettings(settings);
   const { mode, protectedIds, gracePeriodMillis } = coordinating;
-  const protection = async (): Promise<Protection> => ({
-    ...protectedIds,
-    ownProject: (await cloud.ownProject()).id,
-  });
+  const protection = () => protectionOf(protectedIds, cloud);
   const policy = loadPolicy(settings.PROPAGATOR_POLICY, services);
   await recordPolicy(policy, { engine, now });
   const tasks = taskSettings(settings);

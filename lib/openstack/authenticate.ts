@@ -17,7 +17,7 @@ const login = z.object({
   token: z.object({
     issued_at: z.string(),
     expires_at: z.string(),
-    user: z.object({ id: z.string() }),
+    user: z.object({ id: z.string(), domain: z.object({ id: z.string() }).optional() }),
     roles: z.array(z.object({ id: z.string(), name: z.string() })).default([]),
     project: z
       .object({ id: z.string(), name: z.string(), domain: z.object({ id: z.string() }) })
@@ -30,7 +30,7 @@ const login = z.object({
 export interface Token {
   readonly value: () => string;
   readonly project: { readonly id: string; readonly name: string; readonly domainId: string };
-  readonly user: { readonly id: string };
+  readonly user: { readonly id: string; readonly domainId: string | undefined };
   readonly roles: readonly { readonly id: string; readonly name: string }[];
   readonly catalog: readonly CatalogService[];
   /** Epoch milliseconds by our clock at which the login was sent. */
@@ -96,7 +96,7 @@ export async function authenticate(
   return {
     value: () => value,
     project: { id: project.id, name: project.name, domainId: project.domain.id },
-    user: token.user,
+    user: { id: token.user.id, domainId: token.user.domain?.id },
     roles: token.roles,
     catalog: token.catalog,
     since: startedAt,

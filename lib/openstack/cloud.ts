@@ -25,6 +25,8 @@ export interface Cloud {
   readonly validateToken: ValidateToken;
   /** The propagator's own project, which is never cleaned up. */
   ownProject(): Promise<{ id: string; name: string; domainId: string }>;
+  /** The propagator's own user, whose domain is never disabled. */
+  ownUser(): Promise<{ id: string; domainId: string | undefined }>;
   /**
    * What Keystone says about the cloud: the catalog and an administrator's lists. If the lists show
    * more than the catalog, the catalog is read again with a fresh token. Throws `openstack.region`

@@ -187,6 +187,7 @@ export function openCloud(
     // A limit of its own, so that a long list of Keystone does not delay the callers of the API.
     validateToken: tokenValidation(identityApi(session, 'tokens')),
     ownProject: async () => (await session.token()).project,
+    ownUser: async () => (await session.token()).user,
     async registry() {
       const [token, read] = await Promise.all([session.token(), readLists(identity)]);
       const known = registryOf(token, read);

@@ -68,6 +68,12 @@ export interface Protection {
   readonly domains: readonly string[];
   /** The project of the propagator's own login. */
   readonly ownProject: string;
+  /**
+   * The domains of that project and of the propagator's own user. Keystone gives no token when one
+   * of them is disabled. Absent where Keystone is not asked.
+   */
+  readonly ownProjectDomain?: string | undefined;
+  readonly ownUserDomain?: string | undefined;
 }
 
 /**
@@ -98,7 +104,13 @@ export function protectedBecause(
 ): string | undefined {
   if (scope.type === 'domain') {
     if (areAlike(scope.id, 'default')) return 'the default domain is never emptied';
-    return isAmong(scope.id, protection.domains) ? 'the settings protect this domain' : undefined;
+    if (isAmong(scope.id, protection.domains)) return 'the settings protect this domain';
+    const { ownProjectDomain, ownUserDomain } = protection;
+    if (ownUserDomain !== undefined && areAlike(scope.id, ownUserDomain))
+      return 'the user of the propagator belongs to this domain';
+    return ownProjectDomain !== undefined && areAlike(scope.id, ownProjectDomain)
+      ? 'the project of the propagator belongs to this domain'
+      : undefined;
   }
   if (scope.type === 'user') {
     if (scope.domainId === undefined && protection.domains.length > 0)

@@ -86,6 +86,7 @@ export const cloudStub = (services: readonly Service[]): Cloud => ({
   domainActions: { contents: unused, disable: unused, delete: unused },
   validateToken: async () => undefined,
   ownProject: async () => ({ id: 'cleaner', name: 'cleaner', domainId: 'default' }),
+  ownUser: async () => ({ id: 'cleaner-user', domainId: 'default' }),
   registry: async () => registryWith(services.map(({ name }) => name)),
   access: async () => undefined,
   api: async ({ name }) => apiStub(name),

@@ -8,6 +8,7 @@ import { openAwsEngine } from '../../engine/aws/open.ts';
 import { observedEngine } from '../../engine/observed.ts';
 import { openCloud } from '../../openstack/open-cloud.ts';
 import { readSettings } from '../../shared/settings.ts';
+import { protectionOf } from '../protection.ts';
 import { protectedIdsOf } from '../settings-deps.ts';
 import { createLambdaHttpClient } from './http-client.ts';
 
@@ -105,7 +106,7 @@ async function openContext(
     settings,
     log,
     services,
-    protection: async () => ({ ...protectedIds, ownProject: (await cloud.ownProject()).id }),
+    protection: () => protectionOf(protectedIds, cloud),
     count,
     flush(functionName) {
       if (counted.size > 0)

@@ -9,7 +9,7 @@ type Own = Pick<Credentials, 'identity' | 'scope' | 'secret'>;
 const token = (value: string, roles: readonly string[]): Token => ({
   value: () => value,
   project: { id: 'p', name: 'production', domainId: 'd' },
-  user: { id: 'cleaner' },
+  user: { id: 'cleaner', domainId: 'default' },
   roles: roles.map((name) => ({ id: name, name })),
   catalog: [],
   since: 0,

@@ -357,6 +357,23 @@ describe('an approved plan of a domain', () => {
     expect(simulation.cloud.domains.has(DOMAIN)).toBe(false);
   });
 
+  it.each(['confirming', 'waiting'])(
+    'disables no domain to which the user of the propagator belongs (%s)',
+    async (state) => {
+      await carryOut();
+      await simulation.until(() => simulation.domainOperation.state === state);
+      expect(simulation.domainOperation.state).toBe(state);
+      const { deps } = simulation;
+      const protection = async () => ({ ...(await deps.protection()), ownUserDomain: DOMAIN });
+      Object.defineProperty(simulation, 'deps', { value: { ...deps, protection } });
+      await simulation.settle();
+      expect(simulation.cloud.domains.get(DOMAIN)).toMatchObject({ enabled: true });
+      expect(simulation.domainOperation.hold?.reason).toContain(
+        'the user of the propagator belongs to this domain',
+      );
+    },
+  );
+
   it('is not disabled while a project is in it that the plan does not list', async () => {
     await carryOut();
     simulation.project('late');

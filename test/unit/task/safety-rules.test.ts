@@ -383,7 +383,13 @@ describe('safety rule: workloads before their guards', () => {
 });
 
 describe('safety rule: never the resources of the cloud itself', () => {
-  const protection = { projects: ['kept'], domains: ['vip'], ownProject: 'cleaner' };
+  const protection = {
+    projects: ['kept'],
+    domains: ['vip'],
+    ownProject: 'cleaner',
+    ownProjectDomain: 'operations',
+    ownUserDomain: 'automation',
+  };
   it.each([
     [{ type: 'project', id: 'cleaner' }, 'logged in'],
     [{ type: 'project', id: 'kept', domainId: 'x' }, 'settings protect this project'],
@@ -392,6 +398,8 @@ describe('safety rule: never the resources of the cloud itself', () => {
     [{ type: 'project', id: 'p', name: 'service', domainId: 'default' }, 'belong to the cloud'],
     [{ type: 'domain', id: 'default' }, 'default domain'],
     [{ type: 'domain', id: 'vip' }, 'settings protect'],
+    [{ type: 'domain', id: 'operations' }, 'the project of the propagator belongs to this domain'],
+    [{ type: 'domain', id: 'Automation' }, 'the user of the propagator belongs to this domain'],
   ] as const)('protects %j', (scope, why) =>
     expect(protectedBecause(scope, protection)).toContain(why),
   );
