@@ -1,5 +1,5 @@
 import type { ProjectId } from '../../events/ids.ts';
-import { openProject } from './domain-project.ts';
+import { openProject, waitsForProjects } from './domain-project.ts';
 import type { Operation } from './model.ts';
 import { hasEnded } from './open.ts';
 import type { OperationTransaction, Rules } from './transaction.ts';
@@ -50,7 +50,8 @@ export function askForProgress(transaction: OperationTransaction): void {
  *   protected, because its users may need it.
  * - The domain is deleted when it is disabled and all its projects are deleted.
  *
- * A project that is not deleted stops the projects above it and the domain, and no other.
+ * A project that is not deleted stops the projects above it and the domain, and no other. The
+ * operations of the projects above it are canceled when its operation has ended.
  */
 export function advanceDomain(
   transaction: OperationTransaction,
@@ -72,6 +73,8 @@ export function advanceDomain(
     const waitsBelow = !below.every(isGone);
     const child = own.get(project.id);
     if (child?.waitsBelow && !waitsBelow) mayRemove(transaction, child);
+    const staying = below.map((id) => own.get(id)).find((one) => one && hasStayed(one));
+    if (child && staying) cancelAbove(transaction, child, staying);
     if (child || !project.plan || !below.every(isClosed)) continue;
     const earlier = existing.get(project.id) ?? [];
     const because = protectedBecause.get(project.id);
@@ -97,6 +100,30 @@ function mayRemove(transaction: OperationTransaction, child: Operation): void {
   transaction.alsoPut({ ...child, waitsBelow: undefined });
   const { id, confirmation } = child;
   transaction.messages.push({ type: 'operation.confirm', data: { operationId: id, confirmation } });
+}
+
+/** True if the operation has ended without deleting its project, so nothing deletes it any more. */
+const hasStayed = (child: Operation): boolean => hasEnded(child) && !isDeleted(child);
+
+/**
+ * Cancels the operation of a project that waits for the deletion of a project below it, which
+ * stays. Otherwise it would wait for ever, and the domain as well.
+ */
+function cancelAbove(
+  transaction: OperationTransaction,
+  child: Operation,
+  { id, scope, state }: Operation,
+): void {
+  if (hasEnded(child) || !waitsForProjects(child)) return;
+  const name = scope.name ?? scope.id;
+  transaction.messages.push({
+    type: 'operation.canceled',
+    data: {
+      operationId: child.id,
+      by: transaction.operation.id,
+      reason: `a project below it stays: ${name} (${id} is ${state})`,
+    },
+  });
 }
 
 function deleteDomain(

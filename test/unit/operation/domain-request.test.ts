@@ -1,5 +1,6 @@
 import { DomainId, type OperationId, ProjectId } from '../../../events/ids.ts';
 import { isNewDeletion } from '../../../lib/operation/generation.ts';
+import type { Operation } from '../../../lib/operation/model.ts';
 import { DOMAIN, DomainSimulation, WITH_SECRETS } from '../../property/domain-simulation.ts';
 import { failure } from '../../property/stateful-simulation.ts';
 
@@ -309,6 +310,67 @@ describe('an approved plan of a domain', () => {
     await simulation.settle();
     expect(ofBob()).toMatchObject({ state: 'finished' });
     expect(projectsLeft()).toEqual(['root', 'middle', 'leaf']);
+  });
+
+  it('ends unverified when the operation of a project is canceled that others wait for', async () => {
+    simulation.cloud.projects.delete('single');
+    simulation.cloud.refusals.delete = [failure('Denied', 'keystone.http.403')];
+    await carryOut();
+    await simulation.settle();
+    const of = (project: string) =>
+      [...simulation.engine.operations.values()].findLast(
+        ({ action, scope }) => action === 'cleanup' && scope.id === project,
+      );
+    expect(of('leaf')).toMatchObject({ state: 'held' });
+    // The projects above wait for its deletion, and are disabled already.
+    for (const id of ['middle', 'root'])
+      expect(of(id)).toMatchObject({ state: 'running', waitsBelow: true });
+    const { id } = of('leaf') as Operation;
+    await simulation.call('POST', `/v1/operations/${id}/cancel`, { reason: 'it is needed' });
+    await simulation.settle();
+    expect(of('middle')).toMatchObject({
+      state: 'canceled',
+      hold: {
+        reason: expect.stringContaining(`a project below it stays: name-leaf (${id} is canceled)`),
+        advice: expect.stringContaining('openstack project set --enable middle'),
+      },
+    });
+    expect(of('root')).toMatchObject({
+      state: 'canceled',
+      hold: { reason: expect.stringContaining('a project below it stays: name-middle') },
+    });
+    expect(simulation.domainOperation).toMatchObject({
+      state: 'unverified',
+      hold: { reason: expect.stringContaining(`name-leaf (${id} is canceled)`) },
+    });
+    expect(projectsLeft()).toEqual(['root', 'middle', 'leaf']);
+    for (const project of ['root', 'middle'])
+      expect(simulation.left(project)).toEqual({ 'compute.server': 1, 'network.port': 1 });
+    expect(simulation.cloud.domains.has(DOMAIN)).toBe(true);
+    expect([...simulation.cloud.roles]).toEqual([]);
+    expect(simulation.engine.waiting).toEqual([]);
+  });
+
+  it('ends unverified when a project is canceled while the one above it is emptied by its token', async () => {
+    simulation = new DomainSimulation(WITH_SECRETS);
+    simulation.project('root');
+    simulation.project('nested', { parentId: 'root' });
+    simulation.cloud.refusals.delete = [failure('Denied', 'keystone.http.403')];
+    await carryOut();
+    const of = (project: string) =>
+      [...simulation.engine.operations.values()].findLast(
+        ({ action, scope }) => action === 'cleanup' && scope.id === project,
+      );
+    expect(await simulation.until(() => of('root')?.state === 'pre-delete')).toBe(true);
+    expect(await simulation.until(() => of('nested')?.state === 'held')).toBe(true);
+    expect(of('root')?.state).toBe('pre-delete');
+    await simulation.call('POST', `/v1/operations/${of('nested')?.id}/cancel`, { reason: 'no' });
+    await simulation.settle();
+    expect(of('root')).toMatchObject({ state: 'canceled' });
+    expect(simulation.domainOperation).toMatchObject({ state: 'unverified' });
+    expect(projectsLeft()).toEqual(['root', 'nested']);
+    expect([...simulation.cloud.roles]).toEqual([]);
+    expect(simulation.engine.waiting).toEqual([]);
   });
 
   it('removes what only a token on the project lists, before the domain is disabled', async () => {
