@@ -49,11 +49,14 @@ export function applyCancel(
     cancelRecoverable(transaction, { by, reason }, rules);
     return;
   }
-  const { scope } = operation;
+  const { scope, state, keystoneAction } = operation;
+  // The action `disable` revokes the role first. Keystone may have refused that, too.
+  const isDisableRefused =
+    state === 'held' && keystoneAction?.what === 'disable' && !keystoneAction.done;
   const hasRole =
     scope.type === 'project' &&
-    operation.keystoneAction !== undefined &&
-    operation.state === 'pre-delete';
+    keystoneAction !== undefined &&
+    (state === 'pre-delete' || isDisableRefused);
   const advice =
     operation.startedAt === undefined
       ? 'Nothing was changed.'

@@ -91,6 +91,18 @@ describe('the cancellation of a requested operation', () => {
     },
   );
 
+  it('after a refused revocation of the role revokes it again', async () => {
+    simulation.cloud.refusals['revoke-role'] = [failure('Denied', 'keystone.http.403')];
+    await simulation.ask();
+    expect(await simulation.until(() => simulation.state === 'held')).toBe(true);
+    expect(simulation.cloud.roles.size).toBeGreaterThan(0);
+    expect(await cancel()).toMatchObject({ status: 202 });
+    await simulation.settle();
+    expect(simulation.state).toBe('canceled');
+    expect([...simulation.cloud.roles]).toEqual([]);
+    expect(simulation.cloud.projects.get(TARGET)).toMatchObject({ enabled: true });
+  });
+
   it('that arrives twice counts once', async () => {
     await simulation.ask();
     await Promise.all([cancel(), cancel()]);
