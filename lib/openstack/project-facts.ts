@@ -79,7 +79,9 @@ export async function readKeystoneFacts(
 
 const UNTESTED: Permission = {
   kind: 'unknown',
-  because: 'a plan makes no call that could change something; the approval tests it',
+  because:
+    'a plan makes no call that could change something; it is tested after the approval, before ' +
+    'anything of the project is removed',
 };
 
 async function readDomain(api: ServiceApi, id: string): Promise<KeystoneFacts['domain']> {

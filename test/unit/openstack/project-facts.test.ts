@@ -59,6 +59,22 @@ describe('the checks in Keystone before a project is emptied', () => {
     expect(stored()).toEqual(before);
   });
 
+  it.each([undefined, true] as const)(
+    'say when the untested permissions of a plan are tested (part of a domain: %s)',
+    async (inDomain) => {
+      const how = { readOnly: true, ...(inDomain ? { inDomain } : {}) } as const;
+      const { unknown } = await cloud.keystoneActions.checkDeletion(
+        ProjectId.parse(project.id),
+        how,
+      );
+      expect(unknown.length).toBeGreaterThan(0);
+      for (const text of unknown)
+        expect(text).toContain(
+          'it is tested after the approval, before anything of the project is removed',
+        );
+    },
+  );
+
   it('send no deletion with the id of a real project', async () => {
     await run();
     const deletions = rehearsal.calls.filter(({ method }) => method === 'DELETE');
