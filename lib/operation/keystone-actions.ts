@@ -4,7 +4,7 @@ import { domainActed } from './domain-project.ts';
 import type { KeystoneAction } from './model.ts';
 import type { AccountState } from './preflight.ts';
 import { invalidateVerifications } from './ready.ts';
-import { cancelRecoverable } from './recovery.ts';
+import { cancelRecoverable, hasTimeLeft } from './recovery.ts';
 import type { OperationTransaction, Rules } from './transaction.ts';
 import { moveOperation } from './transitions.ts';
 
@@ -37,7 +37,8 @@ export function applyKeystoneAction(
 ): void {
   const { keystoneAction, state, hold: held, recovery } = transaction.operation;
   if (!keystoneAction || keystoneAction.number !== number || keystoneAction.done) return;
-  if (recovery?.canceled && state === 'recoverable') {
+  const mayBeCanceled = state === 'recoverable' || state === 'confirming';
+  if (recovery?.canceled && mayBeCanceled) {
     transaction.operation = {
       ...transaction.operation,
       keystoneAction: { ...keystoneAction, done: true },
@@ -124,7 +125,15 @@ function takeFailure(
   // project again.
   const isOwed =
     keystoneAction.what === 'revoke-role' || (keystoneAction.what === 'enable' && isUndone);
-  if (!isUnderWay && !isOwed) return;
+  // A wrong 404 does not end the window, so the project must be disabled. After a release the
+  // operation continues with an enabled project, and a cancellation no longer waits for the call.
+  const isOfWindow = keystoneAction.what === 'disable' && state === 'confirming';
+  if (isOfWindow && !hasTimeLeft(transaction.operation))
+    transaction.operation = {
+      ...transaction.operation,
+      keystoneAction: { ...keystoneAction, done: true },
+    };
+  if (!isUnderWay && !isOwed && !(isOfWindow && hasTimeLeft(transaction.operation))) return;
   const isRetried = isStopped || error.class === 'Transient' || error.class === 'Gone';
   // `Gone`: the project was deleted meanwhile. The next try sees that. In a recovery window every
   // failure is tried again, because nothing depends on it before the end of the window.

@@ -246,9 +246,10 @@ export function cancelRecoverable(
   if (!recovery) return;
   // The call that disables the project may be under way. It must not end after the one that enables
   // it again.
-  if (state === 'recoverable' && keystoneAction?.what === 'disable' && !keystoneAction.done) {
+  const mayBeUnderWay = keystoneAction?.what === 'disable' && !keystoneAction.done;
+  if (mayBeUnderWay && (state === 'recoverable' || state === 'confirming')) {
     transaction.operation = {
-      ...operation,
+      ...(state === 'confirming' ? moveOperation(operation, 'recoverable') : operation),
       recovery: { ...recovery, canceled: { by, reason, at: rules.now } },
       hold: {
         reason: `canceled by ${by}: ${reason}`,

@@ -4,7 +4,8 @@ import type { Operation, OperationState, Task, TaskState } from './model.ts';
 export const OPERATION_TRANSITIONS: Readonly<Record<OperationState, readonly OperationState[]>> = {
   recoverable: ['confirming', 'refused', 'superseded', 'canceled'],
   // To `recoverable`: the deletion was requested with a recovery window, Keystone's 404 before its
-  // end was not true, or the window is over and Keystone shows the project as enabled.
+  // end was not true, the window is over and Keystone shows the project as enabled, or a canceled
+  // operation waits for the call that disables the project.
   confirming: [
     'recoverable',
     'pre-delete',

@@ -1,6 +1,8 @@
 import type { Outgoing } from '../../../events/index.ts';
+import { hasEnded } from '../../../lib/operation/open.ts';
 import { NO_POLICY } from '../../../lib/policy/schema.ts';
 import { RecoverySimulation } from '../../property/recovery-simulation.ts';
+import { keystoneAway } from '../../property/simulation-parts.ts';
 import { CONTROL, TARGET } from '../../property/suspend-simulation.ts';
 
 const DAY = 86_400;
@@ -20,9 +22,13 @@ async function untilSuspended(simulation: RecoverySimulation): Promise<void> {
   expect(await simulation.until(isSuspended)).toBe(true);
 }
 
-/** Keystone answers the next `wrong` questions about the target project with a wrong 404. */
-class WrongAbsence extends RecoverySimulation {
+/**
+ * Keystone answers the next `wrong` questions about the target project with a wrong 404, and the
+ * next `failures` calls that disable it with an error.
+ */
+class FaultyKeystone extends RecoverySimulation {
   wrong = 0;
+  failures = 0;
   override get deps() {
     const deps = super.deps;
     const { keystone } = deps.cloud;
@@ -32,13 +38,26 @@ class WrongAbsence extends RecoverySimulation {
       this.wrong -= 1;
       return { kind: 'absent' };
     };
-    return { ...deps, cloud: { ...deps.cloud, keystone: { ...keystone, show } } };
+    const { keystoneActions } = deps.cloud;
+    const disable: typeof keystoneActions.disable = async (project) => {
+      if (this.failures <= 0) return keystoneActions.disable(project);
+      this.failures -= 1;
+      throw keystoneAway();
+    };
+    return {
+      ...deps,
+      cloud: {
+        ...deps.cloud,
+        keystone: { ...keystone, show },
+        keystoneActions: { ...keystoneActions, disable },
+      },
+    };
   }
 }
 
 describe('a deletion with a recovery window', () => {
   it.each([1, 2])('continues its window after wrong 404s of Keystone (%i)', async (wrong) => {
-    const simulation = new WrongAbsence(['on', 'off']);
+    const simulation = new FaultyKeystone(['on', 'off']);
     simulation.policy = NO_POLICY;
     const before = simulation.shown(TARGET);
     await simulation.ask(30 * DAY);
@@ -61,8 +80,76 @@ describe('a deletion with a recovery window', () => {
     expect(simulation.shown(TARGET)).toEqual([]);
   });
 
+  describe('whose disable of the project takes long', () => {
+    /** A window that Keystone is asked about, and the message that disables its project. */
+    async function asked(begin: (simulation: FaultyKeystone) => Promise<unknown>) {
+      const simulation = new FaultyKeystone(['on', 'off']);
+      simulation.policy = NO_POLICY;
+      await simulation.ask(30 * DAY);
+      const disable = simulation.engine.waiting.find(
+        ({ message }) => message.type === 'operation.keystone-action',
+      );
+      if (!disable) throw new Error('no project is disabled');
+      simulation.engine.take(disable);
+      await begin(simulation);
+      await simulation.until(() => simulation.cleanup?.state === 'confirming');
+      expect(simulation.cleanup?.state).toBe('confirming');
+      const deliver = () => simulation.engine.commit({ messages: [disable.message] });
+      return { simulation, deliver };
+    }
+
+    it('enables the project when it is canceled right after a release', async () => {
+      const { simulation, deliver } = await asked((one) => one.release());
+      await simulation.cancel();
+      await simulation.settle();
+      // Only now Keystone carries out the call.
+      await simulation.deps.cloud.keystoneActions.disable(TARGET);
+      await deliver();
+      await simulation.settle();
+      expect(simulation.cleanup?.state).toBe('canceled');
+      expect(simulation.projects.get(TARGET)?.enabled).toBe(true);
+    });
+
+    it('ends when it is canceled after a release, and the disable has failed', async () => {
+      const { simulation, deliver } = await asked((one) => one.release());
+      const confirmations = simulation.engine.waiting.filter(
+        ({ message }) => message.type === 'operation.confirm',
+      );
+      for (const one of confirmations) simulation.engine.take(one);
+      simulation.failures = 1;
+      await deliver();
+      await simulation.until(() => simulation.failures === 0);
+      await simulation.cancel();
+      await simulation.settle();
+      expect(simulation.cleanup?.state).toBe('canceled');
+      expect(simulation.projects.get(TARGET)?.enabled).toBe(true);
+    });
+
+    it('disables the project again when the disable fails during a wrong 404', async () => {
+      const { simulation, deliver } = await asked(async (one) => {
+        // The suspension asks Keystone as well, and must not get the wrong answer.
+        await one.until(() => one.operations('suspend').every(hasEnded), 60);
+        one.wrong = 1;
+        await one.announce('project', 'deleted');
+      });
+      const confirmations = simulation.engine.waiting.filter(
+        ({ message }) => message.type === 'operation.confirm',
+      );
+      for (const one of confirmations) simulation.engine.take(one);
+      simulation.failures = 1;
+      await deliver();
+      await simulation.until(() => simulation.failures === 0);
+      await simulation.engine.commit({ messages: confirmations.map(({ message }) => message) });
+      await simulation.until(() => simulation.cleanup?.state === 'recoverable');
+      expect(simulation.cleanup?.state).toBe('recoverable');
+      const isDisabled = () => simulation.projects.get(TARGET)?.enabled === false;
+      expect(await simulation.until(isDisabled, 50)).toBe(true);
+      expect(simulation.cleanup?.state).toBe('recoverable');
+    });
+  });
+
   it('puts everything back when it is canceled after a wrong 404', async () => {
-    const simulation = new WrongAbsence(['on', 'off']);
+    const simulation = new FaultyKeystone(['on', 'off']);
     simulation.policy = NO_POLICY;
     const before = simulation.shown(TARGET);
     await simulation.ask(30 * DAY);
