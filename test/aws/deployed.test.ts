@@ -233,6 +233,45 @@ describe('the deployed stack', () => {
     expect(await dead()).toBe(before + 2);
   });
 
+  it('removes nothing more after stop-all, and continues after resume-all', async () => {
+    const [customer, control] = [stage.project(), stage.project()];
+    const before = resources(control);
+    stage.cloud.faults.inject({
+      service: 'nova',
+      method: 'DELETE',
+      effect: { does: 'slow', milliseconds: 1_000 },
+    });
+    const notification = await stage.deleted(customer);
+    const first = removals();
+    await stage.send('ingest', stage.notification(notification));
+    await until('the first removals', async () => removals() > first, 150);
+    expect(await stage.type('stop-all', '--reason', 'the wrong customer')).toMatchObject({
+      code: 0,
+      err: '',
+    });
+    // A running function reads the switch within two seconds. Its calls under way still end.
+    let seen = { count: -1, since: 0 };
+    await until(
+      'five seconds without a removal',
+      async () => {
+        const count = removals();
+        if (count !== seen.count) seen = { count, since: Date.now() };
+        return Date.now() - seen.since > 5_000;
+      },
+      60,
+    );
+    expect(resources(customer)).not.toEqual([]);
+    expect((await stage.type('status')).out).toMatch(/the wrong customer/);
+    stage.cloud.faults.clear();
+    expect(await stage.type('resume-all', '--reason', 'it was the right one')).toMatchObject({
+      code: 0,
+      err: '',
+    });
+    expect((await stage.ended(customer, 170)).state).toBe('finished');
+    expect(resources(customer)).toEqual([]);
+    expect(resources(control)).toEqual(before);
+  }, 600_000);
+
   it('dead-letters the task of a service that always answers 500, and continues after the correction and a redrive', async () => {
     const customer = stage.project();
     const broken = stage.cloud.faults.inject({
