@@ -1,7 +1,7 @@
 import type { DomainScope } from './domain-request.ts';
 import type { KeystoneCheck } from './keystone-check.ts';
 import type { DomainMember, Operation, ProjectScope } from './model.ts';
-import { hasEnded, newOperation, type Opened, operationId } from './open.ts';
+import { endedChildren, newOperation, type Opened, operationId } from './open.ts';
 import { openPlan } from './open-plan.ts';
 import { isComplete } from './plan.ts';
 import type { OperationTransaction } from './transaction.ts';
@@ -134,9 +134,8 @@ export function applyPlans(
   now: number,
 ): void {
   const { operation } = transaction;
-  if (operation.state !== 'waiting') return;
-  const own = children.filter(({ id }) => operation.children.includes(id));
-  if (own.length < operation.children.length || !own.every(hasEnded)) return;
+  const own = operation.state === 'waiting' && endedChildren(operation, children);
+  if (!own) return;
   const failed = own.find((child) => !isComplete(child));
   transaction.operation = failed
     ? {

@@ -1,6 +1,6 @@
 import { openLifecycle } from './lifecycle.ts';
 import type { Operation, ProjectScope } from './model.ts';
-import { hasEnded } from './open.ts';
+import { endedChildren } from './open.ts';
 import { awaitsProvision, openProvision } from './provision.ts';
 import type { OperationTransaction, Rules } from './transaction.ts';
 import { moveOperation } from './transitions.ts';
@@ -64,9 +64,8 @@ export function applyLifecycleChildren(
   now: number,
 ): void {
   const { operation } = transaction;
-  if (operation.state !== 'waiting') return;
-  const own = children.filter(({ id }) => operation.children.includes(id));
-  if (own.length < operation.children.length || !own.every(hasEnded)) return;
+  const own = operation.state === 'waiting' && endedChildren(operation, children);
+  if (!own) return;
   const isUnverified = own.some(({ state }) => state === 'unverified');
   const hasActed = own.some(({ state }) => state === 'finished' || state === 'superseded');
   const state = isUnverified ? 'unverified' : own.length > 0 && !hasActed ? 'observed' : 'finished';

@@ -205,3 +205,15 @@ export function operationId(
 
 /** True if the operation is in one of its end states. */
 export const hasEnded = (operation: Operation): boolean => ENDED.includes(operation.state);
+
+/**
+ * Returns the operations that this one has opened, out of all `children`. `undefined`: one of them
+ * has not ended, or is not among them.
+ */
+export function endedChildren(
+  { children: ids }: Pick<Operation, 'children'>,
+  children: readonly Operation[],
+): readonly Operation[] | undefined {
+  const own = children.filter(({ id }) => ids.includes(id));
+  return own.length >= ids.length && own.every(hasEnded) ? own : undefined;
+}
