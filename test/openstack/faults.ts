@@ -17,7 +17,7 @@ const commands = (stop: string, start: string): Breakable => ({
 
 /**
  * Reads both commands from the environment, `OPENSTACK_TEST_<WHAT>_STOP` and `…_START`. `none`
- * means that the part must not be stopped.
+ * means that the part must not be stopped; the suite then leaves the test out.
  */
 function fromEnvironment(what: string): Breakable | 'none' | undefined {
   const stop = process.env[`OPENSTACK_TEST_${what}_STOP`];
