@@ -13,7 +13,9 @@ import type { Decision } from './port.ts';
 
 /** Functions on the audit log that all engines share. */
 
-/** An entry of the log. Fields of a newer release stay, because the hash covers them. */
+/**
+ * An entry of the log. Unknown fields of a newer release are kept, because the hash covers them.
+ */
 export const StoredAuditEntry: z.ZodType<AuditEntry> = z.looseObject({
   id: z.string(),
   at: z.number(),
@@ -40,15 +42,15 @@ export const StoredAuditEntry: z.ZodType<AuditEntry> = z.looseObject({
 });
 
 /**
- * Appends records after `head`, in the form in which every store returns them: the hash is made
- * over what is stored.
+ * Builds the entries that follow `head`. Each entry has the form in which every store returns it,
+ * because its hash is computed over the stored form.
  */
 export const appendToAudit = (head: AuditHead, records: readonly AuditRecord[]): AuditEntry[] =>
   chainEntries(head, JSON.parse(toJson(records)));
 
 /**
- * The audit records of one command about dead-letter messages: one for each queue and cause.
- * Without an origin: none.
+ * Returns the audit records of one command about dead-letter messages: one record for each queue
+ * and cause, or none if the command has no origin.
  */
 export function recordsOf(
   decisions: readonly Decision[],

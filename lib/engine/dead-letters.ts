@@ -17,8 +17,8 @@ import { StoredMessage } from './records.ts';
 /** Functions on dead-letter messages that all engines share. */
 
 /**
- * Fields that messages have had in every release: they identify the operation even where this
- * release cannot read the rest.
+ * Fields that messages have in every release. They identify the operation of a message whose other
+ * fields this release cannot read.
  */
 const Operations = z.object({ data: z.object({ operationId: OperationId }) });
 const Requests = z.object({
@@ -48,12 +48,11 @@ const asText = (body: unknown): string =>
   shownText(typeof body === 'string' ? body : (JSON.stringify(body) ?? ''));
 
 /**
- * Text of unknown origin for display, without secrets and cut to {@link MAX_SHOWN_LENGTH}
- * characters.
+ * Prepares text of unknown origin for display: removes secrets and cuts the text to {@link
+ * MAX_SHOWN_LENGTH} characters.
  */
 export function shownText(text: string): string {
-  // Redact before the cut, because half a secret is not recognized. A secret that begins beyond
-  // four times the length is cut off in any case.
+  // Redact before the final cut, because a secret that is cut in half is not recognized.
   const page = redactText(text.slice(0, 4 * MAX_SHOWN_LENGTH));
   return page.length > MAX_SHOWN_LENGTH || text.length > 4 * MAX_SHOWN_LENGTH
     ? `${page.slice(0, MAX_SHOWN_LENGTH)}…`
@@ -64,7 +63,10 @@ export function shownText(text: string): string {
 export const shownBody = (stored: Parameters<typeof bodyBytes>[0]): string =>
   shownText(new TextDecoder().decode(bodyBytes(stored)));
 
-/** Cause for grouping: the error's code, or {@link GAVE_UP_WITHOUT_ERROR}. */
+/**
+ * Returns the cause by which messages are grouped: the error code, or {@link
+ * GAVE_UP_WITHOUT_ERROR}.
+ */
 export const causeOf = ({ error }: Pick<DeadLetter, 'error'>): string =>
   error?.code ?? GAVE_UP_WITHOUT_ERROR;
 
@@ -80,7 +82,7 @@ export const matches = (
   (id === undefined || deadLetter.id === id) &&
   (ids === undefined || ids.includes(deadLetter.id));
 
-/** The messages that inform the coordinator: one for each dead-letter message of a task. */
+/** Returns the messages that inform the coordinator: one for each dead-letter message of a task. */
 export function decisionMessages(
   what: 'redriven',
   deadLetters: readonly DeadLetter[],
@@ -107,7 +109,7 @@ export function decisionMessages(
 }
 
 /**
- * The records of a decision: one for each operation, queue and cause. `at` is in epoch
+ * Returns the records of a decision: one for each operation, queue and cause. `at` is in epoch
  * milliseconds.
  */
 export function decisionsOf(

@@ -30,11 +30,12 @@ export const areDeadLettersBusy = (thrown: unknown): boolean =>
   thrown instanceof PropagatorError && thrown.report.code === `engine.${DEAD_LETTERS_BUSY}`;
 
 /**
- * The error of a message in an unknown form. It becomes a dead-letter message after all deliveries.
+ * The error for a message that this release cannot read. After its last delivery the message
+ * becomes a dead-letter message.
  */
 export const UNREADABLE = new PropagatorError({
   code: 'engine.message.unreadable',
   class: 'Poison',
   message: 'A message on the queue has a form that this release does not know.',
-  advice: 'An older release may run after a newer one. Start the newer release, then redrive.',
+  advice: 'An older release may have replaced a newer one. Start the newer release, then redrive.',
 }).report;

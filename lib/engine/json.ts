@@ -2,9 +2,9 @@ import type { Outgoing } from '../../events/index.ts';
 import type { QuarantineRecord } from '../account/inventory.ts';
 
 /**
- * PostgreSQL stores neither U+0000 nor unpaired surrogates in `text` or `jsonb`, and SQS does not
- * carry them, but a broker may deliver both. Bodies are kept byte for byte as base64. In all other
- * strings, U+FFFD replaces such a character.
+ * Characters that a broker may deliver but that PostgreSQL (`text`, `jsonb`) and SQS do not accept:
+ * U+0000 and unpaired surrogates. A body with such a character is stored as base64, byte for byte.
+ * In all other strings, U+FFFD replaces the character.
  */
 const UNSTORABLE = /\0|\p{Surrogate}/u;
 
@@ -22,8 +22,8 @@ function clean(value: unknown): unknown {
 }
 
 /**
- * JSON text that every store accepts. `JSON.stringify` escapes each problematic character, so the
- * slow path runs only for text with such an escape.
+ * Returns JSON text that every store accepts. `JSON.stringify` escapes each unstorable character,
+ * so only text with such an escape needs the slow path.
  */
 export function toJson(value: unknown): string {
   const text = JSON.stringify(value);
@@ -36,10 +36,10 @@ const storableBody = <B extends Body>(holder: B): B =>
     ? { ...holder, body: Buffer.from(holder.body, 'utf8').toString('base64'), encoding: 'base64' }
     : holder;
 
-/** A record whose body every store accepts; its bytes are unchanged. */
+/** Returns the record with a body that every store accepts. The bytes of the body are unchanged. */
 export const storableRecord = (record: QuarantineRecord): QuarantineRecord => storableBody(record);
 
-/** The form of a message in a queue: without `delaySeconds` and `isUrgent`, and storable. */
+/** Returns a message as it is stored in a queue, without `delaySeconds` and `isUrgent`. */
 export function storableMessage(outgoing: Outgoing): object {
   const { delaySeconds: _delay, isUrgent: _urgency, ...message } = outgoing;
   const text: unknown =

@@ -14,7 +14,7 @@ export interface QueueRecord {
 
 export type Handler = (deliveries: readonly Delivery[]) => Promise<void>;
 
-/** A failure that the engine handles by itself: the records are delivered again. */
+/** A failed delivery. The engine delivers the records again. */
 export interface DeliveryProblem {
   readonly text: string;
   readonly error: ErrorReport;
@@ -29,14 +29,15 @@ export interface MessageLoop<Record extends QueueRecord> {
   /** The message of a record, not yet validated. */
   bodyOf(record: Record): unknown;
   readonly handler: Handler;
-  /** Ends a delivery: without an error the records are done, with an error they are retried. */
+  /** Ends a delivery. Records with an error are retried; records without an error are done. */
   settle(records: readonly Record[], error: ErrorReport | undefined): Promise<void>;
   onProblem(problem: DeliveryProblem): void;
 }
 
 /**
- * Groups received records for the handler: new ones in batches of at most `batch`. A record that
- * was delivered before is handled alone, so that one bad message cannot fail its batch again.
+ * Groups received records for the handler. New records form groups of at most `batch`. A record
+ * that was delivered before is handled alone, so that one bad message cannot make other messages
+ * fail again.
  */
 export function groupsOf<Record extends QueueRecord>(
   records: readonly Record[],
@@ -53,8 +54,8 @@ export function groupsOf<Record extends QueueRecord>(
 
 /**
  * Handles one group of {@link groupsOf}. Records that this release cannot read fail with
- * `engine.message.unreadable`, and the handler receives the others. If the handler throws, all of
- * those fail. Throws only if `settle` throws.
+ * `engine.message.unreadable`. The handler receives all other records; if it throws, all of these
+ * fail. This function throws only if `settle` throws.
  */
 export async function handleGroup<Record extends QueueRecord>(
   group: readonly Record[],

@@ -6,8 +6,8 @@ import type { Change, Engine } from './port.ts';
 const about = ({ scope }: Operation): string => `${scope.type} ${scope.name ?? scope.id}`;
 
 /**
- * Wraps an engine so that each committed change of an operation, task, dead-letter message or the
- * quarantine is logged.
+ * Wraps an engine so that it logs each committed change of operations, tasks, dead-letter messages
+ * and the quarantine.
  */
 export function observedEngine(engine: Engine, log: Log): Engine {
   const states = new Map<string, string>();

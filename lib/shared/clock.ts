@@ -1,7 +1,7 @@
 /**
  * A clock in epoch milliseconds that only moves forward, at the speed of the monotonic clock. It
- * reads the system clock once, now. A later change of the system clock therefore neither shortens
- * nor extends a wait of this process.
+ * reads the system clock only once, when it is created. Later changes of the system clock therefore
+ * do not change how long this process waits.
  */
 export function steadyClock(
   systemNow: () => number = Date.now,
@@ -11,7 +11,7 @@ export function steadyClock(
   return () => Math.floor(offset + monotonicNow());
 }
 
-/** A smaller change of the system clock is a correction, not a jump. */
+/** Smaller changes of the system clock are ignored as corrections. */
 const JUMP_MILLIS = 5000;
 
 /**

@@ -1,7 +1,7 @@
 import { redactDeep } from './redaction.ts';
 
 /**
- * The error classes. The class alone decides what happens next. `Gone` counts as done. `InProgress`
+ * The error classes. Only the class decides what happens next. `Gone` counts as done. `InProgress`
  * and `Blocked` are checked again. `Transient` is retried with back-off. `Denied` is reported to
  * the operator at once. `Unsupported` is skipped. `Poison` goes to quarantine. `Unexpected` is
  * retried and then becomes a dead-letter message.
@@ -39,8 +39,8 @@ export interface ErrorReport {
 }
 
 /**
- * The only error that this project throws on purpose: a report without secrets, with the original
- * error as `cause`.
+ * The only error class that this project throws on purpose. It holds a report without secrets, and
+ * the original error as `cause`.
  */
 export class PropagatorError extends Error {
   override readonly name = 'PropagatorError';

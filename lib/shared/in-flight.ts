@@ -1,9 +1,9 @@
-/** An answer that is under way for longer is not shared: it may show an old state. */
+/** A request that has been running for longer is not shared, because its answer may be outdated. */
 const MAX_AGE_MILLIS = 1000;
 
 /**
- * Shares the answers to equal questions that are asked at the same time. An answer is shared only
- * while it is under way, so each caller gets an answer that arrives after its own question.
+ * Runs equal requests only once while they overlap. A request is shared only while it is still
+ * running, so each caller gets an answer that arrives after the caller asked.
  */
 export class InFlight {
   readonly #asked = new Map<string, { readonly at: number; readonly answer: Promise<unknown> }>();
@@ -14,11 +14,11 @@ export class InFlight {
     this.#now = now;
   }
 
-  /** Asks, unless the question of this key is under way. A failure is shared as well. */
+  /** Calls `ask`, unless a request with this key is running; then both get its answer or error. */
   share<T>(key: string, ask: () => Promise<T>): Promise<T> {
     const known = this.#asked.get(key);
     const age = known ? this.#now() - known.at : Number.POSITIVE_INFINITY;
-    // The type of the answer belongs to the key.
+    // The key determines the type of the answer.
     if (known && age >= 0 && age < MAX_AGE_MILLIS) return known.answer as Promise<T>;
     const answer = ask();
     const mine = { at: this.#now(), answer };

@@ -1,11 +1,11 @@
 /**
- * Runs the works of one key one after another, in the order of the calls. Works of different keys
- * run at the same time.
+ * Runs functions with the same key one after another, in the order of the calls. Functions with
+ * different keys run concurrently.
  */
 export class KeyedQueue {
   readonly #last = new Map<string, Promise<unknown>>();
 
-  /** Settles as `work` does. A work that fails does not stop the next one. */
+  /** Resolves or rejects as `work` does. A failure does not stop the next function. */
   run<T>(key: string, work: () => Promise<T>): Promise<T> {
     const before = this.#last.get(key) ?? Promise.resolve();
     const mine = before.then(work, work);

@@ -1,16 +1,16 @@
 import { redactText } from './redaction.ts';
 
-/** Longest foreign text that is read. The rest is dropped, not searched for secrets. */
+/** Most characters that are read of a text. The rest is dropped. */
 const MAX_READ = 20_000;
 /**
- * Control characters (also those of terminals), zero-width characters and characters that change
- * the text direction: they could make a terminal or a reader show different text.
+ * Control characters (including terminal sequences), zero-width characters and characters that
+ * change the text direction. With them, a terminal or a viewer could show a different text.
  */
 const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}\p{Co}]+/gu;
 
 /**
- * Text of another program on one line for storage and display: without secrets and control
- * characters, at most `max` characters. `secrets`: values that are redacted everywhere.
+ * Turns text of another program into one line of at most `max` characters, for storage and display.
+ * Removes secrets and control characters. `secrets` are values that are always redacted.
  */
 export function plainText(text: string, max: number, secrets: readonly string[] = []): string {
   let line = text.slice(0, MAX_READ);

@@ -6,13 +6,13 @@ const NAMES =
   'passw(?:or)?d|passphrase|admin_?pass|secret|token|credential|authorization|cookie|' +
   'signature|_sig(?![a-z])|api_?key|private_?key';
 const MARK = '[redacted]';
-/** Limits the length of names: without it, matching a long text would take quadratic time. */
+/** Limits the length of names; otherwise the match of a long text would take quadratic time. */
 const named = (among: string): string => `${among}{0,60}(?:${NAMES})${among}{0,60}`;
 
 /**
- * `"name": "value"` at any depth of JSON in JSON, where each quote has the same backslashes, and
- * Python's form `'name': u'value'`. It also matches a truncated value. An object or a list as the
- * value matches to the end of the text.
+ * Matches `"name": "value"` in JSON, in JSON inside JSON strings (where every quote has the same
+ * number of backslashes), and in Python's form `'name': u'value'`. A truncated value matches, too.
+ * If the value is an object or a list, the match extends to the end of the text.
  */
 const FIELD = new RegExp(
   String.raw`(?<!\\)(?<quote>\\*["'])(?<name>${named(String.raw`[^"'\\]`)})\k<quote>\s{0,20}[:=]\s{0,20}` +
@@ -24,8 +24,8 @@ const WORD = String.raw`(?<=^|[^\w-]|\\[nrt])`;
 const HEADERS =
   'x-[a-z-]{0,40}(?:token|key|signature|secret)|(?:proxy-)?authorization|(?:set-)?cookie';
 /**
- * Names before a colon (YAML). Words of sentences also occur before a colon (`Could not find token:
- * …`), so this list is narrower.
+ * Names before a colon (YAML). This list is shorter, because ordinary words also occur before a
+ * colon (`Could not find token: …`).
  */
 const STRICT_NAMES =
   'passw(?:or)?d|passphrase|adminpass|[_-]secret|secret_?(?:access_?)?key|secret_?string|' +
@@ -37,8 +37,8 @@ const SHAPES: readonly (readonly [RegExp, string])[] = [
     /-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----(?:.*?-----END [A-Z ]{0,30}PRIVATE KEY-----|.*$)/gs,
     MARK,
   ],
-  // A header as in `curl -v`, proxy logs or AWS's canonical request: up to the end of the line or
-  // of the enclosing string.
+  // A header as in `curl -v`, proxy logs or AWS's canonical request. The value ends at the end of
+  // the line or of the enclosing string.
   [new RegExp(String.raw`${WORD}((?:${HEADERS})\s{0,20}[:=])[^\r\n"'\\]+`, 'gim'), `$1 ${MARK}`],
   [
     new RegExp(
@@ -55,8 +55,8 @@ const SHAPES: readonly (readonly [RegExp, string])[] = [
     `$1${MARK}`,
   ],
   [/([a-z][a-z0-9+.-]{0,30}:\/\/[^\s/:@"']{0,200}:)[^\s/@"']{1,200}@/gi, `$1${MARK}@`],
-  // In a sentence: "the password is s3cr3t", "with token 4f1b2c". Only values with letters and
-  // digits.
+  // In a sentence: "the password is s3cr3t", "with token 4f1b2c". The value must contain letters
+  // and digits.
   [
     new RegExp(
       String.raw`${WORD}((?:${STRICT_NAMES}|secret|token|credentials?)(?:\s+(?:is|was|of|for|value|used))?[\s:=]+["'\x60]?)${UNMARKED}(?=[^\s"'\x60]*\d)(?=[^\s"'\x60]*[a-z])[^\s,;"'\x60]{6,200}`,
@@ -70,8 +70,8 @@ const SHAPES: readonly (readonly [RegExp, string])[] = [
 ];
 
 /**
- * Redacts secrets by name or form in foreign text, JSON or not, truncated or not. The function is
- * idempotent.
+ * Redacts secrets in text of any form, which may be truncated. It recognizes them by name or by
+ * form. The function is idempotent.
  */
 export function redactText(text: string): string {
   const fields = text.replace(FIELD, `$<quote>$<name>$<quote>: $<quote>${MARK}$<quote>`);
@@ -90,8 +90,8 @@ export const SECRET_FIELDS: readonly string[] = [
 ];
 
 /**
- * Redacts secrets in every text of one of our own values. Fields are kept, whatever their names
- * are: `barbican.secret` is a resource type, and its count is not secret.
+ * Redacts secrets in every string of a value that this project created. The names of fields do not
+ * matter: `barbican.secret` is a resource type, and its count is not secret.
  */
 export function redactDeep<T>(value: T): T;
 export function redactDeep(value: unknown): unknown {

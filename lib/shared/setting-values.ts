@@ -35,7 +35,7 @@ export const ids = z.string().transform((text, context): string[] => {
     if (all.every((id) => /^[\w-]{1,64}$/.test(id))) return all;
     context.addIssue({
       code: 'custom',
-      message: 'write ids, separated by commas; names are not accepted',
+      message: 'write ids (not names), separated by commas',
     });
     return z.NEVER;
   }

@@ -45,7 +45,7 @@ export const Settings = z.object({
       (millis) => millis >= 1000 && millis <= 7 * UNITS.d,
       'the longest wait must be from 1s to 7d',
     ),
-  /** `0s` disables the sweep. An interval of less than a minute would put load on Keystone. */
+  /** `0s` disables the sweep. An interval below one minute would put too much load on Keystone. */
   PROPAGATOR_SWEEP: duration
     .prefault('1h')
     .refine(

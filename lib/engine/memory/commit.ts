@@ -10,7 +10,7 @@ import { moveToDeadLetters } from './dead-letters.ts';
 import type { QueuedMessage } from './queues.ts';
 import { accountKey, documentKey, type MemoryStore } from './store.ts';
 
-/** An older notification is no longer recognized as a duplicate. */
+/** Time for which a notification id is kept to recognize duplicates. */
 const SEEN_MILLIS = 14 * 24 * 60 * 60 * 1000;
 
 /** The messages that were sent, and the entries that were added to the audit log. */
@@ -91,7 +91,7 @@ function write(store: MemoryStore, change: Change, now: number): void {
     store.counters.set(name, (store.counters.get(name) ?? 0) + amount);
 }
 
-/** The ids are in the order of their times. */
+/** Removes the ids that are older than `before`. The map is in the order of the times. */
 function forgetOld(seen: Map<string, number>, before: number): void {
   for (const [id, at] of seen) {
     if (at >= before) return;

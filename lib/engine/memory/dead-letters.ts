@@ -39,7 +39,7 @@ export const deadLetters = (store: MemoryStore, filter: DeadLetterFilter): DeadL
 
 export interface Outcome {
   readonly deadLetters: number;
-  /** What the queues received: the redriven messages, and those for the coordinator. */
+  /** The messages that were sent: the redriven ones, and those to the coordinator. */
   readonly sent: readonly QueuedMessage[];
   readonly audited: readonly AuditEntry[];
 }

@@ -23,7 +23,7 @@ export interface MemoryEngineOptions {
    * default 300; it starts at 1 s and doubles.
    */
   readonly retry?: { readonly limit: number; readonly maxDelaySeconds: number };
-  /** Called for a handler that failed and for messages that cannot be read. */
+  /** Called when a handler fails, and for messages that cannot be read. */
   readonly onWarning?: Warn;
   /** Called for each entry of the audit log, after it was written. */
   readonly onAudited?: (entry: AuditEntry) => void;
@@ -33,8 +33,8 @@ const RETRY = { limit: 8, maxDelaySeconds: 300 };
 const preciseNow = (): number => performance.timeOrigin + performance.now();
 
 /**
- * The engine in the memory of one process: for tests, and to try the propagator. Nothing remains
- * after the process ends.
+ * An engine that keeps everything in the memory of one process, for tests and for trying out the
+ * propagator. All data is lost when the process ends.
  *
  * @example
  * const engine = new MemoryEngine();

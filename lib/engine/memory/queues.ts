@@ -8,14 +8,14 @@ export interface QueuedMessage extends QueueRecord {
   readonly queue: QueueName;
   /** Grows with each message of the store. */
   readonly sequence: number;
-  /** As it was sent. It is validated when it is delivered. */
+  /** The message as it was sent. The engine validates it at delivery. */
   readonly message: Message;
-  /** True if it is delivered before the others: see `Outgoing`. */
+  /** True if the message is delivered before others that are not urgent: see `Outgoing`. */
   readonly isUrgent: boolean;
-  /** Epoch milliseconds before which it is not delivered. */
+  /** Earliest delivery, in epoch milliseconds. */
   dueAt: number;
   receiveCount: number;
-  /** True while a worker handles it. */
+  /** True while a worker handles the message. */
   active: boolean;
 }
 
@@ -30,7 +30,7 @@ export class MemoryQueues {
   readonly #queues = new Map<QueueName, Map<string, QueuedMessage>>();
   #sequence = 0;
 
-  /** Creates a queue if it is missing, so that its depth is listed. */
+  /** Creates a queue if it does not exist, so that {@link depths} lists it. */
   ensure(queue: QueueName): Map<string, QueuedMessage> {
     const known = this.#queues.get(queue) ?? new Map<string, QueuedMessage>();
     this.#queues.set(queue, known);
@@ -41,7 +41,7 @@ export class MemoryQueues {
     return this.put(queueOf(message), storableMessage(message), dueAt, message.isUrgent);
   }
 
-  /** Puts a message body into a queue, also one that this release cannot read. */
+  /** Puts a message body into a queue. This release need not be able to read the body. */
   put(queue: QueueName, body: unknown, dueAt: number, isUrgent = false): QueuedMessage {
     const message = structuredClone(body) as Message;
     const id = randomUUID();
@@ -52,7 +52,7 @@ export class MemoryQueues {
     return queued;
   }
 
-  /** Marks at most `most` due messages as active: the urgent ones first, then the oldest. */
+  /** Marks at most `most` due messages as active: first urgent ones, then the oldest ones. */
   receive(queue: QueueName, most: number, now: number): QueuedMessage[] {
     const received: QueuedMessage[] = [];
     const all = [...this.ensure(queue).values()];

@@ -7,7 +7,7 @@ import { accountKey, type MemoryStore } from './store.ts';
 
 const MAX_LISTED = 100;
 
-/** Implements the reads of the port over the maps of a store. `now` is in epoch milliseconds. */
+/** Implements `Reads` on the maps of a store. `now` is in epoch milliseconds. */
 export function readsOf(store: MemoryStore, now: () => number): Reads {
   const operations = (isWanted: (operation: Operation) => boolean): Operation[] =>
     [...store.operations.values()].filter(isWanted);

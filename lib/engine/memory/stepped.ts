@@ -9,8 +9,8 @@ import type { QueuedMessage } from './queues.ts';
 export type Waiting = QueuedMessage;
 
 /**
- * The engine in memory for tests that decide which message is delivered next: it delivers nothing
- * by itself, and its clock moves only when the test moves it.
+ * An engine in memory for tests that decide which message is delivered next. It delivers nothing by
+ * itself, and its clock changes only when the test changes it.
  *
  * @example
  * for (const waiting of engine.due()) {
@@ -72,7 +72,9 @@ export class SteppedEngine extends MemoryEngine {
     return this.store.queues.all();
   }
 
-  /** The messages that may be delivered now. When none is due, the clock moves to the next one. */
+  /**
+   * Returns the messages that are due. If none is due, the clock first moves to the next due time.
+   */
   due(): Waiting[] {
     const { waiting } = this;
     const next = Math.min(...waiting.map(({ dueAt }) => dueAt));

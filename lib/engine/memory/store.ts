@@ -12,8 +12,8 @@ export interface DeadMessage {
 }
 
 /**
- * The state of the engine in memory. It ends with the process. Several engines may be open on one
- * store, one after the other or together.
+ * The state of engines in memory. It is lost when the process ends. Several engines may use one
+ * store, one after another or at the same time.
  */
 export class MemoryStore {
   readonly operations = new Map<string, Operation>();

@@ -6,14 +6,14 @@ import type { Session } from './database.ts';
 
 const Head = z.object({ sequence: z.number(), hash: z.string() });
 
-/** The newest entry of the audit log, unlocked. */
+/** Reads the newest entry of the audit log without a lock. */
 export const readAuditHead = async (session: Session) => Head.parse((await session.query(HEAD))[0]);
 const HEAD = 'SELECT sequence::float8 AS sequence, hash FROM propagator.audit_head';
 
 /**
- * Adds records to the audit log. It locks the head until the transaction ends, so that decisions
- * follow each other. Call it after all other row locks except those of counters: a transaction that
- * holds the head then waits for no other one that wants it.
+ * Adds records to the audit log. The function locks the head row until the transaction ends, so
+ * that concurrent transactions append one after another. To prevent deadlocks, call it after all
+ * other row locks except those of counters.
  */
 export async function appendAudit(
   session: Session,
@@ -36,7 +36,7 @@ export async function appendAudit(
   return entries;
 }
 
-/** Rows with at least this sequence. A body that is no JSON is returned as its text. */
+/** Reads rows from this sequence number on. A body that is not JSON is returned as text. */
 export async function readAuditRows(
   session: Session,
   from: number,

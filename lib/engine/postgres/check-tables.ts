@@ -1,7 +1,7 @@
 import type { Database } from './database.ts';
 import { BOSS_SCHEMA } from './schema.ts';
 
-/** The tables with their files and the columns of their primary keys. */
+/** Lists the tables, each with its file and the columns of its primary key. */
 const TABLES = `
   SELECT c.oid::regclass::text AS name, pg_relation_filepath(c.oid) AS file,
     (SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY k.place)
@@ -11,13 +11,14 @@ const TABLES = `
     JOIN pg_index i ON i.indrelid = c.oid AND i.indisprimary
   WHERE c.relkind = 'r' AND n.nspname IN ('propagator', $1) ORDER BY 1`;
 
-/** SQLSTATE of PostgreSQL for inconsistent data, as in `damage.ts`. */
+/** PostgreSQL's SQLSTATE for inconsistent data. `damage.ts` recognizes it. */
 const DATA_CORRUPTED = 'XX001';
 
 /**
- * Compares each table with its primary key. PostgreSQL does not notice that the file of a table was
- * truncated: the rows at its end are missing without an error. The index still has them. Throws an
- * error with the SQLSTATE of damaged data, and with the file.
+ * Compares the number of rows in each table with the number of entries in its primary key.
+ * PostgreSQL does not notice a truncated table file: the last rows are missing without an error,
+ * but the index still has their entries. Throws an error that has the SQLSTATE of damaged data and
+ * names the file.
  */
 export async function checkTables(database: Database): Promise<void> {
   await database.transaction(async (session) => {

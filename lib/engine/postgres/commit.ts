@@ -19,7 +19,7 @@ import { Conflict, versioned, writeDocuments, writeVersioned } from './versioned
  */
 const DEADLOCK = '40P01';
 
-/** An older notification is no longer recognized as a duplicate. */
+/** Days for which a notification id is kept to recognize duplicates. */
 const SEEN_DAYS = 14;
 
 /**
@@ -57,8 +57,7 @@ export async function commit(
           .filter(([, list]) => list.some(({ delaySeconds }) => !delaySeconds))
           .map(([queue]) => queue),
       );
-      // Last, because many transactions add to the counters, and their rows stay locked until the
-      // end.
+      // Counters come last: many transactions write these rows and hold their locks until the end.
       await count(session, change.counters ?? {});
     });
   } catch (error) {
@@ -165,7 +164,7 @@ const accountRow = (record: AccountRecord) => ({
   body: record,
 });
 
-/** The last record of each account, because one statement cannot write a row twice. */
+/** Keeps only the last record of each account, because one statement cannot write a row twice. */
 const latest = (records: readonly AccountRecord[]): AccountRecord[] => [
   ...new Map(
     records.map((record) => [`${record.account.type} ${record.account.id}`, record]),
@@ -196,7 +195,7 @@ const WAIVERS = `
   SELECT body->>'type', body FROM jsonb_array_elements($1::text::jsonb) AS body
   ON CONFLICT (type) DO UPDATE SET body = excluded.body`;
 
-/** The sequence number represents the age. A gap in it only means that fewer records are kept. */
+/** Deletes the oldest records by their sequence number. The numbers may have gaps. */
 const QUARANTINE = `
   WITH added AS (
     INSERT INTO propagator.quarantine (id, record)
@@ -235,7 +234,7 @@ async function moveToDeadLetters(
   }
 }
 
-/** Deletes the ids of old notifications, which the broker no longer repeats. */
+/** Deletes the ids of old notifications. The broker does not deliver them again after this time. */
 export async function deleteSeenNotifications(session: Session): Promise<void> {
   await session.query(
     `DELETE FROM propagator.seen WHERE at < now() - interval '${SEEN_DAYS} days'`,

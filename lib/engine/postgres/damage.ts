@@ -25,11 +25,11 @@ export function damageOf(error: unknown, folder: string | undefined): Propagator
   return damageError(join(folder, 'postgres'), messageOf(error), error);
 }
 
-/** Creates `engine.folder.damaged`, which names the file if PostgreSQL names it, and the remedy. */
+/** Creates `engine.folder.damaged` with the remedy, and with the damaged file if it is known. */
 export function damageError(database: string, words: string, cause: unknown): PropagatorError {
   const named = /"?((?:base|global|pg_\w+)\/[\w./-]+)"?/.exec(words)?.[1];
   const file = named === undefined ? database : join(database, named);
-  // The abort message of WebAssembly does not name the cause.
+  // WebAssembly's abort message does not name the cause.
   const reason = /^Aborted\(/.test(words) ? 'PostgreSQL stopped while it read this file' : words;
   return engineError(
     'folder.damaged',

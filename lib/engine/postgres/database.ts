@@ -5,8 +5,8 @@ export { engineError } from '../engine-error.ts';
 export type Row = Readonly<Record<string, unknown>>;
 
 /**
- * A connection, in a transaction or not. SQL uses `$1` placeholders; JSON is passed as text and
- * cast in SQL (`$1::text::jsonb`).
+ * Runs queries on a connection, inside or outside a transaction. SQL uses `$1` placeholders; JSON
+ * is passed as text and cast in SQL (`$1::text::jsonb`).
  */
 export interface Session {
   query(sql: string, values?: readonly unknown[]): Promise<Row[]>;
@@ -22,12 +22,13 @@ export type Listener = (queue: string) => void;
 export interface Database extends Session {
   readonly resourceType: 'embedded' | 'server';
   /**
-   * Commits all or nothing, and resolves when the data is on disk. A throw rolls back and is passed
-   * on. `work` must not call {@link query} of the database: it would wait for this transaction.
+   * Commits all or nothing, and resolves when the data is on disk. If `work` throws, the
+   * transaction is rolled back and the error is thrown again. `work` must not call {@link query} of
+   * the database, because that query would wait for this transaction to end.
    */
   transaction<T>(work: (session: Session) => Promise<T>): Promise<T>;
   readonly boss: BossDatabase;
-  /** Several statements without values, for migrations. */
+  /** Runs several statements without values, for migrations. */
   script(sql: string): Promise<void>;
   /** Runs `work` under a lock that excludes other processes. */
   exclusively<T>(work: () => Promise<T>): Promise<T>;
@@ -38,8 +39,8 @@ export interface Database extends Session {
   /** Calls the listener for announcements of other processes. */
   listen(listener: Listener): void;
   /**
-   * Vacuum and checkpoint, once `afterBytes` of write-ahead log were written. A server does this
-   * itself.
+   * Runs vacuum and checkpoint if at least `afterBytes` of write-ahead log were written since the
+   * last time. A PostgreSQL server does this by itself.
    */
   housekeeping(afterBytes?: number): Promise<void>;
   close(): Promise<void>;
@@ -50,10 +51,10 @@ export const bossOn = (session: Session): BossDatabase => ({
   executeSql: async (text, values) => ({ rows: await session.query(text, values ?? []) }),
 });
 
-/** A field of any thrown value. `code` is PostgreSQL's SQLSTATE, for example `40P01`. */
+/** Reads a field of any thrown value. `code` is PostgreSQL's SQLSTATE, for example `40P01`. */
 export function detailOf(error: unknown, field: 'code' | 'errcode' | 'message'): unknown {
   return typeof error === 'object' && error !== null ? Reflect.get(error, field) : undefined;
 }
 
-/** The text of a thrown value. */
+/** Returns the message of a thrown value. */
 export const messageOf = (error: unknown): string => String(detailOf(error, 'message') || error);

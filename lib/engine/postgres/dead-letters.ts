@@ -22,8 +22,8 @@ import { BOSS_SCHEMA } from './schema.ts';
 const MAX_LISTED = 10_000;
 
 /**
- * The output written by {@link failure} or `Change.deadLetters`. The output of pg-boss itself ("job
- * timed out") has no report.
+ * The output of a job, as {@link failure} or `Change.deadLetters` writes it. The output that
+ * pg-boss writes itself ("job timed out") contains no error report.
  */
 const Output = z.object({ error: ErrorReport.optional() }).catch({ error: undefined });
 const Row = z.object({
@@ -35,7 +35,7 @@ const Row = z.object({
   at: z.number(),
 });
 
-/** The error in the form that pg-boss copies to the dead-letter message. */
+/** Returns the error in the form that pg-boss copies to the dead-letter message. */
 export const failure = (error: z.output<typeof ErrorReport>): object => ({ error });
 
 async function find(
@@ -98,8 +98,8 @@ export async function listDeadLetters(
 }
 
 /**
- * The two decisions differ in how messages leave the dead-letter queue and what the coordinator
- * receives.
+ * The steps in which redrive and discard differ: how messages leave the dead-letter queue, and
+ * which messages the coordinator receives.
  */
 interface DecisionSteps {
   readonly what: Decision['what'];
@@ -141,8 +141,8 @@ interface Store {
 }
 
 /**
- * One transaction for the dead-letter messages, the messages to the coordinator and the record of
- * the decision.
+ * Moves or deletes the dead-letter messages, informs the coordinator and records the decision, all
+ * in one transaction.
  */
 async function decide(
   { database, queues, wakeups, onAudited }: Store,

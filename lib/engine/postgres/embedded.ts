@@ -9,8 +9,8 @@ import { readContents, writeContents } from './marker.ts';
 import { BOSS_SCHEMA, BUSY_TABLES } from './schema.ts';
 
 /**
- * PGlite's default of 160 MB has no benefit here, because the operating system also caches the
- * files.
+ * Settings that reduce memory. PGlite's default of 160 MB has no benefit, because the operating
+ * system caches the files as well.
  */
 const SMALL = [
   '-c',
@@ -21,8 +21,8 @@ const SMALL = [
   'min_wal_size=32MB',
 ];
 /**
- * Bytes of write-ahead log between two vacuums and checkpoints. It also limits the recovery after a
- * crash.
+ * Bytes of write-ahead log between two housekeeping runs (vacuum and checkpoint). This also limits
+ * how much log PostgreSQL must replay after a crash.
  */
 const HOUSEKEEPING_AFTER_BYTES = 64 * 1024 * 1024;
 
@@ -54,7 +54,7 @@ export async function openEmbedded(folder: string): Promise<Database> {
   }
 }
 
-/** Contents of a new database. */
+/** The counts of a new database. */
 const NOTHING = { operations: 0, deadLetters: 0, waivers: 0 };
 
 class Embedded implements Database {
@@ -104,8 +104,8 @@ class Embedded implements Database {
   listen(): void {}
 
   /**
-   * An embedded PostgreSQL has no autovacuum and no checkpointer. Without this function, dead rows
-   * and the log would only grow.
+   * PGlite has no autovacuum and no checkpointer. Without this function, dead rows and the
+   * write-ahead log would grow without limit.
    */
   async housekeeping(afterBytes = HOUSEKEEPING_AFTER_BYTES): Promise<void> {
     await this.#writeContents();
@@ -130,7 +130,8 @@ class Embedded implements Database {
   }
 
   /**
-   * Throws before the first migration, because the tables do not exist yet; `close` ignores that.
+   * Throws if the first migration has not run, because the tables do not exist. `close` ignores
+   * this error.
    */
   async #writeContents(): Promise<void> {
     const [held] = await this.query(`

@@ -48,8 +48,8 @@ function addSync(files: object): void {
 }
 
 /**
- * PostgreSQL's arguments. Every commit waits for the disk, also those of pg-boss: if a crash lost
- * the receive count, a message that kills its process would be retried forever.
+ * PostgreSQL's arguments. Every commit waits for the disk, including commits of pg-boss: if a crash
+ * lost the receive count, a message that kills its process would be retried forever.
  */
 export const DURABLE = [
   '-c',
@@ -61,9 +61,9 @@ export const DURABLE = [
 ];
 
 /**
- * Creates the database folder as a whole or not at all. While the file `creating` exists, the
- * database never held data, and the next start creates it anew. Returns a function to call when the
- * database is complete. Throws `engine.folder.incomplete`.
+ * Creates the database folder atomically. The file `creating` marks an unfinished creation: such a
+ * database holds no data, and the next start creates it again. Returns a function that the caller
+ * runs when the database is complete. Throws `engine.folder.incomplete`.
  */
 export function beginFolder(folder: string, database: string): () => Promise<void> {
   const creating = join(folder, 'creating');
@@ -77,7 +77,7 @@ export function beginFolder(folder: string, database: string): () => Promise<voi
   };
 }
 
-/** PGlite copies a new database file by file, and syncs none of the files. */
+/** Syncs a new database to disk. PGlite copies its files without syncing them. */
 async function syncTree(folder: string): Promise<void> {
   const limit = pLimit(32);
   const sync = async (path: string) => {

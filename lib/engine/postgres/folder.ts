@@ -14,10 +14,10 @@ const SQLITE_BUSY = 5;
 
 /**
  * Locks the data folder: PGlite is a database for one process, and a second one would destroy it.
- * The lock is an open transaction on an empty SQLite file. The operating system releases it when
- * the process ends in any way, and it works across containers that share a volume. The file `pid`
- * only serves the error message. Throws `engine.folder.in-use`, or `engine.folder.unusable` where
- * the folder cannot be written.
+ * The lock is an open transaction on an empty SQLite file. The operating system releases this lock
+ * however the process ends, and the lock also works between containers that share a volume. The
+ * file `pid` is used only for the error message. Throws `engine.folder.in-use`, or
+ * `engine.folder.unusable` if the folder cannot be written.
  */
 export function holdFolder(folder: string): HeldFolder {
   const pidFile = join(folder, 'pid');

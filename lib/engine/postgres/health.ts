@@ -3,11 +3,11 @@ import { BOSS_SCHEMA } from './schema.ts';
 
 /** A write that takes longer than this counts as failed. */
 const ANSWER_MILLIS = 5000;
-/** Below `ANSWER_MILLIS`, so that the server names the lock or the statement itself. */
+/** Less than `ANSWER_MILLIS`, so that the server reports which lock or statement took too long. */
 const STATEMENT_MILLIS = 4000;
 /** Checks within this time share one write. */
 const SHARED_MILLIS = 2000;
-/** A failed commit counts for this long, unless a later commit succeeds. */
+/** After a failed commit the store is unhealthy for this long, or until a commit succeeds. */
 const FAILURE_MILLIS = 60_000;
 
 /**
@@ -25,7 +25,7 @@ export class StoreHealth {
     this.#now = now;
   }
 
-  /** Passes the commit's result on and records whether it failed. */
+  /** Returns the commit's result, and records whether the commit failed. */
   async observe<T>(commit: Promise<T>): Promise<T> {
     try {
       const result = await commit;
@@ -40,7 +40,7 @@ export class StoreHealth {
   /**
    * Throws `engine.database.not-writable` when the last commit failed or a small write fails, and
    * `engine.database.slow` when the write takes longer than 5 s. At most one write runs at a time,
-   * and at most one starts within 2 s, however often this is called.
+   * and at most one starts every 2 s, however often this function is called.
    */
   async check(): Promise<void> {
     await this.#inTime(this.#shared());
@@ -92,8 +92,7 @@ const notWritable = (words: string, cause?: unknown) =>
   engineError(
     'database.not-writable',
     `The database does not accept writes: ${words}.`,
-    'Check the free space of its disk, its connections and locks, and whether it is ' +
-      'read-only.',
+    'Check its disk space, its connections and locks, and whether the database is ' + 'read-only.',
     cause,
   );
 

@@ -12,8 +12,9 @@ export interface JobRecord extends QueueRecord {
 const jobsOf = (records: readonly JobRecord[]) => records.map(({ job }) => job);
 
 /**
- * A queue of pg-boss for a worker. pg-boss has its own `work` function, but it polls once per unit
- * of concurrency and waits half a second between messages.
+ * Lets a worker receive the messages of a pg-boss queue. The `work` function of pg-boss is not
+ * used, because it polls separately for each concurrent handler and waits half a second between
+ * messages.
  */
 export const jobSource = (boss: PgBoss, queue: QueueName): WorkerSource<JobRecord> => ({
   bodyOf: ({ job }) => job.data,

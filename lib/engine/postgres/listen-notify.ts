@@ -4,9 +4,9 @@ const FIRST_WAIT_MILLIS = 1000;
 const MAX_WAIT_MILLIS = 30_000;
 
 /**
- * Receives `LISTEN` notifications on its own connection, which it reconnects without limit. It only
- * speeds up delivery. Polling finds the messages that it misses while the connection is lost, or
- * behind a pooler without LISTEN.
+ * Receives PostgreSQL's `NOTIFY` messages on a separate connection, which it reconnects as often as
+ * needed. The listener only speeds up delivery: polling finds every message, even while the
+ * connection is lost or if a connection pooler does not support `LISTEN`.
  */
 export class NotificationListener {
   readonly #connect: () => Client;

@@ -13,8 +13,8 @@ import * as z from 'zod';
 import { engineError } from './database.ts';
 
 /**
- * The file `contents.json` beside the database: the contents at the last close or housekeeping. It
- * distinguishes a new folder from a folder whose database is missing.
+ * The file `contents.json` beside the database, with the counts at the last close or housekeeping.
+ * The file distinguishes a new folder from a folder whose database is missing.
  */
 const Contents = z.object({
   begunAt: z.string(),
@@ -27,8 +27,8 @@ export type Contents = z.infer<typeof Contents>;
 
 const FILE = 'contents.json';
 /**
- * Without these files, PostgreSQL does not open the folder, or it creates a new database in the
- * folder.
+ * If one of these files is missing, PostgreSQL does not open the folder, or creates a new database
+ * in the folder.
  */
 const NEEDED = ['PG_VERSION', 'global/pg_control', 'base', 'pg_wal'];
 
@@ -55,8 +55,8 @@ export function writeContents(folder: string, contents: Contents): void {
 }
 
 /**
- * Throws `engine.folder.incomplete` with the missing file when the database of the folder is gone
- * or only partly restored. A folder that never held a database passes.
+ * Throws `engine.folder.incomplete` with the missing file when the folder's database is missing or
+ * only partly restored. A folder that never held a database passes.
  */
 export function refuseIncomplete(folder: string, database: string): void {
   if (!existsSync(join(folder, FILE)) && !existsSync(database)) return;

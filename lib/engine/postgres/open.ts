@@ -31,19 +31,19 @@ export interface PostgresEngineOptions {
    * share it.
    */
   readonly databaseUrl?: string | undefined;
-  /** Without a server: the folder of the embedded database, for this process alone. */
+  /** The folder of the embedded database, if no server is used. Only one process may use it. */
   readonly dataFolder?: string | undefined;
   /**
-   * Called for problems that are not the caller's fault: they are retried, or need an operator
-   * later.
+   * Called for problems that no caller sees as an error: the engine retries, or an operator must
+   * act later.
    */
   readonly onWarning?: ((message: string, cause?: unknown) => void) | undefined;
   readonly retry?: Partial<RetryOptions> | undefined;
   /** Called for each entry of the audit log, after it was written. */
   readonly onAudited?: ((entry: AuditEntry) => void) | undefined;
   /**
-   * Creates an empty database in `dataFolder` where the existing one is missing or damaged; its
-   * remains are moved aside. A database that opens is kept.
+   * If true, and the database in `dataFolder` is missing or damaged, the engine moves the old files
+   * aside and creates an empty database. A database that can be opened is kept.
    */
   readonly beginEmpty?: boolean | undefined;
 }

@@ -15,17 +15,17 @@ export const RETRY: RetryOptions = { limit: 8, maxDelaySeconds: 300 };
 
 const DAY = 24 * 60 * 60;
 /**
- * pg-boss deletes messages after 14 days by default. This value keeps them: a process that was off
- * for weeks finds its messages, and a dead-letter message waits for a person.
+ * pg-boss deletes messages after 14 days by default. This longer time keeps the messages of a
+ * process that was stopped for weeks, and dead-letter messages until a person decides.
  */
 const RETENTION_SECONDS = 10 * 365 * DAY;
 /**
- * A handler that has run for an hour counts as stuck. Another worker receives the message, and the
- * late end of the first handler is ignored.
+ * A handler that has run for an hour counts as stuck: another worker receives the message, and the
+ * result of the first handler is ignored.
  */
 const STUCK_SECONDS = 60 * 60;
 
-/** Creates pg-boss over the database, not yet started. `warn` receives its errors and warnings. */
+/** Creates pg-boss on the database without starting it. `warn` receives its errors and warnings. */
 export function makeBoss(
   database: Database,
   warn: (message: string, cause?: unknown) => void,
@@ -38,13 +38,13 @@ export function makeBoss(
     registerInstance: false,
     maintenanceIntervalSeconds: 60 * 60,
     warningQueueSize: 100_000,
-    // We use neither flow steps nor background index builds, so pg-boss polls them rarely.
+    // Flow steps and background index builds are not used, so pg-boss needs to poll them rarely.
     flowIntervalSeconds: 60 * 60,
     bamIntervalSeconds: 60 * 60,
-    // A refresh of the cache within one of our transactions would wait for that transaction. Only
-    // this program creates queues, and it caches each one.
+    // pg-boss would wait forever if it refreshed this cache inside one of our transactions. A long
+    // interval is safe, because only this program creates queues.
     queueCacheIntervalSeconds: DAY,
-    // Both are for servers. The embedded database has its own housekeeping.
+    // Only for servers: the embedded database has its own housekeeping.
     monitorVacuum: database.resourceType === 'server',
     reindex: database.resourceType === 'server',
   });
@@ -94,8 +94,8 @@ export class Queues {
       retryDelayMax: this.#retry.maxDelaySeconds,
       expireInSeconds: STUCK_SECONDS,
       retentionSeconds: RETENTION_SECONDS,
-      // Applies to the copy that stays in the queue beside the dead-letter message. A handled
-      // message is deleted at once.
+      // A dead-lettered message leaves a copy in its queue; this is how long the copy stays. A
+      // handled message is deleted at once.
       deleteAfterSeconds: 60 * 60,
     };
     await this.boss.createQueue(name, options);

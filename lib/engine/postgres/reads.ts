@@ -30,10 +30,7 @@ const Depth = z.object({
   active: z.number(),
 });
 
-/**
- * Implements the reads of the port over our tables. A row that this release cannot read throws a
- * ZodError.
- */
+/** Implements `Reads` on our tables. Throws a ZodError for a row that this release cannot read. */
 export function readsOf(database: Database): Reads {
   const one = async (sql: string, ...values: unknown[]) => (await database.query(sql, values))[0];
   const number = async (sql: string, ...values: unknown[]) =>

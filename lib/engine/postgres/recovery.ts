@@ -4,27 +4,29 @@ import { RETRY } from './queues.ts';
 import { BOSS_SCHEMA } from './schema.ts';
 
 /**
- * A process without a heartbeat for this long counts as dead, and other processes receive its
- * messages.
+ * A process that has sent no heartbeat for this long counts as dead. Other processes then receive
+ * its messages.
  */
 export const SILENT_SECONDS = 30;
 /**
- * Interval of the heartbeat, at which each process also requeues the messages of dead processes.
+ * Interval of the heartbeat. At the same interval each process requeues the messages of dead
+ * processes.
  */
 export const HEARTBEAT_SECONDS = 8;
 
 /**
- * The receive count of all messages of a process increases when the process dies. Another message
- * or an administrator may have caused the death. Each death therefore allows one more delivery, up
- * to this limit, so that only a message that kills its process repeatedly is given up.
+ * The most deliveries of a message whose process died. When a process dies, the receive count of
+ * all its messages increases, although only one of them, or an administrator, caused the death.
+ * Each death therefore allows one more delivery, up to this limit. Only a message that kills its
+ * process repeatedly is given up.
  */
 const MAX_DELIVERIES = 20;
 
 /**
- * Requeues messages of dead processes. `everything`: all messages in progress, at the start of the
- * only process. Otherwise only messages without a heartbeat. The first retry is immediate; later
- * ones have a back-off of up to 30 s, so that a message that kills the process does not do so at
- * each start. Returns the queues with new messages.
+ * Requeues messages of dead processes. With `everything`, it requeues all messages in progress; the
+ * only process does this when it starts. Otherwise it requeues only messages without a heartbeat.
+ * The first retry is immediate. Later retries have a back-off of up to 30 s, so that a message that
+ * kills its process does not kill it at every start. Returns the queues with new messages.
  */
 export async function requeueOrphaned(
   database: Database,
@@ -54,8 +56,8 @@ export async function releaseUnstarted(database: Database, ids: readonly string[
 }
 
 /**
- * Makes delayed messages due after their delay by this process's monotonic clock, even if the clock
- * of the database was set back.
+ * Makes delayed messages due when their delay has passed on this process's monotonic clock, even if
+ * the clock of the database was set back.
  */
 export async function makeDue(
   database: Database,
@@ -72,8 +74,9 @@ export async function makeDue(
 }
 
 /**
- * A message with a creation time in the future was created before the clock of the database was
- * set back. Its delay starts again now. A message to retry waits at most the longest back-off.
+ * Limits the delay of messages after the clock of the database was set back. The creation time of
+ * such a message is in the future, so its delay starts again now. A message to retry waits at most
+ * the longest back-off.
  */
 export async function boundWaits(database: Database): Promise<void> {
   await database.query(`

@@ -21,9 +21,9 @@ export const BUSY_TABLES = [
 ];
 
 /**
- * Migrations of our tables, in order; never change a released one. A release that changes the
- * schema of pg-boss also adds a migration here, if need be an empty one: the version number keeps
- * an older release away from a newer database.
+ * Migrations of our tables, in order. Never change a released migration. A release that changes the
+ * schema of pg-boss also adds a migration here, even an empty one, because the version number
+ * prevents an older release from using a newer database.
  */
 const MIGRATIONS: readonly string[] = [
   `
@@ -142,7 +142,7 @@ const MIGRATIONS: readonly string[] = [
 
 /**
  * Migrates our tables to this release. The caller excludes other processes. Throws
- * `engine.schema.newer` when a newer release has migrated the database before.
+ * `engine.schema.newer` when a newer release has already migrated the database.
  */
 export async function migrate(database: Database): Promise<void> {
   await database.script(`

@@ -11,7 +11,8 @@ import {
 import { NotificationListener } from './listen-notify.ts';
 
 /**
- * The key of our advisory lock: the letters `kprop`. All programs in a database share these keys.
+ * The key of our advisory lock: the letters `kprop`. All programs that use the database share one
+ * set of keys.
  */
 const MIGRATION_LOCK = 0x6b70726f70;
 const CHANNEL = 'propagator';
@@ -34,9 +35,9 @@ export async function openServer(
   };
   const pool = new pg.Pool({ ...options, max: CONNECTIONS });
   pool.on('error', (error) => warn('A connection to PostgreSQL was lost', error));
-  // A stopping server may close a connection in the packet that accepts it, before the caller of
-  // `connect` has the client. Without a listener, the `error` event would end the process. The
-  // caller's first statement reports the loss.
+  // A server that is stopping may close a connection at the moment it accepts it, before the caller
+  // of `connect` has the client. Without this listener, the `error` event would end the process.
+  // The caller's first statement fails and reports the lost connection.
   pool.on('connect', (client) => client.on('error', () => undefined));
   try {
     await pool.query('SELECT 1');

@@ -8,9 +8,9 @@ import type { Session } from './database.ts';
 export class Conflict extends Error {}
 
 /**
- * One statement that inserts the rows of version 0 and updates those that still have the version
- * that was read. It returns one row for each row written. Rows are locked in the order of their
- * ids, so that concurrent writers do not deadlock.
+ * Returns a statement that inserts rows of version 0, and updates other rows only if the stored
+ * version is the one that was read. The statement returns one row for each row that it wrote. It
+ * locks rows in the order of their ids, so that concurrent writers do not deadlock.
  */
 export function versioned(table: string, columns: string): string {
   const names = [...columns.split(', ').map((column) => column.split(' ')[0] ?? ''), 'body'];
