@@ -337,7 +337,7 @@ describe('the deployed stack', () => {
     expect(await stage.isInAlarm('service-glance-dead-letters')).toBe(false);
   }, 400_000);
 
-  it('with a delay beyond the limit of SQS waits in a schedule, which the role may create', async () => {
+  it('a message with a delay beyond the limit of SQS waits in a schedule, which the role may create', async () => {
     await stage.configure('coordinate', { PROPAGATOR_GRACE_PERIOD: '1h' });
     const customer = stage.project();
     await stage.send('ingest', stage.notification(await stage.deleted(customer)));

@@ -177,7 +177,7 @@ function inOrder(resources: Resources): string[] {
   return [...made];
 }
 
-describe('the package', () => {
+describe('the package of the stack', () => {
   it('has no circular or missing dependencies, and creates destinations before their senders', () => {
     const order = inOrder(stack.resources);
     expect(order).toHaveLength(Object.keys(stack.resources).length);
@@ -499,7 +499,7 @@ describe('the stack', () => {
   });
 });
 
-describe('parameters', () => {
+describe('the parameters of the stack', () => {
   it('set a network, a key, a secret, settings, and a function for a service over HTTP', () => {
     const key = 'arn:aws:kms:eu-central-1:1:key/k';
     const secret = 'arn:aws:secretsmanager:eu-central-1:1:secret:cloud-abcdef';
@@ -535,14 +535,14 @@ describe('parameters', () => {
     expect(inOrder(own.resources)).toHaveLength(Object.keys(own.resources).length);
   });
 
-  it('that are invalid are refused before the deployment', () => {
+  it('refuse an invalid value before the deployment', () => {
     expect(() => packaged('--param=PROPAGATOR_MODE=destroy')).toThrow(
       /PROPAGATOR_MODE: Invalid option/,
     );
     expect(() => packaged('--param=subnets=subnet-1')).toThrow(/subnets and securityGroups/);
   });
 
-  it('that do not exist are refused in one line, because they would have no effect', () => {
+  it('refuse an unknown name in one line, because it would have no effect', () => {
     expect(() => packaged('--param=PROPAGATOR_MOD=enforce')).toThrow(
       /PROPAGATOR_MOD: there is no such parameter; there are .*PROPAGATOR_MODE/,
     );

@@ -49,7 +49,7 @@ async function planned(name: string) {
 
 const EVERYTHING = () => true;
 
-describe('a service of the cloud is never treated as absent', () => {
+describe('a service that the cloud has', () => {
   it('is covered if the catalog has it, and absent only if no list of Keystone has it', async () => {
     expect(await planned('cinder')).toMatchObject({ regions: ['RegionOne'], unseen: [] });
     expect((await planned('cinder')).snapshot.uncovered).toEqual([]);
@@ -111,7 +111,7 @@ describe('a service of the cloud is never treated as absent', () => {
     ).toBeDefined();
   });
 
-  it('that is registered twice is emptied once, and the other registration is named', async () => {
+  it('is emptied once if it is registered twice, and the other registration is named', async () => {
     proxy.registry = (registry) => ({
       ...registry,
       catalog: registry.catalog.flatMap((service) =>
@@ -179,7 +179,7 @@ describe('a service of the cloud is never treated as absent', () => {
     }
   });
 
-  it('in a region that a setting excludes is named with the setting, and does not prevent the end', async () => {
+  it('is named with the setting that excludes its region, and does not prevent the end', async () => {
     proxy.registry = (registry) => ({
       ...registry,
       catalog: registry.catalog.map((service) => ({
@@ -231,7 +231,7 @@ describe('a service of the cloud is never treated as absent', () => {
   });
 });
 
-describe('the start', () => {
+describe('the start of the propagator', () => {
   const warned = () => {
     const lines: [object, string][] = [];
     const log = { warn: (...line: [object, string]) => void lines.push(line) } as never;
@@ -283,7 +283,7 @@ describe('the start', () => {
   });
 });
 
-it('a deleted project has no members, and the endpoint is not reported as faulty', async () => {
+it('is not reported as a faulty endpoint when a deleted project has no members', async () => {
   const error = {
     error: { code: 404, message: 'Could not find project: deadbeef.', title: 'Not Found' },
   };
@@ -300,7 +300,7 @@ it('a deleted project has no members, and the endpoint is not reported as faulty
   await expect(cloud.keystone.members()).rejects.toThrow(/404/);
 });
 
-it('the list of the real services has no type twice', () => {
+it('the list of the real services has each type once', () => {
   const coverage = coverageOf(
     { registrations: [], regions: [], setting: '', interfaces: ['public'], unlisted: undefined },
     SERVICES,

@@ -60,8 +60,8 @@ async function arriving(
   return delivered;
 }
 
-describe('A process that is killed with SIGKILL', () => {
-  it('after it stored rows and before it sent messages, is completed by the next commit', async () => {
+describe('A process on AWS that is killed with SIGKILL', () => {
+  it('leaves messages that it stored and did not send, and the next commit sends them', async () => {
     const stage = await emulator.aws().stage(['nova']);
     const [written] = await killedAt(stage, 'nova', 'commit');
     const engine = open(stage, { outboxGraceMillis: 0 });
@@ -77,7 +77,7 @@ describe('A process that is killed with SIGKILL', () => {
     expect(await engine.flushOutbox()).toBe(0);
   });
 
-  it('while its messages are recent is not treated as dead', async () => {
+  it('is not treated as dead while its messages are recent', async () => {
     const stage = await emulator.aws().stage(['nova']);
     await killedAt(stage, 'nova', 'commit');
     const engine = open(stage);
@@ -88,7 +88,7 @@ describe('A process that is killed with SIGKILL', () => {
     expect((await engine.reads.depths()).coordinate?.ready).toBe(1);
   });
 
-  it('while it runs a function leaves its message to another process after the visibility timeout, counted as delivered', async () => {
+  it('leaves the message that it handles to another process after the visibility timeout, counted as delivered', async () => {
     const stage = await emulator.aws().stage(['nova']);
     const engine = open(stage);
     await engine.commit({ messages: [requested('nova', 3)] });
@@ -101,7 +101,7 @@ describe('A process that is killed with SIGKILL', () => {
     expect(received).toEqual([2]);
   });
 
-  it('during a redrive loses no dead letter, but may send a message again', async () => {
+  it('loses no dead letter of a redrive, but may send a message again', async () => {
     const stage = await emulator.aws().stage(['nova']);
     const engine = open(stage, { visibilitySeconds: 3 });
     const error = { code: unique(), class: 'Denied', message: 'm', advice: 'a' } as const;

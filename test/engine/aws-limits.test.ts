@@ -21,7 +21,7 @@ const { open, openWith } = emulator;
 jest.setTimeout(60_000);
 
 describe('A change that is too big for one transaction', () => {
-  it('of accounts, with an event for each, is stored completely', async () => {
+  it('is stored completely if it has many accounts, with an event for each', async () => {
     const stage = await emulator.aws().stage();
     const engine = open(stage);
     const home = domainId();
@@ -49,7 +49,7 @@ describe('A change that is too big for one transaction', () => {
     expect(await engine.reads.counters()).toEqual({ n: 300 });
   });
 
-  it('of a domain and its projects changes the operation of the domain last, and stores each project operation with its message', async () => {
+  it('changes the operation of a domain last, and stores the operation of each project with its message', async () => {
     const stage = await emulator.aws().stage();
     const home = domainId();
     const parent = operation({ scope: { type: 'domain', id: home } });
@@ -101,7 +101,7 @@ describe('A change that is too big for one transaction', () => {
     expect((await engine.reads.depths()).coordinate?.ready).toBe(150);
   });
 
-  it('in tasks of one operation is stored atomically, with the tasks grouped by region', async () => {
+  it('is stored atomically if it has the tasks of one operation, with the tasks grouped by region', async () => {
     const engine = open(await emulator.aws().stage(['nova']));
     const opened = operation();
     const regions = numbers(12).map((number) => `Region${number}`);
@@ -127,7 +127,7 @@ describe('A change that is too big for one transaction', () => {
     expect((await engine.reads.tasks(opened.id)).filter(({ run }) => run === 2)).toHaveLength(12);
   });
 
-  it('of one record is refused with a clear error', async () => {
+  it('is refused with a clear error if it is one record', async () => {
     const engine = open(await emulator.aws().stage());
     const record = project({ members: numbers(100_000).map(() => userId()) });
     await expect(engine.commit({ accounts: [record] })).rejects.toMatchObject({
@@ -138,7 +138,7 @@ describe('A change that is too big for one transaction', () => {
 });
 
 describe('Two writers', () => {
-  it('that change the same row have one winner, whatever else the changes contain', async () => {
+  it('have one winner if they change the same row, whatever else the changes contain', async () => {
     const stage = await emulator.aws().stage();
     const [first, second] = [open(stage), open(stage)];
     const [one, other] = [operation(), operation()];
@@ -154,7 +154,7 @@ describe('Two writers', () => {
     expect(await first.reads.counters()).toEqual({ n: 15 });
   });
 
-  it('of one account are both merged, without a conflict', async () => {
+  it('have their changes of one account merged, without a conflict', async () => {
     const engine = open(await emulator.aws().stage());
     const { account } = project();
     const users = numbers(20).map(() => userId());
@@ -220,8 +220,8 @@ describe('Two writers', () => {
   });
 });
 
-describe('Retention', () => {
-  it('of unreadable notifications is limited to 10,000: the sweep removes the oldest first', async () => {
+describe('Unreadable notifications', () => {
+  it('are limited to 10,000: the sweep removes the oldest first', async () => {
     const stage = await emulator.aws().stage();
     const engine = open(stage);
     for (let at = 0; at < 10_050; at += 1005)

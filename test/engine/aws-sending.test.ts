@@ -19,8 +19,8 @@ const { open, openWith } = emulator;
 
 jest.setTimeout(60_000);
 
-describe('Sending', () => {
-  it('uses the result of each entry: only the refused one of ten events is sent again', async () => {
+describe('The sender of messages', () => {
+  it('uses the result of each entry: it sends only the refused one of ten events again', async () => {
     const stage = await emulator.aws().stage(['nova']);
     const sent: number[] = [];
     const engine = openWith(stage, (service, _, input) => {
@@ -85,7 +85,7 @@ describe('Sending', () => {
     expect(runs).toEqual([2]);
   });
 
-  it('to a queue uses the result of each entry, too', async () => {
+  it('uses the result of each entry of a queue, too', async () => {
     const stage = await emulator.aws().stage(['nova']);
     let calls = 0;
     const engine = openWith(stage, (_, action, input) => {
@@ -127,7 +127,7 @@ describe('Sending', () => {
     expect((await engine.reads.depths())['service-nova']?.ready).toBe(0);
   });
 
-  it('of a stored message is not delayed by another message that cannot be sent', async () => {
+  it('does not delay a stored message because another message cannot be sent', async () => {
     const stage = await emulator.aws().stage(['nova', 'cinder']);
     const stuck = openWith(stage, (service) =>
       service === 'events' ? Promise.reject(new AwsError('NoAnswer', 'away', 0)) : undefined,
@@ -148,7 +148,7 @@ describe('Sending', () => {
     expect((await engine.reads.depths())['service-nova']?.ready).toBe(1);
   });
 
-  it('of a message that two processes find at the same time is done by one', async () => {
+  it('sends a message once if two processes find it at the same time', async () => {
     const stage = await emulator.aws().stage(['nova']);
     const stuck = openWith(stage, (service) =>
       service === 'events' ? Promise.reject(new AwsError('NoAnswer', 'away', 0)) : undefined,
@@ -172,7 +172,7 @@ describe('A message with a delay', () => {
       credentials: CREDENTIALS,
     });
 
-  it('longer than the maximum of a queue gets one schedule that targets its queue', async () => {
+  it('gets one schedule that targets its queue if the delay is longer than the maximum of a queue', async () => {
     const stage = await emulator.aws().stage(['nova']);
     const engine = open(stage);
     const opened = operation();
@@ -210,7 +210,7 @@ describe('A message with a delay', () => {
     client.destroy();
   });
 
-  it('of that length needs the role of the scheduler, and without it nothing is written', async () => {
+  it('needs the role of the scheduler for such a delay, and without it nothing is written', async () => {
     const stage = await emulator.aws().stage();
     const engine = open(stage, { schedulerRoleArn: undefined });
     const opened = operation();
@@ -273,7 +273,7 @@ describe('A large message', () => {
       expect(message.type === 'notification.received' && message.data.body === body).toBe(true);
   });
 
-  it('of a commit with rows is stored in as many rows as necessary until it is sent', async () => {
+  it('is stored with the rows of its commit, in as many rows as necessary, until it is sent', async () => {
     const stage = await emulator.aws().stage();
     // This body can't be compressed.
     const body =

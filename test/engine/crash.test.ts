@@ -117,7 +117,7 @@ describe('A process that is killed with SIGKILL', () => {
     expect((await engine.reads.depths()).coordinate?.dead).toBe(0);
   }, 180_000);
 
-  it('while it handles a message delivers it again at the next start, at once, counted as delivered', async () => {
+  it('delivers the message that it handled again at the next start, at once, counted as delivered', async () => {
     const id = operationId();
     const before = await open({ dataFolder: folder });
     await before.commit({ messages: [confirmation(id)] });
@@ -136,7 +136,7 @@ describe('A process that is killed with SIGKILL', () => {
     expect(performance.now() - opened).toBeLessThan(2000);
   }, 90_000);
 
-  it('locks the folder until then, and the next process acquires it', async () => {
+  it('keeps its folder locked until it ends, and the next process acquires the lock', async () => {
     const target = new KilledProcess(folder, 'hold');
     await until('an open engine', () => target.lines.includes('open'), 40);
     await expect(open({ dataFolder: folder })).rejects.toMatchObject({

@@ -135,7 +135,7 @@ describe('The folder of the embedded engine', () => {
     expect(await (await opened()).reads.seen([old, young])).toEqual(new Set([young]));
   });
 
-  it('of a newer release is not changed, and the start fails with the reason', async () => {
+  it('is not changed if a newer release wrote it, and the start fails with the reason', async () => {
     const age = (version: number) =>
       within((database) =>
         database.query('UPDATE propagator.migration SET version = version + $1', [version]),
@@ -146,7 +146,7 @@ describe('The folder of the embedded engine', () => {
     await expect((await opened()).health()).resolves.toBeUndefined();
   }, 30_000);
 
-  it('whose creation was interrupted is created again', async () => {
+  it('is created again if its creation was interrupted', async () => {
     const cut = join(folder, 'cut');
     mkdirSync(join(cut, 'postgres'), { recursive: true });
     writeFileSync(join(cut, 'postgres', 'PG_VERSION'), '18\n');
@@ -159,7 +159,7 @@ describe('The folder of the embedded engine', () => {
     expect(existsSync(join(cut, 'creating'))).toBe(false);
   }, 60_000);
 
-  describe('whose database is gone or damaged', () => {
+  describe('with a database that is gone or damaged', () => {
     let data: string;
     let pristine: string;
     beforeAll(async () => {
@@ -211,22 +211,25 @@ describe('The folder of the embedded engine', () => {
     it.each([
       ['a damaged control file', ['global', 'pg_control'], 0],
       ['a truncated control file', ['global', 'pg_control'], 100],
-    ])('with %s fails with an error that does not mention WebAssembly', async (_, names, bytes) => {
-      if (bytes > 0) truncateSync(inDatabase(...names), bytes);
-      else writeFileSync(inDatabase(...names), Buffer.alloc(8192, 0x5a));
-      const thrown = await opened({ dataFolder: data }).catch((error: unknown) => error);
-      expect(thrown).toMatchObject({
-        report: {
-          code: 'engine.folder.damaged',
-          message: expect.stringContaining(inDatabase()),
-          advice: expect.stringContaining('propagator start --begin-empty'),
-        },
-      });
-      expect(String(thrown)).not.toMatch(/ASSERTIONS|Aborted/);
-    });
+    ])(
+      'stops the start with %s, with an error that does not mention WebAssembly',
+      async (_, names, bytes) => {
+        if (bytes > 0) truncateSync(inDatabase(...names), bytes);
+        else writeFileSync(inDatabase(...names), Buffer.alloc(8192, 0x5a));
+        const thrown = await opened({ dataFolder: data }).catch((error: unknown) => error);
+        expect(thrown).toMatchObject({
+          report: {
+            code: 'engine.folder.damaged',
+            message: expect.stringContaining(inDatabase()),
+            advice: expect.stringContaining('propagator start --begin-empty'),
+          },
+        });
+        expect(String(thrown)).not.toMatch(/ASSERTIONS|Aborted/);
+      },
+    );
 
     it.each(['operation', 'audit_head', 'operation_pkey'])(
-      'with a truncated file of %s fails with that file, instead of a silent loss of its rows',
+      'stops the start with a truncated file of %s and names that file, instead of losing its rows',
       async (name) => {
         let file = '';
         await withinFolder(data, async (database) => {
@@ -246,7 +249,7 @@ describe('The folder of the embedded engine', () => {
       },
     );
 
-    it('with damaged pages of a table fails with the file of the table', async () => {
+    it('stops the start with damaged pages of a table, and names the file of the table', async () => {
       let file = '';
       await withinFolder(data, async (database) => {
         const [row] = await database.query(

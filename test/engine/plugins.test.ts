@@ -52,7 +52,7 @@ describe('services of the operator', () => {
     });
   });
 
-  it('in a module are suspended and resumed with the project; what was paused before stays paused', async () => {
+  it('are suspended and resumed with the project if a module adds them; what was paused before stays paused', async () => {
     const project = fixture.project('pausing');
     const support = fixture.billing.tables
       .get('subscriptions')

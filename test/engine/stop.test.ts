@@ -57,7 +57,7 @@ describe('A propagator', () => {
     rmSync(folder, { recursive: true, force: true });
   }, 60_000);
 
-  it('that receives a stop signal starts no removal after a second, whatever connections are open, and continues at the next start', async () => {
+  it('starts no removal later than a second after a stop signal, whatever connections are open, and continues at the next start', async () => {
     const before = left(control);
     running = await start();
     const idle = await connected(running.port);

@@ -91,7 +91,7 @@ export function commitSuite(open: () => Promise<WorkerEngine>): void {
       expect(await engine.deadLetters({ service })).toEqual([]);
     });
 
-    it('of a row that another process changed meanwhile is a conflict, and writes nothing', async () => {
+    it('is a conflict if another process changed the row meanwhile, and writes nothing', async () => {
       const opened = operation();
       await engine.commit({ operations: [opened], tasks: [task(opened.id)] });
       const [read] = await engine.reads.operations({ projectId: opened.scope.id });
@@ -116,7 +116,7 @@ export function commitSuite(open: () => Promise<WorkerEngine>): void {
       expect((await engine.reads.depths())[`service-${service}`]?.ready ?? 0).toBe(0);
     });
 
-    it('that opens an open operation, or continues one that does not exist, is a conflict', async () => {
+    it('is a conflict if it opens an open operation, or continues one that does not exist', async () => {
       const opened = operation();
       await engine.commit({ operations: [opened] });
       expect(
@@ -146,7 +146,7 @@ export function commitSuite(open: () => Promise<WorkerEngine>): void {
       expect((await engine.reads.counters())[opened.id]).toBe(1);
     });
 
-    it('of a notification that was ingested before is a conflict, and has no second effect', async () => {
+    it('is a conflict if its notification was ingested before, and has no second effect', async () => {
       const [first, second, other] = [unique(), unique(), unique()];
       expect(await engine.commit({ seen: [first], counters: { [first]: 1 } })).toBe('committed');
       expect(await engine.commit({ seen: [second, first], counters: { [first]: 1 } })).toBe(

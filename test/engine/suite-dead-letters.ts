@@ -105,7 +105,7 @@ export function deadLetterSuite(open: () => Promise<WorkerEngine>): void {
       expect(await engine.deadLetters({ service: 'no\0such' })).toEqual([]);
     });
 
-    it('that are selected return to their queue; the coordinator is notified of each, and the decision is stored', async () => {
+    it('return to their queue when a redrive selects them; the coordinator is notified of each, and the decision is stored', async () => {
       const { a, x, y, first, second, messages } = await moveToDeadLetters();
       expect(await engine.redrive({ service: a, cause: x }, { by: 'ann', reason: 'mended' })).toBe(
         2,
@@ -148,7 +148,7 @@ export function deadLetterSuite(open: () => Promise<WorkerEngine>): void {
       ]);
     });
 
-    it('that are selected are discarded; the coordinator is notified of each with the reason, and the decisions are stored', async () => {
+    it('are removed when a discard selects them; the coordinator is notified of each with the reason, and the decisions are stored', async () => {
       const { a, b, x, y, first, messages } = await moveToDeadLetters();
       const got: Delivery[] = [];
       await engine.work(
@@ -203,7 +203,7 @@ export function deadLetterSuite(open: () => Promise<WorkerEngine>): void {
       expect(got).toEqual([]);
     });
 
-    it('of a handler that gave up are redriven in the same way, and show the number of deliveries', async () => {
+    it('are redriven in the same way if their handler gave up, and show the number of deliveries', async () => {
       const service = `t${unique()}`;
       let broken = true;
       const handled: number[] = [];
@@ -236,7 +236,7 @@ export function deadLetterSuite(open: () => Promise<WorkerEngine>): void {
       expect(await engine.deadLetters({ service })).toEqual([]);
     }, 30_000);
 
-    it('of the coordinator are found with those of the services, and are redriven', async () => {
+    it("are found with those of the services if they are the coordinator's, and are redriven", async () => {
       const of = operationId();
       failing.add(of);
       await engine.commit({ messages: [confirmation(of)] });
@@ -263,7 +263,7 @@ export function deadLetterSuite(open: () => Promise<WorkerEngine>): void {
       ]);
     }, 30_000);
 
-    it('that this release cannot read are shown shortened, and can be discarded', async () => {
+    it('are shown shortened if this release cannot read them, and can be discarded', async () => {
       const service = `t${unique()}`;
       const message = requested(service, 5);
       // As a later release may write it: the routing is the same, but a field differs.

@@ -35,7 +35,7 @@ export function deliverySuite(
       expect(median(waits)).toBeLessThan(150);
     });
 
-    it('with a delay is not visible before its time, and starts its worker then', async () => {
+    it('is not visible before the end of its delay, and starts its worker then', async () => {
       const name = queue();
       const late: number[] = [];
       const sentAt = performance.now();
@@ -59,7 +59,7 @@ export function deliverySuite(
     });
 
     if (!isServerless)
-      it('that is urgent is delivered before all others of its queue', async () => {
+      it('is delivered before all others of its queue if it is urgent', async () => {
         const name = queue();
         const messages = numbers(30).map((run) => requested(serviceOf(name), run));
         await engine.commit({ messages });
@@ -80,7 +80,7 @@ export function deliverySuite(
         expect(handled.slice(0, batch)).toEqual(expect.arrayContaining([101, 102]));
       });
 
-    it('of a full queue is delivered once, in batches of at most the requested size', async () => {
+    it('is delivered once from a full queue, in batches of at most the requested size', async () => {
       const name = queue();
       await engine.commit({ messages: numbers(250).map((run) => requested(serviceOf(name), run)) });
       const batches: number[][] = [];

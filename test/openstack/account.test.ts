@@ -74,7 +74,7 @@ describe('a customer whose projects hold at least one of every resource type', (
     expect(Object.keys(counts(on.before, on.idOf('blue')))).toEqual(resourceTypes);
   });
 
-  it('in mode observe, a deleted project is counted and nothing changes', async () => {
+  it('a project that is deleted in mode observe is counted, and nothing changes', async () => {
     await on.start({ mode: 'observe' });
     const red = on.idOf('red');
     await on.deleteProject('red');
@@ -105,7 +105,7 @@ describe('a customer whose projects hold at least one of every resource type', (
     await on.propagator.stop();
   });
 
-  it('in mode enforce, a project deleted in Keystone is emptied completely, and the others do not change', async () => {
+  it('a project that is deleted in mode enforce is emptied completely, and the others do not change', async () => {
     await on.start({ mode: 'enforce' });
     const green = on.idOf('green');
     const deletedAt = await on.deleteProject('green');
@@ -129,7 +129,7 @@ describe('a customer whose projects hold at least one of every resource type', (
     expect(await on.propagator.deadLetters()).toEqual([]);
   });
 
-  it('killed and restarted five times during one operation, the propagator loses no notification and ends the same way', async () => {
+  it('a propagator that is killed five times during one operation loses no notification and ends the same way', async () => {
     const red = on.idOf('red');
     const about = { project: red };
     const enforce = () => on.start({ mode: 'enforce' });
@@ -177,7 +177,7 @@ describe('a customer whose projects hold at least one of every resource type', (
     expect(await on.propagator.deadLetters()).toEqual([]);
   });
 
-  it('after the domain is disabled and deleted, the rest of it is emptied, and the other domain does not change', async () => {
+  it('the rest of a disabled and deleted domain is emptied, and the other domain does not change', async () => {
     const { admin } = on.cloud;
     const { domainId } = on.customer;
     const path = `/domains/${domainId}`;

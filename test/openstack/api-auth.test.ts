@@ -156,7 +156,7 @@ describe('a token of a real Keystone at the API', () => {
     // Keystone's role member implies the role reader.
     ['member', ['200', '403 api.role', '403 api.role']],
     ['other', REFUSED('403 api.scope')],
-  ])('with system scope and the role %s may do what that role allows', async (user, expected) => {
+  ])('may do on the system what the role %s allows', async (user, expected) => {
     expect(await answers(await tokenOf(user))).toEqual(expected);
   });
 
@@ -165,12 +165,12 @@ describe('a token of a real Keystone at the API', () => {
     expect(engine.waived.get('rating')?.by).toBe(`${name}-operator (${users.operator})`);
   });
 
-  it("of a customer's administrator on the own project is refused", async () => {
+  it("is refused if it belongs to a customer's administrator on the own project", async () => {
     const scope = { project: { id: customer } };
     expect(await answers(await tokenOf('customer', scope))).toEqual(REFUSED('403 api.scope'));
   });
 
-  it('without a scope is refused', async () => {
+  it('is refused if it has no scope', async () => {
     const token = await login(
       { methods: ['password'], password: { user: { id: users.member, password: PASSWORD } } },
       'unscoped' as unknown as object,
@@ -178,7 +178,7 @@ describe('a token of a real Keystone at the API', () => {
     expect(await answers(token)).toEqual(REFUSED('403 api.scope'));
   });
 
-  it('that is forged or changed is refused', async () => {
+  it('is refused if it is forged or changed', async () => {
     const token = await tokenOf('admin');
     const middle = Math.floor(token.length / 2);
     const changed = `${token.slice(0, middle)}${token[middle] === 'A' ? 'B' : 'A'}${token.slice(middle + 1)}`;
@@ -188,7 +188,7 @@ describe('a token of a real Keystone at the API', () => {
     expect(await answers(changed)).toEqual(REFUSED('401 api.token'));
   });
 
-  it('that was revoked is refused after at most a minute', async () => {
+  it('is refused at most a minute after it was revoked', async () => {
     const token = await tokenOf('reader');
     expect(await call(token, 'GET /v1/status')).toBe('200');
     await cloud.admin.call('identity', 'DELETE', '/auth/tokens', {
@@ -198,7 +198,7 @@ describe('a token of a real Keystone at the API', () => {
     expect(await answers(token)).toEqual(REFUSED('401 api.token'));
   });
 
-  it('of a user that was disabled is refused after at most a minute', async () => {
+  it('is refused at most a minute after its user was disabled', async () => {
     const token = await tokenOf('member');
     expect(await call(token, 'GET /v1/status')).toBe('200');
     await cloud.admin.call('identity', 'PATCH', `/users/${users.member}`, {
@@ -208,14 +208,14 @@ describe('a token of a real Keystone at the API', () => {
     expect(await call(token, 'GET /v1/status')).toBe('401 api.token');
   });
 
-  it('of an application credential counts on a project that the settings name', async () => {
+  it('is accepted for an application credential on a project that the settings name', async () => {
     const ours = await login(await credentialOf('admin', project));
     expect(await answers(ours)).toEqual(['200', '201', '400 api.input']);
     const theirs = await login(await credentialOf('customer', customer));
     expect(await answers(theirs)).toEqual(REFUSED('403 api.scope'));
   });
 
-  it('that has expired is refused', async () => {
+  it('is refused after it has expired', async () => {
     // The token expires together with the credential. No other token expires so soon.
     const expires_at = new Date(Date.now() + EXPIRY_SECONDS * 1000).toISOString().slice(0, -1);
     const token = await login(await credentialOf('admin', project, { expires_at }));

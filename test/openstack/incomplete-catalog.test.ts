@@ -148,7 +148,7 @@ describe('a cloud whose catalog does not show all its services', () => {
     ],
     ['another region', 'image', /image(?: \(glance\))?: it is registered only in elsewhere/],
   ])(
-    'with %s ends it as unverified, with exit code 3 and the reason',
+    'ends an operation as unverified if it has %s, with exit code 3 and the reason',
     async (what, type, because) => {
       const image = (await registered('image')).id;
       const volume = (await registered('block-storage', 'volumev3')).type;

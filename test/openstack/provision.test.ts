@@ -266,7 +266,7 @@ describe('a created project with a matching tag', () => {
     expect(await limitsOf(String(shop))).toEqual([99, 7, 8]);
   });
 
-  it('that is deleted during the provision is cleaned up completely', async () => {
+  it('is cleaned up completely if it is deleted during the provision', async () => {
     const view = await propagator.operation(
       { project: deleted },
       (one) => one.operation.action === 'cleanup' && isOver(one),

@@ -188,7 +188,7 @@ it.each([
   [manila, 'share', `/quota-sets/`, 'quota_set', 'shares'],
   [octavia, 'load-balancer', `/lbaas/quotas/`, 'quota', 'loadbalancer'],
 ] as const)(
-  'quotas: zero is put back to the same limits: %#',
+  'quotas: the option zero sets limits to zero, and the resume restores them: %#',
   async (service, key, path, name, limit) => {
     if (!admin.has(key)) return console.log(`this cloud has no ${key}`);
     const shown = async (): Promise<Row[]> => {

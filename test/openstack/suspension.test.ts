@@ -128,7 +128,7 @@ rules:
     );
   const control = (all: Snapshot): string[] => linesOf(all, on.idOf('still'));
 
-  it('is in use before', async () => {
+  it('is in use before the first disable', async () => {
     expect(await serverStates()).toEqual({
       web: 'ACTIVE, locked: no reason',
       trunked: 'ACTIVE',
@@ -192,7 +192,7 @@ rules:
     ]);
   });
 
-  it('leaves nothing when it is deleted while it is suspended', async () => {
+  it('leaves no resource when it is deleted while it is suspended', async () => {
     const dozing = on.idOf('dozing');
     await setEnabled(false, dozing);
     expect((await ended('suspend', dozing)).operation.state).toBe('finished');

@@ -140,7 +140,7 @@ describe('any order of the services, with any of them held up', () => {
     );
   });
 
-  it('without trouble, no resource is removed while a resource exists that its service waits for', async () => {
+  it('no resource is removed before the resources that its service waits for, if no service fails', async () => {
     await fc.assert(
       fc.asyncProperty(histories, deliveries, async (history, schedule) => {
         const simulation = await live({ ...history, troubles: [] }, schedule);

@@ -189,8 +189,8 @@ describe('the relay between RabbitMQ and the store', () => {
   });
 });
 
-describe('the queue and the exchange', () => {
-  it('of Keystone: the relay waits for a missing exchange, never declares it, and consumes the queue meanwhile', async () => {
+describe('a relay and its broker', () => {
+  it('the relay waits for a missing exchange of Keystone, never declares it, and consumes the queue meanwhile', async () => {
     const relay = fixture.start();
     await eventually('the state names the failure', () =>
       /exchange .* does not exist yet/.test(relay.state().waiting ?? ''),
@@ -204,7 +204,7 @@ describe('the queue and the exchange', () => {
     await eventually('the message arrives', has('first'));
   });
 
-  it('of Keystone: a recreated exchange is bound again without a new connection', async () => {
+  it('a recreated exchange of Keystone is bound again without a new connection', async () => {
     const relay = await fixture.started();
     await fixture.keystone.deleteExchange(fixture.exchange);
     await eventually('the relay notices the failure', () =>
@@ -216,7 +216,7 @@ describe('the queue and the exchange', () => {
     await eventually('the message arrives', has('again'));
   });
 
-  it('of the relay: a deleted queue is created and bound again', async () => {
+  it('a deleted queue of the relay is created and bound again', async () => {
     await fixture.started();
     await fixture.keystone.deleteQueue(fixture.queue);
     await eventually('the message arrives', async () => {
@@ -225,7 +225,7 @@ describe('the queue and the exchange', () => {
     });
   });
 
-  it('of the relay: other properties of an existing queue are reported with the setting, and the queue is used after the correction', async () => {
+  it('an existing queue with other properties is reported with the setting, and is used after the correction', async () => {
     await fixture.makeExchange();
     await fixture.keystone.assertQueue(fixture.queue, {
       durable: true,
@@ -241,7 +241,7 @@ describe('the queue and the exchange', () => {
     await eventually('the relay continues', () => relay.state().connected);
   });
 
-  it('of the relay: a quorum queue works as well', async () => {
+  it('the queue of the relay may be a quorum queue', async () => {
     const own = {
       mode: 'own',
       queue: fixture.queue,
@@ -253,7 +253,7 @@ describe('the queue and the exchange', () => {
     await eventually('all are stored', has(...numbered(150)));
   });
 
-  it('of a topic: the relay waits for the queue, consumes it and never declares it', async () => {
+  it('the relay waits for a topic queue of Keystone, consumes it and never declares it', async () => {
     const relay = fixture.start({ source: { mode: 'topic', queue: fixture.queue } });
     await eventually('the state names the failure', () =>
       /queue .* does not exist yet; Keystone creates it/.test(relay.state().waiting ?? ''),
@@ -268,7 +268,7 @@ describe('the queue and the exchange', () => {
   });
 });
 
-describe('the log of the relay', () => {
+describe('the log of a relay', () => {
   it('names the broker, the queue with its number of messages, and what could not be checked', async () => {
     await fixture.started();
     await eventually('the findings are logged', () =>
@@ -292,7 +292,7 @@ describe('the log of the relay', () => {
     expect(JSON.stringify([relay.state(), fixture.log])).not.toContain('hunter2');
   });
 
-  it('the relay connects to the second broker if the first does not answer', async () => {
+  it('shows that the relay connects to the second broker if the first does not answer', async () => {
     await fixture.makeExchange();
     const relay = fixture.start({ urls: ['amqp://127.0.0.1:1/', BROKER] });
     await eventually('connected', () => relay.state().connected);

@@ -126,7 +126,7 @@ describe('a broker that accepts only TLS', () => {
     ['no CA', { RABBITMQ_CA_FILE: '' }],
     ['another server name', { RABBITMQ_SERVER_NAME: 'other.example.org' }],
     ['no certificate', { RABBITMQ_CERT_FILE: '', RABBITMQ_KEY_FILE: '' }],
-  ])('with %s makes the relay wait, with an error about TLS', async (_what, set) => {
+  ])('makes the relay wait with an error about TLS for %s', async (_what, set) => {
     const { relay } = start(set);
     await eventually('the failure is named', () => relay.state().waiting !== 'connecting');
     expect(relay.state()).toMatchObject({

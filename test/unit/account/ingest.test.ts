@@ -45,7 +45,7 @@ describe('an update', () => {
     expect(record('project/p1')?.members).toEqual(['u1']);
   });
 
-  it('of an account that Keystone does not have is dropped, and keeps the inventory unchanged', async () => {
+  it('is dropped if Keystone does not have the account, and the inventory is unchanged', async () => {
     fixture.keystone.remove('project', 'p1');
     await fixture.take(cadf('identity.project.updated', 'p1'));
     expect(fixture.logged).toEqual([]);
@@ -56,7 +56,7 @@ describe('an update', () => {
     expect(fixture.count('notification.absent')).toBe(1);
   });
 
-  it('of an unknown project that is disabled is published as disabled', async () => {
+  it('is published as disabled for an unknown project that is disabled', async () => {
     fixture.keystone.put(project('p3', { enabled: false }));
     await fixture.take(cadf('identity.project.updated', 'p3'));
     expect(fixture.logged).toEqual(['account.project.disabled project p3']);
@@ -85,7 +85,7 @@ describe('a creation', () => {
     });
     expect(record('project/p3')?.members).toEqual(['u2']);
   });
-  it('of an account that is disabled meanwhile is published as created and disabled', async () => {
+  it('is published as created and disabled if the account is disabled meanwhile', async () => {
     fixture.keystone.put(user('u3', false));
     await fixture.take(cadf('identity.user.created', 'u3'));
     await fixture.take(cadf('identity.user.updated', 'u3'));
@@ -113,12 +113,12 @@ describe('a deletion', () => {
     const tombstone = record('project/p2');
     expect(tombstone && isGone(tombstone)).toBe(true);
   });
-  it('of an account that neither Keystone nor the inventory has ever shown is held', async () => {
+  it('is held if neither Keystone nor the inventory has ever shown the account', async () => {
     await fixture.take(cadf('identity.project.deleted', 'px'));
     expect(fixture.logged).toEqual([]);
     expect(record('project/px')).toMatchObject({ suspicion: { at: fixture.engine.time } });
   });
-  it('with another message id is published again, because the first may have been forged', async () => {
+  it('is published again with another message id, because the first may have been forged', async () => {
     await fixture.take(cadf('identity.project.deleted', 'p1'));
     await fixture.take(cadf('identity.project.deleted', 'p1'));
     expect(fixture.logged).toHaveLength(2);
@@ -164,7 +164,7 @@ describe('a domain', () => {
     // An old tombstone has no effect, because the first notification may have been forged.
     expect(fixture.logged).toHaveLength(3);
   });
-  it('that is disabled is published once, and its projects and users are recorded', async () => {
+  it('is published once as disabled, and its projects and users are recorded', async () => {
     fixture.keystone.put(project('p3'));
     fixture.keystone.put(user('u3'));
     fixture.keystone.roles.push(role('p3', 'u3'), role('p1', 'u2'));
@@ -181,13 +181,13 @@ describe('a domain', () => {
     expect(record('project/p1')?.members).toEqual(['u1', 'u2']);
     expect(record('user/u3')?.account).toMatchObject({ name: 'user u3', domainId: 'd1' });
   });
-  it('that is unknown is recognized by the answer of Keystone', async () => {
+  it('is recognized by the answer of Keystone if it is unknown', async () => {
     fixture.keystone.put(domain('d4', false));
     await fixture.take(cadf('identity.project.updated', 'd4', { requestId: 'req-1' }));
     await fixture.take(cadf('identity.domain.updated', 'd4', { requestId: 'req-1' }));
     expect(fixture.logged).toEqual(['account.domain.disabled domain d4']);
   });
-  it('with many projects gets its members by one call', async () => {
+  it('gets the members of its many projects by one call', async () => {
     for (let n = 0; n < 15; n += 1) {
       fixture.keystone.put(project(`many${n}`));
       fixture.keystone.roles.push(role(`many${n}`, 'u2'));
@@ -217,7 +217,7 @@ describe('a repeated notification', () => {
     expect(fixture.logged).toEqual(['account.project.deleted project p1']);
     expect(fixture.count('notification.duplicate')).toBe(2);
   });
-  it('that another process ingests between read and write is decided again', async () => {
+  it('is decided again if another process ingests it between read and write', async () => {
     const { reads } = fixture.engine;
     const body = cadf('identity.project.deleted', 'p1', { messageId: 'contested' });
     let asked = 0;
@@ -341,7 +341,7 @@ describe('members of a project', () => {
     );
     expect(record('project/p1')?.members).toEqual(['u1', 'u7']);
   });
-  it('of an unknown project are recorded after a query to Keystone', async () => {
+  it('are recorded after a query to Keystone if the project is unknown', async () => {
     fixture.keystone.put(project('p3', { enabled: false }));
     await fixture.take(
       assigned({ project: 'p3', user: 'u1' }),
@@ -358,7 +358,7 @@ describe('members of a project', () => {
       'account.project.disabled project p3',
     ]);
   });
-  it('of all child projects are recorded if the role is inherited', async () => {
+  it('are recorded for all child projects if the role is inherited', async () => {
     fixture.keystone.put(project('p3', { parentId: 'p2' }));
     fixture.keystone.put(project('other'));
     await fixture.syncInventory();

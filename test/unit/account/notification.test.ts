@@ -64,7 +64,7 @@ describe('the form of a notification', () => {
       readable(body),
     );
   });
-  it('without a message_id gets an id that depends on the body', () => {
+  it('may lack a message_id, and the notification then gets an id that depends on the body', () => {
     const none = inner({ message_id: undefined });
     expect(readable(none).messageId).toBe(readable(none).messageId);
     expect(readable(none).messageId).toMatch(/^sha256:[0-9a-f]{64}$/);
@@ -73,7 +73,7 @@ describe('the form of a notification', () => {
     );
     expect(readable(inner({ message_id: 'a\u0000b' })).messageId).toMatch(/^sha256:/);
   });
-  it('of another service is readable: it is dropped later, and not quarantined', () => {
+  it('is readable if another service sent it: it is dropped later, and not quarantined', () => {
     expect(
       readable(inner({ event_type: 'compute.instance.update', payload: { state: 'active' } }))
         .eventType,
@@ -81,7 +81,7 @@ describe('the form of a notification', () => {
   });
 });
 
-describe('an unreadable notification has a reason', () => {
+describe('an unreadable notification', () => {
   it.each([
     ['', 'empty'],
     ['   ', 'empty'],
@@ -105,7 +105,9 @@ describe('an unreadable notification has a reason', () => {
       'resource_info and target.id differ, which Keystone never sends',
     ],
     ['a\u0000b', 'not text: it is not UTF-8, or it contains a NUL'],
-  ])('%j: %s', (body, reason) => expect(read(body)).toEqual({ kind: 'unreadable', reason }));
+  ])('has a reason: %j: %s', (body, reason) =>
+    expect(read(body)).toEqual({ kind: 'unreadable', reason }),
+  );
 
   const envelope = (message: string): string =>
     JSON.stringify({ 'oslo.version': '2.0', 'oslo.message': message });
@@ -138,11 +140,11 @@ describe('an unreadable notification has a reason', () => {
       envelope(within(inner({}), 'body')),
       holds('notification', 'oslo.message > body'),
     ],
-  ])('when it is wrapped twice: %s', (_, body, reason) =>
+  ])('has a reason when it is wrapped twice: %s', (_, body, reason) =>
     expect(read(body)).toEqual({ kind: 'unreadable', reason }),
   );
 
-  it('when it is deeply nested, within a short time', () => {
+  it('has a reason within a short time when it is deeply nested', () => {
     const deep = `${'{"a":'.repeat(5000)}1${'}'.repeat(5000)}`;
     expect(read(deep)).toMatchObject({ reason: expect.stringContaining('not a notification') });
     const wide = JSON.stringify(
@@ -151,7 +153,7 @@ describe('an unreadable notification has a reason', () => {
     expect(read(wide)).toMatchObject({ reason: expect.stringContaining('not a notification') });
   });
 
-  it('when its payload is too deeply nested for a digest', () => {
+  it('has a reason when its payload is too deeply nested for a digest', () => {
     const deep = `${'['.repeat(20_000)}${']'.repeat(20_000)}`;
     const body = `{"event_type":"identity.project.deleted","payload":{"x":${deep}}}`;
     expect(read(body)).toMatchObject({
@@ -160,7 +162,7 @@ describe('an unreadable notification has a reason', () => {
     });
   });
 
-  it('when it is compressed', () => {
+  it('has a reason when it is compressed', () => {
     expect(read(Buffer.from([0x1f, 0x8b, 8, 0xff]))).toMatchObject({
       reason: expect.stringContaining(': compressed'),
     });
@@ -168,7 +170,7 @@ describe('an unreadable notification has a reason', () => {
       reason: expect.stringContaining('bzip2'),
     });
   });
-  it('when it is too big, with its full size', () => {
+  it('has a reason with its full size when it is too big', () => {
     const { data } = notificationReceived(Buffer.alloc(MAX_BODY_BYTES + 1, 'ü'), {
       id: 'x',
       source: 'test',
@@ -182,12 +184,12 @@ describe('an unreadable notification has a reason', () => {
   });
 });
 
-describe('timestamps', () => {
-  it('of oslo.messaging are UTC without a zone, and may lack the fraction', () => {
+describe('timestamps of notifications', () => {
+  it('are UTC without a zone in oslo.messaging, and may lack the fraction', () => {
     expect(utcMillis('2026-11-23 03:49:48.266196')).toBe(Date.UTC(2026, 10, 23, 3, 49, 48, 266));
     expect(utcMillis('2026-11-23 03:49:48')).toBe(Date.UTC(2026, 10, 23, 3, 49, 48));
   });
-  it('of CADF end in +0000', () => {
+  it('end in +0000 in CADF', () => {
     expect(utcMillis('2026-11-23T03:49:48.266076+0000')).toBe(
       Date.UTC(2026, 10, 23, 3, 49, 48, 266),
     );
@@ -201,8 +203,8 @@ describe('timestamps', () => {
     '2026-13-01 00:00:00',
     '2026-01-01 24:00:00',
     '2026-01-01',
-  ])('%j is none', (text) => expect(utcMillis(text)).toBeUndefined());
-  it('agree with the calendar on every day', () =>
+  ])('do not include %j', (text) => expect(utcMillis(text)).toBeUndefined());
+  it('are parsed correctly on every day of the calendar', () =>
     fc.assert(
       fc.property(
         fc.date({ min: new Date('1970-01-01'), max: new Date('2199-12-31'), noInvalidDate: true }),

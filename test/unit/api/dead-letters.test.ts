@@ -125,7 +125,7 @@ describe('dead letters in the API', () => {
   });
 
   it.each(SECRET_TEXTS)(
-    'and all other routes show no part of %s, in any encoding',
+    'show no part of %s in any encoding, and neither does any other route',
     async (_, text) => {
       const { engine, call } = openApi();
       const error = { ...denied, message: text, advice: text };
@@ -183,7 +183,7 @@ describe('dead letters in the API', () => {
     },
   );
 
-  it('and quarantined notifications show one page of text in every encoding', async () => {
+  it('show one page of text in every encoding, and so do quarantined notifications', async () => {
     const { engine, call } = openApi();
     const text = `{"event_type":"x","more":"${'y'.repeat(2 * MAX_SHOWN_LENGTH)}"}`;
     await engine.commit({
@@ -269,7 +269,7 @@ describe('dead letters in the API', () => {
     expect((await call('/v1/decisions?operation=op-000000000000')).body).toEqual({ decisions: [] });
   });
 
-  it('of the coordinator are not discarded while their operation needs them, nor is any other message of the selection', async () => {
+  it('are all kept if a discard selects a message of the coordinator that its operation needs', async () => {
     const { engine, call } = openApi();
     const [open, ended] = [
       operation({ state: 'confirming' }),
@@ -312,7 +312,7 @@ describe('dead letters in the API', () => {
     expect(await discard({ service: 'nova' })).toMatchObject({ body: { discarded: 1 } });
   });
 
-  it('that arrive during a discard are not discarded', async () => {
+  it('are not discarded if they arrive during a discard', async () => {
     const { engine, call } = openApi();
     const running = operation({ state: 'running' });
     await engine.commit({ operations: [running] });

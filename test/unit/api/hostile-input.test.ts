@@ -75,7 +75,7 @@ describe.each([
     ['half a character', 'a\ud800b'],
     ['an escape sequence of a terminal', '\u001b[2J'],
     ['more than a page', 'x'.repeat(1001)],
-  ])('with %s is refused', async (_, reason) => {
+  ])('is refused if it has %s', async (_, reason) => {
     expect(await statusOf(reason)).toBe(400);
   });
 
@@ -118,7 +118,7 @@ describe('ids in a path', () => {
 });
 
 describe('a selection', () => {
-  it('with a misspelled field redrives nothing instead of everything', async () => {
+  it('redrives no message, and not all of them, if a field is misspelled', async () => {
     const { app, engine } = apiUnderTest();
     const open = operation({ state: 'running' });
     await engine.commit({ operations: [open] });

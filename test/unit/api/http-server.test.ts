@@ -43,7 +43,7 @@ const healthStatus = async () => (await fetch(`http://127.0.0.1:${server.port}/h
 const head = (path: string, more = '') =>
   `POST ${path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\nauthorization: ${headersOf('ann').authorization}\r\n${more}`;
 
-describe('the HTTP server closes a connection', () => {
+describe('the HTTP server', () => {
   it.each([
     ['a connection that sends nothing', [], '408'],
     ['half a request line', ['POST /v1/wai'], '408'],
@@ -55,14 +55,17 @@ describe('the HTTP server closes a connection', () => {
       [head('/v1/waivers', 'transfer-encoding: chunked\r\n\r\n'), '5\r\n{"a":\r\n'],
       '408',
     ],
-  ])('%s, and answers other clients meanwhile', async (_, written, status) => {
-    const { received } = await open(...written);
-    expect(await healthStatus()).toBe(200);
-    expect((await received).split(' ')[1]).toBe(status);
-    expect(engine.waived.size).toBe(0);
-  });
+  ])(
+    'closes a connection that is too slow, and answers other clients meanwhile: %s',
+    async (_, written, status) => {
+      const { received } = await open(...written);
+      expect(await healthStatus()).toBe(200);
+      expect((await received).split(' ')[1]).toBe(status);
+      expect(engine.waived.size).toBe(0);
+    },
+  );
 
-  it('that sends one byte at a time', async () => {
+  it('closes a connection that sends one byte at a time', async () => {
     const { socket, received } = await open(head('/v1/waivers', 'content-length: 5000\r\n\r\n'));
     const dripping = setInterval(() => socket.write(' '), 20);
     const before = performance.now();
@@ -71,7 +74,7 @@ describe('the HTTP server closes a connection', () => {
     expect(performance.now() - before).toBeLessThan(10_000);
   });
 
-  it('among 300 at the same time, and stays healthy', async () => {
+  it('closes 300 slow connections at the same time, and stays healthy', async () => {
     const slow = await Promise.all(
       Array.from({ length: 300 }, () => open('GET /healthz HTTP/1.1\r\nx: ')),
     );

@@ -124,7 +124,7 @@ describe('a token of Keystone', () => {
     ['forged', 'gAAAAAforged', 'the token is invalid, expired or revoked; nothing was changed'],
     ['with a space', 'a b', 'the header X-Auth-Token holds no token; nothing was changed'],
     ['too long', 'x'.repeat(8193), 'the header X-Auth-Token holds no token; nothing was changed'],
-  ])('that is %s is refused', async (_, token, message) => {
+  ])('is refused if it is %s', async (_, token, message) => {
     const { call } = withTokens({});
     expect(await answerOf(await call(token))).toEqual({ status: 401, code: 'api.token', message });
   });
@@ -133,7 +133,7 @@ describe('a token of Keystone', () => {
     ['a project of a customer', { kind: 'project', id: 'p1' }, 'the token is scoped to project:p1'],
     ['a domain of a customer', { kind: 'domain', id: 'd1' }, 'the token is scoped to domain:d1'],
     ['nothing', { kind: 'none' }, 'the token has no scope'],
-  ] as const)('with the role admin on %s is refused', async (_, scope, message) => {
+  ] as const)('is refused with the role admin on %s', async (_, scope, message) => {
     const { call } = withTokens({ t: facts(['admin', 'reader'], { scope }) });
     expect(await answerOf(await call('t'))).toEqual({
       status: 403,
@@ -153,7 +153,7 @@ describe('a token of Keystone', () => {
     expect(await Promise.all(statuses)).toEqual([200, 200, 403]);
   });
 
-  it('of a trust is refused, because it can name another user', async () => {
+  it('is refused if it is of a trust, because it can name another user', async () => {
     const { call } = withTokens({ t: facts(['admin'], { isDelegated: true }) });
     expect(await answerOf(await call('t'))).toMatchObject({ status: 403, code: 'api.scope' });
   });
@@ -217,7 +217,7 @@ describe('the validation of a token', () => {
     expect((await call('t')).status).toBe(401);
   });
 
-  it('that refused a token is kept for ten seconds', async () => {
+  it('is kept for ten seconds if it refused the token', async () => {
     const { call, asked, known, engine } = withTokens({});
     expect((await call('t')).status).toBe(401);
     known.set('t', facts(['reader']));
@@ -232,7 +232,7 @@ describe('the validation of a token', () => {
     expect(asked).toEqual(['t']);
   });
 
-  it('that fails refuses the request with 503, and is tried again by the next one', async () => {
+  it('refuses the request with 503 if it fails, and is tried again by the next one', async () => {
     const { call, known, lines, engine } = withTokens({ t: away });
     const response = await call('t', 'POST /v1/waivers', { type: 'rating', reason: 'x' });
     expect(response.headers.get('retry-after')).toBe('5');
@@ -247,7 +247,7 @@ describe('the validation of a token', () => {
     expect((await call('t')).status).toBe(200);
   });
 
-  it('that was cached stays valid for the rest of the minute while Keystone does not answer', async () => {
+  it('stays valid for the rest of the minute while Keystone does not answer', async () => {
     const { call, known, engine } = withTokens({ t: facts(['reader']) });
     await call('t');
     known.set('t', away);

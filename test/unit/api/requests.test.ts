@@ -25,7 +25,7 @@ describe('POST /v1/operations', () => {
       'an endless reason',
       { action: 'cleanup', project: TARGET, name: 'shop', reason: 'x'.repeat(1001) },
     ],
-  ])('with %s is answered 400 with a reason', async (_, body) => {
+  ])('is answered 400 with a reason for %s', async (_, body) => {
     const answer = await post('/v1/operations', body);
     expect(answer).toMatchObject({
       status: 400,
@@ -92,7 +92,7 @@ describe('POST /v1/operations/:id/release', () => {
     expect(simulation.operation.version).toBe(version);
   });
 
-  it('that is sent twice has an effect once', async () => {
+  it('has one effect if it is sent twice', async () => {
     simulation.limits = { ...simulation.limits, maxResourcesPerOperation: 1 };
     await simulation.ask();
     await simulation.settle();

@@ -39,7 +39,7 @@ describe('the token file', () => {
   });
 
   it.each([0o644, 0o640, 0o660, 0o602])(
-    'that others may read or change stops the start: mode %o',
+    'stops the start if others may read or change it: mode %o',
     (mode) => {
       const path = join(folder, 'api-token');
       const { token } = openTokenFile(path);
@@ -53,7 +53,7 @@ describe('the token file', () => {
   );
 
   it.each(['', 'short', `two words ${'x'.repeat(40)}`, 'x'.repeat(500)])(
-    'that holds no token stops the start, and its content is not repeated',
+    'stops the start if it holds no token, and its content is not repeated',
     (content) => {
       const path = join(folder, 'api-token');
       writeFileSync(path, content, { mode: 0o600 });
@@ -63,7 +63,7 @@ describe('the token file', () => {
     },
   );
 
-  it('that cannot be created stops the start, and the error names the settings', () => {
+  it('stops the start if it cannot be created, and the error names the settings', () => {
     writeFileSync(join(folder, 'file'), '');
     expect(() => openTokenFile(join(folder, 'file', 'api-token'))).toThrow(
       /api-token cannot be created \(E\w+\).*PROPAGATOR_API_TOKENS/,

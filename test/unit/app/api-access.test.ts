@@ -80,7 +80,7 @@ describe('the authentication of the API', () => {
     });
   });
 
-  it('by Keystone accepts only system scope by default', () => {
+  it('accepts only system scope by default with tokens of Keystone', () => {
     expect(authenticationFor(KEYSTONE)).toEqual({
       by: 'keystone',
       authUrl: 'https://keystone.example/v3',

@@ -51,7 +51,7 @@ describe('the sweep', () => {
     }
   });
 
-  it('that fails is retried by the process that claimed it', async () => {
+  it('is retried after a failure by the process that claimed it', async () => {
     let failures = 1;
     start('a', HOUR, async () => {
       if (failures-- > 0) throw new Error('Keystone does not answer');

@@ -3,7 +3,7 @@ import { listen } from '../../../lib/app/listen.ts';
 import { startOrUndo } from '../../../lib/app/teardown.ts';
 
 describe('the port of the API', () => {
-  it('that is in use stops the start, and the error names the port and the commands', async () => {
+  it('stops the start if it is in use, and the error names the port and the commands', async () => {
     const other = createServer();
     await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
     const address = other.address();

@@ -118,7 +118,7 @@ describe('a call of the API on AWS', () => {
       'Internal Server Error',
       'aws logs tail /aws/lambda/propagator-STAGE-api',
     ],
-  ])('with the answer %s is an error with advice', async (_title, status, message, advice) => {
+  ])('is an error with advice after the answer %s', async (_title, status, message, advice) => {
     const by = async () => new Response(JSON.stringify({ message }), { status });
     const api = new ApiClient(
       API_URL,

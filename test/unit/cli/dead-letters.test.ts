@@ -191,7 +191,7 @@ describe('propagator dead-letter list', () => {
 });
 
 describe('propagator dead-letter redrive', () => {
-  it('with --dry-run shows the selection and sends nothing', async () => {
+  it('shows the selection with --dry-run, and sends nothing', async () => {
     const { engine, type } = await withDeadLetters();
     const { out } = await type(
       'dead-letter redrive --service nova --cause nova.http.403 --dry-run',
@@ -281,8 +281,8 @@ describe('a time', () => {
   });
 });
 
-describe('while another command lists the dead letters', () => {
-  it('operations are shown with a notice about the missing dead letters', async () => {
+describe('a listing of dead letters by another command', () => {
+  it('leaves a notice about the missing dead letters at the operations', async () => {
     const { engine, type, id } = await withDeadLetters();
     engine.deadLetters = () =>
       Promise.reject(
@@ -304,7 +304,7 @@ describe('while another command lists the dead letters', () => {
     });
   });
 
-  it('any other error of the engine is reported as an error', async () => {
+  it('does not hide any other error of the engine', async () => {
     const { engine, type } = await withDeadLetters();
     engine.deadLetters = () => Promise.reject(engineError('aws.slow', 'AWS is slow.', 'Wait.'));
     expect(await type('operation list')).toMatchObject({

@@ -39,7 +39,7 @@ const COMMANDS = [
 ];
 
 describe('the help', () => {
-  it.each(COMMANDS)('of %s has one line of description and an example', async (command) => {
+  it.each(COMMANDS)('has one line of description and an example for %s', async (command) => {
     const { code, out } = await commandLine().type(`${command} --help`);
     expect(code).toBe(0);
     expect(out).toMatch(new RegExp(`^Usage: propagator ${command}`));
@@ -54,7 +54,7 @@ describe('the help', () => {
     expect(out).toContain('64 wrong usage');
   });
 
-  it('of a command without a verb is wrong usage', async () => {
+  it('is printed as wrong usage for a command without a verb', async () => {
     expect(await commandLine().type('operation')).toMatchObject({ code: 64 });
   });
 });
@@ -103,13 +103,13 @@ describe('the output', () => {
     return { type, first, second };
   };
 
-  it('as values has one line per row, with the selected columns in their order', async () => {
+  it('has one line per row as values, with the selected columns in their order', async () => {
     const { type, first } = await filled();
     const { out } = await type('operation list --user u1 -f value -c State -c id');
     expect(out).toBe(`${first.state} ${first.id}\n`);
   });
 
-  it('as JSON or YAML with selected columns is a list of objects', async () => {
+  it('is a list of objects as JSON or YAML with selected columns', async () => {
     const { type, first } = await filled();
     const line = 'operation list --user u1 -c ID -c Account';
     const wanted = [{ ID: first.id, Account: 'u1' }];
@@ -118,21 +118,21 @@ describe('the output', () => {
     expect(parse((await type(`${line} -f yaml`)).out)).toEqual(wanted);
   });
 
-  it('as JSON or YAML without columns is the complete response of the API', async () => {
+  it('is the complete response of the API as JSON or YAML without columns', async () => {
     const { type, first } = await filled();
     const json: unknown = JSON.parse((await type('operation list --user u1 --json')).out);
     expect(json).toMatchObject({ operations: [{ operation: { id: first.id } }] });
     expect(parse((await type('operation list --user u1 -f yaml')).out)).toEqual(json);
   });
 
-  it('of one object has one line per value', async () => {
+  it('has one line per value for one object', async () => {
     const { type, second } = await filled();
     const { code, out } = await type(`operation show ${second.id} -f value -c ID -c State`);
     expect({ code, out }).toEqual({ code: 3, out: `${second.id}\nheld\n` });
     expect((await type('status -f value -c ok')).out).toBe('true\n');
   });
 
-  it('as a table has only the selected columns and no control characters', async () => {
+  it('has only the selected columns and no control characters as a table', async () => {
     const { type } = await filled();
     const { out } = await type('operation list --user u1 -c Name -c State');
     expect(out.split('\n')[0]).toMatch(/^Name +State$/);
@@ -140,7 +140,7 @@ describe('the output', () => {
     expect(out).not.toContain('\u001b');
   });
 
-  it('with an unknown column or format is an error that lists the known ones', async () => {
+  it('is an error for an unknown column or format, which lists the known ones', async () => {
     const { type } = await filled();
     expect(await type('operation list -c Colour')).toMatchObject({
       code: 64,
@@ -162,7 +162,7 @@ COMP_CWORD=${words.length}\n_propagator\nprintf '%s\\n' "\${COMPREPLY[@]}"`;
     return execFileSync('bash', ['-c', script], { encoding: 'utf8' }).trim().split('\n');
   };
 
-  it('of bash has nouns, verbs and options', async () => {
+  it('has nouns, verbs and options in bash', async () => {
     expect(await complete('op')).toEqual(['operation']);
     expect(await complete('operation', '')).toEqual(
       expect.arrayContaining(['list', 'show', 'release']),
@@ -172,7 +172,7 @@ COMP_CWORD=${words.length}\n_propagator\nprintf '%s\\n' "\${COMPREPLY[@]}"`;
     expect(await complete('dead-letter', 're')).toEqual(['redrive']);
   });
 
-  it('of zsh and fish has the same words, and another shell is wrong usage', async () => {
+  it('has the same words in zsh and fish, and another shell is wrong usage', async () => {
     const { type } = commandLine();
     expect((await type('completion zsh')).out).toMatch(/^#compdef propagator\n/);
     const { out } = await type('completion fish');

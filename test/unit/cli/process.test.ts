@@ -64,7 +64,7 @@ describe('a process that receives a stop signal', () => {
 });
 
 describe('an unhandled error', () => {
-  it('of a promise is logged with its cause, and the process continues', () => {
+  it('is logged with its cause if it is a rejected promise, and the process continues', () => {
     const on = new FakeProcess();
     const { lines, log } = recorder();
     ownUnhandledErrors(log, { on });
@@ -81,7 +81,7 @@ describe('an unhandled error', () => {
     ]);
   });
 
-  it('of a promise ends the process when there are more than ten within a minute', () => {
+  it('ends the process when more than ten promises are rejected within a minute', () => {
     const on = new FakeProcess();
     let now = 0;
     ownUnhandledErrors(recorder().log, { on, now: () => now });
@@ -93,7 +93,7 @@ describe('an unhandled error', () => {
     expect(on.exits).toEqual([1]);
   });
 
-  it('outside a promise ends the process with exit code 1', () => {
+  it('ends the process with exit code 1 if it is no rejected promise', () => {
     const on = new FakeProcess();
     const release = ownUnhandledErrors(recorder().log, { on });
     on.emit('uncaughtException', new TypeError('x'));

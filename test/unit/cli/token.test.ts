@@ -46,7 +46,7 @@ describe('the API token of a command', () => {
     expect(sent).toEqual([`Bearer ${token}`]);
   });
 
-  it('that cannot be read stops the command; the error names the file and the settings', () => {
+  it('stops the command if it cannot be read; the error names the file and the settings', () => {
     const { sent, send } = sentBy({ PROPAGATOR_DATA: '/root/data' });
     expect(() => send('POST')).toThrow(
       'the token file /root/data/api-token cannot be read; nothing was sent',
@@ -54,7 +54,7 @@ describe('the API token of a command', () => {
     expect(sent).toEqual([]);
   });
 
-  it('in the token file is never sent to another machine', () => {
+  it('is never sent to another machine if it is in the token file', () => {
     const { sent, send } = sentBy({ PROPAGATOR_DATA: '/srv/data' }, 'https://propagator.example');
     expect(() => send('POST')).toThrow(
       'this command changes something on propagator.example, and PROPAGATOR_API_TOKEN is not set; nothing was sent',

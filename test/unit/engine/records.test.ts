@@ -14,13 +14,13 @@ describe('a stored operation of a newer release', () => {
     return 'read';
   };
 
-  it.each(['action', 'state'])('with an unknown %s is refused in one line', (field) => {
+  it.each(['action', 'state'])('is refused in one line if it has an unknown %s', (field) => {
     expect(refusal(field, 'archive')).toBe(
       `A stored operation has the ${field} "archive", which this release does not know.`,
     );
   });
 
-  it('with a known action and further fields is read', () => {
+  it('is read if it has a known action and further fields', () => {
     expect(refusal('action', 'suspend')).toBe('read');
     expect(refusal('field-of-a-newer-release', 'any')).toBe('read');
   });

@@ -144,7 +144,7 @@ describe('the answer of an HTTP plugin', () => {
       'the limit is 25',
     ],
     ['too long a body', { because: 'x'.repeat(300_000) }, 'larger than 256 KB'],
-  ])('with %s is a failed attempt', async (_, data, message) => {
+  ])('is a failed attempt if it has %s', async (_, data, message) => {
     answer = (response, { phase }) =>
       response.writeHead(200).end(body('finished', phase, { result: 'finished', ...data }));
     await deliver();

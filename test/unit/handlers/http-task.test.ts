@@ -166,7 +166,7 @@ describe('an HTTP plugin', () => {
     expect([...simulation.engine.operations.values()]).toMatchObject([{ state: 'finished' }]);
   });
 
-  it('that does not report is named, called again, and needs an operator after the stall timeout', async () => {
+  it('is named and called again if it does not report, and needs an operator after the stall timeout', async () => {
     await simulation.deliver();
     expect(await waitsOn()).toMatchObject([
       { on: 'cmdb: cmdb was called and has not reported yet', actor: 'none' },

@@ -132,7 +132,7 @@ describe('a resume', () => {
     expect(states()).toEqual(['on', 'off', 'on', 'off']);
   });
 
-  it('under a hold is an alarm once per enable: a warning, an audit entry and a mark on the hold', async () => {
+  it('is an alarm once per enable under a hold: a warning, an audit entry and a mark on the hold', async () => {
     const hold = { by: 'ann', reason: 'the invoice', at: 1 };
     await simulation.set('project', false);
     await simulation.engine.commit({ documents: [holdDocument(TARGET, 0, hold)] });
@@ -169,7 +169,7 @@ describe('a resume', () => {
     expect(simulation.warnings[0]).toMatchObject({ project: TARGET, by: 'ann' });
   });
 
-  it('of a domain does not resume a project that was disabled on its own', async () => {
+  it('does not include a project that was disabled on its own if the domain is enabled', async () => {
     await simulation.set('project', false);
     await simulation.settle();
     await simulation.set('domain', false);

@@ -45,7 +45,7 @@ describe('a created project', () => {
     expect(simulation.writes).toBe(0);
   });
 
-  it('that is disabled is provisioned when it is enabled', async () => {
+  it('is provisioned when it is enabled, if it was disabled', async () => {
     simulation.projects.set(TARGET, { enabled: false, domain: 'customers' });
     await simulation.announce('project', 'created');
     await simulation.settle();
@@ -56,7 +56,7 @@ describe('a created project', () => {
     expect(simulation.stateOf(TARGET)).toEqual(simulation.wanted);
   });
 
-  it('whose domain is disabled is provisioned when the domain is enabled', async () => {
+  it('is provisioned when its domain is enabled, if that was disabled', async () => {
     await simulation.set('domain', false);
     await simulation.announce('project', 'created');
     await simulation.settle();
@@ -129,7 +129,7 @@ describe('a deletion', () => {
     expect(simulation.stateOf(TARGET).networks).toEqual(['one']);
   });
 
-  it('during a provision pauses it; the cleanup begins when its last call has ended', async () => {
+  it('pauses the provision of the project; the cleanup begins when its last call has ended', async () => {
     await simulation.announce('project', 'created');
     for (let n = 0; n < 50 && simulation.writes === 0; n += 1) {
       simulation.killAfter = 6;

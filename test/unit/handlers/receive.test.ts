@@ -52,7 +52,7 @@ describe('a received notification', () => {
     expect(await urgency(fixture, cadf(DELETED, 'p1'))).toEqual([false]);
   });
 
-  it('that cannot be read does not stop the others from being stored', async () => {
+  it('does not stop the storage of the others if it cannot be read', async () => {
     const fixture = await withProjects();
     const poison = `{"event_type":"${DELETED}","payload":{"x":${'['.repeat(20_000)}${']'.repeat(20_000)}}}`;
     expect(await urgency(fixture, poison, cadf(DELETED, 'p1'))).toEqual([false, true]);

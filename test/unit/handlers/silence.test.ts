@@ -86,7 +86,7 @@ describe('a service in phase plan', () => {
     ['never answers', () => undefined],
     ['sends its answer byte by byte', drip],
   ])(
-    'that %s is reported as slow, and its calls are aborted',
+    'is reported as slow if it %s, and its calls are aborted',
     async (_, answer) => {
       cloud.script = (asked, response) => {
         watchClose(response);

@@ -178,32 +178,29 @@ describe('a change that no notification announced', () => {
   });
 });
 
-describe('a list that can’t be trusted', () => {
+describe('a list of accounts that is not reliable', () => {
   const TYPES = ['domain', 'project', 'user'] as const;
-  it.each(TYPES)(
-    'of %ss that ends in an error, or is empty, marks no account as missing',
-    async (type) => {
-      const types = TYPES.filter((one) => one !== type);
-      for (const other of types)
-        if (other !== 'domain') fixture.keystone.remove(other, `${other[0]}1`);
-      const before = new Map(fixture.engine.accounts);
-      let pages = 0;
-      fixture.keystone.fault = (call) => {
-        if (call === `page of ${type}s` && ++pages === (type === 'domain' ? 1 : 4)) away();
-      };
-      await expect(fixture.sweep()).rejects.toMatchObject({ report: { class: 'Transient' } });
-      fixture.keystone.fault = () => undefined;
-      const { eachPage } = fixture.keystone;
-      fixture.keystone.eachPage = (asked, take) =>
-        asked === type ? take([]) : eachPage.call(fixture.keystone, asked, take);
-      await expect(fixture.sweep()).rejects.toMatchObject({
-        report: { code: 'keystone.list.empty' },
-      });
-      expect(fixture.engine.accounts).toEqual(before);
-      expect(fixture.engine.operations.size).toBe(0);
-      expect(fixture.logged).toEqual([]);
-    },
-  );
+  it.each(TYPES)('marks no %s as missing if it ends in an error, or is empty', async (type) => {
+    const types = TYPES.filter((one) => one !== type);
+    for (const other of types)
+      if (other !== 'domain') fixture.keystone.remove(other, `${other[0]}1`);
+    const before = new Map(fixture.engine.accounts);
+    let pages = 0;
+    fixture.keystone.fault = (call) => {
+      if (call === `page of ${type}s` && ++pages === (type === 'domain' ? 1 : 4)) away();
+    };
+    await expect(fixture.sweep()).rejects.toMatchObject({ report: { class: 'Transient' } });
+    fixture.keystone.fault = () => undefined;
+    const { eachPage } = fixture.keystone;
+    fixture.keystone.eachPage = (asked, take) =>
+      asked === type ? take([]) : eachPage.call(fixture.keystone, asked, take);
+    await expect(fixture.sweep()).rejects.toMatchObject({
+      report: { code: 'keystone.list.empty' },
+    });
+    expect(fixture.engine.accounts).toEqual(before);
+    expect(fixture.engine.operations.size).toBe(0);
+    expect(fixture.logged).toEqual([]);
+  });
 
   const MISSING = ['p0', 'p1', 'p2', 'p3', 'p4', 'p5'];
   const halfListing = async () => {
@@ -212,7 +209,7 @@ describe('a list that can’t be trusted', () => {
     return fixture.sweep();
   };
 
-  it('without more than a fifth of the accounts holds each missing account, and announces none', async () => {
+  it('holds each missing account if it lacks more than a fifth of them, and announces none', async () => {
     expect(await halfListing()).toMatchObject({ held: 6, deleted: 1 });
     // The list of users is checked on its own. One of twenty users is missing.
     expect(fixture.logged).toEqual(['account.user.deleted user u1']);
@@ -323,8 +320,8 @@ describe('a list that can’t be trusted', () => {
   });
 });
 
-describe('a large cloud', () => {
-  it('of 20,000 projects and 100,000 users is processed in pages', async () => {
+describe('the sweep of a large cloud', () => {
+  it('processes 20,000 projects and 100,000 users in pages', async () => {
     const SIZE = { domain: 3, project: 20_000, user: 100_000 } as const;
     const PAGE = 1000;
     const make = { domain, project, user };

@@ -122,7 +122,7 @@ describe('an enabled user', () => {
     expect(await simulation.userRecords()).toHaveLength(3);
   });
 
-  it('that is disabled while it is resumed ends the resume', async () => {
+  it('ends its resume when it is disabled meanwhile', async () => {
     await simulation.setUser(false);
     await simulation.settle();
     await simulation.setUser(true);

@@ -17,7 +17,7 @@ describe('the endpoint of a suite that creates and removes a stage', () => {
     'http://127.0.0.1@example.org',
     '127.0.0.1:4566',
     'ftp://127.0.0.1',
-  ])('is never beyond this machine: %s', (AWS_ENDPOINT_URL) => {
+  ])('is refused beyond this machine: %s', (AWS_ENDPOINT_URL) => {
     expect(() => endpointForTests({ AWS_ENDPOINT_URL })).toThrow(
       `AWS_ENDPOINT_URL=${AWS_ENDPOINT_URL}: the suite runs only on an emulator on this machine`,
     );

@@ -104,7 +104,7 @@ describe('a cloud', () => {
     ]);
   });
 
-  it('whose catalog names no version is called below the path of the discovered version', async () => {
+  it('is called below the path of the discovered version if its catalog names none', async () => {
     const links = [{ rel: 'self', href: 'http://inner.example.org/v2.1/' }];
     const unversioned = { ...NOVA, catalogTypes: ['network'] };
     cloud.script = (asked, response) =>
@@ -119,7 +119,7 @@ describe('a cloud', () => {
   });
 
   it.each(['2.74', '2.9'])(
-    'older than the minimum (%s) is Unsupported, and the error has both versions',
+    'is Unsupported if it is older than the minimum (%s), and the error has both versions',
     async (version) => {
       const report = await failureOf(spoken(NOVA, nova(version)));
       expect(report).toMatchObject({
@@ -133,14 +133,14 @@ describe('a cloud', () => {
     },
   );
 
-  it('that supports only microversions above the maximum, or none, is Unsupported', async () => {
+  it('is Unsupported if it has only microversions above the maximum, or none', async () => {
     expect(await failureOf(spoken(NOVA, nova('2.200', '2.96')))).toMatchObject({
       class: 'Unsupported',
     });
     expect(await failureOf(spoken(NOVA, nova('', '')))).toMatchObject({ class: 'Unsupported' });
   });
 
-  it('whose version document fails is not treated as too old, and is read again', async () => {
+  it('is not treated as too old if its version document fails, which is read again', async () => {
     cloud.script = (_asked, response) => json(response, 503, {});
     const connected = cloud.connect();
     expect(await failureOf(connected.api(NOVA, 'RegionOne'))).toMatchObject({ class: 'Transient' });
@@ -188,7 +188,7 @@ describe('a cloud', () => {
   });
 });
 
-it('microversions are compared as pairs of numbers', () => {
+it('has its microversions compared as pairs of numbers', () => {
   expect(['2.100', '2.9', '2.75', '3.0'].sort(compareVersions)).toEqual([
     '2.9',
     '2.75',

@@ -29,7 +29,7 @@ describe('Retry-After', () => {
     };
   };
 
-  it('of a few seconds is obeyed within the call', async () => {
+  it('is obeyed within the call if it is a few seconds', async () => {
     answers([429, '2'], [503, '5'], [204]);
     expect((await (await cloud.network({ sleep })).request('DELETE', '/v2.0/ports/1')).status).toBe(
       204,
@@ -37,7 +37,7 @@ describe('Retry-After', () => {
     expect(slept).toEqual([2, 5]);
   });
 
-  it('that is longer is left to the queue, and so is a third one', async () => {
+  it('is left to the queue if it is longer, and so is a third one', async () => {
     answers([429, '120']);
     const api = await cloud.network({ sleep });
     expect(await failureOf(api.request('GET', '/v2.0/ports'))).toMatchObject({
@@ -75,7 +75,7 @@ describe('Retry-After', () => {
   });
 
   it.each([413, 429, 498])(
-    'of a second with %i also repeats a POST within the call, because it was not carried out',
+    'repeats a POST within the call after %i if it is a second, because it was not carried out',
     async (status) => {
       answers([status, '1'], [201]);
       const api = await cloud.network({ sleep });
@@ -92,7 +92,7 @@ describe('Retry-After', () => {
     });
   });
 
-  it('of a 503 does not repeat a POST, because the first may have been carried out', async () => {
+  it('does not repeat a POST after a 503, because the first may have been carried out', async () => {
     answers([503, '1']);
     await failureOf((await cloud.network({ sleep })).request('POST', '/v2.0/ports'));
     expect(calls()).toHaveLength(1);
@@ -109,7 +109,7 @@ describe('a connection', () => {
     ['GET', 2, 3],
     ['HEAD', 2, 3],
     ['DELETE', 1, 2],
-  ] as const)('that breaks in a %s is retried after %i resets', async (method, times, sent) => {
+  ] as const)('is retried if it breaks in a %s, after %i resets', async (method, times, sent) => {
     resetting(times);
     expect((await (await cloud.network()).request(method, '/v2.0/ports/1')).status).toBe(200);
     expect(calls()).toHaveLength(sent);
@@ -120,7 +120,7 @@ describe('a connection', () => {
     ['DELETE', 2],
     ['POST', 1],
     ['PUT', 1],
-  ] as const)('that always breaks in a %s is Transient after %i tries', async (method, sent) => {
+  ] as const)('is Transient if it always breaks in a %s, after %i tries', async (method, sent) => {
     resetting(99);
     expect(await failureOf((await cloud.network()).request(method, '/v2.0/ports/1'))).toMatchObject(
       {
@@ -131,7 +131,7 @@ describe('a connection', () => {
     expect(calls()).toHaveLength(sent);
   });
 
-  it('that breaks within the body is not treated as a short answer', async () => {
+  it('is not treated as a short answer if it breaks within the body', async () => {
     cloud.script = (_asked, response) => {
       response.writeHead(200, { 'content-type': 'application/json', 'content-length': '500' });
       response.write('{"ports": []}');
@@ -142,7 +142,7 @@ describe('a connection', () => {
     });
   });
 
-  it('without an answer in time is Transient with the code of a timeout', async () => {
+  it('is Transient with the code of a timeout if no answer comes in time', async () => {
     cloud.script = () => undefined;
     const api = await cloud.network({ timeouts: { answer: 0.2 } });
     expect(await failureOf(api.request('DELETE', '/v2.0/ports/1'))).toMatchObject({
@@ -152,7 +152,7 @@ describe('a connection', () => {
     expect(calls()).toHaveLength(1);
   });
 
-  it('whose answer never ends reaches the time limit', async () => {
+  it('reaches the time limit if its answer never ends', async () => {
     cloud.script = (_asked, response) => {
       response.writeHead(200, { 'content-type': 'application/json' });
       const drip = setInterval(() => response.write(' '), 20);
@@ -165,7 +165,7 @@ describe('a connection', () => {
     });
   });
 
-  it('that does not use HTTP is Transient', async () => {
+  it('is Transient if the server does not use HTTP', async () => {
     const garbage = createServer((socket) =>
       socket.once('data', () => socket.end('SSH-2.0-OpenSSH_9\r\n\r\n')),
     );

@@ -161,7 +161,7 @@ describe('the lists of Keystone', () => {
     expect((await cloud.connect().keystone.projects()).map((one) => one.id)).toEqual(['a', 'b']);
   });
 
-  it('that are truncated by list_limit without a next page are an error', async () => {
+  it('are an error if list_limit truncates them without a next page', async () => {
     serving({ '/projects': { projects: [project('a')], truncated: true, links: { next: null } } });
     const report = await failureOf(cloud.connect().keystone.projects());
     expect(report).toMatchObject({ class: 'Unexpected' });
@@ -169,7 +169,7 @@ describe('the lists of Keystone', () => {
     expect(report.advice).toContain('Increase list_limit in the configuration file of keystone');
   });
 
-  it('of users are read domain by domain if Keystone lists one domain only, as with a driver per domain', async () => {
+  it('are read domain by domain for users if Keystone lists one domain only, as with a driver per domain', async () => {
     serving({
       '/users': { users: [user('u1', 'd1')] },
       '/domains': { domains: ['d1', 'd2'].map((id) => ({ id, name: id, enabled: true })) },
@@ -208,7 +208,7 @@ describe('the lists of Keystone', () => {
     expect(pages).toEqual([]);
   });
 
-  it('of users are returned domain by domain if Keystone lists one domain only', async () => {
+  it('are returned domain by domain for users if Keystone lists one domain only', async () => {
     serving({
       '/users': { users: [user('u1', 'd1'), user('jane.doe@example.org', 'd1')] },
       '/domains': { domains: ['d1', 'd2'].map((id) => ({ id, name: id, enabled: true })) },
@@ -222,7 +222,7 @@ describe('the lists of Keystone', () => {
     expect([...seen]).toEqual(['u1', 'jane.doe@example.org', 'u2']);
   });
 
-  it('of users contain those of LDAP, whose ids may be any text', async () => {
+  it('contain the users of LDAP, whose ids may be any text', async () => {
     serving({
       '/users': { users: [user('u1', 'd1'), user('jane.doe@example.org', 'd2'), user('u3', 'd2')] },
     });
@@ -233,7 +233,7 @@ describe('the lists of Keystone', () => {
     ]);
   });
 
-  it('of members contain each user of a project once, and no role on a domain or the system', async () => {
+  it('contain each member of a project once, and no role on a domain or the system', async () => {
     const role_assignments = [
       { user: { id: 'u1' }, role: { id: 'r1' }, scope: { project: { id: P } } },
       {
@@ -251,7 +251,7 @@ describe('the lists of Keystone', () => {
     expect(Object.fromEntries(query ?? [])).toEqual({ effective: 'true', 'scope.project.id': P });
   });
 
-  it('of the users of a group contain ids', async () => {
+  it('contain the ids of the users of a group', async () => {
     serving({ '/groups/g1/users': { users: [user('u1', 'd1'), user('u2', 'd1')] } });
     expect(await cloud.connect().keystone.groupMembers('g1')).toEqual(['u1', 'u2']);
   });

@@ -120,7 +120,7 @@ describe.each(['marker', 'next', 'offset', 'total', 'swift'] as const)(
       expect(await ports(paging, { atMost: 5000 })).toEqual({ rows: resources(50), more: false });
     });
 
-    it('whose pages repeat ends with an error', async () => {
+    it('ends with an error if its pages repeat', async () => {
       cloud.script = (asked, response) => {
         asked.query.delete('marker');
         asked.query.delete('offset');
@@ -135,7 +135,7 @@ describe.each(['marker', 'next', 'offset', 'total', 'swift'] as const)(
   },
 );
 
-it('a listing whose pages are ever new ends with an error before it exhausts the memory', async () => {
+it('ends with an error before it exhausts the memory if every page is new', async () => {
   const rows = resources(1000);
   cloud.script = (_asked, response) => {
     const href = `http://x/?marker=${pages().length}`;
@@ -390,7 +390,7 @@ describe("Swift's listings", () => {
     expect((await box({ limit: 1, query: { versions: '' } })).rows).toEqual(versions);
   });
 
-  it('without names are an error, because they cannot be continued', async () => {
+  it('are an error without names, because they cannot be continued', async () => {
     cloud.script = (_asked, response) => json(response, 200, [{}]);
     expect(await failureOf(box())).toMatchObject({ class: 'Unexpected' });
   });

@@ -35,7 +35,7 @@ describe('a service that has its versions in headers', () => {
     expect(negotiate(speaks('1.1', '1.51'), WANTED, WHERE)).toMatchObject({ version: '1.40' });
   });
 
-  it('that is too old or too new is not called', () => {
+  it('is not called if it is too old or too new', () => {
     expect(classOf(() => negotiate(speaks('container 1.1', 'container 1.9'), WANTED, WHERE))).toBe(
       'Unsupported',
     );
@@ -44,7 +44,7 @@ describe('a service that has its versions in headers', () => {
     ).toBe('Unsupported');
   });
 
-  it('but does not send them is an error', () => {
+  it('is an error if it does not send them', () => {
     expect(classOf(() => negotiate(answer(LINKS), WANTED, WHERE))).toBe('Unexpected');
     expect(classOf(() => negotiate(answer({ versions: [] }), WANTED, WHERE))).toBe('Unexpected');
   });

@@ -227,7 +227,7 @@ describe('a status', () => {
     expect(report.advice).not.toBe('');
   });
 
-  it('that the caller accepts is returned', async () => {
+  it('is returned if the caller accepts it', async () => {
     cloud.script = (_asked, response) => json(response, 404, { no: 1 });
     expect(
       await (await cloud.network()).request('GET', '/v2.0/quotas/1', { accept: [404] }),
@@ -237,7 +237,7 @@ describe('a status', () => {
     });
   });
 
-  it('of a redirect is not followed, because the token would be sent along', async () => {
+  it('is not followed if it is a redirect, because the token would be sent along', async () => {
     cloud.script = (_asked, response) =>
       response.writeHead(302, { location: `${cloud.origin}/elsewhere?secret=1` }).end();
     const report = await failureOf((await cloud.network()).request('GET', '/v2.0/ports'));

@@ -88,7 +88,7 @@ describe('a password that is stored in a secret', () => {
     await connected.close();
   });
 
-  it('that Keystone refuses permanently causes few reads and logins', async () => {
+  it('causes few reads and logins if Keystone refuses it permanently', async () => {
     const connected = await connect();
     accepted = 'unknown';
     for (let n = 0; n < 5; n += 1) {

@@ -88,7 +88,7 @@ describe('a 401', () => {
     expect(logins()).toBe(2);
   });
 
-  it('for a new token is Denied and causes no further logins', async () => {
+  it('is Denied for a new token, and causes no further logins', async () => {
     const api = await cloud.network({ clock });
     cloud.script = (_asked, response) =>
       json(response, 401, {
@@ -105,7 +105,7 @@ describe('a 401', () => {
 });
 
 describe('a login that fails', () => {
-  it('for a wrong password is Denied, with the request id and the source of the credentials', async () => {
+  it('is Denied for a wrong password, with the request id and the source of the credentials', async () => {
     cloud.login = (_asked, response) =>
       json(
         response,
@@ -125,7 +125,7 @@ describe('a login that fails', () => {
   });
 
   it.each([200, 301, 404, 405])(
-    'with %i is a wrong URL, because Keystone answers 201',
+    'is a wrong URL after %i, because Keystone answers 201',
     async (status) => {
       cloud.login = (_asked, response) =>
         response
@@ -137,7 +137,7 @@ describe('a login that fails', () => {
     },
   );
 
-  it.each([500, 503, 429])('with %i is Transient and retried', async (status) => {
+  it.each([500, 503, 429])('is Transient and retried after %i', async (status) => {
     cloud.login = (_asked, response) => json(response, status, {}, { 'retry-after': '30' });
     const connected = cloud.connect();
     expect(await failureOf(connected.ownProject())).toMatchObject({
@@ -149,7 +149,7 @@ describe('a login that fails', () => {
     expect((await connected.ownProject()).name).toBe('cleaner');
   });
 
-  it('without a listener is Transient and has the reason', async () => {
+  it('is Transient and has the reason without a listener', async () => {
     await cloud.close();
     const connected = connectCloud(cloud.credentials);
     const report = await failureOf(connected.ownProject());
@@ -159,7 +159,7 @@ describe('a login that fails', () => {
     cloud = await scriptedCloud();
   });
 
-  it('without a project in the token names the setting', async () => {
+  it('names the setting if the token has no project', async () => {
     cloud.login = (_asked, response) => {
       const token = {
         user: { id: 'cleaner-user' },

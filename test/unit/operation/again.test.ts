@@ -119,7 +119,7 @@ describe('a project id that is deleted again', () => {
     expect(states(simulation)).toEqual(['1 finished', '2 finished']);
   });
 
-  it('during the first cleanup is cleaned up when the first cleanup has ended', async () => {
+  it('is cleaned up after the first cleanup has ended, if it was deleted again meanwhile', async () => {
     const simulation = new StatefulSimulation(CLASS_A);
     simulation.cloud.delete(TARGET);
     await announce(simulation, { messageId: 'first' });
@@ -182,7 +182,7 @@ describe('an operation that ended', () => {
   const view = async (simulation: StatefulSimulation) =>
     (await simulation.call('GET', `/v1/operations/${simulation.operation.id}`)).body;
 
-  it('as finished can run again, and reports the resources created since', async () => {
+  it('can run again after it finished, and reports the resources created since', async () => {
     const simulation = await cleaned();
     const first = simulation.operation;
     simulation.cloud.make('compute.server', TARGET);
@@ -231,7 +231,7 @@ describe('an operation that ended', () => {
     expect(simulation.left()).toEqual({ 'compute.server': 1 });
   });
 
-  it('as refused does not hide a later deletion', async () => {
+  it('does not hide a later deletion if it was refused', async () => {
     const simulation = new StatefulSimulation(CLASS_A);
     await announce(simulation, { messageId: 'forged' });
     await simulation.settle();
@@ -245,7 +245,7 @@ describe('an operation that ended', () => {
     expect(simulation.left()).toEqual({});
   });
 
-  it('as observed can run again in mode enforce', async () => {
+  it('can run again in mode enforce after it was observed', async () => {
     const simulation = new StatefulSimulation(CLASS_A);
     simulation.mode = 'observe';
     simulation.cloud.delete(TARGET);
@@ -257,7 +257,7 @@ describe('an operation that ended', () => {
     expect(states(simulation)).toEqual(['1 observed', '2 finished']);
   });
 
-  it('as unverified can run again', async () => {
+  it('can run again after it ended as unverified', async () => {
     const simulation = new StatefulSimulation(EVERY_CLASS);
     simulation.cloud.delete(TARGET);
     await announce(simulation);
@@ -268,7 +268,7 @@ describe('an operation that ended', () => {
     expect(states(simulation)).toEqual(['1 unverified', '2 unverified']);
   });
 
-  it('and was requested can run again after the deletion of the project', async () => {
+  it('can run again after the deletion of the project, if it was requested', async () => {
     const simulation = new StatefulSimulation(EVERY_CLASS);
     await simulation.ask();
     await simulation.settle();
@@ -279,7 +279,7 @@ describe('an operation that ended', () => {
     expect(simulation.left()).toEqual({});
   });
 
-  it('and was requested can run again for an existing project, if the request has its name', async () => {
+  it('can run again for an existing project if it was requested and the request has its name', async () => {
     const simulation = new StatefulSimulation(EVERY_CLASS);
     simulation.mode = 'observe';
     await simulation.ask();
@@ -320,7 +320,7 @@ describe('an operation that ended', () => {
     ).toBe(404);
   });
 
-  it('of a user can run again', async () => {
+  it('can run again for a user', async () => {
     const simulation = new StatefulSimulation([{ name: 'keys', userResourceTypes: ['pair'] }]);
     simulation.cloud.users.delete(GONE_USER);
     await simulation.engine.commit({
@@ -371,7 +371,7 @@ describe('a notification about a project that Keystone shows', () => {
   });
 });
 
-it('a repeated message opens no second operation on a protected project', () => {
+it('opens no second operation on a protected project if its message is repeated', () => {
   const input = {
     scope: { type: 'project' as const, id: TARGET },
     cause: { messageId: 'm', eventType: 'e', at: 0 },

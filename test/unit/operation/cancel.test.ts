@@ -13,7 +13,7 @@ const cancel = (id: string = simulation.operation.id) =>
   simulation.call('POST', `/v1/operations/${id}/cancel`, { reason: 'the contract goes on' });
 
 describe('the cancellation of a requested operation', () => {
-  it('before its first removal changes nothing, and another request is accepted', async () => {
+  it('changes nothing before the first removal, and another request is accepted', async () => {
     await simulation.ask();
     expect(await cancel()).toMatchObject({ status: 202 });
     await simulation.settle();
@@ -27,7 +27,7 @@ describe('the cancellation of a requested operation', () => {
     expect(simulation.operation).toMatchObject({ state: 'finished', generation: 2 });
   });
 
-  it('before the deletion revokes the role, and shows the removed resources', async () => {
+  it('revokes the role if the project is not deleted yet, and shows the removed resources', async () => {
     await simulation.ask();
     await simulation.until(() => (simulation.left()['vault.secret'] ?? 0) < 2);
     expect(simulation.cloud.roles.size).toBeGreaterThan(0);
@@ -46,7 +46,7 @@ describe('the cancellation of a requested operation', () => {
     expect(simulation.engine.waiting).toEqual([]);
   });
 
-  it('during a run stops the next removal of that run', async () => {
+  it('stops the next removal of a run that is under way', async () => {
     await simulation.ask();
     await simulation.until(() => simulation.state === 'running');
     let isCanceled = false;
@@ -65,7 +65,7 @@ describe('the cancellation of a requested operation', () => {
   });
 
   it.each(['assign-role', 'disable', 'delete'] as const)(
-    'after a refused %s is final: the message of the action that arrives again changes nothing',
+    'is final after a refused %s: the message of the action that arrives again changes nothing',
     async (what) => {
       simulation.cloud.refusals[what] = [failure('Denied', 'keystone.http.403')];
       await simulation.ask();
@@ -91,7 +91,7 @@ describe('the cancellation of a requested operation', () => {
     },
   );
 
-  it('after a refused revocation of the role revokes it again', async () => {
+  it('revokes the role again after a refused revocation', async () => {
     simulation.cloud.refusals['revoke-role'] = [failure('Denied', 'keystone.http.403')];
     await simulation.ask();
     expect(await simulation.until(() => simulation.state === 'held')).toBe(true);
@@ -103,7 +103,7 @@ describe('the cancellation of a requested operation', () => {
     expect(simulation.cloud.projects.get(TARGET)).toMatchObject({ enabled: true });
   });
 
-  it('that arrives twice counts once', async () => {
+  it('counts once if it arrives twice', async () => {
     await simulation.ask();
     await Promise.all([cancel(), cancel()]);
     await simulation.settle();
@@ -114,7 +114,7 @@ describe('the cancellation of a requested operation', () => {
     });
   });
 
-  it('of an operation that follows from a deletion in Keystone is refused, and names the hold', async () => {
+  it('is refused if the operation follows from a deletion in Keystone, and names the hold', async () => {
     simulation.cloud.delete(TARGET);
     await simulation.handle({
       type: 'account.project.deleted',
@@ -129,7 +129,7 @@ describe('the cancellation of a requested operation', () => {
     });
   });
 
-  it('of a cleanup of a user is refused, and names no command, because a user has no hold', () => {
+  it('is refused for a cleanup of a user, and names no command, because a user has no hold', () => {
     const of = (scope: Operation['scope']) => whyNotCanceled(operation({ scope }));
     const user = { type: 'user', id: UserId.parse('u1'), projects: [] } as const;
     expect(of(user)).toBe('user u1 was deleted in Keystone, so nothing can be taken back');

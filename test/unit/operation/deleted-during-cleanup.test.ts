@@ -24,26 +24,23 @@ describe('a project that another actor deletes in Keystone during its cleanup', 
     ['during phase plan', () => simulation.engine.tasks.size > 0],
     ['before the role is assigned', () => simulation.state === 'pre-delete'],
     ['after the role is assigned', () => simulation.cloud.roles.size > 0],
-  ])(
-    '%s: reachable resources are removed, and unreachable ones are reported',
-    async (_, moment) => {
-      await simulation.ask();
-      expect(await simulation.until(moment)).toBe(true);
-      simulation.cloud.delete(TARGET);
-      await simulation.settle();
-      expect(simulation.state).toBe('unverified');
-      expect(simulation.left()).toEqual({ 'vault.secret': 2, 'booking.lease': 2 });
-      expect(simulation.tasks).toEqual({
-        compute: 'finished',
-        network: 'finished',
-        vault: 'unreachable',
-        booking: 'unreachable',
-      });
-      expect(advices('vault')).toEqual(['Remove the secrets by hand.']);
-      expect(advices('booking')).toEqual(['Remove the leases by hand.']);
-      expect(simulation.engine.deadLetterList).toEqual([]);
-    },
-  );
+  ])('loses its reachable resources, and unreachable ones are reported: %s', async (_, moment) => {
+    await simulation.ask();
+    expect(await simulation.until(moment)).toBe(true);
+    simulation.cloud.delete(TARGET);
+    await simulation.settle();
+    expect(simulation.state).toBe('unverified');
+    expect(simulation.left()).toEqual({ 'vault.secret': 2, 'booking.lease': 2 });
+    expect(simulation.tasks).toEqual({
+      compute: 'finished',
+      network: 'finished',
+      vault: 'unreachable',
+      booking: 'unreachable',
+    });
+    expect(advices('vault')).toEqual(['Remove the secrets by hand.']);
+    expect(advices('booking')).toEqual(['Remove the leases by hand.']);
+    expect(simulation.engine.deadLetterList).toEqual([]);
+  });
 
   it.each([
     [
@@ -56,7 +53,7 @@ describe('a project that another actor deletes in Keystone during its cleanup', 
       () => simulation.left()['compute.server'] === undefined,
     ],
     ['right before the propagator deletes it', () => simulation.state === 'closing'],
-  ])('%s: the operation ends as finished', async (_, moment) => {
+  ])('has its operation end as finished: %s', async (_, moment) => {
     await simulation.ask();
     expect(await simulation.until(moment)).toBe(true);
     simulation.cloud.delete(TARGET);
@@ -65,7 +62,7 @@ describe('a project that another actor deletes in Keystone during its cleanup', 
     expect(simulation.left()).toEqual({});
   });
 
-  it('between two calls of a pre-delete run: the run is neither refused nor dead-lettered', async () => {
+  it('causes no refusal and no dead letter between two calls of a pre-delete run', async () => {
     simulation = new StatefulSimulation(EVERY_CLASS.slice(0, 3));
     let removals = 0;
     simulation.cloud.beforeRemoval = () => {
@@ -81,7 +78,7 @@ describe('a project that another actor deletes in Keystone during its cleanup', 
     expect(simulation.engine.deadLetterList).toEqual([]);
   });
 
-  it('while a type was not listed again after its removals: the type is unreachable, not empty', async () => {
+  it('makes a type unreachable, not empty, that was not listed again after its removals', async () => {
     simulation = new StatefulSimulation([
       ...EVERY_CLASS.slice(0, 2),
       { name: 'vault', resourceTypes: { secret: 'C', order: 'C' } },
@@ -101,7 +98,7 @@ describe('a project that another actor deletes in Keystone during its cleanup', 
     ]);
   });
 
-  it('while Keystone refuses the role: the next attempt finds the project deleted', async () => {
+  it('is found deleted by the next attempt to assign a role that Keystone refused', async () => {
     simulation.cloud.refusals['assign-role'] = [failure('Gone')];
     await simulation.ask();
     expect(await simulation.until(() => simulation.operation.hold !== undefined)).toBe(true);
@@ -110,7 +107,7 @@ describe('a project that another actor deletes in Keystone during its cleanup', 
     expect(simulation.state).toBe('unverified');
   });
 
-  it('after the role is assigned, while a pre-delete service is down: the other services do not wait', async () => {
+  it('does not make other services wait for a pre-delete service that is down, after the role is assigned', async () => {
     simulation.cloud.broken.set('vault', failure('Transient'));
     await simulation.ask();
     expect(await simulation.until(() => simulation.cloud.roles.size > 0)).toBe(true);
@@ -130,7 +127,7 @@ describe('a project that another actor deletes in Keystone during its cleanup', 
     expect(simulation.state).toBe('unverified');
   });
 
-  it('before the role is assigned, while a pre-delete service is down: the other services do not wait', async () => {
+  it('does not make other services wait for a pre-delete service that is down, before the role is assigned', async () => {
     simulation.cloud.broken.set('vault', failure('Transient'));
     await simulation.ask();
     expect(await simulation.until(() => simulation.state === 'pre-delete')).toBe(true);
@@ -139,7 +136,7 @@ describe('a project that another actor deletes in Keystone during its cleanup', 
     expect(simulation.left()).toEqual({ 'vault.secret': 2, 'vault.label': 2, 'booking.lease': 2 });
   });
 
-  it('while the operation is held for leftovers: the notification of Keystone ends the hold', async () => {
+  it('ends the hold for leftovers by the notification of Keystone', async () => {
     simulation.cloud.moreTypes.push('rating');
     await simulation.ask();
     await simulation.settle();
@@ -153,7 +150,7 @@ describe('a project that another actor deletes in Keystone during its cleanup', 
 });
 
 describe('false information that a project is deleted', () => {
-  it('from a notification changes nothing in any state of the operation', async () => {
+  it('changes nothing in any state of the operation if it is a notification', async () => {
     simulation.cloud.moreTypes.push('rating');
     await simulation.ask();
     for (const state of ['confirming', 'pre-delete', 'running', 'held']) {
@@ -168,7 +165,7 @@ describe('false information that a project is deleted', () => {
     expect(simulation.engine.operations.size).toBe(1);
   });
 
-  it('from a single 404 of Keystone restarts the confirmation', async () => {
+  it('restarts the confirmation if it is a single 404 of Keystone', async () => {
     await simulation.ask();
     simulation.cloud.projects.delete(TARGET);
     expect(await simulation.until(() => simulation.operation.confirmedAt.length === 1)).toBe(true);

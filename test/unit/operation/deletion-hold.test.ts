@@ -28,7 +28,7 @@ describe('a hold of a project', () => {
     expect(simulation.left()).toEqual({});
   });
 
-  it('that is added during a run stops the next removal, also of a project that is deleted', async () => {
+  it('stops the next removal of a run that is under way, also of a project that is deleted', async () => {
     simulation.cloud.delete(TARGET);
     await simulation.handle({
       type: 'account.project.deleted',
@@ -109,7 +109,7 @@ describe('POST /v1/holds', () => {
     ['an unknown project', { project: 'tagret' }, 409],
     ['an end in the past', { project: TARGET, until: '1969-01-01T00:00:00Z' }, 409],
     ['an end without a zone', { project: TARGET, until: '2127-01-01T00:00:00' }, 400],
-  ])('with %s is refused, because it would keep nothing', async (_, what, status) => {
+  ])('refuses %s, because it would keep nothing', async (_, what, status) => {
     expect(await hold(what)).toMatchObject({ status });
     expect((await simulation.call('GET', '/v1/holds')).body).toEqual({
       holds: [],

@@ -463,7 +463,7 @@ describe('an approved plan of a domain', () => {
     });
   });
 
-  describe('whose domain another client deletes before the first answer of Keystone', () => {
+  describe('when another client deletes the domain before the first answer of Keystone', () => {
     const deleteDomain = (): void => {
       for (const id of projectsLeft()) simulation.cloud.projects.delete(id);
       simulation.cloud.domains.delete(DOMAIN);
@@ -505,7 +505,7 @@ describe('an approved plan of a domain', () => {
       },
     );
 
-    it('also waits for a project that only the inventory lists', async () => {
+    it('waits for a project that only the inventory lists, too', async () => {
       await carryOut();
       simulation.project('late');
       await inventory('late');

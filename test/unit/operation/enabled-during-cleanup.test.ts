@@ -30,7 +30,7 @@ describe('a project that is enabled again during its cleanup', () => {
       'when only the last service has resources left',
       () => simulation.state === 'running' && simulation.left()['compute.server'] === undefined,
     ],
-  ])('%s: the removals stop until the project is disabled', async (_, moment) => {
+  ])('stops the removals until it is disabled: %s', async (_, moment) => {
     simulation = new StatefulSimulation(EVERY_CLASS, 2);
     simulation.cloud.make('compute.server', TARGET, 'target-2', 3);
     await simulation.ask();
@@ -57,7 +57,7 @@ describe('a project that is enabled again during its cleanup', () => {
     expect(simulation.cloud.projects.has(TARGET)).toBe(false);
   });
 
-  it('with a new resource in a finished service: the service runs again', async () => {
+  it('makes a finished service with a new resource run again', async () => {
     simulation = new StatefulSimulation(EVERY_CLASS.slice(0, 2));
     await simulation.ask();
     expect(await simulation.until(() => simulation.tasks.compute === 'finished')).toBe(true);
@@ -72,7 +72,7 @@ describe('a project that is enabled again during its cleanup', () => {
     expect(simulation.cloud.projects.has(TARGET)).toBe(false);
   });
 
-  it('only for a moment: the verifications from before are stale', async () => {
+  it('makes the earlier verifications stale, even if it was enabled only for a moment', async () => {
     simulation = new StatefulSimulation([
       { name: 'vault', resourceTypes: { secret: 'C' } },
       ...EVERY_CLASS.slice(0, 2),
@@ -98,7 +98,7 @@ describe('a project that is enabled again during its cleanup', () => {
     expect(simulation.left()).toEqual({ 'vault.secret': 1 });
   });
 
-  it('while a service runs: the verifications of its run are stale', async () => {
+  it('makes the verifications of a run stale that is under way', async () => {
     simulation = new StatefulSimulation(
       [EVERY_CLASS[0] ?? { name: 'compute' }, { name: 'meter', resourceTypes: { sample: 'A' } }],
       1,
@@ -133,7 +133,7 @@ describe('a project that is enabled again during its cleanup', () => {
     expect(simulation.state).toBe('finished');
   });
 
-  it('in a cloud that lacks a service: the task of that service stays skipped', async () => {
+  it('leaves the task of a service skipped that the cloud lacks', async () => {
     simulation = new StatefulSimulation(
       [...EVERY_CLASS.slice(0, 2), { name: 'bills', resourceTypes: { bill: 'A' } }],
       1,
@@ -156,7 +156,7 @@ describe('a project that is enabled again during its cleanup', () => {
     expect(simulation.state).toBe('finished');
   });
 
-  it('right before its deletion: it is not deleted, and all services run again when it is disabled', async () => {
+  it('is not deleted if it is enabled right before, and all services run again when it is disabled', async () => {
     simulation = new StatefulSimulation(EVERY_CLASS.slice(0, 2));
     await simulation.ask();
     expect(await simulation.until(() => simulation.state === 'closing')).toBe(true);
@@ -196,7 +196,7 @@ describe('a project that is disabled before phase pre-delete has ended', () => {
     ['before the role is assigned', () => simulation.state === 'pre-delete', 0],
     ['after the role is assigned', () => simulation.cloud.roles.size > 0, 2],
   ])(
-    '%s: phase pre-delete waits, and the operation reports the reason',
+    'makes phase pre-delete wait, and the operation reports the reason: %s',
     async (_, moment, roles) => {
       await simulation.ask();
       expect(await simulation.until(moment)).toBe(true);
@@ -216,7 +216,7 @@ describe('a project that is disabled before phase pre-delete has ended', () => {
     },
   );
 
-  it('and is then deleted, as the advice recommends: the other resources are removed', async () => {
+  it('loses the other resources when it is deleted, as the advice recommends', async () => {
     await simulation.ask();
     expect(await simulation.until(() => simulation.cloud.roles.size > 0)).toBe(true);
     simulation.cloud.enable(TARGET, false);
@@ -227,7 +227,7 @@ describe('a project that is disabled before phase pre-delete has ended', () => {
     expect(simulation.left()).toEqual({ 'vault.secret': 2, 'booking.lease': 2 });
   });
 
-  it('between two calls: the reason is reported, and no task is dead-lettered', async () => {
+  it('has the reason reported between two calls, and no task is dead-lettered', async () => {
     simulation = new StatefulSimulation(EVERY_CLASS.slice(0, 3), 2, 3);
     simulation.cloud.beforeRemoval = () => {
       if (simulation.cloud.of(TARGET, 'vault.secret').some(({ deleting }) => deleting))

@@ -25,7 +25,7 @@ async function afterPlan() {
 }
 
 describe('a late message', () => {
-  it('that requests an ended run causes no call and stores nothing', async () => {
+  it('causes no call and stores nothing if it requests an ended run', async () => {
     const { simulation, kept } = await afterPlan();
     let calls = 0;
     const api = () => {
@@ -41,7 +41,7 @@ describe('a late message', () => {
     expect([...simulation.engine.tasks.values()]).toEqual(before);
   });
 
-  it('that requests an ended run of an open task has no effect', async () => {
+  it('has no effect if it requests an ended run of an open task', async () => {
     const { simulation, kept } = await afterPlan();
     const [task] = [...simulation.engine.tasks.values()];
     const old = kept.find(
@@ -53,7 +53,7 @@ describe('a late message', () => {
     expect(simulation.engine.waiting).toEqual([]);
   });
 
-  it('that requests an ended confirmation does not query Keystone again', async () => {
+  it('does not query Keystone again if it requests an ended confirmation', async () => {
     const { simulation, kept } = await afterPlan();
     simulation.keystoneAway = true;
     const before = [...simulation.engine.operations.values()];

@@ -143,7 +143,7 @@ describe('a Keystone action that Keystone refuses', () => {
     },
   );
 
-  it('whose answer arrives late does not complete a newer action', async () => {
+  it('does not complete a newer action if its answer arrives late', async () => {
     await simulation.ask();
     await simulation.until(() => simulation.operation.keystoneAction?.what === 'disable');
     const rules = {
@@ -211,7 +211,7 @@ describe('a login with an application credential', () => {
     expect(simulation.state).toBe('finished');
   });
 
-  it('that replaces the password after the request makes the operation wait before the first removal', async () => {
+  it('makes the operation wait before the first removal if it replaces the password after the request', async () => {
     await simulation.ask();
     simulation.cloud.isBound = true;
     await simulation.settle(40);

@@ -152,7 +152,7 @@ describe('the approval of a plan', () => {
     expect(simulation.engine.operations.size).toBe(1);
   });
 
-  it('of a plan that was made while the project was disabled is refused when it is enabled', async () => {
+  it('is refused when the project is enabled, if it was disabled at the plan', async () => {
     simulation.cloud.enable(TARGET, false);
     const shown = await plan();
     simulation.cloud.enable(TARGET, true);
@@ -263,7 +263,7 @@ describe('resources that appear after the plan', () => {
     expect(simulation.state).toBe('finished');
   });
 
-  it('of a type that a plan cannot list are removed', async () => {
+  it('are removed if a plan cannot list their type', async () => {
     const shown = await plan();
     for (const id of ['new-1', 'new-2', 'new-3']) simulation.cloud.make('vault.secret', TARGET, id);
     await approve(shown);

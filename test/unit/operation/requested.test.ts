@@ -6,7 +6,7 @@ eachSimulation((fresh) => {
   simulation = fresh;
 });
 
-describe('the requested cleanup of a living project', () => {
+describe('the requested cleanup of an existing project', () => {
   it('removes all resources, revokes its own role, and deletes the project in Keystone', async () => {
     expect(await simulation.ask()).toMatchObject({
       status: 202,
@@ -62,7 +62,7 @@ describe('the requested cleanup of a living project', () => {
     expect([...simulation.cloud.roles]).toEqual(['target/admin']);
   });
 
-  it('of a disabled project assigns no role, and reports the unreachable resources', async () => {
+  it('assigns no role on a disabled project, and reports the unreachable resources', async () => {
     simulation.cloud.enable(TARGET, false);
     expect(await simulation.ask({})).toMatchObject({ status: 202 });
     await simulation.until(() => simulation.cloud.roles.size > 0);

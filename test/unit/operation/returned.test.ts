@@ -135,7 +135,7 @@ describe('a resource that the service reports as removed, and lists again', () =
 
 describe('a run that removed something and then failed', () => {
   it.each(['Unexpected', 'Denied'] as const)(
-    'with %s is progress, so the task is not dead-lettered',
+    'counts as progress if it failed with %s, so the task is not dead-lettered',
     async (errorClass) => {
       const ids = Array.from({ length: 40 }, (_, n) => `o${n}`);
       const gone = new Set<string>();
@@ -192,7 +192,7 @@ describe('a service that asks for a delay', () => {
       retryAfterSeconds,
     });
 
-  it('of one hour gets it twice, and is not dead-lettered after the stall timeout', async () => {
+  it('gets a delay of one hour twice, and is not dead-lettered after the stall timeout', async () => {
     let calls = 0;
     const { simulation } = await worldWith(
       (removals) => (removals > 0 ? [] : ['limits']),
@@ -221,7 +221,7 @@ describe('a service that asks for a delay', () => {
     expect(simulation.engine.time - startedAt).toBeGreaterThanOrEqual(7_200_000);
   });
 
-  it('of 31 years is called again after the longest delay of the settings', async () => {
+  it('is called again after the longest delay of the settings if it asks for 31 years', async () => {
     const { simulation } = await worldWith(
       () => {
         throw maintenance(999_999_999);

@@ -95,7 +95,7 @@ describe('a dependency that is blocked', () => {
         }),
     ],
   ])(
-    'that %s is overtaken by its preferred dependents, and by no other service',
+    'is overtaken by its preferred dependents, and by no other service, if it %s',
     async (_, prepare) => {
       await begin(MAKER, prepare);
       expect(await simulation.until(() => gone('soft'))).toBe(true);
@@ -106,7 +106,7 @@ describe('a dependency that is blocked', () => {
     },
   );
 
-  it('that waits for an operator, and also lacks an extension, is overtaken as well', async () => {
+  it('is overtaken as well if it waits for an operator and also lacks an extension', async () => {
     const lacks = { name: 'maker', resourceTypes: { resource: 'A', extra: 'A' } } as const;
     await begin([lacks, service('soft', { dependsOn: [preferred('maker')] })], () => {
       simulation.cloud.blocks.set('maker', { message: 'locked', actor: 'operator' });
@@ -127,7 +127,7 @@ describe('a dependency that is blocked', () => {
     expect(seconds([lacking])).toBe(seconds([]));
   });
 
-  it('that is only slow is not overtaken', async () => {
+  it('is not overtaken if it is only slow', async () => {
     await begin(MAKER, () => {
       for (const resource of simulation.cloud.of(TARGET, 'maker')) resource.lingers = 60;
     });
@@ -138,7 +138,7 @@ describe('a dependency that is blocked', () => {
     expect(simulation.state).toBe('finished');
   });
 
-  it('that waits for an operator only for a moment is not overtaken', async () => {
+  it('is not overtaken if it waits for an operator only for a moment', async () => {
     await begin(MAKER, () =>
       simulation.cloud.blocks.set('maker', { message: 'locked', actor: 'operator' }),
     );
@@ -172,8 +172,8 @@ describe('a dependency that is blocked', () => {
   });
 });
 
-describe('when a blocked dependency has ended', () => {
-  it('a service that overtook it runs again, and removes the resources that the dependency has created', async () => {
+describe('the end of a blocked dependency', () => {
+  it('makes a service run again that overtook it, and that service removes the new resources', async () => {
     await begin(MAKER, () => simulation.cloud.broken.set('maker', failure('Transient')));
     expect(await simulation.until(() => simulation.tasks.soft === 'finished')).toBe(true);
     const runBefore = simulation.task('soft').run;
@@ -191,7 +191,7 @@ describe('when a blocked dependency has ended', () => {
     expect(simulation.task('soft').run).toBeGreaterThan(runBefore);
   });
 
-  it('the dependents of a service that overtook it run again after that service', async () => {
+  it('makes the dependents of a service that overtook it run again after that service', async () => {
     const dependent = service('dependent', { dependsOn: [required('soft')] });
     await begin([dependent, ...MAKER], () =>
       simulation.cloud.broken.set('maker', failure('Denied')),
@@ -207,7 +207,7 @@ describe('when a blocked dependency has ended', () => {
     expect(simulation.state).toBe('finished');
   });
 
-  it('a service that overtook an overtaking service runs again after both', async () => {
+  it('makes a service that overtook an overtaking service run again after both', async () => {
     const zero = service('zero');
     await begin(
       [
@@ -238,7 +238,7 @@ describe('when a blocked dependency has ended', () => {
     expect(simulation.state).toBe('finished');
   });
 
-  it('a service that waited does not run again', async () => {
+  it('does not make a service run again that waited', async () => {
     await begin(MAKER);
     await simulation.settle();
     expect(simulation.task('soft').run).toBe(2);

@@ -83,7 +83,7 @@ describe('a waiver', () => {
     expect(waived()).toHaveLength(2);
   });
 
-  it('of one of two uncovered types is not enough', async () => {
+  it('is not enough for one of two uncovered types', async () => {
     await waive('rating');
     await notified();
     await simulation.settle();
@@ -111,7 +111,7 @@ describe('a waiver', () => {
     expect(waived()).toHaveLength(2);
   });
 
-  it('that is deleted does not apply any more', async () => {
+  it('does not apply any more after it is deleted', async () => {
     await waive('rating');
     await waive('fortune-telling');
     expect(await simulation.call('DELETE', '/v1/waivers/rating')).toEqual({

@@ -49,14 +49,14 @@ describe('the verification of a resource type', () => {
     expect(isVerifiedEmpty(reported('empty', 'apply', { isStale: true }), PORT)).toBe(false);
   });
 
-  it('from phase plan is used for ten minutes, and only in phase apply', () => {
+  it('is used for ten minutes, and only in phase apply, if it is from phase plan', () => {
     const counted = reported('empty', 'plan', { now: 5 });
     expect(skippableTypes(counted, 'apply', 5 + 10 * MINUTE - 1)).toEqual([PORT]);
     expect(skippableTypes(counted, 'apply', 5 + 10 * MINUTE)).toEqual([]);
     expect(skippableTypes(counted, 'pre-delete', 5)).toEqual([]);
   });
 
-  it('from the time when the project existed is kept if the type can no longer be listed', () => {
+  it('is kept from the time when the project existed if the type can no longer be listed', () => {
     const before = reported('empty', 'pre-delete');
     expect(emptyBeforeDeletion(reported('unknown', 'apply', { before }))).toEqual([PORT]);
     expect(emptyBeforeDeletion(reported('present', 'apply', { before }))).toEqual([]);
@@ -64,7 +64,7 @@ describe('the verification of a resource type', () => {
     expect(emptyBeforeDeletion(reported('unknown', 'apply', { before: stale }))).toEqual([]);
   });
 
-  it('from the time when the project existed is used only if the last pre-delete run made it', () => {
+  it('is used from the time when the project existed only if the last pre-delete run made it', () => {
     const before = reported('empty', 'pre-delete');
     expect(emptyBeforeDeletion(afterPreDelete(before, { [PORT]: 'empty' }))).toEqual([PORT]);
     expect(emptyBeforeDeletion(afterPreDelete(before, {}))).toEqual([]);

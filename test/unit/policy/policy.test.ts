@@ -105,7 +105,7 @@ describe('the policy file', () => {
     expect(decideChange(policy, 'project.disabled', facts()).rule === 1).toBe(isMatch);
   });
 
-  it('of a cloud without one only reports a disabled project', () => {
+  it('is optional: without it the propagator only reports a disabled project', () => {
     expect(decideChange(NO_POLICY, 'project.disabled', facts())).toMatchObject({
       action: 'suspend',
       mode: 'observe',
@@ -345,7 +345,7 @@ profiles:
     ['version: 1\nrules:\n  - match: {}\n   on: {}\n', 4],
     ['', 1],
     ['- version: 1', 1],
-  ])('that is no such file is refused: %j', (text, line) => {
+  ])('is refused if it is no such file: %j', (text, line) => {
     expect(readPolicy(text, SECTIONS)).toMatchObject({ kind: 'wrong', problems: [{ line }] });
   });
 });

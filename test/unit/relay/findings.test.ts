@@ -153,7 +153,7 @@ describe('the findings over the management API', () => {
 describe('the settings of the relay', () => {
   const from = (environment: Record<string, string>) =>
     relayOptions(readSettings({ RABBITMQ_URL: BROKER, ...environment }));
-  it('by default are a durable classic queue, bound to the exchange of Keystone', () => {
+  it('are a durable classic queue by default, bound to the exchange of Keystone', () => {
     expect(from({}).source).toEqual({
       mode: 'own',
       queue: 'keystone-propagator',

@@ -76,7 +76,7 @@ function newFixture(...ids: string[]): StoreFixture {
 }
 
 describe('the store of a relay', () => {
-  it('ingests a batch in one commit, and looks at the queue once', async () => {
+  it('ingests a batch in one commit, and checks the queue once', async () => {
     const fixture = newFixture('a', 'b', 'c');
     await fixture.store(created('a'), created('b'));
     await fixture.store(created('c'));
@@ -99,7 +99,7 @@ describe('the store of a relay', () => {
     );
   });
 
-  it('looks at a queue that is not empty once a second, however many batches arrive', async () => {
+  it('checks a queue that is not empty once a second, however many batches arrive', async () => {
     const fixture = newFixture();
     await fixture.engine.commit({ messages: [fixture.received(created('a'))] });
     for (let batch = 0; batch < 50; batch += 1) await fixture.store(created(`b${batch}`));
@@ -107,7 +107,7 @@ describe('the store of a relay', () => {
     expect(fixture.queued).toBe(51);
   });
 
-  it('puts one unreadable notification of a batch in quarantine, and takes the others', async () => {
+  it('puts one unreadable notification of a batch in quarantine, and ingests the others', async () => {
     const fixture = newFixture('a', 'b');
     await fixture.store(created('a'), 'not JSON', created('b'));
     expect(fixture.engine.quarantined.map(({ body }) => body)).toEqual(['not JSON']);
@@ -178,7 +178,7 @@ describe('the store of a relay', () => {
     expect(fixture.queued).toBe(1);
   });
 
-  it('takes the others of a batch with a notification that is nested too deeply', async () => {
+  it('ingests the others of a batch with a notification that is nested too deeply', async () => {
     const fixture = newFixture('a', 'b');
     const poison = `{"event_type":"identity.project.deleted","payload":{"x":${'['.repeat(20_000)}${']'.repeat(20_000)}}}`;
     await fixture.store(created('a'), poison, created('b'));
@@ -214,7 +214,7 @@ describe('the store of a relay', () => {
     expect(begun).toBe(0);
   });
 
-  it('gives a batch up at once when the process stops', async () => {
+  it('drops a batch at once when the process stops', async () => {
     const fixture = newFixture('a');
     fixture.ingestBatch = () => new Promise(() => undefined);
     const storing = fixture.store(created('a'));

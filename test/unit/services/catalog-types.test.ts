@@ -20,7 +20,7 @@ describe('the types of the catalog', () => {
   });
 
   it.each(SERVICES.map((service) => [service.name as string, service] as const))(
-    'of %s are all of one official type',
+    'all belong to one official type for %s',
     (_name, service) => {
       const official = new Set(
         service.catalogTypes.map((type) =>

@@ -375,7 +375,7 @@ describe('PTR records of floating IPs', () => {
     );
   });
 
-  it('of a deleted floating IP are found since 2023.1, in the zone of Designate itself', async () => {
+  it('are found since 2023.1 after the deletion of their floating IP, in the zone of Designate itself', async () => {
     await open();
     fixture.rehearsal.state.network.floatingips.delete(address(first).id);
     expect((await fixture.plan(designate)).counts).toMatchObject({

@@ -117,7 +117,7 @@ describe('Manila, emptied of one project', () => {
 });
 
 describe('Manila of an older release', () => {
-  it('of Zed (2.73) is emptied, and the types that it lacks are reported', async () => {
+  it('is emptied as of Zed (2.73), and the types that it lacks are reported', async () => {
     await open(manilaOf('2.73'));
     const report = await fixture.expectEmptied(manila);
     finished(report);
@@ -128,7 +128,7 @@ describe('Manila of an older release', () => {
     expect(asked(/locks|transfers|backups/)).toEqual([]);
   });
 
-  it('without a recycle bin (2.65) is listed once', async () => {
+  it('is listed once without a recycle bin (2.65)', async () => {
     await open(manilaOf('2.65'));
     finished(await fixture.expectEmptied(manila));
     expect(asked(/is_soft_deleted/)).toEqual([]);
@@ -222,7 +222,7 @@ describe('Manila, with deletions that fail', () => {
       'operator',
     ],
   ])(
-    '%s stays, and keeps nothing that does not hang on it',
+    '%s stays, and keeps no resource that does not depend on it',
     async (_what, resourceType, name, change, left, actor) => {
       await open();
       setFields(resourceType, name, change);

@@ -147,7 +147,7 @@ describe('Designate', () => {
 });
 
 describe('limits', () => {
-  it('of Trove are recorded, because showing them would create rows', async () => {
+  it('are recorded for Trove, because showing them would create rows', async () => {
     const { api, calls } = fakeApi('trove', () => ({}));
     const records = new Map<string, unknown>();
     const wish = { quota: { instances: 3 } };
@@ -158,7 +158,7 @@ describe('limits', () => {
     ]);
   });
 
-  it('of Barbican that the profile does not name are kept', async () => {
+  it('are kept for Barbican if the profile does not name them', async () => {
     let quotas: unknown = { secrets: null, orders: 9 };
     const { api } = fakeApi('barbican', ({ method, json }) => {
       if (method === 'PUT') quotas = (json as { project_quotas: unknown }).project_quotas;
@@ -168,7 +168,7 @@ describe('limits', () => {
     expect(quotas).toEqual({ secrets: 5, orders: 9 });
   });
 
-  it('of Magnum are created, or changed where Magnum has a row already', async () => {
+  it('are created for Magnum, or changed where Magnum has a row already', async () => {
     const { api, writes } = fakeApi('magnum', ({ method }) => {
       if (method === 'GET') return { id: 4, project_id: TARGET, hard_limit: 7 };
       return method === 'POST' ? 409 : {};
@@ -178,7 +178,7 @@ describe('limits', () => {
     expect(writes().map(({ method }) => method)).toEqual(['POST', 'PATCH']);
   });
 
-  it('of Nova, and access to flavors: an unknown flavor waits for a person', async () => {
+  it('are set for Nova with the access to flavors: an unknown flavor waits for a person', async () => {
     const { api, writes } = fakeApi('nova', ({ path }) =>
       path.startsWith('/flavors')
         ? { flavors: [{ id: 'f1', name: 'small', 'os-flavor-access:is_public': true }] }

@@ -10,7 +10,7 @@ describe('the services', () => {
     expect(SERVICES.map(({ name }) => name).sort()).toEqual(files.sort());
   });
 
-  it('are ordered with the workloads first and Keystone last', () => {
+  it('are sorted with the workloads first and Keystone last', () => {
     const required = (name: string) =>
       SERVICES.flatMap((service) =>
         service.name === name ? dependenciesOf(service, SERVICES) : [],

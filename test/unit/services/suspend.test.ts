@@ -80,7 +80,7 @@ describe('Nova: a server', () => {
     ['active', { locked: true }, { vmState: 'active', lock: false, stop: true }],
     ['paused', {}, { vmState: 'paused', lock: true, stop: false }],
     ['suspended', {}, { vmState: 'suspended', lock: true, stop: false }],
-  ])('that is %s %j can be suspended', async (vm, more, before) => {
+  ])('can be suspended if it is %s %j', async (vm, more, before) => {
     const row = await rowOf(nova, compute(server(vm, more)), 's1');
     expect(row.assess()).toEqual({ kind: 'switch', before: { ...before, how: 'stop' } });
   });
@@ -94,7 +94,7 @@ describe('Nova: a server', () => {
     ['error', {}, 'leave'],
     ['building', {}, 'wait'],
     ['active', { 'OS-EXT-STS:task_state': 'rebooting' }, 'wait'],
-  ])('that is %s %j is not suspended: %s', async (vm, more, kind) => {
+  ])('is not suspended if it is %s %j: %s', async (vm, more, kind) => {
     const row = await rowOf(nova, compute(server(vm, more)), 's1');
     expect(row.assess()).toMatchObject({ kind });
   });
@@ -140,7 +140,7 @@ describe('Nova: a server', () => {
     ['an encrypted volume', { 'os-extended-volumes:volumes_attached': [{ id: 'v1' }] }],
     ['a vTPM', { flavor: { ephemeral: 0, extra_specs: { 'hw:tpm_model': 'tpm-crb' } } }],
   ])(
-    'with %s is started with a token on the project, and unlocked without',
+    'is started with a token on the project if it has %s, and unlocked without',
     async (_title, more) => {
       const stopped = compute(server('stopped', { ...ours, ...more }));
       const onProject = compute(server('stopped'));
@@ -167,13 +167,13 @@ describe('Nova: a server', () => {
   it.each([
     ['an ephemeral disk', { ephemeral: 10 }],
     ['a vTPM', { ephemeral: 0, extra_specs: { 'hw:tpm_version': '2.0' } }],
-  ])('with %s is stopped or paused, and never shelved', async (_title, flavor) => {
+  ])('is stopped or paused, and never shelved, if it has %s', async (_title, flavor) => {
     const row = await rowOf(nova, compute(server('active', { flavor })), 's1');
     expect(row.assess('shelve')).toMatchObject({ kind: 'leave' });
     expect(row.assess('pause')).toMatchObject({ kind: 'switch' });
   });
 
-  it('that its owner locked is stopped, and keeps the lock', async () => {
+  it('is stopped and keeps the lock if its owner locked it', async () => {
     const locked = compute(server('active', { locked: true, locked_reason: 'mine' }));
     await (await rowOf(nova, locked, 's1')).suspend({ ...before, lock: false });
     expect(locked.calls.map(([, , json]) => json)).toEqual([{ 'os-stop': null }]);
@@ -221,7 +221,7 @@ describe('Octavia: a load balancer', () => {
     expect(found.assess()).toMatchObject({ kind });
   });
 
-  it('whose pool has a certificate is left enabled', async () => {
+  it('is left enabled if its pool has a certificate', async () => {
     const row = await rowOf(
       octavia,
       staged(balancer(), [], [{ ...on, tls_container_ref: 'x' }]),
@@ -253,7 +253,7 @@ describe('Swift: the public access', () => {
     );
   const read = '.r:*,.rlistings,other:user';
 
-  it('of a container is removed, and restored as it was', async () => {
+  it('is removed from a container, and restored as it was', async () => {
     const open = staged({ 'x-container-read': read });
     const row = await rowOf(swift, open, 'container/open');
     expect(row.assess()).toEqual({ kind: 'switch', before: { read, keys: [] } });
@@ -273,7 +273,7 @@ describe('Swift: the public access', () => {
     expect(other.compare({ read, keys: [] })).toMatchObject({ kind: 'changed' });
   });
 
-  it('by a key is masked in place, and the record does not hold the key', async () => {
+  it('is masked in place if it is a key, and the record does not hold the key', async () => {
     const keyed = staged({}, { 'x-account-meta-temp-url-key': 'secret' });
     const row = await rowOf(swift, keyed, 'account');
     const assessment = row.assess();
@@ -295,7 +295,7 @@ describe('Swift: the public access', () => {
     ]);
   });
 
-  it('by a key that is too long to be masked is left and reported', async () => {
+  it('is left and reported if it is a key that is too long to be masked', async () => {
     const keyed = staged({}, { 'x-account-meta-temp-url-key': 'k'.repeat(250) });
     expect((await rowOf(swift, keyed, 'account')).assess()).toMatchObject({ kind: 'leave' });
   });
@@ -361,7 +361,7 @@ describe('docs/lifecycle.md', () => {
 
 describe('A service file', () => {
   it.each(SERVICES.map((service) => [service.name, service] as const))(
-    'of %s describes for each resource type the effect of suspend, or in a sentence why it has none',
+    'describes for each resource type of %s the effect of suspend, or in a sentence why it has none',
     (name, { resourceTypes, suspension, leftBySuspend }) => {
       const switched = (suspension?.types ?? []).map((type): string => type(name).resourceType);
       const left = leftBySuspend.flatMap(({ types }) => types.map((type) => `${name}.${type}`));

@@ -200,7 +200,7 @@ describe('Trove, emptied while the project lives', () => {
   });
 });
 
-describe('Instances', () => {
+describe('Instances of Trove', () => {
   it('are removed after their replicas, and members only with their cluster, without refused calls', async () => {
     await timed.empty(troveService);
     expect(left('instance')).toEqual([]);
@@ -210,7 +210,7 @@ describe('Instances', () => {
     expect(calls('DELETE', /\/clusters\//)).toHaveLength(1);
   });
 
-  it('in state BUILD are left for an hour, and are then reset and deleted', async () => {
+  it('are left for an hour in state BUILD, and are then reset and deleted', async () => {
     const row = instanceNamed('half-built');
     row.updated = timed.clock.now();
     const report = await timed.empty(troveService);
@@ -224,7 +224,7 @@ describe('Instances', () => {
     expect(left('instance')).toEqual([]);
   });
 
-  it('whose deletion hangs are deleted again and reported', async () => {
+  it('are deleted again and reported if their deletion hangs', async () => {
     const row = instanceNamed('stopped');
     Object.assign(row, { task: 'DELETING', updated: timed.clock.now() });
     await timed.empty(troveService);
@@ -239,7 +239,7 @@ describe('Instances', () => {
     expect((await timed.empty(troveService)).outcome).toEqual(UNREACHABLE);
   });
 
-  it('that are members of a deleted cluster are left to the operator', async () => {
+  it('are left to the operator if they are members of a deleted cluster', async () => {
     const row = instanceNamed('stopped');
     row.cluster_id = 'gone';
     const report = await timed.empty(troveService);
@@ -249,7 +249,7 @@ describe('Instances', () => {
     );
   });
 
-  it('that get a replica meanwhile are removed after it, although Trove answers 403', async () => {
+  it('are removed after a replica that was created meanwhile, although Trove answers 403', async () => {
     timed.fixture.rehearsal.faults.inject({
       service: 'trove',
       method: 'DELETE',
@@ -280,14 +280,14 @@ describe('Instances', () => {
   });
 });
 
-describe('Clusters', () => {
+describe('Clusters of Trove', () => {
   const galera = () => {
     const [row] = tables().clusters.where((one) => one.tenant_id === timed.project);
     if (!row) throw new TypeError('no cluster');
     return row;
   };
 
-  it('that are busy are left for an hour, and are then reset and deleted with their members', async () => {
+  it('are left for an hour while they are busy, and are then reset and deleted with their members', async () => {
     Object.assign(galera(), { task: 'BUILDING', updated: timed.clock.now() });
     instanceNamed('member-0').task = 'BUILDING';
     const report = await timed.empty(troveService);
@@ -309,7 +309,7 @@ describe('Clusters', () => {
     expect(left()).toEqual(CONFIGURATIONS);
   });
 
-  it('whose deletion waits for a member that is not ready are reset', async () => {
+  it('are reset if their deletion waits for a member that is not ready', async () => {
     instanceNamed('member-0').task = 'BUILDING';
     const report = await timed.run(troveService);
     expect(report.outcome).toMatchObject({ kind: 'again', error: undefined });
@@ -320,8 +320,8 @@ describe('Clusters', () => {
   });
 });
 
-describe('Backups', () => {
-  it('that are running are set to failed through their instance in the project', async () => {
+describe('Backups of Trove', () => {
+  it('are set to failed through their instance in the project while they run', async () => {
     await timed.run(troveService);
     expect(calls('POST', /mgmt\/instances/).map(({ path }) => path)).toEqual([
       expect.stringContaining(`/mgmt/instances/${instanceNamed('source').id}/action`),
@@ -329,7 +329,7 @@ describe('Backups', () => {
     expect((await timed.empty(troveService)).outcome).toEqual(UNREACHABLE);
   });
 
-  it('that run on an instance of another project do not change it', async () => {
+  it('do not change an instance of another project on which they run', async () => {
     const foreign = instanceNamed('half-built', timed.stranger);
     tables().backups.add({
       ...backupNamed('running'),
@@ -398,8 +398,8 @@ describe('Backups', () => {
   );
 });
 
-describe('Modules', () => {
-  it('that apply to all projects are left and not reported', async () => {
+describe('Modules of Trove', () => {
+  it('are left and not reported if they apply to all projects', async () => {
     const report = await timed.empty(troveService);
     expect(tables().modules.where((row) => row.tenant_id === null)).toHaveLength(1);
     expect(left('module')).toEqual([]);
@@ -409,7 +409,7 @@ describe('Modules', () => {
   });
 });
 
-describe('A cleaner without the admin role', () => {
+describe('Trove, for a propagator without the admin role', () => {
   it('does not report types that it cannot list as empty', async () => {
     await timed.fixture.close();
     timed = await TimedFixture.open({ with: [trove], adminRoles: ['member', 'reader'] });

@@ -9,7 +9,7 @@ describe('an answer of the API on Lambda', () => {
     isBase64Encoded: false,
   });
 
-  it('that is too large for Lambda becomes an error with the advice to request less', () => {
+  it('becomes an error with the advice to request less if it is too large for Lambda', () => {
     const small = answer(5_900_000);
     expect(withinResponseLimit(small)).toBe(small);
     const large = withinResponseLimit(answer(6_100_000));

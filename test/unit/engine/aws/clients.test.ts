@@ -13,7 +13,7 @@ const credentials = {
 
 const shortLived = { ...credentials, sessionToken: `IQoJb3JpZ2luX2VjE-${SECRET_PART}/+=` };
 
-describe('a call', () => {
+describe('a call of AWS', () => {
   type Answer = readonly [status: number, body: string, headers?: Record<string, string>];
   const got: { url: string | undefined; headers: IncomingHttpHeaders; body: string }[] = [];
   let server: Server | undefined;
@@ -57,7 +57,7 @@ describe('a call', () => {
     expect(JSON.parse(got[0]?.body ?? '')).toEqual({ QueueName: 'one' });
   });
 
-  it('of a traced function carries the trace, which EventBridge and SQS pass on', async () => {
+  it('carries the trace of its function, which EventBridge and SQS pass on', async () => {
     const trace = 'Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1';
     const variables = { AWS_LAMBDA_FUNCTION_NAME: 'propagator-test-api', _X_AMZN_TRACE_ID: trace };
     const before = Object.keys(variables).map((name) => [name, process.env[name]] as const);
@@ -74,7 +74,7 @@ describe('a call', () => {
     expect(got.map(({ headers }) => headers['x-amzn-trace-id'])).toEqual([trace, trace]);
   });
 
-  it('that was throttled is retried, and a transaction keeps its token', async () => {
+  it('is retried after it was throttled, and a transaction keeps its token', async () => {
     const { dynamodb } = await aws(
       [400, '{"__type":"com.amazonaws.dynamodb.v20120810#ThrottlingException"}'],
       [503, ''],
@@ -86,7 +86,7 @@ describe('a call', () => {
     expect([...tokens]).toEqual([expect.stringMatching(/^[0-9a-f-]{36}$/)]);
   });
 
-  it('with a transaction conflict is retried, but not with a failed condition', async () => {
+  it('is retried after a transaction conflict, but not after a failed condition', async () => {
     const cancelled = (...codes: string[]) =>
       [
         400,
@@ -111,7 +111,7 @@ describe('a call', () => {
     expect(got).toHaveLength(2);
   });
 
-  it('that is refused reports the message of AWS once', async () => {
+  it('reports the message of AWS once if it is refused', async () => {
     const { secrets } = await aws([
       400,
       '{"Message":"not yours"}',
@@ -128,7 +128,7 @@ describe('a call', () => {
     ...SECRET_TEXTS,
     ['its own session token', `not the token IQoJb3JpZ2luX2VjE-${SECRET_PART}/+= again`],
     ['its own secret key', `not the key ${credentials.secretAccessKey} again`],
-  ])('that is refused redacts %s in the message of AWS', async (_, message) => {
+  ])('redacts %s in the message of AWS if it is refused', async (_, message) => {
     const reasons = [
       { Code: 'ConditionalCheckFailed', Message: message, Item: { body: { S: message } } },
     ];
@@ -168,7 +168,7 @@ describe('a call', () => {
     });
   });
 
-  it('without an answer ends after its attempts, within their time limit', async () => {
+  it('ends after its attempts if no answer comes, within their time limit', async () => {
     server = createServer(() => undefined);
     await new Promise<void>((resolve) => server?.listen(0, '127.0.0.1', resolve));
     const { port } = server.address() as AddressInfo;

@@ -23,7 +23,7 @@ describe('an event of a broker that invokes Lambda directly', () => {
   it.each([
     ['amazon-mq', 'rabbitmq:keystone-propagator'],
     ['self-managed-kafka', 'kafka:notifications.info'],
-  ])('of %s is its notifications, in their order', (name, source) => {
+  ])('contains the notifications of %s, in their order', (name, source) => {
     expect(typesIn(sample(name))).toEqual(EVENTS);
     const found = notificationsIn(sample(name), 7) ?? [];
     expect(new Set(found.map(({ data }) => data.source))).toEqual(new Set([source]));
@@ -31,7 +31,7 @@ describe('an event of a broker that invokes Lambda directly', () => {
     expect(found.map(({ data }) => data.receivedAt)).toEqual([7, 7, 7]);
   });
 
-  it('of Amazon MSK equals that of a self-managed Kafka', () => {
+  it('is the same from Amazon MSK as from a self-managed Kafka', () => {
     expect(
       typesIn({ ...sample('self-managed-kafka'), eventSource: 'aws:kafka', eventSourceArn: 'arn' }),
     ).toEqual(EVENTS);
@@ -114,7 +114,7 @@ describe('an event of a broker that invokes Lambda directly', () => {
     [{ eventSource: 'aws:sqs', Records: [] }],
     [{ eventSource: 'aws:rmq' }],
     [sample('sqs')],
-  ])('is none of these: %j', (event) => expect(notificationsIn(event, 7)).toBeUndefined());
+  ])('is not recognized in %j', (event) => expect(notificationsIn(event, 7)).toBeUndefined());
 });
 
 describe('an event of the ingest queue', () => {

@@ -223,7 +223,7 @@ describe.each(SECRET_TEXTS)('%s', (_, text) => {
     expect(lines.join('')).not.toContain(SECRET_PART);
   });
 
-  it('in an error of a handler is neither in the log nor in the dead letter', async () => {
+  it('is neither in the log nor in the dead letter if an error of a handler contains it', async () => {
     const { lambda, lines } = testContext();
     const reports: unknown[] = [];
     const retryOrDeadLetter = async (...failure: unknown[]) => {

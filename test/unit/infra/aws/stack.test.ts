@@ -142,7 +142,7 @@ describe('a parameter', () => {
     expect(stackOf('prod', {}).policy).toEqual(NO_POLICY);
   });
 
-  it('that is empty counts as missing', () => {
+  it('counts as missing if it is empty', () => {
     const none = Object.fromEntries(PARAMETER_NAMES.map((name) => [name, '']));
     expect(stackOf('prod', none)).toEqual(stackOf('prod', {}));
   });

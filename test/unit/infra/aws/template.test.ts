@@ -31,14 +31,14 @@ describe('alarms', () => {
     },
   );
 
-  it('of a queue with delayed messages wait longer than the longest delay', () => {
+  it('wait longer than the longest delay for a queue with delayed messages', () => {
     const oldest = ofType('AWS::CloudWatch::Alarm').filter(([id]) => id.endsWith('OldestAlarm'));
     expect(oldest.length).toBeGreaterThan(20);
     for (const [id, { Properties }] of oldest)
       expect([id, Number(Properties.Threshold) > 900]).toEqual([id, true]);
   });
 
-  it('of expiring dead letters start after half of their retention, also if the messages were read', () => {
+  it('start after half of the retention of dead letters, also if the messages were read', () => {
     const expiring = ofType('AWS::CloudWatch::Alarm').filter(([id]) => /Expires?Alarm$/.test(id));
     expect(expiring.length).toBeGreaterThan(20);
     for (const [, { Properties }] of expiring) {
@@ -220,7 +220,7 @@ describe('the callers of the API', () => {
     });
   });
 
-  it('with PROPAGATOR_API_AUTH=keystone reach only the function that validates their tokens', () => {
+  it('reach only the function that validates their tokens with PROPAGATOR_API_AUTH=keystone', () => {
     const events = eventsOf(KEYSTONE);
     expect(events).toEqual({
       api: [{ method: '*', path: '/{proxy+}' }],
@@ -363,7 +363,7 @@ describe('a function', () => {
     }),
   );
 
-  it('of a service that suspends writes only the records of the lifecycle actions', () => {
+  it('can write only the records of the lifecycle actions if its service suspends', () => {
     const writing = Statements.parse(resourcesOf().ServiceNovaRole?.Properties.Policies)
       .flatMap(({ PolicyDocument }) => PolicyDocument.Statement)
       .filter(({ Action }) => Action.some((action) => writes.test(action)));
@@ -379,14 +379,14 @@ describe('a function', () => {
     ]);
   });
 
-  it('of another service can read operations, and cannot write them', () => {
+  it('can read operations and cannot write them if its service does not suspend', () => {
     expect(rightsOf('ServiceHeatRole')).toContain('dynamodb:BatchGetItem');
     expect(rightsOf('ServiceHeatRole')).not.toMatch(writes);
     for (const id of ['IngestRole', 'CoordinateRole', 'ApiRole', 'SweepRole'])
       expect(rightsOf(id)).toMatch(writes);
   });
 
-  it('that calls Keystone stops waiting for an answer before its own timeout', () => {
+  it('stops waiting for an answer of Keystone before its own timeout', () => {
     const { ingest, coordinate, api } = serverlessFunctions(stackOf('test', {}));
     for (const one of [ingest, coordinate, api]) {
       const { timeout, environment } = one as {
