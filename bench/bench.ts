@@ -1,8 +1,10 @@
+import { benchAws } from './aws.ts';
 import { benchBundles } from './bundles.ts';
 import { benchCost } from './cost.ts';
 import { benchEmbedded, benchServer } from './engine.ts';
 import { benchNotifications } from './notifications.ts';
 import { benchProjectCleanup } from './project-cleanup.ts';
+import { benchScale } from './scale.ts';
 import { benchSimulated } from './simulated.ts';
 import { benchStack } from './stack.ts';
 import { benchStart } from './start.ts';
@@ -36,6 +38,18 @@ const PARTS: readonly Part[] = [
     measures: 'the stack on an AWS emulator, compared with one process',
     needs: [],
     run: benchStack,
+  },
+  {
+    file: 'aws.ts',
+    measures: 'functions and calls of a deletion on an AWS emulator',
+    needs: [],
+    run: benchAws,
+  },
+  {
+    file: 'scale.ts',
+    measures: 'large projects, a domain, and many projects',
+    needs: [],
+    run: () => benchScale(),
   },
   {
     file: 'simulated.ts',

@@ -11,6 +11,8 @@ export interface Place {
   readonly stage: string;
   /** The process of the emulator, if the suite started it. */
   readonly emulator: string | undefined;
+  /** The file with the log of that emulator. */
+  readonly log?: string;
   /** Removes the stage, or the emulator with everything on it. */
   close(): Promise<void>;
 }
@@ -34,6 +36,7 @@ export async function openPlace(): Promise<Place> {
     endpoint,
     stage: 'test',
     emulator: readFileSync(join(folder, 'pid'), 'utf8').trim(),
+    log: join(folder, 'log'),
     async close() {
       await stop();
       rmSync(folder, { recursive: true });

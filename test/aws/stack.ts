@@ -61,6 +61,8 @@ export interface ApiAnswer {
 
 export interface DeployedStack {
   readonly endpoint: string;
+  /** The file with the log of the emulator, if {@link deployStack} started it. */
+  readonly log: string | undefined;
   /** The beginning of all names of the stage. */
   readonly prefix: string;
   /** Calls the API's function as API Gateway does. */
@@ -150,6 +152,7 @@ export async function deployStack(
       (await aws.sqs('GetQueueUrl', { QueueName: names.queue(queue) })).QueueUrl ?? '';
     return {
       endpoint,
+      log: place.log,
       prefix: stack.prefix,
       engine,
       ingestUrl: await urlOf('ingest'),

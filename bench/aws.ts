@@ -1,0 +1,156 @@
+import { readFileSync } from 'node:fs';
+import { loadavg } from 'node:os';
+import { setTimeout as delay } from 'node:timers/promises';
+import Table from 'cli-table3';
+import { ENDED } from '../lib/operation/model.ts';
+import { customerOf, deletedIn, rehearsalCloud } from '../test/aws/cloud.ts';
+import { type DeployedStack, deployStack } from '../test/aws/stack.ts';
+import type { RehearsalCloud } from '../test/cloud/cloud.ts';
+import { Propagator } from '../test/openstack/driver.ts';
+import { type Invocation, invocationsSince } from './aws/reports.ts';
+
+/**
+ * Deletes small projects, one after the other, with one process and with the stack on an AWS
+ * emulator, on the same rehearsal cloud: the time of a deletion, the invocations of each function
+ * with duration and memory, the cold starts, and the calls to each service of AWS. The emulator
+ * runs the functions as processes on this machine. Prints; asserts nothing.
+ */
+const DELETIONS = Number(process.env.BENCH_AWS_DELETIONS ?? 3);
+const SETTINGS = { PROPAGATOR_STALL_TIMEOUT: '3s', PROPAGATOR_LOG_LEVEL: 'warn' };
+
+/** Deletes one project and returns the seconds until its operation ended. */
+type Deletion = (created: string, id: string) => Promise<number>;
+
+async function embedded(cloud: RehearsalCloud): Promise<number[]> {
+  const propagator = new Propagator('bench-aws');
+  const environment = { ...cloud.credentials, ...SETTINGS, OS_CLOUD: '' };
+  try {
+    await propagator.start({ mode: 'enforce', broker: 'none', environment });
+    return await repeated(cloud, async (created, project) => {
+      await propagator.api('POST', '/v1/notifications', `[${created}]`);
+      await delay(1_000);
+      const deleted = await deletedIn(cloud, project);
+      const begunAt = Date.now();
+      await propagator.api('POST', '/v1/notifications', `[${deleted}]`);
+      const isEnded = (state: string) => ENDED.some((one) => one === state);
+      const { operation } = await propagator.operation(
+        { project },
+        (view) => isEnded(view.operation.state),
+        300,
+      );
+      return ((operation.endedAt ?? Number.NaN) - begunAt) / 1000;
+    });
+  } finally {
+    await propagator.dispose();
+  }
+}
+
+/** The first deletion starts every function, so it is not counted. */
+async function repeated(cloud: RehearsalCloud, deletion: Deletion): Promise<number[]> {
+  const seconds: number[] = [];
+  for (let count = 0; count <= DELETIONS; count += 1) {
+    const { id, created } = customerOf(cloud);
+    const took = await deletion(created, id);
+    if (count > 0) seconds.push(took);
+  }
+  return seconds;
+}
+
+interface OnAws {
+  readonly seconds: readonly number[];
+  readonly invocations: readonly Invocation[];
+  /** Calls by service of AWS. */
+  readonly calls: ReadonlyMap<string, number>;
+  readonly coldStarts: { readonly first: number; readonly others: number };
+}
+
+async function deployed(cloud: RehearsalCloud): Promise<OnAws> {
+  process.env.MINISTACK_LOG_LEVEL = 'DEBUG';
+  const stack = await deployStack(cloud.credentials, SETTINGS);
+  try {
+    const from: { at: number; lines: number }[] = [];
+    const seconds = await repeated(cloud, async (created, project) => {
+      await stack.send('ingest', stack.notification(created));
+      while (!(await stack.engine.reads.account('project', project))) await delay(100);
+      await delay(2_000);
+      from.push({ at: Date.now(), lines: logOf(stack).length });
+      const deleted = await deletedIn(cloud, project);
+      const begunAt = Date.now();
+      await stack.send('ingest', stack.notification(deleted));
+      const { endedAt } = await stack.ended(project, 300);
+      return ((endedAt ?? Number.NaN) - begunAt) / 1000;
+    });
+    await delay(2_000);
+    const [first, second] = from;
+    const lines = logOf(stack);
+    const counted = lines.slice(second?.lines);
+    const calls = new Map<string, number>();
+    for (const line of counted) {
+      const service = /-> service=(\w+) region=/.exec(line)?.[1];
+      if (service !== undefined) calls.set(service, (calls.get(service) ?? 0) + 1);
+    }
+    const starts = (some: readonly string[]) =>
+      some.filter((line) => /worker spawned for .*cold start/.test(line)).length;
+    return {
+      seconds,
+      invocations: await invocationsSince(stack.endpoint, second?.at ?? 0),
+      calls,
+      coldStarts: {
+        first: starts(lines.slice(first?.lines, second?.lines)),
+        others: starts(counted) / DELETIONS,
+      },
+    };
+  } finally {
+    await stack.stop();
+  }
+}
+
+const logOf = ({ log }: DeployedStack): string[] =>
+  log === undefined ? [] : readFileSync(log, 'utf8').split('\n');
+const median = (numbers: readonly number[]): number =>
+  numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? Number.NaN;
+const load = (): string => (loadavg()[0] ?? 0).toFixed(1);
+const table = (...head: string[]): Table.Table =>
+  new Table({ head, style: { head: [], border: [], compact: true } });
+
+export async function benchAws(): Promise<void> {
+  const cloud = await rehearsalCloud();
+  try {
+    const before = load();
+    const here = await embedded(cloud);
+    const between = load();
+    const there = await deployed(cloud);
+    const ratio = median(there.seconds) / median(here);
+    const each = (seconds: readonly number[]) => seconds.map((one) => one.toFixed(1)).join(', ');
+    console.log(
+      `A small deletion, one process: ${each(here)} s (load average ${before}, ${between}); on ` +
+        `the emulator: ${each(there.seconds)} s (load average ${between}, ${load()}): ` +
+        `${ratio.toFixed(2)} times`,
+    );
+    console.log(
+      `Cold starts in a deletion: ${there.coldStarts.first} in the first, ` +
+        `${there.coldStarts.others.toFixed(1)} in each other`,
+    );
+    const functions = table('function', 'invocations', 'median ms', 'longest ms', 'peak MB');
+    for (const [name, all] of Map.groupBy(there.invocations, (one) => one.name)) {
+      const millis = all.map((one) => one.millis);
+      const peak = Math.max(...all.map((one) => one.peakMegabytes));
+      functions.push([
+        name,
+        (all.length / DELETIONS).toFixed(1),
+        median(millis).toFixed(0),
+        Math.max(...millis).toFixed(0),
+        peak.toFixed(0),
+      ]);
+    }
+    console.log(functions.toString());
+    const services = table('service of AWS', 'calls for each deletion, with those of the bench');
+    for (const [service, count] of there.calls)
+      services.push([service, (count / DELETIONS).toFixed(1)]);
+    console.log(services.toString());
+  } finally {
+    await cloud.close();
+  }
+}
+
+if (import.meta.main) await benchAws();

@@ -1,0 +1,102 @@
+import Table from 'cli-table3';
+import type { Size } from '../test/cloud/seed.ts';
+import { type Cost, measure } from './scale/measure.ts';
+
+/**
+ * Deletes projects and a domain of several sizes on a rehearsal cloud with the latencies of a small
+ * real one, each with a propagator in a process of its own: `node bench/scale.ts [SHARE] [PART …]`.
+ * `SHARE` of the full size (default 0.1): a project of 1000 servers, 3000 ports and 50,000 objects;
+ * a domain of 200 projects; 2000 projects in a queue. The parts are `project`, `domain` and
+ * `queue`. Prints; asserts nothing. Processor time counts on a machine with other load, where wall
+ * time does not.
+ */
+const PARTS = ['project', 'domain', 'queue'] as const;
+type Part = (typeof PARTS)[number];
+
+/** Few resources, without the objects and servers that the size of a large project has. */
+const SMALL: Size = {
+  servers: 1,
+  volumes: 1,
+  snapshotsPerVolume: 0,
+  networks: 1,
+  portsPerNetwork: 2,
+  securityGroups: 2,
+  images: 1,
+  containers: 1,
+  objectsPerContainer: 5,
+};
+/** A share of 1000 servers, 3000 ports and 50,000 objects. */
+const large = (share: number): Size => ({
+  ...SMALL,
+  servers: Math.ceil(1000 * share),
+  volumes: Math.ceil(100 * share),
+  networks: Math.ceil(30 * share),
+  portsPerNetwork: 100,
+  containers: Math.ceil(10 * share),
+  objectsPerContainer: 5000,
+});
+
+interface Case {
+  readonly name: string;
+  readonly run: () => Promise<Cost>;
+}
+const atLeastOne = (number: number): number => Math.max(1, Math.round(number));
+
+/** Each part in three sizes, so that the cost of a resource can be compared. */
+function casesOf(part: Part, share: number): Case[] {
+  return [share / 4, share / 2, share].map((size) => {
+    if (part === 'project')
+      return {
+        name: `project, ${Math.round(1000 * size)} servers`,
+        run: () => measure(large(size), 1, 'projects'),
+      };
+    const projects = atLeastOne((part === 'domain' ? 200 : 2000) * size);
+    const kind = part === 'domain' ? 'domain' : 'projects';
+    return {
+      name: `${part}, ${projects} projects`,
+      run: () => measure(SMALL, projects, kind),
+    };
+  });
+}
+
+export async function benchScale(share = 0.1, parts: readonly Part[] = PARTS): Promise<void> {
+  const table = new Table({
+    head: [
+      '',
+      'resources',
+      'wall',
+      'calls each',
+      'processor ms each',
+      'peak MB',
+      'heap, external MB',
+      'loop p99, max ms',
+      'ends',
+      'load',
+    ],
+    style: { head: [], border: [], compact: true },
+  });
+  for (const { name, run } of parts.flatMap((part) => casesOf(part, share))) {
+    const cost = await run();
+    const each = (total: number): string => (total / cost.resources).toFixed(2);
+    table.push([
+      name,
+      String(cost.resources),
+      `${cost.seconds.toFixed(1)} s`,
+      each(cost.calls),
+      each(cost.processorSeconds * 1000),
+      cost.peakMegabytes.toFixed(0),
+      `${cost.heapMegabytes.toFixed(0)}, ${cost.externalMegabytes.toFixed(0)}`,
+      `${cost.p99Millis.toFixed(0)}, ${cost.maxMillis.toFixed(0)}`,
+      cost.ends,
+      cost.load.map((load) => load.toFixed(1)).join(', '),
+    ]);
+    console.log(`${name}: ${cost.seconds.toFixed(1)} s`);
+  }
+  console.log(table.toString());
+}
+
+if (import.meta.main) {
+  const [share, ...parts] = process.argv.slice(2);
+  const wanted = PARTS.filter((part) => parts.length === 0 || parts.includes(part));
+  await benchScale(share === undefined ? undefined : Number(share), wanted);
+}

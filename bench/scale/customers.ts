@@ -1,0 +1,50 @@
+import { randomUUID } from 'node:crypto';
+import { connectCloud } from '../../lib/openstack/connect.ts';
+import { keystone } from '../../lib/services/keystone.ts';
+import type { RehearsalCloud } from '../../test/cloud/cloud.ts';
+import { loginOf } from '../../test/cloud/login.ts';
+import type { Size } from '../../test/cloud/seed.ts';
+
+/** Projects full of resources, in a domain of their own. */
+export interface Customers {
+  readonly cloud: RehearsalCloud;
+  readonly domain: string;
+  readonly projects: readonly string[];
+}
+
+/** Fills new projects. */
+export function customersOf(cloud: RehearsalCloud, size: Size, count: number): Customers {
+  const domain = cloud.seed.makeDomain(`customer-${randomUUID()}`);
+  const projects = Array.from({ length: count }, (_, index) => {
+    const id = cloud.seed.makeProject(domain, `project-${index}`);
+    cloud.seed.fill(id, size);
+    return id;
+  });
+  return { cloud, domain, projects };
+}
+
+/**
+ * Deletes the projects, or their domain as a whole, in Keystone. Returns the notifications that
+ * Keystone sent about it, as a JSON array.
+ */
+export async function deletionsOf(
+  { cloud, domain, projects }: Customers,
+  what: 'projects' | 'domain',
+): Promise<string> {
+  const sent: string[] = [];
+  const silence = cloud.onNotification((notification) => sent.push(JSON.stringify(notification)));
+  const admin = connectCloud(loginOf(cloud.credentials));
+  try {
+    const api = await admin.api(keystone, 'RegionOne');
+    if (!api) throw new TypeError('the rehearsal cloud has no Keystone');
+    if (what === 'domain') {
+      const disabled = { json: { domain: { enabled: false } } };
+      await api.request('PATCH', `/v3/domains/${domain}`, disabled);
+      await api.request('DELETE', `/v3/domains/${domain}`);
+    } else await Promise.all(projects.map((id) => api.request('DELETE', `/v3/projects/${id}`)));
+    return `[${sent.join(',')}]`;
+  } finally {
+    silence();
+    await admin.close();
+  }
+}

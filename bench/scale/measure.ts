@@ -1,0 +1,147 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { loadavg, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import * as z from 'zod';
+import { ENDED, OPERATION_STATES } from '../../lib/operation/model.ts';
+import { type RehearsalCloud, startCloud } from '../../test/cloud/cloud.ts';
+import type { Size } from '../../test/cloud/seed.ts';
+import { Propagator } from '../../test/openstack/driver.ts';
+import { customersOf, deletionsOf } from './customers.ts';
+
+const METER = fileURLToPath(new URL('./meter.ts', import.meta.url));
+const AT_MOST_SECONDS = 3_000;
+
+const Meter = z.object({
+  processorSeconds: z.number(),
+  peakMegabytes: z.number(),
+  heapMegabytes: z.number(),
+  externalMegabytes: z.number(),
+  p99Millis: z.number(),
+  maxMillis: z.number(),
+});
+
+/** What the deletion of many resources cost. */
+export interface Cost extends z.infer<typeof Meter> {
+  readonly resources: number;
+  readonly seconds: number;
+  readonly calls: number;
+  readonly ends: string;
+  /** Before and after. */
+  readonly load: readonly [number, number];
+}
+
+/** Milliseconds that each service takes for a read and for a change, as on a small real cloud. */
+const LATENCIES: Readonly<Record<string, readonly [number, number]>> = {
+  keystone: [30, 40],
+  nova: [80, 120],
+  neutron: [50, 150],
+  cinder: [60, 120],
+  glance: [30, 80],
+  swift: [10, 20],
+  placement: [20, 20],
+};
+
+async function slowCloud(): Promise<RehearsalCloud> {
+  const cloud = await startCloud({ durations: { server: 3_000, volume: 2_000 } });
+  for (const [service, [read, change]] of Object.entries(LATENCIES)) {
+    cloud.faults.add({ service, method: 'GET', effect: { does: 'slow', milliseconds: read } });
+    for (const method of ['POST', 'PUT', 'PATCH', 'DELETE'])
+      cloud.faults.add({ service, method, effect: { does: 'slow', milliseconds: change } });
+  }
+  return cloud;
+}
+
+const Depth = z.object({ ready: z.number(), delayed: z.number(), active: z.number() });
+const Status = z.object({ queues: z.record(z.string(), Depth) });
+const Listed = z.object({ operations: z.array(z.unknown()) });
+
+/** The number of operations in a state, at most `limit`. */
+async function operationsIn(propagator: Propagator, state: string, limit: number): Promise<number> {
+  const path = `/v1/operations?state=${state}&limit=${limit}`;
+  return Listed.parse((await propagator.api('GET', path)).json).operations.length;
+}
+
+/** True when no message waits and every operation has ended. */
+async function isDone(propagator: Propagator): Promise<boolean> {
+  const { queues } = Status.parse((await propagator.api('GET', '/v1/status')).json);
+  for (const { ready, delayed, active } of Object.values(queues))
+    if (ready + delayed + active > 0) return false;
+  for (const state of OPERATION_STATES)
+    if (!ENDED.includes(state) && (await operationsIn(propagator, state, 1)) > 0) return false;
+  return true;
+}
+
+/** The number of operations for each end. The API lists at most 1000. */
+async function endsOf(propagator: Propagator): Promise<string> {
+  const counts = await Promise.all(
+    ENDED.map(async (state) => [state, await operationsIn(propagator, state, 1000)] as const),
+  );
+  return counts.flatMap(([state, count]) => (count > 0 ? [`${count} ${state}`] : [])).join(', ');
+}
+
+/**
+ * Deletes the projects of a new cloud with a propagator in a process of its own, and waits for the
+ * end of all operations.
+ */
+export async function measure(
+  size: Size,
+  projects: number,
+  kind: 'projects' | 'domain',
+): Promise<Cost> {
+  const cloud = await slowCloud();
+  const folder = mkdtempSync(join(tmpdir(), 'bench-scale-'));
+  const meter = join(folder, 'meter.json');
+  const propagator = new Propagator('bench-scale');
+  const read = () => Meter.parse(JSON.parse(readFileSync(meter, 'utf8')));
+  try {
+    const customers = customersOf(cloud, size, projects);
+    const resources = customers.projects.reduce(
+      (sum, id) => sum + cloud.store.resources(id).length,
+      0,
+    );
+    await propagator.start({
+      mode: 'enforce',
+      broker: 'none',
+      environment: {
+        ...cloud.credentials,
+        OS_CLOUD: '',
+        PROPAGATOR_LOG_LEVEL: 'warn',
+        PROPAGATOR_MAX_OPERATIONS_PER_HOUR: '100000',
+        PROPAGATOR_MAX_RESOURCES_PER_OPERATION: '1000000',
+        NODE_OPTIONS: `--import=${METER}`,
+        BENCH_METER: meter,
+      },
+    });
+    while (!existsSync(meter)) await delay(100);
+    process.kill(propagator.pid ?? 0, 'SIGUSR2');
+    const before = read();
+    const load = loadavg()[0] ?? 0;
+    const deletions = await deletionsOf(customers, kind);
+    cloud.calls.length = 0;
+    const begunAt = Date.now();
+    await propagator.api('POST', '/v1/notifications', deletions);
+    do {
+      if (Date.now() - begunAt > AT_MOST_SECONDS * 1000)
+        throw new Error(`the operations did not end in ${AT_MOST_SECONDS} s`);
+      await delay(1_000);
+    } while (!(await isDone(propagator)));
+    const seconds = (Date.now() - begunAt) / 1000;
+    const after = read();
+    const calls = cloud.calls.length;
+    return {
+      ...after,
+      processorSeconds: after.processorSeconds - before.processorSeconds,
+      resources,
+      seconds,
+      calls,
+      ends: await endsOf(propagator),
+      load: [load, loadavg()[0] ?? 0],
+    };
+  } finally {
+    await propagator.dispose();
+    await cloud.close();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
