@@ -36,6 +36,20 @@ export const OperationCanceled = z.object({
   data: z.object({ operationId: OperationId, by: z.string(), reason: z.string() }),
 });
 /**
+ * What an operation does in Keystone itself. `assign-role`: assign a role on the project.
+ * `revoke-role`: revoke that role. `disable`: disable the project and revoke the role. `enable`:
+ * enable the project that the operation had disabled. `delete`: delete the project.
+ */
+export const KeystoneActionName = z.enum([
+  'assign-role',
+  'revoke-role',
+  'disable',
+  'enable',
+  'delete',
+]);
+export type KeystoneActionName = z.infer<typeof KeystoneActionName>;
+
+/**
  * Tells the coordinator to carry out a Keystone action for an operation that an administrator
  * requested.
  */
@@ -43,12 +57,7 @@ export const OperationKeystoneAction = z.object({
   type: z.literal('operation.keystone-action'),
   data: z.object({
     operationId: OperationId,
-    /**
-     * `assign-role`: assign a role on the project. `revoke-role`: revoke that role. `disable`:
-     * disable the project and revoke the role. `enable`: enable the project that the operation had
-     * disabled. `delete`: delete the project.
-     */
-    what: z.enum(['assign-role', 'revoke-role', 'disable', 'enable', 'delete']),
+    what: KeystoneActionName,
     /** Fence: only the Keystone action with the operation's current number is carried out. */
     number: z.number().int().min(1),
   }),

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { ServiceDependency } from '../../events/dependency.ts';
+import { KeystoneActionName } from '../../events/operation.ts';
 import { ErrorReport } from '../../events/service.ts';
 
 /** Schemas of the API's responses. Fields that only `--json` prints pass unchecked. */
@@ -112,7 +113,7 @@ export const OperationShape = z.looseObject({
     generation: z.number().default(1),
     keystoneAction: z
       .looseObject({
-        what: z.enum(['assign-role', 'revoke-role', 'disable', 'delete']),
+        what: KeystoneActionName,
         since: z.number(),
         done: z.boolean(),
       })

@@ -4,7 +4,7 @@ import { TaskDependency } from '../../events/dependency.ts';
 import { DomainId, OperationId, ProjectId, ServiceName, TaskId, UserId } from '../../events/ids.ts';
 import type { Message, QueueName } from '../../events/index.ts';
 import { NotificationReceived } from '../../events/notification.ts';
-import { OperationEvent } from '../../events/operation.ts';
+import { KeystoneActionName, OperationEvent } from '../../events/operation.ts';
 import {
   Condition,
   ErrorReport,
@@ -134,7 +134,7 @@ export const StoredOperation: z.ZodType<Operation> = z.looseObject({
   next: unset(Cause),
   keystoneAction: unset(
     z.looseObject({
-      what: z.enum(['assign-role', 'revoke-role', 'disable', 'enable', 'delete']),
+      what: KeystoneActionName,
       number: z.number(),
       since: z.number(),
       done: z.boolean(),

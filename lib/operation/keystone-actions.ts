@@ -99,13 +99,13 @@ function enabled(transaction: OperationTransaction, rules: Rules): void {
   else transaction.messages.push({ type: 'operation.undo', data: { operationId: id } });
 }
 
-const DOING = {
+const DOING: Readonly<Record<KeystoneAction['what'], string>> = {
   'assign-role': 'taking a role on',
   'revoke-role': 'revoking the role on',
   disable: 'disabling',
   enable: 'enabling',
   delete: 'deleting',
-} as const;
+};
 
 function takeFailure(
   transaction: OperationTransaction,

@@ -1,5 +1,6 @@
 import type { Cause } from '../../events/account.ts';
 import type { DomainId, OperationId, ProjectId, UserId } from '../../events/ids.ts';
+import type { KeystoneActionName } from '../../events/operation.ts';
 import type { KeystoneCheck } from './keystone-check.ts';
 import type { PlannedTask } from './task-model.ts';
 
@@ -143,7 +144,7 @@ export interface Rerun {
 
 /** The present Keystone action. There is only one at a time, and `number` is the fence. */
 export interface KeystoneAction {
-  readonly what: 'assign-role' | 'disable' | 'enable' | 'revoke-role' | 'delete';
+  readonly what: KeystoneActionName;
   readonly number: number;
   readonly since: number;
   readonly done: boolean;

@@ -1,3 +1,4 @@
+import type { KeystoneActionName } from '../../../events/operation.ts';
 import { applyWaivers } from '../../operation/leftovers.ts';
 import { NO_REGION } from '../../operation/order.ts';
 import { duration, table, time } from '../output.ts';
@@ -150,16 +151,18 @@ function keystoneState({
     return `${first}; it is now deleted`;
   const wasDisabled =
     keystoneAction?.what === 'delete' ||
-    (keystoneAction?.what === 'disable' && keystoneAction.done);
+    (keystoneAction?.what === 'disable' && keystoneAction.done) ||
+    (keystoneAction?.what === 'enable' && !keystoneAction.done);
   return request.enabled && wasDisabled ? `${first}; it is now disabled` : first;
 }
 
-const IN_PROGRESS = {
+const IN_PROGRESS: Readonly<Record<KeystoneActionName, string>> = {
   'assign-role': 'assigning a role on',
   'revoke-role': 'revoking the role on',
   disable: 'disabling',
+  enable: 'enabling',
   delete: 'deleting',
-} as const;
+};
 
 /**
  * A failed Keystone action is the reason of a hold and not in progress. Only the revocation of a

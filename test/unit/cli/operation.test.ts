@@ -1,3 +1,4 @@
+import { KeystoneActionName } from '../../../events/operation.ts';
 import { showOperation } from '../../../lib/cli/show/operation.ts';
 import { showOperations } from '../../../lib/cli/show/operations.ts';
 import { asked, colourful, NOON, plain, seenAs, taskOf } from './samples.ts';
@@ -118,6 +119,14 @@ nova      RegionOne  pending`.slice(1),
       'revoking the role on the project in Keystone, for 3s',
     ],
     ['held', false, { what: 'delete', done: false }, DISABLED, undefined],
+    [
+      'canceled',
+      true,
+      { what: 'enable', done: false },
+      `${ENABLED}; it is now disabled`,
+      'enabling the project in Keystone, for 3s',
+    ],
+    ['canceled', true, { what: 'enable', done: true }, ENABLED, undefined],
   ])(
     'keystone what Keystone shows: %s, enabled %s, %j',
     (state, enabled, keystoneAction, keystone, now) => {
@@ -130,6 +139,12 @@ nova      RegionOne  pending`.slice(1),
       expect([line(text, 'Keystone'), line(text, 'now')]).toEqual([keystone, now]);
     },
   );
+
+  it.each(KeystoneActionName.options)('shows an operation with the Keystone action %s', (what) => {
+    const keystoneAction = { what, number: 1, since: NOON - 3000, done: false };
+    const text = shown(asked(true, { state: 'running', keystoneAction }));
+    expect(line(text, 'now')).toMatch(/ing .*the project in Keystone, for 3s$/);
+  });
 
   it('shows who released it and why', () => {
     const released = { by: 'bob', reason: 'looked at it', at: NOON };
