@@ -21,7 +21,7 @@ export function ingestFunction(environment: Environment) {
     .use(sqsMiddlewares('ingest', open))
     .handler(
       handleRecords('ingest', (deliveries, lambda) => ingest(deliveries, commonDeps(lambda)), {
-        together: true,
+        inOneCall: true,
         isKnown: isHeartbeat,
       }),
     );

@@ -91,10 +91,10 @@ export function serviceRoutes(app: Hono, deps: ApiDeps): void {
     const target = { type: 'catalog-type', id: type };
     const audited = { what: 'waiver.removed', target, before, after: null } as const;
     await engine.commit({
-      unwaived: [type],
+      removedWaivers: [type],
       audit: [auditRecord(context, deps.now(), audited)],
     });
-    return context.json({ unwaived: type });
+    return context.json({ removedWaivers: type });
   });
 }
 

@@ -4,10 +4,10 @@ const MAX_TIMER_SECONDS = 20 * 24 * 60 * 60;
 type MakeDue = (queue: string, ids: readonly string[]) => Promise<unknown>;
 
 /**
- * Wakes the workers of a queue in this process, at once or when a delayed message falls due by the
- * clock `now` (milliseconds; default: the monotonic clock). A store whose messages are due by
- * another clock passes `makeDue`: it makes messages due whose timer has ended, because the clock of
- * the store may have been set back.
+ * Wakes the workers of a queue in this process, at once or when a delayed message is due. `now` is
+ * the clock in milliseconds (default: the monotonic clock). A store that has its own clock passes
+ * `makeDue`, which makes the messages due when their timer ends. Otherwise, if the store's clock
+ * was set back, they would wait too long.
  */
 export class WorkerWakeups {
   readonly #callbacks = new Map<string, Set<() => void>>();
@@ -41,15 +41,16 @@ export class WorkerWakeups {
     const wakeAll = (): void => {
       for (const wake of callbacks) wake();
     };
-    // A database counts from the start of the transaction, so the message is due by then.
+    // A database counts the delay from the start of the transaction, so the message is due when
+    // this timer ends.
     this.#after(this.#now() + delaySeconds * 1000, () => {
       this.#makeDue(queue, ids).then(wakeAll, wakeAll);
     });
   }
 
   /**
-   * Calls back when the clock has reached `dueAt`, in milliseconds. A timer counts whole
-   * milliseconds and may end one too early. The rest is waited for in a new timer.
+   * Calls back when the clock has reached `dueAt`, in milliseconds. A timer may end up to one
+   * millisecond early; a second timer then waits for the rest.
    */
   #after(dueAt: number, callback: () => void): void {
     const timer = setTimeout(
@@ -63,7 +64,7 @@ export class WorkerWakeups {
     this.#timers.add(timer);
   }
 
-  silence(): void {
+  stop(): void {
     for (const timer of this.#timers) clearTimeout(timer);
     this.#timers.clear();
     this.#callbacks.clear();

@@ -17,14 +17,14 @@ export interface WorkerSource<Record extends QueueRecord> {
 export type Warn = (message: string, cause?: unknown) => void;
 
 /**
- * Polling finds the messages that no wake-up announced: those of another process, or a retry that
- * is due.
+ * Polling finds messages without a wake-up: messages that another process sent, and retries that
+ * are due.
  */
 const POLL_MILLIS = 1000;
 
 /**
  * Receives the messages of one queue and passes them to a handler. At each wake-up it receives as
- * many messages as it can start, and continues while there are more.
+ * many messages as it has free handlers, and repeats this while the queue has more.
  */
 export class Worker<Record extends QueueRecord> {
   readonly #queue: QueueName;
@@ -135,11 +135,12 @@ export class Worker<Record extends QueueRecord> {
   }
 
   /**
-   * Repeats until the store accepts, because no other worker would receive the messages otherwise.
+   * Repeats until the store accepts the result. Otherwise no other worker would receive the
+   * messages.
    */
   async #settle(records: readonly Record[], error: ErrorReport | undefined): Promise<void> {
-    // The engine returns the messages that end too late, or fail while the process is closing,
-    // without counting the delivery.
+    // When the process closes, the engine returns unfinished and failed messages to the queue, and
+    // does not count this delivery.
     if (this.#closed || (error && this.#closing)) return;
     for (let wait = 250; ; wait = Math.min(wait * 2, 10_000)) {
       try {

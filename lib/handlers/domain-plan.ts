@@ -4,7 +4,7 @@ import type { Engine } from '../engine/port.ts';
 import type { Cloud } from '../openstack/cloud.ts';
 import type { DomainContents } from '../openstack/domain-admin.ts';
 import type { ProjectToPlan } from '../operation/domain-plan.ts';
-import { estimateOf, together } from '../operation/estimate.ts';
+import { estimateOf, parallelEstimate } from '../operation/estimate.ts';
 import type { Operation } from '../operation/model.ts';
 import { plansOf } from '../operation/open-plan.ts';
 import { NO_REGION } from '../operation/order.ts';
@@ -90,6 +90,6 @@ export async function plansOfProjects({ id }: Operation, { reads }: Pick<Engine,
   return {
     plans: read.map(({ plan }) => plan),
     pages: read.flatMap(({ pages }) => pages),
-    estimate: together(read.map(({ estimate }) => estimate)),
+    estimate: parallelEstimate(read.map(({ estimate }) => estimate)),
   };
 }

@@ -72,8 +72,8 @@ export function estimateOf(
   };
 }
 
-/** Returns the estimate for cleanups that run beside each other, as the projects of a domain do. */
-export function together(all: readonly Estimate[]): Estimate {
+/** Combines the estimates of cleanups that run in parallel, as for the projects of a domain. */
+export function parallelEstimate(all: readonly Estimate[]): Estimate {
   const times = all.flatMap(({ millis }) => (millis === undefined ? [] : [millis]));
   return {
     calls: all.reduce((sum, { calls }) => sum + calls, 0),

@@ -6,9 +6,10 @@ export interface Backoff {
 }
 
 /**
- * The delay in milliseconds after failed attempt number `attempt` (1, 2, 3 …). It doubles with each
- * attempt up to `maxMillis`. `random` (0 to 1) spreads it over the whole interval ("full
- * jitter"), so that callers that failed together do not retry together.
+ * Returns the delay in milliseconds after failed attempt number `attempt` (1, 2, 3 …). The longest
+ * delay doubles with each attempt up to `maxMillis`. `random` (0 to 1) selects a delay from zero to
+ * this value ("full jitter"), so that callers that failed at the same time do not retry at the same
+ * time.
  *
  * @example
  * await delay(backoffMillis(attempt, { firstMillis: 50, maxMillis: 2000 }, Math.random()));

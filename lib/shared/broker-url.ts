@@ -1,4 +1,4 @@
-/** Why a broker's URL is unusable. The message never repeats a part of the URL. */
+/** The reason why a broker URL is invalid. The message never contains a part of the URL. */
 export class BrokerUrlError extends Error {
   override readonly name = 'BrokerUrlError';
 }
@@ -8,9 +8,10 @@ const OPTIONS = ['heartbeat', 'frameMax', 'channelMax', 'locale'];
 const FORM = 'amqp://user:password@host:5672/virtual-host';
 
 /**
- * The URLs of a broker for amqplib, one per host. Besides `amqp://` and `amqps://`, it accepts a
- * transport URL of oslo.messaging (`rabbit://u:p@h1:5672,u:p@h2:5672/vhost`, with `?ssl=1` for
- * TLS). A host without a login uses that of the first host. Throws {@link BrokerUrlError}.
+ * Returns the URLs of a broker for amqplib, one per host. Besides `amqp://` and `amqps://`, the
+ * function accepts a transport URL of oslo.messaging (`rabbit://u:p@h1:5672,u:p@h2:5672/vhost`,
+ * with `?ssl=1` for TLS). A host without a login gets the login of the first host. Throws {@link
+ * BrokerUrlError}.
  */
 export function brokerUrls(text: string): string[] {
   const [, scheme = '', rest = ''] = /^(amqps?|rabbit):\/\/(.*)$/s.exec(text) ?? [];
@@ -34,7 +35,7 @@ export function brokerUrls(text: string): string[] {
   });
 }
 
-/** A reserved character would end the login early, and the relay would send half a password. */
+/** Throws if the login contains a reserved character, which would cut the password short. */
 function refuseReserved(text: string, start: number): void {
   const lastAt = text.lastIndexOf('@');
   const refuse = (index: number): never => {
@@ -57,7 +58,7 @@ function refuseReserved(text: string, start: number): void {
   }
 }
 
-/** Brackets around an IPv6 address after an @ or a comma. */
+/** True for a bracket of an IPv6 address: it follows an @ or a comma. */
 const isAddress = (text: string, index: number): boolean => {
   const before = text.slice(0, index + 1);
   return /[@,/]\[[0-9a-fA-F:.]*\]?$/.test(before) && /^[[\]]$/.test(text.charAt(index));

@@ -30,9 +30,9 @@ const HEADERS =
 const STRICT_NAMES =
   'passw(?:or)?d|passphrase|adminpass|[_-]secret|secret_?(?:access_?)?key|secret_?string|' +
   '(?:auth|session|security|access|refresh|id)_?token|api_?key|private_?key';
-const UNMARKED = String.raw`(?!\[redacted)`;
+const NOT_REDACTED = String.raw`(?!\[redacted)`;
 /** Patterns of secrets in text, each with its replacement. */
-const SHAPES: readonly (readonly [RegExp, string])[] = [
+const PATTERNS: readonly (readonly [RegExp, string])[] = [
   [
     /-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----(?:.*?-----END [A-Z ]{0,30}PRIVATE KEY-----|.*$)/gs,
     MARK,
@@ -42,14 +42,14 @@ const SHAPES: readonly (readonly [RegExp, string])[] = [
   [new RegExp(String.raw`${WORD}((?:${HEADERS})\s{0,20}[:=])[^\r\n"'\\]+`, 'gim'), `$1 ${MARK}`],
   [
     new RegExp(
-      String.raw`${WORD}(${named(String.raw`[\w-]`)}\s{0,20}=\s{0,20})${UNMARKED}(?:"[^"]*"?|'[^']*'?|[^\s&,;"'\\]+)`,
+      String.raw`${WORD}(${named(String.raw`[\w-]`)}\s{0,20}=\s{0,20})${NOT_REDACTED}(?:"[^"]*"?|'[^']*'?|[^\s&,;"'\\]+)`,
       'gi',
     ),
     `$1${MARK}`,
   ],
   [
     new RegExp(
-      String.raw`${WORD}([\w-]{0,60}(?:${STRICT_NAMES})\s{0,20}:\s{0,20})${UNMARKED}[^\s,;"'\\]+`,
+      String.raw`${WORD}([\w-]{0,60}(?:${STRICT_NAMES})\s{0,20}:\s{0,20})${NOT_REDACTED}[^\s,;"'\\]+`,
       'gi',
     ),
     `$1${MARK}`,
@@ -59,7 +59,7 @@ const SHAPES: readonly (readonly [RegExp, string])[] = [
   // and digits.
   [
     new RegExp(
-      String.raw`${WORD}((?:${STRICT_NAMES}|secret|token|credentials?)(?:\s+(?:is|was|of|for|value|used))?[\s:=]+["'\x60]?)${UNMARKED}(?=[^\s"'\x60]*\d)(?=[^\s"'\x60]*[a-z])[^\s,;"'\x60]{6,200}`,
+      String.raw`${WORD}((?:${STRICT_NAMES}|secret|token|credentials?)(?:\s+(?:is|was|of|for|value|used))?[\s:=]+["'\x60]?)${NOT_REDACTED}(?=[^\s"'\x60]*\d)(?=[^\s"'\x60]*[a-z])[^\s,;"'\x60]{6,200}`,
       'gi',
     ),
     `$1${MARK}`,
@@ -75,7 +75,7 @@ const SHAPES: readonly (readonly [RegExp, string])[] = [
  */
 export function redactText(text: string): string {
   const fields = text.replace(FIELD, `$<quote>$<name>$<quote>: $<quote>${MARK}$<quote>`);
-  return SHAPES.reduce((cut, [shape, left]) => cut.replace(shape, left), fields);
+  return PATTERNS.reduce((cut, [shape, left]) => cut.replace(shape, left), fields);
 }
 
 /** Log fields whose values are always redacted. */

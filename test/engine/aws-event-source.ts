@@ -30,12 +30,17 @@ export type AwsWorkerEngine = AwsEngine & WorkerEngine;
 type Invoke = (event: object, context: object) => Promise<unknown>;
 
 /** The handler of a deployed function, with the given engine in place of a whole cloud. */
-function functionOf(queue: QueueName, engine: AwsEngine, work: Handler, together: boolean): Invoke {
+function functionOf(
+  queue: QueueName,
+  engine: AwsEngine,
+  work: Handler,
+  inOneCall: boolean,
+): Invoke {
   const context = { engine, log: functionLog('silent'), count: () => {}, flush: () => {} };
   const open = async () => context as unknown as LambdaContext;
   return middy()
     .use(sqsMiddlewares(queue, open))
-    .handler(handleRecords(queue, work, { together })) as unknown as Invoke;
+    .handler(handleRecords(queue, work, { inOneCall })) as unknown as Invoke;
 }
 
 const eventOf = (records: readonly Received[]) => ({
@@ -92,7 +97,7 @@ class EventSource {
       const records = await this.#receive(batch === 1 ? room : batch).catch(() => []);
       if (records.length === 0) continue;
       if (this.#stopping) {
-        await this.#queues.hide(this.#name, records, 0);
+        await this.#queues.changeVisibility(this.#name, records, 0);
         return;
       }
       const invocations = batch === 1 ? records.map((record) => [record]) : [records];

@@ -105,7 +105,7 @@ export function readSuite(open: () => Promise<WorkerEngine>): void {
         'nothing in it',
         'second',
       ]);
-      await engine.commit({ unwaived: [type] });
+      await engine.commit({ removedWaivers: [type] });
       expect(await known()).toEqual([waiver(other, 'nothing in it')]);
     });
 

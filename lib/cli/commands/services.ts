@@ -85,15 +85,15 @@ export function serviceCommands(program: Command, terminal: Terminal): void {
     .action(async (type: string, options: Printed) => {
       const answer = await client.delete(
         `/v1/waivers/${encodeURIComponent(type)}`,
-        z.object({ unwaived: z.string() }),
+        z.object({ removedWaivers: z.string() }),
       );
       present(
         terminal,
         answer,
         options,
         oneOf<typeof answer>(
-          ({ unwaived }) =>
-            `The waiver for ${unwaived} is removed. Operations report it as uncovered again.`,
+          ({ removedWaivers }) =>
+            `The waiver for ${removedWaivers} is removed. Operations report it as uncovered again.`,
         ),
       );
     });

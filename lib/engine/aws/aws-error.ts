@@ -25,12 +25,12 @@ export class AwsError extends Error {
   }
 }
 
-/** The fields of the SDK's `ServiceException` that are read. */
+/** The fields that are read from the SDK's `ServiceException`. */
 const Refusal = z.object({
   name: z.string(),
   message: z.string().catch(''),
   $metadata: z.object({ httpStatusCode: z.number() }),
-  // Only the code is kept: AWS also returns the row, which must not reach a log.
+  // Only the code is kept. AWS also returns the row, which must not appear in a log.
   CancellationReasons: z.array(z.object({ Code: z.string().optional() })).catch([]),
 });
 
@@ -43,8 +43,8 @@ interface Keys {
 }
 
 /**
- * Converts the SDK's error without its secrets: when AWS rejects a signature, its message repeats
- * the request with the session token.
+ * Converts the SDK's error and removes secrets. When AWS rejects a signature, the message of the
+ * SDK contains the request with the session token.
  */
 export async function toAwsError(
   thrown: unknown,

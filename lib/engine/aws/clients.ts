@@ -9,8 +9,8 @@ import { backoffMillis } from '../../shared/backoff.ts';
 import { type AwsError, isTransactionConflict, toAwsError } from './aws-error.ts';
 
 /**
- * The AWS actions that the engine calls, over the clients of the AWS SDK. Each AWS service is one
- * function, so that a test can replace it.
+ * The AWS actions that the engine calls. Each AWS service is one function over a client of the AWS
+ * SDK, so that a test can replace it.
  */
 export interface Aws {
   dynamodb: Caller<{
@@ -51,7 +51,7 @@ type Caller<Actions extends Record<string, [object, object]>> = <
   input: Actions[Action][0],
 ) => Promise<Actions[Action][1]>;
 
-/** Access keys. Those of a role have a session token and expire. */
+/** Access keys. The keys of a role have a session token and expire. */
 export interface AwsCredentials {
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
@@ -60,7 +60,7 @@ export interface AwsCredentials {
 
 export interface AwsOptions {
   readonly region: string;
-  /** A base URL other than that of AWS: an emulator or a VPC endpoint. */
+  /** The base URL of an emulator or a VPC endpoint. Default: AWS. */
   readonly endpoint?: string | undefined;
   /** Provides the credentials. The SDK calls it again before they expire. */
   readonly credentials: () => Promise<AwsCredentials>;

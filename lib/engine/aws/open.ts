@@ -33,14 +33,14 @@ export interface AwsEngineOptions {
    */
   readonly schedulerRoleArn?: string | undefined;
   /**
-   * Called for problems that are not the caller's fault: they are retried, or need an operator
-   * later.
+   * Called for problems that no caller sees as an error: the engine retries, or an operator must
+   * act later.
    */
   readonly onWarning?: ((message: string, cause?: unknown) => void) | undefined;
   readonly retry?: Partial<RetryOptions> | undefined;
   /**
-   * Visibility timeout in seconds for scans of dead-letter messages: after a crash of a process
-   * that lists them, other processes see the messages again this much later. Default 60.
+   * Visibility timeout in seconds for scans of dead-letter messages. If a process crashes during a
+   * scan, other processes see its messages again after this time. Default 60.
    */
   readonly visibilitySeconds?: number | undefined;
   /**
@@ -55,21 +55,21 @@ export interface AwsEngineOptions {
 /** The engine, with the functions that only AWS needs. */
 export interface AwsEngine extends Engine {
   /**
-   * Sends the outboxes of processes that died before they could send. Returns their number. Commits
-   * also do this every few seconds.
+   * Sends the outboxes of processes that died before sending. Returns the number of outboxes.
+   * Commits also do this every few seconds.
    */
   flushOutbox(): Promise<number>;
   /** Flushes outboxes and deletes old quarantine records. The sweep calls this. */
   housekeeping(): Promise<void>;
   /**
-   * Reads the depth of every dead-letter queue. The sweep calls this, because SQS stops sending
-   * metrics to CloudWatch for a queue that had no request for six hours, and the alarm would then
-   * clear although messages are still there.
+   * Reads the depth of every dead-letter queue. The sweep calls this function, because SQS stops
+   * sending metrics for a queue that had no request for six hours. The alarm would then end
+   * although the queue still contains messages.
    */
   pollDeadLetterMetrics(): Promise<void>;
   /**
-   * Handles records whose handler threw, for a function that SQS invokes. Returns the records that
-   * SQS retries: the function must name them in `batchItemFailures`. The others are now dead-letter
+   * Handles records whose handler threw, in a function that SQS invokes. Returns the records to
+   * retry, which the function must name in `batchItemFailures`. The others are now dead-letter
    * messages.
    */
   retryOrDeadLetter<R extends Pick<Received, 'handle' | 'body' | 'receiveCount'>>(
@@ -80,11 +80,11 @@ export interface AwsEngine extends Engine {
 }
 
 const VISIBILITY_SECONDS = 60;
-const FORGOTTEN_MILLIS = 10_000;
+const OUTBOX_GRACE_MILLIS = 10_000;
 const STALL_MILLIS = 15_000;
 const HEALTH_MILLIS = 5000;
 
-/** Makes no AWS call: the first call, or `health`, finds missing resources. */
+/** Opens the engine without an AWS call. The first call, or `health`, finds missing resources. */
 export function openAwsEngine(options: AwsEngineOptions): AwsEngine {
   return new DynamoEngine(options);
 }
@@ -99,7 +99,7 @@ class DynamoEngine implements AwsEngine {
   readonly #retry: RetryOptions;
   readonly #outboxGraceMillis: number;
   readonly #warn: (message: string, cause?: unknown) => void;
-  #repairedAt = 0;
+  #flushedAt = 0;
   #closed = false;
 
   constructor(options: AwsEngineOptions) {
@@ -114,7 +114,7 @@ class DynamoEngine implements AwsEngine {
       schedulerRoleArn,
     });
     this.#retry = { ...RETRY, ...options.retry };
-    this.#outboxGraceMillis = options.outboxGraceMillis ?? FORGOTTEN_MILLIS;
+    this.#outboxGraceMillis = options.outboxGraceMillis ?? OUTBOX_GRACE_MILLIS;
     this.#warn = options.onWarning ?? (() => {});
     this.reads = readsOf(this.#store, this.#queues, this.#names, services);
   }
@@ -123,7 +123,7 @@ class DynamoEngine implements AwsEngine {
     this.#mustBeOpen();
     const [outcome] = await Promise.all([
       commit(change, { store: this.#store, sender: this.#sender, warn: this.#warn }),
-      this.#repairInPassing(),
+      this.#flushOutboxIfDue(),
     ]);
     return outcome;
   }
@@ -194,7 +194,7 @@ class DynamoEngine implements AwsEngine {
     await Promise.race([asked, late]).finally(() => done.abort());
   }
 
-  /** Nothing runs by itself: Lambda ends the handlers. */
+  /** Does nothing, because the engine runs nothing in the background. */
   async close(): Promise<void> {
     this.#closed = true;
   }
@@ -203,13 +203,13 @@ class DynamoEngine implements AwsEngine {
    * Flushes outboxes at most once per `outboxGraceMillis`. A failure is only logged, and the next
    * call retries.
    */
-  async #repairInPassing(): Promise<void> {
-    if (this.#closed || Date.now() - this.#repairedAt < this.#outboxGraceMillis) return;
-    this.#repairedAt = Date.now();
+  async #flushOutboxIfDue(): Promise<void> {
+    if (this.#closed || Date.now() - this.#flushedAt < this.#outboxGraceMillis) return;
+    this.#flushedAt = Date.now();
     try {
-      const repaired = await this.flushOutbox();
-      if (repaired > 0)
-        this.#warn(`The unsent messages of ${repaired} committed changes were sent now`);
+      const flushed = await this.flushOutbox();
+      if (flushed > 0)
+        this.#warn(`The unsent messages of ${flushed} committed changes were sent now`);
     } catch (error) {
       this.#warn(
         'The unsent messages of committed changes could not be sent; the next run tries again',

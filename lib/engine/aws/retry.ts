@@ -18,10 +18,10 @@ export const RETRY: RetryOptions = { maxReceives: MAX_RECEIVES, maxDelaySeconds:
 type Failed = Pick<Received, 'handle' | 'body' | 'receiveCount'>;
 
 /**
- * Handles messages whose handler threw: retries them with back-off, or after the last delivery
- * moves them to the dead-letter queue with the error. SQS would move them without the error; it
- * still does so when the function itself dies. Returns the messages to retry, which a function must
- * name in `batchItemFailures`, because SQS deletes all others.
+ * Handles messages whose handler threw: retries them with back-off, or moves them to the
+ * dead-letter queue, with the error, after the last delivery. If the function itself dies, SQS
+ * moves the messages without an error. Returns the messages to retry, which a function must name in
+ * `batchItemFailures`, because SQS deletes all others.
  */
 export async function retryOrDeadLetter<M extends Failed>(
   queue: QueueName,
@@ -40,6 +40,10 @@ export async function retryOrDeadLetter<M extends Failed>(
   );
   await queues.delete(names.queue(queue), given);
   for (const [count, some] of Map.groupBy(again, ({ receiveCount }) => receiveCount))
-    await queues.hide(names.queue(queue), some, Math.min(retry.maxDelaySeconds, 2 ** (count - 1)));
+    await queues.changeVisibility(
+      names.queue(queue),
+      some,
+      Math.min(retry.maxDelaySeconds, 2 ** (count - 1)),
+    );
   return again;
 }

@@ -6,8 +6,8 @@ import { ServiceEvent } from '../../../events/service.ts';
 import { namesOf, SOURCE } from './names.ts';
 
 /**
- * The AWS resources as plain data, except functions, roles and alarms. Both the deployed template
- * and the emulator of the tests are made from it.
+ * The AWS resources except functions, roles and alarms, as plain data. The deployed template and
+ * the tests' emulator both use this data.
  */
 export interface Topology {
   readonly bus: string;
@@ -15,8 +15,8 @@ export interface Topology {
   readonly table: TableDefinition;
   readonly queues: readonly QueueDefinition[];
   /**
-   * Queue for events that a rule could not deliver. It is not a dead-letter queue: it has no source
-   * queue, and a redrive goes through the bus.
+   * Queue for events that a rule could not deliver. Unlike a dead-letter queue it has no source
+   * queue, so a redrive sends the events to the bus.
    */
   readonly undelivered: { readonly name: string; readonly retentionSeconds: number };
   readonly rules: readonly RuleDefinition[];
@@ -75,13 +75,13 @@ export const MAX_RECEIVES = 9;
 const VISIBILITY_FACTOR = 6;
 const DAY = 24 * 60 * 60;
 /**
- * SQS counts the retention of a dead-letter message from its first sending. The long retention
- * keeps a message that waited long in its source queue.
+ * SQS counts the retention of a dead-letter message from the time when the message was first sent.
+ * The dead-letter queue therefore has a longer retention than its source queue.
  */
 const RETENTION_SECONDS = 4 * DAY;
 export const DEAD_RETENTION_SECONDS = 14 * DAY;
 
-/** A notification makes at most five rows, so a batch of 18 fits into one DynamoDB transaction. */
+/** A notification needs at most five rows, so 18 of them fit into one DynamoDB transaction. */
 const BATCHING = {
   ingest: { functionSeconds: 120, batchSize: 18, batchingSeconds: 1 },
   coordinate: { functionSeconds: 120, batchSize: 10, batchingSeconds: 0 },

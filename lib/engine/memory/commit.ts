@@ -76,7 +76,7 @@ function write(store: MemoryStore, change: Change, now: number): void {
     store.accounts.set(key, mergeAccounts(store.accounts.get(key), record));
   }
   for (const waiver of change.waivers ?? []) store.waivers.set(waiver.type, waiver);
-  for (const type of change.unwaived ?? []) store.waivers.delete(type);
+  for (const type of change.removedWaivers ?? []) store.waivers.delete(type);
   if (change.stopDecision) store.stopDecisions.unshift(change.stopDecision);
   for (const document of change.documents ?? []) {
     const { value, ...rest } = document;

@@ -110,7 +110,7 @@ export class MemoryEngine implements WorkerEngine {
   }
 
   async #close(graceSeconds: number): Promise<void> {
-    this.#wakeups.silence();
+    this.#wakeups.stop();
     // Running handlers may still commit.
     const held = await Promise.all(
       this.#workers.map((worker) => worker.close(graceSeconds * 1000)),

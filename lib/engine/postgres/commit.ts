@@ -117,11 +117,11 @@ async function write(session: Session, change: Change): Promise<void> {
   if (change.accounts?.length)
     await session.query(ACCOUNTS, [toJson(latest(change.accounts).map(accountRow))]);
   if (change.waivers?.length) await session.query(WAIVERS, [toJson(change.waivers)]);
-  if (change.unwaived?.length)
+  if (change.removedWaivers?.length)
     await session.query(
       'DELETE FROM propagator.waiver WHERE type IN (SELECT ' +
         'jsonb_array_elements_text($1::text::jsonb))',
-      [toJson(change.unwaived)],
+      [toJson(change.removedWaivers)],
     );
   if (change.stopDecision)
     await session.query('INSERT INTO propagator.stop_decision (body) VALUES ($1::text::jsonb)', [

@@ -10,7 +10,7 @@ import { moveAside } from './marker.ts';
  */
 const DAMAGE = ['XX001', 'XX002', '58P01', '58030'];
 
-const WAY_ON =
+const RESTORE_ADVICE =
   'Stop every process that uses the folder and restore it from a copy. To discard its ' +
   'contents and begin with an empty database: propagator start --begin-empty';
 
@@ -34,7 +34,7 @@ export function damageError(database: string, words: string, cause: unknown): Pr
   return engineError(
     'folder.damaged',
     `The embedded database is damaged at ${file}: ${reason}.`,
-    WAY_ON,
+    RESTORE_ADVICE,
     cause,
   );
 }

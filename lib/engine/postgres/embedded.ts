@@ -12,7 +12,7 @@ import { BOSS_SCHEMA, BUSY_TABLES } from './schema.ts';
  * Settings that reduce memory. PGlite's default of 160 MB has no benefit, because the operating
  * system caches the files as well.
  */
-const SMALL = [
+const MEMORY_SETTINGS = [
   '-c',
   'shared_buffers=16MB',
   '-c',
@@ -40,12 +40,13 @@ export async function openEmbedded(folder: string): Promise<Database> {
       startParams: [
         ...PGlite.defaultStartParams.filter((argument) => argument !== '-F'),
         ...DURABLE,
-        ...SMALL,
+        ...MEMORY_SETTINGS,
       ],
     });
     await complete();
     const embedded = new Embedded(pglite, folder, begunAt, () => held.release());
-    if (!readContents(folder)) writeContents(folder, { ...NOTHING, begunAt, writtenAt: begunAt });
+    if (!readContents(folder))
+      writeContents(folder, { ...NO_CONTENTS, begunAt, writtenAt: begunAt });
     return embedded;
   } catch (error) {
     held.release();
@@ -55,7 +56,7 @@ export async function openEmbedded(folder: string): Promise<Database> {
 }
 
 /** The counts of a new database. */
-const NOTHING = { operations: 0, deadLetters: 0, waivers: 0 };
+const NO_CONTENTS = { operations: 0, deadLetters: 0, waivers: 0 };
 
 class Embedded implements Database {
   readonly resourceType = 'embedded';

@@ -208,7 +208,7 @@ class PostgresEngine implements WorkerEngine {
 
   async #close(graceSeconds: number): Promise<void> {
     for (const timer of this.#timers) clearInterval(timer);
-    this.#wakeups.silence();
+    this.#wakeups.stop();
     // Running handlers may still commit.
     const unfinished = await Promise.all(
       this.#workers.map(({ worker }) => worker.close(graceSeconds * 1000)),

@@ -153,16 +153,16 @@ export async function migrate(database: Database): Promise<void> {
   const [row] = await database.query(
     'SELECT coalesce(max(version), 0)::int AS version FROM propagator.migration',
   );
-  const standing = Number(row?.version);
-  if (standing > MIGRATIONS.length)
+  const storedVersion = Number(row?.version);
+  if (storedVersion > MIGRATIONS.length)
     throw engineError(
       'schema.newer',
-      `The database has schema version ${standing}; this release supports up to ` +
+      `The database has schema version ${storedVersion}; this release supports up to ` +
         `${MIGRATIONS.length}.`,
       'Run the newer release that migrated it, or give this release a separate database.',
     );
   for (const [index, statements] of MIGRATIONS.entries())
-    if (index >= standing)
+    if (index >= storedVersion)
       await database.script(
         `BEGIN; ${statements}; INSERT INTO propagator.migration (version) VALUES ` +
           `(${index + 1}); COMMIT`,

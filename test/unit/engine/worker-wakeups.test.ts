@@ -35,7 +35,7 @@ describe('the timer of a delayed message', () => {
     const wakeups = new WorkerWakeups();
     wakeups.on('coordinate', () => woken.push('coordinate'));
     wakeups.wake('coordinate', 0.005, ['1']);
-    wakeups.silence();
+    wakeups.stop();
     await new Promise((resolve) => setTimeout(resolve, 20));
     expect(woken).toEqual([]);
   });

@@ -28,10 +28,10 @@ export async function listDeadLetters(
 }
 
 /**
- * Sends messages back, informs the coordinator of each, then deletes them from the dead-letter
- * queue. If the process dies in between, the dead-letter message stays and is sent twice.
- * StartMessageMoveTask would be faster, but the coordinator would not learn of the redrive. See
- * `Engine.redrive`.
+ * Sends messages back, informs the coordinator of each message, then deletes them from the
+ * dead-letter queue. If the process dies before the deletion, the next redrive sends the message a
+ * second time. StartMessageMoveTask of SQS would be faster, but the coordinator would not be
+ * informed of the redrive. See `Engine.redrive`.
  */
 export async function redriveDeadLetters(
   filter: DeadLetterFilter,
@@ -40,8 +40,8 @@ export async function redriveDeadLetters(
 ): Promise<number> {
   const { sender, names } = deps;
   return take('redriven', filter, decided, deps, async (place, page) => {
-    // An event that EventBridge could not deliver goes through the bus again. All other messages go
-    // back to their queue unchanged, readable or not.
+    // An event that EventBridge could not deliver is sent to the bus again. All other messages are
+    // sent back to their queue unchanged, even if this release cannot read them.
     const through =
       place === names.undelivered
         ? page.flatMap(({ received }) => outboundIn(received.body) ?? [])
@@ -99,8 +99,8 @@ async function take(
   const sent = new Set<string>();
   let taken = 0;
   await scanDeadLetterQueues(filter, deps, async (place, found) => {
-    // A redriven message that failed again at once is back in this queue. Skipping it prevents an
-    // endless redrive while the cause persists.
+    // A redriven message that has failed again is already back in this queue. Skip it, because this
+    // redrive would otherwise never end.
     const page =
       what === 'discarded'
         ? found
@@ -135,9 +135,7 @@ async function take(
   return taken;
 }
 
-/**
- * Identifies the work of a message, so that a redriven message is recognized when it fails again.
- */
+/** Returns a key by which a redriven message is recognized when it fails again. */
 const workOf = ({ deadLetter, received }: Found): string =>
   deadLetter.task?.taskId ?? received.body;
 
@@ -162,7 +160,7 @@ function whyNotTo(queue: string, services: readonly string[]): string | undefine
     : `this deployment has no queue ${queue}`;
 }
 
-/** The bus accepts any event and silently drops an event that no rule matches, so check first. */
+/** The bus silently drops an event that matches no rule, so this is checked before sending. */
 function whyNotByBus(body: string, services: readonly string[]): string | undefined {
   const outbound = outboundIn(body);
   if (!outbound) return 'it is not an event of the bus';

@@ -14,7 +14,7 @@ import { DEAD_RETENTION_SECONDS } from '../topology.ts';
 
 /** A scan ends when it has found this many messages, or slightly more. */
 const MAX_LISTED = 10_000;
-/** Long polling queries every server of the queue, so an empty answer means an empty queue. */
+/** With long polling SQS asks all its servers, so an empty answer means an empty queue. */
 const LONG_POLL_SECONDS = 1;
 const RECEIVES_AT_ONCE = 8;
 
@@ -25,8 +25,8 @@ export interface DeadLetterDeps {
   /** Services that have a queue. */
   readonly services: readonly string[];
   /**
-   * Visibility timeout in seconds. SQS has no read without receiving: a listed message stays hidden
-   * from other readers until the scan returns it or the timeout ends.
+   * Visibility timeout in seconds. SQS can list a message only by receiving it. A listed message
+   * stays hidden from other readers until the scan returns it or this timeout ends.
    */
   readonly hiddenSeconds: number;
   /** How long a scan waits for another scan of the same queue to finish, in milliseconds. */
@@ -74,8 +74,8 @@ export async function scanDeadLetterQueues(
     ...queues.map((queue) => scan(names.dead(queue), queue)),
     scan(names.undelivered, undefined),
   ]);
-  // Throw only after all scans have returned their messages: Lambda freezes the process as soon as
-  // the function has answered.
+  // Throw only after all scans have returned their messages, because Lambda freezes the process as
+  // soon as the function has answered.
   for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
 }
 
@@ -98,22 +98,23 @@ async function scanQueue(
         queues.receive(place, MAX_RECEIVED_PER_CALL, LONG_POLL_SECONDS, hidden),
       );
       const page = (await Promise.all(answers)).flat();
-      // The scan has received all of these before: it took longer than the visibility timeout.
+      // If the scan has received all these messages before, it took longer than the visibility
+      // timeout.
       if (page.every(({ id }) => held.has(id))) break;
       for (const received of page) held.set(received.id, received);
       for (const { id } of await visit(page)) held.delete(id);
       receives = page.length < MAX_RECEIVED_PER_CALL ? 1 : RECEIVES_AT_ONCE;
     }
   } finally {
-    await queues.hide(place, [...held.values()], 0).finally(release);
+    await queues.changeVisibility(place, [...held.values()], 0).finally(release);
   }
 }
 
 /**
  * Takes the lease of a queue, because two concurrent scans would each see only a part of the
- * messages. Waits for the other scan. Throws `engine.dead-letters.busy` when the wait takes too
- * long: the other scan may have died, and its messages stay hidden until their visibility timeout
- * ends.
+ * messages. Waits while another scan has the lease. Throws `engine.dead-letters.busy` when the wait
+ * takes too long. The process of the other scan may have died; then its messages stay hidden until
+ * their visibility timeout ends.
  */
 async function withLease(
   place: string,

@@ -10,17 +10,17 @@ import { type Item, keyOf, numberOf, type Store, textOf, type Write } from './ta
 export interface AccountRows {
   readonly writes: readonly Write[];
   /**
-   * Pointers to new members and to the account, written before the transaction. A pointer without
-   * its row is harmless.
+   * Pointers to new members and to the account. They are written before the transaction; a pointer
+   * without its row is harmless.
    */
-  readonly ahead: readonly Item[];
+  readonly pointersFirst: readonly Item[];
   /** The number of new accounts. */
   readonly added: number;
 }
 
 /**
- * Reads the stored records and merges them with the new ones. The transaction fails if another
- * process has written one of the rows since; the caller then calls this again.
+ * Reads the stored records and merges them with the new ones. If another process writes one of
+ * these rows after the read, the transaction fails and the caller calls this function again.
  */
 export async function accountRows(
   records: readonly AccountRecord[],
@@ -36,7 +36,7 @@ export async function accountRows(
   const rows = [...newest.values()].map((record) => rowsOf(record, before.get(nameOf(record))));
   return {
     writes: rows.flatMap(({ writes }) => writes),
-    ahead: rows.flatMap(({ ahead }) => ahead),
+    pointersFirst: rows.flatMap(({ pointersFirst }) => pointersFirst),
     added: rows.reduce((sum, { added }) => sum + added, 0),
   };
 }
@@ -66,7 +66,7 @@ function rowsOf(record: AccountRecord, item: Item | undefined): AccountRows {
     writes.push({
       Delete: { Key: keyOf({ pk: SUSPICION_PK, sk: `${account.type}#${account.id}` }) },
     });
-  if (account.type !== 'project') return { writes, ahead: alike, added: item ? 0 : 1 };
+  if (account.type !== 'project') return { writes, pointersFirst: alike, added: item ? 0 : 1 };
   const home = old?.account.type === 'project' ? old.account.domainId : undefined;
   if (account.domainId !== undefined && account.domainId !== home)
     writes.push({ Put: { Item: keyOf({ pk: projectsPk(account.domainId), sk: account.id }) } });
@@ -74,12 +74,17 @@ function rowsOf(record: AccountRecord, item: Item | undefined): AccountRows {
   const joined = (now.members ?? []).filter((member) => !known.has(member));
   return {
     writes,
-    ahead: [...alike, ...joined.map((member) => keyOf({ pk: memberPk(member), sk: account.id }))],
+    pointersFirst: [
+      ...alike,
+      ...joined.map((member) => keyOf({ pk: memberPk(member), sk: account.id })),
+    ],
     added: item ? 0 : 1,
   };
 }
 
-/** Condition that a row still has the version that was read, or still does not exist. */
+/**
+ * Returns the condition that a row still has the version that was read, or still does not exist.
+ */
 export const unchanged = (attribute: 'version' | 'revision', read: number | undefined) =>
   read === undefined
     ? { ConditionExpression: 'attribute_not_exists(pk)' }

@@ -12,15 +12,16 @@ import { pack, unpack } from './codec.ts';
 import { AUDIT_HEAD_KEY, AUDIT_PK, auditSk } from './keys.ts';
 import { type Item, keyOf, numberOf, type Store, textOf, type Write } from './table.ts';
 
-/** The newest entry of the audit log. */
+/** Reads the newest entry of the audit log. */
 export async function readAuditHead(store: Store): Promise<AuditHead> {
   const item = await store.get(AUDIT_HEAD_KEY);
   return item ? { sequence: numberOf(item, 'revision'), hash: textOf(item, 'hash') } : EMPTY_LOG;
 }
 
 /**
- * The entries for these records after the present head, and their rows. The row of the head has a
- * condition: it fails when another process has added an entry since, and the caller repeats it.
+ * Builds the entries that follow the current head of the audit log, and their rows. The write of
+ * the head row has a condition, which fails if another process has added an entry in the meantime.
+ * The caller then tries again.
  */
 export async function auditWrites(
   records: readonly AuditRecord[],
@@ -48,7 +49,7 @@ export async function auditWrites(
   };
 }
 
-/** Rows with at least this sequence. A row that cannot be unpacked is returned as it is. */
+/** Reads rows from this sequence number on. A row that cannot be unpacked is returned unchanged. */
 export async function readAuditRows(
   store: Store,
   from: number,

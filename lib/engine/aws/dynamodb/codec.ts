@@ -4,20 +4,20 @@ import { toJson } from '../../json.ts';
 import type { Attribute } from './table.ts';
 
 /**
- * Short values stay readable in the AWS console. Longer ones are compressed, because DynamoDB
- * charges for each kilobyte.
+ * Values up to this size are stored as readable text. Longer values are compressed, because
+ * DynamoDB charges for each kilobyte.
  */
 const READABLE_BYTES = 1024;
 /** A DynamoDB row holds at most 400 KB, including keys. */
 const MAX_BYTES = 390 * 1024;
 const QUALITY = {
   [constants.BROTLI_PARAM_QUALITY]: 4,
-  // A window of 4 MB, so that text which many messages of one change share (the members of a
-  // project) is stored once.
+  // A window of 4 MB. Text that repeats in many messages of one change (the members of a project)
+  // is then stored once.
   [constants.BROTLI_PARAM_LGWIN]: 22,
 };
 
-/** UTF-8 text as Brotli. */
+/** Compresses text (UTF-8) with Brotli. */
 export const compress = (text: string): Buffer => brotliCompressSync(text, { params: QUALITY });
 export const decompress = (bytes: Uint8Array): string =>
   brotliDecompressSync(bytes).toString('utf8');

@@ -23,8 +23,8 @@ import {
 } from './writes.ts';
 
 /**
- * Other processes write the same accounts, counters or tasks, and the write is then merged and
- * retried. This many conflicts in a row indicate a fault.
+ * Most attempts of one commit. After a conflict with another process (on accounts, counters or
+ * tasks) the write is merged and retried. This many conflicts in a row indicate a fault.
  */
 const MAX_TRIES = 15;
 
@@ -35,11 +35,12 @@ export interface CommitDeps {
 }
 
 /**
- * Writes the state with conditions and, in the same transaction, an outbox with the messages. Then
- * it sends the messages and deletes the outbox. If the process dies in between, the outbox stays
- * and another process sends it (`flushOutbox`): messages may repeat, but none is lost. {@link
- * split} divides a change that is too big for one transaction. A change with messages only needs no
- * outbox, because its caller receives the error when they cannot be sent. See `Engine.commit`.
+ * Writes the state with conditions and, in the same transaction, an outbox that contains the
+ * messages. Then sends the messages and deletes the outbox. If the process dies before the
+ * deletion, another process sends the outbox (`flushOutbox`): a message may repeat, but none is
+ * lost. {@link split} divides a change that is too big for one transaction. A change that contains
+ * only messages needs no outbox, because its caller receives the error when they cannot be sent.
+ * See `Engine.commit`.
  */
 export async function commit(change: Change, deps: CommitDeps): Promise<'committed' | 'conflict'> {
   const now = Date.now();
@@ -61,7 +62,7 @@ export async function commit(change: Change, deps: CommitDeps): Promise<'committ
   return 'committed';
 }
 
-/** A failure to send is only a warning: the change is committed, and the outbox is sent later. */
+/** Only warns when the messages cannot be sent, because a later call sends the outbox. */
 async function sendOutbox(outbox: Outbox, { store, sender, warn }: CommitDeps): Promise<void> {
   try {
     await deliver(outbox, outbox.items.length - 1, store, sender);
@@ -92,7 +93,7 @@ function subjectOf({ data }: Message): string | undefined {
   return 'operationId' in data ? `operation ${data.operationId}` : undefined;
 }
 
-/** True if an operation or task occurs twice: the second would have an outdated version. */
+/** True if an operation or task occurs twice. The second one would have an outdated version. */
 function hasDuplicateIds({ operations = [], tasks = [] }: Change): boolean {
   return (
     new Set(operations.map(({ id }) => id)).size < operations.length ||
@@ -119,9 +120,9 @@ async function write(
   for (let tries = 1; ; tries += 1) {
     const rows = await rowsOf(part, now, store);
     if (rows === 'conflict') return 'conflict';
-    await store.put(rows.ahead);
-    // The events of the audit log name the place of the entry. Each try determines this place
-    // again.
+    await store.put(rows.pointersFirst);
+    // The events of the audit log contain the sequence number of the entry, which each attempt
+    // determines again.
     if (rows.entries.length > 0)
       outbox = outboxOf([...part.outbounds, ...rows.entries.map(toAuditOutbound)], now);
     const all = [
@@ -146,7 +147,7 @@ async function write(
   }
 }
 
-/** When a condition of a `guards` row fails, another process has made this decision: a conflict. */
+/** If the condition of a `guards` row fails, another process has made this decision: a conflict. */
 async function rowsOf(
   part: Part,
   now: number,
@@ -155,7 +156,7 @@ async function rowsOf(
   | {
       guards: Write[];
       others: Write[];
-      ahead: readonly Item[];
+      pointersFirst: readonly Item[];
       entries: readonly AuditEntry[];
     }
   | 'conflict'
@@ -178,12 +179,12 @@ async function rowsOf(
       ...tasks,
       ...accounts.writes,
       ...(part.quarantine ?? []).flatMap(quarantineWrites),
-      ...waiverWrites(part.waivers ?? [], part.unwaived ?? []),
+      ...waiverWrites(part.waivers ?? [], part.removedWaivers ?? []),
       ...(part.stopDecision ? stopWrites(part.stopDecision) : []),
       ...audit.writes,
       ...counterWrites(part.counters ?? {}, accounts.added),
     ],
     entries: audit.entries,
-    ahead: accounts.ahead,
+    pointersFirst: accounts.pointersFirst,
   };
 }

@@ -45,10 +45,10 @@ export const COUNTER_SHARES = 8;
 export const OUTBOX_SHARES = 4;
 
 const DAY_SECONDS = 24 * 60 * 60;
-/** An older notification is no longer recognized as a duplicate. */
+/** Time for which a notification id is kept to recognize duplicates. */
 export const SEEN_SECONDS = 14 * DAY_SECONDS;
 export const STARTED_SECONDS = DAY_SECONDS;
-/** Longer than any outbox can remain unsent. */
+/** Time after which the parts of an outbox expire. No outbox remains unsent for this long. */
 export const PART_SECONDS = 365 * DAY_SECONDS;
 
 /** Epoch milliseconds as text that sorts by time. */
@@ -57,7 +57,7 @@ export const sortable = (millis: number): string =>
 
 /** The key of the newest decision to stop or resume all destructive work. */
 export const STOP_KEY: Key = { pk: 'stop', sk: 'newest' };
-/** The partition of every such decision. */
+/** The partition of all decisions to stop or resume. */
 export const STOPS_PK = 'stops';
 
 /** The partition of the audit log. */
@@ -75,7 +75,7 @@ export const tasksKey = (id: TaskId): Key => {
 };
 export const aboutPk = (type: Scope['type'], id: string): string => `about#${type}#${id}`;
 export const domainPk = (id: string): string => `domain#${id}`;
-export const belowPk = (parent: OperationId): string => `below#${parent}`;
+export const childrenPk = (parent: OperationId): string => `below#${parent}`;
 export const startedPk = (type: Scope['type'], action: Action = 'cleanup'): string =>
   action === 'cleanup' ? `started#${type}` : `started#${type}#${action}`;
 export const accountPk = (type: AccountRecord['account']['type']): string => `account#${type}`;
@@ -111,7 +111,7 @@ export const partKey = (outbox: string, part: number): Key => ({
 });
 export const leaseKey = (name: string): Key => ({ pk: `lease#${name}`, sk: 'lease' });
 
-/** Sort key of the pointers under {@link aboutPk}, {@link domainPk} and {@link belowPk}. */
+/** Sort key of the pointers under {@link aboutPk}, {@link domainPk} and {@link childrenPk}. */
 export const openedSk = ({ openedAt, id }: Pick<Operation, 'openedAt' | 'id'>): string =>
   `${sortable(openedAt)}#${id}`;
 /** The id at the end of a sort key that begins with a time. */

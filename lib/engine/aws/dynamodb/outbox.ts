@@ -10,9 +10,9 @@ import { type Item, type Key, keyOf, numberOf, type Store, textOf } from './tabl
 
 /** A DynamoDB row holds at most 400 KB. */
 const PART_BYTES = 350 * 1024;
-/** How long one process has the lease on an outbox before another process may send it. */
+/** Time for which a process leases an outbox. After that, another process may send it. */
 const LEASE_MILLIS = 30_000;
-/** Rows read per share and flush. The next flush reads the rest. */
+/** Most outboxes that one flush reads in each of the {@link OUTBOX_SHARES} partitions. */
 const MAX_OUTBOXES_PER_FLUSH = 100;
 
 /** The messages of one change, written in the same transaction as its rows. */
@@ -41,7 +41,7 @@ export function outboxOf(outbounds: readonly OutboundMessage[], now: number): Ou
     parts: { N: String(others.length) },
     body: { B: first.toString('base64') },
   };
-  // If a process dies while it deletes an outbox, the remaining parts expire.
+  // If a process dies while it deletes an outbox, DynamoDB expires the remaining parts.
   const expires = { N: String(Math.floor(now / 1000) + PART_SECONDS) };
   return {
     id,
@@ -59,7 +59,8 @@ export function outboxOf(outbounds: readonly OutboundMessage[], now: number): Ou
 }
 
 /**
- * Sends an outbox, then deletes it. On any failure the outbox still exists or was sent completely.
+ * Sends an outbox, then deletes it. After any failure, either the outbox still exists or all its
+ * messages were sent.
  */
 export async function deliver(
   outbox: Pick<Outbox, 'id' | 'key' | 'outbounds'>,
@@ -73,9 +74,9 @@ export async function deliver(
 }
 
 /**
- * Sends every outbox that is older than `olderThanMillis`: its process died between transaction and
- * sending, or could not send. Returns the number of outboxes sent. Several processes may call it at
- * once. Throws the first failure after it has tried all.
+ * Sends every outbox that is older than `olderThanMillis`, because its process died before sending
+ * or could not send. Returns the number of outboxes sent. Several processes may call this function
+ * at the same time. If outboxes fail, it tries all the others and then throws the first error.
  */
 export async function flushOutbox(
   store: Store,

@@ -23,7 +23,7 @@ import {
   accountKey,
   accountPk,
   alikePk,
-  belowPk,
+  childrenPk,
   decisionsPk,
   documentPk,
   domainPk,
@@ -52,8 +52,8 @@ const bodies = <Schema extends z.ZodType>(
 ): z.output<Schema>[] => items.map(({ body }) => schema.parse(unpack(body)));
 
 /**
- * Implements the reads of the port over the table and the queues. A row that this release cannot
- * read throws a ZodError.
+ * Implements `Reads` on the table and the queues. Throws a ZodError for a row that this release
+ * cannot read.
  */
 export function readsOf(
   store: Store,
@@ -88,7 +88,7 @@ export function readsOf(
         : userId !== undefined
           ? aboutPk('user', userId)
           : parentId !== undefined
-            ? belowPk(parentId)
+            ? childrenPk(parentId)
             : domainId !== undefined
               ? domainPk(domainId)
               : undefined;
@@ -126,7 +126,7 @@ export function readsOf(
       const found: Operation[] = [];
       for (let at = 0; at < ids.length && found.length < limit; at += MAX_READS_PER_CALL)
         found.push(
-          ...(await operationsOf(ids.slice(at, at + MAX_READS_PER_CALL))).filter(runs(filter)),
+          ...(await operationsOf(ids.slice(at, at + MAX_READS_PER_CALL))).filter(passes(filter)),
         );
       return found
         .toSorted((one, other) => other.openedAt - one.openedAt || (one.id < other.id ? -1 : 1))
@@ -272,7 +272,7 @@ export function readsOf(
   };
 }
 
-const runs =
+const passes =
   ({ state, projectId, domainId, userId, parentId }: OperationFilter) =>
   (operation: Operation): boolean =>
     (state === undefined || operation.state === state) &&

@@ -2,7 +2,7 @@ import type { Change } from '../../port.ts';
 import type { OutboundMessage } from '../messaging/envelope.ts';
 import { tasksKey } from './keys.ts';
 
-/** The part of a change that one transaction takes: rows, and the messages that belong to them. */
+/** The part of a change that fits in one transaction: rows, and the messages about them. */
 export interface Part extends Omit<Change, 'messages' | 'deadLetters'> {
   readonly outbounds: readonly OutboundMessage[];
 }
@@ -18,25 +18,26 @@ export interface Addressed {
  */
 const MAX_ROWS = 90;
 const MAX_BYTES = 3 * 1024 * 1024;
-/** Entries of the audit log that one transaction takes at least. */
+/** Entries of the audit log that always fit in one transaction. */
 const MAX_AUDITED = 40;
 
 /**
- * Returns a change as one transaction, or as several where it is too big. The order allows a stop
- * after any part:
+ * Returns a change as one part, or as several parts if it is too big for one transaction. The order
+ * is such that the stored state is consistent after each part:
  *
- * - first the decisions for the audit log
- * - then what may be written twice: accounts (their records only grow), quarantine, waivers; each
- *   account goes with its messages, so that a tombstone never exists without its event
- * - then messages about no row of this change, which may repeat anyway
- * - then all operations but the first, each with its tasks and messages: a project's operation is
- *   complete without that of its domain, and a repeated decision finds it and keeps it
- * - last the guard rows: ids of ingested notifications, and the first operation with its tasks,
- *   messages and the counters
+ * - first: the decisions for the audit log
+ * - then: accounts, quarantine and waivers, which may be written twice. Each account is in one part
+ *   with its messages, so that a deleted account is never stored without its event
+ * - then: messages that concern no row of this change. They may repeat
+ * - then: all operations except the first, each with its tasks and messages. The operation of a
+ *   project is complete without the operation of its domain; when the decision is repeated, the
+ *   coordinator finds and keeps it
+ * - last: the guard rows, which are the ids of ingested notifications and the first operation, with
+ *   its tasks, its messages and the counters
  *
- * If the process dies on the way or meets a conflict at the end, the guard rows are unchanged. Its
- * message is delivered again, and the repeated decision has the same result. Only some messages
- * repeat.
+ * If the process dies between parts, or the last part has a conflict, the guard rows are unchanged.
+ * The process's message is then delivered again, and the repeated decision has the same result.
+ * Only some messages repeat.
  */
 export function split(change: Change, messages: readonly Addressed[]): Part[] {
   const groups = groupsOf(change, messages);
@@ -79,7 +80,7 @@ function groupsOf(change: Change, messages: readonly Addressed[]): Part[] {
     outbounds: first ? outbounds(`operation ${first.id}`) : [],
   };
   return [
-    // A decision is recorded in the same part as the first change that it makes.
+    // The audit records are in the same part as the first rows that they are about.
     ...Array.from(
       { length: Math.ceil((change.audit?.length ?? 0) / MAX_AUDITED) },
       (_, part): Part => ({
@@ -94,7 +95,7 @@ function groupsOf(change: Change, messages: readonly Addressed[]): Part[] {
       }),
     ),
     ...(change.quarantine ?? []).map((record): Part => ({ quarantine: [record], outbounds: [] })),
-    { waivers: change.waivers ?? [], unwaived: change.unwaived ?? [], outbounds: [] },
+    { waivers: change.waivers ?? [], removedWaivers: change.removedWaivers ?? [], outbounds: [] },
     ...(change.stopDecision
       ? [{ stopDecision: change.stopDecision, outbounds: [] } satisfies Part]
       : []),
@@ -119,7 +120,7 @@ const joined = (one: Part, other: Part): Part => ({
   operations: [...(one.operations ?? []), ...(other.operations ?? [])],
   tasks: [...(one.tasks ?? []), ...(other.tasks ?? [])],
   waivers: [...(one.waivers ?? []), ...(other.waivers ?? [])],
-  unwaived: [...(one.unwaived ?? []), ...(other.unwaived ?? [])],
+  removedWaivers: [...(one.removedWaivers ?? []), ...(other.removedWaivers ?? [])],
   ...(one.stopDecision ? { stopDecision: one.stopDecision } : {}),
   ...(other.stopDecision ? { stopDecision: other.stopDecision } : {}),
   audit: [...(one.audit ?? []), ...(other.audit ?? [])],
@@ -136,7 +137,7 @@ function rowsOf({
   operations = [],
   tasks = [],
   waivers = [],
-  unwaived = [],
+  removedWaivers = [],
   stopDecision,
   audit = [],
   documents = [],
@@ -148,7 +149,7 @@ function rowsOf({
     5 * operations.length +
     regions.size +
     waivers.length +
-    unwaived.length +
+    removedWaivers.length +
     (stopDecision ? 2 : 0) +
     (audit.length > 0 ? audit.length + 1 : 0) +
     documents.length

@@ -46,7 +46,7 @@ export interface Range {
   readonly newestFirst?: boolean;
   readonly limit?: number;
 }
-type Question = Omit<QueryInput, 'TableName' | 'Limit' | 'ExclusiveStartKey'>;
+type QueryParameters = Omit<QueryInput, 'TableName' | 'Limit' | 'ExclusiveStartKey'>;
 
 /** DynamoDB's limits for one call. */
 const MAX_READS_PER_CALL = 100;
@@ -77,7 +77,7 @@ export class Store {
     return Item;
   }
 
-  /** Reads the rows that exist, in no order. `keys` must not contain duplicates. */
+  /** Reads the existing rows in any order. `keys` must not contain duplicates. */
   async many(keys: readonly Key[]): Promise<Item[]> {
     const found = await inBatches(keys, MAX_READS_PER_CALL, async (batch) => {
       const items: Item[] = [];
@@ -87,7 +87,7 @@ export class Store {
         const RequestItems = { [this.#table]: { Keys: wanted, ConsistentRead: true } };
         const answer: Batched = await this.#dynamodb('BatchGetItem', { RequestItems });
         items.push(...(answer.Responses?.[this.#table] ?? []));
-        // DynamoDB leaves out rows beyond 16 MB, and rows that it throttled.
+        // DynamoDB leaves out rows beyond 16 MB in total, and rows whose read it throttled.
         wanted = answer.UnprocessedKeys?.[this.#table]?.Keys ?? [];
       }
       return items;
@@ -95,15 +95,15 @@ export class Store {
     return found.flat();
   }
 
-  /** Rows in the order of their sort keys. */
+  /** Reads a range of rows in the order of their sort keys. */
   query(range: Range): Promise<Item[]> {
-    return this.#take(range.limit, questionOf(range));
+    return this.#take(range.limit, queryParametersOf(range));
   }
 
   /** Reads only the sort keys of a range. */
   async sortKeys(range: Range): Promise<string[]> {
     const items = await this.#take(range.limit, {
-      ...questionOf(range),
+      ...queryParametersOf(range),
       ProjectionExpression: 'sk',
     });
     return items.map((item) => textOf(item, 'sk'));
@@ -124,8 +124,8 @@ export class Store {
   }
 
   /**
-   * Writes all rows or none. The SDK repeats a call without an answer under the same token, and
-   * DynamoDB does not apply it twice.
+   * Writes all rows or none. If a call gets no answer, the SDK repeats it with the same token, so
+   * that DynamoDB does not apply it twice.
    */
   async transact(writes: readonly Write[]): Promise<Written> {
     const TransactItems = writes.map((write) =>
@@ -191,7 +191,7 @@ export class Store {
     }
   }
 
-  /** Releases a lease, unless another process has taken it since. */
+  /** Releases a lease, unless another process has taken it in the meantime. */
   async release(key: Key, until: number): Promise<void> {
     try {
       await this.#dynamodb('DeleteItem', {
@@ -220,7 +220,7 @@ export class Store {
     });
   }
 
-  async #take(limit: number | undefined, question: Question): Promise<Item[]> {
+  async #take(limit: number | undefined, question: QueryParameters): Promise<Item[]> {
     const items: Item[] = [];
     let ExclusiveStartKey: Item | undefined;
     do {
@@ -247,7 +247,7 @@ interface Batched {
   readonly UnprocessedItems?: Readonly<Record<string, object[]>>;
 }
 
-function questionOf({ pk, begins, from, to, newestFirst }: Range): Question {
+function queryParametersOf({ pk, begins, from, to, newestFirst }: Range): QueryParameters {
   const values = { ':pk': pk, ':begins': begins, ':from': from, ':to': to };
   const conditions = ['pk = :pk'];
   if (begins !== undefined) conditions.push('begins_with(sk, :begins)');

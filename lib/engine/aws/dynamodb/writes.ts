@@ -10,8 +10,8 @@ import { unchanged } from './accounts.ts';
 import { pack, unpack } from './codec.ts';
 import {
   aboutPk,
-  belowPk,
   COUNTER_SHARES,
+  childrenPk,
   documentPk,
   domainPk,
   openedSk,
@@ -29,13 +29,13 @@ import {
 import { type Item, keyOf, numberOf, type Store, textOf, type Write } from './table.ts';
 
 /**
- * A function runs for at most 15 minutes, so the pointer of an operation that started earlier was
- * already written by a previous change.
+ * A function runs for at most 15 minutes. If an operation started before that, an earlier change
+ * has already written its pointer.
  */
 const STARTED_JUST_NOW_MILLIS = 15 * 60_000;
 
 /**
- * Rows of an operation: first the operation itself, then its pointers. `now` is in epoch
+ * Returns the rows of an operation: first the operation, then its pointers. `now` is in epoch
  * milliseconds.
  */
 export function operationWrites(operation: Operation, now: number): Write[] {
@@ -52,7 +52,7 @@ export function operationWrites(operation: Operation, now: number): Write[] {
   if (version === 0) pointers.push(keyOf({ pk: aboutPk(scope.type, scope.id), sk }));
   const domain = domainOf(operation);
   if (version === 0 && domain !== undefined) pointers.push(keyOf({ pk: domainPk(domain), sk }));
-  if (parentId !== undefined) pointers.push(keyOf({ pk: belowPk(parentId), sk }));
+  if (parentId !== undefined) pointers.push(keyOf({ pk: childrenPk(parentId), sk }));
   const counts = mode === 'enforce' && !operation.cause.suspicious;
   if (startedAt !== undefined && counts && startedAt > now - STARTED_JUST_NOW_MILLIS) {
     const expires = { N: String(Math.floor(startedAt / 1000) + STARTED_SECONDS) };
@@ -71,12 +71,13 @@ export function operationWrites(operation: Operation, now: number): Write[] {
 export const domainOf = ({ scope }: Operation): string | undefined =>
   scope.type === 'domain' ? scope.id : scope.domainId;
 
-/** Only the fields that the version check needs; the other fields are kept unchanged. */
+/** The stored tasks of a row. Only the fields of the version check are parsed. */
 const KeptTasks = z.array(z.looseObject({ id: z.string(), version: z.number() }));
 
 /**
- * All tasks of one operation and region share a row, so that the largest operation fits into one
- * transaction. Returns `conflict` when a stored task has another version than the caller read.
+ * Returns the rows of tasks. All tasks of one operation and region share a row, so that the largest
+ * operation fits into one transaction. Returns `conflict` if the version of a stored task differs
+ * from the version that the caller read.
  */
 export async function taskWrites(
   tasks: readonly Task[],
@@ -126,10 +127,13 @@ export const quarantineWrites = (record: QuarantineRecord): Write[] => [
   { Put: { Item: keyOf({ pk: 'quarantine', sk: `${sortable(record.receivedAt)}#${record.id}` }) } },
 ];
 
-/** A waiver that the same change also removes is deleted. */
-export function waiverWrites(waivers: readonly Waiver[], unwaived: readonly string[]): Write[] {
+/** Returns the rows of waivers. A waiver that the change both adds and removes is deleted. */
+export function waiverWrites(
+  waivers: readonly Waiver[],
+  removedWaivers: readonly string[],
+): Write[] {
   const newest = new Map(waivers.map((waiver) => [waiver.type, waiver]));
-  const gone = new Set(unwaived);
+  const gone = new Set(removedWaivers);
   return [
     ...[...newest.values()]
       .filter(({ type }) => !gone.has(type))
@@ -142,7 +146,7 @@ export function waiverWrites(waivers: readonly Waiver[], unwaived: readonly stri
   ];
 }
 
-/** Rows of a decision to stop or resume: the newest one, and its place in the history. */
+/** Returns the rows of a decision to stop or resume: the newest decision, and the history entry. */
 export const stopWrites = (decision: StopDecision): Write[] => [
   { Put: { Item: { ...keyOf(STOP_KEY), body: pack(decision) } } },
   {
@@ -155,7 +159,7 @@ export const stopWrites = (decision: StopDecision): Write[] => [
   },
 ];
 
-/** Writes or deletes a document that still has the version that was read. */
+/** Writes or deletes a document if it still has the version that was read. */
 export function documentWrite(document: WrittenDocument): Write {
   const { collection, partition, id, version, value } = document;
   const key = keyOf({ pk: documentPk(collection, storable(partition)), sk: storable(id) });
@@ -165,9 +169,9 @@ export function documentWrite(document: WrittenDocument): Write {
   return { Put: { Item, ...condition } };
 }
 
-/** Names in one DynamoDB expression, whose length is limited. */
+/** Most counters in one DynamoDB expression, because its length is limited. */
 const MAX_NAMES_PER_CALL = 150;
-/** Prefix of the counters of a change, which may have any name. */
+/** Prefix of the attributes for a change's counters, because counters may have any name. */
 export const COUNTER_PREFIX = 'n:';
 export const ACCOUNTS_COUNTER = 'accounts';
 

@@ -6,13 +6,13 @@ import type { Engine } from '../../port.ts';
 import type { AwsEngine } from '../open.ts';
 import type { Values } from './metrics.ts';
 
-/** What a function keeps between invocations, created at the first one. */
+/** The dependencies that a function creates at its first invocation and keeps for later ones. */
 export interface LambdaContext {
   readonly engine: AwsEngine;
   /** The same engine, with a log line and metrics for each commit. */
   readonly observed: Engine;
   readonly cloud: Cloud;
-  /** Keystone's URL of the propagator's own login. */
+  /** The Keystone URL at which the propagator logs in. */
   readonly authUrl: string;
   readonly settings: Settings;
   readonly log: Log;

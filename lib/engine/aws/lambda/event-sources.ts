@@ -3,9 +3,9 @@ import type { NotificationReceived } from '../../../../events/notification.ts';
 import { toReceived } from '../../../relay/body.ts';
 
 /**
- * Events of brokers that Lambda polls without a relay: Amazon MQ for RabbitMQ, self-managed Kafka,
- * Amazon MSK. Only the fields in use: https://docs.aws.amazon.com/lambda/latest/dg/with-mq.html,
- * with-kafka.html.
+ * Events of brokers that Lambda polls itself, without a relay: Amazon MQ for RabbitMQ, self-managed
+ * Kafka, Amazon MSK. The schemas contain only the fields that are used:
+ * https://docs.aws.amazon.com/lambda/latest/dg/with-mq.html, with-kafka.html.
  */
 const AmazonMq = z.object({
   eventSource: z.literal('aws:rmq'),
@@ -23,7 +23,7 @@ const AmazonMq = z.object({
 });
 const Kafka = z.object({
   eventSource: z.literal(['SelfManagedKafka', 'aws:kafka']),
-  // The value of a Kafka tombstone is null: it marks a deleted key. Keystone sends none.
+  // A Kafka tombstone (a deleted key) has the value null. Keystone sends no tombstones.
   records: z.record(
     z.string(),
     z.array(z.object({ topic: z.string(), value: z.base64().nullish() })),

@@ -10,7 +10,7 @@ export function beginInvocation(context: { readonly awsRequestId?: string } | un
 }
 
 const LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
-/** Redacts the same as `lib/shared/log.ts`: secret fields by name, and secrets in any text. */
+/** Redacts as `lib/shared/log.ts` does: secret fields by name, and secrets in any text. */
 const shown = (field: string, value: unknown): unknown => {
   if (SECRET_FIELDS.includes(field)) return '[redacted]';
   return typeof value === 'string' ? redactText(value) : value;

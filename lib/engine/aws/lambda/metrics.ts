@@ -7,9 +7,9 @@ export const NAMESPACE = 'KeystonePropagator';
  * The project's metrics with their units. `NotificationsReceived`: notifications and heartbeats
  * received. `Failed`: records of a queue that are delivered again; Lambda counts no error for them.
  * `Removed`: resources. `Suspicious`: deletions that are held because the account was never seen
- * alive. `Held`: operations that wait for a person; `Capped`: those of them that a cap stopped.
- * `EnabledDuringHold`: projects that an operator holds suspended and that Keystone shows enabled.
- * `Quarantined`: unreadable notifications. `Repaired`: outboxes that another process sent.
+ * alive. `Held`: operations that wait for a person. `Capped`: the held operations that a cap
+ * stopped. `EnabledDuringHold`: projects that an operator holds suspended and that Keystone shows
+ * enabled. `Quarantined`: unreadable notifications. `Repaired`: outboxes that another process sent.
  * `ApiErrors`: requests that ended in an unexpected error.
  */
 export const METRICS = {
@@ -46,7 +46,8 @@ export function metricLine(
 
 /** The metrics that a committed change implies. */
 export function valuesOf({ operations = [], messages = [], quarantine = [] }: Change): Values {
-  // A hold because one listing lacks too many accounts also counts as a hold by a cap.
+  // An operation that is held because a listing of accounts lacks too many of them also counts as
+  // capped.
   const capped = operations.filter(
     ({ state, hold }) => hold?.about === 'cap' || (state === 'held' && hold?.about === 'listing'),
   ).length;

@@ -4,14 +4,13 @@ import { reportOf } from '../../../shared/errors.ts';
 import type { InvocationContext, LambdaContext } from './context.ts';
 import { beginInvocation } from './log.ts';
 
-/** Before {@link withPropagator} ran, or when it failed, there is no `propagator`. */
+/** The context of an invocation. `propagator` is missing until {@link withPropagator} has run. */
 type Invocation = { -readonly [Name in keyof InvocationContext]?: InvocationContext[Name] };
 const invocationOf = (request: { readonly context: unknown }) => request.context as Invocation;
 
 /**
- * Middleware: opens the context of the function and hands it to the handler as
- * `context.propagator`. Each log line of the invocation has the id of the request. At the end the
- * metrics are written.
+ * Middleware: opens the function's context and passes it to the handler as `context.propagator`.
+ * Adds the request id to each log line of the invocation, and writes the metrics at the end.
  */
 export const withPropagator = (
   functionName: string,
@@ -31,8 +30,8 @@ export const withPropagator = (
 });
 
 /**
- * Middleware: an error that ends the invocation gets the form of an error report, without secrets.
- * Lambda writes it to its log and counts it in the metric `Errors`.
+ * Middleware: converts an error that ends the invocation to an error report without secrets. Lambda
+ * logs the error and counts it in the metric `Errors`.
  */
 export const errorReport = (): MiddlewareObj<unknown, unknown> => ({
   onError(request) {

@@ -4,14 +4,14 @@ import type { Credentials } from '../../../openstack/credentials.ts';
 import { PropagatorError } from '../../../shared/errors.ts';
 import type { Aws } from '../clients.ts';
 
-/** The secret holds the CA as PEM text, because a function has no file for `OS_CACERT` to name. */
+/** The field with the CA as PEM text. `OS_CACERT` cannot be used: a function has no CA file. */
 const CA_FIELD = 'OS_CACERT_PEM';
 const CA_PATH = '/secret/ca.pem';
 const Secret = z.record(z.string(), z.string());
 
-/** A login with a secret that was read longer ago reads the secret again first. */
+/** If the secret was read longer ago than this, the next login reads it again. */
 const EXPIRY_MILLIS = 5 * 60_000;
-/** Shortest time between two reads because Keystone refused the login. */
+/** Shortest time between two reads that follow a login that Keystone refused. */
 const REFUSAL_MILLIS = 10_000;
 
 /** The dependencies of {@link rotatingCredentials}. */
@@ -26,10 +26,10 @@ export interface SecretDeps {
 
 /**
  * Reads the cloud's login from a secret that holds the `OS_*` variables as one JSON object. A later
- * login in Keystone uses a secret of at most {@link EXPIRY_MILLIS}, and reads it at once when
- * Keystone refuses it, so that a new user or password needs no deployment. All other variables are
- * those of the first read. Throws `PropagatorError` when the first read fails; the error says what
- * the secret lacks and never shows its content.
+ * login reads the secret again if the last read is older than {@link EXPIRY_MILLIS}, or if Keystone
+ * refused the login. A new user or password therefore needs no deployment. All other variables keep
+ * the values of the first read. Throws `PropagatorError` when the first read fails. The error names
+ * what is missing and never shows the content.
  */
 export async function rotatingCredentials(deps: SecretDeps): Promise<Credentials> {
   const first = await read(deps);
@@ -72,14 +72,14 @@ async function read({
   try {
     secret = Secret.parse(JSON.parse(SecretString ?? ''));
   } catch {
-    // The parser's error text would contain a part of the secret.
+    // Do not use the parser's error text, because it would contain a part of the secret.
     throw secretError('it is not a JSON object of OS_* variables, all of them text');
   }
   const { [CA_FIELD]: ca, ...variables } = secret;
   const login = credentialsIn({
     env: ca === undefined ? variables : { ...variables, OS_CACERT: CA_PATH },
     readFile: (path) => (path === CA_PATH ? ca : undefined),
-    // The login is in the secret and never in a file, so the bundle needs no YAML parser.
+    // The login is never in a file, so the bundle needs no YAML parser.
     parseYaml: () => undefined,
     home: '/',
     cwd: '/',

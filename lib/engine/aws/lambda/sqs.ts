@@ -43,9 +43,9 @@ export const sqsMiddlewares = (
 ];
 
 /**
- * Without its `onError`, which reports a failed invocation as a success with failed records:
- * Lambda's metric `Errors` and its alarm would not count it. Failed records are logged without
- * their bodies by {@link handleRecords}.
+ * Removes `onError` from the middleware. It would report a failed invocation as successful with
+ * failed records, so that Lambda's metric `Errors` and the alarm on it would not count the failure.
+ * {@link handleRecords} logs failed records without their bodies.
  */
 function partialBatchFailure(): MiddlewareObj<unknown, unknown> {
   const { after = () => undefined } = sqsPartialBatchFailure({ logger: () => undefined });
@@ -55,8 +55,8 @@ function partialBatchFailure(): MiddlewareObj<unknown, unknown> {
 export type Work = (deliveries: readonly Delivery[], lambda: LambdaContext) => Promise<void>;
 export interface RecordsOptions {
   /** Passes new records to `work` in one call. Default: one call per record. */
-  readonly together?: boolean;
-  /** True for a record that is not a message but expected, such as a heartbeat. */
+  readonly inOneCall?: boolean;
+  /** True for an expected record that is not a message, such as a heartbeat. */
   readonly isKnown?: (body: string) => boolean;
 }
 
@@ -69,7 +69,7 @@ export const handleRecords =
   (
     queue: QueueName,
     work: Work,
-    { together = false, isKnown = () => false }: RecordsOptions = {},
+    { inOneCall = false, isKnown = () => false }: RecordsOptions = {},
   ) =>
   async (event: unknown, context: unknown): Promise<PromiseSettledResult<void>[]> => {
     const { propagator } = context as InvocationContext;
@@ -77,7 +77,7 @@ export const handleRecords =
     const failures = new Map<string, ErrorReport>();
     const groups = groupsOf(
       records.filter(({ body }) => !isKnown(body)),
-      together ? records.length : 1,
+      inOneCall ? records.length : 1,
     );
     const loop = {
       queue,
@@ -112,8 +112,8 @@ const toRecord = (record: SqsEvent['Records'][number]): SqsRecord => ({
 });
 
 /**
- * Returns the records that SQS delivers again; the others are dead-letter messages now. If the
- * engine cannot store the failure either, SQS retries all records by its own receive count.
+ * Returns the records that SQS delivers again. The others are now dead-letter messages. If the
+ * engine cannot store the failures, SQS retries all records and counts the deliveries itself.
  */
 const retried = (
   queue: QueueName,

@@ -10,8 +10,8 @@ import { StoredMessage } from '../../records.ts';
 import { SOURCE } from '../names.ts';
 
 /**
- * EventBridge and SQS carry at most 1 MiB. A rule adds EventBridge's own fields to the event, which
- * must fit too.
+ * Largest message. EventBridge and SQS accept 1 MiB, which includes the fields that EventBridge
+ * adds to an event.
  */
 const MAX_MESSAGE_BYTES = 1024 * 1024 - 2048;
 /** SQS accepts only the characters of XML 1.0. JSON escapes all others except these two. */
@@ -28,7 +28,7 @@ export const OutboundMessage = z.object({
   queue: z
     .union([z.literal(['ingest', 'coordinate']), z.templateLiteral(['service-', z.string()])])
     .exactOptional(),
-  /** Epoch milliseconds before which no worker receives it. */
+  /** Earliest delivery, in epoch milliseconds. */
   dueAt: z.number().exactOptional(),
   /** Send to the dead-letter queue, with this error. */
   error: ErrorReport.exactOptional(),
@@ -46,15 +46,15 @@ export const toEventBody = ({ type, detail }: Pick<OutboundMessage, 'type' | 'de
   `{"detail-type":${JSON.stringify(type)},"source":"${SOURCE}","detail":${detail}}`;
 
 /**
- * The message in a queue record as `type` and `data`, unvalidated; the text itself if it is not an
- * event.
+ * Returns the message in a queue record as `type` and `data`, unvalidated, or the text if it is not
+ * an event.
  */
 export function messageIn(body: string): unknown {
   const outbound = outboundIn(body);
   return outbound ? { type: outbound.type, data: JSON.parse(outbound.detail) } : body;
 }
 
-/** The message in a queue record in the form for sending; `undefined` if it is not an event. */
+/** Converts a queue record to a message for sending; `undefined` if it is not an event. */
 export function outboundIn(body: string): OutboundMessage | undefined {
   try {
     const { 'detail-type': type, detail } = Envelope.parse(JSON.parse(body));
@@ -64,14 +64,14 @@ export function outboundIn(body: string): OutboundMessage | undefined {
   }
 }
 
-/** The message in a queue record; `undefined` when this release does not know it. */
+/** Parses the message in a queue record; `undefined` if this release does not know it. */
 export const readBody = (body: string): Message | undefined =>
   StoredMessage.safeParse(messageIn(body)).data;
 
 /**
- * Prepares a message for sending. A delayed message goes directly to its queue, because a rule of
- * the bus cannot delay. A notification that is too big is cut and marked as cut. Throws
- * `engine.message.too-big` for any other message.
+ * Prepares a message for sending. A delayed message is sent directly to its queue, because a rule
+ * of the bus cannot delay. A notification that is too big is cut and marked as cut. Throws
+ * `engine.message.too-big` if any other message is too big.
  */
 export function toOutbound(message: Outgoing, now: number): OutboundMessage {
   const { delaySeconds = 0 } = message;
@@ -81,7 +81,9 @@ export function toOutbound(message: Outgoing, now: number): OutboundMessage {
     : outbound;
 }
 
-/** The event of an entry of the audit log. It goes to the bus, and to no queue. */
+/**
+ * Prepares the event for an entry of the audit log. The event is sent to the bus and to no queue.
+ */
 export const toAuditOutbound = (entry: AuditEntry): OutboundMessage => {
   const { type, data } = auditEvent(entry);
   return { type, detail: toJson(data).replace(NEVER_IN_A_QUEUE, '\uFFFD') };
@@ -120,8 +122,8 @@ function fitting(message: Message): OutboundMessage {
 }
 
 /**
- * An error report as a message attribute. Long texts are cut, because attributes count toward the
- * size of the message.
+ * Converts an error report to a message attribute. Long texts are cut, because attributes count
+ * toward the size of the message.
  */
 export const errorAttribute = (error: Report): string =>
   toJson({

@@ -6,7 +6,8 @@ import { sendInBatches } from './batches.ts';
 export interface Received {
   readonly id: string;
   /**
-   * Receipt handle for deletion and visibility changes. Only that of the last delivery is valid.
+   * Receipt handle for deletion and visibility changes. Only the handle of the last delivery is
+   * valid.
    */
   readonly handle: string;
   readonly body: string;
@@ -64,7 +65,7 @@ export class Queues {
 
   /**
    * Receives at most ten messages. With `waitSeconds` (long polling), an empty answer means that
-   * the queue is empty; without it, an empty answer means little.
+   * the queue is empty. Without it, the queue may still contain messages.
    */
   async receive(
     queue: string,
@@ -96,7 +97,7 @@ export class Queues {
     );
   }
 
-  /** Deletes handled messages. A message that another worker has received meanwhile stays. */
+  /** Deletes handled messages. Keeps a message that another worker has received in the meantime. */
   async delete(queue: string, messages: readonly Handle[]): Promise<void> {
     const QueueUrl = await this.#url(queue);
     const entries = messages.map(({ handle }, index) => ({
@@ -111,7 +112,11 @@ export class Queues {
   }
 
   /** Sets the visibility timeout in seconds from now; 0 makes the messages visible at once. */
-  async hide(queue: string, messages: readonly Handle[], seconds: number): Promise<void> {
+  async changeVisibility(
+    queue: string,
+    messages: readonly Handle[],
+    seconds: number,
+  ): Promise<void> {
     const QueueUrl = await this.#url(queue);
     const entries = messages.map(({ handle }, index) => ({
       Id: String(index),
@@ -191,13 +196,13 @@ interface Failed {
   readonly Message?: string | undefined;
 }
 
-/** Another worker has received the message, or it was deleted: nothing is left to do. */
+/** Errors for a message that was deleted, or that another worker has received. Ignored. */
 const GONE = /ReceiptHandleIsInvalid|MessageNotInflight/;
 
 const bytesOf = (entry: object): number =>
   'MessageBody' in entry ? Buffer.byteLength(JSON.stringify(entry)) : 0;
 
-/** Caches the answer, but not a failure. */
+/** Caches the answer of `ask`. A failure is not cached. */
 function cachedAnswer(
   known: Map<string, Promise<string>>,
   name: string,

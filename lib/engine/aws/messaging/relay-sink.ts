@@ -5,25 +5,26 @@ import type { Aws } from '../clients.ts';
 import { sendInBatches } from './batches.ts';
 import { toEventBody, toOutbound } from './envelope.ts';
 
-/** Stores a relay's notifications in the ingest queue, of which the relay knows only the URL. */
+/** Stores a relay's notifications in the ingest queue. The relay knows only the queue's URL. */
 export interface QueueSink {
   /**
-   * Resolves when all messages are in the queue. Throws when AWS does not answer or refuses one.
+   * Resolves when all messages are in the queue. Throws when AWS does not answer or refuses a
+   * message.
    */
   store(messages: readonly NotificationReceived[]): Promise<void>;
-  /** Sends a heartbeat: the relay is connected to the broker, even if Keystone sends nothing. */
+  /** Sends a heartbeat: it shows that the relay is connected even while Keystone sends nothing. */
   beat(): Promise<void>;
 }
 
-/** Creates the sink. The only permission that it needs is `sqs:SendMessage` on that queue. */
+/** Creates the sink. It needs only the permission `sqs:SendMessage` on that queue. */
 export function queueSink(
   { sqs }: Pick<Aws, 'sqs'>,
   QueueUrl: string,
   now: () => number,
 ): QueueSink {
   /**
-   * The relay retries a whole batch after a partial failure. Messages that are already in the queue
-   * are not sent twice.
+   * Notifications that are already in the queue. The relay retries a whole batch after a partial
+   * failure, and these are not sent twice.
    */
   const stored = new WeakSet<NotificationReceived>();
   const send = async (

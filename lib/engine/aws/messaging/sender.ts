@@ -8,7 +8,7 @@ import type { Queues } from './queues.ts';
 
 /** The longest delay that SQS supports. */
 const MAX_DELAY_SECONDS = 900;
-/** EventBridge Scheduler takes an input of at most 256 KB. */
+/** EventBridge Scheduler accepts an input of at most 256 KB. */
 const MAX_SCHEDULED_BYTES = 256 * 1024;
 
 export interface SenderOptions {
@@ -66,8 +66,8 @@ export class Sender {
   }
 
   /**
-   * Throws when a message could not be sent. The caller may then send all again under the same id;
-   * messages may arrive more than once.
+   * Throws when a message could not be sent. The caller may then send all messages again with the
+   * same id; messages may arrive more than once.
    */
   async send(outbounds: readonly OutboundMessage[], id: string, now: number): Promise<void> {
     const { names } = this.#options;
@@ -87,7 +87,7 @@ export class Sender {
         now,
         names.queue,
       ),
-      // The index is the same in every attempt, so a retry does not create a second schedule.
+      // The name contains the message's index, so a retry does not create a second schedule.
       ...later.map((outbound) => this.#schedule(outbound, `${id}-${outbounds.indexOf(outbound)}`)),
     ]);
   }
@@ -149,8 +149,8 @@ export class Sender {
   }
 
   /**
-   * Schedules a message, to be sent once within the minute after `dueAt`. An existing schedule of
-   * this name is the same message.
+   * Schedules a message to be sent once, within the minute after `dueAt`. An existing schedule with
+   * this name is for the same message.
    */
   async #schedule(outbound: OutboundMessage, name: string): Promise<void> {
     const { names, schedulerRoleArn = '' } = this.#options;
@@ -181,8 +181,8 @@ export class Sender {
 }
 
 /**
- * A notification that is too big for the scheduler is delivered early, after the longest delay of
- * SQS; its handler delays it again.
+ * True if the scheduler must send the message. A notification that is too big for the scheduler is
+ * delivered after the longest delay of SQS instead, and its handler delays it again.
  */
 const isForScheduler = (outbound: OutboundMessage, now: number): boolean =>
   secondsUntil(outbound, now) > MAX_DELAY_SECONDS &&

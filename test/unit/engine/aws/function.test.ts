@@ -130,7 +130,7 @@ describe('a function that a queue invokes', () => {
       'ingest',
       open,
       async (deliveries) => void batches.push(deliveries.length),
-      { together: true },
+      { inOneCall: true },
     );
     const body = toEventBody(requested('nova'));
     const Records = [
@@ -184,7 +184,7 @@ describe('a function that a queue invokes', () => {
       async () => {
         throw new Error('none');
       },
-      { together: true, isKnown: (body: string) => body === 'beat' },
+      { inOneCall: true, isKnown: (body: string) => body === 'beat' },
     );
     expect(await handler({ Records: [record('a', 'beat')] }, context)).toEqual({
       batchItemFailures: [],
