@@ -185,7 +185,7 @@ export const ROUTE_DESCRIPTIONS: Readonly<Record<Route, RouteDescription>> = {
   },
   'DELETE /v1/waivers/:type': {
     summary: 'Remove a waiver.',
-    answers: { 200: z.object({ removedWaivers: z.string() }) },
+    answers: { 200: z.object({ removedWaiver: z.string() }) },
   },
   'POST /v1/tasks/:id{.+}/report': {
     summary: 'Report the result of a task of an HTTP plugin.',

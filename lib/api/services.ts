@@ -94,7 +94,7 @@ export function serviceRoutes(app: Hono, deps: ApiDeps): void {
       removedWaivers: [type],
       audit: [auditRecord(context, deps.now(), audited)],
     });
-    return context.json({ removedWaivers: type });
+    return context.json({ removedWaiver: type });
   });
 }
 

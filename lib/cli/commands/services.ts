@@ -85,15 +85,15 @@ export function serviceCommands(program: Command, terminal: Terminal): void {
     .action(async (type: string, options: Printed) => {
       const answer = await client.delete(
         `/v1/waivers/${encodeURIComponent(type)}`,
-        z.object({ removedWaivers: z.string() }),
+        z.object({ removedWaiver: z.string() }),
       );
       present(
         terminal,
         answer,
         options,
         oneOf<typeof answer>(
-          ({ removedWaivers }) =>
-            `The waiver for ${removedWaivers} is removed. Operations report it as uncovered again.`,
+          ({ removedWaiver }) =>
+            `The waiver for ${removedWaiver} is removed. Operations report it as uncovered again.`,
         ),
       );
     });

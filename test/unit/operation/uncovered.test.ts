@@ -116,7 +116,7 @@ describe('a waiver', () => {
     await waive('fortune-telling');
     expect(await simulation.call('DELETE', '/v1/waivers/rating')).toEqual({
       status: 200,
-      body: { removedWaivers: 'rating' },
+      body: { removedWaiver: 'rating' },
     });
     expect((await simulation.call('GET', '/v1/waivers')).body.waivers).toMatchObject([
       { type: 'fortune-telling' },

@@ -126,7 +126,7 @@ export function readsOf(
       const found: Operation[] = [];
       for (let at = 0; at < ids.length && found.length < limit; at += MAX_READS_PER_CALL)
         found.push(
-          ...(await operationsOf(ids.slice(at, at + MAX_READS_PER_CALL))).filter(passes(filter)),
+          ...(await operationsOf(ids.slice(at, at + MAX_READS_PER_CALL))).filter(matchesFilter(filter)),
         );
       return found
         .toSorted((one, other) => other.openedAt - one.openedAt || (one.id < other.id ? -1 : 1))
@@ -272,7 +272,7 @@ export function readsOf(
   };
 }
 
-const passes =
+const matchesFilter =
   ({ state, projectId, domainId, userId, parentId }: OperationFilter) =>
   (operation: Operation): boolean =>
     (state === undefined || operation.state === state) &&
