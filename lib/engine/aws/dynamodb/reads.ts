@@ -126,7 +126,9 @@ export function readsOf(
       const found: Operation[] = [];
       for (let at = 0; at < ids.length && found.length < limit; at += MAX_READS_PER_CALL)
         found.push(
-          ...(await operationsOf(ids.slice(at, at + MAX_READS_PER_CALL))).filter(matchesFilter(filter)),
+          ...(await operationsOf(ids.slice(at, at + MAX_READS_PER_CALL))).filter(
+            matchesFilter(filter),
+          ),
         );
       return found
         .toSorted((one, other) => other.openedAt - one.openedAt || (one.id < other.id ? -1 : 1))
