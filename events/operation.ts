@@ -38,7 +38,7 @@ export const OperationCanceled = z.object({
 /**
  * What an operation does in Keystone itself. `assign-role`: assign a role on the project.
  * `revoke-role`: revoke that role. `disable`: disable the project and revoke the role. `enable`:
- * enable the project that the operation had disabled. `delete`: delete the project.
+ * enable the account that the operation had disabled. `delete`: delete it.
  */
 export const KeystoneActionName = z.enum([
   'assign-role',
@@ -62,6 +62,7 @@ export const OperationKeystoneAction = z.object({
     number: z.number().int().min(1),
   }),
 });
+export type KeystoneActionMessage = z.infer<typeof OperationKeystoneAction>;
 /**
  * Tells the coordinator to check the recovery window of an operation: whether a reminder is due,
  * and whether the window is over.

@@ -5,6 +5,7 @@ import { stepOf } from '../handlers/lifecycle.ts';
 import { requiresPlans } from '../operation/approval.ts';
 import { cleanupsOf } from '../operation/lifecycle.ts';
 import type { BoundPlan, Operation } from '../operation/model.ts';
+import { hasEnded } from '../operation/open.ts';
 import { endOfWindow } from '../operation/recovery.ts';
 import { openRequest, type RequestAnswer } from '../operation/request.ts';
 import { openRerun, whyNotRerun } from '../operation/rerun.ts';
@@ -78,6 +79,9 @@ export async function request(
     ...(name === undefined ? {} : { name }),
     ...(domainId === undefined ? {} : { domainId }),
   };
+  const parentId = existing.find((operation) => !hasEnded(operation))?.parentId;
+  const parent = parentId && (await deps.engine.reads.operation(parentId));
+  const asked = requested.window?.recoverForSeconds;
   const input = {
     scope,
     by: requested.by,
@@ -91,7 +95,12 @@ export async function request(
     ...(requested.rerunOf ? { rerunOf: requested.rerunOf } : {}),
     ...(requested.plan ? { plan: requested.plan } : {}),
     all,
-    window: await windowOf(shown.account, requested.window, deps),
+    ...(parent ? { parent } : {}),
+    // The deletion of the domain has begun, so the policy names no window for a project of it.
+    window:
+      parent && asked === undefined
+        ? undefined
+        : await windowOf(shown.account, requested.window, deps),
   };
   // Check Keystone in depth only if no other rule refuses the request.
   const refused = openRequest({ ...input, keystoneCheck: { refusals: [], unknown: [] } });
@@ -199,7 +208,11 @@ export async function commitOpened(
   const suspension = stepOf(answer.suspension);
   const { recovery } = answer.opened.operation;
   const done = await engine.commit({
-    operations: [...all.map(({ operation }) => operation), ...suspension.operations],
+    operations: [
+      ...all.map(({ operation }) => operation),
+      ...suspension.operations,
+      ...(answer.parent ? [answer.parent] : []),
+    ],
     messages: [...all.flatMap(({ messages }) => messages), ...suspension.messages],
     documents,
     audit: [audited(answer.opened.operation, answer.superseded?.operation)],

@@ -1,4 +1,5 @@
 import type { Outgoing } from '../../events/index.ts';
+import type { KeystoneActionMessage } from '../../events/operation.ts';
 import type { ServiceRequested } from '../../events/service.ts';
 import type { AccountRecord, QuarantineRecord } from '../account/inventory.ts';
 import type { AuditRecord } from '../audit/entry.ts';
@@ -27,7 +28,7 @@ export interface Change {
   readonly messages?: readonly Outgoing[];
   /** Dead-letter messages for a person, with the error. */
   readonly deadLetters?: readonly {
-    readonly message: ServiceRequested;
+    readonly message: ServiceRequested | KeystoneActionMessage;
     readonly error: ErrorReport;
   }[];
   /**

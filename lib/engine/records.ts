@@ -138,6 +138,15 @@ export const StoredOperation: z.ZodType<Operation> = z.looseObject({
       number: z.number(),
       since: z.number(),
       done: z.boolean(),
+      failure: unset(
+        z.looseObject({
+          message: z.string(),
+          advice: z.string(),
+          requestId: unset(z.string()),
+          attempts: z.number(),
+          gaveUp: z.boolean(),
+        }),
+      ),
     }),
   ),
   roles: z.array(z.string()).default([]),
@@ -210,9 +219,9 @@ export const StoredOperation: z.ZodType<Operation> = z.looseObject({
       number: z.number(),
       reminders: z.array(z.looseObject({ beforeMillis: z.number(), sentAt: unset(z.number()) })),
       suspension: unset(OperationId),
-      canceled: unset(z.looseObject({ by: z.string(), reason: z.string(), at: z.number() })),
     })
     .optional(),
+  canceled: unset(z.looseObject({ by: z.string(), reason: z.string(), at: z.number() })),
   keystoneCheck: z
     .looseObject({
       refusals: z.array(z.looseObject({ message: z.string(), advice: z.string() })),

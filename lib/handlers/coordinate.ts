@@ -181,9 +181,9 @@ const progressOf = async (operation: Operation, deps: CoordinateDeps): Promise<I
 const confirmationQuestion = ({ state, confirmation, order }: Operation): string =>
   `${state} ${confirmation} ${order.length > 0}`;
 
-/** What the result of a Keystone action on a project depends on. */
-const actionQuestion = ({ scope, state, version, keystoneAction: due }: Operation): string =>
-  scope.type === 'project' ? `${state} ${due?.number} ${due?.done}` : String(version);
+/** What the result of a Keystone action depends on. */
+const actionQuestion = ({ state, keystoneAction: due }: Operation): string =>
+  `${state} ${due?.number} ${due?.done}`;
 
 /** The suspensions and resumes that end with a recovery window. */
 async function lifecyclesAbout(

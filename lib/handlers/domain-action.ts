@@ -8,6 +8,7 @@ import type { Input } from '../operation/step.ts';
 import { stopCondition } from '../operation/stop.ts';
 import { type ErrorReport, reportOf } from '../shared/errors.ts';
 import { protectedBecause } from '../task/safety-rules.ts';
+import { canceledError, stoppedBy } from './action-stopped.ts';
 import { holdOfAccount } from './deletion-holds.ts';
 import type { KeystoneActionDeps } from './keystone-action.ts';
 import { readPlan } from './plan-store.ts';
@@ -32,7 +33,9 @@ export async function domainAction(
   const { domainActions } = deps.cloud;
   try {
     const shown = await fetchAccountState(operation, deps);
-    const error = await whyNot(operation, scope.id, { what, number }, shown, deps);
+    const error =
+      canceledError(operation, shown) ??
+      (await whyNot(operation, scope.id, { what, number }, shown, deps));
     if (error) return { kind: 'acted', number, error };
     if (what === 'disable') {
       await domainActions.disable(scope.id);
@@ -132,10 +135,4 @@ async function unplannedContents(
   };
 }
 
-const blocked = (message: string, advice: string): ErrorReport => ({
-  code: 'operation.keystone-action.stopped',
-  class: 'Blocked',
-  message,
-  advice,
-  service: 'keystone',
-});
+const blocked = (message: string, advice: string): ErrorReport => stoppedBy({ message, advice });

@@ -1,5 +1,4 @@
 import type { ProjectId } from '../../events/ids.ts';
-import type { Condition } from '../../events/service.ts';
 import type { Cloud } from '../openstack/cloud.ts';
 import { adviceOnRefusal, summarize } from '../operation/keystone-check.ts';
 import type { KeystoneAction, Mode, Operation } from '../operation/model.ts';
@@ -9,6 +8,7 @@ import type { Input } from '../operation/step.ts';
 import { stopCondition } from '../operation/stop.ts';
 import { type ErrorReport, reportOf } from '../shared/errors.ts';
 import { type Protection, protectedBecause } from '../task/safety-rules.ts';
+import { canceledError, stoppedBy } from './action-stopped.ts';
 import { type HoldDeps, holdOfAccount } from './deletion-holds.ts';
 import { domainAction } from './domain-action.ts';
 import { currentStop, type StopDeps } from './stop-switch.ts';
@@ -54,6 +54,8 @@ export async function keystoneAction(
     const stop = await currentStop(deps);
     if (stop) return { kind: 'acted', number, error: stoppedBy(stopCondition(stop)) };
     const shown = await fetchAccountState(operation, deps);
+    const canceled = canceledError(operation, shown);
+    if (canceled) return { kind: 'acted', number, error: canceled };
     const stopped = preflightAction(
       operation,
       due.what,
@@ -116,14 +118,3 @@ async function explained(
   const found = await keystoneActions.checkDeletion(project).catch(() => undefined);
   return { ...error, advice: adviceOnRefusal(error, found?.refusals ?? []) };
 }
-
-const stoppedBy = ({
-  message,
-  advice = '',
-}: Pick<Condition, 'message' | 'advice'>): ErrorReport => ({
-  code: 'operation.keystone-action.stopped',
-  class: 'Blocked',
-  message,
-  advice,
-  service: 'keystone',
-});

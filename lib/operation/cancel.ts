@@ -1,3 +1,4 @@
+import { isDeleted } from './domain-advance.ts';
 import { isIndependent } from './domain-project.ts';
 import type { Operation } from './model.ts';
 import { hasEnded } from './open.ts';
@@ -19,9 +20,12 @@ export function whyNotCanceled(operation: Operation): string | undefined {
         ? ''
         : `; to keep its resources: propagator hold add --${scope.type} ${scope.id} --reason "…"`)
     );
-  return state === 'closing'
-    ? `${id} is closing: everything is removed, and Keystone deletes the ${scope.type}`
-    : undefined;
+  if (state !== 'closing') return undefined;
+  if (operation.canceled) return `${id} is canceled already, by ${operation.canceled.by}`;
+  // While the last call waits or is refused, the operation can end without it.
+  return operation.hold
+    ? undefined
+    : `${id} is closing: everything is removed, and Keystone deletes the ${scope.type}`;
 }
 
 /**
@@ -49,6 +53,31 @@ export function applyCancel(
     cancelRecoverable(transaction, { by, reason }, rules);
     return;
   }
+  if (operation.state === 'closing') {
+    transaction.operation = {
+      ...operation,
+      canceled: { by, reason, at: rules.now },
+      hold: {
+        reason: `canceled by ${by}: ${reason}`,
+        since: rules.now,
+        advice:
+          `The call that deletes the ${operation.scope.type} may be under way. The operation ` +
+          'ends with its answer, within a minute.',
+      },
+    };
+    return;
+  }
+  endCanceled(transaction, { by, reason }, children, rules);
+}
+
+/** Ends a canceled operation, and says what is gone. */
+export function endCanceled(
+  transaction: OperationTransaction,
+  { by, reason }: { readonly by: string; readonly reason: string },
+  children: readonly Operation[],
+  rules: Rules,
+): void {
+  const { operation } = transaction;
   const { scope, state, keystoneAction } = operation;
   // The action `disable` revokes the role first. Keystone may have refused that, too.
   const isDisableRefused =
@@ -57,16 +86,14 @@ export function applyCancel(
     scope.type === 'project' &&
     keystoneAction !== undefined &&
     (state === 'pre-delete' || isDisableRefused);
-  const advice =
-    operation.startedAt === undefined
-      ? 'Nothing was changed.'
-      : 'Resources that the counts show as removed are gone. A removal that was already sent is ' +
-        'not taken back. If the ' +
-        `${scope.type} is disabled in Keystone and is needed: ` +
-        `openstack ${scope.type} set --enable ${scope.id}`;
   transaction.operation = {
     ...moveOperation(operation, 'canceled'),
-    hold: { reason: `canceled by ${by}: ${reason}`, since: rules.now, advice },
+    canceled: undefined,
+    hold: {
+      reason: `canceled by ${by}: ${reason}`,
+      since: rules.now,
+      advice: goneText(operation, children),
+    },
     endedAt: rules.now,
   };
   if (hasRole) transaction.keystoneAction('revoke-role', rules.now);
@@ -74,10 +101,43 @@ export function applyCancel(
   const independent = new Set(
     children.filter((child) => isIndependent(child, operation)).map(({ id }) => id),
   );
+  const ended = new Set(children.filter(hasEnded).map(({ id }) => id));
   for (const operationId of operation.children)
-    if (!independent.has(operationId))
+    if (!independent.has(operationId) && !ended.has(operationId) && state !== 'closing')
       transaction.messages.push({
         type: 'operation.canceled',
         data: { operationId, by, reason: `${operation.id} is canceled: ${reason}`.slice(0, 1000) },
       });
+}
+
+const SHOWN = 5;
+
+/** What a canceled operation has removed, and how to use the account again. */
+function goneText(operation: Operation, children: readonly Operation[]): string {
+  const { keystoneAction, projects = [], scope, startedAt } = operation;
+  if (startedAt === undefined) return 'Nothing was changed.';
+  const enable =
+    `If the ${scope.type} is disabled in Keystone and is needed: ` +
+    `openstack ${scope.type} set --enable ${scope.id}`;
+  const isLast = keystoneAction?.what === 'delete';
+  if (scope.type === 'project')
+    return isLast
+      ? `Every resource that was found is gone. The project itself stays. ${enable}`
+      : 'Resources that the counts show as removed are gone. A removal that was already sent is ' +
+          `not taken back. ${enable}`;
+  const deleted = isLast
+    ? projects.map(({ id, name = id }) => name)
+    : children.filter(isDeleted).map((child) => child.scope.name ?? child.scope.id);
+  const more = deleted.length > SHOWN ? ` and ${deleted.length - SHOWN} more` : '';
+  const gone =
+    deleted.length > 0
+      ? `These projects are deleted, with all their resources: ${deleted
+          .slice(0, SHOWN)
+          .join(', ')}${more}.`
+      : 'No project is deleted yet.';
+  const rest = isLast
+    ? 'The roles and limits of the domain may be deleted. The domain itself stays.'
+    : 'In the other projects, resources that the counts of their operations show as removed are ' +
+      'gone. A removal that was already sent is not taken back.';
+  return `${gone} ${rest} ${enable}`;
 }

@@ -141,7 +141,7 @@ function deleteDomain(
 }
 
 /** True if the operation has deleted its project, or has seen that another client deleted it. */
-const isDeleted = (child: Operation | undefined): boolean =>
+export const isDeleted = (child: Operation | undefined): boolean =>
   child !== undefined &&
   (child.state === 'finished' ||
     (child.state === 'unverified' &&

@@ -1,5 +1,8 @@
+import type { OperationId } from '../../events/ids.ts';
+import { backoffMillis } from '../shared/backoff.ts';
 import type { ErrorReport } from '../shared/errors.ts';
 import { advance, hold } from './advance.ts';
+import { endCanceled } from './cancel.ts';
 import { domainActed } from './domain-project.ts';
 import type { KeystoneAction } from './model.ts';
 import type { AccountState } from './preflight.ts';
@@ -35,15 +38,19 @@ export function applyKeystoneAction(
   { number, shown, error, unlisted }: KeystoneActionResult,
   rules: Rules,
 ): void {
-  const { keystoneAction, state, hold: held, recovery } = transaction.operation;
+  const { canceled, keystoneAction, state, hold: held } = transaction.operation;
   if (!keystoneAction || keystoneAction.number !== number || keystoneAction.done) return;
   const mayBeCanceled = state === 'recoverable' || state === 'confirming';
-  if (recovery?.canceled && mayBeCanceled) {
+  if (canceled && mayBeCanceled) {
     transaction.operation = {
       ...transaction.operation,
       keystoneAction: { ...keystoneAction, done: true },
     };
-    cancelRecoverable(transaction, recovery.canceled, rules);
+    cancelRecoverable(transaction, canceled, rules);
+    return;
+  }
+  if (canceled && state === 'closing' && error) {
+    endCanceled(transaction, canceled, [], rules);
     return;
   }
   if (
@@ -62,7 +69,7 @@ export function applyKeystoneAction(
   else {
     transaction.operation = {
       ...transaction.operation,
-      keystoneAction: { ...keystoneAction, done: true },
+      keystoneAction: { ...keystoneAction, done: true, failure: undefined },
       hold: state === 'held' || state === 'canceled' ? held : undefined,
       ...(unlisted ? unverified(unlisted, rules.now) : {}),
     };
@@ -99,7 +106,7 @@ function enabled(transaction: OperationTransaction, rules: Rules): void {
   else transaction.messages.push({ type: 'operation.undo', data: { operationId: id } });
 }
 
-const DOING: Readonly<Record<KeystoneAction['what'], string>> = {
+export const DOING: Readonly<Record<KeystoneAction['what'], string>> = {
   'assign-role': 'taking a role on',
   'revoke-role': 'revoking the role on',
   disable: 'disabling',
@@ -114,17 +121,21 @@ function takeFailure(
   rules: Rules,
 ): void {
   const { scope, state } = transaction.operation;
+  // The role must be revoked in any state of the operation. A canceled operation must enable its
+  // account again.
+  const isOwed =
+    keystoneAction.what === 'revoke-role' ||
+    (keystoneAction.what === 'enable' && (state === 'canceled' || state === 'refused'));
+  if (isOwed) {
+    tryAgain(transaction, keystoneAction, error, rules);
+    return;
+  }
   const isStopped = error.class === 'Blocked';
   const reason =
     `${DOING[keystoneAction.what]} the ${scope.type} in Keystone ` +
     `${isStopped ? 'waits' : 'failed'}: ${error.message}`;
   // Only a requested domain has an action in state `waiting`.
   const isUnderWay = ['pre-delete', 'closing', 'waiting', 'recoverable'].includes(state);
-  const isUndone = state === 'canceled' || state === 'refused';
-  // The role must be revoked in any state of the operation. A canceled operation must enable its
-  // project again.
-  const isOwed =
-    keystoneAction.what === 'revoke-role' || (keystoneAction.what === 'enable' && isUndone);
   // A wrong 404 does not end the window, so the project must be disabled. After a release the
   // operation continues with an enabled project, and a cancellation no longer waits for the call.
   const isOfWindow = keystoneAction.what === 'disable' && state === 'confirming';
@@ -133,7 +144,7 @@ function takeFailure(
       ...transaction.operation,
       keystoneAction: { ...keystoneAction, done: true },
     };
-  if (!isUnderWay && !isOwed && !(isOfWindow && hasTimeLeft(transaction.operation))) return;
+  if (!isUnderWay && !(isOfWindow && hasTimeLeft(transaction.operation))) return;
   const isRetried = isStopped || error.class === 'Transient' || error.class === 'Gone';
   // `Gone`: the project was deleted meanwhile. The next try sees that. In a recovery window every
   // failure is tried again, because nothing depends on it before the end of the window.
@@ -152,22 +163,44 @@ function takeFailure(
         ...(isStopped ? { about: 'keystoneAction' } : {}),
       },
     };
-  if (isUndone && keystoneAction.what === 'enable')
-    transaction.operation = {
-      ...transaction.operation,
-      hold: { reason, since: keystoneAction.since, advice: `${error.advice} It is tried again.` },
-    };
   const delaySeconds = Math.min(
     MAX_WAIT_SECONDS,
     Math.max(1, (rules.now - keystoneAction.since) / 4000),
   );
   transaction.messages.push({
-    type: 'operation.keystone-action',
-    data: {
-      operationId: transaction.operation.id,
-      what: keystoneAction.what,
-      number: keystoneAction.number,
-    },
+    ...messageOf(transaction.operation.id, keystoneAction),
     delaySeconds,
   });
+}
+
+const messageOf = (operationId: OperationId, { what, number }: KeystoneAction) => ({
+  type: 'operation.keystone-action' as const,
+  data: { operationId, what, number },
+});
+
+/** The delays between the attempts of an action that takes something back: 5 s, 10 s … 300 s. */
+const BACKOFF = { firstMillis: 5000, maxMillis: 300_000 };
+
+/**
+ * Repeats an action that takes something back. It is dead-lettered when it has failed for the stall
+ * timeout, or when Keystone refuses to enable the account, because an operator must act first.
+ */
+function tryAgain(
+  transaction: OperationTransaction,
+  keystoneAction: KeystoneAction,
+  error: ErrorReport,
+  rules: Rules,
+): void {
+  const { operation } = transaction;
+  const attempts = (keystoneAction.failure?.attempts ?? 0) + 1;
+  const gaveUp =
+    (error.class === 'Denied' && keystoneAction.what === 'enable') ||
+    rules.now - keystoneAction.since >= rules.stallTimeoutMillis;
+  const { message, advice, requestId } = error;
+  const failure = { message, advice, requestId, attempts, gaveUp };
+  transaction.operation = { ...operation, keystoneAction: { ...keystoneAction, failure } };
+  const again = messageOf(operation.id, keystoneAction);
+  if (gaveUp) transaction.deadLetters.push({ message: again, error });
+  else
+    transaction.messages.push({ ...again, delaySeconds: backoffMillis(attempts, BACKOFF) / 1000 });
 }

@@ -1,9 +1,14 @@
 import type { Cause } from '../../events/account.ts';
 import type { DomainId, OperationId, ProjectId, UserId } from '../../events/ids.ts';
-import type { KeystoneActionName } from '../../events/operation.ts';
+import type { KeystoneAction } from './keystone-action-model.ts';
 import type { KeystoneCheck } from './keystone-check.ts';
+import type { BoundPlan, DomainMember } from './plan-model.ts';
+import type { Recovery } from './recovery-model.ts';
 import type { PlannedTask } from './task-model.ts';
 
+export * from './keystone-action-model.ts';
+export * from './plan-model.ts';
+export * from './recovery-model.ts';
 export * from './task-model.ts';
 
 /** `observe`: count and change nothing. `enforce`: remove. */
@@ -142,14 +147,6 @@ export interface Rerun {
   readonly at: number;
 }
 
-/** The present Keystone action. There is only one at a time, and `number` is the fence. */
-export interface KeystoneAction {
-  readonly what: KeystoneActionName;
-  readonly number: number;
-  readonly since: number;
-  readonly done: boolean;
-}
-
 /**
  * A registration in Keystone that is not cleaned up, because no service covers its type or it is
  * unreachable.
@@ -186,76 +183,6 @@ export interface Hold {
   readonly since: number;
   readonly advice: string;
   readonly about?: 'cap' | 'keystoneAction' | 'leftovers' | 'listing' | 'drift' | 'enabled';
-}
-
-/** The approval of a plan by a person. */
-export interface Approval {
-  readonly by: string;
-  readonly at: number;
-}
-
-/**
- * The approved plan that binds a cleanup: it may remove the resources in the plan, and a few more.
- */
-export interface BoundPlan {
-  /** The operation that made the plan. */
-  readonly of: OperationId;
-  /** SHA-256 of what the plan lists, in hexadecimal. */
-  readonly digest: string;
-  /** The number of resources that may be removed although the plan does not list them. */
-  readonly allowedDrift: number;
-  readonly approvals: readonly Approval[];
-  /** The decision of a person to remove also the resources beyond the allowed number. */
-  readonly driftAccepted?:
-    | { readonly by: string; readonly reason: string; readonly at: number }
-    | undefined;
-}
-
-/** A project of a domain in a plan of the domain, and in the operation that carries it out. */
-export interface DomainMember {
-  readonly id: ProjectId;
-  readonly name?: string | undefined;
-  /** The project above it, in the same domain. */
-  readonly parentId?: ProjectId | undefined;
-  /** The operation that lists the project. Absent when the project is protected. */
-  readonly planId?: OperationId | undefined;
-  /** Why the project is never deleted, so that its domain stays as well. */
-  readonly protectedBecause?: string | undefined;
-  /** Absent in older plans. False: the project was disabled when the plan was made. */
-  readonly enabled?: boolean | undefined;
-  /** Set by the approval: the part of the approved plan that binds the cleanup of the project. */
-  readonly plan?: BoundPlan | undefined;
-}
-
-/** A reminder of the end of a recovery window. Times are milliseconds. */
-export interface Reminder {
-  /** How long before the end it is due. */
-  readonly beforeMillis: number;
-  /** When it was published; `undefined` before. */
-  readonly sentAt?: number | undefined;
-}
-
-/** The recovery window of a requested deletion (`recovery.ts`). Times are milliseconds. */
-export interface Recovery {
-  /** True if Keystone showed the project as enabled. The operation then disables it. */
-  readonly wasEnabled: boolean;
-  /** The length of the window. */
-  readonly lengthMillis: number;
-  /** What was left of the window at `seenAt`. */
-  readonly remainingMillis: number;
-  readonly seenAt: number;
-  /** The delay after which the coordinator checks the window again. */
-  readonly napMillis: number;
-  /** The fence of the messages about the window. */
-  readonly number: number;
-  /** The first one is due first. */
-  readonly reminders: readonly Reminder[];
-  /** The suspension that the request opened. Absent if the project was suspended before. */
-  readonly suspension?: OperationId | undefined;
-  /** A cancellation that waits until the project has been disabled, and can be enabled again. */
-  readonly canceled?:
-    | { readonly by: string; readonly reason: string; readonly at: number }
-    | undefined;
 }
 
 /** One account change in all services. All times are epoch milliseconds. */
@@ -325,6 +252,13 @@ export interface Operation {
   readonly isUnverified?: boolean | undefined;
   /** Set when the deletion was requested with a recovery window. It stays set after its end. */
   readonly recovery?: Recovery | undefined;
+  /**
+   * A cancellation that waits for the answer to a call to Keystone, which may be under way: the one
+   * that disables the account in a recovery window, or the one that deletes it at the end.
+   */
+  readonly canceled?:
+    | { readonly by: string; readonly reason: string; readonly at: number }
+    | undefined;
   /** Action `plan` only: what would make Keystone refuse the deletion of the account. */
   readonly keystoneCheck?: KeystoneCheck | undefined;
   /** Optimistic lock: counts the writes. */

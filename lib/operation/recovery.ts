@@ -121,7 +121,7 @@ export function applyWindow(
 ): void {
   const { operation } = transaction;
   if (operation.state !== 'recoverable' || operation.recovery?.number !== number) return;
-  if (operation.recovery.canceled) return;
+  if (operation.canceled) return;
   const recovery = elapsed(operation.recovery, rules.now);
   const isOver = recovery.remainingMillis <= 0;
   const isDue = ({ beforeMillis, sentAt }: Recovery['reminders'][number]): boolean =>
@@ -250,7 +250,7 @@ export function cancelRecoverable(
   if (mayBeUnderWay && (state === 'recoverable' || state === 'confirming')) {
     transaction.operation = {
       ...(state === 'confirming' ? moveOperation(operation, 'recoverable') : operation),
-      recovery: { ...recovery, canceled: { by, reason, at: rules.now } },
+      canceled: { by, reason, at: rules.now },
       hold: {
         reason: `canceled by ${by}: ${reason}`,
         since: rules.now,

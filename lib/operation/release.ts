@@ -82,7 +82,7 @@ function releaseWindow(
   rules: Rules,
 ): void {
   const { hold, recovery } = transaction.operation;
-  if (recovery?.canceled) return;
+  if (transaction.operation.canceled) return;
   endWindow(transaction, lifecycles, rules);
   const { operation } = transaction;
   const { request } = operation;

@@ -1,5 +1,6 @@
 import type { Cause } from '../../events/account.ts';
 import type { OperationId } from '../../events/ids.ts';
+import { isIndependent } from './domain-project.ts';
 import { type KeystoneCheck, summarize } from './keystone-check.ts';
 import { isSuspended, type OpenedLifecycle, openLifecycle } from './lifecycle.ts';
 import type { BoundPlan, Mode, Operation, ProjectScope } from './model.ts';
@@ -26,6 +27,8 @@ export interface RequestInput {
   readonly plan?: BoundPlan;
   /** The recovery window of the deletion. */
   readonly window?: Window | undefined;
+  /** The operation of the domain that opened, or waits for, the operation that is replaced. */
+  readonly parent?: Operation | undefined;
   /** All operations about the project. A window also suspends the project. */
   readonly all?: readonly Operation[];
 }
@@ -39,6 +42,8 @@ export type RequestAnswer =
       readonly unknown: readonly string[];
       /** The operation that this one supersedes. */
       readonly superseded?: Opened;
+      /** The operation of the domain, which waits for this one instead of the superseded one. */
+      readonly parent?: Operation | undefined;
       /** The suspension of a project that stays recoverable. */
       readonly suspension?: OpenedLifecycle | undefined;
     }
@@ -84,8 +89,11 @@ export function openRequest(input: RequestInput): RequestAnswer {
   const existing = input.existing.map((one) =>
     one.id === open?.id && superseded ? superseded.operation : one,
   );
+  const parent = open && input.parent && !hasEnded(input.parent) ? input.parent : undefined;
+  // An operation that the domain has opened stays one of the domain, and is canceled with it.
+  const opener = open && parent && !isIndependent(open, parent) ? parent.id : 'requested';
   const cause: Cause = {
-    messageId: `requested/${scope.id}/${(existing[0]?.generation ?? 0) + 1}`,
+    messageId: `${opener}/${scope.id}/${(existing[0]?.generation ?? 0) + 1}`,
     eventType: 'requested',
     at: input.now,
     note: `${input.by}: ${input.reason}`,
@@ -111,6 +119,7 @@ export function openRequest(input: RequestInput): RequestAnswer {
     operation: {
       ...opened.operation,
       ...(plan ? { plan } : {}),
+      ...(parent ? { parentId: parent.id, waitsBelow: open?.waitsBelow } : {}),
       // The window of the earlier operation is over: only what it changed is still needed.
       ...(earlier ? { recovery: { ...earlier, remainingMillis: 0 } } : {}),
     },
@@ -130,8 +139,15 @@ export function openRequest(input: RequestInput): RequestAnswer {
     ...(delayed ? { suspension: delayed } : {}),
     unknown: input.keystoneCheck.unknown,
     ...(superseded ? { superseded } : {}),
+    ...(open && parent ? { parent: withChild(parent, open.id, opened.operation.id) } : {}),
   };
 }
+
+/** Returns the operation of a domain with another operation of one of its projects. */
+const withChild = (parent: Operation, before: OperationId, after: OperationId): Operation => ({
+  ...parent,
+  children: parent.children.map((id) => (id === before ? after : id)),
+});
 
 /**
  * True for an operation that began with a notification and has removed nothing. Keystone shows the

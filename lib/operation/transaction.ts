@@ -1,5 +1,6 @@
 import type { ResourceTypeName, TaskId } from '../../events/ids.ts';
 import type { Outgoing } from '../../events/index.ts';
+import type { KeystoneActionMessage } from '../../events/operation.ts';
 import type { ServiceRequested } from '../../events/service.ts';
 import type { ErrorReport } from '../shared/errors.ts';
 import type { KeystoneAction, Operation, Scope, Task, Waiver } from './model.ts';
@@ -31,7 +32,7 @@ export interface Step {
   readonly tasks: readonly Task[];
   readonly messages: readonly Outgoing[];
   readonly deadLetters: readonly {
-    readonly message: ServiceRequested;
+    readonly message: ServiceRequested | KeystoneActionMessage;
     readonly error: ErrorReport;
   }[];
 }
@@ -46,7 +47,10 @@ export class OperationTransaction {
   readonly #changed = new Set<TaskId>();
   readonly #others: Operation[] = [];
   readonly messages: Outgoing[] = [];
-  readonly deadLetters: { message: ServiceRequested; error: ErrorReport }[] = [];
+  readonly deadLetters: {
+    message: ServiceRequested | KeystoneActionMessage;
+    error: ErrorReport;
+  }[] = [];
 
   constructor(operation: Operation, tasks: readonly Task[]) {
     this.operation = operation;

@@ -34,7 +34,8 @@ export const OPERATION_TRANSITIONS: Readonly<Record<OperationState, readonly Ope
   running: ['held', 'closing', 'finished', 'unverified', 'superseded', 'canceled'],
   // To `running`: the project was enabled again before its deletion, so the services are listed
   // again.
-  closing: ['running', 'held', 'finished', 'unverified'],
+  // To `canceled`: Keystone refuses the deletion.
+  closing: ['running', 'held', 'finished', 'unverified', 'canceled'],
   // To `closing`: every project of a requested domain is deleted. To `held`: Keystone does not
   // disable the domain.
   waiting: [

@@ -3,6 +3,7 @@ import type { Actor, ErrorReport } from '../shared/errors.ts';
 import { total } from './counts.ts';
 import { waitsForProjects } from './domain-project.ts';
 import { type FoundAgain, foundAgain } from './found-again.ts';
+import { DOING } from './keystone-actions.ts';
 import type { Operation, ResourceTypeCount, Task } from './model.ts';
 import { hasEnded } from './open.ts';
 import { type ProjectView, projectViews, sumOf } from './project-views.ts';
@@ -70,7 +71,10 @@ export function view(input: ViewInput): OperationView {
     operation,
     tasks,
     resources,
-    waitsOn: hasEnded(operation) ? [] : waitsOn({ ...input, tasks }),
+    waitsOn: [
+      ...(hasEnded(operation) ? [] : waitsOn({ ...input, tasks })),
+      ...onFailedAction(operation),
+    ],
     ...(projects ? { projects } : {}),
     foundAgain: input.earlierTasks && foundAgain(tasks, input.earlierTasks),
   };
@@ -129,6 +133,25 @@ function waitsOn(input: ViewInput): Waiting[] {
         ? [onSilence(task)]
         : taskWaitsOn(task),
     ),
+  ];
+}
+
+/** An action that takes something back, and that Keystone has not carried out yet. */
+function onFailedAction({ id, keystoneAction, scope }: Operation): Waiting[] {
+  if (!keystoneAction?.failure || keystoneAction.done) return [];
+  const { failure, since, what } = keystoneAction;
+  const { advice, gaveUp, message, requestId } = failure;
+  return [
+    {
+      on: `${DOING[what]} the ${scope.type} in Keystone failed: ${message}`,
+      since,
+      actor: gaveUp ? 'operator' : 'none',
+      advice: gaveUp
+        ? `${advice} Then: propagator dead-letter redrive --operation ${id} --queue coordinate`
+        : `${advice} It is tried again.`,
+      requestId,
+      deadLetter: gaveUp,
+    },
   ];
 }
 

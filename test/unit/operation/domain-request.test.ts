@@ -288,6 +288,107 @@ describe('an approved plan of a domain', () => {
     expect(simulation.left('single')).toEqual({ 'compute.server': 1, 'network.port': 1 });
   });
 
+  const cleanupOf = (project: string): Operation | undefined =>
+    [...simulation.engine.operations.values()].findLast(
+      ({ action, scope }) => action === 'cleanup' && scope.id === project,
+    );
+  const cancelDomain = () =>
+    simulation.call('POST', `/v1/operations/${simulation.domainOperation.id}/cancel`, {
+      reason: 'the domain is needed',
+    });
+  const refuseDeletion = async (): Promise<void> => {
+    await carryOut();
+    await simulation.until(() => simulation.domainOperation.state === 'closing');
+    expect(projectsLeft()).toEqual([]);
+  };
+
+  it('is canceled while Keystone does not delete the domain, and says what is gone', async () => {
+    await refuseDeletion();
+    expect(await cancelDomain()).toMatchObject({ status: 409 });
+    simulation.cloud.refusals.delete = Array.from({ length: 9 }, () => failure('Transient'));
+    await simulation.until(() => simulation.domainOperation.hold !== undefined);
+    expect(await cancelDomain()).toMatchObject({ status: 202 });
+    await simulation.settle();
+    expect(simulation.domainOperation).toMatchObject({
+      state: 'canceled',
+      hold: {
+        reason: 'canceled by ann: the domain is needed',
+        advice: expect.stringMatching(
+          /deleted, with all their resources: name-leaf, .*openstack domain set --enable customer/,
+        ),
+      },
+    });
+    expect(simulation.cloud.domains.has(DOMAIN)).toBe(true);
+    expect(simulation.cloud.domainUsers.has('u1')).toBe(true);
+    expect(simulation.engine.waiting).toEqual([]);
+  });
+
+  it('ends finished when Keystone deletes the domain before the cancellation arrives', async () => {
+    await refuseDeletion();
+    simulation.cloud.refusals.delete = [failure('Transient')];
+    await simulation.until(() => simulation.domainOperation.hold !== undefined);
+    await cancelDomain();
+    await simulation.until(() => simulation.domainOperation.canceled !== undefined);
+    // The call was under way: its answer was lost.
+    simulation.cloud.domains.delete(DOMAIN);
+    await simulation.settle();
+    expect(simulation.domainOperation).toMatchObject({ state: 'finished', hold: undefined });
+  });
+
+  it('is canceled while it is held, and says which projects are deleted', async () => {
+    await carryOut();
+    simulation.cloud.domainRefusals.push(failure('Denied'));
+    await simulation.settle();
+    expect(simulation.domainOperation.state).toBe('held');
+    await cancelDomain();
+    await simulation.settle();
+    expect(simulation.domainOperation).toMatchObject({
+      state: 'canceled',
+      hold: { advice: expect.stringMatching(/projects are deleted, .*name-single/) },
+    });
+  });
+
+  describe('with a project that drifted, and a newer plan of that project', () => {
+    async function replaced(): Promise<Operation> {
+      simulation.approvalRules = {
+        twoApprovers: { domain: false, resources: undefined, tags: [] },
+        drift: { resources: 0, percent: 0 },
+      };
+      const plan = await simulation.plan();
+      simulation.cloud.make('compute.server', 'single');
+      await simulation.approve(plan);
+      await simulation.settle();
+      const held = cleanupOf('single');
+      expect(held).toMatchObject({ state: 'held', hold: { about: 'drift' } });
+      const asked = await simulation.call('POST', '/v1/projects/single/plan', {});
+      await simulation.settle();
+      const path = `/v1/operations/${asked.body.opened}/plan`;
+      const { body } = await simulation.call('GET', path);
+      expect(await simulation.approve(body as never)).toMatchObject({ status: 202 });
+      const { id, children } = simulation.domainOperation;
+      expect(cleanupOf('single')).toMatchObject({ parentId: id });
+      expect(children).toContain(cleanupOf('single')?.id);
+      expect(children).not.toContain(held?.id);
+      return cleanupOf('single') as Operation;
+    }
+
+    it('waits for the newer operation, and deletes the domain after it', async () => {
+      await replaced();
+      await simulation.settle();
+      expect(projectsLeft()).toEqual([]);
+      expect(simulation.domainOperation.state).toBe('finished');
+    });
+
+    it('cancels the newer operation with the one of the domain', async () => {
+      await replaced();
+      await cancelDomain();
+      await simulation.settle();
+      expect(cleanupOf('single')?.state).toBe('canceled');
+      expect(simulation.domainOperation.state).toBe('canceled');
+      expect(projectsLeft()).toContain('single');
+    });
+  });
+
   it('is canceled without the operation that another person requested for a project', async () => {
     for (const project of ['single', 'leaf'])
       await simulation.call('POST', '/v1/holds', { project, reason: 'lawsuit' });

@@ -1,6 +1,9 @@
 import type { Outgoing } from '../../../events/index.ts';
+import { api } from '../../../lib/api/api.ts';
 import { hasEnded } from '../../../lib/operation/open.ts';
 import { NO_POLICY } from '../../../lib/policy/schema.ts';
+import { PropagatorError } from '../../../lib/shared/errors.ts';
+import { apiAccess, changeBy } from '../../api-tokens.ts';
 import { RecoverySimulation } from '../../property/recovery-simulation.ts';
 import { keystoneAway } from '../../property/simulation-parts.ts';
 import { CONTROL, TARGET } from '../../property/suspend-simulation.ts';
@@ -199,6 +202,86 @@ describe('a deletion with a recovery window', () => {
     expect(simulation.shown(TARGET)).toEqual(before);
     expect(await simulation.recordsOf(TARGET)).toEqual([]);
     expect(simulation.allHaveEnded).toBe(true);
+  });
+
+  describe('that is canceled while Keystone does not enable the project', () => {
+    class RefusingKeystone extends RecoverySimulation {
+      refusals: PropagatorError[] = [];
+      override get deps() {
+        const deps = super.deps;
+        const { keystoneActions } = deps.cloud;
+        const enable: typeof keystoneActions.enable = async (project) => {
+          const refusal = this.refusals.shift();
+          if (refusal) throw refusal;
+          return keystoneActions.enable(project);
+        };
+        return {
+          ...deps,
+          cloud: { ...deps.cloud, keystoneActions: { ...keystoneActions, enable } },
+        };
+      }
+      async waitsOn() {
+        const app = api({ ...this.deps, ...apiAccess, health: () => ({ ok: true }) });
+        const path = `http://127.0.0.1:8787/v1/operations/${this.cleanup?.id}`;
+        const answer = await app.request(path, { headers: changeBy('ann', {}).headers });
+        const { waitsOn } = (await answer.json()) as { waitsOn: { on: string; advice: string }[] };
+        return waitsOn;
+      }
+    }
+    async function canceled(refusals: PropagatorError[]): Promise<RefusingKeystone> {
+      const simulation = new RefusingKeystone(['on', 'off']);
+      simulation.policy = NO_POLICY;
+      await simulation.ask(30 * DAY);
+      await untilSuspended(simulation);
+      simulation.refusals = refusals;
+      await simulation.cancel();
+      return simulation;
+    }
+
+    it('tries again with growing delays, dead-letters the action, and a redrive enables it', async () => {
+      const simulation = await canceled(Array.from({ length: 200 }, keystoneAway));
+      const before = simulation.shown(TARGET);
+      await simulation.until(() => simulation.refusals.length < 199);
+      expect(simulation.cleanup?.hold?.reason).toBe('canceled by ann: goes on');
+      expect(await simulation.waitsOn()).toMatchObject([
+        { on: 'enabling the project in Keystone failed: away', deadLetter: false },
+      ]);
+      await simulation.settle();
+      expect(simulation.refusals.length).toBeGreaterThan(150);
+      expect(simulation.engine.waiting).toEqual([]);
+      expect(simulation.shown(TARGET)).toEqual(before);
+      expect(await simulation.waitsOn()).toMatchObject([
+        { deadLetter: true, advice: expect.stringContaining('--queue coordinate') },
+      ]);
+      simulation.refusals = [];
+      const filter = { operationId: simulation.cleanup?.id, queue: 'coordinate' } as const;
+      expect(await simulation.engine.redrive(filter as never, { by: 'ann' })).toBe(1);
+      await simulation.settle();
+      expect(simulation.projects.get(TARGET)?.enabled).toBe(true);
+      expect(simulation.shown(TARGET).some(({ mark }) => mark)).toBe(false);
+      expect(await simulation.waitsOn()).toEqual([]);
+    });
+
+    it('dead-letters a refusal at once, in the words of Keystone', async () => {
+      const refusal = new PropagatorError({
+        code: 'keystone.http.403',
+        class: 'Denied',
+        message: 'You are not authorized',
+        advice: 'Ask.',
+      });
+      const simulation = await canceled([refusal]);
+      await simulation.settle();
+      expect(simulation.engine.deadLetterList).toMatchObject([
+        {
+          queue: 'coordinate',
+          error: { message: 'You are not authorized' },
+          operationId: simulation.cleanup?.id,
+        },
+      ]);
+      expect(await simulation.waitsOn()).toMatchObject([
+        { on: expect.stringContaining('You are not authorized'), deadLetter: true },
+      ]);
+    });
   });
 
   it('leaves a project disabled that was disabled before, and resumes what the window suspended', async () => {

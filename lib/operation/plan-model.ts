@@ -1,0 +1,40 @@
+import type { OperationId, ProjectId } from '../../events/ids.ts';
+
+/** The approval of a plan by a person. */
+export interface Approval {
+  readonly by: string;
+  readonly at: number;
+}
+
+/**
+ * The approved plan that binds a cleanup: it may remove the resources in the plan, and a few more.
+ */
+export interface BoundPlan {
+  /** The operation that made the plan. */
+  readonly of: OperationId;
+  /** SHA-256 of what the plan lists, in hexadecimal. */
+  readonly digest: string;
+  /** The number of resources that may be removed although the plan does not list them. */
+  readonly allowedDrift: number;
+  readonly approvals: readonly Approval[];
+  /** The decision of a person to remove also the resources beyond the allowed number. */
+  readonly driftAccepted?:
+    | { readonly by: string; readonly reason: string; readonly at: number }
+    | undefined;
+}
+
+/** A project of a domain in a plan of the domain, and in the operation that carries it out. */
+export interface DomainMember {
+  readonly id: ProjectId;
+  readonly name?: string | undefined;
+  /** The project above it, in the same domain. */
+  readonly parentId?: ProjectId | undefined;
+  /** The operation that lists the project. Absent when the project is protected. */
+  readonly planId?: OperationId | undefined;
+  /** Why the project is never deleted, so that its domain stays as well. */
+  readonly protectedBecause?: string | undefined;
+  /** Absent in older plans. False: the project was disabled when the plan was made. */
+  readonly enabled?: boolean | undefined;
+  /** Set by the approval: the part of the approved plan that binds the cleanup of the project. */
+  readonly plan?: BoundPlan | undefined;
+}

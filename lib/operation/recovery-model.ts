@@ -1,0 +1,28 @@
+import type { OperationId } from '../../events/ids.ts';
+
+/** A reminder of the end of a recovery window. Times are milliseconds. */
+export interface Reminder {
+  /** How long before the end it is due. */
+  readonly beforeMillis: number;
+  /** When it was published; `undefined` before. */
+  readonly sentAt?: number | undefined;
+}
+
+/** The recovery window of a requested deletion (`recovery.ts`). Times are milliseconds. */
+export interface Recovery {
+  /** True if Keystone showed the account as enabled. The operation then disables it. */
+  readonly wasEnabled: boolean;
+  /** The length of the window. */
+  readonly lengthMillis: number;
+  /** What was left of the window at `seenAt`. */
+  readonly remainingMillis: number;
+  readonly seenAt: number;
+  /** The delay after which the coordinator checks the window again. */
+  readonly napMillis: number;
+  /** The fence of the messages about the window. */
+  readonly number: number;
+  /** The first one is due first. */
+  readonly reminders: readonly Reminder[];
+  /** The suspension that the request opened. Absent if the account was suspended before. */
+  readonly suspension?: OperationId | undefined;
+}
