@@ -342,19 +342,35 @@ async function askDomain(
     isWanted: (operation.action === 'suspend') === !enabled,
     because: `it is ${enabled ? 'enabled' : 'disabled'}`,
     decision: { follows: true, mode: deps.mode, afterMillis: 0, rule: undefined },
-    projects: await projectsOf(id, deps),
+    projects: await projectsOf(operation, id, deps),
   };
 }
 
-async function projectsOf(domainId: DomainId, deps: LifecycleDeps): Promise<LifecycleProject[]> {
+/**
+ * Returns the projects of a domain that take part in its suspension or resume. A project that
+ * Keystone shows disabled by itself has no part in the resume.
+ */
+async function projectsOf(
+  { action }: Operation,
+  domainId: DomainId,
+  deps: LifecycleDeps,
+): Promise<LifecycleProject[]> {
   const protection = await deps.protection();
   const records = await deps.engine.reads.projectsOf(domainId);
   const living = records.filter((record) => !isGone(record));
   const projects = living.map(async (record): Promise<LifecycleProject[]> => {
     if (record.account.type !== 'project') return [];
+    const mayBeDisabled = action === 'resume' && record.account.enabled === false;
+    if (mayBeDisabled && (await isDisabled(record.account.id, deps))) return [];
     const scope = projectScope(record.account, record);
     const existing = await deps.engine.reads.operationsAbout('project', scope.id);
     return [{ scope, existing, protectedBecause: protectedBecause(scope, protection) }];
   });
   return (await Promise.all(projects)).flat();
+}
+
+/** True only if Keystone answers that the project is disabled. */
+async function isDisabled(id: string, { cloud }: LifecycleDeps): Promise<boolean> {
+  const shown = await cloud.keystone.show('project', id).catch(() => undefined);
+  return shown?.kind === 'present' && shown.account.enabled === false;
 }

@@ -257,6 +257,13 @@ export class SuspendSimulation {
     const account: Account =
       type === 'domain' ? { type, id: DOMAIN } : { type: 'project', id: TARGET, domainId: DOMAIN };
     const message: Message = { type: `account.${type}.${change}`, data: { account, cause } };
+    // The inventory has the state that was announced last.
+    const record = this.engine.accounts.get(`${type}/${account.id}`);
+    if (record && (change === 'enabled' || change === 'disabled'))
+      this.engine.accounts.set(`${type}/${account.id}`, {
+        ...record,
+        account: { ...record.account, enabled: change === 'enabled' },
+      });
     await this.engine.commit({ messages: [message] });
   }
 
