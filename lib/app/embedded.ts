@@ -1,5 +1,6 @@
 import pLimit from 'p-limit';
 import { api } from '../api/api.ts';
+import { withConsole } from '../api/console.ts';
 import { auditEvent } from '../audit/cadf.ts';
 import { observedEngine } from '../engine/observed.ts';
 import type { Delivery, Engine } from '../engine/port.ts';
@@ -224,7 +225,7 @@ async function start(
       };
     },
   });
-  server.serve(app);
+  server.serve(withConsole(app, { isLoopbackOnly: authentication.by === 'tokens' }));
 
   return {
     engine,

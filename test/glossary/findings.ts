@@ -4,7 +4,17 @@ import { EXCEPTIONS } from './exceptions.ts';
 import { type Phrase, phrasesOf, textsOf, wordsOf } from './scan.ts';
 import { REPLACED } from './words.ts';
 
-const FOLDERS = ['lib', 'functions', 'infra', 'events', 'test', 'bench', 'localstack', 'examples'];
+const FOLDERS = [
+  'lib',
+  'functions',
+  'infra',
+  'events',
+  'console',
+  'test',
+  'bench',
+  'localstack',
+  'examples',
+];
 const PAGES = ['docs', 'README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'SECURITY.md'];
 
 export interface Finding {

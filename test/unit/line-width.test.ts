@@ -10,13 +10,13 @@ const tooWide = (source: string): number[] =>
     [...line].length > MAX_WIDTH && !line.includes('String.raw`') ? [index + 1] : [],
   );
 
-const sources = execFileSync('git', ['ls-files', 'functions', 'lib', 'events'], {
+const sources = execFileSync('git', ['ls-files', 'console', 'functions', 'lib', 'events'], {
   encoding: 'utf8',
 })
   .split('\n')
   .filter((path) => path.endsWith('.ts'));
 
-describe('the lines of functions, lib and events', () => {
+describe('the lines of console, functions, lib and events', () => {
   it(`have at most ${MAX_WIDTH} characters`, () => {
     const found = sources.flatMap((path) =>
       tooWide(readFileSync(path, 'utf8')).map((line) => `${path}:${line}`),

@@ -1,7 +1,13 @@
 import { existsSync, readFileSync } from 'node:fs';
 
-const PAGES = ['docs/safety-rules.md', 'docs/architecture.md', 'docs/limits.md', 'CONTRIBUTING.md'];
-const FOLDERS = 'lib|test|functions|events|infra|bench|examples|docs|localstack';
+const PAGES = [
+  'docs/safety-rules.md',
+  'docs/architecture.md',
+  'docs/limits.md',
+  'docs/console.md',
+  'CONTRIBUTING.md',
+];
+const FOLDERS = 'lib|test|console|functions|events|infra|bench|examples|docs|localstack';
 
 /** Paths in backticks that name one file or folder; a page may use a name with `…` as a pattern. */
 const pathsOf = (page: string): string[] =>

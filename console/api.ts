@@ -1,0 +1,148 @@
+import { ShapeError } from './shapes.ts';
+import { type ServerSentEvent, serverSentEvents } from './stream.ts';
+
+/**
+ * `token`: a token is missing or refused. `role`: the token may not read this. `missing`: there is
+ * no such thing. `shape`: the console does not know the answer. `unreachable`: no answer, or the
+ * connection broke. `busy`: the API asks to wait. `refused`: any other answer.
+ */
+export type Failure = 'token' | 'role' | 'missing' | 'shape' | 'unreachable' | 'busy' | 'refused';
+
+/** A failed call, with the next step. */
+export class ApiError extends Error {
+  override readonly name = 'ApiError';
+  readonly kind: Failure;
+  readonly advice: string;
+  /** Milliseconds that the API asks to wait. */
+  readonly waitMillis: number | undefined;
+  constructor(kind: Failure, message: string, advice: string, waitMillis?: number) {
+    super(message);
+    this.kind = kind;
+    this.advice = advice;
+    this.waitMillis = waitMillis;
+  }
+}
+
+/** What the console needs of a browser to call the API. */
+export interface ApiPort {
+  fetch(path: string, init: RequestInit): Promise<Response>;
+  /** The token of this tab, if there is one. */
+  token(): string | undefined;
+  /** Epoch milliseconds of this machine. */
+  now(): number;
+}
+
+const FAILURES: Readonly<Record<number, Failure>> = {
+  401: 'token',
+  403: 'role',
+  404: 'missing',
+  429: 'busy',
+  503: 'busy',
+};
+/** A difference below this is the time of the call, and the resolution of the header. */
+const LEAST_SKEW = 2000;
+
+/** Reads the API of the propagator that served this page. It sends GET requests only. */
+export class Api {
+  readonly #port: ApiPort;
+  #skew = 0;
+  constructor(port: ApiPort) {
+    this.#port = port;
+  }
+
+  /** The time of the propagator: ages stay true where the clock of this machine is wrong. */
+  now(): number {
+    return this.#port.now() + this.#skew;
+  }
+
+  /** Reads one answer. `check` gives it its type. Throws {@link ApiError}. */
+  async get<T>(path: string, check: (value: unknown) => T, signal?: AbortSignal): Promise<T> {
+    const answer = await this.#send(path, 'application/json', {}, signal);
+    const body: unknown = await answer.json().catch(() => undefined);
+    return this.checked(body, check);
+  }
+
+  /** Reads server-sent events until the stream ends. Throws {@link ApiError}. */
+  async *events(
+    path: string,
+    lastId: string | undefined,
+    signal: AbortSignal,
+    quietMillis: number,
+  ): AsyncGenerator<ServerSentEvent> {
+    const last: Record<string, string> = lastId === undefined ? {} : { 'last-event-id': lastId };
+    const answer = await this.#send(path, 'text/event-stream', last, signal);
+    if (!answer.body) return;
+    try {
+      yield* serverSentEvents(answer.body, quietMillis);
+    } catch {
+      throw unreachable();
+    }
+  }
+
+  /** Checks the shape of a value of the API. Throws {@link ApiError} for an unknown one. */
+  checked<T>(value: unknown, check: (value: unknown) => T): T {
+    try {
+      return check(value);
+    } catch (thrown) {
+      if (!(thrown instanceof ShapeError)) throw thrown;
+      throw new ApiError(
+        'shape',
+        `The answer of the API is not one that this console knows: ${thrown.message}.`,
+        'The console and the propagator are of different releases. Reload this page. If the ' +
+          'message stays, use the commands, for example: propagator status',
+      );
+    }
+  }
+
+  async #send(
+    path: string,
+    accept: string,
+    more: Readonly<Record<string, string>>,
+    signal: AbortSignal | undefined,
+  ): Promise<Response> {
+    const token = this.#port.token();
+    let answer: Response;
+    try {
+      answer = await this.#port.fetch(path, {
+        headers: { accept, ...more, ...(token === undefined ? {} : { 'x-auth-token': token }) },
+        cache: 'no-store',
+        credentials: 'omit',
+        redirect: 'error',
+        ...(signal ? { signal } : {}),
+      });
+    } catch {
+      throw unreachable();
+    }
+    const date = Date.parse(answer.headers.get('date') ?? '');
+    if (Number.isFinite(date)) {
+      const skew = date - this.#port.now();
+      this.#skew = Math.abs(skew) < LEAST_SKEW ? 0 : skew;
+    }
+    if (answer.ok) return answer;
+    throw await errorOf(answer);
+  }
+}
+
+const unreachable = (): ApiError =>
+  new ApiError(
+    'unreachable',
+    'The propagator does not answer.',
+    'Find out whether it runs: propagator status. On one machine, start it with: npm start',
+  );
+
+async function errorOf(answer: Response): Promise<ApiError> {
+  const body: unknown = await answer.json().catch(() => undefined);
+  const field = (value: unknown, name: string): unknown =>
+    typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined;
+  const text = (name: string): string | undefined => {
+    const value = field(field(body, 'error'), name);
+    return typeof value === 'string' ? value : undefined;
+  };
+  const seconds = Number(answer.headers.get('retry-after'));
+  return new ApiError(
+    FAILURES[answer.status] ?? 'refused',
+    text('message') ?? `The API answered with the status ${answer.status}.`,
+    text('advice') ?? 'Read the log of the propagator.',
+    seconds > 0 ? seconds * 1000 : undefined,
+  );
+}

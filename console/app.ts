@@ -1,0 +1,224 @@
+import { Api } from './api.ts';
+import { type Child, h } from './element.ts';
+import { type Connection, followOperation, type LiveDeps, poll } from './live.ts';
+import { LIMITS, listAddress } from './operations.ts';
+import { type Details, loadDetails, operationPage } from './page-operation.ts';
+import { loadOperations, operationsPage } from './page-operations.ts';
+import { deadLettersPage, holdsPage, servicesPage } from './page-others.ts';
+import { loadOverview, overviewPage } from './page-overview.ts';
+import { patch } from './patch.ts';
+import { type Route, routeOf } from './routes.ts';
+import { deadLettersShape, holdsShape, type Operation, servicesShape } from './shapes.ts';
+import { errorPage, header, loadingPage, loginPage, unknownPage } from './shell.ts';
+
+/** What the console needs of a browser. */
+export interface Browser {
+  readonly document: Document;
+  fetch(path: string, init: RequestInit): Promise<Response>;
+  /** Epoch milliseconds. */
+  now(): number;
+  /** Resolves after `millis`, and at once when the signal aborts. */
+  sleep(millis: number, signal: AbortSignal): Promise<void>;
+  hash(): string;
+  setHash(hash: string): void;
+  /** The token of this tab. `undefined` removes it. */
+  token(): string | undefined;
+  setToken(token: string | undefined): void;
+  /** True if nothing on the network can read what is sent. */
+  readonly isSafe: boolean;
+  /** Copies a text. False where the browser does not permit it. */
+  copy(text: string): Promise<boolean>;
+}
+
+const SHORT = 5000;
+const LONG = 30_000;
+
+/** The console of one tab. Call {@link open} at the start and after each change of the address. */
+export class Console {
+  readonly #browser: Browser;
+  readonly #api: Api;
+  #opened = new AbortController();
+  #route: Route = { page: 'overview' };
+  #address = '';
+  #connection: Connection | undefined;
+  #view: ((now: number) => Child[]) | undefined;
+
+  constructor(browser: Browser) {
+    this.#browser = browser;
+    this.#api = new Api({
+      fetch: (path, init) => browser.fetch(path, init),
+      token: () => browser.token(),
+      now: () => browser.now(),
+    });
+  }
+
+  /** Shows the page of the present address, and keeps it current until another one is opened. */
+  async open(): Promise<void> {
+    this.#opened.abort();
+    this.#opened = new AbortController();
+    this.#address = this.#browser.hash();
+    this.#route = routeOf(this.#address);
+    [this.#connection, this.#view] = [undefined, undefined];
+    this.render();
+    await this.#follow(this.#route, this.#opened.signal);
+  }
+
+  close(): void {
+    this.#opened.abort();
+  }
+
+  /** Draws the page again: after a change, and each second for the ages. */
+  render(): void {
+    const { document } = this.#browser;
+    const now = this.#api.now();
+    const head = document.getElementById('header');
+    const main = document.getElementById('main');
+    if (!head || !main) return;
+    patch(head, header(this.#route, this.#connection, now, this.#browser.token() !== undefined));
+    // Another page is another element, so that nothing of the last one stays.
+    patch(main, [
+      h('div', { class: 'page', 'data-key': `page ${this.#address}` }, this.#body(now)),
+    ]);
+    const title = main.querySelector('h1')?.textContent ?? '';
+    document.title = title === '' ? 'keystone-propagator' : `${title} · keystone-propagator`;
+  }
+
+  /** Copies a command, and says whether that succeeded. */
+  async copy(line: string): Promise<void> {
+    const isCopied = await this.#browser.copy(line);
+    this.#notify(
+      isCopied ? 'Copied.' : 'The browser does not permit it. Select the command instead.',
+    );
+  }
+
+  async logIn(token: string): Promise<void> {
+    // A header can hold only these characters.
+    if (!/^[\x21-\x7e]{1,8192}$/.test(token.trim())) {
+      this.#notify('This is not a token: it is empty or has characters that no token has.');
+      return;
+    }
+    this.#browser.setToken(token.trim());
+    await this.open();
+  }
+
+  async logOut(): Promise<void> {
+    this.#browser.setToken(undefined);
+    await this.open();
+    this.#notify('You are logged out. The token is no longer in this tab.');
+  }
+
+  /** Opens the list with the filters of the form. Another filter begins at the first page. */
+  filter(fields: Readonly<Record<string, string>>): void {
+    const { state = '', action = '', domain = '', text = '' } = fields;
+    const route = this.#route;
+    const limit = route.page === 'operations' ? route.filters.limit : LIMITS.first;
+    const trimmed = { domain: domain.trim(), text: text.trim() };
+    this.#browser.setHash(listAddress({ state, action, ...trimmed, limit }));
+  }
+
+  #notify(text: string): void {
+    const notice = this.#browser.document.getElementById('notice');
+    if (notice) notice.textContent = text;
+  }
+
+  #body(now: number): Child[] {
+    const { page } = this.#route;
+    if (page === 'unknown') return unknownPage();
+    const connection = this.#connection;
+    if (connection?.kind === 'stopped' && connection.error.kind === 'token') {
+      const hadToken = this.#browser.token() !== undefined;
+      return loginPage(hadToken ? connection.error.message : undefined, this.#browser.isSafe);
+    }
+    const error =
+      connection?.kind === 'stopped' || (connection?.kind === 'lost' && !this.#view)
+        ? connection.error
+        : undefined;
+    if (error) return errorPage(error);
+    return this.#view ? this.#view(now) : loadingPage();
+  }
+
+  async #follow(route: Route, signal: AbortSignal): Promise<void> {
+    const read = <T>(
+      load: () => Promise<T>,
+      view: (data: T, now: number) => Child[],
+      every = SHORT,
+    ) => poll(load, every, this.#deps(signal, view), signal);
+    const api = this.#api;
+    if (route.page === 'overview') return read(() => loadOverview(api, signal), overviewPage);
+    if (route.page === 'operations')
+      return read(
+        () => loadOperations(api, route.filters, signal),
+        (data, now) => operationsPage(data, route.filters, now),
+        route.filters.limit > LIMITS.first ? LONG : SHORT,
+      );
+    if (route.page === 'dead-letters')
+      return read(
+        () => api.get('/v1/dead-letters', deadLettersShape, signal),
+        deadLettersPage,
+        LONG,
+      );
+    if (route.page === 'holds')
+      return read(() => api.get('/v1/holds', holdsShape, signal), holdsPage);
+    if (route.page === 'services')
+      return read(() => api.get('/v1/services', servicesShape, signal), servicesPage, LONG);
+    if (route.page === 'operation') return this.#followOperation(route.id, signal);
+  }
+
+  /** The stream of the operation; and, beside it, the decisions and the plan every 10 s. */
+  async #followOperation(id: string, signal: AbortSignal): Promise<void> {
+    let details: Details | undefined;
+    let isReading = false;
+    const view = (data: Operation, now: number) => operationPage(data, details, now);
+    const deps = this.#deps(signal, view);
+    const readDetails = (seen: Operation) =>
+      poll(
+        () => loadDetails(this.#api, seen, signal),
+        2 * SHORT,
+        {
+          ...deps,
+          onData: (read) => {
+            details = read;
+            this.render();
+          },
+          // The stream says how current the page is.
+          onConnection: () => undefined,
+        },
+        signal,
+      );
+    let reading: Promise<void> | undefined;
+    await followOperation(
+      id,
+      {
+        ...deps,
+        onData: (seen) => {
+          deps.onData(seen);
+          if (!isReading) reading = readDetails(seen);
+          isReading = true;
+        },
+      },
+      signal,
+    );
+    await reading;
+  }
+
+  #deps<T>(signal: AbortSignal, view: (data: T, now: number) => Child[]): LiveDeps<T> {
+    const current = (step: () => void) => {
+      // An answer that arrives after another page was opened changes nothing.
+      if (signal.aborted) return;
+      step();
+      this.render();
+    };
+    return {
+      api: this.#api,
+      sleep: (millis, aborted) => this.#browser.sleep(millis, aborted),
+      onData: (data) =>
+        current(() => {
+          this.#view = (now) => view(data, now);
+        }),
+      onConnection: (connection) =>
+        current(() => {
+          this.#connection = connection;
+        }),
+    };
+  }
+}

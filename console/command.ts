@@ -1,0 +1,58 @@
+import { visible } from './format.ts';
+
+/** A word of a command line, in quotes if a shell would interpret it. */
+export const quoted = (word: string): string =>
+  /^[\w.:@/+-]+$/.test(word) ? word : `'${visible(word).replaceAll("'", `'\\''`)}'`;
+
+/** A command line of fixed words and values. A value is quoted, so that it stays one word. */
+export const command = (fixed: string, ...values: readonly string[]): string =>
+  ['propagator', fixed, ...values.map(quoted)].join(' ');
+
+export const REASON = '--reason "…"';
+
+/**
+ * The commands that a text of the API may offer to copy. `project delete`, `domain delete` and
+ * `stop-all` are not in it, because a text may quote a name that a customer chose.
+ */
+const OFFERED = new Set(
+  [
+    'operation release|cancel|rerun|approve|show|watch|list',
+    'dead-letter redrive|list|show|discard',
+    'hold list|remove',
+    'suspicious list|release|drop',
+    'project plan|resume|suspend',
+    'waiver add|list',
+    'service list',
+    'quarantine list',
+  ].flatMap((one) => {
+    const [noun = '', verbs = ''] = one.split(' ');
+    return verbs.split('|').map((verb) => `${noun} ${verb}`);
+  }),
+);
+const OFFERED_WORDS: readonly string[] = ['resume-all', 'status'];
+/** A word without a character that a shell interprets, or a text in quotes that is an ellipsis. */
+const WORD = /^(?:[\w.:@/+=-]*[\w@/+=-]|"…")(?=[\s.,;`)]|$)/;
+
+/**
+ * The commands in an advice of the API, to copy. A command ends before the first word that is not
+ * plain, so that a name with characters of a shell is never part of one.
+ */
+export function commandsIn(advice: string): string[] {
+  const found = new Set<string>();
+  for (const { index } of advice.matchAll(/\bpropagator /g)) {
+    const words: string[] = [];
+    let rest = advice.slice(index);
+    for (;;) {
+      const word = WORD.exec(rest)?.[0];
+      if (word === undefined) break;
+      words.push(word);
+      rest = rest.slice(word.length);
+      const gap = /^ +/.exec(rest)?.[0];
+      if (gap === undefined) break;
+      rest = rest.slice(gap.length);
+    }
+    const [, noun = '', verb = ''] = words;
+    if (OFFERED_WORDS.includes(noun) || OFFERED.has(`${noun} ${verb}`)) found.add(words.join(' '));
+  }
+  return [...found];
+}

@@ -1,0 +1,61 @@
+/** Control characters, and characters that change the direction or the order of other text. */
+const HIDDEN = /[\p{Cc}\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/gu;
+
+/**
+ * Text in which every hidden character is shown as `\u202e`, so that a name cannot look like
+ * another one. A line break becomes a space.
+ */
+export const visible = (text: string): string =>
+  text
+    .replace(/\r?\n/g, ' ')
+    .replace(HIDDEN, (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, '0')}`);
+
+/** A duration for a person, as the commands print it: `42s`, `7m 3s`, `2h 5m`, `3d 4h`. */
+export function duration(millis: number): string {
+  const seconds = Math.max(0, Math.round(millis / 1000));
+  if (seconds < 60) return `${seconds}s`;
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 60) return `${minutes}m ${seconds % 60}s`;
+  const hours = Math.floor(minutes / 60);
+  return hours < 24 ? `${hours}h ${minutes % 60}m` : `${Math.floor(hours / 24)}d ${hours % 24}h`;
+}
+
+/** A time in UTC, as in the log: `2026-03-01 12:00:00Z`. */
+export const time = (millis: number | undefined): string =>
+  millis === undefined || !Number.isFinite(millis) || Math.abs(millis) > 8.64e15
+    ? '-'
+    : new Date(millis)
+        .toISOString()
+        .replace('T', ' ')
+        .replace(/\.\d+Z$/, 'Z');
+
+/** A number with spaces between groups of three digits: `12 345`. */
+export const number = (value: number): string =>
+  String(value).replace(/\B(?=(\d{3})+(?!\d))/g, '\u202f');
+
+/** `1 resource`, `2 resources`. */
+export const counted = (value: number, noun: string): string =>
+  `${number(value)} ${noun}${value === 1 ? '' : 's'}`;
+
+/** How much of the found resources is gone, from 0 to 1; `undefined` when none was found. */
+export const share = ({
+  found,
+  left,
+}: {
+  readonly found: number;
+  readonly left: number;
+}): number | undefined =>
+  found <= 0 ? undefined : Math.max(0, Math.min(1, (found - left) / found));
+
+/** Adds up counts. */
+export const sum = (
+  counts: Iterable<{ readonly found: number; readonly removed: number; readonly left: number }>,
+) => {
+  let [found, removed, left] = [0, 0, 0];
+  for (const one of counts) {
+    found += one.found;
+    removed += one.removed;
+    left += one.left;
+  }
+  return { found, removed, left };
+};

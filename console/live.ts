@@ -1,0 +1,119 @@
+import { type Api, ApiError } from './api.ts';
+import { type Operation, operationShape } from './shapes.ts';
+import { ENDED } from './states.ts';
+
+/**
+ * How current the shown data is. `live`: it is. `lost`: it is not, and the next attempt is at
+ * `nextAt`. `ended`: no change follows. `stopped`: no attempt follows, because a person must act.
+ */
+export type Connection =
+  | { readonly kind: 'live' }
+  | { readonly kind: 'lost'; readonly error: ApiError; readonly nextAt: number }
+  | { readonly kind: 'ended' }
+  | { readonly kind: 'stopped'; readonly error: ApiError };
+
+export interface LiveDeps<T> {
+  readonly api: Api;
+  /** Resolves after `millis`, and at once when the signal aborts. */
+  sleep(millis: number, signal: AbortSignal): Promise<void>;
+  onData(data: T): void;
+  onConnection(connection: Connection): void;
+}
+
+/** The server sends a heartbeat every 15 s, so a longer silence is a lost connection. */
+const QUIET_MILLIS = 40_000;
+const FIRST_WAIT = 1000;
+const LONGEST_WAIT = 30_000;
+/** A person must act first, so another attempt would get the same answer. */
+const FINAL: readonly string[] = ['token', 'role', 'missing', 'shape'];
+
+/** The wait before attempt `failures` + 1: 1 s, 2 s, 4 s … 30 s, or longer if the API asks. */
+export const waitAfter = (
+  failures: number,
+  { waitMillis = 0 }: { waitMillis?: number | undefined },
+) => Math.max(waitMillis, Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** (failures - 1)));
+
+/**
+ * Reports an operation now and after each change, until it ends or the signal aborts. A stream that
+ * the server ends after its time is opened again at once. A connection that breaks is opened again
+ * after a growing wait; each event has the whole state, so no change is missed.
+ */
+export async function followOperation(
+  id: string,
+  { api, sleep, onData, onConnection }: LiveDeps<Operation>,
+  signal: AbortSignal,
+): Promise<void> {
+  const path = `/v1/operations/${encodeURIComponent(id)}/events`;
+  let [failures, lastId]: [number, string | undefined] = [0, undefined];
+  while (!signal.aborted) {
+    try {
+      for await (const event of api.events(path, lastId, signal, QUIET_MILLIS)) {
+        if (event.event === 'end') return onConnection({ kind: 'ended' });
+        const data = api.checked(json(event.data), operationShape);
+        [failures, lastId] = [0, event.id];
+        onData(data);
+        onConnection({ kind: 'live' });
+        if (ENDED.includes(data.operation.state)) return onConnection({ kind: 'ended' });
+      }
+      // A server that ends each stream at once must not be called without a pause.
+      await sleep(FIRST_WAIT / 2, signal);
+    } catch (thrown) {
+      if (signal.aborted) return;
+      const error = known(thrown);
+      if (FINAL.includes(error.kind)) return onConnection({ kind: 'stopped', error });
+      failures += 1;
+      const wait = waitAfter(failures, error);
+      onConnection({ kind: 'lost', error, nextAt: api.now() + wait });
+      await sleep(wait, signal);
+    }
+  }
+}
+
+/**
+ * Calls `load` now and every `everyMillis`, until the signal aborts. After a failure it waits as
+ * {@link followOperation} does.
+ */
+export async function poll<T>(
+  load: () => Promise<T>,
+  everyMillis: number,
+  { api, sleep, onData, onConnection }: LiveDeps<T>,
+  signal: AbortSignal,
+): Promise<void> {
+  let failures = 0;
+  while (!signal.aborted) {
+    try {
+      const data = await load();
+      if (signal.aborted) return;
+      failures = 0;
+      onData(data);
+      onConnection({ kind: 'live' });
+      await sleep(everyMillis, signal);
+    } catch (thrown) {
+      if (signal.aborted) return;
+      const error = known(thrown);
+      if (FINAL.includes(error.kind)) return onConnection({ kind: 'stopped', error });
+      failures += 1;
+      const wait = waitAfter(failures, error);
+      onConnection({ kind: 'lost', error, nextAt: api.now() + wait });
+      await sleep(wait, signal);
+    }
+  }
+}
+
+function json(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** An error of the console itself is shown like an unknown answer, and not tried again. */
+const known = (thrown: unknown): ApiError =>
+  thrown instanceof ApiError
+    ? thrown
+    : new ApiError(
+        'shape',
+        `The console failed: ${thrown instanceof Error ? thrown.message : String(thrown)}.`,
+        'Reload this page. If the message stays, use the commands: propagator status',
+      );

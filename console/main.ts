@@ -1,0 +1,83 @@
+import { type Browser, Console } from './app.ts';
+
+/** The key of the token in the storage of this tab. */
+const TOKEN = 'keystone-propagator-token';
+const LOOPBACK = ['127.0.0.1', 'localhost', '[::1]'];
+
+const browser: Browser = {
+  document,
+  fetch: (path, init) => fetch(path, init),
+  now: () => Date.now(),
+  sleep,
+  hash: () => location.hash,
+  setHash: (hash) => {
+    location.hash = hash;
+  },
+  token: () => sessionStorage.getItem(TOKEN) ?? undefined,
+  setToken: (token) => {
+    if (token === undefined) sessionStorage.removeItem(TOKEN);
+    else sessionStorage.setItem(TOKEN, token);
+  },
+  isSafe: location.protocol === 'https:' || LOOPBACK.includes(location.hostname),
+  copy: async (text) => {
+    // Browsers copy only on pages of HTTPS and of this machine.
+    if (!navigator.clipboard) return false;
+    return navigator.clipboard.writeText(text).then(
+      () => true,
+      () => false,
+    );
+  },
+};
+
+/** A page in the background waits until it is shown again, so that it asks for nothing. */
+async function sleep(millis: number, signal: AbortSignal): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const timer = setTimeout(resolve, millis);
+    signal.addEventListener('abort', () => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
+  while (document.hidden && !signal.aborted)
+    await new Promise<void>((resolve) => {
+      document.addEventListener('visibilitychange', () => resolve(), { once: true });
+      signal.addEventListener('abort', () => resolve(), { once: true });
+    });
+}
+
+const page = new Console(browser);
+const shown = () => void page.open();
+
+addEventListener('hashchange', () => {
+  shown();
+  document.getElementById('main')?.focus();
+  scrollTo(0, 0);
+});
+document.addEventListener('click', ({ target }) => {
+  const button = target instanceof Element ? target.closest('[data-copy],[data-action]') : null;
+  const line = button?.getAttribute('data-copy');
+  if (typeof line === 'string') void page.copy(line);
+  if (button?.getAttribute('data-action') === 'logout') void page.logOut();
+});
+document.addEventListener('click', (event) => {
+  const skip = event.target instanceof Element ? event.target.closest('[data-skip]') : null;
+  if (!skip) return;
+  // The part of the address after # is the page, so this link must not change it.
+  event.preventDefault();
+  document.getElementById('main')?.focus();
+});
+document.addEventListener('submit', (event) => {
+  event.preventDefault();
+  const form = event.target;
+  if (!(form instanceof HTMLFormElement)) return;
+  const fields = Object.fromEntries(
+    [...new FormData(form)].map(([name, value]) => [name, `${value}`]),
+  );
+  if (form.dataset.form === 'filters') page.filter(fields);
+  if (form.dataset.form === 'login') void page.logIn(fields.token ?? '');
+});
+// Ages grow while nothing changes.
+setInterval(() => {
+  if (!document.hidden) page.render();
+}, 1000);
+shown();

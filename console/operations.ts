@@ -1,0 +1,93 @@
+import type { Operation } from './shapes.ts';
+import { ENDED } from './states.ts';
+
+/** The account of an operation, by name if known. */
+export const accountOf = ({ scope }: Operation['operation']): string =>
+  `${scope.type} ${scope.name ?? scope.id}`;
+
+export const hasEnded = ({ operation }: Operation): boolean => ENDED.includes(operation.state);
+
+/** True if the operation does not go on before a person acts. */
+export const needsPerson = (seen: Operation): boolean =>
+  !hasEnded(seen) &&
+  (seen.operation.state === 'held' ||
+    seen.waitsOn.some(({ actor, deadLetter }) => deadLetter || actor === 'operator'));
+
+/** True if the operation only counts, so that it has no progress. */
+export const isCount = ({ operation: { action, mode } }: Operation): boolean =>
+  action === 'plan' || mode === 'observe';
+
+/** The first reason why an operation waits or is held; empty without one. */
+export const firstReason = ({ operation, waitsOn }: Operation): string =>
+  (waitsOn.find(({ actor }) => actor === 'operator') ?? waitsOn[0])?.on ??
+  operation.hold?.reason ??
+  '';
+
+/** The filters of the list, as they are in the address. */
+export interface Filters {
+  readonly state: string;
+  readonly action: string;
+  readonly domain: string;
+  readonly text: string;
+  /** From 1. */
+  readonly page: number;
+  /** How many of the newest operations are read. */
+  readonly limit: number;
+}
+
+export const PAGE_ROWS = 25;
+export const LIMITS = { first: 100, most: 1000 } as const;
+const FIELDS = ['state', 'action', 'domain', 'text'] as const;
+
+export function filtersOf(query: URLSearchParams): Filters {
+  const text = (name: string): string => (query.get(name) ?? '').trim().slice(0, 255);
+  return {
+    state: text('state'),
+    action: text('action'),
+    domain: text('domain'),
+    text: text('text'),
+    page: Math.max(1, Math.trunc(Number(query.get('page')) || 1)),
+    limit: Number(query.get('limit')) > LIMITS.first ? LIMITS.most : LIMITS.first,
+  };
+}
+
+/** The address of the list with these filters, without the fields that have their default. */
+export function listAddress(filters: Partial<Filters>): string {
+  const query = new URLSearchParams();
+  for (const name of FIELDS) if (filters[name]) query.set(name, filters[name]);
+  if ((filters.limit ?? 0) > LIMITS.first) query.set('limit', String(filters.limit));
+  if ((filters.page ?? 1) > 1) query.set('page', String(filters.page));
+  const text = query.toString();
+  return text === '' ? '#/operations' : `#/operations?${text}`;
+}
+
+/** The query of the API. It knows states and domains; the rest is filtered here. */
+export function apiQuery({ state, domain, limit }: Filters): string {
+  const query = new URLSearchParams({ limit: String(limit) });
+  if (state !== '') query.set('state', state);
+  if (domain !== '') query.set('domain', domain);
+  return query.toString();
+}
+
+/** The operations that match the filters that the API does not know. */
+export function matching(
+  all: readonly Operation[],
+  { action, text }: Pick<Filters, 'action' | 'text'>,
+): Operation[] {
+  const wanted = text.toLowerCase();
+  return all.filter((seen) => {
+    const { id, scope } = seen.operation;
+    const fields = [id, scope.id, scope.name ?? '', scope.domainId ?? '', firstReason(seen)];
+    return (
+      (action === '' || seen.operation.action === action) &&
+      (wanted === '' || fields.some((field) => field.toLowerCase().includes(wanted)))
+    );
+  });
+}
+
+/** The rows of a page, and the number of pages. A page after the last one is the last one. */
+export function pageOf<Row>(rows: readonly Row[], page: number) {
+  const pages = Math.max(1, Math.ceil(rows.length / PAGE_ROWS));
+  const shown = Math.min(page, pages);
+  return { rows: rows.slice((shown - 1) * PAGE_ROWS, shown * PAGE_ROWS), page: shown, pages };
+}

@@ -1,0 +1,116 @@
+import type { ApiError } from './api.ts';
+import { type Child, type El, h } from './element.ts';
+import { duration } from './format.ts';
+import type { Connection } from './live.ts';
+import { adviceOf, commandLine, link } from './parts.ts';
+import { PAGES, type Route } from './routes.ts';
+
+const GET_TOKEN = 'openstack --os-system-scope all token issue -f value -c id';
+
+/** The header: navigation, how current the data is, and the end of the login. */
+export const header = (
+  route: Route,
+  connection: Connection | undefined,
+  now: number,
+  hasToken: boolean,
+): (El | string)[] => [
+  h('p', { class: 'brand' }, link('#/', 'keystone-propagator')),
+  h(
+    'nav',
+    { 'aria-label': 'Pages of the console' },
+    h(
+      'ul',
+      {},
+      PAGES.map(([page, address, title]) =>
+        h(
+          'li',
+          { 'data-key': page },
+          h('a', { href: address, 'aria-current': isIn(route, page) && 'page' }, title),
+        ),
+      ),
+    ),
+  ),
+  h('div', { class: 'right' }, connectionText(connection, now), hasToken && logOut()),
+];
+
+const isIn = ({ page }: Route, link: string): boolean =>
+  page === link || (page === 'operation' && link === 'operations');
+
+const logOut = (): El => h('button', { type: 'button', 'data-action': 'logout' }, 'Log out');
+
+/** A screen reader reads the state; the seconds until the next attempt are only shown. */
+function connectionText(connection: Connection | undefined, now: number): El {
+  const [tone, text, more] = wordsOf(connection, now);
+  return h(
+    'p',
+    { class: `connection ${tone}` },
+    h('span', { role: 'status' }, text),
+    more !== undefined && h('span', { 'aria-hidden': 'true' }, ` ${more}`),
+  );
+}
+
+function wordsOf(connection: Connection | undefined, now: number): [string, string, string?] {
+  if (!connection) return ['quiet', 'Loading'];
+  if (connection.kind === 'live') return ['good', 'Live'];
+  if (connection.kind === 'ended') return ['quiet', 'Ended: no change follows'];
+  if (connection.kind === 'stopped') return ['bad', 'Not updated'];
+  const wait = Math.max(0, connection.nextAt - now);
+  return ['bad', 'Connection lost: what you see is old.', `Next attempt in ${duration(wait)}`];
+}
+
+/** An error in place of a page, with what to do. */
+export const errorPage = ({ message, advice, kind }: ApiError): Child[] => [
+  h('h1', {}, kind === 'missing' ? 'Not found' : 'This page cannot be shown'),
+  h('div', { class: 'card bad' }, h('h3', {}, message), adviceOf(advice)),
+  h('p', {}, link('#/', 'Go to the overview')),
+];
+
+export const unknownPage = (): Child[] => [
+  h('h1', {}, 'Not found'),
+  h('p', {}, 'The console has no such page. ', link('#/', 'Go to the overview')),
+];
+
+export const loadingPage = (): Child[] => [h('p', { class: 'empty' }, 'Loading…')];
+
+/**
+ * The login. `refused`: why the API refused the last token. Without a safe connection no token is
+ * asked for, because the network could read it.
+ */
+export function loginPage(refused: string | undefined, isSafe: boolean): Child[] {
+  if (!isSafe)
+    return [
+      h('h1', {}, 'No login over plain HTTP'),
+      h(
+        'p',
+        {},
+        'The network could read your token. Set PROPAGATOR_API_CERT_FILE, or open a tunnel and ' +
+          'then http://127.0.0.1:8787/console/ :',
+      ),
+      commandLine('ssh -L 8787:127.0.0.1:8787 HOST'),
+    ];
+  return [
+    h('h1', {}, 'Log in'),
+    refused !== undefined && h('div', { class: 'card bad', role: 'alert' }, h('h3', {}, refused)),
+    h('p', {}, 'The API asks for a token of Keystone. The role reader is enough. Make one:'),
+    commandLine(GET_TOKEN),
+    h(
+      'form',
+      { class: 'login', 'data-form': 'login' },
+      h('label', { for: 'token' }, 'Token'),
+      h('input', {
+        id: 'token',
+        name: 'token',
+        type: 'password',
+        autocomplete: 'off',
+        spellcheck: 'false',
+        maxlength: '8192',
+      }),
+      h('button', { type: 'submit' }, 'Log in'),
+    ),
+    h(
+      'p',
+      { class: 'note' },
+      'The token stays in this tab until you close it or log out. The console only reads.',
+    ),
+  ];
+}

@@ -1,0 +1,63 @@
+/** The look of a state. The word is always shown, too, so that color alone says nothing. */
+export type Tone = 'good' | 'busy' | 'wait' | 'bad' | 'quiet';
+
+const TONES: Readonly<Record<string, Tone>> = {
+  finished: 'good',
+  observed: 'good',
+  present: 'good',
+  'pre-delete': 'busy',
+  running: 'busy',
+  closing: 'busy',
+  requested: 'busy',
+  planning: 'busy',
+  confirming: 'busy',
+  waiting: 'busy',
+  recoverable: 'wait',
+  held: 'wait',
+  unverified: 'wait',
+  unreachable: 'wait',
+  refused: 'wait',
+  canceled: 'wait',
+  'dead-lettered': 'bad',
+  superseded: 'quiet',
+  pending: 'quiet',
+  skipped: 'quiet',
+};
+const MARKS: Readonly<Record<Tone, string>> = {
+  good: '✓',
+  busy: '▸',
+  wait: '!',
+  bad: '✗',
+  quiet: '·',
+};
+
+export const toneOf = (state: string): Tone => TONES[state] ?? 'quiet';
+export const markOf = (state: string): string => MARKS[toneOf(state)];
+
+/** What a state of an operation means, in one sentence. */
+export const MEANINGS: Readonly<Record<string, string>> = {
+  recoverable: 'The project is disabled and suspended. Nothing is removed before the window ends.',
+  confirming: 'Keystone is asked twice, the grace period passes, and resources are counted.',
+  held: 'The operation is stopped. A person must release it.',
+  'pre-delete': 'Resources that need the living project are removed first.',
+  running: 'The services are working.',
+  waiting: 'The domain waits for its projects.',
+  closing: 'Everything is empty. Keystone deletes the account.',
+  finished: 'A new listing proved the end.',
+  observed: 'Resources were counted. Nothing was changed.',
+  refused: 'Keystone still shows the account, so nothing was removed.',
+  unverified: 'Some resources could not be listed, so what remains is unknown.',
+  superseded: 'A later operation replaced this one.',
+  canceled: 'A person canceled the operation.',
+};
+/** The states in which an operation changes no more. */
+export const ENDED: readonly string[] = [
+  'finished',
+  'observed',
+  'refused',
+  'unverified',
+  'superseded',
+  'canceled',
+];
+/** The states in the order in which the overview counts them. */
+export const STATES: readonly string[] = Object.keys(MEANINGS);

@@ -1,0 +1,1844 @@
+// Made by `npm run console` from console/*.ts. Do not edit.
+
+// console/shapes.ts
+var ShapeError = class extends Error {
+  name = "ShapeError";
+  path;
+  constructor(path, wanted) {
+    super(`${path} is not ${wanted}`);
+    this.path = path;
+  }
+};
+var is = (type) => (value, path) => {
+  if (typeof value !== type) throw new ShapeError(path, `a ${type}`);
+};
+var [text, amount, flag] = [is("string"), is("number"), is("boolean")];
+var maybe = (check) => (value, path) => {
+  if (value !== void 0 && value !== null) check(value, path);
+};
+var isObject = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
+var object = (fields) => (value, path) => {
+  if (!isObject(value)) throw new ShapeError(path, "an object");
+  for (const [name, check] of Object.entries(fields))
+    check(Object.hasOwn(value, name) ? value[name] : void 0, `${path}.${name}`);
+};
+var list = (item) => (value, path) => {
+  if (!Array.isArray(value)) throw new ShapeError(path, "a list");
+  value.forEach((one, index) => {
+    item(one, `${path}[${index}]`);
+  });
+};
+var record = (item) => (value, path) => {
+  if (!isObject(value)) throw new ShapeError(path, "an object");
+  for (const [name, one] of Object.entries(value)) item(one, `${path}.${name}`);
+};
+var shape = (check) => (value) => {
+  check(value, "answer");
+  return value;
+};
+var count = object({ found: amount, removed: amount, left: amount });
+var decided = object({ by: text, at: amount });
+var condition = object({ class: text, message: text, actor: text, count: amount });
+var error = object({ code: text, class: text, message: text, advice: text });
+var task = object({
+  service: text,
+  region: text,
+  state: text,
+  counts: record(count),
+  conditions: list(condition),
+  because: maybe(text)
+});
+var uncovered = object({ type: text, name: text, because: maybe(text), advice: maybe(text) });
+var operation = object({
+  operation: object({
+    id: text,
+    action: text,
+    mode: text,
+    state: text,
+    scope: object({ type: text, id: text, name: maybe(text), domainId: maybe(text) }),
+    cause: object({ eventType: text, note: maybe(text) }),
+    hold: maybe(object({ reason: text, advice: maybe(text) })),
+    request: maybe(object({ by: text, reason: text, at: amount })),
+    rerun: maybe(object({ of: text, by: text, reason: text })),
+    plan: maybe(object({ of: text, approvals: list(decided) })),
+    released: maybe(object({ by: text, reason: text, at: amount })),
+    uncovered: list(uncovered),
+    openedAt: amount,
+    endedAt: maybe(amount)
+  }),
+  tasks: list(task),
+  resources: count,
+  waitsOn: list(
+    object({ on: text, since: amount, actor: text, advice: maybe(text), deadLetter: flag })
+  ),
+  projects: maybe(
+    list(object({ id: text, state: text, operationId: maybe(text), resources: maybe(count) }))
+  ),
+  notice: maybe(text)
+});
+var operationShape = shape(operation);
+var operationsShape = shape(object({ operations: list(operation), notice: maybe(text) }));
+var planShape = shape(
+  object({
+    id: text,
+    digest: maybe(text),
+    resources: amount,
+    allowedDrift: amount,
+    approvals: list(decided),
+    approvalsNeeded: amount,
+    carriedOutBy: maybe(text),
+    twoBecause: maybe(text),
+    keystoneCheck: object({ refusals: list(object({ message: text, advice: text })) })
+  })
+);
+var statusShape = shape(
+  object({
+    ok: flag,
+    mode: maybe(text),
+    stopped: maybe(object({ by: text, at: amount, reason: maybe(text) })),
+    accounts: amount,
+    suspicious: amount,
+    enabledDuringHold: amount,
+    queues: record(object({ ready: amount, active: amount, dead: amount }))
+  })
+);
+var deadLettersShape = shape(
+  object({
+    deadLetters: list(
+      object({
+        id: text,
+        queue: text,
+        at: amount,
+        cause: text,
+        expiresAt: maybe(amount),
+        operationId: maybe(text),
+        error: maybe(error)
+      })
+    )
+  })
+);
+var holdsShape = shape(
+  object({
+    holds: list(object({ target: text, id: text, by: text, reason: text, at: amount })),
+    suspensions: list(object({ project: text, by: text, reason: text, at: amount }))
+  })
+);
+var servicesShape = shape(
+  object({
+    services: list(
+      object({
+        name: text,
+        catalogTypes: list(text),
+        resourceTypes: list(text),
+        regions: list(text),
+        on: flag,
+        problem: maybe(object({ message: text, advice: text }))
+      })
+    ),
+    httpPlugins: list(text),
+    uncovered: list(uncovered),
+    waived: list(object({ type: text, by: text, reason: text, at: amount }))
+  })
+);
+var auditShape = shape(
+  object({
+    entries: list(
+      object({
+        sequence: amount,
+        at: maybe(amount),
+        by: maybe(object({ name: text })),
+        what: maybe(text),
+        reason: maybe(text),
+        from: maybe(text)
+      })
+    )
+  })
+);
+
+// console/stream.ts
+async function* serverSentEvents(body, quietMillis) {
+  const reader = body.getReader();
+  const decoder = new TextDecoder();
+  let rest = "";
+  try {
+    for (; ; ) {
+      const { done, value } = await within(quietMillis, reader.read());
+      if (done) return;
+      const blocks = (rest + decoder.decode(value, { stream: true })).split(/\r?\n\r?\n/);
+      rest = blocks.pop() ?? "";
+      for (const block of blocks) {
+        const event = parsed(block);
+        if (event) yield event;
+      }
+    }
+  } finally {
+    await reader.cancel().catch(() => void 0);
+  }
+}
+function parsed(block) {
+  const fields = block.split(/\r?\n/).flatMap((line) => {
+    const [, name, value = ""] = /^([a-z]+):? ?(.*)$/s.exec(line) ?? [];
+    return name === void 0 ? [] : [[name, value]];
+  });
+  const data = fields.flatMap(([name, value]) => name === "data" ? [value] : []);
+  if (data.length === 0) return void 0;
+  const last = (wanted) => fields.findLast(([name]) => name === wanted)?.[1];
+  return { id: last("id"), event: last("event") ?? "message", data: data.join("\n") };
+}
+async function within(millis, work) {
+  let timer;
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error("no byte arrived")), millis);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+// console/api.ts
+var ApiError = class extends Error {
+  name = "ApiError";
+  kind;
+  advice;
+  /** Milliseconds that the API asks to wait. */
+  waitMillis;
+  constructor(kind, message, advice, waitMillis) {
+    super(message);
+    this.kind = kind;
+    this.advice = advice;
+    this.waitMillis = waitMillis;
+  }
+};
+var FAILURES = {
+  401: "token",
+  403: "role",
+  404: "missing",
+  429: "busy",
+  503: "busy"
+};
+var LEAST_SKEW = 2e3;
+var Api = class {
+  #port;
+  #skew = 0;
+  constructor(port) {
+    this.#port = port;
+  }
+  /** The time of the propagator: ages stay true where the clock of this machine is wrong. */
+  now() {
+    return this.#port.now() + this.#skew;
+  }
+  /** Reads one answer. `check` gives it its type. Throws {@link ApiError}. */
+  async get(path, check, signal) {
+    const answer = await this.#send(path, "application/json", {}, signal);
+    const body = await answer.json().catch(() => void 0);
+    return this.checked(body, check);
+  }
+  /** Reads server-sent events until the stream ends. Throws {@link ApiError}. */
+  async *events(path, lastId, signal, quietMillis) {
+    const last = lastId === void 0 ? {} : { "last-event-id": lastId };
+    const answer = await this.#send(path, "text/event-stream", last, signal);
+    if (!answer.body) return;
+    try {
+      yield* serverSentEvents(answer.body, quietMillis);
+    } catch {
+      throw unreachable();
+    }
+  }
+  /** Checks the shape of a value of the API. Throws {@link ApiError} for an unknown one. */
+  checked(value, check) {
+    try {
+      return check(value);
+    } catch (thrown) {
+      if (!(thrown instanceof ShapeError)) throw thrown;
+      throw new ApiError(
+        "shape",
+        `The answer of the API is not one that this console knows: ${thrown.message}.`,
+        "The console and the propagator are of different releases. Reload this page. If the message stays, use the commands, for example: propagator status"
+      );
+    }
+  }
+  async #send(path, accept, more, signal) {
+    const token = this.#port.token();
+    let answer;
+    try {
+      answer = await this.#port.fetch(path, {
+        headers: { accept, ...more, ...token === void 0 ? {} : { "x-auth-token": token } },
+        cache: "no-store",
+        credentials: "omit",
+        redirect: "error",
+        ...signal ? { signal } : {}
+      });
+    } catch {
+      throw unreachable();
+    }
+    const date = Date.parse(answer.headers.get("date") ?? "");
+    if (Number.isFinite(date)) {
+      const skew = date - this.#port.now();
+      this.#skew = Math.abs(skew) < LEAST_SKEW ? 0 : skew;
+    }
+    if (answer.ok) return answer;
+    throw await errorOf(answer);
+  }
+};
+var unreachable = () => new ApiError(
+  "unreachable",
+  "The propagator does not answer.",
+  "Find out whether it runs: propagator status. On one machine, start it with: npm start"
+);
+async function errorOf(answer) {
+  const body = await answer.json().catch(() => void 0);
+  const field2 = (value, name) => typeof value === "object" && value !== null ? Reflect.get(value, name) : void 0;
+  const text2 = (name) => {
+    const value = field2(field2(body, "error"), name);
+    return typeof value === "string" ? value : void 0;
+  };
+  const seconds = Number(answer.headers.get("retry-after"));
+  return new ApiError(
+    FAILURES[answer.status] ?? "refused",
+    text2("message") ?? `The API answered with the status ${answer.status}.`,
+    text2("advice") ?? "Read the log of the propagator.",
+    seconds > 0 ? seconds * 1e3 : void 0
+  );
+}
+
+// console/format.ts
+var HIDDEN = /[\p{Cc}\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/gu;
+var visible = (text2) => text2.replace(/\r?\n/g, " ").replace(HIDDEN, (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, "0")}`);
+function duration(millis) {
+  const seconds = Math.max(0, Math.round(millis / 1e3));
+  if (seconds < 60) return `${seconds}s`;
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 60) return `${minutes}m ${seconds % 60}s`;
+  const hours = Math.floor(minutes / 60);
+  return hours < 24 ? `${hours}h ${minutes % 60}m` : `${Math.floor(hours / 24)}d ${hours % 24}h`;
+}
+var time = (millis) => millis === void 0 || !Number.isFinite(millis) || Math.abs(millis) > 864e13 ? "-" : new Date(millis).toISOString().replace("T", " ").replace(/\.\d+Z$/, "Z");
+var number = (value) => String(value).replace(/\B(?=(\d{3})+(?!\d))/g, " ");
+var counted = (value, noun) => `${number(value)} ${noun}${value === 1 ? "" : "s"}`;
+var share = ({
+  found,
+  left
+}) => found <= 0 ? void 0 : Math.max(0, Math.min(1, (found - left) / found));
+var sum = (counts) => {
+  let [found, removed, left] = [0, 0, 0];
+  for (const one of counts) {
+    found += one.found;
+    removed += one.removed;
+    left += one.left;
+  }
+  return { found, removed, left };
+};
+
+// console/element.ts
+var ATTRIBUTES = new Set(
+  "class id role scope type value max title for name tabindex open selected autocomplete maxlength spellcheck href".split(" ")
+);
+var FAMILIES = /^(?:aria|data)-[a-z]+$/;
+var TAGS = new Set(
+  "a button caption code dd details div dl dt form h1 h2 h3 input label li nav option p progress section select span strong summary table tbody td th thead time tr ul".split(" ")
+);
+function h(tag, attributes = {}, ...children) {
+  if (!TAGS.has(tag)) throw new TypeError(`the console shows no element ${tag}`);
+  const shown2 = {};
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value === void 0 || value === false) continue;
+    if (!ATTRIBUTES.has(name) && !FAMILIES.test(name))
+      throw new TypeError(`the console sets no attribute ${name}`);
+    if (name === "href" && !value.startsWith("#"))
+      throw new TypeError("a link of the console begins with #");
+    shown2[name] = value;
+  }
+  return { tag, attributes: shown2, children: flat(children) };
+}
+function flat(children) {
+  return children.flatMap((child) => {
+    if (child === void 0 || child === false) return [];
+    if (typeof child === "string") return [visible(child)];
+    return "tag" in child ? [child] : flat(child);
+  });
+}
+
+// console/states.ts
+var TONES = {
+  finished: "good",
+  observed: "good",
+  present: "good",
+  "pre-delete": "busy",
+  running: "busy",
+  closing: "busy",
+  requested: "busy",
+  planning: "busy",
+  confirming: "busy",
+  waiting: "busy",
+  recoverable: "wait",
+  held: "wait",
+  unverified: "wait",
+  unreachable: "wait",
+  refused: "wait",
+  canceled: "wait",
+  "dead-lettered": "bad",
+  superseded: "quiet",
+  pending: "quiet",
+  skipped: "quiet"
+};
+var MARKS = {
+  good: "✓",
+  busy: "▸",
+  wait: "!",
+  bad: "✗",
+  quiet: "·"
+};
+var toneOf = (state) => TONES[state] ?? "quiet";
+var markOf = (state) => MARKS[toneOf(state)];
+var MEANINGS = {
+  recoverable: "The project is disabled and suspended. Nothing is removed before the window ends.",
+  confirming: "Keystone is asked twice, the grace period passes, and resources are counted.",
+  held: "The operation is stopped. A person must release it.",
+  "pre-delete": "Resources that need the living project are removed first.",
+  running: "The services are working.",
+  waiting: "The domain waits for its projects.",
+  closing: "Everything is empty. Keystone deletes the account.",
+  finished: "A new listing proved the end.",
+  observed: "Resources were counted. Nothing was changed.",
+  refused: "Keystone still shows the account, so nothing was removed.",
+  unverified: "Some resources could not be listed, so what remains is unknown.",
+  superseded: "A later operation replaced this one.",
+  canceled: "A person canceled the operation."
+};
+var ENDED = [
+  "finished",
+  "observed",
+  "refused",
+  "unverified",
+  "superseded",
+  "canceled"
+];
+var STATES = Object.keys(MEANINGS);
+
+// console/live.ts
+var QUIET_MILLIS = 4e4;
+var FIRST_WAIT = 1e3;
+var LONGEST_WAIT = 3e4;
+var FINAL = ["token", "role", "missing", "shape"];
+var waitAfter = (failures, { waitMillis = 0 }) => Math.max(waitMillis, Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** (failures - 1)));
+async function followOperation(id, { api, sleep: sleep2, onData, onConnection }, signal) {
+  const path = `/v1/operations/${encodeURIComponent(id)}/events`;
+  let [failures, lastId] = [0, void 0];
+  while (!signal.aborted) {
+    try {
+      for await (const event of api.events(path, lastId, signal, QUIET_MILLIS)) {
+        if (event.event === "end") return onConnection({ kind: "ended" });
+        const data = api.checked(json(event.data), operationShape);
+        [failures, lastId] = [0, event.id];
+        onData(data);
+        onConnection({ kind: "live" });
+        if (ENDED.includes(data.operation.state)) return onConnection({ kind: "ended" });
+      }
+      await sleep2(FIRST_WAIT / 2, signal);
+    } catch (thrown) {
+      if (signal.aborted) return;
+      const error2 = known(thrown);
+      if (FINAL.includes(error2.kind)) return onConnection({ kind: "stopped", error: error2 });
+      failures += 1;
+      const wait = waitAfter(failures, error2);
+      onConnection({ kind: "lost", error: error2, nextAt: api.now() + wait });
+      await sleep2(wait, signal);
+    }
+  }
+}
+async function poll(load, everyMillis, { api, sleep: sleep2, onData, onConnection }, signal) {
+  let failures = 0;
+  while (!signal.aborted) {
+    try {
+      const data = await load();
+      if (signal.aborted) return;
+      failures = 0;
+      onData(data);
+      onConnection({ kind: "live" });
+      await sleep2(everyMillis, signal);
+    } catch (thrown) {
+      if (signal.aborted) return;
+      const error2 = known(thrown);
+      if (FINAL.includes(error2.kind)) return onConnection({ kind: "stopped", error: error2 });
+      failures += 1;
+      const wait = waitAfter(failures, error2);
+      onConnection({ kind: "lost", error: error2, nextAt: api.now() + wait });
+      await sleep2(wait, signal);
+    }
+  }
+}
+function json(text2) {
+  try {
+    return JSON.parse(text2);
+  } catch {
+    return void 0;
+  }
+}
+var known = (thrown) => thrown instanceof ApiError ? thrown : new ApiError(
+  "shape",
+  `The console failed: ${thrown instanceof Error ? thrown.message : String(thrown)}.`,
+  "Reload this page. If the message stays, use the commands: propagator status"
+);
+
+// console/operations.ts
+var accountOf = ({ scope }) => `${scope.type} ${scope.name ?? scope.id}`;
+var hasEnded = ({ operation: operation2 }) => ENDED.includes(operation2.state);
+var needsPerson = (seen) => !hasEnded(seen) && (seen.operation.state === "held" || seen.waitsOn.some(({ actor, deadLetter }) => deadLetter || actor === "operator"));
+var isCount = ({ operation: { action, mode } }) => action === "plan" || mode === "observe";
+var firstReason = ({ operation: operation2, waitsOn }) => (waitsOn.find(({ actor }) => actor === "operator") ?? waitsOn[0])?.on ?? operation2.hold?.reason ?? "";
+var PAGE_ROWS = 25;
+var LIMITS = { first: 100, most: 1e3 };
+var FIELDS = ["state", "action", "domain", "text"];
+function filtersOf(query) {
+  const text2 = (name) => (query.get(name) ?? "").trim().slice(0, 255);
+  return {
+    state: text2("state"),
+    action: text2("action"),
+    domain: text2("domain"),
+    text: text2("text"),
+    page: Math.max(1, Math.trunc(Number(query.get("page")) || 1)),
+    limit: Number(query.get("limit")) > LIMITS.first ? LIMITS.most : LIMITS.first
+  };
+}
+function listAddress(filters) {
+  const query = new URLSearchParams();
+  for (const name of FIELDS) if (filters[name]) query.set(name, filters[name]);
+  if ((filters.limit ?? 0) > LIMITS.first) query.set("limit", String(filters.limit));
+  if ((filters.page ?? 1) > 1) query.set("page", String(filters.page));
+  const text2 = query.toString();
+  return text2 === "" ? "#/operations" : `#/operations?${text2}`;
+}
+function apiQuery({ state, domain, limit }) {
+  const query = new URLSearchParams({ limit: String(limit) });
+  if (state !== "") query.set("state", state);
+  if (domain !== "") query.set("domain", domain);
+  return query.toString();
+}
+function matching(all, { action, text: text2 }) {
+  const wanted = text2.toLowerCase();
+  return all.filter((seen) => {
+    const { id, scope } = seen.operation;
+    const fields = [id, scope.id, scope.name ?? "", scope.domainId ?? "", firstReason(seen)];
+    return (action === "" || seen.operation.action === action) && (wanted === "" || fields.some((field2) => field2.toLowerCase().includes(wanted)));
+  });
+}
+function pageOf(rows, page2) {
+  const pages = Math.max(1, Math.ceil(rows.length / PAGE_ROWS));
+  const shown2 = Math.min(page2, pages);
+  return { rows: rows.slice((shown2 - 1) * PAGE_ROWS, shown2 * PAGE_ROWS), page: shown2, pages };
+}
+
+// console/command.ts
+var quoted = (word) => /^[\w.:@/+-]+$/.test(word) ? word : `'${visible(word).replaceAll("'", `'\\''`)}'`;
+var command = (fixed, ...values) => ["propagator", fixed, ...values.map(quoted)].join(" ");
+var REASON = '--reason "…"';
+var OFFERED = new Set(
+  [
+    "operation release|cancel|rerun|approve|show|watch|list",
+    "dead-letter redrive|list|show|discard",
+    "hold list|remove",
+    "suspicious list|release|drop",
+    "project plan|resume|suspend",
+    "waiver add|list",
+    "service list",
+    "quarantine list"
+  ].flatMap((one) => {
+    const [noun = "", verbs = ""] = one.split(" ");
+    return verbs.split("|").map((verb) => `${noun} ${verb}`);
+  })
+);
+var OFFERED_WORDS = ["resume-all", "status"];
+var WORD = /^(?:[\w.:@/+=-]*[\w@/+=-]|"…")(?=[\s.,;`)]|$)/;
+function commandsIn(advice) {
+  const found = /* @__PURE__ */ new Set();
+  for (const { index } of advice.matchAll(/\bpropagator /g)) {
+    const words = [];
+    let rest = advice.slice(index);
+    for (; ; ) {
+      const word = WORD.exec(rest)?.[0];
+      if (word === void 0) break;
+      words.push(word);
+      rest = rest.slice(word.length);
+      const gap = /^ +/.exec(rest)?.[0];
+      if (gap === void 0) break;
+      rest = rest.slice(gap.length);
+    }
+    const [, noun = "", verb = ""] = words;
+    if (OFFERED_WORDS.includes(noun) || OFFERED.has(`${noun} ${verb}`)) found.add(words.join(" "));
+  }
+  return [...found];
+}
+
+// console/parts.ts
+var stateOf = (state) => h(
+  "span",
+  { class: `state ${toneOf(state)}` },
+  h("span", { "aria-hidden": "true", class: "mark" }, markOf(state)),
+  state
+);
+var commandLine = (line, about2) => h(
+  "div",
+  { class: "command" },
+  h(
+    "code",
+    { tabindex: "0" },
+    line.split(" ").map((word, index) => [index > 0 && " ", h("span", { class: "word" }, word)])
+  ),
+  h(
+    "button",
+    { type: "button", "data-copy": line, "aria-label": `Copy: ${about2 ?? line}` },
+    "Copy"
+  )
+);
+var adviceOf = (advice) => advice !== void 0 && advice !== "" && [
+  h("p", { class: "advice" }, advice),
+  commandsIn(advice).map((line) => commandLine(line))
+];
+var bar = (counts, what) => {
+  const done = share(counts);
+  if (done === void 0) return h("span", { class: "bar note" }, "none found");
+  const percent = Math.floor(done * 100);
+  return h(
+    "span",
+    { class: "bar" },
+    h("progress", { max: "100", value: String(percent), "aria-label": `${what}: ${percent} %` }),
+    h("span", { class: "percent", "aria-hidden": "true" }, `${percent} %`)
+  );
+};
+var free = (text2) => h("span", { class: "free" }, text2);
+function table(caption, columns, rows, keyOf2) {
+  const kind = ({ isNumber }) => isNumber ? "number" : void 0;
+  return h(
+    "div",
+    { class: "scroll", role: "region", "aria-label": caption, tabindex: "0" },
+    h(
+      "table",
+      {},
+      h("caption", { class: "unseen" }, caption),
+      h(
+        "thead",
+        {},
+        h(
+          "tr",
+          {},
+          columns.map((one) => h("th", { scope: "col", class: kind(one) }, one.title))
+        )
+      ),
+      h(
+        "tbody",
+        {},
+        rows.map(
+          (row, index) => h(
+            "tr",
+            { "data-key": keyOf2?.(row, index) },
+            columns.map(
+              (one) => h(
+                one.isHead ? "th" : "td",
+                { scope: one.isHead && "row", class: kind(one), "data-title": one.title },
+                one.cell(row)
+              )
+            )
+          )
+        )
+      )
+    )
+  );
+}
+var amount2 = (value) => value === void 0 ? "-" : number(value);
+var age = (millis, now) => millis === void 0 ? "-" : h("time", { title: time(millis) }, duration(Math.max(0, now - millis)));
+var section = (title, ...children) => h("section", { "data-key": `section ${title}` }, h("h2", {}, title), children);
+var empty = (...text2) => h("p", { class: "empty" }, ...text2);
+var link = (href, text2) => h("a", { href }, text2);
+var operationLink = (id) => h("a", { href: `#/operations/${encodeURIComponent(id)}`, class: "id" }, id);
+var facts = (rows) => h(
+  "dl",
+  { class: "facts" },
+  rows.filter(([, value]) => value !== void 0 && value !== false && value !== "").map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value)))
+);
+
+// console/page-operation.ts
+async function loadDetails(api, { operation: operation2 }, signal) {
+  const id = encodeURIComponent(operation2.id);
+  const [{ entries }, plan] = await Promise.all([
+    api.get(`/v1/audit?operation=${id}&limit=50`, auditShape, signal),
+    operation2.action === "plan" ? api.get(`/v1/operations/${id}/plan`, planShape, signal).catch(() => void 0) : void 0
+  ]);
+  return { audit: entries, plan };
+}
+function operationPage(seen, details, now) {
+  const { operation: operation2 } = seen;
+  return [
+    h("h1", {}, titled(`${operation2.action} of ${accountOf(operation2)}`)),
+    h("p", { class: "lead" }, stateOf(operation2.state), " ", MEANINGS[operation2.state] ?? ""),
+    progress(seen),
+    waiting(seen, now),
+    details?.plan && planSection(details.plan),
+    section("Services", services(seen)),
+    projects(seen),
+    remains(seen),
+    section("Commands", commands(seen, details?.plan)),
+    section("Facts", about(seen, now)),
+    section("Decisions", decisions(details, now))
+  ];
+}
+function progress(seen) {
+  const { operation: operation2, resources } = seen;
+  const { found, removed, left } = resources;
+  if (isCount(seen))
+    return h("p", {}, `${counted(found, "resource")} counted; nothing is changed.`);
+  return h(
+    "div",
+    { class: "progress" },
+    bar(resources, "The whole operation"),
+    h(
+      "span",
+      {},
+      `${number(removed)} of ${number(found)} ${doneWord(operation2.action)}, ${number(left)} left`
+    )
+  );
+}
+var doneWord = (action) => ({ provision: "ready", suspend: "suspended", resume: "resumed" })[action] ?? "removed";
+function waiting({ waitsOn, ...seen }, now) {
+  if (waitsOn.length === 0) return void 0;
+  const ordered = waitsOn.toSorted(
+    (a, b) => Number(b.actor === "operator") - Number(a.actor === "operator")
+  );
+  return section(
+    "Waits for",
+    ordered.map(
+      ({ on, since, actor, advice, requestId, deadLetter }, index) => h(
+        "div",
+        {
+          class: `card ${deadLetter ? "bad" : actor === "none" ? "quiet" : "wait"}`,
+          "data-key": `${seen.operation.id} ${index} ${on}`
+        },
+        h("h3", {}, on),
+        h(
+          "p",
+          {},
+          actor === "none" ? "No action is needed. " : h("strong", {}, `The ${actor} must act. `),
+          "Since ",
+          age(since, now),
+          typeof requestId === "string" && `; request ${requestId}`
+        ),
+        adviceOf(advice)
+      )
+    )
+  );
+}
+function services(seen) {
+  const { operation: operation2, tasks } = seen;
+  const isLacking = (task2) => task2.state === "skipped";
+  const shown2 = tasks.filter((task2) => !isLacking(task2));
+  if (shown2.length === 0) return empty("No service has begun yet. They begin after the counting.");
+  const lacking = tasks.filter(isLacking).map(({ service }) => service);
+  const totals = ({ counts }) => sum(Object.values(counts));
+  const work = [
+    { title: "Progress", cell: (task2) => bar(totals(task2), task2.service) },
+    numberColumn("Found", (task2) => totals(task2).found),
+    numberColumn(titled(doneWord(operation2.action)), (task2) => totals(task2).removed),
+    numberColumn("Left", (task2) => totals(task2).left)
+  ];
+  return [
+    table(
+      "Services of this operation",
+      [
+        { title: "Service", isHead: true, cell: ({ service, region }) => `${service} (${region})` },
+        { title: "State", cell: ({ state }) => stateOf(state) },
+        ...isCount(seen) ? [numberColumn("Counted", (task2) => totals(task2).found)] : work,
+        { title: "Resources", cell: typesOf }
+      ],
+      shown2,
+      ({ id }) => id
+    ),
+    lacking.length > 0 && h("p", { class: "note" }, `Not in this cloud or off: ${lacking.join(", ")}.`)
+  ];
+}
+var titled = (word) => word.charAt(0).toUpperCase() + word.slice(1);
+var numberColumn = (title, of) => ({
+  title,
+  isNumber: true,
+  cell: (task2) => amount2(of(task2))
+});
+function typesOf({ counts, because }) {
+  const found = Object.entries(counts).filter(([, count2]) => count2.found > 0);
+  return [
+    because !== void 0 && h("p", {}, because),
+    found.length > 0 && h(
+      "details",
+      {},
+      h("summary", {}, counted(found.length, "type")),
+      h(
+        "ul",
+        {},
+        found.map(
+          ([type, { found: all, left }]) => h(
+            "li",
+            { "data-key": type },
+            `${type}: ${number(all - left)} of ${number(all)} gone, ${number(left)} left`
+          )
+        )
+      )
+    )
+  ];
+}
+function projects({ projects: all = [] }) {
+  if (all.length === 0) return void 0;
+  return section(
+    "Projects, the deepest first",
+    table(
+      "Projects of the domain",
+      [
+        { title: "Project", isHead: true, cell: ({ id, name }) => name ?? id },
+        { title: "State", cell: ({ state }) => stateOf(state) },
+        {
+          title: "Operation",
+          cell: ({ operationId }) => operationId === void 0 ? "-" : operationLink(operationId)
+        },
+        { title: "Found", isNumber: true, cell: ({ resources }) => amount2(resources?.found) },
+        { title: "Left", isNumber: true, cell: ({ resources }) => amount2(resources?.left) }
+      ],
+      all,
+      ({ id }) => id
+    )
+  );
+}
+function remains({ operation: operation2, tasks }) {
+  const notes = tasks.flatMap(
+    ({ service, region, state, conditions }) => conditions.filter((one) => one.class === "Unsupported" && one.actor === "operator").map((one) => ({
+      key: `${service} ${region} ${one.resourceType ?? ""} ${one.message}`,
+      title: `${one.resourceType ?? service}${one.count > 1 ? ` (${number(one.count)})` : ""}: ` + one.message,
+      what: state === "unreachable" ? "could not be listed" : "retained",
+      advice: one.advice
+    }))
+  );
+  const uncovered2 = operation2.uncovered.map(({ type, name, because, advice }) => ({
+    key: `uncovered ${type}`,
+    title: `${type} (${name})${because === void 0 ? "" : `: ${because}`}`,
+    what: "not covered, so its resources are unknown",
+    advice: advice ?? `If it holds no resources of projects: propagator waiver add ${type} ${REASON}`
+  }));
+  const all = [...notes, ...uncovered2];
+  if (all.length === 0) return void 0;
+  return section(
+    "Remains or is unknown",
+    all.map(
+      ({ key, title, what, advice }) => h(
+        "div",
+        { class: "card quiet", "data-key": key },
+        h("h3", {}, title),
+        h("p", {}, titled(what), "."),
+        adviceOf(advice)
+      )
+    )
+  );
+}
+function planSection(plan) {
+  const { digest, approvals, approvalsNeeded, carriedOutBy, allowedDrift, resources } = plan;
+  return section(
+    "Plan",
+    facts([
+      ["Would remove", counted(resources, "resource")],
+      ["Digest", digest ?? "the plan is not complete yet"],
+      [
+        "Approvals",
+        `${approvals.length} of ${approvalsNeeded}` + (approvals.length > 0 ? `: ${approvals.map(({ by, at }) => `${by} at ${time(at)}`).join(", ")}` : "")
+      ],
+      ["Drift", `up to ${allowedDrift} resources that appear after the plan are removed, too`],
+      ["Carried out by", carriedOutBy !== void 0 && operationLink(carriedOutBy)]
+    ]),
+    plan.keystoneCheck.refusals.map(
+      ({ message, advice }, index) => h(
+        "div",
+        { class: "card bad", "data-key": `refusal ${index}` },
+        h("h3", {}, message),
+        adviceOf(advice)
+      )
+    ),
+    carriedOutBy === void 0 && digest !== void 0 && [
+      h("p", {}, "Read every resource first. Then approve:"),
+      commandLine(`${command(`${plan.scope.type} plan`, plan.scope.id)} --resources`),
+      commandLine(command("operation approve", plan.id, "--digest", digest))
+    ]
+  );
+}
+function commands(seen, plan) {
+  const { id, state, request, action } = seen.operation;
+  const isPlan = action === "plan";
+  const ended = hasEnded(seen);
+  const withReason = (verb) => `${command(`operation ${verb}`, id)} ${REASON}`;
+  const offered = [
+    !ended && ["Follow it in a terminal", command("operation watch", id)],
+    !isPlan && state === "held" && ["Continue it", withReason("release")],
+    !isPlan && state === "observed" && !request && ["Carry it out", withReason("release")],
+    state === "recoverable" && ["End the window and remove now", withReason("release")],
+    !ended && !isPlan && request !== void 0 && ["Take the request back", withReason("cancel")],
+    ended && !isPlan && ["Run it again", withReason("rerun")],
+    isPlan && plan?.carriedOutBy === void 0 && plan?.digest !== void 0 && [
+      "Approve the plan",
+      command("operation approve", id, "--digest", plan.digest)
+    ],
+    ["Show everything", command("operation show", id)]
+  ];
+  return [
+    h(
+      "p",
+      { class: "note" },
+      "The console changes nothing. Type a command where you are logged in."
+    ),
+    offered.map((one) => {
+      if (!one) return void 0;
+      const [title, line] = one;
+      return h(
+        "div",
+        { class: "offer", "data-key": title },
+        h("p", {}, title),
+        commandLine(line, title)
+      );
+    })
+  ];
+}
+function about({ operation: operation2 }, now) {
+  const { scope, cause: cause2, request, rerun, released, plan, recovery } = operation2;
+  const by = cause2.initiator ? ` by ${cause2.initiator.name ?? cause2.initiator.userId}` : "";
+  return facts([
+    ["Operation", operation2.id],
+    [titled(scope.type), scope.name === void 0 ? scope.id : `${scope.name} (${scope.id})`],
+    ["Domain", scope.domainId],
+    ["Mode", operation2.mode],
+    [
+      "Because",
+      request ? `requested by ${request.by} at ${time(request.at)}: ${request.reason}` : `${cause2.eventType}${by}${cause2.note === void 0 ? "" : `; ${cause2.note}`}`
+    ],
+    [
+      "Plan",
+      plan && [
+        operationLink(plan.of),
+        `, approved by ${plan.approvals.map((one) => one.by).join(" and ")}`
+      ]
+    ],
+    ["Runs again", rerun && [operationLink(rerun.of), `, asked by ${rerun.by}: ${rerun.reason}`]],
+    ["Released", released && `by ${released.by} at ${time(released.at)}: ${released.reason}`],
+    [
+      "Recoverable until",
+      recovery && operation2.state === "recoverable" && time(recovery.seenAt + recovery.remainingMillis)
+    ],
+    ["Opened", time(operation2.openedAt)],
+    ["Ended", operation2.endedAt !== void 0 && time(operation2.endedAt)],
+    ["Duration", duration((operation2.endedAt ?? now) - operation2.openedAt)]
+  ]);
+}
+function decisions(details, now) {
+  if (!details) return empty("The audit log is being read.");
+  if (details.audit.length === 0) return empty("No person has decided anything about it.");
+  return table(
+    "Decisions of persons, newest first",
+    [
+      { title: "Age", cell: ({ at }) => age(at, now) },
+      { title: "By", isHead: true, cell: ({ by }) => by?.name ?? "unreadable" },
+      { title: "From", cell: ({ from }) => from ?? "-" },
+      { title: "Decision", cell: ({ what }) => what ?? "-" },
+      { title: "Reason", cell: ({ reason }) => reason ?? "-" }
+    ],
+    details.audit,
+    ({ sequence }) => String(sequence)
+  );
+}
+
+// console/page-operations.ts
+var ACTIONS = ["cleanup", "suspend", "resume", "provision", "plan"];
+var loadOperations = (api, filters, signal) => api.get(`/v1/operations?${apiQuery(filters)}`, operationsShape, signal);
+function operationsPage({ operations, notice }, filters, now) {
+  const found = matching(operations, filters);
+  const { rows, page: page2, pages } = pageOf(found, filters.page);
+  const isFiltered = [filters.state, filters.action, filters.domain, filters.text].some(
+    (one) => one !== ""
+  );
+  return [
+    h("h1", {}, "Operations"),
+    filterForm(filters),
+    h("p", { class: "note" }, extent(found.length, operations.length, filters)),
+    notice !== void 0 && h("p", { class: "note" }, notice),
+    rows.length === 0 ? isFiltered ? empty("No operation matches these filters. ", link("#/operations", "Show all operations")) : empty("No operation yet. An operation begins when an account changes in Keystone.") : list2(rows, now),
+    pages > 1 && pager(filters, page2, pages)
+  ];
+}
+function extent(found, read, filters) {
+  const isAll = read < filters.limit;
+  if (isAll) return `${counted(found, "operation")}.`;
+  const first = `${counted(found, "operation")} among the newest ${read}. `;
+  return filters.limit < LIMITS.most ? [
+    first,
+    link(listAddress({ ...filters, limit: LIMITS.most }), `Search the newest ${LIMITS.most}`)
+  ] : `${first}For older ones, filter by state or domain.`;
+}
+var list2 = (rows, now) => table(
+  "Operations, newest first",
+  [
+    { title: "Operation", isHead: true, cell: ({ operation: operation2 }) => operationLink(operation2.id) },
+    { title: "Action", cell: ({ operation: operation2 }) => operation2.action },
+    { title: "Account", cell: ({ operation: operation2 }) => free(accountOf(operation2)) },
+    { title: "State", cell: ({ operation: operation2 }) => stateOf(operation2.state) },
+    { title: "Progress", cell: progressOf },
+    { title: "Left", isNumber: true, cell: ({ resources }) => amount2(resources.left) },
+    { title: "Age", isNumber: true, cell: ({ operation: operation2 }) => age(operation2.openedAt, now) },
+    { title: "Waits for", cell: (seen) => free(firstReason(seen) || "-") }
+  ],
+  rows,
+  ({ operation: operation2 }) => operation2.id
+);
+var progressOf = (seen) => isCount(seen) ? h("span", { class: "bar note" }, `${number(seen.resources.found)} counted`) : bar(seen.resources, seen.operation.id);
+function filterForm(filters) {
+  const choice = (name, title, values) => field(
+    name,
+    title,
+    h(
+      "select",
+      { id: `filter-${name}`, name },
+      h("option", { value: "" }, "all"),
+      values.map(
+        (one) => h("option", { value: one, selected: filters[name] === one && "selected" }, one)
+      )
+    )
+  );
+  const typed = (name, title) => field(
+    name,
+    title,
+    h("input", {
+      id: `filter-${name}`,
+      name,
+      type: "text",
+      value: filters[name],
+      maxlength: "255",
+      autocomplete: "off",
+      spellcheck: "false"
+    })
+  );
+  return h(
+    "form",
+    { class: "filters", "data-form": "filters", "data-key": `filters ${JSON.stringify(filters)}` },
+    choice("state", "State", STATES),
+    choice("action", "Action", ACTIONS),
+    typed("domain", "Domain id"),
+    typed("text", "Name, id or reason"),
+    h("button", { type: "submit" }, "Filter")
+  );
+}
+var field = (name, title, control) => h("p", { class: "field" }, h("label", { for: `filter-${name}` }, title), control);
+var pager = (filters, page2, pages) => h(
+  "nav",
+  { class: "pager", "aria-label": "Pages" },
+  page2 > 1 && link(listAddress({ ...filters, page: page2 - 1 }), "Newer"),
+  h("span", {}, `Page ${page2} of ${pages}`),
+  page2 < pages && link(listAddress({ ...filters, page: page2 + 1 }), "Older")
+);
+
+// console/page-others.ts
+var serviceOf = (queue) => queue.replace(/^service-/, "");
+function deadLettersPage({ deadLetters }, now) {
+  const groups = Map.groupBy(deadLetters, ({ queue, cause: cause2 }) => `${queue} ${cause2}`);
+  return [
+    h("h1", {}, "Dead letters"),
+    deadLetters.length === 0 ? empty("No message was given up. There is nothing to do.") : h(
+      "p",
+      { class: "note" },
+      `${counted(deadLetters.length, "message")}, ${counted(groups.size, "cause")}.`
+    ),
+    [...groups].map(([key, group]) => cause(key, group, now))
+  ];
+}
+function cause(key, group, now) {
+  const [first] = group;
+  if (!first) return void 0;
+  const { queue, cause: code, error: error2 } = first;
+  const name = serviceOf(queue);
+  const oldest = Math.min(...group.map(({ at }) => at));
+  const expires = Math.min(...group.map(({ expiresAt }) => expiresAt ?? Number.POSITIVE_INFINITY));
+  const operations = [...new Set(group.flatMap(({ operationId }) => operationId ?? []))];
+  const select = queue === name ? "redrive --queue" : "redrive --service";
+  return h(
+    "div",
+    { class: "card bad", "data-key": key },
+    h("h3", {}, `${name}: ${code}`),
+    h("p", {}, error2?.message ?? "The function failed each time without an error report."),
+    h(
+      "p",
+      {},
+      `${counted(group.length, "message")}, the oldest for `,
+      age(oldest, now),
+      Number.isFinite(expires) && `; the first is deleted in ${duration(expires - now)}`
+    ),
+    operations.length > 0 && h(
+      "p",
+      {},
+      "Operations: ",
+      operations.slice(0, 10).map((id) => [operationLink(id), " "]),
+      operations.length > 10 && `and ${operations.length - 10} more`
+    ),
+    h(
+      "p",
+      { class: "advice" },
+      error2?.advice ?? "Read the log of the operation, and fix the cause."
+    ),
+    h("p", {}, "After the cause is fixed:"),
+    commandLine(command(`dead-letter ${select}`, name, "--cause", code)),
+    h("p", {}, "One message in full:"),
+    commandLine(command("dead-letter show", first.id))
+  );
+}
+function holdsPage({
+  holds,
+  suspensions
+}, now) {
+  return [
+    h("h1", {}, "Holds"),
+    section(
+      "Kept from being deleted",
+      holds.length === 0 ? empty(
+        "No hold is in force. To add one:",
+        commandLine(`propagator hold add --project ID ${REASON}`)
+      ) : table(
+        "Holds in force",
+        [
+          { title: "Kept", isHead: true, cell: ({ target, id }) => free(`${target} ${id}`) },
+          { title: "By", cell: ({ by }) => by },
+          { title: "Reason", cell: ({ reason }) => free(reason) },
+          { title: "Ticket", cell: ({ ticket }) => ticket ?? "-" },
+          { title: "Age", isNumber: true, cell: ({ at }) => age(at, now) },
+          {
+            title: "Until",
+            cell: ({ until }) => until === void 0 ? "it is removed" : time(until)
+          },
+          {
+            title: "End it",
+            cell: ({ target, id }) => commandLine(`propagator hold remove --${target} ${quoted(id)}`)
+          }
+        ],
+        holds,
+        ({ target, id }) => `${target}/${id}`
+      ),
+      h(
+        "p",
+        { class: "note" },
+        "Tags of projects in Keystone and metadata of resources can hold, too. An operation that waits for one names it."
+      )
+    ),
+    section(
+      "Projects that an operator holds suspended",
+      suspensions.length === 0 ? empty("No project is held suspended.") : suspensions.map(
+        ({ project, by, reason, at, enabledAt, advice }) => h(
+          "div",
+          { class: `card ${enabledAt === void 0 ? "quiet" : "bad"}`, "data-key": project },
+          h("h3", {}, `project ${project}`),
+          h("p", {}, `By ${by} for `, age(at, now), `: ${reason}`),
+          enabledAt !== void 0 && h(
+            "p",
+            {},
+            h("strong", {}, `Enabled in Keystone since ${enabledAt}, although it is held.`)
+          ),
+          adviceOf(advice),
+          enabledAt === void 0 && commandLine(`${command("project resume", project)} ${REASON}`)
+        )
+      )
+    )
+  ];
+}
+function servicesPage({ services: services2, httpPlugins, uncovered: uncovered2, waived }, now) {
+  const denied = services2.filter(({ problem }) => problem !== void 0);
+  return [
+    h("h1", {}, "Services"),
+    denied.length > 0 && section(
+      "Not permitted",
+      denied.map(
+        ({ name, problem }) => h(
+          "div",
+          { class: "card bad", "data-key": name },
+          h("h3", {}, `${name}: ${problem?.message ?? ""}`),
+          adviceOf(problem?.advice)
+        )
+      )
+    ),
+    uncovered2.length > 0 && section("Not covered or unreachable", uncovered2.map(uncoveredCard)),
+    section(
+      "Covered, in the order of the cleanup",
+      coveredTable(services2),
+      absent(services2, httpPlugins)
+    ),
+    waived.length > 0 && section(
+      "Waived",
+      table(
+        "Waivers",
+        [
+          { title: "Type", isHead: true, cell: ({ type }) => type },
+          { title: "By", cell: ({ by }) => by },
+          { title: "Reason", cell: ({ reason }) => free(reason) },
+          { title: "Age", isNumber: true, cell: ({ at }) => age(at, now) },
+          { title: "End it", cell: ({ type }) => commandLine(command("waiver remove", type)) }
+        ],
+        waived,
+        ({ type }) => type
+      )
+    )
+  ];
+}
+function coveredTable(services2) {
+  const present = services2.filter(({ regions }) => regions.length > 0);
+  if (present.length === 0)
+    return empty("The catalog of this cloud has no service that is covered.");
+  return table(
+    "Covered services of this cloud",
+    [
+      { title: "Service", isHead: true, cell: ({ name }) => name },
+      { title: "State", cell: ({ on }) => stateOf(on ? "present" : "off by default") },
+      { title: "Regions", cell: ({ regions }) => regions.join(", ") },
+      { title: "Catalog types", cell: ({ catalogTypes }) => catalogTypes.join(", ") || "-" },
+      { title: "Resource types", cell: typesOf2 }
+    ],
+    present,
+    ({ name }) => name
+  );
+}
+var typesOf2 = ({ resourceTypes, noProjectResources }) => resourceTypes.length === 0 ? free(noProjectResources ?? "none of projects") : h(
+  "details",
+  {},
+  h("summary", {}, counted(resourceTypes.length, "type")),
+  h(
+    "ul",
+    {},
+    resourceTypes.map((type) => h("li", {}, type))
+  )
+);
+function absent(services2, httpPlugins) {
+  const names = services2.filter(({ regions }) => regions.length === 0).map(({ name }) => name);
+  return [
+    names.length > 0 && h("p", { class: "note" }, `Not in this cloud: ${names.join(", ")}.`),
+    httpPlugins.length > 0 && h("p", { class: "note" }, `Called over HTTP: ${httpPlugins.join(", ")}.`)
+  ];
+}
+var uncoveredCard = ({ type, name, region, because, advice }) => h(
+  "div",
+  { class: "card wait", "data-key": `${type} ${region ?? ""} ${because ?? ""}` },
+  h("h3", {}, `${type} (${name})${region === void 0 ? "" : ` in ${region}`}`),
+  h(
+    "p",
+    {},
+    because ?? "No service file covers it. Its resources are not removed, and each operation ends as unverified."
+  ),
+  advice === void 0 ? commandLine(`${command("waiver add", type)} ${REASON}`, `waive ${type}`) : adviceOf(advice)
+);
+
+// console/page-overview.ts
+var NEWEST = 100;
+var PLANS = 5;
+async function loadOverview(api, signal) {
+  const list3 = (query) => api.get(`/v1/operations?limit=${NEWEST}${query}`, operationsShape, signal);
+  const [status, newest, held, running] = await Promise.all([
+    api.get("/v1/status", statusShape, signal),
+    list3(""),
+    list3("&state=held"),
+    list3("&state=running")
+  ]);
+  const known2 = new Set(newest.operations.map(({ operation: operation2 }) => operation2.id));
+  const others = [...held.operations, ...running.operations].filter(
+    ({ operation: operation2 }) => !known2.has(operation2.id)
+  );
+  const carriedOut = new Set(newest.operations.map(({ operation: operation2 }) => operation2.plan?.of));
+  const candidates = newest.operations.filter(
+    ({ operation: { action, state, id, parentId } }) => action === "plan" && state === "observed" && !carriedOut.has(id) && !parentId
+  ).slice(0, PLANS);
+  const plans = await Promise.all(
+    candidates.map(
+      ({ operation: { id } }) => api.get(`/v1/operations/${encodeURIComponent(id)}/plan`, planShape, signal)
+    )
+  );
+  return {
+    status,
+    newest: newest.operations,
+    others,
+    plans: plans.filter(({ carriedOutBy }) => carriedOutBy === void 0),
+    notice: newest.notice ?? held.notice ?? running.notice
+  };
+}
+function overviewPage(seen, now) {
+  const needs = needsOf(seen, now);
+  return [
+    h("h1", {}, "Overview"),
+    section(
+      needs.length === 0 ? "Nothing needs a person now" : `Needs a person now: ${needs.length}`,
+      needs.length === 0 && empty(
+        "No operation is held, no message is dead-lettered, no plan waits for approval, and the propagator reports no problem."
+      ),
+      needs.map(card)
+    ),
+    seen.notice !== void 0 && h("p", { class: "note" }, seen.notice),
+    section("Operations by state", states(seen)),
+    section("Propagator", health(seen.status))
+  ];
+}
+var card = ({ key, tone, title, detail }) => h(
+  "div",
+  { class: `card ${tone}`, "data-key": key },
+  h(
+    "h3",
+    {},
+    h("span", { "aria-hidden": "true", class: "mark" }, tone === "bad" ? "✗" : "!"),
+    ...title
+  ),
+  ...detail
+);
+function needsOf({ status, newest, others, plans }, now) {
+  const all = [...newest, ...others];
+  const dead = Object.entries(status.queues).filter(([, queue]) => queue.dead > 0);
+  const deadCount = dead.reduce((total, [, queue]) => total + queue.dead, 0);
+  const [stuck, waiting2] = [true, false].map(
+    (isDead) => all.filter((one) => needsPerson(one) && one.waitsOn.some((w) => w.deadLetter) === isDead)
+  );
+  return [
+    ...status.stopped ? [stopNeed(status.stopped, now)] : [],
+    ...status.ok ? [] : [healthNeed()],
+    ...deadCount > 0 ? [
+      deadNeed(
+        deadCount,
+        dead.map(([queue]) => queue)
+      )
+    ] : [],
+    ...(stuck ?? []).map((one) => operationNeed(one, "bad", now)),
+    ...status.enabledDuringHold > 0 ? [
+      need(
+        "enabled",
+        "bad",
+        [
+          `${counted(status.enabledDuringHold, "project")} held suspended, but enabled in Keystone`
+        ],
+        [h("p", {}, link("#/holds", "See the holds"))]
+      )
+    ] : [],
+    ...(waiting2 ?? []).map((one) => operationNeed(one, "wait", now)),
+    ...plans.map((plan) => planNeed(plan, now)),
+    ...status.suspicious > 0 ? [
+      need(
+        "suspicious",
+        "wait",
+        [`${counted(status.suspicious, "deletion")} held, because the account was never seen`],
+        [commandLine("propagator suspicious list")]
+      )
+    ] : []
+  ];
+}
+var need = (key, tone, title, detail) => ({ key, tone, title, detail });
+var stopNeed = (stopped, now) => need(
+  "stopped",
+  "bad",
+  ["All destructive work is stopped"],
+  [
+    h(
+      "p",
+      {},
+      `By ${stopped.by} for `,
+      age(stopped.at, now),
+      `: ${stopped.reason ?? "no reason"}`
+    ),
+    commandLine(`propagator resume-all ${REASON}`)
+  ]
+);
+var healthNeed = () => need(
+  "health",
+  "bad",
+  ["A part of the propagator does not work"],
+  [h("p", {}, "No notification may arrive. Find the part:"), commandLine("propagator status")]
+);
+var deadNeed = (count2, queues) => need(
+  "dead",
+  "bad",
+  [link("#/dead-letters", `${counted(count2, "dead-letter message")}`)],
+  [h("p", {}, `Given up in ${queues.join(", ")}. Each cause has its command there.`)]
+);
+function operationNeed(seen, tone, now) {
+  const { operation: operation2, waitsOn } = seen;
+  const first = waitsOn.find(({ actor }) => actor === "operator") ?? waitsOn[0];
+  return need(
+    operation2.id,
+    tone,
+    [
+      operationLink(operation2.id),
+      ` ${operation2.action} of ${accountOf(operation2)} `,
+      stateOf(operation2.state)
+    ],
+    [
+      h("p", {}, firstReason(seen), first && [" (for ", age(first.since, now), ")"]),
+      adviceOf(first?.advice),
+      operation2.state === "held" && !first?.advice?.includes("operation release") && commandLine(`${command("operation release", operation2.id)} ${REASON}`)
+    ]
+  );
+}
+var planNeed = (plan, now) => need(
+  plan.id,
+  "wait",
+  [
+    operationLink(plan.id),
+    ` plan of ${plan.scope.type} ${plan.scope.name ?? plan.scope.id} waits for approval`
+  ],
+  [
+    h(
+      "p",
+      {},
+      `${counted(plan.resources, "resource")}; ${plan.approvals.length} of ${plan.approvalsNeeded} approvals; planned `,
+      age(plan.openedAt, now),
+      " ago"
+    ),
+    plan.digest !== void 0 && commandLine(command("operation approve", plan.id, "--digest", plan.digest))
+  ]
+);
+function states({ newest }) {
+  if (newest.length === 0)
+    return empty(
+      "No operation yet. Delete a test project in Keystone, or plan one:",
+      commandLine("propagator project plan PROJECT")
+    );
+  const counts = Map.groupBy(newest, ({ operation: operation2 }) => operation2.state);
+  const shown2 = [...STATES, ...counts.keys()].filter(
+    (state, index, all) => counts.has(state) && all.indexOf(state) === index
+  );
+  return [
+    h(
+      "ul",
+      { class: "tiles" },
+      shown2.map(
+        (state) => h(
+          "li",
+          { "data-key": state },
+          h(
+            "a",
+            { href: `#/operations?state=${encodeURIComponent(state)}` },
+            h("strong", {}, number(counts.get(state)?.length ?? 0)),
+            " ",
+            stateOf(state)
+          )
+        )
+      )
+    ),
+    h(
+      "p",
+      { class: "note" },
+      newest.length < NEWEST ? "All operations." : `The newest ${NEWEST} operations.`
+    )
+  ];
+}
+function health(status) {
+  const busy = Object.entries(status.queues).filter(
+    ([, { ready, active, dead }]) => ready + active + dead > 0
+  );
+  return h(
+    "dl",
+    { class: "facts" },
+    [
+      ["Health", status.ok ? "all parts work" : "a part does not work"],
+      ["Mode", status.mode ?? "unknown"],
+      ["Accounts known", number(status.accounts)],
+      [
+        "Queues",
+        busy.length === 0 ? "empty" : busy.map(
+          ([name, { ready, active, dead }]) => `${name}: ${ready} ready, ${active} active${dead > 0 ? `, ${dead} dead` : ""}`
+        ).join("; ")
+      ]
+    ].map(([name = "", value = ""]) => h("div", {}, h("dt", {}, name), h("dd", {}, value)))
+  );
+}
+
+// console/patch.ts
+function patch(parent, children) {
+  const keyed = /* @__PURE__ */ new Map();
+  for (const node of parent.children) {
+    const key = node.getAttribute("data-key");
+    if (key !== null) keyed.set(key, node);
+  }
+  const wanted = new Set(children.map(keyOf).filter((key) => key !== void 0));
+  for (const [key, node] of keyed) if (!wanted.has(key)) node.remove();
+  let at = parent.firstChild;
+  for (const child of children) {
+    const key = keyOf(child);
+    const found = key === void 0 ? at : keyed.get(key) ?? null;
+    const node = found && fits(found, child) ? found : create(child, parent.ownerDocument);
+    if (node !== at) parent.insertBefore(node, at);
+    else at = at?.nextSibling ?? null;
+    if (typeof child === "string") {
+      if (node.nodeValue !== child) node.nodeValue = child;
+    } else change(node, child);
+  }
+  while (at) {
+    const next = at.nextSibling;
+    at.remove();
+    at = next;
+  }
+}
+var keyOf = (child) => typeof child === "string" ? void 0 : child.attributes["data-key"];
+function fits(node, child) {
+  if (typeof child === "string") return node.nodeType === node.TEXT_NODE;
+  if (node.nodeType !== node.ELEMENT_NODE) return false;
+  const element = node;
+  return element.localName === child.tag && (element.getAttribute("data-key") ?? void 0) === child.attributes["data-key"];
+}
+var create = (child, document2) => typeof child === "string" ? document2.createTextNode("") : document2.createElement(child.tag);
+var KEPT = ["open", "value", "selected"];
+function change(element, { tag, attributes, children }) {
+  const isBar = tag === "progress";
+  const isNew = element.attributes.length === 0 && element.childNodes.length === 0;
+  for (const name of element.getAttributeNames())
+    if (!(name in attributes) && (isBar || !KEPT.includes(name))) element.removeAttribute(name);
+  for (const [name, value] of Object.entries(attributes)) {
+    const isFree = isBar || isNew || !KEPT.includes(name) || !element.hasAttribute(name);
+    if (isFree && element.getAttribute(name) !== value && !(name === "open" && !isNew))
+      element.setAttribute(name, value);
+  }
+  patch(element, children);
+}
+
+// console/routes.ts
+var PAGES = [
+  ["overview", "#/", "Overview"],
+  ["operations", "#/operations", "Operations"],
+  ["dead-letters", "#/dead-letters", "Dead letters"],
+  ["holds", "#/holds", "Holds"],
+  ["services", "#/services", "Services"]
+];
+var ID = /^op-[0-9a-f]{12}$/;
+function routeOf(hash) {
+  const [path = "", query = ""] = hash.replace(/^#\/?/, "").split("?", 2);
+  if (path === "") return { page: "overview" };
+  if (path === "operations")
+    return { page: "operations", filters: filtersOf(new URLSearchParams(query)) };
+  const id = path.startsWith("operations/") ? path.slice("operations/".length) : "";
+  if (ID.test(id)) return { page: "operation", id };
+  if (path === "dead-letters" || path === "holds" || path === "services") return { page: path };
+  return { page: "unknown" };
+}
+
+// console/shell.ts
+var GET_TOKEN = "openstack --os-system-scope all token issue -f value -c id";
+var header = (route, connection, now, hasToken) => [
+  h("p", { class: "brand" }, link("#/", "keystone-propagator")),
+  h(
+    "nav",
+    { "aria-label": "Pages of the console" },
+    h(
+      "ul",
+      {},
+      PAGES.map(
+        ([page2, address, title]) => h(
+          "li",
+          { "data-key": page2 },
+          h("a", { href: address, "aria-current": isIn(route, page2) && "page" }, title)
+        )
+      )
+    )
+  ),
+  h("div", { class: "right" }, connectionText(connection, now), hasToken && logOut())
+];
+var isIn = ({ page: page2 }, link2) => page2 === link2 || page2 === "operation" && link2 === "operations";
+var logOut = () => h("button", { type: "button", "data-action": "logout" }, "Log out");
+function connectionText(connection, now) {
+  const [tone, text2, more] = wordsOf(connection, now);
+  return h(
+    "p",
+    { class: `connection ${tone}` },
+    h("span", { role: "status" }, text2),
+    more !== void 0 && h("span", { "aria-hidden": "true" }, ` ${more}`)
+  );
+}
+function wordsOf(connection, now) {
+  if (!connection) return ["quiet", "Loading"];
+  if (connection.kind === "live") return ["good", "Live"];
+  if (connection.kind === "ended") return ["quiet", "Ended: no change follows"];
+  if (connection.kind === "stopped") return ["bad", "Not updated"];
+  const wait = Math.max(0, connection.nextAt - now);
+  return ["bad", "Connection lost: what you see is old.", `Next attempt in ${duration(wait)}`];
+}
+var errorPage = ({ message, advice, kind }) => [
+  h("h1", {}, kind === "missing" ? "Not found" : "This page cannot be shown"),
+  h("div", { class: "card bad" }, h("h3", {}, message), adviceOf(advice)),
+  h("p", {}, link("#/", "Go to the overview"))
+];
+var unknownPage = () => [
+  h("h1", {}, "Not found"),
+  h("p", {}, "The console has no such page. ", link("#/", "Go to the overview"))
+];
+var loadingPage = () => [h("p", { class: "empty" }, "Loading…")];
+function loginPage(refused, isSafe) {
+  if (!isSafe)
+    return [
+      h("h1", {}, "No login over plain HTTP"),
+      h(
+        "p",
+        {},
+        "The network could read your token. Set PROPAGATOR_API_CERT_FILE, or open a tunnel and then http://127.0.0.1:8787/console/ :"
+      ),
+      commandLine("ssh -L 8787:127.0.0.1:8787 HOST")
+    ];
+  return [
+    h("h1", {}, "Log in"),
+    refused !== void 0 && h("div", { class: "card bad", role: "alert" }, h("h3", {}, refused)),
+    h("p", {}, "The API asks for a token of Keystone. The role reader is enough. Make one:"),
+    commandLine(GET_TOKEN),
+    h(
+      "form",
+      { class: "login", "data-form": "login" },
+      h("label", { for: "token" }, "Token"),
+      h("input", {
+        id: "token",
+        name: "token",
+        type: "password",
+        autocomplete: "off",
+        spellcheck: "false",
+        maxlength: "8192"
+      }),
+      h("button", { type: "submit" }, "Log in")
+    ),
+    h(
+      "p",
+      { class: "note" },
+      "The token stays in this tab until you close it or log out. The console only reads."
+    )
+  ];
+}
+
+// console/app.ts
+var SHORT = 5e3;
+var LONG = 3e4;
+var Console = class {
+  #browser;
+  #api;
+  #opened = new AbortController();
+  #route = { page: "overview" };
+  #address = "";
+  #connection;
+  #view;
+  constructor(browser2) {
+    this.#browser = browser2;
+    this.#api = new Api({
+      fetch: (path, init) => browser2.fetch(path, init),
+      token: () => browser2.token(),
+      now: () => browser2.now()
+    });
+  }
+  /** Shows the page of the present address, and keeps it current until another one is opened. */
+  async open() {
+    this.#opened.abort();
+    this.#opened = new AbortController();
+    this.#address = this.#browser.hash();
+    this.#route = routeOf(this.#address);
+    [this.#connection, this.#view] = [void 0, void 0];
+    this.render();
+    await this.#follow(this.#route, this.#opened.signal);
+  }
+  close() {
+    this.#opened.abort();
+  }
+  /** Draws the page again: after a change, and each second for the ages. */
+  render() {
+    const { document: document2 } = this.#browser;
+    const now = this.#api.now();
+    const head = document2.getElementById("header");
+    const main = document2.getElementById("main");
+    if (!head || !main) return;
+    patch(head, header(this.#route, this.#connection, now, this.#browser.token() !== void 0));
+    patch(main, [
+      h("div", { class: "page", "data-key": `page ${this.#address}` }, this.#body(now))
+    ]);
+    const title = main.querySelector("h1")?.textContent ?? "";
+    document2.title = title === "" ? "keystone-propagator" : `${title} · keystone-propagator`;
+  }
+  /** Copies a command, and says whether that succeeded. */
+  async copy(line) {
+    const isCopied = await this.#browser.copy(line);
+    this.#notify(
+      isCopied ? "Copied." : "The browser does not permit it. Select the command instead."
+    );
+  }
+  async logIn(token) {
+    if (!/^[\x21-\x7e]{1,8192}$/.test(token.trim())) {
+      this.#notify("This is not a token: it is empty or has characters that no token has.");
+      return;
+    }
+    this.#browser.setToken(token.trim());
+    await this.open();
+  }
+  async logOut() {
+    this.#browser.setToken(void 0);
+    await this.open();
+    this.#notify("You are logged out. The token is no longer in this tab.");
+  }
+  /** Opens the list with the filters of the form. Another filter begins at the first page. */
+  filter(fields) {
+    const { state = "", action = "", domain = "", text: text2 = "" } = fields;
+    const route = this.#route;
+    const limit = route.page === "operations" ? route.filters.limit : LIMITS.first;
+    const trimmed = { domain: domain.trim(), text: text2.trim() };
+    this.#browser.setHash(listAddress({ state, action, ...trimmed, limit }));
+  }
+  #notify(text2) {
+    const notice = this.#browser.document.getElementById("notice");
+    if (notice) notice.textContent = text2;
+  }
+  #body(now) {
+    const { page: page2 } = this.#route;
+    if (page2 === "unknown") return unknownPage();
+    const connection = this.#connection;
+    if (connection?.kind === "stopped" && connection.error.kind === "token") {
+      const hadToken = this.#browser.token() !== void 0;
+      return loginPage(hadToken ? connection.error.message : void 0, this.#browser.isSafe);
+    }
+    const error2 = connection?.kind === "stopped" || connection?.kind === "lost" && !this.#view ? connection.error : void 0;
+    if (error2) return errorPage(error2);
+    return this.#view ? this.#view(now) : loadingPage();
+  }
+  async #follow(route, signal) {
+    const read = (load, view, every = SHORT) => poll(load, every, this.#deps(signal, view), signal);
+    const api = this.#api;
+    if (route.page === "overview") return read(() => loadOverview(api, signal), overviewPage);
+    if (route.page === "operations")
+      return read(
+        () => loadOperations(api, route.filters, signal),
+        (data, now) => operationsPage(data, route.filters, now),
+        route.filters.limit > LIMITS.first ? LONG : SHORT
+      );
+    if (route.page === "dead-letters")
+      return read(
+        () => api.get("/v1/dead-letters", deadLettersShape, signal),
+        deadLettersPage,
+        LONG
+      );
+    if (route.page === "holds")
+      return read(() => api.get("/v1/holds", holdsShape, signal), holdsPage);
+    if (route.page === "services")
+      return read(() => api.get("/v1/services", servicesShape, signal), servicesPage, LONG);
+    if (route.page === "operation") return this.#followOperation(route.id, signal);
+  }
+  /** The stream of the operation; and, beside it, the decisions and the plan every 10 s. */
+  async #followOperation(id, signal) {
+    let details;
+    let isReading = false;
+    const view = (data, now) => operationPage(data, details, now);
+    const deps = this.#deps(signal, view);
+    const readDetails = (seen) => poll(
+      () => loadDetails(this.#api, seen, signal),
+      2 * SHORT,
+      {
+        ...deps,
+        onData: (read) => {
+          details = read;
+          this.render();
+        },
+        // The stream says how current the page is.
+        onConnection: () => void 0
+      },
+      signal
+    );
+    let reading;
+    await followOperation(
+      id,
+      {
+        ...deps,
+        onData: (seen) => {
+          deps.onData(seen);
+          if (!isReading) reading = readDetails(seen);
+          isReading = true;
+        }
+      },
+      signal
+    );
+    await reading;
+  }
+  #deps(signal, view) {
+    const current = (step) => {
+      if (signal.aborted) return;
+      step();
+      this.render();
+    };
+    return {
+      api: this.#api,
+      sleep: (millis, aborted) => this.#browser.sleep(millis, aborted),
+      onData: (data) => current(() => {
+        this.#view = (now) => view(data, now);
+      }),
+      onConnection: (connection) => current(() => {
+        this.#connection = connection;
+      })
+    };
+  }
+};
+
+// console/main.ts
+var TOKEN = "keystone-propagator-token";
+var LOOPBACK = ["127.0.0.1", "localhost", "[::1]"];
+var browser = {
+  document,
+  fetch: (path, init) => fetch(path, init),
+  now: () => Date.now(),
+  sleep,
+  hash: () => location.hash,
+  setHash: (hash) => {
+    location.hash = hash;
+  },
+  token: () => sessionStorage.getItem(TOKEN) ?? void 0,
+  setToken: (token) => {
+    if (token === void 0) sessionStorage.removeItem(TOKEN);
+    else sessionStorage.setItem(TOKEN, token);
+  },
+  isSafe: location.protocol === "https:" || LOOPBACK.includes(location.hostname),
+  copy: async (text2) => {
+    if (!navigator.clipboard) return false;
+    return navigator.clipboard.writeText(text2).then(
+      () => true,
+      () => false
+    );
+  }
+};
+async function sleep(millis, signal) {
+  await new Promise((resolve) => {
+    const timer = setTimeout(resolve, millis);
+    signal.addEventListener("abort", () => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
+  while (document.hidden && !signal.aborted)
+    await new Promise((resolve) => {
+      document.addEventListener("visibilitychange", () => resolve(), { once: true });
+      signal.addEventListener("abort", () => resolve(), { once: true });
+    });
+}
+var page = new Console(browser);
+var shown = () => void page.open();
+addEventListener("hashchange", () => {
+  shown();
+  document.getElementById("main")?.focus();
+  scrollTo(0, 0);
+});
+document.addEventListener("click", ({ target }) => {
+  const button = target instanceof Element ? target.closest("[data-copy],[data-action]") : null;
+  const line = button?.getAttribute("data-copy");
+  if (typeof line === "string") void page.copy(line);
+  if (button?.getAttribute("data-action") === "logout") void page.logOut();
+});
+document.addEventListener("click", (event) => {
+  const skip = event.target instanceof Element ? event.target.closest("[data-skip]") : null;
+  if (!skip) return;
+  event.preventDefault();
+  document.getElementById("main")?.focus();
+});
+document.addEventListener("submit", (event) => {
+  event.preventDefault();
+  const form = event.target;
+  if (!(form instanceof HTMLFormElement)) return;
+  const fields = Object.fromEntries(
+    [...new FormData(form)].map(([name, value]) => [name, `${value}`])
+  );
+  if (form.dataset.form === "filters") page.filter(fields);
+  if (form.dataset.form === "login") void page.logIn(fields.token ?? "");
+});
+setInterval(() => {
+  if (!document.hidden) page.render();
+}, 1e3);
+shown();

@@ -1,0 +1,25 @@
+// npm run console: bundles the TypeScript of the web console into console/static/console.js, which
+// is in the repository, so that an installation needs no build. `--check` only compares.
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { build } from 'esbuild';
+
+const ROOT = resolve(import.meta.dirname, '../..');
+const TARGET = join(ROOT, 'console/static/console.js');
+
+const { outputFiles } = await build({
+  entryPoints: [join(ROOT, 'console/main.ts')],
+  absWorkingDir: ROOT,
+  bundle: true,
+  format: 'esm',
+  target: 'es2022',
+  charset: 'utf8',
+  banner: { js: '// Made by `npm run console` from console/*.ts. Do not edit.' },
+  write: false,
+});
+const made = outputFiles[0]?.text ?? '';
+if (!process.argv.includes('--check')) writeFileSync(TARGET, made);
+else if (made !== readFileSync(TARGET, 'utf8')) {
+  process.stderr.write('console/static/console.js is not current. Run: npm run console\n');
+  process.exitCode = 1;
+}

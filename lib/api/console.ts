@@ -1,0 +1,79 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Hono } from 'hono';
+import { etag } from 'hono/etag';
+import { secureHeaders } from 'hono/secure-headers';
+import { problem } from './problem.ts';
+import { loopbackOnly, noForeignPage } from './same-site.ts';
+
+/** The path of the web console. Its files need no token, because they hold no data. */
+export const CONSOLE_PATH = '/console/';
+
+const FOLDER = join(import.meta.dirname, '../../console/static');
+/** Only these files are served, so a path in a request never reaches the file system. */
+const FILES: Readonly<Record<string, string>> = {
+  'index.html': 'text/html; charset=utf-8',
+  'console.css': 'text/css; charset=utf-8',
+  'console.js': 'text/javascript; charset=utf-8',
+  'icon.svg': 'image/svg+xml',
+};
+const SELF = ["'self'"];
+const NONE = ["'none'"];
+
+export interface ConsoleOptions {
+  /** True where the API itself accepts only requests for loopback. */
+  readonly isLoopbackOnly: boolean;
+}
+
+/**
+ * The web console as an app of its own: static files with a strict Content-Security-Policy. It has
+ * the same rules about foreign pages and hosts as the API, and no route that changes something.
+ * Throws when a file of the console is missing.
+ */
+export function consoleApp({ isLoopbackOnly }: ConsoleOptions): Hono {
+  const app = new Hono();
+  app.use(
+    secureHeaders({
+      xFrameOptions: 'DENY',
+      contentSecurityPolicy: {
+        defaultSrc: NONE,
+        scriptSrc: SELF,
+        styleSrc: SELF,
+        imgSrc: SELF,
+        connectSrc: SELF,
+        formAction: NONE,
+        baseUri: NONE,
+        frameAncestors: NONE,
+        // The browser then refuses every assignment of text as HTML.
+        requireTrustedTypesFor: ["'script'"],
+        trustedTypes: NONE,
+      },
+    }),
+  );
+  if (isLoopbackOnly) app.use(loopbackOnly);
+  app.use(noForeignPage, etag());
+  app.notFound((context) => context.json(problem('path', 'the console has no such file'), 404));
+  app.get('/console', (context) => context.redirect(CONSOLE_PATH, 308));
+  for (const [name, type] of Object.entries(FILES)) {
+    const body = readFileSync(join(FOLDER, name), 'utf8');
+    app.get(`${CONSOLE_PATH}${name === 'index.html' ? '' : name}`, (context) =>
+      context.body(body, 200, { 'content-type': type, 'cache-control': 'no-cache' }),
+    );
+  }
+  return app;
+}
+
+/** Serves the console below {@link CONSOLE_PATH}, and everything else from `api`. */
+export function withConsole(
+  api: Pick<Hono, 'fetch'>,
+  options: ConsoleOptions,
+): Pick<Hono, 'fetch'> {
+  const page = consoleApp(options);
+  return {
+    fetch: (request, ...rest) => {
+      const { pathname } = new URL(request.url);
+      const isConsole = `${pathname}/`.startsWith(CONSOLE_PATH);
+      return (isConsole ? page : api).fetch(request, ...rest);
+    },
+  };
+}

@@ -1,0 +1,160 @@
+import { operationView, STATUS } from './samples.ts';
+import { type Answers, json, openTab, refused } from './tab.ts';
+
+const TOKEN = 'gAAAAAB-a_valid.token';
+/** An API that accepts one token. */
+const withToken: Answers = (path, init) => {
+  if (new Headers(init.headers).get('x-auth-token') !== TOKEN) return refused(401);
+  return json(path.startsWith('/v1/status') ? STATUS : { operations: [operationView()] });
+};
+const withoutToken: Answers = (path) =>
+  json(path.startsWith('/v1/status') ? STATUS : { operations: [] });
+
+describe('the login', () => {
+  it('is not shown where the API needs no token to read', async () => {
+    const tab = openTab(withoutToken);
+    const opened = tab.page.open();
+    await tab.until(() => tab.main.textContent?.includes('Nothing needs a person now') ?? false);
+    expect(tab.calls.every(({ headers }) => !('x-auth-token' in headers))).toBe(true);
+    expect(tab.head.textContent).not.toContain('Log out');
+    tab.page.close();
+    await opened;
+  });
+
+  it('shows how to get a token, sends it as a header, and removes it', async () => {
+    const tab = openTab(withToken);
+    await tab.page.open();
+    expect(tab.main.textContent).toContain(
+      'openstack --os-system-scope all token issue -f value -c id',
+    );
+    const input = tab.main.querySelector('input');
+    expect([input?.getAttribute('type'), input?.getAttribute('autocomplete')]).toEqual([
+      'password',
+      'off',
+    ]);
+    const opened = tab.page.logIn(` ${TOKEN}\n`);
+    await tab.until(() => tab.main.textContent?.includes('Operations by state') ?? false);
+    expect(tab.head.textContent).toContain('Log out');
+    expect(tab.document.documentElement.outerHTML).not.toContain(TOKEN);
+    expect(tab.calls.map(({ path }) => path).join()).not.toContain(TOKEN);
+    const closed = tab.page.logOut();
+    await opened;
+    await closed;
+    expect(tab.state.token).toBeUndefined();
+    expect(tab.main.textContent).toContain('Log in');
+  });
+
+  it('says why a token was refused, and stays on the page that was asked for', async () => {
+    const tab = openTab(withToken, { hash: '#/holds' });
+    await tab.page.logIn('wrong-token');
+    expect(tab.main.querySelector('[role=alert]')?.textContent).toBe('status 401');
+    expect(tab.state.hash).toBe('#/holds');
+  });
+
+  it('is asked for again when the token expires', async () => {
+    let isExpired = false;
+    const tab = openTab((path, init) => (isExpired ? refused(401) : withToken(path, init)));
+    const opened = tab.page.logIn(TOKEN);
+    await tab.until(() => tab.sleeps.length > 0);
+    isExpired = true;
+    tab.sleeps.at(-1)?.wake();
+    await opened;
+    expect(tab.main.textContent).toContain('Log in');
+  });
+
+  it.each(['', '   ', 'two words', 'line\nbreak', 'ü', 'x'.repeat(8193)])(
+    'does not send what is no token: %j',
+    async (text) => {
+      const tab = openTab(withToken);
+      await tab.page.logIn(text);
+      expect(tab.calls).toEqual([]);
+      expect(tab.document.getElementById('notice')?.textContent).toContain('not a token');
+    },
+  );
+
+  it('asks for no token over plain HTTP, and says what to do', async () => {
+    const tab = openTab(withToken, { isSafe: false });
+    await tab.page.open();
+    expect(tab.main.querySelector('input')).toBeNull();
+    expect(tab.main.textContent).toContain('ssh -L 8787:127.0.0.1:8787');
+  });
+
+  it('names a missing role, and does not ask again and again', async () => {
+    const tab = openTab(() => refused(403));
+    await tab.page.open();
+    expect(tab.main.textContent).toContain('status 403');
+    expect(tab.main.textContent).toContain('Do this.');
+  });
+});
+
+describe('a tab', () => {
+  it('sends only GET requests', async () => {
+    for (const hash of ['#/', '#/operations', '#/dead-letters', '#/holds', '#/services']) {
+      const tab = openTab(() => refused(404), { hash });
+      await tab.page.open();
+      expect(new Set(tab.calls.map(({ method }) => method))).toEqual(new Set(['GET']));
+    }
+  });
+
+  it('shows nothing of a page that was left', async () => {
+    const { promise, resolve } = Promise.withResolvers<Response>();
+    const tab = openTab((path) =>
+      path.startsWith('/v1/holds') ? promise : json({ deadLetters: [] }),
+    );
+    tab.state.hash = '#/holds';
+    const left = tab.page.open();
+    tab.state.hash = '#/dead-letters';
+    const opened = tab.page.open();
+    await tab.until(() => tab.main.textContent?.includes('No message was given up') ?? false);
+    resolve(json({ holds: [], suspensions: [] }));
+    await left;
+    expect(tab.main.querySelector('h1')?.textContent).toBe('Dead letters');
+    expect(tab.document.title).toBe('Dead letters · keystone-propagator');
+    tab.page.close();
+    await opened;
+  });
+
+  it('keeps the old data of a list, says that it is old, and reads it again', async () => {
+    let isUp = true;
+    const tab = openTab(() => (isUp ? json({ deadLetters: [] }) : undefined), {
+      hash: '#/dead-letters',
+    });
+    const opened = tab.page.open();
+    const status = () => tab.head.querySelector('.connection')?.textContent ?? '';
+    await tab.until(() => status() === 'Live' && tab.sleeps.length === 1);
+    isUp = false;
+    tab.sleeps[0]?.wake();
+    await tab.until(() => status().startsWith('Connection lost') && tab.sleeps.length === 2);
+    expect(tab.main.textContent).toContain('No message was given up');
+    isUp = true;
+    tab.sleeps[1]?.wake();
+    await tab.until(() => status() === 'Live');
+    tab.page.close();
+    await opened;
+  });
+
+  it('copies a command, and says when the browser does not permit it', async () => {
+    const tab = openTab(withoutToken);
+    await tab.page.copy('propagator status');
+    const notice = () => tab.document.getElementById('notice')?.textContent;
+    expect([tab.copied, notice()]).toEqual([['propagator status'], 'Copied.']);
+    tab.state.permitsCopy = false;
+    await tab.page.copy('propagator status');
+    expect(notice()).toContain('Select the command');
+  });
+
+  it('shows ages by the clock of the propagator', async () => {
+    const server = 1_800_000_000_000;
+    const date = { date: new Date(server).toUTCString() };
+    const hold = { target: 'project', id: 'p', by: 'ann', reason: 'r', at: server - 65_000 };
+    const tab = openTab(() => json({ holds: [hold], suspensions: [] }, 200, date), {
+      hash: '#/holds',
+      now: server + 3_600_000,
+    });
+    const opened = tab.page.open();
+    await tab.until(() => tab.main.querySelector('time') !== null);
+    expect(tab.main.querySelector('time')?.textContent).toBe('1m 5s');
+    tab.page.close();
+    await opened;
+  });
+});
