@@ -21,14 +21,14 @@ const alarmRow = z.object({
 const apiOf = ({ api, projectApi }: ProjectContext): ServiceApi => projectApi ?? api;
 
 /**
- * An alarm is deleted with its history. Aodh evaluates a leftover alarm forever and calls the URLs
- * of its actions.
+ * Alarms, which are deleted with their history. Aodh would evaluate a leftover alarm forever and
+ * call the URLs of its actions.
  */
 const alarm = defineType({
   name: 'alarm',
   /**
-   * Aodh's paging marker is a time and not a row: pages lose alarms of the same moment. The alarms
-   * are therefore listed in one answer.
+   * Lists all alarms in one answer. Aodh's paging marker is a time, so pages would miss alarms that
+   * have the same time.
    */
   async list(context) {
     const query = { 'q.field': 'project_id', 'q.op': 'eq', 'q.value': context.project };
@@ -50,8 +50,8 @@ const alarm = defineType({
     } catch (error) {
       const status = error instanceof PropagatorError ? error.report.status : undefined;
       if (status === undefined || status === 404 || status === 429) throw error;
-      // Aodh deletes the row first and then the trusts of its actions (`trust+http`). A failure at
-      // the trusts says nothing about the alarm.
+      // Aodh first deletes the row and then the trusts of its actions (`trust+http`). If the call
+      // fails at a trust, the row may still be deleted.
       const answer = await api.request('GET', path, { accept: [404] }).catch(() => undefined);
       if (answer?.status !== 404) throw error;
     }
@@ -60,8 +60,8 @@ const alarm = defineType({
 });
 
 /**
- * An alarm belongs to its project and stays when its user is deleted. Only its actions that use a
- * trust of that user fail from then on, which the report says.
+ * Alarms in living projects with an action that uses a trust of the deleted user. The alarm belongs
+ * to its project and stays. The report says that these actions now fail.
  */
 const alarmOfUser = defineUserType({
   name: 'alarm-of-user',
@@ -78,10 +78,10 @@ const alarmOfUser = defineUserType({
 });
 
 /**
- * Aodh, Alarming API v2. It runs before every service that its alarms may scale or restart, and
- * while the project still exists where that is possible.
- * Quotas of the project stay: reading them creates a row where there is none (safety rule: listing
- * must not create), so that the listing could not tell whether one existed before.
+ * Aodh, Alarming API v2. It runs before every service that alarms may scale or restart, and if
+ * possible while the project still exists. Quotas of the project stay. Reading a quota creates its
+ * row (safety rule: listing must not create), so a listing could not tell whether the row existed
+ * before.
  */
 export const aodh = defineService({
   name: 'aodh',

@@ -47,10 +47,10 @@ const secretRow = z
   .transform((row): Named => ({ id: row.secret_ref, label: row.name ?? undefined }));
 
 /**
- * No row of Barbican names its owner, and no listing takes a project. A listing shows exactly what
- * belongs to the project of the token, without secrets that other projects share by ACL. The owner
- * is therefore the token's project and not the target project: with any token that is not on the
- * target project the rows count as foreign and stay.
+ * Defines a type whose rows belong to the project of the token. No row of Barbican names its owner,
+ * and no listing has a filter by project. A listing shows exactly the resources of the token's
+ * project, without secrets that other projects share by ACL. The owner is therefore the token's
+ * project. If the token is not on the target project, the rows count as foreign and stay.
  */
 const ownedByTokenProject = (
   name: string,
@@ -75,7 +75,7 @@ const ownedByTokenProject = (
         limit: 100,
         query,
       });
-      // Barbican sorts with a resolution of seconds at best: a row may appear on two pages.
+      // Barbican sorts by time in seconds, so a row may appear on two pages.
       const known = new Map(rows.map((one) => [one.id, { ...one, owner: api.ownProject }]));
       return [...known.values()];
     },
@@ -89,8 +89,8 @@ const ownedByTokenProject = (
   });
 
 /**
- * The result of an order stays behind as secrets and containers. Cinder and Nova leave one order
- * for each key that they created.
+ * Orders. The secrets and containers that an order created are separate resources. Cinder and Nova
+ * leave one order for each key that they created.
  */
 const order = ownedByTokenProject('order', orderRow);
 
@@ -101,8 +101,8 @@ const container = ownedByTokenProject('container', containerRow, {
 
 /**
  * Deletes the secret with its payload in the secret store, its metadata, its ACL and the list of
- * its consumers. The role admin on the project suffices for private secrets, too. Without `sort`
- * the pages of secrets have no order.
+ * its consumers. The role admin on the project is enough even for private secrets. Without `sort`,
+ * the order of secrets differs between pages.
  */
 const secret = ownedByTokenProject('secret', secretRow, {
   dependsOn: [{ types: ['container'], strength: 'preferred', until: 'done' }],
@@ -116,7 +116,7 @@ const SERVICE_ADMIN =
 
 /**
  * Limits that were set for the project. By default Barbican shows and removes them only for a role
- * that hardly any cloud has. Such a refusal must not block the other resource types.
+ * that few clouds use. Its refusal must not block the other resource types.
  */
 const projectQuota = defineQuota({
   name: 'project-quota',
@@ -143,7 +143,7 @@ const projectQuota = defineQuota({
     const own = Object.entries(quotas.parse(answer.json).project_quotas).filter(
       ([, limit]) => typeof limit === 'number',
     );
-    // The answer names no project. The path names it, and Barbican addresses quotas by path only.
+    // The answer does not name the project. The path names it, and quotas have no other address.
     return [{ id: project, limits: own.map(([name]) => name).join(', ') }];
   },
   id: (row) => row.id,
@@ -163,14 +163,14 @@ const projectQuota = defineQuota({
 });
 
 /**
- * Barbican, Key Manager API v1, called without a microversion (1.0): consumers don't prevent the
- * deletion of a secret. Users in the ACLs of living projects' secrets are left: the id of a deleted
- * user grants nothing.
+ * Barbican, Key Manager API v1. It is called without a microversion (1.0), so that consumers don't
+ * prevent the deletion of a secret. ACLs of living projects keep the ids of deleted users, because
+ * such an id grants nothing.
  */
 export const barbican = defineService({
   name: 'barbican',
   catalogTypes: ['key-manager'],
-  // These services delete their keys themselves and accept a 404 when the keys are already gone.
+  // These services delete their own keys, and accept a 404 if a key is already deleted.
   dependsOn: [
     {
       services: ['nova', 'cinder', 'glance', 'octavia', 'manila', 'heat', 'magnum', 'tacker'],

@@ -30,8 +30,8 @@ const BUSY_LIMIT_MILLIS = 60 * MINUTE;
 const changedAt = (row: LeaseRow): number => epochOf(row.updated_at ?? row.created_at);
 
 /**
- * Returns the leases of the whole cloud in one answer: an administrator gets all of them, and no
- * parameter changes that.
+ * Returns the leases of the whole cloud, which an administrator gets in one answer. No parameter
+ * limits the list to one project.
  */
 async function leasesOf({ api }: CommonContext): Promise<LeaseRow[]> {
   const { rows } = await api.list('/leases', {
@@ -39,9 +39,9 @@ async function leasesOf({ api }: CommonContext): Promise<LeaseRow[]> {
     row: leaseRow,
     paging: 'none',
   });
-  // For a user without the administrator role Blazar lists only the own project and gives no error.
-  // `/os-hosts/0` tells the two cases apart: Blazar checks for an administrator (403) before it
-  // looks for the host.
+  // For a user without the administrator role, Blazar lists only the user's project and gives no
+  // error. `/os-hosts/0` shows whether the role is missing: Blazar then answers 403 before it
+  // searches the host.
   if (!rows.some((row) => row.project_id && row.project_id !== api.ownProject))
     await api.request('GET', '/os-hosts/0', { accept: [404, 500] });
   return rows;
@@ -95,15 +95,15 @@ const lease = defineType({
       return context.now() - changedAt(row) > STUCK_AFTER_MILLIS
         ? { kind: 'accepted', stuckSince: changedAt(row) }
         : { kind: 'accepted' };
-    // A deletion that fails at the trust leaves the lease half ended, and Blazar never resumes it.
-    // The service therefore checks the user of the trust before it sends the request.
+    // If the trust does not work, the deletion stops half-way and Blazar never completes it. The
+    // user of the trust is therefore checked before the deletion is requested.
     const unusable = await unusableTrust(row, context);
     if (unusable) return { kind: 'blocked', ...unusable };
     try {
       await context.api.request('DELETE', `/leases/${encodeURIComponent(row.id)}`);
     } catch (error) {
       // blazar-manager reports every failure as a 500 without a reason. The first 500 is retried,
-      // because it may be accidental. After a failed deletion the lease is in ERROR.
+      // because it may be temporary. A lease in ERROR has already failed once.
       if (
         !(error instanceof PropagatorError) ||
         error.report.status !== 500 ||
@@ -126,8 +126,8 @@ const lease = defineType({
 const shownUser = z.object({ user: z.object({ enabled: z.boolean().nullish() }) });
 
 /**
- * Returns why the trust of a lease can't work. A lost role of its creator on the project can't be
- * detected reliably (groups, federation).
+ * Returns why the trust of a lease can't work. A creator without a role on the project is not
+ * detected, because roles may come from groups or a federation.
  */
 async function unusableTrust(
   { user_id }: LeaseRow,
@@ -159,7 +159,7 @@ async function unusableTrust(
 }
 
 /**
- * A lease of a deleted user can neither start nor end. Leases of the past (TERMINATED) no longer
+ * Leases of a deleted user, which can neither start nor end. Past leases (TERMINATED) no longer
  * need the user.
  */
 const leaseOfUser = defineUserType({
@@ -193,10 +193,10 @@ export const blazar = defineService({
   leftBySuspend: [
     {
       types: ['lease'],
-      because: 'A lease has no pause. It ends at its date.',
+      because: 'Blazar cannot pause a lease. It ends at its date.',
       warns: {
         message:
-          'a lease goes on while the project is suspended; when it ends, Blazar deletes its ' +
+          'a lease continues while the project is suspended; when it ends, Blazar deletes its ' +
           'servers or fails without the trust of its owner',
         advice:
           'Extend the lease if the project is to be resumed after its end (openstack reservation ' +

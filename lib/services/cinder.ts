@@ -27,8 +27,8 @@ const endpointWithoutProject = (api: ServiceApi): string =>
     : api.endpoint;
 
 /**
- * The default volume type of a project (3.62, Victoria). The service lists those of all projects
- * because Cinder answers 404 for a single project that is deleted.
+ * The default volume type of a project (3.62, Victoria). The defaults of all projects are listed,
+ * because Cinder answers 404 if a deleted project is named.
  */
 const defaultType = defineType({
   name: 'default-type',
@@ -64,8 +64,8 @@ const defaultType = defineType({
       accept: [404],
     });
     if (answer.status !== 404) return { kind: 'gone' };
-    // Before 2026.2 Cinder first asks Keystone for the project. The row was listed, so this 404
-    // means that the project is gone.
+    // Before 2026.2 Cinder first checks the project in Keystone. The row was listed, so this 404
+    // means that the project is deleted.
     return {
       kind: 'retained',
       message:
@@ -81,9 +81,10 @@ const defaultType = defineType({
 const quotaSet = z.object({ quota_set: z.looseObject({ id: z.string() }) });
 
 /**
- * Limits that were set for the project. Cinder does not ask Keystone for them, and its answer names
- * the project. Cinder keeps usage and reservations in its database forever: no API removes them.
- * The quota is reset last because the project would otherwise get the default limits.
+ * Limits that were set for the project. This call does not check the project in Keystone, and the
+ * answer names the project. Usage and reservations stay in Cinder's database forever, because no
+ * API removes them. The quota is reset last, because the reset gives the project the default
+ * limits.
  */
 const quota = defineQuota({
   dependsOn: [
@@ -111,12 +112,10 @@ const quota = defineQuota({
 
 /**
  * Cinder, Block Storage API v3. The path never names the target project: Cinder accepts only the
- * token's project there.
- * 3.59 (Train) is the first microversion in which every row names its owner and transfers are
- * paged. Messages are not removed: they expire by themselves.
- * Resource types don't wait for each other as a whole, so that one stuck resource does not delay
- * the rest (safety rule: one stuck resource stops no other). Each resource waits only for the
- * resources that it depends on.
+ * token's project there. 3.59 (Train) is the first microversion in which every row names its owner
+ * and transfers are paged. Messages are not removed, because they expire. Resource types don't wait
+ * for each other as a whole, so that one stuck resource does not delay the rest (safety rule: one
+ * stuck resource stops no other). Each resource waits only for the resources that it depends on.
  */
 export const cinder = defineService({
   name: 'cinder',
@@ -142,12 +141,12 @@ export const cinder = defineService({
   leftBySuspend: [
     {
       types: ['volume', 'snapshot', 'backup', 'group', 'group-snapshot', 'attachment'],
-      because: 'It is not used while the servers are stopped.',
+      because: 'Stopped servers do not use it.',
     },
     {
       types: ['transfer'],
       because:
-        'Another project may accept it, as its owner intended; a deleted offer cannot be ' +
+        'It offers a volume to another project, which may accept it; a deleted offer cannot be ' +
         'restored with the same key.',
     },
     {

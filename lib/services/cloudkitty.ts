@@ -1,9 +1,9 @@
 import { defineService } from '../task/service.ts';
 
 /**
- * CloudKitty. It rates the last hours of a project some hours after the end of the project
- * ([collect] wait_periods), with the prices that administrators set for it. No call removes rated
- * data. The service therefore touches neither its prices (hashmap mappings with a tenant) nor its
+ * CloudKitty. It rates the last hours of a deleted project some hours later ([collect]
+ * wait_periods), with the prices that administrators set for the project. No call removes rated
+ * data. The cleanup therefore changes neither these prices (hashmap mappings with a tenant) nor the
  * scope.
  */
 export const cloudkitty = defineService({

@@ -9,9 +9,9 @@ const requestRow = z.object({
 });
 
 /**
- * Accelerator requests (ARQs) that outlived their server: Nova creates one for each device of a
- * server and removes it with the server. Cyborg lists those of the whole cloud. Before 15.0.1 and
- * 16.0.1 an unbound request has no owner (null) and is left to Nova.
+ * Accelerator requests (ARQs) of deleted servers. Nova creates one for each device of a server and
+ * normally removes it with the server. Cyborg lists the requests of the whole cloud. Before 15.0.1
+ * and 16.0.1 an unbound request has no owner (null), so only Nova may remove it.
  */
 const acceleratorRequest = defineType({
   name: 'accelerator-request',
@@ -50,7 +50,7 @@ const acceleratorRequest = defineType({
 });
 
 /**
- * Cyborg, API v2. It runs after all servers of the project are gone: until then a request holds the
+ * Cyborg, API v2. It runs after all servers of the project are deleted, because a request holds the
  * device of a running server. Device profiles belong to the administrators.
  */
 export const cyborg = defineService({

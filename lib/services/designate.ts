@@ -18,8 +18,8 @@ const transferRow = z.object({
 const taskRow = z.object({ id: z.string(), project_id: optionalText, zone_id: optionalText });
 
 /**
- * Resources that Designate keeps under `/v2/zones/tasks` and deletes at once. They outlive their
- * zone.
+ * Defines a resource type under `/v2/zones/tasks`. Designate deletes these resources at once, and
+ * keeps them when their zone is deleted.
  */
 const zoneTask = <
   Row extends { readonly id: string; readonly project_id?: string | null | undefined },
@@ -47,8 +47,9 @@ const zoneTask = <
   });
 
 /**
- * Transfer requests that the project made, also for zones that it has given away. Designate also
- * lists requests of other projects that offer a zone to this one; they belong to those projects.
+ * Transfer requests of the project, including those for zones that another project has accepted.
+ * Designate also lists requests in which another project offers a zone to this one; they belong to
+ * the other project.
  */
 const transferRequest = zoneTask(
   'zone-transfer-request',
@@ -62,9 +63,9 @@ const zoneImport = zoneTask('zone-import', 'imports', taskRow, (row) => row.zone
 const zoneExport = zoneTask('zone-export', 'exports', taskRow, (row) => row.zone_id);
 
 /**
- * Limits that were set for the project. The answer names no project. The path names it, and
- * Designate answers 403 if the header names another one. The quota is reset last: without its own
- * limits (perhaps 0) the project would get the default ones.
+ * Limits that were set for the project. The answer does not name the project. The path names it,
+ * and Designate answers 403 if the header names another one. The quota is reset last, because the
+ * reset gives the project the default limits in place of its own limits (perhaps 0).
  */
 const quota = defineQuota({
   dependsOn: [{ types: ['zone'], strength: 'required', until: 'empty' }],
@@ -86,10 +87,9 @@ const quota = defineQuota({
 });
 
 /**
- * Designate, DNS API v2. Pools, TLDs, TSIG keys and blacklists belong to the operator.
- * Neutron waits for the PTR records (see `ptrRecord`). It does not wait for zones, which take as
- * long as their name servers. Designate runs after Nova because designate-sink removes the records
- * of Nova's servers.
+ * Designate, DNS API v2. Pools, TLDs, TSIG keys and blacklists belong to the operator. Neutron
+ * waits for the PTR records (see `ptrRecord`). It does not wait for zones, because name servers may
+ * be slow. Designate runs after Nova, because designate-sink removes the records of Nova's servers.
  */
 export const designate = defineService({
   name: 'designate',
@@ -119,11 +119,11 @@ export const designate = defineService({
   leftBySuspend: [
     {
       types: ['zone', 'recordset', 'ptr-record'],
-      because: 'A zone has no switch. Without it mail of third parties is lost.',
+      because: 'Designate cannot switch a zone off, and senders could not deliver mail without it.',
     },
     {
       types: ['zone-share', 'zone-transfer-request', 'zone-import', 'zone-export'],
-      because: 'It serves other projects or runs nothing.',
+      because: 'It serves other projects, or has no effect.',
     },
     {
       types: ['quota'],

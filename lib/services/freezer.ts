@@ -23,9 +23,9 @@ const pathOf = (project: string, collection: string, id?: string): string => {
 const homeDocument = z.object({ resources: z.record(z.string(), z.unknown()) });
 
 /**
- * Before 2026.2 every listing and deletion covers only the resources of the caller, and Freezer
- * answers as if nothing else existed. No version number of Freezer shows this. Its home document
- * links to single jobs since the release in which administrators see the jobs of others.
+ * Throws if Freezer is older than 2026.2. Such a release lists and deletes only the resources of
+ * the caller, without an error. No version number shows the release. The home document has a link
+ * to single jobs since the release in which administrators see all jobs.
  */
 async function assertListsAllOwners({
   region,
@@ -52,9 +52,9 @@ async function assertListsAllOwners({
 }
 
 /**
- * Returns the documents of one collection. Freezer ignores the project in the path: an
- * administrator gets the jobs of the whole cloud, and every user gets the central clients of other
- * projects. The function therefore filters by owner, and foreign rows are no fault of the API.
+ * Returns the documents of one collection that belong to the project. Freezer ignores the project
+ * in the path: an administrator gets the jobs of the whole cloud, and every user gets the central
+ * clients of other projects.
  */
 async function documentsOf<Row extends { readonly project_id?: string | null | undefined }>(
   context: ProjectContext,
@@ -79,9 +79,9 @@ const jobRow = z.object({
 });
 
 /**
- * Jobs go first because they create backups. The scheduler on the client's machine drops jobs that
- * it no longer finds, but completes a running backup. A running job is therefore aborted first and
- * removed in the next iteration, even if its scheduler never reacted.
+ * Jobs are removed first, because they create backups. The scheduler on the client's machine drops
+ * a deleted job, but completes its running backup. A running job is therefore first aborted, and
+ * removed in the next iteration even if its scheduler has not reacted.
  */
 const job = defineType<z.infer<typeof jobRow>>({
   name: 'job',
@@ -101,8 +101,8 @@ const job = defineType<z.infer<typeof jobRow>>({
 });
 
 /**
- * Resource types that only wait for the jobs. Freezer answers 204 to the deletion of a resource
- * that does not exist.
+ * Defines a resource type that depends only on the jobs. Freezer answers 204 even if the deleted
+ * resource does not exist.
  */
 function document(name: 'session' | 'action' | 'backup'): DefinedType {
   const row = z
@@ -165,10 +165,10 @@ const client = defineType<z.infer<typeof clientRow>>({
 });
 
 /**
- * Freezer, API v2. It stores only records. The data of the backups are where the customer put them,
- * most often in Swift, and go with the account. Freezer runs before Nova, Cinder and Swift because
- * a job creates snapshots and writes objects. It runs in the pre-delete phase because of the jobs'
- * trusts.
+ * Freezer, API v2. It stores only records. The data of the backups are where the customer stores
+ * them, most often in Swift, where the cleanup of Swift removes them. Freezer runs before Nova,
+ * Cinder and Swift, because a job creates snapshots and writes objects. It runs in the pre-delete
+ * phase, because jobs have trusts.
  */
 export const freezer = defineService({
   name: 'freezer',
@@ -186,8 +186,7 @@ export const freezer = defineService({
   leftBySuspend: [
     {
       types: ['job', 'session', 'action', 'client', 'backup'],
-      because:
-        'A job needs a token on the project, which Keystone refuses. Copies are only stored.',
+      because: 'Keystone refuses the token on the project that a job needs. Backups run nothing.',
     },
   ],
 });

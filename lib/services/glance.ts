@@ -18,8 +18,8 @@ type ImageRow = z.infer<typeof imageRow>;
 const pathOfImage = (row: ImageRow): string => `/v2/images/${encodeURIComponent(row.id)}`;
 
 /**
- * Images with their data and their members. Two listings are necessary: for a filter by owner alone
- * Glance shows an administrator neither community nor hidden images (Image API 2.7).
+ * Images with their data and their members. Two listings are necessary, because a filter by owner
+ * alone shows neither community nor hidden images to an administrator (Image API 2.7).
  */
 const image = defineType({
   name: 'image',
@@ -37,8 +37,7 @@ const image = defineType({
   label: (row) => row.name ?? undefined,
   createdAt: (row) => epochOf(row.created_at),
   /**
-   * Every project can boot from a public image, and only an administrator could have made it
-   * public.
+   * A public image is blocked: every project can boot from it, and an administrator made it public.
    */
   blocked: (row) =>
     row.visibility === 'public'
@@ -69,7 +68,7 @@ const image = defineType({
             'Find the volumes and servers that were created from this image, and delete or ' +
             'flatten them. The propagator then deletes the image.',
         };
-      // With delayed_delete an image can't change from deactivated to pending_delete.
+      // With delayed_delete Glance answers 400 for a deactivated image; reactivate it first.
       if (!hasStatus(error, 400) || row.status !== 'deactivated') throw error;
       await api.request('POST', `${pathOfImage(row)}/actions/reactivate`);
       await api.request('DELETE', pathOfImage(row));
@@ -99,8 +98,8 @@ const pathOfNamespace = (row: NamespaceRow): string =>
   `/v2/metadefs/namespaces/${encodeURIComponent(row.namespace)}`;
 
 /**
- * Namespaces of metadata definitions with all their contents. Glance has no filter by owner: the
- * listing compares the owner here.
+ * Namespaces of metadata definitions with all their contents. Glance has no filter by owner, so the
+ * listing compares the owner of each row.
  */
 const metadefNamespace = defineType({
   name: 'metadef-namespace',
@@ -127,8 +126,8 @@ const metadefNamespace = defineType({
           'holds no customer data.',
       };
     if (row.protected)
-      // A field that this PUT leaves out gets its default value. The owner would become the
-      // cleaner's own project.
+      // PUT sets omitted fields to their defaults. Without `owner`, the propagator's project would
+      // become the owner.
       await api.request('PUT', pathOfNamespace(row), {
         json: {
           ...row,
@@ -143,9 +142,10 @@ const metadefNamespace = defineType({
 });
 
 /**
- * Glance (seen on 25.1) reads the path as Latin-1: `ü` addresses a namespace named `Ã¼`, which may
- * belong to another project. A slash, escaped or not, matches none of its routes. Such a name is
- * used only after Glance returned exactly this name for it; names are unique.
+ * Returns true if the path with this name addresses this namespace. Glance (seen on 25.1) reads the
+ * path as Latin-1: `ü` addresses a namespace named `Ã¼`, which may belong to another project. No
+ * route matches a slash, escaped or not. Names are unique, so it is enough that Glance returns the
+ * same name.
  */
 async function isAddressable(row: NamespaceRow, api: ServiceApi): Promise<boolean> {
   if (/^[\x20-\x2e\x30-\x7e]+$/.test(row.namespace)) return true;
@@ -156,9 +156,9 @@ async function isAddressable(row: NamespaceRow, api: ServiceApi): Promise<boolea
 }
 
 /**
- * Glance, Image API v2. Tasks are not listed: no API deletes them (405), and they expire by
- * themselves ([task] task_time_to_live). Glance runs after Nova and Cinder: a back end keeps an
- * image as long as servers and volumes are clones of it.
+ * Glance, Image API v2. Tasks are not listed, because no API deletes them (405) and they expire
+ * ([task] task_time_to_live). Glance runs after Nova and Cinder, because a back end keeps an image
+ * as long as servers or volumes are clones of it.
  */
 export const glance = defineService({
   name: 'glance',

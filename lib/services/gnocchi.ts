@@ -13,13 +13,12 @@ const deleted = z.object({ deleted: z.number() });
 
 /** Default number of rows in one answer of Gnocchi ([api] max_limit). */
 const PAGE = 1000;
-/** Gnocchi links to a next page in a header after every full page, even if no rows follow. */
+/** True if a header links to a next page. Every full page has the link, even if no rows follow. */
 const hasNext = (headers: Headers): boolean => /rel="?next/.test(headers.get('link') ?? '');
 
 /**
  * Removes many resources and their metrics in one call. The filter contains the project and the
- * ids: it is never empty, and Gnocchi itself compares the owner again. A resource whose owner
- * changed after the listing stays.
+ * ids. It is therefore never empty, and a resource whose owner changed after the listing stays.
  */
 async function removeResources(
   rows: readonly ResourceRow[],
@@ -34,8 +33,8 @@ async function removeResources(
 }
 
 /**
- * Resources of every type (`generic` covers all types), each with its metrics. One page per
- * listing: the next listing shows the rest.
+ * Resources of every type (`generic` covers all types), each with its metrics. Each listing reads
+ * one page; the next listing reads the rest.
  */
 const resource = defineType<ResourceRow>({
   name: 'resource',
@@ -66,10 +65,10 @@ const metricRow = z.object({
 });
 
 /**
- * Metrics without a resource. Gnocchi stores only their creator, a user and a project in one string
- * (`user:project`), and finds only the complete string: one call for each user that ever was a
- * member. Metrics of a resource go with the resource, even if another project's member created
- * them.
+ * Metrics without a resource. Gnocchi stores only their creator as one string (`user:project`) and
+ * can search only for the complete string. The listing therefore needs one call for each user that
+ * was ever a member. Metrics of a resource are removed with the resource, even if a member of
+ * another project created them.
  */
 const metric = defineType({
   name: 'metric',
@@ -150,7 +149,7 @@ export const gnocchi = defineService({
   leftBySuspend: [
     {
       types: ['resource', 'metric'],
-      because: 'Measures are only stored, and they are evidence.',
+      because: 'It stores measures, which are evidence, and runs nothing.',
     },
   ],
 });

@@ -7,18 +7,19 @@ import { userReports } from './heat/user-reports.ts';
 import { epochOf } from './kit/time.ts';
 
 const MINUTE = 60_000;
-/** Most stacks are gone by then. A large stack takes longer, and the report only says so. */
+/** After this time the report mentions the stack. Large stacks take longer than this. */
 const STUCK_AFTER_MILLIS = 15 * MINUTE;
 /**
- * Heat's own timeout is one hour ([DEFAULT] stack_action_timeout). A deletion that is still in
- * progress after this time has lost its engine and is requested again.
+ * A deletion that takes longer than this has lost its engine and is requested again: Heat's own
+ * timeout is one hour ([DEFAULT] stack_action_timeout).
  */
 const ABANDONED_AFTER_MILLIS = 70 * MINUTE;
 
 /**
- * Stacks with all their resources and nested stacks. Resources that Heat deletes by name with
- * another token stay: the owner's keypair belongs to the user and goes with the user, the container
- * goes with Swift, the queue with Zaqar. Resources with `deletion_policy: Retain` stay, too.
+ * Stacks with all their resources and nested stacks. Some resources stay, because Heat searches
+ * them by name with the wrong token: keypairs (removed with the user), containers (removed by
+ * Swift's task) and queues (removed by Zaqar's task). Resources with `deletion_policy: Retain` stay
+ * as well.
  */
 const stack = defineType({
   name: 'stack',
@@ -54,8 +55,8 @@ const stack = defineType({
         : { kind: 'accepted' };
     const foreignEffect = await foreignEffectOf(row, context);
     if (foreignEffect) return { kind: 'blocked', ...foreignEffect };
-    // With a token on the project Heat finds only names of that project. Only keypairs belong to
-    // the user of the token.
+    // With a token on the project Heat finds only names of that project, and keypairs of the
+    // token's user.
     await (context.projectApi ?? context.api).request('DELETE', pathOfStack(row));
     if (row.stack_status === 'DELETE_FAILED') return { kind: 'blocked', ...failureBlocker(row) };
     return isDeleting ? { kind: 'accepted', stuckSince: since } : { kind: 'accepted' };
@@ -81,14 +82,13 @@ const deploymentRow = z.object({
 });
 
 /**
- * Deployments that are in no stack. Their rows name no owner, so the owner is that of the
- * configuration: Heat creates a deployment only for a configuration that the caller sees. A
- * deployment that an administrator created for another project's configuration is part of that
- * configuration.
+ * Deployments that are in no stack. A row names no owner, so the owner is the owner of its
+ * configuration. Heat creates a deployment only for a configuration that the caller sees. If an
+ * administrator created the deployment, it also belongs to the configuration.
  */
 const softwareDeployment = defineType({
   name: 'software-deployment',
-  // Deployments of a stack go with it, and some run at its deletion.
+  // Heat removes the deployments of a stack with the stack, and runs some of them at its deletion.
   dependsOn: [{ types: ['stack'], strength: 'required', until: 'empty' }],
   async list(context) {
     const owners = new Map((await configsOf(context)).map((row) => [row.id, row.project]));
@@ -131,10 +131,10 @@ async function deleteResource({ api }: ProjectContext, path: string): Promise<Re
 }
 
 /**
- * Heat, Orchestration API v1. It runs before the services of its resources: a stack recreates
- * resources that are removed from outside, and it knows the right order. Any administrator can
- * delete a stack at any time. A token on the project is preferred: with it Heat finds by name only
- * what belongs to the project.
+ * Heat, Orchestration API v1. It runs before the services of its resources, because a stack
+ * recreates resources that another service removed, and deletes its resources in the right order.
+ * Any administrator can delete a stack. A token on the project is preferred, because Heat then
+ * finds by name only resources of the project.
  */
 export const heat = defineService({
   name: 'heat',
@@ -142,7 +142,7 @@ export const heat = defineService({
   // Heat's second API, compatible with CloudFormation, shows the same stacks.
   catalogAliases: ['cloudformation'],
   preDelete: true,
-  // Magnum and Tacker create stacks and fail if a stack goes without them.
+  // Magnum and Tacker create stacks, and fail if a stack is deleted before they delete it.
   dependsOn: [{ services: ['magnum', 'tacker'], strength: 'preferred', until: 'done' }],
   dependents: [
     {

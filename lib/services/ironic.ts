@@ -9,7 +9,7 @@ import {
 } from '../task/service.ts';
 import { machineSuspension } from './ironic/suspend.ts';
 
-/** Undeployed and unlocked states: nothing of the lessee is on the machine. */
+/** States in which no system of the lessee is on the machine. */
 const UNDEPLOYED_STATES = [
   'enroll',
   'verifying',
@@ -65,8 +65,8 @@ function nodeBlocker(row: NodeRow): Blocker | undefined {
 }
 
 /**
- * A machine that the project leases. The service never undeploys it: Ironic does not know what runs
- * on bare metal outside Nova.
+ * Machines that the project leases. They are never undeployed, because Ironic does not know what
+ * runs on them.
  */
 const lease = defineType({
   name: 'lease',
@@ -86,7 +86,7 @@ const lease = defineType({
 });
 
 /**
- * A machine that belongs to the project. Only its operator can decide what happens to the hardware.
+ * Machines that belong to the project. Only the operator can decide what happens to the hardware.
  */
 const node = defineType({
   name: 'node',
@@ -113,7 +113,7 @@ const allocationRow = z.object({
   owner: z.string().nullish(),
 });
 
-/** A request for a node. Ironic removes it when its node is undeployed. */
+/** Requests for a node. Ironic removes a request when its node is undeployed. */
 const allocation = defineType({
   name: 'allocation',
   blockers: ['The node of the allocation is deployed.'],
@@ -134,7 +134,7 @@ const allocation = defineType({
     try {
       await api.request('DELETE', `/v1/allocations/${encodeURIComponent(row.uuid)}`);
     } catch (error) {
-      // The other 409 means that the node is locked by an operation in progress.
+      // Any other 409 means that an operation in progress locks the node.
       if (
         !(error instanceof PropagatorError) ||
         error.report.status !== 409 ||
@@ -161,8 +161,8 @@ const runbookRow = z.object({
 });
 
 /**
- * Steps that a project wrote for its nodes (1.92). A public runbook has no owner. The filter by
- * project accepts only true and false.
+ * Runbooks: steps that a project wrote for its nodes (1.92). A public runbook has no owner.
+ * Ironic's filter by project accepts only true and false.
  */
 const runbook = defineType({
   name: 'runbook',
@@ -195,9 +195,10 @@ const runbook = defineType({
 });
 
 /**
- * Ironic, Bare Metal API v1, with a system-scoped token: a project-scoped token shows only that
- * project's nodes. 1.65 (Victoria) is the first microversion with lessees. Nodes are never removed.
- * Ironic runs after Nova, whose servers must be off the machines.
+ * Ironic, Bare Metal API v1. It needs a system-scoped token, because a project-scoped token shows
+ * only the nodes of that project. 1.65 (Victoria) is the first microversion with lessees. Nodes are
+ * never removed. Ironic runs after Nova, because Nova must first remove its servers from the
+ * machines.
  */
 export const ironic = defineService({
   name: 'ironic',

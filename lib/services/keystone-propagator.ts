@@ -3,7 +3,9 @@ import { defineService } from '../task/service.ts';
 /** The name and the type with which `propagator register` adds this API to Keystone's catalog. */
 export const REGISTERED = { name: 'keystone-propagator', type: 'account-propagation' } as const;
 
-/** The propagator itself, so that its own catalog entry is not an uncovered service. */
+/**
+ * The propagator itself. Without this entry its service in the catalog would count as uncovered.
+ */
 export const keystonePropagator = defineService({
   name: REGISTERED.name,
   catalogTypes: [REGISTERED.type],

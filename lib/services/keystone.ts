@@ -14,14 +14,15 @@ const credentialRow = z.object({
 const account = z.object({ id: z.string() });
 
 /**
- * Listing needs one call per user: with 8 parallel calls of 20 ms, 10,000 users take half a minute.
+ * Most users whose credentials are listed, with one call per user. 10,000 users take half a minute
+ * (8 parallel calls of 20 ms each).
  */
 const MAX_USERS = 10_000;
 
 /**
- * Returns the users whose application credentials are listed. Without recorded members these are
- * all users of all domains: Keystone can't list users by project, and the role assignments went
- * with the project.
+ * Returns the users whose application credentials are listed. If the members are not recorded,
+ * these are all users of all domains: Keystone can't list users by project, and has removed the
+ * role assignments with the project.
  */
 async function candidateUsers({
   api,
@@ -67,10 +68,10 @@ async function candidateUsers({
 }
 
 /**
- * Application credentials of members that are bound to the project. They no longer allow a login,
- * but Keystone removes them only with their user or with the removal of a role, and not with the
- * project. Their access rules stay: they belong to the user, who may use them for another
- * credential, and only a system-scoped token could remove them.
+ * Application credentials that members created for the project. They no longer allow a login, but
+ * Keystone does not remove them with the project, only with their user or when a role is removed.
+ * Their access rules stay: they belong to the user, other credentials may use them, and only a
+ * system-scoped token could remove them.
  */
 const applicationCredential = defineType({
   name: 'application-credential',
@@ -85,8 +86,8 @@ const applicationCredential = defineType({
         }),
       ),
     );
-    // Keystone lists by user only. Credentials for the user's other projects and for the system
-    // (null) are not wanted here.
+    // Keystone lists by user only, so credentials for other projects and for the system (null) are
+    // dropped here.
     const mayBelongToProject = (row: z.infer<typeof credentialRow>): boolean =>
       row.project_id === context.project || row.project_id === undefined;
     return listings.flatMap(({ rows }) => rows).filter(mayBelongToProject);
@@ -102,8 +103,8 @@ const applicationCredential = defineType({
 });
 
 /**
- * The resources that Keystone itself leaves after the deletion of a project. Role assignments, EC2
- * and other credentials, trusts, limits, tags and endpoint filters go with the project (seen on
+ * The resources that Keystone does not remove with a project. Keystone removes role assignments,
+ * EC2 and other credentials, trusts, limits, tags and endpoint filters with the project (seen on
  * Keystone 22, 2023.1), so they need no resource type. Never use `GET /v3/credentials?project_id=`:
  * it ignores the project and returns the secrets of all projects.
  */

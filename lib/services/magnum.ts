@@ -14,8 +14,8 @@ const templateRow = z.object({
 });
 
 /**
- * Magnum answers 400 if a cluster of any project still uses the template. The listing finds these
- * clusters beforehand.
+ * Templates. Magnum answers 400 if a cluster of any project uses the template, so the listing
+ * searches these clusters first.
  */
 const template = defineType({
   name: 'cluster-template',
@@ -30,7 +30,7 @@ const template = defineType({
       row: templateRow,
       paging: 'next',
     });
-    // Magnum has no filter by project here either.
+    // Magnum has no filter by project for templates.
     const own = rows.filter((row) => row.project_id === context.project || !row.project_id);
     if (own.length === 0) return [];
     const clusters = await clustersOf(context);
@@ -93,8 +93,8 @@ const quotaRow = z.object({
 const pathOfQuota = (project: string): string => `/quotas/${encodeURIComponent(project)}/Cluster`;
 
 /**
- * The limit of clusters, Magnum's only one. It is reset last because the project would otherwise
- * get the default limit.
+ * The limit of clusters, which is Magnum's only limit. It is reset last, because the reset gives
+ * the project the default limit.
  */
 const quota = defineQuota({
   dependsOn: [{ types: ['cluster'], strength: 'required', until: 'empty' }],
@@ -113,13 +113,13 @@ const quota = defineQuota({
 });
 
 /**
- * Magnum, Container Infrastructure Management API v1. It needs no microversion: none of them
- * changes the calls used here. It runs in the pre-delete phase because its drivers use a trust
- * (Heat) or an application credential (Cluster API) of the user who created the cluster, which end
- * with the project or the user.
- * A cluster leaves resources behind: volumes and snapshots of its storage driver, load balancers,
- * floating IPs and security groups of its cloud controller. They are ordinary resources of the
- * project, and Octavia, Cinder and Neutron remove them afterwards.
+ * Magnum, Container Infrastructure Management API v1. It needs no microversion, because none
+ * changes the calls that are used. It runs in the pre-delete phase: its drivers use a trust (Heat)
+ * or an application credential (Cluster API) of the user who created the cluster, and Keystone
+ * removes these with the project or the user. After the deletion of a cluster some resources
+ * remain: volumes and snapshots of its storage driver, and load balancers, floating IPs and
+ * security groups of its cloud controller. The tasks of Octavia, Cinder and Neutron remove them
+ * afterwards.
  */
 export const magnum = defineService({
   name: 'magnum',
@@ -152,14 +152,14 @@ export const magnum = defineService({
     {
       types: ['cluster'],
       because:
-        'Its nodes are servers of the project, which are stopped. Pause a Cluster API ' +
-        'cluster before: its health checks replace stopped nodes.',
+        'Its nodes are servers of the project, which are stopped. First pause a Cluster API ' +
+        'cluster, because its health checks replace stopped nodes.',
       warns: {
         message:
           'the nodes of a cluster are stopped as servers; health checks and auto-healing may ' +
           'replace them after the resume',
         advice:
-          'Pause the cluster before (for Cluster API: spec.paused in the management cluster), ' +
+          'First pause the cluster (Cluster API: spec.paused in the management cluster), ' +
           'or switch its auto-healing off.',
       },
     },

@@ -12,9 +12,9 @@ import { groupTypeAccess, typeAccess } from './manila/types.ts';
 const quotaSet = z.object({ quota_set: z.looseObject({ id: z.string() }) });
 
 /**
- * Limits that were set for the project and for its members. Manila does not ask Keystone for them,
- * and its answer names the project. The quota is reset last: Manila removes the usage counters with
- * it, and could not count later removals.
+ * Limits that were set for the project and for its members. This call does not check the project in
+ * Keystone, and the answer names the project. The quota is reset last, because Manila also removes
+ * the usage counters, which it needs for later removals.
  */
 const quota = defineQuota({
   dependsOn: [
@@ -46,12 +46,11 @@ const quota = defineQuota({
 
 /**
  * Manila, Shared File Systems API v2. 2.56 (Victoria) is the first microversion in which groups and
- * replicas are not experimental. Messages are not removed: they expire by themselves.
- * Resource types don't wait for each other as a whole, so that one stuck resource does not delay
- * the rest (safety rule: one stuck resource stops no other). Each resource waits only for the
- * resources that it depends on.
- * A deleted user's limits stay: with them the API would remove the usage counters of the user's
- * shares in living projects.
+ * replicas are not experimental. Messages are not removed, because they expire. Resource types
+ * don't wait for each other as a whole, so that one stuck resource does not delay the rest (safety
+ * rule: one stuck resource stops no other). Each resource waits only for the resources that it
+ * depends on. The limits of a deleted user stay, because their removal would also remove the usage
+ * counters of the user's shares in living projects.
  */
 export const manila = defineService({
   name: 'manila',
@@ -86,7 +85,7 @@ export const manila = defineService({
   leftBySuspend: [
     {
       types: ['share', 'snapshot', 'replica', 'group', 'group-snapshot', 'backup'],
-      because: 'It is only stored. A removed access rule would get a new id and a new key.',
+      because: 'It runs nothing. A removed access rule would get a new id and a new key.',
     },
     {
       types: ['share-server', 'share-network', 'security-service'],
@@ -94,7 +93,7 @@ export const manila = defineService({
     },
     {
       types: ['lock', 'transfer'],
-      because: 'It protects or offers a share, as its owner intended.',
+      because: 'Its owner uses it to protect or to offer a share.',
     },
     {
       types: ['type-access', 'group-type-access'],

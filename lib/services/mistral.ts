@@ -18,8 +18,8 @@ import {
 } from './mistral/rows.ts';
 
 /**
- * Cron triggers go first: those of a deleted project fire forever and fail, because their trust is
- * gone. Mistral tries to remove the trust and ignores a failure.
+ * Cron triggers. They are removed first, because triggers of a deleted project fire forever, and
+ * fail because their trust is deleted. Mistral tries to remove the trust and ignores a failure.
  */
 const cronTrigger = defineType({
   name: 'cron-trigger',
@@ -43,7 +43,10 @@ const eventTrigger = defineType({
     removeAndVerify(row, context, 'event_triggers', () => eventTriggersAgain(context)),
 });
 
-/** Deletes the execution with its tasks and nested executions, also a running one (`force`). */
+/**
+ * Executions, which are deleted with their tasks and nested executions, even while running
+ * (`force`).
+ */
 const execution = defineType({
   name: 'execution',
   dependsOn: [{ types: ['cron-trigger', 'event-trigger'], strength: 'preferred', until: 'done' }],
@@ -59,7 +62,7 @@ const execution = defineType({
   },
 });
 
-/** Action executions that ran without a workflow. The others go with their execution. */
+/** Action executions without a workflow. Mistral removes the others with their execution. */
 const actionExecution = defineType({
   name: 'action-execution',
   requiresLiveProject: {
@@ -107,10 +110,10 @@ const actionExecution = defineType({
 });
 
 /**
- * Mistral, Workflow API v2. It is emptied while the project still exists where that is possible:
- * many of its resources can be removed only with a token on the project. It runs after Heat,
- * because a stack's resources go with the stack, and before the services whose resources its
- * triggers may create.
+ * Mistral, Workflow API v2. If possible, it is emptied while the project still exists, because many
+ * of its resources can be removed only with a token on the project. It runs after Heat, which
+ * removes the Mistral resources of its stacks, and before the services whose resources triggers may
+ * create.
  */
 export const mistral = defineService({
   name: 'mistral',

@@ -11,12 +11,12 @@ import { SHARING } from './neutron/sharing.ts';
 import { quotaSuspension, routerSuspension } from './neutron/suspend.ts';
 
 /**
- * Neutron, Networking API v2.0; all its calls are synchronous. None of them asks Keystone whether
- * the project exists. Never call `GET /auto-allocated-topology/P`: it creates a topology (safety
- * rule: listing must not create). The topology is an ordinary network, subnet and router of the
- * project and goes with them.
- * Neutron runs after Nova, which unbinds and removes the ports of its servers. At most six calls
- * run in parallel: beyond that, parallel deletions deadlock in Neutron's database.
+ * Neutron, Networking API v2.0. All its calls are synchronous, and none checks in Keystone whether
+ * the project exists. Never call `GET /auto-allocated-topology/P`, because it creates a topology
+ * (safety rule: listing must not create). A topology consists of an ordinary network, subnet and
+ * router, which are removed like any others. Neutron runs after Nova, which unbinds and removes the
+ * ports of its servers. At most six calls run in parallel, because more parallel deletions deadlock
+ * in Neutron's database.
  */
 export const neutron = defineService({
   name: 'neutron',
@@ -55,7 +55,7 @@ export const neutron = defineService({
         'router-route',
       ],
       because:
-        'With the servers stopped nothing answers behind it, and its address must not be ' +
+        'The servers behind it are stopped, and its address must not be ' +
         'given to another project.',
     },
     {
@@ -72,7 +72,7 @@ export const neutron = defineService({
         'l2-gateway-connection',
       ],
       because:
-        'It connects networks in which nothing runs; peers outside may report a lost ' +
+        'It connects networks with stopped servers; external peers may report a lost ' +
         'connection when it is down.',
     },
     {
@@ -85,7 +85,7 @@ export const neutron = defineService({
         'qos-policy',
         'default-statefulness',
       ],
-      because: 'It restricts traffic. Without it more would be allowed.',
+      because: 'It restricts traffic. Without it more traffic would be allowed.',
     },
     {
       types: [
@@ -100,7 +100,7 @@ export const neutron = defineService({
         'log',
         'metering-label',
       ],
-      because: 'It handles the traffic of servers that are stopped.',
+      because: 'It only handles traffic of the servers, which are stopped.',
     },
     {
       types: ['subnet-pool', 'address-scope', 'network-segment-range'],
@@ -108,7 +108,7 @@ export const neutron = defineService({
     },
     {
       types: ['rbac-policy', 'rbac-grant'],
-      because: 'Other projects use what it shares, and would lose their connection.',
+      because: 'Other projects use the shared resource and would lose their connection.',
     },
   ],
 });

@@ -16,8 +16,8 @@ const serverGroupRow = z.object({
 });
 
 /**
- * Nova can't list the groups of one project: the listing reads those of the whole cloud and keeps
- * the project's rows.
+ * Server groups. Nova can't list the groups of one project, so the listing reads the groups of the
+ * whole cloud and keeps the project's rows.
  */
 const serverGroup = defineType({
   name: 'server-group',
@@ -45,7 +45,7 @@ const flavorAccess = defineTypeAccess({
   removal: (tenant) => ({ removeTenantAccess: { tenant } }),
 });
 
-/** The same limit has one name in `quota_class_set` and another in `limits`. */
+/** Names of the limits: in `quota_class_set`, and in `limits`. */
 const LIMITS = {
   instances: 'maxTotalInstances',
   cores: 'maxTotalCores',
@@ -59,10 +59,10 @@ const quotaClass = z.object({ quota_class_set: z.record(z.string(), z.unknown())
 const limits = z.object({ limits: z.object({ absolute: z.record(z.string(), z.unknown()) }) });
 
 /**
- * Limits that were set for the project, and with them those of its users. `GET /os-quota-sets/P`
- * asks Keystone and fails once the project is gone; `GET /limits` does not. Rows that equal the
- * defaults are not visible and have no effect. The quota is reset last because the project would
- * otherwise get the default limits instead of its own (perhaps 0).
+ * Limits that were set for the project and for its users. `GET /os-quota-sets/P` fails for a
+ * deleted project, because Nova checks the project in Keystone; `GET /limits` does not fail. Limits
+ * that equal the defaults are not visible and have no effect. The quota is reset last, because the
+ * reset gives the project the default limits in place of its own limits (perhaps 0).
  */
 const quota = defineQuota({
   dependsOn: [{ types: ['server', 'server-group'], strength: 'required', until: 'empty' }],
@@ -79,7 +79,7 @@ const quota = defineQuota({
         absolute[limit] !== undefined &&
         defaults[name] !== absolute[limit],
     );
-    // The answer names no owner. The project is the key of the request and the address of the row.
+    // The answer names no owner. The request names the project.
     return differing.length === 0
       ? []
       : [{ project, limits: differing.map(([name]) => name).join(', ') }];
@@ -94,15 +94,15 @@ const quota = defineQuota({
 });
 
 /**
- * Nova, Compute API. Since microversion 2.75 (Train) Nova refuses an unknown filter; before, it
- * ignored the filter and listed everything. No later feature is needed, so that every cloud gives
- * the same answers. Keypairs belong to the user and go with the user.
+ * Nova, Compute API. Since microversion 2.75 (Train) Nova refuses an unknown filter. Earlier
+ * microversions ignore the filter and list everything. No later feature is needed, so all clouds
+ * are called with 2.75 and give the same answers. Keypairs belong to the user and are removed with
+ * the user.
  */
 export const nova = defineService({
   name: 'nova',
   catalogTypes: ['compute'],
-  // Nova's API before microversions, and the one compatible with Amazon's EC2: both show the same
-  // servers.
+  // Nova's API without microversions, and its EC2-compatible API. Both show the same servers.
   catalogAliases: ['compute_legacy', 'ec2'],
   microversion: { header: 'compute', floor: '2.75', ceiling: '2.75' },
   concurrency: NOVA_CONCURRENCY,

@@ -27,8 +27,8 @@ type LoadBalancerRow = z.infer<typeof loadBalancerRow>;
 /** `DELETABLE_STATUSES` of Octavia. In any other state it answers 409. */
 const DELETABLE_STATES = ['ACTIVE', 'ERROR'];
 /**
- * An amphora that never answers keeps its load balancer in PENDING_CREATE for 15 minutes (Octavia's
- * own retries). Then the load balancer changes to ERROR.
+ * Longer than Octavia's own retries: if an amphora never answers, the load balancer changes from
+ * PENDING_CREATE to ERROR after 15 minutes.
  */
 const STUCK_AFTER_MILLIS = 20 * 60_000;
 /** A load balancer that changed to ERROR within this time may have failed during its removal. */
@@ -37,7 +37,10 @@ const changedAt = (row: LoadBalancerRow): number => epochOf(row.updated_at ?? ro
 const isStuck = (row: LoadBalancerRow, { now }: ProjectContext): boolean =>
   now() - changedAt(row) > STUCK_AFTER_MILLIS;
 
-/** A worker is processing it, or died while doing so: no API call ends this state. */
+/**
+ * Returns a blocker for a load balancer that a worker processes, or processed when it died. No API
+ * call ends this state.
+ */
 function busyBlocker(row: LoadBalancerRow, context: ProjectContext): Blocker {
   const status = row.provisioning_status;
   if (!isStuck(row, context))
@@ -100,8 +103,8 @@ const loadBalancer = defineType({
         { query: { cascade: true } },
       );
     } catch (error) {
-      // 400: the provider is not enabled; 501: the provider does not support cascade. A retry helps
-      // in neither case.
+      // 400: the provider is not enabled. 501: the provider does not support cascade. A retry would
+      // not help.
       if (!hasStatus(error, 400, 501)) throw error;
       const advice =
         'Enable its provider again in [api_settings] enabled_provider_drivers, or first ' +
@@ -125,10 +128,9 @@ const loadBalancer = defineType({
 
 /**
  * Octavia, Load Balancer API v2. None of its calls asks Keystone for the project. Flavors,
- * availability zones and amphorae belong to the operator.
- * Octavia runs before Neutron: the VIP port is in the project and looks removable, but without it
- * Octavia could not remove the load balancer cleanly. The ports of its amphorae also hold the
- * subnets.
+ * availability zones and amphorae belong to the operator. Octavia runs before Neutron. The VIP port
+ * is in the project, but Octavia needs it to remove the load balancer cleanly. The ports of the
+ * amphorae also block the deletion of subnets.
  */
 export const octavia = defineService({
   name: 'octavia',

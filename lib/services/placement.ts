@@ -1,8 +1,8 @@
 import { defineService } from '../task/service.ts';
 
 /**
- * Placement. Usage that remains after a cleanup belongs to a server that Nova has lost: `openstack
- * resource usage show <project>`.
+ * Placement. If usage remains after a cleanup (`openstack resource usage show <project>`), Nova has
+ * lost a server.
  */
 export const placement = defineService({
   name: 'placement',

@@ -11,10 +11,10 @@ import {
 } from './swift/account.ts';
 import { type ObjectRow, objectsOf, pathOfContainer, removeObjects } from './swift/object.ts';
 import { provision } from './swift/provision.ts';
-import { placeSuspension } from './swift/suspend.ts';
+import { publicAccessSuspension } from './swift/suspend.ts';
 
 /**
- * Maximum number of objects in one listing: an iteration over them takes a minute or two and needs
+ * Most objects in one listing. An iteration with this many objects takes one to two minutes and
  * little memory.
  */
 const MAX_LISTED_OBJECTS = 10_000;
@@ -28,8 +28,8 @@ interface ContainerRow {
 }
 
 /**
- * Swift lists an account that was never created as an empty one (`account_autocreate`), and answers
- * 410 for a deleted one. Neither holds any data.
+ * Returns the containers of the account. Swift lists an account that was never created as empty
+ * (`account_autocreate`), and answers 410 for a deleted account. Neither account holds data.
  */
 function containersOf(context: ProjectContext): Promise<readonly ContainerRow[]> {
   return context.memoize('swift.containers', async () => {
@@ -48,14 +48,14 @@ function containersOf(context: ProjectContext): Promise<readonly ContainerRow[]>
 }
 
 /**
- * Containers whose objects this iteration has not listed completely: they can't be empty when the
- * iteration reaches them.
+ * Names of containers with more objects than this iteration has listed. They will not be empty when
+ * the iteration reaches them.
  */
 const incompleteContainers = (context: ProjectContext): Promise<Set<string>> =>
   context.memoize('swift.unseen', async () => new Set<string>());
 
 /**
- * Objects, versions and delete markers of all containers. Manifests and their segments are ordinary
+ * Objects, versions and delete markers of all containers. Manifests and segments are ordinary
  * objects.
  */
 const object = defineType<ObjectRow>({
@@ -92,15 +92,15 @@ const object = defineType<ObjectRow>({
   batch: { most: 500, remove: removeObjects },
 });
 
-/** The number that the containers last reported to the account, which is some minutes old. */
+/** Returns the number of objects in the account's statistics, which are some minutes old. */
 async function objectCount(context: ProjectContext): Promise<number> {
   const { headers } = await requestAccount(context, 'HEAD', '');
   return Number(headers.get('x-account-object-count') ?? 0) || 0;
 }
 
 /**
- * Containers; public read rights end with them. Swift refuses to delete a container with contents,
- * and this does not delay other containers.
+ * Containers. Public read access ends with the deletion of a container. If Swift refuses to delete
+ * a container that is not empty, the other containers are still deleted.
  */
 const container = defineType<ContainerRow>({
   name: 'container',
@@ -130,7 +130,8 @@ const container = defineType<ContainerRow>({
           'object-expirer (expired objects that are not removed yet) and the replicators ' +
           'of Swift.',
       };
-    // 404 for a listed row: the account's listing is behind.
+    // 404: the container is gone, but the account's listing is outdated. Only the listing proves
+    // it.
     return answer.status === 404 ? { kind: 'accepted' } : { kind: 'gone' };
   },
 });
@@ -155,8 +156,7 @@ const account = defineType<{ readonly name: string; readonly owner: string }>({
       if (await isMissingAccount(error, context)) return undefined;
       throw error;
     });
-    // 200 is the listing that Swift invents for an account that was never created. An existing one
-    // answers 204.
+    // An existing account answers 204. For an account that was never created Swift answers 200.
     if (answer?.status !== 204) return [];
     if ((await infoOf(context))?.swift?.allow_account_management === false)
       throw new PropagatorError({
@@ -178,7 +178,7 @@ const account = defineType<{ readonly name: string; readonly owner: string }>({
     );
     if (left.rows.length > 0)
       return { kind: 'blocked', message: 'the account still lists containers', actor: 'none' };
-    // No query: Swift interprets an account DELETE with a query as a mistyped bulk delete.
+    // Send no query: Swift takes an account DELETE with a query for a wrong bulk delete.
     const answer = await requestAccount(context, 'DELETE', '', { accept: [404, 405, 410] });
     if (answer.status !== 405) return { kind: 'gone' };
     return { kind: 'retained', message: ACCOUNT_RETAINED, advice: ACCOUNT_ADVICE };
@@ -186,27 +186,28 @@ const account = defineType<{ readonly name: string; readonly owner: string }>({
 });
 
 /**
- * Swift, API v1. The token needs the reseller-admin role: "admin" gives access to no other account.
- * Swift runs after Glance and Cinder, which may keep images and backups in the account.
+ * Swift, API v1. The token needs the reseller-admin role, because the role admin gives no access to
+ * other accounts. Swift runs after Glance and Cinder, which may store images and backups in the
+ * account.
  */
 export const swift = defineService({
   name: 'swift',
   catalogTypes: ['object-store'],
-  // The same account through the API compatible with Amazon's S3.
+  // The S3-compatible API gives access to the same account.
   catalogAliases: ['s3'],
-  // Backups and images may be in it. The dependency is only preferred: a public image that waits
-  // for the operator must not block the rest.
+  // These services may store backups and images in the account. The dependency is only preferred,
+  // because a public image that waits for the operator must not block the cleanup of Swift.
   dependsOn: [{ services: ['nova', 'cinder', 'glance'], strength: 'preferred', until: 'done' }],
   resourceTypes: [object, container, account],
-  suspension: { after: ['aodh'], types: [placeSuspension] },
+  suspension: { after: ['aodh'], types: [publicAccessSuspension] },
   leftBySuspend: [
     {
       types: ['object'],
-      because: 'The read access to its container applies to it.',
+      because: 'The read access of its container applies to it.',
     },
     {
       types: ['container', 'account'],
-      because: 'Their public access is closed, and Keystone gives no token on the project.',
+      because: 'Public access is removed, and Keystone gives no token on the project.',
     },
   ],
   provision,

@@ -7,8 +7,9 @@ import { type Owned, ownedBy } from './tacker/tenant.ts';
 const subscriptionRow = z.object({ id: z.string(), callbackUri: z.string().nullish() });
 
 /**
- * Subscriptions to notifications of VNFs. Any administrator lists them, but Tacker removes one only
- * with a token on the project that created it (else 404).
+ * Subscriptions to notifications of VNFs. Any administrator can list them. Tacker removes a
+ * subscription only with a token on the project that created it; with any other token it answers
+ * 404.
  */
 const subscription = defineType<Owned<z.infer<typeof subscriptionRow>>>({
   name: 'subscription',
@@ -24,8 +25,8 @@ const subscription = defineType<Owned<z.infer<typeof subscriptionRow>>>({
   owner: (row) => row.owner,
   label: (row) => row.callbackUri ?? undefined,
   async remove(row, { projectApi }): Promise<Removal> {
-    // With another token Tacker answers 404 although the subscription exists. This must not count
-    // as gone.
+    // With another token Tacker answers 404 although the subscription exists, so no deletion is
+    // sent.
     if (!projectApi)
       return {
         kind: 'blocked',
@@ -44,8 +45,8 @@ const vimRow = z.object({
 });
 
 /**
- * VIMs: the clouds in which VNFs are created, with a login for each. Tacker also deletes the login,
- * which it keeps in Barbican or in a file. VIMs go after the VNFs, which need them.
+ * VIMs: the clouds in which VNFs are created, each with a login. With a VIM Tacker also deletes the
+ * login, which is in Barbican or in a file. VIMs are removed after the VNFs, which need them.
  */
 const vim = defineType({
   name: 'vim',
@@ -71,8 +72,8 @@ const vim = defineType({
 const packageRow = z.object({ id: z.string() });
 
 /**
- * VNF packages. Tacker stores the owner but shows it to no caller and has no filter for it. If the
- * cloud has any packages, some may belong to this project.
+ * VNF packages. Tacker stores the owner, but no API call shows it or filters by it. If the cloud
+ * has any packages, some may belong to this project.
  */
 const vnfPackage = defineType<z.infer<typeof packageRow>>({
   name: 'vnf-package',
@@ -112,9 +113,10 @@ const vnfPackage = defineType<z.infer<typeof packageRow>>({
 });
 
 /**
- * Tacker, VNF lifecycle management v1 (ETSI SOL003) and the VIMs of its own API. It runs before
- * Heat, in which the VNFs are stacks, and before the services of their resources. It runs in the
- * pre-delete phase because Tacker uses logins that may end with the project.
+ * Tacker, VNF lifecycle management v1 (ETSI SOL003) and the VIMs of the legacy API. Tacker runs
+ * before Heat, because VNFs are stacks in Heat, and before the services of the stacks' resources.
+ * It runs in the pre-delete phase, because Tacker uses logins that may stop working when the
+ * project is deleted.
  */
 export const tacker = defineService({
   name: 'tacker',
@@ -139,11 +141,11 @@ export const tacker = defineService({
   leftBySuspend: [
     {
       types: ['vnf-instance'],
-      because: 'It runs on servers or stacks of the project, which are suspended there.',
+      because: 'It consists of servers of the project, which the suspend of Nova stops.',
     },
     {
       types: ['vnf-package', 'subscription', 'vim'],
-      because: 'It runs nothing.',
+      because: 'It only stores data.',
     },
   ],
 });

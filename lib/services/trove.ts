@@ -29,9 +29,9 @@ const modulesOf = async (api: ServiceApi, project: string) => {
 };
 
 /**
- * Trove answers 500 if an administrator lists modules, in every release since 2023.2 (an
- * UnboundLocalError in its `Modules.load`). If a listing of the clusters succeeds at the same time,
- * Trove is not down, and this fault is the cause of the 500.
+ * Returns true if a 500 comes from a known fault in Trove since 2023.2: an UnboundLocalError in
+ * `Modules.load` when an administrator lists modules. If the clusters can be listed at the same
+ * time, Trove is not down, so this fault is the cause.
  */
 async function isModuleListingBroken(error: unknown, api: ServiceApi): Promise<boolean> {
   if (!(error instanceof PropagatorError) || error.report.status !== 500) return false;
@@ -46,9 +46,9 @@ const memberApiOf = ({ memberApi }: ProjectContext): Promise<ServiceApi | undefi
   }) ?? Promise.resolve(undefined);
 
 /**
- * Modules. An administrator gets those of the whole cloud; modules for all projects belong to the
- * cloud and are marked as such. If that listing fails, a member of the living project lists the
- * project's modules. After the project's deletion no token shows them.
+ * Modules. An administrator lists the modules of the whole cloud. Modules for all projects belong
+ * to the cloud, and their rows say so. If this listing fails and the project still exists, its
+ * modules are listed with a member's token. After the deletion of the project no token shows them.
  */
 const module = defineType({
   name: 'module',
@@ -87,16 +87,16 @@ const module = defineType({
 
 const configurationRow = z.object({ id: z.string(), name: z.string().nullish() });
 
-/** Without the administrator role Trove answers 401 here. */
+/** Returns true if the token has the administrator role. Otherwise Trove answers 401. */
 const isAdministrator = async (api: ServiceApi): Promise<boolean> =>
   (await api.request('GET', '/mgmt/clusters', { query: { deleted: false }, accept: [401, 403] }))
     .status < 300;
 
 /**
- * Configuration groups. No row names its owner. A member's token shows only those of its project,
- * which proves the owner. An administrator's token shows those of the whole cloud, whatever its
- * project is, and no field tells them apart. A group that an instance in BUILD uses does not delay
- * the pre-delete phase for an hour: the group stays, and the operation reports it.
+ * Configuration groups. No row names its owner. A member's token lists only the groups of its
+ * project, which proves the owner. An administrator's token lists the groups of the whole cloud. If
+ * an instance in BUILD uses a group, the pre-delete phase does not wait for the end of the build:
+ * the group stays, and the operation reports it.
  */
 const configuration = defineType({
   name: 'configuration',
@@ -149,10 +149,10 @@ const configuration = defineType({
 });
 
 /**
- * Trove, Database Service API v1.0. Every path contains the token's own project: Trove refuses
- * another one, even for an administrator. Limits of a project are no resource type here: no call
- * removes them, and the only call that shows them creates rows of usage for the project in the
- * request (safety rule: listing must not create).
+ * Trove, Database Service API v1.0. Every path contains the token's own project, because Trove
+ * refuses any other, even for an administrator. Limits are not a resource type: no call removes
+ * them, and the only call that shows them creates usage rows (safety rule: listing must not
+ * create).
  */
 export const trove = defineService({
   name: 'trove',
@@ -174,11 +174,11 @@ export const trove = defineService({
   leftBySuspend: [
     {
       types: ['cluster'],
-      because: 'Trove stops only single instances.',
+      because: 'Trove can stop only single instances.',
     },
     {
       types: ['backup-strategy', 'backup', 'module', 'configuration'],
-      because: 'It is only stored: Keystone gives no token on the project.',
+      because: 'It only stores data, and Keystone gives no token on the project.',
     },
   ],
   provision,

@@ -16,13 +16,11 @@ const requiresLiveProject: RequiresLiveProject = {
     'queues in the management store of Zaqar.',
 };
 
-/**
- * Zaqar requires a UUID from every client, to separate the messages of the clients. Any UUID works.
- */
+/** Zaqar requires every client to send a UUID. Any UUID works. */
 const headers = { 'client-id': '6b1f9c3e-5a0d-4f5e-9d53-1c8f0a7e2b44' };
 /**
- * Zaqar answers 400 to a limit above [transport] max_queues_per_page, so the listing sends no
- * limit.
+ * Listings send no limit, because Zaqar answers 400 to a limit above [transport]
+ * max_queues_per_page.
  */
 const query = { limit: undefined };
 
@@ -30,9 +28,9 @@ const named = z.object({ name: z.string() });
 const subscription = z.object({ id: z.string() });
 
 /**
- * Removes the subscriptions of a queue, and then the queue. Zaqar would keep the subscriptions, and
- * continue to call their subscribers. It removes expired messages itself, and the other messages
- * with the queue.
+ * Removes the subscriptions of a queue, and then the queue. If only the queue were removed, Zaqar
+ * would keep its subscriptions and call their subscribers. Zaqar removes the messages with the
+ * queue.
  */
 async function removeWithSubscriptions(api: ServiceApi, path: string): Promise<void> {
   const collection = 'subscriptions';
@@ -60,9 +58,10 @@ const listNames = async (api: ServiceApi, collection: string): Promise<string[]>
 };
 
 /**
- * No row of Zaqar names its owner, and every call concerns the project of the token, even for an
- * administrator (the auth middleware overwrites any other project). The token's project is
- * therefore the owner: with any other token the rows count as foreign.
+ * Defines a type whose rows belong to the project of the token. No row of Zaqar names its owner.
+ * Every call concerns the token's project, even for an administrator, because the auth middleware
+ * overwrites any other project. If the token is not on the target project, the rows count as
+ * foreign.
  */
 const ownedByTokenProject = (name: string, list: (api: ServiceApi) => Promise<readonly string[]>) =>
   defineType({

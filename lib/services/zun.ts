@@ -24,9 +24,8 @@ const path = (collection: string, { uuid }: { readonly uuid: string }): string =
 const IN_ALL_PROJECTS = { all_projects: true };
 
 /**
- * Zun first checks that the host of a container is up. If it is not, Zun answers 500 with only a
- * request id. The blocker names the host, because the operator would otherwise look for a fault in
- * Zun.
+ * Removes a container or capsule. If its host is down, Zun answers 500 without a reason. The
+ * blocker then names the host, so that the operator does not search for a fault in Zun.
  */
 async function removeFromHost(
   at: string,
@@ -96,8 +95,8 @@ const container = defineType<ContainerRow>({
 });
 
 /**
- * Capsules with their containers. Zun has no filter and no force for capsules, and does not list
- * their containers among the others.
+ * Capsules with their containers. For capsules, Zun has neither a filter nor a forced deletion. It
+ * does not list containers of capsules with the other containers.
  */
 const capsule = defineType<ContainerRow>({
   name: 'capsule',
@@ -160,9 +159,8 @@ const registry = defineType({
 const limits = z.record(z.string(), z.number());
 
 /**
- * Limits that were set for the project, reset last. The path names the project and the answer does
- * not; Zun does not ask Keystone for it. No row has an owner: the listing compares two answers
- * about this project only.
+ * Limits that were set for the project. They are reset last. The path names the project, and Zun
+ * does not check it in Keystone. The answer names no owner.
  */
 const quota = defineQuota({
   dependsOn: [{ types: ['container', 'capsule'], strength: 'required', until: 'empty' }],
@@ -186,9 +184,9 @@ const quota = defineQuota({
 });
 
 /**
- * Zun, API v1. Microversion 1.32 (Stein) is the first in which capsules are deleted in the
- * background and have a name. A container holds Neutron ports and Cinder volumes, which Zun
- * releases itself. If they were removed first, the container would end in an error state.
+ * Zun, API v1. Microversion 1.32 (Stein) is the first in which capsules have a name and are deleted
+ * in the background. Zun runs before Neutron and Cinder, because it releases the ports and volumes
+ * of a container itself. If they were removed first, the container would change to an error state.
  */
 export const zun = defineService({
   name: 'zun',
@@ -206,7 +204,7 @@ export const zun = defineService({
   leftBySuspend: [
     {
       types: ['capsule'],
-      because: 'Zun has no stop for a capsule, only a deletion.',
+      because: 'Zun cannot stop a capsule, only delete it.',
     },
     {
       types: ['registry', 'quota'],

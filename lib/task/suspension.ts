@@ -41,7 +41,7 @@ export interface SuspensionDefinition<Row, Before> {
     readonly record: string;
     readonly resume: string;
     /** The resources that are not changed, and why. */
-    readonly leaves?: readonly string[];
+    readonly unchanged?: readonly string[];
   };
   /** Validates a stored record. */
   readonly before: z.ZodType<Before>;

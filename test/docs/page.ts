@@ -123,8 +123,8 @@ function actionsTable(service: Service): string {
     const cleanup = types.includes(name) ? 'removed or reported' : '';
     const suspension = suspensions.get(name)?.(service.name);
     if (suspension) {
-      const { suspend, record, resume, leaves = [] } = suspension.summary;
-      return [`\`${name}\``, cleanup, suspend, record, [resume, ...leaves].join(' ')];
+      const { suspend, record, resume, unchanged = [] } = suspension.summary;
+      return [`\`${name}\``, cleanup, suspend, record, [resume, ...unchanged].join(' ')];
     }
     const left = service.leftBySuspend.find((one) => one.types.includes(name));
     return [`\`${name}\``, cleanup, `left: ${left?.because}`, '', ''];

@@ -8,9 +8,9 @@ const alarmRow = z.object({
 });
 type AlarmRow = z.infer<typeof alarmRow>;
 
-/** Only enabled alarms are switched, so there is nothing more to record. */
+/** Only enabled alarms are disabled, so no earlier state needs to be recorded. */
 const before = z.object({});
-/** The whole alarm. A PUT replaces it, so every field is sent back as it was read. */
+/** The whole alarm. A PUT replaces all fields, so every field is sent back unchanged. */
 const alarmBody = z.looseObject({ enabled: z.boolean() });
 
 async function set(row: AlarmRow, enabled: boolean, { api }: ProjectContext): Promise<void> {
@@ -20,16 +20,17 @@ async function set(row: AlarmRow, enabled: boolean, { api }: ProjectContext): Pr
 }
 
 /**
- * Alarms: disabled before anything else is switched. Otherwise they fire because the servers stop.
+ * Alarms are disabled before all other resources are suspended. Otherwise they would fire because
+ * the servers stop.
  */
 export const alarmSuspension = defineSuspension<AlarmRow, object>({
   name: 'alarm',
   options: ['off'],
   summary: {
-    suspend: 'Enabled alarms are disabled, before anything else is switched: otherwise they fire.',
+    suspend: 'Enabled alarms are disabled first. Otherwise they fire because the servers stop.',
     record: 'The id.',
-    resume: 'The alarm is enabled again, after everything else runs.',
-    leaves: ['An alarm that is disabled already stays disabled.'],
+    resume: 'The alarm is enabled again after all other resources are resumed.',
+    unchanged: ['An alarm that is disabled already stays disabled.'],
   },
   before,
   async list({ api, project }) {

@@ -15,6 +15,6 @@ export const userReports = [
     project: (row) => row.project_id ?? undefined,
     message: () =>
       'the actions of alarms that use a trust of the user fail until the user is enabled',
-    advice: 'If they must go on, ask another member of the project to create the alarms again.',
+    advice: 'If they must continue, ask another member of the project to create the alarms again.',
   }),
 ];

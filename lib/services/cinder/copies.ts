@@ -25,8 +25,8 @@ const isOlderThan = (
 const DELETABLE_STATES = ['available', 'error'];
 
 /**
- * Cinder sets a snapshot with clones (RBD) back to `available`. The service requests its deletion
- * again when the clones are gone.
+ * Snapshots. Cinder sets a snapshot that has clones (RBD) back to `available`. Its deletion is
+ * requested again when the clones are deleted.
  */
 export const snapshot = defineType({
   name: 'snapshot',
@@ -68,8 +68,8 @@ export const groupSnapshot = defineType({
   async list(context) {
     const rows = await groupSnapshotsOf(context);
     if (rows.length === 0) return [];
-    // The row of a group snapshot has no time of its deletion request. Cinder marks its snapshots
-    // at the same moment.
+    // The row of a group snapshot does not contain the time of its deletion request. The rows of
+    // its snapshots do.
     const snapshots = await snapshotsOf(context);
     return rows.map((row) => ({
       ...row,
@@ -104,7 +104,7 @@ export const groupSnapshot = defineType({
   },
 });
 
-/** A group is deleted with its volumes. Cinder deletes no single volume of a group. */
+/** Groups with their volumes. Cinder does not delete a single volume of a group. */
 export const group = defineType({
   name: 'group',
   async list(context) {
@@ -137,7 +137,7 @@ export const group = defineType({
   label: (row) => row.name ?? undefined,
   blocked: (row) => row.blocker,
   async remove(row, context): Promise<Removal> {
-    // The row of a group has no time of change, but the rows of its volumes have one.
+    // The row of a group does not contain the time of the last change. The rows of its volumes do.
     const isDeleting =
       row.status === 'deleting' && context.now() - row.changed <= STUCK_AFTER_MILLIS;
     if (isDeleting) return { kind: 'accepted' };
@@ -157,7 +157,7 @@ export const group = defineType({
   },
 });
 
-/** The owner check also applies to the volumes that would be deleted with the group. */
+/** Blocks a group that contains volumes of another project, which would be deleted with it. */
 async function foreignVolumeBlocker(
   id: string,
   { api, project }: ProjectContext,
@@ -179,9 +179,9 @@ async function foreignVolumeBlocker(
 }
 
 /**
- * Backups. A backup waits for the backups that are based on it, because Cinder lets an
- * administrator break such a chain. The objects of a backup in Swift go with the backup or with the
- * account.
+ * Backups. A backup waits for its incremental backups, because Cinder lets an administrator delete
+ * a backup that others are based on. Cinder removes the objects of a backup in Swift; the rest is
+ * removed with the account.
  */
 export const backup = defineType({
   name: 'backup',
@@ -206,14 +206,14 @@ export const backup = defineType({
         await context.api.request('DELETE', path);
         return { kind: 'accepted' };
       }
-      // Not `os-force_delete`: some drivers do not support it. cinder-backup sets the state a
-      // moment later, and the next iteration deletes the backup.
+      // Do not use `os-force_delete`, because some drivers do not support it. cinder-backup changes
+      // the state soon after this call, and the next iteration deletes the backup.
       await context.api.request('POST', `${path}/action`, {
         json: { 'os-reset_status': { status: 'error' } },
       });
       return { kind: 'accepted', stuckSince: changedAt(row) };
     } catch (error) {
-      // This 404 is about the cinder-backup service and not about the backup (seen on 21.3).
+      // This 404 means that the cinder-backup service is missing, not the backup (seen on 21.3).
       if (
         error instanceof PropagatorError &&
         error.report.status === 404 &&

@@ -34,7 +34,7 @@ const transferRow = z.object({
   volume_id: text,
   source_project_id: text,
 });
-/** Leaves out `connection_info`, which may hold the secrets of the storage. */
+/** The schema omits `connection_info`, which may contain secrets of the storage. */
 const attachmentRow = z.object({ id: z.string(), volume_id: z.string(), instance: text });
 const backupRow = z.object({
   ...dated,
@@ -44,11 +44,10 @@ const backupRow = z.object({
 });
 
 /**
- * Lists Cinder resources as an administrator. Each listing is requested once per iteration and
- * shared by the resource types, because resources of one type block those of another.
- * Without `all_tenants` Cinder silently lists the token's own project. The filter is called
- * `project_id` in every listing: with a filter that it does not know (`tenant_id`) Cinder returns
- * an empty list.
+ * Lists Cinder resources as an administrator. The resource types share one listing per iteration,
+ * because resources of one type block resources of another. Without `all_tenants` Cinder silently
+ * lists the token's own project. The filter is called `project_id` in every listing: with a filter
+ * that it does not know (`tenant_id`) Cinder returns an empty list.
  */
 const listing =
   <S extends z.ZodType>(path: string, collection: string, row: S) =>
@@ -70,8 +69,8 @@ export const transfersOf = listing('/volume-transfers/detail', 'transfers', tran
 export const backupsOf = listing('/backups/detail', 'backups', backupRow);
 
 /**
- * Attachments are paged, too, but Cinder (seen on 21.3) returns no link to the next page: only an
- * empty page is the end.
+ * Lists attachments. Cinder (seen on 21.3) pages them but returns no link to the next page, so only
+ * an empty page ends the list.
  */
 export const attachmentsOf = ({
   api,
@@ -108,11 +107,11 @@ export const attachmentsOf = ({
 
 export const MINUTE = 60_000;
 /**
- * After this time the service requests a deletion again. A second request finds the lock of the
- * first one and waits.
+ * After this time a deletion is requested again. If the first request still runs, the second one
+ * waits for its lock.
  */
 export const STUCK_AFTER_MILLIS = 10 * MINUTE;
-/** Copies of large volumes may take this long. The service does not interrupt them. */
+/** Time that a copy of a large volume may take. It is not interrupted before. */
 const BUSY_LIMIT_MILLIS = 60 * MINUTE;
 
 /** A row with the reason why its removal must wait. */
@@ -125,8 +124,8 @@ export const changedAt = (row: {
 }): number => epochOf(row.updated_at ?? row.created_at);
 
 /**
- * Blocks a resource that Cinder is working on (`uploading`, `backing-up`, `maintenance`): Cinder
- * would refuse the deletion.
+ * Blocks a resource that Cinder is processing (`uploading`, `backing-up`, `maintenance`), because
+ * Cinder would refuse the deletion.
  */
 export function busyBlocker(
   row: { status: string } & Parameters<typeof changedAt>[0],
@@ -145,8 +144,8 @@ export function busyBlocker(
 }
 
 /**
- * Turns a 400 into a blocker. Cinder answers 400 if something prevents a deletion, and its message
- * names the reason. Any other error is thrown again.
+ * Converts a 400 to a blocker: Cinder answers 400, with the reason, if something prevents a
+ * deletion. Throws any other error again.
  */
 export function refusalBlocker(error: unknown): Blocker {
   if (!(error instanceof PropagatorError) || error.report.status !== 400) throw error;

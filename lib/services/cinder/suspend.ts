@@ -5,7 +5,7 @@ const quotaSet = quotaSetAt({ path: '/os-quota-sets' });
 
 export const quotaSuspension = defineQuotaSuspension({
   limits: ['volumes', 'snapshots', 'gigabytes', 'backups', 'backup_gigabytes', 'groups'],
-  leaves: ['Limits of single volume types stay: the limits for all types stop new volumes.'],
+  unchanged: ['Limits of single volume types stay: the limits for all types stop new volumes.'],
   read: quotaSet.readLimits,
   write: quotaSet.write,
 });

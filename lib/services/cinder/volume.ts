@@ -40,10 +40,7 @@ export const transfer = defineType({
   },
 });
 
-/**
- * Removes only attachments that remain of servers that were deleted while their host or Cinder was
- * down.
- */
+/** Attachments that remain after their server was deleted while its host or Cinder was down. */
 export const attachment = defineType({
   name: 'attachment',
   async list(context) {
@@ -68,8 +65,8 @@ export const attachment = defineType({
 const server = z.object({ server: z.object({ tenant_id: z.string().nullish() }) });
 
 /**
- * A volume is never detached from an existing server. Cinder checks this with Nova, too, but only
- * since the fix of CVE-2023-2088.
+ * Blocks a volume that is attached to an existing server. Cinder also checks this with Nova, but
+ * only since the fix of CVE-2023-2088.
  */
 async function attachedServerBlocker(
   id: string,
@@ -100,9 +97,7 @@ const DELETABLE_STATES = [
   'error_extending',
   'error_managing',
 ];
-/**
- * These states belong to an attachment. Without an attachment they remain from a deleted server.
- */
+/** States of an attached volume. Without an attachment, the state remains from a deleted server. */
 const ATTACHMENT_STATES = ['in-use', 'reserved', 'attaching', 'detaching'];
 const NOT_MIGRATING = [undefined, null, 'none', 'success', 'error', 'deleting'];
 
@@ -113,7 +108,7 @@ export const volume = defineType<WithBlocker<VolumeRow>>({
   name: 'volume',
   async list(context) {
     const rows = await volumesOf(context);
-    // A volume that Cinder deletes already waits for nothing else, so nothing else is listed.
+    // If Cinder is already deleting all volumes, nothing blocks them, so nothing else is listed.
     if (rows.every((row) => isBeingDeleted(row, context))) return rows;
     const [attachments, snapshots, transfers, groups] = await Promise.all([
       attachmentsOf(context),
@@ -160,7 +155,7 @@ export const volume = defineType<WithBlocker<VolumeRow>>({
       !ATTACHMENT_STATES.includes(row.status) &&
       row.status !== 'awaiting-transfer';
     try {
-      // Never `cascade`: it would also delete snapshots that other projects have of this volume.
+      // Never use `cascade`: it would also delete other projects' snapshots of this volume.
       await context.api.request('DELETE', path, needsForce ? { query: { force: true } } : {});
     } catch (error) {
       return {
@@ -176,8 +171,8 @@ export const volume = defineType<WithBlocker<VolumeRow>>({
 });
 
 /**
- * A new, empty volume that hangs in `creating` may be forced after a minute. A volume that Cinder
- * fills from another source is not forced.
+ * True if the volume can be deleted. A new, empty volume that stays in `creating` may be deleted by
+ * force after a minute. A volume that Cinder fills from a source is not deleted by force.
  */
 function isDeletable(row: VolumeRow, { now }: ProjectContext): boolean {
   if (row.status === 'creating') {
@@ -195,8 +190,8 @@ function isDeletable(row: VolumeRow, { now }: ProjectContext): boolean {
 }
 
 /**
- * Snapshots stay in their project when a volume is transferred to another one (3.55,
- * `no_snapshots`).
+ * Blocks a volume with snapshots of another project: snapshots keep their project when a volume is
+ * transferred without them (3.55, `no_snapshots`).
  */
 async function foreignSnapshotBlocker(
   row: VolumeRow,

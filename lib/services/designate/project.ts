@@ -4,9 +4,9 @@ import type { ProjectContext } from '../../task/service.ts';
 export const optionalText = z.string().nullish();
 
 /**
- * Designate has no filter by project: an administrator names the project in a header (`use_sudo`).
- * Designate does not look the project up in Keystone. Without the header all resources of the
- * project answer 404, which must not count as gone.
+ * Returns the header with which an administrator names the project (`use_sudo`), because Designate
+ * has no filter by project. Designate does not check the project in Keystone. Without the header
+ * all resources of the project answer 404, which must not count as gone.
  */
 export const projectHeader = (project: string): Record<string, string> => ({
   'x-auth-sudo-project-id': project,
@@ -21,8 +21,8 @@ interface Owned {
 }
 
 /**
- * Returns one listing as the project sees it. Designate links to a next page only if a page is
- * full.
+ * Returns one listing as the project sees it. Designate returns a link to the next page only after
+ * a full page.
  */
 export async function rowsOf<S extends z.ZodType<Owned>>(
   { api, project }: ProjectContext,
@@ -30,11 +30,11 @@ export async function rowsOf<S extends z.ZodType<Owned>>(
   collection: string,
   row: S,
 ): Promise<z.infer<S>[]> {
-  // Without this header Designate may count all rows, in a database of millions of records.
+  // Without this header Designate counts all rows, which may be millions of records.
   const headers = { ...projectHeader(project), 'openstack-dns-hide-counts': 'true' };
   const { rows } = await api.list(path, { collection, row, paging: 'next', headers });
-  // Designate shows resources without a project (null), which belong to the cloud, to every
-  // project. A row without the field is kept, so that the owner check sees it.
+  // Resources without a project (null) belong to the cloud; Designate shows them to every project.
+  // A row without the field is kept, so that the owner check reports it.
   return rows.filter(({ project_id: owner }) => owner !== null);
 }
 

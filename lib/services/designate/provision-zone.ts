@@ -22,9 +22,9 @@ const transferRow = z.object({
 });
 
 /**
- * A zone of the project. Designate creates a zone below a zone of another project only in that
- * project. The zone is therefore created there, offered to the project, and accepted. After a crash
- * a listing shows which of these steps were done. The run does not wait for the name servers.
+ * Provisions a zone of the project. Below a zone of another project, Designate creates zones only
+ * in that other project. The zone is therefore created there and then transferred to the project.
+ * After a crash a listing shows which steps were done. The run does not wait for the name servers.
  */
 export const zone: ComparePart<ZoneSection> = async ({ zone: wanted }, context) => {
   if (!wanted) return [];
@@ -95,7 +95,7 @@ async function zonesNamed(name: string, { api }: ProvisionContext): Promise<Zone
   return rows.filter((row) => row.name === name);
 }
 
-/** Returns the nearest zone above, of any project. */
+/** Returns the nearest parent zone, of any project. */
 async function parentOf(name: string, context: ProvisionContext): Promise<Zone | undefined> {
   const labels = name.split('.');
   for (let from = 1; from < labels.length - 2; from += 1) {

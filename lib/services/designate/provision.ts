@@ -38,7 +38,7 @@ export const provision = defineProvision<Section>({
   schema,
   summary: [
     'Limits of the project (`quota`).',
-    'A zone (`zone`). Below a zone of another project it is created there and then transferred.',
+    'A zone (`zone`). Below a zone of another project it is created there, then transferred.',
   ],
   parts: [quota, zone],
 });

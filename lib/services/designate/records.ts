@@ -18,8 +18,8 @@ const floatingIps = async (context: ProjectContext, filter: string): Promise<Flo
 };
 
 /**
- * Without Neutron the owners of the addresses are not known, so that the PTR records can't be
- * listed.
+ * Reports the PTR records as not listable when Neutron fails, because only Neutron knows the owners
+ * of the addresses.
  */
 function toHidden(error: unknown): never {
   if (!(error instanceof PropagatorError) || error.class !== 'Blocked') throw error;
@@ -32,11 +32,11 @@ const ptrRow = z.object({ id: z.string(), ptrdname: optionalText });
 
 /**
  * PTR records of floating IPs. They are in a zone of Designate itself, and the API shows no project
- * for them. Their owner is therefore the owner of the floating IP in Neutron. Designate asks
- * Neutron for the floating IPs before it lists, with our token. The record of a deleted floating IP
- * stays. Before 2023.1 its owner can't be found any more, so Neutron waits for this type. Every
- * listing, even one of the project itself, makes Designate clear the records that an earlier owner
- * left on its addresses.
+ * for them. Their owner is therefore the owner of the floating IP in Neutron. Before a listing,
+ * Designate requests the floating IPs from Neutron with the caller's token. The record of a deleted
+ * floating IP stays, and before 2023.1 its owner can't be found, so Neutron waits for this type. At
+ * every listing Designate itself removes records that an earlier owner left on the project's
+ * addresses.
  */
 export const ptrRecord = defineType({
   name: 'ptr-record',
@@ -69,7 +69,7 @@ export const ptrRecord = defineType({
   async remove(row, { api, project }): Promise<Removal> {
     const path = `/v2/reverse/floatingips/${encodeURIComponent(row.id)}`;
     try {
-      // Designate itself compares the owner: it removes only a record that this project set on this
+      // Designate compares the owner, and removes only a record that this project set on this
       // floating IP.
       await api.request('PATCH', path, {
         json: { ptrdname: null },
@@ -99,13 +99,13 @@ const recordsetRow = z.object({
 type RecordsetRow = z.infer<typeof recordsetRow>;
 
 /**
- * SOA records, and NS records at the top of the zone. Designate creates them with the zone, in the
- * project of that request, and the zone needs them.
+ * True for SOA records, and for NS records at the top of the zone. Designate creates them with the
+ * zone, and the zone needs them.
  */
 const isZoneRecord = (row: RecordsetRow): boolean =>
   row.type === 'SOA' || (row.type === 'NS' && row.name === row.zone_name);
 
-/** Returns `203.0.113.7` for `7.113.0.203.in-addr.arpa.`; floating IPs are IPv4. */
+/** Returns `203.0.113.7` for `7.113.0.203.in-addr.arpa.` Floating IPs are IPv4. */
 const addressOf = (row: RecordsetRow): string | undefined =>
   row.type === 'PTR'
     ? /^((?:\d{1,3}\.){4})in-addr\.arpa\.$/
@@ -117,9 +117,9 @@ const addressOf = (row: RecordsetRow): string | undefined =>
     : undefined;
 
 /**
- * Recordsets of the project in zones of other projects: in shared zones, and PTR records of deleted
- * floating IPs. Since 2023.1 a recordset has its own owner; in earlier releases its owner is that
- * of its zone. Recordsets in the project's own zones go with the zone.
+ * Recordsets of the project in zones of other projects: records in shared zones, and PTR records of
+ * deleted floating IPs. Since 2023.1 a recordset has its own owner; before, the owner of the zone
+ * owns its recordsets. Recordsets in the project's own zones are removed with the zone.
  */
 export const recordset = defineType({
   name: 'recordset',
@@ -153,7 +153,7 @@ export const recordset = defineType({
   },
 });
 
-/** The PTR record of a new owner is in the same recordset as that of the owner before. */
+/** True if the floating IP has a new owner, whose PTR record is in the same recordset. */
 async function belongsToAnotherProject(address: string, context: ProjectContext): Promise<boolean> {
   const holders = await floatingIps(context, `floating_ip_address=${address}`);
   return holders.some((holder) => ownerOf(holder) !== context.project);

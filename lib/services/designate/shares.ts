@@ -9,8 +9,8 @@ const shareRow = z.object({ id: z.string(), zone_id: z.string(), target_project_
 /**
  * Zones of other projects that are shared with this one (since 2023.1). A share is a grant to
  * exactly one project, like a role assignment. The owner for the owner check is therefore the
- * project that receives the grant; the zone and its owner lose nothing. A share appears only in the
- * listing of the shares of its zone, which also shows the shares for other projects.
+ * project that receives the grant; the zone and its owner are not affected. Designate lists shares
+ * only by zone, together with the shares for other projects.
  */
 export const zoneShare = defineType({
   name: 'zone-share',

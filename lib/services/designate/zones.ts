@@ -47,7 +47,7 @@ function parentNames(name: string): string[] {
 /** The worker asks the name servers ten times within five minutes before it sets ERROR. */
 const STUCK_AFTER_MILLIS = 15 * 60_000;
 
-/** Zones with their records and shares. A zone below another one goes first. */
+/** Zones with their records and shares. Child zones are removed before their parent zone. */
 export const zone = defineType<ZoneRow & { readonly hasChild: boolean }>({
   name: 'zone',
   dependsOn: [
@@ -77,8 +77,8 @@ export const zone = defineType<ZoneRow & { readonly hasChild: boolean }>({
     if (foreignRecords) return { kind: 'blocked', ...foreignRecords };
     const headers = {
       ...projectHeader(context.project),
-      // Since 2023.1; older releases ignore both headers. The second one makes the name server also
-      // delete the zone's file.
+      // Headers since 2023.1; older releases ignore them. With the second one the name server also
+      // deletes the zone's file.
       'x-designate-delete-shares': 'true',
       'x-designate-hard-delete': 'true',
     };
@@ -121,8 +121,8 @@ function deletionState(row: ZoneRow, { now }: ProjectContext): Removal {
 }
 
 /**
- * Returns the child zones that make Designate refuse, of any project (a zone transfer can give a
- * child zone to another project).
+ * Returns a blocker for a zone with child zones, because Designate refuses its deletion. A child
+ * zone may belong to another project after a zone transfer.
  */
 async function childZoneBlocker(
   row: ZoneRow,
@@ -155,8 +155,8 @@ const shareRow = z.object({ target_project_id: optionalText });
 const recordsetRow = z.object({ project_id: optionalText });
 
 /**
- * The owner check also applies to records that other projects created in a shared zone and that
- * would be deleted with it.
+ * Blocks a shared zone that contains records of other projects, which would be deleted with the
+ * zone.
  */
 async function foreignRecordBlocker(
   row: ZoneRow,

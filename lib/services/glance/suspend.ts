@@ -78,7 +78,7 @@ export const imageSuspension = defineSuspension<ImageRow, object>({
       'project are deactivated.',
     record: 'The id.',
     resume: 'The image is reactivated.',
-    leaves: [
+    unchanged: [
       'An image that only the project itself can use stays active: Keystone gives no token ' +
         'on the project.',
       'An image that is deactivated already stays deactivated.',

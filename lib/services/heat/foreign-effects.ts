@@ -11,14 +11,14 @@ import {
 import { pathOfStack, type StackRow } from './rows.ts';
 
 /*
- * Heat deletes with the token of the caller: a customer's template runs with an administrator's
- * rights. This module finds what the template could affect beyond the stack's own resources, before
- * the deletion is requested.
+ * Heat deletes a stack with the token of the caller, so a customer's template runs with an
+ * administrator's rights. Before the deletion this module checks whether the template could change
+ * resources outside the stack.
  */
 
 const resourceRow = z.object({
   resource_name: z.string(),
-  /** The type as the template has it. An alias of the environment is shown as the alias. */
+  /** The type in the template, which may be an alias that the environment defines. */
   resource_type: z.string(),
   resource_status: z.string(),
   physical_resource_id: z.string().nullish(),
@@ -40,7 +40,8 @@ async function resourcesOf(row: StackRow, api: ServiceApi): Promise<ResourceRow[
 
 const environment = z.object({ resource_registry: z.unknown() });
 /**
- * All values that a stack's environment maps types to, and the resources with a pre-delete hook.
+ * The types that a stack's environment maps other types to, and the resources with a pre-delete
+ * hook.
  */
 interface Environment {
   readonly mapped: readonly string[];
@@ -63,24 +64,26 @@ async function environmentOf(row: StackRow, api: ServiceApi): Promise<Environmen
 }
 
 /**
- * Compares by prefix: `OS::Keystone::` means all types of Keystone. A mapping may end in a star,
- * `OS::Nova::*`. Heat still accepts Neutron's former name (Quantum).
+ * Compares by prefix: `OS::Keystone::` matches all types of Keystone. A mapping may end in a star
+ * (`OS::Nova::*`). Heat still accepts Neutron's former name, Quantum.
  */
 const matchesType = (word: string, type: string): boolean => {
   const name = word.replace(/^OS::Quantum/, 'OS::Neutron');
   return name.startsWith(type) || (name.endsWith('*') && type.startsWith(name.slice(0, -1)));
 };
-/** A type of the operator's global environment, which no API shows. It may stand for any type. */
+/**
+ * True for a type of the operator's global environment. It may be an alias of any type, and no API
+ * shows which.
+ */
 const isCustomType = (type: string): boolean =>
   !/^(OS|AWS)::|^[a-z]+:\/\/|\.(yaml|template)$/.test(type);
 
 /**
- * Resources of the cloud or of other projects. Heat allows these types to administrators only, but
- * not if an alias hides the type (seen on 19). Then the customer could not create the resource, but
- * an administrator's deletion still executes the template: the quota of any project that it names
- * is reset to the default.
- * The list also has the workflow that a template runs at the deletion, with the rights of the
- * caller.
+ * Types of resources of the cloud or of other projects. Heat allows them only to administrators,
+ * but an alias bypasses this check (seen on 19). The customer cannot create such a resource, but an
+ * administrator's deletion still executes the template: for example, it resets the quota of any
+ * project that the template names. The list also contains the type that runs a workflow at the
+ * deletion, with the caller's rights.
  */
 const PRIVILEGED_TYPES = [
   ...[
@@ -101,10 +104,10 @@ const PRIVILEGED_TYPES = [
 ];
 
 /**
- * Heat undoes these associations at the resource that the template names. That resource may belong
- * to another project if the owner's own token failed to create the association. An owner can make a
- * failed update look complete on purpose; only a token without an administrator's role prevents
- * that.
+ * Types of associations. At the deletion, Heat undoes the association on the resource that the
+ * template names. If the owner's token could not create the association, that resource may belong
+ * to another project. An owner can make a failed update look complete; only a token without the
+ * administrator role prevents this effect.
  */
 const ASSOCIATION_TYPES = [
   ...[
@@ -141,8 +144,8 @@ export async function foreignEffectOf(
       context,
     );
   } catch (error) {
-    // The stack was listed, so it is not gone. Heat answers 404 for a stack with a resource type
-    // that this release no longer has, also to its deletion.
+    // The stack was listed, so it exists. Heat also answers 404, even to a deletion, if this
+    // release no longer has one of the stack's resource types.
     if (
       !(error instanceof PropagatorError) ||
       error.class !== 'Gone' ||
@@ -219,8 +222,8 @@ const metadata = z.object({
 });
 
 /**
- * Checks the objects that `POLL_TEMP_URL` creates. From Xena on Heat fails to remove such an
- * object, but a later release may fix this.
+ * Checks the objects that `POLL_TEMP_URL` creates. Since Xena Heat fails to remove such an object,
+ * but a later release may do so.
  */
 async function metadataObjectConflict(
   servers: readonly ResourceRow[],
@@ -251,8 +254,8 @@ async function metadataObjectConflict(
 }
 
 /**
- * Returns the pre-delete hook of the owner that holds up a deletion. The deletion continues when
- * the hook is cleared.
+ * Returns a blocker if a pre-delete hook of the owner stops the deletion. The deletion continues
+ * when the hook is cleared.
  */
 export async function preDeleteHookOf(
   row: StackRow,

@@ -7,8 +7,8 @@ import { foldName } from '../kit/fold-name.ts';
 export type NameContext = CommonContext & { readonly project: string };
 
 /**
- * A resource type that Heat removes by name, with the token of the caller. Another resource with
- * that name in the scope of the token would be removed, too.
+ * A resource type that Heat removes by name with the token of the caller. If the token gives access
+ * to another resource of that name, Heat would remove that one as well.
  */
 export interface TypeRemovedByName {
   /** The service's term, for the operator. */
@@ -19,7 +19,7 @@ export interface TypeRemovedByName {
   /** The Heat resource types that are removed by name. */
   readonly types: readonly string[];
   /** Returns the names of resources that do not belong to the stack and could be removed. */
-  others(asking: NameContext): Promise<readonly string[]>;
+  foreignNames(context: NameContext): Promise<readonly string[]>;
 }
 
 const OF_PROPAGATOR = {
@@ -29,13 +29,13 @@ const OF_PROPAGATOR = {
     'without resources.',
 };
 
-/** Returns the API of the first name that the catalog has: a service may have several names. */
+/** Returns the API of the first of these catalog types that the catalog contains. */
 async function firstApi(
-  asking: NameContext,
+  context: NameContext,
   ...names: readonly string[]
 ): Promise<ServiceApi | undefined> {
   for (const name of names) {
-    const found = await asking.apiOf(name);
+    const found = await context.apiOf(name);
     if (found) return found;
   }
   return undefined;
@@ -49,8 +49,8 @@ const keypairs: TypeRemovedByName = {
   what: 'keypair',
   ...OF_PROPAGATOR,
   types: ['OS::Nova::KeyPair'],
-  async others(asking) {
-    const nova = await firstApi(asking, 'nova');
+  async foreignNames(context) {
+    const nova = await firstApi(context, 'nova');
     const listed = await nova?.list('/os-keypairs', {
       collection: 'keypairs',
       row: keypairRow,
@@ -61,15 +61,15 @@ const keypairs: TypeRemovedByName = {
 };
 
 /**
- * Heat looks in the account of the token's project. With a token on the stack's own project the
- * container is the stack's.
+ * Containers. Heat searches the account of the token's project. With a token on the stack's
+ * project, Heat finds only the stack's own container.
  */
 export const containerRemovedByName: TypeRemovedByName = {
   what: 'Swift container',
   ...OF_PROPAGATOR,
   types: ['OS::Swift::Container', 'AWS::S3::Bucket'],
-  async others(asking) {
-    const swift = asking.projectApi ? undefined : await firstApi(asking, 'swift');
+  async foreignNames(context) {
+    const swift = context.projectApi ? undefined : await firstApi(context, 'swift');
     try {
       return (
         (await swift?.list('', { row: namedRow, paging: 'swift' }))?.rows.map(({ name }) => name) ??
@@ -87,8 +87,8 @@ const queues: TypeRemovedByName = {
   what: 'Zaqar queue',
   ...OF_PROPAGATOR,
   types: ['OS::Zaqar::Queue'],
-  async others(asking) {
-    const zaqar = asking.projectApi ? undefined : await firstApi(asking, 'zaqar', 'messaging');
+  async foreignNames(context) {
+    const zaqar = context.projectApi ? undefined : await firstApi(context, 'zaqar', 'messaging');
     // Zaqar requires any client id, and refuses a limit above its configured maximum.
     const headers = { 'client-id': '6b65797a-6171-4172-8761-6e6f6e796d73' };
     const query = { limit: undefined };
@@ -104,9 +104,9 @@ const queues: TypeRemovedByName = {
 };
 
 /**
- * For an administrator Mistral finds a name in any project, whatever the project of the token is
- * (seen on 15). The names of all other projects therefore count. Without `limit` Mistral returns
- * all rows; with a limit it returns no page that begins after another project's row.
+ * Defines a type of Mistral. For an administrator Mistral searches a name in all projects (seen on
+ * 15), so the names of all other projects conflict. The listing sends no `limit`, because Mistral's
+ * paging fails at rows of other projects.
  */
 const mistralType = (what: string, type: string, collection: string): TypeRemovedByName => ({
   what,
@@ -115,9 +115,9 @@ const mistralType = (what: string, type: string, collection: string): TypeRemove
     'Delete the stack with the token of a member of its project (Heat then finds ' +
     'only resources of that project), or rename one of the two resources.',
   types: [type],
-  async others(asking) {
+  async foreignNames(context) {
     const query = { all_projects: true, limit: undefined };
-    const found = await firstApi(asking, 'mistral', 'workflowv2', 'workflow');
+    const found = await firstApi(context, 'mistral', 'workflowv2', 'workflow');
     const listed = await found?.list(`/v2/${collection}`, {
       collection,
       row: ownedRow,
@@ -125,7 +125,7 @@ const mistralType = (what: string, type: string, collection: string): TypeRemove
       query,
     });
     return (
-      listed?.rows.filter((row) => row.project_id !== asking.project).map(({ name }) => name) ?? []
+      listed?.rows.filter((row) => row.project_id !== context.project).map(({ name }) => name) ?? []
     );
   },
 });
@@ -139,14 +139,14 @@ export const TYPES_REMOVED_BY_NAME: readonly TypeRemovedByName[] = [
 ];
 
 /**
- * Requests the names once per iteration, and only if a stack has such a resource. Names are
- * compared as the databases compare them, which is not exact.
+ * Returns the names that conflict. They are requested once per iteration, and only if a stack has
+ * such a resource. Names are compared as the databases compare them (see `foldName`).
  */
 export const conflictingNames = (
-  asking: NameContext,
+  context: NameContext,
   by: TypeRemovedByName,
 ): Promise<ReadonlySet<string>> =>
-  asking.memoize(
+  context.memoize(
     `heat.names.${by.what}`,
-    async () => new Set((await by.others(asking)).map(foldName)),
+    async () => new Set((await by.foreignNames(context)).map(foldName)),
   );

@@ -5,14 +5,14 @@ import type { CommonContext, ListOptions, ProjectContext, ServiceApi } from '../
 export const stackRow = z.object({
   id: z.string(),
   stack_name: z.string(),
-  /** Action and status in one word: `DELETE_FAILED`. */
+  /** Action and status, for example `DELETE_FAILED`. */
   stack_status: z.string(),
   stack_status_reason: z.string().nullish(),
   /** The owner. Heat shows it to administrators only. */
   project: z.string().nullish(),
   /** The stack that contains this nested stack. */
   parent: z.string().nullish(),
-  /** The name of the user whose trust the stack uses. No row has the id. */
+  /** The name of the user whose trust the stack uses. Heat does not show the user's id. */
   stack_owner: z.string().nullish(),
   creation_time: z.string().nullish(),
   updated_time: z.string().nullish(),
@@ -20,17 +20,18 @@ export const stackRow = z.object({
 export type StackRow = z.infer<typeof stackRow>;
 
 /**
- * The client adds the token's project in front: Heat treats any other project as the caller's own,
- * or refuses it.
+ * Returns the path of a stack. The client prefixes it with the token's project, because Heat
+ * ignores or refuses any other project.
  */
 export const pathOfStack = (row: Pick<StackRow, 'id' | 'stack_name'>): string =>
   `/stacks/${encodeURIComponent(row.stack_name)}/${encodeURIComponent(row.id)}`;
 
 /**
- * Lists as an administrator. For a user without that role Heat silently lists the token's project,
- * which looks empty. The path therefore names the foreign project, which Heat allows to
- * administrators only (403). Heat 19 to 21 with `enforce_new_defaults` refuses administrators, too;
- * there another request must prove that the list is complete.
+ * Lists as an administrator. For a user without that role Heat silently lists only the token's
+ * project, so the target project would look empty. The path therefore names the target project,
+ * which Heat allows only to administrators (otherwise 403). Heat 19 to 21 with
+ * `enforce_new_defaults` also refuses administrators; then another request must prove that the list
+ * is complete.
  */
 export async function listAsAdministrator<S extends z.ZodType>(
   context: Pick<CommonContext, 'api' | 'memoize'>,
@@ -54,8 +55,8 @@ export async function listAsAdministrator<S extends z.ZodType>(
 }
 
 /**
- * Heat shows the project of a row to administrators only. Any stack of the cloud proves this, also
- * a deleted one.
+ * Throws if the token has no administrator role. Heat shows the project of a row only to
+ * administrators, and any stack of the cloud, even a deleted one, is enough for this check.
  */
 async function assertAdministrator(api: ServiceApi, refusal: PropagatorError): Promise<void> {
   const query = { show_deleted: true, show_hidden: true, show_nested: true };
@@ -77,8 +78,8 @@ async function assertAdministrator(api: ServiceApi, refusal: PropagatorError): P
 
 /**
  * Returns the stacks that Heat deletes with one request: stacks that are in no other stack. A
- * nested stack whose parent retained it (`deletion_policy: Retain`) appears neither among the roots
- * nor below an existing stack, so the function lists all stacks.
+ * nested stack that was retained when its parent was deleted (`deletion_policy: Retain`) is neither
+ * a root nor in an existing stack. The function therefore lists all stacks.
  */
 export async function rootsOf(context: ProjectContext): Promise<StackRow[]> {
   const query = { tenant: context.project, show_hidden: true, show_nested: true };
@@ -99,8 +100,8 @@ export const configRow = z.object({
 });
 
 /**
- * Heat has no filter and lists the configurations of the whole cloud; the function drops those of
- * other projects.
+ * Lists the configurations of the project. Heat has no filter, so the configurations of other
+ * projects are dropped here.
  */
 export const configsOf = (context: ProjectContext): Promise<z.infer<typeof configRow>[]> =>
   context.memoize('heat.software-configs', async () => {

@@ -5,10 +5,10 @@ import { listAsAdministrator, stackRow } from './rows.ts';
 const row = z.object({ id: z.string() });
 
 /**
- * Returns the stacks in living projects that use a trust of the user.
- * Heat shows the owner's name and never the id. A row counts as the user's if the user had a role
- * on its project and no other user of any domain has that name. Otherwise nothing is returned.
- * The user below results from this proof and is no field of the row.
+ * Returns the stacks in living projects that use a trust of the user. Heat shows only the owner's
+ * name, not the id. A row counts as the user's if the user had a role on the row's project and no
+ * other user of any domain has the same name. Otherwise nothing is returned. The field `user` in
+ * the result comes from this check and not from Heat.
  */
 export async function trustedStacks(context: UserContext) {
   const { user, userName, projects } = context;
@@ -53,8 +53,8 @@ export const trustedStack = defineUserType({
 });
 
 /**
- * Searches each domain: with domain-specific drivers Keystone otherwise shows only users of the
- * token's own domain.
+ * Returns true if another user has this name. Each domain is searched separately, because with
+ * domain-specific drivers Keystone shows only users of the named domain.
  */
 async function hasNamesake(name: string, { apiOf, user }: UserContext): Promise<boolean> {
   const keystone = await apiOf('keystone');
@@ -68,7 +68,7 @@ async function hasNamesake(name: string, { apiOf, user }: UserContext): Promise<
     const query = { domain_id: domain.id, name };
     const options = { collection: 'users', row, paging: 'next', query } as const;
     const { rows } = await keystone.list('/v3/users', options);
-    // A disabled user is listed as well. A deleted one is not.
+    // Keystone also lists disabled users, but not deleted ones.
     if (rows.some(({ id }) => id !== user)) return true;
   }
   return false;

@@ -61,7 +61,7 @@ export const machineSuspension = defineSuspension<NodeRow, object>({
       'are asked to power off.',
     record: 'The id.',
     resume: 'The machine is powered on.',
-    leaves: [
+    unchanged: [
       'A machine of Nova is not switched, because Nova stops its server.',
       'A machine that is not deployed, or in maintenance, stays as it is.',
     ],

@@ -10,8 +10,8 @@ const escaped = encodeURIComponent;
 type Role = UserAssignments['roles'][number];
 
 /**
- * Roles and groups of a new user, one by one. `HEAD` asks Keystone for exactly this assignment, and
- * `PUT` can be repeated. Roles and groups that others have assigned stay.
+ * Provisions roles and groups of a new user. `HEAD` checks one assignment in Keystone, and `PUT`
+ * can be repeated. Existing roles and groups stay.
  */
 export const userProvision: ServiceProvision<UserProvisionContext, UserAssignments> = {
   async compare({ roles, groups }, context) {
@@ -58,7 +58,7 @@ const missing = (item: Item, what: string): ProvisionItem => ({
   advice: 'Create it, or correct the rule user.created of the policy: write the id.',
 });
 
-/** 404: it is not assigned. Keystone answers 204 if it is. */
+/** True if the role or group is assigned (204). Otherwise Keystone answers 404. */
 async function assigned(
   item: Item,
   path: string,

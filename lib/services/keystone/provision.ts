@@ -15,8 +15,8 @@ const assignment = z
     user: name.optional(),
     group: name.optional(),
     /**
-     * The name or id of the domain of the user or group. A user or group that is given by name
-     * needs it.
+     * The name or id of the domain of the user or group. Required if the user or group is given by
+     * name.
      */
     domain: name.optional(),
   })
@@ -75,7 +75,7 @@ async function roleItem(wanted: Assignment, context: ProvisionContext): Promise<
       advice: 'Create it, or correct the name in the profile. A name needs its domain.',
     };
   const path = `${pathOf(context)}/${kind}s/${escaped(account)}/roles/${escaped(role)}`;
-  // 404: it is not assigned. Keystone answers 204 if it is.
+  // Keystone answers 204 if the role is assigned, and 404 if not.
   const { status } = await context.api.request('HEAD', path, { accept: [404] });
   if (status !== 404) return { ...item, state: 'as-wanted', found: 'assigned' };
   const make = async () => void (await context.api.request('PUT', path));

@@ -20,8 +20,9 @@ const nameOf = (id: string, { api, memoize }: UserContext): Promise<string> =>
   });
 
 /**
- * Trusts by which the user lets a service act: Heat, Magnum, Mistral, Aodh and others keep them.
- * Keystone refuses a trust whose trustor is disabled, and accepts it again after the enable.
+ * Trusts that let a service act for the user. Heat, Magnum, Mistral, Aodh and others use them.
+ * Keystone refuses a trust while its trustor is disabled, and accepts it again when the trustor is
+ * enabled.
  */
 const trust = defineUserReport<z.infer<typeof trustRow> & { trustee: string }>({
   name: 'trust',
@@ -46,9 +47,9 @@ const trust = defineUserReport<z.infer<typeof trustRow> & { trustee: string }>({
   message: ({ trustee }) =>
     `${trustee} acts with a trust of the user, which Keystone refuses until the user is enabled`,
   advice:
-    'What this service does by itself for the project stops (scaling, cron triggers, alarm ' +
-    'actions, certificates). If it must go on, ask another member of the project to create it ' +
-    'again.',
+    'The automatic actions of this service stop (scaling, cron triggers, alarm ' +
+    'actions, certificates). If they must continue, ask another member of the project to ' +
+    'create it again.',
 });
 
 const credentialRow = z.object({
@@ -67,7 +68,7 @@ const applicationCredential = defineUserReport<z.infer<typeof credentialRow>>({
     const path = `/v3/users/${escaped(user)}/application_credentials`;
     const options = { collection: 'application_credentials', row: credentialRow } as const;
     const { rows } = await api.list(path, { ...options, paging: 'next' });
-    // Before 2023.1 a row does not name the user. The path does.
+    // Before 2023.1 a row does not name the user, but the path does.
     return rows.map((row) => ({ ...row, user_id: row.user_id ?? user }));
   },
   id: ({ id }) => id,
@@ -78,11 +79,11 @@ const applicationCredential = defineUserReport<z.infer<typeof credentialRow>>({
     'programs that log in with an application credential of the user are refused until the user ' +
     'is enabled',
   advice:
-    'If a program must go on, ask another member of the project for a credential of its own ' +
+    'If a program must continue, ask another member of the project for another credential ' +
     '(openstack application credential create).',
 });
 
-/** The secret is in `blob`, which the schema leaves out. */
+/** The schema omits `blob`, which contains the secret. */
 const ec2Row = z.object({
   id: z.string(),
   type: z.string(),
@@ -91,8 +92,8 @@ const ec2Row = z.object({
 });
 
 /**
- * Keys of the EC2 and S3 APIs. Both filters are sent, and the type is compared again: a Keystone
- * that ignores one of them shows credentials of others.
+ * Keys of the EC2 and S3 APIs. The type is compared again after the listing, because a Keystone
+ * that ignores a filter returns other credentials as well.
  */
 const ec2Credential = defineUserReport<z.infer<typeof ec2Row>>({
   name: 'ec2-credential',
@@ -115,7 +116,7 @@ const ec2Credential = defineUserReport<z.infer<typeof ec2Row>>({
     'programs that sign with an EC2 credential of the user (S3, EC2) are refused until the user ' +
     'is enabled',
   advice:
-    'If a program must go on, ask another member of the project for a credential of its own ' +
+    'If a program must continue, ask another member of the project for another credential ' +
     '(openstack ec2 credentials create).',
 });
 

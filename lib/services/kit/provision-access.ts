@@ -15,7 +15,7 @@ export interface AccessProvision<Section> {
   readonly listPath?: string;
   /** The value of `is_public` that lists all types. */
   readonly all: string;
-  /** The field of a type that tells whether it is public. */
+  /** The field of a type that is true if the type is public. */
   readonly publicField: string;
   /** Body of the action that gives a project access. */
   addition(project: string): object;
@@ -23,7 +23,7 @@ export interface AccessProvision<Section> {
 
 const typeRow = z.looseObject({ id: z.string(), name: z.string().nullish() });
 
-/** Provisions the access of a project to private types. A public type needs none. */
+/** Provisions the access of a project to private types. A public type needs no access entry. */
 export const provisionAccess =
   <Section>(definition: AccessProvision<Section>): ComparePart<Section> =>
   async (section, context) => {

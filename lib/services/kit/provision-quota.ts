@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import type { ComparePart, ProvisionContext, ProvisionItem } from '../../task/service.ts';
 
-/** Limits by name. -1 is "no limit" where the service has that. */
+/** Limits by name. -1 means no limit, if the service supports that. */
 export type QuotaLimits = Readonly<Record<string, number>>;
 
 /** The schema of the limits with these names in a profile. */
@@ -24,22 +24,23 @@ export const limitsSchema = (names: readonly string[]): z.ZodType<QuotaLimits> =
 /** What a service shows about the limits of a project. */
 export interface ShownQuota {
   readonly limits: Readonly<Record<string, unknown>>;
-  /** The limits of a project that has none of its own; empty: the service does not show them. */
+  /** The default limits; empty if the service does not show them. */
   readonly defaults: Readonly<Record<string, unknown>>;
 }
 
 /** How a service reads and sets the limits of a project. */
 export interface QuotaProvision<Section> {
   limitsIn(section: Section): QuotaLimits | undefined;
-  /** Creates nothing. */
+  /** Reads the limits. Must not create anything. */
   read(context: ProvisionContext): Promise<ShownQuota>;
-  /** Sets these limits and leaves the others. */
+  /** Sets these limits and does not change the others. */
   write(limits: QuotaLimits, context: ProvisionContext): Promise<void>;
 }
 
 /**
- * Provisions limits. A limit with the default value is missing. A limit with another value was set
- * by a user or an operator, and differs. All missing limits are set with one call.
+ * Provisions limits. A limit that has the default value counts as missing; all missing limits are
+ * set with one call. A limit with any other value was set by a user or an operator and is reported
+ * as different.
  *
  * @example
  * const quota = provisionQuota<Section>({

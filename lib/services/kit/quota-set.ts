@@ -4,15 +4,15 @@ import type { ShownQuota } from './provision-quota.ts';
 
 /** How a service shows and sets the limits of a project. */
 export interface QuotaSet {
-  /** The effective limits: those of the project, and the defaults for the others. */
+  /** Reads the effective limits: the limits of the project, or the defaults where it has none. */
   readLimits(context: ProjectContext): Promise<ShownQuota['limits']>;
-  /** The effective limits and the defaults, with one call for each. */
+  /** Reads the effective limits and the defaults, with one call for each. */
   readWithDefaults(context: ProjectContext): Promise<ShownQuota>;
-  /** Sets these limits and leaves the others. */
+  /** Sets these limits and does not change the others. */
   write(limits: Readonly<Record<string, number | boolean>>, context: ProjectContext): Promise<void>;
 }
 
-/** Where a service has the limits of a project. */
+/** The paths and keys of the limits of a project in a service. */
 export interface QuotaSetAddress {
   /** The path without the project: `/os-quota-sets`. */
   readonly path: string;

@@ -7,19 +7,17 @@ export interface QuotaDefinition<Row, At = ProjectContext>
   /** Default `quota`. */
   readonly name?: string;
   /**
-   * Resets the limits to the defaults. Returns a removal only if the result differs from the usual
-   * one.
+   * Resets the limits to the defaults. Returns a removal only if the result is not a normal reset.
    */
   reset(row: Row, context: At): Promise<Removal | undefined>;
 }
 
 /**
- * Defines a quota as a resource type. A service may answer that it reset the limits and still show
- * them: Nova keeps them in Keystone if unified limits are on, and answers 202 without doing
- * anything; Octavia 2026.2 writes the defaults into the row of the project.
- * The limits are therefore listed again after the reset. Limits that are still shown count as
- * retained: the report tells the operator, and the task ends without their removal because a few
- * numbers do no harm.
+ * Defines a quota as a resource type. Some services accept a reset but keep the limits: with
+ * unified limits, Nova answers 202 and does nothing; Octavia 2026.2 writes the defaults into the
+ * row of the project. The limits are therefore listed again after the reset. Limits that remain
+ * count as retained: the operator sees them in the report, and the task ends, because remaining
+ * limits do no harm.
  *
  * @example
  * const quota = defineQuota({
@@ -69,7 +67,9 @@ const quotaRemoval =
     };
   };
 
-/** A failed listing proves nothing: the next iteration lists the limits anyway. */
+/**
+ * Lists the limits again. If that fails, the reset counts as done; the next iteration lists again.
+ */
 async function listAgain<Row, At>(
   quota: Pick<QuotaDefinition<Row, At>, 'list' | 'id'>,
   row: Row,
@@ -85,8 +85,8 @@ async function listAgain<Row, At>(
 }
 
 /**
- * Returns the names of the limits that differ from the defaults. A limit that only one of the two
- * answers contains does not count.
+ * Returns the names of the limits that differ from the defaults. Limits that are in only one of the
+ * two answers are ignored.
  */
 export const differingLimits = (
   own: Readonly<Record<string, unknown>>,

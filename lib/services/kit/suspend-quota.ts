@@ -11,11 +11,11 @@ export type Limits = Readonly<Record<string, number>>;
 
 /** How the limits of a project are read and written in one service. */
 export interface QuotaSuspension {
-  /** The limits that are set to zero. Limits that the service needs itself are not among them. */
+  /** The limits that are set to zero, without limits that the service itself needs. */
   readonly limits: readonly string[];
   /** Why other limits stay. */
-  readonly leaves?: readonly string[];
-  /** The effective limits: those of the project, and the defaults for the others. */
+  readonly unchanged?: readonly string[];
+  /** Reads the effective limits: the limits of the project, or the defaults where it has none. */
   read(context: ProjectContext): Promise<Readonly<Record<string, unknown>>>;
   write(limits: Limits, context: ProjectContext): Promise<void>;
 }
@@ -44,11 +44,10 @@ function compare({ limits }: Row, record: Before): Comparison {
 }
 
 /**
- * Defines how the limits of a project are set to zero and put back. The record has each value. A
- * suspension deletes nothing, so it cannot reset the limits to the defaults. Most services do not
- * tell a project without limits of its own from one whose limits equal the defaults. Resume
- * therefore writes the recorded values. They are in effect as before, but later changes of the
- * defaults do not reach the project.
+ * Defines how suspend sets the limits of a project to zero, and how resume writes the recorded
+ * values back. A suspension deletes nothing, so resume cannot reset limits to the defaults. Resume
+ * also writes values that were defaults, because most services do not show whether a limit was set
+ * or is a default. Later changes of the defaults then do not affect the project.
  */
 export const defineQuotaSuspension = (quota: QuotaSuspension): ((service: string) => Suspension) =>
   defineSuspension<Row, Before>({
@@ -58,7 +57,7 @@ export const defineQuotaSuspension = (quota: QuotaSuspension): ((service: string
       suspend: `Option \`quotas: zero\`: these limits are set to zero: ${quota.limits.join(', ')}.`,
       record: 'The value of each of these limits.',
       resume: 'The recorded values are written back, also where they were the defaults.',
-      leaves: quota.leaves ?? [],
+      unchanged: quota.unchanged ?? [],
     },
     before,
     async list(context) {
@@ -67,8 +66,7 @@ export const defineQuotaSuspension = (quota: QuotaSuspension): ((service: string
         const value = number.safeParse(read[name]);
         return value.success ? [[name, value.data]] : [];
       });
-      // The answer names no owner. The project is the key of the request and the address of the
-      // row.
+      // The answer names no owner. The request names the project.
       return [{ project: context.project, limits: Object.fromEntries(limits) }];
     },
     id: ({ project }) => project,

@@ -33,7 +33,7 @@ const accessRow = z.object({ project_id: z.string().nullish(), tenant_id: z.stri
 export const pathOfType = (id: string, { path }: Pick<PrivateTypes, 'path'>): string =>
   `${path}/${encodeURIComponent(id)}`;
 
-/** Returns the projects that may use one private type; `undefined`: a row without a project. */
+/** Returns the projects that may use one private type; `undefined` for a row without a project. */
 export async function projectsWithAccess(
   id: string,
   types: PrivateTypes,
@@ -88,7 +88,7 @@ export const defineTypeAccess = ({ removal, ...types }: TypeAccessDefinition): D
   });
 };
 
-/** An administrator may delete a type, or make it public, after it was listed. */
+/** Returns an empty list for a 404: the type was deleted or made public after the listing. */
 async function unlessGone<One>(listing: Promise<One[]>): Promise<One[]> {
   try {
     return await listing;

@@ -33,9 +33,9 @@ const pathOf = (row: ClusterRow): string => `/clusters/${encodeURIComponent(row.
 const changedAt = (row: ClusterRow): number => epochOf(row.updated_at ?? row.created_at);
 
 /**
- * Returns the clusters of the whole cloud: Magnum has no filter by project, and an administrator
- * always gets all of them. Only the detailed listing names the project. The clusters are requested
- * once per iteration because the templates need them, too.
+ * Returns the clusters of the whole cloud. Magnum has no filter by project, and always returns all
+ * clusters to an administrator. Only the detailed listing names the project. The listing is
+ * requested once per iteration and also used for the templates.
  */
 export const clustersOf = ({ api, memoize }: CommonContext): Promise<ClusterRow[]> =>
   memoize('magnum/clusters', async () => {
@@ -44,18 +44,17 @@ export const clustersOf = ({ api, memoize }: CommonContext): Promise<ClusterRow[
       row: clusterRow,
       paging: 'next',
     });
-    // For a user without the administrator role Magnum lists only the own project and gives no
-    // error. `/mservices` tells the two cases apart: Magnum shows its own services to
-    // administrators only (403).
+    // For a user without the administrator role, Magnum lists only the user's project and gives no
+    // error. `/mservices` shows whether the role is missing: Magnum then answers 403.
     if (!rows.some((row) => row.project_id && row.project_id !== api.ownProject))
       await api.request('GET', '/mservices');
     return rows;
   });
 
 /**
- * Clusters with their node groups, certificates and trustee. A token on the project is preferred:
- * the Heat driver passes the caller's token on, and Heat deletes resources such as keypairs by name
- * in the caller's own account.
+ * Clusters with their node groups, certificates and trustee. A token on the project is preferred,
+ * because the Heat driver passes the caller's token to Heat, and Heat deletes some resources
+ * (keypairs) by name with this token.
  */
 export const cluster = defineType({
   name: 'cluster',
@@ -85,8 +84,9 @@ export const cluster = defineType({
       return { kind: 'accepted', ...stuck };
     const reason =
       row.status === 'DELETE_FAILED' ? await failureReason(row, context.api) : undefined;
-    // The deletion is also requested for a stuck cluster. Its stack is gone, but Magnum cannot
-    // notice that, because its trust gives no login. Heat's 404 makes the conductor drop the row.
+    // The deletion of a stuck cluster is requested again. Its stack is deleted, but Magnum did not
+    // notice, because the trust no longer works. With this request Heat answers 404, and the
+    // conductor removes the row.
     await (context.projectApi ?? context.api).request('DELETE', pathOf(row));
     if (reason === undefined) return { kind: 'accepted', ...stuck };
     return {
@@ -103,9 +103,9 @@ export const cluster = defineType({
 const stackRow = z.object({ id: z.string(), stack_status: z.string() });
 
 /**
- * Returns true if Heat is still deleting the stack; a second request would start the deletion from
- * the beginning. If Heat is missing (Cluster API drivers) or refuses access, a repeated deletion
- * does no harm.
+ * Returns true if Heat is still deleting the stack, because a second request would restart the
+ * deletion. Returns false if Heat is missing (Cluster API drivers) or refuses access; then a
+ * repeated request does no harm.
  */
 async function isHeatDeleting(
   row: ClusterRow,
@@ -133,7 +133,7 @@ async function isHeatDeleting(
 
 const detail = z.object({ faults: z.record(z.string(), z.string().nullable()).nullish() });
 
-/** Only the single cluster shows why its node groups failed. */
+/** Returns why the cluster failed. Only the detail of a cluster shows why node groups failed. */
 async function failureReason(row: ClusterRow, api: ServiceApi): Promise<string> {
   const answer = await api.request('GET', pathOf(row));
   const faults = Object.entries(detail.parse(answer.json).faults ?? {}).map(
@@ -147,8 +147,8 @@ export const clustersOfUser = async (context: UserContext): Promise<ClusterRow[]
   (await clustersOf(context)).filter((row) => row.user_id === context.user || !row.user_id);
 
 /**
- * A cluster belongs to its project and stays when its user is deleted. The parts of it that use the
- * user's credentials stop working.
+ * Clusters of a deleted user. A cluster belongs to its project and stays, but its parts that use
+ * the user's credentials stop working.
  */
 export const clusterOfUser = defineUserType({
   name: 'cluster-of-user',

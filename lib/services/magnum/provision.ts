@@ -10,7 +10,8 @@ const RESOURCE = 'Cluster';
 const pathOf = (project: string): string => `/quotas/${encodeURIComponent(project)}/${RESOURCE}`;
 
 /**
- * Without a limit of the project Magnum shows the default, which has no id (before Ussuri: 404).
+ * Provisions the limit of clusters. If the project has no limit, Magnum shows the default, which
+ * has no id (before Ussuri: 404).
  */
 const quota = provisionQuota<Section>({
   limitsIn: (section) => section.quota,

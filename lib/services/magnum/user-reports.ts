@@ -17,7 +17,7 @@ export const userReports = [
       'load balancers and volumes of clusters that the user created no longer follow Kubernetes ' +
       'until the user is enabled',
     advice:
-      'If they must go on, ask another member of the project to create a new cluster, or rotate ' +
-      'its credential (Magnum API 1.12) if the driver supports it.',
+      'If they must continue, ask another member of the project to create a new cluster, or ' +
+      'rotate its credential (Magnum API 1.12) if the driver supports it.',
   }),
 ];

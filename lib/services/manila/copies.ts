@@ -21,8 +21,8 @@ import {
 } from './rows.ts';
 
 /**
- * The owner of a backup is the owner of its share. The row itself names no project. A share goes
- * after its backups.
+ * Backups. A row names no project, so the owner of a backup is the owner of its share. Shares are
+ * removed after their backups.
  */
 export const backup = defineType({
   name: 'backup',
@@ -54,8 +54,8 @@ const replicaRow = z.object({
 });
 
 /**
- * All replicas of a share except one, which goes with the share: Manila keeps the last active one.
- * The owner of a replica is the owner of its share.
+ * All replicas of a share except the last active one, which Manila removes with the share. The
+ * owner of a replica is the owner of its share.
  */
 export const replica = defineType({
   name: 'replica',

@@ -9,9 +9,9 @@ const MINUTE = 60_000;
 export const STUCK_AFTER_MILLIS = 30 * MINUTE;
 
 /**
- * Turns a refusal into a blocker. Manila answers 400, 403 or 409 if something prevents a deletion.
- * A 403 of its policy concerns the token and is thrown again. Some releases lose the reason:
- * `Invalid share: %(reason)s.`
+ * Converts a refusal to a blocker. Manila answers 400, 403 or 409 if something prevents a deletion.
+ * A 403 because of missing rights is thrown again. Some releases do not insert the reason: `Invalid
+ * share: %(reason)s.`
  */
 export function refusalBlocker(error: unknown): Blocker {
   const status = error instanceof PropagatorError ? error.report.status : undefined;
@@ -35,8 +35,8 @@ export const ADVICE_ON_FAILURE =
   'removes it from Manila and leaves its data on the back end.';
 
 /**
- * Deletes a resource. A failed one is first set to `error`, because Manila deletes it in no other
- * state.
+ * Deletes a resource. If an earlier operation failed, the resource is first set to `error`, because
+ * Manila deletes it only in this state.
  */
 export async function deleteResource(
   row: { readonly status: string },
@@ -47,11 +47,11 @@ export async function deleteResource(
     readonly headers?: Record<string, string>;
   } = {},
 ): Promise<Removal> {
-  // The customer no longer has access, and manila-share deletes the data later (2024.1,
+  // Manila has accepted the deletion, and manila-share deletes the data later (2024.1,
   // is_deferred_deletion_enabled).
   if (row.status.includes('deferred')) return { kind: 'accepted' };
   try {
-    // Not `force_delete`: it only forgets a resource that the back end failed to delete.
+    // Do not use `force_delete`: it removes only the row and leaves the data on the back end.
     if (/error_|_error/.test(row.status))
       await api.request('POST', `${path}/action`, {
         ...options,
@@ -73,8 +73,8 @@ export const busyBlocker = (status: string): Blocker =>
   temporaryBlocker(`Manila is still working on it (status ${status})`);
 
 /**
- * Returns when a deletion began, from the instances of the resource: the resource itself has no
- * such time. `undefined` means that it began a short time ago or that the time is unknown.
+ * Returns when a deletion began. The time is read from the instances of the resource, because the
+ * resource itself has no such time. `undefined`: it began a short time ago, or the time is unknown.
  */
 async function stuckSince(
   path: string,
@@ -87,28 +87,28 @@ async function stuckSince(
 }
 
 /**
- * The start of a deletion is requested only if at most this many are in progress. If there are
- * more, the stuck ones remain and are checked later.
+ * The start time of deletions is read only if at most this many are in progress. If there are more,
+ * stuck deletions are detected later, when the others have ended.
  */
 const MAX_CHECKED_DELETIONS = 5;
 
-/** The row, and whether so few deletions are in progress that their start may be requested. */
-export type WithDeletionCount<Row> = Row & { readonly isOneOfFew: boolean };
+/** A row, and whether so few deletions are in progress that their start time is read. */
+export type WithDeletionCount<Row> = Row & { readonly isStartRead: boolean };
 export const withDeletionCount = <Row extends { readonly status: string }>(
   rows: readonly Row[],
 ): WithDeletionCount<Row>[] => {
-  const isOneOfFew =
+  const isStartRead =
     rows.filter((row) => row.status === 'deleting').length <= MAX_CHECKED_DELETIONS;
-  return rows.map((row) => ({ ...row, isOneOfFew }));
+  return rows.map((row) => ({ ...row, isStartRead }));
 };
 
-/** Reports a deletion in progress, with its start if that is long ago. */
+/** Reports a deletion in progress, and since when if that is long ago. */
 export async function deletionInProgress(
   row: WithDeletionCount<unknown>,
   path: string,
   collection: string,
   context: ProjectContext,
 ): Promise<Removal> {
-  const since = row.isOneOfFew ? await stuckSince(path, collection, context) : undefined;
+  const since = row.isStartRead ? await stuckSince(path, collection, context) : undefined;
   return since === undefined ? { kind: 'accepted' } : { kind: 'accepted', stuckSince: since };
 }

@@ -37,7 +37,7 @@ export const groupSnapshot = defineType({
   remove: (row, context) => removeGroup(row, 'share-group-snapshots', context),
 });
 
-/** A group is deleted without its shares. */
+/** Groups. Manila does not delete the shares of a group with the group. */
 export const group = defineType({
   name: 'group',
   blockers: ['The shares and snapshots of a group must be deleted first.'],

@@ -5,9 +5,9 @@ import { refusalBlocker, STUCK_AFTER_MILLIS } from './deletion.ts';
 import { groupsOf, networksOf, securityServicesOf, serversOf, sharesOf } from './rows.ts';
 
 /**
- * A share server serves the shares of a share network and has ports in the project's subnets. The
- * deletion of the network would remove it, too, but then no API shows when the server and its ports
- * are gone. The server therefore goes first.
+ * Share servers. A share server serves the shares of a share network and has ports in the project's
+ * subnets. It is removed before the network. The deletion of the network would also remove it, but
+ * no API would then show when its ports are gone.
  */
 export const shareServer = defineType({
   name: 'share-server',
@@ -62,7 +62,9 @@ export const shareServer = defineType({
   },
 });
 
-/** Manila deletes a share network with one subnet only. The other subnets must be removed first. */
+/**
+ * Share networks. Manila deletes one only if it has one subnet, so other subnets are removed first.
+ */
 export const shareNetwork = defineType({
   name: 'share-network',
   blockers: ['The shares, groups and share servers on a share network must be deleted first.'],
@@ -99,7 +101,7 @@ export const shareNetwork = defineType({
   },
 });
 
-/** The directory with the accounts of the shares' users: LDAP, Kerberos, Active Directory. */
+/** Security services: directories with the users of shares (LDAP, Kerberos, Active Directory). */
 export const securityService = defineType({
   name: 'security-service',
   blockers: ['The share networks that use a security service must be deleted first.'],

@@ -60,7 +60,7 @@ const networkRow = z.object({
   ...owned,
   share_network_subnets: z.array(z.object({ id: z.string() })).nullish(),
 });
-/** Leaves out the user and the password, which these rows also have. */
+/** The schema omits the user and the password, which these rows also contain. */
 const securityServiceRow = z.object({
   ...owned,
   type: text,
@@ -92,8 +92,8 @@ function unsupportedType(
 }
 
 /**
- * Returns a listing that is requested once per iteration and shared by the resource types, because
- * resources of one type block those of another.
+ * Returns a listing that is requested once per iteration. The resource types share it, because
+ * resources of one type block resources of another.
  */
 const listing =
   <S extends z.ZodType>(
@@ -117,9 +117,8 @@ const listing =
 const projectQuery = ({ project }: ProjectContext) => ({ all_tenants: 1, project_id: project });
 
 /**
- * Shares and snapshots are listed without a limit, in one answer: with a limit, a page counts a
- * share once per replica. Manila shows the recycle bin (microversion 2.69) only in a listing of its
- * own.
+ * Lists shares in one answer, without a limit, because Manila's pages count a share once per
+ * replica. Shares in the recycle bin (microversion 2.69) need a second listing.
  */
 export const sharesOf = (context: ProjectContext): Promise<ShareRow[]> =>
   context.memoize('manila shares', async () => {
@@ -160,8 +159,8 @@ export const networksOf = listing('/share-networks/detail', (context) => ({
   query: projectQuery(context),
 }));
 /**
- * Manila treats `limit` as a field that no security service has, and returns an empty list (seen on
- * 15.1, unchanged in 2026.2).
+ * Lists security services without `limit`: Manila treats it as a filter that matches no row, and
+ * returns an empty list (seen on 15.1, unchanged in 2026.2).
  */
 export const securityServicesOf = listing('/security-services/detail', (context) => ({
   collection: 'security_services',
@@ -170,8 +169,8 @@ export const securityServicesOf = listing('/security-services/detail', (context)
   query: projectQuery(context),
 }));
 /**
- * A server shows its project as long as its share network exists. Any parameter that is not a
- * filter empties this list, too.
+ * Lists share servers. A row names its project as long as the share network exists. With any
+ * parameter that is not a filter, Manila returns an empty list.
  */
 export const serversOf = listing('/share-servers', ({ project }) => ({
   collection: 'share_servers',
@@ -190,7 +189,8 @@ export const locksOf = listing(
   { resourceType: 'lock', version: '2.81' },
 );
 /**
- * The filter has another name here. Without any filter Manila also ignores the paging parameters.
+ * Lists transfers. The filter by project has another name. Without a filter Manila also ignores the
+ * paging parameters.
  */
 export const transfersOf = listing(
   '/share-transfers/detail',
@@ -203,7 +203,8 @@ export const transfersOf = listing(
   { resourceType: 'transfer', version: '2.77' },
 );
 /**
- * Backups of the whole cloud: Manila ignores a filter by project here. Experimental up to 2026.2.
+ * Lists backups of the whole cloud, because Manila ignores a filter by project. Experimental up to
+ * 2026.2.
  */
 export const backupsOf = listing(
   '/share-backups/detail',
@@ -219,7 +220,8 @@ export const backupsOf = listing(
 export const EXPERIMENTAL = { 'X-OpenStack-Manila-API-Experimental': 'true' };
 
 /**
- * For resources that only block others: returns an empty list if the release does not have them.
+ * Returns an empty list if the release does not have the resource type. Use it only for resources
+ * that block others.
  */
 export const listIfSupported = <Row>(
   version: string,

@@ -21,8 +21,8 @@ import {
 } from './rows.ts';
 
 /**
- * A lock protects a resource from deletion by its own project, and an administrator may remove it.
- * A lock that belongs to another project stays.
+ * Locks. A lock protects a resource from deletion by its own project, and an administrator may
+ * remove it. A lock that belongs to another project stays.
  */
 export const lock = defineType({
   name: 'lock',

@@ -6,7 +6,7 @@ const quotaSet = quotaSetAt({ path: '/quota-sets' });
 /** `force` lets a limit be lower than the usage. */
 export const quotaSuspension = defineQuotaSuspension({
   limits: ['shares', 'gigabytes', 'snapshots', 'snapshot_gigabytes', 'share_networks'],
-  leaves: ['Limits of single share types stay: the limits for all types stop new shares.'],
+  unchanged: ['Limits of single share types stay: the limits for all types stop new shares.'],
   read: quotaSet.readLimits,
   write: (limits, context) => quotaSet.write({ ...limits, force: true }, context),
 });

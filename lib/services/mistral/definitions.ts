@@ -12,8 +12,8 @@ import {
 } from './rows.ts';
 
 /**
- * Shared by the resource types of one iteration: the namespaces of the actions come from the
- * workflows.
+ * Lists workflows once per iteration. Actions also use the list, because their namespaces come from
+ * the workflows.
  */
 export const workflows = (context: ProjectContext): Promise<Row[]> =>
   context.memoize('mistral.workflows', () =>
@@ -23,8 +23,8 @@ export const workbooks = ({ api, memoize }: ProjectContext): Promise<Row[]> =>
   memoize('mistral.workbooks', () => listAll(api, 'workbooks'));
 
 /**
- * A workflow goes with its members. It waits for the actions, which are found by the namespaces of
- * workflows.
+ * Workflows, which are removed with their members (shares). They are removed after the actions,
+ * which are found through the namespaces of workflows.
  */
 export const workflow = defineType({
   name: 'workflow',
@@ -76,10 +76,10 @@ export const workflow = defineType({
 });
 
 /**
- * Ad-hoc actions. Before 2026.1 only a token on the project sees them, and no release has a filter
- * by project. Mistral lists one namespace at a time and has no list of namespaces: the listing uses
- * those of the project's workflows and workbooks. Mistral also lists its built-in actions and those
- * of dynamic actions, with their name as id.
+ * Ad-hoc actions. Before 2026.1 only a token on the project lists them, and no release has a filter
+ * by project. Mistral lists one namespace at a time and cannot list namespaces, so the listing uses
+ * the namespaces of the project's workflows and workbooks. Mistral also lists built-in and dynamic
+ * actions, whose id is their name.
  */
 export const action = defineType({
   name: 'action',
@@ -107,9 +107,9 @@ export const action = defineType({
 });
 
 /**
- * Removes resources that any administrator may list, but that releases before 2026.1 remove only
- * with a token on the project: for any other token they answer 404. The resource counts as gone if
- * a new listing no longer has it.
+ * Removes a resource and lists again. Releases before 2026.1 remove these resources only with a
+ * token on the project, and answer 404 for any other token. The resource counts as gone only if the
+ * new listing no longer contains it.
  */
 export async function removeAndVerify(
   row: Row,
@@ -138,7 +138,9 @@ const TABLES: Readonly<Record<string, string>> = {
   dynamic_actions: 'dynamic_action_definitions',
 };
 
-/** A resource with code. `usedBy` names a dynamic action of another project that runs its code. */
+/**
+ * A resource that contains code. `usedBy` is a dynamic action of another project with this code.
+ */
 type CodeRow = Row & { readonly usedBy?: string | undefined };
 
 const codeType = (
@@ -190,8 +192,8 @@ export const dynamicAction = codeType('dynamic-action', 'dynamic_actions', (cont
 
 /**
  * Mistral deletes a code source together with all dynamic actions that refer to it, in any project
- * (`ON DELETE CASCADE`, 2026.2). An action of another project refers to it if an administrator
- * created that action with the name of the code source: Mistral then searches all projects.
+ * (`ON DELETE CASCADE`, 2026.2). An administrator can create such an action in another project,
+ * because Mistral then searches the name of the code source in all projects.
  */
 export const codeSource = codeType(
   'code-source',

@@ -12,9 +12,8 @@ const sameName = (a: Row, b: Row): boolean =>
   foldName(a.namespace ?? '') === foldName(b.namespace ?? '');
 
 /**
- * Mistral removes these resources by name, and with the project's own also every public one of that
- * name in any project (seen on 15.0, unchanged in 2026.2). A resource that shares its name with a
- * foreign public one must not be removed.
+ * Marks rows that must not be removed. Mistral removes these resources by name, and then also
+ * removes public resources of the same name in any project (seen on 15.0, unchanged in 2026.2).
  */
 function withNameConflicts(rows: readonly Row[], project: string): NamedRow[] {
   const ours = ofProject(rows, project);
@@ -40,8 +39,8 @@ const blocked = (row: NamedRow): Blocker | undefined =>
     : undefined);
 
 /**
- * Mistral's routes accept no slash and cut off a trailing one, so that the call would affect
- * another resource. Dots mean the parent in any path.
+ * True if the name can be used in a path. Mistral's routes accept no slash and remove a trailing
+ * slash, so the call would affect another resource. Names of only dots mean the parent path.
  */
 const isAddressable = (row: Row): boolean =>
   row.name !== undefined && row.name !== null && !/\/|^\.{0,2}$/.test(row.name);
@@ -75,8 +74,8 @@ export const environment = defineType({
 });
 
 /**
- * The workflows and actions of a workbook are separate resources. A workbook waits for the actions,
- * which are found by the namespaces of workbooks.
+ * Workbooks. Their workflows and actions are separate resources. Workbooks are removed after the
+ * actions, which are found through the namespaces of workbooks.
  */
 export const workbook = defineType({
   name: 'workbook',

@@ -16,7 +16,7 @@ export const row = z.object({
   namespace: z.string().nullish(),
   task_execution_id: z.string().nullish(),
   workflow_id: z.string().nullish(),
-  /** Of a dynamic action. */
+  /** Only dynamic actions have this field. */
   code_source_id: z.string().nullish(),
 });
 export type Row = z.infer<typeof row>;
@@ -28,9 +28,9 @@ export type Row = z.infer<typeof row>;
 export const apiOf = ({ api, projectApi }: ProjectContext): ServiceApi => projectApi ?? api;
 
 /**
- * Returns all rows of a collection. It sends no `limit`: without one Mistral returns everything;
- * with one it finds the first row of a page only for a token on that row's project. From 2026.2 on
- * Mistral limits the answer to [api] max_limit anyway and links to the next page.
+ * Returns all rows of a collection. It sends no `limit`, because Mistral then returns all rows;
+ * with a limit, paging fails at rows of other projects. Since 2026.2 Mistral always limits an
+ * answer to [api] max_limit and returns a link to the next page.
  */
 export async function listAll(
   api: ServiceApi,
@@ -47,15 +47,14 @@ export async function listAll(
 }
 
 /**
- * Filters by project where Mistral has no such filter. `null` is the owner of Mistral's built-in
- * resources. A row without the field is kept, so that the owner check sees it.
+ * Filters by project if Mistral has no such filter. Built-in resources have the owner `null`. A row
+ * without the field is kept, so that the owner check reports it.
  */
 export const ofProject = (rows: readonly Row[], project: string): Row[] =>
   rows.filter((one) => one.project_id === project || one.project_id === undefined);
 
 /**
- * The filter of event triggers by project is broken (15.0 answers 500): those of all projects are
- * listed.
+ * Lists the event triggers of all projects, because the filter by project fails (15.0 answers 500).
  */
 export const eventTriggers = async (context: ProjectContext): Promise<Row[]> =>
   ofProject(
@@ -67,7 +66,7 @@ export const eventTriggers = async (context: ProjectContext): Promise<Row[]> =>
 export const eventTriggersAgain = (context: ProjectContext): Promise<Row[]> =>
   context.memoize('mistral.event_triggers.again', () => eventTriggers(context));
 
-/** Turns the 404 of a collection that came with a later release into `Unsupported`. */
+/** Converts a 404 of a collection that only later releases have to `Unsupported`. */
 export function toUnsupported(error: unknown, resourceType: string, release: string): unknown {
   if (!(error instanceof PropagatorError) || error.class !== 'Gone') return error;
   return new PropagatorError({
@@ -79,7 +78,7 @@ export function toUnsupported(error: unknown, resourceType: string, release: str
   });
 }
 
-/** Only an administrator can make a resource public, and other projects may use it since. */
+/** Blocks a public resource, because other projects may use it. */
 export const publicBlocker = (one: Row): Blocker | undefined =>
   one.scope === 'public'
     ? {

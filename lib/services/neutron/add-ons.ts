@@ -13,9 +13,7 @@ import {
   rowsOf,
 } from './collection.ts';
 
-/**
- * Defines a resource type of a Neutron extension. It exists only where the cloud has the extension.
- */
+/** Defines a resource type of a Neutron extension, which a cloud may not have. */
 const extensionType = (
   name: string,
   path: string,
@@ -59,8 +57,8 @@ const VPN = [
 const FirewallGroup = Owned.extend({ ports: z.array(z.string()).nullish() });
 
 /**
- * FWaaS v2 creates a project's default group, two policies and four rules whenever one of its three
- * listings names the project (safety rule: listing must not create).
+ * Defines a type of FWaaS v2. Any listing that names a project creates a default group, two
+ * policies and four rules in it (safety rule: listing must not create).
  */
 const firewall = <S extends typeof Owned | typeof FirewallGroup>(
   name: string,
@@ -90,7 +88,7 @@ const firewall = <S extends typeof Owned | typeof FirewallGroup>(
       if (first)
         await api.request('PUT', `${path}/${escaped(one.id)}`, { json: first, accept: [404] });
       const removal = await deleteResource(api, path, one);
-      // The agents first take the rules off the ports. Until then Neutron answers 409
+      // The agents first remove the rules from the ports. Until then Neutron answers 409
       // (FirewallGroupInPendingState).
       return first && removal.kind === 'blocked' ? { kind: 'accepted' } : removal;
     },
@@ -124,8 +122,8 @@ const FIREWALL = [
 ];
 
 /**
- * The owner of a speaker or peer is the project of the token that created it
- * (neutron-dynamic-routing 21 ignores `project_id`), mostly the operator's.
+ * BGP speakers and peers. The owner is the project of the token that created them
+ * (neutron-dynamic-routing 21 ignores `project_id`), usually the operator's.
  */
 const BGP = [
   extensionType('bgp-speaker', '/bgp-speakers', 'bgp_speakers', 'bgp'),

@@ -35,9 +35,9 @@ const floatingIps = async (context: ProjectContext): Promise<FloatingIp[]> => {
 };
 
 /**
- * Port forwardings: Neutron refuses to delete a floating IP that has some. The owner of a
- * forwarding is the owner of its floating IP. Neutron has no listing over all floating IPs: where
- * the API doesn't show them in the floating IP, the listing needs one call for each floating IP.
+ * Port forwardings. Neutron refuses to delete a floating IP that has any. The owner of a forwarding
+ * is the owner of its floating IP. Neutron cannot list the forwardings of all floating IPs. If the
+ * rows of floating IPs don't contain them, the listing needs one call for each floating IP.
  */
 const portForwarding = defineType({
   name: 'port-forwarding',
@@ -81,7 +81,7 @@ const floatingIp = defineType({
   name: 'floating-ip',
   independentOf: WITHOUT_SERVERS,
   dependsOn: [{ types: ['port-forwarding'], strength: 'required', until: 'empty' }],
-  // Neutron first removes the record from the zone, with our token, and does not handle Designate's
+  // Neutron first removes the DNS record with the caller's token, and fails if Designate answers
   // 400.
   blockers: [
     'If Neutron publishes the name of the floating IP in a Designate zone that is ' +
@@ -94,7 +94,7 @@ const floatingIp = defineType({
   remove: (row, { api }) => deleteResource(api, path, row),
 });
 
-/** An NDP proxy holds the interface and the gateway of its router. */
+/** NDP proxies. Neutron keeps the interface and the gateway of their router. */
 const ndpProxy = plainType({
   name: 'ndp-proxy',
   independentOf: WITHOUT_SERVERS,

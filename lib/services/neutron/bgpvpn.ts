@@ -15,7 +15,7 @@ const ids = z.array(z.string()).nullish();
 const BgpVpn = Owned.extend({ networks: ids, routers: ids, ports: ids });
 type BgpVpn = z.infer<typeof BgpVpn>;
 
-/** What a BGP VPN connects, with the words for one and for several. */
+/** The resources that a BGP VPN connects, with singular and plural. */
 const CONNECTED = [
   ['networks', ['network', 'networks']],
   ['routers', ['router', 'routers']],
@@ -23,9 +23,9 @@ const CONNECTED = [
 ] as const;
 
 /**
- * BGP VPNs. Neutron deletes a BGP VPN together with its associations. It does not check the owner
- * of the connected networks, routers and ports (networking-bgpvpn 25, `ON DELETE CASCADE`). An
- * administrator can connect those of any project, so a BGP VPN that connects another project stays.
+ * BGP VPNs. Neutron deletes a BGP VPN with its associations, and does not check who owns the
+ * connected networks, routers and ports (networking-bgpvpn 25, `ON DELETE CASCADE`). A BGP VPN that
+ * an administrator connected to another project therefore stays.
  */
 export const bgpVpn = defineType<BgpVpn>({
   name: 'bgpvpn',

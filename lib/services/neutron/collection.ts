@@ -11,8 +11,8 @@ import {
 } from '../../task/service.ts';
 
 /**
- * The fields that every row of Neutron's API v2.0 has. `tenant_id` is the owner's former name, and
- * in some plug-ins the only one.
+ * The common fields of rows in Neutron's API v2.0. `tenant_id` is the former name of `project_id`;
+ * some plug-ins have only this one.
  */
 export const Owned = z.object({
   id: z.string(),
@@ -28,8 +28,8 @@ export const labelOf = (row: Pick<Owned, 'name'>): string | undefined => row.nam
 export const escaped = encodeURIComponent;
 
 /**
- * Types that do not need the end of Nova: a server keeps neither a router nor a floating IP, and
- * Neutron removes both while ports of servers exist.
+ * For types that do not wait for Nova. Neutron removes routers and floating IPs even while servers
+ * and their ports exist.
  */
 export const WITHOUT_SERVERS: readonly string[] = ['nova'];
 
@@ -118,7 +118,7 @@ export function extensionsOf({
 }
 
 /**
- * Throws class `Unsupported` if this Neutron lacks the extension: no resource of that type can
+ * Throws class `Unsupported` if this Neutron lacks the extension. No resource of that type can then
  * exist.
  */
 export async function requireExtension(context: ProjectContext, wanted: string): Promise<void> {
@@ -134,11 +134,11 @@ export async function requireExtension(context: ProjectContext, wanted: string):
 }
 
 /**
- * Returns the filters for collections in which Neutron *creates* a resource when a project is
- * listed: security groups, everything of FWaaS v2 (safety rule: listing must not create). Neutron
- * creates the `default` one of the first project in the filter (neutron `get_security_groups`,
- * neutron-fwaas `get_firewall_groups`: `project_id[0]`). The cleaner's own project is therefore
- * named first, for which any listing creates it anyway. Seen on Neutron 21.
+ * Returns the filters for collections in which a listing *creates* a default resource: security
+ * groups and everything of FWaaS v2 (safety rule: listing must not create). Neutron creates the
+ * resource only for the first project in the filter (neutron `get_security_groups`, neutron-fwaas
+ * `get_firewall_groups`: `project_id[0]`). The propagator's own project is therefore named first.
+ * Seen on Neutron 21.
  */
 export const projectFilterWithoutSideEffect = ({ api, project }: ProjectContext): Filters => [
   ['project_id', api.ownProject],
@@ -150,10 +150,10 @@ const neutronError = z.object({
 });
 
 /**
- * Deletes one resource. A 409 of Neutron names a dependency and never a busy resource, so it
- * becomes a blocker. So does a 400 to a DELETE, which subnet pools and VPN endpoint groups answer
+ * Deletes one resource. Converts a 409 to a blocker, because in Neutron it means a dependency and
+ * not a busy resource. A 400 is converted as well: subnet pools and VPN endpoint groups answer it
  * (SubnetPoolDeleteError, EndpointGroupInUse; seen on Neutron 21). `explain` finds the resource
- * that prevents the deletion; without an explanation the operator must find it.
+ * that prevents the deletion; without it the operator must find the resource.
  */
 export async function deleteResource(
   api: ServiceApi,
@@ -170,8 +170,8 @@ export async function deleteResource(
 }
 
 /**
- * Returns a refusal in Neutron's words, without the id of the resource itself, so that equal
- * refusals count as one.
+ * Returns a blocker with Neutron's message. The id of the resource is removed from the message, so
+ * that equal refusals are counted together.
  */
 export function refusalOf(body: unknown, id: string): Blocker {
   const parsed = neutronError.safeParse(body);

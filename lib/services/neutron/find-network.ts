@@ -20,7 +20,7 @@ export async function findNetwork(
     rowsOf(api, from, [...filters, ['name', wanted]]),
     rowsOf(api, from, [...filters, ['id', wanted]]),
   ]);
-  // Neutron may compare without regard to case.
+  // Neutron may ignore the case of names, so compare them again.
   const found = [...withId, ...named].filter(
     ({ id, name }, index, all) =>
       (id === wanted || name === wanted) && all.findIndex((one) => one.id === id) === index,

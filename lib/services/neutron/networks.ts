@@ -41,9 +41,9 @@ async function foreignSubnets(
 }
 
 /**
- * Networks with their subnets, DHCP ports, segments and RBAC policies. Neutron deletes *every*
- * subnet with the network, for an administrator also foreign ones. A network with a subnet of
- * another project therefore stays (safety rule: check the owner of every row).
+ * Networks with their subnets, DHCP ports, segments and RBAC policies. With a network Neutron
+ * deletes *every* subnet on it, for an administrator even subnets of other projects. A network with
+ * a foreign subnet therefore stays (safety rule: check the owner of every row).
  */
 const network = defineType({
   name: 'network',
@@ -91,8 +91,8 @@ const network = defineType({
 });
 
 /**
- * Subnets on networks of other projects. Subnets on the project's own networks go with the network,
- * or stay as long as it stays.
+ * Subnets on networks of other projects. Subnets on the project's own networks are removed only
+ * with the network.
  */
 const subnet = defineType({
   name: 'subnet',
@@ -139,8 +139,8 @@ const subnetPool = defineType({
   owner: (row) => ownerOf(row),
   label: (row) => labelOf(row),
   /**
-   * There is one default pool per cloud and IP version: `--use-default-subnet-pool` and
-   * auto-allocated topologies use it.
+   * Blocks the default pool. A cloud has one default pool per IP version, which
+   * `--use-default-subnet-pool` and auto-allocated topologies use.
    */
   blocked: (row) =>
     row.is_default
@@ -179,8 +179,8 @@ const addressScope = plainType({
 });
 
 /**
- * VLANs or tunnel ids that the operator reserved for the project. No other project gets them while
- * the row exists.
+ * VLANs or tunnel ids that the operator reserved for the project. No other project can use them
+ * while the row exists.
  */
 const networkSegmentRange = plainType({
   name: 'network-segment-range',

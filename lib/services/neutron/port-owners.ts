@@ -3,8 +3,8 @@ import type { Blocker, ProjectContext } from '../../task/service.ts';
 import { extensionsOf, type Filters, Owned, ownerOf, rowsOf } from './collection.ts';
 
 /**
- * Ports that Neutron removes with their network (`AUTO_DELETE_PORT_OWNERS`), and that its agents
- * recreate.
+ * Device owners of the ports that Neutron removes with their network (`AUTO_DELETE_PORT_OWNERS`).
+ * Neutron's agents would recreate these ports.
  */
 export const NETWORK_PORT_OWNERS: readonly string[] = [
   'network:dhcp',
@@ -33,9 +33,9 @@ export const portsWhere = (filter: string, id: string): BlockingCollection => ({
 });
 
 /**
- * Finds the resources that prevent a deletion: the first place with a resource of another project,
- * or else the first with a resource of the project itself. Resources of the project go by
- * themselves, so that no action is necessary. `undefined` means that no place has such a resource.
+ * Finds the resources that prevent a deletion. Searches the collections in order: first for
+ * resources of other projects, then for resources of the project itself. The latter need no action,
+ * because the cleanup removes them. `undefined`: no collection contains such a resource.
  */
 export async function findBlocker(
   context: ProjectContext,

@@ -14,7 +14,7 @@ import { INTERFACE_OWNERS, routersOf } from './routing.ts';
 
 const Trunk = Owned.extend({ admin_state_up: z.boolean().nullish() });
 
-/** Trunks hold their parent port and their subports. */
+/** Trunks. Neutron does not delete the parent port and the subports of a trunk. */
 const trunk = defineType({
   name: 'trunk',
   async list(context) {
@@ -84,30 +84,30 @@ const PORT_CREATORS: readonly PortCreator[] = [
 ];
 
 /**
- * Returns a blocker for a port that another service created and may still need. The port is left to
- * that service until it answers 404 for the device, or until the cloud no longer has that service.
- * Throws if the service can't be asked.
+ * Returns a blocker for a port that another service created and may still need. The port is blocked
+ * until that service answers 404 for the device, or is no longer in the catalog. Throws if the
+ * service does not answer.
  */
 async function creatorBlocker(port: Port, context: ProjectContext): Promise<Blocker | undefined> {
-  const maker = PORT_CREATORS.find(({ owns }) => owns.test(port.device_owner ?? ''));
-  if (!maker || !port.device_id) return undefined;
-  const api = (await context.apiOf(maker.service)) ?? (await context.apiOf(maker.catalogType));
+  const creator = PORT_CREATORS.find(({ owns }) => owns.test(port.device_owner ?? ''));
+  if (!creator || !port.device_id) return undefined;
+  const api = (await context.apiOf(creator.service)) ?? (await context.apiOf(creator.catalogType));
   if (!api) return undefined;
-  const path = maker.pathOf(port.device_id);
+  const path = creator.pathOf(port.device_id);
   if (path !== undefined && (await api.request('GET', path, { accept: [404] })).status === 404)
     return undefined;
   return {
-    message: `${maker.service} still has the ${maker.resource} that uses the port`,
+    message: `${creator.service} still has the ${creator.resource} that uses the port`,
     actor: path === undefined ? 'operator' : 'none',
     advice:
-      `The propagator deletes the port when ${maker.service} no longer has ` +
-      `${maker.resource} ${port.device_id}.`,
+      `The propagator deletes the port when ${creator.service} no longer has ` +
+      `${creator.resource} ${port.device_id}.`,
   };
 }
 
 /**
- * Finds the router or trunk that the port is part of: Neutron does not delete the port before. Only
- * Neutron's message names the trunk.
+ * Finds the router or trunk that must be deleted before the port. Only Neutron's message names the
+ * trunk.
  */
 async function parentBlocker(
   port: Port,
@@ -129,9 +129,9 @@ async function parentBlocker(
 }
 
 /**
- * Ports without a device, ports that a service left behind, and ports on networks of other
- * projects. Not included are ports that Neutron and its agents keep with the network, and
- * interfaces of the project's own routers, which have their own resource type.
+ * Ports without a device, ports whose service no longer needs them, and ports on networks of other
+ * projects. The type excludes ports of Neutron's agents, and interfaces of the project's own
+ * routers, which have their own type.
  */
 const port = defineType({
   name: 'port',

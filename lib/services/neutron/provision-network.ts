@@ -23,9 +23,9 @@ const ROUTERS = { path: '/v2.0/routers', collection: 'routers', row: Router };
 const PORTS = { path: '/v2.0/ports', collection: 'ports', row: Port };
 
 /**
- * The network, its subnet, the router and the interface between them. Names in Neutron are not
- * unique, so only a network or router of the project counts as the named one. Each of the four is
- * created once a listing shows those that it needs.
+ * Provisions a network, its subnet, a router and the interface between them. Names in Neutron are
+ * not unique, so only networks and routers of the project are compared by name. Each item is
+ * created when a listing shows the items that it needs.
  */
 export const network: ComparePart<NeutronSection> = async ({ network: wanted }, context) => {
   if (!wanted) return [];

@@ -22,8 +22,8 @@ const RULES = {
 };
 
 /**
- * Rules of the security group `default`. Neutron creates that group when the groups of a project
- * are listed. A run that may create lets it do so; a comparison does not.
+ * Provisions rules of the security group `default`. A listing of the project's groups creates this
+ * group. Only a run that may create resources uses such a listing; a comparison does not.
  */
 export const securityGroupRules: ComparePart<NeutronSection> = async (
   { securityGroupRules: wanted = [] },

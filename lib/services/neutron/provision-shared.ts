@@ -13,7 +13,10 @@ const Policy = z.object({
 const RBAC = { path: '/v2.0/rbac-policies', collection: 'rbac_policies', row: Policy };
 const ACTION = 'access_as_shared';
 
-/** Access to networks of other projects. A network that is shared with all needs none. */
+/**
+ * Provisions access to networks of other projects. A network that is shared with all needs no
+ * policy.
+ */
 export const sharedNetworks: ComparePart<NeutronSection> = async (
   { sharedNetworks: names },
   context,

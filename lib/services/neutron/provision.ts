@@ -7,8 +7,7 @@ import { sharedNetworks } from './provision-shared.ts';
 import { quotaSet } from './quota.ts';
 
 /**
- * Neutron creates the quota row of the project when the first limit is set. Its listing creates
- * none.
+ * Provisions limits. Neutron creates the quota row of a project only when the first limit is set.
  */
 const quota = provisionQuota<NeutronSection>({
   limitsIn: (section) => section.quota,

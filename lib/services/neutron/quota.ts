@@ -8,10 +8,10 @@ const Quota = Owned.pick({ project_id: true, tenant_id: true });
 export const quotaSet = quotaSetAt({ path: '/v2.0/quotas', key: 'quota', defaults: 'default' });
 
 /**
- * The project's own quota. `GET /quotas/P` returns the defaults if there is none, so that it proves
- * nothing. Only the listing of all projects with an own quota proves one. It has neither filter nor
- * pages and costs 0.3 s per 1000 projects (measured on Neutron 21). The quota is reset last, so
- * that usage can't grow during the cleanup.
+ * The project's own quota. `GET /quotas/P` also answers for a project without a quota (with the
+ * defaults). Only the listing of all quotas shows whether the project has one. This listing has
+ * neither filter nor pages and takes 0.3 s per 1000 projects (measured on Neutron 21). The quota is
+ * reset last, so that usage can't grow during the cleanup.
  */
 export const quota = defineQuota({
   dependsOn: [

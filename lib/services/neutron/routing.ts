@@ -34,7 +34,7 @@ export const INTERFACE_OWNERS: readonly string[] = [
 
 /**
  * Returns the routers of the project, listed once for all resource types that need them. Empty if
- * Neutron does not route.
+ * this Neutron has no routers.
  */
 export async function routersOf(context: ProjectContext): Promise<Router[]> {
   if (!(await extensionsOf(context)).has('router')) return [];
@@ -86,7 +86,7 @@ const interfacesOf = (
   );
 };
 
-/** Static routes: an interface that a route uses can't be removed. */
+/** Static routes. Neutron does not remove an interface that a route uses. */
 const routerRoute = defineType({
   name: 'router-route',
   independentOf: WITHOUT_SERVERS,
@@ -107,11 +107,10 @@ const routerRoute = defineType({
 });
 
 /**
- * Interfaces of the project's routers. An interface is both the router's connection and a port, and
- * Neutron only removes the two together. So both must belong to the project (safety rule: check the
- * owner of every row). If the port belongs to another project, which may need its address, the
- * interface and the router stay. The type `neutron.port` covers the reverse: a port of the project
- * on a foreign router.
+ * Interfaces of the project's routers. Neutron removes an interface only together with its port, so
+ * both the router and the port must belong to the project (safety rule: check the owner of every
+ * row). If the port belongs to another project, the interface and the router stay. The type
+ * `neutron.port` handles a port of the project on a router of another project.
  */
 const routerInterface = defineType({
   name: 'router-interface',
@@ -168,8 +167,8 @@ const routerInterface = defineType({
           refusalOf(answer.json, port.id)),
       };
     if (answer.status !== 404) return { kind: 'gone' };
-    // The router is gone, or it does not know this interface: a change to HA or DVR that failed
-    // half-way leaves such ports.
+    // The router is deleted, or does not list this interface. A failed change to HA or DVR leaves
+    // such ports.
     const shown = await api.request('GET', `/v2.0/ports/${escaped(port.id)}`, { accept: [404] });
     if (shown.status === 404) return { kind: 'gone' };
     return {
@@ -203,7 +202,7 @@ const router = defineType({
   label: (row) => labelOf(row),
   remove: (row, context) =>
     deleteResource(context.api, path, row, async () =>
-      // The blocker of the interface says why it is still there.
+      // The blocker of the interface names the reason.
       (await interfacesOf(context, [row.id])).length > 0
         ? { message: 'the interfaces of the router must be removed first', actor: 'none' }
         : findBlocker(context, routerUsers(row.id)),

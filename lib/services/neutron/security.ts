@@ -22,11 +22,10 @@ const path = '/v2.0/security-groups';
 
 /**
  * Security groups with their rules, including `default`, which only an administrator may delete.
- * Rules that name a group of the project are no obstacle: Neutron removes them with the group. It
- * also silently removes such rules in *foreign* groups if the group was shared by RBAC. Such a
- * group stays (safety rule: check the owner of every row).
- * Security groups go after all operations that could create `default` again: creating or updating a
- * port or a network of the project does.
+ * With a group Neutron removes all rules that refer to it. If the group was shared by RBAC, such
+ * rules may be in groups of *other* projects; the group then stays (safety rule: check the owner of
+ * every row). Security groups are removed after ports and networks, because creating or updating
+ * those creates `default` again.
  */
 const securityGroup = defineType({
   name: 'security-group',
@@ -108,8 +107,8 @@ const qosPolicy = plainType({
     { types: ['port', 'network', 'router', 'floating-ip'], strength: 'required', until: 'empty' },
   ],
   /**
-   * Not every release filters by policy. All users of the policy in the project are gone by now, so
-   * the remaining one belongs to another project.
+   * All resources of the project that used the policy are already deleted, so another project uses
+   * it. Not every release can list resources by policy.
    */
   explain: async () => ({
     message: 'a port, network, floating IP or router of another project uses the policy',
@@ -122,8 +121,8 @@ const qosPolicy = plainType({
 });
 
 /**
- * Whether new security groups of the project are stateful (Neutron 29): one row per project. It
- * goes after the groups, so that a group that is created in the meantime still has the project's
+ * The setting whether new security groups of the project are stateful (Neutron 29). It is removed
+ * after the groups, so that a group that is created in the meantime still gets the project's
  * setting.
  */
 const defaultStatefulness = plainType({

@@ -31,7 +31,7 @@ const policies = async (context: ProjectContext, filters: Filters): Promise<Poli
   );
 };
 
-/** The project that received the grant still uses the object. */
+/** Returns a blocker: the project that received the grant still uses the object. */
 const inUseBlocker = (message: string, actor: Blocker['actor']) => async (): Promise<Blocker> => ({
   message,
   actor,
@@ -41,9 +41,9 @@ const inUseBlocker = (message: string, actor: Blocker['actor']) => async (): Pro
 });
 
 /**
- * Objects that the project shares with others. They go after the objects themselves, which remove
- * their policies. An object that is still in use is thus reported once, for example at the network,
- * and not again here.
+ * Policies with which the project shares objects. They are removed after the objects, because
+ * Neutron removes the policies of a deleted object. An object that is still in use is therefore
+ * reported only once.
  */
 const rbacPolicy = defineType({
   name: 'rbac-policy',
@@ -79,11 +79,11 @@ const rbacPolicy = defineType({
 });
 
 /**
- * Grants of other projects to this project only. The row's owner is the granting project, but the
- * policy concerns exactly one project, like a role assignment, and Keystone removes role
- * assignments with the project, no matter which user made them. The owner for the owner check
- * (safety rule: check the owner of every row) is therefore exactly the project that receives the
- * grant, and never `*` (all projects). The objects of the granting project don't change.
+ * Policies with which another project grants access to exactly this project. The row's owner is the
+ * granting project. But such a policy is like a role assignment, which Keystone removes with the
+ * project that receives it. The receiving project therefore counts as the owner (safety rule: check
+ * the owner of every row), and `*` (all projects) never counts. The objects of the granting project
+ * don't change.
  */
 const rbacGrant = defineType({
   name: 'rbac-grant',

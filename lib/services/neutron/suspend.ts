@@ -51,7 +51,7 @@ const set = (row: RouterRow, admin_state_up: boolean, { api }: ProjectContext) =
 const compare = (row: RouterRow): Comparison =>
   row.admin_state_up ? { kind: 'as-before' } : { kind: 'suspended' };
 
-/** Routers: administratively down, unless another project would lose its connection. */
+/** Routers are set administratively down, unless another project would lose its connection. */
 export const routerSuspension = defineSuspension<RouterRow, object>({
   name: 'router',
   options: ['routers-down'],
@@ -59,7 +59,7 @@ export const routerSuspension = defineSuspension<RouterRow, object>({
     suspend: 'Option `routers-down`: routers that are up are set administratively down.',
     record: 'The id.',
     resume: 'The router is set administratively up again.',
-    leaves: [
+    unchanged: [
       'A router that is down already stays down.',
       'A router stays up and is reported while a port of another project is on one of its ' +
         'networks.',
@@ -88,7 +88,7 @@ export const routerSuspension = defineSuspension<RouterRow, object>({
 
 export const quotaSuspension = defineQuotaSuspension({
   limits: ['network', 'subnet', 'router', 'floatingip'],
-  leaves: [
+  unchanged: [
     'The limit of ports stays: Octavia needs new ports in the project when it repairs a load ' +
       'balancer.',
     'The limits of security groups and rules stay: Neutron must be able to create the group ' +

@@ -12,11 +12,11 @@ import { epochOf } from '../kit/time.ts';
 /** Parallel calls to Nova, unless the settings name another number. */
 export const NOVA_CONCURRENCY = 8;
 /**
- * Nova completes most deletions in seconds. It does not repeat a message to the compute host that
- * was lost.
+ * After this time a deletion counts as stuck. Most deletions take seconds, but Nova does not repeat
+ * a lost message to the compute host.
  */
 const STUCK_AFTER_MILLIS = 5 * 60_000;
-/** Number of deletions to request before the servers are listed again. */
+/** Deletions that are requested before the servers are listed again. */
 const DELETE_BATCH_SIZE = 100;
 
 const serverRow = z.object({
@@ -29,10 +29,7 @@ const serverRow = z.object({
   updated: z.string().nullish(),
   'OS-EXT-STS:task_state': z.string().nullish(),
 });
-/**
- * `unlisted`: the usage that Placement reports for the project although Nova lists none of its
- * servers.
- */
+/** `unlisted` is the usage that Placement reports for a project of which Nova lists no servers. */
 type ServerRow = z.infer<typeof serverRow> & { readonly unlisted?: string };
 
 const pathOf = (row: ServerRow): string => `/servers/${encodeURIComponent(row.id)}`;
@@ -41,8 +38,8 @@ const isDeleting = (row: ServerRow): boolean =>
 
 /**
  * Lists the servers (GET /servers/detail) as an administrator. Without `all_tenants` Nova silently
- * lists the servers of the token's own project. Without `soft_deleted` it hides those that wait for
- * `reclaim_instance_interval`.
+ * lists the servers of the token's own project. Without `soft_deleted` Nova omits servers that wait
+ * for `reclaim_instance_interval`.
  */
 async function listServers({ api, project }: ProjectContext): Promise<ServerRow[]> {
   const query = { all_tenants: 1, project_id: project, soft_deleted: true };
@@ -59,13 +56,14 @@ async function listServers({ api, project }: ProjectContext): Promise<ServerRow[
 const usages = z.object({ usages: z.record(z.string(), z.number()) });
 
 /**
- * Nova silently leaves the servers of a cell that is down out of a filtered list ([api]
- * list_records_by_skipping_down_cells). Placement still has their allocations. Allocations may also
- * exist for a moment after the end of a server.
+ * Returns the usage in Placement. If a cell is down, Nova silently omits its servers from a
+ * filtered list ([api] list_records_by_skipping_down_cells), but Placement still has their
+ * allocations. Allocations may also exist for a moment after a server is deleted.
  */
 async function usageWithoutServers(context: ProjectContext): Promise<ServerRow[]> {
   const { project } = context;
-  // Placement only checks Nova's list. The cleanup continues if Placement can't be reached.
+  // Placement is only used to check Nova's list. If Placement can't be reached, the cleanup
+  // continues.
   const placement = await context.apiOf('placement').catch((error: unknown) => {
     if (error instanceof PropagatorError && error.class === 'Blocked') return undefined;
     throw error;
@@ -81,7 +79,7 @@ async function usageWithoutServers(context: ProjectContext): Promise<ServerRow[]
     ([, amount]) => amount > 0,
   );
   if (counted.length === 0) return [];
-  // The owner is the project in the request to Placement: the answer names none.
+  // The answer does not name the owner, which is the project in the request.
   const usage = counted.map(([name, amount]) => `${amount} ${name}`).join(', ');
   return [
     {
@@ -99,7 +97,7 @@ const actions = z.object({
 });
 
 /**
- * Returns the time of the first deletion request after which no other action followed, in epoch
+ * Returns the time of the first of the deletion requests at the end of the action list, in epoch
  * milliseconds.
  */
 async function deletingSince(row: ServerRow, api: ServiceApi): Promise<number | undefined> {
@@ -124,7 +122,7 @@ async function acceptedRemoval(row: ServerRow, { api, now }: ProjectContext): Pr
     : { kind: 'accepted' };
 }
 
-/** True if {@link removeServer} waits for the end of a deletion and calls nothing. */
+/** True if {@link removeServer} only waits for the end of a deletion. */
 const isWaiting = (row: ServerRow, { now }: ProjectContext): boolean =>
   row.status === 'DELETED' ||
   (isDeleting(row) && !(now() - epochOf(row.updated) > STUCK_AFTER_MILLIS));
@@ -166,10 +164,10 @@ const IGNORED_DELETION: Removal = {
 };
 
 /**
- * Requests many deletions and then lists the servers once to see the result. Nova also answers 204
- * for a server that it protects (`disable_terminate`, which no API shows) and does not delete.
- * After the first refusal no more deletions are requested. If all deletions are under way already,
- * the listing before this call has shown the result.
+ * Requests many deletions and then lists the servers once to see the result. Nova answers 204 even
+ * for a server that it does not delete (`disable_terminate`, which no API shows). After the first
+ * refusal no more deletions are requested. If all servers are already being deleted, no new listing
+ * is needed.
  */
 async function removeServers(
   rows: readonly ServerRow[],

@@ -16,22 +16,22 @@ const serverRow = z.object({
 });
 type ServerRow = z.infer<typeof serverRow>;
 
-/** How suspend changed a server. It follows from the state before. */
+/** How suspend changes a server, depending on its state. */
 const before = z.object({
   vmState: z.string(),
   /**
-   * False if the server was locked already. An administrator's lock would replace the first lock
-   * for good.
+   * False if the server was already locked. A lock by an administrator would permanently replace
+   * that lock.
    */
   lock: z.boolean(),
-  /** False for a paused or suspended server: it runs nothing, and a stop would lose its memory. */
+  /** False for a paused or suspended server: it does not run, and a stop would lose its memory. */
   stop: z.boolean(),
-  /** The option of the policy file when it was recorded. */
+  /** The option in the policy file at the time of the suspend. */
   how: z.enum(['stop', 'pause', 'shelve']).default('stop'),
 });
 type Before = z.infer<typeof before>;
 
-/** Shown to the user of a locked server. It also tells our lock from any other one. */
+/** Shown to the user of a locked server. It also distinguishes our lock from other locks. */
 export const LOCK_REASON = 'The project is suspended (keystone-propagator).';
 
 const stateOf = (row: ServerRow): string => row['OS-EXT-STS:vm_state'] ?? 'unknown';
@@ -50,17 +50,17 @@ const LEFT: Readonly<Record<string, { message: string; advice: string }>> = {
   },
   resized: {
     message:
-      'the server waits for the confirmation of its resize and keeps running: neither answer ' +
-      'can be undone',
+      'the server waits for the confirmation of a resize and keeps running: neither a ' +
+      'confirm nor a revert can be undone',
     advice: 'Confirm or revert the resize, then run the operation again.',
   },
   error: {
     message:
-      'the server is in state error and is not changed: Nova cannot start it from there again',
+      'the server is in state error and is not changed, because Nova could not start it again',
     advice: 'Check whether the server still runs on its host, and stop it there if necessary.',
   },
 };
-/** The action of each option, the states that it ends in, and the action that undoes it. */
+/** For each option: the action, the states after it, and the action that undoes it. */
 const SWITCH = {
   stop: { action: 'os-stop', undo: 'os-start', states: ['stopped'] },
   pause: { action: 'pause', undo: 'unpause', states: ['paused'] },
@@ -74,9 +74,9 @@ const hasTpm = ({ flavor }: Pick<ServerRow, 'flavor'>): boolean =>
 const volume = z.object({ volume: z.object({ encrypted: z.boolean().nullish() }) });
 
 /**
- * True if a start of the server needs a token on its project: Nova fetches the key of an encrypted
- * volume and of a vTPM from Barbican with the token of the caller, and Barbican gives it to no
- * administrator elsewhere.
+ * True if a start of the server needs a token on its project. Nova fetches the key of an encrypted
+ * volume or a vTPM from Barbican with the caller's token, and Barbican refuses administrators of
+ * other projects.
  */
 async function needsProjectToken(row: ServerRow, { apiOf }: ProjectContext): Promise<boolean> {
   if (hasTpm(row)) return true;
@@ -89,14 +89,16 @@ async function needsProjectToken(row: ServerRow, { apiOf }: ProjectContext): Pro
   return false;
 }
 
-/** Starts a stopped or shelved server, with a token on its project where Nova needs one. */
+/** Starts a stopped or shelved server, with a token on its project if Nova needs one. */
 async function start(row: ServerRow, action: string, context: ProjectContext): Promise<void> {
   const needsToken = action !== 'unpause' && (await needsProjectToken(row, context));
   const api = needsToken ? await context.projectToken?.() : context.api;
   await callAction(row, { [action]: null }, { api: api ?? context.api });
 }
 
-/** Nova keeps no ephemeral disk of a shelved server, and refuses to shelve one with a vTPM. */
+/**
+ * Returns why a server must not be shelved: Nova would lose an ephemeral disk, and refuses a vTPM.
+ */
 function whyNotShelved({ flavor }: ServerRow): { message: string; advice: string } | undefined {
   const advice = 'Stop it by hand if it must not run: openstack server stop ID.';
   if ((flavor?.ephemeral ?? 0) > 0)
@@ -114,7 +116,7 @@ const AT_REST = ['stopped', 'shelved', 'shelved_offloaded', 'soft-delete', 'dele
 function compare(row: ServerRow, { vmState, lock, stop, how }: Before): Comparison {
   const state = stateOf(row);
   const task = row['OS-EXT-STS:task_state'];
-  if (task) return { kind: 'changing', message: `Nova is at work on the server (${task})` };
+  if (task) return { kind: 'changing', message: `Nova is processing the server (${task})` };
   const isSuspended = (stop ? (SWITCH[how].states as readonly string[]) : [vmState]).includes(
     state,
   );
@@ -135,9 +137,9 @@ function compare(row: ServerRow, { vmState, lock, stop, how }: Before): Comparis
 }
 
 /**
- * Servers: lock, then stop. The lock keeps the owner from a start with a cached token. `os-stop`
- * keeps the allocation, so a later start cannot fail for capacity. The guest has its shutdown time
- * before the power is cut; the memory is lost.
+ * Servers are locked, then stopped. The lock prevents the owner from starting a server with a
+ * cached token. `os-stop` keeps the allocation, so a later start cannot fail because of missing
+ * capacity. The guest has time to shut down before the power is cut; the memory is lost.
  */
 export const serverSuspension = defineSuspension<ServerRow, Before>({
   name: 'server',
@@ -148,9 +150,9 @@ export const serverSuspension = defineSuspension<ServerRow, Before>({
       'policy says). Paused and suspended ones are locked.',
     record: 'The state of the server, whether it was locked, and the option of the policy.',
     resume:
-      'The server is started (unpaused, unshelved) again, then unlocked. With an encrypted ' +
+      'The server is started (or unpaused or unshelved), then unlocked. With an encrypted ' +
       'volume or a vTPM it is started with a token on the project.',
-    leaves: [
+    unchanged: [
       'Suspend and resume do not change a server that was stopped or shelved before.',
       'A lock of the owner or of an administrator is kept: the server is stopped and not ' +
         'locked again.',
@@ -175,7 +177,7 @@ export const serverSuspension = defineSuspension<ServerRow, Before>({
     const how = before.shape.how.parse(option || undefined);
     const state = stateOf(row);
     const task = row['OS-EXT-STS:task_state'];
-    if (task) return { kind: 'wait', message: `Nova is at work on a server (${task})` };
+    if (task) return { kind: 'wait', message: `Nova is processing a server (${task})` };
     if (AT_REST.includes(state)) return { kind: 'at-rest' };
     if (state === 'active') {
       const left = how === 'shelve' ? whyNotShelved(row) : undefined;
@@ -198,7 +200,7 @@ export const serverSuspension = defineSuspension<ServerRow, Before>({
   },
   compare,
   async resume(row, { lock, stop, vmState, how }, context) {
-    // The lock is removed last, because it marks a server that is suspended until it runs again.
+    // The lock is removed last, because it marks the server as suspended.
     const { states, undo } = SWITCH[how];
     if (stop && (states as readonly string[]).includes(stateOf(row)))
       await start(row, undo, context);

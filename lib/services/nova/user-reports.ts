@@ -5,14 +5,14 @@ import { keypairsOf } from './user.ts';
 const keypair = defineUserReport<Awaited<ReturnType<typeof keypairsOf>>[number]>({
   name: 'keypair',
   because:
-    'Nova cannot disable a keypair, and its public key lies in the servers that were started ' +
+    'Nova cannot disable a keypair, and the public key is inside the servers that were started ' +
     'with it.',
   list: keypairsOf,
   id: ({ name }) => name,
   owner: (row) => row.user_id ?? undefined,
   project: () => undefined,
   message: () =>
-    'the key of this keypair goes on opening the servers that were started with it: nothing in ' +
+    'the key of this keypair still gives access to servers that were started with it: nothing in ' +
     'OpenStack can stop that',
   advice:
     'If the user must not reach these servers: remove the key inside them, or close port 22 in ' +
@@ -27,7 +27,7 @@ const serverRow = z.object({
   status: z.string(),
 });
 
-/** Only servers that run: the others do nothing by themselves. */
+/** Running servers of the user. Other servers do nothing. */
 const server = defineUserReport<z.infer<typeof serverRow>>({
   name: 'server-of-user',
   because: 'A server belongs to its project, whose other members use it.',

@@ -12,7 +12,7 @@ const keypairPath = (name: string): string => `/os-keypairs/${encodeURIComponent
 
 /**
  * Returns the keypairs of a user. Since microversion 2.10 an administrator can name the user. The
- * list does not show the owner, so each keypair is also requested alone.
+ * list does not show the owner, so each keypair is also requested separately.
  */
 export async function keypairsOf({ api, user }: UserContext) {
   const query = { user_id: user };
@@ -45,15 +45,15 @@ export const keypair = defineUserType({
 const quotaSet = z.object({ quota_set: z.record(z.string(), z.unknown()) });
 
 /**
- * Limits of a user within an existing project (legacy, still present in 2.75). The limits went with
- * a deleted project, for which Nova answers 400 (seen on 26).
+ * Limits of a user in existing projects (legacy, still present in 2.75). Nova removes these limits
+ * with their project, and answers 400 for a deleted project (seen on 26).
  */
 export const userQuota = defineUserQuota({
   name: 'user-quota',
   list: async (context) =>
     (await Promise.all(context.projects.map((project) => limitsOfUser(project, context)))).flat(),
   id: (row) => `${row.project}/${row.user}`,
-  // Project and user are the address of the row: the answer names only the project.
+  // The answer names only the project. The request also names the user.
   owner: (row) => row.user,
   label: (row) => row.limits,
   async reset(row, { api }) {

@@ -32,16 +32,16 @@ interface QuotaRow {
 }
 
 /**
- * Limits that were set for the project, from the listing, which takes a project and creates no row.
- * Octavia 19 writes the defaults into the row of a project at each GET and DELETE of its quota, so
- * that only values that differ from the defaults are the project's own. The row also holds the
- * usage and stays in the database forever. The quota is reset last because the project would
- * otherwise get the default limits.
+ * Limits that were set for the project. They are read from the listing, which filters by project
+ * and creates no row. Octavia 19 writes the defaults into the project's row at each GET and DELETE
+ * of a quota, so only values that differ from the defaults count. The row also contains the usage
+ * and stays in the database forever. The quota is reset last, because the reset gives the project
+ * the default limits.
  */
 export const quota = defineQuota({
   dependsOn: [{ types: ['load-balancer'], strength: 'required', until: 'empty' }],
   async list(context): Promise<QuotaRow[]> {
-    // The listing keeps foreign rows and rows without an owner: the owner check handles them.
+    // Foreign rows and rows without an owner are kept, so that the owner check reports them.
     const limited = (await rowsOf(context)).filter((row) => limitsOf(row, {}).length > 0);
     const defaults = limited.length === 0 ? {} : await defaultsOf(context.project, context.api);
     return limited
@@ -69,7 +69,7 @@ export async function readQuota(context: ProjectContext): Promise<ShownQuota> {
   };
 }
 
-/** Sets these limits and leaves the others. */
+/** Sets these limits and does not change the others. */
 export async function writeQuota(
   wanted: WantedLimits,
   { api, project }: ProjectContext,

@@ -22,7 +22,7 @@ const poolRow = z.object({
 });
 type BalancerRow = z.infer<typeof balancerRow> & { readonly hasCertificate: boolean };
 
-/** Only load balancers that are up are switched, so there is nothing more to record. */
+/** Only load balancers that are up are changed, so no earlier state needs to be recorded. */
 const before = z.object({});
 
 async function balancers({ api, project }: ProjectContext): Promise<BalancerRow[]> {
@@ -55,7 +55,7 @@ async function balancers({ api, project }: ProjectContext): Promise<BalancerRow[
   return rows.map((row) => ({ ...row, hasCertificate: withCertificate.has(row.id) }));
 }
 
-const pending = (status: string): string => `Octavia is at work on a load balancer (${status})`;
+const pending = (status: string): string => `Octavia is processing a load balancer (${status})`;
 
 function compare(row: BalancerRow): Comparison {
   const status = row.provisioning_status;
@@ -71,9 +71,9 @@ const set = (row: BalancerRow, admin_state_up: boolean, { api }: ProjectContext)
   });
 
 /**
- * Load balancers: administratively down. Every update renders all listeners again, and a listener
- * whose certificate cannot be read any more is dropped. A load balancer with certificates is
- * therefore left up.
+ * Load balancers are set administratively down. At every update Octavia configures all listeners
+ * again, and drops a listener whose certificate it can no longer read. A load balancer with
+ * certificates therefore stays up.
  */
 export const loadBalancerSuspension = defineSuspension<BalancerRow, object>({
   name: 'load-balancer',
@@ -84,7 +84,7 @@ export const loadBalancerSuspension = defineSuspension<BalancerRow, object>({
       'nothing answers.',
     record: 'The id.',
     resume: 'The load balancer is set administratively up again.',
-    leaves: [
+    unchanged: [
       'A load balancer with certificates stays up: an update reads them again, and drops a ' +
         'listener whose certificate is gone.',
       'A load balancer in provisioning status ERROR is reported: Octavia refuses every ' +

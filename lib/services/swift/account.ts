@@ -3,8 +3,8 @@ import { PropagatorError } from '../../shared/errors.ts';
 import type { Answer, ProjectContext, RequestOptions, ServiceApi } from '../../task/service.ts';
 
 /**
- * Page size if the cluster does not report its maximum. A larger page than the maximum is answered
- * with 412.
+ * Page size if the cluster does not report its maximum. Swift answers 412 if a page exceeds the
+ * maximum.
  */
 export const DEFAULT_PAGE_SIZE = 1000;
 
@@ -17,10 +17,10 @@ export interface SwiftAccount {
 }
 
 /**
- * Returns the account of the project: its URL is that of our own project in the catalog with the
- * project replaced, with any reseller prefix. A row of Swift names no owner. The listed account is
- * the only evidence of the owner, so the project is read back from its URL. Throws `Denied` if the
- * catalog's URL does not end in our own project, because then no other account can be addressed.
+ * Returns the account of the project. Its URL is the catalog's URL, in which the propagator's own
+ * project is replaced by the target project. Rows of Swift name no owner, so the project is read
+ * back from this URL as the owner. Throws `Denied` if the catalog's URL does not end with the
+ * propagator's own project, because no other account can then be addressed.
  */
 export function accountOf({ api, project }: Pick<ProjectContext, 'api' | 'project'>): SwiftAccount {
   const { endpoint: ownEndpoint, ownProject } = api;
@@ -105,9 +105,9 @@ export async function withRoleAdvice<T>(call: Promise<T>): Promise<T> {
 }
 
 /**
- * Returns true if the answer means that the account does not exist: 410 for a deleted one, and 404
- * only from a Swift that reports that it creates no accounts automatically. Any other 404 means a
- * wrong URL and proves nothing.
+ * Returns true if the error proves that the account does not exist. 410 means a deleted account.
+ * 404 proves it only if the cluster reports that it does not create accounts automatically;
+ * otherwise the URL is wrong.
  */
 export async function isMissingAccount(error: unknown, context: ProjectContext): Promise<boolean> {
   if (!(error instanceof PropagatorError)) return false;

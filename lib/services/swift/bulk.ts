@@ -15,9 +15,9 @@ const report = z.object({
 
 /**
  * Removes objects with one call (`POST ?bulk-delete`). The number of paths must not exceed the
- * cluster's maximum. `paths`: `/container/object`, escaped. Returns one result per path, and throws
- * an error that concerns all of them. Never call it if `/info` does not offer the bulk delete: a
- * plain POST would create a missing account.
+ * cluster's maximum. `paths`: `/container/object`, escaped. Returns one result per path. Throws if
+ * the whole call fails. Do not call this function if `/info` does not list the bulk delete, because
+ * a plain POST would create a missing account.
  */
 export async function bulkDelete(
   paths: readonly string[],
@@ -42,10 +42,10 @@ export async function bulkDelete(
   if (!succeeded && failed.length === 0)
     throw errorOf(status, parsed.data['Response Body'] || 'the bulk delete failed as a whole');
   const reasons = new Map(failed.map(([name, reason]) => [unescaped(name), reason]));
-  // The middleware stops after many failures and does not tell at which name.
+  // The middleware stops after many failures and does not report at which object.
   const unfinished = deleted + notFound + failed.length < paths.length;
-  // The report does not tell which names were not found. If none was found, the container's listing
-  // is behind.
+  // The report does not list the names that were not found. If none was found, the container's
+  // listing is outdated.
   const stale = notFound === paths.length;
   return paths.map((path) => {
     const reason = reasons.get(unescaped(path));
@@ -56,10 +56,7 @@ export async function bulkDelete(
   });
 }
 
-/**
- * Returns `container/object` without escapes. A container's name has no slash, so leading slashes
- * belong to neither.
- */
+/** Returns `container/object` without escapes and leading slashes. */
 const unescaped = (path: string): string => decodeURIComponent(path).replace(/^\/+/, '');
 
 function failure(

@@ -24,7 +24,7 @@ const listed = z.object({ name: z.string(), version_id: z.string().optional() })
 
 /**
  * Returns objects, versions and delete markers of one container in one listing, limited to about
- * `atMost`. Returns none if only the account's listing still has the container (404).
+ * `atMost`. Returns none for a 404: the container is deleted, but still in the account's listing.
  */
 export async function objectsOf(
   context: ProjectContext,
@@ -66,8 +66,8 @@ export async function objectsOf(
 }
 
 /**
- * Removes the objects of one listing: versions one by one, the rest by bulk deletes if the cluster
- * has them. Returns one result per row; throws an error that concerns all of them.
+ * Removes the objects of one listing: versions one by one, other objects by bulk deletes if the
+ * cluster supports them. Returns one result per row. Throws if the whole call fails.
  */
 export async function removeObjects(
   rows: readonly ObjectRow[],
@@ -105,7 +105,7 @@ async function removeEach(
   let refused: PropagatorError | undefined;
   const worker = async (): Promise<void> => {
     for (const row of open) {
-      // After a first 401 or 403 the rest would be refused, too.
+      // After a 401 or 403 all further calls would also be refused.
       const answer = refused ?? (await removeObject(row, context));
       answers.set(row, answer);
       if (answer instanceof PropagatorError && answer.class === 'Denied') refused = answer;
@@ -128,8 +128,7 @@ async function removeObject(
       query,
       accept: [404],
     });
-    // 404 for a listed row: the container's listing is behind, and only the listing proves the
-    // removal.
+    // 404: the object is gone, but the container's listing is outdated. Only the listing proves it.
     return answer.status === 404 ? { kind: 'accepted' } : { kind: 'gone' };
   } catch (error) {
     if (error instanceof PropagatorError) return error;
@@ -138,9 +137,9 @@ async function removeObject(
 }
 
 /**
- * The older versioning (`X-Versions-Location`, `X-History-Location`) must be switched off first:
- * otherwise a DELETE would restore the previous version or copy the object to another container.
- * This creates nothing: POST on a missing container answers 404.
+ * Disables the older versioning (`X-Versions-Location`, `X-History-Location`). With it a DELETE
+ * would restore the previous version or copy the object to another container. A POST to a missing
+ * container answers 404 and creates nothing.
  */
 async function stopOldVersioning(container: string, context: ProjectContext): Promise<void> {
   const known = await infoOf(context);

@@ -11,19 +11,19 @@ import {
 import { pathOfContainer } from './object.ts';
 
 /** The account (`path` is empty) or a container, as HEAD shows it. */
-interface PlaceRow {
+interface AccountOrContainer {
   readonly id: string;
   readonly owner: string;
   readonly path: string;
   readonly level: 'Account' | 'Container';
   /** The read ACL of a container; empty for the account. */
   readonly read: string;
-  /** The temporary-URL keys by their names. They stay in memory for the time of a run. */
+  /** The temporary-URL keys by their names. They are only kept in memory. */
   readonly keys: ReadonlyMap<string, string>;
 }
 
 const before = z.object({
-  /** The read ACL, if it admits the public. */
+  /** The read ACL, if it allows public access. */
   read: z.string().optional(),
   /** The names of the temporary-URL keys, without their values. */
   keys: z.array(z.string()),
@@ -32,8 +32,8 @@ type Before = z.infer<typeof before>;
 
 const KEY_NAMES = ['Temp-URL-Key', 'Temp-URL-Key-2'];
 /**
- * A masked key is a random prefix followed by the old key. Only Swift stores both, because a key is
- * a secret. Swift hides these headers, and no others, from users that can read the container.
+ * A masked key is a random prefix followed by the old key. Because keys are secrets, they are
+ * stored only in Swift. Swift hides key headers from users that can only read the container.
  */
 const MASK = /^kp1:[0-9a-f]{32}:/;
 const MAX_VALUE_LENGTH = 256;
@@ -42,7 +42,7 @@ const MASK_LENGTH = 37;
 const isMasked = (key: string): boolean => MASK.test(key);
 const isPublic = (entry: string): boolean => /^\s*\.(r:|rlistings)/.test(entry);
 const entriesOf = (read: string): string[] => read.split(',').filter((one) => one.trim() !== '');
-/** The read ACL without the entries that admit the public. */
+/** Returns the read ACL without the entries that allow public access. */
 const closed = (read: string): string =>
   entriesOf(read)
     .filter((entry) => !isPublic(entry))
@@ -57,15 +57,15 @@ function mask(key: string): string {
   return `kp1:${random.map((byte) => byte.toString(16).padStart(2, '0')).join('')}:${key}`;
 }
 
-async function placeOf(
+async function readAccountOrContainer(
   name: string | undefined,
   context: ProjectContext,
-): Promise<PlaceRow | undefined> {
+): Promise<AccountOrContainer | undefined> {
   const { project } = accountOf(context);
   const path = name === undefined ? '' : pathOfContainer(name);
   const level = name === undefined ? 'Account' : 'Container';
   const { status, headers } = await requestAccount(context, 'HEAD', path, { accept: [404] });
-  // 404: the container was deleted since. 200: Swift invents an account that was never created.
+  // 404: the container was deleted in the meantime. 200: the account was never created.
   if (status === 404 || (name === undefined && status !== 204)) return undefined;
   const keys = KEY_NAMES.flatMap((key): [string, string][] => {
     const value = headers.get(`x-${level}-meta-${key}`);
@@ -81,9 +81,9 @@ async function placeOf(
   };
 }
 
-const AT_ONCE = 8;
+const MAX_PARALLEL = 8;
 
-async function places(context: ProjectContext): Promise<PlaceRow[]> {
+async function accountAndContainers(context: ProjectContext): Promise<AccountOrContainer[]> {
   const { endpoint } = accountOf(context);
   const limit = (await infoOf(context))?.swift?.account_listing_limit ?? DEFAULT_PAGE_SIZE;
   let names: (string | undefined)[];
@@ -97,15 +97,17 @@ async function places(context: ProjectContext): Promise<PlaceRow[]> {
     if (await isMissingAccount(error, context)) return [];
     throw error;
   }
-  const found: PlaceRow[] = [];
-  for (let from = 0; from < names.length; from += AT_ONCE) {
-    const some = names.slice(from, from + AT_ONCE).map((name) => placeOf(name, context));
+  const found: AccountOrContainer[] = [];
+  for (let from = 0; from < names.length; from += MAX_PARALLEL) {
+    const some = names
+      .slice(from, from + MAX_PARALLEL)
+      .map((name) => readAccountOrContainer(name, context));
     found.push(...(await Promise.all(some)).filter((place) => place !== undefined));
   }
   return found;
 }
 
-function compare(row: PlaceRow, { read, keys }: Before): Comparison {
+function compare(row: AccountOrContainer, { read, keys }: Before): Comparison {
   const states: ('suspended' | 'as-before')[] = [];
   if (read !== undefined) {
     if (normal(row.read) === normal(read)) states.push('as-before');
@@ -125,7 +127,7 @@ function compare(row: PlaceRow, { read, keys }: Before): Comparison {
 
 /** One POST changes the ACL and the keys of an account or container together. */
 async function write(
-  row: PlaceRow,
+  row: AccountOrContainer,
   record: Before,
   change: (key: string) => string,
   read: (read: string) => string,
@@ -141,27 +143,26 @@ async function write(
 }
 
 /**
- * The account and its containers: closed for the public. Suspend removes the public entries from
- * the read ACLs. It masks the keys of temporary URLs in place, so that earlier signatures become
- * invalid.
+ * Public access to the account and its containers. Suspend removes the public entries from read
+ * ACLs, and adds a prefix to the keys of temporary URLs, so that signed URLs become invalid.
  */
-export const placeSuspension = defineSuspension<PlaceRow, Before>({
+export const publicAccessSuspension = defineSuspension<AccountOrContainer, Before>({
   name: 'public-access',
   options: ['close'],
   summary: {
     suspend:
-      'Entries for the public (.r:, .rlistings) are taken out of the read ACL of each ' +
+      'Public entries (.r:, .rlistings) are removed from the read ACL of each ' +
       'container. Keys of temporary URLs get a random prefix in place, so that signed URLs ' +
       'are refused.',
-    record: 'The read ACL, and the names of the keys. The keys themselves never leave Swift.',
-    resume: 'The read ACL is written back, and the prefix is taken off the keys.',
-    leaves: [
-      'ACL entries for users and projects stay: their tokens are refused or accepted by Keystone.',
+    record: 'The read ACL, and the names of the keys. The keys are stored only in Swift.',
+    resume: 'The read ACL is written back, and the prefix is removed from the keys.',
+    unchanged: [
+      'ACL entries for users and projects stay, because Keystone decides about their tokens.',
       'A key that is too long for the prefix is reported.',
     ],
   },
   before,
-  list: places,
+  list: accountAndContainers,
   id: (row) => row.id,
   owner: (row) => row.owner,
   assess(row) {

@@ -33,9 +33,9 @@ const instances = '/vnflcm/v1/vnf_instances';
 const operations = '/vnflcm/v1/vnf_lcm_op_occs';
 
 /**
- * VNF instances. A running one is terminated by force, and its record is removed afterwards. Tacker
- * deletes the resources with the login that it stores for their VIM, and then looks for a default
- * VIM in the caller's project. With a token on the project both are likely to exist.
+ * VNF instances. A running instance is terminated by force, and then its record is removed. Tacker
+ * deletes the resources with the login of their VIM, and then searches a default VIM in the
+ * caller's project. Both are more likely to work with a token on the project.
  */
 export const vnfInstance = defineType<InstanceRow>({
   name: 'vnf-instance',

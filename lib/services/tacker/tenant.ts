@@ -9,10 +9,10 @@ export type Owned<Row> = Row & { readonly owner: string | undefined };
 
 /**
  * Returns the rows of the project in one of Tacker's ETSI listings (SOL003). An administrator gets
- * the rows of the whole cloud, and no row names its owner. Tacker has the owner, and a non-standard
- * filter for it (`tenantId`). The filter alone proves nothing (safety rule: check the owner of
- * every row): the same request is sent for a project that does not exist. A row that this request
- * also returns has no known owner.
+ * the rows of the whole cloud, and no row names its owner. Tacker has a non-standard filter by
+ * owner (`tenantId`), but a filter alone proves nothing (safety rule: check the owner of every
+ * row). The same request is therefore also sent for a project that does not exist. If a row is in
+ * both answers, the filter does not work and the owner is unknown.
  */
 export async function ownedBy<Row extends { readonly id: string }>(
   { api, project }: ProjectContext,

@@ -27,9 +27,9 @@ const backupsOf = async (
     .rows;
 
 /**
- * Backups. With a token on the project Trove also removes their data. With another token Trove
- * looks for the data in the caller's account in Swift, and removes the row anyway. The data stay in
- * containers of the project, which Swift's task removes afterwards.
+ * Backups. With a token on the project Trove also removes the data of a backup. With any other
+ * token Trove searches the data in the caller's Swift account and removes only the row. The data
+ * then stay in containers of the project, which Swift's task removes.
  */
 export const backup = defineType({
   name: 'backup',
@@ -43,8 +43,8 @@ export const backup = defineType({
   async list(context) {
     const rows = await backupsOf(context, { project_id: context.project });
     if (rows.length === 0) return [];
-    // Trove also deletes all backups that are based on a backup, of any project. An administrator
-    // may have created one in another project.
+    // With a backup Trove deletes all backups that are based on it, in any project. An
+    // administrator may have created one in another project.
     const all = await backupsOf(context, { all_projects: true });
     const withForeign = rows.map((row) => ({
       ...row,
@@ -107,7 +107,7 @@ export const backup = defineType({
   },
 });
 
-/** Returns children, their children and so on; faulty rows may form a cycle. */
+/** Returns all backups that are directly or indirectly based on this one. Rows may form a cycle. */
 function descendants(row: BackupRow, all: readonly BackupRow[]): BackupRow[] {
   const found = new Set<BackupRow>();
   for (let parents = [row.id]; parents.length > 0; ) {
@@ -121,8 +121,8 @@ function descendants(row: BackupRow, all: readonly BackupRow[]): BackupRow[] {
 }
 
 /**
- * This is the only call that ends a stuck backup. It resets the task of the instance, so the
- * instance must belong to the project.
+ * Sets a stuck backup to failed with the only call that can. The call resets the task of the
+ * instance, so the instance must belong to the project.
  */
 async function resetToFailed(row: BackupRow, context: ProjectContext): Promise<void> {
   const own = (await instancesOf(context)).find(
@@ -135,7 +135,7 @@ async function resetToFailed(row: BackupRow, context: ProjectContext): Promise<v
 
 const strategyRow = z.object({ project_id: text, instance_id: text });
 
-/** The container for new backups, of one instance or of all. */
+/** Backup strategies: the container for new backups of one instance or of all instances. */
 export const backupStrategy = defineType({
   name: 'backup-strategy',
   async list({ api, project }) {

@@ -14,7 +14,7 @@ import {
 const isBusy = ({ task }: { readonly task: { readonly name: string } }): boolean =>
   !['NONE', 'DELETING'].includes(task.name);
 
-/** Clusters with their members, which Trove deletes only with the cluster. */
+/** Clusters with their members. Trove deletes a member only with its cluster. */
 export const cluster = defineType({
   name: 'cluster',
   dependsOn: [{ types: ['backup'], strength: 'preferred', until: 'done' }],
@@ -28,7 +28,8 @@ export const cluster = defineType({
     const path = `/clusters/${encodeURIComponent(row.id)}`;
     const isUnderWay = row.task.name === 'DELETING';
     if (isUnderWay && !isOlderThan(row, STUCK_AFTER_MILLIS, context)) return { kind: 'accepted' };
-    // Trove answers 422 otherwise. If a deletion is stuck, one of the members may be the cause.
+    // Otherwise Trove answers 422. If a deletion is stuck, a member of the cluster may be the
+    // cause.
     if (row.task.name !== 'NONE')
       await context.api.request('POST', path, { json: { 'reset-status': { force_delete: true } } });
     return blockedIfRefused(/not ready|current cluster task/i, async () => {
@@ -39,9 +40,9 @@ export const cluster = defineType({
 });
 
 /**
- * Instances, listed with the administrators' API. Their servers and volumes belong to Trove's own
- * project; ports in the networks of the project go with them. With a token on the project Barbican
- * also lets Trove remove its consumer entry from the certificate of an instance with TLS.
+ * Instances, listed with the API for administrators. Their servers and volumes belong to Trove's
+ * own project; Trove also removes their ports in the project's networks. Only with a token on the
+ * project can Trove remove its consumer entry from a TLS certificate in Barbican.
  */
 export const instance = defineType({
   name: 'instance',
@@ -93,10 +94,10 @@ export const instance = defineType({
   },
   async remove(row, context): Promise<Removal> {
     const path = `/instances/${encodeURIComponent(row.id)}`;
-    // The state SHUTDOWN is also that of a stopped server.
+    // A stopped server also has the state SHUTDOWN, so the task is checked.
     const isUnderWay = /^deleting/i.test(row.task_description ?? '');
     if (isUnderWay && !isOlderThan(row, STUCK_AFTER_MILLIS, context)) return { kind: 'accepted' };
-    // Trove answers 422 otherwise.
+    // Otherwise Trove answers 422.
     if (row.status === 'BUILD')
       await context.api.request('POST', `${path}/action`, {
         json: { reset_status: { force_delete: true } },

@@ -11,9 +11,9 @@ const RECORD = 'quota';
 const recorded = z.record(z.string(), z.number());
 
 /**
- * Limits of the project. The call that shows them creates rows in Trove's database (safety rule:
- * listing must not create), so the propagator records what it has set, and compares with that. A
- * change by another actor is not noticed.
+ * Limits of the project. The call that shows limits creates rows in Trove's database (safety rule:
+ * listing must not create). The propagator therefore records the limits that it sets and compares
+ * with this record. It does not notice changes by others.
  */
 const quota = provisionQuota<Section>({
   limitsIn: (section) => section.quota,

@@ -12,7 +12,7 @@ const instanceRow = z.object({
   name: text,
   tenant_id: text,
   status: text,
-  /** The state of the database; `status` is that of the server and of Trove's task. */
+  /** The state of the database. `status` is the state of the server and of Trove's task. */
   service_status: text,
   task_description: text,
   cluster_id: text,
@@ -28,8 +28,8 @@ const clusterRow = z.object({
 });
 
 /**
- * Without `deleted` Trove also shows deleted instances. Without `include_clustered` it leaves out
- * the members of clusters.
+ * Returns the project's instances. Without `deleted` Trove also lists deleted instances. Without
+ * `include_clustered` Trove omits members of clusters.
  */
 export const instancesOf = ({ api, memoize, project }: ProjectContext): Promise<InstanceRow[]> =>
   memoize('trove/instances', async () => {
@@ -45,8 +45,8 @@ export const instancesOf = ({ api, memoize, project }: ProjectContext): Promise<
   });
 
 /**
- * Returns the project's clusters. Trove lists those of the whole cloud in one answer: it has no
- * filter by project and no pages.
+ * Returns the project's clusters. Trove has neither a filter by project nor pages, so the clusters
+ * of the whole cloud are listed in one answer.
  */
 export const clustersOf = ({
   api,
@@ -73,8 +73,8 @@ export const STUCK_AFTER_MILLIS = 15 * MINUTE;
  */
 const BUILD_LIMIT_MILLIS = 60 * MINUTE;
 /**
- * A living project waits this long for a build. A slower instance is removed after the project's
- * deletion.
+ * In the phase `pre-delete` the cleanup waits this long for a build. A slower instance is removed
+ * after the project's deletion.
  */
 const PRE_DELETE_BUILD_LIMIT_MILLIS = 5 * MINUTE;
 
@@ -88,8 +88,8 @@ export const isOlderThan = (
 ): boolean => now() - changedAt(row) > millis;
 
 /**
- * Blocks the removal during a build: an interrupted build would leave servers and volumes behind in
- * Trove's own project.
+ * Blocks the removal during a build, because an interrupted build would leave servers and volumes
+ * in Trove's own project.
  */
 export const buildBlocker = (
   row: Parameters<typeof changedAt>[0],
@@ -112,9 +112,9 @@ export const isSlowBuild = (
 ): boolean => isOlderThan(row, PRE_DELETE_BUILD_LIMIT_MILLIS, context);
 
 /**
- * Runs a removal and turns a refusal into a blocker. Trove also answers 400, 403 and 422 where
- * other services answer 409, and only the message tells the cases apart. An error without one of
- * the words is thrown again.
+ * Runs a removal and converts a refusal to a blocker. Trove also answers 400, 403 and 422 where
+ * other services answer 409, so the message decides. Throws an error again if its message does not
+ * match.
  */
 export async function blockedIfRefused(
   words: RegExp,
@@ -134,8 +134,8 @@ export async function blockedIfRefused(
 }
 
 /**
- * Does the same for resources that an instance holds: if a build in the project takes long, the
- * resource does not delay the phase `pre-delete` either.
+ * Like {@link blockedIfRefused}, for resources that an instance uses. If a build in the project
+ * takes long, the phase `pre-delete` does not wait for such a resource.
  */
 export async function blockedWhileInUse(
   context: ProjectContext,

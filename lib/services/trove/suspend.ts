@@ -14,8 +14,8 @@ const WORKING = [
 const pathOf = ({ id }: InstanceRow): string => `/instances/${encodeURIComponent(id)}/action`;
 
 /**
- * Returns the state of an instance. While the server runs and no task is under way, that is the
- * state of the database: `status` stays ACTIVE when the database is stopped.
+ * Returns the state of an instance. If the server runs without a task, this is the state of the
+ * database, because `status` stays ACTIVE when the database is stopped.
  */
 const stateOf = ({ service_status, status }: InstanceRow): string =>
   SERVER_RUNS.includes(status ?? '') ? (service_status ?? status ?? '') : (status ?? '');
@@ -25,11 +25,13 @@ function compare(row: InstanceRow): Comparison {
   if (state === 'SHUTDOWN') return { kind: 'suspended' };
   if (RUNNING.includes(state)) return { kind: 'as-before' };
   return WORKING.includes(state)
-    ? { kind: 'changing', message: `Trove is at work on it (${state})` }
+    ? { kind: 'changing', message: `Trove is processing it (${state})` }
     : { kind: 'changed', message: `it is ${state}` };
 }
 
-/** Trove waits for its agent for some seconds, answers 400, and the database may stop later. */
+/**
+ * True for a 400 after Trove waited some seconds for its agent. The database may still stop later.
+ */
 const isAgentTimeout = (error: unknown): error is PropagatorError =>
   error instanceof PropagatorError &&
   error.report.status === 400 &&
@@ -46,9 +48,9 @@ const slowAgent = ({ report }: PropagatorError): PropagatorError =>
   });
 
 /**
- * Databases: stopped with the administrators' API, and started with a restart, which Trove allows
- * while the database is stopped. The server of the instance belongs to Trove's own project and
- * keeps running.
+ * Databases are stopped with the API for administrators, and started with a restart, which Trove
+ * allows for a stopped database. The server of an instance belongs to Trove's own project and keeps
+ * running.
  */
 export const databaseSuspension = defineSuspension<InstanceRow, object>({
   name: 'instance',
@@ -57,7 +59,7 @@ export const databaseSuspension = defineSuspension<InstanceRow, object>({
     suspend: 'Option `stop`: the database of each running instance is stopped.',
     record: 'The id.',
     resume: 'The database is restarted.',
-    leaves: [
+    unchanged: [
       'A member of a cluster is reported and keeps running: Trove acts on it only as a cluster.',
     ],
   },

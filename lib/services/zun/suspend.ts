@@ -40,7 +40,7 @@ export const containerSuspension = defineSuspension<ContainerRow, object>({
     suspend: 'Running containers are stopped, ten seconds after the request.',
     record: 'The id.',
     resume: 'The container is started again.',
-    leaves: [
+    unchanged: [
       'A container that Zun removes when it stops (auto_remove) is reported and keeps running.',
       'Containers that do not run stay as they are, a paused one as well: it keeps its memory.',
     ],
