@@ -26,15 +26,19 @@ const SMALL: Size = {
   objectsPerContainer: 5,
 };
 /** A share of 1000 servers, 3000 ports and 50,000 objects. */
-const large = (share: number): Size => ({
-  ...SMALL,
-  servers: Math.ceil(1000 * share),
-  volumes: Math.ceil(100 * share),
-  networks: Math.ceil(30 * share),
-  portsPerNetwork: 100,
-  containers: Math.ceil(10 * share),
-  objectsPerContainer: 5000,
-});
+function large(share: number): Size {
+  const networks = atLeastOne(30 * share);
+  const containers = atLeastOne(10 * share);
+  return {
+    ...SMALL,
+    servers: atLeastOne(1000 * share),
+    volumes: atLeastOne(100 * share),
+    networks,
+    portsPerNetwork: Math.round((3000 * share) / networks),
+    containers,
+    objectsPerContainer: Math.round((50_000 * share) / containers),
+  };
+}
 
 interface Case {
   readonly name: string;

@@ -41,11 +41,14 @@ function isHeldUp(transaction: OperationTransaction, id: TaskId, now: number): b
   );
 }
 
-/** True if the other task still runs, and no resource of the awaited types is left. */
+/**
+ * True if the other task still runs, or waits after its partial run, and no resource of the awaited
+ * types is left.
+ */
 function isNothingLeft(transaction: OperationTransaction, dependency: TaskDependency): boolean {
   const task = transaction.task(dependency.task);
-  if (dependency.until !== 'empty' || task?.state !== 'requested' || task.phase !== 'apply')
-    return false;
+  if (dependency.until !== 'empty' || task?.phase !== 'apply') return false;
+  if (task.state !== 'requested' && task.partial?.state !== 'done') return false;
   return dependency.types.every((type) => isVerifiedEmpty(task.verifications, type));
 }
 

@@ -15,6 +15,12 @@ const imageRow = z.object({
 });
 type ImageRow = z.infer<typeof imageRow>;
 
+/**
+ * Types that need neither the end of Nova nor of Cinder: a back end that still has clones of an
+ * image refuses to delete it.
+ */
+const WITHOUT_CLONES: readonly string[] = ['nova', 'cinder'];
+
 const pathOfImage = (row: ImageRow): string => `/v2/images/${encodeURIComponent(row.id)}`;
 
 /**
@@ -23,6 +29,7 @@ const pathOfImage = (row: ImageRow): string => `/v2/images/${encodeURIComponent(
  */
 const image = defineType({
   name: 'image',
+  independentOf: WITHOUT_CLONES,
   async list({ api, project }) {
     const owned = { owner: project, visibility: 'all' };
     const listings = await Promise.all(
@@ -103,6 +110,7 @@ const pathOfNamespace = (row: NamespaceRow): string =>
  */
 const metadefNamespace = defineType({
   name: 'metadef-namespace',
+  independentOf: WITHOUT_CLONES,
   async list({ api, project }) {
     const { rows } = await api.list('/v2/metadefs/namespaces', {
       collection: 'namespaces',
@@ -157,7 +165,7 @@ async function isAddressable(row: NamespaceRow, api: ServiceApi): Promise<boolea
 
 /**
  * Glance, Image API v2. Tasks are not listed, because no API deletes them (405) and they expire
- * ([task] task_time_to_live). Glance runs after Nova and Cinder, because a back end keeps an image
+ * ([task] task_time_to_live). Glance ends after Nova and Cinder, because a back end keeps an image
  * as long as servers or volumes are clones of it.
  */
 export const glance = defineService({

@@ -18,6 +18,8 @@ import { publicAccessSuspension } from './swift/suspend.ts';
  * little memory.
  */
 const MAX_LISTED_OBJECTS = 10_000;
+/** A server keeps no object. */
+const WITHOUT_SERVERS: readonly string[] = ['nova'];
 /** Containers listed in parallel. */
 const PARALLEL_LISTINGS = 8;
 
@@ -60,6 +62,7 @@ const incompleteContainers = (context: ProjectContext): Promise<Set<string>> =>
  */
 const object = defineType<ObjectRow>({
   name: 'object',
+  independentOf: WITHOUT_SERVERS,
   async list(context) {
     const containers = await containersOf(context);
     const unseen = await incompleteContainers(context);
@@ -104,6 +107,7 @@ async function objectCount(context: ProjectContext): Promise<number> {
  */
 const container = defineType<ContainerRow>({
   name: 'container',
+  independentOf: WITHOUT_SERVERS,
   dependsOn: [{ types: ['object'], strength: 'preferred', until: 'done' }],
   list: containersOf,
   id: (row) => row.name,
@@ -187,8 +191,8 @@ const account = defineType<{ readonly name: string; readonly owner: string }>({
 
 /**
  * Swift, API v1. The token needs the reseller-admin role, because the role admin gives no access to
- * other accounts. Swift runs after Glance and Cinder, which may store images and backups in the
- * account.
+ * other accounts. Swift runs when Glance lists no image and Cinder no backup, whose data may be in
+ * the account.
  */
 export const swift = defineService({
   name: 'swift',
@@ -197,7 +201,10 @@ export const swift = defineService({
   catalogAliases: ['s3'],
   // These services may store backups and images in the account. The dependency is only preferred,
   // because a public image that waits for the operator must not block the cleanup of Swift.
-  dependsOn: [{ services: ['nova', 'cinder', 'glance'], strength: 'preferred', until: 'done' }],
+  dependsOn: [
+    { services: ['nova'], strength: 'preferred', until: 'done' },
+    { types: ['cinder.backup', 'glance.image'], strength: 'preferred', until: 'empty' },
+  ],
   resourceTypes: [object, container, account],
   suspension: { after: ['aodh'], types: [publicAccessSuspension] },
   leftBySuspend: [

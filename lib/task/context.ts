@@ -150,6 +150,11 @@ export interface ProjectContext extends CommonContext {
    * recorded.
    */
   readonly members: readonly UserId[] | undefined;
+  /**
+   * Set in a partial run: the services that have not ended although this one depends on them. A
+   * resource that they may still use must be left.
+   */
+  readonly awaiting?: readonly string[] | undefined;
 }
 
 /** What a service file may use after the deletion of a user. */

@@ -127,7 +127,8 @@ const MAX_ITERATIONS = 6;
  */
 export async function runProjectCleanup(input: ProjectRunInput): Promise<RunReport> {
   refuseOwnProject(input.context.project, input.context.api.ownProject, input.service.name);
-  return runTypes(input, input.service.resourceTypes, input.context.project, input.context);
+  const context = { ...input.context, awaiting: input.awaiting };
+  return runTypes(input, input.service.resourceTypes, input.context.project, context);
 }
 
 /**

@@ -11,6 +11,7 @@ const edge = fc.constantFrom(
   'preferred',
   'dependent',
   'awaited',
+  'awaited-free',
   'nothing',
   'nothing',
   'nothing',
@@ -56,7 +57,10 @@ function described(all: History['edges']): Described[] {
     dependsOn: [
       required(...to(index, 'required')),
       preferred(...to(index, 'preferred')),
-      awaited(...to(index, 'awaited').map((other) => `${other}.resource`)),
+      awaited(
+        ...to(index, 'awaited').map((other) => `${other}.resource`),
+        ...to(index, 'awaited-free').map((other) => `${other}.free`),
+      ),
     ],
     dependents: [preferred(...from(index, 'dependent'))],
   }));
@@ -72,7 +76,7 @@ function behind(all: readonly Described[], name: string): string[] {
       (one.dependsOn ?? []).some((edge) =>
         edge.until === 'done'
           ? edge.services.includes(name)
-          : edge.types.includes(`${name}.resource`),
+          : edge.types.some((type) => type.startsWith(`${name}.`)),
       ),
   );
   return [...new Set(next.flatMap((one) => [one.name, ...behind(all, one.name)]))];

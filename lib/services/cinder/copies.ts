@@ -3,18 +3,21 @@ import { type Blocker, defineType, type ProjectContext, type Removal } from '../
 import { temporaryBlocker } from '../kit/blockers.ts';
 import { epochOf } from '../kit/time.ts';
 import {
+  ATTACHMENT_STATES,
   attachmentsOf,
   backupsOf,
   busyBlocker,
   changedAt,
   groupSnapshotsOf,
   groupsOf,
+  isBesideServers,
   MINUTE,
   refusalBlocker,
   STUCK_AFTER_MILLIS,
   snapshotsOf,
   volumeRow,
   volumesOf,
+  WITHOUT_SERVERS,
 } from './rows.ts';
 
 const isOlderThan = (
@@ -30,12 +33,15 @@ const DELETABLE_STATES = ['available', 'error'];
  */
 export const snapshot = defineType({
   name: 'snapshot',
+  independentOf: WITHOUT_SERVERS,
   async list(context) {
     const [rows, batch] = await Promise.all([snapshotsOf(context), groupSnapshotsOf(context)]);
     const ids = new Set(batch.map((row) => row.id));
+    const attached = await attachedVolumes(rows.length > 0, context);
     return rows.map((row) => ({
       ...row,
       isOfGroup: Boolean(row.group_snapshot_id && ids.has(row.group_snapshot_id)),
+      isBesideServer: attached.has(row.volume_id),
     }));
   },
   id: (row) => row.id,
@@ -45,6 +51,8 @@ export const snapshot = defineType({
   blocked(row, context) {
     if (row.isOfGroup)
       return temporaryBlocker('Cinder deletes the snapshot with its group snapshot');
+    if (row.isBesideServer)
+      return temporaryBlocker('the volume of the snapshot is attached to a server');
     return [...DELETABLE_STATES, 'deleting'].includes(row.status) || row.status.startsWith('error')
       ? undefined
       : busyBlocker(row, context);
@@ -62,6 +70,22 @@ export const snapshot = defineType({
     return isStuck ? { kind: 'accepted', stuckSince: changedAt(row) } : { kind: 'accepted' };
   },
 });
+
+/**
+ * The volumes that are or may be attached, while Nova still deletes servers. Some drivers (NFS) ask
+ * Nova to delete the snapshot of an attached volume.
+ */
+async function attachedVolumes(
+  isNeeded: boolean,
+  context: ProjectContext,
+): Promise<ReadonlySet<string | null | undefined>> {
+  if (!isNeeded || !isBesideServers(context)) return new Set();
+  const [volumes, attachments] = await Promise.all([volumesOf(context), attachmentsOf(context)]);
+  const marked = volumes.filter(
+    ({ status, attachments: own = [] }) => own.length > 0 || ATTACHMENT_STATES.includes(status),
+  );
+  return new Set([...marked.map(({ id }) => id), ...attachments.map((row) => row.volume_id)]);
+}
 
 export const groupSnapshot = defineType({
   name: 'group-snapshot',
@@ -185,6 +209,7 @@ async function foreignVolumeBlocker(
  */
 export const backup = defineType({
   name: 'backup',
+  independentOf: WITHOUT_SERVERS,
   list: backupsOf,
   id: (row) => row.id,
   owner: (row) => row['os-backup-project-attr:project_id'] ?? undefined,

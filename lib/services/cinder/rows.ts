@@ -105,6 +105,21 @@ export const attachmentsOf = ({
     }
   });
 
+/**
+ * Volumes in these states have an attachment. Without an attachment the state remains from a
+ * deleted server.
+ */
+export const ATTACHMENT_STATES = ['in-use', 'reserved', 'attaching', 'detaching'];
+
+/**
+ * Types that do not need the end of Nova. Each of them leaves the resources that a server may use.
+ */
+export const WITHOUT_SERVERS: readonly string[] = ['nova'];
+
+/** True while Nova still deletes servers of the project. */
+export const isBesideServers = ({ awaiting }: ProjectContext): boolean =>
+  awaiting?.includes('nova') === true;
+
 export const MINUTE = 60_000;
 /**
  * After this time a deletion is requested again. If the first request still runs, the second one

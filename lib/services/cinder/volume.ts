@@ -9,10 +9,12 @@ import {
 import { temporaryBlocker } from '../kit/blockers.ts';
 import { epochOf } from '../kit/time.ts';
 import {
+  ATTACHMENT_STATES,
   attachmentsOf,
   busyBlocker,
   changedAt,
   groupsOf,
+  isBesideServers,
   MINUTE,
   refusalBlocker,
   STUCK_AFTER_MILLIS,
@@ -21,6 +23,7 @@ import {
   transfersOf,
   type VolumeRow,
   volumesOf,
+  WITHOUT_SERVERS,
   type WithBlocker,
 } from './rows.ts';
 
@@ -30,6 +33,7 @@ import {
  */
 export const transfer = defineType({
   name: 'transfer',
+  independentOf: WITHOUT_SERVERS,
   list: transfersOf,
   id: (row) => row.id,
   owner: (row) => row.source_project_id ?? undefined,
@@ -97,8 +101,6 @@ const DELETABLE_STATES = [
   'error_extending',
   'error_managing',
 ];
-/** States of an attached volume. Without an attachment, the state remains from a deleted server. */
-const ATTACHMENT_STATES = ['in-use', 'reserved', 'attaching', 'detaching'];
 const NOT_MIGRATING = [undefined, null, 'none', 'success', 'error', 'deleting'];
 
 const isBeingDeleted = (row: VolumeRow, { now }: ProjectContext): boolean =>
@@ -106,6 +108,7 @@ const isBeingDeleted = (row: VolumeRow, { now }: ProjectContext): boolean =>
 
 export const volume = defineType<WithBlocker<VolumeRow>>({
   name: 'volume',
+  independentOf: WITHOUT_SERVERS,
   async list(context) {
     const rows = await volumesOf(context);
     // If Cinder is already deleting all volumes, nothing blocks them, so nothing else is listed.
@@ -125,6 +128,9 @@ export const volume = defineType<WithBlocker<VolumeRow>>({
       // Otherwise the service would detach it from a running server.
       if (attached.has(row.id) || (row.attachments ?? []).length > 0)
         return temporaryBlocker('the volume is attached to a server');
+      // Nova marks a volume before it attaches it, and some releases do so without an attachment.
+      if (ATTACHMENT_STATES.includes(row.status) && isBesideServers(context))
+        return temporaryBlocker('Nova may still use the volume for a server that it deletes');
       if (inTransfer.has(row.id))
         return temporaryBlocker('its transfer to another project must be canceled first');
       if (withSnapshots.has(row.id)) return temporaryBlocker('its snapshots must be deleted first');
