@@ -1,4 +1,5 @@
 import type { DomainId, OperationId, TaskId, UserId } from '../../events/ids.ts';
+import type { QueueName } from '../../events/index.ts';
 import type { AccountRecord, QuarantineRecord } from '../account/inventory.ts';
 import type { AuditHead, AuditRow } from '../audit/entry.ts';
 import type { Action, Operation, OperationState, Scope, Task, Waiver } from '../operation/model.ts';
@@ -81,6 +82,8 @@ export interface Reads {
   }): Promise<Decision[]>;
   quarantine(limit: number): Promise<{ total: number; records: QuarantineRecord[] }>;
   counters(): Promise<Record<string, number>>;
+  /** True if a message of the queue is due or being handled. Costs the same at any depth. */
+  hasDue(queue: QueueName): Promise<boolean>;
   /** Number of messages by queue and state. */
   depths(): Promise<
     Record<string, { ready: number; delayed: number; active: number; dead: number }>

@@ -8,7 +8,7 @@ import type { Logger } from '../shared/log.ts';
 /** The dependencies of {@link batchStore}. */
 export interface BatchStoreDeps {
   readonly engine: Pick<Engine, 'commit'> & {
-    readonly reads: Pick<Engine['reads'], 'accounts' | 'depths'>;
+    readonly reads: Pick<Engine['reads'], 'accounts' | 'hasDue'>;
   };
   /**
    * Ingests a batch in this process and resolves after its commit. Without it every batch goes
@@ -56,8 +56,7 @@ export function batchStore({
 
   const mayIngest = async (): Promise<boolean> => {
     if (isDirect || now() < checkAt) return isDirect;
-    const { ingest: queue } = await engine.reads.depths();
-    isDirect = !queue || queue.ready + queue.active === 0;
+    isDirect = !(await engine.reads.hasDue('ingest'));
     checkAt = now() + CHECK_MILLIS;
     return isDirect;
   };

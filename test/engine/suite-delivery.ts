@@ -101,6 +101,31 @@ export function deliverySuite(
       });
     });
 
+    it('makes its queue due while it is ready or handled, and not while it is delayed', async () => {
+      const [name, other] = [queue(), queue()];
+      const [handling, release] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+      const hasDue = () => engine.reads.hasDue(name);
+      expect(await hasDue()).toBe(false);
+      await engine.commit({
+        messages: [
+          { ...requested(serviceOf(name)), delaySeconds: 600 },
+          requested(serviceOf(other)),
+        ],
+      });
+      expect(await hasDue()).toBe(false);
+      await engine.commit({ messages: [requested(serviceOf(name))] });
+      expect(await hasDue()).toBe(true);
+      await engine.work(name, { concurrency: 1 }, async () => {
+        handling.resolve();
+        await release.promise;
+      });
+      await handling.promise;
+      expect(await hasDue()).toBe(true);
+      release.resolve();
+      await until('an empty queue', async () => !(await hasDue()));
+      expect((await engine.reads.depths())[name]).toMatchObject({ delayed: 1, ready: 0 });
+    });
+
     it('is handled with at most the allowed number of concurrent messages', async () => {
       const name = queue();
       const [four, all] = [barrier(), barrier()];

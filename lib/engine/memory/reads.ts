@@ -91,6 +91,10 @@ export function readsOf(store: MemoryStore, now: () => number): Reads {
     }),
     counters: async () =>
       Object.fromEntries([...store.counters].toSorted(([one], [other]) => (one < other ? -1 : 1))),
+    hasDue: async (queue) => {
+      const depth = store.queues.depths(now()).get(queue);
+      return depth !== undefined && depth.ready + depth.active > 0;
+    },
     depths: async () => {
       const dead = Map.groupBy(store.dead, ({ deadLetter }) => deadLetter.queue);
       return Object.fromEntries(

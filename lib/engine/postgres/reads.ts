@@ -23,6 +23,14 @@ const bodies = <Schema extends z.ZodType>(
   rows: readonly Row[],
 ): z.output<Schema>[] => rows.map(({ body }) => schema.parse(body));
 
+/** One look into an index of pg-boss for each state. A count would read every row. */
+const firstDueAt = (state: 'created' | 'retry'): string =>
+  `(SELECT start_after FROM ${BOSS_SCHEMA}.job WHERE name = $1 AND state = '${state}' ` +
+  'AND NOT blocked ORDER BY start_after LIMIT 1)';
+const HAS_DUE =
+  `SELECT coalesce(least(${firstDueAt('created')}, ${firstDueAt('retry')}) <= now(), false) ` +
+  `OR EXISTS (SELECT 1 FROM ${BOSS_SCHEMA}.job WHERE name = $1 AND state = 'active') AS due`;
+
 const Depth = z.object({
   name: z.string(),
   ready: z.number(),
@@ -225,6 +233,10 @@ export function readsOf(database: Database): Reads {
         'SELECT name, value::float8 AS value FROM propagator.counter ORDER BY name',
       );
       return Object.fromEntries(rows.map(({ name, value }) => [String(name), Number(value)]));
+    },
+    async hasDue(queue) {
+      const [row] = await database.query(HAS_DUE, [queue]);
+      return row?.due === true;
     },
     async depths() {
       const rows = await database.query(`

@@ -21,9 +21,9 @@ class StoreFixture extends IngestFixture {
     );
   readonly #reads: Engine['reads'] = {
     ...this.engine.reads,
-    depths: () => {
-      this.work.push('depths');
-      return this.engine.reads.depths();
+    hasDue: (queue) => {
+      this.work.push('hasDue');
+      return this.engine.reads.hasDue(queue);
     },
   };
   readonly #engine: Pick<Engine, 'reads' | 'commit'> = {
@@ -80,7 +80,7 @@ describe('the store of a relay', () => {
     const fixture = newFixture('a', 'b', 'c');
     await fixture.store(created('a'), created('b'));
     await fixture.store(created('c'));
-    expect(fixture.work).toEqual(['depths', 'commit', 'commit']);
+    expect(fixture.work).toEqual(['hasDue', 'commit', 'commit']);
     expect(fixture.queued).toBe(0);
     expect(fixture.logged).toHaveLength(3);
   });
@@ -103,7 +103,7 @@ describe('the store of a relay', () => {
     const fixture = newFixture();
     await fixture.engine.commit({ messages: [fixture.received(created('a'))] });
     for (let batch = 0; batch < 50; batch += 1) await fixture.store(created(`b${batch}`));
-    expect(fixture.work.filter((what) => what === 'depths')).toHaveLength(1);
+    expect(fixture.work.filter((what) => what === 'hasDue')).toHaveLength(1);
     expect(fixture.queued).toBe(51);
   });
 

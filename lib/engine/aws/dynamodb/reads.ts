@@ -256,6 +256,10 @@ export function readsOf(
           .toSorted(),
       );
     },
+    async hasDue(name) {
+      const { ready, active } = await queues.depth(names.queue(name));
+      return ready + active > 0;
+    },
     async depths() {
       const all: QueueName[] = [
         'ingest',
