@@ -2,6 +2,7 @@ import { Api } from './api.ts';
 import { type Child, h } from './element.ts';
 import { type Connection, followOperation, type LiveDeps, poll } from './live.ts';
 import { LIMITS, listAddress } from './operations.ts';
+import { type Sample, withSample } from './pace.ts';
 import { type Details, loadDetails, operationPage } from './page-operation.ts';
 import { loadOperations, operationsPage } from './page-operations.ts';
 import { deadLettersPage, holdsPage, servicesPage } from './page-others.ts';
@@ -167,8 +168,9 @@ export class Console {
   /** The stream of the operation; and, beside it, the decisions and the plan every 10 s. */
   async #followOperation(id: string, signal: AbortSignal): Promise<void> {
     let details: Details | undefined;
+    let samples: Sample[] = [];
     let isReading = false;
-    const view = (data: Operation, now: number) => operationPage(data, details, now);
+    const view = (data: Operation, now: number) => operationPage(data, details, samples, now);
     const deps = this.#deps(signal, view);
     const readDetails = (seen: Operation) =>
       poll(
@@ -191,6 +193,10 @@ export class Console {
       {
         ...deps,
         onData: (seen) => {
+          samples = withSample(samples, {
+            at: this.#api.now(),
+            removed: seen.resources.removed,
+          });
           deps.onData(seen);
           if (!isReading) reading = readDetails(seen);
           isReading = true;

@@ -3,6 +3,7 @@ import { command, REASON } from './command.ts';
 import { type Child, h } from './element.ts';
 import { counted, duration, number, sum, time } from './format.ts';
 import { accountOf, hasEnded, isCount } from './operations.ts';
+import { pace, type Sample } from './pace.ts';
 import {
   adviceOf,
   age,
@@ -40,16 +41,24 @@ export async function loadDetails(
   return { audit: entries, plan };
 }
 
-/** The page of one operation. `details` is `undefined` until it has been read. */
-export function operationPage(seen: Operation, details: Details | undefined, now: number): Child[] {
+/**
+ * The page of one operation. `details` is `undefined` until it has been read. `samples`: of the
+ * last minute.
+ */
+export function operationPage(
+  seen: Operation,
+  details: Details | undefined,
+  samples: readonly Sample[],
+  now: number,
+): Child[] {
   const { operation } = seen;
   return [
     h('h1', {}, titled(`${operation.action} of ${accountOf(operation)}`)),
     h('p', { class: 'lead' }, stateOf(operation.state), ' ', MEANINGS[operation.state] ?? ''),
-    progress(seen),
+    progress(seen, samples),
     waiting(seen, now),
     details?.plan && planSection(details.plan),
-    section('Services', services(seen)),
+    services(seen),
     projects(seen),
     remains(seen),
     section('Commands', commands(seen, details?.plan)),
@@ -58,20 +67,24 @@ export function operationPage(seen: Operation, details: Details | undefined, now
   ];
 }
 
-function progress(seen: Operation): Child {
+function progress(seen: Operation, samples: readonly Sample[]): Child {
   const { operation, resources } = seen;
   const { found, removed, left } = resources;
   if (isCount(seen))
     return h('p', {}, `${counted(found, 'resource')} counted; nothing is changed.`);
+  const rate = hasEnded(seen) ? undefined : pace(samples, left);
+  const texts = [
+    `${number(removed)} of ${number(found)} ${doneWord(operation.action)}`,
+    `${number(left)} left`,
+    ...(rate
+      ? [`${rate.perSecond.toFixed(1)} per second`, `about ${duration(rate.leftMillis)} to go`]
+      : []),
+  ];
   return h(
     'div',
     { class: 'progress' },
     bar(resources, 'The whole operation'),
-    h(
-      'span',
-      {},
-      `${number(removed)} of ${number(found)} ${doneWord(operation.action)}, ${number(left)} left`,
-    ),
+    h('span', {}, texts.join(', ')),
   );
 }
 
@@ -111,7 +124,12 @@ function services(seen: Operation): Child {
   const { operation, tasks } = seen;
   const isLacking = (task: TaskView) => task.state === 'skipped';
   const shown = tasks.filter((task) => !isLacking(task));
-  if (shown.length === 0) return empty('No service has begun yet. They begin after the counting.');
+  if (shown.length === 0)
+    return (
+      !hasEnded(seen) &&
+      (seen.projects ?? []).length === 0 &&
+      section('Services', empty('No service has begun yet. They begin after the counting.'))
+    );
   const lacking = tasks.filter(isLacking).map(({ service }) => service);
   const totals = ({ counts }: TaskView) => sum(Object.values(counts));
   const work = [
@@ -120,7 +138,8 @@ function services(seen: Operation): Child {
     numberColumn(titled(doneWord(operation.action)), (task) => totals(task).removed),
     numberColumn('Left', (task) => totals(task).left),
   ];
-  return [
+  return section(
+    'Services',
     table<TaskView>(
       'Services of this operation',
       [
@@ -134,7 +153,7 @@ function services(seen: Operation): Child {
     ),
     lacking.length > 0 &&
       h('p', { class: 'note' }, `Not in this cloud or off: ${lacking.join(', ')}.`),
-  ];
+  );
 }
 
 type TaskView = Operation['tasks'][number];

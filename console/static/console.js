@@ -530,6 +530,20 @@ function pageOf(rows, page2) {
   return { rows: rows.slice((shown2 - 1) * PAGE_ROWS, shown2 * PAGE_ROWS), page: shown2, pages };
 }
 
+// console/pace.ts
+var WINDOW_MILLIS = 6e4;
+var LEAST_MILLIS = 3e3;
+var withSample = (samples, sample) => [
+  ...samples.filter(({ at }) => sample.at - at <= WINDOW_MILLIS),
+  sample
+];
+function pace(samples, left) {
+  const [first, last] = [samples[0], samples.at(-1)];
+  if (!first || !last || last.at - first.at < LEAST_MILLIS) return void 0;
+  const perSecond = (last.removed - first.removed) * 1e3 / (last.at - first.at);
+  return perSecond > 0 ? { perSecond, leftMillis: left * 1e3 / perSecond } : void 0;
+}
+
 // console/command.ts
 var quoted = (word) => /^[\w.:@/+-]+$/.test(word) ? word : `'${visible(word).replaceAll("'", `'\\''`)}'`;
 var command = (fixed, ...values) => ["propagator", fixed, ...values.map(quoted)].join(" ");
@@ -667,15 +681,15 @@ async function loadDetails(api, { operation: operation2 }, signal) {
   ]);
   return { audit: entries, plan };
 }
-function operationPage(seen, details, now) {
+function operationPage(seen, details, samples, now) {
   const { operation: operation2 } = seen;
   return [
     h("h1", {}, titled(`${operation2.action} of ${accountOf(operation2)}`)),
     h("p", { class: "lead" }, stateOf(operation2.state), " ", MEANINGS[operation2.state] ?? ""),
-    progress(seen),
+    progress(seen, samples),
     waiting(seen, now),
     details?.plan && planSection(details.plan),
-    section("Services", services(seen)),
+    services(seen),
     projects(seen),
     remains(seen),
     section("Commands", commands(seen, details?.plan)),
@@ -683,20 +697,22 @@ function operationPage(seen, details, now) {
     section("Decisions", decisions(details, now))
   ];
 }
-function progress(seen) {
+function progress(seen, samples) {
   const { operation: operation2, resources } = seen;
   const { found, removed, left } = resources;
   if (isCount(seen))
     return h("p", {}, `${counted(found, "resource")} counted; nothing is changed.`);
+  const rate = hasEnded(seen) ? void 0 : pace(samples, left);
+  const texts = [
+    `${number(removed)} of ${number(found)} ${doneWord(operation2.action)}`,
+    `${number(left)} left`,
+    ...rate ? [`${rate.perSecond.toFixed(1)} per second`, `about ${duration(rate.leftMillis)} to go`] : []
+  ];
   return h(
     "div",
     { class: "progress" },
     bar(resources, "The whole operation"),
-    h(
-      "span",
-      {},
-      `${number(removed)} of ${number(found)} ${doneWord(operation2.action)}, ${number(left)} left`
-    )
+    h("span", {}, texts.join(", "))
   );
 }
 var doneWord = (action) => ({ provision: "ready", suspend: "suspended", resume: "resumed" })[action] ?? "removed";
@@ -732,7 +748,8 @@ function services(seen) {
   const { operation: operation2, tasks } = seen;
   const isLacking = (task2) => task2.state === "skipped";
   const shown2 = tasks.filter((task2) => !isLacking(task2));
-  if (shown2.length === 0) return empty("No service has begun yet. They begin after the counting.");
+  if (shown2.length === 0)
+    return !hasEnded(seen) && (seen.projects ?? []).length === 0 && section("Services", empty("No service has begun yet. They begin after the counting."));
   const lacking = tasks.filter(isLacking).map(({ service }) => service);
   const totals = ({ counts }) => sum(Object.values(counts));
   const work = [
@@ -741,7 +758,8 @@ function services(seen) {
     numberColumn(titled(doneWord(operation2.action)), (task2) => totals(task2).removed),
     numberColumn("Left", (task2) => totals(task2).left)
   ];
-  return [
+  return section(
+    "Services",
     table(
       "Services of this operation",
       [
@@ -754,7 +772,7 @@ function services(seen) {
       ({ id }) => id
     ),
     lacking.length > 0 && h("p", { class: "note" }, `Not in this cloud or off: ${lacking.join(", ")}.`)
-  ];
+  );
 }
 var titled = (word) => word.charAt(0).toUpperCase() + word.slice(1);
 var numberColumn = (title, of) => ({
@@ -1718,8 +1736,9 @@ var Console = class {
   /** The stream of the operation; and, beside it, the decisions and the plan every 10 s. */
   async #followOperation(id, signal) {
     let details;
+    let samples = [];
     let isReading = false;
-    const view = (data, now) => operationPage(data, details, now);
+    const view = (data, now) => operationPage(data, details, samples, now);
     const deps = this.#deps(signal, view);
     const readDetails = (seen) => poll(
       () => loadDetails(this.#api, seen, signal),
@@ -1741,6 +1760,10 @@ var Console = class {
       {
         ...deps,
         onData: (seen) => {
+          samples = withSample(samples, {
+            at: this.#api.now(),
+            removed: seen.resources.removed
+          });
           deps.onData(seen);
           if (!isReading) reading = readDetails(seen);
           isReading = true;

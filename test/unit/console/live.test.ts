@@ -1,4 +1,5 @@
 import { waitAfter } from '../../../console/live.ts';
+import { pace, withSample } from '../../../console/pace.ts';
 import { serverSentEvents } from '../../../console/stream.ts';
 import { ID, operationView } from './samples.ts';
 import { type Answers, eventStream, json, openTab, refused } from './tab.ts';
@@ -137,6 +138,36 @@ describe('the page of an operation', () => {
     expect(tab.text()).toMatch(/answer\.operation\.action is not a string/);
     expect(tab.text()).toContain('different releases');
     expect(tab.connections()).toHaveLength(1);
+  });
+});
+
+describe('the rate', () => {
+  it('is shown while resources go, with the time that is left', async () => {
+    const stream = eventStream();
+    const tab = follow(stream);
+    stream.send('operation', at(8));
+    await tab.until(() => tab.text().includes('8 left'));
+    expect(tab.text()).not.toContain('per second');
+    tab.state.now += 4000;
+    stream.send('operation', at(4));
+    await tab.until(() => tab.text().includes('4 left'));
+    expect(tab.text()).toContain('1.0 per second, about 4s to go');
+    stream.send('operation', at(0, 'finished'));
+    await tab.until(() => tab.header().startsWith('Ended'));
+    expect(tab.text()).not.toContain('per second');
+    await tab.close();
+  });
+
+  it('is that of the last minute, and unknown while nothing goes', () => {
+    const [first, second] = [
+      { at: 0, removed: 0 },
+      { at: 50_000, removed: 500 },
+    ];
+    const samples = withSample(withSample([first], second), { at: 100_000, removed: 600 });
+    expect(samples[0]).toBe(second);
+    expect(pace(samples, 30)).toEqual({ perSecond: 2, leftMillis: 15_000 });
+    expect(pace([second, { at: 60_000, removed: 500 }], 30)).toBeUndefined();
+    expect(pace([second], 30)).toBeUndefined();
   });
 });
 

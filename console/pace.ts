@@ -1,0 +1,30 @@
+/** The number of removed resources at a time, in epoch milliseconds. */
+export interface Sample {
+  readonly at: number;
+  readonly removed: number;
+}
+
+/** The rate is measured over this time, so that it follows a change. */
+const WINDOW_MILLIS = 60_000;
+/** A rate over a shorter time is not reliable. */
+const LEAST_MILLIS = 3000;
+
+/** Adds a sample, and drops those that are older than the window. */
+export const withSample = (samples: readonly Sample[], sample: Sample): Sample[] => [
+  ...samples.filter(({ at }) => sample.at - at <= WINDOW_MILLIS),
+  sample,
+];
+
+/**
+ * The resources per second of the last minute, and the milliseconds until nothing is left at this
+ * rate, as `operation watch` shows them; `undefined` while they are unknown.
+ */
+export function pace(
+  samples: readonly Sample[],
+  left: number,
+): { readonly perSecond: number; readonly leftMillis: number } | undefined {
+  const [first, last] = [samples[0], samples.at(-1)];
+  if (!first || !last || last.at - first.at < LEAST_MILLIS) return undefined;
+  const perSecond = ((last.removed - first.removed) * 1000) / (last.at - first.at);
+  return perSecond > 0 ? { perSecond, leftMillis: (left * 1000) / perSecond } : undefined;
+}
