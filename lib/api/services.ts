@@ -106,7 +106,7 @@ const unreachable = (found: Coverage, { services, optedIn }: ApiDeps) =>
     .filter(({ offByDefault, name }) => offByDefault === undefined || optedIn.includes(name))
     .flatMap((service) => found.of(service).unverified);
 
-/** Names a service that the cleaner's roles do not permit, before any deletion. */
+/** Names a service that the propagator's roles do not permit, before any deletion. */
 async function accessProblem(
   service: Service,
   found: Coverage,

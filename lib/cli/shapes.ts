@@ -266,7 +266,7 @@ const ServiceShape = z.looseObject({
   offByDefault: z.string().optional(),
   on: z.boolean(),
   regions: z.array(z.string()),
-  /** Why the cleaner's roles do not permit calls to it. */
+  /** Why the propagator's roles do not permit calls to it. */
   problem: z.looseObject({ message: z.string(), advice: z.string() }).optional(),
 });
 export type ServiceShape = z.infer<typeof ServiceShape>;

@@ -45,8 +45,8 @@ export interface Token {
 export type Scope = { readonly kind: 'system' } | { readonly kind: 'project'; readonly id: string };
 
 /**
- * Nova uses the token of a call for many minutes: its compute hosts call Neutron and Cinder with
- * it.
+ * A token is renewed at most this long before it expires. Nova needs a token that stays valid after
+ * the call, because its compute hosts use it for many minutes to call Neutron and Cinder.
  */
 const MAX_RENEWAL_MARGIN = 60 * 60_000;
 /** A token in its last minute is not used for new calls. */
@@ -60,9 +60,9 @@ export interface LoginDeps {
 }
 
 /**
- * POST /v3/auth/tokens. The lifetime is the difference of Keystone's two times, so its clock may
- * differ from ours. `scope`: instead of the scope of the credentials. Throws
- * `keystone.login.denied`, and what a failed call throws.
+ * Logs in (POST /v3/auth/tokens). The lifetime is the difference between the two times in
+ * Keystone's answer, so the clocks may differ. `scope` replaces the scope of the credentials.
+ * Throws `keystone.login.denied`, and the error of a failed call.
  */
 export async function authenticate(
   credentials: Credentials,
@@ -120,7 +120,7 @@ export interface IssuedToken {
   readonly catalog: readonly CatalogService[];
 }
 
-/** Logs in once, in any scope. Throws `keystone.login.denied`, and what a failed call throws. */
+/** Logs in once, in any scope. Throws `keystone.login.denied`, and the error of a failed call. */
 export async function issueToken(credentials: Credentials, deps: LoginDeps): Promise<IssuedToken> {
   const { value, token } = await requestToken(loginInAnyScope, credentials, deps);
   return { value, catalog: token.catalog };

@@ -8,5 +8,5 @@ const callers = new AsyncLocalStorage<string>();
  */
 export const asCaller = <T>(caller: string, work: () => T): T => callers.run(caller, work);
 
-/** The caller of the present call; `''` for calls of the process itself. */
+/** Returns the caller of the current call; `''` for calls of the process itself. */
 export const currentCaller = (): string => callers.getStore() ?? '';

@@ -3,7 +3,7 @@ import { REGION_CODE, type Registration } from '../operation/registry.ts';
 import { PropagatorError } from '../shared/errors.ts';
 import type { Credentials } from './credentials.ts';
 
-/** Any of these may be null in Keystone. One malformed row must not hide the others. */
+/** Any text may be null in Keystone. A malformed row must not hide the others. */
 const text = z
   .string()
   .nullish()
@@ -28,9 +28,9 @@ export const catalogService = z.object({
 export type CatalogService = z.infer<typeof catalogService>;
 
 /**
- * Throws class `Denied` when the catalog has no endpoint in a region that the settings name.
- * Otherwise every service there would count as absent. The region is misspelled, or it was removed
- * from the catalog.
+ * Throws class `Denied` when the catalog has no endpoint in a region that the settings name: the
+ * region is misspelled or was removed. Without this check every service in that region would count
+ * as absent.
  */
 export function checkRegions(
   registrations: readonly Registration[],

@@ -21,29 +21,29 @@ export interface Cloud {
   readonly keystoneActions: ProjectAdmin;
   /** Keystone actions on a domain that an administrator requested. */
   readonly domainActions: DomainAdmin;
-  /** Asks Keystone whose token this is, with the propagator's own login. */
+  /** Validates a token in Keystone, with the propagator's own login. */
   readonly validateToken: ValidateToken;
   /** The propagator's own project, which is never cleaned up. */
   ownProject(): Promise<{ id: string; name: string; domainId: string }>;
   /** The propagator's own user, whose domain is never disabled. */
   ownUser(): Promise<{ id: string; domainId: string | undefined }>;
   /**
-   * What Keystone says about the cloud: the catalog and an administrator's lists. If the lists show
-   * more than the catalog, the catalog is read again with a fresh token. Throws `openstack.region`
-   * when the catalog lacks a region that the settings name.
+   * Reads the catalog, and the lists of services and endpoints that Keystone shows to an
+   * administrator. If the lists show more than the catalog, the catalog is read again with a new
+   * token. Throws `openstack.region` when the catalog lacks a region that the settings name.
    */
   registry(): Promise<Registry>;
   /**
-   * Why the cleaner's roles do not permit calls to the service; `undefined` when they do. Throws
-   * what a login throws.
+   * Returns why the propagator's roles do not permit calls to the service; `undefined` when they
+   * do. Throws the error of a failed login.
    */
   access(service: Pick<Service, 'name' | 'scope'>): Promise<ErrorReport | undefined>;
   /**
-   * The service's API in a region; `undefined` when the catalog has none there, which does not
-   * prove that the service is absent. Throws `Unsupported` when the service does not support the
-   * minimum microversion, or when its URL is invalid. `projectApi`: use a token on that project, on
-   * which the propagator has a role at the time; throws class `Denied` without a role. `as`: use a
-   * token with only that role on the project.
+   * Returns the service's API in a region; `undefined` when the catalog has no endpoint there. This
+   * does not prove that the service is absent. Throws `Unsupported` when the service does not
+   * support the minimum microversion, or when its URL is invalid. `projectApi`: use a token on that
+   * project; throws class `Denied` if the propagator has no role on it. `as`: use a token with only
+   * that role on the project.
    */
   api(
     service: ServiceAddress,

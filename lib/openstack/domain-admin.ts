@@ -11,24 +11,28 @@ import {
   VERIFIED,
 } from './domain-contents.ts';
 
-/** What Keystone itself holds of a domain. */
+/** The resources of a domain in Keystone itself. */
 export interface DomainContents {
   readonly parts: readonly DomainPart[];
-  /** What would make Keystone refuse the deletion, and what could not be listed. */
+  /**
+   * The reasons for which Keystone would refuse the deletion, and the types that could not be
+   * listed.
+   */
   readonly check: KeystoneCheck;
 }
 
 /** The calls to Keystone for the deletion of a whole domain. Each may be repeated. */
 export interface DomainAdmin {
-  /** Lists what Keystone holds of the domain, with GET calls only. Projects are not among it. */
+  /** Lists the domain's resources in Keystone except projects. Makes only GET calls. */
   contents(domain: DomainId): Promise<DomainContents>;
-  /** Disables the domain: no user of it logs in, and Keystone gives no token on its projects. */
+  /** Disables the domain: its users cannot log in, and Keystone gives no token on its projects. */
   disable(domain: DomainId): Promise<void>;
   /**
-   * Deletes the roles and limits of the domain, and then the domain. Keystone removes its users,
-   * groups, identity providers and configuration as well, and would remove its projects: the caller
-   * makes sure that there are none. Returns the types that could not be listed afterwards. Throws
-   * `PropagatorError` if Keystone still shows the domain or something of it.
+   * Deletes the roles and limits of the domain, and then the domain. Keystone then also removes its
+   * users, groups, identity providers and configuration. Keystone would remove its projects as
+   * well, so the caller must make sure that there are none. Returns the types that could not be
+   * listed afterwards. Throws `PropagatorError` if Keystone still shows the domain or any of its
+   * resources.
    */
   delete(domain: DomainId): Promise<readonly string[]>;
 }
@@ -41,8 +45,8 @@ const shownDomain = z.object({
 });
 
 /**
- * Implements the calls with Keystone's API v3. `api`: the login URL. `system`: the same with a
- * token on the system, which limits need.
+ * Implements the calls with Keystone's API v3. `api`: the API at the login URL. `system`: the same
+ * API with a system-scoped token, which is needed for limits.
  */
 export function createDomainAdmin(api: ServiceApi, system: ServiceApi): DomainAdmin {
   const path = (domain: string): string => `/v3/domains/${encodeURIComponent(domain)}`;

@@ -3,26 +3,29 @@ import { type DomainId, ResourceTypeName } from '../../events/ids.ts';
 import { PropagatorError } from '../shared/errors.ts';
 import type { ServiceApi } from '../task/service.ts';
 
-/** What Keystone itself holds of a domain, of one type. */
+/** A domain's resources of one type in Keystone itself. */
 export interface DomainPart {
   readonly resourceType: ResourceTypeName;
   readonly rows: readonly { readonly id: string; readonly name?: string | undefined }[];
 }
 
-/** The parts of a domain that Keystone lists, and the reasons for those that it does not list. */
+/** The listed resources of a domain, and the reasons why other types could not be listed. */
 export interface ListedParts {
   readonly parts: readonly DomainPart[];
   readonly unlisted: readonly string[];
 }
 
 /**
- * Types that stay when Keystone deletes their domain, with their collection (read in Keystone's
- * source and seen, for Zed and 2026.2: `resource/core.py`, `_delete_domain`). Their tables have no
- * reference to the domain. The propagator deletes them right before the domain.
+ * Types whose rows Keystone keeps when it deletes their domain, with their collections (Zed and
+ * 2026.2: `resource/core.py`, `_delete_domain`). The propagator deletes these rows right before the
+ * domain.
  */
 export const OWN_REMOVALS = { role: '/v3/roles', limit: '/v3/limits' } as const;
 
-/** Types that must be empty after the deletion. Users and groups need the driver of the domain. */
+/**
+ * Types that are listed again after the deletion and must then be empty. Users and groups cannot be
+ * listed, because their driver is deleted with the domain.
+ */
 export const VERIFIED = ['role', 'limit', 'identity-provider'] as const;
 
 const row = z.object({ id: z.string(), name: z.string().nullish() });
@@ -36,9 +39,9 @@ type Row = { readonly id: string; readonly name?: string | null | undefined };
 type Listing = (domain: DomainId) => Promise<readonly Row[]>;
 
 /**
- * The listings of what Keystone holds of a domain, by the name of the type. `api`: Keystone.
- * `system`: Keystone with a token on the system. With any other token Keystone 22 lists only the
- * limits of the project of the token.
+ * Returns the listings of a domain's resources in Keystone, by type. `api`: Keystone. `system`:
+ * Keystone with a system-scoped token, because with any other token Keystone 22 lists only the
+ * limits of the token's project.
  */
 export function domainListings(
   api: ServiceApi,
@@ -54,7 +57,7 @@ export function domainListings(
     const listing = { collection, row: shape, paging: 'next' as const };
     return (await by.list(of, { ...listing, query: { ...query, limit: undefined } })).rows;
   };
-  // Keystone ignores a filter that it does not know, so the own field of each row decides.
+  // Keystone ignores unknown filters, so the domain in each row is checked.
   const ownedBy =
     (of: string, collection: string): Listing =>
     async (domain) =>
@@ -89,7 +92,7 @@ export function domainListings(
   };
 }
 
-/** Lists the named types. Throws on an error that passes by itself. */
+/** Lists the named types. Throws only a temporary error. */
 export async function listParts(
   listings: Readonly<Record<string, Listing>>,
   names: readonly string[],

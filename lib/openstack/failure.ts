@@ -40,7 +40,7 @@ export function retryAfterSeconds(headers: Headers, now: number): number | undef
 
 const fault = z.object({ message: z.string() });
 const wsme = z.object({ faultstring: z.string() }).transform((body) => body.faultstring);
-/** Ironic puts JSON into this text. */
+/** The text of an error. Ironic's text contains JSON. */
 const text = z.string().transform((words) => wsme.safeParse(parseJson(words)).data ?? words);
 /**
  * The forms of an error body. The key of a fault differs by service: `itemNotFound`,
@@ -133,8 +133,9 @@ const TRANSIENT_STATUSES: readonly number[] = [
 ];
 
 /**
- * The class of a status, as `ServiceApi.request` documents it. `asksToWait`: the response has a
- * `Retry-After`. Then 413 is the rate limit of Cinder and Manila; otherwise the request is too big.
+ * Returns the error class of a status, as `ServiceApi.request` documents it. `asksToWait`: the
+ * response has a `Retry-After`. A 413 with `Retry-After` is the rate limit of Cinder and Manila;
+ * without it, the request is too big.
  */
 export function classOf(status: number, asksToWait = false): ErrorClass {
   if (status === 404 || status === 410) return 'Gone';
@@ -251,7 +252,10 @@ export function transportFailure(
   );
 }
 
-/** A 2xx response that cannot be trusted: "cannot list" is never "empty". */
+/**
+ * Creates the error for a 2xx response that cannot be trusted. It must never count as an empty
+ * list.
+ */
 export function answerFailure(
   what: {
     readonly code: 'broken' | 'changed' | 'page' | 'unexpected' | 'endless' | 'truncated';

@@ -1,18 +1,18 @@
-/** The waiting items of one key, in order. `head` is the index of the next one. */
+/** The waiting items of one key, in order. `head` is the index of the next item. */
 interface Line<Item> {
   items: Item[];
   head: number;
 }
 
-/** A line is compacted when this many taken items are at its start. */
+/** Taken items are removed from the array when there are this many. */
 const COMPACT_AT = 1024;
 
 /**
- * A queue that takes turns between keys. Each call of `next` takes an item of the key that has
- * waited longest.
+ * A queue that alternates between keys. Each call of `next` takes an item of the key whose last
+ * turn is the longest ago.
  */
 export class FairQueue<Item> {
-  /** In the order of the turns: a `Map` keeps the order of insertion. */
+  /** The key with the next turn comes first: a `Map` keeps the order of insertion. */
   readonly #lines = new Map<string, Line<Item>>();
   #size = 0;
 

@@ -27,7 +27,7 @@ const loginDeps = (transport: Transport): LoginDeps => ({
   now: Date.now,
 });
 
-/** Logs in once, in any scope. Throws what {@link issueToken} throws. */
+/** Logs in once, in any scope. Throws the errors of {@link issueToken}. */
 export async function logIn(credentials: Credentials): Promise<IssuedToken> {
   const transport = openTransport(credentials);
   try {

@@ -1,6 +1,6 @@
 /**
- * Parsed JSON, or `undefined` for other text. The parser's error is dropped, because it quotes the
- * text.
+ * Returns parsed JSON, or `undefined` for other text. The parser's error is dropped, because it
+ * contains a part of the text.
  */
 export function parseJson(text: string): unknown {
   try {

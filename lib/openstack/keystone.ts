@@ -27,7 +27,8 @@ function toAccount(value: unknown, context: z.core.$RefinementCtx): Account {
 }
 
 /**
- * Keystone shows a domain also as a project (`is_domain`, Identity API 3.6); it counts as a domain.
+ * Keystone also shows a domain as a project (`is_domain`, Identity API 3.6). Such a project counts
+ * as a domain.
  */
 const project = projectRow.transform(({ domain_id, parent_id, is_domain, tags, ...row }, context) =>
   toAccount(
@@ -86,7 +87,7 @@ const assignment = z.object({
   scope: z.object({ project: z.object({ id: ProjectId }).optional() }),
 });
 
-/** Keystone's API v3 as the source of truth. `api`: the login URL including `/v3`. */
+/** Implements `Keystone` with Keystone's API v3. `api`: the login URL including `/v3`. */
 export function createKeystone(api: ServiceApi): Keystone {
   const fail = (message: string, status: number, requestId: string | undefined): PropagatorError =>
     new PropagatorError({
@@ -100,8 +101,8 @@ export function createKeystone(api: ServiceApi): Keystone {
       requestId,
       status,
     });
-  // No `limit`: Keystone before 2025.1 has no paging, and later releases use their own page size
-  // and link to the next page.
+  // Send no `limit`: Keystone before 2025.1 has no paging. Later releases use their own page size
+  // and return a link to the next page.
   const list = async <S extends z.ZodType>(
     path: string,
     collection: string,
@@ -170,7 +171,7 @@ export function createKeystone(api: ServiceApi): Keystone {
         return take(rows);
       };
       await pages(type, user, takeUsers);
-      // As in `users`: a list with a single domain may be limited to that domain.
+      // As in `users`: if the list contains a single domain, it may be limited to that domain.
       if (domainIds.size > 1) return;
       for (const one of await domains()) await pages(type, user, takeUsers, { domain_id: one.id });
     },
@@ -197,8 +198,8 @@ export function createKeystone(api: ServiceApi): Keystone {
       ];
     },
     /**
-     * Roles on the system or on a domain are not project memberships. `include_names` is omitted,
-     * because Keystone reads any value except 0 as true.
+     * Roles on the system or on a domain are not counted. `include_names` is omitted, because
+     * Keystone treats any value except 0 as true.
      */
     async members(projectId) {
       const query = { effective: true, 'scope.project.id': projectId };

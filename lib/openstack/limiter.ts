@@ -3,7 +3,10 @@ import { FairQueue } from './fair-queue.ts';
 
 /** One finished call to a service. */
 export interface Sample {
-  /** The call without ids, `DELETE /servers/{id}`. Only latencies of the same call are compared. */
+  /**
+   * The call without ids, for example `DELETE /servers/{id}`. Only latencies of equal calls are
+   * compared.
+   */
   readonly call: string;
   readonly millis: number;
   /** `undefined`: no answer. */
@@ -11,41 +14,39 @@ export interface Sample {
 }
 
 export interface LimiterOptions {
-  /** The most calls at a time: the operator's setting or the value of the service file. */
+  /** Most concurrent calls: the operator's setting or the value of the service file. */
   readonly ceiling: number;
 }
 
-/** The limit of a service that has not answered yet. */
+/** The initial limit. */
 const FIRST_LIMIT = 4;
-/** A slow service still gets this many calls. Only a refusal reduces the limit to one. */
+/** Lowest limit for a slow service. Only a refusal reduces the limit to one. */
 const SLOW_FLOOR = 2;
-/** The limit is decided anew after at least this many answers. */
+/** The limit is adjusted after at least this many answers. */
 const WINDOW = 4;
-/**
- * At or below this ratio of the latency to the usual latency, the service has room for more calls.
- */
+/** If latency divided by usual latency is at most this, the limit may grow. */
 const ROOM = 1.6;
-/** At or above this ratio, calls wait inside the service, and more calls only make it slower. */
+/** If this ratio is at least this high, calls wait inside the service, so the limit shrinks. */
 const CONGESTED = 2.5;
-/** A shorter answer never counts as slow, because timers and the network cause such differences. */
+/** An answer within this time never counts as slow: timers and the network cause such delays. */
 const NOISE_MILLIS = 20;
 /**
- * The share of a slower answer that enters the usual latency while the limit is at its minimum.
- * Such a service is slow by itself (more data, a smaller machine), and not because of many calls.
+ * Weight of a slower answer in the usual latency while the limit is at its minimum. The service is
+ * then slow for another reason than many calls (more data, a smaller machine).
  */
 const DRIFT = 0.05;
 
 /**
  * Limits the concurrent calls to one service in one region, for all operations of the process. The
- * limit follows the service (additive increase, multiplicative decrease). It grows by one while the
- * latency stays flat, up to a ceiling. It shrinks by a fifth when the latency climbs. It is halved
- * when the service refuses or fails: 429, 5xx, no answer, or 409 as the answer to half of the
- * calls. Callers take turns, so that a project of 10,000 resources does not hold up one of ten.
+ * limit adapts to the service (additive increase, multiplicative decrease). It grows by one, up to
+ * a ceiling, while the latency stays constant. It shrinks by a fifth when the latency rises. It is
+ * halved when the service refuses or fails: 429, 5xx, no answer, or 409 to half of the calls.
+ * Callers take turns, so that a project with 10,000 resources does not delay a project with ten.
  */
 export class AdaptiveLimiter {
   readonly #ceiling: number;
   readonly #waiting = new FairQueue<() => void>();
-  /** By call: its usual latency in milliseconds while the service has room. */
+  /** By call: the usual latency in milliseconds while the service is not overloaded. */
   readonly #usual = new Map<string, number>();
   #limit: number;
   #active = 0;
@@ -54,8 +55,8 @@ export class AdaptiveLimiter {
   /** True if a call had to wait for its turn since the last decision. */
   #isSaturated = false;
   /**
-   * The number of calls that were under way when the limit was last reduced. Their answers must not
-   * reduce it again.
+   * The number of calls in progress when the limit was last reduced. Their answers must not reduce
+   * it again.
    */
   #ignored = 0;
 
@@ -64,7 +65,7 @@ export class AdaptiveLimiter {
     this.#limit = Math.min(FIRST_LIMIT, this.#ceiling);
   }
 
-  /** The calls that may be under way now. */
+  /** The number of calls that may be in progress now. */
   get limit(): number {
     return this.#limit;
   }
@@ -88,7 +89,7 @@ export class AdaptiveLimiter {
 
   /** Must be called after every call to the service, even if no answer came. */
   observe({ call, millis, status }: Sample): void {
-    // The answer belongs to a call that was sent under the limit before the last refusal.
+    // The call was sent before the limit was last reduced.
     if (this.#ignored > 0) {
       this.#ignored -= 1;
       return;

@@ -5,11 +5,11 @@ import { answerFailure, type FailureContext } from './failure.ts';
 import { PAGING_STYLES, PagingError, pageOf } from './paging.ts';
 
 const PAGE_ROWS = 1000;
-/** A longer listing counts as endless. */
+/** A listing with more pages counts as endless. */
 const MAX_PAGES = 10_000;
 /**
- * A listing that is kept in memory and has more rows counts as endless, too. A service that sends
- * ever new pages would otherwise exhaust the memory of the process.
+ * A listing with more rows also counts as endless, if it is kept in memory. Otherwise a service
+ * that always sends another page would exhaust the memory.
  */
 export const MAX_ROWS = 500_000;
 const MAX_RESTARTS = 2;
@@ -18,10 +18,10 @@ const MAX_RESTARTS = 2;
 type FetchPage = (request: RequestOptions) => Promise<Answer>;
 
 /**
- * All rows of a listing. Throws on an incomplete page, a missing collection, a row that does not
- * match its schema, or a paging loop. `path` is for messages. If the row of the marker was deleted
- * meanwhile, the listing restarts, at most twice: Nova, Cinder and Glance answer 400 to such a
- * marker, Neutron 404 (seen on 2023.1).
+ * Reads all rows of a listing. Throws on an incomplete page, a missing collection, a row that does
+ * not match its schema, or a paging loop. `path` is for messages. If the marker's row was deleted
+ * in the meantime, the listing restarts, at most twice. Nova, Cinder and Glance then answer 400,
+ * Neutron 404 (seen on 2023.1).
  */
 export async function readListing<S extends z.ZodType>(
   ask: FetchPage,
@@ -73,16 +73,16 @@ async function readOnce<S extends z.ZodType>(
       const checkedRows = page.rows.map((one) => validRow(row, one));
       seen += checkedRows.length;
       const next = PAGING_STYLES[paging](page, collection, seen);
-      // Only after the paging check, so that a truncated page is never passed on.
+      // After the paging check, so that `onPage` never receives a truncated page.
       if (onPage) await onPage(checkedRows);
       else for (const one of checkedRows) rows.push(one);
-      // A list in one page has an end, whatever its length.
+      // A list in one page is complete, so it has no limit.
       if (next && rows.length > MAX_ROWS)
         throw new PagingError(`the list has more than ${MAX_ROWS} rows`, 'endless');
       if (!next) return { rows, more: false };
       if (atMost !== undefined && seen >= atMost) return { rows, more: true };
-      // A service that ignores `offset` repeats its first page; one that ignores `marker` repeats
-      // the marker.
+      // If a service ignores `offset`, it repeats the first page. If it ignores `marker`, it
+      // repeats the marker.
       const position = 'offset' in next ? JSON.stringify(page.rows[0]) : JSON.stringify(next);
       if (visited.has(position))
         throw new PagingError('the pages of the list repeat endlessly', 'endless');
@@ -101,7 +101,10 @@ async function readOnce<S extends z.ZodType>(
   }
 }
 
-/** The message does not show the value, which may be a customer's, only what was expected. */
+/**
+ * Validates a row. The error names the expected form and never the value, which may be a
+ * customer's.
+ */
 function validRow<S extends z.ZodType>(row: S, value: unknown): z.infer<S> {
   const parsed = row.safeParse(value);
   if (parsed.success) return parsed.data;

@@ -18,7 +18,7 @@ export function projectBoundCredential(credentials: Credentials): PropagatorErro
   });
 }
 
-/** The error of a login in another scope than that of the credentials. */
+/** Creates the error for a refused login in another scope than that of the credentials. */
 export function deniedScope(error: PropagatorError, scope: Scope): PropagatorError {
   const { status } = error.report;
   if (status !== 401 && status !== 403) return error;
@@ -44,12 +44,11 @@ export function deniedScope(error: PropagatorError, scope: Scope): PropagatorErr
   });
 }
 
-/** The error of a login in the scope of the credentials. */
+/** Creates the error for a refused login in the scope of the credentials. */
 export function denied(error: PropagatorError, credentials: Credentials): PropagatorError {
   const { status = 0 } = error.report;
-  // Only 201 with a token is success. A 200, a redirect or a 405 do not come from Keystone v3. A
-  // 404 means the same, or that Keystone does not know the application credential (seen on Keystone
-  // 22).
+  // Keystone v3 answers 201 to a successful login. A 200, a redirect or a 405 means a wrong URL. A
+  // 404 means a wrong URL or an unknown application credential (seen on Keystone 22).
   const wrongUrl =
     (status >= 200 && status < 400) || status === 404 || status === 405 || status === 410;
   if (!wrongUrl && status !== 400 && status !== 401 && status !== 403) return error;

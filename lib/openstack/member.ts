@@ -6,7 +6,7 @@ import type { Token } from './authenticate.ts';
 import type { Credentials } from './credentials.ts';
 import type { Session } from './session.ts';
 
-/** The role that every Keystone since Rocky has, and that `admin` implies. */
+/** A role that every Keystone since Rocky has. The role `admin` implies it. */
 const MEMBER = 'member';
 const PREFIX = 'keystone-propagator-member-';
 /** True if a member session created this application credential of the propagator's user. */
@@ -19,12 +19,12 @@ const created = z.object({
 });
 
 /**
- * A session on a project with only the role `member`. A login with a password carries all roles of
- * the user, including `admin`. Therefore the propagator creates an application credential of its
- * own user that is restricted to one role, and logs in with it. The credential is deleted when the
- * propagator revokes its role on the project, and before it deletes the project. Keystone refuses
- * the credential after an hour in any case. `project`: the session on the project with all roles.
- * `identity`: Keystone's API over that session.
+ * A session on a project with only the role `member`. A password login always has all roles of the
+ * user, including `admin`. The propagator therefore creates an application credential for its own
+ * user with only one role, and logs in with it. The credential is deleted when the propagator
+ * revokes its role on the project, and before it deletes the project. Keystone refuses the
+ * credential after an hour in any case. `project`: the session on the project with all roles.
+ * `identity`: Keystone's API with that session.
  */
 export function createMemberSession(
   project: Session,

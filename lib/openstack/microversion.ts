@@ -11,8 +11,8 @@ const entry = z.object({
   links: z.array(z.object({ rel: z.string(), href: z.string() })).optional(),
 });
 /**
- * The version documents of Nova (`version`), Cinder and Placement (`versions`), and Keystone
- * (`versions.values`).
+ * The forms of a version document: of Nova (`version`), of Cinder and Placement (`versions`), and
+ * of Keystone (`versions.values`).
  */
 const versionDocument = z.union([
   z.object({ version: entry }).transform((document) => [document.version]),
@@ -37,8 +37,8 @@ export function compareVersions(a: string, b: string): number {
 }
 
 /**
- * Cinder's id is `v3.0` but its path is `v3`, as its `self` link shows. The host of the link is
- * ignored, because it is often internal.
+ * Returns the path of an API version from its `self` link, because Cinder's id is `v3.0` and its
+ * path `v3`. The host of the link is ignored, because it is often internal.
  */
 function apiOf(one: z.infer<typeof entry>): string {
   const href = one.links?.find((link) => link.rel === 'self')?.href ?? '';
@@ -47,8 +47,8 @@ function apiOf(one: z.infer<typeof entry>): string {
 }
 
 /**
- * Zun and Magnum list links at `/v1/` and show their microversions in the headers of every
- * response: `container 1.40`.
+ * Reads the microversions of Zun and Magnum. They are not in the version document but in the
+ * headers of every response: `container 1.40`.
  */
 function entriesInHeaders(headers: Headers): z.infer<typeof entry>[] {
   const [lowest, highest] = ['minimum', 'maximum'].map(
@@ -58,9 +58,10 @@ function entriesInHeaders(headers: Headers): z.infer<typeof entry>[] {
 }
 
 /**
- * The highest microversion that both sides support, and the path of its API (`v2.1`, for endpoints
- * without one). `document` is the response at the root of the API. Throws class `Unsupported` with
- * both versions when the cloud is older than `floor` or no longer supports `ceiling`.
+ * Returns the highest microversion that both sides support, and the API's path (`v2.1`) for an
+ * endpoint without a version. `document` is the response at the root of the API. Throws class
+ * `Unsupported` with both versions when the cloud is older than `floor` or no longer supports
+ * `ceiling`.
  */
 export function negotiate(
   document: Pick<Answer, 'json' | 'headers' | 'requestId'>,

@@ -32,7 +32,7 @@ export interface ConnectOptions {
   readonly clock?: () => number;
   /** Waits for a short `Retry-After`. Default: a timer. */
   readonly sleep?: (seconds: number) => Promise<void>;
-  /** The most concurrent calls by service name, overriding the service files. */
+  /** Most concurrent calls by service name. They override the values in the service files. */
   readonly concurrency?: Readonly<Record<string, number>>;
   readonly userAgent?: string;
   /** Called after every call, for metrics; must not throw. */
@@ -43,15 +43,15 @@ export interface ConnectOptions {
 /** Cached sessions with a scope other than the propagator's own. */
 const MAX_SCOPED_SESSIONS = 16;
 
-/** An older catalog is read again before an endpoint counts as hidden. */
+/** If the catalog is older than this, it is read again before an endpoint counts as hidden. */
 const MAX_CATALOG_AGE_MILLIS = 5_000;
 
 /** Microversions are negotiated again after an hour, because the service may have been upgraded. */
 const MICROVERSION_CACHE_MILLIS = 3_600_000;
 
 /**
- * Connects to a cloud over REST with the given HTTP client, without a call until the first use.
- * Does not throw itself; the calls throw `PropagatorError`.
+ * Connects to a cloud over REST with the given HTTP client. Sends nothing until the first call, and
+ * does not throw; the calls throw `PropagatorError`.
  */
 export function openCloud(
   createHttpClient: HttpClientFactory,
@@ -67,8 +67,8 @@ export function openCloud(
   const session = createSession(credentials, loginDeps);
   const scoped = new Map<string, Session>();
   /**
-   * Few projects are cleaned up alive at the same time, and an evicted session costs only one
-   * login.
+   * Returns a cached session. The cache is small, because few projects need their own session at
+   * the same time, and a dropped session costs only one login.
    */
   const sessionFor = (scope: Scope): Session =>
     cachedSession(scope.kind === 'system' ? 'system' : `project ${scope.id}`, () =>
@@ -144,7 +144,7 @@ export function openCloud(
     ];
     const at = (where: string) =>
       chooseEndpoint(all, service.catalogTypes, where, credentials.interfaces);
-    // The cleaner logs in to this Keystone, in whatever region it is registered.
+    // The propagator logs in to this Keystone, whatever its region is.
     const elsewhere = service.catalogTypes.includes('identity') ? all : [];
     const chosen = [region, ...elsewhere.flatMap((one) => one.region ?? [])]
       .map(at)
@@ -184,14 +184,15 @@ export function openCloud(
       credentials.scope === undefined,
     ),
     domainActions: createDomainAdmin(identity, identityApi(sessionFor({ kind: 'system' }))),
-    // A limit of its own, so that a long list of Keystone does not delay the callers of the API.
+    // A separate limit, so that long lists of Keystone do not delay callers of the API.
     validateToken: tokenValidation(identityApi(session, 'tokens')),
     ownProject: async () => (await session.token()).project,
     ownUser: async () => (await session.token()).user,
     async registry() {
       const [token, read] = await Promise.all([session.token(), readLists(identity)]);
       const known = registryOf(token, read);
-      // The catalog is as old as the token, so endpoints registered since then would appear hidden.
+      // The catalog comes with the token, so endpoints that were registered later would appear
+      // hidden.
       const isOld =
         known.registrations.some(({ hidden }) => hidden !== undefined) ||
         known.unlisted !== undefined;
@@ -233,8 +234,8 @@ export function openCloud(
       const token = await as.token();
       // Endpoint URLs may contain the project id.
       const endpoint = endpointIn(token.catalog, token.project.id, service, region);
-      // Use the project of the token, not the requested one: the owner of Barbican's rows is the
-      // token's project.
+      // Use the token's project and not the requested one, because it is the owner of Barbican's
+      // rows.
       return endpoint === undefined
         ? undefined
         : apiAt(service, region, endpoint, token.project.id, as, `on ${projectApi} ${role ?? ''}`);
@@ -243,7 +244,9 @@ export function openCloud(
   };
 }
 
-/** The catalog's URL is invalid: the service exists, but cannot be listed. */
+/**
+ * Creates the error for an invalid URL in the catalog: the service exists, but cannot be listed.
+ */
 function invalidUrl(service: ServiceAddress, region: string): PropagatorError {
   const report: ErrorReport = {
     code: `${service.name}.endpoint.invalid`,
@@ -257,8 +260,8 @@ function invalidUrl(service: ServiceAddress, region: string): PropagatorError {
 }
 
 /**
- * The API with the highest microversion that both sides support. Throws class `Unsupported` below
- * the minimum.
+ * Returns the API with the highest microversion that both sides support. Throws class `Unsupported`
+ * if the service does not support the minimum.
  */
 async function negotiateApi(
   service: ServiceAddress,
@@ -267,7 +270,7 @@ async function negotiateApi(
 ): Promise<ServiceApi> {
   const wanted = service.microversion;
   if (!wanted) return open(endpoint, undefined);
-  // The version document is above the project: at `/v3/` for the endpoint `/v3/<project>`.
+  // The URL of the version document has no project: `/v3/` for the endpoint `/v3/<project>`.
   const segments = endpoint.split('/');
   const version = segments.findLastIndex(
     (segment, index) => index > 2 && /^v\d+(\.\d+)?$/.test(segment),

@@ -37,9 +37,9 @@ const text = (row: unknown, key: string): string | undefined => {
 };
 
 /**
- * The `href` of the next page from `servers_links`, `ports_links` and the like. Cinder derives some
- * keys from the singular (`groups` and `group_links`), so any such key counts, also a list named
- * `links` (Trove). Throws when the value is not a list.
+ * Returns the link to the next page from a key such as `servers_links`. Some of Cinder's keys are
+ * singular (`group_links` for `groups`), and Trove's key is `links`, so every key of these forms is
+ * accepted. Throws when the value is not a list.
  */
 function nextLink(body: unknown, collection: string | undefined): string | undefined {
   const isOfLinks = ([name, value]: [string, unknown]): boolean =>
@@ -56,9 +56,9 @@ function nextLink(body: unknown, collection: string | undefined): string | undef
 }
 
 /**
- * The marker from a link to the next page. The rest of the link is ignored: behind a proxy, Nova
- * and Cinder often link to an internal host and Glance omits its path prefix, and our token must
- * not go there.
+ * Returns the marker from a link to the next page. The rest of the link is not used. Behind a
+ * proxy, the links of Nova and Cinder often name an internal host, which must not receive the
+ * token, and the links of Glance lack the path prefix.
  */
 function markerOf(href: string, page: Page): Next {
   const url = URL.parse(href, 'http://service.invalid');
@@ -77,7 +77,7 @@ export const PAGING_STYLES: Readonly<Record<Paging, PagingStyle>> = {
   next(page) {
     const links = isObject(page.body) && isObject(page.body.links) ? page.body.links : undefined;
     const next = (isObject(page.body) ? page.body.next : undefined) ?? links?.next;
-    // Keystone cuts the list at its list_limit and says so. Before 2025.1 the rest cannot be read.
+    // Keystone marks a list that it cut at its list_limit. Before 2025.1 the rest cannot be read.
     if (
       (next === undefined || next === null) &&
       isObject(page.body) &&
@@ -93,12 +93,14 @@ export const PAGING_STYLES: Readonly<Record<Paging, PagingStyle>> = {
     return markerOf(next, page);
   },
   /**
-   * Nova's server groups: the operator may configure smaller pages, so only an empty page is the
-   * end.
+   * Nova's server groups: only an empty page is the end, because the operator may configure smaller
+   * pages.
    */
   offset: (page, _collection, seen) =>
     page.rows.length === 0 ? undefined : { offset: String(seen) },
-  /** Barbican: at most 100 rows per page, whatever the limit, and the total number of rows. */
+  /**
+   * Barbican: answers contain at most 100 rows, whatever the limit, and the total number of rows.
+   */
   total(page, _collection, seen) {
     const total = isObject(page.body) ? page.body.total : undefined;
     if (typeof total !== 'number')
@@ -108,7 +110,9 @@ export const PAGING_STYLES: Readonly<Record<Paging, PagingStyle>> = {
       throw new PagingError(`the answer reports ${total} rows but lists ${seen}`, 'changed');
     return { offset: String(seen) };
   },
-  /** Versions of an object share its name; `version_marker` is the position among them. */
+  /**
+   * Swift: the name of the last row; `version_marker` is the position among versions of one object.
+   */
   swift(page) {
     if (page.rows.length === 0) return undefined;
     const last = page.rows.at(-1);
@@ -127,7 +131,9 @@ export const PAGING_STYLES: Readonly<Record<Paging, PagingStyle>> = {
   },
 };
 
-/** The rows of a page. Throws when the collection is missing, because that is not an empty list. */
+/**
+ * Returns a page's rows. Throws when the collection is missing, because that is not an empty list.
+ */
 export function pageOf(body: unknown, collection: string | undefined): Page {
   const rows = collection === undefined ? body : isObject(body) ? body[collection] : undefined;
   if (!Array.isArray(rows))

@@ -19,12 +19,10 @@ export interface ProjectAdmin {
   missingRoles(project: ProjectId): Promise<string[]>;
   /**
    * Assigns the roles on the project and gets a token with them. Throws when Keystone refuses the
-   * token, as it does for an application credential.
+   * token, for example for an application credential.
    */
   assignRoles(project: ProjectId, roles: readonly string[]): Promise<void>;
-  /**
-   * Revokes the roles. A role that is already gone, with or without the project, counts as revoked.
-   */
+  /** Revokes the roles. A role counts as revoked if it or the project no longer exists. */
   revokeRoles(project: ProjectId, roles: readonly string[]): Promise<void>;
   /**
    * Disables the project: Keystone issues no more tokens on it and revokes the existing ones
@@ -39,10 +37,11 @@ export interface ProjectAdmin {
    */
   delete(project: ProjectId): Promise<void>;
   /**
-   * Safety rule "know the end before the beginning": why Keystone would refuse a role, the
-   * disabling or the deletion of the project. Changes nothing. Throws class `Gone` when the project
-   * does not exist. `readOnly`: permissions are not tested and reported as unknown, because a test
-   * is a call other than GET. `inDomain`: the project is deleted with its domain (`factsInDomain`).
+   * Returns why Keystone would refuse a role, the disabling or the deletion of the project (safety
+   * rule "Know the end before the beginning"). Changes nothing. Throws class `Gone` when the
+   * project does not exist. `readOnly`: permissions are not tested and reported as unknown, because
+   * a test is a call other than GET. `inDomain`: the project is deleted with its domain
+   * (`factsInDomain`).
    */
   checkDeletion(project: ProjectId, how?: HowChecked): Promise<KeystoneCheck>;
 }
@@ -51,8 +50,8 @@ const assignment = z.object({ role: z.object({ id: z.string() }) });
 const credential = z.object({ id: z.string(), name: z.string(), project_id: z.string().nullish() });
 
 /**
- * Implements the actions with Keystone's API v3, as the user of `session`. `on`: the session on a
- * project. `isProjectBound`: the credentials give no token on another project.
+ * Implements the actions with Keystone's API v3. `session` is the propagator's login. `on` returns
+ * a session on a project. `isProjectBound`: the credentials give no token on another project.
  */
 export function createProjectAdmin(
   api: ServiceApi,
@@ -67,8 +66,8 @@ export function createProjectAdmin(
     return `${roles}/${encodeURIComponent(role)}`;
   };
   /**
-   * Keystone deletes these credentials neither with the role nor with the project (seen on Keystone
-   * 30).
+   * Deletes the application credentials of member sessions. Keystone removes them neither with the
+   * role nor with the project (seen on Keystone 30).
    */
   const deleteMemberCredentials = async (project: ProjectId): Promise<void> => {
     const { user } = await session.token();
@@ -88,8 +87,8 @@ export function createProjectAdmin(
   const keystoneActions: ProjectAdmin = {
     async missingRoles(project) {
       const { user, roles } = await session.token();
-      // `admin` includes its implied roles. If the cloud has no role of that name, use all roles of
-      // the propagator on its own project.
+      // The role `admin` includes its implied roles. Without a role of that name, use all roles
+      // that the propagator has on its own project.
       const admin = roles.filter((role) => role.name === 'admin');
       const wanted = (admin.length > 0 ? admin : roles).map((role) => role.id);
       // Only direct assignments: the propagator must not revoke a role from a group or a domain,
@@ -106,7 +105,7 @@ export function createProjectAdmin(
     },
     async assignRoles(project, roles) {
       for (const role of roles) await api.request('PUT', await rolePath(project, role));
-      // Get a new token, because Keystone has revoked that of an earlier assignment.
+      // Get a new token, because Keystone has revoked the token of an earlier assignment.
       const session = on(project);
       await session.replace(await session.token());
     },
@@ -136,9 +135,9 @@ export function createProjectAdmin(
         session.token(),
         keystoneActions.missingRoles(project),
       ]);
-      const cleaner = { ...token, isProjectBound };
+      const login = { ...token, isProjectBound };
       const tested = how?.readOnly ? 'untested' : missingRoles;
-      const facts = await readKeystoneFacts(api, cleaner, project, tested);
+      const facts = await readKeystoneFacts(api, login, project, tested);
       return checkKeystone(how?.inDomain ? factsInDomain(facts) : facts);
     },
   };

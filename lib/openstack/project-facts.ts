@@ -26,11 +26,11 @@ const keystoneError = z.object({ error: z.object({ message: z.string() }) });
 const projectPath = (id: string): string => `/v3/projects/${encodeURIComponent(id)}`;
 
 /**
- * Reads the facts that decide whether Keystone will allow the propagator to disable and delete a
- * project. Changes nothing: each permission is tested with a call that Keystone's policy checks and
- * that has no effect. `missingRoles`: ids of the roles that the propagator would assign, or
- * `untested`: only GET calls are made, and no permission is tested. Throws what a failed call
- * throws, and class `Gone` when the project does not exist.
+ * Reads the facts that decide whether the propagator may disable and delete a project. Changes
+ * nothing: each permission is tested with a call that Keystone's policy checks but that has no
+ * effect. `missingRoles`: ids of the roles that the propagator would assign, or `untested`: only
+ * GET calls are made, and no permission is tested. Throws the error of a failed call, and class
+ * `Gone` when the project does not exist.
  */
 export async function readKeystoneFacts(
   api: ServiceApi,
@@ -65,7 +65,7 @@ export async function readKeystoneFacts(
     project: { id, enabled: project.enabled, immutable },
     domain,
     children,
-    cleaner: {
+    login: {
       userId: user.id,
       ownProject: own.id,
       isAdmin: roles.some(({ name }) => name === 'admin'),
@@ -80,8 +80,8 @@ export async function readKeystoneFacts(
 const UNTESTED: Permission = {
   kind: 'unknown',
   because:
-    'a plan makes no call that could change something; it is tested after the approval, before ' +
-    'anything of the project is removed',
+    'a plan makes no call that could change anything; it is tested after the approval, before ' +
+    'any resource of the project is removed',
 };
 
 async function readDomain(api: ServiceApi, id: string): Promise<KeystoneFacts['domain']> {
@@ -103,24 +103,30 @@ async function readChildren(api: ServiceApi, id: string): Promise<KeystoneFacts[
   return listed.rows;
 }
 
-/** An update that repeats the id changes nothing. Keystone still sends `project.updated`. */
+/**
+ * Tests with an update that repeats the id. It changes nothing, but Keystone sends
+ * `project.updated`.
+ */
 const mayUpdateProject = (api: ServiceApi, id: string): Promise<Permission> =>
   permissionFor(api, 'PATCH', projectPath(id), { json: { project: { id } } });
 
-/** Tests with an id that no project has: Keystone checks the policy first, then answers 404. */
+/** Tests with an id that no project has: Keystone checks the policy before it answers 404. */
 async function mayDeleteProject(api: ServiceApi): Promise<Permission> {
   const noProject = newId();
   const answer = await permissionFor(api, 'DELETE', projectPath(noProject));
   if (answer.kind !== 'refused') return answer;
-  // A rule that compares the project's domain refuses every id that does not exist. The refusal
-  // says nothing about a real project. In that case the rule for updates refuses as well.
+  // If the policy compares the project's domain, Keystone refuses every unknown id. Then this test
+  // says nothing about a real project. The same test of the update rule shows this case.
   const json = { project: { id: noProject } };
   const update = await permissionFor(api, 'PATCH', projectPath(noProject), { json });
   if (update.kind === 'granted') return answer;
   return { kind: 'unknown', because: 'Keystone refuses the call for an id that no project has' };
 }
 
-/** Tests with a user that does not exist. Only a rule that compares users needs the real one. */
+/**
+ * Tests with a user that does not exist. Only a policy that compares users could answer
+ * differently.
+ */
 async function mayRevoke(
   api: ServiceApi,
   id: string,

@@ -14,8 +14,9 @@ export const NO_PROXIES: Proxies = {
 };
 
 /**
- * The proxy for a call to `https://host:port`; `undefined` for none. `NO_PROXY` works as in
- * Python's `requests`: names match at their end, addresses match networks, `*` matches everything.
+ * Returns the proxy for a call to `https://host:port`, or `undefined`. `NO_PROXY` works as in
+ * Python's `requests`: an entry matches the end of a host name, an address or a network, and `*`
+ * matches everything.
  */
 export function proxyFor(origin: string, proxies: Proxies): string | undefined {
   const { protocol, hostname, host } = new URL(origin);

@@ -15,7 +15,7 @@ const text = z
   .string()
   .nullish()
   .transform((value) => value ?? '');
-/** Keystone's table allows a service without a type, and its JSON a service without a name. */
+/** In Keystone a service may have no type or no name. */
 const serviceRow = z.object({
   id: z.string(),
   type: text,
@@ -42,11 +42,11 @@ export type ReadLists = Lists | { readonly unlisted: ErrorReport };
 
 /**
  * Reads `GET /v3/services` and `GET /v3/endpoints`, which show an administrator more than the
- * catalog, or the reason why they cannot be read. A list that Keystone cut at its `list_limit`
- * counts as not read.
+ * catalog. Returns the error if a list cannot be read or is cut at Keystone's `list_limit`.
  */
 export async function readLists(identity: ServiceApi): Promise<ReadLists> {
-  // No `limit`: Keystone before 2025.1 has no paging, and later releases link to the next page.
+  // Send no `limit`: Keystone before 2025.1 has no paging, and later releases link to the next
+  // page.
   const options = { paging: 'next', query: { limit: undefined } } as const;
   try {
     const [services, endpoints] = await Promise.all([
@@ -67,8 +67,8 @@ export const regionOf = (endpoint: {
 }): string | undefined => endpoint.region_id || endpoint.region || undefined;
 
 /**
- * The registrations of a catalog, by service and region. `projectId`: the project of the token,
- * which is part of the URLs.
+ * Returns the registrations in a catalog, by service and region. `projectId`: the token's project,
+ * whose id is in the URLs.
  */
 export function catalogRegistrations(
   catalog: readonly CatalogService[],
@@ -91,8 +91,8 @@ export function catalogRegistrations(
 }
 
 /**
- * Endpoints from the settings that replace those of the catalog (`compute_endpoint_override`). The
- * settings allow only one region in that case. `projectId`: the project of the token.
+ * Returns the endpoints of the settings (`compute_endpoint_override`), which replace those of the
+ * catalog. The settings then allow only one region. `projectId`: the token's project.
  */
 export function overrideRegistrations(
   {
@@ -126,7 +126,10 @@ const NOT_IN_CATALOG =
   "the catalog of the propagator's project does not show its endpoint (an " +
   'endpoint filter, or a URL that Keystone cannot fill in)';
 
-/** Endpoints that only the lists show, and services without an endpoint. They cannot be called. */
+/**
+ * Returns endpoints that are only in the lists, and services without an endpoint. They cannot be
+ * called.
+ */
 function hiddenRegistrations(
   catalog: readonly CatalogService[],
   projectId: string,
@@ -134,7 +137,7 @@ function hiddenRegistrations(
 ): Registration[] {
   const rows = new Map(lists?.services.map((row) => [row.id, row]));
   const shown = new Set(catalog.flatMap(({ endpoints }) => endpoints.map(({ id }) => id)));
-  // A templated catalog from a file has no ids, or different ones.
+  // A catalog from a template file has no ids, or other ids.
   const alike = new Set(
     catalog.flatMap(({ id = '', type, endpoints }) =>
       endpoints.map((one) => endpointKey(rows.has(id) ? id : '', type, one, projectId)),
@@ -205,8 +208,8 @@ function withoutEndpoint(
 }
 
 /**
- * A list that lacks a service of the catalog is incomplete: a policy or a proxy filters it. An
- * empty list is also incomplete, because the cleaner is logged in to a service of this cloud.
+ * Returns the error for an incomplete list. A list is incomplete if it lacks a service of the
+ * catalog (a policy or a proxy filters it), or if it is empty (Keystone at least must be in it).
  */
 function findIncompleteness(
   catalog: readonly CatalogService[],
@@ -237,7 +240,7 @@ const incomplete = (list: 'services' | 'endpoints', what: string): ErrorReport =
   advice: `Check any proxy in front of Keystone, and the Keystone policy identity:list_${list}.`,
 });
 
-/** Combines a catalog with an administrator's lists. */
+/** Combines the catalog with the lists of services and endpoints. */
 export function assembleRegistry(
   catalog: readonly CatalogService[],
   projectId: string,

@@ -54,8 +54,8 @@ export interface RestOptions {
   readonly session: Session;
   readonly transport: Transport;
   /**
-   * Limits all calls to the service in the region. A call that waits for `Retry-After` keeps its
-   * slot, because the service asked for fewer calls.
+   * Limits all calls to the service in the region. A call keeps its slot while it waits for
+   * `Retry-After`, because the service asked for fewer calls.
    */
   readonly limiter: AdaptiveLimiter;
   readonly userAgent: string;
@@ -64,17 +64,19 @@ export interface RestOptions {
   readonly onCall: ((call: Call) => void) | undefined;
 }
 
-/** The call itself waits this long at most; the queue handles longer waits. */
+/**
+ * Longest `Retry-After` that a call waits for. For longer times the task is delayed in its queue.
+ */
 const MAX_WAIT_SECONDS = 5;
 const MAX_WAITS = 2;
 const REPEATABLE: readonly Method[] = ['GET', 'HEAD', 'PUT', 'DELETE'];
 /**
- * After a service has refused a fresh token, wait this long before the next new login, to protect
- * Keystone from a storm of logins.
+ * After a service has refused a new token, the next login waits this long, to protect Keystone from
+ * too many logins.
  */
 const LOGIN_PAUSE_MILLIS = 30_000;
 
-/** The REST API of one service in one region, over a shared session and transport. */
+/** Creates the REST API of one service in one region, with a shared session and transport. */
 export function createRest(options: RestOptions): ServiceApi {
   const { service, region, session, transport, now } = options;
   const home = new URL(options.endpoint);
@@ -132,7 +134,7 @@ export function createRest(options: RestOptions): ServiceApi {
     request: RequestOptions,
     watch: Watch | undefined,
   ): Promise<Answer> => {
-    // A call that waited for its slot until the watch aborted is not sent.
+    // Do not send the call if it was aborted while it waited for its slot.
     watch?.signal.throwIfAborted();
     const endpoint = request.endpoint ?? options.endpoint;
     refuseUnsafePath(service, endpoint.replace(/^\w+:\/+[^/]*/, ''));
@@ -156,8 +158,8 @@ export function createRest(options: RestOptions): ServiceApi {
         newTokenRefusedAt = now();
       }
       const wait = retryAfterSeconds(answer.headers, now());
-      // A rate limit refuses a call before its execution. After a 503 the service may have executed
-      // the call, so only idempotent methods are repeated.
+      // A rate limit refuses a call before its execution, so any call may be repeated. After a 503
+      // the service may have executed the call, so only idempotent methods are repeated.
       const mayRetry =
         RATE_LIMITS.includes(answer.status) ||
         (answer.status === 503 && REPEATABLE.includes(method));
@@ -193,7 +195,7 @@ export function createRest(options: RestOptions): ServiceApi {
   return api(undefined);
 }
 
-/** A missing listing means a wrong URL. The advice for a deleted resource would mislead. */
+/** Changes the advice of a 404 for a list: the URL is wrong, and no resource is gone. */
 function toMissingList(error: unknown): never {
   if (!(error instanceof PropagatorError) || error.class !== 'Gone') throw error;
   const advice =
@@ -203,7 +205,10 @@ function toMissingList(error: unknown): never {
   throw new PropagatorError({ ...error.report, advice });
 }
 
-/** A proxy's or maintenance page with status 200. Swift labels its empty responses as HTML, too. */
+/**
+ * True for a web page with status 200, of a proxy or a maintenance. Empty responses of Swift are
+ * excluded: they are also labeled as HTML.
+ */
 const isWebPage = ({ status, headers, text }: RawAnswer, method: Method): boolean =>
   method === 'GET' &&
   status === 200 &&
@@ -232,7 +237,7 @@ function answerOf(answer: RawAnswer, method: Method, call: string, where: Failur
   return { status: answer.status, headers: answer.headers, json, requestId };
 }
 
-/** Lower-case names, so that a caller's `Accept` replaces ours. */
+/** Returns headers with lower-case names, so that a caller's `Accept` replaces the default one. */
 const lowerCased = (headers: RequestOptions['headers']): Record<string, string> =>
   Object.fromEntries(
     Object.entries(headers ?? {}).map(([name, value]) => [name.toLowerCase(), value]),

@@ -1,11 +1,11 @@
 import { PropagatorError } from '../shared/errors.ts';
 
 /**
- * Refuses a path that another program could read as a different path. Every id is encoded, but
- * proxies and web servers decode `%2F` and `%2E` before routing (a real Keystone answers for
- * `/v3/projects/a%2F` as for `/v3/projects/a`), and `.`, `..` and empty segments then lead to the
- * resources of another project. `path` is the path as sent, with its query. Throws {@link
- * PropagatorError} whose code ends in `.hidden`: what cannot be listed does not count as empty.
+ * Throws for a path that a proxy or web server could change. These programs decode `%2F` and `%2E`
+ * before routing: Keystone answers for `/v3/projects/a%2F` as for `/v3/projects/a`. Segments such
+ * as `.`, `..` or empty ones could then address resources of another project. `path` is the encoded
+ * path with its query. The code of the error ends in `.hidden`, so that resources that cannot be
+ * listed do not count as empty.
  */
 export function refuseUnsafePath(service: string, path: string): void {
   for (const segment of (path.split('?')[0] ?? '').split('/')) {
@@ -16,8 +16,8 @@ export function refuseUnsafePath(service: string, path: string): void {
 }
 
 /**
- * Refuses a header value that would be changed in transit: Node sends Latin-1, and spaces at both
- * ends are dropped. Throws like {@link refuseUnsafePath}.
+ * Throws, like {@link refuseUnsafePath}, for a header value that would be changed in transit: Node
+ * sends Latin-1, and drops spaces at both ends.
  */
 export function refuseUnsafeHeaders(
   service: string,
@@ -40,7 +40,7 @@ const unsafe = (service: string, where: 'URL' | 'header'): PropagatorError =>
   new PropagatorError({
     code: `${service}.id.hidden`,
     class: 'Unsupported',
-    message: `an id or a name cannot be sent in a ${where} without being changed on the way`,
+    message: `an id or a name would be changed in transit if it were sent in a ${where}`,
     advice: `Search ${service} for resources of this id, and remove them there.`,
     service,
   });

@@ -5,21 +5,23 @@ import type { Credentials } from './credentials.ts';
 /** One login that many calls share. */
 export interface Session {
   /**
-   * The token, renewed well before it expires. Throws `keystone.login.denied`, and what a failed
-   * call throws.
+   * Returns the token, which is renewed well before it expires. Throws `keystone.login.denied`, and
+   * the error of a failed call.
    */
   token(): Promise<Token>;
-  /** Call it after a service answered 401 to this token. Logs in again, unless another call did. */
+  /** Logs in again after a service refused this token with 401, unless another call has done so. */
   replace(refused: Token): Promise<Token>;
-  /** A token, with its catalog, of at most this age. Throws what a login throws. */
+  /**
+   * Returns a token with its catalog that is at most this old. Throws the error of a failed login.
+   */
   fresh(milliseconds: number): Promise<Token>;
 }
 
 const RENEWAL_PAUSE_MILLIS = 30_000;
 
 /**
- * Creates a session. `scope`: the project to clean up or the system, instead of the credentials'
- * own scope. It requires a password login.
+ * Creates a session. `scope` replaces the scope of the credentials: the project to clean up, or the
+ * system. It requires a password login.
  */
 export function createSession(credentials: Credentials, deps: LoginDeps, scope?: Scope): Session {
   const { now } = deps;
@@ -52,8 +54,8 @@ export function createSession(credentials: Credentials, deps: LoginDeps, scope?:
       if (!current || now() >= current.lastUseAt) return logIn();
       if (now() >= current.renewAt && now() >= renewedAt + RENEWAL_PAUSE_MILLIS) {
         renewedAt = now();
-        // In the background: the old token works while Keystone is briefly unavailable. Once that
-        // token has expired, the failure is thrown.
+        // Renew in the background, so that a short outage of Keystone does no harm. The failure is
+        // thrown only when the old token has expired.
         logIn().catch(() => undefined);
       }
       return current;

@@ -8,12 +8,12 @@ export type TokenScope =
   | { readonly kind: 'domain' | 'project'; readonly id: string }
   | { readonly kind: 'none' };
 
-/** What Keystone states about a valid token. */
+/** The data of a valid token. */
 export interface TokenFacts {
   readonly user: { readonly id: string; readonly name: string };
   readonly roles: readonly string[];
   readonly scope: TokenScope;
-  /** The token acts for another user: it comes from a trust or from OAuth. */
+  /** True for a token from a trust or from OAuth: it acts for another user. */
   readonly isDelegated: boolean;
   /** Epoch milliseconds. */
   readonly expiresAt: number;
@@ -24,8 +24,7 @@ export type ValidateToken = (token: string) => Promise<TokenFacts | undefined>;
 
 const member = z.object({ id: z.string().min(1) });
 /**
- * Keystone's times are UTC. With the expiry of an application credential (Keystone 22) the zone is
- * missing.
+ * A time of Keystone, in UTC. The expiry of an application credential has no zone (Keystone 22).
  */
 const keystoneTime = z.iso
   .datetime({ local: true, offset: true })
@@ -66,9 +65,9 @@ const TokenNotFound = z.object({ error: z.object({ code: z.literal(404), message
 
 /**
  * Validates a token of another user with the propagator's own login. `identity`: Keystone's API v3.
- * The call does not send `OpenStack-Identity-Access-Rules`. Keystone therefore refuses a token of
- * an application credential with access rules, which this API does not interpret. Throws what a
- * failed call throws, and `Unexpected` when the answer does not come from Keystone.
+ * The call omits the header `OpenStack-Identity-Access-Rules`, so that Keystone refuses tokens with
+ * access rules, because this API does not apply such rules. Throws the error of a failed call, and
+ * `Unexpected` when the answer does not come from Keystone.
  */
 export const tokenValidation =
   (identity: ServiceApi): ValidateToken =>

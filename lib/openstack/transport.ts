@@ -28,8 +28,8 @@ export interface Exchange {
   /** `https://host:port`. */
   readonly origin: string;
   /**
-   * Path and query, sent byte for byte. No URL class may resolve `..`, because a Swift object may
-   * have that name.
+   * Path and query, sent byte for byte. Do not parse them with `URL`, which resolves `..`: a Swift
+   * object may have that name.
    */
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
@@ -47,9 +47,9 @@ export interface RawAnswer {
 }
 
 /**
- * Why no complete response arrived. `reset`: the connection broke, and the service may have
- * executed the call. `broken`: the response is not HTTP, or shorter than announced. `tls`: the
- * certificate was refused.
+ * The error of a call without a complete response. `reset`: the connection broke, and the service
+ * may have executed the call. `broken`: the response is not HTTP, or shorter than announced. `tls`:
+ * the certificate was refused.
  */
 export class TransportError extends Error {
   override readonly name = 'TransportError';
@@ -77,7 +77,7 @@ const REPEATS: Readonly<Record<Method, number>> = {
   PUT: 0,
   PATCH: 0,
 };
-/** A page of 1000 servers has about 4 MB. A much larger response would exhaust the memory. */
+/** Largest response. A page of 1000 servers has about 4 MB. */
 export const MAX_RESPONSE_BYTES = 256 * 1024 * 1024;
 
 /** A call as an HTTP client sends it. */
@@ -120,8 +120,8 @@ export function createTransport(client: HttpClient, timeouts: Timeouts): Transpo
 }
 
 /**
- * The original error is not kept as the cause: undici's parser errors hold the bytes of the
- * response, and a login's response holds a token.
+ * Converts an error of the HTTP client. The original error is not kept as the cause: parser errors
+ * of undici contain the response, and the response to a login contains a token.
  */
 function transportError(thrown: unknown, timeouts: Timeouts): TransportError | undefined {
   const code = codeOf(thrown);
@@ -163,8 +163,8 @@ function transportError(thrown: unknown, timeouts: Timeouts): TransportError | u
 }
 
 /**
- * The `code` of errors of Node and undici, or the name of an abort. It does not use `instanceof`,
- * because the errors may come from another realm.
+ * Returns the `code` of an error of Node or undici, or the name of an abort error. `instanceof`
+ * would fail for errors from another realm.
  */
 function codeOf(thrown: unknown): string {
   if (typeof thrown !== 'object' || thrown === null) return 'unknown';

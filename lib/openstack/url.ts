@@ -3,10 +3,10 @@ import type { RequestOptions } from '../task/service.ts';
 const VERSION = /^v\d+(\.\d+)?$/;
 
 /**
- * Path and query of a call. If both the endpoint and the path name a version, the path's version is
- * used: catalogs list Neutron as `http://host:9696`, as `…/networking` and as `…/v2.0`. Throws
- * `TypeError` when the endpoint is on another host than `home`, which must not receive the token,
- * or when the path is invalid.
+ * Returns the path and query of a call. If both the endpoint and the path contain a version, the
+ * path's version is used, because catalogs list Neutron with or without a version
+ * (`http://host:9696`, `…/v2.0`). Throws `TypeError` when the path is invalid, or when the host is
+ * not that of `home`, because another host must not receive the token.
  */
 export function buildPath(
   home: URL,
@@ -32,15 +32,15 @@ export function buildPath(
   return `${whole.startsWith('/') ? '' : '/'}${whole}${search}`;
 }
 
-/** The segment after one of these is a name that a customer chose. */
+/** Path segments that are followed by a name that a customer chose. */
 const PARENTS_OF_NAMES: readonly string[] = [
   ...['os-keypairs', 'namespaces', 'objects', 'properties', 'tags', 'metadata', 'members', 'users'],
   ...['environments', 'workbooks', 'queues', 'topics', 'stacks', 'resources'],
 ];
 
 /**
- * A path for metrics and messages, without ids and names. In Swift, all path segments are
- * customers' names.
+ * Returns a path without ids and names, for metrics and messages. In Swift, all path segments are
+ * names.
  */
 export function withoutNames(service: string, path: string): string {
   const segments = (path.split('?')[0] ?? '').split('/');

@@ -25,9 +25,8 @@ export const isOnLivingProject = (operation: Operation): boolean =>
   operation.request !== undefined && operation.confirmedAt.length === 0;
 
 /**
- * Moves an operation as far as it can go now: from confirming to running (or observed), from one
- * task to the next, and to its end. Called after every change. It does nothing when nothing can
- * move.
+ * Makes all steps of an operation that are possible now: from confirming to running (or observed),
+ * from one task to the next, and to its end. Called after every change.
  */
 export function advance(transaction: OperationTransaction, rules: Rules): void {
   if (transaction.operation.state === 'confirming') start(transaction, rules);
@@ -86,8 +85,8 @@ function start(transaction: OperationTransaction, rules: Rules): void {
 }
 
 /**
- * Begins the part of the operation that changes anything. A requested operation on an enabled
- * project begins with phase `pre-delete`; every other one begins to run its tasks.
+ * Begins the part of the operation that makes changes. A requested operation on an enabled project
+ * begins with phase `pre-delete`. Every other operation begins with its tasks.
  */
 export function begin(transaction: OperationTransaction, now: number): void {
   const { operation } = transaction;
@@ -168,7 +167,7 @@ export function hold(
 /** Ends the operation when the report of every task has ended the task. */
 function end(transaction: OperationTransaction, rules: Rules): void {
   const { operation } = transaction;
-  // An operation without tasks has ended, too: no service holds anything of the account.
+  // An operation without tasks has also ended: no service has resources of the account.
   if (
     operation.state === 'running' &&
     !waitsForProjects(operation) &&
@@ -211,8 +210,8 @@ const unwaivedLeftovers = (transaction: OperationTransaction, rules: Rules): str
   );
 
 /**
- * Deletes the project in Keystone. If something is unreachable, the operation first asks Keystone.
- * If the project is deleted already, no decision of a person is needed.
+ * Deletes the project in Keystone. If resources may be left, the operation first asks Keystone,
+ * because no person needs to decide if the project is already deleted.
  */
 function close(transaction: OperationTransaction, rules: Rules): void {
   const { id, confirmation } = transaction.operation;
@@ -228,8 +227,8 @@ function close(transaction: OperationTransaction, rules: Rules): void {
 }
 
 /**
- * Holds the operation when something may be left, because a person must decide about the deletion
- * of the project.
+ * Holds the operation when resources may be left, because a person must then decide about the
+ * deletion of the project.
  */
 export function holdForLeftovers(transaction: OperationTransaction, rules: Rules): void {
   const unknown = unwaivedLeftovers(transaction, rules);

@@ -55,23 +55,22 @@ export interface ApprovalInput {
 }
 
 /**
- * The part of `NAME (ID)` that identifies a person. A user of Keystone can be renamed, and must not
- * count as two persons. A caller without an id is identified by name.
+ * Returns the id in `NAME (ID)`, so that a renamed Keystone user does not count as two persons. A
+ * caller without an id is identified by name.
  */
 const personOf = (by: string): string => /\(([^()]+)\)$/.exec(by)?.[1] ?? by;
 
-/** The answer to an approval. */
+/** The result of an approval. */
 export type ApprovalAnswer =
   /** The plan may be carried out. */
   | { readonly kind: 'approved'; readonly plan: BoundPlan }
-  /** The approval is recorded, and another person must approve the plan, too. */
+  /** The approval is recorded. Another person must also approve the plan. */
   | { readonly kind: 'recorded'; readonly approvals: readonly Approval[]; readonly because: string }
   | { readonly kind: 'refused'; readonly because: string; readonly advice?: string };
 
 /**
- * Decides about the approval of a plan. The digest proves that the person saw this plan. Where the
- * settings require two approvals, two persons give them, and neither is the one that requested the
- * plan.
+ * Decides about the approval of a plan. The digest proves that the person saw this plan. If the
+ * settings require two approvals, they must come from two persons who did not request the plan.
  */
 export function decideApproval(input: ApprovalInput): ApprovalAnswer {
   const { operation, plan, stored, by, rules } = input;

@@ -32,7 +32,7 @@ export function whyNotCanceled(operation: Operation): string | undefined {
  * Applies the decision of a person to cancel an operation. No further removal begins. A removed
  * resource does not come back, and the counts of the tasks show how many were removed. A role on
  * the project is revoked. The operations that a domain opened for its projects are canceled as
- * well; `children` has them as they are stored. An independent operation about a project goes on.
+ * well; `children` has them as they are stored. An independent operation about a project continues.
  */
 export function applyCancel(
   transaction: OperationTransaction,

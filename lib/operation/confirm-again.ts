@@ -8,7 +8,8 @@ const MAX_WAIT_SECONDS = 60;
 export const SHOWN_FOR_MILLIS = 60_000;
 
 /**
- * Asks Keystone about the account again after `delaySeconds`. Answers to earlier questions lapse.
+ * Asks Keystone about the account again after `delaySeconds`. Answers to earlier questions are then
+ * ignored.
  */
 export function confirmAgain(transaction: OperationTransaction, delaySeconds: number): void {
   const confirmation = transaction.operation.confirmation + 1;
@@ -21,16 +22,16 @@ export function confirmAgain(transaction: OperationTransaction, delaySeconds: nu
 }
 
 /**
- * The delay in seconds while an external cause lasts. It equals the time since `since`, up to a
- * limit.
+ * Returns the delay in seconds while an external cause lasts. The delay equals the time since
+ * `since`, up to a limit.
  */
 export const delayWhileBlocked = (since: number, { now }: Rules): number =>
   Math.min(MAX_WAIT_SECONDS, Math.max(1, (now - since) / 1000));
 
-/** The delay in seconds while an answer must last for {@link SHOWN_FOR_MILLIS} to count. */
+/** Returns the delay in seconds until an answer has been the same for {@link SHOWN_FOR_MILLIS}. */
 export const delayWhileShown = (since: number, rules: Rules): number =>
   Math.min(20, Math.max(rules.confirmationIntervalMillis, rules.now - since) / 1000);
 
-/** The delay in seconds until `due`, in epoch milliseconds. */
+/** Returns the delay in seconds until `due`, which is in epoch milliseconds. */
 export const delayUntil = (due: number, { now }: Rules): number =>
   Math.max(0.05, (due - now) / 1000);

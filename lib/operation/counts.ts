@@ -43,11 +43,10 @@ export const addDistinct = (
 });
 
 /**
- * Returns the types of which more was removed than ever before; only this is progress.
- * `mostRemoved` only grows, and is never higher than the number of distinct resources that were
- * ever listed (see {@link mergeCounts}). So a task can make progress only as often as there are
- * resources. A resource that always returns is no progress: the back-off grows, and the task is
- * dead-lettered at the stall timeout.
+ * Returns the types of which more resources were removed than ever before. Only this counts as
+ * progress. `mostRemoved` never exceeds the number of distinct resources that were ever listed (see
+ * {@link mergeCounts}). A resource that is always created again is therefore no progress: the
+ * back-off grows, and the task is dead-lettered at the stall timeout.
  */
 export function newRecords(
   mostRemoved: Task['mostRemoved'],
@@ -102,8 +101,7 @@ export function waitsForPeople(conditions: readonly Condition[]): boolean {
 /**
  * Returns the seconds until the next run. The delay is short while resources are removed. Without
  * progress it is a quarter of the idle time, up to a minute. If only a person can help, it is half
- * of the idle time, up to five minutes. It is never shorter than the service asked for
- * (`Retry-After`).
+ * of the idle time, up to five minutes. It is never shorter than the service's `Retry-After`.
  */
 export function nextRunSeconds(
   task: Pick<Task, 'progressAt' | 'conditions'>,

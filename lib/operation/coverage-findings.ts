@@ -16,11 +16,11 @@ export const UNTYPED = 'untyped';
 /** True if the propagator is set up for the region. */
 export const isConfigured = ({ regions }: Registry, region: string): boolean =>
   regions.length === 0 || regions.includes(region);
-/** True if a setting leaves the region of the registration out. */
+/** True if the settings exclude the region of the registration. */
 export const isLeftOut = (registry: Registry, { region }: Registration): boolean =>
   region !== undefined && !isConfigured(registry, region);
 
-/** True if the type is one that the propagator calls, and not only an older one. */
+/** True if the propagator calls this type. False for older types of the service. */
 export const isMain = ({ catalogTypes }: Covering, { type }: Registration): boolean =>
   catalogTypes.some((main) => typeKey(main) === typeKey(type));
 
@@ -42,7 +42,8 @@ export function finding(
     return {
       ...at,
       because: `it is registered${where}, but ${one.hidden}`,
-      advice: 'Enable it, or show it to the project of the cleaner, and run the operation again.',
+      advice:
+        'Enable it, or show it to the project of the propagator, and run the operation again.',
     };
   if (one.region === undefined)
     return {

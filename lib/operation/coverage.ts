@@ -66,7 +66,7 @@ export function coverageOf(registry: Registry, services: readonly Covering[]): C
         'Keystone did not list its services and endpoints, so it is not known what is disabled ' +
         `or hidden: ${unlisted.message}`,
       advice:
-        'Give the cleaner a role that may list services and endpoints (admin, or reader on ' +
+        'Give the propagator a role that may list services and endpoints (admin, or reader on ' +
         'the system).',
     },
   };

@@ -7,8 +7,8 @@ export const HOLD_TARGETS = ['project', 'domain', 'resource'] as const;
 export type HoldTarget = (typeof HOLD_TARGETS)[number];
 
 /**
- * The decision of a person that something is not deleted. Operations that meet it wait, and go on
- * when it ends. All times are epoch milliseconds.
+ * A person's decision that an account or a resource must not be deleted. Operations that would
+ * delete it wait until the hold ends. All times are epoch milliseconds.
  */
 export interface DeletionHold {
   readonly target: HoldTarget;
@@ -23,7 +23,7 @@ export interface DeletionHold {
   readonly until?: number | undefined;
 }
 
-/** True while the hold has not ended by itself. */
+/** True until the hold's own end time. */
 export const isInForce = ({ until }: DeletionHold, now: number): boolean =>
   until === undefined || now < until;
 

@@ -15,7 +15,7 @@ export interface DomainProgress {
   readonly protectedBecause: ReadonlyMap<ProjectId, string>;
 }
 
-/** True for the operation of a domain that an administrator requested, while its projects go. */
+/** True for the operation of a requested domain while it deletes the domain's projects. */
 export const deletesProjects = ({ action, scope, request, state }: Operation): boolean =>
   action === 'cleanup' && scope.type === 'domain' && request !== undefined && state === 'waiting';
 
@@ -32,7 +32,7 @@ export function beginDomain(transaction: OperationTransaction, rules: Rules): vo
   askForProgress(transaction);
 }
 
-/** Requests another step of the operation with the present state of its projects. */
+/** Sends a message that advances the operation with the present state of its projects. */
 export function askForProgress(transaction: OperationTransaction): void {
   const { id, confirmation } = transaction.operation;
   transaction.messages.push({ type: 'operation.confirm', data: { operationId: id, confirmation } });
@@ -102,12 +102,12 @@ function mayRemove(transaction: OperationTransaction, child: Operation): void {
   transaction.messages.push({ type: 'operation.confirm', data: { operationId: id, confirmation } });
 }
 
-/** True if the operation has ended without deleting its project, so nothing deletes it any more. */
+/** True if the operation has ended without deleting its project. */
 const hasStayed = (child: Operation): boolean => hasEnded(child) && !isDeleted(child);
 
 /**
- * Cancels the operation of a project that waits for the deletion of a project below it, which
- * stays. Otherwise it would wait for ever, and the domain as well.
+ * Cancels the operation of a project if a project below it is not deleted. Otherwise the operation,
+ * and that of the domain, would wait forever.
  */
 function cancelAbove(
   transaction: OperationTransaction,
@@ -148,7 +148,7 @@ export const isDeleted = (child: Operation | undefined): boolean =>
       (child.confirmedAt.length > 0 ||
         (child.keystoneAction?.what === 'delete' && child.keystoneAction.done))));
 
-/** True if no user can work in the project any more, and no phase needs a token on it. */
+/** True if the project is disabled and no phase needs a token on it. */
 function isDisabled(child: Operation | undefined): boolean {
   if (!child || isDeleted(child)) return child !== undefined;
   const { keystoneAction, startedAt, state } = child;
@@ -162,7 +162,9 @@ function isDisabled(child: Operation | undefined): boolean {
   );
 }
 
-/** Ends the operation of a domain that stays, because one of its projects was not deleted. */
+/**
+ * Ends the operation of a domain without deleting it, because one of its projects was not deleted.
+ */
 function endWithProjects(
   transaction: OperationTransaction,
   children: readonly Operation[],

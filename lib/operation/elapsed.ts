@@ -2,10 +2,10 @@ import type { Task } from './model.ts';
 import type { Rules } from './transaction.ts';
 
 /**
- * Returns the task with times that do not depend on jumps of the clock. Between two reports at most
- * the requested delay and a quarter of the stall timeout count. A clock that was set forward, or a
- * process that was stopped for hours, does not count as silence of the service. A clock that was
- * set back removes nothing that already counted.
+ * Returns the task with elapsed times that do not depend on jumps of the clock. Between two
+ * reports, at most the requested delay plus a quarter of the stall timeout is counted. A clock that
+ * was set forward, or a process that was stopped for hours, therefore does not reach the stall
+ * timeout. A clock that was set back does not reduce the elapsed time.
  */
 export function withElapsed(task: Task, rules: Pick<Rules, 'now' | 'stallTimeoutMillis'>): Task {
   const last = Math.max(task.reportedAt ?? task.progressAt, task.progressAt);
@@ -16,8 +16,8 @@ export function withElapsed(task: Task, rules: Pick<Rules, 'now' | 'stallTimeout
 }
 
 /**
- * Corrects an operation in its grace period after the clock was set back behind its last known
- * time. The operation waits for the rest of the period and is confirmed again.
+ * Corrects an operation in its grace period if the clock was set back. The operation waits for the
+ * rest of the period and is confirmed again.
  */
 export function withoutFuture<
   At extends {

@@ -18,13 +18,13 @@ export interface Estimate {
   readonly calls: number;
   /** Absent while no operation of this installation has measured any of the services. */
   readonly millis?: number | undefined;
-  /** Services with resources that no earlier operation has measured. `millis` leaves them out. */
+  /** Services with resources that no earlier operation has measured. `millis` excludes them. */
   readonly unmeasured: readonly string[];
 }
 
 /** Each type is counted, listed before the removals, and listed again until it is empty. */
 const LISTINGS_PER_TYPE = 3;
-/** Keystone shows the project twice and again before its end, disables it and deletes it. */
+/** Calls to Keystone for one project: to confirm it, to disable it and to delete it. */
 const KEYSTONE_CALLS = 6;
 
 /** Returns the tasks of an ended cleanup that measure a rate. */

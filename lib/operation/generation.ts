@@ -1,7 +1,7 @@
 import type { Cause } from '../../events/account.ts';
 import { ENDED, type Operation } from './model.ts';
 
-/** The times that tell a new deletion of an account from one that an operation already handles. */
+/** The times that distinguish a new deletion from one that an operation already handles. */
 export interface Deletion {
   /**
    * Epoch milliseconds of the notification, by the clock of the Keystone host. `undefined` for a
@@ -38,7 +38,7 @@ function coveredUntil(operation: Operation): number {
   if (!request) return startedAt ?? confirmedAt.at(-1) ?? endedAt ?? 0;
   // The project was only planned and continued to exist.
   if (state === 'observed' || state === 'refused' || state === 'canceled') return 0;
-  // The domain was retained, because a project of it was.
+  // The domain was not deleted, because one of its projects was not deleted.
   const isDeletion = scope.type !== 'domain' || keystoneAction?.what === 'delete';
   if (endedAt !== undefined && !isDeletion) return 0;
   const ownDeletion =

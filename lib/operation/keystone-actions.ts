@@ -25,7 +25,7 @@ export interface KeystoneActionResult {
 
 const MAX_WAIT_SECONDS = 60;
 
-/** The code of an error: more appeared in the domain than its approved plan allows. */
+/** Error code: the domain has more new resources than its approved plan allows. */
 export const DOMAIN_DRIFT = 'operation.domain.drift';
 
 /**
@@ -86,13 +86,14 @@ export function applyKeystoneAction(
   }
 }
 
-/** The end of a domain of which something could not be listed after its deletion. */
+/** The end of a domain whose resources in Keystone could not all be listed after its deletion. */
 const unverified = (unlisted: readonly string[], now: number) => ({
   isUnverified: true,
   hold: {
     reason: `the domain is deleted, but Keystone may still hold: ${unlisted.join('; ')}`,
     since: now,
-    advice: 'Look for them with an account that may list them, and delete those of the domain.',
+    advice:
+      'List these types with an account that may list them, and delete the rows of the domain.',
   },
 });
 

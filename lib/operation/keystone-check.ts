@@ -16,7 +16,7 @@ export interface KeystoneFacts {
     | undefined;
   /** Projects directly below the project, enabled or not. */
   readonly children: readonly { readonly id: string; readonly name: string }[];
-  readonly cleaner: {
+  readonly login: {
     readonly userId: string;
     readonly ownProject: string;
     readonly isAdmin: boolean;
@@ -60,7 +60,7 @@ export function checkKeystone(facts: KeystoneFacts): KeystoneCheck {
     if (domain === undefined)
       unknown.push('Keystone does not show the domain of the project: the domain may be disabled');
     else if (!domain.enabled) refusals.push(disabledDomain(project.id, domain));
-    if (facts.cleaner.isProjectBound) refusals.push(boundToItsProject(project.id));
+    if (facts.login.isProjectBound) refusals.push(boundToItsProject(project.id));
   }
   const permissions = [
     ['disable the project', 'identity:update_project', facts.mayUpdate],
@@ -72,7 +72,7 @@ export function checkKeystone(facts: KeystoneFacts): KeystoneCheck {
     if (permission?.kind === 'refused' && /\bimmutable\b/i.test(permission.message))
       refusals.push(immutableProject(project.id));
     else if (permission?.kind === 'refused')
-      refusals.push(deniedByPolicy(what, rule, permission.message, facts.cleaner));
+      refusals.push(deniedByPolicy(what, rule, permission.message, facts.login));
     if (permission?.kind === 'unknown')
       unknown.push(`whether the propagator may ${what} (${rule}): ${permission.because}`);
   }
@@ -139,7 +139,7 @@ function disabledDomain(project: string, domain: { id: string; immutable: boolea
     message: `its domain ${domain.id} is disabled, so Keystone gives no token on the project`,
     advice:
       `Type: ${mutable}openstack domain set --enable ${domain.id} ` +
-      `(or, to go on without a token on the project: openstack project set --disable ${project})`,
+      `(or continue without a token on the project: openstack project set --disable ${project})`,
   };
 }
 
@@ -148,7 +148,7 @@ const boundToItsProject = (id: string): Refusal => ({
     'the propagator is logged in with an application credential, ' +
     'to which Keystone gives no token on another project',
   advice:
-    `Let it log in with a password, or go on without a token on the project: ` +
+    `Let it log in with a password, or continue without a token on the project: ` +
     `openstack project set --disable ${id}`,
 });
 
@@ -156,7 +156,7 @@ const deniedByPolicy = (
   what: string,
   rule: string,
   message: string,
-  { userId, ownProject, isAdmin }: KeystoneFacts['cleaner'],
+  { userId, ownProject, isAdmin }: KeystoneFacts['login'],
 ): Refusal => ({
   message: `Keystone does not let the propagator's user ${userId} ${what}: ${message}`,
   advice: isAdmin

@@ -34,7 +34,7 @@ export function leftoversOf(
   ];
 }
 
-/** Returns the items that no waiver covers, and the waivers that applied. */
+/** Returns the leftovers that no waiver covers, and the waivers that were used. */
 export function applyWaivers<R extends Pick<Leftover, 'types'>>(
   leftovers: readonly R[],
   waivers: readonly Waiver[],

@@ -17,7 +17,7 @@ import { planTasks } from './plan-tasks.ts';
 import type { CloudSnapshot } from './snapshot.ts';
 import type { OperationTransaction, Rules } from './transaction.ts';
 
-/** The decision of the policy about the change, in the words of an operation. */
+/** The decision of the policy about the change. */
 export interface LifecycleDecision {
   /** False if the change has no consequence. */
   readonly follows: boolean;
@@ -35,7 +35,7 @@ export interface LifecycleDecision {
 export type LifecycleAnswer =
   | {
       readonly kind: 'present';
-      /** True if the state in Keystone and the holds require what the operation does. */
+      /** True if the state in Keystone and the holds still require this operation. */
       readonly isWanted: boolean;
       /** Why, in words for an operator. */
       readonly because: string;

@@ -6,19 +6,19 @@ import type { CloudSnapshot } from './snapshot.ts';
 /** A service that takes part in suspend, resume or provision. */
 export interface LifecycleService {
   readonly name: string;
-  /** The services that suspend and provision come after, and that resume comes before. */
+  /** The services that are suspended and provisioned before this one, and resumed after it. */
   readonly after: readonly string[];
-  /** The resource types that it switches. Empty for provision. */
+  /** The resource types that are suspended and resumed. Empty for provision. */
   readonly types: readonly ResourceTypeName[];
-  /** Why the policy of this cloud leaves the service alone. */
+  /** Why the policy of this cloud excludes the service. */
   readonly skipped: string | undefined;
 }
 
 /**
- * Returns the part of a snapshot that suspends or resumes: the services that take part, with their
- * dependencies. Resume has the same levels backwards. A service begins when the resources of the
- * earlier ones are at rest, or when those services are stuck (safety rule "One stuck project stops
- * no other"). It does not wait until the cached tokens have expired.
+ * Returns the services of a snapshot that take part in suspend or resume, with their dependencies.
+ * Resume has the reverse order of suspend. A service begins when the resources of the earlier
+ * services are at rest, or when those services are stuck (safety rule "One stuck project stops no
+ * other"). It does not wait until cached tokens have expired.
  */
 export function lifecycleSnapshot(
   snapshot: CloudSnapshot,

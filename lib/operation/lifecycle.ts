@@ -26,16 +26,13 @@ export interface OpenLifecycleInput {
 
 /** The operations that a change of state opens and ends, and the messages to send. */
 export interface OpenedLifecycle {
-  /** `undefined`: only a suspension that has switched nothing yet asks Keystone again. */
+  /** `undefined`: nothing opens, and a suspension that has not begun asks Keystone again. */
   readonly opened: Operation | undefined;
   readonly superseded: readonly Operation[];
   readonly messages: readonly Outgoing[];
 }
 
-/**
- * A run that is under way when its operation is superseded may still make one call. Its API gives
- * up an answer within this time.
- */
+/** Longest time for which a run may still make a call after its operation was superseded. */
 export const LAST_CALL_MILLIS = 120_000;
 
 /** Returns the suspend and resume operations, newest first. */
@@ -49,8 +46,8 @@ export const cleanupsOf = (existing: readonly Operation[]): Operation[] =>
   existing.filter(({ action }) => action === 'cleanup');
 
 /**
- * True if an operation may have switched something that no later operation has put back. Then, and
- * only then, an enabled project needs a resume.
+ * True if an operation may have suspended resources that no later operation has resumed. Only then
+ * does an enabled project need a resume.
  */
 export function mayBeSuspended(existing: readonly Operation[]): boolean {
   for (const { action, mode, startedAt, state } of lifecyclesOf(existing)) {
@@ -61,7 +58,7 @@ export function mayBeSuspended(existing: readonly Operation[]): boolean {
   return false;
 }
 
-/** True if the newest change of what runs is a suspension that has begun. */
+/** True if the newest operation that has begun is a suspension. */
 export function isSuspended(existing: readonly Operation[]): boolean {
   const last = lifecyclesOf(existing).find(({ mode }) => mode === 'enforce');
   return (
@@ -73,8 +70,8 @@ export function isSuspended(existing: readonly Operation[]): boolean {
 }
 
 /**
- * True if a suspension has listed what depends on the user, and no resume has compared it since.
- * Only then an enabled user needs a resume.
+ * True if a suspension has listed the resources that depend on the user, and no later resume has
+ * compared them. Only then does an enabled user need a resume.
  */
 function isReported(existing: readonly Operation[]): boolean {
   const ended = lifecyclesOf(existing).find(({ state }) => state === 'observed');

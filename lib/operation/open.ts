@@ -22,7 +22,7 @@ export interface OpenInput {
   readonly request?: Request;
   /** Set when a person runs an ended operation again. */
   readonly rerun?: Rerun;
-  /** The times that tell a new deletion from the one that the last operation handled. */
+  /** The times that distinguish a new deletion from the one that the last operation handled. */
   readonly deletion?: Deletion;
   /**
    * Why Keystone's lists may be wrong. The operation is then held. Keystone is asked only after a

@@ -37,11 +37,11 @@ export interface PlannedService {
   /** Why the service holds nothing or could not be listed. */
   readonly because: string | undefined;
   readonly types: readonly PlannedType[];
-  /** Types that no token of the propagator lists before the deletion begins. */
+  /** Types that the propagator can list only after the deletion has begun. */
   readonly unlisted: readonly string[];
 }
 
-/** The resources that are not removed or cannot be seen, with the reason. */
+/** Resources that are not removed or cannot be listed, with the reason. */
 export interface PlanNote {
   readonly service: string;
   readonly region: string;
@@ -205,7 +205,7 @@ export function planDigest(plan: Omit<Plan, 'digest'>, pages: readonly PlanPage[
     .digest('hex');
 }
 
-/** How many resources may appear between a plan and its run: the larger of the two counts. */
+/** How many resources may appear after a plan was made: the larger of the two numbers. */
 export interface Drift {
   readonly resources: number;
   readonly percent: number;
@@ -218,7 +218,7 @@ const MAX_DRIFT = 1000;
 export const allowedDrift = ({ resources, percent }: Drift, planned: number): number =>
   Math.min(MAX_DRIFT, Math.max(resources, Math.floor((planned * percent) / 100)));
 
-/** Returns why more has appeared than the approved plan allows, or `undefined`. */
+/** Returns an error text if more resources have appeared than the approved plan allows. */
 export function overDrift(
   { plan }: Pick<Operation, 'plan'>,
   tasks: readonly { readonly appeared?: Appeared | undefined }[],

@@ -33,8 +33,8 @@ export function preflight(
   if (shown === 'absent') return undefined;
   if (!operation.request)
     return stop(
-      'Keystone shows it again: nothing more is removed',
-      'Find out who restored it in Keystone.',
+      'Keystone shows the account again: nothing more is removed',
+      'Find out which user restored it in Keystone.',
     );
   // A pre-delete run needs the enabled project. Every other run needs a project that no user can
   // work in.

@@ -27,8 +27,8 @@ export const provisionsOf = (existing: readonly Operation[]): Operation[] =>
     .toSorted((one, other) => other.generation - one.generation);
 
 /**
- * True if a provision began for the project and could not finish because the project was disabled.
- * The project is provisioned when it is enabled.
+ * True if a provision of the project did not finish because the project was disabled. It is
+ * provisioned when it is enabled.
  */
 export const awaitsProvision = (existing: readonly Operation[]): boolean =>
   provisionsOf(existing)[0]?.state === 'superseded';

@@ -19,8 +19,8 @@ export const isEnded = (task: Task | undefined): boolean =>
 
 /**
  * True if a task cannot be listed, is dead-lettered, waits for a person, or depends on such a task.
- * It must not stop tasks with a preferred dependency on it (safety rule "One stuck project stops no
- * other").
+ * Tasks with a preferred dependency on this task then do not wait (safety rule "One stuck project
+ * stops no other").
  */
 function isHeldUp(transaction: OperationTransaction, id: TaskId, now: number): boolean {
   const task = transaction.task(id);
@@ -90,9 +90,10 @@ export function requestReady(transaction: OperationTransaction, now: number): vo
 }
 
 /**
- * Requests the partial run of a task, if every dependency that is open leaves some of its types
- * independent or may be overtaken, and those types hold resources. A server that a person holds
- * keeps its routers and floating IPs, so the task that it depends on must be removing everything.
+ * Requests the partial run of a task. Every open dependency must either leave some types of the
+ * task independent or be one that may be overtaken, and these types must have resources. The tasks
+ * that it depends on must be removing all their resources, because a server that a person holds
+ * needs its routers and floating IPs.
  */
 function requestPartial(
   transaction: OperationTransaction,
@@ -137,8 +138,8 @@ const isRemoving = (task: Task | undefined): boolean =>
   !task.conditions.some(({ actor, class: kind }) => actor !== 'none' && kind !== 'Unsupported');
 
 /**
- * True if the last listing of all awaited types was empty, be it the count. That is enough for a
- * partial run, because the account was deleted in Keystone before its confirmation.
+ * True if the last listing of all awaited types was empty, even if it was only the count. That is
+ * enough for a partial run, because the account was deleted in Keystone before it was confirmed.
  */
 function isCountedEmpty(transaction: OperationTransaction, dependency: TaskDependency): boolean {
   const task = transaction.task(dependency.task);
@@ -151,9 +152,9 @@ function isCountedEmpty(transaction: OperationTransaction, dependency: TaskDepen
 }
 
 /**
- * Marks all verifications as stale, because users could work in the project meanwhile. A run under
- * way may have listed before that, so its verifications will be stale, too. Returns false if no
- * task has to run again.
+ * Marks all verifications as stale, because users could create resources in the meantime. The
+ * verifications of a run in progress also become stale, because it may have listed before. Returns
+ * false if no task has to run again.
  */
 export function invalidateVerifications(transaction: OperationTransaction): boolean {
   for (const task of transaction.tasks) {

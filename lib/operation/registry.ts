@@ -19,13 +19,13 @@ export interface Registration {
   /** `undefined`: the endpoints name no region, or there are none. */
   readonly region: string | undefined;
   readonly endpoints: readonly Endpoint[];
-  /** Why the catalog of the propagator's token does not show it; `undefined` when it does. */
+  /** Why the catalog does not show the registration; `undefined` when it does. */
   readonly hidden: string | undefined;
   /** Set if the settings replace Keystone's endpoint in that region. */
   readonly isOverride?: true;
 }
 
-/** All that Keystone says about the services of a cloud. */
+/** The services and endpoints of a cloud, as Keystone shows them. */
 export interface Registry {
   readonly registrations: readonly Registration[];
   /** The regions of the settings; empty means all regions. */
@@ -52,7 +52,7 @@ export const typeKey = (type: string): string => type.trim().toLowerCase().repla
 /** Returns the interface for comparison. Older databases contain `publicURL`. */
 const interfaceKey = (name: string): string => name.trim().toLowerCase().replace(/url$/, '');
 
-/** The interfaces that replace one that the catalog lacks, in this order. */
+/** The order of interfaces that are used when the catalog lacks the preferred one. */
 const FALLBACK = ['public', 'internal', 'admin'];
 
 /** An endpoint to call, with its registration. */
@@ -94,8 +94,8 @@ export function chooseEndpoint(
 
 /**
  * Returns host and path of an endpoint without the version, the project and their placeholders.
- * `projectId`: the project of the catalog, whose id Keystone has filled in. A URL without a host is
- * its own place.
+ * `projectId`: the project whose id Keystone inserted into the URLs. A URL without a host is
+ * returned unchanged.
  */
 export function placeOf(url: string, projectId: string): string {
   const parsed = URL.parse(url.trim());

@@ -3,13 +3,13 @@ import type { Condition } from '../../events/service.ts';
 import type { Actor } from '../shared/errors.ts';
 import type { Blocker, Removal, Resource } from './service.ts';
 
-/** A longer list is hard to read in an incident. The counts stay exact. */
+/** Most conditions in a report. The counts include the others. */
 const MOST = 25;
 
 /**
- * Merges conditions with the same resource type and reason into one, with a count. The order is
- * stable, so that a status does not change between two reports. Conditions about missing features
- * of the cloud come last. `example` and `requestId` are those of the first resource.
+ * Merges conditions with the same resource type and reason into one, with a count. `example` and
+ * `requestId` come from the first resource. The order is always the same; conditions about missing
+ * features of the cloud come last.
  */
 export function aggregate(conditions: readonly Condition[]): Condition[] {
   const byReason = new Map<string, Condition>();
@@ -93,11 +93,11 @@ export const ownershipConditions = (
       'operator',
       one,
     ),
-    advice: 'Find out which project it belongs to, and remove it yourself.',
+    advice: 'Find out which project the resource belongs to, and remove it by hand.',
   })),
 ];
 
-/** Returns the condition of a resource whose removal did not end at once. */
+/** Returns the condition of a resource whose removal has not ended. */
 export function removalCondition(
   resourceType: ResourceTypeName,
   resource: Resource,
@@ -140,8 +140,8 @@ export function removalCondition(
 export const RETURNED = 'the service reported it as removed, and lists it again';
 
 /**
- * Returns one condition for all resources that were removed and are listed again. A listing may lag
- * behind a removal, so no person has to act at first.
+ * Returns one condition for all resources that were removed and are listed again. At first no
+ * action is needed, because a listing may be older than the removal.
  */
 export const returnedConditions = (
   resourceType: ResourceTypeName,
@@ -155,7 +155,7 @@ export const returnedConditions = (
             count: back.length,
           }),
           advice:
-            'If this does not change: find out what creates it again, or why the service ' +
+            'If this lasts: find out which program creates it again, or why the service ' +
             'does not delete it.',
         },
       ];

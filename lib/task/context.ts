@@ -7,7 +7,8 @@ export interface Answer {
   readonly status: number;
   readonly headers: Headers;
   /**
-   * The parsed JSON, or `undefined` for an empty or non-JSON body. Parse it with zod before use.
+   * The parsed JSON, or `undefined` if the body is empty or not JSON. Validate it with zod before
+   * use.
    */
   readonly json: unknown;
   readonly requestId: string | undefined;
@@ -20,9 +21,9 @@ export interface RequestOptions {
   readonly body?: string;
   readonly headers?: Readonly<Record<string, string>>;
   /**
-   * Another base URL than {@link ServiceApi.endpoint}, on the same host. Example: the Swift account
-   * of another project, `api.endpoint.replace(api.ownProject, project)`. Another host is refused,
-   * because the request carries the token.
+   * A base URL that replaces {@link ServiceApi.endpoint}. Example: the Swift account of another
+   * project, `api.endpoint.replace(api.ownProject, project)`. The host must be the same, because
+   * the request contains the token.
    */
   readonly endpoint?: string;
   /** Statuses other than 2xx that are not errors, for example `[404]`. */
@@ -30,10 +31,11 @@ export interface RequestOptions {
 }
 
 /**
- * How a listing continues after its first page. `marker` (nova, cinder, neutron): the id of the
- * last row, while the API links to a next page. `next` (glance): the path in `next`. `offset`:
- * server groups. `total` (barbican): by offset, up to the total that the service reports. `swift`:
- * the name of the last row, until a page is empty. `none`: all rows in one answer.
+ * How a listing requests the next page. `marker` (nova, cinder, neutron): by the id of the last
+ * row, while the answer links to a next page. `next` (glance): by the path in `next`. `offset`
+ * (server groups): by offset, until a page is empty. `total` (barbican): by offset, up to the total
+ * that the service reports. `swift`: by the name of the last row, until a page is empty. `none`:
+ * all rows are in one answer.
  */
 export type Paging = 'marker' | 'next' | 'offset' | 'total' | 'swift' | 'none';
 
@@ -55,8 +57,8 @@ export interface ListOptions<S extends z.ZodType> extends RequestOptions {
   /** Stop after about this many rows and return `more`. */
   readonly atMost?: number;
   /**
-   * Receives each page before the next one is requested. The result then contains no rows. A
-   * listing that restarts passes its first pages again.
+   * Called with each page before the next one is requested. The result then contains no rows. If a
+   * listing restarts, it is called with the first pages again.
    */
   readonly onPage?: (rows: z.infer<S>[]) => Promise<void>;
 }
@@ -89,14 +91,14 @@ export interface ServiceApi {
     options?: RequestOptions,
   ): Promise<Answer>;
   /**
-   * Returns all rows of a listing, over all pages. Throws when the list may be incomplete, because
-   * "cannot list" is never "empty".
+   * Returns the rows of all pages of a listing. Throws when the list may be incomplete: an
+   * incomplete list must never count as empty.
    */
   list<S extends z.ZodType>(
     path: string,
     options: ListOptions<S>,
   ): Promise<{ rows: z.infer<S>[]; more: boolean }>;
-  /** Returns the same API with a watch. The watch counts the answers and can abort the calls. */
+  /** Returns the same API with a watch, which counts the answers and can abort the calls. */
   watched?(watch: Watch): ServiceApi;
 }
 
@@ -112,8 +114,8 @@ export interface CommonContext {
   readonly api: ServiceApi;
   /**
    * The same API with a token on the project itself. It is set while the project exists and an
-   * administrator has requested its deletion. A resource type of class C gets it as `api`; other
-   * types may prefer it (Heat deletes with the caller's token).
+   * administrator has requested its deletion. For a resource type of class C, `api` is this API as
+   * well. Other types may prefer it (Heat deletes with the caller's token).
    */
   readonly projectApi: ServiceApi | undefined;
   /**
@@ -123,8 +125,9 @@ export interface CommonContext {
    */
   readonly memberApi?: () => Promise<ServiceApi | undefined>;
   /**
-   * Resume only: returns the same API with a token on the project. The propagator takes its roles
-   * on the project for it, and the end of the resume returns them. Throws what Keystone answers.
+   * Resume only: returns the same API with a token on the project. For this token the propagator
+   * assigns itself roles on the project, which the end of the resume revokes. Throws the error of
+   * Keystone.
    */
   readonly projectToken?: () => Promise<ServiceApi | undefined>;
   /**
@@ -135,8 +138,8 @@ export interface CommonContext {
   /** Epoch milliseconds. */
   now(): number;
   /**
-   * Asks once per iteration and shares the answer among all resource types, for example the list of
-   * extensions.
+   * Calls `ask` once per iteration and shares the answer among all resource types, for example the
+   * list of extensions.
    */
   memoize<T>(key: string, ask: () => Promise<T>): Promise<T>;
 }
@@ -146,7 +149,7 @@ export interface ProjectContext extends CommonContext {
   /** The project of the cleanup. */
   readonly project: ProjectId;
   /**
-   * Users who had a role on the project, recorded before its deletion; `undefined` if they were not
+   * The users with a role on the project, recorded before its deletion; `undefined` if not
    * recorded.
    */
   readonly members: readonly UserId[] | undefined;
@@ -160,13 +163,11 @@ export interface ProjectContext extends CommonContext {
 /** What a service file may use after the deletion of a user. */
 export interface UserContext extends CommonContext {
   /**
-   * The deleted user. Resources that the user created in existing projects do not belong to the
-   * user.
+   * The deleted user. Resources in projects belong to their project, even if this user created
+   * them.
    */
   readonly user: UserId;
   readonly userName: string | undefined;
-  /**
-   * Projects on which the user had a role, as far as recorded. Some of them may be deleted, too.
-   */
+  /** Projects on which the user had a role, as far as recorded. Some may be deleted. */
   readonly projects: readonly ProjectId[];
 }

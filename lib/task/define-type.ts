@@ -34,9 +34,9 @@ export function defineType<Row>(definition: ResourceTypeDefinition<Row>): Define
 }
 
 /**
- * Defines one resource type of a user. The owner of a row is the user's id. A resource that should
- * stay and only breaks without the user (a stack with the user's trust) returns `retained` from
- * `remove`, with advice for the operator.
+ * Defines one resource type of a user. The owner of a row is the user's id. If a resource stays but
+ * no longer works without the user (a stack with the user's trust), `remove` returns `retained`
+ * with advice for the operator.
  *
  * @example
  * const alarmOfUser = defineUserType({

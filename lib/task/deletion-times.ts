@@ -1,4 +1,4 @@
-/** Resources whose deletion a service has accepted, in one listing of one type. */
+/** One listing of a resource type, with the deletions in progress after it. */
 export interface DeletionsUnderWay {
   /** The service, region and type. Durations are learned for each of them. */
   readonly type: string;
@@ -10,21 +10,23 @@ export interface DeletionsUnderWay {
   readonly acceptedIds: readonly string[];
 }
 
-/** No listing is put off by more than this, however long deletions take here. */
+/** Longest delay of a listing. */
 const MAX_WAIT_MILLIS = 10_000;
-/** The next listing begins after this share of the usual duration, because some end sooner. */
+/**
+ * Share of the usual duration to wait before the next listing, because some deletions end sooner.
+ */
 const SHARE = 0.8;
-/** How much a new duration counts against those before it. */
+/** Weight of a new duration in the average. */
 const WEIGHT = 0.5;
-/** The most tasks and types that are followed at a time. The oldest one is forgotten. */
+/** Most pairs of task and type that are tracked. The oldest one is dropped. */
 const MAX_FOLLOWED = 1000;
-/** The most resources of one type and task that are followed. */
+/** Most resources of one type and task that are tracked. */
 const MAX_IDS = 1000;
 
 /**
- * Learns how long the asynchronous deletions of each resource type take in this cloud, so that a
- * listing that cannot show a change yet is put off. It is kept for a process, and its size is
- * bounded. A wrong duration delays a listing by ten seconds at most, and changes nothing else.
+ * Measures how long the asynchronous deletions of each resource type take in this cloud, so that a
+ * listing can be delayed until it is likely to show a change. The data live as long as the process,
+ * with bounded size. A wrong duration only delays a listing, by at most ten seconds.
  */
 export class DeletionTimes {
   /** By type: the usual duration in milliseconds. */
@@ -55,8 +57,8 @@ export class DeletionTimes {
   }
 
   /**
-   * The resource that was accepted last among those that are gone shows the shortest duration. The
-   * others may have been gone long before this listing.
+   * Learns from the last accepted of the deletions that have ended. The others may have ended long
+   * before this listing.
    */
   #learn(
     type: string,

@@ -21,8 +21,8 @@ export type ServiceDependencies =
     };
 
 /**
- * Services that depend on the declaring one. It is the same dependency, declared from the other
- * end, so that a new service needs no change in the file of another one.
+ * Services that depend on the declaring service. This is the same kind of dependency, declared in
+ * the other service's file, so that a new service needs no change in existing files.
  */
 export interface ServiceDependents {
   readonly services: readonly string[];
@@ -31,15 +31,15 @@ export interface ServiceDependents {
 }
 
 /**
- * What a resource type depends on, within its service. Names have no prefix. `required` until
- * `empty`: the type is not listed while one of these has resources. `preferred` until `done`: the
- * type waits only until these have had their turn in the same iteration.
+ * The types of the same service that a resource type depends on, without prefix. `required` until
+ * `empty`: the type is not listed while one of these types has resources. `preferred` until `done`:
+ * the type waits until these types have been processed in the same iteration.
  */
 export type TypeDependencies =
   | { readonly types: readonly string[]; readonly strength: 'required'; readonly until: 'empty' }
   | { readonly types: readonly string[]; readonly strength: 'preferred'; readonly until: 'done' };
 
-/** A declared dependency of a service, one entry for each name. */
+/** A dependency that a service declares on one other service or type. */
 export type DeclaredDependency =
   | ServiceDependency
   | {
@@ -48,7 +48,7 @@ export type DeclaredDependency =
       readonly until: 'done';
     };
 
-/** A service that depends on the declaring one. */
+/** A service that depends on the declaring service. */
 export interface Dependent {
   readonly service: ServiceName;
   readonly strength: Strength;
@@ -97,8 +97,8 @@ export const typeDependencies = (
   );
 
 /**
- * Throws `TypeError` when a type that is independent of another service requires a type of its own
- * service that is not. It would be handled too soon, and the type that must go first would not.
+ * Throws `TypeError` when a type is independent of another service but requires a type that is not.
+ * The first type would then be processed before the type that it requires.
  */
 export function assertIndependence(
   types: readonly {
@@ -120,8 +120,7 @@ export function assertIndependence(
 
 /**
  * Throws `TypeError` when a type depends on a type that the service does not have, when a name
- * occurs twice, or when the dependencies form a cycle. The iteration over the types can therefore
- * always end: there is always a type that waits for no other.
+ * occurs twice, or when the dependencies form a cycle. Without a cycle, an iteration always ends.
  */
 export function assertTypeOrder(
   service: string,

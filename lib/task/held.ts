@@ -1,7 +1,7 @@
 import { HOLD_TAG } from '../../events/hold.ts';
 import type { Blocker } from './resource-type.ts';
 
-/** The reason for which a resource with {@link HOLD_TAG} is not removed. */
+/** The blocker of a resource that has {@link HOLD_TAG} in its metadata. */
 export const HELD_BLOCKER: Blocker = {
   message: `the resource has ${HOLD_TAG} in its metadata, which holds it`,
   actor: 'operator',

@@ -3,9 +3,8 @@ const BITS = 8192;
 const HASHES = 4;
 
 /**
- * A Bloom filter: the set of ids that were listed before, in bounded memory. `has` may return true
- * for an id that was never added, and never returns false for an added one. A count of the ids that
- * `has` denies is therefore never higher than the number of distinct ids.
+ * A Bloom filter: a set of ids in bounded memory. `has` may return true for an id that was never
+ * added, but never returns false for an added id. A count of new ids is therefore never too high.
  */
 export class IdFilter {
   readonly #bits: Uint8Array;
@@ -32,8 +31,8 @@ export class IdFilter {
   }
 
   /**
-   * Returns 2048 hexadecimal digits. Reports are redacted, and Base64 text may contain the start of
-   * a token of Keystone (`gAAAA`). A redacted filter is lost, and all ids count as new ones.
+   * Returns 2048 hexadecimal digits. Base64 is not used, because it may contain the start of a
+   * Keystone token (`gAAAA`), which the redaction of reports would remove.
    */
   toString(): string {
     return Buffer.from(this.#bits).toString('hex');

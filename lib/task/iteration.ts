@@ -13,11 +13,11 @@ import {
 import { listingFailed, returnedError, tokenOnProject, unreachable } from './unlisted.ts';
 
 /**
- * Lists every resource type once and, except in phase `plan`, removes what can go. A dependency
- * until `empty` must be gone before the dependent type is listed. A dependency until `done` only
- * has to have finished its own iteration. Independent types run concurrently. Never throws. An
- * error of one type is in its own result and stops no other type (safety rule "One stuck project
- * stops no other").
+ * Lists every resource type once and, except in phase `plan`, requests the removal of its
+ * resources. A type is listed only after its dependencies: until `empty`, no resource of them may
+ * be left; until `done`, they must have been processed in this iteration. Other types run
+ * concurrently. Never throws. The error of a type is in its own result and stops no other type
+ * (safety rule "One stuck project stops no other").
  */
 export async function iteration<At extends CommonContext = ProjectContext>(
   input: IterationInput<At>,
@@ -58,8 +58,9 @@ async function iterateType<At extends CommonContext>(
       ? tokenOnProject(resourceType, input)
       : undefined;
   if (token && 'resourceType' in token) return token;
-  // Nothing of this type can be removed now, so it is not listed. The earlier count stays valid.
-  // The types that it waits for report the cause (safety rule "Every failure has an owner").
+  // Nothing of this type can be removed now, so it is not listed, and its earlier count stays
+  // valid. The types that it depends on report the cause (safety rule "Every failure has an
+  // owner").
   if (mustWait) return notListed(resourceType.name);
   const context = token ? { ...input.context, api: token } : input.context;
   let listing: Listing<At>;
@@ -132,7 +133,7 @@ async function removeListed<At extends CommonContext>(
   };
 }
 
-/** Blocks the resources that a hold or an approved plan keeps. Phase `plan` removes nothing. */
+/** Blocks resources that are held, or that the approved plan does not list. */
 async function guarded<At extends CommonContext>(
   name: ResourceTypeName,
   resources: readonly Resource[],

@@ -3,10 +3,7 @@ import { IdFilter } from './id-filter.ts';
 import { SeenResources } from './seen-resources.ts';
 import type { TypeIteration } from './type-iteration.ts';
 
-/**
- * By resource type: the number of resources that no earlier run of the task listed, as far as
- * known.
- */
+/** By resource type: the number of resources that no earlier run of the task has listed. */
 export type Fresh = Readonly<Record<string, number>>;
 
 /** Collects what one run has listed, by resource type. */

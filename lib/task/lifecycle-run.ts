@@ -13,7 +13,7 @@ import { contextWithoutDeletion } from './without-deletion.ts';
 /** The input of a run that suspends or resumes one service for one project. */
 export interface LifecycleRunInput {
   readonly service: string;
-  /** In the order of the run: resume gets them backwards. */
+  /** In the order of the run. For resume the order is reversed. */
   readonly types: readonly Suspension[];
   /** The options of the policy file for this service; `undefined`: it has none. Suspend only. */
   readonly options: readonly string[] | undefined;
@@ -22,8 +22,9 @@ export interface LifecycleRunInput {
   /** `plan`: count and change nothing. */
   readonly phase: 'plan' | 'apply';
   /**
-   * Epoch milliseconds. Only a listing that began at this time or later proves the end. Services
-   * accept a token that they have validated for some minutes after the project was disabled.
+   * Epoch milliseconds. Only a listing that began at or after this time proves the end: for some
+   * minutes after the project was disabled, services still accept tokens that they have validated
+   * before.
    */
   readonly settleAt: number;
   readonly deadline: number;
@@ -37,9 +38,9 @@ export interface LifecycleRunInput {
 /** The result of one listing of a resource type. */
 export interface TypeWork {
   readonly resourceType: ResourceTypeName;
-  /** All resources that the action is about, including those that need nothing more. */
+  /** All resources that the action concerns, including those that need no change. */
   readonly total: number;
-  /** The resources that are not there yet. */
+  /** The resources that do not have the desired state yet. */
   readonly left: number;
   readonly conditions: readonly Condition[];
   /** The changes to make now. */
@@ -55,7 +56,7 @@ export interface LifecycleSteps {
   readonly waitsForSettling: string;
 }
 
-/** All changes usually take effect at once. Two iterations then prove it. */
+/** Most iterations. Usually all changes take effect at once, and two iterations are enough. */
 const MAX_ITERATIONS = 4;
 
 /** A type whose listing failed. */
@@ -64,8 +65,9 @@ interface Failed {
 }
 
 /**
- * Runs the steps until a listing shows nothing left to change, or until the rest only needs time.
- * An error of one type stops no other type. Never throws for an API error: it is in the outcome.
+ * Runs the steps until a listing shows that nothing is left to change, or that the service only
+ * needs time. An error of one type stops no other type. API errors are in the outcome and not
+ * thrown.
  */
 export async function lifecycleRun(
   input: LifecycleRunInput,
@@ -86,7 +88,8 @@ export async function lifecycleRun(
       counts,
       conditions: aggregate([...conditions, ...more]),
       outcome,
-      // At rest: the next services can begin, while this one still waits for the cached tokens.
+      // The resources are at rest, so the next services can begin while this one waits until cached
+      // tokens expire.
       verification: Object.fromEntries(
         works.map((work) => [work.resourceType, work.left === 0 ? 'empty' : 'present'] as const),
       ),
@@ -177,7 +180,7 @@ export async function ownRows(
   type: Suspension,
   context: ProjectContext,
 ): Promise<{ rows: SuspensionRow[]; conditions: Condition[] }> {
-  // An answer that an earlier iteration shared is older than its changes.
+  // Do not use an answer from before the changes of an earlier iteration.
   const listed = await type.list({ ...contextWithoutDeletion(context), memoize: freshMemoize() });
   const rows: SuspensionRow[] = [];
   const foreign: SuspensionRow[] = [];
@@ -216,7 +219,10 @@ const countsOf = (totals: ReadonlyMap<ResourceTypeName, TypeWork>): Counts =>
     ]),
   );
 
-/** `Denied` first, then `Unexpected`, then the `Transient` error with the longest delay. */
+/**
+ * Returns the most important error: `Denied`, then `Unexpected`, then the `Transient` error with
+ * the longest delay.
+ */
 export function worstError(errors: readonly ErrorReport[]): ErrorReport | undefined {
   const rank = ({ class: errorClass }: ErrorReport): number =>
     errorClass === 'Denied' ? 2 : errorClass === 'Transient' ? 0 : 1;

@@ -8,13 +8,13 @@ import { freshMemoize, type Outcome, type RunReport } from './run.ts';
 import { contextWithoutDeletion } from './without-deletion.ts';
 
 /**
- * Keeps two runs from creating the same resource, also when one of them was killed. The claims
- * belong to the project, the service and the region.
+ * Prevents two runs from creating the same resource, even if one of them was killed. Claims are
+ * stored by project, service and region.
  */
 export interface Claims {
   /**
-   * Claims the creation of a resource for this run. Returns 0, or the milliseconds until the last
-   * call of another run has ended for certain.
+   * Claims the creation of a resource for this run. Returns 0, or, if another run has the claim,
+   * the milliseconds until its last call has certainly ended.
    */
   claim(key: string): Promise<number>;
   /** Gives up a claim of this run, because the service has refused the creation. */
@@ -23,10 +23,10 @@ export interface Claims {
   clear(): Promise<void>;
 }
 
-/** What a comparison needs. */
+/** The input of a comparison. */
 export interface CompareInput<At extends AnyProvisionContext, Section> {
   readonly provision: ServiceProvision<At, Section>;
-  /** The section of the profile, or what a rule gives to a new user. */
+  /** The section of the profile, or the roles and groups that a rule gives to a new user. */
   readonly section: Section;
   /** Returns the context of one comparison, with what all contexts share. */
   contextOf(shared: Pick<At, 'mayCreate' | 'memoize'>): At;
@@ -56,9 +56,9 @@ export interface ProvisionRunInput<At extends AnyProvisionContext, Section>
 const MAX_ITERATIONS = 12;
 
 /**
- * Compares a service with the profile, creates what is missing, and compares again, until a fresh
- * listing shows everything. It only adds. A resource or setting with another value is reported as
- * drift and left, unless `reconcile` is set. Never throws for an API error: it is in the outcome.
+ * Compares a service with the profile, creates missing items, and compares again until a new
+ * listing shows all items. A resource or setting with another value is reported as drift and not
+ * changed, unless `reconcile` is set. API errors are in the outcome and not thrown.
  */
 export async function provisionRun<At extends AnyProvisionContext, Section>(
   input: ProvisionRunInput<At, Section>,
@@ -120,7 +120,7 @@ export const compareNow = <At extends AnyProvisionContext, Section>({
     contextWithoutDeletion(contextOf({ mayCreate: phase === 'apply', memoize: freshMemoize() })),
   );
 
-/** What the steps of a run need; they do not see the context. */
+/** The input of the steps of a run, without the context. */
 type Steps = Omit<
   ProvisionRunInput<AnyProvisionContext, unknown>,
   'provision' | 'section' | 'contextOf'
@@ -142,8 +142,8 @@ const mayGoOn = async ({ now, deadline, stopping, mayContinue }: Steps) =>
   !stopping?.aborted && now() < deadline && (await mayContinue());
 
 /**
- * Claims one creation at a time, right before it. A run that is killed then leaves at most one
- * claim without its resource.
+ * Claims a creation right before it. A run that is killed therefore leaves at most one claim
+ * without a resource.
  */
 async function claimNext(
   items: readonly ProvisionItem[],
@@ -159,13 +159,10 @@ async function claimNext(
   return { waitMillis: longest, held: undefined };
 }
 
-/**
- * The API waits at most this long for an answer. A call of an ended run has no effect after this
- * time.
- */
+/** Longest time for which a call of an ended run may still have an effect. */
 export const CLAIM_MILLIS = 120_000;
 
-/** Makes the items one after the other. An error of one stops no other. */
+/** Creates the items one after another. An error of one item stops no other item. */
 async function makeAll(
   makes: ReadonlyMap<() => Promise<void>, ProvisionItem>,
   input: Steps,
@@ -185,7 +182,7 @@ async function makeAll(
   return errors;
 }
 
-/** True if the service may have created the resource although it did not say so. */
+/** True if the service may have created the resource in spite of this error. */
 const isUnclear = (thrown: unknown): boolean =>
   !(thrown instanceof PropagatorError) ||
   thrown.report.status === undefined ||
@@ -205,8 +202,8 @@ const typeOf = ({ type }: ProvisionItem, { service }: Pick<Steps, 'service'>) =>
   ResourceTypeName.parse(`${service}.${type}`);
 
 /**
- * `listed`: the number of items that the profile names. `gone`: items that are as wanted.
- * `left`: items that are still missing.
+ * Returns the counts of a run. `listed`: the number of items in the profile. `gone`: items that are
+ * as wanted. `left`: items that are still missing.
  */
 function countsOf(items: readonly ProvisionItem[], input: Steps): Counts {
   const counts: Counts = {};
@@ -235,7 +232,7 @@ function conditionsOf(item: ProvisionItem, input: Steps): Condition[] {
     {
       ...of,
       class: 'Unsupported',
-      message: `drift: ${item.name} is ${found}, and the profile says ${item.wanted}; it is left`,
+      message: `drift: ${item.name} is ${found}, and the profile says ${item.wanted}; not changed`,
       actor: 'operator',
       advice:
         'Change it yourself, or set reconcile: true. ' +

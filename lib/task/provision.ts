@@ -4,8 +4,8 @@ import type { CommonContext, ProjectContext, UserContext } from './context.ts';
 /** The context of every provision. */
 export interface AnyProvisionContext extends CommonContext {
   /**
-   * False while the state is only compared. A call that creates something as a side effect is then
-   * forbidden (safety rule "Listing must not create").
+   * False while the state is only compared. Calls with the side effect of creating a resource are
+   * then forbidden (safety rule "Listing must not create").
    */
   readonly mayCreate: boolean;
 }
@@ -20,7 +20,7 @@ export interface UserProvisionContext extends AnyProvisionContext, UserContext {
 export interface ProvisionContext extends AnyProvisionContext, ProjectContext {
   /** The name of the project; `undefined` if it is not known. */
   readonly projectName: string | undefined;
-  /** The value that {@link record} stored about the project, the service and the region. */
+  /** Returns the value that {@link record} stored for the project, the service and the region. */
   recorded(key: string): Promise<unknown>;
   /**
    * Stores the values that were set, for a service that cannot show them. Small JSON without
@@ -47,13 +47,13 @@ export interface ProvisionItem {
   readonly message?: string;
   readonly advice?: string;
   /**
-   * Creates it, or changes it to the wanted value. It must be repeatable. Items with the same
-   * function are made with one call.
+   * Creates the item, or changes it to the wanted value. It must be repeatable. For items with the
+   * same function it is called once.
    */
   readonly make?: (() => Promise<void>) | undefined;
   /**
-   * True if the service would create a second one of the same name. The run then makes sure that no
-   * other run creates it at the same time.
+   * True if a repeated call would create a second resource. The run then makes sure that no other
+   * run creates it at the same time.
    */
   readonly canDouble?: boolean;
 }
@@ -70,13 +70,13 @@ export interface ProvisionDefinition<Section> {
   readonly schema: z.ZodType<Section>;
   /** For the documentation: one sentence for each part. */
   readonly summary: readonly string[];
-  /** The parts are compared at the same time, and their items are made in this order. */
+  /** The parts are compared concurrently, and their items are created in this order. */
   readonly parts: readonly ComparePart<Section>[];
 }
 
 /** How a service compares what is wanted with what it lists. */
 export interface ServiceProvision<At extends AnyProvisionContext, Section> {
-  /** Throws when the section does not fit the schema, and what a failed call throws. */
+  /** Throws when the section does not match the schema, and the error of a failed call. */
   compare(section: Section, context: At): Promise<readonly ProvisionItem[]>;
 }
 
@@ -87,8 +87,8 @@ export interface ProjectProvision extends ServiceProvision<ProvisionContext, unk
 }
 
 /**
- * Defines how a service provisions a project. A service only compares: the run creates what is
- * missing, in the order of the items, and compares again.
+ * Defines how a service provisions a project. The service only compares. The run then creates
+ * missing items in their order and compares again.
  */
 export const defineProvision = <Section>({
   schema,
@@ -103,7 +103,7 @@ export const defineProvision = <Section>({
   },
 });
 
-/** Returns what a profile may say, by service. */
+/** Returns the schemas of the sections of a profile, by service. */
 export const profileSections = (
   services: readonly { readonly name: string; readonly provision?: ProjectProvision | undefined }[],
 ): Record<string, z.ZodType> =>

@@ -8,8 +8,8 @@ const isSearch = (method: string, path: string): boolean =>
   method === 'POST' && /^\/v\d+\/search\//.test(path);
 
 /**
- * Returns the API, which refuses every call that may change something. A plan uses it, so that a
- * defect of a service file cannot change the cloud. A refused call throws class `Denied`.
+ * Returns an API that refuses every call that may change something, with class `Denied`. A plan
+ * uses it, so that a defect in a service file cannot change the cloud.
  */
 export function readOnly(api: ServiceApi): ServiceApi {
   const { watched } = api;

@@ -20,8 +20,9 @@ export interface Removals {
 }
 
 /**
- * Removes the resources of one type with bounded concurrency. No removal begins after the deadline,
- * after a stop of the process, or after the service refused one (401, 403). Never throws.
+ * Removes the resources of one type with bounded concurrency. No further removal begins after the
+ * deadline, when the process stops, or after the service refused a removal (401, 403). Never
+ * throws.
  */
 export async function removeAll<At extends CommonContext>(
   resourceType: ResourceType<At>,
@@ -36,7 +37,7 @@ export async function removeAll<At extends CommonContext>(
     input.stopping?.aborted === true ||
     input.context.now() >= input.deadline ||
     results.haltFor(await input.halted?.());
-  // A hold that was added after the listing counts, too.
+  // A person may have added a hold after the listing.
   const notHeld = async (some: readonly Resource[]): Promise<readonly Resource[]> => {
     const held = await input.heldNow?.(resourceType.name, some);
     if (!held || held.size === 0) return some;

@@ -3,9 +3,9 @@ import type { Actor, PropagatorError } from '../shared/errors.ts';
 import type { ProjectContext, UserContext } from './context.ts';
 import type { TypeDependencies, TypeDependency } from './dependencies.ts';
 
-/** Why a resource cannot be removed now, and who can change that. */
+/** Why a resource cannot be removed now, and which actor can change that. */
 export interface Blocker {
-  /** In the words of the service if it gave any: `2 ports of project 4f… are on it`. */
+  /** The service's message if there is one: `2 ports of project 4f… are on it`. */
   readonly message: string;
   readonly actor: Actor;
   readonly advice?: string;

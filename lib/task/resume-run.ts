@@ -11,10 +11,10 @@ import type { Suspension } from './suspension.ts';
 import { recordKey, type SuspensionRecord } from './suspension-records.ts';
 
 /**
- * Resumes one service of a project. It puts back what the records say, only where the resource is
- * still as suspend left it. It reports resources that another actor has changed since, and leaves
- * them alone. A record is removed when a listing at `settleAt` or later shows the resource as it
- * was before. It has finished when no record is left.
+ * Resumes one service of a project: restores the recorded state of each resource that is still as
+ * suspend left it. A resource that another actor has changed is reported and not changed. A record
+ * is removed when a listing at or after `settleAt` shows the recorded state. The run has finished
+ * when no record is left.
  */
 export function resumeRun(input: LifecycleRunInput): Promise<RunReport> {
   return lifecycleRun(input, {

@@ -28,8 +28,8 @@ export type Outcome =
    */
   | { readonly kind: 'finished' }
   /**
-   * Resources are left or could not be listed. The next run begins after at least this many
-   * seconds. `returned`: resources that this run removed were listed again.
+   * Resources are left or could not be listed. The next run begins after at least
+   * `retryAfterSeconds`. `returned`: resources that this run removed were listed again.
    */
   | {
       readonly kind: 'again';
@@ -228,8 +228,8 @@ function outcomeOf(
 }
 
 /**
- * True if another iteration follows at once: the service confirmed at least one removal, or nothing
- * seems to be left.
+ * True if another iteration follows at once: the service confirmed at least one removal, or no
+ * resource seems to be left.
  */
 const mayContinue = (
   types: readonly TypeIteration[],
@@ -281,7 +281,8 @@ function worst(resourceTypes: readonly TypeIteration[]): ErrorReport | undefined
 }
 
 /**
- * Returns an empty cache. An answer that one iteration shares must not be older than the iteration.
+ * Returns an empty cache for one iteration, whose shared answers must not be older than the
+ * iteration.
  */
 export function freshMemoize(): ProjectContext['memoize'] {
   const asked = new Map<string, Promise<unknown>>();

@@ -48,8 +48,8 @@ export class Confirmation {
 }
 
 /**
- * Safety rule "Check the owner of every row". `ours`: the owner is equal to the account id.
- * `ownerless`: the row names no owner, and is never treated as ours.
+ * Compares the owner of a row with the account (safety rule "Check the owner of every row").
+ * `ours`: they are equal. `ownerless`: the row names no owner, and is never treated as ours.
  */
 export function ownership(
   resource: Pick<Resource, 'owner'>,
@@ -83,8 +83,8 @@ export interface Protection {
 const SERVICE_PROJECTS = ['service', 'services', 'admin'];
 
 /**
- * True if a database may treat both ids as equal. A protected id in capital letters therefore
- * counts, too.
+ * True if the list contains the id, or an id that a database may treat as equal (for example in
+ * capital letters).
  */
 const isAmong = (id: string, ids: readonly string[]): boolean =>
   ids.some((one) => areAlike(one, id));
@@ -120,7 +120,7 @@ export function protectedBecause(
       : undefined;
   }
   if (areAlike(scope.id, protection.ownProject))
-    return 'it is the project that this cleaner is logged in to';
+    return 'it is the project that the propagator is logged in to';
   if (isAmong(scope.id, protection.projects)) return 'the settings protect this project';
   if (scope.domainId !== undefined && isAmong(scope.domainId, protection.domains))
     return 'the settings protect its domain';

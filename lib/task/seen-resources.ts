@@ -58,21 +58,21 @@ export class SeenResources {
   }
 
   /**
-   * The total of a service may lag behind removals by minutes (Swift). So the removals of this run
-   * are subtracted from the total before them. The listing was cut, so at least one more resource
-   * than the rows is left.
+   * Estimates how many resources are left if the listing was cut. The service's total may be
+   * minutes old (Swift), so the removals of this run are subtracted from the total before them. At
+   * least one resource more than the listed rows is left.
    */
   #estimate(rows: number, byReportedTotal: number): number {
     const before = Math.min(this.#most, this.#leftBefore || this.#most);
     return Math.max(rows + 1, Math.min(byReportedTotal, before - this.#gone.size));
   }
 
-  /** The count of the run so far. */
+  /** Returns the count of the run so far. */
   get count(): Count {
     return { listed: this.#most, gone: this.#gone.size, left: this.#left };
   }
 
-  /** The number of resources that no earlier run listed. */
+  /** Returns the number of resources that no earlier run listed. */
   get fresh(): number {
     return this.#fresh;
   }

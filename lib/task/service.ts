@@ -50,7 +50,7 @@ export {
 export type { UserAssignments } from './user-assignments.ts';
 export { defineUserReport, type UserReport } from './user-report.ts';
 
-/** Why suspend leaves resource types as they are, in one sentence for the documentation. */
+/** Resource types that suspend does not change, with the reason for the documentation. */
 export interface LeftBySuspend {
   /** Names within the service. */
   readonly types: readonly string[];
@@ -63,8 +63,8 @@ export interface LeftBySuspend {
 export interface Service {
   readonly name: ServiceName;
   /**
-   * Its types in Keystone's catalog: the official one, then aliases, for example `block-storage`,
-   * `volumev3`, `volume`.
+   * The service's types in Keystone's catalog: the official type, then aliases, for example
+   * `block-storage`, `volumev3`, `volume`.
    */
   readonly catalogTypes: readonly string[];
   /**
@@ -73,17 +73,17 @@ export interface Service {
    */
   readonly catalogAliases: readonly string[];
   /**
-   * The services and types of other services that go first. A `required` service has ended before
-   * this one begins (safety rule "Workloads before their guards"). A `preferred` one does not delay
-   * this service while it is stuck; this service then runs once more after it (safety rule "One
-   * stuck project stops no other").
+   * The services, and types of other services, that are cleaned up before this one. This service
+   * begins only when a `required` service has ended (safety rule "Workloads before their guards").
+   * It does not wait for a `preferred` service that is stuck, and then runs once more after it
+   * (safety rule "One stuck project stops no other").
    */
   readonly dependsOn: readonly DeclaredDependency[];
   /** The services that depend on this one, in addition to those that declare it themselves. */
   readonly dependents: readonly Dependent[];
   /**
-   * The name in the header (`compute`), or the header itself where a service has its own
-   * (`X-OpenStack-Manila-API-Version`). With the lowest and highest microversion that the file
+   * The service's name in the standard header (`compute`), or its own header
+   * (`X-OpenStack-Manila-API-Version`), with the lowest and highest microversion that the file
    * supports.
    */
   readonly microversion:
@@ -110,15 +110,17 @@ export interface Service {
   readonly resourceTypes: readonly ResourceType[];
   /** The resource types of a deleted user. */
   readonly userResourceTypes: readonly ResourceType<UserContext>[];
-  /** The resources of a user that a suspension reports. Nothing of a user can be switched. */
+  /**
+   * The resources of a user that a suspension reports. Suspend cannot change resources of a user.
+   */
   readonly userReports: readonly UserReport[];
-  /** How a project is suspended and resumed here; `undefined`: everything is left as it is. */
+  /** How a project is suspended and resumed in this service; `undefined`: nothing is changed. */
   readonly suspension?: ServiceSuspension | undefined;
-  /** The resource types that suspend never switches, with the reason. */
+  /** The resource types that suspend never changes, with the reason. */
   readonly leftBySuspend: readonly LeftBySuspend[];
   /** How the service provisions a project; `undefined`: it provisions none. */
   readonly provision?: ProjectProvision | undefined;
-  /** How a new user gets its roles and groups here. */
+  /** How a new user gets roles and groups (only Keystone). */
   readonly userProvision?: ServiceProvision<UserProvisionContext, UserAssignments> | undefined;
 }
 
@@ -148,7 +150,7 @@ export interface ServiceDefinition {
   readonly userResourceTypes?: readonly DefinedType<UserContext>[];
   readonly userReports?: readonly ((service: string) => UserReport)[];
   readonly suspension?: ServiceSuspension;
-  /** Every resource type that `suspension` does not switch. A test demands them. */
+  /** Every resource type that `suspension` does not change. A test requires a reason for each. */
   readonly leftBySuspend?: readonly LeftBySuspend[];
   readonly provision?: ProjectProvision;
   readonly userProvision?: ServiceProvision<UserProvisionContext, UserAssignments>;

@@ -7,9 +7,9 @@ import type { Service } from './service.ts';
 import { contextWithoutDeletion } from './without-deletion.ts';
 
 /**
- * Lists the resources that a suspension leaves alone although they work against it or end during
- * it, such as leases. Returns a condition for each type that the project has. Changes nothing. A
- * failed listing is reported and never thrown, because it must not stop the suspension.
+ * Lists resources that a suspension cannot change although they act or end during it, such as
+ * leases. Returns a condition for each type that the project has. A failed listing is reported and
+ * not thrown, because it must not stop the suspension.
  */
 export async function suspendReports(
   { name, leftBySuspend, resourceTypes }: Service,

@@ -11,9 +11,9 @@ import { chosenTypes, type Suspension, type SuspensionRow } from './suspension.t
 import { recordKey, type SuspensionRecord } from './suspension-records.ts';
 
 /**
- * Suspends one service of a project. For each resource it first stores the state to return to
- * (safety rule "Record before you act; the first record wins"), and then switches the resource. It
- * has finished when a listing at `settleAt` or later shows everything at rest.
+ * Suspends one service of a project. For each resource it first records the state that resume must
+ * restore (safety rule "Record before you act; the first record wins"), and then suspends the
+ * resource. The run has finished when a listing at or after `settleAt` shows all resources at rest.
  */
 export function suspendRun(input: LifecycleRunInput): Promise<RunReport> {
   const chosen = chosenTypes(input.types, input.options);
@@ -97,8 +97,8 @@ function continueWith(
     return inProgress(record.resourceType, comparison.message);
   }
   if (comparison.kind === 'changed') {
-    // Another actor has changed it since the record. If it runs, its present state is the one to
-    // return to.
+    // Another actor has changed the resource after it was recorded. If it runs, resume must restore
+    // its present state.
     const assessment = row.assess(option);
     if (assessment.kind !== 'switch') {
       work.total -= 1;
@@ -117,7 +117,7 @@ function continueWith(
   return undefined;
 }
 
-/** Stores the records first. A change uses the record that is stored, which may be an older one. */
+/** Stores the records. Returns the stored ones, which may be older. */
 async function recordAll(
   unrecorded: readonly { row: SuspensionRow; record: SuspensionRecord }[],
   work: Work,

@@ -2,37 +2,40 @@ import type * as z from 'zod';
 import { ResourceTypeName } from '../../events/ids.ts';
 import type { ProjectContext } from './context.ts';
 
-/** What suspend does with a resource as it is now. */
+/** What suspend does with a resource in its present state. */
 export type Assessment<Before> =
-  /** Suspend switches it. `before`: what resume needs; small JSON without secrets. */
+  /**
+   * Suspend changes the resource. `before`: the state that resume restores; small JSON without
+   * secrets.
+   */
   | { readonly kind: 'switch'; readonly before: Before }
-  /** It is at rest already, or nothing in it runs. Neither suspend nor resume changes it. */
+  /** The resource is already at rest. Neither suspend nor resume changes it. */
   | { readonly kind: 'at-rest' }
-  /** It stays as it is, because a switch could not be undone exactly. The reason is reported. */
+  /** The resource is not changed, because resume could not restore it exactly. This is reported. */
   | { readonly kind: 'leave'; readonly message: string; readonly advice: string }
-  /** It is changing. The next iteration lists it again. */
+  /** The service is changing the resource. The next iteration lists it again. */
   | { readonly kind: 'wait'; readonly message: string };
 
-/** A resource compared with what suspend recorded about it. */
+/** A resource compared with its record. */
 export type Comparison =
   | { readonly kind: 'as-before' }
   | { readonly kind: 'suspended' }
   /** Suspend or resume has made some of its calls. */
   | { readonly kind: 'partly' }
   | { readonly kind: 'changing'; readonly message: string }
-  /** Another actor has changed it since, so it stays as it is. `message`: what changed. */
+  /** Another actor has changed the resource, so it is not changed. `message`: what has changed. */
   | { readonly kind: 'changed'; readonly message: string };
 
 /**
- * How one resource type is suspended and resumed. `Row` is what a listing shows, and `Before` is
- * what suspend records. The calls must be repeatable.
+ * How one resource type is suspended and resumed. `Row` is a listed row, and `Before` the recorded
+ * state. The calls must be repeatable.
  */
 export interface SuspensionDefinition<Row, Before> {
   /** The resource type within the service, for example `server`. */
   readonly name: string;
   /**
-   * The options of the policy file with which suspend switches the type. Without it, suspend always
-   * does. Resume does not ask: it puts back what was recorded.
+   * The options of the policy file with which suspend changes the type. If absent, suspend always
+   * changes it. Resume does not depend on options: it restores the recorded state.
    */
   readonly options?: readonly string[];
   /** For the documentation: what suspend does, what it records, and what resume puts back. */
@@ -60,7 +63,7 @@ export interface SuspensionRow {
   readonly id: string;
   readonly owner: string | undefined;
   assess(option?: string): Assessment<unknown>;
-  /** These three throw when the stored record does not fit the definition. */
+  /** The next three functions throw when the stored record does not match the definition. */
   compare(before: unknown): Comparison;
   suspend(before: unknown): Promise<void>;
   resume(before: unknown): Promise<void>;
@@ -76,15 +79,15 @@ export interface Suspension {
 
 /** What a service file says about suspend and resume. */
 export interface ServiceSuspension {
-  /** The services that suspend comes after and that resume comes before. */
+  /** The services that are suspended before this one, and resumed after it. */
   readonly after: readonly string[];
-  /** In the order of suspend. Resume takes them backwards. */
+  /** In the order of suspend. Resume uses the reverse order. */
   readonly types: readonly ((service: string) => Suspension)[];
 }
 
 /**
- * Returns the types that suspend switches with the chosen options, each with its option. `chosen`:
- * the options of the policy file; `undefined`: the service has none.
+ * Returns the types that suspend changes with the chosen options, each with its option. `chosen`:
+ * the options in the policy file; `undefined` if it has none for the service.
  */
 export function chosenTypes(
   types: readonly Suspension[],

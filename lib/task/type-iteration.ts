@@ -53,9 +53,9 @@ export type OnListed = (
 ) => void;
 
 /**
- * Returns why some of the listed resources must not be removed now, by id: a hold of a person, or
- * an approved plan that does not list them. Throws when that is not certain; nothing of the type is
- * removed then.
+ * Returns, by id, why some of the listed resources must not be removed now: a person holds them, or
+ * the approved plan does not list them. Throws when this cannot be determined; then no resource of
+ * the type is removed.
  */
 export type RemovalGuard = (
   resourceType: ResourceTypeName,
@@ -106,13 +106,15 @@ export const notListed = (
 export const isSettled = ({ status, exception }: TypeIteration): boolean =>
   status === 'empty' || exception !== undefined;
 
-/** True if nothing of the type is left, as far as the run knows before the next listing. */
+/**
+ * True if the run has removed all listed resources of the type. The next listing must confirm this.
+ */
 export const hasNothingLeft = (done: TypeIteration): boolean =>
   isSettled(done) || done.count?.left === 0;
 
 /**
- * True if a type with a dependency until `empty` on this one may be listed. A type that nobody can
- * reach any more, or that is never removed, must not stop others.
+ * True if a type with a dependency until `empty` on this type may be listed. A type that can no
+ * longer be reached, or is never removed, must not stop others.
  */
 export const allowsDependents = ({ status, count, exception }: TypeIteration): boolean =>
   status === 'empty' ||

@@ -366,7 +366,7 @@ export class StatefulCloud {
             immutable: false,
           },
           children: this.#childrenOf(id),
-          cleaner: { ...CLEANER, isProjectBound: this.isBound },
+          login: { ...CLEANER, isProjectBound: this.isBound },
           mayUpdate: undefined,
           mayRevokeRole: undefined,
           mayDelete: this.mayDelete,

@@ -85,7 +85,7 @@ describe('a value that a user or an operator set', () => {
     expect(conditions()).toContainEqual(
       expect.objectContaining({
         resourceType: 'nets.quota',
-        message: 'drift: cores is 15, and the profile says 20; it is left',
+        message: 'drift: cores is 15, and the profile says 20; not changed',
       }),
     );
   });

@@ -70,7 +70,7 @@ describe('the checks in Keystone before a project is emptied', () => {
       expect(unknown.length).toBeGreaterThan(0);
       for (const text of unknown)
         expect(text).toContain(
-          'it is tested after the approval, before anything of the project is removed',
+          'it is tested after the approval, before any resource of the project is removed',
         );
     },
   );

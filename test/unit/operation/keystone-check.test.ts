@@ -15,7 +15,7 @@ const FACTS: KeystoneFacts = {
   project: { id: 'p1', enabled: true, immutable: false },
   domain: { id: 'd1', enabled: true, immutable: false },
   children: [],
-  cleaner: { userId: 'u1', ownProject: 'own', isAdmin: true, isProjectBound: false },
+  login: { userId: 'u1', ownProject: 'own', isAdmin: true, isProjectBound: false },
   mayUpdate: { kind: 'granted' },
   mayRevokeRole: { kind: 'granted' },
   mayDelete: { kind: 'granted' },
@@ -24,8 +24,8 @@ const refused = (rule: string) =>
   ({ kind: 'refused', message: `You are not authorized: identity:${rule}.` }) as const;
 const project = { ...FACTS.project, immutable: true };
 const disabled = { ...FACTS.project, enabled: false };
-const bound = { ...FACTS.cleaner, isProjectBound: true };
-const noAdmin = { ...FACTS.cleaner, isAdmin: false };
+const bound = { ...FACTS.login, isProjectBound: true };
+const noAdmin = { ...FACTS.login, isAdmin: false };
 const children = Array.from({ length: 7 }, (_, n) => ({ id: `c${n}`, name: `child ${n}` }));
 
 describe('the reasons why Keystone would refuse to delete a project', () => {
@@ -55,7 +55,7 @@ describe('the reasons why Keystone would refuse to delete a project', () => {
       'domain d1 is disabled',
       'openstack project set --no-immutable d1 && openstack domain set --enable d1',
     ],
-    ['an application credential', { cleaner: bound }, 'application credential', '--disable p1'],
+    ['an application credential', { login: bound }, 'application credential', '--disable p1'],
     [
       'a policy against updates',
       { mayUpdate: refused('update_project') },
@@ -70,7 +70,7 @@ describe('the reasons why Keystone would refuse to delete a project', () => {
     ],
     [
       'a policy against deletions, for a user without the role admin',
-      { mayDelete: refused('delete_project'), cleaner: noAdmin },
+      { mayDelete: refused('delete_project'), login: noAdmin },
       'delete the project',
       'openstack role add --user u1 --project own admin',
     ],
@@ -84,7 +84,7 @@ describe('the reasons why Keystone would refuse to delete a project', () => {
 
   it('are all reported together', () => {
     const domain = { id: 'd1', enabled: false, immutable: false };
-    const { refusals } = checkKeystone({ ...FACTS, project, domain, children, cleaner: bound });
+    const { refusals } = checkKeystone({ ...FACTS, project, domain, children, login: bound });
     expect(refusals).toHaveLength(4);
   });
 
@@ -96,7 +96,7 @@ describe('the reasons why Keystone would refuse to delete a project', () => {
       {
         project: disabled,
         domain: { id: 'd1', enabled: false, immutable: false },
-        cleaner: bound,
+        login: bound,
         mayUpdate: undefined,
         mayRevokeRole: undefined,
       },

@@ -114,7 +114,7 @@ describe('Neutron', () => {
     expect(outcome.kind).toBe('finished');
     expect(writes()).toEqual([]);
     expect(conditions[0]?.message).toBe(
-      'drift: 10.0.0.0/24 is 10.8.0.0/16, and the profile says 10.0.0.0/24; it is left',
+      'drift: 10.0.0.0/24 is 10.8.0.0/16, and the profile says 10.0.0.0/24; not changed',
     );
   });
 });
