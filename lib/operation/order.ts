@@ -12,19 +12,21 @@ import type { PlannedTask, Uncovered } from './model.ts';
  *
  * No cycle. `assertNoCycle` checks the dependencies of all services, of both strengths, when the
  * program starts. `planOrder` checks those of one operation again and saves them in the operation.
- * A later release cannot change the order of an operation that runs. No guard is removed before its
- * workload. A task with a required dependency is requested only when the task that it depends on
- * has ended: a listing was empty, the cloud lacks the service, or nothing of it can be listed any
- * more. A required dependency until `empty` on one type does not exist between services, because a
- * verification of one type can become stale while the task runs.
+ * A later release cannot change the order of an operation that runs.
+ *
+ * No guard is removed before its workload. A task with a required dependency is requested only when
+ * the task that it depends on has ended: a listing was empty, the cloud lacks the service, or
+ * nothing of it can be listed any more. A required dependency until `empty` on one type does not
+ * exist between services, because a verification of one type can become stale while the task runs.
  *
  * A resource type may be independent of a service that its own service depends on. While that
  * service deletes resources, the task has one partial run, which handles only such types. The task
  * does not count as ended after it. It runs in full, and lists every type, when its dependencies
- * have ended. A task may overtake a preferred dependency that is stuck, or whose awaited types were
- * verified empty. The task records what it overtook. It runs once more after those tasks have
- * ended, and the operation cannot end before that run. Everything that depends on this task runs
- * once more, too.
+ * have ended.
+ *
+ * A task may overtake a preferred dependency that is stuck, or whose awaited types were verified
+ * empty. The task records what it overtook. It runs once more after those tasks have ended, and the
+ * operation cannot end before that run. Everything that depends on this task runs once more, too.
  *
  * A stuck dependency. A dead-lettered required dependency stops its dependents until an operator
  * redrives or discards it; the operation shows the dependency as the cause. A dead-lettered
