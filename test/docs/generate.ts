@@ -7,6 +7,8 @@ import { FOLDER, pages } from './pages.ts';
 import { snapshot } from './project-columns/columns.ts';
 import { readDispositions, readReasons } from './project-columns/dispositions.ts';
 import { COVERAGE_PAGE, coveragePage } from './project-columns/page.ts';
+import { routesSnapshot } from './routes/collections.ts';
+import { readRoutes } from './routes/dispositions.ts';
 
 /**
  * `npm run docs`: writes a page for every service, removes the pages of services that no longer
@@ -22,7 +24,8 @@ const AWS = 'docs/aws.md';
 writeFileSync(AWS, withTables(readFileSync(AWS, 'utf8'), await costTables()));
 console.log(`what it costs in ${AWS}`);
 
-writeFileSync(COVERAGE_PAGE, coveragePage(snapshot(), readDispositions(), readReasons()));
+const routes = { snapshot: routesSnapshot(), dispositions: readRoutes() };
+writeFileSync(COVERAGE_PAGE, coveragePage(snapshot(), readDispositions(), readReasons(), routes));
 console.log(`what names a project in ${COVERAGE_PAGE}`);
 
 const OPENAPI = 'docs/api/openapi.json';

@@ -10,10 +10,13 @@ import {
   undisposed,
   withoutReason,
 } from '../docs/project-columns/dispositions.ts';
+import { cloudPython, readCollections, routesSnapshot } from '../docs/routes/collections.ts';
+import { readRoutes } from '../docs/routes/dispositions.ts';
 
 /**
- * Compares the tables of this cloud with docs/coverage.md, which shows the new columns of a new
- * release. If the database is not reachable, the test reports it and compares nothing.
+ * Compares the tables and the APIs of this cloud with docs/coverage.md, which shows the new columns
+ * and collections of a new release. If the database or the code of the services is not reachable,
+ * the test reports it and compares nothing.
  */
 const socket = databaseSocket(process.env);
 
@@ -41,3 +44,19 @@ it('has no deletion that reaches another project and that docs/coverage.md does 
   expect(found.neutron).toContain('securitygrouprules.remote_group_id');
   expect(withoutReason(readReasons(), found)).toEqual([]);
 });
+
+const python = cloudPython(process.env);
+
+it('has no API collection that docs/coverage.md does not explain, and those of a recorded release', async () => {
+  if (python === undefined)
+    return console.log('no code of the services: name its Python with OPENSTACK_TEST_PYTHON');
+  const found = await readCollections(python);
+  expect(undisposed(readRoutes(), found)).toEqual([]);
+  // If this fails, run `node test/docs/routes/read.ts RELEASE PYTHON` and then `npm run docs`.
+  const releases = Object.values(routesSnapshot());
+  for (const [service, collections] of Object.entries(found))
+    expect([service, releases.map((release) => release[service])]).toEqual([
+      service,
+      expect.arrayContaining([collections]),
+    ]);
+}, 600_000);

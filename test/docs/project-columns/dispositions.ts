@@ -5,7 +5,7 @@ import type { Columns } from './columns.ts';
 
 const types = z.array(z.string()).min(1);
 const reason = z.string().min(1);
-const Disposition = z.union([
+export const Disposition = z.union([
   z.strictObject({ covered: types }),
   z.strictObject({ with: types }),
   z.strictObject({ keystone: z.literal(true) }),
@@ -15,7 +15,8 @@ const Disposition = z.union([
 /** What becomes of the rows of one column when the project is deleted; see dispositions.yaml. */
 export type Disposition = z.infer<typeof Disposition>;
 const Table = z.record(z.string(), z.record(z.string(), Disposition));
-type Table = z.infer<typeof Table>;
+/** By service and `table.column`. */
+export type Table = z.infer<typeof Table>;
 
 const FILE = new URL('dispositions.yaml', import.meta.url);
 export const readDispositions = (): Table => Table.parse(parse(readFileSync(FILE, 'utf8')));

@@ -10,10 +10,16 @@ import {
   withoutReason,
 } from '../../docs/project-columns/dispositions.ts';
 import { COVERAGE_PAGE, coveragePage } from '../../docs/project-columns/page.ts';
+import { routesSnapshot } from '../../docs/routes/collections.ts';
+import { readRoutes } from '../../docs/routes/dispositions.ts';
 
 const dispositions = readDispositions();
 const reasons = readReasons();
 const releases = snapshot();
+const routes = { snapshot: routesSnapshot(), dispositions: readRoutes() };
+const types = new Set<string>(
+  SERVICES.flatMap(({ resourceTypes }) => resourceTypes.map(({ name }) => name)),
+);
 
 describe('the page of columns that name a project in each release', () => {
   it('explains every column that was read', () => {
@@ -26,14 +32,13 @@ describe('the page of columns that name a project in each release', () => {
   });
 
   it('names only resource types that exist', () => {
-    const types = new Set<string>(
-      SERVICES.flatMap(({ resourceTypes }) => resourceTypes.map(({ name }) => name)),
-    );
     expect(mentionedTypes(dispositions).filter((type) => !types.has(type))).toEqual([]);
   });
 
   it('is up to date (`npm run docs`)', () => {
-    expect(readFileSync(COVERAGE_PAGE, 'utf8')).toBe(coveragePage(releases, dispositions, reasons));
+    expect(readFileSync(COVERAGE_PAGE, 'utf8')).toBe(
+      coveragePage(releases, dispositions, reasons, routes),
+    );
   });
 
   it('shows a column of a next release that has no disposition', () => {
@@ -42,7 +47,7 @@ describe('the page of columns that name a project in each release', () => {
       'neutron novelties.project_id',
       'novel a.owner',
     ]);
-    expect(coveragePage({ next }, dispositions, {})).toMatch(
+    expect(coveragePage({ next }, dispositions, {}, routes)).toMatch(
       /`novelties.project_id` .*not examined/,
     );
   });
@@ -51,5 +56,28 @@ describe('the page of columns that name a project in each release', () => {
     expect(withoutReason(reasons, { neutron: ['trunks.port_id', 'novelties.port_id'] })).toEqual([
       'neutron novelties.port_id',
     ]);
+  });
+});
+
+describe('the page of API collections of each release', () => {
+  it('explains every collection that was read', () => {
+    for (const [release, collections] of Object.entries(routes.snapshot))
+      expect([release, undisposed(routes.dispositions, collections)]).toEqual([release, []]);
+  });
+
+  it('explains no collection that no release has', () => {
+    expect(unused(routes.dispositions, Object.values(routes.snapshot))).toEqual([]);
+  });
+
+  it('names only resource types that exist', () => {
+    expect(mentionedTypes(routes.dispositions).filter((type) => !types.has(type))).toEqual([]);
+  });
+
+  it('shows a collection of a next release that has no entry', () => {
+    const next = { zun: ['class containers.Containers', 'class novelties.Novelties'] };
+    expect(undisposed(routes.dispositions, next)).toEqual(['zun class novelties.Novelties']);
+    expect(
+      coveragePage(releases, dispositions, reasons, { ...routes, snapshot: { next } }),
+    ).toMatch(/`class novelties.Novelties` .*not examined/);
   });
 });
