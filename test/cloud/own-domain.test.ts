@@ -1,6 +1,3 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import * as z from 'zod';
 import { type RehearsalCloud, startCloud } from './cloud.ts';
 import { startPropagator } from './propagator.ts';
@@ -27,15 +24,11 @@ it.each([
   "refuses to plan the deletion of the domain of the propagator's own %s",
   async (own, because) => {
     const cloud = await startCloud();
-    const folder = mkdtempSync(join(tmpdir(), 'own-domain-'));
     const automation = cloud.seed.makeDomain('automation');
     const elsewhere = cloud.seed.makeDomain('elsewhere');
     const project = cloud.seed.makeProject(own === 'user' ? elsewhere : automation, 'cleaner');
     const login = loggedInFrom(cloud, own === 'user' ? automation : elsewhere, project);
-    const { propagator, client } = await startPropagator(login, {
-      PROPAGATOR_SWEEP: '0s',
-      PROPAGATOR_DATA: join(folder, 'data'),
-    });
+    const { client, stop } = await startPropagator(login, { PROPAGATOR_SWEEP: '0s' });
     try {
       const plan = (domain: string) =>
         client.post(`/v1/domains/${domain}/plan`, {}, z.object({ opened: z.string() }));
@@ -46,9 +39,8 @@ it.each([
       const customer = cloud.seed.makeDomain('customer');
       expect((await plan(customer)).opened).toMatch(/^op-/);
     } finally {
-      await propagator.stop();
+      await stop();
       await cloud.close();
-      rmSync(folder, { recursive: true });
     }
   },
   120_000,

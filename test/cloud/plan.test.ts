@@ -1,6 +1,3 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import * as z from 'zod';
 import { PlanShape } from '../../lib/cli/shapes.ts';
 import { until } from '../engine/place.ts';
@@ -13,15 +10,11 @@ const isLogin = ({ method, path }: { method: string; path: string }): boolean =>
 
 it('a plan sends nothing but GET and HEAD, and lists every resource of the project', async () => {
   const cloud = await startCloud();
-  const folder = mkdtempSync(join(tmpdir(), 'plan-'));
   const domain = cloud.seed.makeDomain('acme');
   const project = cloud.seed.makeProject(domain, 'web');
   const control = cloud.seed.makeProject(domain, 'bank');
   for (const id of [project, control]) cloud.seed.fill(id, 'small');
-  const { propagator, client } = await startPropagator(cloud, {
-    PROPAGATOR_SWEEP: '0s',
-    PROPAGATOR_DATA: join(folder, 'data'),
-  });
+  const { client, stop } = await startPropagator(cloud, { PROPAGATOR_SWEEP: '0s' });
   try {
     const before = JSON.stringify(cloud.store.resources(project));
     cloud.calls.length = 0;
@@ -59,8 +52,7 @@ it('a plan sends nothing but GET and HEAD, and lists every resource of the proje
     const server = plan.pages.find(({ resourceType }) => resourceType === 'nova.server');
     expect(server?.resources[0]?.createdAt).toBeGreaterThan(0);
   } finally {
-    await propagator.stop();
+    await stop();
     await cloud.close();
-    rmSync(folder, { recursive: true });
   }
 }, 240_000);

@@ -1,7 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
 import { request } from 'node:http';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { jest } from '@jest/globals';
 import * as z from 'zod';
@@ -12,7 +9,7 @@ import type { ApiClient } from '../../lib/cli/client.ts';
 import { OperationsShape } from '../../lib/cli/shapes.ts';
 import { type RehearsalCloud, startCloud } from '../cloud/cloud.ts';
 import { deleteProject } from '../cloud/keystone-projects.ts';
-import { startPropagator } from '../cloud/propagator.ts';
+import { type Started, startPropagator } from '../cloud/propagator.ts';
 import { until } from './place.ts';
 
 /** Use a larger number for a manual measurement: API_FLOOD=50000. */
@@ -30,7 +27,7 @@ jest.setTimeout(2 * FLOOD_SECONDS * 1000);
 
 let cloud: RehearsalCloud;
 let propagator: Embedded;
-let folder: string;
+let started: Started;
 let base: string;
 let send: ReturnType<typeof callerOf>;
 let client: ApiClient;
@@ -38,27 +35,17 @@ let domain: string;
 let control: string;
 
 beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'api-attacks-'));
   cloud = await startCloud();
   domain = cloud.seed.makeDomain('customers');
   control = cloud.seed.makeProject(domain, 'control');
   cloud.seed.fill(control, 'tiny');
-  const data = join(folder, 'data');
-  ({
-    propagator,
-    url: base,
-    client,
-  } = await startPropagator(cloud, {
-    PROPAGATOR_GRACE_PERIOD: '0s',
-    PROPAGATOR_CONFIRMATION_INTERVAL: '1s',
-    PROPAGATOR_DATA: data,
-  }));
-  send = callerOf(base, { PROPAGATOR_DATA: data });
+  started = await startPropagator(cloud);
+  ({ propagator, url: base, client } = started);
+  send = callerOf(base, { PROPAGATOR_DATA: started.data });
 });
 afterAll(async () => {
-  await propagator.stop();
+  await started.stop();
   await cloud.close();
-  rmSync(folder, { recursive: true });
 });
 
 const forged = (id: string, messageId: string, timestamp = '2026-03-01 12:00:00.000000') => ({
@@ -225,7 +212,7 @@ async function pour(path: string, size: number): Promise<number | undefined> {
 
 /** Returns the headers that a command would send. */
 async function headersOfChange(): Promise<Record<string, string>> {
-  const environment = { PROPAGATOR_DATA: join(folder, 'data') };
+  const environment = { PROPAGATOR_DATA: started.data };
   let seen: Record<string, string> = {};
   const catching = callerOf(base, environment, undefined, async (_, init) => {
     seen = Object.fromEntries(new Headers(init.headers));

@@ -1,8 +1,5 @@
-import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { jest } from '@jest/globals';
 import * as z from 'zod';
 import type { Embedded } from '../../lib/app/embedded.ts';
@@ -10,7 +7,7 @@ import type { ApiClient } from '../../lib/cli/client.ts';
 import { OperationsShape } from '../../lib/cli/shapes.ts';
 import { type RehearsalCloud, startCloud } from '../cloud/cloud.ts';
 import { deleteProject } from '../cloud/keystone-projects.ts';
-import { startPropagator } from '../cloud/propagator.ts';
+import { type Started, startPropagator } from '../cloud/propagator.ts';
 import { type CloudProxy, type Effect, type ProxyRule, startProxy } from '../cloud/proxy/proxy.ts';
 import { SECRET_PART, TEXTS_WITH_SECRET } from '../unit/shared/secrets.ts';
 import { until } from './place.ts';
@@ -25,7 +22,7 @@ let cloud: RehearsalCloud;
 let proxy: CloudProxy;
 let propagator: Embedded;
 let client: ApiClient;
-let folder: string;
+let stop: Started['stop'];
 let domain: string;
 let control: string;
 /** A foreign host that records each request that reaches it. */
@@ -33,7 +30,6 @@ let foreign: Server;
 const reached: (string | undefined)[] = [];
 
 beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'hostile-cloud-'));
   foreign = createServer((request, response) => {
     reached.push(request.url);
     response.end('{}');
@@ -45,21 +41,13 @@ beforeAll(async () => {
   control = cloud.seed.makeProject(domain, 'control');
   cloud.seed.fill(control, 'tiny');
   const credentials = { ...cloud.credentials, OS_AUTH_URL: proxy.url };
-  ({ propagator, client } = await startPropagator(
-    { ...cloud, credentials },
-    {
-      PROPAGATOR_GRACE_PERIOD: '0s',
-      PROPAGATOR_CONFIRMATION_INTERVAL: '1s',
-      PROPAGATOR_DATA: join(folder, 'data'),
-    },
-  ));
+  ({ propagator, client, stop } = await startPropagator({ ...cloud, credentials }));
 });
 afterAll(async () => {
-  await propagator.stop();
+  await stop();
   await proxy.close();
   await cloud.close();
   foreign.close();
-  rmSync(folder, { recursive: true });
 });
 
 const foreignUrl = (): string => `http://127.0.0.1:${(foreign.address() as AddressInfo).port}`;

@@ -48,7 +48,7 @@ export class PluginFixture {
   }
 
   static async open(): Promise<PluginFixture> {
-    const folder = mkdtempSync(join(tmpdir(), 'own-services-'));
+    const folder = mkdtempSync(join(tmpdir(), 'plugins-'));
     const cloud = await startCloud();
     // No test needs Placement. The catalog of the cloud lists it, and the propagator of this
     // fixture does not cover it.
@@ -57,8 +57,6 @@ export class PluginFixture {
     process.env.BILLING_URL = await billing.start();
     const [port, cmdbPort] = [await freePort(), await freePort()];
     const started = await startPropagator(cloud, {
-      PROPAGATOR_GRACE_PERIOD: '0s',
-      PROPAGATOR_CONFIRMATION_INTERVAL: '1s',
       PROPAGATOR_TOKEN_CACHE_TIME: '1s',
       PROPAGATOR_DATA: join(folder, 'data'),
       PROPAGATOR_API_TOKEN_FILE: join(folder, 'data', 'api-token'),

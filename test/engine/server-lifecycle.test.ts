@@ -1,10 +1,5 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { jest } from '@jest/globals';
 import * as z from 'zod';
-import type { Embedded } from '../../lib/app/embedded.ts';
-import type { ApiClient } from '../../lib/cli/client.ts';
 import {
   customerOf,
   newProjectIn,
@@ -16,7 +11,7 @@ import {
   TRIAL_POLICY,
 } from '../aws/cloud.ts';
 import type { RehearsalCloud } from '../cloud/cloud.ts';
-import { startPropagator } from '../cloud/propagator.ts';
+import { type Started, startPropagator } from '../cloud/propagator.ts';
 import { until } from './place.ts';
 import { type Postgresql, startPostgresql } from './postgresql.ts';
 
@@ -26,38 +21,33 @@ describe('suspend, resume and provision on a PostgreSQL server', () => {
   let postgresql: Postgresql;
   let databaseUrl: string;
   let cloud: RehearsalCloud;
-  let propagator: Embedded;
-  let client: ApiClient;
-  const folder = mkdtempSync(join(tmpdir(), 'propagator-lifecycle-'));
+  let started: Started;
   beforeAll(async () => {
-    writeFileSync(join(folder, 'policy.yaml'), TRIAL_POLICY);
     postgresql = await startPostgresql();
     databaseUrl = await postgresql.createDatabase();
     cloud = await rehearsalCloud();
-    ({ propagator, client } = await start());
+    started = await start();
   });
   afterAll(async () => {
-    await propagator?.stop();
+    await started?.stop();
     await cloud?.close();
     await postgresql?.stop();
-    rmSync(folder, { recursive: true });
   });
 
-  const start = (data = 'data') =>
-    startPropagator(cloud, {
-      DATABASE_URL: databaseUrl,
-      PROPAGATOR_CONFIRMATION_INTERVAL: '1s',
-      PROPAGATOR_TOKEN_CACHE_TIME: '1s',
-      PROPAGATOR_POLICY: join(folder, 'policy.yaml'),
-      PROPAGATOR_DATA: join(folder, data),
-    });
+  const start = () =>
+    startPropagator(
+      cloud,
+      { DATABASE_URL: databaseUrl, PROPAGATOR_TOKEN_CACHE_TIME: '1s' },
+      TRIAL_POLICY,
+    );
+  const reads = () => started.propagator.engine.reads;
   const notify = (notification: string) =>
-    client.post('/v1/notifications', JSON.parse(notification), z.unknown());
+    started.client.post('/v1/notifications', JSON.parse(notification), z.unknown());
   const ended = (project: string, action: string) =>
     until(
       `the end of ${action}`,
       async () => {
-        const all = await propagator.engine.reads.operationsAbout('project', project);
+        const all = await reads().operationsAbout('project', project);
         return all.some((one) => one.action === action && one.state === 'finished');
       },
       100,
@@ -68,7 +58,7 @@ describe('suspend, resume and provision on a PostgreSQL server', () => {
     for (const { created } of [target, control]) await notify(created);
     await until(
       'the record of the project',
-      async () => (await propagator.engine.reads.account('project', target.id)) !== undefined,
+      async () => (await reads().account('project', target.id)) !== undefined,
       60,
     );
     const [before, untouched] = [switchesOf(cloud, target.id), switchesOf(cloud, control.id)];
@@ -78,18 +68,18 @@ describe('suspend, resume and provision on a PostgreSQL server', () => {
     expect(asleep.servers.filter((row) => row.vm_state === 'active')).toEqual([]);
     expect(JSON.stringify(before.swift)).toContain('.r:*');
     expect(JSON.stringify(asleep.swift)).not.toContain('.r:*');
-    expect(await propagator.engine.reads.documents('suspension', target.id)).not.toEqual([]);
-    await propagator.stop();
-    ({ propagator, client } = await start());
+    expect(await reads().documents('suspension', target.id)).not.toEqual([]);
+    await started.stop();
+    started = await start();
     await notify(await setEnabledIn(cloud, target.id, true));
     await ended(target.id, 'resume');
     expect(switchesOf(cloud, target.id)).toEqual(before);
     expect(switchesOf(cloud, control.id)).toEqual(untouched);
-    expect(await propagator.engine.reads.documents('suspension', target.id)).toEqual([]);
+    expect(await reads().documents('suspension', target.id)).toEqual([]);
   });
 
   it('provisions new projects with one of each while two processes share the work, and goes on when one stops', async () => {
-    const other = await start('other');
+    const other = await start();
     try {
       const projects = ['new-one', 'new-two', 'new-three'].map((name) => newProjectIn(cloud, name));
       const control = newProjectIn(cloud, 'other');
@@ -105,12 +95,12 @@ describe('suspend, resume and provision on a PostgreSQL server', () => {
           projects.some(({ id }) => provisionedIn(cloud, id).networks.includes('default')),
         60,
       );
-      await other.propagator.stop();
+      await other.stop();
       for (const { id } of projects) await ended(id, 'provision');
       for (const { id } of projects) expect(provisionedIn(cloud, id)).toEqual(PROVISIONED);
       const [first] = projects;
       const id = first?.id ?? '';
-      const again = await client.post(
+      const again = await started.client.post(
         `/v1/projects/${id}/provision`,
         { reason: 'once more' },
         z.looseObject({ opened: z.string() }),
@@ -118,16 +108,16 @@ describe('suspend, resume and provision on a PostgreSQL server', () => {
       await until(
         'the second provision',
         async () => {
-          const all = await propagator.engine.reads.operationsAbout('project', id);
+          const all = await reads().operationsAbout('project', id);
           return all.some((one) => one.id === again.opened && one.state === 'finished');
         },
         100,
       );
       expect(provisionedIn(cloud, id)).toEqual(PROVISIONED);
       expect(provisionedIn(cloud, control.id)).toEqual(untouched);
-      expect(await propagator.engine.reads.operationsAbout('project', control.id)).toEqual([]);
+      expect(await reads().operationsAbout('project', control.id)).toEqual([]);
     } finally {
-      await other.propagator.stop();
+      await other.stop();
     }
   });
 });

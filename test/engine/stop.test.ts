@@ -20,8 +20,6 @@ describe('A propagator', () => {
   let running: Embedded | undefined;
   const start = async (port = 0): Promise<Embedded> => {
     const { propagator } = await startPropagator(cloud, {
-      PROPAGATOR_GRACE_PERIOD: '0s',
-      PROPAGATOR_CONFIRMATION_INTERVAL: '1s',
       PROPAGATOR_DATA: join(folder, 'data'),
       PROPAGATOR_PORT: String(port),
     });

@@ -1,16 +1,13 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { api } from '../../lib/api/api.ts';
 import { apiAuthentication } from '../../lib/app/api-access.ts';
 import { keystoneToken } from '../../lib/cli/keystone-login.ts';
 import { SteppedEngine } from '../../lib/engine/memory/stepped.ts';
-import { connectCloud } from '../../lib/openstack/connect.ts';
-import { readCredentials } from '../../lib/openstack/credentials.ts';
 import { readSettings } from '../../lib/shared/settings.ts';
 import { Cloud, rowsOf, text } from './cloud.ts';
 import { credentials, loginVariables } from './credentials.ts';
+import { connectPropagator } from './propagator-runs.ts';
 
 const BASE = 'https://propagator.example';
 const MINUTE = 60_000;
@@ -24,14 +21,7 @@ describe('a token of a real Keystone at the API', () => {
   const { authUrl } = credentials();
   const made: string[] = [];
   const engine = new SteppedEngine();
-  const cleaner = connectCloud(
-    readCredentials({
-      env: process.env,
-      readFile: (path) => (existsSync(path) ? readFileSync(path, 'utf8') : undefined),
-      home: homedir(),
-      cwd: process.cwd(),
-    }),
-  );
+  const cleaner = connectPropagator();
   let cloud: Cloud;
   let app: ReturnType<typeof api>;
   let project = '';

@@ -1,19 +1,13 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { ProjectId } from '../../events/ids.ts';
 import type { Phase } from '../../events/service.ts';
-import { connectCloud } from '../../lib/openstack/connect.ts';
-import { readCredentials } from '../../lib/openstack/credentials.ts';
 import { coverageOf } from '../../lib/operation/coverage.ts';
 import { NO_POLICY } from '../../lib/policy/schema.ts';
 import { chosenOptions } from '../../lib/policy/suspend-options.ts';
 import { SERVICES } from '../../lib/services/index.ts';
-import { resumeRun } from '../../lib/task/resume-run.ts';
 import { freshMemoize, type RunReport, runProjectCleanup } from '../../lib/task/run.ts';
 import { Confirmation } from '../../lib/task/safety-rules.ts';
 import type { Service } from '../../lib/task/service.ts';
-import { suspendRun } from '../../lib/task/suspend-run.ts';
-import { recordKey, type SuspensionRecord } from '../../lib/task/suspension-records.ts';
+import { MemoryRecords } from '../suspension-records.ts';
 import {
   grantAdmin,
   removeProjects,
@@ -22,6 +16,7 @@ import {
 } from './beside/projects.ts';
 import { OPTIONAL_SERVICES, type OptionalService } from './beside/services.ts';
 import { Cloud, Row, text } from './cloud.ts';
+import { connectPropagator, lifecycleRun } from './propagator-runs.ts';
 
 /**
  * Optional services of a cloud (test/openstack/beside/openstack-beside starts them from Debian's
@@ -39,14 +34,7 @@ const services = Object.entries(OPTIONAL_SERVICES).map(([name, beside]) => ({
   beside,
   isThere: cloud.admin.has(beside.key),
 }));
-const cleaner = connectCloud(
-  readCredentials({
-    env: process.env,
-    readFile: (path) => (existsSync(path) ? readFileSync(path, 'utf8') : undefined),
-    home: homedir(),
-    cwd: process.cwd(),
-  }),
-);
+const cleaner = connectPropagator();
 afterAll(() => cleaner.close());
 
 let region: string;
@@ -175,50 +163,15 @@ describeThose(Object.keys(OPTIONAL_SERVICES), 'on a real cloud', ({ service, bes
 
 /** Runs suspend or resume of one service until it ends, at most ten times. */
 async function switches(
+  action: 'suspend' | 'resume',
   service: Service,
-  seedProject: SeedProject,
-  run: typeof suspendRun | typeof resumeRun,
-  stored: Map<string, SuspensionRecord>,
+  { projectId: project }: SeedProject,
+  records: MemoryRecords,
 ): Promise<RunReport> {
-  const project = ProjectId.parse(seedProject.projectId);
-  const api = await cleaner.api(service, region);
-  if (!api) throw new Error(`the catalog has no ${service.name}`);
-  const all = async () => [...stored.values()];
+  const options = chosenOptions(service.name, NO_POLICY.suspend);
   for (let count = 1; ; count += 1) {
-    const report = await run({
-      service: service.name,
-      types: (service.suspension?.types ?? []).map((type) => type(service.name)),
-      options: chosenOptions(service.name, NO_POLICY.suspend),
-      context: {
-        project,
-        region,
-        api,
-        projectApi: undefined,
-        members: undefined,
-        apiOf: async () => undefined,
-        now: Date.now,
-        memoize: freshMemoize(),
-      },
-      records: {
-        all,
-        async add(records) {
-          for (const one of records)
-            if (!stored.has(recordKey(one))) stored.set(recordKey(one), one);
-          return all();
-        },
-        async replace(record) {
-          stored.set(recordKey(record), record);
-        },
-        async remove(records) {
-          for (const one of records) stored.delete(recordKey(one));
-        },
-      },
-      phase: 'apply',
-      settleAt: 0,
-      deadline: Date.now() + 60_000,
-      concurrency: 4,
-      mayContinue: async () => true,
-    });
+    const input = { action, service, project, region, options, records };
+    const report = await lifecycleRun(cleaner, input);
     if (report.outcome.kind !== 'again' || count === 10) return report;
   }
 }
@@ -242,15 +195,15 @@ describeThose(['aodh'], 'while its project is suspended', ({ service, beside }) 
       const trusts = async () =>
         (await cloud.admin.rows('identity', '/OS-TRUST/trusts', 'trusts')).length;
       const trustsBefore = await trusts();
-      const records = new Map<string, SuspensionRecord>();
-      const suspended = await switches(service, customer, suspendRun, records);
+      const records = new MemoryRecords();
+      const suspended = await switches('suspend', service, customer, records);
       expect(suspended.outcome).toEqual({ kind: 'finished' });
       expect((await alarms(customer)).map((row) => row.enabled)).toEqual([false, false, false]);
-      expect(records.size).toBe(2);
-      const resumed = await switches(service, customer, resumeRun, records);
+      expect(await records.all()).toHaveLength(2);
+      const resumed = await switches('resume', service, customer, records);
       expect(resumed.outcome).toEqual({ kind: 'finished' });
       expect(await alarms(customer)).toEqual(before);
-      expect(records.size).toBe(0);
+      expect(await records.all()).toEqual([]);
       expect(await alarms(control)).toEqual(untouched);
       expect(await trusts()).toBe(trustsBefore);
     } finally {

@@ -1,10 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { ProjectId } from '../../events/ids.ts';
 import type { Phase } from '../../events/service.ts';
-import { connectCloud } from '../../lib/openstack/connect.ts';
-import { readCredentials } from '../../lib/openstack/credentials.ts';
 import { coverageOf } from '../../lib/operation/coverage.ts';
 import { SERVICES } from '../../lib/services/index.ts';
 import { neutron } from '../../lib/services/neutron.ts';
@@ -15,6 +11,7 @@ import { databaseSocket, query, readColumns } from '../docs/project-columns/colu
 import { Cloud, rowsOf, text } from './cloud.ts';
 import { credentials } from './credentials.ts';
 import { make } from './populate/seed.ts';
+import { connectPropagator } from './propagator-runs.ts';
 
 /**
  * Safety rule: listing must not create. An administrator with a new project of its own plans all
@@ -57,18 +54,8 @@ const OWN = new RegExp(
   ].join('|'),
 );
 
-const cleanerOf = (env: NodeJS.ProcessEnv) =>
-  connectCloud(
-    readCredentials({
-      env,
-      readFile: (path) => (existsSync(path) ? readFileSync(path, 'utf8') : undefined),
-      home: homedir(),
-      cwd: process.cwd(),
-    }),
-  );
-
 async function run(
-  cleaner: ReturnType<typeof cleanerOf>,
+  cleaner: ReturnType<typeof connectPropagator>,
   service: Service,
   region: string,
   project: ProjectId,
@@ -100,7 +87,7 @@ it('a list creates no row in the listed project, and only known rows in the own 
   const role = text(rowsOf(json, 'roles')[0], 'id');
   await admin.call('identity', 'PUT', `/projects/${own.id}/users/${user.id}/roles/${role}`);
   await admin.call('identity', 'PUT', `/system/users/${user.id}/roles/${role}`);
-  const cleaner = cleanerOf({
+  const cleaner = connectPropagator({
     OS_AUTH_URL: credentials(process.env).authUrl,
     OS_USERNAME: name,
     OS_PASSWORD: password,
@@ -126,7 +113,7 @@ it('a list creates no row in the listed project, and only known rows in the own 
     await cleaner.close();
     await admin.call('identity', 'DELETE', `/users/${user.id}`);
     await admin.call('identity', 'DELETE', `/projects/${own.id}`);
-    const administrator = cleanerOf(process.env);
+    const administrator = connectPropagator();
     const coverage = coverageOf(await administrator.registry(), SERVICES);
     for (const region of coverage.of(neutron).regions)
       await run(administrator, neutron, region, ProjectId.parse(own.id), 'apply');

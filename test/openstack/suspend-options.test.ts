@@ -1,23 +1,16 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { homedir } from 'node:os';
-import { ProjectId } from '../../events/ids.ts';
 import type { Cloud as Connected } from '../../lib/openstack/cloud.ts';
-import { connectCloud } from '../../lib/openstack/connect.ts';
-import { readCredentials } from '../../lib/openstack/credentials.ts';
 import { cinder } from '../../lib/services/cinder.ts';
 import { glance } from '../../lib/services/glance.ts';
 import { manila } from '../../lib/services/manila.ts';
 import { neutron } from '../../lib/services/neutron.ts';
 import { nova } from '../../lib/services/nova.ts';
 import { octavia } from '../../lib/services/octavia.ts';
-import { resumeRun } from '../../lib/task/resume-run.ts';
-import { freshMemoize } from '../../lib/task/run.ts';
 import type { Service } from '../../lib/task/service.ts';
-import { suspendRun } from '../../lib/task/suspend-run.ts';
 import { MemoryRecords } from '../suspension-records.ts';
 import { Cloud, type Row, rowsOf, text, until } from './cloud.ts';
 import { make } from './populate/seed.ts';
 import { type Customer, newPrefix, populate } from './populate.ts';
+import { connectPropagator, lifecycleRun } from './propagator-runs.ts';
 import { removeLeftovers } from './remove-leftovers.ts';
 
 /**
@@ -37,14 +30,7 @@ beforeAll(async () => {
   ({ admin } = cloud);
   customer = await populate(cloud, { options: 'simple' }, prefix);
   project = customer.projects[0]?.id ?? '';
-  connected = connectCloud(
-    readCredentials({
-      env: process.env,
-      readFile: (path) => (existsSync(path) ? readFileSync(path, 'utf8') : undefined),
-      home: homedir(),
-      cwd: process.cwd(),
-    }),
-  );
+  connected = connectPropagator();
 });
 afterAll(async () => {
   await connected?.close();
@@ -59,32 +45,9 @@ async function run(
   records: MemoryRecords,
 ) {
   const region = (await connected.registry()).registrations[0]?.region ?? 'RegionOne';
-  const api = await connected.api(service, region);
-  if (!api) throw new Error(`the catalog has no ${service.name}`);
-  const types = (service.suspension?.types ?? []).map((type) => type(service.name));
   return until(`${action} ${service.name} ${options.join()}`, 120, async () => {
-    const input = {
-      service: service.name,
-      types: action === 'suspend' ? types : types.toReversed(),
-      options,
-      context: {
-        project: ProjectId.parse(project),
-        region,
-        api,
-        projectApi: undefined,
-        members: undefined,
-        apiOf: async () => undefined,
-        now: Date.now,
-        memoize: freshMemoize(),
-      },
-      records,
-      phase: 'apply' as const,
-      settleAt: 0,
-      deadline: Date.now() + 60_000,
-      concurrency: 4,
-      mayContinue: async () => true,
-    };
-    const report = await (action === 'suspend' ? suspendRun(input) : resumeRun(input));
+    const input = { action, service, project, region, options, records };
+    const report = await lifecycleRun(connected, input);
     if (report.outcome.kind === 'failed') throw new Error(JSON.stringify(report.outcome));
     return report.outcome.kind === 'finished' ? report : undefined;
   });

@@ -1,6 +1,3 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import * as z from 'zod';
 import { ServiceName } from '../../events/ids.ts';
 import type { Embedded } from '../../lib/app/embedded.ts';
@@ -61,17 +58,11 @@ export async function openFixture(): Promise<RehearsalFixture> {
   const customer = makeDomain('acme');
   const neighbor = makeDomain('globex');
 
-  const folder = mkdtempSync(join(tmpdir(), 'rehearsal-'));
-  const policy = join(folder, 'policy.yaml');
-  writeFileSync(policy, POLICY);
-  const { propagator, client } = await startPropagator(cloud, {
-    PROPAGATOR_GRACE_PERIOD: '0s',
-    PROPAGATOR_CONFIRMATION_INTERVAL: '1s',
-    PROPAGATOR_STALL_TIMEOUT: '3s',
-    PROPAGATOR_POLICY: policy,
-    PROPAGATOR_TOKEN_CACHE_TIME: '1s',
-    PROPAGATOR_DATA: join(folder, 'data'),
-  });
+  const { propagator, client, stop } = await startPropagator(
+    cloud,
+    { PROPAGATOR_STALL_TIMEOUT: '3s', PROPAGATOR_TOKEN_CACHE_TIME: '1s' },
+    POLICY,
+  );
   const admin = connectCloud(loginOf(cloud.credentials));
   const keystone = await admin.api(
     {
@@ -101,9 +92,8 @@ export async function openFixture(): Promise<RehearsalFixture> {
     async close() {
       await Promise.all(sent);
       await admin.close();
-      await propagator.stop();
+      await stop();
       await cloud.close();
-      rmSync(folder, { recursive: true });
     },
   };
 }
