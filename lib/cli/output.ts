@@ -45,6 +45,14 @@ export function table(
     .join('\n');
 }
 
+/** The lines below a title. Empty without lines. */
+export const titled = (title: string, lines: readonly string[]): string =>
+  lines.length > 0 ? `${title}\n${lines.join('\n')}` : '';
+
+/** Blocks of text with an empty line between them, without the empty ones. */
+export const joinBlocks = (blocks: readonly string[]): string =>
+  blocks.filter((block) => block !== '').join('\n\n');
+
 /** A duration for a person: `42s`, `7m 3s`, `2h 5m`, `3d 4h`. */
 export function duration(millis: number): string {
   const seconds = Math.max(0, Math.round(millis / 1000));

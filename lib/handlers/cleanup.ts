@@ -9,13 +9,14 @@ import { askAgainMessages, cleanupsOf, lifecyclesOf } from '../operation/lifecyc
 import type { Mode, Operation, Scope } from '../operation/model.ts';
 import { openCleanup } from '../operation/open.ts';
 import { millisOfLastCall, pausedProvisions, provisionsOf } from '../operation/provision.ts';
-import { projectScope, scopeOf } from '../operation/scope.ts';
+import { projectScope } from '../operation/scope.ts';
 import { type CloudSnapshot, cloudSnapshot, type Known } from '../operation/snapshot.ts';
 import type { Input } from '../operation/step.ts';
 import type { Step } from '../operation/transaction.ts';
 import type { Policy } from '../policy/schema.ts';
 import { PropagatorError, reportOf } from '../shared/errors.ts';
 import { type Protection, protectedBecause } from '../task/safety-rules.ts';
+import { readHistory } from './account-history.ts';
 import { livingAlike } from './alike.ts';
 import { cleanupDecision } from './cleanup-policy.ts';
 import { howChecked, isDisabledByDomain } from './task-preflight.ts';
@@ -51,13 +52,8 @@ export async function openForDeletion(
 ): Promise<Step | undefined> {
   const { account, cause } = event.data;
   const { reads } = deps.engine;
-  const [record, all, projects] = await Promise.all([
-    reads.account(account.type, account.id),
-    reads.operationsAbout(account.type, account.id),
-    account.type === 'user' ? reads.projectsOfMember(account.id) : [],
-  ]);
+  const { record, operations: all, scope } = await readHistory(account, reads);
   const existing = cleanupsOf(all);
-  const scope = scopeOf(account, { record, projects });
   const now = deps.now();
   const decision = await cleanupDecision(account, record, deps);
   const opened = openCleanup({

@@ -84,3 +84,13 @@ async function whyUnreachable(
     region,
   });
 }
+
+/**
+ * Returns the services of the cloud. Throws while Keystone cannot list them, because a service could
+ * be missed.
+ */
+export async function readRegistry(cloud: Pick<Cloud, 'registry'>): ReturnType<Cloud['registry']> {
+  const registry = await cloud.registry();
+  if (registry.unlisted?.class === 'Transient') throw new PropagatorError(registry.unlisted);
+  return registry;
+}

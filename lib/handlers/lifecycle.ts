@@ -17,19 +17,21 @@ import {
 import type { LifecycleProject } from '../operation/lifecycle-domain.ts';
 import { type LifecycleService, lifecycleSnapshot } from '../operation/lifecycle-order.ts';
 import type { LifecycleAction, Mode, Operation } from '../operation/model.ts';
-import { projectScope, scopeOf } from '../operation/scope.ts';
+import { projectScope } from '../operation/scope.ts';
 import { cloudSnapshot, type Known } from '../operation/snapshot.ts';
 import type { Input } from '../operation/step.ts';
 import type { Step } from '../operation/transaction.ts';
 import { decideChange } from '../policy/decide.ts';
 import { NO_POLICY, type Policy } from '../policy/schema.ts';
 import { chosenOptions, hasOptions } from '../policy/suspend-options.ts';
-import { PropagatorError, reportOf } from '../shared/errors.ts';
+import { reportOf } from '../shared/errors.ts';
 import type { Log } from '../shared/log.ts';
 import type { PluginAction } from '../shared/setting-values.ts';
 import { type Protection, protectedBecause } from '../task/safety-rules.ts';
 import type { Service } from '../task/service.ts';
 import { chosenTypes } from '../task/suspension.ts';
+import { readHistory } from './account-history.ts';
+import { readRegistry } from './endpoints.ts';
 import { holdOf, recordStateDuringHold } from './holds.ts';
 import { fetchEffectiveState, fetchUserState } from './project-state.ts';
 import {
@@ -75,12 +77,7 @@ export async function openForChange(
     await recordStateDuringHold(account.id, action === 'resume', deps);
     if (action === 'resume') return undefined;
   }
-  const [record, existing, projects] = await Promise.all([
-    reads.account(account.type, account.id),
-    reads.operationsAbout(account.type, account.id),
-    account.type === 'user' ? reads.projectsOfMember(account.id) : [],
-  ]);
-  const scope = scopeOf(account, { record, projects });
+  const { operations: existing, scope } = await readHistory(account, reads);
   const switched =
     action &&
     openLifecycle({
@@ -164,8 +161,7 @@ async function askProject(
   // counts.
   const isAsked = lifecycle?.asked || state.causes.some((cause) => cause.kind === 'operator-hold');
   const isEnforced = deps.mode === 'enforce' && (isAsked || decided.mode === 'enforce');
-  const registry = await deps.cloud.registry();
-  if (registry.unlisted?.class === 'Transient') throw new PropagatorError(registry.unlisted);
+  const registry = await readRegistry(deps.cloud);
   const recorded = new Set(isSuspend ? [] : await suspendedServices(id, deps.engine));
   return {
     kind: 'present',
@@ -205,8 +201,7 @@ async function askUser(
   const isSuspend = action === 'suspend';
   const change = isSuspend ? 'user.disabled' : 'user.enabled';
   const decided = decideChange(deps.policy ?? NO_POLICY, change, state.facts);
-  const registry = await deps.cloud.registry();
-  if (registry.unlisted?.class === 'Transient') throw new PropagatorError(registry.unlisted);
+  const registry = await readRegistry(deps.cloud);
   const reporting = deps.services.filter(({ userReports }) => userReports.length > 0);
   return {
     kind: 'present',
@@ -237,8 +232,7 @@ async function askUserProvision(
   if (state.kind === 'other') return other(state.id);
   const about = await deps.engine.reads.operationsAbout('user', id);
   const cleanup = cleanupsOf(about).find(isUnderWay);
-  const registry = await deps.cloud.registry();
-  if (registry.unlisted?.class === 'Transient') throw new PropagatorError(registry.unlisted);
+  const registry = await readRegistry(deps.cloud);
   const giving = deps.services.filter(({ userProvision }) => userProvision);
   const names = giving.map(({ name }) => name);
   return {
@@ -266,8 +260,7 @@ async function askProvision(
   if (state.kind === 'other') return other(state.id);
   const cleanup = cleanupsOf(await reads.operationsAbout('project', id)).find(isUnderWay);
   const decision = provisionDecision(operation, state.facts, deps);
-  const registry = await deps.cloud.registry();
-  if (registry.unlisted?.class === 'Transient') throw new PropagatorError(registry.unlisted);
+  const registry = await readRegistry(deps.cloud);
   const snapshot = cloudSnapshot(registry, 'project', deps);
   const { provision } = decision;
   return {

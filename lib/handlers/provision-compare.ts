@@ -4,11 +4,11 @@ import type { Cloud } from '../openstack/cloud.ts';
 import type { DesiredState } from '../operation/model.ts';
 import { cloudSnapshot, type Known } from '../operation/snapshot.ts';
 import type { ProjectFacts } from '../policy/decide.ts';
-import { type ErrorReport, PropagatorError, reportOf } from '../shared/errors.ts';
+import { type ErrorReport, reportOf } from '../shared/errors.ts';
 import type { ProvisionItem } from '../task/provision.ts';
 import { compareNow } from '../task/provision-run.ts';
 import type { Service } from '../task/service.ts';
-import { missingEndpoint, otherServices } from './endpoints.ts';
+import { missingEndpoint, otherServices, readRegistry } from './endpoints.ts';
 import { provisionSnapshot } from './provision.ts';
 import { provisionRecords } from './provision-store.ts';
 
@@ -38,8 +38,7 @@ export async function compareProject(
   desired: DesiredState,
   deps: CompareDeps,
 ): Promise<ComparedService[]> {
-  const registry = await deps.cloud.registry();
-  if (registry.unlisted?.class === 'Transient') throw new PropagatorError(registry.unlisted);
+  const registry = await readRegistry(deps.cloud);
   const snapshot = cloudSnapshot(registry, 'project', { ...deps, httpPlugins: [] });
   const { services } = provisionSnapshot(snapshot, desired, deps.services);
   const compared = services.map(async ({ name, regions, lacking, skipped, unseen }) => {

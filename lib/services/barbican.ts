@@ -8,7 +8,7 @@ import {
   type TypeDependencies,
 } from '../task/service.ts';
 import { provision } from './barbican/provision.ts';
-import { defineQuota } from './kit/quota.ts';
+import { defineLimits } from './kit/quota.ts';
 
 const requiresLiveProject: RequiresLiveProject = {
   class: 'C',
@@ -118,7 +118,7 @@ const SERVICE_ADMIN =
  * Limits that were set for the project. By default Barbican shows and removes them only for a role
  * that few clouds use. Its refusal must not block the other resource types.
  */
-const projectQuota = defineQuota({
+const projectQuota = defineLimits({
   name: 'project-quota',
   dependsOn: [{ types: ['secret'], strength: 'preferred', until: 'done' }],
   blockers: [
@@ -144,15 +144,16 @@ const projectQuota = defineQuota({
       ([, limit]) => typeof limit === 'number',
     );
     // The answer does not name the project. The path names it, and quotas have no other address.
-    return [{ id: project, limits: own.map(([name]) => name).join(', ') }];
+    return [{ project, limits: own.map(([name]) => name).join(', ') }];
   },
-  id: (row) => row.id,
-  owner: (row) => row.id,
-  label: (row) => row.limits,
   async reset(row, { api }): Promise<Removal | undefined> {
-    const answer = await api.request('DELETE', `/v1/project-quotas/${encodeURIComponent(row.id)}`, {
-      accept: [403],
-    });
+    const answer = await api.request(
+      'DELETE',
+      `/v1/project-quotas/${encodeURIComponent(row.project)}`,
+      {
+        accept: [403],
+      },
+    );
     if (answer.status !== 403) return undefined;
     return {
       kind: 'retained',

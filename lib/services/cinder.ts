@@ -5,7 +5,7 @@ import { backup, group, groupSnapshot, snapshot } from './cinder/copies.ts';
 import { provision, VOLUME_TYPES } from './cinder/provision.ts';
 import { quotaSuspension } from './cinder/suspend.ts';
 import { attachment, transfer, volume } from './cinder/volume.ts';
-import { defineQuota, differingLimits } from './kit/quota.ts';
+import { defineQuotaSet } from './kit/quota.ts';
 import { defineTypeAccess } from './kit/type-access.ts';
 
 const isGone = (error: unknown): boolean =>
@@ -78,36 +78,16 @@ const defaultType = defineType({
   },
 });
 
-const quotaSet = z.object({ quota_set: z.looseObject({ id: z.string() }) });
-
 /**
  * Limits that were set for the project. This call does not check the project in Keystone, and the
  * answer names the project. Usage and reservations stay in Cinder's database forever, because no
  * API removes them. The quota is reset last, because the reset gives the project the default
  * limits.
  */
-const quota = defineQuota({
+const quota = defineQuotaSet('/os-quota-sets', {
   dependsOn: [
     { types: ['volume', 'snapshot', 'backup', 'group'], strength: 'required', until: 'empty' },
   ],
-  async list({ api, project }) {
-    const path = `/os-quota-sets/${encodeURIComponent(project)}`;
-    const [own, defaultSet] = await Promise.all([
-      api.request('GET', path),
-      api.request('GET', `${path}/defaults`),
-    ]);
-    const limits = quotaSet.parse(own.json).quota_set;
-    const defaults = quotaSet.parse(defaultSet.json).quota_set;
-    const differing = differingLimits(limits, defaults);
-    return differing.length === 0 ? [] : [{ id: limits.id, limits: differing.join(', ') }];
-  },
-  id: (row) => row.id,
-  owner: (row) => row.id,
-  label: (row) => row.limits,
-  async reset(row, { api }) {
-    await api.request('DELETE', `/os-quota-sets/${encodeURIComponent(row.id)}`);
-    return undefined;
-  },
 });
 
 /**

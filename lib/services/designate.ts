@@ -6,7 +6,7 @@ import { pathOfQuota, readQuota } from './designate/quota.ts';
 import { ptrRecord, recordset } from './designate/records.ts';
 import { zoneShare } from './designate/shares.ts';
 import { zone } from './designate/zones.ts';
-import { defineQuota } from './kit/quota.ts';
+import { defineLimits, limitsRow } from './kit/quota.ts';
 
 /** Leaves out the key, which lets any project accept the zone. */
 const transferRow = z.object({
@@ -67,19 +67,17 @@ const zoneExport = zoneTask('zone-export', 'exports', taskRow, (row) => row.zone
  * and Designate answers 403 if the header names another one. The quota is reset last, because the
  * reset gives the project the default limits in place of its own limits (perhaps 0).
  */
-const quota = defineQuota({
+const quota = defineLimits({
   dependsOn: [{ types: ['zone'], strength: 'required', until: 'empty' }],
   async list(context) {
     const { project } = context;
     const { limits, defaults } = await readQuota(context);
     const differing = Object.entries(limits).filter(([name, limit]) => defaults[name] !== limit);
-    return differing.length === 0
-      ? []
-      : [{ project, limits: differing.map(([name]) => name).join(', ') }];
+    return limitsRow(
+      project,
+      differing.map(([name]) => name),
+    );
   },
-  id: (row) => row.project,
-  owner: (row) => row.project,
-  label: (row) => row.limits,
   async reset(row, { api }) {
     await api.request('DELETE', pathOfQuota(row.project), { headers: projectHeader(row.project) });
     return undefined;

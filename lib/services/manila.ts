@@ -1,6 +1,5 @@
-import * as z from 'zod';
 import { defineService } from '../task/service.ts';
-import { defineQuota, differingLimits } from './kit/quota.ts';
+import { defineQuotaSet } from './kit/quota.ts';
 import { backup, replica, snapshot } from './manila/copies.ts';
 import { group, groupSnapshot } from './manila/groups.ts';
 import { securityService, shareNetwork, shareServer } from './manila/networks.ts';
@@ -9,14 +8,12 @@ import { lock, share, transfer } from './manila/shares.ts';
 import { quotaSuspension } from './manila/suspend.ts';
 import { groupTypeAccess, typeAccess } from './manila/types.ts';
 
-const quotaSet = z.object({ quota_set: z.looseObject({ id: z.string() }) });
-
 /**
  * Limits that were set for the project and for its members. This call does not check the project in
  * Keystone, and the answer names the project. The quota is reset last, because Manila also removes
  * the usage counters, which it needs for later removals.
  */
-const quota = defineQuota({
+const quota = defineQuotaSet('/quota-sets', {
   dependsOn: [
     {
       types: ['share', 'snapshot', 'replica', 'backup', 'group', 'group-snapshot', 'share-network'],
@@ -24,24 +21,6 @@ const quota = defineQuota({
       until: 'empty',
     },
   ],
-  async list({ api, project }) {
-    const path = `/quota-sets/${encodeURIComponent(project)}`;
-    const [own, defaultSet] = await Promise.all([
-      api.request('GET', path),
-      api.request('GET', `${path}/defaults`),
-    ]);
-    const limits = quotaSet.parse(own.json).quota_set;
-    const defaults = quotaSet.parse(defaultSet.json).quota_set;
-    const differing = differingLimits(limits, defaults);
-    return differing.length === 0 ? [] : [{ id: limits.id, limits: differing.join(', ') }];
-  },
-  id: (row) => row.id,
-  owner: (row) => row.id,
-  label: (row) => row.limits,
-  async reset(row, { api }) {
-    await api.request('DELETE', `/quota-sets/${encodeURIComponent(row.id)}`);
-    return undefined;
-  },
 });
 
 /**

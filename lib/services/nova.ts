@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { defineService, defineType } from '../task/service.ts';
-import { defineQuota } from './kit/quota.ts';
+import { defineLimits, limitsRow } from './kit/quota.ts';
 import { defineTypeAccess } from './kit/type-access.ts';
 import { FLAVORS, provision } from './nova/provision.ts';
 import { NOVA_CONCURRENCY, server } from './nova/server.ts';
@@ -64,7 +64,7 @@ const limits = z.object({ limits: z.object({ absolute: z.record(z.string(), z.un
  * that equal the defaults are not visible and have no effect. The quota is reset last, because the
  * reset gives the project the default limits in place of its own limits (perhaps 0).
  */
-const quota = defineQuota({
+const quota = defineLimits({
   dependsOn: [{ types: ['server', 'server-group'], strength: 'required', until: 'empty' }],
   async list({ api, project }) {
     const [own, defaultSet] = await Promise.all([
@@ -80,13 +80,11 @@ const quota = defineQuota({
         defaults[name] !== absolute[limit],
     );
     // The answer names no owner. The request names the project.
-    return differing.length === 0
-      ? []
-      : [{ project, limits: differing.map(([name]) => name).join(', ') }];
+    return limitsRow(
+      project,
+      differing.map(([name]) => name),
+    );
   },
-  id: (row) => row.project,
-  owner: (row) => row.project,
-  label: (row) => row.limits,
   async reset(row, { api }) {
     await api.request('DELETE', `/os-quota-sets/${encodeURIComponent(row.project)}`);
     return undefined;

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { PropagatorError } from '../shared/errors.ts';
 import { defineService, defineType, type ProjectContext, type Removal } from '../task/service.ts';
-import { defineQuota, differingLimits } from './kit/quota.ts';
+import { defineLimits, differingLimits, limitsRow } from './kit/quota.ts';
 import { epochOf } from './kit/time.ts';
 import { containerSuspension } from './zun/suspend.ts';
 
@@ -162,7 +162,7 @@ const limits = z.record(z.string(), z.number());
  * Limits that were set for the project. They are reset last. The path names the project, and Zun
  * does not check it in Keystone. The answer names no owner.
  */
-const quota = defineQuota({
+const quota = defineLimits({
   dependsOn: [{ types: ['container', 'capsule'], strength: 'required', until: 'empty' }],
   async list({ api, project }) {
     const at = `/v1/quotas/${encodeURIComponent(project)}`;
@@ -171,12 +171,8 @@ const quota = defineQuota({
       api.request('GET', `${at}/defaults`),
     ]);
     const [set, defaults] = [limits.parse(own.json), limits.parse(defaultSet.json)];
-    const differing = differingLimits(set, defaults);
-    return differing.length === 0 ? [] : [{ project, limits: differing.join(', ') }];
+    return limitsRow(project, differingLimits(set, defaults));
   },
-  id: (row) => row.project,
-  owner: (row) => row.project,
-  label: (row) => row.limits,
   async reset(row, { api }) {
     await api.request('DELETE', `/v1/quotas/${encodeURIComponent(row.project)}`);
     return undefined;

@@ -4,6 +4,7 @@ import type { Message } from '../../events/index.ts';
 import type { ServiceRequested } from '../../events/service.ts';
 import type { AccountRecord, QuarantineRecord } from '../../lib/account/inventory.ts';
 import type { Operation, Task } from '../../lib/operation/model.ts';
+import { newOperation } from '../../lib/operation/open.ts';
 
 /** Ids that no other test uses: all tests of a suite share one store. */
 export const unique = (): string => randomBytes(6).toString('hex');
@@ -14,33 +15,15 @@ export const userId = (): UserId => UserId.parse(unique());
 export const queue = () => `service-t${unique()}` as const;
 
 export const operation = (fields: Partial<Operation> = {}): Operation => ({
-  id: operationId(),
-  action: 'cleanup',
-  scope: { type: 'project', id: projectId(), name: 'shop', domainId: domainId() },
-  generation: 0,
-  mode: 'enforce',
-  state: 'confirming',
-  cause: { messageId: unique(), eventType: 'identity.project.deleted', at: 1_700_000_000_000 },
-  parentId: undefined,
-  confirmedAt: [],
-  confirmation: 1,
-  notBefore: 1_700_000_003_600,
-  order: [],
-  children: [],
-  hold: undefined,
-  request: undefined,
-  rerun: undefined,
-  next: undefined,
-  keystoneAction: undefined,
-  roles: [],
-  uncovered: [],
-  leftOut: [],
-  waived: [],
-  released: undefined,
-  openedAt: 1_700_000_000_123,
-  startedAt: undefined,
-  endedAt: undefined,
-  version: 0,
+  ...newOperation({
+    id: operationId(),
+    scope: { type: 'project', id: projectId(), name: 'shop', domainId: domainId() },
+    generation: 0,
+    mode: 'enforce',
+    cause: { messageId: unique(), eventType: 'identity.project.deleted', at: 1_700_000_000_000 },
+    notBefore: 1_700_000_003_600,
+    now: 1_700_000_000_123,
+  }),
   ...fields,
 });
 

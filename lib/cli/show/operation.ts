@@ -1,7 +1,7 @@
 import type { KeystoneActionName } from '../../../events/operation.ts';
 import { applyWaivers } from '../../operation/leftovers.ts';
 import { NO_REGION } from '../../operation/order.ts';
-import { duration, table, time } from '../output.ts';
+import { duration, joinBlocks, table, time, titled } from '../output.ts';
 import type { OperationShape, TaskShape, WaiverShape } from '../shapes.ts';
 import type { Colors } from '../terminal.ts';
 import { leftOutLines, uncoveredLines } from './coverage.ts';
@@ -29,11 +29,8 @@ export function showOperation(
     titled('Dead letters', decisionLines(seen.decisions)),
     seen.notice ?? '',
   ];
-  return blocks.filter((block) => block !== '').join('\n\n');
+  return joinBlocks(blocks);
 }
-
-const titled = (title: string, lines: readonly string[]): string =>
-  lines.length > 0 ? `${title}\n${lines.join('\n')}` : '';
 
 function head(operation: OperationShape['operation'], now: number, color: Colors): string {
   const action = currentKeystoneAction(operation, now);
@@ -274,7 +271,7 @@ function coverage(
   const advice =
     'Their resources are unknown. If a type has no resources of projects: propagator waiver ' +
     'add TYPE --reason "…"';
-  return [
+  return joinBlocks([
     titled('Not covered: registered in Keystone, but no operation lists them', [
       ...uncoveredLines(open),
       ...(open.length > 0 ? [`    ${advice}`] : []),
@@ -286,7 +283,5 @@ function coverage(
         ({ type, by, reason, at }) => `- ${named(type)}: by ${by} at ${time(at)}: ${reason}`,
       ),
     ),
-  ]
-    .filter((block) => block !== '')
-    .join('\n\n');
+  ]);
 }

@@ -1,4 +1,4 @@
-import { duration, table, time, wrapped } from '../output.ts';
+import { duration, joinBlocks, table, time, titled, wrapped } from '../output.ts';
 import type { PlanShape } from '../shapes.ts';
 import type { Colors } from '../terminal.ts';
 import { leftOutLines, uncoveredLines } from './coverage.ts';
@@ -27,11 +27,8 @@ export function showPlan(plan: PlanShape, now: number, color: Colors): string {
     titled('Excluded by a setting', leftOutLines(plan.leftOut)),
     foot(plan),
   ];
-  return blocks.filter((block) => block !== '').join('\n\n');
+  return joinBlocks(blocks);
 }
-
-const titled = (title: string, lines: readonly string[]): string =>
-  lines.length > 0 ? `${title}\n${lines.join('\n')}` : '';
 
 const head = ({ id, scope, requestedBy, openedAt }: PlanShape, color: Colors): string =>
   [

@@ -1,5 +1,5 @@
 import type * as z from 'zod';
-import { table, time } from '../output.ts';
+import { joinBlocks, table, time, titled } from '../output.ts';
 import type { ServiceShape, ServicesShape } from '../shapes.ts';
 import type { Colors } from '../terminal.ts';
 import { leftOutLines, uncoveredLines, uncoveredTable } from './coverage.ts';
@@ -28,7 +28,7 @@ export function showServices(
     titled(color.yellow('Not permitted'), problems(services)),
     waivedTypes(waived),
   ];
-  return blocks.filter((block) => block !== '').join('\n\n');
+  return joinBlocks(blocks);
 }
 
 const TYPE_LEGEND =
@@ -106,9 +106,6 @@ function wrapped(words: readonly string[], width: number, between = ', '): strin
 }
 
 const WAIVE = 'If a type has no resources of projects: propagator waiver add TYPE --reason "…"';
-
-const titled = (title: string, lines: readonly string[]): string =>
-  lines.length > 0 ? `${title}\n${lines.join('\n')}` : '';
 
 function notCovered(all: z.infer<typeof ServicesShape>['uncovered'], color: Colors): string {
   const uncovered = all.filter(({ because }) => because === undefined);

@@ -1,6 +1,6 @@
 import * as z from 'zod';
-import { PropagatorError } from '../../shared/errors.ts';
 import { defineProvision, type ProvisionContext } from '../../task/service.ts';
+import { withAdviceOn403 } from '../kit/errors.ts';
 import { limitsSchema, provisionQuota } from '../kit/provision-quota.ts';
 
 const schema = z.strictObject({
@@ -17,15 +17,11 @@ async function read({ api, project }: ProvisionContext): Promise<Record<string, 
   return answer.status === 404 ? {} : shown.parse(answer.json).project_quotas;
 }
 
-async function withRoleAdvice<T>(call: Promise<T>): Promise<T> {
-  try {
-    return await call;
-  } catch (error) {
-    if (!(error instanceof PropagatorError) || error.report.status !== 403) throw error;
-    const advice = 'Give the propagator the role key-manager:service-admin on its own project.';
-    throw new PropagatorError({ ...error.report, advice }, { cause: error });
-  }
-}
+const withRoleAdvice = <T>(call: Promise<T>): Promise<T> =>
+  withAdviceOn403(
+    call,
+    'Give the propagator the role key-manager:service-admin on its own project.',
+  );
 
 /** A PUT replaces all limits, so the present limits are sent again. */
 const quota = provisionQuota<Section>({

@@ -3,3 +3,13 @@ import { PropagatorError } from '../../shared/errors.ts';
 /** Returns true if a service answered with one of these HTTP statuses. */
 export const hasStatus = (error: unknown, ...statuses: number[]): error is PropagatorError =>
   error instanceof PropagatorError && statuses.includes(error.report.status ?? 0);
+
+/** Awaits a call, and adds advice to a 403 whose cause is known. */
+export async function withAdviceOn403<T>(call: Promise<T>, advice: string): Promise<T> {
+  try {
+    return await call;
+  } catch (error) {
+    if (!hasStatus(error, 403)) throw error;
+    throw new PropagatorError({ ...error.report, advice }, { cause: error });
+  }
+}

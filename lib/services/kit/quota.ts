@@ -1,3 +1,4 @@
+import * as z from 'zod';
 import type { DefinedType, ProjectContext, Removal, UserContext } from '../../task/service.ts';
 import { defineType, defineUserType, type ResourceTypeDefinition } from '../../task/service.ts';
 
@@ -37,7 +38,56 @@ export function defineQuota<Row>(definition: QuotaDefinition<Row>): DefinedType 
   return defineType<Row>({ name: 'quota', ...rest, remove: quotaRemoval(definition) });
 }
 
-/** Defines the limits of a user in the same way. */
+/** The limits of a project as one row. `limits`: their names, for a person. */
+export interface LimitsRow {
+  readonly project: string;
+  readonly limits: string;
+}
+
+/** Returns the limits of a project as one row, or no row without limits. */
+export const limitsRow = (project: string, names: readonly string[]): LimitsRow[] =>
+  names.length === 0 ? [] : [{ project, limits: names.join(', ') }];
+
+/** Defines a quota whose row is a {@link LimitsRow}. */
+export const defineLimits = (
+  definition: Omit<QuotaDefinition<LimitsRow>, 'id' | 'owner' | 'label'>,
+): DefinedType =>
+  defineQuota<LimitsRow>({
+    ...definition,
+    id: (row) => row.project,
+    owner: (row) => row.project,
+    label: (row) => row.limits,
+  });
+
+const quotaSet = z.object({ quota_set: z.looseObject({ id: z.string() }) });
+
+/**
+ * Defines the quota of a service that shows the limits of a project at `PATH/PROJECT`, with the id
+ * of their owner, and the defaults at `PATH/PROJECT/defaults`. A DELETE resets them.
+ */
+export const defineQuotaSet = (
+  path: string,
+  definition: Omit<Parameters<typeof defineLimits>[0], 'list' | 'reset'>,
+): DefinedType =>
+  defineLimits({
+    ...definition,
+    async list({ api, project }) {
+      const at = `${path}/${encodeURIComponent(project)}`;
+      const [own, defaultSet] = await Promise.all([
+        api.request('GET', at),
+        api.request('GET', `${at}/defaults`),
+      ]);
+      const limits = quotaSet.parse(own.json).quota_set;
+      const defaults = quotaSet.parse(defaultSet.json).quota_set;
+      return limitsRow(limits.id, differingLimits(limits, defaults));
+    },
+    async reset(row, { api }) {
+      await api.request('DELETE', `${path}/${encodeURIComponent(row.project)}`);
+      return undefined;
+    },
+  });
+
+/** Defines the limits of a user in the same way as {@link defineQuota}. */
 export function defineUserQuota<Row>(
   definition: QuotaDefinition<Row, UserContext>,
 ): DefinedType<UserContext> {

@@ -1,13 +1,11 @@
 import * as z from 'zod';
 import { defineType, type Removal } from '../../task/service.ts';
 import {
-  ADVICE_ON_FAILURE,
   busyBlocker,
   DELETABLE_STATES,
   deleteResource,
   deletionInProgress,
-  FAILED,
-  refusalBlocker,
+  sendDeletion,
   type WithDeletionCount,
   withDeletionCount,
 } from './deletion.ts';
@@ -82,15 +80,9 @@ export const replica = defineType({
   label: (row) => `replica of ${row.share_id}`,
   async remove(row, context): Promise<Removal> {
     if (row.status === 'deleting') return { kind: 'accepted' };
-    try {
-      // Manila deletes a replica in any state.
-      await context.api.request('DELETE', `/share-replicas/${encodeURIComponent(row.id)}`);
-    } catch (error) {
-      return { kind: 'blocked', ...refusalBlocker(error) };
-    }
-    return row.status === 'error_deleting'
-      ? { kind: 'blocked', message: FAILED, actor: 'operator', advice: ADVICE_ON_FAILURE }
-      : { kind: 'accepted' };
+    // Manila deletes a replica in any state.
+    const path = `/share-replicas/${encodeURIComponent(row.id)}`;
+    return sendDeletion(row, () => context.api.request('DELETE', path));
   },
 });
 

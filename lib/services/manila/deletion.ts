@@ -28,9 +28,8 @@ export function refusalBlocker(error: unknown): Blocker {
 
 const instanceRow = z.object({ updated_at: z.string().nullish() });
 
-export const FAILED =
-  'the back end failed to delete it; the propagator requested the deletion again';
-export const ADVICE_ON_FAILURE =
+const FAILED = 'the back end failed to delete it; the propagator requested the deletion again';
+const ADVICE_ON_FAILURE =
   'Search the log of manila-share for its id. As a last resort, "force_delete" ' +
   'removes it from Manila and leaves its data on the back end.';
 
@@ -50,7 +49,7 @@ export async function deleteResource(
   // Manila has accepted the deletion, and manila-share deletes the data later (2024.1,
   // is_deferred_deletion_enabled).
   if (row.status.includes('deferred')) return { kind: 'accepted' };
-  try {
+  return sendDeletion(row, async () => {
     // Do not use `force_delete`: it removes only the row and leaves the data on the back end.
     if (/error_|_error/.test(row.status))
       await api.request('POST', `${path}/action`, {
@@ -58,10 +57,20 @@ export async function deleteResource(
         json: { reset_status: { status: 'error' } },
       });
     await api.request('DELETE', path, options);
+  });
+}
+
+/** Sends the calls of a deletion. The back end had failed to delete a resource in `error_deleting`. */
+export async function sendDeletion(
+  { status }: { readonly status: string },
+  send: () => Promise<unknown>,
+): Promise<Removal> {
+  try {
+    await send();
   } catch (error) {
     return { kind: 'blocked', ...refusalBlocker(error) };
   }
-  return row.status === 'error_deleting'
+  return status === 'error_deleting'
     ? { kind: 'blocked', message: FAILED, actor: 'operator', advice: ADVICE_ON_FAILURE }
     : { kind: 'accepted' };
 }

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import type { ProjectContext, ServiceApi } from '../../task/service.ts';
 import type { ShownQuota } from '../kit/provision-quota.ts';
-import { defineQuota } from '../kit/quota.ts';
+import { defineQuota, type LimitsRow } from '../kit/quota.ts';
 import type { Limits as WantedLimits } from '../kit/suspend-quota.ts';
 
 /** Null means that no limit was set and the default applies. */
@@ -26,11 +26,6 @@ type Limits = Partial<Record<LimitName, number | null | undefined>>;
 const LIMIT_NAMES = Object.keys(limits) as LimitName[];
 const PATH = '/v2.0/lbaas/quotas';
 
-interface QuotaRow {
-  readonly project: string;
-  readonly limits: string;
-}
-
 /**
  * Limits that were set for the project. They are read from the listing, which filters by project
  * and creates no row. Octavia 19 writes the defaults into the project's row at each GET and DELETE
@@ -40,7 +35,7 @@ interface QuotaRow {
  */
 export const quota = defineQuota({
   dependsOn: [{ types: ['load-balancer'], strength: 'required', until: 'empty' }],
-  async list(context): Promise<QuotaRow[]> {
+  async list(context): Promise<LimitsRow[]> {
     // Foreign rows and rows without an owner are kept, so that the owner check reports them.
     const limited = (await rowsOf(context)).filter((row) => limitsOf(row, {}).length > 0);
     const defaults = limited.length === 0 ? {} : await defaultsOf(context.project, context.api);

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { PropagatorError } from '../../shared/errors.ts';
 import type { Answer, ProjectContext, RequestOptions, ServiceApi } from '../../task/service.ts';
+import { withAdviceOn403 } from '../kit/errors.ts';
 
 /**
  * Page size if the cluster does not report its maximum. Swift answers 412 if a page exceeds the
@@ -91,18 +92,13 @@ export function requestAccount(
 }
 
 /** Adds advice to a 403, which has only one cause in Swift. */
-export async function withRoleAdvice<T>(call: Promise<T>): Promise<T> {
-  try {
-    return await call;
-  } catch (error) {
-    if (!(error instanceof PropagatorError) || error.report.status !== 403) throw error;
-    const advice =
-      'Assign the role that reseller_admin_role names in the proxy ' +
+export const withRoleAdvice = <T>(call: Promise<T>): Promise<T> =>
+  withAdviceOn403(
+    call,
+    'Assign the role that reseller_admin_role names in the proxy ' +
       '([filter:keystoneauth]; default ResellerAdmin) to the propagator on its own ' +
-      'project. The role admin does not give access to other accounts.';
-    throw new PropagatorError({ ...error.report, advice }, { cause: error });
-  }
-}
+      'project. The role admin does not give access to other accounts.',
+  );
 
 /**
  * Returns true if the error proves that the account does not exist. 410 means a deleted account.

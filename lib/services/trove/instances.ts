@@ -1,4 +1,4 @@
-import { type Blocker, defineType, type Removal } from '../../task/service.ts';
+import { type Blocker, defineType, type ProjectContext, type Removal } from '../../task/service.ts';
 import { temporaryBlocker } from '../kit/blockers.ts';
 import {
   blockedIfRefused,
@@ -13,6 +13,19 @@ import {
 
 const isBusy = ({ task }: { readonly task: { readonly name: string } }): boolean =>
   !['NONE', 'DELETING'].includes(task.name);
+
+/** Sends a deletion. `isUnderWay`: an earlier one hangs since the last change of the row. */
+const deleteNow = (
+  row: Parameters<typeof changedAt>[0],
+  path: string,
+  isUnderWay: boolean,
+  refusal: RegExp,
+  { api, projectApi = api }: ProjectContext,
+): Promise<Removal> =>
+  blockedIfRefused(refusal, async () => {
+    await projectApi.request('DELETE', path);
+    return isUnderWay ? { kind: 'accepted', stuckSince: changedAt(row) } : { kind: 'accepted' };
+  });
 
 /** Clusters with their members. Trove deletes a member only with its cluster. */
 export const cluster = defineType({
@@ -32,10 +45,7 @@ export const cluster = defineType({
     // cause.
     if (row.task.name !== 'NONE')
       await context.api.request('POST', path, { json: { 'reset-status': { force_delete: true } } });
-    return blockedIfRefused(/not ready|current cluster task/i, async () => {
-      await (context.projectApi ?? context.api).request('DELETE', path);
-      return isUnderWay ? { kind: 'accepted', stuckSince: changedAt(row) } : { kind: 'accepted' };
-    });
+    return deleteNow(row, path, isUnderWay, /not ready|current cluster task/i, context);
   },
 });
 
@@ -102,9 +112,6 @@ export const instance = defineType({
       await context.api.request('POST', `${path}/action`, {
         json: { reset_status: { force_delete: true } },
       });
-    return blockedIfRefused(/not ready|replica/i, async () => {
-      await (context.projectApi ?? context.api).request('DELETE', path);
-      return isUnderWay ? { kind: 'accepted', stuckSince: changedAt(row) } : { kind: 'accepted' };
-    });
+    return deleteNow(row, path, isUnderWay, /not ready|replica/i, context);
   },
 });
