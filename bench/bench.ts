@@ -9,7 +9,7 @@ import { benchSimulated } from './simulated.ts';
 import { benchStack } from './stack.ts';
 import { benchStart } from './start.ts';
 
-/** `file` can also be run alone. */
+/** Each `file` can also run alone. */
 interface Part {
   readonly file: string;
   readonly measures: string;

@@ -10,7 +10,7 @@ import { Propagator, rabbitUrl } from '../test/openstack/driver.ts';
 /**
  * Measures relay and ingest of a complete propagator with a queue of waiting notifications. The
  * notifications are those of a real Keystone (`events/samples`), repeated with new ids. One
- * customer in a hundred is deleted, which opens operations that run at the same time; the others
+ * customer in a hundred is deleted, so that operations run at the same time. The other customers
  * stay. Keystone is that of the rehearsal cloud, so that its own speed does not count. Prints;
  * asserts nothing.
  */
@@ -103,7 +103,7 @@ export async function benchNotifications(): Promise<void> {
     for (let quiet = 0; quiet < 3; ) {
       await delay(500);
       most = Math.max(most, memory(propagator.pid ?? 0));
-      // The status counts the rows of all queues, so it is asked only near the end.
+      // A status request counts the rows of all queues, so it is sent only near the end.
       const left = (await channel.checkQueue(queue)).messageCount;
       if (left > 0) continue;
       const { ingest } = Status.parse((await propagator.api('GET', '/v1/status')).json).queues;

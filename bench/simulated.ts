@@ -37,7 +37,7 @@ const SLOW_CALLS = [
 ];
 /** Milliseconds from the acceptance of a deletion to its end. */
 const DURATIONS = { server: 3000, volume: 1000, snapshot: 500 };
-/** These services are listed, and hold nothing of the projects. */
+/** The propagator lists these services. They hold nothing of the projects. */
 const EMPTY_SERVICES = [heat, octavia, designate, barbican, manila];
 
 function slowDown({ faults }: RehearsalCloud): void {

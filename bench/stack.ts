@@ -11,10 +11,10 @@ import { Propagator, type View, viewsIn } from '../test/openstack/driver.ts';
 
 /**
  * Compares the deployed stack on the emulator with the embedded engine, one after the other, on the
- * same rehearsal cloud: notifications without an effect, and complete deletions in parallel. The
- * emulator keeps table, bus and queues in one process. It starts as many processes per function as
- * the template allows, all on this machine. The result shows how the code behaves there, and not
- * how fast AWS is. Prints; asserts nothing.
+ * same rehearsal cloud: first notifications without an effect, then complete deletions in parallel.
+ * The emulator keeps table, bus and queues in one process. It starts as many processes per function
+ * as the template allows, all on this machine. The result shows the behavior of the code, and not
+ * the speed of AWS. Prints; asserts nothing.
  */
 const NOTIFICATIONS = Number(process.env.BENCH_STACK_NOTIFICATIONS ?? 1000);
 const DELETIONS = Number(process.env.BENCH_STACK_DELETIONS ?? 10);

@@ -5,19 +5,19 @@ export type Caller = (typeof NAMES)[number];
 
 export const tokenOf = (name: Caller): string => `token-of-${name}-${'0123456789'.repeat(3)}`;
 
-/** What the API of a test needs: each caller has a token, and nothing is logged. */
+/** The dependencies of the API in a test: each caller has a token, and nothing is logged. */
 export const apiAccess: Pick<ApiDeps, 'authentication' | 'log'> = {
   authentication: { by: 'tokens', tokens: NAMES.map((name) => ({ name, token: tokenOf(name) })) },
   log: { warn() {}, error() {} },
 };
 
-/** What a command of this caller sends with a change. */
+/** The headers that a command of this caller sends with a change. */
 export const headersOf = (name: Caller, contentType = 'application/json') => ({
   authorization: `Bearer ${tokenOf(name)}`,
   'content-type': contentType,
 });
 
-/** A change by this caller; text goes as it is, anything else as JSON. */
+/** A change by this caller. A text is sent unchanged, and any other body as JSON. */
 export const changeBy = (name: Caller, body: unknown, method: 'POST' | 'DELETE' = 'POST') => ({
   method,
   headers: headersOf(name),

@@ -1,7 +1,7 @@
 import type { SuspensionRecord, SuspensionRecords } from '../lib/task/suspension-records.ts';
 import { recordKey } from '../lib/task/suspension-records.ts';
 
-/** The records of one service in memory. The first record of a resource wins. */
+/** Keeps the records of one service in memory. The first record of a resource wins. */
 export class MemoryRecords implements SuspensionRecords {
   readonly #records = new Map<string, SuspensionRecord>();
 

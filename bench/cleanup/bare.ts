@@ -7,9 +7,10 @@ import type { PopulatedProject } from '../../test/openstack/populate.ts';
 const LISTING_MILLIS = 1000;
 
 /**
- * Empties a project as a short script would: the DELETE calls alone, `atATime` of them at once, each
- * type in the order that the services enforce, and a listing a second for servers and volumes. It
- * verifies nothing and checks no owner, because the login of a member shows only the project.
+ * Empties a project as a short script would. Sends only the DELETE calls, at most `atATime` of them
+ * at the same time, each type in the order that the services enforce. Lists servers and volumes
+ * once a second. Verifies nothing and checks no owner, because the login of a member shows only the
+ * project.
  */
 export async function bareDeletions(project: PopulatedProject, atATime: number): Promise<void> {
   const { session, id: projectId } = project;
@@ -45,7 +46,7 @@ export async function bareDeletions(project: PopulatedProject, atATime: number):
     );
   };
 
-  // Volumes without a server go at once; the others when the servers are gone.
+  // Volumes that are not attached are removed at once, the others after the servers are gone.
   await Promise.all([removeListed('compute', '/servers', 'servers'), volumes()]);
   await untilGone('compute', '/servers', 'servers');
   await Promise.all([

@@ -1,6 +1,6 @@
 import { type Cloud, type Row, type ServiceKey, text } from '../../test/openstack/cloud.ts';
 
-/** The listings behind {@link leftIn}: all rows of the cloud, and the field with the owner. */
+/** The listings that {@link leftIn} reads: all rows of the cloud, and the field with the owner. */
 const LISTINGS: readonly {
   readonly what: string;
   readonly service: ServiceKey;

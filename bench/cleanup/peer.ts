@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { Cloud } from '../../test/openstack/cloud.ts';
 import type { Customer, PopulatedProject } from '../../test/openstack/populate.ts';
 
-/** The newest client, in a virtual environment of its own that is kept for the next run. */
+/** The newest client, in its own virtual environment, which the next run uses again. */
 const FOLDER = join(tmpdir(), 'propagator-bench-openstackclient');
 
 /**
@@ -37,7 +37,7 @@ export interface PeerRun {
 }
 
 /**
- * Runs `openstack project cleanup` as a member of its project. With the admin role it was seen
+ * Runs `openstack project cleanup` as a member of the project. With the admin role it was seen
  * deleting resources of other projects.
  */
 export function projectCleanup(

@@ -39,14 +39,14 @@ const st = install();
 const { app, lines } = apiUnderTest();
 const server = await serveHttp(app, 0);
 const base = `http://127.0.0.1:${server.port}`;
-// The tool writes the files of a run into its folder.
+// Schemathesis writes the files of a run into its working folder.
 const folder = mkdtempSync(join(tmpdir(), 'api-check-'));
 const options = [
   ...['--checks', CHECKS.join(',')],
   ...['--phases', 'examples,coverage,fuzzing', '--max-examples', `${EXAMPLES}`],
   ...['--max-time', `${SECONDS}`, '--seed', `${SEED}`, '--generation-deterministic'],
   ...['--suppress-health-check', 'all'],
-  // A stream stays open for a minute.
+  // An event stream stays open for a minute, so its paths are left out.
   ...['--exclude-path-regex', '/events$'],
   ...['--continue-on-failure', '--warnings', 'off', '--no-color'],
   ...['--header', `Authorization: Bearer ${tokenOf('ann')}`],

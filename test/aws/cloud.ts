@@ -32,9 +32,9 @@ export const rehearsalCloud = (): Promise<RehearsalCloud> =>
   startCloud({ with: [heat, octavia, designate], durations: { documented: 100 } });
 
 /**
- * A project in a domain of its own, full of resources, with a public container. `created`: the
- * notification of its creation. The propagator holds the deletion of a project that it has never
- * seen alive.
+ * Creates a project in its own domain, with resources of every type and a public container.
+ * `created`: the notification of its creation. The propagator holds the deletion of a project that
+ * it has never seen alive.
  */
 export function customerOf(
   cloud: RehearsalCloud,
@@ -54,7 +54,7 @@ export function customerOf(
   return { id, created };
 }
 
-/** Creates an empty project in a domain of its own. `created`: the notification of its creation. */
+/** Creates an empty project in its own domain. `created`: the notification of its creation. */
 export function newProjectIn(cloud: RehearsalCloud, name: string): { id: string; created: string } {
   const sent: string[] = [];
   const silence = cloud.onNotification((one) => sent.push(JSON.stringify(one)));
@@ -65,7 +65,7 @@ export function newProjectIn(cloud: RehearsalCloud, name: string): { id: string;
   return { id, created };
 }
 
-/** What a provision as in {@link TRIAL_POLICY} may change of a project. */
+/** The fields of a project that a provision by {@link TRIAL_POLICY} may change. */
 export function provisionedIn({ state }: RehearsalCloud, project: string) {
   const of = <Row extends { readonly project_id?: unknown }>(table: { all(): readonly Row[] }) =>
     table.all().filter((row) => row.project_id === project);
@@ -103,7 +103,7 @@ export const setEnabledIn = (
     admin.request('PATCH', `/v3/projects/${project}`, { json: { project: { enabled } } }),
   );
 
-/** The state that a suspension may change: servers, load balancers and Swift of a project. */
+/** The fields that a suspension may change: servers, load balancers and Swift of a project. */
 export function switchesOf({ state }: RehearsalCloud, project: string) {
   const servers = state.compute.servers.where((row) => row.project_id === project);
   const balancers = octaviaIn(state).loadBalancers.where((row) => row.project_id === project);

@@ -11,8 +11,8 @@ export interface Typed {
 }
 
 /**
- * The command line as an operator types it, in a process of its own: against the API of a stack, with
- * the operator's variables.
+ * Runs a command in a separate process, as an operator does, with the operator's variables, against
+ * the API of a stack.
  */
 export function commandLine(
   apiUrl: string,

@@ -20,7 +20,10 @@ const statusUnder = (host: string, endpoint: string, path: string, token?: strin
     }).on('error', reject);
   });
 
-/** The whole way of a call: API Gateway without an authorizer, the function, Keystone. */
+/**
+ * These tests send calls through all parts: API Gateway without an authorizer, the function, and
+ * Keystone.
+ */
 describe('a stack with PROPAGATOR_API_AUTH=keystone', () => {
   let cloud: RehearsalCloud;
   let stack: DeployedStack;

@@ -21,8 +21,8 @@ type Resources = z.infer<typeof Template>['Resources'];
 type Properties = Record<string, unknown>;
 
 /**
- * The output of `npx serverless package`, made without an account and, if the machine permits it,
- * without a network.
+ * The output of `npx serverless package`. The command needs no account and, if the machine allows
+ * it, gets no network.
  */
 function packaged(...more: string[]): {
   resources: Resources;
@@ -161,8 +161,8 @@ function needsOf(resource: unknown): string[] {
   return found.filter((name) => !name.startsWith('AWS::'));
 }
 /**
- * The order in which CloudFormation can create them; it throws if a resource is missing, or waits
- * for itself.
+ * Returns the order in which CloudFormation can create the resources. Throws if a resource is
+ * missing or waits for itself.
  */
 function inOrder(resources: Resources): string[] {
   const made = new Set<string>();
@@ -357,7 +357,8 @@ describe('the stack', () => {
         expect([id, Action.filter((action) => action.includes('*'))]).toEqual([id, []]);
         for (const one of list(Resource)) {
           const wild = JSON.stringify(one).includes('*');
-          // Schedules have names of their own, in a group of ours.
+          // Schedules are the exception: the names are not known in advance, and all are in one
+          // group.
           if (wild)
             expect([id, Action, JSON.stringify(one)]).toEqual([
               id,

@@ -18,8 +18,8 @@ export interface Place {
 }
 
 /**
- * The emulator that AWS_ENDPOINT_URL names, with a stage of its own, which {@link Place.close}
- * removes. Without the variable an emulator is started.
+ * Uses the emulator that AWS_ENDPOINT_URL names, with a new stage, which {@link Place.close}
+ * removes. Without the variable it starts an emulator.
  */
 export async function openPlace(): Promise<Place> {
   const given = endpointForTests(process.env);
@@ -27,10 +27,10 @@ export async function openPlace(): Promise<Place> {
     const stage = `test-${randomBytes(3).toString('hex')}`;
     return { endpoint: given, stage, emulator: undefined, close: () => remove(given, stage) };
   }
-  // Below this repository, as in npm run aws:up. The content of its package.json must not reach the
-  // functions.
+  // The folder is below this repository, as in `npm run aws:up`. The functions must not read the
+  // package.json of the repository.
   const folder = mkdtempSync(join(import.meta.dirname, '../../localstack/.ministack-'));
-  // A function over HTTP gets a host name below it, and an IP address has no names below it.
+  // A function over HTTP gets a name below this host name. An IP address has no names below it.
   const { endpoint, stop } = await startEmulator({ folder, checksRights: true, host: 'localhost' });
   return {
     endpoint,

@@ -18,8 +18,8 @@ import { type DeployedStack, deployStack } from './stack.ts';
 jest.setTimeout(300_000);
 
 /**
- * Keystone, its broker and every service are real; the relay is a process, the functions are those
- * of the deployed stack.
+ * Keystone, its broker and all services are real. The relay is a process, and the functions are
+ * those of the deployed stack.
  */
 describe('a real cloud and the deployed stack', () => {
   let on: CloudFixture;

@@ -82,7 +82,7 @@ export interface DeployedStack {
   callApi(path: string, body: string | undefined, caller: ApiCaller): Promise<ApiAnswer>;
   /** Runs a command line against that API, in a process of its own, with AWS credentials. */
   type(...words: string[]): Promise<Typed>;
-  /** The same with these variables and without AWS credentials. */
+  /** Runs a command line with these variables and without AWS credentials. */
   typeWith(env: Readonly<Record<string, string>>, ...words: string[]): Promise<Typed>;
   /** Sets a variable of a function, from its next start on. */
   configure(name: string, variables: Record<string, string>): Promise<void>;
@@ -103,7 +103,7 @@ export interface DeployedStack {
   /** Waits for the end of the newest operation about a project. */
   ended(project: string, seconds?: number): Promise<Operation>;
   attributes(queue: QueueName, attributes: Record<string, string>): Promise<void>;
-  /** The redrive policy of a queue with fewer deliveries: the template's nine take minutes. */
+  /** Lowers the deliveries before a dead letter: the nine of the template take minutes. */
   redrivePolicy(queue: QueueName, maxReceiveCount: number): { RedrivePolicy: string };
   /**
    * True if the alarm for the dead letters of a queue is on: its deployed definition, compared with
@@ -185,7 +185,7 @@ export async function deployStack(
       },
       queues: stack.topology.queues.map(({ queue }) => queue),
       invoke: (name, event) => invoke(config, `${names.table}-${name}`, event),
-      callApi: (path, text, caller) => knock(apiUrlOf(endpoint, outputs), path, text, caller),
+      callApi: (path, text, caller) => callApi(apiUrlOf(endpoint, outputs), path, text, caller),
       type: (...words) => commandLine(apiUrl, emulatorEnvironment(endpoint), words),
       typeWith: (env, ...words) =>
         commandLine(apiUrl, { ...env, AWS_ENDPOINT_URL: endpoint, ...NO_CREDENTIALS }, words),
@@ -280,7 +280,7 @@ async function apiOf(config: Config, prefix: string, method: string, path: strin
   return { status: statusCode, body: JSON.parse(body) as unknown };
 }
 
-async function knock(
+async function callApi(
   base: string,
   path: string,
   body: string | undefined,

@@ -16,7 +16,7 @@ import { type DeployedStack, deployStack } from './stack.ts';
 /** The deployed stack with the rehearsal cloud as OpenStack. */
 export interface DeployedFixture extends DeployedStack {
   readonly cloud: RehearsalCloud;
-  /** A project in a domain of its own, full of resources. */
+  /** Creates a project in its own domain, with resources of every type. */
   project(name?: string): string;
   /** Deletes a project in Keystone. Returns its notification as Keystone sent it. */
   deleted(project: string): Promise<string>;
@@ -26,7 +26,7 @@ export interface DeployedFixture extends DeployedStack {
   setEnabled(project: string, enabled: boolean): Promise<string>;
 }
 
-/** The deployed stack, and a cloud whose login is in its secret. */
+/** Deploys the stack, and starts a cloud whose login is in its secret. */
 export async function deployFixture(): Promise<DeployedFixture> {
   const cloud = await rehearsalCloud();
   const folder = mkdtempSync(join(tmpdir(), 'propagator-policy-'));

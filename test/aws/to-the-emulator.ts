@@ -1,5 +1,5 @@
-// Loaded before the command line: requests to an API on AWS go to the emulator, which finds
-// the API by a path.
+// The test loads this module before the command line. It sends requests to an API on AWS to the
+// emulator, which finds the API by a path.
 const { AWS_ENDPOINT_URL: endpoint } = process.env;
 const onwards = globalThis.fetch;
 

@@ -1,47 +1,47 @@
 import type { Row, Table } from './resource-store.ts';
 import { at, openTestCloud, rows, type TestCloud } from './test-cloud.ts';
 
-let there: TestCloud;
-afterEach(() => there.close());
+let testCloud: TestCloud;
+afterEach(() => testCloud.close());
 
-const mine = (): string => `all_tenants=1&project_id=${there.project}`;
+const mine = (): string => `all_tenants=1&project_id=${testCloud.project}`;
 /** The id of the row with this name in the project. */
 const id = <T extends Row & { name: string; project_id: string }>(
   table: Table<T>,
   name: string,
 ): string =>
-  table.where((row) => row.name === name && row.project_id === there.project)[0]?.id ??
+  table.where((row) => row.name === name && row.project_id === testCloud.project)[0]?.id ??
   `no ${name}`;
-const volume = (name: string): string => id(there.cloud.state.storage.volumes, name);
-const remove = (path: string) => there.status('storage', 'DELETE', path);
+const volume = (name: string): string => id(testCloud.cloud.state.storage.volumes, name);
+const remove = (path: string) => testCloud.status('storage', 'DELETE', path);
 const callAction = (path: string, name: string, value: unknown) =>
-  there.status('storage', 'POST', `${path}/action`, { json: { [name]: value } });
+  testCloud.status('storage', 'POST', `${path}/action`, { json: { [name]: value } });
 const listed = async (path: string, key: string): Promise<unknown[]> =>
-  rows((await there.ask('storage', 'GET', path)).json, key).map((row) => row.name);
+  rows((await testCloud.ask('storage', 'GET', path)).json, key).map((row) => row.name);
 
 describe('the Cinder of the rehearsal cloud', () => {
   beforeEach(async () => {
-    there = await openTestCloud();
-    there.cloud.seed.fill(there.project, 'small');
+    testCloud = await openTestCloud();
+    testCloud.cloud.seed.fill(testCloud.project, 'small');
   });
 
   it("refuses another project in the path, and lists only the caller's project without all_tenants", async () => {
-    const base = `//v3/${there.project}/volumes`;
-    expect(await there.status('storage', 'GET', base)).toBe(400);
-    expect(await listed(`/volumes?project_id=${there.project}`, 'volumes')).toEqual([]);
-    expect(await listed(`/volumes?all_tenants=0&project_id=${there.project}`, 'volumes')).toEqual(
-      [],
+    const base = `//v3/${testCloud.project}/volumes`;
+    expect(await testCloud.status('storage', 'GET', base)).toBe(400);
+    expect(await listed(`/volumes?project_id=${testCloud.project}`, 'volumes')).toEqual([]);
+    expect(
+      await listed(`/volumes?all_tenants=0&project_id=${testCloud.project}`, 'volumes'),
+    ).toEqual([]);
+    expect(await listed(`/groups?all_tenants=0&project_id=${testCloud.project}`, 'groups')).toEqual(
+      ['group'],
     );
-    expect(await listed(`/groups?all_tenants=0&project_id=${there.project}`, 'groups')).toEqual([
-      'group',
-    ]);
-    expect(await there.status('storage', 'GET', '/volumes?all_tenants=perhaps')).toBe(400);
+    expect(await testCloud.status('storage', 'GET', '/volumes?all_tenants=perhaps')).toBe(400);
   });
 
   it('treats a misspelled filter as one that matches nothing', async () => {
-    expect(await listed(`/volumes?all_tenants=1&tenant_id=${there.project}`, 'volumes')).toEqual(
-      [],
-    );
+    expect(
+      await listed(`/volumes?all_tenants=1&tenant_id=${testCloud.project}`, 'volumes'),
+    ).toEqual([]);
     expect(await listed(`/volumes?${mine()}`, 'volumes')).not.toEqual([]);
   });
 
@@ -52,11 +52,11 @@ describe('the Cinder of the rehearsal cloud', () => {
     ['awaiting a transfer', 'given-away'],
     ['already deleting', 'stuck'],
   ])('refuses to delete a volume %s', async (_, name) => {
-    const { snapshots } = there.cloud.state.storage;
+    const { snapshots } = testCloud.cloud.state.storage;
     if (name !== 'data-3')
       for (const row of snapshots.where((each) => each.volume_id === volume(name)))
         snapshots.delete(row.id);
-    const row = there.cloud.state.storage.volumes.get(volume(name));
+    const row = testCloud.cloud.state.storage.volumes.get(volume(name));
     // Only the cause in the name of the test prevents the deletion.
     if (row?.status === 'in-use') row.status = 'available';
     expect(await remove(`/volumes/${volume(name)}`)).toBe(400);
@@ -71,26 +71,28 @@ describe('the Cinder of the rehearsal cloud', () => {
 
   it('deletes snapshots with cascade, later', async () => {
     expect(await remove(`/volumes/${volume('data-3')}?cascade=true`)).toBe(202);
-    expect(await there.status('storage', 'GET', `/volumes/${volume('data-3')}`)).toBe(200);
+    expect(await testCloud.status('storage', 'GET', `/volumes/${volume('data-3')}`)).toBe(200);
     const gone = volume('data-3');
-    there.clock.advance(200);
-    expect(await there.status('storage', 'GET', `/volumes/${gone}`)).toBe(404);
+    testCloud.clock.advance(200);
+    expect(await testCloud.status('storage', 'GET', `/volumes/${gone}`)).toBe(404);
     expect(await listed(`/snapshots?${mine()}`, 'snapshots')).not.toContain('data-3-snapshot-0');
   });
 
   it('sets a busy volume back to available', async () => {
     const path = `/volumes/${volume('busy')}`;
     await remove(path);
-    there.clock.advance(200);
-    expect(at((await there.ask('storage', 'GET', path)).json, 'volume.status')).toBe('available');
+    testCloud.clock.advance(200);
+    expect(at((await testCloud.ask('storage', 'GET', path)).json, 'volume.status')).toBe(
+      'available',
+    );
     await remove(path);
-    there.clock.advance(200);
-    expect(await there.status('storage', 'GET', path)).toBe(404);
+    testCloud.clock.advance(200);
+    expect(await testCloud.status('storage', 'GET', path)).toBe(404);
   });
 
   it('leaves a volume in deleting if an option says so, until it is reset or deleted by force', async () => {
     const path = `/volumes/${volume('from-snapshot')}`;
-    there.cloud.faults.inject({
+    testCloud.cloud.faults.inject({
       service: 'cinder',
       method: 'DELETE',
       path: /\/volumes\//,
@@ -98,59 +100,61 @@ describe('the Cinder of the rehearsal cloud', () => {
       effect: { does: 'endless' },
     });
     await remove(path);
-    there.clock.advance(3_600_000);
-    expect(at((await there.ask('storage', 'GET', path)).json, 'volume.status')).toBe('deleting');
+    testCloud.clock.advance(3_600_000);
+    expect(at((await testCloud.ask('storage', 'GET', path)).json, 'volume.status')).toBe(
+      'deleting',
+    );
     expect(await remove(path)).toBe(400);
     expect(await callAction(path, 'os-reset_status', { status: 'error' })).toBe(202);
     expect(await remove(path)).toBe(202);
-    there.clock.advance(200);
-    expect(await there.status('storage', 'GET', path)).toBe(404);
+    testCloud.clock.advance(200);
+    expect(await testCloud.status('storage', 'GET', path)).toBe(404);
   });
 
   it('deletes a group only after its snapshots, and with its volumes', async () => {
-    const { groups, groupSnapshots } = there.cloud.state.storage;
+    const { groups, groupSnapshots } = testCloud.cloud.state.storage;
     const group = `/groups/${id(groups, 'group')}`;
     const snapshot = `/group_snapshots/${id(groupSnapshots, 'group-snapshot')}`;
-    const { text } = await there.ask('storage', 'POST', `${group}/action`, {
+    const { text } = await testCloud.ask('storage', 'POST', `${group}/action`, {
       json: { delete: { 'delete-volumes': true } },
     });
     expect(text).toContain('Group has existing snapshots');
     expect(await remove(snapshot)).toBe(202);
-    there.clock.advance(200);
+    testCloud.clock.advance(200);
     expect(await callAction(group, 'delete', { 'delete-volumes': false })).toBe(400);
     expect(await callAction(group, 'delete', { 'delete-volumes': true })).toBe(202);
-    there.clock.advance(300);
+    testCloud.clock.advance(300);
     expect(await listed(`/volumes?${mine()}`, 'volumes')).not.toContain('member-0');
     expect(await listed(`/groups?${mine()}`, 'groups')).toEqual([]);
   });
 
   it('allows an administrator to delete a backup before its increments, and records the damage', async () => {
-    const { backups } = there.cloud.state.storage;
+    const { backups } = testCloud.cloud.state.storage;
     const full = id(backups, 'full');
     expect(await remove(`/backups/${full}`)).toBe(202);
-    expect(there.cloud.state.sideEffects).toEqual([
+    expect(testCloud.cloud.state.sideEffects).toEqual([
       `backup ${full} was deleted before its increments`,
     ]);
     expect(
-      await there.status('storage', 'DELETE', `/backups/${id(backups, 'increment-1')}`, {
-        as: there.project,
+      await testCloud.status('storage', 'DELETE', `/backups/${id(backups, 'increment-1')}`, {
+        as: testCloud.project,
       }),
     ).toBe(400);
   });
 
   it('cancels a transfer and makes its volume available', async () => {
     expect(
-      await remove(`/volume-transfers/${id(there.cloud.state.storage.transfers, 'gift')}`),
+      await remove(`/volume-transfers/${id(testCloud.cloud.state.storage.transfers, 'gift')}`),
     ).toBe(202);
     expect(await remove(`/volumes/${volume('given-away')}`)).toBe(202);
   });
 
   it('keeps an attachment while Nova has the server', async () => {
-    const [row] = there.cloud.state.storage.attachments.where(
+    const [row] = testCloud.cloud.state.storage.attachments.where(
       (each) => each.volume_id === volume('data-0'),
     );
     expect(await remove(`/attachments/${row?.id}`)).toBe(409);
-    there.cloud.state.compute.servers.delete(row?.instance ?? '');
+    testCloud.cloud.state.compute.servers.delete(row?.instance ?? '');
     expect(await remove(`/attachments/${row?.id}`)).toBe(200);
     expect(
       await callAction(`/volumes/${volume('data-0')}`, 'os-reset_status', {
@@ -161,36 +165,36 @@ describe('the Cinder of the rehearsal cloud', () => {
   });
 
   it('answers calls about a deleted project, and deletes its quotas', async () => {
-    await there.ask('identity', 'DELETE', `/projects/${there.project}`);
-    const { json } = await there.ask(
+    await testCloud.ask('identity', 'DELETE', `/projects/${testCloud.project}`);
+    const { json } = await testCloud.ask(
       'storage',
       'GET',
-      `/os-quota-sets/${there.project}?usage=true`,
+      `/os-quota-sets/${testCloud.project}?usage=true`,
     );
     expect(at(json, 'quota_set.backups.in_use')).toBe(3);
-    expect(await remove(`/os-quota-sets/${there.project}`)).toBe(200);
-    expect(await there.status('storage', 'DELETE', `//v3/default-types/${there.project}`)).toBe(
-      204,
-    );
+    expect(await remove(`/os-quota-sets/${testCloud.project}`)).toBe(200);
+    expect(
+      await testCloud.status('storage', 'DELETE', `//v3/default-types/${testCloud.project}`),
+    ).toBe(204);
   });
 });
 
 describe('a Cinder as in the lab', () => {
   it('answers 404 to the deletion of a backup while no backup service runs, and keeps the backup', async () => {
-    there = await openTestCloud({ backupService: false });
-    there.cloud.seed.fill(there.project, 'tiny');
-    const path = `/backups/${id(there.cloud.state.storage.backups, 'increment-2')}`;
+    testCloud = await openTestCloud({ backupService: false });
+    testCloud.cloud.seed.fill(testCloud.project, 'tiny');
+    const path = `/backups/${id(testCloud.cloud.state.storage.backups, 'increment-2')}`;
     expect(await remove(path)).toBe(404);
-    expect(await there.status('storage', 'GET', path)).toBe(200);
+    expect(await testCloud.status('storage', 'GET', path)).toBe(200);
   });
 
   it('answers 404 to the deletion of the default type of a deleted project, and keeps it', async () => {
-    there = await openTestCloud({ defaultTypesOfGoneProjects: false });
-    there.cloud.seed.fill(there.project, 'tiny');
-    await there.ask('identity', 'DELETE', `/projects/${there.project}`);
-    expect(await there.status('storage', 'DELETE', `//v3/default-types/${there.project}`)).toBe(
-      404,
-    );
-    expect(there.cloud.store.count(there.project)['cinder.default-type']).toBe(1);
+    testCloud = await openTestCloud({ defaultTypesOfGoneProjects: false });
+    testCloud.cloud.seed.fill(testCloud.project, 'tiny');
+    await testCloud.ask('identity', 'DELETE', `/projects/${testCloud.project}`);
+    expect(
+      await testCloud.status('storage', 'DELETE', `//v3/default-types/${testCloud.project}`),
+    ).toBe(404);
+    expect(testCloud.cloud.store.count(testCloud.project)['cinder.default-type']).toBe(1);
   });
 });

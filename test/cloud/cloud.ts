@@ -43,7 +43,7 @@ export type CloudOptions = Partial<Omit<Options, 'durations'>> & {
   readonly with?: readonly Documented[];
 };
 
-/** A stateful OpenStack on loopback. It uses no other network, no disk and no real cloud. */
+/** A stateful OpenStack on loopback, without any other network, a disk or a real cloud. */
 export interface RehearsalCloud {
   /** Keystone's URL with `/v3`: `OS_AUTH_URL`. */
   readonly url: string;
@@ -60,7 +60,7 @@ export interface RehearsalCloud {
   readonly calls: LoggedCall[];
   /** Listens to Keystone's notifications from now on. Returns a function that ends it. */
   onNotification(listener: NotificationListener): () => void;
-  /** Connections to a service are refused, until `accept`. */
+  /** Refuses connections to a service until `accept`. */
   refuse(service: CloudService): Promise<void>;
   accept(service: CloudService): Promise<void>;
   /** Removes a service from Keystone, so that no catalog and no list shows it; or restores it. */
@@ -125,7 +125,7 @@ export async function startCloud(options: CloudOptions = {}): Promise<RehearsalC
       state.bases.set(name, server.base);
     }),
   );
-  const admin = furnish(state);
+  const admin = addDefaults(state);
   const url = `${state.bases.get('keystone')}/v3`;
   const common = {
     OS_AUTH_URL: url,
@@ -173,7 +173,7 @@ export async function startCloud(options: CloudOptions = {}): Promise<RehearsalC
  * The accounts and resources of every cloud: the default domain, the roles, the administrator, the
  * project of the services, a flavor, a volume type, a public network.
  */
-function furnish(state: CloudState) {
+function addDefaults(state: CloudState) {
   const { identity, compute, storage } = state;
   const plain = { tags: [], options: {}, description: '', enabled: true };
   identity.projects.add({

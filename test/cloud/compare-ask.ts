@@ -15,15 +15,15 @@ export interface Question {
   readonly json?: unknown;
   readonly body?: string;
   readonly headers?: Readonly<Record<string, string>>;
-  /** Sends the call with a token scoped to this project instead of the cleaner's own. */
+  /** The call has a token on this project instead of the login's own. */
   readonly as?: string;
-  /** True for calls that are not compared: cleanup and waiting. */
+  /** True for a call that is not compared: cleanup or waiting. */
   readonly silent?: boolean;
 }
 
 /**
- * One call. A path that starts with `/` is below the service's endpoint, and one that starts with
- * `//` below its host.
+ * Sends one call. A path that starts with `/` is below the endpoint of the service, and one that
+ * starts with `//` is below its host.
  */
 export interface Ask {
   (service: string, method: string, path: string, question?: Question): Promise<Observation>;

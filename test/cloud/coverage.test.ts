@@ -19,22 +19,22 @@ import {
 } from './proxy/proxy.ts';
 import { openTestCloud, type TestCloud } from './test-cloud.ts';
 
-let there: TestCloud;
+let testCloud: TestCloud;
 let proxy: CloudProxy;
 let cloud: Cloud;
 beforeEach(async () => {
-  there = await openTestCloud();
-  proxy = await startProxy(there.cloud.url);
+  testCloud = await openTestCloud();
+  proxy = await startProxy(testCloud.cloud.url);
   cloud = connect();
 });
 afterEach(async () => {
   await cloud.close();
   await proxy.close();
-  await there.close();
+  await testCloud.close();
 });
 
 function connect(more: Record<string, string> = {}): Cloud {
-  const env = { ...there.cloud.credentials, OS_AUTH_URL: proxy.url, ...more };
+  const env = { ...testCloud.cloud.credentials, OS_AUTH_URL: proxy.url, ...more };
   return connectCloud(loginOf(env));
 }
 
@@ -150,7 +150,7 @@ describe('a service that the cloud has', () => {
   it('is called at the URL in the settings, whatever the catalog has', async () => {
     const yaml = `clouds: {test: {region_name: RegionOne, volumev3_endpoint_override: "${proxy.url}/elsewhere", fortune_telling_endpoint_override: "http://127.0.0.1:9/"}}`;
     const env = {
-      ...there.cloud.credentials,
+      ...testCloud.cloud.credentials,
       OS_AUTH_URL: proxy.url,
       OS_CLOUD: 'test',
       OS_CLIENT_CONFIG_FILE: '/etc/clouds.yaml',
@@ -220,12 +220,12 @@ describe('a service that the cloud has', () => {
   });
 
   it('is found when it was registered after the login', async () => {
-    there.cloud.hide('cinder');
+    testCloud.cloud.hide('cinder');
     let now = Date.now();
-    const env = { ...there.cloud.credentials, OS_AUTH_URL: proxy.url };
+    const env = { ...testCloud.cloud.credentials, OS_AUTH_URL: proxy.url };
     cloud = connectCloud(loginOf(env), { clock: () => now });
     expect((await planned('cinder')).regions).toEqual([]);
-    there.cloud.unhide('cinder');
+    testCloud.cloud.unhide('cinder');
     now += 120_000;
     expect(await planned('cinder')).toMatchObject({ regions: ['RegionOne'], unseen: [] });
   });

@@ -76,7 +76,7 @@ export class Faults {
   }
 
   /** The effects of the faults that match a call. Each counts as a hit. */
-  strike(call: Call): Effect[] {
+  effectsOf(call: Call): Effect[] {
     const effects: Effect[] = [];
     for (const entry of this.#active) {
       const { fault } = entry;
@@ -115,7 +115,7 @@ const owners = new Set([
 ]);
 
 /** The change of a fault to the request. */
-export function distort(call: Call, effects: readonly Effect[]): void {
+export function changeCall(call: Call, effects: readonly Effect[]): void {
   for (const effect of effects) {
     if (effect.does === 'ignore-filter') {
       call.unfiltered = true;
@@ -126,7 +126,7 @@ export function distort(call: Call, effects: readonly Effect[]): void {
 }
 
 /** The change of a fault to the answer, before it is written as text. */
-export function spoil(reply: Reply, effects: readonly Effect[]): Reply {
+export function changeReply(reply: Reply, effects: readonly Effect[]): Reply {
   let spoilt = reply;
   for (const effect of effects) {
     const json = spoilt.json;

@@ -2,35 +2,35 @@ import { readCredentials } from '../../lib/openstack/credentials.ts';
 import { Asker } from './compare-ask.ts';
 import { at, openTestCloud, rows, type TestCloud } from './test-cloud.ts';
 
-let there: TestCloud;
+let testCloud: TestCloud;
 beforeEach(async () => {
-  there = await openTestCloud();
+  testCloud = await openTestCloud();
 });
-afterEach(() => there.close());
+afterEach(() => testCloud.close());
 
 describe('the Keystone of the rehearsal cloud', () => {
   it('accepts an application credential or a password of the administrator', async () => {
     const { ask } = await Asker.login(
       readCredentials({
-        env: there.cloud.applicationCredentials,
+        env: testCloud.cloud.applicationCredentials,
         readFile: () => undefined,
         home: '/',
         cwd: '/',
       }),
     );
-    expect(ask.own).toBe(there.ask.own);
+    expect(ask.own).toBe(testCloud.ask.own);
     expect((await ask('compute', 'GET', '/servers')).status).toBe(200);
   });
 
   it('refuses a wrong password and an invalid token', async () => {
     const identity = {
       methods: ['password'],
-      password: { user: { id: there.ask.user, password: 'wrong' } },
+      password: { user: { id: testCloud.ask.user, password: 'wrong' } },
     };
     expect(
-      await there.status('identity', 'POST', '/auth/tokens', { json: { auth: { identity } } }),
+      await testCloud.status('identity', 'POST', '/auth/tokens', { json: { auth: { identity } } }),
     ).toBe(401);
-    there.cloud.expireTokens();
+    testCloud.cloud.expireTokens();
     for (const service of [
       'identity',
       'compute',
@@ -40,18 +40,18 @@ describe('the Keystone of the rehearsal cloud', () => {
       'object',
       'placement',
     ])
-      expect(await there.status(service, 'GET', service === 'object' ? '' : '/x')).toBe(401);
+      expect(await testCloud.status(service, 'GET', service === 'object' ? '' : '/x')).toBe(401);
   });
 
   it('expires a token', async () => {
-    there.clock.advance(14_399_000);
-    expect(await there.status('identity', 'GET', '/projects')).toBe(200);
-    there.clock.advance(1000);
-    expect(await there.status('identity', 'GET', '/projects')).toBe(401);
+    testCloud.clock.advance(14_399_000);
+    expect(await testCloud.status('identity', 'GET', '/projects')).toBe(200);
+    testCloud.clock.advance(1000);
+    expect(await testCloud.status('identity', 'GET', '/projects')).toBe(401);
   });
 
   it('deletes only projects without children, and only disabled domains', async () => {
-    const { ask, status, project, domain, cloud } = there;
+    const { ask, status, project, domain, cloud } = testCloud;
     const child = cloud.seed.makeProject(domain, 'child', project);
     expect(await status('identity', 'DELETE', `/projects/${project}`)).toBe(403);
     expect(
@@ -71,7 +71,7 @@ describe('the Keystone of the rehearsal cloud', () => {
   });
 
   it('keeps only the application credentials of a deleted project', async () => {
-    const { ask, project, cloud } = there;
+    const { ask, project, cloud } = testCloud;
     const { userId } = cloud.seed.fill(project, 'tiny');
     await ask('identity', 'DELETE', `/projects/${project}`);
     expect(
@@ -99,7 +99,7 @@ describe('the Keystone of the rehearsal cloud', () => {
   });
 
   it('lists group members as users of the project if effective roles are requested', async () => {
-    const { ask, project, domain, cloud } = there;
+    const { ask, project, domain, cloud } = testCloud;
     const user = cloud.seed.makeUser(domain, 'in-a-group');
     cloud.seed.grant({ group: cloud.seed.makeGroup(domain, 'team', [user]) }, project);
     const { json } = await ask(
@@ -116,7 +116,7 @@ describe("Keystone's notifications", () => {
   const received: string[] = [];
   beforeEach(() => {
     received.length = 0;
-    there.cloud.onNotification((notification) => {
+    testCloud.cloud.onNotification((notification) => {
       expect(notification['oslo.version']).toBe('2.0');
       const message: unknown = JSON.parse(notification['oslo.message']);
       received.push(
@@ -126,7 +126,7 @@ describe("Keystone's notifications", () => {
   });
 
   it('are sent for a domain in the recorded order: child projects first, groups, credentials, users, the domain twice', async () => {
-    const { ask, cloud, domain, project } = there;
+    const { ask, cloud, domain, project } = testCloud;
     const child = cloud.seed.makeProject(domain, 'child', project);
     const user = cloud.seed.makeUser(domain, 'u', child);
     const group = cloud.seed.makeGroup(domain, 'g', [user]);
@@ -155,14 +155,14 @@ describe("Keystone's notifications", () => {
   });
 
   it('have only the event updated, also when a project is disabled', async () => {
-    await there.ask('identity', 'PATCH', `/projects/${there.project}`, {
+    await testCloud.ask('identity', 'PATCH', `/projects/${testCloud.project}`, {
       json: { project: { enabled: false } },
     });
-    expect(received).toEqual([`identity.project.updated ${there.project} by someone`]);
+    expect(received).toEqual([`identity.project.updated ${testCloud.project} by someone`]);
   });
 
   it('are not sent for refused calls', async () => {
-    await there.ask('identity', 'DELETE', `/domains/${there.domain}`);
+    await testCloud.ask('identity', 'DELETE', `/domains/${testCloud.domain}`);
     expect(received).toEqual([]);
   });
 });

@@ -2,15 +2,15 @@ import type { Table } from './resource-store.ts';
 import type { NetworkRow } from './rows.ts';
 import { at, openTestCloud, rows, type TestCloud } from './test-cloud.ts';
 
-let there: TestCloud;
-afterEach(() => there.close());
+let testCloud: TestCloud;
+afterEach(() => testCloud.close());
 
 const remove = async (path: string): Promise<unknown> => {
-  const { status, json } = await there.ask('network', 'DELETE', `/v2.0/${path}`);
+  const { status, json } = await testCloud.ask('network', 'DELETE', `/v2.0/${path}`);
   return status === 204 ? 'gone' : `${status} ${at(json, 'NeutronError.type')}`;
 };
 const put = async (path: string, json: object): Promise<unknown> => {
-  const answer = await there.ask('network', 'PUT', `/v2.0/${path}`, { json });
+  const answer = await testCloud.ask('network', 'PUT', `/v2.0/${path}`, { json });
   return answer.status === 200
     ? 'done'
     : `${answer.status} ${at(answer.json, 'NeutronError.type')}`;
@@ -19,7 +19,7 @@ const find = (
   table: Table<NetworkRow>,
   wanted: (row: NetworkRow) => boolean = () => true,
 ): NetworkRow => {
-  const [row] = table.where((each) => each.project_id === there.project && wanted(each));
+  const [row] = table.where((each) => each.project_id === testCloud.project && wanted(each));
   if (!row) throw new Error(`nothing of that resource type: ${table.resourceType}`);
   return row;
 };
@@ -28,12 +28,12 @@ const named = (table: Table<NetworkRow>, name: string): NetworkRow =>
 
 describe('the Neutron of the rehearsal cloud', () => {
   beforeEach(async () => {
-    there = await openTestCloud();
-    there.cloud.seed.fill(there.project, 'small');
+    testCloud = await openTestCloud();
+    testCloud.cloud.seed.fill(testCloud.project, 'small');
   });
 
   it('refuses to delete a resource that is in use, with the error name of Neutron', async () => {
-    const { network } = there.cloud.state;
+    const { network } = testCloud.cloud.state;
     const interfacePort = find(
       network.ports,
       (row) =>
@@ -88,9 +88,9 @@ describe('the Neutron of the rehearsal cloud', () => {
   });
 
   it('deletes everything in the right order', async () => {
-    const { network } = there.cloud.state;
+    const { network } = testCloud.cloud.state;
     const own = (table: Table<NetworkRow>): NetworkRow[] =>
-      table.where((row) => row.project_id === there.project);
+      table.where((row) => row.project_id === testCloud.project);
     for (const row of own(network.portForwardings))
       expect(await remove(`floatingips/${row.floatingip_id}/port_forwardings/${row.id}`)).toBe(
         'gone',
@@ -125,45 +125,45 @@ describe('the Neutron of the rehearsal cloud', () => {
       ['rbac-policies', network.rbacPolicies],
     ] as const)
       for (const row of own(table)) expect(await remove(`${path}/${row.id}`)).toBe('gone');
-    expect(await remove(`quotas/${there.project}`)).toBe('gone');
-    expect(await remove(`quotas/${there.project}`)).toBe('404 TenantQuotaNotFound');
+    expect(await remove(`quotas/${testCloud.project}`)).toBe('gone');
+    expect(await remove(`quotas/${testCloud.project}`)).toBe('404 TenantQuotaNotFound');
     expect(
-      there.cloud.store
-        .resources(there.project)
+      testCloud.cloud.store
+        .resources(testCloud.project)
         .filter(({ resourceType }) => resourceType.startsWith('neutron.')),
     ).toEqual([]);
   });
 
   it('creates the default group again when groups are listed, also for a deleted project', async () => {
-    const project = there.cloud.seed.makeProject(there.domain, 'empty');
-    const count = (): number => there.cloud.store.count(project)['neutron.security-group'] ?? 0;
-    await there.ask('network', 'GET', `/v2.0/ports?project_id=${project}`);
-    await there.ask('network', 'GET', `/v2.0/quotas/${project}/details`);
-    await there.ask('network', 'GET', '/v2.0/security-groups');
+    const project = testCloud.cloud.seed.makeProject(testCloud.domain, 'empty');
+    const count = (): number => testCloud.cloud.store.count(project)['neutron.security-group'] ?? 0;
+    await testCloud.ask('network', 'GET', `/v2.0/ports?project_id=${project}`);
+    await testCloud.ask('network', 'GET', `/v2.0/quotas/${project}/details`);
+    await testCloud.ask('network', 'GET', '/v2.0/security-groups');
     expect(count()).toBe(0);
-    await there.ask('identity', 'DELETE', `/projects/${project}`);
-    await there.ask('network', 'GET', `/v2.0/security-group-rules?tenant_id=${project}`);
+    await testCloud.ask('identity', 'DELETE', `/projects/${project}`);
+    await testCloud.ask('network', 'GET', `/v2.0/security-group-rules?tenant_id=${project}`);
     expect(count()).toBe(1);
     const [group] = rows(
-      (await there.ask('network', 'GET', `/v2.0/security-groups?project_id=${project}`)).json,
+      (await testCloud.ask('network', 'GET', `/v2.0/security-groups?project_id=${project}`)).json,
       'security_groups',
     );
     expect(await remove(`security-groups/${group?.id}`)).toBe('gone');
     expect(count()).toBe(0);
     await put(`quotas/${project}`, { quota: { security_group_rule: 0 } });
     expect(
-      await there.status('network', 'GET', `/v2.0/security-groups?project_id=${project}`),
+      await testCloud.status('network', 'GET', `/v2.0/security-groups?project_id=${project}`),
     ).toBe(409);
     expect(count()).toBe(0);
   });
 
   it('deletes rules of other groups with the group that they name', async () => {
-    const { securityGroupRules: rules } = there.cloud.state.network;
+    const { securityGroupRules: rules } = testCloud.cloud.state.network;
     const group = find(
-      there.cloud.state.network.securityGroups,
+      testCloud.cloud.state.network.securityGroups,
       (row) =>
         row.name !== 'default' &&
-        !there.cloud.state.network.ports.some(
+        !testCloud.cloud.state.network.ports.some(
           (port) => Array.isArray(port.security_groups) && port.security_groups.includes(row.id),
         ),
     );
@@ -177,9 +177,9 @@ describe('the Neutron of the rehearsal cloud', () => {
   });
 
   it('keeps a network shared while another project uses it', async () => {
-    const { network } = there.cloud.state;
+    const { network } = testCloud.cloud.state;
     const policy = find(network.rbacPolicies);
-    const guest = await there.ask('network', 'POST', '/v2.0/ports', {
+    const guest = await testCloud.ask('network', 'POST', '/v2.0/ports', {
       json: { port: { project_id: policy.target_tenant, network_id: policy.object_id } },
     });
     expect(await remove(`rbac-policies/${policy.id}`)).toBe('409 RbacPolicyInUse');
@@ -189,23 +189,23 @@ describe('the Neutron of the rehearsal cloud', () => {
 
   it('restarts a list after an unknown marker, except for ports', async () => {
     const page = async (path: string) =>
-      there.ask('network', 'GET', `/v2.0/${path}?limit=1&marker=nothing`);
+      testCloud.ask('network', 'GET', `/v2.0/${path}?limit=1&marker=nothing`);
     expect(rows((await page('security-groups')).json, 'security_groups')).toHaveLength(1);
     expect((await page('ports')).status).toBe(404);
   });
 
   it('refuses an invalid filter', async () => {
-    expect(await there.status('network', 'GET', `/v2.0/networks?projekt=${there.project}`)).toBe(
-      400,
-    );
+    expect(
+      await testCloud.status('network', 'GET', `/v2.0/networks?projekt=${testCloud.project}`),
+    ).toBe(400);
   });
 });
 
 describe('a Neutron without trunks', () => {
   it('neither names the extension nor has the path', async () => {
-    there = await openTestCloud({ withoutExtensions: ['trunk'] });
-    const { json } = await there.ask('network', 'GET', '/v2.0/extensions');
+    testCloud = await openTestCloud({ withoutExtensions: ['trunk'] });
+    const { json } = await testCloud.ask('network', 'GET', '/v2.0/extensions');
     expect(rows(json, 'extensions').some((row) => row.alias === 'trunk')).toBe(false);
-    expect(await there.status('network', 'GET', '/v2.0/trunks')).toBe(404);
+    expect(await testCloud.status('network', 'GET', '/v2.0/trunks')).toBe(404);
   });
 });

@@ -2,16 +2,16 @@ import { readFileSync } from 'node:fs';
 import * as z from 'zod';
 import { at, openTestCloud, type TestCloud } from './test-cloud.ts';
 
-let there: TestCloud;
+let testCloud: TestCloud;
 const received: unknown[] = [];
 beforeEach(async () => {
-  there = await openTestCloud();
+  testCloud = await openTestCloud();
   received.length = 0;
-  there.cloud.onNotification((notification) =>
+  testCloud.cloud.onNotification((notification) =>
     received.push(JSON.parse(notification['oslo.message'])),
   );
 });
-afterEach(() => there.close());
+afterEach(() => testCloud.close());
 
 const body = z.object({ body: z.string() });
 const envelope = z.object({ 'oslo.message': z.string() });
@@ -31,7 +31,7 @@ const shapes = (messages: readonly unknown[]): Map<string, string> =>
   );
 
 it('sends notifications in the shape of the recordings of a real Keystone', async () => {
-  const { ask, cloud } = there;
+  const { ask, cloud } = testCloud;
   const member = cloud.state.identity.roles.where((row) => row.name === 'member')[0]?.id;
   const domain = ask.id(
     await ask('identity', 'POST', '/domains', { json: { domain: { name: 'x' } } }),

@@ -21,10 +21,10 @@ export function softDelete(state: CloudState, server: Server, call: Call): void 
 }
 
 /**
- * Deletion as nova-api and nova-compute do it: accepted at once, `deleting` until it is done. A
- * server that is already
- * `deleting` ignores it, even `forceDelete`, until its state is reset; one with `disable_terminate`
- * ignores it for ever.
+ * Deletes a server as nova-api and nova-compute do. Nova accepts the call at once, and the server
+ * is `deleting` until its end. A server that is already `deleting` ignores every call, even
+ * `forceDelete`, until its state is reset. A server with `disable_terminate` ignores all calls for
+ * ever.
  */
 export function startDeletion(state: CloudState, server: Server, call: Call): void {
   if (server.disable_terminate || server.task_state === 'deleting') return;
@@ -40,8 +40,8 @@ export function startDeletion(state: CloudState, server: Server, call: Call): vo
 }
 
 /**
- * Ports that Nova created are deleted, others are only unbound; volumes are detached, deleted only
- * if made so.
+ * Ends a deletion. Nova deletes the ports that it created and unbinds the others. It detaches the
+ * volumes and deletes those with `delete_on_termination`.
  */
 function finishDeletion(state: CloudState, server: Server): void {
   for (const port of ownedPorts(state, server.id)) {
@@ -69,7 +69,7 @@ export function detach(state: CloudState, server: Server, volumeId: string): voi
     (each) => each.instance === server.id && each.volume_id === volumeId,
   )) {
     attachments.delete(row.id);
-    // A volume with snapshots refuses to go; Nova only writes that to its log.
+    // Cinder refuses to delete a volume with snapshots. Nova only logs the refusal.
     gone ||=
       row.delete_on_termination && !snapshots.some((snapshot) => snapshot.volume_id === volumeId);
   }

@@ -2,30 +2,30 @@ import fc from 'fast-check';
 import type { Server } from './rows.ts';
 import { at, openTestCloud, rows, type TestCloud } from './test-cloud.ts';
 
-let there: TestCloud;
-afterEach(() => there.close());
+let testCloud: TestCloud;
+afterEach(() => testCloud.close());
 
-const mine = (project = there.project): string => `all_tenants=1&project_id=${project}`;
+const mine = (project = testCloud.project): string => `all_tenants=1&project_id=${project}`;
 const server = (name: string): Server => {
-  const [row] = there.cloud.state.compute.servers.where(
-    (each) => each.name === name && each.project_id === there.project,
+  const [row] = testCloud.cloud.state.compute.servers.where(
+    (each) => each.name === name && each.project_id === testCloud.project,
   );
   if (!row) throw new Error(`there is no server ${name}`);
   return row;
 };
 const listed = async (query: string): Promise<unknown[]> =>
-  rows((await there.ask('compute', 'GET', `/servers/detail?${query}`)).json, 'servers').map(
+  rows((await testCloud.ask('compute', 'GET', `/servers/detail?${query}`)).json, 'servers').map(
     (row) => row.name,
   );
 
 describe('the Nova of the rehearsal cloud', () => {
   beforeEach(async () => {
-    there = await openTestCloud();
-    there.cloud.seed.fill(there.project, 'small');
+    testCloud = await openTestCloud();
+    testCloud.cloud.seed.fill(testCloud.project, 'small');
   });
 
   it("replaces the requested project with the caller's own without all_tenants", async () => {
-    expect(await listed(`project_id=${there.project}`)).toEqual([]);
+    expect(await listed(`project_id=${testCloud.project}`)).toEqual([]);
     expect(await listed(mine())).toContain('locked');
   });
 
@@ -36,9 +36,11 @@ describe('the Nova of the rehearsal cloud', () => {
   });
 
   it('refuses an unknown parameter from 2.75 on, and ignores it below', async () => {
-    expect(await there.status('compute', 'GET', `/servers/detail?${mine()}&projekt=x`)).toBe(400);
+    expect(await testCloud.status('compute', 'GET', `/servers/detail?${mine()}&projekt=x`)).toBe(
+      400,
+    );
     expect(
-      await there.status('compute', 'GET', `/servers/detail?${mine()}&projekt=x`, {
+      await testCloud.status('compute', 'GET', `/servers/detail?${mine()}&projekt=x`, {
         headers: { 'OpenStack-API-Version': 'compute 2.60' },
       }),
     ).toBe(200);
@@ -46,70 +48,73 @@ describe('the Nova of the rehearsal cloud', () => {
 
   it('accepts a deletion at once and completes it later', async () => {
     const { id } = server('locked');
-    expect(await there.status('compute', 'DELETE', `/servers/${id}`)).toBe(204);
+    expect(await testCloud.status('compute', 'DELETE', `/servers/${id}`)).toBe(204);
     expect(
       at(
-        (await there.ask('compute', 'GET', `/servers/${id}`)).json,
+        (await testCloud.ask('compute', 'GET', `/servers/${id}`)).json,
         'server.OS-EXT-STS:task_state',
       ),
     ).toBe('deleting');
-    there.clock.advance(299);
-    expect(await there.status('compute', 'GET', `/servers/${id}`)).toBe(200);
-    there.clock.advance(1);
-    expect(await there.status('compute', 'GET', `/servers/${id}`)).toBe(404);
+    testCloud.clock.advance(299);
+    expect(await testCloud.status('compute', 'GET', `/servers/${id}`)).toBe(200);
+    testCloud.clock.advance(1);
+    expect(await testCloud.status('compute', 'GET', `/servers/${id}`)).toBe(404);
   });
 
   it('ignores every further deletion of a server that hangs in deleting, until its state is reset', async () => {
     const { id } = server('server-0');
-    const injected = there.cloud.faults.inject({
+    const injected = testCloud.cloud.faults.inject({
       service: 'nova',
       method: 'DELETE',
       times: 1,
       effect: { does: 'endless' },
     });
-    await there.ask('compute', 'DELETE', `/servers/${id}`);
+    await testCloud.ask('compute', 'DELETE', `/servers/${id}`);
     expect(injected.hits).toBe(1);
-    await there.ask('compute', 'DELETE', `/servers/${id}`);
-    await there.ask('compute', 'POST', `/servers/${id}/action`, { json: { forceDelete: null } });
-    there.clock.advance(3_600_000);
-    expect(await there.status('compute', 'GET', `/servers/${id}`)).toBe(200);
-    await there.ask('compute', 'POST', `/servers/${id}/action`, {
+    await testCloud.ask('compute', 'DELETE', `/servers/${id}`);
+    await testCloud.ask('compute', 'POST', `/servers/${id}/action`, {
+      json: { forceDelete: null },
+    });
+    testCloud.clock.advance(3_600_000);
+    expect(await testCloud.status('compute', 'GET', `/servers/${id}`)).toBe(200);
+    await testCloud.ask('compute', 'POST', `/servers/${id}/action`, {
       json: { 'os-resetState': { state: 'error' } },
     });
-    await there.ask('compute', 'DELETE', `/servers/${id}`);
-    there.clock.advance(300);
-    expect(await there.status('compute', 'GET', `/servers/${id}`)).toBe(404);
+    await testCloud.ask('compute', 'DELETE', `/servers/${id}`);
+    testCloud.clock.advance(300);
+    expect(await testCloud.status('compute', 'GET', `/servers/${id}`)).toBe(404);
   });
 
   it('answers 204 for a server with disable_terminate and does nothing', async () => {
     const row = server('server-0');
     row.disable_terminate = true;
-    expect(await there.status('compute', 'DELETE', `/servers/${row.id}`)).toBe(204);
-    there.clock.advance(3_600_000);
+    expect(await testCloud.status('compute', 'DELETE', `/servers/${row.id}`)).toBe(204);
+    testCloud.clock.advance(3_600_000);
     expect(
       at(
-        (await there.ask('compute', 'GET', `/servers/${row.id}`)).json,
+        (await testCloud.ask('compute', 'GET', `/servers/${row.id}`)).json,
         'server.OS-EXT-STS:task_state',
       ),
     ).toBeNull();
   });
 
   it('deletes the ports that Nova created, unbinds other ports, and follows delete_on_termination for volumes', async () => {
-    const { ports } = there.cloud.state.network;
-    const { volumes } = there.cloud.state.storage;
+    const { ports } = testCloud.cloud.state.network;
+    const { volumes } = testCloud.cloud.state.storage;
     const handmade = ports.where((row) => row.device_id === server('on-a-handmade-port').id)[0];
     const made = ports.where((row) => row.device_id === server('locked').id)[0];
     const [kept, taken] = ['data-0', 'data-1'].map(
-      (name) => volumes.where((row) => row.name === name && row.project_id === there.project)[0],
+      (name) =>
+        volumes.where((row) => row.name === name && row.project_id === testCloud.project)[0],
     );
     if (taken)
-      for (const row of there.cloud.state.storage.snapshots.where(
+      for (const row of testCloud.cloud.state.storage.snapshots.where(
         (each) => each.volume_id === taken.id,
       ))
-        there.cloud.state.storage.snapshots.delete(row.id);
+        testCloud.cloud.state.storage.snapshots.delete(row.id);
     for (const name of ['on-a-handmade-port', 'locked', 'server-0'])
-      await there.ask('compute', 'DELETE', `/servers/${server(name).id}`);
-    there.clock.advance(300);
+      await testCloud.ask('compute', 'DELETE', `/servers/${server(name).id}`);
+    testCloud.clock.advance(300);
     expect(ports.get(handmade?.id ?? '')?.device_id).toBe('');
     expect(ports.get(made?.id ?? '')).toBeUndefined();
     expect(volumes.get(kept?.id ?? '')?.status).toBe('available');
@@ -126,7 +131,7 @@ describe('the Nova of the rehearsal cloud', () => {
             `/servers/detail?${mine()}&soft_deleted=true&limit=${limit}`;
           path;
         ) {
-          const { json } = await there.ask('compute', 'GET', path);
+          const { json } = await testCloud.ask('compute', 'GET', path);
           const page = rows(json, 'servers');
           seen.push(...page.map((row) => row.name));
           const href: unknown = at(json, 'servers_links.0.href');
@@ -140,29 +145,35 @@ describe('the Nova of the rehearsal cloud', () => {
   });
 
   it('sets quotas of an existing project only, and deletes those of any project', async () => {
-    expect(await there.status('compute', 'GET', `/os-quota-sets/${there.project}`)).toBe(200);
-    await there.ask('identity', 'DELETE', `/projects/${there.project}`);
-    expect(await there.status('compute', 'GET', `/os-quota-sets/${there.project}`)).toBe(400);
-    expect(await there.status('compute', 'DELETE', `/os-quota-sets/${there.project}`)).toBe(202);
-    expect(there.cloud.store.count(there.project)['nova.quota']).toBeUndefined();
+    expect(await testCloud.status('compute', 'GET', `/os-quota-sets/${testCloud.project}`)).toBe(
+      200,
+    );
+    await testCloud.ask('identity', 'DELETE', `/projects/${testCloud.project}`);
+    expect(await testCloud.status('compute', 'GET', `/os-quota-sets/${testCloud.project}`)).toBe(
+      400,
+    );
+    expect(await testCloud.status('compute', 'DELETE', `/os-quota-sets/${testCloud.project}`)).toBe(
+      202,
+    );
+    expect(testCloud.cloud.store.count(testCloud.project)['nova.quota']).toBeUndefined();
   });
 
   it('lists server groups in pages by offset, without a filter by project', async () => {
     expect(
-      await there.status(
+      await testCloud.status(
         'compute',
         'GET',
-        `/os-server-groups?all_projects=1&project_id=${there.project}`,
+        `/os-server-groups?all_projects=1&project_id=${testCloud.project}`,
       ),
     ).toBe(400);
     const first = rows(
-      (await there.ask('compute', 'GET', '/os-server-groups?all_projects=1&limit=1')).json,
+      (await testCloud.ask('compute', 'GET', '/os-server-groups?all_projects=1&limit=1')).json,
       'server_groups',
     );
-    expect(first.map((row) => row.project_id)).toEqual([there.project]);
+    expect(first.map((row) => row.project_id)).toEqual([testCloud.project]);
     expect(
       rows(
-        (await there.ask('compute', 'GET', '/os-server-groups?all_projects=1&limit=1&offset=1'))
+        (await testCloud.ask('compute', 'GET', '/os-server-groups?all_projects=1&limit=1&offset=1'))
           .json,
         'server_groups',
       ),
@@ -170,11 +181,11 @@ describe('the Nova of the rehearsal cloud', () => {
   });
 
   it('allows an administrator to remove the flavor access of a deleted project, but not to add it', async () => {
-    const [flavor] = there.cloud.state.compute.flavors.where((row) => !row.is_public);
-    await there.ask('identity', 'DELETE', `/projects/${there.project}`);
+    const [flavor] = testCloud.cloud.state.compute.flavors.where((row) => !row.is_public);
+    await testCloud.ask('identity', 'DELETE', `/projects/${testCloud.project}`);
     const accessAction = (name: string) =>
-      there.status('compute', 'POST', `/flavors/${flavor?.id}/action`, {
-        json: { [name]: { tenant: there.project } },
+      testCloud.status('compute', 'POST', `/flavors/${flavor?.id}/action`, {
+        json: { [name]: { tenant: testCloud.project } },
       });
     expect([
       await accessAction('removeTenantAccess'),
@@ -186,15 +197,17 @@ describe('the Nova of the rehearsal cloud', () => {
 
 describe('a Nova with a reclaim interval', () => {
   it('hides deleted servers until they are deleted by force', async () => {
-    there = await openTestCloud({ reclaimInterval: 3600 });
-    there.cloud.seed.fill(there.project, 'tiny');
+    testCloud = await openTestCloud({ reclaimInterval: 3600 });
+    testCloud.cloud.seed.fill(testCloud.project, 'tiny');
     const { id } = server('server-0');
-    await there.ask('compute', 'DELETE', `/servers/${id}`);
-    there.clock.advance(60_000);
+    await testCloud.ask('compute', 'DELETE', `/servers/${id}`);
+    testCloud.clock.advance(60_000);
     expect(await listed(mine())).not.toContain('server-0');
     expect(await listed(`${mine()}&soft_deleted=true`)).toContain('server-0');
-    await there.ask('compute', 'POST', `/servers/${id}/action`, { json: { forceDelete: null } });
-    there.clock.advance(300);
+    await testCloud.ask('compute', 'POST', `/servers/${id}/action`, {
+      json: { forceDelete: null },
+    });
+    testCloud.clock.advance(300);
     expect(await listed(`${mine()}&soft_deleted=true`)).not.toContain('server-0');
   });
 });

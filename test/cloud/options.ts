@@ -47,8 +47,8 @@ export interface Options {
   /** The largest page of Swift's listings. */
   readonly swiftPageLimit: number;
   /**
-   * Milliseconds by which the listing of a container is behind its objects. Its deletion is refused
-   * although its list is empty.
+   * The delay in milliseconds of a container's listing. During it Swift refuses to delete the
+   * container, although its list is empty.
    */
   readonly swiftLag: number;
   /** Neutron extensions that this cloud lacks, by alias. */

@@ -11,29 +11,29 @@ import {
 } from './proxy/proxy.ts';
 import { at, openTestCloud, rows, type TestCloud } from './test-cloud.ts';
 
-let there: TestCloud;
+let testCloud: TestCloud;
 let proxy: CloudProxy;
 beforeEach(async () => {
-  there = await openTestCloud();
-  proxy = await startProxy(there.cloud.url);
+  testCloud = await openTestCloud();
+  proxy = await startProxy(testCloud.cloud.url);
 });
 afterEach(async () => {
   await proxy.close();
-  await there.close();
+  await testCloud.close();
 });
 
 /** Logs in through the proxy. */
 async function logIn() {
-  const env = { ...there.cloud.credentials, OS_AUTH_URL: proxy.url };
+  const env = { ...testCloud.cloud.credentials, OS_AUTH_URL: proxy.url };
   const { ask } = await Asker.login(loginOf(env));
   return ask;
 }
 
 describe('the proxy in front of a cloud', () => {
   it('rewrites every URL of the catalog to itself, and changes nothing else', async () => {
-    there.cloud.seed.fill(there.project, 'small');
-    const query = `/servers/detail?all_tenants=1&project_id=${there.project}`;
-    const direct = await there.ask('compute', 'GET', query);
+    testCloud.cloud.seed.fill(testCloud.project, 'small');
+    const query = `/servers/detail?all_tenants=1&project_id=${testCloud.project}`;
+    const direct = await testCloud.ask('compute', 'GET', query);
     const ask = await logIn();
     const behind = await ask('compute', 'GET', query);
     expect(rows(behind.json, 'servers').map(({ id }) => id)).toEqual(
@@ -42,7 +42,7 @@ describe('the proxy in front of a cloud', () => {
     expect(
       proxy.calls.some(
         ({ origin, path }) =>
-          path.includes('/servers/detail') && origin === there.cloud.state.bases.get('nova'),
+          path.includes('/servers/detail') && origin === testCloud.cloud.state.bases.get('nova'),
       ),
     ).toBe(true);
   });
@@ -121,7 +121,7 @@ describe('the proxy in front of a cloud', () => {
               user: {
                 name: 'admin',
                 domain: { name: 'Default' },
-                password: there.cloud.credentials.OS_PASSWORD,
+                password: testCloud.cloud.credentials.OS_PASSWORD,
               },
             },
           },

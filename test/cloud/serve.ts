@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
-import { distort, type Effect, type Faults, spoil } from './faults.ts';
+import { changeCall, changeReply, type Effect, type Faults } from './faults.ts';
 import {
   type Call,
   createServer,
@@ -65,7 +65,7 @@ export class ServiceServer {
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const call = this.#read(request, await readBody(request));
     const path = call.path + call.search;
-    const effects = this.#faults.strike(call);
+    const effects = this.#faults.effectsOf(call);
     const log = (status: number): void => {
       this.#calls.push({
         service: call.service,
@@ -129,9 +129,9 @@ export class ServiceServer {
         call,
       );
     }
-    distort(call, effects);
+    changeCall(call, effects);
     try {
-      return spoil(this.front.handle(call), effects);
+      return changeReply(this.front.handle(call), effects);
     } catch (error) {
       if (error instanceof Refusal) return this.front.refuse(error, call);
       // The test must see a defect of the rehearsal cloud itself. It must not look like a 500 of

@@ -22,7 +22,7 @@ export function byBytes(a: string, b: string): number {
 }
 const surrogate = /[\ud800-\udfff]/;
 
-/** Names in order. The order stays cheap to page through while many names are deleted. */
+/** Names in order. Reading page after page stays fast while many names are deleted. */
 export class SortedNames {
   #sorted: string[] = [];
   #dirty = false;

@@ -14,7 +14,7 @@ const Case = z.strictObject({
   /** True if region and interface matter. The client then queries the image service, too. */
   endpoint: z.boolean().default(false),
   /**
-   * A deliberate difference of the propagator: a part of its refusal, or the reason why it accepts.
+   * Where the propagator differs on purpose: a part of its refusal, or the reason why it accepts.
    */
   ours: z
     .union([z.strictObject({ refuses: z.string() }), z.strictObject({ accepts: z.string() })])
@@ -29,7 +29,7 @@ export const readCases = (): Record<string, Case> =>
   z.record(z.string(), Case).parse(JSON.parse(readFileSync(join(folder, 'cases.json'), 'utf8')));
 
 /** Writes the files of a case below `home`, and returns its whole environment. */
-export function layOut(
+export function writeCase(
   { env, files }: Case,
   home: string,
   fill: (text: string) => string,
@@ -55,7 +55,7 @@ const Effect = z.strictObject({
   proxied: z.boolean(),
   image: z.string().optional(),
 });
-/** What a client did with a case: logged in, or refused it with a text. */
+/** The result of a client with a case: a login, or a refusal with a text. */
 export const Outcome = z.union([Effect, z.strictObject({ refused: z.string() })]);
 export type Outcome = z.infer<typeof Outcome>;
 

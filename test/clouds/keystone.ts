@@ -13,12 +13,12 @@ export interface Login {
   /** The common name of the client certificate. */
   readonly certificate?: string;
 }
-/** What a client asked for until now. */
+/** The calls of a client since the last reading. */
 export interface Seen {
   logins: Login[];
   /** Paths of calls to the image service: they show region and interface. */
   images: string[];
-  /** Whether a call came through the proxy. */
+  /** True if a call came through the proxy. */
   proxied: boolean;
 }
 export interface FakeKeystone {
@@ -26,7 +26,7 @@ export interface FakeKeystone {
   fill(text: string): string;
   /** Puts the placeholders back, for a record that names no port. */
   blank(text: string): string;
-  /** What was seen since the last call. */
+  /** Returns the calls since it was last called. */
   take(): Seen;
   close(): Promise<void>;
 }

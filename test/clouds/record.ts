@@ -1,6 +1,7 @@
 /**
- * Tries each case of the table with the `openstack` of PyPI against a Keystone on loopback.
- * `node test/clouds/record.ts` writes what each client did to recorded.json; `--check` fails on a difference instead.
+ * Tries each case of the table with the `openstack` of PyPI against a Keystone on loopback. `node
+ * test/clouds/record.ts` writes the result of each client to recorded.json. With `--check` it fails
+ * on a difference instead.
  */
 import { execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -11,18 +12,21 @@ import pLimit from 'p-limit';
 import * as z from 'zod';
 import {
   type Case,
-  layOut,
   type Outcome,
   type Recorded,
   readCases,
   readRecorded,
   recordedPath,
+  writeCase,
 } from './cases.ts';
 import { startKeystone } from './keystone.ts';
 
 const Clients = z.record(z.string(), z.record(z.string(), z.string()));
 const CLIENT_SECONDS = 180;
-/** The cache spares each start of a client a search for its plug-ins. */
+/**
+ * The cache makes each start of a client faster, because the client need not search for its
+ * plug-ins.
+ */
 const COMMON = {
   PATH: '/usr/bin:/bin',
   LANG: 'C.UTF-8',
@@ -30,7 +34,10 @@ const COMMON = {
   XDG_CACHE_HOME: join(tmpdir(), 'openstack-client-cache'),
 };
 
-/** The path of `openstack` in a virtual environment of these packages; made on the first call. */
+/**
+ * Returns the path of `openstack` in a virtual environment of these packages. The first call
+ * creates the environment.
+ */
 function install(name: string, packages: Readonly<Record<string, string>>): string {
   const pins = Object.entries(packages).map(([key, version]) => `${key}==${version}`);
   const folder = join(tmpdir(), `openstack-client-${name}-${packages['python-openstackclient']}`);
@@ -48,7 +55,7 @@ interface Ended {
   readonly code: number | null;
   readonly text: string;
 }
-/** In a session of its own, so that a question for a password finds no terminal. */
+/** The client runs in its own session, so that it cannot ask for a password on a terminal. */
 function run(
   command: string,
   args: readonly string[],
@@ -81,7 +88,7 @@ async function tryCase(openstack: string, one: Case): Promise<Outcome> {
   const home = join(folder, 'home');
   const hidden = (text: string): string => keystone.blank(text.replaceAll(home, '@home@'));
   try {
-    const env = { ...COMMON, ...layOut(one, home, keystone.fill) };
+    const env = { ...COMMON, ...writeCase(one, home, keystone.fill) };
     const issued = await run(openstack, ['token', 'issue'], join(home, 'work'), env);
     const { logins, proxied } = keystone.take();
     const login = logins[0];
@@ -119,7 +126,8 @@ for (const [client, packages] of Object.entries(clients)) {
     limit(async () => {
       const outcome = await tryCase(openstack, one);
       const known = before.outcomes[name]?.[client];
-      // What a client says when it refuses may change with its libraries; that it refuses is what counts.
+      // The text of a refusal depends on the libraries of the client. Only the refusal itself is
+      // compared.
       const same =
         known && ('refused' in outcome ? 'refused' in known : isDeepStrictEqual(outcome, known));
       if (!same) {

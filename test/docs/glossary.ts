@@ -4,9 +4,7 @@ import type { ResourceType, Service } from '../../lib/task/service.ts';
 
 export type ServiceClass = 'A' | 'B' | 'C' | 'D';
 
-/**
- * What the listing and the removal of each class need. The texts are on every page.
- */
+/** The requirements of the listing and the removal in each class. The texts are on every page. */
 export const CLASSES: Readonly<Record<ServiceClass, string>> = {
   A: "an administrator's token, before and after the deletion of the project",
   B: 'a token with system scope, before and after the deletion of the project',
@@ -22,7 +20,8 @@ export function classOf(
 }
 
 /**
- * The classes of a service, in the order of the alphabet; none where nothing belongs to a project.
+ * Returns the classes of a service in alphabetical order. A service without resources of projects
+ * has none.
  */
 export const classesOf = (service: Service): ServiceClass[] =>
   [...new Set(service.resourceTypes.map((resourceType) => classOf(resourceType, service)))].sort();
@@ -37,7 +36,7 @@ export const requiredBefore = (service: Service, services: readonly Service[]): 
     .map(otherService)
     .sort();
 
-/** The preferred dependencies of a service, with the resource types where it awaits these alone. */
+/** The preferred dependencies of a service, with the resource types if it waits for these alone. */
 export function softBefore(service: Service, services: readonly Service[]): string[] {
   const soft = dependenciesOf(service, services).filter(({ strength }) => strength === 'preferred');
   return [...new Set(soft.map(otherService))]
@@ -51,8 +50,8 @@ export function softBefore(service: Service, services: readonly Service[]): stri
 }
 
 /**
- * The services that depend on this one, wherever that is declared, with the resource types where
- * they await these alone.
+ * The services that depend on this one, whichever file declares it, with the resource types if they
+ * wait for these alone.
  */
 export function behind(service: Service, services: readonly Service[]): string[] {
   return services

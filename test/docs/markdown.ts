@@ -1,6 +1,6 @@
 /**
- * A table whose columns are as wide as their longest cell: read in a terminal as well as in a
- * browser.
+ * Returns a table whose columns are as wide as their longest cell, so that a terminal shows it as
+ * well as a browser.
  */
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const cells = [head, ...rows].map((row) => row.map((cell) => cell.replaceAll('|', '\\|')));
@@ -21,7 +21,7 @@ export const code = (lines: readonly string[]): string => ['```', ...lines, '```
 export const quoted = (names: readonly string[]): string =>
   names.map((name) => `\`${name}\``).join(', ');
 
-/** Parts that are there, an empty line between them. */
+/** Joins the parts that are not empty with an empty line between them. */
 export const joined = (parts: readonly (string | undefined)[]): string =>
   `${parts.filter((part) => part !== undefined && part !== '').join('\n\n')}\n`;
 
@@ -30,8 +30,8 @@ export const linked = (services: readonly string[]): string =>
   services.map((name) => `[${name}](${name}.md)`).join(', ');
 
 /**
- * A page in which these tables, known by their first lines, stand instead of the older ones. Throws
- * when one of them is not there.
+ * Returns a page in which these tables replace the older ones. The first line of a table identifies
+ * it. Throws if a table is missing.
  */
 export function withTables(page: string, tables: readonly string[]): string {
   return tables.reduce((text, made) => {

@@ -8,15 +8,18 @@ interface Call {
   readonly service: string;
   readonly isOnProject: boolean;
   readonly method: Method;
-  /** With the prefix of the endpoint and the query, as it goes out. */
+  /** The path as sent, with the prefix of the endpoint and the query. */
   readonly path: string;
   readonly options: RequestOptions;
 }
 
-/** Pages, and which fields of a row: in every listing, and of no interest. */
+/**
+ * Parameters of pages and of the selection of fields: every listing has them, so the docs omit
+ * them.
+ */
 const OMITTED = ['limit', 'marker', 'offset', 'version_marker', 'fields'];
 
-/** What stands after one of these is a name, and no id. */
+/** The part of a path after one of these words is a name and no id. */
 const NAMING = [
   'stacks',
   'workbooks',
@@ -27,33 +30,33 @@ const NAMING = [
   'os-keypairs',
 ];
 
-/** What each resource type asks of the APIs, first to list and then to remove. */
+/** Records the calls that each resource type makes, first to list and then to remove. */
 export class Recorder {
   readonly #calls = new Map<string, Call[]>();
-  /** Ids of resources, whatever they look like. */
+  /** The known ids of resources, which may have any form. */
   readonly #names = new Set<string>();
   readonly #known: ReadonlyMap<string, string>;
   #now: Call[] = [];
 
-  /** `known`: ids that have a word of their own on a page: the project's is `{project}`. */
+  /** `known`: ids with their own placeholder on a page. That of the project is `{project}`. */
   constructor(known: ReadonlyMap<string, string>) {
     this.#known = known;
   }
 
-  /** From now on calls are those of this resource type. */
+  /** Attributes the following calls to this resource type. */
   about(resourceType: ResourceTypeName, what: 'list' | 'remove'): void {
     const key = `${resourceType} ${what}`;
     this.#now = this.#calls.get(key) ?? [];
     this.#calls.set(key, this.#now);
   }
 
-  /** Ids of resources, as the service file has them: some are names. */
+  /** Adds ids of resources in the form of the service file. Some are names. */
   learn(ids: readonly string[]): void {
     for (const id of ids)
       for (const part of id.split(/[/?]/)) if (part !== '') this.#names.add(part);
   }
 
-  /** The API, each call of which is noted. */
+  /** Returns the API with a record of each call. */
   wrap(api: ServiceApi, isOnProject = false): ServiceApi {
     const home = new URL(api.endpoint);
     const note = (method: Method, path: string, options: RequestOptions = {}): void => {
@@ -110,7 +113,7 @@ export class Recorder {
 
   #path(path: string, service: string): string {
     const segments = path.split('/').map(decodeURIComponent);
-    // In Swift's paths everything behind the account is a customer's name.
+    // In a path of Swift, everything after the account is a name that a customer chose.
     const account =
       service === 'swift' ? segments.findIndex((segment) => segment.startsWith('AUTH_')) : -1;
     if (account >= 0) {
@@ -171,7 +174,7 @@ export class Recorder {
     return part;
   }
 
-  /** Replaces an id, by its placeholder if it has one. */
+  /** Replaces an id. Uses its placeholder if it has one. */
   #id(text: string): string {
     const ids = this.#ids(text);
     return /^\{[^{}]+\}$/.test(ids) ? ids : '{id}';

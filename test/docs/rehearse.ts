@@ -96,8 +96,8 @@ async function oneIteration(
 ): Promise<boolean> {
   let hasFound = false;
   for (const resourceType of inOrder(service.resourceTypes)) {
-    // Each type makes its own calls, also those that another type has made, so that its section is
-    // complete.
+    // Each type makes all of its calls, even if another type has made the same ones, so that its
+    // section is complete.
     const found = await listAndRemove(
       resourceType,
       { ...context, memoize: freshMemoize() },

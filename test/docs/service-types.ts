@@ -68,7 +68,7 @@ export const UNOFFICIAL_TYPES: readonly string[] = [
 export interface Uncovered {
   readonly type: string;
   readonly project: string;
-  /** What it holds of a project, or why there is nothing to do. */
+  /** The resources of projects in it, or why there are none. */
   readonly note: string;
 }
 

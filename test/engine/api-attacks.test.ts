@@ -15,8 +15,8 @@ import { until } from './place.ts';
 /** Use a larger number for a manual measurement: API_FLOOD=50000. */
 const FLOOD = Number(process.env.API_FLOOD ?? 2000);
 /**
- * Far above what an idle machine needs, and below the minute for which the health check once did
- * not answer.
+ * Far above the time of an idle machine, and below the minute in which the health check once gave
+ * no answer.
  */
 const MAX_HEALTH_MILLIS = 30_000;
 

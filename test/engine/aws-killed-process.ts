@@ -6,10 +6,10 @@ import { withFault } from './aws-faults.ts';
 import { confirmation, operation, requested } from './samples.ts';
 
 /**
- * A process that is killed at a chosen point: `node aws-killed-process.ts endpoint prefix service
- * what`. It prints `stands` when it reaches that point. `commit`: its rows are written, its
- * messages not sent · `redrive`: dead-letter messages were sent back, but not deleted · `work`: a
- * message is being handled.
+ * A process that the test kills at a chosen point: `node aws-killed-process.ts endpoint prefix
+ * service what`. It prints `stands` when it reaches the point. `commit`: its rows are written, and
+ * its messages are not sent. `redrive`: dead-letter messages were sent back and not deleted.
+ * `work`: a message is being handled.
  */
 const [endpoint = '', prefix = '', service = '', what] = process.argv.slice(2);
 const print = (...words: string[]) => process.stdout.write(`${words.join(' ')}\n`);

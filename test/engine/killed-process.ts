@@ -3,9 +3,9 @@ import { openPostgresEngine } from '../../lib/engine/postgres/open.ts';
 import { confirmation, unique } from './samples.ts';
 
 /**
- * A process that is killed: `node killed-process.ts folder|url write|work|hold`. It prints each
- * completed step on standard output: `committed <id>` after a change with a state and a message,
- * and `handled <id> <receive count>` in a handler.
+ * A process that the test kills: `node killed-process.ts folder|url write|work|hold`. It prints
+ * each completed step: `committed <id>` after a change with a state and a message, and `handled
+ * <id> <receive count>` in a handler.
  */
 const [where = '', what] = process.argv.slice(2);
 const place = where.startsWith('postgres://') ? { databaseUrl: where } : { dataFolder: where };

@@ -26,8 +26,8 @@ export const auditRecord = (fields: Partial<AuditRecord> = {}): AuditRecord => (
 export const verify = (engine: Engine) => verifyLog(engine.reads, { pause: () => delay(50) });
 
 /**
- * Every decision is in the log exactly once, and the log is one chain, even when many processes
- * decide at the same time.
+ * The audit log has every decision exactly once, and is one chain even if many processes decide at
+ * the same time.
  */
 export function auditSuite(open: () => Promise<Engine>): void {
   describe('the audit log', () => {

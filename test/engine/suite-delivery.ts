@@ -6,7 +6,10 @@ export const runOf = ({ message }: Delivery): number =>
   message.type === 'service.requested' ? message.data.run : Number.NaN;
 const numbers = (count: number) => Array.from({ length: count }, (_, index) => index + 1);
 
-/** Which worker receives a message, when, in which batch, and how many run in parallel. */
+/**
+ * Tests which worker receives a message, at which time, in which batch, and how many run in
+ * parallel.
+ */
 export function deliverySuite(
   open: () => Promise<WorkerEngine>,
   delayStepMillis: () => number,

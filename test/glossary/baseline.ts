@@ -5,7 +5,10 @@ import type { Finding } from './findings.ts';
 const FOLDER = 'test/glossary/baseline';
 const Counts = z.record(z.string(), z.number().int().min(1));
 
-/** One file per folder, so that two branches that clean different folders do not conflict. */
+/**
+ * The area of a file. Each area has its own baseline file, so that two branches for different
+ * folders do not conflict.
+ */
 const areaOf = (path: string): string => {
   const parts = path.split('/').slice(0, -1);
   return parts.slice(0, parts[1] === 'unit' ? 3 : 2).join('-') || 'pages';

@@ -1,7 +1,7 @@
 import { SyntaxKind } from 'typescript/unstable/ast';
 import { createScanner } from 'typescript/unstable/ast/scanner';
 
-/** A name or a text of a file, as a phrase that the word list can be compared with. */
+/** A name or a text of a file in a form that the word list can be compared with. */
 export interface Phrase {
   readonly line: number;
   /** In lower case. A name is split into words. */

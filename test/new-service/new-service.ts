@@ -5,8 +5,8 @@ import { filesOf, type NewService, withService } from './files.ts';
 import { refusal } from './refusal.ts';
 
 /**
- * `npm run new:service`: the files of a new service, in the working directory; they keep the
- * contract as they are written.
+ * `npm run new:service`: writes the files of a new service into the working directory. The service
+ * passes the contract test without a change.
  */
 const INDEX = 'lib/services/index.ts';
 

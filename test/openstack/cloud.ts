@@ -233,13 +233,16 @@ export class Cloud {
     this.#members.set(projectId, session);
     return session;
   }
-  /** The last login on a project: Barbican shows a project's resources to no other user. */
+  /**
+   * Returns the last login on a project. Barbican shows the resources of a project to no other
+   * user.
+   */
   memberOf(projectId: string): Session | undefined {
     return this.#members.get(projectId);
   }
   /**
-   * The administrator on another scope, which requires a password: the system, or a project on
-   * which the administrator has a role.
+   * Logs in as the administrator with another scope, which requires a password: the system, or a
+   * project on which the administrator has a role.
    */
   on(
     scope:

@@ -11,14 +11,14 @@ export interface Furnished {
   readonly limitId: string;
   /** Id of the identity provider and of its mapping. */
   readonly federation: string;
-  /** Removes what belongs to no domain. */
+  /** Removes the entries that belong to no domain. */
   remove(): Promise<void>;
 }
 
 const made = z.object({ limits: z.array(z.object({ id: z.string() })).min(1) });
 const registered = z.object({ registered_limits: z.array(z.object({ id: z.string() })).min(1) });
 
-/** A network with a subnet, and a security group. */
+/** Creates a network with a subnet, and a security group. */
 async function wire(as: Session, name: string, more: object): Promise<void> {
   const network = await make(as, 'network', '/networks', 'network', { name, ...more });
   const cidr = '10.9.0.0/24';

@@ -70,7 +70,7 @@ export interface How {
   /** Protected domains: those of other users of this cloud. */
   readonly protectedDomains?: readonly string[];
   readonly environment?: Readonly<Record<string, string>>;
-  /** The propagator has no broker: notifications come only through its API. */
+  /** The propagator gets no broker, so notifications come only through its API. */
   readonly broker?: 'none';
 }
 
@@ -87,8 +87,8 @@ export async function freePort(): Promise<number> {
 }
 
 /**
- * The propagator as an operator runs it: a separate process with its own data folder, which can be
- * killed at any moment and started again.
+ * The propagator as an operator runs it: a separate process with its own data folder. A test can
+ * kill it at any moment and start it again.
  */
 export class Propagator {
   readonly queue: string;
@@ -106,7 +106,7 @@ export class Propagator {
   get port(): number {
     return this.#port;
   }
-  /** The variables with which a command speaks to it, and finds the token of its API. */
+  /** The variables with which a command calls its API and finds the token. */
   get commandVariables(): Record<string, string> {
     return {
       PROPAGATOR_PORT: String(this.#port),

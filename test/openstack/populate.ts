@@ -55,8 +55,8 @@ export interface Customer {
 export const newPrefix = (): string => `kp-${randomBytes(3).toString('hex')}`;
 
 /**
- * A new cloud maps its compute hosts to a cell only after a while (nova-scheduler discovers them).
- * Until then no server finds a host, and neither does it while no nova-compute is up.
+ * Waits until a server can find a host. A new cloud maps its compute hosts to a cell after a while
+ * (nova-scheduler discovers them), and a host also needs a running nova-compute.
  */
 const untilBootable = async (cloud: Cloud): Promise<void> => {
   await until('a nova-compute is up', CLOUD_SECONDS, async () => {

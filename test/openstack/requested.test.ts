@@ -3,8 +3,8 @@ import { type CloudFixture, openCloudFixture } from './cloud-fixture.ts';
 import { describeView, isState, OPERATION_SECONDS } from './driver.ts';
 
 /**
- * The cleanup of a living project at an administrator's request: only this way Barbican can be
- * emptied, too.
+ * The cleanup of an existing project at the request of an administrator. Barbican can be emptied
+ * only in this way.
  */
 describe('a project whose deletion an administrator requests', () => {
   let on: CloudFixture;

@@ -14,8 +14,8 @@ import { connectPropagator, lifecycleRun } from './propagator-runs.ts';
 import { removeLeftovers } from './remove-leftovers.ts';
 
 /**
- * The options of a policy file that are off by default, on a real cloud. Each option switches its
- * resources, and a resume restores every field.
+ * Tests, on a real cloud, the options of a policy file that are off by default. Each option
+ * switches its resources, and a resume restores every field.
  */
 
 let admin: Cloud['admin'];
@@ -63,7 +63,7 @@ const stable = (rows: readonly Row[]) =>
     .toSorted((one, other) => String(one.id).localeCompare(String(other.id)));
 
 /** Suspends with the option, checks the state, resumes, and compares every field. */
-async function thereAndBack(
+async function suspendAndResume(
   service: Service,
   option: string,
   list: () => Promise<Row[]>,
@@ -87,7 +87,7 @@ it.each([
   ['pause', ['paused']],
   ['shelve', ['shelved', 'shelved_offloaded']],
 ])('nova: %s switches a running server, and the resume starts it again', async (option, states) => {
-  await thereAndBack(nova, option, servers, (rows) => {
+  await suspendAndResume(nova, option, servers, (rows) => {
     expect(rows.length).toBeGreaterThan(0);
     for (const row of rows) {
       expect(states).toContain(row['OS-EXT-STS:vm_state']);
@@ -111,7 +111,7 @@ it('glance: deactivate switches images that other projects can use, and no other
     body: 'x',
     headers: { 'content-type': 'application/octet-stream' },
   });
-  await thereAndBack(glance, 'deactivate', images, (rows) => {
+  await suspendAndResume(glance, 'deactivate', images, (rows) => {
     const statuses = Object.fromEntries(rows.map((row) => [row.id, row.status]));
     expect(statuses).toMatchObject({ [String(first?.id)]: 'deactivated', [id]: 'active' });
   });
@@ -137,7 +137,7 @@ it('neutron: routers-down switches a router, and not one with a port of another 
     project_id: admin.projectId,
   });
   const routers = () => admin.rows('network', `/routers?project_id=${project}`, 'routers');
-  await thereAndBack(neutron, 'routers-down', routers, (rows) => {
+  await suspendAndResume(neutron, 'routers-down', routers, (rows) => {
     const up = Object.fromEntries(rows.map((row) => [row.id, row.admin_state_up]));
     expect(up).toMatchObject({ [alone.router]: false, [joint.router]: true });
   });
@@ -158,7 +158,7 @@ it.each([
       const { json } = await admin.call(key, 'GET', `${path}${project}`);
       return rowsOf({ rows: [(json as Record<string, Row>)[name]] }, 'rows');
     };
-    await thereAndBack(service, 'quota-zero', shown, ([row]) => {
+    await suspendAndResume(service, 'quota-zero', shown, ([row]) => {
       expect(row?.[limit] ?? row?.load_balancer).toBe(0);
     });
   },

@@ -26,7 +26,7 @@ const anyOf = (...among: readonly ScheduledDelivery['outcome'][]) =>
 const DEATHS = ['dies before the commit', 'dies after the commit'] as const;
 
 export const deliveries = anyOf('fine', 'fine', 'fine', 'twice', ...DEATHS);
-/** The same, for operations that also write to Keystone. */
+/** Deliveries for operations that also write to Keystone. */
 export const deliveriesWithActionFailures = anyOf(
   'fine',
   'fine',
@@ -35,7 +35,7 @@ export const deliveriesWithActionFailures = anyOf(
   ...DEATHS,
   'dies during a Keystone action',
 );
-/** The same, with queues that dead-letter a message after repeated deaths of its function. */
+/** Deliveries by queues that dead-letter a message after repeated deaths of its function. */
 export const deliveriesWithDeadLetters = anyOf(
   'fine',
   'fine',
@@ -80,7 +80,7 @@ export interface RunOptions {
   readonly most?: number;
   /** Called before each delivery. */
   readonly before?: (step: number) => void;
-  /** Cuts the power during the next Keystone action. */
+  /** Ends the process in the middle of the next Keystone action. */
   readonly cut?: (isOff: boolean) => void;
 }
 

@@ -45,7 +45,10 @@ const endpoint = fc.record({
   second: fc.constantFrom('a', 'b'),
   path: fc.constantFrom('', '/', '/v3', '/v3/%(project_id)s', '/v2.1/$(tenant_id)s/'),
   enabled: fc.constantFrom(true, true, true, true, true, false),
-  /** OS-EP-FILTER hides it from the cleaner's project, or Keystone can't fill in its URL. */
+  /**
+   * True if the catalog lacks the endpoint: OS-EP-FILTER hides it from the propagator's project, or
+   * Keystone cannot fill in its URL.
+   */
   filtered: fc.constantFrom(false, false, false, false, false, true),
 });
 const service = fc.record({

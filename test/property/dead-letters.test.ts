@@ -7,7 +7,7 @@ import { runs } from './runs.ts';
 import { CONTROL, deleted, Simulation, type SimulationOptions, TARGET } from './simulation.ts';
 
 /**
- * What operators do with a dead-letter message. In a store without transactions over queues an
+ * The actions of operators on a dead-letter message. In a store without transactions over queues an
  * action has several steps: record the decision, send the message, notify the coordinator, delete
  * the dead-letter message. A process that dies in between leaves the dead-letter message in its
  * place.

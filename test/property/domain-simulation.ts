@@ -6,7 +6,7 @@ const OTHER_DOMAIN = 'neighbor';
 
 /** Services whose resources can all be listed without a token on the project. */
 export const LISTED: readonly Described[] = EVERY_CLASS.slice(0, 2);
-/** The same, and a service whose secrets only a token on the project lists. */
+/** These services, and one whose secrets only a token on the project lists. */
 export const WITH_SECRETS: readonly Described[] = EVERY_CLASS.slice(0, 3);
 
 /**

@@ -2,9 +2,9 @@ import { FailingPorts, type Fault } from './failing-ports.ts';
 import { CONTROL, deleted, Simulation, TARGET } from './simulation.ts';
 
 /**
- * `node every-call-fails.ts` repeats one operation from its notification to its end; each time
- * another call of a port fails. It runs in a separate process, which an unhandled rejection ends
- * with exit code 1. Prints the result of each run as JSON.
+ * `node every-call-fails.ts` repeats one operation from its notification to its end. In each
+ * repetition another call of a port fails. It runs in a separate process, because an unhandled
+ * rejection must end it with exit code 1. Prints the result of each run as JSON.
  */
 export interface Run {
   readonly call: string;
@@ -77,7 +77,7 @@ async function deliver(
       );
       if (failure === undefined) simulation.engine.take(waiting);
     }
-  // A promise that no code awaits is rejected within the next turns of the event loop.
+  // The rejection of a promise that no code awaits appears within the next turns of the event loop.
   await new Promise((resolve) => setImmediate(resolve));
 }
 

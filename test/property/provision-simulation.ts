@@ -47,7 +47,7 @@ const policyOf = (section: NetsSection, reconcile: boolean): Policy =>
 
 /** The limit of a project without its own. */
 const DEFAULT_CORES = 10;
-/** How long after an unclear answer the service still creates what was asked for. */
+/** The milliseconds after an unclear answer in which the service still creates the resource. */
 const LATE_MILLIS = 90_000;
 
 /**

@@ -7,7 +7,7 @@ import type { SimulationDeps } from './simulation-parts.ts';
 import { SuspendSimulation, TARGET } from './suspend-simulation.ts';
 
 /**
- * The suspend simulation with an administrator, who deletes the target project with a recovery
+ * The suspend simulation with an administrator who deletes the target project with a recovery
  * window, cancels the deletion, and ends the window.
  */
 export class RecoverySimulation extends SuspendSimulation {
@@ -18,7 +18,7 @@ export class RecoverySimulation extends SuspendSimulation {
       const shown = this.projects.get(project);
       const isChanged = shown !== undefined && shown.enabled !== enabled;
       if (shown) shown.enabled = enabled;
-      // Keystone announces what the propagator does, too.
+      // Keystone also announces the actions of the propagator.
       if (isChanged) await this.announce('project', enabled ? 'enabled' : 'disabled');
       this.call();
     };

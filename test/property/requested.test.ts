@@ -63,7 +63,7 @@ async function live(
     if (step >= from && step < to) cloud.broken.set(service, failure('Transient'));
     else cloud.broken.clear();
     if (step === history.meddling.step) meddle(simulation, history.meddling.what);
-    // The person who enabled the project disables it again after being told.
+    // The person who enabled the project reads the advice and disables it again.
     const isBeforeDeletion = simulation.state === 'pre-delete' || simulation.state === 'confirming';
     if (!isBeforeDeletion && (step > HEALED || sawIt())) cloud.enable(TARGET, false);
     if (isBeforeDeletion && step > HEALED) cloud.enable(TARGET, true);

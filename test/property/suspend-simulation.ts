@@ -51,7 +51,7 @@ const POLICY = Policy.parse({
 });
 
 /**
- * Two services in memory whose machines can be suspended: `outer` is suspended before `inner`.
+ * Two services in memory with machines that can be suspended: `outer` is suspended before `inner`.
  * Keystone has two domains and three projects.
  */
 export class SuspendSimulation {
@@ -303,7 +303,7 @@ export class SuspendSimulation {
     throw new Error(`messages without an end: ${JSON.stringify(this.engine.waiting[0]?.message)}`);
   }
 
-  /** The machines of a project, without what a listing still shows as under way. */
+  /** The machines of a project, without the fields that show a change as under way. */
   shown(owner: ProjectId) {
     return [...this.machines.values()]
       .flat()

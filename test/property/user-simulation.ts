@@ -18,7 +18,7 @@ export interface Key {
   readonly project: string;
 }
 
-/** The suspend simulation with two users, whose keys lie in the service `keys`. */
+/** The suspend simulation with two users, who have keys in the service `keys`. */
 export class UserSimulation extends SuspendSimulation {
   readonly users = new Map<string, boolean>([
     [ANN, true],

@@ -28,7 +28,7 @@ async function endOf(
   }
 }
 
-/** A new project of the customer is provisioned by the profile of the policy file. */
+/** Checks that a new project of the customer is provisioned by the profile of the policy file. */
 export async function arrive(
   fixture: RehearsalFixture,
   print: (line: string) => void,
@@ -46,7 +46,7 @@ export async function arrive(
   return { id, name, verdict: [isTrue, 'the new project was provisioned by its profile'] };
 }
 
-/** The servers and the Swift account of a project: what a suspension switches here. */
+/** The servers and the Swift account of a project, which a suspension switches in the rehearsal. */
 function switchesOf({ cloud }: RehearsalFixture, project: string) {
   const { state } = cloud;
   const servers = state.compute.servers.where((row) => row.project_id === project);
@@ -68,7 +68,7 @@ function publish({ cloud }: RehearsalFixture, project: string): void {
 const isPublic = (switches: ReturnType<typeof switchesOf>): boolean =>
   switches.swift.some(({ headers }) => headers['x-container-read']?.includes('.r:'));
 
-/** A project is disabled in Keystone, and enabled again. */
+/** Disables a project in Keystone and enables it again. Checks the suspension and the resume. */
 export async function suspendAndResume(
   fixture: RehearsalFixture,
   print: (line: string) => void,

@@ -11,9 +11,9 @@ import { startPropagator } from '../cloud/propagator.ts';
 export interface RehearsalFixture {
   readonly cloud: RehearsalCloud;
   readonly propagator: Embedded;
-  /** Keystone, for an administrator of the cloud. */
+  /** Calls Keystone as an administrator of the cloud. */
   readonly keystone: Pick<ServiceApi, 'request'>;
-  /** Calls the API in the way of the commands. */
+  /** Calls the API of the propagator as a command does. */
   readonly client: ApiClient;
   /** The customer that is deleted. */
   readonly customer: {

@@ -25,7 +25,8 @@ export async function eventually(
 }
 
 /**
- * A TCP proxy to the broker that can be cut. For the relay it is a broker that fails and returns.
+ * A TCP proxy to the broker whose connections the test can cut. To the relay it is a broker that
+ * fails and returns.
  */
 export class BrokerProxy {
   readonly #server: Server;

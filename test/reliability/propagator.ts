@@ -34,7 +34,7 @@ export class PropagatorProcess {
   readonly #child: ChildProcess;
   readonly #api = Promise.withResolvers<string>();
   readonly #ended = Promise.withResolvers<Ended>();
-  /** The API, from the moment when it is ready until the process has ended. */
+  /** The URL of the API while the process is ready: `undefined` before that and after its end. */
   api: string | undefined;
 
   constructor(

@@ -62,7 +62,7 @@ export class ReliabilityFixture {
   private constructor(cloud: RehearsalCloud) {
     this.cloud = cloud;
     this.#domain = cloud.seed.makeDomain('customers');
-    // Keeps a notification until a process has stored it, as a broker does.
+    // Repeats a notification until a process has stored it, as a broker does.
     cloud.onNotification((notification) => this.#undelivered.push(notification));
     this.#delivering = this.#deliver();
   }

@@ -99,7 +99,7 @@ export function openTables(state: CloudState, shares: boolean): Tables {
     shares,
     zones,
     recordsets,
-    // A share is a grant. Of two projects of the test, it belongs to the project that gets access.
+    // A share is a grant: it belongs to the project that gets access.
     sharing: store.table<Share>('designate.zone-share', {
       owner: (row) => (row.target_project_id === LENDER ? row.project_id : row.target_project_id),
       label: ofZone.label,

@@ -29,7 +29,7 @@ export function zoneRoutes(routes: Routes, sources: Tables): void {
     created_at: time(row.created_at),
     updated_at: time(row.updated_at),
   });
-  const isLentTo = (project: string, row: Zone): boolean =>
+  const isSharedWith = (project: string, row: Zone): boolean =>
     sharing.some((share) => share.zone_id === row.id && share.target_project_id === project);
   /** Without the right header the caller does not find the zone. */
   const one = (call: Call): Zone => {
@@ -46,7 +46,7 @@ export function zoneRoutes(routes: Routes, sources: Tables): void {
       const rows = zones.where(
         (row) =>
           wanted.test(row.name) &&
-          (sees(context, row.project_id) || isLentTo(context.project, row)),
+          (sees(context, row.project_id) || isSharedWith(context.project, row)),
       );
       return listing(call, 'zones', rows, show);
     })

@@ -111,9 +111,9 @@ export const made = (
 });
 
 /**
- * At least one of everything: a plain stack, one two levels deep, one whose resources are found by
- * name, a hidden one, one that failed, and a nested one whose parent kept it and is gone.
- * Configurations in a stack and in none, and a deployment in none.
+ * Adds at least one resource of every type: a plain stack, one two levels deep, one whose resources
+ * are found by name, a hidden one, and one that failed. Also a nested stack that its deleted parent
+ * retained, configurations inside and outside of stacks, and a deployment in no stack.
  */
 export function seed(
   { stacks, configs, deployments }: Tables,

@@ -52,9 +52,7 @@ function admit(call: Call, options: HeatOptions): void {
     throw new Refusal(403, 'Access was denied to this resource.');
 }
 
-/**
- * An administrator gets more in only two ways: the rows of all projects, and the owner of each row.
- */
+/** An administrator differs in two ways: the rows of all projects, and the owner of each row. */
 const mine = (call: Call, row: { project_id: string }): boolean =>
   isAdmin(call.token) || row.project_id === ownProject(call.token);
 const withProject = (call: Call, row: { project_id: string }) =>

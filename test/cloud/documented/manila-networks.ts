@@ -70,7 +70,8 @@ export function networkRoutes(routes: Routes, state: CloudState, tables: ManilaT
         throw new Refusal(409, `Can not delete share network ${row.id}, it has 1 share(s).`);
       if (subnets(row).length > 1)
         throw new Refusal(409, `The share network ${row.id} has more than one subnet attached.`);
-      // Its servers would continue to run, and no list by their project would show them.
+      // The servers of the share network would continue to run, and no list by their project would
+      // show them.
       if (uses(row, ['share-server']))
         state.sideEffects.push(`share network ${row.id} went before its share servers`);
       return remove('share-network', row, call);

@@ -43,7 +43,7 @@ export function shareRoutes(routes: Routes, state: CloudState, tables: ManilaTab
     });
     return { status: 202 };
   };
-  const mustRest = (
+  const requireState = (
     row: ManilaRow,
     refusal: Refusal,
     states = ['available', 'error', 'inactive'],
@@ -78,7 +78,7 @@ export function shareRoutes(routes: Routes, state: CloudState, tables: ManilaTab
   routes
     .on('GET', '/v2/shares/detail', (call) => {
       const inBin = call.query.get('is_soft_deleted') === 'true';
-      // With `with_count` an administrator's filter by project is dropped.
+      // With `with_count` Manila ignores an administrator's filter by project.
       const all = call.query.has('with_count') ? of.share.all() : ofProject('share', call);
       const rows = all.filter((row) => row.is_soft_deleted === inBin);
       const replicas = (id: unknown): number =>
@@ -105,7 +105,7 @@ export function shareRoutes(routes: Routes, state: CloudState, tables: ManilaTab
           "Must provide 'share_group_id' as a request parameter when deleting a share in a share group.",
         );
       if (lock) throw new Refusal(403, `Resource lock/s [${lock.id}] prevent delete action.`);
-      mustRest(row, lost(403, 'share'));
+      requireState(row, lost(403, 'share'));
       if (of.replica.where(isOf).length > 1)
         throw new Refusal(
           409,
@@ -138,7 +138,7 @@ export function shareRoutes(routes: Routes, state: CloudState, tables: ManilaTab
     .on('POST', '/v2/snapshots/:id/action', set('snapshot'))
     .on('DELETE', '/v2/snapshots/:id', (call) => {
       const row = found('snapshot', call);
-      mustRest(row, lost(400, 'share snapshot'), ['available', 'error']);
+      requireState(row, lost(400, 'share snapshot'), ['available', 'error']);
       return begin('snapshot', row, call);
     })
     .on('GET', '/v2/share-replicas/detail', (call) => {
@@ -171,7 +171,7 @@ export function shareRoutes(routes: Routes, state: CloudState, tables: ManilaTab
       const row = found('group', call);
       const holds = (resourceType: ManilaResourceType): boolean =>
         of[resourceType].some((one) => one.share_group_id === row.id);
-      mustRest(row, lost(409, 'share group'), ['available', 'error']);
+      requireState(row, lost(409, 'share group'), ['available', 'error']);
       if (holds('share') || holds('group-snapshot')) throw lost(409, 'share group');
       return begin('group', row, call);
     })
@@ -185,13 +185,13 @@ export function shareRoutes(routes: Routes, state: CloudState, tables: ManilaTab
     .on('POST', '/v2/share-group-snapshots/:id/action', set('group-snapshot'))
     .on('DELETE', '/v2/share-group-snapshots/:id', (call) => {
       const row = found('group-snapshot', call);
-      mustRest(row, lost(409, 'share group snapshot'), ['available', 'error']);
+      requireState(row, lost(409, 'share group snapshot'), ['available', 'error']);
       return begin('group-snapshot', row, call);
     })
     .on('POST', '/v2/share-backups/:id/action', set('backup'))
     .on('DELETE', '/v2/share-backups/:id', (call) => {
       const row = found('backup', call);
-      mustRest(row, new Refusal(400, `Backup ${row.id} status must be available or error.`), [
+      requireState(row, new Refusal(400, `Backup ${row.id} status must be available or error.`), [
         'available',
         'error',
       ]);

@@ -61,7 +61,7 @@ export const manilaOf = (highest: string): Documented => ({
     return {
       ...front,
       handle(call) {
-        if (call.path !== '/v2/') refuseUnspoken(call, highest);
+        if (call.path !== '/v2/') requireMicroversion(call, highest);
         return front.handle(call);
       },
       seed: (project, user) => seed(state, tables, project, user, minor(highest)),
@@ -72,7 +72,7 @@ export const manila = manilaOf('2.82');
 
 const minor = (version: string): number => Number(version.split('.')[1]);
 
-function refuseUnspoken(call: Call, highest: string): void {
+function requireMicroversion(call: Call, highest: string): void {
   const asked = String(call.headers[HEADER] ?? '2.0');
   if (minor(asked) > minor(highest))
     throw new Refusal(406, `Version ${asked} is not supported by the API.`);

@@ -61,7 +61,7 @@ export const mistralOf = (options: MistralOptions): Documented => ({
   },
 });
 
-/** As the contract requires: all resources can be removed. */
+/** The contract test requires that all resources can be removed. */
 export const mistral = mistralOf({ removesActionExecutions: true });
 
 const NO_PROJECT: readonly Collection[] = [

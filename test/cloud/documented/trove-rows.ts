@@ -92,8 +92,8 @@ export function troveOf(state: CloudState): Tables {
 }
 
 /**
- * A source with replicas, a cluster, and instances that are half built, stopped or deleted. Also
- * backups that are based on each other, and one in progress.
+ * Adds an instance with replicas, a cluster, and instances that are half built, stopped or deleted.
+ * Also adds backups that are based on each other, and one in progress.
  */
 export function seed(state: CloudState, tables: Tables, project: Project): void {
   const old = state.clock.now() - 2 * HOUR;

@@ -43,9 +43,7 @@ const without = <Value>(
     Object.entries(headers).filter(([name]) => !names.includes(name.toLowerCase())),
   );
 
-/**
- * Sends the call to its upstream server, byte for byte. Rejects when no whole answer comes.
- */
+/** Sends the call to its upstream server, byte for byte. Rejects if the answer is not complete. */
 export function forward(call: ProxyCall, body: Buffer): Promise<Answer> {
   const { hostname, port } = new URL(call.origin);
   const headers = { ...without(call.headers, OWN_HEADERS), 'content-length': String(body.length) };

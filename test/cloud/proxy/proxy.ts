@@ -10,19 +10,19 @@ export * from './registry.ts';
 export type { ActiveRule, Effect, ProxyRule } from './rules.ts';
 
 /**
- * A reverse proxy on loopback before a real OpenStack or the simulated cloud. Keystone and every
- * service of the catalog get a listener of their own. All URLs in answers lead back to the proxy.
+ * A reverse proxy on loopback before a real OpenStack or the rehearsal cloud. Keystone and every
+ * service of the catalog get their own listener. All URLs in answers lead to the proxy.
  */
 export interface CloudProxy {
   /** Keystone behind the proxy, up to `/v3`: `OS_AUTH_URL`. */
   readonly url: string;
-  /** Every call that came through, in order. Empty it with `calls.length = 0`. */
+  /** Every call through the proxy, in order. Empty it with `calls.length = 0`. */
   readonly calls: ProxyCall[];
   /** Changes answers from now on; rules apply in the order in which they were added. */
   add(rule: ProxyRule): ActiveRule;
   /**
    * Changes the services that the cloud shows: the catalog of every token, `GET /v3/services` and
-   * `GET /v3/endpoints`. `undefined`: as it is. The change is called for each answer.
+   * `GET /v3/endpoints`. `undefined` shows them unchanged. The change is called for each answer.
    */
   registry: ((registry: Registry) => Registry) | undefined;
   /** Removes all rules and the change of the registry. */
@@ -68,9 +68,9 @@ export async function startProxy(authUrl: string): Promise<CloudProxy> {
   const answerTo = async (
     call: ProxyCall,
     body: Buffer,
-    struck: readonly ProxyRule[],
+    applied: readonly ProxyRule[],
   ): Promise<Answer> => {
-    for (const { effect } of struck) {
+    for (const { effect } of applied) {
       if (effect.does === 'delay')
         await delay(effect.milliseconds, undefined, { signal: ended.signal });
       if (effect.does === 'answer')
@@ -79,7 +79,7 @@ export async function startProxy(authUrl: string): Promise<CloudProxy> {
     let answer = await forward(call, body);
     const change = call.origin === keystone.origin ? proxy.registry : undefined;
     answer = rewriteRegistry(answer, call, change);
-    for (const { effect } of struck)
+    for (const { effect } of applied)
       if (effect.does === 'change')
         answer = { ...answer, text: JSON.stringify(effect.json(JSON.parse(answer.text), call)) };
     return answer;
@@ -95,11 +95,11 @@ export async function startProxy(authUrl: string): Promise<CloudProxy> {
     const { method = 'GET', url = '/', headers } = request;
     const call: ProxyCall = { origin, method, path: url, headers };
     calls.push(call);
-    const struck = rules.strike(call);
-    if (struck.some(({ effect }) => effect.does === 'reset')) return void request.socket.destroy();
-    if (struck.some(({ effect }) => effect.does === 'hang')) return;
+    const applied = rules.rulesFor(call);
+    if (applied.some(({ effect }) => effect.does === 'reset')) return void request.socket.destroy();
+    if (applied.some(({ effect }) => effect.does === 'hang')) return;
     try {
-      const answer = await answerTo(call, Buffer.concat(pieces), struck);
+      const answer = await answerTo(call, Buffer.concat(pieces), applied);
       if (origin === keystone.origin && /\/auth\/tokens$|\/(endpoints|services)\b/.test(url))
         await openListeners(parsed(answer.text));
       const body = Buffer.from(await redirect(answer.text), answer.encoding ?? 'utf8');
@@ -110,7 +110,7 @@ export async function startProxy(authUrl: string): Promise<CloudProxy> {
         ...moved,
         ...lengthOf(method, body, answer),
       });
-      const drip = struck.map(({ effect }) => effect).find((effect) => effect.does === 'drip');
+      const drip = applied.map(({ effect }) => effect).find((effect) => effect.does === 'drip');
       if (drip) await send(response, body, drip, ended.signal);
       response.end(drip ? undefined : body);
     } catch {

@@ -34,8 +34,7 @@ export type EndpointRow = z.infer<typeof EndpointRow>;
 
 /**
  * The services that Keystone shows. Each answer has one of the three tables, and the other two are
- * empty. A change therefore works on one table at a time, and adds nothing that depends on another
- * one.
+ * empty. A change therefore works on one table and reads no other.
  */
 export interface Registry {
   /** The catalog of a token. */
@@ -120,8 +119,8 @@ export const disableService =
   });
 
 /**
- * `openstack endpoint set --disable` on those that the filter chooses: a catalog shows them no
- * more.
+ * `openstack endpoint set --disable` on the endpoints that the filter selects: no catalog shows
+ * them any more.
  */
 export const disableEndpoints =
   (

@@ -57,8 +57,8 @@ export class RuleSet {
   }
 
   /** The rules that apply to a call. Each counts as a hit. */
-  strike(call: ProxyCall): ProxyRule[] {
-    const struck: ProxyRule[] = [];
+  rulesFor(call: ProxyCall): ProxyRule[] {
+    const applied: ProxyRule[] = [];
     for (const entry of this.#active) {
       const { rule } = entry;
       if (rule.method !== undefined && rule.method !== call.method) continue;
@@ -70,8 +70,8 @@ export class RuleSet {
       }
       entry.hits += 1;
       if (rule.times !== undefined && entry.hits >= rule.times) this.#active.delete(entry);
-      struck.push(rule);
+      applied.push(rule);
     }
-    return struck;
+    return applied;
   }
 }

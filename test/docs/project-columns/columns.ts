@@ -16,7 +16,7 @@ const FILE = new URL('columns.json', import.meta.url);
 export const snapshot = (): Snapshot => Snapshot.parse(JSON.parse(readFileSync(FILE, 'utf8')));
 export const SNAPSHOT_FILE = FILE;
 
-/** Nova keeps its tables in three databases; the cells have equal tables. */
+/** Nova keeps its tables in three databases. Those of the cells have the same tables. */
 const SERVICE_OF: Readonly<Record<string, string>> = { nova_api: 'nova', nova_cell0: 'nova' };
 
 /** Names of columns that hold the id of a project, or may hold it. */
@@ -35,8 +35,8 @@ const QUERY = `
 const run = promisify(execFile);
 
 /**
- * The answer of a query as rows of texts. `socket`: of the MariaDB in which all services of a test
- * cloud keep their tables; the user `root` must need no password there.
+ * Returns the result of a query as rows of texts. `socket`: that of the MariaDB with the tables of
+ * all services of a test cloud, whose user `root` needs no password there.
  */
 export async function query(socket: string, sql: string): Promise<string[][]> {
   const options = ['--no-defaults', `--socket=${socket}`, '--user=root', '--batch', '-N'];

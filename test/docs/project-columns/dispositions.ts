@@ -12,7 +12,7 @@ export const Disposition = z.union([
   z.strictObject({ kept: reason }),
   z.strictObject({ none: reason }),
 ]);
-/** What becomes of the rows of one column when the project is deleted; see dispositions.yaml. */
+/** The fate of the rows of one column when the project is deleted; see dispositions.yaml. */
 export type Disposition = z.infer<typeof Disposition>;
 const Table = z.record(z.string(), z.record(z.string(), Disposition));
 /** By service and `table.column`. */

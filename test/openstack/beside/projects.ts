@@ -11,7 +11,10 @@ export interface SeedProject {
   readonly domainId: string;
   readonly projectId: string;
   readonly member: Session;
-  /** Run in reverse order at the end. A failed step does not stop the others. */
+  /**
+   * The steps that remove the project again, in reverse order. A failed step does not stop the
+   * others.
+   */
   readonly undo: (() => Promise<unknown>)[];
 }
 

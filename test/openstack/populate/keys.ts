@@ -6,8 +6,7 @@ const Made = z.record(z.string(), z.string()).transform((answer) => Object.value
 
 /**
  * Creates secrets (one of them private), an order for a key and one for a key pair, and a container
- * that is in use. A member with the role `creator` creates them: Barbican's default policy requires
- * that role.
+ * that is in use. The member has the role `creator`, which the default policy of Barbican requires.
  */
 export async function fullKeys(seedProject: SeedProject): Promise<void> {
   const { member, admin, project } = seedProject;

@@ -2,7 +2,10 @@ import { type Cloud, HttpError, type Row, rowsOf, text } from '../cloud.ts';
 import type { Found } from './table.ts';
 
 const RESOURCE_TYPES = ['order', 'container', 'secret'] as const;
-/** The resources that were seen in a project while it existed, by the project's id. */
+/**
+ * The resources of each project that a snapshot saw while the project existed, by the id of the
+ * project.
+ */
 const seen = new Map<string, Found[]>();
 
 /**

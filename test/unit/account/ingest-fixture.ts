@@ -40,7 +40,7 @@ export class FakeKeystone implements Keystone {
   }
   async show(type: Account['type'], id: string): Promise<KeystoneState> {
     const domain = type === 'project' ? this.accounts.get(`domain/${id}`) : undefined;
-    // Keystone also shows a domain as a project without a domain.
+    // A domain also appears as a project without a domain.
     const asProject: Living | undefined = domain && {
       type: 'project',
       id: ProjectId.parse(id),

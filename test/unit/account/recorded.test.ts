@@ -5,10 +5,10 @@ import { readNotification } from '../../../lib/account/notification.ts';
 import { FORMATS, IngestFixture, recorded, role } from './ingest-fixture.ts';
 
 /**
- * The ids of one recording, by the names of the scenario: a domain `acme` with the projects a, b
- * and c, the user alice and her group.
+ * Reads the ids in one recording by their names in the scenario: a domain `acme` with the projects
+ * a, b and c, the user alice and her group.
  */
-function cast(bodies: string[]) {
+function namedIds(bodies: string[]) {
   const ids = bodies.map((body, index) => {
     const reading = readNotification({ body, encoding: 'utf8', source: 'test', receivedAt: 0 });
     if (reading.kind === 'unreadable') throw new Error(`line ${index}: ${reading.reason}`);
@@ -21,7 +21,7 @@ function cast(bodies: string[]) {
 /** The accounts in Keystone when each line was sent. */
 function scenario(
   fixture: IngestFixture,
-  { acme, a, b, c, alice, group }: ReturnType<typeof cast>,
+  { acme, a, b, c, alice, group }: ReturnType<typeof namedIds>,
 ) {
   const { keystone } = fixture;
   const domainId = DomainId.parse(acme);
@@ -85,9 +85,9 @@ const EXPECTED = [
 describe.each(FORMATS)('the recording of a real Keystone in the format %s', (format) => {
   const bodies = recorded(format);
 
-  async function play(): Promise<IngestFixture & { cast: ReturnType<typeof cast> }> {
-    const fixture = Object.assign(new IngestFixture(), { cast: cast(bodies) });
-    const at = scenario(fixture, fixture.cast);
+  async function play(): Promise<IngestFixture & { ids: ReturnType<typeof namedIds> }> {
+    const fixture = Object.assign(new IngestFixture(), { ids: namedIds(bodies) });
+    const at = scenario(fixture, fixture.ids);
     for (const [line, body] of bodies.entries()) {
       at(line);
       fixture.engine.time += 1000;
@@ -114,16 +114,16 @@ describe.each(FORMATS)('the recording of a real Keystone in the format %s', (for
   });
 
   it('leaves tombstones with name, domain, parent and members', async () => {
-    const { engine, cast } = await play();
+    const { engine, ids } = await play();
     const record = (key: string) => engine.accounts.get(key);
-    expect(record(`project/${cast.b}`)?.account).toMatchObject({
+    expect(record(`project/${ids.b}`)?.account).toMatchObject({
       name: 'b',
-      domainId: cast.acme,
-      parentId: cast.a,
+      domainId: ids.acme,
+      parentId: ids.a,
     });
     // The user alice had a role on `a` directly, and on `c` by a group.
-    expect(record(`project/${cast.a}`)?.members).toEqual([cast.alice]);
-    expect(record(`project/${cast.c}`)?.members).toEqual([cast.alice]);
+    expect(record(`project/${ids.a}`)?.members).toEqual([ids.alice]);
+    expect(record(`project/${ids.c}`)?.members).toEqual([ids.alice]);
     expect([...engine.accounts.values()].map(isGone)).toEqual([true, true, true, true, true]);
   });
 
@@ -166,7 +166,7 @@ describe.each(FORMATS)('the recording of a real Keystone in the format %s', (for
 
   it('ingested later in one batch results in all deletions, with the data of the inventory', async () => {
     const fixture = new IngestFixture();
-    const ids = cast(bodies);
+    const ids = namedIds(bodies);
     const at = scenario(fixture, ids);
     for (let line = 0; line <= 13; line += 1) at(line);
     fixture.keystone.roles.push(role(ids.a, ids.alice));

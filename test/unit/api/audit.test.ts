@@ -221,7 +221,7 @@ const EXAMPLES: Readonly<Record<string, Example>> = {
   },
 };
 
-/** Routes that a program calls with facts. They decide nothing. */
+/** Routes to which a program sends facts. They decide nothing. */
 const NO_DECISIONS = ['POST /v1/tasks/:id{.+}/report', 'POST /v1/notifications'];
 
 describe('the audit log of the API', () => {

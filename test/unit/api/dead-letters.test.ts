@@ -32,7 +32,7 @@ function openApi(engine = new SteppedEngine()) {
     health: () => ({ ok: true }),
     now: () => engine.time,
   });
-  /** `by` is the caller whose token the request carries. */
+  /** `by`: the caller whose token the request has. */
   const call = async (
     path: string,
     change?: { readonly by?: Caller; readonly [field: string]: unknown },

@@ -16,7 +16,7 @@ const facts = (roles: readonly string[], more: Partial<TokenFacts> = {}): TokenF
   ...more,
 });
 
-/** The API with a Keystone that knows these tokens; `asked` counts the validations. */
+/** The API with a Keystone that accepts these tokens. `asked` counts the validations. */
 function withTokens(
   tokens: Record<string, TokenFacts | PropagatorError>,
   { scopes = ['system'], callsPerMinute = 1000, parts = {} } = {},

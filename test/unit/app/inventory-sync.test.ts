@@ -14,7 +14,7 @@ afterEach(async () => {
   await Promise.all(running.map((one) => one.stop()));
 });
 
-/** One of several processes that share a store. It has always received every notification. */
+/** Starts one of several processes with a common store, which has received every notification. */
 function start(name: string, sweepMillis = HOUR, sweep = async () => ({ held: 0 })): void {
   running.push(
     startInventorySync({

@@ -49,7 +49,7 @@ export const seenAs = (
     ...more,
   });
 
-/** Of a project that an administrator gave up while it lived. */
+/** The cleanup of a project that an administrator requested while it existed. */
 export const asked = (enabled: boolean, operation: Input): Input => ({
   cause: { eventType: 'requested', note: 'ann: the customer left' },
   request: { by: 'ann', reason: 'the customer left', at: NOON - 60_000, enabled },

@@ -3,7 +3,7 @@ import { withToken } from '../../../lib/cli/token.ts';
 const LOCAL = 'http://127.0.0.1:8787';
 const FILE = { '/srv/data/api-token': 'token-of-the-file\n' } as Readonly<Record<string, string>>;
 
-/** What is sent by a command in this environment, to this address. */
+/** Returns the token that a command in this environment sends to this address. */
 function sentBy(environment: Record<string, string>, base = LOCAL) {
   const sent: (string | null)[] = [];
   const send = withToken(

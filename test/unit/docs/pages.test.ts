@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { SERVICES } from '../../../lib/services/index.ts';
 import { FOLDER, pages } from '../../docs/pages.ts';
 
-/** What `npm run docs` would write now. */
+/** The pages that `npm run docs` would write now. */
 const made = await pages(SERVICES);
 
 describe('the pages of the services', () => {

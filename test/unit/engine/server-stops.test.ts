@@ -16,7 +16,10 @@ const STOPPING = message('E', Buffer.from('SFATAL\0C57P01\0Mterminating connecti
 
 let server: Server;
 let connections = 0;
-/** Answers one statement on its first connection, and stops while it accepts the second. */
+/**
+ * A server that answers one statement on its first connection, and stops while it accepts the
+ * second.
+ */
 function serve(socket: Socket): void {
   connections += 1;
   const isFirst = connections === 1;
@@ -35,7 +38,7 @@ beforeEach(async () => {
 });
 afterEach(() => new Promise<void>((resolve) => server.close(() => resolve())));
 
-// The error that no code handles would fail this test.
+// An unhandled error would fail this test.
 it('a server that stops while it accepts a connection fails the transaction, not the process', async () => {
   const address = server.address();
   if (typeof address !== 'object' || address === null) throw new Error('the server has no port');

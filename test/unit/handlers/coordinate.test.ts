@@ -9,7 +9,7 @@ const NAMES = ['compute', 'network', 'volume'];
 let simulation: StatefulSimulation;
 afterEach(() => simulation.expectOthersUntouched());
 
-/** The questions to Keystone and the results of the commits so far. */
+/** Counts the calls to Keystone and the results of the commits. */
 interface Counted {
   shown: number;
   registries: number;

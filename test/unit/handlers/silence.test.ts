@@ -74,7 +74,7 @@ const watchClose = (response: ServerResponse): void => {
     closed += 1;
   });
 };
-/** One byte in 50 ms, for ever. */
+/** Sends one byte every 50 ms, for ever. */
 function drip(response: ServerResponse): void {
   response.writeHead(200, { 'content-type': 'application/json' });
   const timer = setInterval(() => response.write(' '), 50);

@@ -70,7 +70,7 @@ describe('a cloud', () => {
     catalogTypes: ['volumev3'],
     microversion: { header: 'volume', floor: '3.59', ceiling: '3.71' },
   };
-  const spoken = async (service: typeof NOVA, document: unknown, status = 200) => {
+  const sentMicroversion = async (service: typeof NOVA, document: unknown, status = 200) => {
     cloud.script = (asked, response) =>
       /\/v[\d.]+\/$/.test(asked.path) ? json(response, status, document) : json(response, 200, {});
     const api = await cloud.connect().api(service, 'RegionOne');
@@ -86,9 +86,9 @@ describe('a cloud', () => {
   });
 
   it('is called with the highest microversion that both sides support', async () => {
-    expect(await spoken(NOVA, nova('2.93'))).toBe('compute 2.93');
-    expect(await spoken(NOVA, nova('2.100'))).toBe('compute 2.95');
-    expect(await spoken(NOVA, nova('2.75'))).toBe('compute 2.75');
+    expect(await sentMicroversion(NOVA, nova('2.93'))).toBe('compute 2.93');
+    expect(await sentMicroversion(NOVA, nova('2.100'))).toBe('compute 2.95');
+    expect(await sentMicroversion(NOVA, nova('2.75'))).toBe('compute 2.75');
   });
 
   it('lists the versions of Cinder at the URL above the project', async () => {
@@ -96,7 +96,7 @@ describe('a cloud', () => {
       { id: 'v2.0', status: 'DEPRECATED', version: '', min_version: '' },
       { id: 'v3.0', status: 'CURRENT', version: '3.70', min_version: '3.0' },
     ];
-    expect(await spoken(CINDER_V3, { versions }, 300)).toBe('volume 3.70');
+    expect(await sentMicroversion(CINDER_V3, { versions }, 300)).toBe('volume 3.70');
     expect(cloud.asked.map((asked) => asked.path)).toEqual([
       '/identity/v3/auth/tokens',
       '/volume/v3/',
@@ -121,7 +121,7 @@ describe('a cloud', () => {
   it.each(['2.74', '2.9'])(
     'is Unsupported if it is older than the minimum (%s), and the error has both versions',
     async (version) => {
-      const report = await failureOf(spoken(NOVA, nova(version)));
+      const report = await failureOf(sentMicroversion(NOVA, nova(version)));
       expect(report).toMatchObject({
         code: 'nova.microversion',
         class: 'Unsupported',
@@ -134,10 +134,12 @@ describe('a cloud', () => {
   );
 
   it('is Unsupported if it has only microversions above the maximum, or none', async () => {
-    expect(await failureOf(spoken(NOVA, nova('2.200', '2.96')))).toMatchObject({
+    expect(await failureOf(sentMicroversion(NOVA, nova('2.200', '2.96')))).toMatchObject({
       class: 'Unsupported',
     });
-    expect(await failureOf(spoken(NOVA, nova('', '')))).toMatchObject({ class: 'Unsupported' });
+    expect(await failureOf(sentMicroversion(NOVA, nova('', '')))).toMatchObject({
+      class: 'Unsupported',
+    });
   });
 
   it('is not treated as too old if its version document fails, which is read again', async () => {

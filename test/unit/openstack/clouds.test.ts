@@ -5,7 +5,7 @@ import { ServiceName } from '../../../events/ids.ts';
 import { connectCloud } from '../../../lib/openstack/connect.ts';
 import { readCredentials } from '../../../lib/openstack/credentials.ts';
 import { PropagatorError } from '../../../lib/shared/errors.ts';
-import { type Case, layOut, type Outcome, readCases, readRecorded } from '../../clouds/cases.ts';
+import { type Case, type Outcome, readCases, readRecorded, writeCase } from '../../clouds/cases.ts';
 import { type FakeKeystone, startKeystone } from '../../clouds/keystone.ts';
 
 /**
@@ -34,13 +34,13 @@ const readFile = (path: string): string | undefined => {
   }
 };
 
-/** Logs in as the propagator does, and lists images where region and interface matter. */
+/** Logs in as the propagator does. Lists images if region and interface matter. */
 async function tryOurs(one: Case): Promise<Outcome> {
   const home = mkdtempSync(join(folder, 'home-'));
   keystone.take();
   const hidden = (text: string): string => keystone.blank(text.replaceAll(home, '@home@'));
   try {
-    const env = layOut(one, home, keystone.fill);
+    const env = writeCase(one, home, keystone.fill);
     const credentials = readCredentials({ env, readFile, home, cwd: join(home, 'work') });
     const cloud = connectCloud(credentials);
     try {

@@ -10,7 +10,7 @@ interface Event {
 }
 
 /**
- * How a simulated service answers. It depends on the number of calls in progress, this one
+ * The answer of a simulated service. It depends on the number of calls in progress, this one
  * included.
  */
 type Service = (active: number) => { millis: number; status?: number };
@@ -23,9 +23,9 @@ class Simulation {
   #events: Event[] = [];
   #now = 0;
   #active = 0;
-  /** By caller: when its last call was answered. */
+  /** The time of the last answer of each caller. */
   readonly endedAt = new Map<string, number>();
-  /** The most calls at a time. */
+  /** The largest number of calls at the same time. */
   peak = 0;
   service: Service;
 
@@ -157,7 +157,7 @@ test('an operation of 10,000 resources does not hold up one of ten', async () =>
   const simulation = new Simulation(8, fast);
   const all = simulation.run({ large: 10_000, small: 10 });
   const millis = await all;
-  // In turns the small one gets every second call: it ends after about twenty of them.
+  // The small operation gets every second call, so it ends after about twenty of them.
   expect(simulation.endedAt.get('small')).toBeLessThan(1000);
   expect(simulation.endedAt.get('large')).toBe(millis);
 });

@@ -21,26 +21,28 @@ const classOf = (ask: () => unknown): string | undefined => {
 };
 
 describe('a service that has its versions in headers', () => {
-  const speaks = (lowest: string, highest: string) =>
+  const versionHeaders = (lowest: string, highest: string) =>
     answer(LINKS, {
       'OpenStack-API-Minimum-Version': lowest,
       'OpenStack-API-Maximum-Version': highest,
     });
 
   it('is called with the highest microversion that both sides support', () => {
-    expect(negotiate(speaks('container 1.1', 'container 1.36'), WANTED, WHERE)).toEqual({
+    expect(negotiate(versionHeaders('container 1.1', 'container 1.36'), WANTED, WHERE)).toEqual({
       version: '1.36',
       api: '',
     });
-    expect(negotiate(speaks('1.1', '1.51'), WANTED, WHERE)).toMatchObject({ version: '1.40' });
+    expect(negotiate(versionHeaders('1.1', '1.51'), WANTED, WHERE)).toMatchObject({
+      version: '1.40',
+    });
   });
 
   it('is not called if it is too old or too new', () => {
-    expect(classOf(() => negotiate(speaks('container 1.1', 'container 1.9'), WANTED, WHERE))).toBe(
-      'Unsupported',
-    );
     expect(
-      classOf(() => negotiate(speaks('container 1.41', 'container 1.60'), WANTED, WHERE)),
+      classOf(() => negotiate(versionHeaders('container 1.1', 'container 1.9'), WANTED, WHERE)),
+    ).toBe('Unsupported');
+    expect(
+      classOf(() => negotiate(versionHeaders('container 1.41', 'container 1.60'), WANTED, WHERE)),
     ).toBe('Unsupported');
   });
 
@@ -60,7 +62,7 @@ describe('a service that has its versions in headers', () => {
         },
       ],
     };
-    expect(negotiate({ ...speaks('1.1', '1.40'), json: document }, WANTED, WHERE)).toEqual({
+    expect(negotiate({ ...versionHeaders('1.1', '1.40'), json: document }, WANTED, WHERE)).toEqual({
       version: '1.38',
       api: 'v1',
     });

@@ -23,8 +23,8 @@ export interface ReceivedRequest {
 export type Script = (asked: ReceivedRequest, response: ServerResponse) => unknown;
 
 /**
- * A loopback server for a whole cloud under prefixes: `/identity`, `/network`, … Logins are
- * real; the rest is scripted.
+ * A loopback server for a whole cloud with one prefix for each service: `/identity`, `/network`, …
+ * It carries out logins. All other answers are scripted.
  */
 export interface ScriptedCloud {
   readonly origin: string;

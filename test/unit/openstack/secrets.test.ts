@@ -11,8 +11,8 @@ beforeEach(async () => {
 afterEach(() => cloud.close());
 
 /**
- * All that can be printed of a value: also properties that are not enumerable, the chain of causes
- * and of prototypes, maps and symbols.
+ * Returns every text of a value that can be printed, including properties that are not enumerable,
+ * the chains of causes and prototypes, maps and symbols.
  */
 function everythingOf(value: unknown, seen = new Set<unknown>()): string {
   if (typeof value !== 'object' || value === null) return String(value);

@@ -18,7 +18,9 @@ const DNS: Described = {
   name: 'dns',
   resourceTypes: { ptr: 'A', zone: 'A' },
 };
-/** Is deleted slowly, and delays `network` in the tests where `network` depends on it. */
+/**
+ * A service with slow deletions, which delays `network` in the tests where `network` depends on it.
+ */
 const SLOW: Described = { name: 'compute', resourceTypes: { server: 'A' } };
 const NETWORK: Described = {
   name: 'network',

@@ -11,8 +11,8 @@ const HOUR = 3_600_000;
 const MAX_DELAY = 10 * 60_000;
 
 /**
- * A service answers 503. After `handled` messages, the process is down for some hours, or the clock
- * is set forward. The service answers again `after` messages later.
+ * A service that answers 503. After `handled` messages, the process is down for some hours, or the
+ * clock is set forward. `after` messages later the service works again.
  */
 const outage = fc.record({
   handled: fc.integer({ min: 1, max: 12 }),

@@ -8,7 +8,10 @@ import {
   TARGET,
 } from '../../property/stateful-simulation.ts';
 
-/** `network` requires `compute`, which deletes slowly; routers are independent of it. */
+/**
+ * `network` requires `compute`, whose deletions are slow. `network.router` is independent of
+ * `compute`.
+ */
 const COMPUTE: Described = { name: 'compute', resourceTypes: { server: 'A' } };
 const NETWORK: Described = {
   name: 'network',

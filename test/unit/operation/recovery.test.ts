@@ -84,7 +84,7 @@ describe('a deletion with a recovery window', () => {
   });
 
   describe('whose disable of the project takes long', () => {
-    /** A window that Keystone is asked about, and the message that disables its project. */
+    /** Begins a window, and returns the message that disables its project. */
     async function asked(begin: (simulation: FaultyKeystone) => Promise<unknown>) {
       const simulation = new FaultyKeystone(['on', 'off']);
       simulation.policy = NO_POLICY;
@@ -105,7 +105,7 @@ describe('a deletion with a recovery window', () => {
       const { simulation, deliver } = await asked((one) => one.release());
       await simulation.cancel();
       await simulation.settle();
-      // Only now Keystone carries out the call.
+      // Keystone carries out the call only now.
       await simulation.deps.cloud.keystoneActions.disable(TARGET);
       await deliver();
       await simulation.settle();

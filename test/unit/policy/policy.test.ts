@@ -52,7 +52,7 @@ describe('the policy file', () => {
       mode: 'enforce',
       rule: 1,
     });
-    // The first rule matches as well and does not name this change.
+    // The first rule matches as well, but does not name this change.
     expect(decideChange(policy, 'project.enabled', facts())).toEqual({
       action: 'resume',
       afterMillis: 3_600_000,

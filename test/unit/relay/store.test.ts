@@ -10,7 +10,7 @@ const GIVE_UP_MILLIS = 50;
 
 /** The store of a relay beside the ingest of the same process, on the engine in memory. */
 class StoreFixture extends IngestFixture {
-  /** What the engine is asked to do, in order. */
+  /** The calls of the engine, in order. */
   readonly work: string[] = [];
   readonly stopping = new AbortController();
   /** Replaces the ingestion of a batch. */
@@ -224,7 +224,9 @@ describe('the store of a relay', () => {
   });
 });
 
-/** What happens to a batch. `lost`: the process ends after the commit, before the acknowledgment. */
+/**
+ * The outcome of a batch. `lost`: the process ends after the commit and before the acknowledgment.
+ */
 const outcome = fc.constantFrom('stored', 'stored', 'fails', 'half', 'lost', 'drained');
 
 it('any batches with any failures announce every change once and in order', async () => {

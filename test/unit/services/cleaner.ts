@@ -7,10 +7,7 @@ import { Confirmation } from '../../../lib/task/safety-rules.ts';
 import type { ProjectContext, Service } from '../../../lib/task/service.ts';
 import type { RehearsalCloud } from '../../cloud/cloud.ts';
 
-/**
- * The propagator's side of a rehearsal cloud, for one service: logged in over HTTP, one run at a
- * time.
- */
+/** The propagator of one service on a rehearsal cloud: logged in over HTTP, one run at a time. */
 export interface Cleaner {
   run(projectId: string, phase?: Phase): Promise<RunReport>;
   /** Runs until one has another outcome than `again`, at most `most` times. */

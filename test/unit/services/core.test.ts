@@ -25,7 +25,7 @@ testServiceContract(swift, {
   },
 });
 
-// Other tests empty these two: the contract of removals does not fit their parts.
+// The contract of removals does not fit the parts of these two. Other tests empty them.
 testSuspensionContract(cinder, { others: [nova] });
 
 testSuspensionContract(neutron, { others: [nova] });

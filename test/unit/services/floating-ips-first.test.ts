@@ -42,8 +42,8 @@ const deps = () => ({
 });
 
 /**
- * The whole operation, message by message, on the time of the cloud; `beforeMessage` is called
- * before each message.
+ * Carries out the whole operation message by message, on the clock of the cloud. Calls
+ * `beforeMessage` before each message.
  */
 async function carryThrough(beforeMessage: () => void): Promise<void> {
   await fixture.deleteProject();

@@ -8,8 +8,8 @@ import { fillNetwork } from '../../cloud/seed-network.ts';
 import { type Cleaner, cleanerOf } from './cleaner.ts';
 
 /**
- * A cloud with a project that was deleted in Keystone, its neighbor, and a control project that has
- * the same under the same names.
+ * A cloud with a project that was deleted in Keystone, a neighbor, and a control project with
+ * resources of the same names.
  */
 export class Scene {
   readonly cloud: RehearsalCloud;

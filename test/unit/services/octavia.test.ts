@@ -18,9 +18,9 @@ beforeEach(async () => {
 });
 afterEach(() => fixture.close());
 
-const shelves = () => octaviaIn(fixture.rehearsal.state);
+const tables = () => octaviaIn(fixture.rehearsal.state);
 const balancer = (name: string): LoadBalancer => {
-  const [row] = shelves().loadBalancers.where(
+  const [row] = tables().loadBalancers.where(
     (one) => one.name === name && one.project_id === fixture.project,
   );
   if (!row) throw new TypeError(`no load balancer ${name}`);
@@ -47,8 +47,7 @@ describe('Octavia, emptied of one project', () => {
   it('lists all pages of load balancers', async () => {
     await fixture.close();
     fixture = await CleanupFixture.open({ with: [fake], pageLimit: 2 });
-    for (let n = 0; n < 4; n += 1)
-      addLoadBalancer(shelves(), fixture.customer.project, `more-${n}`);
+    for (let n = 0; n < 4; n += 1) addLoadBalancer(tables(), fixture.customer.project, `more-${n}`);
     const report = await fixture.plan(octavia);
     expect(report.counts).toMatchObject({
       'octavia.load-balancer': { listed: 7 },
@@ -150,7 +149,7 @@ describe('Octavia, emptied of one project', () => {
   });
 
   it('creates no quota row by listing, and treats a row without limits as none', async () => {
-    const { quotas } = shelves();
+    const { quotas } = tables();
     quotas.delete(fixture.project);
     expect((await fixture.plan(octavia)).counts).toMatchObject({ 'octavia.quota': { listed: 0 } });
     expect(quotas.get(fixture.project)).toBeUndefined();
@@ -161,9 +160,9 @@ describe('Octavia, emptied of one project', () => {
   });
 
   it('does not treat the defaults that Octavia 2026.2 writes into the row as limits of the project', async () => {
-    shelves().writesDefaults = true;
+    tables().writesDefaults = true;
     expect((await fixture.expectEmptied(octavia)).outcome).toEqual({ kind: 'finished' });
-    expect(shelves().quotas.get(fixture.project)?.limits).toMatchObject({ loadbalancer: -1 });
+    expect(tables().quotas.get(fixture.project)?.limits).toMatchObject({ loadbalancer: -1 });
     const resets = () =>
       fixture.rehearsal.calls.filter(
         (call) => call.method === 'DELETE' && call.path.includes('/quotas/'),
@@ -208,7 +207,7 @@ describe('VIP ports, when Neutron is emptied', () => {
 
   it('are removed by Neutron if their load balancer is gone', async () => {
     const [kept] = vips();
-    const { loadBalancers } = shelves();
+    const { loadBalancers } = tables();
     for (const row of loadBalancers.where(({ project_id }) => project_id === fixture.project))
       loadBalancers.delete(row.id);
     expect(kept).toBeDefined();

@@ -70,7 +70,10 @@ export function testServiceContract(service: Service, options: ContractOptions =
     await fixture.grantCleaner(options.role);
   };
   afterEach(() => fixture?.close());
-  /** With a token on the project if the service requires one: then it can remove all resources. */
+  /**
+   * Uses a token on the project if the service requires one, because only then all resources can be
+   * removed.
+   */
   const empty = (): Promise<RunReport> => fixture.expectEmptied(service);
   const inject = (fault: Omit<Fault, 'service'>) =>
     fixture.rehearsal.faults.inject({ service: name, ...fault });

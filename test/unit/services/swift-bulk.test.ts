@@ -4,7 +4,7 @@ import { PropagatorError } from '../../../lib/shared/errors.ts';
 import { freshMemoize } from '../../../lib/task/run.ts';
 import type { Answer, ProjectContext } from '../../../lib/task/service.ts';
 
-/** A Swift that answers every call with HTTP 200 and this body. */
+/** The context of a Swift that answers every call with HTTP 200 and this body. */
 function contextOf(json: unknown): ProjectContext {
   const answer: Answer = { status: 200, headers: new Headers(), json, requestId: 'tx1' };
   const api = {

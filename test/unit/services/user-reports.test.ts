@@ -13,7 +13,7 @@ const ANN = UserId.parse('a'.repeat(32));
 const BOB = UserId.parse('b'.repeat(32));
 type Lists = Readonly<Record<string, readonly object[]>>;
 
-/** An API that answers from a table by path, and records every call. */
+/** Returns an API that answers from a table by path and records every call. */
 function apiOf(lists: Lists, calls: string[] = []): ServiceApi {
   return {
     service: 'x',

@@ -29,7 +29,10 @@ const snapshots = (...owners: (string | undefined)[]): Snapshot[] =>
   owners.map((owner, n) => ({ id: `b${n}`, owner }));
 const chained: Blocker = { message: 'chained to the volume', actor: 'operator' };
 
-/** A service whose snapshots are removed in batches. `take` receives a batch and returns its results. */
+/**
+ * Runs a service whose snapshots are removed in batches. `take` receives a batch and returns its
+ * results.
+ */
 function clean(
   storage: Snapshot[],
   most: number,

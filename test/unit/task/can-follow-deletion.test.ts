@@ -7,7 +7,7 @@ import { contextOf } from './context.ts';
 
 const PROJECT = ProjectId.parse('target');
 
-/** A service with these snapshots, and the blocker of each snapshot. */
+/** A service with these snapshots. `blocked` has the blocker of each. */
 const storage = (snapshots: Record<string, Blocker | undefined>) =>
   defineService({
     name: 'storage',

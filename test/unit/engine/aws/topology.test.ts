@@ -18,7 +18,7 @@ const samples = readdirSync(folder)
   .filter((file) => file.endsWith('.json') && file !== 'audit.recorded.json')
   .map((file) => StoredMessage.parse(JSON.parse(readFileSync(join(folder, file), 'utf8'))));
 
-/** Matches like EventBridge: every field of the pattern must have one of its values. */
+/** Matches an event as EventBridge does: every field of the pattern must have one of its values. */
 const matches = ({ pattern }: RuleDefinition, { type, data }: Message): boolean =>
   pattern.source.includes(SOURCE) &&
   pattern['detail-type'].includes(type) &&
