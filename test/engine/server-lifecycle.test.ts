@@ -15,7 +15,7 @@ import { type Started, startPropagator } from '../cloud/propagator.ts';
 import { until } from './place.ts';
 import { type Postgresql, startPostgresql } from './postgresql.ts';
 
-jest.setTimeout(240_000);
+jest.setTimeout(600_000);
 
 describe('suspend, resume and provision on a PostgreSQL server', () => {
   let postgresql: Postgresql;
@@ -50,7 +50,7 @@ describe('suspend, resume and provision on a PostgreSQL server', () => {
         const all = await reads().operationsAbout('project', project);
         return all.some((one) => one.action === action && one.state === 'finished');
       },
-      100,
+      240,
     );
 
   it('restores the exact state of before a suspension by another process, and changes no other project', async () => {
@@ -111,7 +111,7 @@ describe('suspend, resume and provision on a PostgreSQL server', () => {
           const all = await reads().operationsAbout('project', id);
           return all.some((one) => one.id === again.opened && one.state === 'finished');
         },
-        100,
+        240,
       );
       expect(provisionedIn(cloud, id)).toEqual(PROVISIONED);
       expect(provisionedIn(cloud, control.id)).toEqual(untouched);

@@ -101,7 +101,7 @@ describe('A propagator', () => {
     await new Promise((resolve) => other.close(resolve));
     running = await start(port);
     expect((await fetch(`http://127.0.0.1:${port}/healthz`)).status).toBe(200);
-  }, 60_000);
+  }, 240_000);
 });
 
 function connected(port: number): Promise<Socket> {
