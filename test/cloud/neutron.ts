@@ -1,7 +1,8 @@
 import * as z from 'zod';
 import { body, type Call, type Front, param, Refusal, type Reply, Routes } from './http.ts';
+import { floatingIps, forwardingRoutes } from './neutron-floating-ips.ts';
 import { networks, ports, subnets, trunks } from './neutron-networks.ts';
-import { floatingIps, forwardingRoutes, interfaceRoutes, routers } from './neutron-routers.ts';
+import { interfaceRoutes, routers } from './neutron-routers.ts';
 import {
   addressGroups,
   defaultStatefulness,

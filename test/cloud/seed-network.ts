@@ -1,5 +1,6 @@
+import { addFloatingIp, addForwarding } from './neutron-floating-ips.ts';
 import { addNetwork, addPort, addSubnet, addTrunk } from './neutron-networks.ts';
-import { addFloatingIp, addForwarding, addInterface, addRouter } from './neutron-routers.ts';
+import { addInterface, addRouter } from './neutron-routers.ts';
 import { addGroup, addRule, ensureDefaultGroup } from './neutron-security.ts';
 import { addresses, blank, timeless } from './neutron-shape.ts';
 import type { NetworkRow, Project } from './rows.ts';

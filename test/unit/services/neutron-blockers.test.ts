@@ -1,6 +1,7 @@
 import type { CloudOptions } from '../../cloud/cloud.ts';
+import { addFloatingIp } from '../../cloud/neutron-floating-ips.ts';
 import { addNetwork, addPort, addSubnet, addTrunk } from '../../cloud/neutron-networks.ts';
-import { addFloatingIp, addInterface, addRouter } from '../../cloud/neutron-routers.ts';
+import { addInterface, addRouter } from '../../cloud/neutron-routers.ts';
 import { addGroup, addRule } from '../../cloud/neutron-security.ts';
 import { blank } from '../../cloud/neutron-shape.ts';
 import type { NetworkRow } from '../../cloud/rows.ts';

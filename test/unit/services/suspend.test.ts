@@ -1,58 +1,10 @@
-import { readdirSync, readFileSync } from 'node:fs';
-import { ProjectId } from '../../../events/ids.ts';
 import { aodh } from '../../../lib/services/aodh.ts';
-import { SERVICES } from '../../../lib/services/index.ts';
-import { magnum } from '../../../lib/services/magnum.ts';
 import { LOCK_REASON } from '../../../lib/services/nova/suspend.ts';
 import { nova } from '../../../lib/services/nova.ts';
 import { octavia } from '../../../lib/services/octavia.ts';
 import { swift } from '../../../lib/services/swift.ts';
-import type { ProjectContext, RequestOptions, ServiceApi } from '../../../lib/task/context.ts';
 import type { Service } from '../../../lib/task/service.ts';
-import { suspendReports } from '../../../lib/task/suspend-reports.ts';
-import { withoutDeletion } from '../../../lib/task/without-deletion.ts';
-
-type Call = readonly [string, string, unknown];
-
-/** An API that answers from tables, and records every call that is not a read. */
-function fixture(
-  service: string,
-  lists: Readonly<Record<string, readonly object[]>>,
-  heads: Readonly<Record<string, { status: number; headers: Record<string, string> }>> = {},
-) {
-  const calls: Call[] = [];
-  const api: ServiceApi = {
-    service,
-    region: 'one',
-    endpoint: 'https://cloud/v1/AUTH_cleaner',
-    ownProject: 'cleaner',
-    async request(method, path, options: RequestOptions = {}) {
-      const head = heads[path] ?? { status: 204, headers: {} };
-      if (method !== 'GET' && method !== 'HEAD')
-        calls.push([method, path, options.json ?? options.headers]);
-      const id = path.split('/').at(-1);
-      const json = (lists['/v2/alarms'] ?? []).find(
-        (row) => 'alarm_id' in row && row.alarm_id === id,
-      );
-      const headers = new Headers(head.headers);
-      return { status: head.status, headers, json, requestId: undefined };
-    },
-    async list(path, { row }) {
-      return { rows: (lists[path] ?? []).map((one) => row.parse(one)), more: false } as never;
-    },
-  };
-  const context: ProjectContext = {
-    region: 'one',
-    api: withoutDeletion(api),
-    projectApi: undefined,
-    apiOf: async () => undefined,
-    now: () => 0,
-    memoize: (_key, ask) => ask(),
-    project: ProjectId.parse('p1'),
-    members: undefined,
-  };
-  return { calls, context };
-}
+import { compute, fixture, server } from './suspend-fixture.ts';
 
 async function rowOf(service: Service, { context }: ReturnType<typeof fixture>, id: string) {
   const [type] = service.suspension?.types ?? [];
@@ -62,17 +14,7 @@ async function rowOf(service: Service, { context }: ReturnType<typeof fixture>, 
   return row;
 }
 
-const server = (vm: string, more: object = {}) => ({
-  id: 's1',
-  tenant_id: 'p1',
-  'OS-EXT-STS:vm_state': vm,
-  'OS-EXT-STS:task_state': null,
-  locked: false,
-  locked_reason: null,
-  ...more,
-});
 const ours = { locked: true, locked_reason: LOCK_REASON };
-const compute = (row: object) => fixture('nova', { '/servers/detail': [row] });
 
 describe('Nova: a server', () => {
   it.each([
@@ -319,95 +261,5 @@ describe('Aodh: an alarm', () => {
     await row.suspend({});
     await row.resume({});
     expect(staged.calls).toEqual([['PUT', '/v2/alarms/a1', { ...alarm, enabled: false }]]);
-  });
-});
-
-describe('The API client of a suspension', () => {
-  it.each([
-    ['DELETE', '/servers/s1', undefined],
-    ['POST', '/servers/s1/action', { forceDelete: null }],
-    ['POST', '/servers/s1/action', { rebuild: {} }],
-    ['POST', '/servers/s1/action', { shelveOffload: null }],
-  ] as const)('refuses %s %s %j, and sends nothing', async (method, path, json) => {
-    const { calls, context } = compute(server('active'));
-    await expect(context.api.request(method, path, json ? { json } : {})).rejects.toMatchObject({
-      report: { code: 'safety-rules.run-deletes', class: 'Denied' },
-    });
-    expect(calls).toEqual([]);
-  });
-
-  it('refuses in Swift each call that can replace an object, and accepts any name', async () => {
-    const { calls, context } = fixture('swift', {});
-    await expect(context.api.request('PUT', '/c/o', { body: '' })).rejects.toThrow('replace');
-    await expect(
-      context.api.request('POST', '', { query: { 'bulk-delete': true } }),
-    ).rejects.toThrow('deletes');
-    await context.api.request('POST', '/delete-me', { headers: {} });
-    expect(calls).toEqual([['POST', '/delete-me', {}]]);
-  });
-});
-
-describe('docs/lifecycle.md', () => {
-  it('describes for every service the effect of suspend, or the reason why it has none', () => {
-    const page = readFileSync(new URL('../../../docs/lifecycle.md', import.meta.url), 'utf8');
-    for (const service of SERVICES) {
-      if (service.resourceTypes.length === 0) continue;
-      const types = (service.suspension?.types ?? []).map((type) => type(service.name));
-      for (const { resourceType } of types) expect(page).toContain(`\`${resourceType}\``);
-      if (types.length === 0) expect(page).toMatch(new RegExp(`^\\|.*\\b${service.name}\\b`, 'm'));
-    }
-  });
-});
-
-describe('A service file', () => {
-  it.each(SERVICES.map((service) => [service.name, service] as const))(
-    'describes for each resource type of %s the effect of suspend, or in a sentence why it has none',
-    (name, { resourceTypes, suspension, leftBySuspend }) => {
-      const switched = (suspension?.types ?? []).map((type): string => type(name).resourceType);
-      const left = leftBySuspend.flatMap(({ types }) => types.map((type) => `${name}.${type}`));
-      const types = resourceTypes.map((type): string => type.name);
-      expect(types.filter((type) => !switched.includes(type) && !left.includes(type))).toEqual([]);
-      expect(left.filter((type) => switched.includes(type) || !types.includes(type))).toEqual([]);
-      for (const { because } of leftBySuspend) expect(because).toMatch(/^[A-Z].*\.$/);
-    },
-  );
-});
-
-describe('The contract of suspend and resume', () => {
-  it('is tested for every service that can be suspended', () => {
-    const folder = new URL('.', import.meta.url);
-    const tests = readdirSync(folder)
-      .filter((file) => file.endsWith('.test.ts'))
-      .map((file) => readFileSync(new URL(file, folder), 'utf8'))
-      .join('\n');
-    const suspended = SERVICES.filter(({ suspension }) => suspension).map(({ name }) => name);
-    const untested = suspended.filter(
-      (name) => !new RegExp(`test(Service|Suspension)Contract\\(${name}(Service)?\\b`).test(tests),
-    );
-    expect(untested).toEqual([]);
-  });
-});
-
-describe('A resource that counteracts a suspension', () => {
-  it('is listed and reported, without the rows of other projects and without a change', async () => {
-    const { context, calls } = fixture('magnum', {
-      '/clusters/detail': [
-        { uuid: 'c1', name: 'k8s', project_id: 'p1' },
-        { uuid: 'c2', name: 'theirs', project_id: 'p2' },
-      ],
-    });
-    expect(await suspendReports(magnum, context)).toEqual([
-      expect.objectContaining({ resourceType: 'magnum.cluster', count: 1, example: 'k8s' }),
-    ]);
-    expect(calls).toEqual([]);
-  });
-
-  it('is reported as unknown when it cannot be listed', async () => {
-    const { context } = fixture('magnum', {});
-    const list = () => Promise.reject(new Error('no answer'));
-    const broken = { ...context, api: { ...context.api, list } };
-    expect(await suspendReports(magnum, broken)).toEqual([
-      expect.objectContaining({ message: expect.stringContaining('not known') }),
-    ]);
   });
 });

@@ -1,0 +1,57 @@
+import { ProjectId } from '../../../events/ids.ts';
+import type { ProjectContext, RequestOptions, ServiceApi } from '../../../lib/task/context.ts';
+import { withoutDeletion } from '../../../lib/task/without-deletion.ts';
+
+export type Call = readonly [string, string, unknown];
+
+/** An API that answers from tables, and records every call that is not a read. */
+export function fixture(
+  service: string,
+  lists: Readonly<Record<string, readonly object[]>>,
+  heads: Readonly<Record<string, { status: number; headers: Record<string, string> }>> = {},
+) {
+  const calls: Call[] = [];
+  const api: ServiceApi = {
+    service,
+    region: 'one',
+    endpoint: 'https://cloud/v1/AUTH_cleaner',
+    ownProject: 'cleaner',
+    async request(method, path, options: RequestOptions = {}) {
+      const head = heads[path] ?? { status: 204, headers: {} };
+      if (method !== 'GET' && method !== 'HEAD')
+        calls.push([method, path, options.json ?? options.headers]);
+      const id = path.split('/').at(-1);
+      const json = (lists['/v2/alarms'] ?? []).find(
+        (row) => 'alarm_id' in row && row.alarm_id === id,
+      );
+      const headers = new Headers(head.headers);
+      return { status: head.status, headers, json, requestId: undefined };
+    },
+    async list(path, { row }) {
+      return { rows: (lists[path] ?? []).map((one) => row.parse(one)), more: false } as never;
+    },
+  };
+  const context: ProjectContext = {
+    region: 'one',
+    api: withoutDeletion(api),
+    projectApi: undefined,
+    apiOf: async () => undefined,
+    now: () => 0,
+    memoize: (_key, ask) => ask(),
+    project: ProjectId.parse('p1'),
+    members: undefined,
+  };
+  return { calls, context };
+}
+
+export const server = (vm: string, more: object = {}) => ({
+  id: 's1',
+  tenant_id: 'p1',
+  'OS-EXT-STS:vm_state': vm,
+  'OS-EXT-STS:task_state': null,
+  locked: false,
+  locked_reason: null,
+  ...more,
+});
+
+export const compute = (row: object) => fixture('nova', { '/servers/detail': [row] });

@@ -1,0 +1,67 @@
+import { type ErrorClass, PropagatorError } from '../../../lib/shared/errors.ts';
+import { type RunReport, runProjectCleanup } from '../../../lib/task/run.ts';
+import { Confirmation } from '../../../lib/task/safety-rules.ts';
+import {
+  defineService,
+  defineType,
+  type Removal,
+  type Service,
+} from '../../../lib/task/service.ts';
+import { TARGET } from '../../property/simulation.ts';
+import { contextOf } from './context.ts';
+
+export interface Row {
+  id: string;
+  owner?: string;
+}
+
+export const confirmed = Confirmation.of(TARGET, [0, 5000], 5000);
+
+export const error = (errorClass: ErrorClass) =>
+  new PropagatorError({
+    code: `storage.${errorClass}`,
+    class: errorClass,
+    message: 'no',
+    advice: 'see',
+  });
+
+/** A service in memory with two resource types: volumes, and snapshots of them. */
+export function storage(
+  snapshots: Row[],
+  volumes: Row[],
+  remove: (rows: Row[], row: Row) => Promise<Removal>,
+  list: (rows: Row[]) => Promise<Row[]> = async (rows) => [...rows],
+) {
+  const resourceType = (name: string, rows: Row[], before: string[]) =>
+    defineType<Row>({
+      name,
+      dependsOn: [{ types: before, strength: 'required', until: 'empty' }],
+      list: () => list(rows),
+      id: ({ id }) => id,
+      owner: ({ owner }) => owner,
+      remove: (row) => remove(rows, row),
+    });
+  return defineService({
+    name: 'storage',
+    catalogTypes: ['storage'],
+    resourceTypes: [
+      resourceType('volume', volumes, ['snapshot']),
+      resourceType('snapshot', snapshots, []),
+    ],
+  });
+}
+
+export async function removeRow(rows: Row[], row: Row): Promise<Removal> {
+  rows.splice(rows.indexOf(row), 1);
+  return { kind: 'gone' };
+}
+
+export const clean = (
+  service: Service,
+  context = contextOf(),
+  confirmation = confirmed,
+): Promise<RunReport> =>
+  runProjectCleanup({ service, context, phase: 'apply', confirmation, deadline: 60_000 });
+
+export const rows = (...owners: (string | undefined)[]): Row[] =>
+  owners.map((owner, n) => (owner === undefined ? { id: `r${n}` } : { id: `r${n}`, owner }));
