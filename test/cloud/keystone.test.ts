@@ -1,5 +1,5 @@
-import { readCredentials } from '../../lib/openstack/credentials.ts';
 import { Asker } from './compare-ask.ts';
+import { loginOf } from './login.ts';
 import { at, openTestCloud, rows, type TestCloud } from './test-cloud.ts';
 
 let testCloud: TestCloud;
@@ -10,14 +10,7 @@ afterEach(() => testCloud.close());
 
 describe('the Keystone of the rehearsal cloud', () => {
   it('accepts an application credential or a password of the administrator', async () => {
-    const { ask } = await Asker.login(
-      readCredentials({
-        env: testCloud.cloud.applicationCredentials,
-        readFile: () => undefined,
-        home: '/',
-        cwd: '/',
-      }),
-    );
+    const { ask } = await Asker.login(loginOf(testCloud.cloud.applicationCredentials));
     expect(ask.own).toBe(testCloud.ask.own);
     expect((await ask('compute', 'GET', '/servers')).status).toBe(200);
   });

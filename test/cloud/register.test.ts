@@ -1,11 +1,10 @@
 import { addressOf } from '../../lib/cli/api-address.ts';
 import { ApiClient } from '../../lib/cli/client.ts';
-import { runCommand } from '../../lib/cli/command-line.ts';
 import { openIdentity } from '../../lib/cli/keystone-login.ts';
 import { connectCloud } from '../../lib/openstack/connect.ts';
 import { cloudSnapshot } from '../../lib/operation/snapshot.ts';
 import { SERVICES } from '../../lib/services/index.ts';
-import { plain } from '../unit/cli/samples.ts';
+import { typed } from '../unit/cli/typed.ts';
 import { type RehearsalCloud, startCloud } from './cloud.ts';
 import { loginOf } from './login.ts';
 
@@ -19,21 +18,12 @@ beforeEach(async () => {
 afterEach(() => cloud.close());
 
 /** Types a command with the administrator's login, or with other settings. */
-async function type(line: string, more: Record<string, string | undefined> = {}) {
-  const written: string[] = [];
-  const complained: string[] = [];
-  const code = await runCommand(line.split(' '), {
+const type = (line: string, more: Record<string, string | undefined> = {}) =>
+  typed(line, {
     client: new ApiClient('http://127.0.0.1:1'),
     openIdentity: () => openIdentity({ ...cloud.credentials, ...more }),
-    version: '1.2.3',
-    color: plain,
     now: Date.now,
-    write: (text) => void written.push(text),
-    complain: (text) => void complained.push(text),
-    exitCode: 0,
   });
-  return { code, out: written.join(''), err: complained.join('') };
-}
 const services = () => cloud.state.identity.services.all();
 const endpoints = () => cloud.state.identity.endpoints.all();
 const shown = () => endpoints().map((one) => [one.interface, one.region_id, one.url, one.enabled]);

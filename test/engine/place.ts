@@ -1,3 +1,4 @@
+import { connect, type Socket } from 'node:net';
 import type { WorkerEngine } from '../../lib/engine/port.ts';
 
 /** A store on which engines can be opened repeatedly. */
@@ -39,3 +40,10 @@ export function barrier(): { passed: Promise<void>; open(): void } {
 
 export const median = (numbers: readonly number[]): number =>
   numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? Number.NaN;
+
+/** Opens a connection to a port of this machine, which the test may leave open. */
+export function connectTo(port: number): Promise<Socket> {
+  const socket = connect(port, '127.0.0.1');
+  socket.on('error', () => undefined);
+  return new Promise((resolve) => socket.once('connect', () => resolve(socket)));
+}

@@ -1,5 +1,5 @@
 import { mkdtempSync, rmSync } from 'node:fs';
-import { connect, createServer, type Socket } from 'node:net';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ProjectId } from '../../events/ids.ts';
@@ -9,7 +9,7 @@ import { keystone } from '../../lib/services/keystone.ts';
 import { type RehearsalCloud, startCloud } from '../cloud/cloud.ts';
 import { loginOf } from '../cloud/login.ts';
 import { startPropagator } from '../cloud/propagator.ts';
-import { until } from './place.ts';
+import { connectTo, until } from './place.ts';
 
 /** A complete propagator in this process, on a cloud with one target and one control project. */
 describe('A propagator', () => {
@@ -58,8 +58,8 @@ describe('A propagator', () => {
   it('starts no removal later than a second after a stop signal, whatever connections are open, and continues at the next start', async () => {
     const before = left(control);
     running = await start();
-    const idle = await connected(running.port);
-    const half = await connected(running.port);
+    const idle = await connectTo(running.port);
+    const half = await connectTo(running.port);
     half.write(
       'POST /v1/notifications HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: 1000\r\n\r\n',
     );
@@ -103,9 +103,3 @@ describe('A propagator', () => {
     expect((await fetch(`http://127.0.0.1:${port}/healthz`)).status).toBe(200);
   }, 240_000);
 });
-
-function connected(port: number): Promise<Socket> {
-  const socket = connect(port, '127.0.0.1');
-  socket.on('error', () => undefined);
-  return new Promise((resolve) => socket.once('connect', () => resolve(socket)));
-}

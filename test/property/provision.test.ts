@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { playStep, type StepIn } from './lifecycle-steps.ts';
 import { CONTROL, ProvisionSimulation, SIBLING, TARGET } from './provision-simulation.ts';
 import { runs } from './runs.ts';
 
@@ -17,24 +18,14 @@ const steps = fc.array(
   ),
   { maxLength: 20 },
 );
-type StepOf =
-  typeof steps extends fc.Arbitrary<infer All extends readonly unknown[]> ? All[number] : never;
 
-async function play(simulation: ProvisionSimulation, step: StepOf): Promise<void> {
+async function play(simulation: ProvisionSimulation, step: StepIn<typeof steps>): Promise<void> {
   if (step === 'created') await simulation.announce('project', 'created');
-  else if (step === 'disable' || step === 'enable')
-    await simulation.set('project', step === 'enable');
-  else if (step === 'disable-domain' || step === 'enable-domain')
-    await simulation.set('domain', step === 'enable-domain');
   else if (step === 'ask') await simulation.ask();
-  else if ('wait' in step) simulation.engine.time += step.wait;
+  else if (typeof step === 'string') await playStep(simulation, step);
   else if ('unclear' in step) simulation.unclear += step.unclear;
   else if ('twice' in step) await simulation.deliverTwice(step.twice);
-  else if ('kill' in step) {
-    simulation.killAfter = step.kill;
-    await simulation.deliver(step.choice);
-    simulation.killAfter = undefined;
-  } else for (let n = 0; n < step.deliver; n += 1) await simulation.deliver(step.choice);
+  else await playStep(simulation, step);
 }
 
 describe('Any history of repeated events, changes of state and killed processes', () => {

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { NO_POLICY } from '../../lib/policy/schema.ts';
+import { playStep, type StepIn, suspended } from './lifecycle-steps.ts';
 import { RecoverySimulation } from './recovery-simulation.ts';
 import { runs } from './runs.ts';
 import { CONTROL, SIBLING, TARGET } from './suspend-simulation.ts';
@@ -15,25 +16,13 @@ const steps = fc.array(
   ),
   { maxLength: 16 },
 );
-type StepOf =
-  typeof steps extends fc.Arbitrary<infer All extends readonly unknown[]> ? All[number] : never;
 
-async function play(simulation: RecoverySimulation, step: StepOf): Promise<void> {
+async function play(simulation: RecoverySimulation, step: StepIn<typeof steps>): Promise<void> {
   if (step === 'ask') await simulation.ask(1800, [600, 60]);
   else if (step === 'ask-at-once') await simulation.ask(undefined);
   else if (step === 'cancel') await simulation.cancel();
   else if (step === 'release') await simulation.release();
-  else if (step === 'disable' || step === 'enable')
-    await simulation.set('project', step === 'enable');
-  else if (step === 'disable-domain' || step === 'enable-domain')
-    await simulation.set('domain', step === 'enable-domain');
-  else if ('wait' in step)
-    simulation.engine.time = Math.max(1000, simulation.engine.time + step.wait);
-  else if ('kill' in step) {
-    simulation.killAfter = step.kill;
-    await simulation.deliver(step.choice);
-    simulation.killAfter = undefined;
-  } else for (let n = 0; n < step.deliver; n += 1) await simulation.deliver(step.choice);
+  else await playStep(simulation, step);
 }
 
 /** Delivers until all has ended. An operation that waits for a person gets a decision. */
@@ -47,9 +36,6 @@ async function end(simulation: RecoverySimulation, decision: 'disable' | 'cancel
   }
   await simulation.settle();
 }
-
-const suspended = (machines: ReturnType<RecoverySimulation['shown']>) =>
-  machines.map((one) => (one.state === 'on' ? { ...one, state: 'off', mark: true } : one));
 
 describe('Any history of deletions with a recovery window, cancellations and killed processes', () => {
   it.each([true, false])(

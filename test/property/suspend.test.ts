@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { playStep, type StepIn, suspended } from './lifecycle-steps.ts';
 import { runs } from './runs.ts';
 import { CONTROL, SIBLING, SuspendSimulation, TARGET } from './suspend-simulation.ts';
 
@@ -12,31 +13,14 @@ const steps = fc.array(
   ),
   { maxLength: 14 },
 );
-type StepOf =
-  typeof steps extends fc.Arbitrary<infer All extends readonly unknown[]> ? All[number] : never;
 
-async function play(simulation: SuspendSimulation, step: StepOf): Promise<void> {
-  if (step === 'disable' || step === 'enable') await simulation.set('project', step === 'enable');
-  else if (step === 'disable-domain' || step === 'enable-domain')
-    await simulation.set('domain', step === 'enable-domain');
-  else if (step === 'repeat') {
+async function play(simulation: SuspendSimulation, step: StepIn<typeof steps>): Promise<void> {
+  if (step === 'repeat') {
     // The second event repeats the present state, as if a notification was sent twice.
     const enabled = simulation.projects.get(TARGET)?.enabled;
     await simulation.announce('project', enabled ? 'enabled' : 'disabled');
-  } else if ('wait' in step) simulation.engine.time += step.wait;
-  else if ('kill' in step) {
-    simulation.killAfter = step.kill;
-    await simulation.deliver(step.choice);
-    simulation.killAfter = undefined;
-  } else for (let n = 0; n < step.deliver; n += 1) await simulation.deliver(step.choice);
+  } else await playStep(simulation, step);
 }
-
-/**
- * Compares field by field. A machine that was on is off and marked. A machine that was off is
- * unchanged.
- */
-const suspended = (machines: ReturnType<SuspendSimulation['shown']>) =>
-  machines.map((one) => (one.state === 'on' ? { ...one, state: 'off', mark: true } : one));
 
 describe('Any history of disables, enables and killed processes', () => {
   it('ends in the state that Keystone last showed, with every field as before', async () => {

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { Policy } from '../../lib/policy/schema.ts';
+import { playStep, type StepIn } from './lifecycle-steps.ts';
 import { runs } from './runs.ts';
 import { ANN, BOB, UserSimulation } from './user-simulation.ts';
 
@@ -12,23 +13,16 @@ const steps = fc.array(
   ),
   { maxLength: 14 },
 );
-type StepOf =
-  typeof steps extends fc.Arbitrary<infer All extends readonly unknown[]> ? All[number] : never;
 
-async function play(simulation: UserSimulation, step: StepOf): Promise<void> {
+async function play(simulation: UserSimulation, step: StepIn<typeof steps>): Promise<void> {
   if (step === 'repeat')
     await simulation.announceUser(simulation.users.get(ANN) ? 'enabled' : 'disabled');
   else if (typeof step === 'string') await simulation.setUser(step === 'enable');
-  else if ('wait' in step) simulation.engine.time += step.wait;
-  else if ('kill' in step) {
-    simulation.killAfter = step.kill;
-    await simulation.deliver(step.choice);
-    simulation.killAfter = undefined;
-  } else for (let n = 0; n < step.deliver; n += 1) await simulation.deliver(step.choice);
+  else await playStep(simulation, step);
 }
 
 /** The second notification of a disable arrives after that of the enable. */
-const LATE_DISABLE: StepOf[] = [
+const LATE_DISABLE: StepIn<typeof steps>[] = [
   'disable',
   { deliver: 4, choice: 0 },
   { deliver: 1, choice: 0 },

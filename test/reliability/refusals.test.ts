@@ -1,10 +1,10 @@
 import { mkdtempSync, rmSync } from 'node:fs';
-import { connect, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { jest } from '@jest/globals';
-import { until } from '../engine/place.ts';
+import { connectTo, until } from '../engine/place.ts';
 import { PropagatorProcess } from './propagator.ts';
 import { ReliabilityFixture } from './reliability-fixture.ts';
 
@@ -67,7 +67,7 @@ it('SIGTERM stops the removals within a second while clients keep connections op
   fixture.processes[0] = running;
   await fixture.recorded(running);
   const port = Number(new URL(await running.ready()).port);
-  sockets.push(await connected(port), await connected(port));
+  sockets.push(await connectTo(port), await connectTo(port));
   sockets[1]?.write(
     'POST /v1/notifications HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: 1000\r\n\r\n',
   );
@@ -90,9 +90,3 @@ it('SIGTERM stops the removals within a second while clients keep connections op
   await fixture.finished(targets);
   await fixture.verify(targets, before);
 });
-
-function connected(port: number): Promise<Socket> {
-  const socket = connect(port, '127.0.0.1');
-  socket.on('error', () => undefined);
-  return new Promise((resolve) => socket.once('connect', () => resolve(socket)));
-}

@@ -1,11 +1,8 @@
 import { api } from '../../../lib/api/api.ts';
-import { callerOf } from '../../../lib/cli/aws-signature.ts';
-import { ApiClient } from '../../../lib/cli/client.ts';
-import { runCommand } from '../../../lib/cli/command-line.ts';
-import { apiAccess, tokenOf } from '../../api-tokens.ts';
+import { apiAccess } from '../../api-tokens.ts';
 import { CONTROL, Simulation } from '../../property/simulation.ts';
 import { registryWith } from '../../registries.ts';
-import { plain } from './samples.ts';
+import { clientOfAnn, typed } from './typed.ts';
 
 /** A propagator in memory, and a command line that calls its API. */
 export function commandLine() {
@@ -37,29 +34,10 @@ export function commandLine() {
   };
   const cloud = { ...deps.cloud, registry, keystone };
   const app = api({ ...deps, ...apiAccess, cloud, health: () => ({ ok: true }) });
-  const base = 'http://127.0.0.1:8787';
-  const environment = { PROPAGATOR_API_TOKEN: tokenOf('ann') };
-  const send = async (url: string, init: RequestInit) => app.request(url, init);
-  const client = new ApiClient(base, callerOf(base, environment, undefined, send));
-  const type = async (line: string) => {
-    const written: string[] = [];
-    const complained: string[] = [];
-    const code = await runCommand(
-      line.match(/"[^"]*"|\S+/g)?.map((word) => word.replaceAll('"', '')) ?? [],
-      {
-        client,
-        version: '1.2.3',
-        color: plain,
-        now: () => engine.time,
-        write: (text) => void written.push(text),
-        complain: (text) => void complained.push(text),
-        sleep: async (millis: number) => {
-          engine.time += millis;
-        },
-        exitCode: 0,
-      },
-    );
-    return { code, out: written.join(''), err: complained.join('') };
+  const client = clientOfAnn(async (url, init) => app.request(url, init));
+  const sleep = async (millis: number) => {
+    engine.time += millis;
   };
+  const type = (line: string) => typed(line, { client, now: () => engine.time, sleep });
   return { engine, type };
 }

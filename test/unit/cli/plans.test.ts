@@ -1,15 +1,13 @@
 import { api } from '../../../lib/api/api.ts';
-import { callerOf } from '../../../lib/cli/aws-signature.ts';
-import { ApiClient } from '../../../lib/cli/client.ts';
-import { runCommand } from '../../../lib/cli/command-line.ts';
 import { OperationShape } from '../../../lib/cli/shapes.ts';
 import { liveView, watchLine } from '../../../lib/cli/show/watch.ts';
-import { apiAccess, tokenOf } from '../../api-tokens.ts';
+import { apiAccess } from '../../api-tokens.ts';
 import { DOMAIN, DomainSimulation } from '../../property/domain-simulation.ts';
 import { EVERY_CLASS, StatefulSimulation, TARGET } from '../../property/stateful-simulation.ts';
 import { plain } from './samples.ts';
+import { clientOfAnn, typed } from './typed.ts';
 
-const BASE = 'http://127.0.0.1:8787';
+const _BASE = 'http://127.0.0.1:8787';
 
 /** A command line before a simulation in which time passes while a command waits. */
 function commandLine(simulation: StatefulSimulation, answer?: string) {
@@ -22,32 +20,19 @@ function commandLine(simulation: StatefulSimulation, answer?: string) {
       init,
     );
   };
-  const environment = { PROPAGATOR_API_TOKEN: tokenOf('ann') };
-  const client = new ApiClient(BASE, callerOf(BASE, environment, undefined, send));
+  const client = clientOfAnn(send);
   const questions: string[] = [];
-  const type = async (line: string) => {
-    const written: string[] = [];
-    const complained: string[] = [];
-    const code = await runCommand(line.split(' '), {
-      client,
-      version: '1.2.3',
-      color: plain,
-      now: () => simulation.engine.time,
-      ...(answer === undefined
-        ? {}
-        : {
-            ask: async (question: string) => {
-              questions.push(question);
-              return answer;
-            },
-          }),
-      sleep: () => simulation.settle(),
-      write: (text) => void written.push(text),
-      complain: (text) => void complained.push(text),
-      exitCode: 0,
-    });
-    return { code, out: written.join(''), err: complained.join('') };
+  const ask = async (question: string) => {
+    questions.push(question);
+    return answer ?? '';
   };
+  const type = (line: string) =>
+    typed(line, {
+      client,
+      now: () => simulation.engine.time,
+      ...(answer === undefined ? {} : { ask }),
+      sleep: () => simulation.settle(),
+    });
   return { type, questions };
 }
 

@@ -1,34 +1,18 @@
 import { api } from '../../../lib/api/api.ts';
-import { callerOf } from '../../../lib/cli/aws-signature.ts';
-import { ApiClient } from '../../../lib/cli/client.ts';
-import { runCommand } from '../../../lib/cli/command-line.ts';
-import { apiAccess, tokenOf } from '../../api-tokens.ts';
+import { apiAccess } from '../../api-tokens.ts';
 import { ProvisionSimulation, TARGET } from '../../property/provision-simulation.ts';
-import { plain } from './samples.ts';
+import { clientOfAnn, typed } from './typed.ts';
 
 let simulation: ProvisionSimulation;
 beforeEach(() => {
   simulation = new ProvisionSimulation({ cores: 20, networks: ['default'] });
 });
 
-async function type(line: string) {
+function type(line: string) {
   const { deps, engine } = simulation;
   const app = api({ ...deps, ...apiAccess, health: () => ({ ok: true }) });
-  const base = 'http://127.0.0.1:8787';
-  const send = async (url: string, init: RequestInit) => app.request(url, init);
-  const caller = callerOf(base, { PROPAGATOR_API_TOKEN: tokenOf('ann') }, undefined, send);
-  const written: string[] = [];
-  const complained: string[] = [];
-  const code = await runCommand(line.split(' '), {
-    client: new ApiClient(base, caller),
-    version: '1.2.3',
-    color: plain,
-    now: () => engine.time,
-    write: (text) => void written.push(text),
-    complain: (text) => void complained.push(text),
-    exitCode: 0,
-  });
-  return { code, out: written.join(''), err: complained.join('') };
+  const client = clientOfAnn(async (url, init) => app.request(url, init));
+  return typed(line, { client, now: () => engine.time });
 }
 
 describe('project provision', () => {

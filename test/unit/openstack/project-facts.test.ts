@@ -1,8 +1,8 @@
 import { ProjectId } from '../../../events/ids.ts';
 import type { Cloud } from '../../../lib/openstack/cloud.ts';
 import { connectCloud } from '../../../lib/openstack/connect.ts';
-import { readCredentials } from '../../../lib/openstack/credentials.ts';
 import { type RehearsalCloud, startCloud } from '../../cloud/cloud.ts';
+import { loginOf } from '../../cloud/login.ts';
 import type { Project } from '../../cloud/rows.ts';
 
 let rehearsal: RehearsalCloud;
@@ -21,9 +21,7 @@ afterEach(async () => {
 });
 
 const connect = (env: Readonly<Record<string, string>>): Cloud =>
-  connectCloud(readCredentials({ env, readFile: () => undefined, home: '/none', cwd: '/none' }), {
-    sleep: async () => {},
-  });
+  connectCloud(loginOf(env), { sleep: async () => {} });
 const add = (name: string, parent: string | null, is_domain = false): Project =>
   rehearsal.state.identity.projects.add({
     ...{ id: `${name}0000`, name, parent_id: parent, domain_id: is_domain ? null : domain.id },

@@ -1,11 +1,11 @@
 import { ProjectId } from '../../../events/ids.ts';
 import type { Phase } from '../../../events/service.ts';
 import { connectCloud } from '../../../lib/openstack/connect.ts';
-import { readCredentials } from '../../../lib/openstack/credentials.ts';
 import { freshMemoize, type RunReport, runProjectCleanup } from '../../../lib/task/run.ts';
 import { Confirmation } from '../../../lib/task/safety-rules.ts';
 import type { ProjectContext, Service } from '../../../lib/task/service.ts';
 import type { RehearsalCloud } from '../../cloud/cloud.ts';
+import { loginOf } from '../../cloud/login.ts';
 
 /** The propagator of one service on a rehearsal cloud: logged in over HTTP, one run at a time. */
 export interface Cleaner {
@@ -26,17 +26,9 @@ export function cleanerOf(
   services: readonly Service[] = [],
 ): Cleaner {
   const waited: number[] = [];
-  const connected = connectCloud(
-    readCredentials({
-      env: cloud.credentials,
-      readFile: () => undefined,
-      home: '/none',
-      cwd: '/none',
-    }),
-    {
-      sleep: async (seconds) => void waited.push(seconds),
-    },
-  );
+  const connected = connectCloud(loginOf(cloud.credentials), {
+    sleep: async (seconds) => void waited.push(seconds),
+  });
   const run = async (projectId: string, phase: Phase = 'apply'): Promise<RunReport> => {
     const project = ProjectId.parse(projectId);
     const api = await connected.api(service, REGION);

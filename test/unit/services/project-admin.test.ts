@@ -1,8 +1,8 @@
 import { ProjectId, ServiceName } from '../../../events/ids.ts';
 import type { Cloud } from '../../../lib/openstack/cloud.ts';
 import { connectCloud } from '../../../lib/openstack/connect.ts';
-import { readCredentials } from '../../../lib/openstack/credentials.ts';
 import { type RehearsalCloud, startCloud } from '../../cloud/cloud.ts';
+import { loginOf } from '../../cloud/login.ts';
 
 let rehearsal: RehearsalCloud;
 let cloud: Cloud;
@@ -18,9 +18,7 @@ afterEach(async () => {
 });
 
 const connect = (env: Readonly<Record<string, string>>): Cloud =>
-  connectCloud(readCredentials({ env, readFile: () => undefined, home: '/none', cwd: '/none' }), {
-    sleep: async () => {},
-  });
+  connectCloud(loginOf(env), { sleep: async () => {} });
 const addProject = (name: string, parent_id = 'default'): string =>
   rehearsal.state.identity.projects.add({
     ...{ id: `${name}0000`, name, parent_id, domain_id: 'default' },
