@@ -43,5 +43,5 @@ it.each([
       await cloud.close();
     }
   },
-  120_000,
+  300_000,
 );
