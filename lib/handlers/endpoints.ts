@@ -86,8 +86,8 @@ async function whyUnreachable(
 }
 
 /**
- * Returns the services of the cloud. Throws while Keystone cannot list them, because a service could
- * be missed.
+ * Returns the services of the cloud. Throws while Keystone cannot list them, because a service
+ * could be missed.
  */
 export async function readRegistry(cloud: Pick<Cloud, 'registry'>): ReturnType<Cloud['registry']> {
   const registry = await cloud.registry();

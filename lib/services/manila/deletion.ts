@@ -60,7 +60,7 @@ export async function deleteResource(
   });
 }
 
-/** Sends the calls of a deletion. The back end had failed to delete a resource in `error_deleting`. */
+/** Sends the calls of a deletion. In `error_deleting` an earlier one has failed on the back end. */
 export async function sendDeletion(
   { status }: { readonly status: string },
   send: () => Promise<unknown>,
