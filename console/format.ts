@@ -33,6 +33,9 @@ export const time = (millis: number | undefined): string =>
 export const number = (value: number): string =>
   String(value).replace(/\B(?=(\d{3})+(?!\d))/g, '\u202f');
 
+/** A text with a capital letter at its begin. */
+export const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
+
 /** `1 resource`, `2 resources`. */
 export const counted = (value: number, noun: string): string =>
   `${number(value)} ${noun}${value === 1 ? '' : 's'}`;

@@ -1,7 +1,7 @@
 import type { Api } from './api.ts';
 import { command, REASON } from './command.ts';
 import { type Child, h } from './element.ts';
-import { counted, duration, number, sum, time } from './format.ts';
+import { capital, counted, duration, number, sum, time } from './format.ts';
 import { accountOf, hasEnded, isCount } from './operations.ts';
 import { pace, type Sample } from './pace.ts';
 import {
@@ -53,7 +53,7 @@ export function operationPage(
 ): Child[] {
   const { operation } = seen;
   return [
-    h('h1', {}, titled(`${operation.action} of ${accountOf(operation)}`)),
+    h('h1', {}, capital(`${operation.action} of ${accountOf(operation)}`)),
     h('p', { class: 'lead' }, stateOf(operation.state), ' ', MEANINGS[operation.state] ?? ''),
     progress(seen, samples),
     waiting(seen, now),
@@ -135,7 +135,7 @@ function services(seen: Operation): Child {
   const work = [
     { title: 'Progress', cell: (task: TaskView) => bar(totals(task), task.service) },
     numberColumn('Found', (task) => totals(task).found),
-    numberColumn(titled(doneWord(operation.action)), (task) => totals(task).removed),
+    numberColumn(capital(doneWord(operation.action)), (task) => totals(task).removed),
     numberColumn('Left', (task) => totals(task).left),
   ];
   return section(
@@ -157,7 +157,6 @@ function services(seen: Operation): Child {
 }
 
 type TaskView = Operation['tasks'][number];
-const titled = (word: string): string => word.charAt(0).toUpperCase() + word.slice(1);
 const numberColumn = (title: string, of: (task: TaskView) => number) => ({
   title,
   isNumber: true,
@@ -241,7 +240,7 @@ function remains({ operation, tasks }: Operation): Child {
         'div',
         { class: 'card quiet', 'data-key': key },
         h('h3', {}, title),
-        h('p', {}, titled(what), '.'),
+        h('p', {}, capital(what), '.'),
         adviceOf(advice),
       ),
     ),
@@ -326,7 +325,7 @@ function about({ operation }: Operation, now: number): Child {
   const by = cause.initiator ? ` by ${cause.initiator.name ?? cause.initiator.userId}` : '';
   return facts([
     ['Operation', operation.id],
-    [titled(scope.type), scope.name === undefined ? scope.id : `${scope.name} (${scope.id})`],
+    [capital(scope.type), scope.name === undefined ? scope.id : `${scope.name} (${scope.id})`],
     ['Domain', scope.domainId],
     ['Mode', operation.mode],
     [

@@ -1,6 +1,6 @@
 import type { ApiError } from './api.ts';
 import { type Child, type El, h } from './element.ts';
-import { duration } from './format.ts';
+import { capital, duration } from './format.ts';
 import type { Connection } from './live.ts';
 import { adviceOf, commandLine, link } from './parts.ts';
 import { PAGES, type Route } from './routes.ts';
@@ -61,7 +61,7 @@ function wordsOf(connection: Connection | undefined, now: number): [string, stri
 /** An error in place of a page, with what to do. */
 export const errorPage = ({ message, advice, kind }: ApiError): Child[] => [
   h('h1', {}, kind === 'missing' ? 'Not found' : 'This page cannot be shown'),
-  h('div', { class: 'card bad' }, h('h3', {}, message), adviceOf(advice)),
+  h('div', { class: 'card bad' }, h('h3', {}, capital(message)), adviceOf(advice)),
   h('p', {}, link('#/', 'Go to the overview')),
 ];
 
@@ -90,7 +90,8 @@ export function loginPage(refused: string | undefined, isSafe: boolean): Child[]
     ];
   return [
     h('h1', {}, 'Log in'),
-    refused !== undefined && h('div', { class: 'card bad', role: 'alert' }, h('h3', {}, refused)),
+    refused !== undefined &&
+      h('div', { class: 'card bad', role: 'alert' }, h('h3', {}, capital(refused))),
     h('p', {}, 'The API asks for a token of Keystone. The role reader is enough. Make one:'),
     commandLine(GET_TOKEN),
     h(

@@ -316,6 +316,7 @@ function duration(millis) {
 }
 var time = (millis) => millis === void 0 || !Number.isFinite(millis) || Math.abs(millis) > 864e13 ? "-" : new Date(millis).toISOString().replace("T", " ").replace(/\.\d+Z$/, "Z");
 var number = (value) => String(value).replace(/\B(?=(\d{3})+(?!\d))/g, " ");
+var capital = (text2) => text2.charAt(0).toUpperCase() + text2.slice(1);
 var counted = (value, noun) => `${number(value)} ${noun}${value === 1 ? "" : "s"}`;
 var share = ({
   found,
@@ -684,7 +685,7 @@ async function loadDetails(api, { operation: operation2 }, signal) {
 function operationPage(seen, details, samples, now) {
   const { operation: operation2 } = seen;
   return [
-    h("h1", {}, titled(`${operation2.action} of ${accountOf(operation2)}`)),
+    h("h1", {}, capital(`${operation2.action} of ${accountOf(operation2)}`)),
     h("p", { class: "lead" }, stateOf(operation2.state), " ", MEANINGS[operation2.state] ?? ""),
     progress(seen, samples),
     waiting(seen, now),
@@ -755,7 +756,7 @@ function services(seen) {
   const work = [
     { title: "Progress", cell: (task2) => bar(totals(task2), task2.service) },
     numberColumn("Found", (task2) => totals(task2).found),
-    numberColumn(titled(doneWord(operation2.action)), (task2) => totals(task2).removed),
+    numberColumn(capital(doneWord(operation2.action)), (task2) => totals(task2).removed),
     numberColumn("Left", (task2) => totals(task2).left)
   ];
   return section(
@@ -774,7 +775,6 @@ function services(seen) {
     lacking.length > 0 && h("p", { class: "note" }, `Not in this cloud or off: ${lacking.join(", ")}.`)
   );
 }
-var titled = (word) => word.charAt(0).toUpperCase() + word.slice(1);
 var numberColumn = (title, of) => ({
   title,
   isNumber: true,
@@ -847,7 +847,7 @@ function remains({ operation: operation2, tasks }) {
         "div",
         { class: "card quiet", "data-key": key },
         h("h3", {}, title),
-        h("p", {}, titled(what), "."),
+        h("p", {}, capital(what), "."),
         adviceOf(advice)
       )
     )
@@ -923,7 +923,7 @@ function about({ operation: operation2 }, now) {
   const by = cause2.initiator ? ` by ${cause2.initiator.name ?? cause2.initiator.userId}` : "";
   return facts([
     ["Operation", operation2.id],
-    [titled(scope.type), scope.name === void 0 ? scope.id : `${scope.name} (${scope.id})`],
+    [capital(scope.type), scope.name === void 0 ? scope.id : `${scope.name} (${scope.id})`],
     ["Domain", scope.domainId],
     ["Mode", operation2.mode],
     [
@@ -1575,7 +1575,7 @@ function wordsOf(connection, now) {
 }
 var errorPage = ({ message, advice, kind }) => [
   h("h1", {}, kind === "missing" ? "Not found" : "This page cannot be shown"),
-  h("div", { class: "card bad" }, h("h3", {}, message), adviceOf(advice)),
+  h("div", { class: "card bad" }, h("h3", {}, capital(message)), adviceOf(advice)),
   h("p", {}, link("#/", "Go to the overview"))
 ];
 var unknownPage = () => [
@@ -1596,7 +1596,7 @@ function loginPage(refused, isSafe) {
     ];
   return [
     h("h1", {}, "Log in"),
-    refused !== void 0 && h("div", { class: "card bad", role: "alert" }, h("h3", {}, refused)),
+    refused !== void 0 && h("div", { class: "card bad", role: "alert" }, h("h3", {}, capital(refused))),
     h("p", {}, "The API asks for a token of Keystone. The role reader is enough. Make one:"),
     commandLine(GET_TOKEN),
     h(

@@ -47,7 +47,7 @@ describe('the login', () => {
   it('says why a token was refused, and stays on the page that was asked for', async () => {
     const tab = openTab(withToken, { hash: '#/holds' });
     await tab.page.logIn('wrong-token');
-    expect(tab.main.querySelector('[role=alert]')?.textContent).toBe('status 401');
+    expect(tab.main.querySelector('[role=alert]')?.textContent).toBe('Status 401');
     expect(tab.state.hash).toBe('#/holds');
   });
 
@@ -82,7 +82,7 @@ describe('the login', () => {
   it('names a missing role, and does not ask again and again', async () => {
     const tab = openTab(() => refused(403));
     await tab.page.open();
-    expect(tab.main.textContent).toContain('status 403');
+    expect(tab.main.textContent).toContain('Status 403');
     expect(tab.main.textContent).toContain('Do this.');
   });
 });

@@ -281,6 +281,9 @@ describe('the change of a page', () => {
     patch(root, rows('new', 'a', 'b'));
     expect([root.children[1], root.children[2]]).toEqual([a, b]);
     expect(root.children[1]).toBe(a);
+    patch(root, rows('b', 'a'));
+    expect(root.children[0]).toBe(b);
+    expect(root.children[1]).toBe(a);
     patch(root, rows('b'));
     expect(root.children).toHaveLength(1);
     expect(root.firstElementChild).toBe(b);
