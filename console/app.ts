@@ -1,12 +1,15 @@
 import { Api } from './api.ts';
 import { type Child, h } from './element.ts';
 import { type Connection, followOperation, type LiveDeps, poll } from './live.ts';
+import { loadOverview } from './load-overview.ts';
 import { LIMITS, listAddress } from './operations.ts';
 import { type Sample, withSample } from './pace.ts';
+import { deadLettersPage } from './page-dead-letters.ts';
+import { holdsPage } from './page-holds.ts';
 import { type Details, loadDetails, operationPage } from './page-operation.ts';
 import { loadOperations, operationsPage } from './page-operations.ts';
-import { deadLettersPage, holdsPage, servicesPage } from './page-others.ts';
-import { loadOverview, overviewPage } from './page-overview.ts';
+import { overviewPage } from './page-overview.ts';
+import { servicesPage } from './page-services.ts';
 import { patch } from './patch.ts';
 import { type Route, routeOf } from './routes.ts';
 import { deadLettersShape, holdsShape, type Operation, servicesShape } from './shapes.ts';

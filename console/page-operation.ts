@@ -1,15 +1,14 @@
 import type { Api } from './api.ts';
-import { command, REASON } from './command.ts';
 import { type Child, h } from './element.ts';
-import { capital, counted, duration, number, sum, time } from './format.ts';
+import { capital, counted, duration, number, time } from './format.ts';
+import { commands, planSection } from './operation-commands.ts';
+import { doneWord, projects, remains, services } from './operation-services.ts';
 import { accountOf, hasEnded, isCount } from './operations.ts';
 import { pace, type Sample } from './pace.ts';
 import {
   adviceOf,
   age,
-  amount,
   bar,
-  commandLine,
   empty,
   facts,
   operationLink,
@@ -88,9 +87,6 @@ function progress(seen: Operation, samples: readonly Sample[]): Child {
   );
 }
 
-const doneWord = (action: string): string =>
-  ({ provision: 'ready', suspend: 'suspended', resume: 'resumed' })[action] ?? 'removed';
-
 function waiting({ waitsOn, ...seen }: Operation, now: number): Child {
   if (waitsOn.length === 0) return undefined;
   const ordered = waitsOn.toSorted(
@@ -118,206 +114,6 @@ function waiting({ waitsOn, ...seen }: Operation, now: number): Child {
       ),
     ),
   );
-}
-
-function services(seen: Operation): Child {
-  const { operation, tasks } = seen;
-  const isLacking = (task: TaskView) => task.state === 'skipped';
-  const shown = tasks.filter((task) => !isLacking(task));
-  if (shown.length === 0)
-    return (
-      !hasEnded(seen) &&
-      (seen.projects ?? []).length === 0 &&
-      section('Services', empty('No service has begun yet. They begin after the counting.'))
-    );
-  const lacking = tasks.filter(isLacking).map(({ service }) => service);
-  const totals = ({ counts }: TaskView) => sum(Object.values(counts));
-  const work = [
-    { title: 'Progress', cell: (task: TaskView) => bar(totals(task), task.service) },
-    numberColumn('Found', (task) => totals(task).found),
-    numberColumn(capital(doneWord(operation.action)), (task) => totals(task).removed),
-    numberColumn('Left', (task) => totals(task).left),
-  ];
-  return section(
-    'Services',
-    table<TaskView>(
-      'Services of this operation',
-      [
-        { title: 'Service', isHead: true, cell: ({ service, region }) => `${service} (${region})` },
-        { title: 'State', cell: ({ state }) => stateOf(state) },
-        ...(isCount(seen) ? [numberColumn('Counted', (task) => totals(task).found)] : work),
-        { title: 'Resources', cell: typesOf },
-      ],
-      shown,
-      ({ id }) => id,
-    ),
-    lacking.length > 0 &&
-      h('p', { class: 'note' }, `Not in this cloud or off: ${lacking.join(', ')}.`),
-  );
-}
-
-type TaskView = Operation['tasks'][number];
-const numberColumn = (title: string, of: (task: TaskView) => number) => ({
-  title,
-  isNumber: true,
-  cell: (task: TaskView) => amount(of(task)),
-});
-
-/** The resource types of a task that were found, with what is left of each. */
-function typesOf({ counts, because }: TaskView): Child {
-  const found = Object.entries(counts).filter(([, count]) => count.found > 0);
-  return [
-    because !== undefined && h('p', {}, because),
-    found.length > 0 &&
-      h(
-        'details',
-        {},
-        h('summary', {}, counted(found.length, 'type')),
-        h(
-          'ul',
-          {},
-          found.map(([type, { found: all, left }]) =>
-            h(
-              'li',
-              { 'data-key': type },
-              `${type}: ${number(all - left)} of ${number(all)} gone, ${number(left)} left`,
-            ),
-          ),
-        ),
-      ),
-  ];
-}
-
-function projects({ projects: all = [] }: Operation): Child {
-  if (all.length === 0) return undefined;
-  return section(
-    'Projects, the deepest first',
-    table(
-      'Projects of the domain',
-      [
-        { title: 'Project', isHead: true, cell: ({ id, name }) => name ?? id },
-        { title: 'State', cell: ({ state }) => stateOf(state) },
-        {
-          title: 'Operation',
-          cell: ({ operationId }) => (operationId === undefined ? '-' : operationLink(operationId)),
-        },
-        { title: 'Found', isNumber: true, cell: ({ resources }) => amount(resources?.found) },
-        { title: 'Left', isNumber: true, cell: ({ resources }) => amount(resources?.left) },
-      ],
-      all,
-      ({ id }) => id,
-    ),
-  );
-}
-
-/** What stays for another person, and what could not be listed. */
-function remains({ operation, tasks }: Operation): Child {
-  const notes = tasks.flatMap(({ service, region, state, conditions }) =>
-    conditions
-      .filter((one) => one.class === 'Unsupported' && one.actor === 'operator')
-      .map((one) => ({
-        key: `${service} ${region} ${one.resourceType ?? ''} ${one.message}`,
-        title:
-          `${one.resourceType ?? service}${one.count > 1 ? ` (${number(one.count)})` : ''}: ` +
-          one.message,
-        what: state === 'unreachable' ? 'could not be listed' : 'retained',
-        advice: one.advice,
-      })),
-  );
-  const uncovered = operation.uncovered.map(({ type, name, because, advice }) => ({
-    key: `uncovered ${type}`,
-    title: `${type} (${name})${because === undefined ? '' : `: ${because}`}`,
-    what: 'not covered, so its resources are unknown',
-    advice:
-      advice ?? `If it holds no resources of projects: propagator waiver add ${type} ${REASON}`,
-  }));
-  const all = [...notes, ...uncovered];
-  if (all.length === 0) return undefined;
-  return section(
-    'Remains or is unknown',
-    all.map(({ key, title, what, advice }) =>
-      h(
-        'div',
-        { class: 'card quiet', 'data-key': key },
-        h('h3', {}, title),
-        h('p', {}, capital(what), '.'),
-        adviceOf(advice),
-      ),
-    ),
-  );
-}
-
-function planSection(plan: Plan): Child {
-  const { digest, approvals, approvalsNeeded, carriedOutBy, allowedDrift, resources } = plan;
-  return section(
-    'Plan',
-    facts([
-      ['Would remove', counted(resources, 'resource')],
-      ['Digest', digest ?? 'the plan is not complete yet'],
-      [
-        'Approvals',
-        `${approvals.length} of ${approvalsNeeded}` +
-          (approvals.length > 0
-            ? `: ${approvals.map(({ by, at }) => `${by} at ${time(at)}`).join(', ')}`
-            : ''),
-      ],
-      ['Drift', `up to ${allowedDrift} resources that appear after the plan are removed, too`],
-      ['Carried out by', carriedOutBy !== undefined && operationLink(carriedOutBy)],
-    ]),
-    plan.keystoneCheck.refusals.map(({ message, advice }, index) =>
-      h(
-        'div',
-        { class: 'card bad', 'data-key': `refusal ${index}` },
-        h('h3', {}, message),
-        adviceOf(advice),
-      ),
-    ),
-    carriedOutBy === undefined &&
-      digest !== undefined && [
-        h('p', {}, 'Read every resource first. Then approve:'),
-        commandLine(`${command(`${plan.scope.type} plan`, plan.scope.id)} --resources`),
-        commandLine(command('operation approve', plan.id, '--digest', digest)),
-      ],
-  );
-}
-
-function commands(seen: Operation, plan: Plan | undefined): Child {
-  const { id, state, request, action } = seen.operation;
-  const isPlan = action === 'plan';
-  const ended = hasEnded(seen);
-  const withReason = (verb: string) => `${command(`operation ${verb}`, id)} ${REASON}`;
-  const offered: (readonly [string, string] | false | undefined)[] = [
-    !ended && ['Follow it in a terminal', command('operation watch', id)],
-    !isPlan && state === 'held' && ['Continue it', withReason('release')],
-    !isPlan && state === 'observed' && !request && ['Carry it out', withReason('release')],
-    state === 'recoverable' && ['End the window and remove now', withReason('release')],
-    !ended && !isPlan && request !== undefined && ['Take the request back', withReason('cancel')],
-    ended && !isPlan && ['Run it again', withReason('rerun')],
-    isPlan &&
-      plan?.carriedOutBy === undefined &&
-      plan?.digest !== undefined && [
-        'Approve the plan',
-        command('operation approve', id, '--digest', plan.digest),
-      ],
-    ['Show everything', command('operation show', id)],
-  ];
-  return [
-    h(
-      'p',
-      { class: 'note' },
-      'The console changes nothing. Type a command where you are logged in.',
-    ),
-    offered.map((one) => {
-      if (!one) return undefined;
-      const [title, line] = one;
-      return h(
-        'div',
-        { class: 'offer', 'data-key': title },
-        h('p', {}, title),
-        commandLine(line, title),
-      );
-    }),
-  ];
 }
 
 function about({ operation }: Operation, now: number): Child {

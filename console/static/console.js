@@ -483,6 +483,39 @@ var known = (thrown) => thrown instanceof ApiError ? thrown : new ApiError(
   "Reload this page. If the message stays, use the commands: propagator status"
 );
 
+// console/load-overview.ts
+var NEWEST = 100;
+var PLANS = 5;
+async function loadOverview(api, signal) {
+  const list3 = (query) => api.get(`/v1/operations?limit=${NEWEST}${query}`, operationsShape, signal);
+  const [status, newest, held, running] = await Promise.all([
+    api.get("/v1/status", statusShape, signal),
+    list3(""),
+    list3("&state=held"),
+    list3("&state=running")
+  ]);
+  const known2 = new Set(newest.operations.map(({ operation: operation2 }) => operation2.id));
+  const others = [...held.operations, ...running.operations].filter(
+    ({ operation: operation2 }) => !known2.has(operation2.id)
+  );
+  const carriedOut = new Set(newest.operations.map(({ operation: operation2 }) => operation2.plan?.of));
+  const candidates = newest.operations.filter(
+    ({ operation: { action, state, id, parentId } }) => action === "plan" && state === "observed" && !carriedOut.has(id) && !parentId
+  ).slice(0, PLANS);
+  const plans = await Promise.all(
+    candidates.map(
+      ({ operation: { id } }) => api.get(`/v1/operations/${encodeURIComponent(id)}/plan`, planShape, signal)
+    )
+  );
+  return {
+    status,
+    newest: newest.operations,
+    others,
+    plans: plans.filter(({ carriedOutBy }) => carriedOutBy === void 0),
+    notice: newest.notice ?? held.notice ?? running.notice
+  };
+}
+
 // console/operations.ts
 var accountOf = ({ scope }) => `${scope.type} ${scope.name ?? scope.id}`;
 var hasEnded = ({ operation: operation2 }) => ENDED.includes(operation2.state);
@@ -673,78 +706,188 @@ var facts = (rows) => h(
   rows.filter(([, value]) => value !== void 0 && value !== false && value !== "").map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value)))
 );
 
-// console/page-operation.ts
-async function loadDetails(api, { operation: operation2 }, signal) {
-  const id = encodeURIComponent(operation2.id);
-  const [{ entries }, plan] = await Promise.all([
-    api.get(`/v1/audit?operation=${id}&limit=50`, auditShape, signal),
-    operation2.action === "plan" ? api.get(`/v1/operations/${id}/plan`, planShape, signal).catch(() => void 0) : void 0
-  ]);
-  return { audit: entries, plan };
-}
-function operationPage(seen, details, samples, now) {
-  const { operation: operation2 } = seen;
+// console/page-dead-letters.ts
+var serviceOf = (queue) => queue.replace(/^service-/, "");
+function deadLettersPage({ deadLetters }, now) {
+  const groups = Map.groupBy(deadLetters, ({ queue, cause: cause2 }) => `${queue} ${cause2}`);
   return [
-    h("h1", {}, capital(`${operation2.action} of ${accountOf(operation2)}`)),
-    h("p", { class: "lead" }, stateOf(operation2.state), " ", MEANINGS[operation2.state] ?? ""),
-    progress(seen, samples),
-    waiting(seen, now),
-    details?.plan && planSection(details.plan),
-    services(seen),
-    projects(seen),
-    remains(seen),
-    section("Commands", commands(seen, details?.plan)),
-    section("Facts", about(seen, now)),
-    section("Decisions", decisions(details, now))
+    h("h1", {}, "Dead letters"),
+    deadLetters.length === 0 ? empty("No message was given up. There is nothing to do.") : h(
+      "p",
+      { class: "note" },
+      `${counted(deadLetters.length, "message")}, ${counted(groups.size, "cause")}.`
+    ),
+    [...groups].map(([key, group]) => cause(key, group, now))
   ];
 }
-function progress(seen, samples) {
-  const { operation: operation2, resources } = seen;
-  const { found, removed, left } = resources;
-  if (isCount(seen))
-    return h("p", {}, `${counted(found, "resource")} counted; nothing is changed.`);
-  const rate = hasEnded(seen) ? void 0 : pace(samples, left);
-  const texts = [
-    `${number(removed)} of ${number(found)} ${doneWord(operation2.action)}`,
-    `${number(left)} left`,
-    ...rate ? [`${rate.perSecond.toFixed(1)} per second`, `about ${duration(rate.leftMillis)} to go`] : []
-  ];
+function cause(key, group, now) {
+  const [first] = group;
+  if (!first) return void 0;
+  const { queue, cause: code, error: error2 } = first;
+  const name = serviceOf(queue);
+  const oldest = Math.min(...group.map(({ at }) => at));
+  const expires = Math.min(...group.map(({ expiresAt }) => expiresAt ?? Number.POSITIVE_INFINITY));
+  const operations = [...new Set(group.flatMap(({ operationId }) => operationId ?? []))];
+  const select = queue === name ? "redrive --queue" : "redrive --service";
   return h(
     "div",
-    { class: "progress" },
-    bar(resources, "The whole operation"),
-    h("span", {}, texts.join(", "))
+    { class: "card bad", "data-key": key },
+    h("h3", {}, `${name}: ${code}`),
+    h("p", {}, error2?.message ?? "The function failed each time without an error report."),
+    h(
+      "p",
+      {},
+      `${counted(group.length, "message")}, the oldest for `,
+      age(oldest, now),
+      Number.isFinite(expires) && `; the first is deleted in ${duration(expires - now)}`
+    ),
+    operations.length > 0 && h(
+      "p",
+      {},
+      "Operations: ",
+      operations.slice(0, 10).map((id) => [operationLink(id), " "]),
+      operations.length > 10 && `and ${operations.length - 10} more`
+    ),
+    h(
+      "p",
+      { class: "advice" },
+      error2?.advice ?? "Read the log of the operation, and fix the cause."
+    ),
+    h("p", {}, "After the cause is fixed:"),
+    commandLine(command(`dead-letter ${select}`, name, "--cause", code)),
+    h("p", {}, "One message in full:"),
+    commandLine(command("dead-letter show", first.id))
   );
 }
-var doneWord = (action) => ({ provision: "ready", suspend: "suspended", resume: "resumed" })[action] ?? "removed";
-function waiting({ waitsOn, ...seen }, now) {
-  if (waitsOn.length === 0) return void 0;
-  const ordered = waitsOn.toSorted(
-    (a, b) => Number(b.actor === "operator") - Number(a.actor === "operator")
-  );
-  return section(
-    "Waits for",
-    ordered.map(
-      ({ on, since, actor, advice, requestId, deadLetter }, index) => h(
-        "div",
-        {
-          class: `card ${deadLetter ? "bad" : actor === "none" ? "quiet" : "wait"}`,
-          "data-key": `${seen.operation.id} ${index} ${on}`
-        },
-        h("h3", {}, on),
-        h(
-          "p",
-          {},
-          actor === "none" ? "No action is needed. " : h("strong", {}, `The ${actor} must act. `),
-          "Since ",
-          age(since, now),
-          typeof requestId === "string" && `; request ${requestId}`
-        ),
-        adviceOf(advice)
+
+// console/page-holds.ts
+function holdsPage({
+  holds,
+  suspensions
+}, now) {
+  return [
+    h("h1", {}, "Holds"),
+    section(
+      "Kept from being deleted",
+      holds.length === 0 ? empty(
+        "No hold is in force. To add one:",
+        commandLine(`propagator hold add --project ID ${REASON}`)
+      ) : table(
+        "Holds in force",
+        [
+          { title: "Kept", isHead: true, cell: ({ target, id }) => free(`${target} ${id}`) },
+          { title: "By", cell: ({ by }) => by },
+          { title: "Reason", cell: ({ reason }) => free(reason) },
+          { title: "Ticket", cell: ({ ticket }) => ticket ?? "-" },
+          { title: "Age", isNumber: true, cell: ({ at }) => age(at, now) },
+          {
+            title: "Until",
+            cell: ({ until }) => until === void 0 ? "it is removed" : time(until)
+          },
+          {
+            title: "End it",
+            cell: ({ target, id }) => commandLine(`propagator hold remove --${target} ${quoted(id)}`)
+          }
+        ],
+        holds,
+        ({ target, id }) => `${target}/${id}`
+      ),
+      h(
+        "p",
+        { class: "note" },
+        "Tags of projects in Keystone and metadata of resources can hold, too. An operation that waits for one names it."
+      )
+    ),
+    section(
+      "Projects that an operator holds suspended",
+      suspensions.length === 0 ? empty("No project is held suspended.") : suspensions.map(
+        ({ project, by, reason, at, enabledAt, advice }) => h(
+          "div",
+          { class: `card ${enabledAt === void 0 ? "quiet" : "bad"}`, "data-key": project },
+          h("h3", {}, `project ${project}`),
+          h("p", {}, `By ${by} for `, age(at, now), `: ${reason}`),
+          enabledAt !== void 0 && h(
+            "p",
+            {},
+            h("strong", {}, `Enabled in Keystone since ${enabledAt}, although it is held.`)
+          ),
+          adviceOf(advice),
+          enabledAt === void 0 && commandLine(`${command("project resume", project)} ${REASON}`)
+        )
       )
     )
+  ];
+}
+
+// console/operation-commands.ts
+function planSection(plan) {
+  const { digest, approvals, approvalsNeeded, carriedOutBy, allowedDrift, resources } = plan;
+  return section(
+    "Plan",
+    facts([
+      ["Would remove", counted(resources, "resource")],
+      ["Digest", digest ?? "the plan is not complete yet"],
+      [
+        "Approvals",
+        `${approvals.length} of ${approvalsNeeded}` + (approvals.length > 0 ? `: ${approvals.map(({ by, at }) => `${by} at ${time(at)}`).join(", ")}` : "")
+      ],
+      ["Drift", `up to ${allowedDrift} resources that appear after the plan are removed, too`],
+      ["Carried out by", carriedOutBy !== void 0 && operationLink(carriedOutBy)]
+    ]),
+    plan.keystoneCheck.refusals.map(
+      ({ message, advice }, index) => h(
+        "div",
+        { class: "card bad", "data-key": `refusal ${index}` },
+        h("h3", {}, message),
+        adviceOf(advice)
+      )
+    ),
+    carriedOutBy === void 0 && digest !== void 0 && [
+      h("p", {}, "Read every resource first. Then approve:"),
+      commandLine(`${command(`${plan.scope.type} plan`, plan.scope.id)} --resources`),
+      commandLine(command("operation approve", plan.id, "--digest", digest))
+    ]
   );
 }
+function commands(seen, plan) {
+  const { id, state, request, action } = seen.operation;
+  const isPlan = action === "plan";
+  const ended = hasEnded(seen);
+  const withReason = (verb) => `${command(`operation ${verb}`, id)} ${REASON}`;
+  const offered = [
+    !ended && ["Follow it in a terminal", command("operation watch", id)],
+    !isPlan && state === "held" && ["Continue it", withReason("release")],
+    !isPlan && state === "observed" && !request && ["Carry it out", withReason("release")],
+    state === "recoverable" && ["End the window and remove now", withReason("release")],
+    !ended && !isPlan && request !== void 0 && ["Take the request back", withReason("cancel")],
+    ended && !isPlan && ["Run it again", withReason("rerun")],
+    isPlan && plan?.carriedOutBy === void 0 && plan?.digest !== void 0 && [
+      "Approve the plan",
+      command("operation approve", id, "--digest", plan.digest)
+    ],
+    ["Show everything", command("operation show", id)]
+  ];
+  return [
+    h(
+      "p",
+      { class: "note" },
+      "The console changes nothing. Type a command where you are logged in."
+    ),
+    offered.map((one) => {
+      if (!one) return void 0;
+      const [title, line] = one;
+      return h(
+        "div",
+        { class: "offer", "data-key": title },
+        h("p", {}, title),
+        commandLine(line, title)
+      );
+    })
+  ];
+}
+
+// console/operation-services.ts
+var doneWord = (action) => ({ provision: "ready", suspend: "suspended", resume: "resumed" })[action] ?? "removed";
 function services(seen) {
   const { operation: operation2, tasks } = seen;
   const isLacking = (task2) => task2.state === "skipped";
@@ -853,70 +996,77 @@ function remains({ operation: operation2, tasks }) {
     )
   );
 }
-function planSection(plan) {
-  const { digest, approvals, approvalsNeeded, carriedOutBy, allowedDrift, resources } = plan;
-  return section(
-    "Plan",
-    facts([
-      ["Would remove", counted(resources, "resource")],
-      ["Digest", digest ?? "the plan is not complete yet"],
-      [
-        "Approvals",
-        `${approvals.length} of ${approvalsNeeded}` + (approvals.length > 0 ? `: ${approvals.map(({ by, at }) => `${by} at ${time(at)}`).join(", ")}` : "")
-      ],
-      ["Drift", `up to ${allowedDrift} resources that appear after the plan are removed, too`],
-      ["Carried out by", carriedOutBy !== void 0 && operationLink(carriedOutBy)]
-    ]),
-    plan.keystoneCheck.refusals.map(
-      ({ message, advice }, index) => h(
-        "div",
-        { class: "card bad", "data-key": `refusal ${index}` },
-        h("h3", {}, message),
-        adviceOf(advice)
-      )
-    ),
-    carriedOutBy === void 0 && digest !== void 0 && [
-      h("p", {}, "Read every resource first. Then approve:"),
-      commandLine(`${command(`${plan.scope.type} plan`, plan.scope.id)} --resources`),
-      commandLine(command("operation approve", plan.id, "--digest", digest))
-    ]
+
+// console/page-operation.ts
+async function loadDetails(api, { operation: operation2 }, signal) {
+  const id = encodeURIComponent(operation2.id);
+  const [{ entries }, plan] = await Promise.all([
+    api.get(`/v1/audit?operation=${id}&limit=50`, auditShape, signal),
+    operation2.action === "plan" ? api.get(`/v1/operations/${id}/plan`, planShape, signal).catch(() => void 0) : void 0
+  ]);
+  return { audit: entries, plan };
+}
+function operationPage(seen, details, samples, now) {
+  const { operation: operation2 } = seen;
+  return [
+    h("h1", {}, capital(`${operation2.action} of ${accountOf(operation2)}`)),
+    h("p", { class: "lead" }, stateOf(operation2.state), " ", MEANINGS[operation2.state] ?? ""),
+    progress(seen, samples),
+    waiting(seen, now),
+    details?.plan && planSection(details.plan),
+    services(seen),
+    projects(seen),
+    remains(seen),
+    section("Commands", commands(seen, details?.plan)),
+    section("Facts", about(seen, now)),
+    section("Decisions", decisions(details, now))
+  ];
+}
+function progress(seen, samples) {
+  const { operation: operation2, resources } = seen;
+  const { found, removed, left } = resources;
+  if (isCount(seen))
+    return h("p", {}, `${counted(found, "resource")} counted; nothing is changed.`);
+  const rate = hasEnded(seen) ? void 0 : pace(samples, left);
+  const texts = [
+    `${number(removed)} of ${number(found)} ${doneWord(operation2.action)}`,
+    `${number(left)} left`,
+    ...rate ? [`${rate.perSecond.toFixed(1)} per second`, `about ${duration(rate.leftMillis)} to go`] : []
+  ];
+  return h(
+    "div",
+    { class: "progress" },
+    bar(resources, "The whole operation"),
+    h("span", {}, texts.join(", "))
   );
 }
-function commands(seen, plan) {
-  const { id, state, request, action } = seen.operation;
-  const isPlan = action === "plan";
-  const ended = hasEnded(seen);
-  const withReason = (verb) => `${command(`operation ${verb}`, id)} ${REASON}`;
-  const offered = [
-    !ended && ["Follow it in a terminal", command("operation watch", id)],
-    !isPlan && state === "held" && ["Continue it", withReason("release")],
-    !isPlan && state === "observed" && !request && ["Carry it out", withReason("release")],
-    state === "recoverable" && ["End the window and remove now", withReason("release")],
-    !ended && !isPlan && request !== void 0 && ["Take the request back", withReason("cancel")],
-    ended && !isPlan && ["Run it again", withReason("rerun")],
-    isPlan && plan?.carriedOutBy === void 0 && plan?.digest !== void 0 && [
-      "Approve the plan",
-      command("operation approve", id, "--digest", plan.digest)
-    ],
-    ["Show everything", command("operation show", id)]
-  ];
-  return [
-    h(
-      "p",
-      { class: "note" },
-      "The console changes nothing. Type a command where you are logged in."
-    ),
-    offered.map((one) => {
-      if (!one) return void 0;
-      const [title, line] = one;
-      return h(
+function waiting({ waitsOn, ...seen }, now) {
+  if (waitsOn.length === 0) return void 0;
+  const ordered = waitsOn.toSorted(
+    (a, b) => Number(b.actor === "operator") - Number(a.actor === "operator")
+  );
+  return section(
+    "Waits for",
+    ordered.map(
+      ({ on, since, actor, advice, requestId, deadLetter }, index) => h(
         "div",
-        { class: "offer", "data-key": title },
-        h("p", {}, title),
-        commandLine(line, title)
-      );
-    })
-  ];
+        {
+          class: `card ${deadLetter ? "bad" : actor === "none" ? "quiet" : "wait"}`,
+          "data-key": `${seen.operation.id} ${index} ${on}`
+        },
+        h("h3", {}, on),
+        h(
+          "p",
+          {},
+          actor === "none" ? "No action is needed. " : h("strong", {}, `The ${actor} must act. `),
+          "Since ",
+          age(since, now),
+          typeof requestId === "string" && `; request ${requestId}`
+        ),
+        adviceOf(advice)
+      )
+    )
+  );
 }
 function about({ operation: operation2 }, now) {
   const { scope, cause: cause2, request, rerun, released, plan, recovery } = operation2;
@@ -1053,259 +1203,7 @@ var pager = (filters, page2, pages) => h(
   page2 < pages && link(listAddress({ ...filters, page: page2 + 1 }), "Older")
 );
 
-// console/page-others.ts
-var serviceOf = (queue) => queue.replace(/^service-/, "");
-function deadLettersPage({ deadLetters }, now) {
-  const groups = Map.groupBy(deadLetters, ({ queue, cause: cause2 }) => `${queue} ${cause2}`);
-  return [
-    h("h1", {}, "Dead letters"),
-    deadLetters.length === 0 ? empty("No message was given up. There is nothing to do.") : h(
-      "p",
-      { class: "note" },
-      `${counted(deadLetters.length, "message")}, ${counted(groups.size, "cause")}.`
-    ),
-    [...groups].map(([key, group]) => cause(key, group, now))
-  ];
-}
-function cause(key, group, now) {
-  const [first] = group;
-  if (!first) return void 0;
-  const { queue, cause: code, error: error2 } = first;
-  const name = serviceOf(queue);
-  const oldest = Math.min(...group.map(({ at }) => at));
-  const expires = Math.min(...group.map(({ expiresAt }) => expiresAt ?? Number.POSITIVE_INFINITY));
-  const operations = [...new Set(group.flatMap(({ operationId }) => operationId ?? []))];
-  const select = queue === name ? "redrive --queue" : "redrive --service";
-  return h(
-    "div",
-    { class: "card bad", "data-key": key },
-    h("h3", {}, `${name}: ${code}`),
-    h("p", {}, error2?.message ?? "The function failed each time without an error report."),
-    h(
-      "p",
-      {},
-      `${counted(group.length, "message")}, the oldest for `,
-      age(oldest, now),
-      Number.isFinite(expires) && `; the first is deleted in ${duration(expires - now)}`
-    ),
-    operations.length > 0 && h(
-      "p",
-      {},
-      "Operations: ",
-      operations.slice(0, 10).map((id) => [operationLink(id), " "]),
-      operations.length > 10 && `and ${operations.length - 10} more`
-    ),
-    h(
-      "p",
-      { class: "advice" },
-      error2?.advice ?? "Read the log of the operation, and fix the cause."
-    ),
-    h("p", {}, "After the cause is fixed:"),
-    commandLine(command(`dead-letter ${select}`, name, "--cause", code)),
-    h("p", {}, "One message in full:"),
-    commandLine(command("dead-letter show", first.id))
-  );
-}
-function holdsPage({
-  holds,
-  suspensions
-}, now) {
-  return [
-    h("h1", {}, "Holds"),
-    section(
-      "Kept from being deleted",
-      holds.length === 0 ? empty(
-        "No hold is in force. To add one:",
-        commandLine(`propagator hold add --project ID ${REASON}`)
-      ) : table(
-        "Holds in force",
-        [
-          { title: "Kept", isHead: true, cell: ({ target, id }) => free(`${target} ${id}`) },
-          { title: "By", cell: ({ by }) => by },
-          { title: "Reason", cell: ({ reason }) => free(reason) },
-          { title: "Ticket", cell: ({ ticket }) => ticket ?? "-" },
-          { title: "Age", isNumber: true, cell: ({ at }) => age(at, now) },
-          {
-            title: "Until",
-            cell: ({ until }) => until === void 0 ? "it is removed" : time(until)
-          },
-          {
-            title: "End it",
-            cell: ({ target, id }) => commandLine(`propagator hold remove --${target} ${quoted(id)}`)
-          }
-        ],
-        holds,
-        ({ target, id }) => `${target}/${id}`
-      ),
-      h(
-        "p",
-        { class: "note" },
-        "Tags of projects in Keystone and metadata of resources can hold, too. An operation that waits for one names it."
-      )
-    ),
-    section(
-      "Projects that an operator holds suspended",
-      suspensions.length === 0 ? empty("No project is held suspended.") : suspensions.map(
-        ({ project, by, reason, at, enabledAt, advice }) => h(
-          "div",
-          { class: `card ${enabledAt === void 0 ? "quiet" : "bad"}`, "data-key": project },
-          h("h3", {}, `project ${project}`),
-          h("p", {}, `By ${by} for `, age(at, now), `: ${reason}`),
-          enabledAt !== void 0 && h(
-            "p",
-            {},
-            h("strong", {}, `Enabled in Keystone since ${enabledAt}, although it is held.`)
-          ),
-          adviceOf(advice),
-          enabledAt === void 0 && commandLine(`${command("project resume", project)} ${REASON}`)
-        )
-      )
-    )
-  ];
-}
-function servicesPage({ services: services2, httpPlugins, uncovered: uncovered2, waived }, now) {
-  const denied = services2.filter(({ problem }) => problem !== void 0);
-  return [
-    h("h1", {}, "Services"),
-    denied.length > 0 && section(
-      "Not permitted",
-      denied.map(
-        ({ name, problem }) => h(
-          "div",
-          { class: "card bad", "data-key": name },
-          h("h3", {}, `${name}: ${problem?.message ?? ""}`),
-          adviceOf(problem?.advice)
-        )
-      )
-    ),
-    uncovered2.length > 0 && section("Not covered or unreachable", uncovered2.map(uncoveredCard)),
-    section(
-      "Covered, in the order of the cleanup",
-      coveredTable(services2),
-      absent(services2, httpPlugins)
-    ),
-    waived.length > 0 && section(
-      "Waived",
-      table(
-        "Waivers",
-        [
-          { title: "Type", isHead: true, cell: ({ type }) => type },
-          { title: "By", cell: ({ by }) => by },
-          { title: "Reason", cell: ({ reason }) => free(reason) },
-          { title: "Age", isNumber: true, cell: ({ at }) => age(at, now) },
-          { title: "End it", cell: ({ type }) => commandLine(command("waiver remove", type)) }
-        ],
-        waived,
-        ({ type }) => type
-      )
-    )
-  ];
-}
-function coveredTable(services2) {
-  const present = services2.filter(({ regions }) => regions.length > 0);
-  if (present.length === 0)
-    return empty("The catalog of this cloud has no service that is covered.");
-  return table(
-    "Covered services of this cloud",
-    [
-      { title: "Service", isHead: true, cell: ({ name }) => name },
-      { title: "State", cell: ({ on }) => stateOf(on ? "present" : "off by default") },
-      { title: "Regions", cell: ({ regions }) => regions.join(", ") },
-      { title: "Catalog types", cell: ({ catalogTypes }) => catalogTypes.join(", ") || "-" },
-      { title: "Resource types", cell: typesOf2 }
-    ],
-    present,
-    ({ name }) => name
-  );
-}
-var typesOf2 = ({ resourceTypes, noProjectResources }) => resourceTypes.length === 0 ? free(noProjectResources ?? "none of projects") : h(
-  "details",
-  {},
-  h("summary", {}, counted(resourceTypes.length, "type")),
-  h(
-    "ul",
-    {},
-    resourceTypes.map((type) => h("li", {}, type))
-  )
-);
-function absent(services2, httpPlugins) {
-  const names = services2.filter(({ regions }) => regions.length === 0).map(({ name }) => name);
-  return [
-    names.length > 0 && h("p", { class: "note" }, `Not in this cloud: ${names.join(", ")}.`),
-    httpPlugins.length > 0 && h("p", { class: "note" }, `Called over HTTP: ${httpPlugins.join(", ")}.`)
-  ];
-}
-var uncoveredCard = ({ type, name, region, because, advice }) => h(
-  "div",
-  { class: "card wait", "data-key": `${type} ${region ?? ""} ${because ?? ""}` },
-  h("h3", {}, `${type} (${name})${region === void 0 ? "" : ` in ${region}`}`),
-  h(
-    "p",
-    {},
-    because ?? "No service file covers it. Its resources are not removed, and each operation ends as unverified."
-  ),
-  advice === void 0 ? commandLine(`${command("waiver add", type)} ${REASON}`, `waive ${type}`) : adviceOf(advice)
-);
-
-// console/page-overview.ts
-var NEWEST = 100;
-var PLANS = 5;
-async function loadOverview(api, signal) {
-  const list3 = (query) => api.get(`/v1/operations?limit=${NEWEST}${query}`, operationsShape, signal);
-  const [status, newest, held, running] = await Promise.all([
-    api.get("/v1/status", statusShape, signal),
-    list3(""),
-    list3("&state=held"),
-    list3("&state=running")
-  ]);
-  const known2 = new Set(newest.operations.map(({ operation: operation2 }) => operation2.id));
-  const others = [...held.operations, ...running.operations].filter(
-    ({ operation: operation2 }) => !known2.has(operation2.id)
-  );
-  const carriedOut = new Set(newest.operations.map(({ operation: operation2 }) => operation2.plan?.of));
-  const candidates = newest.operations.filter(
-    ({ operation: { action, state, id, parentId } }) => action === "plan" && state === "observed" && !carriedOut.has(id) && !parentId
-  ).slice(0, PLANS);
-  const plans = await Promise.all(
-    candidates.map(
-      ({ operation: { id } }) => api.get(`/v1/operations/${encodeURIComponent(id)}/plan`, planShape, signal)
-    )
-  );
-  return {
-    status,
-    newest: newest.operations,
-    others,
-    plans: plans.filter(({ carriedOutBy }) => carriedOutBy === void 0),
-    notice: newest.notice ?? held.notice ?? running.notice
-  };
-}
-function overviewPage(seen, now) {
-  const needs = needsOf(seen, now);
-  return [
-    h("h1", {}, "Overview"),
-    section(
-      needs.length === 0 ? "Nothing needs a person now" : `Needs a person now: ${needs.length}`,
-      needs.length === 0 && empty(
-        "No operation is held, no message is dead-lettered, no plan waits for approval, and the propagator reports no problem."
-      ),
-      needs.map(card)
-    ),
-    seen.notice !== void 0 && h("p", { class: "note" }, seen.notice),
-    section("Operations by state", states(seen)),
-    section("Propagator", health(seen.status))
-  ];
-}
-var card = ({ key, tone, title, detail }) => h(
-  "div",
-  { class: `card ${tone}`, "data-key": key },
-  h(
-    "h3",
-    {},
-    h("span", { "aria-hidden": "true", class: "mark" }, tone === "bad" ? "✗" : "!"),
-    ...title
-  ),
-  ...detail
-);
+// console/needs.ts
 function needsOf({ status, newest, others, plans }, now) {
   const all = [...newest, ...others];
   const dead = Object.entries(status.queues).filter(([, queue]) => queue.dead > 0);
@@ -1409,6 +1307,35 @@ var planNeed = (plan, now) => need(
     plan.digest !== void 0 && commandLine(command("operation approve", plan.id, "--digest", plan.digest))
   ]
 );
+
+// console/page-overview.ts
+function overviewPage(seen, now) {
+  const needs = needsOf(seen, now);
+  return [
+    h("h1", {}, "Overview"),
+    section(
+      needs.length === 0 ? "Nothing needs a person now" : `Needs a person now: ${needs.length}`,
+      needs.length === 0 && empty(
+        "No operation is held, no message is dead-lettered, no plan waits for approval, and the propagator reports no problem."
+      ),
+      needs.map(card)
+    ),
+    seen.notice !== void 0 && h("p", { class: "note" }, seen.notice),
+    section("Operations by state", states(seen)),
+    section("Propagator", health(seen.status))
+  ];
+}
+var card = ({ key, tone, title, detail }) => h(
+  "div",
+  { class: `card ${tone}`, "data-key": key },
+  h(
+    "h3",
+    {},
+    h("span", { "aria-hidden": "true", class: "mark" }, tone === "bad" ? "✗" : "!"),
+    ...title
+  ),
+  ...detail
+);
 function states({ newest }) {
   if (newest.length === 0)
     return empty(
@@ -1464,6 +1391,91 @@ function health(status) {
     ].map(([name = "", value = ""]) => h("div", {}, h("dt", {}, name), h("dd", {}, value)))
   );
 }
+
+// console/page-services.ts
+function servicesPage({ services: services2, httpPlugins, uncovered: uncovered2, waived }, now) {
+  const denied = services2.filter(({ problem }) => problem !== void 0);
+  return [
+    h("h1", {}, "Services"),
+    denied.length > 0 && section(
+      "Not permitted",
+      denied.map(
+        ({ name, problem }) => h(
+          "div",
+          { class: "card bad", "data-key": name },
+          h("h3", {}, `${name}: ${problem?.message ?? ""}`),
+          adviceOf(problem?.advice)
+        )
+      )
+    ),
+    uncovered2.length > 0 && section("Not covered or unreachable", uncovered2.map(uncoveredCard)),
+    section(
+      "Covered, in the order of the cleanup",
+      coveredTable(services2),
+      absent(services2, httpPlugins)
+    ),
+    waived.length > 0 && section(
+      "Waived",
+      table(
+        "Waivers",
+        [
+          { title: "Type", isHead: true, cell: ({ type }) => type },
+          { title: "By", cell: ({ by }) => by },
+          { title: "Reason", cell: ({ reason }) => free(reason) },
+          { title: "Age", isNumber: true, cell: ({ at }) => age(at, now) },
+          { title: "End it", cell: ({ type }) => commandLine(command("waiver remove", type)) }
+        ],
+        waived,
+        ({ type }) => type
+      )
+    )
+  ];
+}
+function coveredTable(services2) {
+  const present = services2.filter(({ regions }) => regions.length > 0);
+  if (present.length === 0)
+    return empty("The catalog of this cloud has no service that is covered.");
+  return table(
+    "Covered services of this cloud",
+    [
+      { title: "Service", isHead: true, cell: ({ name }) => name },
+      { title: "State", cell: ({ on }) => stateOf(on ? "present" : "off by default") },
+      { title: "Regions", cell: ({ regions }) => regions.join(", ") },
+      { title: "Catalog types", cell: ({ catalogTypes }) => catalogTypes.join(", ") || "-" },
+      { title: "Resource types", cell: typesOf2 }
+    ],
+    present,
+    ({ name }) => name
+  );
+}
+var typesOf2 = ({ resourceTypes, noProjectResources }) => resourceTypes.length === 0 ? free(noProjectResources ?? "none of projects") : h(
+  "details",
+  {},
+  h("summary", {}, counted(resourceTypes.length, "type")),
+  h(
+    "ul",
+    {},
+    resourceTypes.map((type) => h("li", {}, type))
+  )
+);
+function absent(services2, httpPlugins) {
+  const names = services2.filter(({ regions }) => regions.length === 0).map(({ name }) => name);
+  return [
+    names.length > 0 && h("p", { class: "note" }, `Not in this cloud: ${names.join(", ")}.`),
+    httpPlugins.length > 0 && h("p", { class: "note" }, `Called over HTTP: ${httpPlugins.join(", ")}.`)
+  ];
+}
+var uncoveredCard = ({ type, name, region, because, advice }) => h(
+  "div",
+  { class: "card wait", "data-key": `${type} ${region ?? ""} ${because ?? ""}` },
+  h("h3", {}, `${type} (${name})${region === void 0 ? "" : ` in ${region}`}`),
+  h(
+    "p",
+    {},
+    because ?? "No service file covers it. Its resources are not removed, and each operation ends as unverified."
+  ),
+  advice === void 0 ? commandLine(`${command("waiver add", type)} ${REASON}`, `waive ${type}`) : adviceOf(advice)
+);
 
 // console/patch.ts
 function patch(parent, children) {

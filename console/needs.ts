@@ -1,0 +1,146 @@
+import { command, REASON } from './command.ts';
+import { type Child, h } from './element.ts';
+import { counted } from './format.ts';
+import type { Overview } from './load-overview.ts';
+import { accountOf, firstReason, needsPerson } from './operations.ts';
+import { adviceOf, age, commandLine, link, operationLink, stateOf } from './parts.ts';
+import type { Operation, Plan, Status } from './shapes.ts';
+
+/** One thing that a person must do, as a card. */
+export interface Need {
+  readonly key: string;
+  readonly tone: 'bad' | 'wait';
+  readonly title: readonly Child[];
+  readonly detail: readonly Child[];
+}
+
+/** What a person must do, the most severe first. */
+export function needsOf({ status, newest, others, plans }: Overview, now: number): Need[] {
+  const all = [...newest, ...others];
+  const dead = Object.entries(status.queues).filter(([, queue]) => queue.dead > 0);
+  const deadCount = dead.reduce((total, [, queue]) => total + queue.dead, 0);
+  const [stuck, waiting] = [true, false].map((isDead) =>
+    all.filter((one) => needsPerson(one) && one.waitsOn.some((w) => w.deadLetter) === isDead),
+  );
+  return [
+    ...(status.stopped ? [stopNeed(status.stopped, now)] : []),
+    ...(status.ok ? [] : [healthNeed()]),
+    ...(deadCount > 0
+      ? [
+          deadNeed(
+            deadCount,
+            dead.map(([queue]) => queue),
+          ),
+        ]
+      : []),
+    ...(stuck ?? []).map((one) => operationNeed(one, 'bad', now)),
+    ...(status.enabledDuringHold > 0
+      ? [
+          need(
+            'enabled',
+            'bad',
+            [
+              `${counted(status.enabledDuringHold, 'project')} held suspended, but enabled in ` +
+                'Keystone',
+            ],
+            [h('p', {}, link('#/holds', 'See the holds'))],
+          ),
+        ]
+      : []),
+    ...(waiting ?? []).map((one) => operationNeed(one, 'wait', now)),
+    ...plans.map((plan) => planNeed(plan, now)),
+    ...(status.suspicious > 0
+      ? [
+          need(
+            'suspicious',
+            'wait',
+            [`${counted(status.suspicious, 'deletion')} held, because the account was never seen`],
+            [commandLine('propagator suspicious list')],
+          ),
+        ]
+      : []),
+  ];
+}
+
+const need = (
+  key: string,
+  tone: Need['tone'],
+  title: readonly Child[],
+  detail: readonly Child[],
+): Need => ({ key, tone, title, detail });
+
+const stopNeed = (stopped: NonNullable<Status['stopped']>, now: number): Need =>
+  need(
+    'stopped',
+    'bad',
+    ['All destructive work is stopped'],
+    [
+      h(
+        'p',
+        {},
+        `By ${stopped.by} for `,
+        age(stopped.at, now),
+        `: ${stopped.reason ?? 'no reason'}`,
+      ),
+      commandLine(`propagator resume-all ${REASON}`),
+    ],
+  );
+
+const healthNeed = (): Need =>
+  need(
+    'health',
+    'bad',
+    ['A part of the propagator does not work'],
+    [h('p', {}, 'No notification may arrive. Find the part:'), commandLine('propagator status')],
+  );
+
+const deadNeed = (count: number, queues: readonly string[]): Need =>
+  need(
+    'dead',
+    'bad',
+    [link('#/dead-letters', `${counted(count, 'dead-letter message')}`)],
+    [h('p', {}, `Given up in ${queues.join(', ')}. Each cause has its command there.`)],
+  );
+
+function operationNeed(seen: Operation, tone: Need['tone'], now: number): Need {
+  const { operation, waitsOn } = seen;
+  const first = waitsOn.find(({ actor }) => actor === 'operator') ?? waitsOn[0];
+  return need(
+    operation.id,
+    tone,
+    [
+      operationLink(operation.id),
+      ` ${operation.action} of ${accountOf(operation)} `,
+      stateOf(operation.state),
+    ],
+    [
+      h('p', {}, firstReason(seen), first && [' (for ', age(first.since, now), ')']),
+      adviceOf(first?.advice),
+      operation.state === 'held' &&
+        !first?.advice?.includes('operation release') &&
+        commandLine(`${command('operation release', operation.id)} ${REASON}`),
+    ],
+  );
+}
+
+const planNeed = (plan: Plan, now: number): Need =>
+  need(
+    plan.id,
+    'wait',
+    [
+      operationLink(plan.id),
+      ` plan of ${plan.scope.type} ${plan.scope.name ?? plan.scope.id} waits for approval`,
+    ],
+    [
+      h(
+        'p',
+        {},
+        `${counted(plan.resources, 'resource')}; ${plan.approvals.length} of ` +
+          `${plan.approvalsNeeded} approvals; planned `,
+        age(plan.openedAt, now),
+        ' ago',
+      ),
+      plan.digest !== undefined &&
+        commandLine(command('operation approve', plan.id, '--digest', plan.digest)),
+    ],
+  );

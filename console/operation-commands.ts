@@ -1,0 +1,81 @@
+import { command, REASON } from './command.ts';
+import { type Child, h } from './element.ts';
+import { counted, time } from './format.ts';
+import { hasEnded } from './operations.ts';
+import { adviceOf, commandLine, facts, operationLink, section } from './parts.ts';
+import type { Operation, Plan } from './shapes.ts';
+
+/** A plan with its approvals, and the commands that read and approve it. */
+export function planSection(plan: Plan): Child {
+  const { digest, approvals, approvalsNeeded, carriedOutBy, allowedDrift, resources } = plan;
+  return section(
+    'Plan',
+    facts([
+      ['Would remove', counted(resources, 'resource')],
+      ['Digest', digest ?? 'the plan is not complete yet'],
+      [
+        'Approvals',
+        `${approvals.length} of ${approvalsNeeded}` +
+          (approvals.length > 0
+            ? `: ${approvals.map(({ by, at }) => `${by} at ${time(at)}`).join(', ')}`
+            : ''),
+      ],
+      ['Drift', `up to ${allowedDrift} resources that appear after the plan are removed, too`],
+      ['Carried out by', carriedOutBy !== undefined && operationLink(carriedOutBy)],
+    ]),
+    plan.keystoneCheck.refusals.map(({ message, advice }, index) =>
+      h(
+        'div',
+        { class: 'card bad', 'data-key': `refusal ${index}` },
+        h('h3', {}, message),
+        adviceOf(advice),
+      ),
+    ),
+    carriedOutBy === undefined &&
+      digest !== undefined && [
+        h('p', {}, 'Read every resource first. Then approve:'),
+        commandLine(`${command(`${plan.scope.type} plan`, plan.scope.id)} --resources`),
+        commandLine(command('operation approve', plan.id, '--digest', digest)),
+      ],
+  );
+}
+
+/** The commands that the state of the operation permits. */
+export function commands(seen: Operation, plan: Plan | undefined): Child {
+  const { id, state, request, action } = seen.operation;
+  const isPlan = action === 'plan';
+  const ended = hasEnded(seen);
+  const withReason = (verb: string) => `${command(`operation ${verb}`, id)} ${REASON}`;
+  const offered: (readonly [string, string] | false | undefined)[] = [
+    !ended && ['Follow it in a terminal', command('operation watch', id)],
+    !isPlan && state === 'held' && ['Continue it', withReason('release')],
+    !isPlan && state === 'observed' && !request && ['Carry it out', withReason('release')],
+    state === 'recoverable' && ['End the window and remove now', withReason('release')],
+    !ended && !isPlan && request !== undefined && ['Take the request back', withReason('cancel')],
+    ended && !isPlan && ['Run it again', withReason('rerun')],
+    isPlan &&
+      plan?.carriedOutBy === undefined &&
+      plan?.digest !== undefined && [
+        'Approve the plan',
+        command('operation approve', id, '--digest', plan.digest),
+      ],
+    ['Show everything', command('operation show', id)],
+  ];
+  return [
+    h(
+      'p',
+      { class: 'note' },
+      'The console changes nothing. Type a command where you are logged in.',
+    ),
+    offered.map((one) => {
+      if (!one) return undefined;
+      const [title, line] = one;
+      return h(
+        'div',
+        { class: 'offer', 'data-key': title },
+        h('p', {}, title),
+        commandLine(line, title),
+      );
+    }),
+  ];
+}

@@ -1,0 +1,139 @@
+import { REASON } from './command.ts';
+import { type Child, h } from './element.ts';
+import { capital, counted, number, sum } from './format.ts';
+import { hasEnded, isCount } from './operations.ts';
+import { adviceOf, amount, bar, empty, operationLink, section, stateOf, table } from './parts.ts';
+import type { Operation } from './shapes.ts';
+
+/** What the second number of a resource type counts, by action. */
+export const doneWord = (action: string): string =>
+  ({ provision: 'ready', suspend: 'suspended', resume: 'resumed' })[action] ?? 'removed';
+
+/** The services with their progress. */
+export function services(seen: Operation): Child {
+  const { operation, tasks } = seen;
+  const isLacking = (task: TaskView) => task.state === 'skipped';
+  const shown = tasks.filter((task) => !isLacking(task));
+  if (shown.length === 0)
+    return (
+      !hasEnded(seen) &&
+      (seen.projects ?? []).length === 0 &&
+      section('Services', empty('No service has begun yet. They begin after the counting.'))
+    );
+  const lacking = tasks.filter(isLacking).map(({ service }) => service);
+  const totals = ({ counts }: TaskView) => sum(Object.values(counts));
+  const work = [
+    { title: 'Progress', cell: (task: TaskView) => bar(totals(task), task.service) },
+    numberColumn('Found', (task) => totals(task).found),
+    numberColumn(capital(doneWord(operation.action)), (task) => totals(task).removed),
+    numberColumn('Left', (task) => totals(task).left),
+  ];
+  return section(
+    'Services',
+    table<TaskView>(
+      'Services of this operation',
+      [
+        { title: 'Service', isHead: true, cell: ({ service, region }) => `${service} (${region})` },
+        { title: 'State', cell: ({ state }) => stateOf(state) },
+        ...(isCount(seen) ? [numberColumn('Counted', (task) => totals(task).found)] : work),
+        { title: 'Resources', cell: typesOf },
+      ],
+      shown,
+      ({ id }) => id,
+    ),
+    lacking.length > 0 &&
+      h('p', { class: 'note' }, `Not in this cloud or off: ${lacking.join(', ')}.`),
+  );
+}
+
+type TaskView = Operation['tasks'][number];
+const numberColumn = (title: string, of: (task: TaskView) => number) => ({
+  title,
+  isNumber: true,
+  cell: (task: TaskView) => amount(of(task)),
+});
+
+/** The resource types of a task that were found, with what is left of each. */
+function typesOf({ counts, because }: TaskView): Child {
+  const found = Object.entries(counts).filter(([, count]) => count.found > 0);
+  return [
+    because !== undefined && h('p', {}, because),
+    found.length > 0 &&
+      h(
+        'details',
+        {},
+        h('summary', {}, counted(found.length, 'type')),
+        h(
+          'ul',
+          {},
+          found.map(([type, { found: all, left }]) =>
+            h(
+              'li',
+              { 'data-key': type },
+              `${type}: ${number(all - left)} of ${number(all)} gone, ${number(left)} left`,
+            ),
+          ),
+        ),
+      ),
+  ];
+}
+
+/** The projects of a domain. */
+export function projects({ projects: all = [] }: Operation): Child {
+  if (all.length === 0) return undefined;
+  return section(
+    'Projects, the deepest first',
+    table(
+      'Projects of the domain',
+      [
+        { title: 'Project', isHead: true, cell: ({ id, name }) => name ?? id },
+        { title: 'State', cell: ({ state }) => stateOf(state) },
+        {
+          title: 'Operation',
+          cell: ({ operationId }) => (operationId === undefined ? '-' : operationLink(operationId)),
+        },
+        { title: 'Found', isNumber: true, cell: ({ resources }) => amount(resources?.found) },
+        { title: 'Left', isNumber: true, cell: ({ resources }) => amount(resources?.left) },
+      ],
+      all,
+      ({ id }) => id,
+    ),
+  );
+}
+
+/** What stays for another person, and what could not be listed. */
+export function remains({ operation, tasks }: Operation): Child {
+  const notes = tasks.flatMap(({ service, region, state, conditions }) =>
+    conditions
+      .filter((one) => one.class === 'Unsupported' && one.actor === 'operator')
+      .map((one) => ({
+        key: `${service} ${region} ${one.resourceType ?? ''} ${one.message}`,
+        title:
+          `${one.resourceType ?? service}${one.count > 1 ? ` (${number(one.count)})` : ''}: ` +
+          one.message,
+        what: state === 'unreachable' ? 'could not be listed' : 'retained',
+        advice: one.advice,
+      })),
+  );
+  const uncovered = operation.uncovered.map(({ type, name, because, advice }) => ({
+    key: `uncovered ${type}`,
+    title: `${type} (${name})${because === undefined ? '' : `: ${because}`}`,
+    what: 'not covered, so its resources are unknown',
+    advice:
+      advice ?? `If it holds no resources of projects: propagator waiver add ${type} ${REASON}`,
+  }));
+  const all = [...notes, ...uncovered];
+  if (all.length === 0) return undefined;
+  return section(
+    'Remains or is unknown',
+    all.map(({ key, title, what, advice }) =>
+      h(
+        'div',
+        { class: 'card quiet', 'data-key': key },
+        h('h3', {}, title),
+        h('p', {}, capital(what), '.'),
+        adviceOf(advice),
+      ),
+    ),
+  );
+}

@@ -1,0 +1,75 @@
+import { command, quoted, REASON } from './command.ts';
+import { type Child, h } from './element.ts';
+import { time } from './format.ts';
+import { adviceOf, age, commandLine, empty, free, section, table } from './parts.ts';
+import type { Hold, Suspension } from './shapes.ts';
+
+/** The holds in force, and the projects that are held suspended. */
+export function holdsPage(
+  {
+    holds,
+    suspensions,
+  }: { readonly holds: readonly Hold[]; readonly suspensions: readonly Suspension[] },
+  now: number,
+): Child[] {
+  return [
+    h('h1', {}, 'Holds'),
+    section(
+      'Kept from being deleted',
+      holds.length === 0
+        ? empty(
+            'No hold is in force. To add one:',
+            commandLine(`propagator hold add --project ID ${REASON}`),
+          )
+        : table(
+            'Holds in force',
+            [
+              { title: 'Kept', isHead: true, cell: ({ target, id }) => free(`${target} ${id}`) },
+              { title: 'By', cell: ({ by }) => by },
+              { title: 'Reason', cell: ({ reason }) => free(reason) },
+              { title: 'Ticket', cell: ({ ticket }) => ticket ?? '-' },
+              { title: 'Age', isNumber: true, cell: ({ at }) => age(at, now) },
+              {
+                title: 'Until',
+                cell: ({ until }) => (until === undefined ? 'it is removed' : time(until)),
+              },
+              {
+                title: 'End it',
+                cell: ({ target, id }) =>
+                  commandLine(`propagator hold remove --${target} ${quoted(id)}`),
+              },
+            ],
+            holds,
+            ({ target, id }) => `${target}/${id}`,
+          ),
+      h(
+        'p',
+        { class: 'note' },
+        'Tags of projects in Keystone and metadata of resources can hold, too. An operation ' +
+          'that waits for one names it.',
+      ),
+    ),
+    section(
+      'Projects that an operator holds suspended',
+      suspensions.length === 0
+        ? empty('No project is held suspended.')
+        : suspensions.map(({ project, by, reason, at, enabledAt, advice }) =>
+            h(
+              'div',
+              { class: `card ${enabledAt === undefined ? 'quiet' : 'bad'}`, 'data-key': project },
+              h('h3', {}, `project ${project}`),
+              h('p', {}, `By ${by} for `, age(at, now), `: ${reason}`),
+              enabledAt !== undefined &&
+                h(
+                  'p',
+                  {},
+                  h('strong', {}, `Enabled in Keystone since ${enabledAt}, although it is held.`),
+                ),
+              adviceOf(advice),
+              enabledAt === undefined &&
+                commandLine(`${command('project resume', project)} ${REASON}`),
+            ),
+          ),
+    ),
+  ];
+}
