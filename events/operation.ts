@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { OperationId, ProjectId, TaskId } from './ids.ts';
+import { DomainId, OperationId, ProjectId, TaskId } from './ids.ts';
 
 /**
  * Tells the coordinator to ask Keystone whether the account is really gone. `confirmation` is the
@@ -83,7 +83,9 @@ export const OperationDue = z.object({
   type: z.literal('operation.due'),
   data: z.object({
     operationId: OperationId,
-    project: ProjectId,
+    /** The account that is deleted: a project, or a domain with all its projects. */
+    project: ProjectId.optional(),
+    domain: DomainId.optional(),
     name: z.string().optional(),
     /** Epoch milliseconds at which the window ends. */
     endsAt: z.number(),

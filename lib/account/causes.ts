@@ -19,6 +19,8 @@ export type SuspensionCause =
 
 /** The recovery window of a deletion that an administrator requested. */
 export interface PendingDeletion {
+  /** Set if the domain of the account is deleted. */
+  readonly domainId?: string | undefined;
   readonly operationId: string;
   readonly by: string;
   readonly reason: string;
@@ -68,7 +70,10 @@ function describe(cause: SuspensionCause): string {
   if (cause.kind === 'user-disabled') return 'the user is disabled';
   if (cause.kind === 'domain-disabled') return `its domain ${cause.domainId} is disabled`;
   if (cause.kind === 'pending-deletion')
-    return `${cause.operationId} deletes it later, as ${cause.by} requested: ${cause.reason}`;
+    return (
+      `${cause.operationId} deletes ${cause.domainId ? 'its domain' : 'it'} later, ` +
+      `as ${cause.by} requested: ${cause.reason}`
+    );
   const { by, reason, enabledAt } = cause;
   const enabled =
     enabledAt === undefined

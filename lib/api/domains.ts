@@ -16,6 +16,7 @@ import { readJson } from './body.ts';
 import type { ApiDeps } from './deps.ts';
 import { DomainQuery, PlanRequest } from './plan-schemas.ts';
 import { problem } from './problem.ts';
+import { type AskedWindow, windowOf } from './recovery-window.ts';
 
 /** Routes that plan the deletion of a whole domain. */
 export function domainRoutes(app: Hono, deps: ApiDeps): void {
@@ -98,7 +99,12 @@ export async function carryOutDomain(
   planned: Operation,
   plans: readonly Plan[],
   bound: BoundPlan,
-  requested: { readonly by: string; readonly reason: string; readonly rules: ApprovalRules },
+  requested: {
+    readonly by: string;
+    readonly reason: string;
+    readonly rules: ApprovalRules;
+    readonly window: AskedWindow;
+  },
   deps: ApiDeps,
 ): Promise<RequestAnswer> {
   const id = DomainId.parse(planned.scope.id);
@@ -165,8 +171,8 @@ export async function carryOutDomain(
       plan: { of: plan.id, digest: plan.digest, allowedDrift: drift, approvals },
     };
   });
-  const [existing, protection, { check }] = await Promise.all([
-    deps.engine.reads.operationsAbout('domain', id).then(cleanupsOf),
+  const [all, protection, { check }] = await Promise.all([
+    deps.engine.reads.operationsAbout('domain', id),
     deps.protection(),
     deps.cloud.domainActions.contents(id),
   ]);
@@ -178,7 +184,9 @@ export async function carryOutDomain(
     projects,
     plan: bound,
     keystoneCheck: check,
-    existing,
+    existing: cleanupsOf(all),
+    all,
+    window: await windowOf({ ...scope, enabled: shown.enabled }, requested.window, deps),
     mode: deps.mode,
     now: deps.now(),
     protectedBecause: protectedBecause(scope, protection),

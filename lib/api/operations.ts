@@ -7,6 +7,7 @@ import type { DeadLetter, DeadLetterFilter, Engine } from '../engine/port.ts';
 import { whyNotCanceled } from '../operation/cancel.ts';
 import { type Mode, OPERATION_STATES, type Operation } from '../operation/model.ts';
 import { hasEnded } from '../operation/open.ts';
+import { isRecoverable } from '../operation/recovery.ts';
 import { view } from '../operation/view.ts';
 import { auditRecord } from './audit.ts';
 import { openedRecord, targetOf } from './audit-operation.ts';
@@ -46,6 +47,9 @@ export const Requested = z.strictObject({
   ...windowFields,
 });
 
+/** A cancellation is decided again when the operation has changed meanwhile. */
+const MAX_CONFLICTS = 10;
+
 /** Routes that list, show, request and release operations. */
 export function operationRoutes(app: Hono, deps: ApiDeps): void {
   const { engine } = deps;
@@ -80,23 +84,32 @@ export function operationRoutes(app: Hono, deps: ApiDeps): void {
     const operationId = OperationId.parse(context.req.param('id'));
     const { reason } = await readJson(context, Release);
     const by = callerOf(context);
-    const operation = await engine.reads.operation(operationId);
-    if (!operation)
-      return context.json(problem('operation', 'there is no operation with this id'), 404);
-    const because = whyNotCanceled(operation);
-    if (because !== undefined) return context.json(problem('operation', because), 409);
-    const audited = {
-      what: 'operation.canceled',
-      target: targetOf(operation),
-      reason,
-      before: { state: operation.state },
-      after: { canceled: true },
-    } as const;
-    await engine.commit({
-      messages: [{ type: 'operation.canceled', data: { operationId, by, reason } }],
-      audit: [auditRecord(context, deps.now(), audited)],
-    });
-    return context.json({ canceled: operationId }, 202);
+    for (let tries = 0; tries < MAX_CONFLICTS; tries += 1) {
+      const operation = await engine.reads.operation(operationId);
+      if (!operation)
+        return context.json(problem('operation', 'there is no operation with this id'), 404);
+      const because = operation.canceled
+        ? `${operationId} is canceled already, by ${operation.canceled.by}`
+        : whyNotCanceled(operation);
+      if (because !== undefined) return context.json(problem('operation', because), 409);
+      const audited = {
+        what: 'operation.canceled',
+        target: targetOf(operation),
+        reason,
+        before: { state: operation.state },
+        after: { canceled: true },
+      } as const;
+      const done = await engine.commit({
+        // In a recovery window nothing is removed from now on, whatever message comes first.
+        ...(isRecoverable(operation)
+          ? { operations: [{ ...operation, canceled: { by, reason, at: deps.now() } }] }
+          : {}),
+        messages: [{ type: 'operation.canceled', data: { operationId, by, reason } }],
+        audit: [auditRecord(context, deps.now(), audited)],
+      });
+      if (done === 'committed') return context.json({ canceled: operationId }, 202);
+    }
+    return context.json(problem('conflict', `${operationId} changes all the time; try again`), 409);
   });
   app.post('/v1/operations/:id/release', async (context) => {
     const operationId = OperationId.parse(context.req.param('id'));

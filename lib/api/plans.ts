@@ -134,16 +134,6 @@ export function planRoutes(app: Hono, deps: ApiDeps): void {
         ),
         409,
       );
-    if (operation.scope.type === 'domain' && asked.recoverForSeconds)
-      return context.json(
-        problem(
-          'refused',
-          'only the deletion of a project can have a recovery window',
-          `Delete the projects of the domain first: propagator project delete PROJECT ` +
-            '--recover-for TIME',
-        ),
-        409,
-      );
     const { plan, plans } = await readWhole(operation);
     const stored = await storedApprovals(id);
     const tags = await tagsOf(operation);
@@ -171,7 +161,13 @@ export function planRoutes(app: Hono, deps: ApiDeps): void {
     const reasonOf = why ?? operation.request?.reason ?? '';
     const opened =
       operation.scope.type === 'domain'
-        ? await carryOutDomain(operation, plans, answer.plan, { by, reason: reasonOf, rules }, deps)
+        ? await carryOutDomain(
+            operation,
+            plans,
+            answer.plan,
+            { by, reason: reasonOf, rules, window },
+            deps,
+          )
         : await carryOut(operation, answer, { reason: reasonOf, by, window });
     if (opened.kind === 'refused')
       return context.json(problem('refused', opened.because, opened.advice), 409);

@@ -29,7 +29,7 @@ export async function windowOf(
   asked: AskedWindow | undefined,
   { cloud, policy }: Pick<ApiDeps, 'cloud' | 'policy'>,
 ): Promise<Window | undefined> {
-  const decided = policy && account.type === 'project' ? await policyWindow() : undefined;
+  const decided = policy && account.type !== 'user' ? await policyWindow() : undefined;
   const lengthMillis =
     asked?.recoverForSeconds === undefined ? decided?.lengthMillis : asked.recoverForSeconds * 1000;
   if (!lengthMillis) return undefined;
@@ -37,7 +37,13 @@ export async function windowOf(
   return { lengthMillis, remindMillis: reminders ?? decided?.remindMillis ?? [] };
 
   async function policyWindow() {
-    if (!policy || account.type !== 'project') return undefined;
+    if (!policy || account.type === 'user') return undefined;
+    // A rule about the name, the tags or the parent of a project does not match a domain.
+    if (account.type === 'domain') {
+      const { id, name: domainName } = account;
+      const ofDomain = { id, name: undefined, domainId: id, domainName };
+      return decideDeletion(policy, { ...ofDomain, parentId: undefined, tags: [] });
+    }
     const { domainId, id, name, parentId, tags = [] } = account;
     const domain =
       domainId === undefined ? undefined : await cloud.keystone.show('domain', domainId);

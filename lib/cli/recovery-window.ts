@@ -41,7 +41,7 @@ export const windowBody = ({ recoverFor: length, remind: reminders }: WindowOpti
 /** What a person reads after a deletion with a recovery window was requested. */
 export const windowText = (id: string, until: number): string =>
   [
-    `${id}: the project is disabled and suspended, and recoverable until ${time(until)}.`,
+    `${id}: it is disabled and suspended now, and recoverable until ${time(until)}.`,
     `To take the deletion back: propagator operation cancel ${id} --reason "…"`,
     `To remove everything now: propagator operation release ${id} --reason "…"`,
   ].join('\n');

@@ -129,7 +129,11 @@ async function ask(
   if (shown.kind === 'present') {
     const { account } = shown;
     if (request && scope.type === 'domain' && state === 'confirming')
-      return { keystoneAnswer: because ? { kind: 'protected', because } : { kind: 'domain' } };
+      return {
+        keystoneAnswer: because
+          ? { kind: 'protected', because }
+          : { kind: 'domain', enabled: account.enabled },
+      };
     const isDisabled = await isDisabledByDomain(operation, account, keystone);
     const enabled = account.enabled && !isDisabled;
     if (!request || scope.type !== 'project' || state !== 'confirming')

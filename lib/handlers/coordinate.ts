@@ -5,6 +5,7 @@ import type { Cloud } from '../openstack/cloud.ts';
 import { deletesProjects } from '../operation/domain-advance.ts';
 import { lifecyclesOf } from '../operation/lifecycle.ts';
 import type { Operation } from '../operation/model.ts';
+import { hasEnded } from '../operation/open.ts';
 import type { Input } from '../operation/step.ts';
 import type { Step } from '../operation/transaction.ts';
 import type { Log } from '../shared/log.ts';
@@ -185,13 +186,16 @@ const confirmationQuestion = ({ state, confirmation, order }: Operation): string
 const actionQuestion = ({ state, keystoneAction: due }: Operation): string =>
   `${state} ${due?.number} ${due?.done}`;
 
-/** The suspensions and resumes that end with a recovery window. */
+/** The suspensions and resumes that end with a recovery window, of a domain also its projects'. */
 async function lifecyclesAbout(
   { scope, state }: Operation,
-  { engine }: CoordinateDeps,
+  { engine: { reads } }: CoordinateDeps,
 ): Promise<Operation[]> {
   if (state !== 'recoverable') return [];
-  return lifecyclesOf(await engine.reads.operationsAbout(scope.type, scope.id));
+  const own = lifecyclesOf(await reads.operationsAbout(scope.type, scope.id));
+  const open = own.filter((one) => scope.type === 'domain' && !hasEnded(one));
+  const below = open.map(({ id }) => reads.operations({ parentId: id, limit: 10_000 }));
+  return [...own, ...lifecyclesOf((await Promise.all(below)).flat())];
 }
 
 /** Returns the stored operations with these ids. */

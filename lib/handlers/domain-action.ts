@@ -15,12 +15,14 @@ import { readPlan } from './plan-store.ts';
 import { currentStop } from './stop-switch.ts';
 import { fetchAccountState } from './task-preflight.ts';
 
-type Due = Pick<KeystoneAction, 'number'> & { readonly what: 'disable' | 'delete' };
+type Due = Pick<KeystoneAction, 'number'> & {
+  readonly what: 'disable' | 'enable' | 'delete';
+};
 
 /**
- * Disables or deletes the domain of a request. Keystone would delete the projects of the domain as
- * well, so the domain is deleted only when Keystone lists none. An error of Keystone is in the
- * result.
+ * Disables, enables or deletes the domain of a request. Keystone would delete the projects of the
+ * domain as well, so the domain is deleted only when Keystone lists none. An error of Keystone is
+ * in the result.
  */
 export async function domainAction(
   operation: Operation,
@@ -28,17 +30,24 @@ export async function domainAction(
   deps: KeystoneActionDeps,
 ): Promise<Input | undefined> {
   const { scope, state } = operation;
-  if (scope.type !== 'domain' || state === 'held' || hasEnded(operation)) return undefined;
-  if (what !== 'disable' && what !== 'delete') return undefined;
+  if (scope.type !== 'domain' || what === 'assign-role' || what === 'revoke-role') return undefined;
+  // The operation has ended without removing anything, so neither the stop switch nor a hold keeps
+  // the domain disabled.
+  const isTakenBack = what === 'enable' && (state === 'canceled' || state === 'refused');
+  if ((state === 'held' || hasEnded(operation)) && !isTakenBack) return undefined;
   const { domainActions } = deps.cloud;
   try {
+    if (isTakenBack) {
+      await domainActions.enable(scope.id);
+      return { kind: 'acted', number };
+    }
     const shown = await fetchAccountState(operation, deps);
     const error =
       canceledError(operation, shown) ??
       (await whyNot(operation, scope.id, { what, number }, shown, deps));
     if (error) return { kind: 'acted', number, error };
-    if (what === 'disable') {
-      await domainActions.disable(scope.id);
+    if (what !== 'delete') {
+      await domainActions[what](scope.id);
       return { kind: 'acted', number, shown };
     }
     const unlisted = await domainActions.delete(scope.id);
@@ -61,7 +70,8 @@ async function whyNot(
   const stopped = stop && stopCondition(stop);
   if (stopped) return blocked(stopped.message, stopped.advice ?? '');
   const because = protectedBecause(operation.scope, await deps.protection());
-  const held = await holdOfAccount(operation, deps);
+  // A hold forbids the deletion. A recovery window deletes nothing.
+  const held = operation.state === 'recoverable' ? undefined : await holdOfAccount(operation, deps);
   const isEnabledAgain = what === 'delete' && shown === 'enabled';
   const state = isEnabledAgain ? 'disabled' : shown;
   const forbidden = preflightAction(operation, what, deps.mode, because, state, held);
@@ -71,7 +81,7 @@ async function whyNot(
       'the domain was enabled again in Keystone: it is not deleted',
       `To continue: openstack domain set --disable ${domain}`,
     );
-  if (shown === 'absent') return undefined;
+  if (shown === 'absent' || what === 'enable') return undefined;
   const unplanned = await unplannedProjects(operation, domain, what, deps);
   if (unplanned || what === 'disable') return unplanned;
   return unplannedContents(operation, await deps.cloud.domainActions.contents(domain), deps);

@@ -33,7 +33,7 @@ import { chosenTypes } from '../task/suspension.ts';
 import { readHistory } from './account-history.ts';
 import { readRegistry } from './endpoints.ts';
 import { holdOf, recordStateDuringHold } from './holds.ts';
-import { fetchEffectiveState, fetchUserState } from './project-state.ts';
+import { fetchEffectiveState, fetchUserState, pendingDeletion } from './project-state.ts';
 import {
   provisionDecision,
   provisionForChange,
@@ -330,10 +330,14 @@ async function askDomain(
   if (shown.kind === 'absent') return { kind: 'absent' };
   if (shown.kind === 'other') return other(shown.id);
   const { enabled } = shown.account;
+  const pending = await pendingDeletion('domain', id, deps.engine.reads);
+  const isActive = enabled && pending === undefined;
   return {
     kind: 'present',
-    isWanted: (operation.action === 'suspend') === !enabled,
-    because: `it is ${enabled ? 'enabled' : 'disabled'}`,
+    isWanted: (operation.action === 'suspend') === !isActive,
+    because: pending
+      ? `${pending.operationId} deletes it later`
+      : `it is ${enabled ? 'enabled' : 'disabled'}`,
     decision: { follows: true, mode: deps.mode, afterMillis: 0, rule: undefined },
     projects: await projectsOf(operation, id, deps),
   };

@@ -27,16 +27,18 @@ export type EffectiveState =
 /** The reads that {@link fetchEffectiveState} needs. */
 export type StateReads = Pick<Reads, 'documents' | 'operationsAbout'>;
 
-/** Returns the deletion of the project whose recovery window is open. */
-async function pendingDeletion(
+/** Returns the deletion of the project or domain whose recovery window is open. */
+export async function pendingDeletion(
+  type: 'project' | 'domain',
   id: string,
-  reads: StateReads,
+  reads: Pick<Reads, 'operationsAbout'>,
 ): Promise<PendingDeletion | undefined> {
-  const found = (await reads.operationsAbout('project', id)).find(
+  const found = (await reads.operationsAbout(type, id)).find(
     ({ state }) => state === 'recoverable',
   );
   const { by = '', reason = '' } = found?.request ?? {};
-  return found && { operationId: found.id, by, reason };
+  const domainId = type === 'domain' ? { domainId: id } : {};
+  return found && { operationId: found.id, by, reason, ...domainId };
 }
 
 /**
@@ -48,12 +50,16 @@ export async function fetchEffectiveState(
   deps: { readonly keystone: Pick<Keystone, 'show'>; readonly reads: StateReads },
 ): Promise<EffectiveState> {
   const hold = await holdOf(id, deps.reads);
-  const pending = await pendingDeletion(id, deps.reads);
+  const own = await pendingDeletion('project', id, deps.reads);
   const shown = await deps.keystone.show('project', id);
   if (shown.kind === 'absent') return shown;
   if (shown.kind === 'other') return shown;
   if (shown.account.type !== 'project') return { kind: 'other', id: shown.account.id };
   const { account } = shown;
+  const { domainId } = account;
+  const pending =
+    own ??
+    (domainId === undefined ? undefined : await pendingDeletion('domain', domainId, deps.reads));
   const { causes, facts } = await withDomain(account, { hold, pending }, deps.keystone);
   const { parentId, tags = [] } = account;
   return { kind: 'present', causes, facts: { ...facts, parentId, tags } };

@@ -1,8 +1,10 @@
 import { Account } from '../../events/account.ts';
+import type { DomainId } from '../../events/ids.ts';
 import { isDecision } from '../account/causes.ts';
 import {
   finishedMessage,
   isSuspended,
+  lifecyclesOf,
   mayBeSuspended,
   openLifecycle,
   supersede,
@@ -26,7 +28,9 @@ export async function undoSuspension(
   deps: LifecycleDeps,
 ): Promise<Step | undefined> {
   const { id, recovery, scope } = canceled;
-  if (!hasEnded(canceled) || scope.type !== 'project') return undefined;
+  if (!hasEnded(canceled)) return undefined;
+  if (scope.type === 'domain') return resumeDomain(canceled, scope.id, deps);
+  if (scope.type !== 'project') return undefined;
   const { reads } = deps.engine;
   const [state, existing] = await Promise.all([
     fetchEffectiveState(scope.id, { keystone: deps.cloud.keystone, reads }),
@@ -84,4 +88,43 @@ function suspendedStep(
     ],
     deadLetters: [],
   };
+}
+
+/**
+ * Resumes the projects of a domain whose deletion was canceled or refused. The resume itself asks
+ * Keystone about the domain and about each project, so that projects that were disabled stay so.
+ */
+async function resumeDomain(
+  canceled: Operation,
+  domain: DomainId,
+  deps: LifecycleDeps,
+): Promise<Step | undefined> {
+  const { id, recovery, request, scope, startedAt } = canceled;
+  const existing = await deps.engine.reads.operationsAbout('domain', domain);
+  // The enabling in Keystone may have opened a resume already, which obeys the policy.
+  const wasSuspended =
+    recovery?.suspension !== undefined || lifecyclesOf(existing)[0]?.action === 'suspend';
+  if (!wasSuspended) return undefined;
+  // The operation has enabled the domain just now, and Keystone may show that a moment later.
+  const hasEnabled = recovery?.wasEnabled === true && startedAt === undefined;
+  const shown = hasEnabled ? undefined : await deps.cloud.keystone.show('domain', domain);
+  if (shown && (shown.kind !== 'present' || !shown.account.enabled)) return undefined;
+  const by = canceled.hold?.reason ?? `${id} was canceled`;
+  const opened = openLifecycle({
+    action: 'resume',
+    scope,
+    cause: {
+      messageId: `undone/${id}`,
+      eventType: 'canceled',
+      at: deps.now(),
+      note: by.slice(0, 1500),
+    },
+    existing,
+    mode: deps.mode,
+    now: deps.now(),
+    protectedBecause: undefined,
+    asked: { by: request?.by ?? '', reason: by },
+    undoes: id,
+  });
+  return opened && stepOf(opened);
 }

@@ -27,6 +27,8 @@ export interface DomainAdmin {
   contents(domain: DomainId): Promise<DomainContents>;
   /** Disables the domain: its users cannot log in, and Keystone gives no token on its projects. */
   disable(domain: DomainId): Promise<void>;
+  /** Enables the domain that a recovery window has disabled. */
+  enable(domain: DomainId): Promise<void>;
   /**
    * Deletes the roles and limits of the domain, and then the domain. Keystone then also removes its
    * users, groups, identity providers and configuration. Keystone would remove its projects as
@@ -51,6 +53,9 @@ const shownDomain = z.object({
 export function createDomainAdmin(api: ServiceApi, system: ServiceApi): DomainAdmin {
   const path = (domain: string): string => `/v3/domains/${encodeURIComponent(domain)}`;
   const listings = domainListings(api, system);
+  const setEnabled = async (domain: string, enabled: boolean): Promise<void> => {
+    await api.request('PATCH', path(domain), { json: { domain: { enabled } }, accept: [404] });
+  };
 
   return {
     async contents(domain) {
@@ -67,10 +72,8 @@ export function createDomainAdmin(api: ServiceApi, system: ServiceApi): DomainAd
       const { parts, unlisted } = await listParts(listings, Object.keys(listings), domain);
       return { parts, check: { refusals, unknown: unlisted } };
     },
-    async disable(domain) {
-      const json = { domain: { enabled: false } };
-      await api.request('PATCH', path(domain), { json, accept: [404] });
-    },
+    disable: (domain) => setEnabled(domain, false),
+    enable: (domain) => setEnabled(domain, true),
     async delete(domain) {
       const { parts } = await listParts(listings, Object.keys(OWN_REMOVALS), domain);
       for (const [index, [name, collection]] of Object.entries(OWN_REMOVALS).entries())

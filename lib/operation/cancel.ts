@@ -21,7 +21,6 @@ export function whyNotCanceled(operation: Operation): string | undefined {
         : `; to keep its resources: propagator hold add --${scope.type} ${scope.id} --reason "…"`)
     );
   if (state !== 'closing') return undefined;
-  if (operation.canceled) return `${id} is canceled already, by ${operation.canceled.by}`;
   // While the last call waits or is refused, the operation can end without it.
   return operation.hold
     ? undefined

@@ -8,7 +8,7 @@ import {
   delayWhileShown,
   SHOWN_FOR_MILLIS,
 } from './confirm-again.ts';
-import { beginDomain } from './domain-advance.ts';
+import { applyDomain } from './domain-begin.ts';
 import { withoutFuture } from './elapsed.ts';
 import type { Operation, Scope } from './model.ts';
 import { refuse } from './open.ts';
@@ -43,7 +43,7 @@ export type KeystoneAnswer =
       };
     }
   /** An administrator requested the deletion of a domain, and Keystone shows it. */
-  | { readonly kind: 'domain' }
+  | { readonly kind: 'domain'; readonly enabled: boolean }
   /**
    * The project exists, and Keystone would refuse to disable or delete it (safety rule "Know the
    * end before the beginning").
@@ -97,7 +97,7 @@ export function applyConfirmation(
     applyLaterConfirmation(transaction, keystoneAnswer, rules);
     return;
   }
-  const isShown = keystoneAnswer.kind === 'present' || keystoneAnswer.kind === 'blocked';
+  const isShown = ['present', 'blocked', 'domain'].includes(keystoneAnswer.kind);
   if (isShown && hasTimeLeft(operation)) {
     resumeWindow(transaction, rules);
     return;
@@ -125,7 +125,7 @@ export function applyConfirmation(
         );
       break;
     case 'domain':
-      beginDomain(transaction, rules);
+      applyDomain(transaction, keystoneAnswer.enabled, rules);
       break;
     case 'protected':
       transaction.operation = refuse(operation, `protected: ${keystoneAnswer.because}`, rules.now);

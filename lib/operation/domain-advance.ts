@@ -19,19 +19,6 @@ export interface DomainProgress {
 export const deletesProjects = ({ action, scope, request, state }: Operation): boolean =>
   action === 'cleanup' && scope.type === 'domain' && request !== undefined && state === 'waiting';
 
-/** Keystone shows the domain, so the operations of its projects are opened. */
-export function beginDomain(transaction: OperationTransaction, rules: Rules): void {
-  const { operation } = transaction;
-  transaction.operation = {
-    ...moveOperation(operation, 'waiting'),
-    hold: undefined,
-    confirmation: operation.confirmation + 1,
-    confirmedAt: [],
-    startedAt: rules.now,
-  };
-  askForProgress(transaction);
-}
-
 /** Sends a message that advances the operation with the present state of its projects. */
 export function askForProgress(transaction: OperationTransaction): void {
   const { id, confirmation } = transaction.operation;
@@ -89,7 +76,8 @@ export function advanceDomain(
   const { keystoneAction } = transaction.operation;
   if (!projects.every(({ id }) => isClosed(id))) {
     if (all.every(hasEnded)) endWithProjects(transaction, all, rules.now);
-  } else if (keystoneAction === undefined) transaction.keystoneAction('disable', rules.now);
+  } else if (keystoneAction === undefined || keystoneAction.what === 'enable')
+    transaction.keystoneAction('disable', rules.now);
   else if (keystoneAction.done && projects.every(({ id }) => isGone(id)) && all.every(hasEnded))
     deleteDomain(transaction, all, rules.now);
   else if (all.length > 0 && all.every(hasEnded) && !projects.every(({ id }) => isGone(id)))

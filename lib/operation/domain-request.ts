@@ -1,7 +1,9 @@
 import type { Cause } from '../../events/account.ts';
 import type { KeystoneCheck } from './keystone-check.ts';
+import { type OpenedLifecycle, openLifecycle } from './lifecycle.ts';
 import type { BoundPlan, DomainMember, Mode, Operation, Scope } from './model.ts';
 import { hasEnded, openCleanup } from './open.ts';
+import { type Window, withWindow } from './recovery.ts';
 import type { RequestAnswer } from './request.ts';
 
 export type DomainScope = Extract<Scope, { type: 'domain' }>;
@@ -21,6 +23,10 @@ export interface DomainRequest {
   readonly mode: Mode;
   readonly now: number;
   readonly protectedBecause: string | undefined;
+  /** The recovery window of the deletion. */
+  readonly window?: Window | undefined;
+  /** All operations about the domain. A window also suspends its projects. */
+  readonly all?: readonly Operation[];
 }
 
 /** Opens the operation that deletes a domain with all its projects under an approved plan. */
@@ -54,9 +60,54 @@ export function openDomainRequest(input: DomainRequest): RequestAnswer {
   });
   if (!opened) return no('the same request was made already');
   const { plan, projects } = input;
+  const planned = { ...opened, operation: { ...opened.operation, plan, projects } };
+  const { unknown } = input.keystoneCheck;
+  if (!input.window || input.mode !== 'enforce')
+    return { kind: 'opened', opened: planned, unknown };
+  const kept = projects.find((project) => project.protectedBecause !== undefined);
+  if (kept)
+    return no(
+      `a recovery window disables the domain at once, and its project ${kept.name ?? kept.id} is ` +
+        `protected: ${kept.protectedBecause}`,
+      'Remove the protection and plan again, or approve without a window: --recover-for 0s.',
+    );
+  const suspension = suspend(input);
+  const id = suspension?.opened?.id;
   return {
     kind: 'opened',
-    opened: { ...opened, operation: { ...opened.operation, plan, projects } },
-    unknown: input.keystoneCheck.unknown,
+    opened: withWindow(planned, input.window, id ? { suspension: id } : {}, now),
+    ...(suspension ? { suspension } : {}),
+    unknown,
   };
+}
+
+/**
+ * Opens the suspension of the projects, as when the domain is disabled in Keystone: the policy
+ * decides about each of them. The projects of a domain that was disabled before stay as they are.
+ */
+function suspend({
+  all = [],
+  by,
+  enabled,
+  mode,
+  now,
+  reason,
+  scope,
+}: DomainRequest): OpenedLifecycle | undefined {
+  if (!enabled) return undefined;
+  return openLifecycle({
+    action: 'suspend',
+    scope,
+    cause: {
+      messageId: `recoverable/${scope.id}/${now}`,
+      eventType: 'requested',
+      at: now,
+      note: `${by}: ${reason}`,
+    },
+    existing: all,
+    mode,
+    now,
+    protectedBecause: undefined,
+    asked: { by, reason },
+  });
 }

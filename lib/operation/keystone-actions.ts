@@ -3,8 +3,10 @@ import { backoffMillis } from '../shared/backoff.ts';
 import type { ErrorReport } from '../shared/errors.ts';
 import { advance, hold } from './advance.ts';
 import { endCanceled } from './cancel.ts';
+import { domainEnabled } from './domain-begin.ts';
 import { domainActed } from './domain-project.ts';
 import type { KeystoneAction } from './model.ts';
+import { hasEnded } from './open.ts';
 import type { AccountState } from './preflight.ts';
 import { invalidateVerifications } from './ready.ts';
 import { cancelRecoverable, hasTimeLeft } from './recovery.ts';
@@ -81,7 +83,7 @@ export function applyKeystoneAction(
     if (transaction.operation.scope.type === 'domain') domainActed(transaction);
     else if (givesNoToken && state === 'pre-delete')
       transaction.operation = moveOperation(transaction.operation, 'running');
-    if (keystoneAction.what === 'enable') enabled(transaction, rules);
+    if (keystoneAction.what === 'enable') enabled(transaction, shown, rules);
     advance(transaction, rules);
   }
 }
@@ -101,9 +103,15 @@ const unverified = (unlisted: readonly string[], now: number) => ({
  * After a cancellation the suspension is undone. Otherwise the project is enabled for the resources
  * that need the existing project.
  */
-function enabled(transaction: OperationTransaction, rules: Rules): void {
-  const { id, state } = transaction.operation;
-  if (state === 'pre-delete') transaction.keystoneAction('assign-role', rules.now);
+function enabled(
+  transaction: OperationTransaction,
+  shown: AccountState | undefined,
+  rules: Rules,
+): void {
+  const { id, scope, state } = transaction.operation;
+  if (scope.type === 'domain' && !hasEnded(transaction.operation))
+    domainEnabled(transaction, shown, rules);
+  else if (state === 'pre-delete') transaction.keystoneAction('assign-role', rules.now);
   else transaction.messages.push({ type: 'operation.undo', data: { operationId: id } });
 }
 
@@ -135,8 +143,11 @@ function takeFailure(
   const reason =
     `${DOING[keystoneAction.what]} the ${scope.type} in Keystone ` +
     `${isStopped ? 'waits' : 'failed'}: ${error.message}`;
+  // At the end of a recovery window a domain is enabled before anything of it is removed.
+  const isBefore =
+    state === 'recoverable' || (state === 'confirming' && keystoneAction.what === 'enable');
   // Only a requested domain has an action in state `waiting`.
-  const isUnderWay = ['pre-delete', 'closing', 'waiting', 'recoverable'].includes(state);
+  const isUnderWay = isBefore || ['pre-delete', 'closing', 'waiting'].includes(state);
   // A wrong 404 does not end the window, so the project must be disabled. After a release the
   // operation continues with an enabled project, and a cancellation no longer waits for the call.
   const isOfWindow = keystoneAction.what === 'disable' && state === 'confirming';
@@ -147,9 +158,9 @@ function takeFailure(
     };
   if (!isUnderWay && !(isOfWindow && hasTimeLeft(transaction.operation))) return;
   const isRetried = isStopped || error.class === 'Transient' || error.class === 'Gone';
-  // `Gone`: the project was deleted meanwhile. The next try sees that. In a recovery window every
-  // failure is tried again, because nothing depends on it before the end of the window.
-  if (isUnderWay && state !== 'recoverable' && !isRetried) {
+  // `Gone`: the project was deleted meanwhile. The next try sees that. Before the first removal
+  // every failure is tried again, because nothing depends on it.
+  if (isUnderWay && !isBefore && !isRetried) {
     const about = error.code === DOMAIN_DRIFT ? 'drift' : 'keystoneAction';
     hold(transaction, reason, rules.now, { about, advice: error.advice });
     return;
@@ -161,7 +172,7 @@ function takeFailure(
         reason,
         since: keystoneAction.since,
         advice: error.advice,
-        ...(isStopped ? { about: 'keystoneAction' } : {}),
+        ...(isStopped || !isRetried ? { about: 'keystoneAction' } : {}),
       },
     };
   const delaySeconds = Math.min(

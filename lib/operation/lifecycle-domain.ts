@@ -35,6 +35,8 @@ export function openLifecycleProjects(
       now: rules.now,
       protectedBecause,
       parentId: operation.id,
+      // What a canceled deletion suspended is put back, whatever the policy says about an enabling.
+      ...(operation.lifecycle?.undoes ? { asked: operation.lifecycle.asked } : {}),
     };
     const isProvisioned = action === 'suspend' || !awaitsProvision(existing);
     for (const opened of [

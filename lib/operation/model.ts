@@ -19,7 +19,7 @@ export type Mode = 'observe' | 'enforce';
  * `held`: a cap, a protection or an open question stopped the operation, and a person must release
  * it. `pre-delete`: an administrator requested the cleanup of an existing project, and the types
  * that need the project are removed first. `recoverable`: an administrator requested the deletion
- * with a recovery window. The project is disabled and suspended, nothing is removed before the end
+ * with a recovery window. The account is disabled and suspended, nothing is removed before the end
  * of the window, and a cancellation puts everything back. `running`: the tasks clean up the
  * services. `waiting`: a domain waits for its projects. `closing`: everything is empty, and
  * Keystone deletes the project.

@@ -132,13 +132,13 @@ export function applyWindow(
   );
   const { id, scope } = operation;
   const endsAt = endOfWindow(recovery);
-  if (scope.type === 'project')
+  if (scope.type !== 'user')
     for (const { beforeMillis } of due)
       transaction.messages.push({
         type: 'operation.due',
         data: {
           operationId: id,
-          project: scope.id,
+          ...(scope.type === 'project' ? { project: scope.id } : { domain: scope.id }),
           ...(scope.name === undefined ? {} : { name: scope.name }),
           endsAt,
           beforeSeconds: beforeMillis / 1000,
@@ -202,7 +202,7 @@ export function resumeWindow(transaction: OperationTransaction, rules: Rules): v
 const ENABLED_NAP_MILLIS = 60_000;
 
 /**
- * Safety rule "Keystone decides": the window is over, and Keystone shows the project as enabled,
+ * Safety rule "Keystone decides": the window is over, and Keystone shows the account as enabled,
  * although the operation had disabled it. Nothing is removed until it is disabled again.
  */
 export function waitWhileEnabled(transaction: OperationTransaction, rules: Rules): void {
@@ -220,11 +220,11 @@ export function waitWhileEnabled(transaction: OperationTransaction, rules: Rules
     ...moveOperation(operation, 'recoverable'),
     recovery: next,
     hold: {
-      reason: 'the recovery window is over, and Keystone shows the project as enabled again',
+      reason: `the recovery window is over, and Keystone shows the ${scope.type} as enabled again`,
       since: hold?.about === 'enabled' ? hold.since : rules.now,
       advice:
-        `Nothing is removed. To delete it: openstack project set --disable ${scope.id}; the ` +
-        'operation continues within a minute. To keep it: propagator operation cancel ' +
+        `Nothing is removed. To delete it: openstack ${scope.type} set --disable ${scope.id}; ` +
+        'the operation continues within a minute. To keep it: propagator operation cancel ' +
         `${id} --reason "…"`,
       about: 'enabled',
     },
@@ -254,7 +254,9 @@ export function cancelRecoverable(
       hold: {
         reason: `canceled by ${by}: ${reason}`,
         since: rules.now,
-        advice: 'Nothing is removed. The project is enabled again when Keystone has disabled it.',
+        advice:
+          `Nothing is removed. The ${operation.scope.type} is enabled again when Keystone has ` +
+          'disabled it.',
       },
     };
     return;
@@ -266,11 +268,18 @@ export function cancelRecoverable(
       since: rules.now,
       advice:
         'Nothing was removed. What the operation disabled and suspended is put back: propagator ' +
-        `operation list --project ${operation.scope.id}`,
+        `operation list --${operation.scope.type} ${operation.scope.id}`,
     },
     endedAt: rules.now,
   };
 }
+
+/**
+ * True if a cancellation of the window was accepted and not yet handled. No other message may begin
+ * the deletion before it.
+ */
+export const isCanceledBefore = (operation: Operation): boolean =>
+  operation.canceled !== undefined && isRecoverable(operation) && !hasEnded(operation);
 
 /**
  * Puts back what the window changed, after the operation ended without removing anything. A project

@@ -12,7 +12,7 @@ import { applyLifecycleConfirmation, type LifecycleAnswer } from './lifecycle-co
 import { applyLifecycleChildren } from './lifecycle-domain.ts';
 import type { Operation, Task } from './model.ts';
 import { hasEnded } from './open.ts';
-import { applyWindow, undo } from './recovery.ts';
+import { applyWindow, cancelRecoverable, isCanceledBefore, undo } from './recovery.ts';
 import { applyRelease } from './release.ts';
 import { applyDiscard, applyRedrive, applyReport, type Discarded } from './report.ts';
 import { OperationTransaction, type Rules, type Step } from './transaction.ts';
@@ -70,6 +70,26 @@ export function step(
   rules: Rules,
 ): Step | undefined {
   const transaction = new OperationTransaction(operation, tasks);
+  const { canceled } = operation;
+  if (canceled && isCanceledBefore(operation) && input.kind !== 'acted')
+    cancelRecoverable(transaction, canceled, rules);
+  else apply(transaction, input, rules);
+  if (!hasEnded(operation) && isTakenBack(transaction.operation)) undo(transaction, rules);
+  announceDisabled(transaction, operation);
+  // The operation of the domain waits for this end, also if the operation is refused.
+  if (!hasEnded(operation) && hasEnded(transaction.operation)) announceEnd(transaction);
+  const done = transaction.done();
+  const unchanged =
+    transaction.operation === operation &&
+    done.operations.length === 1 &&
+    done.tasks.length === 0 &&
+    done.messages.length === 0 &&
+    done.deadLetters.length === 0;
+  return unchanged ? undefined : done;
+}
+
+function apply(transaction: OperationTransaction, input: Input, rules: Rules): void {
+  const { operation } = transaction;
   switch (input.kind) {
     case 'confirmation':
       applyConfirmation(transaction, input.confirmation, input.keystoneAnswer, rules);
@@ -114,22 +134,11 @@ export function step(
       advanceDomain(transaction, input, rules);
       break;
   }
-  if (!hasEnded(operation) && isTakenBack(transaction.operation)) undo(transaction, rules);
-  announceDisabled(transaction, operation);
-  // The operation of the domain waits for this end, also if the operation is refused.
-  if (!hasEnded(operation) && hasEnded(transaction.operation)) announceEnd(transaction);
-  const done = transaction.done();
-  const unchanged =
-    transaction.operation === operation &&
-    done.operations.length === 1 &&
-    done.tasks.length === 0 &&
-    done.messages.length === 0;
-  return unchanged ? undefined : done;
 }
 
-/** True for the ended deletion of a project that Keystone keeps. */
+/** True for the ended deletion of a project or domain that Keystone keeps. */
 const isTakenBack = ({ action, request, scope, state }: Operation): boolean =>
   action === 'cleanup' &&
   request !== undefined &&
-  scope.type === 'project' &&
+  scope.type !== 'user' &&
   (state === 'canceled' || state === 'refused');

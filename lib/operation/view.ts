@@ -107,8 +107,9 @@ function waitsOn(input: ViewInput): Waiting[] {
   if (operation.state === 'recoverable' && !operation.hold)
     own.push({
       ...plain(
-        `the end of the recovery window: the project is disabled and suspended, and recoverable ` +
-          `until ${recoverableUntil}`,
+        `the end of the recovery window: the ${operation.scope.type} is disabled` +
+          `${operation.scope.type === 'project' ? ' and suspended' : ''}, and recoverable until ` +
+          `${recoverableUntil}`,
         operation.openedAt,
       ),
       advice: windowAdvice(operation.id),

@@ -83,7 +83,7 @@ export const cloudStub = (services: readonly Service[]): Cloud => ({
     delete: unused,
     checkDeletion: async () => ({ refusals: [], unknown: [] }),
   },
-  domainActions: { contents: unused, disable: unused, delete: unused },
+  domainActions: { contents: unused, disable: unused, enable: unused, delete: unused },
   validateToken: async () => undefined,
   ownProject: async () => ({ id: 'cleaner', name: 'cleaner', domainId: 'default' }),
   ownUser: async () => ({ id: 'cleaner-user', domainId: 'default' }),

@@ -391,6 +391,13 @@ export class StatefulCloud {
         this.events.push(`disabled ${id}`);
         this.#cut();
       },
+      enable: async (id) => {
+        this.#answer('enable');
+        const domain = this.domains.get(id);
+        if (domain) domain.enabled = true;
+        this.events.push(`enabled ${id}`);
+        this.#cut();
+      },
       delete: async (id) => {
         this.#answer('delete');
         if (this.domains.get(id)?.enabled) throw no(403, 'disable it first');

@@ -103,6 +103,8 @@ export function planCommands(
     .option('--yes', 'for scripts: do not ask; needs --digest')
     .option('--digest <digest>', 'the digest of the plan that is approved')
     .option('--reason <text>', 'why; stored with the operation')
+    .addOption(recoverFor())
+    .addOption(remind())
     .action(async (word: string, options: DeleteOptions) => {
       checkDigest(options);
       const id = await domainOf(word);

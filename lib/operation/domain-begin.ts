@@ -1,0 +1,67 @@
+import { confirmAgain } from './confirm-again.ts';
+import { askForProgress } from './domain-advance.ts';
+import type { Operation } from './model.ts';
+import type { AccountState } from './preflight.ts';
+import { waitWhileEnabled } from './recovery.ts';
+import type { OperationTransaction, Rules } from './transaction.ts';
+import { moveOperation } from './transitions.ts';
+
+/**
+ * Keystone shows the domain of a request. After a recovery window the domain is enabled first,
+ * because Keystone gives no token on the projects of a disabled domain.
+ */
+export function applyDomain(
+  transaction: OperationTransaction,
+  enabled: boolean,
+  rules: Rules,
+): void {
+  const { operation } = transaction;
+  const { keystoneAction, recovery, request } = operation;
+  // The answer does not count while the domain is being enabled.
+  if (keystoneAction?.what === 'enable' && !keystoneAction.done) return;
+  if (recovery && enabled && request?.enabled === false) waitWhileEnabled(transaction, rules);
+  else if (!enabled && needsEnabled(operation)) {
+    const { confirmation } = operation;
+    transaction.operation = { ...operation, hold: undefined, confirmation: confirmation + 1 };
+    transaction.keystoneAction('enable', rules.now);
+  } else beginDomain(transaction, enabled, rules);
+}
+
+/** True if the recovery window has disabled the domain, and a project of it was enabled before. */
+const needsEnabled = ({ projects = [], recovery }: Operation): boolean =>
+  recovery?.wasEnabled === true && projects.some(({ enabled, plan }) => plan && enabled !== false);
+
+/** Continues after the domain was enabled at the end of its recovery window. */
+export function domainEnabled(
+  transaction: OperationTransaction,
+  shown: AccountState | undefined,
+  rules: Rules,
+): void {
+  if (transaction.operation.state !== 'confirming') return;
+  // Another client has deleted the domain meanwhile. Keystone is asked as after any deletion.
+  if (shown === 'absent') confirmAgain(transaction, 0);
+  else beginDomain(transaction, true, rules);
+}
+
+/** Opens the operations of the projects. `enabled`: the domain must be disabled before its end. */
+function beginDomain(transaction: OperationTransaction, enabled: boolean, rules: Rules): void {
+  const { operation } = transaction;
+  const { confirmation, keystoneAction, recovery, request } = operation;
+  // The call of the recovery window that disabled the domain does not count any more.
+  const enable = keystoneAction && {
+    what: 'enable' as const,
+    number: keystoneAction.number + 1,
+    since: rules.now,
+    done: true,
+  };
+  transaction.operation = {
+    ...moveOperation(operation, 'waiting'),
+    hold: undefined,
+    confirmation: confirmation + 1,
+    confirmedAt: [],
+    startedAt: rules.now,
+    ...(recovery && enabled ? { keystoneAction: enable } : {}),
+    ...(recovery && enabled && request ? { request: { ...request, enabled } } : {}),
+  };
+  askForProgress(transaction);
+}

@@ -1,0 +1,237 @@
+import { OperationDue } from '../../../events/operation.ts';
+import { Policy } from '../../../lib/policy/schema.ts';
+import { DOMAIN, DomainRecoverySimulation } from '../../property/domain-recovery-simulation.ts';
+import { CONTROL, SIBLING, TARGET } from '../../property/suspend-simulation.ts';
+
+const DAY = 86_400;
+const HOUR_MILLIS = 3_600_000;
+
+let simulation: DomainRecoverySimulation;
+let before: ReturnType<typeof seen>;
+beforeEach(() => {
+  simulation = new DomainRecoverySimulation(['on', 'off']);
+  before = seen();
+});
+afterEach(() => {
+  expect(simulation.shown(CONTROL)).toEqual(before.control);
+  expect([...simulation.roles]).toEqual([]);
+});
+
+const seen = () => ({
+  projects: structuredClone([...simulation.projects]),
+  domains: [...simulation.domains],
+  target: simulation.shown(TARGET),
+  sibling: simulation.shown(SIBLING),
+  control: simulation.shown(CONTROL),
+});
+const suspended = (machines: typeof before.target) =>
+  machines.map((one) => (one.state === 'on' ? { ...one, state: 'off', mark: true } : one));
+
+/** Delivers until the suspension of the window has ended. */
+async function untilSuspended(): Promise<void> {
+  const isSuspended = () =>
+    simulation
+      .operations('suspend')
+      .some(({ scope, endedAt }) => scope.type === 'domain' && endedAt !== undefined);
+  expect(await simulation.until(isSuspended)).toBe(true);
+}
+const ask = async (seconds = 30 * DAY, remind: readonly number[] = []): Promise<void> => {
+  expect(await simulation.askDomain(seconds, remind)).toMatchObject({ status: 202 });
+};
+const shownOperation = async () => {
+  const { json } = await simulation.request('GET', `/v1/operations/${simulation.cleanup?.id}`);
+  return json as { operation: { state: string }; waitsOn: { on: string; advice?: string }[] };
+};
+
+describe('the deletion of a domain with a recovery window', () => {
+  it('disables the domain, suspends its projects as the policy says, and removes nothing', async () => {
+    const answer = await simulation.askDomain(30 * DAY);
+    expect(answer?.json.recoverableUntil).toBe(
+      (simulation.cleanup?.openedAt ?? 0) + 30 * DAY * 1000,
+    );
+    await untilSuspended();
+    expect(simulation.domains.get(DOMAIN)).toBe(false);
+    expect(simulation.shown(TARGET)).toEqual(suspended(before.target));
+    expect(simulation.shown(SIBLING)).toEqual(suspended(before.sibling));
+    expect([...simulation.projects]).toEqual(before.projects);
+    expect(simulation.cleanup).toMatchObject({ state: 'recoverable', children: [] });
+    expect((await shownOperation()).waitsOn).toMatchObject([
+      { on: expect.stringContaining('the domain is disabled, and recoverable until') },
+    ]);
+  });
+
+  it('deletes the projects and the domain after its end', async () => {
+    await ask();
+    const begin = simulation.engine.time;
+    await simulation.settle();
+    expect(simulation.cleanup).toMatchObject({ state: 'finished', hold: undefined });
+    expect(simulation.engine.time - begin).toBeGreaterThan(29 * DAY * 1000);
+    expect([...simulation.projects.keys()]).toEqual([CONTROL]);
+    expect(simulation.domains.has(DOMAIN)).toBe(false);
+    expect([simulation.shown(TARGET), simulation.shown(SIBLING)]).toEqual([[], []]);
+    expect(simulation.allHaveEnded).toBe(true);
+  });
+
+  it.each(['at once', 'later'])('puts everything back when it is canceled %s', async (when) => {
+    await ask();
+    if (when === 'later') await untilSuspended();
+    const path = `/v1/operations/${simulation.cleanup?.id}/cancel`;
+    expect((await simulation.post(path, { reason: 'goes on' })).status).toBe(202);
+    expect((await simulation.post(path, { reason: 'again' })).status).toBe(409);
+    await simulation.settle();
+    expect(simulation.cleanup).toMatchObject({
+      state: 'canceled',
+      hold: {
+        reason: 'canceled by ann: goes on',
+        advice: expect.stringContaining(`operation list --domain ${DOMAIN}`),
+      },
+    });
+    expect(seen()).toEqual(before);
+    expect(await simulation.recordsOf(TARGET)).toEqual([]);
+    expect(simulation.allHaveEnded).toBe(true);
+  });
+
+  it('leaves a project disabled that was disabled before', async () => {
+    await simulation.setProject(TARGET, false);
+    await simulation.settle();
+    const disabled = seen();
+    await ask();
+    await untilSuspended();
+    await simulation.cancel();
+    await simulation.settle();
+    expect(seen()).toEqual(disabled);
+    await simulation.setProject(TARGET, true);
+    await simulation.settle();
+    expect(seen()).toEqual(before);
+  });
+
+  it('leaves a domain disabled that was disabled before', async () => {
+    await simulation.setDomain(false);
+    await simulation.settle();
+    const disabled = seen();
+    await ask();
+    await simulation.until(() => simulation.engine.time > 2 * HOUR_MILLIS + 1_000_000_000);
+    expect(simulation.cleanup?.state).toBe('recoverable');
+    expect(seen()).toEqual(disabled);
+    await simulation.cancel();
+    await simulation.settle();
+    expect(seen()).toEqual(disabled);
+  });
+
+  it('puts back what it suspended although the policy resumes nothing', async () => {
+    simulation.policy = Policy.parse({
+      version: 1,
+      rules: [
+        {
+          on: {
+            'project.disabled': { action: 'suspend', mode: 'enforce' },
+            'project.enabled': { action: 'none' },
+          },
+        },
+      ],
+    });
+    await ask();
+    await untilSuspended();
+    expect(simulation.shown(TARGET)).toEqual(suspended(before.target));
+    await simulation.cancel();
+    await simulation.settle();
+    expect(seen()).toEqual(before);
+  });
+
+  it('begins to remove at once when it is released', async () => {
+    await ask();
+    await untilSuspended();
+    const begin = simulation.engine.time;
+    expect((await simulation.release()).status).toBe(202);
+    await simulation.until(() => simulation.cleanup?.state === 'finished');
+    expect(simulation.domains.has(DOMAIN)).toBe(false);
+    expect(simulation.engine.time - begin).toBeLessThan(HOUR_MILLIS);
+  });
+
+  it('removes nothing of a domain that was enabled again, until it is disabled', async () => {
+    await ask(600);
+    await untilSuspended();
+    await simulation.setDomain(true);
+    await simulation.until(() => simulation.cleanup?.hold?.about === 'enabled');
+    expect(simulation.cleanup?.hold?.advice).toContain('openstack domain set --disable');
+    expect([...simulation.projects]).toEqual(before.projects);
+    await simulation.setDomain(false);
+    await simulation.settle();
+    expect(simulation.cleanup?.state).toBe('finished');
+    expect(simulation.domains.has(DOMAIN)).toBe(false);
+  });
+
+  it('cleans up at once when the domain is deleted in Keystone meanwhile', async () => {
+    await ask();
+    await untilSuspended();
+    const begin = simulation.engine.time;
+    await simulation.deleteDomain();
+    await simulation.until(() => simulation.cleanup?.state === 'finished');
+    expect(simulation.cleanup?.state).toBe('finished');
+    expect([simulation.shown(TARGET), simulation.shown(SIBLING)]).toEqual([[], []]);
+    expect(simulation.engine.time - begin).toBeLessThan(HOUR_MILLIS);
+    await simulation.settle();
+    expect(simulation.allHaveEnded).toBe(true);
+  });
+
+  it('waits at its end for a hold on the domain, and can still be canceled then', async () => {
+    await ask(600);
+    await simulation.request('POST', '/v1/holds', { domain: DOMAIN, reason: 'lawsuit' });
+    const isHeld = () => simulation.cleanup?.hold?.reason.includes('lawsuit') === true;
+    expect(await simulation.until(isHeld)).toBe(true);
+    expect(simulation.domains.get(DOMAIN)).toBe(false);
+    expect([...simulation.projects]).toEqual(before.projects);
+    expect((await simulation.cancel()).status).toBe(202);
+    await simulation.settle();
+    expect(seen()).toEqual(before);
+  });
+
+  it('is refused for a domain with a protected project, which it would disable', async () => {
+    const { deps } = simulation;
+    const protectedIds = { projects: [SIBLING], domains: [] };
+    const protection = async () => ({ ...protectedIds, ownProject: 'cleaner' });
+    Object.defineProperty(simulation, 'deps', { value: { ...deps, protectedIds, protection } });
+    expect(await simulation.askDomain(DAY)).toMatchObject({
+      status: 409,
+      json: { error: { message: expect.stringContaining('disables the domain at once') } },
+    });
+    expect(seen()).toEqual(before);
+  });
+
+  it.each([
+    ['the domain', { domain: DOMAIN }, true],
+    ['tags of projects', { domain: DOMAIN, tags: ['trial'] }, false],
+  ])('follows from a rule of the policy about %s', async (_, match, hasWindow) => {
+    simulation.policy = Policy.parse({
+      version: 1,
+      rules: [{ match, deletion: { recoverFor: '30d', remind: ['1d'] } }],
+    });
+    const { id, digest } = (await simulation.plan()) ?? {};
+    const path = `/v1/operations/${id}/approve`;
+    expect(await simulation.request('POST', path, { digest })).toMatchObject({ status: 202 });
+    expect(simulation.cleanup?.recovery?.lengthMillis).toBe(
+      hasWindow ? 30 * DAY * 1000 : undefined,
+    );
+  });
+
+  it('publishes each reminder once, with the domain', async () => {
+    const published: unknown[] = [];
+    const { commit } = simulation.engine;
+    simulation.engine.commit = async (change) => {
+      const done = await commit.call(simulation.engine, change);
+      const due = (change.messages ?? []).filter(({ type }) => type === 'operation.due');
+      if (done === 'committed') published.push(...due);
+      return done;
+    };
+    await ask(30 * DAY, [DAY, 7 * DAY]);
+    const { id, notBefore } = simulation.cleanup ?? {};
+    await simulation.settle();
+    expect(published).toEqual(
+      [7 * DAY, DAY].map((beforeSeconds) => ({
+        type: 'operation.due',
+        data: { operationId: id, domain: DOMAIN, endsAt: notBefore, beforeSeconds, name: 'shop' },
+      })),
+    );
+    for (const one of published) expect(OperationDue.safeParse(one).success).toBe(true);
+  });
+});
