@@ -90,7 +90,14 @@ export async function benchNotifications(): Promise<void> {
       PROPAGATOR_LOG_LEVEL: 'warn',
       ...(PROFILE ? { NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${PROFILE}` } : {}),
     };
+    const waiting = async () => (await channel.checkQueue(queue)).messageCount;
+    let consumingSince: number | undefined;
+    const watching = (async () => {
+      while ((await waiting()) >= WAITING) await delay(50);
+      consumingSince = Date.now();
+    })();
     const readyMillis = await propagator.start({ mode: 'observe', environment });
+    await watching;
     const Status = z.object({
       queues: z.record(
         z.string(),
@@ -104,17 +111,18 @@ export async function benchNotifications(): Promise<void> {
       await delay(500);
       most = Math.max(most, memory(propagator.pid ?? 0));
       // A status request counts the rows of all queues, so it is sent only near the end.
-      const left = (await channel.checkQueue(queue)).messageCount;
-      if (left > 0) continue;
+      if ((await waiting()) > 0) continue;
       const { ingest } = Status.parse((await propagator.api('GET', '/v1/status')).json).queues;
       quiet = ingest && ingest.ready + ingest.active > 0 ? 0 : quiet + 1;
     }
     const seconds = (Date.now() - begun) / 1000 - 1.5;
+    const alone = (Date.now() - (consumingSince ?? begun)) / 1000 - 1.5;
     const processor = processorSeconds(propagator.pid ?? 0);
     const load = `${loadBefore.toFixed(1)} before, ${(loadavg()[0] ?? 0).toFixed(1)} after`;
     process.stdout.write(
       `notifications   ${WAITING} waiting in RabbitMQ, processed in ${seconds.toFixed(1)} s: ` +
-        `${Math.round(WAITING / seconds)} a second (start included); ` +
+        `${Math.round(WAITING / seconds)} a second (start included), ` +
+        `${Math.round(WAITING / alone)} a second from the first one on; ` +
         `${processor.toFixed(1)} s of processor time: ${Math.round(WAITING / processor)} a second ` +
         `of it; peak ${Math.round(most)} MB resident; load average ${load}\n`,
     );

@@ -1,6 +1,7 @@
 import { PGlite } from '@electric-sql/pglite';
 import { fromPglite } from 'pg-boss';
 import { PropagatorError } from '../../shared/errors.ts';
+import { spareCompilerMemory } from './compiler-memory.ts';
 import { damageError } from './damage.ts';
 import { type Database, messageOf, type Row, type Session } from './database.ts';
 import { beginFolder, DURABLE, SyncedFiles } from './files.ts';
@@ -31,6 +32,7 @@ const HOUSEKEEPING_AFTER_BYTES = 64 * 1024 * 1024;
  * `engine.folder.unusable`, `engine.folder.damaged`, `engine.folder.incomplete`.
  */
 export async function openEmbedded(folder: string): Promise<Database> {
+  spareCompilerMemory();
   const held = holdFolder(folder);
   try {
     const complete = beginFolder(folder, held.database);
