@@ -59,4 +59,4 @@ it('has no API collection that docs/coverage.md does not explain, and those of a
       service,
       expect.arrayContaining([collections]),
     ]);
-}, 600_000);
+}, 1_800_000);
