@@ -21,8 +21,8 @@ const CHANGE_SET = 'import-table';
 const WAIT_SECONDS = 600;
 
 /**
- * The deployed template with the table added and nothing else changed, as CloudFormation requires
- * for an import. Throws when the stack has a table already.
+ * Returns the deployed template with the table added. CloudFormation allows no other change in an
+ * import. Throws when the stack already has a table.
  */
 export function templateWithTable(deployed: unknown, stack: Stack): object {
   const template = Template.parse(deployed);

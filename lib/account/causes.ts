@@ -1,8 +1,8 @@
 /**
- * Why a project or a user is suspended. It is active when no cause is left: Keystone refuses it
- * tokens when it or its domain is disabled, and an operator may hold a project suspended whatever
- * Keystone shows. Disabling a domain changes no project and no user in Keystone, so the domain is a
- * cause of its own.
+ * Why a project or a user is suspended. An account without causes is active. Keystone gives no
+ * tokens if the account or its domain is disabled. A disabled domain is a separate cause, because
+ * Keystone does not change its projects and users. An operator may also hold a project suspended,
+ * whatever its state in Keystone.
  */
 export type SuspensionCause =
   | { readonly kind: 'project-disabled' }
@@ -83,13 +83,14 @@ function describe(cause: SuspensionCause): string {
   return `${by} holds it suspended: ${reason}${enabled}`;
 }
 
-/** True for a cause that a person has decided about this project, whatever Keystone shows. */
+/** True for a cause that is a person's decision and does not depend on Keystone. */
 export const isDecision = ({ kind }: SuspensionCause): boolean =>
   kind === 'operator-hold' || kind === 'pending-deletion';
 
 /**
- * True if the causes call for the action. `undoes`: a resume that undoes the suspension of a
- * canceled deletion, of a project that was disabled before. Only a decision ends it.
+ * True if the causes require the action. `undoes`: the resume undoes the suspension of a canceled
+ * deletion. It is then required even if the project is disabled, unless a person's decision
+ * suspends the project.
  */
 export const callFor = (
   { action, undoes }: { readonly action: string; readonly undoes?: string | undefined },

@@ -71,8 +71,8 @@ export interface Known {
 
 /**
  * Returns the inventory after a full listing that began at `listedAt` (epoch milliseconds). The
- * caller reads the known records after the listing. Otherwise an account that was added meanwhile
- * would look deleted.
+ * caller must read the known records before the listing is compared and after it has ended;
+ * otherwise an account that was added during the listing would appear deleted.
  */
 export function mergeAll(
   listed: Listed,

@@ -50,8 +50,8 @@ function domainEchoKey({ id, operation, cause }: AccountHint): string | undefine
 }
 
 /**
- * A repeated message has the same id and the same content. One of the two alone proves no
- * repetition, because the sender chooses the id.
+ * Returns the key of a message: id and content. The id alone does not prove a repetition, because
+ * the sender chooses it.
  */
 const messageKey = ({ cause }: AccountHint): string =>
   JSON.stringify([cause.messageId, cause.digest]);
@@ -70,8 +70,8 @@ export function keysAgainstDuplicates(items: readonly Item[]): string[] {
 
 /**
  * Decides about a batch of notifications: account events, changed records, notifications to retry,
- * and quarantine. It is a pure function. It handles the items in the order of their own timestamps,
- * so that the order of delivery matters little.
+ * and quarantine. This is a pure function. It handles the items in the order of their timestamps,
+ * not of their delivery.
  */
 export function decide(batch: Batch): Decision {
   const update = new InventoryUpdate(batch.known, batch.seen);

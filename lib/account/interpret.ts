@@ -31,12 +31,12 @@ export interface MembershipHint {
     | { readonly type: 'user'; readonly id: UserId }
     | { readonly type: 'group'; readonly id: string };
 }
-/** What a notification with a possible effect hints at. */
+/** The possible change that a notification reports. */
 export type Hint = AccountHint | MembershipHint;
 /** The interpretation of a notification: a hint, or why there is none. */
 export type Interpretation =
   | Hint
-  /** Understood, without any effect. `because` is the end of a counter's name, from a small set. */
+  /** A known notification without effect. `because` is the last part of a counter's name. */
   | { readonly kind: 'dropped'; readonly because: string }
   | { readonly kind: 'unreadable'; readonly reason: string };
 
@@ -52,9 +52,9 @@ const crud = (...resources: string[]): string[] =>
     ['created', 'updated', 'deleted'].map((operation) => `identity.${resource}.${operation}`),
   );
 /**
- * The other event types of Keystone, each counted under its own name. All unknown types share one
- * counter, because any sender on the bus could otherwise create counters without end. The space in
- * `project tag` is Keystone's.
+ * Other event types of Keystone, each with its own counter. All unknown types share one counter,
+ * because otherwise any sender could create any number of counters. The space in `project tag`
+ * comes from Keystone.
  */
 const IGNORED_EVENT_TYPES: ReadonlySet<string> = new Set([
   ...crud(

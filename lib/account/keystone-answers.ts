@@ -34,19 +34,18 @@ export interface Answers {
 /** Concurrent calls. All users of the cloud share Keystone. */
 const CONCURRENCY = 8;
 /**
- * After this many calls without an answer the rest of the batch waits, too. Otherwise each call
- * would run into its own timeout.
+ * After this many calls without an answer no more calls are made for the batch, because each would
+ * wait for its time-out.
  */
 const MAX_FAILURES = 3;
 /**
- * Ingest asks Keystone about at most this many deletions of unknown accounts in a batch. The others
- * are held without a question, so that a flood of forged notifications does not delay the true
- * ones.
+ * Most deletions of unknown accounts in a batch that ingest checks in Keystone. The others are held
+ * without a check, so that many forged notifications do not delay real ones.
  */
 const MAX_UNKNOWN_DELETIONS = 20;
 /**
- * Up to this many projects, ingest lists the members of each one. For more, one listing of all
- * assignments is cheaper.
+ * For at most this many projects, ingest lists the members of each project. For more projects it
+ * makes one listing of all assignments.
  */
 const MAX_SINGLE_QUESTIONS = 10;
 
@@ -160,7 +159,7 @@ async function aboutProject(
   const shown = await keystone.show('project', id);
   if (shown.kind !== 'present') return { shown, members: undefined, tree: undefined };
   const { account } = shown;
-  // Keystone shows a domain as a project, too, namely one without a domain.
+  // Keystone also shows a domain as a project without a domain.
   if (account.type !== 'project' || account.domainId === undefined)
     return aboutDomain(id, keystone);
   return {

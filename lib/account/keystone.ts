@@ -11,8 +11,9 @@ export type KeystoneState =
   | { readonly kind: 'other'; readonly id: string };
 
 /**
- * The questions to Keystone. Every call throws `PropagatorError` when the answer is not certain (no
- * answer, 5xx, 401, 403, half a page). An uncertain answer is never `absent`.
+ * Reads the state of accounts in Keystone. Every call throws `PropagatorError` when the answer is
+ * not certain (no answer, 5xx, 401, 403, an incomplete page). An uncertain answer is never
+ * `absent`.
  */
 export interface Keystone {
   show(type: 'project' | 'domain' | 'user', id: string): Promise<KeystoneState>;

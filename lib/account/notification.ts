@@ -8,8 +8,8 @@ import { wrappingOf } from './wrapping.ts';
 /** A parsed notification of Keystone, in any of its formats. None of its content is proven. */
 export interface Notification {
   /**
-   * The same for each topic that the notification was sent to. The sender chooses it, so it proves
-   * nothing alone.
+   * The id is equal on all topics of the notification. It proves nothing alone, because the sender
+   * chooses it.
    */
   readonly messageId: string;
   /** SHA-256 of the content, in hexadecimal. Id and digest together identify a duplicate. */
@@ -75,7 +75,7 @@ const Inner = z.object({
   publisher_id: z.unknown().optional(),
 });
 /**
- * The keys of basic and CADF payloads together. The format is known only for each message, because
+ * The keys of both basic and CADF payloads. The format can differ between messages:
  * `role_assignment` is always CADF.
  */
 const Payload = z.object({

@@ -8,7 +8,7 @@ import { isUnannounced, keyOfAccount, shownRecord } from './merge.ts';
  */
 const MISSING_LIMIT = { share: 0.2, few: 5 };
 
-/** Returns why a listing may be wrong, for the operator, or `undefined` if it is not. */
+/** Returns why a listing is probably wrong, as a text for the operator, or `undefined`. */
 export function suspiciousListing(
   type: Account['type'],
   missing: number,
@@ -96,8 +96,8 @@ function changesOf(listed: Account, record: AccountRecord | undefined): Change[]
 }
 
 /**
- * True if the record says more than the stored one. A new `seenAt` alone matters only for an
- * account that was reported deleted, because it then exists again ({@link isGone}).
+ * True if the record must be written. A difference in `seenAt` alone matters only for an account
+ * that was reported deleted, because it now exists again ({@link isGone}).
  */
 export const differsFromStored = (
   record: AccountRecord,

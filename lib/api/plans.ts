@@ -31,7 +31,7 @@ import { PlanRequest } from './plan-schemas.ts';
 import { problem } from './problem.ts';
 import { type AskedWindow, windowFields } from './recovery-window.ts';
 
-/** The rules where the settings name none. */
+/** The rules if the settings name none. */
 export const DEFAULT_APPROVAL_RULES: ApprovalRules = {
   twoApprovers: { domain: false, resources: undefined, tags: [] },
   drift: { resources: 10, percent: 5 },
@@ -211,8 +211,8 @@ export function planRoutes(app: Hono, deps: ApiDeps): void {
   }
 
   /**
-   * The tags that Keystone shows now, for a domain those of its projects: a tag that was added
-   * since the plan counts.
+   * Returns the project's tags in Keystone, for a domain the tags of its projects. They are read
+   * now, because a tag may have been added after the plan was made.
    */
   async function tagsOf({ scope }: Operation): Promise<readonly string[]> {
     if (scope.type === 'domain') {
@@ -226,7 +226,7 @@ export function planRoutes(app: Hono, deps: ApiDeps): void {
       : [];
   }
 
-  /** Opens the cleanup. The digest confirms an enabled project, as its name does elsewhere. */
+  /** Opens the cleanup. The digest confirms an enabled project; without a plan its name does. */
   async function carryOut(
     { id, scope, request: planned }: Operation,
     { plan }: Extract<ApprovalAnswer, { kind: 'approved' }>,

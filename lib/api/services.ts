@@ -106,7 +106,10 @@ const unreachable = (found: Coverage, { services, optedIn }: ApiDeps) =>
     .filter(({ offByDefault, name }) => offByDefault === undefined || optedIn.includes(name))
     .flatMap((service) => found.of(service).unverified);
 
-/** Names a service that the propagator's roles do not permit, before any deletion. */
+/**
+ * Returns why the propagator's roles do not permit calls to a service, so that it is known before a
+ * deletion.
+ */
 async function accessProblem(
   service: Service,
   found: Coverage,

@@ -11,7 +11,7 @@ import { readJson, refusedCallerName, typedText } from './body.ts';
 import type { ApiDeps } from './deps.ts';
 import { Limit } from './limit.ts';
 
-/** Limit of decisions per call. The caller repeats the call for the rest. */
+/** Most accounts per call. The caller repeats the call for the rest. */
 const MAX_AT_ONCE = 1000;
 
 const name = z.object({ type: z.enum(['project', 'domain', 'user']), id: z.string().min(1) });

@@ -15,7 +15,7 @@ export type TokenLevel =
 
 /**
  * The level of a valid token. A role counts only in an accepted scope: in a cloud with secure RBAC
- * a customer may have the role `admin` on the customer's own project.
+ * a customer may have the role `admin` on a project.
  */
 export function levelOf(facts: TokenFacts, policy: AccessPolicy): TokenLevel {
   if (facts.isDelegated)

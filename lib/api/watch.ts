@@ -11,7 +11,7 @@ import { problem } from './problem.ts';
 export interface WatchTimes {
   /** Between two reads of the store. */
   readonly pollMillis: number;
-  /** The longest time without a byte; proxies close connections without traffic. */
+  /** Longest time without traffic, because proxies close idle connections. */
   readonly heartbeatMillis: number;
   /** After this time a stream ends, and the client opens a new one with a token that is checked. */
   readonly streamMillis: number;

@@ -6,7 +6,7 @@ import { PropagatorError, reportOf } from '../shared/errors.ts';
 import type { Log } from '../shared/log.ts';
 import type { Service } from '../task/service.ts';
 
-/** The start waits no longer than this for Keystone. If it is absent, later calls wait for it. */
+/** Longest time that the start waits for Keystone. */
 const MAX_MILLIS = 10_000;
 
 /**

@@ -63,7 +63,7 @@ export interface Embedded {
  * delivers the message again.
  */
 const RUN_BUDGET_MILLIS = 60_000;
-/** A person cannot read faster updates. */
+/** Faster updates are not readable for a person. */
 const PROGRESS_MILLIS = 400;
 
 /**

@@ -37,8 +37,8 @@ export interface InventorySync {
 
 const POLL_MILLIS = 1000;
 /**
- * After a gap, the notifications that wait in the broker are handled first, because they say more
- * than a listing. The upper limit is for a busy cloud, which has no pause between notifications.
+ * After a gap, the sweep waits until no notification has arrived for this time, because a
+ * notification contains more than a listing. In a busy cloud it waits at most the upper limit.
  */
 const QUIET_MILLIS = 5000;
 const MAX_MILLIS = 60_000;

@@ -8,7 +8,7 @@ const KEY = { collection: 'policy', partition: 'policy', id: 'digest' } as const
 const Stored = z.looseObject({ digest: z.string(), at: z.number() });
 const MOST_CONFLICTS = 5;
 
-/** SHA-256 of what a policy says, in hexadecimal. Comments and order in the file do not count. */
+/** SHA-256 of a policy, in hexadecimal. Comments and the order of keys do not change it. */
 export const policyDigest = (policy: Policy): string =>
   createHash('sha256').update(canonicalJson(policy)).digest('hex');
 

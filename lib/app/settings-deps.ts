@@ -6,7 +6,7 @@ export const protectedIdsOf = (settings: Settings) => ({
   domains: settings.PROPAGATOR_PROTECTED_DOMAINS,
 });
 
-/** What the coordinator takes from the settings, on every engine. */
+/** The dependencies of the coordinator that come from the settings, on every engine. */
 export const coordinateSettings = (settings: Settings) => ({
   mode: settings.PROPAGATOR_MODE,
   gracePeriodMillis: settings.PROPAGATOR_GRACE_PERIOD,
@@ -21,7 +21,7 @@ export const coordinateSettings = (settings: Settings) => ({
   },
 });
 
-/** What the task of a service takes from the settings, on every engine. */
+/** The dependencies of a service's task that come from the settings, on every engine. */
 export const taskSettings = (settings: Settings) => ({
   confirmationIntervalMillis: settings.PROPAGATOR_CONFIRMATION_INTERVAL,
   tokenCacheMillis: settings.PROPAGATOR_TOKEN_CACHE_TIME,

@@ -12,7 +12,7 @@ const INITIATORS: Readonly<Record<AuditCaller['kind'], string>> = {
 const MOST_CONTENT = 200_000;
 const JSON_TYPE = 'mime:application/json';
 
-/** The event that announces an entry. A very long state is left out of it; the log has it. */
+/** Returns the event that announces an entry. It omits a very long state, which is in the log. */
 export function auditEvent(entry: AuditEntry): AuditRecorded {
   const { by, from, target, reason, sequence, previous, hash, requestId } = entry;
   const states = (['before', 'after'] as const).flatMap((name) => {

@@ -19,7 +19,7 @@ export type Verification =
       readonly broken: { readonly sequence: number; readonly because: string };
     };
 
-/** An entry that was written down outside the store, for example from an exported event. */
+/** An entry that was recorded outside the store, for example from an exported event. */
 export interface KnownEntry {
   readonly sequence: number;
   readonly hash: string;
@@ -30,9 +30,9 @@ const READ_AT_ONCE = 500;
 const MOST_READS = 5;
 
 /**
- * Walks the whole log: every number is present once, every hash is that of its entry, and every
- * entry names the hash of the one before. A `known` entry must be in the log unchanged; only it can
- * show that an attacker has replaced the whole store.
+ * Verifies the whole log: every sequence number exists once, every hash matches its entry, and
+ * every entry contains the hash of the entry before. A `known` entry must be in the log unchanged;
+ * it is the only proof that an attacker has not replaced the whole log.
  */
 export async function verifyLog(
   source: AuditSource,

@@ -13,7 +13,7 @@ type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 /** The value of `PROPAGATOR_API_URL` with which a command finds the API in Keystone's catalog. */
 const CATALOG = 'catalog';
 
-/** Loads the client of OpenStack only for a command that logs in. */
+/** Logs in. It loads the OpenStack client only when a command needs it. */
 const logInToKeystone = async (environment: Environment): Promise<KeystoneLogin> =>
   (await import('./keystone-login.ts')).logInToKeystone(environment);
 

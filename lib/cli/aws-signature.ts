@@ -13,8 +13,8 @@ type Environment = Readonly<Record<string, string | undefined>>;
 /**
  * The function that calls the API. By default the API on AWS accepts only signed calls of a
  * principal with the permission `execute-api:Invoke`, so calls to API Gateway are signed (Signature
- * Version 4). Changes at any other URL carry an API token. Every call carries a token of Keystone
- * where the API requires one. `logIn` returns that token.
+ * Version 4). At any other URL, calls that change something contain an API token. If the API
+ * requires a Keystone token, every call contains one, which `logIn` returns.
  */
 export function callerOf(
   base: string,

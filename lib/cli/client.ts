@@ -12,7 +12,7 @@ const gatewayMessage = (body: unknown): string => {
 const adviceFor = (status: number): string | undefined => {
   if (status === 401 || status === 403)
     return 'On AWS, grant your credentials the permission execute-api:Invoke on this API.';
-  // The API answers with an error body of its own, so this one is from the gateway.
+  // The API's own errors have another form, so this error comes from the gateway.
   if (status >= 500)
     return (
       'On AWS, the function of the API failed, for example because the secret is empty. Read ' +

@@ -15,7 +15,7 @@ export function readFileIfThere(path: string): string | undefined {
   }
 }
 
-/** This is longer than a stop takes: handlers have 10 s, the broker and the database a few more. */
+/** Longest time for a stop. Handlers have 10 s, the broker and the database a few seconds more. */
 const STOP_MILLIS = 30_000;
 /** More unhandled rejections than this within a minute end the process. */
 const MAX_REJECTIONS = 10;

@@ -21,7 +21,7 @@ export const EXIT = {
 /** The command line is wrong: exit code 64, as for errors that `commander` finds. */
 export class UsageError extends Error {}
 
-/** What a command needs: the API client and the terminal. */
+/** The dependencies of a command: the API client and the terminal. */
 export interface Terminal {
   readonly client: ApiClient;
   /** Selects the cloud of clouds.yaml for the login to an API that requires a token. */

@@ -11,8 +11,8 @@ export interface ChangeDeps {
   readonly engine: Pick<Engine, 'reads' | 'commit'>;
   readonly limits: Omit<Rules, 'now' | 'startedLastHour' | 'waivers'>;
   /**
-   * Shared by all workers of the process. Without it, messages about one operation that are handled
-   * at the same time conflict, and all but one are decided again.
+   * Shared by all workers of the process. It handles messages about one operation one after
+   * another; otherwise they would conflict.
    */
   readonly operationQueue?: KeyedQueue;
   now(): number;
@@ -35,7 +35,7 @@ export interface KeystoneInput {
   questionOf(operation: Operation): string;
 }
 
-/** Decides and commits until no other process changes the operation in between. */
+/** Decides and commits. Repeats both if another process has changed the operation. */
 export async function commitDecided(
   message: Message,
   decide: () => Promise<Step | undefined>,
@@ -59,8 +59,9 @@ interface Answer {
 }
 
 /**
- * Applies one event to an operation. The question goes to Keystone before the message queues up, so
- * that a slow Keystone delays no report of a service. After a conflict the same answer is applied.
+ * Applies one event to an operation. Keystone is asked before the message waits in the operation's
+ * queue, so that a slow Keystone does not delay reports of services. After a conflict the same
+ * answer is used.
  */
 export async function changeOperation(
   message: Message,

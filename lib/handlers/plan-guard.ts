@@ -22,10 +22,10 @@ export interface PlanGuard {
 }
 
 /**
- * Returns the guard of a run under an approved plan, or `undefined` for an operation without one. A
- * resource that the plan does not list may be removed only while the allowed number is not used up.
- * Each is recorded before it is removed, so that no two runs can exceed the number together. In
- * phase `plan` (`isCounting`) the guard only counts.
+ * Returns the guard of a run under an approved plan, or `undefined` for an operation without one.
+ * Only an allowed number of resources may be removed that the plan does not list. Each of them is
+ * recorded before its removal, so that concurrent runs cannot exceed the number. In phase `plan`
+ * (`isCounting`) the guard only counts.
  *
  * `unlistedTypes`: types that a plan cannot list, because only a token on the project lists them.
  * The plan names these types, and approves all their resources.
@@ -46,7 +46,7 @@ export function planGuard(
     async guard(resourceType, resources) {
       if (unlistedTypes.includes(resourceType)) return new Map();
       const ofType = (await pages).filter((page) => page.resourceType === resourceType);
-      // A listing that was cut on purpose names a part of the resources only.
+      // If the listing in the plan was cut on purpose, it contains only some of the resources.
       if (ofType.some(({ total }) => total !== undefined)) return new Map();
       const planned = new Set(ofType.flatMap((page) => page.resources.map(({ id }) => id)));
       const others = resources.filter(({ id }) => !planned.has(id));

@@ -54,8 +54,7 @@ const TYPES: readonly Type[] = ['domain', 'project', 'user'];
 /** The number of records in memory and in one commit. */
 const BATCH = 500;
 /**
- * The most projects whose members one sweep asks for. Only an inventory that was never filled has
- * more new projects.
+ * Most projects whose members one sweep requests. Only an empty inventory has more new projects.
  */
 const MAX_PROJECTS_WITH_MEMBERS = 200;
 const MAX_HELD = 10_000;

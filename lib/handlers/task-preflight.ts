@@ -66,9 +66,9 @@ export async function preflightReport(
 }
 
 /**
- * A token on the project becomes invalid when the project is disabled or deleted during a
- * pre-delete run. The next run sees that. The token also becomes invalid when the domain is
- * disabled. The task then waits until the domain is enabled, and names the domain and the command.
+ * Handles an invalid token in a pre-delete run. If the project was disabled or deleted during the
+ * run, the next run notices it. If the domain was disabled, the task waits until the domain is
+ * enabled, and reports the domain and the command.
  */
 export async function unlessProjectEnded(
   report: ServiceReport,
@@ -109,7 +109,7 @@ export async function fetchAccountState(
       code: 'keystone.id.alike',
       class: 'Denied',
       message: `Keystone shows ${shown.id} for ${scope.id}: its database treats both ids as equal`,
-      advice: `Nothing is removed. Give the living ${scope.type} another id, or clean up by hand.`,
+      advice: `Nothing is removed. Give the other ${scope.type} another id, or clean up by hand.`,
       service: 'keystone',
     });
   if (!shown.account.enabled) return 'disabled';
@@ -118,7 +118,7 @@ export async function fetchAccountState(
     : 'enabled';
 }
 
-/** The projects below a project of a requested domain are deleted before it. */
+/** Returns how the deletion of the operation's project is checked. */
 export const howChecked = (operation: Operation): HowChecked | undefined =>
   isPartOfDomain(operation) ? { inDomain: true } : undefined;
 

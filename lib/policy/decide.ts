@@ -17,7 +17,7 @@ export interface ProjectFacts {
 /** The consequence of one change of an account. */
 export interface PolicyDecision {
   readonly action: 'provision' | 'suspend' | 'resume' | 'cleanup' | 'none';
-  /** The least delay in milliseconds; `undefined`: the rule names none. */
+  /** The minimum delay in milliseconds; `undefined` if the rule has none. */
   readonly afterMillis: number | undefined;
   readonly mode: 'observe' | 'enforce';
   /** The number of the rule in the file, from 1; `undefined` if none matches. */
@@ -45,8 +45,8 @@ const DEFAULT_ACTION = {
 } as const satisfies Record<PolicyChange, PolicyDecision['action']>;
 
 /**
- * A suspension then only reports. A resume still puts back everything that was suspended. A cleanup
- * follows the settings.
+ * The mode of each change for which no rule matches. A suspension then only reports. A resume still
+ * restores everything that was suspended. A cleanup has the mode of the settings.
  */
 const DEFAULT_MODE: Readonly<Record<PolicyChange, PolicyDecision['mode']>> = {
   'project.created': 'observe',
@@ -59,7 +59,8 @@ const DEFAULT_MODE: Readonly<Record<PolicyChange, PolicyDecision['mode']>> = {
 };
 
 /**
- * Returns what the policy says about a change: the first rule that matches and names it decides.
+ * Returns the decision of the policy about a change: the first rule decides that matches the
+ * account and names the change.
  */
 export function decideChange(
   policy: Policy,
@@ -94,8 +95,8 @@ export interface DeletionDecision {
 }
 
 /**
- * Returns the recovery window of a deletion that an administrator requests: the first rule that
- * matches and names one decides.
+ * Returns the recovery window of a deletion that an administrator requests: the first rule decides
+ * that matches the project and names a window.
  */
 export function decideDeletion(policy: Policy, facts: ProjectFacts): DeletionDecision | undefined {
   const index = policy.rules.findIndex((rule) => rule.deletion && matches(rule, facts));

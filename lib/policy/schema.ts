@@ -44,7 +44,9 @@ const provision = reaction('provision')
     error: 'name the profile: { action: provision, profile: small }',
   });
 
-/** Nothing of a user can be switched off without a deletion, so these changes only report. */
+/**
+ * A change of a user only reports, because resources of a user can only be deleted, not suspended.
+ */
 const userReaction = <Action extends string>(action: Action) =>
   reaction(action).extend({
     mode: z
@@ -86,13 +88,17 @@ const rule = z.strictObject({
     .prefault({}),
 });
 
-/** What a profile may say, by service. A service without a schema cannot be provisioned. */
+/**
+ * The schemas of a profile's sections, by service. A service without a schema cannot be
+ * provisioned.
+ */
 export type ProfileSections = Readonly<Record<string, z.ZodType>>;
 
 /**
- * The policy file: the action for each account change of each project. The first rule that
- * matches a project and names the change decides. `profiles`: the desired state of a project, by
- * profile and service; see {@link policySchema}. `suspend`: what a suspension switches per service.
+ * The policy file: the action for each account change of each project. The first rule that matches
+ * a project and names the change decides. `profiles`: the desired state of a project, by profile
+ * and service; see {@link policySchema}. `suspend`: the resources that a suspension changes, by
+ * service.
  */
 export const Policy = z.strictObject({
   version: z.literal(POLICY_VERSION, { error: `write version: ${POLICY_VERSION}` }),

@@ -4,11 +4,11 @@ import * as z from 'zod';
 export interface SuspendOption {
   /** The effect of the option in a suspension. */
   readonly does: string;
-  /** The loss: what a resume cannot put back, or the harm to others during the suspension. */
+  /** What a resume cannot restore, or how the suspension harms other projects. */
   readonly loses?: string;
 }
 
-/** The options of one service. `none` can be named as well, and leaves the service alone. */
+/** The options of one service. The value `none` is also valid: the service is not changed. */
 interface ServiceOptions {
   readonly default: string;
   readonly options: Readonly<Record<string, SuspendOption>>;
@@ -39,7 +39,7 @@ export const SUSPEND_OPTIONS = {
         does: 'locks and shelves servers, which frees their hosts',
         loses:
           'shelved servers lose their memory and their place: a resume fails while no host ' +
-          'has room, and the image of a server that boots from an image lies in the project ' +
+          'has room, and the image of a server that boots from an image is in the project ' +
           'of the propagator meanwhile',
       },
     },
@@ -65,7 +65,7 @@ export const SUSPEND_OPTIONS = {
       'routers-down': {
         does: 'sets routers administratively down',
         loses:
-          'connections through the routers and their floating IP addresses break, also those ' +
+          'connections through the routers and their floating IP addresses break, as do those ' +
           'of VPNs and of load balancers that stay up',
       },
     },

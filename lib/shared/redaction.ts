@@ -15,7 +15,8 @@ const named = (among: string): string => `${among}{0,60}(?:${NAMES})${among}{0,6
  * If the value is an object or a list, the match extends to the end of the text.
  */
 const FIELD = new RegExp(
-  String.raw`(?<!\\)(?<quote>\\*["'])(?<name>${named(String.raw`[^"'\\]`)})\k<quote>\s{0,20}[:=]\s{0,20}` +
+  String.raw`(?<!\\)(?<quote>\\*["'])(?<name>${named(String.raw`[^"'\\]`)})\k<quote>` +
+    String.raw`\s{0,20}[:=]\s{0,20}` +
     String.raw`(?:[bu]?(?<open>\\*["'])(?:.*?(?<!\\)\k<open>|.*$)|[{[(].*$|-?\d[\w.+-]*)`,
   'gis',
 );
@@ -42,14 +43,16 @@ const PATTERNS: readonly (readonly [RegExp, string])[] = [
   [new RegExp(String.raw`${WORD}((?:${HEADERS})\s{0,20}[:=])[^\r\n"'\\]+`, 'gim'), `$1 ${MARK}`],
   [
     new RegExp(
-      String.raw`${WORD}(${named(String.raw`[\w-]`)}\s{0,20}=\s{0,20})${NOT_REDACTED}(?:"[^"]*"?|'[^']*'?|[^\s&,;"'\\]+)`,
+      String.raw`${WORD}(${named(String.raw`[\w-]`)}\s{0,20}=\s{0,20})${NOT_REDACTED}` +
+        String.raw`(?:"[^"]*"?|'[^']*'?|[^\s&,;"'\\]+)`,
       'gi',
     ),
     `$1${MARK}`,
   ],
   [
     new RegExp(
-      String.raw`${WORD}([\w-]{0,60}(?:${STRICT_NAMES})\s{0,20}:\s{0,20})${NOT_REDACTED}[^\s,;"'\\]+`,
+      String.raw`${WORD}([\w-]{0,60}(?:${STRICT_NAMES})\s{0,20}:\s{0,20})` +
+        String.raw`${NOT_REDACTED}[^\s,;"'\\]+`,
       'gi',
     ),
     `$1${MARK}`,
@@ -59,7 +62,9 @@ const PATTERNS: readonly (readonly [RegExp, string])[] = [
   // and digits.
   [
     new RegExp(
-      String.raw`${WORD}((?:${STRICT_NAMES}|secret|token|credentials?)(?:\s+(?:is|was|of|for|value|used))?[\s:=]+["'\x60]?)${NOT_REDACTED}(?=[^\s"'\x60]*\d)(?=[^\s"'\x60]*[a-z])[^\s,;"'\x60]{6,200}`,
+      String.raw`${WORD}((?:${STRICT_NAMES}|secret|token|credentials?)` +
+        String.raw`(?:\s+(?:is|was|of|for|value|used))?[\s:=]+["'\x60]?)${NOT_REDACTED}` +
+        String.raw`(?=[^\s"'\x60]*\d)(?=[^\s"'\x60]*[a-z])[^\s,;"'\x60]{6,200}`,
       'gi',
     ),
     `$1${MARK}`,

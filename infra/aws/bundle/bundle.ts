@@ -37,7 +37,7 @@ export async function writeBundles(stack: Stack, folder = ROOT): Promise<void> {
   for (const made of await bundle(stack)) await writeFile(join(folder, zipOf(made.name)), made.zip);
 }
 
-/** The functions that decide with the policy of the stack. */
+/** The functions that need the policy of the stack. */
 const DECIDES: readonly string[] = ['coordinate', 'api', 'sweep'];
 
 /** Generates the entry module of a function, so that a new service needs no file of its own. */
@@ -54,7 +54,8 @@ async function entryOf(name: string, { httpPlugins, policy }: Stack): Promise<st
     scope: one.scope,
   }));
   const file = join(ROOT, `lib/services/${service.name}.ts`);
-  const from = `import { ${await exportOf(service, file)} as service } from ${JSON.stringify(file)};`;
+  const exported = await exportOf(service, file);
+  const from = `import { ${exported} as service } from ${JSON.stringify(file)};`;
   return `${from}\n${entry('service', 'service', JSON.stringify(addresses))}`;
 }
 
@@ -62,11 +63,13 @@ const entry = (file: string, ...more: string[]): string =>
   `import { ${functionName(file)} } from ${JSON.stringify(join(ROOT, `functions/${file}.ts`))};
 export const handler = ${functionName(file)}(${['process.env', ...more].join(', ')});`;
 
-/** For example, `http-plugin` exports `httpPluginFunction`. */
+/** Returns the name of a file's export: `httpPluginFunction` for `http-plugin`. */
 const functionName = (file: string): string =>
   `${file.replace(/-(.)/g, (_, initial: string) => initial.toUpperCase())}Function`;
 
-/** The export name of the service in its own file, so that the bundle imports only that file. */
+/**
+ * Returns the export name of the service in its file, so that the bundle imports only that file.
+ */
 async function exportOf(service: Service, file: string): Promise<string> {
   const exported: Record<string, unknown> = await import(pathToFileURL(file).href);
   const found = Object.keys(exported).find((name) => exported[name] === service);
@@ -82,7 +85,7 @@ async function packed(contents: string): Promise<Omit<Bundle, 'name'>> {
     write: false,
     bundle: true,
     minify: true,
-    // Original names would only serve stack traces and the names of error classes.
+    // Original names would be useful only for stack traces and the names of error classes.
     keepNames: false,
     sourcemap: 'linked',
     sourcesContent: false,
@@ -93,7 +96,9 @@ async function packed(contents: string): Promise<Omit<Bundle, 'name'>> {
     legalComments: 'none',
     // CommonJS packages load Node's modules with `require`, which an ES module does not have.
     banner: {
-      js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);",
+      js:
+        "import { createRequire } from 'node:module'; " +
+        'const require = createRequire(import.meta.url);',
     },
     logLevel: 'silent',
   });

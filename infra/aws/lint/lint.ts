@@ -12,7 +12,7 @@ const HERE = import.meta.dirname;
 const ROOT = join(HERE, '../../..');
 const VENV = join(HERE, '.lint');
 const TEMPLATE = 'cloudformation-template-update-stack.json';
-/** Uses a key of the operator, so that the rules about encryption with such a key apply. */
+/** Parameters with a key of the operator, so that the rules about such keys are checked. */
 const PARAMETERS = ['kmsKey=arn:aws:kms:eu-central-1:123456789012:key/k', 'alarmEmail=a@b.example'];
 
 export interface Finding {
@@ -24,7 +24,8 @@ export interface Finding {
 export type Baseline = Readonly<Record<string, string>>;
 
 /**
- * The lines to print for one tool: findings outside of the baseline, and outdated entries of it.
+ * Returns the lines to print for one tool: findings that are not in the baseline, and outdated
+ * entries of the baseline.
  */
 export function linesToReport(
   tool: string,

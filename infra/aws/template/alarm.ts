@@ -20,8 +20,8 @@ export const RUNBOOKS = [
 export type Runbook = (typeof RUNBOOKS)[number];
 
 /**
- * `page`: a person must act now, also at night, because data is lost, all operations stand still,
- * or a mass deletion may be under way. `ticket`: a person must act within days.
+ * `page`: a person must act now, even at night: data is lost, all operations have stopped, or a
+ * mass deletion may be in progress. `ticket`: a person must act within days.
  */
 export type Severity = 'page' | 'ticket';
 export const topicId = (severity: Severity): string =>
@@ -39,7 +39,7 @@ export interface AlarmSpec {
   readonly seconds?: number;
   /** Number of periods; default 1. */
   readonly times?: number;
-  /** Missing data starts the alarm. */
+  /** Set if missing data starts the alarm. */
   readonly silence?: true;
   readonly text: string;
   readonly runbook: Runbook;
@@ -50,8 +50,8 @@ export const runbooksDashboard = ({ prefix }: Pick<Stack, 'prefix'>): string =>
   `${prefix}-runbooks`;
 
 /**
- * The URL that an alarm text ends with. By default it is the dashboard of the stack with the
- * runbooks of this release, so that it is complete without a web server of the operator.
+ * Returns the URL at the end of an alarm text. By default it is the stack's dashboard with the
+ * runbooks of this release, so that no web server is needed.
  */
 function runbookUrl({ runbook }: AlarmSpec, stack: Stack): string {
   const { runbooks } = stack.parameters;
@@ -61,7 +61,7 @@ function runbookUrl({ runbook }: AlarmSpec, stack: Stack): string {
   return `${console_}#dashboards/dashboard/${runbooksDashboard(stack)} (${runbook})`;
 }
 
-/** The alarm. It notifies the topic of its severity when it starts and when it ends. */
+/** Returns the alarm, which notifies the topic of its severity when it starts and when it ends. */
 export const alarm = (name: string, spec: AlarmSpec, stack: Stack): Resource => ({
   Type: 'AWS::CloudWatch::Alarm',
   Properties: {

@@ -2,8 +2,8 @@ import { attribute, type Resources, ref } from './cloudformation.ts';
 import type { Stack } from './stack.ts';
 
 /**
- * The name of the API in the operator's DNS. The address of API Gateway keeps working: the commands
- * sign their calls for it.
+ * Returns the resources for the API's name in the operator's DNS. The address of API Gateway also
+ * remains valid, because commands sign their calls for it.
  */
 export function apiDomain({ parameters }: Stack): Resources {
   const { apiDomain: DomainName, apiCertificate: CertificateArn } = parameters;
@@ -30,7 +30,7 @@ export function apiDomain({ parameters }: Stack): Resources {
   };
 }
 
-/** The outputs with which the operator points the name to API Gateway. */
+/** The outputs that the operator needs for the DNS record of the name. */
 export const apiDomainOutputs = ({ parameters }: Stack): Record<string, object> =>
   parameters.apiDomain === ''
     ? {}

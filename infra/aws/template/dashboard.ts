@@ -6,7 +6,7 @@ import type { Stack } from './stack.ts';
 
 const WIDTH = 6;
 const HEIGHT = 4;
-/** CloudWatch's grid. */
+/** Columns of CloudWatch's grid. */
 const WHOLE_WIDTH = 24;
 const RUNBOOK_HEIGHT = 16;
 
@@ -84,7 +84,7 @@ const queueRows = ({ prefix, topology }: Stack) =>
     ];
   });
 
-/** The runbooks as text, one below the other. Their links lead to files and become plain text. */
+/** The texts of the runbooks, one after another. Their links to files become plain text. */
 const runbookTexts = () =>
   RUNBOOKS.map((name, index) => {
     const page = new URL(`../../../docs/runbooks/${name}.md`, import.meta.url);

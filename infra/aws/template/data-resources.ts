@@ -13,9 +13,9 @@ import {
 import type { Stack } from './stack.ts';
 
 /**
- * Retained when the stack is removed or the resource is replaced. If the deployment that creates
- * the resource fails, CloudFormation deletes it again: it is still empty, and its name must be free
- * for the next attempt.
+ * Policies of resources that CloudFormation keeps when the stack is removed or the resource is
+ * replaced. If the deployment that creates such a resource fails, CloudFormation deletes it,
+ * because it is empty and the next attempt needs its name.
  */
 const KEPT = { DeletionPolicy: 'RetainExceptOnCreate', UpdateReplacePolicy: 'Retain' } as const;
 
@@ -34,7 +34,8 @@ export function dataResources(stack: Stack): Resources {
             Properties: {
               Name: `${prefix}/openstack`,
               Description:
-                'The login of the cloud: OS_* variables as one JSON object. Empty until a person fills it in.',
+                'The login of the cloud: OS_* variables as one JSON object. ' +
+                'Empty until a person fills it in.',
               ...(kmsKey ? { KmsKeyId: kmsKey } : {}),
             },
           },
@@ -77,7 +78,7 @@ function topics({ parameters, prefix }: Stack): Resources {
 }
 
 export const TABLE_ID = 'Table';
-/** The table. It records which accounts were deleted, and when. */
+/** Returns the table, which contains all stored data. */
 export const tableResource = (stack: Stack): Resource => ({
   Type: 'AWS::DynamoDB::Table',
   ...KEPT,
@@ -114,13 +115,14 @@ function table({ topology: { table: of }, parameters: { kmsKey, protectTable } }
 }
 
 /**
- * The ARN of the table, by its name. A reference to the resource would differ between a stack that
- * owns the table and one that uses a kept table. CloudFormation imports a resource only where the
- * other resources stay as they are.
+ * Returns the ARN of the table, built from its name. A reference to the resource would differ
+ * between a stack that owns the table and a stack that uses a kept table, and an import must not
+ * change other resources.
  */
 export const tableArn = ({ topology: { table: of } }: Stack) =>
   sub(
-    `arn:${pseudo('Partition')}:dynamodb:${pseudo('Region')}:${pseudo('AccountId')}:table/${of.name}`,
+    `arn:${pseudo('Partition')}:dynamodb:${pseudo('Region')}:${pseudo('AccountId')}:` +
+      `table/${of.name}`,
   );
 
 /** The ARN of the secret, created by this stack or given as a parameter. */

@@ -11,14 +11,14 @@ export interface FunctionDefinition {
   readonly does: string;
   readonly seconds: number;
   readonly megabytes: number;
-  /** The queue that invokes it. */
+  /** The queue that invokes the function. */
   readonly queue?: {
     readonly name: QueueName;
     readonly batchSize: number;
     readonly batchingSeconds: number;
     readonly maxConcurrency: number;
   };
-  /** Flushes the outboxes of other processes, so it may send to every queue. */
+  /** True if the function flushes outboxes of other processes and so may send to every queue. */
   readonly repairs: boolean;
 }
 
@@ -75,8 +75,8 @@ export function functionsOf({ topology }: Stack): FunctionDefinition[] {
 }
 
 const DOES = {
-  ingest: () => 'Reads notifications and asks Keystone for the present state',
-  coordinate: () => 'Carries each operation through its services',
+  ingest: () => 'Reads notifications and requests the present state from Keystone',
+  coordinate: () => 'Runs each operation, service by service',
   service: (queue: string) => `Empties ${queue.slice('service-'.length)}`,
 } as const;
 
@@ -109,10 +109,10 @@ export function serverlessFunctions(stack: Stack): Record<string, object> {
         environment: environmentOf(of, stack),
         events: eventsOf(of, stack),
         dependsOn: waysFor(of, stack),
-        // Every operation sends messages in a loop by design: a function sends delayed messages to
-        // its own queue, and the coordinator and the services send messages to each other. Lambda
-        // would stop such a chain after some 16 invocations. The caps, the back-off and the stall
-        // timeout end a chain here.
+        // Operations send messages in loops by design: a function sends delayed messages to its own
+        // queue, and the coordinator and the services send messages to each other. Without this
+        // setting Lambda would stop a loop after about 16 invocations. Caps, back-off and stall
+        // timeout limit the loops instead.
         ...(of.queue ? { recursiveLoop: 'Allow' } : {}),
         // The functions filter by PROPAGATOR_LOG_LEVEL themselves.
         logs: { logFormat: 'JSON', applicationLogLevel: 'TRACE', systemLogLevel: 'INFO' },
@@ -125,8 +125,8 @@ export function serverlessFunctions(stack: Stack): Record<string, object> {
 }
 
 /**
- * Time-out in seconds for one response of Keystone, in functions that send it a few short calls. A
- * proxy usually gives up after a minute, and the function would be killed before it could report.
+ * Time-out in seconds for one response of Keystone, in functions that make only a few short calls.
+ * With a longer time-out Lambda would stop the function before it can report the failure.
  */
 const ANSWER_SECONDS = 20;
 const isWaitedFor = ({ name }: FunctionDefinition): boolean =>
@@ -147,9 +147,9 @@ export function environmentOf(of: FunctionDefinition, stack: Stack): Record<stri
 }
 
 /**
- * Resources that must exist before the function. EventBridge silently drops an event without a
- * matching rule, and an event that a queue refuses while the queue for undelivered events is
- * missing. An upgrade that adds a service would otherwise lose its first requests.
+ * Returns the resources that must exist before the function. EventBridge silently drops an event if
+ * no rule matches, or if a queue refuses it and the queue for undelivered events does not exist.
+ * Without this order, an upgrade that adds a service would lose the first requests.
  */
 const waysFor = ({ repairs }: FunctionDefinition, { topology }: Stack): string[] => [
   ...topology.queues
@@ -171,8 +171,8 @@ function eventsOf({ name, queue }: FunctionDefinition, { apiCallers }: Stack): o
   const route = (method: string, path: string) => ({
     httpApi: { method, path, ...(apiCallers === 'iam' ? { authorizer: { type: 'aws_iam' } } : {}) },
   });
-  // With Keystone, API Gateway authenticates no caller. Then only the function that validates
-  // tokens has a route, and it also accepts notifications.
+  // With Keystone tokens, API Gateway does not authenticate callers. Only the function of the API,
+  // which validates tokens and also accepts notifications, then has a route.
   if (name === 'ingest')
     return [
       ...(queueFunctions ? [queueFunctions] : []),

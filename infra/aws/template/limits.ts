@@ -3,8 +3,8 @@ import { functionsOf } from './functions.ts';
 import type { Stack } from './stack.ts';
 
 /**
- * AWS checks these limits only during a deployment, then rolls back with an error that names no
- * parameter. The template therefore checks them before the deployment.
+ * AWS limits. AWS checks them only during a deployment, with an error that names no parameter. The
+ * template therefore checks them before the deployment.
  */
 const MOST = {
   /** Names and values of all variables of a function: 4 KB. */
@@ -19,8 +19,8 @@ const MOST = {
  */
 const ADDED = { aFunction: 3, once: 16 } as const;
 /**
- * The longest possible ARN of a queue before its name, and the longest of any other ARN. Partition,
- * region and account are known only after the deployment.
+ * The longest possible start of a queue's ARN. Partition, region and account are not known before
+ * the deployment.
  */
 const ARN_OF_A_QUEUE = 'arn:aws-us-gov:sqs:ap-southeast-5:123456789012:';
 const ANY_ARN = 'x'.repeat(160);
@@ -39,7 +39,8 @@ export function checkLimits(
     );
     if (bytes > MOST.environmentBytes)
       throw new Error(
-        `The settings have ${bytes} bytes, and a function takes ${MOST.environmentBytes}. The longest of them is ${longest(environment)}.`,
+        `The settings have ${bytes} bytes, and a function takes ${MOST.environmentBytes}. ` +
+          `The longest of them is ${longest(environment)}.`,
       );
   }
   for (const [id, role] of Object.entries(resources).filter(
@@ -48,13 +49,15 @@ export function checkLimits(
     const characters = policiesOfRole(role, resources).length;
     if (characters > MOST.policyCharacters)
       throw new Error(
-        `The rights of ${id} have ${characters} characters, and a role takes ${MOST.policyCharacters}: choose a shorter stage, or fewer services of your own`,
+        `The rights of ${id} have ${characters} characters, and a role takes ` +
+          `${MOST.policyCharacters}: choose a shorter stage, or fewer services of your own`,
       );
   }
   const count = Object.keys(resources).length + ADDED.aFunction * functions.length + ADDED.once;
   if (count > MOST.resources)
     throw new Error(
-      `The stack has ${count} resources, and CloudFormation takes ${MOST.resources}: it has too many services of your own`,
+      `The stack has ${count} resources, and CloudFormation takes ${MOST.resources}: ` +
+        'it has too many services of your own',
     );
 }
 

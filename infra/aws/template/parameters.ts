@@ -73,8 +73,8 @@ const Parameters = z.object({
   subnets: listOf(/^subnet-\w+$/, 'subnet-1,subnet-2').default(''),
   securityGroups: listOf(/^sg-\w+$/, 'sg-1').default(''),
   /**
-   * ARN of the operator's KMS key for bus, queues, table, secret, topics and logs, in place of the AWS key. Its
-   * policy must permit the services: docs/aws.md.
+   * ARN of the operator's KMS key for bus, queues, table, secret, topics and logs, in place of the
+   * AWS key. Its policy must permit the services: docs/aws.md.
    */
   kmsKey: z
     .string()

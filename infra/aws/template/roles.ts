@@ -43,7 +43,8 @@ function functionRole(of: FunctionDefinition, stack: Stack): Resource {
         ? {
             ManagedPolicyArns: [
               sub(
-                `arn:${pseudo('Partition')}:iam::aws:policy/service-role/AWSLambdaVPCAccessExecutionRole`,
+                `arn:${pseudo('Partition')}:iam::aws:policy/` +
+                  'service-role/AWSLambdaVPCAccessExecutionRole',
               ),
             ],
           }
@@ -147,7 +148,8 @@ const schedules = ({ topology }: Stack) => [
   allow(
     ['scheduler:CreateSchedule'],
     sub(
-      `arn:${pseudo('Partition')}:scheduler:${pseudo('Region')}:${pseudo('AccountId')}:schedule/${topology.scheduleGroup}/*`,
+      `arn:${pseudo('Partition')}:scheduler:${pseudo('Region')}:${pseudo('AccountId')}:` +
+        `schedule/${topology.scheduleGroup}/*`,
     ),
   ),
   allow(['iam:PassRole'], attribute('SchedulerRole'), {

@@ -144,7 +144,7 @@ running.`,
 
   printable(
     operation.command('cancel <id>'),
-    'operation cancel op-4f0c1a2b3c4d --reason "the contract goes on"',
+    'operation cancel op-4f0c1a2b3c4d --reason "the contract continues"',
   )
     .description('end an operation that was requested; removed resources do not come back')
     .requiredOption('--reason <text>', 'the reason; stored with the operation')

@@ -10,7 +10,7 @@ export interface Sample {
   readonly at: number;
   readonly removed: number;
 }
-/** The rate is measured over this time, so that it follows a change. */
+/** The rate is measured over this time. */
 const WINDOW_MILLIS = 60_000;
 /** A rate over a shorter time is not reliable. */
 const LEAST_MILLIS = 3000;

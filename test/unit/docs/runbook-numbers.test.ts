@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { THRESHOLDS } from '../../../infra/aws/template/alarms.ts';
+import { THRESHOLDS } from '../../../infra/aws/template/alarm-thresholds.ts';
 import { functionsOf } from '../../../infra/aws/template/functions.ts';
 import { stackOf } from '../../../infra/aws/template/stack.ts';
 

@@ -1,0 +1,57 @@
+import { NAMESPACE } from '../../../lib/engine/aws/lambda/metrics.ts';
+import type { AlarmSpec } from './alarm.ts';
+import { THRESHOLDS } from './alarm-thresholds.ts';
+import { ref } from './cloudformation.ts';
+import type { Stack } from './stack.ts';
+
+/** The alarms of the HTTP API. */
+export function ofApi({ prefix }: Stack): [string, AlarmSpec][] {
+  const gateway = { namespace: 'AWS/ApiGateway', dimensions: { ApiId: ref('HttpApi') } };
+  const { api5xx, apiMinutes, apiSeconds, apiSlowMinutes } = THRESHOLDS;
+  return [
+    [
+      'api-errors',
+      {
+        severity: 'ticket',
+        namespace: NAMESPACE,
+        metric: 'ApiErrors',
+        dimensions: { stage: prefix },
+        statistic: 'Sum',
+        above: 0,
+        seconds: apiMinutes * 60,
+        text: 'A request to the API ended with an unexpected error.',
+        runbook: 'api-errors',
+      },
+    ],
+    [
+      'api-5xx',
+      {
+        ...gateway,
+        // Without the API no person can stop, release or redrive anything.
+        severity: 'page',
+        metric: '5xx',
+        statistic: 'Sum',
+        above: api5xx,
+        seconds: apiMinutes * 60,
+        text: `More than ${api5xx} requests to the API failed (5xx) within ${apiMinutes} minutes.`,
+        runbook: 'api-errors',
+      },
+    ],
+    [
+      'api-latency',
+      {
+        ...gateway,
+        severity: 'ticket',
+        metric: 'Latency',
+        statistic: 'p99',
+        above: apiSeconds * 1000,
+        seconds: 300,
+        times: apiSlowMinutes / 5,
+        text:
+          `Requests to the API take longer than ${apiSeconds} s ` +
+          `(p99, ${apiSlowMinutes} minutes).`,
+        runbook: 'api-errors',
+      },
+    ],
+  ];
+}

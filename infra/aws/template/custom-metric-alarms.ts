@@ -1,0 +1,102 @@
+import { NAMESPACE } from '../../../lib/engine/aws/lambda/metrics.ts';
+import type { AlarmSpec } from './alarm.ts';
+import { THRESHOLDS } from './alarm-thresholds.ts';
+import type { Stack } from './stack.ts';
+
+const HOUR = 3600;
+const DAY = 24 * HOUR;
+
+/** The alarms on the metrics of the propagator itself, and on missing sweeps. */
+export function ofCustomMetrics({ prefix, parameters }: Stack): [string, AlarmSpec][] {
+  const own = (metric: string) => ({ namespace: NAMESPACE, metric, dimensions: { stage: prefix } });
+  const silence = silenceOf(Number(parameters.silentMinutes));
+  return [
+    [
+      'silent-source',
+      {
+        ...own('NotificationsReceived'),
+        severity: 'page',
+        statistic: 'Sum',
+        above: 0,
+        ...silence,
+        silence: true,
+        text:
+          'No notification and no heartbeat of a relay arrived for ' +
+          `${(silence.times * silence.seconds) / 60} minutes.`,
+        runbook: 'silent-source',
+      },
+    ],
+    [
+      'cap-hold',
+      {
+        ...own('Capped'),
+        severity: 'page',
+        statistic: 'Maximum',
+        above: 0,
+        seconds: 300,
+        text:
+          'A cap holds operations until a person releases them. ' +
+          'The cause may be a mass deletion by mistake.',
+        runbook: 'cap-hold',
+      },
+    ],
+    [
+      'suspicious-deletions',
+      {
+        ...own('Suspicious'),
+        severity: 'ticket',
+        statistic: 'Maximum',
+        above: 0,
+        seconds: 900,
+        text: 'Deletions of accounts that were never seen alive are held until a person decides.',
+        runbook: 'suspicious-deletions',
+      },
+    ],
+    [
+      'enabled-during-hold',
+      {
+        ...own('EnabledDuringHold'),
+        severity: 'ticket',
+        statistic: 'Maximum',
+        above: 0,
+        seconds: 900,
+        text: 'A project that an operator holds suspended is enabled in Keystone.',
+        runbook: 'enabled-during-hold',
+      },
+    ],
+    [
+      'quarantine',
+      {
+        ...own('Quarantined'),
+        severity: 'ticket',
+        statistic: 'Sum',
+        above: 0,
+        seconds: 300,
+        text: 'A notification could not be read and is in quarantine.',
+        runbook: 'quarantine',
+      },
+    ],
+    [
+      'sweep-missing',
+      {
+        severity: 'page',
+        namespace: 'AWS/Lambda',
+        metric: 'Invocations',
+        dimensions: { FunctionName: `${prefix}-sweep` },
+        statistic: 'Sum',
+        above: 0,
+        seconds: 900,
+        times: (THRESHOLDS.sweepMinutes * 60) / 900,
+        silence: true,
+        text: `The sweep did not run for ${THRESHOLDS.sweepMinutes} minutes.`,
+        runbook: 'sweep-missing',
+      },
+    ],
+  ];
+}
+
+/** An alarm covers at most a day, or a week if its periods are hours. */
+function silenceOf(minutes: number): { seconds: number; times: number } {
+  const seconds = minutes * 60 > DAY ? HOUR : 300;
+  return { seconds, times: Math.max(1, Math.round((minutes * 60) / seconds)) };
+}

@@ -1,0 +1,41 @@
+import type { AlarmSpec, Severity } from './alarm.ts';
+import { THRESHOLDS } from './alarm-thresholds.ts';
+
+/** Every operation needs these functions. If one of them fails, all operations stop. */
+export const severityOf = (name: string): Severity =>
+  name.startsWith('service-') ? 'ticket' : 'page';
+
+/** The alarms of one function. */
+export const ofFunction = (name: string, prefix: string): [string, AlarmSpec][] => {
+  const of = (metric: string) => ({
+    severity: severityOf(name),
+    namespace: 'AWS/Lambda',
+    metric,
+    dimensions: { FunctionName: `${prefix}-${name}` },
+    statistic: 'Sum' as const,
+    seconds: 300,
+  });
+  const { errors, errorMinutes, throttleMinutes } = THRESHOLDS;
+  return [
+    [
+      `${name}-errors`,
+      {
+        ...of('Errors'),
+        above: name === 'sweep' ? 0 : errors,
+        times: errorMinutes / 5,
+        text: `Invocations of the function ${name} end with an error.`,
+        runbook: 'function-errors',
+      },
+    ],
+    [
+      `${name}-throttles`,
+      {
+        ...of('Throttles'),
+        above: 0,
+        times: throttleMinutes / 5,
+        text: `Lambda does not start the function ${name}: its concurrency is used up.`,
+        runbook: 'function-throttles',
+      },
+    ],
+  ];
+};
