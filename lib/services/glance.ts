@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { defineService, defineType, type Removal, type ServiceApi } from '../task/service.ts';
+import { listImages } from './glance/images.ts';
 import { imageSuspension } from './glance/suspend.ts';
 import { hasStatus } from './kit/errors.ts';
 import { epochOf } from './kit/time.ts';
@@ -23,22 +24,11 @@ const WITHOUT_CLONES: readonly string[] = ['nova', 'cinder'];
 
 const pathOfImage = (row: ImageRow): string => `/v2/images/${encodeURIComponent(row.id)}`;
 
-/**
- * Images with their data and their members. Two listings are necessary, because a filter by owner
- * alone shows neither community nor hidden images to an administrator (Image API 2.7).
- */
+/** Images with their data and their members. */
 const image = defineType({
   name: 'image',
   independentOf: WITHOUT_CLONES,
-  async list({ api, project }) {
-    const owned = { owner: project, visibility: 'all' };
-    const listings = await Promise.all(
-      [owned, { ...owned, os_hidden: true }].map((query) =>
-        api.list('/v2/images', { collection: 'images', row: imageRow, paging: 'next', query }),
-      ),
-    );
-    return [...new Map(listings.flatMap(({ rows }) => rows).map((row) => [row.id, row])).values()];
-  },
+  list: (context) => listImages(imageRow, context),
   id: (row) => row.id,
   owner: (row) => row.owner ?? undefined,
   label: (row) => row.name ?? undefined,

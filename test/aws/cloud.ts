@@ -7,6 +7,7 @@ import { designate } from '../cloud/documented/designate.ts';
 import { heat } from '../cloud/documented/heat.ts';
 import { octavia, octaviaIn } from '../cloud/documented/octavia.ts';
 import { loginOf } from '../cloud/login.ts';
+import { switchesOf } from '../cloud/switches.ts';
 
 /** Suspends projects whose names begin with `trial-`, and provisions those with `new-`. */
 export const TRIAL_POLICY = `version: 1
@@ -103,25 +104,16 @@ export const setEnabledIn = (
     admin.request('PATCH', `/v3/projects/${project}`, { json: { project: { enabled } } }),
   );
 
-/** The fields that a suspension may change: servers, load balancers and Swift of a project. */
-export function switchesOf({ state }: RehearsalCloud, project: string) {
-  const servers = state.compute.servers.where((row) => row.project_id === project);
-  const balancers = octaviaIn(state).loadBalancers.where((row) => row.project_id === project);
-  const account = state.accounts.get(`AUTH_${project}`);
-  const places = account ? [account, ...account.containers.values()] : [];
+/** The fields of {@link switchesOf}, and those of the load balancers. */
+export function allSwitchesOf(cloud: RehearsalCloud, project: string) {
+  const balancers = octaviaIn(cloud.state).loadBalancers.where((row) => row.project_id === project);
   return {
-    servers: servers.map(({ id, vm_state, locked, locked_reason }) => ({
-      id,
-      vm_state,
-      locked,
-      locked_reason,
-    })),
+    ...switchesOf(cloud, project),
     loadBalancers: balancers.map(({ id, admin_state_up, provisioning_status }) => ({
       id,
       admin_state_up,
       provisioning_status,
     })),
-    swift: places.map(({ name, headers }) => ({ name, headers: { ...headers } })),
   };
 }
 

@@ -2,7 +2,7 @@ import { jest } from '@jest/globals';
 import type { Message } from '../../events/index.ts';
 import type { Task } from '../../lib/operation/model.ts';
 import { until } from '../engine/place.ts';
-import { PROVISIONED, provisionedIn, switchesOf } from './cloud.ts';
+import { allSwitchesOf, PROVISIONED, provisionedIn } from './cloud.ts';
 import { type DeployedFixture, deployFixture } from './stage.ts';
 
 jest.setTimeout(180_000);
@@ -105,7 +105,7 @@ describe('the deployed stack', () => {
 
   it('suspends a disabled project as the policy file of the deployment says, and puts everything back when it is enabled', async () => {
     const [customer, control] = [stage.project('trial-one'), stage.project('trial-two')];
-    const [before, untouched] = [customer, control].map((id) => switchesOf(stage.cloud, id));
+    const [before, untouched] = [customer, control].map((id) => allSwitchesOf(stage.cloud, id));
     const lastOperation = async (action: string) => {
       await until(
         `the operation ${action} exists`,
@@ -123,7 +123,7 @@ describe('the deployed stack', () => {
     expect(shown.out).toMatch(/suspend/);
     await stage.send('ingest', stage.notification(await stage.setEnabled(customer, false)));
     expect(await lastOperation('suspend')).toMatchObject({ state: 'finished', mode: 'enforce' });
-    const asleep = switchesOf(stage.cloud, customer);
+    const asleep = allSwitchesOf(stage.cloud, customer);
     expect(asleep.servers.filter((row) => row.vm_state === 'active')).toEqual([]);
     expect(asleep.servers.filter((row) => row.locked).length).toBeGreaterThan(0);
     const active = asleep.loadBalancers.filter((row) => row.provisioning_status === 'ACTIVE');
@@ -131,8 +131,8 @@ describe('the deployed stack', () => {
     expect(JSON.stringify(asleep.swift)).not.toContain('.r:');
     await stage.send('ingest', stage.notification(await stage.setEnabled(customer, true)));
     expect(await lastOperation('resume')).toMatchObject({ state: 'finished', mode: 'enforce' });
-    expect(switchesOf(stage.cloud, customer)).toEqual(before);
-    expect(switchesOf(stage.cloud, control)).toEqual(untouched);
+    expect(allSwitchesOf(stage.cloud, customer)).toEqual(before);
+    expect(allSwitchesOf(stage.cloud, control)).toEqual(untouched);
   });
 
   it('provisions a new project as the policy file of the deployment says, once, and no other project', async () => {
@@ -159,13 +159,13 @@ describe('the deployed stack', () => {
 
   it('only counts a disabled project that no rule of the policy file matches', async () => {
     const customer = stage.project();
-    const before = switchesOf(stage.cloud, customer);
+    const before = allSwitchesOf(stage.cloud, customer);
     await stage.send('ingest', stage.notification(await stage.setEnabled(customer, false)));
     expect(await stage.ended(customer, 150)).toMatchObject({
       state: 'observed',
       action: 'suspend',
     });
-    expect(switchesOf(stage.cloud, customer)).toEqual(before);
+    expect(allSwitchesOf(stage.cloud, customer)).toEqual(before);
   });
 
   it('accepts a notification over HTTP only with a signature', async () => {

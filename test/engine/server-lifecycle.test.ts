@@ -1,13 +1,13 @@
 import { jest } from '@jest/globals';
 import * as z from 'zod';
 import {
+  allSwitchesOf,
   customerOf,
   newProjectIn,
   PROVISIONED,
   provisionedIn,
   rehearsalCloud,
   setEnabledIn,
-  switchesOf,
   TRIAL_POLICY,
 } from '../aws/cloud.ts';
 import type { RehearsalCloud } from '../cloud/cloud.ts';
@@ -61,10 +61,10 @@ describe('suspend, resume and provision on a PostgreSQL server', () => {
       async () => (await reads().account('project', target.id)) !== undefined,
       60,
     );
-    const [before, untouched] = [switchesOf(cloud, target.id), switchesOf(cloud, control.id)];
+    const [before, untouched] = [allSwitchesOf(cloud, target.id), allSwitchesOf(cloud, control.id)];
     await notify(await setEnabledIn(cloud, target.id, false));
     await ended(target.id, 'suspend');
-    const asleep = switchesOf(cloud, target.id);
+    const asleep = allSwitchesOf(cloud, target.id);
     expect(asleep.servers.filter((row) => row.vm_state === 'active')).toEqual([]);
     expect(JSON.stringify(before.swift)).toContain('.r:*');
     expect(JSON.stringify(asleep.swift)).not.toContain('.r:*');
@@ -73,8 +73,8 @@ describe('suspend, resume and provision on a PostgreSQL server', () => {
     started = await start();
     await notify(await setEnabledIn(cloud, target.id, true));
     await ended(target.id, 'resume');
-    expect(switchesOf(cloud, target.id)).toEqual(before);
-    expect(switchesOf(cloud, control.id)).toEqual(untouched);
+    expect(allSwitchesOf(cloud, target.id)).toEqual(before);
+    expect(allSwitchesOf(cloud, control.id)).toEqual(untouched);
     expect(await reads().documents('suspension', target.id)).toEqual([]);
   });
 

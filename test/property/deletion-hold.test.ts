@@ -3,7 +3,7 @@ import type { SteppedEngine } from '../../lib/engine/memory/stepped.ts';
 import { documentKey } from '../../lib/engine/memory/store.ts';
 import { deliveriesWithActionFailures, run, type ScheduledDelivery } from './chaos-schedule.ts';
 import { runs } from './runs.ts';
-import { EVERY_CLASS, StatefulSimulation, TARGET } from './stateful-simulation.ts';
+import { deleted, EVERY_CLASS, StatefulSimulation, TARGET } from './stateful-simulation.ts';
 
 const TYPES = ['compute.server', 'network.port', 'vault.secret', 'vault.label', 'booking.host'];
 const histories = fc.record({
@@ -45,13 +45,7 @@ describe('random holds', () => {
           const { cloud, engine } = simulation;
           if (isDeleted) {
             cloud.delete(TARGET);
-            await simulation.handle({
-              type: 'account.project.deleted',
-              data: {
-                account: { type: 'project', id: TARGET },
-                cause: { messageId: 'm-1', eventType: 'identity.project.deleted', at: 0 },
-              },
-            });
+            await simulation.handle(deleted('project', TARGET));
           } else await simulation.ask();
 
           let total = 0;

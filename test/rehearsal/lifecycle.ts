@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { duration } from '../../lib/cli/output.ts';
 import { type OperationShape, OperationsShape } from '../../lib/cli/shapes.ts';
 import { ENDED } from '../../lib/operation/model.ts';
+import { switchesOf } from '../cloud/switches.ts';
 import type { RehearsalFixture } from './rehearsal-fixture.ts';
 
 /** A check of the rehearsal, and its result. */
@@ -46,18 +47,6 @@ export async function arrive(
   return { id, name, verdict: [isTrue, 'the new project was provisioned by its profile'] };
 }
 
-/** The servers and the Swift account of a project, which a suspension switches in the rehearsal. */
-function switchesOf({ cloud }: RehearsalFixture, project: string) {
-  const { state } = cloud;
-  const servers = state.compute.servers.where((row) => row.project_id === project);
-  const account = state.accounts.get(`AUTH_${project}`);
-  const places = account ? [account, ...account.containers.values()] : [];
-  return {
-    servers: servers.map(({ id, vm_state, locked }) => ({ id, vm_state, locked })),
-    swift: places.map(({ name, headers }) => ({ name, headers: { ...headers } })),
-  };
-}
-
 /** Opens the first container of the project to the public. */
 function publish({ cloud }: RehearsalFixture, project: string): void {
   const [container] = cloud.state.accounts.get(`AUTH_${project}`)?.containers.values() ?? [];
@@ -77,14 +66,14 @@ export async function suspendAndResume(
   if (!project) throw new TypeError('the customer has no project');
   const { id, name } = project;
   publish(fixture, id);
-  const before = switchesOf(fixture, id);
+  const before = switchesOf(fixture.cloud, id);
   const running = before.servers.filter((row) => row.vm_state === 'active').length;
   const setEnabled = (enabled: boolean) =>
     fixture.keystone.request('PATCH', `/projects/${id}`, { json: { project: { enabled } } });
   const disabledAt = Date.now();
   await setEnabled(false);
   const suspended = await endOf('suspend', id, fixture);
-  const asleep = switchesOf(fixture, id);
+  const asleep = switchesOf(fixture.cloud, id);
   const stopped = asleep.servers.filter((row) => row.vm_state === 'stopped' && row.locked).length;
   print(
     `2. The project "${name}" is disabled. It is suspended after ${duration(Date.now() - disabledAt)}: ${stopped} servers are stopped and locked, public access is closed.`,
@@ -97,7 +86,7 @@ export async function suspendAndResume(
   );
   const isAtRest = asleep.servers.every((row) => row.vm_state !== 'active') && !isPublic(asleep);
   const isAsBefore =
-    isPublic(before) && JSON.stringify(switchesOf(fixture, id)) === JSON.stringify(before);
+    isPublic(before) && JSON.stringify(switchesOf(fixture.cloud, id)) === JSON.stringify(before);
   return [
     [
       suspended.operation.state === 'finished' && running > 0 && isAtRest,

@@ -5,6 +5,7 @@ import {
   type ProjectContext,
   type ServiceApi,
 } from '../../task/service.ts';
+import { listImages } from './images.ts';
 
 const imageRow = z.object({
   id: z.string(),
@@ -17,25 +18,15 @@ type ImageRow = z.infer<typeof imageRow> & { readonly isShown: boolean };
 const members = z.object({ members: z.array(z.unknown()) });
 const AT_ONCE = 8;
 
-/**
- * The images, and for each whether another project can use it. Hidden images need a listing of
- * their own.
- */
-async function images({ api, project }: ProjectContext): Promise<ImageRow[]> {
-  const owned = { owner: project, visibility: 'all' };
-  const listings = await Promise.all(
-    [owned, { ...owned, os_hidden: true }].map((query) =>
-      api.list('/v2/images', { collection: 'images', row: imageRow, paging: 'next', query }),
-    ),
-  );
-  const all = new Map(listings.flatMap(({ rows }) => rows).map((row) => [row.id, row]));
+/** The images, and for each whether another project can use it. */
+async function images(context: ProjectContext): Promise<ImageRow[]> {
   const rows: ImageRow[] = [];
-  const left = [...all.values()];
+  const left = await listImages(imageRow, context);
   while (left.length > 0) {
     const some = left.splice(0, AT_ONCE);
     rows.push(
       ...(await Promise.all(
-        some.map(async (row) => ({ ...row, isShown: await isShown(row, api) })),
+        some.map(async (row) => ({ ...row, isShown: await isShown(row, context.api) })),
       )),
     );
   }

@@ -2,7 +2,12 @@ import { DomainId, UserId } from '../../../events/ids.ts';
 import { whyNotCanceled } from '../../../lib/operation/cancel.ts';
 import type { Operation } from '../../../lib/operation/model.ts';
 import { operation } from '../../engine/samples.ts';
-import { failure, type StatefulSimulation, TARGET } from '../../property/stateful-simulation.ts';
+import {
+  deleted,
+  failure,
+  type StatefulSimulation,
+  TARGET,
+} from '../../property/stateful-simulation.ts';
 import { ALL_RESOURCES, eachSimulation } from './each-simulation.ts';
 
 let simulation: StatefulSimulation;
@@ -116,13 +121,7 @@ describe('the cancellation of a requested operation', () => {
 
   it('is refused if the operation follows from a deletion in Keystone, and names the hold', async () => {
     simulation.cloud.delete(TARGET);
-    await simulation.handle({
-      type: 'account.project.deleted',
-      data: {
-        account: { type: 'project', id: TARGET },
-        cause: { messageId: 'm-1', eventType: 'identity.project.deleted', at: 0 },
-      },
-    });
+    await simulation.handle(deleted('project', TARGET));
     expect(await cancel()).toMatchObject({
       status: 409,
       body: { error: { message: expect.stringContaining('propagator hold add --project target') } },

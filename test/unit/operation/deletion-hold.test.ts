@@ -1,4 +1,4 @@
-import { type StatefulSimulation, TARGET } from '../../property/stateful-simulation.ts';
+import { deleted, type StatefulSimulation, TARGET } from '../../property/stateful-simulation.ts';
 import { ALL_RESOURCES, eachSimulation } from './each-simulation.ts';
 
 let simulation: StatefulSimulation;
@@ -30,13 +30,7 @@ describe('a hold of a project', () => {
 
   it('stops the next removal of a run that is under way, also of a project that is deleted', async () => {
     simulation.cloud.delete(TARGET);
-    await simulation.handle({
-      type: 'account.project.deleted',
-      data: {
-        account: { type: 'project', id: TARGET },
-        cause: { messageId: 'm-1', eventType: 'identity.project.deleted', at: 0 },
-      },
-    });
+    await simulation.handle(deleted('project', TARGET));
     await simulation.until(() => simulation.state === 'running');
     const holdDocument = {
       collection: 'deletion-hold',

@@ -1,4 +1,9 @@
-import { failure, type StatefulSimulation, TARGET } from '../../property/stateful-simulation.ts';
+import {
+  deleted,
+  failure,
+  type StatefulSimulation,
+  TARGET,
+} from '../../property/stateful-simulation.ts';
 import { ALL_RESOURCES, eachSimulation } from './each-simulation.ts';
 
 let simulation: StatefulSimulation;
@@ -79,13 +84,7 @@ describe('the plan of a project', () => {
   it('does not block a deletion in Keystone', async () => {
     await simulation.call('POST', `/v1/projects/${TARGET}/plan`, {});
     simulation.cloud.delete(TARGET);
-    await simulation.handle({
-      type: 'account.project.deleted',
-      data: {
-        account: { type: 'project', id: TARGET },
-        cause: { messageId: 'm-1', eventType: 'identity.project.deleted', at: 0 },
-      },
-    });
+    await simulation.handle(deleted('project', TARGET));
     await simulation.settle();
     const ends = [...simulation.engine.operations.values()].map(({ action, state }) => [
       action,

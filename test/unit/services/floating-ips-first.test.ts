@@ -1,76 +1,32 @@
-import { SteppedEngine } from '../../../lib/engine/memory/stepped.ts';
 import { designate } from '../../../lib/services/designate.ts';
-import { SERVICES } from '../../../lib/services/index.ts';
 import { keystone } from '../../../lib/services/keystone.ts';
 import { neutron } from '../../../lib/services/neutron.ts';
-import { VirtualClock } from '../../cloud/cloud.ts';
 import {
   designate as before2023,
   designateIn,
   designateWithShares,
 } from '../../cloud/documented/designate.ts';
-import { handleMessage, simulationDeps } from '../../property/simulation-parts.ts';
-import { deleted } from '../../property/stateful-simulation.ts';
-import { CleanupFixture } from './cleanup-fixture.ts';
+import {
+  carryThrough,
+  eachOperation,
+  engine,
+  expectFinished,
+  fixture,
+  open,
+} from './operation-fixture.ts';
 
 const ZONES_TAKE = 60_000;
 
-let fixture: CleanupFixture;
-let engine: SteppedEngine;
-let clock: VirtualClock;
-let controls: unknown;
-afterEach(() => fixture.close());
+eachOperation();
 
-const open = async (release = designateWithShares): Promise<void> => {
-  clock = new VirtualClock();
-  engine = new SteppedEngine();
-  engine.time = clock.now();
-  fixture = await CleanupFixture.open({
-    with: [release],
-    clock,
-    durations: { documented: ZONES_TAKE },
-  });
-  controls = fixture.rehearsal.store.resources(fixture.control.project.id);
-};
-const deps = () => ({
-  ...simulationDeps(engine, fixture.cloud, SERVICES),
-  protection: async () => ({
-    projects: [],
-    domains: [],
-    ownProject: (await fixture.cloud.ownProject()).id,
-  }),
-});
-
-/**
- * Carries out the whole operation message by message, on the clock of the cloud. Calls
- * `beforeMessage` before each message.
- */
-async function carryThrough(beforeMessage: () => void): Promise<void> {
-  await fixture.deleteProject();
-  await engine.commit({ messages: [deleted('project', fixture.project)] });
-  for (let n = 0; n < 1000; n += 1) {
-    const [next] = engine.due();
-    if (!next) return;
-    clock.advance(engine.time - clock.now());
-    beforeMessage();
-    await handleMessage(next.message, deps());
-    engine.take(next);
-  }
-}
+const openWith = (release = designateWithShares): Promise<void> =>
+  open({ with: [release], durations: { documented: ZONES_TAKE } });
 const stateOf = (service: string) =>
   [...engine.tasks.values()].find((task) => task.service === service)?.state;
 const zonesAreLeft = () =>
   fixture.left('designate').some((resource) => resource.startsWith('designate.zone '));
 const floatingIps = () =>
   fixture.rehearsal.state.network.floatingips.where((row) => row.project_id === fixture.project);
-
-async function isFinished(): Promise<void> {
-  const ends = [...engine.operations.values()].map(({ state, hold }) => [state, hold?.reason]);
-  expect(ends).toEqual([['finished', undefined]]);
-  expect(engine.deadLetterList).toEqual([]);
-  expect(fixture.rehearsal.store.resources(fixture.project)).toEqual([]);
-  expect(fixture.rehearsal.store.resources(fixture.control.project.id)).toEqual(controls);
-}
 
 describe('a project with PTR records of floating IPs and with zones whose deletion takes long', () => {
   it.each([
@@ -79,7 +35,7 @@ describe('a project with PTR records of floating IPs and with zones whose deleti
   ])(
     'loses its resources of Neutron while the zones are being deleted, and keeps no PTR record (%s)',
     async (_, release) => {
-      await open(release);
+      await openWith(release);
       expect(fixture.left('designate')).toContainEqual(
         expect.stringContaining('designate.ptr-record'),
       );
@@ -104,12 +60,12 @@ describe('a project with PTR records of floating IPs and with zones whose deleti
           ({ ptr }) => ptr?.project_id === fixture.project,
         ),
       ).toEqual([]);
-      await isFinished();
+      expectFinished();
     },
   );
 
   it('removes a floating IP whose name is in such a zone after the zone is gone', async () => {
-    await open();
+    await openWith();
     const [named] = floatingIps();
     // Neutron removes the record from the zone first, which Designate refuses while the zone is
     // being deleted. Neutron answers with an error of its own.
@@ -133,6 +89,6 @@ describe('a project with PTR records of floating IPs and with zones whose deleti
       ).length;
     });
     expect(refused).toBeGreaterThan(0);
-    await isFinished();
+    expectFinished();
   });
 });

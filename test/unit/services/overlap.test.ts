@@ -1,47 +1,8 @@
-import { SteppedEngine } from '../../../lib/engine/memory/stepped.ts';
-import { SERVICES } from '../../../lib/services/index.ts';
-import { VirtualClock } from '../../cloud/cloud.ts';
-import { handleMessage, simulationDeps } from '../../property/simulation-parts.ts';
-import { deleted } from '../../property/stateful-simulation.ts';
-import { CleanupFixture } from './cleanup-fixture.ts';
+import { carryThrough, eachOperation, expectFinished, fixture, open } from './operation-fixture.ts';
 
 const LONG = 60_000;
 
-let fixture: CleanupFixture;
-let engine: SteppedEngine;
-let clock: VirtualClock;
-let controls: unknown;
-afterEach(() => fixture.close());
-
-const open = async (durations: Record<string, number>): Promise<void> => {
-  clock = new VirtualClock();
-  engine = new SteppedEngine();
-  engine.time = clock.now();
-  fixture = await CleanupFixture.open({ clock, durations });
-  controls = fixture.rehearsal.store.resources(fixture.control.project.id);
-};
-const deps = () => ({
-  ...simulationDeps(engine, fixture.cloud, SERVICES),
-  protection: async () => ({
-    projects: [],
-    domains: [],
-    ownProject: (await fixture.cloud.ownProject()).id,
-  }),
-});
-
-/** The whole operation, message by message, on the time of the cloud. */
-async function carryThrough(beforeMessage: () => void): Promise<void> {
-  await fixture.deleteProject();
-  await engine.commit({ messages: [deleted('project', fixture.project)] });
-  for (let n = 0; n < 1000; n += 1) {
-    const [next] = engine.due();
-    if (!next) return;
-    clock.advance(engine.time - clock.now());
-    beforeMessage();
-    await handleMessage(next.message, deps());
-    engine.take(next);
-  }
-}
+eachOperation();
 
 /** The names of the customer's resources of a type. */
 const left = (resourceType: string): string[] =>
@@ -62,16 +23,9 @@ const removals = (service: string): string[] =>
     .filter((call) => call.service === service && call.method === 'DELETE' && call.status < 400)
     .map(({ path }) => path);
 
-function expectFinished(): void {
-  expect([...engine.operations.values()].map(({ state }) => state)).toEqual(['finished']);
-  expect(engine.deadLetterList).toEqual([]);
-  expect(fixture.rehearsal.store.resources(fixture.project)).toEqual([]);
-  expect(fixture.rehearsal.store.resources(fixture.control.project.id)).toEqual(controls);
-}
-
 describe('a project whose servers take long to delete', () => {
   it('loses its backups and free volumes meanwhile, and no volume that a server may use', async () => {
-    await open({ server: LONG });
+    await open({ durations: { server: LONG } });
     const [marked] = storage().volumes.where(
       ({ project_id, name }) => project_id === fixture.project && name === 'from-snapshot',
     );
@@ -97,7 +51,7 @@ describe('a project whose servers take long to delete', () => {
   });
 
   it('loses its objects meanwhile if it has neither images nor backups', async () => {
-    await open({ server: LONG });
+    await open({ durations: { server: LONG } });
     for (const row of storage().backups.where((one) => one.project_id === fixture.project))
       storage().backups.delete(row.id);
     const { images } = fixture.rehearsal.state.images;
@@ -113,7 +67,7 @@ describe('a project whose servers take long to delete', () => {
 
 describe('the objects of a project', () => {
   it('stay while Cinder lists a backup, whose data may be in them', async () => {
-    await open({ backup: LONG });
+    await open({ durations: { backup: LONG } });
     const before = left('swift.object').length;
     let wrong = 0;
     await carryThrough(() => {
@@ -124,7 +78,7 @@ describe('the objects of a project', () => {
   });
 
   it('go when no backup and no image is left, while Cinder still deletes volumes', async () => {
-    await open({ volume: LONG });
+    await open({ durations: { volume: LONG } });
     let objects = Number.POSITIVE_INFINITY;
     await carryThrough(() => {
       if (left('cinder.volume').length > 0)
@@ -136,7 +90,7 @@ describe('the objects of a project', () => {
 });
 
 it('The images of a project go while Cinder deletes volumes', async () => {
-  await open({ volume: LONG });
+  await open({ durations: { volume: LONG } });
   let images = Number.POSITIVE_INFINITY;
   await carryThrough(() => {
     if (left('cinder.volume').length > 0) images = Math.min(images, left('glance.image').length);

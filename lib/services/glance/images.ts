@@ -1,0 +1,19 @@
+import type * as z from 'zod';
+import type { ProjectContext } from '../../task/service.ts';
+
+/**
+ * Lists the images of the project. Two listings are necessary, because a filter by owner alone
+ * shows neither community nor hidden images to an administrator (Image API 2.7).
+ */
+export async function listImages<S extends z.ZodType<{ readonly id: string }>>(
+  row: S,
+  { api, project }: Pick<ProjectContext, 'api' | 'project'>,
+): Promise<z.infer<S>[]> {
+  const owned = { owner: project, visibility: 'all' };
+  const listings = await Promise.all(
+    [owned, { ...owned, os_hidden: true }].map((query) =>
+      api.list('/v2/images', { collection: 'images', row, paging: 'next', query }),
+    ),
+  );
+  return [...new Map(listings.flatMap(({ rows }) => rows).map((one) => [one.id, one])).values()];
+}
