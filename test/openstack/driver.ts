@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -113,6 +113,18 @@ export class Propagator {
       PROPAGATOR_API_URL: '',
       PROPAGATOR_DATA: this.#data,
     };
+  }
+  /**
+   * Runs a command that speaks to it. Returns the exit code and everything that was printed. It does
+   * not block this process, in which a proxy may have to answer meanwhile.
+   */
+  command(...line: string[]): Promise<{ status: number; text: string }> {
+    const env = { ...process.env, ...this.commandVariables };
+    return new Promise((resolve) => {
+      const child = execFile(process.execPath, [ENTRY, ...line], { env }, (_error, out, err) =>
+        resolve({ status: child.exitCode ?? -1, text: out + err }),
+      );
+    });
   }
   get logFile(): string {
     return `${this.#data}.log`;

@@ -1,4 +1,3 @@
-import { execFile } from 'node:child_process';
 import {
   type CloudProxy,
   changes,
@@ -12,14 +11,7 @@ import {
 import { projectCreated, projectDeleted } from './broker.ts';
 import { Cloud, text, until } from './cloud.ts';
 import { loginVariables } from './credentials.ts';
-import {
-  describeView,
-  ENTRY,
-  isState,
-  OPERATION_SECONDS,
-  onlyWhileAlive,
-  Propagator,
-} from './driver.ts';
+import { describeView, isState, OPERATION_SECONDS, onlyWhileAlive, Propagator } from './driver.ts';
 
 /**
  * A real cloud whose Keystone shows less than it has: a proxy changes the catalog and the lists.
@@ -85,15 +77,7 @@ describe('a cloud whose catalog does not show all its services', () => {
       .find((row) => row !== undefined);
     return { id: text(found, 'id'), type: text(found, 'type') };
   };
-  /** Not synchronous: the proxy runs in this process and must answer meanwhile. */
-  const command = (...line: string[]): Promise<{ status: number; text: string }> => {
-    const env = { ...process.env, ...propagator.commandVariables };
-    return new Promise((resolve) => {
-      const child = execFile(process.execPath, [ENTRY, ...line], { env }, (_error, out, err) =>
-        resolve({ status: child.exitCode ?? -1, text: out + err }),
-      );
-    });
-  };
+  const command = (...line: string[]) => propagator.command(...line);
   /**
    * Waits until the command names the reason, before any deletion. The propagator reads the catalog
    * again then.
