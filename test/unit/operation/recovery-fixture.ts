@@ -1,0 +1,44 @@
+import { RecoverySimulation } from '../../property/recovery-simulation.ts';
+import { keystoneAway } from '../../property/simulation-parts.ts';
+import { TARGET } from '../../property/suspend-simulation.ts';
+
+export const DAY = 86_400;
+
+/** Delivers until the suspension of the window has ended. */
+export async function untilSuspended(simulation: RecoverySimulation): Promise<void> {
+  const isSuspended = () => simulation.operations('suspend').at(-1)?.state === 'finished';
+  expect(await simulation.until(isSuspended)).toBe(true);
+}
+
+/**
+ * Keystone answers the next `wrong` questions about the target project with a wrong 404, and the
+ * next `failures` calls that disable it with an error.
+ */
+export class FaultyKeystone extends RecoverySimulation {
+  wrong = 0;
+  failures = 0;
+  override get deps() {
+    const deps = super.deps;
+    const { keystone } = deps.cloud;
+    const show: typeof keystone.show = async (type, id) => {
+      const isWrong = type === 'project' && id === TARGET && this.wrong > 0;
+      if (!isWrong) return keystone.show(type, id);
+      this.wrong -= 1;
+      return { kind: 'absent' };
+    };
+    const { keystoneActions } = deps.cloud;
+    const disable: typeof keystoneActions.disable = async (project) => {
+      if (this.failures <= 0) return keystoneActions.disable(project);
+      this.failures -= 1;
+      throw keystoneAway();
+    };
+    return {
+      ...deps,
+      cloud: {
+        ...deps.cloud,
+        keystone: { ...keystone, show },
+        keystoneActions: { ...keystoneActions, disable },
+      },
+    };
+  }
+}
