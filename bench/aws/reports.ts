@@ -8,7 +8,6 @@ import { CREDENTIALS } from '../../localstack/endpoint.ts';
 export interface Invocation {
   readonly name: string;
   readonly millis: number;
-  readonly peakMegabytes: number;
 }
 
 const Groups = z.object({ logGroups: z.array(z.object({ logGroupName: z.string() })) });
@@ -28,11 +27,8 @@ export async function invocationsSince(endpoint: string, since: number): Promise
       const query = { logGroupName, startTime: since, ...(nextToken ? { nextToken } : {}) };
       const page = Events.parse(await logs(endpoint, 'FilterLogEvents', query));
       for (const { message } of page.events) {
-        const report = /^REPORT .*\tDuration: ([\d.]+) ms.*Max Memory Used: ([\d.]+) MB/.exec(
-          message,
-        );
-        if (report)
-          invocations.push({ name, millis: Number(report[1]), peakMegabytes: Number(report[2]) });
+        const millis = /^REPORT .*\tDuration: ([\d.]+) ms/.exec(message)?.[1];
+        if (millis !== undefined) invocations.push({ name, millis: Number(millis) });
       }
       nextToken = page.nextToken === nextToken ? undefined : page.nextToken;
     }

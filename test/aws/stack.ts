@@ -63,6 +63,8 @@ export interface DeployedStack {
   readonly endpoint: string;
   /** The file with the log of the emulator, if {@link deployStack} started it. */
   readonly log: string | undefined;
+  /** The process id of that emulator. */
+  readonly emulator: string | undefined;
   /** The beginning of all names of the stage. */
   readonly prefix: string;
   /** Calls the API's function as API Gateway does. */
@@ -153,6 +155,7 @@ export async function deployStack(
     return {
       endpoint,
       log: place.log,
+      emulator: place.emulator,
       prefix: stack.prefix,
       engine,
       ingestUrl: await urlOf('ingest'),
