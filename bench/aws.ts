@@ -11,10 +11,10 @@ import { memoryByFunction } from './aws/memory.ts';
 import { type Invocation, invocationsSince } from './aws/reports.ts';
 
 /**
- * Deletes small projects, one after the other, with one process and with the stack on an AWS
- * emulator, on the same rehearsal cloud: the time of a deletion, the invocations of each function
- * with duration and memory, the cold starts, and the calls to each service of AWS. The emulator
- * runs the functions as processes on this machine. Prints; asserts nothing.
+ * Deletes small projects one after the other, with one process and with the stack on an AWS
+ * emulator, on the same rehearsal cloud. Prints the time of a deletion, the invocations of each
+ * function with duration and memory, the cold starts, and the calls to each service of AWS. The
+ * emulator runs the functions as processes on this machine. Asserts nothing.
  */
 const DELETIONS = Number(process.env.BENCH_AWS_DELETIONS ?? 3);
 /** The bench polls rarely, because its own reads are calls to DynamoDB as well. */

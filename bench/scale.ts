@@ -13,7 +13,7 @@ import { type Cost, measure } from './scale/measure.ts';
 const PARTS = ['project', 'domain', 'queue'] as const;
 type Part = (typeof PARTS)[number];
 
-/** Few resources, without the objects and servers that the size of a large project has. */
+/** A project with few resources, without the objects and servers of a large project. */
 const SMALL: Size = {
   servers: 1,
   volumes: 1,

@@ -5,7 +5,7 @@ import type { RehearsalCloud } from '../../test/cloud/cloud.ts';
 import { loginOf } from '../../test/cloud/login.ts';
 import type { Size } from '../../test/cloud/seed.ts';
 
-/** Projects full of resources, in a domain of their own. */
+/** Projects with resources of every type, in their own domain. */
 export interface Customers {
   readonly cloud: RehearsalCloud;
   readonly domain: string;

@@ -22,13 +22,13 @@ const Meter = z.object({
   maxMillis: z.number(),
 });
 
-/** What the deletion of many resources cost. */
+/** The cost of the deletion of many resources. */
 export interface Cost extends z.infer<typeof Meter> {
   readonly resources: number;
   readonly seconds: number;
   readonly calls: number;
   readonly ends: string;
-  /** Before and after. */
+  /** The load average before and after the deletion. */
   readonly load: readonly [number, number];
 }
 
@@ -82,7 +82,7 @@ async function endsOf(propagator: Propagator): Promise<string> {
 }
 
 /**
- * Deletes the projects of a new cloud with a propagator in a process of its own, and waits for the
+ * Deletes the projects of a new cloud with a propagator in a separate process, and waits for the
  * end of all operations.
  */
 export async function measure(

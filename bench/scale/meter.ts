@@ -26,11 +26,12 @@ if (file !== undefined) {
       p99Millis: inMillis(delays.percentile(99)),
       maxMillis: inMillis(delays.max),
     };
-    // The bench reads the file at any moment, so it must never see a half of it.
+    // The bench reads the file at any moment, so the file is replaced as a whole.
     writeFileSync(`${file}.new`, JSON.stringify(measured));
     renameSync(`${file}.new`, file);
   };
-  // The start compiles modules and creates the database. `SIGUSR2` begins the measurement anew.
+  // The start compiles modules and creates the database. `SIGUSR2` restarts the measurement after
+  // it.
   process.on('SIGUSR2', () => delays.reset());
   setInterval(write, 500).unref();
 }

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openPostgresEngine } from '../../lib/engine/postgres/open.ts';
 
-/** A new database takes half a minute on a busy machine. */
+/** The start of a new database takes half a minute on a busy machine. */
 const TIMEOUT_MILLIS = 300_000;
 const MEGABYTE = 1024 * 1024;
 const LIB = join(import.meta.dirname, '../../lib/engine/postgres');

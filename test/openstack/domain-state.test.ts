@@ -57,7 +57,7 @@ describe('a domain that is disabled and enabled', () => {
     (await on.propagator.operations({ domain })).filter(
       ({ operation }) => operation.scope.type === 'domain' && operation.action === action,
     );
-  /** The newest one of `count` operations of the domain, when it has ended. */
+  /** Returns the newest of `count` operations of the domain after it has ended. */
   const ended = async (action: string, count = 1): Promise<View> => {
     const view = await until(`${action} of the domain`, OPERATION_SECONDS, async () => {
       const views = await domainOperations(action);

@@ -18,12 +18,12 @@ export interface ProjectInUse {
   servers(): Promise<Record<string, string>>;
   /** The alarms without the time of their last change. Empty without Aodh. */
   alarms(): Promise<Row[]>;
-  /** Waits until Swift answers a client without a token so. */
+  /** Waits until Swift gives this answer to a client without a token. */
   untilPublic(status: 200 | 401): Promise<void>;
   isEnabled(): Promise<boolean>;
-  /** Every line but those that a suspension changes. */
+  /** Returns every line except those that a suspension changes. */
   untouched(all: Snapshot): string[];
-  /** Type and id of every resource. */
+  /** Returns the type and the id of every resource. */
   ids(all: Snapshot): string[];
   /** Removes the alarm, which no snapshot lists. */
   remove(): Promise<void>;

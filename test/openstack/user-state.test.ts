@@ -43,8 +43,8 @@ describe('a user that a policy knows', () => {
   };
 
   /**
-   * Creates everything with which a program can act as the user: a trust for `trustee`, credentials
-   * in both projects, a keypair. Returns a function that tries them in Keystone.
+   * Creates the credentials with which a program can act as the user: a trust for `trustee`,
+   * credentials in both projects, a keypair. Returns a function that tries them in Keystone.
    */
   async function createKeys(user: string, trustee: string) {
     const inShop = await cloud.as({ id: user, password }, shop);
@@ -105,7 +105,7 @@ describe('a user that a policy knows', () => {
       ec2: await ec2Status(),
     });
   }
-  /** What the services hold of a user, read as an administrator. */
+  /** The resources of a user in the services, read as an administrator. */
   async function holdingsOf(user: string) {
     const { admin } = cloud;
     const listings = [
@@ -188,7 +188,7 @@ describe('a user that a policy knows', () => {
     await cloud.admin.call('identity', 'DELETE', `/domains/${domain}`);
   });
 
-  it('gets roles and groups, is reported per project while it is disabled, and works again when it is enabled', async () => {
+  it('gets roles and groups, is reported per project while disabled, and works again when enabled', async () => {
     const ann = await newUser('ann');
     control = await newUser('bob');
     for (const user of [ann, control]) {

@@ -24,7 +24,7 @@ const steps = fc.array(
 type StepOf =
   typeof steps extends fc.Arbitrary<infer All extends readonly unknown[]> ? All[number] : never;
 
-/** What other clients of Keystone changed: the final state then follows from them. */
+/** Changes by other clients of Keystone: the final state depends on them. */
 const isByOthers = (step: StepOf): boolean => typeof step === 'string' && /able|delete/.test(step);
 
 class History extends DomainRecoverySimulation {

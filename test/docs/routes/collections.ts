@@ -37,10 +37,10 @@ export async function readCollections(python: string): Promise<Columns> {
 }
 
 /**
- * The interpreter that runs the services of the cloud that the environment names:
- * `OPENSTACK_TEST_PYTHON`, else the one of the `venv` beside the clouds.yaml, else the one of the
- * system if the cloud has a database beside its clouds.yaml, which shows that it runs on this
- * machine. `undefined`: the code of the cloud is out of reach.
+ * Returns the interpreter that runs the services of the cloud that the environment names:
+ * `OPENSTACK_TEST_PYTHON`, else that of the `venv` beside the clouds.yaml. A database beside the
+ * clouds.yaml shows that the cloud runs on this machine, so then it is the interpreter of the
+ * system. `undefined`: the code of the cloud is not on this machine.
  */
 export function cloudPython(env: NodeJS.ProcessEnv): string | undefined {
   const folder = dirname(env.OS_CLIENT_CONFIG_FILE ?? '');

@@ -19,7 +19,7 @@ function tableOf(service: string, groups: readonly z.infer<typeof Group>[]): Tab
 }
 
 const FILE = new URL('dispositions.yaml', import.meta.url);
-/** What becomes of a deleted project's part of each API collection, by service and collection. */
+/** The fate of a deleted project's part of each API collection, by service and collection. */
 export const readRoutes = (): Table =>
   Object.fromEntries(
     Object.entries(File.parse(parse(readFileSync(FILE, 'utf8')))).map(([service, groups]) => [

@@ -53,7 +53,7 @@ describe('a command whose output pipe is closed', () => {
     },
   );
 
-  it('also ends quietly when the pipe of its error output is closed', async () => {
+  it('ends without a word when the pipe of its error output is closed as well', async () => {
     const child = run('operation', 'list', '--state', 'nothing');
     child.stderr.destroy();
     const [code] = await once(child, 'exit');

@@ -9,7 +9,9 @@ const count = (left: number) => ({ 'nova.server': { found: 10, removed: 10 - lef
 const at = (left: number, state = 'running') =>
   operationView('shop', { state: state as 'running' }, [{ counts: count(left) as never }]);
 
-/** A tab at one operation. Each connection takes the next of `streams`; without one it fails. */
+/**
+ * A tab at one operation. Each connection takes the next of `streams`; it fails when none is left.
+ */
 function follow(...streams: (ReturnType<typeof eventStream> | Response)[]) {
   const left = [...streams];
   const answers: Answers = (path) => {
@@ -60,7 +62,7 @@ describe('the page of an operation', () => {
     await tab.close();
   });
 
-  it('keeps what it has when the connection breaks, and goes on from the last event', async () => {
+  it('keeps the shown state when the connection breaks, and continues after the last event', async () => {
     const [first, second] = [eventStream(), eventStream()];
     const tab = follow(first, refused(500), second);
     first.send('operation', at(6));
@@ -83,7 +85,7 @@ describe('the page of an operation', () => {
     await tab.close();
   });
 
-  it('opens a stream again that the server ended after its time, and says nothing', async () => {
+  it('opens a stream again that the server ended after its time, without a message', async () => {
     const [first, second] = [eventStream(), eventStream()];
     const tab = follow(first, second);
     first.send('operation', at(6));
@@ -100,7 +102,7 @@ describe('the page of an operation', () => {
     await tab.close();
   });
 
-  it('ends with the operation and asks for nothing more', async () => {
+  it('ends with the operation, and sends no further request', async () => {
     const stream = eventStream();
     const tab = follow(stream);
     stream.send('operation', at(0, 'finished'));
@@ -142,7 +144,7 @@ describe('the page of an operation', () => {
 });
 
 describe('the rate', () => {
-  it('is shown while resources go, with the time that is left', async () => {
+  it('is shown with the time left while resources are removed', async () => {
     const stream = eventStream();
     const tab = follow(stream);
     stream.send('operation', at(8));
@@ -158,7 +160,7 @@ describe('the rate', () => {
     await tab.close();
   });
 
-  it('is that of the last minute, and unknown while nothing goes', () => {
+  it('is that of the last minute, and unknown while no resource is removed', () => {
     const [first, second] = [
       { at: 0, removed: 0 },
       { at: 50_000, removed: 500 },

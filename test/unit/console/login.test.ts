@@ -63,7 +63,7 @@ describe('the login', () => {
   });
 
   it.each(['', '   ', 'two words', 'line\nbreak', 'ü', 'x'.repeat(8193)])(
-    'does not send what is no token: %j',
+    'does not send a text that is no token: %j',
     async (text) => {
       const tab = openTab(withToken);
       await tab.page.logIn(text);
@@ -96,7 +96,7 @@ describe('a tab', () => {
     }
   });
 
-  it('shows nothing of a page that was left', async () => {
+  it('shows no late answer of a page that was left', async () => {
     const { promise, resolve } = Promise.withResolvers<Response>();
     const tab = openTab((path) =>
       path.startsWith('/v1/holds') ? promise : json({ deadLetters: [] }),

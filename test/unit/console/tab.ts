@@ -49,7 +49,7 @@ export interface Sleep {
   wake(): void;
 }
 
-/** A tab with the page of the console, whose network and clock the test decides. */
+/** A tab with the page of the console. The test controls its network and its clock. */
 export function openTab(
   answers: Answers,
   { hash = '#/', isSafe = true, now = 1_800_000_000_000 } = {},
@@ -103,7 +103,10 @@ export function openTab(
   const main = document.getElementById('main');
   const head = document.getElementById('header');
   if (!main || !head) throw new Error('the page has no main element');
-  /** Waits until the condition is true. A test that never gets there ends by its time limit. */
+  /**
+   * Waits until the condition is true. A condition that stays false ends at the time limit of the
+   * test.
+   */
   const until = async (isTrue: () => boolean) => {
     while (!isTrue()) await new Promise((resolve) => setTimeout(resolve, 1));
   };

@@ -32,7 +32,7 @@ const NOW = OPENED_AT + 90_000;
 const seen = (...input: Parameters<typeof operationView>): Operation =>
   operationShape(operationView(...input));
 
-describe('the words of the console', () => {
+describe('the texts of the console', () => {
   it('show every hidden character', () => {
     expect(visible('a\u202eb\u0000c\u200bd\ne')).toBe('a\\u202eb\\u0000c\\u200bd e');
     expect(visible('Zürich 😀 日本')).toBe('Zürich 😀 日本');

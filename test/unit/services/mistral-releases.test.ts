@@ -40,7 +40,7 @@ describe('Mistral, emptied after the project is deleted', () => {
     expect(fixture.controlsAreUntouched).toBe(true);
   });
 
-  it('also removes event triggers and code from 2026.1 on', async () => {
+  it('removes event triggers and code as well from 2026.1 on', async () => {
     await open(mistralOf({ sinceEverything: true }));
     const report = await dead();
     expect(report.outcome).toMatchObject({ kind: 'unreachable' });
