@@ -215,7 +215,7 @@ export const StoredOperation: z.ZodType<Operation> = z.looseObject({
       lengthMillis: z.number(),
       remainingMillis: z.number(),
       seenAt: z.number(),
-      napMillis: z.number(),
+      checkAfterMillis: z.number(),
       number: z.number(),
       reminders: z.array(z.looseObject({ beforeMillis: z.number(), sentAt: unset(z.number()) })),
       suspension: unset(OperationId),

@@ -30,7 +30,7 @@ export interface HoldDeps {
   now(): number;
 }
 
-/** Returns the stored holds of one kind of target, also those that have ended by themselves. */
+/** Returns the stored holds of one kind of target, including those whose end time has passed. */
 export async function readHolds(
   target: HoldTarget,
   reads: Pick<Reads, 'documents'>,

@@ -111,7 +111,8 @@ async function unplannedProjects(
 }
 
 /**
- * Users, groups and roles that appeared since the plan count like other resources that appeared.
+ * Returns an error if more users, groups and roles than allowed have appeared after the plan. They
+ * count like other resources.
  */
 async function unplannedContents(
   { id, plan }: Operation,

@@ -35,8 +35,8 @@ const ANSWER_MILLIS = 20_000;
 /** A report of the largest allowed content is smaller than this. */
 const MAX_ANSWER_BYTES = 256 * 1024;
 /**
- * The service is called again after this time without a report. It must treat the second call as a
- * repetition of the first.
+ * If the plugin has not reported after this time, it is called again. It must treat the second call
+ * as a repetition of the first.
  */
 const ASK_AGAIN_SECONDS = 60;
 
@@ -145,8 +145,8 @@ const odd = (remote: HttpPlugin, message: string): PropagatorError =>
   });
 
 /**
- * The run stays the current one until the delay is over. If a new run began at once, a report right
- * after the 202 would belong to an old run and would be lost.
+ * Keeps the run current until the delay is over. If a new run began at once, a report right after
+ * the 202 would be for an old run and would be ignored.
  */
 function reportsLater({ data }: ServiceRequested, condition: Condition): Outgoing[] {
   const { operationId, taskId, service, region, phase, run } = data;

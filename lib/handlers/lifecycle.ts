@@ -189,7 +189,7 @@ async function askProject(
   };
 }
 
-/** Nothing of a user can be switched: the services list what depends on it. */
+/** The answer about a user: the services only list the resources that depend on the user. */
 async function askUser(
   { action }: Operation,
   id: UserId,
@@ -221,7 +221,7 @@ async function askUser(
   };
 }
 
-/** A provision needs the user effectively enabled, and no cleanup of it under way. */
+/** The answer about a user's provision: the user must be enabled, and no cleanup in progress. */
 async function askUserProvision(
   operation: Operation,
   id: UserId,
@@ -248,7 +248,9 @@ async function askUserProvision(
   };
 }
 
-/** A provision needs the project effectively enabled, and no cleanup of it under way. */
+/**
+ * The answer about a project's provision: the project must be enabled, and no cleanup in progress.
+ */
 async function askProvision(
   operation: Operation,
   id: string,
@@ -291,10 +293,10 @@ const pluginsFor = (
     .map((name) => ({ name, after: [], types: [], skipped: undefined }));
 
 /**
- * Returns how a service takes part. Suspend leaves out a service that the policy leaves alone. It
- * also asks services that are only reported. Resume leaves out a service if the suspension needs an
- * option of the policy, no such option is chosen, and nothing is recorded for the service.
- * Otherwise an unreachable service would stop a resume in which it has no part.
+ * Returns how a service takes part. Suspend excludes a service that the policy excludes, and
+ * includes services whose resources are only reported. Resume excludes a service that has no
+ * records if its suspension needs an option of the policy that is not chosen. Otherwise an
+ * unreachable service could stop a resume although nothing in it was suspended.
  */
 function takesPart(
   { name, suspension, leftBySuspend }: Service,
@@ -311,7 +313,7 @@ function takesPart(
   const skipped = isSuspend
     ? isChosen
       ? undefined
-      : `the policy leaves it alone (suspend.${name}: none)`
+      : `the policy excludes it (suspend.${name}: none)`
     : isChosen || isDefault || recorded.has(name)
       ? undefined
       : 'nothing was suspended in it';

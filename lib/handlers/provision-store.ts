@@ -100,7 +100,9 @@ export async function provisionedProjects(
     .map(({ value, version }) => ({ ...Provisioned.parse(value), version }));
 }
 
-/** Records that a project was provisioned. On a conflict another process has recorded it. */
+/**
+ * Records that a project was provisioned. A conflict is ignored: another process has recorded it.
+ */
 export async function recordProvisioned(provisioned: Provisioned, engine: Store): Promise<void> {
   const [known] = await provisionedProjects(engine, provisioned.project);
   const id = provisioned.project;

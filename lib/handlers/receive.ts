@@ -36,7 +36,7 @@ export async function storeNotifications(
     });
 }
 
-/** All other notifications are not parsed here, because ingest parses them again. */
+/** Matches notifications of deletions. Only these are parsed here; ingest parses all of them. */
 const DELETION = /identity\.(?:project|domain|user)\.deleted/;
 
 async function urgentOf(

@@ -10,7 +10,7 @@ const Stored = z.looseObject({
 });
 const DOCUMENTS_A_COMMIT = 50;
 
-/** Where the records are: one project, one service, one region. */
+/** The key of the records: one project, one service, one region. */
 export interface RecordPlace {
   readonly project: string;
   readonly service: string;
@@ -65,7 +65,7 @@ function toRecord({ value, version }: StoredDocument): SuspensionRecord {
   return { resourceType, id, before, at, version };
 }
 
-/** Returns the services in which something of a project is recorded as suspended. */
+/** Returns the services that have suspension records of a project. */
 export async function suspendedServices(
   project: string,
   engine: Pick<Engine, 'reads'>,
@@ -74,7 +74,7 @@ export async function suspendedServices(
   return [...new Set(documents.map(({ id }) => id.split('/')[0] ?? ''))];
 }
 
-/** Removes all records of a project that is cleaned up. Nothing of it can be resumed. */
+/** Removes all records of a project that is cleaned up, because it cannot be resumed. */
 export async function forgetSuspension(
   project: string,
   engine: Pick<Engine, 'reads' | 'commit'>,

@@ -9,7 +9,7 @@ import type { Protection } from '../task/safety-rules.ts';
 export interface ServiceDeps {
   readonly engine: Engine;
   readonly cloud: Cloud;
-  /** Where the other services are, because a service may call another one. */
+  /** The addresses of all services, because a service may call another one. */
   readonly services: readonly ServiceAddress[];
   readonly mode: Mode;
   readonly confirmationIntervalMillis: number;
@@ -17,9 +17,9 @@ export interface ServiceDeps {
   readonly tokenCacheMillis?: number | undefined;
   readonly protection: () => Promise<Protection>;
   readonly concurrency: Readonly<Record<string, number>>;
-  /** Shares the question about an account among the services that begin at the same time. */
+  /** Shares one request about an account among the services that begin at the same time. */
   readonly inFlight?: InFlight;
-  /** What the process has learned about the durations of deletions. */
+  /** The measured durations of deletions. */
   readonly deletionTimes?: DeletionTimes;
   /** Milliseconds during which one run may begin new removals. */
   readonly budgetMillis: number;

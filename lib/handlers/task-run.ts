@@ -78,7 +78,8 @@ export async function runService(
       userName: data.name,
       projects: data.projects ?? [],
     };
-    // A disabled user is confirmed as well. Only a deleted one may reach the cleanup.
+    // The confirmation may also be about a disabled user, but only a deleted user may be cleaned
+    // up.
     if (operation.action === 'provision')
       return runUserProvision(service, data, operation, at, deps, (counts) =>
         common.onCounts(counts, {}),
@@ -135,7 +136,7 @@ export async function runService(
 /** Milliseconds for which one answer about a hold of the account is used during a run. */
 const HOLD_FRESH_MILLIS = 1000;
 
-/** The present state of the operation, which a person may have canceled, and a hold. */
+/** Returns why nothing may be removed now: the operation was canceled, or the account is held. */
 async function keptNow(operation: Operation, deps: ServiceDeps): Promise<Condition | undefined> {
   const now = await deps.engine.reads.operation(operation.id);
   return now?.state === 'canceled'
@@ -172,7 +173,10 @@ function planListing(operation: Operation, task: Task, { engine }: ServiceDeps) 
   };
 }
 
-/** The types of class C are listed only with a token on the project, which a plan does not have. */
+/**
+ * Returns the guard of the approved plan. A plan cannot list types of class C without a token on
+ * the project.
+ */
 function guardOf(service: Service, phase: Phase, { operation, task }: Subject, deps: ServiceDeps) {
   const unlistedTypes = service.resourceTypes
     .filter(({ requiresLiveProject }) => requiresLiveProject?.class === 'C')

@@ -8,7 +8,7 @@ import type { Service } from '../task/service.ts';
 import { userReportRun } from '../task/user-report.ts';
 import { forgetSuspension, suspensionStore } from './suspension-store.ts';
 
-/** The records of a user are not mixed with those of a project that has the same id. */
+/** The partition of a user's records, separate from that of a project with the same id. */
 export const partitionOf = (user: string): string => `user/${user}`;
 
 /**

@@ -30,7 +30,7 @@ export type KeystoneAnswer =
   | {
       readonly kind: 'absent';
       readonly cloud: CloudSnapshot | undefined;
-      /** The account as the inventory has it now. `undefined`: it does not know the account. */
+      /** The account in the inventory; `undefined` if the inventory does not have it. */
       readonly known?: Scope | undefined;
     }
   /** `alive` is set when an administrator requested the cleanup. */
@@ -209,7 +209,7 @@ function applyAlive(
   transaction.operation = {
     ...operation,
     hold: undefined,
-    // The question is answered. The project exists, so an earlier 404 was not true.
+    // The project exists, so an earlier 404 was wrong.
     confirmation: operation.confirmation + 1,
     confirmedAt: [],
     scope: { ...operation.scope, members: alive.members },
@@ -235,8 +235,8 @@ function applyAbsent(
     confirmedAt: first === undefined ? [rules.now] : [first, rules.now],
     ...(known ? { scope: scopeAgain(operation.scope, known) } : {}),
   };
-  // The first 404 before the end of a recovery window may be wrong. Tasks that it planned would
-  // count long before the end of the window.
+  // The first 404 before the end of a recovery window may be wrong. Do not plan tasks yet, because
+  // they would be counted long before the end of the window.
   const mayPlan = !hasTimeLeft(operation) || isConfirmed(transaction.operation, rules);
   if (isUnplanned && cloud && mayPlan) planTasks(transaction, cloud, rules);
   // Without tasks nothing would be removed, and the operation would end at once.
@@ -276,8 +276,8 @@ function applyUnknown(transaction: OperationTransaction, error: ErrorReport, rul
 }
 
 /**
- * Holds an operation that has removed nothing yet. It continues by itself once the reason is
- * cleared.
+ * Holds an operation that has removed nothing yet. It continues by itself when the reason no longer
+ * exists.
  */
 function applyBlocked(
   transaction: OperationTransaction,

@@ -77,7 +77,7 @@ const distinct = <T>(all: readonly T[]): T[] => [
   ...new Map(all.map((one) => [JSON.stringify(one), one])).values(),
 ];
 
-/** A mapping belongs to no domain: identity providers of other domains may use it as well. */
+/** Notes about mappings that stay: identity providers of other domains may also use them. */
 const keptMappings = (pages: readonly PlanPage[]): PlanNote[] =>
   pages
     .filter(({ resourceType }) => resourceType === MAPPING)

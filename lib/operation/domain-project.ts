@@ -65,8 +65,8 @@ export function openProject(
 }
 
 /**
- * Tells the operation of the domain that a project is disabled now. The next project above it, or
- * the domain itself, may follow.
+ * Informs the operation of the domain that a project is disabled. Its parent project, or the domain
+ * itself, may then be disabled.
  */
 export function announceDisabled(transaction: OperationTransaction, before: Operation): void {
   const { operation } = transaction;
@@ -79,7 +79,7 @@ export function announceDisabled(transaction: OperationTransaction, before: Oper
   });
 }
 
-/** True if the operation must not remove anything yet: a project below it exists. */
+/** True if the operation must not remove anything yet, because a child project exists. */
 export const waitsForProjects = (operation: Operation): boolean =>
   operation.waitsBelow === true && operation.confirmedAt.length === 0;
 

@@ -15,17 +15,17 @@ export * from './task-model.ts';
 export type Mode = 'observe' | 'enforce';
 
 /**
- * `confirming`: Keystone is asked twice and apart, the grace period passes, and phase `plan` runs.
+ * `confirming`: Keystone confirms the change twice, the grace period passes, and phase `plan` runs.
  * `held`: a cap, a protection or an open question stopped the operation, and a person must release
  * it. `pre-delete`: an administrator requested the cleanup of an existing project, and the types
  * that need the project are removed first. `recoverable`: an administrator requested the deletion
  * with a recovery window. The account is disabled and suspended, nothing is removed before the end
  * of the window, and a cancellation puts everything back. `running`: the tasks clean up the
  * services. `waiting`: a domain waits for its projects. `closing`: everything is empty, and
- * Keystone deletes the project.
- * Ends: `finished`, `observed` (mode observe: counted, nothing changed), `refused` (Keystone still
- * shows the account), `unverified` (a service was unreachable, or the catalog has a type that no
- * service covers, so that the remaining resources are unknown), `canceled` (by a person).
+ * Keystone deletes the project. Ends: `finished`, `observed` (mode observe: counted, nothing
+ * changed), `refused` (Keystone still shows the account), `unverified` (a service was unreachable,
+ * or the catalog has a type that no service covers, so it is unknown which resources remain),
+ * `canceled` (by a person).
  */
 export const OPERATION_STATES = [
   'recoverable',
@@ -161,7 +161,7 @@ export interface Uncovered {
   readonly advice?: string;
 }
 
-/** A region that a setting leaves out. The resources there are not cleaned up, on purpose. */
+/** A region that the settings exclude. Its resources are intentionally not cleaned up. */
 export interface LeftOut {
   readonly region: string;
   readonly types: readonly string[];

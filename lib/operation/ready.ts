@@ -127,8 +127,8 @@ function requestPartial(
 }
 
 /**
- * True if a run of the task has reported deletions under way, and nothing of it waits for a person
- * or has failed.
+ * True if a run of the task has reported deletions in progress, and none of its resources waits for
+ * a person or has failed.
  */
 const isRemoving = (task: Task | undefined): boolean =>
   task?.state === 'requested' &&
@@ -172,8 +172,8 @@ export function invalidateVerifications(transaction: OperationTransaction): bool
 }
 
 /**
- * Puts an ended task back to `pending`, so that it runs once more and lists every type. A skipped
- * task stays as it is.
+ * Sets an ended task to `pending`, so that it runs once more and lists every type. A skipped task
+ * is not changed.
  */
 export function reopen(transaction: OperationTransaction, task: Task): void {
   // Without a region nothing can be listed again.
@@ -219,8 +219,9 @@ function requestRun(
   phase: Task['phase'],
   now: number,
 ): void {
-  // The count is used only if no user could work in the project since, and no run removed anything.
-  // A partial run handled types that create nothing, and its full run lists every type in the end.
+  // The count is used only if, since then, no user could work in the project and no run removed
+  // anything. An exception is a partial run: its types create no resources, and the full run lists
+  // every type again.
   const isFirst = task.startedAt === undefined || task.run === task.partial?.endedBefore;
   const isCountValid = transaction.operation.confirmedAt.length > 0 && isFirst;
   const requested: Task = {

@@ -18,7 +18,7 @@ export interface Recovery {
   readonly remainingMillis: number;
   readonly seenAt: number;
   /** The delay after which the coordinator checks the window again. */
-  readonly napMillis: number;
+  readonly checkAfterMillis: number;
   /** The fence of the messages about the window. */
   readonly number: number;
   /** The first one is due first. */

@@ -15,7 +15,7 @@ export interface Window {
  * The coordinator checks a window after a quarter of what is left, and at least every six hours. A
  * clock that was set forward therefore ends no window at once.
  */
-const MAX_NAP_MILLIS = 6 * 3_600_000;
+const MAX_CHECK_MILLIS = 6 * 3_600_000;
 const MIN_NAP_MILLIS = 5000;
 
 /** Returns when the window ends, in epoch milliseconds. */
@@ -50,7 +50,7 @@ export function withWindow(
     lengthMillis,
     remainingMillis: lengthMillis,
     seenAt: now,
-    napMillis: 0,
+    checkAfterMillis: 0,
     number: 0,
     reminders: [...new Set(remindMillis)]
       .filter((millis) => millis < lengthMillis)
@@ -75,33 +75,33 @@ export function withWindow(
   };
 }
 
-/** Returns the window with the next check of it: at the next reminder, at the end, or before. */
+/** Returns the window with the time of its next check: the next reminder, the end, or earlier. */
 function nextCheck(recovery: Recovery): Recovery {
   const { remainingMillis, reminders, number } = recovery;
   const untilReminder = reminders
     .filter(({ sentAt }) => sentAt === undefined)
     .map(({ beforeMillis }) => remainingMillis - beforeMillis);
   const quarter = Math.max(MIN_NAP_MILLIS, remainingMillis / 4);
-  const napMillis = Math.max(
+  const checkAfterMillis = Math.max(
     0,
-    Math.min(remainingMillis, MAX_NAP_MILLIS, quarter, ...untilReminder),
+    Math.min(remainingMillis, MAX_CHECK_MILLIS, quarter, ...untilReminder),
   );
-  return { ...recovery, napMillis, number: number + 1 };
+  return { ...recovery, checkAfterMillis, number: number + 1 };
 }
 
-const checkMessage = ({ id }: Pick<Operation, 'id'>, { napMillis, number }: Recovery) => ({
+const checkMessage = ({ id }: Pick<Operation, 'id'>, { checkAfterMillis, number }: Recovery) => ({
   type: 'operation.window' as const,
   data: { operationId: id, number },
-  delaySeconds: napMillis / 1000,
+  delaySeconds: checkAfterMillis / 1000,
 });
 
 /**
- * Returns the window at `now`. At most the requested delay and a quarter of it count. A clock that
- * was set forward, or a propagator that was stopped for days, makes the window longer and never
- * shorter. A clock that was set back adds nothing.
+ * Returns the window at `now`. Of the time since the last check, at most the requested delay plus a
+ * quarter is counted. A clock that was set forward, or a propagator that was stopped for days,
+ * therefore never makes the window shorter. A clock that was set back changes nothing.
  */
 function elapsed(recovery: Recovery, now: number): Recovery {
-  const counted = Math.min(Math.max(0, now - recovery.seenAt), recovery.napMillis * 1.25);
+  const counted = Math.min(Math.max(0, now - recovery.seenAt), recovery.checkAfterMillis * 1.25);
   return {
     ...recovery,
     remainingMillis: Math.max(0, recovery.remainingMillis - counted),
@@ -153,7 +153,7 @@ export function applyWindow(
 /**
  * Ends the window: Keystone is asked, the services are counted, and the approved plan is compared,
  * as for a request without a window. A cleanup takes the place of a suspension that has not ended.
- * After a 404 the window keeps the time that is left of it (see {@link hasTimeLeft}).
+ * After a 404 the remaining time is kept (see {@link hasTimeLeft}).
  */
 export function endWindow(
   transaction: OperationTransaction,
@@ -179,8 +179,8 @@ export function endWindow(
 }
 
 /**
- * Continues the window after a 404 that was not true: Keystone shows the project, and the window is
- * not over. The time in which Keystone was asked counts.
+ * Continues the window after a wrong 404: Keystone shows the project again, and the window is not
+ * over. The time of the confirmation counts as a part of the window.
  */
 export function resumeWindow(transaction: OperationTransaction, rules: Rules): void {
   const { operation } = transaction;
@@ -198,8 +198,8 @@ export function resumeWindow(transaction: OperationTransaction, rules: Rules): v
   transaction.messages.push(checkMessage(operation, next));
 }
 
-/** How often the operation asks again while its window is over and its project is enabled. */
-const ENABLED_NAP_MILLIS = 60_000;
+/** Interval of the checks while the window is over and the project is enabled. */
+const ENABLED_CHECK_MILLIS = 60_000;
 
 /**
  * Safety rule "Keystone decides": the window is over, and Keystone shows the account as enabled,
@@ -213,7 +213,7 @@ export function waitWhileEnabled(transaction: OperationTransaction, rules: Rules
     ...recovery,
     remainingMillis: 0,
     seenAt: rules.now,
-    napMillis: ENABLED_NAP_MILLIS,
+    checkAfterMillis: ENABLED_CHECK_MILLIS,
     number: recovery.number + 1,
   };
   transaction.operation = {
@@ -244,8 +244,8 @@ export function cancelRecoverable(
   const { operation } = transaction;
   const { keystoneAction, recovery, state } = operation;
   if (!recovery) return;
-  // The call that disables the project may be under way. It must not end after the one that enables
-  // it again.
+  // The call that disables the project may be in progress. It must end before the call that enables
+  // the project again.
   const mayBeUnderWay = keystoneAction?.what === 'disable' && !keystoneAction.done;
   if (mayBeUnderWay && (state === 'recoverable' || state === 'confirming')) {
     transaction.operation = {
@@ -275,16 +275,16 @@ export function cancelRecoverable(
 }
 
 /**
- * True if a cancellation of the window was accepted and not yet handled. No other message may begin
- * the deletion before it.
+ * True if a cancellation of the window was accepted but not yet applied. Until then no other
+ * message may begin the deletion.
  */
 export const isCanceledBefore = (operation: Operation): boolean =>
   operation.canceled !== undefined && isRecoverable(operation) && !hasEnded(operation);
 
 /**
- * Puts back what the window changed, after the operation ended without removing anything. A project
- * that was enabled during an operation without a window is resumed as well: such an enabling opens
- * no resume while the operation runs.
+ * Restores what the window changed, after the operation ended without removing anything. A project
+ * that was enabled during an operation without a window is also resumed, because no resume opens
+ * while the operation runs.
  */
 export function undo(transaction: OperationTransaction, rules: Rules): void {
   const { id, recovery } = transaction.operation;

@@ -32,8 +32,8 @@ export function applyRelease(
   }
   if (operation.state !== 'held' || (since !== undefined && since !== hold?.since)) return;
   if (isHeldForListing(operation)) {
-    // After this release Keystone is asked. The caps still apply, because the person has not
-    // decided about them.
+    // After this release Keystone must confirm the state. The caps still apply, because the person
+    // has not decided about them.
     transaction.operation = {
       ...moveOperation(operation, 'confirming'),
       cause: { ...operation.cause, note: `released by ${by}: ${reason}`.slice(0, 1500) },
@@ -46,8 +46,8 @@ export function applyRelease(
     return;
   }
   const decision = { by, reason, at: rules.now };
-  // Only the release of a hold because of drift accepts the resources that appeared. It does not
-  // lift the caps.
+  // If the operation was held because of drift, the release accepts the resources that appeared.
+  // The caps still apply.
   transaction.operation =
     hold?.about === 'drift' && operation.plan
       ? { ...operation, hold: undefined, plan: { ...operation.plan, driftAccepted: decision } }
@@ -72,8 +72,8 @@ export function applyRelease(
 }
 
 /**
- * Ends a recovery window at once. If Keystone shows the project as enabled again, the person has
- * decided that it is deleted all the same.
+ * Ends a recovery window at once. If Keystone shows the project as enabled again, it is deleted
+ * anyway, because the person has decided so.
  */
 function releaseWindow(
   transaction: OperationTransaction,

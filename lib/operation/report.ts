@@ -19,7 +19,7 @@ import {
 /** The back-off after an unexpected error: 5 s, 10 s, 20 s … 300 s. */
 const BACKOFF = { firstMillis: 5000, maxMillis: 300_000 };
 
-/** How long a listing may lag behind a removal before the task shows an error. */
+/** How long a listing may still show removed resources before the task reports an error. */
 const LAG_MILLIS = 30_000;
 /**
  * A service may announce a maintenance (`Retry-After`). At most a day of it is excluded from the
@@ -90,8 +90,8 @@ const hasEnabled = (report: ServiceReport): boolean =>
   report.type === 'service.progressed' && report.data.again?.enabled === true;
 
 /**
- * Ends the partial run of a task, whatever its outcome. The task waits for its dependencies again.
- * Its full run meets what is left, and every error that lasts.
+ * Ends the partial run of a task with any outcome. The task waits for its dependencies again. Its
+ * full run lists all remaining resources, and reports any error that remains.
  */
 function endPartial(transaction: OperationTransaction, task: Task): void {
   if (!task.partial) return;
@@ -110,13 +110,14 @@ function endPartial(transaction: OperationTransaction, task: Task): void {
 }
 
 /**
- * A plan tries to list a service twice. A second try does not help if the service refuses the call.
+ * Most attempts of a plan to list a service. If the service refuses the call, there is no second
+ * attempt.
  */
 const PLAN_RUNS = 2;
 const isNotListable = ({ run }: Task, error: ErrorReport): boolean =>
   run >= PLAN_RUNS || error.class === 'Denied';
 
-/** A plan shows a service that cannot be listed, and ends without it. */
+/** Ends the task of a plan whose service cannot be listed. The plan shows the reason. */
 function endUnlisted(
   transaction: OperationTransaction,
   task: Task,
@@ -174,8 +175,7 @@ function finish(
       verifications: afterPreDelete(task.verifications, report.data.verification ?? {}),
     });
   else {
-    // A service that the catalog lacks holds nothing, so it does not run again after the overtaken
-    // tasks.
+    // A skipped service has no resources, so its task does not run again after the overtaken tasks.
     const overtook = report.data.result === 'skipped' ? [] : calm.overtook;
     const over: Task = { ...moveTask(calm, report.data.result), overtook, endedAt: now };
     transaction.put(over);
@@ -201,7 +201,8 @@ function again(
     giveUp(transaction, task, lasting, rules.now);
     return;
   }
-  // A listing may lag behind and briefly show removed resources. That is no error at first.
+  // A listing may be outdated and show removed resources for a short time. At first this is no
+  // error.
   const error = next.error ?? (idleMillis >= LAG_MILLIS ? next.returned : undefined);
   const askedSeconds = Math.min(next.afterSeconds, rules.maxWaitMillis / 1000);
   const announced = next.error?.retryAfterSeconds ? askedSeconds * 1000 : 0;
@@ -220,7 +221,7 @@ function fail(
   error: ErrorReport,
   rules: Rules,
 ): void {
-  // A run that removed something is progress, whatever its last error was.
+  // A run that removed a resource made progress, even if it ended with an error.
   const attempts = task.runProgressed ? 0 : task.attempts + 1;
   // The service would refuse the call again, so the operator must act first (class `Denied`).
   if (!task.runProgressed && (error.class === 'Denied' || attempts >= rules.maxAttempts)) {
@@ -301,8 +302,8 @@ export interface Discarded {
 
 /**
  * Applies the discard of a dead-letter message by a person. The remaining resources are unknown, so
- * the task ends unreachable, and the operation shows it. The message of an earlier run ends
- * nothing, because the task has continued.
+ * the task ends `unreachable`, and the operation shows this. If the message is of an earlier run,
+ * the task does not end, because it has already continued.
  */
 export function applyDiscard(
   transaction: OperationTransaction,

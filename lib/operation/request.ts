@@ -38,7 +38,10 @@ export type RequestAnswer =
   | {
       readonly kind: 'opened';
       readonly opened: Opened;
-      /** What could make Keystone refuse the deletion and cannot be found out beforehand. */
+      /**
+       * Possible reasons for which Keystone may refuse the deletion, but which cannot be checked
+       * before.
+       */
       readonly unknown: readonly string[];
       /** The operation that this one supersedes. */
       readonly superseded?: Opened;
@@ -90,7 +93,7 @@ export function openRequest(input: RequestInput): RequestAnswer {
     one.id === open?.id && superseded ? superseded.operation : one,
   );
   const parent = open && input.parent && !hasEnded(input.parent) ? input.parent : undefined;
-  // An operation that the domain has opened stays one of the domain, and is canceled with it.
+  // An operation that the domain has opened still belongs to the domain, and is canceled with it.
   const opener = open && parent && !isIndependent(open, parent) ? parent.id : 'requested';
   const cause: Cause = {
     messageId: `${opener}/${scope.id}/${(existing[0]?.generation ?? 0) + 1}`,
@@ -120,7 +123,7 @@ export function openRequest(input: RequestInput): RequestAnswer {
       ...opened.operation,
       ...(plan ? { plan } : {}),
       ...(parent ? { parentId: parent.id, waitsBelow: open?.waitsBelow } : {}),
-      // The window of the earlier operation is over: only what it changed is still needed.
+      // The window of the earlier operation is over. The record of its changes is still needed.
       ...(earlier ? { recovery: { ...earlier, remainingMillis: 0 } } : {}),
     },
   };
@@ -151,7 +154,7 @@ const withChild = (parent: Operation, before: OperationId, after: OperationId): 
 
 /**
  * True for an operation that began with a notification and has removed nothing. Keystone shows the
- * project now, so the notification was forged or early. It must not block an administrator.
+ * project, so the notification was forged or too early, and must not block the administrator.
  */
 const isRefuted = ({ request, startedAt, state }: Operation): boolean =>
   request === undefined && startedAt === undefined && (state === 'confirming' || state === 'held');

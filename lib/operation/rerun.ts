@@ -17,9 +17,10 @@ export interface RerunInput {
 }
 
 /**
- * Safety rule "Every ended operation can be run again": opens a new operation about the same
- * account, whatever the end of the earlier one was. It is confirmed like any other, so Keystone
- * must answer 404 for the account. Returns a refusal with its reason if it must not begin.
+ * Opens a new operation about the same account, in whatever state the earlier one ended (safety
+ * rule "Every ended operation can be run again"). Like any other operation it must be confirmed:
+ * Keystone must answer 404 for the account. Returns a refusal with its reason if the operation must
+ * not begin.
  */
 export function openRerun(input: RerunInput): RequestAnswer {
   const { earlier, existing, by, reason, now } = input;
