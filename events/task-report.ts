@@ -20,9 +20,9 @@ const address = {
 const mayBeLeftOut = { counts: true, conditions: true } as const;
 
 /**
- * The answer of an HTTP plugin to `service.requested`. It has the fields of the events that every
- * service sends. It has no address, because the task determines it. `phase` must repeat the phase
- * of the request, so that the end of phase `plan` is not taken for the end of the cleanup.
+ * The answer of an HTTP plugin to `service.requested`. It has the same fields as the events of
+ * other services, but no address, which the task determines. `phase` must repeat the phase of the
+ * request, so that the end of phase `plan` does not count as the end of the cleanup.
  */
 export const TaskReport = z.discriminatedUnion('type', [
   z.object({

@@ -9,8 +9,8 @@ export type Access = 'public' | Level;
 
 /**
  * The lowest level that each route requires. `reader` reads. `operator` redrives, releases, holds,
- * discards, waives and stops. `admin` requests, plans, approves, deletes and suspends. A route
- * without a row stops the start of the API.
+ * discards, waives and stops. `admin` requests, plans, approves, deletes and suspends. The API does
+ * not start if a route has no row.
  */
 export const ROUTE_ACCESS = {
   'GET /healthz': 'public',

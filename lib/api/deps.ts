@@ -19,7 +19,7 @@ export interface ApiDeps {
     'keystone' | 'keystoneActions' | 'domainActions' | 'registry' | 'access' | 'api'
   >;
   readonly services: readonly Service[];
-  /** Services that are off by default and that the settings turn on. */
+  /** Services that are off by default and that the settings enable. */
   readonly optedIn: readonly string[];
   /** The operator's own services: they are called over HTTP and may report here. */
   readonly httpPlugins: readonly string[];

@@ -76,7 +76,7 @@ export function domainRoutes(app: Hono, deps: ApiDeps): void {
   });
 }
 
-/** Returns the domain as Keystone shows it, or why there is none. */
+/** Returns the domain as Keystone shows it, or the reason why it cannot be planned. */
 async function shownDomain(
   id: DomainId,
   { cloud }: Pick<ApiDeps, 'cloud'>,

@@ -41,7 +41,7 @@ export function errorHandler({ log, onUnexpected }: ErrorDeps): ErrorHandler {
     if (thrown instanceof HTTPException) return thrown.getResponse();
     const wrong = wrongInput(thrown);
     if (wrong !== undefined) return context.json(problem('input', wrong), 400);
-    // The client closed the connection before its body was complete, so no response reaches it.
+    // The client closed the connection before its body was complete, so it receives no response.
     if (context.req.raw.signal.aborted)
       return context.json(problem('aborted', 'the request ended before it was complete'), 400);
     const request = requestOf(context);

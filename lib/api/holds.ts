@@ -126,7 +126,10 @@ function targetOf({
   return domain === undefined ? ['resource', resource] : ['domain', domain];
 }
 
-/** A hold with a typing error keeps nothing, so the account or the type must be known. */
+/**
+ * Returns an error if the account or type of a hold is unknown, because of a typing error for
+ * example.
+ */
 async function whyUnknown(
   target: HoldTarget,
   id: string,

@@ -61,8 +61,8 @@ export function keystoneToken(
   /** Returns the facts about the token, or the response that refuses its caller. */
   const check = async (context: Context, token: string): Promise<TokenFacts | Response> => {
     const cached = cache.cached(token);
-    // Only validations are limited by address: behind a proxy all callers have the same one. All
-    // callers share one key where the server gives no address.
+    // Only validations are limited by address, because behind a proxy all callers have the same
+    // address. If the server gives no address, all callers share one key.
     const wait = cached ? 0 : ofAddress(callerAddress(context) ?? 'unknown');
     if (wait > 0) return tooMany(context, wait);
     const facts = cached ? cached.facts : await cache.validate(token);

@@ -6,8 +6,8 @@ import { BodyError, JSON_LINES, mediaType, NOTIFICATIONS_PATH } from './body.ts'
 import { problem } from './problem.ts';
 
 /**
- * Limit per call. All notifications of a call are stored in one transaction, and a larger one would
- * delay other requests.
+ * Most notifications per call. All of them are stored in one transaction, and a larger transaction
+ * would delay other requests.
  */
 export const MAX_NOTIFICATIONS = 1000;
 const TOO_MANY = problem(
@@ -39,8 +39,8 @@ export function notificationRoutes(
 
 /**
  * One notification, or a JSON array of notifications. A single line that is not JSON is stored
- * unchanged, and ingest moves it to quarantine. Throws {@link BodyError} for undeclared JSON lines,
- * and for JSON that is nested too deeply to be serialized.
+ * unchanged, and ingest moves it to quarantine. Throws {@link BodyError} for JSON lines without
+ * their content type, and for JSON that is nested too deeply.
  */
 function bodiesOf(bytes: Uint8Array): Uint8Array[] | 'too many' {
   const text = new TextDecoder().decode(bytes).trim();
@@ -67,8 +67,8 @@ const LINE_END = 10;
 const BLANKS: readonly number[] = [9, LINE_END, 13, 32];
 
 /**
- * One notification per line. It stops one line above the limit, because a body may consist of line
- * ends only.
+ * Returns one notification per line. Stops above the limit, because a body may contain very many
+ * lines.
  */
 function linesOf(bytes: Uint8Array): Uint8Array[] | 'too many' {
   const lines: Uint8Array[] = [];

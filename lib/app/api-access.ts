@@ -33,8 +33,8 @@ export function apiListener(settings: Settings, log: Log): Listener {
 }
 
 /**
- * Returns how the API authenticates callers. `authUrl`: Keystone's URL of the propagator's own
- * login. Throws `PropagatorError` when the token file cannot be used.
+ * Returns how the API authenticates callers. `authUrl`: the Keystone URL at which the propagator
+ * logs in. Throws `PropagatorError` when the token file cannot be used.
  */
 export function apiAuthentication(
   settings: Settings,

@@ -3,8 +3,8 @@ import type { Cloud } from '../openstack/cloud.ts';
 import type { Settings } from '../shared/settings.ts';
 
 /**
- * How the API authenticates callers by their tokens of Keystone, embedded and on AWS alike.
- * `authUrl`: Keystone's URL of the propagator's own login.
+ * Returns how the API authenticates callers by Keystone tokens, in one process and on AWS.
+ * `authUrl`: the Keystone URL at which the propagator logs in.
  */
 export const keystoneAccess = (
   settings: Settings,

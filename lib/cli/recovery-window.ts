@@ -38,7 +38,7 @@ export const windowBody = ({ recoverFor: length, remind: reminders }: WindowOpti
     : { remindBeforeSeconds: reminders.map((millis) => millis / 1000) }),
 });
 
-/** What a person reads after a deletion with a recovery window was requested. */
+/** The text of the command after a deletion with a recovery window was requested. */
 export const windowText = (id: string, until: number): string =>
   [
     `${id}: it is disabled and suspended now, and recoverable until ${time(until)}.`,

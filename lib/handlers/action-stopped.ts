@@ -4,8 +4,8 @@ import type { AccountState } from '../operation/preflight.ts';
 import type { ErrorReport } from '../shared/errors.ts';
 
 /**
- * The error that ends a canceled operation instead of its last step. If the account is gone, the
- * cancellation came too late, and the operation ends as after the deletion.
+ * Returns the error that replaces the last step of a canceled operation. If the account is already
+ * deleted, the cancellation came too late, and the operation ends as after a deletion.
  */
 export const canceledError = (
   { canceled, state }: Operation,

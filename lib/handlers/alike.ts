@@ -5,8 +5,8 @@ import type { Scope } from '../operation/model.ts';
 
 /**
  * Returns the id of an existing account that a database may treat as equal to this one, or
- * `undefined`. It asks Keystone about the similar ids of the inventory, and about the id in lower
- * and upper case. Throws when Keystone gives no certain answer.
+ * `undefined`. The function checks in Keystone the similar ids of the inventory, and the id in
+ * lower and upper case. Throws when Keystone gives no certain answer.
  */
 export async function livingAlike(
   { type, id }: Pick<Scope, 'type' | 'id'>,

@@ -5,7 +5,7 @@ import type { Mode } from '../operation/model.ts';
 import { decideChange } from '../policy/decide.ts';
 import { NO_POLICY, type Policy } from '../policy/schema.ts';
 
-/** Whether and how the deletion of an account is followed by a cleanup. */
+/** Whether a cleanup follows the deletion of an account, with its mode and delay. */
 export interface CleanupDecision {
   readonly mode: Mode;
   readonly gracePeriodMillis: number;
@@ -25,8 +25,8 @@ export interface CleanupPolicyDeps {
 
 /**
  * Returns mode and delay of the cleanup of a deleted account. The settings decide unless a rule of
- * the policy matches the project. Keystone no longer has the project, so the inventory says what a
- * rule can match. The mode `observe` of the settings overrules every rule.
+ * the policy matches the project. Keystone no longer has the project, so rules are matched with the
+ * data of the inventory. The mode `observe` of the settings overrules every rule.
  */
 export async function cleanupDecision(
   account: Account,

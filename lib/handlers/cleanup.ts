@@ -64,8 +64,8 @@ export async function openForDeletion(
     now,
     gracePeriodMillis: Math.max(decision.gracePeriodMillis, millisOfLastCall(all)),
     rule: decision.rule,
-    // Until Keystone has answered, the propagator's own project is not known, and only the settings
-    // protect accounts.
+    // The propagator's own project is known only when Keystone has answered. Until then only the
+    // settings protect accounts.
     protectedBecause:
       protectedBecause(scope, { ...deps.protectedIds, ownProject: '' }) ?? decision.refusedBecause,
     deletion: { announcedAt: cause.at, seenAliveAt: record?.seenAt },
@@ -80,8 +80,8 @@ export async function openForDeletion(
       ],
       deadLetters: [],
     };
-  // The deletion may concern an operation that an administrator requested. That operation asks
-  // Keystone again.
+  // If an administrator requested an operation about this account, that operation asks Keystone
+  // again.
   const asked = existing.find(
     (operation) =>
       operation.state !== 'confirming' && awaitsConfirmation(operation, operation.confirmation),
@@ -93,7 +93,7 @@ export async function openForDeletion(
   return confirmation && { operations: [], tasks: [], messages: [confirmation], deadLetters: [] };
 }
 
-/** Asks Keystone whether the account of a cleanup or of a plan is in the state that it requires. */
+/** Asks Keystone whether the account is in the state that the cleanup or plan requires. */
 export async function cleanupConfirmation(
   operation: Operation,
   number: number,
@@ -175,8 +175,8 @@ async function ask(
 }
 
 /**
- * Returns the scope of the account as the inventory has it now. A deletion overtakes notifications
- * that wait, so the inventory may have learned of members since the operation was opened.
+ * Returns the scope of the account from the inventory. A deletion overtakes waiting notifications,
+ * so members may have been recorded after the operation was opened.
  */
 async function knownScope(
   { scope }: Operation,
@@ -199,7 +199,7 @@ async function cloudNow(
 ): Promise<CloudSnapshot> {
   const registry = await deps.cloud.registry();
   const { unlisted } = registry;
-  // A busy Keystone usually answers soon. Until then the operation waits and shows the reason.
+  // Wait for a busy Keystone for some time. The operation shows the reason meanwhile.
   if (unlisted?.class === 'Transient' && deps.now() - openedAt < LISTS_MILLIS)
     throw new PropagatorError(unlisted);
   return cloudSnapshot(registry, scope.type, deps);

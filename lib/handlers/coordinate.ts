@@ -168,7 +168,7 @@ async function handle(message: Message, deps: CoordinateDeps): Promise<void> {
       );
     }
     default:
-      // Account events that open no operation yet are published for other subscribers only.
+      // All other account events are only for other subscribers.
       return undefined;
   }
 }
@@ -178,7 +178,7 @@ const progressOf = async (operation: Operation, deps: CoordinateDeps): Promise<I
   ...(await domainProgress(operation, deps)),
 });
 
-/** What the answer to a confirmation of a cleanup depends on. */
+/** Returns a key that is equal as long as the same confirmation of a cleanup applies. */
 const confirmationQuestion = ({ state, confirmation, order }: Operation): string =>
   `${state} ${confirmation} ${order.length > 0}`;
 
@@ -208,8 +208,8 @@ async function operationsOf(
 }
 
 /**
- * Records a project that was provisioned. An account that was cleaned up is not resumed, and not
- * compared. So everything that is stored about it is removed.
+ * Records a project that was provisioned. For an account that was cleaned up, removes all stored
+ * records, because it will be neither resumed nor compared.
  */
 async function recordEnd(id: OperationId, { engine, now }: CoordinateDeps): Promise<void> {
   const operation = await engine.reads.operation(id);

@@ -32,7 +32,7 @@ export async function holdOf(
 /** The hold of one project, as a list shows it. */
 export interface ProjectHold extends Hold {
   readonly project: string;
-  /** What to do while Keystone shows the project enabled. */
+  /** Advice while Keystone shows the project enabled. */
   readonly advice?: string;
 }
 

@@ -36,7 +36,10 @@ export async function provisionForChange(
   });
 }
 
-/** Without an answer of Keystone the operation opens, and waits for one. */
+/**
+ * True if the policy requires a provision, or if Keystone has not answered; the operation then
+ * waits for the answer.
+ */
 async function isAskedFor(
   { id, type }: Exclude<Account, { type: 'domain' }>,
   deps: LifecycleDeps,
@@ -53,7 +56,10 @@ async function isAskedFor(
   return decideChange(policy, change, state.facts).action === 'provision';
 }
 
-/** Returns what the policy says about a created user. `giving`: the services that assign. */
+/**
+ * Returns the decision of the policy about a created user. `giving`: the services that assign roles
+ * and groups.
+ */
 export function userProvisionDecision(
   { lifecycle }: Operation,
   facts: ProjectFacts,
@@ -78,7 +84,7 @@ export function userProvisionDecision(
   };
 }
 
-/** Returns what the policy says about the creation of a project. */
+/** Returns the decision of the policy about the creation of a project. */
 export const decideProvision = (facts: ProjectFacts, policy: Policy = NO_POLICY): PolicyDecision =>
   decideChange(policy, 'project.created', facts);
 
@@ -99,7 +105,7 @@ export function desiredState(
   return { profile, reconcile, sections };
 }
 
-/** Returns what the policy, or the administrator's command, says about the provision. */
+/** Returns the decision about the provision, from the policy or the administrator's command. */
 export function provisionDecision(
   { lifecycle }: Operation,
   facts: ProjectFacts,

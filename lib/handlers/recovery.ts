@@ -18,10 +18,9 @@ import { type LifecycleDeps, stepOf } from './lifecycle.ts';
 import { fetchEffectiveState } from './project-state.ts';
 
 /**
- * Resumes a project whose deletion was canceled or refused: what the recovery window suspended, and
- * what an enabling during the deletion calls for. Returns `undefined` when nothing is to be
- * resumed: nothing was suspended, or another cause suspends the project.
- * Throws when Keystone gives no certain answer.
+ * Resumes a project whose deletion was canceled or refused, if the recovery window suspended it or
+ * if it was enabled during the deletion. Returns `undefined` if nothing was suspended, or if
+ * another cause still suspends the project. Throws when Keystone gives no certain answer.
  */
 export async function undoSuspension(
   canceled: Operation,
@@ -70,8 +69,8 @@ export async function undoSuspension(
 }
 
 /**
- * Another cause still suspends the project. Its own suspension opens, if the one of the window does
- * not stay.
+ * Opens the suspension for the cause that still suspends the project, unless the suspension of the
+ * window still exists.
  */
 function suspendedStep(
   { id, scope }: Operation,
@@ -91,8 +90,8 @@ function suspendedStep(
 }
 
 /**
- * Resumes the projects of a domain whose deletion was canceled or refused. The resume itself asks
- * Keystone about the domain and about each project, so that projects that were disabled stay so.
+ * Resumes the projects of a domain whose deletion was canceled or refused. The resume checks the
+ * domain and each project in Keystone, so that disabled projects stay suspended.
  */
 async function resumeDomain(
   canceled: Operation,
@@ -101,11 +100,11 @@ async function resumeDomain(
 ): Promise<Step | undefined> {
   const { id, recovery, request, scope, startedAt } = canceled;
   const existing = await deps.engine.reads.operationsAbout('domain', domain);
-  // The enabling in Keystone may have opened a resume already, which obeys the policy.
+  // If the domain was enabled in Keystone, a resume may already be open. It follows the policy.
   const wasSuspended =
     recovery?.suspension !== undefined || lifecyclesOf(existing)[0]?.action === 'suspend';
   if (!wasSuspended) return undefined;
-  // The operation has enabled the domain just now, and Keystone may show that a moment later.
+  // The operation has just enabled the domain, and Keystone may not show this yet.
   const hasEnabled = recovery?.wasEnabled === true && startedAt === undefined;
   const shown = hasEnabled ? undefined : await deps.cloud.keystone.show('domain', domain);
   if (shown && (shown.kind !== 'present' || !shown.account.enabled)) return undefined;

@@ -3,9 +3,9 @@ import type { Operation, OperationState, Task, TaskState } from './model.ts';
 /** All allowed state changes of an operation. */
 export const OPERATION_TRANSITIONS: Readonly<Record<OperationState, readonly OperationState[]>> = {
   recoverable: ['confirming', 'refused', 'superseded', 'canceled'],
-  // To `recoverable`: the deletion was requested with a recovery window, Keystone's 404 before its
-  // end was not true, the window is over and Keystone shows the project as enabled, or a canceled
-  // operation waits for the call that disables the project.
+  // To `recoverable`, in one of four cases: the deletion was requested with a recovery window;
+  // Keystone's 404 before the end of the window was wrong; Keystone shows the project as enabled at
+  // the end of the window; a canceled operation waits for the call that disables the project.
   confirming: [
     'recoverable',
     'pre-delete',
@@ -64,8 +64,7 @@ export const TASK_TRANSITIONS: Readonly<Record<TaskState, readonly TaskState[]>>
   // After its pre-delete run a task waits for its dependencies again.
   requested: ['pending', 'dead-lettered', 'finished', 'skipped', 'unreachable'],
   'dead-lettered': ['planning', 'requested', 'pending', 'finished', 'skipped', 'unreachable'],
-  // The task overtook another one, or the project was enabled again. It runs once more, in its
-  // order.
+  // The task runs once more, because it overtook another one, or the project was enabled again.
   finished: ['pending'],
   skipped: [],
   unreachable: ['pending'],

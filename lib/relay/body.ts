@@ -3,7 +3,7 @@ import { inflateSync } from 'node:zlib';
 import type { NotificationReceived } from '../../events/notification.ts';
 import { MAX_BODY_BYTES, notificationReceived } from '../account/received.ts';
 
-/** The fields of a message that are read; amqplib's ConsumeMessage has them. */
+/** The fields of amqplib's `ConsumeMessage` that are read. */
 export interface Incoming {
   readonly content: Buffer;
   readonly fields: { readonly routingKey: string };
@@ -28,8 +28,9 @@ export function toReceived(
 }
 
 /**
- * kombu's `compression: application/x-gzip` is a zlib stream, not a gzip file
- * (`kombu/compression.py`). bzip2 stays compressed, because Node does not support it.
+ * Decompresses a body. In kombu, `compression: application/x-gzip` means a zlib stream and not a
+ * gzip file (`kombu/compression.py`). A bzip2 body stays compressed, because Node does not support
+ * bzip2.
  */
 function inflated({ content, properties }: Incoming): Uint8Array {
   if (properties.headers?.compression !== 'application/x-gzip') return content;

@@ -2,8 +2,8 @@ import { PropagatorError } from '../shared/errors.ts';
 import { addressOf, type Source } from './options.ts';
 
 /**
- * AMQP's reply code (404, 406) of a closed channel or connection, or Node's code (`ECONNREFUSED`)
- * of a socket.
+ * Returns the AMQP reply code (404, 406) of a closed channel or connection, or Node's code
+ * (`ECONNREFUSED`) of a socket.
  */
 function codeOf(thrown: unknown): number | string | undefined {
   if (typeof thrown !== 'object' || thrown === null || !('code' in thrown)) return undefined;

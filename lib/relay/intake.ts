@@ -24,9 +24,9 @@ const MAX_BYTES = 4 * 1024 * 1024;
 
 /**
  * Collects the messages of one channel, stores them in batches, then acknowledges them in order.
- * Only one batch is in progress: while the store is slow or fails, nothing is acknowledged, and the
- * prefetch limit slows the broker down. When the channel is lost, this object ends too, and the
- * broker delivers unacknowledged messages again.
+ * Only one batch is in progress at a time. While the store is slow or fails, nothing is
+ * acknowledged, and the prefetch limit stops further deliveries. When the channel is lost, this
+ * object ends, and the broker delivers unacknowledged messages again.
  */
 export class Intake<M extends Incoming> {
   readonly #channel: Acknowledging<M>;

@@ -49,8 +49,8 @@ export interface RelayOptions {
 }
 
 /**
- * All services in the virtual host share this queue, and Ceilometer consumes it. A message that the
- * relay consumed would be missing there.
+ * The queue that all services in the virtual host share. Ceilometer consumes it, and would miss
+ * each message that the relay takes.
  */
 const SHARED_QUEUE = 'notifications.info';
 
@@ -89,7 +89,7 @@ export function relayOptions(settings: RelaySettings): RelayOptions {
   if (topicQueue === SHARED_QUEUE && settings.RABBITMQ_SHARED_QUEUE !== 'consume')
     throw refused(
       `RABBITMQ_TOPIC_QUEUE: all services publish to ${SHARED_QUEUE}, and Ceilometer consumes it`,
-      'Unset it, and the relay binds a queue of its own to the exchange. If no other program ' +
+      'Unset it, so that the relay binds its own queue to the exchange. If no other program ' +
         'consumes that queue, set RABBITMQ_SHARED_QUEUE=consume.',
     );
   if (topicQueue === undefined && (queue === SHARED_QUEUE || queue === routingKey))

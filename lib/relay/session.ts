@@ -20,12 +20,12 @@ export interface SessionDeps {
 const CONNECT_MILLIS = 10_000;
 const CLOSE_MILLIS = 2_000;
 /**
- * A store that takes longer does not delay the new connection. Ingest recognizes messages that are
- * stored twice by their message id.
+ * Longest time that a new connection waits for the batch in progress. Ingest recognizes messages
+ * that are stored twice by their message id.
  */
 const STORE_MILLIS = 30_000;
 /**
- * AMQP gives up a silent connection after two heartbeat intervals. The broker's default of 60 is
+ * AMQP closes a silent connection after two heartbeat intervals. The broker's default of 60 s is
  * too long.
  */
 const HEARTBEAT_SECONDS = 20;

@@ -25,12 +25,14 @@ export interface BatchStoreDeps {
 }
 
 /**
- * A batch that takes longer, because Keystone is slow or a flood of notifications asks about many
- * accounts, sends the next batches to the queue. Storing them there takes less time, and an urgent
- * notification overtakes the others there, which it cannot do in the broker.
+ * If the ingestion of a batch takes longer, the next batches are sent to the queue. Keystone may be
+ * slow, or the notifications may be about many accounts. Storing them in the queue takes less time,
+ * and in the queue an urgent notification can overtake others, which is not possible in the broker.
  */
 const SLOW_MILLIS = 1_000;
-/** After this time a batch goes to the queue as well, and the relay takes the next one. */
+/**
+ * After this time a batch in progress is also sent to the queue, and the relay takes the next one.
+ */
 const GIVE_UP_MILLIS = 5_000;
 /** Interval at which the queue is checked again. */
 const CHECK_MILLIS = 1_000;
@@ -39,9 +41,9 @@ const CHECK_MILLIS = 1_000;
  * Returns the store of a relay. A batch is ingested at once, in one transaction, while the ingest
  * queue holds no notification that is due. This saves three of the four writes for each
  * notification: into the queue, when a worker receives it, and when the worker deletes it.
- * Otherwise, and when the ingestion fails, the batch goes to the queue, behind the notifications
- * that wait there. The queue delivers a failed batch one by one, so one notification that cannot be
- * handled stops no other. Throws when the batch could not be stored either.
+ * Otherwise, and when the ingestion fails, the batch is appended to the queue. The queue delivers a
+ * failed batch one by one, so one notification that cannot be handled stops no other. Throws when
+ * the batch could not be stored either.
  */
 export function batchStore({
   engine,

@@ -74,7 +74,7 @@ export function stackOf(
   if (over > 0)
     throw settingError(
       '--stage',
-      `too long by ${over}: the function ${longest} may have ${MAX_NAME_LENGTH} characters`,
+      `too long by ${over}: the name ${longest} may have at most ${MAX_NAME_LENGTH} characters`,
     );
   const apiCallers = read.PROPAGATOR_API_AUTH === 'keystone' ? 'keystone' : 'iam';
   return {

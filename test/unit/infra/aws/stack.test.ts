@@ -171,7 +171,7 @@ describe('the name of a stage', () => {
     const room = 64 - 'propagator--service-designate'.length;
     expect(refusal({}, 's'.repeat(room))).toBe('taken');
     expect(refusal({}, 's'.repeat(room + 1))).toMatch(
-      /^--stage: too long by 1: the function propagator-s+-service-\w+ may have 64 characters$/,
+      /^--stage: too long by 1: the name propagator-s+-service-\w+ may have at most 64 characters$/,
     );
   });
 });
