@@ -6,7 +6,7 @@ import { accountOf, firstReason, needsPerson } from './operations.ts';
 import { adviceOf, age, commandLine, link, operationLink, stateOf } from './parts.ts';
 import type { Operation, Plan, Status } from './shapes.ts';
 
-/** One thing that a person must do, as a card. */
+/** A card about something that waits for a person. */
 export interface Need {
   readonly key: string;
   readonly tone: 'bad' | 'wait';

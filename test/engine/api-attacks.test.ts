@@ -48,6 +48,29 @@ afterAll(async () => {
   await cloud.close();
 });
 
+it('serves the console to this machine only, and the console reads the API', async () => {
+  const page = await fetch(`${base}/console/`);
+  expect([page.status, page.headers.get('x-frame-options')]).toEqual([200, 'DENY']);
+  const script = await fetch(`${base}/console/console.js`);
+  expect(script.headers.get('content-type')).toBe('text/javascript; charset=utf-8');
+  // `fetch` does not send another host.
+  const rebound = await new Promise<number | undefined>((resolve, reject) => {
+    const headers = { host: 'rebound.example' };
+    request(`${base}/console/`, { headers }, (answer) => {
+      answer.resume();
+      resolve(answer.statusCode);
+    })
+      .on('error', reject)
+      .end();
+  });
+  expect(rebound).toBe(403);
+  const own = { 'sec-fetch-site': 'same-origin', 'sec-fetch-mode': 'cors' };
+  expect((await fetch(`${base}/v1/status`, { headers: own })).status).toBe(200);
+  const foreign = { ...own, 'sec-fetch-site': 'cross-site' };
+  for (const path of ['/console/console.js', '/v1/status'])
+    expect((await fetch(`${base}${path}`, { headers: foreign })).status).toBe(403);
+});
+
 const forged = (id: string, messageId: string, timestamp = '2026-03-01 12:00:00.000000') => ({
   event_type: 'identity.project.deleted',
   message_id: messageId,
