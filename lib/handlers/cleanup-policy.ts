@@ -42,7 +42,7 @@ export async function cleanupDecision(
   const {
     action,
     afterMillis,
-    mode: ruled,
+    mode: ruleMode,
     rule,
   } = decideChange(policy, 'project.deleted', {
     id: known.id,
@@ -54,7 +54,7 @@ export async function cleanupDecision(
   });
   if (rule === undefined) return settings;
   return {
-    mode: mode === 'enforce' ? ruled : 'observe',
+    mode: mode === 'enforce' ? ruleMode : 'observe',
     gracePeriodMillis: afterMillis ?? gracePeriodMillis,
     refusedBecause:
       action === 'none' ? `rule ${rule} of the policy has the action none` : undefined,

@@ -41,7 +41,7 @@ export async function undoSuspension(
   const isSuspendedByPolicy = policy.action === 'suspend' && policy.mode === 'enforce';
   const wasSuspendedHere = recovery?.suspension !== undefined && canceled.startedAt === undefined;
   if (causes.length > 0 && (isSuspendedByPolicy || causes.some(isDecision)))
-    return suspendedStep(canceled, existing, deps.now());
+    return openRemainingSuspension(canceled, existing, deps.now());
   if (causes.length > 0 && !wasSuspendedHere) return undefined;
   const suspension = existing.find((one) => one.id === recovery?.suspension);
   if (suspension && !hasEnded(suspension) && !mayBeSuspended(existing)) {
@@ -72,7 +72,7 @@ export async function undoSuspension(
  * Opens the suspension for the cause that still suspends the project, unless the suspension of the
  * window still exists.
  */
-function suspendedStep(
+function openRemainingSuspension(
   { id, scope }: Operation,
   existing: readonly Operation[],
   now: number,
