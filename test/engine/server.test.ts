@@ -16,13 +16,17 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(() => postgresql.stop(), 30_000);
 
-engineSuite('The engine on a PostgreSQL server', async () => {
-  const databaseUrl = await postgresql.createDatabase();
-  return {
-    open: () => openPostgresEngine({ databaseUrl, retry: QUICK_RETRY }),
-    end: () => Promise.resolve(),
-  };
-});
+engineSuite(
+  'The engine on a PostgreSQL server',
+  async () => {
+    const databaseUrl = await postgresql.createDatabase();
+    return {
+      open: () => openPostgresEngine({ databaseUrl, retry: QUICK_RETRY }),
+      end: () => Promise.resolve(),
+    };
+  },
+  { processes: 2 },
+);
 
 describe('Several processes on one PostgreSQL server', () => {
   const numbers = (count: number) => Array.from({ length: count }, (_, index) => index + 1);

@@ -7,17 +7,19 @@ import { deliverySuite } from './suite-delivery.ts';
 import { documentSuite } from './suite-documents.ts';
 import { failureSuite } from './suite-failure.ts';
 import { readSuite } from './suite-reads.ts';
+import { windowSuite } from './suite-window.ts';
 
 jest.setTimeout(60_000);
 
 /**
  * The requirements for every engine. `place` creates one empty store for the whole suite.
  * `isServerless`: the platform receives the messages and not the process that opened the engine.
+ * `processes`: the number of engines that can be open on the place at the same time.
  */
 export function engineSuite(
   name: string,
   place: () => Promise<Place>,
-  { isServerless = false } = {},
+  { isServerless = false, processes = 1 } = {},
 ): void {
   describe(name, () => {
     let standing: Place;
@@ -34,5 +36,6 @@ export function engineSuite(
     readSuite(open);
     documentSuite(open);
     auditSuite(open);
+    windowSuite(open, processes);
   });
 }
