@@ -1,5 +1,5 @@
 import { Account } from '../../events/account.ts';
-import type { DomainId } from '../../events/ids.ts';
+import type { DomainId, OperationId } from '../../events/ids.ts';
 import { isDecision } from '../account/causes.ts';
 import {
   finishedMessage,
@@ -48,24 +48,7 @@ export async function undoSuspension(
     const ended = supersede(suspension, `${id} was canceled`, deps.now());
     return { operations: [ended], tasks: [], messages: finishedMessage(ended), deadLetters: [] };
   }
-  const by = canceled.hold?.reason ?? `${id} was canceled`;
-  const opened = openLifecycle({
-    action: 'resume',
-    scope,
-    cause: {
-      messageId: `undone/${id}`,
-      eventType: 'canceled',
-      at: deps.now(),
-      note: by.slice(0, 1500),
-    },
-    existing,
-    mode: deps.mode,
-    now: deps.now(),
-    protectedBecause: undefined,
-    asked: { by: canceled.request?.by ?? '', reason: by },
-    ...(causes.length > 0 ? { undoes: id } : {}),
-  });
-  return opened && stepOf(opened);
+  return resumeStep(canceled, existing, deps, causes.length > 0 ? { undoes: id } : {});
 }
 
 /**
@@ -98,7 +81,7 @@ async function resumeDomain(
   domain: DomainId,
   deps: LifecycleDeps,
 ): Promise<Step | undefined> {
-  const { id, recovery, request, scope, startedAt } = canceled;
+  const { id, recovery, startedAt } = canceled;
   const existing = await deps.engine.reads.operationsAbout('domain', domain);
   // If the domain was enabled in Keystone, a resume may already be open. It follows the policy.
   const wasSuspended =
@@ -108,7 +91,17 @@ async function resumeDomain(
   const hasEnabled = recovery?.wasEnabled === true && startedAt === undefined;
   const shown = hasEnabled ? undefined : await deps.cloud.keystone.show('domain', domain);
   if (shown && (shown.kind !== 'present' || !shown.account.enabled)) return undefined;
-  const by = canceled.hold?.reason ?? `${id} was canceled`;
+  return resumeStep(canceled, existing, deps, { undoes: id });
+}
+
+/** Opens the resume that follows a canceled deletion. */
+function resumeStep(
+  { id, hold, request, scope }: Operation,
+  existing: readonly Operation[],
+  deps: LifecycleDeps,
+  undoes: { readonly undoes?: OperationId },
+): Step | undefined {
+  const reason = hold?.reason ?? `${id} was canceled`;
   const opened = openLifecycle({
     action: 'resume',
     scope,
@@ -116,14 +109,14 @@ async function resumeDomain(
       messageId: `undone/${id}`,
       eventType: 'canceled',
       at: deps.now(),
-      note: by.slice(0, 1500),
+      note: reason.slice(0, 1500),
     },
     existing,
     mode: deps.mode,
     now: deps.now(),
     protectedBecause: undefined,
-    asked: { by: request?.by ?? '', reason: by },
-    undoes: id,
+    asked: { by: request?.by ?? '', reason },
+    ...undoes,
   });
   return opened && stepOf(opened);
 }

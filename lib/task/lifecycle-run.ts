@@ -5,14 +5,14 @@ import { type ErrorReport, reportOf } from '../shared/errors.ts';
 import { aggregate } from './conditions.ts';
 import type { ProjectContext } from './context.ts';
 import { freshMemoize, type Outcome, type RunReport } from './run.ts';
+import type { RunControl } from './run-control.ts';
 import { ownership } from './safety-rules.ts';
 import type { Suspension, SuspensionRow } from './suspension.ts';
 import type { SuspensionRecords } from './suspension-records.ts';
 import { contextWithoutDeletion } from './without-deletion.ts';
 
 /** The input of a run that suspends or resumes one service for one project. */
-export interface LifecycleRunInput {
-  readonly service: string;
+export interface LifecycleRunInput extends RunControl {
   /** In the order of the run. For resume the order is reversed. */
   readonly types: readonly Suspension[];
   /** The options of the policy file for this service; `undefined`: it has none. Suspend only. */
@@ -27,12 +27,7 @@ export interface LifecycleRunInput {
    * before.
    */
   readonly settleAt: number;
-  readonly deadline: number;
   readonly concurrency: number;
-  readonly stopping?: AbortSignal | undefined;
-  /** Called before each change. False: a later operation has superseded this one, or it is held. */
-  mayContinue(): Promise<boolean>;
-  readonly onCounts?: ((counts: Counts) => void) | undefined;
 }
 
 /** The result of one listing of a resource type. */

@@ -5,6 +5,7 @@ import { aggregate } from './conditions.ts';
 import { inProgress, worstError } from './lifecycle-run.ts';
 import type { AnyProvisionContext, ProvisionItem, ServiceProvision } from './provision.ts';
 import { freshMemoize, type Outcome, type RunReport } from './run.ts';
+import type { RunControl } from './run-control.ts';
 import { contextWithoutDeletion } from './without-deletion.ts';
 
 /**
@@ -36,8 +37,8 @@ export interface CompareInput<At extends AnyProvisionContext, Section> {
 
 /** The input of a run that provisions one service of one project or user. */
 export interface ProvisionRunInput<At extends AnyProvisionContext, Section>
-  extends CompareInput<At, Section> {
-  readonly service: string;
+  extends CompareInput<At, Section>,
+    RunControl {
   readonly region: string;
   /** The command that compares again. */
   readonly compareCommand: string;
@@ -45,11 +46,6 @@ export interface ProvisionRunInput<At extends AnyProvisionContext, Section>
   /** True if resources and settings that exist with other values are changed, too. */
   readonly reconcile: boolean;
   readonly claims: Claims;
-  readonly deadline: number;
-  readonly stopping?: AbortSignal | undefined;
-  /** Called before each change. False: the state in Keystone has changed, or the run is held. */
-  mayContinue(): Promise<boolean>;
-  readonly onCounts?: ((counts: Counts) => void) | undefined;
 }
 
 /** A network, its subnet, its router and the interface are made in four iterations. */

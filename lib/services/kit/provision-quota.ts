@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import type { ComparePart, ProvisionContext, ProvisionItem } from '../../task/service.ts';
+import type { QuotaSet } from './quota-set.ts';
 
 /** Limits by name. -1 means no limit, if the service supports that. */
 export type QuotaLimits = Readonly<Record<string, number>>;
@@ -79,3 +80,10 @@ export const provisionQuota =
       };
     });
   };
+
+/** Provisions the limits in `quota` of a section, in a service that has them as a quota set. */
+export const provisionQuotaSet = <Section extends { readonly quota?: QuotaLimits | undefined }>({
+  readWithDefaults: read,
+  write,
+}: QuotaSet): ComparePart<Section> =>
+  provisionQuota<Section>({ limitsIn: (section) => section.quota, read, write });

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { defineProvision } from '../../task/service.ts';
 import { provisionAccess, typeNamesSchema } from '../kit/provision-access.ts';
-import { limitsSchema, provisionQuota } from '../kit/provision-quota.ts';
+import { limitsSchema, provisionQuotaSet } from '../kit/provision-quota.ts';
 import { quotaSetAt } from '../kit/quota-set.ts';
 import { SHARE_TYPES } from './types.ts';
 
@@ -25,13 +25,7 @@ const schema = z.strictObject({
 });
 type Section = z.infer<typeof schema>;
 
-const quotaSet = quotaSetAt({ path: '/quota-sets' });
-
-const quota = provisionQuota<Section>({
-  limitsIn: (section) => section.quota,
-  read: quotaSet.readWithDefaults,
-  write: quotaSet.write,
-});
+const quota = provisionQuotaSet<Section>(quotaSetAt({ path: '/quota-sets' }));
 
 const typeAccess = provisionAccess<Section>({
   types: SHARE_TYPES,

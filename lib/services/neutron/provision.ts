@@ -1,5 +1,5 @@
 import { defineProvision } from '../../task/service.ts';
-import { provisionQuota } from '../kit/provision-quota.ts';
+import { provisionQuotaSet } from '../kit/provision-quota.ts';
 import { network } from './provision-network.ts';
 import { securityGroupRules } from './provision-rules.ts';
 import { type NeutronSection, schema } from './provision-schema.ts';
@@ -9,11 +9,7 @@ import { quotaSet } from './quota.ts';
 /**
  * Provisions limits. Neutron creates the quota row of a project only when the first limit is set.
  */
-const quota = provisionQuota<NeutronSection>({
-  limitsIn: (section) => section.quota,
-  read: quotaSet.readWithDefaults,
-  write: quotaSet.write,
-});
+const quota = provisionQuotaSet<NeutronSection>(quotaSet);
 
 /** The section of Neutron in a profile, and how a project is compared with it. */
 export const provision = defineProvision<NeutronSection>({

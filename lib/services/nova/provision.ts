@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { defineProvision } from '../../task/service.ts';
 import { provisionAccess, typeNamesSchema } from '../kit/provision-access.ts';
-import { limitsSchema, provisionQuota } from '../kit/provision-quota.ts';
+import { limitsSchema, provisionQuotaSet } from '../kit/provision-quota.ts';
 import { quotaSetAt } from '../kit/quota-set.ts';
 import type { PrivateTypes } from '../kit/type-access.ts';
 
@@ -20,14 +20,8 @@ const schema = z.strictObject({
 });
 type Section = z.infer<typeof schema>;
 
-const quotaSet = quotaSetAt({ path: '/os-quota-sets' });
-
 /** Nova asks Keystone whether the project exists before it stores a limit. */
-const quota = provisionQuota<Section>({
-  limitsIn: (section) => section.quota,
-  read: quotaSet.readWithDefaults,
-  write: quotaSet.write,
-});
+const quota = provisionQuotaSet<Section>(quotaSetAt({ path: '/os-quota-sets' }));
 
 /** The private flavors and the projects that may use them. */
 export const FLAVORS: PrivateTypes = {

@@ -1,0 +1,14 @@
+import type { Counts } from '../../events/service.ts';
+
+/** The limits of a run of one service: its time, and whether it may go on with changes. */
+export interface RunControl {
+  readonly service: string;
+  readonly deadline: number;
+  readonly stopping?: AbortSignal | undefined;
+  /**
+   * Called before each change. False: the state in Keystone has changed, a later operation
+   * superseded this one, or the run is held.
+   */
+  mayContinue(): Promise<boolean>;
+  readonly onCounts?: ((counts: Counts) => void) | undefined;
+}
