@@ -89,7 +89,7 @@ export const OperationDue = z.object({
     name: z.string().optional(),
     /** Epoch milliseconds at which the window ends. */
     endsAt: z.number(),
-    /** The time before the end at which this reminder was asked for. */
+    /** How long before the end this reminder was requested. */
     beforeSeconds: z.number().min(0),
   }),
 });

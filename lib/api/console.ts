@@ -26,9 +26,9 @@ export interface ConsoleOptions {
 }
 
 /**
- * The web console as an app of its own: static files with a strict Content-Security-Policy. It has
- * the same rules about foreign pages and hosts as the API, and no route that changes something.
- * Throws when a file of the console is missing.
+ * The web console as a separate app: static files with a strict Content-Security-Policy. It has the
+ * same rules about foreign pages and hosts as the API, and no route that changes something. Throws
+ * when a file of the console is missing.
  */
 export function consoleApp({ isLoopbackOnly }: ConsoleOptions): Hono {
   const app = new Hono();

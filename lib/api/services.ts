@@ -61,7 +61,7 @@ export function serviceRoutes(app: Hono, deps: ApiDeps): void {
       [...catalogTypes, ...catalogAliases].some((one) => typeKey(one) === typeKey(type)),
     );
     // A type that requires the living project may be cleaned up elsewhere: Barbican's own listener
-    // receives deletions. Any other type can be waived while it is out of reach.
+    // receives deletions. Any other type can be waived while it is unreachable.
     if (covering && !covering.preDelete) {
       const { unverified } = coverageOf(await cloud.registry(), services).of(covering);
       if (unverified.length === 0)

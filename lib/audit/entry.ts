@@ -76,7 +76,7 @@ export interface AuditEntry extends AuditRecord {
   readonly hash: string;
 }
 
-/** The newest entry, which the store keeps in a row of its own. */
+/** The newest entry, which the store keeps in a separate row. */
 export interface AuditHead {
   readonly sequence: number;
   readonly hash: string;

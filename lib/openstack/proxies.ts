@@ -1,6 +1,6 @@
 import { BlockList, isIPv4 } from 'node:net';
 
-/** Proxies by the scheme of the call, and `NO_PROXY`. A proxy URL may hold a password. */
+/** Proxies by the scheme of the call, and `NO_PROXY`. A proxy URL may contain a password. */
 export interface Proxies {
   readonly http: () => string | undefined;
   readonly https: () => string | undefined;

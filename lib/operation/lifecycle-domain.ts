@@ -35,7 +35,8 @@ export function openLifecycleProjects(
       now: rules.now,
       protectedBecause,
       parentId: operation.id,
-      // What a canceled deletion suspended is put back, whatever the policy says about an enabling.
+      // The resources that a canceled deletion suspended are restored, even without a rule of the
+      // policy.
       ...(operation.lifecycle?.undoes ? { asked: operation.lifecycle.asked } : {}),
     };
     const isProvisioned = action === 'suspend' || !awaitsProvision(existing);

@@ -83,8 +83,8 @@ export interface Task {
    */
   readonly validFromRun: number;
   /**
-   * Preferred dependencies that this task did not wait for, because they were held up or the
-   * awaited types were verified empty. This task runs once more when they have ended.
+   * Preferred dependencies that this task did not wait for, because they were stuck or the awaited
+   * types were verified empty. This task runs once more when they have ended.
    */
   readonly overtook: readonly TaskId[];
   /**

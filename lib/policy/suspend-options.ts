@@ -101,7 +101,7 @@ export const ZERO_QUOTA = 'quota-zero';
 export const QUOTA_SERVICES = ['nova', 'cinder', 'neutron', 'octavia', 'manila'] as const;
 
 export const QUOTA_LOSES =
-  'a project without limits of its own has some afterwards: the defaults of the time of the ' +
+  'a project for which no limits were set has limits afterwards: the defaults at the time of the ' +
   'suspension, which later changes of the defaults do not reach';
 
 /** The choice of the policy file for one service. */
@@ -144,7 +144,7 @@ export const hasOptions = (service: string): boolean =>
 
 /**
  * Returns the options of a service that the policy chooses, in the words of its service file; empty
- * if it leaves the service alone.
+ * if the policy excludes the service.
  */
 export function chosenOptions(service: string, { quotas, ...options }: SuspendOptions): string[] {
   const named: Readonly<Record<string, string>> = options;

@@ -62,7 +62,7 @@ const PATTERNS: readonly (readonly [RegExp, string])[] = [
   // and digits.
   [
     new RegExp(
-      String.raw`${WORD}((?:${STRICT_NAMES}|secret|token|credentials?)` +
+      `${WORD}((?:${STRICT_NAMES}|secret|token|credentials?)` +
         String.raw`(?:\s+(?:is|was|of|for|value|used))?[\s:=]+["'\x60]?)${NOT_REDACTED}` +
         String.raw`(?=[^\s"'\x60]*\d)(?=[^\s"'\x60]*[a-z])[^\s,;"'\x60]{6,200}`,
       'gi',

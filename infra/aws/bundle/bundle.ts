@@ -40,7 +40,7 @@ export async function writeBundles(stack: Stack, folder = ROOT): Promise<void> {
 /** The functions that need the policy of the stack. */
 const DECIDES: readonly string[] = ['coordinate', 'api', 'sweep'];
 
-/** Generates the entry module of a function, so that a new service needs no file of its own. */
+/** Generates the entry module of a function, so that a new service needs no separate file. */
 async function entryOf(name: string, { httpPlugins, policy }: Stack): Promise<string> {
   const remote = httpPlugins.find((one) => name === `service-${one.name}`);
   if (remote) return entry('http-plugin', JSON.stringify(remote));

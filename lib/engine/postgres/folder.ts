@@ -30,7 +30,7 @@ export function holdFolder(folder: string): HeldFolder {
     throw engineError(
       'folder.in-use',
       `The data folder ${folder} is in use by process ${holderOf(pidFile)}.`,
-      'Stop that process, or give this one a folder of its own (PROPAGATOR_DATA); several ' +
+      'Stop that process, or give this one another folder (PROPAGATOR_DATA); several ' +
         'processes need a PostgreSQL server (DATABASE_URL).',
       error,
     );

@@ -10,7 +10,7 @@ import { type CloudConfig, normalizeConfig } from './normalize-config.ts';
 import { regionsOf } from './regions.ts';
 import { VENDOR_PROFILES } from './vendor-profiles.ts';
 
-/** Variables that `openstack` treats as options; they override clouds.yaml. */
+/** Variables that override clouds.yaml, because `openstack` treats them as options. */
 const LOGIN_VARIABLES = [
   'application_credential_id',
   'application_credential_name',
@@ -98,7 +98,10 @@ function variablesOf(env: CloudFiles['env']): YamlMapping {
   };
 }
 
-/** The cloud of the `OS_*` variables: for `OS_CLOUD=envvars`, or without `OS_CLOUD`. */
+/**
+ * Returns the cloud that the `OS_*` variables define: without `OS_CLOUD`, or with
+ * `OS_CLOUD=envvars`.
+ */
 function ownVariables(from: CloudFiles, name: string): YamlMapping {
   if (from.env.OS_CLOUD) {
     const { clouds, path } = readClouds(from);
@@ -130,7 +133,7 @@ function ownFields(name: string, from: CloudFiles): { own: YamlMapping; path: st
   throw credentialsError(`${path}: clouds.${name} is not a mapping of fields`);
 }
 
-/** The fields of the cloud's profile; `cloud` is the old key for `profile`. */
+/** Returns the fields of the cloud's profile. `cloud` is the old key for `profile`. */
 function profileOf(
   own: YamlMapping,
   from: CloudFiles,
@@ -141,7 +144,7 @@ function profileOf(
   const key = own.profile === undefined ? 'cloud' : 'profile';
   if (typeof named !== 'string') throw credentialsError(`${field(key)} is not a string`);
   const shared = readPublicProfiles(from)[named];
-  // Like openstacksdk, ignore a profile that is defined nowhere.
+  // Like openstacksdk, ignore an unknown profile.
   const found = YamlMapping.safeParse(shared ?? VENDOR_PROFILES[named] ?? {});
   if (!found.success) throw credentialsError(`${field(key)}: profile ${named} is not a mapping`);
   const nested = shared === undefined ? found.data.profile : undefined;

@@ -10,7 +10,7 @@ export interface CredentialSources {
   readonly cwd: string;
 }
 
-/** The same, with the parser of the files. It throws for text that is not YAML. */
+/** The sources, with the YAML parser, which throws for text that is not YAML. */
 export interface CloudFiles extends CredentialSources {
   readonly parseYaml: (text: string) => unknown;
 }
@@ -41,7 +41,7 @@ const foldersOf = ({ cwd, home, env }: CredentialSources): string[] => [
 export const searchedFolders = (from: CredentialSources): string => foldersOf(from).join(', ');
 
 /**
- * The clouds by name, with secure.yaml merged over clouds.yaml, and the path of clouds.yaml.
+ * Reads the clouds by name, with secure.yaml merged over clouds.yaml, and the path of clouds.yaml.
  * `OS_CLIENT_CONFIG_FILE` and `OS_CLIENT_SECURE_FILE` take precedence over the folders of
  * openstacksdk, and a file that they name must exist. Throws one line that names the file.
  */
@@ -58,7 +58,7 @@ export function readClouds(from: CloudFiles): {
   };
 }
 
-/** The profiles of clouds-public.yaml, by name. */
+/** Reads the profiles of clouds-public.yaml, by name. */
 export function readPublicProfiles(from: CloudFiles): YamlMapping {
   const file = find(from, 'clouds-public');
   if (file?.content['public-clouds'] === undefined) return {};
@@ -99,7 +99,7 @@ function cloudsOf({ path, content }: Source): YamlMapping {
   throw credentialsError(`${path}: "clouds" is not a mapping of clouds by name`);
 }
 
-/** secure.yaml has the same structure and contains only secrets. */
+/** Merges secure.yaml, which has the same structure and contains only secrets. */
 function merge(under: unknown, over: unknown): unknown {
   const [below, above] = [YamlMapping.safeParse(under), YamlMapping.safeParse(over)];
   if (!above.success || !below.success) return over ?? under;

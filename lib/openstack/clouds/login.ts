@@ -10,29 +10,29 @@ export interface Login {
   readonly identity: () => Record<string, unknown>;
   /** The `scope` part; `undefined` for an application credential, which belongs to one project. */
   readonly scope: Record<string, unknown> | undefined;
-  /** The password or secret, only to redact it from texts. */
+  /** The password or secret. It is used only to redact it from texts. */
   readonly secret: () => string;
   /**
-   * Set where the login can change while the program runs. Called before each login in Keystone,
-   * and after Keystone refused one. Returns true if the login has changed. Does not throw.
+   * Set if the login can change while the program runs. Called before each login in Keystone, and
+   * after Keystone refused a login. Returns true if the login has changed. Does not throw.
    */
   readonly refresh?: (isRefused: boolean) => Promise<boolean>;
 }
 
 type Name = CloudConfig['name'];
 interface Fields {
-  /** A login field as text; `undefined` when missing or empty. */
+  /** Returns a login field as text; `undefined` when missing or empty. */
   get(field: string): string | undefined;
   /**
-   * The same, but throws one line when the field is missing. The line names the field, or the
+   * Returns a login field, or throws when it is missing. The error names the field, or the
    * alternative `or`.
    */
   need(field: string, or?: string): string;
 }
 
 /**
- * Which scopes a login may have. `project`: only a project, because services refuse other tokens.
- * `any`: also the system or a domain.
+ * Which scopes a login may have. `project`: only a project, because OpenStack services refuse other
+ * tokens. `any`: also the system or a domain.
  */
 export type LoginScopes = 'project' | 'any';
 

@@ -56,7 +56,7 @@ export function normalizeConfig(
   for (const [target, keys] of Object.entries(LOGIN_FIELD_ALIASES)) {
     let value: unknown;
     for (const key of keys) {
-      // A field outside `auth` wins, because it may come from a variable.
+      // A field outside `auth` has priority, because it may come from a variable.
       for (const place of [auth, fields]) {
         if (key in place) value = place[key];
         delete place[key];

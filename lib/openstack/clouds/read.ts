@@ -8,9 +8,9 @@ import type { CloudConfig } from './normalize-config.ts';
 import { readTls } from './tls.ts';
 
 /**
- * Reads credentials with the given YAML parser, so that a program whose login is not in a file
- * needs none. Like `openstack`: `OS_CLOUD` with clouds.yaml, secure.yaml and clouds-public.yaml, or
- * `OS_*` variables, which override the file. Throws `PropagatorError` (`openstack.credentials`)
+ * Reads credentials as `openstack` does: `OS_CLOUD` with clouds.yaml, secure.yaml and
+ * clouds-public.yaml, or `OS_*` variables, which override the file. The YAML parser is passed in,
+ * so that a program without files needs none. Throws `PropagatorError` (`openstack.credentials`)
  * with one line that names the setting.
  */
 export function credentialsIn(from: CloudFiles, scopes: LoginScopes = 'project'): Credentials {
@@ -58,7 +58,7 @@ function overridesOf({ fields, regions, name }: CloudConfig): Record<string, str
     if (type === undefined || value === null || value === '') continue;
     if (typeof value !== 'string' || !/^https?:$/.test(URL.parse(value)?.protocol ?? ''))
       throw credentialsError(`${name(key)} is not an http or https URL`);
-    // One URL for two regions would leave the resources of one region behind.
+    // With one URL for two regions, the resources of one region would not be cleaned up.
     if (regions.length !== 1)
       throw credentialsError(`${name(key)} needs one region: set ${name('region_name')} as well`);
     if (type === 'identity')

@@ -9,8 +9,8 @@ interface Region {
 }
 
 /**
- * The regions to work in, and the values of the first. If clouds.yaml names regions, any other
- * region is refused.
+ * Returns the regions to work in, and the values of the first one. If clouds.yaml names regions,
+ * any other region is refused.
  */
 export function regionsOf(
   base: YamlMapping,

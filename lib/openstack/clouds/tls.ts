@@ -5,8 +5,8 @@ import type { CredentialSources } from './files.ts';
 import type { CloudConfig } from './normalize-config.ts';
 
 /**
- * TLS options: `verify`, `insecure`, `cacert`, `cert` and `key`, like openstacksdk. With `verify:
- * false`, the CA file is not read. Throws one line that names the field and the file.
+ * Reads the TLS options `verify`, `insecure`, `cacert`, `cert` and `key`, like openstacksdk. With
+ * `verify: false`, the CA file is not read. Throws one line that names the field and the file.
  */
 export function readTls(from: CredentialSources, cloud: CloudConfig): Tls {
   const verify = verifies(from, cloud);
@@ -80,6 +80,6 @@ function read(from: CredentialSources, path: string, field: string): string {
   throw credentialsError(`${field}: there is no readable file ${path}`);
 }
 
-/** Only the certificates of a PEM file, which may also hold the key. */
+/** Returns only the certificates of a PEM file, which may also contain the key. */
 const certificates = (pem: string): string =>
   pem.match(/-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g)?.join('\n') ?? pem;

@@ -61,9 +61,9 @@ const OPTIONS: ParseOptions & DocumentOptions & SchemaOptions = {
 };
 
 /**
- * Parses YAML or JSON like openstacksdk: the last duplicate of a key wins, merge keys (`<<`) apply,
- * and keys that are not text are dropped. Returns `undefined` for an empty file. Throws on invalid
- * text; the error may quote the text.
+ * Parses YAML or JSON like openstacksdk: the last duplicate of a key counts, merge keys (`<<`)
+ * apply, and keys that are not text are dropped. Returns `undefined` for an empty file. Throws on
+ * invalid text; the error may quote the text.
  */
 export function parseYaml(text: string): unknown {
   const document = parseDocument(text, OPTIONS);

@@ -11,7 +11,7 @@ type Section = z.infer<typeof schema>;
 const shown = z.object({ project_quotas: z.record(z.string(), z.unknown()) });
 const pathOf = (project: string): string => `/v1/project-quotas/${encodeURIComponent(project)}`;
 
-/** 404: the project has no limits of its own. */
+/** 404 means that no limits were set for the project. */
 async function read({ api, project }: ProvisionContext): Promise<Record<string, unknown>> {
   const answer = await withRoleAdvice(api.request('GET', pathOf(project), { accept: [404] }));
   return answer.status === 404 ? {} : shown.parse(answer.json).project_quotas;

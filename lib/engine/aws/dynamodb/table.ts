@@ -151,7 +151,7 @@ export class Store {
 
   /**
    * Writes rows one by one, without conditions, and replaces existing rows. If a key occurs twice,
-   * the last row wins.
+   * the last row is stored.
    */
   put(items: readonly Item[]): Promise<void> {
     const newest = new Map(

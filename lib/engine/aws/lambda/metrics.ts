@@ -31,7 +31,7 @@ export type Values = Partial<Record<MetricName, number>>;
 /**
  * Formats metrics as a log line (CloudWatch embedded metric format), which needs no API call and no
  * permission. Only the stage is a dimension, because each combination of dimensions is charged as a
- * metric of its own. The queue is a field that CloudWatch Logs Insights can query.
+ * separate metric. The queue is a field that CloudWatch Logs Insights can query.
  */
 export function metricLine(
   values: Values,
