@@ -75,9 +75,11 @@ function head(operation: OperationShape['operation'], now: number, color: Colors
 }
 
 /** The recovery window with its reminders, and how to cancel it and to end it now. */
-function recoveryLines({ id, recovery, state }: OperationShape['operation']): string[] {
+function recoveryLines({ id, recovery, startedAt, state }: OperationShape['operation']): string[] {
   if (!recovery) return [];
-  if (state !== 'recoverable') return [`window     of ${duration(recovery.lengthMillis)}, is over`];
+  const isTakenBack = state === 'canceled' && startedAt === undefined;
+  const end = isTakenBack ? 'was canceled' : 'is over';
+  if (state !== 'recoverable') return [`window     of ${duration(recovery.lengthMillis)}, ${end}`];
   const reminders = recovery.reminders.map(
     ({ beforeMillis, sentAt }) =>
       `${duration(beforeMillis)} before${sentAt === undefined ? '' : ' (published)'}`,
@@ -106,11 +108,13 @@ function because({ action, cause, request, openedAt, scope }: OperationShape['op
 }
 
 /** An account can have several cleanups: see `rerun`. */
-const generation = ({ generation: number, rerun }: OperationShape['operation']): string =>
+const generation = ({ generation: number, request, rerun }: OperationShape['operation']): string =>
   rerun
     ? `number ${number} for this account; ${rerun.by} ran ${rerun.of} again at ` +
       `${time(rerun.at)}: ${rerun.reason}`
-    : `number ${number} for this account, which was deleted again after the earlier operation`;
+    : request
+      ? `number ${number} for this account, which was requested after the earlier operation`
+      : `number ${number} for this account, which was deleted again after the earlier operation`;
 
 /** What a rerun found that the earlier operation had removed or not listed. */
 function foundAgain({ foundAgain: found, operation }: OperationShape): string[] {

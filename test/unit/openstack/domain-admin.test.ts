@@ -25,8 +25,8 @@ function keystone(answers: Readonly<Record<string, unknown>>, immutable = false)
       expect(path.startsWith(`${IDP}/`) || query.domain_id === DOMAIN).toBe(true);
       return rowsAt(path);
     },
-    request: async (method: string, path: string) => {
-      calls.push(`${method} ${path}`);
+    request: async (method: string, path: string, { json }: { json?: object } = {}) => {
+      calls.push(`${method} ${path}${json ? ` ${JSON.stringify(json)}` : ''}`);
       if (method === 'DELETE' && path.startsWith('/v3/domains/'))
         isDeleted = answers.isStillShown !== true;
       if (path.endsWith('/config'))
@@ -52,6 +52,19 @@ const denied = new PropagatorError({
   class: 'Denied',
   message: 'not for you',
   advice: 'Ask.',
+});
+
+describe('the flag of a domain', () => {
+  it.each([
+    ['enable', true],
+    ['disable', false],
+  ] as const)('is all that %s changes', async (what, enabled) => {
+    const { admin, calls } = keystone({});
+    await admin[what](DOMAIN);
+    expect(calls).toEqual([
+      `PATCH /v3/domains/${DOMAIN} ${JSON.stringify({ domain: { enabled } })}`,
+    ]);
+  });
 });
 
 describe('what Keystone holds of a domain', () => {

@@ -1,4 +1,7 @@
+import { createColors } from 'picocolors';
 import { OperationDue } from '../../../events/operation.ts';
+import { OperationShape } from '../../../lib/cli/shapes.ts';
+import { showOperation } from '../../../lib/cli/show/operation.ts';
 import { Policy } from '../../../lib/policy/schema.ts';
 import { DOMAIN, DomainRecoverySimulation } from '../../property/domain-recovery-simulation.ts';
 import { CONTROL, SIBLING, TARGET } from '../../property/suspend-simulation.ts';
@@ -87,6 +90,10 @@ describe('the deletion of a domain with a recovery window', () => {
       },
     });
     expect(seen()).toEqual(before);
+    const shown = OperationShape.parse(await shownOperation());
+    expect(showOperation(shown, [], simulation.engine.time, createColors(false))).toMatch(
+      /window +of .*, was canceled\n/,
+    );
     expect(await simulation.recordsOf(TARGET)).toEqual([]);
     expect(simulation.allHaveEnded).toBe(true);
   });
