@@ -4,7 +4,7 @@ import { TaskDependency } from '../../events/dependency.ts';
 import { DomainId, OperationId, ProjectId, ServiceName, TaskId, UserId } from '../../events/ids.ts';
 import type { Message, QueueName } from '../../events/index.ts';
 import { NotificationReceived } from '../../events/notification.ts';
-import { KeystoneActionName, OperationEvent } from '../../events/operation.ts';
+import { OperationEvent } from '../../events/operation.ts';
 import {
   Condition,
   ErrorReport,
@@ -24,15 +24,18 @@ import {
 import type { StopDecision } from '../operation/stop.ts';
 import { engineError } from './engine-error.ts';
 import type { Decision } from './port.ts';
+import {
+  StoredKeystoneAction,
+  StoredMember,
+  StoredPlan,
+  StoredRecovery,
+  unset,
+} from './record-parts.ts';
 
 /**
  * Schemas of the stored records. Every engine validates what it reads with them. The objects are
  * loose, so that fields of a newer release survive a write of this one.
  */
-
-/** A field that the model always has. JSON omits it where it is undefined. */
-const unset = <Schema extends z.ZodType>(schema: Schema) =>
-  schema.optional().transform((value) => value);
 
 /**
  * Fields added after the first release have a default, so that older stored operations continue.
@@ -84,14 +87,6 @@ const known = <Word extends string>(field: string, words: readonly Word[]) =>
     );
   });
 
-const StoredPlan = z.looseObject({
-  of: OperationId,
-  digest: z.string(),
-  allowedDrift: z.number(),
-  approvals: z.array(z.looseObject({ by: z.string(), at: z.number() })),
-  driftAccepted: unset(z.looseObject({ by: z.string(), reason: z.string(), at: z.number() })),
-});
-
 export const StoredOperation: z.ZodType<Operation> = z.looseObject({
   id: OperationId,
   action: known('action', ACTIONS),
@@ -132,23 +127,7 @@ export const StoredOperation: z.ZodType<Operation> = z.looseObject({
     z.looseObject({ of: OperationId, by: z.string(), reason: z.string(), at: z.number() }),
   ),
   next: unset(Cause),
-  keystoneAction: unset(
-    z.looseObject({
-      what: KeystoneActionName,
-      number: z.number(),
-      since: z.number(),
-      done: z.boolean(),
-      failure: unset(
-        z.looseObject({
-          message: z.string(),
-          advice: z.string(),
-          requestId: unset(z.string()),
-          attempts: z.number(),
-          gaveUp: z.boolean(),
-        }),
-      ),
-    }),
-  ),
+  keystoneAction: unset(StoredKeystoneAction),
   roles: z.array(z.string()).default([]),
   uncovered: z
     .array(
@@ -194,33 +173,10 @@ export const StoredOperation: z.ZodType<Operation> = z.looseObject({
     })
     .optional(),
   plan: StoredPlan.optional(),
-  projects: z
-    .array(
-      z.looseObject({
-        id: ProjectId,
-        name: unset(z.string()),
-        parentId: unset(ProjectId),
-        planId: unset(OperationId),
-        protectedBecause: unset(z.string()),
-        enabled: unset(z.boolean()),
-        plan: unset(StoredPlan),
-      }),
-    )
-    .optional(),
+  projects: z.array(StoredMember).optional(),
   isUnverified: z.boolean().optional(),
   waitsBelow: z.boolean().optional(),
-  recovery: z
-    .looseObject({
-      wasEnabled: z.boolean(),
-      lengthMillis: z.number(),
-      remainingMillis: z.number(),
-      seenAt: z.number(),
-      checkAfterMillis: z.number(),
-      number: z.number(),
-      reminders: z.array(z.looseObject({ beforeMillis: z.number(), sentAt: unset(z.number()) })),
-      suspension: unset(OperationId),
-    })
-    .optional(),
+  recovery: StoredRecovery.optional(),
   canceled: unset(z.looseObject({ by: z.string(), reason: z.string(), at: z.number() })),
   keystoneCheck: z
     .looseObject({
