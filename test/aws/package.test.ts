@@ -49,6 +49,7 @@ describe('the package of the stack', () => {
     const { sources } = stack;
     const own = sources.filter((source) => source.includes('lib/services/'));
     expect(own.map((source) => source.replace(/.*lib\/services\//, ''))).toEqual([
+      'glance/images.ts',
       'glance/suspend.ts',
       'kit/errors.ts',
       'kit/time.ts',
