@@ -64,8 +64,12 @@ export function applyRelease(
     transaction.keystoneAction(keystoneAction.what, rules.now);
   } else if (operation.scope.type === 'domain')
     transaction.operation = moveOperation(transaction.operation, 'running');
-  // The project was disabled before the hold, so its pre-delete phase is over.
-  else if (keystoneAction?.what === 'disable' || keystoneAction?.what === 'delete')
+  // The project was disabled before the hold, so its pre-delete phase is over. Without a start, a
+  // recovery window disabled it, and the operation begins only now.
+  else if (
+    operation.startedAt !== undefined &&
+    (keystoneAction?.what === 'disable' || keystoneAction?.what === 'delete')
+  )
     transaction.operation = moveOperation(transaction.operation, 'running');
   else begin(transaction, rules.now);
   advance(transaction, rules);

@@ -4,7 +4,7 @@ import { NO_POLICY } from '../../../lib/policy/schema.ts';
 import { PropagatorError } from '../../../lib/shared/errors.ts';
 import { apiAccess, changeBy } from '../../api-tokens.ts';
 import { RecoverySimulation } from '../../property/recovery-simulation.ts';
-import { keystoneAway } from '../../property/simulation-parts.ts';
+import { keystoneAway, LIMITS } from '../../property/simulation-parts.ts';
 import { TARGET } from '../../property/suspend-simulation.ts';
 import { DAY, FaultyKeystone, untilSuspended } from './recovery-fixture.ts';
 
@@ -153,5 +153,32 @@ describe('a recovery window that is canceled while Keystone does not enable the 
     expect(await simulation.waitsOn()).toMatchObject([
       { on: expect.stringContaining('You are not authorized'), deadLetter: true },
     ]);
+  });
+});
+
+describe('a deletion that a cap holds at the end of its recovery window', () => {
+  class CappedSimulation extends RecoverySimulation {
+    override get deps() {
+      return { ...super.deps, limits: { ...LIMITS, maxResourcesPerOperation: 1 } };
+    }
+  }
+
+  it('begins with its release: a later cancellation says that resources are gone', async () => {
+    const simulation = new CappedSimulation(['on', 'off', 'on', 'off']);
+    simulation.policy = NO_POLICY;
+    await simulation.ask(600);
+    expect(await simulation.until(() => simulation.cleanup?.state === 'held')).toBe(true);
+    expect(simulation.cleanup?.startedAt).toBeUndefined();
+    const before = simulation.shown(TARGET).length;
+    await simulation.release();
+    expect(await simulation.until(() => simulation.shown(TARGET).length < before)).toBe(true);
+    expect(simulation.cleanup).toMatchObject({ state: 'running', startedAt: expect.any(Number) });
+    expect(await simulation.cancel()).toMatchObject({ status: 202 });
+    await simulation.settle();
+    expect(simulation.cleanup).toMatchObject({
+      state: 'canceled',
+      hold: { advice: expect.stringContaining('Resources that the counts show as removed are') },
+    });
+    expect(simulation.projects.get(TARGET)?.enabled).toBe(false);
   });
 });
