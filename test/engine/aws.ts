@@ -9,7 +9,7 @@ import {
 } from '@aws-sdk/client-eventbridge';
 import { CreateScheduleGroupCommand, SchedulerClient } from '@aws-sdk/client-scheduler';
 import { CreateQueueCommand, GetQueueAttributesCommand, SQSClient } from '@aws-sdk/client-sqs';
-import { type Message, queueOf } from '../../events/index.ts';
+import { type Message, type QueueName, queueOf } from '../../events/index.ts';
 import { type Aws, createAws } from '../../lib/engine/aws/clients.ts';
 import { type AwsEngineOptions, openAwsEngine } from '../../lib/engine/aws/open.ts';
 import { type QueueDefinition, type Topology, topologyOf } from '../../lib/engine/aws/topology.ts';
@@ -185,17 +185,20 @@ export class TestStage {
   /** The same, for tests that add a service with every queue. */
   openWithAnyQueue(options: Partial<AwsEngineOptions> = {}): AwsWorkerEngine {
     const engine = this.open(options);
+    const deploy = async (queue: QueueName) => {
+      if (queue.startsWith('service-')) await this.deploy(queue.slice('service-'.length));
+    };
     const deployFor = (messages: readonly Message[]) =>
-      Promise.all(
-        messages.map((message) => {
-          const queue = queueOf(message);
-          return queue.startsWith('service-')
-            ? this.deploy(queue.slice('service-'.length))
-            : undefined;
-        }),
-      );
+      Promise.all(messages.map((message) => deploy(queueOf(message))));
     return {
       ...engine,
+      reads: {
+        ...engine.reads,
+        hasDue: async (queue) => {
+          await deploy(queue);
+          return engine.reads.hasDue(queue);
+        },
+      },
       commit: async (change) => {
         await deployFor([
           ...(change.messages ?? []),
@@ -204,7 +207,7 @@ export class TestStage {
         return engine.commit(change);
       },
       work: async (queue, workOptions, handler) => {
-        if (queue.startsWith('service-')) await this.deploy(queue.slice('service-'.length));
+        await deploy(queue);
         return engine.work(queue, workOptions, handler);
       },
     };
