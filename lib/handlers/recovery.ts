@@ -19,8 +19,9 @@ import { fetchEffectiveState } from './project-state.ts';
 
 /**
  * Resumes a project whose deletion was canceled or refused, if the recovery window suspended it or
- * if it was enabled during the deletion. Returns `undefined` if nothing was suspended, or if
- * another cause still suspends the project. Throws when Keystone gives no certain answer.
+ * if it was enabled during the deletion. If another client has deleted the account, its deletion is
+ * announced again. Returns `undefined` if nothing was suspended, or if another cause still suspends
+ * the project. Throws when Keystone gives no certain answer.
  */
 export async function undoSuspension(
   canceled: Operation,
@@ -35,6 +36,8 @@ export async function undoSuspension(
     fetchEffectiveState(scope.id, { keystone: deps.cloud.keystone, reads }),
     reads.operationsAbout('project', scope.id),
   ]);
+  if (state.kind === 'absent')
+    return announceDeletion(canceled, resumeStep(canceled, existing, deps, {}), deps.now());
   if (state.kind !== 'present') return undefined;
   const { causes, facts } = state;
   const policy = decideChange(deps.policy ?? NO_POLICY, 'project.disabled', facts);
@@ -49,6 +52,33 @@ export async function undoSuspension(
     return { operations: [ended], tasks: [], messages: finishedMessage(ended), deadLetters: [] };
   }
   return resumeStep(canceled, existing, deps, causes.length > 0 ? { undoes: id } : {});
+}
+
+/**
+ * Announces the deletion of an account that Keystone does not show. The operation that has ended
+ * has consumed the notification, and no sweep announces the account again. The cleanup that this
+ * opens asks Keystone twice. If the removal had begun, the cancellation is the last decision. The
+ * 404 may also be wrong, so `resume` opens as well, and ends if Keystone repeats the 404.
+ */
+function announceDeletion(
+  { id, scope, startedAt }: Operation,
+  resume: Step | undefined,
+  now: number,
+): Step | undefined {
+  if (startedAt !== undefined || scope.type === 'user') return resume;
+  const cause = { messageId: `undone/${id}`, eventType: 'canceled', at: now };
+  return {
+    operations: resume?.operations ?? [],
+    tasks: resume?.tasks ?? [],
+    messages: [
+      ...(resume?.messages ?? []),
+      {
+        type: `account.${scope.type}.deleted`,
+        data: { account: Account.parse(scope), cause },
+      },
+    ],
+    deadLetters: [],
+  };
 }
 
 /**
@@ -86,12 +116,16 @@ async function resumeDomain(
   // If the domain was enabled in Keystone, a resume may already be open. It follows the policy.
   const wasSuspended =
     recovery?.suspension !== undefined || lifecyclesOf(existing)[0]?.action === 'suspend';
-  if (!wasSuspended) return undefined;
+  const shown = await deps.cloud.keystone.show('domain', domain);
+  const isAbsent = shown.kind === 'absent';
+  if (!wasSuspended)
+    return isAbsent ? announceDeletion(canceled, undefined, deps.now()) : undefined;
   // The operation has just enabled the domain, and Keystone may not show this yet.
   const hasEnabled = recovery?.wasEnabled === true && startedAt === undefined;
-  const shown = hasEnabled ? undefined : await deps.cloud.keystone.show('domain', domain);
-  if (shown && (shown.kind !== 'present' || !shown.account.enabled)) return undefined;
-  return resumeStep(canceled, existing, deps, { undoes: id });
+  const isEnabled = shown.kind === 'present' && shown.account.enabled;
+  const resume =
+    hasEnabled || isEnabled ? resumeStep(canceled, existing, deps, { undoes: id }) : undefined;
+  return isAbsent ? announceDeletion(canceled, resume, deps.now()) : resume;
 }
 
 /** Opens the resume that follows a canceled deletion. */

@@ -3,9 +3,10 @@ import { hasEnded } from '../../../lib/operation/open.ts';
 import { NO_POLICY } from '../../../lib/policy/schema.ts';
 import { PropagatorError } from '../../../lib/shared/errors.ts';
 import { apiAccess, changeBy } from '../../api-tokens.ts';
+import { DomainRecoverySimulation } from '../../property/domain-recovery-simulation.ts';
 import { RecoverySimulation } from '../../property/recovery-simulation.ts';
 import { keystoneAway, LIMITS } from '../../property/simulation-parts.ts';
-import { TARGET } from '../../property/suspend-simulation.ts';
+import { SIBLING, TARGET } from '../../property/suspend-simulation.ts';
 import { DAY, FaultyKeystone, untilSuspended } from './recovery-fixture.ts';
 
 describe('a recovery window whose disable of the project takes long', () => {
@@ -180,5 +181,51 @@ describe('a deletion that a cap holds at the end of its recovery window', () => 
       hold: { advice: expect.stringContaining('Resources that the counts show as removed are') },
     });
     expect(simulation.projects.get(TARGET)?.enabled).toBe(false);
+  });
+});
+
+describe('a recovery window that is canceled after another client deleted the account', () => {
+  it('cleans up the resources of the deleted project', async () => {
+    const simulation = new RecoverySimulation(['on', 'off']);
+    simulation.policy = NO_POLICY;
+    await simulation.ask(DAY);
+    await untilSuspended(simulation);
+    const { cleanup } = simulation;
+    await simulation.delete();
+    // Keystone has answered 404 once.
+    await simulation.until(() => simulation.cleanup?.confirmedAt.length === 1);
+    expect((await simulation.cancel()).status).toBe(202);
+    await simulation.settle();
+    expect(simulation.engine.operations.get(cleanup?.id as never)?.state).toBe('canceled');
+    expect(simulation.shown(TARGET)).toEqual([]);
+    expect(simulation.allHaveEnded).toBe(true);
+  });
+
+  it('cleans up the resources of the projects of the deleted domain', async () => {
+    const simulation = new DomainRecoverySimulation(['on', 'off']);
+    await simulation.askDomain(DAY);
+    const suspensions = () => simulation.operations('suspend');
+    await simulation.until(() => suspensions().length > 0 && suspensions().every(hasEnded));
+    await simulation.deleteDomain();
+    await simulation.until(() => simulation.cleanup?.confirmedAt.length === 1);
+    expect((await simulation.cancel()).status).toBe(202);
+    await simulation.settle();
+    expect([TARGET, SIBLING].flatMap((project) => simulation.shown(project))).toEqual([]);
+    expect(simulation.allHaveEnded).toBe(true);
+  });
+
+  it('puts everything back when the 404 of Keystone was wrong', async () => {
+    const simulation = new FaultyKeystone(['on', 'off']);
+    simulation.policy = NO_POLICY;
+    const before = simulation.shown(TARGET);
+    await simulation.ask(DAY);
+    await untilSuspended(simulation);
+    await simulation.cancel();
+    await simulation.until(() => simulation.projects.get(TARGET)?.enabled === true);
+    simulation.wrong = 1;
+    await simulation.settle();
+    expect(simulation.projects.get(TARGET)?.enabled).toBe(true);
+    expect(simulation.shown(TARGET)).toEqual(before);
+    expect(simulation.allHaveEnded).toBe(true);
   });
 });
