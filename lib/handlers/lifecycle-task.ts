@@ -2,6 +2,7 @@ import type { Condition, Counts, ServiceRequested } from '../../events/service.t
 import { callFor, describeCauses } from '../account/causes.ts';
 import type { Engine } from '../engine/port.ts';
 import type { Cloud } from '../openstack/cloud.ts';
+import { isUndo } from '../operation/lifecycle.ts';
 import type { Mode, Operation } from '../operation/model.ts';
 import { NO_POLICY } from '../policy/schema.ts';
 import { chosenOptions } from '../policy/suspend-options.ts';
@@ -54,7 +55,7 @@ export async function lifecycleRefusal(
       'To continue, start the propagator with PROPAGATOR_MODE=enforce.',
     );
   const because = protectedBecause(scope, await deps.protection());
-  if (because)
+  if (because && !isUndo(operation))
     return blocked(
       `protected: ${because}`,
       'Remove the protection, or leave the operation as it is.',

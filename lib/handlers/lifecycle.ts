@@ -7,6 +7,7 @@ import type { Cloud } from '../openstack/cloud.ts';
 import {
   cleanupsOf,
   isUnderWay,
+  isUndo,
   type OpenedLifecycle,
   openLifecycle,
 } from '../operation/lifecycle.ts';
@@ -124,7 +125,7 @@ export async function lifecycleConfirmation(
 async function ask(operation: Operation, deps: LifecycleDeps): Promise<LifecycleAnswer> {
   const { scope } = operation;
   const because = protectedBecause(scope, await deps.protection());
-  if (because) return { kind: 'refused', because: `protected: ${because}` };
+  if (because && !isUndo(operation)) return { kind: 'refused', because: `protected: ${because}` };
   if (scope.type === 'project')
     return operation.action === 'provision'
       ? askProvision(operation, scope.id, deps)
@@ -350,20 +351,21 @@ async function askDomain(
  * Keystone shows disabled by itself has no part in the resume.
  */
 async function projectsOf(
-  { action }: Operation,
+  operation: Operation,
   domainId: DomainId,
   deps: LifecycleDeps,
 ): Promise<LifecycleProject[]> {
-  const protection = await deps.protection();
+  const protection = isUndo(operation) ? undefined : await deps.protection();
   const records = await deps.engine.reads.projectsOf(domainId);
   const living = records.filter((record) => !isGone(record));
   const projects = living.map(async (record): Promise<LifecycleProject[]> => {
     if (record.account.type !== 'project') return [];
-    const mayBeDisabled = action === 'resume' && record.account.enabled === false;
+    const mayBeDisabled = operation.action === 'resume' && record.account.enabled === false;
     if (mayBeDisabled && (await isDisabled(record.account.id, deps))) return [];
     const scope = projectScope(record.account, record);
     const existing = await deps.engine.reads.operationsAbout('project', scope.id);
-    return [{ scope, existing, protectedBecause: protectedBecause(scope, protection) }];
+    const because = protection && protectedBecause(scope, protection);
+    return [{ scope, existing, protectedBecause: because }];
   });
   return (await Promise.all(projects)).flat();
 }

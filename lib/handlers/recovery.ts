@@ -8,6 +8,7 @@ import {
   mayBeSuspended,
   openLifecycle,
   supersede,
+  UNDONE,
 } from '../operation/lifecycle.ts';
 import type { Operation } from '../operation/model.ts';
 import { hasEnded } from '../operation/open.ts';
@@ -66,7 +67,7 @@ function announceDeletion(
   now: number,
 ): Step | undefined {
   if (startedAt !== undefined || scope.type === 'user') return resume;
-  const cause = { messageId: `undone/${id}`, eventType: 'canceled', at: now };
+  const cause = { messageId: `${UNDONE}${id}`, eventType: 'canceled', at: now };
   return {
     operations: resume?.operations ?? [],
     tasks: resume?.tasks ?? [],
@@ -91,7 +92,7 @@ function openRemainingSuspension(
   now: number,
 ): Step | undefined {
   if (scope.type !== 'project' || isSuspended(existing)) return undefined;
-  const cause = { messageId: `undone/${id}`, eventType: 'canceled', at: now };
+  const cause = { messageId: `${UNDONE}${id}`, eventType: 'canceled', at: now };
   return {
     operations: [],
     tasks: [],
@@ -140,7 +141,7 @@ function resumeStep(
     action: 'resume',
     scope,
     cause: {
-      messageId: `undone/${id}`,
+      messageId: `${UNDONE}${id}`,
       eventType: 'canceled',
       at: deps.now(),
       note: reason.slice(0, 1500),

@@ -72,7 +72,8 @@ export function applyKeystoneAction(
     transaction.operation = {
       ...transaction.operation,
       keystoneAction: { ...keystoneAction, done: true, failure: undefined },
-      hold: state === 'held' || state === 'canceled' ? held : undefined,
+      // The end of an operation keeps its reason.
+      hold: ['held', 'canceled', 'refused'].includes(state) ? held : undefined,
       ...(unlisted ? unverified(unlisted, rules.now) : {}),
     };
     // Keystone gives no token on a disabled or deleted project. The operation continues as after a

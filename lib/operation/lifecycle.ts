@@ -129,6 +129,16 @@ export function openLifecycle(input: OpenLifecycleInput): OpenedLifecycle | unde
   };
 }
 
+/** The start of the message id of the cause of a resume that follows a canceled deletion. */
+export const UNDONE = 'undone/';
+
+/**
+ * True for a resume that undoes the suspension of a recovery window, and for the resumes that it
+ * opens for the projects of a domain. A protection does not stop it, because it only restores.
+ */
+export const isUndo = ({ action, cause, lifecycle }: Operation): boolean =>
+  action === 'resume' && lifecycle?.asked !== undefined && cause.messageId.startsWith(UNDONE);
+
 /** True if a cleanup has begun, or an administrator has requested it. */
 export const isUnderWay = (cleanup: Operation): boolean =>
   !hasEnded(cleanup) && (cleanup.startedAt !== undefined || cleanup.request !== undefined);

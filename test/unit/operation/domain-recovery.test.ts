@@ -205,6 +205,22 @@ describe('the deletion of a domain with a recovery window', () => {
     expect(seen()).toEqual(before);
   });
 
+  it('puts everything back when the domain is protected before its end', async () => {
+    await ask(600);
+    await untilSuspended();
+    const { deps } = simulation;
+    const protectedIds = { projects: [], domains: [DOMAIN] };
+    const protection = async () => ({ ...protectedIds, ownProject: 'cleaner' });
+    Object.defineProperty(simulation, 'deps', { value: { ...deps, protectedIds, protection } });
+    await simulation.settle();
+    expect(simulation.cleanup).toMatchObject({
+      state: 'refused',
+      hold: { reason: expect.stringContaining('protected') },
+    });
+    expect(seen()).toEqual(before);
+    expect(simulation.allHaveEnded).toBe(true);
+  });
+
   it.each([
     ['the domain', { domain: DOMAIN }, true],
     ['tags of projects', { domain: DOMAIN, tags: ['trial'] }, false],

@@ -157,6 +157,25 @@ describe('a deletion with a recovery window', () => {
     expect(simulation.engine.time - begin).toBeLessThan(3_600_000);
   });
 
+  it('puts everything back when the project is protected before its end', async () => {
+    const simulation = simulate();
+    const before = simulation.shown(TARGET);
+    await simulation.ask(DAY);
+    await untilSuspended(simulation);
+    const protectedIds = { projects: [TARGET], domains: [] };
+    const protection = async () => ({ ...protectedIds, ownProject: 'cleaner' });
+    const { deps } = simulation;
+    Object.defineProperty(simulation, 'deps', { value: { ...deps, protectedIds, protection } });
+    await simulation.settle();
+    expect(simulation.cleanup).toMatchObject({
+      state: 'refused',
+      hold: { reason: expect.stringContaining('protected'), advice: expect.any(String) },
+    });
+    expect(simulation.projects.get(TARGET)?.enabled).toBe(true);
+    expect(simulation.shown(TARGET)).toEqual(before);
+    expect(simulation.allHaveEnded).toBe(true);
+  });
+
   it('publishes each reminder once', async () => {
     const simulation = simulate();
     const published: Outgoing[] = [];
