@@ -106,10 +106,17 @@ export const attachmentsOf = ({
   });
 
 /**
- * Volumes in these states have an attachment. Without an attachment the state remains from a
- * deleted server.
+ * Volumes in these states have an attachment, or had one whose change failed. Without an attachment
+ * the state remains from a deleted server.
  */
-export const ATTACHMENT_STATES = ['in-use', 'reserved', 'attaching', 'detaching'];
+export const ATTACHMENT_STATES = [
+  'in-use',
+  'reserved',
+  'attaching',
+  'detaching',
+  'error_attaching',
+  'error_detaching',
+];
 
 /**
  * Types that do not need the end of Nova. Each of them leaves the resources that a server may use.

@@ -24,31 +24,37 @@ const removals = (service: string): string[] =>
     .map(({ path }) => path);
 
 describe('a project whose servers take long to delete', () => {
-  it('loses its backups and free volumes meanwhile, and no volume that a server may use', async () => {
-    await open({ durations: { server: LONG } });
-    const [marked] = storage().volumes.where(
-      ({ project_id, name }) => project_id === fixture.project && name === 'from-snapshot',
-    );
-    if (!marked) throw new TypeError('the customer has no volume');
-    // Nova reserves a volume for a server that it builds, before there is an attachment.
-    marked.status = 'reserved';
-    const used = new Set([...attached(), marked.id]);
-    const wrong = new Set<string>();
-    const seen = new Set<string>();
-    await carryThrough(() => {
-      if (left('nova.server').length === 0) return;
-      for (const path of removals('cinder')) seen.add(path.split('/').at(-2) ?? '');
-      for (const path of removals('cinder')) {
-        const id = path.split('/').at(-1)?.split('?')[0] ?? '';
-        if (used.has(id)) wrong.add(path);
-        if (storage().snapshots.where((row) => row.id === id && used.has(row.volume_id)).length > 0)
-          wrong.add(path);
-      }
-    });
-    expect([...wrong]).toEqual([]);
-    expect([...seen].sort()).toEqual(['backups', 'snapshots', 'volume-transfers', 'volumes']);
-    expectFinished();
-  });
+  it.each(['reserved', 'error_attaching', 'error_detaching'])(
+    'loses its backups and free volumes meanwhile, and no volume that a server may use (one is %s)',
+    async (status) => {
+      await open({ durations: { server: LONG } });
+      const [marked] = storage().volumes.where(
+        ({ project_id, name }) => project_id === fixture.project && name === 'from-snapshot',
+      );
+      if (!marked) throw new TypeError('the customer has no volume');
+      // Nova reserves a volume for a server that it builds, before there is an attachment. A failed
+      // attachment leaves an error state.
+      marked.status = status;
+      const used = new Set([...attached(), marked.id]);
+      const wrong = new Set<string>();
+      const seen = new Set<string>();
+      await carryThrough(() => {
+        if (left('nova.server').length === 0) return;
+        for (const path of removals('cinder')) seen.add(path.split('/').at(-2) ?? '');
+        for (const path of removals('cinder')) {
+          const id = path.split('/').at(-1)?.split('?')[0] ?? '';
+          if (used.has(id)) wrong.add(path);
+          if (
+            storage().snapshots.where((row) => row.id === id && used.has(row.volume_id)).length > 0
+          )
+            wrong.add(path);
+        }
+      });
+      expect([...wrong]).toEqual([]);
+      expect([...seen].sort()).toEqual(['backups', 'snapshots', 'volume-transfers', 'volumes']);
+      expectFinished();
+    },
+  );
 
   it('loses its objects meanwhile if it has neither images nor backups', async () => {
     await open({ durations: { server: LONG } });
