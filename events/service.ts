@@ -26,6 +26,8 @@ export const Condition = z.object({
   message: z.string(),
   actor: z.enum(['none', 'operator', 'customer', 'other-project']),
   advice: z.string().optional(),
+  /** Set if a hold keeps the resource or its account. */
+  isHold: z.literal(true).optional(),
   count: z.number().int().min(1),
   /** The id of one affected resource. */
   example: z.string().optional(),

@@ -1,4 +1,4 @@
-import type { Condition, Counts } from '../../events/service.ts';
+import type { Condition, Counts, ServiceReport } from '../../events/service.ts';
 import type { ResourceTypeCount, Task, TaskCounts } from './model.ts';
 
 const NONE: ResourceTypeCount = { found: 0, removed: 0, left: 0 };
@@ -87,6 +87,23 @@ export function keepSince(
     ...condition,
     since: condition.since ?? since.get(key(condition)) ?? at,
   }));
+}
+
+/**
+ * Returns the holds of the earlier runs that a report neither repeats nor ends. A run that failed,
+ * or that did not list a type, says nothing about the holds of that type.
+ */
+export function holdsStillKnown(before: readonly Condition[], report: ServiceReport): Condition[] {
+  const { conditions, verification = {} } = report.data;
+  const hasError =
+    report.type === 'service.failed' ||
+    (report.type === 'service.progressed' && report.data.again?.error !== undefined);
+  return before.filter(({ isHold, resourceType }) => {
+    if (!isHold || resourceType === undefined) return false;
+    if (conditions.some((one) => one.isHold && one.resourceType === resourceType)) return false;
+    const status = verification[resourceType] ?? 'unknown';
+    return status === 'unknown' || (status === 'present' && hasError);
+  });
 }
 
 /**

@@ -50,6 +50,7 @@ export function holdOnAccount(
     class: 'Blocked',
     message: `the project has the tag ${HOLD_TAG} in Keystone, which holds it`,
     actor: 'operator',
+    isHold: true,
     advice:
       `To continue: openstack project set --remove-tag ${HOLD_TAG} ${scope.id}. The deletion ` +
       'continues within a minute.',
@@ -63,6 +64,7 @@ export function describeHold({ target, id, by, reason, ticket }: DeletionHold) {
   return {
     message: `a hold keeps ${target} ${id} (${details.join(', ')}): ${reason}`,
     actor: 'operator' as const,
+    isHold: true as const,
     advice:
       `To continue: propagator hold remove --${target} ${id}. The deletion continues within ` +
       'a minute.',

@@ -58,8 +58,43 @@ const mayOvertake = (
   dependency: TaskDependency,
   now: number,
 ): boolean =>
+  isStuck(transaction, dependency, now) ||
+  (dependency.strength === 'preferred' && isNothingLeft(transaction, dependency));
+
+/**
+ * True if a preferred dependency is held up, and not by a hold on what the dependent awaits. A
+ * backup that a hold keeps needs its data in Swift for as long as the hold lasts.
+ */
+const isStuck = (
+  transaction: OperationTransaction,
+  dependency: TaskDependency,
+  now: number,
+): boolean =>
   dependency.strength === 'preferred' &&
-  (isHeldUp(transaction, dependency.task, now) || isNothingLeft(transaction, dependency));
+  isHeldUp(transaction, dependency.task, now) &&
+  (dependency.until === 'done' ||
+    isCountedEmpty(transaction, dependency) ||
+    !waitsForHold(transaction, dependency.task, dependency.types));
+
+/**
+ * True if a hold keeps a resource of these types (default: of any type) of the task, or if the task
+ * has a required dependency on a task that waits for a hold.
+ */
+function waitsForHold(
+  transaction: OperationTransaction,
+  id: TaskId,
+  types?: readonly string[],
+): boolean {
+  const task = transaction.task(id);
+  if (!task || isEnded(task)) return false;
+  const isMeant = (type: string | undefined): boolean =>
+    !types || type === undefined || types.includes(type);
+  if (task.conditions.some((one) => one.isHold && isMeant(one.resourceType))) return true;
+  const planned = transaction.operation.order.find((one) => one.id === id);
+  return (planned?.dependsOn ?? []).some(
+    ({ task: other, strength }) => strength === 'required' && waitsForHold(transaction, other),
+  );
+}
 
 /**
  * Requests every task whose dependencies have ended or may be overtaken. A task that overtook
@@ -206,10 +241,10 @@ function mayRunBeforeDeletion(
   now: number,
 ): boolean {
   return planned.dependsOn.every(
-    ({ task, strength }) =>
-      isEnded(transaction.task(task)) ||
-      !due.some(({ id }) => id === task) ||
-      (strength === 'preferred' && isHeldUp(transaction, task, now)),
+    (one) =>
+      isEnded(transaction.task(one.task)) ||
+      !due.some(({ id }) => id === one.task) ||
+      isStuck(transaction, one, now),
   );
 }
 

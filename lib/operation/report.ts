@@ -3,7 +3,14 @@ import type { ServiceReport } from '../../events/service.ts';
 import { backoffMillis } from '../shared/backoff.ts';
 import type { ErrorReport } from '../shared/errors.ts';
 import { advance } from './advance.ts';
-import { addDistinct, keepSince, mergeCounts, newRecords, nextRunSeconds } from './counts.ts';
+import {
+  addDistinct,
+  holdsStillKnown,
+  keepSince,
+  mergeCounts,
+  newRecords,
+  nextRunSeconds,
+} from './counts.ts';
 import { withElapsed } from './elapsed.ts';
 import type { Task, TaskState } from './model.ts';
 import { invalidateVerifications, reopen } from './ready.ts';
@@ -101,7 +108,8 @@ function endPartial(transaction: OperationTransaction, task: Task): void {
     // Fence: a duplicate message of the partial run must not start a run that handles all types.
     run: task.run + 1,
     runProgressed: false,
-    conditions: [],
+    // Other services still wait for what a hold keeps.
+    conditions: task.conditions.filter(({ isHold }) => isHold),
     error: undefined,
     attempts: 0,
     askedWaitMillis: 0,
@@ -139,7 +147,11 @@ function applyCounts(task: Task, report: ServiceReport, now: number): Task {
   const counted = {
     ...task,
     counts,
-    conditions: keepSince(task.conditions, report.data.conditions, now),
+    conditions: keepSince(
+      task.conditions,
+      [...report.data.conditions, ...holdsStillKnown(task.conditions, report)],
+      now,
+    ),
   };
   if (Object.keys(records).length === 0) return counted;
   const mostRemoved = { ...task.mostRemoved, ...records };

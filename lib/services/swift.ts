@@ -200,7 +200,8 @@ export const swift = defineService({
   // The S3-compatible API gives access to the same account.
   catalogAliases: ['s3'],
   // These services may store backups and images in the account. The dependency is only preferred,
-  // because a public image that waits for the operator must not block the cleanup of Swift.
+  // because a public image that waits for the operator must not block the cleanup of Swift. A hold
+  // on a backup, an image or a server blocks it (`ready.ts`).
   dependsOn: [
     { services: ['nova'], strength: 'preferred', until: 'done' },
     { types: ['cinder.backup', 'glance.image'], strength: 'preferred', until: 'empty' },

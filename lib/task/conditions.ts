@@ -8,8 +8,8 @@ const MOST = 25;
 
 /**
  * Merges conditions with the same resource type and reason into one, with a count. `example` and
- * `requestId` come from the first resource. The order is always the same; conditions about missing
- * features of the cloud come last.
+ * `requestId` come from the first resource. The order is always the same: holds come first, because
+ * other services wait for them, and conditions about missing features of the cloud come last.
  */
 export function aggregate(conditions: readonly Condition[]): Condition[] {
   const byReason = new Map<string, Condition>();
@@ -23,7 +23,9 @@ export function aggregate(conditions: readonly Condition[]): Condition[] {
   return [...byReason.entries()]
     .sort(
       ([a, x], [b, y]) =>
-        Number(x.class === 'Unsupported') - Number(y.class === 'Unsupported') || (a < b ? -1 : 1),
+        Number(y.isHold ?? false) - Number(x.isHold ?? false) ||
+        Number(x.class === 'Unsupported') - Number(y.class === 'Unsupported') ||
+        (a < b ? -1 : 1),
     )
     .slice(0, MOST)
     .map(([, condition]) => condition);
@@ -52,10 +54,11 @@ export const condition = (
 export const blockedCondition = (
   resourceType: ResourceTypeName,
   resource: Resource,
-  { message, actor, advice }: Blocker,
+  { message, actor, advice, isHold }: Blocker,
 ): Condition => ({
   ...condition(resourceType, 'Blocked', message, actor, resource),
   advice,
+  ...(isHold ? { isHold } : {}),
 });
 
 /** Returns the conditions of those resources that must not be removed now. */

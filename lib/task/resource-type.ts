@@ -9,6 +9,8 @@ export interface Blocker {
   readonly message: string;
   readonly actor: Actor;
   readonly advice?: string;
+  /** Set if a hold keeps the resource. */
+  readonly isHold?: true;
   /**
    * True if the resource can also be removed after the project's deletion. Phase `pre-delete` then
    * ends without it, and phase `apply` removes it.

@@ -43,6 +43,11 @@ const deps = () => ({
 export async function carryThrough(beforeMessage: () => void): Promise<void> {
   await fixture.deleteProject();
   await engine.commit({ messages: [deleted('project', fixture.project)] });
+  await deliverAll(beforeMessage);
+}
+
+/** Delivers messages until none waits, 1000 at most. Calls `beforeMessage` before each message. */
+export async function deliverAll(beforeMessage: () => void): Promise<void> {
   for (let n = 0; n < 1000; n += 1) {
     const [next] = engine.due();
     if (!next) return;

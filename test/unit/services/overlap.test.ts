@@ -1,4 +1,13 @@
-import { carryThrough, eachOperation, expectFinished, fixture, open } from './operation-fixture.ts';
+import { deletionHoldDocument } from '../../../lib/handlers/deletion-holds.ts';
+import {
+  carryThrough,
+  deliverAll,
+  eachOperation,
+  engine,
+  expectFinished,
+  fixture,
+  open,
+} from './operation-fixture.ts';
 
 const LONG = 60_000;
 
@@ -80,6 +89,31 @@ describe('the objects of a project', () => {
       if (left('cinder.backup').length > 0 && left('swift.object').length < before) wrong += 1;
     });
     expect(wrong).toBe(0);
+    expectFinished();
+  });
+
+  it.each([
+    ['cinder.backup', () => storage().backups.where((row) => row.project_id === fixture.project)],
+    [
+      'glance.image',
+      () => fixture.rehearsal.state.images.images.where((row) => row.owner === fixture.project),
+    ],
+    [
+      'nova.server',
+      () =>
+        fixture.rehearsal.state.compute.servers.where((row) => row.project_id === fixture.project),
+    ],
+  ])('stay while a hold keeps a %s, and go after its end', async (type, rows) => {
+    await open({ durations: {} });
+    const id = `${type}/${rows()[0]?.id}`;
+    const hold = { target: 'resource', id, by: 'ann', reason: 'lawsuit', at: 0 } as const;
+    await engine.commit({ documents: [deletionHoldDocument('resource', id, 0, hold)] });
+    const before = left('swift.object').length;
+    await carryThrough(() => {});
+    expect(left(type)).toHaveLength(1);
+    expect(left('swift.object')).toHaveLength(before);
+    await engine.commit({ documents: [deletionHoldDocument('resource', id, 1, undefined)] });
+    await deliverAll(() => {});
     expectFinished();
   });
 
