@@ -152,6 +152,8 @@ function isDisabled(child: Operation | undefined): boolean {
 
 /**
  * Ends the operation of a domain without deleting it, because one of its projects was not deleted.
+ * A project whose operation never opened is still suspended by the recovery window. The undo
+ * resumes it, unless the domain or the project is disabled.
  */
 function endWithProjects(
   transaction: OperationTransaction,
@@ -180,4 +182,6 @@ function endWithProjects(
     },
     endedAt: now,
   };
+  if (operation.recovery)
+    transaction.messages.push({ type: 'operation.undo', data: { operationId: operation.id } });
 }

@@ -205,6 +205,32 @@ describe('the deletion of a domain with a recovery window', () => {
     expect(seen()).toEqual(before);
   });
 
+  it('resumes a project that never opened because a project below it stays', async () => {
+    class Tree extends DomainRecoverySimulation {
+      override get deps() {
+        const deps = super.deps;
+        const { keystone } = deps.cloud;
+        const projects: typeof keystone.projects = async (domain) =>
+          (await keystone.projects(domain)).map((one) =>
+            one.id === SIBLING ? { ...one, parentId: TARGET } : one,
+          );
+        return { ...deps, cloud: { ...deps.cloud, keystone: { ...keystone, projects } } };
+      }
+    }
+    simulation = new Tree(['on', 'off']);
+    await ask(600);
+    await untilSuspended();
+    const below = () => simulation.cleanupOf(SIBLING);
+    await simulation.until(() => below() !== undefined);
+    const path = `/v1/operations/${below()?.id}/cancel`;
+    expect(await simulation.post(path, { reason: 'keep it' })).toMatchObject({ status: 202 });
+    await simulation.settle();
+    expect(simulation.cleanup?.state).toBe('unverified');
+    expect(simulation.cleanupOf(TARGET)).toBeUndefined();
+    expect(seen()).toEqual(before);
+    expect(simulation.allHaveEnded).toBe(true);
+  });
+
   it('puts everything back when the domain is protected before its end', async () => {
     await ask(600);
     await untilSuspended();
