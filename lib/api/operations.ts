@@ -7,7 +7,6 @@ import type { DeadLetter, DeadLetterFilter, Engine } from '../engine/port.ts';
 import { whyNotCanceled } from '../operation/cancel.ts';
 import { type Mode, OPERATION_STATES, type Operation } from '../operation/model.ts';
 import { hasEnded } from '../operation/open.ts';
-import { isRecoverable } from '../operation/recovery.ts';
 import { view } from '../operation/view.ts';
 import { auditRecord } from './audit.ts';
 import { openedRecord, targetOf } from './audit-operation.ts';
@@ -88,9 +87,10 @@ export function operationRoutes(app: Hono, deps: ApiDeps): void {
       const operation = await engine.reads.operation(operationId);
       if (!operation)
         return context.json(problem('operation', 'there is no operation with this id'), 404);
-      const because = operation.canceled
-        ? `${operationId} is canceled already, by ${operation.canceled.by}`
-        : whyNotCanceled(operation);
+      const because =
+        operation.canceled && !hasEnded(operation)
+          ? `${operationId} is canceled already, by ${operation.canceled.by}`
+          : whyNotCanceled(operation);
       if (because !== undefined) return context.json(problem('operation', because), 409);
       const audited = {
         what: 'operation.canceled',
@@ -100,10 +100,9 @@ export function operationRoutes(app: Hono, deps: ApiDeps): void {
         after: { canceled: true },
       } as const;
       const done = await engine.commit({
-        // In a recovery window nothing is removed from now on, whatever message comes first.
-        ...(isRecoverable(operation)
-          ? { operations: [{ ...operation, canceled: { by, reason, at: deps.now() } }] }
-          : {}),
+        // From now on nothing is deleted in Keystone, whatever message comes first. In a recovery
+        // window nothing is removed either.
+        operations: [{ ...operation, canceled: { by, reason, at: deps.now() } }],
         messages: [{ type: 'operation.canceled', data: { operationId, by, reason } }],
         audit: [auditRecord(context, deps.now(), audited)],
       });

@@ -1,5 +1,8 @@
 import type { Condition } from '../../events/service.ts';
+import type { Reads } from '../engine/port.ts';
+import { isIndependent, isPartOfDomain } from '../operation/domain-project.ts';
 import type { Operation } from '../operation/model.ts';
+import { hasEnded } from '../operation/open.ts';
 import type { AccountState } from '../operation/preflight.ts';
 import type { ErrorReport } from '../shared/errors.ts';
 
@@ -14,6 +17,28 @@ export const canceledError = (
   canceled && state === 'closing' && shown !== 'absent'
     ? stoppedBy({ message: `canceled by ${canceled.by}`, advice: 'No action is needed.' })
     : undefined;
+
+/**
+ * Returns the error that stops a Keystone action on a project whose domain is canceled. The domain
+ * sends the cancellation to its projects one after another, so that of this project may come later.
+ * The operation of a person who requested the deletion of this project alone continues.
+ */
+export async function domainCanceledError(
+  operation: Operation,
+  { engine }: { readonly engine: { readonly reads: Pick<Reads, 'operation'> } },
+): Promise<ErrorReport | undefined> {
+  const { id, parentId } = operation;
+  if (parentId === undefined || !isPartOfDomain(operation)) return undefined;
+  const domain = await engine.reads.operation(parentId);
+  if (!domain || isIndependent(operation, domain)) return undefined;
+  if (domain.state !== 'canceled' && (hasEnded(domain) || !domain.canceled)) return undefined;
+  return stoppedBy({
+    message: `the deletion of its domain is canceled (${parentId})`,
+    advice:
+      'The operation ends with it, within a minute. If it does not: propagator operation cancel ' +
+      `${id} --reason "…"`,
+  });
+}
 
 /** The error of a Keystone action that was not carried out, and is tried again. */
 export const stoppedBy = ({

@@ -1,4 +1,5 @@
 import type { ProjectId } from '../../events/ids.ts';
+import type { Reads } from '../engine/port.ts';
 import type { Cloud } from '../openstack/cloud.ts';
 import { adviceOnRefusal, summarize } from '../operation/keystone-check.ts';
 import type { KeystoneAction, Mode, Operation } from '../operation/model.ts';
@@ -8,7 +9,7 @@ import type { Input } from '../operation/step.ts';
 import { stopCondition } from '../operation/stop.ts';
 import { type ErrorReport, reportOf } from '../shared/errors.ts';
 import { type Protection, protectedBecause } from '../task/safety-rules.ts';
-import { canceledError, stoppedBy } from './action-stopped.ts';
+import { canceledError, domainCanceledError, stoppedBy } from './action-stopped.ts';
 import { type HoldDeps, holdOfAccount } from './deletion-holds.ts';
 import { domainAction } from './domain-action.ts';
 import { currentStop, type StopDeps } from './stop-switch.ts';
@@ -16,7 +17,11 @@ import { fetchAccountState, howChecked } from './task-preflight.ts';
 
 /** The dependencies of a Keystone action. */
 export interface KeystoneActionDeps extends StopDeps, HoldDeps {
-  readonly engine: StopDeps['engine'] & HoldDeps['engine'];
+  readonly engine: {
+    readonly reads: StopDeps['engine']['reads'] &
+      HoldDeps['engine']['reads'] &
+      Pick<Reads, 'operation'>;
+  };
   readonly cloud: Cloud;
   readonly mode: Mode;
   readonly protection: () => Promise<Protection>;
@@ -54,7 +59,9 @@ export async function keystoneAction(
     const stop = await currentStop(deps);
     if (stop) return { kind: 'acted', number, error: stoppedBy(stopCondition(stop)) };
     const shown = await fetchAccountState(operation, deps);
-    const canceled = canceledError(operation, shown);
+    const canceled =
+      canceledError(operation, shown) ??
+      (shown === 'absent' ? undefined : await domainCanceledError(operation, deps));
     if (canceled) return { kind: 'acted', number, error: canceled };
     const stopped = preflightAction(
       operation,

@@ -47,7 +47,8 @@ export function applyCancel(
   rules: Rules,
 ): void {
   const { operation } = transaction;
-  if (whyNotCanceled(operation) !== undefined) return;
+  // The API accepted the cancellation earlier, so the operation may be closing only since then.
+  if (operation.state !== 'closing' && whyNotCanceled(operation) !== undefined) return;
   if (isRecoverable(operation)) {
     cancelRecoverable(transaction, { by, reason }, rules);
     return;

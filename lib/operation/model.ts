@@ -253,8 +253,9 @@ export interface Operation {
   /** Set when the deletion was requested with a recovery window. It stays set after its end. */
   readonly recovery?: Recovery | undefined;
   /**
-   * A cancellation that waits for the answer to a call to Keystone, which may be under way: the one
-   * that disables the account in a recovery window, or the one that deletes it at the end.
+   * A cancellation that the API has accepted. Its message may come later. Or it waits for the
+   * answer to a call to Keystone that may be under way: the one that disables the account in a
+   * recovery window, or the one that deletes it at the end.
    */
   readonly canceled?:
     | { readonly by: string; readonly reason: string; readonly at: number }

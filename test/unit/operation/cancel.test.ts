@@ -108,6 +108,25 @@ describe('the cancellation of a requested operation', () => {
     expect(simulation.cloud.projects.get(TARGET)).toMatchObject({ enabled: true });
   });
 
+  it('keeps the project if the last report arrives before the accepted cancellation', async () => {
+    await simulation.ask();
+    const open = () =>
+      [...simulation.engine.tasks.values()].filter(({ endedAt }) => endedAt === undefined);
+    const isLast = () =>
+      simulation.state === 'running' &&
+      open().length === 1 &&
+      simulation.engine.waiting.some(({ message }) => message.type === 'service.finished');
+    expect(await simulation.until(isLast)).toBe(true);
+    expect(await cancel()).toMatchObject({ status: 202 });
+    await simulation.settle();
+    expect(simulation.operation).toMatchObject({
+      state: 'canceled',
+      hold: { advice: expect.stringContaining('The project itself stays.') },
+    });
+    expect(simulation.cloud.projects.has(TARGET)).toBe(true);
+    expect(simulation.engine.waiting).toEqual([]);
+  });
+
   it('counts once if it arrives twice', async () => {
     await simulation.ask();
     await Promise.all([cancel(), cancel()]);

@@ -284,3 +284,49 @@ describe('the deletion of a domain with a recovery window', () => {
     for (const one of published) expect(OperationDue.safeParse(one).success).toBe(true);
   });
 });
+
+describe('the deletion of a domain that is canceled while a message is on its way', () => {
+  const cleanups = () =>
+    simulation.operations('cleanup').filter(({ scope }) => scope.type === 'project');
+  async function cancel(): Promise<void> {
+    expect(await simulation.cancel()).toMatchObject({ status: 202 });
+    await simulation.settle();
+    expect(simulation.cleanup?.state).toBe('canceled');
+    expect(simulation.domains.has(DOMAIN)).toBe(true);
+    expect(simulation.engine.waiting).toEqual([]);
+  }
+
+  it('keeps the domain when the end of its last project is not handled yet', async () => {
+    await ask(0);
+    const haveAllEnded = () =>
+      simulation.cleanup?.state === 'waiting' &&
+      simulation.cleanup.keystoneAction?.done === true &&
+      cleanups().every(({ endedAt }) => endedAt !== undefined);
+    expect(await simulation.until(haveAllEnded)).toBe(true);
+    await cancel();
+    expect(simulation.cleanup?.hold?.advice).toContain('The domain itself stays.');
+  });
+
+  it('keeps the projects when the last report of a project is not handled yet', async () => {
+    await ask(0);
+    const isLast = () =>
+      cleanups().some(({ id, state }) => {
+        const isAbout = ({ operationId, endedAt }: { operationId: string; endedAt?: unknown }) =>
+          operationId === id && endedAt === undefined;
+        const open = [...simulation.engine.tasks.values()].filter(isAbout);
+        return (
+          state === 'running' &&
+          open.length === 1 &&
+          simulation.engine.waiting.some(
+            ({ message }) => message.type === 'service.finished' && message.data.operationId === id,
+          )
+        );
+      });
+    expect(await simulation.until(isLast)).toBe(true);
+    expect([...simulation.projects.keys()]).toEqual(before.projects.map(([id]) => id));
+    await cancel();
+    expect([...simulation.projects.keys()]).toEqual(before.projects.map(([id]) => id));
+    expect(cleanups().map(({ state }) => state)).toEqual(['canceled', 'canceled']);
+    expect(simulation.cleanup?.hold?.advice).toContain('No project is deleted yet.');
+  });
+});
