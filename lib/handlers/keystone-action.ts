@@ -13,7 +13,7 @@ import { canceledError, domainCanceledError, stoppedBy } from './action-stopped.
 import { type HoldDeps, holdOfAccount } from './deletion-holds.ts';
 import { domainAction } from './domain-action.ts';
 import { currentStop, type StopDeps } from './stop-switch.ts';
-import { fetchAccountState, howChecked } from './task-preflight.ts';
+import { disabledDomain, fetchAccountState, howChecked } from './task-preflight.ts';
 
 /** The dependencies of a Keystone action. */
 export interface KeystoneActionDeps extends StopDeps, HoldDeps {
@@ -71,6 +71,9 @@ export async function keystoneAction(
       shown,
       // A hold forbids the deletion. A recovery window deletes nothing.
       state === 'recoverable' ? undefined : await holdOfAccount(operation, deps),
+      due.what === 'assign-role' && shown === 'disabled'
+        ? await disabledDomain(operation, deps)
+        : undefined,
     );
     if (stopped) return { kind: 'acted', number, shown, error: stoppedBy(stopped) };
     if (due.what === 'assign-role' && shown !== 'absent') {

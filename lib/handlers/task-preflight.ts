@@ -1,4 +1,5 @@
 import type { Account } from '../../events/account.ts';
+import type { DomainId } from '../../events/ids.ts';
 import type { ServiceReport, ServiceRequested } from '../../events/service.ts';
 import type { Keystone } from '../account/keystone.ts';
 import type { HowChecked } from '../openstack/project-admin.ts';
@@ -53,7 +54,11 @@ export async function preflightReport(
   const ask = () => fetchAccountState(operation, deps);
   const shown = await (deps.inFlight?.share(operation.id, ask) ?? ask());
   const held = await holdOfAccount(operation, deps);
-  const condition = preflight(operation, data.phase, deps.mode, because, shown, held);
+  const domain =
+    data.phase === 'pre-delete' && shown === 'disabled'
+      ? await disabledDomain(operation, deps)
+      : undefined;
+  const condition = preflight(operation, data.phase, deps.mode, because, shown, held, domain);
   const isEnabledAgain =
     data.phase === 'apply' && isOnLivingProject(operation) && shown === 'enabled';
   const enabled = isEnabledAgain ? { enabled: true as const } : {};
@@ -116,6 +121,21 @@ export async function fetchAccountState(
   return (await isDisabledByDomain(operation, shown.account, deps.cloud.keystone))
     ? 'disabled'
     : 'enabled';
+}
+
+/**
+ * Returns the disabled domain of the operation's project if the project itself is enabled and is
+ * deleted with its domain. Throws when the answer is not certain.
+ */
+export async function disabledDomain(
+  operation: Operation,
+  { cloud: { keystone } }: Pick<ServiceDeps, 'cloud'>,
+): Promise<DomainId | undefined> {
+  const shown = await keystone.show(operation.scope.type, operation.scope.id);
+  if (shown.kind !== 'present' || shown.account.type !== 'project' || !shown.account.enabled)
+    return undefined;
+  const isOff = await isDisabledByDomain(operation, shown.account, keystone);
+  return isOff ? shown.account.domainId : undefined;
 }
 
 /** Returns how the deletion of the operation's project is checked. */

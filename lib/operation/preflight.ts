@@ -1,3 +1,4 @@
+import type { DomainId } from '../../events/ids.ts';
 import type { Condition, Phase } from '../../events/service.ts';
 import type { KeystoneAction, Mode, Operation } from './model.ts';
 
@@ -13,6 +14,8 @@ export type AccountState = 'absent' | 'enabled' | 'disabled';
  * - a hold of the operation (safety rule "Caps and a stop switch"), or `held`: a hold of a person
  *   on the account
  * - an account whose state in Keystone has changed (safety rule "Keystone decides")
+ *
+ * `disabledDomain`: the disabled domain of a project that is enabled itself.
  */
 export function preflight(
   operation: Pick<Operation, 'request' | 'state' | 'hold'>,
@@ -21,6 +24,7 @@ export function preflight(
   protectedBecause: string | undefined,
   shown: AccountState,
   held?: Condition,
+  disabledDomain?: DomainId,
 ): Condition | undefined {
   if (phase === 'plan') return undefined;
   const forbidden = forbiddenBy(mode, protectedBecause) ?? held;
@@ -38,6 +42,13 @@ export function preflight(
     );
   // A pre-delete run needs the enabled project. Every other run needs a project that no user can
   // work in.
+  if (phase === 'pre-delete' && disabledDomain !== undefined)
+    return stop(
+      `the domain ${disabledDomain} is disabled in Keystone: the tasks that need a token on the ` +
+        'project wait',
+      `Type: openstack domain set --enable ${disabledDomain}. The operation then continues by ` +
+        'itself.',
+    );
   const wanted = phase === 'pre-delete' ? 'enabled' : 'disabled';
   if (shown === wanted) return undefined;
   return phase === 'pre-delete'
@@ -64,6 +75,7 @@ export function preflightAction(
   protectedBecause: string | undefined,
   shown: AccountState,
   held?: Condition,
+  disabledDomain?: DomainId,
 ): Condition | undefined {
   if (what === 'disable' || what === 'enable') return forbiddenBy(mode, protectedBecause) ?? held;
   return preflight(
@@ -73,6 +85,7 @@ export function preflightAction(
     protectedBecause,
     shown,
     held,
+    disabledDomain,
   );
 }
 

@@ -231,6 +231,21 @@ describe('the deletion of a domain with a recovery window', () => {
     expect(simulation.allHaveEnded).toBe(true);
   });
 
+  it('names the domain when a project waits because its domain was disabled', async () => {
+    await ask(600);
+    await untilSuspended();
+    const project = () => simulation.cleanupOf(SIBLING);
+    expect(await simulation.until(() => project()?.state === 'pre-delete')).toBe(true);
+    await simulation.setDomain(false);
+    await simulation.until(() => project()?.hold !== undefined);
+    expect(project()).toMatchObject({
+      hold: { advice: expect.stringContaining(`openstack domain set --enable ${DOMAIN}`) },
+    });
+    await simulation.setDomain(true);
+    await simulation.settle();
+    expect(simulation.cleanup?.state).toBe('finished');
+  });
+
   it('puts everything back when the domain is protected before its end', async () => {
     await ask(600);
     await untilSuspended();
