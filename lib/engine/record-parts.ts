@@ -43,8 +43,16 @@ export const StoredKeystoneAction = z.looseObject({
   ),
 });
 
+/** A cancellation that the API has accepted. */
+export const StoredCancellation = z.looseObject({
+  by: z.string(),
+  reason: z.string(),
+  at: z.number(),
+});
+
 export const StoredRecovery = z.looseObject({
   wasEnabled: z.boolean(),
+  hasDisabled: z.boolean().optional(),
   lengthMillis: z.number(),
   remainingMillis: z.number(),
   seenAt: z.number(),
@@ -52,4 +60,6 @@ export const StoredRecovery = z.looseObject({
   number: z.number(),
   reminders: z.array(z.looseObject({ beforeMillis: z.number(), sentAt: unset(z.number()) })),
   suspension: unset(OperationId),
+  // Releases before 0.1.0 stored here a cancellation that waits for the call that disables.
+  canceled: unset(StoredCancellation),
 });

@@ -25,6 +25,7 @@ import type { StopDecision } from '../operation/stop.ts';
 import { engineError } from './engine-error.ts';
 import type { Decision } from './port.ts';
 import {
+  StoredCancellation,
   StoredKeystoneAction,
   StoredMember,
   StoredPlan,
@@ -87,7 +88,7 @@ const known = <Word extends string>(field: string, words: readonly Word[]) =>
     );
   });
 
-export const StoredOperation: z.ZodType<Operation> = z.looseObject({
+const Fields = z.looseObject({
   id: OperationId,
   action: known('action', ACTIONS),
   scope: StoredScope,
@@ -177,7 +178,7 @@ export const StoredOperation: z.ZodType<Operation> = z.looseObject({
   isUnverified: z.boolean().optional(),
   waitsBelow: z.boolean().optional(),
   recovery: StoredRecovery.optional(),
-  canceled: unset(z.looseObject({ by: z.string(), reason: z.string(), at: z.number() })),
+  canceled: unset(StoredCancellation),
   keystoneCheck: z
     .looseObject({
       refusals: z.array(z.looseObject({ message: z.string(), advice: z.string() })),
@@ -185,6 +186,13 @@ export const StoredOperation: z.ZodType<Operation> = z.looseObject({
     })
     .optional(),
   version: z.number(),
+});
+
+/** The operation with its cancellation, also if an earlier release stored it with the window. */
+export const StoredOperation: z.ZodType<Operation> = Fields.transform((operation): Operation => {
+  if (!operation.recovery?.canceled) return operation;
+  const { canceled, ...recovery } = operation.recovery;
+  return { ...operation, recovery, canceled: operation.canceled ?? canceled };
 });
 
 const StoredCounts = z.record(

@@ -25,3 +25,21 @@ describe('a stored operation of a newer release', () => {
     expect(refusal('field-of-a-newer-release', 'any')).toBe('read');
   });
 });
+
+describe('a stored operation of an earlier release', () => {
+  it('keeps a cancellation that waits for the call that disables the account', () => {
+    const canceled = { by: 'ann', reason: 'goes on', at: 1 };
+    const times = {
+      lengthMillis: 1,
+      remainingMillis: 1,
+      seenAt: 1,
+      checkAfterMillis: 1,
+      number: 1,
+    };
+    const recovery = { wasEnabled: true, reminders: [], ...times };
+    const stored = JSON.parse(JSON.stringify(operation()));
+    const read = StoredOperation.parse({ ...stored, recovery: { ...recovery, canceled } });
+    expect(read.canceled).toEqual(canceled);
+    expect(read.recovery).toEqual(recovery);
+  });
+});
