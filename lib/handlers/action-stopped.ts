@@ -1,6 +1,7 @@
 import type { Condition } from '../../events/service.ts';
 import type { Reads } from '../engine/port.ts';
 import { isIndependent, isPartOfDomain } from '../operation/domain-project.ts';
+import { CANCELED } from '../operation/keystone-actions.ts';
 import type { Operation } from '../operation/model.ts';
 import { hasEnded } from '../operation/open.ts';
 import type { AccountState } from '../operation/preflight.ts';
@@ -15,7 +16,10 @@ export const canceledError = (
   shown: AccountState,
 ): ErrorReport | undefined =>
   canceled && state === 'closing' && shown !== 'absent'
-    ? stoppedBy({ message: `canceled by ${canceled.by}`, advice: 'No action is needed.' })
+    ? {
+        ...stoppedBy({ message: `canceled by ${canceled.by}`, advice: 'No action is needed.' }),
+        code: CANCELED,
+      }
     : undefined;
 
 /**

@@ -36,6 +36,7 @@ export async function domainAction(
   const isTakenBack = what === 'enable' && (state === 'canceled' || state === 'refused');
   if ((state === 'held' || hasEnded(operation)) && !isTakenBack) return undefined;
   const { domainActions } = deps.cloud;
+  let isSent = false;
   try {
     if (isTakenBack) {
       await domainActions.enable(scope.id);
@@ -45,7 +46,9 @@ export async function domainAction(
     const error =
       canceledError(operation, shown) ??
       (await whyNot(operation, scope.id, { what, number }, shown, deps));
-    if (error) return { kind: 'acted', number, error };
+    if (error)
+      return { kind: 'acted', number, error, isSent, ...(what === 'disable' ? { shown } : {}) };
+    isSent = true;
     if (what !== 'delete') {
       await domainActions[what](scope.id);
       return { kind: 'acted', number, shown };
@@ -54,7 +57,7 @@ export async function domainAction(
     return { kind: 'acted', number, shown, ...(unlisted.length > 0 ? { unlisted } : {}) };
   } catch (thrown) {
     const error = reportOf(thrown, { code: `keystone.${what}`, service: 'keystone' });
-    return { kind: 'acted', number, error };
+    return { kind: 'acted', number, error, isSent };
   }
 }
 

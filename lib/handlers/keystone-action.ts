@@ -44,6 +44,7 @@ export async function keystoneAction(
   // A message may arrive again after the operation was held and canceled.
   if ((state === 'held' || hasEnded(operation)) && !isTakenBack(operation, due)) return undefined;
   const { keystoneActions } = deps.cloud;
+  let isSent = false;
   try {
     // The role is revoked before the project is disabled. So it is revoked even if the disabling
     // fails or is not allowed.
@@ -56,13 +57,16 @@ export async function keystoneAction(
       await keystoneActions.enable(scope.id);
       return { kind: 'acted', number };
     }
-    const stop = await currentStop(deps);
-    if (stop) return { kind: 'acted', number, error: stoppedBy(stopCondition(stop)) };
     const shown = await fetchAccountState(operation, deps);
     const canceled =
       canceledError(operation, shown) ??
       (shown === 'absent' ? undefined : await domainCanceledError(operation, deps));
-    if (canceled) return { kind: 'acted', number, error: canceled };
+    if (canceled) return { kind: 'acted', number, error: canceled, isSent };
+    const stop = await currentStop(deps);
+    if (stop) {
+      const error = stoppedBy(stopCondition(stop));
+      return { kind: 'acted', number, error, isSent, ...(due.what === 'disable' ? { shown } : {}) };
+    }
     const stopped = preflightAction(
       operation,
       due.what,
@@ -75,7 +79,7 @@ export async function keystoneAction(
         ? await disabledDomain(operation, deps)
         : undefined,
     );
-    if (stopped) return { kind: 'acted', number, shown, error: stoppedBy(stopped) };
+    if (stopped) return { kind: 'acted', number, shown, error: stoppedBy(stopped), isSent };
     if (due.what === 'assign-role' && shown !== 'absent') {
       // The request was checked when it arrived. Hours may have passed since, for example during a
       // hold.
@@ -84,13 +88,15 @@ export async function keystoneAction(
         return { kind: 'acted', number, shown, error: stoppedBy(summarize(refusals)) };
       await enter(scope.id, roles, keystoneActions);
     }
+    isSent = true;
     if (due.what === 'enable') await keystoneActions.enable(scope.id);
     if (due.what === 'disable') await keystoneActions.disable(scope.id);
     if (due.what === 'delete') await keystoneActions.delete(scope.id);
     return { kind: 'acted', number, shown };
   } catch (thrown) {
     const error = reportOf(thrown, { code: `keystone.${due.what}`, service: 'keystone' });
-    return { kind: 'acted', number, error: await explained(error, scope.id, keystoneActions) };
+    const advised = await explained(error, scope.id, keystoneActions);
+    return { kind: 'acted', number, error: advised, isSent };
   }
 }
 

@@ -1,4 +1,6 @@
 import type { KeystoneActionName } from '../../events/operation.ts';
+import type { ErrorReport } from '../shared/errors.ts';
+import type { AccountState } from './preflight.ts';
 
 /** The present Keystone action. There is only one at a time, and `number` is the fence. */
 export interface KeystoneAction {
@@ -18,4 +20,18 @@ export interface KeystoneFailure {
   readonly attempts: number;
   /** True if the action is dead-lettered: it is tried again when a person redrives it. */
   readonly gaveUp: boolean;
+}
+
+/**
+ * The result of a Keystone action: the state that Keystone showed right before it, and the error if
+ * it failed.
+ */
+export interface KeystoneActionResult {
+  readonly number: number;
+  readonly shown?: AccountState;
+  readonly error?: ErrorReport;
+  /** False if an error came before the call to Keystone was sent. */
+  readonly isSent?: boolean;
+  /** Deletion of a domain: the types that could not be listed after it. */
+  readonly unlisted?: readonly string[];
 }

@@ -5,27 +5,18 @@ import { advance, hold } from './advance.ts';
 import { endCanceled } from './cancel.ts';
 import { domainEnabled } from './domain-begin.ts';
 import { domainActed } from './domain-project.ts';
-import type { KeystoneAction } from './model.ts';
+import type { KeystoneAction, KeystoneActionResult } from './model.ts';
 import { hasEnded } from './open.ts';
 import type { AccountState } from './preflight.ts';
 import { invalidateVerifications } from './ready.ts';
-import { cancelRecoverable, hasTimeLeft } from './recovery.ts';
+import { cancelRecoverable, disableTried, hasTimeLeft, isRecoverable } from './recovery.ts';
 import type { OperationTransaction, Rules } from './transaction.ts';
 import { moveOperation } from './transitions.ts';
 
-/**
- * The result of a Keystone action: the state that Keystone showed right before it, and the error if
- * it failed.
- */
-export interface KeystoneActionResult {
-  readonly number: number;
-  readonly shown?: AccountState;
-  readonly error?: ErrorReport;
-  /** Deletion of a domain: the types that could not be listed after it. */
-  readonly unlisted?: readonly string[];
-}
-
 const MAX_WAIT_SECONDS = 60;
+
+/** Error code: Keystone shows the account, and its canceled operation does not delete it. */
+export const CANCELED = 'operation.canceled.kept';
 
 /** Error code: the domain has more new resources than its approved plan allows. */
 export const DOMAIN_DRIFT = 'operation.domain.drift';
@@ -37,11 +28,18 @@ export const DOMAIN_DRIFT = 'operation.domain.drift';
  */
 export function applyKeystoneAction(
   transaction: OperationTransaction,
-  { number, shown, error, unlisted }: KeystoneActionResult,
+  result: KeystoneActionResult,
   rules: Rules,
 ): void {
+  const { number, shown, error, unlisted } = result;
   const { canceled, keystoneAction, state, hold: held } = transaction.operation;
   if (!keystoneAction || keystoneAction.number !== number || keystoneAction.done) return;
+  const { recovery } = transaction.operation;
+  if (recovery && keystoneAction.what === 'disable' && isRecoverable(transaction.operation))
+    transaction.operation = {
+      ...transaction.operation,
+      recovery: disableTried(recovery, result),
+    };
   const mayBeCanceled = state === 'recoverable' || state === 'confirming';
   if (canceled && mayBeCanceled) {
     transaction.operation = {
@@ -52,7 +50,8 @@ export function applyKeystoneAction(
     return;
   }
   if (canceled && state === 'closing' && error) {
-    endCanceled(transaction, canceled, [], rules);
+    if (error.code === CANCELED) endCanceled(transaction, canceled, [], rules);
+    else askAfterCancel(transaction, keystoneAction, error, rules);
     return;
   }
   if (
@@ -88,6 +87,36 @@ export function applyKeystoneAction(
     advance(transaction, rules);
   }
 }
+
+/**
+ * Asks Keystone again after the cancellation of the last step. An earlier call whose answer was
+ * lost may have deleted the account, so only Keystone's next answer shows what has happened.
+ */
+function askAfterCancel(
+  transaction: OperationTransaction,
+  keystoneAction: KeystoneAction,
+  { message }: ErrorReport,
+  rules: Rules,
+): void {
+  const { id, canceled, scope } = transaction.operation;
+  transaction.operation = {
+    ...transaction.operation,
+    hold: {
+      reason: `canceled by ${canceled?.by}: ${canceled?.reason}`,
+      since: canceled?.at ?? rules.now,
+      advice:
+        `It is unknown whether Keystone has deleted the ${scope.type}: ${message}. Keystone is ` +
+        'asked again within a minute.',
+    },
+  };
+  transaction.messages.push({
+    ...messageOf(id, keystoneAction),
+    delaySeconds: retrySeconds(keystoneAction, rules),
+  });
+}
+
+const retrySeconds = ({ since }: KeystoneAction, { now }: Rules): number =>
+  Math.min(MAX_WAIT_SECONDS, Math.max(1, (now - since) / 4000));
 
 /** The end of a domain whose resources in Keystone could not all be listed after its deletion. */
 const unverified = (unlisted: readonly string[], now: number) => ({
@@ -176,10 +205,7 @@ function takeFailure(
         ...(isStopped || !isRetried ? { about: 'keystoneAction' } : {}),
       },
     };
-  const delaySeconds = Math.min(
-    MAX_WAIT_SECONDS,
-    Math.max(1, (rules.now - keystoneAction.since) / 4000),
-  );
+  const delaySeconds = retrySeconds(keystoneAction, rules);
   transaction.messages.push({
     ...messageOf(transaction.operation.id, keystoneAction),
     delaySeconds,

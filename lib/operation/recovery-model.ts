@@ -12,6 +12,12 @@ export interface Reminder {
 export interface Recovery {
   /** True if Keystone showed the account as enabled. The operation then disables it. */
   readonly wasEnabled: boolean;
+  /**
+   * False if it is known that the operation did not disable the account, because something stopped
+   * the call while Keystone showed the account as enabled. A lost answer counts as a call that was
+   * sent.
+   */
+  readonly hasDisabled?: boolean | undefined;
   /** The length of the window. */
   readonly lengthMillis: number;
   /** What was left of the window at `seenAt`. */

@@ -1,3 +1,4 @@
+import type { KeystoneActionResult } from './keystone-action-model.ts';
 import { finishedMessage, supersede } from './lifecycle.ts';
 import type { Operation, Recovery } from './model.ts';
 import { hasEnded, type Opened } from './open.ts';
@@ -45,7 +46,7 @@ export function withWindow(
 ): Opened {
   const { id, request } = operation;
   const recovery: Recovery = {
-    wasEnabled: request?.enabled === true || earlier?.wasEnabled === true,
+    wasEnabled: request?.enabled === true || (earlier !== undefined && mustEnable(earlier)),
     suspension: suspension ?? earlier?.suspension,
     lengthMillis,
     remainingMillis: lengthMillis,
@@ -73,6 +74,27 @@ export function withWindow(
       checkMessage(operation, next),
     ],
   };
+}
+
+/** True if the window has disabled the account, so that a cancellation enables it again. */
+const mustEnable = ({ hasDisabled, wasEnabled }: Recovery): boolean =>
+  wasEnabled && hasDisabled !== false;
+
+/**
+ * Returns the window after an attempt to disable its account. An account that Keystone showed as
+ * enabled after a stopped call, and as disabled later, was disabled by a person.
+ */
+export function disableTried(
+  recovery: Recovery,
+  { error, isSent = true, shown }: Pick<KeystoneActionResult, 'error' | 'isSent' | 'shown'>,
+): Recovery {
+  const { hasDisabled } = recovery;
+  if (!isSent)
+    return hasDisabled === undefined && shown === 'enabled'
+      ? { ...recovery, hasDisabled: false }
+      : recovery;
+  const wasDisabledBefore = hasDisabled === false && !error && shown === 'disabled';
+  return wasDisabledBefore ? recovery : { ...recovery, hasDisabled: true };
 }
 
 /** Returns the window with the time of its next check: the next reminder, the end, or earlier. */
@@ -288,7 +310,7 @@ export const isCanceledBefore = (operation: Operation): boolean =>
  */
 export function undo(transaction: OperationTransaction, rules: Rules): void {
   const { id, recovery } = transaction.operation;
-  if (recovery?.wasEnabled && isRecoverable(transaction.operation))
+  if (recovery && mustEnable(recovery) && isRecoverable(transaction.operation))
     transaction.keystoneAction('enable', rules.now);
   else transaction.messages.push({ type: 'operation.undo', data: { operationId: id } });
 }

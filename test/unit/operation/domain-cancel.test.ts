@@ -80,6 +80,25 @@ describe('the cancellation of an approved plan of a domain', () => {
     expect(simulation.domainOperation).toMatchObject({ state: 'finished', hold: undefined });
   });
 
+  it('ends finished when Keystone deletes the domain and does not answer the next question', async () => {
+    await refuseDeletion();
+    simulation.cloud.refusals.delete = [failure('Transient')];
+    await simulation.until(() => simulation.domainOperation.hold !== undefined);
+    await cancelDomain();
+    await simulation.until(() => simulation.domainOperation.canceled !== undefined);
+    simulation.cloud.domains.delete(DOMAIN);
+    const { keystone } = simulation.cloud.port;
+    const { show } = keystone;
+    let failures = 1;
+    keystone.show = (...account) => {
+      failures -= 1;
+      return failures >= 0 ? Promise.reject(failure('Transient')) : show(...account);
+    };
+    await simulation.settle();
+    expect(failures).toBeLessThan(0);
+    expect(simulation.domainOperation).toMatchObject({ state: 'finished', hold: undefined });
+  });
+
   it('is canceled while it is held, and says which projects are deleted', async () => {
     await carryOut();
     simulation.cloud.domainRefusals.push(failure('Denied'));

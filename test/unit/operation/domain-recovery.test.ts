@@ -345,3 +345,21 @@ describe('the deletion of a domain that is canceled while a message is on its wa
     expect(simulation.cleanup?.hold?.advice).toContain('No project is deleted yet.');
   });
 });
+
+describe('a recovery window of a domain whose disable is stopped before it is sent', () => {
+  it('leaves a domain disabled that a person has disabled meanwhile', async () => {
+    const plan = await simulation.plan();
+    await simulation.post('/v1/stop-all', { reason: 'incident' });
+    const { id, digest } = plan ?? {};
+    const body = { digest, recoverForSeconds: DAY, remindBeforeSeconds: [] };
+    await simulation.request('POST', `/v1/operations/${id}/approve`, body);
+    await simulation.until(() => simulation.cleanup?.hold !== undefined);
+    expect(simulation.domains.get(DOMAIN)).toBe(true);
+    await simulation.setDomain(false);
+    await simulation.until(() => false, 20);
+    expect(await simulation.cancel()).toMatchObject({ status: 202 });
+    expect(await simulation.until(() => simulation.cleanup?.state === 'canceled')).toBe(true);
+    await simulation.until(() => false, 60);
+    expect(simulation.domains.get(DOMAIN)).toBe(false);
+  });
+});

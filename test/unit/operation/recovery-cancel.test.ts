@@ -229,3 +229,35 @@ describe('a recovery window that is canceled after another client deleted the ac
     expect(simulation.allHaveEnded).toBe(true);
   });
 });
+
+describe('a recovery window whose disable is stopped before it is sent', () => {
+  it('leaves a project disabled that a person has disabled meanwhile', async () => {
+    const simulation = new RecoverySimulation(['on', 'off']);
+    simulation.policy = NO_POLICY;
+    await simulation.post('/v1/stop-all', { reason: 'incident' });
+    await simulation.ask(DAY);
+    await simulation.until(() => simulation.cleanup?.hold !== undefined);
+    expect(simulation.projects.get(TARGET)?.enabled).toBe(true);
+    await simulation.set('project', false);
+    await simulation.until(() => false, 20);
+    expect(await simulation.cancel()).toMatchObject({ status: 202 });
+    expect(await simulation.until(() => simulation.cleanup?.state === 'canceled')).toBe(true);
+    await simulation.until(() => false, 60);
+    expect(simulation.projects.get(TARGET)?.enabled).toBe(false);
+  });
+
+  it('enables a project whose disable had no answer', async () => {
+    const simulation = new FaultyKeystone(['on', 'off']);
+    simulation.policy = NO_POLICY;
+    simulation.failures = 1;
+    await simulation.ask(DAY);
+    await simulation.until(() => simulation.failures === 0);
+    await simulation.post('/v1/stop-all', { reason: 'incident' });
+    // Keystone carries out the call that had no answer.
+    await simulation.set('project', false);
+    expect(await simulation.cancel()).toMatchObject({ status: 202 });
+    expect(await simulation.until(() => simulation.cleanup?.state === 'canceled')).toBe(true);
+    await simulation.until(() => false, 60);
+    expect(simulation.projects.get(TARGET)?.enabled).toBe(true);
+  });
+});
