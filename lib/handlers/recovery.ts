@@ -58,15 +58,17 @@ export async function undoSuspension(
 /**
  * Announces the deletion of an account that Keystone does not show. The operation that has ended
  * has consumed the notification, and no sweep announces the account again. The cleanup that this
- * opens asks Keystone twice. If the removal had begun, the cancellation is the last decision. The
- * 404 may also be wrong, so `resume` opens as well, and ends if Keystone repeats the 404.
+ * opens asks Keystone twice. If the operation had begun and had seen the 404, the cancellation is
+ * the last decision. The 404 may also be wrong, so `resume` opens as well, and ends if Keystone
+ * repeats the 404.
  */
 function announceDeletion(
-  { id, scope, startedAt }: Operation,
+  { id, confirmedAt, scope, startedAt }: Operation,
   resume: Step | undefined,
   now: number,
 ): Step | undefined {
-  if (startedAt !== undefined || scope.type === 'user') return resume;
+  const hadSeenIt = startedAt !== undefined && confirmedAt.length > 0;
+  if (hadSeenIt || scope.type === 'user') return resume;
   const cause = { messageId: `${UNDONE}${id}`, eventType: 'canceled', at: now };
   return {
     operations: resume?.operations ?? [],

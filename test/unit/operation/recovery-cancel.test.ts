@@ -214,6 +214,23 @@ describe('a recovery window that is canceled after another client deleted the ac
     expect(simulation.allHaveEnded).toBe(true);
   });
 
+  it('cleans up also if the operation had begun and did not know the deletion', async () => {
+    const simulation = new RecoverySimulation(['on', 'off']);
+    simulation.policy = NO_POLICY;
+    const deliver = (type: string) =>
+      simulation.deliver(simulation.engine.due().findIndex(({ message }) => message.type === type));
+    await simulation.ask(undefined);
+    expect(await simulation.until(() => simulation.cleanup?.state === 'pre-delete')).toBe(true);
+    await simulation.delete();
+    await deliver('account.project.deleted');
+    expect((await simulation.cancel()).status).toBe(202);
+    await deliver('operation.canceled');
+    expect(simulation.cleanup?.state).toBe('canceled');
+    await simulation.settle();
+    expect(simulation.shown(TARGET)).toEqual([]);
+    expect(simulation.allHaveEnded).toBe(true);
+  });
+
   it('puts everything back when the 404 of Keystone was wrong', async () => {
     const simulation = new FaultyKeystone(['on', 'off']);
     simulation.policy = NO_POLICY;
