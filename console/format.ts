@@ -1,14 +1,19 @@
-/** Control characters, and characters that change the direction or the order of other text. */
-const HIDDEN = /[\p{Cc}\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/gu;
+/**
+ * Control characters, characters that Unicode shows as nothing or that change the direction of
+ * other text, and an empty braille pattern.
+ */
+const HIDDEN =
+  /[\p{Cc}\p{Default_Ignorable_Code_Point}\p{Bidi_Control}\u2028\u2029\u2800\ufff9-\ufffb]/gu;
 
 /**
  * Text in which every hidden character is shown as `\u202e`, so that a name cannot look like
  * another one. A line break becomes a space.
  */
 export const visible = (text: string): string =>
-  text
-    .replace(/\r?\n/g, ' ')
-    .replace(HIDDEN, (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  text.replace(/\r?\n/g, ' ').replace(HIDDEN, (one) => {
+    const code = one.codePointAt(0)?.toString(16) ?? '';
+    return code.length > 4 ? `\\u{${code}}` : `\\u${code.padStart(4, '0')}`;
+  });
 
 /** A duration for a person, as the commands print it: `42s`, `7m 3s`, `2h 5m`, `3d 4h`. */
 export function duration(millis: number): string {

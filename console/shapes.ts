@@ -151,6 +151,8 @@ export const operationsShape = shape<{
 export const planShape = shape<Plan>(
   object({
     id: text,
+    scope: object({ type: text, id: text, name: maybe(text) }),
+    openedAt: amount,
     digest: maybe(text),
     resources: amount,
     allowedDrift: amount,

@@ -81,6 +81,8 @@ var operationsShape = shape(object({ operations: list(operation), notice: maybe(
 var planShape = shape(
   object({
     id: text,
+    scope: object({ type: text, id: text, name: maybe(text) }),
+    openedAt: amount,
     digest: maybe(text),
     resources: amount,
     allowedDrift: amount,
@@ -304,8 +306,11 @@ async function errorOf(answer) {
 }
 
 // console/format.ts
-var HIDDEN = /[\p{Cc}\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/gu;
-var visible = (text2) => text2.replace(/\r?\n/g, " ").replace(HIDDEN, (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, "0")}`);
+var HIDDEN = /[\p{Cc}\p{Default_Ignorable_Code_Point}\p{Bidi_Control}\u2028\u2029\u2800\ufff9-\ufffb]/gu;
+var visible = (text2) => text2.replace(/\r?\n/g, " ").replace(HIDDEN, (one) => {
+  const code = one.codePointAt(0)?.toString(16) ?? "";
+  return code.length > 4 ? `\\u{${code}}` : `\\u${code.padStart(4, "0")}`;
+});
 function duration(millis) {
   const seconds = Math.max(0, Math.round(millis / 1e3));
   if (seconds < 60) return `${seconds}s`;

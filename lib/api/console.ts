@@ -35,6 +35,8 @@ export function consoleApp({ isLoopbackOnly }: ConsoleOptions): Hono {
   app.use(
     secureHeaders({
       xFrameOptions: 'DENY',
+      // The header applies to all ports of a host, for example to Keystone and Horizon.
+      strictTransportSecurity: false,
       contentSecurityPolicy: {
         defaultSrc: NONE,
         scriptSrc: SELF,

@@ -36,16 +36,24 @@ export function protect(app: Hono, deps: ProtectDeps): void {
   );
   app.use(
     secureHeaders({
+      // The header applies to all ports of a host, for example to Keystone and Horizon.
+      strictTransportSecurity: false,
       contentSecurityPolicy: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] },
     }),
   );
-  app.use(processResponses);
+  app.use(notStored, processResponses);
   app.onError(errorHandler(deps));
   notFound(app);
   if (deps.authentication.by === 'tokens') app.use(loopbackOnly);
   app.use(noForeignPage, authenticate(deps.authentication, deps));
   app.use(pluginsOnlyReport(deps.httpPlugins), declaredJson, limitedBody);
 }
+
+/** Without this header a shared proxy may store an answer to a token in `X-Auth-Token`. */
+const notStored: MiddlewareHandler = async (context, next) => {
+  await next();
+  context.res.headers.set('cache-control', 'no-store');
+};
 
 const pluginsOnlyReport =
   (httpPlugins: readonly string[]): MiddlewareHandler =>

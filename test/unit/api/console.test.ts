@@ -35,6 +35,8 @@ describe('the files of the console', () => {
     });
     expect(answer.headers.get('access-control-allow-origin')).toBeNull();
     expect(answer.headers.get('set-cookie')).toBeNull();
+    // It would force HTTPS on Keystone and Horizon of the same host.
+    expect(answer.headers.get('strict-transport-security')).toBeNull();
   });
 
   it.each([

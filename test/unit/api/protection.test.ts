@@ -215,6 +215,20 @@ describe.each(reads)('%s', (route) => {
   });
 });
 
+it.each([
+  ['/v1/operations', {}, 200],
+  ['/v1/operations/op-000000000000', {}, 404],
+  ['/v1/operations?state=x', {}, 400],
+  ['/v1/status', { 'sec-fetch-site': 'cross-site' }, 403],
+] as const)(
+  'a response is stored by no proxy, and forces no HTTPS: %s',
+  async (path, headers, status) => {
+    const answer = await apiUnderTest().app.request(`${BASE}${path}`, { headers });
+    expect([answer.status, answer.headers.get('cache-control')]).toEqual([status, 'no-store']);
+    expect(answer.headers.get('strict-transport-security')).toBeNull();
+  },
+);
+
 it('the list of routes under test has every route that changes something', () => {
   expect(changes).toEqual(
     expect.arrayContaining([

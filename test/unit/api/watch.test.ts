@@ -22,6 +22,7 @@ describe('the event stream of an operation', () => {
       200,
       expect.stringContaining('text/event-stream'),
     ]);
+    expect(answer.headers.get('cache-control')).toBe('no-store');
     const seen: string[] = [];
     for await (const { event, data } of eventsOf(answer)) {
       const { success, data: state } = State.safeParse(JSON.parse(data));

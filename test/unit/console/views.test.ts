@@ -18,6 +18,7 @@ import { routeOf } from '../../../console/routes.ts';
 import {
   type Operation,
   operationShape,
+  planShape,
   ShapeError,
   statusShape,
 } from '../../../console/shapes.ts';
@@ -35,6 +36,15 @@ const seen = (...input: Parameters<typeof operationView>): Operation =>
 describe('the texts of the console', () => {
   it('show every hidden character', () => {
     expect(visible('a\u202eb\u0000c\u200bd\ne')).toBe('a\\u202eb\\u0000c\\u200bd e');
+    // These are shown as nothing, or as a space.
+    for (const code of [
+      ...[0xad, 0x34f, 0x115f, 0x1160, 0x17b4, 0x180e, 0x200b, 0x202e, 0x2060, 0x2800, 0x3164],
+      ...[0xfe0f, 0xfeff, 0xffa0, 0xfffb, 0x1d173, 0xe0000, 0xe0041, 0xe007f, 0xe01ef],
+    ]) {
+      const hex = code.toString(16).padStart(4, '0');
+      const shown = hex.length > 4 ? `\\u{${hex}}` : `\\u${hex}`;
+      expect(visible(`a${String.fromCodePoint(code)}b`)).toBe(`a${shown}b`);
+    }
     expect(visible('Zürich 😀 日本')).toBe('Zürich 😀 日本');
   });
 
@@ -218,6 +228,22 @@ describe('the shapes', () => {
     const sample = operationView('shop', { state: 'held' });
     expect(OperationShape.safeParse(sample).success).toBe(true);
     expect(operationShape(sample)).toBe(sample);
+  });
+
+  it('refuse a plan without a field that is shown', () => {
+    const plan = {
+      id: ID,
+      scope: { type: 'project', id: 'p1' },
+      openedAt: 1,
+      resources: 2,
+      allowedDrift: 1,
+      approvals: [],
+      approvalsNeeded: 1,
+      keystoneCheck: { refusals: [] },
+    };
+    expect(planShape(plan)).toBe(plan);
+    for (const name of Object.keys(plan))
+      expect(() => planShape({ ...plan, [name]: undefined })).toThrow(ShapeError);
   });
 
   it('refuse everything else, with the part that is wrong', async () => {
