@@ -2,6 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import type { Context, MiddlewareHandler } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import * as z from 'zod';
+import { isReason, REASON_ADVICE } from '../shared/reason.ts';
 import { isRead } from './methods.ts';
 import { problem } from './problem.ts';
 
@@ -100,6 +101,11 @@ export const typedText = (max: number) =>
     );
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these characters must not be stored.
 const CONTROLS = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/;
+
+/** The reason of a person for a decision. See {@link isReason}. */
+export const reasonText = typedText(1000)
+  .refine(isReason, REASON_ADVICE)
+  .describe('The reason, with at least one letter or digit.');
 
 /**
  * The caller's name comes from authentication. A body that names another one is refused, not

@@ -8,7 +8,7 @@ import type { DeadLetter, Engine } from '../engine/port.ts';
 import { hasEnded } from '../operation/open.ts';
 import { originOf } from './audit.ts';
 import { callerOf } from './authentication.ts';
-import { readJson, refusedCallerName, typedText } from './body.ts';
+import { readJson, reasonText, refusedCallerName, typedText } from './body.ts';
 import { type ApiDeps, withoutUndefined } from './deps.ts';
 import { Limit } from './limit.ts';
 import { problem } from './problem.ts';
@@ -25,7 +25,7 @@ export const Selection = z.strictObject({
   id: typedText(200).optional(),
 });
 type Selection = z.infer<typeof Selection>;
-const Reason = typedText(1000);
+const Reason = reasonText;
 const hasSelection = (selection: Selection): boolean =>
   Object.values(filterOf(selection)).length > 0;
 export const Redrive = Selection.extend({

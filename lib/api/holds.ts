@@ -11,7 +11,7 @@ import {
 } from '../operation/deletion-hold.ts';
 import { auditRecord } from './audit.ts';
 import { callerOf } from './authentication.ts';
-import { readJson, refusedCallerName, typedText } from './body.ts';
+import { readJson, reasonText, refusedCallerName, typedText } from './body.ts';
 import type { ApiDeps } from './deps.ts';
 import { problem } from './problem.ts';
 
@@ -24,7 +24,7 @@ export const NewHold = z
     project: ProjectId.optional(),
     domain: DomainId.optional(),
     resource: ResourceId.optional(),
-    reason: typedText(1000),
+    reason: reasonText,
     ticket: typedText(100).optional(),
     /** ISO 8601 with a time zone. */
     until: z.iso.datetime({ offset: true }).optional(),
@@ -86,7 +86,15 @@ export function holdRoutes(app: Hono, deps: ApiDeps): void {
     const target = z.enum(HOLD_TARGETS).parse(context.req.param('target'));
     const id = context.req.param('id');
     const before = await find(target, id);
-    if (!before) return context.json(problem('hold', `there is no hold of ${target} ${id}`), 404);
+    if (!before)
+      return context.json(
+        problem(
+          'hold',
+          `there is no hold of ${target} ${id}`,
+          'List the holds: propagator hold list',
+        ),
+        404,
+      );
     return (await commit(context, before, undefined)) === 'conflict'
       ? context.json(problem('conflict', 'the hold was changed at the same moment'), 409)
       : context.json({ removed: `${target}/${id}` });

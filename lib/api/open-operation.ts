@@ -232,7 +232,10 @@ export async function commitOpened(
           opened: answer.opened.operation.id,
           unknown: answer.unknown,
           ...(recovery && answer.opened.operation.state === 'recoverable'
-            ? { recoverableUntil: endOfWindow(recovery) }
+            ? {
+                recoverableUntil: endOfWindow(recovery),
+                type: answer.opened.operation.scope.type,
+              }
             : {}),
         },
       } as const);

@@ -96,7 +96,7 @@ export const ROUTE_DESCRIPTIONS: Readonly<Record<Route, RouteDescription>> = {
   'POST /v1/operations/:id/cancel': {
     summary: 'End an operation that was requested.',
     body: Release,
-    answers: { 202: z.object({ canceled: z.string() }) },
+    answers: { 202: z.object({ canceled: z.string(), putBack: z.boolean() }) },
   },
   'GET /v1/operations/:id/plan': {
     summary: 'A plan with its digest and approvals; with resources=true every resource.',

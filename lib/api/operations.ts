@@ -7,15 +7,16 @@ import type { DeadLetter, DeadLetterFilter, Engine } from '../engine/port.ts';
 import { whyNotCanceled } from '../operation/cancel.ts';
 import { type Mode, OPERATION_STATES, type Operation } from '../operation/model.ts';
 import { hasEnded } from '../operation/open.ts';
+import { isRecoverable } from '../operation/recovery.ts';
 import { view } from '../operation/view.ts';
 import { auditRecord } from './audit.ts';
 import { openedRecord, targetOf } from './audit-operation.ts';
 import { callerOf } from './authentication.ts';
-import { readJson, refusedCallerName, typedText } from './body.ts';
+import { readJson, reasonText, refusedCallerName, typedText } from './body.ts';
 import { type ApiDeps, withoutUndefined } from './deps.ts';
 import { Limit } from './limit.ts';
 import { commitOpened, refusedWithoutPlan, request, rerun } from './open-operation.ts';
-import { problem } from './problem.ts';
+import { noOperation, problem } from './problem.ts';
 import { windowFields } from './recovery-window.ts';
 
 /** The query of the list of operations. */
@@ -26,7 +27,7 @@ export const OperationQuery = z.strictObject({
   user: UserId.optional(),
   limit: Limit,
 });
-const reason = typedText(1000);
+const reason = reasonText;
 export const Release = z.strictObject({ reason, by: refusedCallerName });
 /**
  * `name`: the name of the project, which confirms the rerun of a request about an enabled project.
@@ -66,15 +67,13 @@ export function operationRoutes(app: Hono, deps: ApiDeps): void {
   });
   app.get('/v1/operations/:id', async (context) => {
     const operation = await engine.reads.operation(OperationId.parse(context.req.param('id')));
-    if (!operation)
-      return context.json(problem('operation', 'there is no operation with this id'), 404);
+    if (!operation) return context.json(noOperation(), 404);
     return context.json(await viewOf(operation, deps));
   });
   app.post('/v1/operations/:id/rerun', async (context) => {
     const earlier = await engine.reads.operation(OperationId.parse(context.req.param('id')));
     const input = { ...(await readJson(context, Rerun)), by: callerOf(context) };
-    if (!earlier)
-      return context.json(problem('operation', 'there is no operation with this id'), 404);
+    if (!earlier) return context.json(noOperation(), 404);
     const audited = openedRecord(context, 'operation.rerun', input.reason, deps, earlier);
     const answer = await commitOpened(await rerun(earlier, input, deps), engine, audited);
     return context.json(answer.body, answer.status);
@@ -85,8 +84,7 @@ export function operationRoutes(app: Hono, deps: ApiDeps): void {
     const by = callerOf(context);
     for (let tries = 0; tries < MAX_CONFLICTS; tries += 1) {
       const operation = await engine.reads.operation(operationId);
-      if (!operation)
-        return context.json(problem('operation', 'there is no operation with this id'), 404);
+      if (!operation) return context.json(noOperation(), 404);
       const because =
         operation.canceled && !hasEnded(operation)
           ? `${operationId} is canceled already, by ${operation.canceled.by}`
@@ -106,7 +104,8 @@ export function operationRoutes(app: Hono, deps: ApiDeps): void {
         messages: [{ type: 'operation.canceled', data: { operationId, by, reason } }],
         audit: [auditRecord(context, deps.now(), audited)],
       });
-      if (done === 'committed') return context.json({ canceled: operationId }, 202);
+      if (done === 'committed')
+        return context.json({ canceled: operationId, putBack: isRecoverable(operation) }, 202);
     }
     return context.json(problem('conflict', `${operationId} changes all the time; try again`), 409);
   });
@@ -116,7 +115,10 @@ export function operationRoutes(app: Hono, deps: ApiDeps): void {
     const decision = { by: callerOf(context), reason };
     const operation = await engine.reads.operation(operationId);
     const message = operation && releaseOf(operation, decision, deps.mode);
-    if (!message) return context.json(problem('operation', refusalOf(operation)), 409);
+    if (!message) {
+      const refused = operation ? problem('operation', refusalOf(operation)) : noOperation();
+      return context.json(refused, 409);
+    }
     const audited = {
       what: 'operation.released',
       target: targetOf(operation),
@@ -253,8 +255,7 @@ function releaseOf(
   return { type: `account.${scope.type}.deleted`, data: { account: scope, cause: again } };
 }
 
-function refusalOf(operation: Operation | undefined): string {
-  if (!operation) return 'there is no operation with this id';
+function refusalOf(operation: Operation): string {
   if (operation.action === 'plan')
     return (
       `a plan is not released but approved: propagator operation approve ${operation.id} ` +

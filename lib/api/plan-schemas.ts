@@ -1,9 +1,9 @@
 import * as z from 'zod';
-import { refusedCallerName, typedText } from './body.ts';
+import { reasonText, refusedCallerName, typedText } from './body.ts';
 
 /** The body of a request for a plan of a project or a domain. */
 export const PlanRequest = z.strictObject({
-  reason: typedText(1000).default('planned by an administrator'),
+  reason: reasonText.default('planned by an administrator'),
   by: refusedCallerName,
 });
 /** The query of the list of domains. */

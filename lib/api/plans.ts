@@ -22,13 +22,13 @@ import { protectedBecause } from '../task/safety-rules.ts';
 import { auditRecord } from './audit.ts';
 import { openedRecord, targetOf } from './audit-operation.ts';
 import { callerOf } from './authentication.ts';
-import { readJson, refusedCallerName, typedText } from './body.ts';
+import { readJson, reasonText, refusedCallerName, typedText } from './body.ts';
 import type { ApiDeps } from './deps.ts';
 import { carryOutDomain } from './domains.ts';
 import { Limit } from './limit.ts';
 import { commitOpened, request } from './open-operation.ts';
 import { PlanRequest } from './plan-schemas.ts';
-import { problem } from './problem.ts';
+import { noOperation, problem } from './problem.ts';
 import { type AskedWindow, windowFields } from './recovery-window.ts';
 
 /** The rules if the settings name none. */
@@ -37,7 +37,7 @@ export const DEFAULT_APPROVAL_RULES: ApprovalRules = {
   drift: { resources: 10, percent: 5 },
 };
 
-const reason = typedText(1000);
+const reason = reasonText;
 const Digest = z.string().regex(/^[0-9a-f]{64}$/, 'must be the 64 hexadecimal digits of a plan');
 export const ApproveRequest = z.strictObject({
   digest: Digest,
@@ -102,7 +102,14 @@ export function planRoutes(app: Hono, deps: ApiDeps): void {
   app.get('/v1/operations/:id/plan', async (context) => {
     const operation = await engine.reads.operation(OperationId.parse(context.req.param('id')));
     if (operation?.action !== 'plan')
-      return context.json(problem('plan', 'there is no plan with this id'), 404);
+      return context.json(
+        problem(
+          'plan',
+          'there is no plan with this id',
+          'List the operations: propagator operation list',
+        ),
+        404,
+      );
     const { plan, pages, estimate } = await readWhole(operation);
     const { approvals, opened } = (await storedApprovals(operation.id)).value;
     const two = whyTwoApprovals(plan, await tagsOf(operation), rules.twoApprovers);
@@ -123,8 +130,7 @@ export function planRoutes(app: Hono, deps: ApiDeps): void {
     const { digest, reason: why, ...asked } = await readJson(context, ApproveRequest);
     const by = callerOf(context);
     const operation = await engine.reads.operation(id);
-    if (!operation)
-      return context.json(problem('operation', 'there is no operation with this id'), 404);
+    if (!operation) return context.json(noOperation(), 404);
     if (deps.mode === 'observe')
       return context.json(
         problem(

@@ -2,3 +2,11 @@
 export const problem = (code: string, message: string, advice?: string) => ({
   error: { code: `api.${code}`, message, ...(advice === undefined ? {} : { advice }) },
 });
+
+/** The answer for an id of no operation. */
+export const noOperation = () =>
+  problem(
+    'operation',
+    'there is no operation with this id',
+    'List the operations: propagator operation list',
+  );

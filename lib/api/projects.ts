@@ -13,7 +13,7 @@ import { lossesOf } from '../policy/suspend-options.ts';
 import { protectedBecause } from '../task/safety-rules.ts';
 import { auditRecord } from './audit.ts';
 import { callerOf } from './authentication.ts';
-import { readJson, refusedCallerName, typedText } from './body.ts';
+import { readJson, reasonText, refusedCallerName } from './body.ts';
 import type { ApiDeps } from './deps.ts';
 import { problem } from './problem.ts';
 import {
@@ -25,7 +25,7 @@ import {
   scopeOf,
 } from './project-request.ts';
 
-export const ProjectRequest = z.strictObject({ reason: typedText(1000), by: refusedCallerName });
+export const ProjectRequest = z.strictObject({ reason: reasonText, by: refusedCallerName });
 /**
  * A request to suspend or resume a project: the hold before the request, and the document to write.
  */

@@ -7,7 +7,7 @@ import { typeKey } from '../operation/registry.ts';
 import type { Service } from '../task/service.ts';
 import { auditRecord } from './audit.ts';
 import { callerOf } from './authentication.ts';
-import { readJson, refusedCallerName, typedText } from './body.ts';
+import { readJson, reasonText, refusedCallerName } from './body.ts';
 import type { ApiDeps } from './deps.ts';
 import { problem } from './problem.ts';
 
@@ -21,7 +21,7 @@ const Type = z
 export const NewWaiver = z.strictObject({
   type: Type,
   by: refusedCallerName,
-  reason: typedText(1000),
+  reason: reasonText,
 });
 
 /**
@@ -87,7 +87,15 @@ export function serviceRoutes(app: Hono, deps: ApiDeps): void {
     const type = Type.parse(context.req.param('type'));
     const waivers = await engine.reads.waivers();
     const before = waivers.find((waiver) => waiver.type === type);
-    if (!before) return context.json(problem('waiver', `there is no waiver for ${type}`), 404);
+    if (!before)
+      return context.json(
+        problem(
+          'waiver',
+          `there is no waiver for ${type}`,
+          'List the waivers: propagator waiver list',
+        ),
+        404,
+      );
     const target = { type: 'catalog-type', id: type };
     const audited = { what: 'waiver.removed', target, before, after: null } as const;
     await engine.commit({

@@ -7,7 +7,7 @@ import type { AuditRecord } from '../audit/entry.ts';
 import type { Reads } from '../engine/port.ts';
 import { auditRecord } from './audit.ts';
 import { callerOf } from './authentication.ts';
-import { readJson, refusedCallerName, typedText } from './body.ts';
+import { readJson, reasonText, refusedCallerName } from './body.ts';
 import type { ApiDeps } from './deps.ts';
 import { Limit } from './limit.ts';
 
@@ -18,7 +18,7 @@ const name = z.object({ type: z.enum(['project', 'domain', 'user']), id: z.strin
 export const Decision = z
   .strictObject({
     by: refusedCallerName,
-    reason: typedText(1000),
+    reason: reasonText,
     accounts: z.array(name).max(MAX_AT_ONCE).optional(),
     all: z.literal(true).optional(),
   })

@@ -5,7 +5,7 @@ import { hasEnded } from '../operation/open.ts';
 import { redactDeep } from '../shared/redaction.ts';
 import type { ApiDeps } from './deps.ts';
 import { OperationQuery, viewOf, viewsOf } from './operations.ts';
-import { problem } from './problem.ts';
+import { noOperation, problem } from './problem.ts';
 
 /** Intervals of {@link watchRoutes}, in milliseconds. */
 export interface WatchTimes {
@@ -72,8 +72,7 @@ export function watchRoutes(app: Hono, deps: ApiDeps, times: WatchTimes = TIMES)
   app.get('/v1/operations/:id/events', async (context) => {
     const id = OperationId.parse(context.req.param('id'));
     const operation = await deps.engine.reads.operation(id);
-    if (!operation)
-      return context.json(problem('operation', 'there is no operation with this id'), 404);
+    if (!operation) return context.json(noOperation(), 404);
     return stream(context, 'operation', async () => {
       const data = await viewOf((await deps.engine.reads.operation(id)) ?? operation, deps);
       return { data, isLast: hasEnded(data.operation) };
