@@ -113,7 +113,7 @@ export class ApiClient {
       code,
       class: 'Unexpected',
       message,
-      advice: advice ?? 'Run `propagator --help`.',
+      advice: advice ?? '',
     });
   }
 }

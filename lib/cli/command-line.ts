@@ -12,14 +12,15 @@ import { stopCommands } from './commands/stop.ts';
 import { suspiciousCommands } from './commands/suspicious.ts';
 import { watchCommand } from './commands/watch.ts';
 import { completionFor, SHELLS } from './completion.ts';
+import { STATE_CODES } from './exit-code.ts';
 import { escaped } from './format.ts';
 import { renamedCommand } from './renamed-commands.ts';
 import { EXIT, type Terminal, UsageError } from './terminal.ts';
 
 const EXIT_CODES = `
-Exit codes: 0 success, 1 error or refused request, 3 unverified, refused or held, 4 dead letter,
-5 running, 64 wrong usage, 141 the output pipe was closed. \`operation show\` returns 3, 4 and 5,
-as the state of the operation; \`audit verify\` returns 3 for a broken log.
+Exit codes: 0 success, 1 error or refused request, 64 wrong usage, 141 the output pipe was closed.
+By the state of an operation: ${STATE_CODES}.
+\`audit verify\` returns 3 for a broken log, and \`project drift\` for a difference.
 
 Example:
   propagator operation list --state held`;

@@ -1,5 +1,4 @@
 import { Option } from 'commander';
-import * as z from 'zod';
 import { duration } from '../shared/setting-values.ts';
 import { time } from './output.ts';
 import { UsageError } from './terminal.ts';
@@ -10,25 +9,33 @@ export interface WindowOptions {
   readonly remind?: readonly number[];
 }
 
-function millisOf(text: string): number {
+function millisOf(option: string, text: string): number {
   const parsed = duration.safeParse(text);
   if (parsed.success) return parsed.data;
-  throw new UsageError(`${text}: ${z.prettifyError(parsed.error)}`);
+  const [issue] = parsed.error.issues;
+  throw new UsageError(`${option} ${text}: ${issue?.message}; nothing was changed`);
 }
 
 /** `--recover-for`: the length of the recovery window. */
-export const recoverFor = (): Option =>
-  new Option(
-    '--recover-for <time>',
-    'disable and suspend now, and delete after this time (30d, 12h); 0s: without a window',
-  ).argParser(millisOf);
+export const recoverFor = (kind: 'project' | 'domain' | 'plan'): Option =>
+  new Option('--recover-for <time>', `${NOW[kind]}; 0s: without a window`).argParser((text) =>
+    millisOf('--recover-for', text),
+  );
+
+const NOW = {
+  project: 'disable and suspend the project now, and delete it after this time (30d, 12h)',
+  domain:
+    'disable the domain now, suspend its projects as the policy file says, and delete all ' +
+    'after this time (30d, 12h)',
+  plan: 'disable the project or domain now, and delete it after this time (30d, 12h)',
+} as const;
 
 /** `--remind`: how long before the end of the window a reminder is published. */
 export const remind = (): Option =>
   new Option(
     '--remind <times>',
     'publish reminders before the end of the window (7d,1d)',
-  ).argParser((text) => text.split(',').map((one) => millisOf(one.trim())));
+  ).argParser((text) => text.split(',').map((one) => millisOf('--remind', one.trim())));
 
 /** The fields of a request body for these options. */
 export const windowBody = ({ recoverFor: length, remind: reminders }: WindowOptions) => ({
@@ -39,9 +46,16 @@ export const windowBody = ({ recoverFor: length, remind: reminders }: WindowOpti
 });
 
 /** The text of the command after a deletion with a recovery window was requested. */
-export const windowText = (id: string, until: number): string =>
+export const windowText = (id: string, until: number, type: string | undefined): string =>
   [
-    `${id}: it is disabled and suspended now, and recoverable until ${time(until)}.`,
+    `${id}: ${CHANGED[type ?? ''] ?? 'nothing is removed yet'}.`,
+    `The deletion is recoverable until ${time(until)}.`,
     `To take the deletion back: propagator operation cancel ${id} --reason "…"`,
     `To remove everything now: propagator operation release ${id} --reason "…"`,
   ].join('\n');
+
+/** What the start of a window changes. */
+const CHANGED: Readonly<Record<string, string>> = {
+  project: 'the project is disabled and suspended now',
+  domain: 'the domain is disabled now; its projects are suspended only as the policy file says',
+};

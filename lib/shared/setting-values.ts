@@ -7,7 +7,7 @@ export const UNITS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } 
 /** A number with a unit (`0s`, `1500ms`, `30m`, `1h`), as milliseconds. */
 export const duration = z
   .string()
-  .regex(/^\d+(\.\d+)?(ms|s|m|h|d)$/, 'write a number and a unit: 0s, 90s, 30m, 1h')
+  .regex(/^\d+(\.\d+)?(ms|s|m|h|d)$/, 'write a number and a unit: 90s, 30m, 12h, 30d')
   .transform((text) => {
     const [, number, unit] = /^([\d.]+)([a-z]+)$/.exec(text) ?? [];
     return Number(number) * UNITS[unit as keyof typeof UNITS];

@@ -3,6 +3,7 @@ import * as z from 'zod';
 import { PropagatorError } from '../../shared/errors.ts';
 import { oneOf, type Presentation, type Printed, present, printable } from '../format.ts';
 import { time } from '../output.ts';
+import { reasonArgument } from '../reason.ts';
 import { type DeadLetterShape, DeadLettersShape } from '../shapes.ts';
 import { showDeadLetter, showDeadLetters } from '../show/dead-letters.ts';
 import { query, type Terminal, UsageError } from '../terminal.ts';
@@ -78,7 +79,7 @@ export function deadLetterCommands(program: Command, terminal: Terminal): void {
   )
     .description('send dead letters back to their queue after the cause is fixed')
     .option('--all', 'select all messages')
-    .option('--reason <text>', 'the reason; stored in the audit log')
+    .option('--reason <text>', 'the reason; stored in the audit log', reasonArgument)
     .option('--dry-run', 'show the selected messages and send none')
     .action(async ({ json, format, column, dryRun, ...selected }: Redrive) => {
       if (dryRun) {
@@ -124,7 +125,7 @@ export function deadLetterCommands(program: Command, terminal: Terminal): void {
     ),
   )
     .description('discard dead letters: their tasks end as unreachable, and no resource is removed')
-    .requiredOption('--reason <text>', 'the reason; stored in the audit log')
+    .requiredOption('--reason <text>', 'the reason; stored in the audit log', reasonArgument)
     .action(
       async ({ json, format, column, ...selected }: Selection & Printed & { reason: string }) => {
         requireSelection(selected, ' or --id');

@@ -3,6 +3,7 @@ import * as z from 'zod';
 import { duration } from '../../shared/setting-values.ts';
 import { oneOf, type Printed, present, printable } from '../format.ts';
 import { table, time } from '../output.ts';
+import { reasonArgument } from '../reason.ts';
 import { type Terminal, UsageError } from '../terminal.ts';
 
 interface TargetOptions extends Printed {
@@ -48,7 +49,7 @@ export function holdCommands(program: Command, terminal: Terminal): void {
 
   targets(printable(hold.command('add'), 'hold add --project 4f0c1a2b3c4d --reason "lawsuit"'))
     .description('keep a project, a domain or a resource from being deleted')
-    .requiredOption('--reason <text>', 'the reason; operations that wait show it')
+    .requiredOption('--reason <text>', 'the reason; operations that wait show it', reasonArgument)
     .option('--ticket <number>', 'the number of a ticket')
     .option('--until <time>', 'the end: a time (2027-01-31T00:00:00Z) or a duration from now (30d)')
     .action(
@@ -158,8 +159,13 @@ function onlyOne(named: Readonly<Record<string, string | undefined>>): [string, 
 function endOf(text: string | undefined, now: number): string | undefined {
   if (text === undefined) return undefined;
   const after = duration.safeParse(text);
-  const millis = after.success ? now + after.data : Date.parse(text);
+  // `Date.parse` takes a bare number as a month or a year.
+  const at = /^\d{4}-\d{2}-\d{2}/.test(text) ? Date.parse(text) : Number.NaN;
+  const millis = after.success ? now + after.data : at;
   if (Number.isNaN(millis))
-    throw new UsageError('--until: write 2027-01-31T00:00:00Z or a duration such as 30d');
+    throw new UsageError(
+      `--until ${text}: write a time such as 2027-01-31T00:00:00Z, or a duration with its unit, ` +
+        'such as 30d; nothing was changed',
+    );
   return new Date(millis).toISOString();
 }

@@ -4,6 +4,7 @@ import { decideChange, type PolicyDecision, type ProjectFacts } from '../../poli
 import { type Policy, type PolicyChange, PROJECT_CHANGES } from '../../policy/schema.ts';
 import { lossesOf } from '../../policy/suspend-options.ts';
 import { oneOf, type Printed, present, printable } from '../format.ts';
+import { reasonArgument } from '../reason.ts';
 import { EXIT, type Terminal } from '../terminal.ts';
 
 const text = z.string().optional();
@@ -52,7 +53,7 @@ export function projectCommands(project: Command, terminal: Terminal): void {
       `project ${action} 4f0c1a2b3c4d --reason "${example}"`,
     )
       .description(description)
-      .requiredOption('--reason <text>', 'the reason; stored with the hold')
+      .requiredOption('--reason <text>', 'the reason; stored with the hold', reasonArgument)
       .action(async (id: string, { reason, ...options }: Printed & { reason: string }) => {
         const path = `/v1/projects/${encodeURIComponent(id)}/${action}`;
         const answer = await client.post(path, { reason }, Opened);

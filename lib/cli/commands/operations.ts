@@ -1,15 +1,16 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import * as z from 'zod';
 import { OPERATION_STATES } from '../../operation/model.ts';
-import { exitCodeOf, hasEnded } from '../exit-code.ts';
+import { exitCodeOf, hasEnded, STATE_CODES } from '../exit-code.ts';
 import { oneOf, type Presentation, type Printed, present, printable } from '../format.ts';
 import { time } from '../output.ts';
-import { OperationShape, OperationsShape, WaiversShape } from '../shapes.ts';
+import { reasonArgument } from '../reason.ts';
+import { OperationShape, OperationsShape, PlanShape, WaiversShape } from '../shapes.ts';
 import { showOperation } from '../show/operation.ts';
 import { firstReason, showOperations } from '../show/operations.ts';
-import { query, type Terminal } from '../terminal.ts';
+import { query, type Terminal, UsageError } from '../terminal.ts';
 import { projectCommands } from './lifecycle.ts';
-import { planCommands } from './plans.ts';
+import { planCommands, planPresentation } from './plans.ts';
 import { provisionCommands } from './provision.ts';
 
 interface ListOptions extends Printed {
@@ -19,6 +20,8 @@ interface ListOptions extends Printed {
   user?: string;
   limit?: string;
 }
+/** `putBack`: nothing was removed. An older API does not send it. */
+const Canceled = z.object({ canceled: z.string(), putBack: z.boolean().optional() });
 const COLUMNS: Presentation<unknown, OperationShape>['columns'] = {
   ID: ({ operation }) => operation.id,
   Action: ({ operation }) => operation.action,
@@ -69,14 +72,21 @@ export function operationCommands(program: Command, terminal: Terminal): void {
 
   printable(operation.command('show <id>'), 'operation show op-4f0c1a2b3c4d')
     .description('show one operation: tasks, counts, and what blocks it')
-    .addHelpText(
-      'after',
-      `
-Exit codes: 0 finished or observed, 3 unverified, refused, canceled or held, 4 dead letter, 5
-running.`,
-    )
-    .action(async (id: string, options: Printed) => {
-      const seen = await client.get(`/v1/operations/${encodeURIComponent(id)}`, OperationShape);
+    .option('--resources', 'of a plan: its digest, and every resource that it would remove')
+    .addHelpText('after', `\nExit codes: 0 finished or observed,\n${STATE_CODES}.`)
+    .action(async (id: string, { resources, ...options }: Printed & { resources?: true }) => {
+      const path = `/v1/operations/${encodeURIComponent(id)}`;
+      const seen = await client.get(path, OperationShape);
+      terminal.exitCode = exitCodeOf(seen);
+      if (resources) {
+        if (seen.operation.action !== 'plan')
+          throw new UsageError(
+            `--resources: ${id} is a ${seen.operation.action}, and only a plan lists resources`,
+          );
+        const plan = await client.get(`${path}/plan?resources=true`, PlanShape);
+        present(terminal, plan, options, planPresentation(terminal));
+        return;
+      }
       // An ended operation keeps the waivers of its end. For a running one, the current waivers
       // apply.
       const isPast = options.json === true || hasEnded(seen);
@@ -89,7 +99,6 @@ running.`,
         columns: COLUMNS,
         isOne: true,
       });
-      terminal.exitCode = exitCodeOf(seen);
     });
 
   printable(
@@ -97,7 +106,7 @@ running.`,
     'operation release op-4f0c1a2b3c4d --reason "the customer confirmed it"',
   )
     .description('continue a held operation, or carry out an observed one')
-    .requiredOption('--reason <text>', 'the reason; stored with the operation')
+    .requiredOption('--reason <text>', 'the reason; stored with the operation', reasonArgument)
     .action(async (id: string, { reason, ...options }: Printed & { reason: string }) => {
       const path = `/v1/operations/${encodeURIComponent(id)}/release`;
       const answer = await client.post(path, { reason }, z.object({ released: z.string() }));
@@ -117,7 +126,7 @@ running.`,
     'operation rerun op-4f0c1a2b3c4d --reason "Trove is covered now"',
   )
     .description('run an ended operation again, for resources that were left or created later')
-    .requiredOption('--reason <text>', 'the reason; stored with the operation')
+    .requiredOption('--reason <text>', 'the reason; stored with the operation', reasonArgument)
     .option('--name <name>', 'the name of the project, if Keystone still shows it as enabled')
     .action(
       async (
@@ -147,17 +156,21 @@ running.`,
     'operation cancel op-4f0c1a2b3c4d --reason "the contract continues"',
   )
     .description('end an operation that was requested; removed resources do not come back')
-    .requiredOption('--reason <text>', 'the reason; stored with the operation')
+    .requiredOption('--reason <text>', 'the reason; stored with the operation', reasonArgument)
     .action(async (id: string, { reason, ...options }: Printed & { reason: string }) => {
       const path = `/v1/operations/${encodeURIComponent(id)}/cancel`;
-      const answer = await client.post(path, { reason }, z.object({ canceled: z.string() }));
+      const answer = await client.post(path, { reason }, Canceled);
       present(
         terminal,
         answer,
         options,
         oneOf<typeof answer>(
-          ({ canceled }) =>
-            `${canceled} is canceled. What was removed: propagator operation show ${canceled}`,
+          ({ canceled, putBack }) =>
+            `${canceled} is canceled. ` +
+            (putBack
+              ? 'Nothing was removed; what it disabled and suspended is put back. Follow it: '
+              : 'What was removed: ') +
+            `propagator operation show ${canceled}`,
         ),
       );
     });

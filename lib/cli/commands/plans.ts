@@ -4,6 +4,7 @@ import { ENDED } from '../../operation/model.ts';
 import { PropagatorError } from '../../shared/errors.ts';
 import { oneOf, type Presentation, type Printed, present, printable } from '../format.ts';
 import { time } from '../output.ts';
+import { reasonArgument } from '../reason.ts';
 import {
   recoverFor,
   remind,
@@ -33,16 +34,22 @@ interface DeleteOptions extends PlanOptions, WindowOptions {
   digest?: string;
 }
 
+/** Only after a request with a recovery window. */
+const Window = {
+  recoverableUntil: z.number().optional(),
+  /** `project` or `domain`. An older API does not send it. */
+  type: z.string().optional(),
+};
 const Opened = z.object({
   opened: z.string(),
   unknown: z.array(z.string()).default([]),
-  recoverableUntil: z.number().optional(),
+  ...Window,
 });
 const Approved = z.looseObject({
   opened: z.string().optional(),
   waitsFor: z.string().optional(),
   unknown: z.array(z.string()).default([]),
-  recoverableUntil: z.number().optional(),
+  ...Window,
 });
 const Found = z.object({
   projects: z.array(z.looseObject({ id: z.string(), domainId: z.string().optional() })),
@@ -60,6 +67,13 @@ const COLUMNS: Presentation<PlanShape, PlanShape>['columns'] = {
   Approvals: ({ approvals }) => approvals.map(({ by }) => by).join(','),
   Opened: ({ openedAt }) => time(openedAt),
 };
+/** How a plan is printed, with the command that approves it. */
+export const planPresentation = ({ now, color }: Terminal): Presentation<PlanShape, PlanShape> => ({
+  text: (shown) => showPlan(shown, now(), color, 'approve'),
+  rows: (shown) => [shown],
+  columns: COLUMNS,
+  isOne: true,
+});
 const pause = (millis: number): Promise<void> =>
   new Promise((resolve) => setTimeout(resolve, millis));
 const POLL_MILLIS = 1000;
@@ -79,19 +93,19 @@ export function planCommands(
     .description('list what the deletion of a project would remove; changes nothing')
     .option('--domain <domain>', 'the project is given by its name, in this domain (id or name)')
     .option('--resources', 'list every resource: type, id, name, age')
-    .option('--reason <text>', 'why; stored with the plan')
+    .option('--reason <text>', 'why; stored with the plan', reasonArgument)
     .action(async (word: string, options: PlanOptions) => {
       const plan = await makePlan('project', await idOf(word, options), options);
-      present(terminal, plan, options, presentation());
+      present(terminal, plan, options, planPresentation(terminal));
     });
 
   printable(domain.command('plan <domain>'), 'domain plan 4f0c1a2b3c4d --resources')
     .description('list what the deletion of a domain would remove, by project; changes nothing')
     .option('--resources', 'list every resource: type, id, name, age')
-    .option('--reason <text>', 'why; stored with the plan')
+    .option('--reason <text>', 'why; stored with the plan', reasonArgument)
     .action(async (word: string, options: PlanOptions) => {
       const plan = await makePlan('domain', await domainOf(word), options);
-      present(terminal, plan, options, presentation());
+      present(terminal, plan, options, planPresentation(terminal));
     });
 
   printable(
@@ -102,8 +116,8 @@ export function planCommands(
     .option('--resources', 'list every resource before the question')
     .option('--yes', 'for scripts: do not ask; needs --digest')
     .option('--digest <digest>', 'the digest of the plan that is approved')
-    .option('--reason <text>', 'why; stored with the operation')
-    .addOption(recoverFor())
+    .option('--reason <text>', 'why; stored with the operation', reasonArgument)
+    .addOption(recoverFor('domain'))
     .addOption(remind())
     .action(async (word: string, options: DeleteOptions) => {
       checkDigest(options);
@@ -124,8 +138,8 @@ export function planCommands(
   )
     .description('approve a plan, so that it is carried out')
     .requiredOption('--digest <digest>', 'the digest that the plan shows')
-    .option('--reason <text>', 'why; stored with the operation')
-    .addOption(recoverFor())
+    .option('--reason <text>', 'why; stored with the operation', reasonArgument)
+    .addOption(recoverFor('plan'))
     .addOption(remind())
     .action(async (id: string, { digest, ...options }: ApproveOptions) => {
       const answer = await approve(id, digest, options);
@@ -142,8 +156,8 @@ export function planCommands(
     .option('--yes', 'for scripts: do not ask; needs --digest')
     .option('--digest <digest>', 'the digest of the plan that is approved')
     .option('--name <name>', 'without a plan: the name of the project, required if it is enabled')
-    .option('--reason <text>', 'why; stored with the operation')
-    .addOption(recoverFor())
+    .option('--reason <text>', 'why; stored with the operation', reasonArgument)
+    .addOption(recoverFor('project'))
     .addOption(remind())
     .action(async (word: string, options: DeleteOptions) => {
       checkDigest(options);
@@ -153,13 +167,6 @@ export function planCommands(
         await deleteAfterQuestion('project', id, options);
       else await deleteUnplanned(id, options);
     });
-
-  const presentation = (): Presentation<PlanShape, PlanShape> => ({
-    text: (shown) => showPlan(shown, now(), terminal.color),
-    rows: (shown) => [shown],
-    columns: COLUMNS,
-    isOne: true,
-  });
 
   async function idOf(word: string, { domain }: PlanOptions): Promise<string> {
     if (domain === undefined) return word;
@@ -243,7 +250,9 @@ export function planCommands(
   ): Promise<void> {
     const plan = await makePlan(kind, id, options);
     const name = plan.scope.name ?? plan.scope.id;
-    terminal.write(`${showPlan(plan, now(), terminal.color)}\n\n`);
+    // The answer to the question below approves the plan. A command to copy would lack the options
+    // of this command, such as `--recover-for`.
+    terminal.write(`${showPlan(plan, now(), terminal.color, 'asked')}\n\n`);
     if (plan.keystoneCheck.refusals.length > 0)
       throw failed(
         `nothing was deleted, because Keystone would refuse the deletion of the ${kind}`,
@@ -261,7 +270,7 @@ export function planCommands(
       return;
     }
     if (recoverableUntil !== undefined) {
-      terminal.write(`${windowText(opened, recoverableUntil)}\n`);
+      terminal.write(`${windowText(opened, recoverableUntil, kind)}\n`);
       return;
     }
     terminal.write(`${opened} begins. Ctrl-C ends only this view.\n`);
@@ -286,7 +295,7 @@ export function planCommands(
         ...unknown.map((what) => `Could not be checked in advance: ${what}.`),
         recoverableUntil === undefined
           ? `${opened} was opened. Follow it: propagator operation show ${opened}`
-          : windowText(opened, recoverableUntil),
+          : windowText(opened, recoverableUntil, 'project'),
       ].join('\n');
     present(terminal, answer, options, oneOf<typeof answer>(text));
   }
@@ -299,14 +308,14 @@ function checkDigest({ yes, digest }: DeleteOptions): void {
 
 const approvedText =
   (id: string) =>
-  ({ opened, waitsFor, unknown, recoverableUntil }: z.infer<typeof Approved>): string =>
+  ({ opened, waitsFor, unknown, recoverableUntil, type }: z.infer<typeof Approved>): string =>
     opened === undefined
       ? `${id} is approved by you; ${waitsFor}. Another person must approve it, too.`
       : [
           ...unknown.map((what) => `Could not be checked in advance: ${what}.`),
           recoverableUntil === undefined
             ? `${opened} carries out ${id}. Follow it: propagator operation show ${opened}`
-            : windowText(opened, recoverableUntil),
+            : windowText(opened, recoverableUntil, type),
         ].join('\n');
 
 const failed = (message: string, advice: string): PropagatorError =>

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import pLimit from 'p-limit';
 import * as z from 'zod';
 import { oneOf, type Printed, present, printable } from '../format.ts';
+import { reasonArgument } from '../reason.ts';
 import { EXIT, query, type Terminal } from '../terminal.ts';
 
 const text = z.string().optional();
@@ -54,6 +55,7 @@ export function provisionCommands(project: Command, terminal: Terminal): void {
     .option(
       '--reason <text>',
       'the reason; stored with the operation',
+      reasonArgument,
       'requested by an administrator',
     )
     .action(async (id: string, options: ProvisionOptions) => {

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import * as z from 'zod';
 import { oneOf, type Printed, present, printable } from '../format.ts';
 import { table, time } from '../output.ts';
+import { reasonArgument } from '../reason.ts';
 import { ServicesShape, WaiversShape } from '../shapes.ts';
 import { dependencyName, showServices } from '../show/services.ts';
 import type { Terminal } from '../terminal.ts';
@@ -64,7 +65,7 @@ export function serviceCommands(program: Command, terminal: Terminal): void {
       'decide that an uncovered service type has no resources of projects, so that ' +
         'operations can finish',
     )
-    .requiredOption('--reason <text>', 'the reason; stored with your name')
+    .requiredOption('--reason <text>', 'the reason; stored with your name', reasonArgument)
     .action(async (type: string, { reason, ...options }: Printed & { reason: string }) => {
       const body = { type, reason };
       const answer = await client.post('/v1/waivers', body, z.object({ waived: z.string() }));

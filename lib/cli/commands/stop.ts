@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { oneOf, type Printed, present, printable } from '../format.ts';
 import { table, time } from '../output.ts';
+import { reasonArgument } from '../reason.ts';
 import { StopShape, StopsShape } from '../shapes.ts';
 import { query, type Terminal } from '../terminal.ts';
 
@@ -18,7 +19,7 @@ export function stopCommands(program: Command, terminal: Terminal): void {
   const switchTo = (name: keyof typeof AFTER, example: string, description: string) =>
     printable(program.command(name), example)
       .description(description)
-      .requiredOption('--reason <text>', 'the reason; stored with your name')
+      .requiredOption('--reason <text>', 'the reason; stored with your name', reasonArgument)
       .action(async ({ reason, ...options }: Printed & { reason: string }) => {
         const answer = await client.post(`/v1/${name}`, { reason }, StopShape);
         present(

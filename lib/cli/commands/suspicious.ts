@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import * as z from 'zod';
 import { oneOf, type Printed, present, printable } from '../format.ts';
 import { table, time } from '../output.ts';
+import { reasonArgument } from '../reason.ts';
 import { query, type Terminal, UsageError } from '../terminal.ts';
 
 const Listed = z.object({
@@ -60,7 +61,7 @@ function decideCommand(
   const { client } = terminal;
   printable(group.command(`${what} [accounts...]`), `suspicious ${what} --all --reason "checked"`)
     .description(`${description}. Accounts: project/ID, domain/ID, user/ID, or --all`)
-    .requiredOption('--reason <text>', 'the reason; stored with the decision')
+    .requiredOption('--reason <text>', 'the reason; stored with the decision', reasonArgument)
     .option('--all', 'all undecided deletions')
     .action(async (accounts: string[], { reason, all, ...options }: DecideOptions) => {
       if (accounts.length > 0 === (all === true)) throw new UsageError('give accounts or --all');

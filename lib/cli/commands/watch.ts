@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Command } from 'commander';
-import { exitCodeOf, hasEnded } from '../exit-code.ts';
+import { exitCodeOf, hasEnded, STATE_CODES } from '../exit-code.ts';
 import { withoutControls } from '../format.ts';
 import type { OperationShape } from '../shapes.ts';
 import { lineKey, liveView, type Sample, watchLine } from '../show/watch.ts';
@@ -21,8 +21,9 @@ export function watchCommand(program: Command, terminal: Terminal): void {
       'after',
       `
 On a terminal the view is drawn again in place; otherwise each change is one line.
-Exit codes, when the operation has ended: 0 finished or observed, 3 unverified, refused or
-superseded. Ctrl-C ends only the command, not the operation.
+Exit codes: 0 finished or observed,
+${STATE_CODES}.
+Ctrl-C ends only the command, not the operation.
 
 Example:
   propagator operation watch op-4f0c1a2b3c4d`,

@@ -52,10 +52,7 @@ function head(operation: OperationShape['operation'], now: number, color: Colors
         ]
       : []),
     ...(operation.action === 'plan' && operation.state === 'observed'
-      ? [
-          `see        propagator ${operation.scope.type} plan ${operation.scope.id}; GET ` +
-            `/v1/operations/${operation.id}/plan`,
-        ]
+      ? [`see        propagator operation show ${operation.id} --resources`]
       : []),
     ...(operation.generation > 1 && operation.action !== 'plan'
       ? [`run        ${generation(operation)}`]

@@ -5,9 +5,15 @@ import { leftOutLines, uncoveredLines } from './coverage.ts';
 
 /**
  * A plan for a person: the resources that will be removed, the others with the reason, and the
- * causes for which Keystone would refuse the deletion.
+ * causes for which Keystone would refuse the deletion. `approve`: with the command that approves it;
+ * `asked`: the caller asks for the approval itself.
  */
-export function showPlan(plan: PlanShape, now: number, color: Colors): string {
+export function showPlan(
+  plan: PlanShape,
+  now: number,
+  color: Colors,
+  next: 'approve' | 'asked',
+): string {
   const blocks = [
     head(plan, color),
     projects(plan),
@@ -25,7 +31,7 @@ export function showPlan(plan: PlanShape, now: number, color: Colors): string {
       ...uncoveredLines(plan.uncovered),
     ]),
     titled('Excluded by a setting', leftOutLines(plan.leftOut)),
-    foot(plan),
+    foot(plan, next),
   ];
   return joinBlocks(blocks);
 }
@@ -118,7 +124,7 @@ const refusal = ({ message, advice }: { message: string; advice: string }): stri
   wrapped(advice, '    '),
 ];
 
-function foot(plan: PlanShape): string {
+function foot(plan: PlanShape, next: 'approve' | 'asked'): string {
   const {
     id,
     digest,
@@ -138,8 +144,11 @@ function foot(plan: PlanShape): string {
     ...estimateLines(estimate),
     ...(carriedOutBy
       ? [`carried out by ${carriedOutBy}`]
-      : digest
-        ? [`approve    propagator operation approve ${id} --digest ${digest}`]
+      : digest && next === 'approve'
+        ? [
+            `approve    propagator operation approve ${id} --digest ${digest}`,
+            '           It asks no question. Add --recover-for TIME for a recovery window.',
+          ]
         : []),
   ].join('\n');
 }

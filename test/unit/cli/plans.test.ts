@@ -125,6 +125,92 @@ describe('propagator project delete on a terminal', () => {
   });
 });
 
+describe('propagator operation show --resources', () => {
+  it('lists the resources of a plan that another person made, and makes no new plan', async () => {
+    const simulation = new StatefulSimulation(EVERY_CLASS);
+    const { type } = commandLine(simulation);
+    const made = await type(`project plan ${TARGET} --resources`);
+    const [, id] = /(op-[0-9a-f]{12}) {2}plan/.exec(made.out) ?? [];
+    const { code, out } = await type(`operation show ${id} --resources`);
+    expect({ code, out }).toEqual({ code: 0, out: made.out });
+    expect(out).toMatch(/compute\.server +one +target-0 +-\n/);
+    expect(await type(`operation show ${id}`)).toMatchObject({
+      out: expect.stringContaining(`propagator operation show ${id} --resources`),
+    });
+    expect(await type(`operation show ${id} --resources -f value -c Resources`)).toMatchObject({
+      out: '10\n',
+    });
+    expect(simulation.engine.operations.size).toBe(1);
+  });
+
+  it('is refused for an operation that is no plan', async () => {
+    const simulation = new StatefulSimulation(EVERY_CLASS);
+    const { type } = commandLine(simulation);
+    await type(`project delete ${TARGET} --name shop --reason left`);
+    const [id] = simulation.engine.operations.keys();
+    expect(await type(`operation show ${id} --resources`)).toMatchObject({
+      code: 64,
+      err: expect.stringContaining('only a plan lists resources'),
+    });
+  });
+});
+
+describe('a deletion with a recovery window', () => {
+  const kinds = [
+    [
+      'project',
+      () => new StatefulSimulation(EVERY_CLASS),
+      TARGET,
+      'shop',
+      'the project is disabled and suspended now.',
+    ],
+    [
+      'domain',
+      () => {
+        const simulation = new DomainSimulation();
+        simulation.project('root');
+        return simulation;
+      },
+      DOMAIN,
+      'Customer',
+      'the domain is disabled now; its projects are suspended only as the policy file says.',
+    ],
+  ] as const;
+
+  describe.each(kinds)('of a %s', (kind, create, id, name, changed) => {
+    it('offers no command to approve beside the question, and says what the window changes', async () => {
+      const { type, questions } = commandLine(create(), name);
+      const { code, out } = await type(`${kind} delete ${id} --reason left --recover-for 30d`);
+      expect({ code, questions: questions.length }).toEqual({ code: 0, questions: 1 });
+      expect(out).toMatch(/\ndigest +[0-9a-f]{64}\n/);
+      expect(out).not.toContain('operation approve');
+      expect(out).toContain(`: ${changed}\nThe deletion is recoverable until `);
+    });
+
+    it('says the same after the approval of a script, and a plan names the option', async () => {
+      const { type } = commandLine(create());
+      const { out: plan } = await type(`${kind} plan ${id}`);
+      expect(plan).toContain('Add --recover-for TIME for a recovery window.');
+      const [, approve] = /propagator (operation approve op-\w+ --digest \w+)/.exec(plan) ?? [];
+      const { code, out } = await type(`${approve} --recover-for 30d`);
+      expect(code).toBe(0);
+      expect(out).toContain(`: ${changed}\nThe deletion is recoverable until `);
+    });
+
+    it('is canceled with the words that nothing was removed', async () => {
+      const { type } = commandLine(create(), name);
+      const { out } = await type(`${kind} delete ${id} --reason left --recover-for 30d`);
+      const [, cancel] = /propagator (operation cancel op-\w+)/.exec(out) ?? [];
+      const answer = await type(`${cancel} --reason needed`);
+      expect(answer).toMatchObject({
+        code: 0,
+        out: expect.stringContaining('Nothing was removed; what it disabled and suspended is put'),
+      });
+      expect(answer.out).not.toContain('What was removed');
+    });
+  });
+});
+
 describe('propagator domain', () => {
   const simulationOfDomain = (): DomainSimulation => {
     const simulation = new DomainSimulation();

@@ -138,7 +138,8 @@ suspend:
         { line: 3, message: 'rules.0.match: there is no field "domian"' },
         {
           line: 7,
-          message: 'rules.0.on.project.disabled.after: write a number and a unit: 0s, 90s, 30m, 1h',
+          message:
+            'rules.0.on.project.disabled.after: write a number and a unit: 90s, 30m, 12h, 30d',
         },
         {
           line: 8,

@@ -1,0 +1,148 @@
+import { commandLine } from './command-line.ts';
+import { clientOfAnn, typed } from './typed.ts';
+
+/** A command line whose API counts its calls, and answers none. */
+function withoutAnswers() {
+  let calls = 0;
+  const client = clientOfAnn(() => {
+    calls += 1;
+    return Promise.reject(new Error('no call is expected'));
+  });
+  const type = (line: string) => typed(line, { client, now: () => 0 });
+  return { type, calls: () => calls };
+}
+
+/** Every command with its arguments, and the help of it. */
+async function commands(): Promise<{ path: string; line: string; help: string }[]> {
+  const { type } = withoutAnswers();
+  const { out } = await type('completion bash');
+  const [, alternatives = ''] = /\n\s+("start"[^)]*)\) path=/.exec(out) ?? [];
+  const paths = [...alternatives.matchAll(/"([^"]+)"/g)].map(([, path = '']) => path);
+  const leaves = paths.filter((path) => !paths.some((other) => other.startsWith(`${path} `)));
+  return Promise.all(
+    leaves.map(async (path) => {
+      const { out: help } = await type(`${path} --help`);
+      const [, usage = ''] = /^Usage: propagator ([^\n]*)/.exec(help) ?? [];
+      const line = usage.replace('[options]', '').replace(/<\w+>/g, 'x');
+      return { path, line: line.replace(/\[[^\]]*\]/g, ''), help };
+    }),
+  );
+}
+const all = await commands();
+const withOption = (pattern: RegExp) =>
+  all.flatMap(({ path, line, help }) =>
+    [...help.matchAll(pattern)].map(([, option = '']) => [path, option, line] as const),
+  );
+
+/** The other options that a command requires. */
+const REQUIRED: Readonly<Record<string, string>> = {
+  'operation approve': `--digest ${'0'.repeat(64)}`,
+};
+
+const reasons = withOption(/(--reason) <text>/g);
+describe('a reason without a letter or a digit', () => {
+  it('can be given to every command that decides', () => {
+    expect(reasons.map(([path]) => path)).toEqual(
+      expect.arrayContaining(['operation cancel', 'domain delete', 'stop-all', 'waiver add']),
+    );
+    expect(reasons.length).toBeGreaterThanOrEqual(17);
+  });
+
+  it.each(reasons)('is refused by %s before any call', async (path, _, line) => {
+    for (const reason of ['"…"', '"..."', '" "', '"-"']) {
+      const { type, calls } = withoutAnswers();
+      const { code, err } = await type(`${line} ${REQUIRED[path] ?? ''} --reason ${reason}`);
+      expect({ code, calls: calls(), err }).toEqual({
+        code: 64,
+        calls: 0,
+        err: expect.stringMatching(/^error: --reason .*: write a reason, with letters or digits/),
+      });
+    }
+  });
+
+  it('is not one in any script', async () => {
+    const { type } = commandLine();
+    expect(await type('stop-all --reason 契約')).toMatchObject({ code: 0 });
+  });
+});
+
+const times = withOption(/(--[\w-]+) <times?>/g);
+describe('a duration without its unit', () => {
+  it('can be given to every command with a time', () => {
+    expect(times.map(([path, option]) => `${path} ${option}`).toSorted()).toEqual([
+      'audit list --since',
+      'domain delete --recover-for',
+      'domain delete --remind',
+      'hold add --until',
+      'operation approve --recover-for',
+      'operation approve --remind',
+      'project delete --recover-for',
+      'project delete --remind',
+    ]);
+  });
+
+  it.each(times)(
+    'is refused by %s %s with the name of the option and an example in days',
+    async (path, option, line) => {
+      for (const text of ['30', '12', '1.5', 'soon', '30days']) {
+        const { type, calls } = withoutAnswers();
+        const more = `${REQUIRED[path] ?? ''} ${path === 'hold add' ? '--project p --reason x' : ''}`;
+        const { code, err } = await type(`${line} ${more} ${option} ${text}`);
+        expect({ code, calls: calls() }).toEqual({ code: 64, calls: 0 });
+        expect(err.split('\n', 1)[0]).toContain(option);
+        expect(err).toContain(text);
+        expect(err).toMatch(/\b(30|7)d\b/);
+        expect(err).not.toContain('✖');
+      }
+    },
+  );
+});
+
+describe('an id that the propagator does not know', () => {
+  const lines = all.filter(({ help }) => /^Usage: propagator operation \w+ .*<id>/.test(help));
+
+  it('can be given to every command of one operation', () => {
+    expect(lines.map(({ path }) => path)).toHaveLength(6);
+  });
+
+  it.each(lines.map(({ path, help }) => [path, help] as const))(
+    'is answered by %s with the command that lists the operations',
+    async (path, help) => {
+      const reason = help.includes('--reason') ? '--reason left' : '';
+      const { type } = commandLine();
+      const { code, err } = await type(`${path} op-000000000000 ${reason} ${REQUIRED[path] ?? ''}`);
+      expect(code).toBe(1);
+      expect(err).toContain('there is no operation with this id\nList the operations: propagator ');
+      expect(err).not.toContain('propagator --help');
+    },
+  );
+
+  it.each([
+    ['hold remove --project p', 'propagator hold list'],
+    ['waiver remove rating', 'propagator waiver list'],
+  ])('is answered by %s with the command that lists them', async (line, list) => {
+    expect(await commandLine().type(line)).toMatchObject({
+      code: 1,
+      err: expect.stringContaining(list),
+    });
+  });
+
+  it('is not followed by a pointer to the help after a refusal', async () => {
+    const { type } = commandLine();
+    const { code, err } = await type('project plan gone');
+    expect({ code, err }).toEqual({
+      code: 1,
+      err: 'propagator: Keystone has no project with this id\n',
+    });
+  });
+});
+
+describe('the exit codes', () => {
+  const states = '3 unverified, refused, superseded, canceled, held, 4 dead letter, 5 running';
+  it.each([['--help'], ['operation show --help'], ['operation watch --help']])(
+    'of the states are the same in propagator %s',
+    async (line) => {
+      expect((await withoutAnswers().type(line)).out).toContain(states);
+    },
+  );
+});
