@@ -105,7 +105,7 @@ const CONTROLS = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/;
 /** The reason of a person for a decision. See {@link isReason}. */
 export const reasonText = typedText(1000)
   .refine(isReason, REASON_ADVICE)
-  .describe('The reason, with at least one letter or digit.');
+  .describe('The reason, in words or numbers.');
 
 /**
  * The caller's name comes from authentication. A body that names another one is refused, not

@@ -5,8 +5,8 @@ import { leftOutLines, uncoveredLines } from './coverage.ts';
 
 /**
  * A plan for a person: the resources that will be removed, the others with the reason, and the
- * causes for which Keystone would refuse the deletion. `approve`: with the command that approves it;
- * `asked`: the caller asks for the approval itself.
+ * causes for which Keystone would refuse the deletion. `approve`: it ends with the command that
+ * approves it. `asked`: the caller asks for the approval itself.
  */
 export function showPlan(
   plan: PlanShape,

@@ -48,7 +48,7 @@ describe.each(routes)('%s %s', (method, path) => {
   it.each(['…', '...', ' ', '-', '"'])('refuses the reason %j', async (reason) => {
     const { status, text, engine } = await ask(method, path, reason);
     expect(status).toBe(400);
-    expect(text).toContain('reason: write a reason, with letters or digits');
+    expect(text).toContain('reason: write a reason, in words or numbers');
     expect([engine.waiting, engine.operations.size, engine.waived.size]).toEqual([[], 0, 0]);
   });
 

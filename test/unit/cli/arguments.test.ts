@@ -40,7 +40,7 @@ const REQUIRED: Readonly<Record<string, string>> = {
 };
 
 const reasons = withOption(/(--reason) <text>/g);
-describe('a reason without a letter or a digit', () => {
+describe('a reason without a word or a number', () => {
   it('can be given to every command that decides', () => {
     expect(reasons.map(([path]) => path)).toEqual(
       expect.arrayContaining(['operation cancel', 'domain delete', 'stop-all', 'waiver add']),
@@ -55,7 +55,7 @@ describe('a reason without a letter or a digit', () => {
       expect({ code, calls: calls(), err }).toEqual({
         code: 64,
         calls: 0,
-        err: expect.stringMatching(/^error: --reason .*: write a reason, with letters or digits/),
+        err: expect.stringMatching(/^error: --reason .*: write a reason, in words or numbers/),
       });
     }
   });

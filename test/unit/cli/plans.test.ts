@@ -156,7 +156,7 @@ describe('propagator operation show --resources', () => {
 });
 
 describe('a deletion with a recovery window', () => {
-  const kinds = [
+  const scopes = [
     [
       'project',
       () => new StatefulSimulation(EVERY_CLASS),
@@ -177,7 +177,7 @@ describe('a deletion with a recovery window', () => {
     ],
   ] as const;
 
-  describe.each(kinds)('of a %s', (kind, create, id, name, changed) => {
+  describe.each(scopes)('of a %s', (kind, create, id, name, changed) => {
     it('offers no command to approve beside the question, and says what the window changes', async () => {
       const { type, questions } = commandLine(create(), name);
       const { code, out } = await type(`${kind} delete ${id} --reason left --recover-for 30d`);
