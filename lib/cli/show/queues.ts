@@ -1,5 +1,5 @@
 import type * as z from 'zod';
-import { table, time } from '../output.ts';
+import { table, time, wrapped } from '../output.ts';
 import type { QuarantineShape, StatusShape, StopShape } from '../shapes.ts';
 
 /** The quarantine as a table, newest first. */
@@ -22,13 +22,28 @@ const showStop = ({ by, reason = '', at }: z.infer<typeof StopShape>): string =>
   `ALL DESTRUCTIVE WORK IS STOPPED since ${time(at)} by ${by}: ${reason}\n` +
   'To continue: propagator resume-all --reason "…"';
 
+/** `last received` for `lastReceivedAt`. */
+const inWords = (field: string): string =>
+  field.replace(/At$/, '').replace(/[A-Z]/g, (capital) => ` ${capital.toLowerCase()}`);
+
+/** A value of the health for a person, of any form: each release of the API may add some. */
+function valueText(field: string, value: unknown): string {
+  if (typeof value === 'boolean') return value ? 'yes' : 'no';
+  if (typeof value === 'number') return /(?:At|^since)$/.test(field) ? time(value) : String(value);
+  if (Array.isArray(value)) return value.map((one) => valueText('', one)).join(', ') || 'none';
+  if (typeof value !== 'object' || value === null) return String(value);
+  const fields = Object.entries(value).filter(([, inner]) => inner !== undefined);
+  return (
+    fields.map(([name, inner]) => `${inWords(name)} ${valueText(name, inner)}`).join(', ') || 'none'
+  );
+}
+
 /** Health, queues and counters as tables. */
 export function showStatus(status: z.infer<typeof StatusShape>): string {
   const { accounts, suspicious, enabledDuringHold, counters, queues, stopped, ...health } = status;
-  const lines = Object.entries(health).map(([part, value]) => [
-    part,
-    typeof value === 'object' ? JSON.stringify(value) : String(value),
-  ]);
+  const lines = Object.entries(health)
+    .filter(([, value]) => value !== undefined)
+    .map(([part, value]) => [inWords(part), wrapped(valueText(part, value), '')]);
   const depths = Object.entries(queues).map(([queue, { ready, delayed, active, dead }]) => [
     queue,
     ready,
@@ -48,7 +63,7 @@ export function showStatus(status: z.infer<typeof StatusShape>): string {
       ['PART', 'STATE'],
       [
         ...lines,
-        ['inventory', `${accounts} accounts`],
+        ['accounts in the inventory', accounts],
         ['suspicious deletions', held],
         ['projects held suspended', enabled],
       ],
