@@ -14,7 +14,7 @@ import {
 import { parseJson } from './json.ts';
 import type { AdaptiveLimiter } from './limiter.ts';
 import { readListing } from './listing.ts';
-import { refuseUnsafeHeaders, refuseUnsafePath } from './safe-url.ts';
+import { refuseUnsafeEndpoint, refuseUnsafeHeaders, refuseUnsafePath } from './safe-url.ts';
 import type { Session } from './session.ts';
 import { type Method, type RawAnswer, type Transport, TransportError } from './transport.ts';
 import { buildPath, withoutNames } from './url.ts';
@@ -137,7 +137,7 @@ export function createRest(options: RestOptions): ServiceApi {
     // Do not send the call if it was aborted while it waited for its slot.
     watch?.signal.throwIfAborted();
     const endpoint = request.endpoint ?? options.endpoint;
-    refuseUnsafePath(service, endpoint.replace(/^\w+:\/+[^/]*/, ''));
+    refuseUnsafeEndpoint(service, endpoint.replace(/^\w+:\/+[^/]*/, ''));
     // A Swift object may have any name, including `..`, and Swift uses the path unchanged.
     if (service !== 'swift') refuseUnsafePath(service, path);
     refuseUnsafeHeaders(service, request.headers);

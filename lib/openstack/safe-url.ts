@@ -5,14 +5,35 @@ import { PropagatorError } from '../shared/errors.ts';
  * before routing: Keystone answers for `/v3/projects/a%2F` as for `/v3/projects/a`. Segments such
  * as `.`, `..` or empty ones could then address resources of another project. `path` is the encoded
  * path with its query. The code of the error ends in `.hidden`, so that resources that cannot be
- * listed do not count as empty.
+ * listed do not count as empty. The code `SERVICE.id.hidden` means that one id or name is unsafe,
+ * and its advice names it: a resource that cannot be removed for this reason is retained.
  */
 export function refuseUnsafePath(service: string, path: string): void {
+  const segment = unsafeSegment(path);
+  if (segment !== undefined) throw unsafe(service, 'URL', segment);
+}
+
+/** Throws, like {@link refuseUnsafePath}, for the path of an endpoint of the catalog. */
+export function refuseUnsafeEndpoint(service: string, path: string): void {
+  if (unsafeSegment(path) === undefined) return;
+  throw new PropagatorError({
+    code: `${service}.endpoint.hidden`,
+    class: 'Unsupported',
+    message: `the endpoint of ${service} has a path that would be changed in transit`,
+    advice: `Correct the endpoint of ${service} in the catalog: openstack endpoint list.`,
+    service,
+  });
+}
+
+/** Returns the first segment of the path that is unsafe, decoded. */
+function unsafeSegment(path: string): string | undefined {
   for (const segment of (path.split('?')[0] ?? '').split('/')) {
-    const parts = decoded(segment).split('/');
+    const text = decoded(segment);
+    const parts = text.split('/');
     const isEmpty = parts.length > 1 && parts.includes('');
-    if (isEmpty || parts.includes('.') || parts.includes('..')) throw unsafe(service, 'URL');
+    if (isEmpty || parts.includes('.') || parts.includes('..')) return text;
   }
+  return undefined;
 }
 
 /**
@@ -25,7 +46,8 @@ export function refuseUnsafeHeaders(
 ): void {
   const isSafe = (value: string): boolean =>
     /^[\x20-\x7e\t]*$/.test(value) && value === value.trim();
-  if (!Object.values(headers ?? {}).every(isSafe)) throw unsafe(service, 'header');
+  const text = Object.values(headers ?? {}).find((value) => !isSafe(value));
+  if (text !== undefined) throw unsafe(service, 'header', text);
 }
 
 function decoded(segment: string): string {
@@ -36,11 +58,16 @@ function decoded(segment: string): string {
   }
 }
 
-const unsafe = (service: string, where: 'URL' | 'header'): PropagatorError =>
+/** An id or a name is shown up to this length. */
+const MAX_SHOWN = 255;
+
+const unsafe = (service: string, where: 'URL' | 'header', text: string): PropagatorError =>
   new PropagatorError({
     code: `${service}.id.hidden`,
     class: 'Unsupported',
     message: `an id or a name would be changed in transit if it were sent in a ${where}`,
-    advice: `Search ${service} for resources of this id, and remove them there.`,
+    advice:
+      `No call was made. Search ${service} for ${JSON.stringify(text.slice(0, MAX_SHOWN))}, and ` +
+      `remove the resource there, or delete its row in the database of ${service}.`,
     service,
   });

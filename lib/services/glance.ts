@@ -118,7 +118,7 @@ const metadefNamespace = defineType({
         kind: 'retained',
         message:
           'the Glance API cannot address this namespace because its name contains a slash ' +
-          'or a non-ASCII character',
+          'or a non-ASCII character, or consists only of dots',
         advice:
           'Delete its row from the table metadef_namespaces in the Glance database. It ' +
           'holds no customer data.',
@@ -142,10 +142,11 @@ const metadefNamespace = defineType({
 /**
  * Returns true if the path with this name addresses this namespace. Glance (seen on 25.1) reads the
  * path as Latin-1: `ü` addresses a namespace named `Ã¼`, which may belong to another project. No
- * route matches a slash, escaped or not. Names are unique, so it is enough that Glance returns the
- * same name.
+ * route matches a slash, escaped or not, and a name of only dots means the parent path. Names are
+ * unique, so it is enough that Glance returns the same name.
  */
 async function isAddressable(row: NamespaceRow, api: ServiceApi): Promise<boolean> {
+  if (/\/|^\.{0,2}$/.test(row.namespace)) return false;
   if (/^[\x20-\x2e\x30-\x7e]+$/.test(row.namespace)) return true;
   const answer = await api.request('GET', pathOfNamespace(row), { accept: [404] });
   if (answer.status === 404) return false;

@@ -28,6 +28,8 @@ export const TaskShape = z.looseObject({
       actor: z.string(),
       advice: z.string().optional(),
       count: z.number(),
+      /** The id of one of the resources. */
+      example: z.string().optional(),
     }),
   ),
   nextAt: z.number().optional(),

@@ -249,8 +249,11 @@ const unreachableLines = (task: TaskShape): string[] => [
 ];
 
 const retained = (task: TaskShape): string[] =>
-  forTheOperator(task).flatMap(({ resourceType, message, advice }) => [
+  forTheOperator(task).flatMap(({ resourceType, message, advice, count, example }) => [
     `- ${resourceType ?? task.service}: ${message}`,
+    ...(example === undefined
+      ? []
+      : [count === 1 ? `    ${example}` : `    ${count} of them, for example ${example}`]),
     ...(advice ? [`    ${advice}`] : []),
   ]);
 

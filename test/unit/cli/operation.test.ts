@@ -174,6 +174,15 @@ nova      RegionOne  pending`.slice(1),
         resourceType: 'glance.image',
         message: 'skipped: a slash is in its name',
         advice: 'Remove the row.',
+        example: 'a//b',
+      },
+      {
+        ...unsupported,
+        resourceType: 'glance.metadef-namespace',
+        message: 'skipped: a slash is in its name',
+        advice: 'Remove the row.',
+        count: 3,
+        example: 'x/y',
       },
       {
         ...unsupported,
@@ -198,6 +207,10 @@ Unreachable
 
 Retained
 - glance.image: skipped: a slash is in its name
+    a//b
+    Remove the row.
+- glance.metadef-namespace: skipped: a slash is in its name
+    3 of them, for example x/y
     Remove the row.`.slice(1),
     );
   });

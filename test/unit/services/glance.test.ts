@@ -129,6 +129,26 @@ describe('Glance, emptied of one project', () => {
     expect(fixture.controlsAreUntouched).toBe(true);
   });
 
+  it.each(["');alert(1)//…", 'a//b', '/a', 'a/', '..', '.', 'a/../b'])(
+    'retains the namespace %j, whose name cannot be in a path',
+    async (name) => {
+      fixture = await CleanupFixture.open();
+      namespace(name, fixture.project);
+      const report = await fixture.empty(glance);
+      expect(report.outcome).toEqual({ kind: 'finished' });
+      expect(fixture.left('glance')).toEqual([`glance.metadef-namespace ${name}`]);
+      expect(report.conditions).toMatchObject([
+        {
+          class: 'Unsupported',
+          actor: 'operator',
+          example: name,
+          advice: expect.stringContaining('metadef_namespaces'),
+        },
+      ]);
+      expect(fixture.controlsAreUntouched).toBe(true);
+    },
+  );
+
   it('removes a namespace with any other character in its name', async () => {
     fixture = await CleanupFixture.open();
     namespace('a b?c#d%41&e', fixture.project);
