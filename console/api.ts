@@ -3,10 +3,19 @@ import { type ServerSentEvent, serverSentEvents } from './stream.ts';
 
 /**
  * `token`: a token is missing or refused. `role`: the token may not read this. `missing`: there is
- * no such thing. `shape`: the console does not know the answer. `unreachable`: no answer, or the
- * connection broke. `busy`: the API asks to wait. `refused`: any other answer.
+ * no such thing. `wrong`: the API does not accept the request as it is. `shape`: the console does
+ * not know the answer. `unreachable`: no answer, or the connection broke. `busy`: the API asks to
+ * wait. `failed`: any other answer.
  */
-export type Failure = 'token' | 'role' | 'missing' | 'shape' | 'unreachable' | 'busy' | 'refused';
+export type Failure =
+  | 'token'
+  | 'role'
+  | 'missing'
+  | 'wrong'
+  | 'shape'
+  | 'unreachable'
+  | 'busy'
+  | 'failed';
 
 /** A failed call, with the next step. */
 export class ApiError extends Error {
@@ -26,6 +35,8 @@ export class ApiError extends Error {
 /** What the console needs of a browser to call the API. */
 export interface ApiPort {
   fetch(path: string, init: RequestInit): Promise<Response>;
+  /** A signal that aborts after `millis`. */
+  timeout(millis: number): AbortSignal;
   /** The token of this tab, if there is one. */
   token(): string | undefined;
   /** Epoch milliseconds of this machine. */
@@ -36,9 +47,22 @@ const FAILURES: Readonly<Record<number, Failure>> = {
   401: 'token',
   403: 'role',
   404: 'missing',
+  408: 'busy',
   429: 'busy',
   503: 'busy',
 };
+const failureOf = (status: number): Failure =>
+  FAILURES[status] ?? (status >= 400 && status < 500 ? 'wrong' : 'failed');
+/** What to do after an answer without an advice. */
+const ADVICE: Readonly<Partial<Record<Failure, string>>> = {
+  token: 'Log in again.',
+  role: 'Log in with a token of a role that may read this: reader, operator or admin.',
+  missing: 'Check the id. All operations: propagator operation list',
+  wrong: 'Correct the address of this page, or go to the overview.',
+  busy: 'The console tries again.',
+};
+/** A propagator that is stopped or overloaded may accept a connection and never answer. */
+const ANSWER_MILLIS = 20_000;
 /** A difference below this is the time of the call, and the resolution of the header. */
 const LEAST_SKEW = 2000;
 
@@ -56,10 +80,14 @@ export class Api {
   }
 
   /** Reads one answer. `check` gives it its type. Throws {@link ApiError}. */
-  async get<T>(path: string, check: (value: unknown) => T, signal?: AbortSignal): Promise<T> {
-    const answer = await this.#send(path, 'application/json', {}, signal);
-    const body: unknown = await answer.json().catch(() => undefined);
-    return this.checked(body, check);
+  async get<T>(path: string, check: (value: unknown) => T, signal: AbortSignal): Promise<T> {
+    const text = await this.#inTime(signal, async (limited) => {
+      const answer = await this.#send(path, 'application/json', {}, limited);
+      return answer.text().catch(() => {
+        throw unreachable();
+      });
+    });
+    return this.checked(json(text), check);
   }
 
   /** Reads server-sent events until the stream ends. Throws {@link ApiError}. */
@@ -70,7 +98,9 @@ export class Api {
     quietMillis: number,
   ): AsyncGenerator<ServerSentEvent> {
     const last: Record<string, string> = lastId === undefined ? {} : { 'last-event-id': lastId };
-    const answer = await this.#send(path, 'text/event-stream', last, signal);
+    const answer = await this.#inTime(signal, (limited) =>
+      this.#send(path, 'text/event-stream', last, limited),
+    );
     if (!answer.body) return;
     try {
       yield* serverSentEvents(answer.body, quietMillis);
@@ -94,11 +124,24 @@ export class Api {
     }
   }
 
+  /** Calls `work` with a signal that also aborts after a time, unless `work` has ended before. */
+  async #inTime<T>(signal: AbortSignal, work: (limited: AbortSignal) => Promise<T>): Promise<T> {
+    const late = new AbortController();
+    const timeout = this.#port.timeout(ANSWER_MILLIS);
+    const stop = () => late.abort();
+    timeout.addEventListener('abort', stop);
+    try {
+      return await work(AbortSignal.any([signal, late.signal]));
+    } finally {
+      timeout.removeEventListener('abort', stop);
+    }
+  }
+
   async #send(
     path: string,
     accept: string,
     more: Readonly<Record<string, string>>,
-    signal: AbortSignal | undefined,
+    signal: AbortSignal,
   ): Promise<Response> {
     const token = this.#port.token();
     let answer: Response;
@@ -108,7 +151,7 @@ export class Api {
         cache: 'no-store',
         credentials: 'omit',
         redirect: 'error',
-        ...(signal ? { signal } : {}),
+        signal,
       });
     } catch {
       throw unreachable();
@@ -139,10 +182,20 @@ async function errorOf(answer: Response): Promise<ApiError> {
     return typeof value === 'string' ? value : undefined;
   };
   const seconds = Number(answer.headers.get('retry-after'));
+  const kind = failureOf(answer.status);
   return new ApiError(
-    FAILURES[answer.status] ?? 'refused',
+    kind,
     text('message') ?? `The API answered with the status ${answer.status}.`,
-    text('advice') ?? 'Read the log of the propagator.',
+    text('advice') ?? ADVICE[kind] ?? 'Read the log of the propagator.',
     seconds > 0 ? seconds * 1000 : undefined,
   );
+}
+
+/** The value of a JSON text; `undefined` if it is none. */
+export function json(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }

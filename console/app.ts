@@ -19,6 +19,8 @@ import { errorPage, header, loadingPage, loginPage, unknownPage } from './shell.
 export interface Browser {
   readonly document: Document;
   fetch(path: string, init: RequestInit): Promise<Response>;
+  /** A signal that aborts after `millis`. */
+  timeout(millis: number): AbortSignal;
   /** Epoch milliseconds. */
   now(): number;
   /** Resolves after `millis`, and at once when the signal aborts. */
@@ -51,6 +53,7 @@ export class Console {
     this.#browser = browser;
     this.#api = new Api({
       fetch: (path, init) => browser.fetch(path, init),
+      timeout: (millis) => browser.timeout(millis),
       token: () => browser.token(),
       now: () => browser.now(),
     });
@@ -78,7 +81,8 @@ export class Console {
     const head = document.getElementById('header');
     const main = document.getElementById('main');
     if (!head || !main) return;
-    patch(head, header(this.#route, this.#connection, now, this.#browser.token() !== undefined));
+    const has = { token: this.#browser.token() !== undefined, data: this.#view !== undefined };
+    patch(head, header(this.#route, this.#connection, now, has));
     // Another page is another element, so that nothing of the last one stays.
     patch(main, [
       h('div', { class: 'page', 'data-key': `page ${this.#address}` }, this.#body(now)),

@@ -1,4 +1,4 @@
-import { type Api, ApiError } from './api.ts';
+import { type Api, ApiError, json } from './api.ts';
 import { type Operation, operationShape } from './shapes.ts';
 import { ENDED } from './states.ts';
 
@@ -25,7 +25,7 @@ const QUIET_MILLIS = 40_000;
 const FIRST_WAIT = 1000;
 const LONGEST_WAIT = 30_000;
 /** A person must act first, so another attempt would get the same answer. */
-const FINAL: readonly string[] = ['token', 'role', 'missing', 'shape'];
+const FINAL: readonly string[] = ['token', 'role', 'missing', 'wrong', 'shape'];
 
 /** The wait before attempt `failures` + 1: 1 s, 2 s, 4 s … 30 s, or longer if the API asks. */
 export const waitAfter = (
@@ -97,14 +97,6 @@ export async function poll<T>(
       onConnection({ kind: 'lost', error, nextAt: api.now() + wait });
       await sleep(wait, signal);
     }
-  }
-}
-
-function json(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
   }
 }
 

@@ -7,6 +7,7 @@ const LOOPBACK = ['127.0.0.1', 'localhost', '[::1]'];
 const browser: Browser = {
   document,
   fetch: (path, init) => fetch(path, init),
+  timeout: (millis) => AbortSignal.timeout(millis),
   now: () => Date.now(),
   sleep,
   hash: () => location.hash,

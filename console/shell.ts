@@ -7,12 +7,18 @@ import { PAGES, type Route } from './routes.ts';
 
 const GET_TOKEN = 'openstack --os-system-scope all token issue -f value -c id';
 
+/** What a tab has: a token, and data that it shows. */
+interface Has {
+  readonly token: boolean;
+  readonly data: boolean;
+}
+
 /** The header: navigation, how current the data is, and the end of the login. */
 export const header = (
   route: Route,
   connection: Connection | undefined,
   now: number,
-  hasToken: boolean,
+  has: Has,
 ): (El | string)[] => [
   h('p', { class: 'brand' }, link('#/', 'keystone-propagator')),
   h(
@@ -30,7 +36,13 @@ export const header = (
       ),
     ),
   ),
-  h('div', { class: 'right' }, connectionText(connection, now), hasToken && logOut()),
+  h(
+    'div',
+    { class: 'right' },
+    // A page that does not exist reads nothing.
+    route.page !== 'unknown' && connectionText(connection, now, has),
+    has.token && logOut(),
+  ),
 ];
 
 const isIn = ({ page }: Route, link: string): boolean =>
@@ -39,8 +51,8 @@ const isIn = ({ page }: Route, link: string): boolean =>
 const logOut = (): El => h('button', { type: 'button', 'data-action': 'logout' }, 'Log out');
 
 /** A screen reader reads the state; the seconds until the next attempt are only shown. */
-function connectionText(connection: Connection | undefined, now: number): El {
-  const [tone, text, more] = wordsOf(connection, now);
+function connectionText(connection: Connection | undefined, now: number, has: Has): El {
+  const [tone, text, more] = wordsOf(connection, now, has);
   return h(
     'p',
     { class: `connection ${tone}` },
@@ -49,13 +61,20 @@ function connectionText(connection: Connection | undefined, now: number): El {
   );
 }
 
-function wordsOf(connection: Connection | undefined, now: number): [string, string, string?] {
+function wordsOf(
+  connection: Connection | undefined,
+  now: number,
+  { data }: Has,
+): [string, string, string?] {
   if (!connection) return ['quiet', 'Loading'];
   if (connection.kind === 'live') return ['good', 'Live'];
   if (connection.kind === 'ended') return ['quiet', 'Ended: no change follows'];
   if (connection.kind === 'stopped') return ['bad', 'Not updated'];
   const wait = Math.max(0, connection.nextAt - now);
-  return ['bad', 'Connection lost: what you see is old.', `Next attempt in ${duration(wait)}`];
+  const isLost = connection.error.kind === 'unreachable';
+  const cause = isLost ? 'Connection lost' : 'The API reports an error';
+  const text = data ? `${cause}: what you see is old.` : `${cause}.`;
+  return ['bad', text, `Next attempt in ${duration(wait)}`];
 }
 
 /** An error in place of a page, with what to do. */

@@ -217,9 +217,19 @@ var FAILURES = {
   401: "token",
   403: "role",
   404: "missing",
+  408: "busy",
   429: "busy",
   503: "busy"
 };
+var failureOf = (status) => FAILURES[status] ?? (status >= 400 && status < 500 ? "wrong" : "failed");
+var ADVICE = {
+  token: "Log in again.",
+  role: "Log in with a token of a role that may read this: reader, operator or admin.",
+  missing: "Check the id. All operations: propagator operation list",
+  wrong: "Correct the address of this page, or go to the overview.",
+  busy: "The console tries again."
+};
+var ANSWER_MILLIS = 2e4;
 var LEAST_SKEW = 2e3;
 var Api = class {
   #port;
@@ -233,14 +243,21 @@ var Api = class {
   }
   /** Reads one answer. `check` gives it its type. Throws {@link ApiError}. */
   async get(path, check, signal) {
-    const answer = await this.#send(path, "application/json", {}, signal);
-    const body = await answer.json().catch(() => void 0);
-    return this.checked(body, check);
+    const text2 = await this.#inTime(signal, async (limited) => {
+      const answer = await this.#send(path, "application/json", {}, limited);
+      return answer.text().catch(() => {
+        throw unreachable();
+      });
+    });
+    return this.checked(json(text2), check);
   }
   /** Reads server-sent events until the stream ends. Throws {@link ApiError}. */
   async *events(path, lastId, signal, quietMillis) {
     const last = lastId === void 0 ? {} : { "last-event-id": lastId };
-    const answer = await this.#send(path, "text/event-stream", last, signal);
+    const answer = await this.#inTime(
+      signal,
+      (limited) => this.#send(path, "text/event-stream", last, limited)
+    );
     if (!answer.body) return;
     try {
       yield* serverSentEvents(answer.body, quietMillis);
@@ -261,6 +278,18 @@ var Api = class {
       );
     }
   }
+  /** Calls `work` with a signal that also aborts after a time, unless `work` has ended before. */
+  async #inTime(signal, work) {
+    const late = new AbortController();
+    const timeout = this.#port.timeout(ANSWER_MILLIS);
+    const stop = () => late.abort();
+    timeout.addEventListener("abort", stop);
+    try {
+      return await work(AbortSignal.any([signal, late.signal]));
+    } finally {
+      timeout.removeEventListener("abort", stop);
+    }
+  }
   async #send(path, accept, more, signal) {
     const token = this.#port.token();
     let answer;
@@ -270,7 +299,7 @@ var Api = class {
         cache: "no-store",
         credentials: "omit",
         redirect: "error",
-        ...signal ? { signal } : {}
+        signal
       });
     } catch {
       throw unreachable();
@@ -297,12 +326,20 @@ async function errorOf(answer) {
     return typeof value === "string" ? value : void 0;
   };
   const seconds = Number(answer.headers.get("retry-after"));
+  const kind = failureOf(answer.status);
   return new ApiError(
-    FAILURES[answer.status] ?? "refused",
+    kind,
     text2("message") ?? `The API answered with the status ${answer.status}.`,
-    text2("advice") ?? "Read the log of the propagator.",
+    text2("advice") ?? ADVICE[kind] ?? "Read the log of the propagator.",
     seconds > 0 ? seconds * 1e3 : void 0
   );
+}
+function json(text2) {
+  try {
+    return JSON.parse(text2);
+  } catch {
+    return void 0;
+  }
 }
 
 // console/format.ts
@@ -427,7 +464,7 @@ var STATES = Object.keys(MEANINGS);
 var QUIET_MILLIS = 4e4;
 var FIRST_WAIT = 1e3;
 var LONGEST_WAIT = 3e4;
-var FINAL = ["token", "role", "missing", "shape"];
+var FINAL = ["token", "role", "missing", "wrong", "shape"];
 var waitAfter = (failures, { waitMillis = 0 }) => Math.max(waitMillis, Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** (failures - 1)));
 async function followOperation(id, { api, sleep: sleep2, onData, onConnection }, signal) {
   const path = `/v1/operations/${encodeURIComponent(id)}/events`;
@@ -473,13 +510,6 @@ async function poll(load, everyMillis, { api, sleep: sleep2, onData, onConnectio
       onConnection({ kind: "lost", error: error2, nextAt: api.now() + wait });
       await sleep2(wait, signal);
     }
-  }
-}
-function json(text2) {
-  try {
-    return JSON.parse(text2);
-  } catch {
-    return void 0;
   }
 }
 var known = (thrown) => thrown instanceof ApiError ? thrown : new ApiError(
@@ -1552,7 +1582,7 @@ function routeOf(hash) {
 
 // console/shell.ts
 var GET_TOKEN = "openstack --os-system-scope all token issue -f value -c id";
-var header = (route, connection, now, hasToken) => [
+var header = (route, connection, now, has) => [
   h("p", { class: "brand" }, link("#/", "keystone-propagator")),
   h(
     "nav",
@@ -1569,12 +1599,18 @@ var header = (route, connection, now, hasToken) => [
       )
     )
   ),
-  h("div", { class: "right" }, connectionText(connection, now), hasToken && logOut())
+  h(
+    "div",
+    { class: "right" },
+    // A page that does not exist reads nothing.
+    route.page !== "unknown" && connectionText(connection, now, has),
+    has.token && logOut()
+  )
 ];
 var isIn = ({ page: page2 }, link2) => page2 === link2 || page2 === "operation" && link2 === "operations";
 var logOut = () => h("button", { type: "button", "data-action": "logout" }, "Log out");
-function connectionText(connection, now) {
-  const [tone, text2, more] = wordsOf(connection, now);
+function connectionText(connection, now, has) {
+  const [tone, text2, more] = wordsOf(connection, now, has);
   return h(
     "p",
     { class: `connection ${tone}` },
@@ -1582,13 +1618,16 @@ function connectionText(connection, now) {
     more !== void 0 && h("span", { "aria-hidden": "true" }, ` ${more}`)
   );
 }
-function wordsOf(connection, now) {
+function wordsOf(connection, now, { data }) {
   if (!connection) return ["quiet", "Loading"];
   if (connection.kind === "live") return ["good", "Live"];
   if (connection.kind === "ended") return ["quiet", "Ended: no change follows"];
   if (connection.kind === "stopped") return ["bad", "Not updated"];
   const wait = Math.max(0, connection.nextAt - now);
-  return ["bad", "Connection lost: what you see is old.", `Next attempt in ${duration(wait)}`];
+  const isLost = connection.error.kind === "unreachable";
+  const cause2 = isLost ? "Connection lost" : "The API reports an error";
+  const text2 = data ? `${cause2}: what you see is old.` : `${cause2}.`;
+  return ["bad", text2, `Next attempt in ${duration(wait)}`];
 }
 var errorPage = ({ message, advice, kind }) => [
   h("h1", {}, kind === "missing" ? "Not found" : "This page cannot be shown"),
@@ -1653,6 +1692,7 @@ var Console = class {
     this.#browser = browser2;
     this.#api = new Api({
       fetch: (path, init) => browser2.fetch(path, init),
+      timeout: (millis) => browser2.timeout(millis),
       token: () => browser2.token(),
       now: () => browser2.now()
     });
@@ -1677,7 +1717,8 @@ var Console = class {
     const head = document2.getElementById("header");
     const main = document2.getElementById("main");
     if (!head || !main) return;
-    patch(head, header(this.#route, this.#connection, now, this.#browser.token() !== void 0));
+    const has = { token: this.#browser.token() !== void 0, data: this.#view !== void 0 };
+    patch(head, header(this.#route, this.#connection, now, has));
     patch(main, [
       h("div", { class: "page", "data-key": `page ${this.#address}` }, this.#body(now))
     ]);
@@ -1815,6 +1856,7 @@ var LOOPBACK = ["127.0.0.1", "localhost", "[::1]"];
 var browser = {
   document,
   fetch: (path, init) => fetch(path, init),
+  timeout: (millis) => AbortSignal.timeout(millis),
   now: () => Date.now(),
   sleep,
   hash: () => location.hash,

@@ -12,12 +12,12 @@ const at = (left: number, state = 'running') =>
 /**
  * A tab at one operation. Each connection takes the next of `streams`; it fails when none is left.
  */
-function follow(...streams: (ReturnType<typeof eventStream> | Response)[]) {
+function follow(...streams: (ReturnType<typeof eventStream> | Response | Promise<Response>)[]) {
   const left = [...streams];
   const answers: Answers = (path) => {
     if (path.startsWith('/v1/audit')) return json({ entries: [] });
     const next = left.shift();
-    return next instanceof Response ? next : next?.answer;
+    return next && 'answer' in next ? next.answer : next;
   };
   const tab = openTab(answers, { hash: HASH });
   const opened = tab.page.open();
@@ -109,6 +109,22 @@ describe('the page of an operation', () => {
     await tab.until(() => tab.header().startsWith('Ended'));
     expect(tab.text()).toContain('A new listing proved the end.');
     expect(tab.connections()).toHaveLength(1);
+    await tab.close();
+  });
+
+  it('gives up a stream that does not begin, and keeps one that has begun', async () => {
+    const stream = eventStream();
+    const tab = follow(new Promise<Response>(() => undefined), stream);
+    await tab.until(() => tab.connections().length === 1);
+    tab.timeouts[0]?.abort();
+    await tab.until(() => tab.header().startsWith('Connection lost.'));
+    await tab.wait(1000);
+    stream.send('operation', at(6));
+    await tab.until(() => tab.text().includes('6 left'));
+    for (const timeout of tab.timeouts) timeout.abort();
+    stream.send('operation', at(5));
+    await tab.until(() => tab.text().includes('5 left'));
+    expect(tab.header()).toBe('Live');
     await tab.close();
   });
 

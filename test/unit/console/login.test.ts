@@ -133,6 +133,71 @@ describe('a tab', () => {
     await opened;
   });
 
+  it.each<[string, () => Promise<Response> | Response]>([
+    ['does not begin', () => new Promise<Response>(() => undefined)],
+    ['does not end', () => new Response(new ReadableStream(), { status: 200 })],
+  ])('gives up an answer that %s, and says that the data is old', async (_, silent) => {
+    let isSilent = false;
+    const tab = openTab(() => (isSilent ? silent() : json({ deadLetters: [] })), {
+      hash: '#/dead-letters',
+    });
+    const opened = tab.page.open();
+    const status = () => tab.head.querySelector('.connection')?.textContent ?? '';
+    await tab.until(() => tab.sleeps.length === 1);
+    isSilent = true;
+    tab.sleeps[0]?.wake();
+    await tab.until(() => tab.calls.length === 2);
+    expect(status()).toBe('Live');
+    expect(tab.timeouts.map(({ millis }) => millis)).toEqual([20_000, 20_000]);
+    tab.timeouts[1]?.abort();
+    await tab.until(() => status().startsWith('Connection lost: what you see is old.'));
+    expect(tab.main.textContent).toContain('No message was given up');
+    isSilent = false;
+    tab.sleeps[1]?.wake();
+    await tab.until(() => status() === 'Live');
+    tab.page.close();
+    await opened;
+  });
+
+  it('does not say that data is old where it shows none', async () => {
+    for (const [answer, text] of [
+      [() => refused(503), 'The API reports an error.'],
+      [() => refused(500), 'The API reports an error.'],
+      [() => undefined, 'Connection lost.'],
+    ] as const) {
+      const tab = openTab(answer);
+      const opened = tab.page.open();
+      await tab.until(() => tab.sleeps.length === 1);
+      expect(tab.head.querySelector('[role=status]')?.textContent).toBe(text);
+      tab.page.close();
+      await opened;
+    }
+  });
+
+  it.each([
+    [400, 'Correct the address of this page'],
+    [404, 'propagator operation list'],
+    [403, 'Log in with a token'],
+  ])(
+    'does not repeat a request that the API refuses with %i, and says what to do',
+    async (status, advice) => {
+      const answer = () => json({ error: { code: 'api.x', message: 'no' } }, status);
+      const tab = openTab(answer, { hash: '#/operations?state=x' });
+      await tab.page.open();
+      expect(tab.calls).toHaveLength(1);
+      expect(tab.head.querySelector('[role=status]')?.textContent).toBe('Not updated');
+      expect(tab.main.textContent).toContain(advice);
+    },
+  );
+
+  it('says that a page does not exist, and waits for nothing', async () => {
+    const tab = openTab(withoutToken, { hash: '#/nothing' });
+    await tab.page.open();
+    expect(tab.main.textContent).toContain('The console has no such page.');
+    expect(tab.head.textContent).not.toContain('Loading');
+    expect(tab.calls).toEqual([]);
+  });
+
   it('copies a command, and says when the browser does not permit it', async () => {
     const tab = openTab(withoutToken);
     await tab.page.copy('propagator status');

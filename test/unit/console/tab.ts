@@ -58,6 +58,7 @@ export function openTab(
   const { document } = dom.window;
   const calls: { path: string; headers: Record<string, string>; method: string }[] = [];
   const sleeps: Sleep[] = [];
+  const timeouts: { millis: number; abort(): void }[] = [];
   const copied: string[] = [];
   let waiting: (() => void)[] = [];
   const changed = () => {
@@ -77,7 +78,16 @@ export function openTab(
       changed();
       const answer = answers(path, init);
       if (!answer) throw new TypeError('network error');
-      return abortable(await answer, init.signal);
+      const { signal } = init;
+      const aborted = new Promise<never>((_, reject) => {
+        signal?.addEventListener('abort', () => reject(new Error('the request was aborted')));
+      });
+      return abortable(await Promise.race([answer, aborted]), signal);
+    },
+    timeout: (millis) => {
+      const control = new AbortController();
+      timeouts.push({ millis, abort: () => control.abort() });
+      return control.signal;
     },
     now: () => state.now,
     sleep: (millis, signal) =>
@@ -110,5 +120,5 @@ export function openTab(
   const until = async (isTrue: () => boolean) => {
     while (!isTrue()) await new Promise((resolve) => setTimeout(resolve, 1));
   };
-  return { page, document, main, head, calls, sleeps, copied, state, until };
+  return { page, document, main, head, calls, sleeps, timeouts, copied, state, until };
 }
