@@ -100,7 +100,7 @@ export function decideApproval(input: ApprovalInput): ApprovalAnswer {
     return {
       kind: 'refused',
       because: `the digest is not the one of the plan ${id}, so you saw another plan`,
-      advice: `Read the plan and its digest again: propagator operation show ${id}`,
+      advice: `Read the plan and its digest again: propagator operation show ${id} --resources`,
     };
   const two = whyTwoApprovals(plan, input.tags, rules.twoApprovers);
   if (two !== undefined && personOf(by) === personOf(plan.requestedBy))

@@ -266,7 +266,9 @@ export function planCommands(
     const answer = await approve(plan.id, plan.digest ?? '', options);
     const { opened, waitsFor, recoverableUntil } = answer;
     if (opened === undefined) {
-      terminal.write(`${plan.id} is approved by you; ${waitsFor ?? 'it waits'}.\n`);
+      terminal.write(
+        `${plan.id} is approved by you; ${waitsFor ?? 'it waits'}. ${anotherPerson(plan.id)}\n`,
+      );
       return;
     }
     if (recoverableUntil !== undefined) {
@@ -306,11 +308,15 @@ function checkDigest({ yes, digest }: DeleteOptions): void {
     throw new UsageError('--yes and --digest belong together');
 }
 
+/** The command shows the plan with its digest and the command that approves it. */
+const anotherPerson = (id: string): string =>
+  `Another person must read it and approve it: propagator operation show ${id} --resources`;
+
 const approvedText =
   (id: string) =>
   ({ opened, waitsFor, unknown, recoverableUntil, type }: z.infer<typeof Approved>): string =>
     opened === undefined
-      ? `${id} is approved by you; ${waitsFor}. Another person must approve it, too.`
+      ? `${id} is approved by you; ${waitsFor}. ${anotherPerson(id)}`
       : [
           ...unknown.map((what) => `Could not be checked in advance: ${what}.`),
           recoverableUntil === undefined

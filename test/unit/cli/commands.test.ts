@@ -90,6 +90,8 @@ describe('the command line', () => {
     ['observed', 0],
     ['refused', 3],
     ['unverified', 3],
+    ['superseded', 3],
+    ['canceled', 3],
     ['held', 3],
     ['pre-delete', 5],
     ['closing', 5],

@@ -15,10 +15,10 @@ function commandLine(simulation: StatefulSimulation, answer?: string) {
     // The event streams of the API use the real clock, so the operation ends before the command
     // reads it.
     if (url.endsWith('/events')) await simulation.settle();
-    return api({ ...simulation.deps, ...apiAccess, health: () => ({ ok: true }) }).request(
-      url,
-      init,
-    );
+    const { approvalRules, deps } = simulation;
+    const rules = approvalRules ? { approvalRules } : {};
+    const app = api({ ...deps, ...rules, ...apiAccess, health: () => ({ ok: true }) });
+    return app.request(url, init);
   };
   const client = clientOfAnn(send);
   const questions: string[] = [];
@@ -141,6 +141,26 @@ describe('propagator operation show --resources', () => {
       out: '10\n',
     });
     expect(simulation.engine.operations.size).toBe(1);
+  });
+
+  it('is named to each of two approvers, who find the digest in it', async () => {
+    const simulation = new StatefulSimulation(EVERY_CLASS);
+    simulation.approvalRules = {
+      twoApprovers: { domain: false, resources: 5, tags: [] },
+      drift: { resources: 10, percent: 5 },
+    };
+    const path = `/v1/projects/${TARGET}/plan`;
+    const { opened } = (await simulation.call('POST', path, {}, 'bob')).body;
+    await simulation.settle();
+    const { type } = commandLine(simulation);
+    const wrong = await type(`operation approve ${opened} --digest ${'0'.repeat(64)}`);
+    const [, show] = /propagator (operation show op-\w+ --resources)\n/.exec(wrong.err) ?? [];
+    const { out } = await type(`${show}`);
+    const [, approve] = /propagator (operation approve op-\w+ --digest \w+)\n/.exec(out) ?? [];
+    expect(await type(`${approve}`)).toMatchObject({
+      code: 0,
+      out: expect.stringContaining(`propagator operation show ${opened} --resources\n`),
+    });
   });
 
   it('is refused for an operation that is no plan', async () => {

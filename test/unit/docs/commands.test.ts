@@ -28,6 +28,14 @@ describe('docs/commands.md', () => {
     );
   });
 
+  it('gives the exit codes of the states as the help does', async () => {
+    const [, states = ''] = /By the state of an operation: 3 (.*), 4 /.exec(
+      (await commandLine().type('--help')).out,
+    ) ?? [undefined, 'none'];
+    expect(states.split(', ')).toHaveLength(5);
+    expect(page).toMatch(new RegExp(`^\\| 3 \\| .*the operation is ${states};`, 'm'));
+  });
+
   it('lists every exit code, and no other', () => {
     const [, table = ''] = /\| code \| meaning \|([\s\S]*?)\n\n/.exec(page) ?? [];
     const codes = [...table.matchAll(/^\| (\d+) \|/gm)].map(([, code]) => Number(code));
