@@ -1,7 +1,7 @@
 import { Api } from './api.ts';
 import { type Child, h } from './element.ts';
 import { type Connection, followOperation, type LiveDeps, poll } from './live.ts';
-import { loadOverview } from './load-overview.ts';
+import { overviewLoader } from './load-overview.ts';
 import { LIMITS, listAddress } from './operations.ts';
 import { type Sample, withSample } from './pace.ts';
 import { deadLettersPage } from './page-dead-letters.ts';
@@ -152,7 +152,10 @@ export class Console {
       every = SHORT,
     ) => poll(load, every, this.#deps(signal, view), signal);
     const api = this.#api;
-    if (route.page === 'overview') return read(() => loadOverview(api, signal), overviewPage);
+    if (route.page === 'overview') {
+      const load = overviewLoader(api);
+      return read(() => load(signal), overviewPage);
+    }
     if (route.page === 'operations')
       return read(
         () => loadOperations(api, route.filters, signal),

@@ -11,15 +11,16 @@ export const command = (fixed: string, ...values: readonly string[]): string =>
 export const REASON = '--reason "…"';
 
 /**
- * The commands that a text of the API may offer to copy. `project delete`, `domain delete` and
- * `stop-all` are not in it, because a text may quote a name that a customer chose.
+ * The commands that a text of the API may offer to copy. A text may quote a name that a customer
+ * chose, so no command is in it that deletes an account, approves a plan, ends a protection or
+ * discards a message.
  */
 const OFFERED = new Set(
   [
-    'operation release|cancel|rerun|approve|show|watch|list',
-    'dead-letter redrive|list|show|discard',
-    'hold list|remove',
-    'suspicious list|release|drop',
+    'operation release|cancel|rerun|show|watch|list',
+    'dead-letter redrive|list|show',
+    'hold list',
+    'suspicious list',
     'project plan|resume|suspend',
     'waiver add|list',
     'service list',

@@ -7,15 +7,25 @@ import {
   type Status,
   statusShape,
 } from './shapes.ts';
+import { ENDED, STATES } from './states.ts';
 
+/** A complete plan that no cleanup has followed. */
+export interface OpenPlan {
+  readonly operation: Operation;
+  /** `undefined` if it could not be read, for example while Keystone does not answer. */
+  readonly details: Plan | undefined;
+}
 export interface Overview {
   readonly status: Status;
   /** The newest operations, which are counted by state. */
   readonly newest: readonly Operation[];
-  /** Older operations that are held or running. */
+  /** Older operations that may need a person. */
   readonly others: readonly Operation[];
-  /** Plans that nothing has carried out yet. */
-  readonly plans: readonly Plan[];
+  readonly plans: readonly OpenPlan[];
+  /** The number of further plans, whose details are not read. */
+  readonly morePlans: number;
+  /** The states of which older operations than those above may exist. */
+  readonly cut: readonly string[];
   readonly notice: string | undefined;
 }
 
@@ -23,37 +33,90 @@ export interface Overview {
 export const NEWEST = 100;
 /** The most plans that are read in detail. */
 const PLANS = 5;
+/** A plan is read from Keystone, too, so it is not read as often as the rest. */
+const SLOW_MILLIS = 30_000;
+/** These need a person most often. */
+const QUICK: readonly string[] = ['held', 'running'];
+/** `observed`: of complete plans. */
+const SLOW = STATES.filter(
+  (state) => state === 'observed' || !(ENDED.includes(state) || QUICK.includes(state)),
+);
 
-export async function loadOverview(api: Api, signal: AbortSignal): Promise<Overview> {
-  const list = (query: string) =>
-    api.get(`/v1/operations?limit=${NEWEST}${query}`, operationsShape, signal);
-  const [status, newest, held, running] = await Promise.all([
-    api.get('/v1/status', statusShape, signal),
-    list(''),
-    list('&state=held'),
-    list('&state=running'),
-  ]);
-  const known = new Set(newest.operations.map(({ operation }) => operation.id));
-  const others = [...held.operations, ...running.operations].filter(
-    ({ operation }) => !known.has(operation.id),
-  );
-  const carriedOut = new Set(newest.operations.map(({ operation }) => operation.plan?.of));
-  const candidates = newest.operations
+/** Returns a function that reads the overview. It keeps what it reads less often. */
+export function overviewLoader(api: Api): (signal: AbortSignal) => Promise<Overview> {
+  const slowList = remembered<{ operations: readonly Operation[]; notice?: string }>(api);
+  const slowPlan = remembered<Plan | undefined>(api);
+  return async (signal) => {
+    const list = (query: string) =>
+      api.get(`/v1/operations?limit=${NEWEST}${query}`, operationsShape, signal);
+    const ofState = (state: string) => list(`&state=${state}`);
+    const [status, newest] = await Promise.all([
+      api.get('/v1/status', statusShape, signal),
+      list(''),
+    ]);
+    // Below the limit there are no older operations.
+    const states = newest.operations.length < NEWEST ? [] : [...QUICK, ...SLOW];
+    const lists = await Promise.all(
+      states.map(async (state) => ({
+        state,
+        ...(await (QUICK.includes(state) ? ofState(state) : slowList(state, () => ofState(state)))),
+      })),
+    );
+    const all = new Map<string, Operation>();
+    for (const { operations } of [newest, ...lists])
+      for (const one of operations) if (!all.has(one.operation.id)) all.set(one.operation.id, one);
+    const candidates = openPlans([...all.values()]);
+    const plans = await Promise.all(
+      candidates.slice(0, PLANS).map(async (operation) => {
+        const { id } = operation.operation;
+        const path = `/v1/operations/${encodeURIComponent(id)}/plan`;
+        // A plan that cannot be read must not hide the rest of the overview.
+        const read = () => api.get(path, planShape, signal).catch(() => undefined);
+        return { operation, details: await slowPlan(id, read) };
+      }),
+    );
+    return {
+      status,
+      newest: newest.operations,
+      others: [...all.values()].slice(newest.operations.length),
+      plans: plans.filter(({ details }) => details?.carriedOutBy === undefined),
+      morePlans: Math.max(0, candidates.length - PLANS),
+      cut: lists.filter((one) => one.operations.length >= NEWEST).map(({ state }) => state),
+      notice: [newest, ...lists].find(({ notice }) => notice !== undefined)?.notice,
+    };
+  };
+}
+
+/** The complete plans that are newer than each cleanup of their account, the newest first. */
+function openPlans(all: readonly Operation[]): Operation[] {
+  const carriedOut = new Set(all.map(({ operation }) => operation.plan?.of));
+  return all
     .filter(
-      ({ operation: { action, state, id, parentId } }) =>
-        action === 'plan' && state === 'observed' && !carriedOut.has(id) && !parentId,
+      ({ operation: { action, state, id, parentId, scope, openedAt } }) =>
+        action === 'plan' &&
+        state === 'observed' &&
+        parentId === undefined &&
+        !carriedOut.has(id) &&
+        !all.some(
+          ({ operation: other }) =>
+            other.action === 'cleanup' &&
+            other.scope.type === scope.type &&
+            other.scope.id === scope.id &&
+            other.openedAt >= openedAt,
+        ),
     )
-    .slice(0, PLANS);
-  const plans = await Promise.all(
-    candidates.map(({ operation: { id } }) =>
-      api.get(`/v1/operations/${encodeURIComponent(id)}/plan`, planShape, signal),
-    ),
-  );
-  return {
-    status,
-    newest: newest.operations,
-    others,
-    plans: plans.filter(({ carriedOutBy }) => carriedOutBy === undefined),
-    notice: newest.notice ?? held.notice ?? running.notice,
+    .toSorted((one, other) => other.operation.openedAt - one.operation.openedAt);
+}
+
+/** Returns a function that calls `load` only if the last value of `key` is not recent. */
+function remembered<T>(clock: { now(): number }) {
+  const known = new Map<string, { readonly at: number; readonly value: T }>();
+  return async (key: string, load: () => Promise<T>): Promise<T> => {
+    const last = known.get(key);
+    // The clock can be set in both directions.
+    if (last && Math.abs(clock.now() - last.at) < SLOW_MILLIS) return last.value;
+    const value = await load();
+    known.set(key, { at: clock.now(), value });
+    return value;
   };
 }

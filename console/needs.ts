@@ -1,10 +1,10 @@
 import { command, REASON } from './command.ts';
 import { type Child, h } from './element.ts';
 import { counted } from './format.ts';
-import type { Overview } from './load-overview.ts';
-import { accountOf, firstReason, needsPerson } from './operations.ts';
+import type { OpenPlan, Overview } from './load-overview.ts';
+import { accountOf, firstReason, listAddress, needsPerson } from './operations.ts';
 import { adviceOf, age, commandLine, link, operationLink, stateOf } from './parts.ts';
-import type { Operation, Plan, Status } from './shapes.ts';
+import type { Operation, Status } from './shapes.ts';
 
 /** A card about something that waits for a person. */
 export interface Need {
@@ -15,7 +15,10 @@ export interface Need {
 }
 
 /** What a person must do, the most severe first. */
-export function needsOf({ status, newest, others, plans }: Overview, now: number): Need[] {
+export function needsOf(
+  { status, newest, others, plans, morePlans }: Overview,
+  now: number,
+): Need[] {
   const all = [...newest, ...others];
   const dead = Object.entries(status.queues).filter(([, queue]) => queue.dead > 0);
   const deadCount = dead.reduce((total, [, queue]) => total + queue.dead, 0);
@@ -49,6 +52,7 @@ export function needsOf({ status, newest, others, plans }: Overview, now: number
       : []),
     ...(waiting ?? []).map((one) => operationNeed(one, 'wait', now)),
     ...plans.map((plan) => planNeed(plan, now)),
+    ...(morePlans > 0 ? [morePlansNeed(morePlans)] : []),
     ...(status.suspicious > 0
       ? [
           need(
@@ -123,24 +127,36 @@ function operationNeed(seen: Operation, tone: Need['tone'], now: number): Need {
   );
 }
 
-const planNeed = (plan: Plan, now: number): Need =>
-  need(
-    plan.id,
+/** The plan is read before it is approved, so the command is only on its own page. */
+const planNeed = ({ operation: seen, details }: OpenPlan, now: number): Need => {
+  const { id, openedAt } = seen.operation;
+  return need(
+    id,
     'wait',
     [
-      operationLink(plan.id),
-      ` plan of ${plan.scope.type} ${plan.scope.name ?? plan.scope.id} waits for approval`,
+      operationLink(id),
+      ` plan of ${accountOf(seen.operation)} ${details ? 'waits' : 'may wait'} for approval`,
     ],
     [
       h(
         'p',
         {},
-        `${counted(plan.resources, 'resource')}; ${plan.approvals.length} of ` +
-          `${plan.approvalsNeeded} approvals; planned `,
-        age(plan.openedAt, now),
-        ' ago',
+        details
+          ? `${counted(details.resources, 'resource')}; ${details.approvals.length} of ` +
+              `${details.approvalsNeeded} approvals; planned `
+          : 'The plan could not be read now; planned ',
+        age(openedAt, now),
+        ' ago. ',
+        link(`#/operations/${encodeURIComponent(id)}`, 'Read the plan'),
       ),
-      plan.digest !== undefined &&
-        commandLine(command('operation approve', plan.id, '--digest', plan.digest)),
     ],
+  );
+};
+
+const morePlansNeed = (count: number): Need =>
+  need(
+    'more plans',
+    'wait',
+    [`${counted(count, 'older plan')} may wait for approval`],
+    [h('p', {}, link(listAddress({ action: 'plan', state: 'observed' }), 'See the plans'))],
   );

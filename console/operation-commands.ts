@@ -33,15 +33,22 @@ export function planSection(plan: Plan): Child {
     ),
     carriedOutBy === undefined &&
       digest !== undefined && [
-        h('p', {}, 'Read every resource first. Then approve:'),
-        commandLine(`${command(`${plan.scope.type} plan`, plan.scope.id)} --resources`),
+        h('p', {}, 'Read every resource, and compare the digest:'),
+        commandLine(`${command('operation show', plan.id)} --resources`),
+        h(
+          'p',
+          {},
+          'Then approve the plan. The command asks no question, and what it removes does not ' +
+            'come back. For a recovery window add --recover-for TIME, for example ' +
+            '--recover-for 30d.',
+        ),
         commandLine(command('operation approve', plan.id, '--digest', digest)),
       ],
   );
 }
 
 /** The commands that the state of the operation permits. */
-export function commands(seen: Operation, plan: Plan | undefined): Child {
+export function commands(seen: Operation): Child {
   const { id, state, request, action } = seen.operation;
   const isPlan = action === 'plan';
   const ended = hasEnded(seen);
@@ -50,15 +57,12 @@ export function commands(seen: Operation, plan: Plan | undefined): Child {
     !ended && ['Follow it in a terminal', command('operation watch', id)],
     !isPlan && state === 'held' && ['Continue it', withReason('release')],
     !isPlan && state === 'observed' && !request && ['Carry it out', withReason('release')],
-    state === 'recoverable' && ['End the window and remove now', withReason('release')],
     !ended && !isPlan && request !== undefined && ['Take the request back', withReason('cancel')],
-    ended && !isPlan && ['Run it again', withReason('rerun')],
-    isPlan &&
-      plan?.carriedOutBy === undefined &&
-      plan?.digest !== undefined && [
-        'Approve the plan',
-        command('operation approve', id, '--digest', plan.digest),
-      ],
+    state === 'recoverable' && [
+      'End the window and remove everything now, which cannot be taken back',
+      withReason('release'),
+    ],
+    ended && !isPlan && state !== 'canceled' && ['Run it again', withReason('rerun')],
     ['Show everything', command('operation show', id)],
   ];
   return [

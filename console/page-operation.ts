@@ -60,7 +60,7 @@ export function operationPage(
     services(seen),
     projects(seen),
     remains(seen),
-    section('Commands', commands(seen, details?.plan)),
+    section('Commands', commands(seen)),
     section('Facts', about(seen, now)),
     section('Decisions', decisions(details, now)),
   ];

@@ -2,7 +2,8 @@ import { type Child, type El, h } from './element.ts';
 import { number } from './format.ts';
 import { NEWEST, type Overview } from './load-overview.ts';
 import { type Need, needsOf } from './needs.ts';
-import { commandLine, empty, section, stateOf } from './parts.ts';
+import { LIMITS, listAddress } from './operations.ts';
+import { commandLine, empty, link, section, stateOf } from './parts.ts';
 import type { Status } from './shapes.ts';
 import { STATES } from './states.ts';
 
@@ -11,7 +12,7 @@ export function overviewPage(seen: Overview, now: number): Child[] {
   return [
     h('h1', {}, 'Overview'),
     section(
-      needs.length === 0 ? 'Nothing needs a person now' : `Needs a person now: ${needs.length}`,
+      title(needs.length, seen),
       needs.length === 0 &&
         empty(
           'No operation is held, no message is dead-lettered, no plan waits for approval, and ' +
@@ -19,11 +20,32 @@ export function overviewPage(seen: Overview, now: number): Child[] {
         ),
       needs.map(card),
     ),
+    extent(seen),
     seen.notice !== undefined && h('p', { class: 'note' }, seen.notice),
     section('Operations by state', states(seen)),
     section('Propagator', health(seen.status)),
   ];
 }
+
+const title = (count: number, { cut }: Overview): string =>
+  count === 0
+    ? `Nothing ${cut.length > 0 ? 'that was read ' : ''}needs a person now`
+    : `Needs a person now: ${count}${cut.length > 0 ? ' or more' : ''}`;
+
+/** What was read, where older operations exist. */
+const extent = ({ newest, cut }: Overview): Child =>
+  newest.length >= NEWEST &&
+  h(
+    'p',
+    { class: 'note' },
+    `Read are the newest ${NEWEST} operations, and the newest ${NEWEST} of each state that is ` +
+      'not an end.',
+    cut.length > 0 && ' See all: ',
+    cut.map((state, index) => [
+      index > 0 && ', ',
+      link(listAddress({ state, limit: LIMITS.most }), state),
+    ]),
+  );
 
 const card = ({ key, tone, title, detail }: Need): El =>
   h(

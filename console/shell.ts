@@ -130,7 +130,8 @@ export function loginPage(refused: string | undefined, isSafe: boolean): Child[]
     h(
       'p',
       { class: 'note' },
-      'The token stays in this tab until you close it or log out. The console only reads.',
+      'The console only reads. Log out when you have finished: a browser restores the token with ' +
+        'a tab that is reopened.',
     ),
   ];
 }

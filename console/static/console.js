@@ -521,33 +521,67 @@ var known = (thrown) => thrown instanceof ApiError ? thrown : new ApiError(
 // console/load-overview.ts
 var NEWEST = 100;
 var PLANS = 5;
-async function loadOverview(api, signal) {
-  const list3 = (query) => api.get(`/v1/operations?limit=${NEWEST}${query}`, operationsShape, signal);
-  const [status, newest, held, running] = await Promise.all([
-    api.get("/v1/status", statusShape, signal),
-    list3(""),
-    list3("&state=held"),
-    list3("&state=running")
-  ]);
-  const known2 = new Set(newest.operations.map(({ operation: operation2 }) => operation2.id));
-  const others = [...held.operations, ...running.operations].filter(
-    ({ operation: operation2 }) => !known2.has(operation2.id)
-  );
-  const carriedOut = new Set(newest.operations.map(({ operation: operation2 }) => operation2.plan?.of));
-  const candidates = newest.operations.filter(
-    ({ operation: { action, state, id, parentId } }) => action === "plan" && state === "observed" && !carriedOut.has(id) && !parentId
-  ).slice(0, PLANS);
-  const plans = await Promise.all(
-    candidates.map(
-      ({ operation: { id } }) => api.get(`/v1/operations/${encodeURIComponent(id)}/plan`, planShape, signal)
+var SLOW_MILLIS = 3e4;
+var QUICK = ["held", "running"];
+var SLOW = STATES.filter(
+  (state) => state === "observed" || !(ENDED.includes(state) || QUICK.includes(state))
+);
+function overviewLoader(api) {
+  const slowList = remembered(api);
+  const slowPlan = remembered(api);
+  return async (signal) => {
+    const list3 = (query) => api.get(`/v1/operations?limit=${NEWEST}${query}`, operationsShape, signal);
+    const ofState = (state) => list3(`&state=${state}`);
+    const [status, newest] = await Promise.all([
+      api.get("/v1/status", statusShape, signal),
+      list3("")
+    ]);
+    const states2 = newest.operations.length < NEWEST ? [] : [...QUICK, ...SLOW];
+    const lists = await Promise.all(
+      states2.map(async (state) => ({
+        state,
+        ...await (QUICK.includes(state) ? ofState(state) : slowList(state, () => ofState(state)))
+      }))
+    );
+    const all = /* @__PURE__ */ new Map();
+    for (const { operations } of [newest, ...lists])
+      for (const one of operations) if (!all.has(one.operation.id)) all.set(one.operation.id, one);
+    const candidates = openPlans([...all.values()]);
+    const plans = await Promise.all(
+      candidates.slice(0, PLANS).map(async (operation2) => {
+        const { id } = operation2.operation;
+        const path = `/v1/operations/${encodeURIComponent(id)}/plan`;
+        const read = () => api.get(path, planShape, signal).catch(() => void 0);
+        return { operation: operation2, details: await slowPlan(id, read) };
+      })
+    );
+    return {
+      status,
+      newest: newest.operations,
+      others: [...all.values()].slice(newest.operations.length),
+      plans: plans.filter(({ details }) => details?.carriedOutBy === void 0),
+      morePlans: Math.max(0, candidates.length - PLANS),
+      cut: lists.filter((one) => one.operations.length >= NEWEST).map(({ state }) => state),
+      notice: [newest, ...lists].find(({ notice }) => notice !== void 0)?.notice
+    };
+  };
+}
+function openPlans(all) {
+  const carriedOut = new Set(all.map(({ operation: operation2 }) => operation2.plan?.of));
+  return all.filter(
+    ({ operation: { action, state, id, parentId, scope, openedAt } }) => action === "plan" && state === "observed" && parentId === void 0 && !carriedOut.has(id) && !all.some(
+      ({ operation: other }) => other.action === "cleanup" && other.scope.type === scope.type && other.scope.id === scope.id && other.openedAt >= openedAt
     )
-  );
-  return {
-    status,
-    newest: newest.operations,
-    others,
-    plans: plans.filter(({ carriedOutBy }) => carriedOutBy === void 0),
-    notice: newest.notice ?? held.notice ?? running.notice
+  ).toSorted((one, other) => other.operation.openedAt - one.operation.openedAt);
+}
+function remembered(clock) {
+  const known2 = /* @__PURE__ */ new Map();
+  return async (key, load) => {
+    const last = known2.get(key);
+    if (last && Math.abs(clock.now() - last.at) < SLOW_MILLIS) return last.value;
+    const value = await load();
+    known2.set(key, { at: clock.now(), value });
+    return value;
   };
 }
 
@@ -619,10 +653,10 @@ var command = (fixed, ...values) => ["propagator", fixed, ...values.map(quoted)]
 var REASON = '--reason "…"';
 var OFFERED = new Set(
   [
-    "operation release|cancel|rerun|approve|show|watch|list",
-    "dead-letter redrive|list|show|discard",
-    "hold list|remove",
-    "suspicious list|release|drop",
+    "operation release|cancel|rerun|show|watch|list",
+    "dead-letter redrive|list|show",
+    "hold list",
+    "suspicious list",
     "project plan|resume|suspend",
     "waiver add|list",
     "service list",
@@ -731,7 +765,7 @@ function table(caption, columns, rows, keyOf2) {
 }
 var amount2 = (value) => value === void 0 ? "-" : number(value);
 var age = (millis, now) => millis === void 0 ? "-" : h("time", { title: time(millis) }, duration(Math.max(0, now - millis)));
-var section = (title, ...children) => h("section", { "data-key": `section ${title}` }, h("h2", {}, title), children);
+var section = (title2, ...children) => h("section", { "data-key": `section ${title2}` }, h("h2", {}, title2), children);
 var empty = (...text2) => h("p", { class: "empty" }, ...text2);
 var link = (href, text2) => h("a", { href }, text2);
 var operationLink = (id) => h("a", { href: `#/operations/${encodeURIComponent(id)}`, class: "id" }, id);
@@ -878,13 +912,18 @@ function planSection(plan) {
       )
     ),
     carriedOutBy === void 0 && digest !== void 0 && [
-      h("p", {}, "Read every resource first. Then approve:"),
-      commandLine(`${command(`${plan.scope.type} plan`, plan.scope.id)} --resources`),
+      h("p", {}, "Read every resource, and compare the digest:"),
+      commandLine(`${command("operation show", plan.id)} --resources`),
+      h(
+        "p",
+        {},
+        "Then approve the plan. The command asks no question, and what it removes does not come back. For a recovery window add --recover-for TIME, for example --recover-for 30d."
+      ),
       commandLine(command("operation approve", plan.id, "--digest", digest))
     ]
   );
 }
-function commands(seen, plan) {
+function commands(seen) {
   const { id, state, request, action } = seen.operation;
   const isPlan = action === "plan";
   const ended = hasEnded(seen);
@@ -893,13 +932,12 @@ function commands(seen, plan) {
     !ended && ["Follow it in a terminal", command("operation watch", id)],
     !isPlan && state === "held" && ["Continue it", withReason("release")],
     !isPlan && state === "observed" && !request && ["Carry it out", withReason("release")],
-    state === "recoverable" && ["End the window and remove now", withReason("release")],
     !ended && !isPlan && request !== void 0 && ["Take the request back", withReason("cancel")],
-    ended && !isPlan && ["Run it again", withReason("rerun")],
-    isPlan && plan?.carriedOutBy === void 0 && plan?.digest !== void 0 && [
-      "Approve the plan",
-      command("operation approve", id, "--digest", plan.digest)
+    state === "recoverable" && [
+      "End the window and remove everything now, which cannot be taken back",
+      withReason("release")
     ],
+    ended && !isPlan && state !== "canceled" && ["Run it again", withReason("rerun")],
     ["Show everything", command("operation show", id)]
   ];
   return [
@@ -910,12 +948,12 @@ function commands(seen, plan) {
     ),
     offered.map((one) => {
       if (!one) return void 0;
-      const [title, line] = one;
+      const [title2, line] = one;
       return h(
         "div",
-        { class: "offer", "data-key": title },
-        h("p", {}, title),
-        commandLine(line, title)
+        { class: "offer", "data-key": title2 },
+        h("p", {}, title2),
+        commandLine(line, title2)
       );
     })
   ];
@@ -953,8 +991,8 @@ function services(seen) {
     lacking.length > 0 && h("p", { class: "note" }, `Not in this cloud or off: ${lacking.join(", ")}.`)
   );
 }
-var numberColumn = (title, of) => ({
-  title,
+var numberColumn = (title2, of) => ({
+  title: title2,
   isNumber: true,
   cell: (task2) => amount2(of(task2))
 });
@@ -1021,10 +1059,10 @@ function remains({ operation: operation2, tasks }) {
   return section(
     "Remains or is unknown",
     all.map(
-      ({ key, title, what, advice }) => h(
+      ({ key, title: title2, what, advice }) => h(
         "div",
         { class: "card quiet", "data-key": key },
-        h("h3", {}, title),
+        h("h3", {}, title2),
         h("p", {}, capital(what), "."),
         adviceOf(advice)
       )
@@ -1052,7 +1090,7 @@ function operationPage(seen, details, samples, now) {
     services(seen),
     projects(seen),
     remains(seen),
-    section("Commands", commands(seen, details?.plan)),
+    section("Commands", commands(seen)),
     section("Facts", about(seen, now)),
     section("Decisions", decisions(details, now))
   ];
@@ -1194,9 +1232,9 @@ var list2 = (rows, now) => table(
 );
 var progressOf = (seen) => isCount(seen) ? h("span", { class: "bar note" }, `${number(seen.resources.found)} counted`) : bar(seen.resources, seen.operation.id);
 function filterForm(filters) {
-  const choice = (name, title, values) => field(
+  const choice = (name, title2, values) => field(
     name,
-    title,
+    title2,
     h(
       "select",
       { id: `filter-${name}`, name },
@@ -1206,9 +1244,9 @@ function filterForm(filters) {
       )
     )
   );
-  const typed = (name, title) => field(
+  const typed = (name, title2) => field(
     name,
-    title,
+    title2,
     h("input", {
       id: `filter-${name}`,
       name,
@@ -1229,7 +1267,7 @@ function filterForm(filters) {
     h("button", { type: "submit" }, "Filter")
   );
 }
-var field = (name, title, control) => h("p", { class: "field" }, h("label", { for: `filter-${name}` }, title), control);
+var field = (name, title2, control) => h("p", { class: "field" }, h("label", { for: `filter-${name}` }, title2), control);
 var pager = (filters, page2, pages) => h(
   "nav",
   { class: "pager", "aria-label": "Pages" },
@@ -1239,7 +1277,7 @@ var pager = (filters, page2, pages) => h(
 );
 
 // console/needs.ts
-function needsOf({ status, newest, others, plans }, now) {
+function needsOf({ status, newest, others, plans, morePlans }, now) {
   const all = [...newest, ...others];
   const dead = Object.entries(status.queues).filter(([, queue]) => queue.dead > 0);
   const deadCount = dead.reduce((total, [, queue]) => total + queue.dead, 0);
@@ -1268,6 +1306,7 @@ function needsOf({ status, newest, others, plans }, now) {
     ] : [],
     ...(waiting2 ?? []).map((one) => operationNeed(one, "wait", now)),
     ...plans.map((plan) => planNeed(plan, now)),
+    ...morePlans > 0 ? [morePlansNeed(morePlans)] : [],
     ...status.suspicious > 0 ? [
       need(
         "suspicious",
@@ -1278,7 +1317,7 @@ function needsOf({ status, newest, others, plans }, now) {
     ] : []
   ];
 }
-var need = (key, tone, title, detail) => ({ key, tone, title, detail });
+var need = (key, tone, title2, detail) => ({ key, tone, title: title2, detail });
 var stopNeed = (stopped, now) => need(
   "stopped",
   "bad",
@@ -1324,23 +1363,32 @@ function operationNeed(seen, tone, now) {
     ]
   );
 }
-var planNeed = (plan, now) => need(
-  plan.id,
+var planNeed = ({ operation: seen, details }, now) => {
+  const { id, openedAt } = seen.operation;
+  return need(
+    id,
+    "wait",
+    [
+      operationLink(id),
+      ` plan of ${accountOf(seen.operation)} ${details ? "waits" : "may wait"} for approval`
+    ],
+    [
+      h(
+        "p",
+        {},
+        details ? `${counted(details.resources, "resource")}; ${details.approvals.length} of ${details.approvalsNeeded} approvals; planned ` : "The plan could not be read now; planned ",
+        age(openedAt, now),
+        " ago. ",
+        link(`#/operations/${encodeURIComponent(id)}`, "Read the plan")
+      )
+    ]
+  );
+};
+var morePlansNeed = (count2) => need(
+  "more plans",
   "wait",
-  [
-    operationLink(plan.id),
-    ` plan of ${plan.scope.type} ${plan.scope.name ?? plan.scope.id} waits for approval`
-  ],
-  [
-    h(
-      "p",
-      {},
-      `${counted(plan.resources, "resource")}; ${plan.approvals.length} of ${plan.approvalsNeeded} approvals; planned `,
-      age(plan.openedAt, now),
-      " ago"
-    ),
-    plan.digest !== void 0 && commandLine(command("operation approve", plan.id, "--digest", plan.digest))
-  ]
+  [`${counted(count2, "older plan")} may wait for approval`],
+  [h("p", {}, link(listAddress({ action: "plan", state: "observed" }), "See the plans"))]
 );
 
 // console/page-overview.ts
@@ -1349,25 +1397,37 @@ function overviewPage(seen, now) {
   return [
     h("h1", {}, "Overview"),
     section(
-      needs.length === 0 ? "Nothing needs a person now" : `Needs a person now: ${needs.length}`,
+      title(needs.length, seen),
       needs.length === 0 && empty(
         "No operation is held, no message is dead-lettered, no plan waits for approval, and the propagator reports no problem."
       ),
       needs.map(card)
     ),
+    extent2(seen),
     seen.notice !== void 0 && h("p", { class: "note" }, seen.notice),
     section("Operations by state", states(seen)),
     section("Propagator", health(seen.status))
   ];
 }
-var card = ({ key, tone, title, detail }) => h(
+var title = (count2, { cut }) => count2 === 0 ? `Nothing ${cut.length > 0 ? "that was read " : ""}needs a person now` : `Needs a person now: ${count2}${cut.length > 0 ? " or more" : ""}`;
+var extent2 = ({ newest, cut }) => newest.length >= NEWEST && h(
+  "p",
+  { class: "note" },
+  `Read are the newest ${NEWEST} operations, and the newest ${NEWEST} of each state that is not an end.`,
+  cut.length > 0 && " See all: ",
+  cut.map((state, index) => [
+    index > 0 && ", ",
+    link(listAddress({ state, limit: LIMITS.most }), state)
+  ])
+);
+var card = ({ key, tone, title: title2, detail }) => h(
   "div",
   { class: `card ${tone}`, "data-key": key },
   h(
     "h3",
     {},
     h("span", { "aria-hidden": "true", class: "mark" }, tone === "bad" ? "✗" : "!"),
-    ...title
+    ...title2
   ),
   ...detail
 );
@@ -1591,10 +1651,10 @@ var header = (route, connection, now, has) => [
       "ul",
       {},
       PAGES.map(
-        ([page2, address, title]) => h(
+        ([page2, address, title2]) => h(
           "li",
           { "data-key": page2 },
-          h("a", { href: address, "aria-current": isIn(route, page2) && "page" }, title)
+          h("a", { href: address, "aria-current": isIn(route, page2) && "page" }, title2)
         )
       )
     )
@@ -1672,7 +1732,7 @@ function loginPage(refused, isSafe) {
     h(
       "p",
       { class: "note" },
-      "The token stays in this tab until you close it or log out. The console only reads."
+      "The console only reads. Log out when you have finished: a browser restores the token with a tab that is reopened."
     )
   ];
 }
@@ -1722,8 +1782,8 @@ var Console = class {
     patch(main, [
       h("div", { class: "page", "data-key": `page ${this.#address}` }, this.#body(now))
     ]);
-    const title = main.querySelector("h1")?.textContent ?? "";
-    document2.title = title === "" ? "keystone-propagator" : `${title} · keystone-propagator`;
+    const title2 = main.querySelector("h1")?.textContent ?? "";
+    document2.title = title2 === "" ? "keystone-propagator" : `${title2} · keystone-propagator`;
   }
   /** Copies a command, and says whether that succeeded. */
   async copy(line) {
@@ -1772,7 +1832,10 @@ var Console = class {
   async #follow(route, signal) {
     const read = (load, view, every = SHORT) => poll(load, every, this.#deps(signal, view), signal);
     const api = this.#api;
-    if (route.page === "overview") return read(() => loadOverview(api, signal), overviewPage);
+    if (route.page === "overview") {
+      const load = overviewLoader(api);
+      return read(() => load(signal), overviewPage);
+    }
     if (route.page === "operations")
       return read(
         () => loadOperations(api, route.filters, signal),

@@ -100,15 +100,20 @@ describe('a command to copy', () => {
       ],
     ],
     [
-      'To continue: propagator hold remove --project p1. It continues within a minute.',
-      ['propagator hold remove --project p1'],
+      'To see it: propagator operation show op-1. It continues within a minute.',
+      ['propagator operation show op-1'],
     ],
+    ['Do: propagator hold remove --project p1', []],
+    ['Do: propagator operation approve op-1 --digest 00', []],
+    ['Do: propagator dead-letter discard m1 --reason "…"', []],
+    ['Do: propagator suspicious release s1', []],
+    ['Do: propagator suspicious drop s1', []],
     ['Do: propagator project delete p1 --yes', []],
     ['Do: propagator domain delete d1', []],
     ['Do: propagator stop-all --reason "…"', []],
     ['Do: propagator operation release op-1;reboot', ['propagator operation release op-1']],
     ['Do: propagator operation release $(reboot)', ['propagator operation release']],
-    ['Do: propagator hold remove --project a|b', ['propagator hold remove --project']],
+    ['Do: propagator operation list --project a|b', ['propagator operation list --project']],
     ['The propagator repeats the call.', []],
   ])('is found in an advice: %s', (advice, found) => {
     expect(commandsIn(advice)).toEqual(found);
@@ -117,7 +122,7 @@ describe('a command to copy', () => {
   it('never has a character that a shell interprets', async () => {
     await fc.assert(
       fc.property(fc.string({ unit: 'binary-ascii', maxLength: 40 }), (text) => {
-        for (const line of commandsIn(`Do: propagator hold remove --project ${text}`))
+        for (const line of commandsIn(`Do: propagator operation list --project ${text}`))
           expect(line.replace(' --reason "…"', '')).toMatch(/^[\w .:@/+=-]+(?: "…")*$/);
       }),
       often,
@@ -176,6 +181,8 @@ describe('the overview', () => {
     newest: [] as Operation[],
     others: [] as Operation[],
     plans: [],
+    morePlans: 0,
+    cut: [] as string[],
     notice: undefined,
     ...fields,
   });
