@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { jest } from '@jest/globals';
 import type { Message } from '../../events/index.ts';
 import type { Task } from '../../lib/operation/model.ts';
@@ -167,6 +168,37 @@ describe('the deployed stack', () => {
     });
     expect(allSwitchesOf(stage.cloud, customer)).toEqual(before);
   });
+
+  it('deletes a domain with nested projects after the approval of its plan, and no other domain', async () => {
+    const { seed, state } = stage.cloud;
+    const domain = seed.makeDomain(`customer-${randomUUID()}`);
+    const top = seed.makeProject(domain, 'top');
+    const projects = [top, seed.makeProject(domain, 'leaf', top)];
+    for (const id of projects) seed.fill(id, 'tiny');
+    const user = seed.makeUser(domain, 'ann');
+    const control = stage.project();
+    const before = resources(control);
+    const planned = await stage.type('domain', 'plan', domain, '-f', 'value', '-c', 'Digest');
+    expect(planned).toMatchObject({ code: 0, err: '' });
+    expect(projects.map((id) => resources(id).length)).not.toContain(0);
+    const digest = planned.out.trim();
+    const words = ['--yes', '--digest', digest, '--reason', 'contract ended'];
+    expect(await stage.type('domain', 'delete', domain, ...words)).toMatchObject({ code: 0 });
+    const cleanup = async () =>
+      (await stage.engine.reads.operationsAbout('domain', domain)).find(
+        ({ action }) => action === 'cleanup',
+      );
+    await until('the end of the domain', async () => (await cleanup())?.endedAt !== undefined, 420);
+    const operation = await cleanup();
+    expect(operation).toMatchObject({ state: 'finished', mode: 'enforce' });
+    const deleted = [domain, ...projects].map((id) => state.identity.projects.get(id));
+    expect(deleted).toEqual([undefined, undefined, undefined]);
+    expect(projects.flatMap(resources)).toEqual([]);
+    expect(state.identity.users.get(user)).toBeUndefined();
+    expect(resources(control)).toEqual(before);
+    const shown = await stage.type('operation', 'show', operation?.id ?? '');
+    expect(shown.out).toMatch(/^leaf +op-\w+ +finished/m);
+  }, 480_000);
 
   it('accepts a notification over HTTP only with a signature', async () => {
     const customer = stage.project();

@@ -55,8 +55,8 @@ function functionRole(of: FunctionDefinition, stack: Stack): Resource {
 
 /**
  * A service function reads its operation from the table, including an administrator's request and
- * hold. It reports by messages. The only rows that it may write are the {@link recordsOf} the
- * lifecycle actions.
+ * hold. It reports by messages. The only rows that it may write are its documents, see
+ * {@link recordsOf}.
  */
 const READ = ['dynamodb:GetItem', 'dynamodb:BatchGetItem', 'dynamodb:Query'];
 const WRITE = [
@@ -65,16 +65,21 @@ const WRITE = [
     (action) => `dynamodb:${action}`,
   ),
 ];
+/** Documents of every service: the pages of a plan, and resources outside of an approved plan. */
+const PLAN_RECORDS = ['plan', 'drift'] as const;
 /** The documents in which suspend records a state, and provision claims a resource. */
-const RECORDS = ['suspension', 'provision'].map((collection) => documentPk(collection, '*'));
+const LIFECYCLE_RECORDS = ['suspension', 'provision'] as const;
 
-/** A service function that suspends, resumes or provisions writes its records, and nothing else. */
+/** Permits a service function to write its documents, and no other row. */
 function recordsOf(name: FunctionDefinition['name'], stack: Stack): object[] {
   const service = stack.services.find((one) => name === `service-${one.name}`);
-  if (!service?.suspension && !service?.provision) return [];
+  if (!service) return [];
+  const hasLifecycle = service.suspension !== undefined || service.provision !== undefined;
+  const collections = [...PLAN_RECORDS, ...(hasLifecycle ? LIFECYCLE_RECORDS : [])];
+  const keys = collections.map((collection) => documentPk(collection, '*'));
   return [
     allow(['dynamodb:PutItem', 'dynamodb:DeleteItem'], tableArn(stack), {
-      'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': RECORDS },
+      'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': keys },
     }),
   ];
 }
