@@ -6,7 +6,7 @@ import { PropagatorError } from '../shared/errors.ts';
  * as `.`, `..` or empty ones could then address resources of another project. `path` is the encoded
  * path with its query. The code of the error ends in `.hidden`, so that resources that cannot be
  * listed do not count as empty. The code `SERVICE.id.hidden` means that one id or name is unsafe,
- * and its advice names it: a resource that cannot be removed for this reason is retained.
+ * and its advice names it. The resource stays and is dead-lettered until a person removes it.
  */
 export function refuseUnsafePath(service: string, path: string): void {
   const segment = unsafeSegment(path);

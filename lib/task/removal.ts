@@ -51,7 +51,7 @@ export async function removeAll<At extends CommonContext>(
       const [free] = await notHeld([resource]);
       if (free) results.add(free, await free.remove());
     } catch (thrown) {
-      results.addOwnError(resource, thrown);
+      results.addError(resource, thrown);
     }
   };
   const removeBatch = async (
@@ -67,7 +67,7 @@ export async function removeAll<At extends CommonContext>(
         const answer =
           answers[index] ??
           new TypeError(`${resourceType.name}: no answer for one of ${free.length} resources`);
-        if (answer instanceof Error) results.addOwnError(resource, answer);
+        if (answer instanceof Error) results.addError(resource, answer);
         else results.add(resource, answer);
       }
     } catch (thrown) {
@@ -137,27 +137,12 @@ class RemovalResults implements Removals {
     this.conditions.push(removalCondition(this.#name, resource, removal));
   }
 
-  /**
-   * Adds the error of the removal of this resource alone. If its id or name cannot be sent, no
-   * later run can remove it either, so it is retained.
-   */
-  addOwnError(resource: Resource, thrown: unknown): void {
-    const { class: errorClass, code, message, advice } = this.#report(thrown);
-    if (errorClass === 'Unsupported' && code.endsWith('.id.hidden'))
-      this.add(resource, { kind: 'retained', message, advice });
-    else this.addError(resource, thrown);
-  }
-
-  #report(thrown: unknown): ErrorReport {
-    return reportOf(thrown, {
+  addError(resource: Resource, thrown: unknown): void {
+    const error = reportOf(thrown, {
       code: `${this.#name}.remove`,
       service: this.#input.service,
       region: this.#input.context.region,
     });
-  }
-
-  addError(resource: Resource, thrown: unknown): void {
-    const error = this.#report(thrown);
     const { message, advice, requestId } = error;
     if (error.class === 'Gone') this.gone.push(resource);
     else if (error.class === 'Blocked')
