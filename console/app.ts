@@ -178,13 +178,14 @@ export class Console {
   /** The stream of the operation; and, beside it, the decisions and the plan every 10 s. */
   async #followOperation(id: string, signal: AbortSignal): Promise<void> {
     let details: Details | undefined;
+    let latest: Operation | undefined;
     let samples: Sample[] = [];
     let isReading = false;
     const view = (data: Operation, now: number) => operationPage(data, details, samples, now);
     const deps = this.#deps(signal, view);
-    const readDetails = (seen: Operation) =>
+    const readDetails = (first: Operation) =>
       poll(
-        () => loadDetails(this.#api, seen, signal),
+        () => loadDetails(this.#api, latest ?? first, signal, details),
         2 * SHORT,
         {
           ...deps,
@@ -203,6 +204,7 @@ export class Console {
       {
         ...deps,
         onData: (seen) => {
+          latest = seen;
           samples = withSample(samples, {
             at: this.#api.now(),
             removed: seen.resources.removed,

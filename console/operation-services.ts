@@ -18,7 +18,13 @@ export function services(seen: Operation): Child {
     return (
       !hasEnded(seen) &&
       (seen.projects ?? []).length === 0 &&
-      section('Services', empty('No service has begun yet. They begin after the counting.'))
+      section(
+        'Services',
+        empty(
+          'No service has begun yet. They begin after ' +
+            `${operation.state === 'recoverable' ? 'the recovery window' : 'the counting'}.`,
+        ),
+      )
     );
   const lacking = tasks.filter(isLacking).map(({ service }) => service);
   const totals = ({ counts }: TaskView) => sum(Object.values(counts));
@@ -101,6 +107,9 @@ export function projects({ projects: all = [] }: Operation): Child {
   );
 }
 
+/** The title of {@link remains}. */
+export const REMAINS = 'Remains or is unknown';
+
 /** What stays for another person, and what could not be listed. */
 export function remains({ operation, tasks }: Operation): Child {
   const notes = tasks.flatMap(({ service, region, state, conditions }) =>
@@ -125,7 +134,7 @@ export function remains({ operation, tasks }: Operation): Child {
   const all = [...notes, ...uncovered];
   if (all.length === 0) return undefined;
   return section(
-    'Remains or is unknown',
+    REMAINS,
     all.map(({ key, title, what, advice }) =>
       h(
         'div',

@@ -14,8 +14,8 @@ export const needsPerson = (seen: Operation): boolean =>
     seen.waitsOn.some(({ actor, deadLetter }) => deadLetter || actor === 'operator'));
 
 /** True if the operation only counts, so that it has no progress. */
-export const isCount = ({ operation: { action, mode } }: Operation): boolean =>
-  action === 'plan' || mode === 'observe';
+export const isCount = ({ operation: { action, mode, state } }: Operation): boolean =>
+  action === 'plan' || mode === 'observe' || state === 'observed';
 
 /** The first reason why an operation waits or is held; empty without one. */
 export const firstReason = ({ operation, waitsOn }: Operation): string =>

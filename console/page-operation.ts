@@ -2,7 +2,7 @@ import type { Api } from './api.ts';
 import { type Child, h } from './element.ts';
 import { capital, counted, duration, number, time } from './format.ts';
 import { commands, planSection } from './operation-commands.ts';
-import { doneWord, projects, remains, services } from './operation-services.ts';
+import { doneWord, projects, REMAINS, remains, services } from './operation-services.ts';
 import { accountOf, hasEnded, isCount } from './operations.ts';
 import { pace, type Sample } from './pace.ts';
 import {
@@ -19,25 +19,33 @@ import {
 import { type AuditEntry, auditShape, type Operation, type Plan, planShape } from './shapes.ts';
 import { MEANINGS } from './states.ts';
 
-/** What is read beside the stream, when the state of the operation changes. */
+/** What is read beside the stream. */
 export interface Details {
   readonly audit: readonly AuditEntry[];
   readonly plan: Plan | undefined;
+  /** The plan that a recoverable operation carries out after its window. */
+  readonly planned: Plan | undefined;
 }
 
 export async function loadDetails(
   api: Api,
   { operation }: Operation,
   signal: AbortSignal,
+  before?: Details,
 ): Promise<Details> {
-  const id = encodeURIComponent(operation.id);
-  const [{ entries }, plan] = await Promise.all([
-    api.get(`/v1/audit?operation=${id}&limit=50`, auditShape, signal),
-    operation.action === 'plan'
-      ? api.get(`/v1/operations/${id}/plan`, planShape, signal).catch(() => undefined)
-      : undefined,
+  const { id, action, state } = operation;
+  const plan = (of: string) =>
+    api
+      .get(`/v1/operations/${encodeURIComponent(of)}/plan`, planShape, signal)
+      .catch(() => undefined);
+  const of = state === 'recoverable' ? operation.plan?.of : undefined;
+  const [{ entries }, own, planned] = await Promise.all([
+    api.get(`/v1/audit?operation=${encodeURIComponent(id)}&limit=50`, auditShape, signal),
+    action === 'plan' ? plan(id) : undefined,
+    // A plan that is carried out changes no more.
+    before?.planned ?? (of === undefined ? undefined : plan(of)),
   ]);
-  return { audit: entries, plan };
+  return { audit: entries, plan: own, planned };
 }
 
 /**
@@ -53,8 +61,9 @@ export function operationPage(
   const { operation } = seen;
   return [
     h('h1', {}, capital(`${operation.action} of ${accountOf(operation)}`)),
-    h('p', { class: 'lead' }, stateOf(operation.state), ' ', MEANINGS[operation.state] ?? ''),
-    progress(seen, samples),
+    h('p', { class: 'lead' }, stateOf(operation.state), ' ', meaningOf(seen)),
+    whyEnded(seen),
+    progress(seen, details?.planned, samples),
     waiting(seen, now),
     details?.plan && planSection(details.plan),
     services(seen),
@@ -66,9 +75,47 @@ export function operationPage(
   ];
 }
 
-function progress(seen: Operation, samples: readonly Sample[]): Child {
+/** What the state means for this operation. */
+function meaningOf(seen: Operation): string {
+  const { state, scope } = seen.operation;
+  const meaning = MEANINGS[state] ?? '';
+  if (state === 'recoverable') return `${IN_WINDOW[scope.type] ?? ''}${meaning}`;
+  if (state !== 'finished') return meaning;
+  const rest =
+    remains(seen) !== undefined
+      ? `what is listed under “${REMAINS}”`
+      : seen.resources.left > 0
+        ? 'the resources that are left'
+        : undefined;
+  return rest === undefined ? meaning : `A new listing proved the end, except for ${rest}.`;
+}
+
+/** What a recovery window changes at its start. */
+const IN_WINDOW: Readonly<Record<string, string>> = {
+  project: 'The project is disabled and suspended. ',
+  domain: 'The domain is disabled. Its projects are suspended only as the policy file says. ',
+};
+
+/** An ended operation keeps its last reason, for example that of a cancellation. */
+function whyEnded(seen: Operation): Child {
+  const { hold, state } = seen.operation;
+  return (
+    hasEnded(seen) &&
+    hold !== undefined &&
+    h(
+      'div',
+      { class: 'card quiet', 'data-key': `ended ${state}` },
+      h('h3', {}, capital(hold.reason)),
+      adviceOf(hold.advice),
+    )
+  );
+}
+
+function progress(seen: Operation, planned: Plan | undefined, samples: readonly Sample[]): Child {
   const { operation, resources } = seen;
   const { found, removed, left } = resources;
+  if (operation.state === 'recoverable')
+    return planned && h('p', {}, `The plan lists ${counted(planned.resources, 'resource')}.`);
   if (isCount(seen))
     return h('p', {}, `${counted(found, 'resource')} counted; nothing is changed.`);
   const rate = hasEnded(seen) ? undefined : pace(samples, left);

@@ -80,10 +80,12 @@ const list = (rows: readonly Operation[], now: number) =>
     ({ operation }) => operation.id,
   );
 
-const progressOf = (seen: Operation): Child =>
-  isCount(seen)
-    ? h('span', { class: 'bar note' }, `${number(seen.resources.found)} counted`)
-    : bar(seen.resources, seen.operation.id);
+function progressOf(seen: Operation): Child {
+  const note = (text: string) => h('span', { class: 'bar note' }, text);
+  if (isCount(seen)) return note(`${number(seen.resources.found)} counted`);
+  if (seen.operation.state === 'recoverable') return note('not begun');
+  return bar(seen.resources, seen.operation.id);
+}
 
 function filterForm(filters: Filters): Child {
   const choice = (name: 'state' | 'action', title: string, values: readonly string[]) =>

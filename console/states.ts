@@ -36,7 +36,7 @@ export const markOf = (state: string): string => MARKS[toneOf(state)];
 
 /** What a state of an operation means, in one sentence. */
 export const MEANINGS: Readonly<Record<string, string>> = {
-  recoverable: 'The project is disabled and suspended. Nothing is removed before the window ends.',
+  recoverable: 'Nothing is removed before the window ends.',
   confirming: 'Keystone is asked twice, the grace period passes, and resources are counted.',
   held: 'The operation is stopped. A person must release it.',
   'pre-delete': 'Resources that need the living project are removed first.',

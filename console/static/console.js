@@ -436,7 +436,7 @@ var MARKS = {
 var toneOf = (state) => TONES[state] ?? "quiet";
 var markOf = (state) => MARKS[toneOf(state)];
 var MEANINGS = {
-  recoverable: "The project is disabled and suspended. Nothing is removed before the window ends.",
+  recoverable: "Nothing is removed before the window ends.",
   confirming: "Keystone is asked twice, the grace period passes, and resources are counted.",
   held: "The operation is stopped. A person must release it.",
   "pre-delete": "Resources that need the living project are removed first.",
@@ -589,7 +589,7 @@ function remembered(clock) {
 var accountOf = ({ scope }) => `${scope.type} ${scope.name ?? scope.id}`;
 var hasEnded = ({ operation: operation2 }) => ENDED.includes(operation2.state);
 var needsPerson = (seen) => !hasEnded(seen) && (seen.operation.state === "held" || seen.waitsOn.some(({ actor, deadLetter }) => deadLetter || actor === "operator"));
-var isCount = ({ operation: { action, mode } }) => action === "plan" || mode === "observe";
+var isCount = ({ operation: { action, mode, state } }) => action === "plan" || mode === "observe" || state === "observed";
 var firstReason = ({ operation: operation2, waitsOn }) => (waitsOn.find(({ actor }) => actor === "operator") ?? waitsOn[0])?.on ?? operation2.hold?.reason ?? "";
 var PAGE_ROWS = 25;
 var LIMITS = { first: 100, most: 1e3 };
@@ -966,7 +966,12 @@ function services(seen) {
   const isLacking = (task2) => task2.state === "skipped";
   const shown2 = tasks.filter((task2) => !isLacking(task2));
   if (shown2.length === 0)
-    return !hasEnded(seen) && (seen.projects ?? []).length === 0 && section("Services", empty("No service has begun yet. They begin after the counting."));
+    return !hasEnded(seen) && (seen.projects ?? []).length === 0 && section(
+      "Services",
+      empty(
+        `No service has begun yet. They begin after ${operation2.state === "recoverable" ? "the recovery window" : "the counting"}.`
+      )
+    );
   const lacking = tasks.filter(isLacking).map(({ service }) => service);
   const totals = ({ counts }) => sum(Object.values(counts));
   const work = [
@@ -1039,6 +1044,7 @@ function projects({ projects: all = [] }) {
     )
   );
 }
+var REMAINS = "Remains or is unknown";
 function remains({ operation: operation2, tasks }) {
   const notes = tasks.flatMap(
     ({ service, region, state, conditions }) => conditions.filter((one) => one.class === "Unsupported" && one.actor === "operator").map((one) => ({
@@ -1057,7 +1063,7 @@ function remains({ operation: operation2, tasks }) {
   const all = [...notes, ...uncovered2];
   if (all.length === 0) return void 0;
   return section(
-    "Remains or is unknown",
+    REMAINS,
     all.map(
       ({ key, title: title2, what, advice }) => h(
         "div",
@@ -1071,20 +1077,25 @@ function remains({ operation: operation2, tasks }) {
 }
 
 // console/page-operation.ts
-async function loadDetails(api, { operation: operation2 }, signal) {
-  const id = encodeURIComponent(operation2.id);
-  const [{ entries }, plan] = await Promise.all([
-    api.get(`/v1/audit?operation=${id}&limit=50`, auditShape, signal),
-    operation2.action === "plan" ? api.get(`/v1/operations/${id}/plan`, planShape, signal).catch(() => void 0) : void 0
+async function loadDetails(api, { operation: operation2 }, signal, before) {
+  const { id, action, state } = operation2;
+  const plan = (of2) => api.get(`/v1/operations/${encodeURIComponent(of2)}/plan`, planShape, signal).catch(() => void 0);
+  const of = state === "recoverable" ? operation2.plan?.of : void 0;
+  const [{ entries }, own, planned] = await Promise.all([
+    api.get(`/v1/audit?operation=${encodeURIComponent(id)}&limit=50`, auditShape, signal),
+    action === "plan" ? plan(id) : void 0,
+    // A plan that is carried out changes no more.
+    before?.planned ?? (of === void 0 ? void 0 : plan(of))
   ]);
-  return { audit: entries, plan };
+  return { audit: entries, plan: own, planned };
 }
 function operationPage(seen, details, samples, now) {
   const { operation: operation2 } = seen;
   return [
     h("h1", {}, capital(`${operation2.action} of ${accountOf(operation2)}`)),
-    h("p", { class: "lead" }, stateOf(operation2.state), " ", MEANINGS[operation2.state] ?? ""),
-    progress(seen, samples),
+    h("p", { class: "lead" }, stateOf(operation2.state), " ", meaningOf(seen)),
+    whyEnded(seen),
+    progress(seen, details?.planned, samples),
     waiting(seen, now),
     details?.plan && planSection(details.plan),
     services(seen),
@@ -1095,9 +1106,32 @@ function operationPage(seen, details, samples, now) {
     section("Decisions", decisions(details, now))
   ];
 }
-function progress(seen, samples) {
+function meaningOf(seen) {
+  const { state, scope } = seen.operation;
+  const meaning = MEANINGS[state] ?? "";
+  if (state === "recoverable") return `${IN_WINDOW[scope.type] ?? ""}${meaning}`;
+  if (state !== "finished") return meaning;
+  const rest = remains(seen) !== void 0 ? `what is listed under “${REMAINS}”` : seen.resources.left > 0 ? "the resources that are left" : void 0;
+  return rest === void 0 ? meaning : `A new listing proved the end, except for ${rest}.`;
+}
+var IN_WINDOW = {
+  project: "The project is disabled and suspended. ",
+  domain: "The domain is disabled. Its projects are suspended only as the policy file says. "
+};
+function whyEnded(seen) {
+  const { hold, state } = seen.operation;
+  return hasEnded(seen) && hold !== void 0 && h(
+    "div",
+    { class: "card quiet", "data-key": `ended ${state}` },
+    h("h3", {}, capital(hold.reason)),
+    adviceOf(hold.advice)
+  );
+}
+function progress(seen, planned, samples) {
   const { operation: operation2, resources } = seen;
   const { found, removed, left } = resources;
+  if (operation2.state === "recoverable")
+    return planned && h("p", {}, `The plan lists ${counted(planned.resources, "resource")}.`);
   if (isCount(seen))
     return h("p", {}, `${counted(found, "resource")} counted; nothing is changed.`);
   const rate = hasEnded(seen) ? void 0 : pace(samples, left);
@@ -1230,7 +1264,12 @@ var list2 = (rows, now) => table(
   rows,
   ({ operation: operation2 }) => operation2.id
 );
-var progressOf = (seen) => isCount(seen) ? h("span", { class: "bar note" }, `${number(seen.resources.found)} counted`) : bar(seen.resources, seen.operation.id);
+function progressOf(seen) {
+  const note = (text2) => h("span", { class: "bar note" }, text2);
+  if (isCount(seen)) return note(`${number(seen.resources.found)} counted`);
+  if (seen.operation.state === "recoverable") return note("not begun");
+  return bar(seen.resources, seen.operation.id);
+}
 function filterForm(filters) {
   const choice = (name, title2, values) => field(
     name,
@@ -1857,12 +1896,13 @@ var Console = class {
   /** The stream of the operation; and, beside it, the decisions and the plan every 10 s. */
   async #followOperation(id, signal) {
     let details;
+    let latest;
     let samples = [];
     let isReading = false;
     const view = (data, now) => operationPage(data, details, samples, now);
     const deps = this.#deps(signal, view);
-    const readDetails = (seen) => poll(
-      () => loadDetails(this.#api, seen, signal),
+    const readDetails = (first) => poll(
+      () => loadDetails(this.#api, latest ?? first, signal, details),
       2 * SHORT,
       {
         ...deps,
@@ -1881,6 +1921,7 @@ var Console = class {
       {
         ...deps,
         onData: (seen) => {
+          latest = seen;
           samples = withSample(samples, {
             at: this.#api.now(),
             removed: seen.resources.removed

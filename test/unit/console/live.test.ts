@@ -128,6 +128,43 @@ describe('the page of an operation', () => {
     await tab.close();
   });
 
+  it('reads the plan of a recoverable operation once, also if its window begins later', async () => {
+    const stream = eventStream();
+    const plan = { of: 'op-00000000000a', approvals: [], digest: '', allowedDrift: 0 };
+    const inWindow = operationView('shop', { state: 'recoverable', plan: plan as never }, []);
+    const tab = openTab(
+      (path) => {
+        if (path.endsWith('/events')) return stream.answer;
+        if (path.startsWith('/v1/audit')) return json({ entries: [] });
+        return json({
+          id: plan.of,
+          scope: { type: 'project', id: 'p1' },
+          openedAt: 1,
+          resources: 258,
+          allowedDrift: 0,
+          approvals: [],
+          approvalsNeeded: 1,
+          keystoneCheck: { refusals: [] },
+        });
+      },
+      { hash: HASH },
+    );
+    const opened = tab.page.open();
+    stream.send('operation', at(6, 'confirming'));
+    await tab.until(() => tab.sleeps.length === 1);
+    stream.send('operation', inWindow);
+    await tab.until(() => tab.main.textContent?.includes('before the window ends') ?? false);
+    tab.sleeps.at(-1)?.wake();
+    await tab.until(() => tab.main.textContent?.includes('The plan lists 258 resources.') ?? false);
+    tab.sleeps.at(-1)?.wake();
+    await tab.until(() => tab.sleeps.length === 3);
+    expect(tab.calls.filter(({ path }) => path.endsWith('/plan')).map(({ path }) => path)).toEqual([
+      `/v1/operations/${plan.of}/plan`,
+    ]);
+    tab.page.close();
+    await opened;
+  });
+
   it('waits as long as a busy API asks', async () => {
     const stream = eventStream();
     const busy = json({ error: { code: 'api.streams', message: '50 clients' } }, 503, {

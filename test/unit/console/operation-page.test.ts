@@ -1,6 +1,9 @@
 import { type El, h, textOf } from '../../../console/element.ts';
+import { filtersOf } from '../../../console/operations.ts';
 import { type Details, operationPage } from '../../../console/page-operation.ts';
+import { operationsPage } from '../../../console/page-operations.ts';
 import { operationShape, planShape } from '../../../console/shapes.ts';
+import { DomainId } from '../../../events/ids.ts';
 import { ID, OPENED_AT, operationView } from './samples.ts';
 
 const NOW = OPENED_AT + 90_000;
@@ -33,7 +36,7 @@ const page = (
   tasks?: Parameters<typeof operationView>[2],
 ): El => {
   const seen = operationShape(operationView('shop', fields, tasks));
-  const all = { audit: [], plan: undefined, ...details };
+  const all = { audit: [], plan: undefined, planned: undefined, ...details };
   return h('div', {}, operationPage(seen, all, [], NOW));
 };
 const linesOf = (one: El | string): string[] =>
@@ -73,10 +76,82 @@ describe('the page of a recoverable operation', () => {
   });
 });
 
+describe('the page of a recoverable operation, about its progress,', () => {
+  const fields: Fields = { state: 'recoverable', request, recovery };
+
+  it('shows the size of the plan, and no progress', () => {
+    const text = textOf(page(fields, { planned: plan }, []));
+    expect(text).toContain('The plan lists 258 resources.');
+    expect(text).toContain('They begin after the recovery window.');
+    expect(text).not.toMatch(/none found|0 of 0|0 left/);
+    expect(textOf(page(fields, {}, []))).not.toMatch(/none found|0 of 0|0 left/);
+  });
+
+  it('says what the window changes for a project and for a domain', () => {
+    expect(textOf(page(fields))).toContain('The project is disabled and suspended.');
+    const scope = { type: 'domain' as const, id: DomainId.parse('d1'), name: 'shop' };
+    const text = textOf(page({ ...fields, scope }));
+    expect(text).toContain(
+      'The domain is disabled. Its projects are suspended only as the policy file says. ' +
+        'Nothing is removed before the window ends.',
+    );
+  });
+});
+
+describe('the page of a finished operation', () => {
+  const fields: Fields = { state: 'finished', endedAt: NOW };
+  const condition = {
+    class: 'Unsupported' as const,
+    message: 'the image is protected',
+    actor: 'operator' as const,
+    advice: '',
+    count: 1,
+  };
+
+  it('excepts from the proof what remains', () => {
+    const none = { counts: {} };
+    expect(textOf(page(fields, {}, [none]))).toContain('A new listing proved the end.');
+    expect(textOf(page(fields))).toContain('except for the resources that are left.');
+    const text = textOf(page(fields, {}, [{ state: 'finished', conditions: [condition] }]));
+    expect(text).toContain('except for what is listed under “Remains or is unknown”.');
+    expect(text).not.toContain('proved the end.');
+  });
+});
+
 describe('the page of a canceled operation', () => {
+  it('names the person and the reason, and says what is put back', () => {
+    const hold = {
+      reason: 'canceled by ann: the contract continues',
+      since: OPENED_AT,
+      advice: 'Nothing was removed. See: propagator operation list --project p1',
+    };
+    const shown = page({ state: 'canceled', request, hold, endedAt: NOW });
+    expect(textOf(shown)).toContain('Canceled by ann: the contract continues');
+    expect(textOf(shown)).toContain('Nothing was removed.');
+    expect(linesOf(shown)).toContain('propagator operation list --project p1');
+    const held = page({ state: 'running', hold, endedAt: undefined });
+    expect(textOf(held)).not.toContain('Canceled by ann: the contract');
+  });
+
   it('does not offer to run it again', () => {
     const shown = page({ state: 'canceled', request, endedAt: NOW });
     expect(linesOf(shown).join()).not.toContain('rerun');
     expect(linesOf(page({ state: 'finished', endedAt: NOW })).join()).toContain('rerun');
+  });
+});
+
+describe('a row of the list', () => {
+  const progressIn = (fields: Fields) => {
+    const operations = [operationShape(operationView('shop', fields))];
+    const shown = operationsPage({ operations }, filtersOf(new URLSearchParams()), NOW);
+    return textOf(h('div', {}, shown));
+  };
+
+  it('has no bar where only resources were counted, or nothing has begun', () => {
+    const observed = { action: 'suspend', state: 'observed', mode: 'enforce' } as const;
+    expect(progressIn({ ...observed, endedAt: NOW })).toContain('10 counted');
+    expect(progressIn({ ...observed, endedAt: NOW })).not.toContain('%');
+    expect(progressIn({ state: 'recoverable', request, recovery })).not.toContain('%');
+    expect(progressIn({})).toContain('40 %');
   });
 });
