@@ -24,8 +24,8 @@ export interface Overview {
   readonly plans: readonly OpenPlan[];
   /** The number of further plans, whose details are not read. */
   readonly morePlans: number;
-  /** The states of which older operations than those above may exist. */
-  readonly cut: readonly string[];
+  /** The states in which more operations may exist, because the list that was read is full. */
+  readonly cutStates: readonly string[];
   readonly notice: string | undefined;
 }
 
@@ -33,19 +33,22 @@ export interface Overview {
 export const NEWEST = 100;
 /** The most plans that are read in detail. */
 const PLANS = 5;
-/** A plan is read from Keystone, too, so it is not read as often as the rest. */
-const SLOW_MILLIS = 30_000;
-/** These need a person most often. */
-const QUICK: readonly string[] = ['held', 'running'];
-/** `observed`: of complete plans. */
-const SLOW = STATES.filter(
-  (state) => state === 'observed' || !(ENDED.includes(state) || QUICK.includes(state)),
+/**
+ * How long a list or a plan is reused. A plan also needs calls to Keystone, so it is read less
+ * often than other data.
+ */
+const REUSE_MILLIS = 30_000;
+/** The states that are read at each refresh, because they need a person most often. */
+const FRESH_STATES: readonly string[] = ['held', 'running'];
+/** The states that are read less often. A complete plan is `observed`. */
+const REUSED_STATES = STATES.filter(
+  (state) => state === 'observed' || !(ENDED.includes(state) || FRESH_STATES.includes(state)),
 );
 
-/** Returns a function that reads the overview. It keeps what it reads less often. */
+/** Returns a function that reads the overview. The function reuses recent lists and plans. */
 export function overviewLoader(api: Api): (signal: AbortSignal) => Promise<Overview> {
-  const slowList = remembered<{ operations: readonly Operation[]; notice?: string }>(api);
-  const slowPlan = remembered<Plan | undefined>(api);
+  const reusedList = reused<{ operations: readonly Operation[]; notice?: string }>(api);
+  const reusedPlan = reused<Plan | undefined>(api);
   return async (signal) => {
     const list = (query: string) =>
       api.get(`/v1/operations?limit=${NEWEST}${query}`, operationsShape, signal);
@@ -54,12 +57,14 @@ export function overviewLoader(api: Api): (signal: AbortSignal) => Promise<Overv
       api.get('/v1/status', statusShape, signal),
       list(''),
     ]);
-    // Below the limit there are no older operations.
-    const states = newest.operations.length < NEWEST ? [] : [...QUICK, ...SLOW];
+    // If fewer operations than the limit were returned, there are no older ones.
+    const states = newest.operations.length < NEWEST ? [] : [...FRESH_STATES, ...REUSED_STATES];
     const lists = await Promise.all(
       states.map(async (state) => ({
         state,
-        ...(await (QUICK.includes(state) ? ofState(state) : slowList(state, () => ofState(state)))),
+        ...(await (FRESH_STATES.includes(state)
+          ? ofState(state)
+          : reusedList(state, () => ofState(state)))),
       })),
     );
     const all = new Map<string, Operation>();
@@ -72,7 +77,7 @@ export function overviewLoader(api: Api): (signal: AbortSignal) => Promise<Overv
         const path = `/v1/operations/${encodeURIComponent(id)}/plan`;
         // A plan that cannot be read must not hide the rest of the overview.
         const read = () => api.get(path, planShape, signal).catch(() => undefined);
-        return { operation, details: await slowPlan(id, read) };
+        return { operation, details: await reusedPlan(id, read) };
       }),
     );
     return {
@@ -81,7 +86,7 @@ export function overviewLoader(api: Api): (signal: AbortSignal) => Promise<Overv
       others: [...all.values()].slice(newest.operations.length),
       plans: plans.filter(({ details }) => details?.carriedOutBy === undefined),
       morePlans: Math.max(0, candidates.length - PLANS),
-      cut: lists.filter((one) => one.operations.length >= NEWEST).map(({ state }) => state),
+      cutStates: lists.filter((one) => one.operations.length >= NEWEST).map(({ state }) => state),
       notice: [newest, ...lists].find(({ notice }) => notice !== undefined)?.notice,
     };
   };
@@ -109,12 +114,12 @@ function openPlans(all: readonly Operation[]): Operation[] {
 }
 
 /** Returns a function that calls `load` only if the last value of `key` is not recent. */
-function remembered<T>(clock: { now(): number }) {
+function reused<T>(clock: { now(): number }) {
   const known = new Map<string, { readonly at: number; readonly value: T }>();
   return async (key: string, load: () => Promise<T>): Promise<T> => {
     const last = known.get(key);
     // The clock can be set in both directions.
-    if (last && Math.abs(clock.now() - last.at) < SLOW_MILLIS) return last.value;
+    if (last && Math.abs(clock.now() - last.at) < REUSE_MILLIS) return last.value;
     const value = await load();
     known.set(key, { at: clock.now(), value });
     return value;

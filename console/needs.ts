@@ -95,7 +95,7 @@ const healthNeed = (): Need =>
     'health',
     'bad',
     ['A part of the propagator does not work'],
-    [h('p', {}, 'No notification may arrive. Find the part:'), commandLine('propagator status')],
+    [h('p', {}, 'Notifications may not arrive. Find the part:'), commandLine('propagator status')],
   );
 
 const deadNeed = (count: number, queues: readonly string[]): Need =>
@@ -103,7 +103,7 @@ const deadNeed = (count: number, queues: readonly string[]): Need =>
     'dead',
     'bad',
     [link('#/dead-letters', `${counted(count, 'dead-letter message')}`)],
-    [h('p', {}, `Given up in ${queues.join(', ')}. Each cause has its command there.`)],
+    [h('p', {}, `Queues: ${queues.join(', ')}. The list shows each cause with its command.`)],
   );
 
 function operationNeed(seen: Operation, tone: Need['tone'], now: number): Need {
@@ -127,7 +127,10 @@ function operationNeed(seen: Operation, tone: Need['tone'], now: number): Need {
   );
 }
 
-/** The plan is read before it is approved, so the command is only on its own page. */
+/**
+ * A person must read the plan before they approve it. Only the page of the plan therefore shows the
+ * command of the approval.
+ */
 const planNeed = ({ operation: seen, details }: OpenPlan, now: number): Need => {
   const { id, openedAt } = seen.operation;
   return need(

@@ -110,7 +110,7 @@ export function projects({ projects: all = [] }: Operation): Child {
 /** The title of {@link remains}. */
 export const REMAINS = 'Remains or is unknown';
 
-/** What stays for another person, and what could not be listed. */
+/** Shows the resources that remain, and those that could not be listed or are not covered. */
 export function remains({ operation, tasks }: Operation): Child {
   const notes = tasks.flatMap(({ service, region, state, conditions }) =>
     conditions

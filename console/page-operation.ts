@@ -19,7 +19,7 @@ import {
 import { type AuditEntry, auditShape, type Operation, type Plan, planShape } from './shapes.ts';
 import { MEANINGS } from './states.ts';
 
-/** What is read beside the stream. */
+/** The data that is read in addition to the stream. */
 export interface Details {
   readonly audit: readonly AuditEntry[];
   readonly plan: Plan | undefined;

@@ -27,21 +27,21 @@ export function overviewPage(seen: Overview, now: number): Child[] {
   ];
 }
 
-const title = (count: number, { cut }: Overview): string =>
+const title = (count: number, { cutStates }: Overview): string =>
   count === 0
-    ? `Nothing ${cut.length > 0 ? 'that was read ' : ''}needs a person now`
-    : `Needs a person now: ${count}${cut.length > 0 ? ' or more' : ''}`;
+    ? `Nothing ${cutStates.length > 0 ? 'that was read ' : ''}needs a person now`
+    : `Needs a person now: ${count}${cutStates.length > 0 ? ' or more' : ''}`;
 
-/** What was read, where older operations exist. */
-const extent = ({ newest, cut }: Overview): Child =>
+/** A sentence about what was read, if older operations may exist. */
+const extent = ({ newest, cutStates }: Overview): Child =>
   newest.length >= NEWEST &&
   h(
     'p',
     { class: 'note' },
-    `Read are the newest ${NEWEST} operations, and the newest ${NEWEST} of each state that is ` +
-      'not an end.',
-    cut.length > 0 && ' See all: ',
-    cut.map((state, index) => [
+    `This page considers the newest ${NEWEST} operations, and the newest ${NEWEST} of each state ` +
+      'that is not an end state.',
+    cutStates.length > 0 && ' See all: ',
+    cutStates.map((state, index) => [
       index > 0 && ', ',
       link(listAddress({ state, limit: LIMITS.most }), state),
     ]),

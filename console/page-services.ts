@@ -4,7 +4,7 @@ import { counted } from './format.ts';
 import { adviceOf, age, commandLine, empty, free, section, stateOf, table } from './parts.ts';
 import type { Service, Services, Uncovered } from './shapes.ts';
 
-/** What is not permitted or not covered first, then the covered services. */
+/** Shows first what is not permitted or not covered, then the covered services. */
 export function servicesPage(
   { services, httpPlugins, uncovered, waived }: Services,
   now: number,

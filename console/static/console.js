@@ -521,14 +521,14 @@ var known = (thrown) => thrown instanceof ApiError ? thrown : new ApiError(
 // console/load-overview.ts
 var NEWEST = 100;
 var PLANS = 5;
-var SLOW_MILLIS = 3e4;
-var QUICK = ["held", "running"];
-var SLOW = STATES.filter(
-  (state) => state === "observed" || !(ENDED.includes(state) || QUICK.includes(state))
+var REUSE_MILLIS = 3e4;
+var FRESH_STATES = ["held", "running"];
+var REUSED_STATES = STATES.filter(
+  (state) => state === "observed" || !(ENDED.includes(state) || FRESH_STATES.includes(state))
 );
 function overviewLoader(api) {
-  const slowList = remembered(api);
-  const slowPlan = remembered(api);
+  const reusedList = reused(api);
+  const reusedPlan = reused(api);
   return async (signal) => {
     const list3 = (query) => api.get(`/v1/operations?limit=${NEWEST}${query}`, operationsShape, signal);
     const ofState = (state) => list3(`&state=${state}`);
@@ -536,11 +536,11 @@ function overviewLoader(api) {
       api.get("/v1/status", statusShape, signal),
       list3("")
     ]);
-    const states2 = newest.operations.length < NEWEST ? [] : [...QUICK, ...SLOW];
+    const states2 = newest.operations.length < NEWEST ? [] : [...FRESH_STATES, ...REUSED_STATES];
     const lists = await Promise.all(
       states2.map(async (state) => ({
         state,
-        ...await (QUICK.includes(state) ? ofState(state) : slowList(state, () => ofState(state)))
+        ...await (FRESH_STATES.includes(state) ? ofState(state) : reusedList(state, () => ofState(state)))
       }))
     );
     const all = /* @__PURE__ */ new Map();
@@ -552,7 +552,7 @@ function overviewLoader(api) {
         const { id } = operation2.operation;
         const path = `/v1/operations/${encodeURIComponent(id)}/plan`;
         const read = () => api.get(path, planShape, signal).catch(() => void 0);
-        return { operation: operation2, details: await slowPlan(id, read) };
+        return { operation: operation2, details: await reusedPlan(id, read) };
       })
     );
     return {
@@ -561,7 +561,7 @@ function overviewLoader(api) {
       others: [...all.values()].slice(newest.operations.length),
       plans: plans.filter(({ details }) => details?.carriedOutBy === void 0),
       morePlans: Math.max(0, candidates.length - PLANS),
-      cut: lists.filter((one) => one.operations.length >= NEWEST).map(({ state }) => state),
+      cutStates: lists.filter((one) => one.operations.length >= NEWEST).map(({ state }) => state),
       notice: [newest, ...lists].find(({ notice }) => notice !== void 0)?.notice
     };
   };
@@ -574,11 +574,11 @@ function openPlans(all) {
     )
   ).toSorted((one, other) => other.operation.openedAt - one.operation.openedAt);
 }
-function remembered(clock) {
+function reused(clock) {
   const known2 = /* @__PURE__ */ new Map();
   return async (key, load) => {
     const last = known2.get(key);
-    if (last && Math.abs(clock.now() - last.at) < SLOW_MILLIS) return last.value;
+    if (last && Math.abs(clock.now() - last.at) < REUSE_MILLIS) return last.value;
     const value = await load();
     known2.set(key, { at: clock.now(), value });
     return value;
@@ -1376,13 +1376,13 @@ var healthNeed = () => need(
   "health",
   "bad",
   ["A part of the propagator does not work"],
-  [h("p", {}, "No notification may arrive. Find the part:"), commandLine("propagator status")]
+  [h("p", {}, "Notifications may not arrive. Find the part:"), commandLine("propagator status")]
 );
 var deadNeed = (count2, queues) => need(
   "dead",
   "bad",
   [link("#/dead-letters", `${counted(count2, "dead-letter message")}`)],
-  [h("p", {}, `Given up in ${queues.join(", ")}. Each cause has its command there.`)]
+  [h("p", {}, `Queues: ${queues.join(", ")}. The list shows each cause with its command.`)]
 );
 function operationNeed(seen, tone, now) {
   const { operation: operation2, waitsOn } = seen;
@@ -1448,13 +1448,13 @@ function overviewPage(seen, now) {
     section("Propagator", health(seen.status))
   ];
 }
-var title = (count2, { cut }) => count2 === 0 ? `Nothing ${cut.length > 0 ? "that was read " : ""}needs a person now` : `Needs a person now: ${count2}${cut.length > 0 ? " or more" : ""}`;
-var extent2 = ({ newest, cut }) => newest.length >= NEWEST && h(
+var title = (count2, { cutStates }) => count2 === 0 ? `Nothing ${cutStates.length > 0 ? "that was read " : ""}needs a person now` : `Needs a person now: ${count2}${cutStates.length > 0 ? " or more" : ""}`;
+var extent2 = ({ newest, cutStates }) => newest.length >= NEWEST && h(
   "p",
   { class: "note" },
-  `Read are the newest ${NEWEST} operations, and the newest ${NEWEST} of each state that is not an end.`,
-  cut.length > 0 && " See all: ",
-  cut.map((state, index) => [
+  `This page considers the newest ${NEWEST} operations, and the newest ${NEWEST} of each state that is not an end state.`,
+  cutStates.length > 0 && " See all: ",
+  cutStates.map((state, index) => [
     index > 0 && ", ",
     link(listAddress({ state, limit: LIMITS.most }), state)
   ])

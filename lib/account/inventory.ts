@@ -36,7 +36,7 @@ export interface AccountRecord {
 
 /**
  * A deletion that waits for the decision of a person, because neither Keystone nor an earlier event
- * has ever shown the account. The notification may be forged. Or the account existed too briefly,
+ * has ever shown the account. The notification may be forged, or the account existed too briefly,
  * or the inventory was not filled yet.
  */
 export interface Suspicion {

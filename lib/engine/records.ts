@@ -188,7 +188,7 @@ const Fields = z.looseObject({
   version: z.number(),
 });
 
-/** The operation with its cancellation, also if an earlier release stored it with the window. */
+/** The operation with its cancellation, even if an earlier release stored it with the window. */
 export const StoredOperation: z.ZodType<Operation> = Fields.transform((operation): Operation => {
   if (!operation.recovery?.canceled) return operation;
   const { canceled, ...recovery } = operation.recovery;

@@ -24,8 +24,8 @@ export const canceledError = (
 
 /**
  * Returns the error that stops a Keystone action on a project whose domain is canceled. The domain
- * sends the cancellation to its projects one after another, so that of this project may come later.
- * The operation of a person who requested the deletion of this project alone continues.
+ * sends the cancellation to its projects one after another, so the cancellation of this project may
+ * come later. The operation of a person who requested the deletion of this project alone continues.
  */
 export async function domainCanceledError(
   operation: Operation,

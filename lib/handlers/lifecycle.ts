@@ -348,7 +348,7 @@ async function askDomain(
 
 /**
  * Returns the projects of a domain that take part in its suspension or resume. A project that
- * Keystone shows disabled by itself has no part in the resume.
+ * Keystone shows disabled individually has no part in the resume.
  */
 async function projectsOf(
   operation: Operation,

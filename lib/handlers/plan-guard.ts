@@ -108,6 +108,6 @@ async function allow(
     code: 'plan.drift',
     class: 'Transient',
     message: 'other runs of the operation recorded resources outside of the plan at the same time',
-    advice: 'Wait: it is tried again by itself.',
+    advice: 'Wait: the propagator tries again automatically.',
   });
 }

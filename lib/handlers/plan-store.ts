@@ -80,7 +80,7 @@ const changedMeanwhile = (service: string): PropagatorError =>
     class: 'Transient',
     service,
     message: `another run stored its listing of ${service} for the same plan at the same time`,
-    advice: 'Wait: the service is listed again by itself.',
+    advice: 'Wait: the propagator lists the service again automatically.',
   });
 
 function pagesOf(place: Place, { resourceType, resources, total }: Listed) {

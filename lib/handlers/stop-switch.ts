@@ -41,7 +41,8 @@ async function readStop(reads: Pick<Reads, 'stopDecision'>): Promise<StopDecisio
       code: 'engine.stop-switch',
       class: 'Transient',
       message: `the stop switch cannot be read: ${cause instanceof Error ? cause.message : cause}`,
-      advice: 'Nothing is removed until the store answers. It is tried again by itself.',
+      advice:
+        'Nothing is removed until the store answers. The propagator tries again automatically.',
     });
   }
 }

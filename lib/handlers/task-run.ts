@@ -53,7 +53,7 @@ export async function runService(
     },
   };
   const listing = operation.action === 'plan' ? planListing(operation, task, deps) : undefined;
-  const planned = guardOf(service, data.phase, { operation, task }, deps);
+  const approvedPlan = guardOf(service, data.phase, { operation, task }, deps);
   const held = resourceHolds(deps);
   const allowed = listing ? readOnly(api) : api;
   const otherApi = otherServices(service, data.region, {
@@ -66,40 +66,45 @@ export async function runService(
     now: deps.now,
     memoize: freshMemoize(),
     apiOf: async (name: string) => {
-      const other = watched(await underStop(otherApi(name), data.phase, deps), watch);
+      const other = watched(await withStopSwitch(otherApi(name), data.phase, deps), watch);
       return other && listing ? readOnly(other) : other;
     },
   };
   if (data.user) {
-    const at = {
+    const userContext = {
       ...context,
       projectApi: undefined,
       user: data.user,
       userName: data.name,
       projects: data.projects ?? [],
     };
-    // The confirmation may also be about a disabled user, but only a deleted user may be cleaned
-    // up.
     if (operation.action === 'provision')
-      return runUserProvision(service, data, operation, at, deps, (counts) =>
+      return runUserProvision(service, data, operation, userContext, deps, (counts) =>
         common.onCounts(counts, {}),
       );
     if (operation.action !== 'cleanup')
-      return runUserLifecycle(service, data, operation, at, deps.engine);
+      return runUserLifecycle(service, data, operation, userContext, deps.engine);
+    // Here Keystone has confirmed the deletion of the user. The actions above may also have the
+    // confirmation that the user is disabled.
     const confirmation = Confirmation.of(
       data.user,
       data.confirmedAt,
       deps.confirmationIntervalMillis,
     );
-    return runUserCleanup({ ...common, confirmation, context: at });
+    return runUserCleanup({ ...common, confirmation, context: userContext });
   }
   if (!data.project) throw new TypeError(`${data.taskId}: neither a project nor a user`);
   if (operation.action !== 'cleanup' && operation.action !== 'plan') {
-    const at = { ...context, projectApi: undefined, project: data.project, members: data.members };
+    const projectContext = {
+      ...context,
+      projectApi: undefined,
+      project: data.project,
+      members: data.members,
+    };
     const onCounts = (counts: Counts): void => common.onCounts(counts, {});
     if (operation.action === 'provision')
-      return runProvision(service, data, operation, at, deps, onCounts);
-    return runLifecycle(service, data, operation, at, deps, onCounts);
+      return runProvision(service, data, operation, projectContext, deps, onCounts);
+    return runLifecycle(service, data, operation, projectContext, deps, onCounts);
   }
   // The request is read from the stored operation and never from the message. A forged message
   // could otherwise confirm a deletion.
@@ -108,12 +113,12 @@ export async function runService(
     : Confirmation.of(data.project, data.confirmedAt, deps.confirmationIntervalMillis);
   const projectApi =
     data.phase === 'pre-delete'
-      ? await underStop(deps.cloud.api(service, data.region, data.project), data.phase, deps)
+      ? await withStopSwitch(deps.cloud.api(service, data.region, data.project), data.phase, deps)
       : undefined;
   const { project } = data;
   const memberApi = projectApi && {
     memberApi: () =>
-      underStop(deps.cloud.api(service, data.region, project, 'member'), data.phase, deps),
+      withStopSwitch(deps.cloud.api(service, data.region, project, 'member'), data.phase, deps),
   };
   const report = await runProjectCleanup({
     ...common,
@@ -122,7 +127,7 @@ export async function runService(
     guard: async (resourceType, resources) => {
       const kept = await held(resourceType, resources);
       const free = resources.filter(({ id }) => !kept.has(id));
-      for (const [id, blocker] of (await planned?.guard(resourceType, free)) ?? [])
+      for (const [id, blocker] of (await approvedPlan?.guard(resourceType, free)) ?? [])
         kept.set(id, blocker);
       return kept;
     },
@@ -130,14 +135,20 @@ export async function runService(
     context: { ...context, projectApi, ...memberApi, project, members: data.members },
   });
   await listing?.store();
-  return planned ? { ...report, appeared: planned.appeared() } : report;
+  return approvedPlan ? { ...report, appeared: approvedPlan.appeared() } : report;
 }
 
 /** Milliseconds for which one answer about a hold of the account is used during a run. */
 const HOLD_FRESH_MILLIS = 1000;
 
-/** Returns why nothing may be removed now: the operation was canceled, or the account is held. */
-async function keptNow(operation: Operation, deps: ServiceDeps): Promise<Condition | undefined> {
+/**
+ * Returns why the run must not remove anything now: the operation was canceled, or the account has
+ * a hold.
+ */
+async function whyHaltedNow(
+  operation: Operation,
+  deps: ServiceDeps,
+): Promise<Condition | undefined> {
   const now = await deps.engine.reads.operation(operation.id);
   return now?.state === 'canceled'
     ? { class: 'Blocked', message: 'the operation was canceled', actor: 'none', count: 1 }
@@ -148,14 +159,14 @@ async function keptNow(operation: Operation, deps: ServiceDeps): Promise<Conditi
  * Called before each removal: checks the stop switch, a cancellation, and a hold of the account.
  */
 function haltedBy(operation: Operation, deps: ServiceDeps) {
-  let asked: { at: number; held: ReturnType<typeof keptNow> } | undefined;
+  let asked: { at: number; held: ReturnType<typeof whyHaltedNow> } | undefined;
   return async () => {
     const stop = await currentStop(deps);
     if (stop) return stopCondition(stop);
     if (operation.action !== 'cleanup') return undefined;
     const age = asked ? deps.now() - asked.at : Number.POSITIVE_INFINITY;
     if (!asked || age < 0 || age >= HOLD_FRESH_MILLIS)
-      asked = { at: deps.now(), held: keptNow(operation, deps) };
+      asked = { at: deps.now(), held: whyHaltedNow(operation, deps) };
     return asked.held;
   };
 }
@@ -184,12 +195,18 @@ function guardOf(service: Service, phase: Phase, { operation, task }: Subject, d
   return planGuard(operation, task, { isCounting: phase === 'plan', unlistedTypes }, deps.engine);
 }
 
-/** Returns the API under the control of the watch; `undefined` stays `undefined`. */
+/**
+ * Returns the API with the watch, which counts the answers and can abort the calls; `undefined`
+ * stays `undefined`.
+ */
 export const watched = <Api extends ServiceApi | undefined>(api: Api, watch: Watch | undefined) =>
   watch ? (api?.watched?.(watch) ?? api) : api;
 
-/** Returns the APIs under the control of the stop switch. Phase `plan` changes nothing. */
-export const underStop = async (
+/**
+ * Returns the API, which refuses changes while the stop switch is set. In phase `plan` the API is
+ * returned unchanged, because a plan changes nothing.
+ */
+export const withStopSwitch = async (
   api: Promise<ServiceApi | undefined>,
   phase: Phase,
   deps: StopDeps,
@@ -202,8 +219,8 @@ const leftOf = ({ counts }: Task): Record<string, number> =>
   Object.fromEntries(Object.entries(counts).map(([name, { left }]) => [name, left]));
 
 /**
- * Returns the API of a service. A service without a catalog type (of the operator) calls its API by
- * itself.
+ * Returns the API of a service. A service file of the operator may have no catalog type. It calls
+ * its API without this client, so the client refuses every call.
  */
 export async function apiFor(
   service: Service,

@@ -12,7 +12,7 @@ import { MAX_SILENCE_MILLIS, unlessSilent } from './silence.ts';
 import type { ServiceDeps, Subject } from './task-deps.ts';
 import { fetchAccountState, preflightReport, unlessProjectEnded } from './task-preflight.ts';
 import { addressOf, reportOfError, reportOfOutcome } from './task-report.ts';
-import { apiFor, runService, underStop, watched } from './task-run.ts';
+import { apiFor, runService, watched, withStopSwitch } from './task-run.ts';
 
 /**
  * Runs the requested task of one service and commits its report. A failed run is reported, not
@@ -92,7 +92,10 @@ async function reportOfRun(
       type: 'service.finished',
       data: { ...address, result: 'finished', counts: {}, conditions: [] },
     };
-  const api = watched(await underStop(apiFor(service, data.region, deps), data.phase, deps), watch);
+  const api = watched(
+    await withStopSwitch(apiFor(service, data.region, deps), data.phase, deps),
+    watch,
+  );
   if (!api) return reportOfError(address, missingEndpoint(service, data.region));
   return unlessProjectEnded(
     reportOfOutcome(address, await runService(service, message, subject, api, deps, watch)),

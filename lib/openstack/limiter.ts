@@ -25,14 +25,15 @@ const SLOW_FLOOR = 2;
 /** The limit is adjusted after at least this many answers. */
 const WINDOW = 4;
 /** If latency divided by usual latency is at most this, the limit may grow. */
-const ROOM = 1.6;
+const UNCONGESTED = 1.6;
 /** If this ratio is at least this high, calls wait inside the service, so the limit shrinks. */
 const CONGESTED = 2.5;
 /** An answer within this time never counts as slow: timers and the network cause such delays. */
 const NOISE_MILLIS = 20;
 /**
- * Weight of a slower answer in the usual latency while the limit is at its minimum. The service is
- * then slow for another reason than many calls (more data, a smaller machine).
+ * While the limit is at its minimum, the usual latency follows slower answers with this weight. The
+ * service is then slow for a reason other than our calls, for example more data or a smaller
+ * machine.
  */
 const DRIFT = 0.05;
 
@@ -52,7 +53,7 @@ export class AdaptiveLimiter {
   #active = 0;
   #ratios: number[] = [];
   #conflicts = 0;
-  /** True if a call had to wait for its turn since the last decision. */
+  /** True if a call has waited for its turn in this window. */
   #isSaturated = false;
   /**
    * The number of calls in progress when the limit was last reduced. Their answers must not reduce
@@ -102,13 +103,13 @@ export class AdaptiveLimiter {
     if (status === 409) this.#conflicts += 1;
     if (this.#ratios.length < Math.max(WINDOW, this.#limit)) return;
     const sorted = this.#ratios.sort((a, b) => a - b);
-    const middle = sorted[Math.floor(sorted.length / 2)] ?? 1;
+    const median = sorted[Math.floor(sorted.length / 2)] ?? 1;
     const isConflicting = this.#conflicts * 2 > sorted.length;
     const wasSaturated = this.#isSaturated;
     this.#beginWindow();
     if (isConflicting) this.#shrink(0.5, SLOW_FLOOR);
-    else if (middle > CONGESTED) this.#shrink(0.8, SLOW_FLOOR);
-    else if (middle < ROOM && wasSaturated) {
+    else if (median > CONGESTED) this.#shrink(0.8, SLOW_FLOOR);
+    else if (median < UNCONGESTED && wasSaturated) {
       this.#limit = Math.min(this.#ceiling, this.#limit + 1);
       this.#start();
     }

@@ -64,8 +64,8 @@ export const awaitsConfirmation = (operation: Operation, confirmation: number): 
   (operation.state === 'confirming' || mayBeDeleted(operation));
 
 /**
- * True for a requested operation whose project another client may have deleted. The operation uses
- * Keystone's answer while it runs and while it is held for leftovers.
+ * True for a requested operation whose project another client may delete at any time. Keystone's
+ * answer is applied in these states, and while the operation is held for leftovers.
  */
 const mayBeDeleted = (operation: Operation): boolean =>
   isOnLivingProject(operation) &&
@@ -116,7 +116,7 @@ export function applyConfirmation(
       break;
     case 'present':
       if (operation.request && keystoneAnswer.alive)
-        applyAlive(transaction, keystoneAnswer.enabled, keystoneAnswer.alive, rules);
+        applyRequested(transaction, keystoneAnswer.enabled, keystoneAnswer.alive, rules);
       else
         applyPresent(
           transaction,
@@ -168,7 +168,8 @@ function applyLaterConfirmation(
     ...transaction.operation,
     confirmation: transaction.operation.confirmation + 1,
   };
-  // A protection that was set meanwhile is checked before each run.
+  // `protected` also means that the account is deleted. The protection itself is checked before
+  // each run.
   const isGone = keystoneAnswer.kind === 'absent' || keystoneAnswer.kind === 'protected';
   if (isGone && state !== 'running')
     transaction.operation = { ...moveOperation(transaction.operation, 'running'), hold: undefined };
@@ -181,8 +182,8 @@ function applyLaterConfirmation(
   advance(transaction, rules);
 }
 
-/** Applies the answer that the requested project exists as the administrator described it. */
-function applyAlive(
+/** Applies the answer that the project exists, to an operation that an administrator requested. */
+function applyRequested(
   transaction: OperationTransaction,
   enabled: boolean,
   alive: NonNullable<Extract<KeystoneAnswer, { kind: 'present' }>['alive']>,
@@ -235,8 +236,8 @@ function applyAbsent(
     confirmedAt: first === undefined ? [rules.now] : [first, rules.now],
     ...(known ? { scope: scopeAgain(operation.scope, known) } : {}),
   };
-  // The first 404 before the end of a recovery window may be wrong. Do not plan tasks yet, because
-  // they would be counted long before the end of the window.
+  // A first 404 before the end of a recovery window may be wrong. Do not plan tasks yet, because
+  // their resources would be counted long before the end of the window.
   const mayPlan = !hasTimeLeft(operation) || isConfirmed(transaction.operation, rules);
   if (isUnplanned && cloud && mayPlan) planTasks(transaction, cloud, rules);
   // Without tasks nothing would be removed, and the operation would end at once.
@@ -254,8 +255,9 @@ function applyAbsent(
 
 function applyUnknown(transaction: OperationTransaction, error: ErrorReport, rules: Rules): void {
   const { operation } = transaction;
-  // Keystone never answers about such an id, so a retry does not help. Any other unsupported call
-  // may be repaired (405 of a proxy, no URL in the catalog).
+  // An id with a slash never reaches Keystone, so a retry does not help. The operator can correct
+  // the causes of the other errors, for example a proxy that answers 405 or a catalog without a
+  // URL.
   if (error.code === 'keystone.id.hidden' && operation.state === 'confirming') {
     transaction.operation = refuse(operation, error.message, rules.now);
     return;

@@ -28,7 +28,7 @@ export interface DomainPlanInput {
   readonly reason: string;
   readonly enabled: boolean;
   readonly projects: readonly ProjectToPlan[];
-  /** What would make Keystone refuse the deletion of the domain itself. */
+  /** The reasons for which Keystone would refuse the deletion of the domain itself. */
   readonly keystoneCheck: KeystoneCheck;
   /** All plans of the domain, newest first. */
   readonly existing: readonly Operation[];

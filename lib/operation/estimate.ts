@@ -12,7 +12,7 @@ export interface Measured {
 /** The measured tasks, by service. */
 export type Rates = ReadonlyMap<string, readonly Measured[]>;
 
-/** What a cleanup will take. */
+/** The estimated API calls and duration of a cleanup. */
 export interface Estimate {
   /** API calls: listings, one removal for each resource, and the questions to Keystone. */
   readonly calls: number;

@@ -39,7 +39,7 @@ export interface Refusal {
 export interface KeystoneCheck {
   /** Empty if no reason is known for which a Keystone action would fail. */
   readonly refusals: readonly Refusal[];
-  /** What cannot be found out without a change. */
+  /** The facts that cannot be checked without a change. */
   readonly unknown: readonly string[];
 }
 

@@ -14,8 +14,8 @@ export interface LifecycleProject {
 
 /**
  * Opens one operation for each project of a domain that was disabled or enabled. Keystone confirms
- * each of them with all causes of the project: a project that is disabled by itself stays suspended
- * when its domain is enabled.
+ * each of them with all causes of the project: a project that is disabled individually stays
+ * suspended when its domain is enabled.
  */
 export function openLifecycleProjects(
   transaction: OperationTransaction,

@@ -253,9 +253,9 @@ export interface Operation {
   /** Set when the deletion was requested with a recovery window. It stays set after its end. */
   readonly recovery?: Recovery | undefined;
   /**
-   * A cancellation that the API has accepted. Its message may come later. Or it waits for the
-   * answer to a call to Keystone that may be under way: the one that disables the account in a
-   * recovery window, or the one that deletes it at the end.
+   * A cancellation that the API has accepted and the operation has not yet applied. Its message may
+   * come later, or it waits until a call to Keystone has ended. Such a call disables the account in
+   * a recovery window, or deletes it at the end.
    */
   readonly canceled?:
     | { readonly by: string; readonly reason: string; readonly at: number }

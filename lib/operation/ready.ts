@@ -18,11 +18,11 @@ export const isEnded = (task: Task | undefined): boolean =>
   task !== undefined && TASK_ENDED.includes(task.state);
 
 /**
- * True if a task cannot be listed, is dead-lettered, waits for a person, or depends on such a task.
- * Tasks with a preferred dependency on this task then do not wait (safety rule "One stuck project
- * stops no other").
+ * True if the task does not exist, has an error, is dead-lettered, waits for a person, or depends
+ * on such a task. Tasks with a preferred dependency on it then do not wait (safety rule "One stuck
+ * project stops no other").
  */
-function isHeldUp(transaction: OperationTransaction, id: TaskId, now: number): boolean {
+function isStuck(transaction: OperationTransaction, id: TaskId, now: number): boolean {
   const task = transaction.task(id);
   if (!task || task.state === 'dead-lettered' || task.error) return true;
   if (task.state === 'pending') {
@@ -31,7 +31,7 @@ function isHeldUp(transaction: OperationTransaction, id: TaskId, now: number): b
       ({ task: other, strength }) =>
         strength === 'required' &&
         !isEnded(transaction.task(other)) &&
-        isHeldUp(transaction, other, now),
+        isStuck(transaction, other, now),
     );
   }
   return (
@@ -42,8 +42,8 @@ function isHeldUp(transaction: OperationTransaction, id: TaskId, now: number): b
 }
 
 /**
- * True if the other task still runs, or waits after its partial run, and no resource of the awaited
- * types is left.
+ * True if no resource of the awaited types is left, although the task that is depended on has not
+ * ended. That task must still be running, or must have ended its partial run.
  */
 function isNothingLeft(transaction: OperationTransaction, dependency: TaskDependency): boolean {
   const task = transaction.task(dependency.task);
@@ -58,20 +58,21 @@ const mayOvertake = (
   dependency: TaskDependency,
   now: number,
 ): boolean =>
-  isStuck(transaction, dependency, now) ||
+  needNotWait(transaction, dependency, now) ||
   (dependency.strength === 'preferred' && isNothingLeft(transaction, dependency));
 
 /**
- * True if a preferred dependency is held up, and not by a hold on what the dependent awaits. A
- * backup that a hold keeps needs its data in Swift for as long as the hold lasts.
+ * True if the dependent need not wait for this preferred dependency, because the task is stuck. It
+ * must still wait if a hold keeps a resource of the types that it awaits. For example, Swift awaits
+ * Cinder's backups: a backup with a hold needs its data in Swift until the hold ends.
  */
-const isStuck = (
+const needNotWait = (
   transaction: OperationTransaction,
   dependency: TaskDependency,
   now: number,
 ): boolean =>
   dependency.strength === 'preferred' &&
-  isHeldUp(transaction, dependency.task, now) &&
+  isStuck(transaction, dependency.task, now) &&
   (dependency.until === 'done' ||
     isCountedEmpty(transaction, dependency) ||
     !waitsForHold(transaction, dependency.task, dependency.types));
@@ -87,9 +88,9 @@ function waitsForHold(
 ): boolean {
   const task = transaction.task(id);
   if (!task || isEnded(task)) return false;
-  const isMeant = (type: string | undefined): boolean =>
+  const isAwaited = (type: string | undefined): boolean =>
     !types || type === undefined || types.includes(type);
-  if (task.conditions.some((one) => one.isHold && isMeant(one.resourceType))) return true;
+  if (task.conditions.some((one) => one.isHold && isAwaited(one.resourceType))) return true;
   const planned = transaction.operation.order.find((one) => one.id === id);
   return (planned?.dependsOn ?? []).some(
     ({ task: other, strength }) => strength === 'required' && waitsForHold(transaction, other),
@@ -98,8 +99,8 @@ function waitsForHold(
 
 /**
  * Requests every task whose dependencies have ended or may be overtaken. A task that overtook
- * another one, or depends on such a task, runs once more when that one has ended, because new
- * resources may have been created meanwhile.
+ * another task runs once more when the overtaken task has ended, because new resources may have
+ * been created in the meantime. So does every task that depends on it.
  */
 export function requestReady(transaction: OperationTransaction, now: number): void {
   const { operation } = transaction;
@@ -118,17 +119,20 @@ export function requestReady(transaction: OperationTransaction, now: number): vo
       requestPartial(transaction, task, open, now);
       continue;
     }
-    const theirs = dependsOn.flatMap((one) => transaction.task(one.task)?.overtook ?? []);
-    const overtook = [...new Set([...open.map((one) => one.task), ...theirs])];
+    const overtakenByThem = dependsOn.flatMap((one) => transaction.task(one.task)?.overtook ?? []);
+    const overtook = [...new Set([...open.map((one) => one.task), ...overtakenByThem])];
     requestRun(transaction, { ...task, overtook }, 'apply', now);
   }
 }
 
 /**
- * Requests the partial run of a task. Every open dependency must either leave some types of the
- * task independent or be one that may be overtaken, and these types must have resources. The tasks
- * that it depends on must be removing all their resources, because a server that a person holds
- * needs its routers and floating IPs.
+ * Requests the partial run of a task under these conditions:
+ *
+ * - each open dependency leaves some types of the task independent, may be overtaken, or awaits
+ *   types that were counted empty
+ * - at least one independent type is not verified empty
+ * - the tasks that these types are independent of are removing all their resources. A server with a
+ *   hold is not removed, and needs its routers and floating IPs
  */
 function requestPartial(
   transaction: OperationTransaction,
@@ -140,14 +144,16 @@ function requestPartial(
   const independent = open.filter(
     (one) => one.until === 'done' && one.independentTypes !== undefined,
   );
-  const isRest = (one: TaskDependency): boolean =>
+  const isBlocking = (one: TaskDependency): boolean =>
     !independent.includes(one) &&
     !mayOvertake(transaction, one, now) &&
     !isCountedEmpty(transaction, one);
-  if (independent.length === 0 || open.some(isRest)) return;
+  if (independent.length === 0 || open.some(isBlocking)) return;
   if (!independent.every((one) => isRemoving(transaction.task(one.task)))) return;
-  const sets = independent.map((one) => (one.until === 'done' ? (one.independentTypes ?? []) : []));
-  const types = (sets[0] ?? []).filter((type) => sets.every((set) => set.includes(type)));
+  const typeSets = independent.map((one) =>
+    one.until === 'done' ? (one.independentTypes ?? []) : [],
+  );
+  const types = (typeSets[0] ?? []).filter((type) => typeSets.every((set) => set.includes(type)));
   const isEmpty = (type: string): boolean => {
     const known = task.verifications[type];
     return known !== undefined && known.status === 'empty' && !known.stale;
@@ -173,8 +179,9 @@ const isRemoving = (task: Task | undefined): boolean =>
   !task.conditions.some(({ actor, class: kind }) => actor !== 'none' && kind !== 'Unsupported');
 
 /**
- * True if the last listing of all awaited types was empty, even if it was only the count. That is
- * enough for a partial run, because the account was deleted in Keystone before it was confirmed.
+ * True if the last listing of all awaited types was empty, even if that listing was only the count.
+ * The count is enough here: after Keystone has confirmed the deletion of the account, no user can
+ * create resources in it.
  */
 function isCountedEmpty(transaction: OperationTransaction, dependency: TaskDependency): boolean {
   const task = transaction.task(dependency.task);
@@ -187,9 +194,9 @@ function isCountedEmpty(transaction: OperationTransaction, dependency: TaskDepen
 }
 
 /**
- * Marks all verifications as stale, because users could create resources in the meantime. The
- * verifications of a run in progress also become stale, because it may have listed before. Returns
- * false if no task has to run again.
+ * Marks all verifications as stale, because users could create resources since then. The
+ * verifications of a run in progress also become stale, because the run may have listed them before
+ * now. Returns false if no task has to run again.
  */
 export function invalidateVerifications(transaction: OperationTransaction): boolean {
   for (const task of transaction.tasks) {
@@ -244,7 +251,7 @@ function mayRunBeforeDeletion(
     (one) =>
       isEnded(transaction.task(one.task)) ||
       !due.some(({ id }) => id === one.task) ||
-      isStuck(transaction, one, now),
+      needNotWait(transaction, one, now),
   );
 }
 
@@ -254,9 +261,9 @@ function requestRun(
   phase: Task['phase'],
   now: number,
 ): void {
-  // The count is used only if, since then, no user could work in the project and no run removed
-  // anything. An exception is a partial run: its types create no resources, and the full run lists
-  // every type again.
+  // The verifications of the count stay valid only if, after the count, no user could work in the
+  // project and no run removed anything. A partial run is an exception: its types create no
+  // resources, and the full run lists every type again.
   const isFirst = task.startedAt === undefined || task.run === task.partial?.endedBefore;
   const isCountValid = transaction.operation.confirmedAt.length > 0 && isFirst;
   const requested: Task = {

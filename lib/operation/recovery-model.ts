@@ -20,7 +20,7 @@ export interface Recovery {
   readonly hasDisabled?: boolean | undefined;
   /** The length of the window. */
   readonly lengthMillis: number;
-  /** What was left of the window at `seenAt`. */
+  /** The remaining time of the window at `seenAt`. */
   readonly remainingMillis: number;
   readonly seenAt: number;
   /** The delay after which the coordinator checks the window again. */

@@ -88,7 +88,7 @@ export function applyReport(
     endPartial(transaction, runEnded);
   else if (report.type === 'service.finished') finish(transaction, runEnded, report, rules.now);
   else if (report.type === 'service.failed') fail(transaction, runEnded, report.data.error, rules);
-  else if (report.data.again) again(transaction, runEnded, report.data.again, rules);
+  else if (report.data.again) runAgain(transaction, runEnded, report.data.again, rules);
   advance(transaction, rules);
 }
 
@@ -97,8 +97,8 @@ const hasEnabled = (report: ServiceReport): boolean =>
   report.type === 'service.progressed' && report.data.again?.enabled === true;
 
 /**
- * Ends the partial run of a task with any outcome. The task waits for its dependencies again. Its
- * full run lists all remaining resources, and reports any error that remains.
+ * Ends the partial run of a task, whatever its outcome was. The task waits for its dependencies
+ * again. Its full run lists all remaining resources, and reports any error that remains.
  */
 function endPartial(transaction: OperationTransaction, task: Task): void {
   if (!task.partial) return;
@@ -108,7 +108,7 @@ function endPartial(transaction: OperationTransaction, task: Task): void {
     // Fence: a duplicate message of the partial run must not start a run that handles all types.
     run: task.run + 1,
     runProgressed: false,
-    // Other services still wait for what a hold keeps.
+    // Keep the conditions about holds: other services still wait for the resources with a hold.
     conditions: task.conditions.filter(({ isHold }) => isHold),
     error: undefined,
     attempts: 0,
@@ -171,33 +171,34 @@ function finish(
   report: Extract<ServiceReport, { type: 'service.finished' }>,
   now: number,
 ): void {
-  const calm: Task = {
+  const cleared: Task = {
     ...task,
     error: undefined,
     attempts: 0,
     nextAt: undefined,
     because: report.data.because,
   };
-  const waits = report.data.result === 'finished' && transaction.operation.mode !== 'observe';
-  if (waits && task.phase === 'plan') transaction.put(moveTask(calm, 'pending'));
-  else if (waits && task.phase === 'pre-delete')
+  const continuesLater =
+    report.data.result === 'finished' && transaction.operation.mode !== 'observe';
+  if (continuesLater && task.phase === 'plan') transaction.put(moveTask(cleared, 'pending'));
+  else if (continuesLater && task.phase === 'pre-delete')
     transaction.put({
-      ...moveTask(calm, 'pending'),
+      ...moveTask(cleared, 'pending'),
       preDelete: 'done',
       verifications: afterPreDelete(task.verifications, report.data.verification ?? {}),
     });
   else {
     // A skipped service has no resources, so its task does not run again after the overtaken tasks.
-    const overtook = report.data.result === 'skipped' ? [] : calm.overtook;
-    const over: Task = { ...moveTask(calm, report.data.result), overtook, endedAt: now };
-    transaction.put(over);
-    if (task.run < task.validFromRun) reopen(transaction, over);
+    const overtook = report.data.result === 'skipped' ? [] : cleared.overtook;
+    const ended: Task = { ...moveTask(cleared, report.data.result), overtook, endedAt: now };
+    transaction.put(ended);
+    if (task.run < task.validFromRun) reopen(transaction, ended);
   }
 }
 
 type NextRun = NonNullable<Extract<ServiceReport, { type: 'service.progressed' }>['data']['again']>;
 
-function again(
+function runAgain(
   transaction: OperationTransaction,
   reported: Task,
   next: NextRun,
@@ -208,9 +209,9 @@ function again(
     ? { ...reported, verifications: staleVerifications(reported.verifications, ALL_PHASES) }
     : reported;
   const idleMillis = rules.now - task.progressAt;
-  const lasting = next.error ?? next.returned;
-  if (lasting && idleMillis - task.askedWaitMillis >= rules.stallTimeoutMillis) {
-    giveUp(transaction, task, lasting, rules.now);
+  const lastingError = next.error ?? next.returned;
+  if (lastingError && idleMillis - task.askedWaitMillis >= rules.stallTimeoutMillis) {
+    giveUp(transaction, task, lastingError, rules.now);
     return;
   }
   // A listing may be outdated and show removed resources for a short time. At first this is no
@@ -219,7 +220,7 @@ function again(
   const askedSeconds = Math.min(next.afterSeconds, rules.maxWaitMillis / 1000);
   const announced = next.error?.retryAfterSeconds ? askedSeconds * 1000 : 0;
   const askedWaitMillis = Math.min(MAX_ASKED_WAIT_MILLIS, task.askedWaitMillis + announced);
-  askAgain(
+  requestNextRun(
     transaction,
     { ...task, error, attempts: 0, askedWaitMillis },
     nextRunSeconds(task, rules.now, askedSeconds),
@@ -242,21 +243,21 @@ function fail(
   }
   const askedSeconds = Math.min(error.retryAfterSeconds ?? 0, rules.maxWaitMillis / 1000);
   const delaySeconds = Math.max(backoffMillis(Math.max(1, attempts), BACKOFF) / 1000, askedSeconds);
-  askAgain(transaction, { ...task, error, attempts }, delaySeconds, rules.now);
+  requestNextRun(transaction, { ...task, error, attempts }, delaySeconds, rules.now);
 }
 
-function askAgain(
+function requestNextRun(
   transaction: OperationTransaction,
   task: Task,
   delaySeconds: number,
   now: number,
 ): void {
   // The service may have handled a redriven message before the coordinator received the redrive.
-  // The task is then active again.
+  // The task is then still dead-lettered here, and becomes active again.
   const state = underWay(task);
-  const alive = task.state === state ? task : moveTask(task, state);
+  const active = task.state === state ? task : moveTask(task, state);
   const next: Task = {
-    ...alive,
+    ...active,
     run: task.run + 1,
     runProgressed: false,
     nextAt: now + delaySeconds * 1000,
@@ -265,7 +266,10 @@ function askAgain(
   transaction.messages.push({ ...transaction.request(next, now), delaySeconds });
 }
 
-/** Dead-letters the task, with the run that a redrive will request. */
+/**
+ * Dead-letters the task. The dead-letter message requests the next run, which begins when it is
+ * redriven.
+ */
 function giveUp(
   transaction: OperationTransaction,
   task: Task,
@@ -325,12 +329,12 @@ export function applyDiscard(
   const task = transaction.task(taskId);
   if (!task || task.run !== run || task.endedAt !== undefined || task.state === 'pending') return;
   // The person does not want another run, so overtaken tasks do not reopen this one.
-  const over = {
+  const ended = {
     overtook: [],
     because: `discarded by ${by}: ${reason}`,
     nextAt: undefined,
     endedAt: rules.now,
   };
-  transaction.put({ ...moveTask(task, 'unreachable'), ...over });
+  transaction.put({ ...moveTask(task, 'unreachable'), ...ended });
   advance(transaction, rules);
 }

@@ -76,7 +76,7 @@ export function step(
   else apply(transaction, input, rules);
   if (!hasEnded(operation) && isTakenBack(transaction.operation)) undo(transaction, rules);
   announceDisabled(transaction, operation);
-  // The operation of the domain waits for this end, also if the operation is refused.
+  // The operation of the domain waits for this end, even if the operation is refused.
   if (!hasEnded(operation) && hasEnded(transaction.operation)) announceEnd(transaction);
   const done = transaction.done();
   const unchanged =

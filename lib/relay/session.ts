@@ -13,15 +13,18 @@ export interface SessionDeps {
   onStoreFailed(thrown: unknown): number;
   /** The relay consumes the queue, which has `waiting` messages. */
   onConsuming(connection: ChannelModel, waiting: number): void;
-  /** What Keystone must create first, as text; `undefined` once it exists. */
+  /**
+   * Reports the queue or exchange that Keystone must create first, as text; `undefined` once it
+   * exists.
+   */
   onMissing(what: string | undefined): void;
 }
 
 const CONNECT_MILLIS = 10_000;
 const CLOSE_MILLIS = 2_000;
 /**
- * Longest time that a new connection waits for the batch in progress. Ingest recognizes messages
- * that are stored twice by their message id.
+ * Longest time that a new connection waits for the batch in progress. If a message is then stored
+ * twice, ingest recognizes the duplicate by its message id.
  */
 const STORE_MILLIS = 30_000;
 /**
@@ -53,7 +56,7 @@ export async function runSession(
   });
   broken.catch(stop);
   if (signal.aborted) stop();
-  const serving = runTask(connection, options, deps, ended.signal);
+  const serving = consumeQueue(connection, options, deps, ended.signal);
   try {
     await Promise.race([broken, serving]);
   } finally {
@@ -94,7 +97,7 @@ async function connectUnless(
   throw new Error(`no answer within ${CONNECT_MILLIS / 1000} s`);
 }
 
-async function runTask(
+async function consumeQueue(
   connection: ChannelModel,
   options: RelayOptions,
   deps: SessionDeps,
@@ -117,7 +120,7 @@ async function runTask(
     onStored: deps.onStored,
     onFailed: deps.onStoreFailed,
   });
-  // At once, so that no batch starts during the closing handshake.
+  // End the intake at once, so that no batch starts during the closing handshake.
   signal.addEventListener('abort', () => void intake.end(), { once: true });
   try {
     const { consumerTag } = await channel.consume(
@@ -173,9 +176,9 @@ async function keepBound(
   signal: AbortSignal,
 ): Promise<void> {
   while (!signal.aborted) {
-    const isThere = await bind(connection, options.source);
-    deps.onMissing(isThere ? undefined : missingText(options.source));
-    await delay(isThere ? options.renewMillis : options.pollMillis, undefined, { signal }).catch(
+    const exists = await bind(connection, options.source);
+    deps.onMissing(exists ? undefined : missingText(options.source));
+    await delay(exists ? options.renewMillis : options.pollMillis, undefined, { signal }).catch(
       () => undefined,
     );
   }
@@ -201,7 +204,7 @@ async function onChannel<T>(
   work: (channel: Channel) => Promise<T>,
 ): Promise<T> {
   const channel = await connection.createChannel();
-  // The call rejects with the same error.
+  // Needs no handling: the failed call rejects with the same error.
   channel.on('error', () => undefined);
   const closed = new Promise<void>((resolve) => {
     channel.on('close', () => resolve());

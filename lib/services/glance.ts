@@ -20,14 +20,14 @@ type ImageRow = z.infer<typeof imageRow>;
  * Types that need neither the end of Nova nor of Cinder: a back end that still has clones of an
  * image refuses to delete it.
  */
-const WITHOUT_CLONES: readonly string[] = ['nova', 'cinder'];
+const NOVA_AND_CINDER: readonly string[] = ['nova', 'cinder'];
 
 const pathOfImage = (row: ImageRow): string => `/v2/images/${encodeURIComponent(row.id)}`;
 
 /** Images with their data and their members. */
 const image = defineType({
   name: 'image',
-  independentOf: WITHOUT_CLONES,
+  independentOf: NOVA_AND_CINDER,
   list: (context) => listImages(imageRow, context),
   id: (row) => row.id,
   owner: (row) => row.owner ?? undefined,
@@ -100,7 +100,7 @@ const pathOfNamespace = (row: NamespaceRow): string =>
  */
 const metadefNamespace = defineType({
   name: 'metadef-namespace',
-  independentOf: WITHOUT_CLONES,
+  independentOf: NOVA_AND_CINDER,
   async list({ api, project }) {
     const { rows } = await api.list('/v2/metadefs/namespaces', {
       collection: 'namespaces',

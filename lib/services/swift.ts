@@ -19,7 +19,7 @@ import { publicAccessSuspension } from './swift/suspend.ts';
  */
 const MAX_LISTED_OBJECTS = 10_000;
 /** A server keeps no object. */
-const WITHOUT_SERVERS: readonly string[] = ['nova'];
+const NOVA: readonly string[] = ['nova'];
 /** Containers listed in parallel. */
 const PARALLEL_LISTINGS = 8;
 
@@ -62,7 +62,7 @@ const incompleteContainers = (context: ProjectContext): Promise<Set<string>> =>
  */
 const object = defineType<ObjectRow>({
   name: 'object',
-  independentOf: WITHOUT_SERVERS,
+  independentOf: NOVA,
   async list(context) {
     const containers = await containersOf(context);
     const unseen = await incompleteContainers(context);
@@ -107,7 +107,7 @@ async function objectCount(context: ProjectContext): Promise<number> {
  */
 const container = defineType<ContainerRow>({
   name: 'container',
-  independentOf: WITHOUT_SERVERS,
+  independentOf: NOVA,
   dependsOn: [{ types: ['object'], strength: 'preferred', until: 'done' }],
   list: containersOf,
   id: (row) => row.name,

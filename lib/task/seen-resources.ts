@@ -20,7 +20,7 @@ export interface Seen {
  */
 export class SeenResources {
   readonly #listed = new Set<string>();
-  /** Ids that were reported gone in this run, also if they were listed again later. */
+  /** Ids that were reported gone in this run, even if they were listed again later. */
   readonly #removed = new Set<string>();
   readonly #gone = new Set<string>();
   readonly #isKnown: (id: string) => boolean;

@@ -13,7 +13,8 @@ import { recordKey, type SuspensionRecord } from './suspension-records.ts';
 /**
  * Suspends one service of a project. For each resource it first records the state that resume must
  * restore (safety rule "Record before you act; the first record wins"), and then suspends the
- * resource. The run has finished when a listing at or after `settleAt` shows all resources at rest.
+ * resource. The run has finished when a listing shows all resources at rest. Only a listing at or
+ * after `settleAt` counts, because until then services may still accept cached tokens.
  */
 export function suspendRun(input: LifecycleRunInput): Promise<RunReport> {
   const chosen = chosenTypes(input.types, input.options);
@@ -41,10 +42,10 @@ async function suspendType(
   const work = { total: 0, left: 0, conditions, changes: [] as (() => Promise<void>)[] };
   const unrecorded: { row: SuspensionRow; record: SuspensionRecord }[] = [];
   for (const row of rows) {
-    const known1 = known.get(recordKey({ resourceType, id: row.id }));
-    const condition = known1
-      ? continueWith(row, known1, option, work, input)
-      : begin(row, option, resourceType, work, unrecorded, input);
+    const recorded = known.get(recordKey({ resourceType, id: row.id }));
+    const condition = recorded
+      ? continueRecorded(row, recorded, option, work, input)
+      : beginUnrecorded(row, option, resourceType, work, unrecorded, input);
     if (condition) work.conditions.push({ ...condition, resourceType, example: row.id });
   }
   if (input.phase === 'apply') await recordAll(unrecorded, work, input);
@@ -53,7 +54,7 @@ async function suspendType(
 
 type Work = { total: number; left: number; changes: (() => Promise<void>)[] };
 
-function begin(
+function beginUnrecorded(
   row: SuspensionRow,
   option: string,
   resourceType: string,
@@ -82,7 +83,7 @@ function begin(
   return undefined;
 }
 
-function continueWith(
+function continueRecorded(
   row: SuspensionRow,
   record: SuspensionRecord,
   option: string,
@@ -117,7 +118,10 @@ function continueWith(
   return undefined;
 }
 
-/** Stores the records. Returns the stored ones, which may be older. */
+/**
+ * Stores the records, and adds the suspension of each resource to the changes. A suspension uses
+ * the stored record, which may be of an earlier run.
+ */
 async function recordAll(
   unrecorded: readonly { row: SuspensionRow; record: SuspensionRecord }[],
   work: Work,

@@ -21,7 +21,7 @@ afterEach(async () => {
   rmSync(folder, { recursive: true });
 });
 
-it('The sweep finds in a real store the deletions without a notification, and holds those above the limit', async () => {
+it('With a real store, the sweep finds deletions that had no notification, and holds those above the limit', async () => {
   const keystone = new FakeKeystone();
   keystone.put(domain('d1'));
   keystone.put(user('u1'));

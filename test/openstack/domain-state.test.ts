@@ -14,7 +14,7 @@ type Name = (typeof NAMES)[number];
 
 /**
  * A domain with three projects is disabled, enabled, disabled again and then deleted while it is
- * suspended. The project `alone` is disabled by itself before.
+ * suspended. The project `alone` is disabled individually before.
  */
 describe('a domain that is disabled and enabled', () => {
   const folder = mkdtempSync(`${tmpdir()}/propagator-policy-`);
@@ -145,7 +145,7 @@ describe('a domain that is disabled and enabled', () => {
     expect(neighbor(now)).toEqual(neighbor(before));
   });
 
-  it('is exactly as before when it is enabled: the project that was disabled by itself stays suspended', async () => {
+  it('is exactly as before when it is enabled: the project that was disabled individually stays suspended', async () => {
     await setEnabled('domain', domain, true);
     expect((await ended('resume')).operation.state).toBe('finished');
     expect(await everyServer()).toEqual({ shop: RUNNING, blog: RUNNING, alone: STOPPED });

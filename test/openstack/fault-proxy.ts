@@ -18,7 +18,7 @@ export interface FaultProxy {
 }
 
 /**
- * Starts a proxy on loopback for a service. Its endpoints in Keystone's catalog lead to the proxy
+ * Starts a proxy on loopback for a service. Its endpoints in Keystone's catalog pointEndpoints to the proxy
  * until `close`, for every user of the catalog.
  */
 export async function startFaultProxy(cloud: Cloud, type: string): Promise<FaultProxy> {
@@ -69,7 +69,7 @@ export async function startFaultProxy(cloud: Cloud, type: string): Promise<Fault
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const here = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  const lead = async (to: (url: string) => string, seen: string) => {
+  const pointEndpoints = async (to: (url: string) => string, seen: string) => {
     for (const [id, url] of urls)
       await admin.call('identity', 'PATCH', `/endpoints/${id}`, {
         json: { endpoint: { url: to(url) } },
@@ -83,7 +83,7 @@ export async function startFaultProxy(cloud: Cloud, type: string): Promise<Fault
       return inARow >= 6 ? true : undefined;
     });
   };
-  await lead((url) => url.replace(origin, here), here);
+  await pointEndpoints((url) => url.replace(origin, here), here);
   return {
     answer: (next) => {
       fault = next;
@@ -92,7 +92,7 @@ export async function startFaultProxy(cloud: Cloud, type: string): Promise<Fault
       return hits;
     },
     async close() {
-      await lead((url) => url, origin);
+      await pointEndpoints((url) => url, origin);
       await new Promise((resolve) => {
         server.close(resolve);
         server.closeAllConnections();

@@ -26,11 +26,13 @@ export function damageOf(error: unknown, folder: string | undefined): Propagator
 }
 
 /** Creates `engine.folder.damaged` with the remedy, and with the damaged file if it is known. */
-export function damageError(database: string, words: string, cause: unknown): PropagatorError {
-  const named = /"?((?:base|global|pg_\w+)\/[\w./-]+)"?/.exec(words)?.[1];
-  const file = named === undefined ? database : join(database, named);
+export function damageError(database: string, message: string, cause: unknown): PropagatorError {
+  const damagedFile = /"?((?:base|global|pg_\w+)\/[\w./-]+)"?/.exec(message)?.[1];
+  const file = damagedFile === undefined ? database : join(database, damagedFile);
   // WebAssembly's abort message does not name the cause.
-  const reason = /^Aborted\(/.test(words) ? 'PostgreSQL stopped while it read this file' : words;
+  const reason = /^Aborted\(/.test(message)
+    ? 'PostgreSQL stopped while it read this file'
+    : message;
   return engineError(
     'folder.damaged',
     `The embedded database is damaged at ${file}: ${reason}.`,
@@ -54,8 +56,8 @@ export function moveDamagedAside(folder: string, warn: (message: string) => void
     const aside = moveAside(folder, held.database, new Date());
     warn(
       aside === undefined
-        ? `A new, empty database begins in ${held.database}`
-        : `A new, empty database begins; the old one is in ${aside}`,
+        ? `A new, empty database is created in ${held.database}`
+        : `A new, empty database is created; the old one is in ${aside}`,
     );
   } finally {
     held.release();

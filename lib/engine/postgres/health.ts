@@ -17,7 +17,7 @@ const FAILURE_MILLIS = 60_000;
 export class StoreHealth {
   readonly #database: Database;
   readonly #now: () => number;
-  #failure: { readonly words: string; readonly at: number } | undefined;
+  #failure: { readonly message: string; readonly at: number } | undefined;
   #write: { readonly done: Promise<void>; readonly at: number; pending: boolean } | undefined;
 
   constructor(database: Database, now: () => number = () => performance.now()) {
@@ -32,7 +32,7 @@ export class StoreHealth {
       this.#failure = undefined;
       return result;
     } catch (error) {
-      this.#failure = { words: messageOf(error), at: this.#now() };
+      this.#failure = { message: messageOf(error), at: this.#now() };
       throw error;
     }
   }
@@ -45,7 +45,7 @@ export class StoreHealth {
   async check(): Promise<void> {
     await this.#inTime(this.#shared());
     const failure = this.#failure;
-    if (failure && this.#now() - failure.at < FAILURE_MILLIS) throw notWritable(failure.words);
+    if (failure && this.#now() - failure.at < FAILURE_MILLIS) throw notWritable(failure.message);
   }
 
   #shared(): Promise<void> {
@@ -88,10 +88,10 @@ const probe = (database: Database): Promise<void> =>
 /** The counter that a health check adds to. */
 const WRITES = 'health.written';
 
-const notWritable = (words: string, cause?: unknown) =>
+const notWritable = (message: string, cause?: unknown) =>
   engineError(
     'database.not-writable',
-    `The database does not accept writes: ${words}.`,
+    `The database does not accept writes: ${message}.`,
     'Check its disk space, its connections and locks, and whether the database is ' + 'read-only.',
     cause,
   );

@@ -10,14 +10,14 @@ import {
   changedAt,
   groupSnapshotsOf,
   groupsOf,
-  isBesideServers,
+  isNovaDeleting,
   MINUTE,
+  NOVA,
   refusalBlocker,
   STUCK_AFTER_MILLIS,
   snapshotsOf,
   volumeRow,
   volumesOf,
-  WITHOUT_SERVERS,
 } from './rows.ts';
 
 const isOlderThan = (
@@ -33,15 +33,18 @@ const DELETABLE_STATES = ['available', 'error'];
  */
 export const snapshot = defineType({
   name: 'snapshot',
-  independentOf: WITHOUT_SERVERS,
+  independentOf: NOVA,
   async list(context) {
-    const [rows, batch] = await Promise.all([snapshotsOf(context), groupSnapshotsOf(context)]);
-    const ids = new Set(batch.map((row) => row.id));
+    const [rows, groupSnapshots] = await Promise.all([
+      snapshotsOf(context),
+      groupSnapshotsOf(context),
+    ]);
+    const ids = new Set(groupSnapshots.map((row) => row.id));
     const attached = await attachedVolumes(rows.length > 0, context);
     return rows.map((row) => ({
       ...row,
       isOfGroup: Boolean(row.group_snapshot_id && ids.has(row.group_snapshot_id)),
-      isBesideServer: attached.has(row.volume_id),
+      isAttached: attached.has(row.volume_id),
     }));
   },
   id: (row) => row.id,
@@ -51,7 +54,7 @@ export const snapshot = defineType({
   blocked(row, context) {
     if (row.isOfGroup)
       return temporaryBlocker('Cinder deletes the snapshot with its group snapshot');
-    if (row.isBesideServer)
+    if (row.isAttached)
       return temporaryBlocker('the volume of the snapshot is attached to a server');
     return [...DELETABLE_STATES, 'deleting'].includes(row.status) || row.status.startsWith('error')
       ? undefined
@@ -72,14 +75,15 @@ export const snapshot = defineType({
 });
 
 /**
- * The volumes that are or may be attached, while Nova still deletes servers. Some drivers (NFS) ask
- * Nova to delete the snapshot of an attached volume.
+ * Returns the volumes that are or may be attached, if Nova still deletes servers; otherwise none.
+ * Their snapshots must wait, because some drivers (NFS) ask Nova to delete the snapshot of an
+ * attached volume.
  */
 async function attachedVolumes(
-  isNeeded: boolean,
+  hasSnapshots: boolean,
   context: ProjectContext,
 ): Promise<ReadonlySet<string | null | undefined>> {
-  if (!isNeeded || !isBesideServers(context)) return new Set();
+  if (!hasSnapshots || !isNovaDeleting(context)) return new Set();
   const [volumes, attachments] = await Promise.all([volumesOf(context), attachmentsOf(context)]);
   const marked = volumes.filter(
     ({ status, attachments: own = [] }) => own.length > 0 || ATTACHMENT_STATES.includes(status),
@@ -134,7 +138,7 @@ export const group = defineType({
   async list(context) {
     const rows = await groupsOf(context);
     if (rows.length === 0) return [];
-    const [volumes, snapshots, batch, attachments] = await Promise.all([
+    const [volumes, snapshots, groupSnapshots, attachments] = await Promise.all([
       volumesOf(context),
       snapshotsOf(context),
       groupSnapshotsOf(context),
@@ -145,7 +149,7 @@ export const group = defineType({
       const isMember = (volume: string | null | undefined): boolean =>
         members.some((member) => member.id === volume);
       const hasSnapshots =
-        batch.some((one) => one.group_id === row.id) ||
+        groupSnapshots.some((one) => one.group_id === row.id) ||
         snapshots.some((one) => isMember(one.volume_id));
       const isAttached = attachments.some((one) => isMember(one.volume_id));
       const blocker = hasSnapshots
@@ -203,13 +207,13 @@ async function foreignVolumeBlocker(
 }
 
 /**
- * Backups. A backup waits for its incremental backups, because Cinder lets an administrator delete
- * a backup that others are based on. Cinder removes the objects of a backup in Swift; the rest is
- * removed with the account.
+ * Backups. A backup waits for its incremental backups, because Cinder would let an administrator
+ * delete a backup that other backups are based on. Cinder removes the objects of a backup from
+ * Swift. Objects that remain are removed with the Swift account.
  */
 export const backup = defineType({
   name: 'backup',
-  independentOf: WITHOUT_SERVERS,
+  independentOf: NOVA,
   list: backupsOf,
   id: (row) => row.id,
   owner: (row) => row['os-backup-project-attr:project_id'] ?? undefined,

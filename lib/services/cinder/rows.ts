@@ -119,12 +119,13 @@ export const ATTACHMENT_STATES = [
 ];
 
 /**
- * Types that do not need the end of Nova. Each of them leaves the resources that a server may use.
+ * For types that are removed even while Nova still deletes servers. Such a type skips each resource
+ * that a server may use.
  */
-export const WITHOUT_SERVERS: readonly string[] = ['nova'];
+export const NOVA: readonly string[] = ['nova'];
 
 /** True while Nova still deletes servers of the project. */
-export const isBesideServers = ({ awaiting }: ProjectContext): boolean =>
+export const isNovaDeleting = ({ awaiting }: ProjectContext): boolean =>
   awaiting?.includes('nova') === true;
 
 export const MINUTE = 60_000;

@@ -14,8 +14,9 @@ import {
   busyBlocker,
   changedAt,
   groupsOf,
-  isBesideServers,
+  isNovaDeleting,
   MINUTE,
+  NOVA,
   refusalBlocker,
   STUCK_AFTER_MILLIS,
   snapshotRow,
@@ -23,7 +24,6 @@ import {
   transfersOf,
   type VolumeRow,
   volumesOf,
-  WITHOUT_SERVERS,
   type WithBlocker,
 } from './rows.ts';
 
@@ -33,7 +33,7 @@ import {
  */
 export const transfer = defineType({
   name: 'transfer',
-  independentOf: WITHOUT_SERVERS,
+  independentOf: NOVA,
   list: transfersOf,
   id: (row) => row.id,
   owner: (row) => row.source_project_id ?? undefined,
@@ -108,7 +108,7 @@ const isBeingDeleted = (row: VolumeRow, { now }: ProjectContext): boolean =>
 
 export const volume = defineType<WithBlocker<VolumeRow>>({
   name: 'volume',
-  independentOf: WITHOUT_SERVERS,
+  independentOf: NOVA,
   async list(context) {
     const rows = await volumesOf(context);
     // If Cinder is already deleting all volumes, nothing blocks them, so nothing else is listed.
@@ -129,7 +129,7 @@ export const volume = defineType<WithBlocker<VolumeRow>>({
       if (attached.has(row.id) || (row.attachments ?? []).length > 0)
         return temporaryBlocker('the volume is attached to a server');
       // Nova marks a volume before it attaches it, and some releases do so without an attachment.
-      if (ATTACHMENT_STATES.includes(row.status) && isBesideServers(context))
+      if (ATTACHMENT_STATES.includes(row.status) && isNovaDeleting(context))
         return temporaryBlocker('Nova may still use the volume for a server that it deletes');
       if (inTransfer.has(row.id))
         return temporaryBlocker('its transfer to another project must be canceled first');

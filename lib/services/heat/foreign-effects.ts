@@ -67,8 +67,8 @@ async function environmentOf(row: StackRow, api: ServiceApi): Promise<Environmen
  * Compares by prefix: `OS::Keystone::` matches all types of Keystone. A mapping may end in a star
  * (`OS::Nova::*`). Heat still accepts Neutron's former name, Quantum.
  */
-const matchesType = (word: string, type: string): boolean => {
-  const name = word.replace(/^OS::Quantum/, 'OS::Neutron');
+const matchesType = (typeName: string, type: string): boolean => {
+  const name = typeName.replace(/^OS::Quantum/, 'OS::Neutron');
   return name.startsWith(type) || (name.endsWith('*') && type.startsWith(name.slice(0, -1)));
 };
 /**
@@ -106,8 +106,9 @@ const PRIVILEGED_TYPES = [
 /**
  * Types of associations. At the deletion, Heat undoes the association on the resource that the
  * template names. If the owner's token could not create the association, that resource may belong
- * to another project. An owner can make a failed update look complete; only a token without the
- * administrator role prevents this effect.
+ * to another project. An owner can make a failed update look complete, and this check then does not
+ * find it. Only a deletion with a token without the administrator role would prevent the effect on
+ * another project.
  */
 const ASSOCIATION_TYPES = [
   ...[
@@ -144,8 +145,8 @@ export async function foreignEffectOf(
       context,
     );
   } catch (error) {
-    // The stack was listed, so it exists. Heat also answers 404, even to a deletion, if this
-    // release no longer has one of the stack's resource types.
+    // The stack was listed, so it exists. Heat also answers 404, even to a deletion, if the running
+    // Heat release lacks one of the stack's resource types.
     if (
       !(error instanceof PropagatorError) ||
       error.class !== 'Gone' ||
@@ -165,7 +166,7 @@ async function findForeignEffect(
   context: ProjectContext,
 ): Promise<Blocker | undefined> {
   const privileged = [...resources.map((resource) => resource.resource_type), ...mapped].find(
-    (word) => PRIVILEGED_TYPES.some((type) => matchesType(word, type)),
+    (typeName) => PRIVILEGED_TYPES.some((type) => matchesType(typeName, type)),
   );
   if (privileged) {
     const message =
@@ -175,8 +176,8 @@ async function findForeignEffect(
     return { message, actor: 'operator', advice: MANUAL_DELETION };
   }
   const mayBeOfType = (resource: ResourceRow, types: readonly string[]): boolean =>
-    [resource.resource_type, ...mapped].some((word) =>
-      types.some((type) => matchesType(word, type)),
+    [resource.resource_type, ...mapped].some((typeName) =>
+      types.some((type) => matchesType(typeName, type)),
     );
   const unfinished = resources.find(
     (resource) => isUnfinished(resource) && mayBeOfType(resource, ASSOCIATION_TYPES),
@@ -222,8 +223,9 @@ const metadata = z.object({
 });
 
 /**
- * Checks the objects that `POLL_TEMP_URL` creates. Since Xena Heat fails to remove such an object,
- * but a later release may do so.
+ * Checks the Swift objects of servers with the transport `POLL_TEMP_URL`: Heat stores the metadata
+ * of such a server in an object. Since Xena, Heat fails to remove this object, but a later release
+ * may remove it.
  */
 async function metadataObjectConflict(
   servers: readonly ResourceRow[],
@@ -243,7 +245,7 @@ async function metadataObjectConflict(
         metadata.safeParse(answer.json).data?.metadata['os-collect-config']?.request
           ?.metadata_url) ||
       '';
-    // The path is …/v1/AUTH_<project>/<container>/<object>; Ceph leaves out the account.
+    // The path is …/v1/AUTH_<project>/<container>/<object>. Ceph omits `AUTH_<project>`.
     const name = URL.parse(url)
       ?.pathname.split('/')
       .map(decodeURIComponent)

@@ -5,12 +5,12 @@ import {
   escaped,
   extensionsOf,
   labelOf,
+  NOVA,
   Owned,
   ownerOf,
   plainType,
   requireExtension,
   rowsOf,
-  WITHOUT_SERVERS,
 } from './collection.ts';
 
 const Forwarding = z.object({ id: z.string() });
@@ -41,7 +41,7 @@ const floatingIps = async (context: ProjectContext): Promise<FloatingIp[]> => {
  */
 const portForwarding = defineType({
   name: 'port-forwarding',
-  independentOf: WITHOUT_SERVERS,
+  independentOf: NOVA,
   async list(context) {
     await requireExtension(context, 'floating-ip-port-forwarding');
     const exposed = (await extensionsOf(context)).has('expose-port-forwarding-in-fip');
@@ -79,7 +79,7 @@ const portForwarding = defineType({
 
 const floatingIp = defineType({
   name: 'floating-ip',
-  independentOf: WITHOUT_SERVERS,
+  independentOf: NOVA,
   dependsOn: [{ types: ['port-forwarding'], strength: 'required', until: 'empty' }],
   // Neutron first removes the DNS record with the caller's token, and fails if Designate answers
   // 400.
@@ -97,7 +97,7 @@ const floatingIp = defineType({
 /** NDP proxies. Neutron keeps the interface and the gateway of their router. */
 const ndpProxy = plainType({
   name: 'ndp-proxy',
-  independentOf: WITHOUT_SERVERS,
+  independentOf: NOVA,
   path: '/v2.0/ndp_proxies',
   collection: 'ndp_proxies',
   extension: 'l3-ndp-proxy',

@@ -31,7 +31,7 @@ export const escaped = encodeURIComponent;
  * For types that do not wait for Nova. Neutron removes routers and floating IPs even while servers
  * and their ports exist.
  */
-export const WITHOUT_SERVERS: readonly string[] = ['nova'];
+export const NOVA: readonly string[] = ['nova'];
 
 /** Neutron treats a repeated filter as "one of these values". */
 export type Filters = readonly (readonly [name: string, value: string])[];

@@ -36,10 +36,10 @@ async function sharedItem(name: string, context: ProvisionContext): Promise<Prov
   const { id, shared } = found.network;
   if (shared === true) return { ...item, state: 'as-wanted', found: 'shared with all' };
   const policies = await rowsOf(api, { ...RBAC, paging: 'none' }, [['object_id', id]]);
-  const isThere = policies.some(
+  const exists = policies.some(
     (row) => row.object_id === id && row.target_tenant === project && row.action === ACTION,
   );
-  if (isThere) return { ...item, state: 'as-wanted', found: 'access' };
+  if (exists) return { ...item, state: 'as-wanted', found: 'access' };
   const json = {
     rbac_policy: { object_type: 'network', object_id: id, action: ACTION, target_tenant: project },
   };

@@ -5,13 +5,13 @@ import {
   escaped,
   extensionsOf,
   labelOf,
+  NOVA,
   Owned,
   ownerOf,
   refusalOf,
   requireExtension,
   rowsOf,
   rowsWhere,
-  WITHOUT_SERVERS,
 } from './collection.ts';
 import { type BlockingCollection, findBlocker, foreignBlocker } from './port-owners.ts';
 
@@ -89,7 +89,7 @@ const interfacesOf = (
 /** Static routes. Neutron does not remove an interface that a route uses. */
 const routerRoute = defineType({
   name: 'router-route',
-  independentOf: WITHOUT_SERVERS,
+  independentOf: NOVA,
   async list(context) {
     await requireExtension(context, 'extraroute');
     return (await routersOf(context)).filter((router) => (router.routes ?? []).length > 0);
@@ -114,7 +114,7 @@ const routerRoute = defineType({
  */
 const routerInterface = defineType({
   name: 'router-interface',
-  independentOf: WITHOUT_SERVERS,
+  independentOf: NOVA,
   dependsOn: [
     {
       types: [
@@ -185,7 +185,7 @@ const routerInterface = defineType({
 /** Routers with their gateway, their HA ports and their conntrack helpers. */
 const router = defineType({
   name: 'router',
-  independentOf: WITHOUT_SERVERS,
+  independentOf: NOVA,
   dependsOn: [
     {
       types: ['router-interface', 'floating-ip', 'ndp-proxy', 'vpnservice', 'bgpvpn'],

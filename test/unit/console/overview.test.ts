@@ -173,7 +173,7 @@ describe('the extent of the overview', () => {
     await seen.close();
     const calm = await overview(api(running, () => refused(404)));
     expect(calm.text()).toContain('Nothing that was read needs a person now');
-    expect(calm.text()).toContain('Read are the newest 100 operations');
+    expect(calm.text()).toContain('This page considers the newest 100 operations');
     await calm.close();
   });
 

@@ -182,7 +182,7 @@ describe('the overview', () => {
     others: [] as Operation[],
     plans: [],
     morePlans: 0,
-    cut: [] as string[],
+    cutStates: [] as string[],
     notice: undefined,
     ...fields,
   });

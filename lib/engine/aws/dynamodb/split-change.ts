@@ -28,16 +28,16 @@ const MAX_AUDITED = 40;
  * - first: the decisions for the audit log
  * - then: accounts, quarantine and waivers, which may be written twice. Each account is in one part
  *   with its messages, so that a deleted account is never stored without its event
- * - then: messages that concern no row of this change. They may repeat
+ * - then: messages that concern no row of this change. They may be sent twice
  * - then: all operations except the first, each with its tasks and messages. The operation of a
- *   project is complete without the operation of its domain; when the decision is repeated, the
- *   coordinator finds and keeps it
- * - last: the guard rows, which are the ids of ingested notifications and the first operation, with
- *   its tasks, its messages and the counters
+ *   project is valid even if the operation of its domain is not stored. When the coordinator
+ *   repeats the decision, it finds this operation and keeps it
+ * - last: the guard rows. These are the ids of ingested notifications, the first operation with its
+ *   tasks and messages, and the counters
  *
  * If the process dies between parts, or the last part has a conflict, the guard rows are unchanged.
- * The process's message is then delivered again, and the repeated decision has the same result.
- * Only some messages repeat.
+ * The message that the process was handling is then delivered again, and the repeated decision has
+ * the same result. Only some of the messages of the change are sent twice.
  */
 export function split(change: Change, messages: readonly Addressed[]): Part[] {
   const groups = groupsOf(change, messages);
