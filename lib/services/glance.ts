@@ -17,8 +17,8 @@ const imageRow = z.object({
 type ImageRow = z.infer<typeof imageRow>;
 
 /**
- * Types that need neither the end of Nova nor of Cinder: a back end that still has clones of an
- * image refuses to delete it.
+ * For types that are removed even while Nova and Cinder still delete resources: a back end refuses
+ * to delete an image that still has clones.
  */
 const NOVA_AND_CINDER: readonly string[] = ['nova', 'cinder'];
 
