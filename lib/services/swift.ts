@@ -18,7 +18,7 @@ import { publicAccessSuspension } from './swift/suspend.ts';
  * little memory.
  */
 const MAX_LISTED_OBJECTS = 10_000;
-/** A server keeps no object. */
+/** For types that do not wait for Nova: no server needs the objects. */
 const NOVA: readonly string[] = ['nova'];
 /** Containers listed in parallel. */
 const PARALLEL_LISTINGS = 8;

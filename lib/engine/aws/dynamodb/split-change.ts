@@ -80,7 +80,7 @@ function groupsOf(change: Change, messages: readonly Addressed[]): Part[] {
     outbounds: first ? outbounds(`operation ${first.id}`) : [],
   };
   return [
-    // The audit records are in the same part as the first rows that they are about.
+    // The audit records come first, so no row is stored before the decision about it.
     ...Array.from(
       { length: Math.ceil((change.audit?.length ?? 0) / MAX_AUDITED) },
       (_, part): Part => ({
