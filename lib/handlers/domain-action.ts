@@ -3,7 +3,7 @@ import type { DomainContents } from '../openstack/domain-admin.ts';
 import { DOMAIN_DRIFT } from '../operation/keystone-actions.ts';
 import type { KeystoneAction, Operation } from '../operation/model.ts';
 import { hasEnded } from '../operation/open.ts';
-import { preflightAction } from '../operation/preflight.ts';
+import { type AccountState, preflightAction } from '../operation/preflight.ts';
 import type { Input } from '../operation/step.ts';
 import { stopCondition } from '../operation/stop.ts';
 import { type ErrorReport, reportOf } from '../shared/errors.ts';
@@ -37,12 +37,13 @@ export async function domainAction(
   if ((state === 'held' || hasEnded(operation)) && !isTakenBack) return undefined;
   const { domainActions } = deps.cloud;
   let isSent = false;
+  let shown: AccountState | undefined;
   try {
     if (isTakenBack) {
       await domainActions.enable(scope.id);
       return { kind: 'acted', number };
     }
-    const shown = await fetchAccountState(operation, deps);
+    shown = await fetchAccountState(operation, deps);
     const error =
       canceledError(operation, shown) ??
       (await whyNot(operation, scope.id, { what, number }, shown, deps));
@@ -57,7 +58,8 @@ export async function domainAction(
     return { kind: 'acted', number, shown, ...(unlisted.length > 0 ? { unlisted } : {}) };
   } catch (thrown) {
     const error = reportOf(thrown, { code: `keystone.${what}`, service: 'keystone' });
-    return { kind: 'acted', number, error, isSent };
+    const shownBefore = what === 'disable' && shown ? { shown } : {};
+    return { kind: 'acted', number, error, isSent, ...shownBefore };
   }
 }
 

@@ -4,7 +4,7 @@ import type { Cloud } from '../openstack/cloud.ts';
 import { adviceOnRefusal, summarize } from '../operation/keystone-check.ts';
 import type { KeystoneAction, Mode, Operation } from '../operation/model.ts';
 import { hasEnded } from '../operation/open.ts';
-import { preflightAction } from '../operation/preflight.ts';
+import { type AccountState, preflightAction } from '../operation/preflight.ts';
 import type { Input } from '../operation/step.ts';
 import { stopCondition } from '../operation/stop.ts';
 import { type ErrorReport, reportOf } from '../shared/errors.ts';
@@ -45,6 +45,7 @@ export async function keystoneAction(
   if ((state === 'held' || hasEnded(operation)) && !isTakenBack(operation, due)) return undefined;
   const { keystoneActions } = deps.cloud;
   let isSent = false;
+  let shown: AccountState | undefined;
   try {
     // The role is revoked before the project is disabled. So it is revoked even if the disabling
     // fails or is not allowed.
@@ -57,7 +58,7 @@ export async function keystoneAction(
       await keystoneActions.enable(scope.id);
       return { kind: 'acted', number };
     }
-    const shown = await fetchAccountState(operation, deps);
+    shown = await fetchAccountState(operation, deps);
     const canceled =
       canceledError(operation, shown) ??
       (shown === 'absent' ? undefined : await domainCanceledError(operation, deps));
@@ -96,7 +97,8 @@ export async function keystoneAction(
   } catch (thrown) {
     const error = reportOf(thrown, { code: `keystone.${due.what}`, service: 'keystone' });
     const advised = await explained(error, scope.id, keystoneActions);
-    return { kind: 'acted', number, error: advised, isSent };
+    const shownBefore = due.what === 'disable' && shown ? { shown } : {};
+    return { kind: 'acted', number, error: advised, isSent, ...shownBefore };
   }
 }
 

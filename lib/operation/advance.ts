@@ -5,6 +5,7 @@ import { applyWaivers, leftoversOf } from './leftovers.ts';
 import type { Hold, Operation } from './model.ts';
 import { overDrift } from './plan.ts';
 import { isEnded, requestPreDelete, requestReady } from './ready.ts';
+import { mustEnable } from './recovery.ts';
 import type { OperationTransaction, Rules } from './transaction.ts';
 import { moveOperation } from './transitions.ts';
 
@@ -95,7 +96,7 @@ export function begin(transaction: OperationTransaction, now: number): void {
   // on the project removes.
   const isEnabledAgain =
     !isEnabled &&
-    operation.recovery?.wasEnabled === true &&
+    mustEnable(operation.recovery) &&
     transaction.tasks.some((task) => task.preDelete === 'due' && !isEnded(task));
   const isAlive = isOnLivingProject(operation) && (isEnabled || isEnabledAgain);
   transaction.operation = {

@@ -2,7 +2,7 @@ import { confirmAgain } from './confirm-again.ts';
 import { askForProgress } from './domain-advance.ts';
 import type { Operation } from './model.ts';
 import type { AccountState } from './preflight.ts';
-import { waitWhileEnabled } from './recovery.ts';
+import { mustEnable, waitWhileEnabled } from './recovery.ts';
 import type { OperationTransaction, Rules } from './transaction.ts';
 import { moveOperation } from './transitions.ts';
 
@@ -29,7 +29,7 @@ export function applyDomain(
 
 /** True if the recovery window has disabled the domain, and a project of it was enabled before. */
 const needsEnabled = ({ projects = [], recovery }: Operation): boolean =>
-  recovery?.wasEnabled === true && projects.some(({ enabled, plan }) => plan && enabled !== false);
+  mustEnable(recovery) && projects.some(({ enabled, plan }) => plan && enabled !== false);
 
 /** Continues after the domain was enabled at the end of its recovery window. */
 export function domainEnabled(

@@ -46,7 +46,7 @@ export function withWindow(
 ): Opened {
   const { id, request } = operation;
   const recovery: Recovery = {
-    wasEnabled: request?.enabled === true || (earlier !== undefined && mustEnable(earlier)),
+    wasEnabled: request?.enabled === true || mustEnable(earlier),
     suspension: suspension ?? earlier?.suspension,
     lengthMillis,
     remainingMillis: lengthMillis,
@@ -76,24 +76,28 @@ export function withWindow(
   };
 }
 
-/** True if the window has disabled the account, so that a cancellation enables it again. */
-const mustEnable = ({ hasDisabled, wasEnabled }: Recovery): boolean =>
-  wasEnabled && hasDisabled !== false;
+/**
+ * True if the window has disabled the account, so that a cancellation or the removal enables it
+ * again.
+ */
+export const mustEnable = (recovery: Recovery | undefined): boolean =>
+  recovery?.wasEnabled === true && recovery.hasDisabled !== false;
 
 /**
  * Returns the window after an attempt to disable its account. An account that Keystone showed as
- * enabled after a stopped call, and as disabled later, was disabled by a person.
+ * enabled after a stopped call, and as disabled later, was disabled by a person, even if the
+ * call that follows has no answer.
  */
 export function disableTried(
   recovery: Recovery,
-  { error, isSent = true, shown }: Pick<KeystoneActionResult, 'error' | 'isSent' | 'shown'>,
+  { isSent = true, shown }: Pick<KeystoneActionResult, 'isSent' | 'shown'>,
 ): Recovery {
   const { hasDisabled } = recovery;
   if (!isSent)
     return hasDisabled === undefined && shown === 'enabled'
       ? { ...recovery, hasDisabled: false }
       : recovery;
-  const wasDisabledBefore = hasDisabled === false && !error && shown === 'disabled';
+  const wasDisabledBefore = hasDisabled === false && shown === 'disabled';
   return wasDisabledBefore ? recovery : { ...recovery, hasDisabled: true };
 }
 
@@ -310,7 +314,7 @@ export const isCanceledBefore = (operation: Operation): boolean =>
  */
 export function undo(transaction: OperationTransaction, rules: Rules): void {
   const { id, recovery } = transaction.operation;
-  if (recovery && mustEnable(recovery) && isRecoverable(transaction.operation))
+  if (mustEnable(recovery) && isRecoverable(transaction.operation))
     transaction.keystoneAction('enable', rules.now);
   else transaction.messages.push({ type: 'operation.undo', data: { operationId: id } });
 }

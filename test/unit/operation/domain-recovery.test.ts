@@ -4,6 +4,7 @@ import { OperationShape } from '../../../lib/cli/shapes.ts';
 import { showOperation } from '../../../lib/cli/show/operation.ts';
 import { Policy } from '../../../lib/policy/schema.ts';
 import { DOMAIN, DomainRecoverySimulation } from '../../property/domain-recovery-simulation.ts';
+import { keystoneAway } from '../../property/simulation-parts.ts';
 import { CONTROL, SIBLING, TARGET } from '../../property/suspend-simulation.ts';
 
 const DAY = 86_400;
@@ -347,7 +348,8 @@ describe('the deletion of a domain that is canceled while a message is on its wa
 });
 
 describe('a recovery window of a domain whose disable is stopped before it is sent', () => {
-  it('leaves a domain disabled that a person has disabled meanwhile', async () => {
+  /** The stop switch holds the call back, and a person disables the domain. */
+  async function disabledMeanwhile(): Promise<void> {
     const plan = await simulation.plan();
     await simulation.post('/v1/stop-all', { reason: 'incident' });
     const { id, digest } = plan ?? {};
@@ -357,9 +359,52 @@ describe('a recovery window of a domain whose disable is stopped before it is se
     expect(simulation.domains.get(DOMAIN)).toBe(true);
     await simulation.setDomain(false);
     await simulation.until(() => false, 20);
+  }
+
+  it('leaves a domain disabled that a person has disabled meanwhile', async () => {
+    await disabledMeanwhile();
     expect(await simulation.cancel()).toMatchObject({ status: 202 });
     expect(await simulation.until(() => simulation.cleanup?.state === 'canceled')).toBe(true);
     await simulation.until(() => false, 60);
     expect(simulation.domains.get(DOMAIN)).toBe(false);
+  });
+
+  it('leaves it disabled also when the first call that is sent has no answer', async () => {
+    let failures = 1;
+    class NoAnswer extends DomainRecoverySimulation {
+      override get deps() {
+        const deps = super.deps;
+        const { domainActions } = deps.cloud;
+        const disable: typeof domainActions.disable = async (domain) => {
+          failures -= 1;
+          if (failures >= 0) throw keystoneAway();
+          return domainActions.disable(domain);
+        };
+        return { ...deps, cloud: { ...deps.cloud, domainActions: { ...domainActions, disable } } };
+      }
+    }
+    simulation = new NoAnswer(['on', 'off']);
+    await disabledMeanwhile();
+    await simulation.post('/v1/resume-all', { reason: 'over' });
+    const isDone = () => simulation.cleanup?.keystoneAction?.done === true;
+    expect(await simulation.until(isDone)).toBe(true);
+    expect(failures).toBeLessThan(1);
+    expect(await simulation.cancel()).toMatchObject({ status: 202 });
+    await simulation.settle();
+    expect(simulation.cleanup?.state).toBe('canceled');
+    expect(simulation.domains.get(DOMAIN)).toBe(false);
+  });
+
+  it('does not enable it at the end of the window either', async () => {
+    await disabledMeanwhile();
+    await simulation.post('/v1/resume-all', { reason: 'over' });
+    let wasEnabled = false;
+    await simulation.until(() => {
+      wasEnabled ||= simulation.domains.get(DOMAIN) === true;
+      return simulation.allHaveEnded;
+    }, 2000);
+    expect(wasEnabled).toBe(false);
+    expect(simulation.cleanup?.state).toBe('finished');
+    expect(simulation.domains.has(DOMAIN)).toBe(false);
   });
 });

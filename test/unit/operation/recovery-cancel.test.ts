@@ -263,6 +263,45 @@ describe('a recovery window whose disable is stopped before it is sent', () => {
     expect(simulation.projects.get(TARGET)?.enabled).toBe(false);
   });
 
+  it('leaves it disabled also when the first call that is sent has no answer', async () => {
+    const simulation = new FaultyKeystone(['on', 'off']);
+    simulation.policy = NO_POLICY;
+    await simulation.post('/v1/stop-all', { reason: 'incident' });
+    await simulation.ask(DAY);
+    await simulation.until(() => simulation.cleanup?.hold !== undefined);
+    await simulation.set('project', false);
+    await simulation.until(() => false, 20);
+    simulation.failures = 1;
+    await simulation.post('/v1/resume-all', { reason: 'over' });
+    const isDone = () => simulation.cleanup?.keystoneAction?.done === true;
+    expect(await simulation.until(isDone)).toBe(true);
+    expect(simulation.failures).toBe(0);
+    expect(await simulation.cancel()).toMatchObject({ status: 202 });
+    await simulation.settle();
+    expect(simulation.cleanup?.state).toBe('canceled');
+    expect(simulation.projects.get(TARGET)?.enabled).toBe(false);
+  });
+
+  it('enables no project for its removal that a person has disabled meanwhile', async () => {
+    const simulation = new RecoverySimulation(['on', 'off']);
+    const [first] = simulation.services;
+    Object.assign(first ?? {}, { preDelete: true });
+    simulation.policy = NO_POLICY;
+    await simulation.post('/v1/stop-all', { reason: 'incident' });
+    await simulation.ask(DAY);
+    await simulation.until(() => simulation.cleanup?.hold !== undefined);
+    await simulation.set('project', false);
+    await simulation.until(() => false, 20);
+    await simulation.post('/v1/resume-all', { reason: 'over' });
+    const wasEnabled: boolean[] = [];
+    await simulation.until(() => {
+      wasEnabled.push(simulation.projects.get(TARGET)?.enabled === true);
+      return simulation.allHaveEnded;
+    }, 2000);
+    expect(wasEnabled).not.toContain(true);
+    expect(simulation.cleanup?.state).toBe('finished');
+  });
+
   it('enables a project whose disable had no answer', async () => {
     const simulation = new FaultyKeystone(['on', 'off']);
     simulation.policy = NO_POLICY;
