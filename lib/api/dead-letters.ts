@@ -5,6 +5,8 @@ import type { Message, QueueName } from '../../events/index.ts';
 import { bodyBytes } from '../account/received.ts';
 import { causeOf, shownBody } from '../engine/dead-letters.ts';
 import type { DeadLetter, Engine } from '../engine/port.ts';
+import { heldTypesOf } from '../handlers/deletion-holds.ts';
+import { knownHold } from '../operation/known-hold.ts';
 import { hasEnded } from '../operation/open.ts';
 import { originOf } from './audit.ts';
 import { callerOf } from './authentication.ts';
@@ -46,7 +48,7 @@ export const DecisionQuery = z.strictObject({
 });
 
 /** Routes that list, redrive and discard dead-letter messages, and that list these decisions. */
-export function deadLetterRoutes(app: Hono, { engine }: ApiDeps): void {
+export function deadLetterRoutes(app: Hono, { engine, now }: ApiDeps): void {
   app.get('/v1/dead-letters', async (context) => {
     const deadLetters = await engine.deadLetters(filterOf(Selection.parse(context.req.query())));
     return context.json({ deadLetters: deadLetters.map(shown) });
@@ -63,6 +65,8 @@ export function deadLetterRoutes(app: Hono, { engine }: ApiDeps): void {
     const deadLetters = await engine.deadLetters(filter);
     const needed = await firstNeeded(deadLetters, engine);
     if (needed) return context.json(problem('discard', needed), 409);
+    const held = await firstHeld(deadLetters, engine, now());
+    if (held) return context.json(problem('discard', held.message, held.advice), 409);
     // Only the listed messages are discarded. The check above has not seen a message that arrives
     // now, and its operation may need it.
     const ids = deadLetters.map(({ id }) => id);
@@ -105,6 +109,36 @@ async function firstNeeded(
         'nothing was discarded. Redrive the message instead: propagator dead-letter redrive ' +
         `--operation ${id}`
       );
+  }
+  return undefined;
+}
+
+/** Returns why the first task that has a resource with a hold must not end. */
+async function firstHeld(
+  deadLetters: readonly DeadLetter[],
+  { reads }: Engine,
+  now: number,
+): Promise<{ message: string; advice: string } | undefined> {
+  const about = deadLetters.flatMap(({ operationId, task }) =>
+    operationId && task ? [{ operationId, ...task }] : [],
+  );
+  const heldTypes = about.length > 0 ? await heldTypesOf(reads, now) : [];
+  for (const [id, some] of Map.groupBy(about, ({ operationId }) => operationId)) {
+    const [operation, tasks] = await Promise.all([reads.operation(id), reads.tasks(id)]);
+    for (const task of tasks.filter(({ id: taskId, run }) =>
+      some.some((one) => one.taskId === taskId && one.run === run),
+    )) {
+      const hold = operation && knownHold(operation, task, heldTypes);
+      if (hold)
+        return {
+          message:
+            `in operation ${id}, ${hold.message}. Without the task of ${task.service}, other ` +
+            'services could remove data of this resource. Nothing was discarded',
+          advice:
+            `${hold.advice ?? 'End the hold.'} If ${task.service} works again, redrive the ` +
+            `message: propagator dead-letter redrive --operation ${id}`,
+        };
+    }
   }
   return undefined;
 }

@@ -40,6 +40,13 @@ export async function readHolds(
   return documents.map(({ value, version }) => ({ ...StoredHold.parse(value), version }));
 }
 
+/** Returns the types of the resources, of any project, that a stored hold keeps now. */
+export async function heldTypesOf(reads: Pick<Reads, 'documents'>, now: number): Promise<string[]> {
+  const holds = await readHolds('resource', reads);
+  const inForce = holds.filter((hold) => isInForce(hold, now));
+  return [...new Set(inForce.map(({ id }) => id.slice(0, id.indexOf('/'))))];
+}
+
 /** Returns the document that adds a hold or, without one, removes it. */
 export const deletionHoldDocument = (
   target: HoldTarget,

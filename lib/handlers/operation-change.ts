@@ -5,11 +5,12 @@ import type { Operation } from '../operation/model.ts';
 import { type Input, step } from '../operation/step.ts';
 import type { Rules, Step } from '../operation/transaction.ts';
 import type { KeyedQueue } from '../shared/keyed-queue.ts';
+import { heldTypesOf } from './deletion-holds.ts';
 
 /** The dependencies of {@link changeOperation}. */
 export interface ChangeDeps {
   readonly engine: Pick<Engine, 'reads' | 'commit'>;
-  readonly limits: Omit<Rules, 'now' | 'startedLastHour' | 'waivers'>;
+  readonly limits: Omit<Rules, 'now' | 'startedLastHour' | 'waivers' | 'heldTypes'>;
   /**
    * Shared by all workers of the process. It handles messages about one operation one after
    * another; otherwise they would conflict.
@@ -116,10 +117,12 @@ async function decided(
   now: number,
   { engine: { reads }, limits }: ChangeDeps,
 ): Promise<Step | undefined> {
-  const [tasks, startedLastHour, waivers] = await Promise.all([
+  const [tasks, startedLastHour, waivers, heldTypes] = await Promise.all([
     reads.tasks(operation.id),
     reads.startedSince(now - HOUR, operation.scope.type, operation.action),
     reads.waivers(),
+    operation.action === 'cleanup' ? heldTypesOf(reads, now) : [],
   ]);
-  return step(operation, tasks, input, { ...limits, now, startedLastHour, waivers });
+  const rules = { ...limits, now, startedLastHour, waivers, heldTypes };
+  return step(operation, tasks, input, rules);
 }

@@ -1,5 +1,5 @@
 import type { TaskId } from '../../events/ids.ts';
-import type { ServiceReport } from '../../events/service.ts';
+import type { Condition, ServiceReport } from '../../events/service.ts';
 import { backoffMillis } from '../shared/backoff.ts';
 import type { ErrorReport } from '../shared/errors.ts';
 import { advance } from './advance.ts';
@@ -12,6 +12,7 @@ import {
   nextRunSeconds,
 } from './counts.ts';
 import { withElapsed } from './elapsed.ts';
+import { knownHold } from './known-hold.ts';
 import type { Task, TaskState } from './model.ts';
 import { invalidateVerifications, reopen } from './ready.ts';
 import type { OperationTransaction, Rules } from './transaction.ts';
@@ -308,6 +309,19 @@ export function applyRedrive(
   });
 }
 
+/** The error of a dead-letter message that was discarded without effect, and had no error. */
+const heldError = (
+  { service, region }: Task,
+  { message, advice = '' }: Condition,
+): ErrorReport => ({
+  code: 'operation.discard.held',
+  class: 'Blocked',
+  message: `the dead letter was not discarded, because ${message}`,
+  advice,
+  service,
+  region,
+});
+
 /** The discarded run, the person, and the reason. */
 export interface Discarded {
   readonly taskId: TaskId;
@@ -319,7 +333,8 @@ export interface Discarded {
 /**
  * Applies the discard of a dead-letter message by a person. The remaining resources are unknown, so
  * the task ends `unreachable`, and the operation shows this. If the message is of an earlier run,
- * the task does not end, because it has already continued.
+ * the task does not end, because it has already continued. If a hold keeps a resource of the task,
+ * the task does not end either, and its message becomes a dead-letter message again.
  */
 export function applyDiscard(
   transaction: OperationTransaction,
@@ -328,6 +343,11 @@ export function applyDiscard(
 ): void {
   const task = transaction.task(taskId);
   if (!task || task.run !== run || task.endedAt !== undefined || task.state === 'pending') return;
+  const held = knownHold(transaction.operation, task, rules.heldTypes);
+  if (held) {
+    giveUp(transaction, task, task.error ?? heldError(task, held), rules.now);
+    return;
+  }
   // The person does not want another run, so overtaken tasks do not reopen this one.
   const ended = {
     overtook: [],

@@ -24,6 +24,8 @@ export interface Rules {
   readonly startedLastHour: number;
   /** Catalog types that need no cleanup by the decision of a person. */
   readonly waivers: readonly Waiver[];
+  /** The types of the resources, of any project, that a stored hold keeps now. */
+  readonly heldTypes: readonly string[];
 }
 
 /** All changes of one step. The engine commits them in one transaction. */

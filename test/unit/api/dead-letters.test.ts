@@ -1,8 +1,11 @@
-import { OperationId } from '../../../events/ids.ts';
+import { OperationId, ResourceTypeName } from '../../../events/ids.ts';
+import type { Condition } from '../../../events/service.ts';
 import { api } from '../../../lib/api/api.ts';
 import { DeadLettersShape, OperationShape, OperationsShape } from '../../../lib/cli/shapes.ts';
 import { SteppedEngine } from '../../../lib/engine/memory/stepped.ts';
 import { MAX_SHOWN_LENGTH } from '../../../lib/engine/port.ts';
+import { deletionHoldDocument } from '../../../lib/handlers/deletion-holds.ts';
+import { describeHold } from '../../../lib/operation/deletion-hold.ts';
 import type { ErrorReport } from '../../../lib/shared/errors.ts';
 import { apiAccess, type Caller, changeBy } from '../../api-tokens.ts';
 import { confirmation, operation, quarantined, requested, task } from '../../engine/samples.ts';
@@ -310,6 +313,48 @@ describe('dead letters in the API', () => {
     expect(await discard({ id: '3' })).toMatchObject({ body: { discarded: 1 } });
     expect(await discard({ id: '5' })).toMatchObject({ body: { discarded: 1 } });
     expect(await discard({ service: 'nova' })).toMatchObject({ body: { discarded: 1 } });
+  });
+
+  it('are all kept if a discard selects a task that has a resource with a hold', async () => {
+    const { engine, call } = openApi();
+    const running = operation({ state: 'running' });
+    const id = 'cinder.backup/b1';
+    const hold = { target: 'resource', id, by: 'ann', reason: 'lawsuit', at: 0 } as const;
+    const blocked: Condition = {
+      class: 'Blocked',
+      resourceType: ResourceTypeName.parse('cinder.backup'),
+      count: 1,
+      example: 'b1',
+      ...describeHold(hold),
+    };
+    const cinder = task(running.id, 'cinder', {
+      state: 'dead-lettered',
+      error: denied,
+      run: 2,
+      conditions: [blocked],
+    });
+    await engine.commit({
+      operations: [running],
+      tasks: [cinder, task(running.id, 'nova', { state: 'dead-lettered', error: denied, run: 2 })],
+      documents: [deletionHoldDocument('resource', id, 0, hold)],
+    });
+    for (const service of ['cinder', 'nova'])
+      engine.moveToDeadLetters(`service-${service}`, requested(service, 2, running.id));
+    const discard = () =>
+      call('/v1/dead-letters/discard', { operation: running.id, reason: 'torn down' });
+    expect(await discard()).toMatchObject({
+      status: 409,
+      body: {
+        error: {
+          code: 'api.discard',
+          message: expect.stringMatching(/a hold keeps resource cinder.backup.b1.*Nothing was/),
+          advice: expect.stringContaining('propagator hold remove --resource cinder.backup/b1'),
+        },
+      },
+    });
+    expect([engine.deadLetterList.length, engine.decided]).toEqual([2, []]);
+    await engine.commit({ documents: [deletionHoldDocument('resource', id, 1, undefined)] });
+    expect(await discard()).toMatchObject({ status: 200, body: { discarded: 2 } });
   });
 
   it('are not discarded if they arrive during a discard', async () => {

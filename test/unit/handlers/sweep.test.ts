@@ -275,6 +275,7 @@ describe('a list of accounts that is not reliable', () => {
       maxOperationsPerHour: 10,
       startedLastHour: 0,
       waivers: [],
+      heldTypes: [],
     };
     const released = { kind: 'released', by: 'ann', reason: 'it is gone' } as const;
     expect(step(held, [], { ...released, since: 1 }, rules)).toBeUndefined();

@@ -1,5 +1,7 @@
 import type { Message } from '../../../events/index.ts';
 import { CONTROL, deleted, Simulation, TARGET } from '../../property/simulation.ts';
+import { failure } from '../../property/stateful-simulation.ts';
+import { deletedWithBackups } from './held-copies-fixture.ts';
 
 /** More failures than the attempts of any task. */
 const FOR_EVER = 1_000_000;
@@ -140,5 +142,26 @@ describe('a task whose dead letter was discarded', () => {
       'unreachable',
       7,
     ]);
+  });
+});
+
+describe('a task that has a resource with a hold', () => {
+  it('does not end by a discard, so the data of a held backup stays', async () => {
+    const { simulation, volumes, addHold, endHold } = await deletedWithBackups();
+    await addHold();
+    await simulation.until(() => volumes()?.conditions.some(({ isHold }) => isHold) === true);
+    simulation.cloud.broken.set('volumes', failure('Denied'));
+    await simulation.until(() => volumes()?.state === 'dead-lettered');
+    const discard = () => simulation.engine.discard({ service: 'volumes' }, decided);
+    expect(await discard()).toBe(1);
+    await simulation.settle();
+    expect(volumes()).toMatchObject({ state: 'dead-lettered', because: undefined });
+    expect(simulation.left()).toEqual({ 'volumes.backup': 2, 'store.object': 2 });
+    // The message is a dead-letter message again. After the end of the hold it can be discarded.
+    await endHold();
+    expect(await discard()).toBe(1);
+    await simulation.settle();
+    expect([volumes()?.state, simulation.state]).toEqual(['unreachable', 'unverified']);
+    expect(simulation.left()).toEqual({ 'volumes.backup': 2 });
   });
 });

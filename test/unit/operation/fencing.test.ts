@@ -106,6 +106,7 @@ describe('the confirmation of an operation', () => {
       confirmationIntervalMillis: 5000,
       startedLastHour: 0,
       waivers: [],
+      heldTypes: [],
     };
     const confirmed = (confirmedAt: number[], notBefore: number, now: number) =>
       isConfirmed({ ...operation, confirmedAt, notBefore }, { ...rules, now });

@@ -151,6 +151,7 @@ describe('a Keystone action that Keystone refuses', () => {
       now: simulation.engine.time,
       startedLastHour: 0,
       waivers: [],
+      heldTypes: [],
     };
     const answer = (number: number) =>
       step(
