@@ -7,15 +7,19 @@ import { hasEnded } from '../operation/open.ts';
 import type { AccountState } from '../operation/preflight.ts';
 import type { ErrorReport } from '../shared/errors.ts';
 
+/** The states in which the message of an accepted cancellation may come after that of an action. */
+const STOPPED_STATES = ['pre-delete', 'waiting', 'closing'];
+
 /**
- * Returns the error that replaces the last step of a canceled operation. If the account is already
- * deleted, the cancellation came too late, and the operation ends as after a deletion.
+ * Returns the error that replaces the next action of a canceled operation. If the account is
+ * already deleted, the cancellation came too late, and the operation ends as after a deletion. A
+ * recovery window completes its `disable`, because its cancellation waits for the answer.
  */
 export const canceledError = (
   { canceled, state }: Operation,
   shown: AccountState,
 ): ErrorReport | undefined =>
-  canceled && state === 'closing' && shown !== 'absent'
+  canceled && STOPPED_STATES.includes(state) && shown !== 'absent'
     ? {
         ...stoppedBy({ message: `canceled by ${canceled.by}`, advice: 'No action is needed.' }),
         code: CANCELED,

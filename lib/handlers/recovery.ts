@@ -12,6 +12,7 @@ import {
 } from '../operation/lifecycle.ts';
 import type { Operation } from '../operation/model.ts';
 import { hasEnded } from '../operation/open.ts';
+import { mustEnable } from '../operation/recovery.ts';
 import type { Step } from '../operation/transaction.ts';
 import { decideChange } from '../policy/decide.ts';
 import { NO_POLICY } from '../policy/schema.ts';
@@ -124,7 +125,7 @@ async function resumeDomain(
   if (!wasSuspended)
     return isAbsent ? announceDeletion(canceled, undefined, deps.now()) : undefined;
   // The operation has just enabled the domain, and Keystone may not show this yet.
-  const hasEnabled = recovery?.wasEnabled === true && startedAt === undefined;
+  const hasEnabled = mustEnable(recovery) && startedAt === undefined;
   const isEnabled = shown.kind === 'present' && shown.account.enabled;
   const resume =
     hasEnabled || isEnabled ? resumeStep(canceled, existing, deps, { undoes: id }) : undefined;

@@ -127,6 +127,31 @@ describe('the cancellation of a requested operation', () => {
     expect(simulation.engine.waiting).toEqual([]);
   });
 
+  it.each(['assign-role', 'disable'] as const)(
+    'stops the action %s whose message arrives before the accepted cancellation',
+    async (what) => {
+      await simulation.ask();
+      const isDue = () => {
+        const { keystoneAction } = simulation.operation;
+        return keystoneAction?.what === what && !keystoneAction.done;
+      };
+      expect(await simulation.until(isDue)).toBe(true);
+      const action = simulation.engine.waiting.find(
+        ({ message }) => message.type === 'operation.keystone-action',
+      );
+      if (!action) throw new Error(`no message for ${what}`);
+      expect(await cancel()).toMatchObject({ status: 202 });
+      simulation.engine.take(action);
+      await simulation.handle(action.message);
+      expect([...simulation.cloud.roles]).toEqual([]);
+      await simulation.settle();
+      expect(simulation.operation.state).toBe('canceled');
+      expect(simulation.cloud.projects.get(TARGET)).toMatchObject({ enabled: true });
+      expect([...simulation.cloud.roles]).toEqual([]);
+      expect(simulation.engine.waiting).toEqual([]);
+    },
+  );
+
   it('counts once if it arrives twice', async () => {
     await simulation.ask();
     await Promise.all([cancel(), cancel()]);

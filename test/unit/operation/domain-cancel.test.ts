@@ -68,6 +68,29 @@ describe('the cancellation of an approved plan of a domain', () => {
     expect(simulation.engine.waiting).toEqual([]);
   });
 
+  it('disables no domain after its cancellation was accepted', async () => {
+    await carryOut();
+    const isDue = () => {
+      const { keystoneAction, state } = simulation.domainOperation;
+      return state === 'waiting' && keystoneAction?.what === 'disable' && !keystoneAction.done;
+    };
+    expect(await simulation.until(isDue)).toBe(true);
+    const { id } = simulation.domainOperation;
+    const disable = simulation.engine.waiting.find(
+      ({ message }) =>
+        message.type === 'operation.keystone-action' && message.data.operationId === id,
+    );
+    if (!disable) throw new Error('the domain is not disabled');
+    expect(await cancelDomain()).toMatchObject({ status: 202 });
+    simulation.engine.take(disable);
+    await simulation.handle(disable.message);
+    expect(simulation.cloud.domains.get(DOMAIN)?.enabled).toBe(true);
+    await simulation.settle();
+    expect(simulation.domainOperation.state).toBe('canceled');
+    expect(simulation.cloud.domains.get(DOMAIN)?.enabled).toBe(true);
+    expect(simulation.engine.waiting).toEqual([]);
+  });
+
   it('ends finished when Keystone deletes the domain before the cancellation arrives', async () => {
     await refuseDeletion();
     simulation.cloud.refusals.delete = [failure('Transient')];

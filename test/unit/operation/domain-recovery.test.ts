@@ -369,6 +369,18 @@ describe('a recovery window of a domain whose disable is stopped before it is se
     expect(simulation.domains.get(DOMAIN)).toBe(false);
   });
 
+  it('opens no resume after the cancellation, because the domain stays disabled', async () => {
+    await disabledMeanwhile();
+    await simulation.post('/v1/resume-all', { reason: 'over' });
+    await untilSuspended();
+    expect(await simulation.cancel()).toMatchObject({ status: 202 });
+    await simulation.settle();
+    expect(simulation.cleanup?.state).toBe('canceled');
+    expect(simulation.operations('resume')).toEqual([]);
+    expect(simulation.shown(TARGET)).toEqual(suspended(before.target));
+    expect(simulation.domains.get(DOMAIN)).toBe(false);
+  });
+
   it('leaves it disabled also when the first call that is sent has no answer', async () => {
     let failures = 1;
     class NoAnswer extends DomainRecoverySimulation {
