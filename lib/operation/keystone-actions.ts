@@ -95,18 +95,20 @@ export function applyKeystoneAction(
 function askAfterCancel(
   transaction: OperationTransaction,
   keystoneAction: KeystoneAction,
-  { message }: ErrorReport,
+  error: ErrorReport,
   rules: Rules,
 ): void {
   const { id, canceled, scope } = transaction.operation;
+  // A stop or a hold lasts until a person ends it.
+  const blockedAdvice = error.class === 'Blocked' && error.advice ? `${error.advice} ` : '';
   transaction.operation = {
     ...transaction.operation,
     hold: {
       reason: `canceled by ${canceled?.by}: ${canceled?.reason}`,
       since: canceled?.at ?? rules.now,
       advice:
-        `It is unknown whether Keystone has deleted the ${scope.type}: ${message}. Keystone is ` +
-        'asked again within a minute.',
+        `It is unknown whether Keystone has deleted the ${scope.type}: ${error.message}. ` +
+        `${blockedAdvice}Keystone is asked again within a minute.`,
     },
   };
   transaction.messages.push({

@@ -152,6 +152,35 @@ describe('the cancellation of a requested operation', () => {
     },
   );
 
+  it.each([
+    ['stop', '/v1/stop-all', 'propagator resume-all', 'POST', '/v1/resume-all'],
+    ['hold', '/v1/holds', 'propagator hold remove', 'DELETE', `/v1/holds/project/${TARGET}`],
+  ] as const)(
+    'shows the command that ends a %s after a lost answer of Keystone',
+    async (...row) => {
+      const [kind, path, command, method, end] = row;
+      simulation.cloud.refusals.delete = [failure('Transient')];
+      await simulation.ask();
+      const hasNoAnswer = () =>
+        simulation.state === 'closing' && simulation.operation.hold !== undefined;
+      expect(await simulation.until(hasNoAnswer)).toBe(true);
+      const about = kind === 'hold' ? { project: TARGET } : {};
+      const begun = await simulation.call('POST', path, { ...about, reason: 'incident' });
+      expect(begun.status).toBeLessThan(300);
+      // Keystone has deleted the project, and the answer was lost.
+      simulation.cloud.projects.delete(TARGET);
+      expect(await cancel()).toMatchObject({ status: 202 });
+      await simulation.settle(20);
+      expect(simulation.operation).toMatchObject({
+        state: 'closing',
+        hold: { advice: expect.stringContaining(command) },
+      });
+      await simulation.call(method, end, method === 'POST' ? { reason: 'over' } : undefined);
+      await simulation.settle();
+      expect(simulation.operation).toMatchObject({ state: 'finished', hold: undefined });
+    },
+  );
+
   it('counts once if it arrives twice', async () => {
     await simulation.ask();
     await Promise.all([cancel(), cancel()]);
