@@ -33,7 +33,7 @@ export function advance(transaction: OperationTransaction, rules: Rules): void {
   if (transaction.operation.state === 'confirming') start(transaction, rules);
   if (transaction.operation.state === 'pre-delete') preDelete(transaction, rules);
   if (transaction.operation.state === 'running' && !waitsForProjects(transaction.operation)) {
-    if (!holdAtLimit(transaction, rules)) requestReady(transaction, rules.now);
+    if (!holdAtLimit(transaction, rules)) requestReady(transaction, rules);
   }
   end(transaction, rules);
 }
@@ -117,7 +117,7 @@ function preDelete(transaction: OperationTransaction, rules: Rules): void {
     transaction.keystoneAction('revoke-role', rules.now);
     return;
   }
-  requestPreDelete(transaction, rules.now);
+  requestPreDelete(transaction, rules);
   if (transaction.tasks.every((task) => task.preDelete !== 'due' || isEnded(task)))
     transaction.keystoneAction('disable', rules.now);
 }

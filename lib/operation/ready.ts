@@ -3,7 +3,7 @@ import type { TaskId } from '../../events/ids.ts';
 import { waitsForPeople } from './counts.ts';
 import { type PlannedTask, TASK_ENDED, type Task } from './model.ts';
 import { NO_REGION } from './order.ts';
-import type { OperationTransaction } from './transaction.ts';
+import type { OperationTransaction, Rules } from './transaction.ts';
 import { moveTask } from './transitions.ts';
 import { ALL_PHASES, isVerifiedEmpty, staleVerifications } from './verification.ts';
 
@@ -12,6 +12,8 @@ import { ALL_PHASES, isVerifiedEmpty, staleVerifications } from './verification.
  * preferred dependency on it stop waiting.
  */
 const OPERATOR_GRACE_MILLIS = 30_000;
+
+type ReadyRules = Pick<Rules, 'now' | 'heldTypes'>;
 
 /** True if the task exists and is in one of its end states. */
 export const isEnded = (task: Task | undefined): boolean =>
@@ -56,34 +58,37 @@ function isNothingLeft(transaction: OperationTransaction, dependency: TaskDepend
 const mayOvertake = (
   transaction: OperationTransaction,
   dependency: TaskDependency,
-  now: number,
+  rules: ReadyRules,
 ): boolean =>
-  needNotWait(transaction, dependency, now) ||
+  needNotWait(transaction, dependency, rules) ||
   (dependency.strength === 'preferred' && isNothingLeft(transaction, dependency));
 
 /**
  * True if the dependent need not wait for this preferred dependency, because the task is stuck. It
- * must still wait if a hold keeps a resource of the types that it awaits. For example, Swift awaits
- * Cinder's backups: a backup with a hold needs its data in Swift until the hold ends.
+ * must still wait if a hold may keep a resource of the types that it awaits. For example, Swift
+ * awaits Cinder's backups: a backup with a hold needs its data in Swift until the hold ends.
  */
 const needNotWait = (
   transaction: OperationTransaction,
   dependency: TaskDependency,
-  now: number,
+  rules: ReadyRules,
 ): boolean =>
   dependency.strength === 'preferred' &&
-  isStuck(transaction, dependency.task, now) &&
+  isStuck(transaction, dependency.task, rules.now) &&
   (dependency.until === 'done' ||
     isCountedEmpty(transaction, dependency) ||
-    !waitsForHold(transaction, dependency.task, dependency.types));
+    !waitsForHold(transaction, dependency.task, rules.heldTypes, dependency.types));
 
 /**
- * True if a hold keeps a resource of these types (default: of any type) of the task, or if the task
- * has a required dependency on a task that waits for a hold.
+ * True if a hold may keep a resource of these types (default: of any type) of the task, or if the
+ * task has a required dependency on such a task. A task that fails cannot report a hold that began
+ * after its last listing. So every stored hold of an awaited type counts, unless the last listing
+ * of this type was empty.
  */
 function waitsForHold(
   transaction: OperationTransaction,
   id: TaskId,
+  heldTypes: readonly string[],
   types?: readonly string[],
 ): boolean {
   const task = transaction.task(id);
@@ -91,9 +96,14 @@ function waitsForHold(
   const isAwaited = (type: string | undefined): boolean =>
     !types || type === undefined || types.includes(type);
   if (task.conditions.some((one) => one.isHold && isAwaited(one.resourceType))) return true;
+  const isOfTask = (type: string): boolean => type.startsWith(`${task.service}.`);
+  const isHeld = (type: string): boolean =>
+    isOfTask(type) && isAwaited(type) && !isTypeCountedEmpty(transaction, task, type);
+  if (heldTypes.some(isHeld)) return true;
   const planned = transaction.operation.order.find((one) => one.id === id);
   return (planned?.dependsOn ?? []).some(
-    ({ task: other, strength }) => strength === 'required' && waitsForHold(transaction, other),
+    ({ task: other, strength }) =>
+      strength === 'required' && waitsForHold(transaction, other, heldTypes),
   );
 }
 
@@ -102,7 +112,7 @@ function waitsForHold(
  * another task runs once more when the overtaken task has ended, because new resources may have
  * been created in the meantime. So does every task that depends on it.
  */
-export function requestReady(transaction: OperationTransaction, now: number): void {
+export function requestReady(transaction: OperationTransaction, rules: ReadyRules): void {
   const { operation } = transaction;
   for (const task of transaction.tasks)
     if (
@@ -115,13 +125,13 @@ export function requestReady(transaction: OperationTransaction, now: number): vo
     const task = transaction.task(id);
     if (task?.state !== 'pending') continue;
     const open = dependsOn.filter((one) => !isEnded(transaction.task(one.task)));
-    if (!open.every((one) => mayOvertake(transaction, one, now))) {
-      requestPartial(transaction, task, open, now);
+    if (!open.every((one) => mayOvertake(transaction, one, rules))) {
+      requestPartial(transaction, task, open, rules);
       continue;
     }
     const overtakenByThem = dependsOn.flatMap((one) => transaction.task(one.task)?.overtook ?? []);
     const overtook = [...new Set([...open.map((one) => one.task), ...overtakenByThem])];
-    requestRun(transaction, { ...task, overtook }, 'apply', now);
+    requestRun(transaction, { ...task, overtook }, 'apply', rules.now);
   }
 }
 
@@ -138,7 +148,7 @@ function requestPartial(
   transaction: OperationTransaction,
   task: Task,
   open: readonly TaskDependency[],
-  now: number,
+  rules: ReadyRules,
 ): void {
   if (task.partial || task.startedAt !== undefined) return;
   const independent = open.filter(
@@ -146,7 +156,7 @@ function requestPartial(
   );
   const isBlocking = (one: TaskDependency): boolean =>
     !independent.includes(one) &&
-    !mayOvertake(transaction, one, now) &&
+    !mayOvertake(transaction, one, rules) &&
     !isCountedEmpty(transaction, one);
   if (independent.length === 0 || open.some(isBlocking)) return;
   if (!independent.every((one) => isRemoving(transaction.task(one.task)))) return;
@@ -164,7 +174,7 @@ function requestPartial(
     ...task,
     partial: { state: 'running', awaiting: [...new Set(awaiting)] },
   };
-  requestRun(transaction, partial, 'apply', now);
+  requestRun(transaction, partial, 'apply', rules.now);
 }
 
 /**
@@ -186,11 +196,17 @@ const isRemoving = (task: Task | undefined): boolean =>
 function isCountedEmpty(transaction: OperationTransaction, dependency: TaskDependency): boolean {
   const task = transaction.task(dependency.task);
   if (dependency.until !== 'empty' || !task) return false;
-  if (transaction.operation.confirmedAt.length === 0) return false;
-  return dependency.types.every((type) => {
-    const known = task.verifications[type];
-    return known !== undefined && known.status === 'empty' && !known.stale;
-  });
+  return dependency.types.every((type) => isTypeCountedEmpty(transaction, task, type));
+}
+
+/** As {@link isCountedEmpty}, for one type. */
+function isTypeCountedEmpty(
+  { operation }: OperationTransaction,
+  { verifications }: Task,
+  type: string,
+): boolean {
+  const known = verifications[type];
+  return operation.confirmedAt.length > 0 && known?.status === 'empty' && !known.stale;
 }
 
 /**
@@ -230,14 +246,14 @@ export function reopen(transaction: OperationTransaction, task: Task): void {
 }
 
 /** Requests every task of the pre-delete phase whose dependencies allow it. */
-export function requestPreDelete(transaction: OperationTransaction, now: number): void {
+export function requestPreDelete(transaction: OperationTransaction, rules: ReadyRules): void {
   const due = transaction.operation.order.filter(
     (planned) => transaction.task(planned.id)?.preDelete === 'due',
   );
   for (const planned of due) {
     const task = transaction.task(planned.id);
-    if (task?.state === 'pending' && mayRunBeforeDeletion(planned, due, transaction, now))
-      requestRun(transaction, task, 'pre-delete', now);
+    if (task?.state === 'pending' && mayRunBeforeDeletion(planned, due, transaction, rules))
+      requestRun(transaction, task, 'pre-delete', rules.now);
   }
 }
 
@@ -245,13 +261,13 @@ function mayRunBeforeDeletion(
   planned: PlannedTask,
   due: readonly PlannedTask[],
   transaction: OperationTransaction,
-  now: number,
+  rules: ReadyRules,
 ): boolean {
   return planned.dependsOn.every(
     (one) =>
       isEnded(transaction.task(one.task)) ||
       !due.some(({ id }) => id === one.task) ||
-      needNotWait(transaction, one, now),
+      needNotWait(transaction, one, rules),
   );
 }
 

@@ -1,5 +1,11 @@
-import { deleted, type StatefulSimulation, TARGET } from '../../property/stateful-simulation.ts';
+import {
+  deleted,
+  failure,
+  type StatefulSimulation,
+  TARGET,
+} from '../../property/stateful-simulation.ts';
 import { ALL_RESOURCES, eachSimulation } from './each-simulation.ts';
+import { deletedWithBackups } from './held-copies-fixture.ts';
 
 let simulation: StatefulSimulation;
 eachSimulation((fresh) => {
@@ -91,6 +97,35 @@ describe('a hold of a resource', () => {
     expect(plan.body.leftToOthers).toMatchObject([
       { resourceType: 'network.port', message: expect.stringContaining('a hold keeps') },
     ]);
+  });
+});
+
+describe('a hold that a failing service has not reported', () => {
+  it.each(['Transient', 'Denied', 'Unexpected'] as const)(
+    'keeps the data of a backup if the first run of the service fails with %s',
+    async (errorClass) => {
+      const { simulation: project, volumes, addHold, endHold } = await deletedWithBackups();
+      await project.until(() => project.state === 'running');
+      expect(volumes()?.conditions).toEqual([]);
+      await addHold();
+      project.cloud.broken.set('volumes', failure(errorClass));
+      await project.settle();
+      expect(project.left()).toEqual({ 'volumes.backup': 2, 'store.object': 2 });
+      project.cloud.broken.clear();
+      await endHold();
+      await project.engine.redrive({}, { by: 'ann' });
+      await project.settle();
+      expect(project.state).toBe('finished');
+      expect(project.left()).toEqual({});
+    },
+  );
+
+  it('does not keep the objects if it keeps a resource of another type', async () => {
+    const { simulation: project, addHold } = await deletedWithBackups();
+    await addHold('network.port/target-0');
+    project.cloud.broken.set('volumes', failure('Denied'));
+    await project.settle();
+    expect(project.left()).toEqual({ 'volumes.backup': 2 });
   });
 });
 

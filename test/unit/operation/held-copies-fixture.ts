@@ -18,14 +18,17 @@ export async function deletedWithBackups() {
     2,
     0,
   );
-  const hold = { target: 'resource', id: BACKUP, by: 'ann', reason: 'lawsuit', at: 0 } as const;
+  const hold = (id: string) =>
+    ({ target: 'resource', id, by: 'ann', reason: 'lawsuit', at: 0 }) as const;
   simulation.cloud.delete(TARGET);
   await simulation.handle(deleted('project', TARGET));
   return {
     simulation,
     volumes: () => [...simulation.engine.tasks.values()].find((one) => one.service === 'volumes'),
-    addHold: () =>
-      simulation.engine.commit({ documents: [deletionHoldDocument('resource', BACKUP, 0, hold)] }),
+    addHold: (id = BACKUP) =>
+      simulation.engine.commit({
+        documents: [deletionHoldDocument('resource', id, 0, hold(id))],
+      }),
     endHold: () =>
       simulation.engine.commit({
         documents: [deletionHoldDocument('resource', BACKUP, 1, undefined)],
