@@ -63,5 +63,18 @@ export const clean = (
 ): Promise<RunReport> =>
   runProjectCleanup({ service, context, phase: 'apply', confirmation, deadline: 60_000 });
 
+/** As {@link clean}, with snapshots that an earlier run has verified empty. */
+export const cleanWithoutSnapshots = (service: Service): Promise<RunReport> =>
+  runProjectCleanup({
+    service,
+    context: contextOf(),
+    phase: 'apply',
+    confirmation: confirmed,
+    skipTypes: service.resourceTypes
+      .map(({ name }) => name)
+      .filter((name) => name === 'storage.snapshot'),
+    deadline: 60_000,
+  });
+
 export const rows = (...owners: (string | undefined)[]): Row[] =>
   owners.map((owner, n) => (owner === undefined ? { id: `r${n}` } : { id: `r${n}`, owner }));

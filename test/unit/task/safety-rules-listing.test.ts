@@ -6,6 +6,7 @@ import { deleted, Simulation, TARGET } from '../../property/simulation.ts';
 import { contextOf } from './context.ts';
 import {
   clean,
+  cleanWithoutSnapshots,
   confirmed,
   error,
   type Row,
@@ -106,19 +107,9 @@ describe('safety rule: finished means listed again', () => {
       listed.push(all === snapshots ? 'snapshots' : 'volumes');
       return [...all];
     });
-    const skipTypes = service.resourceTypes
-      .map(({ name }) => name)
-      .filter((name) => name === 'storage.snapshot');
     // The snapshot was created after phase plan. The volume is removed first, and the last listing finds
     // the snapshot.
-    const report = await runProjectCleanup({
-      service,
-      context: contextOf(),
-      phase: 'apply',
-      confirmation: confirmed,
-      skipTypes,
-      deadline: 60_000,
-    });
+    const report = await cleanWithoutSnapshots(service);
     expect(listed[0]).toBe('volumes');
     expect(report.outcome.kind).toBe('finished');
     expect([snapshots, volumes]).toEqual([[], []]);
@@ -127,17 +118,7 @@ describe('safety rule: finished means listed again', () => {
   it('does not finish while a skipped resource type still has a resource', async () => {
     const snapshots = rows(TARGET);
     const service = storage(snapshots, [], async () => ({ kind: 'accepted' }));
-    const skipTypes = service.resourceTypes
-      .map(({ name }) => name)
-      .filter((name) => name === 'storage.snapshot');
-    const report = await runProjectCleanup({
-      service,
-      context: contextOf(),
-      phase: 'apply',
-      confirmation: confirmed,
-      skipTypes,
-      deadline: 60_000,
-    });
+    const report = await cleanWithoutSnapshots(service);
     expect(report.outcome.kind).toBe('again');
     expect(snapshots).toHaveLength(1);
   });
