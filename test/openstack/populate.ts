@@ -1,13 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import {
-  CLOUD_SECONDS,
-  Cloud,
-  rowsOf,
-  type ServiceKey,
-  type Session,
-  text,
-  until,
-} from './cloud.ts';
+import { Cloud, rowsOf, type ServiceKey, type Session, text, until } from './cloud.ts';
 import { attach, flavorAccess, fullCompute, server } from './populate/compute.ts';
 import { fullDns, reverseDns } from './populate/dns.ts';
 import { fullIdentity } from './populate/identity.ts';
@@ -54,17 +46,20 @@ export interface Customer {
 
 export const newPrefix = (): string => `kp-${randomBytes(3).toString('hex')}`;
 
+/** Seconds within which a cloud that has just started has a compute host. Seen: 30 to 60. */
+const COMPUTE_SECONDS = 300;
+
 /**
  * Waits until a server can find a host. A new cloud maps its compute hosts to a cell after a while
  * (nova-scheduler discovers them), and a host also needs a running nova-compute.
  */
 const untilBootable = async (cloud: Cloud): Promise<void> => {
-  await until('a nova-compute is up', CLOUD_SECONDS, async () => {
+  await until('a nova-compute is up', COMPUTE_SECONDS, async () => {
     const path = '/os-services?binary=nova-compute';
     const services = await cloud.admin.rows('compute', path, 'services');
     return services.some((row) => row.state === 'up' && row.status === 'enabled') || undefined;
   });
-  await until('Nova lists a compute host', CLOUD_SECONDS, async () => {
+  await until('Nova lists a compute host', COMPUTE_SECONDS, async () => {
     const { json } = await cloud.admin.call('compute', 'GET', '/os-hypervisors');
     return rowsOf(json, 'hypervisors').length > 0 || undefined;
   });
