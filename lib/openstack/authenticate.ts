@@ -33,11 +33,11 @@ export interface Token {
   readonly user: { readonly id: string; readonly domainId: string | undefined };
   readonly roles: readonly { readonly id: string; readonly name: string }[];
   readonly catalog: readonly CatalogService[];
-  /** Epoch milliseconds by our clock at which the login was sent. */
+  /** Epoch milliseconds by our clock when the login was sent. */
   readonly since: number;
-  /** Epoch milliseconds by our clock from which a new token is fetched in the background. */
+  /** Epoch milliseconds by our clock. After this time a new token is fetched in the background. */
   readonly renewAt: number;
-  /** Epoch milliseconds from which the token is not used any more. */
+  /** Epoch milliseconds. After this time the token is no longer used. */
   readonly lastUseAt: number;
 }
 
@@ -49,9 +49,9 @@ export type Scope = { readonly kind: 'system' } | { readonly kind: 'project'; re
  * the call, because its compute hosts use it for many minutes to call Neutron and Cinder.
  */
 const MAX_RENEWAL_MARGIN = 60 * 60_000;
-/** A token in its last minute is not used for new calls. */
+/** New calls do not use a token in its last minute. */
 const LAST_MINUTE_MILLIS = 60_000;
-/** What a login needs in addition to the credentials. */
+/** A login needs these in addition to the credentials. */
 export interface LoginDeps {
   readonly transport: Transport;
   readonly userAgent: string;
@@ -61,8 +61,8 @@ export interface LoginDeps {
 
 /**
  * Logs in (POST /v3/auth/tokens). The lifetime is the difference between the two times in
- * Keystone's answer, so the clocks may differ. `scope` replaces the scope of the credentials.
- * Throws `keystone.login.denied`, and the error of a failed call.
+ * Keystone's answer, so Keystone's clock need not be correct. `scope` replaces the scope of the
+ * credentials. Throws `keystone.login.denied`, and the error of a failed call.
  */
 export async function authenticate(
   credentials: Credentials,
@@ -128,7 +128,7 @@ export async function issueToken(credentials: Credentials, deps: LoginDeps): Pro
 
 const LOGIN = 'POST /v3/auth/tokens';
 
-/** Returns the token, with its description in the form of `body`. */
+/** Logs in, and returns the token with its description in the format of `body`. */
 async function requestToken<Description>(
   body: z.ZodType<{ token: Description }>,
   credentials: Credentials,

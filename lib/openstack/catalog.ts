@@ -3,7 +3,9 @@ import { REGION_CODE, type Registration } from '../operation/registry.ts';
 import { PropagatorError } from '../shared/errors.ts';
 import type { Credentials } from './credentials.ts';
 
-/** Any text may be null in Keystone. A malformed row must not hide the others. */
+/**
+ * Any text may be null in Keystone. A row with such a text must not make the catalog unreadable.
+ */
 const text = z
   .string()
   .nullish()
@@ -28,8 +30,8 @@ export const catalogService = z.object({
 export type CatalogService = z.infer<typeof catalogService>;
 
 /**
- * Throws class `Denied` when the catalog has no endpoint in a region that the settings name: the
- * region is misspelled or was removed. Without this check every service in that region would count
+ * Throws class `Denied` when the settings name a region without endpoints in the catalog: the
+ * region is misspelled or was removed. Without this check, every service in that region would count
  * as absent.
  */
 export function checkRegions(

@@ -25,25 +25,25 @@ export interface Cloud {
   readonly validateToken: ValidateToken;
   /** The propagator's own project, which is never cleaned up. */
   ownProject(): Promise<{ id: string; name: string; domainId: string }>;
-  /** The propagator's own user, whose domain is never disabled. */
+  /** The propagator's own user. The propagator never disables its domain. */
   ownUser(): Promise<{ id: string; domainId: string | undefined }>;
   /**
    * Reads the catalog, and the lists of services and endpoints that Keystone shows to an
-   * administrator. If the lists show more than the catalog, the catalog is read again with a new
-   * token. Throws `openstack.region` when the catalog lacks a region that the settings name.
+   * administrator. If the lists contain more than the catalog, the catalog is read again with a new
+   * token. Throws `openstack.region` when the settings name a region that the catalog lacks.
    */
   registry(): Promise<Registry>;
   /**
-   * Returns why the propagator's roles do not permit calls to the service; `undefined` when they
-   * do. Throws the error of a failed login.
+   * Returns the reason why the propagator's roles do not permit calls to the service, or
+   * `undefined` if they permit them. Throws the error of a failed login.
    */
   access(service: Pick<Service, 'name' | 'scope'>): Promise<ErrorReport | undefined>;
   /**
-   * Returns the service's API in a region; `undefined` when the catalog has no endpoint there. This
-   * does not prove that the service is absent. Throws `Unsupported` when the service does not
-   * support the minimum microversion, or when its URL is invalid. `projectApi`: use a token on that
-   * project; throws class `Denied` if the propagator has no role on it. `as`: use a token with only
-   * that role on the project.
+   * Returns the service's API in a region. `undefined` means that the catalog has no endpoint
+   * there, which does not prove that the service is absent. Throws `Unsupported` for an invalid
+   * URL, and for a service without the minimum microversion. With `projectApi`, the token is on
+   * that project; throws class `Denied` if the propagator has no role on it. With `as`, the token
+   * has only that role.
    */
   api(
     service: ServiceAddress,

@@ -30,9 +30,9 @@ export interface DomainAdmin {
   /** Enables the domain that a recovery window has disabled. */
   enable(domain: DomainId): Promise<void>;
   /**
-   * Deletes the roles and limits of the domain, and then the domain. Keystone then also removes its
-   * users, groups, identity providers and configuration. Keystone would remove its projects as
-   * well, so the caller must make sure that there are none. Returns the types that could not be
+   * Deletes the roles and limits of the domain, and then the domain. With the domain, Keystone
+   * removes its users, groups, identity providers and configuration. Keystone would also remove its
+   * projects, so the caller must make sure that there are none. Returns the types that could not be
    * listed afterwards. Throws `PropagatorError` if Keystone still shows the domain or any of its
    * resources.
    */
@@ -47,8 +47,8 @@ const shownDomain = z.object({
 });
 
 /**
- * Implements the calls with Keystone's API v3. `api`: the API at the login URL. `system`: the same
- * API with a system-scoped token, which is needed for limits.
+ * Implements the calls with Keystone's API v3. `system`: the same API as `api`, with a
+ * system-scoped token, which is needed for limits.
  */
 export function createDomainAdmin(api: ServiceApi, system: ServiceApi): DomainAdmin {
   const path = (domain: string): string => `/v3/domains/${encodeURIComponent(domain)}`;
@@ -64,7 +64,7 @@ export function createDomainAdmin(api: ServiceApi, system: ServiceApi): DomainAd
         shown.domain.options?.immutable === true
           ? [
               {
-                message: 'the domain is immutable, so Keystone neither disables nor deletes it',
+                message: 'the domain is immutable, so Keystone refuses to disable and to delete it',
                 advice: `Type: openstack project set --no-immutable ${domain}`,
               },
             ]

@@ -16,15 +16,15 @@ export interface ListedParts {
 }
 
 /**
- * Types whose rows Keystone keeps when it deletes their domain, with their collections (Zed and
- * 2026.2: `resource/core.py`, `_delete_domain`). The propagator deletes these rows right before the
- * domain.
+ * Types with their collections. Keystone keeps the rows of these types when it deletes their domain
+ * (Zed and 2026.2: `resource/core.py`, `_delete_domain`). The propagator deletes these rows right
+ * before the domain.
  */
 export const OWN_REMOVALS = { role: '/v3/roles', limit: '/v3/limits' } as const;
 
 /**
- * Types that are listed again after the deletion and must then be empty. Users and groups cannot be
- * listed, because their driver is deleted with the domain.
+ * The propagator lists these types again after the deletion, and they must be empty. It cannot list
+ * users and groups, because their driver is deleted with the domain.
  */
 export const VERIFIED = ['role', 'limit', 'identity-provider'] as const;
 
@@ -39,9 +39,9 @@ type Row = { readonly id: string; readonly name?: string | null | undefined };
 type Listing = (domain: DomainId) => Promise<readonly Row[]>;
 
 /**
- * Returns the listings of a domain's resources in Keystone, by type. `api`: Keystone. `system`:
- * Keystone with a system-scoped token, because with any other token Keystone 22 lists only the
- * limits of the token's project.
+ * Returns the listings of a domain's resources in Keystone, by type. `system`: Keystone with a
+ * system-scoped token. With another token, Keystone 22 lists only the limits of the token's
+ * project.
  */
 export function domainListings(
   api: ServiceApi,
@@ -92,7 +92,7 @@ export function domainListings(
   };
 }
 
-/** Lists the named types. Throws only a temporary error. */
+/** Lists the named types. Throws temporary errors; other failures are returned in `unlisted`. */
 export async function listParts(
   listings: Readonly<Record<string, Listing>>,
   names: readonly string[],

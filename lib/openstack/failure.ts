@@ -1,8 +1,6 @@
-import * as z from 'zod';
 import type { ErrorClass, ErrorReport } from '../shared/errors.ts';
 import { PropagatorError } from '../shared/errors.ts';
-import { plainText } from '../shared/plain-text.ts';
-import { parseJson } from './json.ts';
+import { serviceMessage } from './service-message.ts';
 import type { RawAnswer, TransportError } from './transport.ts';
 
 /** The service that a failure is about. `secrets` are redacted from every text of the service. */
@@ -13,21 +11,20 @@ export interface FailureContext {
   readonly secrets?: readonly string[];
 }
 
-const MAX_MESSAGE_LENGTH = 300;
-/** Characters of an HTML page that are searched for a message. */
-const MAX_PAGE = 20_000;
-
-/** The request id of OpenStack; Swift also has its own. */
+/** Returns the request id of OpenStack, or Swift's transaction id. */
 export const requestIdOf = (headers: Headers): string | undefined =>
   headers.get('x-openstack-request-id') ??
   headers.get('x-compute-request-id') ??
   headers.get('x-trans-id') ??
   undefined;
 
-/** Upper limit, so that a wrong `Retry-After` cannot stop the work. */
+/** A longer `Retry-After` is cut to this, because a wrong value would stop the work. */
 const MAX_RETRY_AFTER_SECONDS = 7 * 86_400;
 
-/** Seconds of `Retry-After`, as a number or an HTTP date. `now` is in epoch milliseconds. */
+/**
+ * Returns the seconds of a `Retry-After`, which is a number or an HTTP date. `now`: epoch
+ * milliseconds.
+ */
 export function retryAfterSeconds(headers: Headers, now: number): number | undefined {
   const value = headers.get('retry-after')?.trim();
   if (!value) return undefined;
@@ -38,86 +35,9 @@ export function retryAfterSeconds(headers: Headers, now: number): number | undef
   return Math.min(MAX_RETRY_AFTER_SECONDS, Math.max(0, seconds));
 }
 
-const fault = z.object({ message: z.string() });
-const wsme = z.object({ faultstring: z.string() }).transform((body) => body.faultstring);
-/** The text of an error. Ironic's text contains JSON. */
-const text = z.string().transform((words) => wsme.safeParse(parseJson(words)).data ?? words);
-/**
- * The forms of an error body. The key of a fault differs by service: `itemNotFound`,
- * `NeutronError`, `error`.
- */
-const bodies = z.union([
-  wsme,
-  z.object({ error_message: z.union([text, wsme]) }).transform((body) => body.error_message),
-  z
-    .object({
-      errors: z
-        .array(z.object({ title: z.string().optional(), detail: z.string().optional() }))
-        .min(1),
-    })
-    .transform((body) => body.errors.map((error) => error.detail ?? error.title ?? '').join('; ')),
-  z
-    .object({
-      NeutronError: z.union([
-        z.string(),
-        z.object({ message: z.string(), detail: z.unknown().optional() }),
-      ]),
-    })
-    .transform(({ NeutronError: error }) =>
-      typeof error === 'string'
-        ? error
-        : typeof error.detail === 'string' && error.detail
-          ? `${error.message} ${error.detail}`
-          : error.message,
-    ),
-  fault.transform((body) => body.message),
-  // Barbican, Zaqar, Freezer, Gnocchi: `title` names the status, `description` the reason.
-  z.object({ description: z.string() }).transform((body) => body.description),
-  z
-    .object({ description: z.object({ cause: z.string(), reason: z.string() }) })
-    .transform(({ description: { cause, reason } }) => `${cause}: ${reason}`),
-  // Tacker, as in RFC 7807.
-  z.object({ title: z.string(), detail: z.string() }).transform((body) => body.detail),
-  z.record(z.string(), z.union([fault, z.unknown()])).transform((body, context) => {
-    for (const value of Object.values(body)) {
-      const inner = fault.safeParse(value);
-      if (inner.success) return inner.data.message;
-    }
-    context.addIssue({ code: 'custom', message: 'no message' });
-    return z.NEVER;
-  }),
-]);
-
-/**
- * The service's message from its error body (JSON, HTML or text), on one line, cut to 300
- * characters.
- */
-export function serviceMessage(text: string, secrets: readonly string[] = []): string | undefined {
-  const json = parseJson(text);
-  const parsed = json === undefined ? undefined : bodies.safeParse(json);
-  const messageText = parsed
-    ? (parsed.data ?? '')
-    : (/<body[^>]*>([\s\S]*)<\/body>/i.exec(text.slice(0, MAX_PAGE))?.[1] ?? text);
-  const line = messageText
-    .slice(0, MAX_PAGE)
-    .replace(/<(script|style|title|h1)\b[\s\S]*?<\/\1>/gi, ' ')
-    .replace(/<\/?[a-z][^>]*>/gi, ' ')
-    .replace(/&(lt|gt|quot|#x27|#39|amp);/g, (entity) => ENTITIES[entity] ?? entity);
-  return plainText(line, MAX_MESSAGE_LENGTH, secrets) || undefined;
-}
-
-const ENTITIES: Readonly<Record<string, string>> = {
-  '&lt;': '<',
-  '&gt;': '>',
-  '&quot;': '"',
-  '&#x27;': "'",
-  '&#39;': "'",
-  '&amp;': '&',
-};
-
-/** Swift's rate limit. */
+/** Swift answers with this status to too many calls. */
 const SWIFT_RATE_LIMIT = 498;
-/** The statuses with which services refuse too many calls. 413: Cinder and Manila. */
+/** Services answer with these statuses to too many calls. Cinder and Manila use 413. */
 export const RATE_LIMITS: readonly number[] = [413, 429, SWIFT_RATE_LIMIT];
 /** Temporary redirects, time-outs, conflicts, locks and rate limits. */
 const TRANSIENT_STATUSES: readonly number[] = [
@@ -133,9 +53,9 @@ const TRANSIENT_STATUSES: readonly number[] = [
 ];
 
 /**
- * Returns the error class of a status, as `ServiceApi.request` documents it. `asksToWait`: the
- * response has a `Retry-After`. A 413 with `Retry-After` is the rate limit of Cinder and Manila;
- * without it, the request is too big.
+ * Returns the error class of a status, as documented for `ServiceApi.request`. `asksToWait`: the
+ * response has a `Retry-After`. With it, a 413 is the rate limit of Cinder and Manila. Without it,
+ * a 413 means that the request is too big.
  */
 export function classOf(status: number, asksToWait = false): ErrorClass {
   if (status === 404 || status === 410) return 'Gone';
@@ -153,7 +73,7 @@ function adviceOf(status: number, where: FailureContext, waitSeconds: number | u
     );
   switch (classOf(status, waitSeconds !== undefined)) {
     case 'Gone':
-      return 'The resource is already gone; nothing to do.';
+      return 'The resource is already gone. No action is necessary.';
     case 'Denied':
       return status === 401
         ? `${where.service} refused a new token as well: check its [keystone_authtoken] ` +
@@ -161,7 +81,7 @@ function adviceOf(status: number, where: FailureContext, waitSeconds: number | u
         : `Assign the role that ${where.service} requires to the user of the propagator, ` +
             'then redrive.';
     case 'Unsupported':
-      return `This ${where.service} does not have the API call; nothing to do.`;
+      return `This release of ${where.service} does not have the API call. No action is necessary.`;
     case 'Transient':
       if (status === 409)
         return (
@@ -215,8 +135,8 @@ export function httpFailure(
 }
 
 /**
- * The response was missing or incomplete. Always `Transient`, because the service may have executed
- * the call.
+ * Converts the error of a call without a complete response. The class is always `Transient`,
+ * because the service may have executed the call.
  */
 export function transportFailure(
   error: TransportError,
@@ -253,8 +173,8 @@ export function transportFailure(
 }
 
 /**
- * Creates the error for a 2xx response that cannot be trusted. It must never count as an empty
- * list.
+ * Creates the error for a 2xx response that cannot be trusted. Such a response must never count as
+ * an empty list.
  */
 export function answerFailure(
   what: {

@@ -8,8 +8,8 @@ interface Line<Item> {
 const COMPACT_AT = 1024;
 
 /**
- * A queue that alternates between keys. Each call of `next` takes an item of the key whose last
- * turn is the longest ago.
+ * A queue that alternates between keys. `next` takes an item of the key that has waited longest for
+ * its turn.
  */
 export class FairQueue<Item> {
   /** The key with the next turn comes first: a `Map` keeps the order of insertion. */

@@ -11,7 +11,7 @@ import { createUndiciClient } from './undici-client.ts';
 /** Keystone's API v3 with the login of a command. */
 export interface IdentityApi {
   readonly api: ServiceApi;
-  /** The regions that the settings name; may be empty. */
+  /** The regions that the settings name, if any. */
   readonly regions: readonly string[];
   close(): Promise<void>;
 }
@@ -38,8 +38,8 @@ export async function logIn(credentials: Credentials): Promise<IssuedToken> {
 }
 
 /**
- * Connects to Keystone at the login URL, with a token on a project or on the system. It sends
- * nothing until the first call. The calls throw `PropagatorError`.
+ * Returns Keystone's API at the login URL, with a token on a project or on the system. The first
+ * call logs in. The calls throw `PropagatorError`.
  */
 export function connectIdentity(credentials: Credentials): IdentityApi {
   const transport = openTransport(credentials);

@@ -27,8 +27,8 @@ function toAccount(value: unknown, context: z.core.$RefinementCtx): Account {
 }
 
 /**
- * Keystone also shows a domain as a project (`is_domain`, Identity API 3.6). Such a project counts
- * as a domain.
+ * Keystone also shows each domain as a project with `is_domain` (Identity API 3.6). This schema
+ * converts it to a domain.
  */
 const project = projectRow.transform(({ domain_id, parent_id, is_domain, tags, ...row }, context) =>
   toAccount(
@@ -71,12 +71,15 @@ const notFound = z.object({ error: z.object({ code: z.literal(404), message: z.s
 const namesId = (message: string, id: string): boolean =>
   message.endsWith(`: ${id}.`) || message.endsWith(`: ${id}`);
 
-/** Web servers decode `%2F` before routing, so a request with such an id never reaches Keystone. */
+/**
+ * Creates the error for an id with a slash. Web servers decode `%2F` before routing, so Keystone
+ * never receives such an id.
+ */
 const unaddressableId = (type: string): PropagatorError =>
   new PropagatorError({
     code: 'keystone.id.hidden',
     class: 'Unsupported',
-    message: `Keystone cannot be asked about a ${type} whose id contains a slash`,
+    message: `Keystone cannot show a ${type} with a slash in its id`,
     advice: `Check in the Keystone database whether the ${type} exists.`,
     service: 'keystone',
   });
@@ -101,8 +104,8 @@ export function createKeystone(api: ServiceApi): Keystone {
       requestId,
       status,
     });
-  // Send no `limit`: Keystone before 2025.1 has no paging. Later releases use their own page size
-  // and return a link to the next page.
+  // No `limit` is sent, because Keystone before 2025.1 has no paging. Later releases link to the
+  // next page.
   const list = async <S extends z.ZodType>(
     path: string,
     collection: string,
@@ -137,8 +140,7 @@ export function createKeystone(api: ServiceApi): Keystone {
       });
       if (answer.status === 404) {
         const own = notFound.safeParse(answer.json);
-        // A proxy, another web server or a wrong URL may also answer 404, but only Keystone names
-        // the id.
+        // A 404 without the id may come from a proxy or from a wrong URL.
         if (own.success && namesId(own.data.error.message, id)) return { kind: 'absent' };
         if (id.includes('/')) throw unaddressableId(type);
         throw fail(
@@ -171,7 +173,7 @@ export function createKeystone(api: ServiceApi): Keystone {
         return take(rows);
       };
       await pages(type, user, takeUsers);
-      // As in `users`: if the list contains a single domain, it may be limited to that domain.
+      // Keystone may have limited the list to a single domain, as in `users`.
       if (domainIds.size > 1) return;
       for (const one of await domains()) await pages(type, user, takeUsers, { domain_id: one.id });
     },
@@ -181,9 +183,8 @@ export function createKeystone(api: ServiceApi): Keystone {
     },
     domains,
     /**
-     * With `domain_specific_drivers_enabled`, Keystone silently lists only the users of the domain
-     * of our token's project. If the list of all users shows a single domain, each domain is
-     * listed.
+     * Lists each domain if the first list shows users of a single domain. With
+     * `domain_specific_drivers_enabled`, that list contains only the domain of the token's project.
      */
     async users(domainId) {
       const all = await users(domainId);
@@ -198,8 +199,8 @@ export function createKeystone(api: ServiceApi): Keystone {
       ];
     },
     /**
-     * Roles on the system or on a domain are not counted. `include_names` is omitted, because
-     * Keystone treats any value except 0 as true.
+     * Ignores roles on the system and on domains. The query omits `include_names`, because Keystone
+     * treats every value except 0 as true.
      */
     async members(projectId) {
       const query = { effective: true, 'scope.project.id': projectId };

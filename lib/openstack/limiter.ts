@@ -4,8 +4,8 @@ import { FairQueue } from './fair-queue.ts';
 /** One finished call to a service. */
 export interface Sample {
   /**
-   * The call without ids, for example `DELETE /servers/{id}`. Only latencies of equal calls are
-   * compared.
+   * The call without ids, for example `DELETE /servers/{id}`. Latencies are compared only between
+   * equal calls.
    */
   readonly call: string;
   readonly millis: number;
@@ -20,20 +20,22 @@ export interface LimiterOptions {
 
 /** The initial limit. */
 const FIRST_LIMIT = 4;
-/** Lowest limit for a slow service. Only a refusal reduces the limit to one. */
+/** The lowest limit for a slow service. A refusal may reduce the limit to one. */
 const SLOW_FLOOR = 2;
 /** The limit is adjusted after at least this many answers. */
 const WINDOW = 4;
-/** If latency divided by usual latency is at most this, the limit may grow. */
+/** The limit may grow while latency divided by usual latency is at most this. */
 const UNCONGESTED = 1.6;
-/** If this ratio is at least this high, calls wait inside the service, so the limit shrinks. */
+/** A higher ratio means that calls wait inside the service, so the limit shrinks. */
 const CONGESTED = 2.5;
-/** An answer within this time never counts as slow: timers and the network cause such delays. */
+/**
+ * An answer within this time never counts as slow, because timers and the network cause such
+ * delays.
+ */
 const NOISE_MILLIS = 20;
 /**
- * While the limit is at its minimum, the usual latency follows slower answers with this weight. The
- * service is then slow for a reason other than our calls, for example more data or a smaller
- * machine.
+ * While the limit is at its minimum, the usual latency follows slower answers with this weight. At
+ * that limit the cause is not our calls but, for example, more data or a smaller machine.
  */
 const DRIFT = 0.05;
 
@@ -56,8 +58,8 @@ export class AdaptiveLimiter {
   /** True if a call has waited for its turn in this window. */
   #isSaturated = false;
   /**
-   * The number of calls in progress when the limit was last reduced. Their answers must not reduce
-   * it again.
+   * The number of expected answers to calls that were sent before the limit was last reduced. These
+   * answers must not reduce it again.
    */
   #ignored = 0;
 

@@ -8,8 +8,8 @@ const PAGE_ROWS = 1000;
 /** A listing with more pages counts as endless. */
 const MAX_PAGES = 10_000;
 /**
- * A listing with more rows also counts as endless, if it is kept in memory. Otherwise a service
- * that always sends another page would exhaust the memory.
+ * A listing that is kept in memory also counts as endless when it has more rows. This protects the
+ * memory from a service that always sends another page.
  */
 export const MAX_ROWS = 500_000;
 const MAX_RESTARTS = 2;
@@ -19,9 +19,9 @@ type FetchPage = (request: RequestOptions) => Promise<Answer>;
 
 /**
  * Reads all rows of a listing. Throws on an incomplete page, a missing collection, a row that does
- * not match its schema, or a paging loop. `path` is for messages. If the marker's row was deleted
- * in the meantime, the listing restarts, at most twice. Nova, Cinder and Glance then answer 400,
- * Neutron 404 (seen on 2023.1).
+ * not match its schema, or a paging loop. `path` is for messages. The listing restarts, at most
+ * twice, when the marker's row was deleted in the meantime. In that case Nova, Cinder and Glance
+ * answer 400, and Neutron answers 404 (seen on 2023.1).
  */
 export async function readListing<S extends z.ZodType>(
   ask: FetchPage,
@@ -60,11 +60,9 @@ async function readOnce<S extends z.ZodType>(
   const visited = new Set<string>();
   let query = first;
   for (;;) {
+    const hasMarker = query !== first && 'marker' in query;
     const answer = await ask({ ...request, query }).catch((error: unknown) => {
-      const status = error instanceof PropagatorError ? error.report.status : undefined;
-      const marker = query !== first && 'marker' in query;
-      if (error instanceof PropagatorError && marker && (status === 400 || status === 404))
-        return error;
+      if (hasMarker && isMarkerGone(error)) return error;
       throw error;
     });
     if (answer instanceof PropagatorError) return { markerGone: answer.report.requestId };
@@ -73,10 +71,10 @@ async function readOnce<S extends z.ZodType>(
       const checkedRows = page.rows.map((one) => validRow(row, one));
       seen += checkedRows.length;
       const next = PAGING_STYLES[paging](page, collection, seen);
-      // After the paging check, so that `onPage` never receives a truncated page.
+      // The paging check comes first, so that `onPage` never receives a truncated page.
       if (onPage) await onPage(checkedRows);
       else for (const one of checkedRows) rows.push(one);
-      // A list in one page is complete, so it has no limit.
+      // The row limit applies only if there is a next page: a list in one page is complete.
       if (next && rows.length > MAX_ROWS)
         throw new PagingError(`the list has more than ${MAX_ROWS} rows`, 'endless');
       if (!next) return { rows, more: false };
@@ -101,8 +99,11 @@ async function readOnce<S extends z.ZodType>(
   }
 }
 
+const isMarkerGone = (error: unknown): error is PropagatorError =>
+  error instanceof PropagatorError && (error.report.status === 400 || error.report.status === 404);
+
 /**
- * Validates a row. The error names the expected form and never the value, which may be a
+ * Validates a row. The error names the expected format and never the value, which may be a
  * customer's.
  */
 function validRow<S extends z.ZodType>(row: S, value: unknown): z.infer<S> {

@@ -3,8 +3,8 @@ import type { Scope } from './authenticate.ts';
 import type { Credentials } from './credentials.ts';
 
 /**
- * An application credential permanently belongs to one project (Identity API, application
- * credentials).
+ * Creates the error for a scope that an application credential cannot have: it belongs to one
+ * project for ever (Identity API, application credentials).
  */
 export function projectBoundCredential(credentials: Credentials): PropagatorError {
   return new PropagatorError({
@@ -18,7 +18,7 @@ export function projectBoundCredential(credentials: Credentials): PropagatorErro
   });
 }
 
-/** Creates the error for a refused login in another scope than that of the credentials. */
+/** Creates the error for a refused login in a scope that is not that of the credentials. */
 export function deniedScope(error: PropagatorError, scope: Scope): PropagatorError {
   const { status } = error.report;
   if (status !== 401 && status !== 403) return error;

@@ -11,7 +11,7 @@ const MEMBER = 'member';
 const PREFIX = 'keystone-propagator-member-';
 /** True if a member session created this application credential of the propagator's user. */
 export const isMemberCredential = (name: string): boolean => name.startsWith(PREFIX);
-/** Keystone refuses the credential after this time, even if this process dies. */
+/** The credential expires after this time, even if this process has died. */
 const LIFETIME = 60 * 60_000;
 
 const created = z.object({
@@ -19,12 +19,12 @@ const created = z.object({
 });
 
 /**
- * A session on a project with only the role `member`. A password login always has all roles of the
- * user, including `admin`. The propagator therefore creates an application credential for its own
- * user with only one role, and logs in with it. The credential is deleted when the propagator
- * revokes its role on the project, and before it deletes the project. Keystone refuses the
- * credential after an hour in any case. `project`: the session on the project with all roles.
- * `identity`: Keystone's API with that session.
+ * Creates a session on a project with only the role `member`. A password login always has all roles
+ * of the user, including `admin`. The propagator therefore creates an application credential for
+ * its own user with only one role, and logs in with it. The credential is deleted when the
+ * propagator revokes its role on the project, and before it deletes the project. It expires after
+ * an hour in any case. `project`: the session on the project with all roles. `identity`: Keystone's
+ * API with that session.
  */
 export function createMemberSession(
   project: Session,
@@ -76,7 +76,8 @@ export function createMemberSession(
     token,
     async replace(refused) {
       if (last && last.value() !== refused.value()) return last;
-      // The credential may have been deleted with an earlier role, so log in with a new one.
+      // The credential may have been deleted when an earlier role was revoked, so a new one is
+      // created.
       current = undefined;
       return token();
     },

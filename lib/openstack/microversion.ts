@@ -11,8 +11,8 @@ const entry = z.object({
   links: z.array(z.object({ rel: z.string(), href: z.string() })).optional(),
 });
 /**
- * The forms of a version document: of Nova (`version`), of Cinder and Placement (`versions`), and
- * of Keystone (`versions.values`).
+ * The forms of a version document: Nova (`version`), Cinder and Placement (`versions`), and
+ * Keystone (`versions.values`).
  */
 const versionDocument = z.union([
   z.object({ version: entry }).transform((document) => [document.version]),
@@ -29,7 +29,7 @@ const numbers = (version: string): [number, number] => {
   return [major, minor];
 };
 
-/** Microversions are pairs of numbers: 2.9 is older than 2.75. */
+/** Compares microversions as pairs of numbers: 2.9 is older than 2.75. */
 export function compareVersions(a: string, b: string): number {
   const [majorA, minorA] = numbers(a);
   const [majorB, minorB] = numbers(b);
@@ -37,8 +37,8 @@ export function compareVersions(a: string, b: string): number {
 }
 
 /**
- * Returns the path of an API version from its `self` link, because Cinder's id is `v3.0` and its
- * path `v3`. The host of the link is ignored, because it is often internal.
+ * Returns the path of an API version from its `self` link, because Cinder's version id `v3.0` is
+ * not its path `v3`. The host of the link is often internal, so it is ignored.
  */
 function apiOf(one: z.infer<typeof entry>): string {
   const href = one.links?.find((link) => link.rel === 'self')?.href ?? '';
@@ -47,8 +47,8 @@ function apiOf(one: z.infer<typeof entry>): string {
 }
 
 /**
- * Reads the microversions of Zun and Magnum. They are not in the version document but in the
- * headers of every response: `container 1.40`.
+ * Reads the microversions of Zun and Magnum, which are only in the headers of responses: `container
+ * 1.40`.
  */
 function entriesInHeaders(headers: Headers): z.infer<typeof entry>[] {
   const [lowest, highest] = ['minimum', 'maximum'].map(
@@ -60,8 +60,7 @@ function entriesInHeaders(headers: Headers): z.infer<typeof entry>[] {
 /**
  * Returns the highest microversion that both sides support, and the API's path (`v2.1`) for an
  * endpoint without a version. `document` is the response at the root of the API. Throws class
- * `Unsupported` with both versions when the cloud is older than `floor` or no longer supports
- * `ceiling`.
+ * `Unsupported`, with both ranges, if they do not overlap.
  */
 export function negotiate(
   document: Pick<Answer, 'json' | 'headers' | 'requestId'>,
@@ -100,8 +99,8 @@ export function negotiate(
       advice: isTooNew
         ? `This release of the propagator does not support ${where.service} of this cloud. ` +
           `Upgrade the propagator.`
-        : `Older releases do not show the owner of each row, which the safety rules require, so ` +
-          `the propagator changes nothing there. Upgrade ${where.service}.`,
+        : 'The safety rules require the owner of each row, which older releases do not show. ' +
+          `The propagator therefore changes nothing in ${where.service}. Upgrade it.`,
       service: where.service,
       region: where.region,
       requestId,

@@ -20,8 +20,8 @@ export class PagingError extends Error {
 }
 
 /**
- * A paging style: returns the parameters of the next page, or `undefined` at the end. `seen`: rows
- * up to and including this page.
+ * Returns the parameters of the next page, or `undefined` at the end. `seen`: the number of rows up
+ * to and including this page.
  */
 export type PagingStyle = (
   page: Page,
@@ -58,7 +58,7 @@ function nextLink(body: unknown, collection: string | undefined): string | undef
 /**
  * Returns the marker from a link to the next page. The rest of the link is not used. Behind a
  * proxy, the links of Nova and Cinder often name an internal host, which must not receive the
- * token, and the links of Glance lack the path prefix.
+ * token. The links of Glance lack the path prefix.
  */
 function markerOf(href: string, page: Page): Next {
   const url = URL.parse(href, 'http://service.invalid');
@@ -73,11 +73,15 @@ export const PAGING_STYLES: Readonly<Record<Paging, PagingStyle>> = {
     const href = nextLink(page.body, collection);
     return href === undefined ? undefined : markerOf(href, page);
   },
-  /** Glance: `next` is a path, `/v2/images?marker=…`. Keystone since 2025.1: `links.next`. */
+  /**
+   * Glance returns a path in `next` (`/v2/images?marker=…`), and Keystone since 2025.1 in
+   * `links.next`.
+   */
   next(page) {
     const links = isObject(page.body) && isObject(page.body.links) ? page.body.links : undefined;
     const next = (isObject(page.body) ? page.body.next : undefined) ?? links?.next;
-    // Keystone marks a list that it cut at its list_limit. Before 2025.1 the rest cannot be read.
+    // Keystone marks a list that it cut at its list_limit. Keystone before 2025.1 cannot return the
+    // rest.
     if (
       (next === undefined || next === null) &&
       isObject(page.body) &&
@@ -93,13 +97,13 @@ export const PAGING_STYLES: Readonly<Record<Paging, PagingStyle>> = {
     return markerOf(next, page);
   },
   /**
-   * Nova's server groups: only an empty page is the end, because the operator may configure smaller
+   * Nova's server groups. Only an empty page is the end, because the operator may configure smaller
    * pages.
    */
   offset: (page, _collection, seen) =>
     page.rows.length === 0 ? undefined : { offset: String(seen) },
   /**
-   * Barbican: answers contain at most 100 rows, whatever the limit, and the total number of rows.
+   * Barbican. An answer contains the total number of rows, and at most 100 rows for any `limit`.
    */
   total(page, _collection, seen) {
     const total = isObject(page.body) ? page.body.total : undefined;
@@ -111,7 +115,8 @@ export const PAGING_STYLES: Readonly<Record<Paging, PagingStyle>> = {
     return { offset: String(seen) };
   },
   /**
-   * Swift: the name of the last row; `version_marker` is the position among versions of one object.
+   * Swift. The marker is the name of the last row. `version_marker` is the position among the
+   * versions of one object.
    */
   swift(page) {
     if (page.rows.length === 0) return undefined;
@@ -132,7 +137,8 @@ export const PAGING_STYLES: Readonly<Record<Paging, PagingStyle>> = {
 };
 
 /**
- * Returns a page's rows. Throws when the collection is missing, because that is not an empty list.
+ * Returns a page's rows. Throws when the collection is missing, because a missing list is not an
+ * empty list.
  */
 export function pageOf(body: unknown, collection: string | undefined): Page {
   const rows = collection === undefined ? body : isObject(body) ? body[collection] : undefined;

@@ -37,11 +37,10 @@ export interface ProjectAdmin {
    */
   delete(project: ProjectId): Promise<void>;
   /**
-   * Returns why Keystone would refuse a role, the disabling or the deletion of the project (safety
-   * rule "Know the end before the beginning"). Changes nothing. Throws class `Gone` when the
-   * project does not exist. `readOnly`: permissions are not tested and reported as unknown, because
-   * a test is a call other than GET. `inDomain`: the project is deleted with its domain
-   * (`factsInDomain`).
+   * Returns the reasons for which Keystone would refuse a role, the disabling or the deletion of
+   * the project (safety rule "Know the end before the beginning"). Changes nothing. Throws class
+   * `Gone` when the project does not exist. `readOnly`: makes only GET calls and reports
+   * permissions as unknown. `inDomain`: the project is deleted with its domain (`factsInDomain`).
    */
   checkDeletion(project: ProjectId, how?: HowChecked): Promise<KeystoneCheck>;
 }
@@ -50,8 +49,8 @@ const assignment = z.object({ role: z.object({ id: z.string() }) });
 const credential = z.object({ id: z.string(), name: z.string(), project_id: z.string().nullish() });
 
 /**
- * Implements the actions with Keystone's API v3. `session` is the propagator's login. `on` returns
- * a session on a project. `isProjectBound`: the credentials give no token on another project.
+ * Implements the actions with Keystone's API v3. `session`: the propagator's login. `on`: returns a
+ * session on a project. `isProjectBound`: the credentials are valid for one project only.
  */
 export function createProjectAdmin(
   api: ServiceApi,
@@ -66,8 +65,8 @@ export function createProjectAdmin(
     return `${roles}/${encodeURIComponent(role)}`;
   };
   /**
-   * Deletes the application credentials of member sessions. Keystone removes them neither with the
-   * role nor with the project (seen on Keystone 30).
+   * Deletes the application credentials of member sessions. Keystone keeps them when it deletes the
+   * role or the project (seen on Keystone 30).
    */
   const deleteMemberCredentials = async (project: ProjectId): Promise<void> => {
     const { user } = await session.token();
@@ -87,12 +86,12 @@ export function createProjectAdmin(
   const keystoneActions: ProjectAdmin = {
     async missingRoles(project) {
       const { user, roles } = await session.token();
-      // The role `admin` includes its implied roles. Without a role of that name, use all roles
-      // that the propagator has on its own project.
+      // The role `admin` includes its implied roles. If the propagator does not have it, all roles
+      // on its own project are used.
       const admin = roles.filter((role) => role.name === 'admin');
       const wanted = (admin.length > 0 ? admin : roles).map((role) => role.id);
-      // Only direct assignments: the propagator must not revoke a role from a group or a domain,
-      // and an additional assignment does no harm.
+      // Only direct assignments are read, because the propagator revokes no role of a group or a
+      // domain. An additional assignment does no harm.
       const query = { 'user.id': user.id, 'scope.project.id': project };
       const { rows } = await api.list('/v3/role_assignments', {
         collection: 'role_assignments',
@@ -105,7 +104,7 @@ export function createProjectAdmin(
     },
     async assignRoles(project, roles) {
       for (const role of roles) await api.request('PUT', await rolePath(project, role));
-      // Get a new token, because Keystone has revoked the token of an earlier assignment.
+      // Keystone has revoked the token of an earlier assignment.
       const session = on(project);
       await session.replace(await session.token());
     },

@@ -5,7 +5,7 @@ import type { KeystoneFacts, Permission } from '../operation/keystone-check.ts';
 import { PropagatorError } from '../shared/errors.ts';
 import type { RequestOptions, ServiceApi } from '../task/service.ts';
 import type { Token } from './authenticate.ts';
-import { serviceMessage } from './failure.ts';
+import { serviceMessage } from './service-message.ts';
 import type { Method } from './transport.ts';
 
 const options = z.object({ immutable: z.boolean().nullish() }).nullish();
@@ -27,10 +27,10 @@ const projectPath = (id: string): string => `/v3/projects/${encodeURIComponent(i
 
 /**
  * Reads the facts that decide whether the propagator may disable and delete a project. Changes
- * nothing: each permission is tested with a call that Keystone's policy checks but that has no
- * effect. `missingRoles`: ids of the roles that the propagator would assign, or `untested`: only
- * GET calls are made, and no permission is tested. Throws the error of a failed call, and class
- * `Gone` when the project does not exist.
+ * nothing: it tests each permission with a call that has no effect but that Keystone's policy
+ * checks. `missingRoles`: ids of the roles that the propagator would assign. With `untested` it
+ * makes only GET calls and tests no permission. Throws the error of a failed call, and class `Gone`
+ * when the project does not exist.
  */
 export async function readKeystoneFacts(
   api: ServiceApi,
@@ -104,19 +104,21 @@ async function readChildren(api: ServiceApi, id: string): Promise<KeystoneFacts[
 }
 
 /**
- * Tests with an update that repeats the id. It changes nothing, but Keystone sends
+ * Tests with an update that repeats the id. The update changes nothing, but Keystone sends
  * `project.updated`.
  */
 const mayUpdateProject = (api: ServiceApi, id: string): Promise<Permission> =>
   permissionFor(api, 'PATCH', projectPath(id), { json: { project: { id } } });
 
-/** Tests with an id that no project has: Keystone checks the policy before it answers 404. */
+/**
+ * Tests with an id that no project has, because Keystone checks the policy before it answers 404.
+ */
 async function mayDeleteProject(api: ServiceApi): Promise<Permission> {
   const noProject = newId();
   const answer = await permissionFor(api, 'DELETE', projectPath(noProject));
   if (answer.kind !== 'refused') return answer;
-  // If the policy compares the project's domain, Keystone refuses every unknown id. Then this test
-  // says nothing about a real project. The same test of the update rule shows this case.
+  // A policy that compares the project's domain refuses every unknown id. In that case this test
+  // says nothing about a real project. Keystone then also refuses an update of an unknown id.
   const json = { project: { id: noProject } };
   const update = await permissionFor(api, 'PATCH', projectPath(noProject), { json });
   if (update.kind === 'granted') return answer;
@@ -124,8 +126,8 @@ async function mayDeleteProject(api: ServiceApi): Promise<Permission> {
 }
 
 /**
- * Tests with a user that does not exist. Only a policy that compares users could answer
- * differently.
+ * Tests first with a user that does not exist. A policy that compares users may refuse that user,
+ * so a refusal is tested again with the propagator's user.
  */
 async function mayRevoke(
   api: ServiceApi,

@@ -15,7 +15,7 @@ const text = z
   .string()
   .nullish()
   .transform((value) => value ?? '');
-/** In Keystone a service may have no type or no name. */
+/** A service of Keystone may lack its type and its name. */
 const serviceRow = z.object({
   id: z.string(),
   type: text,
@@ -45,8 +45,8 @@ export type ReadLists = Lists | { readonly unlisted: ErrorReport };
  * catalog. Returns the error if a list cannot be read or is cut at Keystone's `list_limit`.
  */
 export async function readLists(identity: ServiceApi): Promise<ReadLists> {
-  // Send no `limit`: Keystone before 2025.1 has no paging, and later releases link to the next
-  // page.
+  // No `limit` is sent, because Keystone before 2025.1 has no paging. Later releases link to the
+  // next page.
   const options = { paging: 'next', query: { limit: undefined } } as const;
   try {
     const [services, endpoints] = await Promise.all([
@@ -67,8 +67,8 @@ export const regionOf = (endpoint: {
 }): string | undefined => endpoint.region_id || endpoint.region || undefined;
 
 /**
- * Returns the registrations in a catalog, by service and region. `projectId`: the token's project,
- * whose id is in the URLs.
+ * Returns the registrations in a catalog, by service and region. `projectId`: the id of the token's
+ * project, which the URLs contain.
  */
 export function catalogRegistrations(
   catalog: readonly CatalogService[],
@@ -127,8 +127,8 @@ const NOT_IN_CATALOG =
   'endpoint filter, or a URL that Keystone cannot fill in)';
 
 /**
- * Returns endpoints that are only in the lists, and services without an endpoint. They cannot be
- * called.
+ * Returns the registrations that cannot be called: endpoints that only the lists contain, and
+ * services without an endpoint.
  */
 function hiddenRegistrations(
   catalog: readonly CatalogService[],
@@ -137,7 +137,8 @@ function hiddenRegistrations(
 ): Registration[] {
   const rows = new Map(lists?.services.map((row) => [row.id, row]));
   const shown = new Set(catalog.flatMap(({ endpoints }) => endpoints.map(({ id }) => id)));
-  // A catalog from a template file has no ids, or other ids.
+  // In a catalog from a template file, ids are missing or different, so the other fields are
+  // compared.
   const alike = new Set(
     catalog.flatMap(({ id = '', type, endpoints }) =>
       endpoints.map((one) => endpointKey(rows.has(id) ? id : '', type, one, projectId)),
@@ -208,8 +209,9 @@ function withoutEndpoint(
 }
 
 /**
- * Returns the error for an incomplete list. A list is incomplete if it lacks a service of the
- * catalog (a policy or a proxy filters it), or if it is empty (Keystone at least must be in it).
+ * Returns the error for an incomplete list. A policy or a proxy may filter the list, so that it
+ * lacks a service of the catalog. An empty list is incomplete too, because it must at least contain
+ * Keystone.
  */
 function findIncompleteness(
   catalog: readonly CatalogService[],
@@ -222,12 +224,11 @@ function findIncompleteness(
   const without = catalog.find(
     ({ type, endpoints }) => endpoints.length > 0 && !reachable.has(typeKey(type)),
   );
-  if (missing)
-    return incomplete('services', `does not contain ${missing.type}, which is in the catalog`);
+  if (missing) return incomplete('services', `lacks ${missing.type}, which is in the catalog`);
   if (without)
     return incomplete(
       'endpoints',
-      `contains no endpoint of ${without.type}, which is in the catalog`,
+      `lacks the endpoints of ${without.type}, which are in the catalog`,
     );
   return lists.services.length === 0 ? incomplete('services', 'is empty') : undefined;
 }

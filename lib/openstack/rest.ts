@@ -31,8 +31,8 @@ export interface Call {
 }
 
 /**
- * `compute` becomes `OpenStack-API-Version: compute 2.93`. A service's own header, which begins
- * with `X-`, holds only the version.
+ * `compute` becomes `OpenStack-API-Version: compute 2.93`. A header that begins with `X-` belongs
+ * to one service and holds only the version.
  */
 export interface ApiVersion {
   readonly header: string;
@@ -65,14 +65,15 @@ export interface RestOptions {
 }
 
 /**
- * Longest `Retry-After` that a call waits for. For longer times the task is delayed in its queue.
+ * A call waits for a `Retry-After` of at most this. For longer times the task is delayed in its
+ * queue.
  */
 const MAX_WAIT_SECONDS = 5;
 const MAX_WAITS = 2;
 const REPEATABLE: readonly Method[] = ['GET', 'HEAD', 'PUT', 'DELETE'];
 /**
- * After a service has refused a new token, the next login waits this long, to protect Keystone from
- * too many logins.
+ * After a service has refused a new token, no call logs in again for this time. This protects
+ * Keystone from too many logins.
  */
 const LOGIN_PAUSE_MILLIS = 30_000;
 
@@ -134,11 +135,11 @@ export function createRest(options: RestOptions): ServiceApi {
     request: RequestOptions,
     watch: Watch | undefined,
   ): Promise<Answer> => {
-    // Do not send the call if it was aborted while it waited for its slot.
+    // The call may have been aborted while it waited for its slot.
     watch?.signal.throwIfAborted();
     const endpoint = request.endpoint ?? options.endpoint;
     refuseUnsafeEndpoint(service, endpoint.replace(/^\w+:\/+[^/]*/, ''));
-    // A Swift object may have any name, including `..`, and Swift uses the path unchanged.
+    // A Swift object may have the name `..`, and Swift uses the path unchanged.
     if (service !== 'swift') refuseUnsafePath(service, path);
     refuseUnsafeHeaders(service, request.headers);
     const target = buildPath(home, endpoint, path, request.query);
@@ -158,8 +159,9 @@ export function createRest(options: RestOptions): ServiceApi {
         newTokenRefusedAt = now();
       }
       const wait = retryAfterSeconds(answer.headers, now());
-      // A rate limit refuses a call before its execution, so any call may be repeated. After a 503
-      // the service may have executed the call, so only idempotent methods are repeated.
+      // A service that answers with a rate limit has not executed the call, so any method may be
+      // repeated. A service that answers 503 may have executed it, so only idempotent methods are
+      // repeated.
       const mayRetry =
         RATE_LIMITS.includes(answer.status) ||
         (answer.status === 503 && REPEATABLE.includes(method));
@@ -206,8 +208,8 @@ function toMissingList(error: unknown): never {
 }
 
 /**
- * True for a web page with status 200, of a proxy or a maintenance. Empty responses of Swift are
- * excluded: they are also labeled as HTML.
+ * True for a web page with status 200 from a proxy, for example during maintenance. Swift also
+ * labels empty responses as HTML, so the text is checked.
  */
 const isWebPage = ({ status, headers, text }: RawAnswer, method: Method): boolean =>
   method === 'GET' &&
@@ -237,7 +239,7 @@ function answerOf(answer: RawAnswer, method: Method, call: string, where: Failur
   return { status: answer.status, headers: answer.headers, json, requestId };
 }
 
-/** Returns headers with lower-case names, so that a caller's `Accept` replaces the default one. */
+/** Returns headers with lower-case names, so that a caller's `Accept` replaces the default. */
 const lowerCased = (headers: RequestOptions['headers']): Record<string, string> =>
   Object.fromEntries(
     Object.entries(headers ?? {}).map(([name, value]) => [name.toLowerCase(), value]),

@@ -1,12 +1,12 @@
 import { PropagatorError } from '../shared/errors.ts';
 
 /**
- * Throws for a path that a proxy or web server could change. These programs decode `%2F` and `%2E`
- * before routing: Keystone answers for `/v3/projects/a%2F` as for `/v3/projects/a`. Segments such
- * as `.`, `..` or empty ones could then address resources of another project. `path` is the encoded
- * path with its query. The code of the error ends in `.hidden`, so that resources that cannot be
- * listed do not count as empty. The code `SERVICE.id.hidden` means that one id or name is unsafe,
- * and its advice names it. The resource stays and is dead-lettered until a person removes it.
+ * Throws for a path that a proxy or web server could change. Such programs decode `%2F` and `%2E`
+ * before routing: Keystone answers for `/v3/projects/a%2F` as for `/v3/projects/a`. A segment that
+ * is empty, `.` or `..` could then address a resource of another project. `path` is the encoded
+ * path with its query. The code of the error is `SERVICE.id.hidden`, and its advice names the
+ * unsafe id or name. The ending `.hidden` prevents that a type counts as empty when it cannot be
+ * listed. The task of the resource is dead-lettered until a person removes the resource.
  */
 export function refuseUnsafePath(service: string, path: string): void {
   const segment = unsafeSegment(path);
@@ -65,7 +65,7 @@ const unsafe = (service: string, where: 'URL' | 'header', text: string): Propaga
   new PropagatorError({
     code: `${service}.id.hidden`,
     class: 'Unsupported',
-    message: `an id or a name would be changed in transit if it were sent in a ${where}`,
+    message: `an id or a name cannot be sent in a ${where} without being changed in transit`,
     advice:
       `No call was made. Search ${service} for ${JSON.stringify(text.slice(0, MAX_SHOWN))}, and ` +
       `remove the resource there, or delete its row in the database of ${service}.`,

@@ -12,7 +12,8 @@ export interface Session {
   /** Logs in again after a service refused this token with 401, unless another call has done so. */
   replace(refused: Token): Promise<Token>;
   /**
-   * Returns a token with its catalog that is at most this old. Throws the error of a failed login.
+   * Returns a token that is at most this old, and so is its catalog. Throws the error of a failed
+   * login.
    */
   fresh(milliseconds: number): Promise<Token>;
 }
@@ -20,8 +21,8 @@ export interface Session {
 const RENEWAL_PAUSE_MILLIS = 30_000;
 
 /**
- * Creates a session. `scope` replaces the scope of the credentials: the project to clean up, or the
- * system. It requires a password login.
+ * Creates a session. `scope` replaces the scope of the credentials. Only a password login can have
+ * another scope.
  */
 export function createSession(credentials: Credentials, deps: LoginDeps, scope?: Scope): Session {
   const { now } = deps;
@@ -54,8 +55,8 @@ export function createSession(credentials: Credentials, deps: LoginDeps, scope?:
       if (!current || now() >= current.lastUseAt) return logIn();
       if (now() >= current.renewAt && now() >= renewedAt + RENEWAL_PAUSE_MILLIS) {
         renewedAt = now();
-        // Renew in the background, so that a short outage of Keystone does no harm. The failure is
-        // thrown only when the old token has expired.
+        // The renewal runs in the background, so that a short outage of Keystone does no harm. Its
+        // failure is thrown only after the old token has expired.
         logIn().catch(() => undefined);
       }
       return current;

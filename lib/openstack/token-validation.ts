@@ -23,9 +23,7 @@ export interface TokenFacts {
 export type ValidateToken = (token: string) => Promise<TokenFacts | undefined>;
 
 const member = z.object({ id: z.string().min(1) });
-/**
- * A time of Keystone, in UTC. The expiry of an application credential has no zone (Keystone 22).
- */
+/** A time in UTC. Keystone 22 sends the expiry of an application credential without a zone. */
 const keystoneTime = z.iso
   .datetime({ local: true, offset: true })
   .transform((text) => Date.parse(/(Z|[+-]\d\d:\d\d)$/.test(text) ? text : `${text}Z`));
@@ -64,10 +62,10 @@ const Validated = z
 const TokenNotFound = z.object({ error: z.object({ code: z.literal(404), message: z.string() }) });
 
 /**
- * Validates a token of another user with the propagator's own login. `identity`: Keystone's API v3.
- * The call omits the header `OpenStack-Identity-Access-Rules`, so that Keystone refuses tokens with
- * access rules, because this API does not apply such rules. Throws the error of a failed call, and
- * `Unexpected` when the answer does not come from Keystone.
+ * Validates a token of another user with the propagator's own login. The call omits the header
+ * `OpenStack-Identity-Access-Rules`. Keystone therefore refuses tokens with access rules, which the
+ * propagator's API does not apply. Throws the error of a failed call, and `Unexpected` when the
+ * answer does not come from Keystone.
  */
 export const tokenValidation =
   (identity: ServiceApi): ValidateToken =>

@@ -12,8 +12,9 @@ export interface Tls {
 }
 
 /**
- * Seconds. `connect`: until TCP and TLS are established. `answer`: until the headers arrive, and
- * between two parts of the body. `whole`: for the complete response.
+ * Time limits in seconds. `connect`: until the TCP and TLS connection is established. `answer`:
+ * until the headers arrive, and between two parts of the body. `whole`: until the response is
+ * complete.
  */
 export interface Timeouts {
   readonly connect: number;
@@ -28,8 +29,8 @@ export interface Exchange {
   /** `https://host:port`. */
   readonly origin: string;
   /**
-   * Path and query, sent byte for byte. Do not parse them with `URL`, which resolves `..`: a Swift
-   * object may have that name.
+   * Path and query, which are sent byte for byte. Do not parse them with `URL`: it resolves `..`,
+   * which is a valid name of a Swift object.
    */
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
@@ -62,8 +63,8 @@ export class TransportError extends Error {
 
 export interface Transport {
   /**
-   * Sends one call and follows no redirect. If the connection breaks, GET and HEAD are repeated at
-   * most twice, DELETE once. Throws {@link TransportError}.
+   * Sends one call and follows no redirect. After a broken connection, it repeats GET and HEAD at
+   * most twice and DELETE once. Throws {@link TransportError}.
    */
   send(exchange: Exchange): Promise<RawAnswer>;
   close(): Promise<void>;
@@ -77,7 +78,7 @@ const REPEATS: Readonly<Record<Method, number>> = {
   PUT: 0,
   PATCH: 0,
 };
-/** Largest response. A page of 1000 servers has about 4 MB. */
+/** The largest response that is accepted. A page of 1000 servers has about 4 MB. */
 export const MAX_RESPONSE_BYTES = 256 * 1024 * 1024;
 
 /** A call as an HTTP client sends it. */
@@ -94,7 +95,7 @@ export interface HttpClient {
   close(): Promise<void>;
 }
 
-/** Creates the client of one cloud. It calls through a proxy where `proxies` has one. */
+/** Creates the client of one cloud, which uses the proxies. */
 export type HttpClientFactory = (tls: Tls, timeouts: Timeouts, proxies: Proxies) => HttpClient;
 
 /** Repeats calls after a broken connection, and converts the errors of the client. */
@@ -120,8 +121,8 @@ export function createTransport(client: HttpClient, timeouts: Timeouts): Transpo
 }
 
 /**
- * Converts an error of the HTTP client. The original error is not kept as the cause: parser errors
- * of undici contain the response, and the response to a login contains a token.
+ * Converts an error of the HTTP client. The original error is not kept as the cause, because a
+ * parser error of undici contains the response, which may contain a token.
  */
 function transportError(thrown: unknown, timeouts: Timeouts): TransportError | undefined {
   const code = codeOf(thrown);
@@ -146,7 +147,10 @@ function transportError(thrown: unknown, timeouts: Timeouts): TransportError | u
         'the connection was closed before the answer was complete',
       );
     case 'ECONNREFUSED':
-      return new TransportError('unreachable', 'nothing listens there (connection refused)');
+      return new TransportError(
+        'unreachable',
+        'connection refused: no program listens on that port',
+      );
     case 'ENOTFOUND':
     case 'EAI_AGAIN':
       return new TransportError('unreachable', `the host name is not known (${code})`);

@@ -20,7 +20,7 @@ export function createUndiciClient(tls: Tls, timeouts: Timeouts, proxies: Proxie
   const agentFor = (origin: string): Dispatcher => {
     const uri = proxyFor(origin, proxies);
     if (uri === undefined) return agent;
-    // Like other OpenStack tools, send plain HTTP to the proxy without a tunnel.
+    // Plain HTTP goes to the proxy without a tunnel, as in other OpenStack tools.
     const made =
       proxyAgents.get(uri) ??
       new ProxyAgent({ ...common, uri, requestTls: connect, proxyTunnel: false });

@@ -3,10 +3,10 @@ import type { RequestOptions } from '../task/service.ts';
 const VERSION = /^v\d+(\.\d+)?$/;
 
 /**
- * Returns the path and query of a call. If both the endpoint and the path contain a version, the
- * path's version is used, because catalogs list Neutron with or without a version
- * (`http://host:9696`, `…/v2.0`). Throws `TypeError` when the path is invalid, or when the host is
- * not that of `home`, because another host must not receive the token.
+ * Returns the path and query of a call. Catalogs list Neutron with or without a version
+ * (`http://host:9696`, `…/v2.0`), so a version in the path replaces that of the endpoint. Throws
+ * `TypeError` for an invalid path, and for another host than that of `home`, which must not receive
+ * the token.
  */
 export function buildPath(
   home: URL,
@@ -32,7 +32,7 @@ export function buildPath(
   return `${whole.startsWith('/') ? '' : '/'}${whole}${search}`;
 }
 
-/** Path segments that are followed by a name that a customer chose. */
+/** After these path segments comes a name that a customer chose. */
 const PARENTS_OF_NAMES: readonly string[] = [
   ...['os-keypairs', 'namespaces', 'objects', 'properties', 'tags', 'metadata', 'members', 'users'],
   ...['environments', 'workbooks', 'queues', 'topics', 'stacks', 'resources'],

@@ -107,8 +107,8 @@ function ownVariables(from: CloudFiles, name: string): YamlMapping {
     const { clouds, path } = readClouds(from);
     if (name in clouds)
       throw credentialsError(
-        `${path}: clouds.${name} has the name that is reserved for the OS_* variables; ` +
-          'rename one of them',
+        `${path}: the name of clouds.${name} is reserved for the OS_* variables; rename the ` +
+          'cloud, or set OS_CLOUD_NAME',
       );
   }
   const set = Object.entries(from.env).flatMap(([key, value]) =>
@@ -144,7 +144,7 @@ function profileOf(
   const key = own.profile === undefined ? 'cloud' : 'profile';
   if (typeof named !== 'string') throw credentialsError(`${field(key)} is not a string`);
   const shared = readPublicProfiles(from)[named];
-  // Like openstacksdk, ignore an unknown profile.
+  // An unknown profile is ignored, as in openstacksdk.
   const found = YamlMapping.safeParse(shared ?? VENDOR_PROFILES[named] ?? {});
   if (!found.success) throw credentialsError(`${field(key)}: profile ${named} is not a mapping`);
   const nested = shared === undefined ? found.data.profile : undefined;

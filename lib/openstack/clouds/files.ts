@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { credentialsError } from '../credentials-error.ts';
 
-/** The environment for reading credentials, passed in so that reading is a pure function. */
+/** The sources of credentials. They are passed in, so that reading is a pure function. */
 export interface CredentialSources {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** The text of a file; `undefined` when it is missing or unreadable. */
@@ -10,7 +10,7 @@ export interface CredentialSources {
   readonly cwd: string;
 }
 
-/** The sources, with the YAML parser, which throws for text that is not YAML. */
+/** The sources with a YAML parser, which throws for invalid text. */
 export interface CloudFiles extends CredentialSources {
   readonly parseYaml: (text: string) => unknown;
 }

@@ -10,11 +10,11 @@ export interface Login {
   readonly identity: () => Record<string, unknown>;
   /** The `scope` part; `undefined` for an application credential, which belongs to one project. */
   readonly scope: Record<string, unknown> | undefined;
-  /** The password or secret. It is used only to redact it from texts. */
+  /** The password or secret, which is redacted from texts. */
   readonly secret: () => string;
   /**
-   * Set if the login can change while the program runs. Called before each login in Keystone, and
-   * after Keystone refused a login. Returns true if the login has changed. Does not throw.
+   * Reads the login again, if it can change while the program runs. Called before each login in
+   * Keystone, and after a refused login. Returns true if the login has changed. Does not throw.
    */
   readonly refresh?: (isRefused: boolean) => Promise<boolean>;
 }
@@ -31,8 +31,8 @@ interface Fields {
 }
 
 /**
- * Which scopes a login may have. `project`: only a project, because OpenStack services refuse other
- * tokens. `any`: also the system or a domain.
+ * The scopes that a login may have. `project`: only a project, because OpenStack services refuse
+ * other tokens. `any`: the system or a domain too.
  */
 export type LoginScopes = 'project' | 'any';
 
@@ -92,77 +92,93 @@ function refuseOtherScopes({ get }: Fields, name: Name): void {
 
 const APPLICATION_CREDENTIAL = 'v3applicationcredential';
 
-function identityOf(
-  { fields, name }: CloudConfig,
-  { get, need }: Fields,
-): Pick<Login, 'identity' | 'scope' | 'secret'> {
-  const isCredential =
+type LoginParts = Pick<Login, 'identity' | 'scope' | 'secret'>;
+
+function identityOf(cloud: CloudConfig, fields: Fields): LoginParts {
+  const type = loginType(cloud, fields);
+  if (type === APPLICATION_CREDENTIAL) return credentialLogin(cloud, fields);
+  if (type === 'password' || type === 'v3password') return passwordLogin(cloud, fields);
+  throw credentialsError(
+    `${cloud.name('auth_type')}=${type} is not supported; supported are password, ` +
+      `v3password and ${APPLICATION_CREDENTIAL}`,
+  );
+}
+
+/** Without a password, an application credential replaces the default type `password`. */
+function loginType({ fields }: CloudConfig, { get }: Fields): string {
+  const type = String(fields.auth_type || 'password');
+  const hasCredential =
     Boolean(get('application_credential_id') ?? get('application_credential_name')) &&
     get('password') === undefined;
-  const given = String(fields.auth_type || 'password');
-  const type = given === 'password' && isCredential ? APPLICATION_CREDENTIAL : given;
-  const user = (): Record<string, unknown> => {
-    const id = get('user_id');
-    return id ? { id } : { name: need('username', 'user_id'), domain: domainOf('user') };
-  };
-  const defaultDomain =
-    get('default_domain') ?? (fields.identity_api_version === '3' ? 'default' : undefined);
-  const domainOf = (of: 'user' | 'project'): Record<string, string> => {
-    const id = get(`${of}_domain_id`) ?? defaultDomainUnless(get(`${of}_domain_name`));
-    return id
-      ? { id }
-      : {
-          name:
-            get(`${of}_domain_name`) ??
-            get('default_domain_name') ??
-            need(`${of}_domain_name`, `${of}_domain_id`),
-        };
-  };
-  const defaultDomainUnless = (known: string | undefined): string | undefined =>
-    known === undefined ? (get('default_domain_id') ?? defaultDomain) : undefined;
+  return type === 'password' && hasCredential ? APPLICATION_CREDENTIAL : type;
+}
 
-  if (type === APPLICATION_CREDENTIAL) {
-    const secret = need('application_credential_secret');
-    const id = get('application_credential_id');
-    const which = id
-      ? { id }
-      : {
-          name:
-            get('application_credential_name') ??
-            need('application_credential_id', 'application_credential_name'),
-          user: user(),
-        };
-    return {
-      identity: () => ({
-        methods: ['application_credential'],
-        application_credential: { ...which, secret },
-      }),
-      scope: undefined,
-      secret: () => secret,
-    };
-  }
-  if (type !== 'password' && type !== 'v3password')
-    throw credentialsError(
-      `${name('auth_type')}=${type} is not supported; supported are password, ` +
-        `v3password and ${APPLICATION_CREDENTIAL}`,
-    );
-  const password = need('password');
-  const who = user();
-  const scope = (): Record<string, unknown> => {
-    // These two fields occur only where any scope is allowed.
-    if (get('system_scope')) return { system: { all: true } };
-    const id = get('project_id');
-    if (id) return { project: { id } };
-    const [domainId, domainName] = [get('domain_id'), get('domain_name')];
-    if (get('project_name') === undefined && (domainId ?? domainName))
-      return { domain: domainId ? { id: domainId } : { name: domainName } };
-    return { project: { name: need('project_name', 'project_id'), domain: domainOf('project') } };
-  };
+function credentialLogin(cloud: CloudConfig, fields: Fields): LoginParts {
+  const { get, need } = fields;
+  const secret = need('application_credential_secret');
+  const id = get('application_credential_id');
+  const credential = id
+    ? { id }
+    : {
+        name:
+          get('application_credential_name') ??
+          need('application_credential_id', 'application_credential_name'),
+        user: userOf(cloud, fields),
+      };
   return {
-    identity: () => ({ methods: ['password'], password: { user: { ...who, password } } }),
-    scope: scope(),
+    identity: () => ({
+      methods: ['application_credential'],
+      application_credential: { ...credential, secret },
+    }),
+    scope: undefined,
+    secret: () => secret,
+  };
+}
+
+function passwordLogin(cloud: CloudConfig, fields: Fields): LoginParts {
+  const password = fields.need('password');
+  const user = userOf(cloud, fields);
+  return {
+    identity: () => ({ methods: ['password'], password: { user: { ...user, password } } }),
+    scope: scopeOf(cloud, fields),
     secret: () => password,
   };
+}
+
+function userOf(cloud: CloudConfig, fields: Fields): Record<string, unknown> {
+  const id = fields.get('user_id');
+  if (id) return { id };
+  return { name: fields.need('username', 'user_id'), domain: domainOf('user', cloud, fields) };
+}
+
+function scopeOf(cloud: CloudConfig, fields: Fields): Record<string, unknown> {
+  const { get, need } = fields;
+  // `refuseOtherScopes` has refused `system_scope` and a domain where only a project is allowed.
+  if (get('system_scope')) return { system: { all: true } };
+  const id = get('project_id');
+  if (id) return { project: { id } };
+  const [domainId, domainName] = [get('domain_id'), get('domain_name')];
+  if (get('project_name') === undefined && (domainId ?? domainName))
+    return { domain: domainId ? { id: domainId } : { name: domainName } };
+  const name = need('project_name', 'project_id');
+  return { project: { name, domain: domainOf('project', cloud, fields) } };
+}
+
+/** Returns the domain of the user or the project. Its own fields override the default domain. */
+function domainOf(
+  of: 'user' | 'project',
+  cloud: CloudConfig,
+  { get, need }: Fields,
+): Record<string, string> {
+  const ownName = get(`${of}_domain_name`);
+  const defaultId =
+    get('default_domain_id') ??
+    get('default_domain') ??
+    (cloud.fields.identity_api_version === '3' ? 'default' : undefined);
+  const id = get(`${of}_domain_id`) ?? (ownName === undefined ? defaultId : undefined);
+  if (id) return { id };
+  const name = ownName ?? get('default_domain_name');
+  return { name: name ?? need(`${of}_domain_name`, `${of}_domain_id`) };
 }
 
 /** Fills `{region_name}` and other fields into a URL, like openstacksdk. */

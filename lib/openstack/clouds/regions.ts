@@ -9,8 +9,8 @@ interface Region {
 }
 
 /**
- * Returns the regions to work in, and the values of the first one. If clouds.yaml names regions,
- * any other region is refused.
+ * Returns the regions to work in, and the values of the first region. If clouds.yaml names regions,
+ * `asked` may name no other region.
  */
 export function regionsOf(
   base: YamlMapping,
@@ -33,7 +33,7 @@ export function regionsOf(
   if (first && different)
     throw credentialsError(
       `${field('regions')}: ${first.name} and ${different.name} have different ` +
-        'values; set OS_REGION_NAME, and start one propagator for each',
+        'values; set OS_REGION_NAME, and start one propagator for each region',
     );
   return {
     regions: [...new Set(names.filter((name) => name !== ''))],

@@ -28,7 +28,7 @@ function verifies({ env }: CredentialSources, { fields, name }: CloudConfig): bo
   throw credentialsError(`${name('verify')} must be true or false, without quotes`);
 }
 
-/** Like Python tools, use `REQUESTS_CA_BUNDLE` when no CA is configured. */
+/** The default is `REQUESTS_CA_BUNDLE`, as in Python tools. */
 function caFile(
   { env }: CredentialSources,
   { fields, name }: CloudConfig,

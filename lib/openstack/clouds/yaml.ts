@@ -61,7 +61,7 @@ const OPTIONS: ParseOptions & DocumentOptions & SchemaOptions = {
 };
 
 /**
- * Parses YAML or JSON like openstacksdk: the last duplicate of a key counts, merge keys (`<<`)
+ * Parses YAML or JSON like openstacksdk. The last duplicate of a key counts, merge keys (`<<`)
  * apply, and keys that are not text are dropped. Returns `undefined` for an empty file. Throws on
  * invalid text; the error may quote the text.
  */

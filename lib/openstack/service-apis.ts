@@ -1,0 +1,139 @@
+import { chooseEndpoint } from '../operation/registry.ts';
+import { type ErrorReport, PropagatorError } from '../shared/errors.ts';
+import type { ServiceApi } from '../task/service.ts';
+import type { Token } from './authenticate.ts';
+import type { ServiceAddress } from './cloud.ts';
+import type { Credentials } from './credentials.ts';
+import { negotiate } from './microversion.ts';
+import { catalogRegistrations, overrideRegistrations } from './registry.ts';
+import type { ApiVersion, RestOptions } from './rest.ts';
+import type { Session } from './session.ts';
+
+/** Microversions are negotiated again after an hour, because the service may have been upgraded. */
+const MICROVERSION_CACHE_MILLIS = 3_600_000;
+
+/** The login for the calls to a service. */
+export interface ServiceLogin {
+  readonly session: Session;
+  /** The token whose catalog has the endpoint and whose project is in its URL. */
+  readonly token: Token;
+  /** A text that is different for each session. It is a part of the cache's key. */
+  readonly scope: string;
+}
+
+/** The options of a REST API that depend on the service. */
+type RestTarget = Pick<
+  RestOptions,
+  'service' | 'region' | 'endpoint' | 'ownProject' | 'apiVersion' | 'session'
+>;
+
+export interface ServiceApisDeps {
+  readonly credentials: Credentials;
+  now(): number;
+  /** Creates a REST API. At most `concurrency` of its calls run at the same time. */
+  rest(target: RestTarget, concurrency: number): ServiceApi;
+}
+
+/**
+ * Returns the service's API in a region, or `undefined` when the catalog has no endpoint there.
+ * Throws class `Unsupported` when the endpoint's URL is invalid, or when the service does not
+ * support the minimum microversion.
+ */
+export type OpenServiceApi = (
+  service: ServiceAddress,
+  region: string,
+  login: ServiceLogin,
+) => Promise<ServiceApi | undefined>;
+
+/** Opens the APIs of services and caches each API with its negotiated microversion. */
+export function createServiceApis({ credentials, now, rest }: ServiceApisDeps): OpenServiceApi {
+  const cache = new Map<string, { readonly until: number; readonly api: Promise<ServiceApi> }>();
+  return async (service, region, { session, token, scope }) => {
+    const endpoint = endpointUrl(credentials, token, service, region);
+    if (endpoint === undefined) return undefined;
+    const ownProject = token.project.id;
+    const key = [
+      service.name,
+      region,
+      endpoint,
+      ownProject,
+      service.microversion?.floor,
+      service.microversion?.ceiling,
+      scope,
+    ].join(' ');
+    const cached = cache.get(key);
+    if (cached && now() < cached.until) return cached.api;
+    const target = { service: service.name, region, ownProject, session };
+    const api = negotiateApi(service, endpoint, (url, apiVersion) =>
+      rest({ ...target, endpoint: url, apiVersion }, service.concurrency),
+    );
+    cache.set(key, { until: now() + MICROVERSION_CACHE_MILLIS, api });
+    api.catch(() => cache.delete(key));
+    return api;
+  };
+}
+
+/** Returns the endpoint's URL without a trailing slash. It may contain the token's project id. */
+function endpointUrl(
+  credentials: Credentials,
+  { catalog, project }: Token,
+  service: ServiceAddress,
+  region: string,
+): string | undefined {
+  const registrations = [
+    ...overrideRegistrations(credentials, project.id),
+    ...catalogRegistrations(catalog, project.id),
+  ];
+  // The propagator logs in to this Keystone, so Keystone's endpoint may be in any region.
+  const otherRegions = service.catalogTypes.includes('identity')
+    ? registrations.flatMap((registration) => registration.region ?? [])
+    : [];
+  const chosen = [region, ...otherRegions]
+    .map((name) =>
+      chooseEndpoint(registrations, service.catalogTypes, name, credentials.interfaces),
+    )
+    .find((choice) => choice !== undefined);
+  const url = chosen?.endpoint.url.trim().replace(/\/+$/, '');
+  if (url !== undefined && !URL.canParse(url)) throw invalidUrl(service, region);
+  return url;
+}
+
+/** Creates the error for a service that exists but cannot be called. */
+function invalidUrl(service: ServiceAddress, region: string): PropagatorError {
+  const report: ErrorReport = {
+    code: `${service.name}.endpoint.invalid`,
+    class: 'Unsupported',
+    message: `the endpoint URL of ${service.name} in ${region} in the catalog is not a valid URL`,
+    advice: 'Correct the endpoint: openstack endpoint set --url URL ENDPOINT',
+    service: service.name,
+    region,
+  };
+  return new PropagatorError(report);
+}
+
+/**
+ * Returns the API with the highest microversion that both sides support. Throws class `Unsupported`
+ * if the service does not support the minimum.
+ */
+async function negotiateApi(
+  service: ServiceAddress,
+  endpoint: string,
+  open: (endpoint: string, apiVersion: ApiVersion | undefined) => ServiceApi,
+): Promise<ServiceApi> {
+  const wanted = service.microversion;
+  if (!wanted) return open(endpoint, undefined);
+  // The URL of the version document has no project: `/v3/` for the endpoint `/v3/<project>`.
+  const segments = endpoint.split('/');
+  const version = segments.findLastIndex(
+    (segment, index) => index > 2 && /^v\d+(\.\d+)?$/.test(segment),
+  );
+  const root = version < 0 ? endpoint : segments.slice(0, version + 1).join('/');
+  const discovery = open(root, undefined);
+  const document = await discovery.request('GET', '/', { accept: [300] });
+  const where = { service: service.name, region: discovery.region, host: new URL(root).host };
+  const negotiated = negotiate(document, wanted, where);
+  return open(version < 0 ? `${endpoint}/${negotiated.api}` : endpoint, {
+    header: wanted.header,
+    version: negotiated.version,
+  });
+}

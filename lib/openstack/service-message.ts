@@ -1,0 +1,84 @@
+import * as z from 'zod';
+import { plainText } from '../shared/plain-text.ts';
+import { parseJson } from './json.ts';
+
+const MAX_MESSAGE_LENGTH = 300;
+/** At most this many characters of an error page are searched for its message. */
+const MAX_PAGE_LENGTH = 20_000;
+
+const fault = z.object({ message: z.string() });
+const wsme = z.object({ faultstring: z.string() }).transform((body) => body.faultstring);
+/** The text of an error. Ironic puts JSON into it. */
+const text = z.string().transform((words) => wsme.safeParse(parseJson(words)).data ?? words);
+/**
+ * The forms of an error body. The key of a fault depends on the service: `itemNotFound`, `error`
+ * and others.
+ */
+const bodies = z.union([
+  wsme,
+  z.object({ error_message: z.union([text, wsme]) }).transform((body) => body.error_message),
+  z
+    .object({
+      errors: z
+        .array(z.object({ title: z.string().optional(), detail: z.string().optional() }))
+        .min(1),
+    })
+    .transform((body) => body.errors.map((error) => error.detail ?? error.title ?? '').join('; ')),
+  z
+    .object({
+      NeutronError: z.union([
+        z.string(),
+        z.object({ message: z.string(), detail: z.unknown().optional() }),
+      ]),
+    })
+    .transform(({ NeutronError: error }) =>
+      typeof error === 'string'
+        ? error
+        : typeof error.detail === 'string' && error.detail
+          ? `${error.message} ${error.detail}`
+          : error.message,
+    ),
+  fault.transform((body) => body.message),
+  // Barbican, Zaqar, Freezer, Gnocchi: `title` names the status, `description` the reason.
+  z.object({ description: z.string() }).transform((body) => body.description),
+  z
+    .object({ description: z.object({ cause: z.string(), reason: z.string() }) })
+    .transform(({ description: { cause, reason } }) => `${cause}: ${reason}`),
+  // Tacker, as in RFC 7807.
+  z.object({ title: z.string(), detail: z.string() }).transform((body) => body.detail),
+  z.record(z.string(), z.union([fault, z.unknown()])).transform((body, context) => {
+    for (const value of Object.values(body)) {
+      const inner = fault.safeParse(value);
+      if (inner.success) return inner.data.message;
+    }
+    context.addIssue({ code: 'custom', message: 'no message' });
+    return z.NEVER;
+  }),
+]);
+
+/**
+ * Returns the service's message from its error body (JSON, HTML or text), on one line of at most
+ * 300 characters.
+ */
+export function serviceMessage(text: string, secrets: readonly string[] = []): string | undefined {
+  const json = parseJson(text);
+  const parsed = json === undefined ? undefined : bodies.safeParse(json);
+  const messageText = parsed
+    ? (parsed.data ?? '')
+    : (/<body[^>]*>([\s\S]*)<\/body>/i.exec(text.slice(0, MAX_PAGE_LENGTH))?.[1] ?? text);
+  const line = messageText
+    .slice(0, MAX_PAGE_LENGTH)
+    .replace(/<(script|style|title|h1)\b[\s\S]*?<\/\1>/gi, ' ')
+    .replace(/<\/?[a-z][^>]*>/gi, ' ')
+    .replace(/&(lt|gt|quot|#x27|#39|amp);/g, (entity) => ENTITIES[entity] ?? entity);
+  return plainText(line, MAX_MESSAGE_LENGTH, secrets) || undefined;
+}
+
+const ENTITIES: Readonly<Record<string, string>> = {
+  '&lt;': '<',
+  '&gt;': '>',
+  '&quot;': '"',
+  '&#x27;': "'",
+  '&#39;': "'",
+  '&amp;': '&',
+};

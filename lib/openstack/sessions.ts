@@ -1,0 +1,55 @@
+import type { ProjectId } from '../../events/ids.ts';
+import type { ServiceApi } from '../task/service.ts';
+import type { LoginDeps, Scope } from './authenticate.ts';
+import type { Credentials } from './credentials.ts';
+import { createMemberSession } from './member.ts';
+import { createSession, type Session } from './session.ts';
+
+/** At most this many sessions with a scope other than the propagator's own are cached. */
+const MAX_SCOPED_SESSIONS = 16;
+
+/** The sessions of one login. */
+export interface Sessions {
+  /** The session with the scope of the credentials. */
+  readonly own: Session;
+  /** Returns a session with another scope. */
+  scoped(scope: Scope): Session;
+  /** Returns a session on the project with only the role `member`. */
+  member(project: ProjectId): Session;
+}
+
+/** Creates the sessions. `identityApi` returns Keystone's API with a session. */
+export function createSessions(
+  credentials: Credentials,
+  deps: LoginDeps,
+  identityApi: (session: Session) => ServiceApi,
+): Sessions {
+  const cache = new Map<string, Session>();
+  /**
+   * Returns a cached session. The cache is small, because few projects need their own session at
+   * the same time, and a dropped session costs only one login.
+   */
+  const cached = (key: string, create: () => Session): Session => {
+    const session = cache.get(key) ?? create();
+    cache.delete(key);
+    cache.set(key, session);
+    for (const oldest of cache.keys()) if (cache.size > MAX_SCOPED_SESSIONS) cache.delete(oldest);
+    return session;
+  };
+  const scoped = (scope: Scope): Session =>
+    cached(scope.kind === 'system' ? 'system' : `project ${scope.id}`, () =>
+      createSession(credentials, deps, scope),
+    );
+  return {
+    own: createSession(credentials, deps),
+    scoped,
+    member: (project) =>
+      cached(`member ${project}`, () => {
+        const allRoles = scoped({ kind: 'project', id: project });
+        const { refresh: _, ...login } = credentials;
+        const open = (own: Pick<Credentials, 'identity' | 'scope' | 'secret'>): Session =>
+          createSession({ ...login, ...own }, deps);
+        return createMemberSession(allRoles, identityApi(allRoles), open, deps.now);
+      }),
+  };
+}
