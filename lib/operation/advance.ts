@@ -11,7 +11,7 @@ import { moveOperation } from './transitions.ts';
 
 /**
  * A released operation ignores the caps, because a person has checked it. A resume and a provision
- * ignore them, because a customer waits for them and they remove nothing.
+ * also ignore the caps, because they remove nothing and a customer waits for the result.
  */
 const mayExceedCaps = (operation: Operation): boolean =>
   operation.released !== undefined ||
@@ -26,8 +26,8 @@ export const isOnLivingProject = (operation: Operation): boolean =>
   operation.request !== undefined && operation.confirmedAt.length === 0;
 
 /**
- * Makes all steps of an operation that are possible now: from confirming to running (or observed),
- * from one task to the next, and to its end. Called after every change.
+ * Advances an operation as far as possible now. It may start the operation, request tasks, and end
+ * the operation. Called after every change.
  */
 export function advance(transaction: OperationTransaction, rules: Rules): void {
   if (transaction.operation.state === 'confirming') start(transaction, rules);
@@ -39,8 +39,10 @@ export function advance(transaction: OperationTransaction, rules: Rules): void {
 }
 
 /**
- * Safety rule "Keystone decides": Keystone answered 404 twice and apart, and the grace period is
- * over. For a request of an administrator, Keystone has shown the project in the requested state.
+ * True if Keystone has confirmed the change (safety rule "Keystone decides"). After a deletion,
+ * Keystone answered 404 twice, with the confirmation interval between the answers, and the grace
+ * period is over. For a request of an administrator, Keystone has shown the project in the
+ * requested state.
  */
 export function isConfirmed(operation: Operation, rules: Rules): boolean {
   if (isOnLivingProject(operation)) return operation.order.length > 0;
@@ -64,14 +66,13 @@ function start(transaction: OperationTransaction, rules: Rules): void {
       transaction.operation = { ...moveOperation(operation, 'observed'), endedAt: rules.now };
     return;
   }
-  // A service that cannot be counted must not stop the others (safety rule "One stuck project stops
-  // no other"). After its first failed count the operation continues without it.
+  // Wait for the first count of each service. If a count fails, the operation continues without it
+  // (safety rule "One stuck project stops no other").
   const uncounted = transaction.tasks.filter(
     (task) => task.state === 'planning' && task.sequence === 0 && task.run === 1,
   );
   if (uncounted.length > 0) return;
-  // The person who released its deletion has decided. Such an operation also does not count towards
-  // the hourly cap.
+  // A person has released the deletion of this account, so the hourly cap does not apply.
   const isExempt = mayExceedCaps(operation) || operation.cause.suspicious === true;
   if (!isExempt && rules.startedLastHour >= rules.maxOperationsPerHour) {
     hold(
@@ -92,8 +93,8 @@ function start(transaction: OperationTransaction, rules: Rules): void {
 export function begin(transaction: OperationTransaction, now: number): void {
   const { operation } = transaction;
   const isEnabled = operation.request?.enabled === true;
-  // The recovery window has disabled the project. It is enabled for the resources that only a token
-  // on the project removes.
+  // The recovery window has disabled the project. Some resources can be removed only with a token
+  // on the project, so the operation enables it again.
   const isEnabledAgain =
     !isEnabled &&
     mustEnable(operation.recovery) &&
@@ -168,7 +169,7 @@ export function hold(
 /** Ends the operation when the report of every task has ended the task. */
 function end(transaction: OperationTransaction, rules: Rules): void {
   const { operation } = transaction;
-  // An operation without tasks has also ended: no service has resources of the account.
+  // If no service has resources of the account, the operation has no tasks and ends here.
   if (
     operation.state === 'running' &&
     !waitsForProjects(operation) &&
@@ -202,8 +203,8 @@ function ended(transaction: OperationTransaction, rules: Rules): Operation {
 }
 
 /**
- * Returns the remaining items that could never be reached after the project's deletion, without the
- * waived ones.
+ * Returns the leftovers that no waiver covers. After the deletion of the project they could never
+ * be removed.
  */
 const unwaivedLeftovers = (transaction: OperationTransaction, rules: Rules): string[] =>
   applyWaivers(leftoversOf(transaction.operation, transaction.tasks), rules.waivers).open.map(
@@ -211,8 +212,9 @@ const unwaivedLeftovers = (transaction: OperationTransaction, rules: Rules): str
   );
 
 /**
- * Deletes the project in Keystone. If resources may be left, the operation first asks Keystone,
- * because no person needs to decide if the project is already deleted.
+ * Deletes the project in Keystone. If resources may be left, a person must decide about the
+ * deletion. The operation then asks Keystone first, because another client may already have deleted
+ * the project.
  */
 function close(transaction: OperationTransaction, rules: Rules): void {
   const { id, confirmation } = transaction.operation;
@@ -252,7 +254,7 @@ export function announceEnd(transaction: OperationTransaction): void {
     type: 'operation.finished',
     data: { operationId: id, state, ...(parentId ? { parentId } : {}) },
   });
-  // Another deletion of the account was announced while this operation was running.
+  // Another deletion of the account was announced during this operation.
   if (next)
     transaction.messages.push({
       type: `account.${scope.type}.deleted`,

@@ -1,7 +1,7 @@
 import type { Approval, BoundPlan, Operation } from './model.ts';
 import { allowedDrift, type Drift, isComplete, type Plan } from './plan.ts';
 
-/** When the settings require two approvals of a plan. */
+/** The plans that need two approvals. The settings name them. */
 export interface TwoApprovers {
   /** Every plan of a domain. */
   readonly domain: boolean;
@@ -11,7 +11,7 @@ export interface TwoApprovers {
   readonly tags: readonly string[];
 }
 
-/** What the settings say about approvals. */
+/** The rules of the settings about approvals. */
 export interface ApprovalRules {
   readonly twoApprovers: TwoApprovers;
   readonly drift: Drift;
@@ -70,7 +70,7 @@ export type ApprovalAnswer =
 
 /**
  * Decides about the approval of a plan. The digest proves that the person saw this plan. If the
- * settings require two approvals, they must come from two persons who did not request the plan.
+ * settings require two approvals, two persons other than the requester must approve the plan.
  */
 export function decideApproval(input: ApprovalInput): ApprovalAnswer {
   const { operation, plan, stored, by, rules } = input;
@@ -81,7 +81,7 @@ export function decideApproval(input: ApprovalInput): ApprovalAnswer {
       because: `${id} is a ${operation.action}, and only a plan can be approved`,
       advice:
         operation.scope.type === 'user'
-          ? 'Only the deletion of a project or of a domain is planned and approved.'
+          ? 'Only a plan for a project or a domain can be approved.'
           : `Plan first: propagator ${operation.scope.type} plan ${operation.scope.id}`,
     };
   if (!isComplete(operation) || plan.digest === undefined)
@@ -99,7 +99,7 @@ export function decideApproval(input: ApprovalInput): ApprovalAnswer {
   if (input.digest !== plan.digest)
     return {
       kind: 'refused',
-      because: `the digest is not the one of the plan ${id}, so you saw another plan`,
+      because: `the digest does not match the plan ${id}, so you read another plan`,
       advice: `Read the plan and its digest again: propagator operation show ${id} --resources`,
     };
   const two = whyTwoApprovals(plan, input.tags, rules.twoApprovers);

@@ -14,24 +14,25 @@ export function whyNotCanceled(operation: Operation): string | undefined {
     return `${id} is a ${action}; it ends when Keystone shows another state of the ${scope.type}`;
   if (!request)
     return (
-      `${scope.type} ${scope.id} was deleted in Keystone, so nothing can be taken back` +
-      // A hold is about a project, a domain or a resource.
+      `${scope.type} ${scope.id} was deleted in Keystone, so its deletion cannot be canceled` +
+      // Holds exist for projects, domains and resources.
       (scope.type === 'user'
         ? ''
         : `; to keep its resources: propagator hold add --${scope.type} ${scope.id} --reason "…"`)
     );
   if (state !== 'closing') return undefined;
-  // While the last call waits or is refused, the operation can end without it.
+  // With a hold, the call that deletes the account has not succeeded, so the operation can still be
+  // canceled.
   return operation.hold
     ? undefined
     : `${id} is closing: everything is removed, and Keystone deletes the ${scope.type}`;
 }
 
 /**
- * Applies the decision of a person to cancel an operation. No further removal begins. A removed
- * resource does not come back, and the counts of the tasks show how many were removed. A role on
- * the project is revoked. The operations that a domain opened for its projects are canceled as
- * well; `children` has them as they are stored. An independent operation about a project continues.
+ * Applies the decision of a person to cancel an operation. No further removal begins, and the role
+ * on the project is revoked. Removed resources cannot be restored. The counts of the tasks show
+ * their number. `children`: the stored operations of a domain's projects. Those that the domain
+ * opened are canceled with it. An independent operation about a project continues.
  */
 export function applyCancel(
   transaction: OperationTransaction,
@@ -47,7 +48,7 @@ export function applyCancel(
   rules: Rules,
 ): void {
   const { operation } = transaction;
-  // The API accepted the cancellation earlier, so the operation may be closing only since then.
+  // The operation may have become `closing` after the API accepted the cancellation.
   if (operation.state !== 'closing' && whyNotCanceled(operation) !== undefined) return;
   if (isRecoverable(operation)) {
     cancelRecoverable(transaction, { by, reason }, rules);
@@ -70,7 +71,7 @@ export function applyCancel(
   endCanceled(transaction, { by, reason }, children, rules);
 }
 
-/** Ends a canceled operation, and says what is gone. */
+/** Ends a canceled operation. Its hold lists what was removed. */
 export function endCanceled(
   transaction: OperationTransaction,
   { by, reason }: { readonly by: string; readonly reason: string },
@@ -79,7 +80,7 @@ export function endCanceled(
 ): void {
   const { operation } = transaction;
   const { scope, state, keystoneAction } = operation;
-  // The action `disable` revokes the role first. Keystone may have refused that, too.
+  // The action `disable` first revokes the role, and Keystone may have refused this revocation.
   const isDisableRefused =
     state === 'held' && keystoneAction?.what === 'disable' && !keystoneAction.done;
   const hasRole =
@@ -112,7 +113,7 @@ export function endCanceled(
 
 const SHOWN = 5;
 
-/** What a canceled operation has removed, and how to use the account again. */
+/** Returns a text that says what a canceled operation has removed and how to enable the account. */
 function goneText(operation: Operation, children: readonly Operation[]): string {
   const { keystoneAction, projects = [], scope, startedAt } = operation;
   if (startedAt === undefined) return 'Nothing was changed.';

@@ -3,13 +3,13 @@ import type { OperationTransaction, Rules } from './transaction.ts';
 const MAX_WAIT_SECONDS = 60;
 /**
  * A read right after a change may be stale, because of a database replica or a cache in one worker
- * of Keystone. Only an answer that stays the same for this long counts.
+ * of Keystone. An answer counts only if it stays the same for this time.
  */
 export const SHOWN_FOR_MILLIS = 60_000;
 
 /**
- * Asks Keystone about the account again after `delaySeconds`. Answers to earlier questions are then
- * ignored.
+ * Asks Keystone about the account again after `delaySeconds`. The coordinator ignores answers to
+ * earlier questions.
  */
 export function confirmAgain(transaction: OperationTransaction, delaySeconds: number): void {
   const confirmation = transaction.operation.confirmation + 1;
@@ -22,8 +22,8 @@ export function confirmAgain(transaction: OperationTransaction, delaySeconds: nu
 }
 
 /**
- * Returns the delay in seconds while an external cause lasts. The delay equals the time since
- * `since`, up to a limit.
+ * Returns the seconds until the next question while an external cause blocks the operation: the
+ * time since `since`, between one second and one minute.
  */
 export const delayWhileBlocked = (since: number, { now }: Rules): number =>
   Math.min(MAX_WAIT_SECONDS, Math.max(1, (now - since) / 1000));

@@ -22,8 +22,8 @@ import type { OperationTransaction, Rules } from './transaction.ts';
 import { moveOperation } from './transitions.ts';
 
 /**
- * Keystone's answer about the account (safety rule "Keystone decides"). `unknown`: Keystone did not
- * answer, or not with certainty.
+ * Keystone's answer about the account (safety rule "Keystone decides"). `unknown`: Keystone gave no
+ * answer, or an uncertain one.
  */
 export type KeystoneAnswer =
   /** `cloud` is needed only before the tasks are planned. */
@@ -50,8 +50,8 @@ export type KeystoneAnswer =
    */
   | { readonly kind: 'blocked'; readonly message: string; readonly advice: string }
   /**
-   * The account is deleted and protected, so nothing is removed (safety rule "Never the cloud's
-   * own").
+   * The account is deleted, and it is protected. Its resources are kept (safety rule "Never the
+   * cloud's own").
    */
   | { readonly kind: 'protected'; readonly because: string }
   /** Another account exists whose id a database may treat as equal to this one. */
@@ -89,7 +89,8 @@ export function applyConfirmation(
   const { operation } = transaction;
   if (!awaitsConfirmation(operation, confirmation)) return;
   if (operation.state === 'recoverable') {
-    // If Keystone answers 404 again, the project is deleted and nothing can be recovered.
+    // Another client has deleted the project, so it cannot be recovered. Ask again, as at the end
+    // of the window.
     if (keystoneAnswer.kind === 'absent') endWindow(transaction, [], rules);
     return;
   }
@@ -168,8 +169,7 @@ function applyLaterConfirmation(
     ...transaction.operation,
     confirmation: transaction.operation.confirmation + 1,
   };
-  // `protected` also means that the account is deleted. The protection itself is checked before
-  // each run.
+  // `protected` also means that the account is deleted. Each run checks the protection itself.
   const isGone = keystoneAnswer.kind === 'absent' || keystoneAnswer.kind === 'protected';
   if (isGone && state !== 'running')
     transaction.operation = { ...moveOperation(transaction.operation, 'running'), hold: undefined };
@@ -182,7 +182,7 @@ function applyLaterConfirmation(
   advance(transaction, rules);
 }
 
-/** Applies the answer that the project exists, to an operation that an administrator requested. */
+/** Applies an answer that shows the project to an operation that an administrator requested. */
 function applyRequested(
   transaction: OperationTransaction,
   enabled: boolean,
@@ -236,11 +236,11 @@ function applyAbsent(
     confirmedAt: first === undefined ? [rules.now] : [first, rules.now],
     ...(known ? { scope: scopeAgain(operation.scope, known) } : {}),
   };
-  // A first 404 before the end of a recovery window may be wrong. Do not plan tasks yet, because
-  // their resources would be counted long before the end of the window.
+  // A single 404 before the end of a recovery window may be wrong. Tasks that are planned now would
+  // count resources long before the window ends.
   const mayPlan = !hasTimeLeft(operation) || isConfirmed(transaction.operation, rules);
   if (isUnplanned && cloud && mayPlan) planTasks(transaction, cloud, rules);
-  // Without tasks nothing would be removed, and the operation would end at once.
+  // An operation without tasks would end at once and remove nothing.
   const isPlanned = !isUnplanned || cloud !== undefined;
   if (isPlanned && isConfirmed(transaction.operation, rules)) {
     if (operation.scope.type !== 'domain') advance(transaction, rules);
@@ -255,9 +255,8 @@ function applyAbsent(
 
 function applyUnknown(transaction: OperationTransaction, error: ErrorReport, rules: Rules): void {
   const { operation } = transaction;
-  // An id with a slash never reaches Keystone, so a retry does not help. The operator can correct
-  // the causes of the other errors, for example a proxy that answers 405 or a catalog without a
-  // URL.
+  // Keystone cannot be asked about an id with a slash, so a retry does not help. An operator can
+  // correct the causes of all other errors, for example a proxy that answers 405.
   if (error.code === 'keystone.id.hidden' && operation.state === 'confirming') {
     transaction.operation = refuse(operation, error.message, rules.now);
     return;
@@ -278,8 +277,8 @@ function applyUnknown(transaction: OperationTransaction, error: ErrorReport, rul
 }
 
 /**
- * Holds an operation that has removed nothing yet. It continues by itself when the reason no longer
- * exists.
+ * Holds an operation that has removed nothing yet. The operation continues automatically when
+ * Keystone would allow the deletion.
  */
 function applyBlocked(
   transaction: OperationTransaction,
@@ -298,7 +297,7 @@ function applyBlocked(
 
 function applyPresent(transaction: OperationTransaction, reason: string, rules: Rules): void {
   const { operation } = transaction;
-  // A time in the future was recorded before the clock was set back.
+  // If the clock was set back, the recorded time is in the future.
   const since = Math.min(
     operation.hold?.reason === reason ? operation.hold.since : rules.now,
     rules.now,
@@ -307,7 +306,7 @@ function applyPresent(transaction: OperationTransaction, reason: string, rules: 
     transaction.operation = refuse(operation, reason, rules.now);
     return;
   }
-  // Keystone shows the account again, so an earlier 404 does not count.
+  // Keystone shows the account, so an earlier 404 does not count.
   const advice =
     'The answer may be stale, or the notification forged. Nothing is removed. Keystone is ' +
     'asked again for one minute.';

@@ -6,14 +6,13 @@ const NONE: ResourceTypeCount = { found: 0, removed: 0, left: 0 };
 /**
  * Returns the counts of a task after a run has reported.
  *
- * `found` is a lower bound of the distinct resources that were ever listed. It is the higher of two
- * values: the most that one run listed (a run counts each id once), and the distinct ids of all
- * runs. A resource that is removed, returns and is removed again therefore counts once. `removed`
- * is `found - left`.
+ * `found` is the number of distinct resources listed so far, or a lower bound of it: the higher of
+ * the most ids that one run listed and the distinct ids of all runs. A resource that is created
+ * again after its removal counts once. `removed` is `found - left`.
  *
- * `baseline` is the state before the run. `distinct` is the number of ids that the earlier runs
- * listed, and `fresh` the number of those that this run listed first. A type that the run could not
- * list is missing in its counts and keeps its old value.
+ * `baseline`: the counts before the run. `distinct`: the number of ids that earlier runs listed.
+ * `fresh`: the number of ids that only this run listed. `counts` lacks each type that the run could
+ * not list. Such a type keeps its old count.
  */
 export function mergeCounts(
   baseline: TaskCounts,
@@ -43,10 +42,10 @@ export const addDistinct = (
 });
 
 /**
- * Returns the types of which more resources were removed than ever before. Only this counts as
- * progress. `mostRemoved` never exceeds the number of distinct resources that were ever listed (see
- * {@link mergeCounts}). A resource that is always created again is therefore no progress: the
- * back-off grows, and the task is dead-lettered at the stall timeout.
+ * Returns the types whose `removed` is higher than in all earlier reports. Only such a record
+ * counts as progress. If a user creates a resource again and again, its removals make no record
+ * (see {@link mergeCounts}). The back-off then grows, and the task is dead-lettered at the stall
+ * timeout.
  */
 export function newRecords(
   mostRemoved: Task['mostRemoved'],
@@ -90,8 +89,8 @@ export function keepSince(
 }
 
 /**
- * Returns the holds of the earlier runs that a report neither repeats nor ends. A run that failed,
- * or that did not list a type, says nothing about the holds of that type.
+ * Returns the known holds that still apply although the report does not repeat them. A hold still
+ * applies if the run failed or did not list the type of the held resource.
  */
 export function holdsStillKnown(before: readonly Condition[], report: ServiceReport): Condition[] {
   const { conditions, verification = {} } = report.data;
@@ -107,8 +106,8 @@ export function holdsStillKnown(before: readonly Condition[], report: ServiceRep
 }
 
 /**
- * True if every condition waits for a person. Missing features and unreachable types
- * (`Unsupported`) do not count, because nothing waits for them.
+ * True if every condition waits for a person. Conditions of class `Unsupported` are ignored,
+ * because no task waits for them.
  */
 export function waitsForPeople(conditions: readonly Condition[]): boolean {
   const waits = conditions.filter((condition) => condition.class !== 'Unsupported');
@@ -118,7 +117,7 @@ export function waitsForPeople(conditions: readonly Condition[]): boolean {
 /**
  * Returns the seconds until the next run. The delay is short while resources are removed. Without
  * progress it is a quarter of the idle time, up to a minute. If only a person can help, it is half
- * of the idle time, up to five minutes. It is never shorter than the service's `Retry-After`.
+ * of the idle time, up to five minutes. The service's `Retry-After` is the minimum.
  */
 export function nextRunSeconds(
   task: Pick<Task, 'progressAt' | 'conditions'>,

@@ -24,7 +24,9 @@ export const isLeftOut = (registry: Registry, { region }: Registration): boolean
 export const isMain = ({ catalogTypes }: Covering, { type }: Registration): boolean =>
   catalogTypes.some((main) => typeKey(main) === typeKey(type));
 
-/** Returns why a registration is not cleaned up, and what the operator can do. */
+/**
+ * Returns a registration that is not cleaned up, with the reason and the advice for the operator.
+ */
 export function finding(
   registry: Registry,
   service: Covering,

@@ -21,7 +21,7 @@ import {
 /** The coverage of one service: the regions of its cleanup, and its unreachable registrations. */
 export interface ServiceCoverage {
   readonly regions: readonly string[];
-  /** Registrations of the service that are not cleaned up and that no setting leaves out. */
+  /** Registrations that the cleanup does not reach, except those that a setting leaves out. */
   readonly unverified: readonly Uncovered[];
 }
 
@@ -32,7 +32,7 @@ export interface Coverage {
   readonly unknown: readonly Uncovered[];
   /** Regions that a setting leaves out, with the types registered there. */
   readonly leftOut: readonly LeftOut[];
-  /** Why Keystone's own lists could not be read. No service may be called absent then. */
+  /** Why Keystone's own lists could not be read. If set, no service counts as absent. */
   readonly unlisted: Uncovered | undefined;
 }
 
@@ -40,8 +40,8 @@ export interface Coverage {
 export const UNLISTED = 'unlisted';
 /**
  * Assigns every registration of Keystone to one of three groups: cleaned up, left out by a named
- * setting, or unverified. A service without any registration is absent, unless Keystone's lists
- * could not be read.
+ * setting, or unverified. A service without a registration is absent, if Keystone's lists could be
+ * read.
  */
 export function coverageOf(registry: Registry, services: readonly Covering[]): Coverage {
   const { registrations, unlisted } = registry;
@@ -63,8 +63,8 @@ export function coverageOf(registry: Registry, services: readonly Covering[]): C
       type: UNLISTED,
       name: 'Keystone',
       because:
-        'Keystone did not list its services and endpoints, so it is not known what is disabled ' +
-        `or hidden: ${unlisted.message}`,
+        'Keystone did not list its services and endpoints, so disabled or hidden ones are ' +
+        `unknown: ${unlisted.message}`,
       advice:
         'Give the propagator a role that may list services and endpoints (admin, or reader on ' +
         'the system).',
@@ -113,21 +113,17 @@ function chosenEndpoints(
       (region) => chooseEndpoint(own, service.catalogTypes, region, registry.interfaces) ?? [],
     );
   const here = inRegions(all.filter((region) => isConfigured(registry, region)));
-  // The propagator is logged in to this Keystone. So Keystone is covered even if it is registered
-  // in a region that the settings leave out.
+  // The propagator is logged in to this Keystone. Keystone is therefore covered in every region,
+  // even in one that the settings leave out.
   return here.length === 0 && service.catalogTypes.includes('identity')
     ? inRegions(all).slice(0, 1)
     : here;
 }
 
-/**
- * Returns the places of the service behind a chosen endpoint: its own and those of its other
- * interfaces.
- */
+/** Returns the places of the chosen endpoint and of the other interfaces of its registration. */
 function placesOf(own: readonly Registration[], { registration, endpoint }: Chosen): string[] {
   const isDoubled = doubledInterfaces(own, registration);
-  // Several endpoints are registered for one interface. The other interfaces may belong to any of
-  // them.
+  // If one interface has several endpoints, the other interfaces may belong to any of them.
   if (isDoubled(endpoint)) return [endpoint.place];
   return [endpoint, ...registration.endpoints.filter((one) => !isDoubled(one))].map(
     ({ place }) => place,
@@ -141,8 +137,8 @@ function isCovered(
   chosen: readonly Chosen[],
   emptied: ReadonlySet<string>,
 ): boolean {
-  // A row without an endpoint cannot be called. It is covered if the propagator calls another row
-  // of the service.
+  // A registration without an endpoint cannot be called. Another registration of the service covers
+  // it.
   if (one.endpoints.length === 0) return chosen.length > 0;
   // The settings replace the endpoint that Keystone has in this region.
   if (
@@ -156,7 +152,7 @@ function isCovered(
   );
   const isDoubled = doubledInterfaces(own, one);
   if (itself?.registration === one) return one.endpoints.filter(isDoubled).every(isEmptied);
-  // Another interface of a service leads to the same service.
+  // A further interface of the same service leads to the same place.
   const isSame =
     itself &&
     ((endpoint: Registration['endpoints'][number]) =>

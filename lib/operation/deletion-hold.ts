@@ -2,7 +2,9 @@ import { HOLD_TAG } from '../../events/hold.ts';
 import type { Condition } from '../../events/service.ts';
 import type { Scope } from './model.ts';
 
-/** What a deletion hold keeps: a project, a domain with its projects and users, or one resource. */
+/**
+ * The targets of a deletion hold: a project, a domain with its projects and users, or one resource.
+ */
 export const HOLD_TARGETS = ['project', 'domain', 'resource'] as const;
 export type HoldTarget = (typeof HOLD_TARGETS)[number];
 
@@ -19,7 +21,7 @@ export interface DeletionHold {
   /** The number of a ticket or a case. */
   readonly ticket?: string | undefined;
   readonly at: number;
-  /** The hold ends by itself at this time. */
+  /** The hold ends automatically at this time. */
   readonly until?: number | undefined;
 }
 
@@ -28,8 +30,8 @@ export const isInForce = ({ until }: DeletionHold, now: number): boolean =>
   until === undefined || now < until;
 
 /**
- * Returns the hold that keeps an account, or `undefined`. A hold of a domain keeps its projects and
- * users, too. `tags`: those that Keystone shows on the project.
+ * Returns the condition for the hold that keeps an account, or `undefined`. A hold of a domain also
+ * keeps its projects and users. `tags`: the tags of the project in Keystone.
  */
 export function holdOnAccount(
   scope: Scope,
@@ -48,7 +50,7 @@ export function holdOnAccount(
   if (!tags.includes(HOLD_TAG)) return undefined;
   return {
     class: 'Blocked',
-    message: `the project has the tag ${HOLD_TAG} in Keystone, which holds it`,
+    message: `the project has the tag ${HOLD_TAG} in Keystone, which keeps the project`,
     actor: 'operator',
     isHold: true,
     advice:

@@ -5,7 +5,7 @@ import { hasEnded } from './open.ts';
 import type { OperationTransaction, Rules } from './transaction.ts';
 import { moveOperation } from './transitions.ts';
 
-/** What is stored about the projects of a requested domain. */
+/** The stored state of the projects of a requested domain. */
 export interface DomainProgress {
   /** The operations of the projects that the operation of the domain has opened. */
   readonly children: readonly Operation[];
@@ -26,19 +26,19 @@ export function askForProgress(transaction: OperationTransaction): void {
 }
 
 /**
- * Moves the operation of a requested domain as far as it can go now:
+ * Advances the operation of a requested domain as far as possible now:
  *
- * - A project is opened when all projects below it are disabled or deleted. Its operation runs
- *   phase `pre-delete`, which needs a token on the project, and then disables it. Keystone disables
- *   no project above an enabled one.
- * - Resources of a project are removed when all projects below it are deleted.
- * - The domain is disabled as soon as all its projects are disabled or deleted, because Keystone
- *   gives no token on a project of a disabled domain. It stays enabled while a project is held or
- *   protected, because its users may need it.
- * - The domain is deleted when it is disabled and all its projects are deleted.
+ * - When all projects below a project are disabled or deleted, the operation of the project is
+ *   opened. That operation runs phase `pre-delete` and then disables the project. Keystone refuses
+ *   to disable a project above an enabled project.
+ * - When all projects below a project are deleted, its resources are removed.
+ * - When all projects of the domain are disabled or deleted, the domain is disabled. Before that,
+ *   phase `pre-delete` needs tokens on the projects, and Keystone gives none in a disabled domain.
+ *   The domain stays enabled while a project is held or protected.
+ * - When the domain is disabled and all its projects are deleted, the domain is deleted.
  *
- * A project that is not deleted stops the projects above it and the domain, and no other. The
- * operations of the projects above it are canceled when its operation has ended.
+ * If the operation of a project ends without deleting it, the operations of the projects above it
+ * are canceled, and the domain is kept. Other projects continue.
  */
 export function advanceDomain(
   transaction: OperationTransaction,
@@ -109,7 +109,7 @@ function cancelAbove(
     data: {
       operationId: child.id,
       by: transaction.operation.id,
-      reason: `a project below it stays: ${name} (${id} is ${state})`,
+      reason: `a project below it was not deleted: ${name} (${id} is ${state})`,
     },
   });
 }
@@ -119,7 +119,8 @@ function deleteDomain(
   children: readonly Operation[],
   now: number,
 ): void {
-  // A child that the plan does not list is a project that was deleted together with the domain.
+  // A child that is missing in the plan is about a project that was deleted together with the
+  // domain.
   const isUnverified = children.some(({ state }) => state !== 'finished');
   transaction.operation = {
     ...moveOperation(transaction.operation, 'closing'),
@@ -128,7 +129,7 @@ function deleteDomain(
   transaction.keystoneAction('delete', now);
 }
 
-/** True if the operation has deleted its project, or has seen that another client deleted it. */
+/** True if the project is deleted, by its operation or by another client. */
 export const isDeleted = (child: Operation | undefined): boolean =>
   child !== undefined &&
   (child.state === 'finished' ||
@@ -142,7 +143,7 @@ function isDisabled(child: Operation | undefined): boolean {
   const { keystoneAction, startedAt, state } = child;
   if (state === 'running' || state === 'closing') return true;
   if (state !== 'held' || startedAt === undefined) return false;
-  // Without an action the project was disabled before its operation began.
+  // If there is no action, the project was disabled before its operation began.
   return (
     keystoneAction === undefined ||
     keystoneAction.what === 'delete' ||
@@ -151,9 +152,9 @@ function isDisabled(child: Operation | undefined): boolean {
 }
 
 /**
- * Ends the operation of a domain without deleting it, because one of its projects was not deleted.
- * A project whose operation never opened is still suspended by the recovery window. The undo
- * resumes it, unless the domain or the project is disabled.
+ * Ends the operation of a domain and keeps the domain, because one of its projects was not deleted.
+ * The recovery window may have suspended projects whose operations were never opened. Message
+ * `operation.undo` resumes them.
  */
 function endWithProjects(
   transaction: OperationTransaction,
@@ -171,12 +172,12 @@ function endWithProjects(
   ];
   const isOff = operation.keystoneAction?.what === 'disable' && operation.keystoneAction.done;
   const keep = isOff
-    ? ` The domain is disabled. To keep it: openstack domain set --enable ${domain}`
+    ? ` The domain is disabled. To enable it: openstack domain set --enable ${domain}`
     : '';
   transaction.operation = {
     ...moveOperation(operation, 'unverified'),
     hold: {
-      reason: `the domain was not deleted, because projects of it stay: ${names.join('; ')}`,
+      reason: `the domain was not deleted, because these projects exist: ${names.join('; ')}`,
       since: now,
       advice: `Clear the cause of each, then plan again: propagator domain plan ${domain}.${keep}`,
     },

@@ -7,8 +7,8 @@ import type { OperationTransaction, Rules } from './transaction.ts';
 import { moveOperation } from './transitions.ts';
 
 /**
- * Keystone shows the domain of a request. After a recovery window the domain is enabled first,
- * because Keystone gives no token on the projects of a disabled domain.
+ * Applies an answer that shows the domain of a request. After a recovery window the operation first
+ * enables the domain, because Keystone gives no token on the projects of a disabled domain.
  */
 export function applyDomain(
   transaction: OperationTransaction,
@@ -17,7 +17,7 @@ export function applyDomain(
 ): void {
   const { operation } = transaction;
   const { keystoneAction, recovery, request } = operation;
-  // The answer does not count while the domain is being enabled.
+  // Ignore the answer while the domain is being enabled.
   if (keystoneAction?.what === 'enable' && !keystoneAction.done) return;
   if (recovery && enabled && request?.enabled === false) waitWhileEnabled(transaction, rules);
   else if (!enabled && needsEnabled(operation)) {
@@ -27,7 +27,7 @@ export function applyDomain(
   } else beginDomain(transaction, enabled, rules);
 }
 
-/** True if the recovery window has disabled the domain, and a project of it was enabled before. */
+/** True if the recovery window has disabled a domain that had an enabled project. */
 const needsEnabled = ({ projects = [], recovery }: Operation): boolean =>
   mustEnable(recovery) && projects.some(({ enabled, plan }) => plan && enabled !== false);
 
@@ -38,16 +38,17 @@ export function domainEnabled(
   rules: Rules,
 ): void {
   if (transaction.operation.state !== 'confirming') return;
-  // Another client has deleted the domain meanwhile. Keystone is asked as after any deletion.
+  // Another client has deleted the domain. Keystone must confirm this deletion.
   if (shown === 'absent') confirmAgain(transaction, 0);
   else beginDomain(transaction, true, rules);
 }
 
-/** Opens the operations of the projects. `enabled`: the domain must be disabled before its end. */
+/** Begins to open the operations of the projects. `enabled`: the domain must be disabled later. */
 function beginDomain(transaction: OperationTransaction, enabled: boolean, rules: Rules): void {
   const { operation } = transaction;
   const { confirmation, keystoneAction, recovery, request } = operation;
-  // The call of the recovery window that disabled the domain does not count any more.
+  // Replace the action that disabled the domain for the recovery window, because the domain is
+  // enabled now.
   const enable = keystoneAction && {
     what: 'enable' as const,
     number: keystoneAction.number + 1,

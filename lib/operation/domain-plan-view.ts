@@ -16,7 +16,7 @@ export interface PlannedProject extends DomainMember {
 }
 
 /**
- * Returns the plan of a domain: what Keystone lists of the domain itself (`pages`), and the sum of
+ * Returns the plan of a domain: the resources of the domain in Keystone (`pages`), and the sum of
  * the plans of its projects. The digest covers all of them.
  */
 export function domainPlanOf(
@@ -77,7 +77,10 @@ const distinct = <T>(all: readonly T[]): T[] => [
   ...new Map(all.map((one) => [JSON.stringify(one), one])).values(),
 ];
 
-/** Notes about mappings that stay: identity providers of other domains may also use them. */
+/**
+ * Returns notes about mappings. They are not deleted, because identity providers of other domains
+ * may also use them.
+ */
 const keptMappings = (pages: readonly PlanPage[]): PlanNote[] =>
   pages
     .filter(({ resourceType }) => resourceType === MAPPING)

@@ -7,7 +7,7 @@ import { isComplete } from './plan.ts';
 import type { OperationTransaction } from './transaction.ts';
 import { moveOperation } from './transitions.ts';
 
-/** The projects of one plan are stored in one record. */
+/** One record stores all projects of a plan. */
 export const MAX_PROJECTS = 500;
 
 /** A project of the domain as Keystone shows it. */
@@ -48,8 +48,8 @@ export type DomainPlanAnswer =
   | { readonly kind: 'refused'; readonly because: string; readonly advice?: string };
 
 /**
- * Opens the plan of a domain with one plan for each project. A protected project has no plan: it
- * stays, and with it the projects above it and the domain.
+ * Opens the plan of a domain with one plan for each project. A protected project has no plan. Such
+ * a project, the projects above it and the domain are not deleted.
  */
 export function openDomainPlan(input: DomainPlanInput): DomainPlanAnswer {
   const { scope, by, reason, now, existing } = input;
@@ -127,7 +127,7 @@ export function deepestFirst(projects: readonly ProjectToPlan[]): ProjectToPlan[
   );
 }
 
-/** Ends the plan of a domain with the last plan of its projects. */
+/** Ends the plan of a domain when the plans of all its projects have ended. */
 export function applyPlans(
   transaction: OperationTransaction,
   children: readonly Operation[],

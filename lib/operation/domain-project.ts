@@ -11,15 +11,15 @@ export const isPartOfDomain = ({ action, parentId, request, scope }: Operation):
   request !== undefined;
 
 /**
- * True for a cleanup that exists independently of the domain: another person requested it, and the
- * operation of the domain only waits for it.
+ * True for the cleanup of a project that the operation of its domain did not open. The operation of
+ * the domain only waits for it.
  */
 export const isIndependent = ({ action, cause }: Operation, domain: Operation): boolean =>
   action === 'cleanup' && !cause.messageId.startsWith(`${domain.id}/`);
 
 /**
- * Opens the cleanup of one project of a requested domain. `waitsBelow`: projects below it are not
- * deleted yet. If the project has an operation that has not ended, the domain waits for that one.
+ * Opens the cleanup of one project of a requested domain. If the project has an operation that has
+ * not ended, that operation is returned. `waitsBelow`: projects below it are not deleted yet.
  */
 export function openProject(
   transaction: OperationTransaction,
@@ -65,8 +65,8 @@ export function openProject(
 }
 
 /**
- * Informs the operation of the domain that a project is disabled. Its parent project, or the domain
- * itself, may then be disabled.
+ * Informs the operation of the domain that a project is disabled, because the parent project or the
+ * domain may now be disabled.
  */
 export function announceDisabled(transaction: OperationTransaction, before: Operation): void {
   const { operation } = transaction;
@@ -79,7 +79,7 @@ export function announceDisabled(transaction: OperationTransaction, before: Oper
   });
 }
 
-/** True if the operation must not remove anything yet, because a child project exists. */
+/** True if the operation must wait before it removes resources, because a child project exists. */
 export const waitsForProjects = (operation: Operation): boolean =>
   operation.waitsBelow === true && operation.confirmedAt.length === 0;
 

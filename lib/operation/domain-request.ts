@@ -25,7 +25,7 @@ export interface DomainRequest {
   readonly protectedBecause: string | undefined;
   /** The recovery window of the deletion. */
   readonly window?: Window | undefined;
-  /** All operations about the domain. A window also suspends its projects. */
+  /** All operations about the domain, with its suspensions. */
   readonly all?: readonly Operation[];
 }
 
@@ -41,7 +41,7 @@ export function openDomainRequest(input: DomainRequest): RequestAnswer {
   const open = existing.find((operation) => !hasEnded(operation));
   if (open) return no(`an operation about it exists already: ${open.id} is ${open.state}`);
   const [refusal] = input.keystoneCheck.refusals;
-  if (refusal) return no(refusal.message, `Nothing was changed. ${refusal.advice}`);
+  if (refusal) return no(refusal.message, `No resource was changed. ${refusal.advice}`);
   const cause: Cause = {
     messageId: `requested/${scope.id}/${(existing[0]?.generation ?? 0) + 1}`,
     eventType: 'requested',
@@ -82,8 +82,8 @@ export function openDomainRequest(input: DomainRequest): RequestAnswer {
 }
 
 /**
- * Opens the suspension of the projects, as when the domain is disabled in Keystone: the policy
- * decides about each of them. The projects of a domain that was disabled before stay as they are.
+ * Opens the suspension of the projects. As for a domain that is disabled in Keystone, the policy
+ * decides about each project. If the domain was already disabled, there is no further suspension.
  */
 function suspend({
   all = [],

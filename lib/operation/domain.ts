@@ -46,7 +46,7 @@ export function openProjects(
       existing: project.existing,
       mode: operation.mode === 'observe' ? 'observe' : (project.decision?.mode ?? 'enforce'),
       now: rules.now,
-      // The domain has already waited for the grace period of the settings.
+      // The operation of the domain has already waited for the grace period of the settings.
       gracePeriodMillis: Math.max(
         0,
         operation.openedAt + (project.decision?.gracePeriodMillis ?? 0) - rules.now,
@@ -71,14 +71,14 @@ export function openProjects(
     startedAt: rules.now,
     children: children.map((child) => child.id),
   };
-  // The inventory may lack a project that the approved plan lists, so the plan counts as well.
+  // The approved plan may list a project that the inventory lacks.
   if (operation.request && operation.projects) askForProgress(transaction);
   else applyChildren(transaction, children, rules.now);
 }
 
 /**
- * Ends the operation of a domain with its last project. Its state follows from those of its
- * projects.
+ * Ends the operation of a domain when the operations of all its projects have ended. Their states
+ * decide its end state.
  */
 export function applyChildren(
   transaction: OperationTransaction,

@@ -2,10 +2,9 @@ import type { Task } from './model.ts';
 import type { Rules } from './transaction.ts';
 
 /**
- * Returns the task with elapsed times that do not depend on jumps of the clock. Between two
- * reports, at most the requested delay plus a quarter of the stall timeout is counted. A clock that
- * was set forward, or a process that was stopped for hours, therefore does not reach the stall
- * timeout. A clock that was set back does not reduce the elapsed time.
+ * Returns the task with its idle time corrected for jumps of the clock. Between two reports, at
+ * most the requested delay plus a quarter of the stall timeout counts as idle time. A changed
+ * clock, or a process that was stopped for hours, therefore cannot exhaust the stall timeout.
  */
 export function withElapsed(task: Task, rules: Pick<Rules, 'now' | 'stallTimeoutMillis'>): Task {
   const last = Math.max(task.reportedAt ?? task.progressAt, task.progressAt);
@@ -16,8 +15,8 @@ export function withElapsed(task: Task, rules: Pick<Rules, 'now' | 'stallTimeout
 }
 
 /**
- * Corrects an operation in its grace period if the clock was set back. The operation waits for the
- * rest of the period and is confirmed again.
+ * Corrects the times of an operation whose clock was set back during the grace period. The
+ * operation then waits for the rest of the period, and Keystone confirms it again.
  */
 export function withoutFuture<
   At extends {

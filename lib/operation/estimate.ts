@@ -32,16 +32,16 @@ export const measuredIn = (tasks: readonly Task[]): (Measured & { readonly servi
   tasks.flatMap(({ id, service, state, counts, startedAt, endedAt, partial }) => {
     const resources = Object.values(counts).reduce((sum, { removed }) => sum + removed, 0);
     if (state !== 'finished' || resources === 0) return [];
-    // A task with a partial run began while another service was still under way.
+    // The duration of a task with a partial run includes the wait for another service.
     if (partial) return [];
     if (startedAt === undefined || endedAt === undefined || endedAt <= startedAt) return [];
     return [{ taskId: id, service, resources, millis: endedAt - startedAt }];
   });
 
 /**
- * Returns the estimate for a planned cleanup. The time is that of the longest chain of tasks that
- * wait for each other. The rate of a service is the median of its measured tasks, so that one task
- * that waited for a person does not count.
+ * Returns the estimate for a planned cleanup. `millis` is the duration of the longest chain of
+ * tasks that wait for each other. The rate of a service is the median of its measured tasks,
+ * because single tasks may have waited for a person.
  */
 export function estimateOf(
   { order }: Pick<Operation, 'order'>,

@@ -1,6 +1,8 @@
 import type { Task } from './model.ts';
 
-/** Resources of one type that a rerun found and that the earlier operation had not left. */
+/**
+ * Resources of one type that a rerun found in addition to the leftovers of the earlier operation.
+ */
 export interface FoundAgain {
   readonly service: string;
   readonly region: string;
@@ -11,8 +13,8 @@ export interface FoundAgain {
 }
 
 /**
- * Returns the resources that a rerun found in addition to those that the earlier operation left.
- * They are newer, or the earlier operation could not list them.
+ * Returns the resources that a rerun found in addition to the leftovers of the earlier operation.
+ * Such resources are newer, or the earlier operation could not list them.
  */
 export function foundAgain(tasks: readonly Task[], earlier: readonly Task[]): FoundAgain[] {
   const before = new Map(earlier.map((task) => [placeOf(task), task.counts]));

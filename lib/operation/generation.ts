@@ -13,32 +13,35 @@ export interface Deletion {
 }
 
 /**
- * Keystone also announces a deletion that the propagator itself made. A notification up to this
- * long after the operation's end counts as that deletion, because the clocks of two hosts differ.
+ * Keystone also sends a notification about a deletion by the propagator itself. The clocks of two
+ * hosts differ, so a notification up to this long after the operation's end counts as that
+ * deletion.
  */
 const OWN_DELETION_MILLIS = 60_000;
 
 /**
- * Safety rule "Every ended operation can be run again": true if this is another deletion than the
- * one that `last` handles. That is so if the account was deleted, or shown by Keystone, after the
- * time up to which the operation covers its resources. Keystone's 404 alone proves nothing here. If
- * this is uncertain, the result is true, because a second cleanup does no harm.
+ * True if `last` does not handle this deletion (safety rule "Every ended operation can be run
+ * again"). The deletion is new if the account was deleted, or shown by Keystone, after the last
+ * time that the operation covers. In doubt the result is true, because a second cleanup does no
+ * harm.
  */
 export function isNewDeletion(last: Operation, { announcedAt, seenAliveAt }: Deletion): boolean {
   const covered = coveredUntil(last);
   return (announcedAt ?? 0) > covered || (seenAliveAt ?? 0) > covered;
 }
 
-/** Returns the time up to which the operation covers all resources of the account. */
+/**
+ * Returns the latest time at which a resource may have been created and is still handled by the
+ * operation.
+ */
 function coveredUntil(operation: Operation): number {
   const { request, confirmedAt, keystoneAction, scope, startedAt, endedAt, state } = operation;
-  // Nothing was removed yet. The removal begins with a listing, which covers everything that exists
-  // then.
+  // The removal has not begun. It begins with a listing, which covers all resources of that time.
   if (!ENDED.includes(state) && startedAt === undefined) return Number.POSITIVE_INFINITY;
   if (!request) return startedAt ?? confirmedAt.at(-1) ?? endedAt ?? 0;
-  // The project was only planned and continued to exist.
+  // The operation ended without deleting the project.
   if (state === 'observed' || state === 'refused' || state === 'canceled') return 0;
-  // The domain was not deleted, because one of its projects was not deleted.
+  // The operation ended without deleting the domain.
   const isDeletion = scope.type !== 'domain' || keystoneAction?.what === 'delete';
   if (endedAt !== undefined && !isDeletion) return 0;
   const ownDeletion =
@@ -47,8 +50,8 @@ function coveredUntil(operation: Operation): number {
 }
 
 /**
- * True for a repeated message, with the same id and the same content. One of the two alone proves
- * no repetition, because the sender chooses the id.
+ * True for a repeated message: the same id and the same content. The id alone is no proof, because
+ * the sender chooses it.
  */
 export const isSameMessage = (one: Cause, other: Cause): boolean =>
   one.messageId === other.messageId && one.digest === other.digest;

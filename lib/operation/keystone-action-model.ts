@@ -2,23 +2,26 @@ import type { KeystoneActionName } from '../../events/operation.ts';
 import type { ErrorReport } from '../shared/errors.ts';
 import type { AccountState } from './preflight.ts';
 
-/** The present Keystone action. There is only one at a time, and `number` is the fence. */
+/**
+ * The present Keystone action. An operation has one at a time. Results with another `number` are
+ * ignored.
+ */
 export interface KeystoneAction {
   readonly what: KeystoneActionName;
   readonly number: number;
   readonly since: number;
   readonly done: boolean;
-  /** The last failure of an action that takes something back, and therefore must succeed. */
+  /** The last failure of an action that reverts an earlier change. Such an action must succeed. */
   readonly failure?: KeystoneFailure | undefined;
 }
 
-/** Why an action that takes something back has not succeeded yet, in the words of Keystone. */
+/** The last error of an action that reverts an earlier change. */
 export interface KeystoneFailure {
   readonly message: string;
   readonly advice: string;
   readonly requestId?: string | undefined;
   readonly attempts: number;
-  /** True if the action is dead-lettered: it is tried again when a person redrives it. */
+  /** True if the action is dead-lettered. A person must redrive it. */
   readonly gaveUp: boolean;
 }
 

@@ -60,13 +60,13 @@ export function applyKeystoneAction(
     shown === 'enabled' &&
     invalidateVerifications(transaction)
   ) {
-    // The project is enabled again, so types that were verified empty may not be empty any more.
+    // The project was enabled again, so users may have created resources after the last listings.
     transaction.operation = moveOperation(
       { ...transaction.operation, keystoneAction: { ...keystoneAction, done: true } },
       'running',
     );
     advance(transaction, rules);
-  } else if (error) takeFailure(transaction, keystoneAction, error, rules);
+  } else if (error) applyFailure(transaction, keystoneAction, error, rules);
   else {
     transaction.operation = {
       ...transaction.operation,
@@ -76,7 +76,7 @@ export function applyKeystoneAction(
       ...(unlisted ? unverified(unlisted, rules.now) : {}),
     };
     // Keystone gives no token on a disabled or deleted project. The operation continues as after a
-    // deletion, and keeps the earlier verifications.
+    // deletion. The verifications remain valid.
     const givesNoToken =
       keystoneAction.what === 'disable' ||
       (keystoneAction.what === 'assign-role' && shown === 'absent');
@@ -89,8 +89,8 @@ export function applyKeystoneAction(
 }
 
 /**
- * Asks Keystone again after the cancellation of the last step. An earlier call whose answer was
- * lost may have deleted the account, so only Keystone's next answer shows what has happened.
+ * Asks Keystone again after a cancellation during the deletion. A call whose answer was lost may
+ * have deleted the account, and Keystone's next answer shows whether it did.
  */
 function askAfterCancel(
   transaction: OperationTransaction,
@@ -99,7 +99,7 @@ function askAfterCancel(
   rules: Rules,
 ): void {
   const { id, canceled, scope } = transaction.operation;
-  // A stop or a hold lasts until a person ends it.
+  // Only a person can end a stop or a hold.
   const blockedAdvice = error.class === 'Blocked' && error.advice ? `${error.advice} ` : '';
   transaction.operation = {
     ...transaction.operation,
@@ -120,7 +120,10 @@ function askAfterCancel(
 const retrySeconds = ({ since }: KeystoneAction, { now }: Rules): number =>
   Math.min(MAX_WAIT_SECONDS, Math.max(1, (now - since) / 4000));
 
-/** The end of a domain whose resources in Keystone could not all be listed after its deletion. */
+/**
+ * Returns the fields of an operation that deleted its domain and then could not list all resources
+ * of the domain in Keystone.
+ */
 const unverified = (unlisted: readonly string[], now: number) => ({
   isUnverified: true,
   hold: {
@@ -132,8 +135,8 @@ const unverified = (unlisted: readonly string[], now: number) => ({
 });
 
 /**
- * After a cancellation the suspension is undone. Otherwise the project is enabled for the resources
- * that need the existing project.
+ * Continues after the account was enabled. After a cancellation the suspension is undone. Otherwise
+ * phase `pre-delete` begins, or the domain opens its projects.
  */
 function enabled(
   transaction: OperationTransaction,
@@ -155,20 +158,20 @@ export const DOING: Readonly<Record<KeystoneAction['what'], string>> = {
   delete: 'deleting',
 };
 
-function takeFailure(
+function applyFailure(
   transaction: OperationTransaction,
   keystoneAction: KeystoneAction,
   error: ErrorReport,
   rules: Rules,
 ): void {
   const { scope, state } = transaction.operation;
-  // The role must be revoked in any state of the operation. A canceled operation must enable its
-  // account again.
-  const isOwed =
+  // The revocation must succeed in any state of the operation. The enabling must succeed after a
+  // cancellation or a refusal.
+  const mustSucceed =
     keystoneAction.what === 'revoke-role' ||
     (keystoneAction.what === 'enable' && (state === 'canceled' || state === 'refused'));
-  if (isOwed) {
-    tryAgain(transaction, keystoneAction, error, rules);
+  if (mustSucceed) {
+    retryRevert(transaction, keystoneAction, error, rules);
     return;
   }
   const isStopped = error.class === 'Blocked';
@@ -180,8 +183,9 @@ function takeFailure(
     state === 'recoverable' || (state === 'confirming' && keystoneAction.what === 'enable');
   // Only a requested domain has an action in state `waiting`.
   const isUnderWay = isBefore || ['pre-delete', 'closing', 'waiting'].includes(state);
-  // A wrong 404 does not end the window, so the project must be disabled. After a release the
-  // operation continues with an enabled project, and a cancellation no longer waits for the call.
+  // If the window has time left, Keystone's 404 may be wrong and the project must still be
+  // disabled. Otherwise the window was released: the operation continues with an enabled project,
+  // and no cancellation waits for the call.
   const isOfWindow = keystoneAction.what === 'disable' && state === 'confirming';
   if (isOfWindow && !hasTimeLeft(transaction.operation))
     transaction.operation = {
@@ -190,8 +194,8 @@ function takeFailure(
     };
   if (!isUnderWay && !(isOfWindow && hasTimeLeft(transaction.operation))) return;
   const isRetried = isStopped || error.class === 'Transient' || error.class === 'Gone';
-  // `Gone`: the project was deleted meanwhile. The next try sees that. Before the first removal
-  // every failure is tried again, because nothing depends on it.
+  // `Gone`: another client deleted the project, and the next attempt shows this. Before the first
+  // removal every failure is retried, because no other step depends on the action.
   if (isUnderWay && !isBefore && !isRetried) {
     const about = error.code === DOMAIN_DRIFT ? 'drift' : 'keystoneAction';
     hold(transaction, reason, rules.now, { about, advice: error.advice });
@@ -219,14 +223,15 @@ const messageOf = (operationId: OperationId, { what, number }: KeystoneAction) =
   data: { operationId, what, number },
 });
 
-/** The delays between the attempts of an action that takes something back: 5 s, 10 s … 300 s. */
+/** The delays between the attempts of an action that reverts a change: 5 s, 10 s … 300 s. */
 const BACKOFF = { firstMillis: 5000, maxMillis: 300_000 };
 
 /**
- * Repeats an action that takes something back. It is dead-lettered when it has failed for the stall
- * timeout, or when Keystone refuses to enable the account, because an operator must act first.
+ * Retries an action that reverts a change. After the stall timeout the action is dead-lettered. If
+ * Keystone refuses to enable the account, the action is dead-lettered at once, because an operator
+ * must act first.
  */
-function tryAgain(
+function retryRevert(
   transaction: OperationTransaction,
   keystoneAction: KeystoneAction,
   error: ErrorReport,

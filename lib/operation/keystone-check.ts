@@ -1,13 +1,16 @@
 import type { ErrorReport } from '../shared/errors.ts';
 
-/** Whether Keystone's policy lets the propagator's user do something. */
+/** The answer of Keystone's policy about one permission of the propagator's user. */
 export type Permission =
   | { readonly kind: 'granted' }
   /** `message`: Keystone's answer. */
   | { readonly kind: 'refused'; readonly message: string }
   | { readonly kind: 'unknown'; readonly because: string };
 
-/** What Keystone shows of a project and of the propagator's user before anything is removed. */
+/**
+ * The facts about a project and about the propagator's user that Keystone shows before the first
+ * removal.
+ */
 export interface KeystoneFacts {
   readonly project: { readonly id: string; readonly enabled: boolean; readonly immutable: boolean };
   /** `undefined`: Keystone does not show the domain to the propagator. */
@@ -20,10 +23,10 @@ export interface KeystoneFacts {
     readonly userId: string;
     readonly ownProject: string;
     readonly isAdmin: boolean;
-    /** An application credential gives a token on its own project only. */
+    /** True for an application credential. It gives tokens only on its own project. */
     readonly isProjectBound: boolean;
   };
-  /** `undefined`: not asked, because another fact decides or the answer is not needed. */
+  /** `undefined`: the permission was not checked, because the decision does not depend on it. */
   readonly mayUpdate: Permission | undefined;
   readonly mayRevokeRole: Permission | undefined;
   readonly mayDelete: Permission | undefined;
@@ -39,16 +42,16 @@ export interface Refusal {
 export interface KeystoneCheck {
   /** Empty if no reason is known for which a Keystone action would fail. */
   readonly refusals: readonly Refusal[];
-  /** The facts that cannot be checked without a change. */
+  /** Permissions and facts that only a real change would show. */
   readonly unknown: readonly string[];
 }
 
 /**
- * Safety rule "Know the end before the beginning": returns everything that would make Keystone
- * refuse a token on the project, its disabling or its deletion. The reasons come from Keystone's
+ * Returns all reasons for which Keystone would refuse a token on the project, its disabling or its
+ * deletion (safety rule "Know the end before the beginning"). The reasons come from Keystone's
  * source (`keystone/resource/core.py`, `assignment/core.py` and `common/policies/`, read for Zed
- * and 2026.2). An immutable domain, an immutable role and a limit of the project are no reasons.
- * Keystone does not check them when it disables or deletes a project or assigns a role.
+ * and 2026.2). An immutable domain, an immutable role and a limit of the project are no reasons,
+ * because Keystone ignores them in these calls.
  */
 export function checkKeystone(facts: KeystoneFacts): KeystoneCheck {
   const { project, domain, children } = facts;
@@ -81,8 +84,8 @@ export function checkKeystone(facts: KeystoneFacts): KeystoneCheck {
 
 /**
  * Returns the facts of a project whose domain is deleted as a whole. The projects below it are
- * deleted first. In a disabled domain no user can work in the project, and Keystone gives no token
- * on it: the propagator neither takes a role on it nor disables it.
+ * deleted first, so they are no obstacle. A project in a disabled domain counts as disabled,
+ * because no user can work in it.
  */
 export const factsInDomain = (facts: KeystoneFacts): KeystoneFacts => ({
   ...facts,
@@ -99,8 +102,8 @@ export function summarize(refusals: readonly Refusal[]): Refusal {
 }
 
 /**
- * Returns the advice for a Keystone action that Keystone refused in spite of the check. A known
- * refusal names its command. Without one the advice points to Keystone's own message.
+ * Returns the advice for a Keystone action that Keystone refused in spite of the check. If the
+ * reason is known, the advice names the command. Otherwise it points to Keystone's message.
  */
 export function adviceOnRefusal(error: ErrorReport, refusals: readonly Refusal[]): string {
   if (refusals.length > 0) {
@@ -114,7 +117,7 @@ export function adviceOnRefusal(error: ErrorReport, refusals: readonly Refusal[]
 }
 
 const immutableProject = (id: string): Refusal => ({
-  message: `the project is immutable, so Keystone neither disables nor deletes it`,
+  message: `the project is immutable, so Keystone refuses to disable and to delete it`,
   advice: `Type: openstack project set --no-immutable ${id}`,
 });
 
@@ -127,7 +130,7 @@ function hasChildren(children: KeystoneFacts['children']): Refusal {
   const ids = children.slice(0, SHOWN_CHILDREN).map(({ id }) => id);
   const count = children.length === 1 ? '1 project is' : `${children.length} projects are`;
   return {
-    message: `${count} below it, and Keystone deletes no project before those below it: ${list}`,
+    message: `${count} below it, and Keystone deletes them only before the project itself: ${list}`,
     advice: `Check each of them and delete it first: openstack project delete ${ids.join(' ')}`,
   };
 }

@@ -4,11 +4,11 @@ import type { Operation, Task } from './model.ts';
 import { hasEnded } from './open.ts';
 
 /**
- * Returns the condition of a hold that is known to keep a resource of the task, or `undefined`.
- * While there is one, the dead letter of the task must not be discarded: the task would end, and
- * services that wait for the held resource would begin. For example, Swift would remove the data of
- * a held backup. `heldTypes`: the resource types of all stored holds in force. A hold in the
- * metadata of a resource is not stored, so it counts until a run no longer finds it.
+ * Returns the condition of a known hold on a resource of the task, or `undefined`. The dead-letter
+ * message of a task with such a hold must not be discarded. The discard would end the task and
+ * start the services that wait for the held resource. For example, Swift would remove the data of a
+ * held backup. `heldTypes`: the resource types of all stored holds in force. Holds in the metadata
+ * of a resource are not stored. Such a hold counts until a run no longer reports it.
  */
 export function knownHold(
   operation: Operation,

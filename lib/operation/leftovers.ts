@@ -11,8 +11,8 @@ export interface Leftover {
 }
 
 /**
- * Returns what may be left when every task has ended: registrations that are not cleaned up, and
- * tasks that ended unreachable.
+ * Returns the possible leftovers when every task has ended: registrations that were not cleaned up,
+ * and tasks that ended `unreachable`.
  */
 export function leftoversOf(
   operation: Pick<Operation, 'order' | 'uncovered'>,

@@ -37,7 +37,7 @@ export type LifecycleAnswer =
       readonly kind: 'present';
       /** True if the state in Keystone and the holds still require this operation. */
       readonly isWanted: boolean;
-      /** Why, in words for an operator. */
+      /** The reason, for an operator. */
       readonly because: string;
       readonly decision: LifecycleDecision;
       /** Projects only: the services that take part, with their order. */
@@ -51,7 +51,8 @@ export type LifecycleAnswer =
 
 /**
  * True if a suspend, resume or provision operation waits for Keystone's answer number
- * `confirmation`. It asks while it is confirmed, and whenever its account may have changed since.
+ * `confirmation`. The operation asks in state `confirming`, and later when its account may have
+ * changed.
  */
 export const awaitsLifecycleConfirmation = (operation: Operation, confirmation: number): boolean =>
   operation.action !== 'cleanup' && operation.confirmation === confirmation && !hasEnded(operation);
@@ -99,7 +100,7 @@ function applyWanted(transaction: OperationTransaction, answer: Present, rules: 
   transaction.operation = {
     ...operation,
     hold: undefined,
-    // The policy at the first answer applies to the whole operation.
+    // The policy of the first answer applies to the whole operation.
     ...(first === undefined
       ? {
           mode: decision.mode,
@@ -128,8 +129,8 @@ function applyWanted(transaction: OperationTransaction, answer: Present, rules: 
 }
 
 /**
- * Keystone's state no longer fits the operation. If this is still so after a minute, the operation
- * ends, and the opposite one opens, even without a notification.
+ * Applies an answer that contradicts the operation. After one minute with this answer the operation
+ * ends, and the opposite operation opens, even without a notification.
  */
 function applyContrary(
   transaction: OperationTransaction,
@@ -144,7 +145,7 @@ function applyContrary(
     rules.now,
   );
   if (rules.now - since < SHOWN_FOR_MILLIS) {
-    const advice = 'Nothing is changed meanwhile. The propagator asks Keystone again for a minute.';
+    const advice = 'No resource is changed. The propagator asks Keystone again for one minute.';
     transaction.operation = { ...operation, hold: { reason, since, advice } };
     confirmAgain(transaction, delayWhileShown(since, rules));
     return;

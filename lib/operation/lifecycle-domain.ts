@@ -13,8 +13,8 @@ export interface LifecycleProject {
 }
 
 /**
- * Opens one operation for each project of a domain that was disabled or enabled. Keystone confirms
- * each of them with all causes of the project: a project that is disabled individually stays
+ * Opens one operation for each project of a domain that was disabled or enabled. Each of these
+ * operations asks Keystone about its own project. A project that is itself disabled therefore stays
  * suspended when its domain is enabled.
  */
 export function openLifecycleProjects(
@@ -35,8 +35,8 @@ export function openLifecycleProjects(
       now: rules.now,
       protectedBecause,
       parentId: operation.id,
-      // The resources that a canceled deletion suspended are restored, even without a rule of the
-      // policy.
+      // Restore the resources that a canceled deletion suspended, even if no rule of the policy
+      // asks for it.
       ...(operation.lifecycle?.undoes ? { asked: operation.lifecycle.asked } : {}),
     };
     const isProvisioned = action === 'suspend' || !awaitsProvision(existing);
@@ -60,7 +60,7 @@ export function openLifecycleProjects(
   applyLifecycleChildren(transaction, children, rules.now);
 }
 
-/** Ends the operation of a domain with the last operation of its projects. */
+/** Ends the operation of a domain when the operations of all its projects have ended. */
 export function applyLifecycleChildren(
   transaction: OperationTransaction,
   children: readonly Operation[],

@@ -16,9 +16,9 @@ export interface LifecycleService {
 
 /**
  * Returns the services of a snapshot that take part in suspend or resume, with their dependencies.
- * Resume has the reverse order of suspend. A service begins when the resources of the earlier
- * services are at rest, or when those services are stuck (safety rule "One stuck project stops no
- * other"). It does not wait until cached tokens have expired.
+ * Resume has the reverse order of suspend. A service begins when all resources of the earlier
+ * services are at rest. It does not wait for a stuck service (safety rule "One stuck project stops
+ * no other"), or for the expiry of cached tokens.
  */
 export function lifecycleSnapshot(
   snapshot: CloudSnapshot,

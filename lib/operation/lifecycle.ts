@@ -26,13 +26,13 @@ export interface OpenLifecycleInput {
 
 /** The operations that a change of state opens and ends, and the messages to send. */
 export interface OpenedLifecycle {
-  /** `undefined`: nothing opens, and a suspension that has not begun asks Keystone again. */
+  /** `undefined`: no operation opens, and the suspension that has not begun asks Keystone again. */
   readonly opened: Operation | undefined;
   readonly superseded: readonly Operation[];
   readonly messages: readonly Outgoing[];
 }
 
-/** Longest time for which a run may still make a call after its operation was superseded. */
+/** The longest time after which a run of a superseded operation may still make a call. */
 export const LAST_CALL_MILLIS = 120_000;
 
 /** Returns the suspend and resume operations, newest first. */
@@ -46,8 +46,8 @@ export const cleanupsOf = (existing: readonly Operation[]): Operation[] =>
   existing.filter(({ action }) => action === 'cleanup');
 
 /**
- * True if an operation may have suspended resources that no later operation has resumed. Only then
- * does an enabled project need a resume.
+ * True if an operation may have suspended resources that no later operation has resumed. Such a
+ * project needs a resume when it is enabled.
  */
 export function mayBeSuspended(existing: readonly Operation[]): boolean {
   for (const { action, mode, startedAt, state } of lifecyclesOf(existing)) {
@@ -71,7 +71,7 @@ export function isSuspended(existing: readonly Operation[]): boolean {
 
 /**
  * True if a suspension has listed the resources that depend on the user, and no later resume has
- * compared them. Only then does an enabled user need a resume.
+ * compared them. Such a user needs a resume when it is enabled.
  */
 function isReported(existing: readonly Operation[]): boolean {
   const ended = lifecyclesOf(existing).find(({ state }) => state === 'observed');
@@ -82,10 +82,10 @@ const needsResume = (type: Scope['type'], existing: readonly Operation[]): boole
   type === 'domain' || (type === 'user' ? isReported(existing) : mayBeSuspended(existing));
 
 /**
- * Returns the operation that follows when a project, domain or user was disabled or enabled, or
- * `undefined` if nothing follows. Safety rule "The last word of Keystone wins": it supersedes an
- * operation of the opposite action. Nothing opens while a cleanup that has begun is under way,
- * because a cleanup supersedes both actions. Keystone confirms the operation before it acts.
+ * Returns the operation that opens when a project, domain or user was disabled or enabled, or
+ * `undefined` if none opens. The operation supersedes one of the opposite action (safety rule "The
+ * last word of Keystone wins"). It does not open during a cleanup, because a cleanup supersedes
+ * both actions. Keystone must confirm the operation before its first change.
  */
 export function openLifecycle(input: OpenLifecycleInput): OpenedLifecycle | undefined {
   const { action, cause, existing, now, scope } = input;
@@ -98,7 +98,7 @@ export function openLifecycle(input: OpenLifecycleInput): OpenedLifecycle | unde
   if (same && (input.asked === undefined || same.lifecycle?.asked)) return undefined;
   if (action === 'resume' && !needsResume(scope.type, existing)) {
     if (active.length === 0) return undefined;
-    // Nothing was switched yet. Keystone decides whether the suspension still has a cause.
+    // The suspension has not begun. It asks Keystone whether it still has a cause.
     return { opened: undefined, superseded: [], messages: askAgainMessages(active) };
   }
   const generation = (before[0]?.generation ?? 0) + 1;
@@ -129,12 +129,12 @@ export function openLifecycle(input: OpenLifecycleInput): OpenedLifecycle | unde
   };
 }
 
-/** The start of the message id of the cause of a resume that follows a canceled deletion. */
+/** Prefix of the message id in the cause of a resume after a canceled deletion. */
 export const UNDONE = 'undone/';
 
 /**
- * True for a resume that undoes the suspension of a recovery window, and for the resumes that it
- * opens for the projects of a domain. A protection does not stop it, because it only restores.
+ * True for a resume that undoes the suspension of a recovery window, of a project or of a domain
+ * and its projects. Such a resume ignores protections, because it only restores.
  */
 export const isUndo = ({ action, cause, lifecycle }: Operation): boolean =>
   action === 'resume' && lifecycle?.asked !== undefined && cause.messageId.startsWith(UNDONE);
@@ -143,7 +143,7 @@ export const isUndo = ({ action, cause, lifecycle }: Operation): boolean =>
 export const isUnderWay = (cleanup: Operation): boolean =>
   !hasEnded(cleanup) && (cleanup.startedAt !== undefined || cleanup.request !== undefined);
 
-/** Returns the messages that let operations that have not ended ask Keystone again. */
+/** Returns messages that make the open operations ask Keystone again. */
 export const askAgainMessages = (operations: readonly Operation[]): Outgoing[] =>
   operations
     .filter((operation) => !hasEnded(operation))
@@ -152,14 +152,14 @@ export const askAgainMessages = (operations: readonly Operation[]): Outgoing[] =
       data: { operationId: id, confirmation },
     }));
 
-/** Ends an operation that Keystone's state, or a later decision, has replaced. */
+/** Ends an operation that a later state of Keystone or a later decision replaces. */
 export const supersede = (operation: Operation, reason: string, now: number): Operation => ({
   ...moveOperation(operation, 'superseded'),
   hold: { reason, since: now, advice: 'No action is needed: the newer operation decides.' },
   endedAt: now,
 });
 
-/** The operation of a domain waits for this message. */
+/** Returns the message about the end of an operation. The operation of its domain waits for it. */
 export const finishedMessage = ({ id, state, parentId }: Operation): Outgoing[] => [
   {
     type: 'operation.finished',

@@ -11,21 +11,27 @@ export * from './plan-model.ts';
 export * from './recovery-model.ts';
 export * from './task-model.ts';
 
-/** `observe`: count and change nothing. `enforce`: remove. */
+/** `observe`: only count. `enforce`: remove resources. */
 export type Mode = 'observe' | 'enforce';
 
 /**
- * `confirming`: Keystone confirms the change twice, the grace period passes, and phase `plan` runs.
- * `held`: a cap, a protection or an open question stopped the operation, and a person must release
- * it. `pre-delete`: an administrator requested the cleanup of an existing project, and the types
- * that need the project are removed first. `recoverable`: an administrator requested the deletion
- * with a recovery window. The account is disabled and suspended, nothing is removed before the end
- * of the window, and a cancellation puts everything back. `running`: the tasks clean up the
- * services. `waiting`: a domain waits for its projects. `closing`: everything is empty, and
- * Keystone deletes the project. Ends: `finished`, `observed` (mode observe: counted, nothing
- * changed), `refused` (Keystone still shows the account), `unverified` (a service was unreachable,
- * or the catalog has a type that no service covers, so it is unknown which resources remain),
- * `canceled` (by a person).
+ * The states of an operation:
+ * - `confirming`: Keystone confirms the change twice, the grace period passes, and phase `plan`
+ *   runs.
+ * - `held`: a cap, a protection or an open question stopped the operation. A person must release
+ *   it.
+ * - `recoverable`: the recovery window of a requested deletion. The account is disabled and
+ *   suspended, and a cancellation reverts both. No resource is removed.
+ * - `pre-delete`: an administrator requested the deletion of an existing project. The types that
+ *   need the project are removed first.
+ * - `running`: the tasks clean up the services.
+ * - `waiting`: the operation of a domain waits for those of its projects.
+ * - `closing`: all services are empty, and Keystone deletes the project.
+ * - `finished`, `observed` (mode `observe`: only counted), `superseded` (a newer operation replaced
+ *   it) and `canceled` (by a person) are end states.
+ * - `refused`: an end state. Usually Keystone still shows the account.
+ * - `unverified`: an end state. Resources may be left, because a service was unreachable or the
+ *   catalog has a type that no service covers.
  */
 export const OPERATION_STATES = [
   'recoverable',
@@ -55,25 +61,23 @@ export const ENDED: readonly OperationState[] = [
 
 /**
  * `provision` follows from a creation, `suspend` from a disable, `resume` from an enable, `cleanup`
- * from a deletion. `plan` lists what a cleanup would remove, and changes nothing.
+ * from a deletion. `plan` only lists the resources that a cleanup would remove.
  */
 export const ACTIONS = ['cleanup', 'suspend', 'resume', 'provision', 'plan'] as const;
 export type Action = (typeof ACTIONS)[number];
 export type LifecycleAction = 'suspend' | 'resume';
 
-/** The administrator who asked for an operation by a command. */
+/** The administrator's command that requested an operation. */
 export interface AskedBy {
   readonly by: string;
   readonly reason: string;
-  /** Provision only: the profile that the command names, instead of the one of the policy. */
+  /** Provision only: the profile that the command names. It replaces the profile of the policy. */
   readonly profile?: string | undefined;
-  /**
-   * Provision only: true if resources and settings that exist with other values are changed, too.
-   */
+  /** Provision only: true if existing resources and settings with other values are also changed. */
   readonly reconcile?: boolean | undefined;
 }
 
-/** The desired state that a provision operation brings about, as it was at the first answer. */
+/** The desired state of a provision operation, as of Keystone's first answer. */
 export interface DesiredState {
   readonly profile: string;
   readonly reconcile: boolean;
@@ -85,17 +89,19 @@ export interface DesiredState {
  * The decision of the policy, and fields that only suspend, resume and provision operations have.
  */
 export interface Lifecycle {
-  /** Set when an administrator asked for it by a command. The policy then does not apply. */
+  /**
+   * Set when an administrator requested the operation by a command. The policy then does not apply.
+   */
   readonly asked?: AskedBy | undefined;
-  /** True if this operation superseded one of the opposite action that had not ended. */
+  /** True if this operation superseded an open operation of the opposite action. */
   readonly hasSuperseded?: boolean | undefined;
   /** The number of the rule in the policy file that decided. */
   readonly rule?: number | undefined;
   /** The options of the policy file for each service when Keystone confirmed the suspension. */
   readonly options?: Readonly<Record<string, readonly string[]>> | undefined;
   /**
-   * Epoch milliseconds. Until then a run of a superseded operation may still make its last call, so
-   * only a later listing proves the end.
+   * Epoch milliseconds. Before this time a run of a superseded operation may still make its last
+   * call. Only a later listing proves the end.
    */
   readonly settleAt?: number | undefined;
   /** Provision only. */
@@ -107,7 +113,7 @@ export interface Lifecycle {
   readonly undoes?: OperationId | undefined;
 }
 
-/** `members`: users who had a role on the project, recorded before the deletion. */
+/** `members`: the users with a role on the project, recorded before the deletion. */
 export type ProjectScope = Extract<Scope, { type: 'project' }>;
 /** The account that an operation is about, with the data that services need. */
 export type Scope =
@@ -148,11 +154,11 @@ export interface Rerun {
 }
 
 /**
- * A registration in Keystone that is not cleaned up, because no service covers its type or it is
- * unreachable.
+ * A registration in Keystone that is not cleaned up, because it is unreachable or no service covers
+ * its type.
  */
 export interface Uncovered {
-  /** The type in Keystone, under which a person can waive it. */
+  /** The type in Keystone. A waiver names this type. */
   readonly type: string;
   readonly name: string;
   readonly region?: string;
@@ -202,25 +208,22 @@ export interface Operation {
   readonly parentId: OperationId | undefined;
   /** When Keystone answered 404 for the account: the first and the last time. */
   readonly confirmedAt: readonly number[];
-  /** The number of the present question to Keystone. */
+  /** The number of the latest question to Keystone. */
   readonly confirmation: number;
-  /** Nothing is removed before this time. */
+  /** No removal begins before this time. */
   readonly notBefore: number;
   readonly order: readonly PlannedTask[];
   /** Domains only: the operations of its projects. */
   readonly children: readonly OperationId[];
-  /**
-   * Why the operation is stopped, since when, and who can act. `about` decides how it continues
-   * after a release.
-   */
+  /** Why the operation is stopped. `about` decides how the operation continues after a release. */
   readonly hold: Hold | undefined;
   /** Set when an administrator requested the operation. */
   readonly request: Request | undefined;
   /** Set when a person ran an ended operation again. */
   readonly rerun: Rerun | undefined;
   /**
-   * Another deletion of the same account that was announced while this operation was running. The
-   * next operation is opened for it when this one ends.
+   * Another deletion of the same account, announced during this operation. When this operation
+   * ends, the next one opens for that deletion.
    */
   readonly next: Cause | undefined;
   /** The last Keystone action, done or not. */
@@ -240,22 +243,22 @@ export interface Operation {
   readonly openedAt: number;
   readonly startedAt: number | undefined;
   readonly endedAt: number | undefined;
-  /** Set for suspend, resume and provision, and for a cleanup that a rule of the policy decided. */
+  /** Set for suspend, resume and provision, and for a cleanup under a rule of the policy. */
   readonly lifecycle?: Lifecycle | undefined;
   /** Set when a cleanup carries out an approved plan. */
   readonly plan?: BoundPlan | undefined;
   /** Domains only, of a plan or of a request: the tree of projects, the deepest first. */
   readonly projects?: readonly DomainMember[] | undefined;
-  /** Projects of a requested domain only: projects below it are not deleted yet. */
+  /** Projects of a requested domain only: true while projects below it are not deleted. */
   readonly waitsBelow?: boolean | undefined;
-  /** Domains only: a project was deleted although something of it may be left. */
+  /** Domains only: true if a project was deleted although resources of it may be left. */
   readonly isUnverified?: boolean | undefined;
-  /** Set when the deletion was requested with a recovery window. It stays set after its end. */
+  /** Set when the deletion was requested with a recovery window. It is kept after the window. */
   readonly recovery?: Recovery | undefined;
   /**
-   * A cancellation that the API has accepted and the operation has not yet applied. Its message may
-   * come later, or it waits until a call to Keystone has ended. Such a call disables the account in
-   * a recovery window, or deletes it at the end.
+   * A cancellation that the API has accepted and the operation has not applied yet. The operation
+   * waits for the message of the cancellation, or for the end of a call to Keystone that disables
+   * or deletes the account.
    */
   readonly canceled?:
     | { readonly by: string; readonly reason: string; readonly at: number }

@@ -19,7 +19,7 @@ export interface PlanInput {
   readonly protectedBecause: string | undefined;
 }
 
-/** A plan that has not ended after this time has lost a message, and is replaced. */
+/** If a plan has not ended after this time, it has lost a message, and a new plan replaces it. */
 const REPLACED_AFTER_MILLIS = 10 * 60_000;
 
 /** Returns the plans among the operations, newest first. */
@@ -29,8 +29,8 @@ export const plansOf = (existing: readonly Operation[]): Operation[] =>
     .toSorted((one, other) => other.generation - one.generation);
 
 /**
- * Opens the operation that lists what the deletion of a project would remove. It changes nothing,
- * and no other operation of the project waits for it.
+ * Opens the operation that lists the resources that the deletion of a project would remove. It only
+ * reads, so other operations of the project can run at the same time.
  */
 export function openPlan(input: PlanInput): RequestAnswer {
   const { scope, by, reason, now, existing } = input;

@@ -15,18 +15,20 @@ export interface OpenInput {
   readonly mode: Mode;
   readonly now: number;
   readonly gracePeriodMillis: number;
-  /** Why the account must not be cleaned up (safety rule "Never the cloud's own"). */
+  /** The reason if the account is protected (safety rule "Never the cloud's own"). */
   readonly protectedBecause: string | undefined;
   readonly parentId?: OperationId;
   /** Set when an administrator requests the cleanup of an existing project. */
   readonly request?: Request;
   /** Set when a person runs an ended operation again. */
   readonly rerun?: Rerun;
-  /** The times that distinguish a new deletion from the one that the last operation handled. */
+  /**
+   * The times by which a new deletion differs from the deletion that the last operation handled.
+   */
   readonly deletion?: Deletion;
   /**
-   * Why Keystone's lists may be wrong. The operation is then held. Keystone is asked only after a
-   * person releases it or a notification announces the deletion.
+   * Why Keystone's lists may be wrong. The operation is then held until a person releases it or a
+   * notification announces the deletion.
    */
   readonly listingProblem?: string;
   /** The number of the rule in the policy file that decided about mode and delay. */
@@ -43,11 +45,11 @@ export interface Opened {
  * Returns the operation that the deletion of an account opens, or `undefined` when an operation
  * already handles this deletion. The rules, in this order:
  *
- * - A message that already opened an operation opens nothing again.
- * - A request or rerun of a person opens a new generation. The caller makes sure that no operation
- *   is running.
+ * - A message opens at most one operation.
+ * - A request or rerun of a person opens a new generation. The caller ensures that no operation of
+ *   the account is open.
  * - An operation that is held because of suspicious lists is resumed by a notification.
- * - A refused operation is resumed, because this notification may be true.
+ * - A refused operation is resumed, because the new notification may be true.
  * - A new deletion ({@link isNewDeletion}) opens a new generation, at once or when the last
  *   operation has ended.
  * - An observed operation is opened again once the mode is `enforce`.
@@ -61,7 +63,7 @@ export function openCleanup(input: OpenInput): Opened | undefined {
   const last = existing[0];
   const isByPerson = input.request !== undefined || input.rerun !== undefined;
   if (last && !isByPerson) {
-    // Another suspicious list does not change the held operation. Only a notification resumes it.
+    // Only a notification resumes the held operation. Another suspicious list does not.
     if (isHeldForListing(last))
       return input.listingProblem || input.protectedBecause ? undefined : resume(last, input);
     if (input.listingProblem && !hasEnded(last)) return undefined;
@@ -175,14 +177,15 @@ function holdForListing(operation: Operation, reason: string, now: number): Oper
   };
 }
 
-/** Ends an operation that must not continue, with the reason for a person. */
+/** Ends an operation that must not continue. Its hold shows the reason. */
 export function refuse(operation: Operation, reason: string, now: number): Operation {
   const advice =
     operation.action === 'plan'
-      ? 'Nothing was changed, and there is nothing to plan.'
+      ? 'No plan was made. The project itself was not changed.'
       : operation.recovery
-        ? 'Nothing was removed. What the recovery window disabled and suspended is put back.'
-        : 'Nothing was changed. If the account is really gone, run it again: propagator ' +
+        ? 'No resource was removed. The changes of the recovery window are reverted: the account ' +
+          'is enabled and resumed as before.'
+        : 'No resource was changed. If the account is really gone, run it again: propagator ' +
           `operation rerun ${operation.id} --reason "…"`;
   return {
     ...moveOperation(operation, 'refused'),
@@ -207,8 +210,8 @@ export function operationId(
 export const hasEnded = (operation: Operation): boolean => ENDED.includes(operation.state);
 
 /**
- * Returns the operations that this one has opened, out of all `children`. `undefined`: one of them
- * has not ended, or is not among them.
+ * Returns the operations that this one has opened, out of all `children`. Returns `undefined` if
+ * one of them has not ended or is missing in `children`.
  */
 export function endedChildren(
   { children: ids }: Pick<Operation, 'children'>,

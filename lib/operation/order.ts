@@ -10,27 +10,28 @@ import type { PlannedTask, Uncovered } from './model.ts';
 /*
  * Why the order is safe.
  *
- * No cycle. `assertNoCycle` checks the dependencies of all services, of both strengths, when the
- * program starts. `planOrder` checks those of one operation again and saves them in the operation.
- * A later release cannot change the order of an operation that runs.
+ * No cycle. When the program starts, `assertNoCycle` checks the dependencies of all services.
+ * `planOrder` checks those of one operation again and saves them in the operation, so that a later
+ * release cannot change the order of a running operation.
  *
- * No guard is removed before its workload. A task with a required dependency is requested only when
- * the task that it depends on has ended: a listing was empty, the cloud lacks the service, or
- * nothing of it can be listed any more. A required dependency until `empty` on one type does not
- * exist between services, because a verification of one type can become stale while the task runs.
+ * No guard is removed before its workload. A task with a required dependency is requested only
+ * after the end of the task that it depends on. A task ends when a listing is empty, when the cloud
+ * lacks the service, or when the service can no longer be listed. Between services, a required
+ * dependency is always on the whole service. A verification of one type would be too weak, because
+ * it can become stale while the task runs.
  *
- * A resource type may be independent of a service that its own service depends on. While that
- * service deletes resources, the task has one partial run, which handles only such types. The task
- * does not count as ended after it. It runs in full, and lists every type, when its dependencies
- * have ended.
+ * Partial runs. A resource type may be independent of a service that its own service depends on.
+ * While that other service deletes resources, the task has one partial run, which handles only
+ * independent types. After the partial run the task is `pending` again. Its full run begins when
+ * the dependencies have ended, and lists every type.
  *
- * A task may overtake a preferred dependency that is stuck, or whose awaited types were verified
- * empty. The task records what it overtook. It runs once more after those tasks have ended, and the
- * operation cannot end before that run. Everything that depends on this task runs once more, too.
+ * Overtaking. A task may overtake a preferred dependency that is stuck, or whose awaited types were
+ * verified empty. The task records the overtaken tasks. When they have ended, the task and all
+ * tasks that depend on it run once more. The operation cannot end before these runs.
  *
- * A stuck dependency. A dead-lettered required dependency stops its dependents until an operator
- * redrives or discards it; the operation shows the dependency as the cause. A dead-lettered
- * preferred dependency stops no task.
+ * A stuck dependency. If a required dependency is dead-lettered, its dependents wait until an
+ * operator redrives or discards it. The operation shows it as the cause. A dead-lettered preferred
+ * dependency stops no task.
  */
 
 /** The dependencies of a service. */
@@ -58,13 +59,16 @@ export interface PlacedService extends Dependencies {
   readonly catalogTypes?: readonly string[];
   /** True if the service has a pre-delete phase. */
   readonly preDelete?: boolean;
-  /** Older types of the service, under which a person can waive it as well. */
+  /** Older catalog types of the service. A waiver may also name one of them. */
   readonly catalogAliases?: readonly string[];
-  /** Why the service is left out although the cloud has it: it is off by default. */
+  /** The reason if the service is left out because it is off by default. */
   readonly skipped?: string | undefined;
-  /** The reason to show if it has no region: it is absent, or its presence is unknown. */
+  /**
+   * The reason to show for a service without a region: the service is absent, or its presence is
+   * unknown.
+   */
   readonly lacking?: string | undefined;
-  /** Set if it has no region: its registrations, none of which can be called. */
+  /** The registrations of a service without a region. None of them can be called. */
   readonly unseen?: readonly Uncovered[];
 }
 
@@ -75,8 +79,8 @@ export const OWN_REGION = 'everywhere';
 
 /**
  * Returns the dependencies of a service on the others of `services`, from its own declaration and
- * from theirs. For each other service it is one dependency on the whole service, or else one on
- * each awaited type. The stronger declaration counts.
+ * from theirs. Each result is on a whole service or on one type. If two declarations concern the
+ * same service, the stronger one counts.
  */
 export const dependenciesOf = (
   service: Dependencies,
@@ -170,8 +174,8 @@ function taskDependency(
 }
 
 /**
- * Returns the services in levels. No service of a level depends on another of the same level.
- * Throws `TypeError` with the names when no order is possible.
+ * Returns the services in levels. Each service depends only on services of earlier levels. Throws
+ * `TypeError` with the names when no order is possible.
  */
 export function levels<S extends Dependencies>(services: readonly S[]): S[][] {
   const done = new Set<string>();
@@ -192,8 +196,8 @@ export function levels<S extends Dependencies>(services: readonly S[]): S[][] {
 }
 
 /**
- * Throws `TypeError` with the names when the dependencies form a cycle, when a service depends on
- * itself, or when it depends on a resource type that the other service does not have.
+ * Throws `TypeError` with the names if the dependencies form a cycle, a service depends on itself,
+ * or a dependency names an unknown resource type.
  */
 export function assertNoCycle(services: readonly Dependencies[]): void {
   levels(services);

@@ -12,7 +12,7 @@ export interface Approval {
 export interface BoundPlan {
   /** The operation that made the plan. */
   readonly of: OperationId;
-  /** SHA-256 of what the plan lists, in hexadecimal. */
+  /** SHA-256 over the entries of the plan, in hexadecimal. */
   readonly digest: string;
   /** The number of resources that may be removed although the plan does not list them. */
   readonly allowedDrift: number;
@@ -31,7 +31,7 @@ export interface DomainMember {
   readonly parentId?: ProjectId | undefined;
   /** The operation that lists the project. Absent when the project is protected. */
   readonly planId?: OperationId | undefined;
-  /** Why the project is never deleted, so that its domain stays as well. */
+  /** The reason if the project is protected. Its domain is then not deleted either. */
   readonly protectedBecause?: string | undefined;
   /** Absent in older plans. False: the project was disabled when the plan was made. */
   readonly enabled?: boolean | undefined;

@@ -21,8 +21,8 @@ export function planTasks(
 }
 
 /**
- * Returns the end of a task that ends before its first run, because its service is left out, absent
- * or unreachable.
+ * Returns the end state of a task whose service is left out, absent or unreachable. Returns
+ * `undefined` for a task that must run.
  */
 function endedAtOnce(
   planned: PlannedTask,

@@ -34,14 +34,14 @@ export interface PlannedService {
   readonly service: ServiceName;
   readonly region: string;
   readonly state: Task['state'];
-  /** Why the service holds nothing or could not be listed. */
+  /** Why the service has no resources or could not be listed. */
   readonly because: string | undefined;
   readonly types: readonly PlannedType[];
-  /** Types that the propagator can list only after the deletion has begun. */
+  /** Types that the propagator can list only after the deletion of the project has begun. */
   readonly unlisted: readonly string[];
 }
 
-/** Resources that are not removed or cannot be listed, with the reason. */
+/** Resources that the cleanup would not remove or cannot list, with the reason. */
 export interface PlanNote {
   readonly service: string;
   readonly region: string;
@@ -59,7 +59,7 @@ export interface Plan {
   readonly requestedBy: string;
   readonly openedAt: number;
   readonly endedAt: number | undefined;
-  /** SHA-256 of all that the plan lists; `undefined` while services are still listed. */
+  /** SHA-256 over all entries of the plan; `undefined` while services are still being listed. */
   readonly digest: string | undefined;
   readonly resources: number;
   readonly services: readonly PlannedService[];
@@ -68,13 +68,13 @@ export interface Plan {
   readonly uncovered: readonly Uncovered[];
   readonly leftOut: readonly LeftOut[];
   /**
-   * The reasons for which Keystone would refuse the deletion, and the permissions that are not
-   * known before it.
+   * The reasons for which Keystone would refuse the deletion, and the permissions that cannot be
+   * checked in advance.
    */
   readonly keystoneCheck: KeystoneCheck;
 }
 
-/** A plan that is complete: every service was listed, or cannot be listed. */
+/** True if each service was listed or is known to be unreachable. */
 export const isComplete = ({ action, state }: Pick<Operation, 'action' | 'state'>): boolean =>
   action === 'plan' && state === 'observed';
 
@@ -171,8 +171,8 @@ function notesOf(task: Task): Note[] {
 }
 
 /**
- * Returns the SHA-256 of all that a plan lists, in hexadecimal. The order in which services were
- * listed does not matter.
+ * Returns the SHA-256 over all entries of a plan, in hexadecimal. The order of the listings does
+ * not change it.
  */
 export function planDigest(plan: Omit<Plan, 'digest'>, pages: readonly PlanPage[]): string {
   const lines = [
@@ -205,7 +205,7 @@ export function planDigest(plan: Omit<Plan, 'digest'>, pages: readonly PlanPage[
     .digest('hex');
 }
 
-/** How many resources may appear after a plan was made: the larger of the two numbers. */
+/** How many resources may appear after a plan was made. The larger of the two limits applies. */
 export interface Drift {
   readonly resources: number;
   readonly percent: number;
@@ -214,7 +214,9 @@ export interface Drift {
 /** One document records the ids of all resources that are removed beyond the plan. */
 const MAX_DRIFT = 1000;
 
-/** Returns how many resources may be removed although a plan of `planned` does not list them. */
+/**
+ * Returns how many unlisted resources may be removed under a plan that lists `planned` resources.
+ */
 export const allowedDrift = ({ resources, percent }: Drift, planned: number): number =>
   Math.min(MAX_DRIFT, Math.max(resources, Math.floor((planned * percent) / 100)));
 

@@ -6,13 +6,13 @@ import type { KeystoneAction, Mode, Operation } from './model.ts';
 export type AccountState = 'absent' | 'enabled' | 'disabled';
 
 /**
- * Returns what forbids a run that removes, or `undefined`. It is checked before each run, because
- * hours may lie between two of them. Four things can forbid a run:
+ * Returns the reason that forbids a run with removals, or `undefined`. The check precedes each run,
+ * because hours may lie between two runs. Four reasons are possible:
  *
  * - the mode (safety rule "Observe first")
  * - a new protection (safety rule "Never the cloud's own")
- * - a hold of the operation (safety rule "Caps and a stop switch"), or `held`: a hold of a person
- *   on the account
+ * - a hold of the operation (safety rule "Caps and a stop switch"), or a deletion hold on the
+ *   account (`held`)
  * - an account whose state in Keystone has changed (safety rule "Keystone decides")
  *
  * `disabledDomain`: the disabled domain of a project that is enabled itself.
@@ -37,7 +37,7 @@ export function preflight(
   if (shown === 'absent') return undefined;
   if (!operation.request)
     return stop(
-      'Keystone shows the account again: nothing more is removed',
+      'Keystone shows the account again, so the removals stop',
       'Find out which user restored it in Keystone.',
     );
   // A pre-delete run needs the enabled project. Every other run needs a project that no user can
@@ -46,8 +46,8 @@ export function preflight(
     return stop(
       `the domain ${disabledDomain} is disabled in Keystone: the tasks that need a token on the ` +
         'project wait',
-      `Type: openstack domain set --enable ${disabledDomain}. The operation then continues by ` +
-        'itself.',
+      `Type: openstack domain set --enable ${disabledDomain}. The operation then continues ` +
+        'automatically.',
     );
   const wanted = phase === 'pre-delete' ? 'enabled' : 'disabled';
   if (shown === wanted) return undefined;
@@ -55,18 +55,18 @@ export function preflight(
     ? stop(
         'the project is disabled in Keystone: the tasks that need it enabled wait',
         'Enable the project in Keystone (openstack project set --enable), or delete it ' +
-          'there. The operation then continues by itself.',
+          'there. The operation then continues automatically.',
       )
     : stop(
-        'the project was enabled again in Keystone: nothing more is removed',
+        'the project was enabled again in Keystone, so the removals stop',
         'Disable the project in Keystone (openstack project set --disable). The operation ' +
-          'then continues by itself.',
+          'then continues automatically.',
       );
 }
 
 /**
- * Returns what forbids a Keystone action, as {@link preflight} does for a run. A role may always be
- * revoked.
+ * Returns the reason that forbids a Keystone action, by the rules of {@link preflight}. The
+ * revocation of a role is always allowed.
  */
 export function preflightAction(
   operation: Pick<Operation, 'request' | 'state' | 'hold'>,
@@ -92,7 +92,7 @@ export function preflightAction(
 function forbiddenBy(mode: Mode, protectedBecause: string | undefined): Condition | undefined {
   if (mode === 'observe')
     return stop(
-      'the mode is observe: nothing is removed',
+      'the mode is observe, so resources are only counted',
       'To continue, start the propagator with PROPAGATOR_MODE=enforce.',
     );
   return protectedBecause

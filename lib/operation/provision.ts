@@ -27,17 +27,16 @@ export const provisionsOf = (existing: readonly Operation[]): Operation[] =>
     .toSorted((one, other) => other.generation - one.generation);
 
 /**
- * True if a provision of the project did not finish because the project was disabled. It is
- * provisioned when it is enabled.
+ * True if the last provision of the project was superseded, because the project was disabled. The
+ * project is provisioned again when it is enabled.
  */
 export const awaitsProvision = (existing: readonly Operation[]): boolean =>
   provisionsOf(existing)[0]?.state === 'superseded';
 
 /**
- * Returns the operation that follows when a project was created. Returns `undefined` if a provision
- * is in progress or has provisioned the project already, or while a cleanup is in progress. A
- * request of an administrator opens a new operation, which changes nothing where the project
- * already fits the profile.
+ * Returns the operation that opens when a project was created. Returns `undefined` during another
+ * provision or a cleanup, and for a project that is provisioned. A request of an administrator
+ * opens a new operation even for a provisioned project.
  */
 export function openProvision(input: OpenProvisionInput): OpenedLifecycle | undefined {
   const { asked, cause, existing, now, scope } = input;
@@ -69,9 +68,8 @@ export function openProvision(input: OpenProvisionInput): OpenedLifecycle | unde
 }
 
 /**
- * Pauses the provision operations that have not ended, because the deletion of the project was
- * announced. No run makes another call then. Keystone is asked, and its answer ends the pause or
- * the operation.
+ * Pauses the open provision operations, because the deletion of the project was announced. Their
+ * runs make no further calls. Keystone's next answer ends the pause or the operation.
  */
 export const pausedProvisions = (existing: readonly Operation[], now: number): Operation[] =>
   provisionsOf(existing)
@@ -86,8 +84,8 @@ export const pausedProvisions = (existing: readonly Operation[], now: number): O
     }));
 
 /**
- * Returns the minimum delay of a cleanup. A provision that is paused now may still make its last
- * call, and the cleanup must list the resource that this call creates.
+ * Returns the minimum delay of a cleanup in milliseconds. A provision that is being paused may
+ * still make its last call. The cleanup must list the resource that this call creates.
  */
 export const millisOfLastCall = (existing: readonly Operation[]): number =>
   provisionsOf(existing).some((one) => !hasEnded(one) && one.startedAt !== undefined)

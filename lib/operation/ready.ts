@@ -20,9 +20,9 @@ export const isEnded = (task: Task | undefined): boolean =>
   task !== undefined && TASK_ENDED.includes(task.state);
 
 /**
- * True if the task does not exist, has an error, is dead-lettered, waits for a person, or depends
- * on such a task. Tasks with a preferred dependency on it then do not wait (safety rule "One stuck
- * project stops no other").
+ * True if the task is missing, failed, is dead-lettered, waits for a person, or requires such a
+ * task. Tasks with a preferred dependency on a stuck task do not wait for it (safety rule "One
+ * stuck project stops no other").
  */
 function isStuck(transaction: OperationTransaction, id: TaskId, now: number): boolean {
   const task = transaction.task(id);
@@ -44,8 +44,8 @@ function isStuck(transaction: OperationTransaction, id: TaskId, now: number): bo
 }
 
 /**
- * True if no resource of the awaited types is left, although the task that is depended on has not
- * ended. That task must still be running, or must have ended its partial run.
+ * True if no resource of the awaited types is left. The other task has not ended: it is running, or
+ * it waits after its partial run.
  */
 function isNothingLeft(transaction: OperationTransaction, dependency: TaskDependency): boolean {
   const task = transaction.task(dependency.task);
@@ -54,7 +54,7 @@ function isNothingLeft(transaction: OperationTransaction, dependency: TaskDepend
   return dependency.types.every((type) => isVerifiedEmpty(task.verifications, type));
 }
 
-/** True if the task may begin although the task that it depends on has not ended. */
+/** True if the task may begin before the end of the task that it depends on. */
 const mayOvertake = (
   transaction: OperationTransaction,
   dependency: TaskDependency,
@@ -64,9 +64,9 @@ const mayOvertake = (
   (dependency.strength === 'preferred' && isNothingLeft(transaction, dependency));
 
 /**
- * True if the dependent need not wait for this preferred dependency, because the task is stuck. It
- * must still wait if a hold may keep a resource of the types that it awaits. For example, Swift
- * awaits Cinder's backups: a backup with a hold needs its data in Swift until the hold ends.
+ * True for a preferred dependency on a stuck task, unless a hold may keep a resource of the awaited
+ * types. For example, Swift awaits Cinder's backups. A backup with a hold needs its data in Swift
+ * until the hold ends.
  */
 const needNotWait = (
   transaction: OperationTransaction,
@@ -80,10 +80,10 @@ const needNotWait = (
     !waitsForHold(transaction, dependency.task, rules.heldTypes, dependency.types));
 
 /**
- * True if a hold may keep a resource of these types (default: of any type) of the task, or if the
- * task has a required dependency on such a task. A task that fails cannot report a hold that began
- * after its last listing. So every stored hold of an awaited type counts, unless the last listing
- * of this type was empty.
+ * True if a hold may keep a resource of these types (default: of any type) in the task, or in a
+ * task that it requires. A failing task cannot report a hold that began after its last listing.
+ * Every stored hold of an awaited type therefore counts, except if the last listing of this type
+ * was empty.
  */
 function waitsForHold(
   transaction: OperationTransaction,
@@ -108,9 +108,9 @@ function waitsForHold(
 }
 
 /**
- * Requests every task whose dependencies have ended or may be overtaken. A task that overtook
- * another task runs once more when the overtaken task has ended, because new resources may have
- * been created in the meantime. So does every task that depends on it.
+ * Requests every task whose dependencies have ended or may be overtaken. When an overtaken task has
+ * ended, the task that overtook it and all tasks that depend on that task run once more, because
+ * the overtaken task may have created resources.
  */
 export function requestReady(transaction: OperationTransaction, rules: ReadyRules): void {
   const { operation } = transaction;
@@ -136,13 +136,14 @@ export function requestReady(transaction: OperationTransaction, rules: ReadyRule
 }
 
 /**
- * Requests the partial run of a task under these conditions:
+ * Requests the partial run of a task if all of these conditions are met:
  *
  * - each open dependency leaves some types of the task independent, may be overtaken, or awaits
  *   types that were counted empty
  * - at least one independent type is not verified empty
- * - the tasks that these types are independent of are removing all their resources. A server with a
- *   hold is not removed, and needs its routers and floating IPs
+ * - the tasks that these types are independent of are removing all their resources. For example, a
+ *   server with a hold is kept and needs its router and floating IPs, so Neutron has no partial run
+ *   then
  */
 function requestPartial(
   transaction: OperationTransaction,
@@ -178,8 +179,8 @@ function requestPartial(
 }
 
 /**
- * True if a run of the task has reported deletions in progress, and none of its resources waits for
- * a person or has failed.
+ * True if the task has reported deletions in progress and no resource that failed or waits for a
+ * person.
  */
 const isRemoving = (task: Task | undefined): boolean =>
   task?.state === 'requested' &&
@@ -189,9 +190,9 @@ const isRemoving = (task: Task | undefined): boolean =>
   !task.conditions.some(({ actor, class: kind }) => actor !== 'none' && kind !== 'Unsupported');
 
 /**
- * True if the last listing of all awaited types was empty, even if that listing was only the count.
- * The count is enough here: after Keystone has confirmed the deletion of the account, no user can
- * create resources in it.
+ * True if the last listing of each awaited type was empty, in any phase. The count of phase `plan`
+ * is enough: after Keystone has confirmed the deletion of the account, no user can create resources
+ * in it.
  */
 function isCountedEmpty(transaction: OperationTransaction, dependency: TaskDependency): boolean {
   const task = transaction.task(dependency.task);
@@ -210,9 +211,9 @@ function isTypeCountedEmpty(
 }
 
 /**
- * Marks all verifications as stale, because users could create resources since then. The
- * verifications of a run in progress also become stale, because the run may have listed them before
- * now. Returns false if no task has to run again.
+ * Marks all verifications as stale, because users could work in the project. This includes the
+ * verifications of a run in progress, which may have listed its types earlier. Returns true if a
+ * task must run again.
  */
 export function invalidateVerifications(transaction: OperationTransaction): boolean {
   for (const task of transaction.tasks) {
@@ -234,7 +235,7 @@ export function invalidateVerifications(transaction: OperationTransaction): bool
  * is not changed.
  */
 export function reopen(transaction: OperationTransaction, task: Task): void {
-  // Without a region nothing can be listed again.
+  // A service without a region cannot be listed again.
   if (task.state === 'skipped' || task.region === NO_REGION) return;
   transaction.put({
     ...moveTask(task, 'pending'),
@@ -277,9 +278,9 @@ function requestRun(
   phase: Task['phase'],
   now: number,
 ): void {
-  // The verifications of the count stay valid only if, after the count, no user could work in the
-  // project and no run removed anything. A partial run is an exception: its types create no
-  // resources, and the full run lists every type again.
+  // The verifications of the count remain valid in the first run after Keystone's confirmation. A
+  // partial run does not invalidate them, because its types create no resources and the full run
+  // lists every type again.
   const isFirst = task.startedAt === undefined || task.run === task.partial?.endedBefore;
   const isCountValid = transaction.operation.confirmedAt.length > 0 && isFirst;
   const requested: Task = {

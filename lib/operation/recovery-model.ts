@@ -13,9 +13,8 @@ export interface Recovery {
   /** True if Keystone showed the account as enabled. The operation then disables it. */
   readonly wasEnabled: boolean;
   /**
-   * False if it is known that the operation did not disable the account, because something stopped
-   * the call while Keystone showed the account as enabled. A lost answer counts as a call that was
-   * sent.
+   * False if the operation certainly did not disable the account: an error came before the call was
+   * sent, and Keystone showed the account as enabled.
    */
   readonly hasDisabled?: boolean | undefined;
   /** The length of the window. */

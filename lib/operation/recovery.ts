@@ -13,8 +13,8 @@ export interface Window {
 }
 
 /**
- * The coordinator checks a window after a quarter of what is left, and at least every six hours. A
- * clock that was set forward therefore ends no window at once.
+ * The coordinator checks a window after a quarter of the remaining time, and at least every six
+ * hours. A clock that was set forward therefore cannot end a window at once.
  */
 const MAX_CHECK_MILLIS = 6 * 3_600_000;
 const MIN_NAP_MILLIS = 5000;
@@ -23,20 +23,20 @@ const MIN_NAP_MILLIS = 5000;
 export const endOfWindow = ({ seenAt, remainingMillis }: Recovery): number =>
   seenAt + remainingMillis;
 
-/** True if a cancellation can put everything back, because nothing was removed. */
+/** True if a cancellation can restore the account, because no resource was removed. */
 export const isRecoverable = ({ recovery, startedAt }: Operation): boolean =>
   recovery !== undefined && startedAt === undefined;
 
 /**
- * True if Keystone answered 404 before the end of the window. Such an answer may be wrong, so the
- * window continues if Keystone shows the project again.
+ * True if the window has not ended. If Keystone answers 404 now, the answer may be wrong, and the
+ * window continues when Keystone shows the project again.
  */
 export const hasTimeLeft = ({ recovery, startedAt }: Operation): boolean =>
   recovery !== undefined && recovery.remainingMillis > 0 && startedAt === undefined;
 
 /**
- * Returns the opened cleanup with a recovery window: its project is disabled now, and Keystone is
- * asked only when the window is over. `earlier`: the window of an operation that this one replaces.
+ * Returns the opened cleanup with a recovery window. The account is disabled now, and Keystone is
+ * asked at the end of the window. `earlier`: the window of an operation that this one replaces.
  */
 export function withWindow(
   { operation }: Opened,
@@ -84,9 +84,8 @@ export const mustEnable = (recovery: Recovery | undefined): boolean =>
   recovery?.wasEnabled === true && recovery.hasDisabled !== false;
 
 /**
- * Returns the window after an attempt to disable its account. An account that Keystone showed as
- * enabled after a stopped call, and as disabled later, was disabled by a person, even if the
- * call that follows has no answer.
+ * Returns the window after an attempt to disable its account. If a call was stopped and Keystone
+ * shows the account as disabled before the next call, a person has disabled the account.
  */
 export function disableTried(
   recovery: Recovery,
@@ -123,8 +122,8 @@ const checkMessage = ({ id }: Pick<Operation, 'id'>, { checkAfterMillis, number 
 
 /**
  * Returns the window at `now`. Of the time since the last check, at most the requested delay plus a
- * quarter is counted. A clock that was set forward, or a propagator that was stopped for days,
- * therefore never makes the window shorter. A clock that was set back changes nothing.
+ * quarter counts. A changed clock, or a propagator that was stopped for days, therefore cannot make
+ * the window shorter.
  */
 function elapsed(recovery: Recovery, now: number): Recovery {
   const counted = Math.min(Math.max(0, now - recovery.seenAt), recovery.checkAfterMillis * 1.25);
@@ -136,8 +135,8 @@ function elapsed(recovery: Recovery, now: number): Recovery {
 }
 
 /**
- * Checks the window: publishes the reminders that are due, and ends the window when it is over.
- * A message of an earlier check is ignored, so that each reminder is published once.
+ * Checks the window: publishes the reminders that are due, and ends the window when it is over. A
+ * message of an earlier check is ignored, so each reminder is published once.
  */
 export function applyWindow(
   transaction: OperationTransaction,
@@ -177,8 +176,8 @@ export function applyWindow(
 }
 
 /**
- * Ends the window: Keystone is asked, the services are counted, and the approved plan is compared,
- * as for a request without a window. A cleanup takes the place of a suspension that has not ended.
+ * Ends the window. The operation continues like a request without a window: it asks Keystone,
+ * counts the resources and compares them with the approved plan. It supersedes the suspension.
  * After a 404 the remaining time is kept (see {@link hasTimeLeft}).
  */
 export function endWindow(
@@ -205,8 +204,8 @@ export function endWindow(
 }
 
 /**
- * Continues the window after a wrong 404: Keystone shows the project again, and the window is not
- * over. The time of the confirmation counts as a part of the window.
+ * Continues the window after a wrong 404, because Keystone shows the project again. The time since
+ * the 404 counts as part of the window.
  */
 export function resumeWindow(transaction: OperationTransaction, rules: Rules): void {
   const { operation } = transaction;
@@ -228,8 +227,8 @@ export function resumeWindow(transaction: OperationTransaction, rules: Rules): v
 const ENABLED_CHECK_MILLIS = 60_000;
 
 /**
- * Safety rule "Keystone decides": the window is over, and Keystone shows the account as enabled,
- * although the operation had disabled it. Nothing is removed until it is disabled again.
+ * Waits at the end of the window, because Keystone shows the account as enabled although it was
+ * disabled (safety rule "Keystone decides"). The removal begins when the account is disabled again.
  */
 export function waitWhileEnabled(transaction: OperationTransaction, rules: Rules): void {
   const { operation } = transaction;
@@ -259,8 +258,8 @@ export function waitWhileEnabled(transaction: OperationTransaction, rules: Rules
 }
 
 /**
- * Cancels an operation with a recovery window that has removed nothing. The project is enabled
- * again if the operation has disabled it. Then the suspension is undone (`operation.undo`).
+ * Cancels an operation in its recovery window. If the operation has disabled the account, it
+ * enables the account again. Then it undoes the suspension (`operation.undo`).
  */
 export function cancelRecoverable(
   transaction: OperationTransaction,
@@ -270,8 +269,8 @@ export function cancelRecoverable(
   const { operation } = transaction;
   const { keystoneAction, recovery, state } = operation;
   if (!recovery) return;
-  // The call that disables the project may be in progress. It must end before the call that enables
-  // the project again.
+  // The call that disables the account may be in progress. It must end before the call that enables
+  // the account.
   const mayBeUnderWay = keystoneAction?.what === 'disable' && !keystoneAction.done;
   if (mayBeUnderWay && (state === 'recoverable' || state === 'confirming')) {
     transaction.operation = {
@@ -308,8 +307,8 @@ export const isCanceledBefore = (operation: Operation): boolean =>
   operation.canceled !== undefined && isRecoverable(operation) && !hasEnded(operation);
 
 /**
- * Restores what the window changed, after the operation ended without removing anything. A project
- * that was enabled during an operation without a window is also resumed, because no resume opens
+ * Restores the account after an operation that ended without a removal. `operation.undo` also
+ * resumes a project that was enabled during an operation without a window, because no resume opens
  * while the operation runs.
  */
 export function undo(transaction: OperationTransaction, rules: Rules): void {

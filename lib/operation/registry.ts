@@ -16,7 +16,7 @@ export interface Registration {
   readonly type: string;
   readonly name: string;
   readonly serviceId: string;
-  /** `undefined`: the endpoints name no region, or there are none. */
+  /** `undefined` if no endpoint names a region. */
   readonly region: string | undefined;
   readonly endpoints: readonly Endpoint[];
   /** Why the catalog does not show the registration; `undefined` when it does. */
@@ -34,7 +34,7 @@ export interface Registry {
   readonly setting: string;
   /** The interfaces to call, the preferred one first. */
   readonly interfaces: readonly string[];
-  /** Why the administrator's lists could not be read. No service may be called absent then. */
+  /** Why the administrator's lists could not be read. If set, no service counts as absent. */
   readonly unlisted: ErrorReport | undefined;
 }
 
@@ -108,10 +108,10 @@ export function placeOf(url: string, projectId: string): string {
 }
 
 /**
- * Returns a function that is true if several places are registered for the endpoint's interface of
- * one service in one region. Rows that the catalog does not show count, too. It is then unknown
- * which place belongs to the service. `own`: all registrations. The second argument names the
- * service and the region.
+ * Returns a predicate for the endpoints of one service in one region. It is true if several places
+ * are registered for the interface of the endpoint, also in rows that the catalog hides. Then it is
+ * unknown which place belongs to the service. `own`: all registrations. The second argument names
+ * the service and the region.
  */
 export function doubledInterfaces(
   own: readonly Registration[],

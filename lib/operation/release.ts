@@ -6,7 +6,7 @@ import { endWindow } from './recovery.ts';
 import type { OperationTransaction, Rules } from './transaction.ts';
 import { moveOperation } from './transitions.ts';
 
-/** `since`: the time of the hold that the person saw. It may be absent in stored messages. */
+/** `since`: the time of the hold that the person saw; absent in older messages. */
 interface Released {
   readonly by: string;
   readonly reason: string;
@@ -16,8 +16,8 @@ interface Released {
 }
 
 /**
- * Applies the release of a held operation by a person. The operation then asks Keystone, ignores
- * the caps, repeats a Keystone action, or ends although something was unreachable.
+ * Applies the release of a held operation by a person. The reason of the hold decides how the
+ * operation continues.
  */
 export function applyRelease(
   transaction: OperationTransaction,
@@ -64,8 +64,8 @@ export function applyRelease(
     transaction.keystoneAction(keystoneAction.what, rules.now);
   } else if (operation.scope.type === 'domain')
     transaction.operation = moveOperation(transaction.operation, 'running');
-  // The project was disabled before the hold, so its pre-delete phase is over. Without a start, a
-  // recovery window disabled it, and the operation begins only now.
+  // The project was disabled before the hold, so its pre-delete phase is over. If the operation has
+  // not started, the recovery window disabled the project, and the operation begins now.
   else if (
     operation.startedAt !== undefined &&
     (keystoneAction?.what === 'disable' || keystoneAction?.what === 'delete')
@@ -76,8 +76,8 @@ export function applyRelease(
 }
 
 /**
- * Ends a recovery window at once. If Keystone shows the project as enabled again, it is deleted
- * anyway, because the person has decided so.
+ * Ends a recovery window at once. The person has decided, so the account is deleted even if
+ * Keystone shows it as enabled again.
  */
 function releaseWindow(
   transaction: OperationTransaction,

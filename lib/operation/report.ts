@@ -30,8 +30,8 @@ const BACKOFF = { firstMillis: 5000, maxMillis: 300_000 };
 /** How long a listing may still show removed resources before the task reports an error. */
 const LAG_MILLIS = 30_000;
 /**
- * A service may announce a maintenance (`Retry-After`). At most a day of it is excluded from the
- * stall timeout.
+ * A service may announce maintenance (`Retry-After`). At most one day of it does not count towards
+ * the stall timeout.
  */
 const MAX_ASKED_WAIT_MILLIS = 24 * 3_600_000;
 
@@ -98,8 +98,8 @@ const hasEnabled = (report: ServiceReport): boolean =>
   report.type === 'service.progressed' && report.data.again?.enabled === true;
 
 /**
- * Ends the partial run of a task, whatever its outcome was. The task waits for its dependencies
- * again. Its full run lists all remaining resources, and reports any error that remains.
+ * Ends the partial run of a task, with any outcome. The task waits for its dependencies again. Its
+ * full run lists the remaining resources and reports the remaining errors.
  */
 function endPartial(transaction: OperationTransaction, task: Task): void {
   if (!task.partial) return;
@@ -109,7 +109,7 @@ function endPartial(transaction: OperationTransaction, task: Task): void {
     // Fence: a duplicate message of the partial run must not start a run that handles all types.
     run: task.run + 1,
     runProgressed: false,
-    // Keep the conditions about holds: other services still wait for the resources with a hold.
+    // Keep the holds, because other services wait for the held resources.
     conditions: task.conditions.filter(({ isHold }) => isHold),
     error: undefined,
     attempts: 0,
@@ -118,10 +118,7 @@ function endPartial(transaction: OperationTransaction, task: Task): void {
   });
 }
 
-/**
- * Most attempts of a plan to list a service. If the service refuses the call, there is no second
- * attempt.
- */
+/** The attempts of a plan to list a service. A refused call is not repeated. */
 const PLAN_RUNS = 2;
 const isNotListable = ({ run }: Task, error: ErrorReport): boolean =>
   run >= PLAN_RUNS || error.class === 'Denied';
@@ -189,7 +186,7 @@ function finish(
       verifications: afterPreDelete(task.verifications, report.data.verification ?? {}),
     });
   else {
-    // A skipped service has no resources, so its task does not run again after the overtaken tasks.
+    // A skipped service has no resources, so its task need not run again.
     const overtook = report.data.result === 'skipped' ? [] : cleared.overtook;
     const ended: Task = { ...moveTask(cleared, report.data.result), overtook, endedAt: now };
     transaction.put(ended);
@@ -215,8 +212,7 @@ function runAgain(
     giveUp(transaction, task, lastingError, rules.now);
     return;
   }
-  // A listing may be outdated and show removed resources for a short time. At first this is no
-  // error.
+  // For a short time a listing may still show removed resources. At first this is no error.
   const error = next.error ?? (idleMillis >= LAG_MILLIS ? next.returned : undefined);
   const askedSeconds = Math.min(next.afterSeconds, rules.maxWaitMillis / 1000);
   const announced = next.error?.retryAfterSeconds ? askedSeconds * 1000 : 0;
@@ -253,8 +249,8 @@ function requestNextRun(
   delaySeconds: number,
   now: number,
 ): void {
-  // The service may have handled a redriven message before the coordinator received the redrive.
-  // The task is then still dead-lettered here, and becomes active again.
+  // The service may handle a redriven message before the coordinator receives the redrive. The task
+  // is then still dead-lettered, and becomes active here.
   const state = underWay(task);
   const active = task.state === state ? task : moveTask(task, state);
   const next: Task = {
@@ -309,7 +305,7 @@ export function applyRedrive(
   });
 }
 
-/** The error of a dead-letter message that was discarded without effect, and had no error. */
+/** Returns the error for a message that stays a dead-letter message because of a hold. */
 const heldError = (
   { service, region }: Task,
   { message, advice = '' }: Condition,
@@ -332,9 +328,9 @@ export interface Discarded {
 
 /**
  * Applies the discard of a dead-letter message by a person. The remaining resources are unknown, so
- * the task ends `unreachable`, and the operation shows this. If the message is of an earlier run,
- * the task does not end, because it has already continued. If a hold keeps a resource of the task,
- * the task does not end either, and its message becomes a dead-letter message again.
+ * the task ends `unreachable`. A message of an earlier run is ignored, because the task has
+ * continued since. If a hold keeps a resource of the task, the message becomes a dead-letter
+ * message again.
  */
 export function applyDiscard(
   transaction: OperationTransaction,
@@ -348,7 +344,7 @@ export function applyDiscard(
     giveUp(transaction, task, task.error ?? heldError(task, held), rules.now);
     return;
   }
-  // The person does not want another run, so overtaken tasks do not reopen this one.
+  // The person has decided against another run, so overtaken tasks do not reopen this task.
   const ended = {
     overtook: [],
     because: `discarded by ${by}: ${reason}`,

@@ -27,9 +27,9 @@ export interface RequestInput {
   readonly plan?: BoundPlan;
   /** The recovery window of the deletion. */
   readonly window?: Window | undefined;
-  /** The operation of the domain that opened, or waits for, the operation that is replaced. */
+  /** The operation of the domain that waits for the replaced operation. */
   readonly parent?: Operation | undefined;
-  /** All operations about the project. A window also suspends the project. */
+  /** All operations about the project. They show whether it is suspended already. */
   readonly all?: readonly Operation[];
 }
 
@@ -39,8 +39,7 @@ export type RequestAnswer =
       readonly kind: 'opened';
       readonly opened: Opened;
       /**
-       * Possible reasons for which Keystone may refuse the deletion, but which cannot be checked
-       * before.
+       * Reasons for which Keystone may refuse the deletion and that cannot be checked in advance.
        */
       readonly unknown: readonly string[];
       /** The operation that this one supersedes. */
@@ -53,10 +52,9 @@ export type RequestAnswer =
   | { readonly kind: 'refused'; readonly because: string; readonly advice?: string };
 
 /**
- * Safety rule "Keystone decides": opens the cleanup of a project that Keystone still has, at the
- * request of an administrator. A disabled project needs no further confirmation. For an enabled
- * one, which users may work in, the administrator must type its name. Returns a refusal with its
- * reason if the cleanup must not begin.
+ * Opens the cleanup of an existing project at the request of an administrator. If the project is
+ * enabled, the administrator must type its name, because users may work in it. Returns a refusal
+ * with its reason if the cleanup must not begin.
  */
 export function openRequest(input: RequestInput): RequestAnswer {
   const { shown, scope } = input;
@@ -78,7 +76,7 @@ export function openRequest(input: RequestInput): RequestAnswer {
     };
   if (input.keystoneCheck.refusals.length > 0) {
     const { message, advice } = summarize(input.keystoneCheck.refusals);
-    return { kind: 'refused', because: message, advice: `Nothing was changed. ${advice}` };
+    return { kind: 'refused', because: message, advice: `No resource was changed. ${advice}` };
   }
   const superseded =
     open &&
@@ -93,7 +91,8 @@ export function openRequest(input: RequestInput): RequestAnswer {
     one.id === open?.id && superseded ? superseded.operation : one,
   );
   const parent = open && input.parent && !hasEnded(input.parent) ? input.parent : undefined;
-  // An operation that the domain has opened still belongs to the domain, and is canceled with it.
+  // If the domain opened the replaced operation, the new one also belongs to the domain and is
+  // canceled with it.
   const opener = open && parent && !isIndependent(open, parent) ? parent.id : 'requested';
   const cause: Cause = {
     messageId: `${opener}/${scope.id}/${(existing[0]?.generation ?? 0) + 1}`,
@@ -123,7 +122,7 @@ export function openRequest(input: RequestInput): RequestAnswer {
       ...opened.operation,
       ...(plan ? { plan } : {}),
       ...(parent ? { parentId: parent.id, waitsBelow: open?.waitsBelow } : {}),
-      // The window of the earlier operation is over. The record of its changes is still needed.
+      // The window of the earlier operation is over. Keep the record of its changes.
       ...(earlier ? { recovery: { ...earlier, remainingMillis: 0 } } : {}),
     },
   };
@@ -153,13 +152,13 @@ const withChild = (parent: Operation, before: OperationId, after: OperationId): 
 });
 
 /**
- * True for an operation that began with a notification and has removed nothing. Keystone shows the
+ * True for an operation that a notification opened and that has not started. Keystone shows the
  * project, so the notification was forged or too early, and must not block the administrator.
  */
 const isRefuted = ({ request, startedAt, state }: Operation): boolean =>
   request === undefined && startedAt === undefined && (state === 'confirming' || state === 'held');
 
-/** True for a held operation of an earlier plan that has changed nothing. */
+/** True for a held operation of an earlier plan that has not started. */
 const hasRemovedNothing = ({ plan, startedAt, state }: Operation): boolean =>
   plan !== undefined && startedAt === undefined && state === 'held';
 

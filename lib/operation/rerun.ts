@@ -5,7 +5,7 @@ import type { RequestAnswer } from './request.ts';
 /** The decision of a person to run an ended operation again. */
 export interface RerunInput {
   readonly earlier: Operation;
-  /** The account, with all that is known now. */
+  /** The account, as it is known now. */
   readonly scope: Scope;
   /** All operations about the account, newest first. */
   readonly existing: readonly Operation[];
@@ -17,10 +17,9 @@ export interface RerunInput {
 }
 
 /**
- * Opens a new operation about the same account, in whatever state the earlier one ended (safety
- * rule "Every ended operation can be run again"). Like any other operation it must be confirmed:
- * Keystone must answer 404 for the account. Returns a refusal with its reason if the operation must
- * not begin.
+ * Opens a new operation about the same account. The earlier operation may have any end state
+ * (safety rule "Every ended operation can be run again"). Keystone must confirm the new operation
+ * with a 404 for the account. Returns a refusal with its reason if the operation must not begin.
  */
 export function openRerun(input: RerunInput): RequestAnswer {
   const { earlier, existing, by, reason, now } = input;
@@ -37,7 +36,7 @@ export function openRerun(input: RerunInput): RequestAnswer {
     existing,
     mode: input.mode,
     now,
-    // The deletion is old, and a person has decided.
+    // The deletion is old, and a person has decided, so no grace period is needed.
     gracePeriodMillis: 0,
     protectedBecause: undefined,
     rerun: { of: earlier.id, by, reason, at: now },

@@ -7,7 +7,7 @@ export interface KnownAccount {
   readonly account: Account;
   readonly members: readonly UserId[] | undefined;
 }
-/** What the inventory knows in addition to the account itself. */
+/** Data of the inventory in addition to the account itself. */
 export interface KnownAbout {
   readonly record: KnownAccount | undefined;
   /** Users only: the records of the projects on which the user had a role. */

@@ -32,13 +32,13 @@ export interface Known {
   readonly httpPlugins: readonly ServiceName[];
 }
 
-const ABSENT = 'the cloud does not have it: neither its catalog nor the lists of Keystone name it';
-const NOT_SHOWN = 'no catalog shows it, and the lists of Keystone could not be read';
+const ABSENT = 'the cloud lacks it: the catalog and the lists of Keystone do not contain it';
+const NOT_SHOWN = 'the catalog does not contain it, and the lists of Keystone could not be read';
 
 /**
- * Returns the regions of each service that may hold resources of such an account, with the
- * unreachable and the uncovered registrations. Uncovered types concern projects only. `holding`:
- * the services that may hold something of the account.
+ * Returns the services that may hold resources of such an account, with their regions, and the
+ * registrations that are not cleaned up. Types that no service covers concern projects only.
+ * `holding`: the services that may hold resources of the account.
  */
 export function cloudSnapshot(
   registry: Registry,
@@ -58,7 +58,7 @@ export function cloudSnapshot(
     if (!isOff && regions.length > 0) uncovered.push(...unverified);
     return {
       ...service,
-      // The types of a project are named for the dependencies on them; a user's task has none.
+      // Types may be independent of other services only in the cleanup of a project.
       resourceTypes:
         type === 'project'
           ? service.resourceTypes

@@ -59,9 +59,9 @@ export type Input =
   | ({ readonly kind: 'domain-progress' } & DomainProgress);
 
 /**
- * One step of the coordinator: returns the changes that follow from the state and one event, or
- * `undefined` if nothing changes. It is a pure function and may be repeated. The caller commits the
- * step as a whole. On a lock conflict the caller reads the state again and calls `step` again.
+ * Handles one event: returns the changes to the operation and its tasks, or `undefined` if there
+ * are none. `step` is a pure function. The caller commits the changes in one transaction. On a lock
+ * conflict the caller reads the state again and repeats `step`.
  */
 export function step(
   operation: Operation,
@@ -76,7 +76,7 @@ export function step(
   else apply(transaction, input, rules);
   if (!hasEnded(operation) && isTakenBack(transaction.operation)) undo(transaction, rules);
   announceDisabled(transaction, operation);
-  // The operation of the domain waits for this end, even if the operation is refused.
+  // The operation of the domain waits for every end, also for a refusal.
   if (!hasEnded(operation) && hasEnded(transaction.operation)) announceEnd(transaction);
   const done = transaction.done();
   const unchanged =
@@ -100,10 +100,10 @@ function apply(transaction: OperationTransaction, input: Input, rules: Rules): v
       applyLifecycleConfirmation(transaction, input.confirmation, input.answer, rules);
       break;
     case 'report':
-      // A superseded operation has ended, and a run of it may still report.
+      // A run of a superseded suspension, resume or provision may still report. Ignore its report.
       if (operation.action === 'cleanup' || !hasEnded(operation))
         applyReport(transaction, input.report, rules);
-      // The last run still reports what it removed. No further run follows.
+      // The last run reports its removals. No further run may follow.
       if (operation.state === 'canceled') transaction.dropMessages();
       break;
     case 'acted':

@@ -13,11 +13,11 @@ export interface StopDecision {
   readonly at: number;
 }
 
-/** The decision that stops the work now, or `undefined`. */
+/** Returns the newest decision if it is a stop, otherwise `undefined`. */
 export const stopOf = (newest: StopDecision | undefined): StopDecision | undefined =>
   newest?.what === 'stopped' ? newest : undefined;
 
-/** What a task reports while all destructive work is stopped. */
+/** Returns the condition of a task while all destructive work is stopped. */
 export const stopCondition = ({ by, reason = '' }: StopDecision): Condition => ({
   class: 'Blocked',
   message: `all destructive work is stopped (propagator stop-all) by ${by}: ${reason}`,

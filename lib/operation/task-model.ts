@@ -32,15 +32,15 @@ export interface PlannedTask {
   readonly dependsOn: readonly TaskDependency[];
   /** True if the task has a pre-delete phase. */
   readonly preDelete: boolean;
-  /** The catalog types of the service, under which a person can waive it. */
+  /** The catalog types of the service. A waiver may name one of them. */
   readonly types: readonly string[];
 }
 
 /** The resources of one type over the whole task. */
 export interface ResourceTypeCount {
   /**
-   * The resources of phase `plan`, or of the first run that could list the type. It grows with new
-   * ids.
+   * The resources of phase `plan`, or of the first run that could list the type. New ids increase
+   * it.
    */
   readonly found: number;
   readonly removed: number;
@@ -73,25 +73,25 @@ export interface Task {
   readonly state: TaskState;
   /** The phase of its runs: `plan` counts, `pre-delete` and `apply` remove. */
   readonly phase: Phase;
-  /** The state of the pre-delete phase; `no` if the task has none. */
+  /** The pre-delete phase of the task: it has none (`no`), it is `due`, or it is `done`. */
   readonly preDelete: 'no' | 'due' | 'done';
-  /** By resource type: what its last listing showed (`verification.ts`). */
+  /** The result of the last listing of each resource type (`verification.ts`). */
   readonly verifications: Verifications;
   /**
-   * Verifications of runs with a lower number are stale, because the project was enabled during
-   * such a run.
+   * Verifications of runs with a lower number are stale, because the project was enabled during one
+   * of those runs.
    */
   readonly validFromRun: number;
   /**
-   * Preferred dependencies that this task did not wait for, because they were stuck or the awaited
-   * types were verified empty. This task runs once more when they have ended.
+   * The tasks that this task has overtaken: preferred dependencies that were stuck, or whose
+   * awaited types were verified empty. When they have ended, this task runs once more.
    */
   readonly overtook: readonly TaskId[];
   /**
-   * The partial run of a task that has types which are independent of a service that has not ended.
-   * After it the task is `pending` again, and does not count as ended. There is one at most.
-   * `awaiting`: the services that had not ended when it was requested. `endedBefore`: the number of
-   * the first run after it.
+   * Set if the task had a partial run, which handles only types that are independent of the
+   * services in `awaiting`. A task has at most one partial run, and is `pending` after it.
+   * `awaiting`: the services that had not ended at its request. `endedBefore`: the number of the
+   * first run after it.
    */
   readonly partial?:
     | {
@@ -102,7 +102,7 @@ export interface Task {
     | undefined;
   /** The number of the present run. A report of any other run is ignored. */
   readonly run: number;
-  /** The last progress report of the run that was applied. */
+  /** The number of the last applied progress report of the run. */
   readonly sequence: number;
   readonly counts: TaskCounts;
   /** The counts at the start of the present run. */
@@ -120,18 +120,15 @@ export interface Task {
   readonly progressAt: number;
   /** When the last report was applied. */
   readonly reportedAt?: number | undefined;
-  /** True if the present run has made such progress. */
+  /** True if the present run has made progress (see `progressAt`). */
   readonly runProgressed: boolean;
-  /** Milliseconds since the last progress that the service asked to wait (`Retry-After`). */
+  /** The sum of the service's `Retry-After` delays since the last progress, in milliseconds. */
   readonly askedWaitMillis: number;
-  /** By resource type: the highest `removed` so far. Only a higher value is progress. */
+  /** By resource type: the highest `removed` so far. Progress is a higher value. */
   readonly mostRemoved: Readonly<Record<string, number>>;
   /** By resource type: the distinct ids that the ended runs listed, as far as known. */
   readonly distinct: Readonly<Record<string, number>>;
-  /**
-   * Under an approved plan, by resource type: the resources that the plan does not list, and the id
-   * of one.
-   */
+  /** The resources that the approved plan does not list. */
   readonly appeared?: Appeared | undefined;
   /** The ids behind `distinct`, as a filter of bounded size. */
   readonly seenIds: string | undefined;

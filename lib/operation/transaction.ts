@@ -11,7 +11,7 @@ export interface Rules {
   readonly now: number;
   /** The shortest time between Keystone's two answers. */
   readonly confirmationIntervalMillis: number;
-  /** How long a task may make no progress because of errors before it is dead-lettered. */
+  /** A task without progress that fails for this long is dead-lettered. */
   readonly stallTimeoutMillis: number;
   /** The longest `Retry-After` of a service that is obeyed. */
   readonly maxWaitMillis: number;
@@ -39,10 +39,7 @@ export interface Step {
   }[];
 }
 
-/**
- * Collects the changes to an operation and its tasks while a step is decided. It makes no
- * decisions.
- */
+/** Collects the changes of one step to an operation and its tasks. */
 export class OperationTransaction {
   operation: Operation;
   readonly #tasks: Map<TaskId, Task>;
@@ -100,8 +97,8 @@ export class OperationTransaction {
   }
 
   /**
-   * Awaited types are listed together with the types that hold resources. Otherwise only phase
-   * `plan` or the last listing would verify them.
+   * Do not skip a type that another task awaits, because that task can begin as soon as a listing
+   * of the type is empty.
    */
   #skipTypes(task: Task, now: number): ResourceTypeName[] {
     const empty = skippableTypes(task.verifications, task.phase, now);
@@ -112,7 +109,10 @@ export class OperationTransaction {
     return empty.filter((resourceType) => !awaited.includes(resourceType));
   }
 
-  /** Requests a Keystone action through the coordinator. An earlier action becomes invalid. */
+  /**
+   * Requests a Keystone action through the coordinator. The result of an earlier action is then
+   * ignored.
+   */
   keystoneAction(what: KeystoneAction['what'], now: number): void {
     const number = (this.operation.keystoneAction?.number ?? 0) + 1;
     this.operation = {
@@ -125,7 +125,7 @@ export class OperationTransaction {
     });
   }
 
-  /** Sends nothing: the operation was canceled, so no further run may follow from a report. */
+  /** Discards the collected messages, because no run may follow in a canceled operation. */
   dropMessages(): void {
     this.messages.length = 0;
     this.deadLetters.length = 0;

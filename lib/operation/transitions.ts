@@ -64,7 +64,8 @@ export const TASK_TRANSITIONS: Readonly<Record<TaskState, readonly TaskState[]>>
   // After its pre-delete run a task waits for its dependencies again.
   requested: ['pending', 'dead-lettered', 'finished', 'skipped', 'unreachable'],
   'dead-lettered': ['planning', 'requested', 'pending', 'finished', 'skipped', 'unreachable'],
-  // The task runs once more, because it overtook another one, or the project was enabled again.
+  // To `pending`: the task overtook another task, or the project was enabled again, so it runs once
+  // more.
   finished: ['pending'],
   skipped: [],
   unreachable: ['pending'],

@@ -2,21 +2,20 @@ import { ResourceTypeName } from '../../events/ids.ts';
 import type { Phase, VerificationStatus } from '../../events/service.ts';
 
 /*
- * One status for each resource type of a task says what its last listing showed. Four decisions use
- * it:
+ * A verification records the last listing of one resource type. Four decisions use it:
  *
- * - which types a run may list last (`skipTypes`): empty in this phase, or in a recent count;
- * - which types count as empty although a dead project can no longer be listed
- *   (`verifiedBeforeDeletion`): empty in phase `pre-delete`;
- * - which dependents may begin while the task still runs (`isVerifiedEmpty`): empty in phase
- *   `apply`;
- * - which tasks run once more: those whose verification became stale after they had ended.
+ * - `skipTypes`: a run lists these types last. They were empty in this phase or in a recent count.
+ * - `verifiedBeforeDeletion`: these types count as empty after the project's deletion, when they
+ *   can no longer be listed. They were empty in phase `pre-delete`.
+ * - `isVerifiedEmpty`: dependents may begin before the task has ended. The awaited types were empty
+ *   in phase `apply`.
+ * - `reopen`: a task runs once more if a verification becomes stale after its end.
  *
- * A verification becomes stale when users can have created resources after the listing. A stale
- * verification permits nothing.
+ * A verification becomes stale when users may have created resources after the listing. A stale
+ * verification is ignored.
  */
 
-/** What the last listing of one resource type showed. */
+/** The result of the last listing of one resource type. */
 export interface Verification {
   readonly status: VerificationStatus;
   /** Epoch milliseconds at which the report of this listing was applied. */
@@ -37,9 +36,9 @@ export const ALL_PHASES: readonly Phase[] = ['plan', 'pre-delete', 'apply'];
 const MAX_PLAN_AGE_MILLIS = 10 * 60_000;
 
 /**
- * Returns the verifications after a run has reported. `isStale`: users could work in the project
- * during the run. A type that the run could not list keeps a verification of phase `pre-delete`,
- * because after the deletion of the project no listing can replace it.
+ * Returns the verifications after a report. `isStale`: users could work in the project during the
+ * run. If the run could not list a type, its verification of phase `pre-delete` is kept, because
+ * the type may never be listed again.
  */
 export function applyVerification(
   before: Verifications,
@@ -97,16 +96,16 @@ const typesWhere = (
 export const emptyBeforeDeletion = (verifications: Verifications): ResourceTypeName[] =>
   typesWhere(verifications, (one) => isEmpty(one, 'pre-delete'));
 
-/** True if the type was verified empty in phase `apply`, and nothing has made that stale. */
+/** True if the type was verified empty in phase `apply` and the verification is not stale. */
 export function isVerifiedEmpty(verifications: Verifications, type: ResourceTypeName): boolean {
   const known = verifications[type];
   return known !== undefined && isEmpty(known, 'apply');
 }
 
 /**
- * Returns the types that a run of this phase lists only after the others are empty. They were empty
- * in an earlier run of the phase, or phase `apply` follows soon after the count of phase `plan`.
- * The end of a task is proven by a listing of all types in any case.
+ * Returns the types that a run of this phase lists only after all others are empty. They were empty
+ * in an earlier run of this phase or, for phase `apply`, in a recent count of phase `plan`. A task
+ * ends only after a listing of all types.
  */
 export const skippableTypes = (
   verifications: Verifications,

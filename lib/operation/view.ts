@@ -8,7 +8,7 @@ import type { Operation, ResourceTypeCount, Task } from './model.ts';
 import { hasEnded } from './open.ts';
 import { type ProjectView, projectViews, sumOf } from './project-views.ts';
 
-/** One cause that an operation waits for: what, since when, and who can act. */
+/** One cause for which an operation waits, and the actor that can resolve it. */
 export interface Waiting {
   readonly on: string;
   readonly since: number;
@@ -26,7 +26,10 @@ export interface OperationView {
   readonly waitsOn: readonly Waiting[];
   /** Domains only: its projects, the deepest first. */
   readonly projects?: readonly ProjectView[] | undefined;
-  /** Reruns only: what the rerun found in addition to the earlier operation. */
+  /**
+   * Reruns only: the resources that the rerun found in addition to the leftovers of the earlier
+   * operation.
+   */
   readonly foundAgain: readonly FoundAgain[] | undefined;
 }
 
@@ -39,11 +42,13 @@ export interface ViewInput {
   readonly recoverableUntil?: string | undefined;
   /** The operations of a domain's projects. */
   readonly children: readonly Operation[];
-  /** The tasks of the children. A domain with many projects has those of some of them. */
+  /**
+   * The tasks of the children. For a domain with many projects, only some children have an entry.
+   */
   readonly childTasks?: ReadonlyMap<OperationId, readonly Task[]> | undefined;
   /**
-   * Tasks whose message the queue dead-lettered, because the function failed before it could report
-   * a reason.
+   * Tasks with a message in the dead-letter queue although no report gave a reason, because each
+   * delivery ended in a crash.
    */
   readonly givenUp: ReadonlySet<TaskId>;
   /** Dead-lettered messages of the coordinator about this operation: their type and time. */
@@ -53,9 +58,9 @@ export interface ViewInput {
 }
 
 /**
- * Returns an operation with its tasks in order, its sums and what it waits for. One cause is
- * reported once, so tasks that only wait for other tasks are not named (safety rule "Every failure
- * has an owner").
+ * Returns an operation with its tasks in order, its sums and the causes for which it waits. Each
+ * cause is reported once (safety rule "Every failure has an owner"). Tasks that only wait for other
+ * tasks are therefore omitted.
  */
 export function view(input: ViewInput): OperationView {
   const { operation } = input;
@@ -107,7 +112,7 @@ function waitsOn(input: ViewInput): Waiting[] {
   if (operation.state === 'recoverable' && !operation.hold)
     own.push({
       ...plain(
-        `the end of the recovery window: the ${operation.scope.type} is disabled` +
+        `the end of the recovery window; the ${operation.scope.type} is disabled` +
           `${operation.scope.type === 'project' ? ' and suspended' : ''}, and recoverable until ` +
           `${recoverableUntil}`,
         operation.openedAt,
@@ -137,7 +142,7 @@ function waitsOn(input: ViewInput): Waiting[] {
   ];
 }
 
-/** An action that takes something back, and that Keystone has not carried out yet. */
+/** Returns the failure of an action that reverts a change. */
 function onFailedAction({ id, keystoneAction, scope }: Operation): Waiting[] {
   if (!keystoneAction?.failure || keystoneAction.done) return [];
   const { failure, since, what } = keystoneAction;
@@ -149,14 +154,14 @@ function onFailedAction({ id, keystoneAction, scope }: Operation): Waiting[] {
       actor: gaveUp ? 'operator' : 'none',
       advice: gaveUp
         ? `${advice} Then: propagator dead-letter redrive --operation ${id} --queue coordinate`
-        : `${advice} It is tried again.`,
+        : `${advice} The action is retried.`,
       requestId,
       deadLetter: gaveUp,
     },
   ];
 }
 
-/** What a project of the domain waits for until a person acts. */
+/** Returns the causes for which a project of the domain waits and that a person must resolve. */
 function onProject(child: Operation, { now, childTasks }: ViewInput): Waiting[] {
   const tasks = childTasks?.get(child.id) ?? [];
   return waitsOn({
@@ -175,7 +180,7 @@ function onProject(child: Operation, { now, childTasks }: ViewInput): Waiting[] 
 }
 
 const windowAdvice = (id: OperationId): string =>
-  `To take the deletion back: propagator operation cancel ${id} --reason "…". To remove ` +
+  `To cancel the deletion: propagator operation cancel ${id} --reason "…". To remove ` +
   `everything now: propagator operation release ${id} --reason "…"`;
 
 function confirmingOn(operation: Operation, tasks: readonly Task[], now: number): string {

@@ -63,7 +63,7 @@ describe('propagator project plan', () => {
     expect(await type(`project delete ${TARGET} --yes`)).toMatchObject({ code: 64 });
     expect(await type(`project delete ${TARGET} --yes --digest ${'0'.repeat(64)}`)).toMatchObject({
       code: 1,
-      err: expect.stringContaining('you saw another plan'),
+      err: expect.stringContaining('you read another plan'),
     });
     expect(await type(`project delete ${TARGET} --yes --digest ${digest.trim()}`)).toMatchObject({
       code: 0,

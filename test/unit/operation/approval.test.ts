@@ -87,8 +87,6 @@ describe('the approval of an operation that is no plan', () => {
   it('names the command that plans, and for a user that there is none', () => {
     expect(advice(PLAN.scope)).toBe(`Plan first: propagator project plan ${PLAN.scope.id}`);
     const user = { type: 'user', id: UserId.parse('u1'), projects: [] } as const;
-    expect(advice(user)).toBe(
-      'Only the deletion of a project or of a domain is planned and approved.',
-    );
+    expect(advice(user)).toBe('Only a plan for a project or a domain can be approved.');
   });
 });

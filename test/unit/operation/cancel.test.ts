@@ -204,7 +204,7 @@ describe('the cancellation of a requested operation', () => {
   it('is refused for a cleanup of a user, and names no command, because a user has no hold', () => {
     const of = (scope: Operation['scope']) => whyNotCanceled(operation({ scope }));
     const user = { type: 'user', id: UserId.parse('u1'), projects: [] } as const;
-    expect(of(user)).toBe('user u1 was deleted in Keystone, so nothing can be taken back');
+    expect(of(user)).toBe('user u1 was deleted in Keystone, so its deletion cannot be canceled');
     expect(of({ type: 'domain', id: DomainId.parse('d1') })).toContain('hold add --domain d1');
   });
 });

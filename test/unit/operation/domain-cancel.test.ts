@@ -219,13 +219,15 @@ describe('the cancellation of an approved plan of a domain', () => {
     expect(of('middle')).toMatchObject({
       state: 'canceled',
       hold: {
-        reason: expect.stringContaining(`a project below it stays: name-leaf (${id} is canceled)`),
+        reason: expect.stringContaining(
+          `a project below it was not deleted: name-leaf (${id} is canceled)`,
+        ),
         advice: expect.stringContaining('openstack project set --enable middle'),
       },
     });
     expect(of('root')).toMatchObject({
       state: 'canceled',
-      hold: { reason: expect.stringContaining('a project below it stays: name-middle') },
+      hold: { reason: expect.stringContaining('a project below it was not deleted: name-middle') },
     });
     expect(simulation.domainOperation).toMatchObject({
       state: 'unverified',

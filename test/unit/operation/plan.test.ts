@@ -114,7 +114,11 @@ describe('the approval of a plan', () => {
   });
 
   it.each([
-    ['with another digest', (shown: Shown) => approve({ ...shown, digest: 'a'.repeat(64) }), 'saw'],
+    [
+      'with another digest',
+      (shown: Shown) => approve({ ...shown, digest: 'a'.repeat(64) }),
+      'you read another plan',
+    ],
     [
       'of a project that was renamed',
       (shown: Shown) => {

@@ -130,7 +130,7 @@ describe('the cleanup of a user who was deleted in Keystone', () => {
     await simulation.settle(60);
     expect(simulation.left(GONE_USER)).toMatchObject({ 'stacks.note': 2 });
     expect(simulation.task('compute').conditions).toMatchObject([
-      { message: 'Keystone shows the account again: nothing more is removed' },
+      { message: 'Keystone shows the account again, so the removals stop' },
     ]);
   });
 

@@ -111,7 +111,7 @@ describe('safety rule: a notification is a hint', () => {
       [...simulation.engine.tasks.values()]
         .flatMap(({ conditions }) => conditions)
         .map(({ message }) => message),
-    ).toContain('Keystone shows the account again: nothing more is removed');
+    ).toContain('Keystone shows the account again, so the removals stop');
   });
 });
 
