@@ -13,11 +13,11 @@ type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 /** The value of `PROPAGATOR_API_URL` with which a command finds the API in Keystone's catalog. */
 const CATALOG = 'catalog';
 
-/** Logs in. It loads the OpenStack client only when a command needs it. */
+/** Logs in. The OpenStack client is loaded only for a command that needs the login. */
 const logInToKeystone = async (environment: Environment): Promise<KeystoneLogin> =>
   (await import('./keystone-login.ts')).logInToKeystone(environment);
 
-/** Where a command finds the API, and how it calls it. */
+/** The URL of the API, and the function that sends a request to it. */
 export interface ApiAddress {
   /** The URL, or a function that finds it at the first call. */
   readonly base: string | (() => Promise<string>);
@@ -26,9 +26,9 @@ export interface ApiAddress {
 
 /**
  * The address of the API from `PROPAGATOR_API_URL`, by default on this machine. `catalog` logs in
- * to Keystone at the first call; an API that requires a token gets the token of that login. Without
- * this setting the catalog is not used, so that a command for the propagator on this machine never
- * reaches another one.
+ * to Keystone at the first call; an API that requires a token gets the token of that login. Only
+ * the value `catalog` uses the catalog: otherwise a command for this machine could reach the
+ * propagator of another machine.
  */
 export function addressOf(
   environment: Environment,

@@ -11,10 +11,10 @@ type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
- * The function that calls the API. By default the API on AWS accepts only signed calls of a
- * principal with the permission `execute-api:Invoke`, so calls to API Gateway are signed (Signature
- * Version 4). At any other URL, calls that change something contain an API token. If the API
- * requires a Keystone token, every call contains one, which `logIn` returns.
+ * Returns the function that calls the API. A call to API Gateway is signed (Signature Version 4),
+ * because the API on AWS accepts only principals with the permission `execute-api:Invoke`. At any
+ * other URL, a call that changes something contains an API token. If the API requires a Keystone
+ * token, every call contains the token that `logIn` returns.
  */
 export function callerOf(
   base: string,

@@ -3,7 +3,9 @@ import { ErrorReport } from '../../events/service.ts';
 import { PropagatorError } from '../shared/errors.ts';
 import { serverSentEvents } from './server-sent-events.ts';
 
-/** An error of the gateway before the API: `{"message": "Forbidden"}`. */
+/**
+ * The body of an error that the gateway in front of the API returns: `{"message": "Forbidden"}`.
+ */
 const Gateway = z.object({ message: z.string() });
 const gatewayMessage = (body: unknown): string => {
   const parsed = Gateway.safeParse(body);
@@ -88,7 +90,7 @@ export class ApiClient {
       if (cause instanceof PropagatorError) throw cause;
       const advice =
         'Start the propagator on this machine with `npm start`, or set PROPAGATOR_API_URL to ' +
-        'the API of another one (`catalog`: the one that is registered in Keystone).';
+        'the URL of its API. The value `catalog` finds the API in Keystone.';
       throw new PropagatorError(
         {
           code: 'cli.no-answer',

@@ -75,8 +75,8 @@ function commands(terminal: Terminal): Command {
     .description('run the whole propagator in this process until SIGTERM or Ctrl-C')
     .option(
       '--begin-empty',
-      'create an empty database if the one in the data folder is missing or damaged; the old ' +
-        'files are moved aside',
+      'create an empty database if the database in the data folder is missing or damaged; ' +
+        'the old files are moved aside',
     )
     .action(async (options: { beginEmpty?: boolean }) => {
       const { start } = await import('./start.ts');

@@ -33,10 +33,7 @@ function nodesOf(command: Command, path: string): Node[] {
 
 const list = ({ words }: Node): string => words.map(({ word }) => word).join(' ');
 
-/**
- * The longest sequence of leading words that is a command counts. The arguments after it are
- * skipped.
- */
+/** The script takes the longest command at the start of the line, and skips its arguments. */
 const bash = (nodes: readonly Node[]): string => `_propagator() {
   local word path="" candidate words=""
   for word in "\${COMP_WORDS[@]:1:COMP_CWORD-1}"; do

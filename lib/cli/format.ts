@@ -128,7 +128,7 @@ function chosen(wanted: readonly string[], names: readonly string[]): string[] {
   });
 }
 
-/** JSON escapes only the first 32 of the control characters that act on a terminal. */
+/** `JSON.stringify` escapes only 32 of the control characters that act on a terminal. */
 const toJson = (value: unknown): string =>
   JSON.stringify(value, undefined, 2).replace(CONTROLS_BUT_ENDS, inJson);
 const toYaml = (value: unknown): string => stringify(value).trimEnd();
@@ -144,8 +144,8 @@ export function withoutControls(value: unknown): unknown {
   );
 }
 /**
- * Control characters, line ends and characters that change the text direction: in an id or a name,
- * they could make one account look like another.
+ * Control characters, line ends and characters that change the text direction. In an id or a name,
+ * these characters could make one account look like another.
  */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these characters must be escaped.
 const CONTROLS = /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;

@@ -12,11 +12,11 @@ const credentialsOf = (environment: Environment): Credentials =>
     'any',
   );
 
-/** Keystone itself, with the same login. */
+/** Opens a client of Keystone's own API with the same login. */
 export const openIdentity = (environment: Environment): IdentityApi =>
   connectIdentity(credentialsOf(environment));
 
-/** One login: the token, and what is needed to find a service in its catalog. */
+/** One login: the token with its catalog, and the credentials that choose an endpoint. */
 export interface KeystoneLogin extends IssuedToken {
   readonly credentials: Credentials;
 }

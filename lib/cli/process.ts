@@ -15,7 +15,10 @@ export function readFileIfThere(path: string): string | undefined {
   }
 }
 
-/** Longest time for a stop. Handlers have 10 s, the broker and the database a few seconds more. */
+/**
+ * The maximum time for a stop. Handlers have 10 s; the broker and the database need a few seconds
+ * more.
+ */
 const STOP_MILLIS = 30_000;
 /** More unhandled rejections than this within a minute end the process. */
 const MAX_REJECTIONS = 10;
@@ -72,9 +75,10 @@ const numberOf = (signal: unknown): number =>
 
 /**
  * Handles errors that no code catches. An unhandled rejection is a defect: it is logged with its
- * cause and the process continues, because every unsettled message is delivered again. More than 10
- * within a minute, or an exception outside a promise, end the process with exit code 1, because its
- * memory cannot be trusted any more. Returns a function that removes the handlers.
+ * cause and the process continues, because every unsettled message is delivered again. Two cases
+ * end the process with exit code 1, because its memory may be inconsistent: more than 10 rejections
+ * within a minute, and an exception outside a promise. Returns a function that removes the
+ * handlers.
  */
 export function ownUnhandledErrors(
   log: Log,
@@ -116,9 +120,9 @@ export function packageVersion(): string {
 }
 
 /**
- * Ends the process quietly when the reader of its output closes the pipe, such as `| head -1`. Node
- * ignores SIGPIPE, and an unhandled EPIPE would print a stack trace. The long-running commands log
- * through a separate stream, which continues without a reader.
+ * Ends the process without an error message when the reader of its output, for example `head -1`,
+ * closes the pipe. Node ignores SIGPIPE, and an unhandled EPIPE would print a stack trace. The
+ * long-running commands log through a separate stream, which continues without a reader.
  */
 export function endWhenReaderStops(
   streams: readonly NodeJS.WriteStream[],
@@ -131,7 +135,7 @@ export function endWhenReaderStops(
     });
 }
 
-/** Asks a person at the terminal, and returns what was typed. */
+/** Asks a person at the terminal, and returns the typed line. */
 export async function ask(question: string): Promise<string> {
   const lines = createInterface({ input: process.stdin, output: process.stdout });
   try {

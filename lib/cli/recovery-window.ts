@@ -50,11 +50,11 @@ export const windowText = (id: string, until: number, type: string | undefined):
   [
     `${id}: ${CHANGED[type ?? ''] ?? 'nothing is removed yet'}.`,
     `The deletion is recoverable until ${time(until)}.`,
-    `To take the deletion back: propagator operation cancel ${id} --reason "…"`,
+    `To cancel the deletion: propagator operation cancel ${id} --reason "…"`,
     `To remove everything now: propagator operation release ${id} --reason "…"`,
   ].join('\n');
 
-/** What the start of a window changes. */
+/** The changes at the start of a window, by the type of the account. */
 const CHANGED: Readonly<Record<string, string>> = {
   project: 'the project is disabled and suspended now',
   domain: 'the domain is disabled now; its projects are suspended only as the policy file says',

@@ -8,13 +8,13 @@ import { ownUnhandledErrors, readFileIfThere, runUntilSignal } from './process.t
 type Environment = Readonly<Record<string, string | undefined>>;
 
 export interface StartOptions {
-  /** Create an empty database where the one in the data folder is missing or damaged. */
+  /** Create an empty database if the database in the data folder is missing or damaged. */
   readonly beginEmpty?: boolean | undefined;
 }
 
 /**
- * Runs the propagator until SIGTERM or SIGINT. Throws `PropagatorError` with one line when a
- * setting is wrong, or when the data folder or the port is in use.
+ * Runs the propagator until SIGTERM or SIGINT. Throws `PropagatorError` with one line for a wrong
+ * setting, and for a data folder or a port that is in use.
  */
 export async function start(
   environment: Environment,
@@ -51,7 +51,7 @@ export async function start(
   release();
 }
 
-/** The URL for the log, as a caller on this machine or behind that address types it. */
+/** The URL of the API for the log. */
 function urlOf(
   { PROPAGATOR_API_ADDRESS: address, PROPAGATOR_API_CERT_FILE: certFile }: Settings,
   port: number,

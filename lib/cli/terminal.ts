@@ -5,8 +5,9 @@ import type { colors } from './output.ts';
 export type Colors = ReturnType<typeof colors>;
 
 /**
- * Exit codes. 0: done. 1: error. 3: ended without proof, or held. 4: a dead-letter message waits.
- * 5: still running. 64: wrong usage. 141: the reader of the output stopped, as shells show SIGPIPE.
+ * The exit codes. `unproven`: the operation ended without proof, or is held. `deadLetter`: a
+ * dead-letter message waits for a decision. `readerStopped`: the reader of the output closed the
+ * pipe; 141 is SIGPIPE in a shell.
  */
 export const EXIT = {
   done: 0,
@@ -26,13 +27,13 @@ export interface Terminal {
   readonly client: ApiClient;
   /** Selects the cloud of clouds.yaml for the login to an API that requires a token. */
   chooseCloud?(name: string): void;
-  /** Logs in to Keystone itself, for `register`. Throws where the login is incomplete. */
+  /** Logs in to Keystone for `register`. Throws for an incomplete login. */
   openIdentity?(): IdentityApi | Promise<IdentityApi>;
   readonly color: Colors;
   /** Epoch milliseconds. */
   now(): number;
   readonly version: string;
-  /** Asks a person; `undefined` where no person is at a terminal. */
+  /** Asks a person; `undefined` without a terminal. */
   readonly ask?: ((question: string) => Promise<string>) | undefined;
   /** Waits between two calls of a command that follows an operation; default: real time. */
   readonly sleep?: (millis: number) => Promise<void>;

@@ -9,14 +9,14 @@ type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 const LOOPBACK: readonly string[] = ['127.0.0.1', 'localhost', '[::1]'];
 export const isLoopback = (hostname: string): boolean => LOOPBACK.includes(hostname);
 
-/** The code of the error for a change without any local token. */
+/** The code of the error for a call that needs a local token when there is none. */
 export const MISSING_TOKEN = 'cli.token.missing';
 
 /**
- * Adds the API token to every call that changes something: `PROPAGATOR_API_TOKEN`, otherwise the
- * content of the token file. The file's token is sent only to this machine, and no token is sent
- * over plain HTTP to another one. The returned function throws `PropagatorError` before it sends
- * anything when there is no token.
+ * Adds the API token to every call that changes something. The token is `PROPAGATOR_API_TOKEN`, or
+ * else the content of the token file. The file's token is sent only to this machine. No token is
+ * sent to another machine over plain HTTP. Without a token, the returned function throws
+ * `PropagatorError` and sends nothing.
  */
 export function withToken(
   base: string,

@@ -12,9 +12,9 @@ export interface FollowDeps {
 }
 
 /**
- * Yields an operation now and whenever it has changed, and ends with it. It reads server-sent
- * events, and reads the operation in intervals where the API cannot stream (on AWS) or serves too
- * many streams. A stream that breaks is opened again.
+ * Yields an operation now, after each change, and until it has ended. The states come from
+ * server-sent events, and a broken stream is opened again. If the API cannot stream (on AWS) or
+ * serves too many streams, the operation is read in intervals.
  */
 export async function* follow(
   id: string,

@@ -2,17 +2,17 @@ import { MISSING_CREDENTIALS } from '../engine/aws/own-credentials.ts';
 import { PropagatorError } from '../shared/errors.ts';
 import { isLoopback, MISSING_TOKEN } from './token.ts';
 
-/** Codes of errors that mean: the call needs a token or credentials, and there are none. */
+/** Codes of the errors for a call that needs a token or credentials when there are none. */
 const MISSING: readonly string[] = [MISSING_TOKEN, MISSING_CREDENTIALS];
 
 type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 
 /**
- * Adds a token of Keystone to the calls of an API that requires one: an answer 401 with
- * `WWW-Authenticate: Keystone`. The token stays in memory. It is sent over plain HTTP only to this
- * machine. `local` adds the local token, or signs the call for AWS. It throws an error with one of
- * the codes {@link MISSING} when there is no token and no credentials. `logIn` is called at the
- * first refusal, and once more when a token has expired.
+ * Adds a token of Keystone to the calls of an API that requires it. Such an API answers 401 with
+ * `WWW-Authenticate: Keystone`. The token stays in memory, and is sent over plain HTTP only to this
+ * machine. `local` adds the local token, or signs the call for AWS. Without a token or credentials,
+ * `local` throws an error with one of the codes {@link MISSING}. `logIn` is called at the first
+ * refusal, and again when the token has expired.
  */
 export function withLogin(
   base: string,
@@ -27,8 +27,8 @@ export function withLogin(
     return send(url, { ...init, headers });
   };
   /**
-   * Without a local token or credentials, the answer to an empty call shows how the API
-   * authenticates callers.
+   * Sends the call with the local token. Without a token or credentials, it sends an empty call,
+   * and the answer shows how the API authenticates callers.
    */
   const first = async (url: string, init: RequestInit): Promise<Response> => {
     try {

@@ -41,7 +41,7 @@ export function deadLetterCommands(program: Command, terminal: Terminal): void {
     client.get(`/v1/dead-letters${query({ ...selection })}`, DeadLettersShape);
   const group = program
     .command('dead-letter')
-    .description('messages that were given up and need a decision');
+    .description('messages that were given up; each needs a decision of a person');
 
   withSelection(printable(group.command('list'), 'dead-letter list --service nova'))
     .description('list dead letters, grouped by cause')
@@ -153,9 +153,7 @@ type Redrive = Selection & Printed & { all?: boolean; reason?: string; dryRun?: 
 
 const NOTHING = 'No dead letter matched. List all of them: propagator dead-letter list';
 
-/**
- * Throws a usage error without a selection, so that a mistyped command cannot affect all messages.
- */
+/** A command without a selection is refused, because it could affect all messages by mistake. */
 function requireSelection(
   { service, queue, operation, cause, id }: Selection,
   lastOptions: string,

@@ -36,11 +36,11 @@ const SuspensionShape = z.looseObject({
 });
 const HoldsShape = z.object({
   holds: z.array(HoldShape),
-  /** Default none: an older API does not send them. */
+  /** Empty if an older API does not send this field. */
   suspensions: z.array(SuspensionShape).default([]),
 });
 
-/** `hold add`, `hold list` and `hold remove`: what must not be deleted. */
+/** `hold add`, `hold list` and `hold remove`. */
 export function holdCommands(program: Command, terminal: Terminal): void {
   const { client, now } = terminal;
   const hold = program
@@ -64,14 +64,14 @@ export function holdCommands(program: Command, terminal: Terminal): void {
           oneOf<typeof answer>(
             ({ target, id, until: end }) =>
               `${target} ${id} is not deleted${end === undefined ? '' : ` until ${time(end)}`}. ` +
-              'A removal that was already sent is not taken back.',
+              'A removal that was already sent cannot be undone.',
           ),
         );
       },
     );
 
   printable(hold.command('list'), 'hold list')
-    .description('list the holds in force, and the projects that operators hold suspended')
+    .description('list the holds in force, and the projects that operators keep suspended')
     .action(async (options: Printed) => {
       const answer = await client.get('/v1/holds', HoldsShape);
       present(terminal, answer, options, {

@@ -39,12 +39,12 @@ export function projectCommands(project: Command, terminal: Terminal): void {
   for (const [action, description, example] of [
     [
       'suspend',
-      'suspend a project in every service, and hold it suspended whatever Keystone shows',
+      'suspend a project in every service, and keep it suspended even if Keystone enables it',
       'the invoice is not paid',
     ],
     [
       'resume',
-      'end the hold of an operator, and put back what was suspended',
+      'end the hold of an operator, and resume the suspended resources',
       'the invoice is paid',
     ],
   ] as const)
@@ -80,8 +80,8 @@ export function policyCommands(program: Command, terminal: Terminal): void {
     client.get(`/v1/projects/${encodeURIComponent(id)}/policy`, Shown);
   policy
     .command('check <file>')
-    .description('check a policy file, and show what it would do to projects of this cloud')
-    .option('--project <id...>', 'show what it would do to this project')
+    .description('check a policy file, and show its decisions for projects of this cloud')
+    .option('--project <id...>', 'show the decisions for this project')
     .addHelpText(
       'after',
       '\nExample:\n  propagator policy check policy.yaml --project 4f0c1a2b3c4d',
@@ -136,7 +136,7 @@ const known = (facts: z.infer<typeof Facts>): ProjectFacts => ({
 const decide = (policy: Policy, change: PolicyChange, facts: z.infer<typeof Facts>) =>
   decideChange(policy, change, known(facts));
 
-/** What a suspension with this policy loses. A resume puts back everything else. */
+/** The properties that a suspension with this policy loses. A resume restores all others. */
 const losses = (chosen: readonly { text: string; loses?: string | undefined }[]): string =>
   chosen.map((option) => `  suspend.${option.text}   loses: ${option.loses}\n`).join('');
 

@@ -20,7 +20,10 @@ interface ListOptions extends Printed {
   user?: string;
   limit?: string;
 }
-/** `putBack`: nothing was removed. An older API does not send it. */
+/**
+ * `putBack`: nothing was removed, and the account is resumed. An older API does not send this
+ * field.
+ */
 const Canceled = z.object({ canceled: z.string(), putBack: z.boolean().optional() });
 const COLUMNS: Presentation<unknown, OperationShape>['columns'] = {
   ID: ({ operation }) => operation.id,
@@ -38,7 +41,7 @@ const COLUMNS: Presentation<unknown, OperationShape>['columns'] = {
   'Waits On': (seen) => firstReason(seen),
 };
 
-/** `operation list`, `operation show`, `operation release`, and the commands of a project. */
+/** Adds the commands of the groups `operation`, `project` and `domain`. */
 export function operationCommands(program: Command, terminal: Terminal): void {
   const { client, color, now } = terminal;
   const operation = program
@@ -87,8 +90,8 @@ export function operationCommands(program: Command, terminal: Terminal): void {
         present(terminal, plan, options, planPresentation(terminal));
         return;
       }
-      // An ended operation keeps the waivers of its end. For a running one, the current waivers
-      // apply.
+      // An ended operation keeps the waivers of its end. The current waivers apply to a running
+      // operation.
       const isPast = options.json === true || hasEnded(seen);
       const waivers = isPast
         ? seen.operation.waived
@@ -125,7 +128,7 @@ export function operationCommands(program: Command, terminal: Terminal): void {
     operation.command('rerun <id>'),
     'operation rerun op-4f0c1a2b3c4d --reason "Trove is covered now"',
   )
-    .description('run an ended operation again, for resources that were left or created later')
+    .description('run an ended operation again, for resources that are left or were created later')
     .requiredOption('--reason <text>', 'the reason; stored with the operation', reasonArgument)
     .option('--name <name>', 'the name of the project, if Keystone still shows it as enabled')
     .action(
@@ -168,8 +171,8 @@ export function operationCommands(program: Command, terminal: Terminal): void {
           ({ canceled, putBack }) =>
             `${canceled} is canceled. ` +
             (putBack
-              ? 'Nothing was removed; what it disabled and suspended is put back. Follow it: '
-              : 'What was removed: ') +
+              ? 'Nothing was removed. The account is enabled and resumed again. Follow it: '
+              : 'See the removed resources: ') +
             `propagator operation show ${canceled}`,
         ),
       );

@@ -48,9 +48,12 @@ export function provisionCommands(project: Command, terminal: Terminal): void {
   const { client } = terminal;
   const pathOf = (id: string): string => `/v1/projects/${encodeURIComponent(id)}`;
   printable(project.command('provision <project>'), 'project provision 4f0c1a2b3c4d --plan')
-    .description('create what the profile of a project names and the project lacks')
+    .description('create the resources and settings of its profile that a project lacks')
     .option('--plan', 'print what would be created, and change nothing')
-    .option('--profile <name>', 'a profile of the policy file (default: the one of its rules)')
+    .option(
+      '--profile <name>',
+      'a profile of the policy file (default: the profile that its rules choose)',
+    )
     .option('--reconcile', 'also change settings and resources that have other values')
     .option(
       '--reason <text>',
@@ -146,7 +149,7 @@ function show(terminal: Terminal, plan: Compared, printed: Printed, reconcile: b
   });
 }
 
-/** Marks as in the plan of Terraform: `+` is created, `~` is changed, `!` is left for a person. */
+/** Marks as in a plan of Terraform: `+` to create, `~` to change, `!` for a person to fix. */
 function markOf({ state }: Item, reconcile: boolean): string {
   if (state === 'differs') return reconcile ? '~' : '!';
   return state === 'blocked' ? '!' : '+';

@@ -31,7 +31,7 @@ interface Result {
   readonly kept: Removal['kept'];
 }
 
-/** `register` and `unregister`: the propagator's entry in Keystone's catalog. */
+/** `register` and `unregister`: they manage the propagator's entry in Keystone's catalog. */
 export function registerCommands(program: Command, terminal: Terminal): void {
   printable(
     program.command('register'),

@@ -7,14 +7,14 @@ import { ServicesShape, WaiversShape } from '../shapes.ts';
 import { dependencyName, showServices } from '../show/services.ts';
 import type { Terminal } from '../terminal.ts';
 
-/** `service list`, and the waivers of types that no service file covers. */
+/** `service list` and `waiver list|add|remove`. */
 export function serviceCommands(program: Command, terminal: Terminal): void {
   const { client, color } = terminal;
   const service = program
     .command('service')
     .description('the OpenStack services that operations clean up');
   printable(service.command('list'), 'service list -c Service -c Regions')
-    .description('list the covered services in the order of cleanup, and the uncovered ones')
+    .description('list the covered services in the order of cleanup, then the uncovered services')
     .action(async (options: Printed) => {
       const answer = await client.get('/v1/services', ServicesShape);
       present(terminal, answer, options, {

@@ -20,7 +20,7 @@ const Listed = z.object({
 });
 type DecideOptions = Printed & { reason: string; all?: true };
 
-/** `suspicious list`, `release` and `drop`: deletions of accounts that were never seen alive. */
+/** `suspicious list|release|drop`: deletions of accounts that Keystone never showed. */
 export function suspiciousCommands(program: Command, terminal: Terminal): void {
   const { client } = terminal;
   const group = program

@@ -7,7 +7,7 @@ import { lineKey, liveView, type Sample, watchLine } from '../show/watch.ts';
 import type { Terminal } from '../terminal.ts';
 import { follow } from '../watch.ts';
 
-/** More samples than this would be older than the window of the rate. */
+/** The rate needs no more samples than this. */
 const MOST_SAMPLES = 200;
 const REDRAW_MILLIS = 1000;
 
@@ -16,11 +16,11 @@ export function watchCommand(program: Command, terminal: Terminal): void {
   const operation = program.commands.find((command) => command.name() === 'operation') ?? program;
   operation
     .command('watch <id>')
-    .description('follow one operation until it ends: progress, rate, and what it waits for')
+    .description('follow one operation until it ends: progress, rate, and causes that it waits for')
     .addHelpText(
       'after',
       `
-On a terminal the view is drawn again in place; otherwise each change is one line.
+On a terminal the view is redrawn in place; otherwise each change is one line.
 Exit codes: 0 finished or observed,
 ${STATE_CODES}.
 Ctrl-C ends only the command, not the operation.

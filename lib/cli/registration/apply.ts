@@ -6,7 +6,7 @@ import type { Change } from './plan.ts';
 
 const Created = z.object({ service: z.object({ id: z.string() }) });
 
-/** Carries the changes out in their order. After a failure, run the same command again. */
+/** Makes the changes in their order. After a failure, the operator runs the same command again. */
 export async function applyChanges(
   api: ServiceApi,
   changes: readonly Change[],

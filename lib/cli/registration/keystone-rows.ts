@@ -5,8 +5,8 @@ import { PropagatorError } from '../../shared/errors.ts';
 import type { ServiceApi } from '../../task/service.ts';
 
 /**
- * The description of what `register` creates. `unregister` removes only rows that have it, because
- * an administrator may have made other rows of the same name.
+ * The description of each row that `register` creates. `unregister` removes only rows with this
+ * description, because an administrator may have made other rows of the same name.
  */
 export const MARK = 'Made by "propagator register"';
 

@@ -33,8 +33,8 @@ export interface DesiredEndpoints {
 
 /**
  * Returns the changes that `register` must make, in their order; none if the catalog is as desired.
- * Endpoints of other regions and interfaces stay. Throws `PropagatorError` when another program
- * made a service of this type, and when a row exists twice.
+ * Endpoints of other regions and interfaces stay. Throws `PropagatorError` in two cases: another
+ * program made a service of this type, or a row exists twice.
  */
 export function planRegister(
   rows: CatalogRows,
@@ -61,15 +61,13 @@ export function planRegister(
 /** The rows that `unregister` removes, and the services that it must keep. */
 export interface Removal {
   readonly changes: readonly Change[];
-  /**
-   * Services that `register` made, and that have endpoints of another region or another program.
-   */
+  /** Services of `register` that keep endpoints of another region or of another program. */
   readonly kept: readonly { readonly id: string; readonly endpoints: readonly string[] }[];
 }
 
 /**
- * Returns the removal of every row that `register` made. With `region`, only rows of that region. A
- * service is removed with its last endpoint. Rows of other programs are never removed.
+ * Returns the removal of every row that `register` made, or of those in `region`. A service is
+ * removed with its last endpoint. Rows of other programs are never removed.
  */
 export function planUnregister(rows: CatalogRows, region: string | undefined): Removal {
   const changes: Change[] = [];

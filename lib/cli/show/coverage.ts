@@ -2,8 +2,7 @@ import { table } from '../output.ts';
 import type { LeftOutShape, UncoveredShape } from '../shapes.ts';
 
 /**
- * Lines for everything that no operation cleans up, with the reason and the operator's next action.
- * A waiver names the type.
+ * Lines for the types that no operation cleans up: the type for a waiver, the reason, the advice.
  */
 export function uncoveredLines(uncovered: readonly UncoveredShape[]): string[] {
   return uncovered.flatMap(({ type, name, because, advice }) => [

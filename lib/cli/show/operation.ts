@@ -71,7 +71,7 @@ function head(operation: OperationShape['operation'], now: number, color: Colors
   ].join('\n');
 }
 
-/** The recovery window with its reminders, and how to cancel it and to end it now. */
+/** The recovery window, its reminders, and the commands that cancel it or end it now. */
 function recoveryLines({ id, recovery, startedAt, state }: OperationShape['operation']): string[] {
   if (!recovery) return [];
   const isTakenBack = state === 'canceled' && startedAt === undefined;
@@ -113,7 +113,9 @@ const generation = ({ generation: number, request, rerun }: OperationShape['oper
       ? `number ${number} for this account, which was requested after the earlier operation`
       : `number ${number} for this account, which was deleted again after the earlier operation`;
 
-/** What a rerun found that the earlier operation had removed or not listed. */
+/**
+ * The types of which a rerun found more resources than the earlier operation had left or listed.
+ */
 function foundAgain({ foundAgain: found, operation }: OperationShape): string[] {
   const { rerun } = operation;
   if (!found || !rerun) return [];
@@ -163,7 +165,7 @@ const IN_PROGRESS: Readonly<Record<KeystoneActionName, string>> = {
 };
 
 /**
- * A failed Keystone action is the reason of a hold and not in progress. Only the revocation of a
+ * The Keystone action in progress. A failed action holds the operation, so only the revocation of a
  * role continues during a hold.
  */
 function currentKeystoneAction(
@@ -183,7 +185,7 @@ function currentKeystoneAction(
 }
 
 function states({ tasks }: OperationShape, color: Colors): string {
-  // A cloud has about a dozen of some forty services; the others share one line.
+  // A cloud has about a dozen of some forty services. The other services share one line.
   const isLacking = ({ region, state }: TaskShape): boolean =>
     region === NO_REGION && state === 'skipped';
   const rows = tasks
@@ -204,7 +206,7 @@ function states({ tasks }: OperationShape, color: Colors): string {
 const note = ({ phase, state }: TaskShape): string =>
   phase === 'pre-delete' && state === 'requested' ? 'before the deletion' : '';
 
-/** What the second number of a resource type counts, by action. */
+/** The title of the column for completed resources, by action. The default is `REMOVED`. */
 const DONE: Readonly<Record<string, string>> = {
   provision: 'READY',
   suspend: 'SUSPENDED',
@@ -223,7 +225,7 @@ function resourceTypes({ operation, tasks }: OperationShape): string {
     : '';
 }
 
-/** The causes that an operation waits for, each with its age and the side that must act. */
+/** The causes that an operation waits for, each with its age and the actor that must act. */
 export const waitLines = ({ waitsOn }: OperationShape, now: number, color: Colors): string[] =>
   waitsOn.flatMap(({ on, since, actor, advice, requestId }) => [
     `${actor === 'none' ? '·' : color.yellow('!')} ${on}`,

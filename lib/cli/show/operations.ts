@@ -25,7 +25,7 @@ const STATE_COLOURS: Readonly<Record<string, 'green' | 'yellow' | 'red' | 'cyan'
 /** The state of an operation or a task, in its color. */
 export const colored = (state: string, color: Colors): string =>
   color[STATE_COLOURS[state] ?? 'dim'](state);
-/** The account of an operation, by name if known. */
+/** The account of an operation, with its name if the name is known. */
 export const accountText = ({ scope }: OperationShape['operation']): string =>
   `${scope.type} ${scope.name ?? scope.id}`;
 /** The duration of an operation until its end or until now. */

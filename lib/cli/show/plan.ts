@@ -4,9 +4,9 @@ import type { Colors } from '../terminal.ts';
 import { leftOutLines, uncoveredLines } from './coverage.ts';
 
 /**
- * A plan for a person: the resources that will be removed, the others with the reason, and the
- * causes for which Keystone would refuse the deletion. `approve`: it ends with the command that
- * approves it. `asked`: the caller asks for the approval itself.
+ * A plan for a person: the resources to remove, the resources that stay, and the reasons for which
+ * Keystone would refuse the deletion. With `approve`, the text ends with the command that approves
+ * the plan. With `asked`, the caller asks for the approval.
  */
 export function showPlan(
   plan: PlanShape,
@@ -46,9 +46,9 @@ const head = ({ id, scope, requestedBy, openedAt }: PlanShape, color: Colors): s
 function projects({ scope, projects: members }: PlanShape): string {
   if (scope.type !== 'domain') return '';
   const order =
-    'Each project is disabled first, the deepest ones before those above them, and then the ' +
-    'domain.\nThen each project is emptied and deleted, in the same order. ' +
-    'The domain is deleted last.';
+    'First, each project is disabled, a child before its parent; then the domain is ' +
+    'disabled.\nThen each project is emptied and deleted in the same order. The domain is ' +
+    'deleted last.';
   if (members.length === 0) return `It has no projects.\n${order}`;
   const rows = members.map(({ id, name = '', parentId = '-', resources: count, planId }) => [
     id,
@@ -60,7 +60,7 @@ function projects({ scope, projects: members }: PlanShape): string {
   const kept = members.flatMap(({ id, name = id, protectedBecause }) =>
     protectedBecause === undefined
       ? []
-      : [`! project ${name} stays, and with it the domain. It is protected: ${protectedBecause}`],
+      : [`! project ${name} stays, and the domain stays with it. Reason: ${protectedBecause}`],
   );
   return [
     order,
@@ -140,20 +140,21 @@ function foot(plan: PlanShape, next: 'approve' | 'asked'): string {
   return [
     `digest     ${digest ?? 'not complete yet'}`,
     `approvals  ${needed}; ${given.length > 0 ? given.join(', ') : 'none yet'}`,
-    `drift      up to ${allowedDrift} resources that appear after this plan are removed as well`,
+    `drift      up to ${allowedDrift} resources that appear after this plan are also removed`,
     ...estimateLines(estimate),
     ...(carriedOutBy
       ? [`carried out by ${carriedOutBy}`]
       : digest && next === 'approve'
         ? [
             `approve    propagator operation approve ${id} --digest ${digest}`,
-            '           It asks no question. Add --recover-for TIME for a recovery window.',
+            '           This command asks no question. Add --recover-for TIME for a recovery ' +
+              'window.',
           ]
         : []),
   ].join('\n');
 }
 
-/** How many calls the cleanup makes, and how long it takes by the rates of earlier operations. */
+/** The number of calls of the cleanup, and its duration by the rates of earlier operations. */
 function estimateLines(estimate: PlanShape['estimate']): string[] {
   if (!estimate) return [];
   const { calls, millis, unmeasured } = estimate;

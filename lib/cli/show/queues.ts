@@ -26,7 +26,10 @@ const showStop = ({ by, reason = '', at }: z.infer<typeof StopShape>): string =>
 const inWords = (field: string): string =>
   field.replace(/At$/, '').replace(/[A-Z]/g, (capital) => ` ${capital.toLowerCase()}`);
 
-/** A value of the health for a person, of any form: each release of the API may add some. */
+/**
+ * A value of the health for a person. It may have any form, because a release of the API may add
+ * fields.
+ */
 function valueText(field: string, value: unknown): string {
   if (typeof value === 'boolean') return value ? 'yes' : 'no';
   if (typeof value === 'number') return /(?:At|^since)$/.test(field) ? time(value) : String(value);

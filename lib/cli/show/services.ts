@@ -4,10 +4,7 @@ import type { ServiceShape, ServicesShape } from '../shapes.ts';
 import type { Colors } from '../terminal.ts';
 import { leftOutLines, uncoveredLines, uncoveredTable } from './coverage.ts';
 
-/**
- * All services in cleanup order, then everything in this cloud that no operation cleans up with the
- * reason, and the waivers.
- */
+/** Shows all services in cleanup order, the types that no operation cleans up, and the waivers. */
 export function showServices(
   { services, httpPlugins, uncovered, leftOut, waived }: z.infer<typeof ServicesShape>,
   color: Colors,
@@ -31,12 +28,11 @@ export function showServices(
   return joinBlocks(blocks);
 }
 
-const TYPE_LEGEND =
-  '            ~service.type: it waits only until no resource of that type is left';
+const TYPE_LEGEND = '            ~service.type: waits until no resource of that type is left';
 const LEGEND = [
   "CLASS  A: needs an administrator's token · B: needs a system-scoped token · " +
     'C, D: only while the project exists',
-  'DEPENDS ON  waits until that service has ended; ~ does not wait while that service is stuck',
+  'DEPENDS ON  waits until that service has ended; ~ does not wait for a stuck service',
 ].join('\n');
 
 function row(service: ServiceShape, all: readonly ServiceShape[], color: Colors): string[] {

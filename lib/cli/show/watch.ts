@@ -33,7 +33,9 @@ export function pace(
   return { perSecond, leftMillis: (left * 1000) / perSecond };
 }
 
-/** The live view of an operation on a terminal: progress, services, and what it waits for. */
+/**
+ * The live view of an operation on a terminal: progress, services, and causes that it waits for.
+ */
 export function liveView(
   seen: OperationShape,
   samples: readonly Sample[],

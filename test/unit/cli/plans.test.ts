@@ -224,9 +224,11 @@ describe('a deletion with a recovery window', () => {
       const answer = await type(`${cancel} --reason needed`);
       expect(answer).toMatchObject({
         code: 0,
-        out: expect.stringContaining('Nothing was removed; what it disabled and suspended is put'),
+        out: expect.stringContaining(
+          'Nothing was removed. The account is enabled and resumed again',
+        ),
       });
-      expect(answer.out).not.toContain('What was removed');
+      expect(answer.out).not.toContain('removed resources');
     });
   });
 });
@@ -245,7 +247,7 @@ describe('propagator domain', () => {
     const { code, out } = await type(`domain plan ${DOMAIN}`);
     expect(code).toBe(0);
     expect(out).toMatch(/plan: delete domain Customer \(customer\)/);
-    expect(out).toContain('Each project is disabled first');
+    expect(out).toContain('First, each project is disabled');
     expect(out).toMatch(/leaf +name-leaf +root +2 +op-[0-9a-f]{12}\n/);
     expect(out.indexOf('name-leaf')).toBeLessThan(out.indexOf('name-root'));
     expect(out).toMatch(/keystone\.user +1\n/);

@@ -83,7 +83,7 @@ billing    -              A      resource              keystone                 
 cmdb       -              -      ?                     -                            everywhere  HTTP plugin
 
 CLASS  A: needs an administrator's token · B: needs a system-scoped token · C, D: only while the project exists
-DEPENDS ON  waits until that service has ended; ~ does not wait while that service is stuck
+DEPENDS ON  waits until that service has ended; ~ does not wait for a stuck service
 
 Not covered: these types are in the catalog of this cloud, and no service file covers them. Their resources are not removed, and each operation ends as unverified.
 TYPE    NAME
@@ -124,9 +124,7 @@ neutron   neutron        A      router, network, subnet, port, trunk,  nova     
 keystone  keystone       A      resource                               ~all others  RegionOne
 
 CLASS  A: needs an administrator's token · B: needs a system-scoped token · C, D: only while the project exists
-DEPENDS ON  waits until that service has ended; ~ does not wait while that service is stuck`.slice(
-        1,
-      ),
+DEPENDS ON  waits until that service has ended; ~ does not wait for a stuck service`.slice(1),
     );
   });
 
@@ -148,7 +146,7 @@ DEPENDS ON  waits until that service has ended; ~ does not wait while that servi
     );
     expect(text).toMatch(/^neutron .* ~designate\.ptr-record, ~heat /m);
     expect(text).toContain(
-      '\n            ~service.type: it waits only until no resource of that type is left',
+      '\n            ~service.type: waits until no resource of that type is left',
     );
   });
 });
