@@ -2,8 +2,8 @@ import type { UserId } from '../../events/ids.ts';
 import type { AccountRecord } from '../account/inventory.ts';
 
 /**
- * Merges a stored record with a new one by the inventory's rules: `members` only grows, and the
- * latest `deletedAt` and `seenAt` win, in any order of writes. PostgreSQL does the same in SQL.
+ * Merges a stored record with a new record, with the same result in any order of writes: `members`
+ * only grows, and the latest `deletedAt` and `seenAt` win. PostgreSQL does the same in SQL.
  */
 export function mergeAccounts(old: AccountRecord | undefined, now: AccountRecord): AccountRecord {
   if (!old) return now;

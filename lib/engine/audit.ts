@@ -13,9 +13,7 @@ import type { Decision } from './port.ts';
 
 /** Functions on the audit log that all engines share. */
 
-/**
- * An entry of the log. Unknown fields of a newer release are kept, because the hash covers them.
- */
+/** A stored entry. Unknown fields of a newer release are kept, because the hash covers them. */
 export const StoredAuditEntry: z.ZodType<AuditEntry> = z.looseObject({
   id: z.string(),
   at: z.number(),
@@ -42,15 +40,15 @@ export const StoredAuditEntry: z.ZodType<AuditEntry> = z.looseObject({
 });
 
 /**
- * Builds the entries that follow `head`. Each entry has the form in which every store returns it,
- * because its hash is computed over the stored form.
+ * Builds the entries that follow `head`. The JSON round trip gives each entry the form that a store
+ * returns, because the hash covers that form.
  */
 export const appendToAudit = (head: AuditHead, records: readonly AuditRecord[]): AuditEntry[] =>
   chainEntries(head, JSON.parse(toJson(records)));
 
 /**
- * Returns the audit records of one command about dead-letter messages: one record for each queue
- * and cause, or none if the command has no origin.
+ * Returns the audit records of one decision about dead-letter messages: one record for each queue
+ * and cause. A decision without an origin has no record.
  */
 export function recordsOf(
   decisions: readonly Decision[],

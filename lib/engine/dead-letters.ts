@@ -17,8 +17,8 @@ import { StoredMessage } from './records.ts';
 /** Functions on dead-letter messages that all engines share. */
 
 /**
- * Fields that messages have in every release. They identify the operation of a message whose other
- * fields this release cannot read.
+ * Fields that messages have in every release. These fields identify the operation even if this
+ * release cannot read the rest of the message.
  */
 const Operations = z.object({ data: z.object({ operationId: OperationId }) });
 const Requests = z.object({
@@ -26,7 +26,7 @@ const Requests = z.object({
   data: z.object({ taskId: TaskId, run: z.number().int().min(1) }),
 });
 
-/** Builds a dead-letter message. `body` is the stored message: JSON, or text that is not JSON. */
+/** Builds a dead-letter message. `body` is the stored message: parsed JSON, or other text. */
 export function parseDeadLetter({
   body,
   ...found
@@ -48,8 +48,8 @@ const asText = (body: unknown): string =>
   shownText(typeof body === 'string' ? body : (JSON.stringify(body) ?? ''));
 
 /**
- * Prepares text of unknown origin for display: removes secrets and cuts the text to {@link
- * MAX_SHOWN_LENGTH} characters.
+ * Prepares foreign text for display: removes secrets, and cuts the text to {@link MAX_SHOWN_LENGTH}
+ * characters.
  */
 export function shownText(text: string): string {
   // Redact before the final cut, because a secret that is cut in half is not recognized.
@@ -82,7 +82,7 @@ export const matches = (
   (id === undefined || deadLetter.id === id) &&
   (ids === undefined || ids.includes(deadLetter.id));
 
-/** Returns the messages that inform the coordinator: one for each dead-letter message of a task. */
+/** Returns the messages to the coordinator: one for each dead-letter message of a task. */
 export function decisionMessages(
   what: 'redriven',
   deadLetters: readonly DeadLetter[],

@@ -18,12 +18,12 @@ export const closedError = (): PropagatorError =>
   engineError(
     'closed',
     'The engine is closed.',
-    'This process is ending. The message is delivered again to another process.',
+    'This process is ending. Another process receives the message.',
   );
 
 /**
- * Another listing of the dead-letter messages is running. The engine throws this, because a partial
- * list must not appear complete.
+ * The error of a listing while another listing of the dead-letter messages is running. The list
+ * would be partial, and must not appear complete.
  */
 export const DEAD_LETTERS_BUSY = 'dead-letters.busy';
 export const areDeadLettersBusy = (thrown: unknown): boolean =>
@@ -36,6 +36,7 @@ export const areDeadLettersBusy = (thrown: unknown): boolean =>
 export const UNREADABLE = new PropagatorError({
   code: 'engine.message.unreadable',
   class: 'Poison',
-  message: 'A message on the queue has a form that this release does not know.',
-  advice: 'An older release may have replaced a newer one. Start the newer release, then redrive.',
+  message: 'A message on the queue has a form that this release cannot read.',
+  advice:
+    'An older release may have replaced a newer release. Start the newer release, then redrive.',
 }).report;

@@ -2,9 +2,9 @@ import type { Outgoing } from '../../events/index.ts';
 import type { QuarantineRecord } from '../account/inventory.ts';
 
 /**
- * Characters that a broker may deliver but that PostgreSQL (`text`, `jsonb`) and SQS do not accept:
- * U+0000 and unpaired surrogates. A body with such a character is stored as base64, byte for byte.
- * In all other strings, U+FFFD replaces the character.
+ * U+0000 and unpaired surrogates: a broker may deliver these characters, but PostgreSQL (`text`,
+ * `jsonb`) and SQS refuse them. A body that contains one is stored as base64. In all other strings,
+ * U+FFFD replaces the character.
  */
 const UNSTORABLE = /\0|\p{Surrogate}/u;
 
@@ -23,7 +23,7 @@ function clean(value: unknown): unknown {
 
 /**
  * Returns JSON text that every store accepts. `JSON.stringify` escapes each unstorable character,
- * so only text with such an escape needs the slow path.
+ * so a text without these escapes needs no cleaning.
  */
 export function toJson(value: unknown): string {
   const text = JSON.stringify(value);

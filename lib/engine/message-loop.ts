@@ -23,13 +23,13 @@ export interface DeliveryProblem {
   readonly records: number;
 }
 
-/** How an engine reads, handles and settles the records of one queue. */
+/** The functions that read, handle and settle the records of one queue. */
 export interface MessageLoop<Record extends QueueRecord> {
   readonly queue: QueueName;
   /** The message of a record, not yet validated. */
   bodyOf(record: Record): unknown;
   readonly handler: Handler;
-  /** Ends a delivery. Records with an error are retried; records without an error are done. */
+  /** Ends a delivery. With an error, the records are retried; otherwise they are done. */
   settle(records: readonly Record[], error: ErrorReport | undefined): Promise<void>;
   onProblem(problem: DeliveryProblem): void;
 }
@@ -53,9 +53,9 @@ export function groupsOf<Record extends QueueRecord>(
 }
 
 /**
- * Handles one group of {@link groupsOf}. Records that this release cannot read fail with
- * `engine.message.unreadable`. The handler receives all other records; if it throws, all of these
- * fail. This function throws only if `settle` throws.
+ * Handles one group of {@link groupsOf}. Unreadable records fail with `engine.message.unreadable`.
+ * The handler receives all other records. If the handler throws, all records that it received fail.
+ * This function throws only if `settle` throws.
  */
 export async function handleGroup<Record extends QueueRecord>(
   group: readonly Record[],

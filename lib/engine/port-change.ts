@@ -8,14 +8,12 @@ import type { StopDecision } from '../operation/stop.ts';
 import type { ErrorReport } from '../shared/errors.ts';
 
 /**
- * State and the messages that announce it, written as one step. PostgreSQL uses one transaction.
- * AWS first writes the state and then sends the messages, which may repeat. A change that is too
- * big for one DynamoDB transaction is written in parts, and each part is consistent on its own.
+ * State and its messages, written in one step. PostgreSQL uses one transaction. AWS first writes
+ * the state and then sends the messages, which may repeat. A change that is too big for one
+ * DynamoDB transaction is written in parts, and each part is consistent.
  */
 export interface Change {
-  /**
-   * Message ids of ingested notifications. The commit is a `conflict` if one was ingested before.
-   */
+  /** Message ids of ingested notifications. An id that was ingested before is a `conflict`. */
   readonly seen?: readonly string[];
   readonly accounts?: readonly AccountRecord[];
   readonly quarantine?: readonly QuarantineRecord[];
@@ -26,54 +24,57 @@ export interface Change {
   readonly operations?: readonly Operation[];
   readonly tasks?: readonly Task[];
   readonly messages?: readonly Outgoing[];
-  /** Dead-letter messages for a person, with the error. */
+  /** Messages to dead-letter, with the error for the person who decides. */
   readonly deadLetters?: readonly {
     readonly message: ServiceRequested | KeystoneActionMessage;
     readonly error: ErrorReport;
   }[];
-  /**
-   * A person's decisions about catalog types that no service file covers. For each type the newest
-   * decision applies.
-   */
+  /** Waivers of catalog types that no service file covers. The newest waiver of a type applies. */
   readonly waivers?: readonly Waiver[];
-  /** Catalog types whose waiver is withdrawn. */
+  /** Catalog types that have no waiver after this change. */
   readonly removedWaivers?: readonly string[];
-  /** A person's decision to stop all destructive work, or to resume it. The newest one applies. */
+  /** A person's decision to stop or resume all destructive work. The newest decision applies. */
   readonly stopDecision?: StopDecision;
   /**
-   * Decisions for the audit log, in the same transaction. The store links each entry to the one
-   * before by its hash. Concurrent changes that contain decisions wait for each other, or the
-   * engine repeats them. If AWS must write a change in parts, the first part contains the
-   * decisions.
+   * Decisions for the audit log, in the same transaction. Each entry contains the hash of the entry
+   * before it. Therefore concurrent changes with decisions wait for each other, or the engine
+   * repeats them. If AWS writes a change in parts, the first part contains the decisions.
    */
   readonly audit?: readonly AuditRecord[];
-  /** Records that other modules define. An outdated version is a `conflict`. */
+  /** Records of other modules. An outdated version is a `conflict`. */
   readonly documents?: readonly WrittenDocument[];
   /** Amounts to add, by counter name, for example `notification.dropped.identity.authenticate`. */
   readonly counters?: Readonly<Record<string, number>>;
 }
 
 /**
- * The place of a document. `collection`: `suspension` (what suspend recorded, by project), `hold`
- * (suspensions by an operator), `provision` (claims of creations, by project), `provisioned` (the
- * profile of each provisioned project), `plan` (what a plan lists, by operation), `approval` (of a
- * plan, by operation), `drift` (what a cleanup may remove beyond its plan, by operation),
- * `deletion-hold` (what must not be deleted: `project`, `domain` or `resource`), `rate` (how long
- * earlier cleanups took, by service) or `policy` (the digest of the policy that applies).
- * `id` is unique in the partition, and at most 1000 bytes long.
+ * The subject of a document.
+ * - `suspension`: by project, the state of its resources before a suspension
+ * - `hold`: by project, a suspension by an operator
+ * - `provision`: by project, the claims of resources to create
+ * - `provisioned`: the profile of each provisioned project
+ * - `plan`: by plan, the listed resources
+ * - `approval`: by plan, the approvals
+ * - `drift`: by operation, the resources that it may remove beyond its plan
+ * - `deletion-hold`: the projects, domains and resources that must not be deleted
+ * - `rate`: by service, the duration of earlier cleanups
+ * - `policy`: the digest of the policy that applies
  */
+export type DocumentCollection =
+  | 'suspension'
+  | 'hold'
+  | 'provision'
+  | 'provisioned'
+  | 'plan'
+  | 'approval'
+  | 'drift'
+  | 'deletion-hold'
+  | 'rate'
+  | 'policy';
+
+/** The key of a document. `id` is unique in the partition, and at most 1000 bytes long. */
 export interface DocumentKey {
-  readonly collection:
-    | 'suspension'
-    | 'hold'
-    | 'provision'
-    | 'provisioned'
-    | 'plan'
-    | 'approval'
-    | 'drift'
-    | 'deletion-hold'
-    | 'rate'
-    | 'policy';
+  readonly collection: DocumentCollection;
   readonly partition: string;
   readonly id: string;
 }
@@ -83,14 +84,14 @@ export interface StoredDocument extends DocumentKey {
   readonly value: unknown;
 }
 /**
- * A document to write: `version` is the version that was read (0: new). Without `value` it is
- * deleted. One change should contain at most 50 documents: with more, AWS may have written some of
- * them before it finds a conflict.
+ * A document to write. `version` is the version that was read (0: new). A document without `value`
+ * is deleted. One change should contain at most 50 documents: otherwise AWS may write some
+ * documents before it finds a conflict.
  */
 export interface WrittenDocument extends DocumentKey {
   readonly version: number;
   readonly value?: unknown;
 }
 
-/** Beyond this, the oldest records of the quarantine are deleted. */
+/** The size of the quarantine. A new record replaces the oldest record of a full quarantine. */
 export const MAX_QUARANTINED = 10_000;

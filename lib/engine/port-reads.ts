@@ -25,49 +25,46 @@ export interface Reads {
   tasks(operationId: OperationId): Promise<Task[]>;
   task(id: TaskId): Promise<Task | undefined>;
   /**
-   * Returns how many operations with this action (default `cleanup`) on accounts of this type, in
-   * mode `enforce`, have started to change resources since `at` (epoch milliseconds). The hourly
-   * cap uses this number.
+   * Counts the operations in mode `enforce` that have started to change resources since `at` (epoch
+   * milliseconds). Only operations with this action (default `cleanup`) on accounts of this type
+   * count. The hourly cap uses this number.
    */
   startedSince(at: number, type: Scope['type'], action?: Action): Promise<number>;
   account(type: 'project' | 'domain' | 'user', id: string): Promise<AccountRecord | undefined>;
-  /**
-   * The known accounts among `ids`, or without `ids` all accounts of the type, including deleted
-   * ones.
-   */
+  /** The accounts of the type, including deleted accounts. With `ids`, only these accounts. */
   accounts(type: 'project' | 'domain' | 'user', ids?: readonly string[]): Promise<AccountRecord[]>;
-  /** Accounts whose deletion is held for a person's decision, newest first: see `Suspicion`. */
+  /**
+   * Accounts with a suspicious deletion, newest first: see `Suspicion`. `total` counts the
+   * deletions that wait for a decision.
+   */
   suspicions(limit: number): Promise<{ total: number; records: AccountRecord[] }>;
-  /** Accounts whose ids fold to this text, including deleted ones: see `foldId`. */
+  /** Accounts with an id that `foldId` maps to this text, including deleted accounts. */
   accountsAlike(type: 'project' | 'domain' | 'user', folded: string): Promise<AccountRecord[]>;
   /**
-   * At most `limit` accounts of the type whose ids follow `after`, in the order of their ids,
-   * including deleted ones. Without `after` the list starts at the first account.
+   * At most `limit` accounts of the type, including deleted accounts, in the order of their ids.
+   * The list starts behind the id `after`, or at the first account.
    */
   accountsAfter(
     type: 'project' | 'domain' | 'user',
     after: string | undefined,
     limit: number,
   ): Promise<AccountRecord[]>;
-  /** All projects of a domain that the inventory ever recorded, including deleted ones. */
+  /** All projects of a domain in the inventory, including deleted projects. */
   projectsOf(domainId: DomainId): Promise<AccountRecord[]>;
-  /** All projects on which the user had a role at any time, as far as the inventory knows. */
+  /** All projects in the inventory on which the user has, or had, a role. */
   projectsOfMember(userId: UserId): Promise<AccountRecord[]>;
   accountCount(): Promise<number>;
   /** Sorted by catalog type. */
   waivers(): Promise<Waiver[]>;
-  /**
-   * The newest decision to stop or resume all destructive work. It is always read from the store
-   * and never cached.
-   */
+  /** The newest decision to stop or resume all destructive work. The engine never caches it. */
   stopDecision(): Promise<StopDecision | undefined>;
   /** All decisions to stop or resume, newest first. */
   stopDecisions(limit: number): Promise<StopDecision[]>;
-  /** Rows of the audit log with at least this sequence, in its order. */
+  /** Rows of the audit log, in their order, from this sequence number on. */
   auditRows(from: number, limit: number): Promise<AuditRow[]>;
   /** The newest entry of the audit log. */
   auditHead(): Promise<AuditHead>;
-  /** The documents of a partition whose ids begin with `prefix`, in the order of their ids. */
+  /** The documents of a partition with ids that begin with `prefix`, in the order of their ids. */
   documents(
     collection: DocumentKey['collection'],
     partition: string,

@@ -10,7 +10,7 @@ export type * from './port-reads.ts';
 /** A message that a worker receives, with the number of its deliveries. */
 export interface Delivery<M extends Message = Message> {
   readonly message: M;
-  /** 1 at the first delivery; more after a worker died or its handler threw. */
+  /** 1 at the first delivery. Each delivery that ended without success adds 1. */
   readonly receiveCount: number;
 }
 
@@ -22,30 +22,28 @@ export interface WorkOptions {
 }
 
 /**
- * The platform that the project runs on. Three implementations: memory, PostgreSQL (embedded as
+ * The platform that the propagator runs on. Three implementations: memory, PostgreSQL (embedded as
  * PGlite, or a server) and AWS.
  */
 export interface Engine {
   readonly reads: Reads;
-  /**
-   * Writes all or nothing. On `conflict` nothing was written: the caller reads and decides again.
-   */
+  /** Writes the whole change, or nothing. After `conflict`, the caller reads and decides again. */
   commit(change: Change): Promise<'committed' | 'conflict'>;
   /**
-   * Lists dead-letter messages, oldest first, at least the first 10,000. Listing does not consume
-   * them.
+   * Lists dead-letter messages, oldest first. A listing may end after 10,000 messages. The messages
+   * stay.
    */
   deadLetters(filter: DeadLetterFilter): Promise<DeadLetter[]>;
   /**
    * Returns the messages to their source queue, sends a `task.redriven` for each task and records
-   * the decision. Returns their number. On PostgreSQL this is one transaction. AWS records and
-   * sends each message before it deletes the dead-letter message: a message may repeat, but none is
-   * lost.
+   * the decision. Returns the number of messages. On PostgreSQL this is one transaction. AWS
+   * records and sends each message before it deletes the dead-letter message: a message may repeat,
+   * but no message is lost.
    */
   redrive(filter: DeadLetterFilter, decided: Decided): Promise<number>;
   /**
-   * Deletes the messages for good, in the same way, with a `task.discarded` for each task. The
-   * caller decides which messages may be discarded.
+   * Deletes the messages, sends a `task.discarded` for each task and records the decision, as
+   * {@link redrive} does. The caller decides which messages may be discarded.
    */
   discard(
     filter: DeadLetterFilter,
@@ -58,8 +56,8 @@ export interface Engine {
 }
 
 /**
- * An engine whose process receives its messages itself. On AWS, Lambda receives them and calls the
- * functions.
+ * An engine that receives messages in its own process. On AWS, Lambda receives the messages and
+ * calls the functions.
  */
 export interface WorkerEngine extends Engine {
   /**

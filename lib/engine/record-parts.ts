@@ -4,7 +4,7 @@ import { KeystoneActionName } from '../../events/operation.ts';
 
 /** Schemas of the parts of a stored operation. */
 
-/** A field that the model always has. JSON omits it where it is undefined. */
+/** A field that the model always has and that JSON omits when it is undefined. */
 export const unset = <Schema extends z.ZodType>(schema: Schema) =>
   schema.optional().transform((value) => value);
 
@@ -60,6 +60,6 @@ export const StoredRecovery = z.looseObject({
   number: z.number(),
   reminders: z.array(z.looseObject({ beforeMillis: z.number(), sentAt: unset(z.number()) })),
   suspension: unset(OperationId),
-  // Releases before 0.1.0 stored here a cancellation that waits for the call that disables.
+  // Releases before 0.1.0 stored a cancellation here until the call that disables had ended.
   canceled: unset(StoredCancellation),
 });

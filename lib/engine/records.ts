@@ -34,12 +34,13 @@ import {
 } from './record-parts.ts';
 
 /**
- * Schemas of the stored records. Every engine validates what it reads with them. The objects are
- * loose, so that fields of a newer release survive a write of this one.
+ * Schemas of the stored records. Every engine validates each stored record that it reads. The
+ * objects are loose, so that a write of this release keeps the fields of a newer release.
  */
 
 /**
- * Fields added after the first release have a default, so that older stored operations continue.
+ * A field that was added after the first release has a default, so that operations of an older
+ * release continue.
  */
 export const StoredWaiver: z.ZodType<Waiver> = z.looseObject({
   type: z.string(),
@@ -74,8 +75,8 @@ const StoredScope = z.discriminatedUnion('type', [
 ]);
 
 /**
- * A word of a fixed list. Throws `engine.record.newer` in one line for another word. That word is
- * of a newer release, and this release must not act on what it does not know.
+ * A word of a fixed list. Throws `engine.record.newer` for any other word: a newer release stored
+ * it, and this release must not act on an unknown state or action.
  */
 const known = <Word extends string>(field: string, words: readonly Word[]) =>
   z.string().transform((text): Word => {

@@ -5,9 +5,9 @@ type MakeDue = (queue: string, ids: readonly string[]) => Promise<unknown>;
 
 /**
  * Wakes the workers of a queue in this process, at once or when a delayed message is due. `now` is
- * the clock in milliseconds (default: the monotonic clock). A store that has its own clock passes
- * `makeDue`, which makes the messages due when their timer ends. Otherwise, if the store's clock
- * was set back, they would wait too long.
+ * the clock in milliseconds (default: the monotonic clock). A store with its own clock passes
+ * `makeDue`, which makes the messages due when their timer ends. Without `makeDue`, messages would
+ * wait too long after the store's clock was set back.
  */
 export class WorkerWakeups {
   readonly #callbacks = new Map<string, Set<() => void>>();

@@ -17,14 +17,13 @@ export interface WorkerSource<Record extends QueueRecord> {
 export type Warn = (message: string, cause?: unknown) => void;
 
 /**
- * Polling finds messages without a wake-up: messages that another process sent, and retries that
- * are due.
+ * Polling finds the messages that cause no wake-up: messages of another process, and due retries.
  */
 const POLL_MILLIS = 1000;
 
 /**
- * Receives the messages of one queue and passes them to a handler. At each wake-up it receives as
- * many messages as it has free handlers, and repeats this while the queue has more.
+ * Receives the messages of one queue and passes them to a handler. After a wake-up, the worker
+ * fills its free handlers until the queue has no more messages.
  */
 export class Worker<Record extends QueueRecord> {
   readonly #queue: QueueName;
@@ -61,7 +60,7 @@ export class Worker<Record extends QueueRecord> {
     this.wake();
   }
 
-  /** Call it when the queue may have new messages. */
+  /** Receives again, because the queue may have new messages. */
   wake(): void {
     this.#mayHaveMore = true;
     this.#next();
@@ -135,12 +134,11 @@ export class Worker<Record extends QueueRecord> {
   }
 
   /**
-   * Repeats until the store accepts the result. Otherwise no other worker would receive the
-   * messages.
+   * Repeats until the store accepts the result, because no worker receives an unsettled message.
    */
   async #settle(records: readonly Record[], error: ErrorReport | undefined): Promise<void> {
-    // When the process closes, the engine returns unfinished and failed messages to the queue, and
-    // does not count this delivery.
+    // While the process closes, the engine returns unfinished and failed messages to the queue, and
+    // does not count the delivery.
     if (this.#closed || (error && this.#closing)) return;
     for (let wait = 250; ; wait = Math.min(wait * 2, 10_000)) {
       try {

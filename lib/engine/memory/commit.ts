@@ -19,8 +19,8 @@ export type Committed =
   | 'conflict';
 
 /**
- * Writes a change, all or nothing. `now` is in epoch
- * milliseconds. Throws `engine.counter` for an amount that is not an integer.
+ * Writes the whole change, or nothing. `now` is in epoch milliseconds. Throws `engine.counter` for
+ * an amount that is not an integer.
  */
 export function commit(store: MemoryStore, change: Change, now: number): Committed {
   for (const queue of queuesOf(change)) store.queues.ensure(queue);
@@ -29,7 +29,7 @@ export function commit(store: MemoryStore, change: Change, now: number): Committ
       throw engineError(
         'counter',
         `The amount ${amount} cannot be added to the counter ${name}.`,
-        'This is a defect of the caller: a counter adds integers.',
+        'Report this defect of the propagator: a counter adds only integers.',
       );
   if (conflicts(store, change)) return 'conflict';
   const { messages = [], deadLetters = [], audit = [], ...state } = change;
@@ -91,7 +91,7 @@ function write(store: MemoryStore, change: Change, now: number): void {
     store.counters.set(name, (store.counters.get(name) ?? 0) + amount);
 }
 
-/** Removes the ids that are older than `before`. The map is in the order of the times. */
+/** Removes the ids that were seen before `before`. The map is in the order of the times. */
 function forgetOld(seen: Map<string, number>, before: number): void {
   for (const [id, at] of seen) {
     if (at >= before) return;

@@ -39,7 +39,7 @@ export const deadLetters = (store: MemoryStore, filter: DeadLetterFilter): DeadL
 
 export interface Outcome {
   readonly deadLetters: number;
-  /** The messages that were sent: the redriven ones, and those to the coordinator. */
+  /** The messages that were sent: the redriven messages, and the messages to the coordinator. */
   readonly sent: readonly QueuedMessage[];
   readonly audited: readonly AuditEntry[];
 }

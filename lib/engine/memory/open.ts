@@ -23,7 +23,7 @@ export interface MemoryEngineOptions {
    * default 300; it starts at 1 s and doubles.
    */
   readonly retry?: { readonly limit: number; readonly maxDelaySeconds: number };
-  /** Called when a handler fails, and for messages that cannot be read. */
+  /** Called for a failed handler, and for unreadable messages. */
   readonly onWarning?: Warn;
   /** Called for each entry of the audit log, after it was written. */
   readonly onAudited?: (entry: AuditEntry) => void;

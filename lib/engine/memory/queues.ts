@@ -10,7 +10,7 @@ export interface QueuedMessage extends QueueRecord {
   readonly sequence: number;
   /** The message as it was sent. The engine validates it at delivery. */
   readonly message: Message;
-  /** True if the message is delivered before others that are not urgent: see `Outgoing`. */
+  /** True if the message is delivered before messages that are not urgent: see `Outgoing`. */
   readonly isUrgent: boolean;
   /** Earliest delivery, in epoch milliseconds. */
   dueAt: number;
@@ -41,7 +41,7 @@ export class MemoryQueues {
     return this.put(queueOf(message), storableMessage(message), dueAt, message.isUrgent);
   }
 
-  /** Puts a message body into a queue. This release need not be able to read the body. */
+  /** Puts a message body into a queue. The body may be unreadable for this release. */
   put(queue: QueueName, body: unknown, dueAt: number, isUrgent = false): QueuedMessage {
     const message = structuredClone(body) as Message;
     const id = randomUUID();
@@ -52,7 +52,9 @@ export class MemoryQueues {
     return queued;
   }
 
-  /** Marks at most `most` due messages as active: first urgent ones, then the oldest ones. */
+  /**
+   * Marks at most `most` due messages as active: urgent messages first, then the oldest messages.
+   */
   receive(queue: QueueName, most: number, now: number): QueuedMessage[] {
     const received: QueuedMessage[] = [];
     const all = [...this.ensure(queue).values()];

@@ -9,9 +9,7 @@ import type { QueuedMessage } from './queues.ts';
 export type Waiting = QueuedMessage;
 
 /**
- * An engine in memory for tests that decide which message is delivered next. It delivers nothing by
- * itself, and its clock changes only when the test changes it.
- *
+ * An engine in memory for tests. The test delivers each message and sets the clock.
  * @example
  * for (const waiting of engine.due()) {
  *   await coordinate([{ message: waiting.message, receiveCount: 1 }], deps);
@@ -73,7 +71,8 @@ export class SteppedEngine extends MemoryEngine {
   }
 
   /**
-   * Returns the messages that are due. If none is due, the clock first moves to the next due time.
+   * Returns the messages that are due. If no message is due, the clock first moves to the next due
+   * time.
    */
   due(): Waiting[] {
     const { waiting } = this;
@@ -109,6 +108,8 @@ export class SteppedEngine extends MemoryEngine {
   }
 
   override work(): Promise<void> {
-    return Promise.reject(new TypeError('a stepped engine delivers nothing by itself'));
+    return Promise.reject(
+      new TypeError('a stepped engine has no workers: the test delivers each message'),
+    );
   }
 }

@@ -12,8 +12,8 @@ export interface DeadMessage {
 }
 
 /**
- * The state of engines in memory. It is lost when the process ends. Several engines may use one
- * store, one after another or at the same time.
+ * The state of engines in memory. The state is lost when the process ends. Several engines may use
+ * one store, one after another or at the same time.
  */
 export class MemoryStore {
   readonly operations = new Map<string, Operation>();

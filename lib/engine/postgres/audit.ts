@@ -11,9 +11,9 @@ export const readAuditHead = async (session: Session) => Head.parse((await sessi
 const HEAD = 'SELECT sequence::float8 AS sequence, hash FROM propagator.audit_head';
 
 /**
- * Adds records to the audit log. The function locks the head row until the transaction ends, so
- * that concurrent transactions append one after another. To prevent deadlocks, call it after all
- * other row locks except those of counters.
+ * Adds records to the audit log. The lock of the head row, until the transaction ends, orders
+ * concurrent transactions. To prevent deadlocks, the caller takes all other row locks first, except
+ * the locks of counters.
  */
 export async function appendAudit(
   session: Session,
@@ -36,7 +36,7 @@ export async function appendAudit(
   return entries;
 }
 
-/** Reads rows from this sequence number on. A body that is not JSON is returned as text. */
+/** Reads rows from this sequence number on. The entry of a damaged row is its text. */
 export async function readAuditRows(
   session: Session,
   from: number,

@@ -14,8 +14,8 @@ import { BOSS_SCHEMA } from './schema.ts';
 import { Conflict, versioned, writeDocuments, writeVersioned } from './versioned-rows.ts';
 
 /**
- * PostgreSQL aborted one of two transactions in a deadlock. Nothing was written, so the caller
- * reads and decides again.
+ * PostgreSQL aborts one of two transactions in a deadlock. The aborted transaction wrote nothing,
+ * so its caller reads and decides again.
  */
 const DEADLOCK = '40P01';
 
@@ -57,7 +57,7 @@ export async function commit(
           .filter(([, list]) => list.some(({ delaySeconds }) => !delaySeconds))
           .map(([queue]) => queue),
       );
-      // Counters come last: many transactions write these rows and hold their locks until the end.
+      // Counters come last, because many transactions wait for the locks of these rows.
       await count(session, change.counters ?? {});
     });
   } catch (error) {
@@ -164,17 +164,14 @@ const accountRow = (record: AccountRecord) => ({
   body: record,
 });
 
-/** Keeps only the last record of each account, because one statement cannot write a row twice. */
+/** Returns the last record of each account, because one statement cannot write a row twice. */
 const latest = (records: readonly AccountRecord[]): AccountRecord[] => [
   ...new Map(
     records.map((record) => [`${record.account.type} ${record.account.id}`, record]),
   ).values(),
 ];
 
-/**
- * Merges by the inventory's rules: `members` only grows, and the latest `deletedAt` and `seenAt`
- * win, in any order of writes.
- */
+/** Merges records as {@link mergeAccounts} does. */
 const ACCOUNTS = `
   INSERT INTO propagator.account AS old (type, id, folded, domain_id, body)
   SELECT type, id, folded, domain_id, body
@@ -195,7 +192,10 @@ const WAIVERS = `
   SELECT body->>'type', body FROM jsonb_array_elements($1::text::jsonb) AS body
   ON CONFLICT (type) DO UPDATE SET body = excluded.body`;
 
-/** Deletes the oldest records by their sequence number. The numbers may have gaps. */
+/**
+ * Adds records, then deletes the oldest records by their sequence number. The numbers may have
+ * gaps.
+ */
 const QUARANTINE = `
   WITH added AS (
     INSERT INTO propagator.quarantine (id, record)
@@ -214,7 +214,9 @@ async function count(session: Session, counters: Readonly<Record<string, number>
     );
 }
 
-/** Inserts dead-letter messages with the same source columns that pg-boss sets when it gives up. */
+/**
+ * Inserts dead-letter messages with the source columns that pg-boss sets for a message it gave up.
+ */
 async function moveToDeadLetters(
   session: Session,
   queues: Queues,
@@ -234,7 +236,7 @@ async function moveToDeadLetters(
   }
 }
 
-/** Deletes the ids of old notifications. The broker does not deliver them again after this time. */
+/** Deletes the ids of notifications that are too old for another delivery by the broker. */
 export async function deleteSeenNotifications(session: Session): Promise<void> {
   await session.query(
     `DELETE FROM propagator.seen WHERE at < now() - interval '${SEEN_DAYS} days'`,

@@ -29,7 +29,7 @@ export function damageOf(error: unknown, folder: string | undefined): Propagator
 export function damageError(database: string, message: string, cause: unknown): PropagatorError {
   const damagedFile = /"?((?:base|global|pg_\w+)\/[\w./-]+)"?/.exec(message)?.[1];
   const file = damagedFile === undefined ? database : join(database, damagedFile);
-  // WebAssembly's abort message does not name the cause.
+  // The abort message of WebAssembly does not name the cause.
   const reason = /^Aborted\(/.test(message)
     ? 'PostgreSQL stopped while it read this file'
     : message;
@@ -41,14 +41,14 @@ export function damageError(database: string, message: string, cause: unknown): 
   );
 }
 
-/** True if `--begin-empty` may replace the database after this error. */
+/** True if `--begin-empty` may replace the database that caused this error. */
 export const isDamage = (thrown: unknown): boolean =>
   thrown instanceof PropagatorError &&
   ['engine.folder.damaged', 'engine.folder.incomplete'].includes(thrown.report.code);
 
 /**
- * Moves the remains of the database aside. Throws `engine.folder.in-use` when another process holds
- * the folder.
+ * Renames the folder of the damaged database. Throws `engine.folder.in-use` when another process
+ * holds the data folder.
  */
 export function moveDamagedAside(folder: string, warn: (message: string) => void): void {
   const held = holdFolder(folder);

@@ -18,13 +18,13 @@ export type BossDatabase = NonNullable<ConstructorOptions['db']>;
 /** Called when `queue` has new messages. */
 export type Listener = (queue: string) => void;
 
-/** PostgreSQL, embedded or a server. This interface hides all differences between the two. */
+/** PostgreSQL, embedded or a server. All code above this interface is the same for both. */
 export interface Database extends Session {
   readonly resourceType: 'embedded' | 'server';
   /**
-   * Commits all or nothing, and resolves when the data is on disk. If `work` throws, the
-   * transaction is rolled back and the error is thrown again. `work` must not call {@link query} of
-   * the database, because that query would wait for this transaction to end.
+   * Runs `work` in one transaction, and resolves when the data is on disk. If `work` throws, the
+   * transaction is rolled back and the error is thrown again. `work` must use only its session:
+   * {@link query} of the database would wait until this transaction ends.
    */
   transaction<T>(work: (session: Session) => Promise<T>): Promise<T>;
   readonly boss: BossDatabase;
@@ -32,15 +32,13 @@ export interface Database extends Session {
   script(sql: string): Promise<void>;
   /** Runs `work` under a lock that excludes other processes. */
   exclusively<T>(work: () => Promise<T>): Promise<T>;
-  /**
-   * Notifies other processes at the commit of the transaction that these queues have new messages.
-   */
+  /** Tells other processes, when the transaction commits, that these queues have new messages. */
   announce(session: Session, queues: readonly string[]): Promise<void>;
   /** Calls the listener for announcements of other processes. */
   listen(listener: Listener): void;
   /**
-   * Runs vacuum and checkpoint if at least `afterBytes` of write-ahead log were written since the
-   * last time. A PostgreSQL server does this by itself.
+   * Runs vacuum and checkpoint after at least `afterBytes` of new write-ahead log. On a PostgreSQL
+   * server this function does nothing, because the server does both.
    */
   housekeeping(afterBytes?: number): Promise<void>;
   close(): Promise<void>;
@@ -51,7 +49,7 @@ export const bossOn = (session: Session): BossDatabase => ({
   executeSql: async (text, values) => ({ rows: await session.query(text, values ?? []) }),
 });
 
-/** Reads a field of any thrown value. `code` is PostgreSQL's SQLSTATE, for example `40P01`. */
+/** Reads a field of a thrown value. `code` is PostgreSQL's SQLSTATE, for example `40P01`. */
 export function detailOf(error: unknown, field: 'code' | 'errcode' | 'message'): unknown {
   return typeof error === 'object' && error !== null ? Reflect.get(error, field) : undefined;
 }

@@ -22,8 +22,8 @@ import { BOSS_SCHEMA } from './schema.ts';
 const MAX_LISTED = 10_000;
 
 /**
- * The output of a job, as {@link failure} or `Change.deadLetters` writes it. The output that
- * pg-boss writes itself ("job timed out") contains no error report.
+ * The output of a failed job. Our code writes an error report into it: {@link failure},
+ * `Change.deadLetters`. The output of pg-boss ("job timed out") contains no error report.
  */
 const Output = z.object({ error: ErrorReport.optional() }).catch({ error: undefined });
 const Row = z.object({
@@ -97,10 +97,7 @@ export async function listDeadLetters(
   return find(database, await queues.names(), filter, `LIMIT ${MAX_LISTED}`);
 }
 
-/**
- * The steps in which redrive and discard differ: how messages leave the dead-letter queue, and
- * which messages the coordinator receives.
- */
+/** The steps in which redrive and discard differ. */
 interface DecisionSteps {
   readonly what: Decision['what'];
   take(boss: PgBoss, session: Session, queue: QueueName, ids: string[]): Promise<void>;
@@ -141,8 +138,8 @@ interface Store {
 }
 
 /**
- * Moves or deletes the dead-letter messages, informs the coordinator and records the decision, all
- * in one transaction.
+ * Moves or deletes the dead-letter messages, sends the messages to the coordinator and records the
+ * decision, in one transaction.
  */
 async function decide(
   { database, queues, wakeups, onAudited }: Store,
@@ -192,9 +189,9 @@ async function move(
   if (moved !== ids.length)
     throw engineError(
       'redrive',
-      `Only ${moved} of ${ids.length} dead-letter messages of ${queue} could be moved, so ` +
-        'none was moved.',
-      'Try again.',
+      `Only ${moved} of ${ids.length} dead-letter messages of ${queue} could be moved, and the ` +
+        'transaction was rolled back.',
+      'Run the command again.',
     );
 }
 

@@ -10,8 +10,8 @@ import { readContents, writeContents } from './marker.ts';
 import { BOSS_SCHEMA, BUSY_TABLES } from './schema.ts';
 
 /**
- * Settings that reduce memory. PGlite's default of 160 MB has no benefit, because the operating
- * system caches the files as well.
+ * Settings that reduce memory. Larger buffers, such as PGlite's default of 160 MB, have no benefit,
+ * because the operating system also caches the files.
  */
 const MEMORY_SETTINGS = [
   '-c',
@@ -22,8 +22,8 @@ const MEMORY_SETTINGS = [
   'min_wal_size=32MB',
 ];
 /**
- * Bytes of write-ahead log between two housekeeping runs (vacuum and checkpoint). This also limits
- * how much log PostgreSQL must replay after a crash.
+ * Bytes of write-ahead log between two housekeeping runs (vacuum and checkpoint). PostgreSQL
+ * replays at most this much log after a crash.
  */
 const HOUSEKEEPING_AFTER_BYTES = 64 * 1024 * 1024;
 
@@ -68,7 +68,7 @@ class Embedded implements Database {
   readonly #begunAt: string;
   readonly #release: () => void;
   #housekeptAt = '0/0';
-  /** The counts last written to the folder's marker, as JSON. */
+  /** The counts in the folder's marker, as JSON. */
   #written = '';
 
   constructor(pglite: PGlite, folder: string, begunAt: string, release: () => void) {
@@ -133,8 +133,7 @@ class Embedded implements Database {
   }
 
   /**
-   * Throws if the first migration has not run, because the tables do not exist. `close` ignores
-   * this error.
+   * Throws before the first migration, because the tables do not exist. `close` ignores this error.
    */
   async #writeContents(): Promise<void> {
     const [held] = await this.query(`

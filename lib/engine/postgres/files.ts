@@ -7,13 +7,13 @@ import pLimit from 'p-limit';
 import { engineError } from './database.ts';
 import { refuseIncomplete } from './marker.ts';
 
-/** WASI's "input/output error". PostgreSQL must stop when a sync fails. */
+/** WASI's code for an input/output error. PostgreSQL stops after a failed sync. */
 const EIO = 29;
 
 /**
- * PGlite's folder on disk with a working `fsync`. PGlite 0.5.16 starts PostgreSQL with `-F` (no
- * fsync), and its file system on Node has no fsync: a commit would survive `kill -9` but not a
- * power failure. Its `fdatasync` does nothing, hence `wal_sync_method=fsync`.
+ * PGlite's folder on disk with a working `fsync`, so that a commit survives a power failure. PGlite
+ * 0.5.16 starts PostgreSQL with `-F` (no fsync), and its file system on Node has no fsync. Its
+ * `fdatasync` does nothing, hence `wal_sync_method=fsync`.
  */
 export class SyncedFiles extends NodeFS {
   override async init(
@@ -34,7 +34,7 @@ function addSync(files: object): void {
   if (typeof operations !== 'object' || operations === null)
     throw engineError(
       'durability',
-      'PGlite can no longer be made to sync its files to disk.',
+      'This version of PGlite has no place for the function that syncs its files to disk.',
       'Use the version of PGlite in package-lock.json.',
     );
   Reflect.set(operations, 'fsync', (stream: { readonly nfd?: number }) => {
@@ -48,8 +48,8 @@ function addSync(files: object): void {
 }
 
 /**
- * PostgreSQL's arguments. Every commit waits for the disk, including commits of pg-boss: if a crash
- * lost the receive count, a message that kills its process would be retried forever.
+ * PostgreSQL's arguments. Every commit waits for the disk, including commits of pg-boss. If a crash
+ * could lose the receive count, a message that kills its process would be retried forever.
  */
 export const DURABLE = [
   '-c',
@@ -61,9 +61,9 @@ export const DURABLE = [
 ];
 
 /**
- * Creates the database folder atomically. The file `creating` marks an unfinished creation: such a
- * database holds no data, and the next start creates it again. Returns a function that the caller
- * runs when the database is complete. Throws `engine.folder.incomplete`.
+ * Prepares the folder for a new or an existing database. The file `creating` marks an unfinished
+ * creation: the database holds no data, so the next start deletes and creates it again. Returns a
+ * function that the caller runs when the database is complete. Throws `engine.folder.incomplete`.
  */
 export function beginFolder(folder: string, database: string): () => Promise<void> {
   const creating = join(folder, 'creating');

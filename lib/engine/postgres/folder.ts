@@ -13,11 +13,11 @@ export interface HeldFolder {
 const SQLITE_BUSY = 5;
 
 /**
- * Locks the data folder: PGlite is a database for one process, and a second one would destroy it.
- * The lock is an open transaction on an empty SQLite file. The operating system releases this lock
- * however the process ends, and the lock also works between containers that share a volume. The
- * file `pid` is used only for the error message. Throws `engine.folder.in-use`, or
- * `engine.folder.unusable` if the folder cannot be written.
+ * Locks the data folder, because a second process would destroy the database. The lock is an open
+ * transaction on an empty SQLite file. The operating system releases it when the process ends in
+ * any way. The lock also works between containers that share a volume. The file `pid` is used only
+ * for the error message. Throws `engine.folder.in-use`, or `engine.folder.unusable` if the folder
+ * cannot be written.
  */
 export function holdFolder(folder: string): HeldFolder {
   const pidFile = join(folder, 'pid');
@@ -58,7 +58,7 @@ const unusable = (folder: string, cause: unknown) =>
   engineError(
     'folder.unusable',
     `The data folder ${folder} cannot be used: ${messageOf(cause)}.`,
-    'It must be a folder that this user may create and write (PROPAGATOR_DATA).',
+    'Set PROPAGATOR_DATA to a folder that this user may create and write.',
     cause,
   );
 

@@ -3,7 +3,7 @@ import { BOSS_SCHEMA } from './schema.ts';
 
 /** A write that takes longer than this counts as failed. */
 const ANSWER_MILLIS = 5000;
-/** Less than `ANSWER_MILLIS`, so that the server reports which lock or statement took too long. */
+/** Less than `ANSWER_MILLIS`, so that the server's error names the slow lock or statement. */
 const STATEMENT_MILLIS = 4000;
 /** Checks within this time share one write. */
 const SHARED_MILLIS = 2000;
@@ -11,8 +11,8 @@ const SHARED_MILLIS = 2000;
 const FAILURE_MILLIS = 60_000;
 
 /**
- * Checks that the store accepts commits. A database that answers reads but stores nothing (full
- * disk, read-only, a locked table, no free connection) is unhealthy.
+ * Checks that the store accepts commits. A database that only answers reads is unhealthy. The cause
+ * may be a full disk, a read-only server, a locked table or a lack of free connections.
  */
 export class StoreHealth {
   readonly #database: Database;
@@ -38,9 +38,9 @@ export class StoreHealth {
   }
 
   /**
-   * Throws `engine.database.not-writable` when the last commit failed or a small write fails, and
-   * `engine.database.slow` when the write takes longer than 5 s. At most one write runs at a time,
-   * and at most one starts every 2 s, however often this function is called.
+   * Throws `engine.database.not-writable` after a failed commit or a failed small write. Throws
+   * `engine.database.slow` if the write takes longer than 5 s. Concurrent calls, and calls within 2
+   * s, share one write.
    */
   async check(): Promise<void> {
     await this.#inTime(this.#shared());

@@ -12,9 +12,8 @@ export interface JobRecord extends QueueRecord {
 const jobsOf = (records: readonly JobRecord[]) => records.map(({ job }) => job);
 
 /**
- * Lets a worker receive the messages of a pg-boss queue. The `work` function of pg-boss is not
- * used, because it polls separately for each concurrent handler and waits half a second between
- * messages.
+ * The messages of a pg-boss queue for a worker. The `work` function of pg-boss would poll once for
+ * each concurrent handler, and wait half a second between messages.
  */
 export const jobSource = (boss: PgBoss, queue: QueueName): WorkerSource<JobRecord> => ({
   bodyOf: ({ job }) => job.data,
@@ -33,7 +32,7 @@ export const jobSource = (boss: PgBoss, queue: QueueName): WorkerSource<JobRecor
 });
 
 /**
- * Sends a heartbeat for received messages, so that other processes do not receive them as well.
+ * Sends a heartbeat for received messages. Other processes receive messages without a heartbeat.
  */
 export async function sendHeartbeat(
   boss: PgBoss,

@@ -4,9 +4,9 @@ const FIRST_WAIT_MILLIS = 1000;
 const MAX_WAIT_MILLIS = 30_000;
 
 /**
- * Receives PostgreSQL's `NOTIFY` messages on a separate connection, which it reconnects as often as
- * needed. The listener only speeds up delivery: polling finds every message, even while the
- * connection is lost or if a connection pooler does not support `LISTEN`.
+ * Receives PostgreSQL's `NOTIFY` messages on a separate connection, and reconnects a lost one. The
+ * listener only speeds up delivery. Polling finds every message, also behind a connection pooler
+ * without `LISTEN`.
  */
 export class NotificationListener {
   readonly #connect: () => Client;

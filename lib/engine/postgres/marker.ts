@@ -14,7 +14,7 @@ import { engineError } from './database.ts';
 
 /**
  * The file `contents.json` beside the database, with the counts at the last close or housekeeping.
- * The file distinguishes a new folder from a folder whose database is missing.
+ * A folder with this file and without a database has lost its database.
  */
 const Contents = z.object({
   begunAt: z.string(),
@@ -26,10 +26,7 @@ const Contents = z.object({
 export type Contents = z.infer<typeof Contents>;
 
 const FILE = 'contents.json';
-/**
- * If one of these files is missing, PostgreSQL does not open the folder, or creates a new database
- * in the folder.
- */
+/** Without one of these files, PostgreSQL refuses the folder or creates a new database in it. */
 const NEEDED = ['PG_VERSION', 'global/pg_control', 'base', 'pg_wal'];
 
 /** Reads the marker of a folder; `undefined` when it is missing or unreadable. */
@@ -55,8 +52,8 @@ export function writeContents(folder: string, contents: Contents): void {
 }
 
 /**
- * Throws `engine.folder.incomplete` with the missing file when the folder's database is missing or
- * only partly restored. A folder that never held a database passes.
+ * Throws `engine.folder.incomplete` for a database that is missing or only partly restored. The
+ * error names the missing file. A folder that never held a database is accepted.
  */
 export function refuseIncomplete(folder: string, database: string): void {
   if (!existsSync(join(folder, FILE)) && !existsSync(database)) return;
@@ -80,8 +77,8 @@ const held = (contents: Contents | undefined): string =>
     : '';
 
 /**
- * Moves the remains of the database aside and removes the marker, so that the folder counts as new.
- * Returns the new path, or `undefined` when there was no database.
+ * Renames the folder of the database and removes the marker, so that the data folder counts as new.
+ * Returns the new path, or `undefined` if there was no database.
  */
 export function moveAside(folder: string, database: string, now: Date): string | undefined {
   rmSync(join(folder, FILE), { force: true });

@@ -34,16 +34,15 @@ export interface PostgresEngineOptions {
   /** The folder of the embedded database, if no server is used. Only one process may use it. */
   readonly dataFolder?: string | undefined;
   /**
-   * Called for problems that no caller sees as an error: the engine retries, or an operator must
-   * act later.
+   * Called for a problem that no call reports: the engine retries, or an operator must act later.
    */
   readonly onWarning?: ((message: string, cause?: unknown) => void) | undefined;
   readonly retry?: Partial<RetryOptions> | undefined;
   /** Called for each entry of the audit log, after it was written. */
   readonly onAudited?: ((entry: AuditEntry) => void) | undefined;
   /**
-   * If true, and the database in `dataFolder` is missing or damaged, the engine moves the old files
-   * aside and creates an empty database. A database that can be opened is kept.
+   * True: the engine replaces a missing or damaged database in `dataFolder` by an empty database,
+   * and moves the old files aside. A database that can be opened is kept.
    */
   readonly beginEmpty?: boolean | undefined;
 }
@@ -53,10 +52,10 @@ const HOUSEKEEPING_MILLIS = 20_000;
 const ITERATIONS_PER_PURGE = 1080;
 
 /**
- * Opens the store, migrates it to this release, and requeues the messages of dead processes. Throws
- * `PropagatorError` with `engine.folder.in-use`, `engine.folder.unusable`, `engine.folder.damaged`,
- * `engine.folder.incomplete`, `engine.database.unreachable`, `engine.schema.newer` or
- * `engine.settings`.
+ * Opens the store, migrates it to this release, and requeues the messages of ended processes.
+ * Throws `PropagatorError` with `engine.folder.in-use`, `engine.folder.unusable`,
+ * `engine.folder.damaged`, `engine.folder.incomplete`, `engine.database.unreachable`,
+ * `engine.schema.newer` or `engine.settings`.
  */
 export async function openPostgresEngine(options: PostgresEngineOptions): Promise<WorkerEngine> {
   const warn = options.onWarning ?? (() => {});
@@ -78,7 +77,7 @@ async function openOnce(
   try {
     await database.exclusively(async () => {
       await migrate(database);
-      // A server checks itself, and its tables may be large.
+      // The administrator of a server checks it, and its tables may be large.
       if (database.resourceType === 'embedded') await checkTables(database);
       await boss.start();
     });
@@ -101,7 +100,7 @@ function openDatabase(
   if (dataFolder !== undefined) return openEmbedded(dataFolder);
   throw engineError(
     'settings',
-    'Neither a database server nor a data folder is configured.',
+    'No database server and no data folder is configured.',
     'Set PROPAGATOR_DATA or DATABASE_URL.',
   );
 }

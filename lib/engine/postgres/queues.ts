@@ -3,7 +3,7 @@ import { deadLetterQueueOf, type QueueName } from '../../../events/index.ts';
 import type { Database } from './database.ts';
 import { BOSS_SCHEMA } from './schema.ts';
 
-/** Retry policy for messages whose handler threw. */
+/** The retry policy for messages after their handler threw. */
 export interface RetryOptions {
   /** Deliveries after the first. Default 8: about six minutes with the back-off below. */
   readonly limit: number;
@@ -15,13 +15,13 @@ export const RETRY: RetryOptions = { limit: 8, maxDelaySeconds: 300 };
 
 const DAY = 24 * 60 * 60;
 /**
- * pg-boss deletes messages after 14 days by default. This longer time keeps the messages of a
- * process that was stopped for weeks, and dead-letter messages until a person decides.
+ * pg-boss deletes messages after 14 days by default. This longer time keeps messages while a
+ * process is stopped for weeks, and dead-letter messages until a person decides.
  */
 const RETENTION_SECONDS = 10 * 365 * DAY;
 /**
- * A handler that has run for an hour counts as stuck: another worker receives the message, and the
- * result of the first handler is ignored.
+ * A handler that has run for an hour counts as stuck. Another worker then receives the message, and
+ * the result of the first handler is ignored.
  */
 const STUCK_SECONDS = 60 * 60;
 
@@ -38,13 +38,13 @@ export function makeBoss(
     registerInstance: false,
     maintenanceIntervalSeconds: 60 * 60,
     warningQueueSize: 100_000,
-    // Flow steps and background index builds are not used, so pg-boss needs to poll them rarely.
+    // The project uses no flow steps and no background index builds, so pg-boss polls them rarely.
     flowIntervalSeconds: 60 * 60,
     bamIntervalSeconds: 60 * 60,
-    // pg-boss would wait forever if it refreshed this cache inside one of our transactions. A long
-    // interval is safe, because only this program creates queues.
+    // A refresh of this cache inside one of our transactions would never end. A long interval is
+    // safe, because only the propagator creates queues.
     queueCacheIntervalSeconds: DAY,
-    // Only for servers: the embedded database has its own housekeeping.
+    // The embedded database has its own housekeeping.
     monitorVacuum: database.resourceType === 'server',
     reindex: database.resourceType === 'server',
   });
@@ -94,8 +94,8 @@ export class Queues {
       retryDelayMax: this.#retry.maxDelaySeconds,
       expireInSeconds: STUCK_SECONDS,
       retentionSeconds: RETENTION_SECONDS,
-      // A dead-lettered message leaves a copy in its queue; this is how long the copy stays. A
-      // handled message is deleted at once.
+      // The time for which the copy of a dead-lettered message stays in its queue. A handled
+      // message is deleted at once.
       deleteAfterSeconds: 60 * 60,
     };
     await this.boss.createQueue(name, options);

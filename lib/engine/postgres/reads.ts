@@ -23,7 +23,7 @@ const bodies = <Schema extends z.ZodType>(
   rows: readonly Row[],
 ): z.output<Schema>[] => rows.map(({ body }) => schema.parse(body));
 
-/** One look into an index of pg-boss for each state. A count would read every row. */
+/** Reads one index entry of pg-boss for each state. A count would read every row. */
 const firstDueAt = (state: 'created' | 'retry'): string =>
   `(SELECT start_after FROM ${BOSS_SCHEMA}.job WHERE name = $1 AND state = '${state}' ` +
   'AND NOT blocked ORDER BY start_after LIMIT 1)';

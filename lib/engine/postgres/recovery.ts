@@ -4,8 +4,8 @@ import { RETRY } from './queues.ts';
 import { BOSS_SCHEMA } from './schema.ts';
 
 /**
- * A process that has sent no heartbeat for this long counts as dead. Other processes then receive
- * its messages.
+ * A process without a heartbeat for this time counts as dead. Other processes then receive its
+ * messages.
  */
 export const SILENT_SECONDS = 30;
 /**
@@ -15,18 +15,18 @@ export const SILENT_SECONDS = 30;
 export const HEARTBEAT_SECONDS = 8;
 
 /**
- * The most deliveries of a message whose process died. When a process dies, the receive count of
- * all its messages increases, although only one of them, or an administrator, caused the death.
- * Each death therefore allows one more delivery, up to this limit. Only a message that kills its
- * process repeatedly is given up.
+ * The maximum number of deliveries if the process dies during each delivery. The death of a process
+ * counts for all its messages, although one message, or an administrator, caused it. Each death
+ * therefore allows one more delivery, up to this limit. After this limit the message is given up,
+ * because it probably kills its process.
  */
 const MAX_DELIVERIES = 20;
 
 /**
- * Requeues messages of dead processes. With `everything`, it requeues all messages in progress; the
- * only process does this when it starts. Otherwise it requeues only messages without a heartbeat.
- * The first retry is immediate. Later retries have a back-off of up to 30 s, so that a message that
- * kills its process does not kill it at every start. Returns the queues with new messages.
+ * Requeues messages of dead processes: messages in progress without a heartbeat. With `everything`
+ * it requeues all messages in progress, at the start of the only process. The first retry is
+ * immediate. Later retries have a back-off of up to 30 s, because a message could kill its process
+ * at every start. Returns the queues with new messages.
  */
 export async function requeueOrphaned(
   database: Database,
@@ -45,7 +45,7 @@ export async function requeueOrphaned(
   return [...new Set(back.map(({ name }) => String(name)))];
 }
 
-/** Returns messages to the queue without counting the delivery. */
+/** Returns messages to the queue. The delivery does not count. */
 export async function releaseUnstarted(database: Database, ids: readonly string[]): Promise<void> {
   if (ids.length > 0)
     await database.query(
@@ -56,8 +56,8 @@ export async function releaseUnstarted(database: Database, ids: readonly string[
 }
 
 /**
- * Makes delayed messages due when their delay has passed on this process's monotonic clock, even if
- * the clock of the database was set back.
+ * Makes delayed messages due after their delay on this process's monotonic clock. The clock of the
+ * database may have been set back.
  */
 export async function makeDue(
   database: Database,
@@ -74,9 +74,9 @@ export async function makeDue(
 }
 
 /**
- * Limits the delay of messages after the clock of the database was set back. The creation time of
- * such a message is in the future, so its delay starts again now. A message to retry waits at most
- * the longest back-off.
+ * Limits the delay of messages after the clock of the database was set back. If the creation time
+ * of a message is in the future, its delay starts again now. A retry waits at most the longest
+ * back-off.
  */
 export async function boundWaits(database: Database): Promise<void> {
   await database.query(`

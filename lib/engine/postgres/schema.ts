@@ -2,12 +2,12 @@ import { EMPTY_LOG } from '../../audit/entry.ts';
 import { type Database, engineError } from './database.ts';
 
 /**
- * Schema of the pg-boss tables. It is not the default name, so that another program may use pg-boss
- * in the same database.
+ * The schema of the pg-boss tables. The default name is left to other programs that use pg-boss in
+ * the same database.
  */
 export const BOSS_SCHEMA = 'propagator_queue';
 
-/** Tables whose rows change often, which the embedded database vacuums. */
+/** The tables that the embedded database vacuums, because their rows change often. */
 export const BUSY_TABLES = [
   `${BOSS_SCHEMA}.job_common`,
   `${BOSS_SCHEMA}.queue`,
@@ -21,9 +21,9 @@ export const BUSY_TABLES = [
 ];
 
 /**
- * Migrations of our tables, in order. Never change a released migration. A release that changes the
- * schema of pg-boss also adds a migration here, even an empty one, because the version number
- * prevents an older release from using a newer database.
+ * Migrations of our tables, in order. Never change a released migration. A release with a new
+ * schema of pg-boss adds a migration here, even an empty one, because the version number keeps
+ * older releases from using the database.
  */
 const MIGRATIONS: readonly string[] = [
   `

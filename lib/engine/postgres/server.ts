@@ -11,17 +11,17 @@ import {
 import { NotificationListener } from './listen-notify.ts';
 
 /**
- * The key of our advisory lock: the letters `kprop`. All programs that use the database share one
- * set of keys.
+ * The key of our advisory lock: the letters `kprop`. Other programs in the database need other
+ * keys.
  */
 const MIGRATION_LOCK = 0x6b70726f70;
 const CHANNEL = 'propagator';
-/** Connections per process. A handler holds one only while its statements run. */
+/** Connections per process. A handler holds a connection only while its statements run. */
 const CONNECTIONS = 10;
 
 /**
  * Connects to a PostgreSQL server, version 13 or newer, which any number of processes may share.
- * Throws `engine.database.unreachable`, without the URL, because it holds a password.
+ * Throws `engine.database.unreachable` without the URL, because the URL contains a password.
  */
 export async function openServer(
   databaseUrl: string,
@@ -35,9 +35,9 @@ export async function openServer(
   };
   const pool = new pg.Pool({ ...options, max: CONNECTIONS });
   pool.on('error', (error) => warn('A connection to PostgreSQL was lost', error));
-  // A server that is stopping may close a connection at the moment it accepts it, before the caller
-  // of `connect` has the client. Without this listener, the `error` event would end the process.
-  // The caller's first statement fails and reports the lost connection.
+  // A server that stops may close a connection before the caller of `connect` has the client. This
+  // listener keeps the `error` event from ending the process. The caller's first statement fails
+  // and reports the lost connection.
   pool.on('connect', (client) => client.on('error', () => undefined));
   try {
     await pool.query('SELECT 1');
@@ -134,7 +134,7 @@ class Server implements Database {
     });
   }
 
-  /** A server vacuums by itself. */
+  /** The server runs vacuum and checkpoints. */
   housekeeping(): Promise<void> {
     return Promise.resolve();
   }

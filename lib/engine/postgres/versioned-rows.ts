@@ -3,14 +3,14 @@ import type { DocumentKey, WrittenDocument } from '../port.ts';
 import type { Session } from './database.ts';
 
 /**
- * Another process has written one of the rows since it was read. The transaction is rolled back.
+ * The error if another process has written a row since it was read. The transaction is rolled back.
  */
 export class Conflict extends Error {}
 
 /**
- * Returns a statement that inserts rows of version 0, and updates other rows only if the stored
- * version is the one that was read. The statement returns one row for each row that it wrote. It
- * locks rows in the order of their ids, so that concurrent writers do not deadlock.
+ * Returns a statement that inserts rows of version 0. It updates other rows only if their version
+ * is still the stored version. The statement returns one row for each written row. It locks rows in
+ * the order of their ids, because concurrent writers could deadlock otherwise.
  */
 export function versioned(table: string, columns: string): string {
   const names = [...columns.split(', ').map((column) => column.split(' ')[0] ?? ''), 'body'];
@@ -48,7 +48,9 @@ const DOCUMENT = versioned('document', 'collection text, partition text, key tex
 const documentId = ({ collection, partition, id }: DocumentKey): string =>
   storable([collection, partition, id].join('\n'));
 
-/** Writes and deletes documents. Throws {@link Conflict} if one has another version. */
+/**
+ * Writes and deletes documents. Throws {@link Conflict} if a stored document has another version.
+ */
 export async function writeDocuments(
   session: Session,
   documents: readonly WrittenDocument[],
