@@ -1,7 +1,7 @@
 import type { KeystoneActionName } from '../../../events/operation.ts';
 import { applyWaivers } from '../../operation/leftovers.ts';
 import { NO_REGION } from '../../operation/order.ts';
-import { duration, joinBlocks, table, time, titled } from '../output.ts';
+import { duration, joinBlocks, table, time, titled, wrapped } from '../output.ts';
 import type { OperationShape, TaskShape, WaiverShape } from '../shapes.ts';
 import type { Colors } from '../terminal.ts';
 import { leftOutLines, uncoveredLines } from './coverage.ts';
@@ -140,7 +140,7 @@ function keystoneState({
     return `shows the ${scope.type}; a plan changes nothing`;
   if (action !== 'cleanup')
     return confirmedAt.length > 0
-      ? `asked for it at ${confirmedAt.map((at) => time(at)).join(' and ')}`
+      ? `showed this change at ${confirmedAt.map((at) => time(at)).join(' and ')}`
       : (hold?.reason ?? 'has not been asked yet');
   if (confirmedAt.length > 0)
     return `answered 404 at ${confirmedAt.map((at) => time(at)).join(' and ')}`;
@@ -242,12 +242,20 @@ const forTheOperator = ({ conditions }: TaskShape) =>
     ({ class: errorClass, actor }) => errorClass === 'Unsupported' && actor === 'operator',
   );
 
+const byReason = (conditions: TaskShape['conditions']) =>
+  Map.groupBy(conditions, ({ message, advice }) => `${message}\n${advice ?? ''}`);
+
+/** Resource types that are unreachable for the same reason share one entry. */
 const unreachableLines = (task: TaskShape): string[] => [
   `? ${task.service} in ${task.region}: ${task.because ?? 'no reason was reported'}`,
-  ...forTheOperator(task).flatMap(({ resourceType, message, advice }) => [
-    `    ${resourceType ?? task.service}: ${message}`,
-    ...(advice ? [`      ${advice}`] : []),
-  ]),
+  ...[...byReason(forTheOperator(task)).values()].flatMap((same) => {
+    const types = same.map(({ resourceType }) => resourceType ?? task.service).join(', ');
+    const { message, advice } = same[0] as (typeof same)[number];
+    return [
+      wrapped(`${types}: ${message}`, '    '),
+      ...(advice ? [wrapped(advice, '      ')] : []),
+    ];
+  }),
 ];
 
 const retained = (task: TaskShape): string[] =>

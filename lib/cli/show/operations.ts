@@ -53,7 +53,7 @@ export function showOperations(
     seen.resources.left,
     durationOf(seen.operation, now),
     /** The first reason why an operation waits or is held; empty without one. */
-    firstReason(seen).slice(0, 70),
+    shortened(firstReason(seen)),
   ]);
   const all = table(
     ['OPERATION', 'ACCOUNT', 'STATE', 'FOUND', 'REMOVED', 'LEFT', 'DURATION', 'WAITING FOR'],
@@ -62,6 +62,8 @@ export function showOperations(
   );
   return notice === undefined ? all : `${all}\n\n${notice}`;
 }
+
+const shortened = (text: string): string => (text.length > 70 ? `${text.slice(0, 69)}…` : text);
 
 export const firstReason = ({ operation, waitsOn }: OperationShape): string =>
   waitsOn[0]?.on ?? operation.hold?.reason ?? '';

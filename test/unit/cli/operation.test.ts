@@ -154,6 +154,12 @@ nova      RegionOne  pending`.slice(1),
     expect(line(shown({}), 'released')).toBeUndefined();
   });
 
+  it('shows when Keystone confirmed a change that is no deletion', () => {
+    expect(line(shown({ action: 'suspend' }), 'Keystone')).toBe(
+      'showed this change at 2026-03-01T11:59:10Z and 2026-03-01T11:59:15Z',
+    );
+  });
+
   it('shows unreachable resources once with advice, and retained resources', () => {
     const unsupported = { class: 'Unsupported', actor: 'operator', count: 1 };
     const barbican = taskOf('barbican', {
@@ -166,6 +172,13 @@ nova      RegionOne  pending`.slice(1),
           message: 'only a token on the project shows it',
           advice: 'Ask for the cleanup before.',
         },
+        {
+          ...unsupported,
+          resourceType: 'barbican.order',
+          message: 'only a token on the project shows it',
+          advice: 'Ask for the cleanup before.',
+        },
+        { ...unsupported, resourceType: 'barbican.container', message: 'half a page' },
       ],
     });
     const conditions = [
@@ -201,8 +214,9 @@ nova      RegionOne  pending`.slice(1),
       `
 Unreachable
 ? barbican in RegionOne: secrets could not be reached
-    barbican.secret: only a token on the project shows it
+    barbican.secret, barbican.order: only a token on the project shows it
       Ask for the cleanup before.
+    barbican.container: half a page
 ? manila in RegionOne: no reason was reported
 
 Retained
@@ -268,5 +282,7 @@ op-0123456789ab  project shop  held      30000        0  30000  1m 0s     it hol
 op-ba9876543210  user u2       finished      0        0      0  30s`.slice(1),
     );
     expect(showOperations({ operations: [] }, NOON, plain)).toBe('No operations.');
+    const long = { state: 'held', hold: { reason: 'x'.repeat(71) } };
+    expect(showOperations({ operations: [seenAs(long)] }, NOON, plain)).toMatch(/ x{69}…$/);
   });
 });
