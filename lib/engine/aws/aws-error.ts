@@ -2,8 +2,8 @@ import * as z from 'zod';
 import { redactText } from '../../shared/redaction.ts';
 
 /**
- * An error answer of AWS. `name` is the SDK's error name, for example
- * `ConditionalCheckFailedException`, or `NoAnswer` when AWS answered no attempt.
+ * An error of an AWS call. `name` is the SDK's error name, for example
+ * `ConditionalCheckFailedException`. The name `NoAnswer` means that AWS answered no attempt.
  */
 export class AwsError extends Error {
   override readonly name: string;
@@ -30,11 +30,11 @@ const Refusal = z.object({
   name: z.string(),
   message: z.string().catch(''),
   $metadata: z.object({ httpStatusCode: z.number() }),
-  // Only the code is kept. AWS also returns the row, which must not appear in a log.
+  // AWS also returns the row, which must not appear in a log, so the schema keeps only the code.
   CancellationReasons: z.array(z.object({ Code: z.string().optional() })).catch([]),
 });
 
-/** Shorter secrets are those of an emulator and may be ordinary words, so they are not redacted. */
+/** Shorter secrets belong to an emulator and may be ordinary words, so they are not redacted. */
 const MIN_SECRET_LENGTH = 16;
 
 interface Keys {
@@ -43,8 +43,8 @@ interface Keys {
 }
 
 /**
- * Converts the SDK's error and removes secrets. When AWS rejects a signature, the message of the
- * SDK contains the request with the session token.
+ * Converts an error of the SDK, and removes secrets: after a rejected signature, the SDK's message
+ * contains the request with the session token.
  */
 export async function toAwsError(
   thrown: unknown,
@@ -75,7 +75,7 @@ export async function toAwsError(
 
 const CONFLICTS = ['TransactionConflict', 'ThrottlingError', 'ProvisionedThroughputExceeded'];
 
-/** True if another transaction held a row (a lock conflict) and no condition failed. */
+/** True if a row was locked by another transaction and no condition failed. */
 export const isTransactionConflict = ({ reasons }: AwsError): boolean =>
   reasons.some(({ Code = '' }) => CONFLICTS.includes(Code)) &&
   reasons.every(({ Code }) => Code !== 'ConditionalCheckFailed');

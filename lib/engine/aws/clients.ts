@@ -9,8 +9,8 @@ import { backoffMillis } from '../../shared/backoff.ts';
 import { type AwsError, isTransactionConflict, toAwsError } from './aws-error.ts';
 
 /**
- * The AWS actions that the engine calls. Each AWS service is one function over a client of the AWS
- * SDK, so that a test can replace it.
+ * The AWS actions that the engine calls. Each AWS service is one function, so that a test can
+ * replace it.
  */
 export interface Aws {
   dynamodb: Caller<{
@@ -64,11 +64,11 @@ export interface AwsOptions {
   readonly endpoint?: string | undefined;
   /** Provides the credentials. The SDK calls it again before they expire. */
   readonly credentials: () => Promise<AwsCredentials>;
-  /** Attempts per call when AWS throttles or does not answer. Default 5. */
+  /** Attempts per call if AWS throttles or does not answer. Default 5. */
   readonly tries?: number;
   /**
-   * Time-out of one attempt in milliseconds. Default 30,000, because long polling of SQS takes 20
-   * s. `tries` times this value must be less than the caller's own time-out (29 s behind API
+   * The time-out of one attempt in milliseconds. Default 30,000, because long polling of SQS takes
+   * 20 s. `tries` times this value must be less than the time-out of the caller (29 s behind API
    * Gateway).
    */
   readonly answerMillis?: number;
@@ -80,9 +80,8 @@ const CONNECT_MILLIS = 3000;
 const CONFLICT = { firstMillis: 50, maxMillis: 2000 };
 
 /**
- * Creates the clients without connecting: each client opens its connections at its first call and
- * keeps them. Each call throws {@link AwsError} when AWS refuses it or does not answer.
- *
+ * Creates the clients. Each client opens its connections at its first call and keeps them. A call
+ * that AWS refuses or does not answer throws {@link AwsError}.
  * @example
  * const aws = createAws({ region: 'eu-central-1', credentials: fromNodeProviderChain() });
  * const { QueueUrl } = await aws.sqs('GetQueueUrl', { QueueName: 'propagator-prod-ingest' });
@@ -143,7 +142,7 @@ interface Client {
 
 /**
  * Wraps a client and its commands in one function. The SDK retries throttled calls. This function
- * retries a transaction after a lock conflict, which the SDK does not retry.
+ * retries a transaction after a lock conflict, because the SDK does not.
  */
 const caller =
   (credentials: AwsOptions['credentials'], tries: number) =>

@@ -7,7 +7,7 @@ export interface Names {
   readonly table: string;
   readonly bus: string;
   readonly scheduleGroup: string;
-  /** Queue for events that EventBridge could not deliver. */
+  /** The queue for events that EventBridge could not deliver. */
   readonly undelivered: string;
   queue(name: QueueName): string;
   /** Name of the dead-letter queue. */

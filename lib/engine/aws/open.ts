@@ -28,49 +28,46 @@ export interface AwsEngineOptions {
   /** Names of all deployed services; each has a queue. */
   readonly services: readonly string[];
   /**
-   * ARN of the role with which EventBridge Scheduler sends to the queues. Without it, no message
-   * can be delayed for more than 15 minutes.
+   * The ARN of the role with which EventBridge Scheduler sends to the queues. A delay of more than
+   * 15 minutes needs this role.
    */
   readonly schedulerRoleArn?: string | undefined;
   /**
-   * Called for problems that no caller sees as an error: the engine retries, or an operator must
-   * act later.
+   * Called for a problem that no call reports: the engine retries, or an operator must act later.
    */
   readonly onWarning?: ((message: string, cause?: unknown) => void) | undefined;
   readonly retry?: Partial<RetryOptions> | undefined;
   /**
-   * Visibility timeout in seconds for scans of dead-letter messages. If a process crashes during a
-   * scan, other processes see its messages again after this time. Default 60.
+   * The visibility timeout in seconds for scans of dead-letter messages, default 60. After a crash
+   * during a scan, other processes see the messages again after this time.
    */
   readonly visibilitySeconds?: number | undefined;
   /**
-   * How long a scan of dead-letter messages waits for another scan. Default 15,000, because the API
-   * must answer within 29 s.
+   * The maximum wait of a scan of dead-letter messages for another scan. Default 15,000, because
+   * the API must answer within 29 s.
    */
   readonly stallTimeoutMillis?: number | undefined;
-  /** Age in milliseconds at which any process may send an unsent outbox. Default 10,000. */
+  /** The age in milliseconds from which any process may send an outbox. Default 10,000. */
   readonly outboxGraceMillis?: number | undefined;
 }
 
 /** The engine, with the functions that only AWS needs. */
 export interface AwsEngine extends Engine {
   /**
-   * Sends the outboxes of processes that died before sending. Returns the number of outboxes.
-   * Commits also do this every few seconds.
+   * Sends the outboxes of dead processes. Returns their number. A commit also does this every few
+   * seconds.
    */
   flushOutbox(): Promise<number>;
   /** Flushes outboxes and deletes old quarantine records. The sweep calls this. */
   housekeeping(): Promise<void>;
   /**
-   * Reads the depth of every dead-letter queue. The sweep calls this function, because SQS stops
-   * sending metrics for a queue that had no request for six hours. The alarm would then end
-   * although the queue still contains messages.
+   * Reads the depth of every dead-letter queue. SQS sends no metrics for a queue without a request
+   * for six hours, and the alarm on the queue would end. The sweep therefore calls this function.
    */
   pollDeadLetterMetrics(): Promise<void>;
   /**
-   * Handles records whose handler threw, in a function that SQS invokes. Returns the records to
-   * retry, which the function must name in `batchItemFailures`. The others are now dead-letter
-   * messages.
+   * Handles records of SQS after their handler threw. Returns the records to retry; the function
+   * must name these in `batchItemFailures`. All other records are now dead-letter messages.
    */
   retryOrDeadLetter<R extends Pick<Received, 'handle' | 'body' | 'receiveCount'>>(
     queue: QueueName,
@@ -84,7 +81,10 @@ const OUTBOX_GRACE_MILLIS = 10_000;
 const STALL_MILLIS = 15_000;
 const HEALTH_MILLIS = 5000;
 
-/** Opens the engine without an AWS call. The first call, or `health`, finds missing resources. */
+/**
+ * Opens the engine without an AWS call. A later call, for example `health`, finds missing
+ * resources.
+ */
 export function openAwsEngine(options: AwsEngineOptions): AwsEngine {
   return new DynamoEngine(options);
 }
@@ -194,14 +194,14 @@ class DynamoEngine implements AwsEngine {
     await Promise.race([asked, late]).finally(() => done.abort());
   }
 
-  /** Does nothing, because the engine runs nothing in the background. */
+  /** Refuses later calls. The engine has no background work to stop. */
   async close(): Promise<void> {
     this.#closed = true;
   }
 
   /**
-   * Flushes outboxes at most once per `outboxGraceMillis`. A failure is only logged, and the next
-   * call retries.
+   * Flushes outboxes at most once per `outboxGraceMillis`. A failure is only logged, because the
+   * next call tries again.
    */
   async #flushOutboxIfDue(): Promise<void> {
     if (this.#closed || Date.now() - this.#flushedAt < this.#outboxGraceMillis) return;

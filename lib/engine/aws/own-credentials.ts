@@ -2,14 +2,14 @@ import { fromNodeProviderChain } from '@aws-sdk/credential-providers';
 import { engineError } from '../engine-error.ts';
 import type { AwsCredentials } from './clients.ts';
 
-/** The code of the error when no source has credentials. */
+/** The code of the error if no source has credentials. */
 export const MISSING_CREDENTIALS = 'engine.credentials';
 
 /**
- * Credentials of a process outside Lambda, from the AWS SDK's default chain: environment, SSO,
+ * The credentials of a process outside Lambda, from the AWS SDK's default chain: environment, SSO,
  * shared files with profiles, `credential_process`, web identity, container, instance metadata. The
- * chain caches them and renews them before they expire. The returned function throws
- * `engine.credentials` when no source has credentials.
+ * chain renews its cached credentials before they expire. The returned function throws
+ * `engine.credentials` if no source has credentials.
  */
 export function ownCredentials(): () => Promise<AwsCredentials> {
   const chain = fromNodeProviderChain();
@@ -21,7 +21,7 @@ export function ownCredentials(): () => Promise<AwsCredentials> {
         'credentials',
         `No credentials for AWS: ${cause instanceof Error ? cause.message : 'no source has any'}`,
         'Set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give this machine ' +
-          'or container a role. "aws sts get-caller-identity" shows what the AWS CLI finds.',
+          'or container a role. "aws sts get-caller-identity" shows the login of the AWS CLI.',
       );
     }
   };

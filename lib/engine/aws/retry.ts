@@ -5,7 +5,7 @@ import type { Queues, Received } from './messaging/queues.ts';
 import type { Names } from './names.ts';
 import { MAX_RECEIVES } from './topology.ts';
 
-/** Retry policy for messages whose handler threw. */
+/** The retry policy for messages after their handler threw. */
 export interface RetryOptions {
   /** Deliveries in total, as in the redrive policy of the queue. */
   readonly maxReceives: number;
@@ -18,10 +18,10 @@ export const RETRY: RetryOptions = { maxReceives: MAX_RECEIVES, maxDelaySeconds:
 type Failed = Pick<Received, 'handle' | 'body' | 'receiveCount'>;
 
 /**
- * Handles messages whose handler threw: retries them with back-off, or moves them to the
- * dead-letter queue, with the error, after the last delivery. If the function itself dies, SQS
- * moves the messages without an error. Returns the messages to retry, which a function must name in
- * `batchItemFailures`, because SQS deletes all others.
+ * Handles messages after their handler threw. Messages are retried with back-off. After the last
+ * delivery they move to the dead-letter queue with the error. Returns the messages to retry. A
+ * function must name these in `batchItemFailures`, because SQS deletes all others. If the function
+ * dies, SQS moves its messages without an error.
  */
 export async function retryOrDeadLetter<M extends Failed>(
   queue: QueueName,

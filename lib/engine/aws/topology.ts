@@ -15,14 +15,13 @@ export interface Topology {
   readonly table: TableDefinition;
   readonly queues: readonly QueueDefinition[];
   /**
-   * Queue for events that a rule could not deliver. Unlike a dead-letter queue it has no source
-   * queue, so a redrive sends the events to the bus.
+   * The queue for events that a rule could not deliver. A redrive sends these events to the bus.
    */
   readonly undelivered: { readonly name: string; readonly retentionSeconds: number };
   readonly rules: readonly RuleDefinition[];
 }
 export interface QueueDefinition {
-  /** As {@link queueOf} returns it. */
+  /** The result of {@link queueOf} for its messages. */
   readonly queue: QueueName;
   readonly name: string;
   readonly visibilitySeconds: number;
@@ -34,7 +33,10 @@ export interface QueueDefinition {
   readonly functionSeconds: number;
   /** Messages per invocation of the function. */
   readonly batchSize: number;
-  /** How long Lambda waits to fill a batch. It is required for batches of more than ten. */
+  /**
+   * The time for which Lambda waits to fill a batch. Lambda requires it for batches of more than
+   * ten.
+   */
   readonly batchingSeconds: number;
 }
 export interface RuleDefinition {
@@ -64,8 +66,8 @@ export interface TableDefinition {
 }
 
 /**
- * Deliveries before a message becomes a dead-letter message: about six minutes with back-off, as on
- * PostgreSQL.
+ * Deliveries before a message becomes a dead-letter message. With the back-off they take about six
+ * minutes, as on PostgreSQL.
  */
 export const MAX_RECEIVES = 9;
 /**
@@ -75,13 +77,15 @@ export const MAX_RECEIVES = 9;
 const VISIBILITY_FACTOR = 6;
 const DAY = 24 * 60 * 60;
 /**
- * SQS counts the retention of a dead-letter message from the time when the message was first sent.
- * The dead-letter queue therefore has a longer retention than its source queue.
+ * SQS counts the retention of a dead-letter message from its first send. The dead-letter queue
+ * therefore has a longer retention than its source queue.
  */
 const RETENTION_SECONDS = 4 * DAY;
 export const DEAD_RETENTION_SECONDS = 14 * DAY;
 
-/** A notification needs at most five rows, so 18 of them fit into one DynamoDB transaction. */
+/**
+ * A notification needs at most five rows, so 18 notifications fit into one DynamoDB transaction.
+ */
 const BATCHING = {
   ingest: { functionSeconds: 120, batchSize: 18, batchingSeconds: 1 },
   coordinate: { functionSeconds: 120, batchSize: 10, batchingSeconds: 0 },
@@ -99,8 +103,8 @@ export const MESSAGE_TYPES: readonly Message['type'][] = [
 ];
 
 /**
- * The AWS resources for a prefix and services. Each service has a queue, including services that
- * the operator added.
+ * Returns the AWS resources for a prefix and services. Each service has a queue, also a service
+ * that the operator added.
  */
 export function topologyOf(prefix: string, services: readonly string[]): Topology {
   const names = namesOf(prefix);

@@ -29,9 +29,9 @@ export async function listDeadLetters(
 
 /**
  * Sends messages back, informs the coordinator of each message, then deletes them from the
- * dead-letter queue. If the process dies before the deletion, the next redrive sends the message a
- * second time. StartMessageMoveTask of SQS would be faster, but the coordinator would not be
- * informed of the redrive. See `Engine.redrive`.
+ * dead-letter queue. If the process dies before the deletion, the next redrive sends the messages a
+ * second time. StartMessageMoveTask of SQS is no alternative, because it does not inform the
+ * coordinator. See `Engine.redrive`.
  */
 export async function redriveDeadLetters(
   filter: DeadLetterFilter,
@@ -40,8 +40,8 @@ export async function redriveDeadLetters(
 ): Promise<number> {
   const { sender, names } = deps;
   return take('redriven', filter, decided, deps, async (place, page) => {
-    // An event that EventBridge could not deliver is sent to the bus again. All other messages are
-    // sent back to their queue unchanged, even if this release cannot read them.
+    // An event that EventBridge could not deliver goes to the bus again. Any other message, also an
+    // unreadable one, returns to its queue unchanged.
     const through =
       place === names.undelivered
         ? page.flatMap(({ received }) => outboundIn(received.body) ?? [])
@@ -84,8 +84,8 @@ async function inform(
 }
 
 /**
- * Works page by page: records the decision, sends the messages, and only then deletes the
- * dead-letter messages, so that a crash loses none.
+ * Handles the messages page by page: records the decision, sends the messages, then deletes the
+ * dead-letter messages. In this order a crash loses no message.
  */
 async function take(
   what: Decision['what'],
@@ -99,8 +99,8 @@ async function take(
   const sent = new Set<string>();
   let taken = 0;
   await scanDeadLetterQueues(filter, deps, async (place, found) => {
-    // A redriven message that has failed again is already back in this queue. Skip it, because this
-    // redrive would otherwise never end.
+    // A redriven message may fail and return to this queue during the scan. The redrive skips it,
+    // because it would otherwise never end.
     const page =
       what === 'discarded'
         ? found
@@ -135,7 +135,7 @@ async function take(
   return taken;
 }
 
-/** Returns a key by which a redriven message is recognized when it fails again. */
+/** Returns a key that is the same for a redriven message that has failed again. */
 const workOf = ({ deadLetter, received }: Found): string =>
   deadLetter.task?.taskId ?? received.body;
 
@@ -160,7 +160,7 @@ function whyNotTo(queue: string, services: readonly string[]): string | undefine
     : `this deployment has no queue ${queue}`;
 }
 
-/** The bus silently drops an event that matches no rule, so this is checked before sending. */
+/** The bus drops an event that matches no rule without an error, so the redrive checks it first. */
 function whyNotByBus(body: string, services: readonly string[]): string | undefined {
   const outbound = outboundIn(body);
   if (!outbound) return 'it is not an event of the bus';

@@ -12,9 +12,9 @@ import type { Sender } from '../messaging/sender.ts';
 import type { Names } from '../names.ts';
 import { DEAD_RETENTION_SECONDS } from '../topology.ts';
 
-/** A scan ends when it has found this many messages, or slightly more. */
+/** A scan ends after about this many messages. */
 const MAX_LISTED = 10_000;
-/** With long polling SQS asks all its servers, so an empty answer means an empty queue. */
+/** With long polling, SQS asks all its servers, so an empty answer means an empty queue. */
 const LONG_POLL_SECONDS = 1;
 const RECEIVES_AT_ONCE = 8;
 
@@ -25,11 +25,11 @@ export interface DeadLetterDeps {
   /** Services that have a queue. */
   readonly services: readonly string[];
   /**
-   * Visibility timeout in seconds. SQS can list a message only by receiving it. A listed message
-   * stays hidden from other readers until the scan returns it or this timeout ends.
+   * The visibility timeout in seconds. A listing must receive each message. Other readers do not
+   * see a received message until the scan releases it or this timeout ends.
    */
   readonly hiddenSeconds: number;
-  /** How long a scan waits for another scan of the same queue to finish, in milliseconds. */
+  /** The maximum wait in milliseconds for another scan of the same queue. */
   readonly stallTimeoutMillis: number;
   readonly warn: (message: string, cause?: unknown) => void;
 }
@@ -39,10 +39,10 @@ export interface Found {
 }
 
 /**
- * Visits every dead-letter message that passes the filter, page by page. The visitor returns the
+ * Passes every matching dead-letter message to the visitor, page by page. The visitor returns the
  * messages that it has deleted.
  *
- * @throws `engine.dead-letters.busy` when another scan does not finish in time.
+ * @throws `engine.dead-letters.busy` if another scan does not end in time.
  */
 export async function scanDeadLetterQueues(
   filter: DeadLetterFilter,
@@ -74,8 +74,8 @@ export async function scanDeadLetterQueues(
     ...queues.map((queue) => scan(names.dead(queue), queue)),
     scan(names.undelivered, undefined),
   ]);
-  // Throw only after all scans have returned their messages, because Lambda freezes the process as
-  // soon as the function has answered.
+  // The error is thrown after all scans have released their messages, because Lambda freezes the
+  // process after the answer of the function.
   for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
 }
 
@@ -89,8 +89,7 @@ async function scanQueue(
   const held = new Map<string, Received>();
   try {
     for (let receives = 1; held.size < MAX_LISTED; ) {
-      // Received messages must be visible again before the lease ends, in case this process is
-      // killed.
+      // If this process is killed, its messages must be visible again before the lease ends.
       const hidden = Math.floor((until - Date.now()) / 1000);
       if (hidden < 1)
         throw busy(`Listing the dead-letter messages in ${place} took too long.`, deps);
@@ -98,8 +97,7 @@ async function scanQueue(
         queues.receive(place, MAX_RECEIVED_PER_CALL, LONG_POLL_SECONDS, hidden),
       );
       const page = (await Promise.all(answers)).flat();
-      // If the scan has received all these messages before, it took longer than the visibility
-      // timeout.
+      // The scan receives a message twice only after the visibility timeout.
       if (page.every(({ id }) => held.has(id))) break;
       for (const received of page) held.set(received.id, received);
       for (const { id } of await visit(page)) held.delete(id);
@@ -111,10 +109,9 @@ async function scanQueue(
 }
 
 /**
- * Takes the lease of a queue, because two concurrent scans would each see only a part of the
- * messages. Waits while another scan has the lease. Throws `engine.dead-letters.busy` when the wait
- * takes too long. The process of the other scan may have died; then its messages stay hidden until
- * their visibility timeout ends.
+ * Takes the lease of a queue, because each of two concurrent scans would see only a part of the
+ * messages. Waits for the lease of another scan, and throws `engine.dead-letters.busy` after the
+ * maximum wait. The messages of a dead process stay hidden until their visibility timeout ends.
  */
 async function withLease(
   place: string,
@@ -129,7 +126,7 @@ async function withLease(
       return { until, release: () => store.release(key, until) };
   }
   throw busy(
-    `Another process lists the dead-letter messages in ${place}, or ended during the listing.`,
+    `Another process lists the dead-letter messages in ${place}, or died during a listing.`,
     deps,
   );
 }
@@ -138,7 +135,7 @@ const busy = (message: string, { hiddenSeconds }: DeadLetterDeps) =>
   engineError(
     DEAD_LETTERS_BUSY,
     message,
-    `No message is lost. Try again: all of them are visible within ${hiddenSeconds} seconds.`,
+    `No message is lost. Try again: all messages are visible within ${hiddenSeconds} seconds.`,
   );
 
 function deadLetterIn(
@@ -170,7 +167,7 @@ function undeliverable({
   return {
     code: `delivery.${code.toLowerCase()}`,
     class: 'Unexpected',
-    message: `EventBridge could not deliver it: ${message || code} ${rule}`.trimEnd(),
+    message: `EventBridge could not deliver this message: ${message || code} ${rule}`.trimEnd(),
     advice:
       'Check that the queue exists and that its policy lets EventBridge send to it. Then ' +
       'redrive.',

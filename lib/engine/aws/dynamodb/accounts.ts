@@ -10,8 +10,8 @@ import { type Item, keyOf, numberOf, type Store, textOf, type Write } from './ta
 export interface AccountRows {
   readonly writes: readonly Write[];
   /**
-   * Pointers to new members and to the account. They are written before the transaction; a pointer
-   * without its row is harmless.
+   * Pointers to new members and to the account. The commit writes pointers before the transaction,
+   * because readers ignore a pointer without a row.
    */
   readonly pointersFirst: readonly Item[];
   /** The number of new accounts. */
@@ -19,7 +19,7 @@ export interface AccountRows {
 }
 
 /**
- * Reads the stored records and merges them with the new ones. If another process writes one of
+ * Reads the stored records and merges the new records into them. If another process writes one of
  * these rows after the read, the transaction fails and the caller calls this function again.
  */
 export async function accountRows(
@@ -83,7 +83,8 @@ function rowsOf(record: AccountRecord, item: Item | undefined): AccountRows {
 }
 
 /**
- * Returns the condition that a row still has the version that was read, or still does not exist.
+ * Returns the condition that a row has not changed since it was read. `read`: the version that was
+ * read; `undefined` for a row that did not exist.
  */
 export const unchanged = (attribute: 'version' | 'revision', read: number | undefined) =>
   read === undefined

@@ -19,9 +19,9 @@ export async function readAuditHead(store: Store): Promise<AuditHead> {
 }
 
 /**
- * Builds the entries that follow the current head of the audit log, and their rows. The write of
- * the head row has a condition, which fails if another process has added an entry in the meantime.
- * The caller then tries again.
+ * Builds the entries that follow the current head of the audit log, and their rows. The condition
+ * of the head row fails if another process has added an entry since the read. The caller then tries
+ * again.
  */
 export async function auditWrites(
   records: readonly AuditRecord[],
@@ -49,7 +49,7 @@ export async function auditWrites(
   };
 }
 
-/** Reads rows from this sequence number on. A row that cannot be unpacked is returned unchanged. */
+/** Reads rows from this sequence number on. The entry of a damaged row is its raw body. */
 export async function readAuditRows(
   store: Store,
   from: number,

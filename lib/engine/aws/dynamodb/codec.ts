@@ -12,8 +12,8 @@ const READABLE_BYTES = 1024;
 const MAX_BYTES = 390 * 1024;
 const QUALITY = {
   [constants.BROTLI_PARAM_QUALITY]: 4,
-  // A window of 4 MB. Text that repeats in many messages of one change (the members of a project)
-  // is then stored once.
+  // A window of 4 MB stores text once that repeats in many messages of one change, for example the
+  // members of a project.
   [constants.BROTLI_PARAM_LGWIN]: 22,
 };
 
@@ -30,7 +30,7 @@ export function pack(value: unknown): Attribute {
   if (bytes.byteLength > MAX_BYTES)
     throw engineError(
       'row.too-big',
-      `A record has ${bytes.byteLength} bytes, compressed; DynamoDB takes ${MAX_BYTES}: ` +
+      `A compressed record has ${bytes.byteLength} bytes; DynamoDB accepts ${MAX_BYTES}: ` +
         `${text.slice(0, 200)}`,
       'Run this account through an engine on PostgreSQL, which has no such limit, and report ' +
         'it as a defect.',

@@ -23,8 +23,8 @@ import {
 } from './writes.ts';
 
 /**
- * Most attempts of one commit. After a conflict with another process (on accounts, counters or
- * tasks) the write is merged and retried. This many conflicts in a row indicate a fault.
+ * The maximum attempts of one commit. After a conflict with another process on accounts, counters
+ * or tasks, the commit merges and tries again. More conflicts in a row indicate a fault.
  */
 const MAX_TRIES = 15;
 
@@ -35,12 +35,11 @@ export interface CommitDeps {
 }
 
 /**
- * Writes the state with conditions and, in the same transaction, an outbox that contains the
- * messages. Then sends the messages and deletes the outbox. If the process dies before the
- * deletion, another process sends the outbox (`flushOutbox`): a message may repeat, but none is
- * lost. {@link split} divides a change that is too big for one transaction. A change that contains
- * only messages needs no outbox, because its caller receives the error when they cannot be sent.
- * See `Engine.commit`.
+ * Writes the state and an outbox with the messages in one transaction. Then sends the messages and
+ * deletes the outbox. If the process dies before the deletion, another process sends the outbox
+ * (`flushOutbox`): a message may repeat, but no message is lost. {@link split} divides a change
+ * that is too big for one transaction. A change that contains only messages needs no outbox,
+ * because its caller receives the error of a failed send. See `Engine.commit`.
  */
 export async function commit(change: Change, deps: CommitDeps): Promise<'committed' | 'conflict'> {
   const now = Date.now();
@@ -62,14 +61,14 @@ export async function commit(change: Change, deps: CommitDeps): Promise<'committ
   return 'committed';
 }
 
-/** Only warns when the messages cannot be sent, because a later call sends the outbox. */
+/** Sends an outbox. A failure is only a warning, because a later call sends the outbox. */
 async function sendOutbox(outbox: Outbox, { store, sender, warn }: CommitDeps): Promise<void> {
   try {
     await deliver(outbox, outbox.items.length - 1, store, sender);
   } catch (error) {
     warn(
-      `${outbox.outbounds.length} messages of a change could not be sent yet; the next run ` +
-        'of a function sends them',
+      `${outbox.outbounds.length} messages of a change could not be sent; the next run of a ` +
+        'function sends them',
       error,
     );
   }
@@ -93,7 +92,7 @@ function subjectOf({ data }: Message): string | undefined {
   return 'operationId' in data ? `operation ${data.operationId}` : undefined;
 }
 
-/** True if an operation or task occurs twice. The second one would have an outdated version. */
+/** True if an operation or a task occurs twice. Its second write would have an outdated version. */
 function hasDuplicateIds({ operations = [], tasks = [] }: Change): boolean {
   return (
     new Set(operations.map(({ id }) => id)).size < operations.length ||
@@ -108,8 +107,8 @@ function isMessagesAlone({ messages: _, deadLetters: __, ...rows }: Change): boo
 }
 
 /**
- * Runs one transaction. Retries it when other processes wrote rows that only accumulate (accounts,
- * counters, the audit log).
+ * Runs one transaction. Retries it after a conflict on rows that the commit can merge: accounts,
+ * counters, the audit log.
  */
 async function write(
   part: Part,
@@ -121,8 +120,8 @@ async function write(
     const rows = await rowsOf(part, now, store);
     if (rows === 'conflict') return 'conflict';
     await store.put(rows.pointersFirst);
-    // The events of the audit log contain the sequence number of the entry, which each attempt
-    // determines again.
+    // An event of the audit log contains the sequence number of its entry, and each attempt
+    // computes new numbers.
     if (rows.entries.length > 0)
       outbox = outboxOf([...part.outbounds, ...rows.entries.map(toAuditOutbound)], now);
     const all = [
@@ -147,7 +146,10 @@ async function write(
   }
 }
 
-/** If the condition of a `guards` row fails, another process has made this decision: a conflict. */
+/**
+ * Returns the rows of a part. A failed condition of a `guards` row is a conflict, because another
+ * process has made this decision.
+ */
 async function rowsOf(
   part: Part,
   now: number,

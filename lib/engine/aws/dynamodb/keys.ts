@@ -15,31 +15,34 @@ import type { Key } from './table.ts';
  * - `operation#<id>` / `tasks#<region>`: its tasks in one region; `revision` increases per write
  * - `about#<type>#<id>` / `<opened>#<operation>`: pointer to the operations about an account
  * - `domain#<id>` / `<opened>#<operation>`: pointer to the operations in a domain
- * - `below#<operation>` / `<opened>#<operation>`: pointer from a domain to its projects'
- * - `started#<type>` / `<started>#<operation>`: pointer to those that began to remove; for a day.
- *   `started#<type>#<action>` for the other actions
+ * - `below#<operation>` / `<opened>#<operation>`: pointer from the operation of a domain to the
+ *   operations of its projects
+ * - `started#<type>` / `<started>#<operation>`: pointer to the cleanups that began to remove;
+ *   expires after a day. `started#<type>#<action>`: the same for another action
  * - `account#<type>` / `<id>`: the inventory's record; `revision`
  * - `projects#<domain>` / `<id>`: pointer to the projects of a domain
- * - `member#<user>` / `<project>`: pointer to the projects on which a user had a role
- * - `alike#<type>#<folded id>` / `<id>`: pointer to accounts whose folded id is not their id
- * - `suspicion` / `<type>#<id>`: pointer to accounts whose deletion is held apart
+ * - `member#<user>` / `<project>`: pointer to the projects on which a user has, or had, a role
+ * - `alike#<type>#<folded id>` / `<id>`: pointer to the accounts with an id that differs from its
+ *   folded form
+ * - `suspicion` / `<type>#<id>`: pointer to the accounts with a suspicious deletion
  * - `seen#<message>` / `seen`: a notification that was ingested; expires after 14 days
  * - `quarantine` / `<received>#<id>`: pointer, in order of arrival
  * - `quarantine#<id>` / `record`: the record
  * - `waiver` / `<catalog type>`: a person's decision
  * - `stop` / `newest`: the newest decision to stop or resume all destructive work
- * - `stops` / `<time>#<uuid>`: every such decision
+ * - `stops` / `<time>#<uuid>`: every decision to stop or resume
  * - `document#<collection>#<partition>` / `<id>`: a document of another module; `version`
- * - `decisions` and `decisions#<operation>` / `<time>#<id>`: a person's decision on dead letters
+ * - `decisions` and `decisions#<operation>` / `<time>#<id>`: a person's decision about dead-letter
+ *   messages
  * - `counters` / `0` to `7`: shares of every counter, summed on read
- * - `audit` / `<sequence>`: an entry of the audit log; `audit-head` / `head`: the newest one
+ * - `audit` / `<sequence>`: an entry of the audit log; `audit-head` / `head`: its newest entry
  * - `outbox#<0 to 3>` / `<written>#<uuid>`: messages of a change that are not sent yet: `body`,
  *   `parts`, `leasedUntil`
  * - `outbox#<uuid>` / `1`, `2`, …: further parts of an outbox that exceeds one row
  * - `lease#<name>` / `lease`: an exclusive lease until `leasedUntil`
  *
- * A pointer may be outdated, because its write failed or a later write changed the row. A reader
- * that follows a pointer reads the row itself, consistently, and trusts only the row.
+ * A pointer may be outdated. A reader follows a pointer with a consistent read of the row, and
+ * trusts only the row.
  */
 export const COUNTER_SHARES = 8;
 export const OUTBOX_SHARES = 4;
@@ -48,7 +51,7 @@ const DAY_SECONDS = 24 * 60 * 60;
 /** Time for which a notification id is kept to recognize duplicates. */
 export const SEEN_SECONDS = 14 * DAY_SECONDS;
 export const STARTED_SECONDS = DAY_SECONDS;
-/** Time after which the parts of an outbox expire. No outbox remains unsent for this long. */
+/** The parts of an outbox expire after this time, which is much longer than any delivery takes. */
 export const PART_SECONDS = 365 * DAY_SECONDS;
 
 /** Epoch milliseconds as text that sorts by time. */
@@ -94,7 +97,7 @@ export const seenKey = (id: string): Key => ({ pk: `seen#${id}`, sk: 'seen' });
 export const quarantineKey = (id: string): Key => ({ pk: `quarantine#${id}`, sk: 'record' });
 export const decisionsPk = (operation: string | undefined): string =>
   operation === undefined ? 'decisions' : `decisions#${operation}`;
-/** The two keys of a decision: in the list of all decisions and in that of its operation. */
+/** The keys of a decision: in the list of all decisions, and in the list of its operation. */
 export const decisionKeys = ({
   id,
   at,

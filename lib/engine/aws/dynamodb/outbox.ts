@@ -10,9 +10,9 @@ import { type Item, type Key, keyOf, numberOf, type Store, textOf } from './tabl
 
 /** A DynamoDB row holds at most 400 KB. */
 const PART_BYTES = 350 * 1024;
-/** Time for which a process leases an outbox. After that, another process may send it. */
+/** The lease of an outbox. After this time, another process may send the outbox. */
 const LEASE_MILLIS = 30_000;
-/** Most outboxes that one flush reads in each of the {@link OUTBOX_SHARES} partitions. */
+/** The maximum number of outboxes that one flush reads in each partition. */
 const MAX_OUTBOXES_PER_FLUSH = 100;
 
 /** The messages of one change, written in the same transaction as its rows. */
@@ -41,7 +41,7 @@ export function outboxOf(outbounds: readonly OutboundMessage[], now: number): Ou
     parts: { N: String(others.length) },
     body: { B: first.toString('base64') },
   };
-  // If a process dies while it deletes an outbox, DynamoDB expires the remaining parts.
+  // DynamoDB deletes the parts that a dying process has left.
   const expires = { N: String(Math.floor(now / 1000) + PART_SECONDS) };
   return {
     id,
@@ -58,10 +58,7 @@ export function outboxOf(outbounds: readonly OutboundMessage[], now: number): Ou
   };
 }
 
-/**
- * Sends an outbox, then deletes it. After any failure, either the outbox still exists or all its
- * messages were sent.
- */
+/** Sends an outbox, then deletes it. The outbox exists until all its messages were sent. */
 export async function deliver(
   outbox: Pick<Outbox, 'id' | 'key' | 'outbounds'>,
   parts: number,
@@ -74,9 +71,9 @@ export async function deliver(
 }
 
 /**
- * Sends every outbox that is older than `olderThanMillis`, because its process died before sending
- * or could not send. Returns the number of outboxes sent. Several processes may call this function
- * at the same time. If outboxes fail, it tries all the others and then throws the first error.
+ * Sends every outbox that is older than `olderThanMillis`: its process died or could not send it.
+ * Returns the number of sent outboxes. Several processes may call this function at the same time.
+ * After a failure it sends all other outboxes, and then throws the first error.
  */
 export async function flushOutbox(
   store: Store,

@@ -6,7 +6,7 @@ import { tasksKey } from './keys.ts';
 export interface Part extends Omit<Change, 'messages' | 'deadLetters'> {
   readonly outbounds: readonly OutboundMessage[];
 }
-/** A message and its subject, if it names one. */
+/** A message, and the account or operation that it is about. */
 export interface Addressed {
   readonly outbound: OutboundMessage;
   /** `operation <id>` or `project <id>`. */
@@ -14,7 +14,8 @@ export interface Addressed {
 }
 
 /**
- * DynamoDB takes 100 rows and 4 MB in one transaction. The outbox and the counters need a reserve.
+ * DynamoDB accepts 100 rows and 4 MB in one transaction. The outbox and the counters need a
+ * reserve.
  */
 const MAX_ROWS = 90;
 const MAX_BYTES = 3 * 1024 * 1024;
@@ -22,22 +23,22 @@ const MAX_BYTES = 3 * 1024 * 1024;
 const MAX_AUDITED = 40;
 
 /**
- * Returns a change as one part, or as several parts if it is too big for one transaction. The order
- * is such that the stored state is consistent after each part:
+ * Divides a change into parts that each fit in one transaction. Their order keeps the stored state
+ * consistent after each part:
  *
  * - first: the decisions for the audit log
- * - then: accounts, quarantine and waivers, which may be written twice. Each account is in one part
- *   with its messages, so that a deleted account is never stored without its event
- * - then: messages that concern no row of this change. They may be sent twice
+ * - then: accounts, quarantine and waivers, which may be written twice. An account and its messages
+ *   are in one part, so that no deleted account is stored without its event
+ * - then: messages about no row of this change, which may be sent twice
  * - then: all operations except the first, each with its tasks and messages. The operation of a
- *   project is valid even if the operation of its domain is not stored. When the coordinator
- *   repeats the decision, it finds this operation and keeps it
- * - last: the guard rows. These are the ids of ingested notifications, the first operation with its
- *   tasks and messages, and the counters
+ *   project is valid without the operation of its domain. If the coordinator repeats the decision,
+ *   it finds this operation and keeps it
+ * - last: the guard rows: the ids of ingested notifications, the first operation with its tasks and
+ *   messages, and the counters
  *
- * If the process dies between parts, or the last part has a conflict, the guard rows are unchanged.
- * The message that the process was handling is then delivered again, and the repeated decision has
- * the same result. Only some of the messages of the change are sent twice.
+ * If the process dies between parts, the guard rows are unchanged. The same holds after a conflict
+ * in the last part. The message of the process is then delivered again, and the repeated decision
+ * has the same result. Some messages of the change are sent twice.
  */
 export function split(change: Change, messages: readonly Addressed[]): Part[] {
   const groups = groupsOf(change, messages);
@@ -80,7 +81,7 @@ function groupsOf(change: Change, messages: readonly Addressed[]): Part[] {
     outbounds: first ? outbounds(`operation ${first.id}`) : [],
   };
   return [
-    // The audit records come first, so no row is stored before the decision about it.
+    // The audit records come first, so that no row is stored before the decision about it.
     ...Array.from(
       { length: Math.ceil((change.audit?.length ?? 0) / MAX_AUDITED) },
       (_, part): Part => ({
@@ -129,7 +130,7 @@ const joined = (one: Part, other: Part): Part => ({
   outbounds: [...one.outbounds, ...other.outbounds],
 });
 
-/** Upper bound of the rows, including pointers. */
+/** The maximum number of rows, including pointers. */
 function rowsOf({
   seen = [],
   accounts = [],
@@ -156,7 +157,7 @@ function rowsOf({
   );
 }
 
-/** Upper bound: the size before compression. */
+/** The size before compression, as an upper bound. */
 function bytesOf({ outbounds, ...rows }: Part): number {
   return (
     JSON.stringify(rows).length + outbounds.reduce((sum, { detail }) => sum + detail.length, 0)

@@ -28,8 +28,8 @@ export type Write =
   | { readonly Update: { readonly Key: Item } & Expressions }
   | { readonly Delete: { readonly Key: Item } & Expressions };
 /**
- * `refused`: the conditions of the rows `which` failed. `busy`: lock conflicts with other
- * transactions persisted through all retries.
+ * `refused`: the conditions of the rows `which` failed. `busy`: after all retries, another
+ * transaction still locked a row.
  */
 export type Written =
   | { readonly kind: 'done' }
@@ -62,8 +62,7 @@ export class Store {
   readonly #table: string;
 
   constructor({ dynamodb }: Pick<Aws, 'dynamodb'>, table: string) {
-    // The SDK's types expect bytes as a Uint8Array. This class uses base64 text instead, as on the
-    // wire.
+    // The SDK's types expect a Uint8Array where this class passes base64 text.
     this.#dynamodb = dynamodb as (action: string, input: object) => Promise<object>;
     this.#table = table;
   }
@@ -87,7 +86,7 @@ export class Store {
         const RequestItems = { [this.#table]: { Keys: wanted, ConsistentRead: true } };
         const answer: Batched = await this.#dynamodb('BatchGetItem', { RequestItems });
         items.push(...(answer.Responses?.[this.#table] ?? []));
-        // DynamoDB leaves out rows beyond 16 MB in total, and rows whose read it throttled.
+        // DynamoDB leaves out throttled rows, and all rows beyond 16 MB in total.
         wanted = answer.UnprocessedKeys?.[this.#table]?.Keys ?? [];
       }
       return items;
@@ -124,7 +123,7 @@ export class Store {
   }
 
   /**
-   * Writes all rows or none. If a call gets no answer, the SDK repeats it with the same token, so
+   * Writes all rows or no row. The SDK repeats a call without an answer with the same token, so
    * that DynamoDB does not apply it twice.
    */
   async transact(writes: readonly Write[]): Promise<Written> {
@@ -166,8 +165,8 @@ export class Store {
   }
 
   /**
-   * Takes the lease on a row for `millis`. Returns false if another process has it. With `exists`,
-   * the row must exist already.
+   * Takes the lease of a row for `millis`. Returns false if another process has the lease.
+   * `exists`: the row must exist already.
    */
   async lease(key: Key, now: number, millis: number, exists: boolean): Promise<boolean> {
     try {
@@ -191,7 +190,7 @@ export class Store {
     }
   }
 
-  /** Releases a lease, unless another process has taken it in the meantime. */
+  /** Releases a lease. A lease that another process has taken since stays. */
   async release(key: Key, until: number): Promise<void> {
     try {
       await this.#dynamodb('DeleteItem', {
@@ -206,7 +205,7 @@ export class Store {
     }
   }
 
-  /** `requests` must be free of duplicates: DynamoDB refuses a batch that names a row twice. */
+  /** `requests` must name each row once: DynamoDB refuses a batch with duplicates. */
   async #batch(requests: readonly object[]): Promise<void> {
     await inBatches(requests, MAX_WRITES_PER_CALL, async (batch) => {
       let wanted: readonly object[] = batch;

@@ -6,7 +6,7 @@ import type { Store } from './table.ts';
 export async function trimQuarantine(store: Store): Promise<void> {
   const keys = await store.sortKeys({ pk: 'quarantine', newestFirst: true });
   const gone = keys.slice(MAX_QUARANTINED);
-  // Delete the pointer last: a record without a pointer could no longer be found.
+  // The pointers are deleted last, because no reader finds a record without a pointer.
   await store.delete(gone.map((sk) => quarantineKey(idIn(sk))));
   await store.delete(gone.map((sk) => ({ pk: 'quarantine', sk })));
 }

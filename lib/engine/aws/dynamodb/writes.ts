@@ -29,8 +29,8 @@ import {
 import { type Item, keyOf, numberOf, type Store, textOf, type Write } from './table.ts';
 
 /**
- * A function runs for at most 15 minutes. If an operation started before that, an earlier change
- * has already written its pointer.
+ * A function runs for at most 15 minutes. An earlier change has written the pointer of an operation
+ * that started before.
  */
 const STARTED_JUST_NOW_MILLIS = 15 * 60_000;
 
@@ -71,13 +71,13 @@ export function operationWrites(operation: Operation, now: number): Write[] {
 export const domainOf = ({ scope }: Operation): string | undefined =>
   scope.type === 'domain' ? scope.id : scope.domainId;
 
-/** The stored tasks of a row. Only the fields of the version check are parsed. */
+/** The stored tasks of a row, with the fields that the version check needs. */
 const KeptTasks = z.array(z.looseObject({ id: z.string(), version: z.number() }));
 
 /**
  * Returns the rows of tasks. All tasks of one operation and region share a row, so that the largest
- * operation fits into one transaction. Returns `conflict` if the version of a stored task differs
- * from the version that the caller read.
+ * operation fits into one transaction. Returns `conflict` if another process has written a task
+ * since the caller read it.
  */
 export async function taskWrites(
   tasks: readonly Task[],
@@ -110,7 +110,10 @@ export async function taskWrites(
   return writes;
 }
 
-/** Records an ingested notification. The condition fails if it was ingested before. */
+/**
+ * Records an ingested notification. The condition fails for a notification that was ingested
+ * before.
+ */
 export const seenWrite = (id: string, now: number): Write => ({
   Put: {
     Item: {
@@ -159,7 +162,7 @@ export const stopWrites = (decision: StopDecision): Write[] => [
   },
 ];
 
-/** Writes or deletes a document if it still has the version that was read. */
+/** Writes or deletes a document that has not changed since it was read. */
 export function documentWrite(document: WrittenDocument): Write {
   const { collection, partition, id, version, value } = document;
   const key = keyOf({ pk: documentPk(collection, storable(partition)), sk: storable(id) });
@@ -169,14 +172,16 @@ export function documentWrite(document: WrittenDocument): Write {
   return { Put: { Item, ...condition } };
 }
 
-/** Most counters in one DynamoDB expression, because its length is limited. */
+/** The maximum number of counters in one expression, because DynamoDB limits its length. */
 const MAX_NAMES_PER_CALL = 150;
-/** Prefix of the attributes for a change's counters, because counters may have any name. */
+/**
+ * The prefix of each counter's attribute, because a counter may have the name of another attribute.
+ */
 export const COUNTER_PREFIX = 'n:';
 export const ACCOUNTS_COUNTER = 'accounts';
 
 /**
- * Adds to a random share of the counters, to avoid lock conflicts. Throws `TypeError` for a value
+ * Adds to a random share of the counters, to prevent lock conflicts. Throws `TypeError` for a value
  * that is not an integer.
  */
 export function counterWrites(
@@ -213,7 +218,7 @@ export function counterWrites(
     throw engineError(
       'change.too-big',
       `${amounts.length} counters in one change exceed the limit of one transaction.`,
-      'This is a defect of the propagator. Report it with this message.',
+      'Report this defect of the propagator, with this message.',
     );
   return updates;
 }

@@ -6,7 +6,7 @@ import type { Engine } from '../../port.ts';
 import type { AwsEngine } from '../open.ts';
 import type { Values } from './metrics.ts';
 
-/** The dependencies that a function creates at its first invocation and keeps for later ones. */
+/** The dependencies that a function creates at its first invocation and keeps. */
 export interface LambdaContext {
   readonly engine: AwsEngine;
   /** The same engine, with a log line and metrics for each commit. */
@@ -19,7 +19,7 @@ export interface LambdaContext {
   /** Services that have a queue. */
   readonly services: readonly string[];
   readonly protection: () => Promise<Protection>;
-  /** Adds to the metrics, which {@link LambdaContext.flush} writes. */
+  /** Adds to the metrics. {@link LambdaContext.flush} writes them. */
   readonly count: (values: Values) => void;
   /** Writes the metrics counted since the last flush. */
   readonly flush: (functionName: string) => void;

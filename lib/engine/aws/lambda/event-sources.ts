@@ -3,8 +3,8 @@ import type { NotificationReceived } from '../../../../events/notification.ts';
 import { toReceived } from '../../../relay/body.ts';
 
 /**
- * Events of brokers that Lambda polls itself, without a relay: Amazon MQ for RabbitMQ, self-managed
- * Kafka, Amazon MSK. The schemas contain only the fields that are used:
+ * Events of brokers that Lambda polls without a relay: Amazon MQ for RabbitMQ, self-managed Kafka,
+ * Amazon MSK. The schemas contain only the fields that are used:
  * https://docs.aws.amazon.com/lambda/latest/dg/with-mq.html, with-kafka.html.
  */
 const AmazonMq = z.object({
@@ -35,7 +35,7 @@ export const isBrokerEvent = (event: unknown): boolean =>
   AmazonMq.safeParse(event).success || Kafka.safeParse(event).success;
 
 /**
- * The raw notifications in such an event, in order; `undefined` for any other event.
+ * Returns the raw notifications in a broker's event, in order; `undefined` for any other event.
  * `receivedAt` is in epoch milliseconds.
  */
 export function notificationsIn(

@@ -4,7 +4,7 @@ import { redactText, SECRET_FIELDS } from '../../../shared/redaction.ts';
 /** The id that AWS gave to the current invocation. A function runs one invocation at a time. */
 let requestId: string | undefined;
 
-/** Adds the id of the invocation to every later log line. Call it first in each handler. */
+/** Adds the id of the invocation to every later log line. Each handler calls it first. */
 export function beginInvocation(context: { readonly awsRequestId?: string } | undefined): void {
   requestId = context?.awsRequestId;
 }
@@ -17,8 +17,8 @@ const shown = (field: string, value: unknown): unknown => {
 };
 
 /**
- * Writes one JSON object per line, which CloudWatch Logs can query by field. It redacts the same
- * fields as pino at a fifth of its size.
+ * Writes one JSON object per line, which CloudWatch Logs can query by field. This log redacts the
+ * same fields as pino, and its code has a fifth of the size.
  */
 export function functionLog(
   level: string,

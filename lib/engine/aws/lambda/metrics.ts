@@ -5,11 +5,11 @@ export const NAMESPACE = 'KeystonePropagator';
 
 /**
  * The project's metrics with their units. `NotificationsReceived`: notifications and heartbeats
- * received. `Failed`: records of a queue that are delivered again; Lambda counts no error for them.
- * `Removed`: resources. `Suspicious`: deletions that are held because the account was never seen
- * alive. `Held`: operations that wait for a person. `Capped`: the held operations that a cap
- * stopped. `EnabledDuringHold`: projects that an operator holds suspended and that Keystone shows
- * enabled. `Quarantined`: unreadable notifications. `Repaired`: outboxes that another process sent.
+ * received. `Failed`: records of a queue that are delivered again; Lambda does not count these as
+ * errors. `Removed`: resources. `Suspicious`: held deletions of accounts that Keystone never
+ * showed. `Held`: operations that wait for a person. `Capped`: the held operations that a cap
+ * stopped. `EnabledDuringHold`: enabled projects that an operator keeps suspended. `Quarantined`:
+ * unreadable notifications. `Repaired`: outboxes of dead processes that were sent later.
  * `ApiErrors`: requests that ended in an unexpected error.
  */
 export const METRICS = {
@@ -30,8 +30,8 @@ export type Values = Partial<Record<MetricName, number>>;
 
 /**
  * Formats metrics as a log line (CloudWatch embedded metric format), which needs no API call and no
- * permission. Only the stage is a dimension, because each combination of dimensions is charged as a
- * separate metric. The queue is a field that CloudWatch Logs Insights can query.
+ * permission. The stage is the only dimension, because AWS charges each combination of dimensions
+ * as a separate metric. CloudWatch Logs Insights can query the field `queue`.
  */
 export function metricLine(
   values: Values,
@@ -46,8 +46,7 @@ export function metricLine(
 
 /** The metrics that a committed change implies. */
 export function valuesOf({ operations = [], messages = [], quarantine = [] }: Change): Values {
-  // An operation that is held because a listing of accounts lacks too many of them also counts as
-  // capped.
+  // An operation also counts as capped if it is held because a list of accounts was too short.
   const capped = operations.filter(
     ({ state, hold }) => hold?.about === 'cap' || (state === 'held' && hold?.about === 'listing'),
   ).length;
@@ -69,7 +68,7 @@ export function valuesOf({ operations = [], messages = [], quarantine = [] }: Ch
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value > 0));
 }
 
-/** Wraps an engine so that each commit is counted. */
+/** Wraps an engine and counts each commit. */
 export function metered<E extends Pick<Engine, 'commit'>>(
   engine: E,
   count: (values: Values) => void,

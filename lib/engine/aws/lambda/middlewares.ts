@@ -30,8 +30,8 @@ export const withPropagator = (
 });
 
 /**
- * Middleware: converts an error that ends the invocation to an error report without secrets. Lambda
- * logs the error and counts it in the metric `Errors`.
+ * Middleware: replaces an error of the invocation by its error report without secrets. Lambda logs
+ * the error and counts it in the metric `Errors`.
  */
 export const errorReport = (): MiddlewareObj<unknown, unknown> => ({
   onError(request) {

@@ -9,9 +9,9 @@ const CA_FIELD = 'OS_CACERT_PEM';
 const CA_PATH = '/secret/ca.pem';
 const Secret = z.record(z.string(), z.string());
 
-/** If the secret was read longer ago than this, the next login reads it again. */
+/** A login reads the secret again if the last read is older than this. */
 const EXPIRY_MILLIS = 5 * 60_000;
-/** Shortest time between two reads that follow a login that Keystone refused. */
+/** The minimum time between two reads after refused logins. */
 const REFUSAL_MILLIS = 10_000;
 
 /** The dependencies of {@link rotatingCredentials}. */
@@ -26,10 +26,9 @@ export interface SecretDeps {
 
 /**
  * Reads the cloud's login from a secret that holds the `OS_*` variables as one JSON object. A later
- * login reads the secret again if the last read is older than {@link EXPIRY_MILLIS}, or if Keystone
- * refused the login. A new user or password therefore needs no deployment. All other variables keep
- * the values of the first read. Throws `PropagatorError` when the first read fails. The error names
- * what is missing and never shows the content.
+ * login reads the secret again after {@link EXPIRY_MILLIS}, or after Keystone refused the login. A
+ * new user or password therefore needs no deployment. All other variables keep the values of the
+ * first read. Throws `PropagatorError` if the first read fails; the error never shows the content.
  */
 export async function rotatingCredentials(deps: SecretDeps): Promise<Credentials> {
   const first = await read(deps);
@@ -72,7 +71,7 @@ async function read({
   try {
     secret = Secret.parse(JSON.parse(SecretString ?? ''));
   } catch {
-    // Do not use the parser's error text, because it would contain a part of the secret.
+    // The parser's error text would contain a part of the secret.
     throw secretError('it is not a JSON object of OS_* variables, all of them text');
   }
   const { [CA_FIELD]: ca, ...variables } = secret;
@@ -91,6 +90,7 @@ const secretError = (why: string): PropagatorError =>
   new PropagatorError({
     code: 'openstack.secret',
     class: 'Denied',
-    message: `The secret with the login of the cloud: ${why}`,
-    advice: 'Put the OS_* variables into it as one JSON object; docs/aws.md has the command.',
+    message: `The secret with the login of the cloud is unusable: ${why}`,
+    advice:
+      'Put the OS_* variables into the secret as one JSON object; docs/aws.md has the command.',
   });

@@ -9,7 +9,10 @@ import { messageIn } from '../messaging/envelope.ts';
 import type { InvocationContext, LambdaContext } from './context.ts';
 import { errorReport, parseEvent, withPropagator } from './middlewares.ts';
 
-/** The event that SQS passes to a function. Each body is parsed later, on its own. */
+/**
+ * The event that SQS passes to a function. Each body is parsed later, so that one unreadable body
+ * does not fail the others.
+ */
 const SqsEvent = z.object({
   Records: z.array(
     z.object({
@@ -25,7 +28,7 @@ type SqsEvent = z.infer<typeof SqsEvent>;
 const FromQueue = z.object({ Records: z.array(z.unknown()) });
 export const isSqsEvent = (event: unknown): boolean => FromQueue.safeParse(event).success;
 
-/** A record of the event in the engine's form. */
+/** A record of the event, for the message loop. */
 interface SqsRecord extends QueueRecord {
   readonly handle: string;
   readonly body: string;
@@ -43,9 +46,9 @@ export const sqsMiddlewares = (
 ];
 
 /**
- * Removes `onError` from the middleware. It would report a failed invocation as successful with
- * failed records, so that Lambda's metric `Errors` and the alarm on it would not count the failure.
- * {@link handleRecords} logs failed records without their bodies.
+ * The middleware without `onError`, which would hide a failed invocation: Lambda's metric `Errors`
+ * and its alarm would not count it. The middleware's logger is empty, because {@link handleRecords}
+ * logs failed records without their bodies.
  */
 function partialBatchFailure(): MiddlewareObj<unknown, unknown> {
   const { after = () => undefined } = sqsPartialBatchFailure({ logger: () => undefined });
@@ -61,9 +64,9 @@ export interface RecordsOptions {
 }
 
 /**
- * The handler of a function that SQS invokes. Each record succeeds or fails on its own: a failed
- * record is retried after a pause, or becomes a dead-letter message with the error. Returns one
- * result for each record of the event, for `@middy/sqs-partial-batch-failure`.
+ * The handler of a function that SQS invokes. A failed record is retried after a pause, or becomes
+ * a dead-letter message with the error; the other records succeed. Returns one result for each
+ * record of the event, for `@middy/sqs-partial-batch-failure`.
  */
 export const handleRecords =
   (
@@ -112,8 +115,8 @@ const toRecord = (record: SqsEvent['Records'][number]): SqsRecord => ({
 });
 
 /**
- * Returns the records that SQS delivers again. The others are now dead-letter messages. If the
- * engine cannot store the failures, SQS retries all records and counts the deliveries itself.
+ * Returns the records that SQS delivers again. All other records are now dead-letter messages. If
+ * the engine cannot store the failures, SQS delivers all records again.
  */
 const retried = (
   queue: QueueName,

@@ -1,6 +1,6 @@
 import { pause } from '../pause.ts';
 
-/** EventBridge and SQS take ten entries in one call, with 1 MiB in total. */
+/** EventBridge and SQS accept ten entries in one call, with 1 MiB in total. */
 const MAX_ENTRIES = 10;
 const MAX_BYTES = 1024 * 1024;
 const MAX_TRIES = 6;
@@ -11,8 +11,8 @@ export interface Refusal<Entry> {
 }
 
 /**
- * Sends all entries in calls of up to ten. A call may refuse single entries, and only those are
- * retried. Returns the entries that were refused in the last attempt.
+ * Sends all entries in calls of up to ten, and retries the refused entries. Returns the entries
+ * that were refused in the last attempt.
  */
 export async function sendInBatches<Entry>(
   entries: readonly Entry[],

@@ -10,34 +10,36 @@ import { StoredMessage } from '../../records.ts';
 import { SOURCE } from '../names.ts';
 
 /**
- * Largest message. EventBridge and SQS accept 1 MiB, which includes the fields that EventBridge
+ * The maximum size of a message. EventBridge and SQS accept 1 MiB, with the fields that EventBridge
  * adds to an event.
  */
 const MAX_MESSAGE_BYTES = 1024 * 1024 - 2048;
-/** SQS accepts only the characters of XML 1.0. JSON escapes all others except these two. */
+/**
+ * SQS accepts only the characters of XML 1.0. JSON escapes all other characters except these two.
+ */
 const NEVER_IN_A_QUEUE = /[\uFFFE\uFFFF]/g;
 
-/** A message to send. It goes to the bus unless `queue` is set. */
+/** A message to send: to the queue `queue`, otherwise to the bus. */
 export const OutboundMessage = z.object({
   type: z.string(),
   /** The message's `data`, as JSON. */
   detail: z.string(),
-  /** For a message to a service: the service. */
+  /** Set for a message to a service. */
   service: z.string().exactOptional(),
-  /** Send directly to this queue. */
+  /** The queue of a message that does not go through the bus. */
   queue: z
     .union([z.literal(['ingest', 'coordinate']), z.templateLiteral(['service-', z.string()])])
     .exactOptional(),
   /** Earliest delivery, in epoch milliseconds. */
   dueAt: z.number().exactOptional(),
-  /** Send to the dead-letter queue, with this error. */
+  /** Set for a dead-letter message. */
   error: ErrorReport.exactOptional(),
 });
 export type OutboundMessage = z.infer<typeof OutboundMessage>;
 
 /**
- * The body of a queue record: an event as EventBridge delivers it. Messages sent directly to a
- * queue have the same form.
+ * The body of a queue record: an event as EventBridge delivers it. A message that was sent directly
+ * to a queue has the same form.
  */
 const Envelope = z.object({ 'detail-type': z.string(), detail: z.unknown() });
 
@@ -46,15 +48,15 @@ export const toEventBody = ({ type, detail }: Pick<OutboundMessage, 'type' | 'de
   `{"detail-type":${JSON.stringify(type)},"source":"${SOURCE}","detail":${detail}}`;
 
 /**
- * Returns the message in a queue record as `type` and `data`, unvalidated, or the text if it is not
- * an event.
+ * Returns the message in a queue record as unvalidated `type` and `data`. A body that is not an
+ * event is returned as text.
  */
 export function messageIn(body: string): unknown {
   const outbound = outboundIn(body);
   return outbound ? { type: outbound.type, data: JSON.parse(outbound.detail) } : body;
 }
 
-/** Converts a queue record to a message for sending; `undefined` if it is not an event. */
+/** Converts a queue record to a message for the bus; `undefined` if the record is not an event. */
 export function outboundIn(body: string): OutboundMessage | undefined {
   try {
     const { 'detail-type': type, detail } = Envelope.parse(JSON.parse(body));
@@ -64,14 +66,16 @@ export function outboundIn(body: string): OutboundMessage | undefined {
   }
 }
 
-/** Parses the message in a queue record; `undefined` if this release does not know it. */
+/**
+ * Parses the message in a queue record; `undefined` for a message that this release cannot read.
+ */
 export const readBody = (body: string): Message | undefined =>
   StoredMessage.safeParse(messageIn(body)).data;
 
 /**
- * Prepares a message for sending. A delayed message is sent directly to its queue, because a rule
- * of the bus cannot delay. A notification that is too big is cut and marked as cut. Throws
- * `engine.message.too-big` if any other message is too big.
+ * Prepares a message for sending. A delayed message is sent directly to its queue, because the bus
+ * cannot delay. A notification that is too big is cut and marked. Throws `engine.message.too-big`
+ * for any other message that is too big.
  */
 export function toOutbound(message: Outgoing, now: number): OutboundMessage {
   const { delaySeconds = 0 } = message;
@@ -82,7 +86,7 @@ export function toOutbound(message: Outgoing, now: number): OutboundMessage {
 }
 
 /**
- * Prepares the event for an entry of the audit log. The event is sent to the bus and to no queue.
+ * Prepares the event for an entry of the audit log. Only subscribers of the bus receive this event.
  */
 export const toAuditOutbound = (entry: AuditEntry): OutboundMessage => {
   const { type, data } = auditEvent(entry);
@@ -109,9 +113,9 @@ function fitting(message: Message): OutboundMessage {
   if (message.type !== 'notification.received')
     throw engineError(
       'message.too-big',
-      `A message ${message.type} has ${bytes} bytes; EventBridge and SQS carry ` +
-        `${MAX_MESSAGE_BYTES} at most.`,
-      'This is a defect of the propagator: a message must contain ids and not whole records.',
+      `A message ${message.type} has ${bytes} bytes; EventBridge and SQS accept ` +
+        `${MAX_MESSAGE_BYTES}.`,
+      'Report this defect of the propagator: a message must contain ids, not whole records.',
     );
   const body = bodyBytes(message.data);
   const { cutFrom = body.byteLength } = message.data;
@@ -122,8 +126,8 @@ function fitting(message: Message): OutboundMessage {
 }
 
 /**
- * Converts an error report to a message attribute. Long texts are cut, because attributes count
- * toward the size of the message.
+ * Converts an error report to a message attribute. Long texts are cut, because the attributes count
+ * for the size of the message.
  */
 export const errorAttribute = (error: Report): string =>
   toJson({

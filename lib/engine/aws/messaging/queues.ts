@@ -5,10 +5,7 @@ import { sendInBatches } from './batches.ts';
 /** A message as SQS delivered it. */
 export interface Received {
   readonly id: string;
-  /**
-   * Receipt handle for deletion and visibility changes. Only the handle of the last delivery is
-   * valid.
-   */
+  /** The receipt handle for deletion and visibility changes, valid until the next delivery. */
   readonly handle: string;
   readonly body: string;
   readonly receiveCount: number;
@@ -42,7 +39,7 @@ export class Queues {
     this.#sqs = sqs;
   }
 
-  /** Sends all messages and retries only those that SQS refused. Throws `engine.queue.refused`. */
+  /** Sends all messages, and retries the refused messages. Throws `engine.queue.refused`. */
   async send(queue: string, messages: readonly ToSend[]): Promise<void> {
     const QueueUrl = await this.#url(queue);
     const entries = messages.map(({ body, delaySeconds, attributes = {} }, index) => ({
@@ -64,8 +61,8 @@ export class Queues {
   }
 
   /**
-   * Receives at most ten messages. With `waitSeconds` (long polling), an empty answer means that
-   * the queue is empty. Without it, the queue may still contain messages.
+   * Receives at most ten messages. After long polling (`waitSeconds` above 0), an empty answer
+   * means an empty queue. Without long polling, the queue may still contain messages.
    */
   async receive(
     queue: string,
@@ -97,7 +94,7 @@ export class Queues {
     );
   }
 
-  /** Deletes handled messages. Keeps a message that another worker has received in the meantime. */
+  /** Deletes handled messages. A message that another worker has received since stays. */
   async delete(queue: string, messages: readonly Handle[]): Promise<void> {
     const QueueUrl = await this.#url(queue);
     const entries = messages.map(({ handle }, index) => ({
@@ -183,8 +180,8 @@ export class Queues {
     if (refused.length > 0)
       throw engineError(
         'queue.refused',
-        `SQS refused ${refused.length} of ${entries.length} entries for ${queue} again and ` +
-          `again: ${refused[0]?.why}`,
+        `SQS refused ${refused.length} of ${entries.length} entries for ${queue} in every ` +
+          `attempt: ${refused[0]?.why}`,
         'The propagator tries again. If this continues, check the queue and its permissions.',
       );
   }
@@ -196,13 +193,13 @@ interface Failed {
   readonly Message?: string | undefined;
 }
 
-/** Errors for a message that was deleted, or that another worker has received. Ignored. */
+/** The errors for a deleted message, and for a message that another worker has received. */
 const GONE = /ReceiptHandleIsInvalid|MessageNotInflight/;
 
 const bytesOf = (entry: object): number =>
   'MessageBody' in entry ? Buffer.byteLength(JSON.stringify(entry)) : 0;
 
-/** Caches the answer of `ask`. A failure is not cached. */
+/** Returns the cached answer of `ask`. A failure is not cached. */
 function cachedAnswer(
   known: Map<string, Promise<string>>,
   name: string,

@@ -8,23 +8,23 @@ import { toEventBody, toOutbound } from './envelope.ts';
 /** Stores a relay's notifications in the ingest queue. The relay knows only the queue's URL. */
 export interface QueueSink {
   /**
-   * Resolves when all messages are in the queue. Throws when AWS does not answer or refuses a
+   * Resolves when all messages are in the queue. Throws if AWS does not answer, or refuses a
    * message.
    */
   store(messages: readonly NotificationReceived[]): Promise<void>;
-  /** Sends a heartbeat: it shows that the relay is connected even while Keystone sends nothing. */
+  /** Sends a heartbeat, which shows a connected relay also while Keystone sends nothing. */
   beat(): Promise<void>;
 }
 
-/** Creates the sink. It needs only the permission `sqs:SendMessage` on that queue. */
+/** Creates the sink. Its login needs only the permission `sqs:SendMessage` on that queue. */
 export function queueSink(
   { sqs }: Pick<Aws, 'sqs'>,
   QueueUrl: string,
   now: () => number,
 ): QueueSink {
   /**
-   * Notifications that are already in the queue. The relay retries a whole batch after a partial
-   * failure, and these are not sent twice.
+   * Notifications that are already in the queue. After a partial failure the relay retries the
+   * whole batch, and the sink skips these notifications.
    */
   const stored = new WeakSet<NotificationReceived>();
   const send = async (
@@ -45,7 +45,7 @@ export function queueSink(
         const why = new Map(
           Failed.map(({ Id, Code, Message }) => [Id, `${Code} ${Message ?? ''}`.trimEnd()]),
         );
-        // An entry without a result was not stored.
+        // An entry without a result counts as refused.
         return share.flatMap((entry) =>
           taken.has(entry.Id) ? [] : [{ entry, why: why.get(entry.Id) ?? 'no result' }],
         );
@@ -56,8 +56,8 @@ export function queueSink(
         'queue.refused',
         `SQS refused ${refused.length} of ${entries.length} notifications in every attempt: ` +
           `${refused[0]?.why}`,
-        'They stay with the broker, and the relay tries again. If this continues, check the ' +
-          'queue and its permissions.',
+        'The notifications stay with the broker, and the relay tries again. If this ' +
+          'continues, check the queue and its permissions.',
       );
   };
   return {
@@ -73,7 +73,7 @@ export function queueSink(
   };
 }
 
-/** Type of the heartbeat record in the ingest queue. */
+/** The type of a heartbeat in the ingest queue. */
 export const HEARTBEAT = 'relay.heartbeat';
 
 const Heartbeat = z.object({ 'detail-type': z.literal(HEARTBEAT) });

@@ -16,8 +16,8 @@ export interface SenderOptions {
   /** Services that have a queue. */
   readonly services: readonly string[];
   /**
-   * ARN of the role with which EventBridge Scheduler sends to the queues. Without it, no message
-   * can be delayed for more than 15 minutes.
+   * The ARN of the role with which EventBridge Scheduler sends to the queues. A delay of more than
+   * 15 minutes needs this role.
    */
   readonly schedulerRoleArn?: string | undefined;
 }
@@ -38,8 +38,8 @@ export class Sender {
   }
 
   /**
-   * Throws `engine.queue.unknown` or `engine.scheduler.role` for messages that can never be sent.
-   * Call it before anything is written.
+   * Throws `engine.queue.unknown` or `engine.scheduler.role` for a message that can never be sent.
+   * The caller checks before it writes state.
    */
   check(outbounds: readonly OutboundMessage[], now: number): void {
     const { services, schedulerRoleArn } = this.#options;
@@ -49,8 +49,7 @@ export class Sender {
     if (nowhere)
       throw engineError(
         'queue.unknown',
-        `A message is for ${nowhere.service}, which has no queue here: the bus would drop it ` +
-          'silently.',
+        `A message is for the service ${nowhere.service}, which has no queue in this deployment.`,
         'Deploy the release that has this service, or add it to the services of this process.',
       );
     if (
@@ -66,8 +65,8 @@ export class Sender {
   }
 
   /**
-   * Throws when a message could not be sent. The caller may then send all messages again with the
-   * same id; messages may arrive more than once.
+   * Throws if a message could not be sent. The caller may then send all messages again with the
+   * same id. Messages may arrive more than once.
    */
   async send(outbounds: readonly OutboundMessage[], id: string, now: number): Promise<void> {
     const { names } = this.#options;
@@ -87,7 +86,8 @@ export class Sender {
         now,
         names.queue,
       ),
-      // The name contains the message's index, so a retry does not create a second schedule.
+      // The name of a schedule contains the index of its message, so a retry creates no second
+      // schedule.
       ...later.map((outbound) => this.#schedule(outbound, `${id}-${outbounds.indexOf(outbound)}`)),
     ]);
   }
@@ -119,8 +119,8 @@ export class Sender {
     if (refused.length > 0)
       throw engineError(
         'bus.refused',
-        `EventBridge refused ${refused.length} of ${outbounds.length} events again and ` +
-          `again: ${refused[0]?.why}`,
+        `EventBridge refused ${refused.length} of ${outbounds.length} events in every ` +
+          `attempt: ${refused[0]?.why}`,
         'The propagator tries again. If this continues, check the bus, its policy and the ' +
           'quota of PutEvents.',
       );
@@ -149,8 +149,8 @@ export class Sender {
   }
 
   /**
-   * Schedules a message to be sent once, within the minute after `dueAt`. An existing schedule with
-   * this name is for the same message.
+   * Schedules one delivery of a message, within the minute after `dueAt`. An existing schedule with
+   * this name has the same message.
    */
   async #schedule(outbound: OutboundMessage, name: string): Promise<void> {
     const { names, schedulerRoleArn = '' } = this.#options;
@@ -181,8 +181,8 @@ export class Sender {
 }
 
 /**
- * True if the scheduler must send the message. A notification that is too big for the scheduler is
- * delivered after the longest delay of SQS instead, and its handler delays it again.
+ * True if the scheduler must send the message. A notification that is too big for the scheduler
+ * arrives after the longest delay of SQS, and its handler delays it again.
  */
 const isForScheduler = (outbound: OutboundMessage, now: number): boolean =>
   secondsUntil(outbound, now) > MAX_DELAY_SECONDS &&
