@@ -22,12 +22,12 @@ console.log(`${made.size} pages in ${FOLDER}`);
 
 const AWS = 'docs/aws.md';
 writeFileSync(AWS, withTables(readFileSync(AWS, 'utf8'), await costTables()));
-console.log(`what it costs in ${AWS}`);
+console.log(`the tables of costs in ${AWS}`);
 
 const routes = { snapshot: routesSnapshot(), dispositions: readRoutes() };
 writeFileSync(COVERAGE_PAGE, coveragePage(snapshot(), readDispositions(), readReasons(), routes));
-console.log(`what names a project in ${COVERAGE_PAGE}`);
+console.log(`the columns and collections of a project in ${COVERAGE_PAGE}`);
 
 const OPENAPI = 'docs/api/openapi.json';
 writeFileSync(OPENAPI, `${JSON.stringify(openApiDocument(), undefined, 2)}\n`);
-console.log(`the HTTP API in ${OPENAPI}`);
+console.log(`the description of the HTTP API in ${OPENAPI}`);
