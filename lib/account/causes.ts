@@ -2,7 +2,7 @@
  * Why a project or a user is suspended. An account without causes is active. Keystone gives no
  * tokens if the account or its domain is disabled. A disabled domain is a separate cause, because
  * Keystone does not change its projects and users. An operator may also hold a project suspended,
- * whatever its state in Keystone.
+ * independently of its state in Keystone.
  */
 export type SuspensionCause =
   | { readonly kind: 'project-disabled' }
@@ -26,7 +26,7 @@ export interface PendingDeletion {
   readonly reason: string;
 }
 
-/** The facts from which the causes follow. */
+/** The facts that decide the causes. */
 export interface ProjectState {
   /** Default `project`. */
   readonly type?: 'project' | 'user';
@@ -89,10 +89,10 @@ export const isDecision = ({ kind }: SuspensionCause): boolean =>
 
 /**
  * True if the causes require the action. `undoes`: the resume undoes the suspension of a canceled
- * deletion. It is then required even if the project is disabled, unless a person's decision
- * suspends the project.
+ * deletion. Such a resume ignores the state in Keystone. Only a person's decision to suspend the
+ * project prevents it.
  */
-export const callFor = (
+export const causesRequire = (
   { action, undoes }: { readonly action: string; readonly undoes?: string | undefined },
   causes: readonly SuspensionCause[],
 ): boolean => {

@@ -11,19 +11,19 @@ export interface MergedInventory {
    * `enabled` are kept.
    */
   readonly accounts: readonly AccountRecord[];
-  /** The accounts that differ from the inventory. Only these have to be written. */
+  /** The accounts that differ from the inventory. Only these must be stored. */
   readonly changed: readonly AccountRecord[];
   /**
-   * Projects and domains that existed in the inventory and that Keystone no longer lists. They may
-   * have been deleted without a notification.
+   * Projects and domains of the inventory that Keystone no longer lists, perhaps because a deletion
+   * had no notification.
    */
   readonly vanished: readonly AccountRecord[];
 }
 
 /**
- * Returns everything that Keystone lists. Throws {@link PropagatorError} when a listing fails or is
- * empty. A Keystone without any project, domain, user or role assignment is a fault (a wrong token,
- * a wrong database), not a fact.
+ * Returns all accounts and memberships that Keystone lists. Throws {@link PropagatorError} when a
+ * listing fails or is empty. An empty listing is a fault, for example of a wrong token or a wrong
+ * database.
  */
 export async function listAll(keystone: Keystone): Promise<Listed> {
   const [domains, projects, users, members] = await Promise.all([
@@ -44,16 +44,13 @@ export async function listAll(keystone: Keystone): Promise<Listed> {
   return { domains, projects, users, members };
 }
 
-/**
- * Returns the error for an empty list, which is a fault and not a fact. `what` is a plural, for
- * example `projects`.
- */
+/** Returns the error for an empty listing. `what` is a plural, for example `projects`. */
 export const emptyListing = (what: string): PropagatorError =>
   new PropagatorError({
     code: 'keystone.list.empty',
     class: 'Denied',
     service: 'keystone',
-    message: `Keystone lists no ${what} at all`,
+    message: `Keystone's list of ${what} is empty`,
     advice:
       'Give the login a role that may list all of them (admin), and check whether Keystone ' +
       'has its database; the inventory was left as it was.',
@@ -63,16 +60,16 @@ export const emptyListing = (what: string): PropagatorError =>
 export interface Known {
   readonly records: readonly AccountRecord[];
   /**
-   * True if the inventory was never filled. The accounts that already exist then are not announced
-   * as created.
+   * True if the inventory was never filled. Then the existing accounts are not announced as
+   * created.
    */
   readonly isFirst: boolean;
 }
 
 /**
  * Returns the inventory after a full listing that began at `listedAt` (epoch milliseconds). The
- * caller must read the known records before the listing is compared and after it has ended;
- * otherwise an account that was added during the listing would appear deleted.
+ * caller must read the known records after the end of the listing. Otherwise an account that was
+ * added during the listing would appear deleted.
  */
 export function mergeAll(
   listed: Listed,

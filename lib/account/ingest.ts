@@ -33,14 +33,14 @@ export interface Batch {
 type Present = Extract<KeystoneState, { kind: 'present' }>['account'];
 
 /**
- * The longest time between the two notifications about one deletion of a domain that have no
- * request id.
+ * Keystone sends two notifications about one deletion of a domain. Without request ids, they count
+ * as one deletion within this time.
  */
 const DOMAIN_ECHO_MILLIS = 60_000;
 
 /**
- * Keystone announces every change of a domain twice with one request id: as the domain and as its
- * project. The second one is a duplicate. Returns `undefined` if the notification has no request
+ * Returns the key of a duplicate. Keystone announces each change of a domain twice with one request
+ * id: for the domain and for its project. Returns `undefined` if the notification has no request
  * id.
  */
 function domainEchoKey({ id, operation, cause }: AccountHint): string | undefined {
@@ -70,8 +70,8 @@ export function keysAgainstDuplicates(items: readonly Item[]): string[] {
 
 /**
  * Decides about a batch of notifications: account events, changed records, notifications to retry,
- * and quarantine. This is a pure function. It handles the items in the order of their timestamps,
- * not of their delivery.
+ * and quarantine. The function is pure. It handles the items in the order of their timestamps,
+ * which may differ from the order of delivery.
  */
 export function decide(batch: Batch): Decision {
   const update = new InventoryUpdate(batch.known, batch.seen);
@@ -110,7 +110,7 @@ export function decide(batch: Batch): Decision {
 }
 
 /**
- * The result for one hint, which is the end of a counter's name, or the error for which the
+ * The result for one hint: the last part of a counter's name, or the error because of which the
  * notification must wait.
  */
 type Taken =
@@ -155,15 +155,15 @@ function applyAccount(
     update.announce(living.account, 'deleted', hint.cause);
     return 'announced';
   }
-  // The account was deleted meanwhile. Its own notification or the sweep reports that, so the
-  // record stays.
+  // The account was deleted since the notification. Another notification or the sweep reports the
+  // deletion, so the record is kept.
   if (answer?.kind !== 'certain' || shown?.kind !== 'present') return 'absent';
   applyShownState(update, hint, record, shown.account, answer.value, batch.askedAt);
   return 'announced';
 }
 
 /**
- * Neither Keystone nor an event has ever shown the account, so a person decides. See `Suspicion` in
+ * Holds a deletion of an unknown account for the decision of a person. See `Suspicion` in
  * `inventory.ts`.
  */
 function holdSuspicious(
@@ -186,8 +186,8 @@ function isDomainEcho(
 ): boolean {
   const key = domainEchoKey(hint);
   if (key === undefined) {
-    // The first notification has set `deletedAt` and published the event. This rule is for domains
-    // only, because `deletedAt` of a project may come from a forged notification.
+    // The first notification has set `deletedAt` and published the event. For a project this rule
+    // would be unsafe, because a forged notification may have set `deletedAt`.
     return (
       hint.operation === 'deleted' &&
       isGone(record) &&
@@ -200,8 +200,8 @@ function isDomainEcho(
 }
 
 /**
- * An `updated` notification does not say what changed. The difference between Keystone's answer and
- * the announced state does.
+ * Applies Keystone's answer to the record. An `updated` notification does not name the change, so
+ * it follows from the difference between the answer and the announced state.
  */
 function applyShownState(
   update: InventoryUpdate,
@@ -213,7 +213,7 @@ function applyShownState(
 ): void {
   const before = record.account.enabled;
   const shown = shownRecord(record, account, askedAt, about.members);
-  // The notification about the creation may be lost. The next sweep announces it then.
+  // If the notification about the creation is lost, the next sweep announces the creation.
   const isFirst = record.seenAt === 0 && hint.operation !== 'created';
   update.put(isFirst ? { ...shown, unannounced: true } : shown);
   if (about.tree)
@@ -227,8 +227,8 @@ function applyShownState(
       : 'disabled';
   if (hint.operation === 'created') {
     update.announce(account, 'created', hint.cause);
-    // The project was disabled at its creation or shortly after. A later notification about it then
-    // finds no change.
+    // The project was disabled at its creation or shortly after. The notification about that will
+    // then find no difference.
     if (!account.enabled) update.announce(account, 'disabled', hint.cause);
   } else {
     if (record.unannounced) update.announce(account, 'created', hint.cause);
@@ -236,7 +236,7 @@ function applyShownState(
   }
 }
 
-/** Records the users who got a role. A duplicate changes nothing, so no key is stored. */
+/** Records the users with a new role. A duplicate has no effect, so no key is stored. */
 function applyMembership(update: InventoryUpdate, hint: MembershipHint, batch: Batch): Taken {
   const { on, who, inherited } = hint;
   const group = who.type === 'group' ? batch.answers.groups.get(who.id) : undefined;
@@ -247,8 +247,7 @@ function applyMembership(update: InventoryUpdate, hint: MembershipHint, batch: B
     if (answer?.kind === 'uncertain') return answer.error;
     const shown = answer?.value.shown;
     if (shown?.kind === 'present' && shown.account.type === 'project') {
-      // The state `enabled` was not announced yet and is not stored, because the notification about
-      // it may still wait in the broker.
+      // `enabled` is not stored, because the notification about it may still wait in the broker.
       const { enabled: _notAnnounced, ...account } = shown.account;
       const before = known.seenAt === 0 ? undefined : known;
       const first = shownRecord(before, account, batch.askedAt, answer?.value.members);

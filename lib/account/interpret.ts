@@ -15,9 +15,8 @@ export type AccountHint = {
   | { readonly type: 'user'; readonly id: UserId }
 );
 /**
- * A hint that a user or a group got a role. It is recorded, because Keystone forgets the
- * assignments of a deleted project. `inherited`: the role applies to the projects below, not to the
- * place itself.
+ * A hint that a user or a group got a role. The inventory records it, because Keystone deletes the
+ * assignments of a deleted project. `inherited`: the role applies only to the projects below.
  */
 export interface MembershipHint {
   readonly kind: 'membership';
@@ -52,9 +51,8 @@ const crud = (...resources: string[]): string[] =>
     ['created', 'updated', 'deleted'].map((operation) => `identity.${resource}.${operation}`),
   );
 /**
- * Other event types of Keystone, each with its own counter. All unknown types share one counter,
- * because otherwise any sender could create any number of counters. The space in `project tag`
- * comes from Keystone.
+ * Other event types of Keystone, each with its own counter. All unknown types share one counter, so
+ * that a sender cannot create arbitrary counters. Keystone itself uses the space in `project tag`.
  */
 const IGNORED_EVENT_TYPES: ReadonlySet<string> = new Set([
   ...crud(
@@ -80,14 +78,14 @@ const IGNORED_EVENT_TYPES: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Returns what a notification hints at. `receivedAt` (epoch milliseconds) replaces an unreadable
- * timestamp.
+ * Returns the interpretation of a notification. `receivedAt` (epoch milliseconds) replaces an
+ * unreadable timestamp.
  */
 export function interpret(notification: Notification, receivedAt: number): Interpretation {
   const { eventType } = notification;
   const [, resource = '', operation = ''] =
     /^identity\.(project|domain|user)\.(created|updated|deleted)$/.exec(eventType) ?? [];
-  // CADF notifications report failed attempts, too. A basic payload has no outcome, because
+  // CADF notifications also report failed attempts. A basic payload has no outcome, because
   // Keystone sends it only after a success.
   if (notification.outcome !== undefined && notification.outcome !== 'success')
     return dropped('outcome');
@@ -95,8 +93,8 @@ export function interpret(notification: Notification, receivedAt: number): Inter
     return account(notification, resource, OPERATIONS[operation] ?? 'updated', receivedAt);
   if (eventType === 'identity.role_assignment.created')
     return roleAssigned(notification, receivedAt);
-  // The user who creates an application credential sends this with a token on its project, so that
-  // user has a role there. Basic payloads do not name the user.
+  // A user creates an application credential with a token on its project, and therefore has a role
+  // on that project. Basic payloads do not name the user.
   if (eventType === 'identity.application_credential.created')
     return credentialMade(notification, receivedAt);
   return dropped(IGNORED_EVENT_TYPES.has(eventType) ? eventType : 'unknown-event-type');

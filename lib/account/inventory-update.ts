@@ -4,7 +4,7 @@ import { type AccountRecord, isGone, type QuarantineRecord } from './inventory.t
 import { keyOf, keyOfAccount } from './merge.ts';
 import type { Delayed } from './quarantine.ts';
 
-/** All that a batch stores in one commit. */
+/** The changes that a batch stores in one commit. */
 export interface Decision {
   readonly seen: readonly string[];
   readonly accounts: readonly AccountRecord[];
@@ -14,8 +14,8 @@ export interface Decision {
 }
 
 /**
- * Collects a decision. Later notifications of the same batch see the inventory with the changes of
- * the earlier ones.
+ * Collects the changes of a batch. The decision about a notification sees the changes of the
+ * earlier notifications of the batch.
  */
 export class InventoryUpdate {
   readonly quarantine: QuarantineRecord[] = [];

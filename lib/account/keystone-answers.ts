@@ -14,13 +14,13 @@ export type Answer<T> =
 export interface AboutAccount {
   readonly shown: KeystoneState;
   /**
-   * Set for a project without recorded members: the users who have a role on it, including
-   * inherited roles.
+   * Set for a project without recorded members: the users with a role on it, including inherited
+   * roles.
    */
   readonly members: readonly UserId[] | undefined;
   /**
-   * Set for a disabled domain: its projects and users. They cannot be listed after the deletion of
-   * the domain.
+   * Set for a disabled domain: its projects and users. After the deletion of the domain Keystone no
+   * longer lists them.
    */
   readonly tree: Listed | undefined;
 }
@@ -34,13 +34,13 @@ export interface Answers {
 /** Concurrent calls. All users of the cloud share Keystone. */
 const CONCURRENCY = 8;
 /**
- * After this many calls without an answer no more calls are made for the batch, because each would
- * wait for its time-out.
+ * After this many calls without an answer, the batch makes no further calls, because each would
+ * wait for its timeout.
  */
 const MAX_FAILURES = 3;
 /**
- * Most deletions of unknown accounts in a batch that ingest checks in Keystone. The others are held
- * without a check, so that many forged notifications do not delay real ones.
+ * Maximum number of deletions of unknown accounts in a batch that ingest checks in Keystone. The
+ * others are held without a check, so that forged notifications cannot delay real ones.
  */
 const MAX_UNKNOWN_DELETIONS = 20;
 /**
@@ -65,8 +65,8 @@ export function knownDomains(
   known: ReadonlyMap<string, AccountRecord>,
 ): Set<string> {
   const domains = new Set<string>();
-  // Only domains that Keystone has shown count, because a forged notification must not turn a
-  // project into a domain.
+  // A forged notification must not turn a project into a domain. The inventory therefore decides if
+  // Keystone has shown the id.
   const wasShown = (type: 'domain' | 'project', id: string): boolean =>
     (known.get(keyOf(type, id))?.seenAt ?? 0) > 0;
   for (const hint of hints) {
@@ -80,8 +80,8 @@ export function knownDomains(
 
 /**
  * Asks Keystone for the present state of each account and group that the hints name. The
- * coordinator confirms deletions, so this function asks only about a limited number of deletions of
- * unknown accounts. Never throws. An error is part of the answer.
+ * coordinator confirms the deletions of known accounts, so they are not asked about here. Never
+ * throws. An error is part of the answer.
  */
 export async function askKeystone(
   hints: readonly Hint[],

@@ -11,16 +11,15 @@ export type KeystoneState =
   | { readonly kind: 'other'; readonly id: string };
 
 /**
- * Reads the state of accounts in Keystone. Every call throws `PropagatorError` when the answer is
- * not certain (no answer, 5xx, 401, 403, an incomplete page). An uncertain answer is never
- * `absent`.
+ * Reads the state of accounts in Keystone. Each call throws `PropagatorError` on an uncertain
+ * answer: no answer, 5xx, 401, 403, or an incomplete page. Such an answer never counts as `absent`.
  */
 export interface Keystone {
   show(type: 'project' | 'domain' | 'user', id: string): Promise<KeystoneState>;
   /**
-   * Calls `take` with all accounts of a type, page by page. The next page is requested after the
-   * call has ended. A page may come twice. Throws when the rest of the list cannot be read; `take`
-   * has received the earlier pages by then.
+   * Calls `take` with all accounts of a type, page by page. The next page is requested when the
+   * call has ended. A page may be repeated. Throws if a page cannot be read, after `take` has
+   * received the earlier pages.
    */
   eachPage(
     type: Account['type'],

@@ -15,10 +15,7 @@ export const keyOf = (type: Account['type'], id: string): string => `${type}/${i
 /** Returns the key of an account: `<type>/<id>`, for example `project/0a1b`. */
 export const keyOfAccount = (account: Account): string => keyOf(account.type, account.id);
 
-/**
- * Returns the old and new members together. A user who once had a role may have left resources
- * behind.
- */
+/** Returns the union of old and new members. A former member may have left resources. */
 export function unionOf(
   known: readonly UserId[] | undefined,
   added: readonly UserId[] | undefined,
@@ -51,10 +48,10 @@ export const isUnannounced = (record: AccountRecord | undefined): boolean =>
   record === undefined || record.seenAt === 0 || record.unannounced === true;
 
 /**
- * Returns the records after a listing. A known account keeps its announced `enabled`, because a
- * listing is no event. The notification about the change may still wait in the broker. A new
- * account has no announced `enabled` and is `unannounced`. The sweep announces both. With `isFirst`
- * the accounts existed before the inventory, so their state counts as announced.
+ * Returns the records after a listing. A known account keeps its announced `enabled`, because the
+ * notification about a change may still wait in the broker. A new account has no `enabled` and is
+ * `unannounced`. The sweep announces such differences. With `isFirst` the accounts existed before
+ * the inventory, so their state counts as announced.
  */
 export function mergeListed(
   listed: Listed,

@@ -5,11 +5,11 @@ import { bodyBytes } from './received.ts';
 import { utcMillis } from './time.ts';
 import { wrappingOf } from './wrapping.ts';
 
-/** A parsed notification of Keystone, in any of its formats. None of its content is proven. */
+/** A parsed notification of Keystone, in any of its formats. Its content may be forged. */
 export interface Notification {
   /**
-   * The id is equal on all topics of the notification. It proves nothing alone, because the sender
-   * chooses it.
+   * The id is equal on all topics of the notification. The sender chooses it, so the id alone is no
+   * proof of a duplicate.
    */
   readonly messageId: string;
   /** SHA-256 of the content, in hexadecimal. Id and digest together identify a duplicate. */
@@ -48,7 +48,7 @@ export type Reading =
   | { readonly kind: 'notification'; readonly notification: Notification }
   | { readonly kind: 'unreadable'; readonly reason: string };
 
-/** Text that every engine can store: no control characters and no unpaired surrogates. */
+/** Text that every engine can store, without control characters and unpaired surrogates. */
 const text = (most: number) =>
   z
     .string()
@@ -57,7 +57,7 @@ const text = (most: number) =>
     .refine(
       // biome-ignore lint/suspicious/noControlCharactersInRegex: they must not be stored
       (value) => value.isWellFormed() && !/[\u0000-\u001f\u007f]/.test(value),
-      'holds control characters',
+      'contains control characters',
     );
 /** An optional field. An invalid value counts as absent. */
 const optional = <S extends z.ZodType>(schema: S) => schema.optional().catch(undefined);
@@ -105,7 +105,7 @@ const Payload = z.object({
 /**
  * Reads a stored body: envelope 2.0, or the object without an envelope, with a basic or CADF
  * payload. Version 1, the Kafka transport and the `log` driver send the object without an envelope.
- * A body that cannot be read is unreadable, and no error is thrown.
+ * For an unreadable body the result is `unreadable`; no error is thrown.
  */
 export function readNotification(data: NotificationReceived['data']): Reading {
   try {
@@ -121,9 +121,7 @@ function readBody(data: NotificationReceived['data']): Reading {
   if (data.cutFrom !== undefined)
     return unreadable(`too big: ${data.cutFrom} bytes, a notification has a few thousand`);
   if (data.encoding === 'base64')
-    return unreadable(
-      `not text: it is not UTF-8, or it contains a NUL${compression(bodyBytes(data))}`,
-    );
+    return unreadable(`not text: invalid UTF-8, or a NUL character${compression(bodyBytes(data))}`);
   const outer = parseJson(data.body);
   if (outer === undefined) return unreadable(data.body.trim() === '' ? 'empty' : 'not JSON');
   const envelope = Envelope.safeParse(outer);
@@ -138,12 +136,12 @@ function readBody(data: NotificationReceived['data']): Reading {
   const inner = Inner.safeParse(body);
   if (!inner.success)
     return unreadable(
-      wrappingOf(body, envelope.success) ?? 'not a notification: it has no usable event_type',
+      wrappingOf(body, envelope.success) ?? 'not a notification: event_type is missing or invalid',
     );
-  return understandPayload(inner.data, data.body);
+  return parsePayload(inner.data, data.body);
 }
 
-function understandPayload(inner: z.infer<typeof Inner>, body: string): Reading {
+function parsePayload(inner: z.infer<typeof Inner>, body: string): Reading {
   const parsed = Payload.safeParse(inner.payload);
   if (!parsed.success) return unreadable('its payload is not an object');
   const payload = parsed.data;

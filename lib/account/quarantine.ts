@@ -14,8 +14,8 @@ const MAX_WAIT_MILLIS = 3_600_000;
 
 /**
  * Returns the notification with a delay. The delay is half of the time since its receipt, so that
- * the back-off grows without a stored counter. It is at least Keystone's `Retry-After`, up to
- * `maxWaitMillis`. A notification is never dead-lettered here.
+ * the back-off grows without a stored counter. Keystone's `Retry-After`, up to `maxWaitMillis`, is
+ * the minimum. The retries continue without a limit.
  */
 export function withDelay(
   received: NotificationReceived,
@@ -34,8 +34,7 @@ export function withDelay(
 
 /**
  * Returns the quarantine record of an unreadable notification. The body is cut to 64 KiB; `bytes`
- * is its full size. The id is that of the receipt, so that a repeated delivery creates no second
- * record.
+ * is its full size. A repeated delivery has the same id and creates no second record.
  */
 export function toQuarantine({ data }: NotificationReceived, reason: string): QuarantineRecord {
   const bytes = bodyBytes(data);

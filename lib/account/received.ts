@@ -1,7 +1,8 @@
 import type { NotificationReceived } from '../../events/notification.ts';
 
 /**
- * A notification has a few kilobytes. A larger body is no notification, and is not stored whole.
+ * A notification has a few kilobytes. A body over this limit is no notification, and only its start
+ * is stored.
  */
 export const MAX_BODY_BYTES = 1024 * 1024;
 /** Bytes of an unreadable body that are kept for a person. */
@@ -16,14 +17,14 @@ export function encodeBody(bytes: Uint8Array): { body: string; encoding: 'utf8' 
     const body = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
     if (!body.includes('\0')) return { body, encoding: 'utf8' };
   } catch {
-    // Not UTF-8, so base64 keeps the bytes.
+    // The bytes are not UTF-8. Base64 preserves them.
   }
   return { body: Buffer.from(bytes).toString('base64'), encoding: 'base64' };
 }
 
 /**
- * Returns the event that stores a notification as received. The relay and the API commit it before
- * they acknowledge the notification. A body over {@link MAX_BODY_BYTES} is cut to {@link
+ * Returns the event that stores a notification as received. The relay and the API commit the event
+ * before they acknowledge the notification. A body over {@link MAX_BODY_BYTES} is cut to {@link
  * MAX_STORED_BYTES}, and `cutFrom` is its full size. Never throws.
  */
 export function notificationReceived(

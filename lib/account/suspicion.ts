@@ -4,7 +4,7 @@ import type { AccountRecord } from './inventory.ts';
 /** The type and id of an account. */
 export type AccountName = Pick<Account, 'type' | 'id'>;
 
-/** The person who decides about held deletions, with the reason. It is stored. */
+/** The stored decision of a person about held deletions. */
 export interface Decider {
   readonly by: string;
   readonly reason: string;
@@ -12,8 +12,8 @@ export interface Decider {
 }
 
 /**
- * Releases held deletions: each is published as the account event of its notification. Keystone
- * confirms it like any other. Records without a suspicion are ignored.
+ * Releases held deletions. Each is published as an account event, which Keystone must confirm like
+ * any other. Records without a suspicion are ignored.
  */
 export function releaseSuspicions(
   records: readonly AccountRecord[],
@@ -42,9 +42,7 @@ export function releaseSuspicions(
   };
 }
 
-/**
- * Drops held deletions, so that nothing follows from them. They are kept and can still be released.
- */
+/** Drops held deletions. No operation follows from them, but a person can still release them. */
 export const dropSuspicions = (
   records: readonly AccountRecord[],
   decider: Decider,

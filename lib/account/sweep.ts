@@ -3,8 +3,8 @@ import { type AccountRecord, isGone } from './inventory.ts';
 import { isUnannounced, keyOfAccount, shownRecord } from './merge.ts';
 
 /**
- * The share of a type's existing accounts that may be missing from one listing. A higher share is
- * treated as a fault of the listing. A few missing accounts are always accepted.
+ * The share of a type's existing accounts that may be missing in one listing. A higher share counts
+ * as a fault of the listing. A few missing accounts are always accepted.
  */
 const MISSING_LIMIT = { share: 0.2, few: 5 };
 
@@ -16,8 +16,8 @@ export function suspiciousListing(
 ): string | undefined {
   if (missing <= Math.max(MISSING_LIMIT.few, living * MISSING_LIMIT.share)) return undefined;
   return (
-    `Keystone no longer lists ${missing} of ${living} known ${type}s, and announced none of ` +
-    'these deletions: so many at once may be a fault of Keystone or of its database'
+    `Keystone no longer lists ${missing} of ${living} known ${type}s, and sent no notifications ` +
+    'about them. Keystone or its database may have a fault'
   );
 }
 
@@ -44,7 +44,8 @@ export function sweptEvent(account: Account, change: Change, seenAt: number): Ac
       cause: {
         messageId: `sweep/${account.type}/${account.id}/${change}/${seenAt}`,
         eventType: 'sweep',
-        // The time of the deletion is unknown. This is the last time at which the account existed.
+        // The time of the deletion is unknown, so this is the last time at which Keystone showed
+        // the account.
         at: seenAt,
       },
     },
@@ -60,9 +61,8 @@ export interface PageChanges {
 /**
  * Compares one page of a listing that began at `listedAt` (epoch milliseconds) with the records of
  * its accounts. A creation or a change of `enabled` without a notification is recorded and
- * announced. A notification that arrives later changes nothing: it finds the state announced, or
- * repeats `created`, which subscribers must expect. With `announceCreated` false, new accounts are
- * only recorded.
+ * announced. Its notification may still arrive, and may then repeat `created`, which subscribers
+ * must expect. With `announceCreated` false, new accounts are only recorded.
  */
 export function comparePage(
   page: readonly Account[],
@@ -74,7 +74,7 @@ export function comparePage(
   const news: PageChanges = { accounts: [], messages: [] };
   for (const account of page) {
     const record = before.get(keyOfAccount(account));
-    // The record changed after the listing began, so it is newer than the listing.
+    // The record is newer than the listing.
     if (record && record.seenAt >= listedAt) continue;
     const shown = shownRecord(record, account, listedAt);
     if (!differsFromStored(shown, record)) continue;
@@ -96,8 +96,8 @@ function changesOf(listed: Account, record: AccountRecord | undefined): Change[]
 }
 
 /**
- * True if the record must be written. A difference in `seenAt` alone matters only for an account
- * that was reported deleted, because it now exists again ({@link isGone}).
+ * True if the record must be stored. If only `seenAt` differs, the record is stored only for an
+ * account that was reported deleted, because the account exists again ({@link isGone}).
  */
 export const differsFromStored = (
   record: AccountRecord,

@@ -8,8 +8,8 @@ const Bare = z.looseObject({ event_type: z.string(), payload: z.unknown() });
 const MAX_NESTING = 4;
 
 /**
- * Returns where a body contains a whole notification inside something else, or `undefined`. `body`
- * is the JSON after the first envelope was opened, if there was one. A wrapped notification is not
+ * Returns the place in a body at which a complete notification is nested, or `undefined`. `body` is
+ * the JSON after the first envelope was opened, if there was one. A wrapped notification is not
  * interpreted, because only the sender knows whether the wrapping was intended.
  */
 export function wrappingOf(body: unknown, hasEnvelope: boolean): string | undefined {

@@ -1,5 +1,5 @@
 import type { Condition, Counts, ServiceRequested } from '../../events/service.ts';
-import { callFor, describeCauses } from '../account/causes.ts';
+import { causesRequire, describeCauses } from '../account/causes.ts';
 import type { Engine } from '../engine/port.ts';
 import type { Cloud } from '../openstack/cloud.ts';
 import { isUndo } from '../operation/lifecycle.ts';
@@ -73,7 +73,7 @@ export async function lifecycleRefusal(
       ? await fetchUserState(scope.id, keystone)
       : await fetchEffectiveState(scope.id, { keystone, reads: deps.engine.reads });
   const isWanted =
-    state.kind === 'present' && callFor({ action, undoes: lifecycle?.undoes }, state.causes);
+    state.kind === 'present' && causesRequire({ action, undoes: lifecycle?.undoes }, state.causes);
   if (isWanted) return undefined;
   await deps.engine.commit({
     messages: [{ type: 'operation.confirm', data: { operationId: id, confirmation } }],

@@ -1,6 +1,6 @@
 import type { AccountEvent } from '../../events/account.ts';
 import type { DomainId, UserId } from '../../events/ids.ts';
-import { callFor, describeCauses } from '../account/causes.ts';
+import { causesRequire, describeCauses } from '../account/causes.ts';
 import { isGone } from '../account/inventory.ts';
 import type { Engine } from '../engine/port.ts';
 import type { Cloud } from '../openstack/cloud.ts';
@@ -166,7 +166,7 @@ async function askProject(
   const recorded = new Set(isSuspend ? [] : await suspendedServices(id, deps.engine));
   return {
     kind: 'present',
-    isWanted: callFor({ action, undoes: lifecycle?.undoes }, state.causes),
+    isWanted: causesRequire({ action, undoes: lifecycle?.undoes }, state.causes),
     because: describeCauses(state.causes),
     decision: {
       follows: Boolean(isAsked) || decided.action !== 'none',

@@ -3,13 +3,13 @@ import type { Condition } from '../../events/service.ts';
 import type { Actor } from '../shared/errors.ts';
 import type { Blocker, Removal, Resource } from './service.ts';
 
-/** Most conditions in a report. The counts include the others. */
-const MOST = 25;
+/** Maximum number of conditions in a report. The counts are always complete. */
+const MAX_CONDITIONS = 25;
 
 /**
  * Merges conditions with the same resource type and reason into one, with a count. `example` and
- * `requestId` come from the first resource. The order is always the same: holds come first, because
- * other services wait for them, and conditions about missing features of the cloud come last.
+ * `requestId` are those of the first condition. In the result, holds are first, because other
+ * services wait for them. Missing features of the cloud are last.
  */
 export function aggregate(conditions: readonly Condition[]): Condition[] {
   const byReason = new Map<string, Condition>();
@@ -27,7 +27,7 @@ export function aggregate(conditions: readonly Condition[]): Condition[] {
         Number(x.class === 'Unsupported') - Number(y.class === 'Unsupported') ||
         (a < b ? -1 : 1),
     )
-    .slice(0, MOST)
+    .slice(0, MAX_CONDITIONS)
     .map(([, condition]) => condition);
 }
 
@@ -61,7 +61,7 @@ export const blockedCondition = (
   ...(isHold ? { isHold } : {}),
 });
 
-/** Returns the conditions of those resources that must not be removed now. */
+/** Returns the conditions of the resources that must not be removed now. */
 export const blockedConditions = (
   resourceType: ResourceTypeName,
   resources: readonly Resource[],
@@ -70,7 +70,10 @@ export const blockedConditions = (
     one.blocked ? [blockedCondition(resourceType, one, one.blocked)] : [],
   );
 
-/** Returns the conditions of rows that are never touched (safety rule "Check the owner"). */
+/**
+ * Returns the conditions for rows of other owners or without an owner. Such rows are never changed
+ * (safety rule "Check the owner of every row").
+ */
 export const ownershipConditions = (
   resourceType: ResourceTypeName,
   foreign: readonly Resource[],
@@ -86,13 +89,13 @@ export const ownershipConditions = (
     ),
     advice:
       'The API ignored the filter by project. Report this to the vendor of the service. ' +
-      'Nothing of other owners was changed.',
+      'No resource of another owner was changed.',
   })),
   ...ownerless.map((one) => ({
     ...condition(
       resourceType,
       'Blocked',
-      'the resource has no owner field, so it is never removed',
+      'the resource has no owner field, so the propagator keeps it',
       'operator',
       one,
     ),
@@ -130,7 +133,7 @@ export function removalCondition(
     ...condition(
       resourceType,
       'InProgress',
-      'its deletion was accepted long ago and has not ended',
+      'its deletion was accepted, and has been in progress for an unusually long time',
       'operator',
       resource,
     ),
@@ -143,8 +146,8 @@ export function removalCondition(
 export const RETURNED = 'the service reported it as removed, and lists it again';
 
 /**
- * Returns one condition for all resources that were removed and are listed again. At first no
- * action is needed, because a listing may be older than the removal.
+ * Returns one condition for all resources that were removed and are listed again. The listing may
+ * be older than the removal, so at first no action is needed.
  */
 export const returnedConditions = (
   resourceType: ResourceTypeName,

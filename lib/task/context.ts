@@ -42,13 +42,13 @@ export type Paging = 'marker' | 'next' | 'offset' | 'total' | 'swift' | 'none';
 /** The options of one listing. */
 export interface ListOptions<S extends z.ZodType> extends RequestOptions {
   /**
-   * The key of the rows, for example `servers`; `undefined` where the answer itself is the array
+   * The key of the rows, for example `servers`; `undefined` if the answer itself is an array
    * (Swift).
    */
   readonly collection?: string;
   /**
-   * The shape of one row. It must accept a row without an owner, because the safety rules handle
-   * such rows.
+   * The shape of one row. The schema must accept a row without an owner, because the safety rules
+   * handle such rows.
    */
   readonly row: S;
   readonly paging: Paging;
@@ -64,8 +64,8 @@ export interface ListOptions<S extends z.ZodType> extends RequestOptions {
 }
 
 /**
- * The REST API of one service in one region, with a token of the propagator's user. It limits
- * concurrent calls, obeys `Retry-After`, and follows no redirects.
+ * The REST API of one service in one region, with a token of the propagator's user. The client
+ * limits concurrent calls, obeys `Retry-After`, and follows no redirects.
  */
 export interface ServiceApi {
   readonly service: string;
@@ -80,10 +80,10 @@ export interface ServiceApi {
    */
   readonly microversion?: string | undefined;
   /**
-   * Makes one call. `path` is appended to the endpoint, and the caller escapes it
-   * (`encodeURIComponent`). Throws {@link PropagatorError}: 404 and 410 `Gone`, 401 and 403
-   * `Denied`, 405 and 501 `Unsupported`, 409, 429, 5xx and timeouts `Transient`, any other status
-   * `Unexpected`.
+   * Makes one call. `path` is appended to the endpoint. The caller must escape it
+   * (`encodeURIComponent`). Throws {@link PropagatorError} of class `Gone` (404, 410), `Denied`
+   * (401, 403), `Unsupported` (405, 501), `Transient` (409, 429, 5xx, timeouts) or `Unexpected`
+   * (any other status).
    */
   request(
     method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE',
@@ -108,25 +108,25 @@ export interface Watch {
   answered(): void;
 }
 
-/** What a service file may use during one run, for a project or for a user. */
+/** The context of one run, for a project or for a user. */
 export interface CommonContext {
   readonly region: string;
   readonly api: ServiceApi;
   /**
-   * The same API with a token on the project itself. It is set while the project exists and an
-   * administrator has requested its deletion. For a resource type of class C, `api` is this API as
-   * well. Other types may prefer it (Heat deletes with the caller's token).
+   * The same API with a token on the project itself. Set while the project exists and an
+   * administrator has requested its deletion. For a resource type of class C, `api` has this token
+   * too. Other types may use this API if the service needs the project's token (Heat).
    */
   readonly projectApi: ServiceApi | undefined;
   /**
-   * The same API with a token on the project that has only the role `member`, in phase
+   * Returns the same API with a token on the project that has only the role `member`, in phase
    * `pre-delete`. Some services hide the owner of a resource from an administrator. Throws class
    * `Denied` when Keystone gives no such token.
    */
   readonly memberApi?: () => Promise<ServiceApi | undefined>;
   /**
-   * Resume only: returns the same API with a token on the project. For this token the propagator
-   * assigns itself roles on the project, which the end of the resume revokes. Throws the error of
+   * Resume only: returns the same API with a token on the project. The propagator assigns itself
+   * roles on the project for this token. The end of the resume revokes them. Throws the error of
    * Keystone.
    */
   readonly projectToken?: () => Promise<ServiceApi | undefined>;
@@ -138,13 +138,13 @@ export interface CommonContext {
   /** Epoch milliseconds. */
   now(): number;
   /**
-   * Calls `ask` once per iteration and shares the answer among all resource types, for example the
-   * list of extensions.
+   * Calls `ask` at most once per iteration and key, and shares the answer among all resource types.
+   * Example: the list of extensions.
    */
   memoize<T>(key: string, ask: () => Promise<T>): Promise<T>;
 }
 
-/** What a service file may use during the cleanup of a project. */
+/** The context of a run for a project. */
 export interface ProjectContext extends CommonContext {
   /** The project of the cleanup. */
   readonly project: ProjectId;
@@ -154,13 +154,13 @@ export interface ProjectContext extends CommonContext {
    */
   readonly members: readonly UserId[] | undefined;
   /**
-   * Set in a partial run: the services that have not ended although this one depends on them. A
-   * resource that they may still use must be left.
+   * Set in a partial run: the services that this one depends on and that have not ended. Resources
+   * that these services may still use must be kept.
    */
   readonly awaiting?: readonly string[] | undefined;
 }
 
-/** What a service file may use after the deletion of a user. */
+/** The context of a run for a user. */
 export interface UserContext extends CommonContext {
   /**
    * The deleted user. Resources in projects belong to their project, even if this user created

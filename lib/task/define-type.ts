@@ -4,13 +4,15 @@ import { typeDependencies } from './dependencies.ts';
 import { HELD_BLOCKER } from './held.ts';
 import type { Resource, ResourceType, ResourceTypeDefinition } from './resource-type.ts';
 
-/** A resource type whose row type is checked and hidden. */
+/**
+ * A function that creates a resource type for a service. The row type of the definition is hidden.
+ */
 export type DefinedType<At = ProjectContext> = (service: string) => ResourceType<At>;
 
 /**
  * Defines one resource type of a service file. The row type is inferred from `list` and checked in
- * the other functions. `remove` must be repeatable, and must return `gone` only for a synchronous
- * API and `accepted` for an asynchronous one.
+ * the other functions. `remove` must be repeatable. It returns `gone` for a synchronous API and
+ * `accepted` for an asynchronous API.
  *
  * @example
  * const alarm = defineType({
@@ -30,13 +32,13 @@ export type DefinedType<At = ProjectContext> = (service: string) => ResourceType
  * });
  */
 export function defineType<Row>(definition: ResourceTypeDefinition<Row>): DefinedType {
-  return close(definition);
+  return hideRowType(definition);
 }
 
 /**
- * Defines one resource type of a user. The owner of a row is the user's id. If a resource stays but
- * no longer works without the user (a stack with the user's trust), `remove` returns `retained`
- * with advice for the operator.
+ * Defines one resource type of a user. The owner of a row is the user's id. Some resources are kept
+ * but no longer work without the user, for example a stack with the user's trust. For them `remove`
+ * returns `retained` with advice for the operator.
  *
  * @example
  * const alarmOfUser = defineUserType({
@@ -54,10 +56,10 @@ export function defineType<Row>(definition: ResourceTypeDefinition<Row>): Define
 export function defineUserType<Row>(
   definition: ResourceTypeDefinition<Row, UserContext>,
 ): DefinedType<UserContext> {
-  return close(definition);
+  return hideRowType(definition);
 }
 
-function close<Row, At>(definition: ResourceTypeDefinition<Row, At>): DefinedType<At> {
+function hideRowType<Row, At>(definition: ResourceTypeDefinition<Row, At>): DefinedType<At> {
   const { batch } = definition;
   const rowOf = new WeakMap<Resource, { readonly row: Row }>();
   const rowsOf = (resources: readonly Resource[]): Row[] =>

@@ -13,7 +13,8 @@ export interface DeletionsUnderWay {
 /** Longest delay of a listing. */
 const MAX_WAIT_MILLIS = 10_000;
 /**
- * Share of the usual duration to wait before the next listing, because some deletions end sooner.
+ * The part of the usual duration to wait before the next listing, because some deletions end
+ * sooner.
  */
 const SHARE = 0.8;
 /** Weight of a new duration in the average. */
@@ -24,9 +25,9 @@ const MAX_FOLLOWED = 1000;
 const MAX_IDS = 1000;
 
 /**
- * Measures how long the asynchronous deletions of each resource type take in this cloud, so that a
- * listing can be delayed until it is likely to show a change. The data live as long as the process,
- * with bounded size. A wrong duration only delays a listing, by at most ten seconds.
+ * Measures the durations of the asynchronous deletions of each resource type. A listing can then be
+ * delayed until it is likely to show a change. The data are in memory and of bounded size. A wrong
+ * duration delays a listing by at most ten seconds.
  */
 export class DeletionTimes {
   /** By type: the usual duration in milliseconds. */
@@ -36,7 +37,7 @@ export class DeletionTimes {
 
   /**
    * Records a listing at `now` (epoch milliseconds), and the deletions that followed it. Returns
-   * the milliseconds until a listing is likely to show a change; 0 if that is not known.
+   * the milliseconds until a listing is likely to show a change; 0 if unknown.
    */
   record({ type, task, listedIds, acceptedIds }: DeletionsUnderWay, now: number): number {
     const key = `${task} ${type}`;
@@ -57,8 +58,8 @@ export class DeletionTimes {
   }
 
   /**
-   * Learns from the last accepted of the deletions that have ended. The others may have ended long
-   * before this listing.
+   * Updates the usual duration with the most recent deletion that has ended. Earlier deletions may
+   * have ended long before this listing.
    */
   #learn(
     type: string,

@@ -4,9 +4,9 @@ import { ResourceTypeName, ServiceName } from '../../events/ids.ts';
 export { EVERY_OTHER };
 
 /**
- * What a service depends on, as its file declares it. `services` with `until: 'done'`: each of
- * these services has ended. `types` with `until: 'empty'`: a listing showed none of these resource
- * types of other services (`designate.ptr-record`).
+ * A dependency as a service file declares it. `services` with `until: 'done'`: the dependency is
+ * met when these services have ended. `types` with `until: 'empty'`: the dependency is met when
+ * listings show no resource of these types of other services (`designate.ptr-record`).
  */
 export type ServiceDependencies =
   | {
@@ -21,8 +21,8 @@ export type ServiceDependencies =
     };
 
 /**
- * Services that depend on the declaring service. This is the same kind of dependency, declared in
- * the other service's file, so that a new service needs no change in existing files.
+ * Services that depend on the declaring service. With this declaration a new service can be a
+ * dependency of existing services, and their files need no change.
  */
 export interface ServiceDependents {
   readonly services: readonly string[];
@@ -32,8 +32,8 @@ export interface ServiceDependents {
 
 /**
  * The types of the same service that a resource type depends on, without prefix. `required` until
- * `empty`: the type is not listed while one of these types has resources. `preferred` until `done`:
- * the type waits until these types have been processed in the same iteration.
+ * `empty`: the type is listed only when these types have no resources. `preferred` until `done`:
+ * the type is listed when these types have been processed in the same iteration.
  */
 export type TypeDependencies =
   | { readonly types: readonly string[]; readonly strength: 'required'; readonly until: 'empty' }
@@ -97,8 +97,8 @@ export const typeDependencies = (
   );
 
 /**
- * Throws `TypeError` when a type is independent of another service but requires a type that is not.
- * The first type would then be processed before the type that it requires.
+ * Throws `TypeError` when a type is independent of another service but requires a type that depends
+ * on that service. A partial run would then process the type before the required type.
  */
 export function assertIndependence(
   types: readonly {
@@ -119,8 +119,8 @@ export function assertIndependence(
 }
 
 /**
- * Throws `TypeError` when a type depends on a type that the service does not have, when a name
- * occurs twice, or when the dependencies form a cycle. Without a cycle, an iteration always ends.
+ * Throws `TypeError` when a type depends on an unknown type, a name occurs twice, or the
+ * dependencies form a cycle. A cycle would block every iteration.
  */
 export function assertTypeOrder(
   service: string,

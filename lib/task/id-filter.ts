@@ -3,8 +3,9 @@ const BITS = 8192;
 const HASHES = 4;
 
 /**
- * A Bloom filter: a set of ids in bounded memory. `has` may return true for an id that was never
- * added, but never returns false for an added id. A count of new ids is therefore never too high.
+ * A Bloom filter: a set of ids in bounded memory. For an added id `has` always returns true. For
+ * another id it returns true in rare cases. A count of new ids can therefore be too low, but never
+ * too high.
  */
 export class IdFilter {
   readonly #bits: Uint8Array;

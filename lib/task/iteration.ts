@@ -13,11 +13,11 @@ import {
 import { listingFailed, returnedError, tokenOnProject, unreachable } from './unlisted.ts';
 
 /**
- * Lists every resource type once and, except in phase `plan`, requests the removal of its
- * resources. A type is listed only after its dependencies: until `empty`, no resource of them may
- * be left; until `done`, they must have been processed in this iteration. Other types run
- * concurrently. Never throws. The error of a type is in its own result and stops no other type
- * (safety rule "One stuck project stops no other").
+ * Lists each resource type once. In phases `pre-delete` and `apply` it also requests the removal of
+ * the resources. A type with dependencies is listed after they are empty (until `empty`) or were
+ * processed in this iteration (until `done`). Other types run concurrently. Never throws. Each
+ * result has the errors of its own type, which stop no other type (safety rule "One stuck project
+ * stops no other").
  */
 export async function iteration<At extends CommonContext = ProjectContext>(
   input: IterationInput<At>,
@@ -31,7 +31,7 @@ export async function iteration<At extends CommonContext = ProjectContext>(
       .filter(({ name }) => dependsOn.some(({ type }) => type === name))
       .map(start);
     const result = (async () => {
-      // Phase `plan` removes nothing, so it lists all types at once.
+      // Phase `plan` only counts, so it lists all types at once.
       const ended = input.phase === 'plan' ? [] : await Promise.all(dependencies);
       const mustWait = ended.some(
         (done) =>
@@ -58,9 +58,8 @@ async function iterateType<At extends CommonContext>(
       ? tokenOnProject(resourceType, input)
       : undefined;
   if (token && 'resourceType' in token) return token;
-  // Nothing of this type can be removed now, so it is not listed, and its earlier count stays
-  // valid. The types that it depends on report the cause (safety rule "Every failure has an
-  // owner").
+  // A dependency has resources left, so this type must wait. It is not listed, and its earlier
+  // count is kept. The dependency reports the cause (safety rule "Every failure has an owner").
   if (mustWait) return notListed(resourceType.name);
   const context = token ? { ...input.context, api: token } : input.context;
   let listing: Listing<At>;
@@ -86,7 +85,7 @@ async function removeListed<At extends CommonContext>(
   const owned = new Map(resources.map((one) => [one, ownership(one, input.owner)]));
   const listedOurs = resources.filter((one) => owned.get(one) === 'ours');
   input.onListed?.(name, listedOurs, more ? (total ?? listedOurs.length) : undefined);
-  const { ours, error } = await guarded(name, listedOurs, input);
+  const { ours, error } = await applyGuard(name, listedOurs, input);
   const ownerless = resources.filter((one) => owned.get(one) === 'ownerless');
   const foreign = resources.filter((one) => owned.get(one) === 'foreign');
   const listed = Math.max(total ?? 0, ours.length + ownerless.length);
@@ -133,8 +132,8 @@ async function removeListed<At extends CommonContext>(
   };
 }
 
-/** Blocks resources that are held, or that the approved plan does not list. */
-async function guarded<At extends CommonContext>(
+/** Sets `blocked` on resources that are held or missing in the approved plan. */
+async function applyGuard<At extends CommonContext>(
   name: ResourceTypeName,
   resources: readonly Resource[],
   { guard, phase, service, context }: IterationInput<At>,

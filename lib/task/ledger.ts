@@ -6,7 +6,7 @@ import type { TypeIteration } from './type-iteration.ts';
 /** By resource type: the number of resources that no earlier run of the task has listed. */
 export type Fresh = Readonly<Record<string, number>>;
 
-/** Collects what one run has listed, by resource type. */
+/** Collects the counts of one run, by resource type. */
 export class Ledger {
   readonly #seenBefore: IdFilter;
   readonly #hasFilter: boolean;
@@ -40,7 +40,10 @@ export class Ledger {
     );
   }
 
-  /** The filter of earlier runs with the ids of this run; `undefined` while nothing was listed. */
+  /**
+   * The ids of earlier runs and of this run, as text of an `IdFilter`; `undefined` before the first
+   * listing.
+   */
   get seenIds(): string | undefined {
     const filter = IdFilter.from(this.#seenIds);
     let added = false;

@@ -19,12 +19,11 @@ export interface LifecycleRunInput extends RunControl {
   readonly options: readonly string[] | undefined;
   readonly context: ProjectContext;
   readonly records: SuspensionRecords;
-  /** `plan`: count and change nothing. */
+  /** `plan`: only count. */
   readonly phase: 'plan' | 'apply';
   /**
-   * Epoch milliseconds. Only a listing that began at or after this time proves the end: for some
-   * minutes after the project was disabled, services still accept tokens that they have validated
-   * before.
+   * Epoch milliseconds. A listing proves the end only if it began at or after this time. Before
+   * this time services may still accept cached tokens of the disabled project.
    */
   readonly settleAt: number;
   readonly concurrency: number;
@@ -46,12 +45,14 @@ export interface TypeWork {
 export interface LifecycleSteps {
   /** Compares the rows of one type with the records, and returns the changes to make. */
   work(type: Suspension, listedAt: number): Promise<TypeWork>;
-  /** Called once when a listing has proved the end. */
+  /** Called when a listing has proved the end. */
   finish(): Promise<void>;
   readonly waitsForSettling: string;
 }
 
-/** Most iterations. Usually all changes take effect at once, and two iterations are enough. */
+/**
+ * Maximum number of iterations. Usually two are enough: one makes the changes, and one lists again.
+ */
 const MAX_ITERATIONS = 4;
 
 /** A type whose listing failed. */
@@ -60,9 +61,8 @@ interface Failed {
 }
 
 /**
- * Runs the steps until a listing shows that nothing is left to change, or that the service only
- * needs time. An error of one type stops no other type. API errors are in the outcome and not
- * thrown.
+ * Repeats the steps until a listing shows that all changes are made or that the service only needs
+ * time. An error of one type stops no other type. API errors are in the outcome and are not thrown.
  */
 export async function lifecycleRun(
   input: LifecycleRunInput,
@@ -83,8 +83,8 @@ export async function lifecycleRun(
       counts,
       conditions: aggregate([...conditions, ...more]),
       outcome,
-      // The resources are at rest, so the next services can begin while this one waits until cached
-      // tokens expire.
+      // If all resources are at rest, the next services can begin. They need not wait for the
+      // expiry of cached tokens.
       verification: Object.fromEntries(
         works.map((work) => [work.resourceType, work.left === 0 ? 'empty' : 'present'] as const),
       ),
@@ -175,7 +175,7 @@ export async function ownRows(
   type: Suspension,
   context: ProjectContext,
 ): Promise<{ rows: SuspensionRow[]; conditions: Condition[] }> {
-  // Do not use an answer from before the changes of an earlier iteration.
+  // A memoized answer may be older than the changes of the previous iteration.
   const listed = await type.list({ ...contextWithoutDeletion(context), memoize: freshMemoize() });
   const rows: SuspensionRow[] = [];
   const foreign: SuspensionRow[] = [];
@@ -187,7 +187,7 @@ export async function ownRows(
     class: 'Blocked',
     resourceType: type.resourceType,
     message:
-      'the listing showed resources of another owner, or without an owner; they are not changed',
+      'the listing showed resources without an owner or of another owner; they are not changed',
     actor: 'operator',
     advice: `Find out why ${type.resourceType} lists them for this project.`,
     count: foreign.length,
@@ -196,7 +196,7 @@ export async function ownRows(
   return { rows, conditions: [condition] };
 }
 
-/** A condition that only needs time. */
+/** Returns a condition that only needs time. */
 export const inProgress = (resourceType: string, message: string, example?: string): Condition => ({
   class: 'InProgress',
   ...(resourceType.includes('.') ? { resourceType: resourceType as ResourceTypeName } : {}),

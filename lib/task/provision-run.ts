@@ -14,11 +14,11 @@ import { contextWithoutDeletion } from './without-deletion.ts';
  */
 export interface Claims {
   /**
-   * Claims the creation of a resource for this run. Returns 0, or, if another run has the claim,
-   * the milliseconds until its last call has certainly ended.
+   * Claims the creation of a resource for this run. Returns 0 on success. If another run has the
+   * claim, returns the milliseconds until the last call of that run has certainly ended.
    */
   claim(key: string): Promise<number>;
-  /** Gives up a claim of this run, because the service has refused the creation. */
+  /** Releases a claim of this run, because the service has refused the creation. */
   release(key: string): Promise<void>;
   /** Removes all claims, because every resource exists. */
   clear(): Promise<void>;
@@ -31,7 +31,7 @@ export interface CompareInput<At extends AnyProvisionContext, Section> {
   readonly section: Section;
   /** Returns the context of one comparison, with what all contexts share. */
   contextOf(shared: Pick<At, 'mayCreate' | 'memoize'>): At;
-  /** `plan`: compare and change nothing. */
+  /** `plan`: only compare. */
   readonly phase: 'plan' | 'apply';
 }
 
@@ -48,13 +48,13 @@ export interface ProvisionRunInput<At extends AnyProvisionContext, Section>
   readonly claims: Claims;
 }
 
-/** A network, its subnet, its router and the interface are made in four iterations. */
+/** A network, its subnet, its router and the interface need four iterations. */
 const MAX_ITERATIONS = 12;
 
 /**
  * Compares a service with the profile, creates missing items, and compares again until a new
- * listing shows all items. A resource or setting with another value is reported as drift and not
- * changed, unless `reconcile` is set. API errors are in the outcome and not thrown.
+ * listing shows all items. A resource or setting with another value is reported as drift. It is
+ * changed only if `reconcile` is set. API errors are in the outcome and are not thrown.
  */
 export async function provisionRun<At extends AnyProvisionContext, Section>(
   input: ProvisionRunInput<At, Section>,
@@ -81,12 +81,12 @@ export async function provisionRun<At extends AnyProvisionContext, Section>(
       await input.claims.clear();
       return report({ kind: 'finished' });
     }
-    if (iteration > MAX_ITERATIONS || !(await mayGoOn(input))) return report(again(0));
+    if (iteration > MAX_ITERATIONS || !(await mayContinueNow(input))) return report(again(0));
     const wanted = left.filter(({ make }) => make);
     if (wanted.length === 0) return report(again(0));
     const { waitMillis, held } = await claimNext(wanted, input);
     try {
-      // The listing after the claim counts, because an earlier run may have created the resource.
+      // Compare again after the claim, because an earlier run may have created the resource.
       if (held !== undefined) items = await compareNow(input);
     } catch (thrown) {
       return report(outcomeOf([errorOf(thrown, 'compare', input)]));
@@ -104,7 +104,7 @@ export async function provisionRun<At extends AnyProvisionContext, Section>(
   }
 }
 
-/** Compares one service with the section of a profile. Changes nothing. */
+/** Compares one service with the section of a profile. */
 export const compareNow = <At extends AnyProvisionContext, Section>({
   contextOf,
   phase,
@@ -130,15 +130,18 @@ const again = (afterSeconds: number): Outcome => ({
 
 const keyOf = ({ type, name }: ProvisionItem): string => `${type}/${name}`;
 
-/** True if the item is not as the rule wants it. Drift is left, unless the rule reconciles it. */
+/**
+ * True if the item must still be created or changed. Drift counts only if the rule sets
+ * `reconcile`.
+ */
 const isLeft = ({ state }: ProvisionItem, { reconcile }: Steps): boolean =>
   state === 'differs' ? reconcile : state !== 'as-wanted';
 
-const mayGoOn = async ({ now, deadline, stopping, mayContinue }: Steps) =>
+const mayContinueNow = async ({ now, deadline, stopping, mayContinue }: Steps) =>
   !stopping?.aborted && now() < deadline && (await mayContinue());
 
 /**
- * Claims a creation right before it. A run that is killed therefore leaves at most one claim
+ * Claims the next creation right before its call. A killed run therefore leaves at most one claim
  * without a resource.
  */
 async function claimNext(
@@ -155,7 +158,7 @@ async function claimNext(
   return { waitMillis: longest, held: undefined };
 }
 
-/** Longest time for which a call of an ended run may still have an effect. */
+/** The longest time after which a call of an ended run may still have an effect. */
 export const CLAIM_MILLIS = 120_000;
 
 /** Creates the items one after another. An error of one item stops no other item. */
@@ -165,7 +168,7 @@ async function makeAll(
 ): Promise<ErrorReport[]> {
   const errors: ErrorReport[] = [];
   for (const [make, item] of makes) {
-    if (!(await mayGoOn(input))) break;
+    if (!(await mayContinueNow(input))) break;
     try {
       await make();
     } catch (thrown) {

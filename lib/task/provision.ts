@@ -4,19 +4,19 @@ import type { CommonContext, ProjectContext, UserContext } from './context.ts';
 /** The context of every provision. */
 export interface AnyProvisionContext extends CommonContext {
   /**
-   * False while the state is only compared. Calls with the side effect of creating a resource are
-   * then forbidden (safety rule "Listing must not create").
+   * False while the state is only compared. Calls that create a resource as a side effect are then
+   * forbidden (safety rule "Listing must not create").
    */
   readonly mayCreate: boolean;
 }
 
-/** What a service file may use while a user is provisioned. */
+/** The context of the provision of a user. */
 export interface UserProvisionContext extends AnyProvisionContext, UserContext {
   /** The domain of the user; `undefined` if it is not known. */
   readonly userDomain: string | undefined;
 }
 
-/** What a service file may use while a project is provisioned. */
+/** The context of the provision of a project. */
 export interface ProvisionContext extends AnyProvisionContext, ProjectContext {
   /** The name of the project; `undefined` if it is not known. */
   readonly projectName: string | undefined;
@@ -36,9 +36,9 @@ export interface ProvisionItem {
   /** The name within the type: `cores`, or the name of the network. */
   readonly name: string;
   /**
-   * `as-wanted`: nothing has to be done. `missing`: it does not exist, or it has the default value.
-   * `differs`: it has another value that a user or an operator set. `waiting`: it needs other items
-   * first, or the service is still changing it. `blocked`: a person must act first.
+   * `as-wanted`: no change is needed. `missing`: the item does not exist or has the default value.
+   * `differs`: a user or an operator has set another value. `waiting`: other items must exist
+   * first, or the service is still changing the item. `blocked`: a person must act first.
    */
   readonly state: 'as-wanted' | 'missing' | 'differs' | 'waiting' | 'blocked';
   readonly wanted: string;
@@ -47,8 +47,8 @@ export interface ProvisionItem {
   readonly message?: string;
   readonly advice?: string;
   /**
-   * Creates the item, or changes it to the wanted value. It must be repeatable. For items with the
-   * same function it is called once.
+   * Creates the item or changes it to the wanted value. The function must be repeatable. Several
+   * items may share one function, which is then called once.
    */
   readonly make?: (() => Promise<void>) | undefined;
   /**
@@ -58,7 +58,7 @@ export interface ProvisionItem {
   readonly canDouble?: boolean;
 }
 
-/** How a service compares a part of a profile with what it lists. It changes nothing itself. */
+/** Compares a part of a profile with the listings of a service. It only reads. */
 export type ComparePart<Section> = (
   section: Section,
   context: ProvisionContext,
@@ -74,13 +74,13 @@ export interface ProvisionDefinition<Section> {
   readonly parts: readonly ComparePart<Section>[];
 }
 
-/** How a service compares what is wanted with what it lists. */
+/** Compares the wanted state with the listings of a service. */
 export interface ServiceProvision<At extends AnyProvisionContext, Section> {
-  /** Throws when the section does not match the schema, and the error of a failed call. */
+  /** Throws if the section does not match the schema or a call fails. */
   compare(section: Section, context: At): Promise<readonly ProvisionItem[]>;
 }
 
-/** What a service file says about the provision of projects. */
+/** The provision of projects in one service. */
 export interface ProjectProvision extends ServiceProvision<ProvisionContext, unknown> {
   readonly schema: z.ZodType;
   readonly summary: readonly string[];

@@ -3,7 +3,9 @@ import type { ServiceApi } from './service.ts';
 
 const READS: readonly string[] = ['GET', 'HEAD'];
 
-/** Gnocchi searches with a POST (`/v1/search/resource/generic`), which changes nothing. */
+/**
+ * True for a search of Gnocchi, which is a POST that only reads (`/v1/search/resource/generic`).
+ */
 const isSearch = (method: string, path: string): boolean =>
   method === 'POST' && /^\/v\d+\/search\//.test(path);
 

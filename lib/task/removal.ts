@@ -20,9 +20,8 @@ export interface Removals {
 }
 
 /**
- * Removes the resources of one type with bounded concurrency. No further removal begins after the
- * deadline, when the process stops, or after the service refused a removal (401, 403). Never
- * throws.
+ * Removes the resources of one type with bounded concurrency. Further removals do not begin after
+ * the deadline, during a stop of the process, or after a 401 or 403 of the service. Never throws.
  */
 export async function removeAll<At extends CommonContext>(
   resourceType: ResourceType<At>,
@@ -117,7 +116,10 @@ class RemovalResults implements Removals {
     this.deferred += resources.filter(({ blocked }) => blocked?.canFollowDeletion).length;
   }
 
-  /** Records why nothing may be removed now. Returns true if there is such a reason. */
+  /**
+   * Records the reason that stops all removals now, if there is one. Returns true if one is
+   * recorded.
+   */
   haltFor(reason: Condition | undefined): boolean {
     if (reason && !this.#halt) {
       this.#halt = reason;

@@ -22,8 +22,8 @@ export interface Blocker {
  * The result of one removal. `gone`: the API is synchronous and confirmed it, or the resource was
  * gone already. `accepted`: the deletion was accepted and is in progress; `stuckSince` (epoch
  * milliseconds) is set when it takes too long. `blocked`: something prevents it. `retained`: this
- * release of the service never removes the resource, and the resource does no harm. A condition
- * reports it, and the task ends without it.
+ * release of the service cannot remove the resource, which is harmless. A condition reports it, and
+ * the task can end.
  */
 export type Removal =
   | { readonly kind: 'gone' }
@@ -42,12 +42,12 @@ export interface Resource {
   readonly createdAt?: number | undefined;
   /** Set when the resource must not be removed now, in any phase. */
   blocked: Blocker | undefined;
-  /** Requests the removal. It may be repeated. Throws {@link PropagatorError}. */
+  /** Requests the removal. The removal may be repeated. Throws {@link PropagatorError}. */
   remove(): Promise<Removal>;
 }
 
 /**
- * Why a resource type can only be removed while the project exists, and what that means afterwards.
+ * Why a resource type can be removed only while the project exists, and what is left after that.
  * `C`: only a token on the project can list and remove it (Barbican's secrets). `D`: any
  * administrator can list it, but the service removes it with a trust or an application credential
  * of the deleted account (Blazar's leases).
@@ -59,7 +59,7 @@ export interface RequiresLiveProject {
    * containers and their copies in the secret store`.
    */
   readonly leftover: string;
-  /** What the operator can do then, in one sentence. */
+  /** The advice for the operator, in one sentence. */
   readonly advice: string;
 }
 
@@ -86,8 +86,8 @@ export interface ResourceType<At = ProjectContext> {
 }
 
 /**
- * A bulk removal. It returns one result for each item, in the same order. An error that it throws
- * is valid for all of them.
+ * A bulk removal. `remove` returns one result for each item, in the same order. If it throws, the
+ * error applies to all items.
  */
 export interface BatchRemoval<Item, At = ProjectContext> {
   readonly most: number;
@@ -99,8 +99,8 @@ export interface ResourceTypeDefinition<Row, At = ProjectContext> {
   /** For example `server`. The name of the service is added as prefix. */
   readonly name: string;
   /**
-   * Set when the type cannot be removed after the project's deletion (classes C and D). Not set for
-   * class A, which any administrator's token removes at any time.
+   * Set for a type that cannot be removed after the project's deletion (classes C and D). Absent
+   * for class A, which an administrator's token removes at any time.
    */
   readonly requiresLiveProject?: RequiresLiveProject;
   /**
@@ -109,21 +109,21 @@ export interface ResourceTypeDefinition<Row, At = ProjectContext> {
    */
   readonly blockers?: readonly string[];
   /**
-   * The types of the same service that go first. A `required` dependency until `empty` is for a
-   * type that creates resources of this one, or guards them. A `preferred` one until `done` is for
-   * a service that refuses to remove a resource in use: a stuck resource of the other type does not
+   * The types of the same service that are removed before this one. Use `required` until `empty`
+   * for a type that creates or guards resources of this type. Use `preferred` until `done` if the
+   * service refuses to remove a resource in use. A stuck resource of the other type then does not
    * block this type (safety rule "One stuck project stops no other").
    */
   readonly dependsOn?: readonly TypeDependencies[];
   /**
-   * Services that the service depends on, and this type does not: neither do their resources need
-   * one of this type, nor does the removal of this type fail while they exist. Such a type is
-   * removed while those services still run, and listed again after they have ended.
+   * Services that the service depends on and this type does not. The resources of those services
+   * must not need a resource of this type, and must not block its removal. Such a type is removed
+   * while those services still run, and listed again after their end.
    */
   readonly independentOf?: readonly string[];
   /**
-   * Lists the rows, without a cache. It must not create anything (safety rule "Listing must not
-   * create"). Throws when the list may be wrong (safety rule "Not listed is not empty"). Throws
+   * Lists the rows, without a cache. The calls must not create resources (safety rule "Listing must
+   * not create"). Throws when the list may be wrong (safety rule "Not listed is not empty"). Throws
    * class `Unsupported` where the cloud lacks the extension. A code that ends with `.hidden` means
    * that this release has such resources and lists none for an administrator. Such a type is
    * unreachable and never empty.

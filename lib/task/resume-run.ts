@@ -11,10 +11,10 @@ import type { Suspension } from './suspension.ts';
 import { recordKey, type SuspensionRecord } from './suspension-records.ts';
 
 /**
- * Resumes one service of a project: restores the recorded state of each resource that is still as
- * suspend left it. A resource that another actor has changed is reported and not changed. A record
- * is removed when a listing at or after `settleAt` shows the recorded state. The run has finished
- * when no record is left.
+ * Resumes one service of a project. Each resource that is still suspended gets its recorded state.
+ * A resource that another actor has changed is reported and not changed. A record is removed when a
+ * listing at or after `settleAt` shows the recorded state. The run has finished when no record is
+ * left.
  */
 export function resumeRun(input: LifecycleRunInput): Promise<RunReport> {
   return lifecycleRun(input, {
@@ -23,7 +23,7 @@ export function resumeRun(input: LifecycleRunInput): Promise<RunReport> {
       if (input.phase === 'apply') await input.records.remove(await input.records.all());
     },
     waitsForSettling:
-      'everything is restored; it is listed once more when the suspending run has certainly ended',
+      'all resources are restored; the next listing follows when the suspending run has ended',
   });
 }
 

@@ -1,6 +1,6 @@
 import type { Counts } from '../../events/service.ts';
 
-/** The limits of a run of one service: its time, and whether it may go on with changes. */
+/** The limits of a run of one service: its deadline, and whether it may continue with changes. */
 export interface RunControl {
   readonly service: string;
   readonly deadline: number;

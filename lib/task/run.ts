@@ -28,8 +28,8 @@ export type Outcome =
    */
   | { readonly kind: 'finished' }
   /**
-   * Resources are left or could not be listed. The next run begins after at least
-   * `retryAfterSeconds`. `returned`: resources that this run removed were listed again.
+   * Resources are left or could not be listed. The next run begins after `afterSeconds` or later.
+   * `returned`: resources that this run removed were listed again.
    */
   | {
       readonly kind: 'again';
@@ -39,7 +39,7 @@ export type Outcome =
     }
   /** All types that can be listed are empty. The others can no longer be listed or removed. */
   | { readonly kind: 'unreachable'; readonly because: string }
-  /** A retry alone does not help: a person must act, or the code is wrong. */
+  /** The error is not transient: a person must act, or the code has a defect. */
   | { readonly kind: 'failed'; readonly error: ErrorReport };
 
 /** The report of one run. */
@@ -47,10 +47,10 @@ export interface RunReport {
   readonly counts: Counts;
   readonly conditions: readonly Condition[];
   readonly outcome: Outcome;
-  /** By resource type: what its last listing in this run showed. */
+  /** By resource type: the result of its last listing in this run. */
   readonly verification: Readonly<Record<string, VerificationStatus>>;
   readonly fresh: Fresh;
-  /** Under an approved plan, by resource type: what the plan does not list. */
+  /** By resource type: the resources that the approved plan does not list. */
   readonly appeared?: Readonly<
     Record<string, { count: number; example: string; isRefused: boolean }>
   >;
@@ -64,7 +64,7 @@ interface Common {
   /** Safety rule "Keystone decides": without a confirmation only phase `plan` may run. */
   readonly confirmation: Confirmation | undefined;
   /**
-   * Resource types that a recent listing verified empty. They are listed only after the others are
+   * Resource types that a recent listing verified empty. The run lists them when all others are
    * empty.
    */
   readonly skipTypes?: readonly ResourceTypeName[];
@@ -81,12 +81,12 @@ interface Common {
   readonly leftBefore?: Readonly<Record<string, number>>;
   /** Concurrent removals; default: the service's own value. */
   readonly concurrency?: number;
-  /** Epoch milliseconds. After this time the run begins nothing more and returns `again`. */
+  /** Epoch milliseconds. After this time no removal begins, and the run returns `again`. */
   readonly deadline: number;
-  /** Aborted when the process stops. The run then begins nothing more and returns `again`. */
+  /** Aborted when the process stops. Then no removal begins, and the run returns `again`. */
   readonly stopping?: AbortSignal | undefined;
   /**
-   * Called before each removal: returns the reason why nothing may be removed now, or `undefined`.
+   * Called before each removal. Returns the condition that stops all removals now, or `undefined`.
    */
   readonly halted?: () => Promise<Condition | undefined>;
   /** Receives the account's own resources of each listing. */
@@ -116,14 +116,14 @@ export interface UserRunInput extends Common {
   readonly context: UserContext;
 }
 
-/** Two iterations are enough when all removals succeed at once: one removes, one lists again. */
+/** Usually two iterations are enough: one removes, and one lists again. */
 const MAX_ITERATIONS = 6;
 
 /**
- * Runs one service on one project: lists, checks the owner of each row, removes with bounded
- * concurrency, and lists again. An API error is in the outcome and is not thrown. A run may be
- * repeated at any point. Throws `TypeError` without a confirmation of this account, and
- * `PropagatorError` for the propagator's own project.
+ * Cleans up one service of one project. The run lists, checks the owner of each row, removes, and
+ * lists again. An API error is in the outcome and is not thrown. A run may be repeated. Throws
+ * `TypeError` without a confirmation of this project, and `PropagatorError` for the propagator's
+ * own project.
  */
 export async function runProjectCleanup(input: ProjectRunInput): Promise<RunReport> {
   refuseOwnProject(input.context.project, input.context.api.ownProject, input.service.name);
@@ -132,8 +132,7 @@ export async function runProjectCleanup(input: ProjectRunInput): Promise<RunRepo
 }
 
 /**
- * Runs one service on the resources of a deleted user, by the same safety rules as
- * {@link runProjectCleanup}.
+ * Cleans up one service of a deleted user, by the same safety rules as {@link runProjectCleanup}.
  */
 export async function runUserCleanup(input: UserRunInput): Promise<RunReport> {
   return runTypes(input, input.service.userResourceTypes, input.context.user, input.context);
@@ -148,13 +147,13 @@ async function runTypes<At extends CommonContext>(
   const { service } = input;
   if (input.phase !== 'plan' && input.confirmation?.account !== owner)
     throw new TypeError(
-      `${service.name}: nothing is removed without a confirmation for exactly this account`,
+      `${service.name}: a run must not remove resources without a confirmation for this account`,
     );
 
   const ledger = new Ledger(input.seenIds, input.leftBefore ?? {});
   const verification: Record<string, VerificationStatus> = {};
   const isHolding = ({ name }: ResourceType<At>): boolean => !input.skipTypes?.includes(name);
-  // A partial run proves nothing, so it lists no type that was counted empty.
+  // A partial run only removes resources, so it does not list types that were counted empty.
   const { awaiting = [] } = input;
   const all =
     awaiting.length === 0
@@ -187,7 +186,7 @@ async function runTypes<At extends CommonContext>(
         input.onCounts?.(ledger.counts, ledger.fresh);
       },
     });
-    // A status from before the deletion is already known. This run cannot confirm it.
+    // A status from before the deletion is already known, and this run has not confirmed it.
     for (const { resourceType, status, isEarlierStatus } of types)
       if (!isEarlierStatus) verification[resourceType] = status;
     const waitMillis = millisUntilChange(types, input);
@@ -216,8 +215,7 @@ function outcomeOf(
   if (error && error.class !== 'Transient') return { kind: 'failed', error };
   if (error) return { kind: 'again', afterSeconds: error.retryAfterSeconds ?? 0, error };
   if (isPlan) return { kind: 'finished' };
-  // Only a listing of every resource type proves the end (safety rule "List again before
-  // finished").
+  // The end needs a listing of every resource type (safety rule "List again before finished").
   if (!isAll || !types.every(isSettled)) return undefined;
   const reasons = types.flatMap(({ exception }) =>
     exception?.type === 'unreachable' ? [exception.because] : [],
@@ -243,8 +241,8 @@ const mayContinue = (
   iterations < MAX_ITERATIONS;
 
 /**
- * Returns the milliseconds until a listing is likely to show a change; 0 if any resource waits for
- * something else than the end of its deletion.
+ * Returns the milliseconds until a listing is likely to show a change. Returns 0 if a resource
+ * waits for another cause than the end of its deletion.
  */
 function millisUntilChange(
   types: readonly TypeIteration[],
@@ -268,8 +266,8 @@ const runAgain = (types: readonly TypeIteration[], waitMillis: number): Outcome 
 });
 
 /**
- * Returns the most important error: `Denied`, then `Unexpected`, then `Transient`. Among equals it
- * is the one with the longest `Retry-After`.
+ * Returns the most important error: `Denied`, then `Unexpected`, then `Transient`. Among errors of
+ * one class the longest `Retry-After` decides.
  */
 function worst(resourceTypes: readonly TypeIteration[]): ErrorReport | undefined {
   const rank = (error: ErrorReport): number =>
@@ -281,8 +279,8 @@ function worst(resourceTypes: readonly TypeIteration[]): ErrorReport | undefined
 }
 
 /**
- * Returns an empty cache for one iteration, whose shared answers must not be older than the
- * iteration.
+ * Returns an empty cache. Each iteration has its own, because shared answers must not be older than
+ * the iteration.
  */
 export function freshMemoize(): ProjectContext['memoize'] {
   const asked = new Map<string, Promise<unknown>>();

@@ -3,9 +3,9 @@ import { PropagatorError } from '../shared/errors.ts';
 import type { Resource } from './service.ts';
 
 /**
- * The proof that resources may be removed (safety rule "Keystone decides"). Either Keystone
- * answered 404 for the account twice and apart, or an administrator requested the cleanup by name.
- * Only `of` and `asked` create one.
+ * The proof that resources may be removed (safety rule "Keystone decides"). Keystone answered 404
+ * for the account twice with the confirmation interval between the answers, or an administrator
+ * requested the cleanup by name. `of` and `asked` create such a proof.
  */
 export class Confirmation {
   /** The confirmed project or user. */
@@ -49,7 +49,7 @@ export class Confirmation {
 
 /**
  * Compares the owner of a row with the account (safety rule "Check the owner of every row").
- * `ours`: they are equal. `ownerless`: the row names no owner, and is never treated as ours.
+ * `ours`: they are equal. `foreign`: they differ. `ownerless`: the row names no owner.
  */
 export function ownership(
   resource: Pick<Resource, 'owner'>,
@@ -70,7 +70,7 @@ export interface Protection {
   readonly ownProject: string;
   /**
    * The domains of that project and of the propagator's own user. Keystone gives no token when one
-   * of them is disabled. Absent where Keystone is not asked.
+   * of them is disabled. Absent if the caller has not asked Keystone.
    */
   readonly ownProjectDomain?: string | undefined;
   readonly ownUserDomain?: string | undefined;
@@ -90,8 +90,8 @@ const isAmong = (id: string, ids: readonly string[]): boolean =>
   ids.some((one) => areAlike(one, id));
 
 /**
- * Returns why an account must not be cleaned up, or `undefined` if it may be. If any domain is
- * protected, an account whose domain was never recorded is protected, too.
+ * Returns why an account must not be cleaned up, or `undefined` if it may be cleaned up. If the
+ * settings protect a domain, accounts without a recorded domain are also protected.
  */
 export function protectedBecause(
   scope: {
@@ -146,8 +146,10 @@ export function refuseOwnProject(project: ProjectId, ownProject: string, service
     class: 'Denied',
     service,
     message:
-      'The run was requested for the project that the propagator is logged in to. Nothing ' +
+      'The run was requested for the project that the propagator is logged in to. No resource ' +
       'was removed.',
-    advice: 'Find out which client sent this request. Give the propagator a project of its own.',
+    advice:
+      'Find out which client sent this request. Use the project of the propagator only for its ' +
+      'login.',
   });
 }

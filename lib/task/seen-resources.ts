@@ -15,8 +15,8 @@ export interface Seen {
 }
 
 /**
- * Counts the resources of one type in one run, by id. A resource in several iterations counts once.
- * A resource that was removed and is listed again counts as left, not as another resource.
+ * Counts the resources of one type in one run, by id. A resource that several iterations list
+ * counts once. A removed resource that is listed again counts as left.
  */
 export class SeenResources {
   readonly #listed = new Set<string>();

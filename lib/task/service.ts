@@ -59,7 +59,7 @@ export interface LeftBySuspend {
   readonly warns?: { readonly message: string; readonly advice: string };
 }
 
-/** One service with all that other modules derive from its file. */
+/** One service, as its file defines it. */
 export interface Service {
   readonly name: ServiceName;
   /**
@@ -75,8 +75,8 @@ export interface Service {
   /**
    * The services, and types of other services, that are cleaned up before this one. This service
    * begins only when a `required` service has ended (safety rule "Workloads before their guards").
-   * It does not wait for a `preferred` service that is stuck, and then runs once more after it
-   * (safety rule "One stuck project stops no other").
+   * It does not wait for a stuck `preferred` service (safety rule "One stuck project stops no
+   * other"). When that service has ended, this one runs once more.
    */
   readonly dependsOn: readonly DeclaredDependency[];
   /** The services that depend on this one, in addition to those that declare it themselves. */
@@ -92,8 +92,8 @@ export interface Service {
   /** `system`: only a token with system scope lists the resources of other projects (class B). */
   readonly scope: 'project' | 'system';
   /**
-   * True if the service has a pre-delete phase after the request of an administrator. It then has
-   * resource types of class C or D, or works better with a token on the project.
+   * True if the service takes part in phase `pre-delete`: it has resource types of class C or D, or
+   * works better with a token on the project.
    */
   readonly preDelete: boolean;
   /**
@@ -101,7 +101,7 @@ export interface Service {
    * evidence`.
    */
   readonly offByDefault: string | undefined;
-  /** Set if there are no resource types: why nothing in this service belongs to a project. */
+  /** Set if the service has no resource types: why none of its resources belong to a project. */
   readonly noProjectResources: string | undefined;
   /** Differences between releases, for the documentation page. */
   readonly releases: readonly string[];
@@ -114,7 +114,10 @@ export interface Service {
    * The resources of a user that a suspension reports. Suspend cannot change resources of a user.
    */
   readonly userReports: readonly UserReport[];
-  /** How a project is suspended and resumed in this service; `undefined`: nothing is changed. */
+  /**
+   * How the service suspends and resumes a project; `undefined`: a suspension changes no resource
+   * of the service.
+   */
   readonly suspension?: ServiceSuspension | undefined;
   /** The resource types that suspend never changes, with the reason. */
   readonly leftBySuspend: readonly LeftBySuspend[];
@@ -150,7 +153,10 @@ export interface ServiceDefinition {
   readonly userResourceTypes?: readonly DefinedType<UserContext>[];
   readonly userReports?: readonly ((service: string) => UserReport)[];
   readonly suspension?: ServiceSuspension;
-  /** Every resource type that `suspension` does not change. A test requires a reason for each. */
+  /**
+   * The resource types that `suspension` does not change. A test requires an entry for each such
+   * type.
+   */
   readonly leftBySuspend?: readonly LeftBySuspend[];
   readonly provision?: ProjectProvision;
   readonly userProvision?: ServiceProvision<UserProvisionContext, UserAssignments>;
@@ -158,8 +164,8 @@ export interface ServiceDefinition {
 
 /**
  * Defines a service. Its queue, order, contract test and documentation page follow from this value.
- * Throws `TypeError` when a resource type depends on an unknown one, when a name occurs twice, when
- * the dependencies form a cycle, and when there are neither resource types nor a reason.
+ * Throws `TypeError` if the resource types have invalid dependencies or names, or if the service
+ * has no resource types and gives no reason for it.
  *
  * @example
  * export const aodh = defineService({

@@ -7,9 +7,9 @@ import type { Service } from './service.ts';
 import { contextWithoutDeletion } from './without-deletion.ts';
 
 /**
- * Lists resources that a suspension cannot change although they act or end during it, such as
- * leases. Returns a condition for each type that the project has. A failed listing is reported and
- * not thrown, because it must not stop the suspension.
+ * Lists resources that a suspension cannot change although they act or expire during the
+ * suspension, such as leases. Returns a condition for each such type with resources of the project.
+ * A failed listing becomes a condition, because it must not stop the suspension.
  */
 export async function suspendReports(
   { name, leftBySuspend, resourceTypes }: Service,

@@ -11,10 +11,10 @@ import { chosenTypes, type Suspension, type SuspensionRow } from './suspension.t
 import { recordKey, type SuspensionRecord } from './suspension-records.ts';
 
 /**
- * Suspends one service of a project. For each resource it first records the state that resume must
- * restore (safety rule "Record before you act; the first record wins"), and then suspends the
- * resource. The run has finished when a listing shows all resources at rest. Only a listing at or
- * after `settleAt` counts, because until then services may still accept cached tokens.
+ * Suspends one service of a project. The run first records the state of a resource that resume must
+ * restore (safety rule "Record before you act; the first record wins"). Then it suspends the
+ * resource. The run has finished when a listing at or after `settleAt` shows all resources at rest.
+ * Before `settleAt`, services may still accept cached tokens.
  */
 export function suspendRun(input: LifecycleRunInput): Promise<RunReport> {
   const chosen = chosenTypes(input.types, input.options);
@@ -26,7 +26,7 @@ export function suspendRun(input: LifecycleRunInput): Promise<RunReport> {
       work: (type) => suspendType(type, optionOf.get(type) ?? '', input),
       finish: async () => undefined,
       waitsForSettling:
-        'everything is suspended; it is listed once more when the cached tokens have expired',
+        'all resources are suspended; the next listing follows when the cached tokens have expired',
     },
   );
 }
@@ -98,8 +98,8 @@ function continueRecorded(
     return inProgress(record.resourceType, comparison.message);
   }
   if (comparison.kind === 'changed') {
-    // Another actor has changed the resource after it was recorded. If it runs, resume must restore
-    // its present state.
+    // Another actor has changed the resource since its record. If it runs again, suspend records
+    // its present state for resume.
     const assessment = row.assess(option);
     if (assessment.kind !== 'switch') {
       work.total -= 1;
@@ -119,8 +119,8 @@ function continueRecorded(
 }
 
 /**
- * Stores the records, and adds the suspension of each resource to the changes. A suspension uses
- * the stored record, which may be of an earlier run.
+ * Stores the records, and adds the suspension of each resource to the changes. If an earlier run
+ * has stored another record, that record is used.
  */
 async function recordAll(
   unrecorded: readonly { row: SuspensionRow; record: SuspensionRecord }[],

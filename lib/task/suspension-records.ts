@@ -1,8 +1,8 @@
-/** What suspend recorded about one resource before its first call. */
+/** The state of one resource that suspend recorded before its first call. */
 export interface SuspensionRecord {
   readonly resourceType: string;
   readonly id: string;
-  /** The state of the resource before. The resource type's own schema validates it. */
+  /** The state that resume restores. The schema of the resource type validates it. */
   readonly before: unknown;
   /** Epoch milliseconds when it was recorded. */
   readonly at: number;
@@ -14,8 +14,8 @@ export interface SuspensionRecord {
 export interface SuspensionRecords {
   all(): Promise<SuspensionRecord[]>;
   /**
-   * Stores new records. The first record of a resource wins: returns the records that are stored
-   * now, which may be older ones.
+   * Stores new records. An existing record of a resource is kept. Returns the records that are
+   * stored now.
    */
   add(records: readonly SuspensionRecord[]): Promise<SuspensionRecord[]>;
   /** Replaces the record of a resource that another actor has changed since. */

@@ -2,16 +2,16 @@ import type * as z from 'zod';
 import { ResourceTypeName } from '../../events/ids.ts';
 import type { ProjectContext } from './context.ts';
 
-/** What suspend does with a resource in its present state. */
+/** The decision of suspend about a resource in its present state. */
 export type Assessment<Before> =
   /**
    * Suspend changes the resource. `before`: the state that resume restores; small JSON without
    * secrets.
    */
   | { readonly kind: 'switch'; readonly before: Before }
-  /** The resource is already at rest. Neither suspend nor resume changes it. */
+  /** The resource is already at rest. Suspend and resume do not change it. */
   | { readonly kind: 'at-rest' }
-  /** The resource is not changed, because resume could not restore it exactly. This is reported. */
+  /** The resource is reported and not changed, because resume could not restore it exactly. */
   | { readonly kind: 'leave'; readonly message: string; readonly advice: string }
   /** The service is changing the resource. The next iteration lists it again. */
   | { readonly kind: 'wait'; readonly message: string };
@@ -23,7 +23,10 @@ export type Comparison =
   /** Suspend or resume has made some of its calls. */
   | { readonly kind: 'partly' }
   | { readonly kind: 'changing'; readonly message: string }
-  /** Another actor has changed the resource, so it is not changed. `message`: what has changed. */
+  /**
+   * Another actor has changed the resource, so resume does not change it. `message`: the
+   * difference.
+   */
   | { readonly kind: 'changed'; readonly message: string };
 
 /**
@@ -34,11 +37,11 @@ export interface SuspensionDefinition<Row, Before> {
   /** The resource type within the service, for example `server`. */
   readonly name: string;
   /**
-   * The options of the policy file with which suspend changes the type. If absent, suspend always
-   * changes it. Resume does not depend on options: it restores the recorded state.
+   * Suspend changes the type only if the policy file chooses one of these options. If absent,
+   * suspend always changes the type. Resume ignores options and restores the recorded state.
    */
   readonly options?: readonly string[];
-  /** For the documentation: what suspend does, what it records, and what resume puts back. */
+  /** For the documentation: what suspend changes, what it records, and what resume restores. */
   readonly summary: {
     readonly suspend: string;
     readonly record: string;
@@ -51,7 +54,7 @@ export interface SuspensionDefinition<Row, Before> {
   list(context: ProjectContext): Promise<readonly Row[]>;
   id(row: Row): string;
   owner(row: Row): string | undefined;
-  /** `option`: the one of `options` that the policy file chose; `''` without `options`. */
+  /** `option`: the option that the policy file chose; `''` for a type without `options`. */
   assess(row: Row, context: ProjectContext, option: string): Assessment<Before>;
   suspend(row: Row, before: Before, context: ProjectContext): Promise<void>;
   compare(row: Row, before: Before): Comparison;
@@ -77,7 +80,7 @@ export interface Suspension {
   list(context: ProjectContext): Promise<readonly SuspensionRow[]>;
 }
 
-/** What a service file says about suspend and resume. */
+/** The suspension of one service. */
 export interface ServiceSuspension {
   /** The services that are suspended before this one, and resumed after it. */
   readonly after: readonly string[];

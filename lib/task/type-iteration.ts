@@ -8,8 +8,8 @@ import type { Blocker, CommonContext, ProjectContext, Resource, ResourceType } f
 export interface TypeIteration {
   readonly resourceType: ResourceTypeName;
   /**
-   * What a reliable listing showed (safety rule "List again before finished"). A removal that the
-   * service confirmed does not make a type empty; only the next listing does.
+   * The result of a reliable listing. After confirmed removals the next listing, and not the
+   * removals, makes the type `empty` (safety rule "List again before finished").
    */
   readonly status: VerificationStatus;
   /** `undefined`: the type was not listed, or the listing failed. */
@@ -17,7 +17,7 @@ export interface TypeIteration {
   readonly conditions: readonly Condition[];
   /** Errors of the listing or of removals. */
   readonly errors: readonly ErrorReport[];
-  /** The ids behind `count`. `undefined` if there is no count, or if no listing produced it. */
+  /** The ids that `count` counts; `undefined` if the type was not listed. */
   readonly seen?: Seen;
   /** The ids of the listing whose deletion the service has accepted and not confirmed yet. */
   readonly acceptedIds?: readonly string[];
@@ -26,15 +26,15 @@ export interface TypeIteration {
   /** Why the run may end although the type is not verified empty. */
   readonly exception?: Exception;
   /**
-   * True if the type cannot be listed now, and `status` is that of a listing that was made while
-   * the project existed.
+   * True if the type cannot be listed now. `status` is then the result of a listing before the
+   * project's deletion.
    */
   readonly isEarlierStatus?: boolean;
 }
 
 /**
  * Why a run may end although a type is not verified empty. `retained`: this release of the service
- * never removes the remaining resources, and they do no harm. `after-deletion`: the remaining
+ * cannot remove the remaining resources, which are harmless. `after-deletion`: the remaining
  * resources can also be removed after the project's deletion. `unreachable`: the project is
  * deleted, and the type can no longer be listed or removed (classes C and D).
  */
@@ -53,9 +53,8 @@ export type OnListed = (
 ) => void;
 
 /**
- * Returns, by id, why some of the listed resources must not be removed now: a person holds them, or
- * the approved plan does not list them. Throws when this cannot be determined; then no resource of
- * the type is removed.
+ * Returns, by id, the listed resources that must not be removed now, because a person holds them or
+ * the approved plan does not list them. If the function throws, no resource of the type is removed.
  */
 export type RemovalGuard = (
   resourceType: ResourceTypeName,
@@ -78,7 +77,7 @@ export interface IterationInput<At extends CommonContext = ProjectContext> {
   /** Aborted when the process stops. No removal begins after that. */
   readonly stopping?: AbortSignal | undefined;
   /**
-   * Called before each removal: returns the reason why nothing may be removed now (safety rule
+   * Called before each removal. Returns the condition that stops all removals now (safety rule
    * "Caps and a stop switch"), or `undefined`.
    */
   readonly halted?: (() => Promise<Condition | undefined>) | undefined;
@@ -107,14 +106,15 @@ export const isSettled = ({ status, exception }: TypeIteration): boolean =>
   status === 'empty' || exception !== undefined;
 
 /**
- * True if the run has removed all listed resources of the type. The next listing must confirm this.
+ * True if the run has removed all listed resources of the type, as far as the run can tell before
+ * the next listing.
  */
 export const hasNothingLeft = (done: TypeIteration): boolean =>
   isSettled(done) || done.count?.left === 0;
 
 /**
- * True if a type with a dependency until `empty` on this type may be listed. A type that can no
- * longer be reached, or is never removed, must not stop others.
+ * True if the types that depend on this type until `empty` may be listed. An unreachable or
+ * retained type must not stop them.
  */
 export const allowsDependents = ({ status, count, exception }: TypeIteration): boolean =>
   status === 'empty' ||

@@ -11,7 +11,10 @@ import {
 
 type Named = Pick<ResourceType, 'name' | 'requiresLiveProject'>;
 
-/** Uses the listing of the existing project, because no listing shows the type now. */
+/**
+ * Returns the result of the listing before the project's deletion, because no listing shows the
+ * type now.
+ */
 const verifiedEarlier = (resourceType: ResourceTypeName): TypeIteration => ({
   ...skippedAsEmpty(resourceType),
   isEarlierStatus: true,
@@ -26,8 +29,8 @@ const skippedAsEmpty = (resourceType: ResourceTypeName) => ({
 });
 
 /**
- * Returns the API with a token on the project, for a resource type that only such a token can list
- * (class C). Returns the result of the type where there is no such token.
+ * Returns the API with a token on the project for a resource type of class C. Without such a token,
+ * returns the result of the type.
  */
 export function tokenOnProject<At extends CommonContext>(
   resourceType: Named,
@@ -35,8 +38,8 @@ export function tokenOnProject<At extends CommonContext>(
 ): ServiceApi | TypeIteration {
   const { name } = resourceType;
   if (phase === 'pre-delete' && context.projectApi) return context.projectApi;
-  // Phase `plan` does not list the type, because a token needs a role on the project and the phase
-  // changes nothing.
+  // Phase `plan` cannot list the type: the token would need a role on the project, and the phase
+  // must not change roles.
   if (phase === 'plan') return notListed(name);
   if (verifiedBeforeDeletion.includes(name)) return verifiedEarlier(name);
   if (phase === 'apply') return { ...notListed(name), ...unreachable(resourceType, []) };
@@ -48,7 +51,7 @@ export function tokenOnProject<At extends CommonContext>(
 
 /**
  * Returns the exception and the condition of a type of class C or D after the project's deletion.
- * Such a type is never treated as empty. `resources`: those that are listed.
+ * Such a type never counts as empty. `resources`: the listed resources of the type.
  */
 export function unreachable(
   { name, requiresLiveProject }: Named,
@@ -68,9 +71,10 @@ export function unreachable(
 }
 
 /**
- * Safety rule "Not listed is not empty". A type counts as empty only if the service file knows that
- * this cloud lacks it (an extension, a release), or if it was verified empty while the project
- * existed and this release hides it now.
+ * Returns the result of a type whose listing failed (safety rule "Not listed is not empty"). The
+ * type counts as empty if the service file reports that this cloud lacks the extension or release.
+ * It also counts as empty if it was verified empty before the deletion and this release hides it
+ * now.
  */
 export function listingFailed(
   { name }: Named,
@@ -102,15 +106,15 @@ export function listingFailed(
 }
 
 /**
- * True if the service file itself reports the type as unsupported. A bare 405 or 501 may come from
- * a proxy and proves nothing.
+ * True if the service file itself reports the type as unsupported. A 405 or 501 alone is no proof,
+ * because it may come from a proxy.
  */
 const isReportedByFile = (error: ErrorReport): boolean =>
   error.class === 'Unsupported' && !error.code.includes('.http.');
 
 /**
- * Returns the error of resources that were removed and are listed again. The task is dead-lettered
- * with it if the state lasts, because removing the same resource again is no progress.
+ * Returns the error of resources that were removed and are listed again. If they are listed again
+ * and again, the task makes no progress and is dead-lettered with this error.
  */
 export const returnedError = (
   name: ResourceTypeName,

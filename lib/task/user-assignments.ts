@@ -9,7 +9,7 @@ const role = z
     error: 'name either a project or a domain: { role: member, project: shop }',
   });
 
-/** What a rule gives to each user that is created. */
+/** The roles and groups that a rule gives to each new user. */
 export const UserAssignments = z.strictObject({
   roles: z.array(role, { error: 'write a list: [{ role: member, project: shop }]' }).default([]),
   /** Names or ids. A name is that of a group in the domain of the user. */

@@ -9,13 +9,13 @@ import { recordKey, type SuspensionRecord, type SuspensionRecords } from './susp
 import { contextWithoutDeletion } from './without-deletion.ts';
 
 /**
- * What depends on a user in one service. Nothing of it can be switched off and on again without a
- * deletion, so a suspension of the user lists it and changes nothing.
+ * A type of resources that depend on a user, in one service. They cannot be disabled and enabled
+ * again, so a suspension of the user only lists them.
  */
 export interface UserReportDefinition<Row> {
   /** The resource type within the service: `trust`, `keypair`. */
   readonly name: string;
-  /** For the documentation: why nothing is switched, in one sentence. */
+  /** For the documentation: why a suspension changes none of them, in one sentence. */
   readonly because: string;
   list(context: UserContext): Promise<readonly Row[]>;
   id(row: Row): string;
@@ -24,7 +24,10 @@ export interface UserReportDefinition<Row> {
   label?(row: Row): string | undefined;
   /** The project that is affected; `undefined`: it belongs to no project. */
   project(row: Row): string | undefined;
-  /** What happens while the user is disabled. It follows the name of the project. */
+  /**
+   * The effect on the resource while the user is disabled. The report shows the project before this
+   * text.
+   */
   message(row: Row): string;
   readonly advice: string;
 }
@@ -72,18 +75,18 @@ export interface UserReportInput {
   readonly reports: readonly UserReport[];
   readonly action: 'suspend' | 'resume';
   readonly context: UserContext;
-  /** What the last suspension of the user listed. */
+  /** The resources that the last suspension of the user listed. */
   readonly records: SuspensionRecords;
 }
 
 /** A user may have trusts in thousands of projects. The counts stay exact. */
-const MOST_REASONS = 20;
+const MAX_REASONS = 20;
 
 /**
- * Lists what depends on a user, with an API client that cannot delete. `suspend` records what is
- * there, and reports what happens to it while the user is disabled. `resume` compares the listing
- * with the records, and reports what is gone since. A listing that fails is reported and never
- * thrown; the records of its type then stay.
+ * Lists the resources that depend on a user, with an API client that cannot delete. `suspend`
+ * records them, and reports the effects while the user is disabled. `resume` reports recorded
+ * resources that the listing no longer shows. A failed listing becomes a condition, and the records
+ * of its type are kept.
  */
 export async function userReportRun(input: UserReportInput): Promise<RunReport> {
   const known = await input.records.all();
@@ -147,7 +150,7 @@ async function reportType(
   return { resourceType, total: rows.length, conditions: reasonsOf(rows, { ...found, advice }) };
 }
 
-/** Afterwards the records of the type are exactly what was listed. */
+/** Makes the records of the type equal to the listing. */
 async function recordListed(
   rows: readonly ReportedRow[],
   known: readonly SuspensionRecord[],
@@ -177,9 +180,9 @@ function reasonsOf(
     const example = first?.label ?? first?.id;
     return { ...found, message, count: others.length + 1, ...(example ? { example } : {}) };
   });
-  if (reasons.length <= MOST_REASONS) return reasons;
-  const rest = reasons.slice(MOST_REASONS - 1);
+  if (reasons.length <= MAX_REASONS) return reasons;
+  const rest = reasons.slice(MAX_REASONS - 1);
   const count = rest.reduce((sum, one) => sum + one.count, 0);
   const message = `the same holds in further projects (${rest.length})`;
-  return [...reasons.slice(0, MOST_REASONS - 1), { ...found, message, count }];
+  return [...reasons.slice(0, MAX_REASONS - 1), { ...found, message, count }];
 }

@@ -9,9 +9,9 @@ const DELETING = new RegExp(
 );
 
 /**
- * Safety rule "Record before you act": suspend, resume and provision destroy nothing. Returns an
- * API client that refuses the method DELETE, a body or path that names a deleting action, and in
- * Swift every method that can replace an object. It does so whatever a service file requests.
+ * Returns an API client for suspend, resume and provision, which must not destroy data (safety rule
+ * "Record before you act"). The client refuses the method DELETE, each body or path that names a
+ * deleting action, and each method of Swift that can replace an object.
  */
 export function withoutDeletion(api: ServiceApi): ServiceApi {
   return {
@@ -68,6 +68,6 @@ const refused = (api: ServiceApi, call: string, because: string): PropagatorErro
     class: 'Denied',
     service: api.service,
     region: api.region,
-    message: `A run that must not delete asked for ${call}, and ${because}; the call was not sent.`,
+    message: `A run that must not delete requested ${call}, and ${because}; the call was not sent.`,
     advice: 'Report this as a defect of the service file.',
   });

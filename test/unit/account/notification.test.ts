@@ -86,11 +86,14 @@ describe('an unreadable notification', () => {
     ['', 'empty'],
     ['   ', 'empty'],
     ['not json', 'not JSON'],
-    ['"text"', 'not a notification: it has no usable event_type'],
-    ['[]', 'not a notification: it has no usable event_type'],
-    ['{}', 'not a notification: it has no usable event_type'],
-    [inner({ event_type: 'a\u0007b' }), 'not a notification: it has no usable event_type'],
-    [inner({ event_type: 'x'.repeat(201) }), 'not a notification: it has no usable event_type'],
+    ['"text"', 'not a notification: event_type is missing or invalid'],
+    ['[]', 'not a notification: event_type is missing or invalid'],
+    ['{}', 'not a notification: event_type is missing or invalid'],
+    [inner({ event_type: 'a\u0007b' }), 'not a notification: event_type is missing or invalid'],
+    [
+      inner({ event_type: 'x'.repeat(201) }),
+      'not a notification: event_type is missing or invalid',
+    ],
     [inner({ payload: 'text' }), 'its payload is not an object'],
     [
       JSON.stringify({ 'oslo.version': '3.0', 'oslo.message': '{}' }),
@@ -104,7 +107,7 @@ describe('an unreadable notification', () => {
       cadf('identity.project.deleted', 'p1', { payload: { resource_info: 'p2' } }),
       'resource_info and target.id differ, which Keystone never sends',
     ],
-    ['a\u0000b', 'not text: it is not UTF-8, or it contains a NUL'],
+    ['a\u0000b', 'not text: invalid UTF-8, or a NUL character'],
   ])('has a reason: %j: %s', (body, reason) =>
     expect(read(body)).toEqual({ kind: 'unreadable', reason }),
   );

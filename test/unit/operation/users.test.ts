@@ -84,7 +84,7 @@ describe('the cleanup of a user who was deleted in Keystone', () => {
     expect(simulation.task('compute').conditions).toEqual(
       expect.arrayContaining([
         expect.objectContaining({
-          message: 'the resource has no owner field, so it is never removed',
+          message: 'the resource has no owner field, so the propagator keeps it',
         }),
       ]),
     );
