@@ -21,14 +21,14 @@ const alarmRow = z.object({
 const apiOf = ({ api, projectApi }: ProjectContext): ServiceApi => projectApi ?? api;
 
 /**
- * Alarms, which are deleted with their history. Aodh would evaluate a leftover alarm forever and
- * call the URLs of its actions.
+ * Alarms with their history. Aodh would evaluate a leftover alarm and call the URLs of its actions
+ * for ever.
  */
 const alarm = defineType({
   name: 'alarm',
   /**
-   * Lists all alarms in one answer. Aodh's paging marker is a time, so pages would miss alarms that
-   * have the same time.
+   * Lists all alarms in one answer. Aodh's paging marker is a time, so pages would omit alarms with
+   * the same time.
    */
   async list(context) {
     const query = { 'q.field': 'project_id', 'q.op': 'eq', 'q.value': context.project };
@@ -50,8 +50,8 @@ const alarm = defineType({
     } catch (error) {
       const status = error instanceof PropagatorError ? error.report.status : undefined;
       if (status === undefined || status === 404 || status === 429) throw error;
-      // Aodh first deletes the row and then the trusts of its actions (`trust+http`). If the call
-      // fails at a trust, the row may still be deleted.
+      // Aodh first deletes the row and then the trusts of its actions (`trust+http`). A call that
+      // failed at a trust has deleted the row.
       const answer = await api.request('GET', path, { accept: [404] }).catch(() => undefined);
       if (answer?.status !== 404) throw error;
     }
@@ -60,8 +60,8 @@ const alarm = defineType({
 });
 
 /**
- * Alarms in living projects with an action that uses a trust of the deleted user. The alarm belongs
- * to its project and stays. The report says that these actions now fail.
+ * Alarms in existing projects with an action that uses a trust of the deleted user. The alarm
+ * belongs to its project and stays. The report says that these actions fail.
  */
 const alarmOfUser = defineUserType({
   name: 'alarm-of-user',
@@ -78,10 +78,9 @@ const alarmOfUser = defineUserType({
 });
 
 /**
- * Aodh, Alarming API v2. It runs before every service that alarms may scale or restart, and if
- * possible while the project still exists. Quotas of the project stay. Reading a quota creates its
- * row (safety rule: listing must not create), so a listing could not tell whether the row existed
- * before.
+ * Aodh, Alarming API v2. Its cleanup runs before that of every service that alarms may scale or
+ * restart, and if possible while the project still exists. Quotas of the project stay: a listing
+ * would create the row of the quota (safety rule: listing must not create).
  */
 export const aodh = defineService({
   name: 'aodh',
@@ -114,8 +113,8 @@ export const aodh = defineService({
     },
   ],
   releases: [
-    'All: the quota of the project stays, because Aodh creates a quota whenever it ' +
-      'is read. It does no harm. To remove it: openstack alarm quota delete ' +
+    'All: the quota of the project stays, because Aodh creates it with each read. It ' +
+      'does no harm. To remove it: openstack alarm quota delete ' +
       'PROJECT_ID',
     'All: Keystone deletes the trust of an action "trust+http" with the user or the project.',
   ],

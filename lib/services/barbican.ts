@@ -15,14 +15,14 @@ const requiresLiveProject: RequiresLiveProject = {
   leftover: 'secrets, containers, orders, and the copies of the secrets in the secret store',
   advice:
     'Let barbican-keystone-listener remove them ([keystone_notifications] enable), ' +
-    'or delete them from the Barbican database. Neither removes the copies in the ' +
-    'secret store, and the listener does not remove orders.',
+    'or delete them from the Barbican database. The listener does not remove orders. The ' +
+    'copies in the secret store remain in both cases.',
 };
 
 const text = z.string().nullish();
 /**
- * Barbican identifies resources by their URL, which may name any host. Only the id at its end is
- * used, and only if it is a UUID.
+ * Barbican identifies resources by their URL, which may name any host. Only the UUID at its end is
+ * used.
  */
 const idIn = (collection: string) =>
   z
@@ -47,10 +47,10 @@ const secretRow = z
   .transform((row): Named => ({ id: row.secret_ref, label: row.name ?? undefined }));
 
 /**
- * Defines a type whose rows belong to the project of the token. No row of Barbican names its owner,
- * and no listing has a filter by project. A listing shows exactly the resources of the token's
- * project, without secrets that other projects share by ACL. The owner is therefore the token's
- * project. If the token is not on the target project, the rows count as foreign and stay.
+ * Defines a type with the token's project as the owner of its rows. Barbican's rows name no owner,
+ * and its listings have no filter by project. A listing contains exactly the resources of the
+ * token's project, without secrets that other projects share by ACL. With a token on another
+ * project, the rows count as foreign and stay.
  */
 const ownedByTokenProject = (
   name: string,
@@ -75,7 +75,7 @@ const ownedByTokenProject = (
         limit: 100,
         query,
       });
-      // Barbican sorts by time in seconds, so a row may appear on two pages.
+      // Barbican sorts by seconds, so a row may appear on two pages.
       const known = new Map(rows.map((one) => [one.id, { ...one, owner: api.ownProject }]));
       return [...known.values()];
     },
@@ -89,20 +89,20 @@ const ownedByTokenProject = (
   });
 
 /**
- * Orders. The secrets and containers that an order created are separate resources. Cinder and Nova
- * leave one order for each key that they created.
+ * Orders. The secrets and containers of an order are separate resources. Cinder and Nova leave one
+ * order for each key that they created.
  */
 const order = ownedByTokenProject('order', orderRow);
 
-/** Deletes the container and the list of its consumers, but not its secrets. */
+/** A deletion removes the container and the list of its consumers, but not its secrets. */
 const container = ownedByTokenProject('container', containerRow, {
   dependsOn: [{ types: ['order'], strength: 'preferred', until: 'done' }],
 });
 
 /**
- * Deletes the secret with its payload in the secret store, its metadata, its ACL and the list of
- * its consumers. The role admin on the project is enough even for private secrets. Without `sort`,
- * the order of secrets differs between pages.
+ * A deletion removes the secret with its payload in the secret store, its metadata, its ACL and the
+ * list of its consumers. The role admin on the project also suffices for private secrets. Without
+ * `sort`, the order of secrets differs between pages.
  */
 const secret = ownedByTokenProject('secret', secretRow, {
   dependsOn: [{ types: ['container'], strength: 'preferred', until: 'done' }],
@@ -115,8 +115,8 @@ const SERVICE_ADMIN =
   '2023.2: admin with system scope)';
 
 /**
- * Limits that were set for the project. By default Barbican shows and removes them only for a role
- * that few clouds use. Its refusal must not block the other resource types.
+ * Limits that were set for the project. By default, Barbican shows and removes them only for a role
+ * that few clouds use. A refusal must not block the other resource types.
  */
 const projectQuota = defineLimits({
   name: 'project-quota',
@@ -133,7 +133,7 @@ const projectQuota = defineLimits({
         code: 'barbican.project-quota.denied',
         class: 'Unsupported',
         message:
-          'the propagator cannot check whether the project has its own quota: Barbican ' +
+          'the propagator cannot check whether the project has a quota: Barbican ' +
           `requires ${SERVICE_ADMIN}`,
         advice: 'Give the propagator that role, or ignore this: a leftover quota does no harm.',
         service: 'barbican',
@@ -143,7 +143,7 @@ const projectQuota = defineLimits({
     const own = Object.entries(quotas.parse(answer.json).project_quotas).filter(
       ([, limit]) => typeof limit === 'number',
     );
-    // The answer does not name the project. The path names it, and quotas have no other address.
+    // The answer names no owner, so the owner is the project of the path.
     return [{ project, limits: own.map(([name]) => name).join(', ') }];
   },
   async reset(row, { api }): Promise<Removal | undefined> {
@@ -164,14 +164,15 @@ const projectQuota = defineLimits({
 });
 
 /**
- * Barbican, Key Manager API v1. It is called without a microversion (1.0), so that consumers don't
- * prevent the deletion of a secret. ACLs of living projects keep the ids of deleted users, because
- * such an id grants nothing.
+ * Barbican, Key Manager API v1. It is called without a microversion (1.0), so that consumers do not
+ * prevent the deletion of a secret. ACLs of existing projects keep the ids of deleted users,
+ * because such an id grants nothing.
  */
 export const barbican = defineService({
   name: 'barbican',
   catalogTypes: ['key-manager'],
-  // These services delete their own keys, and accept a 404 if a key is already deleted.
+  // These services delete their keys themselves, and accept a 404 for a key that is already
+  // deleted.
   dependsOn: [
     {
       services: ['nova', 'cinder', 'glance', 'octavia', 'manila', 'heat', 'magnum', 'tacker'],
@@ -184,8 +185,8 @@ export const barbican = defineService({
       '--soft-delete-expired-secrets".',
     'All: the key that encrypted the secrets of a project stays in the database ' +
       '(kek_data). Only barbican-keystone-listener removes it.',
-    'All: the preferred secret store of a project stays, because reading it would ' +
-      'create a row.',
+    'All: the preferred secret store of a project stays, because a listing of it ' +
+      'would create a row.',
     'From 2024.1 on, with enforce_new_defaults, any administrator may delete a ' +
       'secret by its id, but still cannot list secrets.',
     'From 2026.2 on, microversion 1.2 refuses to delete a secret with consumers. ' +

@@ -24,14 +24,17 @@ const leaseRow = z.object({
 type LeaseRow = z.infer<typeof leaseRow>;
 
 const MINUTE = 60_000;
-/** Blazar waits up to ten minutes until the servers on the hosts of a lease are gone. */
+/**
+ * A deletion may take ten minutes, because Blazar waits until the servers on the lease's hosts are
+ * gone.
+ */
 const STUCK_AFTER_MILLIS = 15 * MINUTE;
 const BUSY_LIMIT_MILLIS = 60 * MINUTE;
 const changedAt = (row: LeaseRow): number => epochOf(row.updated_at ?? row.created_at);
 
 /**
- * Returns the leases of the whole cloud, which an administrator gets in one answer. No parameter
- * limits the list to one project.
+ * Returns the leases of the whole cloud. Blazar returns them to an administrator in one answer, and
+ * has no filter by project.
  */
 async function leasesOf({ api }: CommonContext): Promise<LeaseRow[]> {
   const { rows } = await api.list('/leases', {
@@ -39,9 +42,8 @@ async function leasesOf({ api }: CommonContext): Promise<LeaseRow[]> {
     row: leaseRow,
     paging: 'none',
   });
-  // For a user without the administrator role, Blazar lists only the user's project and gives no
-  // error. `/os-hosts/0` shows whether the role is missing: Blazar then answers 403 before it
-  // searches the host.
+  // Without the administrator role, Blazar silently lists only the user's project. For such a user,
+  // `/os-hosts/0` answers 403.
   if (!rows.some((row) => row.project_id && row.project_id !== api.ownProject))
     await api.request('GET', '/os-hosts/0', { accept: [404, 500] });
   return rows;
@@ -53,7 +55,7 @@ const MANUAL_DELETION =
   'lease from the Blazar database.';
 
 /**
- * Leases with their reservations. Deleting an active lease ends it: Blazar deletes its servers and
+ * Leases with their reservations. The deletion ends an active lease: Blazar deletes its servers and
  * frees its hosts and floating IPs before it answers.
  */
 const lease = defineType({
@@ -64,7 +66,7 @@ const lease = defineType({
     advice: MANUAL_DELETION,
   },
   blockers: [
-    'Blazar ends a lease with the trust of the user who created it. That user must ' +
+    'Blazar ends a lease with a trust of the user that created it. That user must ' +
       'exist, be enabled, and have a role on the project.',
     'Blazar refuses to delete a lease that is starting, ending or being changed.',
     'A lease whose deletion was interrupted stays in DELETING. Blazar then refuses ' +
@@ -95,15 +97,15 @@ const lease = defineType({
       return context.now() - changedAt(row) > STUCK_AFTER_MILLIS
         ? { kind: 'accepted', stuckSince: changedAt(row) }
         : { kind: 'accepted' };
-    // If the trust does not work, the deletion stops half-way and Blazar never completes it. The
-    // user of the trust is therefore checked before the deletion is requested.
+    // Without a working trust, Blazar never completes the deletion. The user of the trust is
+    // therefore checked first.
     const unusable = await unusableTrust(row, context);
     if (unusable) return { kind: 'blocked', ...unusable };
     try {
       await context.api.request('DELETE', `/leases/${encodeURIComponent(row.id)}`);
     } catch (error) {
-      // blazar-manager reports every failure as a 500 without a reason. The first 500 is retried,
-      // because it may be temporary. A lease in ERROR has already failed once.
+      // blazar-manager reports every failure as a 500 without a reason. The first 500 may be
+      // temporary, so it is retried. A lease in ERROR has already failed once.
       if (
         !(error instanceof PropagatorError) ||
         error.report.status !== 500 ||
@@ -126,7 +128,7 @@ const lease = defineType({
 const shownUser = z.object({ user: z.object({ enabled: z.boolean().nullish() }) });
 
 /**
- * Returns why the trust of a lease can't work. A creator without a role on the project is not
+ * Returns the reason why the trust of a lease cannot work. A missing role on the project is not
  * detected, because roles may come from groups or a federation.
  */
 async function unusableTrust(
@@ -141,7 +143,7 @@ async function unusableTrust(
     });
     if (!answer) return undefined;
     const message = (state: string): string =>
-      `the user who created the lease (${user_id}) is ${state}, and Blazar can end the lease ` +
+      `the creator of the lease, user ${user_id}, is ${state}, and Blazar can end the lease ` +
       'only with a trust of that user';
     if (answer.status === 404)
       return {
@@ -159,7 +161,7 @@ async function unusableTrust(
 }
 
 /**
- * Leases of a deleted user, which can neither start nor end. Past leases (TERMINATED) no longer
+ * Leases of a deleted user. Blazar cannot start or end them. Ended leases (TERMINATED) no longer
  * need the user.
  */
 const leaseOfUser = defineUserType({
@@ -181,8 +183,8 @@ const leaseOfUser = defineUserType({
 });
 
 /**
- * Blazar, Reservation API v1. It runs before Nova and Neutron because the end of a lease deletes
- * its servers and frees its floating IPs. Hosts and pools of floating IPs belong to the cloud.
+ * Blazar, Reservation API v1. Its cleanup runs before Nova and Neutron, because the end of a lease
+ * deletes servers and frees floating IPs. Hosts and pools of floating IPs belong to the cloud.
  */
 export const blazar = defineService({
   name: 'blazar',

@@ -4,6 +4,6 @@ export const ceilometer = defineService({
   name: 'ceilometer',
   catalogTypes: ['meter', 'metering', 'telemetry'],
   noProjectResources:
-    'it has had no API since Queens, so its catalog entry is obsolete; Gnocchi ' +
+    'it has no API since Queens, so its catalog entry is obsolete; Gnocchi ' +
     'stores its measurements',
 });

@@ -13,13 +13,13 @@ const isGone = (error: unknown): boolean =>
 
 const typeAccess = defineTypeAccess({
   ...VOLUME_TYPES,
-  removal: (project) => ({ removeProjectAccess: { project } }),
+  revokeBody: (project) => ({ removeProjectAccess: { project } }),
 });
 
 const defaultTypeRow = z.object({ project_id: z.string(), default_type_id: z.string().nullish() });
 /**
- * Default types are the only Cinder resource whose path has no project, even if the catalog's
- * endpoint contains a project.
+ * Returns the endpoint without its project. Default types are the only Cinder resource without a
+ * project in the path.
  */
 const endpointWithoutProject = (api: ServiceApi): string =>
   api.endpoint.endsWith(`/${api.ownProject}`)
@@ -27,8 +27,8 @@ const endpointWithoutProject = (api: ServiceApi): string =>
     : api.endpoint;
 
 /**
- * The default volume type of a project (3.62, Victoria). The defaults of all projects are listed,
- * because Cinder answers 404 if a deleted project is named.
+ * The default volume type of a project (3.62, Victoria). Cinder answers 404 for a deleted project,
+ * so the default types of all projects are listed.
  */
 const defaultType = defineType({
   name: 'default-type',
@@ -50,7 +50,7 @@ const defaultType = defineType({
         class: 'Unsupported',
         message:
           'this Cinder has no default volume types for projects (microversion 3.62, Victoria)',
-        advice: 'Nothing to do.',
+        advice: 'No action is necessary.',
       });
     }
   },
@@ -64,13 +64,13 @@ const defaultType = defineType({
       accept: [404],
     });
     if (answer.status !== 404) return { kind: 'gone' };
-    // Before 2026.2 Cinder first checks the project in Keystone. The row was listed, so this 404
+    // Cinder before 2026.2 first checks the project in Keystone. The row was listed, so this 404
     // means that the project is deleted.
     return {
       kind: 'retained',
       message:
         'this Cinder (before 2026.2) cannot remove the default volume type of a deleted ' +
-        'project; the leftover only prevents the deletion of that volume type',
+        'project; its row only prevents the deletion of that volume type',
       advice:
         'Before you delete that volume type, delete the row from the table ' +
         'default_volume_types in the Cinder database.',
@@ -79,10 +79,9 @@ const defaultType = defineType({
 });
 
 /**
- * Limits that were set for the project. This call does not check the project in Keystone, and the
- * answer names the project. Usage and reservations stay in Cinder's database forever, because no
- * API removes them. The quota is reset last, because the reset gives the project the default
- * limits.
+ * Limits that were set for the project. Cinder does not check the project in Keystone, and the
+ * answer names the project. Usage and reservations remain in Cinder's database, because no API
+ * removes them. The quota is reset last, because the reset gives the project the default limits.
  */
 const quota = defineQuotaSet('/os-quota-sets', {
   dependsOn: [
@@ -91,11 +90,11 @@ const quota = defineQuotaSet('/os-quota-sets', {
 });
 
 /**
- * Cinder, Block Storage API v3. The path never names the target project: Cinder accepts only the
- * token's project there. 3.59 (Train) is the first microversion in which every row names its owner
- * and transfers are paged. Messages are not removed, because they expire. Resource types don't wait
- * for each other as a whole, so that one stuck resource does not delay the rest (safety rule: one
- * stuck resource stops no other). Each resource waits only for the resources that it depends on.
+ * Cinder, Block Storage API v3. The path names the token's project, because Cinder accepts no other
+ * project there. 3.59 (Train) is the first microversion in which every row names its owner and
+ * transfers are paged. Messages are not removed, because they expire. A resource waits only for the
+ * resources that it depends on, and never for a whole type (safety rule: one stuck resource stops
+ * no other).
  */
 export const cinder = defineService({
   name: 'cinder',

@@ -2,9 +2,8 @@ import { defineService } from '../task/service.ts';
 
 /**
  * CloudKitty. It rates the last hours of a deleted project some hours later ([collect]
- * wait_periods), with the prices that administrators set for the project. No call removes rated
- * data. The cleanup therefore changes neither these prices (hashmap mappings with a tenant) nor the
- * scope.
+ * wait_periods). It then needs the scope, and the prices that administrators set for the project
+ * (hashmap mappings with a tenant), so the cleanup keeps both. No call removes rated data.
  */
 export const cloudkitty = defineService({
   name: 'cloudkitty',

@@ -9,9 +9,9 @@ const requestRow = z.object({
 });
 
 /**
- * Accelerator requests (ARQs) of deleted servers. Nova creates one for each device of a server and
- * normally removes it with the server. Cyborg lists the requests of the whole cloud. Before 15.0.1
- * and 16.0.1 an unbound request has no owner (null), so only Nova may remove it.
+ * Accelerator requests (ARQs) of deleted servers. Nova creates a request for each device of a
+ * server and normally removes it with the server. Cyborg lists the requests of the whole cloud.
+ * Before 15.0.1 and 16.0.1, an unbound request has no owner (null), so only Nova may remove it.
  */
 const acceleratorRequest = defineType({
   name: 'accelerator-request',
@@ -50,8 +50,8 @@ const acceleratorRequest = defineType({
 });
 
 /**
- * Cyborg, API v2. It runs after all servers of the project are deleted, because a request holds the
- * device of a running server. Device profiles belong to the administrators.
+ * Cyborg, API v2. Its cleanup runs after the deletion of all servers of the project, because a
+ * request holds the device of a running server. Device profiles belong to the administrators.
  */
 export const cyborg = defineService({
   name: 'cyborg',

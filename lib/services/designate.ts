@@ -8,7 +8,7 @@ import { zoneShare } from './designate/shares.ts';
 import { zone } from './designate/zones.ts';
 import { defineLimits, limitsRow } from './kit/quota.ts';
 
-/** Leaves out the key, which lets any project accept the zone. */
+/** The schema omits the key, with which any project could accept the zone. */
 const transferRow = z.object({
   id: z.string(),
   project_id: optionalText,
@@ -18,8 +18,8 @@ const transferRow = z.object({
 const taskRow = z.object({ id: z.string(), project_id: optionalText, zone_id: optionalText });
 
 /**
- * Defines a resource type under `/v2/zones/tasks`. Designate deletes these resources at once, and
- * keeps them when their zone is deleted.
+ * Defines a resource type under `/v2/zones/tasks`. Designate keeps these resources when it deletes
+ * their zone.
  */
 const zoneTask = <
   Row extends { readonly id: string; readonly project_id?: string | null | undefined },
@@ -47,9 +47,8 @@ const zoneTask = <
   });
 
 /**
- * Transfer requests of the project, including those for zones that another project has accepted.
- * Designate also lists requests in which another project offers a zone to this one; they belong to
- * the other project.
+ * Transfer requests of the project, including accepted requests. Designate also lists requests in
+ * which another project offers a zone to this project. Such a request belongs to the other project.
  */
 const transferRequest = zoneTask(
   'zone-transfer-request',
@@ -63,9 +62,9 @@ const zoneImport = zoneTask('zone-import', 'imports', taskRow, (row) => row.zone
 const zoneExport = zoneTask('zone-export', 'exports', taskRow, (row) => row.zone_id);
 
 /**
- * Limits that were set for the project. The answer does not name the project. The path names it,
- * and Designate answers 403 if the header names another one. The quota is reset last, because the
- * reset gives the project the default limits in place of its own limits (perhaps 0).
+ * Limits that were set for the project. The answer names no owner, so the owner is the project of
+ * the path. Designate answers 403 if the header names another project. The quota is reset last: the
+ * default limits would permit new resources where the project's own limit is 0.
  */
 const quota = defineLimits({
   dependsOn: [{ types: ['zone'], strength: 'required', until: 'empty' }],
@@ -86,16 +85,17 @@ const quota = defineLimits({
 
 /**
  * Designate, DNS API v2. Pools, TLDs, TSIG keys and blacklists belong to the operator. Neutron
- * waits for the PTR records (see `ptrRecord`). It does not wait for zones, because name servers may
- * be slow. Designate runs after Nova, because designate-sink removes the records of Nova's servers.
+ * waits for the PTR records (see `ptrRecord`). Neutron does not wait for zones, because name
+ * servers may be slow. Designate's cleanup runs after Nova, because designate-sink removes the
+ * records of Nova's servers.
  */
 export const designate = defineService({
   name: 'designate',
   catalogTypes: ['dns'],
   dependsOn: [{ services: ['nova'], strength: 'preferred', until: 'done' }],
   releases: [
-    'Before 2023.1 (16.0) zones cannot be shared, and the owner of a recordset is ' +
-      'the owner of its zone.',
+    'Before 2023.1 (16.0) zones cannot be shared, and the owner of a zone owns its ' +
+      'recordsets.',
     'All: if Neutron publishes reverse lookups ([designate] ' +
       'allow_reverse_dns_lookup), the PTR records of floating IPs whose names are in ' +
       'a zone of the project stay, because Neutron looks for that zone first.',
@@ -117,11 +117,11 @@ export const designate = defineService({
   leftBySuspend: [
     {
       types: ['zone', 'recordset', 'ptr-record'],
-      because: 'Designate cannot switch a zone off, and senders could not deliver mail without it.',
+      because: 'Designate cannot disable a zone, and senders could not deliver mail without it.',
     },
     {
       types: ['zone-share', 'zone-transfer-request', 'zone-import', 'zone-export'],
-      because: 'It serves other projects, or has no effect.',
+      because: 'Other projects use it, or it has no effect.',
     },
     {
       types: ['quota'],

@@ -10,8 +10,8 @@ import {
 } from '../task/service.ts';
 
 /**
- * With a token on the project Freezer also removes the trust of a job from Keystone. With any other
- * token it only logs that it could not.
+ * With a token on the project, Freezer also removes the trust of a job from Keystone. With another
+ * token, Freezer only logs the failure of that removal.
  */
 const apiOf = ({ api, projectApi }: Pick<ProjectContext, 'api' | 'projectApi'>): ServiceApi =>
   projectApi ?? api;
@@ -23,9 +23,9 @@ const pathOf = (project: string, collection: string, id?: string): string => {
 const homeDocument = z.object({ resources: z.record(z.string(), z.unknown()) });
 
 /**
- * Throws if Freezer is older than 2026.2. Such a release lists and deletes only the resources of
- * the caller, without an error. No version number shows the release. The home document has a link
- * to single jobs since the release in which administrators see all jobs.
+ * Throws if Freezer is older than 2026.2. Such a release silently lists and deletes only the
+ * resources of the caller. No version number shows the release, but since 2026.2 the home document
+ * has a link to single jobs.
  */
 async function assertListsAllOwners({
   region,
@@ -40,8 +40,8 @@ async function assertListsAllOwners({
     code: 'freezer.hidden',
     class: 'Unsupported',
     message:
-      'this Freezer (before 2026.2) lists for each user only what that user created; ' +
-      'probably left: jobs that still run, sessions, clients, records of backups',
+      'this Freezer (before 2026.2) lists only the resources that the caller created; ' +
+      'jobs that still run, sessions, clients and records of backups may remain',
     advice:
       'Ask the members to delete their jobs before the project is deleted, or set ' +
       'deleted = 1 on the rows of the project in the Freezer database, or upgrade ' +
@@ -53,7 +53,7 @@ async function assertListsAllOwners({
 
 /**
  * Returns the documents of one collection that belong to the project. Freezer ignores the project
- * in the path: an administrator gets the jobs of the whole cloud, and every user gets the central
+ * in the path. An administrator gets the jobs of the whole cloud, and every user gets the central
  * clients of other projects.
  */
 async function documentsOf<Row extends { readonly project_id?: string | null | undefined }>(
@@ -79,9 +79,9 @@ const jobRow = z.object({
 });
 
 /**
- * Jobs are removed first, because they create backups. The scheduler on the client's machine drops
- * a deleted job, but completes its running backup. A running job is therefore first aborted, and
- * removed in the next iteration even if its scheduler has not reacted.
+ * Jobs are removed first, because they create backups. After a deletion, the scheduler on the
+ * client's machine would still complete a running backup. A running job is therefore first aborted.
+ * The next iteration removes the job, even if its scheduler has not reacted.
  */
 const job = defineType<z.infer<typeof jobRow>>({
   name: 'job',
@@ -100,10 +100,7 @@ const job = defineType<z.infer<typeof jobRow>>({
   },
 });
 
-/**
- * Defines a resource type that depends only on the jobs. Freezer answers 204 even if the deleted
- * resource does not exist.
- */
+/** Defines a resource type that depends only on the jobs. */
 function document(name: 'session' | 'action' | 'backup'): DefinedType {
   const row = z
     .object({ [`${name}_id`]: z.string(), project_id: owner, description: z.string().nullish() })
@@ -132,8 +129,8 @@ const clientRow = z.object({
 });
 
 /**
- * Machines on which a scheduler has registered itself. A running scheduler registers itself again
- * when it is restarted.
+ * Machines that a scheduler has registered. A running scheduler registers its machine again after a
+ * restart.
  */
 const client = defineType<z.infer<typeof clientRow>>({
   name: 'client',
@@ -165,10 +162,10 @@ const client = defineType<z.infer<typeof clientRow>>({
 });
 
 /**
- * Freezer, API v2. It stores only records. The data of the backups are where the customer stores
- * them, most often in Swift, where the cleanup of Swift removes them. Freezer runs before Nova,
- * Cinder and Swift, because a job creates snapshots and writes objects. It runs in the pre-delete
- * phase, because jobs have trusts.
+ * Freezer, API v2. Freezer stores only records of backups. Most customers store the data in Swift,
+ * where the cleanup of Swift removes them. Freezer's cleanup runs before Nova, Cinder and Swift,
+ * because a job creates snapshots and writes objects. It runs in the pre-delete phase, because jobs
+ * have trusts.
  */
 export const freezer = defineService({
   name: 'freezer',
@@ -177,8 +174,8 @@ export const freezer = defineService({
   preDelete: true,
   resourceTypes: [job, document('session'), document('action'), client, document('backup')],
   releases: [
-    'Before 2026.2 Freezer lists and deletes only what the caller created. Its ' +
-      'resource types are then reported as unreachable.',
+    'Before 2026.2 Freezer lists and deletes only the resources that the caller ' +
+      'created. Its resource types are then reported as unreachable.',
     'Backups outside the Swift account of the project (SSH, S3, NFS, local disks) ' +
       'keep their data. Only their records are deleted.',
     'API v1, which has no project in its paths, is not supported.',

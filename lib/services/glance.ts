@@ -17,8 +17,8 @@ const imageRow = z.object({
 type ImageRow = z.infer<typeof imageRow>;
 
 /**
- * For types that are removed even while Nova and Cinder still delete resources: a back end refuses
- * to delete an image that still has clones.
+ * Types with this value are removed even while Nova and Cinder still delete resources, because a
+ * back end refuses to delete an image with clones.
  */
 const NOVA_AND_CINDER: readonly string[] = ['nova', 'cinder'];
 
@@ -34,7 +34,8 @@ const image = defineType({
   label: (row) => row.name ?? undefined,
   createdAt: (row) => epochOf(row.created_at),
   /**
-   * A public image is blocked: every project can boot from it, and an administrator made it public.
+   * A public image is blocked, because every project can boot from it and an administrator made it
+   * public.
    */
   blocked: (row) =>
     row.visibility === 'public'
@@ -48,14 +49,14 @@ const image = defineType({
         }
       : undefined,
   async remove(row, { api }): Promise<Removal> {
-    // With [DEFAULT] delayed_delete Glance's scrubber removes the image later.
+    // With [DEFAULT] delayed_delete, Glance's scrubber removes the image later.
     if (row.status === 'pending_delete') return { kind: 'accepted' };
     if (row.protected) await unprotect(row, api);
     try {
       await api.request('DELETE', pathOfImage(row));
     } catch (error) {
-      // 409: the back end still needs the image (RBD clones: volumes and servers of any project
-      // that were created from it).
+      // A 409 means that the back end needs the image for RBD clones: volumes and servers of any
+      // project that were created from it.
       if (hasStatus(error, 409))
         return {
           kind: 'blocked',
@@ -65,7 +66,7 @@ const image = defineType({
             'Find the volumes and servers that were created from this image, and delete or ' +
             'flatten them. The propagator then deletes the image.',
         };
-      // With delayed_delete Glance answers 400 for a deactivated image; reactivate it first.
+      // With delayed_delete, Glance deletes a deactivated image only after its reactivation.
       if (!hasStatus(error, 400) || row.status !== 'deactivated') throw error;
       await api.request('POST', `${pathOfImage(row)}/actions/reactivate`);
       await api.request('DELETE', pathOfImage(row));
@@ -95,7 +96,7 @@ const pathOfNamespace = (row: NamespaceRow): string =>
   `/v2/metadefs/namespaces/${encodeURIComponent(row.namespace)}`;
 
 /**
- * Namespaces of metadata definitions with all their contents. Glance has no filter by owner, so the
+ * Namespaces of metadata definitions with their contents. Glance has no filter by owner, so the
  * listing compares the owner of each row.
  */
 const metadefNamespace = defineType({
@@ -117,15 +118,15 @@ const metadefNamespace = defineType({
       return {
         kind: 'retained',
         message:
-          'the Glance API cannot address this namespace because its name contains a slash ' +
-          'or a non-ASCII character, or consists only of dots',
+          'the Glance API cannot address this namespace, because its name has a slash or a ' +
+          'non-ASCII character, or consists only of dots',
         advice:
           'Delete its row from the table metadef_namespaces in the Glance database. It ' +
           'holds no customer data.',
       };
     if (row.protected)
-      // PUT sets omitted fields to their defaults. Without `owner`, the propagator's project would
-      // become the owner.
+      // PUT sets omitted fields to their defaults. The default of `owner` is the propagator's
+      // project.
       await api.request('PUT', pathOfNamespace(row), {
         json: {
           ...row,
@@ -140,10 +141,10 @@ const metadefNamespace = defineType({
 });
 
 /**
- * Returns true if the path with this name addresses this namespace. Glance (seen on 25.1) reads the
- * path as Latin-1: `ü` addresses a namespace named `Ã¼`, which may belong to another project. No
- * route matches a slash, escaped or not, and a name of only dots means the parent path. Names are
- * unique, so it is enough that Glance returns the same name.
+ * Returns true if the path with this name addresses this namespace. Glance reads the path as
+ * Latin-1 (seen on 25.1): `ü` addresses a namespace `Ã¼`, which may belong to another project. No
+ * route matches a slash, and a name of only dots means the parent path. Names are unique, so a GET
+ * that returns the same name is a proof.
  */
 async function isAddressable(row: NamespaceRow, api: ServiceApi): Promise<boolean> {
   if (/\/|^\.{0,2}$/.test(row.namespace)) return false;
@@ -156,8 +157,8 @@ async function isAddressable(row: NamespaceRow, api: ServiceApi): Promise<boolea
 
 /**
  * Glance, Image API v2. Tasks are not listed, because no API deletes them (405) and they expire
- * ([task] task_time_to_live). Glance ends after Nova and Cinder, because a back end keeps an image
- * as long as servers or volumes are clones of it.
+ * ([task] task_time_to_live). Glance finishes after Nova and Cinder, because a back end keeps an
+ * image while servers or volumes are clones of it.
  */
 export const glance = defineService({
   name: 'glance',

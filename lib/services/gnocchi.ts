@@ -11,14 +11,14 @@ const resourceRow = z.object({
 type ResourceRow = z.infer<typeof resourceRow>;
 const deleted = z.object({ deleted: z.number() });
 
-/** Default number of rows in one answer of Gnocchi ([api] max_limit). */
+/** The default limit of rows in one answer of Gnocchi ([api] max_limit). */
 const PAGE = 1000;
-/** True if a header links to a next page. Every full page has the link, even if no rows follow. */
+/** True if a header links to a next page. Gnocchi sends the link with every full page. */
 const hasNext = (headers: Headers): boolean => /rel="?next/.test(headers.get('link') ?? '');
 
 /**
  * Removes many resources and their metrics in one call. The filter contains the project and the
- * ids. It is therefore never empty, and a resource whose owner changed after the listing stays.
+ * ids. A resource with a new owner since the listing therefore stays.
  */
 async function removeResources(
   rows: readonly ResourceRow[],
@@ -33,8 +33,8 @@ async function removeResources(
 }
 
 /**
- * Resources of every type (`generic` covers all types), each with its metrics. Each listing reads
- * one page; the next listing reads the rest.
+ * Resources of every type (`generic` covers all types) with their metrics. Each listing reads one
+ * page.
  */
 const resource = defineType<ResourceRow>({
   name: 'resource',
@@ -59,16 +59,15 @@ const metricRow = z.object({
   id: z.string(),
   name: z.string().nullish(),
   resource_id: z.string().nullish(),
-  /** Present in place of `resource_id` if Gnocchi had a reason to load the resource. */
+  /** In some answers, Gnocchi sends the whole resource in place of `resource_id`. */
   resource: z.unknown().optional(),
   created_by_project_id: z.string().nullish(),
 });
 
 /**
- * Metrics without a resource. Gnocchi stores only their creator as one string (`user:project`) and
- * can search only for the complete string. The listing therefore needs one call for each user that
- * was ever a member. Metrics of a resource are removed with the resource, even if a member of
- * another project created them.
+ * Metrics without a resource. Gnocchi stores only their creator, as one string (`user:project`),
+ * and can search only for the complete string. The listing therefore needs one call for each user
+ * that was ever a member. Metrics of a resource are removed with the resource, for any creator.
  */
 const metric = defineType({
   name: 'metric',
@@ -80,11 +79,11 @@ const metric = defineType({
         class: 'Unexpected',
         message:
           'the members of the deleted project were not recorded, and Gnocchi finds a ' +
-          'metric without a resource only by the user who created it',
+          'metric without a resource only by the user that created it',
         advice:
           'Find the metrics (gnocchi metric list; field created_by_project_id) and delete ' +
-          'them. Then discard this dead letter (propagator dead-letter discard). To ' +
-          'prevent this, let the inventory be filled before projects are deleted.',
+          'them. Then discard this dead-letter message (propagator dead-letter discard). ' +
+          'To prevent this, wait for the first inventory before projects are deleted.',
         service: 'gnocchi',
         region,
       });
@@ -111,8 +110,9 @@ const metric = defineType({
 });
 
 /**
- * Gnocchi, API v1. Archive policies and resource types belong to the administrators. Gnocchi runs
- * last: Ceilometer writes as long as there are resources to measure, and alarms read from Gnocchi.
+ * Gnocchi, API v1. Archive policies and resource types belong to the administrators. Gnocchi's
+ * cleanup runs last, because Ceilometer writes while there are resources to measure, and alarms
+ * read from Gnocchi.
  */
 export const gnocchi = defineService({
   name: 'gnocchi',
@@ -142,9 +142,9 @@ export const gnocchi = defineService({
   offByDefault: 'measures are often the basis and the evidence of bills',
   resourceTypes: [resource, metric],
   releases: [
-    'gnocchi-metricd deletes the measures themselves in its next run.',
-    'After the deletion of a server or a volume, Ceilometer may write a last sample ' +
-      'and so create its resource again. A later sweep finds it.',
+    'gnocchi-metricd deletes the measures in its next run.',
+    'After the deletion of a server or a volume, Ceilometer may write a last sample, ' +
+      'which creates the resource again. A later sweep finds it.',
   ],
   leftBySuspend: [
     {

@@ -7,19 +7,18 @@ import { userReports } from './heat/user-reports.ts';
 import { epochOf } from './kit/time.ts';
 
 const MINUTE = 60_000;
-/** After this time the report mentions the stack. Large stacks take longer than this. */
+/** The report names a stack after this time, although a large stack may take longer. */
 const STUCK_AFTER_MILLIS = 15 * MINUTE;
 /**
- * A deletion that takes longer than this has lost its engine and is requested again: Heat's own
- * timeout is one hour ([DEFAULT] stack_action_timeout).
+ * A longer deletion has lost its engine and is requested again, because Heat's own timeout is one
+ * hour ([DEFAULT] stack_action_timeout).
  */
 const ABANDONED_AFTER_MILLIS = 70 * MINUTE;
 
 /**
- * Stacks with all their resources and nested stacks. Some resources stay, because Heat searches
- * them by name with the wrong token: keypairs (removed with the user), containers (removed by
- * Swift's task) and queues (removed by Zaqar's task). Resources with `deletion_policy: Retain` stay
- * as well.
+ * Stacks with all their resources and nested stacks. Heat searches some resources by name with the
+ * caller's token, so they stay: keypairs (removed with the user), containers (removed by Swift's
+ * task) and queues (removed by Zaqar's task). Resources with `deletion_policy: Retain` also stay.
  */
 const stack = defineType({
   name: 'stack',
@@ -29,8 +28,8 @@ const stack = defineType({
       'workflow or cron trigger of another project, has the same name.',
     'The stack has resources that belong to the cloud or to other projects (quotas, ' +
       'flavors, Keystone resources), a workflow that runs at deletion, or an ' +
-      'unfinished association. Its deletion by an administrator would change more ' +
-      'than the owner was allowed to change.',
+      'unfinished association. Its deletion by an administrator would change resources ' +
+      'that its owner may not change.',
     'A pre-delete hook is set. The deletion waits until an operator clears the hook.',
     'Another service refuses the deletion of a resource (DELETE_FAILED). The report ' +
       'shows the reason from Heat. Each run requests the deletion again.',
@@ -55,7 +54,7 @@ const stack = defineType({
         : { kind: 'accepted' };
     const foreignEffect = await foreignEffectOf(row, context);
     if (foreignEffect) return { kind: 'blocked', ...foreignEffect };
-    // With a token on the project Heat finds only names of that project, and keypairs of the
+    // With a token on the project, Heat finds only names of that project, and keypairs of the
     // token's user.
     await (context.projectApi ?? context.api).request('DELETE', pathOfStack(row));
     if (row.stack_status === 'DELETE_FAILED') return { kind: 'blocked', ...failureBlocker(row) };
@@ -82,13 +81,13 @@ const deploymentRow = z.object({
 });
 
 /**
- * Deployments that are in no stack. A row names no owner, so the owner is the owner of its
- * configuration. Heat creates a deployment only for a configuration that the caller sees. If an
- * administrator created the deployment, it also belongs to the configuration.
+ * Deployments that are in no stack. A row names no owner, so the owner of its configuration is the
+ * owner. Heat creates a deployment only for a configuration that the caller can see.
  */
 const softwareDeployment = defineType({
   name: 'software-deployment',
-  // Heat removes the deployments of a stack with the stack, and runs some of them at its deletion.
+  // Heat removes the deployments of a stack with the stack, and runs some of them during its
+  // deletion.
   dependsOn: [{ types: ['stack'], strength: 'required', until: 'empty' }],
   async list(context) {
     const owners = new Map((await configsOf(context)).map((row) => [row.id, row.project]));
@@ -111,8 +110,8 @@ const softwareDeployment = defineType({
 });
 
 /**
- * Configurations that are in no stack. Heat refuses to delete one (with an error 500) as long as a
- * deployment needs it.
+ * Configurations that are in no stack. Heat answers 500 to a deletion while a deployment needs the
+ * configuration.
  */
 const softwareConfig = defineType({
   name: 'software-config',
@@ -131,15 +130,15 @@ async function deleteResource({ api }: ProjectContext, path: string): Promise<Re
 }
 
 /**
- * Heat, Orchestration API v1. It runs before the services of its resources, because a stack
- * recreates resources that another service removed, and deletes its resources in the right order.
- * Any administrator can delete a stack. A token on the project is preferred, because Heat then
- * finds by name only resources of the project.
+ * Heat, Orchestration API v1. Its cleanup runs before the services of its resources: a stack
+ * deletes its resources in the right order, and recreates resources that were removed before. Any
+ * administrator can delete a stack. A token on the project is preferred, because with it Heat
+ * searches names only in the project.
  */
 export const heat = defineService({
   name: 'heat',
   catalogTypes: ['orchestration'],
-  // Heat's second API, compatible with CloudFormation, shows the same stacks.
+  // Heat's API that is compatible with CloudFormation shows the same stacks.
   catalogAliases: ['cloudformation'],
   preDelete: true,
   // Magnum and Tacker create stacks, and fail if a stack is deleted before they delete it.
@@ -191,13 +190,13 @@ export const heat = defineService({
       types: ['stack'],
       because:
         'The suspend of Heat is not exact. The servers, load balancers and alarms of a stack ' +
-        'are suspended one by one.',
+        'are suspended separately.',
       warns: {
         message:
           'stacks stay as they are; a scaling or healing policy acts again on signals after ' +
           'the resume',
         advice:
-          'Nothing has to be done unless the stack heals stopped servers: then suspend its ' +
+          'No action is necessary, except for a stack that heals stopped servers: suspend its ' +
           'policy first.',
       },
     },

@@ -9,7 +9,7 @@ import {
 } from '../task/service.ts';
 import { machineSuspension } from './ironic/suspend.ts';
 
-/** States in which no system of the lessee is on the machine. */
+/** In these states, no operating system of the lessee is on the machine. */
 const UNDEPLOYED_STATES = [
   'enroll',
   'verifying',
@@ -51,7 +51,7 @@ function nodeBlocker(row: NodeRow): Blocker | undefined {
     return {
       message: `the node is ${row.provision_state}`,
       actor: 'none',
-      advice: 'The propagator removes the lessee when that has ended.',
+      advice: 'The propagator removes the lessee when the node has left this state.',
     };
   if (UNDEPLOYED_STATES.includes(row.provision_state) && !row.instance_uuid) return undefined;
   const reservation = row.instance_uuid ? ` for instance ${row.instance_uuid}` : '';
@@ -65,8 +65,8 @@ function nodeBlocker(row: NodeRow): Blocker | undefined {
 }
 
 /**
- * Machines that the project leases. They are never undeployed, because Ironic does not know what
- * runs on them.
+ * Machines that the project leases. They are never undeployed, because Ironic does not know their
+ * workload.
  */
 const lease = defineType({
   name: 'lease',
@@ -85,9 +85,7 @@ const lease = defineType({
   },
 });
 
-/**
- * Machines that belong to the project. Only the operator can decide what happens to the hardware.
- */
+/** Machines that belong to the project. Only the operator can decide about the hardware. */
 const node = defineType({
   name: 'node',
   dependsOn: [{ types: ['lease'], strength: 'preferred', until: 'done' }],
@@ -98,8 +96,8 @@ const node = defineType({
   remove: async (): Promise<Removal> => ({
     kind: 'retained',
     message:
-      'the machine belongs to the project; the propagator neither deletes machines ' +
-      'nor changes their owner',
+      'the machine belongs to the project; the propagator never deletes a machine ' +
+      'or changes its owner',
     advice:
       'Assign another owner (openstack baremetal node set --owner PROJECT_ID NODE), ' +
       'remove the owner (openstack baremetal node unset --owner NODE), or delete the ' +
@@ -113,7 +111,7 @@ const allocationRow = z.object({
   owner: z.string().nullish(),
 });
 
-/** Requests for a node. Ironic removes a request when its node is undeployed. */
+/** Requests for a node, which Ironic removes when the node is undeployed. */
 const allocation = defineType({
   name: 'allocation',
   blockers: ['The node of the allocation is deployed.'],
@@ -134,7 +132,7 @@ const allocation = defineType({
     try {
       await api.request('DELETE', `/v1/allocations/${encodeURIComponent(row.uuid)}`);
     } catch (error) {
-      // Any other 409 means that an operation in progress locks the node.
+      // A 409 without these words means that an operation in progress locks the node.
       if (
         !(error instanceof PropagatorError) ||
         error.report.status !== 409 ||
@@ -161,8 +159,8 @@ const runbookRow = z.object({
 });
 
 /**
- * Runbooks: steps that a project wrote for its nodes (1.92). A public runbook has no owner.
- * Ironic's filter by project accepts only true and false.
+ * Runbooks: steps that a project wrote for its nodes (1.92). A public runbook has no owner. Ironic
+ * has no filter by the id of a project.
  */
 const runbook = defineType({
   name: 'runbook',
@@ -180,7 +178,7 @@ const runbook = defineType({
         code: 'ironic.runbook.unsupported',
         class: 'Unsupported',
         message: 'this Ironic has no runbooks (microversion 1.92, 2024.2)',
-        advice: 'Nothing to do.',
+        advice: 'No action is necessary.',
       });
     });
     return rows.filter((row) => row.owner === project || row.owner === undefined);
@@ -197,7 +195,7 @@ const runbook = defineType({
 /**
  * Ironic, Bare Metal API v1. It needs a system-scoped token, because a project-scoped token shows
  * only the nodes of that project. 1.65 (Victoria) is the first microversion with lessees. Nodes are
- * never removed. Ironic runs after Nova, because Nova must first remove its servers from the
+ * never removed. Ironic's cleanup runs after Nova, which must first remove its servers from the
  * machines.
  */
 export const ironic = defineService({
@@ -205,7 +203,7 @@ export const ironic = defineService({
   catalogTypes: ['baremetal', 'bare-metal'],
   scope: 'system',
   dependsOn: [{ services: ['nova', 'heat', 'mistral'], strength: 'preferred', until: 'done' }],
-  // Older releases don't know the standard header.
+  // Older releases do not support the standard header.
   microversion: { header: 'X-OpenStack-Ironic-API-Version', floor: '1.65', ceiling: '1.92' },
   releases: ['Before 2024.2 (1.92) there are no runbooks.'],
   resourceTypes: [allocation, runbook, lease, node],
@@ -217,7 +215,7 @@ export const ironic = defineService({
     },
     {
       types: ['lease'],
-      because: 'The option `power-off` switches its machine, which is of the type `node`.',
+      because: 'The option `power-off` powers off its machine, which is of the type `node`.',
     },
   ],
 });

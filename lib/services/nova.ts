@@ -16,7 +16,7 @@ const serverGroupRow = z.object({
 });
 
 /**
- * Server groups. Nova can't list the groups of one project, so the listing reads the groups of the
+ * Server groups. Nova cannot list the groups of one project, so the listing reads the groups of the
  * whole cloud and keeps the project's rows.
  */
 const serverGroup = defineType({
@@ -42,10 +42,10 @@ const serverGroup = defineType({
 
 const flavorAccess = defineTypeAccess({
   ...FLAVORS,
-  removal: (tenant) => ({ removeTenantAccess: { tenant } }),
+  revokeBody: (tenant) => ({ removeTenantAccess: { tenant } }),
 });
 
-/** Names of the limits: in `quota_class_set`, and in `limits`. */
+/** The names of the limits in `quota_class_set`, with their names in `limits`. */
 const LIMITS = {
   instances: 'maxTotalInstances',
   cores: 'maxTotalCores',
@@ -59,10 +59,10 @@ const quotaClass = z.object({ quota_class_set: z.record(z.string(), z.unknown())
 const limits = z.object({ limits: z.object({ absolute: z.record(z.string(), z.unknown()) }) });
 
 /**
- * Limits that were set for the project and for its users. `GET /os-quota-sets/P` fails for a
- * deleted project, because Nova checks the project in Keystone; `GET /limits` does not fail. Limits
- * that equal the defaults are not visible and have no effect. The quota is reset last, because the
- * reset gives the project the default limits in place of its own limits (perhaps 0).
+ * Limits that were set for the project and for its users. The listing uses `GET /limits`. `GET
+ * /os-quota-sets/PROJECT` fails for a deleted project, because Nova checks the project in Keystone.
+ * Limits that equal the defaults are not visible and have no effect. The quota is reset last: the
+ * default limits would permit new resources where the project's own limit is 0.
  */
 const quota = defineLimits({
   dependsOn: [{ types: ['server', 'server-group'], strength: 'required', until: 'empty' }],
@@ -79,7 +79,7 @@ const quota = defineLimits({
         absolute[limit] !== undefined &&
         defaults[name] !== absolute[limit],
     );
-    // The answer names no owner. The request names the project.
+    // The answer names no owner, so the owner is the project of the request.
     return limitsRow(
       project,
       differing.map(([name]) => name),
@@ -92,7 +92,7 @@ const quota = defineLimits({
 });
 
 /**
- * Nova, Compute API. Since microversion 2.75 (Train) Nova refuses an unknown filter. Earlier
+ * Nova, Compute API. Since microversion 2.75 (Train), Nova refuses an unknown filter. Earlier
  * microversions ignore the filter and list everything. No later feature is needed, so all clouds
  * are called with 2.75 and give the same answers. Keypairs belong to the user and are removed with
  * the user.

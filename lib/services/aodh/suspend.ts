@@ -8,9 +8,9 @@ const alarmRow = z.object({
 });
 type AlarmRow = z.infer<typeof alarmRow>;
 
-/** Only enabled alarms are disabled, so no earlier state needs to be recorded. */
+/** Only enabled alarms are changed, so no earlier state needs to be recorded. */
 const before = z.object({});
-/** The whole alarm. A PUT replaces all fields, so every field is sent back unchanged. */
+/** The whole alarm. A PUT replaces all fields, so every field must be sent. */
 const alarmBody = z.looseObject({ enabled: z.boolean() });
 
 async function set(row: AlarmRow, enabled: boolean, { api }: ProjectContext): Promise<void> {
@@ -20,14 +20,14 @@ async function set(row: AlarmRow, enabled: boolean, { api }: ProjectContext): Pr
 }
 
 /**
- * Alarms are disabled before all other resources are suspended. Otherwise they would fire because
- * the servers stop.
+ * Disables alarms before all other resources are suspended. Otherwise alarms would fire because the
+ * servers stop.
  */
 export const alarmSuspension = defineSuspension<AlarmRow, object>({
   name: 'alarm',
   options: ['off'],
   summary: {
-    suspend: 'Enabled alarms are disabled first. Otherwise they fire because the servers stop.',
+    suspend: 'Enabled alarms are disabled first. Otherwise alarms fire because the servers stop.',
     record: 'The id.',
     resume: 'The alarm is enabled again after all other resources are resumed.',
     unchanged: ['An alarm that is disabled already stays disabled.'],

@@ -1,7 +1,7 @@
 import { defineUserReport } from '../../task/service.ts';
 import { trustAlarmsOf } from './user-alarms.ts';
 
-/** What a suspension of a user lists in Aodh. */
+/** A suspension of a user reports these resources in Aodh. */
 export const userReports = [
   defineUserReport<Awaited<ReturnType<typeof trustAlarmsOf>>[number]>({
     name: 'alarm-of-user',

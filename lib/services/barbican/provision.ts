@@ -11,7 +11,7 @@ type Section = z.infer<typeof schema>;
 const shown = z.object({ project_quotas: z.record(z.string(), z.unknown()) });
 const pathOf = (project: string): string => `/v1/project-quotas/${encodeURIComponent(project)}`;
 
-/** 404 means that no limits were set for the project. */
+/** Reads the limits. A 404 means that no limits were set for the project. */
 async function read({ api, project }: ProvisionContext): Promise<Record<string, unknown>> {
   const answer = await withRoleAdvice(api.request('GET', pathOf(project), { accept: [404] }));
   return answer.status === 404 ? {} : shown.parse(answer.json).project_quotas;
@@ -23,7 +23,7 @@ const withRoleAdvice = <T>(call: Promise<T>): Promise<T> =>
     'Give the propagator the role key-manager:service-admin on its own project.',
   );
 
-/** A PUT replaces all limits, so the present limits are sent again. */
+/** A PUT replaces all limits, so the other limits are sent unchanged. */
 const quota = provisionQuota<Section>({
   limitsIn: (section) => section.quota,
   read: async (context) => ({ limits: await read(context), defaults: {} }),

@@ -28,8 +28,8 @@ const isOlderThan = (
 const DELETABLE_STATES = ['available', 'error'];
 
 /**
- * Snapshots. Cinder sets a snapshot that has clones (RBD) back to `available`. Its deletion is
- * requested again when the clones are deleted.
+ * Snapshots. Cinder sets a snapshot with RBD clones back to `available`. After the deletion of the
+ * clones, its deletion is requested again.
  */
 export const snapshot = defineType({
   name: 'snapshot',
@@ -75,9 +75,8 @@ export const snapshot = defineType({
 });
 
 /**
- * Returns the volumes that are or may be attached, if Nova still deletes servers; otherwise none.
- * Their snapshots must wait, because some drivers (NFS) ask Nova to delete the snapshot of an
- * attached volume.
+ * Returns the volumes that may be attached to a server that Nova still deletes. Their snapshots
+ * must wait, because some drivers (NFS) call Nova to delete the snapshot of an attached volume.
  */
 async function attachedVolumes(
   hasSnapshots: boolean,
@@ -96,8 +95,7 @@ export const groupSnapshot = defineType({
   async list(context) {
     const rows = await groupSnapshotsOf(context);
     if (rows.length === 0) return [];
-    // The row of a group snapshot does not contain the time of its deletion request. The rows of
-    // its snapshots do.
+    // Only the rows of its snapshots contain the time of the deletion request.
     const snapshots = await snapshotsOf(context);
     return rows.map((row) => ({
       ...row,
@@ -132,7 +130,7 @@ export const groupSnapshot = defineType({
   },
 });
 
-/** Groups with their volumes. Cinder does not delete a single volume of a group. */
+/** Groups with their volumes. Cinder refuses to delete a single volume of a group. */
 export const group = defineType({
   name: 'group',
   async list(context) {
@@ -165,7 +163,7 @@ export const group = defineType({
   label: (row) => row.name ?? undefined,
   blocked: (row) => row.blocker,
   async remove(row, context): Promise<Removal> {
-    // The row of a group does not contain the time of the last change. The rows of its volumes do.
+    // Only the rows of its volumes contain the time of the last change.
     const isDeleting =
       row.status === 'deleting' && context.now() - row.changed <= STUCK_AFTER_MILLIS;
     if (isDeleting) return { kind: 'accepted' };
@@ -185,7 +183,10 @@ export const group = defineType({
   },
 });
 
-/** Blocks a group that contains volumes of another project, which would be deleted with it. */
+/**
+ * Blocks a group that contains volumes of another project, which Cinder would delete with the
+ * group.
+ */
 async function foreignVolumeBlocker(
   id: string,
   { api, project }: ProjectContext,
@@ -207,9 +208,9 @@ async function foreignVolumeBlocker(
 }
 
 /**
- * Backups. A backup waits for its incremental backups, because Cinder would let an administrator
- * delete a backup that other backups are based on. Cinder removes the objects of a backup from
- * Swift. Objects that remain are removed with the Swift account.
+ * Backups. A backup waits for its incremental backups, because an administrator can delete a backup
+ * that other backups need. Cinder removes the objects of a backup from Swift. Objects that remain
+ * are removed with the Swift account.
  */
 export const backup = defineType({
   name: 'backup',
@@ -235,14 +236,14 @@ export const backup = defineType({
         await context.api.request('DELETE', path);
         return { kind: 'accepted' };
       }
-      // Do not use `os-force_delete`, because some drivers do not support it. cinder-backup changes
-      // the state soon after this call, and the next iteration deletes the backup.
+      // Some drivers do not support `os-force_delete`, so the state is reset. The next iteration
+      // then deletes the backup.
       await context.api.request('POST', `${path}/action`, {
         json: { 'os-reset_status': { status: 'error' } },
       });
       return { kind: 'accepted', stuckSince: changedAt(row) };
     } catch (error) {
-      // This 404 means that the cinder-backup service is missing, not the backup (seen on 21.3).
+      // This 404 means that the cinder-backup service is missing (seen on 21.3).
       if (
         error instanceof PropagatorError &&
         error.report.status === 404 &&
@@ -250,7 +251,7 @@ export const backup = defineType({
       )
         return {
           kind: 'blocked',
-          message: 'no cinder-backup service is up that can delete the backup',
+          message: 'no running cinder-backup service can delete the backup',
           actor: 'operator',
           advice:
             'Start cinder-backup with the driver that created this backup. To list the ' +

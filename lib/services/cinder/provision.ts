@@ -38,9 +38,9 @@ export const VOLUME_TYPES: PrivateTypes = {
 const typeAccess = provisionAccess<Section>({
   types: VOLUME_TYPES,
   namesIn: (section) => section.volumeTypes,
-  all: 'None',
+  isPublicValue: 'None',
   publicField: 'is_public',
-  addition: (project) => ({ addProjectAccess: { project } }),
+  grantBody: (project) => ({ addProjectAccess: { project } }),
 });
 
 /** The section of Cinder in a profile, and how a project is compared with it. */

@@ -45,9 +45,9 @@ const backupRow = z.object({
 
 /**
  * Lists Cinder resources as an administrator. The resource types share one listing per iteration,
- * because resources of one type block resources of another. Without `all_tenants` Cinder silently
- * lists the token's own project. The filter is called `project_id` in every listing: with a filter
- * that it does not know (`tenant_id`) Cinder returns an empty list.
+ * because resources of one type block resources of another type. Without `all_tenants`, Cinder
+ * silently lists the token's own project. The filter must be `project_id`: for an unknown filter
+ * such as `tenant_id`, Cinder returns an empty list.
  */
 const listing =
   <S extends z.ZodType>(path: string, collection: string, row: S) =>
@@ -69,7 +69,7 @@ export const transfersOf = listing('/volume-transfers/detail', 'transfers', tran
 export const backupsOf = listing('/backups/detail', 'backups', backupRow);
 
 /**
- * Lists attachments. Cinder (seen on 21.3) pages them but returns no link to the next page, so only
+ * Lists attachments. Cinder returns pages without a link to the next page (seen on 21.3), so only
  * an empty page ends the list.
  */
 export const attachmentsOf = ({
@@ -106,8 +106,8 @@ export const attachmentsOf = ({
   });
 
 /**
- * Volumes in these states have an attachment, or had one whose change failed. Without an attachment
- * the state remains from a deleted server.
+ * Volumes in these states have an attachment, or a change of an attachment failed. Without an
+ * attachment, the state remains from a deleted server.
  */
 export const ATTACHMENT_STATES = [
   'in-use',
@@ -119,7 +119,7 @@ export const ATTACHMENT_STATES = [
 ];
 
 /**
- * For types that are removed even while Nova still deletes servers. Such a type skips each resource
+ * Types with this value are removed even while Nova still deletes servers. They skip each resource
  * that a server may use.
  */
 export const NOVA: readonly string[] = ['nova'];
@@ -130,11 +130,11 @@ export const isNovaDeleting = ({ awaiting }: ProjectContext): boolean =>
 
 export const MINUTE = 60_000;
 /**
- * After this time a deletion is requested again. If the first request still runs, the second one
- * waits for its lock.
+ * After this time a deletion is requested again. The second request waits for the lock of the
+ * first.
  */
 export const STUCK_AFTER_MILLIS = 10 * MINUTE;
-/** Time that a copy of a large volume may take. It is not interrupted before. */
+/** The copy of a large volume may take this long, so it is not interrupted before. */
 const BUSY_LIMIT_MILLIS = 60 * MINUTE;
 
 /** A row with the reason why its removal must wait. */
@@ -147,8 +147,8 @@ export const changedAt = (row: {
 }): number => epochOf(row.updated_at ?? row.created_at);
 
 /**
- * Blocks a resource that Cinder is processing (`uploading`, `backing-up`, `maintenance`), because
- * Cinder would refuse the deletion.
+ * Blocks a resource that Cinder is processing (`uploading`, `backing-up`, `maintenance`) and would
+ * refuse to delete.
  */
 export function busyBlocker(
   row: { status: string } & Parameters<typeof changedAt>[0],
@@ -160,15 +160,15 @@ export function busyBlocker(
     message: `Cinder has been working on it for more than an hour (status ${row.status})`,
     actor: 'operator',
     advice:
-      'Search the log of cinder-volume for its id. If Cinder does not work on it any ' +
-      'more, set its state to "error" (openstack volume set --state error ID; the ' +
-      'same for volume snapshot and volume backup). The propagator then deletes it.',
+      'Search the log of cinder-volume for its id. If Cinder no longer works on it, set its ' +
+      'state to "error" (openstack volume set --state error ID; the same for volume ' +
+      'snapshot and volume backup). The propagator then deletes it.',
   };
 }
 
 /**
- * Converts a 400 to a blocker: Cinder answers 400, with the reason, if something prevents a
- * deletion. Throws any other error again.
+ * Converts a 400 to a blocker, because Cinder answers 400 with the reason that prevents a deletion.
+ * Throws any other error.
  */
 export function refusalBlocker(error: unknown): Blocker {
   if (!(error instanceof PropagatorError) || error.report.status !== 400) throw error;

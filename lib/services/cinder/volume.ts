@@ -27,10 +27,7 @@ import {
   type WithBlocker,
 } from './rows.ts';
 
-/**
- * An offer of a volume to another project. After its removal the volume is an ordinary one.
- * Microversion 3.57 shows the owner of a transfer.
- */
+/** The offer of a volume to another project. Since microversion 3.57 a row shows the owner. */
 export const transfer = defineType({
   name: 'transfer',
   independentOf: NOVA,
@@ -44,13 +41,13 @@ export const transfer = defineType({
   },
 });
 
-/** Attachments that remain after their server was deleted while its host or Cinder was down. */
+/** Attachments of servers that were deleted while the host or Cinder was down. */
 export const attachment = defineType({
   name: 'attachment',
   async list(context) {
     const attachments = await attachmentsOf(context);
     if (attachments.length === 0) return [];
-    // The owner of an attachment is the owner of its volume. The row itself names no project.
+    // The row names no project, so the owner of the volume is the owner of the attachment.
     const owners = new Map(
       (await volumesOf(context)).map((row) => [row.id, row['os-vol-tenant-attr:tenant_id']]),
     );
@@ -69,8 +66,8 @@ export const attachment = defineType({
 const server = z.object({ server: z.object({ tenant_id: z.string().nullish() }) });
 
 /**
- * Blocks a volume that is attached to an existing server. Cinder also checks this with Nova, but
- * only since the fix of CVE-2023-2088.
+ * Blocks a volume that is attached to an existing server. Cinder checks this only since the fix of
+ * CVE-2023-2088.
  */
 async function attachedServerBlocker(
   id: string,
@@ -111,7 +108,7 @@ export const volume = defineType<WithBlocker<VolumeRow>>({
   independentOf: NOVA,
   async list(context) {
     const rows = await volumesOf(context);
-    // If Cinder is already deleting all volumes, nothing blocks them, so nothing else is listed.
+    // If Cinder is already deleting all volumes, no blocker has an effect.
     if (rows.every((row) => isBeingDeleted(row, context))) return rows;
     const [attachments, snapshots, transfers, groups] = await Promise.all([
       attachmentsOf(context),
@@ -119,28 +116,13 @@ export const volume = defineType<WithBlocker<VolumeRow>>({
       transfersOf(context),
       groupsOf(context),
     ]);
-    const attached = new Set(attachments.map((row) => row.volume_id));
-    const withSnapshots = new Set(snapshots.map((row) => row.volume_id));
-    const inTransfer = new Set(transfers.map((row) => row.volume_id));
-    const groupIds = new Set(groups.map((row) => row.id));
-    const blocker = (row: VolumeRow): Blocker | undefined => {
-      // Both the attachments and the row must show no attachment before a volume counts as free.
-      // Otherwise the service would detach it from a running server.
-      if (attached.has(row.id) || (row.attachments ?? []).length > 0)
-        return temporaryBlocker('the volume is attached to a server');
-      // Nova marks a volume before it attaches it, and some releases do so without an attachment.
-      if (ATTACHMENT_STATES.includes(row.status) && isNovaDeleting(context))
-        return temporaryBlocker('Nova may still use the volume for a server that it deletes');
-      if (inTransfer.has(row.id))
-        return temporaryBlocker('its transfer to another project must be canceled first');
-      if (withSnapshots.has(row.id)) return temporaryBlocker('its snapshots must be deleted first');
-      if (row.group_id && groupIds.has(row.group_id))
-        return temporaryBlocker('Cinder deletes the volume with its group');
-      if (!NOT_MIGRATING.includes(row.migration_status))
-        return busyBlocker({ ...row, status: 'migrating' }, context);
-      return isDeletable(row, context) ? undefined : busyBlocker(row, context);
+    const uses: VolumeUses = {
+      attached: new Set(attachments.map((row) => row.volume_id)),
+      withSnapshots: new Set(snapshots.map((row) => row.volume_id)),
+      inTransfer: new Set(transfers.map((row) => row.volume_id)),
+      groups: new Set(groups.map((row) => row.id)),
     };
-    return rows.map((row) => ({ ...row, blocker: blocker(row) }));
+    return rows.map((row) => ({ ...row, blocker: volumeBlocker(row, uses, context) }));
   },
   id: (row) => row.id,
   owner: (row) => row['os-vol-tenant-attr:tenant_id'] ?? undefined,
@@ -161,7 +143,7 @@ export const volume = defineType<WithBlocker<VolumeRow>>({
       !ATTACHMENT_STATES.includes(row.status) &&
       row.status !== 'awaiting-transfer';
     try {
-      // Never use `cascade`: it would also delete other projects' snapshots of this volume.
+      // `cascade` would also delete other projects' snapshots of this volume.
       await context.api.request('DELETE', path, needsForce ? { query: { force: true } } : {});
     } catch (error) {
       return {
@@ -176,9 +158,40 @@ export const volume = defineType<WithBlocker<VolumeRow>>({
   },
 });
 
+/** Ids of volumes by their use, and the ids of the groups. */
+interface VolumeUses {
+  readonly attached: ReadonlySet<string>;
+  readonly withSnapshots: ReadonlySet<string | null | undefined>;
+  readonly inTransfer: ReadonlySet<string | null | undefined>;
+  readonly groups: ReadonlySet<string>;
+}
+
+function volumeBlocker(
+  row: VolumeRow,
+  uses: VolumeUses,
+  context: ProjectContext,
+): Blocker | undefined {
+  // A volume counts as free only if the attachments and its row show no attachment. Otherwise
+  // the deletion would detach it from a running server.
+  if (uses.attached.has(row.id) || (row.attachments ?? []).length > 0)
+    return temporaryBlocker('the volume is attached to a server');
+  // Nova marks a volume before it attaches the volume, in some releases without an attachment.
+  if (ATTACHMENT_STATES.includes(row.status) && isNovaDeleting(context))
+    return temporaryBlocker('Nova may still use the volume for a server that it deletes');
+  if (uses.inTransfer.has(row.id))
+    return temporaryBlocker('its transfer to another project must be canceled first');
+  if (uses.withSnapshots.has(row.id))
+    return temporaryBlocker('its snapshots must be deleted first');
+  if (row.group_id && uses.groups.has(row.group_id))
+    return temporaryBlocker('Cinder deletes the volume with its group');
+  if (!NOT_MIGRATING.includes(row.migration_status))
+    return busyBlocker({ ...row, status: 'migrating' }, context);
+  return isDeletable(row, context) ? undefined : busyBlocker(row, context);
+}
+
 /**
- * True if the volume can be deleted. A new, empty volume that stays in `creating` may be deleted by
- * force after a minute. A volume that Cinder fills from a source is not deleted by force.
+ * True if the volume can be deleted. An empty volume that stays in `creating` is deleted by force
+ * after a minute. A volume that Cinder fills from a source is not deleted by force.
  */
 function isDeletable(row: VolumeRow, { now }: ProjectContext): boolean {
   if (row.status === 'creating') {
@@ -196,7 +209,7 @@ function isDeletable(row: VolumeRow, { now }: ProjectContext): boolean {
 }
 
 /**
- * Blocks a volume with snapshots of another project: snapshots keep their project when a volume is
+ * Blocks a volume with snapshots of another project. Snapshots keep their project when a volume is
  * transferred without them (3.55, `no_snapshots`).
  */
 async function foreignSnapshotBlocker(

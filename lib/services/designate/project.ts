@@ -5,8 +5,8 @@ export const optionalText = z.string().nullish();
 
 /**
  * Returns the header with which an administrator names the project (`use_sudo`), because Designate
- * has no filter by project. Designate does not check the project in Keystone. Without the header
- * all resources of the project answer 404, which must not count as gone.
+ * has no filter by project. Designate does not check the project in Keystone. Without the header,
+ * Designate answers 404 for each resource of the project, and such a 404 must not count as gone.
  */
 export const projectHeader = (project: string): Record<string, string> => ({
   'x-auth-sudo-project-id': project,
@@ -20,27 +20,24 @@ interface Owned {
   readonly project_id?: string | null | undefined;
 }
 
-/**
- * Returns one listing as the project sees it. Designate returns a link to the next page only after
- * a full page.
- */
+/** Returns the rows of a listing that the project can see. */
 export async function rowsOf<S extends z.ZodType<Owned>>(
   { api, project }: ProjectContext,
   path: string,
   collection: string,
   row: S,
 ): Promise<z.infer<S>[]> {
-  // Without this header Designate counts all rows, which may be millions of records.
+  // Without this header, Designate counts all rows, which may be millions of records.
   const headers = { ...projectHeader(project), 'openstack-dns-hide-counts': 'true' };
   const { rows } = await api.list(path, { collection, row, paging: 'next', headers });
-  // Resources without a project (null) belong to the cloud; Designate shows them to every project.
-  // A row without the field is kept, so that the owner check reports it.
+  // Rows with the project null belong to the cloud, and Designate shows them to every project. The
+  // owner check reports a row without the field, so such a row is not filtered out.
   return rows.filter(({ project_id: owner }) => owner !== null);
 }
 
 export const ownerOf = (row: Owned): string | undefined => row.project_id ?? undefined;
 
-/** Example: `2 zones of project 4f…, 1 zone of project 9a…`. */
+/** Returns, for example, `2 zones of project 4f…, 1 zone of project 9a…`. */
 export function countByOwner(
   rows: readonly Owned[],
   [one, many]: readonly [string, string],

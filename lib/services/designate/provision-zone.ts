@@ -23,15 +23,16 @@ const transferRow = z.object({
 
 /**
  * Provisions a zone of the project. Below a zone of another project, Designate creates zones only
- * in that other project. The zone is therefore created there and then transferred to the project.
- * After a crash a listing shows which steps were done. The run does not wait for the name servers.
+ * in that other project. Such a zone is therefore created there and then transferred to the
+ * project. After a crash, a listing shows the completed steps. The run does not wait for the name
+ * servers.
  */
 export const zone: ComparePart<ZoneSection> = async ({ zone: wanted }, context) => {
   if (!wanted) return [];
   const { project, projectName } = context;
   const item = { type: 'zone', name: wanted.name, wanted: wanted.name };
   if (projectName === undefined && wanted.name.includes('{name}'))
-    return [{ ...item, state: 'blocked', message: 'the name of the project is not known' }];
+    return [{ ...item, state: 'blocked', message: 'the name of the project is unknown' }];
   const name = wanted.name
     .replaceAll('{name}', label(projectName ?? ''))
     .replaceAll('{id}', project);
@@ -64,7 +65,7 @@ async function compareZone(
       state: 'missing',
       make: async () => {
         const json = { name, email, type: 'PRIMARY' };
-        // 409: another run has created the zone.
+        // A 409 means that another run has created the zone.
         const headers = projectHeader(owner);
         await api.request('POST', '/v2/zones', { json, headers, accept: [409] });
       },
@@ -95,7 +96,7 @@ async function zonesNamed(name: string, { api }: ProvisionContext): Promise<Zone
   return rows.filter((row) => row.name === name);
 }
 
-/** Returns the nearest parent zone, of any project. */
+/** Returns the nearest parent zone in any project. */
 async function parentOf(name: string, context: ProvisionContext): Promise<Zone | undefined> {
   const labels = name.split('.');
   for (let from = 1; from < labels.length - 2; from += 1) {

@@ -15,7 +15,7 @@ const schema = z.strictObject({
   ]).optional(),
   zone: z
     .strictObject({
-      /** `{name}` and `{id}` stand for the name and the id of the project. */
+      /** `{name}` and `{id}` are replaced by the name and the id of the project. */
       name: z
         .string()
         .regex(/^([a-z0-9_{}-]+\.)+$/i, 'write a name with a dot at the end: {name}.example.org.'),
@@ -38,7 +38,7 @@ export const provision = defineProvision<Section>({
   schema,
   summary: [
     'Limits of the project (`quota`).',
-    'A zone (`zone`). Below a zone of another project it is created there, then transferred.',
+    'A zone (`zone`). A zone below a zone of another project is created there, then transferred.',
   ],
   parts: [quota, zone],
 });

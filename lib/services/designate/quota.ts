@@ -4,16 +4,14 @@ import { ALL_PROJECTS_HEADER, projectHeader } from './project.ts';
 
 const limits = z.record(z.string(), z.number());
 /**
- * An id that Keystone never assigns: Designate answers with the default limits and creates no row.
+ * An id that Keystone never assigns. For it, Designate returns the default limits and creates no
+ * row.
  */
 const UNUSED_PROJECT_ID = 'nobody';
 
 export const pathOfQuota = (project: string): string => `/v2/quotas/${encodeURIComponent(project)}`;
 
-/**
- * Returns the effective limits of the project, and the defaults. Designate refuses a header that
- * names another project than the path.
- */
+/** Returns the effective limits of the project, and the defaults. */
 export async function readQuota({ api, project }: ProjectContext) {
   const [own, defaults] = await Promise.all([
     api.request('GET', pathOfQuota(project), { headers: projectHeader(project) }),

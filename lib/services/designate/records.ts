@@ -18,8 +18,7 @@ const floatingIps = async (context: ProjectContext, filter: string): Promise<Flo
 };
 
 /**
- * Reports the PTR records as not listable when Neutron fails, because only Neutron knows the owners
- * of the addresses.
+ * Reports the PTR records as not listable, because only Neutron shows the owners of the addresses.
  */
 function toHidden(error: unknown): never {
   if (!(error instanceof PropagatorError) || error.class !== 'Blocked') throw error;
@@ -27,16 +26,15 @@ function toHidden(error: unknown): never {
   throw new PropagatorError({ ...error.report, code, class: 'Unsupported' });
 }
 
-/** The id consists of the region and the id in Neutron: `RegionOne:05f8…`. */
+/** The id contains the region and the id in Neutron: `RegionOne:05f8…`. */
 const ptrRow = z.object({ id: z.string(), ptrdname: optionalText });
 
 /**
- * PTR records of floating IPs. They are in a zone of Designate itself, and the API shows no project
- * for them. Their owner is therefore the owner of the floating IP in Neutron. Before a listing,
- * Designate requests the floating IPs from Neutron with the caller's token. The record of a deleted
- * floating IP stays, and before 2023.1 its owner can't be found, so Neutron waits for this type. At
- * every listing Designate itself removes records that an earlier owner left on the project's
- * addresses.
+ * PTR records of floating IPs. Designate stores them in its own zone and shows no project, so the
+ * owner is the owner of the floating IP in Neutron. For a listing, Designate reads the floating IPs
+ * from Neutron with the caller's token. Neutron's cleanup waits for this type, because before
+ * 2023.1 the record of a deleted floating IP cannot be found. With each listing, Designate removes
+ * records of earlier owners of the project's addresses.
  */
 export const ptrRecord = defineType({
   name: 'ptr-record',
@@ -46,8 +44,7 @@ export const ptrRecord = defineType({
   async list(context) {
     const { api, apiOf, project } = context;
     if (!(await apiOf('neutron').catch(toHidden))) return [];
-    // Not paged: Designate links to a next page after twenty rows, but returns the same rows again
-    // (15.0.2).
+    // The list is not paged: the next page that Designate links to has the same rows (15.0.2).
     const options = {
       collection: 'floatingips',
       row: ptrRow,
@@ -69,8 +66,7 @@ export const ptrRecord = defineType({
   async remove(row, { api, project }): Promise<Removal> {
     const path = `/v2/reverse/floatingips/${encodeURIComponent(row.id)}`;
     try {
-      // Designate compares the owner, and removes only a record that this project set on this
-      // floating IP.
+      // Designate removes only a record that this project set on this floating IP.
       await api.request('PATCH', path, {
         json: { ptrdname: null },
         headers: projectHeader(project),
@@ -82,7 +78,7 @@ export const ptrRecord = defineType({
   },
 });
 
-/** A 400 means that the zone is being deleted, and the record with it. */
+/** Converts a 400 to a blocker. It means that Designate is deleting the zone with its records. */
 function zoneDeletionBlocker(error: unknown): Removal {
   if (!hasStatus(error, 400)) throw error;
   return { kind: 'blocked', message: error.message, actor: 'none' };
@@ -99,13 +95,13 @@ const recordsetRow = z.object({
 type RecordsetRow = z.infer<typeof recordsetRow>;
 
 /**
- * True for SOA records, and for NS records at the top of the zone. Designate creates them with the
- * zone, and the zone needs them.
+ * True for SOA records, and for NS records with the name of the zone. Designate creates and deletes
+ * them with the zone.
  */
 const isZoneRecord = (row: RecordsetRow): boolean =>
   row.type === 'SOA' || (row.type === 'NS' && row.name === row.zone_name);
 
-/** Returns `203.0.113.7` for `7.113.0.203.in-addr.arpa.` Floating IPs are IPv4. */
+/** Returns `203.0.113.7` for `7.113.0.203.in-addr.arpa.`, because floating IPs are IPv4. */
 const addressOf = (row: RecordsetRow): string | undefined =>
   row.type === 'PTR'
     ? /^((?:\d{1,3}\.){4})in-addr\.arpa\.$/
@@ -118,15 +114,15 @@ const addressOf = (row: RecordsetRow): string | undefined =>
 
 /**
  * Recordsets of the project in zones of other projects: records in shared zones, and PTR records of
- * deleted floating IPs. Since 2023.1 a recordset has its own owner; before, the owner of the zone
- * owns its recordsets. Recordsets in the project's own zones are removed with the zone.
+ * deleted floating IPs. Before 2023.1, the owner of a zone owns all its recordsets. Recordsets in
+ * the project's own zones are removed with the zone.
  */
 export const recordset = defineType({
   name: 'recordset',
   dependsOn: [{ types: ['ptr-record', 'zone'], strength: 'preferred', until: 'done' }],
   async list(context) {
-    // The zones are listed first: otherwise the records of a zone that is deleted in between would
-    // appear to be in a foreign zone.
+    // The zones must be listed first. Otherwise the records of a zone that is deleted in between
+    // would appear to be in a zone of another project.
     const zones = new Map((await visibleZones(context)).map((zone) => [zone.id, zone]));
     const rows = await rowsOf(context, '/v2/recordsets', 'recordsets', recordsetRow);
     return rows
@@ -153,7 +149,10 @@ export const recordset = defineType({
   },
 });
 
-/** True if the floating IP has a new owner, whose PTR record is in the same recordset. */
+/**
+ * True if the floating IP has a new owner. The PTR record of the new owner is in the same
+ * recordset.
+ */
 async function belongsToAnotherProject(address: string, context: ProjectContext): Promise<boolean> {
   const holders = await floatingIps(context, `floating_ip_address=${address}`);
   return holders.some((holder) => ownerOf(holder) !== context.project);
@@ -162,11 +161,11 @@ async function belongsToAnotherProject(address: string, context: ProjectContext)
 const ADDRESS_REASSIGNED: Removal = {
   kind: 'retained',
   message:
-    'its floating IP now belongs to another project, whose PTR record may be in ' +
-    'this recordset',
+    'its floating IP now belongs to another project, and this recordset may contain ' +
+    'the PTR record of that project',
   advice:
-    'Nothing to do: Designate removes the stale record when that project lists its ' +
-    'PTR records.',
+    'No action is necessary: Designate removes the old record when that project lists ' +
+    'its PTR records.',
 };
 const FOREIGN_ZONE: Removal = {
   kind: 'retained',

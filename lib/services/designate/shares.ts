@@ -7,10 +7,10 @@ import { zonesSharedWithProject } from './zones.ts';
 const shareRow = z.object({ id: z.string(), zone_id: z.string(), target_project_id: optionalText });
 
 /**
- * Zones of other projects that are shared with this one (since 2023.1). A share is a grant to
- * exactly one project, like a role assignment. The owner for the owner check is therefore the
- * project that receives the grant; the zone and its owner are not affected. Designate lists shares
- * only by zone, together with the shares for other projects.
+ * Zones of other projects that are shared with the project (since 2023.1). A share is a grant to
+ * exactly one project, like a role assignment. For the owner check, that project is the owner of
+ * the share. A deletion of the share does not change the zone. Designate lists shares only by zone,
+ * with the shares for other projects.
  */
 export const zoneShare = defineType({
   name: 'zone-share',
@@ -46,8 +46,8 @@ export const zoneShare = defineType({
       });
     } catch (error) {
       if (!hasStatus(error, 400)) throw error;
-      // Designate refuses while the zone has records of the project. A record whose deletion is in
-      // progress counts, too. The next listing shows the share again.
+      // Designate refuses while the zone has records of the project, even if their deletion is in
+      // progress.
       return { kind: 'blocked', message: error.message, actor: 'none' };
     }
     return { kind: 'gone' };

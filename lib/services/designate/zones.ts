@@ -24,7 +24,7 @@ const zoneRow = z.object({
 });
 type ZoneRow = z.infer<typeof zoneRow>;
 
-/** Returns the zones of the project and the zones that others share with it. */
+/** Returns the zones of the project and the zones that are shared with it. */
 export const visibleZones = (context: ProjectContext): Promise<ZoneRow[]> =>
   context.memoize('designate.zones', () => rowsOf(context, '/v2/zones', 'zones', zoneRow));
 
@@ -44,7 +44,10 @@ function parentNames(name: string): string[] {
   return labels.slice(1, -1).map((_label, index) => labels.slice(index + 1).join('.'));
 }
 
-/** The worker asks the name servers ten times within five minutes before it sets ERROR. */
+/**
+ * A deletion may take five minutes: the worker queries the name servers ten times before it sets
+ * ERROR.
+ */
 const STUCK_AFTER_MILLIS = 15 * 60_000;
 
 /** Zones with their records and shares. Child zones are removed before their parent zone. */
@@ -57,9 +60,9 @@ export const zone = defineType<ZoneRow & { readonly hasChild: boolean }>({
     'The zone has child zones of other projects.',
     'The zone is shared, and other projects have records in it that Designate would ' +
       'delete with the zone.',
-    'A name server does not remove the zone. Designate tries again by itself. ' +
-      '"openstack zone abandon" removes the zone only from Designate: the name ' +
-      'servers continue to answer for it.',
+    'A name server does not remove the zone. Designate tries again. "openstack zone ' +
+      'abandon" removes the zone only from Designate: the name servers continue to ' +
+      'answer for it.',
   ],
   async list(context) {
     const rows = (await visibleZones(context)).filter((row) => !isSharedWith(row, context.project));
@@ -77,8 +80,8 @@ export const zone = defineType<ZoneRow & { readonly hasChild: boolean }>({
     if (foreignRecords) return { kind: 'blocked', ...foreignRecords };
     const headers = {
       ...projectHeader(context.project),
-      // Headers since 2023.1; older releases ignore them. With the second one the name server also
-      // deletes the zone's file.
+      // Releases before 2023.1 ignore these headers. The second header also deletes the zone's file
+      // on the name server.
       'x-designate-delete-shares': 'true',
       'x-designate-hard-delete': 'true',
     };
@@ -111,7 +114,7 @@ function deletionState(row: ZoneRow, { now }: ProjectContext): Removal {
     kind: 'blocked',
     message:
       'the deletion ended in ERROR: a name server did not remove the zone; Designate ' +
-      'tries again by itself',
+      'tries again',
     actor: 'operator',
     advice:
       'Check the log of designate-worker and the name servers of the pool. Only if ' +
@@ -121,8 +124,8 @@ function deletionState(row: ZoneRow, { now }: ProjectContext): Removal {
 }
 
 /**
- * Returns a blocker for a zone with child zones, because Designate refuses its deletion. A child
- * zone may belong to another project after a zone transfer.
+ * Returns a blocker for a zone with child zones, which Designate refuses to delete. After a zone
+ * transfer, a child zone belongs to another project.
  */
 async function childZoneBlocker(
   row: ZoneRow,
@@ -155,8 +158,7 @@ const shareRow = z.object({ target_project_id: optionalText });
 const recordsetRow = z.object({ project_id: optionalText });
 
 /**
- * Blocks a shared zone that contains records of other projects, which would be deleted with the
- * zone.
+ * Blocks a shared zone with records of other projects, which Designate would delete with the zone.
  */
 async function foreignRecordBlocker(
   row: ZoneRow,

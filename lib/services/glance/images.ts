@@ -2,8 +2,8 @@ import type * as z from 'zod';
 import type { ProjectContext } from '../../task/service.ts';
 
 /**
- * Lists the images of the project. Two listings are necessary, because a filter by owner alone
- * shows neither community nor hidden images to an administrator (Image API 2.7).
+ * Lists the images of the project. A filter by owner alone hides community images and hidden images
+ * from an administrator (Image API 2.7), so two listings are necessary.
  */
 export async function listImages<S extends z.ZodType<{ readonly id: string }>>(
   row: S,

@@ -13,28 +13,31 @@ const imageRow = z.object({
   status: z.string(),
   visibility: z.string(),
 });
-type ImageRow = z.infer<typeof imageRow> & { readonly isShown: boolean };
+type ImageRow = z.infer<typeof imageRow> & { readonly isUsableByOthers: boolean };
 
 const members = z.object({ members: z.array(z.unknown()) });
-const AT_ONCE = 8;
+const MAX_PARALLEL_CALLS = 8;
 
-/** The images, and for each whether another project can use it. */
-async function images(context: ProjectContext): Promise<ImageRow[]> {
+/** Lists the images. `isUsableByOthers` is true if another project can use the image. */
+async function listImagesWithUse(context: ProjectContext): Promise<ImageRow[]> {
   const rows: ImageRow[] = [];
-  const left = await listImages(imageRow, context);
-  while (left.length > 0) {
-    const some = left.splice(0, AT_ONCE);
+  const remaining = await listImages(imageRow, context);
+  while (remaining.length > 0) {
+    const batch = remaining.splice(0, MAX_PARALLEL_CALLS);
     rows.push(
       ...(await Promise.all(
-        some.map(async (row) => ({ ...row, isShown: await isShown(row, context.api) })),
+        batch.map(async (row) => ({
+          ...row,
+          isUsableByOthers: await isUsableByOthers(row, context.api),
+        })),
       )),
     );
   }
   return rows;
 }
 
-/** `shared` is the visibility of every new image. Only its members can use it. */
-async function isShown(
+/** A `shared` image, which is the default, can be used only by its members. */
+async function isUsableByOthers(
   { id, visibility }: z.infer<typeof imageRow>,
   api: ServiceApi,
 ): Promise<boolean> {
@@ -59,7 +62,7 @@ function compare({ status }: ImageRow): Comparison {
     : { kind: 'changed', message: `it is ${status}` };
 }
 
-/** Images that the project shows to others: deactivated, so that their data cannot be read. */
+/** Deactivates the images that other projects can use, so that their data cannot be read. */
 export const imageSuspension = defineSuspension<ImageRow, object>({
   name: 'image',
   options: ['deactivate'],
@@ -76,11 +79,11 @@ export const imageSuspension = defineSuspension<ImageRow, object>({
     ],
   },
   before: z.object({}),
-  list: images,
+  list: listImagesWithUse,
   id: (row) => row.id,
   owner: (row) => row.owner ?? undefined,
-  assess: ({ status, isShown }) =>
-    status === 'active' && isShown ? { kind: 'switch', before: {} } : { kind: 'at-rest' },
+  assess: ({ status, isUsableByOthers }) =>
+    status === 'active' && isUsableByOthers ? { kind: 'switch', before: {} } : { kind: 'at-rest' },
   suspend: (row, _before, context) => callAction(row, 'deactivate', context),
   compare,
   resume: (row, _before, context) => callAction(row, 'reactivate', context),

@@ -8,11 +8,18 @@ import {
   TYPES_REMOVED_BY_NAME,
   type TypeRemovedByName,
 } from './names.ts';
+import {
+  ASSOCIATION_TYPES,
+  isCustomType,
+  matchesType,
+  PRIVILEGED_TYPES,
+  SERVER_TYPES,
+} from './resource-types.ts';
 import { pathOfStack, type StackRow } from './rows.ts';
 
-/*
- * Heat deletes a stack with the token of the caller, so a customer's template runs with an
- * administrator's rights. Before the deletion this module checks whether the template could change
+/**
+ * Heat deletes a stack with the token of the caller, so a customer's template runs with the rights
+ * of an administrator. Before the deletion, this module checks whether the template could change
  * resources outside the stack.
  */
 
@@ -63,66 +70,8 @@ async function environmentOf(row: StackRow, api: ServiceApi): Promise<Environmen
   return { mapped, hooks };
 }
 
-/**
- * Compares by prefix: `OS::Keystone::` matches all types of Keystone. A mapping may end in a star
- * (`OS::Nova::*`). Heat still accepts Neutron's former name, Quantum.
- */
-const matchesType = (typeName: string, type: string): boolean => {
-  const name = typeName.replace(/^OS::Quantum/, 'OS::Neutron');
-  return name.startsWith(type) || (name.endsWith('*') && type.startsWith(name.slice(0, -1)));
-};
-/**
- * True for a type of the operator's global environment. It may be an alias of any type, and no API
- * shows which.
- */
-const isCustomType = (type: string): boolean =>
-  !/^(OS|AWS)::|^[a-z]+:\/\/|\.(yaml|template)$/.test(type);
-
-/**
- * Types of resources of the cloud or of other projects. Heat allows them only to administrators,
- * but an alias bypasses this check (seen on 19). The customer cannot create such a resource, but an
- * administrator's deletion still executes the template: for example, it resets the quota of any
- * project that the template names. The list also contains the type that runs a workflow at the
- * deletion, with the caller's rights.
- */
-const PRIVILEGED_TYPES = [
-  ...[
-    'OS::Keystone::',
-    'OS::Ironic::',
-    'OS::Blazar::Host',
-    'OS::Manila::ShareType',
-    'OS::Mistral::ExternalResource',
-  ],
-  ...['OS::Nova::Quota', 'OS::Nova::Flavor', 'OS::Nova::HostAggregate', 'OS::Neutron::Quota'],
-  ...[
-    'OS::Cinder::Quota',
-    'OS::Cinder::VolumeType',
-    'OS::Cinder::EncryptedVolumeType',
-    'OS::Cinder::QoS',
-  ],
-  ...['OS::Octavia::Quota', 'OS::Octavia::Flavor', 'OS::Octavia::AvailabilityZone'],
-];
-
-/**
- * Types of associations. At the deletion, Heat undoes the association on the resource that the
- * template names. If the owner's token could not create the association, that resource may belong
- * to another project. An owner can make a failed update look complete, and this check then does not
- * find it. Only a deletion with a token without the administrator role would prevent the effect on
- * another project.
- */
-const ASSOCIATION_TYPES = [
-  ...[
-    'OS::Neutron::FloatingIPAssociation',
-    'OS::Nova::FloatingIPAssociation',
-    'AWS::EC2::EIPAssociation',
-  ],
-  ...['OS::Neutron::ExtraRoute', 'AWS::EC2::SubnetRouteTableAssociation'],
-];
 const isUnfinished = ({ resource_status: status }: ResourceRow): boolean =>
   !status.endsWith('_COMPLETE') && !status.startsWith('DELETE_');
-
-/** Servers whose metadata are an object in Swift, under a name that the template may choose. */
-const SERVER_TYPES = ['OS::Nova::Server', 'OS::Heat::DeployedServer'];
 
 const MANUAL_DELETION =
   'Read its template (openstack stack template show STACK_ID). Then delete the ' +
@@ -131,8 +80,8 @@ const MANUAL_DELETION =
   'resources: openstack stack abandon STACK_ID';
 
 /**
- * Returns why an administrator must not delete this stack, or `undefined` if the deletion affects
- * only the stack's own resources.
+ * Returns the reason why an administrator must not delete this stack, or `undefined` if the
+ * deletion affects only the stack's own resources.
  */
 export async function foreignEffectOf(
   row: StackRow,
@@ -145,8 +94,8 @@ export async function foreignEffectOf(
       context,
     );
   } catch (error) {
-    // The stack was listed, so it exists. Heat also answers 404, even to a deletion, if the running
-    // Heat release lacks one of the stack's resource types.
+    // The stack was listed, so it exists. Heat also answers 404 if it lacks one of the stack's
+    // resource types.
     if (
       !(error instanceof PropagatorError) ||
       error.class !== 'Gone' ||
@@ -165,51 +114,58 @@ async function findForeignEffect(
   { mapped }: Environment,
   context: ProjectContext,
 ): Promise<Blocker | undefined> {
-  const privileged = [...resources.map((resource) => resource.resource_type), ...mapped].find(
-    (typeName) => PRIVILEGED_TYPES.some((type) => matchesType(typeName, type)),
-  );
-  if (privileged) {
-    const message =
-      `the stack contains ${privileged}: its deletion by an administrator would change ` +
-      'resources of the cloud or of other projects, or run a workflow with the rights ' +
-      'of an administrator';
-    return { message, actor: 'operator', advice: MANUAL_DELETION };
-  }
-  const mayBeOfType = (resource: ResourceRow, types: readonly string[]): boolean =>
+  /** True if the resource has one of the types, possibly through a mapping of the environment. */
+  const mayHaveType = (resource: ResourceRow, types: readonly string[]): boolean =>
     [resource.resource_type, ...mapped].some((typeName) =>
       types.some((type) => matchesType(typeName, type)),
     );
-  const unfinished = resources.find(
-    (resource) => isUnfinished(resource) && mayBeOfType(resource, ASSOCIATION_TYPES),
+  const typeNames = [...resources.map((resource) => resource.resource_type), ...mapped];
+  const privileged = typeNames.find((typeName) =>
+    PRIVILEGED_TYPES.some((type) => matchesType(typeName, type)),
   );
-  if (unfinished) {
-    const message =
-      `the resource ${unfinished.resource_name} of the stack is unfinished ` +
-      `(${unfinished.resource_status}): Heat would undo its association with a resource ` +
-      'that the template names, and that resource may belong to another project';
-    return { message, actor: 'operator', advice: MANUAL_DELETION };
-  }
-  for (const by of TYPES_REMOVED_BY_NAME) {
-    const suspects = resources.filter(
-      (resource) => isCustomType(resource.resource_type) || mayBeOfType(resource, by.types),
+  if (privileged) return privilegedType(privileged);
+  const unfinished = resources.find(
+    (resource) => isUnfinished(resource) && mayHaveType(resource, ASSOCIATION_TYPES),
+  );
+  if (unfinished) return unfinishedAssociation(unfinished);
+  const candidatesFor = (types: readonly string[]): readonly ResourceRow[] =>
+    resources.filter(
+      (resource) => isCustomType(resource.resource_type) || mayHaveType(resource, types),
     );
-    if (suspects.length === 0) continue;
+  for (const by of TYPES_REMOVED_BY_NAME) {
+    const candidates = candidatesFor(by.types);
+    if (candidates.length === 0) continue;
     const names = await conflictingNames(context, by);
-    const conflict = suspects.find(({ physical_resource_id: id }) => id && names.has(foldName(id)));
+    const conflict = candidates.find(
+      ({ physical_resource_id: id }) => id && names.has(foldName(id)),
+    );
     if (conflict) return nameConflict(by, conflict.physical_resource_id ?? '');
   }
-  return metadataObjectConflict(
-    resources.filter(
-      (resource) => isCustomType(resource.resource_type) || mayBeOfType(resource, SERVER_TYPES),
-    ),
-    context,
-  );
+  return metadataObjectConflict(candidatesFor(SERVER_TYPES), context);
 }
+
+const privilegedType = (type: string): Blocker => ({
+  message:
+    `the stack contains ${type}: its deletion by an administrator would change ` +
+    'resources of the cloud or of other projects, or run a workflow with the rights ' +
+    'of an administrator',
+  actor: 'operator',
+  advice: MANUAL_DELETION,
+});
+
+const unfinishedAssociation = ({ resource_name, resource_status }: ResourceRow): Blocker => ({
+  message:
+    `the resource ${resource_name} of the stack is unfinished ` +
+    `(${resource_status}): Heat would revert its association with a resource ` +
+    'that the template names, and that resource may belong to another project',
+  actor: 'operator',
+  advice: MANUAL_DELETION,
+});
 
 const nameConflict = (by: TypeRemovedByName, name: string): Blocker => ({
   message:
     'Heat deletes a resource of the stack by name, with the token of the ' +
-    `propagator, and would also delete the ${by.what} "${name}" ${by.whose}`,
+    `propagator, and would also delete the ${by.term} "${name}" ${by.owner}`,
   actor: 'operator',
   advice: by.advice,
 });
@@ -223,30 +179,20 @@ const metadata = z.object({
 });
 
 /**
- * Checks the Swift objects of servers with the transport `POLL_TEMP_URL`: Heat stores the metadata
- * of such a server in an object. Since Xena, Heat fails to remove this object, but a later release
- * may remove it.
+ * Checks the Swift objects of servers with the transport `POLL_TEMP_URL`, in which Heat stores
+ * their metadata. Since Xena, Heat fails to remove this object, but a later release may remove it.
  */
 async function metadataObjectConflict(
   servers: readonly ResourceRow[],
   context: ProjectContext,
 ): Promise<Blocker | undefined> {
-  if (servers.length === 0 || (await conflictingNames(context, containerRemovedByName)).size === 0)
-    return undefined;
+  if (servers.length === 0) return undefined;
   const names = await conflictingNames(context, containerRemovedByName);
+  if (names.size === 0) return undefined;
   for (const server of servers) {
-    const path = /\/stacks\/.*/.exec(
-      server.links.find((link) => link.rel === 'self')?.href ?? '',
-    )?.[0];
-    const answer =
-      path && (await context.api.request('GET', `${path}/metadata`, { accept: [404] }));
-    const url =
-      (answer &&
-        metadata.safeParse(answer.json).data?.metadata['os-collect-config']?.request
-          ?.metadata_url) ||
-      '';
+    const url = await metadataUrlOf(server, context.api);
     // The path is …/v1/AUTH_<project>/<container>/<object>. Ceph omits `AUTH_<project>`.
-    const name = URL.parse(url)
+    const name = URL.parse(url ?? '')
       ?.pathname.split('/')
       .map(decodeURIComponent)
       .find((part) => names.has(foldName(part)));
@@ -255,10 +201,16 @@ async function metadataObjectConflict(
   return undefined;
 }
 
-/**
- * Returns a blocker if a pre-delete hook of the owner stops the deletion. The deletion continues
- * when the hook is cleared.
- */
+async function metadataUrlOf(server: ResourceRow, api: ServiceApi): Promise<string | undefined> {
+  const self = server.links.find((link) => link.rel === 'self')?.href ?? '';
+  const path = /\/stacks\/.*/.exec(self)?.[0];
+  if (!path) return undefined;
+  const answer = await api.request('GET', `${path}/metadata`, { accept: [404] });
+  const parsed = metadata.safeParse(answer.json).data;
+  return parsed?.metadata['os-collect-config']?.request?.metadata_url;
+}
+
+/** Returns a blocker if a pre-delete hook of the owner stops the deletion. */
 export async function preDeleteHookOf(
   row: StackRow,
   api: ServiceApi,

@@ -3,18 +3,18 @@ import { PropagatorError } from '../../shared/errors.ts';
 import type { CommonContext, ServiceApi } from '../../task/service.ts';
 import { foldName } from '../kit/fold-name.ts';
 
-/** The project whose stack is to be deleted, and a token on that project if there is one. */
+/** The context of the stack to delete. `projectApi` has a token on the stack's project. */
 export type NameContext = CommonContext & { readonly project: string };
 
 /**
- * A resource type that Heat removes by name with the token of the caller. If the token gives access
- * to another resource of that name, Heat would remove that one as well.
+ * A resource type that Heat removes by name with the token of the caller. Heat would also remove
+ * another resource of that name if the token has access to it.
  */
 export interface TypeRemovedByName {
   /** The service's term, for the operator. */
-  readonly what: string;
-  /** The owner of the resource that would be removed. */
-  readonly whose: string;
+  readonly term: string;
+  /** The owner of the other resource, as in `of the propagator`. */
+  readonly owner: string;
   readonly advice: string;
   /** The Heat resource types that are removed by name. */
   readonly types: readonly string[];
@@ -23,7 +23,7 @@ export interface TypeRemovedByName {
 }
 
 const OF_PROPAGATOR = {
-  whose: 'of the propagator',
+  owner: 'of the propagator',
   advice:
     'Rename or delete it, or give the propagator a separate user and project ' +
     'without resources.',
@@ -46,7 +46,7 @@ const namedRow = z.object({ name: z.string() });
 const ownedRow = namedRow.extend({ project_id: z.string().nullish() });
 
 const keypairs: TypeRemovedByName = {
-  what: 'keypair',
+  term: 'keypair',
   ...OF_PROPAGATOR,
   types: ['OS::Nova::KeyPair'],
   async foreignNames(context) {
@@ -61,11 +61,11 @@ const keypairs: TypeRemovedByName = {
 };
 
 /**
- * Containers. Heat searches the account of the token's project. With a token on the stack's
- * project, Heat finds only the stack's own container.
+ * Containers. Heat searches the account of the token's project, so no name conflicts if the token
+ * is on the stack's project.
  */
 export const containerRemovedByName: TypeRemovedByName = {
-  what: 'Swift container',
+  term: 'Swift container',
   ...OF_PROPAGATOR,
   types: ['OS::Swift::Container', 'AWS::S3::Bucket'],
   async foreignNames(context) {
@@ -84,12 +84,12 @@ export const containerRemovedByName: TypeRemovedByName = {
 };
 
 const queues: TypeRemovedByName = {
-  what: 'Zaqar queue',
+  term: 'Zaqar queue',
   ...OF_PROPAGATOR,
   types: ['OS::Zaqar::Queue'],
   async foreignNames(context) {
     const zaqar = context.projectApi ? undefined : await firstApi(context, 'zaqar', 'messaging');
-    // Zaqar requires any client id, and refuses a limit above its configured maximum.
+    // Zaqar requires a client id, and refuses a limit above its configured maximum.
     const headers = { 'client-id': '6b65797a-6171-4172-8761-6e6f6e796d73' };
     const query = { limit: undefined };
     const listed = await zaqar?.list('/v2/queues', {
@@ -104,13 +104,13 @@ const queues: TypeRemovedByName = {
 };
 
 /**
- * Defines a type of Mistral. For an administrator Mistral searches a name in all projects (seen on
+ * Defines a type of Mistral. For an administrator, Mistral searches a name in all projects (seen on
  * 15), so the names of all other projects conflict. The listing sends no `limit`, because Mistral's
  * paging fails at rows of other projects.
  */
-const mistralType = (what: string, type: string, collection: string): TypeRemovedByName => ({
-  what,
-  whose: 'of another project',
+const mistralType = (term: string, type: string, collection: string): TypeRemovedByName => ({
+  term,
+  owner: 'of another project',
   advice:
     'Delete the stack with the token of a member of its project (Heat then finds ' +
     'only resources of that project), or rename one of the two resources.',
@@ -139,14 +139,14 @@ export const TYPES_REMOVED_BY_NAME: readonly TypeRemovedByName[] = [
 ];
 
 /**
- * Returns the names that conflict. They are requested once per iteration, and only if a stack has
- * such a resource. Names are compared as the databases compare them (see `foldName`).
+ * Returns the names that conflict, in the form that `foldName` returns. They are listed once per
+ * iteration, and only if a stack has such a resource.
  */
 export const conflictingNames = (
   context: NameContext,
   by: TypeRemovedByName,
 ): Promise<ReadonlySet<string>> =>
   context.memoize(
-    `heat.names.${by.what}`,
+    `heat.names.${by.term}`,
     async () => new Set((await by.foreignNames(context)).map(foldName)),
   );

@@ -8,7 +8,7 @@ export const stackRow = z.object({
   /** Action and status, for example `DELETE_FAILED`. */
   stack_status: z.string(),
   stack_status_reason: z.string().nullish(),
-  /** The owner. Heat shows it to administrators only. */
+  /** The owner, which Heat shows only to administrators. */
   project: z.string().nullish(),
   /** The stack that contains this nested stack. */
   parent: z.string().nullish(),
@@ -19,19 +19,15 @@ export const stackRow = z.object({
 });
 export type StackRow = z.infer<typeof stackRow>;
 
-/**
- * Returns the path of a stack. The client prefixes it with the token's project, because Heat
- * ignores or refuses any other project.
- */
+/** Returns the path of a stack without the project. */
 export const pathOfStack = (row: Pick<StackRow, 'id' | 'stack_name'>): string =>
   `/stacks/${encodeURIComponent(row.stack_name)}/${encodeURIComponent(row.id)}`;
 
 /**
- * Lists as an administrator. For a user without that role Heat silently lists only the token's
- * project, so the target project would look empty. The path therefore names the target project,
- * which Heat allows only to administrators (otherwise 403). Heat 19 to 21 with
- * `enforce_new_defaults` also refuses administrators; then another request must prove that the list
- * is complete.
+ * Lists as an administrator. For other users, Heat silently lists only the token's project, so the
+ * target project would look empty. The path therefore names the target project, for which Heat
+ * answers 403 to other users. Heat 19 to 21 with `enforce_new_defaults` also refuses
+ * administrators. In that case another request must prove that the list is complete.
  */
 export async function listAsAdministrator<S extends z.ZodType>(
   context: Pick<CommonContext, 'api' | 'memoize'>,
@@ -56,7 +52,7 @@ export async function listAsAdministrator<S extends z.ZodType>(
 
 /**
  * Throws if the token has no administrator role. Heat shows the project of a row only to
- * administrators, and any stack of the cloud, even a deleted one, is enough for this check.
+ * administrators, so one stack of the cloud is a proof, even if it is deleted.
  */
 async function assertAdministrator(api: ServiceApi, refusal: PropagatorError): Promise<void> {
   const query = { show_deleted: true, show_hidden: true, show_nested: true };
@@ -77,9 +73,9 @@ async function assertAdministrator(api: ServiceApi, refusal: PropagatorError): P
 }
 
 /**
- * Returns the stacks that Heat deletes with one request: stacks that are in no other stack. A
- * nested stack that was retained when its parent was deleted (`deletion_policy: Retain`) is neither
- * a root nor in an existing stack. The function therefore lists all stacks.
+ * Returns the stacks that are in no other existing stack, because Heat deletes each of them with
+ * one request. Heat does not show a nested stack as a root after it retained the stack
+ * (`deletion_policy: Retain`), so all stacks are listed.
  */
 export async function rootsOf(context: ProjectContext): Promise<StackRow[]> {
   const query = { tenant: context.project, show_hidden: true, show_nested: true };
@@ -99,10 +95,7 @@ export const configRow = z.object({
   project: z.string().nullish(),
 });
 
-/**
- * Lists the configurations of the project. Heat has no filter, so the configurations of other
- * projects are dropped here.
- */
+/** Lists the configurations of the project. Heat has no filter by project. */
 export const configsOf = (context: ProjectContext): Promise<z.infer<typeof configRow>[]> =>
   context.memoize('heat.software-configs', async () => {
     const listing = { collection: 'software_configs', row: configRow, paging: 'none' } as const;

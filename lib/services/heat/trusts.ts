@@ -5,10 +5,10 @@ import { listAsAdministrator, stackRow } from './rows.ts';
 const row = z.object({ id: z.string() });
 
 /**
- * Returns the stacks in living projects that use a trust of the user. Heat shows only the owner's
- * name, not the id. A row counts as the user's if the user had a role on the row's project and no
- * other user of any domain has the same name. Otherwise nothing is returned. The field `user` in
- * the result comes from this check and not from Heat.
+ * Returns the stacks in existing projects that use a trust of the user. Heat shows only the name of
+ * the owner. A row belongs to the user if the user had a role on its project. If any other user has
+ * the same name, no row is returned. The field `user` in the result comes from this check and not
+ * from Heat.
  */
 export async function trustedStacks(context: UserContext) {
   const { user, userName, projects } = context;
@@ -31,8 +31,8 @@ export async function trustedStacks(context: UserContext) {
 }
 
 /**
- * Stacks in living projects that ran with the trust of the deleted user. They belong to their
- * projects and stay, but their automatic actions stop.
+ * Stacks in existing projects that used a trust of the deleted user. They belong to their projects
+ * and stay, but their automatic actions fail.
  */
 export const trustedStack = defineUserType({
   name: 'trusted-stack',
@@ -53,8 +53,8 @@ export const trustedStack = defineUserType({
 });
 
 /**
- * Returns true if another user has this name. Each domain is searched separately, because with
- * domain-specific drivers Keystone shows only users of the named domain.
+ * Returns true if another user has this name. With domain-specific drivers, Keystone shows only
+ * users of the named domain, so each domain is searched separately.
  */
 async function hasNamesake(name: string, { apiOf, user }: UserContext): Promise<boolean> {
   const keystone = await apiOf('keystone');
@@ -68,7 +68,7 @@ async function hasNamesake(name: string, { apiOf, user }: UserContext): Promise<
     const query = { domain_id: domain.id, name };
     const options = { collection: 'users', row, paging: 'next', query } as const;
     const { rows } = await keystone.list('/v3/users', options);
-    // Keystone also lists disabled users, but not deleted ones.
+    // Keystone also lists disabled users, but no deleted users.
     if (rows.some(({ id }) => id !== user)) return true;
   }
   return false;

@@ -1,7 +1,7 @@
 import { defineUserReport } from '../../task/service.ts';
 import { trustedStacks } from './trusts.ts';
 
-/** What a suspension of a user lists in Heat. */
+/** A suspension of a user reports these resources in Heat. */
 export const userReports = [
   defineUserReport<Awaited<ReturnType<typeof trustedStacks>>[number]>({
     name: 'trusted-stack',

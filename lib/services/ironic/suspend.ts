@@ -15,7 +15,7 @@ type NodeRow = z.infer<typeof nodeRow>;
 
 const FIELDS = Object.keys(nodeRow.shape).join(',');
 
-/** The project that uses a machine: its lessee, or its owner if it is not leased. */
+/** Returns the project that uses a machine: its lessee, or its owner if it is not leased. */
 const userOf = ({ lessee, owner }: NodeRow): string | undefined => lessee ?? owner ?? undefined;
 
 async function nodes({ api, project }: ProjectContext): Promise<NodeRow[]> {
@@ -29,7 +29,7 @@ async function nodes({ api, project }: ProjectContext): Promise<NodeRow[]> {
       })
     ).rows;
   const [leased, owned] = await Promise.all([read({ lessee: project }), read({ owner: project })]);
-  // A machine that the project leases to another project is used by that project.
+  // If the project leases a machine to another project, that project uses it.
   const all = [...leased, ...owned.filter(({ lessee }) => !lessee)];
   return [...new Map(all.map((row) => [row.uuid, row])).values()];
 }
@@ -48,21 +48,18 @@ function compare({ power_state, target_power_state }: NodeRow): Comparison {
     : { kind: 'changed', message: `its power state is ${power_state}` };
 }
 
-/**
- * Machines that Nova does not use. They are powered off by their operating system, and powered on
- * again.
- */
+/** Machines that Nova does not use. Their operating system powers them off. */
 export const machineSuspension = defineSuspension<NodeRow, object>({
   name: 'node',
   options: ['power-off'],
   summary: {
     suspend:
       'Option `power-off`: machines that the project leases, or owns and does not lease out, ' +
-      'are asked to power off.',
+      'get the request to power off.',
     record: 'The id.',
     resume: 'The machine is powered on.',
     unchanged: [
-      'A machine of Nova is not switched, because Nova stops its server.',
+      'A machine of Nova is not powered off, because Nova stops its server.',
       'A machine that is not deployed, or in maintenance, stays as it is.',
     ],
   },

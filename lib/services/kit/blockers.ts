@@ -1,4 +1,4 @@
 import type { Blocker } from '../../task/service.ts';
 
-/** Returns a blocker that resolves by itself: no action is needed. */
+/** Returns a blocker that ends without an action of a person. */
 export const temporaryBlocker = (message: string): Blocker => ({ message, actor: 'none' });

@@ -4,7 +4,7 @@ import { PropagatorError } from '../../shared/errors.ts';
 export const hasStatus = (error: unknown, ...statuses: number[]): error is PropagatorError =>
   error instanceof PropagatorError && statuses.includes(error.report.status ?? 0);
 
-/** Awaits a call, and adds advice to a 403 whose cause is known. */
+/** Awaits a call, and replaces the advice of a 403. */
 export async function withAdviceOn403<T>(call: Promise<T>, advice: string): Promise<T> {
   try {
     return await call;

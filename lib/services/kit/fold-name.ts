@@ -1,5 +1,5 @@
 /**
- * Returns equal text for names that the usual collations of MySQL treat as equal: they ignore case,
+ * Returns the same text for names that MySQL usually treats as equal, because it ignores case,
  * accents and trailing spaces. A deletion of `KEY` by name therefore removes `key` (seen on Nova
  * 26).
  */

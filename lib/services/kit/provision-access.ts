@@ -2,23 +2,23 @@ import * as z from 'zod';
 import type { ComparePart, ProvisionContext, ProvisionItem } from '../../task/service.ts';
 import { type PrivateTypes, pathOfType, projectsWithAccess } from './type-access.ts';
 
-/** Names or ids of types in a profile. */
+/** The names or ids of types in a profile. */
 export const typeNamesSchema = z
   .array(z.string().min(1))
-  .min(1, 'name at least one, or leave it out');
+  .min(1, 'name at least one type, or omit the list');
 
-/** How a provision gives a project access to private types. */
+/** The calls with which a provisioning gives a project access to private types. */
 export interface AccessProvision<Section> {
   readonly types: PrivateTypes;
   namesIn(section: Section): readonly string[] | undefined;
-  /** Path of the listing; default: the path of the types. */
+  /** Path of the listing. The default is the path of the types. */
   readonly listPath?: string;
   /** The value of `is_public` that lists all types. */
-  readonly all: string;
+  readonly isPublicValue: string;
   /** The field of a type that is true if the type is public. */
   readonly publicField: string;
   /** Body of the action that gives a project access. */
-  addition(project: string): object;
+  grantBody(project: string): object;
 }
 
 const typeRow = z.looseObject({ id: z.string(), name: z.string().nullish() });
@@ -29,9 +29,9 @@ export const provisionAccess =
   async (section, context) => {
     const wanted = definition.namesIn(section) ?? [];
     if (wanted.length === 0) return [];
-    const { types, listPath = types.path, all } = definition;
+    const { types, listPath = types.path, isPublicValue } = definition;
     const { collection, name: type, paging } = types;
-    const query = { is_public: all };
+    const query = { is_public: isPublicValue };
     const { rows } = await context.api.list(listPath, { collection, row: typeRow, paging, query });
     return Promise.all(
       wanted.map(async (name): Promise<ProvisionItem> => {
@@ -52,17 +52,17 @@ export const provisionAccess =
         const projects = await projectsWithAccess(only.id, types, context.api);
         if (projects.includes(context.project))
           return { ...item, state: 'as-wanted', found: 'access' };
-        return { ...item, state: 'missing', make: () => add(only.id, definition, context) };
+        return { ...item, state: 'missing', make: () => addAccess(only.id, definition, context) };
       }),
     );
   };
 
-/** 409: the project already has access. */
-async function add<Section>(
+/** Adds the access. A 409 means that the project already has it. */
+async function addAccess<Section>(
   id: string,
-  { types, addition }: AccessProvision<Section>,
+  { types, grantBody }: AccessProvision<Section>,
   { api, project }: ProvisionContext,
 ): Promise<void> {
   const path = `${pathOfType(id, types)}/action`;
-  await api.request('POST', path, { json: addition(project), accept: [409] });
+  await api.request('POST', path, { json: grantBody(project), accept: [409] });
 }

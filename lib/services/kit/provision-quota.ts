@@ -2,7 +2,7 @@ import * as z from 'zod';
 import type { ComparePart, ProvisionContext, ProvisionItem } from '../../task/service.ts';
 import type { QuotaSet } from './quota-set.ts';
 
-/** Limits by name. -1 means no limit, if the service supports that. */
+/** Limits by name. In services that support it, -1 means no limit. */
 export type QuotaLimits = Readonly<Record<string, number>>;
 
 /** The schema of the limits with these names in a profile. */
@@ -22,26 +22,25 @@ export const limitsSchema = (names: readonly string[]): z.ZodType<QuotaLimits> =
       ),
     );
 
-/** What a service shows about the limits of a project. */
+/** The limits of a project and the defaults, as a service shows them. */
 export interface ShownQuota {
   readonly limits: Readonly<Record<string, unknown>>;
   /** The default limits; empty if the service does not show them. */
   readonly defaults: Readonly<Record<string, unknown>>;
 }
 
-/** How a service reads and sets the limits of a project. */
+/** The calls that read and set the limits of a project in one service. */
 export interface QuotaProvision<Section> {
   limitsIn(section: Section): QuotaLimits | undefined;
   /** Reads the limits. Must not create anything. */
   read(context: ProvisionContext): Promise<ShownQuota>;
-  /** Sets these limits and does not change the others. */
+  /** Sets only these limits. */
   write(limits: QuotaLimits, context: ProvisionContext): Promise<void>;
 }
 
 /**
- * Provisions limits. A limit that has the default value counts as missing; all missing limits are
- * set with one call. A limit with any other value was set by a user or an operator and is reported
- * as different.
+ * Provisions limits. A limit with the default value counts as missing, and one call sets all
+ * missing limits. A limit with any other value was set by a person, so it is reported as different.
  *
  * @example
  * const quota = provisionQuota<Section>({
@@ -81,7 +80,7 @@ export const provisionQuota =
     });
   };
 
-/** Provisions the limits in `quota` of a section, in a service that has them as a quota set. */
+/** Provisions the limits in `quota` of a section, in a service with a quota set. */
 export const provisionQuotaSet = <Section extends { readonly quota?: QuotaLimits | undefined }>({
   readWithDefaults: read,
   write,

@@ -2,17 +2,17 @@ import * as z from 'zod';
 import type { ProjectContext } from '../../task/service.ts';
 import type { ShownQuota } from './provision-quota.ts';
 
-/** How a service shows and sets the limits of a project. */
+/** The calls that read and set the limits of a project in one service. */
 export interface QuotaSet {
   /** Reads the effective limits: the limits of the project, or the defaults where it has none. */
   readLimits(context: ProjectContext): Promise<ShownQuota['limits']>;
   /** Reads the effective limits and the defaults, with one call for each. */
   readWithDefaults(context: ProjectContext): Promise<ShownQuota>;
-  /** Sets these limits and does not change the others. */
+  /** Sets only these limits. */
   write(limits: Readonly<Record<string, number | boolean>>, context: ProjectContext): Promise<void>;
 }
 
-/** The paths and keys of the limits of a project in a service. */
+/** The paths and keys of a service's limits. */
 export interface QuotaSetAddress {
   /** The path without the project: `/os-quota-sets`. */
   readonly path: string;

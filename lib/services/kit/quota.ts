@@ -5,7 +5,7 @@ import { defineType, defineUserType, type ResourceTypeDefinition } from '../../t
 /** Limits of a project, or of a user in a project, that differ from the service's defaults. */
 export interface QuotaDefinition<Row, At = ProjectContext>
   extends Omit<ResourceTypeDefinition<Row, At>, 'name' | 'remove' | 'batch'> {
-  /** Default `quota`. */
+  /** The default is `quota`. */
   readonly name?: string;
   /**
    * Resets the limits to the defaults. Returns a removal only if the result is not a normal reset.
@@ -14,11 +14,10 @@ export interface QuotaDefinition<Row, At = ProjectContext>
 }
 
 /**
- * Defines a quota as a resource type. Some services accept a reset but keep the limits: with
- * unified limits, Nova answers 202 and does nothing; Octavia 2026.2 writes the defaults into the
- * row of the project. The limits are therefore listed again after the reset. Limits that remain
- * count as retained: the operator sees them in the report, and the task ends, because remaining
- * limits do no harm.
+ * Defines a quota as a resource type. Some services accept a reset but keep the limits. With
+ * unified limits, Nova answers 202 and does nothing. Octavia 2026.2 writes the defaults into the
+ * row of the project. The limits are therefore listed again after the reset. Remaining limits do no
+ * harm, so they count as retained: the report names them, and the task ends.
  *
  * @example
  * const quota = defineQuota({
@@ -44,7 +43,7 @@ export interface LimitsRow {
   readonly limits: string;
 }
 
-/** Returns the limits of a project as one row, or no row without limits. */
+/** Returns the limits of a project as one row. Returns no row if there are no limits. */
 export const limitsRow = (project: string, names: readonly string[]): LimitsRow[] =>
   names.length === 0 ? [] : [{ project, limits: names.join(', ') }];
 
@@ -111,14 +110,15 @@ const quotaRemoval =
         `${service} accepted the reset of the limits but still lists them: ` +
         `${quota.label?.(still) ?? 'limits'}`,
       advice:
-        `Nothing to do: these limits do no harm. If ${service} takes its limits from ` +
+        `No action is necessary: these limits do no harm. If ${service} takes its limits from ` +
         'Keystone (unified limits), this command lists them: openstack limit list ' +
         `--service ${service} --project PROJECT_ID`,
     };
   };
 
 /**
- * Lists the limits again. If that fails, the reset counts as done; the next iteration lists again.
+ * Lists the limits again. If this listing fails, the reset counts as done, and the next iteration
+ * lists again.
  */
 async function listAgain<Row, At>(
   quota: Pick<QuotaDefinition<Row, At>, 'list' | 'id'>,
@@ -135,8 +135,8 @@ async function listAgain<Row, At>(
 }
 
 /**
- * Returns the names of the limits that differ from the defaults. Limits that are in only one of the
- * two answers are ignored.
+ * Returns the names of the limits that differ from the defaults. Ignores limits that are in only
+ * one of the two answers.
  */
 export const differingLimits = (
   own: Readonly<Record<string, unknown>>,

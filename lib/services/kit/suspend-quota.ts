@@ -9,11 +9,13 @@ import {
 /** Limits by name. */
 export type Limits = Readonly<Record<string, number>>;
 
-/** How the limits of a project are read and written in one service. */
+/** The calls that read and write the limits of a project in one service. */
 export interface QuotaSuspension {
-  /** The limits that are set to zero, without limits that the service itself needs. */
+  /**
+   * The limits that suspend sets to zero. Limits that the service itself needs are not in the list.
+   */
   readonly limits: readonly string[];
-  /** Why other limits stay. */
+  /** Sentences for the documentation: the reasons why other limits stay. */
   readonly unchanged?: readonly string[];
   /** Reads the effective limits: the limits of the project, or the defaults where it has none. */
   read(context: ProjectContext): Promise<Readonly<Record<string, unknown>>>;
@@ -44,10 +46,10 @@ function compare({ limits }: Row, record: Before): Comparison {
 }
 
 /**
- * Defines how suspend sets the limits of a project to zero, and how resume writes the recorded
- * values back. A suspension deletes nothing, so resume cannot reset limits to the defaults. Resume
- * also writes values that were defaults, because most services do not show whether a limit was set
- * or is a default. Later changes of the defaults then do not affect the project.
+ * Defines a suspension that sets the limits of a project to zero. Resume writes the recorded values
+ * back. Most services do not show whether a value is a default, and a suspension deletes nothing.
+ * Resume therefore also writes default values as limits of the project, and later changes of the
+ * defaults do not affect it.
  */
 export const defineQuotaSuspension = (quota: QuotaSuspension): ((service: string) => Suspension) =>
   defineSuspension<Row, Before>({
@@ -56,7 +58,9 @@ export const defineQuotaSuspension = (quota: QuotaSuspension): ((service: string
     summary: {
       suspend: `Option \`quotas: zero\`: these limits are set to zero: ${quota.limits.join(', ')}.`,
       record: 'The value of each of these limits.',
-      resume: 'The recorded values are written back, also where they were the defaults.',
+      resume:
+        'The recorded values are written back. A value that was a default becomes a limit of ' +
+        'the project.',
       unchanged: quota.unchanged ?? [],
     },
     before,
@@ -66,7 +70,7 @@ export const defineQuotaSuspension = (quota: QuotaSuspension): ((service: string
         const value = number.safeParse(read[name]);
         return value.success ? [[name, value.data]] : [];
       });
-      // The answer names no owner. The request names the project.
+      // The answer names no owner, so the owner is the project of the request.
       return [{ project: context.project, limits: Object.fromEntries(limits) }];
     },
     id: ({ project }) => project,

@@ -1,5 +1,5 @@
 /**
- * Parses a time as Nova and Cinder write it: UTC, mostly without a time zone. Returns epoch
+ * Parses a time in the format of Nova and Cinder: UTC, usually without a time zone. Returns epoch
  * milliseconds, or `NaN` if there is no time.
  */
 export function epochOf(time: string | null | undefined): number {

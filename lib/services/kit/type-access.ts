@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { PropagatorError } from '../../shared/errors.ts';
 import { type DefinedType, defineType, type Paging, type ServiceApi } from '../../task/service.ts';
 
-/** Where a service lists its private types, and the projects that may use each of them. */
+/** The listings of a service's private types and of the projects that may use each type. */
 export interface PrivateTypes {
   /** Name of the resource type: `flavor-access`. */
   readonly name: string;
@@ -21,10 +21,10 @@ export interface PrivateTypes {
   };
 }
 
-/** How a cleanup removes the access of a project to private types. */
+/** The call with which a cleanup removes the access of a project to private types. */
 export interface TypeAccessDefinition extends PrivateTypes {
   /** Body of the action that removes the access of a project. */
-  removal(project: string): object;
+  revokeBody(project: string): object;
 }
 
 const typeRow = z.object({ id: z.string(), name: z.string().nullish() });
@@ -33,7 +33,9 @@ const accessRow = z.object({ project_id: z.string().nullish(), tenant_id: z.stri
 export const pathOfType = (id: string, { path }: Pick<PrivateTypes, 'path'>): string =>
   `${path}/${encodeURIComponent(id)}`;
 
-/** Returns the projects that may use one private type; `undefined` for a row without a project. */
+/**
+ * Returns the projects that may use one private type, and `undefined` for a row without a project.
+ */
 export async function projectsWithAccess(
   id: string,
   types: PrivateTypes,
@@ -50,8 +52,8 @@ export async function projectsWithAccess(
 
 /**
  * Defines the access of a project to private types: flavors, volume types, share types. The APIs
- * list access by type only, so a listing needs one call for each private type of the cloud. A row
- * without a project is kept, so that the owner check reports it.
+ * list access only by type, so a listing needs one call for each private type of the cloud. The
+ * owner check reports a row without a project, so such a row is not filtered out.
  *
  * @example
  * const flavorAccess = defineTypeAccess({
@@ -60,10 +62,10 @@ export async function projectsWithAccess(
  *   collection: 'flavors',
  *   paging: 'marker',
  *   access: { path: 'os-flavor-access', collection: 'flavor_access', owner: 'tenant_id' },
- *   removal: (tenant) => ({ removeTenantAccess: { tenant } }),
+ *   revokeBody: (tenant) => ({ removeTenantAccess: { tenant } }),
  * });
  */
-export const defineTypeAccess = ({ removal, ...types }: TypeAccessDefinition): DefinedType => {
+export const defineTypeAccess = ({ revokeBody, ...types }: TypeAccessDefinition): DefinedType => {
   const { name, path, collection, paging } = types;
   return defineType({
     name,
@@ -82,13 +84,18 @@ export const defineTypeAccess = ({ removal, ...types }: TypeAccessDefinition): D
     owner: (row) => row.owner,
     label: (row) => row.name ?? undefined,
     async remove(row, { api, project }) {
-      await api.request('POST', `${pathOfType(row.id, types)}/action`, { json: removal(project) });
+      await api.request('POST', `${pathOfType(row.id, types)}/action`, {
+        json: revokeBody(project),
+      });
       return { kind: 'gone' };
     },
   });
 };
 
-/** Returns an empty list for a 404: the type was deleted or made public after the listing. */
+/**
+ * Returns an empty list for a 404, which means that the type was deleted or made public after the
+ * listing.
+ */
 async function unlessGone<One>(listing: Promise<One[]>): Promise<One[]> {
   try {
     return await listing;

@@ -30,9 +30,9 @@ const quota = provisionQuotaSet<Section>(quotaSetAt({ path: '/quota-sets' }));
 const typeAccess = provisionAccess<Section>({
   types: SHARE_TYPES,
   namesIn: (section) => section.shareTypes,
-  all: 'all',
+  isPublicValue: 'all',
   publicField: 'share_type_access:is_public',
-  addition: (project) => ({ addProjectAccess: { project } }),
+  grantBody: (project) => ({ addProjectAccess: { project } }),
 });
 
 /** The section of Manila in a profile, and how a project is compared with it. */

@@ -1,6 +1,6 @@
 import { defineTypeAccess, type PrivateTypes } from '../kit/type-access.ts';
 
-const removal = (project: string): object => ({ removeProjectAccess: { project } });
+const revokeBody = (project: string): object => ({ removeProjectAccess: { project } });
 
 /** The private share types and the projects that may use them. */
 export const SHARE_TYPES: PrivateTypes = {
@@ -11,7 +11,7 @@ export const SHARE_TYPES: PrivateTypes = {
   access: { path: 'share_type_access', collection: 'share_type_access', owner: 'project_id' },
 };
 
-export const typeAccess = defineTypeAccess({ ...SHARE_TYPES, removal });
+export const typeAccess = defineTypeAccess({ ...SHARE_TYPES, revokeBody });
 
 export const groupTypeAccess = defineTypeAccess({
   name: 'group-type-access',
@@ -19,5 +19,5 @@ export const groupTypeAccess = defineTypeAccess({
   collection: 'share_group_types',
   paging: 'none',
   access: { path: 'access', collection: 'share_group_type_access', owner: 'project_id' },
-  removal,
+  revokeBody,
 });

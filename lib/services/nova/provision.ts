@@ -20,7 +20,7 @@ const schema = z.strictObject({
 });
 type Section = z.infer<typeof schema>;
 
-/** Nova asks Keystone whether the project exists before it stores a limit. */
+/** Before Nova stores a limit, it checks in Keystone that the project exists. */
 const quota = provisionQuotaSet<Section>(quotaSetAt({ path: '/os-quota-sets' }));
 
 /** The private flavors and the projects that may use them. */
@@ -36,9 +36,9 @@ const flavorAccess = provisionAccess<Section>({
   types: FLAVORS,
   namesIn: (section) => section.flavors,
   listPath: '/flavors/detail',
-  all: 'None',
+  isPublicValue: 'None',
   publicField: 'os-flavor-access:is_public',
-  addition: (tenant) => ({ addTenantAccess: { tenant } }),
+  grantBody: (tenant) => ({ addTenantAccess: { tenant } }),
 });
 
 /** The section of Nova in a profile, and how a project is compared with it. */

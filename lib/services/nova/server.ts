@@ -9,14 +9,14 @@ import {
 } from '../../task/service.ts';
 import { epochOf } from '../kit/time.ts';
 
-/** Parallel calls to Nova, unless the settings name another number. */
+/** The default number of parallel calls to Nova. */
 export const NOVA_CONCURRENCY = 8;
 /**
- * After this time a deletion counts as stuck. Most deletions take seconds, but Nova does not repeat
- * a lost message to the compute host.
+ * A longer deletion counts as stuck. Most deletions take seconds, but Nova does not repeat a lost
+ * message to the compute host.
  */
 const STUCK_AFTER_MILLIS = 5 * 60_000;
-/** Deletions that are requested before the servers are listed again. */
+/** After this many deletion requests the servers are listed again. */
 const DELETE_BATCH_SIZE = 100;
 
 const serverRow = z.object({
@@ -29,17 +29,20 @@ const serverRow = z.object({
   updated: z.string().nullish(),
   'OS-EXT-STS:task_state': z.string().nullish(),
 });
-/** `unlisted` is the usage that Placement reports for a project of which Nova lists no servers. */
-type ServerRow = z.infer<typeof serverRow> & { readonly unlisted?: string };
+/**
+ * `placementUsage` is set in the only row of a project without listed servers but with usage in
+ * Placement.
+ */
+type ServerRow = z.infer<typeof serverRow> & { readonly placementUsage?: string };
 
 const pathOf = (row: ServerRow): string => `/servers/${encodeURIComponent(row.id)}`;
 const isDeleting = (row: ServerRow): boolean =>
   ['deleting', 'soft-deleting'].includes(row['OS-EXT-STS:task_state'] ?? '');
 
 /**
- * Lists the servers (GET /servers/detail) as an administrator. Without `all_tenants` Nova silently
- * lists the servers of the token's own project. Without `soft_deleted` Nova omits servers that wait
- * for `reclaim_instance_interval`.
+ * Lists the servers as an administrator. Without `all_tenants`, Nova silently lists the servers of
+ * the token's own project. Without `soft_deleted`, Nova omits servers that wait for
+ * `reclaim_instance_interval`.
  */
 async function listServers({ api, project }: ProjectContext): Promise<ServerRow[]> {
   const query = { all_tenants: 1, project_id: project, soft_deleted: true };
@@ -56,20 +59,19 @@ async function listServers({ api, project }: ProjectContext): Promise<ServerRow[
 const usages = z.object({ usages: z.record(z.string(), z.number()) });
 
 /**
- * Returns the usage in Placement. If a cell is down, Nova silently omits its servers from a
- * filtered list ([api] list_records_by_skipping_down_cells), but Placement still has their
- * allocations. Allocations may also exist for a moment after a server is deleted.
+ * Returns one row if Placement reports usage. While a cell is down, Nova silently omits its servers
+ * from a filtered list ([api] list_records_by_skipping_down_cells), but Placement still has their
+ * allocations. Allocations also remain for a moment after the deletion of a server.
  */
-async function usageWithoutServers(context: ProjectContext): Promise<ServerRow[]> {
+async function placementUsageRow(context: ProjectContext): Promise<ServerRow[]> {
   const { project } = context;
-  // Placement is only used to check Nova's list. If Placement can't be reached, the cleanup
-  // continues.
+  // Placement only confirms Nova's list, so the cleanup continues if Placement cannot be reached.
   const placement = await context.apiOf('placement').catch((error: unknown) => {
     if (error instanceof PropagatorError && error.class === 'Blocked') return undefined;
     throw error;
   });
   if (!placement) return [];
-  // Usages by project came with 1.9 (Ocata).
+  // Placement reports usage by project since 1.9 (Ocata).
   const headers = { 'OpenStack-API-Version': 'placement 1.9' };
   const answer = await placement.request('GET', '/usages', {
     query: { project_id: project },
@@ -79,7 +81,7 @@ async function usageWithoutServers(context: ProjectContext): Promise<ServerRow[]
     ([, amount]) => amount > 0,
   );
   if (counted.length === 0) return [];
-  // The answer does not name the owner, which is the project in the request.
+  // The answer names no owner, so the owner is the project of the request.
   const usage = counted.map(([name, amount]) => `${amount} ${name}`).join(', ');
   return [
     {
@@ -87,7 +89,7 @@ async function usageWithoutServers(context: ProjectContext): Promise<ServerRow[]
       name: 'servers that Nova does not list',
       tenant_id: project,
       status: 'UNKNOWN',
-      unlisted: usage,
+      placementUsage: usage,
     },
   ];
 }
@@ -97,7 +99,7 @@ const actions = z.object({
 });
 
 /**
- * Returns the time of the first of the deletion requests at the end of the action list, in epoch
+ * Returns the time of the first deletion request after the last other action, in epoch
  * milliseconds.
  */
 async function deletingSince(row: ServerRow, api: ServiceApi): Promise<number | undefined> {
@@ -122,7 +124,7 @@ async function acceptedRemoval(row: ServerRow, { api, now }: ProjectContext): Pr
     : { kind: 'accepted' };
 }
 
-/** True if {@link removeServer} only waits for the end of a deletion. */
+/** True if {@link removeServer} makes no call, because the deletion is in progress. */
 const isWaiting = (row: ServerRow, { now }: ProjectContext): boolean =>
   row.status === 'DELETED' ||
   (isDeleting(row) && !(now() - epochOf(row.updated) > STUCK_AFTER_MILLIS));
@@ -138,7 +140,7 @@ async function removeServer(row: ServerRow, context: ProjectContext): Promise<Re
   }
   if (isDeleting(row)) {
     const requestedAt = epochOf(row.updated);
-    // While the host is up, Nova ignores both DELETE and forceDelete for a server in task state
+    // While the host is up, Nova ignores DELETE and forceDelete for a server in task state
     // "deleting" (seen on 26.2).
     await postAction({ 'os-resetState': { state: 'error' } });
     await api.request('DELETE', pathOf(row));
@@ -164,16 +166,39 @@ const IGNORED_DELETION: Removal = {
 };
 
 /**
- * Requests many deletions and then lists the servers once to see the result. Nova answers 204 even
- * for a server that it does not delete (`disable_terminate`, which no API shows). After the first
- * refusal no more deletions are requested. If all servers are already being deleted, no new listing
- * is needed.
+ * Requests many deletions and then lists the servers once to see the result. Nova also answers 204
+ * for a server with `disable_terminate`, which it does not delete and which no API shows. If all
+ * servers are already being deleted, no new listing is needed.
  */
 async function removeServers(
   rows: readonly ServerRow[],
   context: ProjectContext,
 ): Promise<(Removal | PropagatorError)[]> {
   if (rows.every((row) => isWaiting(row, context))) return rows.map(() => ({ kind: 'accepted' }));
+  const answers = await requestDeletions(rows, context);
+  const after = new Map((await listServers(context)).map((row) => [row.id, row]));
+  return rows.map((row, index) => {
+    const answer = answers[index] ?? IGNORED_DELETION;
+    const now = after.get(row.id);
+    if (answer instanceof Error || answer.kind !== 'accepted') return answer;
+    if (!now) return { kind: 'gone' };
+    return isUnchanged(row, now) ? IGNORED_DELETION : answer;
+  });
+}
+
+/** True if the deletion request has changed nothing. */
+const isUnchanged = (before: ServerRow, after: ServerRow): boolean =>
+  !['SOFT_DELETED', 'DELETED'].includes(before.status) &&
+  !isDeleting(before) &&
+  !isDeleting(after) &&
+  after.status === before.status &&
+  after.updated === before.updated;
+
+/** Removes the servers in parallel. After a 403 no more removals are requested. */
+async function requestDeletions(
+  rows: readonly ServerRow[],
+  context: ProjectContext,
+): Promise<(Removal | PropagatorError)[]> {
   const answers = new Array<Removal | PropagatorError>(rows.length);
   let refusal: PropagatorError | undefined;
   const queue = rows.entries();
@@ -189,25 +214,14 @@ async function removeServers(
     }
   };
   await Promise.all(Array.from({ length: NOVA_CONCURRENCY }, worker));
-  const after = new Map((await listServers(context)).map((row) => [row.id, row]));
-  return rows.map((row, index) => {
-    const answer = answers[index] ?? IGNORED_DELETION;
-    const now = after.get(row.id);
-    if (answer instanceof Error || answer.kind !== 'accepted') return answer;
-    if (!now) return { kind: 'gone' };
-    const isUntouched =
-      !['SOFT_DELETED', 'DELETED'].includes(row.status) && !isDeleting(row) && !isDeleting(now);
-    return isUntouched && now.status === row.status && now.updated === row.updated
-      ? IGNORED_DELETION
-      : answer;
-  });
+  return answers;
 }
 
 export const server = defineType<ServerRow>({
   name: 'server',
   async list(context) {
     const rows = await listServers(context);
-    return rows.length > 0 ? rows : usageWithoutServers(context);
+    return rows.length > 0 ? rows : placementUsageRow(context);
   },
   id: (row) => row.id,
   owner: (row) => row.tenant_id ?? undefined,
@@ -215,12 +229,12 @@ export const server = defineType<ServerRow>({
   createdAt: (row) => epochOf(row.created),
   isHeld: ({ metadata }) => HOLD_TAG in (metadata ?? {}),
   blocked: (row) =>
-    row.unlisted === undefined
+    row.placementUsage === undefined
       ? undefined
       : {
           message:
             'Nova lists no servers of the project, but Placement still reports usage: ' +
-            `${row.unlisted}`,
+            `${row.placementUsage}`,
           actor: 'operator',
           advice:
             'If this lasts longer than some minutes, check whether a cell is down ' +

@@ -16,32 +16,38 @@ const serverRow = z.object({
 });
 type ServerRow = z.infer<typeof serverRow>;
 
-/** How suspend changes a server, depending on its state. */
+/** The change that suspend makes to a server. */
 const before = z.object({
   vmState: z.string(),
   /**
-   * False if the server was already locked. A lock by an administrator would permanently replace
-   * that lock.
+   * False if the server was already locked. A lock by the propagator would permanently replace that
+   * lock.
    */
   lock: z.boolean(),
-  /** False for a paused or suspended server: it does not run, and a stop would lose its memory. */
+  /**
+   * False for a paused or suspended server, which does not run and would lose its memory with a
+   * stop.
+   */
   stop: z.boolean(),
-  /** The option in the policy file at the time of the suspend. */
+  /** The option of the policy file when the server was suspended. */
   how: z.enum(['stop', 'pause', 'shelve']).default('stop'),
 });
 type Before = z.infer<typeof before>;
 
-/** Shown to the user of a locked server. It also distinguishes our lock from other locks. */
+/**
+ * Nova shows this text to the user of a locked server. The text also identifies the propagator's
+ * lock.
+ */
 export const LOCK_REASON = 'The project is suspended (keystone-propagator).';
 
 const stateOf = (row: ServerRow): string => row['OS-EXT-STS:vm_state'] ?? 'unknown';
-const isOursLocked = (row: ServerRow): boolean =>
+const hasOurLock = (row: ServerRow): boolean =>
   row.locked === true && row.locked_reason === LOCK_REASON;
 
 const callAction = (row: ServerRow, json: object, { api }: Pick<ProjectContext, 'api'>) =>
   api.request('POST', `/servers/${encodeURIComponent(row.id)}/action`, { json });
 
-const LEFT: Readonly<Record<string, { message: string; advice: string }>> = {
+const UNCHANGED_STATES: Readonly<Record<string, { message: string; advice: string }>> = {
   rescued: {
     message:
       'the server is in rescue mode and keeps running: Nova does not stop it, and unrescue ' +
@@ -50,8 +56,8 @@ const LEFT: Readonly<Record<string, { message: string; advice: string }>> = {
   },
   resized: {
     message:
-      'the server waits for the confirmation of a resize and keeps running: neither a ' +
-      'confirm nor a revert can be undone',
+      'the server waits for the confirmation of a resize and keeps running: a confirmation ' +
+      'or a revert cannot be undone',
     advice: 'Confirm or revert the resize, then run the operation again.',
   },
   error: {
@@ -60,11 +66,11 @@ const LEFT: Readonly<Record<string, { message: string; advice: string }>> = {
     advice: 'Check whether the server still runs on its host, and stop it there if necessary.',
   },
 };
-/** For each option: the action, the states after it, and the action that undoes it. */
-const SWITCH = {
+/** For each option: the action, the action that reverts it, and the states after the action. */
+const ACTIONS = {
   stop: { action: 'os-stop', undo: 'os-start', states: ['stopped'] },
   pause: { action: 'pause', undo: 'unpause', states: ['paused'] },
-  // Nova offloads a shelved server by itself, at once or after shelved_offload_time.
+  // Nova offloads a shelved server immediately or after shelved_offload_time.
   shelve: { action: 'shelve', undo: 'unshelve', states: ['shelved', 'shelved_offloaded'] },
 } as const;
 
@@ -75,8 +81,8 @@ const volume = z.object({ volume: z.object({ encrypted: z.boolean().nullish() })
 
 /**
  * True if a start of the server needs a token on its project. Nova fetches the key of an encrypted
- * volume or a vTPM from Barbican with the caller's token, and Barbican refuses administrators of
- * other projects.
+ * volume or a vTPM from Barbican with the caller's token. Barbican refuses the token of another
+ * project.
  */
 async function needsProjectToken(row: ServerRow, { apiOf }: ProjectContext): Promise<boolean> {
   if (hasTpm(row)) return true;
@@ -97,7 +103,8 @@ async function start(row: ServerRow, action: string, context: ProjectContext): P
 }
 
 /**
- * Returns why a server must not be shelved: Nova would lose an ephemeral disk, and refuses a vTPM.
+ * Returns the reason why a server must not be shelved. A shelve loses an ephemeral disk, and Nova
+ * refuses to shelve a server with a vTPM.
  */
 function whyNotShelved({ flavor }: ServerRow): { message: string; advice: string } | undefined {
   const advice = 'Stop it by hand if it must not run: openstack server stop ID.';
@@ -117,29 +124,25 @@ function compare(row: ServerRow, { vmState, lock, stop, how }: Before): Comparis
   const state = stateOf(row);
   const task = row['OS-EXT-STS:task_state'];
   if (task) return { kind: 'changing', message: `Nova is processing the server (${task})` };
-  const isSuspended = (stop ? (SWITCH[how].states as readonly string[]) : [vmState]).includes(
-    state,
-  );
+  const suspendedStates: readonly string[] = stop ? ACTIONS[how].states : [vmState];
+  const isSuspended = suspendedStates.includes(state);
+  const isAsBefore = state === vmState;
+  const changed = (message: string): Comparison => ({ kind: 'changed', message });
   if (!lock) {
     if (stop && isSuspended) return { kind: 'suspended' };
-    return state === vmState
-      ? { kind: 'as-before' }
-      : { kind: 'changed', message: `it is ${state}` };
+    return isAsBefore ? { kind: 'as-before' } : changed(`it is ${state}`);
   }
   if (row.locked !== true)
-    return state === vmState
-      ? { kind: 'as-before' }
-      : { kind: 'changed', message: `it is unlocked and ${state}` };
-  if (!isOursLocked(row))
-    return { kind: 'changed', message: 'another lock has replaced the lock of the suspension' };
+    return isAsBefore ? { kind: 'as-before' } : changed(`it is unlocked and ${state}`);
+  if (!hasOurLock(row)) return changed('another lock has replaced the lock of the suspension');
   if (isSuspended) return { kind: 'suspended' };
-  return state === vmState ? { kind: 'partly' } : { kind: 'changed', message: `it is ${state}` };
+  return isAsBefore ? { kind: 'partly' } : changed(`it is ${state}`);
 }
 
 /**
- * Servers are locked, then stopped. The lock prevents the owner from starting a server with a
- * cached token. `os-stop` keeps the allocation, so a later start cannot fail because of missing
- * capacity. The guest has time to shut down before the power is cut; the memory is lost.
+ * Servers are locked, then stopped. The lock prevents that the owner starts a server with a cached
+ * token. `os-stop` keeps the allocation, so a later start finds the capacity. The guest has time to
+ * shut down, and its memory is lost.
  */
 export const serverSuspension = defineSuspension<ServerRow, Before>({
   name: 'server',
@@ -147,8 +150,8 @@ export const serverSuspension = defineSuspension<ServerRow, Before>({
   summary: {
     suspend:
       'Active servers are locked with a reason and stopped (or paused or shelved, as the ' +
-      'policy says). Paused and suspended ones are locked.',
-    record: 'The state of the server, whether it was locked, and the option of the policy.',
+      'policy says). Paused and suspended servers are locked.',
+    record: 'The state of the server, its lock, and the option of the policy.',
     resume:
       'The server is started (or unpaused or unshelved), then unlocked. With an encrypted ' +
       'volume or a vTPM it is started with a token on the project.',
@@ -189,19 +192,19 @@ export const serverSuspension = defineSuspension<ServerRow, Before>({
       return row.locked
         ? { kind: 'at-rest' }
         : { kind: 'switch', before: { vmState: state, lock: true, stop: false, how } };
-    const left = LEFT[state];
+    const left = UNCHANGED_STATES[state];
     return left ? { kind: 'leave', ...left } : { kind: 'wait', message: `a server is ${state}` };
   },
   async suspend(row, { lock, stop, how }, context) {
-    if (lock && !isOursLocked(row))
+    if (lock && !hasOurLock(row))
       await callAction(row, { lock: { locked_reason: LOCK_REASON } }, context);
     if (stop && stateOf(row) === 'active')
-      await callAction(row, { [SWITCH[how].action]: null }, context);
+      await callAction(row, { [ACTIONS[how].action]: null }, context);
   },
   compare,
   async resume(row, { lock, stop, vmState, how }, context) {
     // The lock is removed last, because it marks the server as suspended.
-    const { states, undo } = SWITCH[how];
+    const { states, undo } = ACTIONS[how];
     if (stop && (states as readonly string[]).includes(stateOf(row)))
       await start(row, undo, context);
     else if (lock && stateOf(row) === vmState) await callAction(row, { unlock: null }, context);

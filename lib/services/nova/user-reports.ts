@@ -12,8 +12,8 @@ const keypair = defineUserReport<Awaited<ReturnType<typeof keypairsOf>>[number]>
   owner: (row) => row.user_id ?? undefined,
   project: () => undefined,
   message: () =>
-    'the key of this keypair still gives access to servers that were started with it: nothing in ' +
-    'OpenStack can stop that',
+    'the key of this keypair still gives access to servers that were started with it: OpenStack ' +
+    'cannot prevent that',
   advice:
     'If the user must not reach these servers: remove the key inside them, or close port 22 in ' +
     'their security groups.',
@@ -27,7 +27,7 @@ const serverRow = z.object({
   status: z.string(),
 });
 
-/** Running servers of the user. Other servers do nothing. */
+/** Servers of the user, if they run. */
 const server = defineUserReport<z.infer<typeof serverRow>>({
   name: 'server-of-user',
   because: 'A server belongs to its project, whose other members use it.',
@@ -44,10 +44,10 @@ const server = defineUserReport<z.infer<typeof serverRow>>({
   owner: (row) => row.user_id ?? undefined,
   label: (row) => row.name ?? undefined,
   project: (row) => row.tenant_id ?? undefined,
-  message: () => 'servers that the user started run on, because they belong to the project',
+  message: () => 'servers that the user created keep running, because they belong to the project',
   advice:
     'If they must not run, ask a member of the project, or stop them (openstack server stop).',
 });
 
-/** What a suspension of a user lists in Nova. */
+/** A suspension of a user reports these resources in Nova. */
 export const userReports = [keypair, server];

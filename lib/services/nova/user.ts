@@ -11,8 +11,8 @@ const keypairDetail = z.object({
 const keypairPath = (name: string): string => `/os-keypairs/${encodeURIComponent(name)}`;
 
 /**
- * Returns the keypairs of a user. Since microversion 2.10 an administrator can name the user. The
- * list does not show the owner, so each keypair is also requested separately.
+ * Returns the keypairs of a user. The list does not show the owner, so each keypair is also
+ * requested separately.
  */
 export async function keypairsOf({ api, user }: UserContext) {
   const query = { user_id: user };
@@ -45,15 +45,15 @@ export const keypair = defineUserType({
 const quotaSet = z.object({ quota_set: z.record(z.string(), z.unknown()) });
 
 /**
- * Limits of a user in existing projects (legacy, still present in 2.75). Nova removes these limits
- * with their project, and answers 400 for a deleted project (seen on 26).
+ * Limits of a user in existing projects, a legacy feature that 2.75 still has. Nova removes these
+ * limits with their project, and answers 400 for a deleted project (seen on 26).
  */
 export const userQuota = defineUserQuota({
   name: 'user-quota',
   list: async (context) =>
     (await Promise.all(context.projects.map((project) => limitsOfUser(project, context)))).flat(),
   id: (row) => `${row.project}/${row.user}`,
-  // The answer names only the project. The request also names the user.
+  // The answer does not name the user, so the owner is the user of the request.
   owner: (row) => row.user,
   label: (row) => row.limits,
   async reset(row, { api }) {

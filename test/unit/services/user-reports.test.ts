@@ -118,8 +118,8 @@ describe('What a suspension of a user lists', () => {
       ],
     });
     expect(messages).toEqual([
-      'the key of this keypair still gives access to servers that were started with it: nothing in OpenStack can stop that',
-      'project p1: servers that the user started run on, because they belong to the project',
+      'the key of this keypair still gives access to servers that were started with it: OpenStack cannot prevent that',
+      'project p1: servers that the user created keep running, because they belong to the project',
     ]);
     expect(calls).toContain(`GET /servers/detail?all_tenants=1&user_id=${ANN}`);
   });
