@@ -32,6 +32,7 @@ export const StoredKeystoneAction = z.looseObject({
   number: z.number(),
   since: z.number(),
   done: z.boolean(),
+  absentSince: unset(z.number()),
   failure: unset(
     z.looseObject({
       message: z.string(),

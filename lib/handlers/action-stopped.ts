@@ -1,30 +1,52 @@
 import type { Condition } from '../../events/service.ts';
 import type { Reads } from '../engine/port.ts';
 import { isIndependent, isPartOfDomain } from '../operation/domain-project.ts';
-import { CANCELED } from '../operation/keystone-actions.ts';
+import { CANCELED, UNCONFIRMED_ABSENCE } from '../operation/keystone-actions.ts';
 import type { Operation } from '../operation/model.ts';
 import { hasEnded } from '../operation/open.ts';
 import type { AccountState } from '../operation/preflight.ts';
+import type { Rules } from '../operation/transaction.ts';
 import type { ErrorReport } from '../shared/errors.ts';
 
 /** The states in which the message of an accepted cancellation may come after that of an action. */
 const STOPPED_STATES = ['pre-delete', 'waiting', 'closing'];
 
+/** The dependencies of {@link canceledError}. */
+export interface CanceledDeps {
+  readonly limits: Pick<Rules, 'confirmationIntervalMillis'>;
+  now(): number;
+}
+
 /**
- * Returns the error that replaces the next action of a canceled operation. If the account is
- * already deleted, the cancellation came too late, and the operation ends as after a deletion. A
- * recovery window completes its `disable`, because its cancellation waits for the answer.
+ * Returns the error that replaces the next action of a canceled operation. One 404 of Keystone may
+ * be wrong. Only if Keystone answers 404 twice and apart, the cancellation came too late, and the
+ * operation ends as after a deletion. A recovery window completes its `disable`, because its
+ * cancellation waits for the answer.
  */
-export const canceledError = (
-  { canceled, state }: Operation,
+export function canceledError(
+  { canceled, keystoneAction, scope, state }: Operation,
   shown: AccountState,
-): ErrorReport | undefined =>
-  canceled && STOPPED_STATES.includes(state) && shown !== 'absent'
-    ? {
-        ...stoppedBy({ message: `canceled by ${canceled.by}`, advice: 'No action is needed.' }),
-        code: CANCELED,
-      }
-    : undefined;
+  { limits, now }: CanceledDeps,
+): ErrorReport | undefined {
+  if (!canceled || !STOPPED_STATES.includes(state)) return undefined;
+  if (shown !== 'absent' || state !== 'closing')
+    return {
+      ...stoppedBy({ message: `canceled by ${canceled.by}`, advice: 'No action is needed.' }),
+      code: CANCELED,
+    };
+  const { absentSince } = keystoneAction ?? {};
+  const isConfirmed =
+    absentSince !== undefined && now() - absentSince >= limits.confirmationIntervalMillis;
+  return isConfirmed
+    ? undefined
+    : {
+        ...stoppedBy({
+          message: `Keystone does not show the ${scope.type}, and one such answer may be wrong`,
+          advice: '',
+        }),
+        code: UNCONFIRMED_ABSENCE,
+      };
+}
 
 /**
  * Returns the error that stops a Keystone action on a project whose domain is canceled. The domain

@@ -45,7 +45,7 @@ export async function domainAction(
     }
     shown = await fetchAccountState(operation, deps);
     const error =
-      canceledError(operation, shown) ??
+      canceledError(operation, shown, deps) ??
       (await whyNot(operation, scope.id, { what, number }, shown, deps));
     if (error)
       return { kind: 'acted', number, error, isSent, ...(what === 'disable' ? { shown } : {}) };

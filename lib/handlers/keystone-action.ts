@@ -9,14 +9,19 @@ import type { Input } from '../operation/step.ts';
 import { stopCondition } from '../operation/stop.ts';
 import { type ErrorReport, reportOf } from '../shared/errors.ts';
 import { type Protection, protectedBecause } from '../task/safety-rules.ts';
-import { canceledError, domainCanceledError, stoppedBy } from './action-stopped.ts';
+import {
+  type CanceledDeps,
+  canceledError,
+  domainCanceledError,
+  stoppedBy,
+} from './action-stopped.ts';
 import { type HoldDeps, holdOfAccount } from './deletion-holds.ts';
 import { domainAction } from './domain-action.ts';
 import { currentStop, type StopDeps } from './stop-switch.ts';
 import { disabledDomain, fetchAccountState, howChecked } from './task-preflight.ts';
 
 /** The dependencies of a Keystone action. */
-export interface KeystoneActionDeps extends StopDeps, HoldDeps {
+export interface KeystoneActionDeps extends StopDeps, HoldDeps, CanceledDeps {
   readonly engine: {
     readonly reads: StopDeps['engine']['reads'] &
       HoldDeps['engine']['reads'] &
@@ -60,7 +65,7 @@ export async function keystoneAction(
     }
     shown = await fetchAccountState(operation, deps);
     const canceled =
-      canceledError(operation, shown) ??
+      canceledError(operation, shown, deps) ??
       (shown === 'absent' ? undefined : await domainCanceledError(operation, deps));
     if (canceled) return { kind: 'acted', number, error: canceled, isSent };
     const stop = await currentStop(deps);

@@ -11,6 +11,11 @@ export interface KeystoneAction {
   readonly number: number;
   readonly since: number;
   readonly done: boolean;
+  /**
+   * When Keystone first answered 404 before the last call of a canceled operation. The call is sent
+   * only after a second 404, one confirmation interval later.
+   */
+  readonly absentSince?: number | undefined;
   /** The last failure of an action that reverts an earlier change. Such an action must succeed. */
   readonly failure?: KeystoneFailure | undefined;
 }

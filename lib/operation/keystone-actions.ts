@@ -3,6 +3,7 @@ import { backoffMillis } from '../shared/backoff.ts';
 import type { ErrorReport } from '../shared/errors.ts';
 import { advance, hold } from './advance.ts';
 import { endCanceled } from './cancel.ts';
+import { delayUntil } from './confirm-again.ts';
 import { domainEnabled } from './domain-begin.ts';
 import { domainActed } from './domain-project.ts';
 import type { KeystoneAction, KeystoneActionResult } from './model.ts';
@@ -17,6 +18,12 @@ const MAX_WAIT_SECONDS = 60;
 
 /** Error code: Keystone shows the account, and its canceled operation does not delete it. */
 export const CANCELED = 'operation.canceled.kept';
+
+/**
+ * Error code: Keystone does not show the account of a canceled operation, and has not repeated this
+ * answer yet.
+ */
+export const UNCONFIRMED_ABSENCE = 'operation.canceled.unconfirmed';
 
 /** Error code: the domain has more new resources than its approved plan allows. */
 export const DOMAIN_DRIFT = 'operation.domain.drift';
@@ -90,7 +97,8 @@ export function applyKeystoneAction(
 
 /**
  * Asks Keystone again after a cancellation during the deletion. A call whose answer was lost may
- * have deleted the account, and Keystone's next answer shows whether it did.
+ * have deleted the account, and Keystone's next answer shows whether it did. After a first 404 the
+ * next question waits for one confirmation interval.
  */
 function askAfterCancel(
   transaction: OperationTransaction,
@@ -99,10 +107,14 @@ function askAfterCancel(
   rules: Rules,
 ): void {
   const { id, canceled, scope } = transaction.operation;
+  const isAbsent = error.code === UNCONFIRMED_ABSENCE;
+  // A time in the future was recorded before the clock was set back.
+  const absentSince = Math.min(keystoneAction.absentSince ?? rules.now, rules.now);
   // Only a person can end a stop or a hold.
   const blockedAdvice = error.class === 'Blocked' && error.advice ? `${error.advice} ` : '';
   transaction.operation = {
     ...transaction.operation,
+    ...(isAbsent ? { keystoneAction: { ...keystoneAction, absentSince } } : {}),
     hold: {
       reason: `canceled by ${canceled?.by}: ${canceled?.reason}`,
       since: canceled?.at ?? rules.now,
@@ -113,7 +125,9 @@ function askAfterCancel(
   };
   transaction.messages.push({
     ...messageOf(id, keystoneAction),
-    delaySeconds: retrySeconds(keystoneAction, rules),
+    delaySeconds: isAbsent
+      ? delayUntil(absentSince + rules.confirmationIntervalMillis, rules)
+      : retrySeconds(keystoneAction, rules),
   });
 }
 

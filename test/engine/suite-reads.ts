@@ -251,7 +251,7 @@ export function readSuite(open: () => Promise<WorkerEngine>): void {
           },
         ],
         request: { by: 'ann', reason: 'contract ended', at: 5, enabled: true },
-        keystoneAction: { what: 'assign-role', number: 1, since: 6, done: true },
+        keystoneAction: { what: 'assign-role', number: 1, since: 6, done: true, absentSince: 7 },
         roles: ['r1'],
         uncovered: [{ type: 'rating', name: 'cloudkitty' }],
         waived: [{ type: 'x', by: 'ann', reason: 'y', at: 1 }],

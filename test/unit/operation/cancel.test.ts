@@ -152,6 +152,88 @@ describe('the cancellation of a requested operation', () => {
     },
   );
 
+  /** Keystone answers the next `times` questions about the target with a wrong 404. */
+  const answerWrongly = (times: number): void => {
+    const { keystone } = simulation.cloud.port;
+    const { show } = keystone;
+    let left = times;
+    keystone.show = async (type, id) => {
+      if (id !== TARGET || left <= 0) return show(type, id);
+      left -= 1;
+      return { kind: 'absent' };
+    };
+  };
+
+  it('keeps the project if Keystone answers one wrong 404 before the last call', async () => {
+    await simulation.ask();
+    simulation.cloud.refusals.delete = [failure('Transient')];
+    const isRefused = () =>
+      simulation.state === 'closing' && simulation.operation.hold !== undefined;
+    expect(await simulation.until(isRefused)).toBe(true);
+    expect(await cancel()).toMatchObject({ status: 202 });
+    answerWrongly(1);
+    const isAskedAgain = () =>
+      simulation.operation.hold?.advice.includes('Keystone does not show the project') === true;
+    expect(await simulation.until(isAskedAgain)).toBe(true);
+    await simulation.settle();
+    expect(simulation.cloud.projects.has(TARGET)).toBe(true);
+    expect(simulation.operation).toMatchObject({
+      state: 'canceled',
+      hold: { advice: expect.stringContaining('The project itself stays.') },
+    });
+    expect(simulation.engine.waiting).toEqual([]);
+  });
+
+  it('ends finished if Keystone answers 404 twice, one confirmation interval apart', async () => {
+    await simulation.ask();
+    simulation.cloud.refusals.delete = [failure('Transient')];
+    const isRefused = () =>
+      simulation.state === 'closing' && simulation.operation.hold !== undefined;
+    expect(await simulation.until(isRefused)).toBe(true);
+    expect(await cancel()).toMatchObject({ status: 202 });
+    await simulation.until(() => simulation.operation.hold?.reason.startsWith('canceled') === true);
+    simulation.cloud.projects.delete(TARGET);
+    const isSeen = () => simulation.operation.keystoneAction?.absentSince !== undefined;
+    expect(await simulation.until(isSeen)).toBe(true);
+    const first = simulation.engine.time;
+    const [action] = simulation.engine.waiting.filter(
+      ({ message }) => message.type === 'operation.keystone-action',
+    );
+    if (!action) throw new Error('Keystone is not asked again');
+    // The message arrives again at once: that is not a second answer.
+    await simulation.handle(action.message);
+    expect(simulation.state).toBe('closing');
+    await simulation.settle();
+    expect(simulation.operation).toMatchObject({ state: 'finished', hold: undefined });
+    const { endedAt = 0 } = simulation.operation;
+    expect(endedAt - first).toBeGreaterThanOrEqual(simulation.limits.confirmationIntervalMillis);
+    expect(simulation.engine.waiting).toEqual([]);
+  });
+
+  it.each(['assign-role', 'disable'] as const)(
+    'sends no %s if Keystone answers one wrong 404 after the accepted cancellation',
+    async (what) => {
+      await simulation.ask();
+      const isDue = () => {
+        const { keystoneAction } = simulation.operation;
+        return keystoneAction?.what === what && !keystoneAction.done;
+      };
+      expect(await simulation.until(isDue)).toBe(true);
+      const action = simulation.engine.waiting.find(
+        ({ message }) => message.type === 'operation.keystone-action',
+      );
+      if (!action) throw new Error(`no message for ${what}`);
+      expect(await cancel()).toMatchObject({ status: 202 });
+      answerWrongly(1);
+      simulation.engine.take(action);
+      await simulation.handle(action.message);
+      await simulation.settle();
+      expect(simulation.operation.state).toBe('canceled');
+      expect(simulation.cloud.projects.get(TARGET)).toMatchObject({ enabled: true });
+      expect([...simulation.cloud.roles]).toEqual([]);
+    },
+  );
+
   it.each([
     ['stop', '/v1/stop-all', 'propagator resume-all', 'POST', '/v1/resume-all'],
     ['hold', '/v1/holds', 'propagator hold remove', 'DELETE', `/v1/holds/project/${TARGET}`],

@@ -91,6 +91,45 @@ describe('the cancellation of an approved plan of a domain', () => {
     expect(simulation.engine.waiting).toEqual([]);
   });
 
+  it.each(['closing', 'waiting'])(
+    'keeps the domain in state %s when Keystone answers one wrong 404',
+    async (state) => {
+      if (state === 'closing') {
+        await refuseDeletion();
+        simulation.cloud.refusals.delete = [failure('Transient')];
+        await simulation.until(() => simulation.domainOperation.hold !== undefined);
+      } else {
+        await carryOut();
+        const isDue = () => simulation.domainOperation.keystoneAction?.what === 'disable';
+        expect(await simulation.until(isDue)).toBe(true);
+      }
+      expect(simulation.domainOperation.state).toBe(state);
+      await cancelDomain();
+      const { id } = simulation.domainOperation;
+      const { keystone } = simulation.cloud.port;
+      const { show } = keystone;
+      let wrong = 1;
+      keystone.show = async (type, account) => {
+        if (account !== DOMAIN || wrong <= 0) return show(type, account);
+        wrong -= 1;
+        return { kind: 'absent' };
+      };
+      const action = simulation.engine.waiting.find(
+        ({ message }) =>
+          message.type === 'operation.keystone-action' && message.data.operationId === id,
+      );
+      if (!action) throw new Error('the domain has no action');
+      simulation.engine.take(action);
+      await simulation.handle(action.message);
+      expect(wrong).toBe(0);
+      await simulation.settle();
+      expect(simulation.domainOperation.state).toBe('canceled');
+      const enabled = state === 'waiting';
+      expect(simulation.cloud.domains.get(DOMAIN)).toMatchObject({ enabled });
+      expect(simulation.cloud.domainUsers.has('u1')).toBe(true);
+    },
+  );
+
   it('ends finished when Keystone deletes the domain before the cancellation arrives', async () => {
     await refuseDeletion();
     simulation.cloud.refusals.delete = [failure('Transient')];
