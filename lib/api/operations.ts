@@ -7,7 +7,7 @@ import type { DeadLetter, DeadLetterFilter, Engine } from '../engine/port.ts';
 import { whyNotCanceled } from '../operation/cancel.ts';
 import { type Mode, OPERATION_STATES, type Operation } from '../operation/model.ts';
 import { hasEnded } from '../operation/open.ts';
-import { isRecoverable } from '../operation/recovery.ts';
+import { canBePutBack } from '../operation/recovery.ts';
 import { view } from '../operation/view.ts';
 import { auditRecord } from './audit.ts';
 import { openedRecord, targetOf } from './audit-operation.ts';
@@ -105,7 +105,7 @@ export function operationRoutes(app: Hono, deps: ApiDeps): void {
         audit: [auditRecord(context, deps.now(), audited)],
       });
       if (done === 'committed')
-        return context.json({ canceled: operationId, putBack: isRecoverable(operation) }, 202);
+        return context.json({ canceled: operationId, putBack: canBePutBack(operation) }, 202);
     }
     return context.json(problem('conflict', `${operationId} changes all the time; try again`), 409);
   });

@@ -1,6 +1,7 @@
 import { Account } from '../../events/account.ts';
 import type { DomainId, OperationId } from '../../events/ids.ts';
 import { isDecision } from '../account/causes.ts';
+import { withAbsence } from '../operation/cancel.ts';
 import {
   finishedMessage,
   isSuspended,
@@ -39,7 +40,7 @@ export async function undoSuspension(
     reads.operationsAbout('project', scope.id),
   ]);
   if (state.kind === 'absent')
-    return announceDeletion(canceled, resumeStep(canceled, existing, deps, {}), deps.now());
+    return afterDeletion(canceled, resumeStep(canceled, existing, deps, {}), deps.now());
   if (state.kind !== 'present') return undefined;
   const { causes, facts } = state;
   const policy = decideChange(deps.policy ?? NO_POLICY, 'project.disabled', facts);
@@ -57,30 +58,29 @@ export async function undoSuspension(
 }
 
 /**
- * Announces the deletion of an account that Keystone does not show. The operation that has ended
- * has consumed the notification, and no sweep announces the account again. The cleanup that this
- * opens asks Keystone twice. If the operation had begun and had seen the 404, the cancellation is
- * the last decision. The 404 may also be wrong, so `resume` opens as well, and ends if Keystone
- * repeats the 404.
+ * Announces the deletion of an account that Keystone does not show, and says so in the canceled
+ * operation. This operation has consumed the notification, and no sweep announces the account
+ * again. The cleanup that this opens asks Keystone twice. If the operation had begun and had seen
+ * the 404, the cancellation is the last decision, and nothing is announced. The 404 may also be
+ * wrong, so `resume` opens as well, and ends if Keystone repeats the 404.
  */
-function announceDeletion(
-  { id, confirmedAt, scope, startedAt }: Operation,
-  resume: Step | undefined,
-  now: number,
-): Step | undefined {
+function afterDeletion(canceled: Operation, resume: Step | undefined, now: number): Step {
+  const { id, confirmedAt, scope, startedAt } = canceled;
   const hadSeenIt = startedAt !== undefined && confirmedAt.length > 0;
-  if (hadSeenIt || scope.type === 'user') return resume;
+  const isAnnounced = !hadSeenIt && scope.type !== 'user';
   const cause = { messageId: `${UNDONE}${id}`, eventType: 'canceled', at: now };
+  const announcement = isAnnounced
+    ? [
+        {
+          type: `account.${scope.type}.deleted` as const,
+          data: { account: Account.parse(scope), cause },
+        },
+      ]
+    : [];
   return {
-    operations: resume?.operations ?? [],
+    operations: [withAbsence(canceled, isAnnounced, now), ...(resume?.operations ?? [])],
     tasks: resume?.tasks ?? [],
-    messages: [
-      ...(resume?.messages ?? []),
-      {
-        type: `account.${scope.type}.deleted`,
-        data: { account: Account.parse(scope), cause },
-      },
-    ],
+    messages: [...(resume?.messages ?? []), ...announcement],
     deadLetters: [],
   };
 }
@@ -122,14 +122,13 @@ async function resumeDomain(
     recovery?.suspension !== undefined || lifecyclesOf(existing)[0]?.action === 'suspend';
   const shown = await deps.cloud.keystone.show('domain', domain);
   const isAbsent = shown.kind === 'absent';
-  if (!wasSuspended)
-    return isAbsent ? announceDeletion(canceled, undefined, deps.now()) : undefined;
+  if (!wasSuspended) return isAbsent ? afterDeletion(canceled, undefined, deps.now()) : undefined;
   // The operation has just enabled the domain, and Keystone may not show this yet.
   const hasEnabled = mustEnable(recovery) && startedAt === undefined;
   const isEnabled = shown.kind === 'present' && shown.account.enabled;
   const resume =
     hasEnabled || isEnabled ? resumeStep(canceled, existing, deps, { undoes: id }) : undefined;
-  return isAbsent ? announceDeletion(canceled, resume, deps.now()) : resume;
+  return isAbsent ? afterDeletion(canceled, resume, deps.now()) : resume;
 }
 
 /** Opens the resume that follows a canceled deletion. */

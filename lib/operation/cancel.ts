@@ -111,6 +111,36 @@ export function endCanceled(
       });
 }
 
+/**
+ * Returns an ended operation with the advice for an account that Keystone does not show after the
+ * cancellation. A 404 before it and another one after it confirm the deletion. `isFollowed`: the
+ * cleanup of the deleted account was announced.
+ */
+export function withAbsence(operation: Operation, isFollowed: boolean, now: number): Operation {
+  const { id, confirmedAt, hold, scope, startedAt, state } = operation;
+  const { type } = scope;
+  const removed =
+    startedAt === undefined
+      ? 'The operation removed nothing.'
+      : 'Resources that the counts show as removed are gone.';
+  const list = `propagator operation list --${type} ${scope.id}`;
+  const contents = type === 'domain' ? ', with its projects and users' : '';
+  const next = isFollowed ? ', and its resources are removed' : '';
+  const advice =
+    confirmedAt.length > 0
+      ? `The ${type} is deleted in Keystone${contents}, so nothing is put back. ` +
+        (isFollowed
+          ? `Its resources are removed: ${list}`
+          : 'Its remaining resources stay. To remove them: propagator operation rerun ' +
+            `${id} --reason "…"`)
+      : `Keystone no longer shows the ${type}. If it is deleted, nothing is put back${next}. If ` +
+        `this answer is wrong, what the operation suspended is resumed. See: ${list}`;
+  return {
+    ...operation,
+    hold: { reason: state, since: now, ...hold, advice: `${removed} ${advice}` },
+  };
+}
+
 const SHOWN = 5;
 
 /** Returns a text that says what a canceled operation has removed and how to enable the account. */

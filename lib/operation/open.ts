@@ -183,8 +183,8 @@ export function refuse(operation: Operation, reason: string, now: number): Opera
     operation.action === 'plan'
       ? 'No plan was made. The project itself was not changed.'
       : operation.recovery
-        ? 'No resource was removed. The changes of the recovery window are reverted: the account ' +
-          'is enabled and resumed as before.'
+        ? 'No resource was removed. The changes of the recovery window are reverted if Keystone ' +
+          'still has the account: it is enabled and resumed as before.'
         : 'No resource was changed. If the account is really gone, run it again: propagator ' +
           `operation rerun ${operation.id} --reason "…"`;
   return {

@@ -27,6 +27,10 @@ export const endOfWindow = ({ seenAt, remainingMillis }: Recovery): number =>
 export const isRecoverable = ({ recovery, startedAt }: Operation): boolean =>
   recovery !== undefined && startedAt === undefined;
 
+/** True if a cancellation can put everything back, and Keystone has not answered 404 meanwhile. */
+export const canBePutBack = (operation: Operation): boolean =>
+  isRecoverable(operation) && operation.confirmedAt.length === 0;
+
 /**
  * True if the window has not ended. If Keystone answers 404 now, the answer may be wrong, and the
  * window continues when Keystone shows the project again.
@@ -292,8 +296,9 @@ export function cancelRecoverable(
       reason: `canceled by ${by}: ${reason}`,
       since: rules.now,
       advice:
-        'Nothing was removed. What the operation disabled and suspended is put back: propagator ' +
-        `operation list --${operation.scope.type} ${operation.scope.id}`,
+        'Nothing was removed. What the operation disabled and suspended is put back if Keystone ' +
+        `still has the ${operation.scope.type}: propagator operation list ` +
+        `--${operation.scope.type} ${operation.scope.id}`,
     },
     endedAt: rules.now,
   };

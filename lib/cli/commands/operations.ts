@@ -21,8 +21,8 @@ interface ListOptions extends Printed {
   limit?: string;
 }
 /**
- * `putBack`: nothing was removed, and the account is resumed. An older API does not send this
- * field.
+ * `putBack`: nothing was removed, Keystone has not answered 404, and the account is resumed. An
+ * older API does not send this field.
  */
 const Canceled = z.object({ canceled: z.string(), putBack: z.boolean().optional() });
 const COLUMNS: Presentation<unknown, OperationShape>['columns'] = {
@@ -169,10 +169,11 @@ export function operationCommands(program: Command, terminal: Terminal): void {
         options,
         oneOf<typeof answer>(
           ({ canceled, putBack }) =>
-            `${canceled} is canceled. ` +
+            `The cancellation of ${canceled} is accepted. ` +
             (putBack
-              ? 'Nothing was removed. The account is enabled and resumed again. Follow it: '
-              : 'See the removed resources: ') +
+              ? 'Nothing was removed. If Keystone still has the account, its former state is ' +
+                'restored. The result: '
+              : 'No further removal begins. What is gone: ') +
             `propagator operation show ${canceled}`,
         ),
       );

@@ -225,10 +225,10 @@ describe('a deletion with a recovery window', () => {
       expect(answer).toMatchObject({
         code: 0,
         out: expect.stringContaining(
-          'Nothing was removed. The account is enabled and resumed again',
+          'Nothing was removed. If Keystone still has the account, its former state is restored',
         ),
       });
-      expect(answer.out).not.toContain('removed resources');
+      expect(answer.out).not.toContain('What is gone');
     });
   });
 });

@@ -62,6 +62,30 @@ describe('a project that another actor deletes in Keystone during its cleanup', 
     expect(simulation.left()).toEqual({});
   });
 
+  it('says so if it is canceled then, and names the command that removes the remaining resources', async () => {
+    simulation.cloud.broken.set('network', failure('Transient'));
+    await simulation.ask();
+    simulation.cloud.delete(TARGET);
+    expect(await simulation.until(() => simulation.state === 'running')).toBe(true);
+    const { id } = simulation.operation;
+    const body = { reason: 'the contract goes on' };
+    const canceled = await simulation.call('POST', `/v1/operations/${id}/cancel`, body);
+    expect(canceled).toMatchObject({ status: 202, body: { putBack: false } });
+    await simulation.settle();
+    expect(simulation.operation).toMatchObject({
+      id,
+      state: 'canceled',
+      hold: {
+        reason: 'canceled by ann: the contract goes on',
+        advice:
+          'Resources that the counts show as removed are gone. The project is deleted in ' +
+          'Keystone, so nothing is put back. Its remaining resources stay. To remove them: ' +
+          `propagator operation rerun ${id} --reason "…"`,
+      },
+    });
+    expect(simulation.engine.waiting).toEqual([]);
+  });
+
   it('causes no refusal and no dead letter between two calls of a pre-delete run', async () => {
     simulation = new StatefulSimulation(EVERY_CLASS.slice(0, 3));
     let removals = 0;

@@ -185,6 +185,58 @@ describe('a deletion that a cap holds at the end of its recovery window', () => 
 });
 
 describe('a recovery window that is canceled after another client deleted the account', () => {
+  const adviceOf = (simulation: RecoverySimulation, id: string | undefined): string =>
+    simulation.engine.operations.get(id as never)?.hold?.advice ?? '';
+
+  it('says that the project is deleted, and promises to put back nothing', async () => {
+    const simulation = new RecoverySimulation(['on', 'off']);
+    simulation.policy = NO_POLICY;
+    await simulation.ask(DAY);
+    await untilSuspended(simulation);
+    const id = simulation.cleanup?.id;
+    await simulation.delete();
+    await simulation.until(() => simulation.cleanup?.confirmedAt.length === 1);
+    const { json } = await simulation.cancel();
+    expect(json).toMatchObject({ canceled: id, putBack: false });
+    await simulation.until(() => simulation.operations('cleanup').length > 1);
+    const advice = adviceOf(simulation, id);
+    expect(advice).toContain(
+      'The project is deleted in Keystone, so nothing is put back. Its resources are removed: ' +
+        `propagator operation list --project ${TARGET}`,
+    );
+    await simulation.settle();
+    expect(adviceOf(simulation, id)).toBe(advice);
+    expect(simulation.shown(TARGET)).toEqual([]);
+  });
+
+  it('says it also if only the last answer of Keystone was a 404', async () => {
+    const simulation = new RecoverySimulation(['on', 'off']);
+    simulation.policy = NO_POLICY;
+    await simulation.ask(DAY);
+    await untilSuspended(simulation);
+    const id = simulation.cleanup?.id;
+    simulation.projects.delete(TARGET);
+    expect((await simulation.cancel()).json).toMatchObject({ putBack: true });
+    await simulation.until(() => simulation.operations('cleanup').length > 1);
+    expect(adviceOf(simulation, id)).toContain('Keystone no longer shows the project');
+    expect(adviceOf(simulation, id)).not.toContain('is put back:');
+  });
+
+  it('says that the domain is deleted', async () => {
+    const simulation = new DomainRecoverySimulation(['on', 'off']);
+    await simulation.askDomain(DAY);
+    const suspensions = () => simulation.operations('suspend');
+    await simulation.until(() => suspensions().length > 0 && suspensions().every(hasEnded));
+    const id = simulation.cleanup?.id;
+    await simulation.deleteDomain();
+    await simulation.until(() => simulation.cleanup?.confirmedAt.length === 1);
+    expect((await simulation.cancel()).json).toMatchObject({ putBack: false });
+    await simulation.settle();
+    expect(adviceOf(simulation, id)).toContain(
+      'The domain is deleted in Keystone, with its projects and users',
+    );
+  });
+
   it('cleans up the resources of the deleted project', async () => {
     const simulation = new RecoverySimulation(['on', 'off']);
     simulation.policy = NO_POLICY;
