@@ -59,10 +59,14 @@ async function keepsDefaultType({ admin }: Cloud, projectId: string): Promise<bo
   return answer.status === 404;
 }
 
-/** Creates the fixture: fills the customer's projects and one control project in its own domain. */
+/**
+ * Creates the fixture: fills the customer's projects and one control project in its own domain.
+ * `parents` names the parent of each nested project of the customer.
+ */
 export async function openCloudFixture(
   fills: Readonly<Record<string, Fill>>,
   controlFill: Fill = 'simple',
+  parents: Readonly<Record<string, string>> = {},
 ): Promise<CloudFixture> {
   const cloud = await Cloud.connect();
   const prefixes = [newPrefix(), newPrefix()] as const;
@@ -78,7 +82,7 @@ export async function openCloudFixture(
   let known: string[] = [];
   try {
     const [customer, control] = await Promise.all([
-      populate(cloud, fills, prefixes[0]),
+      populate(cloud, fills, prefixes[0], parents),
       populate(cloud, { still: controlFill }, prefixes[1]),
     ]);
     const projects = [...customer.projects, ...control.projects];

@@ -65,11 +65,15 @@ const untilBootable = async (cloud: Cloud): Promise<void> => {
   });
 };
 
-/** Creates a domain with one project for each entry of `fills` and fills them in parallel. */
+/**
+ * Creates a domain with one project for each entry of `fills` and fills them in parallel.
+ * `parents` names the parent of each nested project. The parent has its own entry in `fills`.
+ */
 export async function populate(
   cloud: Cloud,
   fills: Readonly<Record<string, Fill>>,
   prefix = newPrefix(),
+  parents: Readonly<Record<string, string>> = {},
 ): Promise<Customer> {
   await untilBootable(cloud);
   const { admin } = cloud;
@@ -96,13 +100,22 @@ export async function populate(
   const roleId = (name: string) => text(roles.find((role) => role.name === name) ?? {}, 'id');
   await admin.call('identity', 'PUT', `/groups/${group.id}/users/${reader.id}`);
   const user = { id: member.id, password };
+  const created = new Map<string, Promise<string>>();
+  const create = (name: string): Promise<string> => {
+    const parent = parents[name];
+    const creation =
+      created.get(name) ??
+      (async () => {
+        const below = parent === undefined ? {} : { parent_id: await create(parent) };
+        const body = { name: `${prefix}-${name}`, ...inDomain, ...below, tags: ['customer'] };
+        return (await identity('/projects', 'project', body)).id;
+      })();
+    created.set(name, creation);
+    return creation;
+  };
   const projects = await Promise.all(
     Object.entries(fills).map(async ([name, fill]) => {
-      const { id } = await identity('/projects', 'project', {
-        name: `${prefix}-${name}`,
-        ...inDomain,
-        tags: ['customer'],
-      });
+      const id = await create(name);
       // With Barbican's default policy only a `creator` creates and sees keys.
       for (const role of roles.filter((one) => ['member', 'creator'].includes(text(one, 'name'))))
         await admin.call(
