@@ -164,12 +164,15 @@ async function runTypes<At extends CommonContext>(
         );
   const holding = all.filter(isHolding);
   let selected = holding.length > 0 && holding.length < all.length ? holding : all;
-  for (let iterations = 1; ; iterations += 1) {
-    const types = await iteration({
+  const iterate = (
+    resourceTypes: readonly ResourceType<At>[],
+    isFirst: boolean,
+  ): Promise<TypeIteration[]> =>
+    iteration({
       service: service.name,
-      resourceTypes: selected,
+      resourceTypes,
       owner,
-      context: iterations === 1 ? context : { ...context, memoize: freshMemoize() },
+      context: isFirst ? context : { ...context, memoize: freshMemoize() },
       phase: input.phase,
       verifiedBeforeDeletion: input.verifiedBeforeDeletion ?? [],
       concurrency: input.concurrency ?? service.concurrency,
@@ -186,13 +189,25 @@ async function runTypes<At extends CommonContext>(
         input.onCounts?.(ledger.counts, ledger.fresh);
       },
     });
+  for (let iterations = 1; ; iterations += 1) {
+    let types = await iterate(selected, iterations === 1);
+    const waitMillis = millisUntilChange(types, input);
+    const ended = { isPlan: input.phase === 'plan', isAll: selected === all };
+    let outcome = outcomeOf(types, ended);
+    if (!outcome && !mayContinue(types, iterations, input, context))
+      outcome = runAgain(types, waitMillis);
+    else if (!outcome && awaitsOnlyDeletions(types)) {
+      // Other services may wait for the types that were removed at once, and begin only after the
+      // report. The deletions in progress are not listed again, which could take long.
+      const relisted = await iterate(withDependencies(removedTypes(types), selected), false);
+      types = types.map(
+        (one) => relisted.find(({ resourceType }) => resourceType === one.resourceType) ?? one,
+      );
+      outcome = outcomeOf(types, ended) ?? runAgain(types, waitMillis);
+    }
     // A status from before the deletion is already known, and this run has not confirmed it.
     for (const { resourceType, status, isEarlierStatus } of types)
       if (!isEarlierStatus) verification[resourceType] = status;
-    const waitMillis = millisUntilChange(types, input);
-    const outcome =
-      outcomeOf(types, { isPlan: input.phase === 'plan', isAll: selected === all }) ??
-      (mayContinue(types, iterations, input, context) ? undefined : runAgain(types, waitMillis));
     if (outcome)
       return {
         verification,
@@ -204,6 +219,21 @@ async function runTypes<At extends CommonContext>(
       };
     if (types.every(hasNothingLeft)) selected = all;
   }
+}
+
+const removedTypes = (types: readonly TypeIteration[]): string[] =>
+  types.flatMap(({ count, resourceType }) => ((count?.gone ?? 0) > 0 ? [resourceType] : []));
+
+/** Returns the resource types with these names, and all types that they depend on. */
+function withDependencies<At extends CommonContext>(
+  names: readonly string[],
+  known: readonly ResourceType<At>[],
+): ResourceType<At>[] {
+  const wanted = new Set(names);
+  for (const name of wanted)
+    for (const { type } of known.find((one) => one.name === name)?.dependsOn ?? [])
+      wanted.add(type);
+  return known.filter(({ name }) => wanted.has(name));
 }
 
 /** Returns the outcome if the run has ended or failed, or `undefined` if resources may be left. */
@@ -240,14 +270,28 @@ const mayContinue = (
   !stopping?.aborted &&
   iterations < MAX_ITERATIONS;
 
+/** True if resources are left, and the service has accepted the deletion of all of them. */
+function awaitsOnlyDeletions(types: readonly TypeIteration[]): boolean {
+  const open = types.filter((type) => type.count !== undefined && !hasNothingLeft(type));
+  return (
+    open.length > 0 &&
+    open.every(
+      ({ acceptedIds, count, seen }) => !seen?.isPartial && acceptedIds?.length === count?.left,
+    )
+  );
+}
+
 /**
  * Returns the milliseconds until a listing is likely to show a change. Returns 0 if a resource
  * waits for another cause than the end of its deletion.
  */
 function millisUntilChange(
   types: readonly TypeIteration[],
-  { millisUntilChange: ask }: Pick<Common, 'millisUntilChange'>,
+  { awaiting = [], millisUntilChange: ask }: Pick<Common, 'awaiting' | 'millisUntilChange'>,
 ): number {
+  // After a partial run the task waits for another service. A duration measured until its next
+  // listing would be too long.
+  if (awaiting.length > 0) return 0;
   const waits = types.flatMap((type) => {
     const { resourceType, seen, acceptedIds = [], count } = type;
     if (!seen || seen.isPartial || !count) return [];

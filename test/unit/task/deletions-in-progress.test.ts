@@ -1,0 +1,134 @@
+import { ProjectId, type ResourceTypeName } from '../../../events/ids.ts';
+import { type ProjectRunInput, runProjectCleanup } from '../../../lib/task/run.ts';
+import { Confirmation } from '../../../lib/task/safety-rules.ts';
+import { type Blocker, defineService, defineType } from '../../../lib/task/service.ts';
+import { contextOf } from './context.ts';
+
+const TARGET = ProjectId.parse('target');
+
+/** The result of one run: how often each type was listed, and what is left. */
+async function runOf(
+  blocked: (listing: number) => Blocker | undefined,
+  more: Partial<ProjectRunInput> = {},
+) {
+  const listings = { server: 0, access: 0 };
+  const grants = [{ id: 'grant' }];
+  const server = defineType({
+    name: 'server',
+    independentOf: ['other'],
+    list: async () => {
+      listings.server += 1;
+      return [{ id: 'server' }];
+    },
+    id: ({ id }) => id,
+    owner: () => TARGET,
+    blocked: () => blocked(listings.server),
+    remove: async () => ({ kind: 'accepted' }),
+  });
+  const access = defineType({
+    name: 'access',
+    independentOf: ['other'],
+    list: async () => {
+      listings.access += 1;
+      return [...grants];
+    },
+    id: ({ id }) => id,
+    owner: () => TARGET,
+    remove: async () => {
+      grants.length = 0;
+      return { kind: 'gone' };
+    },
+  });
+  const report = await runProjectCleanup({
+    service: defineService({
+      name: 'compute',
+      catalogTypes: ['compute'],
+      concurrency: 2,
+      resourceTypes: [server, access],
+    }),
+    context: contextOf(),
+    phase: 'apply',
+    confirmation: Confirmation.of(TARGET, [0, 5000], 5000),
+    deadline: 60_000,
+    ...more,
+  });
+  return { listings, report };
+}
+
+describe('a run after which only deletions in progress are left', () => {
+  it('lists only the type again that it removed at once, and ends, so that other services may begin', async () => {
+    const { listings, report } = await runOf(() => undefined);
+    expect(listings).toEqual({ server: 1, access: 2 });
+    expect(report.verification).toEqual({
+      'compute.server': 'present',
+      'compute.access': 'empty',
+    });
+    expect(report.outcome).toMatchObject({ kind: 'again', afterSeconds: 0 });
+    expect(report.conditions).toContainEqual(expect.objectContaining({ class: 'InProgress' }));
+    expect(report.counts).toMatchObject({
+      'compute.server': { listed: 1, left: 1 },
+      'compute.access': { listed: 1, left: 0 },
+    });
+  });
+
+  it('removes no guard in the second listing while its workload has returned', async () => {
+    const removed: string[] = [];
+    const type = (name: string, rows: string[][], isSlow = false, dependsOn: string[] = []) =>
+      defineType({
+        name,
+        dependsOn: dependsOn.map((one) => ({
+          types: [one],
+          strength: 'required' as const,
+          until: 'empty' as const,
+        })),
+        list: async () => (rows.length > 1 ? (rows.shift() ?? []) : (rows[0] ?? [])),
+        id: (row) => row,
+        owner: () => TARGET,
+        remove: async (row) => {
+          removed.push(row);
+          return { kind: isSlow ? 'accepted' : 'gone' };
+        },
+      });
+    const report = await runProjectCleanup({
+      service: defineService({
+        name: 'compute',
+        catalogTypes: ['compute'],
+        concurrency: 2,
+        resourceTypes: [
+          type('server', [['server']], true),
+          type('workload', [[], ['late workload']], true),
+          type('guard', [['guard'], ['second guard']], false, ['workload']),
+        ],
+      }),
+      context: contextOf(),
+      phase: 'apply',
+      confirmation: Confirmation.of(TARGET, [0, 5000], 5000),
+      deadline: 60_000,
+    });
+    expect(removed).toEqual(expect.arrayContaining(['server', 'guard', 'late workload']));
+    expect(removed).not.toContain('second guard');
+    expect(report.outcome.kind).toBe('again');
+    expect(report.verification).toMatchObject({ 'compute.workload': 'present' });
+  });
+
+  it('continues if a resource was blocked, because the removal may have freed it', async () => {
+    const first: Blocker = { message: 'the access must go first', actor: 'none' };
+    const { listings } = await runOf((listing) => (listing === 1 ? first : undefined));
+    expect(listings.server).toBe(2);
+  });
+
+  it('asks for the usual duration, but not in a partial run, which is listed much later', async () => {
+    const asked: string[] = [];
+    const millisUntilChange = (type: ResourceTypeName): number => {
+      asked.push(type);
+      return 2000;
+    };
+    const full = await runOf(() => undefined, { millisUntilChange });
+    expect(full.report.outcome).toMatchObject({ kind: 'again', afterSeconds: 2 });
+    expect(asked).toContain('compute.server');
+    asked.length = 0;
+    const partial = await runOf(() => undefined, { millisUntilChange, awaiting: ['other'] });
+    expect(partial.report.outcome).toMatchObject({ kind: 'again', afterSeconds: 0 });
+    expect(asked).toEqual([]);
+  });
+});
