@@ -119,11 +119,15 @@ async function ask(
 ): Promise<{ keystoneAnswer: KeystoneAnswer; projects?: DomainProject[] }> {
   const { scope, request, state } = operation;
   const { keystone, keystoneActions } = deps.cloud;
+  const findAlike = () => livingAlike(scope, deps.engine.reads, keystone);
+  // Without a request the account was announced as deleted. Both questions are then asked together.
+  const askedEarly = state === 'confirming' && !request ? findAlike() : undefined;
+  askedEarly?.catch(() => undefined);
   const shown = await keystone.show(scope.type, scope.id);
   const because = protectedBecause(scope, await deps.protection());
   if (shown.kind === 'other') return { keystoneAnswer: { kind: 'alike', living: shown.id } };
   if (state === 'confirming' && (shown.kind === 'absent' || request)) {
-    const living = await livingAlike(scope, deps.engine.reads, keystone);
+    const living = await (askedEarly ?? findAlike());
     if (living !== undefined) return { keystoneAnswer: { kind: 'alike', living } };
   }
   if (shown.kind === 'present') {

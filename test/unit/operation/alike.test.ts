@@ -85,6 +85,31 @@ describe('a deleted project whose id a database may treat as equal to the id of 
   });
 });
 
+it('each confirmation asks Keystone about the id and a similar id at the same time', async () => {
+  const simulation = new StatefulSimulation(CLASS_A);
+  const { keystone } = simulation.cloud.port;
+  const { show } = keystone;
+  const asked: string[] = [];
+  let [open, most] = [0, 0];
+  Object.assign(keystone, {
+    show: async (...about: Parameters<typeof show>) => {
+      const { state } = simulation.operation;
+      if (state === 'confirming') asked.push(about[1]);
+      open += 1;
+      most = Math.max(most, open);
+      await new Promise((resolve) => setImmediate(resolve));
+      open -= 1;
+      return show(...about);
+    },
+  });
+  simulation.cloud.delete(TARGET);
+  await simulation.engine.commit({ messages: [deletionOf(TARGET)] });
+  await simulation.settle();
+  expect(simulation.state).toBe('finished');
+  expect(most).toBe(2);
+  expect(asked.toSorted()).toEqual([TARGET.toUpperCase(), TARGET.toUpperCase(), TARGET, TARGET]);
+});
+
 describe('a deleted project that cannot be queried in Keystone', () => {
   async function unsupported(code: string) {
     const simulation = new StatefulSimulation(CLASS_A);
