@@ -17,7 +17,7 @@ import { bareDeletions } from './cleanup/bare.ts';
 import { fillProject, type Size } from './cleanup/fill.ts';
 import { describeLeft, leftIn, terminationsIn } from './cleanup/left.ts';
 import { openstackCommand, projectCleanup, versionOf } from './cleanup/peer.ts';
-import { describeTrace, nameOf, readTrace, TRACE_OPTION } from './cleanup/trace.ts';
+import { describeCalls, describeTrace, nameOf, readTrace, TRACE_OPTION } from './cleanup/trace.ts';
 
 /*
  * Empties equal projects of a real cloud in three ways, one after the other: this project, the bare
@@ -27,7 +27,8 @@ import { describeTrace, nameOf, readTrace, TRACE_OPTION } from './cleanup/trace.
  * servers vanished. Asserts nothing.
  *
  * BENCH_SIZES: names of SIZES, default `small,large`. BENCH_BARE: the concurrencies of the bare
- * calls, default `2,4,8,16`. BENCH_WAYS: default `ours,bare,peer`; the order counts.
+ * calls, default `2,4,8,16`. BENCH_WAYS: default `ours,bare,peer`; the order counts, and a way may
+ * be named several times. BENCH_CALLS=1 also prints each call with its times.
  * BENCH_TOGETHER=10: as many projects of each size at once (the peer one after the other).
  */
 const listOf = (name: string, standard: string): string[] =>
@@ -101,6 +102,7 @@ function ours(cloud: Cloud, propagator: Propagator, trace: string): Way {
             `${since(terminated.at(-1))} (seconds are cut); the last listing of servers ended at ` +
             since(seen?.to),
           describeTrace(calls, from, to),
+          ...(process.env.BENCH_CALLS ? [describeCalls(calls, from)] : []),
           ...(process.env.BENCH_VERBOSE ? ends.map(({ view }) => describeView(view)) : []),
         ],
       };
@@ -142,9 +144,10 @@ export async function benchProjectCleanup(): Promise<void> {
   try {
     const sizes = SIZES.filter(({ name }) => CHOSEN.includes(name));
     const names = WAYS.flatMap((way) => (way === 'bare' ? BARE.map((n) => `bare-${n}`) : [way]));
+    // A way that is named twice gets two sets of projects.
     const fills = sizes.flatMap((size) =>
-      names.flatMap((way) =>
-        Array.from({ length: TOGETHER }, (_, n) => `${size.name}-${way}-${n}`),
+      names.flatMap((way, order) =>
+        Array.from({ length: TOGETHER }, (_, n) => `${size.name}-${order}-${way}-${n}`),
       ),
     );
     const made = await populate(
@@ -168,9 +171,9 @@ export async function benchProjectCleanup(): Promise<void> {
     for (const size of sizes) {
       const result = table('', 'time', 'left at its end', 'left 20 s later', 'load', 'remark');
       const notes: string[] = [];
-      for (const name of names) {
+      for (const [order, name] of names.entries()) {
         const projects = made.projects.filter((one) =>
-          one.name.startsWith(`${size.name}-${name}-`),
+          one.name.startsWith(`${size.name}-${order}-${name}-`),
         );
         for (const project of projects) await fillProject(cloud, made, project, size);
         const way = name.startsWith('bare-')

@@ -88,3 +88,12 @@ export function describeTrace(calls: readonly TracedCall[], from: number, to: nu
     ...waits,
   ].join('\n');
 }
+
+/** Returns one line for each call: seconds from `from` to its start and its end, and the answer. */
+export const describeCalls = (calls: readonly TracedCall[], from: number): string =>
+  calls
+    .map((call) => {
+      const [start, end] = [call.from, call.to].map((at) => ((at - from) / 1000).toFixed(2));
+      return `  ${start} ${end} ${call.status} ${call.method} ${call.origin}${call.path}`;
+    })
+    .join('\n');
