@@ -120,14 +120,14 @@ async function ask(
   const { scope, request, state } = operation;
   const { keystone, keystoneActions } = deps.cloud;
   const findAlike = () => livingAlike(scope, deps.engine.reads, keystone);
-  // Without a request the account was announced as deleted. Both questions are then asked together.
-  const askedEarly = state === 'confirming' && !request ? findAlike() : undefined;
-  askedEarly?.catch(() => undefined);
+  // Without a request the account was announced as deleted, so both calls are made at once.
+  const parallelAlike = state === 'confirming' && !request ? findAlike() : undefined;
+  parallelAlike?.catch(() => undefined);
   const shown = await keystone.show(scope.type, scope.id);
   const because = protectedBecause(scope, await deps.protection());
   if (shown.kind === 'other') return { keystoneAnswer: { kind: 'alike', living: shown.id } };
   if (state === 'confirming' && (shown.kind === 'absent' || request)) {
-    const living = await (askedEarly ?? findAlike());
+    const living = await (parallelAlike ?? findAlike());
     if (living !== undefined) return { keystoneAnswer: { kind: 'alike', living } };
   }
   if (shown.kind === 'present') {
