@@ -52,10 +52,12 @@ export function deliverySuite(
           delaySeconds: delay / 1000,
         })),
       });
-      expect((await engine.reads.depths())[name]).toMatchObject({
-        delayed: delays.length,
-        ready: 0,
-      });
+      // On AWS the commit waits for fractions of a second, because SQS delays by whole seconds.
+      if (!isServerless)
+        expect((await engine.reads.depths())[name]).toMatchObject({
+          delayed: delays.length,
+          ready: 0,
+        });
       await until('all messages', () => late.length === delays.length);
       expect(Math.min(...late)).toBeGreaterThanOrEqual(0);
       expect(median(late)).toBeLessThan(250 + delayStepMillis() / 2);

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { engineError } from '../../engine-error.ts';
 import { AwsError } from '../aws-error.ts';
 import type { Aws } from '../clients.ts';
@@ -8,6 +9,13 @@ import type { Queues } from './queues.ts';
 
 /** The longest delay that SQS supports. */
 const MAX_DELAY_SECONDS = 900;
+/**
+ * SQS delays by whole seconds. Up to this delay, the sender itself waits for the fraction of a
+ * second, so that a service that needs half a second is listed again after half a second. Each
+ * operation waits for about ten such delays. Longer delays are rounded up, which costs no time of
+ * the function.
+ */
+const MAX_EXACT_MILLIS = 3000;
 /** EventBridge Scheduler accepts an input of at most 256 KB. */
 const MAX_SCHEDULED_BYTES = 256 * 1024;
 
@@ -66,7 +74,7 @@ export class Sender {
 
   /**
    * Throws if a message could not be sent. The caller may then send all messages again with the
-   * same id. Messages may arrive more than once.
+   * same id. Messages may arrive more than once. Takes up to a second for a short delay.
    */
   async send(outbounds: readonly OutboundMessage[], id: string, now: number): Promise<void> {
     const { names } = this.#options;
@@ -132,17 +140,20 @@ export class Sender {
     nameOf: Names['queue'],
   ): Promise<void> {
     const byQueue = Map.groupBy(outbounds, ({ queue = 'coordinate' }) => queue);
-    const sending = [...byQueue].map(([queue, group]) =>
-      this.queues.send(
-        nameOf(queue),
-        group.map((outbound) => ({
-          body: toEventBody(outbound),
-          delaySeconds: Math.min(
-            MAX_DELAY_SECONDS,
-            Math.max(0, Math.ceil(secondsUntil(outbound, now))),
-          ),
-          ...(outbound.error ? { attributes: { error: errorAttribute(outbound.error) } } : {}),
-        })),
+    const sending = [...byQueue].flatMap(([queue, group]) =>
+      [...Map.groupBy(group, (outbound) => delayOf(outbound, now).waitMillis)].map(
+        async ([waitMillis, share]) => {
+          // A timer of Node may end up to a millisecond early.
+          if (waitMillis > 0) await delay(waitMillis + 1);
+          await this.queues.send(
+            nameOf(queue),
+            share.map((outbound) => ({
+              body: toEventBody(outbound),
+              delaySeconds: delayOf(outbound, now).seconds,
+              ...(outbound.error ? { attributes: { error: errorAttribute(outbound.error) } } : {}),
+            })),
+          );
+        },
       ),
     );
     await Promise.all(sending);
@@ -187,5 +198,16 @@ export class Sender {
 const isForScheduler = (outbound: OutboundMessage, now: number): boolean =>
   secondsUntil(outbound, now) > MAX_DELAY_SECONDS &&
   Buffer.byteLength(toEventBody(outbound)) <= MAX_SCHEDULED_BYTES;
+
+/** Returns the delay of the message in SQS, and how long the sender waits before that. */
+function delayOf(
+  { dueAt = 0 }: OutboundMessage,
+  now: number,
+): { readonly seconds: number; readonly waitMillis: number } {
+  const millis = Math.max(0, dueAt - now);
+  return millis > MAX_EXACT_MILLIS
+    ? { seconds: Math.min(MAX_DELAY_SECONDS, Math.ceil(millis / 1000)), waitMillis: 0 }
+    : { seconds: Math.floor(millis / 1000), waitMillis: Math.ceil(millis % 1000) };
+}
 
 const secondsUntil = ({ dueAt = 0 }: OutboundMessage, now: number): number => (dueAt - now) / 1000;
