@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { loadavg } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import amqp from 'amqplib';
 import * as z from 'zod';
 import { startCloud } from '../test/cloud/cloud.ts';
@@ -13,10 +14,16 @@ import { Propagator, rabbitUrl } from '../test/openstack/driver.ts';
  * customer in a hundred is deleted, so that operations run at the same time. The other customers
  * stay. Keystone is that of the rehearsal cloud, so that its own speed does not count. Prints;
  * asserts nothing.
+ *
+ * `BENCH_FOLDER=existing` creates the data folder in an earlier process. `BENCH_MEMORY=small`
+ * compiles the embedded database as in a container with less than 1 GB.
  */
 const WAITING = Number(process.env.BENCH_NOTIFICATIONS ?? 100_000);
 /** A folder for a processor profile of the propagator, which slows it down. */
 const PROFILE = process.env.BENCH_PROFILE;
+const HAS_FOLDER = process.env.BENCH_FOLDER === 'existing';
+const IS_SMALL = process.env.BENCH_MEMORY === 'small';
+const SMALL = fileURLToPath(new URL('./notifications/small.ts', import.meta.url));
 const Line = z.object({ body: z.string() });
 const Body = z.object({ 'oslo.version': z.string(), 'oslo.message': z.string() });
 
@@ -48,8 +55,10 @@ function again(messages: readonly string[]): string[] {
   });
 }
 
-const memory = (pid: number): number =>
-  Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) / 1024;
+/** Megabytes of resident memory of a process: now (`VmRSS`), or its peak (`VmHWM`). */
+const memory = (pid: number, name: 'VmRSS' | 'VmHWM'): number =>
+  Number(new RegExp(`${name}:\\s+(\\d+)`).exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) /
+  1024;
 
 /** Processor seconds of a process so far, in the kernel's ticks of 10 ms. */
 const processorSeconds = (pid: number): number => {
@@ -88,7 +97,10 @@ export async function benchNotifications(): Promise<void> {
       OS_CLOUD: '',
       RABBITMQ_EXCHANGE: queue,
       PROPAGATOR_LOG_LEVEL: 'warn',
-      ...(PROFILE ? { NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${PROFILE}` } : {}),
+      NODE_OPTIONS: [
+        ...(PROFILE ? [`--cpu-prof --cpu-prof-dir=${PROFILE}`] : []),
+        ...(IS_SMALL ? [`--import=${SMALL}`] : []),
+      ].join(' '),
     };
     const waiting = async () => (await channel.checkQueue(queue)).messageCount;
     let consumingSince: number | undefined;
@@ -96,6 +108,10 @@ export async function benchNotifications(): Promise<void> {
       while ((await waiting()) >= WAITING) await delay(50);
       consumingSince = Date.now();
     })();
+    if (HAS_FOLDER) {
+      await propagator.start({ mode: 'observe', broker: 'none', environment });
+      await propagator.stop();
+    }
     const readyMillis = await propagator.start({ mode: 'observe', environment });
     await watching;
     const Status = z.object({
@@ -106,10 +122,9 @@ export async function benchNotifications(): Promise<void> {
     });
     const begun = Date.now() - readyMillis;
     const loadBefore = loadavg()[0] ?? 0;
-    let most = 0;
+    const atRest = memory(propagator.pid ?? 0, 'VmRSS');
     for (let quiet = 0; quiet < 3; ) {
       await delay(500);
-      most = Math.max(most, memory(propagator.pid ?? 0));
       // A status request counts the rows of all queues, so it is sent only near the end.
       if ((await waiting()) > 0) continue;
       const { ingest } = Status.parse((await propagator.api('GET', '/v1/status')).json).queues;
@@ -117,6 +132,7 @@ export async function benchNotifications(): Promise<void> {
     }
     const seconds = (Date.now() - begun) / 1000 - 1.5;
     const alone = (Date.now() - (consumingSince ?? begun)) / 1000 - 1.5;
+    const peak = memory(propagator.pid ?? 0, 'VmHWM');
     const processor = processorSeconds(propagator.pid ?? 0);
     const load = `${loadBefore.toFixed(1)} before, ${(loadavg()[0] ?? 0).toFixed(1)} after`;
     process.stdout.write(
@@ -124,7 +140,9 @@ export async function benchNotifications(): Promise<void> {
         `${Math.round(WAITING / seconds)} a second (start included), ` +
         `${Math.round(WAITING / alone)} a second from the first one on; ` +
         `${processor.toFixed(1)} s of processor time: ${Math.round(WAITING / processor)} a second ` +
-        `of it; peak ${Math.round(most)} MB resident; load average ${load}\n`,
+        `of it; ${HAS_FOLDER ? 'existing' : 'new'} folder, ${IS_SMALL ? 'small' : 'usual'} ` +
+        `memory: ${Math.round(atRest)} MB resident when ready, peak ${Math.round(peak)} MB; ` +
+        `load average ${load}\n`,
     );
   } finally {
     await propagator.dispose();
