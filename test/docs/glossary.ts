@@ -8,8 +8,8 @@ export type ServiceClass = 'A' | 'B' | 'C' | 'D';
 export const CLASSES: Readonly<Record<ServiceClass, string>> = {
   A: "an administrator's token, before and after the deletion of the project",
   B: 'a token with system scope, before and after the deletion of the project',
-  C: 'a token on the project. The type can be cleaned up only while the project exists and is enabled',
-  D: 'an administrator can list the type, but the removal needs a trust or a credential that is deleted with the project or its members',
+  C: 'a token on the project. Such a token exists only while the project exists and is enabled',
+  D: "an administrator's token to list the type. The removal needs a trust or a credential, which is deleted with the project or its members",
 };
 
 export function classOf(

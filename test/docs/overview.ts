@@ -19,7 +19,7 @@ export function overview(services: readonly Service[]): string {
     '# Services',
     `${services.length} services are covered. The page of each service lists its resource types, the order of removal, what blocks it, and the API calls.`,
     '## Services with resources of projects',
-    'In the order of cleanup. A service starts after all services of the column `required` have ended, with any result. It also starts after the services of the column `preferred`, unless these are stuck. If a resource type is named, the service waits only until no resource of that type is left.',
+    'The table shows the order of the cleanup. A service starts after all services of the column `required` have ended, with any result. It also starts after the services of the column `preferred`, unless these are stuck. If a resource type is named, the service waits only until no resource of that type is left.',
     table(
       [
         'service',
@@ -44,7 +44,7 @@ export function overview(services: readonly Service[]): string {
       ]),
     ),
     '## Catalog types that are not covered',
-    'If a cloud has one of these types, operations end as `unverified`, because the resources of the type are unknown. If the type has no resources of projects, type `propagator waiver add TYPE --reason "…"`. A service file or a plugin (`PROPAGATOR_SERVICE_MODULES`) covers a type.',
+    'If a cloud has one of these types, operations end as `unverified`, because the resources of the type are unknown. If the type has no resources of projects, run `propagator waiver add TYPE --reason "…"`. To cover a type, add a service file or a plugin (`PROPAGATOR_SERVICE_MODULES`).',
     table(
       ['type', 'project', 'resources'],
       UNCOVERED.map(({ type, project, note }) => [`\`${type}\``, project, note]),
@@ -72,7 +72,7 @@ function row(service: Service, services: readonly Service[]): string[] {
 
 function legend(): string {
   return joined([
-    table(['class', 'what its listing and removal need'], Object.entries(CLASSES)),
+    table(['class', 'required to list and remove'], Object.entries(CLASSES)),
     '`pre-delete`: cleaned up before the deletion if an administrator requests it (`project delete`). Without such a request, resource types of class C and D are unreachable, and the operation reports what is probably left.',
     '`default` off: not cleaned up unless `PROPAGATOR_INCLUDE_SERVICES` names the service.',
   ]).trimEnd();

@@ -25,7 +25,7 @@ export function page(
   const resourceTypes = inOrder(service.resourceTypes);
   const whole = [
     '## Resource types',
-    'In the order of removal.',
+    'The resource types are listed in the order of their removal.',
     typeTable(resourceTypes, service),
     blockers(resourceTypes),
     leftovers(resourceTypes),
@@ -63,7 +63,7 @@ function summary(service: Service, services: readonly Service[]): string {
       'cleaned up',
       service.preDelete
         ? 'before the deletion if an administrator requests it (`project delete`), and after the deletion'
-        : 'after the project is deleted, or disabled for its deletion',
+        : 'after the project was deleted, or was disabled for its deletion',
     ]);
     rows.push([
       'default',
@@ -105,10 +105,10 @@ function startOf({ dependsOn, independentOf = [] }: ResourceType): string {
   const follows = named('done');
   const parts = [
     after.length > 0
-      ? `after the last ${after.map((name) => `\`${bare(name)}\``).join(' and ')}`
+      ? `when there is no more ${after.map((name) => `\`${bare(name)}\``).join(' and ')}`
       : undefined,
-    follows.length > 0 ? `after ${quoted(follows.map(bare))}, if these are not stuck` : undefined,
-    independentOf.length > 0 ? `while ${independentOf.join(' and ')} still runs` : undefined,
+    follows.length > 0 ? `after ${quoted(follows.map(bare))}, unless stuck` : undefined,
+    independentOf.length > 0 ? `also while ${independentOf.join(' and ')} still runs` : undefined,
   ];
   return parts.filter((part) => part !== undefined).join(', ') || 'first';
 }
@@ -127,21 +127,21 @@ function actionsTable(service: Service): string {
       return [`\`${name}\``, cleanup, suspend, record, [resume, ...unchanged].join(' ')];
     }
     const left = service.leftBySuspend.find((one) => one.types.includes(name));
-    return [`\`${name}\``, cleanup, `left: ${left?.because}`, '', ''];
+    return [`\`${name}\``, cleanup, `not changed: ${left?.because}`, '', ''];
   });
   const provision = service.provision
     ? `\n\nProvision:\n\n${list(service.provision.summary)}`
     : '\n\nProvision: a profile has no section for this service.';
   const ofUsers = service.userProvision
-    ? '\n\nProvision of users: roles on projects and domains, and groups, that a rule names.'
+    ? '\n\nProvision of users: the roles on projects and domains, and the groups, that a rule of the policy file names.'
     : '';
   return `## Actions\n\n${table(
-    ['resource type', 'cleanup', 'suspend', 'record', 'resume, and what is left alone'],
+    ['resource type', 'cleanup', 'suspend', 'record', 'resume, and unchanged resources'],
     rows,
   )}${provision}${ofUsers}`;
 }
 
-/** What blocks or delays the removal. */
+/** The conditions that block or delay the removal. */
 function blockers(resourceTypes: readonly ResourceType[]): string | undefined {
   const lines = byText(
     resourceTypes.flatMap((resourceType) =>
@@ -149,17 +149,17 @@ function blockers(resourceTypes: readonly ResourceType[]): string | undefined {
     ),
   );
   if (lines.length === 0) return undefined;
-  return `## What blocks or delays the removal\n\n${list(lines)}`;
+  return `## Obstacles to the removal\n\n${list(lines)}`;
 }
 
-/** What is left after the deletion of the project, and what the operator can do. */
+/** The resources that remain after the deletion of the project, and the operator's next step. */
 function leftovers(resourceTypes: readonly ResourceType[]): string | undefined {
   const lines = byText(
     resourceTypes.flatMap((resourceType) =>
       resourceType.requiresLiveProject
         ? [
             [
-              `Left: ${resourceType.requiresLiveProject.leftover}. ${resourceType.requiresLiveProject.advice}`,
+              `Remaining resources: ${resourceType.requiresLiveProject.leftover}. ${resourceType.requiresLiveProject.advice}`,
               resourceType,
             ] as const,
           ]
@@ -186,15 +186,15 @@ function section(resourceType: ResourceType, calls: Calls | undefined): string {
 
 function callsOf(calls: Calls | undefined): string[] {
   if (!calls || calls.list.length === 0)
-    return ['No calls were recorded, because the rehearsal cloud does not have this service.'];
+    return ['The rehearsal cloud does not have this service, so no calls were recorded.'];
   const remove =
     calls.remove.length > 0
-      ? `Removed by\n\n${code(calls.remove)}`
-      : 'No removal was recorded, because the rehearsal cloud had no such resource in this run.';
+      ? `Calls that remove:\n\n${code(calls.remove)}`
+      : 'The rehearsal cloud had no such resource in this run, so no removal was recorded.';
   const note = calls.isSimulated
     ? ['The rehearsal cloud does not have this type. The calls were recorded with a simulated API.']
     : [];
-  return [...note, `Listed by\n\n${code(calls.list)}`, remove];
+  return [...note, `Calls that list:\n\n${code(calls.list)}`, remove];
 }
 
 function users({ userResourceTypes }: Service): string | undefined {
@@ -206,18 +206,18 @@ function users({ userResourceTypes }: Service): string | undefined {
   return `## Resource types of users\n\n${list(points)}`;
 }
 
-/** What a suspension of a user lists, and why it changes nothing. */
+/** The resources that a suspension of a user lists, and the reasons why it changes nothing. */
 function userReports({ userReports: reports }: Service): string | undefined {
   if (reports.length === 0) return undefined;
   const rows = reports.map(({ resourceType, because }) => [`\`${bare(resourceType)}\``, because]);
   const head =
-    'A suspension of a user lists these, and changes nothing. A resume lists them again.';
-  return `## Disabled users\n\n${head}\n\n${table(['listed', 'why nothing is switched'], rows)}`;
+    'A suspension of a user lists these resource types, and changes nothing. A resume lists them again.';
+  return `## Disabled users\n\n${head}\n\n${table(['resource type', 'reason for no change'], rows)}`;
 }
 
 const PLACES: readonly (readonly [string, string])[] = [
   ['{project}', 'the project that is cleaned up'],
-  ['{own project}', 'the project that the propagator is logged in to'],
+  ['{own project}', 'the project of the propagator itself'],
   ['{user}', 'a member of the project, recorded before its deletion'],
   ['{id}', 'an id from a listing'],
   ['{name}', 'a name from a listing'],
@@ -236,7 +236,7 @@ function legend(service: Service, calls: readonly Calls[]): string {
   return joined([
     '## Legend',
     table(
-      ['class', 'what its listing and removal need'],
+      ['class', 'required to list and remove'],
       classesOf(service).map((one) => [one, CLASSES[one]]),
     ),
     places.length > 0
@@ -247,6 +247,6 @@ function legend(service: Service, calls: readonly Calls[]): string {
       : undefined,
     text === ''
       ? undefined
-      : 'Parameters of paging and fields, and microversions, are omitted. Each call is listed once, whatever the number of resources. A call that several resource types share is made once per iteration.',
+      : 'Parameters of paging and fields, and microversions, are omitted. Each call is listed once, even if it is made for many resources. A call that several resource types share is made once per iteration.',
   ]).trimEnd();
 }

@@ -80,7 +80,7 @@ export const UNCOVERED: readonly Uncovered[] = [
   {
     type: 'admin-logic',
     project: 'Adjutant',
-    note: 'tasks, tokens and notifications about a project; no call removes them',
+    note: 'tasks, tokens and notifications about a project; no API call removes them',
   },
   {
     type: 'application-catalog',
@@ -110,7 +110,7 @@ export const UNCOVERED: readonly Uncovered[] = [
   {
     type: 'ec2-api',
     project: 'EC2-API',
-    note: 'retired in 2024; what it made lies in Nova, Cinder and Neutron; it keeps only the names',
+    note: 'retired in 2024; its resources are in Nova, Cinder and Neutron, and it stores only their names',
   },
   { type: 'event', project: 'Panko', note: 'retired in 2022; events, which are evidence' },
   {
@@ -138,16 +138,16 @@ export const UNCOVERED: readonly Uncovered[] = [
   {
     type: 'operator-policy',
     project: 'Congress',
-    note: "retired in 2020; the administrators' policies",
+    note: 'retired in 2020; policies, which belong to the administrators',
   },
   {
     type: 'root-cause-analysis',
     project: 'Vitrage',
-    note: "alarms and templates, which are the administrators'; webhooks of a project",
+    note: 'alarms and templates, which belong to the administrators; webhooks of a project',
   },
   {
     type: 'search',
     project: 'Searchlight',
-    note: 'retired in 2020; an index of what lies elsewhere',
+    note: 'retired in 2020; an index of resources of other services',
   },
 ];
