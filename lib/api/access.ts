@@ -1,16 +1,16 @@
 import type { Context, Hono } from 'hono';
 import { matchedRoutes } from 'hono/route';
 
-/** What a caller may do. Each level includes the levels before it. */
+/** The levels of a caller. Each level includes the levels before it. */
 export const LEVELS = ['reader', 'operator', 'admin'] as const;
 export type Level = (typeof LEVELS)[number];
 /** `public`: the route needs no authentication. */
 export type Access = 'public' | Level;
 
 /**
- * The lowest level that each route requires. `reader` reads. `operator` redrives, releases, holds,
- * discards, waives and stops. `admin` requests, plans, approves, deletes and suspends. The API does
- * not start if a route has no row.
+ * The minimum level of each route. `reader` reads. `operator` redrives, releases, holds, discards,
+ * waives and stops. `admin` requests, plans, approves, deletes and suspends. The API does not start
+ * if a route has no row.
  */
 export const ROUTE_ACCESS = {
   'GET /healthz': 'public',
@@ -64,7 +64,7 @@ export const ROUTE_ACCESS = {
 export type Route = keyof typeof ROUTE_ACCESS;
 const accessByRoute: Readonly<Record<string, Access>> = ROUTE_ACCESS;
 
-/** True if `level` includes what `needed` allows. */
+/** True if `level` is at least `needed`. */
 export const includesLevel = (level: Level, needed: Level): boolean =>
   LEVELS.indexOf(level) >= LEVELS.indexOf(needed);
 
@@ -82,7 +82,7 @@ export function requireAccessOfEveryRoute(app: Pick<Hono, 'routes'>): void {
     throw new Error(`ROUTE_ACCESS in lib/api/access.ts has no row for ${missing.join(', ')}`);
 }
 
-/** The access of the route that a request reaches; `undefined` when there is no such route. */
+/** The access of the route of a request; `undefined` for an unknown route. */
 export function accessOf(context: Context): Access | undefined {
   const route = matchedRoutes(context).find(({ method }) => method !== 'ALL');
   return route && accessByRoute[`${route.method} ${route.path}`];

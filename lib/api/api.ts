@@ -40,14 +40,13 @@ export function api(deps: ApiDeps): Hono {
       () => 'does not answer',
     );
     const ok = parts.ok && database === 'answers';
-    // This route is public, and with Keystone tokens other machines may reach the API. It then
+    // This route is public. An API with Keystone tokens is reachable from other machines, so it
     // shows no details.
     const shown = deps.authentication.by === 'keystone' ? { ok } : { ...parts, ok, database };
     return context.json(shown, ok ? 200 : 503);
   });
 
-  // These routes come before the other routes of operations, because their `:id` would match
-  // `events`.
+  // The routes of events come first, because `:id` of the other routes would match `events`.
   watchRoutes(app, deps, deps.watchTimes);
   openApiRoutes(app);
   operationRoutes(app, deps);

@@ -4,7 +4,7 @@ import type { Operation } from '../operation/model.ts';
 import { auditRecord } from './audit.ts';
 import type { ApiDeps } from './deps.ts';
 
-/** The target of a decision about an operation. */
+/** The target of an audit record about an operation. */
 export const targetOf = ({ id, scope }: Operation) => ({
   type: 'operation',
   id,

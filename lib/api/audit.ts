@@ -28,8 +28,8 @@ function auditCallerOf(context: Context): AuditCaller {
 }
 
 /**
- * The audit record of a decision that this request makes. Every route that changes something for a
- * person commits one with its change. Secrets in it are redacted.
+ * The audit record of the decision in a request, with redacted secrets. Every route that changes
+ * something for a person commits a record with its change.
  */
 export const auditRecord = (
   context: Context,

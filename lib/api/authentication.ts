@@ -13,8 +13,8 @@ import { problem } from './problem.ts';
 declare module 'hono' {
   interface ContextVariableMap {
     /**
-     * The authenticated caller: the name of a token's owner, `NAME (ID)` of a user of Keystone, or
-     * the ARN of an IAM principal.
+     * The authenticated caller: the name of an API token, `NAME (ID)` of a user of Keystone, or the
+     * ARN of an IAM principal.
      */
     caller: string;
     /** Set for a caller that Keystone has authenticated. */
@@ -22,16 +22,16 @@ declare module 'hono' {
   }
 }
 
-/** A token for the API, and the name under which decisions made with it are stored. */
+/** A token for the API, and the name of the caller that uses it. */
 export interface ApiToken {
   readonly name: string;
   readonly token: string;
 }
 
 /**
- * How the API authenticates callers. `tokens`: every request that changes something carries one of
- * them. `keystone`: every request carries a token of Keystone. `iam`: API Gateway has verified the
- * request's signature and names the principal.
+ * The authentication of callers. `tokens`: every request that changes something contains one of
+ * these tokens. `keystone`: every request contains a token of Keystone. `iam`: API Gateway has
+ * verified the signature of the request and names the principal.
  */
 export type Authentication =
   | { readonly by: 'tokens'; readonly tokens: readonly ApiToken[] }
@@ -43,8 +43,8 @@ const NO_TOKEN = problem(
   'the request would change something, but it has no valid API token; nothing was changed',
   // No colon after the header's name: redaction would treat the text after it as a secret.
   'Send the token as a bearer token in the Authorization header. The token is in the file ' +
-    'api-token in the data folder of the propagator. The commands read that file if the user ' +
-    'that runs the propagator types them. On another machine set PROPAGATOR_API_TOKEN.',
+    'api-token in the data folder of the propagator. The commands read that file if they run ' +
+    'as the user of the propagator. On another machine set PROPAGATOR_API_TOKEN.',
 );
 const NO_PRINCIPAL = problem(
   'principal',
@@ -62,8 +62,8 @@ export function authenticate(
 }
 
 /**
- * The authenticated caller of a request that changes something, never a name from its body. Throws
- * when the route is not behind {@link authenticate}: such a route must not change anything.
+ * The authenticated caller of a request, never a name from its body. Throws on a route without
+ * {@link authenticate}, because that route must not change anything.
  */
 export function callerOf(context: Context): string {
   const caller: string | undefined = context.get('caller');
@@ -71,7 +71,7 @@ export function callerOf(context: Context): string {
   return caller;
 }
 
-/** The caller's name where it must equal the name of an HTTP plugin. */
+/** The caller's name for a comparison with the names of HTTP plugins. */
 export const pluginNameOf = (context: Context): string =>
   context.get('identity')?.userName ?? callerOf(context);
 
@@ -88,13 +88,13 @@ function token(tokens: readonly ApiToken[]): MiddlewareHandler {
     invalidAuthenticationHeader: { message: NO_TOKEN },
     invalidToken: { message: NO_TOKEN },
   });
-  // Reading needs no token: the API listens only on loopback, and no response holds a secret.
+  // A read needs no token: the API listens only on loopback, and no response contains a secret.
   return (context, next) => (isRead(context.req.method) ? next() : bearer(context, next));
 }
 
 /**
- * Compares digests of equal length with every known token, so that the duration reveals nothing
- * about the tokens.
+ * Compares digests of equal length with every known token, so that the duration depends on no
+ * token.
  */
 function tokenVerifier(tokens: readonly ApiToken[]): (given: string) => string | undefined {
   const known = tokens.map((one) => ({ name: one.name, digest: digestOf(one.token) }));
@@ -107,7 +107,7 @@ function tokenVerifier(tokens: readonly ApiToken[]): (given: string) => string |
 
 const digestOf = (text: string): Buffer => createHash('sha256').update(text).digest();
 
-/** The fields that API Gateway (HTTP API, payload 2.0) adds after its IAM authorizer. */
+/** The fields that the IAM authorizer of API Gateway adds (HTTP API, payload 2.0). */
 const Signed = z.object({
   requestContext: z.object({
     authorizer: z.object({ iam: z.object({ userArn: z.string().min(1) }) }),

@@ -7,11 +7,11 @@ import { isRead } from './methods.ts';
 import { problem } from './problem.ts';
 
 const KIBIBYTE = 1024;
-/** The largest body that is read, in bytes. Notifications have a higher limit of their own. */
+/** The maximum size of a body in bytes. Notifications have a higher limit. */
 export const MAX_BODY = 64 * KIBIBYTE;
 export const MAX_NOTIFICATIONS_BODY = 4 * KIBIBYTE * KIBIBYTE;
 export const NOTIFICATIONS_PATH = '/v1/notifications';
-/** JSON lines have no registered media type; both names are in use. */
+/** JSON lines have no registered media type. Clients use both names. */
 export const JSON_LINES: readonly string[] = ['application/x-ndjson', 'application/jsonl'];
 const JSON_ONLY: readonly string[] = ['application/json'];
 
@@ -20,8 +20,9 @@ export const mediaType = ({ req }: Context): string =>
   (req.header('content-type') ?? '').split(';', 1).join('').trim().toLowerCase();
 
 /**
- * Accepts only declared JSON: a web page can send JSON across origins only after a preflight
- * request, which this API never grants. Only NOTIFICATIONS_PATH accepts JSON lines.
+ * Accepts only a body that is declared as JSON. A web page of another origin can send JSON only
+ * after a preflight request, which this API never grants. JSON lines are accepted only at
+ * NOTIFICATIONS_PATH.
  */
 export const declaredJson: MiddlewareHandler = async (context, next) => {
   if (isRead(context.req.method) || isEmptyDelete(context)) return next();
@@ -60,12 +61,12 @@ const isEmptyDelete = ({ req }: Context): boolean =>
   !req.header('transfer-encoding') &&
   Number(req.header('content-length') ?? 0) === 0;
 
-/** The body is not JSON; the message says why. */
+/** The body is not JSON. The message has the reason. */
 export class BodyError extends Error {}
 
 /**
- * Reads the body and validates it. Throws {@link BodyError} when the body is not JSON, and
- * `ZodError` when it does not fit the schema.
+ * Reads and validates the body. Throws {@link BodyError} for a body that is not JSON, and
+ * `ZodError` for other JSON than the schema.
  */
 export async function readJson<S extends z.ZodType>(
   context: Context,
@@ -76,7 +77,7 @@ export async function readJson<S extends z.ZodType>(
   return schema.parse(parseJson(new TextDecoder().decode(bytes)));
 }
 
-/** The parser's message is dropped, because it holds a part of the body. */
+/** The parser's message is not used, because it contains a part of the body. */
 function parseJson(text: string): unknown {
   if (text.trim() === '') throw new BodyError('the body is empty');
   try {
@@ -97,20 +98,19 @@ export const typedText = (max: number) =>
     .max(max)
     .refine(
       (text) => text.isWellFormed() && !CONTROLS.test(text),
-      'it has control characters or invalid Unicode',
+      'the text has control characters or invalid Unicode',
     );
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these characters must not be stored.
 const CONTROLS = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/;
 
-/** The reason of a person for a decision. See {@link isReason}. */
+/** A person's reason for a decision: see {@link isReason}. */
 export const reasonText = typedText(1000)
   .refine(isReason, REASON_ADVICE)
   .describe('The reason, in words or numbers.');
 
 /**
- * The caller's name comes from authentication. A body that names another one is refused, not
- * ignored.
+ * The caller's name comes from authentication. A body that names a caller is refused, not ignored.
  */
 export const refusedCallerName = z
-  .undefined('omit it: the API uses the name of your token or IAM principal')
+  .undefined('omit this field: the API uses the name of your token or IAM principal')
   .optional();

@@ -1,6 +1,6 @@
 /**
- * Sets `key` as the newest entry of a map, and drops the oldest entries above `most`. A request
- * that finds the map full costs as little as any other.
+ * Sets `key` as the newest entry of a map, and drops the oldest entries above `most`. Its cost does
+ * not depend on the size of the map.
  */
 export function setNewest<Key, Value>(
   map: Map<Key, Value>,

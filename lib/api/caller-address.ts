@@ -1,7 +1,7 @@
 import type { Context } from 'hono';
 import * as z from 'zod';
 
-/** Where the platform puts the address of the caller: the Node server, or API Gateway. */
+/** The fields in which the Node server or API Gateway passes the address of the caller. */
 const Connection = z.union([
   z
     .object({ incoming: z.object({ socket: z.object({ remoteAddress: z.string() }) }) })
@@ -11,6 +11,6 @@ const Connection = z.union([
     .transform(({ requestContext }) => requestContext.http.sourceIp),
 ]);
 
-/** The address of the connection; `undefined` where the platform names none. */
+/** The address of the caller; `undefined` if the platform passes no address. */
 export const callerAddress = ({ env }: Context): string | undefined =>
   Connection.safeParse(env).data;

@@ -6,11 +6,11 @@ import { secureHeaders } from 'hono/secure-headers';
 import { problem } from './problem.ts';
 import { loopbackOnly, noForeignPage } from './same-site.ts';
 
-/** The path of the web console. Its files need no token, because they hold no data. */
+/** The path of the web console. Its files need no token, because they contain no data. */
 export const CONSOLE_PATH = '/console/';
 
 const FOLDER = join(import.meta.dirname, '../../console/static');
-/** Only these files are served, so a path in a request never reaches the file system. */
+/** The served files. A path in a request never reaches the file system. */
 const FILES: Readonly<Record<string, string>> = {
   'index.html': 'text/html; charset=utf-8',
   'console.css': 'text/css; charset=utf-8',
@@ -21,14 +21,14 @@ const SELF = ["'self'"];
 const NONE = ["'none'"];
 
 export interface ConsoleOptions {
-  /** True where the API itself accepts only requests for loopback. */
+  /** True if the API accepts only requests for loopback. */
   readonly isLoopbackOnly: boolean;
 }
 
 /**
- * The web console as a separate app: static files with a strict Content-Security-Policy. It has the
- * same rules about foreign pages and hosts as the API, and no route that changes something. Throws
- * when a file of the console is missing.
+ * The web console as a separate app: static files with a strict Content-Security-Policy. The app
+ * checks hosts and foreign pages as the API does, and changes nothing. Throws if a file of the
+ * console is missing.
  */
 export function consoleApp({ isLoopbackOnly }: ConsoleOptions): Hono {
   const app = new Hono();
@@ -46,7 +46,7 @@ export function consoleApp({ isLoopbackOnly }: ConsoleOptions): Hono {
         formAction: NONE,
         baseUri: NONE,
         frameAncestors: NONE,
-        // The browser then refuses every assignment of text as HTML.
+        // With these two rules the browser refuses every assignment of text as HTML.
         requireTrustedTypesFor: ["'script'"],
         trustedTypes: NONE,
       },

@@ -67,8 +67,8 @@ export function deadLetterRoutes(app: Hono, { engine, now }: ApiDeps): void {
     if (needed) return context.json(problem('discard', needed), 409);
     const held = await firstHeld(deadLetters, engine, now());
     if (held) return context.json(problem('discard', held.message, held.advice), 409);
-    // Only the listed messages are discarded. The check above has not seen a message that arrives
-    // now, and its operation may need it.
+    // Only the checked messages are discarded, because the operation of a message that arrives now
+    // may need it.
     const ids = deadLetters.map(({ id }) => id);
     return context.json({
       discarded: ids.length === 0 ? 0 : await engine.discard({ ...filter, ids }, decided),
@@ -89,8 +89,8 @@ const filterOf = ({ service, queue, operation, cause, id }: Selection) =>
   withoutUndefined({ service, queue, operationId: operation, cause, id });
 
 /**
- * When a service's message is discarded, its task ends and the operation reports that. A
- * coordinator's message is different: without it, an open operation would never continue.
+ * Returns why a message of the coordinator must not be discarded: without it, an open operation
+ * would never continue. A message of a service may be discarded, because its task then ends.
  */
 async function firstNeeded(
   deadLetters: readonly DeadLetter[],
@@ -106,14 +106,14 @@ async function firstNeeded(
     if (operation && !hasEnded(operation))
       return (
         `operation ${id} is ${operation.state} and cannot continue without this ${type}; ` +
-        'nothing was discarded. Redrive the message instead: propagator dead-letter redrive ' +
+        'nothing was discarded. Redrive the message: propagator dead-letter redrive ' +
         `--operation ${id}`
       );
   }
   return undefined;
 }
 
-/** Returns why the first task that has a resource with a hold must not end. */
+/** Returns why a message must not be discarded whose task has a resource with a hold. */
 async function firstHeld(
   deadLetters: readonly DeadLetter[],
   { reads }: Engine,

@@ -21,7 +21,7 @@ export interface ApiDeps {
   readonly services: readonly Service[];
   /** Services that are off by default and that the settings enable. */
   readonly optedIn: readonly string[];
-  /** The operator's own services: they are called over HTTP and may report here. */
+  /** The operator's own services. The propagator calls them over HTTP, and they may report here. */
   readonly httpPlugins: readonly string[];
   readonly authentication: Authentication;
   /** The log for errors, with the request id of the response. */
@@ -29,14 +29,14 @@ export interface ApiDeps {
   /** Called for each request that ends in an unexpected error. */
   readonly onUnexpected?: () => void;
   /**
-   * When a plan needs two approvals, and how many resources may appear after it. Default: one
-   * approval; 10 resources or 5 %, whichever is more.
+   * The rules for two approvals and for resources that appear after a plan. Default: one approval;
+   * the larger of 10 resources and 5 %.
    */
   readonly approvalRules?: ApprovalRules;
   /** Intervals of the event streams; tests shorten them. */
   readonly watchTimes?: WatchTimes;
   readonly protection: () => Promise<Protection>;
-  /** The parts of `/healthz` other than the database. `ok: false` makes it 503. */
+  /** The parts of `/healthz` other than the database. `ok: false` means the status 503. */
   health(): { readonly ok: boolean; readonly [part: string]: unknown };
   now(): number;
 }

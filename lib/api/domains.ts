@@ -58,7 +58,7 @@ export function domainRoutes(app: Hono, deps: ApiDeps): void {
     if (answer.kind === 'refused')
       return context.json(problem('refused', answer.because, answer.advice), 409);
     const { operation } = answer.opened;
-    // The listing is stored first, so that a plan is shown only when it is complete.
+    // The listing is stored first, so that no incomplete plan is shown.
     await storeContents(operation, contents, engine);
     const opened = [answer.opened, ...answer.projects];
     const audited = openedRecord(context, 'plan.requested', asked.reason, deps);
@@ -92,8 +92,8 @@ async function shownDomain(
 }
 
 /**
- * Opens the operation that carries out the approved plan of a domain. Each project is bound to its
- * part of the plan.
+ * Opens the operation that carries out the approved plan of a domain. Each project gets its own
+ * plan.
  */
 export async function carryOutDomain(
   planned: Operation,

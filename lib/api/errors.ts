@@ -17,13 +17,13 @@ const MAX_CAUSES = 5;
 const MAX_SHOWN = 300;
 
 /**
- * Processes every response in one place, so that a new route cannot miss it: redacts secrets,
- * because other programs wrote much of the text, and adds the request id of the log to errors.
+ * Processes the responses of all routes: redacts secrets, because other programs wrote much of the
+ * text, and adds the request id of the log to errors.
  */
 export const processResponses: MiddlewareHandler = async (context, next) => {
   await next();
   const { status, headers } = context.res;
-  // The response of an error that a middleware threw lacks the header.
+  // The response to an error of a middleware lacks the header.
   headers.set('x-request-id', context.get('requestId'));
   if (!headers.get('content-type')?.startsWith('application/json')) return;
   const body: unknown = redactDeep(await context.res.json());
@@ -33,7 +33,7 @@ export const processResponses: MiddlewareHandler = async (context, next) => {
 };
 
 /**
- * Status of a thrown error: 400 for a wrong request, 503 while a dependency is unavailable, 500
+ * Answers a thrown error with 400 for a wrong request, 503 for an unavailable dependency, and 500
  * otherwise.
  */
 export function errorHandler({ log, onUnexpected }: ErrorDeps): ErrorHandler {
@@ -41,7 +41,7 @@ export function errorHandler({ log, onUnexpected }: ErrorDeps): ErrorHandler {
     if (thrown instanceof HTTPException) return thrown.getResponse();
     const wrong = wrongInput(thrown);
     if (wrong !== undefined) return context.json(problem('input', wrong), 400);
-    // The client closed the connection before its body was complete, so it receives no response.
+    // The client closed the connection before its body was complete, and receives no response.
     if (context.req.raw.signal.aborted)
       return context.json(problem('aborted', 'the request ended before it was complete'), 400);
     const request = requestOf(context);

@@ -37,8 +37,8 @@ export const NewHold = z
   );
 
 /**
- * Routes that list, add and remove the holds that keep something from being deleted. The list also
- * has the holds that keep a project suspended.
+ * Routes that list, add and remove holds. A hold keeps a project, a domain or a resource from being
+ * deleted. The list also has the projects that operators keep suspended.
  */
 export function holdRoutes(app: Hono, deps: ApiDeps): void {
   const { engine } = deps;
@@ -60,7 +60,7 @@ export function holdRoutes(app: Hono, deps: ApiDeps): void {
     if (unknown !== undefined) return context.json(problem('hold', unknown), 409);
     const until = end === undefined ? undefined : Date.parse(end);
     if (until !== undefined && until <= deps.now())
-      return context.json(problem('hold', 'until is a time in the past'), 409);
+      return context.json(problem('hold', 'the field until is a time in the past'), 409);
     const hold: DeletionHold = {
       target,
       id,
@@ -135,8 +135,8 @@ function targetOf({
 }
 
 /**
- * Returns an error if the account or type of a hold is unknown, because of a typing error for
- * example.
+ * Returns an error if the account or the resource type of a hold is unknown, for example after a
+ * typing error.
  */
 async function whyUnknown(
   target: HoldTarget,
@@ -156,5 +156,5 @@ async function whyUnknown(
   ]);
   return shown.kind === 'present' || record
     ? undefined
-    : `neither Keystone nor the inventory has a ${target} with this id`;
+    : `Keystone and the inventory have no ${target} with this id`;
 }

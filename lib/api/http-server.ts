@@ -7,30 +7,30 @@ import type { Hono } from 'hono';
 export interface HttpServer {
   readonly port: number;
   /**
-   * Accepts no new connection, waits a second for running responses, then closes all connections.
+   * Accepts no new connection, waits one second for running responses, then closes all connections.
    */
   close(): Promise<void>;
 }
 
-/** Where a server listens. */
+/** The address and certificate of a server. */
 export interface Listener {
   /** An IP address of this machine. Default: 127.0.0.1. */
   readonly address?: string;
-  /** PEM texts. Without them the server speaks plain HTTP. */
+  /** PEM texts. Without `tls` the server speaks plain HTTP. */
   readonly tls?: { readonly cert: string; readonly key: string } | undefined;
 }
 
 /** Limits per client, far above the needs of a command, a health check or a plug-in. */
 export const SERVER_LIMITS = {
   /**
-   * The longest time until the headers have arrived. A connection that sends nothing is closed,
-   * too.
+   * The maximum time until the headers have arrived. It also limits a connection that sends
+   * nothing.
    */
   headersTimeout: 10_000,
-  /** The longest time until the whole request has arrived. */
+  /** The maximum time until the whole request has arrived. */
   requestTimeout: 30_000,
   connectionsCheckingInterval: 1000,
-  /** The longest pause between two requests of one connection. */
+  /** The maximum pause between two requests of one connection. */
   keepAliveTimeout: 5000,
   maxHeaderSize: 16 * 1024,
 } as const;
@@ -40,8 +40,8 @@ const MAX_REQUESTS_PER_CONNECTION = 1000;
 const CLOSE_MILLIS = 1000;
 
 /**
- * Serves `app`. Port 0 selects a free port. Throws when the port is not available, or when the
- * certificate or its key is invalid.
+ * Serves `app`. Port 0 selects a free port. Throws for a port that is not available, and for an
+ * invalid certificate or key.
  */
 export async function serveHttp(
   app: Pick<Hono, 'fetch'>,
@@ -69,7 +69,10 @@ export async function serveHttp(
   };
 }
 
-/** A client that sends nothing or half a request must not block the end of the process. */
+/**
+ * Closes all connections after a second, because an idle client must not block the end of the
+ * process.
+ */
 async function close(server: Server): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
   server.closeIdleConnections();

@@ -18,7 +18,7 @@ export interface KeystoneIdentity {
   readonly level: Level;
 }
 
-/** How the API authenticates callers by their tokens of Keystone. */
+/** The authentication of callers by tokens of Keystone. */
 export interface KeystoneAuthentication {
   readonly by: 'keystone';
   /** Keystone's URL for the callers, named in the header `WWW-Authenticate`. */
@@ -34,15 +34,15 @@ interface Deps {
   now(): number;
 }
 
-/** Visible characters only. Keystone's longest tokens (JWS) have about 2000. */
+/** Visible characters only. Keystone's longest tokens (JWS) have about 2000 characters. */
 const TOKEN = /^[\x21-\x7e]{1,8192}$/;
 const RETRY_SECONDS = 5;
 const MAX_NAME = 255;
 
 /**
  * Passes a request on if Keystone accepts its `X-Auth-Token` and the roles of the token are
- * sufficient for the route. Answers 401 without a valid token, 403 without a sufficient role, 429
- * above the rate limit, and 503 while Keystone cannot validate the token.
+ * sufficient for the route. Answers 401 for an invalid token, 403 for insufficient roles, 429 above
+ * the rate limit, and 503 if Keystone cannot validate the token.
  */
 export function keystoneToken(
   { authUrl, validate, policy, callsPerMinute }: KeystoneAuthentication,
@@ -54,15 +54,15 @@ export function keystoneToken(
   const unauthorized = (context: Context, message: string) => {
     context.header('WWW-Authenticate', `Keystone uri="${authUrl}"`);
     const advice =
-      'Send a valid token of Keystone in the header X-Auth-Token. The commands log in by ' +
-      'themselves with OS_CLOUD or the OS_* variables.';
+      'Send a valid token of Keystone in the header X-Auth-Token. The commands get a token ' +
+      'with OS_CLOUD or the OS_* variables.';
     return context.json(problem('token', `${message}; nothing was changed`, advice), 401);
   };
-  /** Returns the facts about the token, or the response that refuses its caller. */
+  /** Returns the facts about the token, or the response that refuses the request. */
   const check = async (context: Context, token: string): Promise<TokenFacts | Response> => {
     const cached = cache.cached(token);
-    // Only validations are limited by address, because behind a proxy all callers have the same
-    // address. If the server gives no address, all callers share one key.
+    // Behind a proxy all callers have the same address, so only validations are limited by address.
+    // Callers without an address share one limit.
     const wait = cached ? 0 : ofAddress(callerAddress(context) ?? 'unknown');
     if (wait > 0) return tooMany(context, wait);
     const facts = cached ? cached.facts : await cache.validate(token);

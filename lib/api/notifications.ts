@@ -6,18 +6,19 @@ import { BodyError, JSON_LINES, mediaType, NOTIFICATIONS_PATH } from './body.ts'
 import { problem } from './problem.ts';
 
 /**
- * Most notifications per call. All of them are stored in one transaction, and a larger transaction
- * would delay other requests.
+ * The maximum number of notifications per call. One transaction stores them, and a larger
+ * transaction would delay other requests.
  */
 export const MAX_NOTIFICATIONS = 1000;
 const TOO_MANY = problem(
   'too-many',
-  `more than ${MAX_NOTIFICATIONS} notifications in one call: none was stored`,
+  `more than ${MAX_NOTIFICATIONS} notifications in one call; nothing was stored`,
   `Send at most ${MAX_NOTIFICATIONS} in one call.`,
 );
 
 /**
- * Accepts notifications over HTTP: stores them uninterpreted, then answers 202 with their number.
+ * Accepts notifications over HTTP: stores them without interpretation, then answers 202 with their
+ * number.
  */
 export function notificationRoutes(
   app: Hono,
@@ -38,9 +39,9 @@ export function notificationRoutes(
 }
 
 /**
- * One notification, or a JSON array of notifications. A single line that is not JSON is stored
- * unchanged, and ingest moves it to quarantine. Throws {@link BodyError} for JSON lines without
- * their content type, and for JSON that is nested too deeply.
+ * Returns the notifications of a body: one notification, or a JSON array of notifications. A single
+ * line that is not JSON is one notification, which ingest moves to quarantine. Throws {@link
+ * BodyError} for JSON lines without their content type, and for JSON that is nested too deeply.
  */
 function bodiesOf(bytes: Uint8Array): Uint8Array[] | 'too many' {
   const text = new TextDecoder().decode(bytes).trim();
@@ -67,7 +68,7 @@ const LINE_END = 10;
 const BLANKS: readonly number[] = [9, LINE_END, 13, 32];
 
 /**
- * Returns one notification per line. Stops above the limit, because a body may contain very many
+ * Returns one notification per line. Stops at the limit, because a body may contain very many
  * lines.
  */
 function linesOf(bytes: Uint8Array): Uint8Array[] | 'too many' {

@@ -23,13 +23,13 @@ export interface AdministratorRequest {
   readonly name?: string | undefined;
   /** The approved plan that the operation carries out. */
   readonly plan?: BoundPlan | undefined;
-  /** The recovery window that the person names; `undefined`: the policy decides. */
+  /** The recovery window that the person requests; `undefined`: the policy decides. */
   readonly window?: AskedWindow | undefined;
 }
 
 /**
- * Returns the refusal of a deletion without an approved plan, if the settings require the approval
- * of two persons.
+ * Returns the refusal of a deletion without an approved plan. Settings that require two approvals
+ * require a plan.
  */
 export function refusedWithoutPlan(
   project: ProjectId,
@@ -47,7 +47,7 @@ export function refusedWithoutPlan(
 
 /**
  * Opens an operation for an administrator's request to clean up a project that Keystone shows.
- * Throws what a failed call to Keystone throws.
+ * Throws the error of a failed call to Keystone.
  */
 export async function request(
   requested: AdministratorRequest & { readonly project: ProjectId; readonly rerunOf?: OperationId },
@@ -96,13 +96,13 @@ export async function request(
     ...(requested.plan ? { plan: requested.plan } : {}),
     all,
     ...(parent ? { parent } : {}),
-    // The deletion of the domain has begun, so the policy names no window for a project of it.
+    // A project of a domain in deletion gets no window from the policy.
     window:
       parent && asked === undefined
         ? undefined
         : await windowOf(shown.account, requested.window, deps),
   };
-  // Check Keystone in depth only if no other rule refuses the request.
+  // The check in Keystone makes many calls, so it comes after all other rules.
   const refused = openRequest({ ...input, keystoneCheck: { refusals: [], unknown: [] } });
   if (refused.kind === 'refused') return refused;
   return openRequest({ ...input, keystoneCheck: await keystoneActions.checkDeletion(id) });
@@ -119,7 +119,7 @@ const domainRefused = ({
   because: `${id} is the id of a domain (${name}), not of a project`,
   advice:
     'Give the id of one project. To list the projects of the domain: openstack project list ' +
-    `--domain ${id}. To delete the domain with all of them: propagator domain plan ${id}`,
+    `--domain ${id}. To delete the domain with all its projects: propagator domain plan ${id}`,
 });
 
 const nextStep = ([last]: readonly Operation[]): string =>
@@ -128,7 +128,7 @@ const nextStep = ([last]: readonly Operation[]): string =>
       `propagator operation rerun ${last.id} --reason "…"`
     : 'the cleanup of a deleted project starts when the notification of its deletion arrives';
 
-/** Runs an ended operation again for a person. Throws what a failed call to Keystone throws. */
+/** Runs an ended operation again for a person. Throws the error of a failed call to Keystone. */
 export async function rerun(
   earlier: Operation,
   requested: AdministratorRequest,
@@ -170,8 +170,8 @@ export async function rerun(
   const refused = whyNotRerun(earlier, existing, because);
   if (refused !== undefined) return { kind: 'refused', because: refused };
   if (earlier.request && earlier.scope.type === 'project') {
-    // If the project still exists, the rerun is another request, and one person alone must not
-    // repeat what the settings let only two persons approve.
+    // The rerun for an existing project is a new request. If the settings require two approvals,
+    // one person must not repeat the deletion.
     const project = earlier.scope.id;
     const shown = await deps.cloud.keystone.show('project', project);
     if (shown.kind === 'present')
@@ -193,8 +193,7 @@ export async function rerun(
 }
 
 /**
- * Stores the opened operation with its audit record and `documents`, and returns the API's
- * response.
+ * Stores the opened operation, its audit record and `documents`. Returns the response of the API.
  */
 export async function commitOpened(
   answer: RequestAnswer,

@@ -36,7 +36,7 @@ export interface RouteDescription {
   readonly body?: z.ZodType;
   /** The successful answers by status. */
   readonly answers: Readonly<Record<number, z.ZodType>>;
-  /** The answer 200 is a stream of server-sent events; 406 where the platform has no streams. */
+  /** The answer 200 is a stream of server-sent events. A platform without streams answers 406. */
   readonly isStream?: boolean;
 }
 
@@ -45,12 +45,12 @@ const opened = z.looseObject({ opened: z.string().nullable() });
 const moved = (key: string) => z.looseObject({ [key]: z.number(), left: z.number() });
 
 /**
- * The compiler finds a route without a row. The levels of the routes are in `access.ts`, because
+ * The description of each route. The levels of the routes are in `access.ts`, because
  * authentication needs them and must not import the routes.
  */
 export const ROUTE_DESCRIPTIONS: Readonly<Record<Route, RouteDescription>> = {
   'GET /healthz': {
-    summary: 'Whether the parts of the process work. 503 when one of them does not.',
+    summary: 'The health of the process. 503 if a part of it does not work.',
     answers: { 200: z.looseObject({ ok: z.boolean() }), 503: z.looseObject({}) },
   },
   'GET /v1/openapi.json': { summary: 'This document.', answers: { 200: some } },
@@ -99,7 +99,7 @@ export const ROUTE_DESCRIPTIONS: Readonly<Record<Route, RouteDescription>> = {
     answers: { 202: z.object({ canceled: z.string(), putBack: z.boolean() }) },
   },
   'GET /v1/operations/:id/plan': {
-    summary: 'A plan with its digest and approvals; with resources=true every resource.',
+    summary: 'A plan with its digest and approvals. With resources=true also every resource.',
     query: z.object({ resources: z.string().optional() }),
     answers: { 200: PlanShape },
   },
@@ -129,7 +129,7 @@ export const ROUTE_DESCRIPTIONS: Readonly<Record<Route, RouteDescription>> = {
     answers: { 202: opened },
   },
   'GET /v1/projects/:id/policy': {
-    summary: 'What the policy says about a project.',
+    summary: 'The decisions of the policy for each change of a project.',
     answers: { 200: some },
   },
   'POST /v1/projects/:id/suspend': {
@@ -143,7 +143,7 @@ export const ROUTE_DESCRIPTIONS: Readonly<Record<Route, RouteDescription>> = {
     answers: { 202: opened },
   },
   'GET /v1/projects/:id/provision': {
-    summary: 'What the profile of a project would add.',
+    summary: 'The items that a provision of the project would create.',
     query: ProfileQuery,
     answers: { 200: some },
   },
@@ -161,7 +161,7 @@ export const ROUTE_DESCRIPTIONS: Readonly<Record<Route, RouteDescription>> = {
     answers: { 200: z.object({ projects: z.array(some) }) },
   },
   'GET /v1/holds': {
-    summary: 'Holds in force, which keep something from being deleted, or a project suspended.',
+    summary: 'Holds in force: accounts and resources not to delete, projects that stay suspended.',
     answers: { 200: z.object({ holds: z.array(some), suspensions: z.array(some) }) },
   },
   'POST /v1/holds': {
@@ -213,7 +213,7 @@ export const ROUTE_DESCRIPTIONS: Readonly<Record<Route, RouteDescription>> = {
     answers: { 200: AuditShape },
   },
   'GET /v1/audit/verify': {
-    summary: 'Whether the chain of the audit log is complete.',
+    summary: 'Verify that the audit log is unbroken.',
     query: VerifyQuery,
     answers: { 200: AuditVerificationShape },
   },
@@ -223,17 +223,17 @@ export const ROUTE_DESCRIPTIONS: Readonly<Record<Route, RouteDescription>> = {
     answers: { 200: z.object({ decisions: z.array(some) }) },
   },
   'GET /v1/suspicious': {
-    summary: 'Deletions of accounts that were never seen in Keystone.',
+    summary: 'Deletions of accounts that Keystone never showed.',
     query: LimitQuery,
     answers: { 200: z.looseObject({ total: z.number() }) },
   },
   'POST /v1/suspicious/release': {
-    summary: 'Treat suspicious deletions as real.',
+    summary: 'Process suspicious deletions.',
     body: Decision,
     answers: { 202: moved('released') },
   },
   'POST /v1/suspicious/drop': {
-    summary: 'Drop suspicious deletions.',
+    summary: 'Ignore suspicious deletions.',
     body: Decision,
     answers: { 202: moved('dropped') },
   },
@@ -253,7 +253,7 @@ export const ROUTE_DESCRIPTIONS: Readonly<Record<Route, RouteDescription>> = {
     answers: { 200: StopsShape },
   },
   'POST /v1/notifications': {
-    summary: `Store notifications of Keystone: one or an array of at most ${MAX_NOTIFICATIONS}.`,
+    summary: `Store one notification of Keystone, or an array of at most ${MAX_NOTIFICATIONS}.`,
     body: z.union([some, z.array(some).max(MAX_NOTIFICATIONS)]),
     answers: { 202: z.object({ stored: z.number() }) },
   },

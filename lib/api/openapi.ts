@@ -11,8 +11,8 @@ const ERRORS: Readonly<Record<number, string>> = {
   400: 'The request is wrong: a field is missing, unknown or has a wrong value.',
   401: 'The request has no valid token.',
   403: 'The caller may not do this, or the request comes from a foreign web page.',
-  404: 'There is no such resource or route.',
-  409: 'The request is not possible in the present state.',
+  404: 'The resource or the route does not exist.',
+  409: 'The request is not possible in the current state.',
   413: 'The body or the answer is too large.',
   415: 'The body is not declared as JSON.',
   429: 'The caller has sent too many requests. Retry-After has the seconds to wait.',
@@ -31,8 +31,8 @@ const ErrorAnswer = z.looseObject({
 });
 
 /**
- * The OpenAPI 3.1 document of the API. The schemas are those that the routes validate with, as
- * zod's JSON Schema 2020-12, which OpenAPI 3.1 uses unchanged.
+ * The OpenAPI 3.1 document of the API. It contains the schemas with which the routes validate, as
+ * JSON Schema 2020-12 of zod.
  */
 export function openApiDocument(): Json {
   const paths: Record<string, Record<string, Json>> = {};
@@ -60,7 +60,7 @@ export function openApiDocument(): Json {
   };
 }
 
-/** Serves the document, without authentication: it is the same for every installation. */
+/** Serves the document without authentication, because it is the same for every installation. */
 export function openApiRoutes(app: Hono): void {
   let document: Json | undefined;
   app.get('/v1/openapi.json', (context) => {
@@ -70,8 +70,7 @@ export function openApiRoutes(app: Hono): void {
 }
 
 /**
- * Converts a path of Hono to one of OpenAPI: `/v1/tasks/:id{.+}/report` becomes
- * `/v1/tasks/{id}/report`.
+ * Converts a path of Hono to OpenAPI: `/v1/tasks/:id{.+}/report` becomes `/v1/tasks/{id}/report`.
  */
 export const openApiPath = (path: string): string => path.replace(/:(\w+)(\{[^}]*\})?/g, '{$1}');
 
@@ -91,7 +90,7 @@ function operationOf(route: Route, method: string, path: string): Json {
   return {
     operationId: operationId(method, path),
     summary,
-    description: access === 'public' ? 'Needs no authentication.' : `Least level: ${access}.`,
+    description: access === 'public' ? 'Needs no authentication.' : `Minimum level: ${access}.`,
     ...(access === 'public' ? { security: [] } : { security: securityOf(method) }),
     ...(parameters.length > 0 ? { parameters } : {}),
     ...(body
@@ -161,10 +160,7 @@ function queryParameters(query: z.ZodObject): Json[] {
   }));
 }
 
-/**
- * The schema of an input as a caller sends it. A field that must be left out has the schema `not:
- * {}`.
- */
+/** The JSON Schema of an input. A field that a caller must omit has the schema `not: {}`. */
 function jsonSchema(shape: z.ZodType): Json {
   const { $schema: _, ...schema } = z.toJSONSchema(shape, {
     io: 'input',

@@ -29,15 +29,13 @@ export const OperationQuery = z.strictObject({
 });
 const reason = reasonText;
 export const Release = z.strictObject({ reason, by: refusedCallerName });
-/**
- * `name`: the name of the project, which confirms the rerun of a request about an enabled project.
- */
+/** `name`: the name of the project. It confirms a rerun for an enabled project. */
 export const Rerun = z.strictObject({
   reason,
   name: typedText(255).optional(),
   by: refusedCallerName,
 });
-/** `name`: the name of the project, which confirms the deletion of an enabled project. */
+/** `name`: the name of the project. It confirms the deletion of an enabled project. */
 export const Requested = z.strictObject({
   action: z.literal('cleanup'),
   project: ProjectId,
@@ -47,7 +45,7 @@ export const Requested = z.strictObject({
   ...windowFields,
 });
 
-/** A cancellation is decided again when the operation has changed meanwhile. */
+/** The maximum attempts of a cancellation. After a conflict the route reads and decides again. */
 const MAX_CONFLICTS = 10;
 
 /** Routes that list, show, request and release operations. */
@@ -98,8 +96,8 @@ export function operationRoutes(app: Hono, deps: ApiDeps): void {
         after: { canceled: true },
       } as const;
       const done = await engine.commit({
-        // From now on nothing is deleted in Keystone, whatever message comes first. In a recovery
-        // window nothing is removed either.
+        // The field `canceled` stops every deletion in Keystone, also before the message below is
+        // handled. In a recovery window it stops every removal.
         operations: [{ ...operation, canceled: { by, reason, at: deps.now() } }],
         messages: [{ type: 'operation.canceled', data: { operationId, by, reason } }],
         audit: [auditRecord(context, deps.now(), audited)],
@@ -107,7 +105,10 @@ export function operationRoutes(app: Hono, deps: ApiDeps): void {
       if (done === 'committed')
         return context.json({ canceled: operationId, putBack: canBePutBack(operation) }, 202);
     }
-    return context.json(problem('conflict', `${operationId} changes all the time; try again`), 409);
+    return context.json(
+      problem('conflict', `${operationId} changed during each attempt; try again`),
+      409,
+    );
   });
   app.post('/v1/operations/:id/release', async (context) => {
     const operationId = OperationId.parse(context.req.param('id'));
@@ -134,7 +135,7 @@ export function operationRoutes(app: Hono, deps: ApiDeps): void {
   });
 }
 
-/** The operations that match, newest first, as `GET /v1/operations` answers. */
+/** The answer of `GET /v1/operations`. */
 export async function viewsOf(
   { project, domain, user, ...query }: z.output<typeof OperationQuery>,
   deps: ApiDeps,
@@ -142,7 +143,8 @@ export async function viewsOf(
   const { engine } = deps;
   const filter = withoutUndefined({ ...query, projectId: project, domainId: domain, userId: user });
   const operations = await engine.reads.operations(filter);
-  // One listing for all operations, because a listing of SQS queues takes time.
+  // All operations share one listing of dead-letter messages, because a listing of SQS queues is
+  // slow.
   const { deadLetters, notice } = await deadLettersOf(
     engine,
     operations.every(hasEnded) ? undefined : {},
@@ -151,7 +153,7 @@ export async function viewsOf(
   return { operations: await Promise.all(views), notice };
 }
 
-/** An operation with its decisions, as `GET /v1/operations/:id` answers. */
+/** The answer of `GET /v1/operations/:id`. */
 export async function viewOf(operation: Operation, deps: ApiDeps) {
   const { engine } = deps;
   const [{ deadLetters, notice }, decisions] = await Promise.all([
@@ -162,8 +164,8 @@ export async function viewOf(operation: Operation, deps: ApiDeps) {
 }
 
 /**
- * The dead-letter messages, or a notice while another listing or a long redrive holds the lease.
- * The operation is then shown without them.
+ * The dead-letter messages. While another command holds their lease, the operation is shown without
+ * them and with a notice.
  */
 async function deadLettersOf(
   engine: Engine,
@@ -177,13 +179,13 @@ async function deadLettersOf(
     return {
       deadLetters: [],
       notice:
-        'Another command is listing the dead letters. Tasks that are dead-lettered may be ' +
-        'shown as waiting. Run this command again in a minute.',
+        'Another command is listing the dead letters. A dead-lettered task may be shown as ' +
+        'waiting. Run this command again in a minute.',
     };
   }
 }
 
-/** The most projects of a domain that are shown with their counts and blockers. */
+/** The maximum number of projects of a domain that are shown with their counts and blockers. */
 const SHOWN_PROJECTS = 50;
 
 async function seen(
@@ -200,8 +202,7 @@ async function seen(
       ? engine.reads.operations({ parentId: operation.id, limit: 10_000 })
       : [],
   ]);
-  // A dead-letter message of an older run blocks nothing, because its task has continued without
-  // it.
+  // A dead-letter message of an older run does not count, because its task has continued.
   const runs = new Map(tasks.map(({ id, run }) => [id, run]));
   const givenUp = new Set(
     deadLetters.flatMap(({ task }) =>
@@ -211,7 +212,7 @@ async function seen(
   const lostMessages = deadLetters
     .filter(({ queue }) => queue === 'coordinate')
     .map(({ message, at }) => ({ what: message?.type ?? 'unreadable', at }));
-  // Operations that have ended come last, because a person must act on the others.
+  // Ended operations come last, because a person may have to act on the others.
   const ordered = children.toSorted((a, b) => Number(hasEnded(a)) - Number(hasEnded(b)));
   const tasksOf = ordered
     .slice(0, SHOWN_PROJECTS)
@@ -230,8 +231,8 @@ async function seen(
 }
 
 /**
- * The message that lets an operation continue: a held operation from its present state, an observed
- * one from its start, if the mode is now `enforce`.
+ * The message that continues a held operation, or starts an observed operation. An observed
+ * operation starts only in the mode `enforce`.
  */
 function releaseOf(
   operation: Operation,
@@ -244,7 +245,7 @@ function releaseOf(
       type: 'operation.released',
       data: { operationId: id, ...decision, since: hold?.since },
     };
-  // The policy decides about the mode of a suspend or resume, so a release cannot enforce one.
+  // The policy sets the mode of a suspend and of a resume, so a release cannot change it.
   if (state !== 'observed' || mode !== 'enforce' || request || operation.action !== 'cleanup')
     return undefined;
   const again = {
@@ -257,10 +258,7 @@ function releaseOf(
 
 function refusalOf(operation: Operation): string {
   if (operation.action === 'plan')
-    return (
-      `a plan is not released but approved: propagator operation approve ${operation.id} ` +
-      '--digest DIGEST'
-    );
+    return `a plan needs an approval: propagator operation approve ${operation.id} --digest DIGEST`;
   if (operation.state === 'observed' && operation.request)
     return (
       'the operation was only observed; run it again: propagator operation rerun ' +
@@ -269,7 +267,7 @@ function refusalOf(operation: Operation): string {
   return operation.state === 'observed'
     ? 'the operation was only observed, and the mode is still observe; start the propagator ' +
         'with PROPAGATOR_MODE=enforce, then release the operation again'
-    : `the operation is ${operation.state}; only a held, an observed or a recoverable operation ` +
-        'can be released. To run an ended operation again: propagator operation rerun ' +
-        `${operation.id} --reason "…"`;
+    : `the operation is ${operation.state}; a release needs a held, observed or recoverable ` +
+        `operation. To run an ended operation again: propagator operation rerun ${operation.id} ` +
+        '--reason "…"';
 }

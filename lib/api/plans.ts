@@ -31,7 +31,7 @@ import { PlanRequest } from './plan-schemas.ts';
 import { noOperation, problem } from './problem.ts';
 import { type AskedWindow, windowFields } from './recovery-window.ts';
 
-/** The rules if the settings name none. */
+/** The default of `ApiDeps.approvalRules`. */
 export const DEFAULT_APPROVAL_RULES: ApprovalRules = {
   twoApprovers: { domain: false, resources: undefined, tags: [] },
   drift: { resources: 10, percent: 5 },
@@ -188,7 +188,10 @@ export function planRoutes(app: Hono, deps: ApiDeps): void {
     return context.json(body, status);
   });
 
-  /** `plans`: the plans of the projects of a domain. `pages` then has the pages of all of them. */
+  /**
+   * Reads a plan with its pages. `plans`: the plans of the projects of a domain; `pages` includes
+   * their pages.
+   */
   async function readWhole(
     operation: Operation,
   ): Promise<{ plan: Plan; pages: PlanPage[]; plans: readonly Plan[]; estimate: Estimate }> {
@@ -217,8 +220,8 @@ export function planRoutes(app: Hono, deps: ApiDeps): void {
   }
 
   /**
-   * Returns the project's tags in Keystone, for a domain the tags of its projects. They are read
-   * now, because a tag may have been added after the plan was made.
+   * Returns the tags of the project, or of the projects of the domain. They come from Keystone,
+   * because a tag may have been added after the plan was made.
    */
   async function tagsOf({ scope }: Operation): Promise<readonly string[]> {
     if (scope.type === 'domain') {
@@ -232,7 +235,10 @@ export function planRoutes(app: Hono, deps: ApiDeps): void {
       : [];
   }
 
-  /** Opens the cleanup. The digest confirms an enabled project; without a plan its name does. */
+  /**
+   * Opens the cleanup of an approved plan. The digest replaces the name that confirms an enabled
+   * project.
+   */
   async function carryOut(
     { id, scope, request: planned }: Operation,
     { plan }: Extract<ApprovalAnswer, { kind: 'approved' }>,
@@ -260,8 +266,8 @@ export function planRoutes(app: Hono, deps: ApiDeps): void {
 }
 
 /**
- * Returns the window of two approvers: the longer one. The second approval cannot shorten what the
- * first one asked for.
+ * Returns the longer window of two approvers, because the second approval must not shorten the
+ * window of the first.
  */
 function longest(stored: AskedWindow, asked: AskedWindow): AskedWindow {
   const [one, other] = [stored.recoverForSeconds, asked.recoverForSeconds];
@@ -273,7 +279,7 @@ function longest(stored: AskedWindow, asked: AskedWindow): AskedWindow {
   };
 }
 
-/** The projects that the inventory knows and that were not deleted, by name and domain. */
+/** The existing projects of the inventory, by name and domain. */
 async function knownProjects(
   { name, domain, limit }: z.infer<typeof ProjectQuery>,
   { engine }: ApiDeps,

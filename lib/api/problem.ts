@@ -1,9 +1,9 @@
-/** An error in the form of all routes. The request id is added in one place. */
+/** The body of an error. `processResponses` adds the request id. */
 export const problem = (code: string, message: string, advice?: string) => ({
   error: { code: `api.${code}`, message, ...(advice === undefined ? {} : { advice }) },
 });
 
-/** The answer for an id of no operation. */
+/** The answer for an unknown id of an operation. */
 export const noOperation = () =>
   problem(
     'operation',

@@ -8,18 +8,18 @@ import { problem } from './problem.ts';
 /** A project that Keystone shows, with its effective state. */
 export type PresentProject = Extract<EffectiveState, { kind: 'present' }>;
 
-/** Returns the effective state of a project. Throws when an answer is not certain. */
+/** Returns the effective state of a project. Throws if Keystone gives no certain answer. */
 export const projectState = (
   id: ProjectId,
   { cloud, engine }: Pick<ApiDeps, 'cloud' | 'engine'>,
 ): Promise<EffectiveState> =>
   fetchEffectiveState(id, { keystone: cloud.keystone, reads: engine.reads });
 
-/** Returns why Keystone shows no such project. */
+/** Returns the reason why the project does not exist in Keystone. */
 export const notThere = (state: Exclude<EffectiveState, PresentProject>): string =>
   state.kind === 'absent'
-    ? 'Keystone has no such project'
-    : `Keystone shows ${state.id} instead: write the id of a project as Keystone does`;
+    ? 'Keystone has no project with this id'
+    : `Keystone returned the id ${state.id}; use this spelling`;
 
 /** Returns the scope of an operation about the project. */
 export const scopeOf = ({ facts }: PresentProject): ProjectScope => {
@@ -32,8 +32,8 @@ export const scopeOf = ({ facts }: PresentProject): ProjectScope => {
 };
 
 /**
- * Returns the input that opens an operation for the command of an administrator about a project.
- * The caller has checked that the project is not protected.
+ * Returns the input that opens an operation for an administrator's request. The caller has checked
+ * that the project is not protected.
  */
 export async function requestedInput<
   Asked extends { readonly by: string; readonly reason: string },
@@ -60,5 +60,5 @@ export async function requestedInput<
   };
 }
 
-/** The answer 409 when the state in the store is not the one that the route has read. */
+/** The answer 409 if the project changed after the route read it. */
 export const CHANGED = problem('conflict', 'the project was changed at the same moment; try again');

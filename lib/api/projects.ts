@@ -27,7 +27,8 @@ import {
 
 export const ProjectRequest = z.strictObject({ reason: reasonText, by: refusedCallerName });
 /**
- * A request to suspend or resume a project: the hold before the request, and the document to write.
+ * A request to suspend or resume a project. `hold`: the hold before the request. `document`: the
+ * hold after it.
  */
 interface LifecycleRequest {
   readonly context: Context;
@@ -37,7 +38,10 @@ interface LifecycleRequest {
   readonly hold: Hold | undefined;
 }
 
-/** Routes that suspend and resume a project, and that show what the policy says about one. */
+/**
+ * Routes that suspend and resume a project, and that show the decisions of the policy for a
+ * project.
+ */
 export function projectRoutes(app: Hono, deps: ApiDeps): void {
   const { engine } = deps;
 
@@ -74,8 +78,8 @@ export function projectRoutes(app: Hono, deps: ApiDeps): void {
       return context.json(
         problem(
           'refused',
-          `${hold.by} holds it suspended already: ${hold.reason}`,
-          `To end that: propagator project resume ${id} --reason "…"`,
+          `${hold.by} already keeps the project suspended: ${hold.reason}`,
+          `To resume it: propagator project resume ${id} --reason "…"`,
         ),
         409,
       );
@@ -93,7 +97,7 @@ export function projectRoutes(app: Hono, deps: ApiDeps): void {
       return context.json(
         problem(
           'refused',
-          `no operator holds it suspended; ${describeCauses(left)}`,
+          `no operator keeps the project suspended; ${describeCauses(left)}`,
           adviceFor(left),
         ),
         409,
@@ -144,7 +148,7 @@ const answer = (opened: 'conflict' | { opened: string | null }): Response =>
         opened.opened === null
           ? {
               ...opened,
-              because: 'the suspension changed nothing, so there is nothing to put back',
+              because: 'the suspension changed nothing, so there is nothing to resume',
             }
           : opened,
         { status: 202 },
@@ -155,6 +159,6 @@ const conflict = (): Response => Response.json(CHANGED, { status: 409 });
 function adviceFor(causes: PresentProject['causes']): string {
   const deletion = causes.find(({ kind }) => kind === 'pending-deletion');
   return deletion?.kind === 'pending-deletion'
-    ? `Take the deletion back: propagator operation cancel ${deletion.operationId} --reason "…"`
-    : 'Enable it in Keystone: the resume follows by itself.';
+    ? `Cancel the deletion: propagator operation cancel ${deletion.operationId} --reason "…"`
+    : 'Enable the project in Keystone. The propagator then resumes it.';
 }

@@ -12,19 +12,19 @@ import { loopbackOnly, noForeignPage } from './same-site.ts';
 
 export interface ProtectDeps extends ErrorDeps {
   readonly authentication: Authentication;
-  /** The operator's services. A caller with such a name may only report tasks. */
+  /** The operator's services. A caller with the name of a service may only report tasks. */
   readonly httpPlugins: readonly string[];
   /** Epoch milliseconds. */
   now(): number;
 }
 
-/** API Gateway's own request id, which is also in its access log. */
+/** The request id of API Gateway, which is also in its access log. */
 const Gateway = z.object({ requestContext: z.object({ requestId: z.string().min(1).max(64) }) });
 
 /**
- * Adds the checks before the routes, so that a new route cannot miss them. Their order: request id,
- * origin of the request, caller, media type, size of the body. A body is read only after all
- * checks. Call this before any route is added.
+ * Adds the checks before the routes, so that a new route cannot miss them. The order is: request
+ * id, origin of the request, caller, media type, size of the body. A body is read only after all
+ * checks. The caller adds all routes later.
  */
 export function protect(app: Hono, deps: ProtectDeps): void {
   app.use(
@@ -49,7 +49,7 @@ export function protect(app: Hono, deps: ProtectDeps): void {
   app.use(pluginsOnlyReport(deps.httpPlugins), declaredJson, limitedBody);
 }
 
-/** Without this header a shared proxy may store an answer to a token in `X-Auth-Token`. */
+/** A shared proxy does not know `X-Auth-Token`, and could store an answer without this header. */
 const notStored: MiddlewareHandler = async (context, next) => {
   await next();
   context.res.headers.set('cache-control', 'no-store');
@@ -61,6 +61,6 @@ const pluginsOnlyReport =
     const { method, path } = context.req;
     const isReport = path.startsWith('/v1/tasks/') && path.endsWith('/report');
     if (isRead(method) || isReport || !httpPlugins.includes(pluginNameOf(context))) return next();
-    const message = `the token of ${pluginNameOf(context)} can only report tasks of that service`;
+    const message = `the token of ${pluginNameOf(context)} may only report tasks of that service`;
     return context.json(problem('token', message), 403);
   };

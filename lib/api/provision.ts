@@ -94,7 +94,7 @@ export function provisionRoutes(app: Hono, deps: ApiDeps): void {
       return context.json(
         problem(
           'refused',
-          'another provision or a cleanup of the project is under way',
+          'another provision or a cleanup of the project is running',
           `To list them: propagator operation list --project ${scope.id}`,
         ),
         409,

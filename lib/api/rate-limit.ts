@@ -8,12 +8,12 @@ interface Bucket {
   at: number;
 }
 
-/** Takes one call of `key`. Returns 0, or the seconds to wait when the limit is reached. */
+/** Counts one call of `key`. Returns 0, or the seconds to wait above the limit. */
 export type RateLimit = (key: string) => number;
 
 /**
- * A token bucket per key: `perMinute` calls at once, refilled evenly over a minute. The least
- * recently used keys are dropped above a bound, so that many callers do not fill the memory.
+ * A token bucket per key: `perMinute` calls at once, refilled evenly over a minute. A bound on the
+ * keys limits the memory; the least recently used key is dropped first.
  */
 export function rateLimit(perMinute: number, now: () => number): RateLimit {
   const buckets = new Map<string, Bucket>();

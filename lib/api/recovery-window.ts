@@ -8,21 +8,24 @@ const MAX_SECONDS = 366 * 86_400;
 
 /** The fields of a body that ask for a recovery window. */
 export const windowFields = {
-  /** How long the deletion can be taken back. 0: it begins at once. Absent: the policy decides. */
+  /**
+   * The time for which the deletion can be canceled. 0: the deletion begins at once. Absent: the
+   * policy decides.
+   */
   recoverForSeconds: z.number().min(0).max(MAX_SECONDS).optional(),
-  /** How long before the end of the window a reminder is published. */
+  /** The times before the end of the window at which reminders are published. */
   remindBeforeSeconds: z.array(z.number().min(0).max(MAX_SECONDS)).max(20).optional(),
 };
 
-/** The window that a person names. Times are seconds. */
+/** The window that a person requests. Times are seconds. */
 export interface AskedWindow {
   readonly recoverForSeconds?: number | undefined;
   readonly remindBeforeSeconds?: readonly number[] | undefined;
 }
 
 /**
- * Returns the recovery window of a deletion, or `undefined` if it begins at once. A person decides
- * instead of the policy about each of the two fields.
+ * Returns the recovery window of a deletion; `undefined`: the deletion begins at once. Each field
+ * of a person's request replaces the value of the policy.
  */
 export async function windowOf(
   account: Account,
@@ -38,7 +41,7 @@ export async function windowOf(
 
   async function policyWindow() {
     if (!policy || account.type === 'user') return undefined;
-    // A rule about the name, the tags or the parent of a project does not match a domain.
+    // A domain matches no rule about the name, the tags or the parent of a project.
     if (account.type === 'domain') {
       const { id, name: domainName } = account;
       const ofDomain = { id, name: undefined, domainId: id, domainName };

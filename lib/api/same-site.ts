@@ -5,8 +5,8 @@ import { problem } from './problem.ts';
 const LOOPBACK: readonly string[] = ['127.0.0.1', 'localhost', '[::1]'];
 
 /**
- * Refuses requests for a host other than loopback: a web page can reach this port under its own
- * name if that resolves to 127.0.0.1 (DNS rebinding).
+ * Refuses requests for a host other than loopback. A web page could reach this port if its own host
+ * name resolves to 127.0.0.1 (DNS rebinding).
  */
 export const loopbackOnly: MiddlewareHandler = async (context, next) => {
   const named = context.req.header('host');
@@ -39,7 +39,7 @@ function isForeign({ req }: Context): boolean {
   return origin !== undefined && origin !== new URL(req.url).origin;
 }
 
-/** A followed link shows the response only to the person; the page with the link cannot read it. */
+/** The page with a link cannot read the response to a person's click on the link. */
 const isNavigation = ({ req }: Context): boolean =>
   isRead(req.method) &&
   req.header('origin') === undefined &&

@@ -11,7 +11,7 @@ import { readJson, reasonText, refusedCallerName } from './body.ts';
 import type { ApiDeps } from './deps.ts';
 import { problem } from './problem.ts';
 
-/** Like Keystone, any text of at most 255 characters, but not a path. */
+/** Any text of at most 255 characters, as in Keystone, except a path. */
 const Type = z
   .string()
   .regex(
@@ -60,15 +60,15 @@ export function serviceRoutes(app: Hono, deps: ApiDeps): void {
     const covering = services.find(({ catalogTypes, catalogAliases }) =>
       [...catalogTypes, ...catalogAliases].some((one) => typeKey(one) === typeKey(type)),
     );
-    // A type that requires the living project may be cleaned up elsewhere: Barbican's own listener
-    // receives deletions. Any other type can be waived while it is unreachable.
+    // A service that needs the living project may remove its resources without the propagator, as
+    // Barbican's listener does. Any other type can be waived only while it is unreachable.
     if (covering && !covering.preDelete) {
       const { unverified } = coverageOf(await cloud.registry(), services).of(covering);
       if (unverified.length === 0)
         return context.json(
           problem(
             'waiver',
-            `${covering.name} covers ${type} and can be listed, so there is nothing to waive`,
+            `${covering.name} covers ${type} and is reachable, so a waiver has no effect`,
           ),
           409,
         );
@@ -108,15 +108,15 @@ export function serviceRoutes(app: Hono, deps: ApiDeps): void {
 
 const listed = <Value>(value: Value | undefined): Value[] => (value === undefined ? [] : [value]);
 
-/** Registrations of covered services that no operation cleans up, without services that are off. */
+/** Registrations of enabled services that no operation can list. */
 const unreachable = (found: Coverage, { services, optedIn }: ApiDeps) =>
   services
     .filter(({ offByDefault, name }) => offByDefault === undefined || optedIn.includes(name))
     .flatMap((service) => found.of(service).unverified);
 
 /**
- * Returns why the propagator's roles do not permit calls to a service, so that it is known before a
- * deletion.
+ * Returns why the propagator's roles do not permit calls to a service, so that the operator knows
+ * it before a deletion.
  */
 async function accessProblem(
   service: Service,

@@ -10,8 +10,8 @@ import { LimitQuery } from './limit.ts';
 export const StopRequest = z.strictObject({ by: refusedCallerName, reason: reasonText });
 
 /**
- * Routes that stop all destructive work, resume it, and list these decisions. A repeated stop is
- * stored again, with its own reason. Running functions read the decision before each removal.
+ * Routes that stop all destructive work, resume it, and list these decisions. A repeated stop is a
+ * new decision. Running functions read the newest decision before each removal.
  */
 export function stopRoutes(app: Hono, { engine, now }: ApiDeps): void {
   for (const [path, what] of [

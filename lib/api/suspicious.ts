@@ -11,7 +11,7 @@ import { readJson, reasonText, refusedCallerName } from './body.ts';
 import type { ApiDeps } from './deps.ts';
 import { Limit } from './limit.ts';
 
-/** Most accounts per call. The caller repeats the call for the rest. */
+/** The maximum number of accounts per call. The caller repeats the call for the rest. */
 const MAX_AT_ONCE = 1000;
 
 const name = z.object({ type: z.enum(['project', 'domain', 'user']), id: z.string().min(1) });
@@ -27,7 +27,7 @@ export const Decision = z
     message: 'send accounts, or "all": true',
   });
 
-/** Routes that list, release and drop deletions of accounts that were never seen alive. */
+/** Routes that list, release and drop deletions of accounts that Keystone never showed. */
 export function suspiciousRoutes(app: Hono, { engine, now }: ApiDeps): void {
   app.get('/v1/suspicious', async (context) =>
     context.json(await engine.reads.suspicions(Limit.parse(context.req.query('limit')))),
@@ -78,9 +78,7 @@ function recordOf(
   });
 }
 
-/**
- * The named accounts, including dropped ones, or with `all` every account that is not decided yet.
- */
+/** The named accounts, including dropped accounts. With `all`: every undecided account. */
 async function selected(
   { accounts, all }: Pick<z.infer<typeof Decision>, 'accounts' | 'all'>,
   reads: Reads,

@@ -15,8 +15,8 @@ import type { ApiDeps } from './deps.ts';
 import { problem } from './problem.ts';
 
 /**
- * Accepts reports of the operator's own services, only for their own tasks: no HTTP request can
- * report that Nova is finished.
+ * Accepts reports of HTTP plugins, and only for their own tasks. No HTTP request can report a task
+ * of another service.
  */
 export function taskRoutes(app: Hono, { engine, httpPlugins }: ApiDeps): void {
   // The id contains slashes. Clients encode them, and API Gateway passes the decoded path on.
@@ -36,7 +36,7 @@ export function taskRoutes(app: Hono, { engine, httpPlugins }: ApiDeps): void {
     const caller = pluginNameOf(context);
     if (httpPlugins.includes(caller) && caller !== task.service)
       return context.json(
-        problem('task', `the token of ${caller} can only report tasks of ${caller}`),
+        problem('task', `the token of ${caller} may only report tasks of ${caller}`),
         403,
       );
     const because =

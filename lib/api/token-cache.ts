@@ -3,9 +3,9 @@ import type { TokenFacts, ValidateToken } from '../openstack/token-validation.ts
 import { PropagatorError } from '../shared/errors.ts';
 import { setNewest } from './bounded-map.ts';
 
-/** The longest time until a revoked token is refused. */
+/** The maximum time until a revoked token is refused. */
 const MAX_VALID_MILLIS = 60_000;
-/** A refused token is not sent to Keystone again for this time. */
+/** For this time a refused token is not sent to Keystone again. */
 const REFUSED_MILLIS = 10_000;
 const MAX_ENTRIES = 2000;
 const ANSWER_MILLIS = 10_000;
@@ -16,25 +16,25 @@ interface Entry {
 }
 
 export interface TokenCache {
-  /** The cached answer, or `undefined` when Keystone must be asked. */
+  /** The cached answer; `undefined`: only Keystone can answer. */
   cached(token: string): { readonly facts: TokenFacts | undefined } | undefined;
   /**
-   * Asks Keystone. Concurrent calls for one token share one call. Throws what `validate` throws.
+   * Asks Keystone. Concurrent calls for one token share one call. Throws the error of that call.
    */
   validate: ValidateToken;
 }
 
 /**
- * Keeps the answers of `validate` until the token expires, and for at most 60 s. A refused token is
- * kept for 10 s. A failed call is not kept. The keys are digests, so that a memory dump of the
- * cache shows no token.
+ * Caches the answers of `validate` until the token expires, and for at most 60 s. A refusal is
+ * cached for 10 s, a failed call is not cached. The keys are digests, so that a memory dump
+ * contains no token.
  */
 export function tokenCache(
   validate: ValidateToken,
   now: () => number,
   answerMillis = ANSWER_MILLIS,
 ): TokenCache {
-  // Two maps, so that many forged tokens do not evict valid ones.
+  // Two maps, so that many forged tokens do not evict valid tokens.
   const valid = new Map<string, Entry>();
   const refused = new Map<string, Entry>();
   const pending = new Map<string, Promise<TokenFacts | undefined>>();
@@ -85,7 +85,7 @@ const noAnswer = (millis: number): PropagatorError =>
   new PropagatorError({
     code: 'keystone.timeout',
     class: 'Transient',
-    message: `keystone did not validate a token of the API within ${millis / 1000} s`,
+    message: `Keystone did not validate a token of the API within ${millis / 1000} s`,
     advice: 'Check the load and the log of Keystone.',
     service: 'keystone',
   });

@@ -22,10 +22,9 @@ const OTHERS = 0o077;
 export const TOKEN = /^[A-Za-z0-9._~+/-]{32,200}=*$/;
 
 /**
- * Reads the token of this file, which belongs to the operating-system user that owns it. Creates
- * the file with a new token if it is missing, readable only by its owner. Throws `PropagatorError`
- * when the file cannot be created or read, when another user owns it or may read it, or when it
- * holds no token.
+ * Reads the token of this file. Its name is the user that owns the file. A missing file is created
+ * with a new token, readable only by its owner. Throws `PropagatorError` for a file that cannot be
+ * read or created, that another user owns or may read, or that contains no token.
  */
 export function openTokenFile(path: string): ApiToken {
   createIfMissing(path);
@@ -52,7 +51,7 @@ export function openTokenFile(path: string): ApiToken {
   }
 }
 
-/** Creates the file atomically, so that two processes that start at once use the same token. */
+/** Creates the file atomically, so that two processes that start together use the same token. */
 function createIfMissing(path: string): void {
   if (existsSync(path)) return;
   const draft = `${path}.${process.pid}`;
@@ -86,7 +85,7 @@ const codeOf = (thrown: unknown): string =>
     ? String(thrown.code)
     : 'unknown';
 
-/** The user of a container may have no name. */
+/** A user without a name, as in a container, is named by its id. */
 function nameOfUser(uid: number): string {
   try {
     return userInfo().username;

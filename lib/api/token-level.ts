@@ -1,9 +1,9 @@
 import type { TokenFacts, TokenScope } from '../openstack/token-validation.ts';
 import { LEVELS, type Level } from './access.ts';
 
-/** Which tokens of Keystone the API accepts, and what their roles allow. */
+/** The rules for tokens of Keystone: the accepted scopes, and the roles of each level. */
 export interface AccessPolicy {
-  /** Role names by level. A role of a higher level includes the lower ones. */
+  /** Role names by level. A higher level includes the lower levels. */
   readonly roles: Readonly<Record<Level, readonly string[]>>;
   /** The accepted scopes: `system`, `project:ID` and `domain:ID`. */
   readonly scopes: readonly string[];
@@ -14,13 +14,13 @@ export type TokenLevel =
   | { readonly kind: 'refused'; readonly message: string; readonly advice: string };
 
 /**
- * The level of a valid token. A role counts only in an accepted scope: in a cloud with secure RBAC
- * a customer may have the role `admin` on a project.
+ * The level of a valid token. A role counts only in an accepted scope, because with secure RBAC a
+ * customer may have the role `admin` on a project.
  */
 export function levelOf(facts: TokenFacts, policy: AccessPolicy): TokenLevel {
   if (facts.isDelegated)
     return refused(
-      'a token of a trust or of OAuth is not accepted, because it can name another user than ' +
+      'a token of a trust or of OAuth is not accepted, because it may name another user than ' +
         'the caller',
       'Log in with a password or an application credential.',
     );

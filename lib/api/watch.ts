@@ -11,35 +11,38 @@ import { noOperation, problem } from './problem.ts';
 export interface WatchTimes {
   /** Between two reads of the store. */
   readonly pollMillis: number;
-  /** Longest time without traffic, because proxies close idle connections. */
+  /** The maximum time without traffic, because proxies close idle connections. */
   readonly heartbeatMillis: number;
-  /** After this time a stream ends, and the client opens a new one with a token that is checked. */
+  /**
+   * The duration of a stream. The client then opens a new stream, and its token is checked again.
+   */
   readonly streamMillis: number;
 }
 const TIMES: WatchTimes = { pollMillis: 1000, heartbeatMillis: 15_000, streamMillis: 60_000 };
-/** Open streams of this process; each reads the store once per second. */
+/** The maximum open streams of this process. Each stream reads the store once per second. */
 const MOST_STREAMS = 50;
 
 const TOO_MANY = problem(
   'streams',
-  `${MOST_STREAMS} clients watch operations already`,
+  `${MOST_STREAMS} clients already watch operations`,
   'Close one of them, or read GET /v1/operations/:id in intervals.',
 );
 const NO_STREAM = problem(
   'stream',
-  'Lambda answers a request as a whole, so it cannot stream events',
-  'Read GET /v1/operations/:id in intervals. The command `propagator operation watch` does so.',
+  'the API runs on Lambda and cannot stream events',
+  'Read GET /v1/operations/:id in intervals. The command `propagator operation watch` does this.',
 );
 
 /**
  * Routes that send an operation, or the list of operations, as server-sent events. The first event
- * has the present state, and each later one a changed state. A stream about one operation sends
- * `end` and ends with it. `Last-Event-ID` is not needed, because each event holds the whole state.
+ * has the current state, and each later event a changed state. After the last state of an
+ * operation, its stream sends `end`. Clients need no `Last-Event-ID`, because each event has the
+ * whole state.
  */
 export function watchRoutes(app: Hono, deps: ApiDeps, times: WatchTimes = TIMES): void {
   let open = 0;
 
-  /** `read` returns the event's data, and `isLast` if no other state follows. */
+  /** `read` returns the data of an event. `isLast`: no other state follows. */
   function stream(
     context: Context,
     event: string,

@@ -11,9 +11,8 @@ export interface Incoming {
 }
 
 /**
- * Converts a broker's message to an event, whatever it contains. A body that cannot be decompressed
- * is stored unchanged, and ingest reports why it is unreadable. `receivedAt` is in epoch
- * milliseconds.
+ * Converts any message of a broker to an event. A body that cannot be decompressed is stored
+ * unchanged, and ingest reports why it is unreadable. `receivedAt` is in epoch milliseconds.
  */
 export function toReceived(
   message: Incoming,

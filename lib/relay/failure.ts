@@ -2,8 +2,8 @@ import { PropagatorError } from '../shared/errors.ts';
 import { addressOf, type Source } from './options.ts';
 
 /**
- * Returns the AMQP reply code (404, 406) of a closed channel or connection, or Node's code
- * (`ECONNREFUSED`) of a socket.
+ * Returns the code of a failure: the AMQP reply code (404, 406) of a channel or connection, or
+ * Node's code (`ECONNREFUSED`) of a socket.
  */
 function codeOf(thrown: unknown): number | string | undefined {
   if (typeof thrown !== 'object' || thrown === null || !('code' in thrown)) return undefined;
@@ -16,9 +16,9 @@ function codeOf(thrown: unknown): number | string | undefined {
 export const isMissing = (thrown: unknown): boolean => codeOf(thrown) === 404;
 
 /**
- * Converts any failure of the broker to an error with advice. It keeps the broker's text, which
- * names queues and arguments but never a login. The relay retries after each failure.
- * `hasSeenQueue`: this process has consumed the queue before, so it exists.
+ * Converts any failure of the broker to an error with advice. The error contains the broker's text,
+ * which names queues and arguments but never a login. The relay retries after each failure.
+ * `hasSeenQueue`: this process has consumed the queue before.
  */
 export function brokerFailure(
   thrown: unknown,
@@ -45,11 +45,11 @@ export function brokerFailure(
       'queue.arguments',
       'Denied',
       `queue ${source.queue} already exists with other properties: ${text}`,
-      'Set RABBITMQ_QUEUE_TYPE to the type of the queue, set RABBITMQ_QUEUE to another name, ' +
-        'or delete the old queue after it is empty (rabbitmqctl delete_queue NAME --if-empty).',
+      'Set RABBITMQ_QUEUE_TYPE to the type of the queue, or RABBITMQ_QUEUE to another name. ' +
+        'Or delete the old queue after it is empty: rabbitmqctl delete_queue NAME --if-empty',
     );
-  // The broker closed the connection instead of opening the virtual host. amqplib does not report
-  // the reason.
+  // The broker closed the connection when the relay opened the virtual host. amqplib does not
+  // report the reason.
   if (/Expected ConnectionOpenOk; got <ConnectionClose/.test(text))
     return failure(
       'virtual-host',
@@ -75,9 +75,9 @@ export function brokerFailure(
       'tls',
       'Denied',
       `the TLS connection to ${broker} failed: ${text}`,
-      'Set RABBITMQ_CA_FILE to the CA of the broker, RABBITMQ_SERVER_NAME to a name in its ' +
-        'certificate if it differs from the host, and RABBITMQ_CERT_FILE with ' +
-        'RABBITMQ_KEY_FILE if the broker requests a client certificate.',
+      'Set RABBITMQ_CA_FILE to the CA of the broker. If its certificate has another name ' +
+        'than the host, set RABBITMQ_SERVER_NAME to that name. If the broker requests a client ' +
+        'certificate, set RABBITMQ_CERT_FILE and RABBITMQ_KEY_FILE.',
     );
   const kept = hasSeenQueue
     ? `Queue ${source.queue} keeps the notifications of Keystone as long as the queue exists.`
@@ -95,7 +95,7 @@ const isTlsFailure = (thrown: unknown, text: string): boolean =>
   /CERT|TLS|SSL|SELF_SIGNED|UNABLE_TO_/.test(`${codeOf(thrown)} ${text}`) ||
   /certificate|wrong version number/i.test(text);
 
-/** The text for a queue or an exchange that Keystone has not created yet, which is not a fault. */
+/** The text for a queue or an exchange that Keystone has not created yet. This is not a fault. */
 export function missingText(source: Source): string {
   if (source.mode === 'topic')
     return (

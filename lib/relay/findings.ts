@@ -21,10 +21,7 @@ const ManagedQueue = z.object({
 type ManagedQueue = z.infer<typeof ManagedQueue>;
 
 const ANSWER_MILLIS = 3_000;
-/**
- * Settings of a queue, as a policy or as an argument, that delete messages while no consumer is
- * connected.
- */
+/** Policies and arguments of a queue that can delete messages while no consumer is connected. */
 const LOSSY_SETTINGS = [
   {
     policy: 'message-ttl',
@@ -52,8 +49,8 @@ const LOSSY_SETTINGS = [
 const NOT_DURABLE = 'NOT durable: a restart of the broker deletes its messages';
 
 /**
- * Returns the facts about the broker and the queue as log lines. It queries the management API if
- * configured, and does not throw a failure of that API.
+ * Returns the facts about the broker and the queue as log lines. A configured management API adds
+ * facts. Its failure is a fact, and not an error.
  */
 export async function findings(
   url: string,

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { NotificationReceived } from '../../events/notification.ts';
 import { type Incoming, toReceived } from './body.ts';
 
-/** The channel of the messages. A delivery can only be acknowledged on its own channel. */
+/** The channel of the messages, on which each delivery must be acknowledged. */
 export interface Acknowledging<M> {
   ack(message: M, allUpTo: boolean): void;
 }
@@ -17,16 +17,16 @@ export interface IntakeDeps {
 }
 
 /**
- * A batch of this many bytes is stored at once, so that a few huge messages do not exhaust the
- * memory.
+ * A batch of this many bytes does not wait for more messages, because huge messages could exhaust
+ * the memory.
  */
 const MAX_BYTES = 4 * 1024 * 1024;
 
 /**
  * Collects the messages of one channel, stores them in batches, then acknowledges them in order.
- * Only one batch is in progress at a time. While the store is slow or fails, nothing is
- * acknowledged, and the prefetch limit stops further deliveries. When the channel is lost, this
- * object ends, and the broker delivers unacknowledged messages again.
+ * Only one batch is in progress at a time. A slow or failing store delays the acknowledgments, and
+ * the prefetch limit then stops further deliveries. After the loss of the channel the intake ends,
+ * and the broker delivers unacknowledged messages again.
  */
 export class Intake<M extends Incoming> {
   readonly #channel: Acknowledging<M>;
@@ -49,7 +49,7 @@ export class Intake<M extends Incoming> {
     this.#running = this.#run();
   }
 
-  /** Adds a delivery. Its content is released at once. */
+  /** Adds a delivery. The intake keeps only the stored form of its content. */
   add(message: M): void {
     if (this.#ended.signal.aborted) return;
     const stored = toReceived(message, this.#deps.now());
@@ -107,15 +107,13 @@ export class Intake<M extends Incoming> {
       const last = batch.at(-1);
       if (last) this.#channel.ack(last.message, true);
     } catch {
-      // The channel is closed. The broker delivers these messages again, and ingest recognizes them
-      // by their message id.
+      // The channel is closed. The broker delivers these messages again, and ingest recognizes the
+      // duplicates by their message id.
       this.#ended.abort();
     }
   }
 
-  /**
-   * Waits until a message arrives or the batch is full, until the end, or for at most `maxMillis`.
-   */
+  /** Waits for a wake-up: a first message, a full batch, or the end. Waits at most `maxMillis`. */
   async #woken(maxMillis?: number): Promise<void> {
     await new Promise<void>((resolve) => {
       const timer = maxMillis === undefined ? undefined : setTimeout(resolve, maxMillis);

@@ -5,7 +5,7 @@ import { type BrokerTls, brokerTls, type TlsSettings } from './tls.ts';
 
 /** The source of the notifications. */
 export type Source =
-  /** Our own durable queue, bound to Keystone's exchange. */
+  /** A durable queue of the relay, bound to Keystone's exchange. */
   | {
       readonly mode: 'own';
       readonly queue: string;
@@ -15,8 +15,8 @@ export type Source =
       readonly arguments: Readonly<Record<string, string | number | boolean>>;
     }
   /**
-   * The queue of a topic that Keystone sends only to this project (`topics = notifications,ours`).
-   * Keystone creates it; the relay only consumes it.
+   * The queue of a topic that Keystone sends only to the relay (`topics = notifications,ours`).
+   * Keystone creates the queue, and the relay only consumes it.
    */
   | { readonly mode: 'topic'; readonly queue: string };
 
@@ -28,29 +28,27 @@ export interface RelayOptions {
   readonly source: Source;
   /** Messages that the broker may deliver before an acknowledgment. */
   readonly prefetch: number;
-  /** Notifications per batch, and how long the first one waits for more. */
+  /** Notifications per batch, and the time for which the first notification waits for more. */
   readonly batch: { readonly size: number; readonly waitMillis: number };
   /** Back-off after failures. */
   readonly backOff: Backoff;
   /**
-   * Polling interval for a missing exchange or queue. Notifications from before the binding are
+   * The polling interval for a missing exchange or queue. Notifications before the binding are
    * lost.
    */
   readonly pollMillis: number;
-  /**
-   * Interval at which the binding is renewed, because a deleted and recreated exchange has lost it.
-   */
+  /** The interval at which the binding is renewed, because a recreated exchange has lost it. */
   readonly renewMillis: number;
   /**
-   * RabbitMQ's management API, for facts that AMQP does not show. It uses the broker's login unless
-   * the URL has its own.
+   * RabbitMQ's management API, for facts that AMQP does not show. A URL without a login uses the
+   * broker's login.
    */
   readonly managementUrl: string | undefined;
 }
 
 /**
  * The queue that all services in the virtual host share. Ceilometer consumes it, and would miss
- * each message that the relay takes.
+ * each message that the relay consumes.
  */
 const SHARED_QUEUE = 'notifications.info';
 
@@ -89,8 +87,8 @@ export function relayOptions(settings: RelaySettings): RelayOptions {
   if (topicQueue === SHARED_QUEUE && settings.RABBITMQ_SHARED_QUEUE !== 'consume')
     throw refused(
       `RABBITMQ_TOPIC_QUEUE: all services publish to ${SHARED_QUEUE}, and Ceilometer consumes it`,
-      'Unset it, so that the relay binds its own queue to the exchange. If no other program ' +
-        'consumes that queue, set RABBITMQ_SHARED_QUEUE=consume.',
+      'Unset RABBITMQ_TOPIC_QUEUE, so that the relay binds its own queue to the exchange. If ' +
+        'no other program consumes the shared queue, set RABBITMQ_SHARED_QUEUE=consume.',
     );
   if (topicQueue === undefined && (queue === SHARED_QUEUE || queue === routingKey))
     throw refused(

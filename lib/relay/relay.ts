@@ -10,7 +10,7 @@ import { runSession } from './session.ts';
 
 export interface RelayDeps {
   /**
-   * Stores all messages in one step or throws. The relay acknowledges messages only after this
+   * Stores all messages in one step, or throws. The relay acknowledges the messages after this
    * resolves.
    */
   store(messages: readonly NotificationReceived[]): Promise<void>;
@@ -23,8 +23,8 @@ export interface RelayState {
   /** The broker accepted the connection, and the relay consumes the queue. */
   readonly connected: boolean;
   /**
-   * What the relay waits for, as text. Also set while connected, when Keystone has not created its
-   * exchange or the store fails.
+   * The cause of a wait, as text. A connected relay waits while the exchange of Keystone is
+   * missing, or while the store fails.
    */
   readonly waiting: string | undefined;
   /** The last batch could not be stored. */
@@ -43,8 +43,8 @@ export interface Relay {
 }
 
 /**
- * Consumes notifications from RabbitMQ until stopped. It never throws: each failure is logged,
- * shown in `state` and retried with back-off.
+ * Consumes notifications from RabbitMQ until `stop`. Each failure is logged, shown in `state` and
+ * retried with back-off.
  */
 export function startRelay(options: RelayOptions, deps: RelayDeps): Relay {
   const stopping = new AbortController();
@@ -67,7 +67,9 @@ export function startRelay(options: RelayOptions, deps: RelayDeps): Relay {
     if (state.connected !== connected || state.waiting !== waiting)
       state = { ...state, connected, waiting, since: deps.now() };
   };
-  /** At least half of the back-off. Jitter prevents two relays from retrying in step. */
+  /**
+   * A random time of at least half the back-off, so that two relays do not retry at the same time.
+   */
   const waitAfter = (count: number): number =>
     backoffMillis(count, options.backOff, 0.5 + Math.random() / 2);
   const updateState = (): void => change(state.connected, storeError ?? absent);
@@ -109,7 +111,7 @@ export function startRelay(options: RelayOptions, deps: RelayDeps): Relay {
           failures = 0;
           hasSeenQueue = true;
           change(true, storeError ?? absent);
-          // In the background, because the management API may be unreachable.
+          // The findings are not awaited, because the management API may be slow.
           findings(url, options, connection.connection.serverProperties, waiting)
             .then((lines) =>
               lines.forEach((line) => {
@@ -143,7 +145,7 @@ export function startRelay(options: RelayOptions, deps: RelayDeps): Relay {
       } catch (thrown) {
         failures += 1;
         const { report } = brokerFailure(thrown, options.source, url, hasSeenQueue);
-        // Try the next host at once. Wait only after all hosts have failed.
+        // The relay tries the next host at once, and waits after all hosts have failed.
         const hosts = options.urls.length;
         const wait = failures % hosts === 0 ? waitAfter(failures / hosts) : 0;
         if (state.waiting !== report.message)

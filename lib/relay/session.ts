@@ -14,7 +14,7 @@ export interface SessionDeps {
   /** The relay consumes the queue, which has `waiting` messages. */
   onConsuming(connection: ChannelModel, waiting: number): void;
   /**
-   * Reports the queue or exchange that Keystone must create first, as text; `undefined` once it
+   * Reports, as text, the queue or exchange that Keystone must create first. `undefined`: it
    * exists.
    */
   onMissing(what: string | undefined): void;
@@ -23,19 +23,19 @@ export interface SessionDeps {
 const CONNECT_MILLIS = 10_000;
 const CLOSE_MILLIS = 2_000;
 /**
- * Longest time that a new connection waits for the batch in progress. If a message is then stored
- * twice, ingest recognizes the duplicate by its message id.
+ * The maximum wait of a new connection for the batch in progress. After it, a message may be stored
+ * twice; ingest recognizes the duplicate by its message id.
  */
 const STORE_MILLIS = 30_000;
 /**
- * AMQP closes a silent connection after two heartbeat intervals. The broker's default of 60 s is
- * too long.
+ * AMQP closes a silent connection after two heartbeat intervals. The broker's default interval of
+ * 60 s is too long.
  */
 const HEARTBEAT_SECONDS = 20;
 
 /**
- * Runs one connection: declares the queue, consumes it and keeps it bound. Resolves when `signal`
- * aborts, and throws when the connection fails. In both cases the connection is closed at the end.
+ * Runs one connection: declares the queue, consumes it and keeps it bound. Resolves after `signal`
+ * has aborted; throws after a failure of the connection. Both ends close the connection.
  */
 export async function runSession(
   url: string,
@@ -62,7 +62,7 @@ export async function runSession(
   } finally {
     signal.removeEventListener('abort', stop);
     stop();
-    // Wait for the batch in progress, so that the next connection does not store it a second time.
+    // The batch in progress must end first, or the next connection would store it a second time.
     await Promise.race([
       serving.catch(() => undefined),
       delay(STORE_MILLIS, undefined, { ref: false }),
@@ -75,8 +75,8 @@ export async function runSession(
 }
 
 /**
- * Connects; `undefined` when `signal` aborts meanwhile. A connection that is established too late
- * is closed.
+ * Connects. Returns `undefined` after `signal` has aborted. A connection that is established too
+ * late is closed.
  */
 async function connectUnless(
   signal: AbortSignal,
@@ -120,7 +120,7 @@ async function consumeQueue(
     onStored: deps.onStored,
     onFailed: deps.onStoreFailed,
   });
-  // End the intake at once, so that no batch starts during the closing handshake.
+  // The intake ends at once, so that no batch starts during the closing handshake.
   signal.addEventListener('abort', () => void intake.end(), { once: true });
   try {
     const { consumerTag } = await channel.consume(
@@ -136,8 +136,8 @@ async function consumeQueue(
 }
 
 /**
- * Declares our own queue, or waits for a queue that Keystone owns. Returns the number of waiting
- * messages; `undefined` if stopped meanwhile.
+ * Declares the relay's own queue, or waits for the queue of a topic. Returns the number of waiting
+ * messages; `undefined` after `signal` has aborted.
  */
 async function openQueue(
   connection: ChannelModel,
@@ -165,9 +165,9 @@ async function openQueue(
 }
 
 /**
- * Binds our queue, and renews the binding until stopped. The exchange is only checked, because a
- * declaration with other properties than Keystone's would break Keystone's publishing. While the
- * exchange is missing, the relay still consumes the queue.
+ * Binds the relay's own queue, and renews the binding until `signal` aborts. The exchange is never
+ * declared, because other properties than Keystone's would break Keystone's publishing. The relay
+ * consumes the queue also while the exchange is missing.
  */
 async function keepBound(
   connection: ChannelModel,
@@ -204,14 +204,14 @@ async function onChannel<T>(
   work: (channel: Channel) => Promise<T>,
 ): Promise<T> {
   const channel = await connection.createChannel();
-  // Needs no handling: the failed call rejects with the same error.
+  // The failed call rejects with the same error.
   channel.on('error', () => undefined);
   const closed = new Promise<void>((resolve) => {
     channel.on('close', () => resolve());
   });
   const result = await work(channel);
-  // Also wait for the event: amqplib's `close` never settles if the connection is lost during the
-  // closing handshake.
+  // amqplib's `close` never settles if the connection is lost during the closing handshake, so the
+  // event also ends the wait.
   await Promise.race([channel.close(), closed]);
   return result;
 }

@@ -11,11 +11,11 @@ export interface BatchStoreDeps {
     readonly reads: Pick<Engine['reads'], 'accounts' | 'hasDue'>;
   };
   /**
-   * Ingests a batch in this process and resolves after its commit. Without it every batch goes
-   * through the queue.
+   * Ingests a batch in this process and resolves after its commit. Without this function every
+   * batch goes through the queue.
    */
   readonly ingest?: ((messages: readonly NotificationReceived[]) => Promise<void>) | undefined;
-  /** Aborted when the process stops. A batch in progress is given up then, not acknowledged. */
+  /** Aborts when the process stops. A batch in progress is then given up and not acknowledged. */
   readonly stopping: AbortSignal;
   readonly log: Pick<Logger, 'warn'>;
   /** Epoch milliseconds. */
@@ -25,25 +25,24 @@ export interface BatchStoreDeps {
 }
 
 /**
- * If the ingestion of a batch takes longer, the next batches are sent to the queue. Keystone may be
- * slow, or the notifications may be about many accounts. Storing them in the queue takes less time,
- * and in the queue an urgent notification can overtake others, which is not possible in the broker.
+ * After an ingestion that takes longer, the next batches go to the queue. The cause may be a slow
+ * Keystone, or notifications about many accounts. A write to the queue takes less time. An urgent
+ * notification can overtake others in the queue, but not in the broker.
  */
 const SLOW_MILLIS = 1_000;
 /**
- * After this time a batch in progress is also sent to the queue, and the relay takes the next one.
+ * After this time a batch in progress also goes to the queue, and the relay takes the next batch.
  */
 const GIVE_UP_MILLIS = 5_000;
-/** Interval at which the queue is checked again. */
+/** The minimum time between two checks of the queue. */
 const CHECK_MILLIS = 1_000;
 
 /**
  * Returns the store of a relay. A batch is ingested at once, in one transaction, while the ingest
- * queue holds no notification that is due. This saves three of the four writes for each
- * notification: into the queue, when a worker receives it, and when the worker deletes it.
- * Otherwise, and when the ingestion fails, the batch is appended to the queue. The queue delivers a
- * failed batch one by one, so one notification that cannot be handled stops no other. Throws when
- * the batch could not be stored either.
+ * queue has no due notification. This saves three of four writes per notification: the queue needs
+ * one write each to store, receive and delete it. Otherwise the batch goes to the queue, also after
+ * a failed ingestion. The queue delivers a failed batch one by one, so that one bad notification
+ * blocks no other. Throws if the batch could not be stored in the queue.
  */
 export function batchStore({
   engine,
@@ -76,13 +75,14 @@ export function batchStore({
           if (now() - begunAt > SLOW_MILLIS) useQueue();
           return;
         }
-        // The queue holds each notification a second time then. Ingest recognizes it by its id.
+        // Each notification is then stored twice. Ingest recognizes the duplicate by its id.
         useQueue();
       } catch (thrown) {
         if (stopping.aborted) throw thrown;
         useQueue();
         const error = reportOf(thrown, { code: 'relay.ingest' });
-        const text = 'a batch of notifications was not ingested; it goes to the ingest queue';
+        const text =
+          'the ingestion of a batch of notifications failed; the batch goes to the ingest queue';
         log.warn({ error, notifications: messages.length }, text);
       }
     }
@@ -91,8 +91,8 @@ export function batchStore({
 }
 
 /**
- * Begins `work` and waits for it. Returns false when it has not ended after `millis`, and throws at
- * once when `signal` aborts. An error of work that was given up has no effect: the queue holds its
+ * Begins `work` and waits for it. Returns false if `work` takes longer than `millis`. Throws at
+ * once when `signal` aborts. A later error of `work` has no effect, because the queue has its
  * notifications.
  */
 async function within(

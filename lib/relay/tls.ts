@@ -26,14 +26,14 @@ const NAMES = [
 ] as const;
 
 /**
- * Reads the files that the settings name. Throws `PropagatorError` with one line that names
- * the setting when a file is missing, has other content, or has no use.
+ * Reads the files that the settings name. Throws `PropagatorError` with one line that names the
+ * setting: its file is missing, has other content, or has no use.
  */
 export function brokerTls(settings: TlsSettings): BrokerTls {
   const set = NAMES.find((name) => settings[name] !== undefined);
   if (set === undefined) return {};
   if (!settings.RABBITMQ_URL?.every((url) => url.startsWith('amqps:')))
-    throw settingError(set, 'it requires TLS; begin RABBITMQ_URL with amqps://');
+    throw settingError(set, 'this setting requires TLS; begin RABBITMQ_URL with amqps://');
   const ca = pem(settings, 'RABBITMQ_CA_FILE', 'CERTIFICATE');
   const cert = pem(settings, 'RABBITMQ_CERT_FILE', 'CERTIFICATE');
   const key = pem(settings, 'RABBITMQ_KEY_FILE', 'PRIVATE KEY');

@@ -30,7 +30,7 @@ describe('the identity of a decision', () => {
     });
     expect([answer.status, await messageIn(answer), engine.waived.size]).toEqual([
       400,
-      'by: omit it: the API uses the name of your token or IAM principal',
+      'by: omit this field: the API uses the name of your token or IAM principal',
       0,
     ]);
   });

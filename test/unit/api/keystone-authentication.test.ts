@@ -153,7 +153,7 @@ describe('a token of Keystone', () => {
     expect(await Promise.all(statuses)).toEqual([200, 200, 403]);
   });
 
-  it('is refused if it is of a trust, because it can name another user', async () => {
+  it('is refused if it is of a trust, because it may name another user', async () => {
     const { call } = withTokens({ t: facts(['admin'], { isDelegated: true }) });
     expect(await answerOf(await call('t'))).toMatchObject({ status: 403, code: 'api.scope' });
   });

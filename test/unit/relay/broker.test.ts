@@ -119,7 +119,7 @@ describe('TLS settings of the broker', () => {
       { RABBITMQ_CERT_FILE: 'one.pem', RABBITMQ_KEY_FILE: 'other.key' },
     ],
     [
-      'RABBITMQ_SERVER_NAME: it requires TLS',
+      'RABBITMQ_SERVER_NAME: this setting requires TLS',
       { RABBITMQ_SERVER_NAME: 'x', RABBITMQ_URL: 'amqp://u:p@h/' },
     ],
   ])('%s … stops the start', (expected, set) => {
