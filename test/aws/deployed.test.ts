@@ -104,7 +104,7 @@ describe('the deployed stack', () => {
     await quiet();
   });
 
-  it('suspends a disabled project as the policy file of the deployment says, and puts everything back when it is enabled', async () => {
+  it('suspends a disabled project by the deployed policy file, and restores it when it is enabled', async () => {
     const [customer, control] = [stage.project('trial-one'), stage.project('trial-two')];
     const [before, untouched] = [customer, control].map((id) => allSwitchesOf(stage.cloud, id));
     const lastOperation = async (action: string) => {
@@ -136,7 +136,7 @@ describe('the deployed stack', () => {
     expect(allSwitchesOf(stage.cloud, control)).toEqual(untouched);
   });
 
-  it('provisions a new project as the policy file of the deployment says, once, and no other project', async () => {
+  it('provisions a new project once by the deployed policy file, and no other project', async () => {
     const [created, control] = [stage.newProject('new-one'), stage.newProject('other')];
     const untouched = provisionedIn(stage.cloud, control.id);
     for (const project of [created, control, created])

@@ -122,14 +122,14 @@ describe('a stack with PROPAGATOR_API_AUTH=keystone', () => {
     );
   });
 
-  it('answers under its own domain', async () => {
+  it('answers under the custom domain', async () => {
     const { token } = userWith('reader');
     expect(await statusUnder(DOMAIN, stack.endpoint, '/v1/status', token)).toBe(200);
     expect(await statusUnder(DOMAIN, stack.endpoint, '/v1/status')).toBe(401);
     expect(await statusUnder(`other-${DOMAIN}`, stack.endpoint, '/v1/status', token)).not.toBe(200);
   });
 
-  it('takes a notification of an operator, and the deletion is carried out', async () => {
+  it('accepts a notification of an operator, and the project is cleaned up', async () => {
     const operator = userWith('propagator-operator');
     const customer = customerOf(cloud);
     const send = async (notification: string) =>

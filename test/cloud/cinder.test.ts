@@ -90,7 +90,7 @@ describe('the Cinder of the rehearsal cloud', () => {
     expect(await testCloud.status('storage', 'GET', path)).toBe(404);
   });
 
-  it('leaves a volume in deleting if an option says so, until it is reset or deleted by force', async () => {
+  it('keeps a volume in state deleting with an option, until it is reset or deleted by force', async () => {
     const path = `/volumes/${volume('from-snapshot')}`;
     testCloud.cloud.faults.inject({
       service: 'cinder',

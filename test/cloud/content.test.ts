@@ -86,7 +86,7 @@ describe('the Swift of the rehearsal cloud', () => {
       ).json,
     ).map((row) => row.name);
 
-  it('keeps objects with any name, and returns them under it', async () => {
+  it('stores objects with any name, and returns them under that name', async () => {
     testCloud = await openTestCloud();
     testCloud.cloud.seed.fill(testCloud.project, 'small');
     expect((await names('awkward ü %')).toSorted()).toEqual(awkwardNames.toSorted());
@@ -122,7 +122,7 @@ describe('the Swift of the rehearsal cloud', () => {
     });
   });
 
-  it('keeps a versioned container until its last version is gone', async () => {
+  it('keeps a versioned container until its last version is deleted', async () => {
     testCloud = await openTestCloud();
     testCloud.cloud.seed.fill(testCloud.project, 'small');
     const path = `${account()}/versioned`;

@@ -111,7 +111,7 @@ describe('a service that the cloud has', () => {
     ).toBeDefined();
   });
 
-  it('is emptied once if it is registered twice, and the other registration is named', async () => {
+  it('is emptied once if it is registered twice, and the operation names the other registration', async () => {
     proxy.registry = (registry) => ({
       ...registry,
       catalog: registry.catalog.flatMap((service) =>
@@ -147,7 +147,7 @@ describe('a service that the cloud has', () => {
     ]);
   });
 
-  it('is called at the URL in the settings, whatever the catalog has', async () => {
+  it('is called at the URL in the settings, also if the catalog has another one', async () => {
     const yaml = `clouds: {test: {region_name: RegionOne, volumev3_endpoint_override: "${proxy.url}/elsewhere", fortune_telling_endpoint_override: "http://127.0.0.1:9/"}}`;
     const env = {
       ...testCloud.cloud.credentials,

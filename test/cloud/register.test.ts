@@ -92,7 +92,7 @@ describe('propagator register', () => {
     expect(endpoints()).toEqual([{ ...before, url: 'https://new.example.org/propagator' }]);
   });
 
-  it('enables what was disabled', async () => {
+  it('enables a service and an endpoint that were disabled', async () => {
     addService({ enabled: false });
     addEndpoint({ enabled: false });
     expect((await type(REGISTER)).code).toBe(0);
@@ -117,7 +117,7 @@ describe('propagator register', () => {
     }
   });
 
-  it('goes on after a run that failed in between', async () => {
+  it('completes an earlier run that failed', async () => {
     const fault = cloud.faults.inject({
       service: 'keystone',
       method: 'POST',
@@ -200,7 +200,7 @@ describe('propagator register', () => {
     expect(services()).toEqual([]);
   });
 
-  it('takes the only region of Keystone when the login names none', async () => {
+  it('uses the only region of Keystone when the login names none', async () => {
     expect((await type(REGISTER, { OS_REGION_NAME: undefined })).code).toBe(0);
     expect(shown()).toEqual([['public', 'RegionOne', URL, true]]);
   });
@@ -297,14 +297,14 @@ describe('propagator unregister', () => {
     });
   });
 
-  it('leaves a service of the type that it did not make', async () => {
+  it('does not remove a service of the type that register did not create', async () => {
     addService({ description: '' });
     addEndpoint({ description: '' });
     expect((await type('unregister')).out).toContain('Nothing to remove');
     expect([services().length, endpoints().length]).toEqual([1, 1]);
   });
 
-  it('keeps its service while the service has an endpoint that it did not make', async () => {
+  it('keeps its service while the service has an endpoint of another program', async () => {
     await type(REGISTER);
     addEndpoint({ id: 'foreign', interface: 'internal', description: '' });
     const { out } = await type('unregister');

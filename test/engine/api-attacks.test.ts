@@ -123,7 +123,7 @@ async function isIngested(): Promise<boolean> {
   return ingest === undefined || ingest.ready + ingest.delayed + ingest.active === 0;
 }
 
-it(`a flood of ${FLOOD} forged deletions leaves the health check answering and the living project alone, and a real deletion in its middle is carried out`, async () => {
+it(`during a flood of ${FLOOD} forged deletions the health check answers, a living project is not changed, and a real deletion is carried out`, async () => {
   const before = cloud.store.resources(control);
   const real = await knownProject('ends');
   expect(cloud.store.resources(real.id).length).toBeGreaterThan(0);

@@ -61,7 +61,7 @@ async function arriving(
 }
 
 describe('A process on AWS that is killed with SIGKILL', () => {
-  it('leaves messages that it stored and did not send, and the next commit sends them', async () => {
+  it('has stored messages without sending them, and the next commit sends them', async () => {
     const stage = await emulator.aws().stage(['nova']);
     const [written] = await killedAt(stage, 'nova', 'commit');
     const engine = open(stage, { outboxGraceMillis: 0 });
@@ -88,7 +88,7 @@ describe('A process on AWS that is killed with SIGKILL', () => {
     expect((await engine.reads.depths()).coordinate?.ready).toBe(1);
   });
 
-  it('leaves the message that it handles to another process after the visibility timeout, counted as delivered', async () => {
+  it('releases its message to another process after the visibility timeout, and the delivery counts', async () => {
     const stage = await emulator.aws().stage(['nova']);
     const engine = open(stage);
     await engine.commit({ messages: [requested('nova', 3)] });

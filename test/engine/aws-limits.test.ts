@@ -138,7 +138,7 @@ describe('A change that is too big for one transaction', () => {
 });
 
 describe('Two writers', () => {
-  it('have one winner if they change the same row, whatever else the changes contain', async () => {
+  it('conflict if they change the same row: exactly one of them is stored', async () => {
     const stage = await emulator.aws().stage();
     const [first, second] = [open(stage), open(stage)];
     const [one, other] = [operation(), operation()];

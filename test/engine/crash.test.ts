@@ -109,7 +109,7 @@ describe('A process that is killed with SIGKILL', () => {
     expect(handled.size).toBe(commits);
   }, 180_000);
 
-  it('loses no message, in whatever state the message was', async () => {
+  it('loses no message in any state', async () => {
     const { committed, handled } = await killAgainAndAgain(folder, 'work');
     const engine = await open({ dataFolder: folder });
     const all = new Set([...handled, ...(await drained(engine))]);
@@ -117,7 +117,7 @@ describe('A process that is killed with SIGKILL', () => {
     expect((await engine.reads.depths()).coordinate?.dead).toBe(0);
   }, 180_000);
 
-  it('delivers the message that it handled again at the next start, at once, counted as delivered', async () => {
+  it('delivers its message again at the next start, and the first delivery counts', async () => {
     const id = operationId();
     const before = await open({ dataFolder: folder });
     await before.commit({ messages: [confirmation(id)] });
@@ -161,7 +161,7 @@ describe('A process on a PostgreSQL server that is killed with SIGKILL', () => {
   }, 60_000);
   afterAll(() => postgresql.stop(), 30_000);
 
-  it('leaves its message to another process within a minute', async () => {
+  it('releases its message to another process within a minute', async () => {
     const where = await postgresql.createDatabase();
     const engine = await open({ databaseUrl: where });
     const id = operationId();

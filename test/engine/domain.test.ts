@@ -27,7 +27,7 @@ describe('Two processes on one PostgreSQL server', () => {
     await postgresql?.stop();
   }, 30_000);
 
-  it('delete a domain: a held project and its domain wait, one process is killed, and the other one ends it', async () => {
+  it('delete a domain after one process was killed, and wait for the end of a hold on a project', async () => {
     const { seed, state, store } = cloud;
     const [domain, other] = [seed.makeDomain('customer'), seed.makeDomain('neighbor')];
     const top = seed.makeProject(domain, 'top');

@@ -193,7 +193,7 @@ describe('The folder of the embedded engine', () => {
       },
     );
 
-    it('is replaced by an empty one with --begin-empty, and the old files are kept beside it', async () => {
+    it('is replaced by an empty one with --begin-empty, and the old files are kept', async () => {
       rmSync(inDatabase('PG_VERSION'));
       const engine = await opened({ dataFolder: data, beginEmpty: true });
       expect(await engine.reads.operations({})).toEqual([]);

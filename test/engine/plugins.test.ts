@@ -52,7 +52,7 @@ describe('services of the operator', () => {
     });
   });
 
-  it('are suspended and resumed with the project if a module adds them; what was paused before stays paused', async () => {
+  it('are suspended and resumed with the project if a module adds them; resources paused before stay paused', async () => {
     const project = fixture.project('pausing');
     const support = fixture.billing.tables
       .get('subscriptions')
@@ -79,7 +79,7 @@ describe('services of the operator', () => {
     expect(fixture.billing.of(project)).toHaveLength(3);
   });
 
-  it('are waited for, with the reason, while one is down; the other changes no other project although its API ignores the filter', async () => {
+  it('delay the operation while one of them is down, and change no other project although an API ignores the filter', async () => {
     fixture.billing.ignoresFilter = true;
     await fixture.cmdb.kill();
     const project = fixture.project('second');

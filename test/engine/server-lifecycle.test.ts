@@ -78,7 +78,7 @@ describe('suspend, resume and provision on a PostgreSQL server', () => {
     expect(await reads().documents('suspension', target.id)).toEqual([]);
   });
 
-  it('provisions new projects with one of each while two processes share the work, and goes on when one stops', async () => {
+  it('provisions new projects without duplicates while two processes share the work, also after one stops', async () => {
     const other = await start();
     try {
       const projects = ['new-one', 'new-two', 'new-three'].map((name) => newProjectIn(cloud, name));

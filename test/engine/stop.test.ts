@@ -55,7 +55,7 @@ describe('A propagator', () => {
     rmSync(folder, { recursive: true, force: true });
   }, 60_000);
 
-  it('starts no removal later than a second after a stop signal, whatever connections are open, and continues at the next start', async () => {
+  it('starts no removal later than a second after a stop signal, also with open connections, and continues at the next start', async () => {
     const before = left(control);
     running = await start();
     const idle = await connectTo(running.port);

@@ -42,7 +42,7 @@ export function auditSuite(open: () => Promise<Engine>): void {
       return rows.map(({ entry }) => StoredAuditEntry.parse(entry));
     };
 
-    it('has every decision of a change, in its order, with a hash over what is stored', async () => {
+    it('has every decision of a change in order, each with a hash over the stored entry', async () => {
       const { sequence } = await engine.reads.auditHead();
       // U+0000 and half a surrogate pair are stored as U+FFFD by every engine.
       const records = [auditRecord(), auditRecord({ reason: 'a\0b\ud800c' })];
@@ -71,7 +71,7 @@ export function auditSuite(open: () => Promise<Engine>): void {
       expect(await engine.reads.auditHead()).toEqual(before);
     });
 
-    it('takes more decisions in one change than one transaction of DynamoDB', async () => {
+    it('stores more decisions in one change than fit into one transaction of DynamoDB', async () => {
       const { sequence } = await engine.reads.auditHead();
       const records = Array.from({ length: 130 }, () => auditRecord());
       expect(await engine.commit({ audit: records })).toBe('committed');

@@ -61,7 +61,7 @@ export function commitSuite(open: () => Promise<WorkerEngine>): void {
       });
     });
 
-    it('is not stored at all when its last part fails', async () => {
+    it('is not stored when its last part fails', async () => {
       const opened = operation();
       const [seen, service] = [unique(), `t${unique()}`];
       const [shop, junk] = [project(), quarantined()];
@@ -91,7 +91,7 @@ export function commitSuite(open: () => Promise<WorkerEngine>): void {
       expect(await engine.deadLetters({ service })).toEqual([]);
     });
 
-    it('is a conflict if another process changed the row meanwhile, and writes nothing', async () => {
+    it('is a conflict if another process changed the row since it was read, and writes nothing', async () => {
       const opened = operation();
       await engine.commit({ operations: [opened], tasks: [task(opened.id)] });
       const [read] = await engine.reads.operations({ projectId: opened.scope.id });

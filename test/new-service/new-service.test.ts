@@ -42,7 +42,7 @@ describe('npm run new:service', () => {
   const read = (path: string): string => readFileSync(join(house, path), 'utf8');
   const index = 'lib/services/index.ts';
 
-  it('writes a service that is typed, linted, in the index, and keeps the contract', async () => {
+  it('writes a service that passes the type check, the linter and the contract, and is in the index', async () => {
     const made = await newService(
       'cloud-storage',
       '--type',
@@ -143,7 +143,7 @@ describe('a new service', () => {
     expect(refusal({ ...nothing, ...more }, () => false)).toBe(reason);
   });
 
-  it('is refused when a file of it is there, and taken otherwise', () => {
+  it('is refused if one of its files exists, and accepted otherwise', () => {
     const ghost = 'test/cloud/documented/pictures.ts';
     expect(refusal(nothing, (path) => path === ghost)).toBe(`${ghost} already exists`);
     expect(refusal(nothing, () => false)).toBeUndefined();

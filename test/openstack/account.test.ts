@@ -129,7 +129,7 @@ describe('a customer whose projects hold at least one of every resource type', (
     expect(await on.propagator.deadLetters()).toEqual([]);
   });
 
-  it('a propagator that is killed five times during one operation loses no notification and ends the same way', async () => {
+  it('a propagator that is killed five times during one operation loses no notification and finishes the operation', async () => {
     const red = on.idOf('red');
     const about = { project: red };
     const enforce = () => on.start({ mode: 'enforce' });

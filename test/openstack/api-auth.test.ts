@@ -146,7 +146,7 @@ describe('a token of a real Keystone at the API', () => {
     // Keystone's role member implies the role reader.
     ['member', ['200', '403 api.role', '403 api.role']],
     ['other', REFUSED('403 api.scope')],
-  ])('may do on the system what the role %s allows', async (user, expected) => {
+  ])('permits on the system only the requests of the role %s', async (user, expected) => {
     expect(await answers(await tokenOf(user))).toEqual(expected);
   });
 

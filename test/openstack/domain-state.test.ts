@@ -102,7 +102,7 @@ describe('a domain that is disabled and enabled', () => {
   const lines = (all: Snapshot) => NAMES.map((name) => [name, linesOf(all, projects[name].id)]);
   const everyAlarm = () => Promise.all(NAMES.map((name) => projects[name].alarms()));
 
-  it('has a project that is suspended alone before', async () => {
+  it('has a project that is suspended before the domain', async () => {
     const { id } = projects.alone;
     await setEnabled('project', id, false);
     const view = await on.propagator.operation(
@@ -157,7 +157,7 @@ describe('a domain that is disabled and enabled', () => {
     expect(await on.propagator.deadLetters()).toEqual([]);
   });
 
-  it('leaves nothing when it is deleted while it is suspended, and its neighbor is as before', async () => {
+  it('has no resource left when it is deleted while suspended, and the control domain is unchanged', async () => {
     await setEnabled('domain', domain, false);
     expect((await ended('suspend', 2)).operation.state).toBe('finished');
     expect(await everyServer()).toEqual({ shop: STOPPED, blog: STOPPED, alone: STOPPED });

@@ -152,7 +152,7 @@ describe('the deletion of a domain', () => {
     expect(await isDomainEnabled()).toBe(true);
   });
 
-  it('waits by name for a held project and for one that drifted, also after a kill; others are deleted', async () => {
+  it('names the held and the drifted project that it waits for, also after a kill, and deletes the others', async () => {
     const { held = '', leaf = '', web = '', vault = '', top = '', middle = '' } = projects;
     const hold = await call('POST', '/v1/holds', { project: held, reason: 'evidence' });
     expect(hold.status).toBe(201);
@@ -180,7 +180,7 @@ describe('the deletion of a domain', () => {
     for (const id of [web, vault]) expect(unwaivedLeftovers(now, id)).toEqual([]);
   });
 
-  it('ends after the release and the end of the hold: nothing of the domain is left, and the neighbors are as before', async () => {
+  it('ends after the release and the end of the hold: no resource of the domain is left, and the control projects are unchanged', async () => {
     const [drifted] = await on.propagator.operations({ project: projects.leaf ?? '' });
     const release = `/v1/operations/${drifted?.operation.id}/release`;
     expect((await call('POST', release, { reason: 'looked at it' })).status).toBe(202);

@@ -104,7 +104,7 @@ describe('a project that is deleted with a recovery window', () => {
     expect(await on.propagator.deadLetters()).toEqual([]);
   });
 
-  it('is removed after the reminder at the end of a short window, though the propagator is killed in it', async () => {
+  it('is removed at the end of a short window after the reminder, although the propagator was killed', async () => {
     await requestDeletion('--recover-for', '20s', '--remind', '12s');
     await operation('cleanup', isState('recoverable'));
     await restart();

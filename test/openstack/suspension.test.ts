@@ -141,7 +141,7 @@ rules:
     expect(await operations()).toEqual([]);
   });
 
-  it('is suspended as the policy says, though the propagator is killed while it suspends', async () => {
+  it('is suspended by the policy, although the propagator is killed during the suspension', async () => {
     await setEnabled(false);
     await until('the first load balancer is down', OPERATION_SECONDS, async () =>
       (await balancers()).some((row) => row.admin_state_up === false) ? true : undefined,

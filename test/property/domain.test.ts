@@ -19,7 +19,7 @@ const domains = fc.record({
   failures: fc.record({ disable: fc.nat(2), delete: fc.nat(3) }),
 });
 
-describe('the deletion of a whole domain, whatever fails', () => {
+describe('the deletion of a whole domain with random failures', () => {
   it('touches no other domain, keeps the order, and deletes the domain after its projects', async () => {
     await fc.assert(
       fc.asyncProperty(

@@ -116,7 +116,7 @@ describe('the cleanup that an administrator requests, with any interference of o
     );
   });
 
-  it('leaves no resource without interference', async () => {
+  it('leaves no resource if no other client interferes', async () => {
     await fc.assert(
       fc.asyncProperty(histories, deliveriesWithActionFailures, async (history, schedule) => {
         const simulation = await live(

@@ -190,7 +190,7 @@ describe('the relay between RabbitMQ and the store', () => {
 });
 
 describe('a relay and its broker', () => {
-  it('the relay waits for a missing exchange of Keystone, never declares it, and consumes the queue meanwhile', async () => {
+  it('while the exchange of Keystone is missing, the relay does not declare it, and consumes its queue', async () => {
     const relay = fixture.start();
     await eventually('the state names the failure', () =>
       /exchange .* does not exist yet/.test(relay.state().waiting ?? ''),
@@ -269,7 +269,7 @@ describe('a relay and its broker', () => {
 });
 
 describe('the log of a relay', () => {
-  it('names the broker, the queue with its number of messages, and what could not be checked', async () => {
+  it('names the broker, the queue with its number of messages, and the checks that failed', async () => {
     await fixture.started();
     await eventually('the findings are logged', () =>
       fixture.log.some((line) => line.includes('rabbitmqctl list_policies')),

@@ -67,7 +67,7 @@ async function killDuringCleanup(where: string, store: Store, processes: number)
 }
 
 describe(`a propagator that is killed at random times (RELIABILITY_SEED=${SEED})`, () => {
-  it('removes everything of the targets and nothing else, on the embedded database', async () => {
+  it('removes all resources of the target projects and no others, on the embedded database', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'propagator-killed-'));
     try {
       await killDuringCleanup('embedded', { PROPAGATOR_DATA: join(folder, 'data') }, 1);
@@ -84,7 +84,7 @@ describe(`a propagator that is killed at random times (RELIABILITY_SEED=${SEED})
     }, 60_000);
     afterAll(() => postgresql.stop(), 30_000);
 
-    it('removes everything of the targets and nothing else, while another process continues', async () => {
+    it('removes all resources of the target projects and no others, while another process continues', async () => {
       await killDuringCleanup('PostgreSQL', { DATABASE_URL: await postgresql.createDatabase() }, 2);
     });
   });

@@ -67,7 +67,7 @@ describe('a creation', () => {
     });
     expect(record('project/p3')?.members).toEqual(['u2']);
   });
-  it('is published as created and disabled if the account is disabled meanwhile', async () => {
+  it('is published as created and disabled if Keystone already shows the account disabled', async () => {
     fixture.keystone.put(user('u3', false));
     await fixture.take(cadf('identity.user.created', 'u3'));
     await fixture.take(cadf('identity.user.updated', 'u3'));
@@ -192,7 +192,7 @@ describe('a repeated notification', () => {
     ]);
     expect(fixture.count('notification.duplicate')).toBe(0);
   });
-  it('is ingested once, in one batch and later', async () => {
+  it('is ingested once, in the same batch and in a later one', async () => {
     const body = cadf('identity.project.deleted', 'p1');
     await fixture.take(body, body);
     await fixture.take(body);

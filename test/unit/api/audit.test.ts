@@ -225,7 +225,7 @@ const EXAMPLES: Readonly<Record<string, Example>> = {
 const NO_DECISIONS = ['POST /v1/tasks/:id{.+}/report', 'POST /v1/notifications'];
 
 describe('the audit log of the API', () => {
-  it('knows every route that changes something: add an example of a new one above', () => {
+  it('has an example of every route that changes something', () => {
     const routes = routesOf(apiUnderTest().app).filter(
       (route) => !isRead(route.split(' ')[0] ?? ''),
     );

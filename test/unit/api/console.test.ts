@@ -54,7 +54,7 @@ describe('the files of the console', () => {
     expect([again.status, await again.text()]).toEqual([304, '']);
   });
 
-  it('are found without the slash, and nothing else is', async () => {
+  it('are served also without the final slash, and no other path is', async () => {
     const answer = await ask('/console');
     expect([answer.status, answer.headers.get('location')]).toEqual([308, CONSOLE_PATH]);
     for (const path of ['index.html', 'main.ts', 'static/index.html', '.', 'console.js/x'])
@@ -125,7 +125,7 @@ describe('a request about the console', () => {
   });
 });
 
-describe('a path that leaves the folder', () => {
+describe('a path to a file outside the folder of the console', () => {
   let server: HttpServer;
   beforeAll(async () => {
     server = await serveHttp(local(), 0);

@@ -56,7 +56,7 @@ describe('the HTTP server', () => {
       '408',
     ],
   ])(
-    'closes a connection that is too slow, and answers other clients meanwhile: %s',
+    'closes a connection that is too slow, and answers other clients at the same time: %s',
     async (_, written, status) => {
       const { received } = await open(...written);
       expect(await healthStatus()).toBe(200);

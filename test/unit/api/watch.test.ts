@@ -74,7 +74,7 @@ describe('the event stream of an operation', () => {
     await last.body?.cancel();
   });
 
-  it('is refused on Lambda, with the way that works', async () => {
+  it('is refused on Lambda, and the error names the route to use', async () => {
     const { app, engine } = apiUnderTest({ authentication: { by: 'iam' } });
     const opened = operation();
     await engine.commit({ operations: [opened] });

@@ -97,7 +97,7 @@ describe('the authentication of the API', () => {
     });
   });
 
-  it('takes the names of roles and the scopes from the settings', () => {
+  it('reads the names of roles and the scopes from the settings', () => {
     expect(
       authenticationFor({
         ...KEYSTONE,

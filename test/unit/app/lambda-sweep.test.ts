@@ -6,7 +6,7 @@ import type { Change } from '../../../lib/engine/port.ts';
 import { NO_POLICY, type Policy } from '../../../lib/policy/schema.ts';
 
 describe('one run of the sweep on AWS', () => {
-  it('counts what waits for an operator: held operations, holds by a cap, suspicious deletions, enables during a hold', async () => {
+  it('counts held operations, holds by a cap, suspicious deletions, and enables during a hold', async () => {
     const counted: Record<string, number> = {};
     const hold = { by: 'ann', reason: 'the invoice', at: 1 };
     const held = [{ hold: { about: 'cap' } }, { hold: { about: 'keystoneAction' } }];

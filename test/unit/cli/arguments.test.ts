@@ -98,7 +98,7 @@ describe('a duration without its unit', () => {
   );
 });
 
-describe('an id that the propagator does not know', () => {
+describe('an id that the propagator has not stored', () => {
   const lines = all.filter(({ help }) => /^Usage: propagator operation \w+ .*<id>/.test(help));
 
   it('can be given to every command of one operation', () => {

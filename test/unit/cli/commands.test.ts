@@ -190,7 +190,7 @@ describe('the command line', () => {
     expect(JSON.parse((await type('status --json')).out)).toMatchObject({ suspicious: 2 });
   });
 
-  it('shows a project that was enabled in Keystone during a hold, with what to do', async () => {
+  it('shows a project that was enabled in Keystone during a hold, with the next command', async () => {
     const { engine, type } = commandLine();
     const hold = { by: 'ann', reason: 'the invoice', at: 1 };
     await engine.commit({ documents: [holdDocument('aaaa', 0, hold)] });

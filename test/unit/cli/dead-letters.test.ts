@@ -282,7 +282,7 @@ describe('a time', () => {
 });
 
 describe('a listing of dead letters by another command', () => {
-  it('leaves a notice about the missing dead letters at the operations', async () => {
+  it('prints a notice about the missing dead letters with the operations', async () => {
     const { engine, type, id } = await withDeadLetters();
     engine.deadLetters = () =>
       Promise.reject(

@@ -15,7 +15,7 @@ const line = (text: string, title: string): string | undefined =>
     ?.slice(11);
 
 describe('propagator operation', () => {
-  it('shows counts, blockers and who must act', () => {
+  it('shows counts, blockers and the party that must act', () => {
     const nova = taskOf('nova', {
       state: 'requested',
       counts: { 'nova.server': { found: 3, removed: 1, left: 2 } },
@@ -62,7 +62,7 @@ Waiting for
     );
   });
 
-  it('shows who requested it and why, and the current Keystone action', () => {
+  it('shows the requester, the reason and the current Keystone action', () => {
     const barbican = taskOf('barbican', { state: 'requested', phase: 'pre-delete' });
     const keystoneAction = { what: 'assign-role', number: 1, since: NOON - 3000, done: false };
     expect(
@@ -146,7 +146,7 @@ nova      RegionOne  pending`.slice(1),
     expect(line(text, 'now')).toMatch(/ing .*the project in Keystone, for 3s$/);
   });
 
-  it('shows who released it and why', () => {
+  it('shows the operator that released it, and the reason', () => {
     const released = { by: 'bob', reason: 'looked at it', at: NOON };
     expect(line(shown({ released }), 'released')).toBe(
       'by bob at 2026-03-01T12:00:00Z: looked at it',

@@ -143,7 +143,7 @@ describe('propagator operation show --resources', () => {
     expect(simulation.engine.operations.size).toBe(1);
   });
 
-  it('is named to each of two approvers, who find the digest in it', async () => {
+  it('prints the command with which each of two approvers reads the plan and its digest', async () => {
     const simulation = new StatefulSimulation(EVERY_CLASS);
     simulation.approvalRules = {
       twoApprovers: { domain: false, resources: 5, tags: [] },
@@ -198,7 +198,7 @@ describe('a deletion with a recovery window', () => {
   ] as const;
 
   describe.each(scopes)('of a %s', (kind, create, id, name, changed) => {
-    it('offers no command to approve beside the question, and says what the window changes', async () => {
+    it('prints no command to approve with the question, and describes the effect of the window', async () => {
       const { type, questions } = commandLine(create(), name);
       const { code, out } = await type(`${kind} delete ${id} --reason left --recover-for 30d`);
       expect({ code, questions: questions.length }).toEqual({ code: 0, questions: 1 });
@@ -207,7 +207,7 @@ describe('a deletion with a recovery window', () => {
       expect(out).toContain(`: ${changed}\nThe deletion is recoverable until `);
     });
 
-    it('says the same after the approval of a script, and a plan names the option', async () => {
+    it('describes the effect of the window also after the approval by a script, and a plan names the option', async () => {
       const { type } = commandLine(create());
       const { out: plan } = await type(`${kind} plan ${id}`);
       expect(plan).toContain('Add --recover-for TIME for a recovery window.');

@@ -16,7 +16,7 @@ function type(line: string) {
 }
 
 describe('project provision', () => {
-  it('prints what it would create, and changes nothing', async () => {
+  it('prints the resources that it would create, and changes nothing', async () => {
     expect(await type(`project provision ${TARGET} --plan`)).toEqual({
       code: 0,
       out: `target, profile p

@@ -96,7 +96,7 @@ dns   ann  2026-03-01T12:00:00Z  no zones here`.slice(1),
     );
   });
 
-  it('shows that Keystone comes after all others, and wraps a long list', () => {
+  it('shows Keystone after all other services, and wraps a long list', () => {
     const resourceTypes = [
       'router',
       'network',

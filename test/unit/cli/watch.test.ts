@@ -157,7 +157,7 @@ describe('the live view', () => {
     );
   });
 
-  it('is drawn over the one before, and never larger than the screen', () => {
+  it('replaces the view before, and is never larger than the screen', () => {
     const written: string[] = [];
     const redraw = createRedraw({ rows: 5, columns: 6, write: (text) => written.push(text) });
     redraw('1\n2\n3\n4\n5\n6');

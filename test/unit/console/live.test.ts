@@ -178,14 +178,14 @@ describe('the page of an operation', () => {
     await tab.close();
   });
 
-  it('does not try again without the operation, and says so', async () => {
+  it('does not try again if the operation does not exist, and shows the reason', async () => {
     const tab = follow(refused(404));
     await tab.opened;
     expect(tab.text()).toContain('Not found');
     expect(tab.connections()).toHaveLength(1);
   });
 
-  it('says that an answer of another release cannot be shown, and which part', async () => {
+  it('names the part of an answer of another release that cannot be shown', async () => {
     const stream = eventStream();
     const tab = follow(stream);
     stream.send('operation', { operation: { id: ID, state: 7 } });

@@ -44,7 +44,7 @@ describe('the login', () => {
     expect(tab.main.textContent).toContain('Log in');
   });
 
-  it('says why a token was refused, and stays on the page that was asked for', async () => {
+  it('shows the reason for a refused token, and stays on the requested page', async () => {
     const tab = openTab(withToken, { hash: '#/holds' });
     await tab.page.logIn('wrong-token');
     expect(tab.main.querySelector('[role=alert]')?.textContent).toBe('Status 401');
@@ -72,7 +72,7 @@ describe('the login', () => {
     },
   );
 
-  it('asks for no token over plain HTTP, and says what to do', async () => {
+  it('asks for no token over plain HTTP, and shows the next step', async () => {
     const tab = openTab(withToken, { isSafe: false });
     await tab.page.open();
     expect(tab.main.querySelector('input')).toBeNull();
@@ -114,7 +114,7 @@ describe('a tab', () => {
     await opened;
   });
 
-  it('keeps the old data of a list, says that it is old, and reads it again', async () => {
+  it('keeps the old data of a list, marks them as outdated, and reads the list again', async () => {
     let isUp = true;
     const tab = openTab(() => (isUp ? json({ deadLetters: [] }) : undefined), {
       hash: '#/dead-letters',
@@ -179,7 +179,7 @@ describe('a tab', () => {
     [404, 'propagator operation list'],
     [403, 'Log in with a token'],
   ])(
-    'does not repeat a request that the API refuses with %i, and says what to do',
+    'does not repeat a request that the API refuses with %i, and shows the next step',
     async (status, advice) => {
       const answer = () => json({ error: { code: 'api.x', message: 'no' } }, status);
       const tab = openTab(answer, { hash: '#/operations?state=x' });
@@ -190,7 +190,7 @@ describe('a tab', () => {
     },
   );
 
-  it('says that a page does not exist, and waits for nothing', async () => {
+  it('shows that a page does not exist, and sends no request', async () => {
     const tab = openTab(withoutToken, { hash: '#/nothing' });
     await tab.page.open();
     expect(tab.main.textContent).toContain('The console has no such page.');
@@ -198,7 +198,7 @@ describe('a tab', () => {
     expect(tab.calls).toEqual([]);
   });
 
-  it('copies a command, and says when the browser does not permit it', async () => {
+  it('copies a command, and shows a refusal of the browser', async () => {
     const tab = openTab(withoutToken);
     await tab.page.copy('propagator status');
     const notice = () => tab.document.getElementById('notice')?.textContent;

@@ -58,7 +58,7 @@ describe('the page of a plan', () => {
     ]);
   });
 
-  it('says how to approve it with a recovery window', () => {
+  it('shows the command that approves it with a recovery window', () => {
     expect(textOf(shown)).toContain('add --recover-for TIME, for example --recover-for 30d');
   });
 });
@@ -66,7 +66,7 @@ describe('the page of a plan', () => {
 describe('the page of a recoverable operation', () => {
   const fields: Fields = { state: 'recoverable', request, recovery };
 
-  it('offers first what takes the deletion back, and marks the other as final', () => {
+  it('shows the command that cancels the deletion first, and marks the other as final', () => {
     const lines = linesOf(page(fields));
     expect(lines.slice(lines.indexOf(`propagator operation watch ${ID}`) + 1, -1)).toEqual([
       `propagator operation cancel ${ID} --reason "…"`,
@@ -87,7 +87,7 @@ describe('the page of a recoverable operation, about its progress,', () => {
     expect(textOf(page(fields, {}, []))).not.toMatch(/none found|0 of 0|0 left/);
   });
 
-  it('says what the window changes for a project and for a domain', () => {
+  it('describes the effect of the window for a project and for a domain', () => {
     expect(textOf(page(fields))).toContain('The project is disabled and suspended.');
     const scope = { type: 'domain' as const, id: DomainId.parse('d1'), name: 'shop' };
     const text = textOf(page({ ...fields, scope }));
@@ -108,7 +108,7 @@ describe('the page of a finished operation', () => {
     count: 1,
   };
 
-  it('excepts from the proof what remains', () => {
+  it('names the remaining resources for which there is no proof', () => {
     const none = { counts: {} };
     expect(textOf(page(fields, {}, [none]))).toContain('A new listing proved the end.');
     expect(textOf(page(fields))).toContain('except for the resources that are left.');
@@ -119,7 +119,7 @@ describe('the page of a finished operation', () => {
 });
 
 describe('the page of a canceled operation', () => {
-  it('names the person and the reason, and says what is put back', () => {
+  it('names the person, the reason and the restored state', () => {
     const hold = {
       reason: 'canceled by ann: the contract continues',
       since: OPENED_AT,

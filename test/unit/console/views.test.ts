@@ -203,7 +203,7 @@ describe('the overview', () => {
     expect(textOf(h('div', {}, page))).toContain('Nothing needs a person now');
   });
 
-  it('shows first what is most severe, each with its command', () => {
+  it('shows the most severe decisions first, each with its command', () => {
     const held = seen('held one', { state: 'held', hold });
     const stopped = { by: 'ann', reason: 'an incident', at: OPENED_AT };
     const status = { ...STATUS, ok: false, stopped, suspicious: 2, enabledDuringHold: 1 };
@@ -223,7 +223,7 @@ describe('the overview', () => {
     expect(cards[4]).toContain(`propagator operation release ${ID} --reason "…"`);
   });
 
-  it('leaves out what goes on without a person, and what has ended', () => {
+  it('omits operations that need no person and operations that have ended', () => {
     expect(needsPerson(seen('a'))).toBe(false);
     expect(needsPerson(seen('a', { state: 'held', hold }))).toBe(true);
     expect(needsPerson(seen('a', { state: 'canceled', hold, endedAt: NOW }))).toBe(false);
@@ -231,7 +231,7 @@ describe('the overview', () => {
 });
 
 describe('the shapes', () => {
-  it('accept what the commands accept', () => {
+  it('are the same as those that the commands accept', () => {
     const sample = operationView('shop', { state: 'held' });
     expect(OperationShape.safeParse(sample).success).toBe(true);
     expect(operationShape(sample)).toBe(sample);
@@ -297,7 +297,7 @@ describe('the change of a page', () => {
     return root;
   };
 
-  it('gives the same page as a new one, whatever was there before', async () => {
+  it('renders the same page as a new one after any earlier page', async () => {
     await fc.assert(
       fc.property(tree, tree, tree, (first, second, third) => {
         expect(rootOf(first, second, third).outerHTML).toBe(rootOf(third).outerHTML);

@@ -29,7 +29,7 @@ function allows(policy: z.infer<typeof Policy> | undefined, route: string): bool
 }
 
 describe.each(Object.entries(ROUTE_ACCESS))('%s', (route, access) => {
-  it('is allowed by the IAM policies of docs/aws.md as its level says', () => {
+  it('is allowed by exactly the IAM policies of docs/aws.md that its level requires', () => {
     const isRead = access === 'public' || access === 'reader';
     expect({ reader: allows(reader, route), operator: allows(operator, route) }).toEqual({
       reader: isRead,

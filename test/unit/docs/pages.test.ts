@@ -11,7 +11,7 @@ describe('the pages of the services', () => {
   });
 
   it.each([...made.keys()])(
-    '%s says what the service file does: run "npm run docs" when it does not',
+    '%s is up to date with the service files: otherwise run "npm run docs"',
     (file) => {
       expect(readFileSync(`${FOLDER}/${file}`, 'utf8')).toBe(made.get(file));
     },

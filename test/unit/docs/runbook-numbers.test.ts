@@ -54,7 +54,7 @@ const SENTENCES: readonly (readonly [page: string, sentence: string])[] = [
 ];
 
 describe('the numbers of the runbooks', () => {
-  it.each(SENTENCES)('%s says what the template has: %s', (page, sentence) => {
+  it.each(SENTENCES)('%s has the number of the template: %s', (page, sentence) => {
     const file = new URL(`../../../docs/runbooks/${page}.md`, import.meta.url);
     const text = readFileSync(file, 'utf8').replace(/\s+/g, ' ');
     expect(text).toContain(sentence);

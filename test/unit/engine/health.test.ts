@@ -58,7 +58,7 @@ describe('the health of the store', () => {
     await expect(health.check()).resolves.toBeUndefined();
   });
 
-  it('is false if the write does not end, and no second write starts meanwhile', async () => {
+  it('is false if the write does not end, and no second write starts before its end', async () => {
     const { promise, resolve } = Promise.withResolvers<void>();
     const { seen, port } = database(() => promise);
     const health = new StoreHealth(port);

@@ -18,7 +18,7 @@ describe('the timer of a delayed message', () => {
     expect(Math.min(...(await Promise.all(late)))).toBeGreaterThanOrEqual(0);
   });
 
-  it('ends by the clock that says when the messages are due', async () => {
+  it('ends at the time at which the messages are due', async () => {
     let time = 0;
     const wakeups = new WorkerWakeups({ now: () => time });
     const woken = new Promise<number>((resolve) => {

@@ -102,7 +102,7 @@ describe('the confirmation of a deletion', () => {
     expect(simulation.operation.order).toHaveLength(NAMES.length);
   });
 
-  it('does not apply an answer to an operation that was canceled meanwhile', async () => {
+  it('does not apply an answer to an operation that was canceled before the answer', async () => {
     const { deps } = begin();
     await open();
     await simulation.until(() => simulation.state === 'confirming');

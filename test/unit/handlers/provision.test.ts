@@ -10,7 +10,7 @@ const newest = () => simulation.operations('provision').at(-1);
 const conditions = () => [...simulation.engine.tasks.values()].flatMap((task) => task.conditions);
 
 describe('a created project', () => {
-  it('is provisioned as its profile says, and recorded', async () => {
+  it('is provisioned with its profile, and recorded', async () => {
     await simulation.announce('project', 'created');
     await simulation.settle();
     expect(simulation.stateOf(TARGET)).toEqual(simulation.wanted);
@@ -77,7 +77,7 @@ describe('a created project', () => {
 describe('a value that a user or an operator set', () => {
   beforeEach(() => simulation.cores.set(TARGET, 15));
 
-  it('is reported as drift and left', async () => {
+  it('is reported as drift and not changed', async () => {
     await simulation.announce('project', 'created');
     await simulation.settle();
     expect(simulation.stateOf(TARGET).cores).toBe(15);

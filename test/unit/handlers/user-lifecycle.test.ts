@@ -14,7 +14,7 @@ function policyOf(text: string): Policy {
 }
 
 describe('a disabled user', () => {
-  it('is confirmed twice; what depends on it is reported by project, and nothing is changed', async () => {
+  it('is confirmed twice; dependent resources are reported by project and not changed', async () => {
     const before = structuredClone(simulation.keys);
     await simulation.setUser(false);
     await simulation.settle();
@@ -67,7 +67,7 @@ describe('a disabled user', () => {
     expect(waited).toBeGreaterThanOrEqual(900_000);
   });
 
-  it('is reported also if a listing fails; the condition says so', async () => {
+  it('is reported also if a listing fails; a condition names the failure', async () => {
     simulation.fails = true;
     await simulation.setUser(false);
     await simulation.settle();
@@ -122,7 +122,7 @@ describe('an enabled user', () => {
     expect(await simulation.userRecords()).toHaveLength(3);
   });
 
-  it('ends its resume when it is disabled meanwhile', async () => {
+  it('ends its resume when it is disabled during the resume', async () => {
     await simulation.setUser(false);
     await simulation.settle();
     await simulation.setUser(true);

@@ -48,7 +48,7 @@ describe('a created user', () => {
     expect(states()).toEqual(['finished']);
   });
 
-  it('is only compared in mode observe, and left alone without a rule', async () => {
+  it('is only compared in mode observe, and not compared without a rule', async () => {
     policy('observe');
     await simulation.announceUser('created');
     await simulation.settle();

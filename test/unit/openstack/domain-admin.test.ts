@@ -67,8 +67,8 @@ describe('the flag of a domain', () => {
   });
 });
 
-describe('what Keystone holds of a domain', () => {
-  it('lists only what belongs to the domain, with GET calls', async () => {
+describe('the data of a domain in Keystone', () => {
+  it('are listed for this domain only, with GET calls', async () => {
     const { admin, calls } = keystone({
       '/v3/users': [
         { id: 'u1', name: 'ann', domain_id: DOMAIN },
@@ -106,7 +106,7 @@ describe('what Keystone holds of a domain', () => {
     expect(calls.every((call) => call.startsWith('GET '))).toBe(true);
   });
 
-  it('names what Keystone does not list, and what would make it refuse the deletion', async () => {
+  it('include the parts that Keystone does not list, and the reasons for a refused deletion', async () => {
     const { admin } = keystone({ '/v3/groups': denied }, true);
     const { check } = await admin.contents(DOMAIN);
     expect(check.unknown).toEqual([expect.stringMatching(/^groups of the domain.*not for you/)]);
@@ -145,7 +145,7 @@ describe('the deletion of a domain', () => {
     ]);
   });
 
-  it('is not done while Keystone lists something of the domain, and names what cannot be listed', async () => {
+  it('is refused while Keystone lists data of the domain, and names the parts that cannot be listed', async () => {
     const idp = [{ id: 'idp', domain_id: DOMAIN }];
     await expect(keystone({ [IDP]: idp }).admin.delete(DOMAIN)).rejects.toMatchObject({
       report: { code: 'keystone.contents.still-there', class: 'Transient' },

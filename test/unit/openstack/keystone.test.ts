@@ -29,7 +29,7 @@ const serving = (answers: Record<string, unknown>) => {
 };
 const gone = (message: string) => ({ error: { code: 404, message, title: 'Not Found' } });
 
-describe('whether an account exists', () => {
+describe('the existence of an account', () => {
   it('is read from Keystone', async () => {
     serving({ [`/projects/${P}`]: { project: project(P, { enabled: false, parent_id: 'q' }) } });
     expect(await cloud.connect().keystone.show('project', P)).toEqual({

@@ -170,7 +170,7 @@ test('the first call of an error releases its slot', async () => {
   await expect(limiter.run('a', async () => 'next')).resolves.toBe('next');
 });
 
-test('a fair queue loses nothing, keeps the order of each key, and takes turns', () => {
+test('a fair queue loses no call, keeps the order of each key, and alternates between keys', () => {
   fc.assert(
     fc.property(fc.array(fc.constantFrom('a', 'b', 'c'), { maxLength: 200 }), (keys) => {
       const queue = new FairQueue<{ key: string; at: number }>();

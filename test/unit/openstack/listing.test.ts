@@ -148,7 +148,7 @@ it('ends with an error before it exhausts the memory if every page is new', asyn
   expect(pages()).toHaveLength(MAX_ROWS / rows.length + 1);
 }, 120_000);
 
-it('a listing of one page has all its rows, whatever their number', async () => {
+it('a listing of one page has all its rows, for any number of rows', async () => {
   const rows = resources(MAX_ROWS + 1);
   cloud.script = (_asked, response) => json(response, 200, { ports: rows });
   expect((await ports('marker')).rows).toHaveLength(MAX_ROWS + 1);
@@ -366,7 +366,7 @@ describe("Swift's listings", () => {
     return swift.list('/box', { row: z.looseObject({}), paging: 'swift', ...more });
   };
 
-  it('are requested as JSON and continue after the name of the last row, whatever characters it has', async () => {
+  it('are requested as JSON and continue after the name of the last row, with any characters in it', async () => {
     const names = ['a/b ü%?', '..', 'z&marker=x'];
     cloud.script = (asked, response) => {
       expect(asked.query.get('format')).toBe('json');

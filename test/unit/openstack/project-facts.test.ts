@@ -46,7 +46,7 @@ const deny = (method: string, path: RegExp, rule: string) =>
   });
 
 describe('the checks in Keystone before a project is emptied', () => {
-  it('change nothing in Keystone, whatever they find', async () => {
+  it('change nothing in Keystone, with any result', async () => {
     const before = stored();
     expect(await run()).toEqual({ refusals: [], unknown: [] });
     project.enabled = false;

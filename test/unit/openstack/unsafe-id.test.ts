@@ -120,7 +120,7 @@ describe('an error that does not name one resource', () => {
   });
 });
 
-it('says which id is unsafe, up to the length of a name', async () => {
+it('names the unsafe id, up to the length of a name', async () => {
   const api = await cloud.network();
   const long = `${'x'.repeat(5000)}//`;
   const thrown = await inPath(api, long).catch((error: unknown) => error);

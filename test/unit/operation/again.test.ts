@@ -119,7 +119,7 @@ describe('a project id that is deleted again', () => {
     expect(states(simulation)).toEqual(['1 finished', '2 finished']);
   });
 
-  it('is cleaned up after the first cleanup has ended, if it was deleted again meanwhile', async () => {
+  it('is cleaned up after the first cleanup has ended, if it was deleted again during that cleanup', async () => {
     const simulation = new StatefulSimulation(CLASS_A);
     simulation.cloud.delete(TARGET);
     await announce(simulation, { messageId: 'first' });

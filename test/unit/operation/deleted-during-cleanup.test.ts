@@ -62,7 +62,7 @@ describe('a project that another actor deletes in Keystone during its cleanup', 
     expect(simulation.left()).toEqual({});
   });
 
-  it('says so if it is canceled then, and names the command that removes the remaining resources', async () => {
+  it('names the command that removes the remaining resources if it is canceled after that', async () => {
     simulation.cloud.broken.set('network', failure('Transient'));
     await simulation.ask();
     simulation.cloud.delete(TARGET);

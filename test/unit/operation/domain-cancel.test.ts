@@ -47,7 +47,7 @@ describe('the cancellation of an approved plan of a domain', () => {
     expect(projectsLeft()).toEqual([]);
   };
 
-  it('is canceled while Keystone does not delete the domain, and says what is gone', async () => {
+  it('is canceled while Keystone does not delete the domain, and names the removed resources', async () => {
     await refuseDeletion();
     expect(await cancelDomain()).toMatchObject({ status: 409 });
     simulation.cloud.refusals.delete = Array.from({ length: 9 }, () => failure('Transient'));
@@ -161,7 +161,7 @@ describe('the cancellation of an approved plan of a domain', () => {
     expect(simulation.domainOperation).toMatchObject({ state: 'finished', hold: undefined });
   });
 
-  it('is canceled while it is held, and says which projects are deleted', async () => {
+  it('is canceled while it is held, and names the deleted projects', async () => {
     await carryOut();
     simulation.cloud.domainRefusals.push(failure('Denied'));
     await simulation.settle();

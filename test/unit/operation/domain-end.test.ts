@@ -12,7 +12,7 @@ import {
 eachDomain();
 
 describe('the end of an approved plan of a domain', () => {
-  it('removes what only a token on the project lists, before the domain is disabled', async () => {
+  it('removes the types that only a token on the project lists, before the domain is disabled', async () => {
     useDomainWithSecrets();
     simulation.project('root');
     simulation.project('nested', { parentId: 'root' });
@@ -127,7 +127,7 @@ describe('the end of an approved plan of a domain', () => {
       ids.reduce((sum, id) => sum + Object.keys(simulation.left(id)).length, 0);
 
     it.each([[[]], [['root']], [['root', 'middle', 'leaf', 'single']]])(
-      'removes what its projects left, if the inventory lists %j',
+      'removes the remaining resources of its projects, if the inventory lists %j',
       async (known) => {
         await carryOut();
         for (const id of known) await inventory(id);

@@ -48,7 +48,7 @@ const shownOperation = async () => {
 };
 
 describe('the deletion of a domain with a recovery window', () => {
-  it('disables the domain, suspends its projects as the policy says, and removes nothing', async () => {
+  it('disables the domain, suspends its projects by the policy, and removes nothing', async () => {
     const answer = await simulation.askDomain(30 * DAY);
     expect(answer?.json.recoverableUntil).toBe(
       (simulation.cleanup?.openedAt ?? 0) + 30 * DAY * 1000,
@@ -99,7 +99,7 @@ describe('the deletion of a domain with a recovery window', () => {
     expect(simulation.allHaveEnded).toBe(true);
   });
 
-  it('leaves a project disabled that was disabled before', async () => {
+  it('does not enable a project that was disabled before', async () => {
     await simulation.setProject(TARGET, false);
     await simulation.settle();
     const disabled = seen();
@@ -113,7 +113,7 @@ describe('the deletion of a domain with a recovery window', () => {
     expect(seen()).toEqual(before);
   });
 
-  it('leaves a domain disabled that was disabled before', async () => {
+  it('does not enable a domain that was disabled before', async () => {
     await simulation.setDomain(false);
     await simulation.settle();
     const disabled = seen();
@@ -126,7 +126,7 @@ describe('the deletion of a domain with a recovery window', () => {
     expect(seen()).toEqual(disabled);
   });
 
-  it('puts back what it suspended although the policy resumes nothing', async () => {
+  it('resumes the resources that it suspended, although the policy resumes nothing', async () => {
     simulation.policy = Policy.parse({
       version: 1,
       rules: [
@@ -169,7 +169,7 @@ describe('the deletion of a domain with a recovery window', () => {
     expect(simulation.domains.has(DOMAIN)).toBe(false);
   });
 
-  it('cleans up at once when the domain is deleted in Keystone meanwhile', async () => {
+  it('cleans up at once when another client deletes the domain in Keystone', async () => {
     await ask();
     await untilSuspended();
     const begin = simulation.engine.time;
@@ -361,7 +361,7 @@ describe('a recovery window of a domain whose disable is stopped before it is se
     await simulation.until(() => false, 20);
   }
 
-  it('leaves a domain disabled that a person has disabled meanwhile', async () => {
+  it('does not enable a domain that a person has disabled during the window', async () => {
     await disabledMeanwhile();
     expect(await simulation.cancel()).toMatchObject({ status: 202 });
     expect(await simulation.until(() => simulation.cleanup?.state === 'canceled')).toBe(true);
@@ -381,7 +381,7 @@ describe('a recovery window of a domain whose disable is stopped before it is se
     expect(simulation.domains.get(DOMAIN)).toBe(false);
   });
 
-  it('leaves it disabled also when the first call that is sent has no answer', async () => {
+  it('does not enable such a domain also when the first call had no answer', async () => {
     let failures = 1;
     class NoAnswer extends DomainRecoverySimulation {
       override get deps() {

@@ -10,7 +10,7 @@ const shown = async () => {
 };
 
 describe('the plan of a domain', () => {
-  it('lists projects deepest first, their resources, and what Keystone holds', async () => {
+  it('lists projects deepest first, their resources, and the data of the domain in Keystone', async () => {
     const plan = await simulation.plan();
     expect(plan).toMatchObject({
       scope: { type: 'domain', id: DOMAIN },

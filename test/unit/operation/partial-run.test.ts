@@ -34,7 +34,7 @@ async function begin(described: readonly Described[], slow: readonly string[]): 
 const gone = (resourceType: string) => simulation.left()[resourceType] === undefined;
 
 describe('a resource type that is independent of a service that its own service requires', () => {
-  it('goes while that service still deletes; the other types of its service wait', async () => {
+  it('is removed while that service still deletes; the other types of its service wait', async () => {
     await begin([COMPUTE, NETWORK], ['compute.server']);
     expect(await simulation.until(() => gone('network.router'))).toBe(true);
     expect(simulation.left()).toEqual({ 'compute.server': 2, 'network.port': 2 });
@@ -58,7 +58,7 @@ describe('a resource type that is independent of a service that its own service 
     expect(simulation.left()).toEqual({});
   });
 
-  it('is listed again after that service, so that a resource of a late server goes, too', async () => {
+  it('is listed again after that service, so that a resource of a late server is removed as well', async () => {
     await begin([COMPUTE, NETWORK], ['compute.server']);
     await simulation.until(() => simulation.taskOf('network')?.partial?.state === 'done');
     simulation.cloud.make('network.router', TARGET);

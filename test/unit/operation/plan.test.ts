@@ -183,7 +183,7 @@ describe('two approvals', () => {
     };
   });
 
-  it('are given by two persons, and never by the one that requested the plan', async () => {
+  it('are given by two persons, and never by the person that requested the plan', async () => {
     const shown = await plan();
     expect(shown).toMatchObject({
       approvalsNeeded: 2,

@@ -135,7 +135,7 @@ describe('a recovery window that is canceled while Keystone does not enable the 
     expect(await simulation.waitsOn()).toEqual([]);
   });
 
-  it('dead-letters a refusal at once, in the words of Keystone', async () => {
+  it('dead-letters a refusal at once, with the message of Keystone', async () => {
     const refusal = new PropagatorError({
       code: 'keystone.http.403',
       class: 'Denied',
@@ -164,7 +164,7 @@ describe('a deletion that a cap holds at the end of its recovery window', () => 
     }
   }
 
-  it('begins with its release: a later cancellation says that resources are gone', async () => {
+  it('begins with its release: a later cancellation reports removed resources', async () => {
     const simulation = new CappedSimulation(['on', 'off', 'on', 'off']);
     simulation.policy = NO_POLICY;
     await simulation.ask(600);
@@ -188,7 +188,7 @@ describe('a recovery window that is canceled after another client deleted the ac
   const adviceOf = (simulation: RecoverySimulation, id: string | undefined): string =>
     simulation.engine.operations.get(id as never)?.hold?.advice ?? '';
 
-  it('says that the project is deleted, and promises to put back nothing', async () => {
+  it('reports that the project is deleted, and restores nothing', async () => {
     const simulation = new RecoverySimulation(['on', 'off']);
     simulation.policy = NO_POLICY;
     await simulation.ask(DAY);
@@ -209,7 +209,7 @@ describe('a recovery window that is canceled after another client deleted the ac
     expect(simulation.shown(TARGET)).toEqual([]);
   });
 
-  it('says it also if only the last answer of Keystone was a 404', async () => {
+  it('reports a deleted project also if only the last answer of Keystone was a 404', async () => {
     const simulation = new RecoverySimulation(['on', 'off']);
     simulation.policy = NO_POLICY;
     await simulation.ask(DAY);
@@ -222,7 +222,7 @@ describe('a recovery window that is canceled after another client deleted the ac
     expect(adviceOf(simulation, id)).not.toContain('is put back:');
   });
 
-  it('says that the domain is deleted', async () => {
+  it('reports that the domain is deleted', async () => {
     const simulation = new DomainRecoverySimulation(['on', 'off']);
     await simulation.askDomain(DAY);
     const suspensions = () => simulation.operations('suspend');
@@ -266,7 +266,7 @@ describe('a recovery window that is canceled after another client deleted the ac
     expect(simulation.allHaveEnded).toBe(true);
   });
 
-  it('cleans up also if the operation had begun and did not know the deletion', async () => {
+  it('cleans up also if the operation had begun before it received the deletion', async () => {
     const simulation = new RecoverySimulation(['on', 'off']);
     simulation.policy = NO_POLICY;
     const deliver = (type: string) =>
@@ -300,7 +300,7 @@ describe('a recovery window that is canceled after another client deleted the ac
 });
 
 describe('a recovery window whose disable is stopped before it is sent', () => {
-  it('leaves a project disabled that a person has disabled meanwhile', async () => {
+  it('does not enable a project that a person has disabled during the window', async () => {
     const simulation = new RecoverySimulation(['on', 'off']);
     simulation.policy = NO_POLICY;
     await simulation.post('/v1/stop-all', { reason: 'incident' });
@@ -315,7 +315,7 @@ describe('a recovery window whose disable is stopped before it is sent', () => {
     expect(simulation.projects.get(TARGET)?.enabled).toBe(false);
   });
 
-  it('leaves it disabled also when the first call that is sent has no answer', async () => {
+  it('does not enable such a project also when the first call had no answer', async () => {
     const simulation = new FaultyKeystone(['on', 'off']);
     simulation.policy = NO_POLICY;
     await simulation.post('/v1/stop-all', { reason: 'incident' });
@@ -334,7 +334,7 @@ describe('a recovery window whose disable is stopped before it is sent', () => {
     expect(simulation.projects.get(TARGET)?.enabled).toBe(false);
   });
 
-  it('enables no project for its removal that a person has disabled meanwhile', async () => {
+  it('does not enable a project for its cleanup if a person has disabled it during the window', async () => {
     const simulation = new RecoverySimulation(['on', 'off']);
     const [first] = simulation.services;
     Object.assign(first ?? {}, { preDelete: true });

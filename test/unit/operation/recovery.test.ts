@@ -91,7 +91,7 @@ describe('a deletion with a recovery window', () => {
     expect(simulation.allHaveEnded).toBe(true);
   });
 
-  it('leaves a project disabled that was disabled before, and resumes what the window suspended', async () => {
+  it('does not enable a project that was disabled before, and resumes the resources that the window suspended', async () => {
     const simulation = simulate();
     await simulation.set('project', false);
     await simulation.settle();
@@ -105,7 +105,7 @@ describe('a deletion with a recovery window', () => {
     expect(simulation.shown(TARGET)).toEqual(before);
   });
 
-  it('leaves what the policy had suspended before suspended when it is canceled', async () => {
+  it('does not resume resources that the policy had suspended before', async () => {
     const simulation = new RecoverySimulation(['on', 'off']);
     const before = simulation.shown(TARGET);
     await simulation.set('project', false);
@@ -146,7 +146,7 @@ describe('a deletion with a recovery window', () => {
     expect(simulation.shown(TARGET)).toEqual([]);
   });
 
-  it('cleans up at once when the project is deleted in Keystone meanwhile', async () => {
+  it('cleans up at once when another client deletes the project in Keystone', async () => {
     const simulation = simulate();
     await simulation.ask(30 * DAY);
     await untilSuspended(simulation);

@@ -111,7 +111,7 @@ describe('a waiver', () => {
     expect(waived()).toHaveLength(2);
   });
 
-  it('does not apply any more after it is deleted', async () => {
+  it('no longer applies after it is deleted', async () => {
     await waive('rating');
     await waive('fortune-telling');
     expect(await simulation.call('DELETE', '/v1/waivers/rating')).toEqual({

@@ -42,7 +42,7 @@ const member = (project: string, ...members: string[]) =>
     ],
   });
 
-describe('the cleanup of a user who was deleted in Keystone', () => {
+describe('the cleanup of a user that was deleted in Keystone', () => {
   it('removes the resources of the user in every service, and none of the existing projects', async () => {
     const projects = simulation.left(TARGET);
     await leftover();

@@ -155,7 +155,7 @@ suspend:
     });
   });
 
-  it('only reports changes of users, and says so at the line of a rule that wants more', () => {
+  it('only reports changes of users, and refuses another mode with the line of the rule', () => {
     const text = `version: 1
 rules:
   - match: { domain: customers, tags: [trial] }

@@ -99,7 +99,7 @@ describe('the store of a relay', () => {
     );
   });
 
-  it('checks a queue that is not empty once a second, however many batches arrive', async () => {
+  it('checks a queue that is not empty once a second, for any number of batches', async () => {
     const fixture = newFixture();
     await fixture.engine.commit({ messages: [fixture.received(created('a'))] });
     for (let batch = 0; batch < 50; batch += 1) await fixture.store(created(`b${batch}`));

@@ -20,7 +20,7 @@ const asked = (method: string) =>
   fixture.rehearsal.calls.filter((call) => call.service === 'aodh' && call.method === method);
 
 describe('Aodh, emptied of one project', () => {
-  it('removes every alarm after the project is deleted, whatever the state of its trust', async () => {
+  it('removes every alarm after the project is deleted, for any state of its trust', async () => {
     await fixture.deleteProject();
     const report = await fixture.clean(aodh);
     expect(report.outcome).toEqual({ kind: 'finished' });

@@ -64,7 +64,7 @@ describe('Designate, emptied of one project', () => {
     ).toEqual(ids.map((id) => [`/v2/zones/${id}`, 202]));
   });
 
-  it('lists all pages, whatever host their links name', async () => {
+  it('lists all pages, also if their links name another host', async () => {
     await open();
     const { imports } = tables();
     for (let n = 0; n < 1000; n += 1)

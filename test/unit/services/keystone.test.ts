@@ -30,7 +30,7 @@ describe('Keystone, after it deleted a project', () => {
     expect(left()).toEqual(LEFTOVERS);
   });
 
-  it('loses the application credentials on the project, and keeps those of the same members on other projects', async () => {
+  it('has no application credentials left; those of the same members on other projects are kept', async () => {
     const report = await fixture.empty(keystone);
     expect(report.outcome).toEqual({ kind: 'finished' });
     expect(report.counts).toEqual({

@@ -81,7 +81,7 @@ describe('Nova, emptied of one project', () => {
     expect(left().filter((resource) => resource.startsWith('nova.quota'))).toHaveLength(1);
   });
 
-  it('leaves default limits', async () => {
+  it('does not change default limits', async () => {
     fixture = await TimedFixture.open();
     fixture.compute.quotas.delete(fixture.project);
     expect((await fixture.run(nova, 'plan')).counts).toMatchObject({ 'nova.quota': { listed: 0 } });

@@ -34,7 +34,7 @@ const removals = (service: string): string[] =>
 
 describe('a project whose servers take long to delete', () => {
   it.each(['reserved', 'error_attaching', 'error_detaching'])(
-    'loses its backups and free volumes meanwhile, and no volume that a server may use (one is %s)',
+    'has its backups and free volumes removed during that time, and no volume that a server may use (one is %s)',
     async (status) => {
       await open({ durations: { server: LONG } });
       const [marked] = storage().volumes.where(
@@ -65,7 +65,7 @@ describe('a project whose servers take long to delete', () => {
     },
   );
 
-  it('loses its objects meanwhile if it has neither images nor backups', async () => {
+  it('has its objects removed during that time if it has neither images nor backups', async () => {
     await open({ durations: { server: LONG } });
     for (const row of storage().backups.where((one) => one.project_id === fixture.project))
       storage().backups.delete(row.id);
@@ -117,7 +117,7 @@ describe('the objects of a project', () => {
     expectFinished();
   });
 
-  it('go when no backup and no image is left, while Cinder still deletes volumes', async () => {
+  it('are removed when no backup and no image is left, while Cinder still deletes volumes', async () => {
     await open({ durations: { volume: LONG } });
     let objects = Number.POSITIVE_INFINITY;
     await carryThrough(() => {

@@ -3,7 +3,7 @@ import { dependenciesOf, levels } from '../../../lib/operation/order.ts';
 import { SERVICES } from '../../../lib/services/index.ts';
 
 describe('the services', () => {
-  it('are all in the index: each file of the folder is a service with the name of the file', () => {
+  it('are all in the index, and each file has the name of its service', () => {
     const files = readdirSync('lib/services', { withFileTypes: true })
       .filter((entry) => entry.isFile() && entry.name !== 'index.ts')
       .map(({ name }) => name.replace(/\.ts$/, ''));

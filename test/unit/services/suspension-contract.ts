@@ -171,7 +171,7 @@ export function testSuspensionContract(service: Service, contract: SuspensionCon
       ['500', { does: 'answer', status: 500 }],
       ['half a page', { does: 'cut-body' }],
       ['a broken connection', { does: 'cut-connection' }],
-    ] as const)('does not take %s in a listing for the end', async (_title, effect) => {
+    ] as const)('does not finish with %s in a listing', async (_title, effect) => {
       const before = await state();
       const fault = inject({ effect });
       expect((await run('suspend')).outcome.kind).not.toBe('finished');

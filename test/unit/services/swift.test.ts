@@ -165,7 +165,7 @@ describe('An account that does not exist', () => {
     expect((await fixture.empty(swift)).outcome).toEqual({ kind: 'finished' });
   });
 
-  it('is not treated as absent after a 404 of a cluster that creates accounts by itself', async () => {
+  it('is not treated as absent after a 404 of a cluster that creates accounts automatically', async () => {
     fixture = await CleanupFixture.open();
     fixture.rehearsal.faults.add({
       service: 'swift',
@@ -333,7 +333,7 @@ describe('Swift, with a faulty API', () => {
     expect(fixture.left('swift')).toEqual([]);
   });
 
-  it('sends no further call after the first 403, however many objects there are', async () => {
+  it('sends no further call after the first 403, for any number of objects', async () => {
     fixture = await CleanupFixture.open({}, 'tiny');
     hideInfo();
     fill('many', ...Array.from({ length: 3000 }, (_, n) => `o${n}`));

@@ -31,7 +31,7 @@ eachTrove();
 const sideEffects = () => timed.fixture.rehearsal.state.sideEffects;
 
 describe('Trove, emptied after the project is deleted', () => {
-  it('removes everything but configuration groups, whose owner cannot be listed any more', async () => {
+  it('removes all types except configuration groups, whose owner can no longer be listed', async () => {
     await timed.fixture.deleteProject();
     expect((await timed.empty(troveService)).outcome).toEqual(UNREACHABLE);
     expect(left()).toEqual(CONFIGURATIONS);

@@ -97,7 +97,7 @@ describe('the API on AWS with PROPAGATOR_API_AUTH=keystone', () => {
     expect((await call('GET /v1/status', { signed: true })).statusCode).toBe(401);
   });
 
-  it('lets a role do what its level allows, and records the user of Keystone', async () => {
+  it('permits the requests of the level of a role, and records the user of Keystone', async () => {
     const { call, audited } = keystone();
     expect((await call('GET /v1/status', { token: 'token-rita' })).statusCode).toBe(200);
     const refused = await call('POST /v1/waivers', { token: 'token-rita' });

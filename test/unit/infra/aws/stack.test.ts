@@ -61,7 +61,7 @@ describe('a new service file', () => {
     ]);
   });
 
-  it('gets a route, and every function has its name', () => {
+  it('gets a route, and each function has the name of its service', () => {
     const stack = stackOf('test', {}, [...SERVICES, storage]);
     expect(
       stack.topology.rules.find(({ queue }) => queue === 'service-cloud-storage')?.pattern,

@@ -113,7 +113,7 @@ describe('the archive', () => {
   });
 });
 
-describe('a key of your own', () => {
+describe('a customer-managed key', () => {
   it('encrypts bus, archive, table and logs, and the bus has a queue for undelivered events', () => {
     const resources = resourcesOf(KEY);
     const undelivered = { 'Fn::GetAtt': ['Undelivered', 'Arn'] };
@@ -211,7 +211,7 @@ describe('queues', () => {
   });
 });
 
-describe('a table that an earlier stack left', () => {
+describe('a table of an earlier stack', () => {
   const kept = serverlessResources(stackOf('test', { keptTable: 'yes' }));
   const owned = serverlessResources(stackOf('test', {}));
 
