@@ -203,7 +203,8 @@ async function runTypes<At extends CommonContext>(
       types = types.map(
         (one) => relisted.find(({ resourceType }) => resourceType === one.resourceType) ?? one,
       );
-      outcome = outcomeOf(types, ended) ?? runAgain(types, waitMillis);
+      // Some types were not listed after the last removal, so the run has not ended.
+      outcome = outcomeOf(types, { ...ended, isAll: false }) ?? runAgain(types, waitMillis);
     }
     // A status from before the deletion is already known, and this run has not confirmed it.
     for (const { resourceType, status, isEarlierStatus } of types)

@@ -111,6 +111,39 @@ describe('a run after which only deletions in progress are left', () => {
     expect(report.verification).toMatchObject({ 'compute.workload': 'present' });
   });
 
+  it('does not end the task with a listing from before its last removal', async () => {
+    const type = (name: string, rows: string[][], isSlow = false, dependsOn: string[] = []) =>
+      defineType({
+        name,
+        dependsOn: dependsOn.map((one) => ({
+          types: [one],
+          strength: 'preferred' as const,
+          until: 'done' as const,
+        })),
+        list: async () => (rows.length > 1 ? (rows.shift() ?? []) : (rows[0] ?? [])),
+        id: (row) => row,
+        owner: () => TARGET,
+        remove: async () => ({ kind: isSlow ? 'accepted' : 'gone' }),
+      });
+    const report = await runProjectCleanup({
+      service: defineService({
+        name: 'compute',
+        catalogTypes: ['compute'],
+        concurrency: 2,
+        resourceTypes: [
+          type('log', [[], ['written by the removal']]),
+          type('server', [['server'], []], true),
+          type('access', [['grant'], []], false, ['server']),
+        ],
+      }),
+      context: contextOf(),
+      phase: 'apply',
+      confirmation: Confirmation.of(TARGET, [0, 5000], 5000),
+      deadline: 60_000,
+    });
+    expect(report.outcome.kind).not.toBe('finished');
+  });
+
   it('continues if a resource was blocked, because the removal may have freed it', async () => {
     const first: Blocker = { message: 'the access must go first', actor: 'none' };
     const { listings } = await runOf((listing) => (listing === 1 ? first : undefined));
