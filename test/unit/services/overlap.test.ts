@@ -129,7 +129,7 @@ describe('the objects of a project', () => {
   });
 });
 
-it('The images of a project go while Cinder deletes volumes', async () => {
+it('the images of a project are removed while Cinder deletes volumes', async () => {
   await open({ durations: { volume: LONG } });
   let images = Number.POSITIVE_INFINITY;
   await carryThrough(() => {

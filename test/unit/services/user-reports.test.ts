@@ -82,7 +82,7 @@ const KEYSTONE = {
   ],
 };
 
-describe('the resources that a suspension of a user lists', () => {
+describe('the list that a suspension of a user makes', () => {
   it('names the project and the service that acts with a trust; rows of others do not count', async () => {
     const { counts, messages } = await run(keystone, KEYSTONE);
     expect(counts).toEqual({
@@ -173,7 +173,7 @@ describe('the resources that a suspension of a user lists', () => {
     expect(counts['keystone.trust' as never]).toEqual({ listed: 30, gone: 0, left: 30 });
   });
 
-  it('have one sentence for each type with the reason why nothing is changed', () => {
+  it('has one sentence for each type with the reason why nothing is changed', () => {
     const reports = SERVICES.flatMap(({ userReports }) => userReports);
     expect(reports.length).toBeGreaterThanOrEqual(8);
     for (const { because, advice } of reports) {
