@@ -10,9 +10,9 @@ import { zip } from '../infra/aws/bundle/zip.ts';
 import { stackOf } from '../infra/aws/template/stack.ts';
 
 /**
- * Size of each deployed function, and the time that a new process takes to import it, which is most
- * of the avoidable part of a cold start. For comparison it builds an empty module, zod alone, and
- * one client of the AWS SDK in the same way. Prints; asserts nothing.
+ * Measures the size of each deployed function, and the time that a new process needs to import it.
+ * The import is most of the avoidable part of a cold start. For comparison it builds an empty
+ * module, zod alone, and one client of the AWS SDK in the same way. Prints; asserts nothing.
  */
 const TIMES = 9;
 /** Kilobytes of the minified bundle. */

@@ -21,10 +21,10 @@ import { describeCalls, describeTrace, nameOf, readTrace, TRACE_OPTION } from '.
 
 /*
  * Empties equal projects of a real cloud in three ways, one after the other: this project, the bare
- * DELETE calls at several concurrencies, and the newest `openstack project cleanup`. Prints how long
- * each took, what it left at its end and 20 seconds later, and the load average of the machine. For
- * this project it also prints a trace: how many calls, how long no call was under way, and when
- * servers vanished. Asserts nothing.
+ * DELETE calls at several concurrencies, and the newest `openstack project cleanup`. Prints the
+ * time of each way, the resources that it left at its end and 20 seconds later, and the load
+ * average of the machine. For this project it also prints a trace: how many calls, how long no call
+ * was under way, and when servers vanished. Asserts nothing.
  *
  * BENCH_SIZES: names of SIZES, default `small,large`. BENCH_BARE: the concurrencies of the bare
  * calls, default `2,4,8,16`. BENCH_WAYS: default `ours,bare,peer`; the order counts, and a way may
@@ -47,7 +47,7 @@ const LATER_MILLIS = 20_000;
 
 interface Way {
   readonly name: string;
-  /** Empties the projects. Returns remarks for the table, and what to print below it. */
+  /** Empties the projects. Returns remarks for the table, and the lines below it. */
   empty(projects: readonly PopulatedProject[]): Promise<{ remark: string; notes: string[] }>;
 }
 

@@ -1,4 +1,5 @@
-// What MiniStack 1.5.33 does not support or does otherwise. README.md in this folder lists it.
+// Changes for features that MiniStack 1.5.33 lacks or implements in another way. README.md in this
+// folder lists them.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CreateArchiveCommand, EventBridgeClient } from '@aws-sdk/client-eventbridge';

@@ -1,6 +1,6 @@
 import type { Registry } from '../lib/operation/registry.ts';
 
-/** What Keystone says of a cloud that has services of these types, each once, in one region. */
+/** The answer of Keystone for a cloud with one service of each of these types in one region. */
 export const registryWith = (types: readonly string[], region = 'one'): Registry => ({
   registrations: types.map((type) => ({
     type,

@@ -40,7 +40,7 @@ const ofProject =
   (row: Row): boolean =>
     row[owner] === projectId;
 
-/** Returns what a project still holds: the number by resource type, without types that are empty. */
+/** Returns the number of remaining resources of a project by type, without types that are empty. */
 export async function leftIn(cloud: Cloud, projectId: string): Promise<Record<string, number>> {
   const counted = await Promise.all(
     LISTINGS.map(async ({ what, service, path, key, owner }) => {

@@ -9,7 +9,7 @@ export default ({ defineType, defineService, defineSuspension, PropagatorError, 
   const base = process.env.BILLING_URL ?? 'http://127.0.0.1:9100';
 
   /**
-   * Sends one request. The class of a thrown error decides what happens next: `Transient` is
+   * Sends one request. The class of a thrown error decides about the next step: `Transient` is
    * retried, `Denied` goes to the operator at once, `Gone` counts as removed.
    */
   async function call(

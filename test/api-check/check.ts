@@ -22,7 +22,7 @@ const SECONDS = 100;
 const EXAMPLES = 15;
 const SEED = 1;
 
-/** The path of `st` in a virtual environment of its own; made on the first call. */
+/** The path of `st` in a separate virtual environment, which the first call creates. */
 function install(): string {
   const folder = join(tmpdir(), PACKAGE.replace('==', '-'));
   const ready = join(folder, 'installed');

@@ -18,7 +18,7 @@ afterEach(() => stage?.cloud.faults.clear());
 const resources = (project: string) =>
   stage.cloud.store.resources(project).map(({ resourceType, id }) => `${resourceType} ${id}`);
 const removals = () => stage.cloud.calls.filter(({ method }) => method === 'DELETE').length;
-/** No message is waiting or in progress any more. */
+/** No message is waiting or in progress. */
 const quiet = () =>
   until(
     'quiet queues',

@@ -5,7 +5,7 @@ import { startEmulator } from '../../localstack/emulator.ts';
 import { endpointForTests } from '../../localstack/endpoint.ts';
 import { remove } from '../../localstack/remove.ts';
 
-/** Where a suite deploys its stage. */
+/** The endpoint and the stage of a suite. */
 export interface Place {
   readonly endpoint: string;
   readonly stage: string;

@@ -82,7 +82,7 @@ export interface DeployedStack {
    * Keystone. `POST` with a body, otherwise `GET`.
    */
   callApi(path: string, body: string | undefined, caller: ApiCaller): Promise<ApiAnswer>;
-  /** Runs a command line against that API, in a process of its own, with AWS credentials. */
+  /** Runs a command line against that API, in a separate process, with AWS credentials. */
   type(...words: string[]): Promise<Typed>;
   /** Runs a command line with these variables and without AWS credentials. */
   typeWith(env: Readonly<Record<string, string>>, ...words: string[]): Promise<Typed>;
@@ -351,7 +351,7 @@ const read = (path: string): string => {
   try {
     return readFileSync(path, 'utf8');
   } catch {
-    // The process has ended meanwhile.
+    // The process has already ended.
     return '';
   }
 };

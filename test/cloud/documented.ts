@@ -11,7 +11,7 @@ export interface Documented {
   /** The project's name, as in `lib/services`: `magnum`. */
   readonly name: string;
   /**
-   * The type in Keystone's catalog, and the path below the server. `%(project_id)s` stands for the
+   * The type in Keystone's catalog, and the path below the server. `%(project_id)s` means the
    * project of the token.
    */
   readonly endpoint: { readonly type: string; readonly path: string };
@@ -63,7 +63,7 @@ export function createService(state: CloudState, shape: ServiceShape): Front {
 }
 
 /**
- * True if a caller may see a row. An administrator sees all rows, and others those of their own
+ * True if a caller may see a row. An administrator sees all rows. Other users see the rows of their
  * project.
  */
 export const maySee = (token: Token | undefined, owner: string): boolean =>

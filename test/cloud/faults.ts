@@ -54,7 +54,7 @@ export interface Injected {
 export class Faults {
   readonly #active = new Set<{ fault: Fault; hits: number; passed: number }>();
 
-  /** Adds a fault until it is cleared. A fault with `times` also ends by itself. */
+  /** Adds a fault until it is cleared. A fault with `times` ends after that number of calls. */
   inject(fault: Fault): Injected {
     const entry = { fault, hits: 0, passed: 0 };
     this.#active.add(entry);

@@ -61,7 +61,7 @@ export class Refusal extends Error {
   }
 }
 
-/** The routes of one service: `:name` stands for one segment of the path. */
+/** The routes of one service: `:name` matches one segment of the path. */
 export class Routes {
   readonly #routes: { method: string; segments: string[]; handler: Handler }[] = [];
 

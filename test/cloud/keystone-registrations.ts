@@ -103,7 +103,7 @@ function refuseEndpoint(
     throw new Refusal(400, `Cannot create an endpoint with an invalid URL: ${url}.`);
 }
 
-/** The same services as a catalog shows them: without what is disabled. */
+/** The services as a catalog shows them: without disabled services and endpoints. */
 export const registeredInCatalog = ({ identity }: CloudState, projectId: string | undefined) =>
   identity.services
     .where(({ enabled }) => enabled)

@@ -167,7 +167,7 @@ export function addSubnet(
 export const prefix = (cidr: string): string => cidr.split('.').slice(0, 3).join('.');
 
 let host = 10;
-/** An address on each subnet of a network (or on the one that is wanted). */
+/** An address on each subnet of a network, or only on the requested subnet. */
 export function allocate(
   state: CloudState,
   networkId: string,

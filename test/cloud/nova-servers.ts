@@ -104,7 +104,7 @@ export function serverRoutes(
 
 /**
  * Without `all_tenants` the project of the query is silently replaced by the caller's own.
- * Soft-deleted servers appear only with `soft_deleted=true`, whatever the value of `status`.
+ * Soft-deleted servers appear only with `soft_deleted=true`, for any value of `status`.
  */
 function list(
   state: CloudState,

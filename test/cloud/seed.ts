@@ -192,8 +192,8 @@ export class Seed {
   }
 
   /**
-   * Creates filled projects in a domain of their own, with the names of the customer's projects. No
-   * test may change them.
+   * Creates filled projects in a new domain, with the names of the customer's projects. No test may
+   * change them.
    */
   controls(
     size: SizeName | Size = 'tiny',

@@ -23,7 +23,7 @@ export interface LoggedCall {
   readonly at: number;
 }
 
-/** The server of one service on a port of its own. It keeps the port while it is stopped. */
+/** The server of one service, on its own port. It keeps the port while it is stopped. */
 export class ServiceServer {
   readonly front: Front;
   readonly #faults: Faults;

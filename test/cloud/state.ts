@@ -120,7 +120,7 @@ export function tables(store: ResourceStore) {
       portForwardings: store.table<NetworkRow>('neutron.port-forwarding', network),
       trunks: store.table<NetworkRow>('neutron.trunk', network),
       securityGroups: store.table<NetworkRow>('neutron.security-group', network),
-      /** Each is created and deleted with its group, so it is no resource of its own. */
+      /** Each is created and deleted with its group, so it does not count as a resource. */
       securityGroupRules: store.table<NetworkRow>('neutron.security-group-rule', {
         owner: nobody,
         label: id,

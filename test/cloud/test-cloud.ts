@@ -4,8 +4,8 @@ import { type Ask, Asker, type Question } from './compare-ask.ts';
 import { loginOf } from './login.ts';
 
 /**
- * A rehearsal cloud with a stopped clock, its administrator logged in, and one project in a domain
- * of its own.
+ * A rehearsal cloud with a stopped clock, a login of its administrator, and one project in a new
+ * domain.
  */
 export interface TestCloud {
   readonly cloud: RehearsalCloud;

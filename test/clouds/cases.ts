@@ -14,7 +14,8 @@ const Case = z.strictObject({
   /** True if region and interface matter. The client then queries the image service, too. */
   endpoint: z.boolean().default(false),
   /**
-   * Where the propagator differs on purpose: a part of its refusal, or the reason why it accepts.
+   * A deliberate difference of the propagator: a part of its refusal, or the reason why it accepts
+   * the case.
    */
   ours: z
     .union([z.strictObject({ refuses: z.string() }), z.strictObject({ accepts: z.string() })])

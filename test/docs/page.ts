@@ -113,7 +113,7 @@ function startOf({ dependsOn, independentOf = [] }: ResourceType): string {
   return parts.filter((part) => part !== undefined).join(', ') || 'first';
 }
 
-/** What each action does with each resource type: cleanup, suspend, resume. */
+/** The effect of each action on each resource type: cleanup, suspend, resume. */
 function actionsTable(service: Service): string {
   const suspensions = new Map(
     (service.suspension?.types ?? []).map((type) => [bare(type(service.name).resourceType), type]),

@@ -3,7 +3,7 @@ import { overview } from './overview.ts';
 import { page } from './page.ts';
 import { rehearse } from './rehearse.ts';
 
-/** Where the pages are, from the root of this repository. */
+/** The folder of the pages, from the root of this repository. */
 export const FOLDER = 'docs/services';
 
 /** The text of every page by its file name. The same for every run. */

@@ -38,7 +38,7 @@ export class Recorder {
   readonly #known: ReadonlyMap<string, string>;
   #now: Call[] = [];
 
-  /** `known`: ids with their own placeholder on a page. That of the project is `{project}`. */
+  /** `known`: ids with their own placeholder on a page. The id of the project is `{project}`. */
   constructor(known: ReadonlyMap<string, string>) {
     this.#known = known;
   }

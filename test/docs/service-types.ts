@@ -1,6 +1,6 @@
 /**
  * The official types of the service-types-authority (2025-07) with their aliases, as `official
- * alias alias …`. A catalog may use any of them, and types of its own.
+ * alias alias …`. A catalog may use any of these types, and other types.
  */
 const OFFICIAL = `
 accelerator

@@ -2,7 +2,7 @@ import type { Aws } from '../../lib/engine/aws/clients.ts';
 
 type Service = keyof Aws;
 /**
- * `undefined`: the call goes on to AWS. Any other value is the answer instead. A fault may throw or
+ * `undefined`: the call is sent to AWS. Any other value is the answer instead. A fault may throw or
  * never return.
  */
 export type Fault = (

@@ -21,7 +21,7 @@ export class Billing {
     ['subscriptions', []],
     ['payment-methods', []],
   ]);
-  /** Returns the rows of all accounts, whatever the filter is. */
+  /** Returns the rows of all accounts, and ignores the filter. */
   ignoresFilter = false;
   /** Payment methods that were removed while their account still had a subscription. */
   readonly wrongOrder: string[] = [];

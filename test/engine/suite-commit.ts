@@ -14,7 +14,7 @@ import {
   userId,
 } from './samples.ts';
 
-/** State and messages change in one step or not at all. */
+/** State and messages change in one step. */
 export function commitSuite(open: () => Promise<WorkerEngine>): void {
   describe('a change', () => {
     let engine: WorkerEngine;

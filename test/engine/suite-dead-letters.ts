@@ -266,7 +266,7 @@ export function deadLetterSuite(open: () => Promise<WorkerEngine>): void {
     it('are shown shortened if this release cannot read them, and can be discarded', async () => {
       const service = `t${unique()}`;
       const message = requested(service, 5);
-      // As a later release may write it: the routing is the same, but a field differs.
+      // A later release may write such a message: the routing is the same, but a field differs.
       const strange = {
         ...message,
         data: {

@@ -55,8 +55,8 @@ class CloudOnEngine extends DomainRecoverySimulation {
   }
 
   /**
-   * Keystone announces nothing: the operations find every change themselves. Only the inventory
-   * knows what is deleted.
+   * Keystone announces nothing: the operations find every change themselves. Only the inventory has
+   * the deleted accounts.
    */
   override async announce(): Promise<void> {}
   override async publish(account: Account, change: string): Promise<void> {

@@ -3,7 +3,7 @@ import { type Row, type Session, text } from './cloud.ts';
 import type { CloudFixture } from './cloud-fixture.ts';
 import { make } from './populate/seed.ts';
 
-/** What a test adds to the domain of a customer besides its flat projects. */
+/** The resources that a test adds to the domain of a customer, in addition to its flat projects. */
 export interface Furnished {
   /** Ids of the two nested projects: `middle` is below `top`, `leaf` below `middle`. */
   readonly nested: Readonly<Record<'middle' | 'leaf', string>>;

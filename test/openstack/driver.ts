@@ -115,8 +115,9 @@ export class Propagator {
     };
   }
   /**
-   * Runs a command that speaks to it. Returns the exit code and everything that was printed. It does
-   * not block this process, in which a proxy may have to answer meanwhile.
+   * Runs a command that speaks to it. Returns the exit code and everything that was printed. It
+   * does not block this process, because a proxy in this process may have to answer at the same
+   * time.
    */
   command(...line: string[]): Promise<{ status: number; text: string }> {
     const env = { ...process.env, ...this.commandVariables };
@@ -255,7 +256,7 @@ export const isState =
  * its resources of a deleted project can't be listed.
  */
 export const isOver = isState('finished', 'unverified');
-/** The services whose remaining resources can't be listed any more. */
+/** The services whose remaining resources can no longer be listed. */
 export const unreachableServices = (view: View): string[] =>
   view.tasks.filter((task) => task.state === 'unreachable').map((task) => task.service);
 
@@ -271,7 +272,7 @@ const ONLY_WHILE_ALIVE: Readonly<Record<string, string>> = {
   workflowv2: 'mistral',
 };
 
-/** Those that this cloud has: the type, and the name of the service that covers it. */
+/** The catalog types of this cloud, each with the name of the service that covers it. */
 export async function onlyWhileAlive(cloud: Cloud): Promise<{ type: string; service: string }[]> {
   const rows = await cloud.admin.rows('identity', '/services', 'services');
   return rows.flatMap((row) => {

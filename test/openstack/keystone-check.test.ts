@@ -4,8 +4,9 @@ import { isState, OPERATION_SECONDS, Propagator } from './driver.ts';
 import { newPrefix } from './populate.ts';
 
 /**
- * Safety rule 13 on a real Keystone: the propagator names everything that would make Keystone
- * refuse the deletion of a project before the first removal, and the named command resolves it.
+ * The safety rule "Know the end before the beginning" on a real Keystone. Before the first removal
+ * the propagator names each cause for which Keystone would refuse the deletion of a project, and
+ * the command that clears it.
  */
 describe('a project whose deletion Keystone would refuse', () => {
   const prefix = newPrefix();

@@ -34,7 +34,7 @@ export interface Customer {
   readonly prefix: string;
   readonly domainId: string;
   readonly projects: readonly PopulatedProject[];
-  /** Users who have resources in the projects. */
+  /** Users with resources in the projects. */
   readonly userIds: readonly string[];
   readonly member: { readonly id: string; readonly password: string };
   readonly lent: Lent;

@@ -55,7 +55,7 @@ describe('a created project with a matching tag', () => {
   const provisioned = (project: string) =>
     propagator.operation({ project }, isState('finished'), OPERATION_SECONDS);
 
-  /** What a project has in Neutron, by listings that do not filter by project. */
+  /** The resources of a project in Neutron, from listings without a filter by project. */
   async function networkOf(project: string) {
     const own = async (collection: string) =>
       (await cloud.admin.rows('network', `/${collection.replaceAll('_', '-')}`, collection)).filter(

@@ -4,8 +4,8 @@ import { IN_ALL_PROJECTS, LISTINGS, list } from './snapshot/table.ts';
 import { type Line, label, snapshot } from './snapshot.ts';
 
 /**
- * Removes what test runs left behind, in any state. Best effort, repeated until no resources are
- * left.
+ * Removes the resources that earlier test runs left, in any state. Best effort, repeated until no
+ * resources are left.
  */
 const OURS = /^kp-[0-9a-f]{6}/;
 type Remove = (cloud: Cloud, line: Line, projectId: string) => Promise<unknown>;
@@ -15,7 +15,7 @@ const path =
   (service: ServiceKey, collection: string): Remove =>
   (cloud, line) =>
     cloud.admin.call(service, 'DELETE', `${collection}/${line.id}`);
-/** Cinder: sets a deletable state first, whatever the current state is. */
+/** Cinder: first sets a state in which the resource can be deleted. */
 const forced =
   (collection: string, reset: object): Remove =>
   async (cloud, line) => {

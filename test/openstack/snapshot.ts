@@ -11,7 +11,7 @@ export interface Line {
   readonly resourceType: string;
   readonly id: string;
   readonly name: string;
-  /** Digest of all fields that do not change by themselves. */
+  /** Digest of all fields that change only by a request. */
   readonly digest: string;
   /**
    * True if the project owns the resource. False if another project owns it and it only names this

@@ -2,7 +2,7 @@ import { rowsOf } from './cloud.ts';
 import { type CloudFixture, openCloudFixture } from './cloud-fixture.ts';
 import { countsOf, describeView, isState, OPERATION_SECONDS } from './driver.ts';
 
-/** Tests the deletion of a user who worked in projects that continue to exist. */
+/** Tests the deletion of a user with resources in projects that continue to exist. */
 describe('a deleted user', () => {
   let on: CloudFixture;
   beforeAll(async () => {

@@ -84,7 +84,7 @@ export interface RunOptions {
   readonly cut?: (isOff: boolean) => void;
 }
 
-/** Delivers messages in the given order and with the given failures until none waits any more. */
+/** Delivers messages in the given order and with the given failures until no message waits. */
 export async function run<Ports extends { engine: Engine }>(
   simulation: SimulationUnderTest<Ports>,
   schedule: Iterator<ScheduledDelivery>,

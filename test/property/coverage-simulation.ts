@@ -120,8 +120,8 @@ export class CoverageSimulation extends Simulation {
     );
     for (const row of generated.services) {
       const family = familyOf(row.type);
-      // An older type stands for the deployment of the newer one in its region. Without a newer
-      // type it stands for itself.
+      // An older type means the deployment of the newer type in its region. If the newer type is
+      // not registered, the older type counts as a separate deployment.
       if (family === undefined) continue;
       for (const one of row.endpoints) {
         if (isOlder(row.type) && this.#hasNewer(family, one.region)) continue;

@@ -60,7 +60,7 @@ class OperatedWorld {
     this.#actions = actions;
   }
 
-  /** Runs until no message waits any more. */
+  /** Runs until no message waits. */
   async live(schedule: Iterator<ScheduledDelivery>): Promise<void> {
     await run(this.simulation, schedule, { before: (step) => this.#operate(step), most: 5000 });
     this.#note();

@@ -9,9 +9,7 @@ export const LISTED: readonly Described[] = EVERY_CLASS.slice(0, 2);
 /** These services, and one whose secrets only a token on the project lists. */
 export const WITH_SECRETS: readonly Described[] = EVERY_CLASS.slice(0, 3);
 
-/**
- * A simulation with two domains. The neighbor has a project of its own, which must stay as it is.
- */
+/** A simulation with two domains. The control domain has one project, which must not change. */
 export class DomainSimulation extends StatefulSimulation {
   readonly #neighbor: unknown;
   readonly #types: readonly string[];

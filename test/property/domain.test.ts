@@ -6,7 +6,7 @@ import { failure } from './stateful-simulation.ts';
 
 const NAMES = ['a', 'b', 'c', 'd', 'e'];
 const domains = fc.record({
-  /** By project: the one above it. A project is above later ones only, so there is no circle. */
+  /** The parent of each project. A project is above later ones only, so there is no circle. */
   above: fc.tuple(...NAMES.map((_, index) => fc.nat(index))),
   count: fc.integer({ min: 0, max: NAMES.length }),
   enabled: fc.array(fc.boolean(), { minLength: NAMES.length, maxLength: NAMES.length }),

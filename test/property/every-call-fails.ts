@@ -31,7 +31,7 @@ async function run(fault: Fault | undefined): Promise<{ ports: FailingPorts; run
     ...plain,
     engine: ports.wrap(plain.engine, 'engine'),
     cloud: ports.wrap(plain.cloud, 'cloud'),
-    // Progress is reported during the run: the one promise that is not awaited.
+    // Progress is reported during the run. This is the only promise that is not awaited.
     progressMillis: 0,
   };
   await simulation.engine.commit({ messages: [deleted(TARGET)] });

@@ -23,7 +23,7 @@ export interface Net {
   readonly name: string;
   readonly network?: string;
 }
-/** What the profile of the target project asks for. */
+/** The wanted resources of the profile of the target project. */
 export interface NetsSection {
   readonly cores?: number | undefined;
   readonly networks: readonly string[];
@@ -205,7 +205,7 @@ export class ProvisionSimulation extends SuspendSimulation {
     await this.engine.commit({ operations, messages });
   }
 
-  /** What a project has, without the ids that the service chose. */
+  /** The resources of a project, without the ids that the service chose. */
   stateOf(project: ProjectId) {
     const own = this.nets.filter(({ owner }) => owner === project);
     const nameOf = (id: string | undefined) => own.find((net) => net.id === id)?.name;
@@ -222,7 +222,7 @@ export class ProvisionSimulation extends SuspendSimulation {
     };
   }
 
-  /** What the profile asks for. */
+  /** The wanted resources of the profile. */
   get wanted() {
     const networks = [...this.section.networks].sort();
     return { cores: this.section.cores, networks, subnets: networks };

@@ -67,7 +67,7 @@ describe('Any history of deletions with a recovery window, cancellations and kil
               return;
             }
             for (const { state } of cleanups) expect(['canceled', 'refused']).toContain(state);
-            // After the first removal began, a cancellation cannot bring back what is gone.
+            // After the first removal began, a cancellation cannot restore removed resources.
             if (cleanups.some(({ startedAt }) => startedAt !== undefined)) return;
             if (simulation.isActive) expect(simulation.shown(TARGET)).toEqual(target);
             else if (hasPolicy) expect(simulation.shown(TARGET)).toEqual(suspended(target));

@@ -78,7 +78,7 @@ export class StatefulCloud {
   readonly domains = new Map<string, Domain>();
   /** Users of the domains, by id. */
   readonly domainUsers = new Map<string, string>();
-  /** What was disabled and deleted in Keystone, in this order. */
+  /** The accounts that were disabled and deleted in Keystone, in this order. */
   readonly events: string[] = [];
   readonly users = new Set(['gone-user', 'other-user']);
   /** Roles that the propagator has now, as `project/role`. */
@@ -117,7 +117,7 @@ export class StatefulCloud {
   onRemoval: ((resource: Resource) => void) | undefined;
   /** No removal is ever delayed: a service that waits for a resource type never runs before it. */
   isCalm = false;
-  /** Listings return the rows of all projects, whatever the filter is. */
+  /** Listings ignore the filter, and return the rows of all projects. */
   ignoresFilters = false;
   /** Projects that the services received in a request about a user. */
   readonly asked: string[] = [];

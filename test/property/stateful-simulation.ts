@@ -103,8 +103,8 @@ export class StatefulSimulation {
   }
 
   /**
-   * Delivers one message after another until the condition holds or no message waits any more.
-   * Returns whether the condition holds.
+   * Delivers one message after another until the condition holds or no message waits. Returns
+   * whether the condition holds.
    */
   async until(isSo: () => boolean, most = 2000): Promise<boolean> {
     for (let n = 0; n < most && !isSo(); n += 1) {

@@ -67,7 +67,7 @@ export class SuspendSimulation {
     ['other', true],
   ]);
   readonly services: Service[];
-  /** The number of API calls until the process is killed; `undefined`: it lives. */
+  /** The number of API calls until the process is killed; `undefined`: it is not killed. */
   killAfter: number | undefined;
   policy: Policy = POLICY;
   /** True if a start needs a token on the project, as with an encrypted volume. */
@@ -315,7 +315,7 @@ export class SuspendSimulation {
     return this.projects.get(TARGET)?.enabled === true && this.domains.get(DOMAIN) === true;
   }
 
-  /** What suspend recorded about the machines of a project. */
+  /** The records of suspend about the machines of a project. */
   async recordsOf(project: ProjectId) {
     const documents = await this.engine.reads.documents('suspension', project);
     return documents.map(({ id }) => id);

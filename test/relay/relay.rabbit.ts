@@ -259,8 +259,8 @@ describe('a relay and its broker', () => {
       /queue .* does not exist yet; Keystone creates it/.test(relay.state().waiting ?? ''),
     );
     expect(await fixture.queueState()).toBeUndefined();
-    // As Keystone makes it by default: transient, without arguments. Declaring it otherwise would
-    // fail.
+    // Keystone declares it like this by default: transient, without arguments. Declaring it
+    // otherwise would fail.
     await fixture.keystone.assertQueue(fixture.queue, { durable: false });
     fixture.keystone.sendToQueue(fixture.queue, Buffer.from('from the topic'));
     await eventually('the message is stored', has('from the topic'));

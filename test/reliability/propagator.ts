@@ -11,7 +11,7 @@ const MAX_STORED_LINES = 400;
 
 const ReadyLine = z.object({ api: z.string() });
 
-/** Where a process keeps its state. */
+/** The place of the state of a process. */
 export type Store = { readonly PROPAGATOR_DATA: string } | { readonly DATABASE_URL: string };
 
 /** How a process ended. */
@@ -21,10 +21,10 @@ export interface Ended {
   readonly stderr: string;
 }
 
-/** One `propagator start` in a process of its own, with an API on a free port of loopback. */
+/** One `propagator start` in a separate process, with an API on a free port of loopback. */
 export class PropagatorProcess {
   static readonly #living = new Set<PropagatorProcess>();
-  /** Must be called after each test, whatever its result is. */
+  /** Must be called after each test, also after a failed one. */
   static async killAll(): Promise<void> {
     await Promise.all([...PropagatorProcess.#living].map((living) => living.end('SIGKILL')));
   }

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 
 const MAX_WIDTH = 100;
 
-/** The formatter wraps code. It wraps neither a comment nor a text, so this test finds them. */
+/** The formatter wraps code. It does not wrap comments and texts, so this test finds long ones. */
 const tooWide = (source: string): number[] =>
   source.split('\n').flatMap((line, index) => ([...line].length > MAX_WIDTH ? [index + 1] : []));
 

@@ -220,7 +220,7 @@ export const addRecordset = (
 
 /**
  * Sets a PTR record as `PATCH /v2/reverse/floatingips` does: in the existing recordset of the
- * address, whatever its creator is.
+ * address, also if another user created it.
  */
 export function setPtr(sources: Tables, floatingip: string, ptrdname: string): Recordset {
   const row = sources.state.network.floatingips.get(floatingip);

@@ -135,7 +135,7 @@ function jobRoutes(routes: Routes, jobs: Table<Job>): void {
   routes
     .on('GET', '/v2/:project/jobs', (call) => {
       const project = enforce(call);
-      // A caller that may list all projects gets all of them, whatever project the path names.
+      // A caller that may list all projects gets all rows. The project in the path has no effect.
       const rows = jobs.where(
         (row) =>
           ((isAdmin(call.token) && !release.bindsToUser) || row.project_id === project) &&

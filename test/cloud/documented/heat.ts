@@ -44,7 +44,7 @@ export const heat = heatOf({ newDefaults: false });
 
 /**
  * Throws 403 unless the caller may use the project of the path. Heat then uses the project of the
- * caller, whatever the path names.
+ * caller and ignores the project in the path.
  */
 function admit(call: Call, options: HeatOptions): void {
   const isOwn = param(call, 'project') === ownProject(call.token);

@@ -87,7 +87,8 @@ export const show = (row: ManilaRow, without: readonly string[] = []): Record<st
 const isTrue = (text: string | null): boolean =>
   text !== null && ['1', 'true', 'yes', 'on'].includes(text.toLowerCase());
 /**
- * Without `all_tenants` an administrator sees only the own project, too, whatever the query names.
+ * Without `all_tenants` even an administrator sees only the own project. The project in the query
+ * has no effect.
  */
 export const wantedProject = (call: Call): string | undefined =>
   isAdmin(call.token) && isTrue(call.query.get('all_tenants'))

@@ -10,7 +10,7 @@ export interface Instance extends Owned {
   /** `NONE`, `BUILDING`, `DELETING`. */
   task: string;
   server: 'ACTIVE' | 'SHUTDOWN';
-  /** What the guest agent reports. A stopped database leaves the server ACTIVE. */
+  /** The report of the guest agent. A stopped database leaves the server ACTIVE. */
   database: 'HEALTHY' | 'SHUTDOWN';
   cluster_id: string | null;
   replica_of: string | null;

@@ -12,11 +12,13 @@ export const Snapshot = z.record(z.string(), Columns);
 export type Snapshot = z.infer<typeof Snapshot>;
 
 const FILE = new URL('columns.json', import.meta.url);
-/** What the databases of the supported releases had when the page was made. */
+/**
+ * The columns of the databases of the supported releases at the time when the page was generated.
+ */
 export const snapshot = (): Snapshot => Snapshot.parse(JSON.parse(readFileSync(FILE, 'utf8')));
 export const SNAPSHOT_FILE = FILE;
 
-/** Nova keeps its tables in three databases. Those of the cells have the same tables. */
+/** Nova keeps its tables in three databases. The databases of the cells have the same tables. */
 const SERVICE_OF: Readonly<Record<string, string>> = { nova_api: 'nova', nova_cell0: 'nova' };
 
 /** Names of columns that hold the id of a project, or may hold it. */
@@ -25,7 +27,9 @@ const NAMES = [
   '^(scope_key|external_id|target_id|member)$',
 ].join('|');
 
-/** `shadow_…`: what Nova archived; its tables have the columns of the tables that they shadow. */
+/**
+ * `shadow_…`: the rows that Nova archived. These tables have the columns of the original tables.
+ */
 const QUERY = `
   SELECT table_schema, CONCAT(table_name, '.', column_name) FROM information_schema.columns
   WHERE table_schema NOT IN ('mysql', 'information_schema', 'performance_schema', 'sys')
@@ -83,8 +87,8 @@ function namesProject(table: string): string {
 export const readCascades = (socket: string): Promise<Columns> => readBy(socket, CASCADES);
 
 /**
- * The socket of the database of the cloud that the environment names: `OPENSTACK_TEST_DATABASE`,
- * else `mysql/sock` beside the clouds.yaml. `undefined`: the database is out of reach.
+ * The socket of the database of the cloud that the environment names: `OPENSTACK_TEST_DATABASE`, or
+ * else `mysql/sock` in the folder of the clouds.yaml. `undefined`: the database is out of reach.
  */
 export function databaseSocket(env: NodeJS.ProcessEnv): string | undefined {
   const beside = `${dirname(env.OS_CLIENT_CONFIG_FILE ?? '')}/mysql/sock`;

@@ -12,7 +12,7 @@ export const Disposition = z.union([
   z.strictObject({ kept: reason }),
   z.strictObject({ none: reason }),
 ]);
-/** The fate of the rows of one column when the project is deleted; see dispositions.yaml. */
+/** The effect of the deletion of the project on the rows of one column; see dispositions.yaml. */
 export type Disposition = z.infer<typeof Disposition>;
 const Table = z.record(z.string(), z.record(z.string(), Disposition));
 /** By service and `table.column`. */
@@ -36,7 +36,7 @@ export const withoutReason = (reasons: Cascades, found: Columns): string[] =>
       .map((name) => `${service} ${name}`),
   );
 
-/** The entry for `table.column`, or the one for all columns of the table. */
+/** The entry for `table.column`, or the entry for all columns of the table. */
 function entryFor(table: Table, service: string, column: string): string | undefined {
   const entries = table[service] ?? {};
   return [column, `${column.split('.')[0]}.*`].find((key) => entries[key] !== undefined);

@@ -7,7 +7,7 @@ import {
   type readDispositions,
 } from './dispositions.ts';
 
-/** Where the page is, from the root of this repository. */
+/** The path of the page, from the root of this repository. */
 export const COVERAGE_PAGE = 'docs/coverage.md';
 
 type Dispositions = ReturnType<typeof readDispositions>;

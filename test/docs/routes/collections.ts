@@ -38,9 +38,9 @@ export async function readCollections(python: string): Promise<Columns> {
 
 /**
  * Returns the interpreter that runs the services of the cloud that the environment names:
- * `OPENSTACK_TEST_PYTHON`, else that of the `venv` beside the clouds.yaml. A database beside the
- * clouds.yaml shows that the cloud runs on this machine, so then it is the interpreter of the
- * system. `undefined`: the code of the cloud is not on this machine.
+ * `OPENSTACK_TEST_PYTHON`, or else the interpreter of the `venv` in the folder of the clouds.yaml.
+ * If that folder has a database but no `venv`, the cloud runs on this machine with the interpreter
+ * of the system. `undefined`: the code of the cloud is not on this machine.
  */
 export function cloudPython(env: NodeJS.ProcessEnv): string | undefined {
   const folder = dirname(env.OS_CLIENT_CONFIG_FILE ?? '');

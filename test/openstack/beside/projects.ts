@@ -86,7 +86,7 @@ export async function removeProjects(...plots: readonly SeedProject[]): Promise<
       );
 }
 
-/** Returns a row with sorted keys and without fields that change by themselves. */
+/** Returns a row with sorted keys and without fields that the service changes without a request. */
 export function stableRow(row: Row): Row {
   const moving = ['updated_at', 'age', 'links', 'evaluate_timestamp', 'reservation'];
   return Object.fromEntries(

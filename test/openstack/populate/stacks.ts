@@ -77,7 +77,7 @@ async function software(seedProject: SeedProject): Promise<void> {
  */
 export async function fullStacks(seedProject: SeedProject): Promise<void> {
   const { member, project } = seedProject;
-  // A keypair belongs to the user, who is the same in all projects.
+  // A keypair belongs to the user, and all projects have the same user.
   const key = {
     type: 'OS::Nova::KeyPair',
     properties: { name: named(seedProject, `${project.name}-key`), public_key: PUBLIC_KEY },

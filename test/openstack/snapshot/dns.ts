@@ -4,9 +4,9 @@ import { type Found, IN_ALL_PROJECTS } from './table.ts';
 /**
  * Returns the records of all zones. The PTR record of a floating IP is in a zone of Designate
  * itself, and its owner is the floating IP's. The record of a deleted floating IP has no owner, but
- * is still part of the snapshot. The records that a zone needs are left out: the serial number of
- * the SOA record increases by itself, and the NS record of a reverse zone has as its owner the
- * project that set the first PTR record.
+ * is still part of the snapshot. The listing omits the records that a zone needs. Designate
+ * increases the serial number of the SOA record, and the owner of the NS record of a reverse zone
+ * is the project that set the first PTR record.
  */
 export async function records(cloud: Cloud, found: readonly Found[]): Promise<Found[]> {
   const addresses = new Map(

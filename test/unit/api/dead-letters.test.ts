@@ -309,7 +309,7 @@ describe('dead letters in the API', () => {
       body: { error: { message: expect.stringContaining(parent.id) } },
     });
     expect(engine.deadLetterList).toHaveLength(5);
-    // These are messages of ended operations, and messages that no release can read any more.
+    // These are messages of ended operations, and messages that no release can read.
     expect(await discard({ id: '3' })).toMatchObject({ body: { discarded: 1 } });
     expect(await discard({ id: '5' })).toMatchObject({ body: { discarded: 1 } });
     expect(await discard({ service: 'nova' })).toMatchObject({ body: { discarded: 1 } });

@@ -30,7 +30,7 @@ const verify = (
     { known, pause: async () => {} },
   );
 
-/** Gives a changed entry the hash that fits it, as an attacker would who knows the rule. */
+/** Gives a changed entry the matching hash, as an attacker with knowledge of the rule would do. */
 const rehashed = (row: Row | undefined): void => {
   if (row) row.entry.hash = hashOf(row.entry);
 };

@@ -34,7 +34,7 @@ const credentialsWith = (more: Record<string, string> = {}) =>
     cwd: '/nowhere',
   });
 
-/** A command with this setting, the logins that it makes, and what it sends. */
+/** A command with this setting, its logins, and its requests. */
 function command(setting: string | undefined, catalog = [service([endpoint('one')])]) {
   const sent: string[] = [];
   let logins = 0;

@@ -27,7 +27,7 @@ describe('the sources of the console', () => {
   });
 
   it('are bundled as they are now: run "npm run console" when they are not', () => {
-    // A process of its own, because esbuild does not run inside the contexts of Jest.
+    // A separate process, because esbuild does not run inside the contexts of Jest.
     execFileSync(process.execPath, ['infra/console/build.ts', '--check'], { stdio: 'pipe' });
   });
 

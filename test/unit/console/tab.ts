@@ -36,7 +36,7 @@ export function eventStream() {
   };
 }
 
-/** As in a browser, the body of an answer ends with an error when the request is aborted. */
+/** The body of an answer ends with an error when the request is aborted, as in a browser. */
 function abortable(answer: Response, signal: AbortSignal | null | undefined): Response {
   if (!answer.body || !signal) return answer;
   const body = answer.body.pipeThrough(new TransformStream<Uint8Array, Uint8Array>(), { signal });

@@ -36,7 +36,7 @@ const seen = (...input: Parameters<typeof operationView>): Operation =>
 describe('the texts of the console', () => {
   it('show every hidden character', () => {
     expect(visible('a\u202eb\u0000c\u200bd\ne')).toBe('a\\u202eb\\u0000c\\u200bd e');
-    // These are shown as nothing, or as a space.
+    // A browser shows these as nothing or as a space.
     for (const code of [
       ...[0xad, 0x34f, 0x115f, 0x1160, 0x17b4, 0x180e, 0x200b, 0x202e, 0x2060, 0x2800, 0x3164],
       ...[0xfe0f, 0xfeff, 0xffa0, 0xfffb, 0x1d173, 0xe0000, 0xe0041, 0xe007f, 0xe01ef],

@@ -41,7 +41,7 @@ describe('every command line in the documentation', () => {
       line.replace(/\s+/g, ' '),
     ]),
   );
-  // These run until a signal or until the operation has ended.
+  // The excluded commands run until a signal or until the operation has ended.
   it.each(commands.filter(([, line]) => !/^(start|relay|operation watch)\b/.test(line)))(
     '%s: propagator %s',
     async (_, line) => {

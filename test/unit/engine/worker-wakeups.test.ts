@@ -1,6 +1,8 @@
 import { WorkerWakeups } from '../../../lib/engine/worker-wakeups.ts';
 
-/** Not whole milliseconds: a timer of Node counts these only. */
+/**
+ * The time is not a whole number of milliseconds, because a timer of Node counts only whole ones.
+ */
 const DELAYS_MILLIS = Array.from({ length: 60 }, (_, index) => 10.9 + index * 0.55);
 
 describe('the timer of a delayed message', () => {

@@ -154,7 +154,7 @@ describe('a resume', () => {
         enabledAt: expect.any(String),
         advice: expect.stringContaining(`openstack project set --disable ${TARGET}`),
       });
-      // A project that is disabled again is no alarm any more, and stays suspended.
+      // A project that is disabled again no longer causes an alarm, and stays suspended.
       await simulation.set('project', false);
       await simulation.settle();
       const [after] = await suspensionHolds(simulation.engine.reads);

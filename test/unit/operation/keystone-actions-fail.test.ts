@@ -86,7 +86,7 @@ describe('a Keystone action that Keystone refuses', () => {
         },
       ]);
       expect(simulation.cloud.projects.has(TARGET)).toBe(true);
-      // The operation may stay held for ever, so the propagator has no role meanwhile.
+      // The operation may stay held for ever, so the propagator has no role during this time.
       expect([...simulation.cloud.roles]).toEqual([]);
       expect(simulation.left()).toEqual(
         {

@@ -8,7 +8,7 @@ import { cadf, IngestFixture, project, silent } from '../account/ingest-fixture.
 
 const GIVE_UP_MILLIS = 50;
 
-/** The store of a relay beside the ingest of the same process, on the engine in memory. */
+/** The store of a relay in the same process as ingest, on the in-memory engine. */
 class StoreFixture extends IngestFixture {
   /** The calls of the engine, in order. */
   readonly work: string[] = [];

@@ -56,8 +56,8 @@ describe('Barbican, emptied while the project lives', () => {
     expect(report.counts).toMatchObject({ 'barbican.secret': { listed: 250, gone: 250, left: 0 } });
     expect(fixture.left('barbican')).toEqual([]);
     expect(asked('DELETE', /secrets/)).toHaveLength(250);
-    // Three pages, one for the two rows that moved to another page meanwhile, and
-    // a list that is empty.
+    // Three pages, a page with the two rows that moved to another page during the listing, and an
+    // empty list.
     expect(asked('GET', /secrets/)).toHaveLength(5);
     expect(asked('GET', /secrets.*sort=created/)).toHaveLength(5);
   });

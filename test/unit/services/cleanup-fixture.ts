@@ -50,7 +50,7 @@ export class CleanupFixture {
     return [UserId.parse(this.customer.user.id)];
   }
 
-  /** Call it again after a test has added resources of its own to the cloud. */
+  /** Call it again after a test has added resources to the cloud. */
   remember(): void {
     this.#before = this.#controls();
   }
@@ -63,7 +63,7 @@ export class CleanupFixture {
     return resources.map(({ resourceType, label }) => `${resourceType} ${label}`);
   }
 
-  /** Whether every resource of other projects is unchanged in each field. */
+  /** True if every resource of other projects is unchanged in each field. */
   get controlsAreUntouched(): boolean {
     return this.#before === this.#controls();
   }

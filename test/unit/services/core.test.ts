@@ -7,8 +7,7 @@ import { testServiceContract } from './service-contract.ts';
 import { testSuspensionContract } from './suspension-contract.ts';
 
 /**
- * The contract of every service, for core services; each has its particular tests in a file of
- * its own.
+ * The contract of every service, for core services. The tests of one service are in its own file.
  */
 testServiceContract(glance);
 // The version document is read before any list.

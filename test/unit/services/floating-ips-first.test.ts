@@ -68,7 +68,7 @@ describe('a project with PTR records of floating IPs and with zones whose deleti
     await openWith();
     const [named] = floatingIps();
     // Neutron removes the record from the zone first, which Designate refuses while the zone is
-    // being deleted. Neutron answers with an error of its own.
+    // being deleted. Neutron answers with its own error.
     const path = new RegExp(`/floatingips/${named?.id}$`);
     const refusal = {
       service: 'neutron',

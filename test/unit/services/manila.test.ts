@@ -33,7 +33,7 @@ const asked = (path: RegExp, method = 'GET') =>
   fixture.rehearsal.calls.filter(
     (call) => call.service === 'manila' && call.method === method && path.test(call.path),
   );
-/** Runs until the remaining resource cannot change any more. */
+/** Runs until the remaining resource can no longer change. */
 const exhausted = async (): Promise<RunReport> => {
   let report = await fixture.clean(manila);
   for (let left = -1; report.outcome.kind === 'again' && left !== fixture.left('manila').length; ) {

@@ -7,7 +7,9 @@ import { CleanupFixture } from './cleanup-fixture.ts';
 import { testSuspensionContract } from './suspension-contract.ts';
 
 export interface ContractOptions {
-  /** The services whose fakes are necessary, the one under test first; empty for a core service. */
+  /**
+   * The services whose fakes are necessary, first the service under test; empty for a core service.
+   */
   readonly with?: readonly Documented[];
   /**
    * Paths of lists, without those for which an ignored filter makes no sense.

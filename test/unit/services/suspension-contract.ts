@@ -23,8 +23,8 @@ const VOLATILE = new Set(['updated', 'updated_at', 'actions', 'revision_number']
 
 /**
  * The tests that suspend and resume of every service must pass on the rehearsal cloud, once with
- * each option of the policy file. They compare every field before and after, whatever the API does
- * meanwhile. `testServiceContract` calls them for each service with a suspension.
+ * each option of the policy file. They compare every field before and after, with any behavior of
+ * the API in between. `testServiceContract` calls them for each service with a suspension.
  */
 export function testSuspensionContract(service: Service, contract: SuspensionContract): void {
   const types = (service.suspension?.types ?? []).map((type) => type(service.name));
@@ -59,7 +59,7 @@ export function testSuspensionContract(service: Service, contract: SuspensionCon
   };
   const inject = (fault: Omit<Fault, 'service'>) =>
     stage.rehearsal.faults.inject({ service: name, ...fault });
-  /** Makes the API give this answer to the first changes, whatever their method. */
+  /** Makes the API give this answer to the first changes, for any method. */
   const spoilChanges = (effect: Effect, after: number): void => {
     for (const method of ['POST', 'PUT', 'PATCH']) inject({ method, after, times: 1, effect });
   };
@@ -69,8 +69,8 @@ export function testSuspensionContract(service: Service, contract: SuspensionCon
 
   /**
    * All fields of the project in the service: the rows of the cloud, and the listings of the
-   * suspension. Limits are compared by the listings alone, because a default that was written back
-   * is a row of its own.
+   * suspension. Limits are compared only by the listings, because a default that was written back
+   * is a separate row.
    */
   const state = async (): Promise<unknown> => {
     const context = await stage.context(service);

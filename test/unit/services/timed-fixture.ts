@@ -42,14 +42,14 @@ export class TimedFixture {
     return this.fixture.control.project.id;
   }
 
-  /** Call it again after a test has added resources of its own to the cloud. */
+  /** Call it again after a test has added resources to the cloud. */
   remember(): void {
     this.fixture.remember();
     this.#before = this.#foreignRows();
   }
 
   /**
-   * Whether every server, volume and other resource of other projects is unchanged in each field.
+   * True if every server, volume and other resource of other projects is unchanged in each field.
    */
   get controlsAreUntouched(): boolean {
     return this.fixture.controlsAreUntouched && this.#before === this.#foreignRows();

@@ -3,7 +3,7 @@ import { type Message, queueOf } from '../../../../events/index.ts';
 import { MESSAGE_TYPES, topologyOf } from '../../../../lib/engine/aws/topology.ts';
 
 const folder = new URL('../../../../events/samples/', import.meta.url);
-/** For subscribers of the bus outside the propagator: it goes to no queue. */
+/** This event is for subscribers of the bus outside the propagator. No queue receives it. */
 const AUDIT = 'audit.recorded.json';
 const samples = readdirSync(folder)
   .filter((name) => name.endsWith('.json') && name !== AUDIT)
@@ -41,7 +41,7 @@ describe('the rules of the bus', () => {
     if (!sample) throw new Error('there is no sample of service.requested');
     const message = { ...sample, data: { ...sample.data, service } } as Message;
     expect(queuesFor(message)).toEqual([`service-${service}`]);
-    // A report contains its service as well, and goes to the coordinator.
+    // A report contains its service as well, and is sent to the coordinator.
     expect(queuesFor({ ...message, type: 'service.progressed' } as Message)).toEqual([
       'coordinate',
     ]);
