@@ -1,6 +1,6 @@
 import type { TaskDependency } from '../../events/dependency.ts';
 import type { TaskId } from '../../events/ids.ts';
-import { waitsForPeople } from './counts.ts';
+import { total, waitsForPeople } from './counts.ts';
 import { type PlannedTask, TASK_ENDED, type Task } from './model.ts';
 import { NO_REGION } from './order.ts';
 import type { OperationTransaction, Rules } from './transaction.ts';
@@ -64,6 +64,38 @@ const mayOvertake = (
   (dependency.strength === 'preferred' && isNothingLeft(transaction, dependency));
 
 /**
+ * True if the count listed every type of the task as empty after Keystone had confirmed the
+ * deletion, and the same is true for each task that it waits for. No resource of such a task can
+ * then create others, so a task with resources need not wait for it.
+ */
+function hasCountedNothing(transaction: OperationTransaction, id: TaskId): boolean {
+  const task = transaction.task(id);
+  if (isEnded(task)) return true;
+  if (!task || task.error || !['pending', 'requested'].includes(task.state)) return false;
+  const types = Object.keys(task.verifications);
+  const planned = transaction.operation.order.find((one) => one.id === id);
+  return (
+    types.length > 0 &&
+    types.every((type) => isTypeCountedEmpty(transaction, task, type)) &&
+    (planned?.dependsOn ?? []).every((one) => hasCountedNothing(transaction, one.task))
+  );
+}
+
+/**
+ * Returns what the task has overtaken and what may still create resources for it. A run that is
+ * requested after the end of an overtaken task lists what that task has left.
+ */
+export const stillOvertaken = (
+  transaction: OperationTransaction,
+  { overtook }: Pick<Task, 'overtook'>,
+): readonly TaskId[] =>
+  overtook.filter((id) => {
+    const task = transaction.task(id);
+    // If the overtaken task overtook another one, it may run again.
+    return !isEnded(task) || (task?.overtook.length ?? 0) > 0;
+  });
+
+/**
  * True for a preferred dependency on a stuck task, unless a hold may keep a resource of the awaited
  * types. For example, Swift awaits Cinder's backups. A backup with a hold needs its data in Swift
  * until the hold ends.
@@ -125,7 +157,11 @@ export function requestReady(transaction: OperationTransaction, rules: ReadyRule
     const task = transaction.task(id);
     if (task?.state !== 'pending') continue;
     const open = dependsOn.filter((one) => !isEnded(transaction.task(one.task)));
-    if (!open.every((one) => mayOvertake(transaction, one, rules))) {
+    const hasResources = total(task.counts).left > 0;
+    const mayBegin = (one: TaskDependency): boolean =>
+      mayOvertake(transaction, one, rules) ||
+      (hasResources && one.strength === 'preferred' && hasCountedNothing(transaction, one.task));
+    if (!open.every(mayBegin)) {
       requestPartial(transaction, task, open, rules);
       continue;
     }

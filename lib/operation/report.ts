@@ -14,7 +14,7 @@ import {
 import { withElapsed } from './elapsed.ts';
 import { knownHold } from './known-hold.ts';
 import type { Task, TaskState } from './model.ts';
-import { invalidateVerifications, reopen } from './ready.ts';
+import { invalidateVerifications, reopen, stillOvertaken } from './ready.ts';
 import type { OperationTransaction, Rules } from './transaction.ts';
 import { moveTask } from './transitions.ts';
 import {
@@ -255,6 +255,7 @@ function requestNextRun(
   const active = task.state === state ? task : moveTask(task, state);
   const next: Task = {
     ...active,
+    overtook: stillOvertaken(transaction, task),
     run: task.run + 1,
     runProgressed: false,
     nextAt: now + delaySeconds * 1000,

@@ -172,6 +172,99 @@ describe('a dependency that is blocked', () => {
   });
 });
 
+describe('a preferred dependency that was counted empty', () => {
+  const empty = (name: string): void => {
+    simulation.cloud.resources = simulation.cloud.resources.filter(
+      ({ owner, resourceType }) => owner !== TARGET || !resourceType.startsWith(`${name}.`),
+    );
+  };
+  const slow = (name: string): void => {
+    for (const resource of simulation.cloud.of(TARGET, name)) resource.lingers = 5;
+  };
+  const started = (name: string): boolean => simulation.taskOf(name)?.startedAt !== undefined;
+
+  it('runs at the same time as a dependent with resources, which needs no further run', async () => {
+    const runsOf = async (services: readonly Described[], prepare: () => void) => {
+      await begin(services, prepare);
+      await simulation.settle();
+      expect(simulation.state).toBe('finished');
+      expect(simulation.left()).toEqual({});
+      return simulation.task('soft').run;
+    };
+    const alone = await runsOf([service('soft')], () => slow('soft'));
+    const prepare = (): void => {
+      empty('maker');
+      slow('soft');
+    };
+    await begin(MAKER, prepare);
+    expect(await simulation.until(() => started('soft'))).toBe(true);
+    expect(simulation.task('maker').endedAt).toBeUndefined();
+    expect(simulation.task('soft').overtook).toEqual([simulation.task('maker').id]);
+    expect(simulation.tasks.hard).toBe('pending');
+    expect(await runsOf(MAKER, prepare)).toBe(alone);
+  });
+
+  it('does not run before a dependency of its own that has resources', async () => {
+    await begin(
+      [
+        service('zero'),
+        service('maker', { dependsOn: [preferred('zero')] }),
+        service('soft', { dependsOn: [preferred('maker')] }),
+      ],
+      () => {
+        empty('maker');
+        slow('zero');
+      },
+    );
+    expect(await simulation.until(() => started('soft'))).toBe(true);
+    expect(gone('zero')).toBe(true);
+  });
+
+  it('makes a dependent run again that ended first', async () => {
+    await begin(MAKER, () => empty('maker'));
+    expect(await simulation.until(() => started('soft'))).toBe(true);
+    simulation.cloud.broken.set('maker', failure('Transient'));
+    expect(await simulation.until(() => simulation.tasks.soft === 'finished')).toBe(true);
+    expect(simulation.task('maker').endedAt).toBeUndefined();
+    simulation.cloud.make('soft.resource', TARGET);
+    simulation.cloud.broken.clear();
+    await simulation.settle();
+    expect(simulation.left()).toEqual({});
+    expect(simulation.state).toBe('finished');
+  });
+
+  it('makes a dependent run again after it ran again itself', async () => {
+    await begin(
+      [
+        service('zero'),
+        service('maker', { dependsOn: [preferred('zero')] }),
+        service('soft', { dependsOn: [preferred('maker')] }),
+      ],
+      () => {
+        empty('zero');
+        empty('maker');
+        slow('soft');
+      },
+    );
+    expect(await simulation.until(() => started('soft'))).toBe(true);
+    simulation.cloud.broken.set('zero', failure('Transient'));
+    expect(await simulation.until(() => simulation.tasks.maker === 'finished')).toBe(true);
+    expect(await simulation.until(() => simulation.tasks.soft === 'finished')).toBe(true);
+    expect(simulation.task('zero').endedAt).toBeUndefined();
+    simulation.cloud.broken.clear();
+    // The service in the middle creates a resource during its last run.
+    expect(
+      await simulation.until(
+        () => simulation.tasks.zero === 'finished' && simulation.tasks.maker === 'requested',
+      ),
+    ).toBe(true);
+    simulation.cloud.make('soft.resource', TARGET);
+    await simulation.settle();
+    expect(simulation.left()).toEqual({});
+    expect(simulation.state).toBe('finished');
+  });
+});
+
 describe('the end of a blocked dependency', () => {
   it('makes a service run again that overtook it, and that service removes the new resources', async () => {
     await begin(MAKER, () => simulation.cloud.broken.set('maker', failure('Transient')));
