@@ -88,25 +88,27 @@ const FRESH_MILLIS = 1000;
 
 /**
  * Returns a function that says which resources of a type are held now, by id. A reading of the
- * store is used for at most {@link FRESH_MILLIS}.
+ * store is used for at most {@link FRESH_MILLIS}. It contains the holds of all types, because a run
+ * asks about many types at the same time, and few resources have a hold.
  */
 export function resourceHolds({ engine, now }: HoldDeps) {
-  const read = new Map<string, { at: number; holds: Promise<DeletionHold[]> }>();
-  const holdsOf = (resourceType: string): Promise<DeletionHold[]> => {
-    const known = read.get(resourceType);
-    const age = known ? now() - known.at : Number.POSITIVE_INFINITY;
-    if (known && age >= 0 && age < FRESH_MILLIS) return known.holds;
-    const holds = readHolds('resource', engine.reads, `${resourceType}/`);
-    read.set(resourceType, { at: now(), holds });
-    holds.catch(() => read.delete(resourceType));
-    return holds;
+  let read: { readonly at: number; readonly holds: Promise<DeletionHold[]> } | undefined;
+  const allHolds = (): Promise<DeletionHold[]> => {
+    const age = read ? now() - read.at : Number.POSITIVE_INFINITY;
+    if (read && age >= 0 && age < FRESH_MILLIS) return read.holds;
+    const reading = { at: now(), holds: readHolds('resource', engine.reads) };
+    read = reading;
+    reading.holds.catch(() => {
+      if (read === reading) read = undefined;
+    });
+    return reading.holds;
   };
   return async (
     resourceType: string,
     resources: readonly Pick<Resource, 'id'>[],
   ): Promise<Map<string, Blocker>> => {
     const held = new Map<string, Blocker>();
-    const inForce = (await holdsOf(resourceType)).filter((hold) => isInForce(hold, now()));
+    const inForce = (await allHolds()).filter((hold) => isInForce(hold, now()));
     if (inForce.length === 0) return held;
     const byId = new Map(inForce.map((hold) => [hold.id, hold]));
     for (const { id } of resources) {
