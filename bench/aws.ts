@@ -1,6 +1,8 @@
-import { readFileSync } from 'node:fs';
-import { loadavg } from 'node:os';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { loadavg, tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import Table from 'cli-table3';
 import { ENDED } from '../lib/operation/model.ts';
 import { customerOf, deletedIn, rehearsalCloud } from '../test/aws/cloud.ts';
@@ -9,6 +11,8 @@ import type { RehearsalCloud } from '../test/cloud/cloud.ts';
 import { Propagator } from '../test/openstack/driver.ts';
 import { memoryByFunction } from './aws/memory.ts';
 import { type Invocation, invocationsSince } from './aws/reports.ts';
+import { unitsSince } from './aws/units.ts';
+import { PRICE } from './cost.ts';
 
 /**
  * Deletes small projects one after the other, with one process and with the stack on an AWS
@@ -21,6 +25,8 @@ const DELETIONS = Number(process.env.BENCH_AWS_DELETIONS ?? 3);
 const POLL_MILLIS = 2_000;
 const AT_MOST_MILLIS = 300_000;
 const SETTINGS = { PROPAGATOR_STALL_TIMEOUT: '3s', PROPAGATOR_LOG_LEVEL: 'warn' };
+
+const HOOK = fileURLToPath(new URL('./aws/units-hook.ts', import.meta.url));
 
 /** Deletes one project and returns the seconds until its operation ended. */
 type Deletion = (created: string, id: string) => Promise<number>;
@@ -67,13 +73,22 @@ interface OnAws {
   readonly calls: ReadonlyMap<string, number>;
   /** The largest resident memory of each function, in megabytes. */
   readonly memory: ReadonlyMap<string, number>;
+  /** Capacity units of DynamoDB, without the reads of the bench. */
+  readonly units: { readonly reads: number; readonly writes: number };
   readonly coldStarts: { readonly first: number; readonly others: number };
 }
 
 async function deployed(cloud: RehearsalCloud): Promise<OnAws> {
   process.env.MINISTACK_LOG_LEVEL = 'DEBUG';
+  const folder = mkdtempSync(join(tmpdir(), 'bench-aws-'));
+  const file = join(folder, 'units');
   const stack = await deployStack(cloud.credentials, SETTINGS);
   try {
+    const variables = {
+      NODE_OPTIONS: `--enable-source-maps --import=${HOOK}`,
+      BENCH_UNITS: file,
+    };
+    for (const name of stack.queues) await stack.configure(name, variables);
     const from: { at: number; lines: number }[] = [];
     const seconds = await repeated(cloud, async (created, project) => {
       await stack.send('ingest', stack.notification(created));
@@ -105,6 +120,7 @@ async function deployed(cloud: RehearsalCloud): Promise<OnAws> {
       seconds,
       invocations: await invocationsSince(stack.endpoint, second?.at ?? 0),
       calls,
+      units: unitsSince(file, second?.at ?? 0),
       memory: memoryByFunction(Number(stack.emulator)),
       coldStarts: {
         first: starts(lines.slice(first?.lines, second?.lines)),
@@ -113,7 +129,25 @@ async function deployed(cloud: RehearsalCloud): Promise<OnAws> {
     };
   } finally {
     await stack.stop();
+    rmSync(folder, { recursive: true });
   }
+}
+
+/** The cost in US dollars of 1,000 such deletions: of each part, by list prices. */
+function costsOf({ invocations, calls, units }: OnAws): Readonly<Record<string, number>> {
+  const thousand = 1000 / DELETIONS;
+  const gigabyteSeconds = invocations.reduce((sum, { name, millis }) => {
+    const gigabytes = name.includes('-service-') ? 0.25 : 0.5;
+    return sum + (gigabytes * millis) / 1000;
+  }, 0);
+  return {
+    'time of Lambda': thousand * gigabyteSeconds * PRICE.gigabyteSecond,
+    'invocations of Lambda': thousand * invocations.length * PRICE.invocation,
+    EventBridge: thousand * (calls.get('events') ?? 0) * PRICE.events,
+    'SQS, without the polls of Lambda': thousand * (calls.get('sqs') ?? 0) * PRICE.queueRequest,
+    'DynamoDB, reads': thousand * units.reads * PRICE.readUnit,
+    'DynamoDB, writes': thousand * units.writes * PRICE.writeUnit,
+  };
 }
 
 const logOf = ({ log }: DeployedStack): string[] =>
@@ -158,6 +192,16 @@ export async function benchAws(): Promise<void> {
     for (const [service, count] of there.calls)
       services.push([service, (count / DELETIONS).toFixed(1)]);
     console.log(services.toString());
+    const { reads, writes } = there.units;
+    console.log(
+      `DynamoDB: ${(reads / DELETIONS).toFixed(0)} read units and ` +
+        `${(writes / DELETIONS).toFixed(0)} write units in a deletion`,
+    );
+    const costs = table('1,000 such deletions', 'US dollars');
+    const parts = Object.entries(costsOf(there));
+    for (const [name, dollars] of parts) costs.push([name, dollars.toFixed(3)]);
+    costs.push(['all', parts.reduce((sum, [, dollars]) => sum + dollars, 0).toFixed(3)]);
+    console.log(costs.toString());
   } finally {
     await cloud.close();
   }

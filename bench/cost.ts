@@ -19,7 +19,7 @@ import { deleted, StatefulSimulation, TARGET } from '../test/property/stateful-s
  * List prices of 2026 in US dollars, us-east-1, without the free tier. Frankfurt is about 10 to
  * 25 percent more expensive. Check the current prices before planning.
  */
-const PRICE = {
+export const PRICE = {
   events: 1.0 / 1e6,
   archiveGigabyte: 0.1,
   queueRequest: 0.4 / 1e6,

@@ -1,0 +1,43 @@
+import { appendFileSync } from 'node:fs';
+import { ClientRequest, IncomingMessage } from 'node:http';
+import { type Call, unitsOf } from './units.ts';
+
+/**
+ * Counts the capacity of DynamoDB that a function uses (`node --import`): appends a line for each
+ * call to the file `BENCH_UNITS`. It reads requests and answers on their way, and changes neither.
+ */
+const file = process.env.BENCH_UNITS;
+const TARGET = /^DynamoDB_\d+\.(\w+)$/;
+const text = (chunk: unknown): string =>
+  typeof chunk === 'string'
+    ? chunk
+    : chunk instanceof Uint8Array
+      ? Buffer.from(chunk).toString('utf8')
+      : '';
+
+if (file !== undefined) {
+  const { end } = ClientRequest.prototype;
+  const { push } = IncomingMessage.prototype;
+  ClientRequest.prototype.end = function patched(this: ClientRequest, ...given: unknown[]) {
+    const action = TARGET.exec(String(this.getHeader('x-amz-target') ?? ''))?.[1];
+    if (action !== undefined) {
+      const input = text(given[0]);
+      this.once('response', (answer: IncomingMessage) => {
+        const chunks: string[] = [];
+        answer.push = (chunk: unknown, encoding?: BufferEncoding) => {
+          if (chunk !== null) chunks.push(text(chunk));
+          else if (answer.statusCode === 200) {
+            const call: Call = {
+              action,
+              input: JSON.parse(input),
+              output: JSON.parse(chunks.join('') || '{}'),
+            };
+            appendFileSync(file, `${JSON.stringify({ at: Date.now(), ...unitsOf(call) })}\n`);
+          }
+          return push.call(answer, chunk, encoding);
+        };
+      });
+    }
+    return Reflect.apply(end, this, given);
+  };
+}

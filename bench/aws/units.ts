@@ -1,0 +1,125 @@
+import { readFileSync } from 'node:fs';
+import * as z from 'zod';
+
+/** An attribute as DynamoDB transmits it. */
+type Attribute = Readonly<Record<string, unknown>>;
+type Item = Readonly<Record<string, Attribute>>;
+interface Row {
+  readonly Item?: Item;
+  readonly Key?: Item;
+  readonly ExpressionAttributeValues?: Item;
+}
+
+/** A call to DynamoDB with its parsed answer. */
+export interface Call {
+  readonly action: string;
+  readonly input: {
+    readonly ConsistentRead?: boolean;
+    readonly RequestItems?: Readonly<Record<string, unknown>>;
+    readonly TransactItems?: readonly Readonly<Record<string, Row>>[];
+  } & Row;
+  readonly output: {
+    readonly Item?: Item;
+    readonly Items?: readonly Item[];
+    readonly Responses?: Readonly<Record<string, readonly Item[]>>;
+  };
+}
+
+/** The capacity of a call, and the states of the operations that it wrote. */
+export interface Units {
+  readonly reads: number;
+  readonly writes: number;
+  readonly states: readonly { readonly operation: string; readonly state: string }[];
+}
+
+const READ_BYTES = 4096;
+const WRITE_BYTES = 1024;
+
+const sizeOfValue = ([type, value]: [string, unknown]): number =>
+  type === 'N'
+    ? Math.ceil(String(value).length / 2) + 1
+    : type === 'B'
+      ? Buffer.byteLength(String(value), 'base64')
+      : Buffer.byteLength(String(value));
+const sizeOf = (item: Item = {}): number =>
+  Object.entries(item).reduce(
+    (sum, [name, attribute]) =>
+      sum +
+      Buffer.byteLength(name) +
+      Object.entries(attribute)
+        .map(sizeOfValue)
+        .reduce((a, b) => a + b, 0),
+    0,
+  );
+const reading = (bytes: number): number => Math.max(1, Math.ceil(bytes / READ_BYTES));
+const writing = (bytes: number): number => Math.max(1, Math.ceil(bytes / WRITE_BYTES));
+/** The stored size of an updated or deleted row is unknown: the size of the request counts. */
+const written = ({ Item, Key, ExpressionAttributeValues }: Row): number =>
+  writing(sizeOf(Item) + sizeOf(Key) + sizeOf(ExpressionAttributeValues));
+const sum = (numbers: readonly number[]): number => numbers.reduce((a, b) => a + b, 0);
+
+/** Returns the capacity units of a call by the rules of DynamoDB for on-demand tables. */
+export function unitsOf({ action, input, output }: Call): Units {
+  const strength = input.ConsistentRead ? 1 : 0.5;
+  const none = { reads: 0, writes: 0, states: [] };
+  switch (action) {
+    case 'GetItem':
+      return { ...none, reads: strength * reading(sizeOf(output.Item)) };
+    case 'Query':
+    case 'Scan':
+      return { ...none, reads: strength * reading(sum((output.Items ?? []).map(sizeOf))) };
+    case 'BatchGetItem': {
+      const asked = Object.values(input.RequestItems ?? {}) as { readonly Keys: readonly Item[] }[];
+      const found = Object.values(output.Responses ?? {}).flat();
+      // A row that does not exist costs as much as a small one. All batches of the engine are
+      // consistent reads.
+      const missing = sum(asked.map(({ Keys }) => Keys.length)) - found.length;
+      return { ...none, reads: missing + sum(found.map((item) => reading(sizeOf(item)))) };
+    }
+    case 'BatchWriteItem': {
+      const rows = Object.values(input.RequestItems ?? {}).flat() as Record<string, Row>[];
+      return { ...none, writes: sum(rows.flatMap((row) => Object.values(row)).map(written)) };
+    }
+    case 'TransactWriteItems': {
+      const rows = (input.TransactItems ?? []).flatMap((row) => Object.values(row));
+      return { ...none, writes: 2 * sum(rows.map(written)), states: rows.flatMap(stateIn) };
+    }
+    default:
+      return { ...none, writes: written(input) };
+  }
+}
+
+function stateIn({ Item }: Row): Units['states'] {
+  const [operation, state] = [Item?.pk?.S, Item?.state?.S];
+  return typeof operation === 'string' && typeof state === 'string' ? [{ operation, state }] : [];
+}
+
+const Line = z.object({
+  at: z.number(),
+  reads: z.number(),
+  writes: z.number(),
+  states: z.array(z.object({ operation: z.string(), state: z.string() })),
+});
+
+/**
+ * Returns the units of all calls since a moment (epoch milliseconds). A new state of an operation
+ * also deletes and writes a row of the index.
+ */
+export function unitsSince(file: string, since: number): { reads: number; writes: number } {
+  const lines = readFileSync(file, 'utf8').trim().split('\n');
+  const units = { reads: 0, writes: 0 };
+  const known = new Map<string, string>();
+  for (const line of lines) {
+    const { at, reads, writes, states } = Line.parse(JSON.parse(line));
+    if (at >= since) {
+      units.reads += reads;
+      units.writes += writes;
+    }
+    for (const { operation, state } of states) {
+      const before = known.get(operation);
+      if (at >= since && before !== state) units.writes += before === undefined ? 1 : 2;
+      known.set(operation, state);
+    }
+  }
+  return units;
+}
