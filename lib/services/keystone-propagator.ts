@@ -1,6 +1,6 @@
 import { defineService } from '../task/service.ts';
 
-/** The name and the type with which `propagator register` adds this API to Keystone's catalog. */
+/** The name and type of this API in Keystone's catalog, where `propagator register` adds it. */
 export const REGISTERED = { name: 'keystone-propagator', type: 'account-propagation' } as const;
 
 /**

@@ -14,15 +14,15 @@ const credentialRow = z.object({
 const account = z.object({ id: z.string() });
 
 /**
- * Most users whose credentials are listed, with one call per user. 10,000 users take half a minute
- * (8 parallel calls of 20 ms each).
+ * The most users whose credentials are listed, with one call for each user. 10,000 users take half
+ * a minute (8 parallel calls of 20 ms).
  */
 const MAX_USERS = 10_000;
 
 /**
- * Returns the users whose application credentials are listed. If the members are not recorded,
- * these are all users of all domains: Keystone can't list users by project, and has removed the
- * role assignments with the project.
+ * Returns the users that may have application credentials for the project. If the members are not
+ * recorded, these are all users of all domains. Keystone cannot list users by project, and has
+ * removed the role assignments with the project.
  */
 async function candidateUsers({
   api,
@@ -36,8 +36,7 @@ async function candidateUsers({
     paging: 'next',
   });
   const users: string[] = [];
-  // Lists each domain: with domain-specific drivers Keystone otherwise shows only users of the
-  // token's own domain.
+  // With domain-specific drivers, a listing of all users would contain only the token's own domain.
   for (const domain of domains.rows) {
     const query = { domain_id: domain.id };
     const listed = await api.list('/v3/users', {
@@ -58,8 +57,8 @@ async function candidateUsers({
         `${MAX_USERS})`,
       advice:
         'Only application credentials that no longer work can remain. Delete them ' +
-        '(openstack application credential delete), or discard this dead letter ' +
-        '(propagator dead-letter discard). To prevent this, let the inventory be filled ' +
+        '(openstack application credential delete), or discard this dead-letter message ' +
+        '(propagator dead-letter discard). To prevent this, wait for the first inventory ' +
         'before projects are deleted.',
       service: 'keystone',
       region,
@@ -68,10 +67,10 @@ async function candidateUsers({
 }
 
 /**
- * Application credentials that members created for the project. They no longer allow a login, but
- * Keystone does not remove them with the project, only with their user or when a role is removed.
- * Their access rules stay: they belong to the user, other credentials may use them, and only a
- * system-scoped token could remove them.
+ * Application credentials that members created for the project. Keystone refuses a login with them,
+ * but keeps them until their user or a role of it is removed. Their access rules stay. Access rules
+ * belong to the user, other credentials may use them, and only a system-scoped token could remove
+ * them.
  */
 const applicationCredential = defineType({
   name: 'application-credential',
@@ -86,8 +85,8 @@ const applicationCredential = defineType({
         }),
       ),
     );
-    // Keystone lists by user only, so credentials for other projects and for the system (null) are
-    // dropped here.
+    // Keystone lists only by user, so the rows of other projects and of the system (null) are
+    // dropped.
     const mayBelongToProject = (row: z.infer<typeof credentialRow>): boolean =>
       row.project_id === context.project || row.project_id === undefined;
     return listings.flatMap(({ rows }) => rows).filter(mayBelongToProject);
@@ -103,10 +102,10 @@ const applicationCredential = defineType({
 });
 
 /**
- * The resources that Keystone does not remove with a project. Keystone removes role assignments,
- * EC2 and other credentials, trusts, limits, tags and endpoint filters with the project (seen on
- * Keystone 22, 2023.1), so they need no resource type. Never use `GET /v3/credentials?project_id=`:
- * it ignores the project and returns the secrets of all projects.
+ * The resources that Keystone keeps when a project is deleted. Role assignments, credentials (EC2
+ * and others), trusts, limits, tags and endpoint filters need no resource type, because Keystone
+ * removes them with the project (seen on Keystone 22, 2023.1). Never use `GET
+ * /v3/credentials?project_id=`: it ignores the project and returns the secrets of all projects.
  */
 export const keystone = defineService({
   name: 'keystone',
@@ -116,8 +115,7 @@ export const keystone = defineService({
   leftBySuspend: [
     {
       types: ['application-credential'],
-      because:
-        'Keystone refuses it while the project is disabled. A deleted one cannot be restored.',
+      because: 'Keystone refuses it while the project is disabled. A deletion cannot be reverted.',
     },
   ],
   userReports,

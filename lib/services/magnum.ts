@@ -14,8 +14,8 @@ const templateRow = z.object({
 });
 
 /**
- * Templates. Magnum answers 400 if a cluster of any project uses the template, so the listing
- * searches these clusters first.
+ * Templates. Magnum answers 400 to the deletion of a template that a cluster of any project uses,
+ * so the listing searches these clusters.
  */
 const template = defineType({
   name: 'cluster-template',
@@ -30,7 +30,7 @@ const template = defineType({
       row: templateRow,
       paging: 'next',
     });
-    // Magnum has no filter by project for templates.
+    // Magnum cannot filter templates by project.
     const own = rows.filter((row) => row.project_id === context.project || !row.project_id);
     if (own.length === 0) return [];
     const clusters = await clustersOf(context);
@@ -54,7 +54,7 @@ const template = defineType({
           'The propagator deletes the template when these clusters are deleted. Magnum ' +
           'cannot move a template to another project.',
       };
-    // Only an administrator can have made it public.
+    // An administrator has made it public.
     if (row.public)
       return {
         message: 'the template is public: other projects may create clusters from it',
@@ -77,7 +77,7 @@ const template = defineType({
         message: error.message,
         actor: 'operator',
         advice:
-          'Find the cluster that was created from the template in the meantime, and ' +
+          'Find the cluster that was created from the template after the listing, and ' +
           'delete it.',
       };
     }
@@ -100,7 +100,7 @@ const quota = defineQuota({
   dependsOn: [{ types: ['cluster'], strength: 'required', until: 'empty' }],
   async list({ api, project }) {
     const row = quotaRow.parse((await api.request('GET', pathOfQuota(project))).json);
-    // Without a limit of the project Magnum shows the default, which has no id.
+    // If the project has no limit, Magnum shows the default, which has no id.
     return row.id === undefined || row.id === null ? [] : [row];
   },
   id: (row) => String(row.id),
@@ -114,12 +114,11 @@ const quota = defineQuota({
 
 /**
  * Magnum, Container Infrastructure Management API v1. It needs no microversion, because none
- * changes the calls that are used. It runs in the pre-delete phase: its drivers use a trust (Heat)
- * or an application credential (Cluster API) of the user who created the cluster, and Keystone
- * removes these with the project or the user. After the deletion of a cluster some resources
- * remain: volumes and snapshots of its storage driver, and load balancers, floating IPs and
- * security groups of its cloud controller. The tasks of Octavia, Cinder and Neutron remove them
- * afterwards.
+ * changes the calls that are used. Its cleanup runs in the pre-delete phase. The drivers use a
+ * trust (Heat) or an application credential (Cluster API) of the cluster's creator, which Keystone
+ * removes with the project or the user. After the deletion of a cluster, volumes and snapshots of
+ * its storage driver remain, and load balancers, floating IPs and security groups of its cloud
+ * controller. The tasks of Octavia, Cinder and Neutron remove them.
  */
 export const magnum = defineService({
   name: 'magnum',
@@ -137,9 +136,9 @@ export const magnum = defineService({
   ],
   preDelete: true,
   releases: [
-    'Before Queens an administrator can neither list the clusters of other projects ' +
-      'nor see their owners.',
-    'Before Ussuri Magnum answers 404 for a project without its own limit.',
+    'Before Queens an administrator cannot list the clusters of other projects, and ' +
+      'cannot see their owners.',
+    'Before Ussuri Magnum answers 404 for a project without a limit.',
     'Up to 2026.1, a cluster of the Heat driver whose trust no longer works stays ' +
       'in DELETE_IN_PROGRESS after its stack is deleted. The propagator then repeats ' +
       'the deletion.',
@@ -160,7 +159,7 @@ export const magnum = defineService({
           'replace them after the resume',
         advice:
           'First pause the cluster (Cluster API: spec.paused in the management cluster), ' +
-          'or switch its auto-healing off.',
+          'or disable its auto-healing.',
       },
     },
     {

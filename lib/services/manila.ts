@@ -9,9 +9,9 @@ import { quotaSuspension } from './manila/suspend.ts';
 import { groupTypeAccess, typeAccess } from './manila/types.ts';
 
 /**
- * Limits that were set for the project and for its members. This call does not check the project in
- * Keystone, and the answer names the project. The quota is reset last, because Manila also removes
- * the usage counters, which it needs for later removals.
+ * Limits that were set for the project and for its members. Manila does not check the project in
+ * Keystone, and the answer names the project. The quota is reset last: a reset removes the usage
+ * counters, which Manila needs for other removals.
  */
 const quota = defineQuotaSet('/quota-sets', {
   dependsOn: [
@@ -24,12 +24,11 @@ const quota = defineQuotaSet('/quota-sets', {
 });
 
 /**
- * Manila, Shared File Systems API v2. 2.56 (Victoria) is the first microversion in which groups and
- * replicas are not experimental. Messages are not removed, because they expire. Resource types
- * don't wait for each other as a whole, so that one stuck resource does not delay the rest (safety
- * rule: one stuck resource stops no other). Each resource waits only for the resources that it
- * depends on. The limits of a deleted user stay, because their removal would also remove the usage
- * counters of the user's shares in living projects.
+ * Manila, Shared File Systems API v2. Before microversion 2.56 (Victoria), groups and replicas are
+ * experimental. Messages are not removed, because they expire. A resource waits only for the
+ * resources that it depends on, and never for a whole type (safety rule: one stuck resource stops
+ * no other). The limits of a deleted user stay, because their removal would also remove the usage
+ * counters of the user's shares in existing projects.
  */
 export const manila = defineService({
   name: 'manila',
@@ -68,7 +67,7 @@ export const manila = defineService({
     },
     {
       types: ['share-server', 'share-network', 'security-service'],
-      because: 'It serves shares that clients of other projects may have mounted.',
+      because: 'Clients of other projects may have mounted its shares.',
     },
     {
       types: ['lock', 'transfer'],

@@ -18,8 +18,8 @@ import {
 } from './mistral/rows.ts';
 
 /**
- * Cron triggers. They are removed first, because triggers of a deleted project fire forever, and
- * fail because their trust is deleted. Mistral tries to remove the trust and ignores a failure.
+ * Cron triggers. They are removed first: the triggers of a deleted project continue to fire and
+ * fail without their trust. Mistral tries to remove the trust and ignores a failure.
  */
 const cronTrigger = defineType({
   name: 'cron-trigger',
@@ -43,10 +43,7 @@ const eventTrigger = defineType({
     removeAndVerify(row, context, 'event_triggers', () => eventTriggersAgain(context)),
 });
 
-/**
- * Executions, which are deleted with their tasks and nested executions, even while running
- * (`force`).
- */
+/** Executions with their tasks and nested executions. `force` also deletes running executions. */
 const execution = defineType({
   name: 'execution',
   dependsOn: [{ types: ['cron-trigger', 'event-trigger'], strength: 'preferred', until: 'done' }],
@@ -62,7 +59,10 @@ const execution = defineType({
   },
 });
 
-/** Action executions without a workflow. Mistral removes the others with their execution. */
+/**
+ * Action executions without a workflow. Mistral removes other action executions with their
+ * execution.
+ */
 const actionExecution = defineType({
   name: 'action-execution',
   requiresLiveProject: {
@@ -97,7 +97,7 @@ const actionExecution = defineType({
       return {
         kind: 'retained',
         message:
-          'this Mistral does not delete actions that ran without a workflow ([api] ' +
+          'this Mistral does not delete the results of actions without a workflow ([api] ' +
           'allow_action_execution_deletion is off)',
         advice:
           'If the results must not be kept, set [api] allow_action_execution_deletion = ' +
@@ -110,10 +110,10 @@ const actionExecution = defineType({
 });
 
 /**
- * Mistral, Workflow API v2. If possible, it is emptied while the project still exists, because many
- * of its resources can be removed only with a token on the project. It runs after Heat, which
- * removes the Mistral resources of its stacks, and before the services whose resources triggers may
- * create.
+ * Mistral, Workflow API v2. Its cleanup runs if possible while the project still exists, because
+ * Mistral removes many resources only with a token on the project. It runs after Heat, which
+ * removes the Mistral resources of its stacks. It runs before the services in which triggers may
+ * create resources.
  */
 export const mistral = defineService({
   name: 'mistral',
@@ -141,12 +141,12 @@ export const mistral = defineService({
   ],
   releases: [
     'All: Mistral deletes environments and workbooks by name, and would also delete ' +
-      'a public one of another project with the same name. The propagator leaves such ' +
-      'a resource and reports it.',
+      'a public resource of another project with the same name. The propagator keeps ' +
+      'a resource with such a name and reports it.',
     'All: the propagator finds an action in a namespace only if the project has a ' +
       'workflow or a workbook in that namespace.',
     'Before 2026.1, event triggers, code sources and dynamic actions of a deleted ' +
-      'project stay. They no longer have any effect.',
+      'project stay. They have no effect.',
     'From 2026.2 on, a cloud with more environments or workbooks than [api] ' +
       'max_limit cannot list all of them. Increase the limit.',
   ],

@@ -11,12 +11,12 @@ import { SHARING } from './neutron/sharing.ts';
 import { quotaSuspension, routerSuspension } from './neutron/suspend.ts';
 
 /**
- * Neutron, Networking API v2.0. All its calls are synchronous, and none checks in Keystone whether
- * the project exists. Never call `GET /auto-allocated-topology/P`, because it creates a topology
+ * Neutron, Networking API v2.0. All its calls are synchronous, and none checks the project in
+ * Keystone. Never call `GET /auto-allocated-topology/PROJECT`, because it creates a topology
  * (safety rule: listing must not create). A topology consists of an ordinary network, subnet and
- * router, which are removed like any others. Neutron runs after Nova, which unbinds and removes the
- * ports of its servers. At most six calls run in parallel, because more parallel deletions deadlock
- * in Neutron's database.
+ * router, which the cleanup removes. Neutron's cleanup runs after Nova, which unbinds and removes
+ * the ports of its servers. At most six calls run in parallel, because more parallel deletions
+ * deadlock in Neutron's database.
  */
 export const neutron = defineService({
   name: 'neutron',
@@ -72,8 +72,8 @@ export const neutron = defineService({
         'l2-gateway-connection',
       ],
       because:
-        'It connects networks with stopped servers; external peers may report a lost ' +
-        'connection when it is down.',
+        'It connects networks with stopped servers; without it, external peers may report a ' +
+        'lost connection.',
     },
     {
       types: [
@@ -85,7 +85,7 @@ export const neutron = defineService({
         'qos-policy',
         'default-statefulness',
       ],
-      because: 'It restricts traffic. Without it more traffic would be allowed.',
+      because: 'It restricts traffic. Without it more traffic would pass.',
     },
     {
       types: [

@@ -24,22 +24,19 @@ const loadBalancerRow = z.object({
 });
 type LoadBalancerRow = z.infer<typeof loadBalancerRow>;
 
-/** `DELETABLE_STATUSES` of Octavia. In any other state it answers 409. */
+/** Octavia's `DELETABLE_STATUSES`. In any other state, Octavia answers 409 to a deletion. */
 const DELETABLE_STATES = ['ACTIVE', 'ERROR'];
-/**
- * Longer than Octavia's own retries: if an amphora never answers, the load balancer changes from
- * PENDING_CREATE to ERROR after 15 minutes.
- */
+/** Longer than Octavia's own retries, which end in ERROR after 15 minutes. */
 const STUCK_AFTER_MILLIS = 20 * 60_000;
-/** A load balancer that changed to ERROR within this time may have failed during its removal. */
+/** A load balancer that changed to ERROR within this time may have failed during its deletion. */
 const RECENT_ERROR_MILLIS = 60 * 60_000;
 const changedAt = (row: LoadBalancerRow): number => epochOf(row.updated_at ?? row.created_at);
 const isStuck = (row: LoadBalancerRow, { now }: ProjectContext): boolean =>
   now() - changedAt(row) > STUCK_AFTER_MILLIS;
 
 /**
- * Returns a blocker for a load balancer that a worker processes, or processed when it died. No API
- * call ends this state.
+ * Returns a blocker for a load balancer in a pending state. If the worker died, no API call ends
+ * this state.
  */
 function busyBlocker(row: LoadBalancerRow, context: ProjectContext): Blocker {
   const status = row.provisioning_status;
@@ -52,9 +49,9 @@ function busyBlocker(row: LoadBalancerRow, context: ProjectContext): Blocker {
       'it',
     actor: 'operator',
     advice:
-      'Search the log of octavia-worker for its id. If no worker processes it any ' +
-      'more, set its provisioning_status to ERROR in the Octavia database; no API ' +
-      'can. The propagator then deletes it.',
+      'Search the log of octavia-worker for its id. If no worker processes it, set its ' +
+      'provisioning_status to ERROR in the Octavia database (no API call does this). ' +
+      'The propagator then deletes it.',
   };
 }
 
@@ -103,12 +100,12 @@ const loadBalancer = defineType({
         { query: { cascade: true } },
       );
     } catch (error) {
-      // 400: the provider is not enabled. 501: the provider does not support cascade. A retry would
-      // not help.
+      // A retry would not help: the provider is not enabled (400) or does not support cascade
+      // (501).
       if (!hasStatus(error, 400, 501)) throw error;
       const advice =
         'Enable its provider again in [api_settings] enabled_provider_drivers, or first ' +
-        'delete its listeners, pools and other parts one by one.';
+        'delete its listeners, pools and other parts separately.';
       return { kind: 'blocked', message: error.message, actor: 'operator', advice };
     }
     if (row.provisioning_status !== 'ERROR' || context.now() - changedAt(row) > RECENT_ERROR_MILLIS)
@@ -127,9 +124,9 @@ const loadBalancer = defineType({
 });
 
 /**
- * Octavia, Load Balancer API v2. None of its calls asks Keystone for the project. Flavors,
- * availability zones and amphorae belong to the operator. Octavia runs before Neutron. The VIP port
- * is in the project, but Octavia needs it to remove the load balancer cleanly. The ports of the
+ * Octavia, Load Balancer API v2. None of its calls checks the project in Keystone. Flavors,
+ * availability zones and amphorae belong to the operator. Octavia's cleanup runs before Neutron,
+ * because Octavia needs the VIP port in the project to remove the load balancer. The ports of the
  * amphorae also block the deletion of subnets.
  */
 export const octavia = defineService({
@@ -137,7 +134,7 @@ export const octavia = defineService({
   catalogTypes: ['load-balancer'],
   dependents: [{ services: ['neutron', 'barbican'], strength: 'preferred', until: 'done' }],
   releases: [
-    '2026.2 (seen; not Zed): each GET and each DELETE of a quota writes the default ' +
+    '2026.2 (but not Zed): each GET and each DELETE of a quota writes the default ' +
       'limits into the row of the project. Limits that equal the defaults therefore ' +
       'do not count as limits of the project.',
     'Before 2025.1 with enforce_new_defaults, only the role "load-balancer_admin" ' +

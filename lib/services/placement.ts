@@ -1,8 +1,8 @@
 import { defineService } from '../task/service.ts';
 
 /**
- * Placement. If usage remains after a cleanup (`openstack resource usage show <project>`), Nova has
- * lost a server.
+ * Placement. Usage that remains after a cleanup means that Nova has lost a server (`openstack
+ * resource usage show PROJECT`).
  */
 export const placement = defineService({
   name: 'placement',

@@ -14,13 +14,13 @@ import { provision } from './swift/provision.ts';
 import { publicAccessSuspension } from './swift/suspend.ts';
 
 /**
- * Most objects in one listing. An iteration with this many objects takes one to two minutes and
+ * The most objects in one listing. An iteration with this many objects takes one to two minutes and
  * little memory.
  */
 const MAX_LISTED_OBJECTS = 10_000;
-/** For types that do not wait for Nova: no server needs the objects. */
+/** Types with this value do not wait for Nova, because no server needs the objects. */
 const NOVA: readonly string[] = ['nova'];
-/** Containers listed in parallel. */
+/** The number of containers that are listed in parallel. */
 const PARALLEL_LISTINGS = 8;
 
 const containerRow = z.object({ name: z.string() });
@@ -30,8 +30,9 @@ interface ContainerRow {
 }
 
 /**
- * Returns the containers of the account. Swift lists an account that was never created as empty
- * (`account_autocreate`), and answers 410 for a deleted account. Neither account holds data.
+ * Returns the containers of the account. For an account that was never created, Swift returns an
+ * empty list (`account_autocreate`). For a deleted account, Swift answers 410. Both accounts hold
+ * no data.
  */
 function containersOf(context: ProjectContext): Promise<readonly ContainerRow[]> {
   return context.memoize('swift.containers', async () => {
@@ -50,11 +51,11 @@ function containersOf(context: ProjectContext): Promise<readonly ContainerRow[]>
 }
 
 /**
- * Names of containers with more objects than this iteration has listed. They will not be empty when
- * the iteration reaches them.
+ * The names of containers with more objects than this iteration has listed. This iteration cannot
+ * delete them.
  */
 const incompleteContainers = (context: ProjectContext): Promise<Set<string>> =>
-  context.memoize('swift.unseen', async () => new Set<string>());
+  context.memoize('swift.incomplete-containers', async () => new Set<string>());
 
 /**
  * Objects, versions and delete markers of all containers. Manifests and segments are ordinary
@@ -65,8 +66,8 @@ const object = defineType<ObjectRow>({
   independentOf: NOVA,
   async list(context) {
     const containers = await containersOf(context);
-    const unseen = await incompleteContainers(context);
-    for (const { name } of containers) unseen.add(name);
+    const incomplete = await incompleteContainers(context);
+    for (const { name } of containers) incomplete.add(name);
     const rows: ObjectRow[] = [];
     for (let at = 0; at < containers.length; at += PARALLEL_LISTINGS) {
       const some = containers.slice(at, at + PARALLEL_LISTINGS);
@@ -76,7 +77,7 @@ const object = defineType<ObjectRow>({
       for (const [index, { rows: found, more }] of listed.entries()) {
         for (const row of found) rows.push(row);
         const name = some[index]?.name;
-        if (!more && name !== undefined) unseen.delete(name);
+        if (!more && name !== undefined) incomplete.delete(name);
       }
       const cut = rows.length >= MAX_LISTED_OBJECTS && at + PARALLEL_LISTINGS < containers.length;
       if (cut || listed.some(({ more }) => more))
@@ -95,16 +96,13 @@ const object = defineType<ObjectRow>({
   batch: { most: 500, remove: removeObjects },
 });
 
-/** Returns the number of objects in the account's statistics, which are some minutes old. */
+/** Returns the number of objects from the account's statistics, which may be some minutes old. */
 async function objectCount(context: ProjectContext): Promise<number> {
   const { headers } = await requestAccount(context, 'HEAD', '');
   return Number(headers.get('x-account-object-count') ?? 0) || 0;
 }
 
-/**
- * Containers. Public read access ends with the deletion of a container. If Swift refuses to delete
- * a container that is not empty, the other containers are still deleted.
- */
+/** Containers. The deletion of a container ends public read access to it. */
 const container = defineType<ContainerRow>({
   name: 'container',
   independentOf: NOVA,
@@ -134,8 +132,7 @@ const container = defineType<ContainerRow>({
           'object-expirer (expired objects that are not removed yet) and the replicators ' +
           'of Swift.',
       };
-    // 404: the container is gone, but the account's listing is outdated. Only the listing proves
-    // it.
+    // Only a listing proves that the container is gone, and after a 404 the listing is outdated.
     return answer.status === 404 ? { kind: 'accepted' } : { kind: 'gone' };
   },
 });
@@ -144,13 +141,10 @@ const ACCOUNT_RETAINED =
   'this cluster does not permit the deletion of accounts ' +
   '(allow_account_management is off); the empty account stays';
 const ACCOUNT_ADVICE =
-  'Nothing to do. To let the propagator delete accounts as well, set ' +
+  'No action is necessary. To let the propagator also delete accounts, set ' +
   'allow_account_management = true on an internal proxy.';
 
-/**
- * The account with its temporary-URL keys and quotas. Swift's reaper frees its space later. A
- * deleted account answers 410.
- */
+/** The account with its temporary-URL keys and quotas. Swift's reaper frees its space later. */
 const account = defineType<{ readonly name: string; readonly owner: string }>({
   name: 'account',
   dependsOn: [{ types: ['container'], strength: 'required', until: 'empty' }],
@@ -160,7 +154,7 @@ const account = defineType<{ readonly name: string; readonly owner: string }>({
       if (await isMissingAccount(error, context)) return undefined;
       throw error;
     });
-    // An existing account answers 204. For an account that was never created Swift answers 200.
+    // Swift answers 204 for an existing account, and 200 for an account that was never created.
     if (answer?.status !== 204) return [];
     if ((await infoOf(context))?.swift?.allow_account_management === false)
       throw new PropagatorError({
@@ -182,7 +176,8 @@ const account = defineType<{ readonly name: string; readonly owner: string }>({
     );
     if (left.rows.length > 0)
       return { kind: 'blocked', message: 'the account still lists containers', actor: 'none' };
-    // Send no query: Swift takes an account DELETE with a query for a wrong bulk delete.
+    // The request has no query, because Swift treats an account DELETE with a query as a wrong bulk
+    // delete.
     const answer = await requestAccount(context, 'DELETE', '', { accept: [404, 405, 410] });
     if (answer.status !== 405) return { kind: 'gone' };
     return { kind: 'retained', message: ACCOUNT_RETAINED, advice: ACCOUNT_ADVICE };
@@ -191,8 +186,7 @@ const account = defineType<{ readonly name: string; readonly owner: string }>({
 
 /**
  * Swift, API v1. The token needs the reseller-admin role, because the role admin gives no access to
- * other accounts. Swift runs when Glance lists no image and Cinder no backup, whose data may be in
- * the account.
+ * other accounts.
  */
 export const swift = defineService({
   name: 'swift',
@@ -200,8 +194,8 @@ export const swift = defineService({
   // The S3-compatible API gives access to the same account.
   catalogAliases: ['s3'],
   // These services may store backups and images in the account. The dependency is only preferred,
-  // because a public image that waits for the operator must not block the cleanup of Swift. A hold
-  // on a backup, an image or a server blocks it (`ready.ts`).
+  // because a public image that waits for the operator must not block Swift's cleanup. A hold on a
+  // backup, an image or a server blocks it (`ready.ts`).
   dependsOn: [
     { services: ['nova'], strength: 'preferred', until: 'done' },
     { types: ['cinder.backup', 'glance.image'], strength: 'preferred', until: 'empty' },

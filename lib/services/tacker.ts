@@ -8,8 +8,7 @@ const subscriptionRow = z.object({ id: z.string(), callbackUri: z.string().nulli
 
 /**
  * Subscriptions to notifications of VNFs. Any administrator can list them. Tacker removes a
- * subscription only with a token on the project that created it; with any other token it answers
- * 404.
+ * subscription only with a token on the project that created it.
  */
 const subscription = defineType<Owned<z.infer<typeof subscriptionRow>>>({
   name: 'subscription',
@@ -25,8 +24,7 @@ const subscription = defineType<Owned<z.infer<typeof subscriptionRow>>>({
   owner: (row) => row.owner,
   label: (row) => row.callbackUri ?? undefined,
   async remove(row, { projectApi }): Promise<Removal> {
-    // With another token Tacker answers 404 although the subscription exists, so no deletion is
-    // sent.
+    // With another token, Tacker answers 404 although the subscription exists.
     if (!projectApi)
       return {
         kind: 'blocked',
@@ -45,7 +43,7 @@ const vimRow = z.object({
 });
 
 /**
- * VIMs: the clouds in which VNFs are created, each with a login. With a VIM Tacker also deletes the
+ * VIMs: the clouds in which VNFs are created, each with a login. Tacker deletes a VIM with its
  * login, which is in Barbican or in a file. VIMs are removed after the VNFs, which need them.
  */
 const vim = defineType({
@@ -72,15 +70,15 @@ const vim = defineType({
 const packageRow = z.object({ id: z.string() });
 
 /**
- * VNF packages. Tacker stores the owner, but no API call shows it or filters by it. If the cloud
- * has any packages, some may belong to this project.
+ * VNF packages. Tacker stores the owner, but no API call shows it or filters by it. Any package of
+ * the cloud may belong to this project.
  */
 const vnfPackage = defineType<z.infer<typeof packageRow>>({
   name: 'vnf-package',
   dependsOn: [{ types: ['vnf-instance'], strength: 'preferred', until: 'done' }],
   blockers: [
-    'Tacker does not show the owner of a package, so the propagator never deletes ' +
-      'one. If the cloud has packages, the report says so.',
+    'Tacker does not show the owner of a package, so the propagator never deletes a ' +
+      'package. If the cloud has packages, the report says so.',
   ],
   async list({ api, region }) {
     const { rows } = await api.list('/vnfpkgm/v1/vnf_packages', {
@@ -94,7 +92,7 @@ const vnfPackage = defineType<z.infer<typeof packageRow>>({
       class: 'Unsupported',
       message:
         `Tacker has ${rows.length} VNF packages and does not show their owners; ` +
-        'probably left: those of this project',
+        'packages of this project may remain',
       advice:
         'Find the packages of the project by tenant_id in the table vnf_packages of the ' +
         'Tacker database. Then disable and delete them: openstack vnf package delete ' +
@@ -113,10 +111,10 @@ const vnfPackage = defineType<z.infer<typeof packageRow>>({
 });
 
 /**
- * Tacker, VNF lifecycle management v1 (ETSI SOL003) and the VIMs of the legacy API. Tacker runs
- * before Heat, because VNFs are stacks in Heat, and before the services of the stacks' resources.
- * It runs in the pre-delete phase, because Tacker uses logins that may stop working when the
- * project is deleted.
+ * Tacker, VNF lifecycle management v1 (ETSI SOL003) and the VIMs of the legacy API. Tacker's
+ * cleanup runs before Heat, because VNFs are stacks in Heat, and before the services of the stacks'
+ * resources. It runs in the pre-delete phase, because Tacker uses logins that may end with the
+ * project.
  */
 export const tacker = defineService({
   name: 'tacker',

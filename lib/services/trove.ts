@@ -30,15 +30,18 @@ const modulesOf = async (api: ServiceApi, project: string) => {
 
 /**
  * Returns true if a 500 comes from a known fault in Trove since 2023.2: an UnboundLocalError in
- * `Modules.load` when an administrator lists modules. If the clusters can be listed at the same
- * time, Trove is not down, so this fault is the cause.
+ * `Modules.load` for an administrator. If Trove lists clusters at the same time, Trove is not down,
+ * so this fault is the cause.
  */
 async function isModuleListingBroken(error: unknown, api: ServiceApi): Promise<boolean> {
   if (!(error instanceof PropagatorError) || error.report.status !== 500) return false;
   return isAdministrator(api).catch(() => false);
 }
 
-/** The API with a token without the administrator role; `undefined` if Keystone gives none. */
+/**
+ * Returns the API with a token without the administrator role, or `undefined` if Keystone refuses
+ * it.
+ */
 const memberApiOf = ({ memberApi }: ProjectContext): Promise<ServiceApi | undefined> =>
   memberApi?.().catch((error: unknown) => {
     if (error instanceof PropagatorError && error.report.class !== 'Transient') return undefined;
@@ -46,9 +49,9 @@ const memberApiOf = ({ memberApi }: ProjectContext): Promise<ServiceApi | undefi
   }) ?? Promise.resolve(undefined);
 
 /**
- * Modules. An administrator lists the modules of the whole cloud. Modules for all projects belong
- * to the cloud, and their rows say so. If this listing fails and the project still exists, its
- * modules are listed with a member's token. After the deletion of the project no token shows them.
+ * Modules. An administrator gets the modules of the whole cloud. Modules for all projects belong to
+ * the cloud and have the tenant `all`. If the listing fails while the project exists, its modules
+ * are listed with a member's token. After the deletion of the project no token shows them.
  */
 const module = defineType({
   name: 'module',
@@ -79,7 +82,7 @@ const module = defineType({
   label: (row) => row.name ?? undefined,
   remove: (row, context) =>
     blockedWhileInUse(context, /applied to/i, async () => {
-      // Only an administrator may delete hidden modules and those that are applied automatically.
+      // Only an administrator may delete hidden modules and automatically applied modules.
       await context.api.request('DELETE', `/modules/${encodeURIComponent(row.id)}`);
       return { kind: 'gone' };
     }),
@@ -87,16 +90,16 @@ const module = defineType({
 
 const configurationRow = z.object({ id: z.string(), name: z.string().nullish() });
 
-/** Returns true if the token has the administrator role. Otherwise Trove answers 401. */
+/** Returns true if the token has the administrator role. To other tokens Trove answers 401. */
 const isAdministrator = async (api: ServiceApi): Promise<boolean> =>
   (await api.request('GET', '/mgmt/clusters', { query: { deleted: false }, accept: [401, 403] }))
     .status < 300;
 
 /**
  * Configuration groups. No row names its owner. A member's token lists only the groups of its
- * project, which proves the owner. An administrator's token lists the groups of the whole cloud. If
- * an instance in BUILD uses a group, the pre-delete phase does not wait for the end of the build:
- * the group stays, and the operation reports it.
+ * project, which proves the owner. An administrator's token lists the groups of the whole cloud.
+ * The pre-delete phase does not wait for the end of a slow build that uses a group: the group
+ * stays, and the operation reports it.
  */
 const configuration = defineType({
   name: 'configuration',
@@ -124,14 +127,14 @@ const configuration = defineType({
     });
     if (rows.length === 0) return [];
     if (!(await isAdministrator(api)))
-      return rows.map((row) => ({ ...row, project, isOurs: true, api }));
-    return [{ id: 'of the whole cloud', name: undefined, project, isOurs: false, api }];
+      return rows.map((row) => ({ ...row, project, isOfProject: true, api }));
+    return [{ id: 'of the whole cloud', name: undefined, project, isOfProject: false, api }];
   },
   id: (row) => row.id,
   owner: (row) => row.project,
   label: (row) => row.name ?? undefined,
   async remove(row, context): Promise<Removal> {
-    if (!row.isOurs)
+    if (!row.isOfProject)
       return {
         kind: 'retained',
         message:
@@ -150,8 +153,8 @@ const configuration = defineType({
 
 /**
  * Trove, Database Service API v1.0. Every path contains the token's own project, because Trove
- * refuses any other, even for an administrator. Limits are not a resource type: no call removes
- * them, and the only call that shows them creates usage rows (safety rule: listing must not
+ * refuses any other project, even for an administrator. Limits are not a resource type: no call
+ * removes them, and the only call that shows them creates usage rows (safety rule: listing must not
  * create).
  */
 export const trove = defineService({

@@ -9,14 +9,13 @@ import {
 
 const requiresLiveProject: RequiresLiveProject = {
   class: 'C',
-  leftover:
-    'queues and topics (names and settings; messages and subscriptions expire by themselves)',
+  leftover: 'queues and topics (names and settings; messages and subscriptions expire)',
   advice:
-    'No API call can reach them any more. Delete the rows of the project from the ' +
-    'queues in the management store of Zaqar.',
+    'No API call can reach them. Delete the rows of the project from the queues in ' +
+    'the management store of Zaqar.',
 };
 
-/** Zaqar requires every client to send a UUID. Any UUID works. */
+/** Zaqar requires every client to send a UUID, and accepts any UUID. */
 const headers = { 'client-id': '6b1f9c3e-5a0d-4f5e-9d53-1c8f0a7e2b44' };
 /**
  * Listings send no limit, because Zaqar answers 400 to a limit above [transport]
@@ -28,9 +27,8 @@ const named = z.object({ name: z.string() });
 const subscription = z.object({ id: z.string() });
 
 /**
- * Removes the subscriptions of a queue, and then the queue. If only the queue were removed, Zaqar
- * would keep its subscriptions and call their subscribers. Zaqar removes the messages with the
- * queue.
+ * Removes the subscriptions of a queue, and then the queue with its messages. Zaqar keeps the
+ * subscriptions of a deleted queue and calls their subscribers.
  */
 async function removeWithSubscriptions(api: ServiceApi, path: string): Promise<void> {
   const collection = 'subscriptions';
@@ -58,10 +56,9 @@ const listNames = async (api: ServiceApi, collection: string): Promise<string[]>
 };
 
 /**
- * Defines a type whose rows belong to the project of the token. No row of Zaqar names its owner.
- * Every call concerns the token's project, even for an administrator, because the auth middleware
- * overwrites any other project. If the token is not on the target project, the rows count as
- * foreign.
+ * Defines a type with the token's project as the owner of its rows. Zaqar's rows name no owner.
+ * Every call is for the token's project, because the auth middleware overwrites any other project,
+ * even for an administrator. With a token on another project, the rows count as foreign.
  */
 const ownedByTokenProject = (name: string, list: (api: ServiceApi) => Promise<readonly string[]>) =>
   defineType({
@@ -80,8 +77,7 @@ const ownedByTokenProject = (name: string, list: (api: ServiceApi) => Promise<re
 const queue = ownedByTokenProject('queue', (api) => listNames(api, 'queues'));
 
 /**
- * Topics exist only on MongoDB. With any other store Zaqar answers 503 to all calls about topics,
- * as if the store were down.
+ * Topics exist only on MongoDB. With another store, Zaqar answers 503 to all calls about topics.
  */
 const topic = ownedByTokenProject('topic', async (api) => {
   const ask = (): Promise<string[] | PropagatorError> =>
@@ -91,7 +87,7 @@ const topic = ownedByTokenProject('topic', async (api) => {
     });
   const first = await ask();
   if (!(first instanceof PropagatorError)) return first;
-  // Queues are in the same store: if they can be listed, the store is not down.
+  // Queues are in the same store, so a listing of queues proves that the store is not down.
   await listNames(api, 'queues');
   const second = await ask();
   if (!(second instanceof PropagatorError)) return second;
@@ -100,7 +96,7 @@ const topic = ownedByTokenProject('topic', async (api) => {
     code: 'zaqar.topic.unsupported',
     class: 'Unsupported',
     message: 'this Zaqar has no topics: its management store is not MongoDB',
-    advice: 'Nothing to do.',
+    advice: 'No action is necessary.',
   });
 });
 
@@ -109,8 +105,8 @@ export const zaqar = defineService({
   catalogTypes: ['message', 'messaging'],
   dependsOn: [{ services: ['heat', 'mistral', 'aodh'], strength: 'preferred', until: 'done' }],
   releases: [
-    'All: the queues of a project that is already deleted stay forever. Messages ' +
-      'and subscriptions expire.',
+    'All: the queues of a project that is already deleted stay. Messages and ' +
+      'subscriptions expire.',
     'All: the propagator does not find a subscription to a queue that was deleted ' +
       'earlier. The subscription expires.',
     'Before Ussuri there are no topics. Later releases have them only if the ' +

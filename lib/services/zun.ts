@@ -5,7 +5,10 @@ import { defineLimits, differingLimits, limitsRow } from './kit/quota.ts';
 import { epochOf } from './kit/time.ts';
 import { containerSuspension } from './zun/suspend.ts';
 
-/** Zun deletes a container on a running host within seconds. */
+/**
+ * A longer deletion counts as stuck, because Zun deletes a container on a running host within
+ * seconds.
+ */
 const STUCK_AFTER_MILLIS = 900_000;
 
 const containerRow = z.object({
@@ -24,8 +27,8 @@ const path = (collection: string, { uuid }: { readonly uuid: string }): string =
 const IN_ALL_PROJECTS = { all_projects: true };
 
 /**
- * Removes a container or capsule. If its host is down, Zun answers 500 without a reason. The
- * blocker then names the host, so that the operator does not search for a fault in Zun.
+ * Removes a container or capsule. If its host is down, Zun answers 500 without a reason, so the
+ * blocker names the host.
  */
 async function removeFromHost(
   at: string,
@@ -53,8 +56,7 @@ async function removeFromHost(
 const container = defineType<ContainerRow>({
   name: 'container',
   blockers: [
-    'Zun cannot delete a paused container, not even by force. The propagator ' +
-      'resumes it first.',
+    'Zun cannot delete a paused container, even by force. The propagator first ' + 'resumes it.',
     'While zun-compute on a host is down, Zun deletes nothing on that host and answers 500.',
   ],
   async list({ api, project }) {
@@ -95,8 +97,8 @@ const container = defineType<ContainerRow>({
 });
 
 /**
- * Capsules with their containers. For capsules, Zun has neither a filter nor a forced deletion. It
- * does not list containers of capsules with the other containers.
+ * Capsules with their containers. For capsules, Zun has no filter and no forced deletion. Zun does
+ * not list the containers of capsules with the other containers.
  */
 const capsule = defineType<ContainerRow>({
   name: 'capsule',
@@ -124,7 +126,7 @@ const registryRow = z.object({
   project_id: z.string().nullish(),
 });
 
-/** Image registries, with the password that was entered for each. */
+/** Image registries with their passwords. */
 const registry = defineType({
   name: 'registry',
   dependsOn: [{ types: ['container', 'capsule'], strength: 'preferred', until: 'done' }],
@@ -159,8 +161,8 @@ const registry = defineType({
 const limits = z.record(z.string(), z.number());
 
 /**
- * Limits that were set for the project. They are reset last. The path names the project, and Zun
- * does not check it in Keystone. The answer names no owner.
+ * Limits that were set for the project. They are reset last. Zun does not check the project in
+ * Keystone. The answer names no owner, so the owner is the project of the path.
  */
 const quota = defineLimits({
   dependsOn: [{ types: ['container', 'capsule'], strength: 'required', until: 'empty' }],
@@ -180,9 +182,9 @@ const quota = defineLimits({
 });
 
 /**
- * Zun, API v1. Microversion 1.32 (Stein) is the first in which capsules have a name and are deleted
- * in the background. Zun runs before Neutron and Cinder, because it releases the ports and volumes
- * of a container itself. If they were removed first, the container would change to an error state.
+ * Zun, API v1. Since microversion 1.32 (Stein), capsules have a name and are deleted in the
+ * background. Zun's cleanup runs before Neutron and Cinder, because Zun releases the ports and
+ * volumes of a container. If they were removed first, the container would change to an error state.
  */
 export const zun = defineService({
   name: 'zun',

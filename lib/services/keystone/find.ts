@@ -4,8 +4,8 @@ import type { ServiceApi } from '../../task/service.ts';
 const idRow = z.object({ id: z.string(), name: z.string().nullish() });
 
 /**
- * Returns the id of the item with this id, or of the only one with this name. Returns `undefined`
- * if no item or several items have the name. A name of a user or group needs its domain.
+ * Returns the id of the item with this id or with this name. Returns `undefined` if no item or
+ * several items have the name. The name of a user or group needs its domain in `query`.
  */
 export async function find(
   collection: 'domains' | 'groups' | 'projects' | 'roles' | 'users',

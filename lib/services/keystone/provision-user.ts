@@ -9,10 +9,7 @@ import { find } from './find.ts';
 const escaped = encodeURIComponent;
 type Role = UserAssignments['roles'][number];
 
-/**
- * Provisions roles and groups of a new user. `HEAD` checks one assignment in Keystone, and `PUT`
- * can be repeated. Existing roles and groups stay.
- */
+/** Provisions roles and groups of a new user. Other roles and groups of the user stay. */
 export const userProvision: ServiceProvision<UserProvisionContext, UserAssignments> = {
   async compare({ roles, groups }, context) {
     const items = [
@@ -32,9 +29,9 @@ async function roleItem(wanted: Role, context: UserProvisionContext): Promise<Pr
     find('roles', wanted.role, {}, api),
     find(`${kind}s`, place, {}, api),
   ]);
-  if (role === undefined) return missing(item, `role "${wanted.role}"`);
-  if (target === undefined) return missing(item, `${kind} "${place}"`);
-  return assigned(
+  if (role === undefined) return notFound(item, `role "${wanted.role}"`);
+  if (target === undefined) return notFound(item, `${kind} "${place}"`);
+  return compareAssignment(
     item,
     `/v3/${kind}s/${escaped(target)}/users/${escaped(user)}/roles/${escaped(role)}`,
     context,
@@ -45,21 +42,23 @@ async function groupItem(wanted: string, context: UserProvisionContext): Promise
   const { api, user, userDomain } = context;
   const item = { type: 'group', name: wanted, wanted: 'member' };
   const group = await find('groups', wanted, { domain_id: userDomain }, api);
-  if (group === undefined) return missing(item, `group "${wanted}" in the domain of the user`);
-  return assigned(item, `/v3/groups/${escaped(group)}/users/${escaped(user)}`, context);
+  if (group === undefined) return notFound(item, `group "${wanted}" in the domain of the user`);
+  return compareAssignment(item, `/v3/groups/${escaped(group)}/users/${escaped(user)}`, context);
 }
 
 type Item = Pick<ProvisionItem, 'type' | 'name' | 'wanted'>;
 
-const missing = (item: Item, what: string): ProvisionItem => ({
+const notFound = (item: Item, what: string): ProvisionItem => ({
   ...item,
   state: 'blocked',
-  message: `there is not exactly one ${what}`,
+  message: `Keystone has no ${what}, or several`,
   advice: 'Create it, or correct the rule user.created of the policy: write the id.',
 });
 
-/** True if the role or group is assigned (204). Otherwise Keystone answers 404. */
-async function assigned(
+/**
+ * Compares with a `HEAD`: Keystone answers 204 if the role or group is assigned, and otherwise 404.
+ */
+async function compareAssignment(
   item: Item,
   path: string,
   { api }: UserProvisionContext,

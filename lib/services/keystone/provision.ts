@@ -15,8 +15,8 @@ const assignment = z
     user: name.optional(),
     group: name.optional(),
     /**
-     * The name or id of the domain of the user or group. Required if the user or group is given by
-     * name.
+     * The name or id of the domain of the user or group. A name of a user or group needs its
+     * domain.
      */
     domain: name.optional(),
   })
@@ -37,7 +37,7 @@ const escaped = encodeURIComponent;
 const pathOf = ({ project }: ProvisionContext): string => `/v3/projects/${escaped(project)}`;
 const listedTags = z.object({ tags: z.array(z.string()) });
 
-/** Tags are added one by one, so that other tags of the project stay. */
+/** Tags are added separately, so that other tags of the project stay. */
 const tags: ComparePart<Section> = async ({ tags: wanted = [] }, context) => {
   if (wanted.length === 0) return [];
   const path = `${pathOf(context)}/tags`;
@@ -58,24 +58,24 @@ const roles: ComparePart<Section> = async ({ roles: wanted = [] }, context) =>
 
 async function roleItem(wanted: Assignment, context: ProvisionContext): Promise<ProvisionItem> {
   const kind = wanted.user === undefined ? 'group' : 'user';
-  const who = wanted.user ?? wanted.group ?? '';
-  const item = { type: 'role', name: `${wanted.role} of ${kind} ${who}`, wanted: 'assigned' };
+  const subject = wanted.user ?? wanted.group ?? '';
+  const item = { type: 'role', name: `${wanted.role} of ${kind} ${subject}`, wanted: 'assigned' };
   const domain = wanted.domain && (await find('domains', wanted.domain, {}, context.api));
   const [role, account] = await Promise.all([
     find('roles', wanted.role, {}, context.api),
-    find(`${kind}s`, who, { domain_id: domain }, context.api),
+    find(`${kind}s`, subject, { domain_id: domain }, context.api),
   ]);
   if (role === undefined || account === undefined || (wanted.domain && !domain))
     return {
       ...item,
       state: 'blocked',
       message:
-        'there is not exactly one ' +
-        (role === undefined ? `role "${wanted.role}"` : `${kind} "${who}"`),
+        'Keystone has no ' +
+        `${role === undefined ? `role "${wanted.role}"` : `${kind} "${subject}"`}, or several`,
       advice: 'Create it, or correct the name in the profile. A name needs its domain.',
     };
   const path = `${pathOf(context)}/${kind}s/${escaped(account)}/roles/${escaped(role)}`;
-  // Keystone answers 204 if the role is assigned, and 404 if not.
+  // Keystone answers 204 if the role is assigned, and otherwise 404.
   const { status } = await context.api.request('HEAD', path, { accept: [404] });
   if (status !== 404) return { ...item, state: 'as-wanted', found: 'assigned' };
   const make = async () => void (await context.api.request('PUT', path));

@@ -20,9 +20,8 @@ const nameOf = (id: string, { api, memoize }: UserContext): Promise<string> =>
   });
 
 /**
- * Trusts that let a service act for the user. Heat, Magnum, Mistral, Aodh and others use them.
- * Keystone refuses a trust while its trustor is disabled, and accepts it again when the trustor is
- * enabled.
+ * Trusts with which a service acts for the user. Heat, Magnum, Mistral, Aodh and others use them.
+ * Keystone refuses a trust while its trustor is disabled.
  */
 const trust = defineUserReport<z.infer<typeof trustRow> & { trustee: string }>({
   name: 'trust',
@@ -68,7 +67,7 @@ const applicationCredential = defineUserReport<z.infer<typeof credentialRow>>({
     const path = `/v3/users/${escaped(user)}/application_credentials`;
     const options = { collection: 'application_credentials', row: credentialRow } as const;
     const { rows } = await api.list(path, { ...options, paging: 'next' });
-    // Before 2023.1 a row does not name the user, but the path does.
+    // Before 2023.1 a row does not name the user, so the owner is the user of the path.
     return rows.map((row) => ({ ...row, user_id: row.user_id ?? user }));
   },
   id: ({ id }) => id,
@@ -92,13 +91,13 @@ const ec2Row = z.object({
 });
 
 /**
- * Keys of the EC2 and S3 APIs. The type is compared again after the listing, because a Keystone
- * that ignores a filter returns other credentials as well.
+ * Keys of the EC2 and S3 APIs. The type of each row is checked, because a Keystone that ignores the
+ * filter also returns other credentials.
  */
 const ec2Credential = defineUserReport<z.infer<typeof ec2Row>>({
   name: 'ec2-credential',
   because:
-    'Keystone has no switch for an EC2 credential, and refuses it while its user is disabled; it ' +
+    'Keystone cannot disable an EC2 credential, and refuses it while its user is disabled; it ' +
     'works again when the user is enabled.',
   async list({ api, user }) {
     const { rows } = await api.list('/v3/credentials', {
@@ -120,5 +119,5 @@ const ec2Credential = defineUserReport<z.infer<typeof ec2Row>>({
     '(openstack ec2 credentials create).',
 });
 
-/** What a suspension of a user lists in Keystone. */
+/** A suspension of a user reports these resources in Keystone. */
 export const userReports = [trust, applicationCredential, ec2Credential];

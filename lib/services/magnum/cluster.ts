@@ -26,16 +26,16 @@ const clusterRow = z.object({
 });
 type ClusterRow = z.infer<typeof clusterRow>;
 
-/** The deletion of a stack with many nodes takes about a quarter of an hour. */
+/** A longer deletion counts as stuck. The deletion of a stack with many nodes takes 15 minutes. */
 const STUCK_AFTER_MILLIS = 30 * 60_000;
 
 const pathOf = (row: ClusterRow): string => `/clusters/${encodeURIComponent(row.uuid)}`;
 const changedAt = (row: ClusterRow): number => epochOf(row.updated_at ?? row.created_at);
 
 /**
- * Returns the clusters of the whole cloud. Magnum has no filter by project, and always returns all
- * clusters to an administrator. Only the detailed listing names the project. The listing is
- * requested once per iteration and also used for the templates.
+ * Returns the clusters of the whole cloud, because Magnum has no filter by project. Only the
+ * detailed listing names the project. It is requested once per iteration, for clusters and
+ * templates.
  */
 export const clustersOf = ({ api, memoize }: CommonContext): Promise<ClusterRow[]> =>
   memoize('magnum/clusters', async () => {
@@ -44,22 +44,22 @@ export const clustersOf = ({ api, memoize }: CommonContext): Promise<ClusterRow[
       row: clusterRow,
       paging: 'next',
     });
-    // For a user without the administrator role, Magnum lists only the user's project and gives no
-    // error. `/mservices` shows whether the role is missing: Magnum then answers 403.
+    // Without the administrator role, Magnum silently lists only the user's project. For such a
+    // user, `/mservices` answers 403.
     if (!rows.some((row) => row.project_id && row.project_id !== api.ownProject))
       await api.request('GET', '/mservices');
     return rows;
   });
 
 /**
- * Clusters with their node groups, certificates and trustee. A token on the project is preferred,
- * because the Heat driver passes the caller's token to Heat, and Heat deletes some resources
- * (keypairs) by name with this token.
+ * Clusters with their node groups, certificates and trustee. A token on the project is preferred:
+ * the Heat driver passes the caller's token to Heat, and Heat uses it to delete some resources
+ * (keypairs) by name.
  */
 export const cluster = defineType({
   name: 'cluster',
   blockers: [
-    'The driver logs in with a trust or an application credential of the user who ' +
+    'The driver logs in with a trust or an application credential of the user that ' +
       'created the cluster. If that user or the project is deleted, the deletion of ' +
       'the cluster may never end.',
     'If the driver of the cluster is no longer installed, Magnum accepts the ' +
@@ -75,18 +75,17 @@ export const cluster = defineType({
   owner: (row) => row.project_id ?? undefined,
   label: (row) => row.name ?? undefined,
   async remove(row, context): Promise<Removal> {
-    const isUnderWay = row.status === 'DELETE_IN_PROGRESS';
+    const isDeleting = row.status === 'DELETE_IN_PROGRESS';
     const stuck =
-      isUnderWay && context.now() - changedAt(row) > STUCK_AFTER_MILLIS
+      isDeleting && context.now() - changedAt(row) > STUCK_AFTER_MILLIS
         ? { stuckSince: changedAt(row) }
         : undefined;
-    if (isUnderWay && (!stuck || (await isHeatDeleting(row, context))))
+    if (isDeleting && (!stuck || (await isHeatDeleting(row, context))))
       return { kind: 'accepted', ...stuck };
     const reason =
       row.status === 'DELETE_FAILED' ? await failureReason(row, context.api) : undefined;
-    // The deletion of a stuck cluster is requested again. Its stack is deleted, but Magnum did not
-    // notice, because the trust no longer works. With this request Heat answers 404, and the
-    // conductor removes the row.
+    // A stuck cluster has no stack any longer. Magnum did not detect this, because its trust no
+    // longer works. With this request Heat answers 404, and the conductor removes the row.
     await (context.projectApi ?? context.api).request('DELETE', pathOf(row));
     if (reason === undefined) return { kind: 'accepted', ...stuck };
     return {
@@ -104,7 +103,7 @@ const stackRow = z.object({ id: z.string(), stack_status: z.string() });
 
 /**
  * Returns true if Heat is still deleting the stack, because a second request would restart the
- * deletion. Returns false if Heat is missing (Cluster API drivers) or refuses access; then a
+ * deletion. Returns false if Heat is missing (Cluster API drivers) or refuses access, because a
  * repeated request does no harm.
  */
 async function isHeatDeleting(
@@ -133,7 +132,10 @@ async function isHeatDeleting(
 
 const detail = z.object({ faults: z.record(z.string(), z.string().nullable()).nullish() });
 
-/** Returns why the cluster failed. Only the detail of a cluster shows why node groups failed. */
+/**
+ * Returns the reasons for the failure of a cluster. Only the details of a cluster contain the
+ * reasons of its node groups.
+ */
 async function failureReason(row: ClusterRow, api: ServiceApi): Promise<string> {
   const answer = await api.request('GET', pathOf(row));
   const faults = Object.entries(detail.parse(answer.json).faults ?? {}).map(
@@ -142,13 +144,13 @@ async function failureReason(row: ClusterRow, api: ServiceApi): Promise<string> 
   return [row.status_reason, ...faults].filter(Boolean).join('; ') || 'Magnum gives no reason';
 }
 
-/** Returns the clusters of the user in all projects, and those that name no user. */
+/** Returns the clusters of the user in all projects, and the clusters that name no user. */
 export const clustersOfUser = async (context: UserContext): Promise<ClusterRow[]> =>
   (await clustersOf(context)).filter((row) => row.user_id === context.user || !row.user_id);
 
 /**
  * Clusters of a deleted user. A cluster belongs to its project and stays, but its parts that use
- * the user's credentials stop working.
+ * the user's credentials fail.
  */
 export const clusterOfUser = defineUserType({
   name: 'cluster-of-user',

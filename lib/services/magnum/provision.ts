@@ -11,7 +11,7 @@ const pathOf = (project: string): string => `/quotas/${encodeURIComponent(projec
 
 /**
  * Provisions the limit of clusters. If the project has no limit, Magnum shows the default, which
- * has no id (before Ussuri: 404).
+ * has no id. Before Ussuri, Magnum answers 404.
  */
 const quota = provisionQuota<Section>({
   limitsIn: (section) => section.quota,
@@ -24,7 +24,7 @@ const quota = provisionQuota<Section>({
   },
   async write(limits, { api, project }) {
     const json = { project_id: project, resource: RESOURCE, hard_limit: limits.clusters };
-    // 409: the project already has a limit, which is then changed.
+    // A 409 means that the project already has a limit, which is changed.
     const created = await api.request('POST', '/quotas', { json, accept: [409] });
     if (created.status !== 409) return;
     await api.request('PATCH', pathOf(project), { json });

@@ -1,13 +1,13 @@
 import { defineUserReport } from '../../task/service.ts';
 import { clustersOfUser } from './cluster.ts';
 
-/** What a suspension of a user lists in Magnum. */
+/** A suspension of a user reports these resources in Magnum. */
 export const userReports = [
   defineUserReport<Awaited<ReturnType<typeof clustersOfUser>>[number]>({
     name: 'cluster-of-user',
     because:
-      'A cluster belongs to its project; Keystone refuses the trust or application credential of ' +
-      'the user, which it uses, until the user is enabled.',
+      'A cluster belongs to its project; it uses a trust or an application credential of the ' +
+      'user, which Keystone refuses until the user is enabled.',
     list: clustersOfUser,
     id: (row) => row.uuid,
     owner: (row) => row.user_id ?? undefined,

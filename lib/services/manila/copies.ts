@@ -18,10 +18,7 @@ import {
   supports,
 } from './rows.ts';
 
-/**
- * Backups. A row names no project, so the owner of a backup is the owner of its share. Shares are
- * removed after their backups.
- */
+/** Backups. A row names no project, so the owner of the share is the owner of a backup. */
 export const backup = defineType({
   name: 'backup',
   async list(context) {
@@ -52,8 +49,8 @@ const replicaRow = z.object({
 });
 
 /**
- * All replicas of a share except the last active one, which Manila removes with the share. The
- * owner of a replica is the owner of its share.
+ * All replicas of a share except one active replica, which Manila removes with the share. The owner
+ * of the share is the owner of a replica.
  */
 export const replica = defineType({
   name: 'replica',

@@ -5,13 +5,13 @@ import { temporaryBlocker } from '../kit/blockers.ts';
 import { epochOf } from '../kit/time.ts';
 
 const MINUTE = 60_000;
-/** A deletion that takes longer is reported to the operator. */
+/** A longer deletion counts as stuck. */
 export const STUCK_AFTER_MILLIS = 30 * MINUTE;
 
 /**
- * Converts a refusal to a blocker. Manila answers 400, 403 or 409 if something prevents a deletion.
- * A 403 because of missing rights is thrown again. Some releases do not insert the reason: `Invalid
- * share: %(reason)s.`
+ * Converts a refusal to a blocker. Manila answers 400, 403 or 409 if another resource prevents a
+ * deletion. A 403 because of missing rights is thrown again. Some releases do not insert the
+ * reason: `Invalid share: %(reason)s.`
  */
 export function refusalBlocker(error: unknown): Blocker {
   const status = error instanceof PropagatorError ? error.report.status : undefined;
@@ -34,8 +34,8 @@ const ADVICE_ON_FAILURE =
   'removes it from Manila and leaves its data on the back end.';
 
 /**
- * Deletes a resource. If an earlier operation failed, the resource is first set to `error`, because
- * Manila deletes it only in this state.
+ * Deletes a resource. A resource in the error state of an earlier operation is first set to
+ * `error`, because Manila deletes it only in this state.
  */
 export async function deleteResource(
   row: { readonly status: string },
@@ -46,11 +46,10 @@ export async function deleteResource(
     readonly headers?: Record<string, string>;
   } = {},
 ): Promise<Removal> {
-  // Manila has accepted the deletion, and manila-share deletes the data later (2024.1,
-  // is_deferred_deletion_enabled).
+  // manila-share deletes the data later (2024.1, is_deferred_deletion_enabled).
   if (row.status.includes('deferred')) return { kind: 'accepted' };
   return sendDeletion(row, async () => {
-    // Do not use `force_delete`: it removes only the row and leaves the data on the back end.
+    // `force_delete` would remove only the row and leave the data on the back end.
     if (/error_|_error/.test(row.status))
       await api.request('POST', `${path}/action`, {
         ...options,
@@ -60,7 +59,10 @@ export async function deleteResource(
   });
 }
 
-/** Sends the calls of a deletion. In `error_deleting` an earlier one has failed on the back end. */
+/**
+ * Sends the calls of a deletion. `error_deleting` means that an earlier deletion failed on the back
+ * end.
+ */
 export async function sendDeletion(
   { status }: { readonly status: string },
   send: () => Promise<unknown>,
@@ -75,15 +77,15 @@ export async function sendDeletion(
     : { kind: 'accepted' };
 }
 
-/** States in which a deletion can be requested or is in progress. */
+/** In these states a deletion can be requested or is in progress. */
 export const DELETABLE_STATES =
   /^(available|error|inactive|deleting|error_deleting|(error_)?deferred_deleting)$/;
 export const busyBlocker = (status: string): Blocker =>
   temporaryBlocker(`Manila is still working on it (status ${status})`);
 
 /**
- * Returns when a deletion began. The time is read from the instances of the resource, because the
- * resource itself has no such time. `undefined`: it began a short time ago, or the time is unknown.
+ * Returns the start time of a stuck deletion, or `undefined` if the deletion is not stuck or the
+ * time is unknown. Only the instances of the resource have this time.
  */
 async function stuckSince(
   path: string,
@@ -96,12 +98,14 @@ async function stuckSince(
 }
 
 /**
- * The start time of deletions is read only if at most this many are in progress. If there are more,
- * stuck deletions are detected later, when the others have ended.
+ * Start times are read only while at most this many deletions are in progress. A stuck deletion is
+ * therefore detected after most other deletions have ended.
  */
 const MAX_CHECKED_DELETIONS = 5;
 
-/** A row, and whether so few deletions are in progress that their start time is read. */
+/**
+ * A row. `isStartRead` is true while few deletions are in progress, so that start times are read.
+ */
 export type WithDeletionCount<Row> = Row & { readonly isStartRead: boolean };
 export const withDeletionCount = <Row extends { readonly status: string }>(
   rows: readonly Row[],
@@ -111,7 +115,7 @@ export const withDeletionCount = <Row extends { readonly status: string }>(
   return rows.map((row) => ({ ...row, isStartRead }));
 };
 
-/** Reports a deletion in progress, and since when if that is long ago. */
+/** Reports a deletion in progress, with its start time if it is stuck. */
 export async function deletionInProgress(
   row: WithDeletionCount<unknown>,
   path: string,

@@ -3,7 +3,7 @@ import { temporaryBlocker } from '../kit/blockers.ts';
 import { refusalBlocker } from './deletion.ts';
 import { groupSnapshotsOf, groupsOf, sharesOf } from './rows.ts';
 
-/** Groups and their snapshots have no `updated_at`, so none of them counts as stuck. */
+/** Groups and their snapshots never count as stuck, because they have no `updated_at`. */
 const stateBlocker = (status: string): Blocker | undefined =>
   /^(available|deleting)$|error/.test(status)
     ? undefined
@@ -46,13 +46,13 @@ export const group = defineType({
     if (rows.length === 0) return [];
     const [shares, snapshots] = await Promise.all([sharesOf(context), groupSnapshotsOf(context)]);
     const inUse = new Set([...shares, ...snapshots].map((row) => row.share_group_id));
-    return rows.map((row) => ({ ...row, isHolding: inUse.has(row.id) }));
+    return rows.map((row) => ({ ...row, isInUse: inUse.has(row.id) }));
   },
   id: (row) => row.id,
   owner: (row) => row.project_id ?? undefined,
   label: (row) => row.name ?? undefined,
   blocked: (row) =>
-    row.isHolding
+    row.isInUse
       ? temporaryBlocker('its shares and snapshots must be deleted first')
       : stateBlocker(row.status),
   remove: (row, context) => removeGroup(row, 'share-groups', context),

@@ -5,22 +5,22 @@ import { refusalBlocker, STUCK_AFTER_MILLIS } from './deletion.ts';
 import { groupsOf, networksOf, securityServicesOf, serversOf, sharesOf } from './rows.ts';
 
 /**
- * Share servers. A share server serves the shares of a share network and has ports in the project's
- * subnets. It is removed before the network. The deletion of the network would also remove it, but
- * no API would then show when its ports are gone.
+ * Share servers, which serve the shares of a share network and have ports in the project's subnets.
+ * The deletion of the network would also remove them, but then no API would show the end of the
+ * removal of their ports. Share servers are therefore removed first.
  */
 export const shareServer = defineType({
   name: 'share-server',
   blockers: [
-    'The propagator never deletes a share server that an administrator brought ' +
-      'under management: it may serve shares that Manila does not know.',
+    'The propagator never deletes a share server that an administrator added to ' +
+      'Manila: it may serve shares that Manila does not manage.',
   ],
   async list(context) {
     const rows = await serversOf(context);
     if (rows.length === 0) return [];
     const [shares, groups] = await Promise.all([sharesOf(context), groupsOf(context)]);
     const users = [...shares, ...groups];
-    // A share shows the server of only one of its replicas.
+    // A replicated share shows the server of only one replica, so any server may serve it.
     const isReplicated = shares.some((one) => one.has_replicas);
     return rows.map((row) => ({
       ...row,
@@ -34,9 +34,7 @@ export const shareServer = defineType({
     if (row.isServing) return temporaryBlocker('its shares must be deleted first');
     if (row.is_auto_deletable === false)
       return {
-        message:
-          'Manila cannot tell whether the share server also serves shares that it does ' +
-          'not manage',
+        message: 'the share server may also serve shares that Manila does not manage',
         actor: 'operator',
         advice:
           'Remove it from Manila and keep it running (openstack share server abandon ' +
@@ -63,7 +61,8 @@ export const shareServer = defineType({
 });
 
 /**
- * Share networks. Manila deletes one only if it has one subnet, so other subnets are removed first.
+ * Share networks. Manila deletes only a share network with one subnet, so other subnets are removed
+ * first.
  */
 export const shareNetwork = defineType({
   name: 'share-network',
@@ -111,14 +110,14 @@ export const securityService = defineType({
     const own = new Set((await networksOf(context)).map((row) => row.id));
     return rows.map((row) => ({
       ...row,
-      isOfOurs: (row.share_networks ?? []).some((id) => own.has(id)),
+      isUsedByProject: (row.share_networks ?? []).some((id) => own.has(id)),
     }));
   },
   id: (row) => row.id,
   owner: (row) => row.project_id ?? undefined,
   label: (row) => row.name ?? row.type ?? undefined,
   blocked: (row) =>
-    row.isOfOurs
+    row.isUsedByProject
       ? temporaryBlocker('the share networks that use it must be deleted first')
       : undefined,
   async remove(row, { api }): Promise<Removal> {

@@ -67,10 +67,7 @@ const securityServiceRow = z.object({
   share_networks: z.array(z.string()).nullish(),
 });
 
-/**
- * Returns true if the negotiated microversion is at least `version`. Versions are compared as pairs
- * of numbers: 2.9 is older than 2.75.
- */
+/** Returns true if the negotiated microversion is at least `version`. */
 export function supports({ api }: Pick<ProjectContext, 'api'>, version: string): boolean {
   const minor = (of: string | undefined): number => Number(of?.split('.')[1] ?? 0);
   return minor(api.microversion) >= minor(version);
@@ -85,7 +82,7 @@ function unsupportedType(
     code: `manila.${resourceType}.unsupported`,
     class: 'Unsupported',
     message: `this Manila does not have this resource type (microversion ${since})`,
-    advice: 'Nothing to do.',
+    advice: 'No action is necessary.',
     service: 'manila',
     region: api.region,
   });
@@ -93,7 +90,7 @@ function unsupportedType(
 
 /**
  * Returns a listing that is requested once per iteration. The resource types share it, because
- * resources of one type block resources of another.
+ * resources of one type block resources of another type.
  */
 const listing =
   <S extends z.ZodType>(
@@ -111,14 +108,14 @@ const listing =
   };
 
 /**
- * Without `all_tenants` Manila silently lists the token's own project. With `with_count` it ignores
- * the filter by project.
+ * Without `all_tenants`, Manila silently lists the token's own project. With `with_count`, it
+ * ignores the filter by project.
  */
 const projectQuery = ({ project }: ProjectContext) => ({ all_tenants: 1, project_id: project });
 
 /**
- * Lists shares in one answer, without a limit, because Manila's pages count a share once per
- * replica. Shares in the recycle bin (microversion 2.69) need a second listing.
+ * Lists shares in one answer, because Manila's pages count a share once per replica. Shares in the
+ * recycle bin (microversion 2.69) need a second listing.
  */
 export const sharesOf = (context: ProjectContext): Promise<ShareRow[]> =>
   context.memoize('manila shares', async () => {
@@ -159,8 +156,8 @@ export const networksOf = listing('/share-networks/detail', (context) => ({
   query: projectQuery(context),
 }));
 /**
- * Lists security services without `limit`: Manila treats it as a filter that matches no row, and
- * returns an empty list (seen on 15.1, unchanged in 2026.2).
+ * Lists security services without `limit`, which Manila treats as a filter that matches no row
+ * (seen on 15.1, unchanged in 2026.2).
  */
 export const securityServicesOf = listing('/security-services/detail', (context) => ({
   collection: 'security_services',
@@ -169,8 +166,8 @@ export const securityServicesOf = listing('/security-services/detail', (context)
   query: projectQuery(context),
 }));
 /**
- * Lists share servers. A row names its project as long as the share network exists. With any
- * parameter that is not a filter, Manila returns an empty list.
+ * Lists share servers. A row names its project while the share network exists. For a parameter that
+ * is not a filter, Manila returns an empty list.
  */
 export const serversOf = listing('/share-servers', ({ project }) => ({
   collection: 'share_servers',
@@ -189,8 +186,8 @@ export const locksOf = listing(
   { resourceType: 'lock', version: '2.81' },
 );
 /**
- * Lists transfers. The filter by project has another name. Without a filter Manila also ignores the
- * paging parameters.
+ * Lists transfers, whose filter by project is `source_project_id`. Without a filter, Manila ignores
+ * the paging parameters.
  */
 export const transfersOf = listing(
   '/share-transfers/detail',
@@ -203,8 +200,8 @@ export const transfersOf = listing(
   { resourceType: 'transfer', version: '2.77' },
 );
 /**
- * Lists backups of the whole cloud, because Manila ignores a filter by project. Experimental up to
- * 2026.2.
+ * Lists backups of the whole cloud, because Manila ignores a filter by project. The call is
+ * experimental up to 2026.2.
  */
 export const backupsOf = listing(
   '/share-backups/detail',
@@ -220,8 +217,8 @@ export const backupsOf = listing(
 export const EXPERIMENTAL = { 'X-OpenStack-Manila-API-Experimental': 'true' };
 
 /**
- * Returns an empty list if the release does not have the resource type. Use it only for resources
- * that block others.
+ * Returns an empty list if the release does not have the resource type. Use it only to find
+ * blockers.
  */
 export const listIfSupported = <Row>(
   version: string,

@@ -21,8 +21,8 @@ import {
 } from './rows.ts';
 
 /**
- * Locks. A lock protects a resource from deletion by its own project, and an administrator may
- * remove it. A lock that belongs to another project stays.
+ * Locks. A lock prevents that its own project deletes a resource, and an administrator may remove
+ * the lock. A lock that belongs to another project stays.
  */
 export const lock = defineType({
   name: 'lock',
@@ -36,7 +36,7 @@ export const lock = defineType({
   },
 });
 
-/** An offer of a share to another project. After its removal the share is an ordinary one. */
+/** The offer of a share to another project. */
 export const transfer = defineType({
   name: 'transfer',
   list: transfersOf,
@@ -55,7 +55,7 @@ export const transfer = defineType({
 
 type ShareWithBlocker = WithDeletionCount<ShareRow> & { readonly blocker: Blocker | undefined };
 
-/** Shares with their access rules, also those in the recycle bin. */
+/** Shares with their access rules, including shares in the recycle bin. */
 export const share = defineType<ShareWithBlocker>({
   name: 'share',
   blockers: [
@@ -72,25 +72,13 @@ export const share = defineType<ShareWithBlocker>({
       listIfSupported('2.80', backupsOf, context),
       listIfSupported('2.81', locksOf, context),
     ]);
-    const ids = (rows: readonly { readonly share_id?: string | null | undefined }[]) =>
-      new Set(rows.map((row) => row.share_id));
-    const [withSnapshots, withBackups] = [ids(snapshots), ids(backups)];
-    const inGroupSnapshots = ids(groupSnapshots.flatMap((row) => row.members ?? []));
-    const withLocks = new Set(locks.map((row) => row.resource_id));
-    const blocker = (row: ShareRow): Blocker | undefined => {
-      if (withLocks.has(row.id)) return temporaryBlocker('its lock must be removed first');
-      if (row.status === 'awaiting_transfer')
-        return temporaryBlocker('its transfer to another project must be canceled first');
-      if (withSnapshots.has(row.id)) return temporaryBlocker('its snapshots must be deleted first');
-      if (withBackups.has(row.id)) return temporaryBlocker('its backups must be deleted first');
-      if (inGroupSnapshots.has(row.id))
-        return temporaryBlocker('the group snapshots that contain it must be deleted first');
-      if (row.has_replicas) return temporaryBlocker('its other replicas must be deleted first');
-      if (row.task_state && !/_(success|error|cancelled)$/.test(row.task_state))
-        return busyBlocker(row.task_state);
-      return stateBlocker(row);
+    const dependents: Dependents = {
+      snapshots: shareIds(snapshots),
+      backups: shareIds(backups),
+      groupSnapshots: shareIds(groupSnapshots.flatMap((row) => row.members ?? [])),
+      locks: new Set(locks.map((row) => row.resource_id)),
     };
-    return shares.map((row) => ({ ...row, blocker: blocker(row) }));
+    return shares.map((row) => ({ ...row, blocker: shareBlocker(row, dependents) }));
   },
   id: (row) => row.id,
   owner: (row) => row.project_id ?? undefined,
@@ -108,6 +96,34 @@ export const share = defineType<ShareWithBlocker>({
     );
   },
 });
+
+type ShareIds = ReadonlySet<string | null | undefined>;
+
+/** The ids of the shares that have such a resource. */
+interface Dependents {
+  readonly snapshots: ShareIds;
+  readonly backups: ShareIds;
+  readonly groupSnapshots: ShareIds;
+  readonly locks: ShareIds;
+}
+
+const shareIds = (rows: readonly { readonly share_id?: string | null | undefined }[]): ShareIds =>
+  new Set(rows.map((row) => row.share_id));
+
+function shareBlocker(row: ShareRow, dependents: Dependents): Blocker | undefined {
+  if (dependents.locks.has(row.id)) return temporaryBlocker('its lock must be removed first');
+  if (row.status === 'awaiting_transfer')
+    return temporaryBlocker('its transfer to another project must be canceled first');
+  if (dependents.snapshots.has(row.id))
+    return temporaryBlocker('its snapshots must be deleted first');
+  if (dependents.backups.has(row.id)) return temporaryBlocker('its backups must be deleted first');
+  if (dependents.groupSnapshots.has(row.id))
+    return temporaryBlocker('the group snapshots that contain it must be deleted first');
+  if (row.has_replicas) return temporaryBlocker('its other replicas must be deleted first');
+  if (row.task_state && !/_(success|error|cancelled)$/.test(row.task_state))
+    return busyBlocker(row.task_state);
+  return stateBlocker(row);
+}
 
 function stateBlocker({ status, is_soft_deleted: inBin }: ShareRow): Blocker | undefined {
   if (DELETABLE_STATES.test(status) && !(inBin && status === 'error_deleting')) return undefined;

@@ -3,7 +3,7 @@ import { defineQuotaSuspension } from '../kit/suspend-quota.ts';
 
 const quotaSet = quotaSetAt({ path: '/quota-sets' });
 
-/** `force` lets a limit be lower than the usage. */
+/** `force` permits a limit below the usage. */
 export const quotaSuspension = defineQuotaSuspension({
   limits: ['shares', 'gigabytes', 'snapshots', 'snapshot_gigabytes', 'share_networks'],
   unchanged: ['Limits of single share types stay: the limits for all types stop new shares.'],

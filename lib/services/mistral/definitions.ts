@@ -12,8 +12,8 @@ import {
 } from './rows.ts';
 
 /**
- * Lists workflows once per iteration. Actions also use the list, because their namespaces come from
- * the workflows.
+ * Lists workflows once per iteration. The listing of actions also uses it, because it needs the
+ * namespaces of workflows.
  */
 export const workflows = (context: ProjectContext): Promise<Row[]> =>
   context.memoize('mistral.workflows', () =>
@@ -23,8 +23,8 @@ export const workbooks = ({ api, memoize }: ProjectContext): Promise<Row[]> =>
   memoize('mistral.workbooks', () => listAll(api, 'workbooks'));
 
 /**
- * Workflows, which are removed with their members (shares). They are removed after the actions,
- * which are found through the namespaces of workflows.
+ * Workflows with their members (shares). They are removed after the actions, because the listing of
+ * actions needs the namespaces of workflows.
  */
 export const workflow = defineType({
   name: 'workflow',
@@ -57,7 +57,7 @@ export const workflow = defineType({
           kind: 'retained',
           message:
             'an event trigger of the project uses the workflow, and this Mistral (before ' +
-            '2026.1) can no longer delete that trigger',
+            '2026.1) cannot delete that trigger without the project',
           advice:
             'Delete the rows of both from the tables event_triggers_v2 and ' +
             'workflow_definitions_v2 in the Mistral database.',
@@ -68,7 +68,7 @@ export const workflow = defineType({
         actor: 'other-project',
         advice:
           'Ask the owners of the triggers that the message names to delete them. The ' +
-          'propagator itself deletes the triggers of this project.',
+          'propagator deletes the triggers of this project.',
       };
     }
     return { kind: 'gone' };
@@ -77,9 +77,9 @@ export const workflow = defineType({
 
 /**
  * Ad-hoc actions. Before 2026.1 only a token on the project lists them, and no release has a filter
- * by project. Mistral lists one namespace at a time and cannot list namespaces, so the listing uses
- * the namespaces of the project's workflows and workbooks. Mistral also lists built-in and dynamic
- * actions, whose id is their name.
+ * by project. Mistral lists one namespace at a time and cannot list namespaces. The listing
+ * therefore uses the namespaces of the project's workflows and workbooks. It drops built-in and
+ * dynamic actions, which have their name as id.
  */
 export const action = defineType({
   name: 'action',
@@ -107,9 +107,9 @@ export const action = defineType({
 });
 
 /**
- * Removes a resource and lists again. Releases before 2026.1 remove these resources only with a
- * token on the project, and answer 404 for any other token. The resource counts as gone only if the
- * new listing no longer contains it.
+ * Removes a resource and lists again after a 404. Releases before 2026.1 remove these resources
+ * only with a token on the project, and answer 404 for any other token. After a 404 the resource
+ * counts as gone only if the new listing does not contain it.
  */
 export async function removeAndVerify(
   row: Row,
@@ -126,7 +126,7 @@ export async function removeAndVerify(
     kind: 'retained',
     message:
       'this Mistral (before 2026.1) deletes it only with a token on its project, ' +
-      'which is deleted; it no longer has any effect',
+      'which is deleted; it has no effect',
     advice:
       `Delete its row from the table ${TABLES[collection] ?? collection} in the ` +
       'Mistral database.',
@@ -139,7 +139,7 @@ const TABLES: Readonly<Record<string, string>> = {
 };
 
 /**
- * A resource that contains code. `usedBy` is a dynamic action of another project with this code.
+ * A resource that contains code. `usedBy` names a dynamic action of another project that uses it.
  */
 type CodeRow = Row & { readonly usedBy?: string | undefined };
 
@@ -179,7 +179,7 @@ const foreignUseBlocker = ({ usedBy }: CodeRow): Blocker | undefined =>
   usedBy === undefined
     ? undefined
     : {
-        message: `${usedBy} uses its code, and Mistral would delete this action as well`,
+        message: `${usedBy} uses its code, and Mistral would also delete this action`,
         actor: 'other-project',
         advice:
           'Ask the owner of this action to delete it, or to create it again with a code source ' +
@@ -191,9 +191,10 @@ export const dynamicAction = codeType('dynamic-action', 'dynamic_actions', (cont
 );
 
 /**
- * Mistral deletes a code source together with all dynamic actions that refer to it, in any project
- * (`ON DELETE CASCADE`, 2026.2). An administrator can create such an action in another project,
- * because Mistral then searches the name of the code source in all projects.
+ * Code sources. Mistral also deletes all dynamic actions that refer to the code source, in any
+ * project (`ON DELETE CASCADE`, 2026.2). An administrator can create such an action in another
+ * project, because for an administrator Mistral searches the name of the code source in all
+ * projects.
  */
 export const codeSource = codeType(
   'code-source',

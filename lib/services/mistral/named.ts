@@ -4,7 +4,7 @@ import { workbooks } from './definitions.ts';
 import { listAll, ofProject, publicBlocker, type Row, requiresLiveProject } from './rows.ts';
 
 interface NamedRow extends Row {
-  readonly clashes: boolean;
+  readonly hasNameConflict: boolean;
 }
 
 const sameName = (a: Row, b: Row): boolean =>
@@ -12,21 +12,21 @@ const sameName = (a: Row, b: Row): boolean =>
   foldName(a.namespace ?? '') === foldName(b.namespace ?? '');
 
 /**
- * Marks rows that must not be removed. Mistral removes these resources by name, and then also
- * removes public resources of the same name in any project (seen on 15.0, unchanged in 2026.2).
+ * Marks rows that must not be removed. Mistral removes these resources by name, including public
+ * resources of other projects (seen on 15.0, unchanged in 2026.2).
  */
 function withNameConflicts(rows: readonly Row[], project: string): NamedRow[] {
   const ours = ofProject(rows, project);
   const foreign = rows.filter((one) => one.project_id !== project && one.scope !== 'private');
   return ours.map((one) => ({
     ...one,
-    clashes: foreign.some((other) => other.id !== one.id && sameName(one, other)),
+    hasNameConflict: foreign.some((other) => other.id !== one.id && sameName(one, other)),
   }));
 }
 
 const blocked = (row: NamedRow): Blocker | undefined =>
   publicBlocker(row) ??
-  (row.clashes
+  (row.hasNameConflict
     ? {
         message:
           'another project has a public resource with the same name, and Mistral would ' +
@@ -34,13 +34,13 @@ const blocked = (row: NamedRow): Blocker | undefined =>
         actor: 'operator',
         advice:
           'Temporarily make the public resource private (scope=private). The next run ' +
-          'then deletes this one.',
+          'then deletes the resource of this project.',
       }
     : undefined);
 
 /**
- * True if the name can be used in a path. Mistral's routes accept no slash and remove a trailing
- * slash, so the call would affect another resource. Names of only dots mean the parent path.
+ * True if a path with the name addresses this resource. Mistral's routes accept no slash and remove
+ * a trailing slash, and a name of only dots means the parent path.
  */
 const isAddressable = (row: Row): boolean =>
   row.name !== undefined && row.name !== null && !/\/|^\.{0,2}$/.test(row.name);
@@ -48,7 +48,7 @@ const isAddressable = (row: Row): boolean =>
 const unaddressable = (table: string): Removal => ({
   kind: 'retained',
   message:
-    'the Mistral API cannot address this name because it contains a slash or ' +
+    'the Mistral API cannot address this name, because it contains a slash or ' +
     'consists only of dots',
   advice: `Delete its row from the table ${table} in the Mistral database. It runs nothing.`,
 });
@@ -59,7 +59,7 @@ export const environment = defineType({
   requiresLiveProject,
   blockers: [
     'The environment is public.',
-    'Another project has a public one with the same name, which Mistral would also delete.',
+    'Another project has a public resource with the same name, which Mistral would also delete.',
   ],
   list: async ({ api, project }) => withNameConflicts(await listAll(api, 'environments'), project),
   id: (row) => row.id,
@@ -75,7 +75,7 @@ export const environment = defineType({
 
 /**
  * Workbooks. Their workflows and actions are separate resources. Workbooks are removed after the
- * actions, which are found through the namespaces of workbooks.
+ * actions, because the listing of actions needs the namespaces of workbooks.
  */
 export const workbook = defineType({
   name: 'workbook',
@@ -83,7 +83,7 @@ export const workbook = defineType({
   dependsOn: [{ types: ['action'], strength: 'required', until: 'empty' }],
   blockers: [
     'The workbook is public.',
-    'Another project has a public one with the same name, which Mistral would also delete.',
+    'Another project has a public resource with the same name, which Mistral would also delete.',
   ],
   list: async (context) => withNameConflicts(await workbooks(context), context.project),
   id: (row) => row.id,

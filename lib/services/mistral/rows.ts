@@ -22,15 +22,15 @@ export const row = z.object({
 export type Row = z.infer<typeof row>;
 
 /**
- * Prefers a token on the project: before 2026.1 an administrator on another project sees some
- * resource types but can't remove them.
+ * Prefers a token on the project, because before 2026.1 an administrator on another project can see
+ * some resource types but cannot remove them.
  */
 export const apiOf = ({ api, projectApi }: ProjectContext): ServiceApi => projectApi ?? api;
 
 /**
- * Returns all rows of a collection. It sends no `limit`, because Mistral then returns all rows;
- * with a limit, paging fails at rows of other projects. Since 2026.2 Mistral always limits an
- * answer to [api] max_limit and returns a link to the next page.
+ * Returns all rows of a collection. It sends no `limit`, because with a limit the paging fails at
+ * rows of other projects. Since 2026.2, Mistral limits each answer to [api] max_limit and returns a
+ * link to the next page.
  */
 export async function listAll(
   api: ServiceApi,
@@ -47,14 +47,15 @@ export async function listAll(
 }
 
 /**
- * Filters by project if Mistral has no such filter. Built-in resources have the owner `null`. A row
- * without the field is kept, so that the owner check reports it.
+ * Filters by project where Mistral has no such filter. Built-in resources have the owner `null`.
+ * The owner check reports a row without the field, so such a row is not filtered out.
  */
 export const ofProject = (rows: readonly Row[], project: string): Row[] =>
   rows.filter((one) => one.project_id === project || one.project_id === undefined);
 
 /**
- * Lists the event triggers of all projects, because the filter by project fails (15.0 answers 500).
+ * Lists the event triggers of all projects, because Mistral 15.0 answers 500 to the filter by
+ * project.
  */
 export const eventTriggers = async (context: ProjectContext): Promise<Row[]> =>
   ofProject(
@@ -62,7 +63,7 @@ export const eventTriggers = async (context: ProjectContext): Promise<Row[]> =>
     context.project,
   );
 
-/** Lists the event triggers again within the same iteration, to see which remain. */
+/** Lists the event triggers again within the same iteration. */
 export const eventTriggersAgain = (context: ProjectContext): Promise<Row[]> =>
   context.memoize('mistral.event_triggers.again', () => eventTriggers(context));
 
@@ -74,7 +75,7 @@ export function toUnsupported(error: unknown, resourceType: string, release: str
     code: `mistral.${resourceType}.unsupported`,
     class: 'Unsupported',
     message: `this Mistral (before ${release}) does not have this resource type`,
-    advice: 'Nothing to do.',
+    advice: 'No action is necessary.',
   });
 }
 
@@ -95,7 +96,6 @@ export const requiresLiveProject: RequiresLiveProject = {
   class: 'C',
   leftover: 'workbooks, environments and ad-hoc actions (their variables may hold passwords)',
   advice:
-    'They run nothing by themselves. Delete the rows of the project from ' +
-    'workbooks_v2, environments_v2 and action_definitions_v2 in the Mistral ' +
-    'database.',
+    'They run nothing. Delete the rows of the project from workbooks_v2, ' +
+    'environments_v2 and action_definitions_v2 in the Mistral database.',
 };

@@ -13,7 +13,7 @@ import {
   rowsOf,
 } from './collection.ts';
 
-/** Defines a resource type of a Neutron extension, which a cloud may not have. */
+/** Defines a resource type of a Neutron extension. */
 const extensionType = (
   name: string,
   path: string,
@@ -57,8 +57,9 @@ const VPN = [
 const FirewallGroup = Owned.extend({ ports: z.array(z.string()).nullish() });
 
 /**
- * Defines a type of FWaaS v2. Any listing that names a project creates a default group, two
- * policies and four rules in it (safety rule: listing must not create).
+ * Defines a type of FWaaS v2. `projectFilterWithoutSideEffect` is necessary: a listing by project
+ * creates a default group, two policies and four rules in that project (safety rule: listing must
+ * not create).
  */
 const firewall = <S extends typeof Owned | typeof FirewallGroup>(
   name: string,
@@ -88,8 +89,8 @@ const firewall = <S extends typeof Owned | typeof FirewallGroup>(
       if (first)
         await api.request('PUT', `${path}/${escaped(one.id)}`, { json: first, accept: [404] });
       const removal = await deleteResource(api, path, one);
-      // The agents first remove the rules from the ports. Until then Neutron answers 409
-      // (FirewallGroupInPendingState).
+      // Neutron answers 409 (FirewallGroupInPendingState) until its agents have removed the rules
+      // from the ports.
       return first && removal.kind === 'blocked' ? { kind: 'accepted' } : removal;
     },
   });
@@ -122,8 +123,9 @@ const FIREWALL = [
 ];
 
 /**
- * BGP speakers and peers. The owner is the project of the token that created them
- * (neutron-dynamic-routing 21 ignores `project_id`), usually the operator's.
+ * BGP speakers, BGP peers and BGP VPNs. The owner of a speaker or peer is the project of its
+ * creator's token, which is usually the operator's (neutron-dynamic-routing 21 ignores
+ * `project_id`).
  */
 const BGP = [
   extensionType('bgp-speaker', '/bgp-speakers', 'bgp_speakers', 'bgp'),
@@ -185,7 +187,7 @@ const MONITORING = [
             message: 'the metering label is shared: it counts the traffic of every project',
             actor: 'operator',
             advice:
-              'Create an equivalent label in another project. Then delete this one: openstack ' +
+              'Create an equivalent label in another project. Then delete this label: openstack ' +
               'network meter delete METER',
           }
         : undefined,

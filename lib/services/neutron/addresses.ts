@@ -17,7 +17,7 @@ const Forwarding = z.object({ id: z.string() });
 const FloatingIp = Owned.extend({
   floating_ip_address: z.string().nullish(),
   port_id: z.string().nullish(),
-  /** Only with the extension expose-port-forwarding-in-fip. */
+  /** Neutron shows this field only with the extension expose-port-forwarding-in-fip. */
   port_forwardings: z.array(z.object({ id: z.string().optional() })).optional(),
 });
 type FloatingIp = z.infer<typeof FloatingIp>;
@@ -35,9 +35,9 @@ const floatingIps = async (context: ProjectContext): Promise<FloatingIp[]> => {
 };
 
 /**
- * Port forwardings. Neutron refuses to delete a floating IP that has any. The owner of a forwarding
- * is the owner of its floating IP. Neutron cannot list the forwardings of all floating IPs. If the
- * rows of floating IPs don't contain them, the listing needs one call for each floating IP.
+ * Port forwardings. Neutron refuses to delete a floating IP with forwardings. The owner of the
+ * floating IP is the owner of its forwardings. If the rows of floating IPs do not contain the
+ * forwardings, the listing needs one call for each floating IP.
  */
 const portForwarding = defineType({
   name: 'port-forwarding',
@@ -48,8 +48,8 @@ const portForwarding = defineType({
     const under = async (
       floatingIp: FloatingIp,
     ): Promise<{ id: string; floatingIp: FloatingIp }[]> => {
-      // A floating IP that is bound to a port can't have forwardings (pf_plugin,
-      // FipInUseByPortForwarding and its reverse).
+      // A floating IP that is bound to a port cannot have forwardings (pf_plugin,
+      // FipInUseByPortForwarding).
       if (floatingIp.port_id || (exposed && floatingIp.port_forwardings?.length === 0)) return [];
       const shown = (floatingIp.port_forwardings ?? []).flatMap(({ id }) =>
         id === undefined ? [] : [{ id }],
@@ -94,7 +94,10 @@ const floatingIp = defineType({
   remove: (row, { api }) => deleteResource(api, path, row),
 });
 
-/** NDP proxies. Neutron keeps the interface and the gateway of their router. */
+/**
+ * NDP proxies. While they exist, Neutron refuses to remove the interface and the gateway of their
+ * router.
+ */
 const ndpProxy = plainType({
   name: 'ndp-proxy',
   independentOf: NOVA,
@@ -115,7 +118,7 @@ const localIpsOf = async (context: ProjectContext): Promise<Owned[]> => {
   );
 };
 
-/** The ports of a local IP. The owner of an association is the owner of its local IP. */
+/** The ports of a local IP. The owner of the local IP is the owner of an association. */
 const localIpAssociation = defineType({
   name: 'local-ip-association',
   async list(context) {

@@ -11,8 +11,8 @@ import {
 } from '../../task/service.ts';
 
 /**
- * The common fields of rows in Neutron's API v2.0. `tenant_id` is the former name of `project_id`;
- * some plug-ins have only this one.
+ * The common fields of rows in Neutron's API v2.0. Some plug-ins have only `tenant_id`, the former
+ * name of `project_id`.
  */
 export const Owned = z.object({
   id: z.string(),
@@ -28,12 +28,12 @@ export const labelOf = (row: Pick<Owned, 'name'>): string | undefined => row.nam
 export const escaped = encodeURIComponent;
 
 /**
- * For types that do not wait for Nova. Neutron removes routers and floating IPs even while servers
- * and their ports exist.
+ * Types with this value do not wait for Nova, because Neutron removes routers and floating IPs even
+ * while servers and their ports exist.
  */
 export const NOVA: readonly string[] = ['nova'];
 
-/** Neutron treats a repeated filter as "one of these values". */
+/** Filters of a listing. A repeated filter matches any of its values. */
 export type Filters = readonly (readonly [name: string, value: string])[];
 
 export interface Collection<S extends z.ZodObject> {
@@ -41,9 +41,9 @@ export interface Collection<S extends z.ZodObject> {
   readonly path: string;
   /** The key that holds the rows: `networks`. */
   readonly collection: string;
-  /** Only the fields of this schema are requested: a port has thirty fields. */
+  /** Only the fields of this schema are requested, because a port has thirty fields. */
   readonly row: S;
-  /** `none` for collections that Neutron does not page (RBAC policies, extensions, quotas). */
+  /** `none` is for collections without pages (RBAC policies, extensions, quotas). */
   readonly paging?: 'marker' | 'none';
 }
 
@@ -66,10 +66,10 @@ export async function rowsOf<S extends z.ZodObject>(
   return rows;
 }
 
-/** Number of ids that fit in one URL: proxies refuse lines beyond 8 kB. */
+/** The number of ids in one URL, because proxies refuse lines of more than 8 kB. */
 const IDS_PER_CALL = 100;
 
-/** Returns the rows in which `filter` is one of `values`, in as few calls as possible. */
+/** Returns the rows in which `filter` has one of the `values`. */
 export async function rowsWhere<S extends z.ZodObject>(
   api: ServiceApi,
   from: Collection<S>,
@@ -89,8 +89,8 @@ export async function rowsWhere<S extends z.ZodObject>(
 const alias = z.object({ alias: z.string() });
 
 /**
- * Returns the aliases of the extensions of this Neutron; requested once. An empty answer is an
- * error: it would make every extension look absent.
+ * Returns the aliases of the extensions of this Neutron, which are requested once. An empty answer
+ * is an error, because every extension would appear absent.
  */
 export function extensionsOf({
   api,
@@ -118,8 +118,8 @@ export function extensionsOf({
 }
 
 /**
- * Throws class `Unsupported` if this Neutron lacks the extension. No resource of that type can then
- * exist.
+ * Throws class `Unsupported` if this Neutron lacks the extension, because no resource of its types
+ * can exist.
  */
 export async function requireExtension(context: ProjectContext, wanted: string): Promise<void> {
   if ((await extensionsOf(context)).has(wanted)) return;
@@ -127,7 +127,7 @@ export async function requireExtension(context: ProjectContext, wanted: string):
     code: 'neutron.extension.absent',
     class: 'Unsupported',
     message: `this Neutron does not have the extension ${wanted}`,
-    advice: 'Nothing to do: without the extension there are no resources of this type.',
+    advice: 'No action is necessary: without the extension there are no resources of this type.',
     service: 'neutron',
     region: context.region,
   });
@@ -135,10 +135,10 @@ export async function requireExtension(context: ProjectContext, wanted: string):
 
 /**
  * Returns the filters for collections in which a listing *creates* a default resource: security
- * groups and everything of FWaaS v2 (safety rule: listing must not create). Neutron creates the
+ * groups and all types of FWaaS v2 (safety rule: listing must not create). Neutron creates the
  * resource only for the first project in the filter (neutron `get_security_groups`, neutron-fwaas
- * `get_firewall_groups`: `project_id[0]`). The propagator's own project is therefore named first.
- * Seen on Neutron 21.
+ * `get_firewall_groups`: `project_id[0]`, seen on Neutron 21). The first filter therefore names the
+ * propagator's own project.
  */
 export const projectFilterWithoutSideEffect = ({ api, project }: ProjectContext): Filters => [
   ['project_id', api.ownProject],
@@ -150,10 +150,10 @@ const neutronError = z.object({
 });
 
 /**
- * Deletes one resource. Converts a 409 to a blocker, because in Neutron it means a dependency and
- * not a busy resource. A 400 is converted as well: subnet pools and VPN endpoint groups answer it
- * (SubnetPoolDeleteError, EndpointGroupInUse; seen on Neutron 21). `explain` finds the resource
- * that prevents the deletion; without it the operator must find the resource.
+ * Deletes one resource. Converts a 409 to a blocker, because in Neutron it means that another
+ * resource depends on this resource. For subnet pools and VPN endpoint groups, a 400 has the same
+ * meaning (SubnetPoolDeleteError, EndpointGroupInUse; seen on Neutron 21). `explain` finds the
+ * resource that prevents the deletion.
  */
 export async function deleteResource(
   api: ServiceApi,
@@ -170,8 +170,8 @@ export async function deleteResource(
 }
 
 /**
- * Returns a blocker with Neutron's message. The id of the resource is removed from the message, so
- * that equal refusals are counted together.
+ * Returns a blocker with Neutron's message. The message contains `{id}` in place of the resource's
+ * id, so that equal refusals are counted together.
  */
 export function refusalOf(body: unknown, id: string): Blocker {
   const parsed = neutronError.safeParse(body);
@@ -181,7 +181,7 @@ export function refusalOf(body: unknown, id: string): Blocker {
   return {
     message,
     actor: 'operator',
-    advice: 'Remove the resource that the message names. The propagator then continues by itself.',
+    advice: 'Remove the resource that the message names. The propagator then continues.',
   };
 }
 
@@ -192,7 +192,7 @@ export interface PlainType {
   readonly extension: string;
   readonly dependsOn?: readonly TypeDependencies[];
   readonly independentOf?: readonly string[];
-  /** Finds the resource that prevents the deletion when Neutron refuses. */
+  /** Finds the resource that prevents a deletion. */
   readonly explain?: (row: Owned, context: ProjectContext) => Promise<Blocker | undefined>;
 }
 

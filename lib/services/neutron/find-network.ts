@@ -4,7 +4,7 @@ import { type Filters, Owned, rowsOf } from './collection.ts';
 
 export const Shared = Owned.extend({ shared: z.boolean().nullish() });
 
-/** A network of the cloud, or why there is not exactly one. */
+/** A network of the cloud, or the reason why the name or id is not unique. */
 export type FoundNetwork =
   | { readonly kind: 'network'; readonly network: z.infer<typeof Shared> }
   | { readonly kind: 'none'; readonly message: string };
@@ -20,7 +20,7 @@ export async function findNetwork(
     rowsOf(api, from, [...filters, ['name', wanted]]),
     rowsOf(api, from, [...filters, ['id', wanted]]),
   ]);
-  // Neutron may ignore the case of names, so compare them again.
+  // Neutron may ignore the case of names, so the names are compared again.
   const found = [...withId, ...named].filter(
     ({ id, name }, index, all) =>
       (id === wanted || name === wanted) && all.findIndex((one) => one.id === id) === index,

@@ -19,7 +19,7 @@ const Network = Owned.extend({
 const Subnet = Owned.extend({ network_id: z.string().nullish() });
 const subnets = { path: '/v2.0/subnets', collection: 'subnets', row: Subnet };
 
-/** Networks of the project, listed once for both resource types. */
+/** Lists the networks of the project once for both resource types. */
 const networksOf = (context: ProjectContext) =>
   context.memoize('neutron.networks', () =>
     rowsOf(context.api, { path: '/v2.0/networks', collection: 'networks', row: Network }, [
@@ -27,7 +27,7 @@ const networksOf = (context: ProjectContext) =>
     ]),
   );
 
-/** Returns the owners of the foreign subnets on these networks, by network. */
+/** Returns, by network, the owners of subnets of other projects. */
 async function foreignSubnets(
   context: ProjectContext,
   networkIds: readonly string[],
@@ -41,9 +41,9 @@ async function foreignSubnets(
 }
 
 /**
- * Networks with their subnets, DHCP ports, segments and RBAC policies. With a network Neutron
- * deletes *every* subnet on it, for an administrator even subnets of other projects. A network with
- * a foreign subnet therefore stays (safety rule: check the owner of every row).
+ * Networks with their subnets, DHCP ports, segments and RBAC policies. Neutron deletes a network
+ * with *every* subnet on it, for an administrator even with subnets of other projects. A network
+ * with a subnet of another project therefore stays (safety rule: check the owner of every row).
  */
 const network = defineType({
   name: 'network',
@@ -79,8 +79,8 @@ const network = defineType({
         actor: 'operator',
         advice:
           'If it is not needed, delete it: openstack network delete NETWORK. Otherwise ' +
-          'create an external network in another project, and move the routers and ' +
-          'floating IPs to it first.',
+          'first create an external network in another project, and move the routers and ' +
+          'floating IPs to it.',
       };
     return row.foreign.length > 0 ? foreignBlocker(row.foreign, ['subnet', 'subnets']) : undefined;
   },
@@ -91,8 +91,8 @@ const network = defineType({
 });
 
 /**
- * Subnets on networks of other projects. Subnets on the project's own networks are removed only
- * with the network.
+ * Subnets on networks of other projects. Subnets on the project's own networks are removed with the
+ * network.
  */
 const subnet = defineType({
   name: 'subnet',
@@ -106,14 +106,14 @@ const subnet = defineType({
     ]);
     return rows.map((row) => ({
       ...row,
-      goesWithNetwork: networks.some(({ id }) => id === row.network_id),
+      isOnOwnNetwork: networks.some(({ id }) => id === row.network_id),
     }));
   },
   id: (row) => row.id,
   owner: (row) => ownerOf(row),
   label: (row) => labelOf(row),
   blocked: (row) =>
-    row.goesWithNetwork
+    row.isOnOwnNetwork
       ? { message: 'Neutron deletes the subnet with its network', actor: 'none' }
       : undefined,
   remove: (row, context) =>
@@ -139,8 +139,8 @@ const subnetPool = defineType({
   owner: (row) => ownerOf(row),
   label: (row) => labelOf(row),
   /**
-   * Blocks the default pool. A cloud has one default pool per IP version, which
-   * `--use-default-subnet-pool` and auto-allocated topologies use.
+   * Blocks the cloud's default pool of an IP version, because `--use-default-subnet-pool` and
+   * auto-allocated topologies use it.
    */
   blocked: (row) =>
     row.is_default
@@ -178,10 +178,7 @@ const addressScope = plainType({
     ]),
 });
 
-/**
- * VLANs or tunnel ids that the operator reserved for the project. No other project can use them
- * while the row exists.
- */
+/** VLANs or tunnel ids that the operator reserved for the project. */
 const networkSegmentRange = plainType({
   name: 'network-segment-range',
   path: '/v2.0/network_segment_ranges',

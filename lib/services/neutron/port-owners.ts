@@ -3,8 +3,8 @@ import type { Blocker, ProjectContext } from '../../task/service.ts';
 import { extensionsOf, type Filters, Owned, ownerOf, rowsOf } from './collection.ts';
 
 /**
- * Device owners of the ports that Neutron removes with their network (`AUTO_DELETE_PORT_OWNERS`).
- * Neutron's agents would recreate these ports.
+ * The device owners of ports that Neutron removes with their network (`AUTO_DELETE_PORT_OWNERS`).
+ * Neutron's agents would recreate such a port.
  */
 export const NETWORK_PORT_OWNERS: readonly string[] = [
   'network:dhcp',
@@ -33,9 +33,9 @@ export const portsWhere = (filter: string, id: string): BlockingCollection => ({
 });
 
 /**
- * Finds the resources that prevent a deletion. Searches the collections in order: first for
- * resources of other projects, then for resources of the project itself. The latter need no action,
- * because the cleanup removes them. `undefined`: no collection contains such a resource.
+ * Returns a blocker that names the resources that prevent a deletion, or `undefined` if no
+ * collection contains such a resource. Resources of other projects take precedence. Resources of
+ * the project need no action, because the cleanup removes them.
  */
 export async function findBlocker(
   context: ProjectContext,
@@ -65,7 +65,7 @@ export async function findBlocker(
   return own;
 }
 
-/** Example: `2 ports of project 4f…, 1 port of project 9a… prevent the deletion`. */
+/** Returns, for example: `2 ports of project 4f…, 1 port of project 9a… prevent the deletion`. */
 export function foreignBlocker(
   owners: readonly (string | undefined)[],
   noun: BlockingCollection['noun'],

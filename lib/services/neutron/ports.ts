@@ -14,7 +14,7 @@ import { INTERFACE_OWNERS, routersOf } from './routing.ts';
 
 const Trunk = Owned.extend({ admin_state_up: z.boolean().nullish() });
 
-/** Trunks. Neutron does not delete the parent port and the subports of a trunk. */
+/** Trunks. Neutron refuses to delete the parent port and the subports of a trunk. */
 const trunk = defineType({
   name: 'trunk',
   async list(context) {
@@ -27,7 +27,7 @@ const trunk = defineType({
   owner: (row) => ownerOf(row),
   label: (row) => labelOf(row),
   async remove(row, { api }): Promise<Removal> {
-    // TrunkDisabled: a trunk that is administratively down can't be changed or deleted.
+    // Neutron refuses to change or delete a trunk that is administratively down (TrunkDisabled).
     if (row.admin_state_up === false)
       await api.request('PUT', `/v2.0/trunks/${escaped(row.id)}`, {
         json: { trunk: { admin_state_up: true } },
@@ -40,13 +40,13 @@ const trunk = defineType({
 const Port = Owned.extend({ device_owner: z.string().nullish(), device_id: z.string().nullish() });
 type Port = z.infer<typeof Port>;
 
-/** Services that create ports for their resources, and the path of the resource in that service. */
+/** A service that creates ports for its resources. */
 interface PortCreator {
   readonly owns: RegExp;
   readonly service: string;
   readonly catalogType: string;
   readonly resource: string;
-  /** `undefined`: the service can't interpret the device id. */
+  /** Returns the path of the resource. `undefined`: the device id contains no id of a resource. */
   pathOf(deviceId: string): string | undefined;
 }
 const PORT_CREATORS: readonly PortCreator[] = [
@@ -84,9 +84,9 @@ const PORT_CREATORS: readonly PortCreator[] = [
 ];
 
 /**
- * Returns a blocker for a port that another service created and may still need. The port is blocked
- * until that service answers 404 for the device, or is no longer in the catalog. Throws if the
- * service does not answer.
+ * Returns a blocker for a port that another service created and may still need. The blocker ends
+ * when that service answers 404 for the device, or when the catalog has no such service. Throws if
+ * the service does not answer.
  */
 async function creatorBlocker(port: Port, context: ProjectContext): Promise<Blocker | undefined> {
   const creator = PORT_CREATORS.find(({ owns }) => owns.test(port.device_owner ?? ''));
@@ -106,8 +106,8 @@ async function creatorBlocker(port: Port, context: ProjectContext): Promise<Bloc
 }
 
 /**
- * Finds the router or trunk that must be deleted before the port. Only Neutron's message names the
- * trunk.
+ * Returns a blocker that names the router or trunk to delete before the port. Only Neutron's
+ * message names the trunk.
  */
 async function parentBlocker(
   port: Port,
@@ -129,9 +129,9 @@ async function parentBlocker(
 }
 
 /**
- * Ports without a device, ports whose service no longer needs them, and ports on networks of other
- * projects. The type excludes ports of Neutron's agents, and interfaces of the project's own
- * routers, which have their own type.
+ * Ports without a device, ports that their service no longer needs, and ports on networks of other
+ * projects. The type excludes ports of Neutron's agents, and interfaces of the project's routers
+ * (type `router-interface`).
  */
 const port = defineType({
   name: 'port',

@@ -24,8 +24,8 @@ const PORTS = { path: '/v2.0/ports', collection: 'ports', row: Port };
 
 /**
  * Provisions a network, its subnet, a router and the interface between them. Names in Neutron are
- * not unique, so only networks and routers of the project are compared by name. Each item is
- * created when a listing shows the items that it needs.
+ * not unique, so only networks and routers of the project are compared. Each item is created after
+ * a listing contains the items that it needs.
  */
 export const network: ComparePart<NeutronSection> = async ({ network: wanted }, context) => {
   if (!wanted) return [];
@@ -75,7 +75,7 @@ function networkItem(
   };
 }
 
-/** Neutron refuses two subnets of one network whose addresses overlap. */
+/** Neutron refuses a subnet that overlaps with another subnet of the network. */
 function subnetItem(
   { name, cidr, dns }: ProfileNetwork,
   found: Owned | undefined,

@@ -23,7 +23,7 @@ const RULES = {
 
 /**
  * Provisions rules of the security group `default`. A listing of the project's groups creates this
- * group. Only a run that may create resources uses such a listing; a comparison does not.
+ * group, so only a run that may create resources uses such a listing.
  */
 export const securityGroupRules: ComparePart<NeutronSection> = async (
   { securityGroupRules: wanted = [] },
@@ -68,14 +68,17 @@ function ruleItem(
   return {
     ...item,
     state: 'missing',
-    // 409: an equivalent rule exists.
+    // A 409 means that an equivalent rule exists.
     make: async () => void (await api.request('POST', RULES.path, { json, accept: [409] })),
   };
 }
 
 const ANY_ADDRESS = ['0.0.0.0/0', '::/0'];
 
-/** Neutron stores "any address" as null or as the whole range, depending on the request. */
+/**
+ * Returns the same key for "any address" as null and as the whole range, because Neutron stores
+ * either.
+ */
 const keyOf = (row: Omit<z.infer<typeof Rule>, 'id' | 'security_group_id'>): string =>
   JSON.stringify([
     row.direction,

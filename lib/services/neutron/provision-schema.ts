@@ -15,7 +15,7 @@ const network = z.strictObject({
   dns: z.array(address).optional(),
   router: z
     .strictObject({
-      /** Default: the name of the network. */
+      /** The default is the name of the network. */
       name: name.optional(),
       /** The name or id of the external network of the gateway. */
       external: name,
@@ -27,11 +27,11 @@ export type ProfileNetwork = z.infer<typeof network>;
 const rule = z.strictObject({
   direction: z.enum(['ingress', 'egress']).default('ingress'),
   ethertype: z.enum(['IPv4', 'IPv6']).default('IPv4'),
-  /** The name or number of a protocol; default: any. */
+  /** The name or number of a protocol. The default is any protocol. */
   protocol: z.string().min(1).optional(),
-  /** One port, or the first and the last one. */
+  /** One port, or the first and the last port of a range. */
   port: z.union([port, z.tuple([port, port])]).optional(),
-  /** Default: any address. */
+  /** The default is any address. */
   remote: cidr.optional(),
 });
 export type ProfileRule = z.infer<typeof rule>;

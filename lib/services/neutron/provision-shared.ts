@@ -14,8 +14,8 @@ const RBAC = { path: '/v2.0/rbac-policies', collection: 'rbac_policies', row: Po
 const ACTION = 'access_as_shared';
 
 /**
- * Provisions access to networks of other projects. A network that is shared with all needs no
- * policy.
+ * Provisions access to networks of other projects. A network that is shared with all projects needs
+ * no policy.
  */
 export const sharedNetworks: ComparePart<NeutronSection> = async (
   { sharedNetworks: names },
@@ -46,7 +46,7 @@ async function sharedItem(name: string, context: ProvisionContext): Promise<Prov
   return {
     ...item,
     state: 'missing',
-    // 409: the policy already exists.
+    // A 409 means that the policy already exists.
     make: async () => void (await api.request('POST', RBAC.path, { json, accept: [409] })),
   };
 }

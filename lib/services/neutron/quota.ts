@@ -8,10 +8,10 @@ const Quota = Owned.pick({ project_id: true, tenant_id: true });
 export const quotaSet = quotaSetAt({ path: '/v2.0/quotas', key: 'quota', defaults: 'default' });
 
 /**
- * The project's own quota. `GET /quotas/P` also answers for a project without a quota (with the
- * defaults). Only the listing of all quotas shows whether the project has one. This listing has
- * neither filter nor pages and takes 0.3 s per 1000 projects (measured on Neutron 21). The quota is
- * reset last, so that usage can't grow during the cleanup.
+ * The project's own quota. `GET /quotas/PROJECT` returns the defaults for a project without a
+ * quota, so all quotas are listed. This listing has no filter and no pages, and takes 0.3 s per
+ * 1000 projects (measured on Neutron 21). The quota is reset last, so that usage cannot grow during
+ * the cleanup.
  */
 export const quota = defineQuota({
   dependsOn: [
@@ -33,7 +33,7 @@ export const quota = defineQuota({
   id: (row) => ownerOf(row) ?? '',
   owner: (row) => ownerOf(row),
   async reset(row, { api }) {
-    // 404: the quota is already gone.
+    // A 404 means that the quota is already gone.
     await api.request('DELETE', `/v2.0/quotas/${escaped(ownerOf(row) ?? '')}`, { accept: [404] });
     return undefined;
   },

@@ -23,7 +23,7 @@ type Interface = z.infer<typeof Interface>;
 const path = '/v2.0/routers';
 
 /**
- * Device owners of the ports that connect a router to an internal network: plain, distributed
+ * The device owners of ports that connect a router to an internal network: plain, distributed
  * (DVR), highly available.
  */
 export const INTERFACE_OWNERS: readonly string[] = [
@@ -33,8 +33,8 @@ export const INTERFACE_OWNERS: readonly string[] = [
 ];
 
 /**
- * Returns the routers of the project, listed once for all resource types that need them. Empty if
- * this Neutron has no routers.
+ * Returns the routers of the project, which are listed once for all resource types. Returns an
+ * empty list if this Neutron has no routers.
  */
 export async function routersOf(context: ProjectContext): Promise<Router[]> {
   if (!(await extensionsOf(context)).has('router')) return [];
@@ -46,8 +46,8 @@ export async function routersOf(context: ProjectContext): Promise<Router[]> {
 }
 
 /**
- * Floating IPs, NDP proxies and VPN services of any project that use a router. Neutron keeps the
- * router and its interfaces for them.
+ * Floating IPs, NDP proxies and VPN services of any project that use a router. While they exist,
+ * Neutron refuses to remove the router and its interfaces.
  */
 const routerUsers = (routerId: string): BlockingCollection[] => [
   {
@@ -86,7 +86,7 @@ const interfacesOf = (
   );
 };
 
-/** Static routes. Neutron does not remove an interface that a route uses. */
+/** Static routes. Neutron refuses to remove an interface that a route uses. */
 const routerRoute = defineType({
   name: 'router-route',
   independentOf: NOVA,
@@ -107,10 +107,10 @@ const routerRoute = defineType({
 });
 
 /**
- * Interfaces of the project's routers. Neutron removes an interface only together with its port, so
- * both the router and the port must belong to the project (safety rule: check the owner of every
- * row). If the port belongs to another project, the interface and the router stay. The type
- * `neutron.port` handles a port of the project on a router of another project.
+ * Interfaces of the project's routers. Neutron removes an interface with its port, so both the
+ * router and the port must belong to the project (safety rule: check the owner of every row). If
+ * the port belongs to another project, the interface and the router stay. A port of the project on
+ * a router of another project has the type `neutron.port`.
  */
 const routerInterface = defineType({
   name: 'router-interface',
@@ -146,7 +146,7 @@ const routerInterface = defineType({
     return {
       ...foreignBlocker([ownerOf(port)], ['interface port', 'interface ports']),
       advice:
-        'Removing the interface deletes a port of another project. Ask its owner. Then ' +
+        'The removal of the interface deletes a port of another project. Ask its owner. Then ' +
         `run: openstack router remove port ${router.id} ${port.id}`,
     };
   },
@@ -167,8 +167,8 @@ const routerInterface = defineType({
           refusalOf(answer.json, port.id)),
       };
     if (answer.status !== 404) return { kind: 'gone' };
-    // The router is deleted, or does not list this interface. A failed change to HA or DVR leaves
-    // such ports.
+    // The router is deleted or does not list this interface, for example after a failed change to
+    // HA or DVR.
     const shown = await api.request('GET', `/v2.0/ports/${escaped(port.id)}`, { accept: [404] });
     if (shown.status === 404) return { kind: 'gone' };
     return {

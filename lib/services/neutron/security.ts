@@ -22,10 +22,10 @@ const path = '/v2.0/security-groups';
 
 /**
  * Security groups with their rules, including `default`, which only an administrator may delete.
- * With a group Neutron removes all rules that refer to it. If the group was shared by RBAC, such
- * rules may be in groups of *other* projects; the group then stays (safety rule: check the owner of
- * every row). Security groups are removed after ports and networks, because creating or updating
- * those creates `default` again.
+ * Neutron removes a group with all rules that refer to it. If groups of *other* projects have such
+ * rules (after a share by RBAC), the group stays (safety rule: check the owner of every row).
+ * Security groups are removed after ports and networks, because a change of a port or network
+ * creates `default` again.
  */
 const securityGroup = defineType({
   name: 'security-group',
@@ -47,7 +47,8 @@ const securityGroup = defineType({
     const own = new Set(
       groups.filter((row) => ownerOf(row) === context.project).map(({ id }) => id),
     );
-    // No filter by project: that filter creates the project's default group, too.
+    // The listing has no filter by project, because that filter creates the project's default
+    // group.
     const from = {
       path: '/v2.0/security-group-rules',
       collection: 'security_group_rules',
@@ -57,18 +58,21 @@ const securityGroup = defineType({
     const foreign = rules
       .filter((rule) => !own.has(rule.security_group_id))
       .map((rule) => rule.remote_group_id);
-    return groups.map((row) => ({ ...row, namedBy: foreign.filter((id) => id === row.id).length }));
+    return groups.map((row) => ({
+      ...row,
+      foreignRules: foreign.filter((id) => id === row.id).length,
+    }));
   },
   id: (row) => row.id,
   owner: (row) => ownerOf(row),
   label: (row) => labelOf(row),
-  blocked: ({ namedBy }): Blocker | undefined =>
-    namedBy > 0
+  blocked: ({ foreignRules: count }): Blocker | undefined =>
+    count > 0
       ? {
           message:
-            `${namedBy === 1 ? '1 rule' : `${namedBy} rules`} in security groups of other ` +
-            `projects ${namedBy === 1 ? 'refers' : 'refer'} to this group and would be deleted ` +
-            `with it`,
+            `${count === 1 ? '1 rule' : `${count} rules`} in security groups of other projects ` +
+            `${count === 1 ? 'refers' : 'refer'} to this group, and Neutron would delete ` +
+            `${count === 1 ? 'it' : 'them'} with the group`,
           actor: 'other-project',
           advice:
             'Ask the owners of those groups to remove the rules that refer to this group. ' +
@@ -107,8 +111,8 @@ const qosPolicy = plainType({
     { types: ['port', 'network', 'router', 'floating-ip'], strength: 'required', until: 'empty' },
   ],
   /**
-   * All resources of the project that used the policy are already deleted, so another project uses
-   * it. Not every release can list resources by policy.
+   * The project has no more resources that use the policy, so another project uses it. Some
+   * releases cannot list resources by policy.
    */
   explain: async () => ({
     message: 'a port, network, floating IP or router of another project uses the policy',
@@ -121,9 +125,8 @@ const qosPolicy = plainType({
 });
 
 /**
- * The setting whether new security groups of the project are stateful (Neutron 29). It is removed
- * after the groups, so that a group that is created in the meantime still gets the project's
- * setting.
+ * The setting for stateful security groups of the project (Neutron 29). It is removed after the
+ * groups, because it applies to groups that are created during the cleanup.
  */
 const defaultStatefulness = plainType({
   name: 'default-statefulness',

@@ -18,10 +18,7 @@ type Policy = z.infer<typeof Policy>;
 
 const path = '/v2.0/rbac-policies';
 
-/**
- * RBAC policies are not paged: Neutron ignores `limit` and returns all of them (seen on Neutron
- * 21).
- */
+/** Lists RBAC policies in one answer, because Neutron ignores `limit` (seen on Neutron 21). */
 const policies = async (context: ProjectContext, filters: Filters): Promise<Policy[]> => {
   await requireExtension(context, 'rbac-policies');
   return rowsOf(
@@ -31,7 +28,7 @@ const policies = async (context: ProjectContext, filters: Filters): Promise<Poli
   );
 };
 
-/** Returns a blocker: the project that received the grant still uses the object. */
+/** Returns the blocker for a policy while the receiving project uses the object. */
 const inUseBlocker = (message: string, actor: Blocker['actor']) => async (): Promise<Blocker> => ({
   message,
   actor,
@@ -41,9 +38,8 @@ const inUseBlocker = (message: string, actor: Blocker['actor']) => async (): Pro
 });
 
 /**
- * Policies with which the project shares objects. They are removed after the objects, because
- * Neutron removes the policies of a deleted object. An object that is still in use is therefore
- * reported only once.
+ * Policies with which the project shares objects. Neutron removes the policies of a deleted object,
+ * so policies are removed after the objects. An object in use is then reported only once.
  */
 const rbacPolicy = defineType({
   name: 'rbac-policy',
@@ -80,10 +76,10 @@ const rbacPolicy = defineType({
 
 /**
  * Policies with which another project grants access to exactly this project. The row's owner is the
- * granting project. But such a policy is like a role assignment, which Keystone removes with the
- * project that receives it. The receiving project therefore counts as the owner (safety rule: check
- * the owner of every row), and `*` (all projects) never counts. The objects of the granting project
- * don't change.
+ * granting project. Such a policy is like a role assignment, which Keystone removes with the
+ * receiving project. For the owner check, the receiving project is therefore the owner, and a
+ * policy for `*` (all projects) never belongs to it. The objects of the granting project do not
+ * change.
  */
 const rbacGrant = defineType({
   name: 'rbac-grant',

@@ -15,8 +15,8 @@ type RouterRow = z.infer<typeof Router> & { readonly hasForeignPort: boolean };
 const PORTS = { path: '/v2.0/ports', collection: 'ports', row: Port } as const;
 
 /**
- * Returns the routers of the project. `hasForeignPort`: a port of another project is on a network
- * of the router.
+ * Returns the routers of the project. `hasForeignPort` is true if a port of another project is on a
+ * network of the router.
  */
 async function routers({ api, project }: ProjectContext): Promise<RouterRow[]> {
   const rows = await rowsOf(api, { path: '/v2.0/routers', collection: 'routers', row: Router }, [
@@ -51,7 +51,10 @@ const set = (row: RouterRow, admin_state_up: boolean, { api }: ProjectContext) =
 const compare = (row: RouterRow): Comparison =>
   row.admin_state_up ? { kind: 'as-before' } : { kind: 'suspended' };
 
-/** Routers are set administratively down, unless another project would lose its connection. */
+/**
+ * Sets routers administratively down. A router stays up if another project would lose its
+ * connection.
+ */
 export const routerSuspension = defineSuspension<RouterRow, object>({
   name: 'router',
   options: ['routers-down'],
@@ -89,10 +92,10 @@ export const routerSuspension = defineSuspension<RouterRow, object>({
 export const quotaSuspension = defineQuotaSuspension({
   limits: ['network', 'subnet', 'router', 'floatingip'],
   unchanged: [
-    'The limit of ports stays: Octavia needs new ports in the project when it repairs a load ' +
-      'balancer.',
-    'The limits of security groups and rules stay: Neutron must be able to create the group ' +
-      '`default`.',
+    'The limit of ports stays, because Octavia needs new ports in the project to repair a ' +
+      'load balancer.',
+    'The limits of security groups and rules stay, because Neutron must be able to create ' +
+      'the group `default`.',
   ],
   read: quotaSet.readLimits,
   write: quotaSet.write,

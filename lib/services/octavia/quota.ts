@@ -4,7 +4,7 @@ import type { ShownQuota } from '../kit/provision-quota.ts';
 import { defineQuota, type LimitsRow } from '../kit/quota.ts';
 import type { Limits as WantedLimits } from '../kit/suspend-quota.ts';
 
-/** Null means that no limit was set and the default applies. */
+/** Null means that the default applies. */
 const limit = z.number().nullish();
 const limits = {
   loadbalancer: limit,
@@ -27,16 +27,15 @@ const LIMIT_NAMES = Object.keys(limits) as LimitName[];
 const PATH = '/v2.0/lbaas/quotas';
 
 /**
- * Limits that were set for the project. They are read from the listing, which filters by project
- * and creates no row. Octavia 19 writes the defaults into the project's row at each GET and DELETE
- * of a quota, so only values that differ from the defaults count. The row also contains the usage
- * and stays in the database forever. The quota is reset last, because the reset gives the project
- * the default limits.
+ * Limits that were set for the project. The listing filters by project and creates no row. With
+ * each GET and DELETE of a quota, Octavia 19 writes the defaults into the project's row, so only
+ * values that differ from the defaults count. The row also contains the usage, and no call removes
+ * it. The quota is reset last, because the reset gives the project the default limits.
  */
 export const quota = defineQuota({
   dependsOn: [{ types: ['load-balancer'], strength: 'required', until: 'empty' }],
   async list(context): Promise<LimitsRow[]> {
-    // Foreign rows and rows without an owner are kept, so that the owner check reports them.
+    // The owner check reports rows of other projects and rows without an owner.
     const limited = (await rowsOf(context)).filter((row) => limitsOf(row, {}).length > 0);
     const defaults = limited.length === 0 ? {} : await defaultsOf(context.project, context.api);
     return limited
@@ -64,7 +63,7 @@ export async function readQuota(context: ProjectContext): Promise<ShownQuota> {
   };
 }
 
-/** Sets these limits and does not change the others. */
+/** Sets only these limits. */
 export async function writeQuota(
   wanted: WantedLimits,
   { api, project }: ProjectContext,
@@ -95,6 +94,6 @@ async function defaultsOf(project: string, api: ServiceApi): Promise<Limits> {
   };
 }
 
-/** The names of the limits that are set and differ from the defaults. */
+/** Returns the names of the limits that are set and differ from the defaults. */
 const limitsOf = (row: Limits, defaults: Limits): LimitName[] =>
   LIMIT_NAMES.filter((name) => typeof row[name] === 'number' && row[name] !== defaults[name]);

@@ -1,7 +1,7 @@
 import { defineQuotaSuspension } from '../kit/suspend-quota.ts';
 import { readQuota, writeQuota } from './quota.ts';
 
-/** A limit without a value is the default. */
+/** Limits that prevent new load balancers. A limit without a value is the default. */
 export const quotaSuspension = defineQuotaSuspension({
   limits: ['loadbalancer', 'listener', 'pool'],
   async read(context) {

@@ -71,22 +71,22 @@ const set = (row: BalancerRow, admin_state_up: boolean, { api }: ProjectContext)
   });
 
 /**
- * Load balancers are set administratively down. At every update Octavia configures all listeners
- * again, and drops a listener whose certificate it can no longer read. A load balancer with
- * certificates therefore stays up.
+ * Sets load balancers administratively down. With every update, Octavia configures all listeners
+ * again and drops a listener if it cannot read the certificate. A load balancer with certificates
+ * therefore stays up.
  */
 export const loadBalancerSuspension = defineSuspension<BalancerRow, object>({
   name: 'load-balancer',
   options: ['down'],
   summary: {
     suspend:
-      'Load balancers that are up are set administratively down: the address stays and ' +
-      'nothing answers.',
+      'Load balancers that are up are set administratively down: they keep their address and ' +
+      'answer no requests.',
     record: 'The id.',
     resume: 'The load balancer is set administratively up again.',
     unchanged: [
-      'A load balancer with certificates stays up: an update reads them again, and drops a ' +
-        'listener whose certificate is gone.',
+      'A load balancer with certificates stays up: an update reads the certificates again, and ' +
+        'drops a listener without its certificate.',
       'A load balancer in provisioning status ERROR is reported: Octavia refuses every ' +
         'update to it.',
     ],
@@ -111,8 +111,8 @@ export const loadBalancerSuspension = defineSuspension<BalancerRow, object>({
       return {
         kind: 'leave',
         message:
-          'a load balancer with certificates stays up: an update would drop a listener whose ' +
-          'certificate is gone',
+          'a load balancer with certificates stays up: an update would drop a listener without ' +
+          'its certificate',
         advice:
           'Set it down by hand if it must not answer: openstack loadbalancer set --disable ID.',
       };

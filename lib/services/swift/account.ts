@@ -4,8 +4,7 @@ import type { Answer, ProjectContext, RequestOptions, ServiceApi } from '../../t
 import { withAdviceOn403 } from '../kit/errors.ts';
 
 /**
- * Page size if the cluster does not report its maximum. Swift answers 412 if a page exceeds the
- * maximum.
+ * The page size for a cluster that does not report its maximum. Swift answers 412 to a larger page.
  */
 export const DEFAULT_PAGE_SIZE = 1000;
 
@@ -13,15 +12,15 @@ export const DEFAULT_PAGE_SIZE = 1000;
 export interface SwiftAccount {
   /** Its URL: `https://host/v1/AUTH_<project>`. */
   readonly endpoint: string;
-  /** The project of this URL, read from the URL. */
+  /** The project in this URL. */
   readonly project: string;
 }
 
 /**
- * Returns the account of the project. Its URL is the catalog's URL, in which the propagator's own
- * project is replaced by the target project. Rows of Swift name no owner, so the project is read
- * back from this URL as the owner. Throws `Denied` if the catalog's URL does not end with the
- * propagator's own project, because no other account can then be addressed.
+ * Returns the account of the project. Its URL is the catalog's URL with the target project in place
+ * of the propagator's own project. Rows of Swift name no owner, so the owner is the project in this
+ * URL. Throws `Denied` if the catalog's URL does not end with the propagator's own project, because
+ * the URL of another account is then unknown.
  */
 export function accountOf({ api, project }: Pick<ProjectContext, 'api' | 'project'>): SwiftAccount {
   const { endpoint: ownEndpoint, ownProject } = api;
@@ -63,8 +62,8 @@ const info = z.object({
 export type Info = z.infer<typeof info>;
 
 /**
- * Returns the capabilities that the cluster reports at `/info`, or `undefined` if its operator
- * disabled that. Throws only `Transient`.
+ * Returns the capabilities that the cluster reports at `/info`, or `undefined` if its operator has
+ * disabled `/info`. Throws only `Transient`.
  */
 export function infoOf(context: ProjectContext): Promise<Info | undefined> {
   return context.memoize('swift.info', async () => {
@@ -79,7 +78,7 @@ export function infoOf(context: ProjectContext): Promise<Info | undefined> {
   });
 }
 
-/** Sends a request to the project's account; `path` starts below the account. */
+/** Sends a request to the project's account. `path` is below the account. */
 export function requestAccount(
   context: ProjectContext,
   method: Parameters<ServiceApi['request']>[0],
@@ -91,7 +90,7 @@ export function requestAccount(
   );
 }
 
-/** Adds advice to a 403, which has only one cause in Swift. */
+/** Replaces the advice of a 403, which has only one cause in Swift. */
 export const withRoleAdvice = <T>(call: Promise<T>): Promise<T> =>
   withAdviceOn403(
     call,
@@ -101,9 +100,9 @@ export const withRoleAdvice = <T>(call: Promise<T>): Promise<T> =>
   );
 
 /**
- * Returns true if the error proves that the account does not exist. 410 means a deleted account.
- * 404 proves it only if the cluster reports that it does not create accounts automatically;
- * otherwise the URL is wrong.
+ * Returns true if the error proves that the account does not exist. A 410 means a deleted account.
+ * A 404 is a proof only if the cluster reports that it does not create accounts automatically. In
+ * other clusters it means that the URL is wrong.
  */
 export async function isMissingAccount(error: unknown, context: ProjectContext): Promise<boolean> {
   if (!(error instanceof PropagatorError)) return false;

@@ -3,21 +3,21 @@ import { type ErrorClass, PropagatorError } from '../../shared/errors.ts';
 import type { ProjectContext, Removal } from '../../task/service.ts';
 import { requestAccount } from './account.ts';
 
-/** The answer of the bulk middleware, which has HTTP status 200 even after failures. */
+/** The answer of the bulk middleware, whose HTTP status is 200 even after failures. */
 const report = z.object({
   'Response Status': z.string(),
   'Response Body': z.string().optional(),
   'Number Deleted': z.number(),
   'Number Not Found': z.number(),
-  /** Escaped name and status of each object that failed. */
+  /** The escaped name and the status of each object that failed. */
   Errors: z.array(z.tuple([z.string(), z.string()])),
 });
 
 /**
- * Removes objects with one call (`POST ?bulk-delete`). The number of paths must not exceed the
- * cluster's maximum. `paths`: `/container/object`, escaped. Returns one result per path. Throws if
- * the whole call fails. Do not call this function if `/info` does not list the bulk delete, because
- * a plain POST would create a missing account.
+ * Removes objects with one call (`POST ?bulk-delete`). `paths`: `/container/object`, escaped, at
+ * most as many as the cluster permits. Returns one result per path. Throws if the whole call fails.
+ * Call this function only if `/info` lists the bulk delete: otherwise the POST would create a
+ * missing account.
  */
 export async function bulkDelete(
   paths: readonly string[],
@@ -42,10 +42,10 @@ export async function bulkDelete(
   if (!succeeded && failed.length === 0)
     throw errorOf(status, parsed.data['Response Body'] || 'the bulk delete failed as a whole');
   const reasons = new Map(failed.map(([name, reason]) => [unescaped(name), reason]));
-  // The middleware stops after many failures and does not report at which object.
+  // After many failures the middleware stops, and its report does not name the object.
   const unfinished = deleted + notFound + failed.length < paths.length;
-  // The report does not list the names that were not found. If none was found, the container's
-  // listing is outdated.
+  // The report does not name the missing objects. If all are missing, the container's listing is
+  // outdated.
   const stale = notFound === paths.length;
   return paths.map((path) => {
     const reason = reasons.get(unescaped(path));

@@ -7,15 +7,15 @@ import { bulkDelete } from './bulk.ts';
 export interface ObjectRow {
   readonly container: string;
   readonly name: string;
-  /** Set if the container keeps versions. A delete marker is a version, too. */
+  /** Set if the container keeps versions. A delete marker is also a version. */
   readonly version: string | undefined;
   readonly owner: string;
 }
 
 export const pathOfContainer = (name: string): string => `/${encodeURIComponent(name)}`;
 /**
- * Escapes each segment separately: a proxy in front of Swift may refuse `%2F`. The client sends the
- * path unchanged, so `..` stays a name.
+ * Escapes each segment separately, because a proxy in front of Swift may refuse `%2F`. The client
+ * sends the path unchanged, so `..` stays a name.
  */
 const pathOfObject = (row: ObjectRow): string =>
   `${pathOfContainer(row.container)}/${row.name.split('/').map(encodeURIComponent).join('/')}`;
@@ -23,8 +23,8 @@ const pathOfObject = (row: ObjectRow): string =>
 const listed = z.object({ name: z.string(), version_id: z.string().optional() });
 
 /**
- * Returns objects, versions and delete markers of one container in one listing, limited to about
- * `atMost`. Returns none for a 404: the container is deleted, but still in the account's listing.
+ * Lists about `atMost` objects, versions and delete markers of one container. Returns no rows for a
+ * 404, which means that the account's listing still contains a deleted container.
  */
 export async function objectsOf(
   context: ProjectContext,
@@ -33,7 +33,7 @@ export async function objectsOf(
 ): Promise<{ rows: ObjectRow[]; more: boolean }> {
   const info = await infoOf(context);
   const { endpoint, project } = accountOf(context);
-  // Without versioning the parameter is unknown and has no effect.
+  // A cluster without versioning ignores the parameter.
   const query = info === undefined || info.object_versioning ? { versions: true } : {};
   const limit = info?.swift?.container_listing_limit ?? DEFAULT_PAGE_SIZE;
   try {
@@ -66,8 +66,8 @@ export async function objectsOf(
 }
 
 /**
- * Removes the objects of one listing: versions one by one, other objects by bulk deletes if the
- * cluster supports them. Returns one result per row. Throws if the whole call fails.
+ * Removes the objects of one listing: versions separately, and other objects by bulk deletes if the
+ * cluster supports them. Returns one result per row. Throws if a bulk delete fails as a whole.
  */
 export async function removeObjects(
   rows: readonly ObjectRow[],
@@ -93,7 +93,7 @@ export async function removeObjects(
   return rows.map((row) => answers.get(row) ?? { kind: 'accepted' });
 }
 
-/** Parallel calls for one batch of rows. The API's own limit also applies. */
+/** The most parallel calls for one batch of rows. The limit of the API also applies. */
 const PARALLEL_DELETIONS = 8;
 
 async function removeEach(
@@ -105,7 +105,7 @@ async function removeEach(
   let refused: PropagatorError | undefined;
   const worker = async (): Promise<void> => {
     for (const row of open) {
-      // After a 401 or 403 all further calls would also be refused.
+      // After a 401 or 403, Swift would also refuse all further calls.
       const answer = refused ?? (await removeObject(row, context));
       answers.set(row, answer);
       if (answer instanceof PropagatorError && answer.class === 'Denied') refused = answer;
@@ -115,8 +115,8 @@ async function removeEach(
 }
 
 /**
- * A DELETE with the version id removes the version for good. Without it, a DELETE in a versioned
- * container adds a marker.
+ * A DELETE with the version id removes the version. In a versioned container, a DELETE without it
+ * would add a marker.
  */
 async function removeObject(
   row: ObjectRow,
@@ -128,7 +128,7 @@ async function removeObject(
       query,
       accept: [404],
     });
-    // 404: the object is gone, but the container's listing is outdated. Only the listing proves it.
+    // Only a listing proves that the object is gone, and after a 404 the listing is outdated.
     return answer.status === 404 ? { kind: 'accepted' } : { kind: 'gone' };
   } catch (error) {
     if (error instanceof PropagatorError) return error;
@@ -137,7 +137,7 @@ async function removeObject(
 }
 
 /**
- * Disables the older versioning (`X-Versions-Location`, `X-History-Location`). With it a DELETE
+ * Disables the older versioning (`X-Versions-Location`, `X-History-Location`), with which a DELETE
  * would restore the previous version or copy the object to another container. A POST to a missing
  * container answers 404 and creates nothing.
  */

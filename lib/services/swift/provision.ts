@@ -8,7 +8,7 @@ type Section = z.infer<typeof schema>;
 
 const HEADER = 'x-account-meta-quota-bytes';
 
-/** Returns the limit; `undefined` for an account without one, or without an account. */
+/** Returns the limit, or `undefined` if the account has no limit or does not exist. */
 async function readBytes(context: ProvisionContext): Promise<number | undefined> {
   const answer = await requestAccount(context, 'HEAD', '').catch(async (error: unknown) => {
     if (await isMissingAccount(error, context)) return undefined;
@@ -18,7 +18,7 @@ async function readBytes(context: ProvisionContext): Promise<number | undefined>
   return header ? Number(header) : undefined;
 }
 
-/** The limit of the account. The request creates the account if it is not there yet. */
+/** The limit of the account. The request creates a missing account. */
 const quota = provisionQuota<Section>({
   limitsIn: (section) => section.quota,
   read: async (context) => ({ limits: { bytes: await readBytes(context) }, defaults: {} }),

@@ -10,20 +10,20 @@ import {
 } from './account.ts';
 import { pathOfContainer } from './object.ts';
 
-/** The account (`path` is empty) or a container, as HEAD shows it. */
+/** The account (with an empty `path`) or a container, as HEAD shows it. */
 interface AccountOrContainer {
   readonly id: string;
   readonly owner: string;
   readonly path: string;
   readonly level: 'Account' | 'Container';
-  /** The read ACL of a container; empty for the account. */
+  /** The read ACL of a container. It is empty for the account. */
   readonly read: string;
-  /** The temporary-URL keys by their names. They are only kept in memory. */
+  /** The temporary-URL keys by their names, which are kept only in memory. */
   readonly keys: ReadonlyMap<string, string>;
 }
 
 const before = z.object({
-  /** The read ACL, if it allows public access. */
+  /** The read ACL, if it permits public access. */
   read: z.string().optional(),
   /** The names of the temporary-URL keys, without their values. */
   keys: z.array(z.string()),
@@ -32,8 +32,8 @@ type Before = z.infer<typeof before>;
 
 const KEY_NAMES = ['Temp-URL-Key', 'Temp-URL-Key-2'];
 /**
- * A masked key is a random prefix followed by the old key. Because keys are secrets, they are
- * stored only in Swift. Swift hides key headers from users that can only read the container.
+ * A masked key is a random prefix followed by the old key. Keys are secrets, so they are stored
+ * only in Swift, which hides their headers from users that can only read the container.
  */
 const MASK = /^kp1:[0-9a-f]{32}:/;
 const MAX_VALUE_LENGTH = 256;
@@ -42,7 +42,7 @@ const MASK_LENGTH = 37;
 const isMasked = (key: string): boolean => MASK.test(key);
 const isPublic = (entry: string): boolean => /^\s*\.(r:|rlistings)/.test(entry);
 const entriesOf = (read: string): string[] => read.split(',').filter((one) => one.trim() !== '');
-/** Returns the read ACL without the entries that allow public access. */
+/** Returns the read ACL without the entries that permit public access. */
 const closed = (read: string): string =>
   entriesOf(read)
     .filter((entry) => !isPublic(entry))
@@ -65,7 +65,8 @@ async function readAccountOrContainer(
   const path = name === undefined ? '' : pathOfContainer(name);
   const level = name === undefined ? 'Account' : 'Container';
   const { status, headers } = await requestAccount(context, 'HEAD', path, { accept: [404] });
-  // 404: the container was deleted in the meantime. 200: the account was never created.
+  // A 404 means that the container was deleted in the meantime. A 200 means that the account was
+  // never created.
   if (status === 404 || (name === undefined && status !== 204)) return undefined;
   const keys = KEY_NAMES.flatMap((key): [string, string][] => {
     const value = headers.get(`x-${level}-meta-${key}`);
@@ -102,7 +103,7 @@ async function accountAndContainers(context: ProjectContext): Promise<AccountOrC
     const some = names
       .slice(from, from + MAX_PARALLEL)
       .map((name) => readAccountOrContainer(name, context));
-    found.push(...(await Promise.all(some)).filter((place) => place !== undefined));
+    found.push(...(await Promise.all(some)).filter((row) => row !== undefined));
   }
   return found;
 }
@@ -125,7 +126,7 @@ function compare(row: AccountOrContainer, { read, keys }: Before): Comparison {
     : { kind: 'partly' };
 }
 
-/** One POST changes the ACL and the keys of an account or container together. */
+/** Changes the ACL and the keys of the account or a container with one POST. */
 async function write(
   row: AccountOrContainer,
   record: Before,
@@ -143,8 +144,8 @@ async function write(
 }
 
 /**
- * Public access to the account and its containers. Suspend removes the public entries from read
- * ACLs, and adds a prefix to the keys of temporary URLs, so that signed URLs become invalid.
+ * Removes public access to the account and its containers. Suspend removes the public entries from
+ * read ACLs, and adds a prefix to the keys of temporary URLs, which makes signed URLs invalid.
  */
 export const publicAccessSuspension = defineSuspension<AccountOrContainer, Before>({
   name: 'public-access',
@@ -152,8 +153,8 @@ export const publicAccessSuspension = defineSuspension<AccountOrContainer, Befor
   summary: {
     suspend:
       'Public entries (.r:, .rlistings) are removed from the read ACL of each ' +
-      'container. Keys of temporary URLs get a random prefix in place, so that signed URLs ' +
-      'are refused.',
+      'container. Keys of temporary URLs get a random prefix, so that Swift refuses signed ' +
+      'URLs.',
     record: 'The read ACL, and the names of the keys. The keys are stored only in Swift.',
     resume: 'The read ACL is written back, and the prefix is removed from the keys.',
     unchanged: [

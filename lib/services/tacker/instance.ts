@@ -9,7 +9,10 @@ import {
 import { epochOf } from '../kit/time.ts';
 import { type Owned, ownedBy } from './tenant.ts';
 
-/** The removal of a large VNF's stack takes an hour at most ([openstack_vim] stack_retries). */
+/**
+ * A longer removal counts as stuck, because a large VNF's stack takes at most an hour
+ * ([openstack_vim] stack_retries).
+ */
 const STUCK_AFTER_MILLIS = 3_600_000;
 
 const instanceRow = z.object({
@@ -35,18 +38,17 @@ const operations = '/vnflcm/v1/vnf_lcm_op_occs';
 /**
  * VNF instances. A running instance is terminated by force, and then its record is removed. Tacker
  * deletes the resources with the login of their VIM, and then searches a default VIM in the
- * caller's project. Both are more likely to work with a token on the project.
+ * caller's project. Both steps are more likely to succeed with a token on the project.
  */
 export const vnfInstance = defineType<InstanceRow>({
   name: 'vnf-instance',
   blockers: [
-    'Tacker logs in to the VIM with stored credentials. If these ended with the ' +
-      'project, the termination fails.',
-    'After a termination Tacker looks for a default VIM in the project of the ' +
-      'caller, and fails if there is none.',
-    'An operation that failed half-way (FAILED_TEMP) blocks all others. The ' +
-      'propagator rolls back a failed instantiation, and marks any other operation as ' +
-      'failed.',
+    'Tacker logs in to the VIM with stored credentials. If these credentials ended ' +
+      'with the project, the termination fails.',
+    'After a termination Tacker searches a default VIM in the project of the caller, ' +
+      'and fails if there is none.',
+    'An operation in FAILED_TEMP blocks all other operations. The propagator rolls ' +
+      'back a failed instantiation, and marks any other operation as failed.',
   ],
   list: (context) => ownedBy(context, instances, instanceRow),
   id: (row) => row.id,
@@ -69,7 +71,10 @@ export const vnfInstance = defineType<InstanceRow>({
   },
 });
 
-/** The row of an instance does not show the operation in progress; the list of operations does. */
+/**
+ * Returns the removal for an instance that Tacker refuses to remove. Only the list of operations
+ * shows an operation in progress.
+ */
 async function removalAfterRefusal(
   row: InstanceRow,
   refusal: string,

@@ -4,15 +4,15 @@ import type { ProjectContext } from '../../task/service.ts';
 /** An id that no project has. */
 const UNUSED_PROJECT_ID = '0'.repeat(32);
 
-/** A row of an ETSI listing, and the project that was proven to be its owner. */
+/** A row of an ETSI listing with its proven owner. */
 export type Owned<Row> = Row & { readonly owner: string | undefined };
 
 /**
  * Returns the rows of the project in one of Tacker's ETSI listings (SOL003). An administrator gets
  * the rows of the whole cloud, and no row names its owner. Tacker has a non-standard filter by
- * owner (`tenantId`), but a filter alone proves nothing (safety rule: check the owner of every
- * row). The same request is therefore also sent for a project that does not exist. If a row is in
- * both answers, the filter does not work and the owner is unknown.
+ * owner (`tenantId`), but a filter alone is no proof (safety rule: check the owner of every row).
+ * The same request is therefore also sent for a project that does not exist. A row in both answers
+ * shows that the filter does not work, so its owner is unknown.
  */
 export async function ownedBy<Row extends { readonly id: string }>(
   { api, project }: ProjectContext,

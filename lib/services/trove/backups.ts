@@ -27,9 +27,9 @@ const backupsOf = async (
     .rows;
 
 /**
- * Backups. With a token on the project Trove also removes the data of a backup. With any other
- * token Trove searches the data in the caller's Swift account and removes only the row. The data
- * then stay in containers of the project, which Swift's task removes.
+ * Backups. With a token on the project, Trove also removes the data of a backup. With another
+ * token, Trove searches the data in the caller's Swift account and removes only the row. Swift's
+ * task then removes the data with the project's containers.
  */
 export const backup = defineType({
   name: 'backup',
@@ -43,8 +43,8 @@ export const backup = defineType({
   async list(context) {
     const rows = await backupsOf(context, { project_id: context.project });
     if (rows.length === 0) return [];
-    // With a backup Trove deletes all backups that are based on it, in any project. An
-    // administrator may have created one in another project.
+    // Trove deletes a backup with all backups that are based on it. An administrator may have
+    // created such a backup in another project.
     const all = await backupsOf(context, { all_projects: true });
     const withForeign = rows.map((row) => ({
       ...row,
@@ -64,7 +64,7 @@ export const backup = defineType({
       return {
         message:
           `backup ${foreign.id} of another project is an increment of this backup, and ` +
-          'Trove would delete it as well',
+          'Trove would delete both',
         actor: 'other-project',
         advice: 'Ask its owner to delete that backup.',
       };
@@ -107,7 +107,9 @@ export const backup = defineType({
   },
 });
 
-/** Returns all backups that are directly or indirectly based on this one. Rows may form a cycle. */
+/**
+ * Returns all backups that are directly or indirectly based on this backup. Rows may form a cycle.
+ */
 function descendants(row: BackupRow, all: readonly BackupRow[]): BackupRow[] {
   const found = new Set<BackupRow>();
   for (let parents = [row.id]; parents.length > 0; ) {
@@ -121,8 +123,8 @@ function descendants(row: BackupRow, all: readonly BackupRow[]): BackupRow[] {
 }
 
 /**
- * Sets a stuck backup to failed with the only call that can. The call resets the task of the
- * instance, so the instance must belong to the project.
+ * Sets a running backup to failed. The only call for this resets the task of the instance, so the
+ * instance must belong to the project.
  */
 async function resetToFailed(row: BackupRow, context: ProjectContext): Promise<void> {
   const own = (await instancesOf(context)).find(

@@ -14,17 +14,17 @@ import {
 const isBusy = ({ task }: { readonly task: { readonly name: string } }): boolean =>
   !['NONE', 'DELETING'].includes(task.name);
 
-/** Sends a deletion. `isUnderWay`: an earlier one hangs since the last change of the row. */
+/** Sends a deletion. `isStuck`: an earlier deletion is stuck since the last change of the row. */
 const deleteNow = (
   row: Parameters<typeof changedAt>[0],
   path: string,
-  isUnderWay: boolean,
+  isStuck: boolean,
   refusal: RegExp,
   { api, projectApi = api }: ProjectContext,
 ): Promise<Removal> =>
   blockedIfRefused(refusal, async () => {
     await projectApi.request('DELETE', path);
-    return isUnderWay ? { kind: 'accepted', stuckSince: changedAt(row) } : { kind: 'accepted' };
+    return isStuck ? { kind: 'accepted', stuckSince: changedAt(row) } : { kind: 'accepted' };
   });
 
 /** Clusters with their members. Trove deletes a member only with its cluster. */
@@ -39,20 +39,19 @@ export const cluster = defineType({
     isBusy(row) ? buildBlocker(row, context, `busy (${row.task.name})`) : undefined,
   async remove(row, context): Promise<Removal> {
     const path = `/clusters/${encodeURIComponent(row.id)}`;
-    const isUnderWay = row.task.name === 'DELETING';
-    if (isUnderWay && !isOlderThan(row, STUCK_AFTER_MILLIS, context)) return { kind: 'accepted' };
-    // Otherwise Trove answers 422. If a deletion is stuck, a member of the cluster may be the
-    // cause.
+    const isDeleting = row.task.name === 'DELETING';
+    if (isDeleting && !isOlderThan(row, STUCK_AFTER_MILLIS, context)) return { kind: 'accepted' };
+    // While the cluster has a task, Trove answers 422 to a deletion.
     if (row.task.name !== 'NONE')
       await context.api.request('POST', path, { json: { 'reset-status': { force_delete: true } } });
-    return deleteNow(row, path, isUnderWay, /not ready|current cluster task/i, context);
+    return deleteNow(row, path, isDeleting, /not ready|current cluster task/i, context);
   },
 });
 
 /**
  * Instances, listed with the API for administrators. Their servers and volumes belong to Trove's
- * own project; Trove also removes their ports in the project's networks. Only with a token on the
- * project can Trove remove its consumer entry from a TLS certificate in Barbican.
+ * own project. Trove also removes their ports in the project's networks. Trove needs a token on the
+ * project to remove its consumer entry from a TLS certificate in Barbican.
  */
 export const instance = defineType({
   name: 'instance',
@@ -61,8 +60,8 @@ export const instance = defineType({
     'Replicas must be deleted before their source. Trove deletes members of a ' +
       'cluster only with the cluster.',
     'The propagator waits an hour for an instance that is being built, and then ' +
-      'resets its state. Phase pre-delete waits only five minutes; the rest of the ' +
-      'hour passes after the deletion of the project.',
+      'resets its state. The pre-delete phase waits only five minutes, so the rest of ' +
+      'the hour passes after the deletion of the project.',
     'The deletion fails if Nova no longer has the flavor of the instance.',
   ],
   async list(context) {
@@ -104,14 +103,14 @@ export const instance = defineType({
   },
   async remove(row, context): Promise<Removal> {
     const path = `/instances/${encodeURIComponent(row.id)}`;
-    // A stopped server also has the state SHUTDOWN, so the task is checked.
-    const isUnderWay = /^deleting/i.test(row.task_description ?? '');
-    if (isUnderWay && !isOlderThan(row, STUCK_AFTER_MILLIS, context)) return { kind: 'accepted' };
-    // Otherwise Trove answers 422.
+    // The state SHUTDOWN would not suffice, because a stopped server also has it.
+    const isDeleting = /^deleting/i.test(row.task_description ?? '');
+    if (isDeleting && !isOlderThan(row, STUCK_AFTER_MILLIS, context)) return { kind: 'accepted' };
+    // During a build, Trove answers 422 to a deletion.
     if (row.status === 'BUILD')
       await context.api.request('POST', `${path}/action`, {
         json: { reset_status: { force_delete: true } },
       });
-    return deleteNow(row, path, isUnderWay, /not ready|replica/i, context);
+    return deleteNow(row, path, isDeleting, /not ready|replica/i, context);
   },
 });

@@ -12,8 +12,8 @@ const recorded = z.record(z.string(), z.number());
 
 /**
  * Limits of the project. The call that shows limits creates rows in Trove's database (safety rule:
- * listing must not create). The propagator therefore records the limits that it sets and compares
- * with this record. It does not notice changes by others.
+ * listing must not create). The propagator therefore compares with a record of the limits that it
+ * has set. It does not detect other changes.
  */
 const quota = provisionQuota<Section>({
   limitsIn: (section) => section.quota,

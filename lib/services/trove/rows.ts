@@ -28,8 +28,8 @@ const clusterRow = z.object({
 });
 
 /**
- * Returns the project's instances. Without `deleted` Trove also lists deleted instances. Without
- * `include_clustered` Trove omits members of clusters.
+ * Returns the project's instances. Without `deleted`, Trove also lists deleted instances. Without
+ * `include_clustered`, Trove omits members of clusters.
  */
 export const instancesOf = ({ api, memoize, project }: ProjectContext): Promise<InstanceRow[]> =>
   memoize('trove/instances', async () => {
@@ -45,8 +45,8 @@ export const instancesOf = ({ api, memoize, project }: ProjectContext): Promise<
   });
 
 /**
- * Returns the project's clusters. Trove has neither a filter by project nor pages, so the clusters
- * of the whole cloud are listed in one answer.
+ * Returns the project's clusters. Trove has no filter by project and no pages, so the answer
+ * contains the clusters of the whole cloud.
  */
 export const clustersOf = ({
   api,
@@ -68,13 +68,13 @@ const MINUTE = 60_000;
 /** After this time a deletion is requested again. */
 export const STUCK_AFTER_MILLIS = 15 * MINUTE;
 /**
- * A build that takes longer than Trove itself waits (`usage_timeout`, `restore_usage_timeout`) has
- * failed.
+ * A longer build has failed, because Trove waits no longer (`usage_timeout`,
+ * `restore_usage_timeout`).
  */
 const BUILD_LIMIT_MILLIS = 60 * MINUTE;
 /**
- * In the phase `pre-delete` the cleanup waits this long for a build. A slower instance is removed
- * after the project's deletion.
+ * In the phase `pre-delete` the cleanup waits this long for a build. An instance with a slower
+ * build is removed after the project's deletion.
  */
 const PRE_DELETE_BUILD_LIMIT_MILLIS = 5 * MINUTE;
 
@@ -88,8 +88,8 @@ export const isOlderThan = (
 ): boolean => now() - changedAt(row) > millis;
 
 /**
- * Blocks the removal during a build, because an interrupted build would leave servers and volumes
- * in Trove's own project.
+ * Blocks a removal during a build, because an interrupted build would leave servers and volumes in
+ * Trove's own project.
  */
 export const buildBlocker = (
   row: Parameters<typeof changedAt>[0],
@@ -105,16 +105,15 @@ export const buildBlocker = (
         canFollowDeletion: isOlderThan(row, PRE_DELETE_BUILD_LIMIT_MILLIS, context),
       };
 
-/** Returns true if a build takes so long that the phase `pre-delete` ends without it. */
+/** Returns true if the phase `pre-delete` no longer waits for the build. */
 export const isSlowBuild = (
   row: Parameters<typeof changedAt>[0],
   context: Pick<ProjectContext, 'now'>,
 ): boolean => isOlderThan(row, PRE_DELETE_BUILD_LIMIT_MILLIS, context);
 
 /**
- * Runs a removal and converts a refusal to a blocker. Trove also answers 400, 403 and 422 where
- * other services answer 409, so the message decides. Throws an error again if its message does not
- * match.
+ * Runs a removal and converts a refusal to a blocker. Trove answers 400, 403 and 422 where other
+ * services answer 409, so the message decides. An error with another message is thrown again.
  */
 export async function blockedIfRefused(
   words: RegExp,
@@ -134,8 +133,8 @@ export async function blockedIfRefused(
 }
 
 /**
- * Like {@link blockedIfRefused}, for resources that an instance uses. If a build in the project
- * takes long, the phase `pre-delete` does not wait for such a resource.
+ * Like {@link blockedIfRefused}, for resources that an instance uses. During a slow build in the
+ * project, the phase `pre-delete` does not wait for such a resource.
  */
 export async function blockedWhileInUse(
   context: ProjectContext,

@@ -3,7 +3,7 @@ import { PropagatorError } from '../../shared/errors.ts';
 import { type Comparison, defineSuspension } from '../../task/service.ts';
 import { type InstanceRow, instancesOf } from './rows.ts';
 
-/** The states of a server that runs, as Trove shows them. */
+/** An instance with such a status has a running server. */
 const SERVER_RUNS = ['ACTIVE', 'HEALTHY', 'RESTART_REQUIRED'];
 const RUNNING = ['ACTIVE', 'HEALTHY', 'RESTART_REQUIRED'];
 const WORKING = [
@@ -14,8 +14,8 @@ const WORKING = [
 const pathOf = ({ id }: InstanceRow): string => `/instances/${encodeURIComponent(id)}/action`;
 
 /**
- * Returns the state of an instance. If the server runs without a task, this is the state of the
- * database, because `status` stays ACTIVE when the database is stopped.
+ * Returns the state of an instance. For a running server this is the state of the database, because
+ * `status` stays ACTIVE when the database is stopped.
  */
 const stateOf = ({ service_status, status }: InstanceRow): string =>
   SERVER_RUNS.includes(status ?? '') ? (service_status ?? status ?? '') : (status ?? '');
@@ -30,7 +30,7 @@ function compare(row: InstanceRow): Comparison {
 }
 
 /**
- * True for a 400 after Trove waited some seconds for its agent. The database may still stop later.
+ * True for a 400 after Trove has waited some seconds for its agent. The database may stop later.
  */
 const isAgentTimeout = (error: unknown): error is PropagatorError =>
   error instanceof PropagatorError &&
@@ -48,9 +48,8 @@ const slowAgent = ({ report }: PropagatorError): PropagatorError =>
   });
 
 /**
- * Databases are stopped with the API for administrators, and started with a restart, which Trove
- * allows for a stopped database. The server of an instance belongs to Trove's own project and keeps
- * running.
+ * Stops databases with the API for administrators. Resume restarts them, which Trove permits for a
+ * stopped database. The server of an instance belongs to Trove's own project and keeps running.
  */
 export const databaseSuspension = defineSuspension<InstanceRow, object>({
   name: 'instance',
@@ -60,7 +59,7 @@ export const databaseSuspension = defineSuspension<InstanceRow, object>({
     record: 'The id.',
     resume: 'The database is restarted.',
     unchanged: [
-      'A member of a cluster is reported and keeps running: Trove acts on it only as a cluster.',
+      'A member of a cluster is reported and keeps running: Trove stops no single member.',
     ],
   },
   before: z.object({}),
@@ -70,7 +69,7 @@ export const databaseSuspension = defineSuspension<InstanceRow, object>({
   assess(row) {
     const state = stateOf(row);
     if (WORKING.includes(state))
-      return { kind: 'wait', message: `Trove is at work on an instance (${state})` };
+      return { kind: 'wait', message: `Trove is processing an instance (${state})` };
     if (!RUNNING.includes(state)) return { kind: 'at-rest' };
     if (row.cluster_id)
       return {

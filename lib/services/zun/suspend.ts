@@ -10,7 +10,7 @@ const containerRow = z.object({
 });
 type ContainerRow = z.infer<typeof containerRow>;
 
-/** Seconds that the processes get before they are killed, as with `docker stop`. */
+/** After this many seconds the processes are killed, as with `docker stop`. */
 const STOP_TIMEOUT_SECONDS = 10;
 
 const callAction = async (
@@ -23,26 +23,24 @@ const callAction = async (
 };
 
 function compare({ status, task_state }: ContainerRow): Comparison {
-  if (task_state) return { kind: 'changing', message: `Zun is at work on it (${task_state})` };
+  if (task_state) return { kind: 'changing', message: `Zun is processing it (${task_state})` };
   if (status === 'Stopped') return { kind: 'suspended' };
   return status === 'Running'
     ? { kind: 'as-before' }
     : { kind: 'changed', message: `it is ${status}` };
 }
 
-/**
- * Containers: stopped, and started again. An administrator sees the containers of every project.
- */
+/** Stops containers, and starts them again. */
 export const containerSuspension = defineSuspension<ContainerRow, object>({
   name: 'container',
   options: ['stop'],
   summary: {
-    suspend: 'Running containers are stopped, ten seconds after the request.',
+    suspend: 'Running containers are stopped. Their processes have ten seconds to end.',
     record: 'The id.',
     resume: 'The container is started again.',
     unchanged: [
       'A container that Zun removes when it stops (auto_remove) is reported and keeps running.',
-      'Containers that do not run stay as they are, a paused one as well: it keeps its memory.',
+      'Containers that do not run stay as they are. A paused container keeps its memory.',
     ],
   },
   before: z.object({}),
@@ -58,7 +56,7 @@ export const containerSuspension = defineSuspension<ContainerRow, object>({
   id: (row) => row.uuid,
   owner: (row) => row.project_id ?? undefined,
   assess({ status, task_state, auto_remove }) {
-    if (task_state) return { kind: 'wait', message: `Zun is at work on it (${task_state})` };
+    if (task_state) return { kind: 'wait', message: `Zun is processing it (${task_state})` };
     if (status === 'Restarting' || status === 'Rebuilding' || status === 'Creating')
       return { kind: 'wait', message: `a container is ${status}` };
     if (status !== 'Running') return { kind: 'at-rest' };

@@ -103,8 +103,8 @@ describe('A new user in Keystone', () => {
     expect(report.outcome.kind).toBe('again');
     expect(writes()).toEqual([`PUT ${MEMBER}`]);
     expect(report.conditions.map(({ message, actor }) => [message, actor])).toEqual([
-      ['there is not exactly one group "double" in the domain of the user', 'operator'],
-      ['there is not exactly one role "no-such-role"', 'operator'],
+      ['Keystone has no group "double" in the domain of the user, or several', 'operator'],
+      ['Keystone has no role "no-such-role", or several', 'operator'],
     ]);
   });
 });
