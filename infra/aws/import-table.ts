@@ -1,5 +1,5 @@
-// node infra/aws/import-table.ts --stage NAME --region REGION [--param=NAME=VALUE …]: hands a table
-// that was left by an earlier stack to the stack of that stage, which was deployed with
+// node infra/aws/import-table.ts --stage NAME --region REGION [--param=NAME=VALUE …]: adds the
+// table of an earlier, removed stack to the stack of that stage, which was deployed with
 // keptTable=yes. Deploy without keptTable afterwards.
 import { parseArgs } from 'node:util';
 import {
@@ -21,8 +21,8 @@ const CHANGE_SET = 'import-table';
 const WAIT_SECONDS = 600;
 
 /**
- * Returns the deployed template with the table added. CloudFormation allows no other change in an
- * import. Throws when the stack already has a table.
+ * Returns the deployed template with the table, because CloudFormation permits no other change in
+ * an import. Throws if the stack already has a table.
  */
 export function templateWithTable(deployed: unknown, stack: Stack): object {
   const template = Template.parse(deployed);

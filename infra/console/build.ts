@@ -1,5 +1,5 @@
-// npm run console: bundles the TypeScript of the web console into console/static/console.js, which
-// is in the repository, so that an installation needs no build. `--check` only compares.
+// npm run console: bundles the TypeScript of the web console into console/static/console.js. The
+// repository contains this file, so that an installation needs no build. `--check` only compares.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { build } from 'esbuild';

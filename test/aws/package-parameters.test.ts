@@ -49,7 +49,7 @@ describe('the parameters of the stack', () => {
 
   it('refuse an unknown name in one line, because it would have no effect', () => {
     expect(() => packaged('--param=PROPAGATOR_MOD=enforce')).toThrow(
-      /PROPAGATOR_MOD: there is no such parameter; there are .*PROPAGATOR_MODE/,
+      /PROPAGATOR_MOD: unknown parameter; the parameters are .*PROPAGATOR_MODE/,
     );
     const output = (): string => {
       try {

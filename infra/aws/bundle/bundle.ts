@@ -19,15 +19,15 @@ export interface Bundle {
   readonly zip: Buffer;
 }
 
-/** esbuild keeps the whole source of each running bundle in memory: 27 at once take 3 GB. */
-const AT_ONCE = 3;
+/** Fewer parallel builds need less memory: 27 need 3 GB. */
+const MAX_PARALLEL_BUILDS = 3;
 
 /** Builds one zip per function of the stack, with only the code that its handler needs. */
 export async function bundle(stack: Stack): Promise<Bundle[]> {
-  const limit = pLimit(AT_ONCE);
+  const limit = pLimit(MAX_PARALLEL_BUILDS);
   return limit.map(functionsOf(stack), async ({ name }) => ({
     name,
-    ...(await packed(await entryOf(name, stack))),
+    ...(await buildZip(await entryOf(name, stack))),
   }));
 }
 
@@ -38,14 +38,15 @@ export async function writeBundles(stack: Stack, folder = ROOT): Promise<void> {
 }
 
 /** The functions that need the policy of the stack. */
-const DECIDES: readonly string[] = ['coordinate', 'api', 'sweep'];
+const NEEDS_POLICY: readonly string[] = ['coordinate', 'api', 'sweep'];
 
 /** Generates the entry module of a function, so that a new service needs no separate file. */
 async function entryOf(name: string, { httpPlugins, policy }: Stack): Promise<string> {
   const remote = httpPlugins.find((one) => name === `service-${one.name}`);
   if (remote) return entry('http-plugin', JSON.stringify(remote));
   const service = SERVICES.find((one) => name === `service-${one.name}`);
-  if (!service) return DECIDES.includes(name) ? entry(name, JSON.stringify(policy)) : entry(name);
+  if (!service)
+    return NEEDS_POLICY.includes(name) ? entry(name, JSON.stringify(policy)) : entry(name);
   const addresses = SERVICES.map((one) => ({
     name: one.name,
     catalogTypes: one.catalogTypes,
@@ -77,7 +78,7 @@ async function exportOf(service: Service, file: string): Promise<string> {
   return found;
 }
 
-async function packed(contents: string): Promise<Omit<Bundle, 'name'>> {
+async function buildZip(contents: string): Promise<Omit<Bundle, 'name'>> {
   const { outputFiles } = await build({
     stdin: { contents, resolveDir: ROOT, loader: 'ts', sourcefile: 'index.ts' },
     absWorkingDir: ROOT,
@@ -85,7 +86,7 @@ async function packed(contents: string): Promise<Omit<Bundle, 'name'>> {
     write: false,
     bundle: true,
     minify: true,
-    // Original names would be useful only for stack traces and the names of error classes.
+    // Only stack traces and the names of error classes would need the original names.
     keepNames: false,
     sourcemap: 'linked',
     sourcesContent: false,

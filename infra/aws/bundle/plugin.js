@@ -8,8 +8,8 @@ export default class PackageFunctions {
     this.hooks = {
       'before:package:createDeploymentArtifacts': async () => {
         const { service, serviceDir } = serverless;
-        // The settings as the functions receive them, because they name the operator's own
-        // services. The policy file becomes a part of the bundles.
+        // The settings of the functions name the HTTP plug-ins. The policy file becomes a part of
+        // the bundles.
         const { environment } = service.getFunction('coordinate');
         const given = { ...environment, PROPAGATOR_POLICY: service.custom.policyFile };
         const settings = SETTINGS.map((name) => [name, given[name] ?? '']);

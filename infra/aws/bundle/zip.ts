@@ -5,7 +5,7 @@ export interface Entry {
   readonly data: Uint8Array;
 }
 
-/** The earliest date of the zip format, so that equal files always give equal bytes. */
+/** A fixed date, so that equal files always give equal bytes. */
 const DATE = (0 << 9) | (1 << 5) | 1;
 const DEFLATED = 8;
 const MADE_ON_UNIX = (3 << 8) | 20;

@@ -1,7 +1,7 @@
-// npm run aws:lint: checks the packaged template with cfn-lint and checkov, which it
-// installs from PyPI into .lint in this folder, once for each content of requirements.txt.
-// baseline.json names each accepted rule with the reason. The exit code is 1 for a finding that is
-// not accepted, and for an accepted rule that finds nothing any more.
+// npm run aws:lint: checks the packaged template with cfn-lint and checkov. It installs them from
+// PyPI into .lint in this folder, again after each change of requirements.txt. baseline.json names
+// each accepted rule with the reason. The exit code is 1 for a finding that is not accepted, and
+// for an accepted rule without findings.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -12,7 +12,7 @@ const HERE = import.meta.dirname;
 const ROOT = join(HERE, '../../..');
 const VENV = join(HERE, '.lint');
 const TEMPLATE = 'cloudformation-template-update-stack.json';
-/** Parameters with a key of the operator, so that the rules about such keys are checked. */
+/** The stack has a key of the operator, so that the rules about such keys are checked. */
 const PARAMETERS = ['kmsKey=arn:aws:kms:eu-central-1:123456789012:key/k', 'alarmEmail=a@b.example'];
 
 export interface Finding {
@@ -39,7 +39,7 @@ export function linesToReport(
       .map(({ rule, resource, message }) => `${tool} ${rule} ${resource}: ${message}`),
     ...Object.keys(baseline)
       .filter((rule) => !found.has(rule))
-      .map((rule) => `${tool} ${rule} finds nothing any more: remove it from baseline.json`),
+      .map((rule) => `${tool} ${rule} has no findings: remove it from baseline.json`),
   ];
 }
 

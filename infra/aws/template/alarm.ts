@@ -1,7 +1,7 @@
 import { pseudo, type Resource, ref, sub } from './cloudformation.ts';
 import type { Stack } from './stack.ts';
 
-/** Files in docs/runbooks/ that alarms name. */
+/** The files in docs/runbooks/ that alarms name. */
 export const RUNBOOKS = [
   'api-errors',
   'cap-hold',
@@ -35,9 +35,9 @@ export interface AlarmSpec {
   readonly dimensions: Readonly<Record<string, unknown>>;
   readonly statistic: 'Maximum' | 'Sum' | 'p99';
   readonly above: number;
-  /** Length of one period; default 60. */
+  /** The length of one period. The default is 60. */
   readonly seconds?: number;
-  /** Number of periods; default 1. */
+  /** The number of periods. The default is 1. */
   readonly times?: number;
   /** Set if missing data starts the alarm. */
   readonly silence?: true;
@@ -50,8 +50,8 @@ export const runbooksDashboard = ({ prefix }: Pick<Stack, 'prefix'>): string =>
   `${prefix}-runbooks`;
 
 /**
- * Returns the URL at the end of an alarm text. By default it is the stack's dashboard with the
- * runbooks of this release, so that no web server is needed.
+ * Returns the URL at the end of an alarm text. The default is the stack's dashboard with the
+ * runbooks of this release.
  */
 function runbookUrl({ runbook }: AlarmSpec, stack: Stack): string {
   const { runbooks } = stack.parameters;
@@ -77,7 +77,8 @@ export const alarm = (name: string, spec: AlarmSpec, stack: Stack): Resource => 
     EvaluationPeriods: spec.times ?? 1,
     Threshold: spec.above,
     ComparisonOperator: spec.silence ? 'LessThanOrEqualToThreshold' : 'GreaterThanThreshold',
-    // An unused queue sends no metrics, which is no fault. A silent source is a fault.
+    // Missing metrics of a queue mean that the queue is unused. Missing metrics of a source are a
+    // fault.
     TreatMissingData: spec.silence ? 'breaching' : 'notBreaching',
     AlarmActions: [ref(topicId(spec.severity))],
     OKActions: [ref(topicId(spec.severity))],

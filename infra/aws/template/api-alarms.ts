@@ -27,7 +27,7 @@ export function ofApi({ prefix }: Stack): [string, AlarmSpec][] {
       'api-5xx',
       {
         ...gateway,
-        // Without the API no person can stop, release or redrive anything.
+        // Without the API, operators cannot stop, release or redrive operations.
         severity: 'page',
         metric: '5xx',
         statistic: 'Sum',

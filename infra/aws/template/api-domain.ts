@@ -2,7 +2,7 @@ import { attribute, type Resources, ref } from './cloudformation.ts';
 import type { Stack } from './stack.ts';
 
 /**
- * Returns the resources for the API's name in the operator's DNS. The address of API Gateway also
+ * Returns the resources for the API's name in the operator's DNS. The address of API Gateway
  * remains valid, because commands sign their calls for it.
  */
 export function apiDomain({ parameters }: Stack): Resources {
@@ -20,7 +20,7 @@ export function apiDomain({ parameters }: Stack): Resources {
     },
     ApiDomainMapping: {
       Type: 'AWS::ApiGatewayV2::ApiMapping',
-      // The packaging creates the API and its stage.
+      // osls creates the API and its stage.
       Properties: {
         DomainName: ref('ApiDomain'),
         ApiId: ref('HttpApi'),
@@ -36,7 +36,7 @@ export const apiDomainOutputs = ({ parameters }: Stack): Record<string, object> 
     ? {}
     : {
         ApiDomainTarget: {
-          Description: 'The DNS name of the API is an alias, or a CNAME, of this name',
+          Description: 'Make the DNS name of the API an alias, or a CNAME, of this name',
           Value: attribute('ApiDomain', 'RegionalDomainName'),
         },
         ApiDomainZone: {

@@ -48,7 +48,9 @@ export function ofCustomMetrics({ prefix, parameters }: Stack): [string, AlarmSp
         statistic: 'Maximum',
         above: 0,
         seconds: 900,
-        text: 'Deletions of accounts that were never seen alive are held until a person decides.',
+        text:
+          'Deletions of accounts that the propagator never saw in Keystone are held until a ' +
+          'person decides.',
         runbook: 'suspicious-deletions',
       },
     ],
@@ -95,7 +97,10 @@ export function ofCustomMetrics({ prefix, parameters }: Stack): [string, AlarmSp
   ];
 }
 
-/** An alarm covers at most a day, or a week if its periods are hours. */
+/**
+ * Returns the periods of an alarm. An alarm covers at most a day, or a week if its periods are
+ * hours.
+ */
 function silenceOf(minutes: number): { seconds: number; times: number } {
   const seconds = minutes * 60 > DAY ? HOUR : 300;
   return { seconds, times: Math.max(1, Math.round((minutes * 60) / seconds)) };

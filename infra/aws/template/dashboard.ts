@@ -10,7 +10,7 @@ const HEIGHT = 4;
 const WHOLE_WIDTH = 24;
 const RUNBOOK_HEIGHT = 16;
 
-/** The dashboard with the metrics, and the one with the runbooks of this release. */
+/** The dashboard with the metrics, and the dashboard with the runbooks of this release. */
 export function dashboards(stack: Stack): Resources {
   const metrics = [...stageRow(stack), ...queueRows(stack)];
   return {
@@ -84,7 +84,7 @@ const queueRows = ({ prefix, topology }: Stack) =>
     ];
   });
 
-/** The texts of the runbooks, one after another. Their links to files become plain text. */
+/** The texts of the runbooks. Their links to files become plain text. */
 const runbookTexts = () =>
   RUNBOOKS.map((name, index) => {
     const page = new URL(`../../../docs/runbooks/${name}.md`, import.meta.url);

@@ -13,9 +13,9 @@ import {
 import type { Stack } from './stack.ts';
 
 /**
- * Policies of resources that CloudFormation keeps when the stack is removed or the resource is
- * replaced. If the deployment that creates such a resource fails, CloudFormation deletes it,
- * because it is empty and the next attempt needs its name.
+ * CloudFormation keeps resources with these policies when the stack is removed or the resource is
+ * replaced. If the first deployment fails, CloudFormation deletes the empty resource, because the
+ * next attempt needs its name.
  */
 const KEPT = { DeletionPolicy: 'RetainExceptOnCreate', UpdateReplacePolicy: 'Retain' } as const;
 
@@ -35,7 +35,7 @@ export function dataResources(stack: Stack): Resources {
               Name: `${prefix}/openstack`,
               Description:
                 'The login of the cloud: OS_* variables as one JSON object. ' +
-                'Empty until a person fills it in.',
+                'The operator must fill it in.',
               ...(kmsKey ? { KmsKeyId: kmsKey } : {}),
             },
           },
@@ -44,7 +44,7 @@ export function dataResources(stack: Stack): Resources {
   };
 }
 
-/** A topic per severity. CloudWatch alarms of this account may publish, and only over TLS. */
+/** A topic per severity. Only CloudWatch alarms of this account may publish, over TLS. */
 function topics({ parameters, prefix }: Stack): Resources {
   const { kmsKey, alarmEmail, pageEmail } = parameters;
   const topic = (severity: Severity, email: string): Resource => ({
@@ -116,8 +116,8 @@ function table({ topology: { table: of }, parameters: { kmsKey, protectTable } }
 
 /**
  * Returns the ARN of the table, built from its name. A reference to the resource would differ
- * between a stack that owns the table and a stack that uses a kept table, and an import must not
- * change other resources.
+ * between a stack that owns the table and a stack that uses a kept table. The import of the table
+ * would then change other resources, which CloudFormation refuses.
  */
 export const tableArn = ({ topology: { table: of } }: Stack) =>
   sub(

@@ -1,7 +1,7 @@
 import { functionsOf, logGroupId } from './functions.ts';
 import type { Stack } from './stack.ts';
 
-/** Properties of resources that the packaging creates, for which serverless.yml has no keys. */
+/** Properties, without keys in serverless.yml, of resources that osls creates. */
 export function extensions(stack: Stack): Record<string, { readonly Properties: object }> {
   const { kmsKey, apiRate } = stack.parameters;
   const rate = Number(apiRate);

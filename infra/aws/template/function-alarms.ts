@@ -1,7 +1,7 @@
 import type { AlarmSpec, Severity } from './alarm.ts';
 import { THRESHOLDS } from './alarm-thresholds.ts';
 
-/** Every operation needs these functions. If one of them fails, all operations stop. */
+/** Returns `page` for a function that every operation needs. */
 export const severityOf = (name: string): Severity =>
   name.startsWith('service-') ? 'ticket' : 'page';
 
@@ -33,7 +33,7 @@ export const ofFunction = (name: string, prefix: string): [string, AlarmSpec][] 
         ...of('Throttles'),
         above: 0,
         times: throttleMinutes / 5,
-        text: `Lambda does not start the function ${name}: its concurrency is used up.`,
+        text: `Lambda does not start the function ${name}: too many invocations run at once.`,
         runbook: 'function-throttles',
       },
     ],

@@ -18,23 +18,23 @@ export interface FunctionDefinition {
     readonly batchingSeconds: number;
     readonly maxConcurrency: number;
   };
-  /** True if the function flushes outboxes of other processes and so may send to every queue. */
+  /** True if the function flushes outboxes of other processes. It may then send to every queue. */
   readonly repairs: boolean;
 }
 
 /**
- * True if the function sends messages with a delay of more than 15 minutes, the limit of SQS: the
- * coordinator, the functions that flush its outboxes, and `ingest`, which waits as long as Keystone
- * requests.
+ * True if the function sends messages with a delay of more than 15 minutes, which is the limit of
+ * SQS. These functions are the coordinator, the functions that flush its outboxes, and `ingest`,
+ * which obeys a `Retry-After` of Keystone.
  */
-export const mayWaitLong = ({ name, repairs }: FunctionDefinition): boolean =>
+export const needsSchedules = ({ name, repairs }: FunctionDefinition): boolean =>
   repairs || name === 'ingest';
 
 /**
- * Concurrent invocations. Several coordinators cause lock conflicts with each other. Service
- * functions are limited by the API of the service.
+ * The most concurrent invocations. Coordinators cause lock conflicts with each other. The API of
+ * the service limits its functions.
  */
-const MAX_AT_ONCE = { ingest: 2, coordinate: 5, service: 4 } as const;
+const MAX_CONCURRENCY = { ingest: 2, coordinate: 5, service: 4 } as const;
 
 /** All functions of the stack. */
 export function functionsOf({ topology }: Stack): FunctionDefinition[] {
@@ -50,7 +50,7 @@ export function functionsOf({ topology }: Stack): FunctionDefinition[] {
           name: queue,
           batchSize,
           batchingSeconds,
-          maxConcurrency: MAX_AT_ONCE[resourceType],
+          maxConcurrency: MAX_CONCURRENCY[resourceType],
         },
         repairs: queue === 'coordinate',
       };
@@ -75,7 +75,7 @@ export function functionsOf({ topology }: Stack): FunctionDefinition[] {
 }
 
 const DOES = {
-  ingest: () => 'Reads notifications and requests the present state from Keystone',
+  ingest: () => 'Reads notifications and requests the current state from Keystone',
   coordinate: () => 'Runs each operation, service by service',
   service: (queue: string) => `Empties ${queue.slice('service-'.length)}`,
 } as const;
@@ -108,13 +108,13 @@ export function serverlessFunctions(stack: Stack): Record<string, object> {
         package: { artifact: zipOf(of.name) },
         environment: environmentOf(of, stack),
         events: eventsOf(of, stack),
-        dependsOn: waysFor(of, stack),
-        // Operations send messages in loops by design: a function sends delayed messages to its own
+        dependsOn: dependenciesOf(of, stack),
+        // Operations send messages in loops by design. A function sends delayed messages to its own
         // queue, and the coordinator and the services send messages to each other. Without this
-        // setting Lambda would stop a loop after about 16 invocations. Caps, back-off and stall
-        // timeout limit the loops instead.
+        // setting, Lambda would stop a loop after about 16 invocations. Caps, back-off and stall
+        // timeout limit the loops.
         ...(of.queue ? { recursiveLoop: 'Allow' } : {}),
-        // The functions filter by PROPAGATOR_LOG_LEVEL themselves.
+        // Lambda must not filter logs, because the functions filter by PROPAGATOR_LOG_LEVEL.
         logs: { logFormat: 'JSON', applicationLogLevel: 'TRACE', systemLogLevel: 'INFO' },
         ...(parameters.tracing ? { tracing: 'Active' } : {}),
         ...(network ? { vpc: network } : {}),
@@ -125,11 +125,11 @@ export function serverlessFunctions(stack: Stack): Record<string, object> {
 }
 
 /**
- * Time-out in seconds for one response of Keystone, in functions that make only a few short calls.
- * With a longer time-out Lambda would stop the function before it can report the failure.
+ * Time-out in seconds for one response of Keystone, in functions with a short time limit. With a
+ * longer time-out, Lambda would stop the function before it can report the failure.
  */
 const ANSWER_SECONDS = 20;
-const isWaitedFor = ({ name }: FunctionDefinition): boolean =>
+const hasShortTimeLimit = ({ name }: FunctionDefinition): boolean =>
   name === 'ingest' || name === 'coordinate' || name === 'api';
 
 /** The environment variables of a function. */
@@ -139,8 +139,8 @@ export function environmentOf(of: FunctionDefinition, stack: Stack): Record<stri
     STACK_PREFIX: stack.prefix,
     STACK_SERVICES: [...stack.services, ...stack.httpPlugins].map(({ name }) => name).join(','),
     STACK_SECRET_ARN: secretArn(stack),
-    ...(isWaitedFor(of) ? { STACK_ANSWER_SECONDS: String(ANSWER_SECONDS) } : {}),
-    ...(mayWaitLong(of) ? { STACK_SCHEDULER_ROLE_ARN: attribute('SchedulerRole') } : {}),
+    ...(hasShortTimeLimit(of) ? { STACK_ANSWER_SECONDS: String(ANSWER_SECONDS) } : {}),
+    ...(needsSchedules(of) ? { STACK_SCHEDULER_ROLE_ARN: attribute('SchedulerRole') } : {}),
     ...(of.repairs ? { STACK_REPAIRS: 'yes' } : {}),
     NODE_OPTIONS: '--enable-source-maps',
   };
@@ -148,10 +148,10 @@ export function environmentOf(of: FunctionDefinition, stack: Stack): Record<stri
 
 /**
  * Returns the resources that must exist before the function. EventBridge silently drops an event if
- * no rule matches, or if a queue refuses it and the queue for undelivered events does not exist.
- * Without this order, an upgrade that adds a service would lose the first requests.
+ * no rule matches, or if neither the queue nor the queue for undelivered events accepts it. Without
+ * this order, an upgrade that adds a service would lose the first requests.
  */
-const waysFor = ({ repairs }: FunctionDefinition, { topology }: Stack): string[] => [
+const dependenciesOf = ({ repairs }: FunctionDefinition, { topology }: Stack): string[] => [
   ...topology.queues
     .filter(({ queue }) => repairs || queue === 'coordinate')
     .map(({ queue }) => policyId(queueId(queue))),
@@ -171,8 +171,8 @@ function eventsOf({ name, queue }: FunctionDefinition, { apiCallers }: Stack): o
   const route = (method: string, path: string) => ({
     httpApi: { method, path, ...(apiCallers === 'iam' ? { authorizer: { type: 'aws_iam' } } : {}) },
   });
-  // With Keystone tokens, API Gateway does not authenticate callers. Only the function of the API,
-  // which validates tokens and also accepts notifications, then has a route.
+  // With Keystone tokens, API Gateway does not authenticate callers. In that case only the function
+  // of the API, which validates tokens and also accepts notifications, has a route.
   if (name === 'ingest')
     return [
       ...(queueFunctions ? [queueFunctions] : []),
@@ -187,7 +187,7 @@ function eventsOf({ name, queue }: FunctionDefinition, { apiCallers }: Stack): o
   return queueFunctions ? [queueFunctions] : [];
 }
 
-/** The network of the functions; `undefined` when the parameters name none. */
+/** Returns the network of the functions, or `undefined` if the parameters name no network. */
 export function networkOf({
   parameters,
 }: Stack): { subnetIds: string[]; securityGroupIds: string[] } | undefined {

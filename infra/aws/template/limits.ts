@@ -3,24 +3,24 @@ import { functionsOf } from './functions.ts';
 import type { Stack } from './stack.ts';
 
 /**
- * AWS limits. AWS checks them only during a deployment, with an error that names no parameter. The
+ * Limits of AWS. AWS checks them only during a deployment, and its error names no parameter. The
  * template therefore checks them before the deployment.
  */
 const MOST = {
-  /** Names and values of all variables of a function: 4 KB. */
+  /** The names and values of all variables of a function. */
   environmentBytes: 4096,
-  /** All inline policies of one role, without white space. */
+  /** The inline policies of one role, without white space. */
   policyCharacters: 10_240,
   resources: 500,
 } as const;
 /**
- * Resources that the packaging adds: for each function, the function, its log group and its event
- * source mapping; once, the API, the bucket and the sweep's schedules.
+ * The number of resources that osls adds. For each function these are the function, its log group
+ * and its event source mapping. Once, these are the API, the bucket and the sweep's schedules.
  */
-const ADDED = { aFunction: 3, once: 16 } as const;
+const ADDED = { perFunction: 3, once: 16 } as const;
 /**
- * The longest possible start of a queue's ARN. Partition, region and account are not known before
- * the deployment.
+ * The longest possible start of a queue's ARN, because partition, region and account are unknown
+ * before the deployment.
  */
 const ARN_OF_A_QUEUE = 'arn:aws-us-gov:sqs:ap-southeast-5:123456789012:';
 const ANY_ARN = 'x'.repeat(160);
@@ -39,8 +39,8 @@ export function checkLimits(
     );
     if (bytes > MOST.environmentBytes)
       throw new Error(
-        `The settings have ${bytes} bytes, and a function takes ${MOST.environmentBytes}. ` +
-          `The longest of them is ${longest(environment)}.`,
+        `The settings have ${bytes} bytes, and Lambda permits ${MOST.environmentBytes}. ` +
+          `Shorten the longest setting: ${longest(environment)}.`,
       );
   }
   for (const [id, role] of Object.entries(resources).filter(
@@ -49,19 +49,19 @@ export function checkLimits(
     const characters = policiesOfRole(role, resources).length;
     if (characters > MOST.policyCharacters)
       throw new Error(
-        `The rights of ${id} have ${characters} characters, and a role takes ` +
-          `${MOST.policyCharacters}: choose a shorter stage, or fewer services of your own`,
+        `The permissions of ${id} have ${characters} characters, and IAM permits ` +
+          `${MOST.policyCharacters}: choose a shorter stage, or fewer HTTP plug-ins`,
       );
   }
-  const count = Object.keys(resources).length + ADDED.aFunction * functions.length + ADDED.once;
+  const count = Object.keys(resources).length + ADDED.perFunction * functions.length + ADDED.once;
   if (count > MOST.resources)
     throw new Error(
-      `The stack has ${count} resources, and CloudFormation takes ${MOST.resources}: ` +
-        'it has too many services of your own',
+      `The stack has ${count} resources, and CloudFormation permits ${MOST.resources}: ` +
+        'choose fewer HTTP plug-ins',
     );
 }
 
-/** The policies of a role as IAM counts them. */
+/** Returns the policies of a role in the form that IAM counts. */
 export const policiesOfRole = (
   { Properties: { Policies } }: Resource,
   resources: Resources,

@@ -2,9 +2,9 @@ import * as z from 'zod';
 import { Settings, settingError } from '../../../lib/shared/settings.ts';
 
 /**
- * Settings of the functions. Each is a parameter with the same name. All other settings are for the
- * embedded process or the relay. `PROPAGATOR_POLICY` names a file on the machine that packages the
- * stack.
+ * Settings of the functions, which are parameters with the same names. All other settings are for
+ * the embedded process or the relay. `PROPAGATOR_POLICY` names a file on the machine that packages
+ * the stack.
  */
 export const SETTINGS = [
   'PROPAGATOR_MODE',
@@ -64,12 +64,15 @@ const Parameters = z.object({
     .string()
     .regex(/^[^\s@,]+@[^\s@,]+$|^$/, 'write one address')
     .default(''),
-  /** Address for urgent alarms (severity `page`). Default: `alarmEmail`. */
+  /** Address for urgent alarms (severity `page`). The default is `alarmEmail`. */
   pageEmail: z
     .string()
     .regex(/^[^\s@,]+@[^\s@,]+$|^$/, 'write one address')
     .default(''),
-  /** The network that reaches OpenStack's APIs, as comma-separated ids. Set both or none. */
+  /**
+   * The network that reaches OpenStack's APIs, as comma-separated ids. Set `subnets` and
+   * `securityGroups` together.
+   */
   subnets: listOf(/^subnet-\w+$/, 'subnet-1,subnet-2').default(''),
   securityGroups: listOf(/^sg-\w+$/, 'sg-1').default(''),
   /**
@@ -83,7 +86,7 @@ const Parameters = z.object({
       'write the ARN of a key, not of an alias: arn:aws:kms:…:key/…',
     )
     .default(''),
-  /** ARN of an existing secret. If unset, the stack creates an empty one. */
+  /** ARN of an existing secret. If unset, the stack creates an empty secret. */
   secret: z
     .string()
     .regex(
@@ -92,18 +95,21 @@ const Parameters = z.object({
     )
     .default(''),
   /**
-   * `yes`: the stack uses the table that an earlier stack of this stage left, until
-   * `import-table.ts` hands the table to the stack.
+   * `yes`: the stack uses the table of an earlier, removed stack of this stage. `import-table.ts`
+   * then adds the table to the stack.
    */
-  keptTable: z.literal(['', 'yes'], 'write yes, or leave it out').default(''),
+  keptTable: z.literal(['', 'yes'], 'write yes, or omit the parameter').default(''),
   /**
-   * Deletion protection of the table. `no` is for the first deployment: if it fails, CloudFormation
-   * can delete the empty table again.
+   * Deletion protection of the table. With `no`, CloudFormation can delete the empty table after a
+   * failed first deployment.
    */
   protectTable: z.literal(['yes', 'no'], 'write yes or no').default('yes'),
   logDays: z
     .string()
-    .refine((text) => LOG_DAYS.includes(Number(text)), `CloudWatch takes ${LOG_DAYS.join(', ')}`)
+    .refine(
+      (text) => LOG_DAYS.includes(Number(text)),
+      `CloudWatch permits only ${LOG_DAYS.join(', ')}`,
+    )
     .default('90'),
   archiveDays: whole(1, 36_500).default('30'),
   /**
@@ -112,8 +118,8 @@ const Parameters = z.object({
    */
   silentMinutes: whole(5, 10_080).default('30'),
   /**
-   * URL of the folder with the runbooks, for the texts of the alarms. Default: the dashboard of the
-   * stack that shows them.
+   * URL of the folder with the runbooks, for the texts of the alarms. The default is the stack's
+   * dashboard with the runbooks.
    */
   runbooks: z
     .string()
@@ -122,10 +128,10 @@ const Parameters = z.object({
   /**
    * `yes`: X-Ray traces the functions. One trace covers all calls through the bus and the queues.
    */
-  tracing: z.literal(['', 'yes'], 'write yes, or leave it out').default(''),
+  tracing: z.literal(['', 'yes'], 'write yes, or omit the parameter').default(''),
   /**
    * The name of the API in the operator's DNS, and the ARN of its certificate in ACM, in the region
-   * of the stack. Set both or none.
+   * of the stack. Set `apiDomain` and `apiCertificate` together.
    */
   apiDomain: z
     .string()
@@ -138,7 +144,7 @@ const Parameters = z.object({
       'write the ARN of a certificate: arn:aws:acm:…:certificate/…',
     )
     .default(''),
-  /** Requests to the API per second, and the burst. API Gateway refuses more with 429. */
+  /** Requests to the API per second. API Gateway answers 429 to more requests. */
   apiRate: whole(1, 10_000).default('50'),
 });
 export type Parameters = Readonly<z.infer<typeof Parameters>>;
@@ -148,8 +154,7 @@ export const PARAMETER_NAMES: readonly string[] = [...Object.keys(Parameters.sha
 
 /**
  * Reads the parameters. Empty values count as unset. Throws `PropagatorError` with one line that
- * names the first wrong parameter. An unknown name is also an error, so that a misspelled
- * `PROPAGATOR_MODE` is noticed.
+ * names the first wrong or unknown parameter.
  */
 export function readParameters(given: Readonly<Record<string, string>>): Parameters {
   const unknown = Object.keys(given).find((name) => !PARAMETER_NAMES.includes(name));
@@ -157,23 +162,17 @@ export function readParameters(given: Readonly<Record<string, string>>): Paramet
     throw settingError(
       unknown,
       unknown in Settings.shape
-        ? 'a setting of a process of your own; the functions on AWS have no use for it'
-        : `there is no such parameter; there are ${PARAMETER_NAMES.join(', ')}`,
+        ? 'only the embedded process and the relay have this setting; remove the parameter'
+        : `unknown parameter; the parameters are ${PARAMETER_NAMES.join(', ')}`,
     );
   const set = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== ''));
   const { data, error } = Parameters.safeParse(set);
   if (!data)
     throw settingError(String(error.issues[0]?.path[0]), error.issues[0]?.message ?? 'is wrong');
   if ((data.subnets === '') !== (data.securityGroups === ''))
-    throw settingError(
-      'subnets and securityGroups',
-      'name both, for a network of your own, or neither',
-    );
+    throw settingError('subnets and securityGroups', 'set both, or omit both');
   if ((data.apiDomain === '') !== (data.apiCertificate === ''))
-    throw settingError(
-      'apiDomain and apiCertificate',
-      'name both, for a domain of your own, or neither',
-    );
+    throw settingError('apiDomain and apiCertificate', 'set both, or omit both');
   return data;
 }
 

@@ -53,11 +53,11 @@ export function ofQueue({
 }
 
 /**
- * Returns an alarm that starts when the queue has had messages in every hour of the first half of
- * the retention time, which is a week, the longest time that an alarm covers. The metric with the
- * age of the oldest message is not used: SQS excludes messages that were received three times or
- * more, and each listing receives them. If SQS itself moved a message to this queue, the retention
- * counts from the time when the message was first sent.
+ * Returns an alarm that starts after messages have waited for half of the retention time. Half is a
+ * week, which is the longest time that an alarm covers. The metric with the age of the oldest
+ * message is not useful: SQS excludes messages that were received three times or more, and each
+ * listing receives them. If SQS moved a message to this queue, the retention counts from the first
+ * time when the message was sent.
  */
 const expiring = (
   dead: { readonly name: string; readonly retentionSeconds: number },
@@ -89,23 +89,22 @@ export function ofDelivery({ topology, prefix }: Stack): [string, AlarmSpec][] {
       },
     ],
     ['undelivered-expires', expiring(topology.undelivered, 'undelivered', 'Undelivered events')],
-    // These two queues are enough, because every operation uses them, and all rules share the queue
+    // These two queues suffice, because every operation uses them, and all rules share the queue
     // for undelivered events.
     ...(['ingest', 'coordinate'] as const).map((queue): [string, AlarmSpec] => [
       `${queue}-deliveries`,
       {
         severity: 'page',
         namespace: 'AWS/Events',
-        // The alarm `undelivered` covers events in the rule's dead-letter queue. FailedInvocations
-        // does not count events that are still retried.
+        // The alarm `undelivered` covers events in the rule's dead-letter queue.
         metric: 'InvocationsFailedToBeSentToDlq',
         dimensions: { EventBusName: topology.bus, RuleName: `${prefix}-${queue}` },
         statistic: 'Sum',
         above: 0,
         seconds: 300,
         text:
-          `Events for ${queue} are lost: neither its queue nor the queue for undelivered ` +
-          'events accepted them.',
+          `Events for ${queue} are lost: its queue and the queue for undelivered events ` +
+          'did not accept them.',
         runbook: 'undelivered',
       },
     ]),

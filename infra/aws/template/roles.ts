@@ -14,14 +14,14 @@ import {
   type FunctionDefinition,
   functionsOf,
   logGroupId,
-  mayWaitLong,
+  needsSchedules,
   networkOf,
   roleId,
 } from './functions.ts';
 import { deadLetterQueueId, queueId } from './routes.ts';
 import type { Stack } from './stack.ts';
 
-/** The scheduler's role and a role per function, each with the least permissions. */
+/** The scheduler's role, and a role per function with the least permissions. */
 export function roles(stack: Stack): Resources {
   return {
     ...Object.fromEntries(
@@ -36,9 +36,9 @@ function functionRole(of: FunctionDefinition, stack: Stack): Resource {
     Type: 'AWS::IAM::Role',
     Properties: {
       AssumeRolePolicyDocument: trust('lambda.amazonaws.com'),
-      Policies: [{ PolicyName: 'function', PolicyDocument: policy(rightsOf(of, stack)) }],
-      // Network interfaces have no ARN before they exist. An AWS managed policy holds the
-      // permissions to create them.
+      Policies: [{ PolicyName: 'function', PolicyDocument: policy(permissionsOf(of, stack)) }],
+      // An AWS managed policy has the permissions to create network interfaces, which have no ARN
+      // before they exist.
       ...(networkOf(stack)
         ? {
             ManagedPolicyArns: [
@@ -54,9 +54,8 @@ function functionRole(of: FunctionDefinition, stack: Stack): Resource {
 }
 
 /**
- * A service function reads its operation from the table, including an administrator's request and
- * hold. It reports by messages. The only rows that it may write are its documents, see
- * {@link recordsOf}.
+ * A service function may read the table, and reports by messages. It may write only its documents
+ * (see {@link recordsOf}).
  */
 const READ = ['dynamodb:GetItem', 'dynamodb:BatchGetItem', 'dynamodb:Query'];
 const WRITE = [
@@ -65,12 +64,17 @@ const WRITE = [
     (action) => `dynamodb:${action}`,
   ),
 ];
-/** Documents of every service: the pages of a plan, and resources outside of an approved plan. */
+/**
+ * The documents of every service: the pages of a plan, and resources outside of an approved plan.
+ */
 const PLAN_RECORDS = ['plan', 'drift'] as const;
-/** The documents in which suspend records a state, and provision claims a resource. */
+/**
+ * The documents of services with a suspension or a provisioning: recorded states, and claims of
+ * resources.
+ */
 const LIFECYCLE_RECORDS = ['suspension', 'provision'] as const;
 
-/** Permits a service function to write its documents, and no other row. */
+/** Permits a service function to write its documents and no other rows. */
 function recordsOf(name: FunctionDefinition['name'], stack: Stack): object[] {
   const service = stack.services.find((one) => name === `service-${one.name}`);
   if (!service) return [];
@@ -83,10 +87,10 @@ function recordsOf(name: FunctionDefinition['name'], stack: Stack): object[] {
     }),
   ];
 }
-const TAKE = ['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:ChangeMessageVisibility'];
+const RECEIVE = ['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:ChangeMessageVisibility'];
 const FIND = ['sqs:GetQueueUrl', 'sqs:GetQueueAttributes'];
 
-function rightsOf(of: FunctionDefinition, stack: Stack): object[] {
+function permissionsOf(of: FunctionDefinition, stack: Stack): object[] {
   const { name, queue, repairs } = of;
   const { topology, parameters } = stack;
   const all = topology.queues.map((of) => of.queue);
@@ -103,19 +107,24 @@ function rightsOf(of: FunctionDefinition, stack: Stack): object[] {
     allow(['secretsmanager:GetSecretValue'], secretArn(stack)),
     ...(queue
       ? [
-          allow([...TAKE, ...FIND], attribute(queueId(queue.name))),
+          allow([...RECEIVE, ...FIND], attribute(queueId(queue.name))),
           allow(['sqs:SendMessage', ...FIND], attribute(deadLetterQueueId(queue.name))),
         ]
       : []),
-    ...(sendsBack(name, stack)
-      ? [allow(['sqs:SendMessage', ...FIND], attribute(queueId(sendsBack(name, stack) ?? '')))]
+    ...(delayedMessageQueue(name, stack)
+      ? [
+          allow(
+            ['sqs:SendMessage', ...FIND],
+            attribute(queueId(delayedMessageQueue(name, stack) ?? '')),
+          ),
+        ]
       : []),
-    // Name each queue only once, because a role's policies are limited to 10,240 characters.
+    // Each queue is named only once, because a role's policies are limited to 10,240 characters.
     ...(repairs
       ? [
           allow(['sqs:SendMessage', ...FIND], queues),
           allow(
-            ['sqs:SendMessage', ...FIND, ...(name === 'api' ? TAKE : [])],
+            ['sqs:SendMessage', ...FIND, ...(name === 'api' ? RECEIVE : [])],
             [...dead, attribute('Undelivered')],
           ),
         ]
@@ -124,9 +133,9 @@ function rightsOf(of: FunctionDefinition, stack: Stack): object[] {
     ...(parameters.tracing
       ? [allow(['xray:PutTraceSegments', 'xray:PutTelemetryRecords'], '*')]
       : []),
-    ...(mayWaitLong(of) ? schedules(stack) : []),
+    ...(needsSchedules(of) ? schedules(stack) : []),
     // A schedule names the queue for events that it could not deliver.
-    ...(mayWaitLong(of) && !repairs ? [allow(FIND, attribute('Undelivered'))] : []),
+    ...(needsSchedules(of) && !repairs ? [allow(FIND, attribute('Undelivered'))] : []),
     ...(parameters.kmsKey
       ? [allow(['kms:Decrypt', 'kms:GenerateDataKey'], parameters.kmsKey)]
       : []),
@@ -134,10 +143,10 @@ function rightsOf(of: FunctionDefinition, stack: Stack): object[] {
 }
 
 /**
- * The only queue to which the function sends delayed messages. They are a postponed notification,
- * or a check on an HTTP plug-in that sends its report later.
+ * Returns the queue to which the function sends delayed messages: a postponed notification, or a
+ * check of an HTTP plug-in that reports later.
  */
-function sendsBack(
+function delayedMessageQueue(
   name: FunctionDefinition['name'],
   { httpPlugins }: Stack,
 ): 'ingest' | 'coordinate' | undefined {
@@ -145,10 +154,7 @@ function sendsBack(
   return httpPlugins.some((remote) => name === `service-${remote.name}`) ? 'coordinate' : undefined;
 }
 
-/**
- * Permits schedules of any name in the group of this stage. They may use only the role of the
- * scheduler.
- */
+/** Permits schedules of any name in the group of this stage, with the scheduler's role. */
 const schedules = ({ topology }: Stack) => [
   allow(
     ['scheduler:CreateSchedule'],

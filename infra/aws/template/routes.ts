@@ -14,14 +14,16 @@ import type { Stack } from './stack.ts';
 /** EventBridge retries a delivery for a day. */
 const DELIVERY = { MaximumRetryAttempts: 185, MaximumEventAgeInSeconds: 24 * 60 * 60 };
 
-/** Messages that carry a person's decision. */
+/** Messages with a person's decision. */
 const DECISIONS = [
   'operation.released',
   'operation.canceled',
   'task.redriven',
   'task.discarded',
 ] as const satisfies readonly Message['type'][];
-/** The current limit of SQS. Without this property a new queue may have a quarter of it. */
+/**
+ * The current limit of SQS. Without this property, a new queue may have a quarter of this limit.
+ */
 const MAX_BYTES = 1024 * 1024;
 
 export const queueId = (queue: string): string => `${logicalId(queue)}Queue`;
@@ -30,8 +32,8 @@ export const policyId = (queue: string): string => `${queue}Policy`;
 export const ruleId = (queue: string): string => `${logicalId(queue)}Rule`;
 
 /**
- * The bus, its archive, and for each queue of the topology the queue, its dead-letter queue, its
- * rule and the policy that permits the rule to send to it.
+ * The bus and its archive. For each queue of the topology: the queue, its dead-letter queue, its
+ * rule, and the policy with which the rule may send to it.
  */
 export function routes(stack: Stack): Resources {
   const { topology, prefix, parameters } = stack;
@@ -41,8 +43,7 @@ export function routes(stack: Stack): Resources {
       Type: 'AWS::Events::EventBus',
       Properties: {
         Name: topology.bus,
-        // With the operator's KMS key, the bus itself can fail on an event before any rule. This
-        // happens while the key is disabled.
+        // While the operator's KMS key is disabled, the bus fails before any rule applies.
         ...(parameters.kmsKey
           ? {
               KmsKeyIdentifier: parameters.kmsKey,
@@ -57,8 +58,7 @@ export function routes(stack: Stack): Resources {
         ArchiveName: prefix,
         Description: 'All events, for a replay',
         SourceArn: attribute('Bus'),
-        // A person made each decision for the situation of that moment. A replay would repeat the
-        // decision, so the archive omits these messages.
+        // A replay must not repeat a person's decision, so the archive omits these messages.
         EventPattern: { source: [SOURCE], 'detail-type': [{ 'anything-but': DECISIONS }] },
         ...(parameters.kmsKey ? { KmsKeyIdentifier: parameters.kmsKey } : {}),
         RetentionDays: Number(parameters.archiveDays),
@@ -81,8 +81,8 @@ export function routes(stack: Stack): Resources {
       ...(parameters.kmsKey ? [attribute('Bus')] : []),
     ]),
     ...Object.assign({}, ...topology.queues.map((queue) => queueWithDeadLetters(queue, stack))),
-    // One policy for all of them, because CloudFormation limits the number of resources. A policy
-    // of a queue applies to no other queue.
+    // All dead-letter queues share one policy, because CloudFormation limits the number of
+    // resources. The statement's resource `*` means the queue that has the policy.
     DeadLettersPolicy: {
       Type: 'AWS::SQS::QueuePolicy',
       Properties: {
@@ -144,7 +144,7 @@ function ruleInto({ name, queue, pattern }: Stack['topology']['rules'][number]):
   };
 }
 
-/** Permits these rules to send to the queue. All other senders need a role with that permission. */
+/** Permits these rules to send to the queue. Other senders need a role with that permission. */
 const senders = (queue: string, rules: readonly object[]) => ({
   Type: 'AWS::SQS::QueuePolicy',
   Properties: {

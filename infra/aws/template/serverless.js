@@ -7,8 +7,8 @@ import { stackOf } from './stack.ts';
 import { serverlessResources } from './template.ts';
 
 async function stack({ options, resolveVariable }) {
-  // osls passes only requested parameters, so a misspelled one would be ignored silently. Therefore
-  // request every name on the command line.
+  // osls passes only requested parameters, so it would silently ignore a misspelled name. Every
+  // name of the command line is therefore requested.
   const written = (options.param ?? []).map((pair) => pair.split('=')[0]);
   const names = [...new Set([...PARAMETER_NAMES, ...written])];
   const given = await Promise.all(
@@ -20,18 +20,16 @@ async function stack({ options, resolveVariable }) {
   );
 }
 
-export const functions = inOneLine(async (serverless) =>
+export const functions = withOneLineError(async (serverless) =>
   serverlessFunctions(await stack(serverless)),
 );
-export const resources = inOneLine(async (serverless) => {
-  const made = await stack(serverless).catch(saidByTheFunctions);
+export const resources = withOneLineError(async (serverless) => {
+  const made = await stack(serverless).catch(ignoreReported);
   return made ? serverlessResources(made) : {};
 });
 
-/**
- * osls prints the stack trace of an error. The operator needs only the line that names the fault.
- */
-function inOneLine(make) {
+/** Replaces the stack trace, which osls prints, with the line that names the fault. */
+function withOneLineError(make) {
   return async (serverless) => {
     try {
       return await make(serverless);
@@ -41,12 +39,13 @@ function inOneLine(make) {
   };
 }
 
-/** Report the error only once: osls requests both exports and stops when one fails. */
-function saidByTheFunctions(error) {
+/**
+ * Ignores an error that the export `functions` reports. osls requests both exports and stops when
+ * one fails.
+ */
+function ignoreReported(error) {
   if (!isForOperators(error)) throw error;
 }
 
-/**
- * Any other error, for example a TypeError, is a defect or an error of osls and keeps its stack.
- */
+/** Other errors, for example a TypeError, are a defect or an error of osls and keep their stack. */
 const isForOperators = (error) => error instanceof PropagatorError || error.constructor === Error;

@@ -11,30 +11,28 @@ import { type Parameters, readParameters, SETTINGS } from './parameters.ts';
 export interface Stack {
   readonly stage: string;
   readonly prefix: string;
-  /** The environment variables of the functions, without unset ones. */
+  /** The environment variables of the functions that are set. */
   readonly settings: Readonly<Record<string, string>>;
   readonly parameters: Parameters;
-  /** The content of the file that `PROPAGATOR_POLICY` names. The bundles contain it. */
+  /**
+   * The content of the file that `PROPAGATOR_POLICY` names, which becomes a part of the bundles.
+   */
   readonly policy: Policy;
-  /** Services with resources. Each has a queue. */
+  /** The services with resources. Each has a queue. */
   readonly services: readonly Service[];
   /** The operator's own services, called over HTTP. */
   readonly httpPlugins: readonly { readonly name: string; readonly url: string }[];
-  /** Which callers the API accepts. */
+  /** The callers that the API accepts. */
   readonly apiCallers: 'iam' | 'keystone';
   readonly topology: ReturnType<typeof topologyOf>;
 }
 
-/**
- * Lambda's limit for a function name. The names of all other resources are shorter or have a higher
- * limit.
- */
+/** Lambda's limit for a function name. All other resources have shorter names or a higher limit. */
 const MAX_NAME_LENGTH = 64;
 
 /**
  * Builds the stack of a stage from the parameters `given`, and reads the policy file. Throws
- * `PropagatorError` that names a wrong setting, parameter, stage or line of the policy file, before
- * anything is deployed.
+ * `PropagatorError` that names a wrong setting, parameter, stage or line of the policy file.
  */
 export function stackOf(
   stage: string,
@@ -53,7 +51,7 @@ export function stackOf(
   if (settings.PROPAGATOR_API_AUTH === 'token')
     throw settingError(
       'PROPAGATOR_API_AUTH',
-      'on AWS write keystone, or leave it out: callers are then IAM principals',
+      'on AWS write keystone, or omit the setting to accept IAM principals',
     );
   const read = readSettings({ ...settings, PROPAGATOR_POLICY: policyFile });
   const policy = loadPolicy(read.PROPAGATOR_POLICY, known);
@@ -74,7 +72,7 @@ export function stackOf(
   if (over > 0)
     throw settingError(
       '--stage',
-      `too long by ${over}: the name ${longest} may have at most ${MAX_NAME_LENGTH} characters`,
+      `shorten it by ${over}: the name ${longest} may have at most ${MAX_NAME_LENGTH} characters`,
     );
   const apiCallers = read.PROPAGATOR_API_AUTH === 'keystone' ? 'keystone' : 'iam';
   return {

@@ -12,8 +12,8 @@ import { routes } from './routes.ts';
 import type { Stack } from './stack.ts';
 
 /**
- * The `resources` section of serverless.yml: everything except the functions, their log groups and
- * their event sources. Throws for a stack that AWS would refuse.
+ * The `resources` section of serverless.yml, without functions, their log groups and their event
+ * sources. Throws for a stack that exceeds a limit of AWS.
  */
 export function serverlessResources(stack: Stack) {
   const resources: Resources = {
@@ -37,7 +37,7 @@ export function serverlessResources(stack: Stack) {
       TableName: { Value: stack.topology.table.name },
       BusName: { Value: ref('Bus') },
       IngestQueueUrl: {
-        Description: 'Where a relay puts notifications',
+        Description: 'The queue to which a relay sends notifications',
         Value: ref('IngestQueue'),
       },
       SecretArn: {
@@ -45,11 +45,11 @@ export function serverlessResources(stack: Stack) {
         Value: secretArn(stack),
       },
       PageTopicArn: {
-        Description: 'Alarms that need a person now',
+        Description: 'Alarms on which a person must act now',
         Value: ref(topicId('page')),
       },
       TicketTopicArn: {
-        Description: 'Alarms that need a person within days',
+        Description: 'Alarms on which a person must act within days',
         Value: ref(topicId('ticket')),
       },
       ...apiDomainOutputs(stack),

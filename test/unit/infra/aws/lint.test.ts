@@ -7,7 +7,7 @@ describe('the check of the template with cfn-lint and checkov', () => {
     expect(linesToReport('checkov', [finding], {})).toEqual(['checkov CKV_AWS_1 Table: no backup']);
     expect(linesToReport('checkov', [finding], { CKV_AWS_1: 'because' })).toEqual([]);
     expect(linesToReport('checkov', [], { CKV_AWS_1: 'because' })).toEqual([
-      'checkov CKV_AWS_1 finds nothing any more: remove it from baseline.json',
+      'checkov CKV_AWS_1 has no findings: remove it from baseline.json',
     ]);
   });
 });

@@ -92,11 +92,15 @@ describe('a parameter', () => {
     [
       'alarmMail',
       'a@example.org',
-      /^alarmMail: there is no such parameter; there are alarmEmail, /,
+      /^alarmMail: unknown parameter; the parameters are alarmEmail, /,
     ],
-    ['PROPAGATOR_MOD', 'enforce', /^PROPAGATOR_MOD: there is no such parameter; .*PROPAGATOR_MODE/],
-    ['propagator_mode', 'enforce', /^propagator_mode: there is no such parameter/],
-    ['DATABASE_URL', 'postgres://db', /^DATABASE_URL: a setting of a process of your own/],
+    ['PROPAGATOR_MOD', 'enforce', /^PROPAGATOR_MOD: unknown parameter; .*PROPAGATOR_MODE/],
+    ['propagator_mode', 'enforce', /^propagator_mode: unknown parameter/],
+    [
+      'DATABASE_URL',
+      'postgres://db',
+      /^DATABASE_URL: only the embedded process and the relay have this setting/,
+    ],
     ['PROPAGATOR_MODE', 'destroy', /^PROPAGATOR_MODE: Invalid option/],
     [
       'PROPAGATOR_REMOTE_SERVICES',
@@ -105,7 +109,7 @@ describe('a parameter', () => {
     ],
     ['alarmEmail', 'team', /^alarmEmail: write one address/],
     ['alarmEmail', 'a@example.org,b@example.org', /^alarmEmail: write one address/],
-    ['subnets', 'subnet-1', /^subnets and securityGroups: name both/],
+    ['subnets', 'subnet-1', /^subnets and securityGroups: set both/],
     ['subnets', 'vpc-1', /^subnets: write ids with commas/],
     [
       'kmsKey',
@@ -113,7 +117,7 @@ describe('a parameter', () => {
       /^kmsKey: write the ARN of a key, not of an alias/,
     ],
     ['secret', 'propagator-prod/openstack', /^secret: write the ARN/],
-    ['logDays', '91', /^logDays: CloudWatch takes 1, 3, /],
+    ['logDays', '91', /^logDays: CloudWatch permits only 1, 3, /],
     ['archiveDays', 'month', /^archiveDays: write a number/],
     ['silentMinutes', '2', /^silentMinutes: write a number from 5/],
     ['silentMinutes', '30m', /^silentMinutes: write a number from 5/],
@@ -171,7 +175,7 @@ describe('the name of a stage', () => {
     const room = 64 - 'propagator--service-designate'.length;
     expect(refusal({}, 's'.repeat(room))).toBe('taken');
     expect(refusal({}, 's'.repeat(room + 1))).toMatch(
-      /^--stage: too long by 1: the name propagator-s+-service-\w+ may have at most 64 characters$/,
+      /^--stage: shorten it by 1: the name propagator-s+-service-\w+ may have at most 64 characters$/,
     );
   });
 });

@@ -50,10 +50,10 @@ describe('the callers of the API', () => {
 
   it('cannot be the owners of local tokens', () => {
     expect(() => stackOf('test', { PROPAGATOR_API_AUTH: 'token' })).toThrow(
-      'PROPAGATOR_API_AUTH: on AWS write keystone, or leave it out',
+      'PROPAGATOR_API_AUTH: on AWS write keystone, or omit the setting',
     );
     expect(() => stackOf('test', { PROPAGATOR_API_TOKENS: 'ann=x' })).toThrow(
-      'PROPAGATOR_API_TOKENS: a setting of a process of your own',
+      'PROPAGATOR_API_TOKENS: only the embedded process and the relay have this setting',
     );
   });
 });

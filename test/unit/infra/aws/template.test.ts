@@ -291,10 +291,10 @@ describe('limits of AWS', () => {
     ],
     ['too many services', 'test', { PROPAGATOR_REMOTE_SERVICES: httpPlugins(14) }, /The stack has/],
     [
-      'too many rights',
+      'too many permissions',
       'production-of-the-northern-region',
       { PROPAGATOR_REMOTE_SERVICES: short(30) },
-      /The rights of/,
+      /The permissions of/,
     ],
     ['a wrong value of keptTable', 'test', { keptTable: 'maybe' }, /keptTable/],
     ['silentMinutes of more than a week', 'test', { silentMinutes: '20000' }, /silentMinutes/],
