@@ -222,8 +222,11 @@ async function runTypes<At extends CommonContext>(
   }
 }
 
+/** The types of which this iteration removed all resources. */
 const removedTypes = (types: readonly TypeIteration[]): string[] =>
-  types.flatMap(({ count, resourceType }) => ((count?.gone ?? 0) > 0 ? [resourceType] : []));
+  types.flatMap(({ count, resourceType }) =>
+    count && count.gone > 0 && count.left === 0 ? [resourceType] : [],
+  );
 
 /** Returns the resource types with these names, and all types that they depend on. */
 function withDependencies<At extends CommonContext>(

@@ -18,12 +18,12 @@ async function runOf(
     independentOf: ['other'],
     list: async () => {
       listings.server += 1;
-      return [{ id: 'server' }];
+      return [{ id: 'server' }, { id: 'fast server' }];
     },
     id: ({ id }) => id,
     owner: () => TARGET,
     blocked: () => blocked(listings.server),
-    remove: async () => ({ kind: 'accepted' }),
+    remove: async ({ id }) => ({ kind: id === 'server' ? 'accepted' : 'gone' }),
   });
   const access = defineType({
     name: 'access',
@@ -66,7 +66,7 @@ describe('a run after which only deletions in progress are left', () => {
     expect(report.outcome).toMatchObject({ kind: 'again', afterSeconds: 0 });
     expect(report.conditions).toContainEqual(expect.objectContaining({ class: 'InProgress' }));
     expect(report.counts).toMatchObject({
-      'compute.server': { listed: 1, left: 1 },
+      'compute.server': { listed: 2, left: 1 },
       'compute.access': { listed: 1, left: 0 },
     });
   });
