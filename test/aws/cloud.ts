@@ -7,7 +7,7 @@ import { designate } from '../cloud/documented/designate.ts';
 import { heat } from '../cloud/documented/heat.ts';
 import { octavia, octaviaIn } from '../cloud/documented/octavia.ts';
 import { loginOf } from '../cloud/login.ts';
-import { switchesOf } from '../cloud/switches.ts';
+import { resourceStatesOf } from '../cloud/resource-states.ts';
 
 /** Suspends projects whose names begin with `trial-`, and provisions those with `new-`. */
 export const TRIAL_POLICY = `version: 1
@@ -104,11 +104,11 @@ export const setEnabledIn = (
     admin.request('PATCH', `/v3/projects/${project}`, { json: { project: { enabled } } }),
   );
 
-/** The fields of {@link switchesOf}, and those of the load balancers. */
-export function allSwitchesOf(cloud: RehearsalCloud, project: string) {
+/** The fields of {@link resourceStatesOf}, and those of the load balancers. */
+export function allResourceStatesOf(cloud: RehearsalCloud, project: string) {
   const balancers = octaviaIn(cloud.state).loadBalancers.where((row) => row.project_id === project);
   return {
-    ...switchesOf(cloud, project),
+    ...resourceStatesOf(cloud, project),
     loadBalancers: balancers.map(({ id, admin_state_up, provisioning_status }) => ({
       id,
       admin_state_up,

@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { jest } from '@jest/globals';
 import type { Message } from '../../events/index.ts';
 import type { Task } from '../../lib/operation/model.ts';
-import { until } from '../engine/place.ts';
-import { allSwitchesOf, PROVISIONED, provisionedIn } from './cloud.ts';
+import { until } from '../engine/engine-store.ts';
+import { allResourceStatesOf, PROVISIONED, provisionedIn } from './cloud.ts';
 import { type DeployedFixture, deployFixture } from './stage.ts';
 
 jest.setTimeout(180_000);
@@ -106,7 +106,9 @@ describe('the deployed stack', () => {
 
   it('suspends a disabled project by the deployed policy file, and restores it when it is enabled', async () => {
     const [customer, control] = [stage.project('trial-one'), stage.project('trial-two')];
-    const [before, untouched] = [customer, control].map((id) => allSwitchesOf(stage.cloud, id));
+    const [before, untouched] = [customer, control].map((id) =>
+      allResourceStatesOf(stage.cloud, id),
+    );
     const lastOperation = async (action: string) => {
       await until(
         `the operation ${action} exists`,
@@ -124,16 +126,16 @@ describe('the deployed stack', () => {
     expect(shown.out).toMatch(/suspend/);
     await stage.send('ingest', stage.notification(await stage.setEnabled(customer, false)));
     expect(await lastOperation('suspend')).toMatchObject({ state: 'finished', mode: 'enforce' });
-    const asleep = allSwitchesOf(stage.cloud, customer);
-    expect(asleep.servers.filter((row) => row.vm_state === 'active')).toEqual([]);
-    expect(asleep.servers.filter((row) => row.locked).length).toBeGreaterThan(0);
-    const active = asleep.loadBalancers.filter((row) => row.provisioning_status === 'ACTIVE');
+    const suspended = allResourceStatesOf(stage.cloud, customer);
+    expect(suspended.servers.filter((row) => row.vm_state === 'active')).toEqual([]);
+    expect(suspended.servers.filter((row) => row.locked).length).toBeGreaterThan(0);
+    const active = suspended.loadBalancers.filter((row) => row.provisioning_status === 'ACTIVE');
     expect(active.map((row) => row.admin_state_up)).toEqual(active.map(() => false));
-    expect(JSON.stringify(asleep.swift)).not.toContain('.r:');
+    expect(JSON.stringify(suspended.swift)).not.toContain('.r:');
     await stage.send('ingest', stage.notification(await stage.setEnabled(customer, true)));
     expect(await lastOperation('resume')).toMatchObject({ state: 'finished', mode: 'enforce' });
-    expect(allSwitchesOf(stage.cloud, customer)).toEqual(before);
-    expect(allSwitchesOf(stage.cloud, control)).toEqual(untouched);
+    expect(allResourceStatesOf(stage.cloud, customer)).toEqual(before);
+    expect(allResourceStatesOf(stage.cloud, control)).toEqual(untouched);
   });
 
   it('provisions a new project once by the deployed policy file, and no other project', async () => {
@@ -160,13 +162,13 @@ describe('the deployed stack', () => {
 
   it('only counts a disabled project that no rule of the policy file matches', async () => {
     const customer = stage.project();
-    const before = allSwitchesOf(stage.cloud, customer);
+    const before = allResourceStatesOf(stage.cloud, customer);
     await stage.send('ingest', stage.notification(await stage.setEnabled(customer, false)));
     expect(await stage.ended(customer, 150)).toMatchObject({
       state: 'observed',
       action: 'suspend',
     });
-    expect(allSwitchesOf(stage.cloud, customer)).toEqual(before);
+    expect(allResourceStatesOf(stage.cloud, customer)).toEqual(before);
   });
 
   it('deletes a domain with nested projects after the approval of its plan, and no other domain', async () => {

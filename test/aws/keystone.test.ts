@@ -1,7 +1,7 @@
 import { get } from 'node:http';
 import { jest } from '@jest/globals';
 import { type RehearsalCloud, startCloud } from '../cloud/cloud.ts';
-import { until } from '../engine/place.ts';
+import { until } from '../engine/engine-store.ts';
 import { customerOf, deletedIn } from './cloud.ts';
 import { type DeployedStack, deployStack } from './stack.ts';
 

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { jest } from '@jest/globals';
 import { CREDENTIALS } from '../../localstack/endpoint.ts';
-import { until } from '../engine/place.ts';
+import { until } from '../engine/engine-store.ts';
 import { type CloudFixture, openCloudFixture } from '../openstack/cloud-fixture.ts';
 import { loginVariables } from '../openstack/credentials.ts';
 import {

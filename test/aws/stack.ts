@@ -34,7 +34,7 @@ import {
   REGION,
 } from '../../localstack/endpoint.ts';
 import { commandLine, type Typed } from './command-line.ts';
-import { openPlace } from './place.ts';
+import { openStageEndpoint } from './stage-endpoint.ts';
 
 /** One minute of an operation on AWS takes seconds here. An operator can set the same values. */
 const SETTINGS = {
@@ -116,14 +116,14 @@ export interface DeployedStack {
 }
 
 /**
- * The real template on an emulator: {@link openPlace}. `login`: the `OS_*` variables of its secret.
+ * The real template on an emulator: {@link openStageEndpoint}. `login`: the `OS_*` variables of its secret.
  * `settings`: added to {@link SETTINGS}, or replacing them.
  */
 export async function deployStack(
   login: Readonly<Record<string, string>>,
   settings: Readonly<Record<string, string>> = {},
 ): Promise<DeployedStack> {
-  const place = await openPlace();
+  const place = await openStageEndpoint();
   const { endpoint, stage } = place;
   try {
     const parameters = { ...SETTINGS, ...settings };

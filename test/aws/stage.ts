@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { RehearsalCloud } from '../cloud/cloud.ts';
-import { until } from '../engine/place.ts';
+import { until } from '../engine/engine-store.ts';
 import {
   customerOf,
   deletedIn,

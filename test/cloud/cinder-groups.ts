@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { accepted, linksOf, list, mark } from './cinder-shape.ts';
+import { accepted, linksOf, list, setStatus } from './cinder-shape.ts';
 import { find } from './cinder-volumes.ts';
 import { action, body, type Call, param, Refusal, type Routes } from './http.ts';
 import { isoMicros, uuid } from './resource-store.ts';
@@ -108,7 +108,7 @@ export function groupRoutes(state: CloudState, routes: Routes): void {
       const row = group(call);
       const [what, input] = action(call);
       if (what === 'reset_status')
-        mark(state, row, z.object({ status: z.string() }).parse(input).status);
+        setStatus(state, row, z.object({ status: z.string() }).parse(input).status);
       else if (what === 'delete')
         deleteGroup(
           state,
@@ -158,9 +158,9 @@ export function groupRoutes(state: CloudState, routes: Routes): void {
           400,
           `Invalid GroupSnapshot: GroupSnapshot status must be available or error, but current status is: ${row.status}`,
         );
-      mark(state, row, 'deleting');
+      setStatus(state, row, 'deleting');
       const own = snapshots.where((each) => each.group_snapshot_id === row.id);
-      for (const each of own) mark(state, each, 'deleting');
+      for (const each of own) setStatus(state, each, 'deleting');
       if (!call.endless)
         state.clock.after(state.options.durations.groupSnapshot, () => {
           if (row.status !== 'deleting') return;
@@ -232,8 +232,8 @@ function deleteGroup(
     throw refuse(`Volume in group ${row.id} is attached. Need to detach first.`);
   if (members.some((each) => snapshots.some((snapshot) => snapshot.volume_id === each.id)))
     throw refuse('Volume in group still has dependent snapshots.');
-  mark(state, row, 'deleting');
-  for (const each of members) mark(state, each, 'deleting');
+  setStatus(state, row, 'deleting');
+  for (const each of members) setStatus(state, each, 'deleting');
   if (endless) return;
   state.clock.after(state.options.durations.group, () => {
     if (row.status !== 'deleting') return;
@@ -297,7 +297,7 @@ export function backupRoutes(state: CloudState, routes: Routes): void {
     service();
     if (hasIncrements(row))
       state.sideEffects.push(`backup ${row.id} was deleted before its increments`);
-    mark(state, row, 'deleting');
+    setStatus(state, row, 'deleting');
     if (call.endless) return;
     state.clock.after(state.options.durations.backup, () => {
       if (row.status === 'deleting') backups.delete(row.id);
@@ -365,7 +365,7 @@ export function backupRoutes(state: CloudState, routes: Routes): void {
       if (what === 'os-force_delete') remove(call, row, true);
       else if (what === 'os-reset_status') {
         service();
-        mark(state, row, z.object({ status: z.string() }).parse(input).status);
+        setStatus(state, row, z.object({ status: z.string() }).parse(input).status);
       } else throw new Refusal(400, `There is no such action: ${what}`);
       return accepted;
     });

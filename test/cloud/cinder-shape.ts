@@ -102,7 +102,7 @@ export const accepted: Reply = {
 };
 
 /** A change of status and its time. The time shows how long a row has been `deleting`. */
-export function mark(
+export function setStatus(
   state: CloudState,
   row: { status: string; updated_at?: number },
   status: string,

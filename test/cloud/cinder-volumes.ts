@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { accepted, isTrue, linksOf, list, mark } from './cinder-shape.ts';
+import { accepted, isTrue, linksOf, list, setStatus } from './cinder-shape.ts';
 import { action, body, type Call, param, Refusal, type Reply, type Routes } from './http.ts';
 import { isoMicros, uuid } from './resource-store.ts';
 import type { Snapshot, Volume } from './rows.ts';
@@ -184,7 +184,7 @@ export function volumeRoutes(state: CloudState, routes: Routes): void {
       if (what === 'os-force_delete')
         deleteSnapshot(state, row, { force: true, endless: call.endless });
       else if (what === 'os-reset_status')
-        mark(state, row, z.object({ status: z.string() }).parse(input).status);
+        setStatus(state, row, z.object({ status: z.string() }).parse(input).status);
       else throw new Refusal(400, `There is no such action: ${what}`);
       return accepted;
     });
@@ -271,15 +271,15 @@ export function deleteVolume(
     )
   )
     throw new Refusal(400, 'Invalid volume: Failed to update snapshot.');
-  mark(state, row, 'deleting');
-  for (const each of own) mark(state, each, 'deleting');
+  setStatus(state, row, 'deleting');
+  for (const each of own) setStatus(state, each, 'deleting');
   if (how.endless) return;
   state.clock.after(state.options.durations.volume, () => {
     if (row.status !== 'deleting' || state.storage.volumes.get(row.id) !== row) return;
     if (row.busy > 0) {
       // VolumeIsBusy is no error of the API: Cinder only restores the status.
       row.busy--;
-      mark(state, row, 'available');
+      setStatus(state, row, 'available');
       return;
     }
     for (const each of own) snapshots.delete(each.id);
@@ -302,13 +302,13 @@ function deleteSnapshot(
       400,
       'Invalid snapshot: Snapshot status must be available or error and must not be part of a group.',
     );
-  mark(state, row, 'deleting');
+  setStatus(state, row, 'deleting');
   if (how.endless) return;
   state.clock.after(state.options.durations.snapshot, () => {
     if (row.status !== 'deleting') return;
     if (row.busy > 0) {
       row.busy--;
-      mark(state, row, 'available');
+      setStatus(state, row, 'available');
     } else state.storage.snapshots.delete(row.id);
   });
 }
@@ -328,7 +328,7 @@ function volumeAction(state: CloudState, call: Call, row: Volume): Reply {
     const wanted = resetStatus.parse(input);
     if (wanted.status === 'deleting')
       throw new Refusal(400, `Cannot reset-state to ${wanted.status}`);
-    mark(state, row, wanted.status ?? row.status);
+    setStatus(state, row, wanted.status ?? row.status);
     if (wanted.migration_status !== undefined)
       row.migration_status = wanted.migration_status === 'none' ? null : wanted.migration_status;
     if (wanted.attach_status === 'detached')

@@ -3,7 +3,6 @@ import { body, type Call, type Front, param, Refusal, type Reply, Routes } from 
 import { listEndpoints, listServices } from './keystone-catalog.ts';
 import { federation } from './keystone-federation.ts';
 import { grants } from './keystone-grants.ts';
-import { people } from './keystone-people.ts';
 import {
   deleteDomain,
   deleteProject,
@@ -14,6 +13,7 @@ import {
 import { registrations } from './keystone-registrations.ts';
 import { agrees, collection } from './keystone-shape.ts';
 import { login, showToken } from './keystone-tokens.ts';
+import { userRoutes } from './keystone-users.ts';
 import { hex } from './resource-store.ts';
 import type { Project } from './rows.ts';
 import type { CloudState } from './state.ts';
@@ -103,7 +103,7 @@ export function keystone(state: CloudState): Front {
       deleteDomain(state, call, found(state, call, 'domain'));
       return { status: 204 };
     });
-  people(state, routes);
+  userRoutes(state, routes);
   federation(state, routes);
   grants(state, routes);
   registrations(state, routes);

@@ -1,5 +1,5 @@
 import { type Call, Refusal, type Routes } from './http.ts';
-import { blank, conflict, type Resource, texts, timeless } from './neutron-shape.ts';
+import { blank, conflict, type Resource, texts, withoutTimes } from './neutron-shape.ts';
 import { uuid } from './resource-store.ts';
 import type { NetworkRow } from './rows.ts';
 import type { CloudState } from './state.ts';
@@ -146,7 +146,7 @@ export function addressGroups(state: CloudState): Resource {
     missing: ['AddressGroupNotFound', (id) => `Address group ${id} could not be found.`],
     filters: ['shared'],
     create: (input, project) =>
-      timeless(blank(state, project, { name: '', addresses: [], ...input })),
+      withoutTimes(blank(state, project, { name: '', addresses: [], ...input })),
     remove(row) {
       if (rules.some((rule) => rule.remote_address_group_id === row.id))
         throw conflict(

@@ -83,7 +83,7 @@ export function blank(
 }
 
 /** Address groups and scopes are no standard resources: they have no times and no tags. */
-export function timeless(row: NetworkRow): NetworkRow {
+export function withoutTimes(row: NetworkRow): NetworkRow {
   const { created_at: _, updated_at: __, revision_number: ___, tags: ____, ...rest } = row;
   return { ...rest, id: row.id, project_id: row.project_id };
 }

@@ -16,7 +16,7 @@ import {
   extensionsIn,
   type Resource,
   resourceRoutes,
-  timeless,
+  withoutTimes,
 } from './neutron-shape.ts';
 import type { CloudState } from './state.ts';
 import { isAdmin, ownProject, tokenOf } from './tokens.ts';
@@ -141,7 +141,7 @@ function addressScopes(state: CloudState): Resource {
     missing: ['AddressScopeNotFound', (id) => `Address scope ${id} could not be found.`],
     filters: ['shared', 'ip_version'],
     create: (input, project) => {
-      const { description: _, ...row } = timeless(
+      const { description: _, ...row } = withoutTimes(
         blank(state, project, { name: '', shared: false, ip_version: 4, ...input }),
       );
       return { ...row, id: row.id, project_id: project };

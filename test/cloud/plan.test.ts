@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { PlanShape } from '../../lib/cli/shapes.ts';
-import { until } from '../engine/place.ts';
+import { until } from '../engine/engine-store.ts';
 import { startCloud } from './cloud.ts';
 import { startPropagator } from './propagator.ts';
 

@@ -2,7 +2,7 @@ import { addFloatingIp, addForwarding } from './neutron-floating-ips.ts';
 import { addNetwork, addPort, addSubnet, addTrunk } from './neutron-networks.ts';
 import { addInterface, addRouter } from './neutron-routers.ts';
 import { addGroup, addRule, ensureDefaultGroup } from './neutron-security.ts';
-import { addresses, blank, timeless } from './neutron-shape.ts';
+import { addresses, blank, withoutTimes } from './neutron-shape.ts';
 import type { NetworkRow, Project } from './rows.ts';
 import type { Size } from './seed.ts';
 import type { CloudState } from './state.ts';
@@ -113,7 +113,7 @@ export function fillNetwork(
   share(state, id, networks.at(-1) ?? first, neighbor);
 
   const addressGroup = network.addressGroups.add(
-    timeless(blank(state, id, { name: 'offices', addresses: ['198.51.100.0/24'] })),
+    withoutTimes(blank(state, id, { name: 'offices', addresses: ['198.51.100.0/24'] })),
   );
   addRule(state, groups[0] ?? group, {
     direction: 'ingress',
@@ -121,7 +121,7 @@ export function fillNetwork(
     remote_address_group_id: addressGroup.id,
   });
   const scope = network.addressScopes.add(
-    timeless(blank(state, id, { name: 'scope', shared: false, ip_version: 4 })),
+    withoutTimes(blank(state, id, { name: 'scope', shared: false, ip_version: 4 })),
   );
   const pool = network.subnetpools.add(
     blank(state, id, {

@@ -10,7 +10,7 @@ import { OperationsShape } from '../../lib/cli/shapes.ts';
 import { type RehearsalCloud, startCloud } from '../cloud/cloud.ts';
 import { deleteProject } from '../cloud/keystone-projects.ts';
 import { type Started, startPropagator } from '../cloud/propagator.ts';
-import { until } from './place.ts';
+import { until } from './engine-store.ts';
 
 /** Use a larger number for a manual measurement: API_FLOOD=50000. */
 const FLOOD = Number(process.env.API_FLOOD ?? 2000);

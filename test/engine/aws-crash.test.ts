@@ -6,7 +6,7 @@ import { jest } from '@jest/globals';
 import type { WorkerEngine } from '../../lib/engine/port.ts';
 import type { TestStage } from './aws.ts';
 import { withEmulator } from './aws-emulator.ts';
-import { until } from './place.ts';
+import { until } from './engine-store.ts';
 import { operation, requested, unique } from './samples.ts';
 import { runOf } from './suite-delivery.ts';
 

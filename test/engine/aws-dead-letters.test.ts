@@ -3,7 +3,7 @@ import type { Message } from '../../events/index.ts';
 import type { WorkerEngine } from '../../lib/engine/port.ts';
 import type { TestStage } from './aws.ts';
 import { arrivingRuns, numbers, withEmulator } from './aws-emulator.ts';
-import { until } from './place.ts';
+import { until } from './engine-store.ts';
 import { operationId, requested, unique } from './samples.ts';
 
 const emulator = withEmulator();

@@ -11,7 +11,7 @@ import { readBody } from '../../lib/engine/aws/messaging/envelope.ts';
 import type { Delivery, WorkerEngine } from '../../lib/engine/port.ts';
 import { CREDENTIALS, REGION, SCHEDULER_ROLE } from './aws.ts';
 import { arrivingRuns, numbers, withEmulator } from './aws-emulator.ts';
-import { until } from './place.ts';
+import { until } from './engine-store.ts';
 import { confirmation, operation, operationId, requested, unique } from './samples.ts';
 
 const emulator = withEmulator();

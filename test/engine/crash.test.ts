@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { WorkerEngine } from '../../lib/engine/port.ts';
 import { openPostgresEngine, type PostgresEngineOptions } from '../../lib/engine/postgres/open.ts';
-import { until } from './place.ts';
+import { until } from './engine-store.ts';
 import { type Postgresql, startPostgresql } from './postgresql.ts';
 import { confirmation, operationId } from './samples.ts';
 

@@ -4,7 +4,7 @@ import type { ApiClient } from '../../lib/cli/client.ts';
 import { type OperationShape, OperationsShape, PlanShape } from '../../lib/cli/shapes.ts';
 import { type RehearsalCloud, startCloud } from '../cloud/cloud.ts';
 import { PropagatorProcess } from '../reliability/propagator.ts';
-import { until } from './place.ts';
+import { until } from './engine-store.ts';
 import { type Postgresql, startPostgresql } from './postgresql.ts';
 
 jest.setTimeout(240_000);

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openPostgresEngine } from '../../lib/engine/postgres/open.ts';
-import { QUICK_RETRY } from './place.ts';
+import { QUICK_RETRY } from './engine-store.ts';
 import { engineSuite } from './suite.ts';
 
 engineSuite('The embedded engine', async () => {

@@ -17,7 +17,7 @@ import type { Database } from '../../lib/engine/postgres/database.ts';
 import { openEmbedded } from '../../lib/engine/postgres/embedded.ts';
 import { openPostgresEngine, type PostgresEngineOptions } from '../../lib/engine/postgres/open.ts';
 import { BUSY_TABLES } from '../../lib/engine/postgres/schema.ts';
-import { QUICK_RETRY, until } from './place.ts';
+import { QUICK_RETRY, until } from './engine-store.ts';
 import { operation, queue, requested, serviceOf, unique } from './samples.ts';
 
 jest.setTimeout(60_000);

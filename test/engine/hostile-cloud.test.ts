@@ -9,7 +9,7 @@ import { deleteProject } from '../cloud/keystone-projects.ts';
 import { type Started, startPropagator } from '../cloud/propagator.ts';
 import { type CloudProxy, type Effect, type ProxyRule, startProxy } from '../cloud/proxy/proxy.ts';
 import { SECRET_PART, TEXTS_WITH_SECRET } from '../unit/shared/secrets.ts';
-import { until } from './place.ts';
+import { until } from './engine-store.ts';
 
 jest.setTimeout(300_000);
 

@@ -11,7 +11,7 @@ import { type RehearsalCloud, startCloud } from '../cloud/cloud.ts';
 import { createServer, listen } from '../cloud/http.ts';
 import { loginOf } from '../cloud/login.ts';
 import { type Started, startPropagator } from '../cloud/propagator.ts';
-import { until } from './place.ts';
+import { until } from './engine-store.ts';
 import { Billing, CMDB_TOKEN, Cmdb } from './plugins-doubles.ts';
 
 async function freePort(): Promise<number> {

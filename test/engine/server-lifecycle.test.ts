@@ -1,7 +1,7 @@
 import { jest } from '@jest/globals';
 import * as z from 'zod';
 import {
-  allSwitchesOf,
+  allResourceStatesOf,
   customerOf,
   newProjectIn,
   PROVISIONED,
@@ -12,7 +12,7 @@ import {
 } from '../aws/cloud.ts';
 import type { RehearsalCloud } from '../cloud/cloud.ts';
 import { type Started, startPropagator } from '../cloud/propagator.ts';
-import { until } from './place.ts';
+import { until } from './engine-store.ts';
 import { type Postgresql, startPostgresql } from './postgresql.ts';
 
 jest.setTimeout(600_000);
@@ -61,20 +61,23 @@ describe('suspend, resume and provision on a PostgreSQL server', () => {
       async () => (await reads().account('project', target.id)) !== undefined,
       60,
     );
-    const [before, untouched] = [allSwitchesOf(cloud, target.id), allSwitchesOf(cloud, control.id)];
+    const [before, untouched] = [
+      allResourceStatesOf(cloud, target.id),
+      allResourceStatesOf(cloud, control.id),
+    ];
     await notify(await setEnabledIn(cloud, target.id, false));
     await ended(target.id, 'suspend');
-    const asleep = allSwitchesOf(cloud, target.id);
-    expect(asleep.servers.filter((row) => row.vm_state === 'active')).toEqual([]);
+    const suspended = allResourceStatesOf(cloud, target.id);
+    expect(suspended.servers.filter((row) => row.vm_state === 'active')).toEqual([]);
     expect(JSON.stringify(before.swift)).toContain('.r:*');
-    expect(JSON.stringify(asleep.swift)).not.toContain('.r:*');
+    expect(JSON.stringify(suspended.swift)).not.toContain('.r:*');
     expect(await reads().documents('suspension', target.id)).not.toEqual([]);
     await started.stop();
     started = await start();
     await notify(await setEnabledIn(cloud, target.id, true));
     await ended(target.id, 'resume');
-    expect(allSwitchesOf(cloud, target.id)).toEqual(before);
-    expect(allSwitchesOf(cloud, control.id)).toEqual(untouched);
+    expect(allResourceStatesOf(cloud, target.id)).toEqual(before);
+    expect(allResourceStatesOf(cloud, control.id)).toEqual(untouched);
     expect(await reads().documents('suspension', target.id)).toEqual([]);
   });
 

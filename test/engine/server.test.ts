@@ -1,7 +1,7 @@
 import { jest } from '@jest/globals';
 import pg from 'pg';
 import { openPostgresEngine } from '../../lib/engine/postgres/open.ts';
-import { barrier, QUICK_RETRY, until } from './place.ts';
+import { barrier, QUICK_RETRY, until } from './engine-store.ts';
 import { type Postgresql, startPostgresql } from './postgresql.ts';
 import { operation, queue, requested, serviceOf, unique } from './samples.ts';
 import { engineSuite } from './suite.ts';

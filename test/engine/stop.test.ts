@@ -9,7 +9,7 @@ import { keystone } from '../../lib/services/keystone.ts';
 import { type RehearsalCloud, startCloud } from '../cloud/cloud.ts';
 import { loginOf } from '../cloud/login.ts';
 import { startPropagator } from '../cloud/propagator.ts';
-import { connectTo, until } from './place.ts';
+import { connectTo, until } from './engine-store.ts';
 
 /** A complete propagator in this process, on a cloud with one target and one control project. */
 describe('A propagator', () => {

@@ -6,7 +6,7 @@ import type { AuditRecord } from '../../lib/audit/entry.ts';
 import { verifyLog } from '../../lib/audit/verify.ts';
 import { StoredAuditEntry } from '../../lib/engine/audit.ts';
 import type { Engine } from '../../lib/engine/port.ts';
-import { until } from './place.ts';
+import { until } from './engine-store.ts';
 import { operation, requested, unique } from './samples.ts';
 
 export const auditRecord = (fields: Partial<AuditRecord> = {}): AuditRecord => ({

@@ -1,5 +1,5 @@
 import type { WorkerEngine } from '../../lib/engine/port.ts';
-import { until } from './place.ts';
+import { until } from './engine-store.ts';
 import {
   confirmation,
   domainId,

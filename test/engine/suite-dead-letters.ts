@@ -7,7 +7,7 @@ import {
   type WorkerEngine,
 } from '../../lib/engine/port.ts';
 import type { ErrorReport } from '../../lib/shared/errors.ts';
-import { until } from './place.ts';
+import { until } from './engine-store.ts';
 import { confirmation, operationId, requested, unique } from './samples.ts';
 
 const report = (code: string): ErrorReport => ({

@@ -1,5 +1,5 @@
 import type { Delivery, WorkerEngine } from '../../lib/engine/port.ts';
-import { barrier, median, until } from './place.ts';
+import { barrier, median, until } from './engine-store.ts';
 import { queue, requested, serviceOf, unique } from './samples.ts';
 
 export const runOf = ({ message }: Delivery): number =>

@@ -1,6 +1,6 @@
 import type { WorkerEngine } from '../../lib/engine/port.ts';
 import { PropagatorError } from '../../lib/shared/errors.ts';
-import { until } from './place.ts';
+import { until } from './engine-store.ts';
 import { queue, requested, serviceOf } from './samples.ts';
 import { runOf } from './suite-delivery.ts';
 

@@ -9,7 +9,7 @@ import { Policy } from '../../lib/policy/schema.ts';
 import { DOMAIN, DomainRecoverySimulation } from '../property/domain-recovery-simulation.ts';
 import type { SimulationDeps } from '../property/simulation-parts.ts';
 import { CONTROL, SIBLING, TARGET } from '../property/suspend-simulation.ts';
-import { until } from './place.ts';
+import { until } from './engine-store.ts';
 
 /** A busy machine. An idle one needs a tenth. */
 const SECONDS = 180;

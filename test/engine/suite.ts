@@ -1,5 +1,5 @@
 import { jest } from '@jest/globals';
-import type { Place } from './place.ts';
+import type { EngineStore } from './engine-store.ts';
 import { auditSuite } from './suite-audit.ts';
 import { commitSuite } from './suite-commit.ts';
 import { deadLetterSuite } from './suite-dead-letters.ts';
@@ -18,11 +18,11 @@ jest.setTimeout(60_000);
  */
 export function engineSuite(
   name: string,
-  place: () => Promise<Place>,
+  place: () => Promise<EngineStore>,
   { isServerless = false, processes = 1 } = {},
 ): void {
   describe(name, () => {
-    let standing: Place;
+    let standing: EngineStore;
     beforeAll(async () => {
       standing = await place();
     }, 60_000);

@@ -8,7 +8,7 @@ import { sweep } from '../../lib/handlers/sweep.ts';
 import { syncInventory } from '../../lib/handlers/sync-inventory.ts';
 import { createLogger } from '../../lib/shared/log.ts';
 import { domain, FakeKeystone, project, role, user } from '../unit/account/ingest-fixture.ts';
-import { QUICK_RETRY, until } from './place.ts';
+import { QUICK_RETRY, until } from './engine-store.ts';
 
 let folder: string;
 let engine: WorkerEngine;

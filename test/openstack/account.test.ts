@@ -5,8 +5,8 @@ import {
   describeView,
   isOver,
   isState,
+  liveProjectServices,
   OPERATION_SECONDS,
-  onlyWhileAlive,
   unreachableServices,
 } from './driver.ts';
 import { counts, linesOf } from './snapshot.ts';
@@ -115,7 +115,7 @@ describe('a customer whose projects hold at least one of every resource type', (
     );
     // The other services are not only emptied but verified. Which services list a project only
     // while it exists depends on the cloud.
-    const blind = (await onlyWhileAlive(on.cloud)).map(({ service }) => service);
+    const blind = (await liveProjectServices(on.cloud)).map(({ service }) => service);
     expect(unreachableServices(view).filter((service) => !blind.includes(service))).toEqual([]);
     const now = await on.snapshot(true);
     expect(await on.remaining(now, 'green')).toEqual([]);

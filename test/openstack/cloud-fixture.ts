@@ -1,6 +1,6 @@
 import { deleteQueue } from './broker.ts';
 import { Cloud, text } from './cloud.ts';
-import { type How, Propagator } from './driver.ts';
+import { Propagator, type PropagatorOptions } from './driver.ts';
 import { type Customer, type Fill, newPrefix, populate } from './populate.ts';
 import { removeLeftovers } from './remove-leftovers.ts';
 import {
@@ -25,7 +25,7 @@ export interface CloudFixture {
   idOf(name: string): string;
   /** Returns the current snapshot. If `settled`, it repeats until two snapshots are equal. */
   snapshot(settled?: boolean): Promise<Snapshot>;
-  start(how: How): Promise<number>;
+  start(how: PropagatorOptions): Promise<number>;
   /** Ids of all domains except those of this fixture. Other programs use the cloud at the same time. */
   domainsOfOthers(): Promise<string[]>;
   /** Deletes a project in Keystone. Returns the epoch milliseconds of Keystone's answer. */

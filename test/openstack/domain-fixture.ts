@@ -4,7 +4,7 @@ import type { CloudFixture } from './cloud-fixture.ts';
 import { make } from './populate/seed.ts';
 
 /** The resources that a test adds to the domain of a customer, in addition to its flat projects. */
-export interface Furnished {
+export interface DomainContents {
   /** Ids of the two nested projects: `middle` is below `top`, `leaf` below `middle`. */
   readonly nested: Readonly<Record<'middle' | 'leaf', string>>;
   readonly roleId: string;
@@ -36,7 +36,7 @@ const secret = (as: Session, name: string) =>
  * Adds to the domain of a fixture with the projects `vault`, `held` and `top`: two nested projects,
  * secrets, networks, a volume, and one entry of each type that Keystone holds of a domain.
  */
-export async function furnishDomain(on: CloudFixture): Promise<Furnished> {
+export async function fillDomain(on: CloudFixture): Promise<DomainContents> {
   const { admin } = on.cloud;
   const { domainId: domain_id, prefix: name, member, projects } = on.customer;
   const sessionOf = (wanted: string): Session => {

@@ -5,9 +5,9 @@ import * as z from 'zod';
 import { type Row, Row as RowShape, until } from './cloud.ts';
 import { type CloudFixture, openCloudFixture } from './cloud-fixture.ts';
 import { describeView, isOver, isState, OPERATION_SECONDS, type View } from './driver.ts';
-import { type ProjectInUse, putToUse, SUSPENDED } from './in-use.ts';
 import { make } from './populate/seed.ts';
 import { type Customer, newPrefix, populate } from './populate.ts';
+import { type ProjectInUse, SUSPENDED, startWorkloads } from './project-in-use.ts';
 import { removeLeftovers } from './remove-leftovers.ts';
 import {
   linesOf,
@@ -45,8 +45,8 @@ describe('a domain that is deleted with a recovery window', () => {
     on = await openCloudFixture(fills, 'simple', { leaf: 'shop' });
     const json = { project: { enabled: false } };
     const [shop, leaf] = await Promise.all([
-      putToUse(on, 'shop'),
-      putToUse(on, 'leaf'),
+      startWorkloads(on, 'shop'),
+      startWorkloads(on, 'leaf'),
       populateSecond(),
       on.cloud.admin.call('identity', 'PATCH', `/projects/${on.idOf('alone')}`, { json }),
     ]);

@@ -4,8 +4,14 @@ import { stringify } from 'yaml';
 import * as z from 'zod';
 import { until } from './cloud.ts';
 import { type CloudFixture, openCloudFixture } from './cloud-fixture.ts';
-import { describeView, isState, OPERATION_SECONDS, onlyWhileAlive, type View } from './driver.ts';
-import { type ProjectInUse, putToUse, SUSPENDED } from './in-use.ts';
+import {
+  describeView,
+  isState,
+  liveProjectServices,
+  OPERATION_SECONDS,
+  type View,
+} from './driver.ts';
+import { type ProjectInUse, SUSPENDED, startWorkloads } from './project-in-use.ts';
 import { linesOf, type Snapshot, survivors, unwaivedLeftovers } from './snapshot.ts';
 
 const Planned = z.looseObject({ digest: z.string() });
@@ -28,9 +34,9 @@ describe('a domain that is disabled and enabled', () => {
     on = await openCloudFixture({ shop: 'simple', blog: 'simple', alone: 'simple' });
     domain = on.customer.domainId;
     const [shop, blog, alone] = await Promise.all([
-      putToUse(on, 'shop'),
-      putToUse(on, 'blog'),
-      putToUse(on, 'alone'),
+      startWorkloads(on, 'shop'),
+      startWorkloads(on, 'blog'),
+      startWorkloads(on, 'alone'),
     ]);
     projects = { shop, blog, alone };
     const rule = {
@@ -166,7 +172,7 @@ describe('a domain that is disabled and enabled', () => {
     console.log(await command('domain', 'delete', domain, ...how));
     // Keystone gives no token in a disabled domain. The projects are held if a service lists its
     // resources only with such a token.
-    const isHeld = (await onlyWhileAlive(on.cloud)).length > 0;
+    const isHeld = (await liveProjectServices(on.cloud)).length > 0;
     if (isHeld) await releaseProjects();
     const { state } = (await ended('cleanup')).operation;
     expect(state).toBe(isHeld ? 'unverified' : 'finished');

@@ -3,7 +3,7 @@ import * as z from 'zod';
 import { PlanShape } from '../../lib/cli/shapes.ts';
 import { text } from './cloud.ts';
 import { type CloudFixture, openCloudFixture } from './cloud-fixture.ts';
-import { type Furnished, furnishDomain } from './domain-fixture.ts';
+import { type DomainContents, fillDomain } from './domain-fixture.ts';
 import { describeView, isState, OPERATION_SECONDS, type View } from './driver.ts';
 import {
   type Line,
@@ -32,7 +32,7 @@ function plannedAs({ resourceType, id }: Line): string {
 /** A whole domain with nested projects, on a real cloud: plan, approval by two, run, and end. */
 describe('the deletion of a domain', () => {
   let on: CloudFixture;
-  let more: Furnished;
+  let more: DomainContents;
   let before: Snapshot;
   let shown: PlanShape;
   let domain: string;
@@ -42,7 +42,7 @@ describe('the deletion of a domain', () => {
   beforeAll(async () => {
     const fills = { web: 'simple', vault: 'empty', held: 'empty', top: 'empty' } as const;
     on = await openCloudFixture(fills);
-    more = await furnishDomain(on);
+    more = await fillDomain(on);
     domain = on.customer.domainId;
     const flat = Object.keys(fills).map((name) => [name, on.idOf(name)]);
     projects = { ...Object.fromEntries(flat), ...more.nested };

@@ -59,13 +59,13 @@ const Quarantine = z.object({
 export const OPERATION_SECONDS = 600;
 
 /** The account of an operation. */
-export interface About {
+export interface OperationAccount {
   readonly project?: string;
   readonly domain?: string;
   readonly user?: string;
 }
 
-export interface How {
+export interface PropagatorOptions {
   readonly mode: 'observe' | 'enforce';
   /** Protected domains: those of other users of this cloud. */
   readonly protectedDomains?: readonly string[];
@@ -138,7 +138,7 @@ export class Propagator {
    * Starts it and returns when it is ready: the API answers, the broker is connected, the inventory
    * is filled. Returns the milliseconds until then.
    */
-  async start(how: How): Promise<number> {
+  async start(how: PropagatorOptions): Promise<number> {
     if (this.#child !== undefined) throw new Error('it runs already');
     this.#port = await freePort();
     const inherited = Object.entries(process.env).filter(
@@ -214,7 +214,7 @@ export class Propagator {
     z
       .object({ deadLetters: z.array(z.unknown()) })
       .parse((await this.api('GET', '/v1/dead-letters')).json).deadLetters;
-  async operations(about: About): Promise<View[]> {
+  async operations(about: OperationAccount): Promise<View[]> {
     const { json } = await this.api(
       'GET',
       `/v1/operations?${new URLSearchParams(Object.entries(about))}`,
@@ -226,7 +226,11 @@ export class Propagator {
    * Waits until the newest operation of an account is as wanted. After the timeout the error shows
    * what the operation waits on and the end of the log.
    */
-  async operation(about: About, wanted: (view: View) => boolean, seconds: number): Promise<View> {
+  async operation(
+    about: OperationAccount,
+    wanted: (view: View) => boolean,
+    seconds: number,
+  ): Promise<View> {
     let last: View | undefined;
     const type =
       about.project !== undefined ? 'project' : about.user !== undefined ? 'user' : 'domain';
@@ -273,7 +277,9 @@ const ONLY_WHILE_ALIVE: Readonly<Record<string, string>> = {
 };
 
 /** The catalog types of this cloud, each with the name of the service that covers it. */
-export async function onlyWhileAlive(cloud: Cloud): Promise<{ type: string; service: string }[]> {
+export async function liveProjectServices(
+  cloud: Cloud,
+): Promise<{ type: string; service: string }[]> {
   const rows = await cloud.admin.rows('identity', '/services', 'services');
   return rows.flatMap((row) => {
     const type = text(row, 'type');

@@ -11,7 +11,13 @@ import {
 import { projectCreated, projectDeleted } from './broker.ts';
 import { Cloud, text, until } from './cloud.ts';
 import { loginVariables } from './credentials.ts';
-import { describeView, isState, OPERATION_SECONDS, onlyWhileAlive, Propagator } from './driver.ts';
+import {
+  describeView,
+  isState,
+  liveProjectServices,
+  OPERATION_SECONDS,
+  Propagator,
+} from './driver.ts';
 
 /**
  * A real cloud whose Keystone shows less than it has: a proxy changes the catalog and the lists.
@@ -105,7 +111,7 @@ describe('a cloud whose catalog does not show all its services', () => {
   }
 
   it('ends an operation as finished if all services are covered', async () => {
-    for (const { type } of await onlyWhileAlive(cloud))
+    for (const { type } of await liveProjectServices(cloud))
       expect(
         await command('waiver', 'add', type, '--reason', 'shows nothing of a dead project'),
       ).toMatchObject({ status: 0 });

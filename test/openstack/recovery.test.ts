@@ -3,7 +3,7 @@ import * as z from 'zod';
 import { until } from './cloud.ts';
 import { type CloudFixture, openCloudFixture } from './cloud-fixture.ts';
 import { describeView, isState, OPERATION_SECONDS, type View } from './driver.ts';
-import { type ProjectInUse, putToUse, SUSPENDED } from './in-use.ts';
+import { type ProjectInUse, SUSPENDED, startWorkloads } from './project-in-use.ts';
 import { linesOf, type Snapshot, survivors } from './snapshot.ts';
 
 const Planned = z.looseObject({ digest: z.string() });
@@ -25,7 +25,7 @@ describe('a project that is deleted with a recovery window', () => {
   let alarms: unknown;
   beforeAll(async () => {
     on = await openCloudFixture({ leaving: 'simple' });
-    project = await putToUse(on, 'leaving');
+    project = await startWorkloads(on, 'leaving');
     before = await on.snapshot(true);
     alarms = await project.alarms();
     await start();

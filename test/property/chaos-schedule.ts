@@ -47,11 +47,11 @@ export const deliveriesWithDeadLetters = anyOf(
   ...DEATHS,
   'is given up',
 );
-export const calm: Iterator<ScheduledDelivery> = {
+export const withoutFailures: Iterator<ScheduledDelivery> = {
   next: () => ({ value: { pick: 0, outcome: 'fine' }, done: false }),
 };
 
-export class Died extends Error {}
+export class ProcessDied extends Error {}
 
 /** Returns the same engine in a process that dies at its first commit, before or after it. */
 function dying(engine: Engine, when: 'before' | 'after'): Engine {
@@ -59,7 +59,7 @@ function dying(engine: Engine, when: 'before' | 'after'): Engine {
     reads: engine.reads,
     commit: async (change: Change) => {
       if (when === 'after') await engine.commit(change);
-      throw new Died();
+      throw new ProcessDied();
     },
     deadLetters: engine.deadLetters.bind(engine),
     redrive: engine.redrive.bind(engine),
@@ -112,7 +112,7 @@ export async function run<Ports extends { engine: Engine }>(
       );
       cut?.(what === 'dies during a Keystone action');
       await simulation.handle(waiting.message, { ...deps, engine }).catch((error: unknown) => {
-        if (!(error instanceof Died)) throw error;
+        if (!(error instanceof ProcessDied)) throw error;
       });
       cut?.(false);
       continue; // The message stays in the queue.

@@ -2,7 +2,12 @@ import fc from 'fast-check';
 import { decisionMessages, decisionsOf } from '../../lib/engine/dead-letters.ts';
 import type { DeadLetter } from '../../lib/engine/port.ts';
 import { hasEnded } from '../../lib/operation/open.ts';
-import { calm, deliveriesWithDeadLetters, run, type ScheduledDelivery } from './chaos-schedule.ts';
+import {
+  deliveriesWithDeadLetters,
+  run,
+  type ScheduledDelivery,
+  withoutFailures,
+} from './chaos-schedule.ts';
 import { runs } from './runs.ts';
 import { CONTROL, deleted, Simulation, type SimulationOptions, TARGET } from './simulation.ts';
 
@@ -163,7 +168,7 @@ async function redriveAll(operated: OperatedWorld): Promise<void> {
   for (let n = 0; n < 12 && engine.deadLetterList.length > 0; n += 1) {
     for (const { id } of engine.deadLetterList) operated.sentBack.add(id);
     await engine.redrive({}, { by: 'operator' });
-    await operated.live(calm);
+    await operated.live(withoutFailures);
   }
   expect(engine.deadLetterList).toEqual([]);
 }

@@ -9,7 +9,7 @@ import type { KeystoneAction } from '../../lib/operation/model.ts';
 import { PropagatorError } from '../../lib/shared/errors.ts';
 import type { Blocker, Removal, ServiceApi } from '../../lib/task/service.ts';
 import { registryWith } from '../registries.ts';
-import { Died } from './chaos-schedule.ts';
+import { ProcessDied } from './chaos-schedule.ts';
 import { apiStub, cloudStub, keystoneAway } from './simulation-parts.ts';
 import { awaitedOf, type Described } from './stateful-service.ts';
 
@@ -256,7 +256,7 @@ export class StatefulCloud {
   }
 
   #cut(): void {
-    if (this.powerCut) throw new Died();
+    if (this.powerCut) throw new ProcessDied();
   }
 
   #classesOf(owner: string, ...which: string[]): Resource[] {

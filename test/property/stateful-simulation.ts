@@ -14,7 +14,7 @@ import { type Described, serviceOf } from './stateful-service.ts';
 
 export const TARGET = ProjectId.parse('target');
 export const CONTROL = ProjectId.parse('control');
-export const GONE_USER = 'gone-user';
+export const DELETED_USER = 'gone-user';
 
 export const failure = (
   errorClass: ErrorClass,
@@ -60,7 +60,7 @@ export class StatefulSimulation {
           for (const owner of [TARGET, CONTROL])
             this.cloud.make(`${name}.${resourceType}`, owner, `${owner}-${n}`, lingers);
         for (const resourceType of userResourceTypes)
-          for (const owner of [GONE_USER, 'other-user'])
+          for (const owner of [DELETED_USER, 'other-user'])
             this.cloud.make(`${name}.${resourceType}`, owner, `${owner}-${n}`, lingers);
       }
     this.#others = this.#confirmation();

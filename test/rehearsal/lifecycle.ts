@@ -2,11 +2,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { duration } from '../../lib/cli/output.ts';
 import { type OperationShape, OperationsShape } from '../../lib/cli/shapes.ts';
 import { ENDED } from '../../lib/operation/model.ts';
-import { switchesOf } from '../cloud/switches.ts';
+import { resourceStatesOf } from '../cloud/resource-states.ts';
 import type { RehearsalFixture } from './rehearsal-fixture.ts';
 
 /** A check of the rehearsal, and its result. */
-export type Verdict = readonly [isTrue: boolean, text: string];
+export type CheckResult = readonly [isTrue: boolean, text: string];
 
 const AT_MOST_MILLIS = 20_000;
 
@@ -30,10 +30,10 @@ async function endOf(
 }
 
 /** Checks that a new project of the customer is provisioned by the profile of the policy file. */
-export async function arrive(
+export async function provisionCustomer(
   fixture: RehearsalFixture,
   print: (line: string) => void,
-): Promise<{ readonly id: string; readonly name: string; readonly verdict: Verdict }> {
+): Promise<{ readonly id: string; readonly name: string; readonly verdict: CheckResult }> {
   const { cloud, customer } = fixture;
   const name = 'shop';
   const startedAt = Date.now();
@@ -54,27 +54,29 @@ function publish({ cloud }: RehearsalFixture, project: string): void {
   container.headers['x-container-read'] = '.r:*';
 }
 
-const isPublic = (switches: ReturnType<typeof switchesOf>): boolean =>
+const isPublic = (switches: ReturnType<typeof resourceStatesOf>): boolean =>
   switches.swift.some(({ headers }) => headers['x-container-read']?.includes('.r:'));
 
 /** Disables a project in Keystone and enables it again. Checks the suspension and the resume. */
 export async function suspendAndResume(
   fixture: RehearsalFixture,
   print: (line: string) => void,
-): Promise<Verdict[]> {
+): Promise<CheckResult[]> {
   const [project] = fixture.customer.projects;
   if (!project) throw new TypeError('the customer has no project');
   const { id, name } = project;
   publish(fixture, id);
-  const before = switchesOf(fixture.cloud, id);
+  const before = resourceStatesOf(fixture.cloud, id);
   const running = before.servers.filter((row) => row.vm_state === 'active').length;
   const setEnabled = (enabled: boolean) =>
     fixture.keystone.request('PATCH', `/projects/${id}`, { json: { project: { enabled } } });
   const disabledAt = Date.now();
   await setEnabled(false);
-  const suspended = await endOf('suspend', id, fixture);
-  const asleep = switchesOf(fixture.cloud, id);
-  const stopped = asleep.servers.filter((row) => row.vm_state === 'stopped' && row.locked).length;
+  const suspension = await endOf('suspend', id, fixture);
+  const suspended = resourceStatesOf(fixture.cloud, id);
+  const stopped = suspended.servers.filter(
+    (row) => row.vm_state === 'stopped' && row.locked,
+  ).length;
   print(
     `2. The project "${name}" is disabled. It is suspended after ${duration(Date.now() - disabledAt)}: ${stopped} servers are stopped and locked, public access is closed.`,
   );
@@ -84,12 +86,14 @@ export async function suspendAndResume(
   print(
     `3. The project "${name}" is enabled. After ${duration(Date.now() - enabledAt)} its ${running} servers run again, and everything is as before.`,
   );
-  const isAtRest = asleep.servers.every((row) => row.vm_state !== 'active') && !isPublic(asleep);
+  const isAtRest =
+    suspended.servers.every((row) => row.vm_state !== 'active') && !isPublic(suspended);
   const isAsBefore =
-    isPublic(before) && JSON.stringify(switchesOf(fixture.cloud, id)) === JSON.stringify(before);
+    isPublic(before) &&
+    JSON.stringify(resourceStatesOf(fixture.cloud, id)) === JSON.stringify(before);
   return [
     [
-      suspended.operation.state === 'finished' && running > 0 && isAtRest,
+      suspension.operation.state === 'finished' && running > 0 && isAtRest,
       'no server of the disabled project ran, and its public container was closed',
     ],
     [

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import * as z from 'zod';
 import { colors, duration, table } from '../../lib/cli/output.ts';
 import { DeadLettersShape, type OperationShape, OperationsShape } from '../../lib/cli/shapes.ts';
-import { arrive, suspendAndResume, type Verdict } from './lifecycle.ts';
+import { type CheckResult, provisionCustomer, suspendAndResume } from './lifecycle.ts';
 import { openFixture, type RehearsalFixture } from './rehearsal-fixture.ts';
 import { openScreen } from './screen.ts';
 
@@ -27,7 +27,7 @@ screen.print(
   `The customer "acme" has ${customer.projects.length} projects with ${held} resources. The neighbor "globex" has the same, with the same names.`,
 );
 
-const shop = await arrive(fixture, screen.print);
+const shop = await provisionCustomer(fixture, screen.print);
 const lifecycleVerdicts = [shop.verdict, ...(await suspendAndResume(fixture, screen.print))];
 const leaving = [...customer.projects, shop];
 
@@ -120,7 +120,7 @@ function report(): boolean {
   const ended =
     operations.length > leaving.length &&
     operations.every(({ operation }) => operation.state === 'finished');
-  const verdicts: Verdict[] = [
+  const verdicts: CheckResult[] = [
     ...lifecycleVerdicts,
     [ended, `every deletion has finished (${operations.length})`],
     [

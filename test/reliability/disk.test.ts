@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { jest } from '@jest/globals';
 import * as z from 'zod';
 import { QuarantineShape } from '../../lib/cli/shapes.ts';
-import { until } from '../engine/place.ts';
+import { until } from '../engine/engine-store.ts';
 import { clientOf, PropagatorProcess } from './propagator.ts';
 import { ReliabilityFixture } from './reliability-fixture.ts';
 

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { jest } from '@jest/globals';
-import { until } from '../engine/place.ts';
+import { until } from '../engine/engine-store.ts';
 import { type Postgresql, startPostgresql } from '../engine/postgresql.ts';
 import { PropagatorProcess } from './propagator.ts';
 import { ReliabilityFixture } from './reliability-fixture.ts';

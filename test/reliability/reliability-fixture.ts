@@ -16,7 +16,7 @@ import {
 } from '../cloud/cloud.ts';
 import { loginOf } from '../cloud/login.ts';
 import type { Size } from '../cloud/seed.ts';
-import { until } from '../engine/place.ts';
+import { until } from '../engine/engine-store.ts';
 import { clientOf, type PropagatorProcess } from './propagator.ts';
 
 /** Each deletion takes this long, so that a kill interrupts many of them. */

@@ -38,7 +38,7 @@ const COLUMNS: Presentation<unknown, OperationShape>['columns'] = {
   Left: ({ resources }) => resources.left,
   Opened: ({ operation }) => time(operation.openedAt),
   Ended: ({ operation }) => time(operation.endedAt),
-  'Waits On': (seen) => firstReason(seen),
+  'Waiting For': (seen) => firstReason(seen),
 };
 
 /** Adds the commands of the groups `operation`, `project` and `domain`. */
@@ -47,7 +47,7 @@ export function operationCommands(program: Command, terminal: Terminal): void {
   const operation = program
     .command('operation')
     .description('operations: one operation carries one account change through all services');
-  printable(operation.command('list'), 'operation list --state held -c ID -c "Waits On"')
+  printable(operation.command('list'), 'operation list --state held -c ID -c "Waiting For"')
     .description('list operations, newest first')
     .option('--state <state>', OPERATION_STATES.join(', '), (value) => {
       if (!OPERATION_STATES.some((state) => state === value))

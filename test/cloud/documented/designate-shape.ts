@@ -66,7 +66,7 @@ export interface Tables {
 /** `managed_resource_tenant_id`: the project that owns the zones of PTR records. */
 export const MANAGED = '00000000-0000-0000-0000-000000000000';
 /** The id of one more project. It shares a zone with all projects. */
-export const LENDER = 'lender';
+export const SHARING_PROJECT = 'lender';
 
 export function openTables(state: CloudState, shares: boolean): Tables {
   const { store } = state;
@@ -101,7 +101,8 @@ export function openTables(state: CloudState, shares: boolean): Tables {
     recordsets,
     // A share is a grant: it belongs to the project that gets access.
     sharing: store.table<Share>('designate.zone-share', {
-      owner: (row) => (row.target_project_id === LENDER ? row.project_id : row.target_project_id),
+      owner: (row) =>
+        row.target_project_id === SHARING_PROJECT ? row.project_id : row.target_project_id,
       label: ofZone.label,
     }),
     transferRequests: store.table<TransferRequest>('designate.zone-transfer-request', ofZone),

@@ -7,8 +7,8 @@ import { recordRoutes } from './designate-records.ts';
 import {
   addRecordset,
   addZone,
-  LENDER,
   openTables,
+  SHARING_PROJECT,
   setPtr,
   type Tables,
   topOf,
@@ -83,10 +83,20 @@ function seed(sources: Tables, project: Project): void {
   const [address] = state.network.floatingips.where((row) => row.project_id === project.id);
   if (address) setPtr(sources, address.id, `www.${top}`);
   if (!sources.shares) return;
-  sharing.add({ id: uuid(), zone_id: zone.id, project_id: project.id, target_project_id: LENDER });
+  sharing.add({
+    id: uuid(),
+    zone_id: zone.id,
+    project_id: project.id,
+    target_project_id: SHARING_PROJECT,
+  });
   const lent =
     zones.where(({ name }) => name === 'lent.example.')[0] ??
-    addZone(sources, LENDER, 'lent.example.');
-  sharing.add({ id: uuid(), zone_id: lent.id, project_id: LENDER, target_project_id: project.id });
+    addZone(sources, SHARING_PROJECT, 'lent.example.');
+  sharing.add({
+    id: uuid(),
+    zone_id: lent.id,
+    project_id: SHARING_PROJECT,
+    target_project_id: project.id,
+  });
   addRecordset(sources, lent, project.id, `${project.id.slice(0, 6)}.lent.example.`);
 }

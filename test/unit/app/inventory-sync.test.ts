@@ -1,6 +1,6 @@
 import { type InventorySync, startInventorySync } from '../../../lib/app/inventory-sync.ts';
 import { createLogger } from '../../../lib/shared/log.ts';
-import { until } from '../../engine/place.ts';
+import { until } from '../../engine/engine-store.ts';
 
 const HOUR = 3_600_000;
 let time: number;

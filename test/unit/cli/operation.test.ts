@@ -1,10 +1,10 @@
 import { KeystoneActionName } from '../../../events/operation.ts';
 import { showOperation } from '../../../lib/cli/show/operation.ts';
 import { showOperations } from '../../../lib/cli/show/operations.ts';
-import { asked, colourful, NOON, plain, seenAs, taskOf } from './samples.ts';
+import { asked, colored, NOON, plain, taskOf, viewOf } from './samples.ts';
 
-const shown = (...[operation, tasks, more]: Parameters<typeof seenAs>): string =>
-  showOperation(seenAs(operation, tasks, more), [], NOON, plain);
+const shown = (...[operation, tasks, more]: Parameters<typeof viewOf>): string =>
+  showOperation(viewOf(operation, tasks, more), [], NOON, plain);
 const ENABLED = 'showed the project, enabled';
 const DISABLED = 'showed the project, disabled';
 /** The line of the head with this title. */
@@ -238,7 +238,7 @@ Retained
       { type: 'dns', by: 'ann', reason: 'no zones here', at: NOON },
       { type: 'workflow', by: 'ann', reason: 'not in this cloud', at: NOON },
     ];
-    const text = showOperation(seenAs({ uncovered }), waivers, NOON, plain);
+    const text = showOperation(viewOf({ uncovered }), waivers, NOON, plain);
     expect(text.slice(text.indexOf('Not covered'))).toBe(
       `
 Not covered: registered in Keystone, but no operation lists them
@@ -248,7 +248,7 @@ Not covered: registered in Keystone, but no operation lists them
 Waived
 - dns (designate): by ann at 2026-03-01T12:00:00Z: no zones here`.slice(1),
     );
-    expect(showOperation(seenAs({ uncovered: [] }), waivers, NOON, plain)).not.toMatch(
+    expect(showOperation(viewOf({ uncovered: [] }), waivers, NOON, plain)).not.toMatch(
       /Not covered|Waived/,
     );
   });
@@ -256,8 +256,8 @@ Waived
   it.each(['pre-delete', 'closing'])(
     'shows the state %s in the color of a running operation',
     (state) => {
-      expect(showOperation(seenAs(asked(true, { state })), [], NOON, colourful)).toContain(
-        `state      ${colourful.cyan(state)},`,
+      expect(showOperation(viewOf(asked(true, { state })), [], NOON, colored)).toContain(
+        `state      ${colored.cyan(state)},`,
       );
     },
   );
@@ -274,7 +274,7 @@ describe('propagator operation list', () => {
     };
     const resources = { found: 30_000, removed: 0, left: 30_000 };
     expect(
-      showOperations({ operations: [seenAs(held, [], { resources }), seenAs(user)] }, NOON, plain),
+      showOperations({ operations: [viewOf(held, [], { resources }), viewOf(user)] }, NOON, plain),
     ).toBe(
       `
 OPERATION        ACCOUNT       STATE     FOUND  REMOVED   LEFT  DURATION  WAITING FOR
@@ -283,6 +283,6 @@ op-ba9876543210  user u2       finished      0        0      0  30s`.slice(1),
     );
     expect(showOperations({ operations: [] }, NOON, plain)).toBe('No operations.');
     const long = { state: 'held', hold: { reason: 'x'.repeat(71) } };
-    expect(showOperations({ operations: [seenAs(long)] }, NOON, plain)).toMatch(/ x{69}…$/);
+    expect(showOperations({ operations: [viewOf(long)] }, NOON, plain)).toMatch(/ x{69}…$/);
   });
 });

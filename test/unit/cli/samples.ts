@@ -5,7 +5,7 @@ import { OperationShape, TaskShape } from '../../../lib/cli/shapes.ts';
 /** 2026-03-01T12:00:00Z. */
 export const NOON = 1_772_366_400_000;
 export const plain = colors({}, {});
-export const colourful = colors({ isTTY: true }, {});
+export const colored = colors({ isTTY: true }, {});
 
 const input = z.record(z.string(), z.unknown());
 type Input = z.infer<typeof input>;
@@ -24,7 +24,7 @@ export const taskOf = (service: string, fields: Input = {}): TaskShape =>
   });
 
 /** An operation as the API shows it: of a deleted project, running for a minute. */
-export const seenAs = (
+export const viewOf = (
   operation: Input = {},
   tasks: readonly TaskShape[] = [],
   more: Input = {},

@@ -3,8 +3,8 @@ import { UserId } from '../../../events/ids.ts';
 import { openCleanup } from '../../../lib/operation/open.ts';
 import {
   CONTROL,
+  DELETED_USER,
   EVERY_CLASS,
-  GONE_USER,
   StatefulSimulation,
   TARGET,
 } from '../../property/stateful-simulation.ts';
@@ -322,24 +322,24 @@ describe('an operation that ended', () => {
 
   it('can run again for a user', async () => {
     const simulation = new StatefulSimulation([{ name: 'keys', userResourceTypes: ['pair'] }]);
-    simulation.cloud.users.delete(GONE_USER);
+    simulation.cloud.users.delete(DELETED_USER);
     await simulation.engine.commit({
       messages: [
         {
           type: 'account.user.deleted',
           data: {
-            account: { type: 'user', id: GONE_USER },
+            account: { type: 'user', id: DELETED_USER },
             cause: { messageId: 'm', eventType: 'identity.user.deleted', at: 0 },
           },
         } as AccountEvent,
       ],
     });
     await simulation.settle();
-    simulation.cloud.make('keys.pair', GONE_USER);
+    simulation.cloud.make('keys.pair', DELETED_USER);
     await rerun(simulation);
     await simulation.settle();
     expect(states(simulation)).toEqual(['1 finished', '2 finished']);
-    expect(simulation.left(GONE_USER)).toEqual({});
+    expect(simulation.left(DELETED_USER)).toEqual({});
     simulation.expectOthersUntouched();
   });
 });

@@ -2,8 +2,8 @@ import type { Message } from '../../../events/index.ts';
 import { isConfirmed } from '../../../lib/operation/advance.ts';
 import { deleted, Simulation, TARGET } from '../../property/simulation.ts';
 import {
+  DELETED_USER,
   deleted as deletedAccount,
-  GONE_USER,
   StatefulSimulation,
 } from '../../property/stateful-simulation.ts';
 
@@ -67,7 +67,7 @@ describe('a late message', () => {
 describe('a removal request that Keystone has not confirmed', () => {
   it.each([
     ['project', TARGET],
-    ['user', GONE_USER],
+    ['user', DELETED_USER],
   ] as const)('about a %s removes nothing: a queued message is no proof', async (type, id) => {
     const simulation = new StatefulSimulation([
       { name: 'compute', resourceTypes: { server: 'A' }, userResourceTypes: ['keypair'] },

@@ -1,9 +1,9 @@
 import { preferred, required } from '../../dependencies.ts';
 import type { Described } from '../../property/stateful-service.ts';
 import {
+  DELETED_USER,
   deleted,
   failure,
-  GONE_USER,
   StatefulSimulation,
   TARGET,
 } from '../../property/stateful-simulation.ts';
@@ -25,7 +25,7 @@ beforeEach(() => {
 });
 afterEach(() => simulation.expectOthersUntouched());
 
-async function leftover(id = GONE_USER): Promise<void> {
+async function leftover(id = DELETED_USER): Promise<void> {
   simulation.cloud.users.delete(id);
   await simulation.engine.commit({ messages: [deleted('user', id)] });
 }
@@ -47,11 +47,11 @@ describe('the cleanup of a user that was deleted in Keystone', () => {
     const projects = simulation.left(TARGET);
     await leftover();
     await simulation.settle();
-    expect(simulation.left(GONE_USER)).toEqual({ 'stacks.trusted': 2 });
+    expect(simulation.left(DELETED_USER)).toEqual({ 'stacks.trusted': 2 });
     expect(simulation.left(TARGET)).toEqual(projects);
     expect(simulation.operation).toMatchObject({
       state: 'finished',
-      scope: { type: 'user', id: GONE_USER },
+      scope: { type: 'user', id: DELETED_USER },
     });
     expect(simulation.tasks).toEqual({ compute: 'finished', stacks: 'finished' });
   });
@@ -77,7 +77,7 @@ describe('the cleanup of a user that was deleted in Keystone', () => {
     simulation.cloud.make('compute.keypair', '', 'without-owner');
     await leftover();
     await simulation.settle(60);
-    expect(simulation.left(GONE_USER)).toEqual({ 'stacks.trusted': 2 });
+    expect(simulation.left(DELETED_USER)).toEqual({ 'stacks.trusted': 2 });
     expect(simulation.left('other-user')).toMatchObject({ 'compute.keypair': 2, 'stacks.note': 2 });
     expect(simulation.left('')).toEqual({ 'compute.keypair': 1 });
     expect(simulation.tasks.compute).not.toBe('finished');
@@ -91,9 +91,9 @@ describe('the cleanup of a user that was deleted in Keystone', () => {
   });
 
   it('reads the projects on which the user had a role from the inventory', async () => {
-    await member('target', GONE_USER, 'other-user');
+    await member('target', DELETED_USER, 'other-user');
     await member('control', 'other-user');
-    await member('gone-project', GONE_USER);
+    await member('gone-project', DELETED_USER);
     await leftover();
     await simulation.settle();
     expect(simulation.operation.scope).toMatchObject({ projects: ['gone-project', 'target'] });
@@ -103,17 +103,17 @@ describe('the cleanup of a user that was deleted in Keystone', () => {
   it('reads a project that the inventory learns of after the deletion', async () => {
     await leftover();
     await simulation.until(() => simulation.engine.operations.size > 0);
-    await member('late-project', GONE_USER);
+    await member('late-project', DELETED_USER);
     await simulation.settle();
     expect(simulation.operation.scope).toMatchObject({ projects: ['late-project'] });
     expect(simulation.cloud.asked).toContain('late-project');
   });
 
   it('is refused if the user still exists, and removes nothing', async () => {
-    await simulation.engine.commit({ messages: [deleted('user', GONE_USER)] });
+    await simulation.engine.commit({ messages: [deleted('user', DELETED_USER)] });
     await simulation.settle();
     expect(simulation.state).toBe('refused');
-    expect(simulation.left(GONE_USER)).toEqual({
+    expect(simulation.left(DELETED_USER)).toEqual({
       'compute.keypair': 2,
       'stacks.trusted': 2,
       'stacks.note': 2,
@@ -121,14 +121,16 @@ describe('the cleanup of a user that was deleted in Keystone', () => {
   });
 
   it('stops if the user exists again between two runs', async () => {
-    for (const resource of simulation.cloud.of(GONE_USER, 'compute')) resource.lingers = 9;
+    for (const resource of simulation.cloud.of(DELETED_USER, 'compute')) resource.lingers = 9;
     await leftover();
     expect(
-      await simulation.until(() => simulation.cloud.of(GONE_USER).some(({ deleting }) => deleting)),
+      await simulation.until(() =>
+        simulation.cloud.of(DELETED_USER).some(({ deleting }) => deleting),
+      ),
     ).toBe(true);
-    simulation.cloud.users.add(GONE_USER);
+    simulation.cloud.users.add(DELETED_USER);
     await simulation.settle(60);
-    expect(simulation.left(GONE_USER)).toMatchObject({ 'stacks.note': 2 });
+    expect(simulation.left(DELETED_USER)).toMatchObject({ 'stacks.note': 2 });
     expect(simulation.task('compute').conditions).toMatchObject([
       { message: 'Keystone shows the account again, so the removals stop' },
     ]);
@@ -142,7 +144,7 @@ describe('the cleanup of a user that was deleted in Keystone', () => {
     expect(simulation.task('compute').counts).toEqual({
       'compute.keypair': { found: 2, removed: 0, left: 2 },
     });
-    expect(simulation.cloud.of(GONE_USER)).toHaveLength(6);
+    expect(simulation.cloud.of(DELETED_USER)).toHaveLength(6);
   });
 
   it('ends if no service has resources of users', async () => {
@@ -157,7 +159,7 @@ describe('the cleanup of a user that was deleted in Keystone', () => {
     await leftover();
     await simulation.settle();
     expect(simulation.tasks).toEqual({ compute: 'dead-lettered', stacks: 'finished' });
-    expect(simulation.left(GONE_USER)).toEqual({ 'compute.keypair': 2, 'stacks.trusted': 2 });
+    expect(simulation.left(DELETED_USER)).toEqual({ 'compute.keypair': 2, 'stacks.trusted': 2 });
   });
 });
 
@@ -215,8 +217,8 @@ describe('the cap on operations per hour', () => {
 describe('a protected domain', () => {
   it('protects its users from cleanup', async () => {
     const deps = { ...simulation.deps, protectedIds: { projects: [], domains: ['vip'] } };
-    simulation.cloud.users.delete(GONE_USER);
-    const gone = deleted('user', GONE_USER);
+    simulation.cloud.users.delete(DELETED_USER);
+    const gone = deleted('user', DELETED_USER);
     if ('account' in gone.data) Object.assign(gone.data.account, { domainId: 'vip' });
     await simulation.handle(gone, deps);
     await simulation.settle();
@@ -224,6 +226,6 @@ describe('a protected domain', () => {
       state: 'refused',
       hold: { reason: 'protected: the settings protect its domain' },
     });
-    expect(simulation.cloud.of(GONE_USER)).toHaveLength(6);
+    expect(simulation.cloud.of(DELETED_USER)).toHaveLength(6);
   });
 });

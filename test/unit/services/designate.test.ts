@@ -4,7 +4,7 @@ import { designate as before2023, designateWithShares } from '../../cloud/docume
 import {
   addRecordset,
   addZone,
-  LENDER,
+  SHARING_PROJECT,
   topOf,
   type Zone,
 } from '../../cloud/documented/designate-shape.ts';
@@ -179,7 +179,7 @@ describe('Designate, with zones that several projects use', () => {
     const guest = addRecordset(
       tables(),
       zoneOf(''),
-      LENDER,
+      SHARING_PROJECT,
       `guest.${topOf({ id: fixture.project })}`,
     );
     // Created by an administrator for the owner, so it belongs to the owner.
@@ -214,7 +214,7 @@ describe('Designate, with zones that several projects use', () => {
       id: uuid(),
       zone_id: lent?.id ?? '',
       zone_name: 'lent.example.',
-      project_id: LENDER,
+      project_id: SHARING_PROJECT,
       target_project_id: fixture.project,
     };
     tables().transferRequests.add(offer);

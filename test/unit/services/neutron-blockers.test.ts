@@ -6,11 +6,11 @@ import { addGroup, addRule } from '../../cloud/neutron-security.ts';
 import { blank } from '../../cloud/neutron-shape.ts';
 import type { NetworkRow } from '../../cloud/rows.ts';
 import { publicNetwork } from '../../cloud/seed-network.ts';
-import { left, Scene } from './neutron-scene.ts';
+import { left, NeutronFixture } from './neutron-fixture.ts';
 
-let scene: Scene;
+let scene: NeutronFixture;
 const start = async (options: CloudOptions = {}): Promise<void> => {
-  scene = await Scene.open(options);
+  scene = await NeutronFixture.open(options);
 };
 afterEach(() => scene.close());
 

@@ -2,11 +2,11 @@ import type { RunReport } from '../../../lib/task/run.ts';
 import type { CloudOptions } from '../../cloud/cloud.ts';
 import { addPort } from '../../cloud/neutron-networks.ts';
 import { sizes } from '../../cloud/seed.ts';
-import { Scene } from './neutron-scene.ts';
+import { NeutronFixture } from './neutron-fixture.ts';
 
-let scene: Scene;
+let scene: NeutronFixture;
 const start = async (options: CloudOptions = {}): Promise<void> => {
-  scene = await Scene.open(options);
+  scene = await NeutronFixture.open(options);
 };
 afterEach(() => scene.close());
 

@@ -11,7 +11,7 @@ import { type Cleaner, cleanerOf } from './cleaner.ts';
  * A cloud with a project that was deleted in Keystone, a neighbor, and a control project with
  * resources of the same names.
  */
-export class Scene {
+export class NeutronFixture {
   readonly cloud: RehearsalCloud;
   readonly cleaner: Cleaner;
   /** Ids of projects. */
@@ -32,8 +32,8 @@ export class Scene {
     ensureDefaultGroup(cloud.state, admin?.id ?? '');
   }
 
-  static async open(options: CloudOptions = {}): Promise<Scene> {
-    return new Scene(await startCloud(options));
+  static async open(options: CloudOptions = {}): Promise<NeutronFixture> {
+    return new NeutronFixture(await startCloud(options));
   }
 
   async close(): Promise<void> {

@@ -6,7 +6,7 @@ import { endpointForTests } from '../../localstack/endpoint.ts';
 import { remove } from '../../localstack/remove.ts';
 
 /** The endpoint and the stage of a suite. */
-export interface Place {
+export interface StageEndpoint {
   readonly endpoint: string;
   readonly stage: string;
   /** The process of the emulator, if the suite started it. */
@@ -18,10 +18,10 @@ export interface Place {
 }
 
 /**
- * Uses the emulator that AWS_ENDPOINT_URL names, with a new stage, which {@link Place.close}
+ * Uses the emulator that AWS_ENDPOINT_URL names, with a new stage, which {@link StageEndpoint.close}
  * removes. Without the variable it starts an emulator.
  */
-export async function openPlace(): Promise<Place> {
+export async function openStageEndpoint(): Promise<StageEndpoint> {
   const given = endpointForTests(process.env);
   if (given !== undefined) {
     const stage = `test-${randomBytes(3).toString('hex')}`;

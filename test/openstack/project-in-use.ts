@@ -29,7 +29,7 @@ export interface ProjectInUse {
   remove(): Promise<void>;
 }
 
-export async function putToUse(on: CloudFixture, name: string): Promise<ProjectInUse> {
+export async function startWorkloads(on: CloudFixture, name: string): Promise<ProjectInUse> {
   const { admin } = on.cloud;
   const { lent, prefix, projects } = on.customer;
   const id = on.idOf(name);

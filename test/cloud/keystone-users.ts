@@ -9,7 +9,7 @@ import type { Group, User } from './rows.ts';
 import type { CloudState } from './state.ts';
 
 /** Users, groups, their application credentials, credentials and trusts, and limits. */
-export function people(state: CloudState, routes: Routes): void {
+export function userRoutes(state: CloudState, routes: Routes): void {
   const { identity } = state;
   const { users, groups, applicationCredentials, credentials } = identity;
   const link = (base: string, path: string) => ({ links: { self: `${base}/v3/${path}` } });

@@ -2,7 +2,7 @@ import { connect, type Socket } from 'node:net';
 import type { WorkerEngine } from '../../lib/engine/port.ts';
 
 /** A store on which engines can be opened repeatedly. */
-export interface Place {
+export interface EngineStore {
   /** Opens an engine with few and quick retries: three deliveries, about a second apart. */
   open(): Promise<WorkerEngine>;
   /**
@@ -13,7 +13,7 @@ export interface Place {
   end(): Promise<void>;
 }
 
-/** The retries of {@link Place.open}, for engines with configurable retries. */
+/** The retries of {@link EngineStore.open}, for engines with configurable retries. */
 export const QUICK_RETRY = { limit: 2, maxDelaySeconds: 1 };
 
 /**
