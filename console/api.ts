@@ -2,10 +2,10 @@ import { ShapeError } from './shapes.ts';
 import { type ServerSentEvent, serverSentEvents } from './stream.ts';
 
 /**
- * `token`: a token is missing or refused. `role`: the token may not read this. `missing`: there is
- * no such thing. `wrong`: the API does not accept the request as it is. `shape`: the console does
- * not know the answer. `unreachable`: no answer, or the connection broke. `busy`: the API asks to
- * wait. `failed`: any other answer.
+ * The kinds of failed calls. `token`: the token is missing or refused. `role`: the roles of the
+ * token are not sufficient. `missing`: the API has no such row or path. `wrong`: the request is
+ * wrong. `shape`: the answer has an unknown form. `unreachable`: no answer, or a broken connection.
+ * `busy`: the API asks the console to wait. `failed`: any other answer.
  */
 export type Failure =
   | 'token'
@@ -17,12 +17,12 @@ export type Failure =
   | 'busy'
   | 'failed';
 
-/** A failed call, with the next step. */
+/** A failed call, with advice for the person. */
 export class ApiError extends Error {
   override readonly name = 'ApiError';
   readonly kind: Failure;
   readonly advice: string;
-  /** Milliseconds that the API asks to wait. */
+  /** The wait in milliseconds that the API asks for. */
   readonly waitMillis: number | undefined;
   constructor(kind: Failure, message: string, advice: string, waitMillis?: number) {
     super(message);
@@ -32,7 +32,7 @@ export class ApiError extends Error {
   }
 }
 
-/** What the console needs of a browser to call the API. */
+/** The functions of a browser that call the API. */
 export interface ApiPort {
   fetch(path: string, init: RequestInit): Promise<Response>;
   /** A signal that aborts after `millis`. */
@@ -53,7 +53,7 @@ const FAILURES: Readonly<Record<number, Failure>> = {
 };
 const failureOf = (status: number): Failure =>
   FAILURES[status] ?? (status >= 400 && status < 500 ? 'wrong' : 'failed');
-/** What to do after an answer without an advice. */
+/** The advice for an answer without advice. */
 const ADVICE: Readonly<Partial<Record<Failure, string>>> = {
   token: 'Log in again.',
   role: 'Log in with a token of a role that may read this: reader, operator or admin.',
@@ -61,12 +61,12 @@ const ADVICE: Readonly<Partial<Record<Failure, string>>> = {
   wrong: 'Correct the address of this page, or go to the overview.',
   busy: 'The console tries again.',
 };
-/** A propagator that is stopped or overloaded may accept a connection and never answer. */
+/** A stopped or overloaded propagator may accept a connection and never answer. */
 const ANSWER_MILLIS = 20_000;
-/** A difference below this is the time of the call, and the resolution of the header. */
+/** A smaller difference comes from the duration of the call and the resolution of the header. */
 const LEAST_SKEW = 2000;
 
-/** Reads the API of the propagator that served this page. It sends GET requests only. */
+/** Reads the API of the propagator that served this page, with GET requests only. */
 export class Api {
   readonly #port: ApiPort;
   #skew = 0;
@@ -74,12 +74,14 @@ export class Api {
     this.#port = port;
   }
 
-  /** The time of the propagator: ages stay true where the clock of this machine is wrong. */
+  /**
+   * The time of the propagator, so that ages are right even if the clock of this machine is wrong.
+   */
   now(): number {
     return this.#port.now() + this.#skew;
   }
 
-  /** Reads one answer. `check` gives it its type. Throws {@link ApiError}. */
+  /** Reads one answer. `check` returns it with its type. Throws {@link ApiError}. */
   async get<T>(path: string, check: (value: unknown) => T, signal: AbortSignal): Promise<T> {
     const text = await this.#inTime(signal, async (limited) => {
       const answer = await this.#send(path, 'application/json', {}, limited);
@@ -109,7 +111,7 @@ export class Api {
     }
   }
 
-  /** Checks the shape of a value of the API. Throws {@link ApiError} for an unknown one. */
+  /** Checks the shape of a value of the API. Throws {@link ApiError} for an unknown shape. */
   checked<T>(value: unknown, check: (value: unknown) => T): T {
     try {
       return check(value);
@@ -117,14 +119,14 @@ export class Api {
       if (!(thrown instanceof ShapeError)) throw thrown;
       throw new ApiError(
         'shape',
-        `The answer of the API is not one that this console knows: ${thrown.message}.`,
-        'The console and the propagator are of different releases. Reload this page. If the ' +
+        `The console cannot read the answer of the API: ${thrown.message}.`,
+        'The console and the propagator have different releases. Reload this page. If the ' +
           'message stays, use the commands, for example: propagator status',
       );
     }
   }
 
-  /** Calls `work` with a signal that also aborts after a time, unless `work` has ended before. */
+  /** Calls `work` with a signal that also aborts after the time-out. */
   async #inTime<T>(signal: AbortSignal, work: (limited: AbortSignal) => Promise<T>): Promise<T> {
     const late = new AbortController();
     const timeout = this.#port.timeout(ANSWER_MILLIS);
@@ -170,7 +172,7 @@ const unreachable = (): ApiError =>
   new ApiError(
     'unreachable',
     'The propagator does not answer.',
-    'Find out whether it runs: propagator status. On one machine, start it with: npm start',
+    'Check it: propagator status. To start it on this machine: npm start',
   );
 
 async function errorOf(answer: Response): Promise<ApiError> {
@@ -191,7 +193,7 @@ async function errorOf(answer: Response): Promise<ApiError> {
   );
 }
 
-/** The value of a JSON text; `undefined` if it is none. */
+/** The value of a JSON text; `undefined` for any other text. */
 export function json(text: string): unknown {
   try {
     return JSON.parse(text);

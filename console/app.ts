@@ -15,7 +15,7 @@ import { type Route, routeOf } from './routes.ts';
 import { deadLettersShape, holdsShape, type Operation, servicesShape } from './shapes.ts';
 import { errorPage, header, loadingPage, loginPage, unknownPage } from './shell.ts';
 
-/** What the console needs of a browser. */
+/** The functions of a browser that the console uses. */
 export interface Browser {
   readonly document: Document;
   fetch(path: string, init: RequestInit): Promise<Response>;
@@ -30,16 +30,18 @@ export interface Browser {
   /** The token of this tab. `undefined` removes it. */
   token(): string | undefined;
   setToken(token: string | undefined): void;
-  /** True if nothing on the network can read what is sent. */
+  /** True if the connection is encrypted or stays on this machine. */
   readonly isSafe: boolean;
-  /** Copies a text. False where the browser does not permit it. */
+  /** Copies a text. Resolves to false if the browser does not permit it. */
   copy(text: string): Promise<boolean>;
 }
 
 const SHORT = 5000;
 const LONG = 30_000;
 
-/** The console of one tab. Call {@link open} at the start and after each change of the address. */
+/**
+ * The console of one tab. {@link open} is called at the start and after each change of the address.
+ */
 export class Console {
   readonly #browser: Browser;
   readonly #api: Api;
@@ -59,7 +61,7 @@ export class Console {
     });
   }
 
-  /** Shows the page of the present address, and keeps it current until another one is opened. */
+  /** Shows the page of the current address, and updates it until another page is opened. */
   async open(): Promise<void> {
     this.#opened.abort();
     this.#opened = new AbortController();
@@ -74,7 +76,7 @@ export class Console {
     this.#opened.abort();
   }
 
-  /** Draws the page again: after a change, and each second for the ages. */
+  /** Draws the page after a change, and each second because the ages grow. */
   render(): void {
     const { document } = this.#browser;
     const now = this.#api.now();
@@ -83,7 +85,7 @@ export class Console {
     if (!head || !main) return;
     const has = { token: this.#browser.token() !== undefined, data: this.#view !== undefined };
     patch(head, header(this.#route, this.#connection, now, has));
-    // Another page is another element, so that nothing of the last one stays.
+    // Each page is a new element, so that no part of the last page stays.
     patch(main, [
       h('div', { class: 'page', 'data-key': `page ${this.#address}` }, this.#body(now)),
     ]);
@@ -91,7 +93,7 @@ export class Console {
     document.title = title === '' ? 'keystone-propagator' : `${title} · keystone-propagator`;
   }
 
-  /** Copies a command, and says whether that succeeded. */
+  /** Copies a command, and shows the result. */
   async copy(line: string): Promise<void> {
     const isCopied = await this.#browser.copy(line);
     this.#notify(
@@ -100,9 +102,11 @@ export class Console {
   }
 
   async logIn(token: string): Promise<void> {
-    // A header can hold only these characters.
+    // A header can contain only these characters.
     if (!/^[\x21-\x7e]{1,8192}$/.test(token.trim())) {
-      this.#notify('This is not a token: it is empty or has characters that no token has.');
+      this.#notify(
+        'This text is not a token: it is empty, or it has characters that no token has.',
+      );
       return;
     }
     this.#browser.setToken(token.trim());
@@ -115,7 +119,7 @@ export class Console {
     this.#notify('You are logged out. The token is no longer in this tab.');
   }
 
-  /** Opens the list with the filters of the form. Another filter begins at the first page. */
+  /** Opens the first page of the list with the filters of the form. */
   filter(fields: Readonly<Record<string, string>>): void {
     const { state = '', action = '', domain = '', text = '' } = fields;
     const route = this.#route;
@@ -175,7 +179,7 @@ export class Console {
     if (route.page === 'operation') return this.#followOperation(route.id, signal);
   }
 
-  /** The stream of the operation; and, beside it, the decisions and the plan every 10 s. */
+  /** Reads the stream of the operation, and its decisions and plan every 10 s. */
   async #followOperation(id: string, signal: AbortSignal): Promise<void> {
     let details: Details | undefined;
     let latest: Operation | undefined;
@@ -193,7 +197,7 @@ export class Console {
             details = read;
             this.render();
           },
-          // The stream says how current the page is.
+          // The state of the stream is the state of the page.
           onConnection: () => undefined,
         },
         signal,
@@ -221,7 +225,7 @@ export class Console {
 
   #deps<T>(signal: AbortSignal, view: (data: T, now: number) => Child[]): LiveDeps<T> {
     const current = (step: () => void) => {
-      // An answer that arrives after another page was opened changes nothing.
+      // An answer for an earlier page is ignored.
       if (signal.aborted) return;
       step();
       this.render();

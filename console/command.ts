@@ -4,7 +4,7 @@ import { visible } from './format.ts';
 export const quoted = (word: string): string =>
   /^[\w.:@/+-]+$/.test(word) ? word : `'${visible(word).replaceAll("'", `'\\''`)}'`;
 
-/** A command line of fixed words and values. A value is quoted, so that it stays one word. */
+/** A command line of fixed words and values. Each value is quoted, so that it stays one word. */
 export const command = (fixed: string, ...values: readonly string[]): string =>
   ['propagator', fixed, ...values.map(quoted)].join(' ');
 
@@ -31,12 +31,12 @@ const OFFERED = new Set(
   }),
 );
 const OFFERED_WORDS: readonly string[] = ['resume-all', 'status'];
-/** A word without a character that a shell interprets, or a text in quotes that is an ellipsis. */
+/** A word without a character that a shell interprets, or an ellipsis in quotes. */
 const WORD = /^(?:[\w.:@/+=-]*[\w@/+=-]|"…")(?=[\s.,;`)]|$)/;
 
 /**
- * The commands in an advice of the API, to copy. A command ends before the first word that is not
- * plain, so that a name with characters of a shell is never part of one.
+ * Returns the commands in an advice of the API, to copy. A command ends before the first word with
+ * a character that a shell interprets.
  */
 export function commandsIn(advice: string): string[] {
   const found = new Set<string>();

@@ -1,6 +1,6 @@
 import { visible } from './format.ts';
 
-/** An element to show. All text of it is text, never HTML. */
+/** An element to show. Its text is never HTML. */
 export interface El {
   readonly tag: string;
   readonly attributes: Readonly<Record<string, string>>;
@@ -8,7 +8,7 @@ export interface El {
 }
 export type Child = El | string | undefined | false | readonly Child[];
 
-/** No attribute of this list runs a script or loads a file, whatever its value is. */
+/** The permitted attributes. They run no script and load no file with any value. */
 const ATTRIBUTES = new Set(
   (
     'class id role scope type value max title for name tabindex open selected autocomplete ' +
@@ -25,8 +25,7 @@ const TAGS = new Set(
 
 /**
  * Describes an element. A child that is `undefined` or `false` is left out. Throws `TypeError` for
- * a tag or an attribute that could run a script or load something, and for a link that leaves the
- * console.
+ * a tag or attribute that could run a script or load a file, and for a link to another site.
  */
 export function h(
   tag: string,

@@ -1,13 +1,13 @@
 /**
- * Control characters, characters that Unicode shows as nothing or that change the direction of
- * other text, and an empty braille pattern.
+ * Control characters, invisible characters, characters that change the direction of text, and an
+ * empty braille pattern.
  */
 const HIDDEN =
   /[\p{Cc}\p{Default_Ignorable_Code_Point}\p{Bidi_Control}\u2028\u2029\u2800\ufff9-\ufffb]/gu;
 
 /**
- * Text in which every hidden character is shown as `\u202e`, so that a name cannot look like
- * another one. A line break becomes a space.
+ * Replaces every hidden character by its code, for example `\u202e`, so that a name cannot look
+ * like another name. A line break becomes a space.
  */
 export const visible = (text: string): string =>
   text.replace(/\r?\n/g, ' ').replace(HIDDEN, (one) => {
@@ -38,14 +38,16 @@ export const time = (millis: number | undefined): string =>
 export const number = (value: number): string =>
   String(value).replace(/\B(?=(\d{3})+(?!\d))/g, '\u202f');
 
-/** A text with a capital letter at its begin. */
+/** A text with a capital letter at its start. */
 export const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
 
 /** `1 resource`, `2 resources`. */
 export const counted = (value: number, noun: string): string =>
   `${number(value)} ${noun}${value === 1 ? '' : 's'}`;
 
-/** How much of the found resources is gone, from 0 to 1; `undefined` when none was found. */
+/**
+ * The share of the found resources that is gone, from 0 to 1; `undefined` without found resources.
+ */
 export const share = ({
   found,
   left,

@@ -3,8 +3,9 @@ import { type Operation, operationShape } from './shapes.ts';
 import { ENDED } from './states.ts';
 
 /**
- * How current the shown data is. `live`: it is. `lost`: it is not, and the next attempt is at
- * `nextAt`. `ended`: no change follows. `stopped`: no attempt follows, because a person must act.
+ * The state of the shown data. `live`: the data is current. `lost`: the data is old, and the next
+ * attempt is at `nextAt`. `ended`: no change follows. `stopped`: no attempt follows, because a
+ * person must act.
  */
 export type Connection =
   | { readonly kind: 'live' }
@@ -24,10 +25,12 @@ export interface LiveDeps<T> {
 const QUIET_MILLIS = 40_000;
 const FIRST_WAIT = 1000;
 const LONGEST_WAIT = 30_000;
-/** A person must act first, so another attempt would get the same answer. */
+/** After these failures a person must act, because another attempt would get the same answer. */
 const FINAL: readonly string[] = ['token', 'role', 'missing', 'wrong', 'shape'];
 
-/** The wait before attempt `failures` + 1: 1 s, 2 s, 4 s … 30 s, or longer if the API asks. */
+/**
+ * The wait after this number of failures: 1 s, 2 s, 4 s … 30 s, or longer if the API asks for it.
+ */
 export const waitAfter = (
   failures: number,
   { waitMillis = 0 }: { waitMillis?: number | undefined },
@@ -35,8 +38,8 @@ export const waitAfter = (
 
 /**
  * Reports an operation now and after each change, until it ends or the signal aborts. A stream that
- * the server ends after its time is opened again at once. A connection that breaks is opened again
- * after a growing wait; each event has the whole state, so no change is missed.
+ * the server has ended is opened again at once, a broken connection after a growing wait. No change
+ * is missed, because each event has the whole state.
  */
 export async function followOperation(
   id: string,
@@ -55,7 +58,7 @@ export async function followOperation(
         onConnection({ kind: 'live' });
         if (ENDED.includes(data.operation.state)) return onConnection({ kind: 'ended' });
       }
-      // A server that ends each stream at once must not be called without a pause.
+      // This pause limits the calls to a server that ends each stream at once.
       await sleep(FIRST_WAIT / 2, signal);
     } catch (thrown) {
       if (signal.aborted) return;
@@ -70,8 +73,8 @@ export async function followOperation(
 }
 
 /**
- * Calls `load` now and every `everyMillis`, until the signal aborts. After a failure it waits as
- * {@link followOperation} does.
+ * Calls `load` now and every `everyMillis`, until the signal aborts. The wait after a failure is
+ * that of {@link followOperation}.
  */
 export async function poll<T>(
   load: () => Promise<T>,
@@ -100,7 +103,7 @@ export async function poll<T>(
   }
 }
 
-/** An error of the console itself is shown like an unknown answer, and not tried again. */
+/** A defect of the console is shown as an error, and no attempt follows. */
 const known = (thrown: unknown): ApiError =>
   thrown instanceof ApiError
     ? thrown

@@ -12,7 +12,7 @@ import { ENDED, STATES } from './states.ts';
 /** A complete plan that no cleanup has followed. */
 export interface OpenPlan {
   readonly operation: Operation;
-  /** `undefined` if it could not be read, for example while Keystone does not answer. */
+  /** `undefined` for a plan that could not be read, for example while Keystone does not answer. */
   readonly details: Plan | undefined;
 }
 export interface Overview {
@@ -22,7 +22,7 @@ export interface Overview {
   /** Older operations that may need a person. */
   readonly others: readonly Operation[];
   readonly plans: readonly OpenPlan[];
-  /** The number of further plans, whose details are not read. */
+  /** The number of further plans, without details. */
   readonly morePlans: number;
   /** The states in which more operations may exist, because the list that was read is full. */
   readonly cutStates: readonly string[];
@@ -31,10 +31,10 @@ export interface Overview {
 
 /** The number of operations that are counted by state. */
 export const NEWEST = 100;
-/** The most plans that are read in detail. */
+/** The maximum number of plans with details. */
 const PLANS = 5;
 /**
- * How long a list or a plan is reused. A plan also needs calls to Keystone, so it is read less
+ * The time for which a list or a plan is reused. A plan needs calls to Keystone, so it is read less
  * often than other data.
  */
 const REUSE_MILLIS = 30_000;
@@ -57,7 +57,7 @@ export function overviewLoader(api: Api): (signal: AbortSignal) => Promise<Overv
       api.get('/v1/status', statusShape, signal),
       list(''),
     ]);
-    // If fewer operations than the limit were returned, there are no older ones.
+    // A list below the limit contains all operations.
     const states = newest.operations.length < NEWEST ? [] : [...FRESH_STATES, ...REUSED_STATES];
     const lists = await Promise.all(
       states.map(async (state) => ({
@@ -92,7 +92,7 @@ export function overviewLoader(api: Api): (signal: AbortSignal) => Promise<Overv
   };
 }
 
-/** The complete plans that are newer than each cleanup of their account, the newest first. */
+/** The complete plans that are newer than all cleanups of their account, the newest first. */
 function openPlans(all: readonly Operation[]): Operation[] {
   const carriedOut = new Set(all.map(({ operation }) => operation.plan?.of));
   return all
@@ -118,7 +118,7 @@ function reused<T>(clock: { now(): number }) {
   const known = new Map<string, { readonly at: number; readonly value: T }>();
   return async (key: string, load: () => Promise<T>): Promise<T> => {
     const last = known.get(key);
-    // The clock can be set in both directions.
+    // The clock may be set forward or back.
     if (last && Math.abs(clock.now() - last.at) < REUSE_MILLIS) return last.value;
     const value = await load();
     known.set(key, { at: clock.now(), value });

@@ -21,7 +21,7 @@ const browser: Browser = {
   },
   isSafe: location.protocol === 'https:' || LOOPBACK.includes(location.hostname),
   copy: async (text) => {
-    // Browsers copy only on pages of HTTPS and of this machine.
+    // Browsers permit copying only on pages with HTTPS and on pages of this machine.
     if (!navigator.clipboard) return false;
     return navigator.clipboard.writeText(text).then(
       () => true,
@@ -30,7 +30,7 @@ const browser: Browser = {
   },
 };
 
-/** A page in the background waits until it is shown again, so that it asks for nothing. */
+/** A page in the background waits until it is shown again, and sends no requests. */
 async function sleep(millis: number, signal: AbortSignal): Promise<void> {
   await new Promise<void>((resolve) => {
     const timer = setTimeout(resolve, millis);
@@ -63,7 +63,7 @@ document.addEventListener('click', ({ target }) => {
 document.addEventListener('click', (event) => {
   const skip = event.target instanceof Element ? event.target.closest('[data-skip]') : null;
   if (!skip) return;
-  // The part of the address after # is the page, so this link must not change it.
+  // This link must not change the part of the address after #, because that part selects the page.
   event.preventDefault();
   document.getElementById('main')?.focus();
 });

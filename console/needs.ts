@@ -6,7 +6,7 @@ import { accountOf, firstReason, listAddress, needsPerson } from './operations.t
 import { adviceOf, age, commandLine, link, operationLink, stateOf } from './parts.ts';
 import type { Operation, Status } from './shapes.ts';
 
-/** A card about something that waits for a person. */
+/** A card about an action that a person must take. */
 export interface Need {
   readonly key: string;
   readonly tone: 'bad' | 'wait';
@@ -14,7 +14,7 @@ export interface Need {
   readonly detail: readonly Child[];
 }
 
-/** What a person must do, the most severe first. */
+/** The actions that persons must take, the most severe first. */
 export function needsOf(
   { status, newest, others, plans, morePlans }: Overview,
   now: number,
@@ -58,7 +58,7 @@ export function needsOf(
           need(
             'suspicious',
             'wait',
-            [`${counted(status.suspicious, 'deletion')} held, because the account was never seen`],
+            [`${counted(status.suspicious, 'deletion')} held: Keystone never showed the account`],
             [commandLine('propagator suspicious list')],
           ),
         ]
@@ -95,7 +95,10 @@ const healthNeed = (): Need =>
     'health',
     'bad',
     ['A part of the propagator does not work'],
-    [h('p', {}, 'Notifications may not arrive. Find the part:'), commandLine('propagator status')],
+    [
+      h('p', {}, 'Notifications may not arrive. To find the part:'),
+      commandLine('propagator status'),
+    ],
   );
 
 const deadNeed = (count: number, queues: readonly string[]): Need =>
@@ -128,8 +131,8 @@ function operationNeed(seen: Operation, tone: Need['tone'], now: number): Need {
 }
 
 /**
- * A person must read the plan before they approve it. Only the page of the plan therefore shows the
- * command of the approval.
+ * A person must read the plan before the approval. Therefore only the page of the plan shows the
+ * command.
  */
 const planNeed = ({ operation: seen, details }: OpenPlan, now: number): Need => {
   const { id, openedAt } = seen.operation;

@@ -20,7 +20,7 @@ export function planSection(plan: Plan): Child {
             ? `: ${approvals.map(({ by, at }) => `${by} at ${time(at)}`).join(', ')}`
             : ''),
       ],
-      ['Drift', `up to ${allowedDrift} resources that appear after the plan are removed, too`],
+      ['Drift', `up to ${allowedDrift} resources that appear after the plan are also removed`],
       ['Carried out by', carriedOutBy !== undefined && operationLink(carriedOutBy)],
     ]),
     plan.keystoneCheck.refusals.map(({ message, advice }, index) =>
@@ -38,7 +38,7 @@ export function planSection(plan: Plan): Child {
         h(
           'p',
           {},
-          'Then approve the plan. The command asks no question, and what it removes does not ' +
+          'Then approve the plan. The command asks no question, and removed resources do not ' +
             'come back. For a recovery window add --recover-for TIME, for example ' +
             '--recover-for 30d.',
         ),
@@ -57,9 +57,9 @@ export function commands(seen: Operation): Child {
     !ended && ['Follow it in a terminal', command('operation watch', id)],
     !isPlan && state === 'held' && ['Continue it', withReason('release')],
     !isPlan && state === 'observed' && !request && ['Carry it out', withReason('release')],
-    !ended && !isPlan && request !== undefined && ['Take the request back', withReason('cancel')],
+    !ended && !isPlan && request !== undefined && ['Cancel the request', withReason('cancel')],
     state === 'recoverable' && [
-      'End the window and remove everything now, which cannot be taken back',
+      'End the window and remove everything now (this cannot be undone)',
       withReason('release'),
     ],
     ended && !isPlan && state !== 'canceled' && ['Run it again', withReason('rerun')],
@@ -69,7 +69,7 @@ export function commands(seen: Operation): Child {
     h(
       'p',
       { class: 'note' },
-      'The console changes nothing. Type a command where you are logged in.',
+      'The console changes nothing. Type a command in a terminal in which you are logged in.',
     ),
     offered.map((one) => {
       if (!one) return undefined;

@@ -5,7 +5,7 @@ import { hasEnded, isCount } from './operations.ts';
 import { adviceOf, amount, bar, empty, operationLink, section, stateOf, table } from './parts.ts';
 import type { Operation } from './shapes.ts';
 
-/** What the second number of a resource type counts, by action. */
+/** The word for completed resources, by action. */
 export const doneWord = (action: string): string =>
   ({ provision: 'ready', suspend: 'suspended', resume: 'resumed' })[action] ?? 'removed';
 
@@ -21,7 +21,7 @@ export function services(seen: Operation): Child {
       section(
         'Services',
         empty(
-          'No service has begun yet. They begin after ' +
+          'No service has begun yet. The services begin after ' +
             `${operation.state === 'recoverable' ? 'the recovery window' : 'the counting'}.`,
         ),
       )
@@ -59,7 +59,7 @@ const numberColumn = (title: string, of: (task: TaskView) => number) => ({
   cell: (task: TaskView) => amount(of(task)),
 });
 
-/** The resource types of a task that were found, with what is left of each. */
+/** The resource types of a task with found resources, and the number that is left of each. */
 function typesOf({ counts, because }: TaskView): Child {
   const found = Object.entries(counts).filter(([, count]) => count.found > 0);
   return [
@@ -110,7 +110,7 @@ export function projects({ projects: all = [] }: Operation): Child {
 /** The title of {@link remains}. */
 export const REMAINS = 'Remains or is unknown';
 
-/** Shows the resources that remain, and those that could not be listed or are not covered. */
+/** Shows the resources that remain, could not be listed, or are not covered. */
 export function remains({ operation, tasks }: Operation): Child {
   const notes = tasks.flatMap(({ service, region, state, conditions }) =>
     conditions
@@ -129,7 +129,8 @@ export function remains({ operation, tasks }: Operation): Child {
     title: `${type} (${name})${because === undefined ? '' : `: ${because}`}`,
     what: 'not covered, so its resources are unknown',
     advice:
-      advice ?? `If it holds no resources of projects: propagator waiver add ${type} ${REASON}`,
+      advice ??
+      `If this type has no resources of projects: propagator waiver add ${type} ${REASON}`,
   }));
   const all = [...notes, ...uncovered];
   if (all.length === 0) return undefined;

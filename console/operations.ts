@@ -1,19 +1,19 @@
 import type { Operation } from './shapes.ts';
 import { ENDED } from './states.ts';
 
-/** The account of an operation, by name if known. */
+/** The account of an operation, with its name if the name is known. */
 export const accountOf = ({ scope }: Operation['operation']): string =>
   `${scope.type} ${scope.name ?? scope.id}`;
 
 export const hasEnded = ({ operation }: Operation): boolean => ENDED.includes(operation.state);
 
-/** True if the operation does not go on before a person acts. */
+/** True if the operation continues only after a person acts. */
 export const needsPerson = (seen: Operation): boolean =>
   !hasEnded(seen) &&
   (seen.operation.state === 'held' ||
     seen.waitsOn.some(({ actor, deadLetter }) => deadLetter || actor === 'operator'));
 
-/** True if the operation only counts, so that it has no progress. */
+/** True if the operation only counts resources. It then has no progress. */
 export const isCount = ({ operation: { action, mode, state } }: Operation): boolean =>
   action === 'plan' || mode === 'observe' || state === 'observed';
 
@@ -23,7 +23,7 @@ export const firstReason = ({ operation, waitsOn }: Operation): string =>
   operation.hold?.reason ??
   '';
 
-/** The filters of the list, as they are in the address. */
+/** The filters of the list in the address. */
 export interface Filters {
   readonly state: string;
   readonly action: string;
@@ -31,7 +31,7 @@ export interface Filters {
   readonly text: string;
   /** From 1. */
   readonly page: number;
-  /** How many of the newest operations are read. */
+  /** The number of the newest operations that are read. */
   readonly limit: number;
 }
 
@@ -51,7 +51,7 @@ export function filtersOf(query: URLSearchParams): Filters {
   };
 }
 
-/** The address of the list with these filters, without the fields that have their default. */
+/** The address of the list with these filters. Fields with their default are omitted. */
 export function listAddress(filters: Partial<Filters>): string {
   const query = new URLSearchParams();
   for (const name of FIELDS) if (filters[name]) query.set(name, filters[name]);
@@ -61,7 +61,10 @@ export function listAddress(filters: Partial<Filters>): string {
   return text === '' ? '#/operations' : `#/operations?${text}`;
 }
 
-/** The query of the API. It knows states and domains; the rest is filtered here. */
+/**
+ * The query of the API, which filters by state and domain. {@link matching} applies the other
+ * filters.
+ */
 export function apiQuery({ state, domain, limit }: Filters): string {
   const query = new URLSearchParams({ limit: String(limit) });
   if (state !== '') query.set('state', state);
@@ -69,7 +72,7 @@ export function apiQuery({ state, domain, limit }: Filters): string {
   return query.toString();
 }
 
-/** The operations that match the filters that the API does not know. */
+/** The operations that match the filters by action and text. */
 export function matching(
   all: readonly Operation[],
   { action, text }: Pick<Filters, 'action' | 'text'>,
@@ -85,7 +88,9 @@ export function matching(
   });
 }
 
-/** The rows of a page, and the number of pages. A page after the last one is the last one. */
+/**
+ * The rows of a page, and the number of pages. A number after the last page means the last page.
+ */
 export function pageOf<Row>(rows: readonly Row[], page: number) {
   const pages = Math.max(1, Math.ceil(rows.length / PAGE_ROWS));
   const shown = Math.min(page, pages);

@@ -9,7 +9,7 @@ const WINDOW_MILLIS = 60_000;
 /** A rate over a shorter time is not reliable. */
 const LEAST_MILLIS = 3000;
 
-/** Adds a sample, and drops those that are older than the window. */
+/** Adds a sample, and drops the samples before the window. */
 export const withSample = (samples: readonly Sample[], sample: Sample): Sample[] => [
   ...samples.filter(({ at }) => sample.at - at <= WINDOW_MILLIS),
   sample,
@@ -17,7 +17,7 @@ export const withSample = (samples: readonly Sample[], sample: Sample): Sample[]
 
 /**
  * The resources per second of the last minute, and the milliseconds until nothing is left at this
- * rate, as `operation watch` shows them; `undefined` while they are unknown.
+ * rate. `undefined` while they are unknown.
  */
 export function pace(
   samples: readonly Sample[],

@@ -4,7 +4,7 @@ import { time } from './format.ts';
 import { adviceOf, age, commandLine, empty, free, section, table } from './parts.ts';
 import type { Hold, Suspension } from './shapes.ts';
 
-/** The holds in force, and the projects that are held suspended. */
+/** The holds in force, and the projects that operators keep suspended. */
 export function holdsPage(
   {
     holds,
@@ -45,14 +45,14 @@ export function holdsPage(
       h(
         'p',
         { class: 'note' },
-        'Tags of projects in Keystone and metadata of resources can hold, too. An operation ' +
-          'that waits for one names it.',
+        'A tag of a project in Keystone and the metadata of a resource can also be holds. An ' +
+          'operation that waits for a hold names it.',
       ),
     ),
     section(
-      'Projects that an operator holds suspended',
+      'Projects that operators keep suspended',
       suspensions.length === 0
-        ? empty('No project is held suspended.')
+        ? empty('No operator keeps a project suspended.')
         : suspensions.map(({ project, by, reason, at, enabledAt, advice }) =>
             h(
               'div',
@@ -63,7 +63,11 @@ export function holdsPage(
                 h(
                   'p',
                   {},
-                  h('strong', {}, `Enabled in Keystone since ${enabledAt}, although it is held.`),
+                  h(
+                    'strong',
+                    {},
+                    `Enabled in Keystone since ${enabledAt}, but kept suspended by an operator.`,
+                  ),
                 ),
               adviceOf(advice),
               enabledAt === undefined &&

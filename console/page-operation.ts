@@ -42,14 +42,14 @@ export async function loadDetails(
   const [{ entries }, own, planned] = await Promise.all([
     api.get(`/v1/audit?operation=${encodeURIComponent(id)}&limit=50`, auditShape, signal),
     action === 'plan' ? plan(id) : undefined,
-    // A plan that is carried out changes no more.
+    // The plan of a running operation does not change.
     before?.planned ?? (of === undefined ? undefined : plan(of)),
   ]);
   return { audit: entries, plan: own, planned };
 }
 
 /**
- * The page of one operation. `details` is `undefined` until it has been read. `samples`: of the
+ * The page of one operation. `details` is `undefined` until it has been read. `samples` covers the
  * last minute.
  */
 export function operationPage(
@@ -75,7 +75,7 @@ export function operationPage(
   ];
 }
 
-/** What the state means for this operation. */
+/** The meaning of the state for this operation. */
 function meaningOf(seen: Operation): string {
   const { state, scope } = seen.operation;
   const meaning = MEANINGS[state] ?? '';
@@ -83,14 +83,14 @@ function meaningOf(seen: Operation): string {
   if (state !== 'finished') return meaning;
   const rest =
     remains(seen) !== undefined
-      ? `what is listed under “${REMAINS}”`
+      ? `the resources under “${REMAINS}”`
       : seen.resources.left > 0
         ? 'the resources that are left'
         : undefined;
   return rest === undefined ? meaning : `A new listing proved the end, except for ${rest}.`;
 }
 
-/** What a recovery window changes at its start. */
+/** The changes at the start of a recovery window, by the type of the account. */
 const IN_WINDOW: Readonly<Record<string, string>> = {
   project: 'The project is disabled and suspended. ',
   domain: 'The domain is disabled. Its projects are suspended only as the policy file says. ',
@@ -200,7 +200,8 @@ function about({ operation }: Operation, now: number): Child {
 
 function decisions(details: Details | undefined, now: number): Child {
   if (!details) return empty('The audit log is being read.');
-  if (details.audit.length === 0) return empty('No person has decided anything about it.');
+  if (details.audit.length === 0)
+    return empty('No person has made a decision about this operation.');
   return table(
     'Decisions of persons, newest first',
     [

@@ -50,7 +50,7 @@ export function operationsPage(
   ];
 }
 
-/** What was searched, and how to search more. */
+/** The extent of the search, and a link to search more. */
 function extent(found: number, read: number, filters: Filters): Child {
   const isAll = read < filters.limit;
   if (isAll) return `${counted(found, 'operation')}.`;
@@ -60,7 +60,7 @@ function extent(found: number, read: number, filters: Filters): Child {
         first,
         link(listAddress({ ...filters, limit: LIMITS.most }), `Search the newest ${LIMITS.most}`),
       ]
-    : `${first}For older ones, filter by state or domain.`;
+    : `${first}For older operations, filter by state or domain.`;
 }
 
 const list = (rows: readonly Operation[], now: number) =>

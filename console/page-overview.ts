@@ -32,14 +32,14 @@ const title = (count: number, { cutStates }: Overview): string =>
     ? `Nothing ${cutStates.length > 0 ? 'that was read ' : ''}needs a person now`
     : `Needs a person now: ${count}${cutStates.length > 0 ? ' or more' : ''}`;
 
-/** A sentence about what was read, if older operations may exist. */
+/** A sentence about the extent of this page, if older operations may exist. */
 const extent = ({ newest, cutStates }: Overview): Child =>
   newest.length >= NEWEST &&
   h(
     'p',
     { class: 'note' },
-    `This page considers the newest ${NEWEST} operations, and the newest ${NEWEST} of each state ` +
-      'that is not an end state.',
+    `This page considers the newest ${NEWEST} operations, and the newest ${NEWEST} of each ` +
+      'state before the end.',
     cutStates.length > 0 && ' See all: ',
     cutStates.map((state, index) => [
       index > 0 && ', ',

@@ -4,7 +4,7 @@ import { counted } from './format.ts';
 import { adviceOf, age, commandLine, empty, free, section, stateOf, table } from './parts.ts';
 import type { Service, Services, Uncovered } from './shapes.ts';
 
-/** Shows first what is not permitted or not covered, then the covered services. */
+/** Shows services that are not permitted, types that are not covered, then the covered services. */
 export function servicesPage(
   { services, httpPlugins, uncovered, waived }: Services,
   now: number,
@@ -99,8 +99,8 @@ const uncoveredCard = ({ type, name, region, because, advice }: Uncovered): Chil
       'p',
       {},
       because ??
-        'No service file covers it. Its resources are not removed, and each operation ends as ' +
-          'unverified.',
+        'No service file covers this type. Its resources are not removed, and each operation ' +
+          'ends as unverified.',
     ),
     advice === undefined
       ? commandLine(`${command('waiver add', type)} ${REASON}`, `waive ${type}`)

@@ -3,7 +3,7 @@ import { type Child, type El, h } from './element.ts';
 import { duration, number, share, time } from './format.ts';
 import { markOf, toneOf } from './states.ts';
 
-/** A state: a mark, its color, and always its word. */
+/** A state: its word with a mark and a color. */
 export const stateOf = (state: string): El =>
   h(
     'span',
@@ -29,7 +29,7 @@ export const commandLine = (line: string, about?: string): El =>
     ),
   );
 
-/** An advice of the API, and each command in it to copy. */
+/** An advice of the API, with a copy button for each command in it. */
 export const adviceOf = (advice: string | undefined): Child =>
   advice !== undefined &&
   advice !== '' && [
@@ -37,7 +37,7 @@ export const adviceOf = (advice: string | undefined): Child =>
     commandsIn(advice).map((line) => commandLine(line)),
   ];
 
-/** A bar with its number in words for a screen reader. Without resources it is a word. */
+/** A bar, with its number for a screen reader. Without found resources it is a text. */
 export const bar = (
   counts: { readonly found: number; readonly left: number },
   what: string,
@@ -53,7 +53,7 @@ export const bar = (
   );
 };
 
-/** Text of any length in a table: it is broken anywhere, so that it never widens the page. */
+/** Text of any length in a table. It wraps at any character, so that it never widens the page. */
 export const free = (text: string): El => h('span', { class: 'free' }, text);
 
 export interface Column<Row> {
@@ -112,7 +112,7 @@ export function table<Row>(
 export const amount = (value: number | undefined): string =>
   value === undefined ? '-' : number(value);
 
-/** A time as its age, with the time itself for a pointer and a screen reader. */
+/** The age of a time. A pointer and a screen reader show the time. */
 export const age = (millis: number | undefined, now: number): Child =>
   millis === undefined
     ? '-'
@@ -121,14 +121,14 @@ export const age = (millis: number | undefined, now: number): Child =>
 export const section = (title: string, ...children: readonly Child[]): El =>
   h('section', { 'data-key': `section ${title}` }, h('h2', {}, title), children);
 
-/** An empty state: what it means and what to do. */
+/** A text in place of an empty list. */
 export const empty = (...text: readonly Child[]): El => h('p', { class: 'empty' }, ...text);
 
 export const link = (href: string, text: string): El => h('a', { href }, text);
 export const operationLink = (id: string): El =>
   h('a', { href: `#/operations/${encodeURIComponent(id)}`, class: 'id' }, id);
 
-/** The facts about a thing as a list of names and values. An absent value is left out. */
+/** Facts as a list of names and values. An absent value is left out. */
 export const facts = (rows: readonly (readonly [string, Child])[]): El =>
   h(
     'dl',

@@ -1,9 +1,9 @@
 import type { El } from './element.ts';
 
 /**
- * Makes the children of `parent` equal to `children`. Elements that stay are changed in place, so
- * that the focus, the selection, an opened part and the position of the page stay. Children with
- * the attribute `data-key` keep their element when others are added before them.
+ * Makes the children of `parent` equal to `children`. An element that stays is changed in place,
+ * and keeps the focus, the selection, an opened part and the scroll position. A child with the
+ * attribute `data-key` keeps its element when other children are added before it.
  */
 export function patch(parent: Element, children: readonly (El | string)[]): void {
   const keyed = new Map<string, Element>();
@@ -48,7 +48,7 @@ function fits(node: ChildNode, child: El | string): boolean {
 const create = (child: El | string, document: Document): ChildNode =>
   typeof child === 'string' ? document.createTextNode('') : document.createElement(child.tag);
 
-/** Attributes that the person changes. They are set when the element is new, and never removed. */
+/** Attributes that a person can change. The console sets these only on a new element. */
 const KEPT: readonly string[] = ['open', 'value', 'selected'];
 
 function change(element: Element, { tag, attributes, children }: El): void {

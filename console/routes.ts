@@ -17,7 +17,7 @@ export const PAGES = [
 
 const ID = /^op-[0-9a-f]{12}$/;
 
-/** The route of an address. An address that names nothing is `unknown`. */
+/** The route of an address; `unknown` for an address without a page. */
 export function routeOf(hash: string): Route {
   const [path = '', query = ''] = hash.replace(/^#\/?/, '').split('?', 2);
   if (path === '') return { page: 'overview' };

@@ -49,7 +49,7 @@ export interface Services {
   readonly waived: readonly WaiverShape[];
 }
 
-/** The API sent something that this console cannot show. */
+/** The API sent an answer that this console cannot show. */
 export class ShapeError extends Error {
   override readonly name = 'ShapeError';
   readonly path: string;
@@ -94,7 +94,9 @@ const record =
     if (!isObject(value)) throw new ShapeError(path, 'an object');
     for (const [name, one] of Object.entries(value)) item(one, `${path}.${name}`);
   };
-/** Returns a function that checks an answer and gives it its type. Throws {@link ShapeError}. */
+/**
+ * Returns a function that checks an answer and returns it with its type. Throws {@link ShapeError}.
+ */
 const shape =
   <T>(check: Check) =>
   (value: unknown): T => {

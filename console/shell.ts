@@ -7,13 +7,13 @@ import { PAGES, type Route } from './routes.ts';
 
 const GET_TOKEN = 'openstack --os-system-scope all token issue -f value -c id';
 
-/** What a tab has: a token, and data that it shows. */
+/** The state of a tab: whether it has a token, and whether it shows data. */
 interface Has {
   readonly token: boolean;
   readonly data: boolean;
 }
 
-/** The header: navigation, how current the data is, and the end of the login. */
+/** The header: the navigation, the state of the data, and the button that logs out. */
 export const header = (
   route: Route,
   connection: Connection | undefined,
@@ -39,7 +39,7 @@ export const header = (
   h(
     'div',
     { class: 'right' },
-    // A page that does not exist reads nothing.
+    // An unknown page reads no data.
     route.page !== 'unknown' && connectionText(connection, now, has),
     has.token && logOut(),
   ),
@@ -50,7 +50,7 @@ const isIn = ({ page }: Route, link: string): boolean =>
 
 const logOut = (): El => h('button', { type: 'button', 'data-action': 'logout' }, 'Log out');
 
-/** A screen reader reads the state; the seconds until the next attempt are only shown. */
+/** A screen reader reads the state, but not the seconds until the next attempt. */
 function connectionText(connection: Connection | undefined, now: number, has: Has): El {
   const [tone, text, more] = wordsOf(connection, now, has);
   return h(
@@ -73,11 +73,11 @@ function wordsOf(
   const wait = Math.max(0, connection.nextAt - now);
   const isLost = connection.error.kind === 'unreachable';
   const cause = isLost ? 'Connection lost' : 'The API reports an error';
-  const text = data ? `${cause}: what you see is old.` : `${cause}.`;
+  const text = data ? `${cause}: the shown data is old.` : `${cause}.`;
   return ['bad', text, `Next attempt in ${duration(wait)}`];
 }
 
-/** An error in place of a page, with what to do. */
+/** An error in place of a page, with its advice. */
 export const errorPage = ({ message, advice, kind }: ApiError): Child[] => [
   h('h1', {}, kind === 'missing' ? 'Not found' : 'This page cannot be shown'),
   h('div', { class: 'card bad' }, h('h3', {}, capital(message)), adviceOf(advice)),
@@ -86,14 +86,14 @@ export const errorPage = ({ message, advice, kind }: ApiError): Child[] => [
 
 export const unknownPage = (): Child[] => [
   h('h1', {}, 'Not found'),
-  h('p', {}, 'The console has no such page. ', link('#/', 'Go to the overview')),
+  h('p', {}, 'The console has no page at this address. ', link('#/', 'Go to the overview')),
 ];
 
 export const loadingPage = (): Child[] => [h('p', { class: 'empty' }, 'Loading…')];
 
 /**
- * The login. `refused`: why the API refused the last token. Without a safe connection no token is
- * asked for, because the network could read it.
+ * The login. `refused`: why the API refused the last token. Over an unsafe connection the page asks
+ * for no token, because the network could read it.
  */
 export function loginPage(refused: string | undefined, isSafe: boolean): Child[] {
   if (!isSafe)
@@ -102,8 +102,8 @@ export function loginPage(refused: string | undefined, isSafe: boolean): Child[]
       h(
         'p',
         {},
-        'The network could read your token. Set PROPAGATOR_API_CERT_FILE, or open a tunnel and ' +
-          'then http://127.0.0.1:8787/console/ :',
+        'The network could read your token. Set PROPAGATOR_API_CERT_FILE, or open a tunnel ' +
+          'and use http://127.0.0.1:8787/console/ :',
       ),
       commandLine('ssh -L 8787:127.0.0.1:8787 HOST'),
     ];
@@ -111,7 +111,11 @@ export function loginPage(refused: string | undefined, isSafe: boolean): Child[]
     h('h1', {}, 'Log in'),
     refused !== undefined &&
       h('div', { class: 'card bad', role: 'alert' }, h('h3', {}, capital(refused))),
-    h('p', {}, 'The API asks for a token of Keystone. The role reader is enough. Make one:'),
+    h(
+      'p',
+      {},
+      'The API requires a token of Keystone. The role reader is sufficient. To make a token:',
+    ),
     commandLine(GET_TOKEN),
     h(
       'form',
@@ -130,8 +134,8 @@ export function loginPage(refused: string | undefined, isSafe: boolean): Child[]
     h(
       'p',
       { class: 'note' },
-      'The console only reads. Log out when you have finished: a browser restores the token with ' +
-        'a tab that is reopened.',
+      'The console only reads. Log out at the end, because a browser restores the token with ' +
+        'a reopened tab.',
     ),
   ];
 }

@@ -1,4 +1,4 @@
-/** The look of a state. The word is always shown, too, so that color alone says nothing. */
+/** The mark and the color of a state. The console always shows the word, too. */
 export type Tone = 'good' | 'busy' | 'wait' | 'bad' | 'quiet';
 
 const TONES: Readonly<Record<string, Tone>> = {
@@ -34,11 +34,11 @@ const MARKS: Readonly<Record<Tone, string>> = {
 export const toneOf = (state: string): Tone => TONES[state] ?? 'quiet';
 export const markOf = (state: string): string => MARKS[toneOf(state)];
 
-/** What a state of an operation means, in one sentence. */
+/** The meaning of each state of an operation. */
 export const MEANINGS: Readonly<Record<string, string>> = {
   recoverable: 'Nothing is removed before the window ends.',
   confirming: 'Keystone is asked twice, the grace period passes, and resources are counted.',
-  held: 'The operation is stopped. A person must release it.',
+  held: 'The operation waits for a person. Release it to continue.',
   'pre-delete': 'Resources that need the living project are removed first.',
   running: 'The services are working.',
   waiting: 'The domain waits for its projects.',
@@ -46,11 +46,11 @@ export const MEANINGS: Readonly<Record<string, string>> = {
   finished: 'A new listing proved the end.',
   observed: 'Resources were counted. Nothing was changed.',
   refused: 'Keystone still shows the account, so nothing was removed.',
-  unverified: 'Some resources could not be listed, so what remains is unknown.',
+  unverified: 'Some resources could not be listed and may remain.',
   superseded: 'A later operation replaced this one.',
   canceled: 'A person canceled the operation.',
 };
-/** The states in which an operation changes no more. */
+/** The states in which an operation has ended. */
 export const ENDED: readonly string[] = [
   'finished',
   'observed',

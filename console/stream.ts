@@ -7,7 +7,7 @@ export interface ServerSentEvent {
 
 /**
  * Parses server-sent events while they arrive. Comments (heartbeats) are skipped. Throws when no
- * byte arrives for `quietMillis`: a connection that is cut without a notice never ends by itself.
+ * byte arrives for `quietMillis`, because a cut connection may never report its end.
  */
 export async function* serverSentEvents(
   body: ReadableStream<Uint8Array>,
@@ -43,7 +43,7 @@ function parsed(block: string): ServerSentEvent | undefined {
   return { id: last('id'), event: last('event') ?? 'message', data: data.join('\n') };
 }
 
-/** The result of `work`. Throws when it takes longer than `millis`. */
+/** The result of `work`. Throws after `millis`. */
 async function within<T>(millis: number, work: Promise<T>): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<never>((_, reject) => {

@@ -204,7 +204,7 @@ var ApiError = class extends Error {
   name = "ApiError";
   kind;
   advice;
-  /** Milliseconds that the API asks to wait. */
+  /** The wait in milliseconds that the API asks for. */
   waitMillis;
   constructor(kind, message, advice, waitMillis) {
     super(message);
@@ -237,11 +237,13 @@ var Api = class {
   constructor(port) {
     this.#port = port;
   }
-  /** The time of the propagator: ages stay true where the clock of this machine is wrong. */
+  /**
+   * The time of the propagator, so that ages are right even if the clock of this machine is wrong.
+   */
   now() {
     return this.#port.now() + this.#skew;
   }
-  /** Reads one answer. `check` gives it its type. Throws {@link ApiError}. */
+  /** Reads one answer. `check` returns it with its type. Throws {@link ApiError}. */
   async get(path, check, signal) {
     const text2 = await this.#inTime(signal, async (limited) => {
       const answer = await this.#send(path, "application/json", {}, limited);
@@ -265,7 +267,7 @@ var Api = class {
       throw unreachable();
     }
   }
-  /** Checks the shape of a value of the API. Throws {@link ApiError} for an unknown one. */
+  /** Checks the shape of a value of the API. Throws {@link ApiError} for an unknown shape. */
   checked(value, check) {
     try {
       return check(value);
@@ -273,12 +275,12 @@ var Api = class {
       if (!(thrown instanceof ShapeError)) throw thrown;
       throw new ApiError(
         "shape",
-        `The answer of the API is not one that this console knows: ${thrown.message}.`,
-        "The console and the propagator are of different releases. Reload this page. If the message stays, use the commands, for example: propagator status"
+        `The console cannot read the answer of the API: ${thrown.message}.`,
+        "The console and the propagator have different releases. Reload this page. If the message stays, use the commands, for example: propagator status"
       );
     }
   }
-  /** Calls `work` with a signal that also aborts after a time, unless `work` has ended before. */
+  /** Calls `work` with a signal that also aborts after the time-out. */
   async #inTime(signal, work) {
     const late = new AbortController();
     const timeout = this.#port.timeout(ANSWER_MILLIS);
@@ -316,7 +318,7 @@ var Api = class {
 var unreachable = () => new ApiError(
   "unreachable",
   "The propagator does not answer.",
-  "Find out whether it runs: propagator status. On one machine, start it with: npm start"
+  "Check it: propagator status. To start it on this machine: npm start"
 );
 async function errorOf(answer) {
   const body = await answer.json().catch(() => void 0);
@@ -438,7 +440,7 @@ var markOf = (state) => MARKS[toneOf(state)];
 var MEANINGS = {
   recoverable: "Nothing is removed before the window ends.",
   confirming: "Keystone is asked twice, the grace period passes, and resources are counted.",
-  held: "The operation is stopped. A person must release it.",
+  held: "The operation waits for a person. Release it to continue.",
   "pre-delete": "Resources that need the living project are removed first.",
   running: "The services are working.",
   waiting: "The domain waits for its projects.",
@@ -446,7 +448,7 @@ var MEANINGS = {
   finished: "A new listing proved the end.",
   observed: "Resources were counted. Nothing was changed.",
   refused: "Keystone still shows the account, so nothing was removed.",
-  unverified: "Some resources could not be listed, so what remains is unknown.",
+  unverified: "Some resources could not be listed and may remain.",
   superseded: "A later operation replaced this one.",
   canceled: "A person canceled the operation."
 };
@@ -864,12 +866,12 @@ function holdsPage({
       h(
         "p",
         { class: "note" },
-        "Tags of projects in Keystone and metadata of resources can hold, too. An operation that waits for one names it."
+        "A tag of a project in Keystone and the metadata of a resource can also be holds. An operation that waits for a hold names it."
       )
     ),
     section(
-      "Projects that an operator holds suspended",
-      suspensions.length === 0 ? empty("No project is held suspended.") : suspensions.map(
+      "Projects that operators keep suspended",
+      suspensions.length === 0 ? empty("No operator keeps a project suspended.") : suspensions.map(
         ({ project, by, reason, at, enabledAt, advice }) => h(
           "div",
           { class: `card ${enabledAt === void 0 ? "quiet" : "bad"}`, "data-key": project },
@@ -878,7 +880,11 @@ function holdsPage({
           enabledAt !== void 0 && h(
             "p",
             {},
-            h("strong", {}, `Enabled in Keystone since ${enabledAt}, although it is held.`)
+            h(
+              "strong",
+              {},
+              `Enabled in Keystone since ${enabledAt}, but kept suspended by an operator.`
+            )
           ),
           adviceOf(advice),
           enabledAt === void 0 && commandLine(`${command("project resume", project)} ${REASON}`)
@@ -900,7 +906,7 @@ function planSection(plan) {
         "Approvals",
         `${approvals.length} of ${approvalsNeeded}` + (approvals.length > 0 ? `: ${approvals.map(({ by, at }) => `${by} at ${time(at)}`).join(", ")}` : "")
       ],
-      ["Drift", `up to ${allowedDrift} resources that appear after the plan are removed, too`],
+      ["Drift", `up to ${allowedDrift} resources that appear after the plan are also removed`],
       ["Carried out by", carriedOutBy !== void 0 && operationLink(carriedOutBy)]
     ]),
     plan.keystoneCheck.refusals.map(
@@ -917,7 +923,7 @@ function planSection(plan) {
       h(
         "p",
         {},
-        "Then approve the plan. The command asks no question, and what it removes does not come back. For a recovery window add --recover-for TIME, for example --recover-for 30d."
+        "Then approve the plan. The command asks no question, and removed resources do not come back. For a recovery window add --recover-for TIME, for example --recover-for 30d."
       ),
       commandLine(command("operation approve", plan.id, "--digest", digest))
     ]
@@ -932,9 +938,9 @@ function commands(seen) {
     !ended && ["Follow it in a terminal", command("operation watch", id)],
     !isPlan && state === "held" && ["Continue it", withReason("release")],
     !isPlan && state === "observed" && !request && ["Carry it out", withReason("release")],
-    !ended && !isPlan && request !== void 0 && ["Take the request back", withReason("cancel")],
+    !ended && !isPlan && request !== void 0 && ["Cancel the request", withReason("cancel")],
     state === "recoverable" && [
-      "End the window and remove everything now, which cannot be taken back",
+      "End the window and remove everything now (this cannot be undone)",
       withReason("release")
     ],
     ended && !isPlan && state !== "canceled" && ["Run it again", withReason("rerun")],
@@ -944,7 +950,7 @@ function commands(seen) {
     h(
       "p",
       { class: "note" },
-      "The console changes nothing. Type a command where you are logged in."
+      "The console changes nothing. Type a command in a terminal in which you are logged in."
     ),
     offered.map((one) => {
       if (!one) return void 0;
@@ -969,7 +975,7 @@ function services(seen) {
     return !hasEnded(seen) && (seen.projects ?? []).length === 0 && section(
       "Services",
       empty(
-        `No service has begun yet. They begin after ${operation2.state === "recoverable" ? "the recovery window" : "the counting"}.`
+        `No service has begun yet. The services begin after ${operation2.state === "recoverable" ? "the recovery window" : "the counting"}.`
       )
     );
   const lacking = tasks.filter(isLacking).map(({ service }) => service);
@@ -1058,7 +1064,7 @@ function remains({ operation: operation2, tasks }) {
     key: `uncovered ${type}`,
     title: `${type} (${name})${because === void 0 ? "" : `: ${because}`}`,
     what: "not covered, so its resources are unknown",
-    advice: advice ?? `If it holds no resources of projects: propagator waiver add ${type} ${REASON}`
+    advice: advice ?? `If this type has no resources of projects: propagator waiver add ${type} ${REASON}`
   }));
   const all = [...notes, ...uncovered2];
   if (all.length === 0) return void 0;
@@ -1084,7 +1090,7 @@ async function loadDetails(api, { operation: operation2 }, signal, before) {
   const [{ entries }, own, planned] = await Promise.all([
     api.get(`/v1/audit?operation=${encodeURIComponent(id)}&limit=50`, auditShape, signal),
     action === "plan" ? plan(id) : void 0,
-    // A plan that is carried out changes no more.
+    // The plan of a running operation does not change.
     before?.planned ?? (of === void 0 ? void 0 : plan(of))
   ]);
   return { audit: entries, plan: own, planned };
@@ -1111,7 +1117,7 @@ function meaningOf(seen) {
   const meaning = MEANINGS[state] ?? "";
   if (state === "recoverable") return `${IN_WINDOW[scope.type] ?? ""}${meaning}`;
   if (state !== "finished") return meaning;
-  const rest = remains(seen) !== void 0 ? `what is listed under “${REMAINS}”` : seen.resources.left > 0 ? "the resources that are left" : void 0;
+  const rest = remains(seen) !== void 0 ? `the resources under “${REMAINS}”` : seen.resources.left > 0 ? "the resources that are left" : void 0;
   return rest === void 0 ? meaning : `A new listing proved the end, except for ${rest}.`;
 }
 var IN_WINDOW = {
@@ -1207,7 +1213,8 @@ function about({ operation: operation2 }, now) {
 }
 function decisions(details, now) {
   if (!details) return empty("The audit log is being read.");
-  if (details.audit.length === 0) return empty("No person has decided anything about it.");
+  if (details.audit.length === 0)
+    return empty("No person has made a decision about this operation.");
   return table(
     "Decisions of persons, newest first",
     [
@@ -1247,7 +1254,7 @@ function extent(found, read, filters) {
   return filters.limit < LIMITS.most ? [
     first,
     link(listAddress({ ...filters, limit: LIMITS.most }), `Search the newest ${LIMITS.most}`)
-  ] : `${first}For older ones, filter by state or domain.`;
+  ] : `${first}For older operations, filter by state or domain.`;
 }
 var list2 = (rows, now) => table(
   "Operations, newest first",
@@ -1350,7 +1357,7 @@ function needsOf({ status, newest, others, plans, morePlans }, now) {
       need(
         "suspicious",
         "wait",
-        [`${counted(status.suspicious, "deletion")} held, because the account was never seen`],
+        [`${counted(status.suspicious, "deletion")} held: Keystone never showed the account`],
         [commandLine("propagator suspicious list")]
       )
     ] : []
@@ -1376,7 +1383,10 @@ var healthNeed = () => need(
   "health",
   "bad",
   ["A part of the propagator does not work"],
-  [h("p", {}, "Notifications may not arrive. Find the part:"), commandLine("propagator status")]
+  [
+    h("p", {}, "Notifications may not arrive. To find the part:"),
+    commandLine("propagator status")
+  ]
 );
 var deadNeed = (count2, queues) => need(
   "dead",
@@ -1452,7 +1462,7 @@ var title = (count2, { cutStates }) => count2 === 0 ? `Nothing ${cutStates.lengt
 var extent2 = ({ newest, cutStates }) => newest.length >= NEWEST && h(
   "p",
   { class: "note" },
-  `This page considers the newest ${NEWEST} operations, and the newest ${NEWEST} of each state that is not an end state.`,
+  `This page considers the newest ${NEWEST} operations, and the newest ${NEWEST} of each state before the end.`,
   cutStates.length > 0 && " See all: ",
   cutStates.map((state, index) => [
     index > 0 && ", ",
@@ -1606,7 +1616,7 @@ var uncoveredCard = ({ type, name, region, because, advice }) => h(
   h(
     "p",
     {},
-    because ?? "No service file covers it. Its resources are not removed, and each operation ends as unverified."
+    because ?? "No service file covers this type. Its resources are not removed, and each operation ends as unverified."
   ),
   advice === void 0 ? commandLine(`${command("waiver add", type)} ${REASON}`, `waive ${type}`) : adviceOf(advice)
 );
@@ -1701,7 +1711,7 @@ var header = (route, connection, now, has) => [
   h(
     "div",
     { class: "right" },
-    // A page that does not exist reads nothing.
+    // An unknown page reads no data.
     route.page !== "unknown" && connectionText(connection, now, has),
     has.token && logOut()
   )
@@ -1725,7 +1735,7 @@ function wordsOf(connection, now, { data }) {
   const wait = Math.max(0, connection.nextAt - now);
   const isLost = connection.error.kind === "unreachable";
   const cause2 = isLost ? "Connection lost" : "The API reports an error";
-  const text2 = data ? `${cause2}: what you see is old.` : `${cause2}.`;
+  const text2 = data ? `${cause2}: the shown data is old.` : `${cause2}.`;
   return ["bad", text2, `Next attempt in ${duration(wait)}`];
 }
 var errorPage = ({ message, advice, kind }) => [
@@ -1735,7 +1745,7 @@ var errorPage = ({ message, advice, kind }) => [
 ];
 var unknownPage = () => [
   h("h1", {}, "Not found"),
-  h("p", {}, "The console has no such page. ", link("#/", "Go to the overview"))
+  h("p", {}, "The console has no page at this address. ", link("#/", "Go to the overview"))
 ];
 var loadingPage = () => [h("p", { class: "empty" }, "Loading…")];
 function loginPage(refused, isSafe) {
@@ -1745,14 +1755,18 @@ function loginPage(refused, isSafe) {
       h(
         "p",
         {},
-        "The network could read your token. Set PROPAGATOR_API_CERT_FILE, or open a tunnel and then http://127.0.0.1:8787/console/ :"
+        "The network could read your token. Set PROPAGATOR_API_CERT_FILE, or open a tunnel and use http://127.0.0.1:8787/console/ :"
       ),
       commandLine("ssh -L 8787:127.0.0.1:8787 HOST")
     ];
   return [
     h("h1", {}, "Log in"),
     refused !== void 0 && h("div", { class: "card bad", role: "alert" }, h("h3", {}, capital(refused))),
-    h("p", {}, "The API asks for a token of Keystone. The role reader is enough. Make one:"),
+    h(
+      "p",
+      {},
+      "The API requires a token of Keystone. The role reader is sufficient. To make a token:"
+    ),
     commandLine(GET_TOKEN),
     h(
       "form",
@@ -1771,7 +1785,7 @@ function loginPage(refused, isSafe) {
     h(
       "p",
       { class: "note" },
-      "The console only reads. Log out when you have finished: a browser restores the token with a tab that is reopened."
+      "The console only reads. Log out at the end, because a browser restores the token with a reopened tab."
     )
   ];
 }
@@ -1796,7 +1810,7 @@ var Console = class {
       now: () => browser2.now()
     });
   }
-  /** Shows the page of the present address, and keeps it current until another one is opened. */
+  /** Shows the page of the current address, and updates it until another page is opened. */
   async open() {
     this.#opened.abort();
     this.#opened = new AbortController();
@@ -1809,7 +1823,7 @@ var Console = class {
   close() {
     this.#opened.abort();
   }
-  /** Draws the page again: after a change, and each second for the ages. */
+  /** Draws the page after a change, and each second because the ages grow. */
   render() {
     const { document: document2 } = this.#browser;
     const now = this.#api.now();
@@ -1824,7 +1838,7 @@ var Console = class {
     const title2 = main.querySelector("h1")?.textContent ?? "";
     document2.title = title2 === "" ? "keystone-propagator" : `${title2} · keystone-propagator`;
   }
-  /** Copies a command, and says whether that succeeded. */
+  /** Copies a command, and shows the result. */
   async copy(line) {
     const isCopied = await this.#browser.copy(line);
     this.#notify(
@@ -1833,7 +1847,9 @@ var Console = class {
   }
   async logIn(token) {
     if (!/^[\x21-\x7e]{1,8192}$/.test(token.trim())) {
-      this.#notify("This is not a token: it is empty or has characters that no token has.");
+      this.#notify(
+        "This text is not a token: it is empty, or it has characters that no token has."
+      );
       return;
     }
     this.#browser.setToken(token.trim());
@@ -1844,7 +1860,7 @@ var Console = class {
     await this.open();
     this.#notify("You are logged out. The token is no longer in this tab.");
   }
-  /** Opens the list with the filters of the form. Another filter begins at the first page. */
+  /** Opens the first page of the list with the filters of the form. */
   filter(fields) {
     const { state = "", action = "", domain = "", text: text2 = "" } = fields;
     const route = this.#route;
@@ -1893,7 +1909,7 @@ var Console = class {
       return read(() => api.get("/v1/services", servicesShape, signal), servicesPage, LONG);
     if (route.page === "operation") return this.#followOperation(route.id, signal);
   }
-  /** The stream of the operation; and, beside it, the decisions and the plan every 10 s. */
+  /** Reads the stream of the operation, and its decisions and plan every 10 s. */
   async #followOperation(id, signal) {
     let details;
     let latest;
@@ -1910,7 +1926,7 @@ var Console = class {
           details = read;
           this.render();
         },
-        // The stream says how current the page is.
+        // The state of the stream is the state of the page.
         onConnection: () => void 0
       },
       signal

@@ -69,7 +69,7 @@ describe('the page of an operation', () => {
     first.send('operation', at(5));
     await tab.until(() => tab.text().includes('5 left'));
     first.fail();
-    await tab.until(() => tab.header().startsWith('Connection lost: what you see is old.'));
+    await tab.until(() => tab.header().startsWith('Connection lost: the shown data is old.'));
     expect(tab.header()).toContain('Next attempt in 1s');
     expect(tab.text()).toContain('5 of 10 removed, 5 left');
     await tab.wait(1000);

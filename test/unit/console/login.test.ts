@@ -150,7 +150,7 @@ describe('a tab', () => {
     expect(status()).toBe('Live');
     expect(tab.timeouts.map(({ millis }) => millis)).toEqual([20_000, 20_000]);
     tab.timeouts[1]?.abort();
-    await tab.until(() => status().startsWith('Connection lost: what you see is old.'));
+    await tab.until(() => status().startsWith('Connection lost: the shown data is old.'));
     expect(tab.main.textContent).toContain('No message was given up');
     isSilent = false;
     tab.sleeps[1]?.wake();
@@ -193,7 +193,7 @@ describe('a tab', () => {
   it('shows that a page does not exist, and sends no request', async () => {
     const tab = openTab(withoutToken, { hash: '#/nothing' });
     await tab.page.open();
-    expect(tab.main.textContent).toContain('The console has no such page.');
+    expect(tab.main.textContent).toContain('The console has no page at this address.');
     expect(tab.head.textContent).not.toContain('Loading');
     expect(tab.calls).toEqual([]);
   });

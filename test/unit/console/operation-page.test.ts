@@ -72,7 +72,7 @@ describe('the page of a recoverable operation', () => {
       `propagator operation cancel ${ID} --reason "…"`,
       `propagator operation release ${ID} --reason "…"`,
     ]);
-    expect(textOf(page(fields))).toContain('remove everything now, which cannot be taken back');
+    expect(textOf(page(fields))).toContain('remove everything now (this cannot be undone)');
   });
 });
 
@@ -113,7 +113,7 @@ describe('the page of a finished operation', () => {
     expect(textOf(page(fields, {}, [none]))).toContain('A new listing proved the end.');
     expect(textOf(page(fields))).toContain('except for the resources that are left.');
     const text = textOf(page(fields, {}, [{ state: 'finished', conditions: [condition] }]));
-    expect(text).toContain('except for what is listed under “Remains or is unknown”.');
+    expect(text).toContain('except for the resources under “Remains or is unknown”.');
     expect(text).not.toContain('proved the end.');
   });
 });
