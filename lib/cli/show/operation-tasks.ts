@@ -1,0 +1,80 @@
+import { NO_REGION } from '../../operation/order.ts';
+import { table, wrapped } from '../output.ts';
+import type { OperationShape, TaskShape } from '../shapes.ts';
+import type { Colors } from '../terminal.ts';
+import { colored } from './operations.ts';
+
+/** The services with their states. */
+export function serviceTable({ tasks }: OperationShape, color: Colors): string {
+  // A cloud has about a dozen of some forty services. The other services share one line.
+  const isLacking = ({ region, state }: TaskShape): boolean =>
+    region === NO_REGION && state === 'skipped';
+  const rows = tasks
+    .filter((task) => !isLacking(task))
+    .map((task) => [
+      task.service,
+      task.region,
+      colored(task.state, color),
+      task.because ?? note(task),
+    ]);
+  const lacking = tasks.filter(isLacking).map(({ service }) => service);
+  return [
+    ...(rows.length > 0 ? [table(['SERVICE', 'REGION', 'STATE', 'NOTE'], rows)] : []),
+    ...(lacking.length > 0 ? [`not in this cloud: ${lacking.join(', ')}`] : []),
+  ].join('\n');
+}
+
+const note = ({ phase, state }: TaskShape): string =>
+  phase === 'pre-delete' && state === 'requested' ? 'before the deletion' : '';
+
+/** The title of the column for completed resources, by action. The default is `REMOVED`. */
+const DONE: Readonly<Record<string, string>> = {
+  provision: 'READY',
+  suspend: 'SUSPENDED',
+  resume: 'RESUMED',
+};
+
+/** The resource types with their counts. */
+export function typeTable({ operation, tasks }: OperationShape): string {
+  const done = DONE[operation.action] ?? 'REMOVED';
+  const rows = tasks.flatMap((task) =>
+    Object.entries(task.counts)
+      .filter(([, { found }]) => found > 0)
+      .map(([resourceType, { found, removed, left }]) => [resourceType, found, removed, left]),
+  );
+  return rows.length > 0
+    ? table(['TYPE', 'FOUND', done, 'LEFT'], rows, ['FOUND', done, 'LEFT'])
+    : '';
+}
+
+export const isUnreachable = ({ state }: TaskShape): boolean => state === 'unreachable';
+
+const forTheOperator = ({ conditions }: TaskShape) =>
+  conditions.filter(
+    ({ class: errorClass, actor }) => errorClass === 'Unsupported' && actor === 'operator',
+  );
+
+/** Resource types that are unreachable for the same reason share one entry. */
+export const unreachableLines = (task: TaskShape): string[] => [
+  `? ${task.service} in ${task.region}: ${task.because ?? 'no reason was reported'}`,
+  ...[...byReason(forTheOperator(task)).values()].flatMap((same) => {
+    const types = same.map(({ resourceType }) => resourceType ?? task.service).join(', ');
+    const { message, advice } = same[0] as (typeof same)[number];
+    return [
+      wrapped(`${types}: ${message}`, '    '),
+      ...(advice ? [wrapped(advice, '      ')] : []),
+    ];
+  }),
+];
+
+export const retainedLines = (task: TaskShape): string[] =>
+  forTheOperator(task).flatMap(({ resourceType, message, advice, count, example }) => [
+    `- ${resourceType ?? task.service}: ${message}`,
+    ...(example === undefined
+      ? []
+      : [count === 1 ? `    ${example}` : `    ${count} of them, for example ${example}`]),
+    ...(advice ? [`    ${advice}`] : []),
+  ]);
+
+const byReason = (conditions: TaskShape['conditions']) =>
+  Map.groupBy(conditions, ({ message, advice }) => `${message}\n${advice ?? ''}`);

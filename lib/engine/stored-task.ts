@@ -1,0 +1,65 @@
+import * as z from 'zod';
+import { OperationId, ServiceName, TaskId } from '../../events/ids.ts';
+import { Condition, ErrorReport, Phase, VerificationStatus } from '../../events/service.ts';
+import { TASK_STATES, type Task } from '../operation/model.ts';
+import { unset } from './record-parts.ts';
+
+const StoredCounts = z.record(
+  z.string(),
+  z.looseObject({ found: z.number(), removed: z.number(), left: z.number() }),
+);
+
+export const StoredTask: z.ZodType<Task> = z.looseObject({
+  id: TaskId,
+  operationId: OperationId,
+  service: ServiceName,
+  region: z.string(),
+  state: z.enum(TASK_STATES),
+  phase: Phase,
+  preDelete: z.enum(['no', 'due', 'done']).default('no'),
+  verifications: z
+    .record(
+      z.string(),
+      z.looseObject({
+        status: VerificationStatus,
+        verifiedAt: z.number(),
+        phase: Phase,
+        stale: z.boolean(),
+      }),
+    )
+    .default({}),
+  validFromRun: z.number().default(0),
+  overtook: z.array(TaskId).default([]),
+  partial: z
+    .looseObject({
+      state: z.enum(['running', 'done']),
+      awaiting: z.array(ServiceName),
+      endedBefore: z.number().exactOptional(),
+    })
+    .optional(),
+  run: z.number(),
+  sequence: z.number(),
+  counts: StoredCounts,
+  baseline: StoredCounts,
+  conditions: z.array(Condition),
+  error: unset(ErrorReport),
+  attempts: z.number(),
+  progressAt: z.number(),
+  reportedAt: unset(z.number()),
+  runProgressed: z.boolean().default(false),
+  askedWaitMillis: z.number().default(0),
+  mostRemoved: z.record(z.string(), z.number()).default({}),
+  distinct: z.record(z.string(), z.number()).default({}),
+  seenIds: unset(z.string()),
+  appeared: z
+    .record(
+      z.string(),
+      z.looseObject({ count: z.number(), example: z.string(), isRefused: z.boolean() }),
+    )
+    .optional(),
+  because: unset(z.string()),
+  nextAt: unset(z.number()),
+  startedAt: unset(z.number()),
+  endedAt: unset(z.number()),
+  version: z.number(),
+});
