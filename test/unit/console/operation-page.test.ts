@@ -82,7 +82,7 @@ describe('the page of a recoverable operation, about its progress,', () => {
   it('shows the size of the plan, and no progress', () => {
     const text = textOf(page(fields, { planned: plan }, []));
     expect(text).toContain('The plan lists 258 resources.');
-    expect(text).toContain('They begin after the recovery window.');
+    expect(text).toContain('The services begin after the recovery window.');
     expect(text).not.toMatch(/none found|0 of 0|0 left/);
     expect(textOf(page(fields, {}, []))).not.toMatch(/none found|0 of 0|0 left/);
   });

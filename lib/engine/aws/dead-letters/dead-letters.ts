@@ -6,7 +6,7 @@ import type { DeadLetter, DeadLetterFilter, Decided, Decision } from '../../port
 import { pack } from '../dynamodb/codec.ts';
 import { commit } from '../dynamodb/commit.ts';
 import { decisionKeys } from '../dynamodb/keys.ts';
-import { keyOf } from '../dynamodb/table.ts';
+import { keyOf } from '../dynamodb/rows.ts';
 import { type OutboundMessage, outboundIn, toOutbound } from '../messaging/envelope.ts';
 import type { Sender } from '../messaging/sender.ts';
 import { MESSAGE_TYPES } from '../topology.ts';

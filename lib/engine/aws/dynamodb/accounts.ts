@@ -4,7 +4,8 @@ import { mergeAccounts } from '../../accounts.ts';
 import { StoredAccount } from '../../records.ts';
 import { pack, unpack } from './codec.ts';
 import { accountKey, alikePk, memberPk, projectsPk, SUSPICION_PK } from './keys.ts';
-import { type Item, keyOf, numberOf, type Store, textOf, type Write } from './table.ts';
+import { type Item, keyOf, numberOf, textOf, type Write } from './rows.ts';
+import type { Store } from './table.ts';
 
 /** Rows for the account records of a change. */
 export interface AccountRows {

@@ -10,7 +10,8 @@ import { appendToAudit } from '../../audit.ts';
 import { unchanged } from './accounts.ts';
 import { pack, unpack } from './codec.ts';
 import { AUDIT_HEAD_KEY, AUDIT_PK, auditSk } from './keys.ts';
-import { type Item, keyOf, numberOf, type Store, textOf, type Write } from './table.ts';
+import { type Item, keyOf, numberOf, textOf, type Write } from './rows.ts';
+import type { Store } from './table.ts';
 
 /** Reads the newest entry of the audit log. */
 export async function readAuditHead(store: Store): Promise<AuditHead> {

@@ -1,7 +1,7 @@
 import { brotliCompressSync, brotliDecompressSync, constants } from 'node:zlib';
 import { engineError } from '../../engine-error.ts';
 import { toJson } from '../../json.ts';
-import type { Attribute } from './table.ts';
+import type { Attribute } from './rows.ts';
 
 /**
  * Values up to this size are stored as readable text. Longer values are compressed, because

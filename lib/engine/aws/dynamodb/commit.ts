@@ -9,8 +9,9 @@ import { pause } from '../pause.ts';
 import { accountRows } from './accounts.ts';
 import { auditWrites } from './audit.ts';
 import { deliver, type Outbox, outboxOf } from './outbox.ts';
+import type { Item, Write } from './rows.ts';
 import { type Addressed, type Part, split } from './split-change.ts';
-import type { Item, Store, Write } from './table.ts';
+import type { Store } from './table.ts';
 import {
   counterWrites,
   documentWrite,

@@ -2,7 +2,7 @@ import type { OperationId, TaskId } from '../../../../events/ids.ts';
 import type { AccountRecord } from '../../../account/inventory.ts';
 import type { Action, Operation, Scope } from '../../../operation/model.ts';
 import type { Decision } from '../../port.ts';
-import type { Key } from './table.ts';
+import type { Key } from './rows.ts';
 
 /**
  * All data of one stage is in one table with the keys `pk` and `sk`. A row with a record holds it

@@ -6,7 +6,8 @@ import { OutboundMessage } from '../messaging/envelope.ts';
 import type { Sender } from '../messaging/sender.ts';
 import { compress, decompress } from './codec.ts';
 import { OUTBOX_SHARES, outboxPk, PART_SECONDS, partKey, sortable } from './keys.ts';
-import { type Item, type Key, keyOf, numberOf, type Store, textOf } from './table.ts';
+import { type Item, type Key, keyOf, numberOf, textOf } from './rows.ts';
+import type { Store } from './table.ts';
 
 /** A DynamoDB row holds at most 400 KB. */
 const PART_BYTES = 350 * 1024;

@@ -40,7 +40,8 @@ import {
   startedPk,
   tasksKey,
 } from './keys.ts';
-import { type Item, numberOf, type Store, textOf } from './table.ts';
+import { type Item, numberOf, textOf } from './rows.ts';
+import type { Store } from './table.ts';
 import { ACCOUNTS_COUNTER, COUNTER_PREFIX, domainOf } from './writes.ts';
 
 const MAX_LISTED = 100;

@@ -1,32 +1,10 @@
-import type { QueryInput } from '@aws-sdk/client-dynamodb';
-import { engineError } from '../../engine-error.ts';
 import { AwsError } from '../aws-error.ts';
 import type { Aws } from '../clients.ts';
 import { pause } from '../pause.ts';
+import { inBatches } from './call-batches.ts';
+import { type QueryParameters, queryParametersOf, type Range } from './query.ts';
+import { type Item, type Key, keyOf, textOf, type Write } from './rows.ts';
 
-/** An attribute as DynamoDB transmits it: numbers are text, bytes are base64. */
-export interface Attribute {
-  readonly S?: string;
-  readonly N?: string;
-  readonly B?: string;
-}
-export type Item = Readonly<Record<string, Attribute>>;
-export interface Key {
-  readonly pk: string;
-  readonly sk: string;
-}
-/** A condition or an update in DynamoDB's syntax. */
-interface Expressions {
-  readonly ConditionExpression?: string;
-  readonly UpdateExpression?: string;
-  readonly ExpressionAttributeNames?: Readonly<Record<string, string>>;
-  readonly ExpressionAttributeValues?: Item;
-}
-/** One row of a transaction. */
-export type Write =
-  | { readonly Put: { readonly Item: Item } & Expressions }
-  | { readonly Update: { readonly Key: Item } & Expressions }
-  | { readonly Delete: { readonly Key: Item } & Expressions };
 /**
  * `refused`: the conditions of the rows `which` failed. `busy`: after all retries, another
  * transaction still locked a row.
@@ -36,25 +14,10 @@ export type Written =
   | { readonly kind: 'refused'; readonly which: readonly number[] }
   | { readonly kind: 'busy' };
 
-export interface Range {
-  readonly pk: string;
-  /** Range of sort keys, both ends included. */
-  readonly from?: string;
-  readonly to?: string;
-  /** Prefix of the sort keys; use it instead of `from` and `to`. */
-  readonly begins?: string;
-  readonly newestFirst?: boolean;
-  readonly limit?: number;
-}
-type QueryParameters = Omit<QueryInput, 'TableName' | 'Limit' | 'ExclusiveStartKey'>;
-
 /** DynamoDB's limits for one call. */
 const MAX_READS_PER_CALL = 100;
-const MAX_WRITES_PER_CALL = 25;
-const BATCHES_AT_ONCE = 8;
 
-/** A key as attributes. */
-export const keyOf = ({ pk, sk }: Key): Item => ({ pk: { S: pk }, sk: { S: sk } });
+const MAX_WRITES_PER_CALL = 25;
 
 /** The table. Every read is consistent, except reads of the index. */
 export class Store {
@@ -245,52 +208,3 @@ interface Batched {
   readonly UnprocessedKeys?: Readonly<Record<string, { readonly Keys?: Item[] }>>;
   readonly UnprocessedItems?: Readonly<Record<string, object[]>>;
 }
-
-function queryParametersOf({ pk, begins, from, to, newestFirst }: Range): QueryParameters {
-  const values = { ':pk': pk, ':begins': begins, ':from': from, ':to': to };
-  const conditions = ['pk = :pk'];
-  if (begins !== undefined) conditions.push('begins_with(sk, :begins)');
-  if (from !== undefined)
-    conditions.push(to === undefined ? 'sk >= :from' : 'sk BETWEEN :from AND :to');
-  else if (to !== undefined) conditions.push('sk <= :to');
-  return {
-    KeyConditionExpression: conditions.join(' AND '),
-    ExpressionAttributeValues: Object.fromEntries(
-      Object.entries(values).flatMap(([name, value]) =>
-        value === undefined ? [] : [[name, { S: value }]],
-      ),
-    ),
-    ConsistentRead: true,
-    ScanIndexForward: newestFirst !== true,
-  };
-}
-
-async function inBatches<T, R>(
-  all: readonly T[],
-  size: number,
-  work: (batch: T[]) => Promise<R>,
-): Promise<R[]> {
-  const batches = Array.from({ length: Math.ceil(all.length / size) }, (_, index) =>
-    all.slice(index * size, (index + 1) * size),
-  );
-  const done: R[] = [];
-  for (let at = 0; at < batches.length; at += BATCHES_AT_ONCE)
-    done.push(...(await Promise.all(batches.slice(at, at + BATCHES_AT_ONCE).map(work))));
-  return done;
-}
-
-/** A string attribute of a row. Throws `engine.row.damaged` when it is missing. */
-export function textOf(item: Item, name: string): string {
-  const text = item[name]?.S;
-  if (text === undefined)
-    throw engineError(
-      'row.damaged',
-      `A row has no ${name}: ${item.pk?.S} ${item.sk?.S}.`,
-      'Restore the table to a point in time before the damage.',
-    );
-  return text;
-}
-
-/** A number attribute of a row; 0 when it is missing. */
-export const numberOf = (item: Item | undefined, name: string): number =>
-  Number(item?.[name]?.N ?? 0);

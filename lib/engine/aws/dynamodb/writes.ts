@@ -26,7 +26,8 @@ import {
   startedPk,
   tasksKey,
 } from './keys.ts';
-import { type Item, keyOf, numberOf, type Store, textOf, type Write } from './table.ts';
+import { type Item, keyOf, numberOf, textOf, type Write } from './rows.ts';
+import type { Store } from './table.ts';
 
 /**
  * A function runs for at most 15 minutes. An earlier change has written the pointer of an operation

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { Aws } from '../../../../lib/engine/aws/clients.ts';
-import { keyOf, Store } from '../../../../lib/engine/aws/dynamodb/table.ts';
+import { keyOf } from '../../../../lib/engine/aws/dynamodb/rows.ts';
+import { Store } from '../../../../lib/engine/aws/dynamodb/table.ts';
 
 describe('rows that are written without a transaction', () => {
   it('occur once in a batch, because DynamoDB refuses a batch with a duplicate row', async () => {
