@@ -7,16 +7,16 @@ import { openFixture, type RehearsalFixture } from './rehearsal-fixture.ts';
 import { openScreen } from './screen.ts';
 
 /**
- * The life of a customer on a cloud in memory: a project is created, suspended and resumed, and in
- * the end the whole customer is deleted. A neighbor stays. The exit code is 0 only if each step
- * succeeded, no resource of the customer is left, the neighbor is unchanged, and the service that
- * failed at first was dead-lettered, redriven and finished.
+ * Runs a propagator on a cloud in memory. A project of a customer is created, suspended and resumed.
+ * At the end all projects of this customer are deleted. The exit code is 0 only if each step
+ * succeeded, no resource of the customer is left, and no resource of a second customer (`neighbor`)
+ * changed. The service that failed at first must have been dead-lettered, redriven and finished.
  */
 const AT_MOST_MILLIS = 55_000;
 const startedAt = Date.now();
 const screen = openScreen();
 screen.print(
-  'A customer arrives, is suspended, returns and leaves. Everything runs on this machine, on a cloud in memory.',
+  'The projects of a customer are created, suspended, resumed and deleted. Everything runs on this machine, with a cloud in memory.',
 );
 
 const fixture = await openFixture();
@@ -24,7 +24,7 @@ const { cloud, customer, neighbor, client } = fixture;
 const neighborBefore = neighbor.projects.map(({ id }) => cloud.store.resources(id));
 const held = customer.projects.reduce((sum, { id }) => sum + cloud.store.resources(id).length, 0);
 screen.print(
-  `The customer "acme" has ${customer.projects.length} projects with ${held} resources. The neighbor "globex" has the same, with the same names.`,
+  `The customer "acme" has ${customer.projects.length} projects with ${held} resources. The customer "globex" has the same number of resources with the same names, and must not change.`,
 );
 
 const shop = await provisionCustomer(fixture, screen.print);
