@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { REGION_CODE, type Registration } from '../operation/registry.ts';
+import { type Endpoint, placeOf, REGION_CODE, type Registration } from '../operation/registry.ts';
 import { PropagatorError } from '../shared/errors.ts';
 import type { Credentials } from './credentials.ts';
 
@@ -28,6 +28,21 @@ export const catalogService = z.object({
     .transform((value) => value ?? []),
 });
 export type CatalogService = z.infer<typeof catalogService>;
+
+/** The region of an endpoint, which may be null or empty in Keystone. */
+export const regionOf = (endpoint: {
+  region_id?: string | null | undefined;
+  region?: string | null | undefined;
+}): string | undefined => endpoint.region_id || endpoint.region || undefined;
+
+export const endpointOf = (
+  endpoint: { interface: string; url: string },
+  projectId: string,
+): Endpoint => ({
+  interface: endpoint.interface,
+  url: endpoint.url,
+  place: placeOf(endpoint.url, projectId),
+});
 
 /**
  * Throws class `Denied` when the settings name a region without endpoints in the catalog: the

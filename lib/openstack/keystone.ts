@@ -188,11 +188,8 @@ export function createKeystone(api: ServiceApi): Keystone {
      */
     async users(domainId) {
       const all = await users(domainId);
-      if (
-        domainId !== undefined ||
-        new Set(all.map((account) => account.type === 'user' && account.domainId)).size > 1
-      )
-        return all;
+      const domainIds = new Set(all.map((account) => account.type === 'user' && account.domainId));
+      if (domainId !== undefined || domainIds.size > 1) return all;
       const perDomain = await Promise.all((await domains()).map((one) => users(one.id)));
       return [
         ...new Map([...all, ...perDomain.flat()].map((account) => [account.id, account])).values(),
@@ -212,8 +209,8 @@ export function createKeystone(api: ServiceApi): Keystone {
         },
       );
       const pairs = new Map<string, { projectId: ProjectId; userId: UserId }>();
-      for (const { user: who, scope } of rows) {
-        const id = UserId.safeParse(who?.id);
+      for (const { user: assignee, scope } of rows) {
+        const id = UserId.safeParse(assignee?.id);
         if (id.success && scope.project)
           pairs.set(JSON.stringify([scope.project.id, id.data]), {
             projectId: scope.project.id,

@@ -159,13 +159,12 @@ export function createRest(options: RestOptions): ServiceApi {
         newTokenRefusedAt = now();
       }
       const wait = retryAfterSeconds(answer.headers, now());
-      // A service that answers with a rate limit has not executed the call, so any method may be
-      // repeated. A service that answers 503 may have executed it, so only idempotent methods are
-      // repeated.
-      const mayRetry =
-        RATE_LIMITS.includes(answer.status) ||
-        (answer.status === 503 && REPEATABLE.includes(method));
-      if (mayRetry && wait !== undefined && wait <= MAX_WAIT_SECONDS && waits < MAX_WAITS) {
+      if (
+        mayRepeat(answer.status, method) &&
+        wait !== undefined &&
+        wait <= MAX_WAIT_SECONDS &&
+        waits < MAX_WAITS
+      ) {
         waits += 1;
         await options.sleep(wait);
         continue;
@@ -196,6 +195,14 @@ export function createRest(options: RestOptions): ServiceApi {
   });
   return api(undefined);
 }
+
+/**
+ * A service that answers with a rate limit has not executed the call, so any method may be
+ * repeated. A service that answers 503 may have executed it, so only idempotent methods are
+ * repeated.
+ */
+const mayRepeat = (status: number, method: Method): boolean =>
+  RATE_LIMITS.includes(status) || (status === 503 && REPEATABLE.includes(method));
 
 /** Changes the advice of a 404 for a list: the URL is wrong, and no resource is gone. */
 function toMissingList(error: unknown): never {

@@ -78,9 +78,9 @@ const alarmOfUser = defineUserType({
 });
 
 /**
- * Aodh, Alarming API v2. Its cleanup runs before that of every service that alarms may scale or
- * restart, and if possible while the project still exists. Quotas of the project stay: a listing
- * would create the row of the quota (safety rule: listing must not create).
+ * Aodh, Alarming API v2. Its cleanup runs before the services that alarms may scale or restart, if
+ * possible while the project exists. Quotas of the project stay: a listing would create the row of
+ * the quota (safety rule: listing must not create).
  */
 export const aodh = defineService({
   name: 'aodh',

@@ -198,7 +198,7 @@ export const blazar = defineService({
       because: 'Blazar cannot pause a lease. It ends at its date.',
       warns: {
         message:
-          'a lease continues while the project is suspended; when it ends, Blazar deletes its ' +
+          'a lease continues while the project is suspended; at its end, Blazar deletes its ' +
           'servers or fails without the trust of its owner',
         advice:
           'Extend the lease if the project is to be resumed after its end (openstack reservation ' +

@@ -91,10 +91,9 @@ const quota = defineQuotaSet('/os-quota-sets', {
 
 /**
  * Cinder, Block Storage API v3. The path names the token's project, because Cinder accepts no other
- * project there. 3.59 (Train) is the first microversion in which every row names its owner and
- * transfers are paged. Messages are not removed, because they expire. A resource waits only for the
- * resources that it depends on, and never for a whole type (safety rule: one stuck resource stops
- * no other).
+ * project there. Since microversion 3.59 (Train) every row names its owner, and transfers are
+ * paged. Messages are not removed, because they expire. A resource waits only for the resources
+ * that it depends on (safety rule: one stuck resource stops no other).
  */
 export const cinder = defineService({
   name: 'cinder',

@@ -9,9 +9,8 @@ export const cloudkitty = defineService({
   name: 'cloudkitty',
   catalogTypes: ['rating'],
   noProjectResources:
-    'it stores the charges and prices of a project, which are billing evidence and ' +
-    'belong to the administrators; it rates the last hours of a project after its ' +
-    'end',
+    'it stores charges and prices of a project, which are billing evidence of the ' +
+    'administrators; it rates the last hours of a project after its end',
   releases: [
     'After the last bill, an administrator may stop the rating of a project: PATCH ' +
       '/v2/scope {"scope_id": "PROJECT_ID", "active": false} (since Yoga).',

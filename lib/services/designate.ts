@@ -96,9 +96,9 @@ export const designate = defineService({
   releases: [
     'Before 2023.1 (16.0) zones cannot be shared, and the owner of a zone owns its ' +
       'recordsets.',
-    'All: if Neutron publishes reverse lookups ([designate] ' +
-      'allow_reverse_dns_lookup), the PTR records of floating IPs whose names are in ' +
-      'a zone of the project stay, because Neutron looks for that zone first.',
+    'All: with [designate] allow_reverse_dns_lookup in Neutron, the PTR record of a ' +
+      'floating IP stays if the name of the floating IP is in a zone of the project. ' +
+      'Neutron searches that zone first.',
     'All: the acceptance of a zone transfer stays in the database until the zone is ' +
       'purged, seven days after its deletion. No call removes it earlier.',
     'Wallaby to 2023.1 with enforce_new_defaults: the headers that select another ' +

@@ -43,9 +43,8 @@ async function assertListsAllOwners({
       'this Freezer (before 2026.2) lists only the resources that the caller created; ' +
       'jobs that still run, sessions, clients and records of backups may remain',
     advice:
-      'Ask the members to delete their jobs before the project is deleted, or set ' +
-      'deleted = 1 on the rows of the project in the Freezer database, or upgrade ' +
-      'Freezer.',
+      'Upgrade Freezer, or ask the members to delete their jobs before the project is ' +
+      'deleted. For this project, set deleted = 1 on its rows in the Freezer database.',
     service: 'freezer',
     region,
   });

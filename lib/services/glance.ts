@@ -17,8 +17,8 @@ const imageRow = z.object({
 type ImageRow = z.infer<typeof imageRow>;
 
 /**
- * Types with this value are removed even while Nova and Cinder still delete resources, because a
- * back end refuses to delete an image with clones.
+ * Types with this value do not wait for Nova and Cinder. A back end refuses to delete an image that
+ * still has clones, and a later iteration repeats the deletion.
  */
 const NOVA_AND_CINDER: readonly string[] = ['nova', 'cinder'];
 

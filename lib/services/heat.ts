@@ -16,9 +16,9 @@ const STUCK_AFTER_MILLIS = 15 * MINUTE;
 const ABANDONED_AFTER_MILLIS = 70 * MINUTE;
 
 /**
- * Stacks with all their resources and nested stacks. Heat searches some resources by name with the
- * caller's token, so they stay: keypairs (removed with the user), containers (removed by Swift's
- * task) and queues (removed by Zaqar's task). Resources with `deletion_policy: Retain` also stay.
+ * Stacks with all their resources and nested stacks. Heat searches keypairs, containers and queues
+ * by name with the caller's token, so they stay. Keypairs are removed with the user, containers by
+ * Swift's task, and queues by Zaqar's task. Resources with `deletion_policy: Retain` also stay.
  */
 const stack = defineType({
   name: 'stack',
@@ -130,10 +130,10 @@ async function deleteResource({ api }: ProjectContext, path: string): Promise<Re
 }
 
 /**
- * Heat, Orchestration API v1. Its cleanup runs before the services of its resources: a stack
- * deletes its resources in the right order, and recreates resources that were removed before. Any
- * administrator can delete a stack. A token on the project is preferred, because with it Heat
- * searches names only in the project.
+ * Heat, Orchestration API v1. Its cleanup runs before the services of its resources, because a
+ * stack deletes its resources in the right order and recreates missing resources. Any administrator
+ * can delete a stack. A token on the project is preferred, because with it Heat searches names only
+ * in the project.
  */
 export const heat = defineService({
   name: 'heat',
@@ -171,10 +171,10 @@ export const heat = defineService({
     '25 (2025.2) first logs in with the trust of the owner. If the owner or the ' +
       'project is deleted, Heat refuses. Clean up projects before their deletion, or ' +
       'upgrade to 26.',
-    '26 (2026.1) continues if that trust is gone, but creates a trust of the ' +
-      'caller: the propagator must not log in with an application credential. If the ' +
-      'owner is disabled or has lost the role, the deletion is blocked while the ' +
-      'project is enabled.',
+    '26 (2026.1) creates a trust of the caller if that trust is gone. The propagator ' +
+      'must therefore not log in with an application credential. If the owner is ' +
+      'disabled or has lost the role, the deletion is blocked until the project is ' +
+      'disabled.',
     '19 to 21 with enforce_new_defaults refuse an administrator the path of another ' +
       'project. Any stack for which Heat shows the project then proves that the ' +
       'propagator can list all stacks.',

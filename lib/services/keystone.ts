@@ -102,10 +102,10 @@ const applicationCredential = defineType({
 });
 
 /**
- * The resources that Keystone keeps when a project is deleted. Role assignments, credentials (EC2
- * and others), trusts, limits, tags and endpoint filters need no resource type, because Keystone
- * removes them with the project (seen on Keystone 22, 2023.1). Never use `GET
- * /v3/credentials?project_id=`: it ignores the project and returns the secrets of all projects.
+ * The resources that Keystone keeps when a project is deleted. Keystone removes role assignments,
+ * credentials, trusts, limits, tags and endpoint filters with the project (seen on Keystone 22,
+ * 2023.1), so they need no resource type. Never use `GET /v3/credentials?project_id=`: it ignores
+ * the project and returns the secrets of all projects.
  */
 export const keystone = defineService({
   name: 'keystone',

@@ -116,9 +116,9 @@ const quota = defineQuota({
  * Magnum, Container Infrastructure Management API v1. It needs no microversion, because none
  * changes the calls that are used. Its cleanup runs in the pre-delete phase. The drivers use a
  * trust (Heat) or an application credential (Cluster API) of the cluster's creator, which Keystone
- * removes with the project or the user. After the deletion of a cluster, volumes and snapshots of
- * its storage driver remain, and load balancers, floating IPs and security groups of its cloud
- * controller. The tasks of Octavia, Cinder and Neutron remove them.
+ * removes with the project or the user. Magnum deletes a cluster without the resources that
+ * Kubernetes has created: volumes, snapshots, load balancers, floating IPs and security groups. The
+ * tasks of Octavia, Cinder and Neutron remove them.
  */
 export const magnum = defineService({
   name: 'magnum',

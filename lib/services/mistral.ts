@@ -110,10 +110,9 @@ const actionExecution = defineType({
 });
 
 /**
- * Mistral, Workflow API v2. Its cleanup runs if possible while the project still exists, because
- * Mistral removes many resources only with a token on the project. It runs after Heat, which
- * removes the Mistral resources of its stacks. It runs before the services in which triggers may
- * create resources.
+ * Mistral, Workflow API v2. Mistral removes many resources only with a token on the project, so its
+ * cleanup runs if possible while the project exists. It runs after Heat, which removes the Mistral
+ * resources of its stacks. It runs before the services in which triggers may create resources.
  */
 export const mistral = defineService({
   name: 'mistral',

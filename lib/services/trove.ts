@@ -98,8 +98,7 @@ const isAdministrator = async (api: ServiceApi): Promise<boolean> =>
 /**
  * Configuration groups. No row names its owner. A member's token lists only the groups of its
  * project, which proves the owner. An administrator's token lists the groups of the whole cloud.
- * The pre-delete phase does not wait for the end of a slow build that uses a group: the group
- * stays, and the operation reports it.
+ * During a slow build that uses a group, the group stays, and the operation reports it.
  */
 const configuration = defineType({
   name: 'configuration',

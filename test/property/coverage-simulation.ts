@@ -3,11 +3,8 @@ import { ProjectId } from '../../events/ids.ts';
 import type { CatalogService } from '../../lib/openstack/catalog.ts';
 import { checkRegions } from '../../lib/openstack/catalog.ts';
 import type { Cloud } from '../../lib/openstack/cloud.ts';
-import {
-  assembleRegistry,
-  catalogRegistrations,
-  type Lists,
-} from '../../lib/openstack/registry.ts';
+import type { Lists } from '../../lib/openstack/keystone-lists.ts';
+import { assembleRegistry, catalogRegistrations } from '../../lib/openstack/registry.ts';
 import type { LeftOut, Waiver } from '../../lib/operation/model.ts';
 import { chooseEndpoint } from '../../lib/operation/registry.ts';
 import { defineService, defineType, type Service } from '../../lib/task/service.ts';

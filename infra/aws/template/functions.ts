@@ -148,8 +148,8 @@ export function environmentOf(of: FunctionDefinition, stack: Stack): Record<stri
 
 /**
  * Returns the resources that must exist before the function. EventBridge silently drops an event if
- * no rule matches, or if neither the queue nor the queue for undelivered events accepts it. Without
- * this order, an upgrade that adds a service would lose the first requests.
+ * no rule matches. It also drops an event that the queue and the queue for undelivered events
+ * refuse. Without this order, an upgrade that adds a service would lose the first requests.
  */
 const dependenciesOf = ({ repairs }: FunctionDefinition, { topology }: Stack): string[] => [
   ...topology.queues

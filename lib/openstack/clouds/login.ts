@@ -13,7 +13,7 @@ export interface Login {
   /** The password or secret, which is redacted from texts. */
   readonly secret: () => string;
   /**
-   * Reads the login again, if it can change while the program runs. Called before each login in
+   * Reads a login again that can change while the program runs. Called before each login in
    * Keystone, and after a refused login. Returns true if the login has changed. Does not throw.
    */
   readonly refresh?: (isRefused: boolean) => Promise<boolean>;

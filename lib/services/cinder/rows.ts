@@ -161,8 +161,8 @@ export function busyBlocker(
     actor: 'operator',
     advice:
       'Search the log of cinder-volume for its id. If Cinder no longer works on it, set its ' +
-      'state to "error" (openstack volume set --state error ID; the same for volume ' +
-      'snapshot and volume backup). The propagator then deletes it.',
+      'state to "error": openstack volume set --state error ID (or volume snapshot set, ' +
+      'volume backup set). The propagator then deletes it.',
   };
 }
 

@@ -187,6 +187,6 @@ async function foreignRecordBlocker(
     actor: 'other-project',
     advice:
       'Designate would delete them with the zone. Ask their owners to remove them, or ' +
-      'transfer this zone to one of them: openstack zone transfer request create ZONE',
+      'transfer this zone to an owner: openstack zone transfer request create ZONE',
   };
 }

@@ -146,9 +146,8 @@ async function findForeignEffect(
 
 const privilegedType = (type: string): Blocker => ({
   message:
-    `the stack contains ${type}: its deletion by an administrator would change ` +
-    'resources of the cloud or of other projects, or run a workflow with the rights ' +
-    'of an administrator',
+    `the stack contains ${type}: with its deletion, an administrator would change ` +
+    'resources of other projects or of the cloud, or run a workflow',
   actor: 'operator',
   advice: MANUAL_DELETION,
 });
@@ -157,7 +156,7 @@ const unfinishedAssociation = ({ resource_name, resource_status }: ResourceRow):
   message:
     `the resource ${resource_name} of the stack is unfinished ` +
     `(${resource_status}): Heat would revert its association with a resource ` +
-    'that the template names, and that resource may belong to another project',
+    'that the template names and that may belong to another project',
   actor: 'operator',
   advice: MANUAL_DELETION,
 });

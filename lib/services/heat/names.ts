@@ -140,7 +140,7 @@ export const TYPES_REMOVED_BY_NAME: readonly TypeRemovedByName[] = [
 
 /**
  * Returns the names that conflict, in the form that `foldName` returns. They are listed once per
- * iteration, and only if a stack has such a resource.
+ * iteration.
  */
 export const conflictingNames = (
   context: NameContext,

@@ -8,7 +8,7 @@ export const matchesType = (typeName: string, type: string): boolean => {
 };
 /**
  * True for a type of the operator's global environment. Such a type may be an alias of any type,
- * and no API shows the other type.
+ * which no API shows.
  */
 export const isCustomType = (type: string): boolean =>
   !/^(OS|AWS)::|^[a-z]+:\/\/|\.(yaml|template)$/.test(type);

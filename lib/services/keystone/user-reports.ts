@@ -25,9 +25,7 @@ const nameOf = (id: string, { api, memoize }: UserContext): Promise<string> =>
  */
 const trust = defineUserReport<z.infer<typeof trustRow> & { trustee: string }>({
   name: 'trust',
-  because:
-    'Keystone cannot change a trust, and refuses it while its trustor is disabled; it works ' +
-    'again when the user is enabled.',
+  because: 'Keystone cannot change a trust, and refuses it while its trustor is disabled.',
   async list(context) {
     const query = { trustor_user_id: context.user };
     const { rows } = await context.api.list('/v3/OS-TRUST/trusts', {
@@ -61,8 +59,7 @@ const credentialRow = z.object({
 const applicationCredential = defineUserReport<z.infer<typeof credentialRow>>({
   name: 'application-credential',
   because:
-    'Keystone cannot change an application credential, and refuses it while its user is ' +
-    'disabled; it works again when the user is enabled.',
+    'Keystone cannot change an application credential, and refuses it while its user is disabled.',
   async list({ api, user }) {
     const path = `/v3/users/${escaped(user)}/application_credentials`;
     const options = { collection: 'application_credentials', row: credentialRow } as const;
@@ -96,9 +93,7 @@ const ec2Row = z.object({
  */
 const ec2Credential = defineUserReport<z.infer<typeof ec2Row>>({
   name: 'ec2-credential',
-  because:
-    'Keystone cannot disable an EC2 credential, and refuses it while its user is disabled; it ' +
-    'works again when the user is enabled.',
+  because: 'Keystone cannot disable an EC2 credential, and refuses it while its user is disabled.',
   async list({ api, user }) {
     const { rows } = await api.list('/v3/credentials', {
       collection: 'credentials',

@@ -25,7 +25,7 @@ export interface QuotaSetAddress {
 const limits = z.record(z.string(), z.unknown());
 
 /**
- * Returns the calls for the limits of a project in a service whose paths are `PATH/PROJECT` and
+ * Returns the calls for the limits of a project. The paths are `PATH/PROJECT` and
  * `PATH/PROJECT/defaults`.
  *
  * @example

@@ -61,8 +61,8 @@ export const defineLimits = (
 const quotaSet = z.object({ quota_set: z.looseObject({ id: z.string() }) });
 
 /**
- * Defines the quota of a service that shows the limits of a project at `PATH/PROJECT`, with the id
- * of their owner, and the defaults at `PATH/PROJECT/defaults`. A DELETE resets them.
+ * Defines the quota of a service with the limits at `PATH/PROJECT`, with the id of their owner, and
+ * the defaults at `PATH/PROJECT/defaults`. A DELETE resets them.
  */
 export const defineQuotaSet = (
   path: string,

@@ -57,9 +57,8 @@ const VPN = [
 const FirewallGroup = Owned.extend({ ports: z.array(z.string()).nullish() });
 
 /**
- * Defines a type of FWaaS v2. `projectFilterWithoutSideEffect` is necessary: a listing by project
- * creates a default group, two policies and four rules in that project (safety rule: listing must
- * not create).
+ * Defines a type of FWaaS v2. A plain listing by project would create a default group, two policies
+ * and four rules in that project (safety rule: listing must not create).
  */
 const firewall = <S extends typeof Owned | typeof FirewallGroup>(
   name: string,

@@ -134,11 +134,11 @@ export async function requireExtension(context: ProjectContext, wanted: string):
 }
 
 /**
- * Returns the filters for collections in which a listing *creates* a default resource: security
- * groups and all types of FWaaS v2 (safety rule: listing must not create). Neutron creates the
- * resource only for the first project in the filter (neutron `get_security_groups`, neutron-fwaas
- * `get_firewall_groups`: `project_id[0]`, seen on Neutron 21). The first filter therefore names the
- * propagator's own project.
+ * Returns filters with which Neutron creates no default resource. Without them, a listing of
+ * security groups or of FWaaS v2 would *create* one (safety rule: listing must not create). Neutron
+ * creates the resource only for the first project in the filter (neutron `get_security_groups`,
+ * neutron-fwaas `get_firewall_groups`: `project_id[0]`, seen on Neutron 21). The first filter
+ * therefore names the propagator's own project.
  */
 export const projectFilterWithoutSideEffect = ({ api, project }: ProjectContext): Filters => [
   ['project_id', api.ownProject],

@@ -237,9 +237,9 @@ export const server = defineType<ServerRow>({
             `${row.placementUsage}`,
           actor: 'operator',
           advice:
-            'If this lasts longer than some minutes, check whether a cell is down ' +
-            '(nova-manage cell_v2 list_cells; openstack compute service list) or ' +
-            'allocations are orphaned (nova-manage placement audit).',
+            'If this lasts longer than some minutes: a cell may be down (nova-manage cell_v2 ' +
+            'list_cells; openstack compute service list), or allocations may be orphaned ' +
+            '(nova-manage placement audit).',
         },
   remove: removeServer,
   batch: { most: DELETE_BATCH_SIZE, remove: removeServers },

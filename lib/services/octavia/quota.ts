@@ -27,10 +27,10 @@ const LIMIT_NAMES = Object.keys(limits) as LimitName[];
 const PATH = '/v2.0/lbaas/quotas';
 
 /**
- * Limits that were set for the project. The listing filters by project and creates no row. With
- * each GET and DELETE of a quota, Octavia 19 writes the defaults into the project's row, so only
- * values that differ from the defaults count. The row also contains the usage, and no call removes
- * it. The quota is reset last, because the reset gives the project the default limits.
+ * Limits that were set for the project. The listing filters by project and creates no row. Octavia
+ * 19 writes the defaults into the project's row with each GET and DELETE, so only values that
+ * differ from the defaults count. The row also contains the usage, and no call removes it. The
+ * quota is reset last, because the reset gives the project the default limits.
  */
 export const quota = defineQuota({
   dependsOn: [{ types: ['load-balancer'], strength: 'required', until: 'empty' }],

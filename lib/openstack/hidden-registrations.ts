@@ -1,0 +1,100 @@
+import { placeOf, type Registration, typeKey } from '../operation/registry.ts';
+import { type CatalogService, endpointOf, regionOf } from './catalog.ts';
+import type { EndpointRow, Lists, ServiceRow } from './keystone-lists.ts';
+
+const DISABLED_SERVICE = 'the service is disabled in Keystone';
+const DISABLED_ENDPOINT = 'its endpoint is disabled in Keystone';
+const NO_ENDPOINT = 'it has no endpoint';
+const NOT_IN_CATALOG =
+  "the catalog of the propagator's project does not show its endpoint (an " +
+  'endpoint filter, or a URL that Keystone cannot fill in)';
+
+/**
+ * Returns the registrations that cannot be called: endpoints that only the lists contain, and
+ * services without an endpoint.
+ */
+export function hiddenRegistrations(
+  catalog: readonly CatalogService[],
+  projectId: string,
+  lists: Lists | undefined,
+): Registration[] {
+  const rows = new Map(lists?.services.map((row) => [row.id, row]));
+  const shown = new Set(catalog.flatMap(({ endpoints }) => endpoints.map(({ id }) => id)));
+  // In a catalog from a template file, ids are missing or different, so the other fields are
+  // compared.
+  const alike = new Set(
+    catalog.flatMap(({ id = '', type, endpoints }) =>
+      endpoints.map((one) => endpointKey(rows.has(id) ? id : '', type, one, projectId)),
+    ),
+  );
+  const isInCatalog = (endpoint: EndpointRow, type: string): boolean => {
+    if (shown.has(endpoint.id)) return true;
+    const keys = [endpoint.service_id, ''].map((id) => endpointKey(id, type, endpoint, projectId));
+    return rows.has(endpoint.service_id) && keys.some((key) => alike.has(key));
+  };
+  const hidden = (lists?.endpoints ?? []).flatMap((endpoint): Registration[] => {
+    const row = rows.get(endpoint.service_id);
+    const reason = reasonForHiding(row, endpoint, isInCatalog(endpoint, row?.type ?? ''));
+    if (reason === undefined) return [];
+    return [
+      {
+        type: row?.type ?? '',
+        name: row?.name ?? '',
+        serviceId: endpoint.service_id,
+        region: regionOf(endpoint),
+        endpoints: [endpointOf(endpoint, projectId)],
+        hidden: reason,
+      },
+    ];
+  });
+  return [...hidden, ...withoutEndpoint(catalog, lists)];
+}
+
+/** Returns the reason why an endpoint cannot be called, or `undefined` if it can. */
+function reasonForHiding(
+  service: ServiceRow | undefined,
+  endpoint: EndpointRow,
+  isInCatalog: boolean,
+): string | undefined {
+  if (service?.enabled === false) return DISABLED_SERVICE;
+  if (endpoint.enabled === false) return DISABLED_ENDPOINT;
+  return isInCatalog ? undefined : NOT_IN_CATALOG;
+}
+
+const endpointKey = (
+  serviceId: string,
+  type: string,
+  endpoint: EndpointRow | CatalogService['endpoints'][number],
+  projectId: string,
+): string =>
+  [
+    serviceId,
+    typeKey(type),
+    regionOf(endpoint),
+    endpoint.interface,
+    placeOf(endpoint.url, projectId),
+  ].join('\n');
+
+function withoutEndpoint(
+  catalog: readonly CatalogService[],
+  lists: Lists | undefined,
+): Registration[] {
+  const withOne = new Set([
+    ...catalog.filter(({ endpoints }) => endpoints.length > 0).map(({ id }) => id),
+    ...(lists?.endpoints ?? []).map(({ service_id }) => service_id),
+  ]);
+  const listed = (lists?.services ?? []).filter(({ id }) => !withOne.has(id));
+  const ids = new Set(listed.map(({ id }) => id));
+  const unlisted = catalog.filter(
+    ({ id, endpoints }) => endpoints.length === 0 && !withOne.has(id) && !ids.has(id ?? ''),
+  );
+  return [
+    ...listed.map(({ id, type, name, enabled }) => ({
+      id,
+      type,
+      name,
+      hidden: enabled === false ? DISABLED_SERVICE : NO_ENDPOINT,
+    })),
+    ...unlisted.map(({ id, type, name }) => ({ id: id ?? '', type, name, hidden: NO_ENDPOINT })),
+  ].map(({ id, ...row }) => ({ ...row, serviceId: id, region: undefined, endpoints: [] }));
+}

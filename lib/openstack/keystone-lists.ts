@@ -1,0 +1,55 @@
+import * as z from 'zod';
+import { type ErrorReport, PropagatorError } from '../shared/errors.ts';
+import type { ServiceApi } from '../task/service.ts';
+
+const text = z
+  .string()
+  .nullish()
+  .transform((value) => value ?? '');
+/** A service of Keystone may lack its type and its name. */
+const serviceRow = z.object({
+  id: z.string(),
+  type: text,
+  name: text,
+  enabled: z.boolean().nullish(),
+});
+const endpointRow = z.object({
+  id: z.string(),
+  service_id: text,
+  interface: text,
+  region_id: z.string().nullish(),
+  region: z.string().nullish(),
+  url: text,
+  enabled: z.boolean().nullish(),
+});
+
+export type ServiceRow = z.infer<typeof serviceRow>;
+export type EndpointRow = z.infer<typeof endpointRow>;
+
+/** Keystone's own tables, including disabled rows. */
+export interface Lists {
+  readonly services: readonly ServiceRow[];
+  readonly endpoints: readonly EndpointRow[];
+}
+
+export type ReadLists = Lists | { readonly unlisted: ErrorReport };
+
+/**
+ * Reads `GET /v3/services` and `GET /v3/endpoints`, which show an administrator more than the
+ * catalog. Returns the error if a list cannot be read or is cut at Keystone's `list_limit`.
+ */
+export async function readLists(identity: ServiceApi): Promise<ReadLists> {
+  // No `limit` is sent, because Keystone before 2025.1 has no paging. Later releases link to the
+  // next page.
+  const options = { paging: 'next', query: { limit: undefined } } as const;
+  try {
+    const [services, endpoints] = await Promise.all([
+      identity.list('/v3/services', { ...options, collection: 'services', row: serviceRow }),
+      identity.list('/v3/endpoints', { ...options, collection: 'endpoints', row: endpointRow }),
+    ]);
+    return { services: services.rows, endpoints: endpoints.rows };
+  } catch (error) {
+    if (error instanceof PropagatorError) return { unlisted: error.report };
+    throw error;
+  }
+}
