@@ -11,8 +11,9 @@ import { keystoneAccess } from './keystone-access.ts';
 const LOOPBACK = /^(127\.\d+\.\d+\.\d+|::1)$/;
 
 /**
- * Returns where the API listens. Throws `PropagatorError` for an address beyond loopback without
- * authentication by Keystone, and for a certificate or key that cannot be used.
+ * Returns the address and the TLS options of the API. Throws `PropagatorError` if the address is
+ * not loopback and Keystone does not authenticate the callers. Also throws if the certificate or
+ * the key cannot be used.
  */
 export function apiListener(settings: Settings, log: Log): Listener {
   const { PROPAGATOR_API_ADDRESS: address, PROPAGATOR_API_AUTH: by } = settings;
@@ -33,7 +34,7 @@ export function apiListener(settings: Settings, log: Log): Listener {
 }
 
 /**
- * Returns how the API authenticates callers. `authUrl`: the Keystone URL at which the propagator
+ * Returns the authentication method of the API. `authUrl`: the Keystone URL at which the propagator
  * logs in. Throws `PropagatorError` when the token file cannot be used.
  */
 export function apiAuthentication(
@@ -67,7 +68,10 @@ function tlsOf({
   return tls;
 }
 
-/** The messages of OpenSSL name no file, so they are dropped. */
+/**
+ * True if the key belongs to the certificate. Errors of OpenSSL are dropped, because they do not
+ * name the file.
+ */
 function isPair({ cert, key }: { readonly cert: string; readonly key: string }): boolean {
   try {
     return new X509Certificate(cert).checkPrivateKey(createPrivateKey(key));

@@ -4,10 +4,9 @@ import { openTokenFile, TOKEN_FILE } from '../api/token-file.ts';
 import type { Settings } from '../shared/settings.ts';
 
 /**
- * Returns the tokens that the API accepts: those of `PROPAGATOR_API_TOKENS`, and the one in the
- * token file. With named tokens and without `PROPAGATOR_API_TOKEN_FILE` no file is read or written,
- * so that a container with a read-only file system works. Throws `PropagatorError` as
- * {@link openTokenFile} does.
+ * Returns the tokens that the API accepts: the tokens of `PROPAGATOR_API_TOKENS` and the token of
+ * the token file. If named tokens are set and `PROPAGATOR_API_TOKEN_FILE` is not, the file is not
+ * used, so that a read-only file system is sufficient. Throws the errors of {@link openTokenFile}.
  */
 export function apiTokens(settings: Settings): readonly ApiToken[] {
   const { PROPAGATOR_API_TOKENS: named, PROPAGATOR_API_TOKEN_FILE: file } = settings;

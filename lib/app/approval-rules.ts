@@ -1,7 +1,7 @@
 import type { ApprovalRules } from '../operation/approval.ts';
 import type { Settings } from '../shared/settings.ts';
 
-/** Returns what the settings say about the approval of plans. */
+/** Returns the approval rules of the settings. */
 export const approvalRulesOf = (settings: Settings): ApprovalRules => ({
   twoApprovers: settings.PROPAGATOR_TWO_APPROVERS,
   drift: {

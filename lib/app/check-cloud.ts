@@ -11,9 +11,9 @@ const MAX_MILLIS = 10_000;
 
 /**
  * Checks the catalog once at the start. Throws `openstack.region` when the catalog lacks a region
- * that the settings name. Every other problem that would leave an operation unverified or
- * dead-lettered is logged as a warning with the command that repairs it. A Keystone that does not
- * answer does not stop the start.
+ * that the settings name. Any other problem that would make operations end `unverified` or
+ * dead-lettered is logged as a warning with the command that corrects it. If Keystone does not
+ * answer, the start continues.
  */
 export async function checkCloud(
   cloud: Pick<Cloud, 'registry' | 'access'>,

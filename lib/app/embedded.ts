@@ -42,7 +42,7 @@ export interface EmbeddedOptions {
   readonly log: Logger;
   /** Default: all services of the project. */
   readonly services?: readonly Service[];
-  /** Creates an empty database if the one in the data folder is missing or damaged. */
+  /** True: create an empty database if the database in the data folder is missing or damaged. */
   readonly beginEmpty?: boolean;
 }
 
@@ -59,8 +59,8 @@ export interface Embedded {
 }
 
 /**
- * A run begins no new removals after this time. It must be well below the time after which a queue
- * delivers the message again.
+ * After this time a run begins no removals. The value must be well below the time after which a
+ * queue redelivers the message.
  */
 const RUN_BUDGET_MILLIS = 60_000;
 /** Faster updates are not readable for a person. */
@@ -68,10 +68,10 @@ const PROGRESS_MILLIS = 400;
 
 /**
  * Starts the propagator: binds the port, opens the engine, connects to the cloud, and starts all
- * workers, the relay and the API. Everything is ready when it returns. Throws `PropagatorError`
- * when the database or the port cannot be used, or when the catalog lacks a region that the
- * settings name. It then stops what it had started. An absent cloud or broker does not fail the
- * start.
+ * workers, the relay and the API. All of them are ready when the function returns. Throws
+ * `PropagatorError` if the database or the port cannot be used, or if the catalog lacks a region of
+ * the settings. A failed start stops all started parts. An unreachable cloud or broker does not
+ * fail the start.
  */
 export function startEmbedded(options: EmbeddedOptions): Promise<Embedded> {
   return startOrUndo((undo) => start(options, undo));
@@ -118,8 +118,8 @@ async function start(
   const approvalRules = approvalRulesOf(settings);
   const common = { engine, cloud, services, optedIn, mode, policy, protection, now };
 
-  // The worker of the queue and the relay ingest one batch at a time, so that no two of them decide
-  // about the same account at the same time.
+  // The queue worker and the relay share this limit. Two batches must not decide about the same
+  // account at the same time.
   const ingestLimit = pLimit(1);
   const ingestDeps = {
     engine,
@@ -141,8 +141,8 @@ async function start(
   };
   await opened.work('coordinate', { concurrency: 4, batch: 10 }, async (deliveries) => {
     for (const delivery of deliveries) {
-      // Returns the rest of the batch to the queue, because a message may request a deletion in
-      // Keystone.
+      // If the process stops, the rest of the batch returns to the queue, because a message may
+      // request a deletion in Keystone.
       stopping.signal.throwIfAborted();
       await coordinate([delivery], coordinateDeps);
     }
@@ -232,7 +232,7 @@ async function start(
     port: server.port,
     async stop() {
       stopping.abort();
-      // The engine is closed first, because it takes no new work from this call on.
+      // Close the engine first, because it then accepts no new work.
       const closed = engine.close();
       await Promise.allSettled([closed, server.close(), relay?.stop(), inventory.stop()]);
       await cloud.close();

@@ -15,8 +15,8 @@ export interface InventorySyncDeps {
   /** Milliseconds between two sweeps. With 0 there is a sweep only after a gap. */
   readonly sweepMillis: number;
   /**
-   * Returns true if this process may do the sweep. Only one of the processes that share a store
-   * gets true.
+   * Returns true if this process may do the sweep. Of all processes that share a store, one gets
+   * true.
    */
   claim(sweepId: string): Promise<boolean>;
   /**
@@ -38,17 +38,17 @@ export interface InventorySync {
 const POLL_MILLIS = 1000;
 /**
  * After a gap, the sweep waits until no notification has arrived for this time, because a
- * notification contains more than a listing. In a busy cloud it waits at most the upper limit.
+ * notification contains more than a listing. `MAX_MILLIS` is the longest wait.
  */
 const QUIET_MILLIS = 5000;
 const MAX_MILLIS = 60_000;
 const RETRY = { firstMillis: 2000, maxMillis: 60_000 };
 
 /**
- * Fills the inventory at the start, with retries. After each gap in which notifications may have
- * been lost it compares the inventory with Keystone again. Gaps are the start itself, a lost
- * broker, and an exchange that was created again. Keystone sends each notification at most once. So
- * the inventory is also compared every `sweepMillis`, by one of the processes that share a store.
+ * Fills the inventory at the start, with retries. Notifications may be lost during a gap: before
+ * the start, without a broker, and when the exchange was created again. After each gap the
+ * inventory is compared with Keystone. Keystone sends each notification at most once, so one
+ * process per store also compares the inventory every `sweepMillis`.
  */
 export function startInventorySync({
   syncInventory,
@@ -62,7 +62,7 @@ export function startInventorySync({
   const stopping = new AbortController();
   const { signal } = stopping;
   let state = 'initial listing in progress';
-  let afterwards = 'filled';
+  let stateWhenDone = 'filled';
   let comparedFor: number | undefined;
   const wait = (millis: number): Promise<void> =>
     delay(millis, undefined, { signal }).catch(() => undefined);
@@ -100,7 +100,7 @@ export function startInventorySync({
   };
   const compare = async (): Promise<void> => {
     const { held } = await sweep();
-    afterwards =
+    stateWhenDone =
       held > 0
         ? `filled; ${held} accounts are missing from Keystone's lists, and their cleanups are ` +
           'held; list them: propagator operation list --state held'
@@ -112,12 +112,12 @@ export function startInventorySync({
     for (let attempt = 1; !signal.aborted; attempt += 1) {
       try {
         await work();
-        state = afterwards;
+        state = stateWhenDone;
         return;
       } catch (thrown) {
         if (signal.aborted) return;
         const error = reportOf(thrown, { code: 'inventory.fill', service: 'keystone' });
-        if (state !== afterwards) state = `not synchronized: ${error.message}`;
+        if (state !== stateWhenDone) state = `not synchronized: ${error.message}`;
         log.warn(error, 'accounts could not be listed in Keystone; retrying');
         await wait(backoffMillis(attempt, RETRY));
       }

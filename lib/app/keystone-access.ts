@@ -3,8 +3,8 @@ import type { Cloud } from '../openstack/cloud.ts';
 import type { Settings } from '../shared/settings.ts';
 
 /**
- * Returns how the API authenticates callers by Keystone tokens, in one process and on AWS.
- * `authUrl`: the Keystone URL at which the propagator logs in.
+ * Returns the authentication of API callers by Keystone tokens. `authUrl`: the Keystone URL at
+ * which the propagator logs in.
  */
 export const keystoneAccess = (
   settings: Settings,

@@ -4,14 +4,14 @@ import { PropagatorError } from '../shared/errors.ts';
 
 /** The bound port of the API. */
 export interface Listening extends HttpServer {
-  /** From this call on `app` answers the requests. */
+  /** Lets `app` answer the requests. */
   serve(app: Pick<Hono, 'fetch'>): void;
 }
 
 /**
- * Binds `port`, by default on loopback, before anything else of the process starts, because a
- * process without its API must not remove anything. Until `serve` is called every request is
- * answered with 503. Throws `PropagatorError` `api.port` when the port cannot be used.
+ * Binds `port`, by default on loopback. A process without its API must not remove resources, so it
+ * calls this function first. Until `serve` is called, every request is answered with 503. Throws
+ * `PropagatorError` `api.port` when the port cannot be used.
  */
 export async function listen(port: number, listener: Listener = {}): Promise<Listening> {
   let app: Pick<Hono, 'fetch'> = { fetch: starting };
@@ -47,7 +47,7 @@ function portError(port: number, address: string, cause: unknown): PropagatorErr
     {
       code: 'api.port',
       class: 'Denied',
-      message: `Port ${port} on ${address} cannot be used: ${reason}. Nothing was started.`,
+      message: `Port ${port} on ${address} cannot be used: ${reason}. The start failed.`,
       advice:
         `Find the process with \`ss -ltnp 'sport = :${port}'\` and stop it, or set ` +
         'PROPAGATOR_PORT to a free port.',

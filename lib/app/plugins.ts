@@ -14,8 +14,8 @@ import {
 } from '../task/service.ts';
 
 /**
- * The functions that a module of the operator receives, so that it does not have to import this
- * project. They are passed to its default export.
+ * The functions that are passed to the default export of an operator's module. With them the module
+ * need not import this project.
  */
 export const pluginKit = {
   defineType,
@@ -37,9 +37,9 @@ const IsService = z.looseObject({
 /**
  * Loads the services of the operator from modules. The default export of a module is a service
  * (`defineService`), or a function that creates one from {@link pluginKit}. Returns the known
- * services followed by the loaded ones. Throws `PropagatorError` with the path of the module when
- * it cannot be loaded, is not a service, uses a name or catalog type that exists already, or makes
- * the order impossible.
+ * services followed by the loaded ones. Throws `PropagatorError` with the path of a module that
+ * cannot be loaded or is not a service. Also throws if the name, the catalog type or the
+ * dependencies of a service conflict with another service.
  */
 export async function loadPlugins(
   known: readonly Service[],
@@ -68,7 +68,7 @@ export async function loadPlugins(
 }
 
 /**
- * Returns the services that are enabled by the settings and the HTTP plugins. Throws
+ * Returns the optional services that the settings enable, and the HTTP plugins. Throws
  * `PropagatorError` for an unknown or duplicate name.
  */
 export function resolvePlugins(

@@ -6,22 +6,22 @@ import { NO_POLICY, type Policy } from '../policy/schema.ts';
 
 const KEY = { collection: 'policy', partition: 'policy', id: 'digest' } as const;
 const Stored = z.looseObject({ digest: z.string(), at: z.number() });
-const MOST_CONFLICTS = 5;
+const MAX_CONFLICTS = 5;
 
 /** SHA-256 of a policy, in hexadecimal. Comments and the order of keys do not change it. */
 export const policyDigest = (policy: Policy): string =>
   createHash('sha256').update(canonicalJson(policy)).digest('hex');
 
 /**
- * Adds an entry to the audit log when a process starts with another policy than the one before.
- * Several processes may start at once: the change is recorded once.
+ * Adds an entry to the audit log when the policy has changed since the last start of a process. If
+ * several processes start at once, the change is recorded once.
  */
 export async function recordPolicy(
   policy: Policy,
   { engine, now }: { readonly engine: Engine; now(): number },
 ): Promise<void> {
   const digest = policyDigest(policy);
-  for (let tries = 1; tries <= MOST_CONFLICTS; tries += 1) {
+  for (let tries = 1; tries <= MAX_CONFLICTS; tries += 1) {
     const [document] = await engine.reads.documents(KEY.collection, KEY.partition, KEY.id);
     const before = document && Stored.parse(document.value).digest;
     if (digest === (before ?? policyDigest(NO_POLICY))) return;

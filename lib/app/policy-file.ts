@@ -5,9 +5,9 @@ import { settingError } from '../shared/settings.ts';
 import { profileSections } from '../task/provision.ts';
 
 /**
- * Returns the policy of the file that `PROPAGATOR_POLICY` names, or the policy of a cloud without
- * one. `services`: they say what a profile may contain. Throws `PropagatorError` in one line when
- * the file cannot be read or has an error, because a policy must not be applied in part.
+ * Returns the policy of the file at `path`, or the default policy if there is no path. `services`:
+ * their schemas validate the profiles. Throws `PropagatorError` with one line if the file cannot be
+ * read or has an error. A policy is never applied in part.
  */
 export function loadPolicy(
   path: string | undefined,

@@ -2,8 +2,8 @@ import type { Cloud } from '../openstack/cloud.ts';
 import type { Protection } from '../task/safety-rules.ts';
 
 /**
- * Returns the accounts that the settings protect, with those that the propagator's own login needs.
- * Throws what a failed login throws.
+ * Returns the accounts that the settings protect, and the accounts that the propagator's own login
+ * needs. Throws the error of a failed login.
  */
 export async function protectionOf(
   protectedIds: Pick<Protection, 'projects' | 'domains'>,

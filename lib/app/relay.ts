@@ -25,7 +25,7 @@ export interface RelayOnlyOptions {
   readonly beatMillis?: number;
 }
 /**
- * A relay that only forwards notifications to a queue of AWS. It has no database and no OpenStack
+ * A relay that only forwards notifications to a queue of AWS, without a database and an OpenStack
  * login.
  */
 export interface RelayOnly {
@@ -95,9 +95,7 @@ async function start(
   };
 }
 
-/**
- * `failure`: why the queue did not accept the last heartbeat; `undefined` while it accepts them.
- */
+/** `failure`: why the queue did not accept the last heartbeat; `undefined` if it accepted it. */
 interface Heartbeat {
   failure: string | undefined;
 }
@@ -111,7 +109,8 @@ const regionOf = (url: string): string | undefined =>
 
 /**
  * Sends a heartbeat to the queue while the broker is connected and no notification arrives. An
- * alarm on the queue can then tell a quiet cloud from a relay that stopped or lost its broker.
+ * alarm on the queue can then distinguish a quiet cloud from a relay that stopped or lost its
+ * broker.
  */
 async function beat(
   relay: Relay,

@@ -6,7 +6,7 @@ export const protectedIdsOf = (settings: Settings) => ({
   domains: settings.PROPAGATOR_PROTECTED_DOMAINS,
 });
 
-/** The dependencies of the coordinator that come from the settings, on every engine. */
+/** Returns the dependencies of the coordinator that come from the settings. */
 export const coordinateSettings = (settings: Settings) => ({
   mode: settings.PROPAGATOR_MODE,
   gracePeriodMillis: settings.PROPAGATOR_GRACE_PERIOD,
@@ -21,7 +21,7 @@ export const coordinateSettings = (settings: Settings) => ({
   },
 });
 
-/** The dependencies of a service's task that come from the settings, on every engine. */
+/** Returns the dependencies of a service's task that come from the settings. */
 export const taskSettings = (settings: Settings) => ({
   confirmationIntervalMillis: settings.PROPAGATOR_CONFIRMATION_INTERVAL,
   tokenCacheMillis: settings.PROPAGATOR_TOKEN_CACHE_TIME,

@@ -1,6 +1,6 @@
 type Stop = () => Promise<unknown> | unknown;
 
-/** Registers what a start has opened, so that a failed start closes all of it. */
+/** Registers the parts that a start has opened, so that a failed start closes them. */
 export class Teardown {
   readonly #stops: Stop[] = [];
 
@@ -8,7 +8,7 @@ export class Teardown {
     this.#stops.push(stop);
   }
 
-  /** Stops the newest first. A stop that fails does not prevent the others. */
+  /** Stops the newest part first. If one stop fails, the others still run. */
   async run(): Promise<void> {
     for (const stop of this.#stops.splice(0).reverse())
       await Promise.resolve()
@@ -17,9 +17,7 @@ export class Teardown {
   }
 }
 
-/**
- * Runs a start. If it throws, stops everything that it had registered and throws the same error.
- */
+/** Runs a start. If it throws, stops all registered parts and throws the same error. */
 export async function startOrUndo<T>(start: (undo: Teardown) => Promise<T>): Promise<T> {
   const undo = new Teardown();
   try {

@@ -8,16 +8,18 @@ const INITIATORS: Readonly<Record<AuditCaller['kind'], string>> = {
   keystone: 'service/security/account/user',
   process: 'service/security/account',
 };
-/** The longest `before` or `after` in an event, in characters; EventBridge carries 1 MiB. */
-const MOST_CONTENT = 200_000;
+/** The longest `before` or `after` in an event, in characters. EventBridge accepts 1 MiB. */
+const MAX_CONTENT = 200_000;
 const JSON_TYPE = 'mime:application/json';
 
-/** Returns the event that announces an entry. It omits a very long state, which is in the log. */
+/**
+ * Returns the event that announces an entry. Very long states are omitted and are only in the log.
+ */
 export function auditEvent(entry: AuditEntry): AuditRecorded {
   const { by, from, target, reason, sequence, previous, hash, requestId } = entry;
   const states = (['before', 'after'] as const).flatMap((name) => {
     const content = entry[name];
-    return content === undefined || JSON.stringify(content).length > MOST_CONTENT
+    return content === undefined || JSON.stringify(content).length > MAX_CONTENT
       ? []
       : [{ name, typeURI: JSON_TYPE, content }];
   });

@@ -37,7 +37,7 @@ export interface AuditCaller {
   readonly id?: string | undefined;
 }
 
-/** Where a decision came from: its caller, the address, and the request id of the API. */
+/** The origin of a decision: the caller, its address, and the request id of the API. */
 export interface AuditOrigin {
   readonly by: AuditCaller;
   /** The network address of the caller, if the request had one. */
@@ -45,7 +45,7 @@ export interface AuditOrigin {
   readonly requestId?: string | undefined;
 }
 
-/** What a decision was about, for example `{ type: 'operation', id: 'op-…' }`. */
+/** The target of a decision, for example `{ type: 'operation', id: 'op-…' }`. */
 export interface AuditTarget {
   readonly type: string;
   readonly id: string;
@@ -85,7 +85,7 @@ export interface AuditHead {
 /** The head of an empty log. */
 export const EMPTY_LOG: AuditHead = { sequence: 0, hash: '0'.repeat(64) };
 
-/** A stored row, unchecked: a row that was changed may hold anything. */
+/** A stored row. `entry` is not validated, because the row may have been changed. */
 export interface AuditRow {
   readonly sequence: number;
   readonly entry: unknown;
@@ -115,7 +115,7 @@ export function hashOf(entry: object): string {
   return createHash('sha256').update(canonicalJson(rest)).digest('hex');
 }
 
-/** JSON whose keys are sorted at every level, so that the order of a store does not count. */
+/** Returns JSON with sorted keys at every level, because stores may change the order of keys. */
 export function canonicalJson(value: unknown): string {
   return JSON.stringify(value, (_, inner: unknown) =>
     typeof inner === 'object' && inner !== null && !Array.isArray(inner)

@@ -13,8 +13,8 @@ export interface AuditFilter {
 const READ_AT_ONCE = 500;
 
 /**
- * The newest entries that match, newest first, as they are stored. An entry that cannot be read is
- * listed as `{ sequence, unreadable: true }`, because it must not be hidden.
+ * Returns the newest matching entries, the newest first, as they are stored. An unreadable entry is
+ * listed as `{ sequence, unreadable: true }`, so that it is visible.
  */
 export async function auditPage(source: AuditSource, filter: AuditFilter): Promise<unknown[]> {
   const found: unknown[] = [];

@@ -1,15 +1,15 @@
 import { type AuditHead, type AuditRow, EMPTY_LOG, hashOf } from './entry.ts';
 
-/** What {@link verifyLog} reads. */
+/** The stored log that {@link verifyLog} reads. */
 export interface AuditSource {
-  /** At most `limit` rows with a sequence of at least `from`, in the order of their sequence. */
+  /** Returns at most `limit` rows in the order of their sequence, beginning at `from`. */
   auditRows(from: number, limit: number): Promise<readonly AuditRow[]>;
   auditHead(): Promise<AuditHead>;
 }
 
 /**
- * The result of a verification. `broken` names the first entry that does not fit, or the number at
- * which one is missing. `head` is the newest entry that was verified.
+ * The result of a verification. `broken` is the first invalid or missing entry. `head` is the
+ * newest verified entry.
  */
 export type Verification =
   | { readonly ok: true; readonly head: AuditHead }
@@ -27,12 +27,12 @@ export interface KnownEntry {
 
 const READ_AT_ONCE = 500;
 /** A DynamoDB transaction may be visible in part for a moment. */
-const MOST_READS = 5;
+const MAX_READS = 5;
 
 /**
  * Verifies the whole log: every sequence number exists once, every hash matches its entry, and
- * every entry contains the hash of the entry before. A `known` entry must be in the log unchanged;
- * it is the only proof that an attacker has not replaced the whole log.
+ * every entry contains the hash of the entry before. A `known` entry must be in the log unchanged.
+ * Without it, a log that was replaced as a whole looks valid.
  */
 export async function verifyLog(
   source: AuditSource,
@@ -58,7 +58,7 @@ export async function verifyLog(
     const isEnd = head.sequence === last.sequence && head.hash === last.hash;
     if (isEnd && (known === undefined || known.sequence <= last.sequence))
       return { ok: true, head: last };
-    if (!isEnd && reads < MOST_READS) {
+    if (!isEnd && reads < MAX_READS) {
       await pause();
       continue;
     }

@@ -4,7 +4,7 @@ import type { Engine } from '../engine/port.ts';
 import type { Operation, Scope } from '../operation/model.ts';
 import { scopeOf } from '../operation/scope.ts';
 
-/** What the store has about an account: its record, its operations, and their scope. */
+/** Returns the stored data of an account: its record, its operations, and their scope. */
 export async function readHistory(
   account: Account,
   reads: Pick<Engine['reads'], 'account' | 'operationsAbout' | 'projectsOfMember'>,

@@ -8,7 +8,10 @@ import type { AccountState } from '../operation/preflight.ts';
 import type { Rules } from '../operation/transaction.ts';
 import type { ErrorReport } from '../shared/errors.ts';
 
-/** The states in which the message of an accepted cancellation may come after that of an action. */
+/**
+ * In these states the message of an action may arrive before the message of an accepted
+ * cancellation.
+ */
 const STOPPED_STATES = ['pre-delete', 'waiting', 'closing'];
 
 /** The dependencies of {@link canceledError}. */
@@ -18,10 +21,11 @@ export interface CanceledDeps {
 }
 
 /**
- * Returns the error that replaces the next action of a canceled operation. One 404 of Keystone may
- * be wrong. Only if Keystone answers 404 twice and apart, the cancellation came too late, and the
- * operation ends as after a deletion. A recovery window completes its `disable`, because its
- * cancellation waits for the answer.
+ * Returns the error that replaces the next action of a canceled operation, or `undefined` if the
+ * action is allowed. The last call to a closing account is not replaced if Keystone answered 404
+ * twice, with the confirmation interval between the answers, because the cancellation is then too
+ * late. In a recovery window the `disable` is allowed, because the cancellation waits for its
+ * answer.
  */
 export function canceledError(
   { canceled, keystoneAction, scope, state }: Operation,
@@ -49,9 +53,9 @@ export function canceledError(
 }
 
 /**
- * Returns the error that stops a Keystone action on a project whose domain is canceled. The domain
- * sends the cancellation to its projects one after another, so the cancellation of this project may
- * come later. The operation of a person who requested the deletion of this project alone continues.
+ * Returns the error that stops a Keystone action on a project if the deletion of its domain is
+ * canceled. The domain sends the cancellation to its projects one after another, and it may not
+ * have reached this project. An independent operation about the project continues.
  */
 export async function domainCanceledError(
   operation: Operation,
@@ -70,7 +74,7 @@ export async function domainCanceledError(
   });
 }
 
-/** The error of a Keystone action that was not carried out, and is tried again. */
+/** Returns the error of a Keystone action that was not sent. The action is retried. */
 export const stoppedBy = ({
   message,
   advice = '',

@@ -5,7 +5,7 @@ import type { Scope } from '../operation/model.ts';
 
 /**
  * Returns the id of an existing account that a database may treat as equal to this one, or
- * `undefined`. The function checks in Keystone the similar ids of the inventory, and the id in
+ * `undefined`. The function asks Keystone about similar ids in the inventory, and about the id in
  * lower and upper case. Throws when Keystone gives no certain answer.
  */
 export async function livingAlike(

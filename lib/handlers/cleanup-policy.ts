@@ -5,11 +5,11 @@ import type { Mode } from '../operation/model.ts';
 import { decideChange } from '../policy/decide.ts';
 import { NO_POLICY, type Policy } from '../policy/schema.ts';
 
-/** Whether a cleanup follows the deletion of an account, with its mode and delay. */
+/** The decision about the cleanup of a deleted account, with its mode and delay. */
 export interface CleanupDecision {
   readonly mode: Mode;
   readonly gracePeriodMillis: number;
-  /** Why no cleanup follows; `undefined`: a cleanup follows. */
+  /** The reason if no cleanup follows; otherwise `undefined`. */
   readonly refusedBecause: string | undefined;
   /** The number of the rule in the policy file; `undefined`: the settings decide. */
   readonly rule: number | undefined;

@@ -64,8 +64,8 @@ export async function openForDeletion(
     now,
     gracePeriodMillis: Math.max(decision.gracePeriodMillis, millisOfLastCall(all)),
     rule: decision.rule,
-    // The propagator's own project is known only when Keystone has answered. Until then only the
-    // settings protect accounts.
+    // The propagator's own project is still unknown here. It is protected when Keystone confirms
+    // the deletion.
     protectedBecause:
       protectedBecause(scope, { ...deps.protectedIds, ownProject: '' }) ?? decision.refusedBecause,
     deletion: { announcedAt: cause.at, seenAliveAt: record?.seenAt },
@@ -80,8 +80,7 @@ export async function openForDeletion(
       ],
       deadLetters: [],
     };
-  // If an administrator requested an operation about this account, that operation asks Keystone
-  // again.
+  // An open operation that an administrator requested asks Keystone again.
   const asked = existing.find(
     (operation) =>
       operation.state !== 'confirming' && awaitsConfirmation(operation, operation.confirmation),
@@ -110,8 +109,8 @@ export async function cleanupConfirmation(
 }
 
 /**
- * Safety rule "Keystone decides": only Keystone's own 404 counts. Throws when the answer is not
- * certain.
+ * Returns Keystone's answer about the account. Only Keystone's own 404 counts as `absent` (safety
+ * rule "Keystone decides"). Throws when the answer is not certain.
  */
 async function ask(
   operation: Operation,
@@ -143,7 +142,7 @@ async function ask(
     if (!request || scope.type !== 'project' || state !== 'confirming')
       return { keystoneAnswer: { kind: 'present', enabled } };
     if (because) return { keystoneAnswer: { kind: 'protected', because } };
-    // A plan shows the reasons for which Keystone would refuse, and does not wait for their end.
+    // A plan only shows the reasons for which Keystone would refuse the deletion.
     if (operation.action !== 'plan') {
       const { refusals } = await keystoneActions.checkDeletion(scope.id, howChecked(operation));
       if (refusals.length > 0)
@@ -163,7 +162,8 @@ async function ask(
     };
   }
   if (because) return { keystoneAnswer: { kind: 'protected', because } };
-  // The order of an operation is saved with its first answer. Keystone's lists cannot change it.
+  // The order of an operation is saved with its first answer. Later lists of Keystone do not change
+  // it.
   const cloud =
     scope.type === 'domain' || operation.order.length > 0
       ? undefined
@@ -179,8 +179,8 @@ async function ask(
 }
 
 /**
- * Returns the scope of the account from the inventory. A deletion overtakes waiting notifications,
- * so members may have been recorded after the operation was opened.
+ * Returns the scope of the account from the inventory. The notification of a deletion overtakes
+ * others, so members may have been recorded after the operation was opened.
  */
 async function knownScope(
   { scope }: Operation,
@@ -203,7 +203,7 @@ async function cloudNow(
 ): Promise<CloudSnapshot> {
   const registry = await deps.cloud.registry();
   const { unlisted } = registry;
-  // Wait for a busy Keystone for some time. The operation shows the reason meanwhile.
+  // Wait some time for a busy Keystone. During the wait the operation shows the reason.
   if (unlisted?.class === 'Transient' && deps.now() - openedAt < LISTS_MILLIS)
     throw new PropagatorError(unlisted);
   return cloudSnapshot(registry, scope.type, deps);

@@ -38,23 +38,22 @@ export interface CoordinateDeps extends CleanupDeps, ChangeDeps {
 }
 
 /**
- * Handles messages for the coordinator: reads, decides (in `lib/operation`) and commits. On a lock
- * conflict it starts again with a fresh read. Throws when the conflicts do not end or the engine
- * fails.
+ * Handles messages for the coordinator: reads the state, decides (in `lib/operation`) and commits.
+ * On a lock conflict it reads again. Throws after too many conflicts or when the engine fails.
  */
 export async function coordinate(
   deliveries: readonly Delivery[],
   deps: CoordinateDeps,
 ): Promise<void> {
   for (const { message } of deliveries) {
-    const opened = opening(message, deps);
+    const opened = openingOf(message, deps);
     if (opened) await commitDecided(message, opened, deps);
     else await handle(message, deps);
   }
 }
 
 /** Returns the decision about an account event, which opens an operation. */
-function opening(
+function openingOf(
   message: Message,
   deps: CoordinateDeps,
 ): (() => Promise<Step | undefined>) | undefined {
@@ -168,7 +167,7 @@ async function handle(message: Message, deps: CoordinateDeps): Promise<void> {
       );
     }
     default:
-      // All other account events are only for other subscribers.
+      // The other account events are for external subscribers.
       return undefined;
   }
 }
@@ -178,15 +177,18 @@ const progressOf = async (operation: Operation, deps: CoordinateDeps): Promise<I
   ...(await domainProgress(operation, deps)),
 });
 
-/** Returns a key that is equal as long as the same confirmation of a cleanup applies. */
+/** Returns a key that changes when an earlier answer about a cleanup no longer applies. */
 const confirmationQuestion = ({ state, confirmation, order }: Operation): string =>
   `${state} ${confirmation} ${order.length > 0}`;
 
-/** What the result of a Keystone action depends on. */
+/** Returns a key that changes when an earlier result of a Keystone action no longer applies. */
 const actionQuestion = ({ state, keystoneAction: due }: Operation): string =>
   `${state} ${due?.number} ${due?.done}`;
 
-/** The suspensions and resumes that end with a recovery window, of a domain also its projects'. */
+/**
+ * Returns the suspensions and resumes of an account in its recovery window. For a domain, those of
+ * its projects are included.
+ */
 async function lifecyclesAbout(
   { scope, state }: Operation,
   { engine: { reads } }: CoordinateDeps,
@@ -208,8 +210,8 @@ async function operationsOf(
 }
 
 /**
- * Records a project that was provisioned. For an account that was cleaned up, removes all stored
- * records, because it will be neither resumed nor compared.
+ * Updates the stored records after the end of an operation. A provision records the project. A
+ * cleanup removes all records of the account, because the account no longer exists.
  */
 async function recordEnd(id: OperationId, { engine, now }: CoordinateDeps): Promise<void> {
   const operation = await engine.reads.operation(id);

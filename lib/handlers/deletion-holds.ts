@@ -40,7 +40,7 @@ export async function readHolds(
   return documents.map(({ value, version }) => ({ ...StoredHold.parse(value), version }));
 }
 
-/** Returns the types of the resources, of any project, that a stored hold keeps now. */
+/** Returns the resource types of all stored holds in force, in any project. */
 export async function heldTypesOf(reads: Pick<Reads, 'documents'>, now: number): Promise<string[]> {
   const holds = await readHolds('resource', reads);
   const inForce = holds.filter((hold) => isInForce(hold, now));
@@ -62,9 +62,9 @@ export const deletionHoldDocument = (
 });
 
 /**
- * Returns why the account of an operation is held now, or `undefined`. A tag in Keystone counts
- * while the project exists. Throws when the store or Keystone gives no certain answer: nothing is
- * removed then.
+ * Returns the hold on the account of an operation, or `undefined`. The tag of a hold counts while
+ * the project exists in Keystone. Throws when the store or Keystone gives no certain answer, so
+ * that no resource is removed without this check.
  */
 export async function holdOfAccount(
   { scope, request }: Pick<Operation, 'scope' | 'request'>,
@@ -75,7 +75,7 @@ export async function holdOfAccount(
   const [own, ofDomain, shown] = await Promise.all([
     scope.type === 'user' ? [] : readHolds(scope.type, reads, scope.id),
     domainId === undefined ? [] : readHolds('domain', reads, domainId),
-    // Without a request the project was deleted in Keystone.
+    // If there is no request, the project was deleted in Keystone.
     request && scope.type === 'project' ? deps.cloud.keystone.show('project', scope.id) : undefined,
   ]);
   const tags =
@@ -83,13 +83,13 @@ export async function holdOfAccount(
   return holdOnAccount(scope, [...own, ...ofDomain], tags, deps.now());
 }
 
-/** Milliseconds for which a removal uses one reading of the holds. */
+/** Milliseconds for which one read of the holds is used. */
 const FRESH_MILLIS = 1000;
 
 /**
- * Returns a function that says which resources of a type are held now, by id. A reading of the
- * store is used for at most {@link FRESH_MILLIS}. It contains the holds of all types, because a run
- * asks about many types at the same time, and few resources have a hold.
+ * Returns a function that returns the held resources of a type, by id. One read of the store is used
+ * for at most {@link FRESH_MILLIS}, for all types, because a run asks about many types at the same
+ * time and few resources have a hold.
  */
 export function resourceHolds({ engine, now }: HoldDeps) {
   let read: { readonly at: number; readonly holds: Promise<DeletionHold[]> } | undefined;

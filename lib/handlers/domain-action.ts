@@ -20,9 +20,9 @@ type Due = Pick<KeystoneAction, 'number'> & {
 };
 
 /**
- * Disables, enables or deletes the domain of a request. Keystone would delete the projects of the
- * domain as well, so the domain is deleted only when Keystone lists none. An error of Keystone is
- * in the result.
+ * Disables, enables or deletes the domain of a request. With a domain, Keystone also deletes its
+ * projects. The domain is therefore deleted only when Keystone lists no project of it. An error of
+ * Keystone is in the result.
  */
 export async function domainAction(
   operation: Operation,
@@ -31,15 +31,15 @@ export async function domainAction(
 ): Promise<Input | undefined> {
   const { scope, state } = operation;
   if (scope.type !== 'domain' || what === 'assign-role' || what === 'revoke-role') return undefined;
-  // The operation has ended without removing anything, so neither the stop switch nor a hold keeps
-  // the domain disabled.
-  const isTakenBack = what === 'enable' && (state === 'canceled' || state === 'refused');
-  if ((state === 'held' || hasEnded(operation)) && !isTakenBack) return undefined;
+  // The operation has ended and must restore the domain. The stop switch and holds concern only
+  // removals.
+  const isRestoring = what === 'enable' && (state === 'canceled' || state === 'refused');
+  if ((state === 'held' || hasEnded(operation)) && !isRestoring) return undefined;
   const { domainActions } = deps.cloud;
   let isSent = false;
   let shown: AccountState | undefined;
   try {
-    if (isTakenBack) {
+    if (isRestoring) {
       await domainActions.enable(scope.id);
       return { kind: 'acted', number };
     }
@@ -75,7 +75,7 @@ async function whyNot(
   const stopped = stop && stopCondition(stop);
   if (stopped) return blocked(stopped.message, stopped.advice ?? '');
   const because = protectedBecause(operation.scope, await deps.protection());
-  // A hold forbids the deletion. A recovery window deletes nothing.
+  // A hold forbids deletions. A recovery window does not delete.
   const held = operation.state === 'recoverable' ? undefined : await holdOfAccount(operation, deps);
   const isEnabledAgain = what === 'delete' && shown === 'enabled';
   const state = isEnabledAgain ? 'disabled' : shown;
@@ -83,7 +83,7 @@ async function whyNot(
   if (forbidden) return blocked(forbidden.message, forbidden.advice ?? '');
   if (isEnabledAgain)
     return blocked(
-      'the domain was enabled again in Keystone: it is not deleted',
+      'the domain was enabled again in Keystone, so it is not deleted',
       `To continue: openstack domain set --disable ${domain}`,
     );
   if (shown === 'absent' || what === 'enable') return undefined;
@@ -94,7 +94,10 @@ async function whyNot(
 
 const SHOWN = 5;
 
-/** A project that the plan does not list needs an enabled domain for its own deletion. */
+/**
+ * Returns an error if the domain has projects that the plan does not list. Their own deletion needs
+ * an enabled domain.
+ */
 async function unplannedProjects(
   { projects = [] }: Operation,
   domain: DomainId,
@@ -116,8 +119,8 @@ async function unplannedProjects(
 }
 
 /**
- * Returns an error if more users, groups and roles than allowed have appeared after the plan. They
- * count like other resources.
+ * Returns an error if more users, groups and roles than allowed have appeared after the plan. These
+ * entries count like resources.
  */
 async function unplannedContents(
   { id, plan }: Operation,

@@ -14,7 +14,7 @@ import { type Protection, protectedBecause } from '../task/safety-rules.ts';
 import { readPlan, storePlan } from './plan-store.ts';
 import { readRates } from './rates.ts';
 
-/** The place of what Keystone itself holds of a domain. Keystone has no region. */
+/** The place of the domain's own entries in Keystone, which has no region. */
 const PLACE = { service: ServiceName.parse('keystone'), region: NO_REGION } as const;
 
 interface Deps {
@@ -46,7 +46,7 @@ export async function projectsToPlan(domain: DomainId, deps: Deps): Promise<Proj
   });
 }
 
-/** A request on AWS has 29 seconds, and a domain up to 500 projects. */
+/** A request on AWS ends after 29 seconds, and a domain may have 500 projects. */
 const AT_ONCE = 10;
 
 async function mapAtOnce<From, To>(
@@ -59,7 +59,7 @@ async function mapAtOnce<From, To>(
   return mapped;
 }
 
-/** Stores what Keystone itself holds of a domain, as pages of the plan of the domain. */
+/** Stores the entries of a domain in Keystone as pages of the domain's plan. */
 export const storeContents = (
   { id }: Pick<Operation, 'id'>,
   { parts }: DomainContents,

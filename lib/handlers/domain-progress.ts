@@ -6,8 +6,8 @@ import type { Operation } from '../operation/model.ts';
 import { type Protection, protectedBecause } from '../task/safety-rules.ts';
 
 /**
- * Reads what is stored about the projects of a requested domain. Keystone is not asked: the
- * operation of each project asks before it begins, also about the propagator's own project.
+ * Reads the stored state of the projects of a requested domain. The operation of each project asks
+ * Keystone itself before it begins, also about the propagator's own project.
  */
 export async function domainProgress(
   { id, scope, projects = [], children: known }: Operation,

@@ -7,18 +7,18 @@ import type { ServiceApi } from '../task/context.ts';
 import type { Service } from '../task/service.ts';
 
 /**
- * Returns the error for a service that the catalog had when the operation was planned and does not
- * have now. The resources of the service are unknown, so the service is never treated as absent.
+ * Returns the error for a service that the catalog contained when the operation was planned and
+ * does not contain now. The service does not count as absent, because its resources are unknown.
  */
 export const missingEndpoint = (service: Pick<Service, 'name'>, region: string): ErrorReport => ({
   code: `${service.name}.endpoint.missing`,
   class: 'Transient',
   message:
-    `the catalog had ${service.name} in ${region} when the operation was planned, and does not ` +
-    'have it now',
+    `the catalog contained ${service.name} in ${region} when the operation was planned, and ` +
+    'does not contain it now',
   advice:
     `Restore the endpoint (openstack endpoint list --service ${service.name} --region ` +
-    `${region}); the task is tried again.`,
+    `${region}). The task is retried.`,
   service: service.name,
   region,
 });
@@ -32,9 +32,9 @@ export interface OtherServices {
 
 /**
  * Returns a function that finds the API of another service, by its name or by a catalog type. The
- * function returns `undefined` when the cloud does not have the service or a person has waived its
- * type. It throws class `Blocked` when Keystone has the service and the catalog shows no endpoint
- * in the region, because a missing answer proves nothing then.
+ * function returns `undefined` if the cloud lacks the service or a person has waived its type. It
+ * throws class `Blocked` if Keystone has the service but no endpoint in the region. The resources
+ * of the service are unknown then.
  */
 export function otherServices(
   service: Service,
@@ -78,7 +78,7 @@ async function whyUnreachable(
     class: 'Blocked',
     message: `Keystone has ${name} (${own[0]?.type}), but no endpoint of it in ${region}`,
     advice:
-      `Enable its endpoint in ${region}; or, if it holds nothing of projects: propagator ` +
+      `Enable its endpoint in ${region}. If it has no resources of projects: propagator ` +
       `waiver add ${own[0]?.type} --reason "…"`,
     service: name,
     region,
@@ -86,8 +86,8 @@ async function whyUnreachable(
 }
 
 /**
- * Returns the services of the cloud. Throws while Keystone cannot list them, because a service
- * could be missed.
+ * Returns the services of the cloud. Throws while Keystone cannot list them, because an incomplete
+ * list could omit a service.
  */
 export async function readRegistry(cloud: Pick<Cloud, 'registry'>): ReturnType<Cloud['registry']> {
   const registry = await cloud.registry();

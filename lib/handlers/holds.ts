@@ -4,7 +4,9 @@ import type { AuditRecord } from '../audit/entry.ts';
 import type { Engine, Reads } from '../engine/port.ts';
 import type { Log } from '../shared/log.ts';
 
-/** An operator's decision that a project stays suspended, whatever Keystone shows. */
+/**
+ * An operator's decision that a project stays suspended, independently of its state in Keystone.
+ */
 export const Hold = z.looseObject({
   by: z.string(),
   reason: z.string(),
@@ -46,13 +48,13 @@ export async function suspensionHolds(reads: Pick<Reads, 'documents'>): Promise<
   });
 }
 
-/** Returns what an operator can do when a held project was enabled in Keystone. */
+/** Returns the advice for a held project that was enabled in Keystone. */
 export const adviceFor = (project: string): string =>
   'Find out in the log of Keystone which user enabled it. To keep it suspended and refuse tokens ' +
   `again: openstack project set --disable ${project}. To let it run again: propagator project ` +
   `resume ${project} --reason "…".`;
 
-/** The dependencies of the functions that record what Keystone shows of a held project. */
+/** The dependencies of {@link recordStateDuringHold}. */
 export interface HeldProjectDeps {
   readonly engine: Pick<Engine, 'reads' | 'commit'>;
   readonly log?: Pick<Log, 'warn'> | undefined;
@@ -62,9 +64,9 @@ export interface HeldProjectDeps {
 const MAX_CONFLICTS = 5;
 
 /**
- * Stores whether Keystone shows a held project enabled. Nothing is resumed: Keystone gives tokens
- * on the project, and its resources stay suspended. The first report of an enable has an entry in
- * the audit log and a warning. Throws when other processes keep changing the hold.
+ * Records that Keystone shows a held project as enabled or disabled. The resources stay suspended,
+ * although Keystone gives tokens on an enabled project. The first report that the project is
+ * enabled writes an audit entry and a warning. Throws after too many lock conflicts.
  */
 export async function recordStateDuringHold(
   project: string,
@@ -89,7 +91,7 @@ export async function recordStateDuringHold(
       );
     return;
   }
-  throw new Error(`the hold of project ${project} was changed by another process too often`);
+  throw new Error(`project ${project}: other processes changed the hold ${MAX_CONFLICTS} times`);
 }
 
 const auditOf = (
@@ -108,7 +110,7 @@ const auditOf = (
   after,
 });
 
-/** Returns the document that sets or, without a hold, removes the hold of a project. */
+/** Returns the document that sets the hold of a project. Without `hold` the document removes it. */
 export const holdDocument = (
   project: string,
   version: number,

@@ -20,7 +20,10 @@ import { preflightReport } from './task-preflight.ts';
 export interface HttpPlugin {
   readonly name: string;
   readonly url: string;
-  /** The actions that it supports in addition to the cleanup. It is called for no other action. */
+  /**
+   * The actions that it supports in addition to the cleanup. The propagator does not call it for
+   * other actions.
+   */
   readonly actions?: readonly PluginAction[];
 }
 
@@ -32,11 +35,11 @@ export interface RemoteDeps
 }
 
 const ANSWER_MILLIS = 20_000;
-/** A report of the largest allowed content is smaller than this. */
+/** The largest allowed report is smaller than this. */
 const MAX_ANSWER_BYTES = 256 * 1024;
 /**
- * If the plugin has not reported after this time, it is called again. It must treat the second call
- * as a repetition of the first.
+ * If the plugin has not reported after this time, it is called again. The plugin must treat the
+ * second call as a repetition.
  */
 const ASK_AGAIN_SECONDS = 60;
 
@@ -86,7 +89,7 @@ async function reportTo(
   }
 }
 
-/** The declaration was removed from the settings after the operation was planned. */
+/** Returns the report for an action that the settings no longer declare. */
 const notDeclared = (
   { name }: HttpPlugin,
   { data }: ServiceRequested,
@@ -116,7 +119,7 @@ async function ask(
   return [reportMessage(message.data, plainReport(report))];
 }
 
-/** Parses the answer. Errors do not quote it, because it may come from any other server. */
+/** Parses the answer. Errors do not quote it, because any server may have sent it. */
 function read(remote: HttpPlugin, text: string): TaskReport {
   let json: unknown;
   try {
@@ -145,8 +148,8 @@ const odd = (remote: HttpPlugin, message: string): PropagatorError =>
   });
 
 /**
- * Keeps the run current until the delay is over. If a new run began at once, a report right after
- * the 202 would be for an old run and would be ignored.
+ * Returns two messages: the present run continues, and a new run begins after the delay. If the new
+ * run began at once, a report right after the 202 would belong to an old run and would be ignored.
  */
 function reportsLater({ data }: ServiceRequested, condition: Condition): Outgoing[] {
   const { operationId, taskId, service, region, phase, run } = data;
@@ -194,7 +197,7 @@ function silence(remote: HttpPlugin, task: Task, { now, stallTimeoutMillis }: Re
     ...(isLong
       ? {
           advice:
-            `Read the log of ${remote.name}. It must report to POST ` +
+            `Read the log of ${remote.name}. The plugin must report to POST ` +
             `/v1/tasks/${encodeURIComponent(task.id)}/report.`,
         }
       : {}),
@@ -221,7 +224,7 @@ async function post(
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify(message),
-    // The request contains project names and goes only to the URL of the settings.
+    // Do not follow redirects, because the request contains project names.
     redirect: 'manual',
     signal: AbortSignal.timeout(ANSWER_MILLIS),
   })

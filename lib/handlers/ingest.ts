@@ -24,7 +24,7 @@ export interface IngestDeps {
 }
 
 /**
- * Lock conflicts rarely repeat. After this number of conflicts the function throws, and the engine
+ * Lock conflicts rarely repeat. After this number of conflicts `ingest` throws, and the engine
  * delivers the batch again later.
  */
 const MAX_CONFLICTS = 20;
@@ -32,8 +32,8 @@ const MAX_CONFLICTS = 20;
 /**
  * Handles notifications: interprets them, asks Keystone, and reads the inventory. The decision
  * (`lib/account/ingest.ts`) is committed in one step with the account events. Batches of 100 or
- * more are best. A notification about which Keystone gave no certain answer returns to the queue in
- * the same step. Throws when the commit fails; nothing is stored then.
+ * more are best. A notification without a certain answer of Keystone returns to the queue in the
+ * same step. Throws when the commit fails. Then the store is unchanged.
  */
 export async function ingest(deliveries: readonly Delivery[], deps: IngestDeps): Promise<void> {
   const items = deliveries.flatMap(({ message }): Item[] => {
@@ -55,7 +55,7 @@ export async function ingest(deliveries: readonly Delivery[], deps: IngestDeps):
     if ((await deps.engine.commit(decision)) === 'committed')
       return logDecision(decision, uncertain, deps.log);
     if (tries >= MAX_CONFLICTS)
-      throw new Error(`another process handled the same notifications ${tries} times`);
+      throw new Error(`other processes handled the same notifications during ${tries} attempts`);
   }
 }
 
@@ -88,7 +88,7 @@ async function decideNow(
 
 /**
  * Returns the inventory's records of the subjects. For the id of a project it also reads the domain
- * record, because Keystone announces a domain as a project too.
+ * record, because Keystone announces a domain also as a project.
  */
 async function recordsOf(
   subjects: readonly Pick<Account, 'type' | 'id'>[],
@@ -141,13 +141,13 @@ function logDecision(
   if (uncertain)
     log.warn(
       { error: uncertain, waiting: counters['notification.delayed'] ?? 0 },
-      'Keystone gave no certain answer: the notifications are tried again',
+      'Keystone gave no certain answer, so the notifications are retried',
     );
   const suspicious = counters['notification.suspicious'] ?? 0;
   if (suspicious > 0)
     log.warn(
       { suspicious },
-      'deletions of accounts that were never seen alive are held: see propagator suspicious list',
+      'deletions of accounts that were never seen alive are held: propagator suspicious list',
     );
   if (quarantine.length > 0)
     log.warn(

@@ -33,9 +33,9 @@ export interface KeystoneActionDeps extends StopDeps, HoldDeps, CanceledDeps {
 }
 
 /**
- * Carries out the Keystone action that is due. Returns `undefined` for an older action. While the
- * operation is held, and after its end, it carries out only the actions that take something back.
- * An error of Keystone is in the result.
+ * Carries out the Keystone action that is due. Returns `undefined` for an older action. In a held
+ * or ended operation, only the actions that restore the account are carried out. An error of
+ * Keystone is in the result.
  */
 export async function keystoneAction(
   operation: Operation,
@@ -46,20 +46,20 @@ export async function keystoneAction(
   if (!due || due.number !== number || due.done) return undefined;
   if (scope.type === 'domain') return domainAction(operation, due, deps);
   if (scope.type !== 'project') return undefined;
-  // A message may arrive again after the operation was held and canceled.
-  if ((state === 'held' || hasEnded(operation)) && !isTakenBack(operation, due)) return undefined;
+  // A message may be delivered again after the operation was held or canceled.
+  if ((state === 'held' || hasEnded(operation)) && !isRestoring(operation, due)) return undefined;
   const { keystoneActions } = deps.cloud;
   let isSent = false;
   let shown: AccountState | undefined;
   try {
-    // The role is revoked before the project is disabled. So it is revoked even if the disabling
+    // Revoke the role before the project is disabled, so that it is revoked even if the disabling
     // fails or is not allowed.
     if (due.what === 'disable' || due.what === 'revoke-role')
       await keystoneActions.revokeRoles(scope.id, roles);
     if (due.what === 'revoke-role') return { kind: 'acted', number };
-    // The operation has ended without removing anything, so neither the stop switch nor a hold
-    // keeps the project disabled.
-    if (isTakenBack(operation, due)) {
+    // The operation has ended and must restore the project. The stop switch and holds concern only
+    // removals.
+    if (isRestoring(operation, due)) {
       await keystoneActions.enable(scope.id);
       return { kind: 'acted', number };
     }
@@ -79,7 +79,7 @@ export async function keystoneAction(
       deps.mode,
       protectedBecause(scope, await deps.protection()),
       shown,
-      // A hold forbids the deletion. A recovery window deletes nothing.
+      // A hold forbids deletions. A recovery window does not delete.
       state === 'recoverable' ? undefined : await holdOfAccount(operation, deps),
       due.what === 'assign-role' && shown === 'disabled'
         ? await disabledDomain(operation, deps)
@@ -87,12 +87,11 @@ export async function keystoneAction(
     );
     if (stopped) return { kind: 'acted', number, shown, error: stoppedBy(stopped), isSent };
     if (due.what === 'assign-role' && shown !== 'absent') {
-      // The request was checked when it arrived. Hours may have passed since, for example during a
-      // hold.
+      // Check again, because hours may have passed since the request, for example during a hold.
       const { refusals } = await keystoneActions.checkDeletion(scope.id, howChecked(operation));
       if (refusals.length > 0)
         return { kind: 'acted', number, shown, error: stoppedBy(summarize(refusals)) };
-      await enter(scope.id, roles, keystoneActions);
+      await assignRoles(scope.id, roles, keystoneActions);
     }
     isSent = true;
     if (due.what === 'enable') await keystoneActions.enable(scope.id);
@@ -101,24 +100,24 @@ export async function keystoneAction(
     return { kind: 'acted', number, shown };
   } catch (thrown) {
     const error = reportOf(thrown, { code: `keystone.${due.what}`, service: 'keystone' });
-    const advised = await explained(error, scope.id, keystoneActions);
+    const advised = await withRefusalAdvice(error, scope.id, keystoneActions);
     const shownBefore = due.what === 'disable' && shown ? { shown } : {};
     return { kind: 'acted', number, error: advised, isSent, ...shownBefore };
   }
 }
 
 /**
- * True for an action that must be carried out in any state: the role is revoked, or the project
- * that a recovery window disabled is enabled again after the cancellation or refusal.
+ * True for an action that restores the account: the role is revoked, or the project is enabled
+ * again after a cancellation or refusal.
  */
-const isTakenBack = ({ state }: Operation, { what }: KeystoneAction): boolean =>
+const isRestoring = ({ state }: Operation, { what }: KeystoneAction): boolean =>
   what === 'revoke-role' || (what === 'enable' && (state === 'canceled' || state === 'refused'));
 
 /**
- * Revokes the roles again if one of them cannot be assigned, because the operation may stop here
- * for good.
+ * Assigns the roles. If one of them cannot be assigned, all are revoked, because the operation may
+ * never continue.
  */
-async function enter(
+async function assignRoles(
   project: ProjectId,
   roles: readonly string[],
   keystoneActions: Cloud['keystoneActions'],
@@ -132,7 +131,7 @@ async function enter(
 }
 
 /** Returns the error of a refused action (403) with the advice for its true reason. */
-async function explained(
+async function withRefusalAdvice(
   error: ErrorReport,
   project: ProjectId,
   keystoneActions: Cloud['keystoneActions'],

@@ -19,10 +19,7 @@ import { fetchEffectiveState, fetchUserState } from './project-state.ts';
 import { currentStop, stoppable } from './stop-switch.ts';
 import { suspensionStore } from './suspension-store.ts';
 
-/**
- * A service accepts a token for this long after it has validated the token (`token_cache_time` of
- * its middleware).
- */
+/** A service accepts a cached token for this time (`token_cache_time` of its middleware). */
 export const TOKEN_CACHE_MILLIS = 300_000;
 
 /** The dependencies of a run that suspends or resumes. */
@@ -33,16 +30,16 @@ export interface LifecycleTaskDeps {
   readonly protection: () => Promise<Protection>;
   readonly concurrency: Readonly<Record<string, number>>;
   readonly budgetMillis: number;
-  /** How long the services accept a token after the disable; default {@link TOKEN_CACHE_MILLIS}. */
+  /** How long the services accept a cached token; default {@link TOKEN_CACHE_MILLIS}. */
   readonly tokenCacheMillis?: number | undefined;
   readonly stopping?: AbortSignal;
   now(): number;
 }
 
 /**
- * Returns what forbids a run that suspends, resumes or provisions, or `undefined`. It asks Keystone
- * for the effective state before each run. If that state no longer fits the operation, it makes the
- * coordinator ask Keystone, too. The operation then ends.
+ * Returns the condition that forbids a run that suspends, resumes or provisions, or `undefined`.
+ * Each run first asks Keystone for the effective state. If that state contradicts the operation,
+ * the coordinator is also told to ask Keystone, and ends the operation.
  */
 export async function lifecycleRefusal(
   operation: Operation,
@@ -51,7 +48,7 @@ export async function lifecycleRefusal(
   const { action, confirmation, id, lifecycle, scope, state: current } = operation;
   if (deps.mode === 'observe')
     return blocked(
-      'the mode is observe: nothing is changed',
+      'the mode is observe, so resources are only counted',
       'To continue, start the propagator with PROPAGATOR_MODE=enforce.',
     );
   const because = protectedBecause(scope, await deps.protection());
@@ -66,7 +63,7 @@ export async function lifecycleRefusal(
       `Type: propagator operation release ${id} --reason "…"`,
     );
   if (action === 'provision' && operation.hold)
-    return blocked(`nothing more is created: ${operation.hold.reason}`, operation.hold.advice);
+    return blocked(`no resource is created now: ${operation.hold.reason}`, operation.hold.advice);
   const { keystone } = deps.cloud;
   const state =
     scope.type === 'user'
@@ -81,7 +78,7 @@ export async function lifecycleRefusal(
   const shown =
     state.kind === 'present' ? describeCauses(state.causes) : `the ${scope.type} is ${state.kind}`;
   return blocked(
-    `nothing more is changed: Keystone shows that ${shown}`,
+    `no resource is changed now: Keystone shows that ${shown}`,
     'No action is needed: the operation ends when Keystone has shown this for a minute.',
   );
 }
@@ -94,7 +91,7 @@ const blocked = (message: string, advice: string): Condition => ({
   count: 1,
 });
 
-/** A run requests the token once, and only if a resource needs it. */
+/** Returns the context with `projectToken`. The first resource that needs the token requests it. */
 function withProjectToken(
   service: Service,
   context: ProjectContext,
@@ -150,7 +147,7 @@ export async function runLifecycle(
     onCounts,
   };
   if (action === 'suspend') {
-    // A superseded resume may not have revoked the role.
+    // Revoke the role, because a superseded resume may have left it assigned.
     await returnProjectRole(context.project, deps);
     const [report, reports] = await Promise.all([
       suspendRun(input),
@@ -159,7 +156,7 @@ export async function runLifecycle(
     return { ...report, conditions: aggregate([...report.conditions, ...reports]) };
   }
   const report = await resumeRun({ ...input, context: withProjectToken(service, context, deps) });
-  // Nova starts a server after its answer. The role is needed until all of them run.
+  // Nova answers before a server has started. Keep the role until all servers run.
   if (report.outcome.kind !== 'again' || report.outcome.error)
     await returnProjectRole(context.project, deps);
   return report;

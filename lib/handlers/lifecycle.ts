@@ -72,7 +72,8 @@ export async function openForChange(
   const { account, cause } = event.data;
   const { reads } = deps.engine;
   const action = ACTION_OF[event.type.split('.')[2] ?? ''];
-  // The hold of an operator is a separate cause: enabling the project in Keystone does not end it.
+  // The hold of an operator is a separate cause. It continues when the project is enabled in
+  // Keystone.
   const hold = action && account.type === 'project' ? await holdOf(account.id, reads) : undefined;
   if (hold) {
     await recordStateDuringHold(account.id, action === 'resume', deps);
@@ -106,8 +107,8 @@ export const stepOf = (...all: readonly (OpenedLifecycle | undefined)[]): Step =
 };
 
 /**
- * Asks Keystone whether the state of the account still fits the suspend, resume or provision
- * operation.
+ * Asks Keystone if the state of the account still requires the suspend, resume or provision
+ * operation. Returns `undefined` if the operation waits for another answer.
  */
 export async function lifecycleConfirmation(
   operation: Operation,
@@ -158,8 +159,7 @@ async function askProject(
     isSuspend ? 'project.disabled' : 'project.enabled',
     state.facts,
   );
-  // An administrator's command decides instead of the policy. The mode of the settings still
-  // counts.
+  // An administrator's command replaces the policy. The mode of the settings still applies.
   const isAsked = lifecycle?.asked || state.causes.some((cause) => cause.kind === 'operator-hold');
   const isEnforced = deps.mode === 'enforce' && (isAsked || decided.mode === 'enforce');
   const registry = await readRegistry(deps.cloud);
@@ -190,7 +190,9 @@ async function askProject(
   };
 }
 
-/** The answer about a user: the services only list the resources that depend on the user. */
+/**
+ * Returns the answer about a user. The services only list the resources that depend on the user.
+ */
 async function askUser(
   { action }: Operation,
   id: UserId,
@@ -222,7 +224,10 @@ async function askUser(
   };
 }
 
-/** The answer about a user's provision: the user must be enabled, and no cleanup in progress. */
+/**
+ * Returns the answer about a user's provision. The user must be enabled and have no cleanup in
+ * progress.
+ */
 async function askUserProvision(
   operation: Operation,
   id: UserId,
@@ -250,7 +255,8 @@ async function askUserProvision(
 }
 
 /**
- * The answer about a project's provision: the project must be enabled, and no cleanup in progress.
+ * Returns the answer about a project's provision. The project must be enabled and have no cleanup
+ * in progress.
  */
 async function askProvision(
   operation: Operation,
@@ -284,7 +290,7 @@ async function askProvision(
   };
 }
 
-/** Returns the HTTP plugins that know the action. The settings declare it. */
+/** Returns the HTTP plugins that support the action, as the settings declare it. */
 const pluginsFor = (
   action: PluginAction,
   { httpPlugins, pluginActions = {} }: LifecycleDeps,
@@ -294,10 +300,9 @@ const pluginsFor = (
     .map((name) => ({ name, after: [], types: [], skipped: undefined }));
 
 /**
- * Returns how a service takes part. Suspend excludes a service that the policy excludes, and
- * includes services whose resources are only reported. Resume excludes a service that has no
- * records if its suspension needs an option of the policy that is not chosen. Otherwise an
- * unreachable service could stop a resume although nothing in it was suspended.
+ * Returns the part of a service in a suspend or resume, or an empty array if it has none. Suspend
+ * skips a service that the policy excludes. Resume skips a service in which certainly no resource
+ * was suspended, because such a service must not block the resume when it is unreachable.
  */
 function takesPart(
   { name, suspension, leftBySuspend }: Service,
@@ -317,7 +322,7 @@ function takesPart(
       : `the policy excludes it (suspend.${name}: none)`
     : isChosen || isDefault || recorded.has(name)
       ? undefined
-      : 'nothing was suspended in it';
+      : 'no resource of it was suspended';
   const types = isSuspend ? chosenTypes(all, chosen).map(({ type }) => type) : all;
   return [
     { name, after: suspension.after, types: types.map((type) => type.resourceType), skipped },
@@ -347,8 +352,8 @@ async function askDomain(
 }
 
 /**
- * Returns the projects of a domain that take part in its suspension or resume. A project that
- * Keystone shows disabled individually has no part in the resume.
+ * Returns the projects of a domain that take part in its suspension or resume. A project that is
+ * itself disabled in Keystone is not resumed.
  */
 async function projectsOf(
   operation: Operation,

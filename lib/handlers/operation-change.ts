@@ -12,27 +12,31 @@ export interface ChangeDeps {
   readonly engine: Pick<Engine, 'reads' | 'commit'>;
   readonly limits: Omit<Rules, 'now' | 'startedLastHour' | 'waivers' | 'heldTypes'>;
   /**
-   * Shared by all workers of the process. It handles messages about one operation one after
-   * another; otherwise they would conflict.
+   * Shared by all workers of the process. The queue handles messages about one operation one after
+   * another, which avoids lock conflicts.
    */
   readonly operationQueue?: KeyedQueue;
   now(): number;
 }
 
 /**
- * Lock conflicts rarely repeat. After this number of conflicts the function throws, and the engine
+ * Lock conflicts rarely repeat. After this number of conflicts the functions throw, and the engine
  * delivers the message again later.
  */
 const MAX_CONFLICTS = 20;
 const HOUR = 3_600_000;
 
-/** An input that is read just before the decision, and again after a conflict. */
+/** An input from the store. It is read before each decision, also after a conflict. */
 export type StoredInput = (operation: Operation) => Promise<Input>;
 
-/** An input from Keystone. It is requested again only if the question has changed. */
+/**
+ * An input from Keystone. After a conflict it is requested again only if the question has changed.
+ */
 export interface KeystoneInput {
   ask(operation: Operation): Promise<Input | undefined>;
-  /** Equal for two states of the operation to which the same answer applies. */
+  /**
+   * Returns a key. If two states of the operation have the same key, one answer applies to both.
+   */
   questionOf(operation: Operation): string;
 }
 
@@ -50,7 +54,7 @@ export async function commitDecided(
 }
 
 const changedTooOften = ({ type }: Message): Error =>
-  new Error(`${type}: the operation was changed by another process ${MAX_CONFLICTS} times`);
+  new Error(`${type}: other processes changed the operation during ${MAX_CONFLICTS} attempts`);
 
 /** An answer of Keystone, and when it arrived in epoch milliseconds. */
 interface Answer {
@@ -60,9 +64,8 @@ interface Answer {
 }
 
 /**
- * Applies one event to an operation. Keystone is asked before the message waits in the operation's
- * queue, so that a slow Keystone does not delay reports of services. After a conflict the same
- * answer is used.
+ * Applies one event to an operation. Keystone is asked outside of the operation's queue, so that a
+ * slow Keystone does not delay reports of services. After a conflict the same answer is used.
  */
 export async function changeOperation(
   message: Message,
@@ -88,7 +91,7 @@ export async function changeOperation(
         async () => {
           const operation = await deps.engine.reads.operation(id);
           isStale = operation !== undefined && source.questionOf(operation) !== answer.question;
-          // A confirmation counts from the answer, not from its commit.
+          // A confirmation has the time of Keystone's answer. The commit may be later.
           return operation && !isStale
             ? decided(operation, answer.input, answer.at, deps)
             : undefined;

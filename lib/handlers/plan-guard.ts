@@ -8,13 +8,13 @@ import type { RemovalGuard } from '../task/type-iteration.ts';
 import { type Place, readPlan } from './plan-store.ts';
 
 /**
- * Every run of the operation writes this document, so lock conflicts are normal. They rarely
+ * Every run of the operation writes the same document, so lock conflicts are normal, but rarely
  * repeat.
  */
 const MAX_CONFLICTS = 50;
 const Allowed = z.looseObject({ resources: z.array(z.string()) });
 
-/** Compares what a run lists with the approved plan of its operation. */
+/** Compares the listings of a run with the approved plan of its operation. */
 export interface PlanGuard {
   readonly guard: RemovalGuard;
   /** For the report of the run, by resource type: the resources that the plan does not list. */
@@ -23,12 +23,12 @@ export interface PlanGuard {
 
 /**
  * Returns the guard of a run under an approved plan, or `undefined` for an operation without one.
- * Only an allowed number of resources may be removed that the plan does not list. Each of them is
- * recorded before its removal, so that concurrent runs cannot exceed the number. In phase `plan`
- * (`isCounting`) the guard only counts.
+ * The guard allows the removal of a limited number of resources that the plan does not list. It
+ * records each of them before the removal, so that concurrent runs cannot exceed the limit. In
+ * phase `plan` (`isCounting`) the guard only counts.
  *
- * `unlistedTypes`: types that a plan cannot list, because only a token on the project lists them.
- * The plan names these types, and approves all their resources.
+ * `unlistedTypes`: types of class C, which a plan cannot list. The plan names these types. Its
+ * approval includes all their resources.
  */
 export function planGuard(
   operation: Operation,
@@ -51,7 +51,9 @@ export function planGuard(
       const planned = new Set(ofType.flatMap((page) => page.resources.map(({ id }) => id)));
       const others = resources.filter(({ id }) => !planned.has(id));
       const keys = others.map(({ id }) => keyOf(resourceType, id));
-      const allowed = isCounting ? new Set<string>() : await allow(operation, plan, keys, engine);
+      const allowed = isCounting
+        ? new Set<string>()
+        : await recordAllowed(operation, plan, keys, engine);
       const refused = others.filter(({ id }) => !allowed.has(keyOf(resourceType, id)));
       const used = [...allowed].filter((key) => key.startsWith(keyOf(resourceType, ''))).length;
       const example = refused[0] ?? others[0];
@@ -72,16 +74,16 @@ const keyOf = (resourceType: ResourceTypeName, id: Resource['id']): string =>
 const blockerOf = ({ of, allowedDrift }: BoundPlan): Blocker => ({
   message:
     `it appeared after the approved plan ${of}, ` +
-    `and the ${allowedDrift} resources that may be removed in addition to the plan are used up`,
+    `which allows the removal of only ${allowedDrift} resources in addition to those it lists`,
   actor: 'operator',
   advice: 'The operation is held, and shows how to continue.',
 });
 
 /**
  * Records the resources that the run wants to remove in addition to the plan, up to the allowed
- * number. Returns all that are recorded for the operation.
+ * number. Returns all recorded resources of the operation.
  */
-async function allow(
+async function recordAllowed(
   { id }: Operation,
   { allowedDrift }: BoundPlan,
   keys: readonly string[],

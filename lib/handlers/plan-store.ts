@@ -43,8 +43,8 @@ export interface Place {
 const prefixOf = ({ region, service }: Place): string => `${region}/${service}.`;
 
 /**
- * Stores what a run listed for a plan, in pages. A repeated run replaces the pages of the earlier
- * one. Throws class `Transient` when another run writes at the same time.
+ * Stores the listings of a run for a plan, in pages. A repeated run replaces the pages of the
+ * earlier run. Throws class `Transient` if another run writes at the same time.
  */
 export async function storePlan(
   plan: OperationId,

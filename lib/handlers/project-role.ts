@@ -26,8 +26,8 @@ async function takenOn(project: string, { engine }: RoleDeps) {
 
 /**
  * Assigns the propagator's roles on a project to its own user, so that Keystone gives a token on
- * the project. It first stores the roles that are missing. After a crash the next run revokes the
- * stored roles. Throws the error of a failed call to Keystone.
+ * the project. The roles are stored before the first assignment, so that the next run can revoke
+ * them after a crash. Throws the error of a failed call to Keystone.
  */
 export async function takeProjectRole(project: ProjectId, deps: RoleDeps): Promise<void> {
   const { engine, cloud } = deps;
@@ -38,7 +38,7 @@ export async function takeProjectRole(project: ProjectId, deps: RoleDeps): Promi
   await cloud.keystoneActions.assignRoles(project, roles);
 }
 
-/** Revokes the roles that a resume took on a project, if it took any. It may be repeated. */
+/** Revokes the roles that a resume took on a project, if it took any. The call may be repeated. */
 export async function returnProjectRole(project: ProjectId, deps: RoleDeps): Promise<void> {
   const taken = await takenOn(project, deps);
   if (!taken) return;

@@ -12,8 +12,8 @@ import { PropagatorError } from '../shared/errors.ts';
 import { holdOf } from './holds.ts';
 
 /**
- * The effective state of a project or a user: what Keystone shows, its domain, and the hold of an
- * operator on a project.
+ * The effective state of a project or a user. It depends on the account and its domain in Keystone,
+ * and on an operator's decisions about a project.
  */
 export type EffectiveState =
   | { readonly kind: 'absent' }
@@ -42,8 +42,8 @@ export async function pendingDeletion(
 }
 
 /**
- * Asks Keystone for a project and for its domain, and reads the hold. A project is active only when
- * it and its domain are enabled. Throws when an answer is not certain.
+ * Returns the effective state of a project. A project is active if it and its domain are enabled
+ * and no decision of an operator suspends it. Throws when an answer of Keystone is not certain.
  */
 export async function fetchEffectiveState(
   id: string,
@@ -66,8 +66,8 @@ export async function fetchEffectiveState(
 }
 
 /**
- * Asks Keystone for a user and for its domain. A user is active only when it and its domain are
- * enabled. Throws when an answer is not certain.
+ * Returns the effective state of a user. A user is active if it and its domain are enabled. Throws
+ * when an answer of Keystone is not certain.
  */
 export async function fetchUserState(
   id: string,

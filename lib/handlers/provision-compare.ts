@@ -12,12 +12,12 @@ import { missingEndpoint, otherServices, readRegistry } from './endpoints.ts';
 import { provisionSnapshot } from './provision.ts';
 import { provisionRecords } from './provision-store.ts';
 
-/** One service of a profile, compared with what the project has. */
+/** One service of a profile, compared with the state of the project. */
 export interface ComparedService {
   readonly service: string;
   readonly region: string;
   readonly items: readonly Omit<ProvisionItem, 'make' | 'canDouble'>[];
-  /** Why the service could not be compared: the cloud lacks it, or it did not answer. */
+  /** Set if the service could not be compared: the cloud lacks it, or it did not answer. */
   readonly error?: Pick<ErrorReport, 'message' | 'advice'>;
 }
 
@@ -30,8 +30,8 @@ export interface CompareDeps extends Pick<Known, 'optedIn'> {
 }
 
 /**
- * Compares a project with a profile, in every service that the profile names. Changes nothing. The
- * part of a service holds the error of that service. Throws when Keystone cannot list the services.
+ * Compares a project with a profile, in every service that the profile names. The error of a
+ * service is in its result. Throws when Keystone cannot list the services.
  */
 export async function compareProject(
   facts: ProjectFacts & { readonly id: ProjectId },
@@ -86,7 +86,7 @@ async function compareService(
           { project, service: name, region },
           {
             reads: deps.engine.reads,
-            commit: () => Promise.reject(new TypeError('a comparison records nothing')),
+            commit: () => Promise.reject(new TypeError('a comparison must not record values')),
           },
         ),
         apiOf: otherServices(service, region, { ...deps, waivers }),

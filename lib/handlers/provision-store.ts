@@ -11,7 +11,7 @@ const DOCUMENTS_A_COMMIT = 50;
 
 /**
  * The claims of one run in the engine. `run` identifies the run: each delivery of a message has its
- * own. A claim of another run counts until the last call of that run has certainly ended.
+ * own. A claim of another run is valid until the last call of that run has certainly ended.
  */
 export function claimStore(
   { project, service, region }: RecordPlace,
@@ -51,12 +51,15 @@ export function claimStore(
   };
 }
 
-/** The records of a service that cannot show what was set. They outlive an operation. */
+/**
+ * The records of a service that cannot show the values that were set. They are kept after the end
+ * of an operation.
+ */
 export function provisionRecords(
   { project, service, region }: RecordPlace,
   engine: Store,
 ): Pick<ProvisionContext, 'recorded' | 'record'> {
-  // No service name begins with this character, so no claim has such a key.
+  // The first character distinguishes a record from a claim, whose key begins with a service name.
   const idOf = (key: string): string => `=${service}/${region}/${key}`;
   const find = async (key: string) => {
     const found = await engine.reads.documents('provision', project, idOf(key));
@@ -89,7 +92,7 @@ export type Provisioned = z.infer<typeof Provisioned>;
 
 const PROVISIONED = { collection: 'provisioned', partition: 'project' } as const;
 
-/** Returns all provisioned projects, or the one with this id. */
+/** Returns all provisioned projects, or only the project with this id. */
 export async function provisionedProjects(
   { reads }: Pick<Engine, 'reads'>,
   project?: string,
@@ -110,7 +113,7 @@ export async function recordProvisioned(provisioned: Provisioned, engine: Store)
   await engine.commit({ documents: [{ ...PROVISIONED, id, version, value: provisioned }] });
 }
 
-/** Removes what is stored about a project that was cleaned up. */
+/** Removes the stored claims and records of a project that was cleaned up. */
 export async function forgetProvision(project: string, engine: Store): Promise<void> {
   await removeAll('provision', project, undefined, engine);
   const [known] = await provisionedProjects(engine, project);

@@ -16,7 +16,8 @@ import type { RecordPlace } from './suspension-store.ts';
 import { partitionOf } from './user-task.ts';
 
 /**
- * Runs one service of a provision operation. Throws `TypeError` if the profile does not name it.
+ * Runs one service of a provision operation. Throws `TypeError` if the profile does not name the
+ * service.
  */
 export async function runProvision(
   service: Service,
@@ -31,7 +32,7 @@ export async function runProvision(
   const desired = operation.lifecycle?.provision;
   const section = desired?.sections[service.name];
   if (!desired || !service.provision || section === undefined)
-    throw new TypeError(`${operation.id}: its profile says nothing about ${service.name}`);
+    throw new TypeError(`${operation.id}: its profile does not name ${service.name}`);
   const place = { project, service: service.name, region };
   const records = provisionRecords(place, deps.engine);
   return provisionRun({
@@ -57,7 +58,7 @@ export async function runUserProvision(
   const { lifecycle, id, scope } = operation;
   const section = lifecycle?.provision?.sections[service.name];
   if (!service.userProvision || section === undefined || scope.type !== 'user')
-    throw new TypeError(`${id}: it gives the user nothing in ${service.name}`);
+    throw new TypeError(`${id}: it assigns no roles or groups in ${service.name}`);
   const place = { project: partitionOf(context.user), service: service.name, region };
   return provisionRun({
     ...common(place, phase, operation, deps),
@@ -86,7 +87,9 @@ const common = (
   now: deps.now,
 });
 
-/** False once the operation is paused or has ended, or the account is being cleaned up. */
+/**
+ * True while the operation runs without a hold or a stop, and no cleanup of the account is open.
+ */
 async function mayContinue(
   { id, scope }: Operation,
   deps: Pick<LifecycleTaskDeps, 'engine' | 'now'>,

@@ -12,8 +12,9 @@ import type { LifecycleDeps } from './lifecycle.ts';
 import { fetchEffectiveState, fetchUserState } from './project-state.ts';
 
 /**
- * Returns the provision that follows when a project or a user was created, or when one that could
- * not be provisioned is enabled. Nothing opens when no rule of the policy requires it.
+ * Returns the provision that opens when a project or a user was created. It also opens when an
+ * account is enabled whose provision was superseded. Returns `undefined` if no rule of the policy
+ * requires a provision.
  */
 export async function provisionForChange(
   { type, data: { account, cause } }: AccountEvent,
@@ -37,8 +38,8 @@ export async function provisionForChange(
 }
 
 /**
- * True if the policy requires a provision, or if Keystone has not answered; the operation then
- * waits for the answer.
+ * True if the policy requires a provision. If Keystone has not answered, the result is also true,
+ * because the opened operation waits for the answer.
  */
 async function isAskedFor(
   { id, type }: Exclude<Account, { type: 'domain' }>,
@@ -73,7 +74,7 @@ export function userProvisionDecision(
     reconcile: false,
     sections: Object.fromEntries(giving.map((name) => [name, assignments])),
   };
-  // The assignments of the first answer count for the whole operation.
+  // The assignments of the first answer apply to the whole operation.
   const provision = lifecycle?.provision ?? (action === 'provision' ? desired : undefined);
   return {
     follows: provision !== undefined,
@@ -89,8 +90,8 @@ export const decideProvision = (facts: ProjectFacts, policy: Policy = NO_POLICY)
   decideChange(policy, 'project.created', facts);
 
 /**
- * Returns the desired state of a project: the profile that the command names, or else the profile
- * of the policy. Returns `undefined` if there is none.
+ * Returns the desired state of a project from the profile of the command or, if the command names
+ * none, of the policy. Returns `undefined` if there is no profile.
  */
 export function desiredState(
   facts: ProjectFacts,

@@ -8,9 +8,9 @@ const Stored = z.looseObject({
   measured: z.array(z.looseObject({ taskId: TaskId, resources: z.number(), millis: z.number() })),
 });
 const KEY = { collection: 'rate', partition: 'cleanup' } as const;
-/** The newest measured tasks of a service that are kept. */
+/** The number of measured tasks that are kept for each service. */
 const KEPT = 20;
-/** Another operation may end at the same time. A rate that is not stored does no harm. */
+/** Another operation may end at the same time. A lost rate is harmless. */
 const MAX_TRIES = 5;
 
 /** Returns the rates that earlier cleanups of this installation have measured. */
@@ -19,7 +19,7 @@ export async function readRates({ reads }: Pick<Engine, 'reads'>): Promise<Rates
   return new Map(documents.map(({ id, value }) => [id, Stored.parse(value).measured]));
 }
 
-/** Stores the rates of a cleanup that has ended. A repeated call stores nothing more. */
+/** Stores the rates of a cleanup that has ended. The call may be repeated. */
 export async function recordRates(
   tasks: readonly Task[],
   engine: Pick<Engine, 'reads' | 'commit'>,

@@ -12,10 +12,10 @@ export interface ReceiveDeps {
 }
 
 /**
- * Stores notifications as received, in one commit. The first deletion of each account that the
- * inventory shows as alive is urgent: it overtakes all notifications that wait. A flood of forged
- * notifications therefore does not delay a real deletion. Throws `PropagatorError` (class
- * `Transient`) and stores nothing if another process stored the same messages at the same time.
+ * Stores notifications as received, in one commit. The first deletion of each living account is
+ * urgent and overtakes the waiting notifications, so that a flood of forged notifications does not
+ * delay it. Throws `PropagatorError` (class `Transient`) if another process stored the same
+ * messages at the same time. Then this call has stored none of them.
  */
 export async function storeNotifications(
   messages: readonly NotificationReceived[],
@@ -36,7 +36,9 @@ export async function storeNotifications(
     });
 }
 
-/** Matches notifications of deletions. Only these are parsed here; ingest parses all of them. */
+/**
+ * Matches notifications of deletions. Only they are parsed here. Ingest parses all notifications.
+ */
 const DELETION = /identity\.(?:project|domain|user)\.deleted/;
 
 async function urgentOf(
@@ -60,7 +62,7 @@ async function urgentOf(
         if (record.seenAt > 0 && !isGone(record)) alive.add(keyOfAccount(record.account));
     }
   } catch {
-    // The order is only a preference. The commit reports a store that fails.
+    // Urgency is only a preference. If the store fails, the commit reports the error.
     return new Set();
   }
   return new Set([...first].flatMap(([key, { message }]) => (alive.has(key) ? [message] : [])));

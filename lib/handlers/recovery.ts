@@ -21,10 +21,10 @@ import { type LifecycleDeps, stepOf } from './lifecycle.ts';
 import { fetchEffectiveState } from './project-state.ts';
 
 /**
- * Resumes a project whose deletion was canceled or refused, if the recovery window suspended it or
- * if it was enabled during the deletion. If another client has deleted the account, its deletion is
- * announced again. Returns `undefined` if nothing was suspended, or if another cause still suspends
- * the project. Throws when Keystone gives no certain answer.
+ * Restores an account after its deletion was canceled or refused. A project that was suspended is
+ * resumed, unless another cause still suspends it. If another client has deleted the account, its
+ * deletion is announced. Returns `undefined` if there is nothing to do. Throws when Keystone gives
+ * no certain answer.
  */
 export async function undoSuspension(
   canceled: Operation,
@@ -58,11 +58,11 @@ export async function undoSuspension(
 }
 
 /**
- * Announces the deletion of an account that Keystone does not show, and says so in the canceled
- * operation. This operation has consumed the notification, and no sweep announces the account
- * again. The cleanup that this opens asks Keystone twice. If the operation had begun and had seen
- * the 404, the cancellation is the last decision, and nothing is announced. The 404 may also be
- * wrong, so `resume` opens as well, and ends if Keystone repeats the 404.
+ * Returns the step after a cancellation whose account Keystone does not show. The canceled operation
+ * says so. No notification or sweep announces the deletion again, so this step does. The announced
+ * deletion opens a cleanup, which asks Keystone twice. If the canceled operation had seen the 404
+ * after its start, the deletion is not announced, because a person has canceled that cleanup. The
+ * 404 may be wrong, so `resume` also opens. It ends if Keystone repeats the 404.
  */
 function afterDeletion(canceled: Operation, resume: Step | undefined, now: number): Step {
   const { id, confirmedAt, scope, startedAt } = canceled;
@@ -86,8 +86,8 @@ function afterDeletion(canceled: Operation, resume: Step | undefined, now: numbe
 }
 
 /**
- * Opens the suspension for the cause that still suspends the project, unless the suspension of the
- * window still exists.
+ * Opens a suspension for the cause that still suspends the project, unless the project is already
+ * suspended.
  */
 function openRemainingSuspension(
   { id, scope }: Operation,
@@ -107,8 +107,8 @@ function openRemainingSuspension(
 }
 
 /**
- * Resumes the projects of a domain whose deletion was canceled or refused. The resume checks the
- * domain and each project in Keystone, so that disabled projects stay suspended.
+ * Resumes the projects of a domain whose deletion was canceled or refused. The resume asks Keystone
+ * about the domain and each project, so that disabled projects stay suspended.
  */
 async function resumeDomain(
   canceled: Operation,
@@ -117,7 +117,7 @@ async function resumeDomain(
 ): Promise<Step | undefined> {
   const { id, recovery, startedAt } = canceled;
   const existing = await deps.engine.reads.operationsAbout('domain', domain);
-  // If the domain was enabled in Keystone, a resume may already be open. It follows the policy.
+  // If the domain was enabled in Keystone, a resume under the policy may already be open.
   const wasSuspended =
     recovery?.suspension !== undefined || lifecyclesOf(existing)[0]?.action === 'suspend';
   const shown = await deps.cloud.keystone.show('domain', domain);

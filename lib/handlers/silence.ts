@@ -6,9 +6,9 @@ import type { Watch } from '../task/service.ts';
 export const MAX_SILENCE_MILLIS = 20_000;
 
 /**
- * Runs `work`, and stops it when the API of `service` gives no complete answer within
- * `silenceMillis`. Such an API hangs, or sends its answer byte by byte. All open calls are aborted.
- * Throws class `Transient`.
+ * Runs `work`. If the API of `service` gives no complete answer within `silenceMillis`, all open
+ * calls are aborted, and the function throws class `Transient`. Such an API hangs or sends its
+ * answer byte by byte.
  */
 export async function unlessSilent<T>(
   service: string,
@@ -29,7 +29,7 @@ export async function unlessSilent<T>(
       service,
       message:
         `${service} gave no complete answer within ${Math.round(silenceMillis / 1000)} s, so ` +
-        'it is not counted in this run',
+        'its resources are not counted in this run',
       advice:
         'The operation continues without this count and retries it. Find out why the API of ' +
         `${service} hangs or is so slow.`,

@@ -19,8 +19,8 @@ const answers = new WeakMap<
 
 /**
  * Returns the decision that stops all destructive work now, or `undefined`. The answer is at most
- * {@link FRESH_MILLIS} old. Throws class `Transient` when the store does not answer. Nothing is
- * removed in that case, because the propagator could not see a stop.
+ * {@link FRESH_MILLIS} old. Throws class `Transient` when the store does not answer. No resource is
+ * then removed, because the store may contain a stop.
  */
 export async function currentStop({ engine, now }: StopDeps): Promise<StopDecision | undefined> {
   const { reads } = engine;
@@ -42,7 +42,7 @@ async function readStop(reads: Pick<Reads, 'stopDecision'>): Promise<StopDecisio
       class: 'Transient',
       message: `the stop switch cannot be read: ${cause instanceof Error ? cause.message : cause}`,
       advice:
-        'Nothing is removed until the store answers. The propagator tries again automatically.',
+        'No resource is removed until the store answers. The propagator retries automatically.',
     });
   }
 }
@@ -50,9 +50,8 @@ async function readStop(reads: Pick<Reads, 'stopDecision'>): Promise<StopDecisio
 const READS: readonly string[] = ['GET', 'HEAD'];
 
 /**
- * Returns the API with a check of the stop switch before each call that may change something. A
- * removal of several calls is checked before each of them. A stopped call throws class `Transient`
- * and is not sent.
+ * Returns the API with a check of the stop switch before each call that may change a resource. A
+ * stopped call is not sent and throws class `Transient`.
  */
 export function stoppable(api: ServiceApi, deps: StopDeps): ServiceApi {
   const { watched } = api;

@@ -17,7 +17,7 @@ export interface RecordPlace {
   readonly region: string;
 }
 
-/** The records of suspend in the engine. They belong to the project and outlive an operation. */
+/** Returns the stored records of suspend. They are kept after the end of an operation. */
 export function suspensionStore(
   { project, service, region }: RecordPlace,
   engine: Pick<Engine, 'reads' | 'commit'>,
@@ -32,7 +32,7 @@ export function suspensionStore(
     for (let from = 0; from < documents.length; from += DOCUMENTS_A_COMMIT) {
       const some = documents.slice(from, from + DOCUMENTS_A_COMMIT);
       if ((await engine.commit({ documents: some })) === 'committed') continue;
-      // Another run has written one of the records, so each record is now written alone.
+      // Another run has written one of the records. Write each record in its own commit.
       for (const one of some) await engine.commit({ documents: [one] });
     }
   };

@@ -54,20 +54,21 @@ const TYPES: readonly Type[] = ['domain', 'project', 'user'];
 /** The number of records in memory and in one commit. */
 const BATCH = 500;
 /**
- * Most projects whose members one sweep requests. Only an empty inventory has more new projects.
+ * Maximum number of projects whose members one sweep requests. More new projects occur only with an
+ * empty inventory.
  */
 const MAX_PROJECTS_WITH_MEMBERS = 200;
 const MAX_HELD = 10_000;
 const IDS_A_LINE = 100;
 
 /**
- * Compares Keystone's lists of domains, projects and users with the inventory, page by page. It
- * keeps only the ids of a list in memory. A creation, a deletion or a change of `enabled` without a
+ * Compares Keystone's lists of domains, projects and users with the inventory, page by page. Only
+ * the ids of a list are in memory. A creation, a deletion or a change of `enabled` without a
  * notification is published as an account event with the cause `sweep`. When too many accounts of a
- * type are missing ({@link suspiciousListing}), no deletion is published. Each missing account gets
- * a held operation instead. It stays held until a person releases it, a notification announces the
- * deletion, or Keystone lists the account again. Throws `PropagatorError` when a list is empty,
- * truncated or cannot be read to its end. No account counts as missing then.
+ * type are missing ({@link suspiciousListing}), no deletion is published. Instead, each missing
+ * account gets a held operation. A release by a person or a notification of the deletion continues
+ * it. It ends when Keystone lists the account again. Throws `PropagatorError` when a list is empty
+ * or cannot be read completely. Then no account counts as missing.
  */
 export async function sweep(deps: SweepDeps): Promise<Swept> {
   const listedAt = deps.now();
@@ -95,7 +96,7 @@ export async function sweep(deps: SweepDeps): Promise<Swept> {
 async function readList(type: Type, listedAt: number, deps: SweepDeps) {
   const { engine, keystone, stopping } = deps;
   const ids = new Set<string>();
-  // Before the inventory was filled for the first time, every account of the cloud is new in it.
+  // Before the first complete fill, all accounts of the cloud are new in the inventory.
   const isFilled = (await engine.reads.counters())[FILLED] !== undefined;
   let moved = 0;
   let mayAsk = MAX_PROJECTS_WITH_MEMBERS;
@@ -138,8 +139,8 @@ async function endRefuted(
   const held = await engine.reads.operations({ state: 'held', limit: MAX_HELD });
   for (const operation of held)
     if (isHeldForListing(operation) && lists.get(operation.scope.type)?.has(operation.scope.id))
-      // On a lock conflict a person has just released the operation, and Keystone is asked in any
-      // case.
+      // A lock conflict is ignored: a person has just released the operation, which then asks
+      // Keystone.
       await engine.commit({ operations: [refuse(operation, 'Keystone lists it again', now())] });
 }
 
@@ -162,7 +163,7 @@ async function announceMissing(
   const held: Operation[] = [];
   let deleted = 0;
   for (const ids of batches(missing)) {
-    // The records are read again, because a notification may have arrived meanwhile.
+    // Read the records again, because a notification may have arrived since the first read.
     const records = (await engine.reads.accounts(type, ids)).filter((record) =>
       isMissing(record, listed, listedAt),
     );
@@ -185,11 +186,15 @@ async function applyMissing(
   const { account } = record;
   const existing = cleanupsOf(await engine.reads.operationsAbout(account.type, account.id));
   const last = existing[0];
-  // A later listing with fewer missing accounts does not replace the decision of a person.
+  // Only a person may decide about a held operation, even if a later listing has fewer missing
+  // accounts.
   if (last && isHeldForListing(last)) return last;
   const gone = { ...record, deletedAt: now() };
   if (listingProblem === undefined) {
-    log.warn({ account }, `Keystone no longer lists ${account.type} ${account.id}`);
+    log.warn(
+      { account },
+      `Keystone no longer lists ${account.type} ${account.id}; its deletion is announced`,
+    );
     await engine.commit({
       accounts: [gone],
       messages: [sweptEvent(account, 'deleted', record.seenAt)],
@@ -197,7 +202,7 @@ async function applyMissing(
     });
     return 'deleted';
   }
-  // Whether this is another deletion is known only when the operation has ended.
+  // While an operation is open, it is unknown if this is another deletion.
   if (last && !hasEnded(last)) return undefined;
   const projects = account.type === 'user' ? await engine.reads.projectsOfMember(account.id) : [];
   const scope = scopeOf(account, { record, projects });

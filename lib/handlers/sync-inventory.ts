@@ -13,15 +13,14 @@ export interface FillDeps {
 }
 
 const RECORDS_A_COMMIT = 1000;
-/** The counter that shows that the inventory was once filled to its end. */
+/** The counter that shows that the inventory was filled completely at least once. */
 export const FILLED = 'inventory.filled';
 
 /**
- * Fills the inventory from Keystone's full lists, with the members of every project. It runs at the
- * start, while notifications are ingested. Returns the number of accounts, and the number of
- * projects and domains that Keystone no longer lists. The sweep handles those. Throws
- * `PropagatorError` when a listing fails or is empty. Nothing is changed then, and the caller may
- * retry.
+ * Fills the inventory from Keystone's full lists, with the members of every project. Notifications
+ * may be ingested at the same time. Returns the number of accounts, and the number of vanished
+ * projects and domains, which the sweep handles. Throws `PropagatorError` when a listing fails or
+ * is empty. Then the inventory is unchanged, and the caller may retry.
  */
 export async function syncInventory({
   engine,
@@ -44,7 +43,7 @@ export async function syncInventory({
   );
   for (let from = 0; from < changed.length; from += RECORDS_A_COMMIT)
     await engine.commit({ accounts: changed.slice(from, from + RECORDS_A_COMMIT) });
-  // Written last, so that a first run that ended half-way is a first run again.
+  // Written last. If the first run is interrupted, the next run is again a first run.
   if (isFirst) await engine.commit({ counters: { [FILLED]: 1 } });
   const { domains, projects, users } = listed;
   const counts = {

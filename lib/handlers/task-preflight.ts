@@ -31,7 +31,7 @@ export async function preflightReport(
   const again = { afterSeconds: 60 };
   const address = { ...addressOf(data), sequence: 0, counts: {} };
   const stop = await currentStop(deps);
-  // No other run is in progress, so none needs the role.
+  // No run of the resume is in progress, so the role is no longer needed.
   if (stop && operation.action === 'resume' && operation.scope.type === 'project')
     await returnProjectRole(operation.scope.id, deps);
   if (stop)
@@ -71,9 +71,9 @@ export async function preflightReport(
 }
 
 /**
- * Handles an invalid token in a pre-delete run. If the project was disabled or deleted during the
- * run, the next run notices it. If the domain was disabled, the task waits until the domain is
- * enabled, and reports the domain and the command.
+ * Replaces the report of a pre-delete run whose token became invalid. If the project was disabled
+ * or deleted during the run, the next run handles this. If the domain was disabled, the task
+ * reports the domain with the command, and waits.
  */
 export async function unlessProjectEnded(
   report: ServiceReport,
@@ -99,9 +99,7 @@ export async function unlessProjectEnded(
   return { type: 'service.progressed', data: { ...seen, sequence: 0, again: { afterSeconds: 0 } } };
 }
 
-/**
- * Returns the state in which Keystone shows the account now. Throws when the answer is not certain.
- */
+/** Returns the state of the account in Keystone. Throws when the answer is not certain. */
 export async function fetchAccountState(
   operation: Operation,
   deps: Pick<ServiceDeps, 'cloud'>,
@@ -114,7 +112,7 @@ export async function fetchAccountState(
       code: 'keystone.id.alike',
       class: 'Denied',
       message: `Keystone shows ${shown.id} for ${scope.id}: its database treats both ids as equal`,
-      advice: `Nothing is removed. Give the other ${scope.type} another id, or clean up by hand.`,
+      advice: `No resource is removed. Change the id of the other ${scope.type}.`,
       service: 'keystone',
     });
   if (!shown.account.enabled) return 'disabled';
@@ -138,7 +136,7 @@ export async function disabledDomain(
   return isOff ? shown.account.domainId : undefined;
 }
 
-/** Returns how the deletion of the operation's project is checked. */
+/** Returns the options for the check of the deletion of the operation's project. */
 export const howChecked = (operation: Operation): HowChecked | undefined =>
   isPartOfDomain(operation) ? { inDomain: true } : undefined;
 

@@ -62,13 +62,12 @@ export function reportOfOutcome(
 }
 
 /**
- * A service that does not answer is retried. A service without a supported version is unreachable.
- * Every other error fails the run.
+ * Returns the report of a run that ended with an error. A transient error leads to a retry. A
+ * service without a supported version is unreachable. Any other error fails the run.
  */
 export function reportOfError(address: Address, error: ErrorReport): ServiceReport {
   const none = { ...address, counts: {}, conditions: [] };
-  // The service exists and cannot be called. Its resources are unknown, so the task must not end as
-  // finished.
+  // The resources of the service are unknown, so the task must not end as `finished`.
   if (error.class === 'Unsupported')
     return {
       type: 'service.finished',
@@ -84,7 +83,7 @@ export function reportOfError(address: Address, error: ErrorReport): ServiceRepo
 const freshOf = (fresh: Fresh): { fresh?: Fresh } =>
   Object.keys(fresh).length === 0 ? {} : { fresh };
 
-/** Returns a function that sends the counts of a run, at most once in `progressMillis`. */
+/** Returns a function that reports the counts of a run, at most once in `progressMillis`. */
 export function progressReporter(
   address: Address,
   deps: ServiceDeps,
@@ -99,8 +98,8 @@ export function progressReporter(
       type: 'service.progressed',
       data: { ...address, sequence, counts, conditions: [], ...freshOf(fresh) },
     };
-    // A lost progress report is replaced by the final report. A failing store is noticed there,
-    // too.
+    // A lost progress report is harmless. The final report replaces it, and also fails if the store
+    // fails.
     deps.engine.commit({ messages: [message] }).catch(() => undefined);
   };
 }

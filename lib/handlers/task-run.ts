@@ -18,7 +18,7 @@ import type { ServiceDeps, Subject } from './task-deps.ts';
 import { addressOf, progressReporter } from './task-report.ts';
 import { runUserLifecycle } from './user-task.ts';
 
-/** Runs the service on the project or on the resources of the user that the request names. */
+/** Runs the service for the project or user of the request, by the action of the operation. */
 export async function runService(
   service: Service,
   { data }: ServiceRequested,
@@ -31,8 +31,8 @@ export async function runService(
     service,
     phase: data.phase,
     skipTypes: data.skipTypes,
-    // Read from the stored task and not from the message, because a forged message must not start a
-    // full run partial.
+    // Read from the stored task, because a forged message must not turn a partial run into a full
+    // run.
     awaiting: task.partial?.state === 'running' ? task.partial.awaiting : [],
     seenIds: task.seenIds,
     leftBefore: leftOf(task),
@@ -53,7 +53,7 @@ export async function runService(
     },
   };
   const listing = operation.action === 'plan' ? planListing(operation, task, deps) : undefined;
-  const approvedPlan = guardOf(service, data.phase, { operation, task }, deps);
+  const approvedPlan = planGuardOf(service, data.phase, { operation, task }, deps);
   const held = resourceHolds(deps);
   const allowed = listing ? readOnly(api) : api;
   const otherApi = otherServices(service, data.region, {
@@ -84,8 +84,8 @@ export async function runService(
       );
     if (operation.action !== 'cleanup')
       return runUserLifecycle(service, data, operation, userContext, deps.engine);
-    // Here Keystone has confirmed the deletion of the user. The actions above may also have the
-    // confirmation that the user is disabled.
+    // For a cleanup, `confirmedAt` has the times of Keystone's 404s. For the actions above it may
+    // have the times at which Keystone showed the user as disabled.
     const confirmation = Confirmation.of(
       data.user,
       data.confirmedAt,
@@ -106,8 +106,8 @@ export async function runService(
       return runProvision(service, data, operation, projectContext, deps, onCounts);
     return runLifecycle(service, data, operation, projectContext, deps, onCounts);
   }
-  // The request is read from the stored operation and never from the message. A forged message
-  // could otherwise confirm a deletion.
+  // The request must come from the stored operation, because a forged message must not confirm a
+  // deletion.
   const confirmation = isOnLivingProject(operation)
     ? Confirmation.asked(data.project, operation.request?.at ?? 0)
     : Confirmation.of(data.project, data.confirmedAt, deps.confirmationIntervalMillis);
@@ -138,12 +138,12 @@ export async function runService(
   return approvedPlan ? { ...report, appeared: approvedPlan.appeared() } : report;
 }
 
-/** Milliseconds for which one answer about a hold of the account is used during a run. */
+/** Milliseconds for which one check of cancellation and holds is used during a run. */
 const HOLD_FRESH_MILLIS = 1000;
 
 /**
- * Returns why the run must not remove anything now: the operation was canceled, or the account has
- * a hold.
+ * Returns the condition that stops all removals of the run: the operation was canceled, or the
+ * account has a hold.
  */
 async function whyHaltedNow(
   operation: Operation,
@@ -156,7 +156,8 @@ async function whyHaltedNow(
 }
 
 /**
- * Called before each removal: checks the stop switch, a cancellation, and a hold of the account.
+ * Returns the function that is called before each removal. It checks the stop switch, the
+ * cancellation of the operation, and holds on the account.
  */
 function haltedBy(operation: Operation, deps: ServiceDeps) {
   let asked: { at: number; held: ReturnType<typeof whyHaltedNow> } | undefined;
@@ -171,7 +172,7 @@ function haltedBy(operation: Operation, deps: ServiceDeps) {
   };
 }
 
-/** Collects what a run of a plan lists, and stores it when the run has ended. */
+/** Collects the listings of a run of a plan. `store` stores them at the end of the run. */
 function planListing(operation: Operation, task: Task, { engine }: ServiceDeps) {
   const listed: Listed[] = [];
   return {
@@ -185,26 +186,28 @@ function planListing(operation: Operation, task: Task, { engine }: ServiceDeps) 
 }
 
 /**
- * Returns the guard of the approved plan. A plan cannot list types of class C without a token on
- * the project.
+ * Returns the guard of the approved plan. The plan does not list types of class C, because they
+ * need a token on the project.
  */
-function guardOf(service: Service, phase: Phase, { operation, task }: Subject, deps: ServiceDeps) {
+function planGuardOf(
+  service: Service,
+  phase: Phase,
+  { operation, task }: Subject,
+  deps: ServiceDeps,
+) {
   const unlistedTypes = service.resourceTypes
     .filter(({ requiresLiveProject }) => requiresLiveProject?.class === 'C')
     .map(({ name }) => name);
   return planGuard(operation, task, { isCounting: phase === 'plan', unlistedTypes }, deps.engine);
 }
 
-/**
- * Returns the API with the watch, which counts the answers and can abort the calls; `undefined`
- * stays `undefined`.
- */
+/** Returns the API with the watch, which counts the answers and can abort the calls. */
 export const watched = <Api extends ServiceApi | undefined>(api: Api, watch: Watch | undefined) =>
   watch ? (api?.watched?.(watch) ?? api) : api;
 
 /**
- * Returns the API, which refuses changes while the stop switch is set. In phase `plan` the API is
- * returned unchanged, because a plan changes nothing.
+ * Returns an API that refuses changes while the stop switch is set. In phase `plan` the API is
+ * returned unchanged, because the phase only reads.
  */
 export const withStopSwitch = async (
   api: Promise<ServiceApi | undefined>,
@@ -219,8 +222,8 @@ const leftOf = ({ counts }: Task): Record<string, number> =>
   Object.fromEntries(Object.entries(counts).map(([name, { left }]) => [name, left]));
 
 /**
- * Returns the API of a service. A service file of the operator may have no catalog type. It calls
- * its API without this client, so the client refuses every call.
+ * Returns the API of a service. An operator's service without a catalog type calls its API without
+ * this client. The client of such a service refuses every call.
  */
 export async function apiFor(
   service: Service,

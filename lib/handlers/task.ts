@@ -30,11 +30,11 @@ export async function runTask(
       deps.engine.reads.operation(request.operationId),
       deps.engine.reads.task(request.taskId),
     ]);
-    // Fence: a late or duplicate message requests a run that has ended.
+    // Fence: ignore a late or duplicate message, whose run has ended.
     if (!operation || !task || task.run !== request.run || task.endedAt !== undefined) continue;
     // A later operation has superseded this one.
     if (operation.action !== 'cleanup' && hasEnded(operation)) {
-      // The run of this message may have ended while a resume held the role.
+      // The run may have ended without revoking its role on the project.
       if (operation.action === 'resume' && operation.scope.type === 'project')
         await returnProjectRole(operation.scope.id, deps);
       continue;
@@ -58,8 +58,7 @@ async function report(
   const work = (watch?: Watch): Promise<ServiceReport> =>
     reportOfRun(service, message, subject, deps, watch);
   try {
-    // A service that cannot be counted must not stop the others. The operation continues after its
-    // first failed count.
+    // Bound the time of a count, because the operation waits for the first count of each service.
     const counting = (): Promise<ServiceReport> =>
       unlessSilent(service.name, deps.maxSilenceMillis ?? MAX_SILENCE_MILLIS, work);
     return await inTime(data.phase === 'plan' ? counting() : work(), service.name, deps);
@@ -85,8 +84,8 @@ async function reportOfRun(
   const address = addressOf(data);
   const notNow = await preflightReport(message, operation, deps);
   if (notNow) return notNow;
-  // The project was deleted in Keystone meanwhile, so the pre-delete phase is over. The task
-  // continues as after any deletion.
+  // Another client has deleted the project, so the pre-delete phase is over. The task continues as
+  // after any deletion.
   if (data.phase === 'pre-delete' && (await fetchAccountState(operation, deps)) === 'absent')
     return {
       type: 'service.finished',
@@ -105,8 +104,8 @@ async function reportOfRun(
 }
 
 /**
- * Reports an API that never answers as slow. Otherwise the runtime kills the function before it can
- * report, and the message ends in the dead-letter queue without a reason.
+ * Throws class `Transient` after `lateMillis`, if it is set. The run is then reported before the
+ * runtime kills the function.
  */
 async function inTime<T>(
   work: Promise<T>,
@@ -125,7 +124,7 @@ async function inTime<T>(
         `${Math.round(lateMillis / 1000)} s`,
       advice:
         `Find out why the API of ${service} is slow, and check the network to it. The task is ` +
-        'tried again.',
+        'retried.',
     });
   });
   return Promise.race([work, late]).finally(() => done.abort());

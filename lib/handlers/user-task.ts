@@ -12,8 +12,8 @@ import { forgetSuspension, suspensionStore } from './suspension-store.ts';
 export const partitionOf = (user: string): string => `user/${user}`;
 
 /**
- * Runs one service of an operation that suspends or resumes a user: lists what depends on the user,
- * and changes nothing. Throws `TypeError` for any other action.
+ * Runs one service of an operation that suspends or resumes a user. The run only lists the
+ * resources that depend on the user. Throws `TypeError` for any other action.
  */
 export function runUserLifecycle(
   service: Service,
@@ -35,8 +35,8 @@ export function runUserLifecycle(
 }
 
 /**
- * Removes what was recorded about a user, when a resume has compared it or the user was cleaned up.
- * A newer suspension keeps its own records.
+ * Removes the records of a user after a cleanup, or after a resume has compared them. If a newer
+ * operation exists after the resume, the records are kept for it.
  */
 export async function forgetUser(
   { action, id, scope, state }: Operation,

@@ -2,8 +2,8 @@ import type { UserAssignments } from '../task/user-assignments.ts';
 import type { Policy, PolicyChange, Rule } from './schema.ts';
 
 /**
- * What a rule can match. `domainName` is absent when it is not known. A user has neither parent nor
- * tags.
+ * The data of an account that a rule can match. `domainName` is absent if it is unknown. A user has
+ * no parent and no tags.
  */
 export interface ProjectFacts {
   readonly id: string;
@@ -25,8 +25,7 @@ export interface PolicyDecision {
   /** Action `provision`: the name of the profile. */
   readonly profile?: string | undefined;
   /**
-   * Action `provision`: true if resources and settings that exist with other values are changed,
-   * too.
+   * Action `provision`: true if existing resources and settings with other values are also changed.
    */
   readonly reconcile?: boolean;
   /** Action `provision` of a user: its roles and groups. */
@@ -46,7 +45,7 @@ const DEFAULT_ACTION = {
 
 /**
  * The mode of each change for which no rule matches. A suspension then only reports. A resume still
- * restores everything that was suspended. A cleanup has the mode of the settings.
+ * restores all suspended resources. A cleanup has the mode of the settings.
  */
 const DEFAULT_MODE: Readonly<Record<PolicyChange, PolicyDecision['mode']>> = {
   'project.created': 'observe',
@@ -59,8 +58,8 @@ const DEFAULT_MODE: Readonly<Record<PolicyChange, PolicyDecision['mode']>> = {
 };
 
 /**
- * Returns the decision of the policy about a change: the first rule decides that matches the
- * account and names the change.
+ * Returns the decision of the policy about a change. The first rule that matches the account and
+ * names the change decides.
  */
 export function decideChange(
   policy: Policy,
@@ -95,8 +94,8 @@ export interface DeletionDecision {
 }
 
 /**
- * Returns the recovery window of a deletion that an administrator requests: the first rule decides
- * that matches the project and names a window.
+ * Returns the recovery window of a requested deletion. The first rule that matches the project and
+ * names a window decides.
  */
 export function decideDeletion(policy: Policy, facts: ProjectFacts): DeletionDecision | undefined {
   const index = policy.rules.findIndex((rule) => rule.deletion && matches(rule, facts));

@@ -7,14 +7,14 @@ export interface PolicyProblem {
   readonly line: number;
   readonly message: string;
 }
-/** A policy, or everything that is wrong with its file. */
+/** A policy, or all errors of its file. */
 export type ReadPolicy =
   | { readonly kind: 'policy'; readonly policy: Policy }
   | { readonly kind: 'wrong'; readonly problems: readonly PolicyProblem[] };
 
 /**
- * Reads a policy file. `sections`: what a profile may say, by service. Returns every error with its
- * line. Never throws.
+ * Reads a policy file. `sections`: the schemas of a profile, by service. Returns every error with
+ * its line. Never throws.
  */
 export function readPolicy(text: string, sections: ProfileSections): ReadPolicy {
   const lines = new LineCounter();

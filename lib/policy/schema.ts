@@ -11,9 +11,9 @@ const words = z.union([z.string().min(1), z.array(z.string().min(1)).min(1)], {
 });
 
 /**
- * Which accounts a rule is about. All parts must match. `domain` and `parent`: one of these ids or
- * names (a parent by its id only). `tags`: all of them. `name`: a pattern, in which `*` stands for
- * any text and `?` for one character. Users have neither a parent nor tags.
+ * The accounts that a rule matches. All parts must match. `domain`: one of these ids or names.
+ * `parent`: one of these ids. `tags`: all of these tags. `name`: a pattern, in which `*` matches
+ * any text and `?` one character. Users have no parent and no tags.
  */
 const match = z.strictObject({
   domain: words.optional(),
@@ -37,22 +37,19 @@ const provision = reaction('provision')
   .extend({
     /** The name of the profile, which is the desired state of the project. */
     profile: z.string().min(1).optional(),
-    /** True if resources and settings that exist with other values are changed, too. */
+    /** True if existing resources and settings with other values are also changed. */
     reconcile: z.boolean().default(false),
   })
   .refine(({ action, profile }) => action === 'none' || profile !== undefined, {
     error: 'name the profile: { action: provision, profile: small }',
   });
 
-/**
- * A change of a user only reports, because resources of a user can only be deleted, not suspended.
- */
+/** A change of a user is only reported, because resources of a user cannot be suspended. */
 const userReaction = <Action extends string>(action: Action) =>
   reaction(action).extend({
     mode: z
       .literal('observe', {
-        error:
-          'write observe, or leave it out: nothing of a user can be switched without a deletion',
+        error: 'write observe, or leave it out: resources of a user cannot be suspended',
       })
       .default('observe'),
   });
@@ -65,7 +62,7 @@ const userProvision = reaction('provision')
 
 const recoveryTime = z.string({ error: 'write a number and a unit: 12h, 30d' }).pipe(duration);
 
-/** The recovery window of a deletion that an administrator requests for such a project. */
+/** The recovery window of a requested deletion. */
 const deletion = z.strictObject({
   recoverFor: recoveryTime,
   /** How long before the end a reminder is published. */
@@ -89,8 +86,7 @@ const rule = z.strictObject({
 });
 
 /**
- * The schemas of a profile's sections, by service. A service without a schema cannot be
- * provisioned.
+ * The schemas of a profile's sections, by service. Services without a schema cannot be provisioned.
  */
 export type ProfileSections = Readonly<Record<string, z.ZodType>>;
 
@@ -130,8 +126,8 @@ export type Profile = Policy['profiles'][string];
 export const NO_POLICY: Policy = Policy.parse({ version: POLICY_VERSION });
 
 /**
- * Returns the schema of a policy file for a cloud with these services. It checks each section of
- * each profile, and that every profile that a rule names exists.
+ * Returns the schema of a policy file for a cloud with these services. The schema checks each
+ * section of each profile, and that the profiles named by rules exist.
  */
 export const policySchema = (sections: ProfileSections): z.ZodType<Policy> =>
   Policy.extend({
@@ -151,7 +147,7 @@ export const policySchema = (sections: ProfileSections): z.ZodType<Policy> =>
         if (matched[part] !== undefined && USER_CHANGES.some((change) => on[change]))
           context.addIssue({
             code: 'custom',
-            message: `users have no ${part}: write a rule of its own for the changes of users`,
+            message: `users have no ${part}: write a separate rule for the changes of users`,
             path: ['rules', index, 'match', part],
           });
       const profile = on['project.created']?.profile;

@@ -4,11 +4,11 @@ import * as z from 'zod';
 export interface SuspendOption {
   /** The effect of the option in a suspension. */
   readonly does: string;
-  /** What a resume cannot restore, or how the suspension harms other projects. */
+  /** The state that a resume cannot restore, or the effect on other projects. */
   readonly loses?: string;
 }
 
-/** The options of one service. The value `none` is also valid: the service is not changed. */
+/** The options of one service. The value `none` is also valid and excludes the service. */
 interface ServiceOptions {
   readonly default: string;
   readonly options: Readonly<Record<string, SuspendOption>>;
@@ -106,7 +106,7 @@ export const QUOTA_LOSES =
 
 /** The choice of the policy file for one service. */
 export interface ChosenOption {
-  /** As in the file: `nova: pause`, `quotas.nova: zero`. */
+  /** The choice as the file shows it: `nova: pause`, `quotas.nova: zero`. */
   readonly text: string;
   readonly does: string;
   readonly loses?: string | undefined;
@@ -138,13 +138,16 @@ export const SuspendOptions = z.strictObject({
 });
 export type SuspendOptions = z.infer<typeof SuspendOptions>;
 
-/** A service without options, for example an operator's own, takes part as its file says. */
+/**
+ * True if the policy file has options for the service. Other services, such as an operator's own,
+ * are always suspended.
+ */
 export const hasOptions = (service: string): boolean =>
   Object.hasOwn(optionsOf, service) || QUOTA_SERVICES.some((name) => name === service);
 
 /**
- * Returns the options of a service that the policy chooses, in the words of its service file; empty
- * if the policy excludes the service.
+ * Returns the names of the options that the policy chooses for a service. The result is empty if
+ * the policy excludes the service.
  */
 export function chosenOptions(service: string, { quotas, ...options }: SuspendOptions): string[] {
   const named: Readonly<Record<string, string>> = options;

@@ -6,10 +6,9 @@ export interface Backoff {
 }
 
 /**
- * Returns the delay in milliseconds after failed attempt number `attempt` (1, 2, 3 …). The longest
- * delay doubles with each attempt up to `maxMillis`. `random` (0 to 1) selects a delay from zero to
- * this value ("full jitter"), so that callers that failed at the same time do not retry at the same
- * time.
+ * Returns the delay in milliseconds after failed attempt number `attempt` (1, 2, 3 …). The delay
+ * doubles with each attempt up to `maxMillis`, and is multiplied by `random` (0 to 1). A random
+ * factor ("full jitter") spreads the retries of callers that failed at the same time.
  *
  * @example
  * await delay(backoffMillis(attempt, { firstMillis: 50, maxMillis: 2000 }, Math.random()));

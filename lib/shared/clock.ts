@@ -1,7 +1,7 @@
 /**
- * A clock in epoch milliseconds that only moves forward, at the speed of the monotonic clock. It
- * reads the system clock only once, when it is created. Later changes of the system clock therefore
- * do not change how long this process waits.
+ * Returns a clock in epoch milliseconds that moves at the speed of the monotonic clock. The system
+ * clock is read once, at the creation. Later changes of the system clock therefore have no effect
+ * on the waiting times of this process.
  */
 export function steadyClock(
   systemNow: () => number = Date.now,

@@ -1,10 +1,10 @@
 import { redactDeep } from './redaction.ts';
 
 /**
- * The error classes. Only the class decides what happens next. `Gone` counts as done. `InProgress`
- * and `Blocked` are checked again. `Transient` is retried with back-off. `Denied` is reported to
- * the operator at once. `Unsupported` is skipped. `Poison` goes to quarantine. `Unexpected` is
- * retried and then becomes a dead-letter message.
+ * The error classes. The class alone decides how an error is handled. `Gone` counts as done.
+ * `InProgress` and `Blocked` are checked again. `Transient` is retried with back-off. `Denied` is
+ * reported to the operator at once. `Unsupported` is skipped. `Poison` goes to quarantine.
+ * `Unexpected` is retried and then becomes a dead-letter message.
  */
 export const ERROR_CLASSES = [
   'Gone',
@@ -21,7 +21,7 @@ export type ErrorClass = (typeof ERROR_CLASSES)[number];
 /** The actor whose action is needed. `none`: no action is needed. */
 export type Actor = 'none' | 'operator' | 'customer' | 'other-project';
 
-/** An error for events and operators. It never holds a token, a password or a body. */
+/** An error for events and operators, without tokens, passwords and bodies. */
 export interface ErrorReport {
   /** Stable code with dots, for grouping: `nova.http.503`, `keystone.login.denied`. */
   readonly code: string;
@@ -39,8 +39,8 @@ export interface ErrorReport {
 }
 
 /**
- * The only error class that this project throws on purpose. It holds a report without secrets, and
- * the original error as `cause`.
+ * The only error class that this project throws on purpose. Its report contains no secrets, and
+ * `cause` is the original error.
  */
 export class PropagatorError extends Error {
   override readonly name = 'PropagatorError';
@@ -72,7 +72,7 @@ export function reportOf(
     class: 'Unexpected',
     message,
     advice:
-      'This is a defect or an unexpected answer. Read the log of this operation, fix the ' +
-      'cause, then redrive the dead letter.',
+      'The cause is a defect or an unexpected answer. Read the log of this operation, fix the ' +
+      'cause, then redrive the dead-letter message.',
   };
 }

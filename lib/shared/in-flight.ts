@@ -2,8 +2,8 @@
 const MAX_AGE_MILLIS = 1000;
 
 /**
- * Runs equal requests only once while they overlap. A request is shared only while it is still
- * running, so each caller gets an answer that arrives after the caller asked.
+ * Combines equal requests that overlap in time. Only a running request is shared, so the answer for
+ * each caller is newer than the caller's request.
  */
 export class InFlight {
   readonly #asked = new Map<string, { readonly at: number; readonly answer: Promise<unknown> }>();
@@ -14,7 +14,7 @@ export class InFlight {
     this.#now = now;
   }
 
-  /** Calls `ask`, unless a request with this key is running; then both get its answer or error. */
+  /** Calls `ask`, or returns the answer or error of a running request with this key. */
   share<T>(key: string, ask: () => Promise<T>): Promise<T> {
     const known = this.#asked.get(key);
     const age = known ? this.#now() - known.at : Number.POSITIVE_INFINITY;

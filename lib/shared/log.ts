@@ -7,9 +7,9 @@ export type { Logger } from 'pino';
 export type Log = Pick<Logger, 'debug' | 'info' | 'warn' | 'error'>;
 
 /**
- * Creates a structured logger, one JSON object per line on standard output. Callers log only their
- * own fields: no bodies, headers or settings. As a safeguard, the values of {@link SECRET_FIELDS}
- * and secrets in texts are redacted.
+ * Creates a structured logger, one JSON object per line on standard output. Callers must not log
+ * bodies, headers or settings. As a safeguard, the values of {@link SECRET_FIELDS} and secrets in
+ * texts are redacted.
  */
 export function createLogger(level: string, destination?: DestinationStream): Logger {
   const options = {

@@ -1,6 +1,6 @@
 import { redactText } from './redaction.ts';
 
-/** Most characters that are read of a text. The rest is dropped. */
+/** Maximum number of characters that are read from a text. The rest is dropped. */
 const MAX_READ = 20_000;
 /**
  * Control characters (including terminal sequences), zero-width characters and characters that

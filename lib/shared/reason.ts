@@ -1,4 +1,4 @@
-/** What is said about a reason that {@link isReason} refuses. */
+/** The advice for a reason that {@link isReason} refuses. */
 export const REASON_ADVICE = 'write a reason, in words or numbers';
 
 /**

@@ -6,13 +6,15 @@ const NAMES =
   'passw(?:or)?d|passphrase|admin_?pass|secret|token|credential|authorization|cookie|' +
   'signature|_sig(?![a-z])|api_?key|private_?key';
 const MARK = '[redacted]';
-/** Limits the length of names; otherwise the match of a long text would take quadratic time. */
+/**
+ * Limits the length of names, because the match of a long text would otherwise take quadratic time.
+ */
 const named = (among: string): string => `${among}{0,60}(?:${NAMES})${among}{0,60}`;
 
 /**
- * Matches `"name": "value"` in JSON, in JSON inside JSON strings (where every quote has the same
- * number of backslashes), and in Python's form `'name': u'value'`. A truncated value matches, too.
- * If the value is an object or a list, the match extends to the end of the text.
+ * Matches `"name": "value"` in JSON and in JSON inside JSON strings, where every quote has the same
+ * number of backslashes. It also matches Python's form `'name': u'value'` and truncated values. If
+ * the value is an object or a list, the match extends to the end of the text.
  */
 const FIELD = new RegExp(
   String.raw`(?<!\\)(?<quote>\\*["'])(?<name>${named(String.raw`[^"'\\]`)})\k<quote>` +
@@ -75,7 +77,7 @@ const PATTERNS: readonly (readonly [RegExp, string])[] = [
 ];
 
 /**
- * Redacts secrets in text of any form, which may be truncated. It recognizes them by name or by
+ * Redacts secrets in text of any form, also in truncated text. Secrets are recognized by name or by
  * form. The function is idempotent.
  */
 export function redactText(text: string): string {
@@ -95,8 +97,8 @@ export const SECRET_FIELDS: readonly string[] = [
 ];
 
 /**
- * Redacts secrets in every string of a value that this project created. The names of fields do not
- * matter: `barbican.secret` is a resource type, and its count is not secret.
+ * Redacts secrets in every string of a value that this project created. The names of fields are
+ * ignored, because for example `barbican.secret` is a resource type with a count.
  */
 export function redactDeep<T>(value: T): T;
 export function redactDeep(value: unknown): unknown {

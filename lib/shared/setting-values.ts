@@ -74,7 +74,7 @@ export const perService = z.string().transform((text, context): Record<string, n
     pairs.flatMap((pair) => (pair?.[1] ? [[pair[1], Number(pair[2])]] : [])),
   );
 });
-/** The actions that an HTTP plugin can declare in addition to the cleanup. */
+/** The actions that an HTTP plugin can support in addition to the cleanup. */
 export const PLUGIN_ACTIONS = ['suspend', 'resume', 'provision'] as const;
 export type PluginAction = (typeof PLUGIN_ACTIONS)[number];
 interface HttpPluginSetting {

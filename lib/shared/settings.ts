@@ -129,19 +129,21 @@ export const Settings = z.object({
 });
 export type Settings = z.infer<typeof Settings>;
 
-/** Prefixes of our settings. An unknown setting with such a prefix is an error. */
-const OURS = /^(PROPAGATOR|RABBITMQ)_/;
+/** The prefixes of the propagator's settings. An unknown setting with such a prefix is an error. */
+const SETTING_PREFIX = /^(PROPAGATOR|RABBITMQ)_/;
 
 /**
  * Reads the settings from an environment. Empty variables count as unset. Throws {@link
- * PropagatorError} with one line that names the first wrong setting. The line never repeats the
- * value, which may hold a password.
+ * PropagatorError} with one line that names the first wrong setting. The line omits the value,
+ * because the value may contain a password.
  */
 export function readSettings(environment: Readonly<Record<string, string | undefined>>): Settings {
   const set = Object.fromEntries(
     Object.entries(environment).filter(([, value]) => value !== undefined && value !== ''),
   );
-  const unknown = Object.keys(set).find((name) => OURS.test(name) && !(name in Settings.shape));
+  const unknown = Object.keys(set).find(
+    (name) => SETTING_PREFIX.test(name) && !(name in Settings.shape),
+  );
   if (unknown !== undefined) {
     const renamed = RENAMED[unknown];
     if (renamed !== undefined) throw settingError(unknown, `this setting is now ${renamed}`);

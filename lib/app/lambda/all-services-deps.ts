@@ -8,7 +8,7 @@ import { commonDeps } from './task-deps.ts';
 
 /**
  * Returns the dependencies of the functions that know all services. `policy` is part of their
- * bundle: it was read and checked when the stack was packaged.
+ * bundle. The packaging of the stack has validated it.
  */
 export function allServicesDeps(lambda: LambdaContext, policy: Policy) {
   const { settings } = lambda;

@@ -12,8 +12,8 @@ import { allServicesDeps } from './all-services-deps.ts';
 const MAX_ANSWER_BYTES = 6 * 1000 * 1000;
 
 /**
- * One app per context, which lives as long as its process: the app keeps the validated tokens of
- * Keystone and the rate limits.
+ * One app per context, and so per process. The app caches validated tokens of Keystone and rate
+ * limits.
  */
 const apps = new WeakMap<LambdaContext, Hono>();
 
@@ -60,7 +60,7 @@ export function withinResponseLimit<Answer extends object>(
   const body = JSON.stringify(
     problem(
       'too-much',
-      'The answer is larger than Lambda supports. Ask for fewer records at once: limit, service, ' +
+      'The answer is larger than Lambda supports. Request fewer records: limit, service, ' +
         'operation, cause.',
     ),
   );

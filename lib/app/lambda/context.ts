@@ -32,13 +32,15 @@ const Stack = z.object({
 });
 
 /**
- * An AWS call without an answer ends after 15 s and two short pauses. That is within 29 s, the
- * shortest function time-out of the stack (the API). Functions never poll a queue, so no call is
- * slow by design.
+ * Three attempts of 5 s end within 29 s, the shortest function timeout of the stack (the API).
+ * Functions do not poll queues, so every call is short.
  */
 const CALL = { answerMillis: 5000, tries: 3 };
 
-/** Creates the context once. A failure, such as an unreadable secret, is not cached. */
+/**
+ * Returns a function that creates the context at its first call and then reuses it. A failure, such
+ * as an unreadable secret, is not cached.
+ */
 export function lazyContext(
   environment: Environment,
   write = (line: string): unknown => process.stdout.write(line),

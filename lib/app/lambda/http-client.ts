@@ -9,16 +9,16 @@ import {
 } from '../../openstack/transport.ts';
 
 /**
- * Lambda freezes a function between invocations, and kept connections die meanwhile. Idle
- * connections are therefore closed after this time.
+ * Lambda freezes a function between invocations, and its open connections break. Idle connections
+ * are therefore closed after this time.
  */
 const IDLE_MILLIS = 4000;
 
 const coded = (code: string): Error => Object.assign(new Error(code), { code });
 
 /**
- * An HTTP client over the handler of the AWS SDK, so that a function has one HTTP stack. It calls
- * through no proxy. Its errors have the codes that the transport knows.
+ * Returns an HTTP client over the handler of the AWS SDK, so that the bundle has one HTTP stack.
+ * The client does not support proxies. Its errors have the codes that the transport knows.
  */
 export function createLambdaHttpClient(tls: Tls, timeouts: Timeouts, proxies: Proxies): HttpClient {
   const handler = new NodeHttpHandler({

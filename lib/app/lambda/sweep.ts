@@ -16,7 +16,7 @@ export const ScheduleInput = z.object({ compare: z.boolean().default(false) });
 /**
  * Sends the messages that a failed function left in the outbox, and counts the operations that wait
  * for an operator. With `compare`, or while the inventory is empty, it also compares the inventory
- * with Keystone's lists, which finds deletions without a notification.
+ * with Keystone's lists, to find changes without a notification.
  */
 export async function sweepStage(event: unknown, context: unknown, policy: Policy): Promise<void> {
   const { compare } = event as z.infer<typeof ScheduleInput>;
@@ -36,12 +36,12 @@ export async function sweepStage(event: unknown, context: unknown, policy: Polic
     Suspicious: suspicious,
     EnabledDuringHold: suspended.filter(({ enabledAt }) => enabledAt !== undefined).length,
   });
-  // The inventory of a new stage is empty, so the first run fills it at once. Without it, the owner
-  // of a deleted project is unknown.
+  // The inventory of a new stage is empty, so the first run fills it at once. Without the
+  // inventory, the name, domain and members of a deleted project are unknown.
   if (!compare && (await engine.reads.accountCount()) > 0) return;
   await engine.pollDeadLetterMetrics();
   const deps = commonDeps(propagator);
-  // Also lists the members of the projects again, which the sweep does not do.
+  // The sweep does not update the members of known projects, so list all of them here.
   await syncInventory(deps);
   await sweep({
     ...deps,
@@ -51,10 +51,10 @@ export async function sweepStage(event: unknown, context: unknown, policy: Polic
   });
 }
 
-/** Contexts whose policy is recorded. A context lives as long as its process. */
+/** Contexts whose policy is recorded. */
 const recorded = new WeakSet<LambdaContext>();
 
-/** Records the policy of the stack once per process. After a failure the next run tries again. */
+/** Records the policy of the stack once per process. After a failure the next run retries. */
 async function recordPolicyOnce(propagator: LambdaContext, policy: Policy): Promise<void> {
   if (recorded.has(propagator)) return;
   await recordPolicy(policy, { engine: propagator.engine, now: Date.now });

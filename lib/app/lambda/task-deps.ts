@@ -2,12 +2,13 @@ import type { LambdaContext } from '../../engine/aws/lambda/context.ts';
 import { taskSettings } from '../settings-deps.ts';
 
 /**
- * A run begins no new removals after this time. It must be well below the timeout of its function.
+ * After this time a run begins no removals. The value must be well below the timeout of its
+ * function.
  */
 const RUN_BUDGET_MILLIS = 60_000;
 /**
- * A removal that began at the end of the budget has ended by this time. The function then has half
- * a minute left for its report.
+ * By this time a removal from the end of the budget has ended. The function then has half a minute
+ * left for its report.
  */
 const RUN_END_MILLIS = 150_000;
 /** Each progress report costs an event, a message, a call of the coordinator and its writes. */
@@ -32,8 +33,8 @@ export const commonDeps = ({
 });
 
 /**
- * Returns the dependencies of a service's function. It has its own file so that the bundle does not
- * contain all services.
+ * Returns the dependencies of a service's function. This file must not import the list of services,
+ * because the bundle would then contain all of them.
  */
 export const taskDeps = (lambda: LambdaContext) => ({
   ...commonDeps(lambda),

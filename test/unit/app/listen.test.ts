@@ -11,7 +11,9 @@ describe('the port of the API', () => {
     await expect(listen(port)).rejects.toMatchObject({
       report: {
         code: 'api.port',
-        message: `Port ${port} on 127.0.0.1 cannot be used: another process uses it. Nothing was started.`,
+        message:
+          `Port ${port} on 127.0.0.1 cannot be used: another process uses it. ` +
+          'The start failed.',
         advice: expect.stringContaining('PROPAGATOR_PORT'),
       },
     });

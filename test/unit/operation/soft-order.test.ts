@@ -352,7 +352,7 @@ describe('the end of a blocked dependency', () => {
     expect(simulation.task('soft').error).toMatchObject({
       class: 'Transient',
       message: expect.stringContaining(
-        'the catalog had soft in one when the operation was planned',
+        'the catalog contained soft in one when the operation was planned',
       ),
     });
     expect(simulation.left()).toMatchObject({ 'soft.resource': 2 });

@@ -173,8 +173,8 @@ rules:
         {
           line: 9,
           message:
-            'rules.1.on.user.enabled.mode: write observe, or leave it out: nothing of a user can ' +
-            'be switched without a deletion',
+            'rules.1.on.user.enabled.mode: write observe, or leave it out: resources of a user ' +
+            'cannot be suspended',
         },
       ],
     });
@@ -185,7 +185,7 @@ rules:
         {
           line: 3,
           message:
-            'rules.0.match.tags: users have no tags: write a rule of its own for the changes of ' +
+            'rules.0.match.tags: users have no tags: write a separate rule for the changes of ' +
             'users',
         },
       ],
