@@ -87,9 +87,9 @@ export async function holdOfAccount(
 const FRESH_MILLIS = 1000;
 
 /**
- * Returns a function that returns the held resources of a type, by id. One read of the store is used
- * for at most {@link FRESH_MILLIS}, for all types, because a run asks about many types at the same
- * time and few resources have a hold.
+ * Returns a function that returns the held resources of a type, by id. One read of the store covers
+ * all types, because a run asks about many types at the same time and few resources have a hold. It
+ * is used for at most {@link FRESH_MILLIS}.
  */
 export function resourceHolds({ engine, now }: HoldDeps) {
   let read: { readonly at: number; readonly holds: Promise<DeletionHold[]> } | undefined;

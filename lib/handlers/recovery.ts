@@ -58,11 +58,11 @@ export async function undoSuspension(
 }
 
 /**
- * Returns the step after a cancellation whose account Keystone does not show. The canceled operation
- * says so. No notification or sweep announces the deletion again, so this step does. The announced
- * deletion opens a cleanup, which asks Keystone twice. If the canceled operation had seen the 404
- * after its start, the deletion is not announced, because a person has canceled that cleanup. The
- * 404 may be wrong, so `resume` also opens. It ends if Keystone repeats the 404.
+ * Returns the step after a cancellation whose account Keystone does not show. The canceled
+ * operation shows this. No notification or sweep announces the deletion again, so this step does.
+ * The announced deletion opens a cleanup, which asks Keystone twice. If the canceled operation had
+ * seen the 404 after its start, the deletion is not announced, because a person has canceled that
+ * cleanup. The 404 may be wrong, so `resume` also opens. It ends if Keystone repeats the 404.
  */
 function afterDeletion(canceled: Operation, resume: Step | undefined, now: number): Step {
   const { id, confirmedAt, scope, startedAt } = canceled;
