@@ -131,7 +131,7 @@ function report(): boolean {
     ],
     [
       untouched,
-      `all resources of the neighbor are unchanged (${neighborBefore.flat().length}, compared one by one)`,
+      `all resources of the other customer are unchanged (${neighborBefore.flat().length}, compared one by one)`,
     ],
     [redriven > 0, `the failed tasks were dead-lettered and redriven (${redriven})`],
   ];
