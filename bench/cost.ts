@@ -4,6 +4,7 @@ import { functionsOf } from '../infra/aws/template/functions.ts';
 import { stackOf } from '../infra/aws/template/stack.ts';
 import { PROGRESS_MILLIS } from '../lib/app/lambda/task-deps.ts';
 import { METRICS } from '../lib/engine/aws/lambda/metrics.ts';
+import { MAX_EXACT_SECONDS } from '../lib/engine/aws/messaging/sender.ts';
 import type { Change } from '../lib/engine/port.ts';
 import { preferred } from '../test/dependencies.ts';
 import type { Described } from '../test/property/stateful-service.ts';
@@ -83,6 +84,8 @@ const OTHER_NOTIFICATIONS = 20;
 interface Counted {
   readonly messages: Readonly<Record<string, number>>;
   readonly delayed: number;
+  /** Seconds for which functions wait before they send messages with short delays. */
+  readonly waitSeconds: number;
   readonly commits: number;
   readonly writeUnits: number;
 }
@@ -107,7 +110,7 @@ async function oneDeletion(): Promise<Counted> {
     simulation.engine.time += (SECONDS.service * 1000) / (RESOURCE_TYPES * RESOURCES_PER_TYPE);
   };
   const messages: Record<string, number> = {};
-  let [delayed, commits, writeUnits] = [0, 0, 0];
+  let [delayed, waitSeconds, commits, writeUnits] = [0, 0, 0, 0];
   const commit = simulation.engine.commit.bind(simulation.engine);
   simulation.engine.commit = async (change: Change) => {
     const done = await commit(change);
@@ -117,6 +120,7 @@ async function oneDeletion(): Promise<Counted> {
     for (const { type, delaySeconds } of change.messages ?? []) {
       messages[type] = (messages[type] ?? 0) + 1;
       if (delaySeconds) delayed += 1;
+      if (delaySeconds && delaySeconds <= MAX_EXACT_SECONDS) waitSeconds += delaySeconds % 1;
     }
     return done;
   };
@@ -125,7 +129,7 @@ async function oneDeletion(): Promise<Counted> {
   await simulation.settle(5000);
   if (simulation.state !== 'finished')
     throw new Error(`the operation ended as ${simulation.state}`);
-  return { messages, delayed, commits, writeUnits };
+  return { messages, delayed, waitSeconds, commits, writeUnits };
 }
 
 /**
@@ -152,7 +156,7 @@ function unitsOf(change: Change): number {
 type Line = readonly [what: string, basis: string, dollars: number];
 
 async function perThousand(): Promise<Line[]> {
-  const { messages, delayed, commits, writeUnits } = await oneDeletion();
+  const { messages, delayed, waitSeconds, commits, writeUnits } = await oneDeletion();
   const stack = stackOf('prod', {});
   const memory = (name: string): number =>
     (functionsOf(stack).find((of) => of.name === name)?.megabytes ?? 512) / 1024;
@@ -165,7 +169,7 @@ async function perThousand(): Promise<Line[]> {
   const invocations = notifications + all;
   const gigabyteSeconds =
     notifications * SECONDS.ingest * memory('ingest') +
-    coordinated * SECONDS.coordinate * memory('coordinate') +
+    (coordinated * SECONDS.coordinate + waitSeconds) * memory('coordinate') +
     requested * SECONDS.service * memory('service-nova');
   const bus = all - delayed;
   const logGigabytes = (invocations * LOG_LINES * LOG_BYTES) / 1e9;

@@ -15,7 +15,7 @@ const MAX_DELAY_SECONDS = 900;
  * operation waits for about ten such delays. Longer delays are rounded up, which costs no time of
  * the function.
  */
-const MAX_EXACT_MILLIS = 3000;
+export const MAX_EXACT_SECONDS = 3;
 /** EventBridge Scheduler accepts an input of at most 256 KB. */
 const MAX_SCHEDULED_BYTES = 256 * 1024;
 
@@ -205,7 +205,7 @@ function delayOf(
   now: number,
 ): { readonly seconds: number; readonly waitMillis: number } {
   const millis = Math.max(0, dueAt - now);
-  return millis > MAX_EXACT_MILLIS
+  return millis > MAX_EXACT_SECONDS * 1000
     ? { seconds: Math.min(MAX_DELAY_SECONDS, Math.ceil(millis / 1000)), waitMillis: 0 }
     : { seconds: Math.floor(millis / 1000), waitMillis: Math.ceil(millis % 1000) };
 }
