@@ -65,7 +65,7 @@ const unsafe = (service: string, where: 'URL' | 'header', text: string): Propaga
   new PropagatorError({
     code: `${service}.id.hidden`,
     class: 'Unsupported',
-    message: `an id or a name cannot be sent in a ${where} without being changed in transit`,
+    message: `an id or a name would be changed in transit in a ${where}`,
     advice:
       `No call was made. Search ${service} for ${JSON.stringify(text.slice(0, MAX_SHOWN))}, and ` +
       `remove the resource there, or delete its row in the database of ${service}.`,

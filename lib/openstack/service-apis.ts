@@ -15,9 +15,9 @@ const MICROVERSION_CACHE_MILLIS = 3_600_000;
 /** The login for the calls to a service. */
 export interface ServiceLogin {
   readonly session: Session;
-  /** The token whose catalog has the endpoint and whose project is in its URL. */
+  /** The token with the catalog. The URL of an endpoint contains the token's project. */
   readonly token: Token;
-  /** A text that is different for each session. It is a part of the cache's key. */
+  /** A text that is different for each session, for the key of the cache. */
   readonly scope: string;
 }
 

@@ -2,8 +2,9 @@ import { defineService } from '../task/service.ts';
 
 /**
  * CloudKitty. It rates the last hours of a deleted project some hours later ([collect]
- * wait_periods). It then needs the scope, and the prices that administrators set for the project
- * (hashmap mappings with a tenant), so the cleanup keeps both. No call removes rated data.
+ * wait_periods). For these bills it needs the scope, and the prices that administrators set for the
+ * project (hashmap mappings with a tenant). The cleanup therefore keeps both. No call removes rated
+ * data.
  */
 export const cloudkitty = defineService({
   name: 'cloudkitty',

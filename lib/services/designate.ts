@@ -117,7 +117,7 @@ export const designate = defineService({
   leftBySuspend: [
     {
       types: ['zone', 'recordset', 'ptr-record'],
-      because: 'Designate cannot disable a zone, and senders could not deliver mail without it.',
+      because: 'Designate cannot disable a zone, and mail to the names of the zone would be lost.',
     },
     {
       types: ['zone-share', 'zone-transfer-request', 'zone-import', 'zone-export'],

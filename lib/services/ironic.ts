@@ -65,8 +65,8 @@ function nodeBlocker(row: NodeRow): Blocker | undefined {
 }
 
 /**
- * Machines that the project leases. They are never undeployed, because Ironic does not know their
- * workload.
+ * Machines that the project leases. The cleanup never undeploys a machine, because Ironic does not
+ * know its workload.
  */
 const lease = defineType({
   name: 'lease',

@@ -14,8 +14,8 @@ const credentialRow = z.object({
 const account = z.object({ id: z.string() });
 
 /**
- * The most users whose credentials are listed, with one call for each user. 10,000 users take half
- * a minute (8 parallel calls of 20 ms).
+ * Credentials are listed for at most this many users, with one call for each user. 10,000 users
+ * take half a minute (8 parallel calls of 20 ms).
  */
 const MAX_USERS = 10_000;
 

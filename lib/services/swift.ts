@@ -31,8 +31,8 @@ interface ContainerRow {
 
 /**
  * Returns the containers of the account. For an account that was never created, Swift returns an
- * empty list (`account_autocreate`). For a deleted account, Swift answers 410. Both accounts hold
- * no data.
+ * empty list (`account_autocreate`). For a deleted account, Swift answers 410. In both cases there
+ * is no data.
  */
 function containersOf(context: ProjectContext): Promise<readonly ContainerRow[]> {
   return context.memoize('swift.containers', async () => {
@@ -69,18 +69,21 @@ const object = defineType<ObjectRow>({
     const incomplete = await incompleteContainers(context);
     for (const { name } of containers) incomplete.add(name);
     const rows: ObjectRow[] = [];
-    for (let at = 0; at < containers.length; at += PARALLEL_LISTINGS) {
-      const some = containers.slice(at, at + PARALLEL_LISTINGS);
+    for (let from = 0; from < containers.length; from += PARALLEL_LISTINGS) {
+      const batch = containers.slice(from, from + PARALLEL_LISTINGS);
       const listed = await Promise.all(
-        some.map(({ name }) => objectsOf(context, name, MAX_LISTED_OBJECTS)),
+        batch.map(async ({ name }) => ({
+          name,
+          ...(await objectsOf(context, name, MAX_LISTED_OBJECTS)),
+        })),
       );
-      for (const [index, { rows: found, more }] of listed.entries()) {
+      for (const { name, rows: found, more } of listed) {
         for (const row of found) rows.push(row);
-        const name = some[index]?.name;
-        if (!more && name !== undefined) incomplete.delete(name);
+        if (!more) incomplete.delete(name);
       }
-      const cut = rows.length >= MAX_LISTED_OBJECTS && at + PARALLEL_LISTINGS < containers.length;
-      if (cut || listed.some(({ more }) => more))
+      const isLastBatch = from + PARALLEL_LISTINGS >= containers.length;
+      const isCut = rows.length >= MAX_LISTED_OBJECTS && !isLastBatch;
+      if (isCut || listed.some(({ more }) => more))
         return { rows, more: true, total: Math.max(rows.length, await objectCount(context)) };
     }
     return rows;

@@ -10,8 +10,8 @@ import { readTls } from './tls.ts';
 /**
  * Reads credentials as `openstack` does: `OS_CLOUD` with clouds.yaml, secure.yaml and
  * clouds-public.yaml, or `OS_*` variables, which override the file. The YAML parser is passed in,
- * so that a program that reads no files does not contain it. Throws `PropagatorError`
- * (`openstack.credentials`) with one line that names the setting.
+ * so that bundles without files omit it. Throws `PropagatorError` (`openstack.credentials`) with
+ * one line that names the setting.
  */
 export function credentialsIn(from: CloudFiles, scopes: LoginScopes = 'project'): Credentials {
   const cloud = readCloudConfig(from);

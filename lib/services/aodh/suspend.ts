@@ -8,7 +8,7 @@ const alarmRow = z.object({
 });
 type AlarmRow = z.infer<typeof alarmRow>;
 
-/** Only enabled alarms are changed, so no earlier state needs to be recorded. */
+/** Suspend changes only enabled alarms, so no earlier state needs to be recorded. */
 const before = z.object({});
 /** The whole alarm. A PUT replaces all fields, so every field must be sent. */
 const alarmBody = z.looseObject({ enabled: z.boolean() });

@@ -30,8 +30,8 @@ export async function rowsOf<S extends z.ZodType<Owned>>(
   // Without this header, Designate counts all rows, which may be millions of records.
   const headers = { ...projectHeader(project), 'openstack-dns-hide-counts': 'true' };
   const { rows } = await api.list(path, { collection, row, paging: 'next', headers });
-  // Rows with the project null belong to the cloud, and Designate shows them to every project. The
-  // owner check reports a row without the field, so such a row is not filtered out.
+  // Rows with the project null belong to the cloud, and Designate shows them to every project. Rows
+  // without the field remain, so that the owner check reports them.
   return rows.filter(({ project_id: owner }) => owner !== null);
 }
 

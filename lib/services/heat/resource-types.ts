@@ -41,9 +41,8 @@ export const PRIVILEGED_TYPES = [
 /**
  * Types of associations. At the deletion, Heat reverts the association of the resource that the
  * template names. If the owner's token could not create the association, that resource may belong
- * to another project. This check does not find a failed update that its owner has made look
- * complete. Only a deletion without the administrator role would protect the other project in that
- * case.
+ * to another project. An owner can make a failed update look complete, which this check does not
+ * detect. Only a deletion without the administrator role would then protect the other project.
  */
 export const ASSOCIATION_TYPES = [
   ...[

@@ -47,9 +47,9 @@ function compare({ limits }: Row, record: Before): Comparison {
 
 /**
  * Defines a suspension that sets the limits of a project to zero. Resume writes the recorded values
- * back. Most services do not show whether a value is a default, and a suspension deletes nothing.
- * Resume therefore also writes default values as limits of the project, and later changes of the
- * defaults do not affect it.
+ * back. Most services do not show whether a value is a default, and a suspension may not reset
+ * limits with a DELETE. Resume therefore writes defaults as limits of the project, and later
+ * changes of the defaults do not affect it.
  */
 export const defineQuotaSuspension = (quota: QuotaSuspension): ((service: string) => Suspension) =>
   defineSuspension<Row, Before>({

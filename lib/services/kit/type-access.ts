@@ -52,8 +52,8 @@ export async function projectsWithAccess(
 
 /**
  * Defines the access of a project to private types: flavors, volume types, share types. The APIs
- * list access only by type, so a listing needs one call for each private type of the cloud. The
- * owner check reports a row without a project, so such a row is not filtered out.
+ * list access only by type, so a listing needs one call for each private type of the cloud. Rows
+ * without a project remain, so that the owner check reports them.
  *
  * @example
  * const flavorAccess = defineTypeAccess({

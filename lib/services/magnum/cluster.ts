@@ -84,8 +84,8 @@ export const cluster = defineType({
       return { kind: 'accepted', ...stuck };
     const reason =
       row.status === 'DELETE_FAILED' ? await failureReason(row, context.api) : undefined;
-    // A stuck cluster has no stack any longer. Magnum did not detect this, because its trust no
-    // longer works. With this request Heat answers 404, and the conductor removes the row.
+    // The stack of a stuck cluster is deleted, but Magnum has not detected this, because its trust
+    // no longer works. After this request Heat answers 404, and the conductor removes the row.
     await (context.projectApi ?? context.api).request('DELETE', pathOf(row));
     if (reason === undefined) return { kind: 'accepted', ...stuck };
     return {

@@ -57,7 +57,7 @@ export const workflow = defineType({
           kind: 'retained',
           message:
             'an event trigger of the project uses the workflow, and this Mistral (before ' +
-            '2026.1) cannot delete that trigger without the project',
+            '2026.1) cannot delete the trigger of a deleted project',
           advice:
             'Delete the rows of both from the tables event_triggers_v2 and ' +
             'workflow_definitions_v2 in the Mistral database.',

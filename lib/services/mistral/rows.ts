@@ -48,7 +48,7 @@ export async function listAll(
 
 /**
  * Filters by project where Mistral has no such filter. Built-in resources have the owner `null`.
- * The owner check reports a row without the field, so such a row is not filtered out.
+ * Rows without the field remain, so that the owner check reports them.
  */
 export const ofProject = (rows: readonly Row[], project: string): Row[] =>
   rows.filter((one) => one.project_id === project || one.project_id === undefined);

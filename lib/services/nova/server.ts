@@ -166,9 +166,9 @@ const IGNORED_DELETION: Removal = {
 };
 
 /**
- * Requests many deletions and then lists the servers once to see the result. Nova also answers 204
- * for a server with `disable_terminate`, which it does not delete and which no API shows. If all
- * servers are already being deleted, no new listing is needed.
+ * Requests many deletions and then lists the servers once to see the result. Nova answers 204 but
+ * keeps a server with `disable_terminate`, which no API shows. If all servers are already being
+ * deleted, no new listing is needed.
  */
 async function removeServers(
   rows: readonly ServerRow[],

@@ -22,7 +22,7 @@ const poolRow = z.object({
 });
 type BalancerRow = z.infer<typeof balancerRow> & { readonly hasCertificate: boolean };
 
-/** Only load balancers that are up are changed, so no earlier state needs to be recorded. */
+/** Suspend changes only load balancers that are up, so no earlier state needs to be recorded. */
 const before = z.object({});
 
 async function balancers({ api, project }: ProjectContext): Promise<BalancerRow[]> {
