@@ -9,6 +9,7 @@ import { OperationShape, OperationsShape, PlanShape, WaiversShape } from '../sha
 import { showOperation } from '../show/operation.ts';
 import { firstReason, showOperations } from '../show/operations.ts';
 import { query, type Terminal, UsageError } from '../terminal.ts';
+import { deleteCommands } from './delete.ts';
 import { projectCommands } from './lifecycle.ts';
 import { planCommands, planPresentation } from './plans.ts';
 import { provisionCommands } from './provision.ts';
@@ -182,6 +183,7 @@ export function operationCommands(program: Command, terminal: Terminal): void {
   const project = program.command('project').description('projects that still exist in Keystone');
   const domain = program.command('domain').description('domains that still exist in Keystone');
   planCommands({ operation, project, domain }, terminal);
+  deleteCommands({ project, domain }, terminal);
   projectCommands(project, terminal);
   provisionCommands(project, terminal);
 }

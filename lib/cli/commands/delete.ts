@@ -1,0 +1,177 @@
+import type { Command } from 'commander';
+import type * as z from 'zod';
+import { oneOf, present, printable } from '../format.ts';
+import { reasonArgument } from '../reason.ts';
+import {
+  recoverFor,
+  remind,
+  type WindowOptions,
+  windowBody,
+  windowText,
+} from '../recovery-window.ts';
+import { type OperationShape, OperationsShape } from '../shapes.ts';
+import { showOperation } from '../show/operation.ts';
+import { showPlan } from '../show/plan.ts';
+import { query, type Terminal, UsageError } from '../terminal.ts';
+import {
+  type AccountType,
+  anotherPerson,
+  approve,
+  approvedText,
+  domainOf,
+  failed,
+  makePlan,
+  Opened,
+  type PlanOptions,
+  projectOf,
+} from './plan-calls.ts';
+import { watchUntil } from './watch.ts';
+
+interface DeleteOptions extends PlanOptions, WindowOptions {
+  name?: string;
+  yes?: true;
+  digest?: string;
+}
+
+function checkDigest({ yes, digest }: DeleteOptions): void {
+  if ((yes === undefined) !== (digest === undefined))
+    throw new UsageError('give both --yes and --digest, or neither');
+}
+
+/** `project delete` and `domain delete`. */
+export function deleteCommands(
+  { project, domain }: Readonly<Record<AccountType, Command>>,
+  terminal: Terminal,
+): void {
+  printable(
+    domain.command('delete <domain>'),
+    'domain delete 4f0c1a2b3c4d --reason "contract ended"',
+  )
+    .description('plan the deletion of a domain, ask, disable it, delete its projects, delete it')
+    .option('--resources', 'list every resource before the question')
+    .option('--yes', 'for scripts: do not ask; needs --digest')
+    .option('--digest <digest>', 'the digest of the plan that is approved')
+    .option('--reason <text>', 'why; stored with the operation', reasonArgument)
+    .addOption(recoverFor('domain'))
+    .addOption(remind())
+    .action(async (word: string, options: DeleteOptions) => {
+      checkDigest(options);
+      const id = await domainOf(word, terminal);
+      if (options.digest !== undefined)
+        await deletePlanned('domain', id, options.digest, options, terminal);
+      else if (terminal.ask) await deleteAfterQuestion('domain', id, options, terminal);
+      else
+        throw failed(
+          'nothing was deleted: without a terminal, the deletion of a domain needs its digest',
+          `Type: propagator domain plan ${id}, then give the digest: --yes --digest DIGEST`,
+        );
+    });
+
+  printable(
+    project.command('delete <project>'),
+    'project delete 4f0c1a2b3c4d --reason "contract ended"',
+  )
+    .description('plan the deletion of a project, ask, empty it in every service, and delete it')
+    .option('--domain <domain>', 'the project is given by its name, in this domain (id or name)')
+    .option('--resources', 'list every resource before the question')
+    .option('--yes', 'for scripts: do not ask; needs --digest')
+    .option('--digest <digest>', 'the digest of the plan that is approved')
+    .option('--name <name>', 'without a plan: the name of the project, required if it is enabled')
+    .option('--reason <text>', 'why; stored with the operation', reasonArgument)
+    .addOption(recoverFor('project'))
+    .addOption(remind())
+    .action(async (word: string, options: DeleteOptions) => {
+      checkDigest(options);
+      const id = await projectOf(word, options, terminal);
+      if (options.digest !== undefined)
+        await deletePlanned('project', id, options.digest, options, terminal);
+      else if (terminal.ask && options.name === undefined)
+        await deleteAfterQuestion('project', id, options, terminal);
+      else await deleteUnplanned(id, options, terminal);
+    });
+}
+
+async function deletePlanned(
+  kind: AccountType,
+  id: string,
+  digest: string,
+  options: DeleteOptions,
+  terminal: Terminal,
+): Promise<void> {
+  const { operations } = await terminal.client.get(
+    `/v1/operations${query({ [kind]: id })}`,
+    OperationsShape,
+  );
+  const plan = operations.find(
+    ({ operation: { action, scope } }) => action === 'plan' && scope.type === kind,
+  );
+  if (!plan)
+    throw failed(`there is no plan of this ${kind}`, `Type: propagator ${kind} plan ${id}`);
+  const answer = await approve(plan.operation.id, digest, options, terminal);
+  present(terminal, answer, options, oneOf<typeof answer>(approvedText(plan.operation.id)));
+}
+
+async function deleteAfterQuestion(
+  kind: AccountType,
+  id: string,
+  options: DeleteOptions,
+  terminal: Terminal,
+): Promise<void> {
+  const { now } = terminal;
+  const plan = await makePlan(kind, id, options, terminal);
+  const name = plan.scope.name ?? plan.scope.id;
+  // The text shows no command to copy, because it would lack the options of this command, such as
+  // `--recover-for`. The answer to the question below approves the plan.
+  terminal.write(`${showPlan(plan, now(), terminal.color, 'asked')}\n\n`);
+  if (plan.keystoneCheck.refusals.length > 0)
+    throw failed(
+      `nothing was deleted, because Keystone would refuse the deletion of the ${kind}`,
+      'Remove the causes that the plan shows, then try again.',
+    );
+  const typed = await terminal.ask?.(
+    `Type the name of the ${kind} to remove all of this and delete it (${name}): `,
+  );
+  if (typed?.trim() !== name)
+    throw failed(
+      `nothing was deleted: the typed name is not the name of the ${kind}`,
+      'The plan is kept.',
+    );
+  const answer = await approve(plan.id, plan.digest ?? '', options, terminal);
+  const { opened, waitsFor, recoverableUntil } = answer;
+  if (opened === undefined) {
+    terminal.write(
+      `${plan.id} is approved by you; ${waitsFor ?? 'it waits'}. ${anotherPerson(plan.id)}\n`,
+    );
+    return;
+  }
+  if (recoverableUntil !== undefined) {
+    terminal.write(`${windowText(opened, recoverableUntil, kind)}\n`);
+    return;
+  }
+  terminal.write(`${opened} begins. Ctrl-C ends only this view.\n`);
+  await follow(opened, terminal);
+}
+
+/** Follows the operation until it has ended or is held. */
+async function follow(id: string, terminal: Terminal): Promise<void> {
+  const isHeld = ({ operation: { state } }: OperationShape): boolean => state === 'held';
+  const last = await watchUntil(id, terminal, isHeld);
+  if (last) terminal.write(`\n${showOperation(last, [], terminal.now(), terminal.color)}\n`);
+}
+
+async function deleteUnplanned(
+  id: string,
+  { name, reason, ...options }: DeleteOptions,
+  terminal: Terminal,
+): Promise<void> {
+  const body = { action: 'cleanup', project: id, name, reason, ...windowBody(options) };
+  const answer = await terminal.client.post('/v1/operations', body, Opened);
+  const text = ({ opened, unknown, recoverableUntil }: z.infer<typeof Opened>): string =>
+    [
+      ...unknown.map((what) => `Could not be checked in advance: ${what}.`),
+      recoverableUntil === undefined
+        ? `${opened} was opened. Follow it: propagator operation show ${opened}`
+        : windowText(opened, recoverableUntil, 'project'),
+    ].join('\n');
+  present(terminal, answer, options, oneOf<typeof answer>(text));
+}

@@ -1,0 +1,132 @@
+import * as z from 'zod';
+import { ENDED } from '../../operation/model.ts';
+import { PropagatorError } from '../../shared/errors.ts';
+import type { Printed } from '../format.ts';
+import { type WindowOptions, windowBody, windowText } from '../recovery-window.ts';
+import { OperationShape, PlanShape } from '../shapes.ts';
+import { query, type Terminal } from '../terminal.ts';
+
+export type AccountType = 'project' | 'domain';
+
+export interface PlanOptions extends Printed {
+  domain?: string;
+  resources?: true;
+  reason?: string;
+}
+
+/** The fields of an answer after a request with a recovery window. */
+const Window = {
+  recoverableUntil: z.number().optional(),
+  /** `project` or `domain`. An older API does not send it. */
+  type: z.string().optional(),
+};
+
+export const Opened = z.object({
+  opened: z.string(),
+  unknown: z.array(z.string()).default([]),
+  ...Window,
+});
+
+const Approved = z.looseObject({
+  opened: z.string().optional(),
+  waitsFor: z.string().optional(),
+  unknown: z.array(z.string()).default([]),
+  ...Window,
+});
+
+const Found = z.object({
+  projects: z.array(z.looseObject({ id: z.string(), domainId: z.string().optional() })),
+});
+
+const FoundDomains = z.object({ domains: z.array(z.looseObject({ id: z.string() })) });
+
+const pause = (millis: number): Promise<void> =>
+  new Promise((resolve) => setTimeout(resolve, millis));
+
+const POLL_MILLIS = 1000;
+
+/** The advice for the second approver. */
+export const anotherPerson = (id: string): string =>
+  `Another person must read and approve the plan: propagator operation show ${id} --resources`;
+
+export const approvedText =
+  (id: string) =>
+  ({ opened, waitsFor, unknown, recoverableUntil, type }: z.infer<typeof Approved>): string =>
+    opened === undefined
+      ? `${id} is approved by you; ${waitsFor}. ${anotherPerson(id)}`
+      : [
+          ...unknown.map((what) => `Could not be checked in advance: ${what}.`),
+          recoverableUntil === undefined
+            ? `${opened} carries out ${id}. Follow it: propagator operation show ${opened}`
+            : windowText(opened, recoverableUntil, type),
+        ].join('\n');
+
+export const failed = (message: string, advice: string): PropagatorError =>
+  new PropagatorError({ code: 'cli.plan', class: 'Denied', message, advice });
+
+/** Returns the id of a project that is given by its id, or with `--domain` by its name. */
+export async function projectOf(
+  word: string,
+  { domain }: PlanOptions,
+  { client }: Terminal,
+): Promise<string> {
+  if (domain === undefined) return word;
+  const { projects } = await client.get(`/v1/projects${query({ name: word, domain })}`, Found);
+  const [found, ...others] = projects;
+  if (found && others.length === 0) return found.id;
+  throw failed(
+    found
+      ? `${projects.length} projects have this name`
+      : 'the inventory has no project with this name',
+    'Give the id of the project: openstack project list --domain DOMAIN',
+  );
+}
+
+/** Returns the id of the domain with this name. Any other word is an id. */
+export async function domainOf(word: string, { client }: Terminal): Promise<string> {
+  const { domains } = await client.get(`/v1/domains${query({ name: word })}`, FoundDomains);
+  const [found, ...others] = domains;
+  if (found && others.length === 0) return found.id;
+  if (!found) return word;
+  throw failed(
+    `${domains.length} domains have this name`,
+    'Give the id of the domain: openstack domain list',
+  );
+}
+
+/** Requests a plan, and waits until it is complete. */
+export async function makePlan(
+  kind: AccountType,
+  id: string,
+  { reason, resources }: PlanOptions,
+  { client, sleep = pause }: Terminal,
+): Promise<PlanShape> {
+  const path = `/v1/${kind}s/${encodeURIComponent(id)}/plan`;
+  const { opened } = await client.post(path, { reason }, Opened);
+  const wanted = query({ resources: resources ? 'true' : undefined });
+  for (;;) {
+    const plan = await client.get(`/v1/operations/${opened}/plan${wanted}`, PlanShape);
+    if (plan.digest !== undefined) return plan;
+    if (ENDED.some((state) => state === plan.state)) {
+      const { operation } = await client.get(`/v1/operations/${opened}`, OperationShape);
+      throw failed(
+        `the plan ${opened} ended ${plan.state}: ${operation.hold?.reason ?? 'without a reason'}`,
+        `See: propagator operation show ${opened}`,
+      );
+    }
+    await sleep(POLL_MILLIS);
+  }
+}
+
+/** Approves a plan. */
+export const approve = (
+  id: string,
+  digest: string,
+  { reason, ...options }: WindowOptions & { reason?: string },
+  { client }: Terminal,
+) =>
+  client.post(
+    `/v1/operations/${encodeURIComponent(id)}/approve`,
+    { digest, reason, ...windowBody(options) },
+    Approved,
+  );
