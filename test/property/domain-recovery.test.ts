@@ -98,7 +98,7 @@ class History extends DomainRecoverySimulation {
 
 describe('Any history of deletions of a domain with a recovery window', () => {
   it.each([true, false])(
-    'deletes no project after an accepted cancellation, and puts everything back (with a policy that suspends: %s)',
+    'deletes no project after an accepted cancellation, and restores the former state (with a policy that suspends: %s)',
     async (hasPolicy) => {
       await fc.assert(
         fc.asyncProperty(

@@ -37,9 +37,9 @@ async function end(simulation: RecoverySimulation, decision: 'disable' | 'cancel
   await simulation.settle();
 }
 
-describe('Any history of deletions with a recovery window, cancellations and killed processes', () => {
+describe('any history of deletions with a recovery window, cancellations and killed processes', () => {
   it.each([true, false])(
-    'ends as Keystone and the administrator last said (with a policy that suspends: %s)',
+    'ends in the state that Keystone and the administrator last requested (with a policy that suspends: %s)',
     async (hasPolicy) => {
       await fc.assert(
         fc.asyncProperty(

@@ -217,7 +217,7 @@ describe('a deletion with a recovery window', () => {
       expect(out).toContain(`: ${changed}\nThe deletion is recoverable until `);
     });
 
-    it('is canceled with the words that nothing was removed', async () => {
+    it('prints after its cancellation that nothing was removed', async () => {
       const { type } = commandLine(create(), name);
       const { out } = await type(`${kind} delete ${id} --reason left --recover-for 30d`);
       const [, cancel] = /propagator (operation cancel op-\w+)/.exec(out) ?? [];

@@ -41,7 +41,7 @@ const run = (...words: string[]) =>
 
 describe('a command whose output pipe is closed', () => {
   it.each(['operation list --json', 'operation list', 'operation list -f value'])(
-    '%s ends without a word',
+    '%s ends without a message',
     async (line) => {
       const child = run(...line.split(' '));
       const complaints: Buffer[] = [];
@@ -53,7 +53,7 @@ describe('a command whose output pipe is closed', () => {
     },
   );
 
-  it('ends without a word when the pipe of its error output is closed as well', async () => {
+  it('ends without a message when the pipe of its error output is closed as well', async () => {
     const child = run('operation', 'list', '--state', 'nothing');
     child.stderr.destroy();
     const [code] = await once(child, 'exit');

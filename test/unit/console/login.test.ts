@@ -79,7 +79,7 @@ describe('the login', () => {
     expect(tab.main.textContent).toContain('ssh -L 8787:127.0.0.1:8787');
   });
 
-  it('names a missing role, and does not ask again and again', async () => {
+  it('names a missing role, and does not ask repeatedly', async () => {
     const tab = openTab(() => refused(403));
     await tab.page.open();
     expect(tab.main.textContent).toContain('Status 403');
@@ -159,7 +159,7 @@ describe('a tab', () => {
     await opened;
   });
 
-  it('does not say that data is old where it shows none', async () => {
+  it('does not mark data as outdated where it shows none', async () => {
     for (const [answer, text] of [
       [() => refused(503), 'The API reports an error.'],
       [() => refused(500), 'The API reports an error.'],

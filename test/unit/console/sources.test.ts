@@ -26,7 +26,7 @@ describe('the sources of the console', () => {
     expect(all.match(/sessionStorage/g)?.length).toBeGreaterThan(0);
   });
 
-  it('are bundled as they are now: run "npm run console" when they are not', () => {
+  it('are bundled in their present version: otherwise run "npm run console"', () => {
     // A separate process, because esbuild does not run inside the contexts of Jest.
     execFileSync(process.execPath, ['infra/console/build.ts', '--check'], { stdio: 'pipe' });
   });

@@ -197,7 +197,7 @@ describe('the overview', () => {
     return found;
   };
 
-  it('shows nothing to do when there is nothing', () => {
+  it('shows that no decision is needed when there is none', () => {
     const page = overviewPage(data(), NOW);
     expect(cardsOf(page)).toEqual([]);
     expect(textOf(h('div', {}, page))).toContain('Nothing needs a person now');

@@ -12,7 +12,7 @@ const described = Object.entries(document.paths).flatMap(([path, methods]) =>
 );
 
 describe('the OpenAPI document', () => {
-  it('is published as the code makes it: run "npm run docs" when it is not', () => {
+  it('is up to date with the code: otherwise run "npm run docs"', () => {
     expect(JSON.parse(readFileSync('docs/api/openapi.json', 'utf8'))).toEqual(
       JSON.parse(JSON.stringify(document)),
     );

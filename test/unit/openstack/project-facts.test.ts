@@ -58,7 +58,7 @@ describe('the checks in Keystone before a project is emptied', () => {
   });
 
   it.each([undefined, true] as const)(
-    'say when the untested permissions of a plan are tested (part of a domain: %s)',
+    'name the time at which the untested permissions of a plan are tested (part of a domain: %s)',
     async (inDomain) => {
       const how = { readOnly: true, ...(inDomain ? { inDomain } : {}) } as const;
       const { unknown } = await cloud.keystoneActions.checkDeletion(
@@ -168,7 +168,7 @@ describe('the checks in Keystone before a project is emptied', () => {
     await bound.close();
   });
 
-  it('throw while Keystone does not answer, and for a project that is gone', async () => {
+  it('throw while Keystone does not answer, and for a deleted project', async () => {
     const away = rehearsal.faults.inject({
       service: 'keystone',
       path: /parent_id/,

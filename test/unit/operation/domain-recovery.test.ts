@@ -76,28 +76,31 @@ describe('the deletion of a domain with a recovery window', () => {
     expect(simulation.allHaveEnded).toBe(true);
   });
 
-  it.each(['at once', 'later'])('puts everything back when it is canceled %s', async (when) => {
-    await ask();
-    if (when === 'later') await untilSuspended();
-    const path = `/v1/operations/${simulation.cleanup?.id}/cancel`;
-    expect((await simulation.post(path, { reason: 'goes on' })).status).toBe(202);
-    expect((await simulation.post(path, { reason: 'again' })).status).toBe(409);
-    await simulation.settle();
-    expect(simulation.cleanup).toMatchObject({
-      state: 'canceled',
-      hold: {
-        reason: 'canceled by ann: goes on',
-        advice: expect.stringContaining(`operation list --domain ${DOMAIN}`),
-      },
-    });
-    expect(seen()).toEqual(before);
-    const shown = OperationShape.parse(await shownOperation());
-    expect(showOperation(shown, [], simulation.engine.time, createColors(false))).toMatch(
-      /window +of .*, was canceled\n/,
-    );
-    expect(await simulation.recordsOf(TARGET)).toEqual([]);
-    expect(simulation.allHaveEnded).toBe(true);
-  });
+  it.each(['at once', 'later'])(
+    'restores the former state when it is canceled %s',
+    async (when) => {
+      await ask();
+      if (when === 'later') await untilSuspended();
+      const path = `/v1/operations/${simulation.cleanup?.id}/cancel`;
+      expect((await simulation.post(path, { reason: 'goes on' })).status).toBe(202);
+      expect((await simulation.post(path, { reason: 'again' })).status).toBe(409);
+      await simulation.settle();
+      expect(simulation.cleanup).toMatchObject({
+        state: 'canceled',
+        hold: {
+          reason: 'canceled by ann: goes on',
+          advice: expect.stringContaining(`operation list --domain ${DOMAIN}`),
+        },
+      });
+      expect(seen()).toEqual(before);
+      const shown = OperationShape.parse(await shownOperation());
+      expect(showOperation(shown, [], simulation.engine.time, createColors(false))).toMatch(
+        /window +of .*, was canceled\n/,
+      );
+      expect(await simulation.recordsOf(TARGET)).toEqual([]);
+      expect(simulation.allHaveEnded).toBe(true);
+    },
+  );
 
   it('does not enable a project that was disabled before', async () => {
     await simulation.setProject(TARGET, false);
@@ -247,7 +250,7 @@ describe('the deletion of a domain with a recovery window', () => {
     expect(simulation.cleanup?.state).toBe('finished');
   });
 
-  it('puts everything back when the domain is protected before its end', async () => {
+  it('restores the former state when the domain is protected before its end', async () => {
     await ask(600);
     await untilSuspended();
     const { deps } = simulation;

@@ -283,7 +283,7 @@ describe('a recovery window that is canceled after another client deleted the ac
     expect(simulation.allHaveEnded).toBe(true);
   });
 
-  it('puts everything back when the 404 of Keystone was wrong', async () => {
+  it('restores the former state when the 404 of Keystone was wrong', async () => {
     const simulation = new FaultyKeystone(['on', 'off']);
     simulation.policy = NO_POLICY;
     const before = simulation.shown(TARGET);

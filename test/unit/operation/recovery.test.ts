@@ -38,7 +38,7 @@ describe('a deletion with a recovery window', () => {
     expect(simulation.shown(TARGET)).toEqual([]);
   });
 
-  it('puts everything back when it is canceled after a wrong 404', async () => {
+  it('restores the former state when it is canceled after a wrong 404', async () => {
     const simulation = new FaultyKeystone(['on', 'off']);
     simulation.policy = NO_POLICY;
     const before = simulation.shown(TARGET);
@@ -76,7 +76,7 @@ describe('a deletion with a recovery window', () => {
     expect(await simulation.recordsOf(TARGET)).toEqual([]);
   });
 
-  it('puts everything back exactly when it is canceled', async () => {
+  it('restores the exact former state when it is canceled', async () => {
     const simulation = simulate();
     const before = simulation.shown(TARGET);
     await simulation.ask(30 * DAY);
@@ -157,7 +157,7 @@ describe('a deletion with a recovery window', () => {
     expect(simulation.engine.time - begin).toBeLessThan(3_600_000);
   });
 
-  it('puts everything back when the project is protected before its end', async () => {
+  it('restores the former state when the project is protected before its end', async () => {
     const simulation = simulate();
     const before = simulation.shown(TARGET);
     await simulation.ask(DAY);

@@ -368,13 +368,13 @@ describe('the options of a suspension', () => {
     expect([...new Set(types)].sort()).toEqual(known.sort());
   });
 
-  it('name their loss, unless they are the default', () => {
+  it('name their disadvantage, unless they are the default', () => {
     for (const { default: usual, options } of Object.values(SUSPEND_OPTIONS))
       for (const [name, option] of Object.entries(options))
         expect([name, 'loses' in option]).toEqual([name, name !== usual]);
   });
 
-  it('show the losses of the chosen options', () => {
+  it('show the disadvantages of the chosen options', () => {
     const chosen = policyOf('version: 1\nsuspend: { nova: pause, quotas: { cinder: zero } }');
     expect(lossesOf(chosen.suspend)).toEqual([
       expect.objectContaining({ text: 'nova: pause', loses: expect.stringContaining('memory') }),

@@ -81,7 +81,7 @@ describe('a project whose servers take long to delete', () => {
 });
 
 describe('the objects of a project', () => {
-  it('stay while Cinder lists a backup, whose data may be in them', async () => {
+  it('are kept while Cinder lists a backup, whose data may be in them', async () => {
     await open({ durations: { backup: LONG } });
     const before = left('swift.object').length;
     let wrong = 0;
