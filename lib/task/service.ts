@@ -42,6 +42,7 @@ export {
 } from './provision.ts';
 export type * from './resource-type.ts';
 export {
+  type Assessment,
   type Comparison,
   defineSuspension,
   type ServiceSuspension,

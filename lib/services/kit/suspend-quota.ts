@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import {
+  type Assessment,
   type Comparison,
   defineSuspension,
   type ProjectContext,
@@ -11,52 +12,80 @@ export type Limits = Readonly<Record<string, number>>;
 
 /** The calls that read and write the limits of a project in one service. */
 export interface QuotaSuspension {
-  /**
-   * The limits that suspend sets to zero. Limits that the service itself needs are not in the list.
-   */
+  /** The limits that suspend lowers. Limits that the service itself needs are not in the list. */
   readonly limits: readonly string[];
   /** Sentences for the documentation: the reasons why other limits stay. */
   readonly unchanged?: readonly string[];
   /** Reads the effective limits: the limits of the project, or the defaults where it has none. */
   read(context: ProjectContext): Promise<Readonly<Record<string, unknown>>>;
+  /**
+   * Reads the usage of each limit, in a service that refuses a limit below the usage. Suspend then
+   * lowers each limit to the usage in place of zero, which prevents new resources as well.
+   */
+  readUsage?(context: ProjectContext): Promise<Readonly<Record<string, number>>>;
   write(limits: Limits, context: ProjectContext): Promise<void>;
 }
 
 interface Row {
   readonly project: string;
   readonly limits: Limits;
+  /** The value to which suspend lowers each limit: zero, or the usage. */
+  readonly lowered: Limits;
 }
 
 const number = z.number();
-const before = z.object({ limits: z.record(z.string(), number) });
+const limitsByName = z.record(z.string(), number);
+/** `lowered`: the values that suspend writes, where they are not zero. */
+const before = z.object({ limits: limitsByName, lowered: limitsByName.optional() });
 type Before = z.infer<typeof before>;
 
-const zeroOf = (limits: Limits): Limits =>
-  Object.fromEntries(Object.keys(limits).map((name) => [name, 0]));
+/** -1 is a limit of any size. */
+const isHigher = (limit: number, other: number): boolean => limit === -1 || limit > other;
+
+const loweredOf = ({ limits, lowered = {} }: Before): Limits =>
+  Object.fromEntries(Object.keys(limits).map((name) => [name, lowered[name] ?? 0]));
 
 function compare({ limits }: Row, record: Before): Comparison {
-  const names = Object.keys(record.limits).filter((name) => record.limits[name] !== 0);
+  const lowered = loweredOf(record);
+  const names = Object.keys(record.limits).filter((name) => record.limits[name] !== lowered[name]);
   const changed = names.filter(
-    (name) => limits[name] !== 0 && limits[name] !== record.limits[name],
+    (name) => limits[name] !== lowered[name] && limits[name] !== record.limits[name],
   );
   if (changed.length > 0) return { kind: 'changed', message: `its limits: ${changed.join(', ')}` };
-  const zeroed = names.filter((name) => limits[name] === 0);
-  if (zeroed.length === names.length) return { kind: 'suspended' };
-  return zeroed.length === 0 ? { kind: 'as-before' } : { kind: 'partly' };
+  const suspended = names.filter((name) => limits[name] === lowered[name]);
+  if (suspended.length === names.length) return { kind: 'suspended' };
+  return suspended.length === 0 ? { kind: 'as-before' } : { kind: 'partly' };
+}
+
+/** Returns the limits that a suspension lowers. A limit at or below the usage stays. */
+function assess({ limits, lowered }: Row): Assessment<Before> {
+  const names = Object.keys(limits).filter((name) =>
+    isHigher(limits[name] ?? 0, lowered[name] ?? 0),
+  );
+  if (names.length === 0) return { kind: 'at-rest' };
+  const pick = (from: Limits): Limits =>
+    Object.fromEntries(names.map((name) => [name, from[name] ?? 0]));
+  const isUsed = names.some((name) => (lowered[name] ?? 0) > 0);
+  return {
+    kind: 'switch',
+    before: { limits: pick(limits), ...(isUsed ? { lowered: pick(lowered) } : {}) },
+  };
 }
 
 /**
- * Defines a suspension that sets the limits of a project to zero. Resume writes the recorded values
- * back. Most services do not show whether a value is a default, and a suspension may not reset
- * limits with a DELETE. Resume therefore writes defaults as limits of the project, and later
- * changes of the defaults do not affect it.
+ * Defines a suspension that lowers the limits of a project to zero, or to the usage. Resume writes
+ * the recorded values back. Most services do not show which values are defaults, and a suspension
+ * may not reset limits with a DELETE. Resume therefore writes defaults as limits of the project,
+ * and later changes of the defaults do not affect it.
  */
 export const defineQuotaSuspension = (quota: QuotaSuspension): ((service: string) => Suspension) =>
   defineSuspension<Row, Before>({
     name: 'quota',
     options: ['quota-zero'],
     summary: {
-      suspend: `Option \`quotas: zero\`: these limits are set to zero: ${quota.limits.join(', ')}.`,
+      suspend:
+        `Option \`quotas: zero\`: these limits are set to ` +
+        `${quota.readUsage ? 'the usage' : 'zero'}: ${quota.limits.join(', ')}.`,
       record: 'The value of each of these limits.',
       resume:
         'The recorded values are written back. A value that was a default becomes a limit of ' +
@@ -65,21 +94,28 @@ export const defineQuotaSuspension = (quota: QuotaSuspension): ((service: string
     },
     before,
     async list(context) {
-      const read = await quota.read(context);
+      const [read, usage = {}] = await Promise.all([
+        quota.read(context),
+        quota.readUsage?.(context),
+      ]);
       const limits = quota.limits.flatMap((name): [string, number][] => {
         const value = number.safeParse(read[name]);
         return value.success ? [[name, value.data]] : [];
       });
+      const lowered = limits.map(([name]): [string, number] => [name, usage[name] ?? 0]);
       // The answer names no owner, so the owner is the project of the request.
-      return [{ project: context.project, limits: Object.fromEntries(limits) }];
+      return [
+        {
+          project: context.project,
+          limits: Object.fromEntries(limits),
+          lowered: Object.fromEntries(lowered),
+        },
+      ];
     },
     id: ({ project }) => project,
     owner: ({ project }) => project,
-    assess: ({ limits }) =>
-      Object.values(limits).every((limit) => limit === 0)
-        ? { kind: 'at-rest' }
-        : { kind: 'switch', before: { limits } },
-    suspend: (_row, { limits }, context) => quota.write(zeroOf(limits), context),
+    assess,
+    suspend: (_row, record, context) => quota.write(loweredOf(record), context),
     compare,
     resume: (_row, { limits }, context) => quota.write(limits, context),
   });

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { type Comparison, defineSuspension, type ProjectContext } from '../../task/service.ts';
 import { defineQuotaSuspension } from '../kit/suspend-quota.ts';
-import { escaped, Owned, ownerOf, rowsOf, rowsWhere } from './collection.ts';
+import { escaped, extensionsOf, Owned, ownerOf, rowsOf, rowsWhere } from './collection.ts';
 import { quotaSet } from './quota.ts';
 import { INTERFACE_OWNERS } from './routing.ts';
 
@@ -98,5 +98,10 @@ export const quotaSuspension = defineQuotaSuspension({
       'the group `default`.',
   ],
   read: quotaSet.readLimits,
-  write: quotaSet.write,
+  // Since 2025.1 Neutron refuses a limit below the usage without `force`. Older releases without
+  // this extension do not check, and before 2022.1 they refuse `force`.
+  async write(limits, context) {
+    const isChecked = (await extensionsOf(context)).has('quota-check-limit-default');
+    await quotaSet.write(isChecked ? { ...limits, force: true } : limits, context);
+  },
 });

@@ -2,7 +2,7 @@ import { ProjectId } from '../../../events/ids.ts';
 import { PropagatorError } from '../../../lib/shared/errors.ts';
 import type { ProvisionContext } from '../../../lib/task/provision.ts';
 import { type ProvisionRunInput, provisionRun } from '../../../lib/task/provision-run.ts';
-import type { Answer, Service, ServiceApi } from '../../../lib/task/service.ts';
+import type { Answer, RequestOptions, Service, ServiceApi } from '../../../lib/task/service.ts';
 
 export const TARGET = ProjectId.parse('target');
 
@@ -12,6 +12,7 @@ export interface FakeCall {
   readonly path: string;
   readonly json: unknown;
   readonly headers: Readonly<Record<string, string>>;
+  readonly query?: RequestOptions['query'];
 }
 /** Returns a body, or a status without one. */
 export type Responder = (call: FakeCall) => unknown;
@@ -20,7 +21,9 @@ export type Responder = (call: FakeCall) => unknown;
 export function fakeApi(service: string, respond: Responder) {
   const calls: FakeCall[] = [];
   const request: ServiceApi['request'] = async (method, path, options = {}) => {
-    const call = { method, path, json: options.json, headers: { ...options.headers } };
+    const { json, query } = options;
+    const headers = { ...options.headers };
+    const call = { method, path, json, headers, ...(query ? { query } : {}) };
     calls.push(call);
     const body = respond(call);
     const status = typeof body === 'number' ? body : 200;

@@ -3,7 +3,7 @@ import { manila } from '../../../lib/services/manila.ts';
 import { neutron } from '../../../lib/services/neutron.ts';
 import { nova } from '../../../lib/services/nova.ts';
 import { octavia } from '../../../lib/services/octavia.ts';
-import type { Service } from '../../../lib/task/service.ts';
+import type { Service, ServiceApi } from '../../../lib/task/service.ts';
 import { fakeApi, provisionWith, TARGET } from './provision-api.ts';
 
 /** The calls of one service for the limits of the project. */
@@ -75,6 +75,7 @@ function cloud({ service, own, defaults, key, names: [first, second] }: Case) {
       limits = { ...limits, ...wanted };
       return {};
     }
+    if (path.startsWith('/v2.0/extensions')) return { extensions: [{ alias: 'quotas' }] };
     if (path === defaults) return { [key]: { [first]: 10, [second]: 10 } };
     if (path !== own) throw new TypeError(`unexpected call: ${method} ${path}`);
     return service.name === 'octavia'
@@ -91,6 +92,103 @@ function cloud({ service, own, defaults, key, names: [first, second] }: Case) {
       : { [key]: limits };
   });
 }
+
+/** Returns a function that lists the limits of the project for a suspension. */
+function quotaRows(service: Service, api: ServiceApi) {
+  const type = service.suspension?.types
+    .map((define) => define(service.name))
+    .find(({ resourceType }) => resourceType.endsWith('.quota'));
+  if (!type) throw new TypeError(`${service.name} has no suspension of its limits`);
+  const context = {
+    region: 'one',
+    api,
+    project: TARGET,
+    projectApi: undefined,
+    members: undefined,
+    now: () => 1,
+    memoize: <T>(_key: string, work: () => Promise<T>) => work(),
+    apiOf: async () => undefined,
+  };
+  return () => type.list(context);
+}
+
+/** Suspends and resumes the limits of the project, and returns the limits after each step. */
+async function suspendAndResume(service: Service, api: ServiceApi, limits: () => object) {
+  const list = quotaRows(service, api);
+  const [row] = await list();
+  const assessment = row?.assess('quota-zero');
+  if (assessment?.kind !== 'switch') return { assessment };
+  await row?.suspend(assessment.before);
+  const suspended = { ...limits() };
+  const [lowered] = await list();
+  const comparison = lowered?.compare(assessment.before);
+  await lowered?.resume(assessment.before);
+  return { assessment, suspended, comparison, resumed: { ...limits() } };
+}
+
+describe('the limits of a project with usage', () => {
+  const REFUSED = 'Quota limit must be equal or greater than existing resources';
+
+  /** Cinder: it refuses a limit below the usage if the project has a limit of its own. */
+  function cinderCloud(own: Record<string, number>) {
+    const used: Record<string, number> = { volumes: 1, gigabytes: 5 };
+    const defaults = { volumes: 10, gigabytes: 1000, snapshots: -1 };
+    const { api } = fakeApi('cinder', ({ method, json, query }) => {
+      if (method === 'PUT') {
+        const wanted = (json as { quota_set: Record<string, number> }).quota_set;
+        for (const [name, limit] of Object.entries(wanted))
+          if (name in own && limit !== -1 && limit < (used[name] ?? 0)) throw new Error(REFUSED);
+        Object.assign(own, wanted);
+      }
+      const limits = { ...defaults, ...own };
+      if (query?.usage !== 'true') return { quota_set: limits };
+      const rows = Object.entries(limits).map(([name, limit]) => [
+        name,
+        { limit, in_use: used[name] ?? 0, reserved: 0 },
+      ]);
+      return { quota_set: { id: TARGET, ...Object.fromEntries(rows) } };
+    });
+    return { api, limits: () => ({ ...defaults, ...own }) };
+  }
+
+  it('of Cinder are lowered to the usage, twice in a row, and put back', async () => {
+    const { api, limits } = cinderCloud({});
+    for (let round = 0; round < 2; round += 1)
+      expect(await suspendAndResume(cinder, api, limits)).toMatchObject({
+        suspended: { volumes: 1, gigabytes: 5, snapshots: 0 },
+        comparison: { kind: 'suspended' },
+        resumed: { volumes: 10, gigabytes: 1000, snapshots: -1 },
+      });
+  });
+
+  it('of Cinder stay where they are below the usage already', async () => {
+    const { api, limits } = cinderCloud({ volumes: 0 });
+    const { suspended, resumed } = await suspendAndResume(cinder, api, limits);
+    expect(suspended).toEqual({ volumes: 0, gigabytes: 5, snapshots: 0 });
+    expect(resumed).toEqual({ volumes: 0, gigabytes: 1000, snapshots: -1 });
+  });
+
+  it('of Neutron since 2025.1 are set with force', async () => {
+    let own: Record<string, number> = { network: 10, subnet: 2 };
+    const used: Record<string, number> = { network: 1, subnet: 3 };
+    const { api } = fakeApi('neutron', ({ method, path, json }) => {
+      if (path.startsWith('/v2.0/extensions'))
+        return { extensions: [{ alias: 'quotas' }, { alias: 'quota-check-limit-default' }] };
+      if (method === 'PUT') {
+        const { force, ...wanted } = (json as { quota: Record<string, number | boolean> }).quota;
+        for (const [name, limit] of Object.entries(wanted))
+          if (force !== true && Number(limit) < (used[name] ?? 0)) throw new Error(REFUSED);
+        own = { ...own, ...(wanted as Record<string, number>) };
+      }
+      return { quota: own };
+    });
+    expect(await suspendAndResume(neutron, api, () => own)).toMatchObject({
+      suspended: { network: 0, subnet: 0 },
+      comparison: { kind: 'suspended' },
+      resumed: { network: 10, subnet: 2 },
+    });
+  });
+});
 
 describe.each(CASES)('the limits of $service.name', (one) => {
   const { service, own, defaults, put, key, names, force } = one;
@@ -109,25 +207,13 @@ describe.each(CASES)('the limits of $service.name', (one) => {
 
   it('are set to zero by a suspension, and put back by a resume', async () => {
     const { api, writes } = cloud(one);
-    const type = service.suspension?.types
-      .map((define) => define(service.name))
-      .find(({ resourceType }) => resourceType.endsWith('.quota'));
-    const context = {
-      region: 'one',
-      api,
-      project: TARGET,
-      projectApi: undefined,
-      members: undefined,
-      now: () => 1,
-      memoize: <T>(_key: string, work: () => Promise<T>) => work(),
-      apiOf: async () => undefined,
-    };
-    const [row] = (await type?.list(context)) ?? [];
+    const list = quotaRows(service, api);
+    const [row] = await list();
     const assessment = row?.assess('quota-zero');
     const limits = { [first]: 7, [second]: 10 };
     expect(assessment).toEqual({ kind: 'switch', before: { limits } });
     await row?.suspend({ limits });
-    const [suspended] = (await type?.list(context)) ?? [];
+    const [suspended] = await list();
     expect(suspended?.compare({ limits })).toEqual({ kind: 'suspended' });
     await row?.resume({ limits });
     expect(writes().map(({ method, path, json }) => [method, path, json])).toEqual([
