@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { defineSuspension, type ProjectContext } from '../../task/service.ts';
+import { queryOf, withoutProjectFilter } from './project-filter.ts';
 
 const alarmRow = z.object({
   alarm_id: z.string(),
@@ -13,10 +14,16 @@ const before = z.object({});
 /** The whole alarm. A PUT replaces all fields, so every field must be sent. */
 const alarmBody = z.looseObject({ enabled: z.boolean() });
 
-async function set(row: AlarmRow, enabled: boolean, { api }: ProjectContext): Promise<void> {
+async function set(row: AlarmRow, enabled: boolean, context: ProjectContext): Promise<void> {
+  const { api, project } = context;
   const path = `/v2/alarms/${encodeURIComponent(row.alarm_id)}`;
   const alarm = alarmBody.parse((await api.request('GET', path)).json);
-  if (alarm.enabled !== enabled) await api.request('PUT', path, { json: { ...alarm, enabled } });
+  if (alarm.enabled === enabled) return;
+  const json = { ...withoutProjectFilter(alarm, project), enabled };
+  const written = await api.request('PUT', path, { json });
+  // An Aodh that does not add the filter again gets the alarm as it was read.
+  if (queryOf(written.json) !== queryOf(alarm))
+    await api.request('PUT', path, { json: { ...alarm, enabled } });
 }
 
 /**

@@ -9,6 +9,8 @@ export function fixture(
   service: string,
   lists: Readonly<Record<string, readonly object[]>>,
   heads: Readonly<Record<string, { status: number; headers: Record<string, string> }>> = {},
+  /** Returns the body of the answer to a write. */
+  onWrite?: (body: unknown) => unknown,
 ) {
   const calls: Call[] = [];
   const api: ServiceApi = {
@@ -25,6 +27,8 @@ export function fixture(
         (row) => 'alarm_id' in row && row.alarm_id === id,
       );
       const headers = new Headers(head.headers);
+      if (method === 'PUT' && onWrite)
+        return { status: 200, headers, json: onWrite(options.json), requestId: undefined };
       return { status: head.status, headers, json, requestId: undefined };
     },
     async list(path, { row }) {

@@ -262,4 +262,50 @@ describe('Aodh: an alarm', () => {
     await row.resume({});
     expect(staged.calls).toEqual([['PUT', '/v2/alarms/a1', { ...alarm, enabled: false }]]);
   });
+
+  const RULE = 'gnocchi_aggregation_by_resources_threshold_rule';
+  const own = { '=': { created_by_project_id: 'p1' } };
+  const external = {
+    or: [own, { and: [{ '=': { created_by_project_id: 'x' } }, { '=': { project_id: 'p1' } }] }],
+  };
+  type StoredAlarm = Record<string, { readonly query: string }>;
+
+  /** An Aodh that adds `filter` to the query of each alarm that another project writes. */
+  async function afterSuspendAndResume(filter: object | undefined, query: object) {
+    const alarms: object[] = [
+      {
+        alarm_id: 'a1',
+        project_id: 'p1',
+        enabled: true,
+        [RULE]: { metric: 'cpu', query: JSON.stringify(query) },
+      },
+    ];
+    const staged = fixture('aodh', { '/v2/alarms': alarms }, {}, (body) => {
+      const sent = body as StoredAlarm;
+      const inner: unknown = JSON.parse(sent[RULE]?.query ?? '');
+      const stored = JSON.stringify(filter ? { and: [filter, inner] } : inner);
+      alarms[0] = { ...sent, [RULE]: { ...sent[RULE], query: stored } };
+      return alarms[0];
+    });
+    await (await rowOf(aodh, staged, 'a1')).suspend({});
+    expect(alarms[0]).toMatchObject({ enabled: false });
+    await (await rowOf(aodh, staged, 'a1')).resume({});
+    expect(alarms[0]).toMatchObject({ enabled: true });
+    return JSON.parse((alarms[0] as StoredAlarm)[RULE]?.query ?? '') as unknown;
+  }
+
+  const inner = { '=': { ended_at: null } };
+  it.each([
+    ['the project', own, { and: [own, inner] }],
+    ['the project or an external owner', external, { and: [external, inner] }],
+    ['nothing, in an Aodh that adds no filter', undefined, { and: [own, inner] }],
+  ])('keeps its query with one filter by %s', async (_name, filter, query) => {
+    expect(await afterSuspendAndResume(filter, query)).toEqual(query);
+  });
+
+  it('keeps the filter of another project, and all other parts of its query', async () => {
+    const foreign = { and: [{ '=': { created_by_project_id: 'p2' } }, inner] };
+    const query = await afterSuspendAndResume(own, foreign);
+    expect(JSON.stringify(query)).toContain(JSON.stringify(foreign));
+  });
 });
