@@ -163,7 +163,7 @@ it.each([
       return rowsOf({ rows: [(json as Record<string, Row>)[name]] }, 'rows');
     };
     // After the first resume the project has limits of its own, which Cinder compares with the usage.
-    for (let round = 0; round < 2; round += 1)
+    for (let count = 0; count < 2; count += 1)
       await suspendAndResume(service, 'quota-zero', shown, ([row]) => {
         expect(row?.[limit] ?? row?.load_balancer).toBe(service === cinder ? 1 : 0);
       });

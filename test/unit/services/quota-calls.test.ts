@@ -153,7 +153,7 @@ describe('the limits of a project with usage', () => {
 
   it('of Cinder are lowered to the usage, twice in a row, and put back', async () => {
     const { api, limits } = cinderCloud({});
-    for (let round = 0; round < 2; round += 1)
+    for (let count = 0; count < 2; count += 1)
       expect(await suspendAndResume(cinder, api, limits)).toMatchObject({
         suspended: { volumes: 1, gigabytes: 5, snapshots: 0 },
         comparison: { kind: 'suspended' },
