@@ -144,6 +144,12 @@ it('neutron: routers-down switches a router, and not one with a port of another 
   await admin.call('network', 'DELETE', `/ports/${foreign.id}`);
 });
 
+async function volumesInUse(): Promise<number> {
+  const { json } = await admin.call('volume', 'GET', `/os-quota-sets/${project}?usage=true`);
+  const { quota_set: limits } = json as { quota_set: { volumes: { in_use: number } } };
+  return limits.volumes.in_use;
+}
+
 it.each([
   [nova, 'compute', `/os-quota-sets/`, 'quota_set', 'instances'],
   [cinder, 'volume', `/os-quota-sets/`, 'quota_set', 'volumes'],
@@ -154,18 +160,17 @@ it.each([
   'quotas: the option zero sets limits to zero or the usage, and the resume restores them: %#',
   async (service, key, path, name, limit) => {
     if (!admin.has(key)) return console.log(`this cloud has no ${key}`);
-    if (service === cinder)
-      await customer.projects[0]?.session.call(key, 'POST', '/volumes', {
-        json: { volume: { name: `${prefix}-used`, size: 1 } },
-      });
     const shown = async (): Promise<Row[]> => {
       const { json } = await admin.call(key, 'GET', `${path}${project}`);
       return rowsOf({ rows: [(json as Record<string, Row>)[name]] }, 'rows');
     };
+    // Cinder accepts no limit below the usage.
+    const lowered = service === cinder ? await volumesInUse() : 0;
+    if (service === cinder) expect(lowered).toBeGreaterThan(0);
     // After the first resume the project has limits of its own, which Cinder compares with the usage.
     for (let count = 0; count < 2; count += 1)
       await suspendAndResume(service, 'quota-zero', shown, ([row]) => {
-        expect(row?.[limit] ?? row?.load_balancer).toBe(service === cinder ? 1 : 0);
+        expect(row?.[limit] ?? row?.load_balancer).toBe(lowered);
       });
   },
 );
