@@ -74,7 +74,6 @@ function assess({ limits, lowered }: Row): Assessment<Before> {
 
 /**
  * Defines a suspension that lowers the limits of a project to zero, or to the usage. Resume writes
- * Defines a suspension that lowers the limits of a project to zero, or to the usage. Resume writes
  * the recorded values back. Most services do not show which values are defaults, and a suspension
  * may not reset limits with a DELETE. Resume therefore writes defaults as limits of the project,
  * and later changes of the defaults do not affect it.
