@@ -174,10 +174,10 @@ const account = defineType<{ readonly name: string; readonly owner: string }>({
   owner: (row) => row.owner,
   async remove(_row, context) {
     const { endpoint } = accountOf(context);
-    const left = await withRoleAdvice(
+    const remaining = await withRoleAdvice(
       context.api.list('', { row: containerRow, paging: 'swift', limit: 1, atMost: 1, endpoint }),
     );
-    if (left.rows.length > 0)
+    if (remaining.rows.length > 0)
       return { kind: 'blocked', message: 'the account still lists containers', actor: 'none' };
     // The request has no query, because Swift treats an account DELETE with a query as a wrong bulk
     // delete.

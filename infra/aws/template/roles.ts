@@ -89,14 +89,13 @@ function recordsOf(name: FunctionDefinition['name'], stack: Stack): object[] {
 }
 const RECEIVE = ['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:ChangeMessageVisibility'];
 const FIND = ['sqs:GetQueueUrl', 'sqs:GetQueueAttributes'];
+const SEND = ['sqs:SendMessage', ...FIND];
 
 function permissionsOf(of: FunctionDefinition, stack: Stack): object[] {
   const { name, queue, repairs } = of;
   const { topology, parameters } = stack;
-  const all = topology.queues.map((of) => of.queue);
-  const queues = all.map((one) => attribute(queueId(one)));
-  const dead = all.map((one) => attribute(deadLetterQueueId(one)));
   const index = sub(`${tableArn(stack)['Fn::Sub']}/index/${topology.table.indexes[0]?.name}`);
+  const delayed = delayedMessageQueue(name, stack);
   return [
     // The ARN of the log group ends with a wildcard for its streams.
     allow(['logs:CreateLogStream', 'logs:PutLogEvents'], attribute(logGroupId(name))),
@@ -105,30 +104,9 @@ function permissionsOf(of: FunctionDefinition, stack: Stack): object[] {
     ...(repairs ? [allow(['dynamodb:Query'], index)] : []),
     allow(['events:PutEvents'], attribute('Bus')),
     allow(['secretsmanager:GetSecretValue'], secretArn(stack)),
-    ...(queue
-      ? [
-          allow([...RECEIVE, ...FIND], attribute(queueId(queue.name))),
-          allow(['sqs:SendMessage', ...FIND], attribute(deadLetterQueueId(queue.name))),
-        ]
-      : []),
-    ...(delayedMessageQueue(name, stack)
-      ? [
-          allow(
-            ['sqs:SendMessage', ...FIND],
-            attribute(queueId(delayedMessageQueue(name, stack) ?? '')),
-          ),
-        ]
-      : []),
-    // Each queue is named only once, because a role's policies are limited to 10,240 characters.
-    ...(repairs
-      ? [
-          allow(['sqs:SendMessage', ...FIND], queues),
-          allow(
-            ['sqs:SendMessage', ...FIND, ...(name === 'api' ? RECEIVE : [])],
-            [...dead, attribute('Undelivered')],
-          ),
-        ]
-      : []),
+    ...(queue ? receivePermissions(queue.name) : []),
+    ...(delayed ? [allow(SEND, attribute(queueId(delayed)))] : []),
+    ...(repairs ? allQueuesPermissions(of, stack) : []),
     // X-Ray has no resources that a policy could name.
     ...(parameters.tracing
       ? [allow(['xray:PutTraceSegments', 'xray:PutTelemetryRecords'], '*')]
@@ -139,6 +117,26 @@ function permissionsOf(of: FunctionDefinition, stack: Stack): object[] {
     ...(parameters.kmsKey
       ? [allow(['kms:Decrypt', 'kms:GenerateDataKey'], parameters.kmsKey)]
       : []),
+  ];
+}
+
+/** Permits a function to receive from its queue, and to send to its dead-letter queue. */
+const receivePermissions = (queue: string) => [
+  allow([...RECEIVE, ...FIND], attribute(queueId(queue))),
+  allow(SEND, attribute(deadLetterQueueId(queue))),
+];
+
+/**
+ * Permits a function to send to every queue and dead-letter queue. The API also receives
+ * dead-letter messages. Each queue is named only once, because a role's policies are limited to
+ * 10,240 characters.
+ */
+function allQueuesPermissions({ name }: FunctionDefinition, { topology }: Stack) {
+  const queues = topology.queues.map(({ queue }) => attribute(queueId(queue)));
+  const dead = topology.queues.map(({ queue }) => attribute(deadLetterQueueId(queue)));
+  return [
+    allow(SEND, queues),
+    allow([...SEND, ...(name === 'api' ? RECEIVE : [])], [...dead, attribute('Undelivered')]),
   ];
 }
 

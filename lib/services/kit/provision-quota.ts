@@ -63,8 +63,8 @@ export const provisionQuota =
       return isUnset || limits[name] === defaults[name] ? 'missing' : 'differs';
     };
     const makes = (['missing', 'differs'] as const).map((state) => {
-      const these = Object.fromEntries(wanted.filter((one) => stateOf(one) === state));
-      return [state, () => write(these, context)] as const;
+      const limitsToSet = Object.fromEntries(wanted.filter((one) => stateOf(one) === state));
+      return [state, () => write(limitsToSet, context)] as const;
     });
     return wanted.map(([name, limit]): ProvisionItem => {
       const state = stateOf([name, limit]);

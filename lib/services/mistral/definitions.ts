@@ -51,8 +51,8 @@ export const workflow = defineType({
         !/triggers? associated/.test(error.message)
       )
         throw error;
-      const left = context.projectApi ? [] : await eventTriggersAgain(context);
-      if (left.some(({ workflow_id }) => workflow_id === row.id))
+      const remaining = context.projectApi ? [] : await eventTriggersAgain(context);
+      if (remaining.some(({ workflow_id }) => workflow_id === row.id))
         return {
           kind: 'retained',
           message:

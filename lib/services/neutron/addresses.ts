@@ -45,7 +45,7 @@ const portForwarding = defineType({
   async list(context) {
     await requireExtension(context, 'floating-ip-port-forwarding');
     const exposed = (await extensionsOf(context)).has('expose-port-forwarding-in-fip');
-    const under = async (
+    const forwardingsOf = async (
       floatingIp: FloatingIp,
     ): Promise<{ id: string; floatingIp: FloatingIp }[]> => {
       // A floating IP that is bound to a port cannot have forwardings (pf_plugin,
@@ -68,7 +68,7 @@ const portForwarding = defineType({
           );
       return rows.map(({ id }) => ({ id, floatingIp }));
     };
-    return (await Promise.all((await floatingIps(context)).map(under))).flat();
+    return (await Promise.all((await floatingIps(context)).map(forwardingsOf))).flat();
   },
   id: (row) => row.id,
   owner: (row) => ownerOf(row.floatingIp),
@@ -122,7 +122,7 @@ const localIpsOf = async (context: ProjectContext): Promise<Owned[]> => {
 const localIpAssociation = defineType({
   name: 'local-ip-association',
   async list(context) {
-    const under = async (localIp: Owned) => {
+    const associationsOf = async (localIp: Owned) => {
       const from = {
         path: `${localIps}/${escaped(localIp.id)}/port_associations`,
         collection: 'port_associations',
@@ -133,7 +133,7 @@ const localIpAssociation = defineType({
         localIp,
       }));
     };
-    return (await Promise.all((await localIpsOf(context)).map(under))).flat();
+    return (await Promise.all((await localIpsOf(context)).map(associationsOf))).flat();
   },
   id: (row) => row.id,
   owner: (row) => ownerOf(row.localIp),

@@ -183,8 +183,8 @@ export const serverSuspension = defineSuspension<ServerRow, Before>({
     if (task) return { kind: 'wait', message: `Nova is processing a server (${task})` };
     if (AT_REST.includes(state)) return { kind: 'at-rest' };
     if (state === 'active') {
-      const left = how === 'shelve' ? whyNotShelved(row) : undefined;
-      if (left) return { kind: 'leave', ...left };
+      const refusal = how === 'shelve' ? whyNotShelved(row) : undefined;
+      if (refusal) return { kind: 'leave', ...refusal };
       const lock = row.locked !== true;
       return { kind: 'switch', before: { vmState: state, lock, stop: true, how } };
     }
@@ -192,8 +192,10 @@ export const serverSuspension = defineSuspension<ServerRow, Before>({
       return row.locked
         ? { kind: 'at-rest' }
         : { kind: 'switch', before: { vmState: state, lock: true, stop: false, how } };
-    const left = UNCHANGED_STATES[state];
-    return left ? { kind: 'leave', ...left } : { kind: 'wait', message: `a server is ${state}` };
+    const refusal = UNCHANGED_STATES[state];
+    return refusal
+      ? { kind: 'leave', ...refusal }
+      : { kind: 'wait', message: `a server is ${state}` };
   },
   async suspend(row, { lock, stop, how }, context) {
     if (lock && !hasOurLock(row))
