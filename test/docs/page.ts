@@ -105,12 +105,12 @@ function startOf({ dependsOn, independentOf = [] }: ResourceType): string {
   const follows = named('done');
   const parts = [
     after.length > 0
-      ? `when there is no more ${after.map((name) => `\`${bare(name)}\``).join(' and ')}`
+      ? `when no ${after.map((name) => `\`${bare(name)}\``).join(' and no ')} is left`
       : undefined,
     follows.length > 0 ? `after ${quoted(follows.map(bare))}, unless stuck` : undefined,
     independentOf.length > 0 ? `also while ${independentOf.join(' and ')} still runs` : undefined,
   ];
-  return parts.filter((part) => part !== undefined).join(', ') || 'first';
+  return parts.filter((part) => part !== undefined).join('; ') || 'first';
 }
 
 /** The effect of each action on each resource type: cleanup, suspend, resume. */
