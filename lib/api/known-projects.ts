@@ -1,0 +1,35 @@
+import * as z from 'zod';
+import type { AccountRecord } from '../account/inventory.ts';
+import { typedText } from './body.ts';
+import type { ApiDeps } from './deps.ts';
+import { Limit } from './limit.ts';
+
+export const ProjectQuery = z.strictObject({
+  name: typedText(255).optional(),
+  domain: typedText(255).optional(),
+  limit: Limit,
+});
+
+/** The existing projects of the inventory, by name and domain. */
+export async function knownProjects(
+  { name, domain, limit }: z.infer<typeof ProjectQuery>,
+  { engine }: ApiDeps,
+) {
+  const [projects, domains] = await Promise.all([
+    engine.reads.accounts('project'),
+    domain === undefined ? [] : engine.reads.accounts('domain'),
+  ]);
+  const isAlive = ({ deletedAt }: AccountRecord): boolean => deletedAt === undefined;
+  const domainIds = domains
+    .filter(isAlive)
+    .map(({ account }) => account)
+    .filter((account) => account.id === domain || account.name === domain)
+    .map(({ id }): string => id);
+  return projects
+    .filter(isAlive)
+    .flatMap(({ account }) => (account.type === 'project' ? [account] : []))
+    .filter((account) => name === undefined || account.name === name)
+    .filter(({ domainId }) => domain === undefined || domainIds.includes(domainId ?? ''))
+    .slice(0, limit)
+    .map((account) => ({ id: account.id, name: account.name, domainId: account.domainId }));
+}
