@@ -1,7 +1,6 @@
 import type { AccountEvent } from '../../events/account.ts';
-import type { DomainId, UserId } from '../../events/ids.ts';
+import type { UserId } from '../../events/ids.ts';
 import { causesRequire, describeCauses } from '../account/causes.ts';
-import { isGone } from '../account/inventory.ts';
 import type { Engine } from '../engine/port.ts';
 import type { Cloud } from '../openstack/cloud.ts';
 import {
@@ -15,26 +14,25 @@ import {
   awaitsLifecycleConfirmation,
   type LifecycleAnswer,
 } from '../operation/lifecycle-confirmation.ts';
-import type { LifecycleProject } from '../operation/lifecycle-domain.ts';
-import { type LifecycleService, lifecycleSnapshot } from '../operation/lifecycle-order.ts';
+import { lifecycleSnapshot } from '../operation/lifecycle-order.ts';
 import type { LifecycleAction, Mode, Operation } from '../operation/model.ts';
-import { projectScope } from '../operation/scope.ts';
 import { cloudSnapshot, type Known } from '../operation/snapshot.ts';
 import type { Input } from '../operation/step.ts';
 import type { Step } from '../operation/transaction.ts';
 import { decideChange } from '../policy/decide.ts';
 import { NO_POLICY, type Policy } from '../policy/schema.ts';
-import { chosenOptions, hasOptions } from '../policy/suspend-options.ts';
+import { chosenOptions } from '../policy/suspend-options.ts';
 import { reportOf } from '../shared/errors.ts';
 import type { Log } from '../shared/log.ts';
 import type { PluginAction } from '../shared/setting-values.ts';
 import { type Protection, protectedBecause } from '../task/safety-rules.ts';
 import type { Service } from '../task/service.ts';
-import { chosenTypes } from '../task/suspension.ts';
 import { readHistory } from './account-history.ts';
+import { askDomain, refusedAsAlike } from './domain-lifecycle.ts';
 import { readRegistry } from './endpoints.ts';
 import { holdOf, recordStateDuringHold } from './holds.ts';
-import { fetchEffectiveState, fetchUserState, pendingDeletion } from './project-state.ts';
+import { partOfService, pluginsFor } from './lifecycle-services.ts';
+import { fetchEffectiveState, fetchUserState } from './project-state.ts';
 import {
   provisionDecision,
   provisionForChange,
@@ -137,11 +135,6 @@ async function ask(operation: Operation, deps: LifecycleDeps): Promise<Lifecycle
     : askUser(operation, scope.id, deps);
 }
 
-const other = (id: string): LifecycleAnswer => ({
-  kind: 'refused',
-  because: `Keystone shows ${id} instead: its database treats both ids as equal`,
-});
-
 async function askProject(
   operation: Operation,
   id: string,
@@ -150,7 +143,7 @@ async function askProject(
   const { keystone } = deps.cloud;
   const state = await fetchEffectiveState(id, { keystone, reads: deps.engine.reads });
   if (state.kind === 'absent') return { kind: 'absent' };
-  if (state.kind === 'other') return other(state.id);
+  if (state.kind === 'other') return refusedAsAlike(state.id);
   const { action, lifecycle } = operation;
   const policy = deps.policy ?? NO_POLICY;
   const isSuspend = action === 'suspend';
@@ -183,7 +176,7 @@ async function askProject(
       cloudSnapshot(registry, 'project', deps),
       isSuspend ? 'suspend' : 'resume',
       [
-        ...deps.services.flatMap((service) => takesPart(service, isSuspend, policy, recorded)),
+        ...deps.services.flatMap((service) => partOfService(service, isSuspend, policy, recorded)),
         ...pluginsFor(isSuspend ? 'suspend' : 'resume', deps),
       ],
     ),
@@ -200,7 +193,7 @@ async function askUser(
 ): Promise<LifecycleAnswer> {
   const state = await fetchUserState(id, deps.cloud.keystone);
   if (state.kind === 'absent') return { kind: 'absent' };
-  if (state.kind === 'other') return other(state.id);
+  if (state.kind === 'other') return refusedAsAlike(state.id);
   const isSuspend = action === 'suspend';
   const change = isSuspend ? 'user.disabled' : 'user.enabled';
   const decided = decideChange(deps.policy ?? NO_POLICY, change, state.facts);
@@ -235,7 +228,7 @@ async function askUserProvision(
 ): Promise<LifecycleAnswer> {
   const state = await fetchUserState(id, deps.cloud.keystone);
   if (state.kind === 'absent') return { kind: 'absent' };
-  if (state.kind === 'other') return other(state.id);
+  if (state.kind === 'other') return refusedAsAlike(state.id);
   const about = await deps.engine.reads.operationsAbout('user', id);
   const cleanup = cleanupsOf(about).find(isUnderWay);
   const registry = await readRegistry(deps.cloud);
@@ -266,7 +259,7 @@ async function askProvision(
   const { reads } = deps.engine;
   const state = await fetchEffectiveState(id, { keystone: deps.cloud.keystone, reads });
   if (state.kind === 'absent') return { kind: 'absent' };
-  if (state.kind === 'other') return other(state.id);
+  if (state.kind === 'other') return refusedAsAlike(state.id);
   const cleanup = cleanupsOf(await reads.operationsAbout('project', id)).find(isUnderWay);
   const decision = provisionDecision(operation, state.facts, deps);
   const registry = await readRegistry(deps.cloud);
@@ -288,95 +281,4 @@ async function askProvision(
         }
       : {}),
   };
-}
-
-/** Returns the HTTP plugins that support the action, as the settings declare it. */
-const pluginsFor = (
-  action: PluginAction,
-  { httpPlugins, pluginActions = {} }: LifecycleDeps,
-): LifecycleService[] =>
-  httpPlugins
-    .filter((name) => pluginActions[name]?.includes(action))
-    .map((name) => ({ name, after: [], types: [], skipped: undefined }));
-
-/**
- * Returns the part of a service in a suspend or resume, or an empty array if it has none. Suspend
- * skips a service that the policy excludes. Resume skips a service in which certainly no resource
- * was suspended, because such a service must not block the resume when it is unreachable.
- */
-function takesPart(
-  { name, suspension, leftBySuspend }: Service,
-  isSuspend: boolean,
-  { suspend }: Policy,
-  recorded: ReadonlySet<string>,
-): LifecycleService[] {
-  const isReported = isSuspend && leftBySuspend.some(({ warns }) => warns);
-  if (!suspension) return isReported ? [{ name, after: [], types: [], skipped: undefined }] : [];
-  const all = suspension.types.map((type) => type(name));
-  const chosen = chosenOptions(name, suspend);
-  const isChosen = !hasOptions(name) || chosen.length > 0;
-  const isDefault = chosenOptions(name, NO_POLICY.suspend).length > 0 || !hasOptions(name);
-  const skipped = isSuspend
-    ? isChosen
-      ? undefined
-      : `the policy excludes it (suspend.${name}: none)`
-    : isChosen || isDefault || recorded.has(name)
-      ? undefined
-      : 'no resource of it was suspended';
-  const types = isSuspend ? chosenTypes(all, chosen).map(({ type }) => type) : all;
-  return [
-    { name, after: suspension.after, types: types.map((type) => type.resourceType), skipped },
-  ];
-}
-
-async function askDomain(
-  operation: Operation,
-  id: DomainId,
-  deps: LifecycleDeps,
-): Promise<LifecycleAnswer> {
-  const shown = await deps.cloud.keystone.show('domain', id);
-  if (shown.kind === 'absent') return { kind: 'absent' };
-  if (shown.kind === 'other') return other(shown.id);
-  const { enabled } = shown.account;
-  const pending = await pendingDeletion('domain', id, deps.engine.reads);
-  const isActive = enabled && pending === undefined;
-  return {
-    kind: 'present',
-    isWanted: (operation.action === 'suspend') === !isActive,
-    because: pending
-      ? `${pending.operationId} deletes it later`
-      : `it is ${enabled ? 'enabled' : 'disabled'}`,
-    decision: { follows: true, mode: deps.mode, afterMillis: 0, rule: undefined },
-    projects: await projectsOf(operation, id, deps),
-  };
-}
-
-/**
- * Returns the projects of a domain that take part in its suspension or resume. A project that is
- * itself disabled in Keystone is not resumed.
- */
-async function projectsOf(
-  operation: Operation,
-  domainId: DomainId,
-  deps: LifecycleDeps,
-): Promise<LifecycleProject[]> {
-  const protection = isUndo(operation) ? undefined : await deps.protection();
-  const records = await deps.engine.reads.projectsOf(domainId);
-  const living = records.filter((record) => !isGone(record));
-  const projects = living.map(async (record): Promise<LifecycleProject[]> => {
-    if (record.account.type !== 'project') return [];
-    const mayBeDisabled = operation.action === 'resume' && record.account.enabled === false;
-    if (mayBeDisabled && (await isDisabled(record.account.id, deps))) return [];
-    const scope = projectScope(record.account, record);
-    const existing = await deps.engine.reads.operationsAbout('project', scope.id);
-    const because = protection && protectedBecause(scope, protection);
-    return [{ scope, existing, protectedBecause: because }];
-  });
-  return (await Promise.all(projects)).flat();
-}
-
-/** True only if Keystone answers that the project is disabled. */
-async function isDisabled(id: string, { cloud }: LifecycleDeps): Promise<boolean> {
-  const shown = await cloud.keystone.show('project', id).catch(() => undefined);
-  return shown?.kind === 'present' && shown.account.enabled === false;
 }

@@ -1,5 +1,5 @@
 import { Account } from '../../events/account.ts';
-import type { DomainId, OperationId } from '../../events/ids.ts';
+import type { DomainId, OperationId, ProjectId } from '../../events/ids.ts';
 import { isDecision } from '../account/causes.ts';
 import { withAbsence } from '../operation/cancel.ts';
 import {
@@ -16,9 +16,9 @@ import { hasEnded } from '../operation/open.ts';
 import { mustEnable } from '../operation/recovery.ts';
 import type { Step } from '../operation/transaction.ts';
 import { decideChange } from '../policy/decide.ts';
-import { NO_POLICY } from '../policy/schema.ts';
+import { NO_POLICY, type Policy } from '../policy/schema.ts';
 import { type LifecycleDeps, stepOf } from './lifecycle.ts';
-import { fetchEffectiveState } from './project-state.ts';
+import { type EffectiveState, fetchEffectiveState } from './project-state.ts';
 
 /**
  * Restores an account after its deletion was canceled or refused. A project that was suspended is
@@ -30,31 +30,57 @@ export async function undoSuspension(
   canceled: Operation,
   deps: LifecycleDeps,
 ): Promise<Step | undefined> {
-  const { id, recovery, scope } = canceled;
+  const { scope } = canceled;
   if (!hasEnded(canceled)) return undefined;
   if (scope.type === 'domain') return resumeDomain(canceled, scope.id, deps);
-  if (scope.type !== 'project') return undefined;
+  return scope.type === 'project' ? restoreProject(canceled, scope.id, deps) : undefined;
+}
+
+async function restoreProject(
+  canceled: Operation,
+  project: ProjectId,
+  deps: LifecycleDeps,
+): Promise<Step | undefined> {
+  const { id, recovery, startedAt } = canceled;
   const { reads } = deps.engine;
   const [state, existing] = await Promise.all([
-    fetchEffectiveState(scope.id, { keystone: deps.cloud.keystone, reads }),
-    reads.operationsAbout('project', scope.id),
+    fetchEffectiveState(project, { keystone: deps.cloud.keystone, reads }),
+    reads.operationsAbout('project', project),
   ]);
   if (state.kind === 'absent')
     return afterDeletion(canceled, resumeStep(canceled, existing, deps, {}), deps.now());
   if (state.kind !== 'present') return undefined;
-  const { causes, facts } = state;
-  const policy = decideChange(deps.policy ?? NO_POLICY, 'project.disabled', facts);
-  const isSuspendedByPolicy = policy.action === 'suspend' && policy.mode === 'enforce';
-  const wasSuspendedHere = recovery?.suspension !== undefined && canceled.startedAt === undefined;
-  if (causes.length > 0 && (isSuspendedByPolicy || causes.some(isDecision)))
+  if (state.causes.length === 0) return endSuspension(canceled, existing, deps, {});
+  if (mustBeSuspended(state, deps.policy))
     return openRemainingSuspension(canceled, existing, deps.now());
-  if (causes.length > 0 && !wasSuspendedHere) return undefined;
+  // The project was disabled before the deletion was requested. Undo only the suspension of the
+  // recovery window.
+  const wasSuspendedByWindow = recovery?.suspension !== undefined && startedAt === undefined;
+  return wasSuspendedByWindow ? endSuspension(canceled, existing, deps, { undoes: id }) : undefined;
+}
+
+/** True if the policy or a decision of a person suspends a project in this state. */
+function mustBeSuspended(
+  { causes, facts }: Extract<EffectiveState, { kind: 'present' }>,
+  policy: Policy = NO_POLICY,
+): boolean {
+  const { action, mode } = decideChange(policy, 'project.disabled', facts);
+  return (action === 'suspend' && mode === 'enforce') || causes.some(isDecision);
+}
+
+/** Ends the suspension of the recovery window if it has not begun, and otherwise opens a resume. */
+function endSuspension(
+  canceled: Operation,
+  existing: readonly Operation[],
+  deps: LifecycleDeps,
+  undoes: { readonly undoes?: OperationId },
+): Step | undefined {
+  const { id, recovery } = canceled;
   const suspension = existing.find((one) => one.id === recovery?.suspension);
-  if (suspension && !hasEnded(suspension) && !mayBeSuspended(existing)) {
-    const ended = supersede(suspension, `${id} was canceled`, deps.now());
-    return { operations: [ended], tasks: [], messages: finishedMessage(ended), deadLetters: [] };
-  }
-  return resumeStep(canceled, existing, deps, causes.length > 0 ? { undoes: id } : {});
+  if (!suspension || hasEnded(suspension) || mayBeSuspended(existing))
+    return resumeStep(canceled, existing, deps, undoes);
+  const ended = supersede(suspension, `${id} was canceled`, deps.now());
+  return { operations: [ended], tasks: [], messages: finishedMessage(ended), deadLetters: [] };
 }
 
 /**

@@ -1,4 +1,4 @@
-import type { ResourceTypeName } from '../../events/ids.ts';
+import type { ProjectId, ResourceTypeName } from '../../events/ids.ts';
 import type { Condition, Counts, Phase, ServiceRequested } from '../../events/service.ts';
 import { isOnLivingProject } from '../operation/advance.ts';
 import type { Operation, Task } from '../operation/model.ts';
@@ -6,7 +6,15 @@ import { stopCondition } from '../operation/stop.ts';
 import { readOnly } from '../task/read-only.ts';
 import { freshMemoize, type RunReport, runProjectCleanup, runUserCleanup } from '../task/run.ts';
 import { Confirmation } from '../task/safety-rules.ts';
-import type { Resource, Service, ServiceApi, Watch } from '../task/service.ts';
+import type {
+  CommonContext,
+  ProjectContext,
+  Resource,
+  Service,
+  ServiceApi,
+  UserContext,
+  Watch,
+} from '../task/service.ts';
 import { holdOfAccount, resourceHolds } from './deletion-holds.ts';
 import { otherServices } from './endpoints.ts';
 import { runLifecycle } from './lifecycle-task.ts';
@@ -18,6 +26,13 @@ import type { ServiceDeps, Subject } from './task-deps.ts';
 import { addressOf, progressReporter } from './task-report.ts';
 import { runUserLifecycle } from './user-task.ts';
 
+/** One run of a service: the request, and the stored operation and task. */
+interface ServiceRun extends Subject {
+  readonly service: Service;
+  readonly data: ServiceRequested['data'];
+  readonly deps: ServiceDeps;
+}
+
 /** Runs the service for the project or user of the request, by the action of the operation. */
 export async function runService(
   service: Service,
@@ -27,12 +42,120 @@ export async function runService(
   deps: ServiceDeps,
   watch: Watch | undefined,
 ): Promise<RunReport> {
-  const common = {
+  const run = { service, data, operation, task, deps };
+  const context = commonContext(run, api, watch);
+  if (data.user)
+    return runForUser(run, {
+      ...context,
+      user: data.user,
+      userName: data.name,
+      projects: data.projects ?? [],
+    });
+  if (!data.project) throw new TypeError(`${data.taskId}: neither a project nor a user`);
+  const projectContext = { ...context, project: data.project, members: data.members };
+  if (operation.action === 'cleanup' || operation.action === 'plan')
+    return cleanUpProject(run, projectContext);
+  if (operation.action === 'provision')
+    return runProvision(service, data, operation, projectContext, deps, countsReporter(run));
+  return runLifecycle(service, data, operation, projectContext, deps, countsReporter(run));
+}
+
+function runForUser(run: ServiceRun, context: UserContext): Promise<RunReport> {
+  const { data, deps, operation, service } = run;
+  if (operation.action === 'provision')
+    return runUserProvision(service, data, operation, context, deps, countsReporter(run));
+  if (operation.action !== 'cleanup')
+    return runUserLifecycle(service, data, operation, context, deps.engine);
+  // For a cleanup, `confirmedAt` has the times of Keystone's 404s. For the actions above it may
+  // have the times at which Keystone showed the user as disabled.
+  const confirmation = Confirmation.of(
+    context.user,
+    data.confirmedAt,
+    deps.confirmationIntervalMillis,
+  );
+  return runUserCleanup({ ...cleanupInput(run), confirmation, context });
+}
+
+/** Cleans up the service of a project, or counts its resources for a plan. */
+async function cleanUpProject(run: ServiceRun, context: ProjectContext): Promise<RunReport> {
+  const { data, deps, operation, service, task } = run;
+  const listing = operation.action === 'plan' ? planListing(operation, task, deps) : undefined;
+  const approvedPlan = planGuardOf(service, data.phase, run, deps);
+  const held = resourceHolds(deps);
+  const report = await runProjectCleanup({
+    ...cleanupInput(run),
+    confirmation: projectConfirmation(run, context.project),
+    onListed: listing?.onListed,
+    guard: async (resourceType, resources) => {
+      const kept = await held(resourceType, resources);
+      const free = resources.filter(({ id }) => !kept.has(id));
+      for (const [id, blocker] of (await approvedPlan?.guard(resourceType, free)) ?? [])
+        kept.set(id, blocker);
+      return kept;
+    },
+    heldNow: held,
+    context: { ...context, ...(await projectApis(run, context.project)) },
+  });
+  await listing?.store();
+  return approvedPlan ? { ...report, appeared: approvedPlan.appeared() } : report;
+}
+
+/**
+ * Returns the proof that resources of the project may be removed. The request must come from the
+ * stored operation, because a forged message must not confirm a deletion.
+ */
+const projectConfirmation = (
+  { data, deps, operation }: ServiceRun,
+  project: ProjectId,
+): Confirmation | undefined =>
+  isOnLivingProject(operation)
+    ? Confirmation.asked(project, operation.request?.at ?? 0)
+    : Confirmation.of(project, data.confirmedAt, deps.confirmationIntervalMillis);
+
+/** Returns the APIs with a token on the project. Only phase `pre-delete` has them. */
+async function projectApis(
+  { data: { phase, region }, deps, service }: ServiceRun,
+  project: ProjectId,
+): Promise<Pick<ProjectContext, 'projectApi' | 'memberApi'>> {
+  if (phase !== 'pre-delete') return { projectApi: undefined };
+  const projectApi = await withStopSwitch(deps.cloud.api(service, region, project), phase, deps);
+  if (!projectApi) return { projectApi };
+  const memberApi = () =>
+    withStopSwitch(deps.cloud.api(service, region, project, 'member'), phase, deps);
+  return { projectApi, memberApi };
+}
+
+/** Returns the context of every action. The APIs of a plan refuse changes. */
+function commonContext(
+  { data, deps, operation, service }: ServiceRun,
+  api: ServiceApi,
+  watch: Watch | undefined,
+): CommonContext {
+  const isPlan = operation.action === 'plan';
+  const otherApi = otherServices(service, data.region, {
+    ...deps,
+    waivers: () => deps.engine.reads.waivers(),
+  });
+  return {
+    region: data.region,
+    api: isPlan ? readOnly(api) : api,
+    projectApi: undefined,
+    now: deps.now,
+    memoize: freshMemoize(),
+    apiOf: async (name) => {
+      const other = watched(await withStopSwitch(otherApi(name), data.phase, deps), watch);
+      return other && isPlan ? readOnly(other) : other;
+    },
+  };
+}
+
+/** Returns the part of the input that cleanups of projects and users share. */
+function cleanupInput({ data, deps, operation, service, task }: ServiceRun) {
+  return {
     service,
     phase: data.phase,
     skipTypes: data.skipTypes,
-    // Read from the stored task, because a forged message must not turn a partial run into a full
-    // run.
+    // Read from the stored task, because a forged message must not decide which types are handled.
     awaiting: task.partial?.state === 'running' ? task.partial.awaiting : [],
     seenIds: task.seenIds,
     leftBefore: leftOf(task),
@@ -52,90 +175,12 @@ export async function runService(
       return deps.deletionTimes?.record(deletions, deps.now()) ?? 0;
     },
   };
-  const listing = operation.action === 'plan' ? planListing(operation, task, deps) : undefined;
-  const approvedPlan = planGuardOf(service, data.phase, { operation, task }, deps);
-  const held = resourceHolds(deps);
-  const allowed = listing ? readOnly(api) : api;
-  const otherApi = otherServices(service, data.region, {
-    ...deps,
-    waivers: () => deps.engine.reads.waivers(),
-  });
-  const context = {
-    region: data.region,
-    api: allowed,
-    now: deps.now,
-    memoize: freshMemoize(),
-    apiOf: async (name: string) => {
-      const other = watched(await withStopSwitch(otherApi(name), data.phase, deps), watch);
-      return other && listing ? readOnly(other) : other;
-    },
-  };
-  if (data.user) {
-    const userContext = {
-      ...context,
-      projectApi: undefined,
-      user: data.user,
-      userName: data.name,
-      projects: data.projects ?? [],
-    };
-    if (operation.action === 'provision')
-      return runUserProvision(service, data, operation, userContext, deps, (counts) =>
-        common.onCounts(counts, {}),
-      );
-    if (operation.action !== 'cleanup')
-      return runUserLifecycle(service, data, operation, userContext, deps.engine);
-    // For a cleanup, `confirmedAt` has the times of Keystone's 404s. For the actions above it may
-    // have the times at which Keystone showed the user as disabled.
-    const confirmation = Confirmation.of(
-      data.user,
-      data.confirmedAt,
-      deps.confirmationIntervalMillis,
-    );
-    return runUserCleanup({ ...common, confirmation, context: userContext });
-  }
-  if (!data.project) throw new TypeError(`${data.taskId}: neither a project nor a user`);
-  if (operation.action !== 'cleanup' && operation.action !== 'plan') {
-    const projectContext = {
-      ...context,
-      projectApi: undefined,
-      project: data.project,
-      members: data.members,
-    };
-    const onCounts = (counts: Counts): void => common.onCounts(counts, {});
-    if (operation.action === 'provision')
-      return runProvision(service, data, operation, projectContext, deps, onCounts);
-    return runLifecycle(service, data, operation, projectContext, deps, onCounts);
-  }
-  // The request must come from the stored operation, because a forged message must not confirm a
-  // deletion.
-  const confirmation = isOnLivingProject(operation)
-    ? Confirmation.asked(data.project, operation.request?.at ?? 0)
-    : Confirmation.of(data.project, data.confirmedAt, deps.confirmationIntervalMillis);
-  const projectApi =
-    data.phase === 'pre-delete'
-      ? await withStopSwitch(deps.cloud.api(service, data.region, data.project), data.phase, deps)
-      : undefined;
-  const { project } = data;
-  const memberApi = projectApi && {
-    memberApi: () =>
-      withStopSwitch(deps.cloud.api(service, data.region, project, 'member'), data.phase, deps),
-  };
-  const report = await runProjectCleanup({
-    ...common,
-    confirmation,
-    onListed: listing?.onListed,
-    guard: async (resourceType, resources) => {
-      const kept = await held(resourceType, resources);
-      const free = resources.filter(({ id }) => !kept.has(id));
-      for (const [id, blocker] of (await approvedPlan?.guard(resourceType, free)) ?? [])
-        kept.set(id, blocker);
-      return kept;
-    },
-    heldNow: held,
-    context: { ...context, projectApi, ...memberApi, project, members: data.members },
-  });
-  await listing?.store();
-  return approvedPlan ? { ...report, appeared: approvedPlan.appeared() } : report;
+}
+
+/** Returns a progress reporter for the actions that count no new ids. */
+function countsReporter({ data, deps }: ServiceRun): (counts: Counts) => void {
+  const report = progressReporter(addressOf(data), deps);
+  return (counts) => report(counts, {});
 }
 
 /** Milliseconds for which one check of cancellation and holds is used during a run. */

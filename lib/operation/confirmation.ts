@@ -12,8 +12,8 @@ import { applyDomain } from './domain-begin.ts';
 import { withoutFuture } from './elapsed.ts';
 import type { Operation, Scope } from './model.ts';
 import { refuse } from './open.ts';
+import { isEnded } from './overtaking.ts';
 import { planTasks } from './plan-tasks.ts';
-import { isEnded } from './ready.ts';
 import { endWindow, hasTimeLeft, resumeWindow, waitWhileEnabled } from './recovery.ts';
 import { REGION_CODE } from './registry.ts';
 import { scopeAgain } from './scope.ts';
@@ -161,7 +161,8 @@ function applyLaterConfirmation(
 ): void {
   const { state, order } = transaction.operation;
   const isDone = order.every(({ id }) => isEnded(transaction.task(id)));
-  if (keystoneAnswer.kind === 'unknown' && isDone && state === 'running') {
+  const isReadyToClose = isDone && state === 'running';
+  if (keystoneAnswer.kind === 'unknown' && isReadyToClose) {
     applyUnknown(transaction, keystoneAnswer.error, rules);
     return;
   }
@@ -170,16 +171,25 @@ function applyLaterConfirmation(
     confirmation: transaction.operation.confirmation + 1,
   };
   // `protected` also means that the account is deleted. Each run checks the protection itself.
-  const isGone = keystoneAnswer.kind === 'absent' || keystoneAnswer.kind === 'protected';
-  if (isGone && state !== 'running')
-    transaction.operation = { ...moveOperation(transaction.operation, 'running'), hold: undefined };
-  if (isGone && isDone)
-    transaction.operation = { ...transaction.operation, hold: undefined, confirmedAt: [rules.now] };
-  if (keystoneAnswer.kind === 'present' && isDone && state === 'running') {
+  if (keystoneAnswer.kind === 'absent' || keystoneAnswer.kind === 'protected')
+    continueAsDeleted(transaction, isDone, rules);
+  else if (keystoneAnswer.kind === 'present' && isReadyToClose) {
     transaction.operation = { ...transaction.operation, hold: undefined };
     holdForLeftovers(transaction, rules);
   }
   advance(transaction, rules);
+}
+
+/** Continues without the project, because another client has deleted it. */
+function continueAsDeleted(transaction: OperationTransaction, isDone: boolean, rules: Rules): void {
+  const { operation } = transaction;
+  const running =
+    operation.state === 'running'
+      ? operation
+      : { ...moveOperation(operation, 'running'), hold: undefined };
+  transaction.operation = isDone
+    ? { ...running, hold: undefined, confirmedAt: [rules.now] }
+    : running;
 }
 
 /** Applies an answer that shows the project to an operation that an administrator requested. */

@@ -1,143 +1,19 @@
 import type { TaskDependency } from '../../events/dependency.ts';
-import type { TaskId } from '../../events/ids.ts';
-import { total, waitsForPeople } from './counts.ts';
-import { type PlannedTask, TASK_ENDED, type Task } from './model.ts';
+import type { ResourceTypeName } from '../../events/ids.ts';
+import { total } from './counts.ts';
+import type { PlannedTask, Task } from './model.ts';
 import { NO_REGION } from './order.ts';
-import type { OperationTransaction, Rules } from './transaction.ts';
+import {
+  hasCountedNothing,
+  isCountedEmpty,
+  isEnded,
+  mayOvertake,
+  needNotWait,
+  type ReadyRules,
+} from './overtaking.ts';
+import type { OperationTransaction } from './transaction.ts';
 import { moveTask } from './transitions.ts';
-import { ALL_PHASES, isVerifiedEmpty, staleVerifications } from './verification.ts';
-
-/**
- * Once a task has been blocked for this long only by things that a person must fix, tasks with a
- * preferred dependency on it stop waiting.
- */
-const OPERATOR_GRACE_MILLIS = 30_000;
-
-type ReadyRules = Pick<Rules, 'now' | 'heldTypes'>;
-
-/** True if the task exists and is in one of its end states. */
-export const isEnded = (task: Task | undefined): boolean =>
-  task !== undefined && TASK_ENDED.includes(task.state);
-
-/**
- * True if the task is missing, failed, is dead-lettered, waits for a person, or requires such a
- * task. Tasks with a preferred dependency on a stuck task do not wait for it (safety rule "One
- * stuck project stops no other").
- */
-function isStuck(transaction: OperationTransaction, id: TaskId, now: number): boolean {
-  const task = transaction.task(id);
-  if (!task || task.state === 'dead-lettered' || task.error) return true;
-  if (task.state === 'pending') {
-    const planned = transaction.operation.order.find((one) => one.id === id);
-    return (planned?.dependsOn ?? []).some(
-      ({ task: other, strength }) =>
-        strength === 'required' &&
-        !isEnded(transaction.task(other)) &&
-        isStuck(transaction, other, now),
-    );
-  }
-  return (
-    task.state === 'requested' &&
-    waitsForPeople(task.conditions) &&
-    now - task.progressAt >= OPERATOR_GRACE_MILLIS
-  );
-}
-
-/**
- * True if no resource of the awaited types is left. The other task has not ended: it is running, or
- * it waits after its partial run.
- */
-function isNothingLeft(transaction: OperationTransaction, dependency: TaskDependency): boolean {
-  const task = transaction.task(dependency.task);
-  if (dependency.until !== 'empty' || task?.phase !== 'apply') return false;
-  if (task.state !== 'requested' && task.partial?.state !== 'done') return false;
-  return dependency.types.every((type) => isVerifiedEmpty(task.verifications, type));
-}
-
-/** True if the task may begin before the end of the task that it depends on. */
-const mayOvertake = (
-  transaction: OperationTransaction,
-  dependency: TaskDependency,
-  rules: ReadyRules,
-): boolean =>
-  needNotWait(transaction, dependency, rules) ||
-  (dependency.strength === 'preferred' && isNothingLeft(transaction, dependency));
-
-/**
- * True if the count listed every type of the task as empty after Keystone had confirmed the
- * deletion, and the same is true for each task that it waits for. No resource of such a task can
- * then create others, so a task with resources need not wait for it.
- */
-function hasCountedNothing(transaction: OperationTransaction, id: TaskId): boolean {
-  const task = transaction.task(id);
-  if (isEnded(task)) return true;
-  if (!task || task.error || !['pending', 'requested'].includes(task.state)) return false;
-  const types = Object.keys(task.verifications);
-  const planned = transaction.operation.order.find((one) => one.id === id);
-  return (
-    types.length > 0 &&
-    types.every((type) => isTypeCountedEmpty(transaction, task, type)) &&
-    (planned?.dependsOn ?? []).every((one) => hasCountedNothing(transaction, one.task))
-  );
-}
-
-/**
- * Returns what the task has overtaken and what may still create resources for it. A run that is
- * requested after the end of an overtaken task lists what that task has left.
- */
-export const stillOvertaken = (
-  transaction: OperationTransaction,
-  { overtook }: Pick<Task, 'overtook'>,
-): readonly TaskId[] =>
-  overtook.filter((id) => {
-    const task = transaction.task(id);
-    // If the overtaken task overtook another one, it may run again.
-    return !isEnded(task) || (task?.overtook.length ?? 0) > 0;
-  });
-
-/**
- * True for a preferred dependency on a stuck task, unless a hold may keep a resource of the awaited
- * types. For example, Swift awaits Cinder's backups. A backup with a hold needs its data in Swift
- * until the hold ends.
- */
-const needNotWait = (
-  transaction: OperationTransaction,
-  dependency: TaskDependency,
-  rules: ReadyRules,
-): boolean =>
-  dependency.strength === 'preferred' &&
-  isStuck(transaction, dependency.task, rules.now) &&
-  (dependency.until === 'done' ||
-    isCountedEmpty(transaction, dependency) ||
-    !waitsForHold(transaction, dependency.task, rules.heldTypes, dependency.types));
-
-/**
- * True if a hold may keep a resource of these types (default: of any type) in the task, or in a
- * task that it requires. A failing task cannot report a hold that began after its last listing.
- * Every stored hold of an awaited type therefore counts, except if the last listing of this type
- * was empty.
- */
-function waitsForHold(
-  transaction: OperationTransaction,
-  id: TaskId,
-  heldTypes: readonly string[],
-  types?: readonly string[],
-): boolean {
-  const task = transaction.task(id);
-  if (!task || isEnded(task)) return false;
-  const isAwaited = (type: string | undefined): boolean =>
-    !types || type === undefined || types.includes(type);
-  if (task.conditions.some((one) => one.isHold && isAwaited(one.resourceType))) return true;
-  const isOfTask = (type: string): boolean => type.startsWith(`${task.service}.`);
-  const isHeld = (type: string): boolean =>
-    isOfTask(type) && isAwaited(type) && !isTypeCountedEmpty(transaction, task, type);
-  if (heldTypes.some(isHeld)) return true;
-  const planned = transaction.operation.order.find((one) => one.id === id);
-  return (planned?.dependsOn ?? []).some(
-    ({ task: other, strength }) =>
-      strength === 'required' && waitsForHold(transaction, other, heldTypes),
-  );
-}
+import { ALL_PHASES, staleVerifications } from './verification.ts';
 
 /**
  * Requests every task whose dependencies have ended or may be overtaken. When an overtaken task has
@@ -188,24 +64,14 @@ function requestPartial(
   rules: ReadyRules,
 ): void {
   if (task.partial || task.startedAt !== undefined) return;
-  const independent = open.filter(
-    (one) => one.until === 'done' && one.independentTypes !== undefined,
-  );
-  const isBlocking = (one: TaskDependency): boolean =>
-    !independent.includes(one) &&
-    !mayOvertake(transaction, one, rules) &&
-    !isCountedEmpty(transaction, one);
-  if (independent.length === 0 || open.some(isBlocking)) return;
+  const independent = open.filter(hasIndependentTypes);
+  if (independent.length === 0) return;
+  const others = open.filter((one) => !hasIndependentTypes(one));
+  const mayPrecede = (one: TaskDependency): boolean =>
+    mayOvertake(transaction, one, rules) || isCountedEmpty(transaction, one);
+  if (!others.every(mayPrecede)) return;
   if (!independent.every((one) => isRemoving(transaction.task(one.task)))) return;
-  const typeSets = independent.map((one) =>
-    one.until === 'done' ? (one.independentTypes ?? []) : [],
-  );
-  const types = (typeSets[0] ?? []).filter((type) => typeSets.every((set) => set.includes(type)));
-  const isEmpty = (type: string): boolean => {
-    const known = task.verifications[type];
-    return known !== undefined && known.status === 'empty' && !known.stale;
-  };
-  if (types.every(isEmpty)) return;
+  if (typesIndependentOfAll(independent).every((type) => isFreshEmpty(task, type))) return;
   const awaiting = independent.flatMap((one) => transaction.task(one.task)?.service ?? []);
   const partial: Task = {
     ...task,
@@ -213,6 +79,25 @@ function requestPartial(
   };
   requestRun(transaction, partial, 'apply', rules.now);
 }
+
+type IndependentDependency = Extract<TaskDependency, { until: 'done' }> & {
+  readonly independentTypes: readonly ResourceTypeName[];
+};
+
+const hasIndependentTypes = (one: TaskDependency): one is IndependentDependency =>
+  one.until === 'done' && one.independentTypes !== undefined;
+
+/** Returns the types that are independent of all these tasks. */
+const typesIndependentOfAll = ([
+  first,
+  ...others
+]: readonly IndependentDependency[]): ResourceTypeName[] =>
+  (first?.independentTypes ?? []).filter((type) =>
+    others.every(({ independentTypes }) => independentTypes.includes(type)),
+  );
+
+const isFreshEmpty = ({ verifications }: Task, type: ResourceTypeName): boolean =>
+  verifications[type]?.status === 'empty' && !verifications[type].stale;
 
 /**
  * True if the task has reported deletions in progress and no resource that failed or waits for a
@@ -224,27 +109,6 @@ const isRemoving = (task: Task | undefined): boolean =>
   task.error === undefined &&
   task.conditions.some(({ class: kind }) => kind === 'InProgress') &&
   !task.conditions.some(({ actor, class: kind }) => actor !== 'none' && kind !== 'Unsupported');
-
-/**
- * True if the last listing of each awaited type was empty, in any phase. The count of phase `plan`
- * is enough: after Keystone has confirmed the deletion of the account, no user can create resources
- * in it.
- */
-function isCountedEmpty(transaction: OperationTransaction, dependency: TaskDependency): boolean {
-  const task = transaction.task(dependency.task);
-  if (dependency.until !== 'empty' || !task) return false;
-  return dependency.types.every((type) => isTypeCountedEmpty(transaction, task, type));
-}
-
-/** As {@link isCountedEmpty}, for one type. */
-function isTypeCountedEmpty(
-  { operation }: OperationTransaction,
-  { verifications }: Task,
-  type: string,
-): boolean {
-  const known = verifications[type];
-  return operation.confirmedAt.length > 0 && known?.status === 'empty' && !known.stale;
-}
 
 /**
  * Marks all verifications as stale, because users could work in the project. This includes the

@@ -1,5 +1,4 @@
-import type { TaskId } from '../../events/ids.ts';
-import type { Condition, ServiceReport } from '../../events/service.ts';
+import type { ServiceReport } from '../../events/service.ts';
 import { backoffMillis } from '../shared/backoff.ts';
 import type { ErrorReport } from '../shared/errors.ts';
 import { advance } from './advance.ts';
@@ -12,9 +11,9 @@ import {
   nextRunSeconds,
 } from './counts.ts';
 import { withElapsed } from './elapsed.ts';
-import { knownHold } from './known-hold.ts';
 import type { Task, TaskState } from './model.ts';
-import { invalidateVerifications, reopen, stillOvertaken } from './ready.ts';
+import { stillOvertaken } from './overtaking.ts';
+import { invalidateVerifications, reopen } from './ready.ts';
 import type { OperationTransaction, Rules } from './transaction.ts';
 import { moveTask } from './transitions.ts';
 import {
@@ -36,7 +35,8 @@ const LAG_MILLIS = 30_000;
 const MAX_ASKED_WAIT_MILLIS = 24 * 3_600_000;
 
 /** The state of a task in this phase while a run is under way. */
-const underWay = ({ phase }: Task): TaskState => (phase === 'plan' ? 'planning' : 'requested');
+export const underWay = ({ phase }: Task): TaskState =>
+  phase === 'plan' ? 'planning' : 'requested';
 
 /**
  * Applies a report of a service to its task. A report of another run, or an outdated one, is
@@ -268,7 +268,7 @@ function requestNextRun(
  * Dead-letters the task. The dead-letter message requests the next run, which begins when it is
  * redriven.
  */
-function giveUp(
+export function giveUp(
   transaction: OperationTransaction,
   task: Task,
   error: ErrorReport,
@@ -284,74 +284,4 @@ function giveUp(
   };
   transaction.put(next);
   transaction.deadLetters.push({ message: transaction.request(next, now), error });
-}
-
-/**
- * Applies the redrive of a dead-letter message by a person. The attempts and the stall timeout
- * begin again.
- */
-export function applyRedrive(
-  transaction: OperationTransaction,
-  task: Task | undefined,
-  rules: Rules,
-): void {
-  if (task?.state !== 'dead-lettered') return;
-  transaction.put({
-    ...moveTask(task, underWay(task)),
-    attempts: 0,
-    progressAt: rules.now,
-    reportedAt: rules.now,
-    askedWaitMillis: 0,
-    nextAt: rules.now,
-  });
-}
-
-/** Returns the error for a message that stays a dead-letter message because of a hold. */
-const heldError = (
-  { service, region }: Task,
-  { message, advice = '' }: Condition,
-): ErrorReport => ({
-  code: 'operation.discard.held',
-  class: 'Blocked',
-  message: `the dead letter was not discarded, because ${message}`,
-  advice,
-  service,
-  region,
-});
-
-/** The discarded run, the person, and the reason. */
-export interface Discarded {
-  readonly taskId: TaskId;
-  readonly run: number;
-  readonly by: string;
-  readonly reason: string;
-}
-
-/**
- * Applies the discard of a dead-letter message by a person. The remaining resources are unknown, so
- * the task ends `unreachable`. A message of an earlier run is ignored, because the task has
- * continued since. If a hold keeps a resource of the task, the message becomes a dead-letter
- * message again.
- */
-export function applyDiscard(
-  transaction: OperationTransaction,
-  { taskId, run, by, reason }: Discarded,
-  rules: Rules,
-): void {
-  const task = transaction.task(taskId);
-  if (!task || task.run !== run || task.endedAt !== undefined || task.state === 'pending') return;
-  const held = knownHold(transaction.operation, task, rules.heldTypes);
-  if (held) {
-    giveUp(transaction, task, task.error ?? heldError(task, held), rules.now);
-    return;
-  }
-  // The person has decided against another run, so overtaken tasks do not reopen this task.
-  const ended = {
-    overtook: [],
-    because: `discarded by ${by}: ${reason}`,
-    nextAt: undefined,
-    endedAt: rules.now,
-  };
-  transaction.put({ ...moveTask(task, 'unreachable'), ...ended });
-  advance(transaction, rules);
 }

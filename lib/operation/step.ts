@@ -3,6 +3,7 @@ import type { ServiceReport } from '../../events/service.ts';
 import { announceEnd } from './advance.ts';
 import { applyCancel } from './cancel.ts';
 import { applyConfirmation, type KeystoneAnswer } from './confirmation.ts';
+import { applyDiscard, applyRedrive, type Discarded } from './dead-letter.ts';
 import { applyChildren, type DomainProject, openProjects } from './domain.ts';
 import { advanceDomain, type DomainProgress } from './domain-advance.ts';
 import { applyPlans } from './domain-plan.ts';
@@ -14,7 +15,7 @@ import type { KeystoneActionResult, Operation, Task } from './model.ts';
 import { hasEnded } from './open.ts';
 import { applyWindow, cancelRecoverable, isCanceledBefore, undo } from './recovery.ts';
 import { applyRelease } from './release.ts';
-import { applyDiscard, applyRedrive, applyReport, type Discarded } from './report.ts';
+import { applyReport } from './report.ts';
 import { OperationTransaction, type Rules, type Step } from './transaction.ts';
 
 /** Every event that an operation handles. */

@@ -1,0 +1,69 @@
+import type { DomainId } from '../../events/ids.ts';
+import { isGone } from '../account/inventory.ts';
+import { isUndo } from '../operation/lifecycle.ts';
+import type { LifecycleAnswer } from '../operation/lifecycle-confirmation.ts';
+import type { LifecycleProject } from '../operation/lifecycle-domain.ts';
+import type { Operation } from '../operation/model.ts';
+import { projectScope } from '../operation/scope.ts';
+import { protectedBecause } from '../task/safety-rules.ts';
+import type { LifecycleDeps } from './lifecycle.ts';
+import { pendingDeletion } from './project-state.ts';
+
+/** Returns the answer about a domain, with its projects. */
+export async function askDomain(
+  operation: Operation,
+  id: DomainId,
+  deps: LifecycleDeps,
+): Promise<LifecycleAnswer> {
+  const shown = await deps.cloud.keystone.show('domain', id);
+  if (shown.kind === 'absent') return { kind: 'absent' };
+  if (shown.kind === 'other') return refusedAsAlike(shown.id);
+  const { enabled } = shown.account;
+  const pending = await pendingDeletion('domain', id, deps.engine.reads);
+  const isActive = enabled && pending === undefined;
+  return {
+    kind: 'present',
+    isWanted: (operation.action === 'suspend') === !isActive,
+    because: pending
+      ? `${pending.operationId} deletes it later`
+      : `it is ${enabled ? 'enabled' : 'disabled'}`,
+    decision: { follows: true, mode: deps.mode, afterMillis: 0, rule: undefined },
+    projects: await projectsOf(operation, id, deps),
+  };
+}
+
+/**
+ * Returns the projects of a domain that take part in its suspension or resume. A project that is
+ * itself disabled in Keystone is not resumed.
+ */
+async function projectsOf(
+  operation: Operation,
+  domainId: DomainId,
+  deps: LifecycleDeps,
+): Promise<LifecycleProject[]> {
+  const protection = isUndo(operation) ? undefined : await deps.protection();
+  const records = await deps.engine.reads.projectsOf(domainId);
+  const living = records.filter((record) => !isGone(record));
+  const projects = living.map(async (record): Promise<LifecycleProject[]> => {
+    if (record.account.type !== 'project') return [];
+    const mayBeDisabled = operation.action === 'resume' && record.account.enabled === false;
+    if (mayBeDisabled && (await isDisabled(record.account.id, deps))) return [];
+    const scope = projectScope(record.account, record);
+    const existing = await deps.engine.reads.operationsAbout('project', scope.id);
+    const because = protection && protectedBecause(scope, protection);
+    return [{ scope, existing, protectedBecause: because }];
+  });
+  return (await Promise.all(projects)).flat();
+}
+
+/** True only if Keystone answers that the project is disabled. */
+async function isDisabled(id: string, { cloud }: LifecycleDeps): Promise<boolean> {
+  const shown = await cloud.keystone.show('project', id).catch(() => undefined);
+  return shown?.kind === 'present' && shown.account.enabled === false;
+}
+
+/** Returns the refusal for an id that Keystone's database treats as equal to another id. */
+export const refusedAsAlike = (id: string): LifecycleAnswer => ({
+  kind: 'refused',
+  because: `Keystone shows ${id} instead: its database treats both ids as equal`,
+});

@@ -1,0 +1,79 @@
+import type { TaskId } from '../../events/ids.ts';
+import type { Condition } from '../../events/service.ts';
+import type { ErrorReport } from '../shared/errors.ts';
+import { advance } from './advance.ts';
+import { knownHold } from './known-hold.ts';
+import type { Task } from './model.ts';
+import { giveUp, underWay } from './report.ts';
+import type { OperationTransaction, Rules } from './transaction.ts';
+import { moveTask } from './transitions.ts';
+
+/**
+ * Applies the redrive of a dead-letter message by a person. The attempts and the stall timeout
+ * begin again.
+ */
+export function applyRedrive(
+  transaction: OperationTransaction,
+  task: Task | undefined,
+  rules: Rules,
+): void {
+  if (task?.state !== 'dead-lettered') return;
+  transaction.put({
+    ...moveTask(task, underWay(task)),
+    attempts: 0,
+    progressAt: rules.now,
+    reportedAt: rules.now,
+    askedWaitMillis: 0,
+    nextAt: rules.now,
+  });
+}
+
+/** Returns the error for a message that stays a dead-letter message because of a hold. */
+const heldError = (
+  { service, region }: Task,
+  { message, advice = '' }: Condition,
+): ErrorReport => ({
+  code: 'operation.discard.held',
+  class: 'Blocked',
+  message: `the dead letter was not discarded, because ${message}`,
+  advice,
+  service,
+  region,
+});
+
+/** The discarded run, the person, and the reason. */
+export interface Discarded {
+  readonly taskId: TaskId;
+  readonly run: number;
+  readonly by: string;
+  readonly reason: string;
+}
+
+/**
+ * Applies the discard of a dead-letter message by a person. The remaining resources are unknown, so
+ * the task ends `unreachable`. A message of an earlier run is ignored, because the task has
+ * continued since. If a hold keeps a resource of the task, the message becomes a dead-letter
+ * message again.
+ */
+export function applyDiscard(
+  transaction: OperationTransaction,
+  { taskId, run, by, reason }: Discarded,
+  rules: Rules,
+): void {
+  const task = transaction.task(taskId);
+  if (!task || task.run !== run || task.endedAt !== undefined || task.state === 'pending') return;
+  const held = knownHold(transaction.operation, task, rules.heldTypes);
+  if (held) {
+    giveUp(transaction, task, task.error ?? heldError(task, held), rules.now);
+    return;
+  }
+  // The person has decided against another run, so overtaken tasks do not reopen this task.
+  const ended = {
+    overtook: [],
+    because: `discarded by ${by}: ${reason}`,
+    nextAt: undefined,
+    endedAt: rules.now,
+  };
+  transaction.put({ ...moveTask(task, 'unreachable'), ...ended });
+  advance(transaction, rules);
+}
