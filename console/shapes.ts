@@ -17,6 +17,8 @@ export type Uncovered = UncoveredShape;
 export interface Hold {
   readonly target: string;
   readonly id: string;
+  /** The project of a resource, if it is known. */
+  readonly project?: string;
   readonly by: string;
   readonly reason: string;
   readonly at: number;

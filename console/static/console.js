@@ -846,7 +846,11 @@ function holdsPage({
       ) : table(
         "Holds in force",
         [
-          { title: "Kept", isHead: true, cell: ({ target, id }) => free(`${target} ${id}`) },
+          {
+            title: "Kept",
+            isHead: true,
+            cell: ({ target, id, project }) => free(`${target} ${id}${project === void 0 ? "" : ` of project ${project}`}`)
+          },
           { title: "By", cell: ({ by }) => by },
           { title: "Reason", cell: ({ reason }) => free(reason) },
           { title: "Ticket", cell: ({ ticket }) => ticket ?? "-" },

@@ -32,8 +32,9 @@ export const NewHold = z
   })
   .refine(
     ({ project, domain, resource }) =>
-      [project, domain, resource].filter((one) => one !== undefined).length === 1,
-    'send exactly one of project, domain and resource',
+      [project, domain, resource].filter((one) => one !== undefined).length === 1 ||
+      (project !== undefined && domain === undefined),
+    'send exactly one of project, domain and resource, or a resource with its project',
   );
 
 /**
@@ -56,7 +57,10 @@ export function holdRoutes(app: Hono, deps: ApiDeps): void {
   app.post('/v1/holds', async (context) => {
     const { reason, ticket, until: end, ...named } = await readJson(context, NewHold);
     const [target, id] = targetOf(named);
-    const unknown = await whyUnknown(target, id, deps);
+    const { project } = target === 'resource' ? named : {};
+    const unknown =
+      (await whyUnknown(target, id, deps)) ??
+      (project === undefined ? undefined : await whyUnknown('project', project, deps));
     if (unknown !== undefined) return context.json(problem('hold', unknown), 409);
     const until = end === undefined ? undefined : Date.parse(end);
     if (until !== undefined && until <= deps.now())
@@ -64,6 +68,7 @@ export function holdRoutes(app: Hono, deps: ApiDeps): void {
     const hold: DeletionHold = {
       target,
       id,
+      ...(project === undefined ? {} : { project }),
       by: callerOf(context),
       reason,
       at: deps.now(),
@@ -128,10 +133,10 @@ export function holdRoutes(app: Hono, deps: ApiDeps): void {
 function targetOf({
   project,
   domain,
-  resource = '',
+  resource,
 }: Pick<z.infer<typeof NewHold>, 'project' | 'domain' | 'resource'>): [HoldTarget, string] {
-  if (project !== undefined) return ['project', project];
-  return domain === undefined ? ['resource', resource] : ['domain', domain];
+  if (domain !== undefined) return ['domain', domain];
+  return resource === undefined ? ['project', project ?? ''] : ['resource', resource];
 }
 
 /**

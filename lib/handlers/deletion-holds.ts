@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { ProjectId } from '../../events/ids.ts';
 import type { Condition } from '../../events/service.ts';
 import type { Reads, WrittenDocument } from '../engine/port.ts';
 import type { Cloud } from '../openstack/cloud.ts';
@@ -16,6 +17,7 @@ import type { Blocker, Resource } from '../task/service.ts';
 const StoredHold = z.looseObject({
   target: z.enum(HOLD_TARGETS),
   id: z.string(),
+  project: ProjectId.exactOptional(),
   by: z.string(),
   reason: z.string(),
   ticket: z.string().exactOptional(),

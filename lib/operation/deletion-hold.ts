@@ -1,4 +1,5 @@
 import { HOLD_TAG } from '../../events/hold.ts';
+import type { ProjectId } from '../../events/ids.ts';
 import type { Condition } from '../../events/service.ts';
 import type { Scope } from './model.ts';
 
@@ -16,6 +17,11 @@ export interface DeletionHold {
   readonly target: HoldTarget;
   /** The id of the project or domain, or `nova.server/ID` for a resource. */
   readonly id: string;
+  /**
+   * The project of the resource, if the person named it. It is shown to people and does not limit
+   * the hold, because the person may be wrong.
+   */
+  readonly project?: ProjectId | undefined;
   readonly by: string;
   readonly reason: string;
   /** The number of a ticket or a case. */
@@ -61,10 +67,11 @@ export function holdOnAccount(
 }
 
 /** Returns the reason and the advice of a hold, for a condition or for a resource. */
-export function describeHold({ target, id, by, reason, ticket }: DeletionHold) {
+export function describeHold({ target, id, project, by, reason, ticket }: DeletionHold) {
+  const ofProject = project === undefined ? '' : ` of project ${project}`;
   const details = [`by ${by}`, ...(ticket === undefined ? [] : [`ticket ${ticket}`])];
   return {
-    message: `a hold keeps ${target} ${id} (${details.join(', ')}): ${reason}`,
+    message: `a hold keeps ${target} ${id}${ofProject} (${details.join(', ')}): ${reason}`,
     actor: 'operator' as const,
     isHold: true as const,
     advice:

@@ -20,6 +20,7 @@ interface AddOptions extends TargetOptions {
 const HoldShape = z.looseObject({
   target: z.string(),
   id: z.string(),
+  project: z.string().optional(),
   by: z.string(),
   reason: z.string(),
   ticket: z.string().optional(),
@@ -54,7 +55,8 @@ export function holdCommands(program: Command, terminal: Terminal): void {
     .option('--until <time>', 'the end: a time (2027-01-31T00:00:00Z) or a duration from now (30d)')
     .action(
       async ({ project, domain, resource, reason, ticket, until, ...options }: AddOptions) => {
-        onlyOne({ project, domain, resource });
+        // A resource may be given with its project.
+        onlyOne(resource === undefined ? { project, domain } : { domain, resource });
         const body = { project, domain, resource, reason, ticket, until: endOf(until, now()) };
         const answer = await client.post('/v1/holds', body, HoldShape);
         present(
@@ -80,6 +82,7 @@ export function holdCommands(program: Command, terminal: Terminal): void {
         columns: {
           Target: ({ target }) => target,
           ID: ({ id }) => id,
+          Project: ({ project }) => project,
           By: ({ by }) => by,
           Since: ({ at }) => time(at),
           Until: ({ until }) => (until === undefined ? undefined : time(until)),
@@ -111,10 +114,11 @@ function showHolds({ holds, suspensions }: z.infer<typeof HoldsShape>): string {
     holds.length === 0
       ? 'No holds.'
       : table(
-          ['TARGET', 'ID', 'BY', 'SINCE', 'UNTIL', 'TICKET', 'REASON'],
-          holds.map(({ target, id, by, at, until, ticket = '', reason }) => [
+          ['TARGET', 'ID', 'PROJECT', 'BY', 'SINCE', 'UNTIL', 'TICKET', 'REASON'],
+          holds.map(({ target, id, project = '', by, at, until, ticket = '', reason }) => [
             target,
             id,
+            project,
             by,
             time(at),
             time(until),

@@ -1,7 +1,8 @@
 import * as z from 'zod';
-import { UserId } from '../../../events/ids.ts';
+import { ProjectId, UserId } from '../../../events/ids.ts';
 import { ApiClient } from '../../../lib/cli/client.ts';
 import { runCommand } from '../../../lib/cli/command-line.ts';
+import { deletionHoldDocument } from '../../../lib/handlers/deletion-holds.ts';
 import { holdDocument } from '../../../lib/handlers/holds.ts';
 import { operation, task } from '../../engine/samples.ts';
 import { CONTROL, TARGET } from '../../property/simulation.ts';
@@ -188,6 +189,23 @@ describe('the command line', () => {
       /suspicious deletions +2 held; list them: propagator suspicious list/,
     );
     expect(JSON.parse((await type('status --json')).out)).toMatchObject({ suspicious: 2 });
+  });
+
+  it('shows the project of a resource with a hold, if it is known', async () => {
+    const { engine, type } = commandLine();
+    const stored = { target: 'resource', by: 'ann', reason: 'evidence', at: 1 } as const;
+    const first = { ...stored, id: 'nova.server/s1', project: ProjectId.parse('p1') };
+    const second = { ...stored, id: 'nova.server/s2' };
+    const documents = [first, second].map((one) =>
+      deletionHoldDocument('resource', one.id, 0, one),
+    );
+    await engine.commit({ documents });
+    const { out } = await type('hold list');
+    expect(out).toMatch(/TARGET +ID +PROJECT +BY/);
+    expect(out).toMatch(/resource +nova.server\/s1 +p1 +ann/);
+    expect(out).toMatch(/resource +nova.server\/s2 +ann/);
+    const { out: json } = await type('hold list -f json');
+    expect(JSON.parse(json).holds).toMatchObject([{ project: 'p1' }, {}]);
   });
 
   it('shows a project that was enabled in Keystone during a hold, with the next command', async () => {

@@ -1,4 +1,5 @@
 import {
+  CONTROL,
   deleted,
   failure,
   type StatefulSimulation,
@@ -77,6 +78,33 @@ describe('a hold of a project', () => {
 });
 
 describe('a hold of a resource', () => {
+  it('stores the project of the resource, which does not limit the hold', async () => {
+    const resource = 'network.port/target-1';
+    const unknown = await hold({ resource, project: 'typo' });
+    expect(unknown).toMatchObject({ status: 409 });
+    const added = await hold({ resource, project: CONTROL });
+    expect(added).toMatchObject({ status: 201, body: { target: 'resource', project: CONTROL } });
+    const { body } = await simulation.call('GET', '/v1/holds');
+    expect(body.holds).toEqual([
+      expect.objectContaining({ target: 'resource', id: resource, project: CONTROL }),
+    ]);
+    await simulation.ask();
+    await simulation.settle();
+    expect(simulation.left()).toEqual({ 'network.port': 1 });
+    expect((await waitsOn())[0]).toContain(`resource ${resource} of project ${CONTROL} (by ann)`);
+    await end('resource/network.port%2Ftarget-1');
+    await simulation.settle();
+    expect(simulation.state).toBe('finished');
+  });
+
+  it.each([{ domain: 'default' }, { domain: 'default', project: TARGET }])(
+    'is refused together with %j',
+    async (more) => {
+      const answer = await hold({ resource: 'network.port/target-1', ...more });
+      expect(answer).toMatchObject({ status: 400 });
+    },
+  );
+
   it('keeps this resource and the project, and all other resources are removed', async () => {
     await hold({ resource: 'network.port/target-1' });
     await simulation.ask();
@@ -132,7 +160,7 @@ describe('a hold that a failing service has not reported', () => {
 describe('POST /v1/holds', () => {
   it.each([
     ['no target', {}, 400],
-    ['two targets', { project: TARGET, resource: 'network.port/1' }, 400],
+    ['two targets', { project: TARGET, domain: 'default' }, 400],
     ['a resource without a type', { resource: 'target-1' }, 400],
     ['an unknown type', { resource: 'network.prot/1' }, 409],
     ['an unknown project', { project: 'tagret' }, 409],
