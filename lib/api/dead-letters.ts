@@ -6,6 +6,7 @@ import { bodyBytes } from '../account/received.ts';
 import { causeOf, shownBody } from '../engine/dead-letters.ts';
 import type { DeadLetter, Engine } from '../engine/port.ts';
 import { heldTypesOf } from '../handlers/deletion-holds.ts';
+import { unrestored, withUnrestored } from '../operation/discarded-action.ts';
 import { knownHold } from '../operation/known-hold.ts';
 import { hasEnded } from '../operation/open.ts';
 import { originOf } from './audit.ts';
@@ -70,9 +71,10 @@ export function deadLetterRoutes(app: Hono, { engine, now }: ApiDeps): void {
     // Only the checked messages are discarded, because the operation of a message that arrives now
     // may need it.
     const ids = deadLetters.map(({ id }) => id);
-    return context.json({
-      discarded: ids.length === 0 ? 0 : await engine.discard({ ...filter, ids }, decided),
-    });
+    const discarded = ids.length === 0 ? 0 : await engine.discard({ ...filter, ids }, decided);
+    const lasting =
+      discarded === 0 ? [] : await recordUnrestored(deadLetters, decided, engine, now());
+    return context.json({ discarded, unrestored: lasting });
   });
   app.get('/v1/decisions', async (context) => {
     const { operation, limit } = DecisionQuery.parse(context.req.query());
@@ -141,6 +143,36 @@ async function firstHeld(
     }
   }
   return undefined;
+}
+
+const MAX_CONFLICTS = 20;
+
+/**
+ * Returns what remains disabled or suspended after the discard. Each ended operation stores it, so
+ * that `operation show` names the commands that restore the account.
+ */
+async function recordUnrestored(
+  deadLetters: readonly DeadLetter[],
+  decided: { readonly by: string; readonly reason: string },
+  engine: Engine,
+  now: number,
+): Promise<string[]> {
+  const lasting = new Set<string>();
+  for (const { message } of deadLetters) {
+    const id = message && 'operationId' in message.data ? message.data.operationId : undefined;
+    if (!message || !id) continue;
+    for (let tries = 0; tries < MAX_CONFLICTS; tries += 1) {
+      const operation = await engine.reads.operation(id);
+      const left = operation && unrestored(operation, message);
+      if (!operation || left === undefined) break;
+      lasting.add(left);
+      // The task of a running operation stores the discard itself.
+      if (!hasEnded(operation)) break;
+      const recorded = withUnrestored(operation, left, decided, now);
+      if ((await engine.commit({ operations: [recorded] })) === 'committed') break;
+    }
+  }
+  return [...lasting];
 }
 
 const operationsNeeding = ({ type, data }: Message): [OperationId, string][] => {

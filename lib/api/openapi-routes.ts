@@ -206,7 +206,7 @@ export const ROUTE_DESCRIPTIONS: Readonly<Record<Route, RouteDescription>> = {
   'POST /v1/dead-letters/discard': {
     summary: 'Discard dead-letter messages.',
     body: Discard,
-    answers: { 200: z.object({ discarded: z.number() }) },
+    answers: { 200: z.object({ discarded: z.number(), unrestored: z.array(z.string()) }) },
   },
   'GET /v1/audit': {
     summary: 'The audit log, newest first.',

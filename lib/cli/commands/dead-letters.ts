@@ -129,25 +129,32 @@ export function deadLetterCommands(program: Command, terminal: Terminal): void {
     .action(
       async ({ json, format, column, ...selected }: Selection & Printed & { reason: string }) => {
         requireSelection(selected, ' or --id');
-        const answer = await client.post(
-          '/v1/dead-letters/discard',
-          selected,
-          z.object({ discarded: z.number() }),
-        );
+        const answer = await client.post('/v1/dead-letters/discard', selected, Discarded);
         present(
           terminal,
           answer,
           { json, format, column },
-          oneOf<typeof answer>(({ discarded }) =>
+          oneOf<typeof answer>(({ discarded, unrestored }) =>
             discarded === 0
               ? NOTHING
-              : `${discarded} discarded. Their operations end as unverified. ` +
-                'Follow them: propagator operation list',
+              : [
+                  unrestored.length < discarded
+                    ? `${discarded} discarded. Their operations end as unverified. ` +
+                      'Follow them: propagator operation list'
+                    : `${discarded} discarded.`,
+                  ...unrestored,
+                ].join('\n'),
           ),
         );
       },
     );
 }
+
+/** `unrestored`: what remains disabled or suspended, and the commands. An older API lacks it. */
+const Discarded = z.object({
+  discarded: z.number(),
+  unrestored: z.array(z.string()).default([]),
+});
 
 type Redrive = Selection & Printed & { all?: boolean; reason?: string; dryRun?: boolean };
 

@@ -250,7 +250,7 @@ describe('dead letters in the API', () => {
       }),
     ).toEqual({
       status: 200,
-      body: { discarded: 1 },
+      body: { discarded: 1, unrestored: [] },
     });
     expect(engine.deadLetterList).toEqual([]);
     const common = {
@@ -371,7 +371,7 @@ describe('dead letters in the API', () => {
     expect(
       await call('/v1/dead-letters/discard', { operation: running.id, by: 'ann', reason: 'x' }),
     ).toMatchObject({
-      body: { discarded: 1 },
+      body: { discarded: 1, unrestored: [] },
     });
     expect(engine.deadLetterList.map(({ queue }) => queue)).toEqual(['coordinate']);
   });

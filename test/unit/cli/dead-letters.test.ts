@@ -269,6 +269,22 @@ describe('propagator dead-letter discard', () => {
     );
     expect((await type('audit list --operation op-000000000000')).out).toBe('No decisions yet.\n');
   });
+
+  it('prints what stays suspended, and operation show repeats it', async () => {
+    const { engine, type } = commandLine();
+    const canceled = operation({ state: 'canceled', endedAt: 5 });
+    await engine.commit({ operations: [canceled] });
+    const { id, scope } = canceled;
+    engine.moveToDeadLetters('coordinate', {
+      type: 'operation.undo',
+      data: { operationId: id },
+    });
+    const { out } = await type(`dead-letter discard --operation ${id} --reason "not needed"`);
+    const left = `Resources of project ${scope.id} that ${id} suspended stay suspended.`;
+    expect(out).toContain(`${left} To resume them: propagator project resume ${scope.id}`);
+    expect(out).not.toContain('unverified');
+    expect((await type(`operation show ${id}`)).out).toContain(left);
+  });
 });
 
 describe('a time', () => {

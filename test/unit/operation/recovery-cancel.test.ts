@@ -101,6 +101,13 @@ describe('a recovery window that is canceled while Keystone does not enable the 
       return waitsOn;
     }
   }
+  const refusal = () =>
+    new PropagatorError({
+      code: 'keystone.http.403',
+      class: 'Denied',
+      message: 'You are not authorized',
+      advice: 'Ask.',
+    });
   async function canceled(refusals: PropagatorError[]): Promise<RefusingKeystone> {
     const simulation = new RefusingKeystone(['on', 'off']);
     simulation.policy = NO_POLICY;
@@ -135,14 +142,61 @@ describe('a recovery window that is canceled while Keystone does not enable the 
     expect(await simulation.waitsOn()).toEqual([]);
   });
 
-  it('dead-letters a refusal at once, with the message of Keystone', async () => {
-    const refusal = new PropagatorError({
-      code: 'keystone.http.403',
-      class: 'Denied',
-      message: 'You are not authorized',
-      advice: 'Ask.',
+  it('says after a discard what stays disabled, and the commands restore it', async () => {
+    const simulation = await canceled([refusal()]);
+    const before = simulation.shown(TARGET);
+    await simulation.settle();
+    const { id } = simulation.cleanup ?? {};
+    const selected = { operation: id, queue: 'coordinate', reason: 'not needed' };
+    const { json } = await simulation.post('/v1/dead-letters/discard', selected);
+    const left =
+      `The project ${TARGET} stays disabled in Keystone, and its resources that ${id} suspended ` +
+      `stay suspended. To enable it: openstack project set --enable ${TARGET}. Then resume it: ` +
+      `propagator project resume ${TARGET} --reason "…"`;
+    expect(json).toEqual({ discarded: 1, unrestored: [left] });
+    expect(simulation.cleanup).toMatchObject({
+      state: 'canceled',
+      hold: {
+        reason: 'canceled by ann: goes on',
+        advice: `${left}. ann discarded the dead letter: not needed`,
+      },
     });
-    const simulation = await canceled([refusal]);
+    expect(await simulation.waitsOn()).toEqual([]);
+    expect(simulation.projects.get(TARGET)?.enabled).toBe(false);
+    expect(simulation.shown(TARGET)).toEqual(before);
+    await simulation.set('project', true);
+    await simulation.settle();
+    const resumed = await simulation.post(`/v1/projects/${TARGET}/resume`, { reason: 'back' });
+    expect(resumed.status).toBe(202);
+    await simulation.settle();
+    expect(simulation.shown(TARGET).some(({ mark }) => mark)).toBe(false);
+  });
+
+  it('says after a discard of the undo what stays suspended', async () => {
+    const simulation = await canceled([]);
+    const isEnabled = () => simulation.projects.get(TARGET)?.enabled === true;
+    expect(await simulation.until(isEnabled)).toBe(true);
+    const isUndo = () =>
+      simulation.engine.waiting.some(({ message }) => message.type === 'operation.undo');
+    expect(await simulation.until(isUndo)).toBe(true);
+    const { id } = simulation.cleanup ?? {};
+    const undo = simulation.engine.waiting.find(({ message }) => message.type === 'operation.undo');
+    if (!undo) throw new Error('nothing is undone');
+    simulation.engine.take(undo);
+    await simulation.engine.commit({
+      deadLetters: [{ message: undo.message as never, error: refusal().report }],
+    });
+    const selected = { operation: id, queue: 'coordinate', reason: 'not needed' };
+    const { json } = await simulation.post('/v1/dead-letters/discard', selected);
+    const left =
+      `Resources of project ${TARGET} that ${id} suspended stay suspended. To resume them: ` +
+      `propagator project resume ${TARGET} --reason "…"`;
+    expect(json).toEqual({ discarded: 1, unrestored: [left] });
+    expect(simulation.cleanup?.hold?.advice).toContain(left);
+  });
+
+  it('dead-letters a refusal at once, with the message of Keystone', async () => {
+    const simulation = await canceled([refusal()]);
     await simulation.settle();
     expect(simulation.engine.deadLetterList).toMatchObject([
       {

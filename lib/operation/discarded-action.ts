@@ -1,0 +1,63 @@
+import type { Message } from '../../events/index.ts';
+import type { Operation } from './model.ts';
+import { hasEnded } from './open.ts';
+
+/** The person who discards a dead-letter message, and the reason. */
+interface Decision {
+  readonly by: string;
+  readonly reason: string;
+}
+
+/**
+ * Returns what stays disabled or suspended when a dead-letter message of the operation is
+ * discarded, and the commands that restore it. Returns `undefined` if the message restores nothing.
+ */
+export function unrestored(operation: Operation, message: Message): string | undefined {
+  const { action, id, keystoneAction, scope } = operation;
+  if (scope.type === 'user') return undefined;
+  const account = `${scope.type} ${scope.id}`;
+  const enable = `openstack ${scope.type} set --enable ${scope.id}`;
+  const resume =
+    scope.type === 'project'
+      ? `propagator project resume ${scope.id} --reason "…"`
+      : 'propagator project resume PROJECT --reason "…", for each of its projects (propagator ' +
+        `operation list --domain ${scope.id})`;
+  if (message.type === 'service.requested' && action === 'resume')
+    return (
+      `Resources of ${message.data.service} that are suspended stay suspended in ${account}. ` +
+      `To resume them after ${id} has ended: ${resume}`
+    );
+  if (!hasEnded(operation)) return undefined;
+  if (message.type === 'operation.undo')
+    return `Resources of ${account} that ${id} suspended stay suspended. To resume them: ${resume}`;
+  if (message.type !== 'operation.keystone-action') return undefined;
+  if (message.data.what !== 'enable' || keystoneAction?.number !== message.data.number)
+    return undefined;
+  return (
+    `The ${account} stays disabled in Keystone, and its resources that ${id} suspended stay ` +
+    `suspended. To enable it: ${enable}. Then resume it: ${resume}`
+  );
+}
+
+/**
+ * Returns an ended operation after the discard of a message that would have restored its account.
+ * The operation shows what stays. It waits for nothing any more.
+ */
+export function withUnrestored(
+  operation: Operation,
+  left: string,
+  { by, reason }: Decision,
+  now: number,
+): Operation {
+  const { hold, keystoneAction, state } = operation;
+  return {
+    ...operation,
+    ...(keystoneAction ? { keystoneAction: { ...keystoneAction, done: true } } : {}),
+    hold: {
+      reason: state,
+      since: now,
+      ...hold,
+      advice: `${left}. ${by} discarded the dead letter: ${reason}`,
+    },
+  };
+}
