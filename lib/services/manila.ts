@@ -1,6 +1,7 @@
 import { defineService } from '../task/service.ts';
 import { defineQuotaSet } from './kit/quota.ts';
-import { backup, replica, snapshot } from './manila/copies.ts';
+import { backup } from './manila/backups.ts';
+import { replica, snapshot } from './manila/copies.ts';
 import { group, groupSnapshot } from './manila/groups.ts';
 import { securityService, shareNetwork, shareServer } from './manila/networks.ts';
 import { provision } from './manila/provision.ts';

@@ -9,37 +9,7 @@ import {
   type WithDeletionCount,
   withDeletionCount,
 } from './deletion.ts';
-import {
-  backupsOf,
-  EXPERIMENTAL,
-  type SnapshotRow,
-  sharesOf,
-  snapshotsOf,
-  supports,
-} from './rows.ts';
-
-/** Backups. A row names no project, so the owner of the share is the owner of a backup. */
-export const backup = defineType({
-  name: 'backup',
-  async list(context) {
-    const shares = await sharesOf(context);
-    const owners = new Map(shares.map((row) => [row.id, row.project_id]));
-    const rows = shares.length === 0 && supports(context, '2.80') ? [] : await backupsOf(context);
-    return rows
-      .filter((row) => owners.has(row.share_id))
-      .map((row) => ({ ...row, owner: owners.get(row.share_id) }));
-  },
-  id: (row) => row.id,
-  owner: (row) => row.owner ?? undefined,
-  label: (row) => row.name ?? undefined,
-  blocked: (row) => (DELETABLE_STATES.test(row.status) ? undefined : busyBlocker(row.status)),
-  async remove(row, context): Promise<Removal> {
-    if (row.status === 'deleting') return { kind: 'accepted' };
-    return deleteResource(row, `/share-backups/${encodeURIComponent(row.id)}`, context, {
-      headers: EXPERIMENTAL,
-    });
-  },
-});
+import { type SnapshotRow, sharesOf, snapshotsOf } from './rows.ts';
 
 const replicaRow = z.object({
   id: z.string(),

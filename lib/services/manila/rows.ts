@@ -48,6 +48,7 @@ const backupRow = z.object({
   status: z.string(),
   share_id: z.string(),
 });
+export type BackupRow = z.infer<typeof backupRow>;
 const serverRow = z.object({
   id: z.string(),
   project_id: text,
@@ -73,18 +74,21 @@ export function supports({ api }: Pick<ProjectContext, 'api'>, version: string):
   return minor(api.microversion) >= minor(version);
 }
 
-function unsupportedType(
-  { api }: ProjectContext,
-  resourceType: string,
-  since: string,
-): PropagatorError {
-  return new PropagatorError({
+interface Since {
+  readonly resourceType: string;
+  readonly version: string;
+}
+
+/** Throws class `Unsupported` if this release does not have the resource type. */
+export function requireSupport(context: ProjectContext, { resourceType, version }: Since): void {
+  if (supports(context, version)) return;
+  throw new PropagatorError({
     code: `manila.${resourceType}.unsupported`,
     class: 'Unsupported',
-    message: `this Manila does not have this resource type (microversion ${since})`,
+    message: `this Manila does not have this resource type (microversion ${version})`,
     advice: 'No action is necessary.',
     service: 'manila',
-    region: api.region,
+    region: context.api.region,
   });
 }
 
@@ -96,11 +100,10 @@ const listing =
   <S extends z.ZodType>(
     path: string,
     options: (context: ProjectContext) => ListOptions<S>,
-    since?: { resourceType: string; version: string },
+    since?: Since,
   ) =>
   async (context: ProjectContext): Promise<z.infer<S>[]> => {
-    if (since && !supports(context, since.version))
-      throw unsupportedType(context, since.resourceType, since.version);
+    if (since) requireSupport(context, since);
     return context.memoize(
       `manila${path}`,
       async () => (await context.api.list(path, options(context))).rows,
@@ -199,6 +202,7 @@ export const transfersOf = listing(
   }),
   { resourceType: 'transfer', version: '2.77' },
 );
+export const BACKUPS: Since = { resourceType: 'backup', version: '2.80' };
 /**
  * Lists backups of the whole cloud, because Manila ignores a filter by project. The call is
  * experimental up to 2026.2.
@@ -212,7 +216,7 @@ export const backupsOf = listing(
     query: { all_tenants: 1 },
     headers: EXPERIMENTAL,
   }),
-  { resourceType: 'backup', version: '2.80' },
+  BACKUPS,
 );
 export const EXPERIMENTAL = { 'X-OpenStack-Manila-API-Experimental': 'true' };
 

@@ -200,7 +200,7 @@ export function networkRoutes(routes: Routes, state: CloudState, tables: ManilaT
     key: 'share_group_types',
     access: 'access',
   });
-  quotas(routes, of.quota);
+  quotas(routes, of);
 }
 
 function types(
@@ -245,7 +245,8 @@ const limits = {
   share_replicas: 100,
 };
 
-function quotas(routes: Routes, table: Table<ManilaRow>): void {
+function quotas(routes: Routes, of: ManilaTables['of']): void {
+  const table = of.quota;
   const ownLimits = (id: string) =>
     Object.fromEntries(
       Object.entries(table.get(id) ?? {}).filter(([name]) => Object.hasOwn(limits, name)),
@@ -254,6 +255,15 @@ function quotas(routes: Routes, table: Table<ManilaRow>): void {
     .on('GET', '/v2/quota-sets/:id', (call) => {
       const id = param(call, 'id');
       return { status: 200, json: { quota_set: { id, ...limits, ...ownLimits(id) } } };
+    })
+    .on('GET', '/v2/quota-sets/:id/detail', (call) => {
+      const id = param(call, 'id');
+      const all = Object.entries({ ...limits, ...ownLimits(id) });
+      const shown = all.map(([name, limit]) => [name, { limit, in_use: 0, reserved: 0 }]);
+      // Manila counts a backup in the project that created it.
+      const inUse = of.backup.where((row) => row.project_id === id).length;
+      const counted = { backups: { limit: 10, in_use: inUse, reserved: 0 } };
+      return { status: 200, json: { quota_set: { id, ...Object.fromEntries(shown), ...counted } } };
     })
     .on('GET', '/v2/quota-sets/:id/defaults', (call) => ({
       status: 200,

@@ -116,6 +116,78 @@ describe('Manila, emptied of one project', () => {
   });
 });
 
+describe('the backups of Manila', () => {
+  const strangerId = () => fixture.control.project.id;
+  const strangersShare = () =>
+    tables().of.share.where(({ project_id }) => project_id === strangerId())[0]?.id;
+
+  it('stay if another project created them, also on a share of the project', async () => {
+    await open();
+    const foreign = rowOf('backup', 'backup');
+    foreign.project_id = strangerId();
+    fixture.remember();
+    const report = await exhausted();
+    expect(tables().of.backup.get(foreign.id)).toMatchObject({ status: 'available' });
+    expect(fixture.left('manila')).toEqual(['manila.quota quota', 'manila.share saved']);
+    expect(fixture.controlsAreUntouched).toBe(true);
+    expect(report.outcome.kind).toBe('again');
+    expect(report.conditions).toContainEqual(
+      expect.objectContaining({
+        resourceType: 'manila.backup',
+        class: 'Blocked',
+        actor: 'operator',
+        example: foreign.id,
+      }),
+    );
+    tables().of.backup.delete(foreign.id);
+    fixture.remember();
+    finished(await fixture.expectEmptied(manila));
+  });
+
+  it('stay if the usage does not tell which of them the project created', async () => {
+    await open();
+    const own = rowOf('backup', 'backup');
+    const foreign = tables().of.backup.add({ ...own, id: 'foreign', project_id: strangerId() });
+    fixture.remember();
+    await exhausted();
+    expect([own.status, foreign.status]).toEqual(['available', 'available']);
+    expect(fixture.controlsAreUntouched).toBe(true);
+  });
+
+  it('are reported if the project created them on a share of another project', async () => {
+    await open();
+    const elsewhere = rowOf('backup', 'backup');
+    elsewhere.share_id = strangersShare();
+    const report = await exhausted();
+    expect(report.outcome.kind).toBe('again');
+    expect(fixture.left('manila')).toEqual(['manila.backup backup', 'manila.quota quota']);
+    expect(report.conditions).toContainEqual(
+      expect.objectContaining({
+        resourceType: 'manila.backup',
+        class: 'Blocked',
+        actor: 'operator',
+        message: 'Manila counts 1 backups of the project, but lists 0 on its shares',
+      }),
+    );
+    tables().of.backup.delete(elsewhere.id);
+    finished(await fixture.expectEmptied(manila));
+  });
+
+  it('are reported if the project has no share left', async () => {
+    await open();
+    const elsewhere = rowOf('backup', 'backup');
+    elsewhere.share_id = strangersShare();
+    for (const { id } of tables().of.share.where((row) => row.project_id === fixture.project))
+      tables().of.share.delete(id);
+    const report = await exhausted();
+    expect(report.outcome.kind).toBe('again');
+    expect(report.conditions).toContainEqual(
+      expect.objectContaining({ resourceType: 'manila.backup', actor: 'operator' }),
+    );
+    expect(fixture.left('manila')).toContain('manila.backup backup');
+  });
+});
+
 describe('Manila of an older release', () => {
   it('is emptied as of Zed (2.73), and the types that it lacks are reported', async () => {
     await open(manilaOf('2.73'));

@@ -1,0 +1,86 @@
+import * as z from 'zod';
+import { type Blocker, defineType, type ProjectContext, type Removal } from '../../task/service.ts';
+import { busyBlocker, DELETABLE_STATES, deleteResource } from './deletion.ts';
+import {
+  BACKUPS,
+  type BackupRow,
+  backupsOf,
+  EXPERIMENTAL,
+  requireSupport,
+  sharesOf,
+} from './rows.ts';
+
+const quotaDetail = z.object({
+  quota_set: z.object({ backups: z.object({ in_use: z.number() }) }),
+});
+
+/** Returns the number of backups that the project has created. The call changes nothing. */
+async function createdBackups({ api, project }: ProjectContext): Promise<number> {
+  const answer = await api.request('GET', `/quota-sets/${encodeURIComponent(project)}/detail`);
+  return quotaDetail.parse(answer.json).quota_set.backups.in_use;
+}
+
+type OwnedBackup = BackupRow & {
+  readonly owner: string | undefined;
+  readonly blocker?: Blocker;
+};
+
+/** The row that stands for backups of the project on shares of other projects. */
+const elsewhereRow = (project: string, created: number, onOwnShares: number): OwnedBackup => ({
+  id: `backups-of-${project}`,
+  name: 'backups on shares of other projects',
+  status: 'unknown',
+  share_id: '',
+  owner: project,
+  blocker: {
+    message: `Manila counts ${created} backups of the project, but lists ${onOwnShares} on its shares`,
+    actor: 'operator',
+    advice:
+      "Read the ids in Manila's database: SELECT id, share_id FROM share_backups WHERE " +
+      `project_id = '${project}' AND deleted = 'False'. Delete each of these backups: ` +
+      'openstack share backup delete ID. If there are none, reset the counter: ' +
+      `openstack share quota delete ${project}`,
+  },
+});
+
+/**
+ * Backups. A backup belongs to the project that created it. That project is not always the owner of
+ * the share: a transfer moves the share without its backups. A row names neither project, so the
+ * quota usage must confirm the owner. If the project created exactly as many backups as its shares
+ * have, they are its own. If the numbers differ, no backup is deleted.
+ */
+export const backup = defineType<OwnedBackup>({
+  name: 'backup',
+  blockers: [
+    'A backup is deleted only if the usage in the quota confirms that the project has created ' +
+      'the backups of its shares.',
+  ],
+  async list(context) {
+    requireSupport(context, BACKUPS);
+    const { project } = context;
+    const [shares, created] = await Promise.all([sharesOf(context), createdBackups(context)]);
+    const own = new Set(shares.filter((row) => row.project_id === project).map(({ id }) => id));
+    const all = own.size === 0 ? [] : await backupsOf(context);
+    const rows = all.filter((row) => own.has(row.share_id));
+    const isConfirmed = created === rows.length;
+    // Manila lowers the usage before it deletes the row, and a deletion in progress needs no call.
+    const listed = rows.map((row) => ({
+      ...row,
+      owner: isConfirmed || row.status === 'deleting' ? project : undefined,
+    }));
+    return created > rows.length
+      ? [...listed, elsewhereRow(project, created, rows.length)]
+      : listed;
+  },
+  id: (row) => row.id,
+  owner: (row) => row.owner,
+  label: (row) => row.name ?? undefined,
+  blocked: (row) =>
+    row.blocker ?? (DELETABLE_STATES.test(row.status) ? undefined : busyBlocker(row.status)),
+  async remove(row, context): Promise<Removal> {
+    if (row.status === 'deleting') return { kind: 'accepted' };
+    return deleteResource(row, `/share-backups/${encodeURIComponent(row.id)}`, context, {
+      headers: EXPERIMENTAL,
+    });
+  },
+});
