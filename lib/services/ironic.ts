@@ -7,6 +7,7 @@ import {
   type ProjectContext,
   type Removal,
 } from '../task/service.ts';
+import { withChildren } from './ironic/children.ts';
 import { machineSuspension } from './ironic/suspend.ts';
 
 /** In these states, no operating system of the lessee is on the machine. */
@@ -41,7 +42,7 @@ async function nodes(
     collection: 'nodes',
     row: nodeRow,
     paging: 'next',
-    query: { ...query, fields },
+    query: { ...query, ...withChildren(api), fields },
   });
   return rows;
 }

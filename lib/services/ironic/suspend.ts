@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { type Comparison, defineSuspension, type ProjectContext } from '../../task/service.ts';
+import { withChildren } from './children.ts';
 
 const nodeRow = z.object({
   uuid: z.string(),
@@ -25,7 +26,7 @@ async function nodes({ api, project }: ProjectContext): Promise<NodeRow[]> {
         collection: 'nodes',
         row: nodeRow,
         paging: 'next',
-        query: { ...query, fields: FIELDS },
+        query: { ...query, ...withChildren(api), fields: FIELDS },
       })
     ).rows;
   const [leased, owned] = await Promise.all([read({ lessee: project }), read({ owner: project })]);

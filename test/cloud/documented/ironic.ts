@@ -13,6 +13,8 @@ export interface Node extends Row {
   provision_state: string;
   instance_uuid: string | null;
   power_state?: string;
+  /** The id of the node that contains this node (1.83). */
+  readonly parent_node?: string;
 }
 export interface Allocation extends Row {
   readonly name: string;
@@ -195,12 +197,20 @@ function nodeRoutes(routes: Routes, nodes: Table<Node>): void {
   routes
     .on('GET', '/v1/nodes', (call) => {
       if (minorOf(call) < 65) throw new Refusal(406, 'Request not acceptable.');
+      if (call.query.has('include_children') && minorOf(call) < 83)
+        throw new Refusal(
+          406,
+          'Request not acceptable. The minimal required API version should be 1.83',
+        );
+      // Ironic hides child nodes also from calls with a microversion before 1.83.
+      const withChildren = call.query.get('include_children') === 'true';
       const [owner, lessee] = ['owner', 'lessee'].map((name) =>
         call.unfiltered ? null : call.query.get(name),
       );
       const rows = nodes.where(
         (row) =>
           sees(call, row.owner, row.lessee) &&
+          (withChildren || row.parent_node === undefined) &&
           (owner === null || row.owner === owner) &&
           (lessee === null || row.lessee === lessee),
       );

@@ -6,10 +6,11 @@ import { testServiceContract } from './service-contract.ts';
 
 testServiceContract(ironic, {
   prepare({ rehearsal, project }) {
-    for (const [id, owner, lessee] of [
+    for (const [id, owner, lessee, parent_node] of [
       ['leased-machine', null, project],
       ['owned-machine', project, null],
       ['let-machine', project, 'another-project'],
+      ['leased-child', null, project, 'owned-machine'],
     ] as const)
       ironicIn(rehearsal.state).nodes.add({
         id,
@@ -19,6 +20,7 @@ testServiceContract(ironic, {
         provision_state: 'active',
         instance_uuid: null,
         power_state: 'power on',
+        ...(parent_node === undefined ? {} : { parent_node }),
       });
   },
   with: [fake],
@@ -99,6 +101,28 @@ describe('Ironic, emptied of one project', () => {
     expect(theirs).toMatchObject({ owner: stranger, lessee: null });
     expect(ours).toMatchObject({ owner: fixture.project, lessee: stranger });
     expect(fixture.controlsAreUntouched).toBe(true);
+  });
+
+  it('ends its leases of child nodes, and reports the child nodes that it owns', async () => {
+    await open();
+    const { nodes } = ironicIn(fixture.rehearsal.state);
+    const parent_node = node('theirs').id;
+    const plain = { provision_state: 'available', instance_uuid: null, parent_node };
+    const child = (name: string, owner: string | null, lessee: string | null): Node =>
+      nodes.add({ ...plain, id: uuid(), name, owner, lessee });
+    const leased = child('leased-child', null, fixture.project);
+    child('owned-child', fixture.project, null);
+    const foreign = child('foreign-child', null, fixture.control.project.id);
+    fixture.remember();
+    expect((await fixture.clean(ironic)).outcome).toEqual({ kind: 'finished' });
+    expect(leased.lessee).toBeNull();
+    expect(foreign.lessee).toBe(fixture.control.project.id);
+    expect(fixture.left('ironic').sort()).toEqual([
+      'ironic.node owned-child',
+      'ironic.node theirs',
+    ]);
+    expect(fixture.controlsAreUntouched).toBe(true);
+    expect((await fixture.plan(ironic)).counts).toMatchObject({ 'ironic.node': { listed: 2 } });
   });
 
   it('lists the leases after the allocations, which reserve nodes', async () => {
