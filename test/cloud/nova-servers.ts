@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { atLeast, newestFirst } from './compute-fault.ts';
 import { action, body, type Call, param, Refusal, type Reply, type Routes } from './http.ts';
+import { isInDownCell } from './nova-cells.ts';
 import { detach, record, softDelete, startDeletion } from './nova-deletion.ts';
 import { page } from './paging.ts';
 import { isoSeconds, uuid } from './resource-store.ts';
@@ -129,6 +130,7 @@ function list(
   const user = call.query.get('user_id');
   const rows = state.compute.servers.where(
     (row) =>
+      !isInDownCell(state, row) &&
       (project === null || row.project_id === project) &&
       (softDeleted || row.vm_state !== 'soft-delete') &&
       (status === undefined || statuses[row.vm_state] === status) &&

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { atLeast, fault, htmlNotFound, microversion } from './compute-fault.ts';
 import { action, body, type Call, type Front, param, Refusal, Routes } from './http.ts';
+import { listComputeServices } from './nova-cells.ts';
 import { serverRoutes } from './nova-servers.ts';
 import { keypairRoutes, knownProject, quotaOf, quotaRoutes } from './nova-user.ts';
 import { page } from './paging.ts';
@@ -176,6 +177,7 @@ export function nova(state: CloudState): Front {
         throw new Refusal(404, `Flavor access not found for ${row.id} / ${tenant} combination.`);
       return { status: 200, json: { flavor_access: access(row) } };
     })
+    .on('GET', '/v2.1/os-services', (call) => listComputeServices(state, call, version(call)))
     .on('GET', '/v2.1/os-aggregates', () => ({ status: 200, json: { aggregates: [] } }));
   serverRoutes(state, routes, version);
   state.store.source('nova.flavor-access', (project) =>

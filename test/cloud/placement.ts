@@ -17,7 +17,10 @@ export function placement(state: CloudState): Front {
           400,
           "The server could not comply with the request since it is either malformed or otherwise incorrect.\n\n JSON does not validate: 'project_id' is a required property",
         );
-      const servers = state.compute.servers.where((row) => row.project_id === project);
+      // Nova deletes the allocation of a server that it offloads.
+      const servers = state.compute.servers.where(
+        (row) => row.project_id === project && row.vm_state !== 'shelved_offloaded',
+      );
       if (servers.length === 0) return { status: 200, json: { usages: {} } };
       const sum = { VCPU: servers.length, MEMORY_MB: servers.length * 64 };
       return {

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { PropagatorError } from '../../shared/errors.ts';
 import {
+  type Blocker,
   defineType,
   HOLD_TAG,
   type ProjectContext,
@@ -8,6 +9,7 @@ import {
   type ServiceApi,
 } from '../../task/service.ts';
 import { epochOf } from '../kit/time.ts';
+import { downCellBlocker, hostsOfDownCells } from './cells.ts';
 
 /** The default number of parallel calls to Nova. */
 export const NOVA_CONCURRENCY = 8;
@@ -30,10 +32,10 @@ const serverRow = z.object({
   'OS-EXT-STS:task_state': z.string().nullish(),
 });
 /**
- * `placementUsage` is set in the only row of a project without listed servers but with usage in
- * Placement.
+ * `hidden` is set in the only row of a project without listed servers. It says why Nova may hide
+ * servers.
  */
-type ServerRow = z.infer<typeof serverRow> & { readonly placementUsage?: string };
+type ServerRow = z.infer<typeof serverRow> & { readonly hidden?: Blocker };
 
 const pathOf = (row: ServerRow): string => `/servers/${encodeURIComponent(row.id)}`;
 const isDeleting = (row: ServerRow): boolean =>
@@ -81,17 +83,35 @@ async function placementUsageRow(context: ProjectContext): Promise<ServerRow[]> 
     ([, amount]) => amount > 0,
   );
   if (counted.length === 0) return [];
-  // The answer names no owner, so the owner is the project of the request.
   const usage = counted.map(([name, amount]) => `${amount} ${name}`).join(', ');
   return [
-    {
-      id: `usages-of-${project}`,
-      name: 'servers that Nova does not list',
-      tenant_id: project,
-      status: 'UNKNOWN',
-      placementUsage: usage,
-    },
+    hiddenServers(project, {
+      message: `Nova lists no servers of the project, but Placement still reports usage: ${usage}`,
+      actor: 'operator',
+      advice:
+        'If this lasts longer than some minutes: a cell may be down (nova-manage cell_v2 ' +
+        'list_cells; openstack compute service list), or allocations may be orphaned ' +
+        '(nova-manage placement audit).',
+    }),
   ];
+}
+
+/** Returns one row for servers that Nova may hide. The owner is the project of the request. */
+const hiddenServers = (project: string, hidden: Blocker): ServerRow => ({
+  id: `servers-of-${project}`,
+  name: 'servers that Nova does not list',
+  tenant_id: project,
+  status: 'UNKNOWN',
+  hidden,
+});
+
+/**
+ * Returns one row if a cell is down. Placement does not reveal all servers of such a cell: a
+ * shelved and offloaded server and a server that was never scheduled have no allocation.
+ */
+async function downCellRow({ api, project }: ProjectContext): Promise<ServerRow[]> {
+  const hosts = await hostsOfDownCells(api);
+  return hosts.length === 0 ? [] : [hiddenServers(project, downCellBlocker(hosts))];
 }
 
 const actions = z.object({
@@ -221,26 +241,16 @@ export const server = defineType<ServerRow>({
   name: 'server',
   async list(context) {
     const rows = await listServers(context);
-    return rows.length > 0 ? rows : placementUsageRow(context);
+    if (rows.length > 0) return rows;
+    const used = await placementUsageRow(context);
+    return used.length > 0 ? used : downCellRow(context);
   },
   id: (row) => row.id,
   owner: (row) => row.tenant_id ?? undefined,
   label: (row) => row.name ?? undefined,
   createdAt: (row) => epochOf(row.created),
   isHeld: ({ metadata }) => HOLD_TAG in (metadata ?? {}),
-  blocked: (row) =>
-    row.placementUsage === undefined
-      ? undefined
-      : {
-          message:
-            'Nova lists no servers of the project, but Placement still reports usage: ' +
-            `${row.placementUsage}`,
-          actor: 'operator',
-          advice:
-            'If this lasts longer than some minutes: a cell may be down (nova-manage cell_v2 ' +
-            'list_cells; openstack compute service list), or allocations may be orphaned ' +
-            '(nova-manage placement audit).',
-        },
+  blocked: ({ hidden }) => hidden,
   remove: removeServer,
   batch: { most: DELETE_BATCH_SIZE, remove: removeServers },
 });

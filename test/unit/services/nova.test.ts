@@ -1,4 +1,5 @@
 import { nova } from '../../../lib/services/nova.ts';
+import { setDownCell } from '../../cloud/nova-cells.ts';
 import type { Server } from '../../cloud/rows.ts';
 import { TimedFixture } from './timed-fixture.ts';
 
@@ -211,6 +212,50 @@ describe('Nova with a cell that is down', () => {
     faults().clear();
     expect((await fixture.empty(nova)).outcome).toEqual({ kind: 'finished' });
     expect(left()).toEqual([]);
+  });
+
+  const shelveInDownCell = () => {
+    const { state } = fixture.fixture.rehearsal;
+    const own = fixture.compute.servers.where((row) => row.project_id === fixture.project);
+    for (const row of own) Object.assign(row, { vm_state: 'shelved_offloaded' });
+    setDownCell(state, { hosts: ['compute-9'], servers: new Set(own.map(({ id }) => id)) });
+    return own.length;
+  };
+
+  it('is not treated as empty while the cell of shelved servers is down', async () => {
+    fixture = await TimedFixture.open();
+    const servers = shelveInDownCell();
+    const report = await fixture.empty(nova);
+    expect(report.outcome.kind).toBe('again');
+    expect(left().filter((one) => one.startsWith('nova.server '))).toHaveLength(servers);
+    expect(report.conditions).toContainEqual(
+      expect.objectContaining({
+        resourceType: 'nova.server',
+        class: 'Blocked',
+        actor: 'operator',
+        message: expect.stringContaining('a cell is down'),
+        advice: expect.stringContaining('nova-manage cell_v2 list_cells'),
+      }),
+    );
+    setDownCell(fixture.fixture.rehearsal.state, undefined);
+    expect((await fixture.empty(nova)).outcome).toEqual({ kind: 'finished' });
+    expect(left()).toEqual([]);
+    expect(fixture.controlsAreUntouched).toBe(true);
+  });
+
+  it('is not treated as empty if the policy does not allow the list of services', async () => {
+    fixture = await TimedFixture.open();
+    shelveInDownCell();
+    faults().inject({
+      service: 'nova',
+      method: 'GET',
+      path: /os-services/,
+      effect: { does: 'answer', status: 403 },
+    });
+    expect((await fixture.empty(nova)).outcome).toMatchObject({
+      kind: 'failed',
+      error: { class: 'Denied' },
+    });
   });
 
   it('is not treated as empty when Placement does not answer', async () => {

@@ -1,0 +1,29 @@
+import * as z from 'zod';
+import type { Blocker, ServiceApi } from '../../task/service.ts';
+
+const services = z.object({
+  services: z.array(z.object({ host: z.string(), status: z.string() })),
+});
+
+/**
+ * Returns the compute hosts of the cells that are down. Since 2.69 Nova lists these hosts with the
+ * status `UNKNOWN`. It knows them from the host mappings, so a cell without hosts is not visible.
+ */
+export async function hostsOfDownCells(api: ServiceApi): Promise<string[]> {
+  const answer = await api.request('GET', '/os-services');
+  return services
+    .parse(answer.json)
+    .services.filter(({ status }) => status === 'UNKNOWN')
+    .map(({ host }) => host);
+}
+
+/** The blocker of a project without listed servers while a cell is down. `hosts`: at least one. */
+export const downCellBlocker = ({ length, 0: host }: readonly string[]): Blocker => ({
+  message:
+    'Nova lists no servers of the project, but a cell is down, and Nova omits the servers of such ' +
+    `a cell (${length} compute hosts, for example ${host})`,
+  actor: 'operator',
+  advice:
+    'Find the cell: nova-manage cell_v2 list_cells. Start its database again. The next run then ' +
+    'lists the servers of the cell.',
+});
