@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { PropagatorError } from '../../shared/errors.ts';
 import type { Blocker, ServiceApi } from '../../task/service.ts';
 
 const services = z.object({
@@ -27,3 +28,22 @@ export const downCellBlocker = ({ length, 0: host }: readonly string[]): Blocker
     'Find the cell: nova-manage cell_v2 list_cells. Start its database again. The next run then ' +
     'lists the servers of the cell.',
 });
+
+/**
+ * Throws class `Transient` while a cell is down. Suspend and resume need the complete list: an
+ * omitted server would keep running, or its record would be closed without a start.
+ */
+export async function requireAllCells(api: ServiceApi): Promise<void> {
+  const hosts = await hostsOfDownCells(api);
+  if (hosts.length === 0) return;
+  throw new PropagatorError({
+    code: 'nova.server.cell-down',
+    class: 'Transient',
+    message:
+      'a cell is down, and Nova omits the servers of such a cell from its list ' +
+      `(${hosts.length} compute hosts, for example ${hosts[0]})`,
+    advice: 'Find the cell: nova-manage cell_v2 list_cells. Start its database again.',
+    service: 'nova',
+    region: api.region,
+  });
+}

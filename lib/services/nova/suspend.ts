@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { type Comparison, defineSuspension, type ProjectContext } from '../../task/service.ts';
+import { requireAllCells } from './cells.ts';
 
 const count = z.number().nullish();
 const serverRow = z.object({
@@ -172,6 +173,7 @@ export const serverSuspension = defineSuspension<ServerRow, Before>({
       paging: 'marker',
       query: { all_tenants: 1, project_id: project },
     });
+    await requireAllCells(api);
     return rows;
   },
   id: (row) => row.id,

@@ -1,6 +1,9 @@
 import { nova } from '../../../lib/services/nova.ts';
+import { resumeRun } from '../../../lib/task/resume-run.ts';
+import { suspendRun } from '../../../lib/task/suspend-run.ts';
 import { setDownCell } from '../../cloud/nova-cells.ts';
 import type { Server } from '../../cloud/rows.ts';
+import { MemoryRecords } from '../../suspension-records.ts';
 import { TimedFixture } from './timed-fixture.ts';
 
 let fixture: TimedFixture;
@@ -256,6 +259,46 @@ describe('Nova with a cell that is down', () => {
       kind: 'failed',
       error: { class: 'Denied' },
     });
+  });
+
+  it('is neither suspended nor resumed until the cell is up again', async () => {
+    fixture = await TimedFixture.open();
+    const { state } = fixture.fixture.rehearsal;
+    const records = new MemoryRecords();
+    const run = async (action: 'suspend' | 'resume') => {
+      const input = {
+        service: nova.name,
+        types: (nova.suspension?.types ?? []).map((type) => type(nova.name)),
+        options: ['stop'],
+        context: await fixture.fixture.context(nova),
+        records,
+        phase: 'apply' as const,
+        settleAt: 0,
+        deadline: Date.now() + 60_000,
+        concurrency: 1,
+        mayContinue: async () => true,
+      };
+      fixture.clock.advance(MINUTE);
+      return action === 'suspend' ? suspendRun(input) : resumeRun(input);
+    };
+    const own = fixture.compute.servers.where((row) => row.project_id === fixture.project);
+    const active = own.filter((row) => row.vm_state === 'active').map(({ id }) => id);
+    const states = () => active.map((id) => fixture.compute.servers.get(id)?.vm_state);
+    const down = { hosts: ['compute-9'], servers: new Set(active) };
+    setDownCell(state, down);
+    for (let runs = 0; runs < 3; runs += 1)
+      expect((await run('suspend')).outcome.kind).not.toBe('finished');
+    setDownCell(state, undefined);
+    for (let runs = 0; runs < 5; runs += 1) await run('suspend');
+    expect(new Set(states())).toEqual(new Set(['stopped']));
+    setDownCell(state, down);
+    for (let runs = 0; runs < 3; runs += 1)
+      expect((await run('resume')).outcome.kind).not.toBe('finished');
+    setDownCell(state, undefined);
+    for (let runs = 0; runs < 5; runs += 1) await run('resume');
+    expect(new Set(states())).toEqual(new Set(['active']));
+    expect(await records.all()).toEqual([]);
+    expect(fixture.controlsAreUntouched).toBe(true);
   });
 
   it('is not treated as empty when Placement does not answer', async () => {

@@ -23,9 +23,10 @@ export function fixture(
       if (method !== 'GET' && method !== 'HEAD')
         calls.push([method, path, options.json ?? options.headers]);
       const id = path.split('/').at(-1);
-      const json = (lists['/v2/alarms'] ?? []).find(
+      const alarm = (lists['/v2/alarms'] ?? []).find(
         (row) => 'alarm_id' in row && row.alarm_id === id,
       );
+      const json = path === '/os-services' ? { services: [] } : alarm;
       const headers = new Headers(head.headers);
       if (method === 'PUT' && onWrite)
         return { status: 200, headers, json: onWrite(options.json), requestId: undefined };
