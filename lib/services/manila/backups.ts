@@ -33,7 +33,9 @@ const elsewhereRow = (project: string, created: number, onOwnShares: number): Ow
   share_id: '',
   owner: project,
   blocker: {
-    message: `Manila counts ${created} backups of the project, but lists ${onOwnShares} on its shares`,
+    message:
+      `Manila counts ${created} backups of the project, but lists ${onOwnShares} on ` +
+      'its shares',
     actor: 'operator',
     advice:
       "Read the ids in Manila's database: SELECT id, share_id FROM share_backups WHERE " +

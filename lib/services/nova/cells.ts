@@ -21,8 +21,8 @@ export async function hostsOfDownCells(api: ServiceApi): Promise<string[]> {
 /** The blocker of a project without listed servers while a cell is down. `hosts`: at least one. */
 export const downCellBlocker = ({ length, 0: host }: readonly string[]): Blocker => ({
   message:
-    'Nova lists no servers of the project, but a cell is down, and Nova omits the servers of such ' +
-    `a cell (${length} compute hosts, for example ${host})`,
+    'Nova lists no servers of the project, but a cell is down, and Nova omits the servers of ' +
+    `such a cell (${length} compute hosts, for example ${host})`,
   actor: 'operator',
   advice:
     'Find the cell: nova-manage cell_v2 list_cells. Start its database again. The next run then ' +
