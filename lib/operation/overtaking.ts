@@ -85,13 +85,15 @@ export function hasCountedNothing(transaction: OperationTransaction, id: TaskId)
  */
 export const stillOvertaken = (
   transaction: OperationTransaction,
-  { overtook }: Pick<Task, 'overtook'>,
-): readonly TaskId[] =>
-  overtook.filter((id) => {
-    const task = transaction.task(id);
-    // If the overtaken task overtook another one, it may run again.
-    return !isEnded(task) || (task?.overtook.length ?? 0) > 0;
-  });
+  { id, overtook }: Pick<Task, 'id' | 'overtook'>,
+): readonly TaskId[] => {
+  // If an overtaken task overtook another one, it may run again.
+  const mayRun = (other: TaskId): boolean =>
+    !isEnded(transaction.task(other)) || (transaction.task(other)?.overtook.length ?? 0) > 0;
+  // A dependency that overtook the same task runs again, and this task must run after it.
+  const planned = transaction.operation.order.find((one) => one.id === id);
+  return planned?.dependsOn.some((one) => mayRun(one.task)) ? overtook : overtook.filter(mayRun);
+};
 
 /**
  * True for a preferred dependency on a stuck task, unless a hold may keep a resource of the awaited
@@ -158,5 +160,7 @@ function isTypeCountedEmpty(
   type: string,
 ): boolean {
   const known = verifications[type];
-  return operation.confirmedAt.length > 0 && known?.status === 'empty' && !known.stale;
+  const [confirmedAt] = operation.confirmedAt;
+  if (confirmedAt === undefined || known === undefined) return false;
+  return known.status === 'empty' && !known.stale && known.verifiedAt >= confirmedAt;
 }
