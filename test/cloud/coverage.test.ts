@@ -61,7 +61,7 @@ describe('a service that the cloud has', () => {
       unseen: [],
       uncovered: [],
     });
-    expect(lacking).toContain('neither its catalog nor the lists of Keystone name it');
+    expect(lacking).toContain('the catalog and the lists of Keystone do not contain it');
   });
 
   it.each([

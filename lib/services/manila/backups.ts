@@ -10,14 +10,16 @@ import {
   sharesOf,
 } from './rows.ts';
 
+const used = z.object({ in_use: z.number() });
 const quotaDetail = z.object({
-  quota_set: z.object({ backups: z.object({ in_use: z.number() }) }),
+  quota_set: z.object({ backups: used, backup_gigabytes: used }),
 });
 
-/** Returns the number of backups that the project has created. The call changes nothing. */
-async function createdBackups({ api, project }: ProjectContext): Promise<number> {
+/** Returns number and size (GB) of the backups that the project created. Changes nothing. */
+async function createdBackups({ api, project }: ProjectContext) {
   const answer = await api.request('GET', `/quota-sets/${encodeURIComponent(project)}/detail`);
-  return quotaDetail.parse(answer.json).quota_set.backups.in_use;
+  const { backups, backup_gigabytes: gigabytes } = quotaDetail.parse(answer.json).quota_set;
+  return { count: backups.in_use, gigabytes: gigabytes.in_use };
 }
 
 type OwnedBackup = BackupRow & {
@@ -48,8 +50,8 @@ const elsewhereRow = (project: string, created: number, onOwnShares: number): Ow
 /**
  * Backups. A backup belongs to the project that created it. That project is not always the owner of
  * the share: a transfer moves the share without its backups. A row names neither project, so the
- * quota usage must confirm the owner. If the project created exactly as many backups as its shares
- * have, they are its own. If the numbers differ, no backup is deleted.
+ * quota usage must confirm the owner. If the project created as many backups as its shares have,
+ * with the same total size, they are its own. Otherwise no backup is deleted.
  */
 export const backup = defineType<OwnedBackup>({
   name: 'backup',
@@ -64,14 +66,15 @@ export const backup = defineType<OwnedBackup>({
     const own = new Set(shares.filter((row) => row.project_id === project).map(({ id }) => id));
     const all = own.size === 0 ? [] : await backupsOf(context);
     const rows = all.filter((row) => own.has(row.share_id));
-    const isConfirmed = created === rows.length;
+    const gigabytes = rows.reduce((sum, { size }) => sum + (size ?? 0), 0);
+    const isConfirmed = created.count === rows.length && created.gigabytes === gigabytes;
     // Manila lowers the usage before it deletes the row, and a deletion in progress needs no call.
     const listed = rows.map((row) => ({
       ...row,
       owner: isConfirmed || row.status === 'deleting' ? project : undefined,
     }));
-    return created > rows.length
-      ? [...listed, elsewhereRow(project, created, rows.length)]
+    return created.count > rows.length
+      ? [...listed, elsewhereRow(project, created.count, rows.length)]
       : listed;
   },
   id: (row) => row.id,

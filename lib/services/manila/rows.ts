@@ -47,6 +47,8 @@ const backupRow = z.object({
   name: text,
   status: z.string(),
   share_id: z.string(),
+  /** GB. */
+  size: z.number().nullish(),
 });
 export type BackupRow = z.infer<typeof backupRow>;
 const serverRow = z.object({

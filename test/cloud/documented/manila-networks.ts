@@ -261,8 +261,12 @@ function quotas(routes: Routes, of: ManilaTables['of']): void {
       const all = Object.entries({ ...limits, ...ownLimits(id) });
       const shown = all.map(([name, limit]) => [name, { limit, in_use: 0, reserved: 0 }]);
       // Manila counts a backup in the project that created it.
-      const inUse = of.backup.where((row) => row.project_id === id).length;
-      const counted = { backups: { limit: 10, in_use: inUse, reserved: 0 } };
+      const created = of.backup.where((row) => row.project_id === id);
+      const gigabytes = created.reduce((sum, { size }) => sum + Number(size ?? 0), 0);
+      const counted = {
+        backups: { limit: 10, in_use: created.length, reserved: 0 },
+        backup_gigabytes: { limit: 1000, in_use: gigabytes, reserved: 0 },
+      };
       return { status: 200, json: { quota_set: { id, ...Object.fromEntries(shown), ...counted } } };
     })
     .on('GET', '/v2/quota-sets/:id/defaults', (call) => ({

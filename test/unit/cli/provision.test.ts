@@ -40,7 +40,9 @@ Plan: 3 to create, 0 to change, 0 left for a person. Nothing is deleted.
   it('provisions a project, and refuses a second one while the first is under way', async () => {
     const first = await type(`project provision ${TARGET}`);
     expect(first).toMatchObject({ code: 0, out: expect.stringMatching(/^op-\w+ begins/) });
-    expect((await type(`project provision ${TARGET}`)).err).toMatch(/is under way/);
+    expect((await type(`project provision ${TARGET}`)).err).toMatch(
+      /another provision or a cleanup of the project is running/,
+    );
     await simulation.settle();
     expect(simulation.stateOf(TARGET)).toEqual(simulation.wanted);
     const [id = ''] = first.out.split(' ');

@@ -154,6 +154,19 @@ describe('the backups of Manila', () => {
     expect(fixture.controlsAreUntouched).toBe(true);
   });
 
+  it('stay if two projects have each a backup on a share of the other one', async () => {
+    await open();
+    const foreign = rowOf('backup', 'backup');
+    Object.assign(foreign, { project_id: strangerId(), size: 2 });
+    const share = strangersShare();
+    const own = { ...foreign, id: 'own', project_id: fixture.project, share_id: share, size: 1 };
+    tables().of.backup.add(own);
+    fixture.remember();
+    await exhausted();
+    expect(tables().of.backup.get(foreign.id)).toMatchObject({ status: 'available' });
+    expect(fixture.controlsAreUntouched).toBe(true);
+  });
+
   it('are reported if the project created them on a share of another project', async () => {
     await open();
     const elsewhere = rowOf('backup', 'backup');
