@@ -97,7 +97,7 @@ export async function openForChange(
 export const stepOf = (...all: readonly (OpenedLifecycle | undefined)[]): Step => {
   const opened = all.filter((one) => one !== undefined);
   return {
-    operations: opened.flatMap((one) => [...(one.opened ? [one.opened] : []), ...one.superseded]),
+    operations: opened.flatMap((one) => [...(one.opened ? [one.opened] : []), ...one.changed]),
     tasks: [],
     messages: opened.flatMap(({ messages }) => messages),
     deadLetters: [],

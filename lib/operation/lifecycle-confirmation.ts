@@ -100,8 +100,9 @@ function applyWanted(transaction: OperationTransaction, answer: Present, rules: 
   transaction.operation = {
     ...operation,
     hold: undefined,
-    // The policy of the first answer applies to the whole operation.
-    ...(first === undefined
+    // The policy of the first answer applies to the whole operation, also if Keystone must confirm
+    // it again.
+    ...(first === undefined && transaction.tasks.length === 0
       ? {
           mode: decision.mode,
           notBefore: operation.openedAt + decision.afterMillis,

@@ -46,7 +46,7 @@ export function openLifecycleProjects(
     ]) {
       if (!opened) continue;
       transaction.messages.push(...opened.messages);
-      for (const one of opened.superseded) transaction.alsoPut(one);
+      for (const one of opened.changed) transaction.alsoPut(one);
       if (!opened.opened) continue;
       transaction.alsoPut(opened.opened);
       children.push(opened.opened);

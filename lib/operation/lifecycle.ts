@@ -24,11 +24,12 @@ export interface OpenLifecycleInput {
   readonly undoes?: OperationId | undefined;
 }
 
-/** The operations that a change of state opens and ends, and the messages to send. */
+/** The operations that a change of state opens and changes, and the messages to send. */
 export interface OpenedLifecycle {
   /** `undefined`: no operation opens, and the suspension that has not begun asks Keystone again. */
   readonly opened: Operation | undefined;
-  readonly superseded: readonly Operation[];
+  /** The superseded operations, or those that Keystone must confirm again. */
+  readonly changed: readonly Operation[];
   readonly messages: readonly Outgoing[];
 }
 
@@ -99,7 +100,8 @@ export function openLifecycle(input: OpenLifecycleInput): OpenedLifecycle | unde
   if (action === 'resume' && !needsResume(scope.type, existing)) {
     if (active.length === 0) return undefined;
     // The suspension has not begun. It asks Keystone whether it still has a cause.
-    return { opened: undefined, superseded: [], messages: askAgainMessages(active) };
+    const changed = active.map(withoutConfirmations);
+    return { opened: undefined, changed, messages: askAgainMessages(changed) };
   }
   const generation = (before[0]?.generation ?? 0) + 1;
   const id = operationId(scope, generation, action);
@@ -116,18 +118,28 @@ export function openLifecycle(input: OpenLifecycleInput): OpenedLifecycle | unde
   };
   if (input.protectedBecause) {
     const reason = `protected: ${input.protectedBecause}`;
-    return { opened: refuse(operation, reason, now), superseded: [], messages: [] };
+    return { opened: refuse(operation, reason, now), changed: [], messages: [] };
   }
   const superseded = active.map((one) => supersede(one, `${id} has replaced it`, now));
   return {
     opened: operation,
-    superseded,
+    changed: superseded,
     messages: [
       { type: 'operation.confirm', data: { operationId: id, confirmation: 1 } },
       ...superseded.flatMap(finishedMessage),
     ],
   };
 }
+
+/**
+ * Returns an operation that neither begins nor ends `observed` before Keystone has confirmed it
+ * again. Otherwise the report of the last count could end a suspension as `observed` after the
+ * account was enabled, and no resume would follow.
+ */
+const withoutConfirmations = (operation: Operation): Operation =>
+  operation.state === 'confirming'
+    ? { ...operation, confirmedAt: [], confirmation: operation.confirmation + 1 }
+    : operation;
 
 /** Prefix of the message id in the cause of a resume after a canceled deletion. */
 export const UNDONE = 'undone/';

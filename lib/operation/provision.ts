@@ -57,12 +57,12 @@ export function openProvision(input: OpenProvisionInput): OpenedLifecycle | unde
   if (input.protectedBecause)
     return {
       opened: refuse(operation, `protected: ${input.protectedBecause}`, now),
-      superseded: [],
+      changed: [],
       messages: [],
     };
   return {
     opened: operation,
-    superseded: [],
+    changed: [],
     messages: [{ type: 'operation.confirm', data: { operationId: id, confirmation: 1 } }],
   };
 }

@@ -167,7 +167,7 @@ const hasRemovedNothing = ({ plan, startedAt, state }: Operation): boolean =>
  */
 function suspend(input: RequestInput, superseded: Opened | undefined): OpenedLifecycle {
   const { all = [], by, mode, now, reason, scope } = input;
-  const nothing = { opened: undefined, superseded: [], messages: [] };
+  const nothing = { opened: undefined, changed: [], messages: [] };
   const existing = all.map((one) =>
     one.id === superseded?.operation.id ? superseded.operation : one,
   );

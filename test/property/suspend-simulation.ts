@@ -286,6 +286,27 @@ export class SuspendSimulation {
     return true;
   }
 
+  /** Delivers messages and lets time pass, but delivers no request to a service. */
+  async deliverWithoutServices(isDone: () => boolean): Promise<void> {
+    for (let n = 0; n < 600 && !isDone(); n += 1) {
+      const due = this.engine.due();
+      const choice = due.findIndex(({ message }) => message.type !== 'service.requested');
+      if (choice >= 0) await this.deliver(choice);
+      else this.engine.time += 1000;
+    }
+    if (!isDone()) throw new Error('the simulation did not reach the awaited state');
+  }
+
+  /** Delivers the due requests to services and their reports, before every other message. */
+  async deliverServices(): Promise<void> {
+    for (;;) {
+      const due = this.engine.due();
+      const choice = due.findIndex(({ message }) => message.type.startsWith('service.'));
+      if (choice < 0) return;
+      await this.deliver(choice);
+    }
+  }
+
   /** A killed process writes nothing more. */
   killable(): SimulationDeps {
     const { deps, engine } = this;

@@ -31,6 +31,17 @@ const LATE_DISABLE: StepIn<typeof steps>[] = [
   { deliver: 1, choice: 5 },
 ];
 
+/** The user is enabled when Keystone has confirmed the disable and the listing still runs. */
+const ENABLED_DURING_LISTING: StepIn<typeof steps>[] = [
+  'disable',
+  { kill: 0, choice: 0 },
+  { kill: 0, choice: 0 },
+  { wait: 60_000 },
+  'disable',
+  { kill: 0, choice: 4 },
+  'enable',
+];
+
 describe('Any history of disables and enables of a user, with killed processes', () => {
   it('changes nothing, and the records are those of the last suspension', async () => {
     await fc.assert(
@@ -48,7 +59,7 @@ describe('Any history of disables and enables of a user, with killed processes',
         expect(ended.at(-1)?.action ?? 'resume').toBe(isDisabled ? 'suspend' : 'resume');
         if (isDisabled) expect(await simulation.userRecords()).toHaveLength(3);
       }),
-      { numRuns: runs(200), examples: [[LATE_DISABLE]] },
+      { numRuns: runs(200), examples: [[LATE_DISABLE], [ENABLED_DURING_LISTING]] },
     );
   }, 120_000);
 

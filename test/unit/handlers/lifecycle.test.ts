@@ -84,6 +84,65 @@ describe('a disabled project', () => {
   });
 });
 
+describe('a project that is enabled while its suspension counts the resources', () => {
+  const isConfirmed = () => newest('suspend')?.confirmedAt.length === 2;
+
+  it.each([
+    ['enforce', undefined],
+    ['observe', NO_POLICY],
+  ])('ends the suspension before it begins, in mode %s', async (mode, policy) => {
+    simulation.policy = policy ?? simulation.policy;
+    await simulation.set('project', false);
+    await simulation.deliverWithoutServices(isConfirmed);
+    await simulation.set('project', true);
+    await simulation.deliverWithoutServices(
+      () => !simulation.engine.due().some(({ message }) => message.type.startsWith('account.')),
+    );
+    await simulation.deliverServices();
+    await simulation.settle();
+    expect(newest('suspend')).toMatchObject({ mode, state: 'superseded', startedAt: undefined });
+    expect(simulation.operations('resume')).toEqual([]);
+    expect(states()).toEqual(['on', 'off', 'on', 'off']);
+  });
+
+  it('ends the suspension before it begins, if the domain is enabled', async () => {
+    await simulation.set('domain', false);
+    await simulation.deliverWithoutServices(isConfirmed);
+    await simulation.set('domain', true);
+    await simulation.deliverWithoutServices(() => newest('resume')?.startedAt !== undefined);
+    await simulation.deliverServices();
+    await simulation.settle();
+    const suspensions = simulation
+      .operations('suspend')
+      .filter(({ scope }) => scope.type === 'project')
+      .map(({ state, startedAt }) => [state, startedAt]);
+    expect(suspensions).toEqual([
+      ['superseded', undefined],
+      ['superseded', undefined],
+    ]);
+    expect(simulation.operations('resume').map(({ scope }) => scope.type)).toEqual(['domain']);
+    expect(simulation.allHaveEnded).toBe(true);
+    expect(states()).toEqual(['on', 'off', 'on', 'off']);
+  });
+
+  it('is suspended under the policy of before if Keystone still shows it disabled', async () => {
+    await simulation.set('project', false);
+    await simulation.deliverWithoutServices(isConfirmed);
+    // The notification is late: Keystone shows the project disabled.
+    await simulation.announce('project', 'enabled');
+    await simulation.deliverWithoutServices(() => newest('suspend')?.confirmedAt.length === 0);
+    await simulation.deliverServices();
+    simulation.policy = NO_POLICY;
+    await simulation.settle();
+    expect(newest('suspend')).toMatchObject({
+      mode: 'enforce',
+      state: 'finished',
+      lifecycle: { rule: 1 },
+    });
+    expect(states()).toEqual(['off*', 'off', 'off*', 'off']);
+  });
+});
+
 describe('a resume', () => {
   it('does not touch a resource that another actor has changed or removed, and reports it', async () => {
     await simulation.set('project', false);

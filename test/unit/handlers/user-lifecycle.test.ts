@@ -47,6 +47,21 @@ describe('a disabled user', () => {
     expect(simulation.about('resume')).toEqual([]);
   });
 
+  it('is not reported if it was enabled again while its resources were listed', async () => {
+    await simulation.setUser(false);
+    await simulation.deliverWithoutServices(
+      () => simulation.about('suspend')[0]?.confirmedAt.length === 2,
+    );
+    await simulation.setUser(true);
+    await simulation.deliverWithoutServices(
+      () => !simulation.engine.due().some(({ message }) => message.type.startsWith('account.')),
+    );
+    await simulation.deliverServices();
+    await simulation.settle();
+    expect(simulation.about('suspend').map(({ state }) => state)).toEqual(['superseded']);
+    expect(simulation.about('resume')).toEqual([]);
+  });
+
   it('has no operation if a rule of the policy has action none', async () => {
     simulation.policy = policyOf(
       'version: 1\nrules:\n  - match: { domain: customers }\n    on: { user.disabled: { action: none } }',
