@@ -72,8 +72,9 @@ export function deadLetterRoutes(app: Hono, { engine, now }: ApiDeps): void {
     // may need it.
     const ids = deadLetters.map(({ id }) => id);
     const discarded = ids.length === 0 ? 0 : await engine.discard({ ...filter, ids }, decided);
+    // If fewer are discarded, another person has redriven some, and these still restore accounts.
     const lasting =
-      discarded === 0 ? [] : await recordUnrestored(deadLetters, decided, engine, now());
+      discarded < ids.length ? [] : await recordUnrestored(deadLetters, decided, engine, now());
     return context.json({ discarded, unrestored: lasting });
   });
   app.get('/v1/decisions', async (context) => {

@@ -376,6 +376,37 @@ describe('dead letters in the API', () => {
     expect(engine.deadLetterList.map(({ queue }) => queue)).toEqual(['coordinate']);
   });
 
+  it('keep their operation open if another person redrives them during a discard', async () => {
+    const { engine, call } = openApi();
+    const keystoneAction = { what: 'enable', number: 2, since: 1, done: false } as const;
+    const canceled = operation({ state: 'canceled', keystoneAction });
+    const other = operation({ state: 'running' });
+    await engine.commit({ operations: [canceled, other] });
+    engine.moveToDeadLetters(
+      'coordinate',
+      {
+        type: 'operation.keystone-action',
+        data: { operationId: canceled.id, what: 'enable', number: 2 },
+      },
+      { error: denied },
+    );
+    engine.moveToDeadLetters('service-nova', requested('nova', 1, other.id), { error: denied });
+    const discarding = engine.discard.bind(engine);
+    engine.discard = async (filter, decided) => {
+      await engine.redrive({ operationId: canceled.id }, { by: 'bob', origin: undefined } as never);
+      return discarding(filter, decided);
+    };
+    const answer = await call('/v1/dead-letters/discard', {
+      cause: 'nova.http.403',
+      by: 'ann',
+      reason: 'x',
+    });
+    expect(answer).toMatchObject({ status: 200, body: { discarded: 1 } });
+    expect((await engine.reads.operation(canceled.id))?.keystoneAction).toMatchObject({
+      done: false,
+    });
+  });
+
   it('block their operation and are named there; a message of an older run does not block it', async () => {
     const { engine, call } = openApi();
     const running = operation({ id: OperationId.parse('op-0123456789ab'), state: 'running' });
