@@ -243,7 +243,10 @@ export const server = defineType<ServerRow>({
     const rows = await listServers(context);
     if (rows.length > 0) return rows;
     const used = await placementUsageRow(context);
-    return used.length > 0 ? used : downCellRow(context);
+    if (used.length > 0) return used;
+    const hidden = await downCellRow(context);
+    // A cell that came up after the list is up in this check, but its servers are not in the list.
+    return hidden.length > 0 ? hidden : listServers(context);
   },
   id: (row) => row.id,
   owner: (row) => row.tenant_id ?? undefined,

@@ -167,6 +167,8 @@ export const serverSuspension = defineSuspension<ServerRow, Before>({
   },
   before,
   async list({ api, project }) {
+    // A cell that comes up during the list is up in the second check, but not in the list.
+    await requireAllCells(api);
     const { rows } = await api.list('/servers/detail', {
       collection: 'servers',
       row: serverRow,
