@@ -45,17 +45,38 @@ const isHigher = (limit: number, other: number): boolean => limit === -1 || limi
 const loweredOf = ({ limits, lowered = {} }: Before): Limits =>
   Object.fromEntries(Object.keys(limits).map((name) => [name, lowered[name] ?? 0]));
 
-function compare({ limits }: Row, record: Before): Comparison {
+/**
+ * Sorts the limits of a record by their present value: the one that suspend writes, the recorded
+ * one, or a third one that another actor has set.
+ */
+function sortLimits({ limits }: Row, record: Before) {
   const lowered = loweredOf(record);
   const names = Object.keys(record.limits).filter((name) => record.limits[name] !== lowered[name]);
-  const changed = names.filter(
-    (name) => limits[name] !== lowered[name] && limits[name] !== record.limits[name],
-  );
-  if (changed.length > 0) return { kind: 'changed', message: `its limits: ${changed.join(', ')}` };
-  const suspended = names.filter((name) => limits[name] === lowered[name]);
-  if (suspended.length === names.length) return { kind: 'suspended' };
-  return suspended.length === 0 ? { kind: 'as-before' } : { kind: 'partly' };
+  const isLowered = (name: string): boolean => limits[name] === lowered[name];
+  const isRecorded = (name: string): boolean => limits[name] === record.limits[name];
+  return {
+    lowered: names.filter(isLowered),
+    recorded: names.filter(isRecorded),
+    changed: names.filter((name) => !isLowered(name) && !isRecorded(name)),
+  };
 }
+
+/** A limit that another actor has set counts only after no other limit is lowered. */
+function compare(row: Row, record: Before): Comparison {
+  const { lowered, recorded, changed } = sortLimits(row, record);
+  if (lowered.length > 0) return { kind: recorded.length > 0 ? 'partly' : 'suspended' };
+  if (changed.length > 0) return { kind: 'changed', message: `its limits: ${changed.join(', ')}` };
+  // The service would refuse the recorded values, so suspend must record the present usage.
+  const isOutdated = Object.entries(loweredOf(record)).some(
+    ([name, limit]) => (row.lowered[name] ?? 0) > limit,
+  );
+  return isOutdated
+    ? { kind: 'changed', message: 'its usage has grown since the record' }
+    : { kind: 'as-before' };
+}
+
+const pick = (from: Limits, names: readonly string[]): Limits =>
+  Object.fromEntries(names.map((name) => [name, from[name] ?? 0]));
 
 /** Returns the limits that a suspension lowers. A limit at or below the usage stays. */
 function assess({ limits, lowered }: Row): Assessment<Before> {
@@ -63,12 +84,13 @@ function assess({ limits, lowered }: Row): Assessment<Before> {
     isHigher(limits[name] ?? 0, lowered[name] ?? 0),
   );
   if (names.length === 0) return { kind: 'at-rest' };
-  const pick = (from: Limits): Limits =>
-    Object.fromEntries(names.map((name) => [name, from[name] ?? 0]));
   const isUsed = names.some((name) => (lowered[name] ?? 0) > 0);
   return {
     kind: 'switch',
-    before: { limits: pick(limits), ...(isUsed ? { lowered: pick(lowered) } : {}) },
+    before: {
+      limits: pick(limits, names),
+      ...(isUsed ? { lowered: pick(lowered, names) } : {}),
+    },
   };
 }
 
@@ -88,8 +110,8 @@ export const defineQuotaSuspension = (quota: QuotaSuspension): ((service: string
         `${quota.readUsage ? 'the usage' : 'zero'}: ${quota.limits.join(', ')}.`,
       record: 'The value of each of these limits.',
       resume:
-        'The recorded values are written back. A value that was a default becomes a limit of ' +
-        'the project.',
+        'The recorded values are written back, except to a limit that was changed meanwhile. A ' +
+        'value that was a default becomes a limit of the project.',
       unchanged: quota.unchanged ?? [],
     },
     before,
@@ -115,7 +137,14 @@ export const defineQuotaSuspension = (quota: QuotaSuspension): ((service: string
     id: ({ project }) => project,
     owner: ({ project }) => project,
     assess,
-    suspend: (_row, record, context) => quota.write(loweredOf(record), context),
+    async suspend(row, record, context) {
+      const { lowered, recorded } = sortLimits(row, record);
+      const names = [...lowered, ...recorded];
+      if (names.length > 0) await quota.write(pick(loweredOf(record), names), context);
+    },
     compare,
-    resume: (_row, { limits }, context) => quota.write(limits, context),
+    async resume(row, record, context) {
+      const { lowered } = sortLimits(row, record);
+      if (lowered.length > 0) await quota.write(pick(record.limits, lowered), context);
+    },
   });

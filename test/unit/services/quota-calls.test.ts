@@ -215,7 +215,7 @@ describe.each(CASES)('the limits of $service.name', (one) => {
     await row?.suspend({ limits });
     const [suspended] = await list();
     expect(suspended?.compare({ limits })).toEqual({ kind: 'suspended' });
-    await row?.resume({ limits });
+    await suspended?.resume({ limits });
     expect(writes().map(({ method, path, json }) => [method, path, json])).toEqual([
       ['PUT', put, { [key]: { [first]: 0, [second]: 0, ...force } }],
       ['PUT', put, { [key]: { ...limits, ...force } }],
