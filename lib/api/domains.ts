@@ -16,7 +16,7 @@ import { readJson } from './body.ts';
 import type { ApiDeps } from './deps.ts';
 import { DomainQuery, PlanRequest } from './plan-schemas.ts';
 import { problem } from './problem.ts';
-import { type AskedWindow, windowOf } from './recovery-window.ts';
+import { type RequestedWindow, windowOf } from './recovery-window.ts';
 
 /** Routes that plan the deletion of a whole domain. */
 export function domainRoutes(app: Hono, deps: ApiDeps): void {
@@ -103,7 +103,7 @@ export async function carryOutDomain(
     readonly by: string;
     readonly reason: string;
     readonly rules: ApprovalRules;
-    readonly window: AskedWindow;
+    readonly window: RequestedWindow;
   },
   deps: ApiDeps,
 ): Promise<RequestAnswer> {
@@ -171,7 +171,7 @@ export async function carryOutDomain(
       plan: { of: plan.id, digest: plan.digest, allowedDrift: drift, approvals },
     };
   });
-  const [all, protection, { check }] = await Promise.all([
+  const [allOperations, protection, { check }] = await Promise.all([
     deps.engine.reads.operationsAbout('domain', id),
     deps.protection(),
     deps.cloud.domainActions.contents(id),
@@ -184,8 +184,8 @@ export async function carryOutDomain(
     projects,
     plan: bound,
     keystoneCheck: check,
-    existing: cleanupsOf(all),
-    all,
+    existing: cleanupsOf(allOperations),
+    allOperations,
     window: await windowOf({ ...scope, enabled: shown.enabled }, requested.window, deps),
     mode: deps.mode,
     now: deps.now(),

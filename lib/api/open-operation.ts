@@ -1,19 +1,19 @@
 import type { OperationId, ProjectId } from '../../events/ids.ts';
 import type { AuditRecord } from '../audit/entry.ts';
 import type { Engine, WrittenDocument } from '../engine/port.ts';
-import { stepOf } from '../handlers/lifecycle.ts';
+import { lifecycleChanges } from '../handlers/lifecycle.ts';
 import { requiresPlans } from '../operation/approval.ts';
 import { cleanupsOf } from '../operation/lifecycle.ts';
-import type { BoundPlan, Operation } from '../operation/model.ts';
+import type { BoundPlan, Operation, Scope } from '../operation/model.ts';
 import { hasEnded } from '../operation/open.ts';
 import { endOfWindow } from '../operation/recovery.ts';
 import { openRequest, type RequestAnswer } from '../operation/request.ts';
 import { openRerun, whyNotRerun } from '../operation/rerun.ts';
-import { scopeAgain, scopeOf } from '../operation/scope.ts';
+import { mergedRerunScope, scopeOf } from '../operation/scope.ts';
 import { protectedBecause } from '../task/safety-rules.ts';
 import type { ApiDeps } from './deps.ts';
 import { problem } from './problem.ts';
-import { type AskedWindow, windowOf } from './recovery-window.ts';
+import { type RequestedWindow, windowOf } from './recovery-window.ts';
 
 /** A person's request for an operation. */
 export interface AdministratorRequest {
@@ -24,7 +24,7 @@ export interface AdministratorRequest {
   /** The approved plan that the operation carries out. */
   readonly plan?: BoundPlan | undefined;
   /** The recovery window that the person requests; `undefined`: the policy decides. */
-  readonly window?: AskedWindow | undefined;
+  readonly window?: RequestedWindow | undefined;
 }
 
 /**
@@ -54,12 +54,12 @@ export async function request(
   deps: ApiDeps,
 ): Promise<RequestAnswer> {
   const { keystone, keystoneActions } = deps.cloud;
-  const [shown, all, protection] = await Promise.all([
+  const [shown, allOperations, protection] = await Promise.all([
     keystone.show('project', requested.project),
     deps.engine.reads.operationsAbout('project', requested.project),
     deps.protection(),
   ]);
-  const existing = cleanupsOf(all);
+  const existing = cleanupsOf(allOperations);
   if (shown.kind === 'present' && shown.account.type === 'domain')
     return domainRefused(shown.account);
   if (shown.kind === 'other')
@@ -70,7 +70,7 @@ export async function request(
   if (shown.kind === 'absent' || shown.account.type !== 'project')
     return {
       kind: 'refused',
-      because: `Keystone has no project with this id; ${nextStep(existing)}`,
+      because: `Keystone has no project with this id; ${afterDeletionAdvice(existing)}`,
     };
   const { id, name, domainId, enabled } = shown.account;
   const scope = {
@@ -81,7 +81,7 @@ export async function request(
   };
   const parentId = existing.find((operation) => !hasEnded(operation))?.parentId;
   const parent = parentId && (await deps.engine.reads.operation(parentId));
-  const asked = requested.window?.recoverForSeconds;
+  const recoverForSeconds = requested.window?.recoverForSeconds;
   const input = {
     scope,
     by: requested.by,
@@ -94,15 +94,15 @@ export async function request(
     protectedBecause: protectedBecause(scope, protection),
     ...(requested.rerunOf ? { rerunOf: requested.rerunOf } : {}),
     ...(requested.plan ? { plan: requested.plan } : {}),
-    all,
+    allOperations,
     ...(parent ? { parent } : {}),
-    // A project of a domain in deletion gets no window from the policy.
+    // While a domain is being deleted, the policy gives its projects no window.
     window:
-      parent && asked === undefined
+      parent && recoverForSeconds === undefined
         ? undefined
         : await windowOf(shown.account, requested.window, deps),
   };
-  // The check in Keystone makes many calls, so it comes after all other rules.
+  // The check in Keystone makes many calls, so all other rules are checked first.
   const refused = openRequest({ ...input, keystoneCheck: { refusals: [], unknown: [] } });
   if (refused.kind === 'refused') return refused;
   return openRequest({ ...input, keystoneCheck: await keystoneActions.checkDeletion(id) });
@@ -122,11 +122,25 @@ const domainRefused = ({
     `--domain ${id}. To delete the domain with all its projects: propagator domain plan ${id}`,
 });
 
-const nextStep = ([last]: readonly Operation[]): string =>
+const afterDeletionAdvice = ([last]: readonly Operation[]): string =>
   last
-    ? `its cleanup is operation ${last.id}. After it has ended you can run it again: ` +
+    ? `its cleanup is operation ${last.id}. After the operation has ended, you can run it again: ` +
       `propagator operation rerun ${last.id} --reason "…"`
     : 'the cleanup of a deleted project starts when the notification of its deletion arrives';
+
+const CHANGE_IN_KEYSTONE = {
+  suspend: 'disabled',
+  resume: 'enabled',
+  provision: 'created',
+} as const;
+
+/** The commands start these actions for projects only. */
+function startAdvice(action: keyof typeof CHANGE_IN_KEYSTONE, { type, id }: Scope): string {
+  return type === 'project'
+    ? `Type: propagator project ${action} ${id} --reason "…"`
+    : `No command starts a ${action} of a ${type}. The propagator starts it when Keystone shows ` +
+        `that the ${type} is ${CHANGE_IN_KEYSTONE[action]}.`;
+}
 
 /** Runs an ended operation again for a person. Throws the error of a failed call to Keystone. */
 export async function rerun(
@@ -144,7 +158,7 @@ export async function rerun(
     return {
       kind: 'refused',
       because: `${earlier.id} is a ${earlier.action}, and only a cleanup can be run again`,
-      advice: `Type: propagator project ${earlier.action} ${earlier.scope.id} --reason "…"`,
+      advice: startAdvice(earlier.action, earlier.scope),
     };
   if (earlier.scope.type === 'domain' && earlier.request) {
     const shown = await deps.cloud.keystone.show('domain', earlier.scope.id);
@@ -164,14 +178,14 @@ export async function rerun(
     deps.protection(),
   ]);
   const scope = record
-    ? scopeAgain(earlier.scope, scopeOf(record.account, { record, projects }))
+    ? mergedRerunScope(earlier.scope, scopeOf(record.account, { record, projects }))
     : earlier.scope;
   const because = protectedBecause(scope, protection);
   const refused = whyNotRerun(earlier, existing, because);
   if (refused !== undefined) return { kind: 'refused', because: refused };
   if (earlier.request && earlier.scope.type === 'project') {
-    // The rerun for an existing project is a new request. If the settings require two approvals,
-    // one person must not repeat the deletion.
+    // The rerun for an existing project is a new request, so the settings may require two
+    // approvals.
     const project = earlier.scope.id;
     const shown = await deps.cloud.keystone.show('project', project);
     if (shown.kind === 'present')
@@ -203,25 +217,25 @@ export async function commitOpened(
 ) {
   if (answer.kind === 'refused')
     return { status: 409, body: problem('refused', answer.because, answer.advice) } as const;
-  const all = [answer.opened, ...(answer.superseded ? [answer.superseded] : [])];
-  const suspension = stepOf(answer.suspension);
+  const changed = [answer.opened, ...(answer.superseded ? [answer.superseded] : [])];
+  const suspension = lifecycleChanges(answer.suspension);
   const { recovery } = answer.opened.operation;
-  const done = await engine.commit({
+  const committed = await engine.commit({
     operations: [
-      ...all.map(({ operation }) => operation),
+      ...changed.map(({ operation }) => operation),
       ...suspension.operations,
       ...(answer.parent ? [answer.parent] : []),
     ],
-    messages: [...all.flatMap(({ messages }) => messages), ...suspension.messages],
+    messages: [...changed.flatMap(({ messages }) => messages), ...suspension.messages],
     documents,
     audit: [audited(answer.opened.operation, answer.superseded?.operation)],
   });
-  return done === 'conflict'
+  return committed === 'conflict'
     ? ({
         status: 409,
         body: problem(
           'conflict',
-          'another request opened an operation for this account at the same time; list it: ' +
+          'another request opened an operation for this account at the same time. List it: ' +
             'propagator operation list',
         ),
       } as const)

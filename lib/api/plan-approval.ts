@@ -12,7 +12,7 @@ import { carryOutDomain } from './domains.ts';
 import { commitOpened, request } from './open-operation.ts';
 import { DEFAULT_APPROVAL_RULES, readWhole, storedApprovals, tagsOf } from './plan-reads.ts';
 import { noOperation, problem } from './problem.ts';
-import { type AskedWindow, windowFields } from './recovery-window.ts';
+import { type RequestedWindow, windowFields } from './recovery-window.ts';
 
 const reason = reasonText;
 
@@ -29,7 +29,7 @@ export const ApproveRequest = z.strictObject({
  * Returns the longer window of two approvers, because the second approval must not shorten the
  * window of the first.
  */
-function longest(stored: AskedWindow, asked: AskedWindow): AskedWindow {
+function longest(stored: RequestedWindow, asked: RequestedWindow): RequestedWindow {
   const [one, other] = [stored.recoverForSeconds, asked.recoverForSeconds];
   const recoverForSeconds = one === undefined ? other : Math.max(one, other ?? 0);
   const remindBeforeSeconds = asked.remindBeforeSeconds ?? stored.remindBeforeSeconds;
@@ -115,7 +115,7 @@ export function approvalRoute(app: Hono, deps: ApiDeps): void {
 async function carryOut(
   { id, scope, request: planned }: Operation,
   { plan }: Extract<ApprovalAnswer, { kind: 'approved' }>,
-  asked: { readonly reason: string; readonly by: string; readonly window: AskedWindow },
+  asked: { readonly reason: string; readonly by: string; readonly window: RequestedWindow },
   deps: ApiDeps,
 ) {
   if (scope.type !== 'project')

@@ -10,7 +10,7 @@ import { type Estimate, estimateOf } from '../operation/estimate.ts';
 import type { Operation } from '../operation/model.ts';
 import { type Plan, type PlanPage, planOf } from '../operation/plan.ts';
 import type { ApiDeps } from './deps.ts';
-import type { AskedWindow } from './recovery-window.ts';
+import type { RequestedWindow } from './recovery-window.ts';
 
 /** The default of `ApiDeps.approvalRules`. */
 export const DEFAULT_APPROVAL_RULES: ApprovalRules = {
@@ -50,7 +50,7 @@ export async function readWhole(
 
 export async function storedApprovals(plan: OperationId, engine: Engine) {
   const [stored] = await engine.reads.documents('approval', plan, 'approvals');
-  const value: Approvals & AskedWindow = stored
+  const value: Approvals & RequestedWindow = stored
     ? { opened: undefined, ...StoredApprovals.parse(stored.value) }
     : { approvals: [], opened: undefined };
   const key = { collection: 'approval', partition: plan, id: 'approvals' } as const;

@@ -4,7 +4,7 @@ import { type OperationId, ProjectId } from '../../events/ids.ts';
 import { describeCauses } from '../account/causes.ts';
 import type { AuditRecord } from '../audit/entry.ts';
 import { type Hold, holdDocument, holdOf } from '../handlers/holds.ts';
-import { stepOf } from '../handlers/lifecycle.ts';
+import { lifecycleChanges } from '../handlers/lifecycle.ts';
 import { openLifecycle } from '../operation/lifecycle.ts';
 import type { LifecycleAction } from '../operation/model.ts';
 import { decideChange } from '../policy/decide.ts';
@@ -115,7 +115,7 @@ export function projectRoutes(app: Hono, deps: ApiDeps): void {
     const { state, asked, document } = request;
     const input = await requestedInput(action, scopeOf(state), asked, deps);
     const opened = openLifecycle({ ...input, action });
-    const { operations, messages } = stepOf(opened);
+    const { operations, messages } = lifecycleChanges(opened);
     const done = await engine.commit({
       documents: document ? [document] : [],
       operations,

@@ -18,7 +18,7 @@ export const windowFields = {
 };
 
 /** The window that a person requests. Times are seconds. */
-export interface AskedWindow {
+export interface RequestedWindow {
   readonly recoverForSeconds?: number | undefined;
   readonly remindBeforeSeconds?: readonly number[] | undefined;
 }
@@ -29,7 +29,7 @@ export interface AskedWindow {
  */
 export async function windowOf(
   account: Account,
-  asked: AskedWindow | undefined,
+  asked: RequestedWindow | undefined,
   { cloud, policy }: Pick<ApiDeps, 'cloud' | 'policy'>,
 ): Promise<Window | undefined> {
   const decided = policy && account.type !== 'user' ? await policyWindow() : undefined;

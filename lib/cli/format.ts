@@ -28,7 +28,7 @@ export interface Presentation<Answer, Row> {
 }
 
 /** Adds `-f`, `-c` and `--json` to a command, and an example to its help. */
-export function printable(command: Command, example: string): Command {
+export function withOutputOptions(command: Command, example: string): Command {
   return command
     .option('-f, --format <format>', `${FORMATS.join(', ')} (default: table)`, (value): Format => {
       const format = FORMATS.find((one) => one === value);
@@ -46,7 +46,7 @@ const collect = (value: string, before: string[] | undefined): string[] => [
 ];
 
 /** For the result of an action: each of its fields is a column. */
-export const oneOf = <Answer extends object>(
+export const singleResult = <Answer extends object>(
   text: (answer: Answer) => string,
 ): Presentation<Answer, Answer> => ({ text, rows: (answer) => [answer], columns: {}, isOne: true });
 

@@ -90,12 +90,12 @@ export async function openForChange(
       protectedBecause: protectedBecause(scope, { ...deps.protectedIds, ownProject: '' }),
     });
   const provision = await provisionForChange(event, scope, existing, deps);
-  return switched || provision ? stepOf(switched, provision) : undefined;
+  return switched || provision ? lifecycleChanges(switched, provision) : undefined;
 }
 
 /** Returns the step that commits the opened operations. */
-export const stepOf = (...all: readonly (OpenedLifecycle | undefined)[]): Step => {
-  const opened = all.filter((one) => one !== undefined);
+export const lifecycleChanges = (...results: readonly (OpenedLifecycle | undefined)[]): Step => {
+  const opened = results.filter((one) => one !== undefined);
   return {
     operations: opened.flatMap((one) => [...(one.opened ? [one.opened] : []), ...one.changed]),
     tasks: [],

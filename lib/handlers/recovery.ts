@@ -17,7 +17,7 @@ import { mustEnable } from '../operation/recovery.ts';
 import type { Step } from '../operation/transaction.ts';
 import { decideChange } from '../policy/decide.ts';
 import { NO_POLICY, type Policy } from '../policy/schema.ts';
-import { type LifecycleDeps, stepOf } from './lifecycle.ts';
+import { type LifecycleDeps, lifecycleChanges } from './lifecycle.ts';
 import { type EffectiveState, fetchEffectiveState } from './project-state.ts';
 
 /**
@@ -181,5 +181,5 @@ function resumeStep(
     asked: { by: request?.by ?? '', reason },
     ...undoes,
   });
-  return opened && stepOf(opened);
+  return opened && lifecycleChanges(opened);
 }

@@ -16,7 +16,7 @@ import { isEnded } from './overtaking.ts';
 import { planTasks } from './plan-tasks.ts';
 import { endWindow, hasTimeLeft, resumeWindow, waitWhileEnabled } from './recovery.ts';
 import { REGION_CODE } from './registry.ts';
-import { scopeAgain } from './scope.ts';
+import { mergedRerunScope } from './scope.ts';
 import type { CloudSnapshot } from './snapshot.ts';
 import type { OperationTransaction, Rules } from './transaction.ts';
 import { moveOperation } from './transitions.ts';
@@ -244,7 +244,7 @@ function applyAbsent(
     ...operation,
     hold: undefined,
     confirmedAt: first === undefined ? [rules.now] : [first, rules.now],
-    ...(known ? { scope: scopeAgain(operation.scope, known) } : {}),
+    ...(known ? { scope: mergedRerunScope(operation.scope, known) } : {}),
   };
   // A single 404 before the end of a recovery window may be wrong. Tasks that are planned now would
   // count resources long before the window ends.

@@ -26,7 +26,7 @@ export interface DomainRequest {
   /** The recovery window of the deletion. */
   readonly window?: Window | undefined;
   /** All operations about the domain, with its suspensions. */
-  readonly all?: readonly Operation[];
+  readonly allOperations?: readonly Operation[];
 }
 
 /** Opens the operation that deletes a domain with all its projects under an approved plan. */
@@ -86,7 +86,7 @@ export function openDomainRequest(input: DomainRequest): RequestAnswer {
  * decides about each project. If the domain was already disabled, there is no further suspension.
  */
 function suspend({
-  all = [],
+  allOperations = [],
   by,
   enabled,
   mode,
@@ -104,7 +104,7 @@ function suspend({
       at: now,
       note: `${by}: ${reason}`,
     },
-    existing: all,
+    existing: allOperations,
     mode,
     now,
     protectedBecause: undefined,

@@ -17,6 +17,7 @@ export interface RequestInput {
   /** The present state in Keystone. */
   readonly shown: { readonly name: string | undefined; readonly enabled: boolean };
   readonly keystoneCheck: KeystoneCheck;
+  /** The cleanups of the project. */
   readonly existing: readonly Operation[];
   readonly mode: Mode;
   readonly now: number;
@@ -29,8 +30,8 @@ export interface RequestInput {
   readonly window?: Window | undefined;
   /** The operation of the domain that waits for the replaced operation. */
   readonly parent?: Operation | undefined;
-  /** All operations about the project. They show whether it is suspended already. */
-  readonly all?: readonly Operation[];
+  /** All operations about the project. They show whether the project is already suspended. */
+  readonly allOperations?: readonly Operation[];
 }
 
 /** The answer to a request or a rerun. */
@@ -166,9 +167,9 @@ const hasRemovedNothing = ({ plan, startedAt, state }: Operation): boolean =>
  * Opens the suspension of a project that stays recoverable, unless it is suspended already.
  */
 function suspend(input: RequestInput, superseded: Opened | undefined): OpenedLifecycle {
-  const { all = [], by, mode, now, reason, scope } = input;
+  const { allOperations = [], by, mode, now, reason, scope } = input;
   const nothing = { opened: undefined, changed: [], messages: [] };
-  const existing = all.map((one) =>
+  const existing = allOperations.map((one) =>
     one.id === superseded?.operation.id ? superseded.operation : one,
   );
   if (isSuspended(existing)) return nothing;

@@ -47,7 +47,7 @@ export function projectScope(
  * Returns the scope of a rerun. Members and projects of the earlier operation and of the inventory
  * are merged, because each may lack some of the other.
  */
-export function scopeAgain(earlier: Scope, now: Scope): Scope {
+export function mergedRerunScope(earlier: Scope, now: Scope): Scope {
   if (earlier.type === 'project' && now.type === 'project') {
     const { members = [] } = earlier;
     const all = earlier.members || now.members ? [...members, ...(now.members ?? [])] : undefined;

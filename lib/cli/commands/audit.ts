@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import { oneOf, type Printed, present, printable } from '../format.ts';
+import { type Printed, present, singleResult, withOutputOptions } from '../format.ts';
 import { table, time, wrapped } from '../output.ts';
 import { type AuditEntryShape, AuditShape, AuditVerificationShape } from '../shapes.ts';
 import { EXIT, query, type Terminal } from '../terminal.ts';
@@ -17,7 +17,7 @@ export function auditCommands(program: Command, terminal: Terminal): void {
   const audit = program
     .command('audit')
     .description('the audit log: every decision of a person, in an append-only chain');
-  printable(audit.command('list'), 'audit list --since 7d --by ann')
+  withOutputOptions(audit.command('list'), 'audit list --since 7d --by ann')
     .description('list the decisions of persons, newest first')
     .option('--since <time>', 'an age (30m, 12h, 7d) or a date (2026-03-01)', (text) =>
       sinceOf(text, now()),
@@ -39,7 +39,7 @@ export function auditCommands(program: Command, terminal: Terminal): void {
         },
       );
     });
-  printable(audit.command('verify'), 'audit verify')
+  withOutputOptions(audit.command('verify'), 'audit verify')
     .description('check that no entry was changed, deleted, moved or inserted')
     .option(
       '--known <sequence:hash>',
@@ -51,7 +51,7 @@ export function auditCommands(program: Command, terminal: Terminal): void {
         `/v1/audit/verify${query({ known })}`,
         AuditVerificationShape,
       );
-      present(terminal, answer, options, oneOf<typeof answer>(verified));
+      present(terminal, answer, options, singleResult<typeof answer>(verified));
       if (!answer.ok) terminal.exitCode = EXIT.unproven;
     });
 }

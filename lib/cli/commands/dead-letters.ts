@@ -1,7 +1,13 @@
 import type { Command } from 'commander';
 import * as z from 'zod';
 import { PropagatorError } from '../../shared/errors.ts';
-import { oneOf, type Presentation, type Printed, present, printable } from '../format.ts';
+import {
+  type Presentation,
+  type Printed,
+  present,
+  singleResult,
+  withOutputOptions,
+} from '../format.ts';
 import { time } from '../output.ts';
 import { reasonArgument } from '../reason.ts';
 import { type DeadLetterShape, DeadLettersShape } from '../shapes.ts';
@@ -43,7 +49,7 @@ export function deadLetterCommands(program: Command, terminal: Terminal): void {
     .command('dead-letter')
     .description('messages that were given up; each needs a decision of a person');
 
-  withSelection(printable(group.command('list'), 'dead-letter list --service nova'))
+  withSelection(withOutputOptions(group.command('list'), 'dead-letter list --service nova'))
     .description('list dead letters, grouped by cause')
     .action(async ({ json, format, column, ...selection }: Selection & Printed) =>
       present(
@@ -58,7 +64,7 @@ export function deadLetterCommands(program: Command, terminal: Terminal): void {
       ),
     );
 
-  printable(group.command('show <id>'), 'dead-letter show nova/6f1c')
+  withOutputOptions(group.command('show <id>'), 'dead-letter show nova/6f1c')
     .description('show one dead letter: its error, the advice and the message')
     .action(async (id: string, options: Printed) => {
       const [found] = (await fetchList({ id })).deadLetters;
@@ -72,7 +78,7 @@ export function deadLetterCommands(program: Command, terminal: Terminal): void {
     });
 
   withSelection(
-    printable(
+    withOutputOptions(
       group.command('redrive'),
       'dead-letter redrive --service nova --cause nova.http.403 --reason "role granted"',
     ),
@@ -110,7 +116,7 @@ export function deadLetterCommands(program: Command, terminal: Terminal): void {
         terminal,
         answer,
         { json, format, column },
-        oneOf<typeof answer>(({ redriven }) =>
+        singleResult<typeof answer>(({ redriven }) =>
           redriven === 0
             ? NOTHING
             : `${redriven} sent back. Follow the operations: propagator operation list`,
@@ -119,7 +125,7 @@ export function deadLetterCommands(program: Command, terminal: Terminal): void {
     });
 
   withSelection(
-    printable(
+    withOutputOptions(
       group.command('discard'),
       'dead-letter discard --id nova/6f1c --reason "removed by hand"',
     ),
@@ -134,7 +140,7 @@ export function deadLetterCommands(program: Command, terminal: Terminal): void {
           terminal,
           answer,
           { json, format, column },
-          oneOf<typeof answer>(({ discarded, unrestored }) =>
+          singleResult<typeof answer>(({ discarded, unrestored }) =>
             discarded === 0
               ? NOTHING
               : [

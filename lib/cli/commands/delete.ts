@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type * as z from 'zod';
-import { oneOf, present, printable } from '../format.ts';
+import { present, singleResult, withOutputOptions } from '../format.ts';
 import { reasonArgument } from '../reason.ts';
 import {
   recoverFor,
@@ -15,7 +15,6 @@ import { showPlan } from '../show/plan.ts';
 import { query, type Terminal, UsageError } from '../terminal.ts';
 import {
   type AccountType,
-  anotherPerson,
   approve,
   approvedText,
   domainOf,
@@ -24,6 +23,7 @@ import {
   Opened,
   type PlanOptions,
   projectOf,
+  secondApprovalText,
 } from './plan-calls.ts';
 import { watchUntil } from './watch.ts';
 
@@ -43,7 +43,7 @@ export function deleteCommands(
   { project, domain }: Readonly<Record<AccountType, Command>>,
   terminal: Terminal,
 ): void {
-  printable(
+  withOutputOptions(
     domain.command('delete <domain>'),
     'domain delete 4f0c1a2b3c4d --reason "contract ended"',
   )
@@ -67,7 +67,7 @@ export function deleteCommands(
         );
     });
 
-  printable(
+  withOutputOptions(
     project.command('delete <project>'),
     'project delete 4f0c1a2b3c4d --reason "contract ended"',
   )
@@ -108,7 +108,7 @@ async function deletePlanned(
   if (!plan)
     throw failed(`there is no plan of this ${kind}`, `Type: propagator ${kind} plan ${id}`);
   const answer = await approve(plan.operation.id, digest, options, terminal);
-  present(terminal, answer, options, oneOf<typeof answer>(approvedText(plan.operation.id)));
+  present(terminal, answer, options, singleResult<typeof answer>(approvedText(plan.operation.id)));
 }
 
 async function deleteAfterQuestion(
@@ -140,7 +140,7 @@ async function deleteAfterQuestion(
   const { opened, waitsFor, recoverableUntil } = answer;
   if (opened === undefined) {
     terminal.write(
-      `${plan.id} is approved by you; ${waitsFor ?? 'it waits'}. ${anotherPerson(plan.id)}\n`,
+      `${plan.id} is approved by you; ${waitsFor ?? 'it waits'}. ${secondApprovalText(plan.id)}\n`,
     );
     return;
   }
@@ -173,5 +173,5 @@ async function deleteUnplanned(
         ? `${opened} was opened. Follow it: propagator operation show ${opened}`
         : windowText(opened, recoverableUntil, 'project'),
     ].join('\n');
-  present(terminal, answer, options, oneOf<typeof answer>(text));
+  present(terminal, answer, options, singleResult<typeof answer>(text));
 }

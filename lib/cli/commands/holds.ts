@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import * as z from 'zod';
 import { duration } from '../../shared/setting-values.ts';
-import { oneOf, type Printed, present, printable } from '../format.ts';
+import { type Printed, present, singleResult, withOutputOptions } from '../format.ts';
 import { table, time } from '../output.ts';
 import { reasonArgument } from '../reason.ts';
 import { type Terminal, UsageError } from '../terminal.ts';
@@ -48,7 +48,9 @@ export function holdCommands(program: Command, terminal: Terminal): void {
     .command('hold')
     .description('holds: decisions that a project, a domain or a resource is not deleted');
 
-  targets(printable(hold.command('add'), 'hold add --project 4f0c1a2b3c4d --reason "lawsuit"'))
+  targets(
+    withOutputOptions(hold.command('add'), 'hold add --project 4f0c1a2b3c4d --reason "lawsuit"'),
+  )
     .description('keep a project, a domain or a resource from being deleted')
     .requiredOption('--reason <text>', 'the reason; operations that wait show it', reasonArgument)
     .option('--ticket <number>', 'the number of a ticket')
@@ -63,7 +65,7 @@ export function holdCommands(program: Command, terminal: Terminal): void {
           terminal,
           answer,
           options,
-          oneOf<typeof answer>(
+          singleResult<typeof answer>(
             ({ target, id, until: end }) =>
               `${target} ${id} is not deleted${end === undefined ? '' : ` until ${time(end)}`}. ` +
               'A removal that was already sent cannot be undone.',
@@ -72,7 +74,7 @@ export function holdCommands(program: Command, terminal: Terminal): void {
       },
     );
 
-  printable(hold.command('list'), 'hold list')
+  withOutputOptions(hold.command('list'), 'hold list')
     .description('list the holds in force, and the projects that operators keep suspended')
     .action(async (options: Printed) => {
       const answer = await client.get('/v1/holds', HoldsShape);
@@ -92,7 +94,7 @@ export function holdCommands(program: Command, terminal: Terminal): void {
       });
     });
 
-  targets(printable(hold.command('remove'), 'hold remove --resource nova.server/9b1c'))
+  targets(withOutputOptions(hold.command('remove'), 'hold remove --resource nova.server/9b1c'))
     .description('end a hold; operations that wait for it continue within a minute')
     .action(async ({ project, domain, resource, ...options }: TargetOptions) => {
       const [target, id] = onlyOne({ project, domain, resource });
@@ -102,7 +104,7 @@ export function holdCommands(program: Command, terminal: Terminal): void {
         terminal,
         answer,
         options,
-        oneOf<typeof answer>(
+        singleResult<typeof answer>(
           () => `The hold of ${target} ${id} has ended. Operations continue within a minute.`,
         ),
       );

@@ -3,7 +3,7 @@ import * as z from 'zod';
 import { decideChange, type PolicyDecision, type ProjectFacts } from '../../policy/decide.ts';
 import { type Policy, type PolicyChange, PROJECT_CHANGES } from '../../policy/schema.ts';
 import { lossesOf } from '../../policy/suspend-options.ts';
-import { oneOf, type Printed, present, printable } from '../format.ts';
+import { type Printed, present, singleResult, withOutputOptions } from '../format.ts';
 import { reasonArgument } from '../reason.ts';
 import { EXIT, type Terminal } from '../terminal.ts';
 
@@ -48,7 +48,7 @@ export function projectCommands(project: Command, terminal: Terminal): void {
       'the invoice is paid',
     ],
   ] as const)
-    printable(
+    withOutputOptions(
       project.command(`${action} <project>`),
       `project ${action} 4f0c1a2b3c4d --reason "${example}"`,
     )
@@ -61,7 +61,7 @@ export function projectCommands(project: Command, terminal: Terminal): void {
           terminal,
           answer,
           options,
-          oneOf<typeof answer>(({ opened, because }) =>
+          singleResult<typeof answer>(({ opened, because }) =>
             opened === null
               ? `No operation begins: ${because ?? 'there is nothing to do'}.`
               : `${opened} begins. Follow it: propagator operation show ${opened}`,
@@ -104,7 +104,7 @@ export function policyCommands(program: Command, terminal: Terminal): void {
         terminal.write(decisions(known(facts), (change) => decide(read.policy, change, facts)));
       }
     });
-  printable(policy.command('show <project>'), 'policy show 4f0c1a2b3c4d')
+  withOutputOptions(policy.command('show <project>'), 'policy show 4f0c1a2b3c4d')
     .description('show which rules of the running propagator match a project')
     .action(async (id: string, options: Printed) => {
       const answer = await factsOf(id);
@@ -112,7 +112,7 @@ export function policyCommands(program: Command, terminal: Terminal): void {
         terminal,
         answer,
         options,
-        oneOf<typeof answer>(({ facts, state, mode, changes }) =>
+        singleResult<typeof answer>(({ facts, state, mode, changes }) =>
           [
             (
               decisions(known(facts), (change) => changes[change]) + losses(answer.losses)

@@ -2,7 +2,13 @@ import { type Command, InvalidArgumentError } from 'commander';
 import * as z from 'zod';
 import { OPERATION_STATES } from '../../operation/model.ts';
 import { exitCodeOf, hasEnded, STATE_CODES } from '../exit-code.ts';
-import { oneOf, type Presentation, type Printed, present, printable } from '../format.ts';
+import {
+  type Presentation,
+  type Printed,
+  present,
+  singleResult,
+  withOutputOptions,
+} from '../format.ts';
 import { time } from '../output.ts';
 import { reasonArgument } from '../reason.ts';
 import { OperationShape, OperationsShape, PlanShape, WaiversShape } from '../shapes.ts';
@@ -48,7 +54,7 @@ export function operationCommands(program: Command, terminal: Terminal): void {
   const operation = program
     .command('operation')
     .description('operations: one operation carries one account change through all services');
-  printable(operation.command('list'), 'operation list --state held -c ID -c "Waiting For"')
+  withOutputOptions(operation.command('list'), 'operation list --state held -c ID -c "Waiting For"')
     .description('list operations, newest first')
     .option('--state <state>', OPERATION_STATES.join(', '), (value) => {
       if (!OPERATION_STATES.some((state) => state === value))
@@ -74,7 +80,7 @@ export function operationCommands(program: Command, terminal: Terminal): void {
       );
     });
 
-  printable(operation.command('show <id>'), 'operation show op-4f0c1a2b3c4d')
+  withOutputOptions(operation.command('show <id>'), 'operation show op-4f0c1a2b3c4d')
     .description('show one operation: tasks, counts, and what blocks it')
     .option('--resources', 'of a plan: its digest, and every resource that it would remove')
     .addHelpText('after', `\nExit codes: 0 finished or observed,\n${STATE_CODES}.`)
@@ -105,7 +111,7 @@ export function operationCommands(program: Command, terminal: Terminal): void {
       });
     });
 
-  printable(
+  withOutputOptions(
     operation.command('release <id>'),
     'operation release op-4f0c1a2b3c4d --reason "the customer confirmed it"',
   )
@@ -118,14 +124,14 @@ export function operationCommands(program: Command, terminal: Terminal): void {
         terminal,
         answer,
         options,
-        oneOf<typeof answer>(
+        singleResult<typeof answer>(
           ({ released }) =>
             `${released} is released. Follow it: propagator operation show ${released}`,
         ),
       );
     });
 
-  printable(
+  withOutputOptions(
     operation.command('rerun <id>'),
     'operation rerun op-4f0c1a2b3c4d --reason "Trove is covered now"',
   )
@@ -146,7 +152,7 @@ export function operationCommands(program: Command, terminal: Terminal): void {
           terminal,
           answer,
           options,
-          oneOf<typeof answer>(
+          singleResult<typeof answer>(
             ({ opened }) =>
               `${opened} was opened to run ${id} again. Follow it: propagator operation show ` +
               `${opened}`,
@@ -155,7 +161,7 @@ export function operationCommands(program: Command, terminal: Terminal): void {
       },
     );
 
-  printable(
+  withOutputOptions(
     operation.command('cancel <id>'),
     'operation cancel op-4f0c1a2b3c4d --reason "the contract continues"',
   )
@@ -168,7 +174,7 @@ export function operationCommands(program: Command, terminal: Terminal): void {
         terminal,
         answer,
         options,
-        oneOf<typeof answer>(
+        singleResult<typeof answer>(
           ({ canceled, putBack }) =>
             `The cancellation of ${canceled} is accepted. ` +
             (putBack

@@ -46,14 +46,14 @@ const pause = (millis: number): Promise<void> =>
 const POLL_MILLIS = 1000;
 
 /** The advice for the second approver. */
-export const anotherPerson = (id: string): string =>
+export const secondApprovalText = (id: string): string =>
   `Another person must read and approve the plan: propagator operation show ${id} --resources`;
 
 export const approvedText =
   (id: string) =>
   ({ opened, waitsFor, unknown, recoverableUntil, type }: z.infer<typeof Approved>): string =>
     opened === undefined
-      ? `${id} is approved by you; ${waitsFor}. ${anotherPerson(id)}`
+      ? `${id} is approved by you; ${waitsFor}. ${secondApprovalText(id)}`
       : [
           ...unknown.map((what) => `Could not be checked in advance: ${what}.`),
           recoverableUntil === undefined

@@ -1,5 +1,11 @@
 import type { Command } from 'commander';
-import { oneOf, type Presentation, type Printed, present, printable } from '../format.ts';
+import {
+  type Presentation,
+  type Printed,
+  present,
+  singleResult,
+  withOutputOptions,
+} from '../format.ts';
 import { time } from '../output.ts';
 import { reasonArgument } from '../reason.ts';
 import { recoverFor, remind, type WindowOptions } from '../recovery-window.ts';
@@ -45,7 +51,7 @@ export function planCommands(
   { operation, project, domain }: Readonly<Record<'operation' | AccountType, Command>>,
   terminal: Terminal,
 ): void {
-  printable(
+  withOutputOptions(
     project.command('plan <project>'),
     'project plan 4f0c1a2b3c4d --resources -f json > plan.json',
   )
@@ -63,7 +69,7 @@ export function planCommands(
       present(terminal, plan, options, planPresentation(terminal));
     });
 
-  printable(domain.command('plan <domain>'), 'domain plan 4f0c1a2b3c4d --resources')
+  withOutputOptions(domain.command('plan <domain>'), 'domain plan 4f0c1a2b3c4d --resources')
     .description('list what the deletion of a domain would remove, by project; changes nothing')
     .option('--resources', 'list every resource: type, id, name, age')
     .option('--reason <text>', 'why; stored with the plan', reasonArgument)
@@ -72,7 +78,7 @@ export function planCommands(
       present(terminal, plan, options, planPresentation(terminal));
     });
 
-  printable(
+  withOutputOptions(
     operation.command('approve <id>'),
     'operation approve op-4f0c1a2b3c4d --digest ' +
       '9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08',
@@ -84,6 +90,6 @@ export function planCommands(
     .addOption(remind())
     .action(async (id: string, { digest, ...options }: ApproveOptions) => {
       const answer = await approve(id, digest, options, terminal);
-      present(terminal, answer, options, oneOf<typeof answer>(approvedText(id)));
+      present(terminal, answer, options, singleResult<typeof answer>(approvedText(id)));
     });
 }

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import pLimit from 'p-limit';
 import * as z from 'zod';
-import { oneOf, type Printed, present, printable } from '../format.ts';
+import { type Printed, present, singleResult, withOutputOptions } from '../format.ts';
 import { reasonArgument } from '../reason.ts';
 import { EXIT, query, type Terminal } from '../terminal.ts';
 
@@ -47,7 +47,7 @@ const CONCURRENCY = 4;
 export function provisionCommands(project: Command, terminal: Terminal): void {
   const { client } = terminal;
   const pathOf = (id: string): string => `/v1/projects/${encodeURIComponent(id)}`;
-  printable(project.command('provision <project>'), 'project provision 4f0c1a2b3c4d --plan')
+  withOutputOptions(project.command('provision <project>'), 'project provision 4f0c1a2b3c4d --plan')
     .description('create the resources and settings of its profile that a project lacks')
     .option('--plan', 'print what would be created, and change nothing')
     .option(
@@ -74,12 +74,12 @@ export function provisionCommands(project: Command, terminal: Terminal): void {
         terminal,
         answer,
         printed,
-        oneOf<typeof answer>(
+        singleResult<typeof answer>(
           ({ opened }) => `${opened} begins. Follow it: propagator operation show ${opened}`,
         ),
       );
     });
-  printable(project.command('drift [project]'), 'project drift')
+  withOutputOptions(project.command('drift [project]'), 'project drift')
     .description('compare one project, or all that were provisioned, with their profile')
     .addHelpText('after', '\nExit codes: 0 no drift, 3 drift, or a service could not be compared.')
     .action(async (id: string | undefined, printed: Printed) => {

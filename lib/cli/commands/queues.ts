@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { oneOf, type Printed, present, printable } from '../format.ts';
+import { type Printed, present, singleResult, withOutputOptions } from '../format.ts';
 import { time } from '../output.ts';
 import { QuarantineShape, StatusShape } from '../shapes.ts';
 import { showQuarantine, showStatus } from '../show/queues.ts';
@@ -11,7 +11,7 @@ export function queueCommands(program: Command, terminal: Terminal): void {
   const quarantine = program
     .command('quarantine')
     .description('notifications that could not be read');
-  printable(quarantine.command('list'), 'quarantine list -c Received -c Reason')
+  withOutputOptions(quarantine.command('list'), 'quarantine list -c Received -c Reason')
     .description('list notifications that could not be read, newest first')
     .option('--limit <number>', 'the maximum number of entries (default: 100)')
     .action(async ({ limit, ...options }: Printed & { limit?: string }) => {
@@ -29,10 +29,10 @@ export function queueCommands(program: Command, terminal: Terminal): void {
       });
     });
 
-  printable(program.command('status'), 'status -f value -c ok')
+  withOutputOptions(program.command('status'), 'status -f value -c ok')
     .description('show health, queues and counters')
     .action(async (options: Printed) => {
       const answer = await client.get('/v1/status', StatusShape);
-      present(terminal, answer, options, oneOf<typeof answer>(showStatus));
+      present(terminal, answer, options, singleResult<typeof answer>(showStatus));
     });
 }

@@ -2,7 +2,7 @@ import { type Command, InvalidArgumentError } from 'commander';
 import type { IdentityApi } from '../../openstack/identity.ts';
 import { REGISTERED } from '../../services/keystone-propagator.ts';
 import { PropagatorError } from '../../shared/errors.ts';
-import { type Presentation, type Printed, present, printable } from '../format.ts';
+import { type Presentation, type Printed, present, withOutputOptions } from '../format.ts';
 import { apiUrl } from '../registration/api-url.ts';
 import { applyChanges } from '../registration/apply.ts';
 import { readRows } from '../registration/keystone-rows.ts';
@@ -33,7 +33,7 @@ interface Result {
 
 /** `register` and `unregister`: they manage the propagator's entry in Keystone's catalog. */
 export function registerCommands(program: Command, terminal: Terminal): void {
-  printable(
+  withOutputOptions(
     program.command('register'),
     'register --url https://propagator.example.org --region RegionOne',
   )
@@ -65,7 +65,7 @@ export function registerCommands(program: Command, terminal: Terminal): void {
       });
     });
 
-  printable(program.command('unregister'), 'unregister')
+  withOutputOptions(program.command('unregister'), 'unregister')
     .description("remove from Keystone's catalog what `register` made, and nothing else")
     .option('--region <region>', 'only the endpoints of this region')
     .option('--plan', 'only print what would change')

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import * as z from 'zod';
-import { oneOf, type Printed, present, printable } from '../format.ts';
+import { type Printed, present, singleResult, withOutputOptions } from '../format.ts';
 import { table, time } from '../output.ts';
 import { reasonArgument } from '../reason.ts';
 import { ServicesShape, WaiversShape } from '../shapes.ts';
@@ -13,7 +13,7 @@ export function serviceCommands(program: Command, terminal: Terminal): void {
   const service = program
     .command('service')
     .description('the OpenStack services that operations clean up');
-  printable(service.command('list'), 'service list -c Service -c Regions')
+  withOutputOptions(service.command('list'), 'service list -c Service -c Regions')
     .description('list the covered services in the order of cleanup, then the uncovered services')
     .action(async (options: Printed) => {
       const answer = await client.get('/v1/services', ServicesShape);
@@ -35,7 +35,7 @@ export function serviceCommands(program: Command, terminal: Terminal): void {
   const waiver = program
     .command('waiver')
     .description('waivers: decisions that an uncovered service type has no resources of projects');
-  printable(waiver.command('list'), 'waiver list')
+  withOutputOptions(waiver.command('list'), 'waiver list')
     .description('list the waivers in force')
     .action(async (options: Printed) => {
       const answer = await client.get('/v1/waivers', WaiversShape);
@@ -57,7 +57,7 @@ export function serviceCommands(program: Command, terminal: Terminal): void {
       });
     });
 
-  printable(
+  withOutputOptions(
     waiver.command('add <type>'),
     'waiver add rating --reason "it only reads meters, and stores nothing of projects"',
   )
@@ -73,7 +73,7 @@ export function serviceCommands(program: Command, terminal: Terminal): void {
         terminal,
         answer,
         options,
-        oneOf<typeof answer>(
+        singleResult<typeof answer>(
           ({ waived }) =>
             `${waived} is waived for every operation that has not ended yet. ` +
             'If an operation is held because of it, release that operation.',
@@ -81,7 +81,7 @@ export function serviceCommands(program: Command, terminal: Terminal): void {
       );
     });
 
-  printable(waiver.command('remove <type>'), 'waiver remove rating')
+  withOutputOptions(waiver.command('remove <type>'), 'waiver remove rating')
     .description('remove a waiver')
     .action(async (type: string, options: Printed) => {
       const answer = await client.delete(
@@ -92,7 +92,7 @@ export function serviceCommands(program: Command, terminal: Terminal): void {
         terminal,
         answer,
         options,
-        oneOf<typeof answer>(
+        singleResult<typeof answer>(
           ({ removedWaiver }) =>
             `The waiver for ${removedWaiver} is removed. Operations report it as uncovered again.`,
         ),

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { oneOf, type Printed, present, printable } from '../format.ts';
+import { type Printed, present, singleResult, withOutputOptions } from '../format.ts';
 import { table, time } from '../output.ts';
 import { reasonArgument } from '../reason.ts';
 import { StopShape, StopsShape } from '../shapes.ts';
@@ -17,7 +17,7 @@ const AFTER = {
 export function stopCommands(program: Command, terminal: Terminal): void {
   const { client } = terminal;
   const switchTo = (name: keyof typeof AFTER, example: string, description: string) =>
-    printable(program.command(name), example)
+    withOutputOptions(program.command(name), example)
       .description(description)
       .requiredOption('--reason <text>', 'the reason; stored with your name', reasonArgument)
       .action(async ({ reason, ...options }: Printed & { reason: string }) => {
@@ -26,7 +26,7 @@ export function stopCommands(program: Command, terminal: Terminal): void {
           terminal,
           answer,
           options,
-          oneOf<typeof answer>(() => AFTER[name]),
+          singleResult<typeof answer>(() => AFTER[name]),
         );
       });
   switchTo(
@@ -36,7 +36,7 @@ export function stopCommands(program: Command, terminal: Terminal): void {
   );
   switchTo('resume-all', 'resume-all --reason "the script is corrected"', 'end stop-all');
   const audit = program.commands.find((command) => command.name() === 'audit') ?? program;
-  printable(audit.command('stops'), 'audit stops')
+  withOutputOptions(audit.command('stops'), 'audit stops')
     .description('list the decisions to stop or resume all destructive work, newest first')
     .option('--limit <number>', 'the maximum number of entries (default: 100)')
     .action(async ({ limit, ...options }: Printed & { limit?: string }) => {

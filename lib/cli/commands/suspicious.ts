@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import * as z from 'zod';
-import { oneOf, type Printed, present, printable } from '../format.ts';
+import { type Printed, present, singleResult, withOutputOptions } from '../format.ts';
 import { table, time } from '../output.ts';
 import { reasonArgument } from '../reason.ts';
 import { query, type Terminal, UsageError } from '../terminal.ts';
@@ -26,7 +26,7 @@ export function suspiciousCommands(program: Command, terminal: Terminal): void {
   const group = program
     .command('suspicious')
     .description('deletions that are held because the account was never seen in Keystone');
-  printable(group.command('list'), 'suspicious list --limit 20')
+  withOutputOptions(group.command('list'), 'suspicious list --limit 20')
     .description('list the held deletions; undecided ones come first')
     .option('--limit <number>', 'the maximum number of entries (default: 100)')
     .action(async ({ limit, ...options }: Printed & { limit?: string }) => {
@@ -59,7 +59,10 @@ function decideCommand(
   description: string,
 ): void {
   const { client } = terminal;
-  printable(group.command(`${what} [accounts...]`), `suspicious ${what} --all --reason "checked"`)
+  withOutputOptions(
+    group.command(`${what} [accounts...]`),
+    `suspicious ${what} --all --reason "checked"`,
+  )
     .description(`${description}. Accounts: project/ID, domain/ID, user/ID, or --all`)
     .requiredOption('--reason <text>', 'the reason; stored with the decision', reasonArgument)
     .option('--all', 'all undecided deletions')
@@ -73,7 +76,7 @@ function decideCommand(
       const count = String(answer[what === 'drop' ? 'dropped' : 'released'] ?? 0);
       const text = ({ left }: { left: number }): string =>
         `${what}: ${count} deletions; ${left} are undecided.`;
-      present(terminal, answer, options, oneOf<typeof answer>(text));
+      present(terminal, answer, options, singleResult<typeof answer>(text));
     });
 }
 

@@ -1,3 +1,5 @@
+import { DomainId, ProjectId, UserId } from '../../../events/ids.ts';
+import type { Action, Scope } from '../../../lib/operation/model.ts';
 import { EVERY_CLASS, StatefulSimulation, TARGET } from '../../property/stateful-simulation.ts';
 
 let simulation: StatefulSimulation;
@@ -9,6 +11,11 @@ afterEach(() => {
   expect(simulation.cloud.of(TARGET)).toHaveLength(12);
 });
 const post = (path: string, body: unknown) => simulation.call('POST', path, body);
+const PROJECT: Scope = { type: 'project', id: ProjectId.parse(TARGET) };
+const DOMAIN: Scope = { type: 'domain', id: DomainId.parse('customers') };
+const USER: Scope = { type: 'user', id: UserId.parse('ann'), projects: [] };
+const startsIf = (what: string, change: string): string =>
+  `No command starts a ${what}. The propagator starts it when Keystone shows that the ${change}.`;
 
 describe('POST /v1/operations', () => {
   it.each([
@@ -136,5 +143,30 @@ describe('POST /v1/operations/:id/rerun', () => {
     await simulation.settle();
     expect(simulation.operation.id).toBe(id);
     expect(simulation.cloud.projects.get(TARGET)?.enabled).toBe(true);
+  });
+
+  it.each<[Action, Scope, string]>([
+    ['suspend', PROJECT, `Type: propagator project suspend ${TARGET} --reason "…"`],
+    ['resume', PROJECT, `Type: propagator project resume ${TARGET} --reason "…"`],
+    ['provision', PROJECT, `Type: propagator project provision ${TARGET} --reason "…"`],
+    ['suspend', DOMAIN, startsIf('suspend of a domain', 'domain is disabled')],
+    ['resume', DOMAIN, startsIf('resume of a domain', 'domain is enabled')],
+    ['suspend', USER, startsIf('suspend of a user', 'user is disabled')],
+    ['resume', USER, startsIf('resume of a user', 'user is enabled')],
+    ['provision', USER, startsIf('provision of a user', 'user is created')],
+  ])('refuses a %s of %j, and names the way to start one', async (action, scope, advice) => {
+    await simulation.ask();
+    const { id } = simulation.operation;
+    simulation.engine.operations.set(id, { ...simulation.operation, action, scope });
+    expect(await post(`/v1/operations/${id}/rerun`, { reason: 'go on' })).toMatchObject({
+      status: 409,
+      body: {
+        error: {
+          message: `${id} is a ${action}, and only a cleanup can be run again`,
+          advice,
+        },
+      },
+    });
+    expect([...simulation.engine.operations.keys()]).toEqual([id]);
   });
 });
