@@ -141,7 +141,7 @@ export function windowSuite(open: () => Promise<WorkerEngine>, processes: number
       'of a project is taken back, and carried out at the end of another window',
       async () => {
         const before = cloud.seen;
-        expect(await cloud.ask(LONG_WINDOW)).toMatchObject({ status: 202 });
+        expect(await cloud.requestDeletion(LONG_WINDOW)).toMatchObject({ status: 202 });
         await cloud.untilEnded('suspend', 'project', TARGET);
         expect(cloud.projects.get(TARGET)).toMatchObject({ enabled: false });
         expect(isOff(TARGET)).toBe(true);
@@ -149,7 +149,7 @@ export function windowSuite(open: () => Promise<WorkerEngine>, processes: number
         await cloud.untilEnded('resume', 'project', TARGET);
         expect(cloud.seen).toEqual(before);
 
-        expect(await cloud.ask(SHORT_WINDOW)).toMatchObject({ status: 202 });
+        expect(await cloud.requestDeletion(SHORT_WINDOW)).toMatchObject({ status: 202 });
         await cloud.untilEnded('cleanup', 'project', TARGET);
         expect(await cloud.newest('cleanup', 'project', TARGET)).toMatchObject({
           state: 'finished',
@@ -165,7 +165,7 @@ export function windowSuite(open: () => Promise<WorkerEngine>, processes: number
       'of a domain is taken back, and carried out at the end of another window',
       async () => {
         const before = cloud.seen;
-        expect(await cloud.askDomain(LONG_WINDOW)).toMatchObject({ status: 202 });
+        expect(await cloud.requestDomainDeletion(LONG_WINDOW)).toMatchObject({ status: 202 });
         await cloud.untilEnded('suspend', 'domain', DOMAIN);
         expect(cloud.domains.get(DOMAIN)).toBe(false);
         expect(isOff(SIBLING)).toBe(true);
@@ -173,7 +173,7 @@ export function windowSuite(open: () => Promise<WorkerEngine>, processes: number
         await cloud.untilEnded('resume', 'domain', DOMAIN);
         expect(cloud.seen).toEqual(before);
 
-        expect(await cloud.askDomain(SHORT_WINDOW)).toMatchObject({ status: 202 });
+        expect(await cloud.requestDomainDeletion(SHORT_WINDOW)).toMatchObject({ status: 202 });
         await cloud.untilEnded('cleanup', 'domain', DOMAIN);
         expect(await cloud.newest('cleanup', 'domain', DOMAIN)).toMatchObject({
           state: 'finished',

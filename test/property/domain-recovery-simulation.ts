@@ -137,7 +137,10 @@ export class DomainRecoverySimulation extends RecoverySimulation {
   }
 
   /** Plans and approves the deletion of the domain with a recovery window. */
-  async askDomain(recoverForSeconds: number, remindBeforeSeconds: readonly number[] = []) {
+  async requestDomainDeletion(
+    recoverForSeconds: number,
+    remindBeforeSeconds: readonly number[] = [],
+  ) {
     const plan = await this.plan();
     if (!plan) return undefined;
     const { id, digest } = plan;

@@ -34,7 +34,7 @@ class History extends DomainRecoverySimulation {
   readonly canceled: OperationId[] = [];
 
   async play(step: StepOf): Promise<void> {
-    if (step === 'ask') await this.askDomain(1800, [600, 60]);
+    if (step === 'ask') await this.requestDomainDeletion(1800, [600, 60]);
     else if (step === 'cancel') await this.tryCancel();
     else if (step === 'release') await this.release();
     else if (step === 'hold')

@@ -32,4 +32,4 @@ export async function playStep(
 
 /** The machines after a suspension: one that was on is off and marked, and the others are equal. */
 export const suspended = (machines: ReturnType<SuspendSimulation['shown']>) =>
-  machines.map((one) => (one.state === 'on' ? { ...one, state: 'off', mark: true } : one));
+  machines.map((one) => (one.state === 'on' ? { ...one, state: 'off', bySuspension: true } : one));

@@ -59,7 +59,10 @@ export class RecoverySimulation extends SuspendSimulation {
     return { status: answer.status, json: (await answer.json()) as Record<string, unknown> };
   }
 
-  ask(recoverForSeconds: number | undefined, remindBeforeSeconds: readonly number[] = []) {
+  requestDeletion(
+    recoverForSeconds: number | undefined,
+    remindBeforeSeconds: readonly number[] = [],
+  ) {
     return this.post('/v1/operations', {
       action: 'cleanup',
       project: TARGET,
@@ -87,7 +90,12 @@ export class RecoverySimulation extends SuspendSimulation {
     return this.announce('domain', enabled ? 'enabled' : 'disabled');
   }
 
-  /** Delivers until the last cleanup has ended, or `most` messages were delivered. */
+  /** Delivers at most `count` messages. */
+  async advance(count: number): Promise<void> {
+    await this.until(() => false, count);
+  }
+
+  /** Delivers messages until `isSo` is true, and at most `most`. Returns `isSo()`. */
   async until(isSo: () => boolean, most = 600): Promise<boolean> {
     for (let n = 0; n < most && !isSo(); n += 1) if (!(await this.deliver(0))) break;
     return isSo();

@@ -18,8 +18,8 @@ const steps = fc.array(
 );
 
 async function play(simulation: RecoverySimulation, step: StepIn<typeof steps>): Promise<void> {
-  if (step === 'ask') await simulation.ask(1800, [600, 60]);
-  else if (step === 'ask-at-once') await simulation.ask(undefined);
+  if (step === 'ask') await simulation.requestDeletion(1800, [600, 60]);
+  else if (step === 'ask-at-once') await simulation.requestDeletion(undefined);
   else if (step === 'cancel') await simulation.cancel();
   else if (step === 'release') await simulation.release();
   else await playStep(simulation, step);

@@ -24,12 +24,12 @@ export const SIBLING = ProjectId.parse('sibling');
 export const CONTROL = ProjectId.parse('control');
 const DOMAIN = DomainId.parse('customers');
 
-/** A resource that runs or not. `mark`: suspend has switched it off. */
+/** A resource that runs or not. `bySuspension`: suspend has switched it off. */
 export interface Machine {
   readonly id: string;
   readonly owner: ProjectId;
   state: 'on' | 'off';
-  mark: boolean;
+  bySuspension: boolean;
   /** Listings that still show a change as under way. */
   changing: number;
 }
@@ -88,7 +88,7 @@ export class SuspendSimulation {
               id: `${service}-${owner}-${n}`,
               owner,
               state,
-              mark: false,
+              bySuspension: false,
               changing: 0,
             }),
           ),
@@ -165,11 +165,11 @@ export class SuspendSimulation {
             ? { kind: 'switch', before: { state } }
             : { kind: 'at-rest' },
       suspend: async ({ id }) => this.#switch(service, id, 'off', true),
-      compare: ({ state, mark, changing }) => {
+      compare: ({ state, bySuspension, changing }) => {
         if (changing > 0) return { kind: 'changing', message: 'busy' };
         if (state === 'off')
-          return mark ? { kind: 'suspended' } : { kind: 'changed', message: 'off' };
-        return mark ? { kind: 'partly' } : { kind: 'as-before' };
+          return bySuspension ? { kind: 'suspended' } : { kind: 'changed', message: 'off' };
+        return bySuspension ? { kind: 'partly' } : { kind: 'as-before' };
       },
       resume: async ({ id, owner }, _before, { projectToken }) => {
         if (this.needsToken) {
@@ -182,10 +182,10 @@ export class SuspendSimulation {
   }
 
   /** The process may be killed before the call, or after its effect. */
-  #switch(service: string, id: string, state: Machine['state'], mark: boolean): void {
+  #switch(service: string, id: string, state: Machine['state'], bySuspension: boolean): void {
     this.call();
     const machine = this.#all(service).find((one) => one.id === id);
-    if (machine) Object.assign(machine, { state, mark, changing: 1 });
+    if (machine) Object.assign(machine, { state, bySuspension, changing: 1 });
     this.call();
   }
 

@@ -307,7 +307,10 @@ describe('the request to an HTTP plugin', () => {
     answer = (response) => response.writeHead(202).end();
     for (let n = 0; n < 3; n += 1) await wait(60);
     const count = received.length;
-    const old = { type: 'service.requested', data: JSON.parse(received[0]?.body ?? '').data } as never;
+    const old = {
+      type: 'service.requested',
+      data: JSON.parse(received[0]?.body ?? '').data,
+    } as never;
     await runHttpTask({ name: 'billing', url }, [{ message: old, receiveCount: 2 }], {
       ...simulation.deps,
       stallTimeoutMillis: 600_000,

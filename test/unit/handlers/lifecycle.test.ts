@@ -11,7 +11,7 @@ beforeEach(() => {
   simulation = new SuspendSimulation(['on', 'off']);
 });
 const states = () =>
-  simulation.shown(TARGET).map(({ state, mark }) => `${state}${mark ? '*' : ''}`);
+  simulation.shown(TARGET).map(({ state, bySuspension }) => `${state}${bySuspension ? '*' : ''}`);
 const newest = (action: 'suspend' | 'resume') => simulation.operations(action).at(-1);
 
 describe('a disabled project', () => {
@@ -148,7 +148,7 @@ describe('a resume', () => {
     await simulation.set('project', false);
     await simulation.settle();
     const [outer] = simulation.machines.get('outer') ?? [];
-    Object.assign(outer ?? {}, { mark: false });
+    Object.assign(outer ?? {}, { bySuspension: false });
     simulation.machines.set('inner', (simulation.machines.get('inner') ?? []).slice(1));
     await simulation.set('project', true);
     await simulation.settle();

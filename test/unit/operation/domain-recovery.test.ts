@@ -29,7 +29,7 @@ const seen = () => ({
   control: simulation.shown(CONTROL),
 });
 const suspended = (machines: typeof before.target) =>
-  machines.map((one) => (one.state === 'on' ? { ...one, state: 'off', mark: true } : one));
+  machines.map((one) => (one.state === 'on' ? { ...one, state: 'off', bySuspension: true } : one));
 
 /** Delivers until the suspension of the window has ended. */
 async function untilSuspended(): Promise<void> {
@@ -40,7 +40,7 @@ async function untilSuspended(): Promise<void> {
   expect(await simulation.until(isSuspended)).toBe(true);
 }
 const ask = async (seconds = 30 * DAY, remind: readonly number[] = []): Promise<void> => {
-  expect(await simulation.askDomain(seconds, remind)).toMatchObject({ status: 202 });
+  expect(await simulation.requestDomainDeletion(seconds, remind)).toMatchObject({ status: 202 });
 };
 const shownOperation = async () => {
   const { json } = await simulation.request('GET', `/v1/operations/${simulation.cleanup?.id}`);
@@ -49,7 +49,7 @@ const shownOperation = async () => {
 
 describe('the deletion of a domain with a recovery window', () => {
   it('disables the domain, suspends its projects by the policy, and removes nothing', async () => {
-    const answer = await simulation.askDomain(30 * DAY);
+    const answer = await simulation.requestDomainDeletion(30 * DAY);
     expect(answer?.json.recoverableUntil).toBe(
       (simulation.cleanup?.openedAt ?? 0) + 30 * DAY * 1000,
     );
@@ -202,7 +202,7 @@ describe('the deletion of a domain with a recovery window', () => {
     const protectedIds = { projects: [SIBLING], domains: [] };
     const protection = async () => ({ ...protectedIds, ownProject: 'cleaner' });
     Object.defineProperty(simulation, 'deps', { value: { ...deps, protectedIds, protection } });
-    expect(await simulation.askDomain(DAY)).toMatchObject({
+    expect(await simulation.requestDomainDeletion(DAY)).toMatchObject({
       status: 409,
       json: { error: { message: expect.stringContaining('disables the domain at once') } },
     });
@@ -361,14 +361,14 @@ describe('a recovery window of a domain whose disable is stopped before it is se
     await simulation.until(() => simulation.cleanup?.hold !== undefined);
     expect(simulation.domains.get(DOMAIN)).toBe(true);
     await simulation.setDomain(false);
-    await simulation.until(() => false, 20);
+    await simulation.advance(20);
   }
 
   it('does not enable a domain that a person has disabled during the window', async () => {
     await disabledMeanwhile();
     expect(await simulation.cancel()).toMatchObject({ status: 202 });
     expect(await simulation.until(() => simulation.cleanup?.state === 'canceled')).toBe(true);
-    await simulation.until(() => false, 60);
+    await simulation.advance(60);
     expect(simulation.domains.get(DOMAIN)).toBe(false);
   });
 

@@ -9,18 +9,22 @@ import { keystoneAway, LIMITS } from '../../property/simulation-parts.ts';
 import { SIBLING, TARGET } from '../../property/suspend-simulation.ts';
 import { DAY, FaultyKeystone, untilSuspended } from './recovery-fixture.ts';
 
-describe('a recovery window whose disable of the project takes long', () => {
-  /** Begins a window, and returns the message that disables its project. */
-  async function asked(begin: (simulation: FaultyKeystone) => Promise<unknown>) {
+describe('a recovery window in which Keystone is slow to disable the project', () => {
+  /**
+   * Requests a deletion with a recovery window, and withholds the message that disables the
+   * project. Runs `trigger`, which must lead to the state `confirming`. `deliver` delivers the
+   * withheld message.
+   */
+  async function withDelayedDisable(trigger: (simulation: FaultyKeystone) => Promise<unknown>) {
     const simulation = new FaultyKeystone(['on', 'off']);
     simulation.policy = NO_POLICY;
-    await simulation.ask(30 * DAY);
+    await simulation.requestDeletion(30 * DAY);
     const disable = simulation.engine.waiting.find(
       ({ message }) => message.type === 'operation.keystone-action',
     );
     if (!disable) throw new Error('no project is disabled');
     simulation.engine.take(disable);
-    await begin(simulation);
+    await trigger(simulation);
     await simulation.until(() => simulation.cleanup?.state === 'confirming');
     expect(simulation.cleanup?.state).toBe('confirming');
     const deliver = () => simulation.engine.commit({ messages: [disable.message] });
@@ -28,7 +32,7 @@ describe('a recovery window whose disable of the project takes long', () => {
   }
 
   it('enables the project when it is canceled right after a release', async () => {
-    const { simulation, deliver } = await asked((one) => one.release());
+    const { simulation, deliver } = await withDelayedDisable((one) => one.release());
     await simulation.cancel();
     await simulation.settle();
     // Keystone carries out the call only now.
@@ -39,8 +43,8 @@ describe('a recovery window whose disable of the project takes long', () => {
     expect(simulation.projects.get(TARGET)?.enabled).toBe(true);
   });
 
-  it('ends when it is canceled after a release, and the disable has failed', async () => {
-    const { simulation, deliver } = await asked((one) => one.release());
+  it('ends when it is canceled after a release and a failed attempt to disable the project', async () => {
+    const { simulation, deliver } = await withDelayedDisable((one) => one.release());
     const confirmations = simulation.engine.waiting.filter(
       ({ message }) => message.type === 'operation.confirm',
     );
@@ -54,11 +58,11 @@ describe('a recovery window whose disable of the project takes long', () => {
     expect(simulation.projects.get(TARGET)?.enabled).toBe(true);
   });
 
-  it('disables the project again when the disable fails during a wrong 404', async () => {
-    const { simulation, deliver } = await asked(async (one) => {
+  it('retries the failed attempt to disable the project after a wrong 404 of Keystone', async () => {
+    const { simulation, deliver } = await withDelayedDisable(async (one) => {
       // The suspension asks Keystone as well, and must not get the wrong answer.
       await one.until(() => one.operations('suspend').every(hasEnded), 60);
-      one.wrong = 1;
+      one.wrongAnswersLeft = 1;
       await one.announce('project', 'deleted');
     });
     const confirmations = simulation.engine.waiting.filter(
@@ -111,14 +115,14 @@ describe('a recovery window that is canceled while Keystone does not enable the 
   async function canceled(refusals: PropagatorError[]): Promise<RefusingKeystone> {
     const simulation = new RefusingKeystone(['on', 'off']);
     simulation.policy = NO_POLICY;
-    await simulation.ask(30 * DAY);
+    await simulation.requestDeletion(30 * DAY);
     await untilSuspended(simulation);
     simulation.refusals = refusals;
     await simulation.cancel();
     return simulation;
   }
 
-  it('tries again with growing delays, dead-letters the action, and a redrive enables it', async () => {
+  it('retries with growing delays, then dead-letters; a redrive enables the project', async () => {
     const simulation = await canceled(Array.from({ length: 200 }, keystoneAway));
     const before = simulation.shown(TARGET);
     await simulation.until(() => simulation.refusals.length < 199);
@@ -138,11 +142,11 @@ describe('a recovery window that is canceled while Keystone does not enable the 
     expect(await simulation.engine.redrive(filter as never, { by: 'ann' })).toBe(1);
     await simulation.settle();
     expect(simulation.projects.get(TARGET)?.enabled).toBe(true);
-    expect(simulation.shown(TARGET).some(({ mark }) => mark)).toBe(false);
+    expect(simulation.shown(TARGET).some(({ bySuspension }) => bySuspension)).toBe(false);
     expect(await simulation.waitsOn()).toEqual([]);
   });
 
-  it('says after a discard what stays disabled, and the commands restore it', async () => {
+  it('a discard names the project that stays disabled, and its commands restore the project', async () => {
     const simulation = await canceled([refusal()]);
     const before = simulation.shown(TARGET);
     await simulation.settle();
@@ -169,10 +173,10 @@ describe('a recovery window that is canceled while Keystone does not enable the 
     const resumed = await simulation.post(`/v1/projects/${TARGET}/resume`, { reason: 'back' });
     expect(resumed.status).toBe(202);
     await simulation.settle();
-    expect(simulation.shown(TARGET).some(({ mark }) => mark)).toBe(false);
+    expect(simulation.shown(TARGET).some(({ bySuspension }) => bySuspension)).toBe(false);
   });
 
-  it('says after a discard of the undo what stays suspended', async () => {
+  it('a discard of the undo names the resources that stay suspended', async () => {
     const simulation = await canceled([]);
     const isEnabled = () => simulation.projects.get(TARGET)?.enabled === true;
     expect(await simulation.until(isEnabled)).toBe(true);
@@ -195,7 +199,7 @@ describe('a recovery window that is canceled while Keystone does not enable the 
     expect(simulation.cleanup?.hold?.advice).toContain(left);
   });
 
-  it('dead-letters a refusal at once, with the message of Keystone', async () => {
+  it('dead-letters a refusal without a retry, with the message of Keystone', async () => {
     const simulation = await canceled([refusal()]);
     await simulation.settle();
     expect(simulation.engine.deadLetterList).toMatchObject([
@@ -218,10 +222,10 @@ describe('a deletion that a cap holds at the end of its recovery window', () => 
     }
   }
 
-  it('begins with its release: a later cancellation reports removed resources', async () => {
+  it('starts to remove when it is released, so a later cancellation reports removed resources', async () => {
     const simulation = new CappedSimulation(['on', 'off', 'on', 'off']);
     simulation.policy = NO_POLICY;
-    await simulation.ask(600);
+    await simulation.requestDeletion(600);
     expect(await simulation.until(() => simulation.cleanup?.state === 'held')).toBe(true);
     expect(simulation.cleanup?.startedAt).toBeUndefined();
     const before = simulation.shown(TARGET).length;
@@ -245,7 +249,7 @@ describe('a recovery window that is canceled after another client deleted the ac
   it('reports that the project is deleted, and restores nothing', async () => {
     const simulation = new RecoverySimulation(['on', 'off']);
     simulation.policy = NO_POLICY;
-    await simulation.ask(DAY);
+    await simulation.requestDeletion(DAY);
     await untilSuspended(simulation);
     const id = simulation.cleanup?.id;
     await simulation.delete();
@@ -263,10 +267,10 @@ describe('a recovery window that is canceled after another client deleted the ac
     expect(simulation.shown(TARGET)).toEqual([]);
   });
 
-  it('reports a deleted project also if only the last answer of Keystone was a 404', async () => {
+  it('reports a deleted project even if only the last answer of Keystone was a 404', async () => {
     const simulation = new RecoverySimulation(['on', 'off']);
     simulation.policy = NO_POLICY;
-    await simulation.ask(DAY);
+    await simulation.requestDeletion(DAY);
     await untilSuspended(simulation);
     const id = simulation.cleanup?.id;
     simulation.projects.delete(TARGET);
@@ -278,7 +282,7 @@ describe('a recovery window that is canceled after another client deleted the ac
 
   it('reports that the domain is deleted', async () => {
     const simulation = new DomainRecoverySimulation(['on', 'off']);
-    await simulation.askDomain(DAY);
+    await simulation.requestDomainDeletion(DAY);
     const suspensions = () => simulation.operations('suspend');
     await simulation.until(() => suspensions().length > 0 && suspensions().every(hasEnded));
     const id = simulation.cleanup?.id;
@@ -294,7 +298,7 @@ describe('a recovery window that is canceled after another client deleted the ac
   it('cleans up the resources of the deleted project', async () => {
     const simulation = new RecoverySimulation(['on', 'off']);
     simulation.policy = NO_POLICY;
-    await simulation.ask(DAY);
+    await simulation.requestDeletion(DAY);
     await untilSuspended(simulation);
     const { cleanup } = simulation;
     await simulation.delete();
@@ -309,7 +313,7 @@ describe('a recovery window that is canceled after another client deleted the ac
 
   it('cleans up the resources of the projects of the deleted domain', async () => {
     const simulation = new DomainRecoverySimulation(['on', 'off']);
-    await simulation.askDomain(DAY);
+    await simulation.requestDomainDeletion(DAY);
     const suspensions = () => simulation.operations('suspend');
     await simulation.until(() => suspensions().length > 0 && suspensions().every(hasEnded));
     await simulation.deleteDomain();
@@ -320,12 +324,12 @@ describe('a recovery window that is canceled after another client deleted the ac
     expect(simulation.allHaveEnded).toBe(true);
   });
 
-  it('cleans up also if the operation had begun before it received the deletion', async () => {
+  it('cleans up even if the operation had begun before it received the deletion', async () => {
     const simulation = new RecoverySimulation(['on', 'off']);
     simulation.policy = NO_POLICY;
     const deliver = (type: string) =>
       simulation.deliver(simulation.engine.due().findIndex(({ message }) => message.type === type));
-    await simulation.ask(undefined);
+    await simulation.requestDeletion(undefined);
     expect(await simulation.until(() => simulation.cleanup?.state === 'pre-delete')).toBe(true);
     await simulation.delete();
     await deliver('account.project.deleted');
@@ -341,11 +345,11 @@ describe('a recovery window that is canceled after another client deleted the ac
     const simulation = new FaultyKeystone(['on', 'off']);
     simulation.policy = NO_POLICY;
     const before = simulation.shown(TARGET);
-    await simulation.ask(DAY);
+    await simulation.requestDeletion(DAY);
     await untilSuspended(simulation);
     await simulation.cancel();
     await simulation.until(() => simulation.projects.get(TARGET)?.enabled === true);
-    simulation.wrong = 1;
+    simulation.wrongAnswersLeft = 1;
     await simulation.settle();
     expect(simulation.projects.get(TARGET)?.enabled).toBe(true);
     expect(simulation.shown(TARGET)).toEqual(before);
@@ -353,30 +357,30 @@ describe('a recovery window that is canceled after another client deleted the ac
   });
 });
 
-describe('a recovery window whose disable is stopped before it is sent', () => {
+describe('a recovery window that is stopped before Keystone is told to disable the project', () => {
   it('does not enable a project that a person has disabled during the window', async () => {
     const simulation = new RecoverySimulation(['on', 'off']);
     simulation.policy = NO_POLICY;
     await simulation.post('/v1/stop-all', { reason: 'incident' });
-    await simulation.ask(DAY);
+    await simulation.requestDeletion(DAY);
     await simulation.until(() => simulation.cleanup?.hold !== undefined);
     expect(simulation.projects.get(TARGET)?.enabled).toBe(true);
     await simulation.set('project', false);
-    await simulation.until(() => false, 20);
+    await simulation.advance(20);
     expect(await simulation.cancel()).toMatchObject({ status: 202 });
     expect(await simulation.until(() => simulation.cleanup?.state === 'canceled')).toBe(true);
-    await simulation.until(() => false, 60);
+    await simulation.advance(60);
     expect(simulation.projects.get(TARGET)?.enabled).toBe(false);
   });
 
-  it('does not enable such a project also when the first call had no answer', async () => {
+  it('does not enable such a project even if the first call to disable it had no answer', async () => {
     const simulation = new FaultyKeystone(['on', 'off']);
     simulation.policy = NO_POLICY;
     await simulation.post('/v1/stop-all', { reason: 'incident' });
-    await simulation.ask(DAY);
+    await simulation.requestDeletion(DAY);
     await simulation.until(() => simulation.cleanup?.hold !== undefined);
     await simulation.set('project', false);
-    await simulation.until(() => false, 20);
+    await simulation.advance(20);
     simulation.failures = 1;
     await simulation.post('/v1/resume-all', { reason: 'over' });
     const isDone = () => simulation.cleanup?.keystoneAction?.done === true;
@@ -394,10 +398,10 @@ describe('a recovery window whose disable is stopped before it is sent', () => {
     Object.assign(first ?? {}, { preDelete: true });
     simulation.policy = NO_POLICY;
     await simulation.post('/v1/stop-all', { reason: 'incident' });
-    await simulation.ask(DAY);
+    await simulation.requestDeletion(DAY);
     await simulation.until(() => simulation.cleanup?.hold !== undefined);
     await simulation.set('project', false);
-    await simulation.until(() => false, 20);
+    await simulation.advance(20);
     await simulation.post('/v1/resume-all', { reason: 'over' });
     const wasEnabled: boolean[] = [];
     await simulation.until(() => {
@@ -408,18 +412,18 @@ describe('a recovery window whose disable is stopped before it is sent', () => {
     expect(simulation.cleanup?.state).toBe('finished');
   });
 
-  it('enables a project whose disable had no answer', async () => {
+  it('enables a project after a call to disable it that had no answer', async () => {
     const simulation = new FaultyKeystone(['on', 'off']);
     simulation.policy = NO_POLICY;
     simulation.failures = 1;
-    await simulation.ask(DAY);
+    await simulation.requestDeletion(DAY);
     await simulation.until(() => simulation.failures === 0);
     await simulation.post('/v1/stop-all', { reason: 'incident' });
     // Keystone carries out the call that had no answer.
     await simulation.set('project', false);
     expect(await simulation.cancel()).toMatchObject({ status: 202 });
     expect(await simulation.until(() => simulation.cleanup?.state === 'canceled')).toBe(true);
-    await simulation.until(() => false, 60);
+    await simulation.advance(60);
     expect(simulation.projects.get(TARGET)?.enabled).toBe(true);
   });
 });

@@ -11,19 +11,19 @@ export async function untilSuspended(simulation: RecoverySimulation): Promise<vo
 }
 
 /**
- * Keystone answers the next `wrong` questions about the target project with a wrong 404, and the
+ * Keystone answers the next `wrongAnswersLeft` questions about the target project with a wrong 404, and the
  * next `failures` calls that disable it with an error.
  */
 export class FaultyKeystone extends RecoverySimulation {
-  wrong = 0;
+  wrongAnswersLeft = 0;
   failures = 0;
   override get deps() {
     const deps = super.deps;
     const { keystone } = deps.cloud;
     const show: typeof keystone.show = async (type, id) => {
-      const isWrong = type === 'project' && id === TARGET && this.wrong > 0;
+      const isWrong = type === 'project' && id === TARGET && this.wrongAnswersLeft > 0;
       if (!isWrong) return keystone.show(type, id);
-      this.wrong -= 1;
+      this.wrongAnswersLeft -= 1;
       return { kind: 'absent' };
     };
     const { keystoneActions } = deps.cloud;

@@ -11,17 +11,17 @@ function simulate(states: readonly ('on' | 'off')[] = ['on', 'off']): RecoverySi
 }
 
 const suspended = (machines: ReturnType<RecoverySimulation['shown']>) =>
-  machines.map((one) => (one.state === 'on' ? { ...one, state: 'off', mark: true } : one));
+  machines.map((one) => (one.state === 'on' ? { ...one, state: 'off', bySuspension: true } : one));
 
 describe('a deletion with a recovery window', () => {
   it.each([1, 2])('continues its window after wrong 404s of Keystone (%i)', async (wrong) => {
     const simulation = new FaultyKeystone(['on', 'off']);
     simulation.policy = NO_POLICY;
     const before = simulation.shown(TARGET);
-    await simulation.ask(30 * DAY);
+    await simulation.requestDeletion(30 * DAY);
     const endsAt = simulation.cleanup?.notBefore ?? 0;
     await untilSuspended(simulation);
-    simulation.wrong = wrong;
+    simulation.wrongAnswersLeft = wrong;
     await simulation.announce('project', 'deleted');
     await simulation.until(() => simulation.cleanup?.state === 'confirming');
     expect(simulation.cleanup?.state).toBe('confirming');
@@ -42,9 +42,9 @@ describe('a deletion with a recovery window', () => {
     const simulation = new FaultyKeystone(['on', 'off']);
     simulation.policy = NO_POLICY;
     const before = simulation.shown(TARGET);
-    await simulation.ask(30 * DAY);
+    await simulation.requestDeletion(30 * DAY);
     await untilSuspended(simulation);
-    simulation.wrong = 1;
+    simulation.wrongAnswersLeft = 1;
     await simulation.announce('project', 'deleted');
     await simulation.until(() => simulation.cleanup?.state === 'confirming');
     await simulation.until(() => simulation.cleanup?.state === 'recoverable');
@@ -58,7 +58,7 @@ describe('a deletion with a recovery window', () => {
   it('disables and suspends the project, and removes nothing before the end of the window', async () => {
     const simulation = simulate();
     const before = simulation.shown(TARGET);
-    const { status, json } = await simulation.ask(30 * DAY);
+    const { status, json } = await simulation.requestDeletion(30 * DAY);
     expect(status).toBe(202);
     expect(json.recoverableUntil).toBe(simulation.engine.time + 30 * DAY * 1000);
     await untilSuspended(simulation);
@@ -79,7 +79,7 @@ describe('a deletion with a recovery window', () => {
   it('restores the exact former state when it is canceled', async () => {
     const simulation = simulate();
     const before = simulation.shown(TARGET);
-    await simulation.ask(30 * DAY);
+    await simulation.requestDeletion(30 * DAY);
     await untilSuspended(simulation);
     expect((await simulation.cancel()).status).toBe(202);
     await simulation.settle();
@@ -96,7 +96,7 @@ describe('a deletion with a recovery window', () => {
     await simulation.set('project', false);
     await simulation.settle();
     const before = simulation.shown(TARGET);
-    await simulation.ask(DAY);
+    await simulation.requestDeletion(DAY);
     await untilSuspended(simulation);
     expect(simulation.shown(TARGET)).toEqual(suspended(before));
     await simulation.cancel();
@@ -110,7 +110,7 @@ describe('a deletion with a recovery window', () => {
     const before = simulation.shown(TARGET);
     await simulation.set('project', false);
     await simulation.settle();
-    await simulation.ask(DAY);
+    await simulation.requestDeletion(DAY);
     await simulation.cancel();
     await simulation.settle();
     expect(simulation.shown(TARGET)).toEqual(suspended(before));
@@ -121,7 +121,7 @@ describe('a deletion with a recovery window', () => {
 
   it('begins to remove at once when it is released', async () => {
     const simulation = simulate();
-    await simulation.ask(30 * DAY);
+    await simulation.requestDeletion(30 * DAY);
     await untilSuspended(simulation);
     const begin = simulation.engine.time;
     expect((await simulation.release()).status).toBe(202);
@@ -132,7 +132,7 @@ describe('a deletion with a recovery window', () => {
 
   it('removes nothing of a project that was enabled again, until it is disabled', async () => {
     const simulation = simulate();
-    await simulation.ask(600);
+    await simulation.requestDeletion(600);
     await untilSuspended(simulation);
     const before = simulation.shown(TARGET);
     await simulation.set('project', true);
@@ -148,7 +148,7 @@ describe('a deletion with a recovery window', () => {
 
   it('cleans up at once when another client deletes the project in Keystone', async () => {
     const simulation = simulate();
-    await simulation.ask(30 * DAY);
+    await simulation.requestDeletion(30 * DAY);
     await untilSuspended(simulation);
     const begin = simulation.engine.time;
     await simulation.delete();
@@ -160,7 +160,7 @@ describe('a deletion with a recovery window', () => {
   it('restores the former state when the project is protected before its end', async () => {
     const simulation = simulate();
     const before = simulation.shown(TARGET);
-    await simulation.ask(DAY);
+    await simulation.requestDeletion(DAY);
     await untilSuspended(simulation);
     const protectedIds = { projects: [TARGET], domains: [] };
     const protection = async () => ({ ...protectedIds, ownProject: 'cleaner' });
@@ -186,7 +186,7 @@ describe('a deletion with a recovery window', () => {
         published.push(...(change.messages ?? []).filter(({ type }) => type === 'operation.due'));
       return done;
     };
-    await simulation.ask(30 * DAY, [DAY, 7 * DAY, 40 * DAY]);
+    await simulation.requestDeletion(30 * DAY, [DAY, 7 * DAY, 40 * DAY]);
     const until = simulation.cleanup?.notBefore ?? 0;
     await simulation.settle();
     expect(published).toEqual(
@@ -205,7 +205,7 @@ describe('a deletion with a recovery window', () => {
 
   it('does not end at once when the clock is set forward, and not late when it is set back again', async () => {
     const simulation = simulate();
-    await simulation.ask(30 * DAY);
+    await simulation.requestDeletion(30 * DAY);
     await untilSuspended(simulation);
     const begin = simulation.engine.time;
     simulation.engine.time += 90 * DAY * 1000;
@@ -222,7 +222,7 @@ describe('a deletion with a recovery window', () => {
 
   it('ends once when messages about the window are repeated', async () => {
     const simulation = simulate();
-    await simulation.ask(600);
+    await simulation.requestDeletion(600);
     for (let n = 0; n < 3; n += 1) {
       const copies = simulation.engine.waiting.map(({ message }) => message);
       await simulation.engine.commit({
