@@ -301,6 +301,48 @@ describe('Nova with a cell that is down', () => {
     expect(fixture.controlsAreUntouched).toBe(true);
   });
 
+  it('keeps the records of servers if the cell comes up right after the list', async () => {
+    fixture = await TimedFixture.open();
+    const { state } = fixture.fixture.rehearsal;
+    const records = new MemoryRecords();
+    const own = fixture.compute.servers.where((row) => row.project_id === fixture.project);
+    const active = own.filter((row) => row.vm_state === 'active').map(({ id }) => id);
+    const states = () => active.map((id) => fixture.compute.servers.get(id)?.vm_state);
+    const run = async (action: 'suspend' | 'resume', comesUp = false) => {
+      const context = await fixture.fixture.context(nova);
+      const { api } = context;
+      const list: typeof api.list = async (...args) => {
+        const answer = await api.list(...args);
+        if (comesUp && args[0].startsWith('/servers')) setDownCell(state, undefined);
+        return answer;
+      };
+      const input = {
+        service: nova.name,
+        types: (nova.suspension?.types ?? []).map((type) => type(nova.name)),
+        options: ['stop'],
+        context: {
+          ...context,
+          api: { ...api, microversion: api.microversion, list, request: api.request.bind(api) },
+        },
+        records,
+        phase: 'apply' as const,
+        settleAt: 0,
+        deadline: Date.now() + 60_000,
+        concurrency: 1,
+        mayContinue: async () => true,
+      };
+      fixture.clock.advance(MINUTE);
+      return action === 'suspend' ? suspendRun(input) : resumeRun(input);
+    };
+    for (let runs = 0; runs < 5; runs += 1) await run('suspend');
+    expect(new Set(states())).toEqual(new Set(['stopped']));
+    setDownCell(state, { hosts: ['compute-9'], servers: new Set(active) });
+    await run('resume', true);
+    setDownCell(state, undefined);
+    for (let runs = 0; runs < 5; runs += 1) await run('resume');
+    expect(new Set(states())).toEqual(new Set(['active']));
+  });
+
   it('is not treated as empty when Placement does not answer', async () => {
     fixture = await TimedFixture.open();
     hideAll();
