@@ -6,7 +6,7 @@ import { requiresPlans } from '../operation/approval.ts';
 import { cleanupsOf } from '../operation/lifecycle.ts';
 import type { BoundPlan, Operation, Scope } from '../operation/model.ts';
 import { hasEnded } from '../operation/open.ts';
-import { endOfWindow } from '../operation/recovery.ts';
+import { endOfWindow } from '../operation/recovery-window.ts';
 import { openRequest, type RequestAnswer } from '../operation/request.ts';
 import { openRerun, whyNotRerun } from '../operation/rerun.ts';
 import { mergedRerunScope, scopeOf } from '../operation/scope.ts';

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import type { Account } from '../../events/account.ts';
-import type { Window } from '../operation/recovery.ts';
+import type { Window } from '../operation/recovery-window.ts';
 import { decideDeletion } from '../policy/decide.ts';
 import type { ApiDeps } from './deps.ts';
 

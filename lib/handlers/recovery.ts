@@ -13,7 +13,7 @@ import {
 } from '../operation/lifecycle.ts';
 import type { Operation } from '../operation/model.ts';
 import { hasEnded } from '../operation/open.ts';
-import { mustEnable } from '../operation/recovery.ts';
+import { mustEnable } from '../operation/recovery-window.ts';
 import type { Step } from '../operation/transaction.ts';
 import { decideChange } from '../policy/decide.ts';
 import { NO_POLICY, type Policy } from '../policy/schema.ts';

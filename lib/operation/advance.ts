@@ -6,7 +6,7 @@ import type { Hold, Operation } from './model.ts';
 import { isEnded } from './overtaking.ts';
 import { overDrift } from './plan.ts';
 import { requestPreDelete, requestReady } from './ready.ts';
-import { mustEnable } from './recovery.ts';
+import { mustEnable } from './recovery-window.ts';
 import type { OperationTransaction, Rules } from './transaction.ts';
 import { moveOperation } from './transitions.ts';
 

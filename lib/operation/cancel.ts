@@ -2,7 +2,8 @@ import { isDeleted } from './domain-advance.ts';
 import { isIndependent } from './domain-project.ts';
 import type { Operation } from './model.ts';
 import { hasEnded } from './open.ts';
-import { cancelRecoverable, isRecoverable } from './recovery.ts';
+import { cancelRecoverable } from './recovery-cancel.ts';
+import { isRecoverable } from './recovery-window.ts';
 import type { OperationTransaction, Rules } from './transaction.ts';
 import { moveOperation } from './transitions.ts';
 

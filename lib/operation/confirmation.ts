@@ -1,62 +1,17 @@
-import type { UserId } from '../../events/ids.ts';
-import type { ErrorReport } from '../shared/errors.ts';
-import { advance, holdForLeftovers, isConfirmed, isOnLivingProject } from './advance.ts';
-import {
-  confirmAgain,
-  delayUntil,
-  delayWhileBlocked,
-  delayWhileShown,
-  SHOWN_FOR_MILLIS,
-} from './confirm-again.ts';
+import { advance, isConfirmed, isOnLivingProject } from './advance.ts';
+import { confirmAgain, delayUntil } from './confirm-again.ts';
 import { applyDomain } from './domain-begin.ts';
 import { withoutFuture } from './elapsed.ts';
-import type { Operation, Scope } from './model.ts';
+import type { KeystoneAnswer } from './keystone-answer.ts';
+import { applyLaterConfirmation } from './later-confirmation.ts';
+import type { Operation } from './model.ts';
 import { refuse } from './open.ts';
-import { isEnded } from './overtaking.ts';
 import { planTasks } from './plan-tasks.ts';
-import { endWindow, hasTimeLeft, resumeWindow, waitWhileEnabled } from './recovery.ts';
-import { REGION_CODE } from './registry.ts';
+import { endWindow, resumeWindow, waitWhileEnabled } from './recovery.ts';
+import { hasTimeLeft } from './recovery-window.ts';
 import { mergedRerunScope } from './scope.ts';
-import type { CloudSnapshot } from './snapshot.ts';
 import type { OperationTransaction, Rules } from './transaction.ts';
-import { moveOperation } from './transitions.ts';
-
-/**
- * Keystone's answer about the account (safety rule "Keystone decides"). `unknown`: Keystone gave no
- * answer, or an uncertain one.
- */
-export type KeystoneAnswer =
-  /** `cloud` is needed only before the tasks are planned. */
-  | {
-      readonly kind: 'absent';
-      readonly cloud: CloudSnapshot | undefined;
-      /** The account in the inventory; `undefined` if the inventory does not have it. */
-      readonly known?: Scope | undefined;
-    }
-  /** `alive` is set when an administrator requested the cleanup. */
-  | {
-      readonly kind: 'present';
-      readonly enabled: boolean;
-      readonly alive?: CloudSnapshot & {
-        readonly roles: readonly string[];
-        readonly members: readonly UserId[];
-      };
-    }
-  /** An administrator requested the deletion of a domain, and Keystone shows it. */
-  | { readonly kind: 'domain'; readonly enabled: boolean }
-  /**
-   * The project exists, and Keystone would refuse to disable or delete it (safety rule "Know the
-   * end before the beginning").
-   */
-  | { readonly kind: 'blocked'; readonly message: string; readonly advice: string }
-  /**
-   * The account is deleted, and it is protected. Its resources are kept (safety rule "Never the
-   * cloud's own").
-   */
-  | { readonly kind: 'protected'; readonly because: string }
-  /** Another account exists whose id a database may treat as equal to this one. */
-  | { readonly kind: 'alike'; readonly living: string }
-  | { readonly kind: 'unknown'; readonly error: ErrorReport };
+import { applyBlocked, applyPresent, applyUnknown } from './unconfirmed.ts';
 
 /** True if the operation still waits for Keystone's answer number `confirmation`. */
 export const awaitsConfirmation = (operation: Operation, confirmation: number): boolean =>
@@ -149,49 +104,6 @@ export function applyConfirmation(
   }
 }
 
-/**
- * Applies an answer that comes after the confirmation. If another client deleted the project, the
- * operation continues as after any deletion. If the project exists and all tasks have ended, a
- * person decides.
- */
-function applyLaterConfirmation(
-  transaction: OperationTransaction,
-  keystoneAnswer: KeystoneAnswer,
-  rules: Rules,
-): void {
-  const { state, order } = transaction.operation;
-  const isDone = order.every(({ id }) => isEnded(transaction.task(id)));
-  const isReadyToClose = isDone && state === 'running';
-  if (keystoneAnswer.kind === 'unknown' && isReadyToClose) {
-    applyUnknown(transaction, keystoneAnswer.error, rules);
-    return;
-  }
-  transaction.operation = {
-    ...transaction.operation,
-    confirmation: transaction.operation.confirmation + 1,
-  };
-  // `protected` also means that the account is deleted. Each run checks the protection itself.
-  if (keystoneAnswer.kind === 'absent' || keystoneAnswer.kind === 'protected')
-    continueAsDeleted(transaction, isDone, rules);
-  else if (keystoneAnswer.kind === 'present' && isReadyToClose) {
-    transaction.operation = { ...transaction.operation, hold: undefined };
-    holdForLeftovers(transaction, rules);
-  }
-  advance(transaction, rules);
-}
-
-/** Continues without the project, because another client has deleted it. */
-function continueAsDeleted(transaction: OperationTransaction, isDone: boolean, rules: Rules): void {
-  const { operation } = transaction;
-  const running =
-    operation.state === 'running'
-      ? operation
-      : { ...moveOperation(operation, 'running'), hold: undefined };
-  transaction.operation = isDone
-    ? { ...running, hold: undefined, confirmedAt: [rules.now] }
-    : running;
-}
-
 /** Applies an answer that shows the project to an operation that an administrator requested. */
 function applyRequested(
   transaction: OperationTransaction,
@@ -261,65 +173,4 @@ function applyAbsent(
     (first ?? rules.now) + rules.confirmationIntervalMillis,
   );
   confirmAgain(transaction, delayUntil(due, rules));
-}
-
-function applyUnknown(transaction: OperationTransaction, error: ErrorReport, rules: Rules): void {
-  const { operation } = transaction;
-  // Keystone cannot be asked about an id with a slash, so a retry does not help. An operator can
-  // correct the causes of all other errors, for example a proxy that answers 405.
-  if (error.code === 'keystone.id.hidden' && operation.state === 'confirming') {
-    transaction.operation = refuse(operation, error.message, rules.now);
-    return;
-  }
-  const since = operation.hold?.since ?? rules.now;
-  transaction.operation = {
-    ...operation,
-    hold: {
-      reason:
-        error.code === REGION_CODE
-          ? error.message
-          : `Keystone gave no certain answer: ${error.message}`,
-      since,
-      advice: error.advice,
-    },
-  };
-  confirmAgain(transaction, delayWhileBlocked(since, rules));
-}
-
-/**
- * Holds an operation that has removed nothing yet. The operation continues automatically when
- * Keystone would allow the deletion.
- */
-function applyBlocked(
-  transaction: OperationTransaction,
-  { message, advice }: Extract<KeystoneAnswer, { kind: 'blocked' }>,
-  rules: Rules,
-): void {
-  const { operation } = transaction;
-  const since = operation.hold?.since ?? rules.now;
-  const reason = `nothing was removed: Keystone would refuse to delete the project: ${message}`;
-  transaction.operation = {
-    ...operation,
-    hold: { reason, since, advice, about: 'keystoneAction' },
-  };
-  confirmAgain(transaction, delayWhileBlocked(since, rules));
-}
-
-function applyPresent(transaction: OperationTransaction, reason: string, rules: Rules): void {
-  const { operation } = transaction;
-  // If the clock was set back, the recorded time is in the future.
-  const since = Math.min(
-    operation.hold?.reason === reason ? operation.hold.since : rules.now,
-    rules.now,
-  );
-  if (rules.now - since >= SHOWN_FOR_MILLIS) {
-    transaction.operation = refuse(operation, reason, rules.now);
-    return;
-  }
-  // Keystone shows the account, so an earlier 404 does not count.
-  const advice =
-    'The answer may be stale, or the notification forged. Nothing is removed. Keystone is ' +
-    'asked again for one minute.';
-  transaction.operation = { ...operation, confirmedAt: [], hold: { reason, since, advice } };
-  confirmAgain(transaction, delayWhileShown(since, rules));
 }

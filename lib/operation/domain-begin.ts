@@ -2,7 +2,8 @@ import { confirmAgain } from './confirm-again.ts';
 import { askForProgress } from './domain-advance.ts';
 import type { Operation } from './model.ts';
 import type { AccountState } from './preflight.ts';
-import { mustEnable, waitWhileEnabled } from './recovery.ts';
+import { waitWhileEnabled } from './recovery.ts';
+import { mustEnable } from './recovery-window.ts';
 import type { OperationTransaction, Rules } from './transaction.ts';
 import { moveOperation } from './transitions.ts';
 

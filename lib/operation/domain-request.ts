@@ -3,7 +3,7 @@ import type { KeystoneCheck } from './keystone-check.ts';
 import { type OpenedLifecycle, openLifecycle } from './lifecycle.ts';
 import type { BoundPlan, DomainMember, Mode, Operation, Scope } from './model.ts';
 import { hasEnded, openCleanup } from './open.ts';
-import { type Window, withWindow } from './recovery.ts';
+import { type Window, withWindow } from './recovery-window.ts';
 import type { RequestAnswer } from './request.ts';
 
 export type DomainScope = Extract<Scope, { type: 'domain' }>;

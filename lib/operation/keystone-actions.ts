@@ -10,7 +10,8 @@ import type { KeystoneAction, KeystoneActionResult } from './model.ts';
 import { hasEnded } from './open.ts';
 import type { AccountState } from './preflight.ts';
 import { invalidateVerifications } from './ready.ts';
-import { cancelRecoverable, disableTried, hasTimeLeft, isRecoverable } from './recovery.ts';
+import { cancelRecoverable } from './recovery-cancel.ts';
+import { disableTried, hasTimeLeft, isRecoverable } from './recovery-window.ts';
 import type { OperationTransaction, Rules } from './transaction.ts';
 import { moveOperation } from './transitions.ts';
 

@@ -5,7 +5,7 @@ import { type KeystoneCheck, summarize } from './keystone-check.ts';
 import { isSuspended, type OpenedLifecycle, openLifecycle } from './lifecycle.ts';
 import type { BoundPlan, Mode, Operation, ProjectScope } from './model.ts';
 import { hasEnded, type Opened, openCleanup, refuse } from './open.ts';
-import { type Window, withWindow } from './recovery.ts';
+import { type Window, withWindow } from './recovery-window.ts';
 
 /** The request of an administrator, and the present state of the project. */
 export interface RequestInput {

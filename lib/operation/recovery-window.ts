@@ -1,0 +1,140 @@
+import type { KeystoneActionResult } from './keystone-action-model.ts';
+import type { Operation, Recovery } from './model.ts';
+import type { Opened } from './open.ts';
+import { moveOperation } from './transitions.ts';
+
+/** The recovery window that a request, or the policy, names. Times are milliseconds. */
+export interface Window {
+  readonly lengthMillis: number;
+  /** How long before the end a reminder is published. */
+  readonly remindMillis: readonly number[];
+}
+
+/**
+ * The coordinator checks a window after a quarter of the remaining time, and at least every six
+ * hours. A clock that was set forward therefore cannot end a window at once.
+ */
+const MAX_CHECK_MILLIS = 6 * 3_600_000;
+const MIN_NAP_MILLIS = 5000;
+
+/** Returns when the window ends, in epoch milliseconds. */
+export const endOfWindow = ({ seenAt, remainingMillis }: Recovery): number =>
+  seenAt + remainingMillis;
+
+/** True if a cancellation can restore the account, because no resource was removed. */
+export const isRecoverable = ({ recovery, startedAt }: Operation): boolean =>
+  recovery !== undefined && startedAt === undefined;
+
+/** True if a cancellation can put everything back, and Keystone has not answered 404 meanwhile. */
+export const canBePutBack = (operation: Operation): boolean =>
+  isRecoverable(operation) && operation.confirmedAt.length === 0;
+
+/**
+ * True if the window has not ended. If Keystone answers 404 now, the answer may be wrong, and the
+ * window continues when Keystone shows the project again.
+ */
+export const hasTimeLeft = ({ recovery, startedAt }: Operation): boolean =>
+  recovery !== undefined && recovery.remainingMillis > 0 && startedAt === undefined;
+
+/**
+ * Returns the opened cleanup with a recovery window. The account is disabled now, and Keystone is
+ * asked at the end of the window. `earlier`: the window of an operation that this one replaces.
+ */
+export function withWindow(
+  { operation }: Opened,
+  { lengthMillis, remindMillis }: Window,
+  { suspension, earlier }: { suspension?: Operation['id']; earlier?: Recovery | undefined },
+  now: number,
+): Opened {
+  const { id, request } = operation;
+  const recovery: Recovery = {
+    wasEnabled: request?.enabled === true || mustEnable(earlier),
+    suspension: suspension ?? earlier?.suspension,
+    lengthMillis,
+    remainingMillis: lengthMillis,
+    seenAt: now,
+    checkAfterMillis: 0,
+    number: 0,
+    reminders: [...new Set(remindMillis)]
+      .filter((millis) => millis < lengthMillis)
+      .toSorted((one, other) => other - one)
+      .map((beforeMillis) => ({ beforeMillis })),
+  };
+  const next = nextCheck(recovery);
+  const disable = { what: 'disable', number: 1 } as const;
+  return {
+    operation: {
+      ...moveOperation(operation, 'recoverable'),
+      recovery: next,
+      notBefore: endOfWindow(next),
+      ...(request?.enabled ? { keystoneAction: { ...disable, since: now, done: false } } : {}),
+    },
+    messages: [
+      ...(request?.enabled
+        ? [{ type: 'operation.keystone-action' as const, data: { operationId: id, ...disable } }]
+        : []),
+      checkMessage(operation, next),
+    ],
+  };
+}
+
+/**
+ * True if the window has disabled the account, so that a cancellation or the removal enables it
+ * again.
+ */
+export const mustEnable = (recovery: Recovery | undefined): boolean =>
+  recovery?.wasEnabled === true && recovery.hasDisabled !== false;
+
+/**
+ * Returns the window after an attempt to disable its account. If a call was stopped and Keystone
+ * shows the account as disabled before the next call, a person has disabled the account.
+ */
+export function disableTried(
+  recovery: Recovery,
+  { isSent = true, shown }: Pick<KeystoneActionResult, 'isSent' | 'shown'>,
+): Recovery {
+  const { hasDisabled } = recovery;
+  if (!isSent)
+    return hasDisabled === undefined && shown === 'enabled'
+      ? { ...recovery, hasDisabled: false }
+      : recovery;
+  const wasDisabledBefore = hasDisabled === false && shown === 'disabled';
+  return wasDisabledBefore ? recovery : { ...recovery, hasDisabled: true };
+}
+
+/** Returns the window with the time of its next check: the next reminder, the end, or earlier. */
+export function nextCheck(recovery: Recovery): Recovery {
+  const { remainingMillis, reminders, number } = recovery;
+  const untilReminder = reminders
+    .filter(({ sentAt }) => sentAt === undefined)
+    .map(({ beforeMillis }) => remainingMillis - beforeMillis);
+  const quarter = Math.max(MIN_NAP_MILLIS, remainingMillis / 4);
+  const checkAfterMillis = Math.max(
+    0,
+    Math.min(remainingMillis, MAX_CHECK_MILLIS, quarter, ...untilReminder),
+  );
+  return { ...recovery, checkAfterMillis, number: number + 1 };
+}
+
+export const checkMessage = (
+  { id }: Pick<Operation, 'id'>,
+  { checkAfterMillis, number }: Recovery,
+) => ({
+  type: 'operation.window' as const,
+  data: { operationId: id, number },
+  delaySeconds: checkAfterMillis / 1000,
+});
+
+/**
+ * Returns the window at `now`. Of the time since the last check, at most the requested delay plus a
+ * quarter counts. A changed clock, or a propagator that was stopped for days, therefore cannot make
+ * the window shorter.
+ */
+export function elapsed(recovery: Recovery, now: number): Recovery {
+  const counted = Math.min(Math.max(0, now - recovery.seenAt), recovery.checkAfterMillis * 1.25);
+  return {
+    ...recovery,
+    remainingMillis: Math.max(0, recovery.remainingMillis - counted),
+    seenAt: now,
+  };
+}
