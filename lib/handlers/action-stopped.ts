@@ -5,7 +5,7 @@ import { CANCELED, UNCONFIRMED_ABSENCE } from '../operation/keystone-actions.ts'
 import type { Operation } from '../operation/model.ts';
 import { hasEnded } from '../operation/open.ts';
 import type { AccountState } from '../operation/preflight.ts';
-import type { Rules } from '../operation/transaction.ts';
+import type { StepInput } from '../operation/transaction.ts';
 import type { ErrorReport } from '../shared/errors.ts';
 
 /**
@@ -16,7 +16,7 @@ const STOPPED_STATES = ['pre-delete', 'waiting', 'closing'];
 
 /** The dependencies of {@link canceledError}. */
 export interface CanceledDeps {
-  readonly limits: Pick<Rules, 'confirmationIntervalMillis'>;
+  readonly limits: Pick<StepInput, 'confirmationIntervalMillis'>;
   now(): number;
 }
 

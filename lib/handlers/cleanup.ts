@@ -12,7 +12,7 @@ import { openCleanup } from '../operation/open.ts';
 import { millisOfLastCall, pausedProvisions, provisionsOf } from '../operation/provision.ts';
 import { projectScope } from '../operation/scope.ts';
 import { type CloudSnapshot, cloudSnapshot, type Known } from '../operation/snapshot.ts';
-import type { Input } from '../operation/step.ts';
+import type { StepEvent } from '../operation/step.ts';
 import type { Step } from '../operation/transaction.ts';
 import type { Policy } from '../policy/schema.ts';
 import { PropagatorError, reportOf } from '../shared/errors.ts';
@@ -98,7 +98,7 @@ export async function cleanupConfirmation(
   operation: Operation,
   number: number,
   deps: CleanupDeps,
-): Promise<Input | undefined> {
+): Promise<StepEvent | undefined> {
   if (!awaitsConfirmation(operation, number)) return undefined;
   const answer = await ask(operation, deps).catch((thrown: unknown) => ({
     keystoneAnswer: {

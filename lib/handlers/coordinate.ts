@@ -6,7 +6,7 @@ import { deletesProjects } from '../operation/domain-advance.ts';
 import { lifecyclesOf } from '../operation/lifecycle.ts';
 import type { Operation } from '../operation/model.ts';
 import { hasEnded } from '../operation/open.ts';
-import type { Input } from '../operation/step.ts';
+import type { StepEvent } from '../operation/step.ts';
 import type { Step } from '../operation/transaction.ts';
 import type { Log } from '../shared/log.ts';
 import type { PluginAction } from '../shared/setting-values.ts';
@@ -172,7 +172,7 @@ async function handle(message: Message, deps: CoordinateDeps): Promise<void> {
   }
 }
 
-const progressOf = async (operation: Operation, deps: CoordinateDeps): Promise<Input> => ({
+const progressOf = async (operation: Operation, deps: CoordinateDeps): Promise<StepEvent> => ({
   kind: 'domain-progress',
   ...(await domainProgress(operation, deps)),
 });

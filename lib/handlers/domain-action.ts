@@ -4,7 +4,7 @@ import { DOMAIN_DRIFT } from '../operation/keystone-actions.ts';
 import type { KeystoneAction, Operation } from '../operation/model.ts';
 import { hasEnded } from '../operation/open.ts';
 import { type AccountState, preflightAction } from '../operation/preflight.ts';
-import type { Input } from '../operation/step.ts';
+import type { StepEvent } from '../operation/step.ts';
 import { stopCondition } from '../operation/stop.ts';
 import { type ErrorReport, reportOf } from '../shared/errors.ts';
 import { protectedBecause } from '../task/safety-rules.ts';
@@ -28,7 +28,7 @@ export async function domainAction(
   operation: Operation,
   { what, number }: Pick<KeystoneAction, 'what' | 'number'>,
   deps: KeystoneActionDeps,
-): Promise<Input | undefined> {
+): Promise<StepEvent | undefined> {
   const { scope, state } = operation;
   if (scope.type !== 'domain' || what === 'assign-role' || what === 'revoke-role') return undefined;
   // The operation has ended and must restore the domain. The stop switch and holds concern only

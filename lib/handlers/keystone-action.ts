@@ -5,7 +5,7 @@ import { adviceOnRefusal, summarize } from '../operation/keystone-check.ts';
 import type { KeystoneAction, Mode, Operation } from '../operation/model.ts';
 import { hasEnded } from '../operation/open.ts';
 import { type AccountState, preflightAction } from '../operation/preflight.ts';
-import type { Input } from '../operation/step.ts';
+import type { StepEvent } from '../operation/step.ts';
 import { stopCondition } from '../operation/stop.ts';
 import { type ErrorReport, reportOf } from '../shared/errors.ts';
 import { type Protection, protectedBecause } from '../task/safety-rules.ts';
@@ -41,7 +41,7 @@ export async function keystoneAction(
   operation: Operation,
   number: number,
   deps: KeystoneActionDeps,
-): Promise<Input | undefined> {
+): Promise<StepEvent | undefined> {
   const { keystoneAction: due, scope, roles, state } = operation;
   if (!due || due.number !== number || due.done) return undefined;
   if (scope.type === 'domain') return domainAction(operation, due, deps);

@@ -17,7 +17,7 @@ import {
 import { lifecycleSnapshot } from '../operation/lifecycle-order.ts';
 import type { LifecycleAction, Mode, Operation } from '../operation/model.ts';
 import { cloudSnapshot, type Known } from '../operation/snapshot.ts';
-import type { Input } from '../operation/step.ts';
+import type { StepEvent } from '../operation/step.ts';
 import type { Step } from '../operation/transaction.ts';
 import { decideChange } from '../policy/decide.ts';
 import { NO_POLICY, type Policy } from '../policy/schema.ts';
@@ -112,7 +112,7 @@ export async function lifecycleConfirmation(
   operation: Operation,
   confirmation: number,
   deps: LifecycleDeps,
-): Promise<Input | undefined> {
+): Promise<StepEvent | undefined> {
   if (!awaitsLifecycleConfirmation(operation, confirmation)) return undefined;
   const answer = await ask(operation, deps).catch((thrown: unknown): LifecycleAnswer => {
     const error = reportOf(thrown, { code: 'keystone.show', service: 'keystone' });

@@ -2,15 +2,15 @@ import type { OperationId } from '../../events/ids.ts';
 import type { Message } from '../../events/index.ts';
 import type { Engine } from '../engine/port.ts';
 import type { Operation } from '../operation/model.ts';
-import { type Input, step } from '../operation/step.ts';
-import type { Rules, Step } from '../operation/transaction.ts';
+import { type StepEvent, step } from '../operation/step.ts';
+import type { Step, StepInput } from '../operation/transaction.ts';
 import type { KeyedQueue } from '../shared/keyed-queue.ts';
 import { heldTypesOf } from './deletion-holds.ts';
 
 /** The dependencies of {@link changeOperation}. */
 export interface ChangeDeps {
   readonly engine: Pick<Engine, 'reads' | 'commit'>;
-  readonly limits: Omit<Rules, 'now' | 'startedLastHour' | 'waivers' | 'heldTypes'>;
+  readonly limits: Omit<StepInput, 'now' | 'startedLastHour' | 'waivers' | 'heldTypes'>;
   /**
    * Shared by all workers of the process. The queue handles messages about one operation one after
    * another, which avoids lock conflicts.
@@ -26,21 +26,28 @@ export interface ChangeDeps {
 const MAX_CONFLICTS = 20;
 const HOUR = 3_600_000;
 
-/** An input from the store. It is read before each decision, also after a conflict. */
-export type StoredInput = (operation: Operation) => Promise<Input>;
+/**
+ * An event whose data are in the store. The data are read before each decision, and again after a
+ * conflict.
+ */
+export type StoredInput = (operation: Operation) => Promise<StepEvent>;
 
 /**
- * An input from Keystone. After a conflict it is requested again only if the question has changed.
+ * An event with an answer of Keystone. After a conflict Keystone is asked again only if the
+ * question has changed.
  */
 export interface KeystoneInput {
-  ask(operation: Operation): Promise<Input | undefined>;
+  ask(operation: Operation): Promise<StepEvent | undefined>;
   /**
    * Returns a key. If two states of the operation have the same key, one answer applies to both.
    */
   questionOf(operation: Operation): string;
 }
 
-/** Decides and commits. Repeats both if another process has changed the operation. */
+/**
+ * Decides and commits. Repeats the decision and the commit if another process has changed the
+ * operation.
+ */
 export async function commitDecided(
   message: Message,
   decide: () => Promise<Step | undefined>,
@@ -59,13 +66,14 @@ const changedTooOften = ({ type }: Message): Error =>
 /** An answer of Keystone, and when it arrived in epoch milliseconds. */
 interface Answer {
   readonly question: string;
-  readonly input: Input;
+  readonly input: StepEvent;
   readonly at: number;
 }
 
 /**
  * Applies one event to an operation. Keystone is asked outside of the operation's queue, so that a
- * slow Keystone does not delay reports of services. After a conflict the same answer is used.
+ * slow Keystone does not delay reports of services. After a conflict the same answer is used, if
+ * the question is still the same.
  */
 export async function changeOperation(
   message: Message,
@@ -116,7 +124,7 @@ async function answerAbout(
 
 async function decided(
   operation: Operation,
-  input: Input,
+  input: StepEvent,
   now: number,
   { engine: { reads }, limits }: ChangeDeps,
 ): Promise<Step | undefined> {
@@ -126,6 +134,6 @@ async function decided(
     reads.waivers(),
     operation.action === 'cleanup' ? heldTypesOf(reads, now) : [],
   ]);
-  const rules = { ...limits, now, startedLastHour, waivers, heldTypes };
-  return step(operation, tasks, input, rules);
+  const stepInput = { ...limits, now, startedLastHour, waivers, heldTypes };
+  return step(operation, tasks, input, stepInput);
 }

@@ -13,7 +13,7 @@ import {
 import type { Engine } from '../engine/port.ts';
 import { cleanupsOf } from '../operation/lifecycle.ts';
 import type { Mode, Operation } from '../operation/model.ts';
-import { hasEnded, isHeldForListing, openCleanup, refuse } from '../operation/open.ts';
+import { hasEnded, isHeldForListingProblem, openCleanup, refuse } from '../operation/open.ts';
 import { scopeOf } from '../operation/scope.ts';
 import type { Policy } from '../policy/schema.ts';
 import type { Logger } from '../shared/log.ts';
@@ -138,7 +138,10 @@ async function endRefuted(
 ): Promise<void> {
   const held = await engine.reads.operations({ state: 'held', limit: MAX_HELD });
   for (const operation of held)
-    if (isHeldForListing(operation) && lists.get(operation.scope.type)?.has(operation.scope.id))
+    if (
+      isHeldForListingProblem(operation) &&
+      lists.get(operation.scope.type)?.has(operation.scope.id)
+    )
       // A lock conflict is ignored: a person has just released the operation, which then asks
       // Keystone.
       await engine.commit({ operations: [refuse(operation, 'Keystone lists it again', now())] });
@@ -188,7 +191,7 @@ async function applyMissing(
   const last = existing[0];
   // Only a person may decide about a held operation, even if a later listing has fewer missing
   // accounts.
-  if (last && isHeldForListing(last)) return last;
+  if (last && isHeldForListingProblem(last)) return last;
   const gone = { ...record, deletedAt: now() };
   if (listingProblem === undefined) {
     log.warn(
@@ -220,7 +223,7 @@ async function applyMissing(
     listingProblem,
     deletion: { announcedAt: record.seenAt, seenAliveAt: record.seenAt },
   });
-  if (!opened || !isHeldForListing(opened.operation)) {
+  if (!opened || !isHeldForListingProblem(opened.operation)) {
     // An operation has already handled this deletion, or the account is protected.
     await engine.commit({
       accounts: [gone],

@@ -7,12 +7,12 @@ import { isEnded } from './overtaking.ts';
 import { overDrift } from './plan.ts';
 import { requestPreDelete, requestReady } from './ready.ts';
 import { mustEnable } from './recovery-window.ts';
-import type { OperationTransaction, Rules } from './transaction.ts';
+import type { OperationTransaction, StepInput } from './transaction.ts';
 import { moveOperation } from './transitions.ts';
 
 /**
- * A released operation ignores the caps, because a person has checked it. A resume and a provision
- * also ignore the caps, because they remove nothing and a customer waits for the result.
+ * A released operation ignores the caps, because a person has checked the operation. A resume and a
+ * provision also ignore the caps, because they remove nothing and a customer waits for the result.
  */
 const mayExceedCaps = (operation: Operation): boolean =>
   operation.released !== undefined ||
@@ -30,13 +30,13 @@ export const isOnLivingProject = (operation: Operation): boolean =>
  * Advances an operation as far as possible now. It may start the operation, request tasks, and end
  * the operation. Called after every change.
  */
-export function advance(transaction: OperationTransaction, rules: Rules): void {
-  if (transaction.operation.state === 'confirming') start(transaction, rules);
-  if (transaction.operation.state === 'pre-delete') preDelete(transaction, rules);
+export function advance(transaction: OperationTransaction, step: StepInput): void {
+  if (transaction.operation.state === 'confirming') start(transaction, step);
+  if (transaction.operation.state === 'pre-delete') preDelete(transaction, step);
   if (transaction.operation.state === 'running' && !waitsForProjects(transaction.operation)) {
-    if (!holdAtLimit(transaction, rules)) requestReady(transaction, rules);
+    if (!holdAtLimit(transaction, step)) requestReady(transaction, step);
   }
-  end(transaction, rules);
+  end(transaction, step);
 }
 
 /**
@@ -45,26 +45,26 @@ export function advance(transaction: OperationTransaction, rules: Rules): void {
  * period is over. For a request of an administrator, Keystone has shown the project in the
  * requested state.
  */
-export function isConfirmed(operation: Operation, rules: Rules): boolean {
+export function isConfirmed(operation: Operation, step: StepInput): boolean {
   if (isOnLivingProject(operation)) return operation.order.length > 0;
   const [first, last] = [operation.confirmedAt.at(0), operation.confirmedAt.at(-1)];
   // A provision only adds. One answer that shows the project is enough.
   if (operation.action === 'provision')
-    return first !== undefined && rules.now >= operation.notBefore;
+    return first !== undefined && step.now >= operation.notBefore;
   return (
     first !== undefined &&
     last !== undefined &&
-    last - first >= rules.confirmationIntervalMillis &&
-    rules.now >= operation.notBefore
+    last - first >= step.confirmationIntervalMillis &&
+    step.now >= operation.notBefore
   );
 }
 
-function start(transaction: OperationTransaction, rules: Rules): void {
+function start(transaction: OperationTransaction, step: StepInput): void {
   const { operation } = transaction;
-  if (!isConfirmed(operation, rules)) return;
+  if (!isConfirmed(operation, step)) return;
   if (operation.mode === 'observe') {
     if (transaction.tasks.every(isEnded))
-      transaction.operation = { ...moveOperation(operation, 'observed'), endedAt: rules.now };
+      transaction.operation = { ...moveOperation(operation, 'observed'), endedAt: step.now };
     return;
   }
   // Wait for the first count of each service. If a count fails, the operation continues without it
@@ -75,16 +75,16 @@ function start(transaction: OperationTransaction, rules: Rules): void {
   if (uncounted.length > 0) return;
   // A person has released the deletion of this account, so the hourly cap does not apply.
   const isExempt = mayExceedCaps(operation) || operation.cause.suspicious === true;
-  if (!isExempt && rules.startedLastHour >= rules.maxOperationsPerHour) {
+  if (!isExempt && step.startedLastHour >= step.maxOperationsPerHour) {
     hold(
       transaction,
-      `${rules.startedLastHour} operations have started within the last hour, the cap is ` +
-        `${rules.maxOperationsPerHour}`,
-      rules.now,
+      `${step.startedLastHour} operations have started within the last hour, the cap is ` +
+        `${step.maxOperationsPerHour}`,
+      step.now,
     );
     return;
   }
-  if (!holdAtLimit(transaction, rules)) begin(transaction, rules.now);
+  if (!holdAtLimit(transaction, step)) begin(transaction, step.now);
 }
 
 /**
@@ -108,45 +108,42 @@ export function begin(transaction: OperationTransaction, now: number): void {
   if (isAlive) transaction.keystoneAction(isEnabled ? 'assign-role' : 'enable', now);
 }
 
-/**
- * Runs the tasks that need the project to exist, and disables the project when all of them have
- * ended.
- */
-function preDelete(transaction: OperationTransaction, rules: Rules): void {
+/** Requests the pre-delete runs, and disables the project when all of them have ended. */
+function preDelete(transaction: OperationTransaction, step: StepInput): void {
   const { keystoneAction } = transaction.operation;
   if (keystoneAction?.what !== 'assign-role' || !keystoneAction.done) return;
-  if (holdAtLimit(transaction, rules)) {
-    transaction.keystoneAction('revoke-role', rules.now);
+  if (holdAtLimit(transaction, step)) {
+    transaction.keystoneAction('revoke-role', step.now);
     return;
   }
-  requestPreDelete(transaction, rules);
+  requestPreDelete(transaction, step);
   if (transaction.tasks.every((task) => task.preDelete !== 'due' || isEnded(task)))
-    transaction.keystoneAction('disable', rules.now);
+    transaction.keystoneAction('disable', step.now);
 }
 
 /** Holds an operation that is over a cap or over its approved plan. Returns true if it is held. */
-function holdAtLimit(transaction: OperationTransaction, rules: Rules): boolean {
+function holdAtLimit(transaction: OperationTransaction, step: StepInput): boolean {
   const { plan, scope, startedAt } = transaction.operation;
   const drift = overDrift(transaction.operation, transaction.tasks);
-  const reason = drift ?? overCap(transaction, rules);
+  const reason = drift ?? overCap(transaction, step);
   if (reason === undefined) return false;
-  const again =
+  const replanAdvice =
     startedAt === undefined
       ? ` If not, plan again (propagator project plan ${scope.id}): the approval of that plan ` +
         'replaces this operation.'
       : '';
   const advice =
     `Compare the plan (propagator operation show ${plan?.of}) with the project. ` +
-    `To remove also the resources that appeared, release the operation.${again}`;
-  hold(transaction, reason, rules.now, drift ? { about: 'drift', advice } : {});
+    `To remove also the resources that appeared, release the operation.${replanAdvice}`;
+  hold(transaction, reason, step.now, drift ? { about: 'drift', advice } : {});
   return true;
 }
 
-function overCap(transaction: OperationTransaction, rules: Rules): string | undefined {
+function overCap(transaction: OperationTransaction, step: StepInput): string | undefined {
   const found = transaction.tasks.reduce((sum, task) => sum + total(task.counts).found, 0);
-  if (mayExceedCaps(transaction.operation) || found <= rules.maxResourcesPerOperation)
+  if (mayExceedCaps(transaction.operation) || found <= step.maxResourcesPerOperation)
     return undefined;
-  return `it holds ${found} resources, the cap is ${rules.maxResourcesPerOperation}`;
+  return `it holds ${found} resources, the cap is ${step.maxResourcesPerOperation}`;
 }
 
 /** Holds the operation until a person releases it by name. */
@@ -168,7 +165,7 @@ export function hold(
 }
 
 /** Ends the operation when the report of every task has ended the task. */
-function end(transaction: OperationTransaction, rules: Rules): void {
+function end(transaction: OperationTransaction, step: StepInput): void {
   const { operation } = transaction;
   // If no service has resources of the account, the operation has no tasks and ends here.
   if (
@@ -176,23 +173,23 @@ function end(transaction: OperationTransaction, rules: Rules): void {
     !waitsForProjects(operation) &&
     operation.order.every(({ id }) => isEnded(transaction.task(id)))
   ) {
-    if (isOnLivingProject(operation)) close(transaction, rules);
+    if (isOnLivingProject(operation)) close(transaction, step);
     else
-      transaction.operation = { ...ended(transaction, rules), endedAt: rules.now, hold: undefined };
+      transaction.operation = { ...ended(transaction, step), endedAt: step.now, hold: undefined };
   } else if (
     operation.state === 'closing' &&
     operation.keystoneAction?.what === 'delete' &&
     operation.keystoneAction.done
   ) {
     const hold = operation.isUnverified ? operation.hold : undefined;
-    transaction.operation = { ...ended(transaction, rules), endedAt: rules.now, hold };
+    transaction.operation = { ...ended(transaction, step), endedAt: step.now, hold };
   }
 }
 
-function ended(transaction: OperationTransaction, rules: Rules): Operation {
+function ended(transaction: OperationTransaction, step: StepInput): Operation {
   const { open, waived } = applyWaivers(
     leftoversOf(transaction.operation, transaction.tasks),
-    rules.waivers,
+    step.waivers,
   );
   return {
     ...moveOperation(
@@ -204,29 +201,29 @@ function ended(transaction: OperationTransaction, rules: Rules): Operation {
 }
 
 /**
- * Returns the leftovers that no waiver covers. After the deletion of the project they could never
- * be removed.
+ * Returns the leftovers that no waiver covers. After the deletion of the project, these leftovers
+ * could never be removed.
  */
-const unwaivedLeftovers = (transaction: OperationTransaction, rules: Rules): string[] =>
-  applyWaivers(leftoversOf(transaction.operation, transaction.tasks), rules.waivers).open.map(
+const unwaivedLeftovers = (transaction: OperationTransaction, step: StepInput): string[] =>
+  applyWaivers(leftoversOf(transaction.operation, transaction.tasks), step.waivers).open.map(
     ({ what }) => what,
   );
 
 /**
  * Deletes the project in Keystone. If resources may be left, a person must decide about the
- * deletion. The operation then asks Keystone first, because another client may already have deleted
- * the project.
+ * deletion. Before that, the operation asks Keystone, because another client may already have
+ * deleted the project.
  */
-function close(transaction: OperationTransaction, rules: Rules): void {
+function close(transaction: OperationTransaction, step: StepInput): void {
   const { id, confirmation } = transaction.operation;
-  if (unwaivedLeftovers(transaction, rules).length > 0)
+  if (unwaivedLeftovers(transaction, step).length > 0)
     transaction.messages.push({
       type: 'operation.confirm',
       data: { operationId: id, confirmation },
     });
   else {
     transaction.operation = moveOperation(transaction.operation, 'closing');
-    transaction.keystoneAction('delete', rules.now);
+    transaction.keystoneAction('delete', step.now);
   }
 }
 
@@ -234,18 +231,16 @@ function close(transaction: OperationTransaction, rules: Rules): void {
  * Holds the operation when resources may be left, because a person must then decide about the
  * deletion of the project.
  */
-export function holdForLeftovers(transaction: OperationTransaction, rules: Rules): void {
-  const unknown = unwaivedLeftovers(transaction, rules);
+export function holdForLeftovers(transaction: OperationTransaction, step: StepInput): void {
+  const unknown = unwaivedLeftovers(transaction, step);
   if (unknown.length === 0) return;
   const advice =
     'The listed services may still hold resources of this project: check them. A release ' +
     'deletes the project in Keystone in any case.';
-  hold(
-    transaction,
-    `the project is not deleted in Keystone yet: ${unknown.join('; ')}`,
-    rules.now,
-    { about: 'leftovers', advice },
-  );
+  hold(transaction, `the project is not deleted in Keystone yet: ${unknown.join('; ')}`, step.now, {
+    about: 'leftovers',
+    advice,
+  });
 }
 
 /** Publishes the end of the operation for subscribers and for the operation of the domain. */

@@ -5,7 +5,7 @@ import { allowedDrift, type Drift, isComplete, type Plan } from './plan.ts';
 export interface TwoApprovers {
   /** Every plan of a domain. */
   readonly domain: boolean;
-  /** A plan that lists more resources than this. */
+  /** A plan that lists more than this number of resources. */
   readonly resources: number | undefined;
   /** A project with one of these tags in Keystone. */
   readonly tags: readonly string[];
@@ -27,17 +27,20 @@ export interface Approvals {
 export function whyTwoApprovals(
   { scope, resources }: Pick<Plan, 'scope' | 'resources'>,
   tags: readonly string[],
-  { domain, resources: most, tags: protectedTags }: TwoApprovers,
+  { domain, resources: maxResources, tags: protectedTags }: TwoApprovers,
 ): string | undefined {
   if (scope.type === 'domain' && domain) return 'it is a domain';
-  if (most !== undefined && resources > most)
-    return `it lists ${resources} resources, more than ${most}`;
+  if (maxResources !== undefined && resources > maxResources)
+    return `it lists ${resources} resources, more than ${maxResources}`;
   const tag = tags.find((one) => protectedTags.includes(one));
   if (tag === undefined) return undefined;
   return `${scope.type === 'domain' ? 'a project of it' : 'the project'} has the tag ${tag}`;
 }
 
-/** True if the settings require two approvals of any plan. A request without a plan is refused. */
+/**
+ * True if the settings require two approvals of some plans. A request without a plan is then
+ * refused.
+ */
 export const requiresPlans = ({ domain, resources, tags }: TwoApprovers): boolean =>
   domain || resources !== undefined || tags.length > 0;
 
@@ -55,8 +58,8 @@ export interface ApprovalInput {
 }
 
 /**
- * Returns the id in `NAME (ID)`, so that a renamed Keystone user does not count as two persons. A
- * caller without an id is identified by name.
+ * Returns the id of a caller in the form `NAME (ID)`. A renamed Keystone user therefore does not
+ * count as two persons. A caller without an id is identified by name.
  */
 const personOf = (by: string): string => /\(([^()]+)\)$/.exec(by)?.[1] ?? by;
 
@@ -102,11 +105,11 @@ export function decideApproval(input: ApprovalInput): ApprovalAnswer {
       because: `the digest does not match the plan ${id}, so you read another plan`,
       advice: `Read the plan and its digest again: propagator operation show ${id} --resources`,
     };
-  const two = whyTwoApprovals(plan, input.tags, rules.twoApprovers);
-  if (two !== undefined && personOf(by) === personOf(plan.requestedBy))
+  const whyTwo = whyTwoApprovals(plan, input.tags, rules.twoApprovers);
+  if (whyTwo !== undefined && personOf(by) === personOf(plan.requestedBy))
     return {
       kind: 'refused',
-      because: `the plan ${id} needs two approvals, because ${two}, and you requested it`,
+      because: `the plan ${id} needs two approvals, because ${whyTwo}, and you requested it`,
       advice: 'Two other persons must approve it.',
     };
   if (stored.approvals.some((one) => personOf(one.by) === personOf(by)))
@@ -116,8 +119,8 @@ export function decideApproval(input: ApprovalInput): ApprovalAnswer {
       advice: 'Another person must approve it, too.',
     };
   const approvals = [...stored.approvals, { by, at: input.now }];
-  if (two !== undefined && approvals.length < 2)
-    return { kind: 'recorded', approvals, because: `it needs two approvals, because ${two}` };
+  if (whyTwo !== undefined && approvals.length < 2)
+    return { kind: 'recorded', approvals, because: `it needs two approvals, because ${whyTwo}` };
   return {
     kind: 'approved',
     plan: {

@@ -4,7 +4,7 @@ import type { Operation } from './model.ts';
 import { hasEnded } from './open.ts';
 import { cancelRecoverable } from './recovery-cancel.ts';
 import { isRecoverable } from './recovery-window.ts';
-import type { OperationTransaction, Rules } from './transaction.ts';
+import type { OperationTransaction, StepInput } from './transaction.ts';
 import { moveOperation } from './transitions.ts';
 
 /** Returns why an operation cannot be canceled, or `undefined` if it can. */
@@ -22,8 +22,8 @@ export function whyNotCanceled(operation: Operation): string | undefined {
         : `; to keep its resources: propagator hold add --${scope.type} ${scope.id} --reason "…"`)
     );
   if (state !== 'closing') return undefined;
-  // With a hold, the call that deletes the account has not succeeded, so the operation can still be
-  // canceled.
+  // If the operation has a hold, the call that deletes the account has failed or waits, so a
+  // cancellation is still possible.
   return operation.hold
     ? undefined
     : `${id} is closing: everything is removed, and Keystone deletes the ${scope.type}`;
@@ -32,8 +32,8 @@ export function whyNotCanceled(operation: Operation): string | undefined {
 /**
  * Applies the decision of a person to cancel an operation. No further removal begins, and the role
  * on the project is revoked. Removed resources cannot be restored. The counts of the tasks show
- * their number. `children`: the stored operations of a domain's projects. Those that the domain
- * opened are canceled with it. An independent operation about a project continues.
+ * their number. `children`: the stored operations of a domain's projects. The operations that the
+ * domain opened are canceled, too. An independent operation about a project continues.
  */
 export function applyCancel(
   transaction: OperationTransaction,
@@ -46,22 +46,22 @@ export function applyCancel(
     readonly reason: string;
     readonly children: readonly Operation[];
   },
-  rules: Rules,
+  step: StepInput,
 ): void {
   const { operation } = transaction;
   // The operation may have become `closing` after the API accepted the cancellation.
   if (operation.state !== 'closing' && whyNotCanceled(operation) !== undefined) return;
   if (isRecoverable(operation)) {
-    cancelRecoverable(transaction, { by, reason }, rules);
+    cancelRecoverable(transaction, { by, reason }, step);
     return;
   }
   if (operation.state === 'closing') {
     transaction.operation = {
       ...operation,
-      canceled: { by, reason, at: rules.now },
+      canceled: { by, reason, at: step.now },
       hold: {
         reason: `canceled by ${by}: ${reason}`,
-        since: rules.now,
+        since: step.now,
         advice:
           `The call that deletes the ${operation.scope.type} may be under way. The operation ` +
           'ends with its answer, within a minute.',
@@ -69,7 +69,7 @@ export function applyCancel(
     };
     return;
   }
-  endCanceled(transaction, { by, reason }, children, rules);
+  endCanceled(transaction, { by, reason }, children, step);
 }
 
 /** Ends a canceled operation. Its hold lists what was removed. */
@@ -77,11 +77,12 @@ export function endCanceled(
   transaction: OperationTransaction,
   { by, reason }: { readonly by: string; readonly reason: string },
   children: readonly Operation[],
-  rules: Rules,
+  step: StepInput,
 ): void {
   const { operation } = transaction;
   const { scope, state, keystoneAction } = operation;
-  // The action `disable` first revokes the role, and Keystone may have refused this revocation.
+  // The action `disable` first revokes the role. If the action failed, Keystone may have refused
+  // the revocation.
   const isDisableRefused =
     state === 'held' && keystoneAction?.what === 'disable' && !keystoneAction.done;
   const hasRole =
@@ -93,12 +94,12 @@ export function endCanceled(
     canceled: undefined,
     hold: {
       reason: `canceled by ${by}: ${reason}`,
-      since: rules.now,
-      advice: goneText(operation, children),
+      since: step.now,
+      advice: removedText(operation, children),
     },
-    endedAt: rules.now,
+    endedAt: step.now,
   };
-  if (hasRole) transaction.keystoneAction('revoke-role', rules.now);
+  if (hasRole) transaction.keystoneAction('revoke-role', step.now);
   if (scope.type !== 'domain') return;
   const independent = new Set(
     children.filter((child) => isIndependent(child, operation)).map(({ id }) => id),
@@ -114,8 +115,8 @@ export function endCanceled(
 
 /**
  * Returns an ended operation with the advice for an account that Keystone does not show after the
- * cancellation. A 404 before it and another one after it confirm the deletion. `isFollowed`: the
- * cleanup of the deleted account was announced.
+ * cancellation. A 404 before the cancellation and another 404 after it confirm the deletion.
+ * `isFollowed`: the cleanup of the deleted account was announced.
  */
 export function withAbsence(operation: Operation, isFollowed: boolean, now: number): Operation {
   const { id, confirmedAt, hold, scope, startedAt, state } = operation;
@@ -135,39 +136,43 @@ export function withAbsence(operation: Operation, isFollowed: boolean, now: numb
           : 'Its remaining resources stay. To remove them: propagator operation rerun ' +
             `${id} --reason "…"`)
       : `Keystone no longer shows the ${type}. If it is deleted, nothing is put back${next}. If ` +
-        `this answer is wrong, what the operation suspended is resumed. See: ${list}`;
+        `this answer is wrong, the suspended resources are resumed. See: ${list}`;
   return {
     ...operation,
     hold: { reason: state, since: now, ...hold, advice: `${removed} ${advice}` },
   };
 }
 
-const SHOWN = 5;
+const MAX_NAMED_PROJECTS = 5;
 
-/** Returns a text that says what a canceled operation has removed and how to enable the account. */
-function goneText(operation: Operation, children: readonly Operation[]): string {
+/**
+ * Returns a text about the resources that a canceled operation has removed and the command that
+ * enables the account.
+ */
+function removedText(operation: Operation, children: readonly Operation[]): string {
   const { keystoneAction, projects = [], scope, startedAt } = operation;
   if (startedAt === undefined) return 'Nothing was changed.';
   const enable =
     `If the ${scope.type} is disabled in Keystone and is needed: ` +
     `openstack ${scope.type} set --enable ${scope.id}`;
-  const isLast = keystoneAction?.what === 'delete';
+  const isBeingDeleted = keystoneAction?.what === 'delete';
   if (scope.type === 'project')
-    return isLast
+    return isBeingDeleted
       ? `Every resource that was found is gone. The project itself stays. ${enable}`
       : 'Resources that the counts show as removed are gone. A removal that was already sent is ' +
           `not taken back. ${enable}`;
-  const deleted = isLast
+  const deleted = isBeingDeleted
     ? projects.map(({ id, name = id }) => name)
     : children.filter(isDeleted).map((child) => child.scope.name ?? child.scope.id);
-  const more = deleted.length > SHOWN ? ` and ${deleted.length - SHOWN} more` : '';
+  const more =
+    deleted.length > MAX_NAMED_PROJECTS ? ` and ${deleted.length - MAX_NAMED_PROJECTS} more` : '';
   const gone =
     deleted.length > 0
       ? `These projects are deleted, with all their resources: ${deleted
-          .slice(0, SHOWN)
+          .slice(0, MAX_NAMED_PROJECTS)
           .join(', ')}${more}.`
       : 'No project is deleted yet.';
-  const rest = isLast
+  const rest = isBeingDeleted
     ? 'The roles and limits of the domain may be deleted. The domain itself stays.'
     : 'In the other projects, resources that the counts of their operations show as removed are ' +
       'gone. A removal that was already sent is not taken back.';

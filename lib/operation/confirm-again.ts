@@ -1,15 +1,15 @@
-import type { OperationTransaction, Rules } from './transaction.ts';
+import type { OperationTransaction, StepInput } from './transaction.ts';
 
 const MAX_WAIT_SECONDS = 60;
 /**
- * A read right after a change may be stale, because of a database replica or a cache in one worker
- * of Keystone. An answer counts only if it stays the same for this time.
+ * Keystone's answer right after a change may be stale, because a database replica or a cache of one
+ * worker still has the old state. An answer counts only if it stays the same for this time.
  */
-export const SHOWN_FOR_MILLIS = 60_000;
+export const SAME_ANSWER_MILLIS = 60_000;
 
 /**
- * Asks Keystone about the account again after `delaySeconds`. The coordinator ignores answers to
- * earlier questions.
+ * Asks Keystone about the account again after `delaySeconds`. An answer to an earlier question is
+ * ignored.
  */
 export function confirmAgain(transaction: OperationTransaction, delaySeconds: number): void {
   const confirmation = transaction.operation.confirmation + 1;
@@ -22,16 +22,20 @@ export function confirmAgain(transaction: OperationTransaction, delaySeconds: nu
 }
 
 /**
- * Returns the seconds until the next question while an external cause blocks the operation: the
- * time since `since`, between one second and one minute.
+ * Returns the seconds until Keystone is asked again while an external cause blocks the operation.
+ * The delay is as long as the cause has existed since `since`, but at least one second and at most
+ * one minute.
  */
-export const delayWhileBlocked = (since: number, { now }: Rules): number =>
+export const delayWhileBlocked = (since: number, { now }: StepInput): number =>
   Math.min(MAX_WAIT_SECONDS, Math.max(1, (now - since) / 1000));
 
-/** Returns the delay in seconds until an answer has been the same for {@link SHOWN_FOR_MILLIS}. */
-export const delayWhileShown = (since: number, rules: Rules): number =>
-  Math.min(20, Math.max(rules.confirmationIntervalMillis, rules.now - since) / 1000);
+/**
+ * Returns the seconds until Keystone is asked again, while an answer must stay the same for {@link
+ * SAME_ANSWER_MILLIS}.
+ */
+export const delayWhileUnchanged = (since: number, step: StepInput): number =>
+  Math.min(20, Math.max(step.confirmationIntervalMillis, step.now - since) / 1000);
 
 /** Returns the delay in seconds until `due`, which is in epoch milliseconds. */
-export const delayUntil = (due: number, { now }: Rules): number =>
+export const delayUntil = (due: number, { now }: StepInput): number =>
   Math.max(0.05, (due - now) / 1000);

@@ -10,7 +10,7 @@ import { planTasks } from './plan-tasks.ts';
 import { endWindow, resumeWindow, waitWhileEnabled } from './recovery.ts';
 import { hasTimeLeft } from './recovery-window.ts';
 import { mergedRerunScope } from './scope.ts';
-import type { OperationTransaction, Rules } from './transaction.ts';
+import type { OperationTransaction, StepInput } from './transaction.ts';
 import { applyBlocked, applyPresent, applyUnknown } from './unconfirmed.ts';
 
 /** True if the operation still waits for Keystone's answer number `confirmation`. */
@@ -19,8 +19,8 @@ export const awaitsConfirmation = (operation: Operation, confirmation: number): 
   (operation.state === 'confirming' || mayBeDeleted(operation));
 
 /**
- * True for a requested operation whose project another client may delete at any time. Keystone's
- * answer is applied in these states, and while the operation is held for leftovers.
+ * True for a requested operation in a state in which another client may delete its project.
+ * Keystone's answer is applied in these states.
  */
 const mayBeDeleted = (operation: Operation): boolean =>
   isOnLivingProject(operation) &&
@@ -39,23 +39,23 @@ export function applyConfirmation(
   transaction: OperationTransaction,
   confirmation: number,
   keystoneAnswer: KeystoneAnswer,
-  rules: Rules,
+  step: StepInput,
 ): void {
   const { operation } = transaction;
   if (!awaitsConfirmation(operation, confirmation)) return;
   if (operation.state === 'recoverable') {
-    // Another client has deleted the project, so it cannot be recovered. Ask again, as at the end
-    // of the window.
-    if (keystoneAnswer.kind === 'absent') endWindow(transaction, [], rules);
+    // Keystone answers 404, so another client may have deleted the project. Ask again, as at the
+    // end of the window.
+    if (keystoneAnswer.kind === 'absent') endWindow(transaction, [], step);
     return;
   }
   if (operation.state !== 'confirming') {
-    applyLaterConfirmation(transaction, keystoneAnswer, rules);
+    applyLaterConfirmation(transaction, keystoneAnswer, step);
     return;
   }
   const isShown = ['present', 'blocked', 'domain'].includes(keystoneAnswer.kind);
   if (isShown && hasTimeLeft(operation)) {
-    resumeWindow(transaction, rules);
+    resumeWindow(transaction, step);
     return;
   }
   switch (keystoneAnswer.kind) {
@@ -64,30 +64,30 @@ export function applyConfirmation(
         transaction.operation = refuse(
           operation,
           'Keystone no longer shows the project, so there is nothing to plan',
-          rules.now,
+          step.now,
         );
         break;
       }
-      applyAbsent(transaction, keystoneAnswer, rules);
+      applyAbsent(transaction, keystoneAnswer, step);
       break;
     case 'present':
       if (operation.request && keystoneAnswer.alive)
-        applyRequested(transaction, keystoneAnswer.enabled, keystoneAnswer.alive, rules);
+        applyRequested(transaction, keystoneAnswer.enabled, keystoneAnswer.alive, step);
       else
         applyPresent(
           transaction,
           `Keystone still shows it (${keystoneAnswer.enabled ? 'enabled' : 'disabled'})`,
-          rules,
+          step,
         );
       break;
     case 'domain':
-      applyDomain(transaction, keystoneAnswer.enabled, rules);
+      applyDomain(transaction, keystoneAnswer.enabled, step);
       break;
     case 'protected':
-      transaction.operation = refuse(operation, `protected: ${keystoneAnswer.because}`, rules.now);
+      transaction.operation = refuse(operation, `protected: ${keystoneAnswer.because}`, step.now);
       break;
     case 'blocked':
-      applyBlocked(transaction, keystoneAnswer, rules);
+      applyBlocked(transaction, keystoneAnswer, step);
       break;
     case 'alike':
       transaction.operation = refuse(
@@ -95,26 +95,26 @@ export function applyConfirmation(
         `an existing ${operation.scope.type} has an id that databases may treat as equal to ` +
           `this one (${keystoneAnswer.living}): they differ only in case, accents or spaces, ` +
           'and a removal could affect the wrong account',
-        rules.now,
+        step.now,
       );
       break;
     case 'unknown':
-      applyUnknown(transaction, keystoneAnswer.error, rules);
+      applyUnknown(transaction, keystoneAnswer.error, step);
       break;
   }
 }
 
-/** Applies an answer that shows the project to an operation that an administrator requested. */
+/** Applies an answer that shows the project. The operation was requested by an administrator. */
 function applyRequested(
   transaction: OperationTransaction,
   enabled: boolean,
   alive: NonNullable<Extract<KeystoneAnswer, { kind: 'present' }>['alive']>,
-  rules: Rules,
+  step: StepInput,
 ): void {
   const { operation } = transaction;
   if (!operation.request || operation.scope.type !== 'project') return;
   if (enabled && !operation.request.enabled && operation.recovery) {
-    waitWhileEnabled(transaction, rules);
+    waitWhileEnabled(transaction, step);
     return;
   }
   if (enabled && !operation.request.enabled) {
@@ -125,7 +125,7 @@ function applyRequested(
             'enabled now'
         : 'the project was disabled when the deletion of its domain was approved, and Keystone ' +
             'shows it enabled now',
-      rules.now,
+      step.now,
     );
     return;
   }
@@ -139,38 +139,35 @@ function applyRequested(
     request: { ...operation.request, enabled },
     roles: alive.roles,
   };
-  if (transaction.tasks.length === 0) planTasks(transaction, alive, rules);
-  advance(transaction, rules);
+  if (transaction.tasks.length === 0) planTasks(transaction, alive, step);
+  advance(transaction, step);
 }
 
 function applyAbsent(
   transaction: OperationTransaction,
   { cloud, known }: Extract<KeystoneAnswer, { kind: 'absent' }>,
-  rules: Rules,
+  step: StepInput,
 ): void {
   const isUnplanned =
     transaction.operation.scope.type !== 'domain' && transaction.tasks.length === 0;
-  const operation = withoutFuture(transaction.operation, rules.now);
+  const operation = withoutFuture(transaction.operation, step.now);
   const first = operation.confirmedAt.at(0);
   transaction.operation = {
     ...operation,
     hold: undefined,
-    confirmedAt: first === undefined ? [rules.now] : [first, rules.now],
+    confirmedAt: first === undefined ? [step.now] : [first, step.now],
     ...(known ? { scope: mergedRerunScope(operation.scope, known) } : {}),
   };
-  // A single 404 before the end of a recovery window may be wrong. Tasks that are planned now would
-  // count resources long before the window ends.
-  const mayPlan = !hasTimeLeft(operation) || isConfirmed(transaction.operation, rules);
-  if (isUnplanned && cloud && mayPlan) planTasks(transaction, cloud, rules);
-  // An operation without tasks would end at once and remove nothing.
+  // A single 404 before the end of a recovery window may be wrong. If the tasks were planned now,
+  // their counts would be old at the end of the window.
+  const mayPlan = !hasTimeLeft(operation) || isConfirmed(transaction.operation, step);
+  if (isUnplanned && cloud && mayPlan) planTasks(transaction, cloud, step);
+  // An operation without tasks would end immediately and remove nothing.
   const isPlanned = !isUnplanned || cloud !== undefined;
-  if (isPlanned && isConfirmed(transaction.operation, rules)) {
-    if (operation.scope.type !== 'domain') advance(transaction, rules);
+  if (isPlanned && isConfirmed(transaction.operation, step)) {
+    if (operation.scope.type !== 'domain') advance(transaction, step);
     return;
   }
-  const due = Math.max(
-    operation.notBefore,
-    (first ?? rules.now) + rules.confirmationIntervalMillis,
-  );
-  confirmAgain(transaction, delayUntil(due, rules));
+  const due = Math.max(operation.notBefore, (first ?? step.now) + step.confirmationIntervalMillis);
+  confirmAgain(transaction, delayUntil(due, step));
 }

@@ -6,9 +6,9 @@ const NONE: ResourceTypeCount = { found: 0, removed: 0, left: 0 };
 /**
  * Returns the counts of a task after a run has reported.
  *
- * `found` is the number of distinct resources listed so far, or a lower bound of it: the higher of
- * the most ids that one run listed and the distinct ids of all runs. A resource that is created
- * again after its removal counts once. `removed` is `found - left`.
+ * `found` is the number of distinct resources listed so far, or a lower bound of this number. Two
+ * numbers are known: the most ids that one run listed, and the distinct ids of all runs. `found` is
+ * the higher of the two. `removed` is `found - left`.
  *
  * `baseline`: the counts before the run. `distinct`: the number of ids that earlier runs listed.
  * `fresh`: the number of ids that only this run listed. `counts` lacks each type that the run could
@@ -42,10 +42,10 @@ export const addDistinct = (
 });
 
 /**
- * Returns the types whose `removed` is higher than in all earlier reports. Only such a record
- * counts as progress. If a user creates a resource again and again, its removals make no record
- * (see {@link mergeCounts}). The back-off then grows, and the task is dead-lettered at the stall
- * timeout.
+ * Returns the types whose `removed` is higher than in all earlier reports. Only a new maximum
+ * counts as progress. If a user creates a resource again and again, its removals do not increase
+ * `removed` (see {@link mergeCounts}). The back-off then grows, and the task is dead-lettered at
+ * the stall timeout.
  */
 export function newRecords(
   mostRemoved: Task['mostRemoved'],
@@ -89,7 +89,7 @@ export function keepSince(
 }
 
 /**
- * Returns the known holds that still apply although the report does not repeat them. A hold still
+ * Returns the known holds that still apply and that the report does not repeat. A hold still
  * applies if the run failed or did not list the type of the held resource.
  */
 export function holdsStillKnown(before: readonly Condition[], report: ServiceReport): Condition[] {
@@ -116,8 +116,9 @@ export function waitsForPeople(conditions: readonly Condition[]): boolean {
 
 /**
  * Returns the seconds until the next run. The delay is short while resources are removed. Without
- * progress it is a quarter of the idle time, up to a minute. If only a person can help, it is half
- * of the idle time, up to five minutes. The service's `Retry-After` is the minimum.
+ * progress the delay is a quarter of the idle time, up to a minute. If only a person can help, the
+ * delay is half of the idle time, up to five minutes. The delay is never shorter than the service's
+ * `Retry-After`.
  */
 export function nextRunSeconds(
   task: Pick<Task, 'progressAt' | 'conditions'>,

@@ -10,7 +10,7 @@ export interface Covering {
   readonly noProjectResources?: string | undefined;
 }
 
-/** The name under which a person can waive a registration without a type. */
+/** The type that a waiver names for a registration without a type. */
 export const UNTYPED = 'untyped';
 
 /** True if the propagator is set up for the region. */
@@ -63,19 +63,19 @@ export function finding(
         `Add ${one.region} to the regions in clouds.yaml (regions: ` +
         `[${[...registry.regions, one.region].join(', ')}]).`,
     };
-  const called = chosen.find(({ registration }) => registration.region === one.region);
-  if (called)
+  const chosenInRegion = chosen.find(({ registration }) => registration.region === one.region);
+  if (chosenInRegion)
     return {
       ...at,
       because:
-        `it is registered twice${where}; only ${called.endpoint.place} is emptied, and not ` +
-        `${places(one, called)}`,
+        `it is registered twice${where}; the cleanup covers ${chosenInRegion.endpoint.place}, ` +
+        `and does not cover ${places(one, chosenInRegion)}`,
       advice: 'Delete the endpoint that is no longer used, or clean up that service by hand.',
     };
   if (isMain(service, one))
     return {
       ...at,
-      because: `the catalog has no public, internal or admin endpoint of it${where}`,
+      because: `the catalog has no public, internal or admin endpoint of this type${where}`,
       advice: 'Correct the interface: openstack endpoint set --interface public ENDPOINT',
     };
   return {
@@ -98,7 +98,7 @@ export function unknownType({ type, name, hidden, region, isOverride }: Registra
     return {
       type,
       name,
-      because: 'the settings name an endpoint of it, and no service file covers it',
+      because: 'the settings name an endpoint of this type, and no service file covers the type',
     };
   const where = hidden !== undefined && region !== undefined ? { region } : {};
   const because =

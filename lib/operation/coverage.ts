@@ -32,11 +32,14 @@ export interface Coverage {
   readonly unknown: readonly Uncovered[];
   /** Regions that a setting leaves out, with the types registered there. */
   readonly leftOut: readonly LeftOut[];
-  /** Why Keystone's own lists could not be read. If set, no service counts as absent. */
+  /**
+   * Set if Keystone's own lists could not be read, with the reason. No service then counts as
+   * absent.
+   */
   readonly unlisted: Uncovered | undefined;
 }
 
-/** The name under which a person can waive unreadable lists of Keystone. */
+/** The type that a waiver names if the lists of Keystone cannot be read. */
 export const UNLISTED = 'unlisted';
 /**
  * Assigns every registration of Keystone to one of three groups: cleaned up, left out by a named
@@ -152,7 +155,7 @@ function isCovered(
   );
   const isDoubled = doubledInterfaces(own, one);
   if (itself?.registration === one) return one.endpoints.filter(isDoubled).every(isEmptied);
-  // A further interface of the same service leads to the same place.
+  // An endpoint of an interface that the chosen registration lacks leads to the same service.
   const isSame =
     itself &&
     ((endpoint: Registration['endpoints'][number]) =>

@@ -5,26 +5,26 @@ import { advance } from './advance.ts';
 import { knownHold } from './known-hold.ts';
 import type { Task } from './model.ts';
 import { giveUp, underWay } from './report.ts';
-import type { OperationTransaction, Rules } from './transaction.ts';
+import type { OperationTransaction, StepInput } from './transaction.ts';
 import { moveTask } from './transitions.ts';
 
 /**
- * Applies the redrive of a dead-letter message by a person. The attempts and the stall timeout
- * begin again.
+ * Applies the redrive of a dead-letter message by a person. The count of attempts and the stall
+ * timeout begin again.
  */
 export function applyRedrive(
   transaction: OperationTransaction,
   task: Task | undefined,
-  rules: Rules,
+  step: StepInput,
 ): void {
   if (task?.state !== 'dead-lettered') return;
   transaction.put({
     ...moveTask(task, underWay(task)),
     attempts: 0,
-    progressAt: rules.now,
-    reportedAt: rules.now,
+    progressAt: step.now,
+    reportedAt: step.now,
     askedWaitMillis: 0,
-    nextAt: rules.now,
+    nextAt: step.now,
   });
 }
 
@@ -52,19 +52,19 @@ export interface Discarded {
 /**
  * Applies the discard of a dead-letter message by a person. The remaining resources are unknown, so
  * the task ends `unreachable`. A message of an earlier run is ignored, because the task has
- * continued since. If a hold keeps a resource of the task, the message becomes a dead-letter
- * message again.
+ * continued since that run. If a hold keeps a resource of the task, the message becomes a
+ * dead-letter message again.
  */
 export function applyDiscard(
   transaction: OperationTransaction,
   { taskId, run, by, reason }: Discarded,
-  rules: Rules,
+  step: StepInput,
 ): void {
   const task = transaction.task(taskId);
   if (!task || task.run !== run || task.endedAt !== undefined || task.state === 'pending') return;
-  const held = knownHold(transaction.operation, task, rules.heldTypes);
+  const held = knownHold(transaction.operation, task, step.heldTypes);
   if (held) {
-    giveUp(transaction, task, task.error ?? heldError(task, held), rules.now);
+    giveUp(transaction, task, task.error ?? heldError(task, held), step.now);
     return;
   }
   // The person has decided against another run, so overtaken tasks do not reopen this task.
@@ -72,8 +72,8 @@ export function applyDiscard(
     overtook: [],
     because: `discarded by ${by}: ${reason}`,
     nextAt: undefined,
-    endedAt: rules.now,
+    endedAt: step.now,
   };
   transaction.put({ ...moveTask(task, 'unreachable'), ...ended });
-  advance(transaction, rules);
+  advance(transaction, step);
 }

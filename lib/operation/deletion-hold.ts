@@ -11,15 +11,15 @@ export type HoldTarget = (typeof HOLD_TARGETS)[number];
 
 /**
  * A person's decision that an account or a resource must not be deleted. Operations that would
- * delete it wait until the hold ends. All times are epoch milliseconds.
+ * delete the account or resource wait until the hold ends. All times are epoch milliseconds.
  */
 export interface DeletionHold {
   readonly target: HoldTarget;
   /** The id of the project or domain, or `nova.server/ID` for a resource. */
   readonly id: string;
   /**
-   * The project of the resource, if the person named it. It is shown to people and does not limit
-   * the hold, because the person may be wrong.
+   * The project of the resource, if the person named a project. The hold does not check the
+   * project, because the person may be wrong.
    */
   readonly project?: ProjectId | undefined;
   readonly by: string;

@@ -9,8 +9,9 @@ interface Decision {
 }
 
 /**
- * Returns what stays disabled or suspended when a dead-letter message of the operation is
- * discarded, and the commands that restore it. Returns `undefined` if the message restores nothing.
+ * Returns a text for the person who discards a dead-letter message of the operation: the part of
+ * the account that stays disabled or suspended, and the commands that restore this part. Returns
+ * `undefined` if the message restores nothing.
  */
 export function unrestored(operation: Operation, message: Message): string | undefined {
   const { action, id, keystoneAction, scope } = operation;
@@ -41,7 +42,7 @@ export function unrestored(operation: Operation, message: Message): string | und
 
 /**
  * Returns an ended operation after the discard of a message that would have restored its account.
- * The operation shows what stays. It waits for nothing any more.
+ * The operation waits for nothing any more. Its hold shows `left`, the text of {@link unrestored}.
  */
 export function withUnrestored(
   operation: Operation,

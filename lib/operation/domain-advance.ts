@@ -2,7 +2,7 @@ import type { ProjectId } from '../../events/ids.ts';
 import { openProject, waitsForProjects } from './domain-project.ts';
 import type { Operation } from './model.ts';
 import { hasEnded } from './open.ts';
-import type { OperationTransaction, Rules } from './transaction.ts';
+import type { OperationTransaction, StepInput } from './transaction.ts';
 import { moveOperation } from './transitions.ts';
 
 /** The stored state of the projects of a requested domain. */
@@ -29,12 +29,12 @@ export function askForProgress(transaction: OperationTransaction): void {
  * Advances the operation of a requested domain as far as possible now:
  *
  * - When all projects below a project are disabled or deleted, the operation of the project is
- *   opened. That operation runs phase `pre-delete` and then disables the project. Keystone refuses
- *   to disable a project above an enabled project.
- * - When all projects below a project are deleted, its resources are removed.
- * - When all projects of the domain are disabled or deleted, the domain is disabled. Before that,
- *   phase `pre-delete` needs tokens on the projects, and Keystone gives none in a disabled domain.
- *   The domain stays enabled while a project is held or protected.
+ *   opened. The operation runs phase `pre-delete` and then disables the project. This order is
+ *   needed, because Keystone refuses to disable a project above an enabled project.
+ * - When all projects below a project are deleted, the resources of the project are removed.
+ * - When all projects of the domain are disabled or deleted, the domain is disabled. It is not
+ *   disabled earlier, because phase `pre-delete` needs tokens on the projects, and Keystone gives
+ *   none in a disabled domain. The domain stays enabled while a project is held or protected.
  * - When the domain is disabled and all its projects are deleted, the domain is deleted.
  *
  * If the operation of a project ends without deleting it, the operations of the projects above it
@@ -43,7 +43,7 @@ export function askForProgress(transaction: OperationTransaction): void {
 export function advanceDomain(
   transaction: OperationTransaction,
   { children, existing, protectedBecause }: DomainProgress,
-  rules: Rules,
+  step: StepInput,
 ): void {
   if (!deletesProjects(transaction.operation)) return;
   const { projects = [] } = transaction.operation;
@@ -65,7 +65,7 @@ export function advanceDomain(
     if (child || !project.plan || !below.every(isClosed)) continue;
     const earlier = existing.get(project.id) ?? [];
     const because = protectedBecause.get(project.id);
-    opened.push(openProject(transaction, { ...project, waitsBelow }, earlier, because, rules.now));
+    opened.push(openProject(transaction, { ...project, waitsBelow }, earlier, because, step.now));
   }
   if (opened.length > 0) {
     const { operation } = transaction;
@@ -75,13 +75,13 @@ export function advanceDomain(
   const all = [...own.values(), ...opened];
   const { keystoneAction } = transaction.operation;
   if (!projects.every(({ id }) => isClosed(id))) {
-    if (all.every(hasEnded)) endWithProjects(transaction, all, rules.now);
+    if (all.every(hasEnded)) endWithProjects(transaction, all, step.now);
   } else if (keystoneAction === undefined || keystoneAction.what === 'enable')
-    transaction.keystoneAction('disable', rules.now);
+    transaction.keystoneAction('disable', step.now);
   else if (keystoneAction.done && projects.every(({ id }) => isGone(id)) && all.every(hasEnded))
-    deleteDomain(transaction, all, rules.now);
+    deleteDomain(transaction, all, step.now);
   else if (all.length > 0 && all.every(hasEnded) && !projects.every(({ id }) => isGone(id)))
-    endWithProjects(transaction, all, rules.now);
+    endWithProjects(transaction, all, step.now);
 }
 
 function mayRemove(transaction: OperationTransaction, child: Operation): void {
@@ -94,8 +94,8 @@ function mayRemove(transaction: OperationTransaction, child: Operation): void {
 const hasStayed = (child: Operation): boolean => hasEnded(child) && !isDeleted(child);
 
 /**
- * Cancels the operation of a project if a project below it is not deleted. Otherwise the operation,
- * and that of the domain, would wait forever.
+ * Cancels the operation of a project if the operation of a project below it ended without deleting
+ * that project. Otherwise this operation and the operation of the domain would wait forever.
  */
 function cancelAbove(
   transaction: OperationTransaction,
@@ -119,7 +119,7 @@ function deleteDomain(
   children: readonly Operation[],
   now: number,
 ): void {
-  // A child that is missing in the plan is about a project that was deleted together with the
+  // A child without a project in the plan is about a project that was deleted together with the
   // domain.
   const isUnverified = children.some(({ state }) => state !== 'finished');
   transaction.operation = {
@@ -154,7 +154,7 @@ function isDisabled(child: Operation | undefined): boolean {
 /**
  * Ends the operation of a domain and keeps the domain, because one of its projects was not deleted.
  * The recovery window may have suspended projects whose operations were never opened. Message
- * `operation.undo` resumes them.
+ * `operation.undo` resumes these projects.
  */
 function endWithProjects(
   transaction: OperationTransaction,

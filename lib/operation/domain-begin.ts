@@ -4,7 +4,7 @@ import type { Operation } from './model.ts';
 import type { AccountState } from './preflight.ts';
 import { waitWhileEnabled } from './recovery.ts';
 import { mustEnable } from './recovery-window.ts';
-import type { OperationTransaction, Rules } from './transaction.ts';
+import type { OperationTransaction, StepInput } from './transaction.ts';
 import { moveOperation } from './transitions.ts';
 
 /**
@@ -14,18 +14,18 @@ import { moveOperation } from './transitions.ts';
 export function applyDomain(
   transaction: OperationTransaction,
   enabled: boolean,
-  rules: Rules,
+  step: StepInput,
 ): void {
   const { operation } = transaction;
   const { keystoneAction, recovery, request } = operation;
   // Ignore the answer while the domain is being enabled.
   if (keystoneAction?.what === 'enable' && !keystoneAction.done) return;
-  if (recovery && enabled && request?.enabled === false) waitWhileEnabled(transaction, rules);
+  if (recovery && enabled && request?.enabled === false) waitWhileEnabled(transaction, step);
   else if (!enabled && needsEnabled(operation)) {
     const { confirmation } = operation;
     transaction.operation = { ...operation, hold: undefined, confirmation: confirmation + 1 };
-    transaction.keystoneAction('enable', rules.now);
-  } else beginDomain(transaction, enabled, rules);
+    transaction.keystoneAction('enable', step.now);
+  } else beginDomain(transaction, enabled, step);
 }
 
 /** True if the recovery window has disabled a domain that had an enabled project. */
@@ -33,27 +33,30 @@ const needsEnabled = ({ projects = [], recovery }: Operation): boolean =>
   mustEnable(recovery) && projects.some(({ enabled, plan }) => plan && enabled !== false);
 
 /** Continues after the domain was enabled at the end of its recovery window. */
-export function domainEnabled(
+export function afterDomainEnable(
   transaction: OperationTransaction,
   shown: AccountState | undefined,
-  rules: Rules,
+  step: StepInput,
 ): void {
   if (transaction.operation.state !== 'confirming') return;
   // Another client has deleted the domain. Keystone must confirm this deletion.
   if (shown === 'absent') confirmAgain(transaction, 0);
-  else beginDomain(transaction, true, rules);
+  else beginDomain(transaction, true, step);
 }
 
-/** Begins to open the operations of the projects. `enabled`: the domain must be disabled later. */
-function beginDomain(transaction: OperationTransaction, enabled: boolean, rules: Rules): void {
+/**
+ * Begins to open the operations of the projects. `enabled`: the domain is enabled, so it must be
+ * disabled later.
+ */
+function beginDomain(transaction: OperationTransaction, enabled: boolean, step: StepInput): void {
   const { operation } = transaction;
   const { confirmation, keystoneAction, recovery, request } = operation;
-  // Replace the action that disabled the domain for the recovery window, because the domain is
-  // enabled now.
+  // The last action disabled the domain for the recovery window. Replace this action, because the
+  // domain is enabled now.
   const enable = keystoneAction && {
     what: 'enable' as const,
     number: keystoneAction.number + 1,
-    since: rules.now,
+    since: step.now,
     done: true,
   };
   transaction.operation = {
@@ -61,7 +64,7 @@ function beginDomain(transaction: OperationTransaction, enabled: boolean, rules:
     hold: undefined,
     confirmation: confirmation + 1,
     confirmedAt: [],
-    startedAt: rules.now,
+    startedAt: step.now,
     ...(recovery && enabled ? { keystoneAction: enable } : {}),
     ...(recovery && enabled && request ? { request: { ...request, enabled } } : {}),
   };

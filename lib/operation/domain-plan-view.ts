@@ -78,8 +78,8 @@ const distinct = <T>(all: readonly T[]): T[] => [
 ];
 
 /**
- * Returns notes about mappings. They are not deleted, because identity providers of other domains
- * may also use them.
+ * Returns notes about mappings. A mapping is not deleted, because identity providers of other
+ * domains may also use it.
  */
 const keptMappings = (pages: readonly PlanPage[]): PlanNote[] =>
   pages

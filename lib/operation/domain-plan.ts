@@ -7,7 +7,9 @@ import { isComplete } from './plan.ts';
 import type { OperationTransaction } from './transaction.ts';
 import { moveOperation } from './transitions.ts';
 
-/** One record stores all projects of a plan. */
+/**
+ * The maximum number of projects in the plan of a domain. One stored record contains all of them.
+ */
 export const MAX_PROJECTS = 500;
 
 /** A project of the domain as Keystone shows it. */
@@ -41,15 +43,16 @@ export type DomainPlanAnswer =
   | {
       readonly kind: 'opened';
       readonly opened: Opened;
-      /** The plans of its projects, and earlier plans that they replace. */
+      /** The plans of the domain's projects, and the earlier plans that are replaced. */
       readonly projects: readonly Opened[];
       readonly unknown: readonly string[];
     }
   | { readonly kind: 'refused'; readonly because: string; readonly advice?: string };
 
 /**
- * Opens the plan of a domain with one plan for each project. A protected project has no plan. Such
- * a project, the projects above it and the domain are not deleted.
+ * Opens the plan of a domain with one plan for each project. A protected project has no plan. A
+ * cleanup under the plan deletes neither a protected project nor the projects above it, and keeps
+ * the domain.
  */
 export function openDomainPlan(input: DomainPlanInput): DomainPlanAnswer {
   const { scope, by, reason, now, existing } = input;

@@ -12,7 +12,7 @@ export const isPartOfDomain = ({ action, parentId, request, scope }: Operation):
 
 /**
  * True for the cleanup of a project that the operation of its domain did not open. The operation of
- * the domain only waits for it.
+ * the domain only waits for the end of this cleanup.
  */
 export const isIndependent = ({ action, cause }: Operation, domain: Operation): boolean =>
   action === 'cleanup' && !cause.messageId.startsWith(`${domain.id}/`);
@@ -65,8 +65,8 @@ export function openProject(
 }
 
 /**
- * Informs the operation of the domain that a project is disabled, because the parent project or the
- * domain may now be disabled.
+ * Informs the operation of the domain that a project is disabled. The operation may then disable
+ * the parent project or the domain.
  */
 export function announceDisabled(transaction: OperationTransaction, before: Operation): void {
   const { operation } = transaction;
@@ -79,12 +79,14 @@ export function announceDisabled(transaction: OperationTransaction, before: Oper
   });
 }
 
-/** True if the operation must wait before it removes resources, because a child project exists. */
+/**
+ * True if the operation must not remove resources yet, because a project below its project exists.
+ */
 export const waitsForProjects = (operation: Operation): boolean =>
   operation.waitsBelow === true && operation.confirmedAt.length === 0;
 
-/** Applies the success of a Keystone action about a requested domain. */
-export function domainActed(transaction: OperationTransaction): void {
+/** Continues the operation of a requested domain after a successful Keystone action. */
+export function afterDomainAction(transaction: OperationTransaction): void {
   const { operation } = transaction;
   if (operation.scope.type !== 'domain' || operation.state !== 'waiting') return;
   const { id, confirmation } = operation;
@@ -97,5 +99,5 @@ export function releaseDomain(transaction: OperationTransaction, now: number): v
   const isDeletion = keystoneAction?.what === 'delete';
   transaction.operation = moveOperation(transaction.operation, isDeletion ? 'closing' : 'waiting');
   if (keystoneAction && !keystoneAction.done) transaction.keystoneAction(keystoneAction.what, now);
-  domainActed(transaction);
+  afterDomainAction(transaction);
 }

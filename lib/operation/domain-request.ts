@@ -32,16 +32,17 @@ export interface DomainRequest {
 /** Opens the operation that deletes a domain with all its projects under an approved plan. */
 export function openDomainRequest(input: DomainRequest): RequestAnswer {
   const { scope, by, reason, now, existing } = input;
-  const no = (because: string, advice?: string): RequestAnswer => ({
+  const refusal = (because: string, advice?: string): RequestAnswer => ({
     kind: 'refused',
     because,
     ...(advice === undefined ? {} : { advice }),
   });
-  if (input.protectedBecause) return no(`it is protected: ${input.protectedBecause}`);
+  if (input.protectedBecause) return refusal(`it is protected: ${input.protectedBecause}`);
   const open = existing.find((operation) => !hasEnded(operation));
-  if (open) return no(`an operation about it exists already: ${open.id} is ${open.state}`);
-  const [refusal] = input.keystoneCheck.refusals;
-  if (refusal) return no(refusal.message, `No resource was changed. ${refusal.advice}`);
+  if (open) return refusal(`an operation about it exists already: ${open.id} is ${open.state}`);
+  const [firstRefusal] = input.keystoneCheck.refusals;
+  if (firstRefusal)
+    return refusal(firstRefusal.message, `No resource was changed. ${firstRefusal.advice}`);
   const cause: Cause = {
     messageId: `requested/${scope.id}/${(existing[0]?.generation ?? 0) + 1}`,
     eventType: 'requested',
@@ -58,7 +59,7 @@ export function openDomainRequest(input: DomainRequest): RequestAnswer {
     protectedBecause: undefined,
     request: { by, reason, at: now, enabled: input.enabled },
   });
-  if (!opened) return no('the same request was made already');
+  if (!opened) return refusal('the same request was made already');
   const { plan, projects } = input;
   const planned = { ...opened, operation: { ...opened.operation, plan, projects } };
   const { unknown } = input.keystoneCheck;
@@ -66,7 +67,7 @@ export function openDomainRequest(input: DomainRequest): RequestAnswer {
     return { kind: 'opened', opened: planned, unknown };
   const kept = projects.find((project) => project.protectedBecause !== undefined);
   if (kept)
-    return no(
+    return refusal(
       `a recovery window disables the domain at once, and its project ${kept.name ?? kept.id} is ` +
         `protected: ${kept.protectedBecause}`,
       'Remove the protection and plan again, or approve without a window: --recover-for 0s.',
@@ -82,8 +83,9 @@ export function openDomainRequest(input: DomainRequest): RequestAnswer {
 }
 
 /**
- * Opens the suspension of the projects. As for a domain that is disabled in Keystone, the policy
- * decides about each project. If the domain was already disabled, there is no further suspension.
+ * Opens the suspension of the projects. The policy decides about each project, as it does for a
+ * domain that is disabled in Keystone. If the domain was disabled before the request, no suspension
+ * is opened.
  */
 function suspend({
   allOperations = [],

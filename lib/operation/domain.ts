@@ -2,7 +2,7 @@ import { isConfirmed } from './advance.ts';
 import { askForProgress } from './domain-advance.ts';
 import type { Mode, Operation, ProjectScope } from './model.ts';
 import { hasEnded, openCleanup } from './open.ts';
-import type { OperationTransaction, Rules } from './transaction.ts';
+import type { OperationTransaction, StepInput } from './transaction.ts';
 import { moveOperation } from './transitions.ts';
 
 /** A project of the domain from the inventory, with all operations about it, newest first. */
@@ -21,20 +21,21 @@ export interface DomainProject {
 }
 
 /**
- * Opens one operation for each project of a domain that Keystone has confirmed as deleted, with or
- * without a notification. Operations that a project's own notification opened earlier become its
- * children. The operation of a requested domain then also opens the other projects of its plan.
+ * Opens one operation for each project of a domain that Keystone has confirmed as deleted. A
+ * notification about the project is not needed. If a notification has already opened an operation
+ * of the project, this operation becomes a child of the domain's operation. The operation of a
+ * requested domain then also opens the other projects of its plan.
  */
 export function openProjects(
   transaction: OperationTransaction,
   projects: readonly DomainProject[],
-  rules: Rules,
+  step: StepInput,
 ): void {
   const { operation } = transaction;
   if (
     operation.state !== 'confirming' ||
     operation.scope.type !== 'domain' ||
-    !isConfirmed(operation, rules)
+    !isConfirmed(operation, step)
   )
     return;
   const children: Operation[] = [];
@@ -45,11 +46,11 @@ export function openProjects(
       cause: operation.cause,
       existing: project.existing,
       mode: operation.mode === 'observe' ? 'observe' : (project.decision?.mode ?? 'enforce'),
-      now: rules.now,
+      now: step.now,
       // The operation of the domain has already waited for the grace period of the settings.
       gracePeriodMillis: Math.max(
         0,
-        operation.openedAt + (project.decision?.gracePeriodMillis ?? 0) - rules.now,
+        operation.openedAt + (project.decision?.gracePeriodMillis ?? 0) - step.now,
       ),
       rule: project.decision?.rule,
       protectedBecause: project.protectedBecause,
@@ -68,12 +69,12 @@ export function openProjects(
   }
   transaction.operation = {
     ...moveOperation(operation, 'waiting'),
-    startedAt: rules.now,
+    startedAt: step.now,
     children: children.map((child) => child.id),
   };
   // The approved plan may list a project that the inventory lacks.
   if (operation.request && operation.projects) askForProgress(transaction);
-  else applyChildren(transaction, children, rules.now);
+  else applyChildren(transaction, children, step.now);
 }
 
 /**

@@ -1,17 +1,18 @@
 import type { Task } from './model.ts';
-import type { Rules } from './transaction.ts';
+import type { StepInput } from './transaction.ts';
 
 /**
- * Returns the task with its idle time corrected for jumps of the clock. Between two reports, at
- * most the requested delay plus a quarter of the stall timeout counts as idle time. A changed
- * clock, or a process that was stopped for hours, therefore cannot exhaust the stall timeout.
+ * Returns the task with its idle time corrected for jumps of the clock. The time between two
+ * reports counts as idle time, but never more than the requested delay plus a quarter of the stall
+ * timeout. A changed clock, or a process that was stopped for hours, therefore cannot exhaust the
+ * stall timeout.
  */
-export function withElapsed(task: Task, rules: Pick<Rules, 'now' | 'stallTimeoutMillis'>): Task {
+export function withElapsed(task: Task, step: Pick<StepInput, 'now' | 'stallTimeoutMillis'>): Task {
   const last = Math.max(task.reportedAt ?? task.progressAt, task.progressAt);
-  const gap = rules.now - last;
-  const asked = Math.max(0, (task.nextAt ?? last) - last);
-  const counted = Math.min(Math.max(0, gap), asked + rules.stallTimeoutMillis / 4);
-  return { ...task, reportedAt: rules.now, progressAt: task.progressAt + gap - counted };
+  const gap = step.now - last;
+  const requestedMillis = Math.max(0, (task.nextAt ?? last) - last);
+  const counted = Math.min(Math.max(0, gap), requestedMillis + step.stallTimeoutMillis / 4);
+  return { ...task, reportedAt: step.now, progressAt: task.progressAt + gap - counted };
 }
 
 /**

@@ -22,12 +22,12 @@ export interface Estimate {
   readonly unmeasured: readonly string[];
 }
 
-/** Each type is counted, listed before the removals, and listed again until it is empty. */
+/** Each type is listed three times: for the count, before the removals, and after them. */
 const LISTINGS_PER_TYPE = 3;
 /** Calls to Keystone for one project: to confirm it, to disable it and to delete it. */
 const KEYSTONE_CALLS = 6;
 
-/** Returns the tasks of an ended cleanup that measure a rate. */
+/** Returns the tasks of an ended cleanup whose duration is a useful measurement. */
 export const measuredIn = (tasks: readonly Task[]): (Measured & { readonly service: string })[] =>
   tasks.flatMap(({ id, service, state, counts, startedAt, endedAt, partial }) => {
     const resources = Object.values(counts).reduce((sum, { removed }) => sum + removed, 0);
@@ -55,7 +55,7 @@ export function estimateOf(
       sum + resourcesOf(task) + LISTINGS_PER_TYPE * Object.keys(task.verifications).length,
     KEYSTONE_CALLS,
   );
-  const holding = listed.filter((task) => resourcesOf(task) > 0);
+  const withResources = listed.filter((task) => resourcesOf(task) > 0);
   const isMeasured = ({ service }: Task): boolean => (rates.get(service)?.length ?? 0) > 0;
   const ends = new Map<TaskId, number>();
   // The order names each task after those that it depends on.
@@ -67,8 +67,10 @@ export function estimateOf(
   }
   return {
     calls,
-    ...(holding.some(isMeasured) ? { millis: Math.round(Math.max(...ends.values())) } : {}),
-    unmeasured: [...new Set(holding.filter((one) => !isMeasured(one)).map((one) => one.service))],
+    ...(withResources.some(isMeasured) ? { millis: Math.round(Math.max(...ends.values())) } : {}),
+    unmeasured: [
+      ...new Set(withResources.filter((one) => !isMeasured(one)).map((one) => one.service)),
+    ],
   };
 }
 

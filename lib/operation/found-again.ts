@@ -8,13 +8,13 @@ export interface FoundAgain {
   readonly region: string;
   readonly resourceType: string;
   readonly found: number;
-  /** How many the earlier operation left; `undefined` where it did not list this type. */
+  /** How many resources the earlier operation left; `undefined` if it did not list this type. */
   readonly leftBefore: number | undefined;
 }
 
 /**
  * Returns the resources that a rerun found in addition to the leftovers of the earlier operation.
- * Such resources are newer, or the earlier operation could not list them.
+ * The additional resources are newer, or the earlier operation could not list them.
  */
 export function foundAgain(tasks: readonly Task[], earlier: readonly Task[]): FoundAgain[] {
   const before = new Map(earlier.map((task) => [placeOf(task), task.counts]));

@@ -14,16 +14,16 @@ export interface Deletion {
 
 /**
  * Keystone also sends a notification about a deletion by the propagator itself. The clocks of two
- * hosts differ, so a notification up to this long after the operation's end counts as that
- * deletion.
+ * hosts may differ. A notification therefore counts as this deletion if it was sent at most this
+ * long after the operation's end.
  */
 const OWN_DELETION_MILLIS = 60_000;
 
 /**
  * True if `last` does not handle this deletion (safety rule "Every ended operation can be run
- * again"). The deletion is new if the account was deleted, or shown by Keystone, after the last
- * time that the operation covers. In doubt the result is true, because a second cleanup does no
- * harm.
+ * again"). The deletion is new if it was announced after the last time that the operation covers,
+ * or if Keystone showed the account after that time. In doubt the result is true, because a second
+ * cleanup does no harm.
  */
 export function isNewDeletion(last: Operation, { announcedAt, seenAliveAt }: Deletion): boolean {
   const covered = coveredUntil(last);
@@ -31,12 +31,12 @@ export function isNewDeletion(last: Operation, { announcedAt, seenAliveAt }: Del
 }
 
 /**
- * Returns the latest time at which a resource may have been created and is still handled by the
- * operation.
+ * Returns the last time that the operation covers: it handles every resource that was created
+ * before this time.
  */
 function coveredUntil(operation: Operation): number {
   const { request, confirmedAt, keystoneAction, scope, startedAt, endedAt, state } = operation;
-  // The removal has not begun. It begins with a listing, which covers all resources of that time.
+  // The removal has not begun. Its first listing will show all resources that exist then.
   if (!ENDED.includes(state) && startedAt === undefined) return Number.POSITIVE_INFINITY;
   if (!request) return startedAt ?? confirmedAt.at(-1) ?? endedAt ?? 0;
   // The operation ended without deleting the project.

@@ -12,11 +12,14 @@ export interface KeystoneAction {
   readonly since: number;
   readonly done: boolean;
   /**
-   * When Keystone first answered 404 before the last call of a canceled operation. The call is sent
-   * only after a second 404, one confirmation interval later.
+   * Set after a cancellation during the deletion: when Keystone first answered 404. The account
+   * counts as deleted only after a second 404, one confirmation interval later.
    */
   readonly absentSince?: number | undefined;
-  /** The last failure of an action that reverts an earlier change. Such an action must succeed. */
+  /**
+   * The last failure of an action that reverts an earlier change. This action is retried until it
+   * succeeds.
+   */
   readonly failure?: KeystoneFailure | undefined;
 }
 

@@ -4,15 +4,15 @@ import type { ErrorReport } from '../shared/errors.ts';
 import { advance, hold } from './advance.ts';
 import { endCanceled } from './cancel.ts';
 import { delayUntil } from './confirm-again.ts';
-import { domainEnabled } from './domain-begin.ts';
-import { domainActed } from './domain-project.ts';
+import { afterDomainEnable } from './domain-begin.ts';
+import { afterDomainAction } from './domain-project.ts';
 import type { KeystoneAction, KeystoneActionResult } from './model.ts';
 import { hasEnded } from './open.ts';
 import type { AccountState } from './preflight.ts';
 import { invalidateVerifications } from './ready.ts';
 import { cancelRecoverable } from './recovery-cancel.ts';
-import { disableTried, hasTimeLeft, isRecoverable } from './recovery-window.ts';
-import type { OperationTransaction, Rules } from './transaction.ts';
+import { afterDisableAttempt, hasTimeLeft, isRecoverable } from './recovery-window.ts';
+import type { OperationTransaction, StepInput } from './transaction.ts';
 import { moveOperation } from './transitions.ts';
 
 const MAX_WAIT_SECONDS = 60;
@@ -31,13 +31,13 @@ export const DOMAIN_DRIFT = 'operation.domain.drift';
 
 /**
  * Applies the result of a Keystone action. A transient error or a block is retried. Any other error
- * holds the operation for a person, because the next step depends on the action. A result of an
- * earlier action is ignored.
+ * holds the operation, because the next step depends on the action and a person must act. A result
+ * of an earlier action is ignored.
  */
 export function applyKeystoneAction(
   transaction: OperationTransaction,
   result: KeystoneActionResult,
-  rules: Rules,
+  step: StepInput,
 ): void {
   const { number, shown, error, unlisted } = result;
   const { canceled, keystoneAction, state, hold: held } = transaction.operation;
@@ -46,7 +46,7 @@ export function applyKeystoneAction(
   if (recovery && keystoneAction.what === 'disable' && isRecoverable(transaction.operation))
     transaction.operation = {
       ...transaction.operation,
-      recovery: disableTried(recovery, result),
+      recovery: afterDisableAttempt(recovery, result),
     };
   const mayBeCanceled = state === 'recoverable' || state === 'confirming';
   if (canceled && mayBeCanceled) {
@@ -54,12 +54,12 @@ export function applyKeystoneAction(
       ...transaction.operation,
       keystoneAction: { ...keystoneAction, done: true },
     };
-    cancelRecoverable(transaction, canceled, rules);
+    cancelRecoverable(transaction, canceled, step);
     return;
   }
   if (canceled && state === 'closing' && error) {
-    if (error.code === CANCELED) endCanceled(transaction, canceled, [], rules);
-    else askAfterCancel(transaction, keystoneAction, error, rules);
+    if (error.code === CANCELED) endCanceled(transaction, canceled, [], step);
+    else askAgainAfterCancel(transaction, keystoneAction, error, step);
     return;
   }
   if (
@@ -68,49 +68,50 @@ export function applyKeystoneAction(
     shown === 'enabled' &&
     invalidateVerifications(transaction)
   ) {
-    // The project was enabled again, so users may have created resources after the last listings.
+    // The project was enabled again, so users may have created resources since. The tasks list them
+    // before the next attempt.
     transaction.operation = moveOperation(
       { ...transaction.operation, keystoneAction: { ...keystoneAction, done: true } },
       'running',
     );
-    advance(transaction, rules);
-  } else if (error) applyFailure(transaction, keystoneAction, error, rules);
+    advance(transaction, step);
+  } else if (error) applyFailure(transaction, keystoneAction, error, step);
   else {
     transaction.operation = {
       ...transaction.operation,
       keystoneAction: { ...keystoneAction, done: true, failure: undefined },
       // The end of an operation keeps its reason.
       hold: ['held', 'canceled', 'refused'].includes(state) ? held : undefined,
-      ...(unlisted ? unverified(unlisted, rules.now) : {}),
+      ...(unlisted ? unverifiedFields(unlisted, step.now) : {}),
     };
-    // Keystone gives no token on a disabled or deleted project. The operation continues as after a
-    // deletion. The verifications remain valid.
+    // Keystone gives no token on a disabled or deleted project. The operation therefore continues
+    // as after a deletion. No user can create resources, so the verifications remain valid.
     const givesNoToken =
       keystoneAction.what === 'disable' ||
       (keystoneAction.what === 'assign-role' && shown === 'absent');
-    if (transaction.operation.scope.type === 'domain') domainActed(transaction);
+    if (transaction.operation.scope.type === 'domain') afterDomainAction(transaction);
     else if (givesNoToken && state === 'pre-delete')
       transaction.operation = moveOperation(transaction.operation, 'running');
-    if (keystoneAction.what === 'enable') enabled(transaction, shown, rules);
-    advance(transaction, rules);
+    if (keystoneAction.what === 'enable') afterEnable(transaction, shown, step);
+    advance(transaction, step);
   }
 }
 
 /**
- * Asks Keystone again after a cancellation during the deletion. A call whose answer was lost may
- * have deleted the account, and Keystone's next answer shows whether it did. After a first 404 the
- * next question waits for one confirmation interval.
+ * Asks Keystone again after a cancellation during the deletion. A call without an answer may have
+ * deleted the account. Keystone's next answer shows whether the account exists. After a first 404
+ * the next question waits for one confirmation interval.
  */
-function askAfterCancel(
+function askAgainAfterCancel(
   transaction: OperationTransaction,
   keystoneAction: KeystoneAction,
   error: ErrorReport,
-  rules: Rules,
+  step: StepInput,
 ): void {
   const { id, canceled, scope } = transaction.operation;
   const isAbsent = error.code === UNCONFIRMED_ABSENCE;
   // A time in the future was recorded before the clock was set back.
-  const absentSince = Math.min(keystoneAction.absentSince ?? rules.now, rules.now);
+  const absentSince = Math.min(keystoneAction.absentSince ?? step.now, step.now);
   // Only a person can end a stop or a hold.
   const blockedAdvice = error.class === 'Blocked' && error.advice ? `${error.advice} ` : '';
   transaction.operation = {
@@ -118,7 +119,7 @@ function askAfterCancel(
     ...(isAbsent ? { keystoneAction: { ...keystoneAction, absentSince } } : {}),
     hold: {
       reason: `canceled by ${canceled?.by}: ${canceled?.reason}`,
-      since: canceled?.at ?? rules.now,
+      since: canceled?.at ?? step.now,
       advice:
         `It is unknown whether Keystone has deleted the ${scope.type}: ${error.message}. ` +
         `${blockedAdvice}Keystone is asked again within a minute.`,
@@ -127,19 +128,19 @@ function askAfterCancel(
   transaction.messages.push({
     ...messageOf(id, keystoneAction),
     delaySeconds: isAbsent
-      ? delayUntil(absentSince + rules.confirmationIntervalMillis, rules)
-      : retrySeconds(keystoneAction, rules),
+      ? delayUntil(absentSince + step.confirmationIntervalMillis, step)
+      : retrySeconds(keystoneAction, step),
   });
 }
 
-const retrySeconds = ({ since }: KeystoneAction, { now }: Rules): number =>
+const retrySeconds = ({ since }: KeystoneAction, { now }: StepInput): number =>
   Math.min(MAX_WAIT_SECONDS, Math.max(1, (now - since) / 4000));
 
 /**
  * Returns the fields of an operation that deleted its domain and then could not list all resources
  * of the domain in Keystone.
  */
-const unverified = (unlisted: readonly string[], now: number) => ({
+const unverifiedFields = (unlisted: readonly string[], now: number) => ({
   isUnverified: true,
   hold: {
     reason: `the domain is deleted, but Keystone may still hold: ${unlisted.join('; ')}`,
@@ -153,19 +154,19 @@ const unverified = (unlisted: readonly string[], now: number) => ({
  * Continues after the account was enabled. After a cancellation the suspension is undone. Otherwise
  * phase `pre-delete` begins, or the domain opens its projects.
  */
-function enabled(
+function afterEnable(
   transaction: OperationTransaction,
   shown: AccountState | undefined,
-  rules: Rules,
+  step: StepInput,
 ): void {
   const { id, scope, state } = transaction.operation;
   if (scope.type === 'domain' && !hasEnded(transaction.operation))
-    domainEnabled(transaction, shown, rules);
-  else if (state === 'pre-delete') transaction.keystoneAction('assign-role', rules.now);
+    afterDomainEnable(transaction, shown, step);
+  else if (state === 'pre-delete') transaction.keystoneAction('assign-role', step.now);
   else transaction.messages.push({ type: 'operation.undo', data: { operationId: id } });
 }
 
-export const DOING: Readonly<Record<KeystoneAction['what'], string>> = {
+export const ACTION_TEXTS: Readonly<Record<KeystoneAction['what'], string>> = {
   'assign-role': 'taking a role on',
   'revoke-role': 'revoking the role on',
   disable: 'disabling',
@@ -177,7 +178,7 @@ function applyFailure(
   transaction: OperationTransaction,
   keystoneAction: KeystoneAction,
   error: ErrorReport,
-  rules: Rules,
+  step: StepInput,
 ): void {
   const { scope, state } = transaction.operation;
   // The revocation must succeed in any state of the operation. The enabling must succeed after a
@@ -186,34 +187,34 @@ function applyFailure(
     keystoneAction.what === 'revoke-role' ||
     (keystoneAction.what === 'enable' && (state === 'canceled' || state === 'refused'));
   if (mustSucceed) {
-    retryRevert(transaction, keystoneAction, error, rules);
+    retryRevert(transaction, keystoneAction, error, step);
     return;
   }
   const isStopped = error.class === 'Blocked';
   const reason =
-    `${DOING[keystoneAction.what]} the ${scope.type} in Keystone ` +
+    `${ACTION_TEXTS[keystoneAction.what]} the ${scope.type} in Keystone ` +
     `${isStopped ? 'waits' : 'failed'}: ${error.message}`;
   // At the end of a recovery window a domain is enabled before anything of it is removed.
-  const isBefore =
+  const isBeforeRemovals =
     state === 'recoverable' || (state === 'confirming' && keystoneAction.what === 'enable');
   // Only a requested domain has an action in state `waiting`.
-  const isUnderWay = isBefore || ['pre-delete', 'closing', 'waiting'].includes(state);
-  // If the window has time left, Keystone's 404 may be wrong and the project must still be
-  // disabled. Otherwise the window was released: the operation continues with an enabled project,
-  // and no cancellation waits for the call.
-  const isOfWindow = keystoneAction.what === 'disable' && state === 'confirming';
-  if (isOfWindow && !hasTimeLeft(transaction.operation))
+  const isUnderWay = isBeforeRemovals || ['pre-delete', 'closing', 'waiting'].includes(state);
+  // If the window has time left, Keystone's 404 may be wrong, and the project must still be
+  // disabled. If it has none, a person released the window. The operation then continues with an
+  // enabled project, and no cancellation waits for the call.
+  const isDisableOfWindow = keystoneAction.what === 'disable' && state === 'confirming';
+  if (isDisableOfWindow && !hasTimeLeft(transaction.operation))
     transaction.operation = {
       ...transaction.operation,
       keystoneAction: { ...keystoneAction, done: true },
     };
-  if (!isUnderWay && !(isOfWindow && hasTimeLeft(transaction.operation))) return;
+  if (!isUnderWay && !(isDisableOfWindow && hasTimeLeft(transaction.operation))) return;
   const isRetried = isStopped || error.class === 'Transient' || error.class === 'Gone';
-  // `Gone`: another client deleted the project, and the next attempt shows this. Before the first
-  // removal every failure is retried, because no other step depends on the action.
-  if (isUnderWay && !isBefore && !isRetried) {
+  // `Gone`: another client deleted the project. The next attempt finds no project and succeeds.
+  // Before the first removal every failure is retried, because no other step depends on the action.
+  if (isUnderWay && !isBeforeRemovals && !isRetried) {
     const about = error.code === DOMAIN_DRIFT ? 'drift' : 'keystoneAction';
-    hold(transaction, reason, rules.now, { about, advice: error.advice });
+    hold(transaction, reason, step.now, { about, advice: error.advice });
     return;
   }
   if (isUnderWay)
@@ -226,7 +227,7 @@ function applyFailure(
         ...(isStopped || !isRetried ? { about: 'keystoneAction' } : {}),
       },
     };
-  const delaySeconds = retrySeconds(keystoneAction, rules);
+  const delaySeconds = retrySeconds(keystoneAction, step);
   transaction.messages.push({
     ...messageOf(transaction.operation.id, keystoneAction),
     delaySeconds,
@@ -243,20 +244,20 @@ const BACKOFF = { firstMillis: 5000, maxMillis: 300_000 };
 
 /**
  * Retries an action that reverts a change. After the stall timeout the action is dead-lettered. If
- * Keystone refuses to enable the account, the action is dead-lettered at once, because an operator
- * must act first.
+ * Keystone refuses to enable the account, the action is dead-lettered immediately, because an
+ * operator must act first.
  */
 function retryRevert(
   transaction: OperationTransaction,
   keystoneAction: KeystoneAction,
   error: ErrorReport,
-  rules: Rules,
+  step: StepInput,
 ): void {
   const { operation } = transaction;
   const attempts = (keystoneAction.failure?.attempts ?? 0) + 1;
   const gaveUp =
     (error.class === 'Denied' && keystoneAction.what === 'enable') ||
-    rules.now - keystoneAction.since >= rules.stallTimeoutMillis;
+    step.now - keystoneAction.since >= step.stallTimeoutMillis;
   const { message, advice, requestId } = error;
   const failure = { message, advice, requestId, attempts, gaveUp };
   transaction.operation = { ...operation, keystoneAction: { ...keystoneAction, failure } };

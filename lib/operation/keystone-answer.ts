@@ -5,10 +5,10 @@ import type { CloudSnapshot } from './snapshot.ts';
 
 /**
  * Keystone's answer about the account (safety rule "Keystone decides"). `unknown`: Keystone gave no
- * answer, or an uncertain one.
+ * answer, or its answer is uncertain.
  */
 export type KeystoneAnswer =
-  /** `cloud` is needed only before the tasks are planned. */
+  /** `cloud` is set only if the tasks are not planned yet. */
   | {
       readonly kind: 'absent';
       readonly cloud: CloudSnapshot | undefined;
@@ -36,6 +36,6 @@ export type KeystoneAnswer =
    * cloud's own").
    */
   | { readonly kind: 'protected'; readonly because: string }
-  /** Another account exists whose id a database may treat as equal to this one. */
+  /** Another account exists, and a database may treat the two ids as equal. */
   | { readonly kind: 'alike'; readonly living: string }
   | { readonly kind: 'unknown'; readonly error: ErrorReport };

@@ -23,7 +23,10 @@ export interface KeystoneFacts {
     readonly userId: string;
     readonly ownProject: string;
     readonly isAdmin: boolean;
-    /** True for an application credential. It gives tokens only on its own project. */
+    /**
+     * True for a login with an application credential, which gives tokens only on the project of
+     * the credential.
+     */
     readonly isProjectBound: boolean;
   };
   /** `undefined`: the permission was not checked, because the decision does not depend on it. */
@@ -42,7 +45,7 @@ export interface Refusal {
 export interface KeystoneCheck {
   /** Empty if no reason is known for which a Keystone action would fail. */
   readonly refusals: readonly Refusal[];
-  /** Permissions and facts that only a real change would show. */
+  /** Permissions and facts that cannot be checked before the real change. */
   readonly unknown: readonly string[];
 }
 
@@ -71,7 +74,8 @@ export function checkKeystone(facts: KeystoneFacts): KeystoneCheck {
     ['delete the project', 'identity:delete_project', facts.mayDelete],
   ] as const;
   for (const [what, rule, permission] of permissions) {
-    // The project may have become immutable after it was read: Keystone then names the option.
+    // The project may have become immutable after it was read. Keystone then names the option
+    // `immutable` in its message.
     if (permission?.kind === 'refused' && /\bimmutable\b/i.test(permission.message))
       refusals.push(immutableProject(project.id));
     else if (permission?.kind === 'refused')
@@ -149,7 +153,7 @@ function disabledDomain(project: string, domain: { id: string; immutable: boolea
 const boundToItsProject = (id: string): Refusal => ({
   message:
     'the propagator is logged in with an application credential, ' +
-    'to which Keystone gives no token on another project',
+    'and Keystone gives such a login no token on another project',
   advice:
     `Let it log in with a password, or continue without a token on the project: ` +
     `openstack project set --disable ${id}`,

@@ -5,8 +5,8 @@ import {
   confirmAgain,
   delayUntil,
   delayWhileBlocked,
-  delayWhileShown,
-  SHOWN_FOR_MILLIS,
+  delayWhileUnchanged,
+  SAME_ANSWER_MILLIS,
 } from './confirm-again.ts';
 import { withoutFuture } from './elapsed.ts';
 import { supersede } from './lifecycle.ts';
@@ -15,7 +15,7 @@ import type { DesiredState, Mode, Operation } from './model.ts';
 import { hasEnded, refuse } from './open.ts';
 import { planTasks } from './plan-tasks.ts';
 import type { CloudSnapshot } from './snapshot.ts';
-import type { OperationTransaction, Rules } from './transaction.ts';
+import type { OperationTransaction, StepInput } from './transaction.ts';
 
 /** The decision of the policy about the change. */
 export interface LifecycleDecision {
@@ -51,7 +51,7 @@ export type LifecycleAnswer =
 
 /**
  * True if a suspend, resume or provision operation waits for Keystone's answer number
- * `confirmation`. The operation asks in state `confirming`, and later when its account may have
+ * `confirmation`. The operation asks in state `confirming`, and again whenever its account may have
  * changed.
  */
 export const awaitsLifecycleConfirmation = (operation: Operation, confirmation: number): boolean =>
@@ -62,19 +62,19 @@ export function applyLifecycleConfirmation(
   transaction: OperationTransaction,
   confirmation: number,
   answer: LifecycleAnswer,
-  rules: Rules,
+  step: StepInput,
 ): void {
   const { operation } = transaction;
   if (!awaitsLifecycleConfirmation(operation, confirmation)) return;
-  if (answer.kind === 'unknown') applyUnknown(transaction, answer.error, rules);
+  if (answer.kind === 'unknown') applyUnknown(transaction, answer.error, step);
   else if (answer.kind === 'refused') {
     if (operation.state === 'confirming')
-      transaction.operation = refuse(operation, answer.because, rules.now);
+      transaction.operation = refuse(operation, answer.because, step.now);
   } else if (answer.kind === 'absent')
-    applyContrary(transaction, 'Keystone no longer shows it', undefined, rules);
+    applyContrary(transaction, 'Keystone no longer shows it', undefined, step);
   else if (!answer.isWanted)
-    applyContrary(transaction, `Keystone shows it: ${answer.because}`, answer, rules);
-  else if (operation.state === 'confirming') applyWanted(transaction, answer, rules);
+    applyContrary(transaction, `Keystone shows it: ${answer.because}`, answer, step);
+  else if (operation.state === 'confirming') applyWanted(transaction, answer, step);
   else
     transaction.operation = {
       ...operation,
@@ -85,23 +85,23 @@ export function applyLifecycleConfirmation(
 
 type Present = Extract<LifecycleAnswer, { kind: 'present' }>;
 
-function applyWanted(transaction: OperationTransaction, answer: Present, rules: Rules): void {
-  const operation = withoutFuture(transaction.operation, rules.now);
+function applyWanted(transaction: OperationTransaction, answer: Present, step: StepInput): void {
+  const operation = withoutFuture(transaction.operation, step.now);
   const { decision } = answer;
   if (!decision.follows) {
     const because =
       decision.rule === undefined
         ? 'the policy has no action for it'
         : `rule ${decision.rule} of the policy has no action for it`;
-    transaction.operation = refuse(operation, because, rules.now);
+    transaction.operation = refuse(operation, because, step.now);
     return;
   }
   const first = operation.confirmedAt.at(0);
   transaction.operation = {
     ...operation,
     hold: undefined,
-    // The policy of the first answer applies to the whole operation, also if Keystone must confirm
-    // it again.
+    // The decision at the first answer applies to the whole operation, even if Keystone must
+    // confirm the operation again.
     ...(first === undefined && transaction.tasks.length === 0
       ? {
           mode: decision.mode,
@@ -114,19 +114,19 @@ function applyWanted(transaction: OperationTransaction, answer: Present, rules: 
           },
         }
       : {}),
-    confirmedAt: first === undefined ? [rules.now] : [first, rules.now],
+    confirmedAt: first === undefined ? [step.now] : [first, step.now],
   };
-  if (answer.cloud && transaction.tasks.length === 0) planTasks(transaction, answer.cloud, rules);
-  if (isConfirmed(transaction.operation, rules)) {
-    if (answer.projects) openLifecycleProjects(transaction, answer.projects, rules);
-    else advance(transaction, rules);
+  if (answer.cloud && transaction.tasks.length === 0) planTasks(transaction, answer.cloud, step);
+  if (isConfirmed(transaction.operation, step)) {
+    if (answer.projects) openLifecycleProjects(transaction, answer.projects, step);
+    else advance(transaction, step);
     return;
   }
   const { notBefore } = transaction.operation;
   const isOnce = operation.action === 'provision';
-  const interval = isOnce ? 0 : rules.confirmationIntervalMillis;
-  const due = Math.max(notBefore, (first ?? rules.now) + interval);
-  confirmAgain(transaction, delayUntil(due, rules));
+  const interval = isOnce ? 0 : step.confirmationIntervalMillis;
+  const due = Math.max(notBefore, (first ?? step.now) + interval);
+  confirmAgain(transaction, delayUntil(due, step));
 }
 
 /**
@@ -137,21 +137,21 @@ function applyContrary(
   transaction: OperationTransaction,
   reason: string,
   answer: Present | undefined,
-  rules: Rules,
+  step: StepInput,
 ): void {
   const { operation } = transaction;
   if (operation.state === 'held') return;
   const since = Math.min(
-    operation.hold?.reason === reason ? operation.hold.since : rules.now,
-    rules.now,
+    operation.hold?.reason === reason ? operation.hold.since : step.now,
+    step.now,
   );
-  if (rules.now - since < SHOWN_FOR_MILLIS) {
+  if (step.now - since < SAME_ANSWER_MILLIS) {
     const advice = 'No resource is changed. The propagator asks Keystone again for one minute.';
     transaction.operation = { ...operation, hold: { reason, since, advice } };
-    confirmAgain(transaction, delayWhileShown(since, rules));
+    confirmAgain(transaction, delayWhileUnchanged(since, step));
     return;
   }
-  transaction.operation = supersede(operation, reason, rules.now);
+  transaction.operation = supersede(operation, reason, step.now);
   const { action, cause, id, lifecycle, mode, scope, startedAt } = operation;
   const hasActed = (startedAt !== undefined && mode === 'enforce') || lifecycle?.hasSuperseded;
   // A provision is not undone: the created resources stay.
@@ -160,16 +160,20 @@ function applyContrary(
     type: `account.${scope.type}.${action === 'suspend' ? 'enabled' : 'disabled'}`,
     data: {
       account: Account.parse(scope),
-      cause: { messageId: `superseded/${id}`, eventType: cause.eventType, at: rules.now },
+      cause: { messageId: `superseded/${id}`, eventType: cause.eventType, at: step.now },
     },
   });
 }
 
-function applyUnknown(transaction: OperationTransaction, error: ErrorReport, rules: Rules): void {
+function applyUnknown(
+  transaction: OperationTransaction,
+  error: ErrorReport,
+  step: StepInput,
+): void {
   const { operation } = transaction;
   if (operation.state !== 'confirming') return;
-  const since = operation.hold?.since ?? rules.now;
+  const since = operation.hold?.since ?? step.now;
   const reason = `Keystone gave no certain answer: ${error.message}`;
   transaction.operation = { ...operation, hold: { reason, since, advice: error.advice } };
-  confirmAgain(transaction, delayWhileBlocked(since, rules));
+  confirmAgain(transaction, delayWhileBlocked(since, step));
 }

@@ -2,7 +2,7 @@ import { openLifecycle } from './lifecycle.ts';
 import type { Operation, ProjectScope } from './model.ts';
 import { endedChildren } from './open.ts';
 import { awaitsProvision, openProvision } from './provision.ts';
-import type { OperationTransaction, Rules } from './transaction.ts';
+import type { OperationTransaction, StepInput } from './transaction.ts';
 import { moveOperation } from './transitions.ts';
 
 /** A project of the domain, with all operations about it. */
@@ -20,7 +20,7 @@ export interface LifecycleProject {
 export function openLifecycleProjects(
   transaction: OperationTransaction,
   projects: readonly LifecycleProject[],
-  rules: Rules,
+  step: StepInput,
 ): void {
   const { operation } = transaction;
   const { action } = operation;
@@ -32,11 +32,11 @@ export function openLifecycleProjects(
       cause: operation.cause,
       existing,
       mode: operation.mode,
-      now: rules.now,
+      now: step.now,
       protectedBecause,
       parentId: operation.id,
-      // Restore the resources that a canceled deletion suspended, even if no rule of the policy
-      // asks for it.
+      // A canceled deletion has suspended the project. Restore it even if no rule of the policy
+      // requires a resume.
       ...(operation.lifecycle?.undoes ? { asked: operation.lifecycle.asked } : {}),
     };
     const isProvisioned = action === 'suspend' || !awaitsProvision(existing);
@@ -54,10 +54,10 @@ export function openLifecycleProjects(
   }
   transaction.operation = {
     ...moveOperation(operation, 'waiting'),
-    startedAt: rules.now,
+    startedAt: step.now,
     children: children.map(({ id }) => id),
   };
-  applyLifecycleChildren(transaction, children, rules.now);
+  applyLifecycleChildren(transaction, children, step.now);
 }
 
 /** Ends the operation of a domain when the operations of all its projects have ended. */

@@ -26,14 +26,14 @@ export interface OpenLifecycleInput {
 
 /** The operations that a change of state opens and changes, and the messages to send. */
 export interface OpenedLifecycle {
-  /** `undefined`: no operation opens, and the suspension that has not begun asks Keystone again. */
+  /** `undefined`: no operation opens. A suspension that has not begun asks Keystone again. */
   readonly opened: Operation | undefined;
-  /** The superseded operations, or those that Keystone must confirm again. */
+  /** The superseded operations, or the operations that Keystone must confirm again. */
   readonly changed: readonly Operation[];
   readonly messages: readonly Outgoing[];
 }
 
-/** The longest time after which a run of a superseded operation may still make a call. */
+/** After its operation is superseded, a run may still make a call for at most this time. */
 export const LAST_CALL_MILLIS = 120_000;
 
 /** Returns the suspend and resume operations, newest first. */
@@ -47,7 +47,7 @@ export const cleanupsOf = (existing: readonly Operation[]): Operation[] =>
   existing.filter(({ action }) => action === 'cleanup');
 
 /**
- * True if an operation may have suspended resources that no later operation has resumed. Such a
+ * True if an operation may have suspended resources that no later operation has resumed. The
  * project needs a resume when it is enabled.
  */
 export function mayBeSuspended(existing: readonly Operation[]): boolean {
@@ -72,7 +72,7 @@ export function isSuspended(existing: readonly Operation[]): boolean {
 
 /**
  * True if a suspension has listed the resources that depend on the user, and no later resume has
- * compared them. Such a user needs a resume when it is enabled.
+ * compared them. The user needs a resume when it is enabled.
  */
 function isReported(existing: readonly Operation[]): boolean {
   const ended = lifecyclesOf(existing).find(({ state }) => state === 'observed');
@@ -99,7 +99,7 @@ export function openLifecycle(input: OpenLifecycleInput): OpenedLifecycle | unde
   if (same && (input.asked === undefined || same.lifecycle?.asked)) return undefined;
   if (action === 'resume' && !needsResume(scope.type, existing)) {
     if (active.length === 0) return undefined;
-    // The suspension has not begun. It asks Keystone whether it still has a cause.
+    // The suspension has not begun. Keystone must show whether the account is still disabled.
     const changed = active.map(withoutConfirmations);
     return { opened: undefined, changed, messages: askAgainMessages(changed) };
   }
@@ -132,9 +132,9 @@ export function openLifecycle(input: OpenLifecycleInput): OpenedLifecycle | unde
 }
 
 /**
- * Returns an operation that neither begins nor ends `observed` before Keystone has confirmed it
- * again. Otherwise the report of the last count could end a suspension as `observed` after the
- * account was enabled, and no resume would follow.
+ * Returns the operation without its confirmations. Keystone must confirm it again before it can
+ * begin or end `observed`. Otherwise the report of the last count could end a suspension as
+ * `observed` after the account was enabled, and no resume would follow.
  */
 const withoutConfirmations = (operation: Operation): Operation =>
   operation.state === 'confirming'
@@ -171,7 +171,10 @@ export const supersede = (operation: Operation, reason: string, now: number): Op
   endedAt: now,
 });
 
-/** Returns the message about the end of an operation. The operation of its domain waits for it. */
+/**
+ * Returns the message about the end of an operation. The operation of its domain waits for this
+ * message.
+ */
 export const finishedMessage = ({ id, state, parentId }: Operation): Outgoing[] => [
   {
     type: 'operation.finished',

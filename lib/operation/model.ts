@@ -11,7 +11,7 @@ export * from './plan-model.ts';
 export * from './recovery-model.ts';
 export * from './task-model.ts';
 
-/** `observe`: only count. `enforce`: remove resources. */
+/** `observe`: count resources and change nothing. `enforce`: remove resources. */
 export type Mode = 'observe' | 'enforce';
 
 /**
@@ -67,7 +67,7 @@ export const ACTIONS = ['cleanup', 'suspend', 'resume', 'provision', 'plan'] as 
 export type Action = (typeof ACTIONS)[number];
 export type LifecycleAction = 'suspend' | 'resume';
 
-/** The administrator's command that requested an operation. */
+/** The administrator who requested an operation by a command, with the reason and the options. */
 export interface AskedBy {
   readonly by: string;
   readonly reason: string;
@@ -101,7 +101,7 @@ export interface Lifecycle {
   readonly options?: Readonly<Record<string, readonly string[]>> | undefined;
   /**
    * Epoch milliseconds. Before this time a run of a superseded operation may still make its last
-   * call. Only a later listing proves the end.
+   * call. Only a listing after this time proves the end.
    */
   readonly settleAt?: number | undefined;
   /** Provision only. */
@@ -113,7 +113,7 @@ export interface Lifecycle {
   readonly undoes?: OperationId | undefined;
 }
 
-/** `members`: the users with a role on the project, recorded before the deletion. */
+/** A project. `members`: the users with a role on it, recorded before its deletion. */
 export type ProjectScope = Extract<Scope, { type: 'project' }>;
 /** The account that an operation is about, with the data that services need. */
 export type Scope =
@@ -140,7 +140,8 @@ export interface Request {
   readonly reason: string;
   readonly at: number;
   /**
-   * True if Keystone showed the account as enabled, and the administrator confirmed it by its name.
+   * True if Keystone showed the account as enabled. The administrator then confirmed the account by
+   * its name.
    */
   readonly enabled: boolean;
 }
@@ -247,13 +248,15 @@ export interface Operation {
   readonly lifecycle?: Lifecycle | undefined;
   /** Set when a cleanup carries out an approved plan. */
   readonly plan?: BoundPlan | undefined;
-  /** Domains only, of a plan or of a request: the tree of projects, the deepest first. */
+  /** Domains only, in a plan or a requested deletion: the tree of projects, the deepest first. */
   readonly projects?: readonly DomainMember[] | undefined;
   /** Projects of a requested domain only: true while projects below it are not deleted. */
   readonly waitsBelow?: boolean | undefined;
   /** Domains only: true if a project was deleted although resources of it may be left. */
   readonly isUnverified?: boolean | undefined;
-  /** Set when the deletion was requested with a recovery window. It is kept after the window. */
+  /**
+   * Set when the deletion was requested with a recovery window. The field is kept after the window.
+   */
   readonly recovery?: Recovery | undefined;
   /**
    * A cancellation that the API has accepted and the operation has not applied yet. The operation

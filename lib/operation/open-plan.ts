@@ -19,7 +19,10 @@ export interface PlanInput {
   readonly protectedBecause: string | undefined;
 }
 
-/** If a plan has not ended after this time, it has lost a message, and a new plan replaces it. */
+/**
+ * If a plan has not ended after this time, one of its messages was lost. A new plan may then
+ * replace it.
+ */
 const REPLACED_AFTER_MILLIS = 10 * 60_000;
 
 /** Returns the plans among the operations, newest first. */

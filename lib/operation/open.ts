@@ -23,12 +23,12 @@ export interface OpenInput {
   /** Set when a person runs an ended operation again. */
   readonly rerun?: Rerun;
   /**
-   * The times by which a new deletion differs from the deletion that the last operation handled.
+   * The times that distinguish a new deletion from the deletion that the last operation handled.
    */
   readonly deletion?: Deletion;
   /**
-   * Why Keystone's lists may be wrong. The operation is then held until a person releases it or a
-   * notification announces the deletion.
+   * The reason if Keystone's lists may be wrong. The operation is then held until a person releases
+   * it or a notification announces the deletion.
    */
   readonly listingProblem?: string;
   /** The number of the rule in the policy file that decided about mode and delay. */
@@ -48,14 +48,14 @@ export interface Opened {
  * - A message opens at most one operation.
  * - A request or rerun of a person opens a new generation. The caller ensures that no operation of
  *   the account is open.
- * - An operation that is held because of suspicious lists is resumed by a notification.
- * - A refused operation is resumed, because the new notification may be true.
- * - A new deletion ({@link isNewDeletion}) opens a new generation, at once or when the last
- *   operation has ended.
+ * - A notification continues an operation that is held because Keystone's lists may be wrong.
+ * - A refused operation is continued, because the new notification may be true.
+ * - A new deletion ({@link isNewDeletion}) opens a new generation. If the last operation has not
+ *   ended, the new one opens after its end.
  * - An observed operation is opened again once the mode is `enforce`.
  *
- * The id is derived from the account and the generation, so that two notifications about one
- * deletion cannot create two operations.
+ * The id is derived from the account and the generation. Two notifications about one deletion
+ * therefore cannot create two operations.
  */
 export function openCleanup(input: OpenInput): Opened | undefined {
   const { existing, now, cause } = input;
@@ -63,14 +63,17 @@ export function openCleanup(input: OpenInput): Opened | undefined {
   const last = existing[0];
   const isByPerson = input.request !== undefined || input.rerun !== undefined;
   if (last && !isByPerson) {
-    // Only a notification resumes the held operation. Another suspicious list does not.
-    if (isHeldForListing(last))
-      return input.listingProblem || input.protectedBecause ? undefined : resume(last, input);
+    // A notification continues the held operation. Another list with missing accounts does not
+    // continue it.
+    if (isHeldForListingProblem(last))
+      return input.listingProblem || input.protectedBecause
+        ? undefined
+        : continueOperation(last, input);
     if (input.listingProblem && !hasEnded(last)) return undefined;
     const isNew = input.deletion !== undefined && isNewDeletion(last, input.deletion);
-    if (!hasEnded(last)) return isNew ? followed(last, cause) : undefined;
+    if (!hasEnded(last)) return isNew ? withNextDeletion(last, cause) : undefined;
     if (last.state === 'refused' && !last.request)
-      return input.protectedBecause ? undefined : resume(last, input);
+      return input.protectedBecause ? undefined : continueOperation(last, input);
     const mayBeCarriedOut = last.state === 'observed' && input.mode === 'enforce';
     if (!isNew && !mayBeCarriedOut && last.state !== 'refused') return undefined;
   }
@@ -89,7 +92,7 @@ export function openCleanup(input: OpenInput): Opened | undefined {
       messages: [],
     };
   if (input.listingProblem)
-    return { operation: holdForListing(operation, input.listingProblem, now), messages: [] };
+    return { operation: holdForListingProblem(operation, input.listingProblem, now), messages: [] };
   return {
     operation,
     messages: [{ type: 'operation.confirm', data: { operationId: id, confirmation: 1 } }],
@@ -132,13 +135,15 @@ export const newOperation = (
   version: 0,
 });
 
-/** Records another deletion during a running operation. The next operation handles it. */
-const followed = (running: Operation, cause: Cause): Opened | undefined =>
+/**
+ * Records another deletion during a running operation. The next operation handles that deletion.
+ */
+const withNextDeletion = (running: Operation, cause: Cause): Opened | undefined =>
   running.next && isSameMessage(running.next, cause)
     ? undefined
     : { operation: { ...running, next: cause }, messages: [] };
 
-function resume(refused: Operation, input: OpenInput): Opened {
+function continueOperation(refused: Operation, input: OpenInput): Opened {
   const operation: Operation = {
     ...moveOperation(refused, 'confirming'),
     cause: input.cause,
@@ -150,7 +155,10 @@ function resume(refused: Operation, input: OpenInput): Opened {
     endedAt: undefined,
   };
   if (input.listingProblem)
-    return { operation: holdForListing(operation, input.listingProblem, input.now), messages: [] };
+    return {
+      operation: holdForListingProblem(operation, input.listingProblem, input.now),
+      messages: [],
+    };
   return {
     operation,
     messages: [
@@ -163,10 +171,10 @@ function resume(refused: Operation, input: OpenInput): Opened {
 }
 
 /** True if the operation is held because too many accounts were missing from Keystone's lists. */
-export const isHeldForListing = ({ state, hold }: Operation): boolean =>
+export const isHeldForListingProblem = ({ state, hold }: Operation): boolean =>
   state === 'held' && hold?.about === 'listing';
 
-function holdForListing(operation: Operation, reason: string, now: number): Operation {
+function holdForListingProblem(operation: Operation, reason: string, now: number): Operation {
   const advice =
     `Check with \`openstack ${operation.scope.type} show ${operation.scope.id}\` whether it is ` +
     `gone. If it is: propagator operation release ${operation.id} --reason "…". If Keystone ` +

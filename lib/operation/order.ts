@@ -17,11 +17,11 @@ import type { PlannedTask, Uncovered } from './model.ts';
  * No guard is removed before its workload. A task with a required dependency is requested only
  * after the end of the task that it depends on. A task ends when a listing is empty, when the cloud
  * lacks the service, or when the service can no longer be listed. Between services, a required
- * dependency is always on the whole service. A verification of one type would be too weak, because
- * it can become stale while the task runs.
+ * dependency is always on the whole service. A dependency on one type would be too weak, because
+ * the verification of the type can become stale while the task runs.
  *
  * Partial runs. A resource type may be independent of a service that its own service depends on.
- * While that other service deletes resources, the task has one partial run, which handles only
+ * While the other service deletes resources, the task has one partial run, which handles only the
  * independent types. After the partial run the task is `pending` again. Its full run begins when
  * the dependencies have ended, and lists every type.
  *
@@ -30,8 +30,8 @@ import type { PlannedTask, Uncovered } from './model.ts';
  * tasks that depend on it run once more. The operation cannot end before these runs.
  *
  * A stuck dependency. If a required dependency is dead-lettered, its dependents wait until an
- * operator redrives or discards it. The operation shows it as the cause. A dead-lettered preferred
- * dependency stops no task.
+ * operator redrives or discards it. The operation shows the dead letter as the cause. A
+ * dead-lettered preferred dependency stops no task.
  */
 
 /** The dependencies of a service. */
@@ -79,8 +79,8 @@ export const OWN_REGION = 'everywhere';
 
 /**
  * Returns the dependencies of a service on the others of `services`, from its own declaration and
- * from theirs. Each result is on a whole service or on one type. If two declarations concern the
- * same service, the stronger one counts.
+ * from the declarations of the others. Each dependency is on a whole service or on one type. If two
+ * declarations concern the same service, the stronger one counts.
  */
 export const dependenciesOf = (
   service: Dependencies,
@@ -97,7 +97,10 @@ export const dependenciesOf = (
       );
     });
 
-/** Returns the strength of the dependency on all of the other service, if there is one. */
+/**
+ * Returns the strength of the dependency on the whole other service, or `undefined` if there is
+ * none.
+ */
 function strengthOf(service: Dependencies, other: Dependencies): Strength | undefined {
   const own = service.dependsOn.filter(
     (one) =>

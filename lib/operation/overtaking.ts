@@ -2,7 +2,7 @@ import type { TaskDependency } from '../../events/dependency.ts';
 import type { TaskId } from '../../events/ids.ts';
 import { waitsForPeople } from './counts.ts';
 import { TASK_ENDED, type Task } from './model.ts';
-import type { OperationTransaction, Rules } from './transaction.ts';
+import type { OperationTransaction, StepInput } from './transaction.ts';
 import { isVerifiedEmpty } from './verification.ts';
 
 /** True if the task exists and is in one of its end states. */
@@ -15,12 +15,12 @@ export const isEnded = (task: Task | undefined): boolean =>
  */
 const OPERATOR_GRACE_MILLIS = 30_000;
 
-export type ReadyRules = Pick<Rules, 'now' | 'heldTypes'>;
+export type ReadyInput = Pick<StepInput, 'now' | 'heldTypes'>;
 
 /**
- * True if the task is missing, failed, is dead-lettered, waits for a person, or requires such a
- * task. Tasks with a preferred dependency on a stuck task do not wait for it (safety rule "One
- * stuck project stops no other").
+ * True if the task is missing, failed, is dead-lettered or waits for a person, or if it requires a
+ * stuck task. Tasks with a preferred dependency on a stuck task do not wait for it (safety rule
+ * "One stuck project stops no other").
  */
 function isStuck(transaction: OperationTransaction, id: TaskId, now: number): boolean {
   const task = transaction.task(id);
@@ -42,8 +42,8 @@ function isStuck(transaction: OperationTransaction, id: TaskId, now: number): bo
 }
 
 /**
- * True if no resource of the awaited types is left. The other task has not ended: it is running, or
- * it waits after its partial run.
+ * True if no resource of the awaited types is left, although the other task is still running or
+ * waits after its partial run.
  */
 function isNothingLeft(transaction: OperationTransaction, dependency: TaskDependency): boolean {
   const task = transaction.task(dependency.task);
@@ -56,15 +56,15 @@ function isNothingLeft(transaction: OperationTransaction, dependency: TaskDepend
 export const mayOvertake = (
   transaction: OperationTransaction,
   dependency: TaskDependency,
-  rules: ReadyRules,
+  step: ReadyInput,
 ): boolean =>
-  needNotWait(transaction, dependency, rules) ||
+  needNotWait(transaction, dependency, step) ||
   (dependency.strength === 'preferred' && isNothingLeft(transaction, dependency));
 
 /**
  * True if the count listed every type of the task as empty after Keystone had confirmed the
- * deletion, and the same is true for each task that it waits for. No resource of such a task can
- * then create others, so a task with resources need not wait for it.
+ * deletion, and if the same is true for each task that the task depends on. The task then has no
+ * resources that could create others, so a task with resources need not wait for it.
  */
 export function hasCountedNothing(transaction: OperationTransaction, id: TaskId): boolean {
   const task = transaction.task(id);
@@ -80,8 +80,9 @@ export function hasCountedNothing(transaction: OperationTransaction, id: TaskId)
 }
 
 /**
- * Returns what the task has overtaken and what may still create resources for it. A run that is
- * requested after the end of an overtaken task lists what that task has left.
+ * Returns the overtaken tasks that may still create resources for this task. A task that has ended
+ * and will not run again is omitted: the next run of this task lists all resources that the ended
+ * task has created.
  */
 export const stillOvertaken = (
   transaction: OperationTransaction,
@@ -90,7 +91,8 @@ export const stillOvertaken = (
   // If an overtaken task overtook another one, it may run again.
   const mayRun = (other: TaskId): boolean =>
     !isEnded(transaction.task(other)) || (transaction.task(other)?.overtook.length ?? 0) > 0;
-  // A dependency that overtook the same task runs again, and this task must run after it.
+  // A dependency of this task may have overtaken the same task. The dependency then runs again, and
+  // this task must run after it.
   const planned = transaction.operation.order.find((one) => one.id === id);
   return planned?.dependsOn.some((one) => mayRun(one.task)) ? overtook : overtook.filter(mayRun);
 };
@@ -103,19 +105,19 @@ export const stillOvertaken = (
 export const needNotWait = (
   transaction: OperationTransaction,
   dependency: TaskDependency,
-  rules: ReadyRules,
+  step: ReadyInput,
 ): boolean =>
   dependency.strength === 'preferred' &&
-  isStuck(transaction, dependency.task, rules.now) &&
+  isStuck(transaction, dependency.task, step.now) &&
   (dependency.until === 'done' ||
     isCountedEmpty(transaction, dependency) ||
-    !waitsForHold(transaction, dependency.task, rules.heldTypes, dependency.types));
+    !waitsForHold(transaction, dependency.task, step.heldTypes, dependency.types));
 
 /**
  * True if a hold may keep a resource of these types (default: of any type) in the task, or in a
  * task that it requires. A failing task cannot report a hold that began after its last listing.
- * Every stored hold of an awaited type therefore counts, except if the last listing of this type
- * was empty.
+ * Every stored hold of an awaited type therefore counts, unless the last listing of the type was
+ * empty.
  */
 function waitsForHold(
   transaction: OperationTransaction,
@@ -153,7 +155,7 @@ export function isCountedEmpty(
   return dependency.types.every((type) => isTypeCountedEmpty(transaction, task, type));
 }
 
-/** As {@link isCountedEmpty}, for one type. */
+/** True if the last listing of this type was empty (see {@link isCountedEmpty}). */
 function isTypeCountedEmpty(
   { operation }: OperationTransaction,
   { verifications }: Task,

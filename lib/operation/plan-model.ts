@@ -7,7 +7,8 @@ export interface Approval {
 }
 
 /**
- * The approved plan that binds a cleanup: it may remove the resources in the plan, and a few more.
+ * The approved plan that binds a cleanup. The cleanup may remove the resources in the plan, and at
+ * most `allowedDrift` others.
  */
 export interface BoundPlan {
   /** The operation that made the plan. */
@@ -17,7 +18,7 @@ export interface BoundPlan {
   /** The number of resources that may be removed although the plan does not list them. */
   readonly allowedDrift: number;
   readonly approvals: readonly Approval[];
-  /** The decision of a person to remove also the resources beyond the allowed number. */
+  /** The decision of a person to also remove the resources beyond `allowedDrift`. */
   readonly driftAccepted?:
     | { readonly by: string; readonly reason: string; readonly at: number }
     | undefined;
@@ -27,7 +28,7 @@ export interface BoundPlan {
 export interface DomainMember {
   readonly id: ProjectId;
   readonly name?: string | undefined;
-  /** The project above it, in the same domain. */
+  /** The parent project, in the same domain. */
   readonly parentId?: ProjectId | undefined;
   /** The operation that lists the project. Absent when the project is protected. */
   readonly planId?: OperationId | undefined;

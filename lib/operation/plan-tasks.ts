@@ -2,21 +2,23 @@ import type { OperationId } from '../../events/ids.ts';
 import type { PlannedTask, Task } from './model.ts';
 import { type PlacedService, planOrder } from './order.ts';
 import type { CloudSnapshot } from './snapshot.ts';
-import type { OperationTransaction, Rules } from './transaction.ts';
+import type { OperationTransaction, StepInput } from './transaction.ts';
 
-/** Saves the order and requests a count from every service, during the grace period. */
+/**
+ * Saves the order, and requests a count from every service. The counts run during the grace period.
+ */
 export function planTasks(
   transaction: OperationTransaction,
   { services, uncovered, leftOut }: CloudSnapshot,
-  rules: Rules,
+  step: StepInput,
 ): void {
   const order = planOrder(transaction.operation.id, services);
   transaction.operation = { ...transaction.operation, order, uncovered, leftOut };
   for (const planned of order) {
     const service = services.find(({ name }) => name === planned.service);
-    const task = firstTask(planned, transaction.operation.id, service, rules.now);
+    const task = firstTask(planned, transaction.operation.id, service, step.now);
     transaction.put(task);
-    if (task.state === 'planning') transaction.messages.push(transaction.request(task, rules.now));
+    if (task.state === 'planning') transaction.messages.push(transaction.request(task, step.now));
   }
 }
 
@@ -24,7 +26,7 @@ export function planTasks(
  * Returns the end state of a task whose service is left out, absent or unreachable. Returns
  * `undefined` for a task that must run.
  */
-function endedAtOnce(
+function endedWithoutRun(
   planned: PlannedTask,
   service: PlacedService | undefined,
 ): Pick<Task, 'state' | 'because' | 'conditions'> | undefined {
@@ -54,7 +56,7 @@ function firstTask(
   service: PlacedService | undefined,
   now: number,
 ): Task {
-  const ended = endedAtOnce(planned, service);
+  const ended = endedWithoutRun(planned, service);
   return {
     id: planned.id,
     operationId,

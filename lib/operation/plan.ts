@@ -19,7 +19,9 @@ export interface PlanPage {
   readonly region: string;
   readonly resourceType: ResourceTypeName;
   readonly resources: readonly PlannedResource[];
-  /** Set if the listing was cut on purpose: the number of all resources of the type. */
+  /**
+   * Set if the listing stopped before its end on purpose: the number of all resources of the type.
+   */
   readonly total?: number | undefined;
 }
 
@@ -171,8 +173,8 @@ function notesOf(task: Task): Note[] {
 }
 
 /**
- * Returns the SHA-256 over all entries of a plan, in hexadecimal. The order of the listings does
- * not change it.
+ * Returns the SHA-256 over all entries of a plan, in hexadecimal. The result does not depend on the
+ * order of the listings.
  */
 export function planDigest(plan: Omit<Plan, 'digest'>, pages: readonly PlanPage[]): string {
   const lines = [
@@ -205,13 +207,19 @@ export function planDigest(plan: Omit<Plan, 'digest'>, pages: readonly PlanPage[
     .digest('hex');
 }
 
-/** How many resources may appear after a plan was made. The larger of the two limits applies. */
+/**
+ * How many resources may appear after a plan was made: an absolute number, and a percentage of the
+ * planned resources. The larger limit applies.
+ */
 export interface Drift {
   readonly resources: number;
   readonly percent: number;
 }
 
-/** One document records the ids of all resources that are removed beyond the plan. */
+/**
+ * Upper limit, because one stored document records the ids of all resources that are removed beyond
+ * the plan.
+ */
 const MAX_DRIFT = 1000;
 
 /**

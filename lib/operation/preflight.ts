@@ -40,20 +40,20 @@ export function preflight(
       'Keystone shows the account again, so the removals stop',
       'Find out which user restored it in Keystone.',
     );
-  // A pre-delete run needs the enabled project. Every other run needs a project that no user can
-  // work in.
+  // A pre-delete run needs an enabled project. Every other run needs a disabled project, in which
+  // no user can work.
   if (phase === 'pre-delete' && disabledDomain !== undefined)
     return stop(
-      `the domain ${disabledDomain} is disabled in Keystone: the tasks that need a token on the ` +
-        'project wait',
+      `the domain ${disabledDomain} is disabled in Keystone, so the tasks that need a token on ` +
+        'the project wait',
       `Type: openstack domain set --enable ${disabledDomain}. The operation then continues ` +
         'automatically.',
     );
-  const wanted = phase === 'pre-delete' ? 'enabled' : 'disabled';
-  if (shown === wanted) return undefined;
+  const requiredState = phase === 'pre-delete' ? 'enabled' : 'disabled';
+  if (shown === requiredState) return undefined;
   return phase === 'pre-delete'
     ? stop(
-        'the project is disabled in Keystone: the tasks that need it enabled wait',
+        'the project is disabled in Keystone, so the tasks that need the enabled project wait',
         'Enable the project in Keystone (openstack project set --enable), or delete it ' +
           'there. The operation then continues automatically.',
       )

@@ -6,13 +6,15 @@ import type { Operation, OperationState, ResourceTypeCount, Task } from './model
 export interface ProjectView {
   readonly id: ProjectId;
   readonly name: string | undefined;
-  /** The project above it, in the same domain. */
+  /** The parent project, in the same domain. */
   readonly parentId: ProjectId | undefined;
   /** Absent while the project has no operation yet. */
   readonly operationId: OperationId | undefined;
   /** `protected` projects have no operation. */
   readonly state: OperationState | 'not begun' | 'protected';
-  /** Absent if the domain has too many projects to read the counts of all. */
+  /**
+   * Absent if the counts of this project were not read, because the domain has too many projects.
+   */
   readonly resources: ResourceTypeCount | undefined;
 }
 

@@ -27,16 +27,16 @@ export const provisionsOf = (existing: readonly Operation[]): Operation[] =>
     .toSorted((one, other) => other.generation - one.generation);
 
 /**
- * True if the last provision of the project was superseded, because the project was disabled. The
- * project is provisioned again when it is enabled.
+ * True if the last provision of the project was superseded because the project was disabled. The
+ * provision is repeated when the project is enabled.
  */
 export const awaitsProvision = (existing: readonly Operation[]): boolean =>
   provisionsOf(existing)[0]?.state === 'superseded';
 
 /**
  * Returns the operation that opens when a project was created. Returns `undefined` during another
- * provision or a cleanup, and for a project that is provisioned. A request of an administrator
- * opens a new operation even for a provisioned project.
+ * provision or a cleanup, and for a project that is provisioned already. A request of an
+ * administrator opens a new operation even for a provisioned project.
  */
 export function openProvision(input: OpenProvisionInput): OpenedLifecycle | undefined {
   const { asked, cause, existing, now, scope } = input;
@@ -69,7 +69,7 @@ export function openProvision(input: OpenProvisionInput): OpenedLifecycle | unde
 
 /**
  * Pauses the open provision operations, because the deletion of the project was announced. Their
- * runs make no further calls. Keystone's next answer ends the pause or the operation.
+ * runs make no further calls. Keystone's next answer ends either the pause or the operation.
  */
 export const pausedProvisions = (existing: readonly Operation[], now: number): Operation[] =>
   provisionsOf(existing)

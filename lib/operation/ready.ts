@@ -9,18 +9,18 @@ import {
   isEnded,
   mayOvertake,
   needNotWait,
-  type ReadyRules,
+  type ReadyInput,
 } from './overtaking.ts';
 import type { OperationTransaction } from './transaction.ts';
 import { moveTask } from './transitions.ts';
 import { ALL_PHASES, staleVerifications } from './verification.ts';
 
 /**
- * Requests every task whose dependencies have ended or may be overtaken. When an overtaken task has
- * ended, the task that overtook it and all tasks that depend on that task run once more, because
- * the overtaken task may have created resources.
+ * Requests every task whose dependencies have ended or may be overtaken. An overtaken task may have
+ * created resources. When it has ended, the task that overtook it therefore runs once more, and so
+ * do all tasks that depend on the overtaking task.
  */
-export function requestReady(transaction: OperationTransaction, rules: ReadyRules): void {
+export function requestReady(transaction: OperationTransaction, step: ReadyInput): void {
   const { operation } = transaction;
   for (const task of transaction.tasks)
     if (
@@ -35,15 +35,15 @@ export function requestReady(transaction: OperationTransaction, rules: ReadyRule
     const open = dependsOn.filter((one) => !isEnded(transaction.task(one.task)));
     const hasResources = total(task.counts).left > 0;
     const mayBegin = (one: TaskDependency): boolean =>
-      mayOvertake(transaction, one, rules) ||
+      mayOvertake(transaction, one, step) ||
       (hasResources && one.strength === 'preferred' && hasCountedNothing(transaction, one.task));
     if (!open.every(mayBegin)) {
-      requestPartial(transaction, task, open, rules);
+      requestPartial(transaction, task, open, step);
       continue;
     }
     const overtakenByThem = dependsOn.flatMap((one) => transaction.task(one.task)?.overtook ?? []);
     const overtook = [...new Set([...open.map((one) => one.task), ...overtakenByThem])];
-    requestRun(transaction, { ...task, overtook }, 'apply', rules.now);
+    requestRun(transaction, { ...task, overtook }, 'apply', step.now);
   }
 }
 
@@ -61,14 +61,14 @@ function requestPartial(
   transaction: OperationTransaction,
   task: Task,
   open: readonly TaskDependency[],
-  rules: ReadyRules,
+  step: ReadyInput,
 ): void {
   if (task.partial || task.startedAt !== undefined) return;
   const independent = open.filter(hasIndependentTypes);
   if (independent.length === 0) return;
   const others = open.filter((one) => !hasIndependentTypes(one));
   const mayPrecede = (one: TaskDependency): boolean =>
-    mayOvertake(transaction, one, rules) || isCountedEmpty(transaction, one);
+    mayOvertake(transaction, one, step) || isCountedEmpty(transaction, one);
   if (!others.every(mayPrecede)) return;
   if (!independent.every((one) => isRemoving(transaction.task(one.task)))) return;
   if (typesIndependentOfAll(independent).every((type) => isFreshEmpty(task, type))) return;
@@ -77,7 +77,7 @@ function requestPartial(
     ...task,
     partial: { state: 'running', awaiting: [...new Set(awaiting)] },
   };
-  requestRun(transaction, partial, 'apply', rules.now);
+  requestRun(transaction, partial, 'apply', step.now);
 }
 
 type IndependentDependency = Extract<TaskDependency, { until: 'done' }> & {
@@ -100,7 +100,7 @@ const isFreshEmpty = ({ verifications }: Task, type: ResourceTypeName): boolean 
   verifications[type]?.status === 'empty' && !verifications[type].stale;
 
 /**
- * True if the task has reported deletions in progress and no resource that failed or waits for a
+ * True if the task has reported deletions in progress, and no resource of it failed or waits for a
  * person.
  */
 const isRemoving = (task: Task | undefined): boolean =>
@@ -111,9 +111,9 @@ const isRemoving = (task: Task | undefined): boolean =>
   !task.conditions.some(({ actor, class: kind }) => actor !== 'none' && kind !== 'Unsupported');
 
 /**
- * Marks all verifications as stale, because users could work in the project. This includes the
- * verifications of a run in progress, which may have listed its types earlier. Returns true if a
- * task must run again.
+ * Marks all verifications as stale, because users could work in the project. A run in progress may
+ * have listed its types before, so its verifications also become stale. Returns true if a task must
+ * run again.
  */
 export function invalidateVerifications(transaction: OperationTransaction): boolean {
   for (const task of transaction.tasks) {
@@ -147,14 +147,14 @@ export function reopen(transaction: OperationTransaction, task: Task): void {
 }
 
 /** Requests every task of the pre-delete phase whose dependencies allow it. */
-export function requestPreDelete(transaction: OperationTransaction, rules: ReadyRules): void {
+export function requestPreDelete(transaction: OperationTransaction, step: ReadyInput): void {
   const due = transaction.operation.order.filter(
     (planned) => transaction.task(planned.id)?.preDelete === 'due',
   );
   for (const planned of due) {
     const task = transaction.task(planned.id);
-    if (task?.state === 'pending' && mayRunBeforeDeletion(planned, due, transaction, rules))
-      requestRun(transaction, task, 'pre-delete', rules.now);
+    if (task?.state === 'pending' && mayRunBeforeDeletion(planned, due, transaction, step))
+      requestRun(transaction, task, 'pre-delete', step.now);
   }
 }
 
@@ -162,13 +162,13 @@ function mayRunBeforeDeletion(
   planned: PlannedTask,
   due: readonly PlannedTask[],
   transaction: OperationTransaction,
-  rules: ReadyRules,
+  step: ReadyInput,
 ): boolean {
   return planned.dependsOn.every(
     (one) =>
       isEnded(transaction.task(one.task)) ||
       !due.some(({ id }) => id === one.task) ||
-      needNotWait(transaction, one, rules),
+      needNotWait(transaction, one, step),
   );
 }
 
@@ -179,8 +179,8 @@ function requestRun(
   now: number,
 ): void {
   // The verifications of the count remain valid in the first run after Keystone's confirmation. A
-  // partial run does not invalidate them, because its types create no resources and the full run
-  // lists every type again.
+  // partial run before that does not invalidate them, because its types create no resources and the
+  // full run lists every type again.
   const isFirst = task.startedAt === undefined || task.run === task.partial?.endedBefore;
   const isCountValid = transaction.operation.confirmedAt.length > 0 && isFirst;
   const requested: Task = {

@@ -1,17 +1,17 @@
 import type { Operation } from './model.ts';
 import { hasEnded } from './open.ts';
 import { isRecoverable, mustEnable } from './recovery-window.ts';
-import type { OperationTransaction, Rules } from './transaction.ts';
+import type { OperationTransaction, StepInput } from './transaction.ts';
 import { moveOperation } from './transitions.ts';
 
 /**
- * Cancels an operation in its recovery window. If the operation has disabled the account, it
- * enables the account again. Then it undoes the suspension (`operation.undo`).
+ * Cancels an operation in its recovery window. If the operation has disabled the account, the
+ * account is enabled again. Then the suspension is undone (`operation.undo`).
  */
 export function cancelRecoverable(
   transaction: OperationTransaction,
   { by, reason }: { readonly by: string; readonly reason: string },
-  rules: Rules,
+  step: StepInput,
 ): void {
   const { operation } = transaction;
   const { keystoneAction, recovery, state } = operation;
@@ -22,13 +22,13 @@ export function cancelRecoverable(
   if (mayBeUnderWay && (state === 'recoverable' || state === 'confirming')) {
     transaction.operation = {
       ...(state === 'confirming' ? moveOperation(operation, 'recoverable') : operation),
-      canceled: { by, reason, at: rules.now },
+      canceled: { by, reason, at: step.now },
       hold: {
         reason: `canceled by ${by}: ${reason}`,
-        since: rules.now,
+        since: step.now,
         advice:
-          `Nothing is removed. The ${operation.scope.type} is enabled again when Keystone has ` +
-          'disabled it.',
+          `Nothing is removed. A call that disables the ${operation.scope.type} is in progress. ` +
+          `When the call has ended, the ${operation.scope.type} is enabled again.`,
       },
     };
     return;
@@ -37,13 +37,13 @@ export function cancelRecoverable(
     ...moveOperation(operation, 'canceled'),
     hold: {
       reason: `canceled by ${by}: ${reason}`,
-      since: rules.now,
+      since: step.now,
       advice:
-        'Nothing was removed. What the operation disabled and suspended is put back if Keystone ' +
-        `still has the ${operation.scope.type}: propagator operation list ` +
-        `--${operation.scope.type} ${operation.scope.id}`,
+        `Nothing was removed. If the ${operation.scope.type} still exists in Keystone, it is ` +
+        'enabled and resumed, as far as the operation disabled and suspended it. To follow this: ' +
+        `propagator operation list --${operation.scope.type} ${operation.scope.id}`,
     },
-    endedAt: rules.now,
+    endedAt: step.now,
   };
 }
 
@@ -51,17 +51,17 @@ export function cancelRecoverable(
  * True if a cancellation of the window was accepted but not yet applied. Until then no other
  * message may begin the deletion.
  */
-export const isCanceledBefore = (operation: Operation): boolean =>
+export const hasPendingCancellation = (operation: Operation): boolean =>
   operation.canceled !== undefined && isRecoverable(operation) && !hasEnded(operation);
 
 /**
- * Restores the account after an operation that ended without a removal. `operation.undo` also
- * resumes a project that was enabled during an operation without a window, because no resume opens
- * while the operation runs.
+ * Restores the account after an operation that was canceled or refused. An operation without a
+ * window can also need `operation.undo`: if the project was enabled while the operation ran, no
+ * resume opened at that time.
  */
-export function undo(transaction: OperationTransaction, rules: Rules): void {
+export function undo(transaction: OperationTransaction, step: StepInput): void {
   const { id, recovery } = transaction.operation;
   if (mustEnable(recovery) && isRecoverable(transaction.operation))
-    transaction.keystoneAction('enable', rules.now);
+    transaction.keystoneAction('enable', step.now);
   else transaction.messages.push({ type: 'operation.undo', data: { operationId: id } });
 }

@@ -2,7 +2,7 @@ import type { OperationId } from '../../events/ids.ts';
 
 /** A reminder of the end of a recovery window. Times are milliseconds. */
 export interface Reminder {
-  /** How long before the end it is due. */
+  /** The reminder is due this long before the end of the window. */
   readonly beforeMillis: number;
   /** When it was published; `undefined` before. */
   readonly sentAt?: number | undefined;
@@ -24,9 +24,9 @@ export interface Recovery {
   readonly seenAt: number;
   /** The delay after which the coordinator checks the window again. */
   readonly checkAfterMillis: number;
-  /** The fence of the messages about the window. */
+  /** The number of the next check. A message about a check with another number is ignored. */
   readonly number: number;
-  /** The first one is due first. */
+  /** In the order in which they are due. */
   readonly reminders: readonly Reminder[];
   /** The suspension that the request opened. Absent if the account was suspended before. */
   readonly suspension?: OperationId | undefined;

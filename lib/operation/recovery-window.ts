@@ -12,10 +12,10 @@ export interface Window {
 
 /**
  * The coordinator checks a window after a quarter of the remaining time, and at least every six
- * hours. A clock that was set forward therefore cannot end a window at once.
+ * hours. A clock that was set forward therefore cannot end a window immediately.
  */
 const MAX_CHECK_MILLIS = 6 * 3_600_000;
-const MIN_NAP_MILLIS = 5000;
+const MIN_CHECK_MILLIS = 5000;
 
 /** Returns when the window ends, in epoch milliseconds. */
 export const endOfWindow = ({ seenAt, remainingMillis }: Recovery): number =>
@@ -25,20 +25,24 @@ export const endOfWindow = ({ seenAt, remainingMillis }: Recovery): number =>
 export const isRecoverable = ({ recovery, startedAt }: Operation): boolean =>
   recovery !== undefined && startedAt === undefined;
 
-/** True if a cancellation can put everything back, and Keystone has not answered 404 meanwhile. */
+/**
+ * True if a cancellation can restore the account, and Keystone has not answered 404 since the
+ * request.
+ */
 export const canBePutBack = (operation: Operation): boolean =>
   isRecoverable(operation) && operation.confirmedAt.length === 0;
 
 /**
- * True if the window has not ended. If Keystone answers 404 now, the answer may be wrong, and the
- * window continues when Keystone shows the project again.
+ * True if the window has time left and no removal has begun. If Keystone answers 404 now, the
+ * answer may be wrong. The window continues when Keystone shows the project again.
  */
 export const hasTimeLeft = ({ recovery, startedAt }: Operation): boolean =>
   recovery !== undefined && recovery.remainingMillis > 0 && startedAt === undefined;
 
 /**
- * Returns the opened cleanup with a recovery window. The account is disabled now, and Keystone is
- * asked at the end of the window. `earlier`: the window of an operation that this one replaces.
+ * Returns the opened cleanup with a recovery window. The operation disables the account now, and
+ * asks Keystone at the end of the window. `earlier`: the window of the operation that this one
+ * replaces.
  */
 export function withWindow(
   { operation }: Opened,
@@ -79,17 +83,19 @@ export function withWindow(
 }
 
 /**
- * True if the window has disabled the account, so that a cancellation or the removal enables it
- * again.
+ * True if the window has disabled the account. A cancellation then enables the account again, and
+ * so does a removal that needs a token on it.
  */
 export const mustEnable = (recovery: Recovery | undefined): boolean =>
   recovery?.wasEnabled === true && recovery.hasDisabled !== false;
 
 /**
- * Returns the window after an attempt to disable its account. If a call was stopped and Keystone
- * shows the account as disabled before the next call, a person has disabled the account.
+ * Returns the window after an attempt to disable its account. `hasDisabled` becomes false if no
+ * call was sent and Keystone showed the account as enabled. If Keystone shows the account as
+ * disabled right before a later call, a person has disabled it, and `hasDisabled` stays false. Any
+ * other call that was sent sets `hasDisabled` to true.
  */
-export function disableTried(
+export function afterDisableAttempt(
   recovery: Recovery,
   { isSent = true, shown }: Pick<KeystoneActionResult, 'isSent' | 'shown'>,
 ): Recovery {
@@ -102,13 +108,16 @@ export function disableTried(
   return wasDisabledBefore ? recovery : { ...recovery, hasDisabled: true };
 }
 
-/** Returns the window with the time of its next check: the next reminder, the end, or earlier. */
+/**
+ * Returns the window with the time of its next check. The check is due at the next reminder, at the
+ * end, after a quarter of the remaining time or after six hours, whichever is first.
+ */
 export function nextCheck(recovery: Recovery): Recovery {
   const { remainingMillis, reminders, number } = recovery;
   const untilReminder = reminders
     .filter(({ sentAt }) => sentAt === undefined)
     .map(({ beforeMillis }) => remainingMillis - beforeMillis);
-  const quarter = Math.max(MIN_NAP_MILLIS, remainingMillis / 4);
+  const quarter = Math.max(MIN_CHECK_MILLIS, remainingMillis / 4);
   const checkAfterMillis = Math.max(
     0,
     Math.min(remainingMillis, MAX_CHECK_MILLIS, quarter, ...untilReminder),
@@ -126,9 +135,9 @@ export const checkMessage = (
 });
 
 /**
- * Returns the window at `now`. Of the time since the last check, at most the requested delay plus a
- * quarter counts. A changed clock, or a propagator that was stopped for days, therefore cannot make
- * the window shorter.
+ * Returns the window at `now`. At most 1.25 times the requested delay is counted, even if the check
+ * runs much later. A changed clock, or a propagator that was stopped for days, therefore cannot
+ * shorten the window.
  */
 export function elapsed(recovery: Recovery, now: number): Recovery {
   const counted = Math.min(Math.max(0, now - recovery.seenAt), recovery.checkAfterMillis * 1.25);

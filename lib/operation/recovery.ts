@@ -2,29 +2,29 @@ import { finishedMessage, supersede } from './lifecycle.ts';
 import type { Operation, Recovery } from './model.ts';
 import { hasEnded } from './open.ts';
 import { checkMessage, elapsed, endOfWindow, nextCheck } from './recovery-window.ts';
-import type { OperationTransaction, Rules } from './transaction.ts';
+import type { OperationTransaction, StepInput } from './transaction.ts';
 import { moveOperation } from './transitions.ts';
 
 /**
- * Checks the window: publishes the reminders that are due, and ends the window when it is over. A
- * message of an earlier check is ignored, so each reminder is published once.
+ * Checks the window. Publishes the reminders that are due, and ends the window when its time is
+ * over. A message about an earlier check is ignored, so each reminder is published once.
  */
 export function applyWindow(
   transaction: OperationTransaction,
   number: number,
   lifecycles: readonly Operation[],
-  rules: Rules,
+  step: StepInput,
 ): void {
   const { operation } = transaction;
   if (operation.state !== 'recoverable' || operation.recovery?.number !== number) return;
   if (operation.canceled) return;
-  const recovery = elapsed(operation.recovery, rules.now);
+  const recovery = elapsed(operation.recovery, step.now);
   const isOver = recovery.remainingMillis <= 0;
   const isDue = ({ beforeMillis, sentAt }: Recovery['reminders'][number]): boolean =>
     sentAt === undefined && recovery.remainingMillis <= beforeMillis;
   const due = isOver ? [] : recovery.reminders.filter(isDue);
   const reminders = recovery.reminders.map((one) =>
-    due.includes(one) ? { ...one, sentAt: rules.now } : one,
+    due.includes(one) ? { ...one, sentAt: step.now } : one,
   );
   const { id, scope } = operation;
   const endsAt = endOfWindow(recovery);
@@ -42,19 +42,20 @@ export function applyWindow(
       });
   const next = nextCheck({ ...recovery, reminders });
   transaction.operation = { ...operation, recovery: next, notBefore: endsAt };
-  if (isOver) endWindow(transaction, lifecycles, rules);
+  if (isOver) endWindow(transaction, lifecycles, step);
   else transaction.messages.push(checkMessage(operation, next));
 }
 
 /**
- * Ends the window. The operation continues like a request without a window: it asks Keystone,
- * counts the resources and compares them with the approved plan. It supersedes the suspension.
- * After a 404 the remaining time is kept (see {@link hasTimeLeft}).
+ * Ends the window and supersedes the suspension. The operation continues like a request without a
+ * window: it asks Keystone, counts the resources and compares them with the approved plan. A 404 of
+ * Keystone also ends the window, before its time is over. The remaining time is then kept, because
+ * the 404 may be wrong (see `hasTimeLeft`).
  */
 export function endWindow(
   transaction: OperationTransaction,
   lifecycles: readonly Operation[],
-  rules: Rules,
+  step: StepInput,
 ): void {
   const { operation } = transaction;
   const { id, keystoneAction, request } = operation;
@@ -63,12 +64,12 @@ export function endWindow(
   transaction.operation = {
     ...moveOperation(operation, 'confirming'),
     confirmation,
-    notBefore: rules.now,
+    notBefore: step.now,
     ...(request && isDisabled ? { request: { ...request, enabled: false } } : {}),
   };
   transaction.messages.push({ type: 'operation.confirm', data: { operationId: id, confirmation } });
   for (const one of lifecycles.filter((lifecycle) => !hasEnded(lifecycle))) {
-    const ended = supersede(one, `${id} cleans up the ${one.scope.type}`, rules.now);
+    const ended = supersede(one, `${id} cleans up the ${one.scope.type}`, step.now);
     transaction.alsoPut(ended);
     transaction.messages.push(...finishedMessage(ended));
   }
@@ -78,11 +79,11 @@ export function endWindow(
  * Continues the window after a wrong 404, because Keystone shows the project again. The time since
  * the 404 counts as part of the window.
  */
-export function resumeWindow(transaction: OperationTransaction, rules: Rules): void {
+export function resumeWindow(transaction: OperationTransaction, step: StepInput): void {
   const { operation } = transaction;
   const { id, recovery } = operation;
   if (!recovery) throw new TypeError(`${id}: the operation has no recovery window`);
-  const next = nextCheck(elapsed(recovery, rules.now));
+  const next = nextCheck(elapsed(recovery, step.now));
   transaction.operation = {
     ...moveOperation(operation, 'recoverable'),
     recovery: next,
@@ -94,21 +95,21 @@ export function resumeWindow(transaction: OperationTransaction, rules: Rules): v
   transaction.messages.push(checkMessage(operation, next));
 }
 
-/** Interval of the checks while the window is over and the project is enabled. */
+/** Interval of the checks after the end of the window, while the project is enabled. */
 const ENABLED_CHECK_MILLIS = 60_000;
 
 /**
- * Waits at the end of the window, because Keystone shows the account as enabled although it was
- * disabled (safety rule "Keystone decides"). The removal begins when the account is disabled again.
+ * Waits after the end of the window, because Keystone shows the account as enabled again (safety
+ * rule "Keystone decides"). The removal begins when Keystone shows the account as disabled.
  */
-export function waitWhileEnabled(transaction: OperationTransaction, rules: Rules): void {
+export function waitWhileEnabled(transaction: OperationTransaction, step: StepInput): void {
   const { operation } = transaction;
   const { hold, id, recovery, scope } = operation;
   if (!recovery) throw new TypeError(`${id}: the operation has no recovery window`);
   const next = {
     ...recovery,
     remainingMillis: 0,
-    seenAt: rules.now,
+    seenAt: step.now,
     checkAfterMillis: ENABLED_CHECK_MILLIS,
     number: recovery.number + 1,
   };
@@ -117,7 +118,7 @@ export function waitWhileEnabled(transaction: OperationTransaction, rules: Rules
     recovery: next,
     hold: {
       reason: `the recovery window is over, and Keystone shows the ${scope.type} as enabled again`,
-      since: hold?.about === 'enabled' ? hold.since : rules.now,
+      since: hold?.about === 'enabled' ? hold.since : step.now,
       advice:
         `Nothing is removed. To delete it: openstack ${scope.type} set --disable ${scope.id}; ` +
         'the operation continues within a minute. To keep it: propagator operation cancel ' +

@@ -34,7 +34,10 @@ export interface Registry {
   readonly setting: string;
   /** The interfaces to call, the preferred one first. */
   readonly interfaces: readonly string[];
-  /** Why the administrator's lists could not be read. If set, no service counts as absent. */
+  /**
+   * Set if the administrator's lists could not be read, with the reason. No service then counts as
+   * absent.
+   */
   readonly unlisted: ErrorReport | undefined;
 }
 
@@ -63,15 +66,15 @@ export interface Chosen {
 
 /**
  * Returns the endpoint to call for a service in a region, or `undefined` when the catalog shows
- * none. `types`: the official type, then aliases; the first one with an endpoint there wins. An
- * endpoint of the settings has priority over the catalog. `wanted`: interfaces, the preferred one
- * first.
+ * none. `types`: the official type, then aliases. The first type with an endpoint in the region is
+ * used. An endpoint of the settings has priority over the catalog. `preferredInterfaces`: the
+ * interfaces, the most preferred one first.
  */
 export function chooseEndpoint(
   registrations: readonly Registration[],
   types: readonly string[],
   region: string,
-  wanted: readonly string[],
+  preferredInterfaces: readonly string[],
 ): Chosen | undefined {
   const inRegion = registrations.filter((one) => one.hidden === undefined && one.region === region);
   const isOneOf = ({ type }: Registration): boolean =>
@@ -84,7 +87,7 @@ export function chooseEndpoint(
       .flatMap((registration) =>
         registration.endpoints.map((endpoint) => ({ registration, endpoint })),
       );
-    for (const name of [...wanted, ...FALLBACK]) {
+    for (const name of [...preferredInterfaces, ...FALLBACK]) {
       const found = here.find(({ endpoint }) => interfaceKey(endpoint.interface) === name);
       if (found) return found;
     }
@@ -108,10 +111,10 @@ export function placeOf(url: string, projectId: string): string {
 }
 
 /**
- * Returns a predicate for the endpoints of one service in one region. It is true if several places
- * are registered for the interface of the endpoint, also in rows that the catalog hides. Then it is
- * unknown which place belongs to the service. `own`: all registrations. The second argument names
- * the service and the region.
+ * Returns a predicate for the endpoints of one service in one region. The predicate is true if
+ * several places are registered for the interface of the endpoint. Rows that the catalog hides
+ * count, too. It is then unknown which place belongs to the service. `own`: all registrations. The
+ * second argument names the service and the region.
  */
 export function doubledInterfaces(
   own: readonly Registration[],

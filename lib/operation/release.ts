@@ -1,9 +1,9 @@
 import { advance, begin } from './advance.ts';
 import { releaseDomain } from './domain-project.ts';
 import type { Operation } from './model.ts';
-import { isHeldForListing } from './open.ts';
+import { isHeldForListingProblem } from './open.ts';
 import { endWindow } from './recovery.ts';
-import type { OperationTransaction, Rules } from './transaction.ts';
+import type { OperationTransaction, StepInput } from './transaction.ts';
 import { moveOperation } from './transitions.ts';
 
 /** `since`: the time of the hold that the person saw; absent in older messages. */
@@ -22,18 +22,18 @@ interface Released {
 export function applyRelease(
   transaction: OperationTransaction,
   { by, reason, since, lifecycles = [] }: Released,
-  rules: Rules,
+  step: StepInput,
 ): void {
   const { operation } = transaction;
   const { hold, keystoneAction } = operation;
   if (operation.state === 'recoverable' && since === hold?.since) {
-    releaseWindow(transaction, { by, reason }, lifecycles, rules);
+    releaseWindow(transaction, { by, reason }, lifecycles, step);
     return;
   }
   if (operation.state !== 'held' || (since !== undefined && since !== hold?.since)) return;
-  if (isHeldForListing(operation)) {
-    // After this release Keystone must confirm the state. The caps still apply, because the person
-    // has not decided about them.
+  if (isHeldForListingProblem(operation)) {
+    // After this release Keystone must confirm the deletion. The caps still apply, because the
+    // person has not decided about them.
     transaction.operation = {
       ...moveOperation(operation, 'confirming'),
       cause: { ...operation.cause, note: `released by ${by}: ${reason}`.slice(0, 1500) },
@@ -45,23 +45,23 @@ export function applyRelease(
     });
     return;
   }
-  const decision = { by, reason, at: rules.now };
+  const decision = { by, reason, at: step.now };
   // If the operation was held because of drift, the release accepts the resources that appeared.
   // The caps still apply.
   transaction.operation =
     hold?.about === 'drift' && operation.plan
       ? { ...operation, hold: undefined, plan: { ...operation.plan, driftAccepted: decision } }
       : { ...operation, hold: undefined, released: decision };
-  if (operation.scope.type === 'domain' && operation.request) releaseDomain(transaction, rules.now);
+  if (operation.scope.type === 'domain' && operation.request) releaseDomain(transaction, step.now);
   else if (hold?.about === 'leftovers') {
     transaction.operation = moveOperation(transaction.operation, 'closing');
-    transaction.keystoneAction('delete', rules.now);
+    transaction.keystoneAction('delete', step.now);
   } else if (hold?.about === 'keystoneAction' && keystoneAction) {
     transaction.operation = moveOperation(
       transaction.operation,
       keystoneAction.what === 'delete' ? 'closing' : 'pre-delete',
     );
-    transaction.keystoneAction(keystoneAction.what, rules.now);
+    transaction.keystoneAction(keystoneAction.what, step.now);
   } else if (operation.scope.type === 'domain')
     transaction.operation = moveOperation(transaction.operation, 'running');
   // The project was disabled before the hold, so its pre-delete phase is over. If the operation has
@@ -71,23 +71,23 @@ export function applyRelease(
     (keystoneAction?.what === 'disable' || keystoneAction?.what === 'delete')
   )
     transaction.operation = moveOperation(transaction.operation, 'running');
-  else begin(transaction, rules.now);
-  advance(transaction, rules);
+  else begin(transaction, step.now);
+  advance(transaction, step);
 }
 
 /**
- * Ends a recovery window at once. The person has decided, so the account is deleted even if
+ * Ends a recovery window immediately. The person has decided, so the account is deleted even if
  * Keystone shows it as enabled again.
  */
 function releaseWindow(
   transaction: OperationTransaction,
   { by, reason }: Pick<Released, 'by' | 'reason'>,
   lifecycles: readonly Operation[],
-  rules: Rules,
+  step: StepInput,
 ): void {
   const { hold, recovery } = transaction.operation;
   if (transaction.operation.canceled) return;
-  endWindow(transaction, lifecycles, rules);
+  endWindow(transaction, lifecycles, step);
   const { operation } = transaction;
   const { request } = operation;
   transaction.operation = {

@@ -14,7 +14,7 @@ import { withElapsed } from './elapsed.ts';
 import type { Task, TaskState } from './model.ts';
 import { stillOvertaken } from './overtaking.ts';
 import { invalidateVerifications, reopen } from './ready.ts';
-import type { OperationTransaction, Rules } from './transaction.ts';
+import type { OperationTransaction, StepInput } from './transaction.ts';
 import { moveTask } from './transitions.ts';
 import {
   ALL_PHASES,
@@ -29,8 +29,8 @@ const BACKOFF = { firstMillis: 5000, maxMillis: 300_000 };
 /** How long a listing may still show removed resources before the task reports an error. */
 const LAG_MILLIS = 30_000;
 /**
- * A service may announce maintenance (`Retry-After`). At most one day of it does not count towards
- * the stall timeout.
+ * A service may announce maintenance (`Retry-After`). The announced time does not count towards the
+ * stall timeout, up to one day.
  */
 const MAX_ASKED_WAIT_MILLIS = 24 * 3_600_000;
 
@@ -45,7 +45,7 @@ export const underWay = ({ phase }: Task): TaskState =>
 export function applyReport(
   transaction: OperationTransaction,
   report: ServiceReport,
-  rules: Rules,
+  step: StepInput,
 ): void {
   const known = transaction.task(report.data.taskId);
   if (
@@ -55,16 +55,16 @@ export function applyReport(
     known.state === 'pending'
   )
     return;
-  const task = withElapsed(known, rules);
+  const task = withElapsed(known, step);
   if (report.type === 'service.progressed' && !report.data.again) {
     if (report.data.sequence <= task.sequence) return;
-    const counted = applyCounts(task, report, rules.now);
+    const counted = applyCounts(task, report, step.now);
     // A progress report may have no conditions, because they are known only at the end of a run.
     const conditions = report.data.conditions.length > 0 ? counted.conditions : task.conditions;
     transaction.put({ ...counted, conditions, sequence: report.data.sequence });
     return;
   }
-  const counted: Task = { ...applyCounts(task, report, rules.now), sequence: 0 };
+  const counted: Task = { ...applyCounts(task, report, step.now), sequence: 0 };
   const runEnded: Task = {
     ...counted,
     baseline: counted.counts,
@@ -73,7 +73,7 @@ export function applyReport(
     ...(report.data.appeared ? { appeared: { ...task.appeared, ...report.data.appeared } } : {}),
     verifications: applyVerification(task.verifications, report.data.verification ?? {}, {
       phase: task.phase,
-      now: rules.now,
+      now: step.now,
       isStale: task.run < task.validFromRun,
     }),
   };
@@ -84,13 +84,13 @@ export function applyReport(
         ? report.data.again?.error
         : undefined;
   if (error && transaction.operation.action === 'plan' && isNotListable(task, error))
-    endUnlisted(transaction, runEnded, error, rules.now);
+    endUnlisted(transaction, runEnded, error, step.now);
   else if (task.partial?.state === 'running' && !hasEnabled(report))
     endPartial(transaction, runEnded);
-  else if (report.type === 'service.finished') finish(transaction, runEnded, report, rules.now);
-  else if (report.type === 'service.failed') fail(transaction, runEnded, report.data.error, rules);
-  else if (report.data.again) runAgain(transaction, runEnded, report.data.again, rules);
-  advance(transaction, rules);
+  else if (report.type === 'service.finished') finish(transaction, runEnded, report, step.now);
+  else if (report.type === 'service.failed') fail(transaction, runEnded, report.data.error, step);
+  else if (report.data.again) runAgain(transaction, runEnded, report.data.again, step);
+  advance(transaction, step);
 }
 
 /** True if the run found the project enabled. Its verifications become stale, and it runs again. */
@@ -98,8 +98,8 @@ const hasEnabled = (report: ServiceReport): boolean =>
   report.type === 'service.progressed' && report.data.again?.enabled === true;
 
 /**
- * Ends the partial run of a task, with any outcome. The task waits for its dependencies again. Its
- * full run lists the remaining resources and reports the remaining errors.
+ * Ends the partial run of a task, whatever its outcome. The task waits for its dependencies again.
+ * Its full run lists the remaining resources and reports the remaining errors.
  */
 function endPartial(transaction: OperationTransaction, task: Task): void {
   if (!task.partial) return;
@@ -118,7 +118,7 @@ function endPartial(transaction: OperationTransaction, task: Task): void {
   });
 }
 
-/** The attempts of a plan to list a service. A refused call is not repeated. */
+/** How often a plan tries to list a service. A refused call is not repeated. */
 const PLAN_RUNS = 2;
 const isNotListable = ({ run }: Task, error: ErrorReport): boolean =>
   run >= PLAN_RUNS || error.class === 'Denied';
@@ -200,28 +200,29 @@ function runAgain(
   transaction: OperationTransaction,
   reported: Task,
   next: NextRun,
-  rules: Rules,
+  step: StepInput,
 ): void {
   if (next.enabled) invalidateVerifications(transaction);
   const task = next.enabled
     ? { ...reported, verifications: staleVerifications(reported.verifications, ALL_PHASES) }
     : reported;
-  const idleMillis = rules.now - task.progressAt;
+  const idleMillis = step.now - task.progressAt;
   const lastingError = next.error ?? next.returned;
-  if (lastingError && idleMillis - task.askedWaitMillis >= rules.stallTimeoutMillis) {
-    giveUp(transaction, task, lastingError, rules.now);
+  if (lastingError && idleMillis - task.askedWaitMillis >= step.stallTimeoutMillis) {
+    giveUp(transaction, task, lastingError, step.now);
     return;
   }
-  // For a short time a listing may still show removed resources. At first this is no error.
+  // For a short time after the removals, a listing may still show removed resources. This is no
+  // error before `LAG_MILLIS`.
   const error = next.error ?? (idleMillis >= LAG_MILLIS ? next.returned : undefined);
-  const askedSeconds = Math.min(next.afterSeconds, rules.maxWaitMillis / 1000);
+  const askedSeconds = Math.min(next.afterSeconds, step.maxWaitMillis / 1000);
   const announced = next.error?.retryAfterSeconds ? askedSeconds * 1000 : 0;
   const askedWaitMillis = Math.min(MAX_ASKED_WAIT_MILLIS, task.askedWaitMillis + announced);
   requestNextRun(
     transaction,
     { ...task, error, attempts: 0, askedWaitMillis },
-    nextRunSeconds(task, rules.now, askedSeconds),
-    rules.now,
+    nextRunSeconds(task, step.now, askedSeconds),
+    step.now,
   );
 }
 
@@ -229,18 +230,18 @@ function fail(
   transaction: OperationTransaction,
   task: Task,
   error: ErrorReport,
-  rules: Rules,
+  step: StepInput,
 ): void {
   // A run that removed a resource made progress, even if it ended with an error.
   const attempts = task.runProgressed ? 0 : task.attempts + 1;
   // The service would refuse the call again, so the operator must act first (class `Denied`).
-  if (!task.runProgressed && (error.class === 'Denied' || attempts >= rules.maxAttempts)) {
-    giveUp(transaction, { ...task, attempts }, error, rules.now);
+  if (!task.runProgressed && (error.class === 'Denied' || attempts >= step.maxAttempts)) {
+    giveUp(transaction, { ...task, attempts }, error, step.now);
     return;
   }
-  const askedSeconds = Math.min(error.retryAfterSeconds ?? 0, rules.maxWaitMillis / 1000);
+  const askedSeconds = Math.min(error.retryAfterSeconds ?? 0, step.maxWaitMillis / 1000);
   const delaySeconds = Math.max(backoffMillis(Math.max(1, attempts), BACKOFF) / 1000, askedSeconds);
-  requestNextRun(transaction, { ...task, error, attempts }, delaySeconds, rules.now);
+  requestNextRun(transaction, { ...task, error, attempts }, delaySeconds, step.now);
 }
 
 function requestNextRun(
@@ -250,7 +251,7 @@ function requestNextRun(
   now: number,
 ): void {
   // The service may handle a redriven message before the coordinator receives the redrive. The task
-  // is then still dead-lettered, and becomes active here.
+  // is then still dead-lettered, and this report makes it active.
   const state = underWay(task);
   const active = task.state === state ? task : moveTask(task, state);
   const next: Task = {
@@ -265,8 +266,8 @@ function requestNextRun(
 }
 
 /**
- * Dead-letters the task. The dead-letter message requests the next run, which begins when it is
- * redriven.
+ * Dead-letters the task. The dead-letter message requests the next run, which begins when the
+ * message is redriven.
  */
 export function giveUp(
   transaction: OperationTransaction,

@@ -59,12 +59,12 @@ export type RequestAnswer =
  */
 export function openRequest(input: RequestInput): RequestAnswer {
   const { shown, scope } = input;
-  const no = (because: string): RequestAnswer => ({ kind: 'refused', because });
-  if (input.protectedBecause) return no(`it is protected: ${input.protectedBecause}`);
+  const refusal = (because: string): RequestAnswer => ({ kind: 'refused', because });
+  if (input.protectedBecause) return refusal(`it is protected: ${input.protectedBecause}`);
   if (shown.enabled && input.confirmedName === undefined)
-    return no('the project is enabled: confirm it with its name');
+    return refusal('the project is enabled: confirm it with its name');
   if (input.confirmedName !== undefined && input.confirmedName !== shown.name)
-    return no('the confirmed name is not the name of this project: check the id');
+    return refusal('the confirmed name is not the name of this project: check the id');
   const open = input.existing.find((operation) => !hasEnded(operation));
   const isReplaced = open && input.plan !== undefined && hasRemovedNothing(open);
   if (open && !isRefuted(open) && !isReplaced)
@@ -114,7 +114,7 @@ export function openRequest(input: RequestInput): RequestAnswer {
       ? { rerun: { of: input.rerunOf, by: input.by, reason: input.reason, at: input.now } }
       : {}),
   });
-  if (!opened) return no('the same request was made already');
+  if (!opened) return refusal('the same request was made already');
   const { plan } = input;
   const earlier = superseded?.operation.recovery;
   const planned: Opened = {
@@ -123,7 +123,7 @@ export function openRequest(input: RequestInput): RequestAnswer {
       ...opened.operation,
       ...(plan ? { plan } : {}),
       ...(parent ? { parentId: parent.id, waitsBelow: open?.waitsBelow } : {}),
-      // The window of the earlier operation is over. Keep the record of its changes.
+      // The window of the earlier operation is over. Keep the record of the changes that it made.
       ...(earlier ? { recovery: { ...earlier, remainingMillis: 0 } } : {}),
     },
   };
@@ -154,7 +154,8 @@ const withChild = (parent: Operation, before: OperationId, after: OperationId): 
 
 /**
  * True for an operation that a notification opened and that has not started. Keystone shows the
- * project, so the notification was forged or too early, and must not block the administrator.
+ * project, so the notification was forged or too early. The operation must not block the
+ * administrator.
  */
 const isRefuted = ({ request, startedAt, state }: Operation): boolean =>
   request === undefined && startedAt === undefined && (state === 'confirming' || state === 'held');

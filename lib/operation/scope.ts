@@ -7,7 +7,7 @@ export interface KnownAccount {
   readonly account: Account;
   readonly members: readonly UserId[] | undefined;
 }
-/** Data of the inventory in addition to the account itself. */
+/** The data of the inventory about an account. */
 export interface KnownAbout {
   readonly record: KnownAccount | undefined;
   /** Users only: the records of the projects on which the user had a role. */
@@ -44,8 +44,8 @@ export function projectScope(
 }
 
 /**
- * Returns the scope of a rerun. Members and projects of the earlier operation and of the inventory
- * are merged, because each may lack some of the other.
+ * Returns the scope of a rerun. The members and projects of the earlier operation and of the
+ * inventory are merged, because each of the two may be incomplete.
  */
 export function mergedRerunScope(earlier: Scope, now: Scope): Scope {
   if (earlier.type === 'project' && now.type === 'project') {

@@ -36,22 +36,22 @@ const ABSENT = 'the cloud lacks it: the catalog and the lists of Keystone do not
 const NOT_SHOWN = 'the catalog does not contain it, and the lists of Keystone could not be read';
 
 /**
- * Returns the services that may hold resources of such an account, with their regions, and the
- * registrations that are not cleaned up. Types that no service covers concern projects only.
- * `holding`: the services that may hold resources of the account.
+ * Returns the services that may have resources of an account of this type, with their regions, and
+ * the registrations that are not cleaned up. Types that no service covers concern projects only.
+ * `candidates`: the services that may have resources of the account.
  */
 export function cloudSnapshot(
   registry: Registry,
   type: Scope['type'],
   { services, optedIn, httpPlugins }: Known,
-  holding = services.filter(
+  candidates = services.filter(
     (service) => (type === 'user' ? service.userResourceTypes : service.resourceTypes).length > 0,
   ),
 ): CloudSnapshot {
   const coverage = coverageOf(registry, services);
   const uncovered: Uncovered[] = type === 'project' ? [...coverage.unknown] : [];
   if (coverage.unlisted) uncovered.push(coverage.unlisted);
-  const placed = holding.map((service): PlacedService => {
+  const placed = candidates.map((service): PlacedService => {
     const { regions, unverified } = coverage.of(service);
     const { offByDefault } = service;
     const isOff = offByDefault !== undefined && !optedIn.includes(service.name);

@@ -15,13 +15,13 @@ import { applyLifecycleChildren } from './lifecycle-domain.ts';
 import type { KeystoneActionResult, Operation, Task } from './model.ts';
 import { hasEnded } from './open.ts';
 import { applyWindow } from './recovery.ts';
-import { cancelRecoverable, isCanceledBefore, undo } from './recovery-cancel.ts';
+import { cancelRecoverable, hasPendingCancellation, undo } from './recovery-cancel.ts';
 import { applyRelease } from './release.ts';
 import { applyReport } from './report.ts';
-import { OperationTransaction, type Rules, type Step } from './transaction.ts';
+import { OperationTransaction, type Step, type StepInput } from './transaction.ts';
 
 /** Every event that an operation handles. */
-export type Input =
+export type StepEvent =
   | {
       readonly kind: 'confirmation';
       readonly confirmation: number;
@@ -62,24 +62,25 @@ export type Input =
   | ({ readonly kind: 'domain-progress' } & DomainProgress);
 
 /**
- * Handles one event: returns the changes to the operation and its tasks, or `undefined` if there
- * are none. `step` is a pure function. The caller commits the changes in one transaction. On a lock
- * conflict the caller reads the state again and repeats `step`.
+ * Handles one event. Returns the changes to the operation and its tasks, or `undefined` if there
+ * are none. The function is pure. The caller commits the changes in one transaction. On a lock
+ * conflict the caller reads the state again and repeats the call.
  */
 export function step(
   operation: Operation,
   tasks: readonly Task[],
-  input: Input,
-  rules: Rules,
+  event: StepEvent,
+  stepInput: StepInput,
 ): Step | undefined {
   const transaction = new OperationTransaction(operation, tasks);
   const { canceled } = operation;
-  if (canceled && isCanceledBefore(operation) && input.kind !== 'acted')
-    cancelRecoverable(transaction, canceled, rules);
-  else apply(transaction, input, rules);
-  if (!hasEnded(operation) && isTakenBack(transaction.operation)) undo(transaction, rules);
+  if (canceled && hasPendingCancellation(operation) && event.kind !== 'acted')
+    cancelRecoverable(transaction, canceled, stepInput);
+  else apply(transaction, event, stepInput);
+  if (!hasEnded(operation) && isAbandonedDeletion(transaction.operation))
+    undo(transaction, stepInput);
   announceDisabled(transaction, operation);
-  // The operation of the domain waits for every end, also for a refusal.
+  // The operation of the domain waits for the end of this one, and a refusal is also an end.
   if (!hasEnded(operation) && hasEnded(transaction.operation)) announceEnd(transaction);
   const done = transaction.done();
   const unchanged =
@@ -91,56 +92,56 @@ export function step(
   return unchanged ? undefined : done;
 }
 
-function apply(transaction: OperationTransaction, input: Input, rules: Rules): void {
+function apply(transaction: OperationTransaction, event: StepEvent, stepInput: StepInput): void {
   const { operation } = transaction;
-  switch (input.kind) {
+  switch (event.kind) {
     case 'confirmation':
-      applyConfirmation(transaction, input.confirmation, input.keystoneAnswer, rules);
-      if (input.keystoneAnswer.kind === 'absent' && input.projects)
-        openProjects(transaction, input.projects, rules);
+      applyConfirmation(transaction, event.confirmation, event.keystoneAnswer, stepInput);
+      if (event.keystoneAnswer.kind === 'absent' && event.projects)
+        openProjects(transaction, event.projects, stepInput);
       break;
     case 'lifecycle-confirmation':
-      applyLifecycleConfirmation(transaction, input.confirmation, input.answer, rules);
+      applyLifecycleConfirmation(transaction, event.confirmation, event.answer, stepInput);
       break;
     case 'report':
       // A run of a superseded suspension, resume or provision may still report. Ignore its report.
       if (operation.action === 'cleanup' || !hasEnded(operation))
-        applyReport(transaction, input.report, rules);
+        applyReport(transaction, event.report, stepInput);
       // The last run reports its removals. No further run may follow.
       if (operation.state === 'canceled') transaction.dropMessages();
       break;
     case 'acted':
-      applyKeystoneAction(transaction, input, rules);
+      applyKeystoneAction(transaction, event, stepInput);
       break;
     case 'redriven':
-      applyRedrive(transaction, transaction.task(input.taskId), rules);
+      applyRedrive(transaction, transaction.task(event.taskId), stepInput);
       break;
     case 'discarded':
-      applyDiscard(transaction, input, rules);
+      applyDiscard(transaction, event, stepInput);
       break;
     case 'released':
-      applyRelease(transaction, input, rules);
+      applyRelease(transaction, event, stepInput);
       break;
     case 'canceled':
-      applyCancel(transaction, input, rules);
+      applyCancel(transaction, event, stepInput);
       break;
     case 'window':
-      applyWindow(transaction, input.number, input.lifecycles, rules);
+      applyWindow(transaction, event.number, event.lifecycles, stepInput);
       break;
     case 'child-ended':
-      if (operation.action === 'plan') applyPlans(transaction, input.children, rules.now);
+      if (operation.action === 'plan') applyPlans(transaction, event.children, stepInput.now);
       else if (operation.action === 'cleanup')
-        applyChildren(transaction, input.children, rules.now);
-      else applyLifecycleChildren(transaction, input.children, rules.now);
+        applyChildren(transaction, event.children, stepInput.now);
+      else applyLifecycleChildren(transaction, event.children, stepInput.now);
       break;
     case 'domain-progress':
-      advanceDomain(transaction, input, rules);
+      advanceDomain(transaction, event, stepInput);
       break;
   }
 }
 
-/** True for the ended deletion of a project or domain that Keystone keeps. */
-const isTakenBack = ({ action, request, scope, state }: Operation): boolean =>
+/** True for a requested deletion that ended before Keystone deleted the project or domain. */
+const isAbandonedDeletion = ({ action, request, scope, state }: Operation): boolean =>
   action === 'cleanup' &&
   request !== undefined &&
   scope.type !== 'user' &&

@@ -7,7 +7,7 @@ import type { Condition } from '../../events/service.ts';
 export interface StopDecision {
   readonly what: 'stopped' | 'resumed';
   readonly by: string;
-  /** Why. Always given for a stop. */
+  /** A stop always has a reason. */
   readonly reason?: string | undefined;
   /** Epoch milliseconds. */
   readonly at: number;

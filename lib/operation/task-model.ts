@@ -6,9 +6,9 @@ import type { Verifications } from './verification.ts';
 
 /**
  * `planning`: the service is counted. `pending`: counted, and waits for other tasks. `requested`: a
- * run is due or under way. `dead-lettered`: given up; the message is in the dead-letter queue, and
- * the operator must act. Ends: `finished` (a listing after the removals was empty; in mode observe:
- * counted), `skipped` (the cloud lacks the service), `unreachable`.
+ * run is due or in progress. `dead-lettered`: given up; the message is in the dead-letter queue,
+ * and the operator must act. End states: `finished` (a listing after the removals was empty; in
+ * mode `observe`: counted), `skipped` (the cloud lacks the service), `unreachable`.
  */
 export const TASK_STATES = [
   'planning',
@@ -28,7 +28,7 @@ export interface PlannedTask {
   readonly id: TaskId;
   readonly service: ServiceName;
   readonly region: string;
-  /** The tasks that this one depends on. Preferred ones may be overtaken (`order.ts`). */
+  /** The tasks that this one depends on. A preferred dependency may be overtaken (`order.ts`). */
   readonly dependsOn: readonly TaskDependency[];
   /** True if the task has a pre-delete phase. */
   readonly preDelete: boolean;
@@ -40,7 +40,7 @@ export interface PlannedTask {
 export interface ResourceTypeCount {
   /**
    * The resources of phase `plan`, or of the first run that could list the type. New ids increase
-   * it.
+   * this number.
    */
   readonly found: number;
   readonly removed: number;
@@ -56,9 +56,11 @@ export type Appeared = Readonly<
     string,
     {
       readonly count: number;
-      /** The id of one of them. */
+      /** The id of one of these resources. */
       readonly example: string;
-      /** True if some of them were not removed, because the allowed number is used up. */
+      /**
+       * True if some of these resources were not removed, because the allowed number is used up.
+       */
       readonly isRefused: boolean;
     }
   >
@@ -90,8 +92,8 @@ export interface Task {
   /**
    * Set if the task had a partial run, which handles only types that are independent of the
    * services in `awaiting`. A task has at most one partial run, and is `pending` after it.
-   * `awaiting`: the services that had not ended at its request. `endedBefore`: the number of the
-   * first run after it.
+   * `awaiting`: the services that had not ended when the partial run was requested. `endedBefore`:
+   * the number of the first run after the partial run.
    */
   readonly partial?:
     | {
@@ -124,7 +126,7 @@ export interface Task {
   readonly runProgressed: boolean;
   /** The sum of the service's `Retry-After` delays since the last progress, in milliseconds. */
   readonly askedWaitMillis: number;
-  /** By resource type: the highest `removed` so far. Progress is a higher value. */
+  /** By resource type: the highest `removed` so far. A higher value counts as progress. */
   readonly mostRemoved: Readonly<Record<string, number>>;
   /** By resource type: the distinct ids that the ended runs listed, as far as known. */
   readonly distinct: Readonly<Record<string, number>>;

@@ -6,14 +6,17 @@ import type { ErrorReport } from '../shared/errors.ts';
 import type { KeystoneAction, Operation, Scope, Task, Waiver } from './model.ts';
 import { emptyBeforeDeletion, skippableTypes } from './verification.ts';
 
-/** The settings and facts that a step uses besides the operation itself. Times are milliseconds. */
-export interface Rules {
+/**
+ * The settings, the present time and other facts that a step uses besides the operation itself.
+ * Times are milliseconds.
+ */
+export interface StepInput {
   readonly now: number;
   /** The shortest time between Keystone's two answers. */
   readonly confirmationIntervalMillis: number;
   /** A task without progress that fails for this long is dead-lettered. */
   readonly stallTimeoutMillis: number;
-  /** The longest `Retry-After` of a service that is obeyed. */
+  /** The longest `Retry-After` of a service that the propagator obeys. */
   readonly maxWaitMillis: number;
   /** Consecutive failed runs (class `Unexpected`) before a task is dead-lettered. */
   readonly maxAttempts: number;
@@ -22,9 +25,9 @@ export interface Rules {
   readonly maxOperationsPerHour: number;
   /** Operations that began to remove resources within the last hour. */
   readonly startedLastHour: number;
-  /** Catalog types that need no cleanup by the decision of a person. */
+  /** The catalog types for which a person decided that they need no cleanup. */
   readonly waivers: readonly Waiver[];
-  /** The types of the resources, of any project, that a stored hold keeps now. */
+  /** The types of all resources, of any project, that a stored hold keeps now. */
   readonly heldTypes: readonly string[];
 }
 
@@ -97,8 +100,8 @@ export class OperationTransaction {
   }
 
   /**
-   * Do not skip a type that another task awaits, because that task can begin as soon as a listing
-   * of the type is empty.
+   * Does not skip a type that another task awaits, because the other task can begin as soon as a
+   * listing of the type is empty.
    */
   #skipTypes(task: Task, now: number): ResourceTypeName[] {
     const empty = skippableTypes(task.verifications, task.phase, now);
@@ -109,10 +112,7 @@ export class OperationTransaction {
     return empty.filter((resourceType) => !awaited.includes(resourceType));
   }
 
-  /**
-   * Requests a Keystone action through the coordinator. The result of an earlier action is then
-   * ignored.
-   */
+  /** Requests a Keystone action. The result of an earlier action is then ignored. */
   keystoneAction(what: KeystoneAction['what'], now: number): void {
     const number = (this.operation.keystoneAction?.number ?? 0) + 1;
     this.operation = {

@@ -48,7 +48,7 @@ export const OPERATION_TRANSITIONS: Readonly<Record<OperationState, readonly Ope
     'superseded',
     'canceled',
   ],
-  // A later notification may be true, so Keystone is asked again.
+  // To `confirming`: a later notification may be true, so Keystone is asked again.
   refused: ['confirming'],
   finished: [],
   observed: [],

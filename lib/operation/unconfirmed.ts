@@ -2,27 +2,28 @@ import type { ErrorReport } from '../shared/errors.ts';
 import {
   confirmAgain,
   delayWhileBlocked,
-  delayWhileShown,
-  SHOWN_FOR_MILLIS,
+  delayWhileUnchanged,
+  SAME_ANSWER_MILLIS,
 } from './confirm-again.ts';
 import type { KeystoneAnswer } from './keystone-answer.ts';
 import { refuse } from './open.ts';
 import { REGION_CODE } from './registry.ts';
-import type { OperationTransaction, Rules } from './transaction.ts';
+import type { OperationTransaction, StepInput } from './transaction.ts';
 
 export function applyUnknown(
   transaction: OperationTransaction,
   error: ErrorReport,
-  rules: Rules,
+  step: StepInput,
 ): void {
   const { operation } = transaction;
-  // Keystone cannot be asked about an id with a slash, so a retry does not help. An operator can
-  // correct the causes of all other errors, for example a proxy that answers 405.
+  // The error means that the id contains a slash. Keystone cannot be asked about such an id, so a
+  // retry does not help. All other errors are retried, because an operator can correct their
+  // causes, for example a proxy that answers 405.
   if (error.code === 'keystone.id.hidden' && operation.state === 'confirming') {
-    transaction.operation = refuse(operation, error.message, rules.now);
+    transaction.operation = refuse(operation, error.message, step.now);
     return;
   }
-  const since = operation.hold?.since ?? rules.now;
+  const since = operation.hold?.since ?? step.now;
   transaction.operation = {
     ...operation,
     hold: {
@@ -34,7 +35,7 @@ export function applyUnknown(
       advice: error.advice,
     },
   };
-  confirmAgain(transaction, delayWhileBlocked(since, rules));
+  confirmAgain(transaction, delayWhileBlocked(since, step));
 }
 
 /**
@@ -44,37 +45,37 @@ export function applyUnknown(
 export function applyBlocked(
   transaction: OperationTransaction,
   { message, advice }: Extract<KeystoneAnswer, { kind: 'blocked' }>,
-  rules: Rules,
+  step: StepInput,
 ): void {
   const { operation } = transaction;
-  const since = operation.hold?.since ?? rules.now;
+  const since = operation.hold?.since ?? step.now;
   const reason = `nothing was removed: Keystone would refuse to delete the project: ${message}`;
   transaction.operation = {
     ...operation,
     hold: { reason, since, advice, about: 'keystoneAction' },
   };
-  confirmAgain(transaction, delayWhileBlocked(since, rules));
+  confirmAgain(transaction, delayWhileBlocked(since, step));
 }
 
 export function applyPresent(
   transaction: OperationTransaction,
   reason: string,
-  rules: Rules,
+  step: StepInput,
 ): void {
   const { operation } = transaction;
   // If the clock was set back, the recorded time is in the future.
   const since = Math.min(
-    operation.hold?.reason === reason ? operation.hold.since : rules.now,
-    rules.now,
+    operation.hold?.reason === reason ? operation.hold.since : step.now,
+    step.now,
   );
-  if (rules.now - since >= SHOWN_FOR_MILLIS) {
-    transaction.operation = refuse(operation, reason, rules.now);
+  if (step.now - since >= SAME_ANSWER_MILLIS) {
+    transaction.operation = refuse(operation, reason, step.now);
     return;
   }
   // Keystone shows the account, so an earlier 404 does not count.
   const advice =
-    'The answer may be stale, or the notification forged. Nothing is removed. Keystone is ' +
-    'asked again for one minute.';
+    'The answer may be stale, or the notification forged. Nothing is removed. The propagator ' +
+    'asks Keystone again for one minute.';
   transaction.operation = { ...operation, confirmedAt: [], hold: { reason, since, advice } };
-  confirmAgain(transaction, delayWhileShown(since, rules));
+  confirmAgain(transaction, delayWhileUnchanged(since, step));
 }

@@ -5,10 +5,10 @@ import type { Phase, VerificationStatus } from '../../events/service.ts';
  * A verification records the last listing of one resource type. Four decisions use it:
  *
  * - `skipTypes`: a run lists these types last. They were empty in this phase or in a recent count.
- * - `verifiedBeforeDeletion`: these types count as empty after the project's deletion, when they
- *   can no longer be listed. They were empty in phase `pre-delete`.
- * - `isVerifiedEmpty`: dependents may begin before the task has ended. The awaited types were empty
- *   in phase `apply`.
+ * - `verifiedBeforeDeletion`: these types were empty in phase `pre-delete`. They can no longer be
+ *   listed after the project's deletion, and then count as empty.
+ * - `isVerifiedEmpty`: the awaited types were empty in phase `apply`. Dependents may then begin
+ *   before the task has ended.
  * - `reopen`: a task runs once more if a verification becomes stale after its end.
  *
  * A verification becomes stale when users may have created resources after the listing. A stale
@@ -22,7 +22,7 @@ export interface Verification {
   readonly verifiedAt: number;
   /** The phase of the run that listed the type. */
   readonly phase: Phase;
-  /** True if resources may have been created since. The type must be listed again. */
+  /** True if users may have created resources after the listing. The type must be listed again. */
   readonly stale: boolean;
 }
 
@@ -32,7 +32,7 @@ export type Verifications = Readonly<Record<string, Verification>>;
 /** All phases, for {@link staleVerifications}. */
 export const ALL_PHASES: readonly Phase[] = ['plan', 'pre-delete', 'apply'];
 
-/** The count of phase `plan` may replace the listing of an empty type for ten minutes. */
+/** For ten minutes, an empty count of phase `plan` may replace the first listing of a type. */
 const MAX_PLAN_AGE_MILLIS = 10 * 60_000;
 
 /**
@@ -103,9 +103,9 @@ export function isVerifiedEmpty(verifications: Verifications, type: ResourceType
 }
 
 /**
- * Returns the types that a run of this phase lists only after all others are empty. They were empty
- * in an earlier run of this phase or, for phase `apply`, in a recent count of phase `plan`. A task
- * ends only after a listing of all types.
+ * Returns the types that a run of this phase lists only after all others are empty. These types
+ * were empty in an earlier run of this phase or, for phase `apply`, in a recent count of phase
+ * `plan`. A task ends only after a listing of all types.
  */
 export const skippableTypes = (
   verifications: Verifications,

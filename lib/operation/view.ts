@@ -3,12 +3,12 @@ import type { Actor, ErrorReport } from '../shared/errors.ts';
 import { total } from './counts.ts';
 import { waitsForProjects } from './domain-project.ts';
 import { type FoundAgain, foundAgain } from './found-again.ts';
-import { DOING } from './keystone-actions.ts';
+import { ACTION_TEXTS } from './keystone-actions.ts';
 import type { Operation, ResourceTypeCount, Task } from './model.ts';
 import { hasEnded } from './open.ts';
 import { type ProjectView, projectViews, sumOf } from './project-views.ts';
 
-/** One cause for which an operation waits, and the actor that can resolve it. */
+/** One cause that an operation waits for, and the actor that can resolve it. */
 export interface Waiting {
   readonly on: string;
   readonly since: number;
@@ -47,8 +47,8 @@ export interface ViewInput {
    */
   readonly childTasks?: ReadonlyMap<OperationId, readonly Task[]> | undefined;
   /**
-   * Tasks with a message in the dead-letter queue although no report gave a reason, because each
-   * delivery ended in a crash.
+   * Tasks with a message in the dead-letter queue and without a report about it. Their function
+   * crashed in each delivery.
    */
   readonly givenUp: ReadonlySet<TaskId>;
   /** Dead-lettered messages of the coordinator about this operation: their type and time. */
@@ -58,9 +58,9 @@ export interface ViewInput {
 }
 
 /**
- * Returns an operation with its tasks in order, its sums and the causes for which it waits. Each
- * cause is reported once (safety rule "Every failure has an owner"). Tasks that only wait for other
- * tasks are therefore omitted.
+ * Returns an operation with its tasks in order, its sums and the causes that it waits for. Each
+ * cause is reported once (safety rule "Every failure has an owner"). A task that only waits for
+ * other tasks is therefore omitted.
  */
 export function view(input: ViewInput): OperationView {
   const { operation } = input;
@@ -78,7 +78,7 @@ export function view(input: ViewInput): OperationView {
     resources,
     waitsOn: [
       ...(hasEnded(operation) ? [] : waitsOn({ ...input, tasks })),
-      ...onFailedAction(operation),
+      ...waitsOnFailedAction(operation),
     ],
     ...(projects ? { projects } : {}),
     foundAgain: input.earlierTasks && foundAgain(tasks, input.earlierTasks),
@@ -87,7 +87,7 @@ export function view(input: ViewInput): OperationView {
 
 function waitsOn(input: ViewInput): Waiting[] {
   const { operation, tasks, now, recoverableUntil, children, givenUp, lost } = input;
-  const plain = (on: string, since: number): Waiting => ({
+  const waitWithoutActor = (on: string, since: number): Waiting => ({
     on,
     since,
     actor: 'none',
@@ -96,22 +96,22 @@ function waitsOn(input: ViewInput): Waiting[] {
     deadLetter: false,
   });
   const { hold } = operation;
-  const own: Waiting[] = hold
+  const waitsOfOperation: Waiting[] = hold
     ? [
         {
-          ...plain(hold.reason, hold.since),
+          ...waitWithoutActor(hold.reason, hold.since),
           actor: operation.state === 'held' || hold.about ? 'operator' : 'none',
           advice: hold.advice,
         },
       ]
     : operation.state === 'confirming'
-      ? [plain(confirmingOn(operation, tasks, now), operation.openedAt)]
+      ? [waitWithoutActor(confirmingOn(operation, tasks, now), operation.openedAt)]
       : operation.state === 'running' && waitsForProjects(operation)
-        ? [plain('the projects below it', operation.startedAt ?? operation.openedAt)]
+        ? [waitWithoutActor('the projects below it', operation.startedAt ?? operation.openedAt)]
         : [];
   if (operation.state === 'recoverable' && !operation.hold)
-    own.push({
-      ...plain(
+    waitsOfOperation.push({
+      ...waitWithoutActor(
         `the end of the recovery window; the ${operation.scope.type} is disabled` +
           `${operation.scope.type === 'project' ? ' and suspended' : ''}, and recoverable until ` +
           `${recoverableUntil}`,
@@ -123,33 +123,33 @@ function waitsOn(input: ViewInput): Waiting[] {
   const projects =
     open.length > 0
       ? [
-          plain(
+          waitWithoutActor(
             `${open.length} of ${operation.children.length} projects of the domain`,
             operation.startedAt ?? operation.openedAt,
           ),
-          ...open.flatMap((child) => onProject(child, input)),
+          ...open.flatMap((child) => waitsOnProject(child, input)),
         ]
       : [];
   return [
-    ...own,
+    ...waitsOfOperation,
     ...projects,
-    ...lost.map(({ what, at }) => onLost(operation.id, what, at)),
+    ...lost.map(({ what, at }) => waitOnLostMessage(operation.id, what, at)),
     ...tasks.flatMap((task) =>
       givenUp.has(task.id) && task.state !== 'dead-lettered'
-        ? [onSilence(task)]
+        ? [waitOnSilentFunction(task)]
         : taskWaitsOn(task),
     ),
   ];
 }
 
-/** Returns the failure of an action that reverts a change. */
-function onFailedAction({ id, keystoneAction, scope }: Operation): Waiting[] {
+/** Returns the failure of a Keystone action that reverts an earlier change. */
+function waitsOnFailedAction({ id, keystoneAction, scope }: Operation): Waiting[] {
   if (!keystoneAction?.failure || keystoneAction.done) return [];
   const { failure, since, what } = keystoneAction;
   const { advice, gaveUp, message, requestId } = failure;
   return [
     {
-      on: `${DOING[what]} the ${scope.type} in Keystone failed: ${message}`,
+      on: `${ACTION_TEXTS[what]} the ${scope.type} in Keystone failed: ${message}`,
       since,
       actor: gaveUp ? 'operator' : 'none',
       advice: gaveUp
@@ -161,8 +161,8 @@ function onFailedAction({ id, keystoneAction, scope }: Operation): Waiting[] {
   ];
 }
 
-/** Returns the causes for which a project of the domain waits and that a person must resolve. */
-function onProject(child: Operation, { now, childTasks }: ViewInput): Waiting[] {
+/** Returns the causes that a project of the domain waits for and that a person must resolve. */
+function waitsOnProject(child: Operation, { now, childTasks }: ViewInput): Waiting[] {
   const tasks = childTasks?.get(child.id) ?? [];
   return waitsOn({
     operation: child,
@@ -194,7 +194,7 @@ function confirmingOn(operation: Operation, tasks: readonly Task[], now: number)
 function taskWaitsOn(task: Task): Waiting[] {
   if (task.state !== 'requested' && task.state !== 'dead-lettered' && task.state !== 'planning')
     return [];
-  if (task.error) return [onError(task, task.error)];
+  if (task.error) return [waitOnError(task, task.error)];
   return task.conditions
     .filter((condition) => condition.class !== 'Unsupported')
     .map((condition) => ({
@@ -209,7 +209,7 @@ function taskWaitsOn(task: Task): Waiting[] {
     }));
 }
 
-const onLost = (id: OperationId, what: string, since: number): Waiting => ({
+const waitOnLostMessage = (id: OperationId, what: string, since: number): Waiting => ({
   on: `the coordinator could not handle a message of this operation: ${what}`,
   since,
   actor: 'operator',
@@ -220,7 +220,7 @@ const onLost = (id: OperationId, what: string, since: number): Waiting => ({
   deadLetter: true,
 });
 
-const onSilence = (task: Task): Waiting => ({
+const waitOnSilentFunction = (task: Task): Waiting => ({
   on: `${task.service}: its function ended without a report in every delivery`,
   since: task.progressAt,
   actor: 'operator',
@@ -231,7 +231,7 @@ const onSilence = (task: Task): Waiting => ({
   deadLetter: true,
 });
 
-function onError(task: Task, error: ErrorReport): Waiting {
+function waitOnError(task: Task, error: ErrorReport): Waiting {
   const dead = task.state === 'dead-lettered';
   return {
     on: `${task.service}: ${error.message}`,

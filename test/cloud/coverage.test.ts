@@ -141,7 +141,7 @@ describe('a service that the cloud has', () => {
         type: 'volumev3',
         region: 'RegionOne',
         because: expect.stringMatching(
-          /registered twice in RegionOne; only .* and not 127\.0\.0\.1:\d+$/,
+          /registered twice in RegionOne; the cleanup covers .*, and does not cover 127\.0\.0\.1:\d+$/,
         ),
       }),
     ]);
@@ -170,7 +170,7 @@ describe('a service that the cloud has', () => {
       expect(snapshot.uncovered).toEqual([
         expect.objectContaining({
           type: 'fortune-telling',
-          because: expect.stringContaining('the settings name an endpoint of it'),
+          because: expect.stringContaining('the settings name an endpoint of this type'),
         }),
       ]);
       const cinder = SERVICES.find(({ name }) => name === 'cinder');

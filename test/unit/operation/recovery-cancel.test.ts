@@ -277,7 +277,7 @@ describe('a recovery window that is canceled after another client deleted the ac
     expect((await simulation.cancel()).json).toMatchObject({ putBack: true });
     await simulation.until(() => simulation.operations('cleanup').length > 1);
     expect(adviceOf(simulation, id)).toContain('Keystone no longer shows the project');
-    expect(adviceOf(simulation, id)).not.toContain('is put back:');
+    expect(adviceOf(simulation, id)).not.toContain('it is enabled and resumed');
   });
 
   it('reports that the domain is deleted', async () => {
