@@ -31,7 +31,10 @@ export const NewWaiver = z.strictObject({
 export function serviceRoutes(app: Hono, deps: ApiDeps): void {
   const { engine, cloud, services, httpPlugins } = deps;
   app.get('/v1/services', async (context) => {
-    const [registry, waivers] = await Promise.all([cloud.registry(), engine.reads.waivers()]);
+    const [registry, waivers] = await Promise.all([
+      cloud.registry(),
+      engine.reads.coverageWaivers(),
+    ]);
     const found = coverageOf(registry, services);
     const uncovered = [...found.unknown, ...unreachable(found, deps), ...listed(found.unlisted)];
     const { open } = applyWaivers(
@@ -53,7 +56,7 @@ export function serviceRoutes(app: Hono, deps: ApiDeps): void {
     });
   });
   app.get('/v1/waivers', async (context) =>
-    context.json({ waivers: await engine.reads.waivers() }),
+    context.json({ waivers: await engine.reads.coverageWaivers() }),
   );
   app.post('/v1/waivers', async (context) => {
     const { type, reason } = await readJson(context, NewWaiver);
@@ -74,7 +77,7 @@ export function serviceRoutes(app: Hono, deps: ApiDeps): void {
         );
     }
     const waiver = { type, by: callerOf(context), reason, at: deps.now() };
-    const before = (await engine.reads.waivers()).find((one) => one.type === type) ?? null;
+    const before = (await engine.reads.coverageWaivers()).find((one) => one.type === type) ?? null;
     const target = { type: 'catalog-type', id: type };
     const audited = { what: 'waiver.added', target, reason, before, after: waiver } as const;
     await engine.commit({
@@ -85,7 +88,7 @@ export function serviceRoutes(app: Hono, deps: ApiDeps): void {
   });
   app.delete('/v1/waivers/:type', async (context) => {
     const type = Type.parse(context.req.param('type'));
-    const waivers = await engine.reads.waivers();
+    const waivers = await engine.reads.coverageWaivers();
     const before = waivers.find((waiver) => waiver.type === type);
     if (!before)
       return context.json(

@@ -29,7 +29,7 @@ export interface Reads {
    * milliseconds). Only operations with this action (default `cleanup`) on accounts of this type
    * count. The hourly cap uses this number.
    */
-  startedSince(at: number, type: Scope['type'], action?: Action): Promise<number>;
+  countStartedSince(at: number, type: Scope['type'], action?: Action): Promise<number>;
   account(type: 'project' | 'domain' | 'user', id: string): Promise<AccountRecord | undefined>;
   /** The accounts of the type, including deleted accounts. With `ids`, only these accounts. */
   accounts(type: 'project' | 'domain' | 'user', ids?: readonly string[]): Promise<AccountRecord[]>;
@@ -39,7 +39,10 @@ export interface Reads {
    */
   suspicions(limit: number): Promise<{ total: number; records: AccountRecord[] }>;
   /** Accounts with an id that `foldId` maps to this text, including deleted accounts. */
-  accountsAlike(type: 'project' | 'domain' | 'user', folded: string): Promise<AccountRecord[]>;
+  accountsWithFoldedId(
+    type: 'project' | 'domain' | 'user',
+    folded: string,
+  ): Promise<AccountRecord[]>;
   /**
    * At most `limit` accounts of the type, including deleted accounts, in the order of their ids.
    * The list starts behind the id `after`, or at the first account.
@@ -55,7 +58,7 @@ export interface Reads {
   projectsOfMember(userId: UserId): Promise<AccountRecord[]>;
   accountCount(): Promise<number>;
   /** Sorted by catalog type. */
-  waivers(): Promise<Waiver[]>;
+  coverageWaivers(): Promise<Waiver[]>;
   /** The newest decision to stop or resume all destructive work. The engine never caches it. */
   stopDecision(): Promise<StopDecision | undefined>;
   /** All decisions to stop or resume, newest first. */

@@ -10,10 +10,12 @@ import type { Scope } from '../operation/model.ts';
  */
 export async function livingAlike(
   { type, id }: Pick<Scope, 'type' | 'id'>,
-  reads: Pick<Reads, 'accountsAlike'>,
+  reads: Pick<Reads, 'accountsWithFoldedId'>,
   keystone: Pick<Keystone, 'show'>,
 ): Promise<string | undefined> {
-  const known = (await reads.accountsAlike(type, foldId(id))).map(({ account }) => account.id);
+  const known = (await reads.accountsWithFoldedId(type, foldId(id))).map(
+    ({ account }) => account.id,
+  );
   const spellings = new Set<string>([...known, id.toLowerCase(), id.toUpperCase(), id.trim()]);
   spellings.delete(id);
   spellings.delete('');

@@ -130,8 +130,8 @@ async function decided(
 ): Promise<Step | undefined> {
   const [tasks, startedLastHour, waivers, heldTypes] = await Promise.all([
     reads.tasks(operation.id),
-    reads.startedSince(now - HOUR, operation.scope.type, operation.action),
-    reads.waivers(),
+    reads.countStartedSince(now - HOUR, operation.scope.type, operation.action),
+    reads.coverageWaivers(),
     operation.action === 'cleanup' ? heldTypesOf(reads, now) : [],
   ]);
   const stepInput = { ...limits, now, startedLastHour, waivers, heldTypes };

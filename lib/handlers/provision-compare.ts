@@ -68,7 +68,7 @@ async function compareService(
     const api = service && (await deps.cloud.api(service, region));
     if (!api || !service.provision)
       return withError(name, region, missingEndpoint({ name }, region));
-    const waivers = () => deps.engine.reads.waivers();
+    const waivers = () => deps.engine.reads.coverageWaivers();
     const items = await compareNow({
       provision: service.provision,
       section: desired.sections[name],

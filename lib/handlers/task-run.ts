@@ -134,7 +134,7 @@ function commonContext(
   const isPlan = operation.action === 'plan';
   const otherApi = otherServices(service, data.region, {
     ...deps,
-    waivers: () => deps.engine.reads.waivers(),
+    waivers: () => deps.engine.reads.coverageWaivers(),
   });
   return {
     region: data.region,

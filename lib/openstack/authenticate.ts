@@ -45,13 +45,14 @@ export interface Token {
 export type Scope = { readonly kind: 'system' } | { readonly kind: 'project'; readonly id: string };
 
 /**
- * A token is renewed at most this long before it expires. Nova needs a token that stays valid after
- * the call, because its compute hosts use it for many minutes to call Neutron and Cinder.
+ * A token is renewed after half of its lifetime, but not earlier than this time before it expires.
+ * Nova needs a token that stays valid after the call: its compute hosts use the token for many
+ * minutes to call Neutron and Cinder.
  */
 const MAX_RENEWAL_MARGIN = 60 * 60_000;
-/** New calls do not use a token in its last minute. */
+/** New calls do not use a token in the last minute before it expires. */
 const LAST_MINUTE_MILLIS = 60_000;
-/** A login needs these in addition to the credentials. */
+/** The dependencies of a login. */
 export interface LoginDeps {
   readonly transport: Transport;
   readonly userAgent: string;
@@ -141,7 +142,7 @@ async function requestToken<Description>(
   requestId: string | undefined;
 }> {
   if (scope && !credentials.scope) throw projectBoundCredential(credentials);
-  const asked = scope ? scopeOf(scope) : credentials.scope;
+  const requestedScope = scope ? scopeOf(scope) : credentials.scope;
   const url = new URL(credentials.authUrl);
   const where: FailureContext = {
     service: 'keystone',
@@ -161,7 +162,10 @@ async function requestToken<Description>(
       },
       repeatable: true,
       body: JSON.stringify({
-        auth: { identity: credentials.identity(), ...(asked ? { scope: asked } : {}) },
+        auth: {
+          identity: credentials.identity(),
+          ...(requestedScope ? { scope: requestedScope } : {}),
+        },
       }),
     })
     .catch((error: unknown) => {

@@ -4,7 +4,7 @@ import { PropagatorError } from '../shared/errors.ts';
 import type { Credentials } from './credentials.ts';
 
 /**
- * Any text may be null in Keystone. A row with such a text must not make the catalog unreadable.
+ * Keystone may return null for any text. A null must not make the whole catalog unreadable.
  */
 const text = z
   .string()
@@ -29,7 +29,7 @@ export const catalogService = z.object({
 });
 export type CatalogService = z.infer<typeof catalogService>;
 
-/** The region of an endpoint, which may be null or empty in Keystone. */
+/** Returns the region of an endpoint, or `undefined` if Keystone stores none. */
 export const regionOf = (endpoint: {
   region_id?: string | null | undefined;
   region?: string | null | undefined;
@@ -53,10 +53,10 @@ export function checkRegions(
   registrations: readonly Registration[],
   credentials: Pick<Credentials, 'regions' | 'source'>,
 ): void {
-  const shown = registrations.flatMap(({ hidden, region, isOverride }) =>
+  const catalogRegions = registrations.flatMap(({ hidden, region, isOverride }) =>
     hidden === undefined && region !== undefined && !isOverride ? [region] : [],
   );
-  const known = new Set(shown);
+  const known = new Set(catalogRegions);
   const unknown = credentials.regions.find((region) => !known.has(region));
   if (unknown === undefined) return;
   throw new PropagatorError({

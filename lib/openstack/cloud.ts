@@ -39,11 +39,11 @@ export interface Cloud {
    */
   access(service: Pick<Service, 'name' | 'scope'>): Promise<ErrorReport | undefined>;
   /**
-   * Returns the service's API in a region. `undefined` means that the catalog has no endpoint
-   * there, which does not prove that the service is absent. Throws `Unsupported` for an invalid
-   * URL, and for a service without the minimum microversion. With `projectApi`, the token is on
-   * that project; throws class `Denied` if the propagator has no role on it. With `as`, the token
-   * has only that role.
+   * Returns the service's API in a region. `undefined` means that the catalog has no endpoint in
+   * that region, which does not prove that the service is absent. Throws `Unsupported` for an
+   * invalid URL, and for a service without the minimum microversion. With `projectApi`, the token
+   * is on that project. Throws class `Denied` if the propagator has no role on that project. With
+   * `as`, the token has only that role.
    */
   api(
     service: ServiceAddress,

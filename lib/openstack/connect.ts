@@ -5,6 +5,6 @@ import { createUndiciClient } from './undici-client.ts';
 
 export type { Call, ConnectOptions } from './open-cloud.ts';
 
-/** {@link openCloud} over undici, which also reaches clouds through a proxy. */
+/** Opens a cloud ({@link openCloud}) with the HTTP client undici, which supports proxies. */
 export const connectCloud = (credentials: Credentials, options: ConnectOptions = {}): Cloud =>
   openCloud(createUndiciClient, credentials, options);

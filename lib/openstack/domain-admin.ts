@@ -30,11 +30,11 @@ export interface DomainAdmin {
   /** Enables the domain that a recovery window has disabled. */
   enable(domain: DomainId): Promise<void>;
   /**
-   * Deletes the roles and limits of the domain, and then the domain. With the domain, Keystone
-   * removes its users, groups, identity providers and configuration. Keystone would also remove its
-   * projects, so the caller must make sure that there are none. Returns the types that could not be
-   * listed afterwards. Throws `PropagatorError` if Keystone still shows the domain or any of its
-   * resources.
+   * Deletes the roles and limits of the domain, and then the domain. With a domain, Keystone
+   * removes the domain's users, groups, identity providers and configuration. Keystone would also
+   * remove the domain's projects, so the caller must make sure that it has none. Returns the types
+   * that could not be listed afterwards. Throws `PropagatorError` if Keystone still shows the
+   * domain or any of its resources.
    */
   delete(domain: DomainId): Promise<readonly string[]>;
 }
@@ -78,18 +78,20 @@ export function createDomainAdmin(api: ServiceApi, system: ServiceApi): DomainAd
       const { parts } = await listParts(listings, Object.keys(OWN_REMOVALS), domain);
       for (const [index, [name, collection]] of Object.entries(OWN_REMOVALS).entries())
         for (const { id } of parts[index]?.rows ?? []) {
-          const by = name === 'limit' ? system : api;
+          const apiOfType = name === 'limit' ? system : api;
           const path = `${collection}/${encodeURIComponent(id)}`;
-          await by.request('DELETE', path, { accept: [404] });
+          await apiOfType.request('DELETE', path, { accept: [404] });
         }
       await api.request('DELETE', path(domain), { accept: [404] });
       const answer = await api.request('GET', path(domain), { accept: [404] });
       if (answer.status !== 404)
         throw stillThere('still shows the domain', 'domain', answer.requestId);
       const after = await listParts(listings, VERIFIED, domain);
-      const left = after.parts.filter(({ rows }) => rows.length > 0);
-      if (left.length > 0) {
-        const names = left.map(({ resourceType, rows }) => `${rows.length} of ${resourceType}`);
+      const remaining = after.parts.filter(({ rows }) => rows.length > 0);
+      if (remaining.length > 0) {
+        const names = remaining.map(
+          ({ resourceType, rows }) => `${rows.length} of ${resourceType}`,
+        );
         throw stillThere(`still lists ${names.join(', ')}`, 'contents', undefined);
       }
       return after.unlisted;

@@ -52,10 +52,10 @@ export function domainListings(
     collection: string,
     shape: S,
     query: Record<string, string> = {},
-    by: ServiceApi = api,
+    listingApi: ServiceApi = api,
   ): Promise<z.infer<S>[]> => {
     const listing = { collection, row: shape, paging: 'next' as const };
-    return (await by.list(of, { ...listing, query: { ...query, limit: undefined } })).rows;
+    return (await listingApi.list(of, { ...listing, query: { ...query, limit: undefined } })).rows;
   };
   // Keystone ignores unknown filters, so the domain in each row is checked.
   const ownedBy =

@@ -18,7 +18,7 @@ export const requestIdOf = (headers: Headers): string | undefined =>
   headers.get('x-trans-id') ??
   undefined;
 
-/** A longer `Retry-After` is cut to this, because a wrong value would stop the work. */
+/** The longest accepted `Retry-After`. A longer time is reduced, because it may be a mistake. */
 const MAX_RETRY_AFTER_SECONDS = 7 * 86_400;
 
 /**
@@ -54,8 +54,8 @@ const TRANSIENT_STATUSES: readonly number[] = [
 
 /**
  * Returns the error class of a status, as documented for `ServiceApi.request`. `asksToWait`: the
- * response has a `Retry-After`. With it, a 413 is the rate limit of Cinder and Manila. Without it,
- * a 413 means that the request is too big.
+ * response has a `Retry-After`. A 413 with `Retry-After` is the rate limit of Cinder and Manila. A
+ * 413 without `Retry-After` means that the request is too big.
  */
 export function classOf(status: number, asksToWait = false): ErrorClass {
   if (status === 404 || status === 410) return 'Gone';

@@ -4,7 +4,7 @@ interface Line<Item> {
   head: number;
 }
 
-/** Taken items are removed from the array when there are this many. */
+/** The number of taken items at which they are removed from the array. */
 const COMPACT_AT = 1024;
 
 /**

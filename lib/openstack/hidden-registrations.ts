@@ -19,18 +19,20 @@ export function hiddenRegistrations(
   lists: Lists | undefined,
 ): Registration[] {
   const rows = new Map(lists?.services.map((row) => [row.id, row]));
-  const shown = new Set(catalog.flatMap(({ endpoints }) => endpoints.map(({ id }) => id)));
+  const catalogEndpointIds = new Set(
+    catalog.flatMap(({ endpoints }) => endpoints.map(({ id }) => id)),
+  );
   // In a catalog from a template file, ids are missing or different, so the other fields are
   // compared.
-  const alike = new Set(
+  const catalogEndpointKeys = new Set(
     catalog.flatMap(({ id = '', type, endpoints }) =>
       endpoints.map((one) => endpointKey(rows.has(id) ? id : '', type, one, projectId)),
     ),
   );
   const isInCatalog = (endpoint: EndpointRow, type: string): boolean => {
-    if (shown.has(endpoint.id)) return true;
+    if (catalogEndpointIds.has(endpoint.id)) return true;
     const keys = [endpoint.service_id, ''].map((id) => endpointKey(id, type, endpoint, projectId));
-    return rows.has(endpoint.service_id) && keys.some((key) => alike.has(key));
+    return rows.has(endpoint.service_id) && keys.some((key) => catalogEndpointKeys.has(key));
   };
   const hidden = (lists?.endpoints ?? []).flatMap((endpoint): Registration[] => {
     const row = rows.get(endpoint.service_id);
@@ -79,14 +81,14 @@ function withoutEndpoint(
   catalog: readonly CatalogService[],
   lists: Lists | undefined,
 ): Registration[] {
-  const withOne = new Set([
+  const withEndpoint = new Set([
     ...catalog.filter(({ endpoints }) => endpoints.length > 0).map(({ id }) => id),
     ...(lists?.endpoints ?? []).map(({ service_id }) => service_id),
   ]);
-  const listed = (lists?.services ?? []).filter(({ id }) => !withOne.has(id));
+  const listed = (lists?.services ?? []).filter(({ id }) => !withEndpoint.has(id));
   const ids = new Set(listed.map(({ id }) => id));
   const unlisted = catalog.filter(
-    ({ id, endpoints }) => endpoints.length === 0 && !withOne.has(id) && !ids.has(id ?? ''),
+    ({ id, endpoints }) => endpoints.length === 0 && !withEndpoint.has(id) && !ids.has(id ?? ''),
   );
   return [
     ...listed.map(({ id, type, name, enabled }) => ({

@@ -173,7 +173,7 @@ export function createKeystone(api: ServiceApi): Keystone {
         return take(rows);
       };
       await pages(type, user, takeUsers);
-      // Keystone may have limited the list to a single domain, as in `users`.
+      // Keystone may have limited the list to a single domain: see `users`.
       if (domainIds.size > 1) return;
       for (const one of await domains()) await pages(type, user, takeUsers, { domain_id: one.id });
     },

@@ -14,7 +14,7 @@ export interface Sample {
 }
 
 export interface LimiterOptions {
-  /** Most concurrent calls: the operator's setting or the value of the service file. */
+  /** The maximum of concurrent calls: the operator's setting or the value of the service file. */
   readonly ceiling: number;
 }
 
@@ -24,18 +24,19 @@ const FIRST_LIMIT = 4;
 const SLOW_FLOOR = 2;
 /** The limit is adjusted after at least this many answers. */
 const WINDOW = 4;
-/** The limit may grow while latency divided by usual latency is at most this. */
+/** The limit may grow while the ratio of latency to usual latency is below this value. */
 const UNCONGESTED = 1.6;
-/** A higher ratio means that calls wait inside the service, so the limit shrinks. */
+/** Above this ratio, calls wait inside the service, and the limit shrinks. */
 const CONGESTED = 2.5;
 /**
- * An answer within this time never counts as slow, because timers and the network cause such
- * delays.
+ * An answer within this time never counts as slow, because timers and the network alone can take
+ * this long.
  */
 const NOISE_MILLIS = 20;
 /**
- * While the limit is at its minimum, the usual latency follows slower answers with this weight. At
- * that limit the cause is not our calls but, for example, more data or a smaller machine.
+ * The weight of a slower answer in the usual latency, while the limit is at its minimum. At the
+ * minimum, the propagator's calls do not cause the delay. The cause is, for example, more data or
+ * a smaller machine.
  */
 const DRIFT = 0.05;
 
@@ -43,8 +44,9 @@ const DRIFT = 0.05;
  * Limits the concurrent calls to one service in one region, for all operations of the process. The
  * limit adapts to the service (additive increase, multiplicative decrease). It grows by one, up to
  * a ceiling, while the latency stays constant. It shrinks by a fifth when the latency rises. It is
- * halved when the service refuses or fails: 429, 5xx, no answer, or 409 to half of the calls.
- * Callers take turns, so that a project with 10,000 resources does not delay a project with ten.
+ * halved when the service refuses or fails: 429, 5xx, no answer, or 409 to more than half of the
+ * calls. Callers take turns, so that a project with 10,000 resources does not delay a project with
+ * ten.
  */
 export class AdaptiveLimiter {
   readonly #ceiling: number;
@@ -59,7 +61,7 @@ export class AdaptiveLimiter {
   #isSaturated = false;
   /**
    * The number of expected answers to calls that were sent before the limit was last reduced. These
-   * answers must not reduce it again.
+   * answers must not reduce the limit again.
    */
   #ignored = 0;
 

@@ -8,8 +8,8 @@ const PAGE_ROWS = 1000;
 /** A listing with more pages counts as endless. */
 const MAX_PAGES = 10_000;
 /**
- * A listing that is kept in memory also counts as endless when it has more rows. This protects the
- * memory from a service that always sends another page.
+ * A listing that is kept in memory also counts as endless when it has more rows than this. The
+ * limit protects the memory from a service that always sends another page.
  */
 export const MAX_ROWS = 500_000;
 const MAX_RESTARTS = 2;
@@ -19,18 +19,18 @@ type FetchPage = (request: RequestOptions) => Promise<Answer>;
 
 /**
  * Reads all rows of a listing. Throws on an incomplete page, a missing collection, a row that does
- * not match its schema, or a paging loop. `path` is for messages. The listing restarts, at most
- * twice, when the marker's row was deleted in the meantime. In that case Nova, Cinder and Glance
- * answer 400, and Neutron answers 404 (seen on 2023.1).
+ * not match its schema, or a paging loop. `path` is for messages. A marker is the id of the last
+ * row of a page. If that row is deleted before the next page is read, Nova, Cinder and Glance
+ * answer 400, and Neutron answers 404 (seen on 2023.1). The listing then restarts, at most twice.
  */
 export async function readListing<S extends z.ZodType>(
-  ask: FetchPage,
+  fetchPage: FetchPage,
   path: string,
   options: ListOptions<S>,
   where: FailureContext,
 ): Promise<{ rows: z.infer<S>[]; more: boolean }> {
   for (let restarts = 0; ; restarts += 1) {
-    const read = await readOnce(ask, path, options, where);
+    const read = await readOnce(fetchPage, path, options, where);
     if (!('markerGone' in read)) return read;
     if (restarts >= MAX_RESTARTS)
       throw answerFailure(
@@ -42,7 +42,7 @@ export async function readListing<S extends z.ZodType>(
 }
 
 async function readOnce<S extends z.ZodType>(
-  ask: FetchPage,
+  fetchPage: FetchPage,
   path: string,
   options: ListOptions<S>,
   where: FailureContext,
@@ -56,12 +56,12 @@ async function readOnce<S extends z.ZodType>(
     ...request.query,
   };
   const rows: z.infer<S>[] = [];
-  let seen = 0;
-  const visited = new Set<string>();
+  let rowCount = 0;
+  const visitedPositions = new Set<string>();
   let query = first;
   for (;;) {
     const hasMarker = query !== first && 'marker' in query;
-    const answer = await ask({ ...request, query }).catch((error: unknown) => {
+    const answer = await fetchPage({ ...request, query }).catch((error: unknown) => {
       if (hasMarker && isMarkerGone(error)) return error;
       throw error;
     });
@@ -69,8 +69,8 @@ async function readOnce<S extends z.ZodType>(
     try {
       const page = pageOf(answer.json, collection);
       const checkedRows = page.rows.map((one) => validRow(row, one));
-      seen += checkedRows.length;
-      const next = PAGING_STYLES[paging](page, collection, seen);
+      rowCount += checkedRows.length;
+      const next = PAGING_STYLES[paging](page, collection, rowCount);
       // The paging check comes first, so that `onPage` never receives a truncated page.
       if (onPage) await onPage(checkedRows);
       else for (const one of checkedRows) rows.push(one);
@@ -78,15 +78,15 @@ async function readOnce<S extends z.ZodType>(
       if (next && rows.length > MAX_ROWS)
         throw new PagingError(`the list has more than ${MAX_ROWS} rows`, 'endless');
       if (!next) return { rows, more: false };
-      if (atMost !== undefined && seen >= atMost) return { rows, more: true };
+      if (atMost !== undefined && rowCount >= atMost) return { rows, more: true };
       // If a service ignores `offset`, it repeats the first page. If it ignores `marker`, it
       // repeats the marker.
       const position = 'offset' in next ? JSON.stringify(page.rows[0]) : JSON.stringify(next);
-      if (visited.has(position))
+      if (visitedPositions.has(position))
         throw new PagingError('the pages of the list repeat endlessly', 'endless');
-      if (visited.size >= MAX_PAGES)
+      if (visitedPositions.size >= MAX_PAGES)
         throw new PagingError(`the list has more than ${MAX_PAGES} pages`, 'endless');
-      visited.add(position);
+      visitedPositions.add(position);
       query = { ...first, ...next };
     } catch (error) {
       if (!(error instanceof PagingError)) throw error;

@@ -3,8 +3,8 @@ import type { Scope } from './authenticate.ts';
 import type { Credentials } from './credentials.ts';
 
 /**
- * Creates the error for a scope that an application credential cannot have: it belongs to one
- * project for ever (Identity API, application credentials).
+ * Creates the error for a scope that an application credential cannot have. An application
+ * credential always belongs to one project (Identity API, application credentials).
  */
 export function projectBoundCredential(credentials: Credentials): PropagatorError {
   return new PropagatorError({

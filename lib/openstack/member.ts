@@ -21,10 +21,10 @@ const created = z.object({
 /**
  * Creates a session on a project with only the role `member`. A password login always has all roles
  * of the user, including `admin`. The propagator therefore creates an application credential for
- * its own user with only one role, and logs in with it. The credential is deleted when the
- * propagator revokes its role on the project, and before it deletes the project. It expires after
- * an hour in any case. `project`: the session on the project with all roles. `identity`: Keystone's
- * API with that session.
+ * its own user with only one role, and logs in with this credential. The propagator deletes the
+ * credential when it revokes its role on the project, and before it deletes the project. Without a
+ * deletion, the credential expires after an hour. `project`: the session on the project with all
+ * roles. `identity`: Keystone's API with that session.
  */
 export function createMemberSession(
   project: Session,
@@ -33,7 +33,7 @@ export function createMemberSession(
   now: () => number,
 ): Session {
   let current: Promise<Session> | undefined;
-  const make = async (): Promise<Session> => {
+  const createAndOpen = async (): Promise<Session> => {
     const { user, roles } = await project.token();
     if (!roles.some(({ name }) => name === MEMBER)) throw missingRole();
     const answer = await identity.request(
@@ -60,28 +60,28 @@ export function createMemberSession(
       secret: () => secret,
     });
   };
-  const inner = (): Promise<Session> => {
-    current ??= make().catch((error: unknown) => {
+  const memberSession = (): Promise<Session> => {
+    current ??= createAndOpen().catch((error: unknown) => {
       current = undefined;
       throw error;
     });
     return current;
   };
-  let last: Token | undefined;
+  let lastToken: Token | undefined;
   const token = async (): Promise<Token> => {
-    last = await (await inner()).token();
-    return last;
+    lastToken = await (await memberSession()).token();
+    return lastToken;
   };
   return {
     token,
     async replace(refused) {
-      if (last && last.value() !== refused.value()) return last;
-      // The credential may have been deleted when an earlier role was revoked, so a new one is
-      // created.
+      if (lastToken && lastToken.value() !== refused.value()) return lastToken;
+      // The credential may have been deleted with the end of an earlier role assignment, so a new
+      // credential is created.
       current = undefined;
       return token();
     },
-    fresh: async (milliseconds) => (await inner()).fresh(milliseconds),
+    fresh: async (milliseconds) => (await memberSession()).fresh(milliseconds),
   };
 }
 

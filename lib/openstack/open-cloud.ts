@@ -26,7 +26,7 @@ export interface ConnectOptions {
   readonly clock?: () => number;
   /** Waits for a short `Retry-After`. The default is a timer. */
   readonly sleep?: (seconds: number) => Promise<void>;
-  /** The most concurrent calls by service name. They override the values of the service files. */
+  /** The maximum of concurrent calls by service name. Overrides the values of service files. */
   readonly concurrency?: Readonly<Record<string, number>>;
   readonly userAgent?: string;
   /** Called after every call, for metrics; must not throw. */
@@ -34,7 +34,7 @@ export interface ConnectOptions {
   readonly timeouts?: Partial<Timeouts>;
 }
 
-/** Before an endpoint counts as hidden, a catalog older than this is read again. */
+/** Before an endpoint counts as hidden, a catalog that is older than this time is read again. */
 const MAX_CATALOG_AGE_MILLIS = 5_000;
 
 /**
@@ -96,7 +96,7 @@ export function openCloud(
       credentials.scope === undefined,
     ),
     domainActions: createDomainAdmin(identity, identityApi(sessions.scoped({ kind: 'system' }))),
-    // A separate limit, so that long lists of Keystone do not delay callers of the API.
+    // This API has its own limit, so that long lists of Keystone do not delay the propagator's API.
     validateToken: tokenValidation(identityApi(session, 'tokens')),
     ownProject: async () => (await session.token()).project,
     ownUser: async () => (await session.token()).user,
@@ -127,8 +127,8 @@ export function openCloud(
       const onProject = role
         ? sessions.member(projectApi)
         : sessions.scoped({ kind: 'project', id: projectApi });
-      // Use the token's project and not the requested one, because it is the owner of Barbican's
-      // rows.
+      // The project comes from the token and not from `projectApi`, because the token's project
+      // owns the rows that Barbican lists.
       return openServiceApi(service, region, {
         session: onProject,
         token: await onProject.token(),

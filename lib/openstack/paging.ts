@@ -20,13 +20,13 @@ export class PagingError extends Error {
 }
 
 /**
- * Returns the parameters of the next page, or `undefined` at the end. `seen`: the number of rows up
- * to and including this page.
+ * Returns the parameters of the next page, or `undefined` at the end. `rowCount`: the number of
+ * rows up to and including this page.
  */
 export type PagingStyle = (
   page: Page,
   collection: string | undefined,
-  seen: number,
+  rowCount: number,
 ) => Next | undefined;
 
 const isObject = (value: unknown): value is Record<string, unknown> =>
@@ -100,19 +100,19 @@ export const PAGING_STYLES: Readonly<Record<Paging, PagingStyle>> = {
    * Nova's server groups. Only an empty page is the end, because the operator may configure smaller
    * pages.
    */
-  offset: (page, _collection, seen) =>
-    page.rows.length === 0 ? undefined : { offset: String(seen) },
+  offset: (page, _collection, rowCount) =>
+    page.rows.length === 0 ? undefined : { offset: String(rowCount) },
   /**
    * Barbican. An answer contains the total number of rows, and at most 100 rows for any `limit`.
    */
-  total(page, _collection, seen) {
+  total(page, _collection, rowCount) {
     const total = isObject(page.body) ? page.body.total : undefined;
     if (typeof total !== 'number')
       throw new PagingError('the answer does not contain the total number of rows');
-    if (seen >= total) return undefined;
+    if (rowCount >= total) return undefined;
     if (page.rows.length === 0)
-      throw new PagingError(`the answer reports ${total} rows but lists ${seen}`, 'changed');
-    return { offset: String(seen) };
+      throw new PagingError(`the answer reports ${total} rows but lists ${rowCount}`, 'changed');
+    return { offset: String(rowCount) };
   },
   /**
    * Swift. The marker is the name of the last row. `version_marker` is the position among the

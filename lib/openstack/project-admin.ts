@@ -49,13 +49,13 @@ const assignment = z.object({ role: z.object({ id: z.string() }) });
 const credential = z.object({ id: z.string(), name: z.string(), project_id: z.string().nullish() });
 
 /**
- * Implements the actions with Keystone's API v3. `session`: the propagator's login. `on`: returns a
- * session on a project. `isProjectBound`: the credentials are valid for one project only.
+ * Implements the actions with Keystone's API v3. `session`: the propagator's login. `sessionOn`:
+ * returns a session on a project. `isProjectBound`: the credentials are valid for one project only.
  */
 export function createProjectAdmin(
   api: ServiceApi,
   session: Session,
-  on: (project: ProjectId) => Session,
+  sessionOn: (project: ProjectId) => Session,
   isProjectBound: boolean,
 ): ProjectAdmin {
   const path = (project: ProjectId): string => `/v3/projects/${encodeURIComponent(project)}`;
@@ -65,8 +65,8 @@ export function createProjectAdmin(
     return `${roles}/${encodeURIComponent(role)}`;
   };
   /**
-   * Deletes the application credentials of member sessions. Keystone keeps them when it deletes the
-   * role or the project (seen on Keystone 30).
+   * Deletes the application credentials of member sessions. Keystone keeps application credentials
+   * when it deletes the role or the project (seen on Keystone 30).
    */
   const deleteMemberCredentials = async (project: ProjectId): Promise<void> => {
     const { user } = await session.token();
@@ -86,10 +86,10 @@ export function createProjectAdmin(
   const keystoneActions: ProjectAdmin = {
     async missingRoles(project) {
       const { user, roles } = await session.token();
-      // The role `admin` includes its implied roles. If the propagator does not have it, all roles
-      // on its own project are used.
+      // The role `admin` includes its implied roles. A propagator without `admin` needs all roles
+      // that it has on its own project.
       const admin = roles.filter((role) => role.name === 'admin');
-      const wanted = (admin.length > 0 ? admin : roles).map((role) => role.id);
+      const requiredRoles = (admin.length > 0 ? admin : roles).map((role) => role.id);
       // Only direct assignments are read, because the propagator revokes no role of a group or a
       // domain. An additional assignment does no harm.
       const query = { 'user.id': user.id, 'scope.project.id': project };
@@ -99,13 +99,13 @@ export function createProjectAdmin(
         paging: 'next',
         query,
       });
-      const there = new Set(rows.map((row) => row.role.id));
-      return wanted.filter((role) => !there.has(role));
+      const assigned = new Set(rows.map((row) => row.role.id));
+      return requiredRoles.filter((role) => !assigned.has(role));
     },
     async assignRoles(project, roles) {
       for (const role of roles) await api.request('PUT', await rolePath(project, role));
       // Keystone has revoked the token of an earlier assignment.
-      const session = on(project);
+      const session = sessionOn(project);
       await session.replace(await session.token());
     },
     async revokeRoles(project, roles) {

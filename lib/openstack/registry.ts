@@ -53,9 +53,8 @@ export function overrideRegistrations(
 }
 
 /**
- * Returns the error for an incomplete list. A policy or a proxy may filter the list, so that it
- * lacks a service of the catalog. An empty list is incomplete too, because it must at least contain
- * Keystone.
+ * Returns the error for an incomplete list. A policy or a proxy may remove services of the catalog
+ * from the list. An empty list is incomplete too, because Keystone itself must be in the list.
  */
 function findIncompleteness(
   catalog: readonly CatalogService[],
@@ -65,14 +64,14 @@ function findIncompleteness(
   const ofType = new Map(lists.services.map(({ id, type }) => [id, typeKey(type)]));
   const reachable = new Set(lists.endpoints.map(({ service_id }) => ofType.get(service_id)));
   const missing = catalog.find(({ type }) => !types.has(typeKey(type)));
-  const without = catalog.find(
+  const withoutEndpoints = catalog.find(
     ({ type, endpoints }) => endpoints.length > 0 && !reachable.has(typeKey(type)),
   );
   if (missing) return incomplete('services', `lacks ${missing.type}, which is in the catalog`);
-  if (without)
+  if (withoutEndpoints)
     return incomplete(
       'endpoints',
-      `lacks the endpoints of ${without.type}, which are in the catalog`,
+      `lacks the endpoints of ${withoutEndpoints.type}, which are in the catalog`,
     );
   return lists.services.length === 0 ? incomplete('services', 'is empty') : undefined;
 }

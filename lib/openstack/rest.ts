@@ -19,7 +19,10 @@ import type { Session } from './session.ts';
 import { type Method, type RawAnswer, type Transport, TransportError } from './transport.ts';
 import { buildPath, withoutNames } from './url.ts';
 
-/** A call for metrics, without ids, names or query. `status` is `undefined` without a response. */
+/**
+ * The facts about one API call that metrics record. Contains no ids, names or query. `status` is
+ * `undefined` without a response.
+ */
 export interface Call {
   readonly service: string;
   readonly region: string;
@@ -31,8 +34,9 @@ export interface Call {
 }
 
 /**
- * `compute` becomes `OpenStack-API-Version: compute 2.93`. A header that begins with `X-` belongs
- * to one service and holds only the version.
+ * How to send the microversion. With header `compute` and version `2.93`, the request has
+ * `OpenStack-API-Version: compute 2.93`. A header that begins with `X-` belongs to one service and
+ * contains only the version.
  */
 export interface ApiVersion {
   readonly header: string;
@@ -65,14 +69,14 @@ export interface RestOptions {
 }
 
 /**
- * A call waits for a `Retry-After` of at most this. For longer times the task is delayed in its
- * queue.
+ * The longest `Retry-After` for which a call itself waits. After a longer one, the call fails and
+ * the task is delayed in its queue.
  */
 const MAX_WAIT_SECONDS = 5;
 const MAX_WAITS = 2;
 const REPEATABLE: readonly Method[] = ['GET', 'HEAD', 'PUT', 'DELETE'];
 /**
- * After a service has refused a new token, no call logs in again for this time. This protects
+ * After a service has refused a new token, no call logs in again for this time. The pause protects
  * Keystone from too many logins.
  */
 const LOGIN_PAUSE_MILLIS = 30_000;
@@ -80,8 +84,8 @@ const LOGIN_PAUSE_MILLIS = 30_000;
 /** Creates the REST API of one service in one region, with a shared session and transport. */
 export function createRest(options: RestOptions): ServiceApi {
   const { service, region, session, transport, now } = options;
-  const home = new URL(options.endpoint);
-  const where: FailureContext = { service, region: region || undefined, host: home.host };
+  const endpointUrl = new URL(options.endpoint);
+  const where: FailureContext = { service, region: region || undefined, host: endpointUrl.host };
   let newTokenRefusedAt = Number.NEGATIVE_INFINITY;
 
   const send = async (
@@ -97,7 +101,7 @@ export function createRest(options: RestOptions): ServiceApi {
     try {
       const answer = await transport.send({
         method,
-        origin: home.origin,
+        origin: endpointUrl.origin,
         path,
         headers: {
           accept: 'application/json',
@@ -142,17 +146,17 @@ export function createRest(options: RestOptions): ServiceApi {
     // A Swift object may have the name `..`, and Swift uses the path unchanged.
     if (service !== 'swift') refuseUnsafePath(service, path);
     refuseUnsafeHeaders(service, request.headers);
-    const target = buildPath(home, endpoint, path, request.query);
+    const target = buildPath(endpointUrl, endpoint, path, request.query);
     const call = `${method} ${withoutNames(service, path)}`;
     let token = await session.token();
-    let hasNewToken = now() < newTokenRefusedAt + LOGIN_PAUSE_MILLIS;
+    let mayLogInAgain = now() >= newTokenRefusedAt + LOGIN_PAUSE_MILLIS;
     for (let waits = 0; ; ) {
       const answer = await send(token, method, target, call, request, watch);
       if ((answer.status >= 200 && answer.status < 300) || request.accept?.includes(answer.status))
         return answerOf(answer, method, call, where);
       if (answer.status === 401) {
-        if (!hasNewToken) {
-          hasNewToken = true;
+        if (mayLogInAgain) {
+          mayLogInAgain = false;
           token = await session.replace(token);
           continue;
         }
@@ -181,14 +185,14 @@ export function createRest(options: RestOptions): ServiceApi {
     microversion: options.apiVersion?.version,
     request: (method, path, request = {}) =>
       options.limiter.run(currentCaller(), () => exchange(method, path, request, watch)),
-    list: (path, asked) =>
+    list: (path, listOptions) =>
       readListing(
         (request) =>
           options.limiter
             .run(currentCaller(), () => exchange('GET', path, request, watch))
-            .catch(toMissingList),
+            .catch(rethrowAsMissingList),
         withoutNames(service, path),
-        asked,
+        listOptions,
         where,
       ),
     watched: api,
@@ -198,14 +202,14 @@ export function createRest(options: RestOptions): ServiceApi {
 
 /**
  * A service that answers with a rate limit has not executed the call, so any method may be
- * repeated. A service that answers 503 may have executed it, so only idempotent methods are
+ * repeated. A service that answers 503 may have executed the call, so only idempotent methods are
  * repeated.
  */
 const mayRepeat = (status: number, method: Method): boolean =>
   RATE_LIMITS.includes(status) || (status === 503 && REPEATABLE.includes(method));
 
-/** Changes the advice of a 404 for a list: the URL is wrong, and no resource is gone. */
-function toMissingList(error: unknown): never {
+/** Throws a 404 for a list with other advice: the URL is wrong, and no resource is gone. */
+function rethrowAsMissingList(error: unknown): never {
   if (!(error instanceof PropagatorError) || error.class !== 'Gone') throw error;
   const advice =
     'The URL of the list does not exist: check the endpoint of ' +

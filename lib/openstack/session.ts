@@ -12,10 +12,10 @@ export interface Session {
   /** Logs in again after a service refused this token with 401, unless another call has done so. */
   replace(refused: Token): Promise<Token>;
   /**
-   * Returns a token that is at most this old, and so is its catalog. Throws the error of a failed
-   * login.
+   * Returns a token that is at most this old. Its catalog has the same age. Throws the error of a
+   * failed login.
    */
-  fresh(milliseconds: number): Promise<Token>;
+  fresh(maxAgeMillis: number): Promise<Token>;
 }
 
 const RENEWAL_PAUSE_MILLIS = 30_000;
@@ -29,13 +29,13 @@ export function createSession(credentials: Credentials, deps: LoginDeps, scope?:
   let current: Token | undefined;
   let pendingLogin: Promise<Token> | undefined;
   let renewedAt = Number.NEGATIVE_INFINITY;
-  const authenticateAnew = async (once: () => Promise<Token>): Promise<Token> => {
+  const authenticateAnew = async (logInOnce: () => Promise<Token>): Promise<Token> => {
     await credentials.refresh?.(false);
     try {
-      return await once();
+      return await logInOnce();
     } catch (error) {
       const isRefused = error instanceof PropagatorError && error.report.status === 401;
-      if (isRefused && (await credentials.refresh?.(true))) return once();
+      if (isRefused && (await credentials.refresh?.(true))) return logInOnce();
       throw error;
     }
   };
@@ -55,8 +55,8 @@ export function createSession(credentials: Credentials, deps: LoginDeps, scope?:
       if (!current || now() >= current.lastUseAt) return logIn();
       if (now() >= current.renewAt && now() >= renewedAt + RENEWAL_PAUSE_MILLIS) {
         renewedAt = now();
-        // The renewal runs in the background, so that a short outage of Keystone does no harm. Its
-        // failure is thrown only after the old token has expired.
+        // The renewal runs in the background, so that a short outage of Keystone does no harm. A
+        // failed renewal is repeated. A login fails only after the old token has expired.
         logIn().catch(() => undefined);
       }
       return current;
@@ -66,8 +66,8 @@ export function createSession(credentials: Credentials, deps: LoginDeps, scope?:
       current = undefined;
       return logIn();
     },
-    async fresh(milliseconds) {
-      return current && now() - current.since <= milliseconds && now() < current.lastUseAt
+    async fresh(maxAgeMillis) {
+      return current && now() - current.since <= maxAgeMillis && now() < current.lastUseAt
         ? current
         : logIn();
     },

@@ -21,11 +21,11 @@ export function createUndiciClient(tls: Tls, timeouts: Timeouts, proxies: Proxie
     const uri = proxyFor(origin, proxies);
     if (uri === undefined) return agent;
     // Plain HTTP goes to the proxy without a tunnel, as in other OpenStack tools.
-    const made =
+    const proxyAgent =
       proxyAgents.get(uri) ??
       new ProxyAgent({ ...common, uri, requestTls: connect, proxyTunnel: false });
-    proxyAgents.set(uri, made);
-    return made;
+    proxyAgents.set(uri, proxyAgent);
+    return proxyAgent;
   };
   return {
     async send({ origin, path, method, headers, body, signal }) {

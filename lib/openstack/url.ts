@@ -5,19 +5,19 @@ const VERSION = /^v\d+(\.\d+)?$/;
 /**
  * Returns the path and query of a call. Catalogs list Neutron with or without a version
  * (`http://host:9696`, `…/v2.0`), so a version in the path replaces that of the endpoint. Throws
- * `TypeError` for an invalid path, and for another host than that of `home`, which must not receive
- * the token.
+ * `TypeError` for an invalid path. Throws `TypeError` also if `endpoint` is on another host than
+ * `serviceUrl`, because that host must not receive the token.
  */
 export function buildPath(
-  home: URL,
+  serviceUrl: URL,
   endpoint: string,
   path: string,
   query: RequestOptions['query'],
 ): string {
   const base = new URL(endpoint);
-  if (base.origin !== home.origin)
+  if (base.origin !== serviceUrl.origin)
     throw new TypeError(
-      `a call to ${home.host} must not go to ${base.host}, because it carries the token`,
+      `a call to ${serviceUrl.host} must not go to ${base.host}, because it carries the token`,
     );
   if (path !== '' && !/^[/?]/.test(path)) throw new TypeError('a path must begin with a slash');
   const segments = base.pathname.replace(/\/+$/, '').split('/');
@@ -32,7 +32,7 @@ export function buildPath(
   return `${whole.startsWith('/') ? '' : '/'}${whole}${search}`;
 }
 
-/** After these path segments comes a name that a customer chose. */
+/** A path segment after one of these is a name that a customer chose. */
 const PARENTS_OF_NAMES: readonly string[] = [
   ...['os-keypairs', 'namespaces', 'objects', 'properties', 'tags', 'metadata', 'members', 'users'],
   ...['environments', 'workbooks', 'queues', 'topics', 'stacks', 'resources'],

@@ -95,7 +95,10 @@ const isTlsFailure = (thrown: unknown, text: string): boolean =>
   /CERT|TLS|SSL|SELF_SIGNED|UNABLE_TO_/.test(`${codeOf(thrown)} ${text}`) ||
   /certificate|wrong version number/i.test(text);
 
-/** The text for a queue or an exchange that Keystone has not created yet. This is not a fault. */
+/**
+ * Returns the text for a queue or an exchange that Keystone has not created yet. A missing queue or
+ * exchange is not a fault.
+ */
 export function missingText(source: Source): string {
   if (source.mode === 'topic')
     return (

@@ -116,12 +116,12 @@ export async function findings(
 }
 
 function lossWarnings(queue: ManagedQueue, name: string): Finding[] {
-  const by = [queue.policy, queue.operator_policy].filter(Boolean).join(' and ');
+  const policyNames = [queue.policy, queue.operator_policy].filter(Boolean).join(' and ');
   return LOSSY_SETTINGS.flatMap(({ policy, argument, effect }): Finding[] => {
     const fromPolicy = queue.effective_policy_definition?.[policy];
     const value = fromPolicy ?? queue.arguments[argument];
     if (value === undefined || value === null) return [];
-    const source = fromPolicy === undefined ? `argument ${argument}` : `policy ${by}`;
+    const source = fromPolicy === undefined ? `argument ${argument}` : `policy ${policyNames}`;
     return [
       {
         level: 'warn',

@@ -17,8 +17,8 @@ export interface IntakeDeps {
 }
 
 /**
- * A batch of this many bytes does not wait for more messages, because huge messages could exhaust
- * the memory.
+ * A batch with this number of bytes does not wait for more messages, because huge messages could
+ * exhaust the memory.
  */
 const MAX_BYTES = 4 * 1024 * 1024;
 
@@ -80,11 +80,11 @@ export class Intake<M extends Incoming> {
 
   #take() {
     let bytes = 0;
-    const taken = this.#waiting.findIndex(({ stored }, index) => {
+    const lastIndex = this.#waiting.findIndex(({ stored }, index) => {
       bytes += stored.data.body.length;
       return index + 1 >= this.#batch.size || bytes >= MAX_BYTES;
     });
-    const batch = this.#waiting.splice(0, taken < 0 ? this.#waiting.length : taken + 1);
+    const batch = this.#waiting.splice(0, lastIndex < 0 ? this.#waiting.length : lastIndex + 1);
     this.#bytes = this.#waiting.reduce((sum, { stored }) => sum + stored.data.body.length, 0);
     return batch;
   }

@@ -33,11 +33,14 @@ export interface RelayOptions {
   /** Back-off after failures. */
   readonly backOff: Backoff;
   /**
-   * The polling interval for a missing exchange or queue. Notifications before the binding are
-   * lost.
+   * The polling interval for a missing exchange or queue. Notifications that Keystone sends before
+   * the queue is bound are lost.
    */
   readonly pollMillis: number;
-  /** The interval at which the binding is renewed, because a recreated exchange has lost it. */
+  /**
+   * The interval at which the binding is renewed. An exchange that was deleted and created again
+   * has lost its bindings.
+   */
   readonly renewMillis: number;
   /**
    * RabbitMQ's management API, for facts that AMQP does not show. A URL without a login uses the
@@ -47,8 +50,8 @@ export interface RelayOptions {
 }
 
 /**
- * The queue that all services in the virtual host share. Ceilometer consumes it, and would miss
- * each message that the relay consumes.
+ * The queue that all services in the virtual host share. Ceilometer consumes this queue, and would
+ * not receive a message that the relay has consumed.
  */
 const SHARED_QUEUE = 'notifications.info';
 

@@ -94,7 +94,7 @@ export function startRelay(options: RelayOptions, deps: RelayDeps): Relay {
           };
           updateState();
         },
-        onStoreFailed(thrown) {
+        pauseAfterStoreFailure(thrown) {
           storeFailures += 1;
           state = { ...state, storeFailing: true };
           const error = reportOf(thrown, { code: 'relay.store' });
@@ -145,7 +145,7 @@ export function startRelay(options: RelayOptions, deps: RelayDeps): Relay {
       } catch (thrown) {
         failures += 1;
         const { report } = brokerFailure(thrown, options.source, url, hasSeenQueue);
-        // The relay tries the next host at once, and waits after all hosts have failed.
+        // The relay tries the next host immediately, and waits after all hosts have failed.
         const hosts = options.urls.length;
         const wait = failures % hosts === 0 ? waitAfter(failures / hosts) : 0;
         if (state.waiting !== report.message)

@@ -10,12 +10,13 @@ export interface SessionDeps {
   store(messages: readonly NotificationReceived[]): Promise<void>;
   now(): number;
   onStored(count: number): void;
-  onStoreFailed(thrown: unknown): number;
+  /** Called when the store failed. Returns the back-off in milliseconds. */
+  pauseAfterStoreFailure(thrown: unknown): number;
   /** The relay consumes the queue, which has `waiting` messages. */
   onConsuming(connection: ChannelModel, waiting: number): void;
   /**
-   * Reports, as text, the queue or exchange that Keystone must create first. `undefined`: it
-   * exists.
+   * Reports, as text, the queue or exchange that Keystone must create first. `undefined`: the
+   * queue or exchange exists.
    */
   onMissing(what: string | undefined): void;
 }
@@ -23,8 +24,8 @@ export interface SessionDeps {
 const CONNECT_MILLIS = 10_000;
 const CLOSE_MILLIS = 2_000;
 /**
- * The maximum wait of a new connection for the batch in progress. After it, a message may be stored
- * twice; ingest recognizes the duplicate by its message id.
+ * How long a reconnect waits until the batch in progress is stored. If the batch takes longer, a
+ * message may be stored twice; ingest recognizes the duplicate by its message id.
  */
 const STORE_MILLIS = 30_000;
 /**
@@ -35,7 +36,7 @@ const HEARTBEAT_SECONDS = 20;
 
 /**
  * Runs one connection: declares the queue, consumes it and keeps it bound. Resolves after `signal`
- * has aborted; throws after a failure of the connection. Both ends close the connection.
+ * has aborted; throws after a failure of the connection. The connection is closed in both cases.
  */
 export async function runSession(
   url: string,
@@ -58,11 +59,13 @@ export async function runSession(
   if (signal.aborted) stop();
   const serving = consumeQueue(connection, options, deps, ended.signal);
   try {
+    // `broken` rejects with the connection. `serving` resolves after `signal` has aborted.
     await Promise.race([broken, serving]);
   } finally {
     signal.removeEventListener('abort', stop);
     stop();
-    // The batch in progress must end first, or the next connection would store it a second time.
+    // The batch in progress must end first. Otherwise the next connection would store the batch a
+    // second time.
     await Promise.race([
       serving.catch(() => undefined),
       delay(STORE_MILLIS, undefined, { ref: false }),
@@ -118,9 +121,9 @@ async function consumeQueue(
     store: deps.store,
     now: deps.now,
     onStored: deps.onStored,
-    onFailed: deps.onStoreFailed,
+    onFailed: deps.pauseAfterStoreFailure,
   });
-  // The intake ends at once, so that no batch starts during the closing handshake.
+  // The intake ends immediately, so that no batch starts during the closing handshake.
   signal.addEventListener('abort', () => void intake.end(), { once: true });
   try {
     const { consumerTag } = await channel.consume(
@@ -165,9 +168,9 @@ async function openQueue(
 }
 
 /**
- * Binds the relay's own queue, and renews the binding until `signal` aborts. The exchange is never
- * declared, because other properties than Keystone's would break Keystone's publishing. The relay
- * consumes the queue also while the exchange is missing.
+ * Binds the relay's own queue, and renews the binding until `signal` aborts. The relay never
+ * declares the exchange. If its properties differed from those that Keystone declares, Keystone
+ * could no longer publish. The relay consumes the queue also while the exchange is missing.
  */
 async function keepBound(
   connection: ChannelModel,
@@ -210,8 +213,8 @@ async function onChannel<T>(
     channel.on('close', () => resolve());
   });
   const result = await work(channel);
-  // amqplib's `close` never settles if the connection is lost during the closing handshake, so the
-  // event also ends the wait.
+  // amqplib's `close` never settles if the connection is lost during the closing handshake. In that
+  // case the event `close` ends the wait.
   await Promise.race([channel.close(), closed]);
   return result;
 }

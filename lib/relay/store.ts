@@ -25,9 +25,10 @@ export interface BatchStoreDeps {
 }
 
 /**
- * After an ingestion that takes longer, the next batches go to the queue. The cause may be a slow
- * Keystone, or notifications about many accounts. A write to the queue takes less time. An urgent
- * notification can overtake others in the queue, but not in the broker.
+ * After an ingestion that takes longer than this, the next batches go to the queue. The ingestion
+ * may take long because Keystone is slow, or because the notifications are about many accounts. A
+ * write to the queue takes less time. An urgent notification can overtake others in the queue, but
+ * not in the broker.
  */
 const SLOW_MILLIS = 1_000;
 /**
@@ -38,11 +39,12 @@ const GIVE_UP_MILLIS = 5_000;
 const CHECK_MILLIS = 1_000;
 
 /**
- * Returns the store of a relay. A batch is ingested at once, in one transaction, while the ingest
- * queue has no due notification. This saves three of four writes per notification: the queue needs
- * one write each to store, receive and delete it. Otherwise the batch goes to the queue, also after
- * a failed ingestion. The queue delivers a failed batch one by one, so that one bad notification
- * blocks no other. Throws if the batch could not be stored in the queue.
+ * Returns the store of a relay. While the ingest queue has no due notification, a batch is ingested
+ * directly, in one transaction. A direct ingestion saves three of four writes per notification: the
+ * queue needs one write each to store, receive and delete a notification. A batch goes to the queue
+ * while the queue has a due notification, and after a failed ingestion. The queue delivers the
+ * notifications of a failed batch one by one, so that one bad notification blocks no other. Throws
+ * if the batch could not be stored in the queue.
  */
 export function batchStore({
   engine,
@@ -91,9 +93,9 @@ export function batchStore({
 }
 
 /**
- * Begins `work` and waits for it. Returns false if `work` takes longer than `millis`. Throws at
- * once when `signal` aborts. A later error of `work` has no effect, because the queue has its
- * notifications.
+ * Begins `work` and waits for it. Returns false if `work` takes longer than `millis`. Throws
+ * immediately when `signal` aborts. A later error of `work` has no effect, because the caller has
+ * stored the notifications in the queue.
  */
 async function within(
   millis: number,

@@ -104,13 +104,13 @@ describe('a stack with PROPAGATOR_API_AUTH=keystone', () => {
     expect(await statusOf('POST /v1/waivers', reader.token)).toBe('403 api.role');
     expect(await statusOf('GET /v1/status', other.token)).toBe('403 api.scope');
     expect(await statusOf('GET /v1/status', projectAdmin.token)).toBe('403 api.scope');
-    expect(await stack.engine.reads.waivers()).toEqual([]);
+    expect(await stack.engine.reads.coverageWaivers()).toEqual([]);
   });
 
   it('accepts a sufficient role, and records the user of Keystone', async () => {
     const operator = userWith('propagator-operator');
     expect(await statusOf('POST /v1/waivers', operator.token)).toBe('201');
-    expect(await stack.engine.reads.waivers()).toMatchObject([
+    expect(await stack.engine.reads.coverageWaivers()).toMatchObject([
       { type: 'reporting', by: `with-propagator-operator (${operator.id})` },
     ]);
     const rows = await stack.engine.reads.auditRows(1, 10);

@@ -98,7 +98,7 @@ export function readSuite(open: () => Promise<WorkerEngine>): void {
       const [type, other] = [`t-${unique()}`, `t-${unique()}`];
       const waiver = (of: string, reason: string) => ({ type: of, by: 'ann', reason, at: 1 });
       const known = async () =>
-        (await engine.reads.waivers()).filter((one) => [type, other].includes(one.type));
+        (await engine.reads.coverageWaivers()).filter((one) => [type, other].includes(one.type));
       await engine.commit({ waivers: [waiver(type, 'first'), waiver(other, 'nothing in it')] });
       await engine.commit({ waivers: [waiver(type, 'second')] });
       expect((await known()).map(({ reason }) => reason).sort()).toEqual([
@@ -165,7 +165,7 @@ export function readSuite(open: () => Promise<WorkerEngine>): void {
         }),
       );
       await engine.commit({ accounts });
-      const alike = await engine.reads.accountsAlike('project', foldId(word));
+      const alike = await engine.reads.accountsWithFoldedId('project', foldId(word));
       expect(alike.map(({ account }) => account.id).sort()).toEqual(hostile.slice(0, 3).sort());
       for (const record of accounts) {
         expect(await engine.reads.account('project', record.account.id)).toMatchObject({
@@ -208,12 +208,12 @@ export function readSuite(open: () => Promise<WorkerEngine>): void {
       await engine.commit({
         operations: [operation({ startedAt: since, cause: { ...cause, suspicious: true } })],
       });
-      expect(await engine.reads.startedSince(since, 'project')).toBe(0);
+      expect(await engine.reads.countStartedSince(since, 'project')).toBe(0);
     });
 
     it('find the operations about a user, and count started ones separately from those about projects', async () => {
       const since = 6_000_000_000_000;
-      const before = await engine.reads.startedSince(since, 'user');
+      const before = await engine.reads.countStartedSince(since, 'user');
       const gone = operation({
         scope: { type: 'user', id: userId(), name: 'ann', projects: [projectId()] },
         startedAt: since,
@@ -223,7 +223,7 @@ export function readSuite(open: () => Promise<WorkerEngine>): void {
       expect(
         (await engine.reads.operationsAbout('user', gone.scope.id)).map(({ scope }) => scope),
       ).toEqual([gone.scope]);
-      expect((await engine.reads.startedSince(since, 'user')) - before).toBe(1);
+      expect((await engine.reads.countStartedSince(since, 'user')) - before).toBe(1);
     });
 
     it('return the stored request of an operation that an administrator requested', async () => {
@@ -272,7 +272,7 @@ export function readSuite(open: () => Promise<WorkerEngine>): void {
 
     it('count the operations that started removals since a time, in mode enforce', async () => {
       const since = 5_000_000_000_000;
-      const before = await engine.reads.startedSince(since, 'project');
+      const before = await engine.reads.countStartedSince(since, 'project');
       await engine.commit({
         operations: [
           operation({ startedAt: since }),
@@ -282,7 +282,7 @@ export function readSuite(open: () => Promise<WorkerEngine>): void {
           operation(),
         ],
       });
-      expect((await engine.reads.startedSince(since, 'project')) - before).toBe(2);
+      expect((await engine.reads.countStartedSince(since, 'project')) - before).toBe(2);
     });
 
     it('list the tasks of an operation with all their fields', async () => {

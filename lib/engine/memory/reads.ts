@@ -30,7 +30,7 @@ export function readsOf(store: MemoryStore, now: () => number): Reads {
         .filter((task) => task.operationId === operationId)
         .toSorted((one, other) => (one.id < other.id ? -1 : 1)),
     task: async (id) => store.tasks.get(id),
-    startedSince: async (at, type, action = 'cleanup') =>
+    countStartedSince: async (at, type, action = 'cleanup') =>
       operations(
         ({ action: one, startedAt, scope, mode, cause }) =>
           one === action &&
@@ -48,7 +48,7 @@ export function readsOf(store: MemoryStore, now: () => number): Reads {
       );
     },
     suspicions: async (limit) => newestSuspicions([...store.accounts.values()], limit),
-    accountsAlike: async (type, folded) =>
+    accountsWithFoldedId: async (type, folded) =>
       accounts(({ account }) => account.type === type && foldId(account.id) === folded),
     accountsAfter: async (type, after, limit) =>
       accounts(
@@ -76,7 +76,7 @@ export function readsOf(store: MemoryStore, now: () => number): Reads {
         .slice(0, limit),
     auditHead: async () => store.auditHead,
     accountCount: async () => store.accounts.size,
-    waivers: async () =>
+    coverageWaivers: async () =>
       [...store.waivers.values()].toSorted((one, other) => (one.type < other.type ? -1 : 1)),
     stopDecision: async () => store.stopDecisions[0],
     stopDecisions: async (limit) => store.stopDecisions.slice(0, limit),

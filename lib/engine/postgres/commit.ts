@@ -51,7 +51,7 @@ export async function commit(
           { db: bossOn(session) },
         );
       await moveToDeadLetters(session, queues, dead);
-      await database.announce(
+      await database.notifyWorkers(
         session,
         [...messages]
           .filter(([, list]) => list.some(({ delaySeconds }) => !delaySeconds))

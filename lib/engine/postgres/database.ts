@@ -33,7 +33,7 @@ export interface Database extends Session {
   /** Runs `work` under a lock that excludes other processes. */
   exclusively<T>(work: () => Promise<T>): Promise<T>;
   /** Tells other processes, when the transaction commits, that these queues have new messages. */
-  announce(session: Session, queues: readonly string[]): Promise<void>;
+  notifyWorkers(session: Session, queues: readonly string[]): Promise<void>;
   /** Calls the listener for announcements of other processes. */
   listen(listener: Listener): void;
   /**

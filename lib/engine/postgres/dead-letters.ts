@@ -166,7 +166,7 @@ async function decide(
     const audited = await appendAudit(session, recordsOf(decisions, decided));
     const touched = new Set(steps.what === 'redriven' ? found.map(({ queue }) => queue) : []);
     if (notices.length > 0) touched.add('coordinate');
-    await database.announce(session, [...touched]);
+    await database.notifyWorkers(session, [...touched]);
     return { touched, audited, deadLetters: found.length };
   });
   done.audited.forEach(onAudited);

@@ -100,7 +100,7 @@ class Embedded implements Database {
     return work();
   }
 
-  announce(): Promise<void> {
+  notifyWorkers(): Promise<void> {
     return Promise.resolve();
   }
 

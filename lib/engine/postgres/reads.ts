@@ -104,7 +104,7 @@ export function readsOf(database: Database): Reads {
       );
       return task;
     },
-    startedSince: (at, type, action = 'cleanup') =>
+    countStartedSince: (at, type, action = 'cleanup') =>
       number(
         `SELECT count(*)::int AS number FROM propagator.operation
           WHERE started_at >= $1 AND mode = 'enforce' AND scope_type = $2
@@ -145,7 +145,7 @@ export function readsOf(database: Database): Reads {
       );
       return { total, records: bodies(StoredAccount, rows) };
     },
-    async accountsAlike(type, folded) {
+    async accountsWithFoldedId(type, folded) {
       const rows = await database.query(
         'SELECT body FROM propagator.account WHERE type = $1 AND folded = $2 ORDER BY id',
         [type, folded],
@@ -175,7 +175,7 @@ export function readsOf(database: Database): Reads {
       );
       return bodies(StoredAccount, rows);
     },
-    async waivers() {
+    async coverageWaivers() {
       return bodies(
         StoredWaiver,
         await database.query('SELECT body FROM propagator.waiver ORDER BY type'),

@@ -119,7 +119,7 @@ class Server implements Database {
     });
   }
 
-  async announce(session: Session, queues: readonly string[]): Promise<void> {
+  async notifyWorkers(session: Session, queues: readonly string[]): Promise<void> {
     if (queues.length > 0)
       await session.query(
         `SELECT pg_notify('${CHANNEL}', $1 || ' ' || queue) FROM unnest($2::text[]) AS queue`,

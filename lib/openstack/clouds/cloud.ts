@@ -47,7 +47,10 @@ const OTHER_VARIABLES = [
 ];
 const DEFAULTS: YamlMapping = { auth_type: 'password', interface: 'public' };
 
-/** Reads the configuration of one cloud. Throws one line that names the file, variable or field. */
+/**
+ * Reads the configuration of one cloud. Throws an error whose message is one line that names the
+ * file, variable or field.
+ */
 export function readCloudConfig(from: CloudFiles): CloudConfig {
   const { env } = from;
   const variables = variablesOf(env);
@@ -68,7 +71,7 @@ export function readCloudConfig(from: CloudFiles): CloudConfig {
     isVariables || overridden(key, env) ? asVariable(key) : `${path}: clouds.${name}.${key}`;
   const profile = profileOf(own, from, field);
   const base = update(update({ ...DEFAULTS, auth: {} }, profile, field), own, field);
-  // Regions of the cloud override those of its profile, under either key.
+  // The cloud's own regions override those of its profile, even if the two use different keys.
   const isOwn = Object.keys(own).some((key) => /^(regions|region[_-]name)$/.test(key));
   const { regions, values } = regionsOf(isOwn ? own : profile, variables.region_name, field);
   return normalizeConfig(update(base, values), variables, regions, source, field);
@@ -139,24 +142,28 @@ function profileOf(
   from: CloudFiles,
   field: (key: string) => string,
 ): YamlMapping {
-  const named = own.profile ?? own.cloud;
-  if (named === undefined || named === null || named === '') return {};
+  const profileName = own.profile ?? own.cloud;
+  if (profileName === undefined || profileName === null || profileName === '') return {};
   const key = own.profile === undefined ? 'cloud' : 'profile';
-  if (typeof named !== 'string') throw credentialsError(`${field(key)} is not a string`);
-  const shared = readPublicProfiles(from)[named];
+  if (typeof profileName !== 'string') throw credentialsError(`${field(key)} is not a string`);
+  const shared = readPublicProfiles(from)[profileName];
   // An unknown profile is ignored, as in openstacksdk.
-  const found = YamlMapping.safeParse(shared ?? VENDOR_PROFILES[named] ?? {});
-  if (!found.success) throw credentialsError(`${field(key)}: profile ${named} is not a mapping`);
-  const nested = shared === undefined ? found.data.profile : undefined;
-  if (shared === undefined && [named, nested].some((one) => /^\w+:\/\//.test(String(one))))
+  const found = YamlMapping.safeParse(shared ?? VENDOR_PROFILES[profileName] ?? {});
+  if (!found.success)
+    throw credentialsError(`${field(key)}: profile ${profileName} is not a mapping`);
+  const nestedName = shared === undefined ? found.data.profile : undefined;
+  if (
+    shared === undefined &&
+    [profileName, nestedName].some((one) => /^\w+:\/\//.test(String(one)))
+  )
     throw credentialsError(
       `${field(key)}: a profile at a URL is not supported; set auth.auth_url and ` +
         'regions instead',
     );
-  const vendor = typeof nested === 'string' ? VENDOR_PROFILES[nested] : undefined;
+  const vendor = typeof nestedName === 'string' ? VENDOR_PROFILES[nestedName] : undefined;
   const { status, message, ...profile } = vendor ?? found.data;
   if (shared === undefined && status === 'shutdown')
-    throw credentialsError(`${field(key)}: the cloud of profile ${named} no longer exists`);
+    throw credentialsError(`${field(key)}: the cloud of profile ${profileName} no longer exists`);
   return profile;
 }
 

@@ -43,7 +43,7 @@ export const searchedFolders = (from: CredentialSources): string => foldersOf(fr
 /**
  * Reads the clouds by name, with secure.yaml merged over clouds.yaml, and the path of clouds.yaml.
  * `OS_CLIENT_CONFIG_FILE` and `OS_CLIENT_SECURE_FILE` take precedence over the folders of
- * openstacksdk, and a file that they name must exist. Throws one line that names the file.
+ * openstacksdk, and a file that they name must exist. Throws an error that names the file.
  */
 export function readClouds(from: CloudFiles): {
   clouds: YamlMapping;
@@ -99,7 +99,7 @@ function cloudsOf({ path, content }: Source): YamlMapping {
   throw credentialsError(`${path}: "clouds" is not a mapping of clouds by name`);
 }
 
-/** Merges secure.yaml, which has the same structure and contains only secrets. */
+/** Merges secure.yaml over clouds.yaml. The two have the same structure. */
 function merge(under: unknown, over: unknown): unknown {
   const [below, above] = [YamlMapping.safeParse(under), YamlMapping.safeParse(over)];
   if (!above.success || !below.success) return over ?? under;

@@ -13,8 +13,9 @@ export interface Login {
   /** The password or secret, which is redacted from texts. */
   readonly secret: () => string;
   /**
-   * Reads a login again that can change while the program runs. Called before each login in
-   * Keystone, and after a refused login. Returns true if the login has changed. Does not throw.
+   * Reads the login again. Set if the login can change while the program runs. Called before each
+   * login in Keystone, and after a refused login. Returns true if the login has changed. Does not
+   * throw.
    */
   readonly refresh?: (isRefused: boolean) => Promise<boolean>;
 }
@@ -24,8 +25,8 @@ interface Fields {
   /** Returns a login field as text; `undefined` when missing or empty. */
   get(field: string): string | undefined;
   /**
-   * Returns a login field, or throws when it is missing. The error names the field, or the
-   * alternative `or`.
+   * Returns a login field, or throws when it is missing. The error names the field and, if given,
+   * the alternative field `or`.
    */
   need(field: string, or?: string): string;
 }
@@ -36,7 +37,7 @@ interface Fields {
  */
 export type LoginScopes = 'project' | 'any';
 
-/** Builds the login of a cloud. Throws one line that names the field. */
+/** Builds the login of a cloud. Throws an error that names the field. */
 export function loginOf(cloud: CloudConfig, scopes: LoginScopes): Login {
   const fields = fieldsOf(cloud);
   const { name } = cloud;
@@ -164,7 +165,10 @@ function scopeOf(cloud: CloudConfig, fields: Fields): Record<string, unknown> {
   return { project: { name, domain: domainOf('project', cloud, fields) } };
 }
 
-/** Returns the domain of the user or the project. Its own fields override the default domain. */
+/**
+ * Returns the domain of the user or the project. The domain fields of the user or project override
+ * the default domain.
+ */
 function domainOf(
   of: 'user' | 'project',
   cloud: CloudConfig,

@@ -10,8 +10,8 @@ import { readTls } from './tls.ts';
 /**
  * Reads credentials as `openstack` does: `OS_CLOUD` with clouds.yaml, secure.yaml and
  * clouds-public.yaml, or `OS_*` variables, which override the file. The YAML parser is passed in,
- * so that bundles without files omit it. Throws `PropagatorError` (`openstack.credentials`) with
- * one line that names the setting.
+ * so that a bundle that reads no files does not contain the parser. Throws `PropagatorError`
+ * (`openstack.credentials`) with one line that names the setting.
  */
 export function credentialsIn(from: CloudFiles, scopes: LoginScopes = 'project'): Credentials {
   const cloud = readCloudConfig(from);
@@ -61,7 +61,7 @@ function overridesOf({ fields, regions, name }: CloudConfig): Record<string, str
     if (type === undefined || value === null || value === '') continue;
     if (typeof value !== 'string' || !/^https?:$/.test(URL.parse(value)?.protocol ?? ''))
       throw credentialsError(`${name(key)} is not an http or https URL`);
-    // With one URL for two regions, the resources of one region would remain.
+    // One URL can list the resources of one region only. Those of a second region would remain.
     if (regions.length !== 1)
       throw credentialsError(`${name(key)} needs one region: set ${name('region_name')} as well`);
     if (type === 'identity')

@@ -9,25 +9,28 @@ interface Region {
 }
 
 /**
- * Returns the regions to work in, and the values of the first region. If clouds.yaml names regions,
- * `asked` may name no other region.
+ * Returns the regions to work in, and the values of the first region. `requested`: the value of
+ * OS_REGION_NAME. If clouds.yaml names regions, `requested` may contain only those.
  */
 export function regionsOf(
   base: YamlMapping,
-  asked: unknown,
+  requested: unknown,
   field: (key: string) => string,
 ): { regions: string[]; values: YamlMapping } {
   const known = knownRegions(normalized(base), field);
-  const wanted = listOf(asked);
-  const other = wanted.find((name) => known.length > 0 && !known.some((one) => one.name === name));
-  if (other !== undefined) {
+  const requestedNames = listOf(requested);
+  const unknownName = requestedNames.find(
+    (name) => known.length > 0 && !known.some((one) => one.name === name),
+  );
+  if (unknownName !== undefined) {
     const names = known.map((region) => region.name).join(', ');
     throw credentialsError(
-      `OS_REGION_NAME: ${field('regions')} has no region ${other}, only ${names}`,
+      `OS_REGION_NAME: ${field('regions')} has no region ${unknownName}, only ${names}`,
     );
   }
-  const chosen = wanted.length === 0 ? known : known.filter(({ name }) => wanted.includes(name));
-  const names = chosen.length === 0 ? wanted : chosen.map((region) => region.name);
+  const chosen =
+    requestedNames.length === 0 ? known : known.filter(({ name }) => requestedNames.includes(name));
+  const names = chosen.length === 0 ? requestedNames : chosen.map((region) => region.name);
   const [first] = chosen;
   const different = chosen.find((one) => !isDeepStrictEqual(one.values, first?.values));
   if (first && different)
@@ -61,6 +64,6 @@ function knownRegions(cloud: YamlMapping, field: (key: string) => string): Regio
 
 /** Reads a list, or text with commas. */
 function listOf(value: unknown): string[] {
-  const all = Array.isArray(value) ? value : String(value ?? '').split(',');
-  return all.map((one) => String(one).trim()).filter((one) => one !== '');
+  const items = Array.isArray(value) ? value : String(value ?? '').split(',');
+  return items.map((one) => String(one).trim()).filter((one) => one !== '');
 }

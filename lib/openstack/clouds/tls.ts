@@ -6,7 +6,7 @@ import type { CloudConfig } from './normalize-config.ts';
 
 /**
  * Reads the TLS options `verify`, `insecure`, `cacert`, `cert` and `key`, like openstacksdk. With
- * `verify: false`, the CA file is not read. Throws one line that names the field and the file.
+ * `verify: false`, the CA file is not read. Throws an error that names the field and the file.
  */
 export function readTls(from: CredentialSources, cloud: CloudConfig): Tls {
   const verify = verifies(from, cloud);

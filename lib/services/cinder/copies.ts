@@ -28,8 +28,8 @@ const isOlderThan = (
 const DELETABLE_STATES = ['available', 'error'];
 
 /**
- * Snapshots. Cinder sets a snapshot with RBD clones back to `available`. After the deletion of the
- * clones, its deletion is requested again.
+ * Snapshots. If a snapshot still has RBD clones, Cinder accepts its deletion and then sets it back
+ * to `available`. A later run requests the deletion again, after the clones are gone.
  */
 export const snapshot = defineType({
   name: 'snapshot',
@@ -95,7 +95,7 @@ export const groupSnapshot = defineType({
   async list(context) {
     const rows = await groupSnapshotsOf(context);
     if (rows.length === 0) return [];
-    // Only the rows of its snapshots contain the time of the deletion request.
+    // Only the rows of a group snapshot's snapshots contain the time of the deletion request.
     const snapshots = await snapshotsOf(context);
     return rows.map((row) => ({
       ...row,
@@ -163,7 +163,7 @@ export const group = defineType({
   label: (row) => row.name ?? undefined,
   blocked: (row) => row.blocker,
   async remove(row, context): Promise<Removal> {
-    // Only the rows of its volumes contain the time of the last change.
+    // Only the rows of a group's volumes contain the time of the last change.
     const isDeleting =
       row.status === 'deleting' && context.now() - row.changed <= STUCK_AFTER_MILLIS;
     if (isDeleting) return { kind: 'accepted' };
@@ -208,9 +208,9 @@ async function foreignVolumeBlocker(
 }
 
 /**
- * Backups. A backup waits for its incremental backups, because an administrator can delete a backup
- * that other backups need. Cinder removes the objects of a backup from Swift. Objects that remain
- * are removed with the Swift account.
+ * Backups. Cinder lets an administrator delete a backup that incremental backups still need. The
+ * blocker therefore keeps a backup until its incremental backups are gone. Cinder removes the
+ * objects of a backup from Swift. Objects that remain are removed with the Swift account.
  */
 export const backup = defineType({
   name: 'backup',

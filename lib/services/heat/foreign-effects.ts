@@ -47,14 +47,19 @@ async function resourcesOf(row: StackRow, api: ServiceApi): Promise<ResourceRow[
 
 const environment = z.object({ resource_registry: z.unknown() });
 /**
- * The types that a stack's environment maps other types to, and the resources with a pre-delete
- * hook.
+ * `mapped`: the types that replace other types in the stack. `hooks`: the resources with a
+ * pre-delete hook, as `stack/resource`.
  */
 interface Environment {
   readonly mapped: readonly string[];
   readonly hooks: readonly string[];
 }
 
+/**
+ * Reads the registry of a stack's environment, for example
+ * `{"OS::Nova::Server": "custom.yaml", "resources": {"db": {"hooks": "pre-delete"}}}`. The example
+ * maps servers to the type `custom.yaml`, and the resource `db` has a pre-delete hook.
+ */
 async function environmentOf(row: StackRow, api: ServiceApi): Promise<Environment> {
   const answer = await api.request('GET', `${pathOfStack(row)}/environment`);
   const mapped: string[] = [];
@@ -123,50 +128,53 @@ async function findForeignEffect(
   const privileged = typeNames.find((typeName) =>
     PRIVILEGED_TYPES.some((type) => matchesType(typeName, type)),
   );
-  if (privileged) return privilegedType(privileged);
+  if (privileged) return privilegedTypeBlocker(privileged);
   const unfinished = resources.find(
     (resource) => isUnfinished(resource) && mayHaveType(resource, ASSOCIATION_TYPES),
   );
-  if (unfinished) return unfinishedAssociation(unfinished);
+  if (unfinished) return unfinishedAssociationBlocker(unfinished);
   const candidatesFor = (types: readonly string[]): readonly ResourceRow[] =>
     resources.filter(
       (resource) => isCustomType(resource.resource_type) || mayHaveType(resource, types),
     );
-  for (const by of TYPES_REMOVED_BY_NAME) {
-    const candidates = candidatesFor(by.types);
+  for (const nameRule of TYPES_REMOVED_BY_NAME) {
+    const candidates = candidatesFor(nameRule.types);
     if (candidates.length === 0) continue;
-    const names = await conflictingNames(context, by);
+    const names = await conflictingNames(context, nameRule);
     const conflict = candidates.find(
       ({ physical_resource_id: id }) => id && names.has(foldName(id)),
     );
-    if (conflict) return nameConflict(by, conflict.physical_resource_id ?? '');
+    if (conflict) return nameConflictBlocker(nameRule, conflict.physical_resource_id ?? '');
   }
   return metadataObjectConflict(candidatesFor(SERVER_TYPES), context);
 }
 
-const privilegedType = (type: string): Blocker => ({
+const privilegedTypeBlocker = (type: string): Blocker => ({
   message:
-    `the stack contains ${type}: with its deletion, an administrator would change ` +
-    'resources of other projects or of the cloud, or run a workflow',
+    `the stack contains ${type}. To delete it as an administrator could change ` +
+    'resources of other projects or of the cloud, or start a workflow',
   actor: 'operator',
   advice: MANUAL_DELETION,
 });
 
-const unfinishedAssociation = ({ resource_name, resource_status }: ResourceRow): Blocker => ({
+const unfinishedAssociationBlocker = ({
+  resource_name,
+  resource_status,
+}: ResourceRow): Blocker => ({
   message:
-    `the resource ${resource_name} of the stack is unfinished ` +
-    `(${resource_status}): Heat would revert its association with a resource ` +
-    'that the template names and that may belong to another project',
+    `the resource ${resource_name} of the stack is unfinished (${resource_status}). Heat would ` +
+    `undo the association of ${resource_name}. Its target is named in the template and may ` +
+    'belong to another project',
   actor: 'operator',
   advice: MANUAL_DELETION,
 });
 
-const nameConflict = (by: TypeRemovedByName, name: string): Blocker => ({
+const nameConflictBlocker = (nameRule: TypeRemovedByName, name: string): Blocker => ({
   message:
     'Heat deletes a resource of the stack by name, with the token of the ' +
-    `propagator, and would also delete the ${by.term} "${name}" ${by.owner}`,
+    `propagator, and would also delete the ${nameRule.term} "${name}" ${nameRule.ownerPhrase}`,
   actor: 'operator',
-  advice: by.advice,
+  advice: nameRule.advice,
 });
 
 const metadata = z.object({
@@ -178,8 +186,9 @@ const metadata = z.object({
 });
 
 /**
- * Checks the Swift objects of servers with the transport `POLL_TEMP_URL`, in which Heat stores
- * their metadata. Since Xena, Heat fails to remove this object, but a later release may remove it.
+ * Servers with the transport `POLL_TEMP_URL` have a Swift object in which Heat stores their
+ * metadata. Checks whether this object belongs to another project. Since Xena, Heat fails to remove
+ * the object, but a later release may remove it.
  */
 async function metadataObjectConflict(
   servers: readonly ResourceRow[],
@@ -195,7 +204,7 @@ async function metadataObjectConflict(
       ?.pathname.split('/')
       .map(decodeURIComponent)
       .find((part) => names.has(foldName(part)));
-    if (name) return nameConflict(containerRemovedByName, name);
+    if (name) return nameConflictBlocker(containerRemovedByName, name);
   }
   return undefined;
 }

@@ -14,7 +14,7 @@ export interface TypeRemovedByName {
   /** The service's term, for the operator. */
   readonly term: string;
   /** The owner of the other resource, as in `of the propagator`. */
-  readonly owner: string;
+  readonly ownerPhrase: string;
   readonly advice: string;
   /** The Heat resource types that are removed by name. */
   readonly types: readonly string[];
@@ -23,7 +23,7 @@ export interface TypeRemovedByName {
 }
 
 const OF_PROPAGATOR = {
-  owner: 'of the propagator',
+  ownerPhrase: 'of the propagator',
   advice:
     'Rename or delete it, or give the propagator a separate user and project ' +
     'without resources.',
@@ -110,7 +110,7 @@ const queues: TypeRemovedByName = {
  */
 const mistralType = (term: string, type: string, collection: string): TypeRemovedByName => ({
   term,
-  owner: 'of another project',
+  ownerPhrase: 'of another project',
   advice:
     'Delete the stack with the token of a member of its project (Heat then finds ' +
     'only resources of that project), or rename one of the two resources.',

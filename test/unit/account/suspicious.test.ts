@@ -93,7 +93,7 @@ describe('the decision of an operator about suspicious deletions', () => {
       cause: { suspicious: true, note: 'released by ann: looked at it' },
     });
     expect(fixture.left()).toEqual({});
-    expect(await fixture.engine.reads.startedSince(0, 'project')).toBe(0);
+    expect(await fixture.engine.reads.countStartedSince(0, 'project')).toBe(0);
     fixture.expectOthersUntouched();
   });
 

@@ -111,7 +111,7 @@ describe('each route', () => {
   it('stored nothing for a refused request', async () => {
     const { reads } = stage.engine;
     const stored = [
-      await reads.waivers(),
+      await reads.coverageWaivers(),
       await reads.stopDecision(),
       await reads.decisions({ limit: 9 }),
     ];

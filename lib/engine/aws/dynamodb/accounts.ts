@@ -3,7 +3,7 @@ import type { AccountRecord } from '../../../account/inventory.ts';
 import { mergeAccounts } from '../../accounts.ts';
 import { StoredAccount } from '../../records.ts';
 import { pack, unpack } from './codec.ts';
-import { accountKey, alikePk, memberPk, projectsPk, SUSPICION_PK } from './keys.ts';
+import { accountKey, foldedIdPk, memberPk, projectsPk, SUSPICION_PK } from './keys.ts';
 import { type Item, keyOf, numberOf, textOf, type Write } from './rows.ts';
 import type { Store } from './table.ts';
 
@@ -60,7 +60,7 @@ function rowsOf(record: AccountRecord, item: Item | undefined): AccountRows {
   const alike =
     item || folded === account.id
       ? []
-      : [keyOf({ pk: alikePk(account.type, folded), sk: account.id })];
+      : [keyOf({ pk: foldedIdPk(account.type, folded), sk: account.id })];
   if (now.suspicion && !old?.suspicion)
     alike.push(keyOf({ pk: SUSPICION_PK, sk: `${account.type}#${account.id}` }));
   if (old?.suspicion && !now.suspicion)

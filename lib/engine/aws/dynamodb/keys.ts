@@ -86,7 +86,7 @@ export const accountKey = (type: AccountRecord['account']['type'], id: string): 
   pk: accountPk(type),
   sk: id,
 });
-export const alikePk = (type: AccountRecord['account']['type'], folded: string): string =>
+export const foldedIdPk = (type: AccountRecord['account']['type'], folded: string): string =>
   `alike#${type}#${folded}`;
 export const documentPk = (collection: string, partition: string): string =>
   `document#${collection}#${partition}`;

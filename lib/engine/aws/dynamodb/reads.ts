@@ -22,11 +22,11 @@ import {
   aboutPk,
   accountKey,
   accountPk,
-  alikePk,
   childrenPk,
   decisionsPk,
   documentPk,
   domainPk,
+  foldedIdPk,
   idIn,
   memberPk,
   operationKey,
@@ -150,7 +150,7 @@ export function readsOf(
           .find((task) => task.id === id)
       );
     },
-    async startedSince(at, type, action) {
+    async countStartedSince(at, type, action) {
       const started = await store.sortKeys({ pk: startedPk(type, action), from: sortable(at) });
       return new Set(started.map(idIn)).size;
     },
@@ -170,9 +170,12 @@ export function readsOf(
       const found = bodies(StoredAccount, await store.many(keys)).filter((one) => one.suspicion);
       return newestSuspicions(found, limit);
     },
-    async accountsAlike(type, folded) {
+    async accountsWithFoldedId(type, folded) {
       if (folded === '') return [];
-      return accountsOf(type, [folded, ...(await store.sortKeys({ pk: alikePk(type, folded) }))]);
+      return accountsOf(type, [
+        folded,
+        ...(await store.sortKeys({ pk: foldedIdPk(type, folded) })),
+      ]);
     },
     async accountsAfter(type, after, limit) {
       // The key range includes `after` itself.
@@ -192,7 +195,7 @@ export function readsOf(
       const found = await accountsOf('project', await store.sortKeys({ pk: memberPk(userId) }));
       return found.filter(({ members }) => members?.includes(userId));
     },
-    async waivers() {
+    async coverageWaivers() {
       return bodies(StoredWaiver, await store.query({ pk: 'waiver' }));
     },
     async stopDecision() {
