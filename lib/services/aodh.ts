@@ -50,8 +50,8 @@ const alarm = defineType({
     } catch (error) {
       const status = error instanceof PropagatorError ? error.report.status : undefined;
       if (status === undefined || status === 404 || status === 429) throw error;
-      // Aodh first deletes the row and then the trusts of its actions (`trust+http`). A call that
-      // failed at a trust has deleted the row.
+      // Aodh first deletes the row and then the trusts of its actions (`trust+http`). If the call
+      // failed at a trust, the row is already deleted.
       const answer = await api.request('GET', path, { accept: [404] }).catch(() => undefined);
       if (answer?.status !== 404) throw error;
     }
@@ -113,9 +113,8 @@ export const aodh = defineService({
     },
   ],
   releases: [
-    'All: the quota of the project stays, because Aodh creates it with each read. It ' +
-      'does no harm. To remove it: openstack alarm quota delete ' +
-      'PROJECT_ID',
+    'All: the quota of the project stays, because each read of the quota creates it. The ' +
+      'quota does no harm. This command removes it: openstack alarm quota delete PROJECT_ID',
     'All: Keystone deletes the trust of an action "trust+http" with the user or the project.',
   ],
   resourceTypes: [alarm],

@@ -21,8 +21,8 @@ const requiresLiveProject: RequiresLiveProject = {
 
 const text = z.string().nullish();
 /**
- * Barbican identifies resources by their URL, which may name any host. Only the UUID at its end is
- * used.
+ * Barbican identifies resources by their URL, which may name any host. Only the UUID at the end of
+ * the URL is used.
  */
 const idIn = (collection: string) =>
   z
@@ -115,8 +115,8 @@ const SERVICE_ADMIN =
   '2023.2: admin with system scope)';
 
 /**
- * Limits that were set for the project. By default, Barbican shows and removes them only for a role
- * that few clouds use. A refusal must not block the other resource types.
+ * Limits that were set for the project. By default, Barbican shows and removes limits only for
+ * users with a role that few clouds assign. A refusal must not block the other resource types.
  */
 const projectQuota = defineLimits({
   name: 'project-quota',
@@ -164,9 +164,9 @@ const projectQuota = defineLimits({
 });
 
 /**
- * Barbican, Key Manager API v1. It is called without a microversion (1.0), so that consumers do not
- * prevent the deletion of a secret. ACLs of existing projects keep the ids of deleted users,
- * because such an id grants nothing.
+ * Barbican, Key Manager API v1. The propagator calls Barbican without a microversion (1.0), because
+ * microversion 1.2 refuses to delete a secret with consumers. ACLs of existing projects keep the
+ * ids of deleted users, because the id of a deleted user grants nothing.
  */
 export const barbican = defineService({
   name: 'barbican',

@@ -195,14 +195,14 @@ export const blazar = defineService({
   leftBySuspend: [
     {
       types: ['lease'],
-      because: 'Blazar cannot pause a lease. It ends at its date.',
+      because: 'Blazar cannot pause a lease. A lease ends at its end date.',
       warns: {
         message:
-          'a lease continues while the project is suspended; at its end, Blazar deletes its ' +
-          'servers or fails without the trust of its owner',
+          'a lease continues while the project is suspended; at the end of the lease, Blazar ' +
+          'deletes the servers of the lease, or fails because the trust of the owner does not work',
         advice:
-          'Extend the lease if the project is to be resumed after its end (openstack reservation ' +
-          'lease update --prolong-for).',
+          'If the project is to be resumed after the end of the lease, extend the lease ' +
+          '(openstack reservation lease update --prolong-for).',
       },
     },
   ],

@@ -90,10 +90,10 @@ const quota = defineQuotaSet('/os-quota-sets', {
 });
 
 /**
- * Cinder, Block Storage API v3. The path names the token's project, because Cinder accepts no other
- * project there. Since microversion 3.59 (Train) every row names its owner, and transfers are
- * paged. Messages are not removed, because they expire. A resource waits only for the resources
- * that it depends on (safety rule: one stuck resource stops no other).
+ * Cinder, Block Storage API v3. Each path contains the token's project, because Cinder accepts no
+ * other project in the path. Since microversion 3.59 (Train) every row names its owner, and
+ * transfers are paged. Messages are not removed, because they expire. A resource waits only for the
+ * resources that it depends on (safety rule: one stuck resource stops no other).
  */
 export const cinder = defineService({
   name: 'cinder',

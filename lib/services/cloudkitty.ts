@@ -1,10 +1,10 @@
 import { defineService } from '../task/service.ts';
 
 /**
- * CloudKitty. It rates the last hours of a deleted project some hours later ([collect]
- * wait_periods). For these bills it needs the scope, and the prices that administrators set for the
- * project (hashmap mappings with a tenant). The cleanup therefore keeps both. No call removes rated
- * data.
+ * CloudKitty rates the last hours of a deleted project some hours later ([collect] wait_periods).
+ * For these bills, CloudKitty needs the scope of the project, and the prices that administrators
+ * set for the project (hashmap mappings with a tenant). The cleanup therefore keeps the scope and
+ * the prices. No call removes rated data.
  */
 export const cloudkitty = defineService({
   name: 'cloudkitty',

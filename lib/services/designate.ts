@@ -8,7 +8,7 @@ import { zoneShare } from './designate/shares.ts';
 import { zone } from './designate/zones.ts';
 import { defineLimits, limitsRow } from './kit/quota.ts';
 
-/** The schema omits the key, with which any project could accept the zone. */
+/** The schema omits the key, because any project that knows the key could accept the zone. */
 const transferRow = z.object({
   id: z.string(),
   project_id: optionalText,
@@ -28,13 +28,13 @@ const zoneTask = <
   collection: string,
   row: z.ZodType<Row>,
   label: (row: Row) => string | null | undefined,
-  isOffered: (row: Row, project: string) => boolean = () => false,
+  isOfferedToProject: (row: Row, project: string) => boolean = () => false,
 ) =>
   defineType<Row>({
     name,
     async list(context) {
       const rows = await rowsOf(context, `/v2/zones/tasks/${collection}`, collection, row);
-      return rows.filter((one) => !isOffered(one, context.project));
+      return rows.filter((one) => !isOfferedToProject(one, context.project));
     },
     id: ({ id }) => id,
     owner: ownerOf,
@@ -84,9 +84,9 @@ const quota = defineLimits({
 });
 
 /**
- * Designate, DNS API v2. Pools, TLDs, TSIG keys and blacklists belong to the operator. Neutron
- * waits for the PTR records (see `ptrRecord`). Neutron does not wait for zones, because name
- * servers may be slow. Designate's cleanup runs after Nova, because designate-sink removes the
+ * Designate, DNS API v2. Pools, TLDs, TSIG keys and blacklists belong to the operator. Neutron's
+ * cleanup waits for the PTR records (see `ptrRecord`). It does not wait for zones, because name
+ * servers may be slow. Designate's cleanup runs after Nova's, because designate-sink removes the
  * records of Nova's servers.
  */
 export const designate = defineService({

@@ -78,9 +78,9 @@ const jobRow = z.object({
 });
 
 /**
- * Jobs are removed first, because they create backups. After a deletion, the scheduler on the
- * client's machine would still complete a running backup. A running job is therefore first aborted.
- * The next iteration removes the job, even if its scheduler has not reacted.
+ * Jobs are removed first, because they create backups. After the deletion of a job, the scheduler
+ * on the client's machine would still complete a running backup. A running job is therefore aborted
+ * first. The next iteration removes the job, even if its scheduler has not reacted.
  */
 const job = defineType<z.infer<typeof jobRow>>({
   name: 'job',
@@ -161,10 +161,10 @@ const client = defineType<z.infer<typeof clientRow>>({
 });
 
 /**
- * Freezer, API v2. Freezer stores only records of backups. Most customers store the data in Swift,
- * where the cleanup of Swift removes them. Freezer's cleanup runs before Nova, Cinder and Swift,
- * because a job creates snapshots and writes objects. It runs in the pre-delete phase, because jobs
- * have trusts.
+ * Freezer, API v2. Freezer stores only records of backups. Most customers store the data of a
+ * backup in Swift, and Swift's cleanup removes it. Freezer's cleanup runs before Nova, Cinder and
+ * Swift, because a job creates snapshots and writes objects. Freezer's cleanup runs in the
+ * pre-delete phase, because a job needs its trust, which may end with the project.
  */
 export const freezer = defineService({
   name: 'freezer',

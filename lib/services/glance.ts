@@ -144,7 +144,7 @@ const metadefNamespace = defineType({
  * Returns true if the path with this name addresses this namespace. Glance reads the path as
  * Latin-1 (seen on 25.1): `ü` addresses a namespace `Ã¼`, which may belong to another project. No
  * route matches a slash, and a name of only dots means the parent path. Names are unique, so a GET
- * that returns the same name is a proof.
+ * that returns the same name proves that the path addresses this namespace.
  */
 async function isAddressable(row: NamespaceRow, api: ServiceApi): Promise<boolean> {
   if (/\/|^\.{0,2}$/.test(row.namespace)) return false;

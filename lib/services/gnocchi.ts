@@ -18,7 +18,7 @@ const hasNext = (headers: Headers): boolean => /rel="?next/.test(headers.get('li
 
 /**
  * Removes many resources and their metrics in one call. The filter contains the project and the
- * ids. A resource with a new owner since the listing therefore stays.
+ * ids. A resource that got a new owner after the listing therefore stays.
  */
 async function removeResources(
   rows: readonly ResourceRow[],
@@ -67,7 +67,8 @@ const metricRow = z.object({
 /**
  * Metrics without a resource. Gnocchi stores only their creator, as one string (`user:project`),
  * and can search only for the complete string. The listing therefore needs one call for each user
- * that was ever a member. Metrics of a resource are removed with the resource, for any creator.
+ * that was ever a member. Gnocchi removes all metrics of a resource with the resource, regardless
+ * of their creator.
  */
 const metric = defineType({
   name: 'metric',

@@ -7,18 +7,19 @@ import { userReports } from './heat/user-reports.ts';
 import { epochOf } from './kit/time.ts';
 
 const MINUTE = 60_000;
-/** The report names a stack after this time, although a large stack may take longer. */
+/** The report names a stack whose deletion takes longer than this. A large stack may take longer. */
 const STUCK_AFTER_MILLIS = 15 * MINUTE;
 /**
- * A longer deletion has lost its engine and is requested again, because Heat's own timeout is one
- * hour ([DEFAULT] stack_action_timeout).
+ * Heat's own timeout for a deletion is one hour ([DEFAULT] stack_action_timeout). A deletion that
+ * takes longer than this has lost its engine, and the propagator requests it again.
  */
 const ABANDONED_AFTER_MILLIS = 70 * MINUTE;
 
 /**
  * Stacks with all their resources and nested stacks. Heat searches keypairs, containers and queues
- * by name with the caller's token, so they stay. Keypairs are removed with the user, containers by
- * Swift's task, and queues by Zaqar's task. Resources with `deletion_policy: Retain` also stay.
+ * by name with the propagator's token. Heat does not find those of the project, so they stay.
+ * Keypairs are removed with the user, containers by Swift's task, and queues by Zaqar's task.
+ * Resources with `deletion_policy: Retain` also stay.
  */
 const stack = defineType({
   name: 'stack',
@@ -28,8 +29,8 @@ const stack = defineType({
       'workflow or cron trigger of another project, has the same name.',
     'The stack has resources that belong to the cloud or to other projects (quotas, ' +
       'flavors, Keystone resources), a workflow that runs at deletion, or an ' +
-      'unfinished association. Its deletion by an administrator would change resources ' +
-      'that its owner may not change.',
+      'unfinished association. If an administrator deleted the stack, Heat would change ' +
+      'resources that the owner of the stack may not change.',
     'A pre-delete hook is set. The deletion waits until an operator clears the hook.',
     'Another service refuses the deletion of a resource (DELETE_FAILED). The report ' +
       'shows the reason from Heat. Each run requests the deletion again.',
@@ -132,8 +133,8 @@ async function deleteResource({ api }: ProjectContext, path: string): Promise<Re
 /**
  * Heat, Orchestration API v1. Its cleanup runs before the services of its resources, because a
  * stack deletes its resources in the right order and recreates missing resources. Any administrator
- * can delete a stack. A token on the project is preferred, because with it Heat searches names only
- * in the project.
+ * can delete a stack. A token on the project is preferred, because Heat then searches names only in
+ * that project.
  */
 export const heat = defineService({
   name: 'heat',
@@ -171,10 +172,10 @@ export const heat = defineService({
     '25 (2025.2) first logs in with the trust of the owner. If the owner or the ' +
       'project is deleted, Heat refuses. Clean up projects before their deletion, or ' +
       'upgrade to 26.',
-    '26 (2026.1) creates a trust of the caller if that trust is gone. The propagator ' +
-      'must therefore not log in with an application credential. If the owner is ' +
-      'disabled or has lost the role, the deletion is blocked until the project is ' +
-      'disabled.',
+    '26 (2026.1) creates a trust of the caller if the trust of the owner is gone. By default ' +
+      'an application credential cannot create a trust, so the propagator must not log in ' +
+      'with one. If the owner is disabled or has lost the role, the deletion is blocked until ' +
+      'the project is disabled.',
     '19 to 21 with enforce_new_defaults refuse an administrator the path of another ' +
       'project. Any stack for which Heat shows the project then proves that the ' +
       'propagator can list all stacks.',
@@ -189,8 +190,8 @@ export const heat = defineService({
     {
       types: ['stack'],
       because:
-        'The suspend of Heat is not exact. The servers, load balancers and alarms of a stack ' +
-        'are suspended separately.',
+        "Heat's own suspend cannot be reversed exactly. The servers, load balancers and alarms " +
+        'of a stack are suspended separately.',
       warns: {
         message:
           'stacks stay as they are; a scaling or healing policy acts again on signals after ' +

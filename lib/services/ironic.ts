@@ -112,7 +112,7 @@ const allocationRow = z.object({
   owner: z.string().nullish(),
 });
 
-/** Requests for a node, which Ironic removes when the node is undeployed. */
+/** Requests for a node. Ironic removes an allocation when its node is undeployed. */
 const allocation = defineType({
   name: 'allocation',
   blockers: ['The node of the allocation is deployed.'],
@@ -194,10 +194,10 @@ const runbook = defineType({
 });
 
 /**
- * Ironic, Bare Metal API v1. It needs a system-scoped token, because a project-scoped token shows
- * only the nodes of that project. 1.65 (Victoria) is the first microversion with lessees. Nodes are
- * never removed. Ironic's cleanup runs after Nova, which must first remove its servers from the
- * machines.
+ * Ironic, Bare Metal API v1. The propagator uses a system-scoped token, because a project-scoped
+ * token shows only the nodes of that project. 1.65 (Victoria) is the first microversion with
+ * lessees. Nodes are never removed. Ironic's cleanup runs after Nova's, because Nova must first
+ * remove its servers from the machines.
  */
 export const ironic = defineService({
   name: 'ironic',

@@ -68,9 +68,9 @@ async function candidateUsers({
 
 /**
  * Application credentials that members created for the project. Keystone refuses a login with them,
- * but keeps them until their user or a role of it is removed. Their access rules stay. Access rules
- * belong to the user, other credentials may use them, and only a system-scoped token could remove
- * them.
+ * but keeps them until their user or a role of that user is removed. Access rules stay, because
+ * they belong to the user, other credentials may use them, and only a system-scoped token could
+ * remove them.
  */
 const applicationCredential = defineType({
   name: 'application-credential',

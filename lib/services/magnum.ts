@@ -54,7 +54,7 @@ const template = defineType({
           'The propagator deletes the template when these clusters are deleted. Magnum ' +
           'cannot move a template to another project.',
       };
-    // An administrator has made it public.
+    // Only an administrator can make a template public.
     if (row.public)
       return {
         message: 'the template is public: other projects may create clusters from it',
@@ -113,12 +113,12 @@ const quota = defineQuota({
 });
 
 /**
- * Magnum, Container Infrastructure Management API v1. It needs no microversion, because none
- * changes the calls that are used. Its cleanup runs in the pre-delete phase. The drivers use a
- * trust (Heat) or an application credential (Cluster API) of the cluster's creator, which Keystone
- * removes with the project or the user. Magnum deletes a cluster without the resources that
- * Kubernetes has created: volumes, snapshots, load balancers, floating IPs and security groups. The
- * tasks of Octavia, Cinder and Neutron remove them.
+ * Magnum, Container Infrastructure Management API v1. The propagator sends no microversion, because
+ * no microversion changes the calls that it uses. Magnum's cleanup runs in the pre-delete phase:
+ * the drivers use a trust (Heat) or an application credential (Cluster API) of the cluster's
+ * creator, which Keystone removes with the project or the user. Magnum deletes a cluster without
+ * the resources that Kubernetes has created: volumes, snapshots, load balancers, floating IPs and
+ * security groups. The tasks of Octavia, Cinder and Neutron remove these resources.
  */
 export const magnum = defineService({
   name: 'magnum',

@@ -170,7 +170,7 @@ export const mistral = defineService({
       warns: {
         message:
           'cron triggers are consumed without effect while the project is disabled: Mistral ' +
-          'counts each run, and removes the trigger after the last one',
+          'counts each run, and removes the trigger after the last run',
         advice:
           'Ask the owner to check the remaining executions after the resume (openstack cron ' +
           'trigger list).',

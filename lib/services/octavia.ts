@@ -26,7 +26,10 @@ type LoadBalancerRow = z.infer<typeof loadBalancerRow>;
 
 /** Octavia's `DELETABLE_STATUSES`. In any other state, Octavia answers 409 to a deletion. */
 const DELETABLE_STATES = ['ACTIVE', 'ERROR'];
-/** Longer than Octavia's own retries, which end in ERROR after 15 minutes. */
+/**
+ * A pending state that lasts longer than this counts as stuck. Octavia's own retries end in ERROR
+ * after 15 minutes.
+ */
 const STUCK_AFTER_MILLIS = 20 * 60_000;
 /** A load balancer that changed to ERROR within this time may have failed during its deletion. */
 const RECENT_ERROR_MILLIS = 60 * 60_000;
@@ -36,7 +39,7 @@ const isStuck = (row: LoadBalancerRow, { now }: ProjectContext): boolean =>
 
 /**
  * Returns a blocker for a load balancer in a pending state. If the worker died, no API call ends
- * this state.
+ * the pending state.
  */
 function busyBlocker(row: LoadBalancerRow, context: ProjectContext): Blocker {
   const status = row.provisioning_status;
@@ -49,9 +52,9 @@ function busyBlocker(row: LoadBalancerRow, context: ProjectContext): Blocker {
       'it',
     actor: 'operator',
     advice:
-      'Search the log of octavia-worker for its id. If no worker processes it, set its ' +
-      'provisioning_status to ERROR in the Octavia database (no API call does this). ' +
-      'The propagator then deletes it.',
+      'Search the log of octavia-worker for the id of the load balancer. If no worker ' +
+      'processes it, set its provisioning_status to ERROR in the Octavia database (no API ' +
+      'call does this). The propagator then deletes the load balancer.',
   };
 }
 

@@ -14,8 +14,8 @@ import { provision } from './swift/provision.ts';
 import { publicAccessSuspension } from './swift/suspend.ts';
 
 /**
- * The most objects in one listing. An iteration with this many objects takes one to two minutes and
- * little memory.
+ * The maximum of objects in one listing. An iteration with this number of objects takes one to two
+ * minutes and little memory.
  */
 const MAX_LISTED_OBJECTS = 10_000;
 /** Types with this value do not wait for Nova, because no server needs the objects. */
@@ -52,7 +52,7 @@ function containersOf(context: ProjectContext): Promise<readonly ContainerRow[]>
 
 /**
  * The names of containers with more objects than this iteration has listed. This iteration cannot
- * delete them.
+ * delete these containers.
  */
 const incompleteContainers = (context: ProjectContext): Promise<Set<string>> =>
   context.memoize('swift.incomplete-containers', async () => new Set<string>());
@@ -198,7 +198,7 @@ export const swift = defineService({
   catalogAliases: ['s3'],
   // These services may store backups and images in the account. The dependency is only preferred,
   // because a public image that waits for the operator must not block Swift's cleanup. A hold on a
-  // backup, an image or a server blocks it (`ready.ts`).
+  // backup, an image or a server blocks Swift's cleanup (`ready.ts`).
   dependsOn: [
     { services: ['nova'], strength: 'preferred', until: 'done' },
     { types: ['cinder.backup', 'glance.image'], strength: 'preferred', until: 'empty' },

@@ -30,8 +30,8 @@ const modulesOf = async (api: ServiceApi, project: string) => {
 
 /**
  * Returns true if a 500 comes from a known fault in Trove since 2023.2: an UnboundLocalError in
- * `Modules.load` for an administrator. If Trove lists clusters at the same time, Trove is not down,
- * so this fault is the cause.
+ * `Modules.load` for an administrator. If Trove can list clusters, Trove is not down, and the fault
+ * is the cause of the 500.
  */
 async function isModuleListingBroken(error: unknown, api: ServiceApi): Promise<boolean> {
   if (!(error instanceof PropagatorError) || error.report.status !== 500) return false;
@@ -40,7 +40,7 @@ async function isModuleListingBroken(error: unknown, api: ServiceApi): Promise<b
 
 /**
  * Returns the API with a token without the administrator role, or `undefined` if Keystone refuses
- * it.
+ * the token.
  */
 const memberApiOf = ({ memberApi }: ProjectContext): Promise<ServiceApi | undefined> =>
   memberApi?.().catch((error: unknown) => {
@@ -166,8 +166,8 @@ export const trove = defineService({
     'Trove before Wallaby cannot list the instances of one project, and Trove ' +
       'before Victoria cannot list the backups of one project.',
     '2023.2 and later: Trove answers 500 when an administrator lists modules. The ' +
-      'propagator removes modules while the project exists. After its deletion they ' +
-      'are unreachable.',
+      'propagator removes modules while the project exists. After the deletion of the project, ' +
+      'its modules are unreachable.',
     'If Trove answers 403 to the listing of instances, Nova may have refused a call ' +
       'from Trove.',
   ],

@@ -80,16 +80,16 @@ const queue = ownedByTokenProject('queue', (api) => listNames(api, 'queues'));
  * Topics exist only on MongoDB. With another store, Zaqar answers 503 to all calls about topics.
  */
 const topic = ownedByTokenProject('topic', async (api) => {
-  const ask = (): Promise<string[] | PropagatorError> =>
+  const listTopics = (): Promise<string[] | PropagatorError> =>
     listNames(api, 'topics').catch((error: unknown) => {
       if (error instanceof PropagatorError && error.report.status === 503) return error;
       throw error;
     });
-  const first = await ask();
+  const first = await listTopics();
   if (!(first instanceof PropagatorError)) return first;
   // Queues are in the same store, so a listing of queues proves that the store is not down.
   await listNames(api, 'queues');
-  const second = await ask();
+  const second = await listTopics();
   if (!(second instanceof PropagatorError)) return second;
   throw new PropagatorError({
     ...second.report,

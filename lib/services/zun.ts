@@ -6,8 +6,8 @@ import { epochOf } from './kit/time.ts';
 import { containerSuspension } from './zun/suspend.ts';
 
 /**
- * A longer deletion counts as stuck, because Zun deletes a container on a running host within
- * seconds.
+ * A deletion that takes longer than this counts as stuck. On a running host, Zun deletes a
+ * container within seconds.
  */
 const STUCK_AFTER_MILLIS = 900_000;
 
@@ -56,7 +56,7 @@ async function removeFromHost(
 const container = defineType<ContainerRow>({
   name: 'container',
   blockers: [
-    'Zun cannot delete a paused container, even by force. The propagator first ' + 'resumes it.',
+    'Zun cannot delete a paused container, even by force. The propagator first resumes it.',
     'While zun-compute on a host is down, Zun deletes nothing on that host and answers 500.',
   ],
   async list({ api, project }) {
@@ -161,8 +161,8 @@ const registry = defineType({
 const limits = z.record(z.string(), z.number());
 
 /**
- * Limits that were set for the project. They are reset last. Zun does not check the project in
- * Keystone. The answer names no owner, so the owner is the project of the path.
+ * Limits that were set for the project. The limits are reset last. Zun does not check the project
+ * in Keystone. The answer names no owner, so the owner is the project of the path.
  */
 const quota = defineLimits({
   dependsOn: [{ types: ['container', 'capsule'], strength: 'required', until: 'empty' }],
@@ -184,7 +184,8 @@ const quota = defineLimits({
 /**
  * Zun, API v1. Since microversion 1.32 (Stein), capsules have a name and are deleted in the
  * background. Zun's cleanup runs before Neutron and Cinder, because Zun releases the ports and
- * volumes of a container. If they were removed first, the container would change to an error state.
+ * volumes of a container. If the ports and volumes were removed first, the container would change
+ * to an error state.
  */
 export const zun = defineService({
   name: 'zun',

@@ -36,7 +36,7 @@ export function queryOf(alarm: unknown): string | undefined {
 
 /**
  * Removes the filter by project from the query of an alarm. Aodh adds this filter to each alarm
- * that is written on behalf of another project, also where the query has it already (Zed and
+ * that is written on behalf of another project, even if the query already has the filter (Zed and
  * 2026.2, `AggregationMetricByResourcesLookupRule.validate_alarm`). Without the removal, each
  * suspend and each resume would add one more filter.
  */

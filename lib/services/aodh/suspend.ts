@@ -14,14 +14,14 @@ const before = z.object({});
 /** The whole alarm. A PUT replaces all fields, so every field must be sent. */
 const alarmBody = z.looseObject({ enabled: z.boolean() });
 
-async function set(row: AlarmRow, enabled: boolean, context: ProjectContext): Promise<void> {
+async function setEnabled(row: AlarmRow, enabled: boolean, context: ProjectContext): Promise<void> {
   const { api, project } = context;
   const path = `/v2/alarms/${encodeURIComponent(row.alarm_id)}`;
   const alarm = alarmBody.parse((await api.request('GET', path)).json);
   if (alarm.enabled === enabled) return;
   const json = { ...withoutProjectFilter(alarm, project), enabled };
   const written = await api.request('PUT', path, { json });
-  // An Aodh that does not add the filter again gets the alarm as it was read.
+  // This Aodh has not added the filter again, so the alarm is written as it was read.
   if (queryOf(written.json) !== queryOf(alarm))
     await api.request('PUT', path, { json: { ...alarm, enabled } });
 }
@@ -37,7 +37,7 @@ export const alarmSuspension = defineSuspension<AlarmRow, object>({
     suspend: 'Enabled alarms are disabled first. Otherwise alarms fire because the servers stop.',
     record: 'The id.',
     resume: 'The alarm is enabled again after all other resources are resumed.',
-    unchanged: ['An alarm that is disabled already stays disabled.'],
+    unchanged: ['An alarm that is already disabled stays disabled.'],
   },
   before,
   async list({ api, project }) {
@@ -51,7 +51,7 @@ export const alarmSuspension = defineSuspension<AlarmRow, object>({
   id: (row) => row.alarm_id,
   owner: (row) => row.project_id ?? undefined,
   assess: (row) => (row.enabled ? { kind: 'switch', before: {} } : { kind: 'at-rest' }),
-  suspend: (row, _before, context) => set(row, false, context),
+  suspend: (row, _before, context) => setEnabled(row, false, context),
   compare: (row) => (row.enabled ? { kind: 'as-before' } : { kind: 'suspended' }),
-  resume: (row, _before, context) => set(row, true, context),
+  resume: (row, _before, context) => setEnabled(row, true, context),
 });

@@ -106,8 +106,8 @@ export const attachmentsOf = ({
   });
 
 /**
- * Volumes in these states have an attachment, or a change of an attachment failed. Without an
- * attachment, the state remains from a deleted server.
+ * Volumes in these states have an attachment, or a change of an attachment failed. If a volume in
+ * one of these states has no attachment, the state remains from a deleted server.
  */
 export const ATTACHMENT_STATES = [
   'in-use',
@@ -134,7 +134,7 @@ export const MINUTE = 60_000;
  * first.
  */
 export const STUCK_AFTER_MILLIS = 10 * MINUTE;
-/** The copy of a large volume may take this long, so it is not interrupted before. */
+/** The copy of a large volume may take this long, and must not be interrupted earlier. */
 const BUSY_LIMIT_MILLIS = 60 * MINUTE;
 
 /** A row with the reason why its removal must wait. */

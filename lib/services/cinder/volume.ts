@@ -171,11 +171,12 @@ function volumeBlocker(
   uses: VolumeUses,
   context: ProjectContext,
 ): Blocker | undefined {
-  // A volume counts as free only if the attachments and its row show no attachment. Otherwise
-  // the deletion would detach it from a running server.
+  // The list of attachments and the row of the volume must both show no attachment. Otherwise the
+  // deletion would detach the volume from a running server.
   if (uses.attached.has(row.id) || (row.attachments ?? []).length > 0)
     return temporaryBlocker('the volume is attached to a server');
-  // Nova marks a volume before it attaches the volume, in some releases without an attachment.
+  // Nova sets the state of a volume before it attaches the volume. In some releases no attachment
+  // exists at that time.
   if (ATTACHMENT_STATES.includes(row.status) && isNovaDeleting(context))
     return temporaryBlocker('Nova may still use the volume for a server that it deletes');
   if (uses.inTransfer.has(row.id))

@@ -22,10 +22,9 @@ const transferRow = z.object({
 });
 
 /**
- * Provisions a zone of the project. Below a zone of another project, Designate creates zones only
- * in that other project. Such a zone is therefore created there and then transferred to the
- * project. After a crash, a listing shows the completed steps. The run does not wait for the name
- * servers.
+ * Provisions a zone of the project. If another project owns the parent zone, Designate allows the
+ * new zone only in that project. The run creates the zone in that project and then transfers it.
+ * After a crash, a listing shows the completed steps. The run does not wait for the name servers.
  */
 export const zone: ComparePart<ZoneSection> = async ({ zone: wanted }, context) => {
   if (!wanted) return [];
@@ -117,16 +116,16 @@ async function transfer(
     paging: 'next',
     headers: projectHeader(owner),
   });
-  const open = rows.find(
+  const openRequest = rows.find(
     (row) => row.zone_id === id && row.target_project_id === project && row.status === 'ACTIVE',
   );
-  const offered = open ?? (await offer(id, owner, project, api));
-  const json = { key: offered.key, zone_transfer_request_id: offered.id };
+  const request = openRequest ?? (await requestTransfer(id, owner, project, api));
+  const json = { key: request.key, zone_transfer_request_id: request.id };
   const headers = projectHeader(project);
   await api.request('POST', '/v2/zones/tasks/transfer_accepts', { json, headers });
 }
 
-async function offer(
+async function requestTransfer(
   zoneId: string,
   owner: string,
   project: string,

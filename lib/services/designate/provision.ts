@@ -38,7 +38,8 @@ export const provision = defineProvision<Section>({
   schema,
   summary: [
     'Limits of the project (`quota`).',
-    'A zone (`zone`). A zone below a zone of another project is created there, then transferred.',
+    'A zone (`zone`). If another project owns the parent zone, the zone is created in that ' +
+      'project and then transferred.',
   ],
   parts: [quota, zone],
 });

@@ -4,8 +4,8 @@ import { ALL_PROJECTS_HEADER, projectHeader } from './project.ts';
 
 const limits = z.record(z.string(), z.number());
 /**
- * An id that Keystone never assigns. For it, Designate returns the default limits and creates no
- * row.
+ * An id that Keystone never assigns. For this id, Designate returns the default limits and creates
+ * no row.
  */
 const UNUSED_PROJECT_ID = 'nobody';
 

@@ -18,9 +18,10 @@ const floatingIps = async (context: ProjectContext, filter: string): Promise<Flo
 };
 
 /**
- * Reports the PTR records as not listable, because only Neutron shows the owners of the addresses.
+ * Throws an error that reports the PTR records as not listable, because only Neutron shows the
+ * owners of the addresses.
  */
-function toHidden(error: unknown): never {
+function rethrowAsHidden(error: unknown): never {
   if (!(error instanceof PropagatorError) || error.class !== 'Blocked') throw error;
   const code = 'designate.ptr-record.hidden';
   throw new PropagatorError({ ...error.report, code, class: 'Unsupported' });
@@ -43,7 +44,7 @@ export const ptrRecord = defineType({
   ],
   async list(context) {
     const { api, apiOf, project } = context;
-    if (!(await apiOf('neutron').catch(toHidden))) return [];
+    if (!(await apiOf('neutron').catch(rethrowAsHidden))) return [];
     // The list is not paged: the next page that Designate links to has the same rows (15.0.2).
     const options = {
       collection: 'floatingips',
@@ -78,7 +79,7 @@ export const ptrRecord = defineType({
   },
 });
 
-/** Converts a 400 to a blocker. It means that Designate is deleting the zone with its records. */
+/** Converts a 400, which means that Designate is deleting the zone with its records. */
 function zoneDeletionBlocker(error: unknown): Removal {
   if (!hasStatus(error, 400)) throw error;
   return { kind: 'blocked', message: error.message, actor: 'none' };

@@ -75,7 +75,7 @@ export const imageSuspension = defineSuspension<ImageRow, object>({
     unchanged: [
       'An image that only the project itself can use stays active: Keystone gives no token ' +
         'on the project.',
-      'An image that is deactivated already stays deactivated.',
+      'An image that is already deactivated stays deactivated.',
     ],
   },
   before: z.object({}),

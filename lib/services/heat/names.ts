@@ -25,8 +25,8 @@ export interface TypeRemovedByName {
 const OF_PROPAGATOR = {
   ownerPhrase: 'of the propagator',
   advice:
-    'Rename or delete it, or give the propagator a separate user and project ' +
-    'without resources.',
+    'Rename or delete that resource of the propagator, or give the propagator a separate user ' +
+    'and project without resources.',
 };
 
 /** Returns the API of the first of these catalog types that the catalog contains. */
@@ -139,14 +139,14 @@ export const TYPES_REMOVED_BY_NAME: readonly TypeRemovedByName[] = [
 ];
 
 /**
- * Returns the names that conflict, in the form that `foldName` returns. They are listed once per
- * iteration.
+ * Returns the names that conflict, in the form that `foldName` returns. The names are listed once
+ * per iteration.
  */
 export const conflictingNames = (
   context: NameContext,
-  by: TypeRemovedByName,
+  nameRule: TypeRemovedByName,
 ): Promise<ReadonlySet<string>> =>
   context.memoize(
-    `heat.names.${by.term}`,
-    async () => new Set((await by.foreignNames(context)).map(foldName)),
+    `heat.names.${nameRule.term}`,
+    async () => new Set((await nameRule.foreignNames(context)).map(foldName)),
   );

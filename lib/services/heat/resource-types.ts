@@ -39,10 +39,11 @@ export const PRIVILEGED_TYPES = [
 ];
 
 /**
- * Types of associations. At the deletion, Heat reverts the association of the resource that the
+ * Types of associations. When Heat deletes an association, it also changes the resource that the
  * template names. If the owner's token could not create the association, that resource may belong
  * to another project. An owner can make a failed update look complete, which this check does not
- * detect. Only a deletion without the administrator role would then protect the other project.
+ * detect. In that case only a deletion without the administrator role would protect the other
+ * project.
  */
 export const ASSOCIATION_TYPES = [
   ...[
@@ -53,6 +54,7 @@ export const ASSOCIATION_TYPES = [
   ...['OS::Neutron::ExtraRoute', 'AWS::EC2::SubnetRouteTableAssociation'],
 ];
 /**
- * Heat stores the metadata of these servers in a Swift object. The template may choose its name.
+ * Heat stores the metadata of these servers in a Swift object. The template may choose the name of
+ * the object.
  */
 export const SERVER_TYPES = ['OS::Nova::Server', 'OS::Heat::DeployedServer'];

@@ -52,7 +52,7 @@ export async function listAsAdministrator<S extends z.ZodType>(
 
 /**
  * Throws if the token has no administrator role. Heat shows the project of a row only to
- * administrators, so one stack of the cloud is a proof, even if it is deleted.
+ * administrators, so one row with a project proves the role, even if the stack is deleted.
  */
 async function assertAdministrator(api: ServiceApi, refusal: PropagatorError): Promise<void> {
   const query = { show_deleted: true, show_hidden: true, show_nested: true };
@@ -73,9 +73,9 @@ async function assertAdministrator(api: ServiceApi, refusal: PropagatorError): P
 }
 
 /**
- * Returns the stacks that are in no other existing stack, because Heat deletes each of them with
- * one request. Heat does not show a nested stack as a root after it retained the stack
- * (`deletion_policy: Retain`), so all stacks are listed.
+ * Returns the stacks that are in no other existing stack. One request deletes such a stack with its
+ * nested stacks. Heat does not show a retained nested stack (`deletion_policy: Retain`) as a root,
+ * so all stacks are listed.
  */
 export async function rootsOf(context: ProjectContext): Promise<StackRow[]> {
   const query = { tenant: context.project, show_hidden: true, show_nested: true };

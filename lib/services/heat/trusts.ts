@@ -12,10 +12,10 @@ const row = z.object({ id: z.string() });
  */
 export async function trustedStacks(context: UserContext) {
   const { user, userName, projects } = context;
-  const [any] = projects;
-  if (userName === undefined || any === undefined) return [];
+  const [anyProject] = projects;
+  if (userName === undefined || anyProject === undefined) return [];
   const query = { username: userName, show_hidden: true };
-  const rows = await listAsAdministrator(context, any, '/stacks', {
+  const rows = await listAsAdministrator(context, anyProject, '/stacks', {
     collection: 'stacks',
     row: stackRow,
     paging: 'marker',

@@ -17,7 +17,7 @@ export const userReports = [
       'stacks that use a trust of the user no longer scale, and take no signals, until the user ' +
       'is enabled',
     advice:
-      'Heat 25 and later: if they must continue, a member of the project updates the stack ' +
+      'Heat 25 and later: if a stack must continue, a member of the project updates the stack ' +
       '(openstack stack update --existing STACK_ID). Heat then uses a trust of that member.',
   }),
 ];

@@ -2,7 +2,7 @@ import type { ServiceApi } from '../../task/service.ts';
 
 /**
  * Returns the query parameter for child nodes. Since 1.83 (2023.2), Ironic omits nodes with a
- * parent node from a listing without this parameter, also with a filter by owner or lessee. Before
+ * parent node from a listing without this parameter, even from a listing by owner or lessee. Before
  * 1.83 Ironic refuses the parameter.
  */
 export const withChildren = ({ microversion }: ServiceApi): { include_children?: boolean } =>

@@ -31,8 +31,8 @@ async function nodes({ api, project }: ProjectContext): Promise<NodeRow[]> {
     ).rows;
   const [leased, owned] = await Promise.all([read({ lessee: project }), read({ owner: project })]);
   // If the project leases a machine to another project, that project uses it.
-  const all = [...leased, ...owned.filter(({ lessee }) => !lessee)];
-  return [...new Map(all.map((row) => [row.uuid, row])).values()];
+  const usedByProject = [...leased, ...owned.filter(({ lessee }) => !lessee)];
+  return [...new Map(usedByProject.map((row) => [row.uuid, row])).values()];
 }
 
 const power = async (row: NodeRow, target: string, { api }: ProjectContext): Promise<void> => {
@@ -49,14 +49,14 @@ function compare({ power_state, target_power_state }: NodeRow): Comparison {
     : { kind: 'changed', message: `its power state is ${power_state}` };
 }
 
-/** Machines that Nova does not use. Their operating system powers them off. */
+/** Machines that Nova does not use. The operating system of a machine powers it off. */
 export const machineSuspension = defineSuspension<NodeRow, object>({
   name: 'node',
   options: ['power-off'],
   summary: {
     suspend:
-      'Option `power-off`: machines that the project leases, or owns and does not lease out, ' +
-      'get the request to power off.',
+      'Option `power-off`: the machines that the project leases, and those that it owns and no ' +
+      'other project leases, get the request to power off.',
     record: 'The id.',
     resume: 'The machine is powered on.',
     unchanged: [

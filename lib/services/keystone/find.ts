@@ -9,21 +9,21 @@ const idRow = z.object({ id: z.string(), name: z.string().nullish() });
  */
 export async function find(
   collection: 'domains' | 'groups' | 'projects' | 'roles' | 'users',
-  wanted: string,
+  nameOrId: string,
   query: Readonly<Record<string, string | undefined>>,
   api: ServiceApi,
 ): Promise<string | undefined> {
   const path = `/v3/${collection}`;
-  const { status } = await api.request('GET', `${path}/${encodeURIComponent(wanted)}`, {
+  const { status } = await api.request('GET', `${path}/${encodeURIComponent(nameOrId)}`, {
     accept: [404],
   });
-  if (status !== 404) return wanted;
+  if (status !== 404) return nameOrId;
   const { rows } = await api.list(path, {
     collection,
     row: idRow,
     paging: 'next',
-    query: { ...query, name: wanted },
+    query: { ...query, name: nameOrId },
   });
-  const [only, ...others] = rows.filter((row) => row.name === wanted);
+  const [only, ...others] = rows.filter((row) => row.name === nameOrId);
   return others.length === 0 ? only?.id : undefined;
 }

@@ -54,19 +54,19 @@ export interface QuotaProvision<Section> {
 export const provisionQuota =
   <Section>({ limitsIn, read, write }: QuotaProvision<Section>): ComparePart<Section> =>
   async (section, context) => {
-    const wanted = Object.entries(limitsIn(section) ?? {});
-    if (wanted.length === 0) return [];
+    const wantedLimits = Object.entries(limitsIn(section) ?? {});
+    if (wantedLimits.length === 0) return [];
     const { limits, defaults } = await read(context);
     const stateOf = ([name, limit]: readonly [string, number]): ProvisionItem['state'] => {
       if (limits[name] === limit) return 'as-wanted';
       const isUnset = limits[name] === undefined || limits[name] === null;
       return isUnset || limits[name] === defaults[name] ? 'missing' : 'differs';
     };
-    const makes = (['missing', 'differs'] as const).map((state) => {
-      const limitsToSet = Object.fromEntries(wanted.filter((one) => stateOf(one) === state));
+    const writeByState = (['missing', 'differs'] as const).map((state) => {
+      const limitsToSet = Object.fromEntries(wantedLimits.filter((one) => stateOf(one) === state));
       return [state, () => write(limitsToSet, context)] as const;
     });
-    return wanted.map(([name, limit]): ProvisionItem => {
+    return wantedLimits.map(([name, limit]): ProvisionItem => {
       const state = stateOf([name, limit]);
       const found = limits[name];
       return {
@@ -75,7 +75,7 @@ export const provisionQuota =
         state,
         wanted: String(limit),
         ...(found === undefined || found === null ? {} : { found: String(found) }),
-        make: makes.find(([of]) => of === state)?.[1],
+        make: writeByState.find(([of]) => of === state)?.[1],
       };
     });
   };

@@ -53,8 +53,8 @@ export function quotaSetAt({
       ]);
       return { limits: own, defaults: shared };
     },
-    async write(wanted, context) {
-      await context.api.request('PUT', pathOf(context), { json: { [key]: wanted } });
+    async write(newLimits, context) {
+      await context.api.request('PUT', pathOf(context), { json: { [key]: newLimits } });
     },
   };
 }

@@ -61,8 +61,8 @@ export const defineLimits = (
 const quotaSet = z.object({ quota_set: z.looseObject({ id: z.string() }) });
 
 /**
- * Defines the quota of a service with the limits at `PATH/PROJECT`, with the id of their owner, and
- * the defaults at `PATH/PROJECT/defaults`. A DELETE resets them.
+ * Defines the quota of a service that shows limits and the id of their owner at `PATH/PROJECT`, and
+ * the defaults at `PATH/PROJECT/defaults`. A DELETE of `PATH/PROJECT` resets the limits.
  */
 export const defineQuotaSet = (
   path: string,
@@ -86,7 +86,7 @@ export const defineQuotaSet = (
     },
   });
 
-/** Defines the limits of a user in the same way as {@link defineQuota}. */
+/** Defines the limits of a user as a resource type, like {@link defineQuota} for a project. */
 export function defineUserQuota<Row>(
   definition: QuotaDefinition<Row, UserContext>,
 ): DefinedType<UserContext> {
@@ -99,16 +99,16 @@ const quotaRemoval =
     quota: Pick<QuotaDefinition<Row, At>, 'reset' | 'list' | 'id' | 'label'>,
   ) =>
   async (row: Row, context: At): Promise<Removal> => {
-    const done = await quota.reset(row, context);
-    if (done) return done;
-    const still = await listAgain(quota, row, context);
-    if (!still) return { kind: 'gone' };
+    const removal = await quota.reset(row, context);
+    if (removal) return removal;
+    const remainingRow = await listAgain(quota, row, context);
+    if (!remainingRow) return { kind: 'gone' };
     const { service } = context.api;
     return {
       kind: 'retained',
       message:
         `${service} accepted the reset of the limits but still lists them: ` +
-        `${quota.label?.(still) ?? 'limits'}`,
+        `${quota.label?.(remainingRow) ?? 'limits'}`,
       advice:
         `No action is necessary: these limits do no harm. If ${service} takes its limits from ` +
         'Keystone (unified limits), this command lists them: openstack limit list ' +

@@ -19,8 +19,9 @@ export interface QuotaSuspension {
   /** Reads the effective limits: the limits of the project, or the defaults where it has none. */
   read(context: ProjectContext): Promise<Readonly<Record<string, unknown>>>;
   /**
-   * Reads the usage of each limit, in a service that refuses a limit below the usage. Suspend then
-   * lowers each limit to the usage in place of zero, which prevents new resources as well.
+   * Reads the usage of each limit. Set for a service that refuses a limit below the usage: suspend
+   * then lowers each limit to the usage and not to zero. A limit equal to the usage also prevents
+   * new resources.
    */
   readUsage?(context: ProjectContext): Promise<Readonly<Record<string, number>>>;
   write(limits: Limits, context: ProjectContext): Promise<void>;
@@ -35,11 +36,11 @@ interface Row {
 
 const number = z.number();
 const limitsByName = z.record(z.string(), number);
-/** `lowered`: the values that suspend writes, where they are not zero. */
+/** `lowered`: the values that suspend writes. A limit without a value is set to zero. */
 const before = z.object({ limits: limitsByName, lowered: limitsByName.optional() });
 type Before = z.infer<typeof before>;
 
-/** -1 is a limit of any size. */
+/** -1 means no limit, so it is higher than any other value. */
 const isHigher = (limit: number, other: number): boolean => limit === -1 || limit > other;
 
 const loweredOf = ({ limits, lowered = {} }: Before): Limits =>

@@ -26,7 +26,10 @@ const clusterRow = z.object({
 });
 type ClusterRow = z.infer<typeof clusterRow>;
 
-/** A longer deletion counts as stuck. The deletion of a stack with many nodes takes 15 minutes. */
+/**
+ * A deletion that takes longer than this counts as stuck. The deletion of a stack with many nodes
+ * takes 15 minutes.
+ */
 const STUCK_AFTER_MILLIS = 30 * 60_000;
 
 const pathOf = (row: ClusterRow): string => `/clusters/${encodeURIComponent(row.uuid)}`;
@@ -34,8 +37,8 @@ const changedAt = (row: ClusterRow): number => epochOf(row.updated_at ?? row.cre
 
 /**
  * Returns the clusters of the whole cloud, because Magnum has no filter by project. Only the
- * detailed listing names the project. It is requested once per iteration, for clusters and
- * templates.
+ * detailed listing names the project. This listing is requested once per iteration, for clusters
+ * and templates.
  */
 export const clustersOf = ({ api, memoize }: CommonContext): Promise<ClusterRow[]> =>
   memoize('magnum/clusters', async () => {
@@ -84,8 +87,9 @@ export const cluster = defineType({
       return { kind: 'accepted', ...stuck };
     const reason =
       row.status === 'DELETE_FAILED' ? await failureReason(row, context.api) : undefined;
-    // The stack of a stuck cluster is deleted, but Magnum has not detected this, because its trust
-    // no longer works. After this request Heat answers 404, and the conductor removes the row.
+    // The stack of a stuck cluster is deleted, but Magnum has not detected the deletion, because
+    // the trust of the cluster no longer works. After this request Heat answers 404, and the
+    // conductor removes the row.
     await (context.projectApi ?? context.api).request('DELETE', pathOf(row));
     if (reason === undefined) return { kind: 'accepted', ...stuck };
     return {
@@ -93,7 +97,7 @@ export const cluster = defineType({
       message: `the deletion failed and was requested again: ${reason}`,
       actor: 'operator',
       advice:
-        'If it fails again, remove the cause that the message names. The log of ' +
+        'If the deletion fails again, remove the cause that the message names. The log of ' +
         'magnum-conductor has the details.',
     };
   },
@@ -102,9 +106,9 @@ export const cluster = defineType({
 const stackRow = z.object({ id: z.string(), stack_status: z.string() });
 
 /**
- * Returns true if Heat is still deleting the stack, because a second request would restart the
- * deletion. Returns false if Heat is missing (Cluster API drivers) or refuses access, because a
- * repeated request does no harm.
+ * Returns true if Heat is still deleting the stack. A second request would then restart the
+ * deletion. Returns false if Heat is missing (Cluster API drivers) or refuses access. A repeated
+ * request then does no harm.
  */
 async function isHeatDeleting(
   row: ClusterRow,

@@ -51,7 +51,8 @@ const elsewhereRow = (project: string, created: number, onOwnShares: number): Ow
  * Backups. A backup belongs to the project that created it. That project is not always the owner of
  * the share: a transfer moves the share without its backups. A row names neither project, so the
  * quota usage must confirm the owner. If the project created as many backups as its shares have,
- * with the same total size, they are its own. Otherwise no backup is deleted.
+ * with the same total size, the project is the owner of these backups. Otherwise no backup is
+ * deleted.
  */
 export const backup = defineType<OwnedBackup>({
   name: 'backup',
@@ -64,11 +65,12 @@ export const backup = defineType<OwnedBackup>({
     const { project } = context;
     const [shares, created] = await Promise.all([sharesOf(context), createdBackups(context)]);
     const own = new Set(shares.filter((row) => row.project_id === project).map(({ id }) => id));
-    const all = own.size === 0 ? [] : await backupsOf(context);
-    const rows = all.filter((row) => own.has(row.share_id));
+    const backupsOfCloud = own.size === 0 ? [] : await backupsOf(context);
+    const rows = backupsOfCloud.filter((row) => own.has(row.share_id));
     const gigabytes = rows.reduce((sum, { size }) => sum + (size ?? 0), 0);
     const isConfirmed = created.count === rows.length && created.gigabytes === gigabytes;
-    // Manila lowers the usage before it deletes the row, and a deletion in progress needs no call.
+    // Manila lowers the usage before it deletes the row, so the usage cannot confirm the owner of a
+    // backup in `deleting`. A deletion in progress needs no call.
     const listed = rows.map((row) => ({
       ...row,
       owner: isConfirmed || row.status === 'deleting' ? project : undefined,

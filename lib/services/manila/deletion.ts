@@ -5,7 +5,7 @@ import { temporaryBlocker } from '../kit/blockers.ts';
 import { epochOf } from '../kit/time.ts';
 
 const MINUTE = 60_000;
-/** A longer deletion counts as stuck. */
+/** A deletion that takes longer than this counts as stuck. */
 export const STUCK_AFTER_MILLIS = 30 * MINUTE;
 
 /**

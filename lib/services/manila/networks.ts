@@ -6,8 +6,8 @@ import { groupsOf, networksOf, securityServicesOf, serversOf, sharesOf } from '.
 
 /**
  * Share servers, which serve the shares of a share network and have ports in the project's subnets.
- * The deletion of the network would also remove them, but then no API would show the end of the
- * removal of their ports. Share servers are therefore removed first.
+ * The deletion of the network would also remove its share servers, but then no API would show when
+ * their ports are removed. Share servers are therefore removed first.
  */
 export const shareServer = defineType({
   name: 'share-server',

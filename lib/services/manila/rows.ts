@@ -95,8 +95,8 @@ export function requireSupport(context: ProjectContext, { resourceType, version 
 }
 
 /**
- * Returns a listing that is requested once per iteration. The resource types share it, because
- * resources of one type block resources of another type.
+ * Returns a listing that is requested once per iteration. The resource types share the listing,
+ * because resources of one type block resources of another type.
  */
 const listing =
   <S extends z.ZodType>(
@@ -113,7 +113,7 @@ const listing =
   };
 
 /**
- * Without `all_tenants`, Manila silently lists the token's own project. With `with_count`, it
+ * Without `all_tenants`, Manila silently lists the token's own project. With `with_count`, Manila
  * ignores the filter by project.
  */
 const projectQuery = ({ project }: ProjectContext) => ({ all_tenants: 1, project_id: project });
@@ -171,8 +171,8 @@ export const securityServicesOf = listing('/security-services/detail', (context)
   query: projectQuery(context),
 }));
 /**
- * Lists share servers. A row names its project while the share network exists. For a parameter that
- * is not a filter, Manila returns an empty list.
+ * Lists share servers. A row names its project only while the share network exists. For a query
+ * parameter that is not a filter, Manila returns an empty list.
  */
 export const serversOf = listing('/share-servers', ({ project }) => ({
   collection: 'share_servers',

@@ -99,7 +99,7 @@ export const share = defineType<ShareWithBlocker>({
 
 type ShareIds = ReadonlySet<string | null | undefined>;
 
-/** The ids of the shares that have such a resource. */
+/** By type of resource: the ids of the shares that have a resource of that type. */
 interface Dependents {
   readonly snapshots: ShareIds;
   readonly backups: ShareIds;

@@ -12,8 +12,8 @@ import {
 } from './rows.ts';
 
 /**
- * Lists workflows once per iteration. The listing of actions also uses it, because it needs the
- * namespaces of workflows.
+ * Lists workflows once per iteration. The listing of actions also uses this listing, because it
+ * needs the namespaces of workflows.
  */
 export const workflows = (context: ProjectContext): Promise<Row[]> =>
   context.memoize('mistral.workflows', () =>
@@ -59,8 +59,8 @@ export const workflow = defineType({
             'an event trigger of the project uses the workflow, and this Mistral (before ' +
             '2026.1) cannot delete the trigger of a deleted project',
           advice:
-            'Delete the rows of both from the tables event_triggers_v2 and ' +
-            'workflow_definitions_v2 in the Mistral database.',
+            'Delete the row of the trigger from the table event_triggers_v2 and the row of the ' +
+            'workflow from workflow_definitions_v2 in the Mistral database.',
         };
       return {
         kind: 'blocked',
@@ -78,8 +78,8 @@ export const workflow = defineType({
 /**
  * Ad-hoc actions. Before 2026.1 only a token on the project lists them, and no release has a filter
  * by project. Mistral lists one namespace at a time and cannot list namespaces. The listing
- * therefore uses the namespaces of the project's workflows and workbooks. It drops built-in and
- * dynamic actions, which have their name as id.
+ * therefore uses the namespaces of the project's workflows and workbooks. The listing drops
+ * built-in and dynamic actions, whose id is their name.
  */
 export const action = defineType({
   name: 'action',
@@ -115,12 +115,12 @@ export async function removeAndVerify(
   row: Row,
   context: ProjectContext,
   collection: string,
-  again: () => Promise<readonly Row[]>,
+  listAgain: () => Promise<readonly Row[]>,
 ): Promise<Removal> {
   const path = `/v2/${collection}/${encodeURIComponent(row.id)}`;
   const answer = await apiOf(context).request('DELETE', path, { accept: [404] });
   if (answer.status !== 404) return { kind: 'gone' };
-  const fresh = await again();
+  const fresh = await listAgain();
   if (!fresh.some(({ id }) => id === row.id)) return { kind: 'gone' };
   return {
     kind: 'retained',

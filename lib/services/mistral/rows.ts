@@ -28,9 +28,9 @@ export type Row = z.infer<typeof row>;
 export const apiOf = ({ api, projectApi }: ProjectContext): ServiceApi => projectApi ?? api;
 
 /**
- * Returns all rows of a collection. It sends no `limit`, because with a limit the paging fails at
- * rows of other projects. Since 2026.2, Mistral limits each answer to [api] max_limit and returns a
- * link to the next page.
+ * Returns all rows of a collection. The request has no `limit`, because with a limit the paging
+ * fails at rows of other projects. Since 2026.2, Mistral limits each answer to [api] max_limit and
+ * returns a link to the next page.
  */
 export async function listAll(
   api: ServiceApi,
@@ -67,7 +67,7 @@ export const eventTriggers = async (context: ProjectContext): Promise<Row[]> =>
 export const eventTriggersAgain = (context: ProjectContext): Promise<Row[]> =>
   context.memoize('mistral.event_triggers.again', () => eventTriggers(context));
 
-/** Converts a 404 of a collection that only later releases have to `Unsupported`. */
+/** Converts a 404 to class `Unsupported`: only later releases have the collection. */
 export function toUnsupported(error: unknown, resourceType: string, release: string): unknown {
   if (!(error instanceof PropagatorError) || error.class !== 'Gone') return error;
   return new PropagatorError({

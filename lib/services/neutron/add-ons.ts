@@ -66,7 +66,7 @@ const firewall = <S extends typeof Owned | typeof FirewallGroup>(
   collection: string,
   row: S,
   before: readonly string[],
-  release: (row: z.infer<S>) => object | undefined,
+  detachPorts: (row: z.infer<S>) => object | undefined,
 ): DefinedType =>
   defineType({
     name,
@@ -84,13 +84,13 @@ const firewall = <S extends typeof Owned | typeof FirewallGroup>(
     owner: (row) => ownerOf(row),
     label: (row) => labelOf(row),
     async remove(one, { api }): Promise<Removal> {
-      const first = release(one);
-      if (first)
-        await api.request('PUT', `${path}/${escaped(one.id)}`, { json: first, accept: [404] });
+      const detachment = detachPorts(one);
+      if (detachment)
+        await api.request('PUT', `${path}/${escaped(one.id)}`, { json: detachment, accept: [404] });
       const removal = await deleteResource(api, path, one);
       // Neutron answers 409 (FirewallGroupInPendingState) until its agents have removed the rules
       // from the ports.
-      return first && removal.kind === 'blocked' ? { kind: 'accepted' } : removal;
+      return detachment && removal.kind === 'blocked' ? { kind: 'accepted' } : removal;
     },
   });
 

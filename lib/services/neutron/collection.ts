@@ -118,15 +118,15 @@ export function extensionsOf({
 }
 
 /**
- * Throws class `Unsupported` if this Neutron lacks the extension, because no resource of its types
- * can exist.
+ * Throws class `Unsupported` if this Neutron lacks the extension. Without the extension, no
+ * resource of its types can exist.
  */
-export async function requireExtension(context: ProjectContext, wanted: string): Promise<void> {
-  if ((await extensionsOf(context)).has(wanted)) return;
+export async function requireExtension(context: ProjectContext, extension: string): Promise<void> {
+  if ((await extensionsOf(context)).has(extension)) return;
   throw new PropagatorError({
     code: 'neutron.extension.absent',
     class: 'Unsupported',
-    message: `this Neutron does not have the extension ${wanted}`,
+    message: `this Neutron does not have the extension ${extension}`,
     advice: 'No action is necessary: without the extension there are no resources of this type.',
     service: 'neutron',
     region: context.region,
@@ -134,11 +134,12 @@ export async function requireExtension(context: ProjectContext, wanted: string):
 }
 
 /**
- * Returns filters with which Neutron creates no default resource. Without them, a listing of
- * security groups or of FWaaS v2 would *create* one (safety rule: listing must not create). Neutron
- * creates the resource only for the first project in the filter (neutron `get_security_groups`,
- * neutron-fwaas `get_firewall_groups`: `project_id[0]`, seen on Neutron 21). The first filter
- * therefore names the propagator's own project.
+ * Returns filters with which Neutron creates no default resource. With a plain filter by project, a
+ * listing of security groups or of FWaaS v2 would *create* a default resource in that project
+ * (safety rule: listing must not create). Neutron creates the resource only for the first project
+ * in the filter (neutron `get_security_groups`, neutron-fwaas `get_firewall_groups`:
+ * `project_id[0]`, seen on Neutron 21). The first filter therefore names the propagator's own
+ * project.
  */
 export const projectFilterWithoutSideEffect = ({ api, project }: ProjectContext): Filters => [
   ['project_id', api.ownProject],
@@ -150,7 +151,7 @@ const neutronError = z.object({
 });
 
 /**
- * Deletes one resource. Converts a 409 to a blocker, because in Neutron it means that another
+ * Deletes one resource. Converts a 409 to a blocker, because a 409 of Neutron means that another
  * resource depends on this resource. For subnet pools and VPN endpoint groups, a 400 has the same
  * meaning (SubnetPoolDeleteError, EndpointGroupInUse; seen on Neutron 21). `explain` finds the
  * resource that prevents the deletion.

@@ -11,24 +11,24 @@ export type FoundNetwork =
 
 /** Returns the network of any project that has this name or id. */
 export async function findNetwork(
-  wanted: string,
+  nameOrId: string,
   filters: Filters,
   { api }: ProvisionContext,
 ): Promise<FoundNetwork> {
   const from = { path: '/v2.0/networks', collection: 'networks', row: Shared };
   const [named, withId] = await Promise.all([
-    rowsOf(api, from, [...filters, ['name', wanted]]),
-    rowsOf(api, from, [...filters, ['id', wanted]]),
+    rowsOf(api, from, [...filters, ['name', nameOrId]]),
+    rowsOf(api, from, [...filters, ['id', nameOrId]]),
   ]);
   // Neutron may ignore the case of names, so the names are compared again.
   const found = [...withId, ...named].filter(
     ({ id, name }, index, all) =>
-      (id === wanted || name === wanted) && all.findIndex((one) => one.id === id) === index,
+      (id === nameOrId || name === nameOrId) && all.findIndex((one) => one.id === id) === index,
   );
   const kind = filters.length > 0 ? 'external network' : 'network';
   const [only] = found;
   if (only && found.length === 1) return { kind: 'network', network: only };
   return only
-    ? { kind: 'none', message: `there are ${found.length} ${kind}s "${wanted}"` }
-    : { kind: 'none', message: `there is no ${kind} "${wanted}"` };
+    ? { kind: 'none', message: `there are ${found.length} ${kind}s "${nameOrId}"` }
+    : { kind: 'none', message: `there is no ${kind} "${nameOrId}"` };
 }

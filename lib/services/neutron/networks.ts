@@ -41,9 +41,10 @@ async function foreignSubnets(
 }
 
 /**
- * Networks with their subnets, DHCP ports, segments and RBAC policies. Neutron deletes a network
- * with *every* subnet on it, for an administrator even with subnets of other projects. A network
- * with a subnet of another project therefore stays (safety rule: check the owner of every row).
+ * Networks with their subnets, DHCP ports, segments and RBAC policies. When an administrator
+ * deletes a network, Neutron deletes *every* subnet on the network, even subnets of other projects.
+ * A network with a subnet of another project therefore stays (safety rule: check the owner of every
+ * row).
  */
 const network = defineType({
   name: 'network',

@@ -39,10 +39,10 @@ export const portsWhere = (filter: string, id: string): BlockingCollection => ({
  */
 export async function findBlocker(
   context: ProjectContext,
-  places: readonly BlockingCollection[],
+  collections: readonly BlockingCollection[],
 ): Promise<Blocker | undefined> {
   let own: Blocker | undefined;
-  for (const place of places) {
+  for (const place of collections) {
     if (place.extension !== undefined && !(await extensionsOf(context)).has(place.extension))
       continue;
     const isPort = place.collection === 'ports';

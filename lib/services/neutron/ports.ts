@@ -42,6 +42,7 @@ type Port = z.infer<typeof Port>;
 
 /** A service that creates ports for its resources. */
 interface PortCreator {
+  /** Matches the `device_owner` of the service's ports. */
   readonly owns: RegExp;
   readonly service: string;
   readonly catalogType: string;

@@ -36,20 +36,20 @@ export const network: ComparePart<NeutronSection> = async ({ network: wanted }, 
     rowsOf(api, SUBNETS, own),
     wanted.router ? rowsOf(api, ROUTERS, own) : [],
   ]);
-  const isOurs = (row: Owned): boolean => ownerOf(row) === project;
-  const named = networks.filter((row) => isOurs(row) && row.name === wanted.name);
+  const isOfProject = (row: Owned): boolean => ownerOf(row) === project;
+  const networksOfName = networks.filter((row) => isOfProject(row) && row.name === wanted.name);
   const inNetworks = subnets.filter(
-    (row) => isOurs(row) && named.some(({ id }) => id === row.network_id),
+    (row) => isOfProject(row) && networksOfName.some(({ id }) => id === row.network_id),
   );
   const subnet = inNetworks.find(({ cidr }) => cidr === wanted.cidr);
-  const found = named.find(({ id }) => id === subnet?.network_id) ?? named[0];
+  const found = networksOfName.find(({ id }) => id === subnet?.network_id) ?? networksOfName[0];
   const items = [
-    networkItem(wanted, found, named.length, context),
+    networkItem(wanted, found, networksOfName.length, context),
     subnetItem(wanted, found, subnet, inNetworks, context),
   ];
   if (!wanted.router) return items;
   const routerName = wanted.router.name ?? wanted.name;
-  const router = routers.find((row) => isOurs(row) && row.name === routerName);
+  const router = routers.find((row) => isOfProject(row) && row.name === routerName);
   return [
     ...items,
     await routerItem(routerName, wanted.router.external, router, context),
@@ -98,10 +98,10 @@ function subnetItem(
     },
   };
   const make = async () => void (await api.request('POST', SUBNETS.path, { json }));
-  const theirs = others.filter((row) => row.network_id === found.id);
-  return theirs.length === 0
+  const otherSubnets = others.filter((row) => row.network_id === found.id);
+  return otherSubnets.length === 0
     ? { ...item, state: 'missing', make }
-    : { ...item, state: 'differs', found: theirs.map((row) => row.cidr).join(', '), make };
+    : { ...item, state: 'differs', found: otherSubnets.map((row) => row.cidr).join(', '), make };
 }
 
 async function routerItem(

@@ -76,8 +76,8 @@ function ruleItem(
 const ANY_ADDRESS = ['0.0.0.0/0', '::/0'];
 
 /**
- * Returns the same key for "any address" as null and as the whole range, because Neutron stores
- * either.
+ * Returns the same key for equivalent rules. Neutron stores "any address" as null or as the whole
+ * range.
  */
 const keyOf = (row: Omit<z.infer<typeof Rule>, 'id' | 'security_group_id'>): string =>
   JSON.stringify([

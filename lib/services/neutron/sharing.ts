@@ -78,8 +78,8 @@ const rbacPolicy = defineType({
  * Policies with which another project grants access to exactly this project. The row's owner is the
  * granting project. Such a policy is like a role assignment, which Keystone removes with the
  * receiving project. For the owner check, the receiving project is therefore the owner, and a
- * policy for `*` (all projects) never belongs to it. The objects of the granting project do not
- * change.
+ * policy for `*` (all projects) never belongs to a receiving project. The objects of the granting
+ * project do not change.
  */
 const rbacGrant = defineType({
   name: 'rbac-grant',

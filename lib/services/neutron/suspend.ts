@@ -45,7 +45,7 @@ async function routers({ api, project }: ProjectContext): Promise<RouterRow[]> {
   }));
 }
 
-const set = (row: RouterRow, admin_state_up: boolean, { api }: ProjectContext) =>
+const setAdminState = (row: RouterRow, admin_state_up: boolean, { api }: ProjectContext) =>
   api.request('PUT', `/v2.0/routers/${escaped(row.id)}`, { json: { router: { admin_state_up } } });
 
 const compare = (row: RouterRow): Comparison =>
@@ -63,7 +63,7 @@ export const routerSuspension = defineSuspension<RouterRow, object>({
     record: 'The id.',
     resume: 'The router is set administratively up again.',
     unchanged: [
-      'A router that is down already stays down.',
+      'A router that is already down stays down.',
       'A router stays up and is reported while a port of another project is on one of its ' +
         'networks.',
     ],
@@ -84,9 +84,9 @@ export const routerSuspension = defineSuspension<RouterRow, object>({
       };
     return { kind: 'switch', before: {} };
   },
-  suspend: async (row, _before, context) => void (await set(row, false, context)),
+  suspend: async (row, _before, context) => void (await setAdminState(row, false, context)),
   compare,
-  resume: async (row, _before, context) => void (await set(row, true, context)),
+  resume: async (row, _before, context) => void (await setAdminState(row, true, context)),
 });
 
 export const quotaSuspension = defineQuotaSuspension({
@@ -98,8 +98,9 @@ export const quotaSuspension = defineQuotaSuspension({
       'the group `default`.',
   ],
   read: quotaSet.readLimits,
-  // Since 2025.1 Neutron refuses a limit below the usage without `force`. Older releases without
-  // this extension do not check, and before 2022.1 they refuse `force`.
+  // A Neutron with the extension `quota-check-limit-default` (since 2025.1) refuses a limit below
+  // the usage without `force`. A Neutron without the extension does not check the usage, and before
+  // 2022.1 it refuses `force`.
   async write(limits, context) {
     const isChecked = (await extensionsOf(context)).has('quota-check-limit-default');
     await quotaSet.write(isChecked ? { ...limits, force: true } : limits, context);

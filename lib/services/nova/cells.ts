@@ -8,7 +8,8 @@ const services = z.object({
 
 /**
  * Returns the compute hosts of the cells that are down. Since 2.69 Nova lists these hosts with the
- * status `UNKNOWN`. It knows them from the host mappings, so a cell without hosts is not visible.
+ * status `UNKNOWN`. Nova knows the hosts from the host mappings, so a cell without hosts is not
+ * visible.
  */
 export async function hostsOfDownCells(api: ServiceApi): Promise<string[]> {
   const answer = await api.request('GET', '/os-services');
@@ -18,7 +19,10 @@ export async function hostsOfDownCells(api: ServiceApi): Promise<string[]> {
     .map(({ host }) => host);
 }
 
-/** The blocker of a project without listed servers while a cell is down. `hosts`: at least one. */
+/**
+ * Returns the blocker of a project without listed servers while a cell is down. The argument is the
+ * list of hosts, with at least one host.
+ */
 export const downCellBlocker = ({ length, 0: host }: readonly string[]): Blocker => ({
   message:
     'Nova lists no servers of the project, but a cell is down, and Nova omits the servers of ' +

@@ -45,8 +45,8 @@ const flavorAccess = provisionAccess<Section>({
 export const provision = defineProvision<Section>({
   schema,
   summary: [
-    'Limits of the project (`quota`). With unified limits they are in Keystone, and Nova ' +
-      'ignores them.',
+    'Limits of the project (`quota`). With unified limits, the limits are in Keystone, and Nova ' +
+      'ignores its own limits.',
     'Access to private flavors (`flavors`).',
   ],
   parts: [quota, flavorAccess],

@@ -14,8 +14,8 @@ import { downCellBlocker, hostsOfDownCells } from './cells.ts';
 /** The default number of parallel calls to Nova. */
 export const NOVA_CONCURRENCY = 8;
 /**
- * A longer deletion counts as stuck. Most deletions take seconds, but Nova does not repeat a lost
- * message to the compute host.
+ * A deletion that takes longer than this counts as stuck. Most deletions take seconds, but Nova
+ * does not repeat a lost message to the compute host.
  */
 const STUCK_AFTER_MILLIS = 5 * 60_000;
 /** After this many deletion requests the servers are listed again. */
@@ -61,9 +61,9 @@ async function listServers({ api, project }: ProjectContext): Promise<ServerRow[
 const usages = z.object({ usages: z.record(z.string(), z.number()) });
 
 /**
- * Returns one row if Placement reports usage. While a cell is down, Nova silently omits its servers
- * from a filtered list ([api] list_records_by_skipping_down_cells), but Placement still has their
- * allocations. Allocations also remain for a moment after the deletion of a server.
+ * Returns one row if Placement reports usage. While a cell is down, Nova silently omits the servers
+ * of that cell from a filtered list ([api] list_records_by_skipping_down_cells), but Placement
+ * still has their allocations. Allocations also remain for a moment after the deletion of a server.
  */
 async function placementUsageRow(context: ProjectContext): Promise<ServerRow[]> {
   const { project } = context;
@@ -144,7 +144,10 @@ async function acceptedRemoval(row: ServerRow, { api, now }: ProjectContext): Pr
     : { kind: 'accepted' };
 }
 
-/** True if {@link removeServer} makes no call, because the deletion is in progress. */
+/**
+ * True if {@link removeServer} makes no call, because the deletion is in progress. Nova lists a
+ * server with the status `DELETED` for a moment after its deletion.
+ */
 const isWaiting = (row: ServerRow, { now }: ProjectContext): boolean =>
   row.status === 'DELETED' ||
   (isDeleting(row) && !(now() - epochOf(row.updated) > STUCK_AFTER_MILLIS));
@@ -152,7 +155,6 @@ const isWaiting = (row: ServerRow, { now }: ProjectContext): boolean =>
 async function removeServer(row: ServerRow, context: ProjectContext): Promise<Removal> {
   const { api } = context;
   const postAction = (json: object) => api.request('POST', `${pathOf(row)}/action`, { json });
-  // Nova shows a server as deleted for a moment before it is gone.
   if (isWaiting(row, context)) return { kind: 'accepted' };
   if (row.status === 'SOFT_DELETED') {
     await postAction({ forceDelete: null });
@@ -196,13 +198,13 @@ async function removeServers(
 ): Promise<(Removal | PropagatorError)[]> {
   if (rows.every((row) => isWaiting(row, context))) return rows.map(() => ({ kind: 'accepted' }));
   const answers = await requestDeletions(rows, context);
-  const after = new Map((await listServers(context)).map((row) => [row.id, row]));
+  const rowsAfter = new Map((await listServers(context)).map((row) => [row.id, row]));
   return rows.map((row, index) => {
     const answer = answers[index] ?? IGNORED_DELETION;
-    const now = after.get(row.id);
+    const rowAfter = rowsAfter.get(row.id);
     if (answer instanceof Error || answer.kind !== 'accepted') return answer;
-    if (!now) return { kind: 'gone' };
-    return isUnchanged(row, now) ? IGNORED_DELETION : answer;
+    if (!rowAfter) return { kind: 'gone' };
+    return isUnchanged(row, rowAfter) ? IGNORED_DELETION : answer;
   });
 }
 
@@ -242,11 +244,12 @@ export const server = defineType<ServerRow>({
   async list(context) {
     const rows = await listServers(context);
     if (rows.length > 0) return rows;
-    const used = await placementUsageRow(context);
-    if (used.length > 0) return used;
-    const hidden = await downCellRow(context);
-    // A cell that came up after the list is up in this check, but its servers are not in the list.
-    return hidden.length > 0 ? hidden : listServers(context);
+    const usageRows = await placementUsageRow(context);
+    if (usageRows.length > 0) return usageRows;
+    const hiddenRows = await downCellRow(context);
+    // A cell may come up between the list and this check. The servers of that cell are then not in
+    // the list, so the servers are listed again.
+    return hiddenRows.length > 0 ? hiddenRows : listServers(context);
   },
   id: (row) => row.id,
   owner: (row) => row.tenant_id ?? undefined,

@@ -26,8 +26,8 @@ const before = z.object({
    */
   lock: z.boolean(),
   /**
-   * False for a paused or suspended server, which does not run and would lose its memory with a
-   * stop.
+   * False for a paused or suspended server, which does not run. A stop would lose the memory of the
+   * server.
    */
   stop: z.boolean(),
   /** The option of the policy file when the server was suspended. */
@@ -141,9 +141,9 @@ function compare(row: ServerRow, { vmState, lock, stop, how }: Before): Comparis
 }
 
 /**
- * Servers are locked, then stopped. The lock prevents that the owner starts a server with a cached
- * token. `os-stop` keeps the allocation, so a later start finds the capacity. The guest has time to
- * shut down, and its memory is lost.
+ * Servers are locked, then stopped. The lock prevents the owner from starting a server with a
+ * cached token. `os-stop` keeps the allocation, so a later start finds the capacity. The guest has
+ * time to shut down. Its memory is lost.
  */
 export const serverSuspension = defineSuspension<ServerRow, Before>({
   name: 'server',
@@ -154,8 +154,8 @@ export const serverSuspension = defineSuspension<ServerRow, Before>({
       'policy says). Paused and suspended servers are locked.',
     record: 'The state of the server, its lock, and the option of the policy.',
     resume:
-      'The server is started (or unpaused or unshelved), then unlocked. With an encrypted ' +
-      'volume or a vTPM it is started with a token on the project.',
+      'The server is started (or unpaused or unshelved), then unlocked. A server with an ' +
+      'encrypted volume or a vTPM is started with a token on the project.',
     unchanged: [
       'Suspend and resume do not change a server that was stopped or shelved before.',
       'A lock of the owner or of an administrator is kept: the server is stopped and not ' +

@@ -45,8 +45,8 @@ export const keypair = defineUserType({
 const quotaSet = z.object({ quota_set: z.record(z.string(), z.unknown()) });
 
 /**
- * Limits of a user in existing projects, a legacy feature that 2.75 still has. Nova removes these
- * limits with their project, and answers 400 for a deleted project (seen on 26).
+ * Limits of a user in existing projects, a legacy feature that microversion 2.75 still has. Nova
+ * removes these limits with their project, and answers 400 for a deleted project (seen on 26).
  */
 export const userQuota = defineUserQuota({
   name: 'user-quota',

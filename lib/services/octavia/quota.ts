@@ -29,7 +29,7 @@ const PATH = '/v2.0/lbaas/quotas';
 /**
  * Limits that were set for the project. The listing filters by project and creates no row. Octavia
  * 19 writes the defaults into the project's row with each GET and DELETE, so only values that
- * differ from the defaults count. The row also contains the usage, and no call removes it. The
+ * differ from the defaults count. The row also contains the usage, and no call removes the row. The
  * quota is reset last, because the reset gives the project the default limits.
  */
 export const quota = defineQuota({
@@ -65,10 +65,10 @@ export async function readQuota(context: ProjectContext): Promise<ShownQuota> {
 
 /** Sets only these limits. */
 export async function writeQuota(
-  wanted: WantedLimits,
+  newLimits: WantedLimits,
   { api, project }: ProjectContext,
 ): Promise<void> {
-  await api.request('PUT', pathOf(project), { json: { quota: wanted } });
+  await api.request('PUT', pathOf(project), { json: { quota: newLimits } });
 }
 
 const pathOf = (project: string): string => `${PATH}/${encodeURIComponent(project)}`;

@@ -65,14 +65,14 @@ function compare(row: BalancerRow): Comparison {
   return row.admin_state_up ? { kind: 'as-before' } : { kind: 'suspended' };
 }
 
-const set = (row: BalancerRow, admin_state_up: boolean, { api }: ProjectContext) =>
+const setAdminState = (row: BalancerRow, admin_state_up: boolean, { api }: ProjectContext) =>
   api.request('PUT', `/v2.0/lbaas/loadbalancers/${encodeURIComponent(row.id)}`, {
     json: { loadbalancer: { admin_state_up } },
   });
 
 /**
  * Sets load balancers administratively down. With every update, Octavia configures all listeners
- * again and drops a listener if it cannot read the certificate. A load balancer with certificates
+ * again, and drops a listener whose certificate it cannot read. A load balancer with certificates
  * therefore stays up.
  */
 export const loadBalancerSuspension = defineSuspension<BalancerRow, object>({
@@ -85,8 +85,8 @@ export const loadBalancerSuspension = defineSuspension<BalancerRow, object>({
     record: 'The id.',
     resume: 'The load balancer is set administratively up again.',
     unchanged: [
-      'A load balancer with certificates stays up: an update reads the certificates again, and ' +
-        'drops a listener without its certificate.',
+      'A load balancer with certificates stays up: with each update Octavia reads the ' +
+        'certificates again, and drops a listener whose certificate it cannot read.',
       'A load balancer in provisioning status ERROR is reported: Octavia refuses every ' +
         'update to it.',
     ],
@@ -118,7 +118,7 @@ export const loadBalancerSuspension = defineSuspension<BalancerRow, object>({
       };
     return { kind: 'switch', before: {} };
   },
-  suspend: async (row, _before, context) => void (await set(row, false, context)),
+  suspend: async (row, _before, context) => void (await setAdminState(row, false, context)),
   compare,
-  resume: async (row, _before, context) => void (await set(row, true, context)),
+  resume: async (row, _before, context) => void (await setAdminState(row, true, context)),
 });

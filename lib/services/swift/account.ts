@@ -10,9 +10,9 @@ export const DEFAULT_PAGE_SIZE = 1000;
 
 /** The account of a project in Swift. */
 export interface SwiftAccount {
-  /** Its URL: `https://host/v1/AUTH_<project>`. */
+  /** The URL of the account: `https://host/v1/AUTH_<project>`. */
   readonly endpoint: string;
-  /** The project in this URL. */
+  /** The project in the URL. */
   readonly project: string;
 }
 
@@ -102,7 +102,7 @@ export const withRoleAdvice = <T>(call: Promise<T>): Promise<T> =>
 /**
  * Returns true if the error proves that the account does not exist. A 410 means a deleted account.
  * A 404 is a proof only if the cluster reports that it does not create accounts automatically. In
- * other clusters it means that the URL is wrong.
+ * other clusters a 404 means that the URL is wrong.
  */
 export async function isMissingAccount(error: unknown, context: ProjectContext): Promise<boolean> {
   if (!(error instanceof PropagatorError)) return false;

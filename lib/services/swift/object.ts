@@ -93,7 +93,7 @@ export async function removeObjects(
   return rows.map((row) => answers.get(row) ?? { kind: 'accepted' });
 }
 
-/** The most parallel calls for one batch of rows. The limit of the API also applies. */
+/** The maximum of parallel calls for one batch of rows. The limit of the API also applies. */
 const PARALLEL_DELETIONS = 8;
 
 async function removeEach(
@@ -101,22 +101,22 @@ async function removeEach(
   context: ProjectContext,
   answers: Map<ObjectRow, Removal | PropagatorError>,
 ): Promise<void> {
-  const open = rows.values();
-  let refused: PropagatorError | undefined;
+  const remainingRows = rows.values();
+  let refusal: PropagatorError | undefined;
   const worker = async (): Promise<void> => {
-    for (const row of open) {
+    for (const row of remainingRows) {
       // After a 401 or 403, Swift would also refuse all further calls.
-      const answer = refused ?? (await removeObject(row, context));
+      const answer = refusal ?? (await removeObject(row, context));
       answers.set(row, answer);
-      if (answer instanceof PropagatorError && answer.class === 'Denied') refused = answer;
+      if (answer instanceof PropagatorError && answer.class === 'Denied') refusal = answer;
     }
   };
   await Promise.all(Array.from({ length: PARALLEL_DELETIONS }, worker));
 }
 
 /**
- * A DELETE with the version id removes the version. In a versioned container, a DELETE without it
- * would add a marker.
+ * A DELETE with the version id removes the version. In a versioned container, a DELETE without the
+ * version id would add a marker.
  */
 async function removeObject(
   row: ObjectRow,
@@ -137,8 +137,8 @@ async function removeObject(
 }
 
 /**
- * Disables the older versioning (`X-Versions-Location`, `X-History-Location`), with which a DELETE
- * would restore the previous version or copy the object to another container. A POST to a missing
+ * Disables the older versioning (`X-Versions-Location`, `X-History-Location`). Otherwise a DELETE
+ * would restore the previous version, or copy the object to another container. A POST to a missing
  * container answers 404 and creates nothing.
  */
 async function stopOldVersioning(container: string, context: ProjectContext): Promise<void> {

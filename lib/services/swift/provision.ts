@@ -32,7 +32,7 @@ export const provision = defineProvision<Section>({
   schema,
   summary: [
     'The limit of bytes of the account (`quota`), with the reseller role and the middleware ' +
-      'account_quotas. The account is created with it.',
+      'account_quotas. The request that sets the limit creates a missing account.',
   ],
   parts: [quota],
 });

@@ -43,11 +43,11 @@ const isMasked = (key: string): boolean => MASK.test(key);
 const isPublic = (entry: string): boolean => /^\s*\.(r:|rlistings)/.test(entry);
 const entriesOf = (read: string): string[] => read.split(',').filter((one) => one.trim() !== '');
 /** Returns the read ACL without the entries that permit public access. */
-const closed = (read: string): string =>
+const withoutPublicEntries = (read: string): string =>
   entriesOf(read)
     .filter((entry) => !isPublic(entry))
     .join(',');
-const normal = (read: string): string =>
+const normalizedAcl = (read: string): string =>
   entriesOf(read)
     .map((entry) => entry.trim())
     .join(',');
@@ -100,10 +100,10 @@ async function accountAndContainers(context: ProjectContext): Promise<AccountOrC
   }
   const found: AccountOrContainer[] = [];
   for (let from = 0; from < names.length; from += MAX_PARALLEL) {
-    const some = names
+    const batch = names
       .slice(from, from + MAX_PARALLEL)
       .map((name) => readAccountOrContainer(name, context));
-    found.push(...(await Promise.all(some)).filter((row) => row !== undefined));
+    found.push(...(await Promise.all(batch)).filter((row) => row !== undefined));
   }
   return found;
 }
@@ -111,8 +111,9 @@ async function accountAndContainers(context: ProjectContext): Promise<AccountOrC
 function compare(row: AccountOrContainer, { read, keys }: Before): Comparison {
   const states: ('suspended' | 'as-before')[] = [];
   if (read !== undefined) {
-    if (normal(row.read) === normal(read)) states.push('as-before');
-    else if (normal(row.read) === normal(closed(read))) states.push('suspended');
+    if (normalizedAcl(row.read) === normalizedAcl(read)) states.push('as-before');
+    else if (normalizedAcl(row.read) === normalizedAcl(withoutPublicEntries(read)))
+      states.push('suspended');
     else return { kind: 'changed', message: 'its read ACL has changed' };
   }
   for (const name of keys) {
@@ -130,15 +131,15 @@ function compare(row: AccountOrContainer, { read, keys }: Before): Comparison {
 async function write(
   row: AccountOrContainer,
   record: Before,
-  change: (key: string) => string,
-  read: (read: string) => string,
+  changeKey: (key: string) => string,
+  changeAcl: (acl: string) => string,
   context: ProjectContext,
 ): Promise<void> {
   const headers: Record<string, string> = {};
-  if (record.read !== undefined) headers['X-Container-Read'] = read(record.read);
+  if (record.read !== undefined) headers['X-Container-Read'] = changeAcl(record.read);
   for (const name of record.keys) {
     const key = row.keys.get(name);
-    if (key !== undefined) headers[`X-${row.level}-Meta-${name}`] = change(key);
+    if (key !== undefined) headers[`X-${row.level}-Meta-${name}`] = changeKey(key);
   }
   await requestAccount(context, 'POST', row.path, { headers });
 }
@@ -181,7 +182,7 @@ export const publicAccessSuspension = defineSuspension<AccountOrContainer, Befor
     return { kind: 'switch', before: { ...(open ? { read: row.read } : {}), keys: names } };
   },
   suspend: (row, record, context) =>
-    write(row, record, (key) => (isMasked(key) ? key : mask(key)), closed, context),
+    write(row, record, (key) => (isMasked(key) ? key : mask(key)), withoutPublicEntries, context),
   compare,
   resume: (row, record, context) =>
     write(

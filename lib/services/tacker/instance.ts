@@ -10,8 +10,8 @@ import { epochOf } from '../kit/time.ts';
 import { type Owned, ownedBy } from './tenant.ts';
 
 /**
- * A longer removal counts as stuck, because a large VNF's stack takes at most an hour
- * ([openstack_vim] stack_retries).
+ * A removal that takes longer than this counts as stuck. The deletion of a large VNF's stack takes
+ * at most an hour ([openstack_vim] stack_retries).
  */
 const STUCK_AFTER_MILLIS = 3_600_000;
 

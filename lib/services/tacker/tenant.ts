@@ -12,7 +12,7 @@ export type Owned<Row> = Row & { readonly owner: string | undefined };
  * the rows of the whole cloud, and no row names its owner. Tacker has a non-standard filter by
  * owner (`tenantId`), but a filter alone is no proof (safety rule: check the owner of every row).
  * The same request is therefore also sent for a project that does not exist. A row in both answers
- * shows that the filter does not work, so its owner is unknown.
+ * shows that the filter does not work, so the owner of that row is unknown.
  */
 export async function ownedBy<Row extends { readonly id: string }>(
   { api, project }: ProjectContext,

@@ -45,10 +45,12 @@ export const backup = defineType({
     if (rows.length === 0) return [];
     // Trove deletes a backup with all backups that are based on it. An administrator may have
     // created such a backup in another project.
-    const all = await backupsOf(context, { all_projects: true });
+    const backupsOfCloud = await backupsOf(context, { all_projects: true });
     const withForeign = rows.map((row) => ({
       ...row,
-      foreign: descendants(row, all).filter((child) => child.project_id !== row.project_id),
+      foreign: descendants(row, backupsOfCloud).filter(
+        (child) => child.project_id !== row.project_id,
+      ),
     }));
     return withForeign.map((row) => ({
       ...row,
@@ -110,10 +112,10 @@ export const backup = defineType({
 /**
  * Returns all backups that are directly or indirectly based on this backup. Rows may form a cycle.
  */
-function descendants(row: BackupRow, all: readonly BackupRow[]): BackupRow[] {
+function descendants(row: BackupRow, candidates: readonly BackupRow[]): BackupRow[] {
   const found = new Set<BackupRow>();
   for (let parents = [row.id]; parents.length > 0; ) {
-    const children = all.filter(
+    const children = candidates.filter(
       (child) => child.parent_id && parents.includes(child.parent_id) && !found.has(child),
     );
     for (const child of children) found.add(child);
@@ -123,8 +125,8 @@ function descendants(row: BackupRow, all: readonly BackupRow[]): BackupRow[] {
 }
 
 /**
- * Sets a running backup to failed. The only call for this resets the task of the instance, so the
- * instance must belong to the project.
+ * Sets a running backup to failed. The only call that does so resets the task of the instance, so
+ * the instance must belong to the project.
  */
 async function resetToFailed(row: BackupRow, context: ProjectContext): Promise<void> {
   const own = (await instancesOf(context)).find(

@@ -103,7 +103,7 @@ export const instance = defineType({
   },
   async remove(row, context): Promise<Removal> {
     const path = `/instances/${encodeURIComponent(row.id)}`;
-    // The state SHUTDOWN would not suffice, because a stopped server also has it.
+    // The state SHUTDOWN would not suffice, because a stopped server is also in that state.
     const isDeleting = /^deleting/i.test(row.task_description ?? '');
     if (isDeleting && !isOlderThan(row, STUCK_AFTER_MILLIS, context)) return { kind: 'accepted' };
     // During a build, Trove answers 422 to a deletion.

@@ -13,7 +13,7 @@ const recorded = z.record(z.string(), z.number());
 /**
  * Limits of the project. The call that shows limits creates rows in Trove's database (safety rule:
  * listing must not create). The propagator therefore compares with a record of the limits that it
- * has set. It does not detect other changes.
+ * has set, and does not detect changes by others.
  */
 const quota = provisionQuota<Section>({
   limitsIn: (section) => section.quota,

@@ -68,8 +68,8 @@ const MINUTE = 60_000;
 /** After this time a deletion is requested again. */
 export const STUCK_AFTER_MILLIS = 15 * MINUTE;
 /**
- * A longer build has failed, because Trove waits no longer (`usage_timeout`,
- * `restore_usage_timeout`).
+ * A build that takes longer than this has failed: Trove itself does not wait longer
+ * (`usage_timeout`, `restore_usage_timeout`).
  */
 const BUILD_LIMIT_MILLIS = 60 * MINUTE;
 /**
@@ -116,7 +116,7 @@ export const isSlowBuild = (
  * services answer 409, so the message decides. An error with another message is thrown again.
  */
 export async function blockedIfRefused(
-  words: RegExp,
+  refusalText: RegExp,
   remove: () => Promise<Removal>,
 ): Promise<Removal> {
   try {
@@ -125,7 +125,7 @@ export async function blockedIfRefused(
     if (
       !(error instanceof PropagatorError) ||
       ![400, 403, 422].includes(error.report.status ?? 0) ||
-      !words.test(error.message)
+      !refusalText.test(error.message)
     )
       throw error;
     return { kind: 'blocked', ...temporaryBlocker(error.message) };

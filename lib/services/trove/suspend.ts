@@ -3,7 +3,7 @@ import { PropagatorError } from '../../shared/errors.ts';
 import { type Comparison, defineSuspension } from '../../task/service.ts';
 import { type InstanceRow, instancesOf } from './rows.ts';
 
-/** An instance with such a status has a running server. */
+/** An instance with one of these statuses has a running server. */
 const SERVER_RUNS = ['ACTIVE', 'HEALTHY', 'RESTART_REQUIRED'];
 const RUNNING = ['ACTIVE', 'HEALTHY', 'RESTART_REQUIRED'];
 const WORKING = [
@@ -59,7 +59,7 @@ export const databaseSuspension = defineSuspension<InstanceRow, object>({
     record: 'The id.',
     resume: 'The database is restarted.',
     unchanged: [
-      'A member of a cluster is reported and keeps running: Trove stops no single member.',
+      'A member of a cluster is reported and keeps running: Trove cannot stop a single member.',
     ],
   },
   before: z.object({}),
