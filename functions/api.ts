@@ -5,8 +5,8 @@ import { errorReport, withPropagator } from '../lib/engine/aws/lambda/middleware
 import type { Policy } from '../lib/policy/schema.ts';
 
 /**
- * Creates the Lambda handler of the HTTP API. API Gateway lets only signed requests of an allowed
- * IAM principal through. `policy` is that of the deployed stack.
+ * Creates the Lambda handler of the HTTP API. API Gateway accepts only signed requests of an
+ * allowed IAM principal. `policy`: the policy of the deployed stack.
  */
 export const apiFunction = (environment: Environment, policy: Policy) =>
   middy()

@@ -7,8 +7,8 @@ import type { ServiceAddress } from '../lib/openstack/cloud.ts';
 import type { Service } from '../lib/task/service.ts';
 
 /**
- * Creates the Lambda handler of one service. `services` has the addresses of all services, because
- * a service may call another one.
+ * Creates the Lambda handler of one service. `services`: the addresses of all services, because a
+ * service may call another service.
  */
 export const serviceFunction = (
   environment: Environment,

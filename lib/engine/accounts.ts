@@ -2,16 +2,22 @@ import type { UserId } from '../../events/ids.ts';
 import type { AccountRecord } from '../account/inventory.ts';
 
 /**
- * Merges a stored record with a new record, with the same result in any order of writes: `members`
- * only grows, and the latest `deletedAt` and `seenAt` win. PostgreSQL does the same in SQL.
+ * Merges a stored record with a new record. The result does not depend on the order of writes:
+ * `members` only grows, and the latest `deletedAt` and `seenAt` win. On PostgreSQL, an SQL statement
+ * merges the records in the same way.
  */
-export function mergeAccounts(old: AccountRecord | undefined, now: AccountRecord): AccountRecord {
-  if (!old) return now;
+export function mergeAccounts(
+  stored: AccountRecord | undefined,
+  added: AccountRecord,
+): AccountRecord {
+  if (!stored) return added;
   const members =
-    old.members || now.members ? union(old.members ?? [], now.members ?? []) : undefined;
+    stored.members || added.members ? union(stored.members ?? [], added.members ?? []) : undefined;
   const deletedAt =
-    old.deletedAt === undefined ? now.deletedAt : Math.max(old.deletedAt, now.deletedAt ?? 0);
-  return { ...now, seenAt: Math.max(old.seenAt, now.seenAt), deletedAt, members };
+    stored.deletedAt === undefined
+      ? added.deletedAt
+      : Math.max(stored.deletedAt, added.deletedAt ?? 0);
+  return { ...added, seenAt: Math.max(stored.seenAt, added.seenAt), deletedAt, members };
 }
 
 const union = (one: readonly UserId[], other: readonly UserId[]): UserId[] =>

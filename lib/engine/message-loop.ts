@@ -48,8 +48,8 @@ export function groupsOf<Record extends QueueRecord>(
   const batches = Array.from({ length: Math.ceil(fresh.length / size) }, (_, index) =>
     fresh.slice(index * size, (index + 1) * size),
   );
-  const again = records.filter(({ receiveCount }) => receiveCount > 1);
-  return [...batches, ...again.map((record) => [record])];
+  const redelivered = records.filter(({ receiveCount }) => receiveCount > 1);
+  return [...batches, ...redelivered.map((record) => [record])];
 }
 
 /**

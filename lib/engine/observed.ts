@@ -3,7 +3,7 @@ import type { Operation } from '../operation/model.ts';
 import type { Log } from '../shared/log.ts';
 import type { Change, Engine } from './port.ts';
 
-const about = ({ scope }: Operation): string => `${scope.type} ${scope.name ?? scope.id}`;
+const subjectOf = ({ scope }: Operation): string => `${scope.type} ${scope.name ?? scope.id}`;
 
 /**
  * Wraps an engine so that it logs each committed change of operations, tasks, dead-letter messages
@@ -46,7 +46,7 @@ function logChange(change: Change, log: Log, isNew: (id: string, state: string) 
     if (!isNew(operation.id, operation.state)) continue;
     const fields = {
       operation: operation.id,
-      about: about(operation),
+      about: subjectOf(operation),
       mode: operation.mode,
       reason: operation.hold?.reason,
     };

@@ -37,8 +37,9 @@ export interface Change {
   readonly stopDecision?: StopDecision;
   /**
    * Decisions for the audit log, in the same transaction. Each entry contains the hash of the entry
-   * before it. Therefore concurrent changes with decisions wait for each other, or the engine
-   * repeats them. If AWS writes a change in parts, the first part contains the decisions.
+   * before it, so two changes with decisions cannot be written at the same time: one waits for the
+   * other, or the engine repeats it. If AWS writes a change in parts, the first part contains the
+   * decisions.
    */
   readonly audit?: readonly AuditRecord[];
   /** Records of other modules. An outdated version is a `conflict`. */

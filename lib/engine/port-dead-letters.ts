@@ -6,7 +6,7 @@ import type { ErrorReport } from '../shared/errors.ts';
 /** A message that its queue or its task gave up. */
 export interface DeadLetter {
   readonly id: string;
-  /** The queue of the message before it was given up. A redrive returns the message there. */
+  /** The queue of the message before it was given up. A redrive returns the message to this queue. */
   readonly queue: QueueName;
   /** `undefined` for a message that this release cannot read. */
   readonly message: Message | undefined;
@@ -32,8 +32,8 @@ export interface DeadLetter {
    */
   readonly at: number;
   /**
-   * Epoch milliseconds at which the engine deletes the message. `undefined`: it stays until a
-   * person decides.
+   * Epoch milliseconds at which the engine deletes the message. `undefined`: the message stays until
+   * a person decides.
    */
   readonly expiresAt: number | undefined;
 }
@@ -43,7 +43,7 @@ export const MAX_SHOWN_LENGTH = 2000;
 export interface Decided {
   readonly by: string;
   readonly reason?: string | undefined;
-  /** The caller for the audit log. A decision without it is not in the audit log. */
+  /** The caller for the audit log. A decision without a caller is not in the audit log. */
   readonly origin?: AuditOrigin | undefined;
 }
 

@@ -45,7 +45,7 @@ export interface Reads {
   ): Promise<AccountRecord[]>;
   /**
    * At most `limit` accounts of the type, including deleted accounts, in the order of their ids.
-   * The list starts behind the id `after`, or at the first account.
+   * The list starts with the account after the id `after`, or with the first account.
    */
   accountsAfter(
     type: 'project' | 'domain' | 'user',

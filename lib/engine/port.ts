@@ -30,8 +30,8 @@ export interface Engine {
   /** Writes the whole change, or nothing. After `conflict`, the caller reads and decides again. */
   commit(change: Change): Promise<'committed' | 'conflict'>;
   /**
-   * Lists dead-letter messages, oldest first. A listing may end after 10,000 messages. The messages
-   * stay.
+   * Lists dead-letter messages, oldest first. A listing may end after 10,000 messages. It does not
+   * remove them from their queues.
    */
   deadLetters(filter: DeadLetterFilter): Promise<DeadLetter[]>;
   /**
@@ -42,8 +42,8 @@ export interface Engine {
    */
   redrive(filter: DeadLetterFilter, decided: Decided): Promise<number>;
   /**
-   * Deletes the messages, sends a `task.discarded` for each task and records the decision, as
-   * {@link redrive} does. The caller decides which messages may be discarded.
+   * Deletes the messages, sends a `task.discarded` for each task and records the decision, with the
+   * same guarantees as {@link redrive}. The caller decides which messages may be discarded.
    */
   discard(
     filter: DeadLetterFilter,

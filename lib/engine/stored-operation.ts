@@ -13,10 +13,6 @@ import {
   unset,
 } from './record-parts.ts';
 
-/**
- * A field that was added after the first release has a default, so that operations of an older
- * release continue.
- */
 export const StoredWaiver: z.ZodType<Waiver> = z.looseObject({
   type: z.string(),
   by: z.string(),
@@ -43,8 +39,8 @@ const StoredScope = z.discriminatedUnion('type', [
 ]);
 
 /**
- * A word of a fixed list. Throws `engine.record.newer` for any other word: a newer release stored
- * it, and this release must not act on an unknown state or action.
+ * Parses a word of a fixed list. Throws `engine.record.newer` for any other word: a newer release
+ * stored that word, and this release must not act on an unknown state or action.
  */
 const known = <Word extends string>(field: string, words: readonly Word[]) =>
   z.string().transform((text): Word => {
@@ -53,10 +49,15 @@ const known = <Word extends string>(field: string, words: readonly Word[]) =>
     throw engineError(
       'record.newer',
       `A stored operation has the ${field} "${text}", which this release does not know.`,
-      'A newer release wrote it. Update this process, then redrive. docs/upgrade.md has the order.',
+      'A newer release wrote the operation. Update this process, then redrive. docs/upgrade.md ' +
+        'has the order.',
     );
   });
 
+/**
+ * The stored fields. A field that was added after the first release has a default, so that
+ * operations of an older release continue.
+ */
 const Fields = z.looseObject({
   id: OperationId,
   action: known('action', ACTIONS),
@@ -157,7 +158,10 @@ const Fields = z.looseObject({
   version: z.number(),
 });
 
-/** The operation with its cancellation, even if an earlier release stored it with the window. */
+/**
+ * A stored operation. An earlier release stored a cancellation in `recovery`; here the cancellation
+ * is in `canceled`.
+ */
 export const StoredOperation: z.ZodType<Operation> = Fields.transform((operation): Operation => {
   if (!operation.recovery?.canceled) return operation;
   const { canceled, ...recovery } = operation.recovery;

@@ -4,8 +4,8 @@ const MAX_TIMER_SECONDS = 20 * 24 * 60 * 60;
 type MakeDue = (queue: string, ids: readonly string[]) => Promise<unknown>;
 
 /**
- * Wakes the workers of a queue in this process, at once or when a delayed message is due. `now` is
- * the clock in milliseconds (default: the monotonic clock). A store with its own clock passes
+ * Wakes the workers of a queue in this process, immediately or when a delayed message is due. `now`
+ * is the clock in milliseconds (default: the monotonic clock). A store with its own clock passes
  * `makeDue`, which makes the messages due when their timer ends. Without `makeDue`, messages would
  * wait too long after the store's clock was set back.
  */
@@ -49,8 +49,8 @@ export class WorkerWakeups {
   }
 
   /**
-   * Calls back when the clock has reached `dueAt`, in milliseconds. A timer may end up to one
-   * millisecond early; a second timer then waits for the rest.
+   * Calls `callback` when the clock has reached `dueAt`, in milliseconds. A timer may end up to one
+   * millisecond early. In that case a second timer waits for the rest.
    */
   #after(dueAt: number, callback: () => void): void {
     const timer = setTimeout(

@@ -134,7 +134,8 @@ export class Worker<Record extends QueueRecord> {
   }
 
   /**
-   * Repeats until the store accepts the result, because no worker receives an unsettled message.
+   * Stores the result of messages. Repeats the call until the store accepts the result, because no
+   * worker receives an unsettled message.
    */
   async #settle(records: readonly Record[], error: ErrorReport | undefined): Promise<void> {
     // While the process closes, the engine returns unfinished and failed messages to the queue, and

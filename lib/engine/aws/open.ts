@@ -54,15 +54,16 @@ export interface AwsEngineOptions {
 /** The engine, with the functions that only AWS needs. */
 export interface AwsEngine extends Engine {
   /**
-   * Sends the outboxes of dead processes. Returns their number. A commit also does this every few
-   * seconds.
+   * Sends the outboxes of dead processes. Returns the number of sent outboxes. A commit also sends
+   * these outboxes every few seconds.
    */
   flushOutbox(): Promise<number>;
   /** Flushes outboxes and deletes old quarantine records. The sweep calls this. */
   housekeeping(): Promise<void>;
   /**
-   * Reads the depth of every dead-letter queue. SQS sends no metrics for a queue without a request
-   * for six hours, and the alarm on the queue would end. The sweep therefore calls this function.
+   * Reads the depth of every dead-letter queue. If a queue gets no request for six hours, SQS stops
+   * sending its metrics, and the alarm on the queue would end. The sweep therefore calls this
+   * function.
    */
   pollDeadLetterMetrics(): Promise<void>;
   /**
@@ -187,11 +188,11 @@ class DynamoEngine implements AwsEngine {
         'Check the AWS Health Dashboard for this region.',
       );
     });
-    const asked = Promise.all([
+    const checks = Promise.all([
       this.#store.get(operationKey('health')),
       this.#queues.depth(this.#names.queue('coordinate')),
     ]);
-    await Promise.race([asked, late]).finally(() => done.abort());
+    await Promise.race([checks, late]).finally(() => done.abort());
   }
 
   /** Refuses later calls. The engine has no background work to stop. */

@@ -29,21 +29,21 @@ export async function retryOrDeadLetter<M extends Failed>(
   error: ErrorReport,
   { queues, names, retry }: { queues: Queues; names: Names; retry: RetryOptions },
 ): Promise<M[]> {
-  const given = messages.filter(({ receiveCount }) => receiveCount >= retry.maxReceives);
-  const again = messages.filter(({ receiveCount }) => receiveCount < retry.maxReceives);
+  const exhausted = messages.filter(({ receiveCount }) => receiveCount >= retry.maxReceives);
+  const retries = messages.filter(({ receiveCount }) => receiveCount < retry.maxReceives);
   await queues.send(
     names.dead(queue),
-    given.map(({ body, receiveCount }) => ({
+    exhausted.map(({ body, receiveCount }) => ({
       body,
       attributes: { error: errorAttribute(error), receives: String(receiveCount) },
     })),
   );
-  await queues.delete(names.queue(queue), given);
-  for (const [count, some] of Map.groupBy(again, ({ receiveCount }) => receiveCount))
+  await queues.delete(names.queue(queue), exhausted);
+  for (const [count, some] of Map.groupBy(retries, ({ receiveCount }) => receiveCount))
     await queues.changeVisibility(
       names.queue(queue),
       some,
       Math.min(retry.maxDelaySeconds, 2 ** (count - 1)),
     );
-  return again;
+  return retries;
 }

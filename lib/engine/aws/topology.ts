@@ -66,8 +66,8 @@ export interface TableDefinition {
 }
 
 /**
- * Deliveries before a message becomes a dead-letter message. With the back-off they take about six
- * minutes, as on PostgreSQL.
+ * Deliveries before a message becomes a dead-letter message. With the back-off, these deliveries
+ * take about six minutes, as on PostgreSQL.
  */
 export const MAX_RECEIVES = 9;
 /**
@@ -103,7 +103,7 @@ export const MESSAGE_TYPES: readonly Message['type'][] = [
 ];
 
 /**
- * Returns the AWS resources for a prefix and services. Each service has a queue, also a service
+ * Returns the AWS resources for a prefix and services. Each service has a queue, including services
  * that the operator added.
  */
 export function topologyOf(prefix: string, services: readonly string[]): Topology {
@@ -149,7 +149,7 @@ export function topologyOf(prefix: string, services: readonly string[]): Topolog
   };
 }
 
-/** The rule matches exactly the message types that {@link queueOf} routes to this queue. */
+/** Returns a rule that matches exactly the message types that {@link queueOf} routes to a queue. */
 function ruleOf(queue: QueueName, prefix: string): RuleDefinition {
   const service = queue.startsWith('service-') ? queue.slice('service-'.length) : undefined;
   // {@link queueOf} reads only the type and the service, so a partial message is enough.

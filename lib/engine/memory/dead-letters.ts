@@ -51,7 +51,7 @@ export function redrive(
   decided: Decided,
   now: number,
 ): Outcome {
-  const { taken, audited } = take(store, filter, 'redriven', decided, now);
+  const { taken, audited } = removeMatching(store, filter, 'redriven', decided, now);
   const back = taken.map(({ deadLetter, body }) => store.queues.put(deadLetter.queue, body, now));
   const deadLetters = taken.map(({ deadLetter }) => deadLetter);
   const notices = decisionMessages('redriven', deadLetters, decided).map((one) =>
@@ -67,7 +67,7 @@ export function discard(
   decided: Decided & { readonly reason: string },
   now: number,
 ): Outcome {
-  const { taken, audited } = take(store, filter, 'discarded', decided, now);
+  const { taken, audited } = removeMatching(store, filter, 'discarded', decided, now);
   const deadLetters = taken.map(({ deadLetter }) => deadLetter);
   const sent = decisionMessages('discarded', deadLetters, decided).map((one) =>
     store.queues.send(one, now),
@@ -76,7 +76,7 @@ export function discard(
 }
 
 /** Removes the matching messages and records the decision about them. */
-function take(
+function removeMatching(
   store: MemoryStore,
   filter: DeadLetterFilter,
   what: Decision['what'],

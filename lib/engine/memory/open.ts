@@ -112,11 +112,11 @@ export class MemoryEngine implements WorkerEngine {
   async #close(graceSeconds: number): Promise<void> {
     this.#wakeups.stop();
     // Running handlers may still commit.
-    const held = await Promise.all(
+    const unfinishedByWorker = await Promise.all(
       this.#workers.map((worker) => worker.close(graceSeconds * 1000)),
     );
     this.#closed = true;
-    for (const unfinished of held.flat()) {
+    for (const unfinished of unfinishedByWorker.flat()) {
       unfinished.active = false;
       unfinished.receiveCount -= 1;
     }

@@ -110,12 +110,12 @@ export function readsOf(store: MemoryStore, now: () => number): Reads {
 function isListed(operation: Operation, filter: OperationFilter): boolean {
   const { scope, state, parentId } = operation;
   const { projectId, domainId, userId } = filter;
-  const home = scope.type === 'domain' ? scope.id : scope.domainId;
+  const operationDomain = scope.type === 'domain' ? scope.id : scope.domainId;
   return (
     (filter.state === undefined || state === filter.state) &&
     (filter.parentId === undefined || parentId === filter.parentId) &&
     (projectId === undefined || (scope.type === 'project' && scope.id === projectId)) &&
     (userId === undefined || (scope.type === 'user' && scope.id === userId)) &&
-    (domainId === undefined || home === domainId)
+    (domainId === undefined || operationDomain === domainId)
   );
 }

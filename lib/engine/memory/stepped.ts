@@ -97,7 +97,7 @@ export class SteppedEngine extends MemoryEngine {
     moveToDeadLetters(this.store, queue, body, { id, at: this.time, ...details });
   }
 
-  /** A redriven message that cannot be read becomes a dead-letter message again at once. */
+  /** A redriven message that cannot be read becomes a dead-letter message again immediately. */
   override async redrive(filter: DeadLetterFilter, decided: Decided): Promise<number> {
     const unreadable = this.store.dead.filter(({ deadLetter }) => deadLetter.message === undefined);
     const redriven = await super.redrive(filter, decided);

@@ -11,9 +11,9 @@ export const readAuditHead = async (session: Session) => Head.parse((await sessi
 const HEAD = 'SELECT sequence::float8 AS sequence, hash FROM propagator.audit_head';
 
 /**
- * Adds records to the audit log. The lock of the head row, until the transaction ends, orders
- * concurrent transactions. To prevent deadlocks, the caller takes all other row locks first, except
- * the locks of counters.
+ * Adds records to the audit log. This function locks the head row until the transaction ends, so
+ * concurrent transactions add their records one after another. To prevent deadlocks, the caller
+ * takes all other row locks first, except the locks of counters.
  */
 export async function appendAudit(
   session: Session,

@@ -15,10 +15,10 @@ const TABLES = `
 const DATA_CORRUPTED = 'XX001';
 
 /**
- * Compares the number of rows in each table with the number of entries in its primary key. The
- * comparison finds a truncated table file, for which PostgreSQL reports no error: the last rows are
- * missing, but the index still has their entries. Throws an error with the SQLSTATE of damaged data
- * and the name of the file.
+ * Compares the number of rows in each table with the number of entries in its primary key. If a
+ * table file is truncated, PostgreSQL reports no error: the last rows are missing, but the index
+ * still has their entries. Throws an error with the SQLSTATE of damaged data and the name of the
+ * file.
  */
 export async function checkTables(database: Database): Promise<void> {
   await database.transaction(async (session) => {

@@ -4,10 +4,11 @@ import v8 from 'node:v8';
 const SMALL_BYTES = 1024 * 1024 * 1024;
 
 /**
- * V8 compiles WebAssembly at once, and compiles a function again with optimizations when it is used
- * often. The second compilation of PGlite's interpreter of expressions needs 600 MB for up to two
- * seconds. These flags prevent it. After its start, V8 derives none of the three flags from the
- * others. Without `--no-wasm-dynamic-tiering`, V8 compiles all functions at once.
+ * V8 first compiles WebAssembly without optimizations. It compiles a function again, with
+ * optimizations, when the function is used often. The second compilation of PGlite's interpreter of
+ * expressions needs 600 MB for up to two seconds. These flags prevent the second compilation. In a
+ * running process, V8 derives none of the three flags from the others. Without
+ * `--no-wasm-dynamic-tiering`, V8 would compile all functions at the same time.
  */
 const UNOPTIMIZED = ['--liftoff-only', '--no-wasm-tier-up', '--no-wasm-dynamic-tiering'];
 

@@ -32,9 +32,9 @@ export interface Database extends Session {
   script(sql: string): Promise<void>;
   /** Runs `work` under a lock that excludes other processes. */
   exclusively<T>(work: () => Promise<T>): Promise<T>;
-  /** Tells other processes, when the transaction commits, that these queues have new messages. */
+  /** When the transaction commits, tells other processes that these queues have new messages. */
   notifyWorkers(session: Session, queues: readonly string[]): Promise<void>;
-  /** Calls the listener for announcements of other processes. */
+  /** Calls the listener when another process has called {@link notifyWorkers}. */
   listen(listener: Listener): void;
   /**
    * Runs vacuum and checkpoint after at least `afterBytes` of new write-ahead log. On a PostgreSQL
@@ -44,7 +44,7 @@ export interface Database extends Session {
   close(): Promise<void>;
 }
 
-/** Adapts a session to pg-boss, so that its statements join our transaction. */
+/** Adapts a session to pg-boss, so that pg-boss runs its statements in our transaction. */
 export const bossOn = (session: Session): BossDatabase => ({
   executeSql: async (text, values) => ({ rows: await session.query(text, values ?? []) }),
 });

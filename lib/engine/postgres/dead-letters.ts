@@ -97,7 +97,7 @@ export async function listDeadLetters(
   return find(database, await queues.names(), filter, `LIMIT ${MAX_LISTED}`);
 }
 
-/** The steps in which redrive and discard differ. */
+/** The steps that differ between redrive and discard. */
 interface DecisionSteps {
   readonly what: Decision['what'];
   take(boss: PgBoss, session: Session, queue: QueueName, ids: string[]): Promise<void>;
@@ -164,10 +164,10 @@ async function decide(
     const decisions = decisionsOf(steps.what, found, decided, Date.now());
     await record(session, decisions);
     const audited = await appendAudit(session, recordsOf(decisions, decided));
-    const touched = new Set(steps.what === 'redriven' ? found.map(({ queue }) => queue) : []);
-    if (notices.length > 0) touched.add('coordinate');
-    await database.notifyWorkers(session, [...touched]);
-    return { touched, audited, deadLetters: found.length };
+    const queuesToWake = new Set(steps.what === 'redriven' ? found.map(({ queue }) => queue) : []);
+    if (notices.length > 0) queuesToWake.add('coordinate');
+    await database.notifyWorkers(session, [...queuesToWake]);
+    return { touched: queuesToWake, audited, deadLetters: found.length };
   });
   done.audited.forEach(onAudited);
   for (const queue of done.touched) wakeups.wake(queue);

@@ -33,12 +33,12 @@ const HOUSEKEEPING_AFTER_BYTES = 64 * 1024 * 1024;
  */
 export async function openEmbedded(folder: string): Promise<Database> {
   spareCompilerMemory();
-  const held = holdFolder(folder);
+  const lockedFolder = holdFolder(folder);
   try {
-    const complete = beginFolder(folder, held.database);
+    const complete = beginFolder(folder, lockedFolder.database);
     const begunAt = readContents(folder)?.begunAt ?? new Date().toISOString();
     const pglite = await PGlite.create({
-      fs: new SyncedFiles(held.database),
+      fs: new SyncedFiles(lockedFolder.database),
       startParams: [
         ...PGlite.defaultStartParams.filter((argument) => argument !== '-F'),
         ...DURABLE,
@@ -46,14 +46,14 @@ export async function openEmbedded(folder: string): Promise<Database> {
       ],
     });
     await complete();
-    const embedded = new Embedded(pglite, folder, begunAt, () => held.release());
+    const embedded = new Embedded(pglite, folder, begunAt, () => lockedFolder.release());
     if (!readContents(folder))
       writeContents(folder, { ...NO_CONTENTS, begunAt, writtenAt: begunAt });
     return embedded;
   } catch (error) {
-    held.release();
+    lockedFolder.release();
     if (error instanceof PropagatorError) throw error;
-    throw damageError(held.database, messageOf(error), error);
+    throw damageError(lockedFolder.database, messageOf(error), error);
   }
 }
 

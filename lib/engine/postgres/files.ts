@@ -12,8 +12,8 @@ const EIO = 29;
 
 /**
  * PGlite's folder on disk with a working `fsync`, so that a commit survives a power failure. PGlite
- * 0.5.16 starts PostgreSQL with `-F` (no fsync), and its file system on Node has no fsync. Its
- * `fdatasync` does nothing, hence `wal_sync_method=fsync`.
+ * 0.5.16 starts PostgreSQL with `-F` (no fsync), and its file system on Node has no fsync. The
+ * `fdatasync` of that file system does nothing, so the engine sets `wal_sync_method=fsync`.
  */
 export class SyncedFiles extends NodeFS {
   override async init(

@@ -7,7 +7,7 @@ const ANSWER_MILLIS = 5000;
 const STATEMENT_MILLIS = 4000;
 /** Checks within this time share one write. */
 const SHARED_MILLIS = 2000;
-/** After a failed commit the store is unhealthy for this long, or until a commit succeeds. */
+/** After a failed commit the store is unhealthy for this time, or until a commit succeeds. */
 const FAILURE_MILLIS = 60_000;
 
 /**
@@ -92,7 +92,7 @@ const notWritable = (message: string, cause?: unknown) =>
   engineError(
     'database.not-writable',
     `The database does not accept writes: ${message}.`,
-    'Check its disk space, its connections and locks, and whether the database is ' + 'read-only.',
+    'Check its disk space, its connections and locks, and whether the database is read-only.',
     cause,
   );
 

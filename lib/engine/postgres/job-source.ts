@@ -12,8 +12,8 @@ export interface JobRecord extends QueueRecord {
 const jobsOf = (records: readonly JobRecord[]) => records.map(({ job }) => job);
 
 /**
- * The messages of a pg-boss queue for a worker. The `work` function of pg-boss would poll once for
- * each concurrent handler, and wait half a second between messages.
+ * The messages of a pg-boss queue for a worker. The `work` function of pg-boss is not used: it would
+ * poll once for each concurrent handler, and wait half a second between messages.
  */
 export const jobSource = (boss: PgBoss, queue: QueueName): WorkerSource<JobRecord> => ({
   bodyOf: ({ job }) => job.data,
@@ -32,7 +32,7 @@ export const jobSource = (boss: PgBoss, queue: QueueName): WorkerSource<JobRecor
 });
 
 /**
- * Sends a heartbeat for received messages. Other processes receive messages without a heartbeat.
+ * Sends a heartbeat for received messages. A message without a heartbeat goes to another process.
  */
 export async function sendHeartbeat(
   boss: PgBoss,

@@ -4,9 +4,9 @@ const FIRST_WAIT_MILLIS = 1000;
 const MAX_WAIT_MILLIS = 30_000;
 
 /**
- * Receives PostgreSQL's `NOTIFY` messages on a separate connection, and reconnects a lost one. The
- * listener only speeds up delivery. Polling finds every message, also behind a connection pooler
- * without `LISTEN`.
+ * Receives PostgreSQL's `NOTIFY` messages on a separate connection, and reconnects when it is lost.
+ * The listener only speeds up delivery: polling finds every message, even behind a connection
+ * pooler without `LISTEN`.
  */
 export class NotificationListener {
   readonly #connect: () => Client;
@@ -42,7 +42,7 @@ export class NotificationListener {
   async #open(): Promise<void> {
     const client = this.#connect();
     let lost = false;
-    const again = (error: unknown) => {
+    const reconnect = (error: unknown) => {
       if (lost || this.#closed) return;
       lost = true;
       if (this.#wait === FIRST_WAIT_MILLIS)
@@ -54,8 +54,8 @@ export class NotificationListener {
       this.#wait = Math.min(this.#wait * 2, MAX_WAIT_MILLIS);
       void client.end().catch(() => {});
     };
-    client.on('error', again);
-    client.on('end', () => again(new Error('the connection ended')));
+    client.on('error', reconnect);
+    client.on('end', () => reconnect(new Error('the connection ended')));
     client.on('notification', ({ payload }) => this.#receive(payload ?? ''));
     this.#client = client;
     try {
@@ -63,7 +63,7 @@ export class NotificationListener {
       await client.query(`LISTEN ${this.#channel}`);
       this.#wait = FIRST_WAIT_MILLIS;
     } catch (error) {
-      again(error);
+      reconnect(error);
     }
   }
 }

@@ -77,7 +77,8 @@ async function openOnce(
   try {
     await database.exclusively(async () => {
       await migrate(database);
-      // The administrator of a server checks it, and its tables may be large.
+      // The tables of a server are not checked: they may be large, and its administrator checks
+      // them.
       if (database.resourceType === 'embedded') await checkTables(database);
       await boss.start();
     });
@@ -227,7 +228,7 @@ class PostgresEngine implements WorkerEngine {
 
   #every(
     millis: number,
-    trouble: string,
+    failureText: string,
     task: (iteration: number) => Promise<unknown>,
   ): NodeJS.Timeout {
     let [busy, iteration] = [false, 0];
@@ -235,7 +236,7 @@ class PostgresEngine implements WorkerEngine {
       if (busy) return;
       busy = true;
       task(iteration++)
-        .catch((error: unknown) => this.#warn(trouble, error))
+        .catch((error: unknown) => this.#warn(failureText, error))
         .finally(() => {
           busy = false;
         })

@@ -58,7 +58,7 @@ export function makeBoss(
 export class Queues {
   readonly boss: PgBoss;
   readonly #retry: RetryOptions;
-  readonly #made = new Map<QueueName, Promise<void>>();
+  readonly creation = new Map<QueueName, Promise<void>>();
 
   constructor(boss: PgBoss, retry: RetryOptions) {
     this.boss = boss;
@@ -68,16 +68,16 @@ export class Queues {
   /** Creates missing queues. Call it outside a transaction. */
   async ensure(names: Iterable<QueueName>): Promise<void> {
     for (const name of names) {
-      const made = this.#made.get(name) ?? this.#make(name);
-      this.#made.set(name, made);
+      const made = this.creation.get(name) ?? this.#make(name);
+      this.creation.set(name, made);
       await made.catch((error: unknown) => {
-        this.#made.delete(name);
+        this.creation.delete(name);
         throw error;
       });
     }
   }
 
-  /** All queues in this database, created by any process. */
+  /** Returns the names of all queues in this database, created by any process. */
   async names(): Promise<QueueName[]> {
     const all = await this.boss.getQueues();
     return all.map(({ name }) => name).filter(isQueueName);
@@ -95,7 +95,7 @@ export class Queues {
       expireInSeconds: STUCK_SECONDS,
       retentionSeconds: RETENTION_SECONDS,
       // The time for which the copy of a dead-lettered message stays in its queue. A handled
-      // message is deleted at once.
+      // message is deleted immediately.
       deleteAfterSeconds: 60 * 60,
     };
     await this.boss.createQueue(name, options);

@@ -15,18 +15,18 @@ export const SILENT_SECONDS = 30;
 export const HEARTBEAT_SECONDS = 8;
 
 /**
- * The maximum number of deliveries if the process dies during each delivery. The death of a process
- * counts for all its messages, although one message, or an administrator, caused it. Each death
- * therefore allows one more delivery, up to this limit. After this limit the message is given up,
- * because it probably kills its process.
+ * The maximum number of deliveries if the process dies during each delivery. When a process dies, a
+ * delivery counts for each of its messages, although only one message, or an administrator, caused
+ * the death. Each death therefore allows one more delivery, up to this limit. After this limit the
+ * message is given up, because it probably kills its process.
  */
 const MAX_DELIVERIES = 20;
 
 /**
- * Requeues messages of dead processes: messages in progress without a heartbeat. With `everything`
- * it requeues all messages in progress, at the start of the only process. The first retry is
- * immediate. Later retries have a back-off of up to 30 s, because a message could kill its process
- * at every start. Returns the queues with new messages.
+ * Requeues messages of dead processes: messages in progress without a heartbeat. With `everything`,
+ * which the only process of a database passes at its start, it requeues all messages in progress.
+ * The first retry is immediate. Later retries have a back-off of up to 30 s, because a message
+ * could kill its process at every start. Returns the queues with new messages.
  */
 export async function requeueOrphaned(
   database: Database,
@@ -35,17 +35,17 @@ export async function requeueOrphaned(
 ): Promise<string[]> {
   const silent = ` AND heartbeat_on < now() - interval '${SILENT_SECONDS} seconds'`;
   const lost = `state = 'active'${everything ? '' : silent}`;
-  const back = await database.query(`
+  const requeued = await database.query(`
     UPDATE ${BOSS_SCHEMA}.job SET state = 'retry', heartbeat_on = NULL,
       retry_limit = greatest(retry_limit, least(retry_limit + 1, ${MAX_DELIVERIES - 1})),
       start_after = now() + least(30, retry_count * retry_count) * interval '1 second'
     WHERE ${lost} AND retry_count < ${MAX_DELIVERIES - 1} RETURNING name`);
   const deadly = await database.query(`SELECT name, id FROM ${BOSS_SCHEMA}.job WHERE ${lost}`);
   for (const { name, id } of deadly) await boss.fail(String(name), String(id));
-  return [...new Set(back.map(({ name }) => String(name)))];
+  return [...new Set(requeued.map(({ name }) => String(name)))];
 }
 
-/** Returns messages to the queue. The delivery does not count. */
+/** Returns messages to the queue, and does not count their delivery. */
 export async function releaseUnstarted(database: Database, ids: readonly string[]): Promise<void> {
   if (ids.length > 0)
     await database.query(

@@ -2,8 +2,8 @@ import { EMPTY_LOG } from '../../audit/entry.ts';
 import { type Database, engineError } from './database.ts';
 
 /**
- * The schema of the pg-boss tables. The default name is left to other programs that use pg-boss in
- * the same database.
+ * The schema of the pg-boss tables. It is not the default name, because other programs may use
+ * pg-boss in the same database.
  */
 export const BOSS_SCHEMA = 'propagator_queue';
 
@@ -159,7 +159,7 @@ export async function migrate(database: Database): Promise<void> {
       'schema.newer',
       `The database has schema version ${storedVersion}; this release supports up to ` +
         `${MIGRATIONS.length}.`,
-      'Run the newer release that migrated it, or give this release a separate database.',
+      'Run the newer release that migrated the database, or give this release a separate database.',
     );
   for (const [index, statements] of MIGRATIONS.entries())
     if (index >= storedVersion)

@@ -8,9 +8,9 @@ import type { Session } from './database.ts';
 export class Conflict extends Error {}
 
 /**
- * Returns a statement that inserts rows of version 0. It updates other rows only if their version
- * is still the stored version. The statement returns one row for each written row. It locks rows in
- * the order of their ids, because concurrent writers could deadlock otherwise.
+ * Returns a statement that inserts rows of version 0, and updates other rows if their version is
+ * still the stored version. The statement returns one row for each written row. It locks rows in
+ * the order of their ids, because concurrent writers could otherwise deadlock.
  */
 export function versioned(table: string, columns: string): string {
   const names = [...columns.split(', ').map((column) => column.split(' ')[0] ?? ''), 'body'];

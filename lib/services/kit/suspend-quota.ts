@@ -47,8 +47,8 @@ const loweredOf = ({ limits, lowered = {} }: Before): Limits =>
   Object.fromEntries(Object.keys(limits).map((name) => [name, lowered[name] ?? 0]));
 
 /**
- * Sorts the limits of a record by their present value: the one that suspend writes, the recorded
- * one, or a third one that another actor has set.
+ * Sorts the limits of a record by their present value: the value that suspend writes, the recorded
+ * value, or a third value that another actor has set.
  */
 function sortLimits({ limits }: Row, record: Before) {
   const lowered = loweredOf(record);

@@ -39,20 +39,20 @@ export async function redriveDeadLetters(
   deps: DeadLetterDeps,
 ): Promise<number> {
   const { sender, names } = deps;
-  return take('redriven', filter, decided, deps, async (place, page) => {
+  return handleEachPage('redriven', filter, decided, deps, async (place, page) => {
     // An event that EventBridge could not deliver goes to the bus again. Any other message, also an
     // unreadable one, returns to its queue unchanged.
-    const through =
+    const busMessages =
       place === names.undelivered
         ? page.flatMap(({ received }) => outboundIn(received.body) ?? [])
         : [];
-    const straight = place === names.undelivered ? [] : page;
-    for (const [queue, some] of Map.groupBy(straight, ({ deadLetter }) => deadLetter.queue))
+    const queueMessages = place === names.undelivered ? [] : page;
+    for (const [queue, some] of Map.groupBy(queueMessages, ({ deadLetter }) => deadLetter.queue))
       await sender.queues.send(
         names.queue(queue),
         some.map(({ received: { body } }) => ({ body })),
       );
-    await inform(through, decisionMessages('redriven', deadLettersOf(page), decided), sender);
+    await inform(busMessages, decisionMessages('redriven', deadLettersOf(page), decided), sender);
   });
 }
 
@@ -62,7 +62,7 @@ export async function discardDeadLetters(
   decided: Decided & { readonly reason: string },
   deps: DeadLetterDeps,
 ): Promise<number> {
-  return take('discarded', filter, decided, deps, async (_, page) => {
+  return handleEachPage('discarded', filter, decided, deps, async (_, page) => {
     await inform([], decisionMessages('discarded', deadLettersOf(page), decided), deps.sender);
   });
 }
@@ -87,7 +87,7 @@ async function inform(
  * Handles the messages page by page: records the decision, sends the messages, then deletes the
  * dead-letter messages. In this order a crash loses no message.
  */
-async function take(
+async function handleEachPage(
   what: Decision['what'],
   filter: DeadLetterFilter,
   decided: Decided,
@@ -96,22 +96,22 @@ async function take(
 ): Promise<number> {
   const at = Date.now();
   const decisions = new Map<string, Decision>();
-  const sent = new Set<string>();
-  let taken = 0;
+  const handledKeys = new Set<string>();
+  let handledCount = 0;
   await scanDeadLetterQueues(filter, deps, async (place, found) => {
-    // A redriven message may fail and return to this queue during the scan. The redrive skips it,
-    // because it would otherwise never end.
+    // A redriven message may fail and return to this queue during the scan. The redrive skips such
+    // a message, because the redrive would otherwise never end.
     const page =
       what === 'discarded'
         ? found
         : found.filter(
             (one) =>
               hasTargetQueue(place, one, deps) &&
-              !(sent.has(workOf(one)) && one.deadLetter.at > at),
+              !(handledKeys.has(workKeyOf(one)) && one.deadLetter.at > at),
           );
-    for (const one of page) sent.add(workOf(one));
+    for (const one of page) handledKeys.add(workKeyOf(one));
     const ofPage = decisionsOf(what, deadLettersOf(page), decided, at);
-    const made = ofPage.map((decision) => {
+    const pageDecisions = ofPage.map((decision) => {
       const { queue, operationId, cause, count } = decision;
       const known = decisions.get([queue, operationId, cause].join('\n'));
       const now = known ? { ...known, count: known.count + count } : decision;
@@ -119,7 +119,7 @@ async function take(
       return now;
     });
     await deps.store.put(
-      made.flatMap((decision) =>
+      pageDecisions.flatMap((decision) =>
         decisionKeys(decision).map((key) => ({ ...keyOf(key), body: pack(decision) })),
       ),
     );
@@ -129,14 +129,14 @@ async function take(
       place,
       page.map(({ received }) => received),
     );
-    taken += page.length;
+    handledCount += page.length;
     return page;
   });
-  return taken;
+  return handledCount;
 }
 
 /** Returns a key that is the same for a redriven message that has failed again. */
-const workOf = ({ deadLetter, received }: Found): string =>
+const workKeyOf = ({ deadLetter, received }: Found): string =>
   deadLetter.task?.taskId ?? received.body;
 
 /** True if the target queue of the message exists. */
@@ -160,16 +160,19 @@ function whyNotTo(queue: string, services: readonly string[]): string | undefine
     : `this deployment has no queue ${queue}`;
 }
 
-/** The bus drops an event that matches no rule without an error, so the redrive checks it first. */
+/**
+ * Returns the reason why an event cannot go to the bus again. The bus drops an event that matches
+ * no rule, without an error, so the redrive checks each event first.
+ */
 function whyNotByBus(body: string, services: readonly string[]): string | undefined {
   const outbound = outboundIn(body);
   if (!outbound) return 'it is not an event of the bus';
   if (!MESSAGE_TYPES.some((type) => type === outbound.type))
     return `no rule of this release routes events of type ${outbound.type}`;
   if (outbound.type !== 'service.requested') return undefined;
-  const asked = ServiceMessage.safeParse(JSON.parse(outbound.detail));
-  return asked.success
-    ? whyNotTo(`service-${asked.data.service}`, services)
+  const request = ServiceMessage.safeParse(JSON.parse(outbound.detail));
+  return request.success
+    ? whyNotTo(`service-${request.data.service}`, services)
     : 'it does not name its service';
 }
 const ServiceMessage = z.object({ service: z.string() });

@@ -55,20 +55,22 @@ export async function scanDeadLetterQueues(
     'coordinate',
     ...services.map((service) => `service-${service}` as const),
   ];
-  const only = [
+  const requiredQueues = [
     filter.queue,
     filter.service === undefined ? undefined : `service-${filter.service}`,
   ];
-  const queues = all.filter((queue) => only.every((one) => one === undefined || one === queue));
+  const queues = all.filter((queue) =>
+    requiredQueues.every((one) => one === undefined || one === queue),
+  );
   const scan = (place: string, queue: QueueName | undefined) =>
     scanQueue(place, deps, async (page) => {
       const found = page.map(
         (received): Found => ({ deadLetter: deadLetterIn(received, queue, all, names), received }),
       );
-      const wanted = found.filter(({ deadLetter }) => matches(deadLetter, filter));
-      return wanted.length === 0
+      const matching = found.filter(({ deadLetter }) => matches(deadLetter, filter));
+      return matching.length === 0
         ? []
-        : (await visit(place, wanted)).map(({ received }) => received);
+        : (await visit(place, matching)).map(({ received }) => received);
     });
   const outcomes = await Promise.allSettled([
     ...queues.map((queue) => scan(names.dead(queue), queue)),
@@ -86,9 +88,9 @@ async function scanQueue(
 ): Promise<void> {
   const { queues } = deps.sender;
   const { until, release } = await withLease(place, deps);
-  const held = new Map<string, Received>();
+  const heldMessages = new Map<string, Received>();
   try {
-    for (let receives = 1; held.size < MAX_LISTED; ) {
+    for (let receives = 1; heldMessages.size < MAX_LISTED; ) {
       // If this process is killed, its messages must be visible again before the lease ends.
       const hidden = Math.floor((until - Date.now()) / 1000);
       if (hidden < 1)
@@ -98,13 +100,13 @@ async function scanQueue(
       );
       const page = (await Promise.all(answers)).flat();
       // The scan receives a message twice only after the visibility timeout.
-      if (page.every(({ id }) => held.has(id))) break;
-      for (const received of page) held.set(received.id, received);
-      for (const { id } of await visit(page)) held.delete(id);
+      if (page.every(({ id }) => heldMessages.has(id))) break;
+      for (const received of page) heldMessages.set(received.id, received);
+      for (const { id } of await visit(page)) heldMessages.delete(id);
       receives = page.length < MAX_RECEIVED_PER_CALL ? 1 : RECEIVES_AT_ONCE;
     }
   } finally {
-    await queues.changeVisibility(place, [...held.values()], 0).finally(release);
+    await queues.changeVisibility(place, [...heldMessages.values()], 0).finally(release);
   }
 }
 

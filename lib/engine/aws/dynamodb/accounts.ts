@@ -57,27 +57,27 @@ function rowsOf(record: AccountRecord, item: Item | undefined): AccountRows {
   };
   const writes: Write[] = [{ Put: { Item, ...unchanged('revision', item && revision) } }];
   const folded = foldId(account.id);
-  const alike =
+  const pointers =
     item || folded === account.id
       ? []
       : [keyOf({ pk: foldedIdPk(account.type, folded), sk: account.id })];
   if (now.suspicion && !old?.suspicion)
-    alike.push(keyOf({ pk: SUSPICION_PK, sk: `${account.type}#${account.id}` }));
+    pointers.push(keyOf({ pk: SUSPICION_PK, sk: `${account.type}#${account.id}` }));
   if (old?.suspicion && !now.suspicion)
     writes.push({
       Delete: { Key: keyOf({ pk: SUSPICION_PK, sk: `${account.type}#${account.id}` }) },
     });
-  if (account.type !== 'project') return { writes, pointersFirst: alike, added: item ? 0 : 1 };
-  const home = old?.account.type === 'project' ? old.account.domainId : undefined;
-  if (account.domainId !== undefined && account.domainId !== home)
+  if (account.type !== 'project') return { writes, pointersFirst: pointers, added: item ? 0 : 1 };
+  const storedDomain = old?.account.type === 'project' ? old.account.domainId : undefined;
+  if (account.domainId !== undefined && account.domainId !== storedDomain)
     writes.push({ Put: { Item: keyOf({ pk: projectsPk(account.domainId), sk: account.id }) } });
   const known = new Set(old?.members);
-  const joined = (now.members ?? []).filter((member) => !known.has(member));
+  const newMembers = (now.members ?? []).filter((member) => !known.has(member));
   return {
     writes,
     pointersFirst: [
-      ...alike,
-      ...joined.map((member) => keyOf({ pk: memberPk(member), sk: account.id })),
+      ...pointers,
+      ...newMembers.map((member) => keyOf({ pk: memberPk(member), sk: account.id })),
     ],
     added: item ? 0 : 1,
   };

@@ -83,7 +83,7 @@ export async function flushOutbox(
 ): Promise<number> {
   const now = Date.now();
   const shares = Array.from({ length: OUTBOX_SHARES }, (_, share) => share);
-  const left = await Promise.all(
+  const unsent = await Promise.all(
     shares.map((share) =>
       store.query({
         pk: outboxPk(share),
@@ -92,9 +92,9 @@ export async function flushOutbox(
       }),
     ),
   );
-  let repaired = 0;
+  let sentCount = 0;
   const failures: unknown[] = [];
-  for (const item of left.flat()) {
+  for (const item of unsent.flat()) {
     const key = { pk: textOf(item, 'pk'), sk: textOf(item, 'sk') };
     if (!(await store.lease(key, now, LEASE_MILLIS, true))) continue;
     const id = textOf(item, 'uuid');
@@ -106,14 +106,14 @@ export async function flushOutbox(
         store,
         sender,
       );
-      repaired += 1;
+      sentCount += 1;
     } catch (error) {
       // An outbox that cannot be sent must not block the others.
       failures.push(error);
     }
   }
   if (failures.length > 0) throw failures[0];
-  return repaired;
+  return sentCount;
 }
 
 async function outboundsIn(

@@ -244,11 +244,11 @@ export function readsOf(
         StoredQuarantine,
         await store.many(ids.slice(0, limit).map(quarantineKey)),
       );
-      const place = new Map(ids.map((id, index) => [id, index]));
+      const position = new Map(ids.map((id, index) => [id, index]));
       return {
         total: ids.length,
         records: found.toSorted(
-          (one, other) => (place.get(one.id) ?? 0) - (place.get(other.id) ?? 0),
+          (one, other) => (position.get(one.id) ?? 0) - (position.get(other.id) ?? 0),
         ),
       };
     },

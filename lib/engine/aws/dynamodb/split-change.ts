@@ -50,7 +50,7 @@ export function split(change: Change, messages: readonly Addressed[]): Part[] {
       parts.push(part);
       [part, rows, bytes] = [undefined, 0, 0];
     }
-    part = part ? joined(part, group) : group;
+    part = part ? mergeParts(part, group) : group;
     rows += moreRows;
     bytes += moreBytes;
   }
@@ -114,7 +114,7 @@ function groupsOf(change: Change, messages: readonly Addressed[]): Part[] {
   ];
 }
 
-const joined = (one: Part, other: Part): Part => ({
+const mergeParts = (one: Part, other: Part): Part => ({
   seen: [...(one.seen ?? []), ...(other.seen ?? [])],
   accounts: [...(one.accounts ?? []), ...(other.accounts ?? [])],
   quarantine: [...(one.quarantine ?? []), ...(other.quarantine ?? [])],

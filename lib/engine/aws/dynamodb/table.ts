@@ -123,8 +123,10 @@ export class Store {
   }
 
   delete(keys: readonly Key[]): Promise<void> {
-    const once = new Map(keys.map((key) => [JSON.stringify([key.pk, key.sk]), key]));
-    return this.#batch([...once.values()].map((key) => ({ DeleteRequest: { Key: keyOf(key) } })));
+    const keysByText = new Map(keys.map((key) => [JSON.stringify([key.pk, key.sk]), key]));
+    return this.#batch(
+      [...keysByText.values()].map((key) => ({ DeleteRequest: { Key: keyOf(key) } })),
+    );
   }
 
   /**
@@ -182,12 +184,12 @@ export class Store {
     });
   }
 
-  async #take(limit: number | undefined, question: QueryParameters): Promise<Item[]> {
+  async #take(limit: number | undefined, parameters: QueryParameters): Promise<Item[]> {
     const items: Item[] = [];
     let ExclusiveStartKey: Item | undefined;
     do {
       const input = {
-        ...question,
+        ...parameters,
         TableName: this.#table,
         Limit: limit === undefined ? undefined : limit - items.length,
         ExclusiveStartKey,

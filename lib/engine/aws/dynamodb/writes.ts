@@ -30,8 +30,8 @@ import { type Item, keyOf, numberOf, textOf, type Write } from './rows.ts';
 import type { Store } from './table.ts';
 
 /**
- * A function runs for at most 15 minutes. An earlier change has written the pointer of an operation
- * that started before.
+ * A function runs for at most 15 minutes. If an operation started earlier than this, an earlier
+ * change has already written its pointer.
  */
 const STARTED_JUST_NOW_MILLIS = 15 * 60_000;
 
@@ -54,8 +54,8 @@ export function operationWrites(operation: Operation, now: number): Write[] {
   const domain = domainOf(operation);
   if (version === 0 && domain !== undefined) pointers.push(keyOf({ pk: domainPk(domain), sk }));
   if (parentId !== undefined) pointers.push(keyOf({ pk: childrenPk(parentId), sk }));
-  const counts = mode === 'enforce' && !operation.cause.suspicious;
-  if (startedAt !== undefined && counts && startedAt > now - STARTED_JUST_NOW_MILLIS) {
+  const isCounted = mode === 'enforce' && !operation.cause.suspicious;
+  if (startedAt !== undefined && isCounted && startedAt > now - STARTED_JUST_NOW_MILLIS) {
     const expires = { N: String(Math.floor(startedAt / 1000) + STARTED_SECONDS) };
     pointers.push({
       ...keyOf({ pk: startedPk(scope.type, operation.action), sk: `${sortable(startedAt)}#${id}` }),
@@ -189,8 +189,8 @@ export function counterWrites(
   counters: Readonly<Record<string, number>>,
   accounts: number,
 ): Write[] {
-  const wrong = Object.entries(counters).find(([, value]) => !Number.isSafeInteger(value));
-  if (wrong) throw new TypeError(`counter ${wrong[0]}: ${wrong[1]} is not an integer`);
+  const invalid = Object.entries(counters).find(([, value]) => !Number.isSafeInteger(value));
+  if (invalid) throw new TypeError(`counter ${invalid[0]}: ${invalid[1]} is not an integer`);
   const amounts = Object.entries(counters).map(([name, value]): [string, number] => [
     COUNTER_PREFIX + name,
     value,

@@ -11,7 +11,7 @@ export function beginInvocation(context: { readonly awsRequestId?: string } | un
 
 const LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
 /** Redacts as `lib/shared/log.ts` does: secret fields by name, and secrets in any text. */
-const shown = (field: string, value: unknown): unknown => {
+const redacted = (field: string, value: unknown): unknown => {
   if (SECRET_FIELDS.includes(field)) return '[redacted]';
   return typeof value === 'string' ? redactText(value) : value;
 };
@@ -24,10 +24,10 @@ export function functionLog(
   level: string,
   write = (line: string): unknown => process.stdout.write(line),
 ): Log {
-  const least = LEVELS.indexOf(level as (typeof LEVELS)[number]);
+  const minLevel = LEVELS.indexOf(level as (typeof LEVELS)[number]);
   const at = (name: (typeof LEVELS)[number]) =>
     ((fields: unknown, message?: string) => {
-      if (LEVELS.indexOf(name) < least) return;
+      if (LEVELS.indexOf(name) < minLevel) return;
       const [own, text] = typeof fields === 'string' ? [{}, fields] : [fields, message];
       const line = {
         level: name,
@@ -36,7 +36,7 @@ export function functionLog(
         ...(own as object),
         msg: text,
       };
-      write(`${JSON.stringify(line, (field, value: unknown) => shown(field, value))}\n`);
+      write(`${JSON.stringify(line, (field, value: unknown) => redacted(field, value))}\n`);
     }) as Log['info'];
   return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
 }

@@ -66,13 +66,13 @@ export class Queues {
    */
   async receive(
     queue: string,
-    most: number,
+    maxMessages: number,
     waitSeconds: number,
     visibilitySeconds: number,
   ): Promise<Received[]> {
     const { Messages } = await this.#sqs('ReceiveMessage', {
       QueueUrl: await this.#url(queue),
-      MaxNumberOfMessages: Math.min(MAX_RECEIVED_PER_CALL, most),
+      MaxNumberOfMessages: Math.min(MAX_RECEIVED_PER_CALL, maxMessages),
       WaitTimeSeconds: waitSeconds,
       VisibilityTimeout: visibilitySeconds,
       MessageSystemAttributeNames: ['ApproximateReceiveCount', 'SentTimestamp'],
@@ -108,7 +108,7 @@ export class Queues {
     );
   }
 
-  /** Sets the visibility timeout in seconds from now; 0 makes the messages visible at once. */
+  /** Sets the visibility timeout in seconds from now; 0 makes the messages visible immediately. */
   async changeVisibility(
     queue: string,
     messages: readonly Handle[],
@@ -199,18 +199,18 @@ const GONE = /ReceiptHandleIsInvalid|MessageNotInflight/;
 const bytesOf = (entry: object): number =>
   'MessageBody' in entry ? Buffer.byteLength(JSON.stringify(entry)) : 0;
 
-/** Returns the cached answer of `ask`. A failure is not cached. */
+/** Returns the cached answer of `request`. A failure is not cached. */
 function cachedAnswer(
   known: Map<string, Promise<string>>,
   name: string,
   ask: () => Promise<string>,
 ): Promise<string> {
-  const asked =
+  const answer =
     known.get(name) ??
     ask().catch((error: unknown) => {
       known.delete(name);
       throw error;
     });
-  known.set(name, asked);
-  return asked;
+  known.set(name, answer);
+  return answer;
 }

@@ -12,7 +12,7 @@ export interface QueueSink {
    * message.
    */
   store(messages: readonly NotificationReceived[]): Promise<void>;
-  /** Sends a heartbeat, which shows a connected relay also while Keystone sends nothing. */
+  /** Sends a heartbeat. It shows that the relay is connected, even while Keystone sends nothing. */
   beat(): Promise<void>;
 }
 
@@ -29,7 +29,7 @@ export function queueSink(
   const stored = new WeakSet<NotificationReceived>();
   const send = async (
     bodies: readonly string[],
-    onTaken: (index: number) => void,
+    onAccepted: (index: number) => void,
   ): Promise<void> => {
     const entries = bodies.map((MessageBody, index) => ({ Id: String(index), MessageBody }));
     const refused = await sendInBatches(
@@ -40,14 +40,14 @@ export function queueSink(
           QueueUrl,
           Entries: [...share],
         });
-        const taken = new Set(Successful.map(({ Id }) => Id));
-        for (const id of taken) onTaken(Number(id));
+        const accepted = new Set(Successful.map(({ Id }) => Id));
+        for (const id of accepted) onAccepted(Number(id));
         const why = new Map(
           Failed.map(({ Id, Code, Message }) => [Id, `${Code} ${Message ?? ''}`.trimEnd()]),
         );
         // An entry without a result counts as refused.
         return share.flatMap((entry) =>
-          taken.has(entry.Id) ? [] : [{ entry, why: why.get(entry.Id) ?? 'no result' }],
+          accepted.has(entry.Id) ? [] : [{ entry, why: why.get(entry.Id) ?? 'no result' }],
         );
       },
     );
@@ -62,10 +62,10 @@ export function queueSink(
   };
   return {
     async store(messages) {
-      const wanted = messages.filter((message) => !stored.has(message));
-      const bodies = wanted.map((message) => toEventBody(toOutbound(message, now())));
+      const unsent = messages.filter((message) => !stored.has(message));
+      const bodies = unsent.map((message) => toEventBody(toOutbound(message, now())));
       await send(bodies, (index) => {
-        const message = wanted[index];
+        const message = unsent[index];
         if (message) stored.add(message);
       });
     },

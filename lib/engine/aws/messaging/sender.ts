@@ -10,10 +10,10 @@ import type { Queues } from './queues.ts';
 /** The longest delay that SQS supports. */
 const MAX_DELAY_SECONDS = 900;
 /**
- * SQS delays by whole seconds. Up to this delay, the sender itself waits for the fraction of a
- * second, so that a service that needs half a second is listed again after half a second. Each
- * operation waits for about ten such delays. Longer delays are rounded up, which costs no time of
- * the function.
+ * SQS delays by whole seconds only. For a delay of up to this number of seconds, the sender itself
+ * waits for the remaining fraction of a second: a service that needs half a second is then listed
+ * again after half a second. An operation has about ten such delays. A longer delay is rounded up,
+ * and the function does not wait.
  */
 export const MAX_EXACT_SECONDS = 3;
 /** EventBridge Scheduler accepts an input of at most 256 KB. */
@@ -51,13 +51,13 @@ export class Sender {
    */
   check(outbounds: readonly OutboundMessage[], now: number): void {
     const { services, schedulerRoleArn } = this.#options;
-    const nowhere = outbounds.find(
+    const unroutable = outbounds.find(
       ({ service }) => service !== undefined && !services.includes(service),
     );
-    if (nowhere)
+    if (unroutable)
       throw engineError(
         'queue.unknown',
-        `A message is for the service ${nowhere.service}, which has no queue in this deployment.`,
+        `A message is for the service ${unroutable.service}, which has no queue in this deployment.`,
         'Deploy the release that has this service, or add it to the services of this process.',
       );
     if (
@@ -78,10 +78,10 @@ export class Sender {
    */
   async send(outbounds: readonly OutboundMessage[], id: string, now: number): Promise<void> {
     const { names } = this.#options;
-    const straight = outbounds.filter(
+    const direct = outbounds.filter(
       ({ queue, error }) => queue !== undefined && error === undefined,
     );
-    const later = straight.filter((outbound) => isForScheduler(outbound, now));
+    const scheduled = direct.filter((outbound) => isForScheduler(outbound, now));
     await Promise.all([
       this.#toBus(outbounds.filter(({ queue }) => queue === undefined)),
       this.#toQueues(
@@ -90,13 +90,15 @@ export class Sender {
         names.dead,
       ),
       this.#toQueues(
-        straight.filter((outbound) => !later.includes(outbound)),
+        direct.filter((outbound) => !scheduled.includes(outbound)),
         now,
         names.queue,
       ),
       // The name of a schedule contains the index of its message, so a retry creates no second
       // schedule.
-      ...later.map((outbound) => this.#schedule(outbound, `${id}-${outbounds.indexOf(outbound)}`)),
+      ...scheduled.map((outbound) =>
+        this.#schedule(outbound, `${id}-${outbounds.indexOf(outbound)}`),
+      ),
     ]);
   }
 
@@ -199,7 +201,7 @@ const isForScheduler = (outbound: OutboundMessage, now: number): boolean =>
   secondsUntil(outbound, now) > MAX_DELAY_SECONDS &&
   Buffer.byteLength(toEventBody(outbound)) <= MAX_SCHEDULED_BYTES;
 
-/** Returns the delay of the message in SQS, and how long the sender waits before that. */
+/** Returns the delay of the message in SQS, and the time that the sender waits before it sends. */
 function delayOf(
   { dueAt = 0 }: OutboundMessage,
   now: number,
