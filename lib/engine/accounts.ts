@@ -3,8 +3,8 @@ import type { AccountRecord } from '../account/inventory.ts';
 
 /**
  * Merges a stored record with a new record. The result does not depend on the order of writes:
- * `members` only grows, and the latest `deletedAt` and `seenAt` win. On PostgreSQL, an SQL statement
- * merges the records in the same way.
+ * `members` only grows, and the latest `deletedAt` and `seenAt` win. On PostgreSQL, an SQL
+ * statement merges the records in the same way.
  */
 export function mergeAccounts(
   stored: AccountRecord | undefined,

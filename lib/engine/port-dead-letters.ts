@@ -6,7 +6,9 @@ import type { ErrorReport } from '../shared/errors.ts';
 /** A message that its queue or its task gave up. */
 export interface DeadLetter {
   readonly id: string;
-  /** The queue of the message before it was given up. A redrive returns the message to this queue. */
+  /**
+   * The queue of the message before it was given up. A redrive returns the message to this queue.
+   */
   readonly queue: QueueName;
   /** `undefined` for a message that this release cannot read. */
   readonly message: Message | undefined;
@@ -32,8 +34,8 @@ export interface DeadLetter {
    */
   readonly at: number;
   /**
-   * Epoch milliseconds at which the engine deletes the message. `undefined`: the message stays until
-   * a person decides.
+   * Epoch milliseconds at which the engine deletes the message. `undefined`: the message stays
+   * until a person decides.
    */
   readonly expiresAt: number | undefined;
 }

@@ -7,7 +7,9 @@ import { userReports } from './heat/user-reports.ts';
 import { epochOf } from './kit/time.ts';
 
 const MINUTE = 60_000;
-/** The report names a stack whose deletion takes longer than this. A large stack may take longer. */
+/**
+ * The report names a stack whose deletion takes longer than this. A large stack may take longer.
+ */
 const STUCK_AFTER_MILLIS = 15 * MINUTE;
 /**
  * Heat's own timeout for a deletion is one hour ([DEFAULT] stack_action_timeout). A deletion that

@@ -12,8 +12,8 @@ export interface JobRecord extends QueueRecord {
 const jobsOf = (records: readonly JobRecord[]) => records.map(({ job }) => job);
 
 /**
- * The messages of a pg-boss queue for a worker. The `work` function of pg-boss is not used: it would
- * poll once for each concurrent handler, and wait half a second between messages.
+ * The messages of a pg-boss queue for a worker. The `work` function of pg-boss is not used: it
+ * would poll once for each concurrent handler, and wait half a second between messages.
  */
 export const jobSource = (boss: PgBoss, queue: QueueName): WorkerSource<JobRecord> => ({
   bodyOf: ({ job }) => job.data,
