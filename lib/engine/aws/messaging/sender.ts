@@ -57,7 +57,8 @@ export class Sender {
     if (unroutable)
       throw engineError(
         'queue.unknown',
-        `A message is for the service ${unroutable.service}, which has no queue in this deployment.`,
+        `A message is for the service ${unroutable.service}, which has no queue in this ` +
+          'deployment.',
         'Deploy the release that has this service, or add it to the services of this process.',
       );
     if (
