@@ -1,8 +1,8 @@
 /**
  * Why a project or a user is suspended. An account without causes is active. Keystone gives no
  * tokens if the account or its domain is disabled. A disabled domain is a separate cause, because
- * Keystone does not change its projects and users. An operator may also hold a project suspended,
- * independently of its state in Keystone.
+ * Keystone does not change the state of the domain's projects and users. An operator may also hold
+ * a project suspended, independently of its state in Keystone.
  */
 export type SuspensionCause =
   | { readonly kind: 'project-disabled' }
@@ -40,7 +40,10 @@ export interface ProjectState {
   readonly pending?: PendingDeletion | undefined;
 }
 
-/** Returns all causes for which the account is suspended. Empty: it is active. */
+/**
+ * Returns all causes for which the account is suspended. If there is no cause, the account is
+ * active.
+ */
 export function causesOf({
   type = 'project',
   enabled,
@@ -83,13 +86,13 @@ function describe(cause: SuspensionCause): string {
   return `${by} holds it suspended: ${reason}${enabled}`;
 }
 
-/** True for a cause that is a person's decision and does not depend on Keystone. */
+/** True for a cause that is the decision of a person and not a state in Keystone. */
 export const isDecision = ({ kind }: SuspensionCause): boolean =>
   kind === 'operator-hold' || kind === 'pending-deletion';
 
 /**
  * True if the causes require the action. `undoes`: the resume undoes the suspension of a canceled
- * deletion. Such a resume ignores the state in Keystone. Only a person's decision to suspend the
+ * deletion. This resume ignores the state in Keystone. Only a person's decision to suspend the
  * project prevents it.
  */
 export const causesRequire = (

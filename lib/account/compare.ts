@@ -22,8 +22,8 @@ export interface MergedInventory {
 
 /**
  * Returns all accounts and memberships that Keystone lists. Throws {@link PropagatorError} when a
- * listing fails or is empty. An empty listing is a fault, for example of a wrong token or a wrong
- * database.
+ * listing fails or is empty. A listing can be empty only because of a fault, for example a wrong
+ * token or a wrong database.
  */
 export async function listAll(keystone: Keystone): Promise<Listed> {
   const [domains, projects, users, members] = await Promise.all([
@@ -76,20 +76,20 @@ export function mergeAll(
   { records: known, isFirst }: Known,
   listedAt: number,
 ): MergedInventory {
-  const before = new Map(known.map((record) => [keyOfAccount(record.account), record]));
-  const accounts = mergeListed(listed, before, listedAt, isFirst);
-  const there = new Set(accounts.map((record) => keyOfAccount(record.account)));
+  const knownByKey = new Map(known.map((record) => [keyOfAccount(record.account), record]));
+  const accounts = mergeListed(listed, knownByKey, listedAt, isFirst);
+  const listedKeys = new Set(accounts.map((record) => keyOfAccount(record.account)));
   const vanished = known.filter(
     (record) =>
       record.account.type !== 'user' &&
       !isGone(record) &&
       record.seenAt < listedAt &&
-      !there.has(keyOfAccount(record.account)),
+      !listedKeys.has(keyOfAccount(record.account)),
   );
   return {
     accounts,
     changed: accounts.filter((record) =>
-      differsFromStored(record, before.get(keyOfAccount(record.account))),
+      differsFromStored(record, knownByKey.get(keyOfAccount(record.account))),
     ),
     vanished,
   };

@@ -1,7 +1,7 @@
 import type { Account, Change } from '../../events/account.ts';
 import type { NotificationReceived } from '../../events/notification.ts';
 import type { ErrorReport } from '../shared/errors.ts';
-import type { AccountHint, Interpretation, MembershipHint } from './interpret.ts';
+import type { AccountNotification, Interpretation, MembershipNotification } from './interpret.ts';
 import { type AccountRecord, isGone } from './inventory.ts';
 import { type Decision, InventoryUpdate } from './inventory-update.ts';
 import type { KeystoneState } from './keystone.ts';
@@ -27,14 +27,14 @@ export interface Batch {
   /** The time at which Keystone was asked. */
   readonly askedAt: number;
   readonly now: number;
-  /** The longest `Retry-After` of Keystone that is obeyed. */
+  /** The longest `Retry-After` of Keystone that the retry waits for. */
   readonly maxWaitMillis?: number | undefined;
 }
 type Present = Extract<KeystoneState, { kind: 'present' }>['account'];
 
 /**
- * Keystone sends two notifications about one deletion of a domain. Without request ids, they count
- * as one deletion within this time.
+ * Keystone sends two notifications about one deletion of a domain. Without request ids, two
+ * notifications within this time count as one deletion.
  */
 const DOMAIN_ECHO_MILLIS = 60_000;
 
@@ -43,7 +43,7 @@ const DOMAIN_ECHO_MILLIS = 60_000;
  * id: for the domain and for its project. Returns `undefined` if the notification has no request
  * id.
  */
-function domainEchoKey({ id, operation, cause }: AccountHint): string | undefined {
+function domainEchoKey({ id, operation, cause }: AccountNotification): string | undefined {
   return cause.requestId === undefined
     ? undefined
     : JSON.stringify(['domain-echo', operation, id, cause.requestId]);
@@ -53,7 +53,7 @@ function domainEchoKey({ id, operation, cause }: AccountHint): string | undefine
  * Returns the key of a message: id and content. The id alone does not prove a repetition, because
  * the sender chooses it.
  */
-const messageKey = ({ cause }: AccountHint): string =>
+const messageKey = ({ cause }: AccountNotification): string =>
   JSON.stringify([cause.messageId, cause.digest]);
 
 /**
@@ -69,18 +69,18 @@ export function keysAgainstDuplicates(items: readonly Item[]): string[] {
 }
 
 /**
- * Decides about a batch of notifications: account events, changed records, notifications to retry,
- * and quarantine. The function is pure. It handles the items in the order of their timestamps,
- * which may differ from the order of delivery.
+ * Decides about a batch of notifications: which account events to publish, which records to change,
+ * which notifications to retry, and which to put in quarantine. The function is pure. It handles
+ * the items in the order of their timestamps, which may differ from the order of delivery.
  */
 export function decide(batch: Batch): Decision {
   const update = new InventoryUpdate(batch.known, batch.seen);
-  const hints = batch.items.flatMap(({ interpretation }) =>
+  const notifications = batch.items.flatMap(({ interpretation }) =>
     interpretation.kind === 'account' || interpretation.kind === 'membership'
       ? [interpretation]
       : [],
   );
-  const domains = knownDomains(hints, batch.known);
+  const domains = knownDomains(notifications, batch.known);
   const at = ({ received, interpretation }: Item): number =>
     interpretation.kind === 'account'
       ? interpretation.cause.at
@@ -97,23 +97,23 @@ export function decide(batch: Batch): Decision {
       update.count('notification.unreadable');
       update.quarantine.push(toQuarantine(received, interpretation.reason));
     } else {
-      const taken =
+      const result =
         interpretation.kind === 'membership'
           ? applyMembership(update, interpretation, batch)
           : applyAccount(update, interpretation, subjectOf(interpretation, domains), batch);
-      if (typeof taken === 'object')
-        update.messages.push(withDelay(received, taken, batch.now, batch.maxWaitMillis));
-      update.count(`notification.${typeof taken === 'object' ? 'delayed' : taken}`);
+      if (typeof result === 'object')
+        update.messages.push(withDelay(received, result, batch.now, batch.maxWaitMillis));
+      update.count(`notification.${typeof result === 'object' ? 'delayed' : result}`);
     }
   }
   return update.decision();
 }
 
 /**
- * The result for one hint: the last part of a counter's name, or the error because of which the
- * notification must wait.
+ * The result for one notification: either the last part of the name of the counter to increase, or
+ * an error. After an error the notification is retried later.
  */
-type Taken =
+type NotificationResult =
   | 'announced'
   | 'recorded'
   | 'duplicate'
@@ -124,12 +124,12 @@ type Taken =
 
 function applyAccount(
   update: InventoryUpdate,
-  hint: AccountHint,
+  notification: AccountNotification,
   subject: string,
   batch: Batch,
-): Taken {
-  if (update.wasSeen(messageKey(hint))) return 'duplicate';
-  const isDeletion = hint.operation === 'deleted';
+): NotificationResult {
+  if (update.wasSeen(messageKey(notification))) return 'duplicate';
+  const isDeletion = notification.operation === 'deleted';
   const answer = batch.answers.accounts.get(subject);
   if (answer?.kind === 'uncertain' && !isDeletion) return answer.error;
   const shown = answer?.kind === 'certain' ? answer.value.shown : undefined;
@@ -138,27 +138,29 @@ function applyAccount(
       ? shown.account.type
       : subject.startsWith('domain/')
         ? 'domain'
-        : hint.type;
-  const record = update.record(type, hint.id);
-  update.see(messageKey(hint));
-  if (type === 'domain' && isDomainEcho(update, hint, record, batch.now)) return 'domain-echo';
+        : notification.type;
+  const record = update.record(type, notification.id);
+  update.see(messageKey(notification));
+  if (type === 'domain' && isDomainEcho(update, notification, record, batch.now))
+    return 'domain-echo';
   if (isDeletion && record.seenAt === 0 && shown?.kind !== 'present')
-    return holdSuspicious(update, hint, record, shown, batch.now);
+    return holdSuspicious(update, notification, record, shown, batch.now);
   if (isDeletion) {
-    // Keystone shows the account, so the notification is forged or the read is stale. The
-    // coordinator asks Keystone again.
+    // The coordinator asks Keystone before it removes anything. If Keystone still shows an account
+    // that the inventory lacks, the notification may be forged, and the account is recorded as
+    // shown.
     const living =
       record.seenAt === 0 && answer?.kind === 'certain' && shown?.kind === 'present'
         ? shownRecord(undefined, shown.account, batch.askedAt, answer.value.members)
         : record;
     update.put({ ...living, deletedAt: isGone(living) ? living.deletedAt : batch.now });
-    update.announce(living.account, 'deleted', hint.cause);
+    update.announce(living.account, 'deleted', notification.cause);
     return 'announced';
   }
-  // The account was deleted since the notification. Another notification or the sweep reports the
-  // deletion, so the record is kept.
+  // Keystone no longer shows the account. Another notification or the sweep reports its deletion,
+  // so the record is not changed.
   if (answer?.kind !== 'certain' || shown?.kind !== 'present') return 'absent';
-  applyShownState(update, hint, record, shown.account, answer.value, batch.askedAt);
+  applyShownState(update, notification, record, shown.account, answer.value, batch.askedAt);
   return 'announced';
 }
 
@@ -168,11 +170,11 @@ function applyAccount(
  */
 function holdSuspicious(
   update: InventoryUpdate,
-  { cause }: AccountHint,
+  { cause }: AccountNotification,
   record: AccountRecord,
   shown: KeystoneState | undefined,
   now: number,
-): Taken {
+): NotificationResult {
   const keystone = shown?.kind === 'absent' ? 'absent' : 'not asked';
   update.put({ ...record, deletedAt: now, suspicion: { cause, at: now, keystone } });
   return 'suspicious';
@@ -180,16 +182,16 @@ function holdSuspicious(
 
 function isDomainEcho(
   update: InventoryUpdate,
-  hint: AccountHint,
+  notification: AccountNotification,
   record: AccountRecord,
   now: number,
 ): boolean {
-  const key = domainEchoKey(hint);
+  const key = domainEchoKey(notification);
   if (key === undefined) {
-    // The first notification has set `deletedAt` and published the event. For a project this rule
-    // would be unsafe, because a forged notification may have set `deletedAt`.
+    // The first notification has set `deletedAt` and published the event. This rule would be unsafe
+    // for a project, because a forged notification may have set `deletedAt`.
     return (
-      hint.operation === 'deleted' &&
+      notification.operation === 'deleted' &&
       isGone(record) &&
       now - (record.deletedAt ?? 0) < DOMAIN_ECHO_MILLIS
     );
@@ -200,12 +202,12 @@ function isDomainEcho(
 }
 
 /**
- * Applies Keystone's answer to the record. An `updated` notification does not name the change, so
- * it follows from the difference between the answer and the announced state.
+ * Applies Keystone's answer to the record. An `updated` notification does not name the change. The
+ * change is derived by comparing the answer with the state that was announced last.
  */
 function applyShownState(
   update: InventoryUpdate,
-  hint: AccountHint,
+  notification: AccountNotification,
   record: AccountRecord,
   account: Present,
   about: AboutAccount,
@@ -214,7 +216,7 @@ function applyShownState(
   const before = record.account.enabled;
   const shown = shownRecord(record, account, askedAt, about.members);
   // If the notification about the creation is lost, the next sweep announces the creation.
-  const isFirst = record.seenAt === 0 && hint.operation !== 'created';
+  const isFirst = record.seenAt === 0 && notification.operation !== 'created';
   update.put(isFirst ? { ...shown, unannounced: true } : shown);
   if (about.tree)
     for (const inside of mergeListed(about.tree, update.records, askedAt)) update.put(inside);
@@ -225,20 +227,27 @@ function applyShownState(
     : before === false
       ? undefined
       : 'disabled';
-  if (hint.operation === 'created') {
-    update.announce(account, 'created', hint.cause);
-    // The project was disabled at its creation or shortly after. The notification about that will
-    // then find no difference.
-    if (!account.enabled) update.announce(account, 'disabled', hint.cause);
+  if (notification.operation === 'created') {
+    update.announce(account, 'created', notification.cause);
+    // The project was disabled at its creation or shortly after. The later `disabled` notification
+    // would find no difference and announce nothing, so the state is announced now.
+    if (!account.enabled) update.announce(account, 'disabled', notification.cause);
   } else {
-    if (record.unannounced) update.announce(account, 'created', hint.cause);
-    update.announce(account, flipped ?? 'updated', hint.cause);
+    if (record.unannounced) update.announce(account, 'created', notification.cause);
+    update.announce(account, flipped ?? 'updated', notification.cause);
   }
 }
 
-/** Records the users with a new role. A duplicate has no effect, so no key is stored. */
-function applyMembership(update: InventoryUpdate, hint: MembershipHint, batch: Batch): Taken {
-  const { on, who, inherited } = hint;
+/**
+ * Records the users with a new role. A repeated notification has no effect, so no key against
+ * duplicates is stored.
+ */
+function applyMembership(
+  update: InventoryUpdate,
+  notification: MembershipNotification,
+  batch: Batch,
+): NotificationResult {
+  const { on, who, inherited } = notification;
   const group = who.type === 'group' ? batch.answers.groups.get(who.id) : undefined;
   if (group?.kind === 'uncertain') return group.error;
   const known = on.type === 'project' ? update.record('project', on.id) : undefined;
@@ -247,11 +256,12 @@ function applyMembership(update: InventoryUpdate, hint: MembershipHint, batch: B
     if (answer?.kind === 'uncertain') return answer.error;
     const shown = answer?.value.shown;
     if (shown?.kind === 'present' && shown.account.type === 'project') {
-      // `enabled` is not stored, because the notification about it may still wait in the broker.
+      // `enabled` is not stored, because the notification about the state may still wait in the
+      // broker.
       const { enabled: _notAnnounced, ...account } = shown.account;
       const before = known.seenAt === 0 ? undefined : known;
-      const first = shownRecord(before, account, batch.askedAt, answer?.value.members);
-      update.put(before ? first : { ...first, unannounced: true });
+      const shownNow = shownRecord(before, account, batch.askedAt, answer?.value.members);
+      update.put(before ? shownNow : { ...shownNow, unannounced: true });
     } else if (known.seenAt === 0) return 'absent';
   }
   const users = who.type === 'user' ? [who.id] : (group?.value ?? []);

@@ -4,8 +4,11 @@ import type { Notification } from './notification.ts';
 
 type Operation = 'created' | 'updated' | 'deleted';
 
-/** A hint that an account may have changed. Keystone and the inventory decide what happened. */
-export type AccountHint = {
+/**
+ * A notification about an account. It only suggests that the account has changed. Keystone and the
+ * inventory decide what happened.
+ */
+export type AccountNotification = {
   readonly kind: 'account';
   readonly operation: Operation;
   readonly cause: Cause;
@@ -15,10 +18,11 @@ export type AccountHint = {
   | { readonly type: 'user'; readonly id: UserId }
 );
 /**
- * A hint that a user or a group got a role. The inventory records it, because Keystone deletes the
- * assignments of a deleted project. `inherited`: the role applies only to the projects below.
+ * A notification about a new role of a user or a group. The inventory records the role, because
+ * Keystone deletes the assignments of a deleted project. `inherited`: the role applies only to the
+ * projects below.
  */
-export interface MembershipHint {
+export interface MembershipNotification {
   readonly kind: 'membership';
   readonly on:
     | { readonly type: 'project'; readonly id: ProjectId }
@@ -30,12 +34,15 @@ export interface MembershipHint {
     | { readonly type: 'user'; readonly id: UserId }
     | { readonly type: 'group'; readonly id: string };
 }
-/** The possible change that a notification reports. */
-export type Hint = AccountHint | MembershipHint;
-/** The interpretation of a notification: a hint, or why there is none. */
+/** A notification that may report a change. */
+export type ChangeNotification = AccountNotification | MembershipNotification;
+/**
+ * The interpretation of a notification: the change that it may report, or the reason if it reports
+ * none.
+ */
 export type Interpretation =
-  | Hint
-  /** A known notification without effect. `because` is the last part of a counter's name. */
+  | ChangeNotification
+  /** A known notification without effect. `because` is the last part of the name of a counter. */
   | { readonly kind: 'dropped'; readonly because: string }
   | { readonly kind: 'unreadable'; readonly reason: string };
 
@@ -52,7 +59,8 @@ const crud = (...resources: string[]): string[] =>
   );
 /**
  * Other event types of Keystone, each with its own counter. All unknown types share one counter, so
- * that a sender cannot create arbitrary counters. Keystone itself uses the space in `project tag`.
+ * that a sender cannot create arbitrary counters. The name `project tag` has a space in Keystone,
+ * too.
  */
 const IGNORED_EVENT_TYPES: ReadonlySet<string> = new Set([
   ...crud(

@@ -14,7 +14,7 @@ export interface Decision {
 }
 
 /**
- * Collects the changes of a batch. The decision about a notification sees the changes of the
+ * Collects the changes of a batch. The decision about a notification uses the changes of the
  * earlier notifications of the batch.
  */
 export class InventoryUpdate {

@@ -2,9 +2,10 @@ import type { Account, Cause } from '../../events/account.ts';
 import type { UserId } from '../../events/ids.ts';
 
 /**
- * The record of an account. After a deletion it has the name, the domain and the members.
+ * The record of an account. After a deletion it still has the name, the domain and the members.
  * `account.enabled` is the state that an event last announced, or the first known state. A listing
- * does not change it, because the notification about the change may still wait in the broker.
+ * does not change `enabled`, because the notification about the change may still wait in the
+ * broker.
  */
 export interface AccountRecord {
   readonly account: Account;
@@ -17,18 +18,19 @@ export interface AccountRecord {
    */
   readonly deletedAt: number | undefined;
   /**
-   * Projects only: the users with a role on it so far, directly or through a group. Users are never
-   * removed. `undefined`: Keystone was never asked.
+   * Projects only: all users who have had a role on the project, directly or through a group. A
+   * user is never removed from the list. `undefined`: Keystone was never asked.
    */
   readonly members: readonly UserId[] | undefined;
   /**
-   * Set while the account is known only from a reported deletion. Keystone's answer about the
-   * account removes it.
+   * Set while the account is known only from a reported deletion. The field is removed when
+   * Keystone shows the account.
    */
   readonly suspicion?: Suspicion | undefined;
   /**
    * True while no event has announced the creation of the account, because a listing or a role
-   * assignment showed it first. Its notification or the next sweep announces it.
+   * assignment showed the account first. The notification of the creation or the next sweep
+   * announces the creation.
    */
   readonly unannounced?: true | undefined;
 }
@@ -44,8 +46,8 @@ export interface Suspicion {
   /** Epoch milliseconds when the notification was ingested. */
   readonly at: number;
   /**
-   * Keystone's answer at that time. In one batch Keystone is asked about a limited number of such
-   * deletions.
+   * Keystone's answer at that time. `not asked`: in one batch, Keystone is asked about a limited
+   * number of deletions of unknown accounts.
    */
   readonly keystone: 'absent' | 'not asked';
   /** Set when a person dropped the deletion. A person can still release it. */
@@ -62,7 +64,7 @@ export const isGone = (record: AccountRecord): boolean =>
 export interface QuarantineRecord {
   readonly id: string;
   readonly reason: string;
-  /** The original bytes, cut to the limit. */
+  /** The original bytes, cut to `MAX_STORED_BYTES`. */
   readonly body: string;
   readonly encoding: 'utf8' | 'base64';
   readonly bytes: number;

@@ -1,12 +1,16 @@
 import pLimit from 'p-limit';
 import type { ProjectId, UserId } from '../../events/ids.ts';
 import { type ErrorReport, reportOf } from '../shared/errors.ts';
-import type { AccountHint, Hint, MembershipHint } from './interpret.ts';
+import type {
+  AccountNotification,
+  ChangeNotification,
+  MembershipNotification,
+} from './interpret.ts';
 import { type AccountRecord, isGone } from './inventory.ts';
 import type { Keystone, KeystoneState } from './keystone.ts';
 import { keyOf, type Listed } from './merge.ts';
 
-/** Keystone's answer, or the error if it gave no certain one. */
+/** Keystone's answer, or the error if Keystone gave no certain answer. */
 export type Answer<T> =
   | { readonly kind: 'certain'; readonly value: T }
   | { readonly kind: 'uncertain'; readonly error: ErrorReport };
@@ -31,60 +35,67 @@ export interface Answers {
   readonly groups: ReadonlyMap<string, Answer<readonly UserId[]>>;
 }
 
-/** Concurrent calls. All users of the cloud share Keystone. */
+/**
+ * The maximum number of concurrent calls. It is low, because all users of the cloud share Keystone.
+ */
 const CONCURRENCY = 8;
 /**
- * After this many calls without an answer, the batch makes no further calls, because each would
+ * After this number of failed calls, the batch makes no further calls, because each of them could
  * wait for its timeout.
  */
 const MAX_FAILURES = 3;
 /**
- * Maximum number of deletions of unknown accounts in a batch that ingest checks in Keystone. The
- * others are held without a check, so that forged notifications cannot delay real ones.
+ * The maximum number of deletions of unknown accounts in a batch that ingest checks in Keystone.
+ * All other deletions of unknown accounts are held without a check, so that forged notifications
+ * cannot delay real notifications.
  */
 const MAX_UNKNOWN_DELETIONS = 20;
 /**
- * For at most this many projects, ingest lists the members of each project. For more projects it
- * makes one listing of all assignments.
+ * Up to this number of projects, ingest lists the members of each project separately. For more
+ * projects it makes one listing of all assignments.
  */
-const MAX_SINGLE_QUESTIONS = 10;
+const MAX_PROJECTS_LISTED_SINGLY = 10;
 
 /**
- * Returns the key of the account that a hint is about. A project notification with the id of a
- * domain is about the domain.
+ * Returns the key of the account that a notification is about. A project notification with the id
+ * of a domain is about the domain.
  */
-export function subjectOf(hint: AccountHint, domains: ReadonlySet<string>): string {
-  return keyOf(hint.type === 'project' && domains.has(hint.id) ? 'domain' : hint.type, hint.id);
+export function subjectOf(notification: AccountNotification, domains: ReadonlySet<string>): string {
+  return keyOf(
+    notification.type === 'project' && domains.has(notification.id) ? 'domain' : notification.type,
+    notification.id,
+  );
 }
 
 /**
- * Returns the ids that belong to domains, according to the inventory or another hint of the batch.
+ * Returns the ids that belong to domains, according to the inventory or another notification of the
+ * batch.
  */
 export function knownDomains(
-  hints: readonly Hint[],
+  notifications: readonly ChangeNotification[],
   known: ReadonlyMap<string, AccountRecord>,
 ): Set<string> {
   const domains = new Set<string>();
-  // A forged notification must not turn a project into a domain. The inventory therefore decides if
-  // Keystone has shown the id.
+  // A forged notification must not turn a project into a domain. If Keystone has already shown the
+  // id, the inventory therefore decides.
   const wasShown = (type: 'domain' | 'project', id: string): boolean =>
     (known.get(keyOf(type, id))?.seenAt ?? 0) > 0;
-  for (const hint of hints) {
-    if (hint.kind !== 'account' || hint.type === 'user') continue;
-    const { id } = hint;
-    if (wasShown('domain', id) || (hint.type === 'domain' && !wasShown('project', id)))
+  for (const notification of notifications) {
+    if (notification.kind !== 'account' || notification.type === 'user') continue;
+    const { id } = notification;
+    if (wasShown('domain', id) || (notification.type === 'domain' && !wasShown('project', id)))
       domains.add(id);
   }
   return domains;
 }
 
 /**
- * Asks Keystone for the present state of each account and group that the hints name. The
- * coordinator confirms the deletions of known accounts, so they are not asked about here. Never
- * throws. An error is part of the answer.
+ * Asks Keystone for the present state of each account and group that the notifications name. Does
+ * not ask about the deletions of known accounts, because the coordinator confirms these deletions.
+ * Never throws. An error is part of the answer.
  */
 export async function askKeystone(
-  hints: readonly Hint[],
+  notifications: readonly ChangeNotification[],
   known: ReadonlyMap<string, AccountRecord>,
   keystone: Keystone,
 ): Promise<Answers> {
@@ -105,12 +116,14 @@ export async function askKeystone(
 
   const accounts = new Map<string, Promise<Answer<AboutAccount>>>();
   const groups = new Map<string, Promise<Answer<readonly UserId[]>>>();
-  for (const { key, about } of accountsToAsk(hints, known))
+  for (const { key, about } of accountsToAsk(notifications, known))
     accounts.set(
       key,
       limit(() => ask(() => about(keystone))),
     );
-  for (const id of new Set(hints.filter((hint) => hint.kind === 'membership').flatMap(groupOf)))
+  for (const id of new Set(
+    notifications.filter((notification) => notification.kind === 'membership').flatMap(groupOf),
+  ))
     groups.set(
       id,
       limit(() => ask(() => usersOfGroup(id, keystone))),
@@ -118,37 +131,45 @@ export async function askKeystone(
   return { accounts: await settled(accounts), groups: await settled(groups) };
 }
 
-const groupOf = (hint: MembershipHint): string[] =>
-  hint.who.type === 'group' ? [hint.who.id] : [];
+const groupOf = (notification: MembershipNotification): string[] =>
+  notification.who.type === 'group' ? [notification.who.id] : [];
 
-function accountsToAsk(hints: readonly Hint[], known: ReadonlyMap<string, AccountRecord>) {
-  const domains = knownDomains(hints, known);
-  const wanted = new Map<string, (keystone: Keystone) => Promise<AboutAccount>>();
+function accountsToAsk(
+  notifications: readonly ChangeNotification[],
+  known: ReadonlyMap<string, AccountRecord>,
+) {
+  const domains = knownDomains(notifications, known);
+  const questions = new Map<string, (keystone: Keystone) => Promise<AboutAccount>>();
   let unknown = 0;
-  for (const hint of hints) {
+  for (const notification of notifications) {
     const key =
-      hint.kind === 'account' ? subjectOf(hint, domains) : keyOf(hint.on.type, hint.on.id);
+      notification.kind === 'account'
+        ? subjectOf(notification, domains)
+        : keyOf(notification.on.type, notification.on.id);
     const record = known.get(key);
     const wasSeenAlive = record !== undefined && record.seenAt > 0;
-    const isUnknown = hint.kind === 'account' && hint.operation === 'deleted' && !wasSeenAlive;
+    const isUnknown =
+      notification.kind === 'account' && notification.operation === 'deleted' && !wasSeenAlive;
     const isNeeded =
-      hint.kind === 'account'
-        ? hint.operation !== 'deleted' || (isUnknown && unknown < MAX_UNKNOWN_DELETIONS)
-        : hint.on.type === 'project' && !hint.inherited && (!record || isGone(record));
-    if (!isNeeded || wanted.has(key)) continue;
+      notification.kind === 'account'
+        ? notification.operation !== 'deleted' || (isUnknown && unknown < MAX_UNKNOWN_DELETIONS)
+        : notification.on.type === 'project' &&
+          !notification.inherited &&
+          (!record || isGone(record));
+    if (!isNeeded || questions.has(key)) continue;
     if (isUnknown) unknown += 1;
-    const { id, type } = hint.kind === 'account' ? hint : hint.on;
-    if (key.startsWith('domain/')) wanted.set(key, (keystone) => aboutDomain(id, keystone));
+    const { id, type } = notification.kind === 'account' ? notification : notification.on;
+    if (key.startsWith('domain/')) questions.set(key, (keystone) => aboutDomain(id, keystone));
     else if (type === 'project')
-      wanted.set(key, (keystone) => aboutProject(id, record?.members === undefined, keystone));
+      questions.set(key, (keystone) => aboutProject(id, record?.members === undefined, keystone));
     else
-      wanted.set(key, async (keystone) => ({
+      questions.set(key, async (keystone) => ({
         shown: await keystone.show('user', id),
         members: undefined,
         tree: undefined,
       }));
   }
-  return [...wanted].map(([key, about]) => ({ key, about }));
+  return [...questions].map(([key, about]) => ({ key, about }));
 }
 
 async function aboutProject(
@@ -193,7 +214,7 @@ async function treeOf(
   ]);
   const ids = projects.flatMap((project) => (project.type === 'project' ? [project.id] : []));
   const members =
-    ids.length > MAX_SINGLE_QUESTIONS
+    ids.length > MAX_PROJECTS_LISTED_SINGLY
       ? await keystone.members()
       : (await Promise.all(ids.map((id) => keystone.members(id)))).flat();
   const inside = new Set<string>(ids);

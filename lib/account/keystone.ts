@@ -12,20 +12,21 @@ export type KeystoneState =
 
 /**
  * Reads the state of accounts in Keystone. Each call throws `PropagatorError` on an uncertain
- * answer: no answer, 5xx, 401, 403, or an incomplete page. Such an answer never counts as `absent`.
+ * answer: no answer, 5xx, 401, 403, or an incomplete page. An uncertain answer never counts as
+ * `absent`.
  */
 export interface Keystone {
   show(type: 'project' | 'domain' | 'user', id: string): Promise<KeystoneState>;
   /**
-   * Calls `take` with all accounts of a type, page by page. The next page is requested when the
-   * call has ended. A page may be repeated. Throws if a page cannot be read, after `take` has
-   * received the earlier pages.
+   * Calls `handlePage` with all accounts of a type, page by page. The next page is requested after
+   * the call has ended. A page may be repeated. If a page cannot be read, the function throws.
+   * `handlePage` has then received the earlier pages.
    */
   eachPage(
     type: Account['type'],
-    take: (accounts: readonly Account[]) => Promise<void>,
+    handlePage: (accounts: readonly Account[]) => Promise<void>,
   ): Promise<void>;
-  /** All projects, without those that are domains. */
+  /** All projects, without the projects that are domains. */
   projects(domainId?: DomainId): Promise<Account[]>;
   domains(): Promise<Account[]>;
   users(domainId?: DomainId): Promise<Account[]>;

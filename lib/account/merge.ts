@@ -15,7 +15,10 @@ export const keyOf = (type: Account['type'], id: string): string => `${type}/${i
 /** Returns the key of an account: `<type>/<id>`, for example `project/0a1b`. */
 export const keyOfAccount = (account: Account): string => keyOf(account.type, account.id);
 
-/** Returns the union of old and new members. A former member may have left resources. */
+/**
+ * Returns the union of old and new members. Former members are kept, because they may have left
+ * resources.
+ */
 export function unionOf(
   known: readonly UserId[] | undefined,
   added: readonly UserId[] | undefined,
@@ -50,8 +53,8 @@ export const isUnannounced = (record: AccountRecord | undefined): boolean =>
 /**
  * Returns the records after a listing. A known account keeps its announced `enabled`, because the
  * notification about a change may still wait in the broker. A new account has no `enabled` and is
- * `unannounced`. The sweep announces such differences. With `isFirst` the accounts existed before
- * the inventory, so their state counts as announced.
+ * `unannounced`. The sweep announces the creation and the state. With `isFirst` the accounts
+ * existed before the inventory, so their state counts as announced.
  */
 export function mergeListed(
   listed: Listed,

@@ -8,8 +8,8 @@ import { wrappingOf } from './wrapping.ts';
 /** A parsed notification of Keystone, in any of its formats. Its content may be forged. */
 export interface Notification {
   /**
-   * The id is equal on all topics of the notification. The sender chooses it, so the id alone is no
-   * proof of a duplicate.
+   * The id is the same on all topics of the notification. The sender chooses the id, so the id
+   * alone does not prove a duplicate.
    */
   readonly messageId: string;
   /** SHA-256 of the content, in hexadecimal. Id and digest together identify a duplicate. */
@@ -75,7 +75,7 @@ const Inner = z.object({
   publisher_id: z.unknown().optional(),
 });
 /**
- * The keys of both basic and CADF payloads. The format can differ between messages:
+ * The keys of both basic and CADF payloads. The format can differ between messages. For example,
  * `role_assignment` is always CADF.
  */
 const Payload = z.object({
@@ -158,7 +158,7 @@ function parsePayload(inner: z.infer<typeof Inner>, body: string): Reading {
     kind: 'notification',
     notification: {
       // Without a `message_id` the hash of the bytes identifies duplicates, because the broker
-      // repeats them unchanged.
+      // repeats the bytes unchanged.
       messageId: inner.message_id ?? `sha256:${createHash('sha256').update(body).digest('hex')}`,
       digest: digestOf(inner),
       eventType: inner.event_type,
@@ -206,7 +206,7 @@ function sorted(_name: string, value: unknown): unknown {
 
 /**
  * Returns a hint about compression. The relay decompresses bodies with kombu's `compression`
- * header. A body that still looks compressed came from another source, or uses bzip2.
+ * header. If a body still looks compressed, it came from another source, or it uses bzip2.
  */
 function compression(bytes: Uint8Array): string {
   const starts = (...magic: number[]): boolean =>

@@ -13,9 +13,9 @@ const MAX_WAIT_SECONDS = 300;
 const MAX_WAIT_MILLIS = 3_600_000;
 
 /**
- * Returns the notification with a delay. The delay is half of the time since its receipt, so that
- * the back-off grows without a stored counter. Keystone's `Retry-After`, up to `maxWaitMillis`, is
- * the minimum. The retries continue without a limit.
+ * Returns the notification with a delay. The delay is half of the time since the receipt, so that
+ * the back-off grows without a stored counter. The delay is at least Keystone's `Retry-After`,
+ * which counts up to `maxWaitMillis`. The number of retries is not limited.
  */
 export function withDelay(
   received: NotificationReceived,
@@ -28,8 +28,8 @@ export function withDelay(
     MAX_WAIT_SECONDS,
     Math.max(SHORTEST_WAIT_SECONDS, Math.round(waitedSeconds / 2)),
   );
-  const asked = Math.min(error.retryAfterSeconds ?? 0, maxWaitMillis / 1000);
-  return { ...received, delaySeconds: Math.max(wait, asked) };
+  const requestedSeconds = Math.min(error.retryAfterSeconds ?? 0, maxWaitMillis / 1000);
+  return { ...received, delaySeconds: Math.max(wait, requestedSeconds) };
 }
 
 /**

@@ -1,8 +1,8 @@
 import type { NotificationReceived } from '../../events/notification.ts';
 
 /**
- * A notification has a few kilobytes. A body over this limit is no notification, and only its start
- * is stored.
+ * A notification has a few kilobytes. A body over this limit cannot be a notification, and only its
+ * start is stored.
  */
 export const MAX_BODY_BYTES = 1024 * 1024;
 /** Bytes of an unreadable body that are kept for a person. */
@@ -25,7 +25,7 @@ export function encodeBody(bytes: Uint8Array): { body: string; encoding: 'utf8' 
 /**
  * Returns the event that stores a notification as received. The relay and the API commit the event
  * before they acknowledge the notification. A body over {@link MAX_BODY_BYTES} is cut to {@link
- * MAX_STORED_BYTES}, and `cutFrom` is its full size. Never throws.
+ * MAX_STORED_BYTES}, and `cutFrom` is then the full size. Never throws.
  */
 export function notificationReceived(
   bytes: Uint8Array,

@@ -12,8 +12,8 @@ export interface Decider {
 }
 
 /**
- * Releases held deletions. Each is published as an account event, which Keystone must confirm like
- * any other. Records without a suspicion are ignored.
+ * Releases held deletions. Each deletion is published as an account event. Keystone must confirm
+ * it, as for every deletion. Records without a suspicion are ignored.
  */
 export function releaseSuspicions(
   records: readonly AccountRecord[],
@@ -42,7 +42,9 @@ export function releaseSuspicions(
   };
 }
 
-/** Drops held deletions. No operation follows from them, but a person can still release them. */
+/**
+ * Drops held deletions. A dropped deletion opens no operation. A person can still release it later.
+ */
 export const dropSuspicions = (
   records: readonly AccountRecord[],
   decider: Decider,
@@ -54,8 +56,8 @@ export const dropSuspicions = (
   );
 
 /**
- * Returns the held deletions for display: undecided ones first, then the newest first. `total`
- * counts the undecided ones.
+ * Returns the held deletions for display. Undecided deletions are first. Within each group, the
+ * newest deletion is first. `total` is the number of undecided deletions.
  */
 export function newestSuspicions(
   records: readonly AccountRecord[],

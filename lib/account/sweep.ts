@@ -3,13 +3,13 @@ import { type AccountRecord, isGone } from './inventory.ts';
 import { isUnannounced, keyOfAccount, shownRecord } from './merge.ts';
 
 /**
- * The share of a type's existing accounts that may be missing in one listing. A higher share counts
- * as a fault of the listing. A few missing accounts are always accepted.
+ * The maximum share of a type's existing accounts that may be missing in one listing. If more are
+ * missing, the listing counts as faulty. Up to `few` missing accounts are always accepted.
  */
 const MISSING_LIMIT = { share: 0.2, few: 5 };
 
-/** Returns why a listing is probably wrong, as a text for the operator, or `undefined`. */
-export function suspiciousListing(
+/** Returns why a listing is probably incomplete, as a text for the operator, or `undefined`. */
+export function findListingProblem(
   type: Account['type'],
   missing: number,
   living: number,
@@ -33,8 +33,8 @@ export const isMissing = (
 
 /**
  * Returns the event for a change that Keystone's lists show and that no notification announced.
- * `seenAt`: epoch milliseconds when Keystone last showed the account. There is one event for each
- * such time.
+ * `seenAt`: epoch milliseconds when Keystone last showed the account. The id of the event contains
+ * `seenAt`, so each change is announced once.
  */
 export function sweptEvent(account: Account, change: Change, seenAt: number): AccountEvent {
   return {
@@ -44,8 +44,8 @@ export function sweptEvent(account: Account, change: Change, seenAt: number): Ac
       cause: {
         messageId: `sweep/${account.type}/${account.id}/${change}/${seenAt}`,
         eventType: 'sweep',
-        // The time of the deletion is unknown, so this is the last time at which Keystone showed
-        // the account.
+        // The time of the change is unknown, so the event has the last time at which Keystone
+        // showed the account.
         at: seenAt,
       },
     },
@@ -61,8 +61,8 @@ export interface PageChanges {
 /**
  * Compares one page of a listing that began at `listedAt` (epoch milliseconds) with the records of
  * its accounts. A creation or a change of `enabled` without a notification is recorded and
- * announced. Its notification may still arrive, and may then repeat `created`, which subscribers
- * must expect. With `announceCreated` false, new accounts are only recorded.
+ * announced. The notification about the change may still arrive, and may then repeat `created`.
+ * Subscribers must expect this. If `announceCreated` is false, new accounts are only recorded.
  */
 export function comparePage(
   page: readonly Account[],
@@ -70,11 +70,11 @@ export function comparePage(
   listedAt: number,
   announceCreated = true,
 ): PageChanges {
-  const before = new Map(known.map((record) => [keyOfAccount(record.account), record]));
+  const recordByKey = new Map(known.map((record) => [keyOfAccount(record.account), record]));
   const news: PageChanges = { accounts: [], messages: [] };
   for (const account of page) {
-    const record = before.get(keyOfAccount(account));
-    // The record is newer than the listing.
+    const record = recordByKey.get(keyOfAccount(account));
+    // Skip an account whose record is newer than the listing.
     if (record && record.seenAt >= listedAt) continue;
     const shown = shownRecord(record, account, listedAt);
     if (!differsFromStored(shown, record)) continue;
@@ -88,11 +88,11 @@ export function comparePage(
 
 /** Returns the changes that no event has announced yet. */
 function changesOf(listed: Account, record: AccountRecord | undefined): Change[] {
-  const before = record?.account.enabled;
+  const recordByKey = record?.account.enabled;
   const created: Change[] = isUnannounced(record) ? ['created'] : [];
-  // An account whose state was never announced counts as enabled, as a new one is.
-  if (listed.enabled === false) return before === false ? created : [...created, 'disabled'];
-  return listed.enabled && before === false ? [...created, 'enabled'] : created;
+  // An account whose state was never announced counts as enabled, like a new account.
+  if (listed.enabled === false) return recordByKey === false ? created : [...created, 'disabled'];
+  return listed.enabled && recordByKey === false ? [...created, 'enabled'] : created;
 }
 
 /**

@@ -8,9 +8,9 @@ const Bare = z.looseObject({ event_type: z.string(), payload: z.unknown() });
 const MAX_NESTING = 4;
 
 /**
- * Returns the place in a body at which a complete notification is nested, or `undefined`. `body` is
- * the JSON after the first envelope was opened, if there was one. A wrapped notification is not
- * interpreted, because only the sender knows whether the wrapping was intended.
+ * Returns the place of a complete notification that is nested in a body, or `undefined`. `body` is
+ * the JSON without its envelope, if it had one. A nested notification is not interpreted, because
+ * only the sender knows whether the nesting was intended.
  */
 export function wrappingOf(body: unknown, hasEnvelope: boolean): string | undefined {
   const path = hasEnvelope ? ['oslo.message'] : [];

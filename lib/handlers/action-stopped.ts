@@ -9,8 +9,8 @@ import type { StepInput } from '../operation/transaction.ts';
 import type { ErrorReport } from '../shared/errors.ts';
 
 /**
- * In these states the message of an action may arrive before the message of an accepted
- * cancellation.
+ * The states in which a cancellation replaces the next action. The message of the action may arrive
+ * before the message of the accepted cancellation.
  */
 const STOPPED_STATES = ['pre-delete', 'waiting', 'closing'];
 
@@ -22,10 +22,10 @@ export interface CanceledDeps {
 
 /**
  * Returns the error that replaces the next action of a canceled operation, or `undefined` if the
- * action is allowed. The last call to a closing account is not replaced if Keystone answered 404
+ * action is allowed. The call that deletes the account is not replaced if Keystone answered 404
  * twice, with the confirmation interval between the answers, because the cancellation is then too
- * late. In a recovery window the `disable` is allowed, because the cancellation waits for its
- * answer.
+ * late. In a recovery window the action `disable` is allowed, because the cancellation waits for
+ * the end of this action.
  */
 export function canceledError(
   { canceled, keystoneAction, scope, state }: Operation,
@@ -45,7 +45,7 @@ export function canceledError(
     ? undefined
     : {
         ...stoppedBy({
-          message: `Keystone does not show the ${scope.type}, and one such answer may be wrong`,
+          message: `Keystone does not show the ${scope.type}, and a single 404 may be wrong`,
           advice: '',
         }),
         code: UNCONFIRMED_ABSENCE,
@@ -54,8 +54,8 @@ export function canceledError(
 
 /**
  * Returns the error that stops a Keystone action on a project if the deletion of its domain is
- * canceled. The domain sends the cancellation to its projects one after another, and it may not
- * have reached this project. An independent operation about the project continues.
+ * canceled. The cancellation is sent to the projects of the domain one after another, and may not
+ * have reached this project yet. An independent operation about the project continues.
  */
 export async function domainCanceledError(
   operation: Operation,
@@ -69,7 +69,7 @@ export async function domainCanceledError(
   return stoppedBy({
     message: `the deletion of its domain is canceled (${parentId})`,
     advice:
-      'The operation ends with it, within a minute. If it does not: propagator operation cancel ' +
+      'The operation ends within a minute. If it does not: propagator operation cancel ' +
       `${id} --reason "…"`,
   });
 }

@@ -4,8 +4,8 @@ import type { Reads } from '../engine/port.ts';
 import type { Scope } from '../operation/model.ts';
 
 /**
- * Returns the id of an existing account that a database may treat as equal to this one, or
- * `undefined`. The function asks Keystone about similar ids in the inventory, and about the id in
+ * Returns the id of another existing account whose id a database may treat as equal to this one, or
+ * `undefined`. The function asks Keystone about similar ids in the inventory, and about this id in
  * lower and upper case. Throws when Keystone gives no certain answer.
  */
 export async function livingAlike(

@@ -25,8 +25,9 @@ export interface CleanupPolicyDeps {
 
 /**
  * Returns mode and delay of the cleanup of a deleted account. The settings decide unless a rule of
- * the policy matches the project. Keystone no longer has the project, so rules are matched with the
- * data of the inventory. The mode `observe` of the settings overrules every rule.
+ * the policy matches the project. Keystone no longer shows the project, so rules are matched with
+ * the data of the inventory. If the settings say `observe`, the mode is `observe`, whatever the
+ * rule says.
  */
 export async function cleanupDecision(
   account: Account,

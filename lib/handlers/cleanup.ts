@@ -20,7 +20,7 @@ import { type Protection, protectedBecause } from '../task/safety-rules.ts';
 import { readHistory } from './account-history.ts';
 import { livingAlike } from './alike.ts';
 import { cleanupDecision } from './cleanup-policy.ts';
-import { howChecked, isDisabledByDomain } from './task-preflight.ts';
+import { deletionCheckOptions, isDisabledByDomain } from './task-preflight.ts';
 
 /** The dependencies of the coordinator for cleanups and plans. */
 export interface CleanupDeps extends Known {
@@ -40,7 +40,9 @@ export interface CleanupDeps extends Known {
   now(): number;
 }
 
-/** How long an operation waits for Keystone's lists of services and endpoints. */
+/**
+ * How long an operation waits for Keystone's lists of services and endpoints, if Keystone is busy.
+ */
 const LISTS_MILLIS = 120_000;
 
 /**
@@ -53,8 +55,8 @@ export async function openForDeletion(
 ): Promise<Step | undefined> {
   const { account, cause } = event.data;
   const { reads } = deps.engine;
-  const { record, operations: all, scope } = await readHistory(account, reads);
-  const existing = cleanupsOf(all);
+  const { record, operations: allOperations, scope } = await readHistory(account, reads);
+  const existing = cleanupsOf(allOperations);
   const now = deps.now();
   const decision = await cleanupDecision(account, record, deps);
   const opened = openCleanup({
@@ -63,32 +65,32 @@ export async function openForDeletion(
     existing,
     mode: decision.mode,
     now,
-    gracePeriodMillis: Math.max(decision.gracePeriodMillis, millisOfLastCall(all)),
+    gracePeriodMillis: Math.max(decision.gracePeriodMillis, millisOfLastCall(allOperations)),
     rule: decision.rule,
-    // The propagator's own project is still unknown here. It is protected when Keystone confirms
-    // the deletion.
+    // The propagator's own project is not known here. Its protection is checked when Keystone
+    // confirms the deletion.
     protectedBecause:
       protectedBecause(scope, { ...deps.protectedIds, ownProject: '' }) ?? decision.refusedBecause,
     deletion: { announcedAt: cause.at, seenAliveAt: record?.seenAt },
   });
   if (opened)
     return {
-      operations: [opened.operation, ...pausedProvisions(all, now)],
+      operations: [opened.operation, ...pausedProvisions(allOperations, now)],
       tasks: [],
       messages: [
         ...opened.messages,
-        ...askAgainMessages([...lifecyclesOf(all), ...provisionsOf(all)]),
+        ...askAgainMessages([...lifecyclesOf(allOperations), ...provisionsOf(allOperations)]),
       ],
       deadLetters: [],
     };
-  // An open operation that an administrator requested asks Keystone again.
-  const asked = existing.find(
+  // If an administrator requested the open operation, the operation asks Keystone again.
+  const waitingOperation = existing.find(
     (operation) =>
       operation.state !== 'confirming' && awaitsConfirmation(operation, operation.confirmation),
   );
-  const confirmation = asked && {
+  const confirmation = waitingOperation && {
     type: 'operation.confirm' as const,
-    data: { operationId: asked.id, confirmation: asked.confirmation },
+    data: { operationId: waitingOperation.id, confirmation: waitingOperation.confirmation },
   };
   return confirmation && { operations: [], tasks: [], messages: [confirmation], deadLetters: [] };
 }
@@ -100,7 +102,7 @@ export async function cleanupConfirmation(
   deps: CleanupDeps,
 ): Promise<StepEvent | undefined> {
   if (!awaitsConfirmation(operation, number)) return undefined;
-  const answer = await ask(operation, deps).catch((thrown: unknown) => ({
+  const answer = await askKeystone(operation, deps).catch((thrown: unknown) => ({
     keystoneAnswer: {
       kind: 'unknown' as const,
       error: reportOf(thrown, { code: 'keystone.show', service: 'keystone' }),
@@ -113,14 +115,15 @@ export async function cleanupConfirmation(
  * Returns Keystone's answer about the account. Only Keystone's own 404 counts as `absent` (safety
  * rule "Keystone decides"). Throws when the answer is not certain.
  */
-async function ask(
+async function askKeystone(
   operation: Operation,
   deps: CleanupDeps,
 ): Promise<{ keystoneAnswer: KeystoneAnswer; projects?: DomainProject[] }> {
   const { scope, request, state } = operation;
   const { keystone, keystoneActions } = deps.cloud;
   const findAlike = () => livingAlike(scope, deps.engine.reads, keystone);
-  // Without a request the account was announced as deleted, so both calls are made at once.
+  // Without a request the account was announced as deleted. The search for similar ids is then
+  // always needed, so it runs concurrently.
   const parallelAlike = state === 'confirming' && !request ? findAlike() : undefined;
   parallelAlike?.catch(() => undefined);
   const shown = await keystone.show(scope.type, scope.id);
@@ -145,7 +148,10 @@ async function ask(
     if (because) return { keystoneAnswer: { kind: 'protected', because } };
     // A plan only shows the reasons for which Keystone would refuse the deletion.
     if (operation.action !== 'plan') {
-      const { refusals } = await keystoneActions.checkDeletion(scope.id, howChecked(operation));
+      const { refusals } = await keystoneActions.checkDeletion(
+        scope.id,
+        deletionCheckOptions(operation),
+      );
       if (refusals.length > 0)
         return { keystoneAnswer: { kind: 'blocked', ...summarize(refusals) } };
     }
@@ -164,7 +170,7 @@ async function ask(
   }
   if (because) return { keystoneAnswer: { kind: 'protected', because } };
   // The order of an operation is saved with its first answer. Later lists of Keystone do not change
-  // it.
+  // this order.
   const cloud =
     scope.type === 'domain' || operation.order.length > 0
       ? undefined
@@ -181,7 +187,7 @@ async function ask(
 
 /**
  * Returns the scope of the account from the inventory. The notification of a deletion overtakes
- * others, so members may have been recorded after the operation was opened.
+ * other notifications, so members may have been recorded after the operation was opened.
  */
 async function knownScope(
   { scope }: Operation,
@@ -204,7 +210,7 @@ async function cloudNow(
 ): Promise<CloudSnapshot> {
   const registry = await deps.cloud.registry();
   const { unlisted } = registry;
-  // Wait some time for a busy Keystone. During the wait the operation shows the reason.
+  // Wait for a busy Keystone. During the wait the operation shows the reason.
   if (unlisted?.class === 'Transient' && deps.now() - openedAt < LISTS_MILLIS)
     throw new PropagatorError(unlisted);
   return cloudSnapshot(registry, scope.type, deps);

@@ -33,13 +33,17 @@ export interface CoordinateDeps extends CleanupDeps, ChangeDeps {
   readonly cloud: Cloud;
   readonly services: readonly Service[];
   readonly log?: Pick<Log, 'warn'> | undefined;
-  /** The actions that the HTTP plugins support in addition to the cleanup, by name. */
+  /**
+   * The actions that each HTTP plugin supports in addition to the cleanup, by the name of the
+   * plugin.
+   */
   readonly pluginActions?: Readonly<Record<string, readonly PluginAction[]>>;
 }
 
 /**
  * Handles messages for the coordinator: reads the state, decides (in `lib/operation`) and commits.
- * On a lock conflict it reads again. Throws after too many conflicts or when the engine fails.
+ * After a lock conflict the function reads the state again. Throws after too many conflicts or when
+ * the engine fails.
  */
 export async function coordinate(
   deliveries: readonly Delivery[],
@@ -77,7 +81,7 @@ function openingOf(
 }
 
 async function handle(message: Message, deps: CoordinateDeps): Promise<void> {
-  const about = (id: OperationId, input: StoredInput): Promise<void> =>
+  const applyEvent = (id: OperationId, input: StoredInput): Promise<void> =>
     changeOperation(message, id, input, deps);
   switch (message.type) {
     case 'operation.confirm': {
@@ -108,7 +112,7 @@ async function handle(message: Message, deps: CoordinateDeps): Promise<void> {
     }
     case 'operation.released': {
       const { operationId, by, reason, since } = message.data;
-      return about(operationId, async (operation) => ({
+      return applyEvent(operationId, async (operation) => ({
         kind: 'released',
         by,
         reason,
@@ -118,7 +122,7 @@ async function handle(message: Message, deps: CoordinateDeps): Promise<void> {
     }
     case 'operation.window': {
       const { operationId, number } = message.data;
-      return about(operationId, async (operation) => ({
+      return applyEvent(operationId, async (operation) => ({
         kind: 'window',
         number,
         lifecycles: await lifecyclesAbout(operation, deps),
@@ -134,7 +138,7 @@ async function handle(message: Message, deps: CoordinateDeps): Promise<void> {
     }
     case 'operation.canceled': {
       const { operationId, by, reason } = message.data;
-      return about(operationId, async ({ children }) => ({
+      return applyEvent(operationId, async ({ children }) => ({
         kind: 'canceled',
         by,
         reason,
@@ -143,21 +147,24 @@ async function handle(message: Message, deps: CoordinateDeps): Promise<void> {
     }
     case 'task.redriven': {
       const { operationId, taskId } = message.data;
-      return about(operationId, async () => ({ kind: 'redriven', taskId }));
+      return applyEvent(operationId, async () => ({ kind: 'redriven', taskId }));
     }
     case 'task.discarded': {
       const { operationId, ...discarded } = message.data;
-      return about(operationId, async () => ({ kind: 'discarded', ...discarded }));
+      return applyEvent(operationId, async () => ({ kind: 'discarded', ...discarded }));
     }
     case 'service.progressed':
     case 'service.finished':
     case 'service.failed':
-      return about(message.data.operationId, async () => ({ kind: 'report', report: message }));
+      return applyEvent(message.data.operationId, async () => ({
+        kind: 'report',
+        report: message,
+      }));
     case 'operation.finished': {
       const { parentId, operationId } = message.data;
       await recordEnd(operationId, deps);
       if (!parentId) return undefined;
-      return about(parentId, async (parent) =>
+      return applyEvent(parentId, async (parent) =>
         deletesProjects(parent)
           ? progressOf(parent, deps)
           : {
@@ -177,17 +184,22 @@ const progressOf = async (operation: Operation, deps: CoordinateDeps): Promise<S
   ...(await domainProgress(operation, deps)),
 });
 
-/** Returns a key that changes when an earlier answer about a cleanup no longer applies. */
+/**
+ * Returns a key of the question about a cleanup. When the key changes, an earlier answer no longer
+ * applies.
+ */
 const confirmationQuestion = ({ state, confirmation, order }: Operation): string =>
   `${state} ${confirmation} ${order.length > 0}`;
 
-/** Returns a key that changes when an earlier result of a Keystone action no longer applies. */
+/**
+ * Returns a key of the Keystone action. When the key changes, an earlier result no longer applies.
+ */
 const actionQuestion = ({ state, keystoneAction: due }: Operation): string =>
   `${state} ${due?.number} ${due?.done}`;
 
 /**
- * Returns the suspensions and resumes of an account in its recovery window. For a domain, those of
- * its projects are included.
+ * Returns the suspensions and resumes of an account in its recovery window. For a domain, the
+ * result includes the suspensions and resumes of its projects.
  */
 async function lifecyclesAbout(
   { scope, state }: Operation,

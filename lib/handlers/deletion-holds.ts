@@ -49,7 +49,9 @@ export async function heldTypesOf(reads: Pick<Reads, 'documents'>, now: number):
   return [...new Set(inForce.map(({ id }) => id.slice(0, id.indexOf('/'))))];
 }
 
-/** Returns the document that adds a hold or, without one, removes it. */
+/**
+ * Returns the document that stores a hold. Without `hold`, the document removes the stored hold.
+ */
 export const deletionHoldDocument = (
   target: HoldTarget,
   id: string,
@@ -64,9 +66,9 @@ export const deletionHoldDocument = (
 });
 
 /**
- * Returns the hold on the account of an operation, or `undefined`. The tag of a hold counts while
- * the project exists in Keystone. Throws when the store or Keystone gives no certain answer, so
- * that no resource is removed without this check.
+ * Returns the hold on the account of an operation, or `undefined`. The tag `propagator:hold` of a
+ * project counts while the project exists in Keystone. Throws when the store or Keystone gives no
+ * certain answer, so that no resource is removed without this check.
  */
 export async function holdOfAccount(
   { scope, request }: Pick<Operation, 'scope' | 'request'>,
@@ -85,13 +87,13 @@ export async function holdOfAccount(
   return holdOnAccount(scope, [...own, ...ofDomain], tags, deps.now());
 }
 
-/** Milliseconds for which one read of the holds is used. */
+/** How many milliseconds one read of the holds is used. */
 const FRESH_MILLIS = 1000;
 
 /**
  * Returns a function that returns the held resources of a type, by id. One read of the store covers
- * all types, because a run asks about many types at the same time and few resources have a hold. It
- * is used for at most {@link FRESH_MILLIS}.
+ * all types, because a run asks about many types at the same time and few resources have a hold. A
+ * read is used for at most {@link FRESH_MILLIS}.
  */
 export function resourceHolds({ engine, now }: HoldDeps) {
   let read: { readonly at: number; readonly holds: Promise<DeletionHold[]> } | undefined;

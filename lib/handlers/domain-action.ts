@@ -20,9 +20,9 @@ type Due = Pick<KeystoneAction, 'number'> & {
 };
 
 /**
- * Disables, enables or deletes the domain of a request. With a domain, Keystone also deletes its
- * projects. The domain is therefore deleted only when Keystone lists no project of it. An error of
- * Keystone is in the result.
+ * Disables, enables or deletes the domain of a request. When Keystone deletes a domain, it also
+ * deletes the projects of the domain. The function therefore deletes the domain only if Keystone
+ * lists no project in it. An error of Keystone is in the result.
  */
 export async function domainAction(
   operation: Operation,
@@ -31,8 +31,8 @@ export async function domainAction(
 ): Promise<StepEvent | undefined> {
   const { scope, state } = operation;
   if (scope.type !== 'domain' || what === 'assign-role' || what === 'revoke-role') return undefined;
-  // The operation has ended and must restore the domain. The stop switch and holds concern only
-  // removals.
+  // The operation has ended and must restore the domain. The stop switch and holds do not apply,
+  // because they concern only removals.
   const isRestoring = what === 'enable' && (state === 'canceled' || state === 'refused');
   if ((state === 'held' || hasEnded(operation)) && !isRestoring) return undefined;
   const { domainActions } = deps.cloud;
@@ -46,7 +46,7 @@ export async function domainAction(
     shown = await fetchAccountState(operation, deps);
     const error =
       canceledError(operation, shown, deps) ??
-      (await whyNot(operation, scope.id, { what, number }, shown, deps));
+      (await whyForbidden(operation, scope.id, { what, number }, shown, deps));
     if (error)
       return { kind: 'acted', number, error, isSent, ...(what === 'disable' ? { shown } : {}) };
     isSent = true;
@@ -64,7 +64,7 @@ export async function domainAction(
 }
 
 /** Returns why the action must not be carried out now. */
-async function whyNot(
+async function whyForbidden(
   operation: Operation,
   domain: DomainId,
   { what }: Due,
@@ -75,7 +75,7 @@ async function whyNot(
   const stopped = stop && stopCondition(stop);
   if (stopped) return blocked(stopped.message, stopped.advice ?? '');
   const because = protectedBecause(operation.scope, await deps.protection());
-  // A hold forbids deletions. A recovery window does not delete.
+  // A hold forbids deletions, and nothing is deleted during a recovery window.
   const held = operation.state === 'recoverable' ? undefined : await holdOfAccount(operation, deps);
   const isEnabledAgain = what === 'delete' && shown === 'enabled';
   const state = isEnabledAgain ? 'disabled' : shown;
@@ -92,11 +92,11 @@ async function whyNot(
   return unplannedContents(operation, await deps.cloud.domainActions.contents(domain), deps);
 }
 
-const SHOWN = 5;
+const MAX_NAMED = 5;
 
 /**
- * Returns an error if the domain has projects that the plan does not list. Their own deletion needs
- * an enabled domain.
+ * Returns an error if the domain has projects that the plan does not list. The deletion of these
+ * projects needs an enabled domain.
  */
 async function unplannedProjects(
   { projects = [] }: Operation,
@@ -110,8 +110,8 @@ async function unplannedProjects(
   );
   const [first] = inDomain;
   if (!first) return undefined;
-  const names = inDomain.slice(0, SHOWN).map(({ id, name = id }) => `${name} (${id})`);
-  const more = inDomain.length > SHOWN ? ` and ${inDomain.length - SHOWN} more` : '';
+  const names = inDomain.slice(0, MAX_NAMED).map(({ id, name = id }) => `${name} (${id})`);
+  const more = inDomain.length > MAX_NAMED ? ` and ${inDomain.length - MAX_NAMED} more` : '';
   return blocked(
     `the domain has projects that the plan does not list: ${names.join(', ')}${more}`,
     `Delete each of them. For the first one: propagator project delete ${first.id}`,
@@ -119,8 +119,8 @@ async function unplannedProjects(
 }
 
 /**
- * Returns an error if more users, groups and roles than allowed have appeared after the plan. These
- * entries count like resources.
+ * Returns an error if more users, groups and roles have appeared after the plan than the plan
+ * allows. Each of them counts like a resource.
  */
 async function unplannedContents(
   { id, plan }: Operation,
@@ -146,7 +146,7 @@ async function unplannedContents(
     message:
       `${appeared.length} entries of the domain appeared after the plan ${plan.of}, and only ` +
       `${plan.allowedDrift} may be removed without another approval: ` +
-      `${appeared.slice(0, SHOWN).join(', ')}${appeared.length > SHOWN ? ', …' : ''}`,
+      `${appeared.slice(0, MAX_NAMED).join(', ')}${appeared.length > MAX_NAMED ? ', …' : ''}`,
     advice:
       `Compare the plan (propagator operation show ${plan.of}) with the domain. To delete the ` +
       `domain with them, release the operation ${id}.`,

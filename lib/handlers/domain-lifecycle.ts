@@ -62,7 +62,10 @@ async function isDisabled(id: string, { cloud }: LifecycleDeps): Promise<boolean
   return shown?.kind === 'present' && shown.account.enabled === false;
 }
 
-/** Returns the refusal for an id that Keystone's database treats as equal to another id. */
+/**
+ * Returns the refusal for an account if Keystone's database treats its id as equal to the id of
+ * another account.
+ */
 export const refusedAsAlike = (id: string): LifecycleAnswer => ({
   kind: 'refused',
   because: `Keystone shows ${id} instead: its database treats both ids as equal`,

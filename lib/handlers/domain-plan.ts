@@ -14,7 +14,7 @@ import { type Protection, protectedBecause } from '../task/safety-rules.ts';
 import { readPlan, storePlan } from './plan-store.ts';
 import { readRates } from './rates.ts';
 
-/** The place of the domain's own entries in Keystone, which has no region. */
+/** The place of the entries that the domain itself has in Keystone. Keystone has no region. */
 const PLACE = { service: ServiceName.parse('keystone'), region: NO_REGION } as const;
 
 interface Deps {
@@ -29,7 +29,7 @@ export async function projectsToPlan(domain: DomainId, deps: Deps): Promise<Proj
   const [accounts, protection] = await Promise.all([keystone.projects(domain), deps.protection()]);
   const isOfDomain = (account: Account): account is Extract<Account, { type: 'project' }> =>
     account.type === 'project' && account.domainId === domain;
-  return mapAtOnce(accounts.filter(isOfDomain), async (account): Promise<ProjectToPlan> => {
+  return mapInBatches(accounts.filter(isOfDomain), async (account): Promise<ProjectToPlan> => {
     const scope = projectScope(account, undefined);
     const [keystoneCheck, existing] = await Promise.all([
       keystoneActions.checkDeletion(scope.id, { readOnly: true, inDomain: true }),
@@ -46,16 +46,19 @@ export async function projectsToPlan(domain: DomainId, deps: Deps): Promise<Proj
   });
 }
 
-/** A request on AWS ends after 29 seconds, and a domain may have 500 projects. */
-const AT_ONCE = 10;
+/**
+ * The number of projects that are read concurrently. A request on AWS ends after 29 seconds, and a
+ * domain may have 500 projects.
+ */
+const BATCH = 10;
 
-async function mapAtOnce<From, To>(
+async function mapInBatches<From, To>(
   all: readonly From[],
   map: (one: From) => Promise<To>,
 ): Promise<To[]> {
   const mapped: To[] = [];
-  for (let at = 0; at < all.length; at += AT_ONCE)
-    mapped.push(...(await Promise.all(all.slice(at, at + AT_ONCE).map(map))));
+  for (let at = 0; at < all.length; at += BATCH)
+    mapped.push(...(await Promise.all(all.slice(at, at + BATCH).map(map))));
   return mapped;
 }
 
@@ -83,7 +86,7 @@ export const storeContents = (
 export async function plansOfProjects({ id }: Operation, { reads }: Pick<Engine, 'reads'>) {
   const children = await reads.operations({ parentId: id, limit: 10_000 });
   const rates = await readRates({ reads });
-  const read = await mapAtOnce(children, async (child) => {
+  const read = await mapInBatches(children, async (child) => {
     const [tasks, pages] = await Promise.all([reads.tasks(child.id), readPlan(child.id, reads)]);
     return { plan: planOf(child, tasks, pages), pages, estimate: estimateOf(child, tasks, rates) };
   });

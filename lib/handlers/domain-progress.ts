@@ -6,8 +6,8 @@ import type { Operation } from '../operation/model.ts';
 import { type Protection, protectedBecause } from '../task/safety-rules.ts';
 
 /**
- * Reads the stored state of the projects of a requested domain. The operation of each project asks
- * Keystone itself before it begins, also about the propagator's own project.
+ * Reads the stored state of the projects of a requested domain. The propagator's own project is not
+ * known here. The operation of each project checks this protection before it begins.
  */
 export async function domainProgress(
   { id, scope, projects = [], children: known }: Operation,

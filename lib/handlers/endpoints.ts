@@ -7,8 +7,8 @@ import type { ServiceApi } from '../task/context.ts';
 import type { Service } from '../task/service.ts';
 
 /**
- * Returns the error for a service that the catalog contained when the operation was planned and
- * does not contain now. The service does not count as absent, because its resources are unknown.
+ * Returns the error for a service that the catalog contained when the operation was planned, and no
+ * longer contains. The service does not count as absent, because its resources are unknown.
  */
 export const missingEndpoint = (service: Pick<Service, 'name'>, region: string): ErrorReport => ({
   code: `${service.name}.endpoint.missing`,
@@ -32,9 +32,9 @@ export interface OtherServices {
 
 /**
  * Returns a function that finds the API of another service, by its name or by a catalog type. The
- * function returns `undefined` if the cloud lacks the service or a person has waived its type. It
- * throws class `Blocked` if Keystone has the service but no endpoint in the region. The resources
- * of the service are unknown then.
+ * function returns `undefined` if the cloud lacks the service or a person has waived its type. The
+ * function throws class `Blocked` if Keystone has the service but no endpoint in the region,
+ * because the resources of the service are then unknown.
  */
 export function otherServices(
   service: Service,
@@ -76,7 +76,7 @@ async function whyUnreachable(
   return new PropagatorError({
     code: `${name}.unreachable`,
     class: 'Blocked',
-    message: `Keystone has ${name} (${own[0]?.type}), but no endpoint of it in ${region}`,
+    message: `Keystone has ${name} (${own[0]?.type}), but none of its endpoints is in ${region}`,
     advice:
       `Enable its endpoint in ${region}. If it has no resources of projects: propagator ` +
       `waiver add ${own[0]?.type} --reason "…"`,

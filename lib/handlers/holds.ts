@@ -12,8 +12,8 @@ export const Hold = z.looseObject({
   reason: z.string(),
   at: z.number(),
   /**
-   * The time (ISO 8601) when Keystone first reported the project enabled during the hold. A domain
-   * manager may do that (Keystone 26). The project stays suspended.
+   * The time (ISO 8601) when Keystone first reported the project enabled during the hold. Since
+   * Keystone 26 a domain manager may enable it. The project stays suspended.
    */
   enabledAt: z.string().optional(),
 });

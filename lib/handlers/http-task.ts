@@ -21,8 +21,8 @@ export interface HttpPlugin {
   readonly name: string;
   readonly url: string;
   /**
-   * The actions that it supports in addition to the cleanup. The propagator does not call it for
-   * other actions.
+   * The actions that the plugin supports in addition to the cleanup. The propagator does not call
+   * the plugin for other actions.
    */
   readonly actions?: readonly PluginAction[];
 }
@@ -30,23 +30,23 @@ export interface HttpPlugin {
 /** The dependencies of {@link runHttpTask}. */
 export interface RemoteDeps
   extends Pick<ServiceDeps, 'engine' | 'cloud' | 'mode' | 'protection' | 'now'> {
-  /** Milliseconds without a report after which the operator is asked to act. */
+  /** After this number of milliseconds without a report, the operator is asked to act. */
   readonly stallTimeoutMillis: number;
 }
 
 const ANSWER_MILLIS = 20_000;
-/** The largest allowed report is smaller than this. */
+/** The size limit of an answer. The largest allowed report is smaller. */
 const MAX_ANSWER_BYTES = 256 * 1024;
 /**
  * If the plugin has not reported after this time, it is called again. The plugin must treat the
- * second call as a repetition.
+ * second call as a repetition of the first.
  */
 const ASK_AGAIN_SECONDS = 60;
 
 /**
- * Hands a run to an HTTP plugin, which may be written in any language: POST of the event to its
- * URL. Status 200 with a report in the body ends the run. Status 202 means that the plugin reports
- * later to `POST /v1/tasks/:id/report`. A failed call is reported, not thrown. Throws when the
+ * Passes a run to an HTTP plugin: sends the event with POST to the URL of the plugin. Status 200
+ * with a report in the body ends the run. Status 202 means that the plugin reports later to `POST
+ * /v1/tasks/:id/report`. A failed call leads to a report, and does not throw. Throws when the
  * engine fails.
  */
 export async function runHttpTask(
@@ -81,16 +81,16 @@ async function reportTo(
   try {
     const { action } = operation;
     if (action !== 'cleanup' && action !== 'plan' && !remote.actions?.includes(action))
-      return [notDeclared(remote, message, action)];
-    const notNow = await preflightReport(message, operation, deps);
-    return notNow ? [notNow] : await ask(remote, message, task, deps);
+      return [undeclaredActionReport(remote, message, action)];
+    const refusalReport = await preflightReport(message, operation, deps);
+    return refusalReport ? [refusalReport] : await callPlugin(remote, message, task, deps);
   } catch (thrown) {
-    return [failed(remote, message, thrown)];
+    return [failureReport(remote, message, thrown)];
   }
 }
 
 /** Returns the report for an action that the settings no longer declare. */
-const notDeclared = (
+const undeclaredActionReport = (
   { name }: HttpPlugin,
   { data }: ServiceRequested,
   action: PluginAction,
@@ -104,7 +104,7 @@ const notDeclared = (
     },
   });
 
-async function ask(
+async function callPlugin(
   remote: HttpPlugin,
   message: ServiceRequested,
   task: Task,
@@ -112,31 +112,31 @@ async function ask(
 ): Promise<Outgoing[]> {
   const answer = await post(remote, message);
   const { phase } = message.data;
-  if (answer.status === 202) return reportsLater(message, silence(remote, task, deps));
-  const report = read(remote, answer.text);
+  if (answer.status === 202) return reportsLater(message, noReportCondition(remote, task, deps));
+  const report = parseReport(remote, answer.text);
   const because = whyTooLarge(report) ?? whyContradictory(report, phase);
-  if (because) throw odd(remote, because);
+  if (because) throw invalidAnswer(remote, because);
   return [reportMessage(message.data, plainReport(report))];
 }
 
-/** Parses the answer. Errors do not quote it, because any server may have sent it. */
-function read(remote: HttpPlugin, text: string): TaskReport {
+/** Parses the answer. Errors do not quote the answer, because it may contain any text. */
+function parseReport(remote: HttpPlugin, text: string): TaskReport {
   let json: unknown;
   try {
     json = JSON.parse(text);
   } catch {
-    throw odd(remote, 'its answer is not JSON');
+    throw invalidAnswer(remote, 'its answer is not JSON');
   }
   const parsed = TaskReport.safeParse(json);
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
-  throw odd(
+  throw invalidAnswer(
     remote,
     `its answer is not a report: ${issue?.path.join('.') || 'as a whole'}: ${issue?.message}`,
   );
 }
 
-const odd = (remote: HttpPlugin, message: string): PropagatorError =>
+const invalidAnswer = (remote: HttpPlugin, message: string): PropagatorError =>
   new PropagatorError({
     code: `${remote.name}.answer`,
     class: 'Unexpected',
@@ -149,7 +149,8 @@ const odd = (remote: HttpPlugin, message: string): PropagatorError =>
 
 /**
  * Returns two messages: the present run continues, and a new run begins after the delay. If the new
- * run began at once, a report right after the 202 would belong to an old run and would be ignored.
+ * run began immediately, a report right after the 202 would belong to an old run and would be
+ * ignored.
  */
 function reportsLater({ data }: ServiceRequested, condition: Condition): Outgoing[] {
   const { operationId, taskId, service, region, phase, run } = data;
@@ -173,7 +174,11 @@ function reportsLater({ data }: ServiceRequested, condition: Condition): Outgoin
   ];
 }
 
-function failed(remote: HttpPlugin, { data }: ServiceRequested, thrown: unknown): ServiceReport {
+function failureReport(
+  remote: HttpPlugin,
+  { data }: ServiceRequested,
+  thrown: unknown,
+): ServiceReport {
   const error = reportOf(thrown, {
     code: `${remote.name}.answer`,
     service: remote.name,
@@ -188,7 +193,11 @@ function failed(remote: HttpPlugin, { data }: ServiceRequested, thrown: unknown)
     : reportMessage(data, { type: 'service.failed', phase: data.phase, data: { error } });
 }
 
-function silence(remote: HttpPlugin, task: Task, { now, stallTimeoutMillis }: RemoteDeps) {
+function noReportCondition(
+  remote: HttpPlugin,
+  task: Task,
+  { now, stallTimeoutMillis }: RemoteDeps,
+) {
   const isLong = now() - task.progressAt > stallTimeoutMillis;
   return {
     class: 'InProgress' as const,
@@ -209,7 +218,7 @@ async function post(
   remote: HttpPlugin,
   message: ServiceRequested,
 ): Promise<{ status: number; text: string }> {
-  const fail = (code: string, text: string, cause?: unknown): PropagatorError =>
+  const callError = (code: string, text: string, cause?: unknown): PropagatorError =>
     new PropagatorError(
       {
         code: `${remote.name}.${code}`,
@@ -230,11 +239,11 @@ async function post(
   })
     .then(async (response) => ({ status: response.status, text: await textOf(response) }))
     .catch((cause: unknown) => {
-      throw fail('unreachable', 'does not answer', cause);
+      throw callError('unreachable', 'does not answer', cause);
     });
   if (text === undefined)
-    throw odd(remote, `its answer is larger than ${MAX_ANSWER_BYTES / 1024} KB`);
-  if (status !== 200 && status !== 202) throw fail(`http.${status}`, `answered ${status}`);
+    throw invalidAnswer(remote, `its answer is larger than ${MAX_ANSWER_BYTES / 1024} KB`);
+  if (status !== 200 && status !== 202) throw callError(`http.${status}`, `answered ${status}`);
   return { status, text };
 }
 

@@ -1,7 +1,7 @@
 import type { Account } from '../../events/account.ts';
 import { DomainId } from '../../events/ids.ts';
 import { accountsInAnswers, decide, type Item, keysAgainstDuplicates } from '../account/ingest.ts';
-import { type Hint, interpret } from '../account/interpret.ts';
+import { type ChangeNotification, interpret } from '../account/interpret.ts';
 import type { AccountRecord } from '../account/inventory.ts';
 import type { Decision } from '../account/inventory-update.ts';
 import type { Keystone } from '../account/keystone.ts';
@@ -17,7 +17,7 @@ export interface IngestDeps {
   readonly engine: Pick<Engine, 'reads' | 'commit'>;
   readonly keystone: Keystone;
   readonly log: Pick<Logger, 'info' | 'warn'>;
-  /** The longest `Retry-After` of Keystone that is obeyed; default: one hour. */
+  /** The longest `Retry-After` of Keystone that the retry waits for; default: one hour. */
   readonly maxWaitMillis?: number;
   /** Epoch milliseconds. */
   now(): number;
@@ -31,9 +31,10 @@ const MAX_CONFLICTS = 20;
 
 /**
  * Handles notifications: interprets them, asks Keystone, and reads the inventory. The decision
- * (`lib/account/ingest.ts`) is committed in one step with the account events. Batches of 100 or
- * more are best. A notification without a certain answer of Keystone returns to the queue in the
- * same step. Throws when the commit fails. Then the store is unchanged.
+ * (`lib/account/ingest.ts`) and the account events are committed in one transaction. If Keystone
+ * gave no certain answer about a notification, the notification returns to the queue in the same
+ * transaction. Batches of 100 or more notifications need the fewest calls. Throws when the commit
+ * fails. The store is then unchanged.
  */
 export async function ingest(deliveries: readonly Delivery[], deps: IngestDeps): Promise<void> {
   const items = deliveries.flatMap(({ message }): Item[] => {
@@ -63,18 +64,20 @@ async function decideNow(
   items: readonly Item[],
   { engine, keystone, now, maxWaitMillis }: IngestDeps,
 ) {
-  const hints = items.flatMap(({ interpretation }) =>
+  const notifications = items.flatMap(({ interpretation }) =>
     interpretation.kind === 'account' || interpretation.kind === 'membership'
       ? [interpretation]
       : [],
   );
-  const subjects = hints.map((hint) => (hint.kind === 'account' ? hint : hint.on));
-  const before = await recordsOf(subjects, hints, engine);
+  const subjects = notifications.map((notification) =>
+    notification.kind === 'account' ? notification : notification.on,
+  );
+  const before = await recordsOf(subjects, notifications, engine);
   const askedAt = now();
-  const answers = await askKeystone(hints, before, keystone);
+  const answers = await askKeystone(notifications, before, keystone);
   // The state may have changed while Keystone answered, so the decision uses a new read.
   const [known, seen] = await Promise.all([
-    recordsOf([...subjects, ...accountsInAnswers(answers)], hints, engine),
+    recordsOf([...subjects, ...accountsInAnswers(answers)], notifications, engine),
     engine.reads.seen(keysAgainstDuplicates(items)),
   ]);
   const uncertain = [...answers.accounts.values(), ...answers.groups.values()].find(
@@ -87,19 +90,20 @@ async function decideNow(
 }
 
 /**
- * Returns the inventory's records of the subjects. For the id of a project it also reads the domain
- * record, because Keystone announces a domain also as a project.
+ * Returns the inventory's records of the subjects. For the id of a project the function also reads
+ * the record of a domain with this id, because Keystone announces a change of a domain for its
+ * project, too.
  */
 async function recordsOf(
   subjects: readonly Pick<Account, 'type' | 'id'>[],
-  hints: readonly Hint[],
+  notifications: readonly ChangeNotification[],
   { reads }: IngestDeps['engine'],
 ) {
   const ids = (...types: Account['type'][]): string[] => [
     ...new Set(subjects.filter(({ type }) => types.includes(type)).map(({ id }) => id)),
   ];
-  const read = async (type: Account['type'], wanted: string[]): Promise<AccountRecord[]> =>
-    wanted.length > 0 ? reads.accounts(type, wanted) : [];
+  const read = async (type: Account['type'], requestedIds: string[]): Promise<AccountRecord[]> =>
+    requestedIds.length > 0 ? reads.accounts(type, requestedIds) : [];
   const found = (
     await Promise.all([
       read('project', ids('project')),
@@ -107,9 +111,10 @@ async function recordsOf(
       read('user', ids('user')),
     ])
   ).flat();
-  // An inherited role is a role on every project of the domain, or of the subtree of the project.
-  const inherited = hints.flatMap((hint) =>
-    hint.kind === 'membership' && hint.inherited ? [hint.on] : [],
+  // An inherited role applies to every project of the domain, or to every project below the
+  // project.
+  const inherited = notifications.flatMap((notification) =>
+    notification.kind === 'membership' && notification.inherited ? [notification.on] : [],
   );
   const domains = inherited.map((on) => {
     const record = found.find(({ account }) => account.type === on.type && account.id === on.id);

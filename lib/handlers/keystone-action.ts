@@ -18,7 +18,7 @@ import {
 import { type HoldDeps, holdOfAccount } from './deletion-holds.ts';
 import { domainAction } from './domain-action.ts';
 import { currentStop, type StopDeps } from './stop-switch.ts';
-import { disabledDomain, fetchAccountState, howChecked } from './task-preflight.ts';
+import { deletionCheckOptions, disabledDomain, fetchAccountState } from './task-preflight.ts';
 
 /** The dependencies of a Keystone action. */
 export interface KeystoneActionDeps extends StopDeps, HoldDeps, CanceledDeps {
@@ -42,24 +42,25 @@ export async function keystoneAction(
   number: number,
   deps: KeystoneActionDeps,
 ): Promise<StepEvent | undefined> {
-  const { keystoneAction: due, scope, roles, state } = operation;
-  if (!due || due.number !== number || due.done) return undefined;
-  if (scope.type === 'domain') return domainAction(operation, due, deps);
+  const { keystoneAction: dueAction, scope, roles, state } = operation;
+  if (!dueAction || dueAction.number !== number || dueAction.done) return undefined;
+  if (scope.type === 'domain') return domainAction(operation, dueAction, deps);
   if (scope.type !== 'project') return undefined;
   // A message may be delivered again after the operation was held or canceled.
-  if ((state === 'held' || hasEnded(operation)) && !isRestoring(operation, due)) return undefined;
+  if ((state === 'held' || hasEnded(operation)) && !isRestoring(operation, dueAction))
+    return undefined;
   const { keystoneActions } = deps.cloud;
   let isSent = false;
   let shown: AccountState | undefined;
   try {
-    // Revoke the role before the project is disabled, so that it is revoked even if the disabling
-    // fails or is not allowed.
-    if (due.what === 'disable' || due.what === 'revoke-role')
+    // Revoke the role before the project is disabled. The role is then revoked even if the project
+    // cannot be disabled.
+    if (dueAction.what === 'disable' || dueAction.what === 'revoke-role')
       await keystoneActions.revokeRoles(scope.id, roles);
-    if (due.what === 'revoke-role') return { kind: 'acted', number };
-    // The operation has ended and must restore the project. The stop switch and holds concern only
-    // removals.
-    if (isRestoring(operation, due)) {
+    if (dueAction.what === 'revoke-role') return { kind: 'acted', number };
+    // The operation has ended and must restore the project. The stop switch and holds do not apply,
+    // because they concern only removals.
+    if (isRestoring(operation, dueAction)) {
       await keystoneActions.enable(scope.id);
       return { kind: 'acted', number };
     }
@@ -71,37 +72,46 @@ export async function keystoneAction(
     const stop = await currentStop(deps);
     if (stop) {
       const error = stoppedBy(stopCondition(stop));
-      return { kind: 'acted', number, error, isSent, ...(due.what === 'disable' ? { shown } : {}) };
+      return {
+        kind: 'acted',
+        number,
+        error,
+        isSent,
+        ...(dueAction.what === 'disable' ? { shown } : {}),
+      };
     }
     const stopped = preflightAction(
       operation,
-      due.what,
+      dueAction.what,
       deps.mode,
       protectedBecause(scope, await deps.protection()),
       shown,
-      // A hold forbids deletions. A recovery window does not delete.
+      // A hold forbids deletions, and nothing is deleted during a recovery window.
       state === 'recoverable' ? undefined : await holdOfAccount(operation, deps),
-      due.what === 'assign-role' && shown === 'disabled'
+      dueAction.what === 'assign-role' && shown === 'disabled'
         ? await disabledDomain(operation, deps)
         : undefined,
     );
     if (stopped) return { kind: 'acted', number, shown, error: stoppedBy(stopped), isSent };
-    if (due.what === 'assign-role' && shown !== 'absent') {
+    if (dueAction.what === 'assign-role' && shown !== 'absent') {
       // Check again, because hours may have passed since the request, for example during a hold.
-      const { refusals } = await keystoneActions.checkDeletion(scope.id, howChecked(operation));
+      const { refusals } = await keystoneActions.checkDeletion(
+        scope.id,
+        deletionCheckOptions(operation),
+      );
       if (refusals.length > 0)
         return { kind: 'acted', number, shown, error: stoppedBy(summarize(refusals)) };
       await assignRoles(scope.id, roles, keystoneActions);
     }
     isSent = true;
-    if (due.what === 'enable') await keystoneActions.enable(scope.id);
-    if (due.what === 'disable') await keystoneActions.disable(scope.id);
-    if (due.what === 'delete') await keystoneActions.delete(scope.id);
+    if (dueAction.what === 'enable') await keystoneActions.enable(scope.id);
+    if (dueAction.what === 'disable') await keystoneActions.disable(scope.id);
+    if (dueAction.what === 'delete') await keystoneActions.delete(scope.id);
     return { kind: 'acted', number, shown };
   } catch (thrown) {
-    const error = reportOf(thrown, { code: `keystone.${due.what}`, service: 'keystone' });
+    const error = reportOf(thrown, { code: `keystone.${dueAction.what}`, service: 'keystone' });
     const advised = await withRefusalAdvice(error, scope.id, keystoneActions);
-    const shownBefore = due.what === 'disable' && shown ? { shown } : {};
+    const shownBefore = dueAction.what === 'disable' && shown ? { shown } : {};
     return { kind: 'acted', number, error: advised, isSent, ...shownBefore };
   }
 }
@@ -114,8 +124,8 @@ const isRestoring = ({ state }: Operation, { what }: KeystoneAction): boolean =>
   what === 'revoke-role' || (what === 'enable' && (state === 'canceled' || state === 'refused'));
 
 /**
- * Assigns the roles. If one of them cannot be assigned, all are revoked, because the operation may
- * never continue.
+ * Assigns the roles. If one role cannot be assigned, all roles are revoked, because the operation
+ * may never continue.
  */
 async function assignRoles(
   project: ProjectId,
@@ -130,7 +140,10 @@ async function assignRoles(
   }
 }
 
-/** Returns the error of a refused action (403) with the advice for its true reason. */
+/**
+ * Returns the error of an action. If Keystone refused the action (403), the advice names the reason
+ * that a new check of the project finds.
+ */
 async function withRefusalAdvice(
   error: ErrorReport,
   project: ProjectId,

@@ -16,9 +16,9 @@ export const pluginsFor = (
     .map((name) => ({ name, after: [], types: [], skipped: undefined }));
 
 /**
- * Returns the part of a service in a suspend or resume, or an empty array if it has none. Suspend
- * skips a service that the policy excludes. Resume skips a service in which certainly no resource
- * was suspended, because such a service must not block the resume when it is unreachable.
+ * Returns the part that a service has in a suspend or resume, or an empty array if it has none.
+ * Suspend skips a service that the policy excludes. Resume skips a service if certainly no resource
+ * of it was suspended. An unreachable service then does not block the resume.
  */
 export function partOfService(
   { name, suspension, leftBySuspend }: Service,
@@ -28,7 +28,7 @@ export function partOfService(
 ): LifecycleService[] {
   const isReported = isSuspend && leftBySuspend.some(({ warns }) => warns);
   if (!suspension) return isReported ? [{ name, after: [], types: [], skipped: undefined }] : [];
-  const all = suspension.types.map((type) => type(name));
+  const allTypes = suspension.types.map((type) => type(name));
   const chosen = chosenOptions(name, suspend);
   const isChosen = !hasOptions(name) || chosen.length > 0;
   const isDefault = chosenOptions(name, NO_POLICY.suspend).length > 0 || !hasOptions(name);
@@ -39,7 +39,7 @@ export function partOfService(
     : isChosen || isDefault || recorded.has(name)
       ? undefined
       : 'no resource of it was suspended';
-  const types = isSuspend ? chosenTypes(all, chosen).map(({ type }) => type) : all;
+  const types = isSuspend ? chosenTypes(allTypes, chosen).map(({ type }) => type) : allTypes;
   return [
     { name, after: suspension.after, types: types.map((type) => type.resourceType), skipped },
   ];

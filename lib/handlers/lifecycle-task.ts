@@ -14,12 +14,12 @@ import { type Protection, protectedBecause, refuseOwnProject } from '../task/saf
 import type { Service, ServiceApi } from '../task/service.ts';
 import { suspendReports } from '../task/suspend-reports.ts';
 import { suspendRun } from '../task/suspend-run.ts';
-import { returnProjectRole, takeProjectRole } from './project-role.ts';
+import { assignProjectRoles, revokeProjectRoles } from './project-role.ts';
 import { fetchEffectiveState, fetchUserState } from './project-state.ts';
 import { currentStop, stoppable } from './stop-switch.ts';
 import { suspensionStore } from './suspension-store.ts';
 
-/** A service accepts a cached token for this time (`token_cache_time` of its middleware). */
+/** How long a service accepts a token that it has cached (`token_cache_time` of its middleware). */
 export const TOKEN_CACHE_MILLIS = 300_000;
 
 /** The dependencies of a run that suspends or resumes. */
@@ -38,14 +38,14 @@ export interface LifecycleTaskDeps {
 
 /**
  * Returns the condition that forbids a run that suspends, resumes or provisions, or `undefined`.
- * Each run first asks Keystone for the effective state. If that state contradicts the operation,
- * the coordinator is also told to ask Keystone, and ends the operation.
+ * Each run first asks Keystone for the effective state. If this state contradicts the operation, a
+ * message tells the coordinator to ask Keystone again. The coordinator then ends the operation.
  */
 export async function lifecycleRefusal(
   operation: Operation,
   deps: Pick<LifecycleTaskDeps, 'engine' | 'cloud' | 'mode' | 'protection'>,
 ): Promise<Condition | undefined> {
-  const { action, confirmation, id, lifecycle, scope, state: current } = operation;
+  const { action, confirmation, id, lifecycle, scope, state: operationState } = operation;
   if (deps.mode === 'observe')
     return blocked(
       'the mode is observe, so resources are only counted',
@@ -57,7 +57,7 @@ export async function lifecycleRefusal(
       `protected: ${because}`,
       'Remove the protection, or leave the operation as it is.',
     );
-  if (current === 'held')
+  if (operationState === 'held')
     return blocked(
       `the operation is held: ${operation.hold?.reason ?? 'for an operator'}`,
       `Type: propagator operation release ${id} --reason "…"`,
@@ -91,7 +91,10 @@ const blocked = (message: string, advice: string): Condition => ({
   count: 1,
 });
 
-/** Returns the context with `projectToken`. The first resource that needs the token requests it. */
+/**
+ * Returns the context with `projectToken`. The token is requested for the first resource that needs
+ * it.
+ */
 function withProjectToken(
   service: Service,
   context: ProjectContext,
@@ -100,7 +103,7 @@ function withProjectToken(
   const { project, region } = context;
   let api: Promise<ServiceApi | undefined> | undefined;
   const request = async (): Promise<ServiceApi | undefined> => {
-    await takeProjectRole(project, deps);
+    await assignProjectRoles(project, deps);
     const found = await deps.cloud.api(service, region, project);
     return found && stoppable(found, deps);
   };
@@ -125,7 +128,7 @@ export async function runLifecycle(
   const { action, confirmedAt, lifecycle } = operation;
   refuseOwnProject(context.project, context.api.ownProject, service.name);
   const types = (service.suspension?.types ?? []).map((type) => type(service.name));
-  const cached = (confirmedAt[0] ?? 0) + (deps.tokenCacheMillis ?? TOKEN_CACHE_MILLIS);
+  const cacheEnd = (confirmedAt[0] ?? 0) + (deps.tokenCacheMillis ?? TOKEN_CACHE_MILLIS);
   const input = {
     service: service.name,
     types: action === 'suspend' ? types : types.toReversed(),
@@ -136,7 +139,7 @@ export async function runLifecycle(
       deps.engine,
     ),
     phase: phase === 'plan' ? ('plan' as const) : ('apply' as const),
-    settleAt: Math.max(lifecycle?.settleAt ?? 0, action === 'suspend' ? cached : 0),
+    settleAt: Math.max(lifecycle?.settleAt ?? 0, action === 'suspend' ? cacheEnd : 0),
     deadline: deps.now() + deps.budgetMillis,
     concurrency: deps.concurrency[service.name] ?? service.concurrency,
     stopping: deps.stopping,
@@ -148,7 +151,7 @@ export async function runLifecycle(
   };
   if (action === 'suspend') {
     // Revoke the role, because a superseded resume may have left it assigned.
-    await returnProjectRole(context.project, deps);
+    await revokeProjectRoles(context.project, deps);
     const [report, reports] = await Promise.all([
       suspendRun(input),
       suspendReports(service, context),
@@ -158,6 +161,6 @@ export async function runLifecycle(
   const report = await resumeRun({ ...input, context: withProjectToken(service, context, deps) });
   // Nova answers before a server has started. Keep the role until all servers run.
   if (report.outcome.kind !== 'again' || report.outcome.error)
-    await returnProjectRole(context.project, deps);
+    await revokeProjectRoles(context.project, deps);
   return report;
 }

@@ -47,7 +47,7 @@ export interface LifecycleDeps extends Omit<Known, 'services'> {
   readonly cloud: Pick<Cloud, 'keystone' | 'registry'>;
   readonly services: readonly Service[];
   readonly mode: Mode;
-  /** The actions that HTTP plugins know, by name. */
+  /** The actions that each HTTP plugin supports, by the name of the plugin. */
   readonly pluginActions?: Readonly<Record<string, readonly PluginAction[]>>;
   /** The policy file; without it, a disabled project is only reported. */
   readonly policy?: Policy;
@@ -70,7 +70,7 @@ export async function openForChange(
   const { account, cause } = event.data;
   const { reads } = deps.engine;
   const action = ACTION_OF[event.type.split('.')[2] ?? ''];
-  // The hold of an operator is a separate cause. It continues when the project is enabled in
+  // The hold of an operator is a separate cause. The hold continues when the project is enabled in
   // Keystone.
   const hold = action && account.type === 'project' ? await holdOf(account.id, reads) : undefined;
   if (hold) {
@@ -78,7 +78,7 @@ export async function openForChange(
     if (action === 'resume') return undefined;
   }
   const { operations: existing, scope } = await readHistory(account, reads);
-  const switched =
+  const suspendOrResume =
     action &&
     openLifecycle({
       action,
@@ -90,7 +90,7 @@ export async function openForChange(
       protectedBecause: protectedBecause(scope, { ...deps.protectedIds, ownProject: '' }),
     });
   const provision = await provisionForChange(event, scope, existing, deps);
-  return switched || provision ? lifecycleChanges(switched, provision) : undefined;
+  return suspendOrResume || provision ? lifecycleChanges(suspendOrResume, provision) : undefined;
 }
 
 /** Returns the step that commits the opened operations. */
@@ -114,14 +114,14 @@ export async function lifecycleConfirmation(
   deps: LifecycleDeps,
 ): Promise<StepEvent | undefined> {
   if (!awaitsLifecycleConfirmation(operation, confirmation)) return undefined;
-  const answer = await ask(operation, deps).catch((thrown: unknown): LifecycleAnswer => {
+  const answer = await askKeystone(operation, deps).catch((thrown: unknown): LifecycleAnswer => {
     const error = reportOf(thrown, { code: 'keystone.show', service: 'keystone' });
     return { kind: 'unknown', error };
   });
   return { kind: 'lifecycle-confirmation', confirmation, answer };
 }
 
-async function ask(operation: Operation, deps: LifecycleDeps): Promise<LifecycleAnswer> {
+async function askKeystone(operation: Operation, deps: LifecycleDeps): Promise<LifecycleAnswer> {
   const { scope } = operation;
   const because = protectedBecause(scope, await deps.protection());
   if (because && !isUndo(operation)) return { kind: 'refused', because: `protected: ${because}` };
@@ -147,14 +147,14 @@ async function askProject(
   const { action, lifecycle } = operation;
   const policy = deps.policy ?? NO_POLICY;
   const isSuspend = action === 'suspend';
-  const decided = decideChange(
+  const policyDecision = decideChange(
     policy,
     isSuspend ? 'project.disabled' : 'project.enabled',
     state.facts,
   );
   // An administrator's command replaces the policy. The mode of the settings still applies.
   const isAsked = lifecycle?.asked || state.causes.some((cause) => cause.kind === 'operator-hold');
-  const isEnforced = deps.mode === 'enforce' && (isAsked || decided.mode === 'enforce');
+  const isEnforced = deps.mode === 'enforce' && (isAsked || policyDecision.mode === 'enforce');
   const registry = await readRegistry(deps.cloud);
   const recorded = new Set(isSuspend ? [] : await suspendedServices(id, deps.engine));
   return {
@@ -162,10 +162,10 @@ async function askProject(
     isWanted: causesRequire({ action, undoes: lifecycle?.undoes }, state.causes),
     because: describeCauses(state.causes),
     decision: {
-      follows: Boolean(isAsked) || decided.action !== 'none',
+      follows: Boolean(isAsked) || policyDecision.action !== 'none',
       mode: isEnforced ? 'enforce' : 'observe',
-      afterMillis: isAsked ? 0 : (decided.afterMillis ?? 0),
-      rule: isAsked ? undefined : decided.rule,
+      afterMillis: isAsked ? 0 : (policyDecision.afterMillis ?? 0),
+      rule: isAsked ? undefined : policyDecision.rule,
       options: isSuspend
         ? Object.fromEntries(
             deps.services.map(({ name }) => [name, chosenOptions(name, policy.suspend)]),
@@ -196,7 +196,7 @@ async function askUser(
   if (state.kind === 'other') return refusedAsAlike(state.id);
   const isSuspend = action === 'suspend';
   const change = isSuspend ? 'user.disabled' : 'user.enabled';
-  const decided = decideChange(deps.policy ?? NO_POLICY, change, state.facts);
+  const policyDecision = decideChange(deps.policy ?? NO_POLICY, change, state.facts);
   const registry = await readRegistry(deps.cloud);
   const reporting = deps.services.filter(({ userReports }) => userReports.length > 0);
   return {
@@ -204,10 +204,10 @@ async function askUser(
     isWanted: isSuspend === state.causes.length > 0,
     because: describeCauses(state.causes),
     decision: {
-      follows: decided.action !== 'none',
+      follows: policyDecision.action !== 'none',
       mode: 'observe',
-      afterMillis: decided.afterMillis ?? 0,
-      rule: decided.rule,
+      afterMillis: policyDecision.afterMillis ?? 0,
+      rule: policyDecision.rule,
     },
     cloud: lifecycleSnapshot(
       cloudSnapshot(registry, 'user', deps, reporting),
@@ -232,15 +232,15 @@ async function askUserProvision(
   const about = await deps.engine.reads.operationsAbout('user', id);
   const cleanup = cleanupsOf(about).find(isUnderWay);
   const registry = await readRegistry(deps.cloud);
-  const giving = deps.services.filter(({ userProvision }) => userProvision);
-  const names = giving.map(({ name }) => name);
+  const assigningServices = deps.services.filter(({ userProvision }) => userProvision);
+  const names = assigningServices.map(({ name }) => name);
   return {
     kind: 'present',
     isWanted: state.causes.length === 0 && !cleanup,
     because: cleanup ? `${cleanup.id} cleans it up` : describeCauses(state.causes),
     decision: userProvisionDecision(operation, state.facts, names, deps),
     cloud: lifecycleSnapshot(
-      cloudSnapshot(registry, 'user', deps, giving),
+      cloudSnapshot(registry, 'user', deps, assigningServices),
       'provision',
       names.map((name) => ({ name, after: [], types: [], skipped: undefined })),
     ),

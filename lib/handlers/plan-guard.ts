@@ -8,8 +8,8 @@ import type { RemovalGuard } from '../task/type-iteration.ts';
 import { type Place, readPlan } from './plan-store.ts';
 
 /**
- * Every run of the operation writes the same document, so lock conflicts are normal, but rarely
- * repeat.
+ * Every run of the operation writes the same document. Lock conflicts are therefore normal, but
+ * rarely repeat.
  */
 const MAX_CONFLICTS = 50;
 const Allowed = z.looseObject({ resources: z.array(z.string()) });
@@ -24,11 +24,11 @@ export interface PlanGuard {
 /**
  * Returns the guard of a run under an approved plan, or `undefined` for an operation without one.
  * The guard allows the removal of a limited number of resources that the plan does not list. It
- * records each of them before the removal, so that concurrent runs cannot exceed the limit. In
- * phase `plan` (`isCounting`) the guard only counts.
+ * records each of these resources before the removal, so that concurrent runs cannot exceed the
+ * limit. In phase `plan` (`isCounting`) the guard only counts.
  *
- * `unlistedTypes`: types of class C, which a plan cannot list. The plan names these types. Its
- * approval includes all their resources.
+ * `unlistedTypes`: types of class C, which a plan cannot list. The plan names these types, and the
+ * approval of the plan includes all their resources.
  */
 export function planGuard(
   operation: Operation,
@@ -46,7 +46,8 @@ export function planGuard(
     async guard(resourceType, resources) {
       if (unlistedTypes.includes(resourceType)) return new Map();
       const ofType = (await pages).filter((page) => page.resourceType === resourceType);
-      // If the listing in the plan was cut on purpose, it contains only some of the resources.
+      // A listing that was cut on purpose contains only some of the resources, so it cannot show
+      // which resources are new.
       if (ofType.some(({ total }) => total !== undefined)) return new Map();
       const planned = new Set(ofType.flatMap((page) => page.resources.map(({ id }) => id)));
       const others = resources.filter(({ id }) => !planned.has(id));
@@ -93,8 +94,8 @@ async function recordAllowed(
     const [stored] = await engine.reads.documents('drift', id, 'allowed');
     const recorded = stored ? Allowed.parse(stored.value).resources : [];
     const known = new Set(recorded);
-    const wanted = keys.filter((key) => !known.has(key));
-    const granted = wanted.slice(0, Math.max(0, allowedDrift - recorded.length));
+    const unrecorded = keys.filter((key) => !known.has(key));
+    const granted = unrecorded.slice(0, Math.max(0, allowedDrift - recorded.length));
     if (granted.length === 0) return known;
     const document = {
       collection: 'drift',

@@ -7,7 +7,7 @@ import type { Resource } from '../task/service.ts';
 
 /** A page of this size stays well below the 400 KB of a DynamoDB item. */
 const PAGE_RESOURCES = 500;
-/** Documents in one change. */
+/** The maximum number of documents in one commit. */
 const MAX_DOCUMENTS = 10;
 /** Long names are cut, so that a page stays small. */
 const MAX_NAME = 255;

@@ -27,7 +27,7 @@ export type EffectiveState =
 /** The reads that {@link fetchEffectiveState} needs. */
 export type StateReads = Pick<Reads, 'documents' | 'operationsAbout'>;
 
-/** Returns the deletion of the project or domain whose recovery window is open. */
+/** Returns the requested deletion of the project or domain if its recovery window is open. */
 export async function pendingDeletion(
   type: 'project' | 'domain',
   id: string,
@@ -50,7 +50,7 @@ export async function fetchEffectiveState(
   deps: { readonly keystone: Pick<Keystone, 'show'>; readonly reads: StateReads },
 ): Promise<EffectiveState> {
   const hold = await holdOf(id, deps.reads);
-  const own = await pendingDeletion('project', id, deps.reads);
+  const projectDeletion = await pendingDeletion('project', id, deps.reads);
   const shown = await deps.keystone.show('project', id);
   if (shown.kind === 'absent') return shown;
   if (shown.kind === 'other') return shown;
@@ -58,7 +58,7 @@ export async function fetchEffectiveState(
   const { account } = shown;
   const { domainId } = account;
   const pending =
-    own ??
+    projectDeletion ??
     (domainId === undefined ? undefined : await pendingDeletion('domain', domainId, deps.reads));
   const { causes, facts } = await withDomain(account, { hold, pending }, deps.keystone);
   const { parentId, tags = [] } = account;

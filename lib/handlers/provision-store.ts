@@ -10,8 +10,9 @@ const Claim = z.looseObject({ run: z.string(), at: z.number() });
 const DOCUMENTS_A_COMMIT = 50;
 
 /**
- * The claims of one run in the engine. `run` identifies the run: each delivery of a message has its
- * own. A claim of another run is valid until the last call of that run has certainly ended.
+ * The claims of one run in the engine. `run` identifies the run. Each delivery of a message is a
+ * run of its own. A claim of another run is valid until the last call of the other run has
+ * certainly ended.
  */
 export function claimStore(
   { project, service, region }: RecordPlace,
@@ -104,7 +105,8 @@ export async function provisionedProjects(
 }
 
 /**
- * Records that a project was provisioned. A conflict is ignored: another process has recorded it.
+ * Records that a project was provisioned. A lock conflict is ignored, because another process has
+ * recorded the project.
  */
 export async function recordProvisioned(provisioned: Provisioned, engine: Store): Promise<void> {
   const [known] = await provisionedProjects(engine, provisioned.project);

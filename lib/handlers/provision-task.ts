@@ -13,7 +13,7 @@ import type { LifecycleTaskDeps } from './lifecycle-task.ts';
 import { claimStore, provisionRecords } from './provision-store.ts';
 import { currentStop } from './stop-switch.ts';
 import type { RecordPlace } from './suspension-store.ts';
-import { partitionOf } from './user-task.ts';
+import { userPartition } from './user-task.ts';
 
 /**
  * Runs one service of a provision operation. Throws `TypeError` if the profile does not name the
@@ -36,7 +36,7 @@ export async function runProvision(
   const place = { project, service: service.name, region };
   const records = provisionRecords(place, deps.engine);
   return provisionRun({
-    ...common(place, phase, operation, deps),
+    ...commonInput(place, phase, operation, deps),
     provision: service.provision,
     section,
     contextOf: (shared) => ({ ...context, ...shared, projectName: name, ...records }),
@@ -46,7 +46,7 @@ export async function runProvision(
   });
 }
 
-/** Gives a new user its roles and groups. Throws `TypeError` if the operation names none. */
+/** Assigns roles and groups to a new user. Throws `TypeError` if the operation names none. */
 export async function runUserProvision(
   service: Service,
   { phase, region }: ServiceRequested['data'],
@@ -59,9 +59,9 @@ export async function runUserProvision(
   const section = lifecycle?.provision?.sections[service.name];
   if (!service.userProvision || section === undefined || scope.type !== 'user')
     throw new TypeError(`${id}: it assigns no roles or groups in ${service.name}`);
-  const place = { project: partitionOf(context.user), service: service.name, region };
+  const place = { project: userPartition(context.user), service: service.name, region };
   return provisionRun({
-    ...common(place, phase, operation, deps),
+    ...commonInput(place, phase, operation, deps),
     provision: service.userProvision,
     section: UserAssignments.parse(section),
     contextOf: (shared) => ({ ...context, ...shared, userDomain: scope.domainId }),
@@ -71,7 +71,7 @@ export async function runUserProvision(
   });
 }
 
-const common = (
+const commonInput = (
   place: RecordPlace,
   phase: ServiceRequested['data']['phase'],
   operation: Operation,

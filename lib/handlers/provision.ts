@@ -12,9 +12,9 @@ import type { LifecycleDeps } from './lifecycle.ts';
 import { fetchEffectiveState, fetchUserState } from './project-state.ts';
 
 /**
- * Returns the provision that opens when a project or a user was created. It also opens when an
- * account is enabled whose provision was superseded. Returns `undefined` if no rule of the policy
- * requires a provision.
+ * Returns the provision that opens when a project or a user was created, or when an account with a
+ * superseded provision was enabled. Returns `undefined` if no rule of the policy requires a
+ * provision.
  */
 export async function provisionForChange(
   { type, data: { account, cause } }: AccountEvent,
@@ -26,7 +26,7 @@ export async function provisionForChange(
   const isCreated = type === `account.${account.type}.created`;
   const isEnabled = type === `account.${account.type}.enabled` && awaitsProvision(existing);
   if (!isCreated && !isEnabled) return undefined;
-  if (!(await isAskedFor(account, deps))) return undefined;
+  if (!(await isProvisionRequired(account, deps))) return undefined;
   return openProvision({
     scope,
     cause,
@@ -38,10 +38,10 @@ export async function provisionForChange(
 }
 
 /**
- * True if the policy requires a provision. If Keystone has not answered, the result is also true,
- * because the opened operation waits for the answer.
+ * True if the policy requires a provision. If Keystone does not answer, the result is also true:
+ * the operation is opened and waits for the answer.
  */
-async function isAskedFor(
+async function isProvisionRequired(
   { id, type }: Exclude<Account, { type: 'domain' }>,
   deps: LifecycleDeps,
 ): Promise<boolean> {
@@ -50,21 +50,21 @@ async function isAskedFor(
   if (!policy.rules.some(({ on }) => on[change]?.action === 'provision')) return false;
   const { keystone } = deps.cloud;
   const { reads } = deps.engine;
-  const asked =
+  const fetchedState =
     type === 'user' ? fetchUserState(id, keystone) : fetchEffectiveState(id, { keystone, reads });
-  const state = await asked.catch(() => undefined);
+  const state = await fetchedState.catch(() => undefined);
   if (state?.kind !== 'present') return state === undefined;
   return decideChange(policy, change, state.facts).action === 'provision';
 }
 
 /**
- * Returns the decision of the policy about a created user. `giving`: the services that assign roles
- * and groups.
+ * Returns the decision of the policy about a created user. `assigningServices` are the services
+ * that assign roles and groups.
  */
 export function userProvisionDecision(
   { lifecycle }: Operation,
   facts: ProjectFacts,
-  giving: readonly string[],
+  assigningServices: readonly string[],
   { mode, policy = NO_POLICY }: Pick<LifecycleDeps, 'mode' | 'policy'>,
 ): LifecycleDecision {
   const decided = decideChange(policy, 'user.created', facts);
@@ -72,9 +72,9 @@ export function userProvisionDecision(
   const desired = assignments && {
     profile: `rule ${rule}`,
     reconcile: false,
-    sections: Object.fromEntries(giving.map((name) => [name, assignments])),
+    sections: Object.fromEntries(assigningServices.map((name) => [name, assignments])),
   };
-  // The assignments of the first answer apply to the whole operation.
+  // The assignments that were decided at the first answer apply to the whole operation.
   const provision = lifecycle?.provision ?? (action === 'provision' ? desired : undefined);
   return {
     follows: provision !== undefined,
@@ -96,13 +96,16 @@ export const decideProvision = (facts: ProjectFacts, policy: Policy = NO_POLICY)
 export function desiredState(
   facts: ProjectFacts,
   policy: Policy = NO_POLICY,
-  asked?: { readonly profile?: string | undefined; readonly reconcile?: boolean | undefined },
+  fetchedState?: {
+    readonly profile?: string | undefined;
+    readonly reconcile?: boolean | undefined;
+  },
 ): DesiredState | undefined {
   const decided = decideProvision(facts, policy);
-  const profile = asked?.profile ?? decided.profile;
+  const profile = fetchedState?.profile ?? decided.profile;
   const sections = profile === undefined ? undefined : policy.profiles[profile];
   if (profile === undefined || !sections) return undefined;
-  const reconcile = asked?.reconcile ?? decided.reconcile ?? false;
+  const reconcile = fetchedState?.reconcile ?? decided.reconcile ?? false;
   return { profile, reconcile, sections };
 }
 
@@ -113,15 +116,17 @@ export function provisionDecision(
   { mode, policy }: Pick<LifecycleDeps, 'mode' | 'policy'>,
 ): LifecycleDecision {
   const decided = decideProvision(facts, policy);
-  const asked = lifecycle?.asked;
-  // The desired state at the first answer applies to the whole operation.
-  const provision = lifecycle?.provision ?? desiredState(facts, policy, asked);
-  const isEnforced = mode === 'enforce' && (asked !== undefined || decided.mode === 'enforce');
+  const fetchedState = lifecycle?.asked;
+  // The desired state that was decided at the first answer applies to the whole operation.
+  const provision = lifecycle?.provision ?? desiredState(facts, policy, fetchedState);
+  const isEnforced =
+    mode === 'enforce' && (fetchedState !== undefined || decided.mode === 'enforce');
   return {
-    follows: provision !== undefined && (asked !== undefined || decided.action === 'provision'),
+    follows:
+      provision !== undefined && (fetchedState !== undefined || decided.action === 'provision'),
     mode: isEnforced ? 'enforce' : 'observe',
-    afterMillis: asked ? 0 : (decided.afterMillis ?? 0),
-    rule: asked ? undefined : decided.rule,
+    afterMillis: fetchedState ? 0 : (decided.afterMillis ?? 0),
+    rule: fetchedState ? undefined : decided.rule,
     provision,
   };
 }

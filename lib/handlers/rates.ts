@@ -10,7 +10,10 @@ const Stored = z.looseObject({
 const KEY = { collection: 'rate', partition: 'cleanup' } as const;
 /** The number of measured tasks that are kept for each service. */
 const KEPT = 20;
-/** Another operation may end at the same time. A lost rate is harmless. */
+/**
+ * Another operation may end at the same time and write the same document. If all tries fail, the
+ * measurement is lost, which is harmless.
+ */
 const MAX_TRIES = 5;
 
 /** Returns the rates that earlier cleanups of this installation have measured. */

@@ -1,5 +1,5 @@
 import type { NotificationReceived } from '../../events/notification.ts';
-import { type AccountHint, interpret } from '../account/interpret.ts';
+import { type AccountNotification, interpret } from '../account/interpret.ts';
 import { isGone } from '../account/inventory.ts';
 import { keyOf, keyOfAccount } from '../account/merge.ts';
 import { readNotification } from '../account/notification.ts';
@@ -13,9 +13,9 @@ export interface ReceiveDeps {
 
 /**
  * Stores notifications as received, in one commit. The first deletion of each living account is
- * urgent and overtakes the waiting notifications, so that a flood of forged notifications does not
- * delay it. Throws `PropagatorError` (class `Transient`) if another process stored the same
- * messages at the same time. Then this call has stored none of them.
+ * urgent and overtakes the waiting notifications. A flood of forged notifications therefore does
+ * not delay the deletion. Throws `PropagatorError` (class `Transient`) if another process stored
+ * the same messages at the same time. Then this call has stored none of them.
  */
 export async function storeNotifications(
   messages: readonly NotificationReceived[],
@@ -32,12 +32,13 @@ export async function storeNotifications(
       code: 'notifications.conflict',
       class: 'Transient',
       message: 'another process stored the same notifications at the same time',
-      advice: 'Send them again. None of them was acknowledged.',
+      advice: 'Send the notifications again. None of them was acknowledged.',
     });
 }
 
 /**
- * Matches notifications of deletions. Only they are parsed here. Ingest parses all notifications.
+ * Matches notifications of deletions. Only these notifications are parsed here. Ingest parses all
+ * notifications.
  */
 const DELETION = /identity\.(?:project|domain|user)\.deleted/;
 
@@ -45,33 +46,40 @@ async function urgentOf(
   messages: readonly NotificationReceived[],
   reads: ReceiveDeps['engine']['reads'],
 ): Promise<ReadonlySet<NotificationReceived>> {
-  const first = new Map<string, { message: NotificationReceived; hint: AccountHint }>();
+  const first = new Map<
+    string,
+    { message: NotificationReceived; notification: AccountNotification }
+  >();
   const alive = new Set<string>();
   try {
     for (const message of messages) {
-      const hint = deletionIn(message);
-      if (!hint) continue;
-      const key = keyOf(hint.type, hint.id);
-      if (!first.has(key)) first.set(key, { message, hint });
+      const notification = deletionIn(message);
+      if (!notification) continue;
+      const key = keyOf(notification.type, notification.id);
+      if (!first.has(key)) first.set(key, { message, notification });
     }
-    const hints = [...first.values()].map(({ hint }) => hint);
+    const notifications = [...first.values()].map(({ notification }) => notification);
     for (const type of ['project', 'domain', 'user'] as const) {
-      const ids = hints.filter((hint) => hint.type === type).map(({ id }) => id);
+      const ids = notifications
+        .filter((notification) => notification.type === type)
+        .map(({ id }) => id);
       if (ids.length === 0) continue;
       for (const record of await reads.accounts(type, ids))
         if (record.seenAt > 0 && !isGone(record)) alive.add(keyOfAccount(record.account));
     }
   } catch {
-    // Urgency is only a preference. If the store fails, the commit reports the error.
+    // If the store fails, no notification is urgent. The commit reports the error of the store.
     return new Set();
   }
   return new Set([...first].flatMap(([key, { message }]) => (alive.has(key) ? [message] : [])));
 }
 
-function deletionIn({ data }: NotificationReceived): AccountHint | undefined {
+function deletionIn({ data }: NotificationReceived): AccountNotification | undefined {
   if (data.encoding !== 'utf8' || !DELETION.test(data.body)) return undefined;
   const reading = readNotification(data);
   if (reading.kind !== 'notification') return undefined;
-  const hint = interpret(reading.notification, data.receivedAt);
-  return hint.kind === 'account' && hint.operation === 'deleted' ? hint : undefined;
+  const notification = interpret(reading.notification, data.receivedAt);
+  return notification.kind === 'account' && notification.operation === 'deleted'
+    ? notification
+    : undefined;
 }

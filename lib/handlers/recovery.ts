@@ -21,10 +21,10 @@ import { type LifecycleDeps, lifecycleChanges } from './lifecycle.ts';
 import { type EffectiveState, fetchEffectiveState } from './project-state.ts';
 
 /**
- * Restores an account after its deletion was canceled or refused. A project that was suspended is
- * resumed, unless another cause still suspends it. If another client has deleted the account, its
- * deletion is announced. Returns `undefined` if there is nothing to do. Throws when Keystone gives
- * no certain answer.
+ * Restores an account after its deletion was canceled or refused. A suspended project is resumed,
+ * unless another cause still suspends it. If another client has deleted the account, the deletion
+ * is announced. Returns `undefined` if there is nothing to do. Throws when Keystone gives no
+ * certain answer.
  */
 export async function undoSuspension(
   canceled: Operation,
@@ -68,7 +68,10 @@ function mustBeSuspended(
   return (action === 'suspend' && mode === 'enforce') || causes.some(isDecision);
 }
 
-/** Ends the suspension of the recovery window if it has not begun, and otherwise opens a resume. */
+/**
+ * Ends the suspension of the recovery window if the suspension has not begun. Otherwise opens a
+ * resume.
+ */
 function endSuspension(
   canceled: Operation,
   existing: readonly Operation[],
@@ -84,11 +87,12 @@ function endSuspension(
 }
 
 /**
- * Returns the step after a cancellation whose account Keystone does not show. The canceled
- * operation shows this. No notification or sweep announces the deletion again, so this step does.
- * The announced deletion opens a cleanup, which asks Keystone twice. If the canceled operation had
- * seen the 404 after its start, the deletion is not announced, because a person has canceled that
- * cleanup. The 404 may be wrong, so `resume` also opens. It ends if Keystone repeats the 404.
+ * Returns the step after a cancellation if Keystone does not show the account. The canceled
+ * operation then reports that the account is deleted. No notification or sweep announces the
+ * deletion again, so this step announces it. The announced deletion opens a cleanup, which asks
+ * Keystone twice. In one case the deletion is not announced: the canceled operation itself
+ * continued after a 404, so the person has canceled exactly this cleanup. The 404 may be wrong, so
+ * `resume` also opens. The resume ends if Keystone repeats the 404.
  */
 function afterDeletion(canceled: Operation, resume: Step | undefined, now: number): Step {
   const { id, confirmedAt, scope, startedAt } = canceled;
@@ -134,7 +138,7 @@ function openRemainingSuspension(
 
 /**
  * Resumes the projects of a domain whose deletion was canceled or refused. The resume asks Keystone
- * about the domain and each project, so that disabled projects stay suspended.
+ * about the domain and about each project. Disabled projects therefore stay suspended.
  */
 async function resumeDomain(
   canceled: Operation,
@@ -149,7 +153,7 @@ async function resumeDomain(
   const shown = await deps.cloud.keystone.show('domain', domain);
   const isAbsent = shown.kind === 'absent';
   if (!wasSuspended) return isAbsent ? afterDeletion(canceled, undefined, deps.now()) : undefined;
-  // The operation has just enabled the domain, and Keystone may not show this yet.
+  // The operation has just enabled the domain, and Keystone may still show it as disabled.
   const hasEnabled = mustEnable(recovery) && startedAt === undefined;
   const isEnabled = shown.kind === 'present' && shown.account.enabled;
   const resume =

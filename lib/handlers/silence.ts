@@ -2,13 +2,13 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { PropagatorError } from '../shared/errors.ts';
 import type { Watch } from '../task/service.ts';
 
-/** The longest time without a complete answer while a service is counted. */
+/** The longest time without a complete answer of an API during a count. */
 export const MAX_SILENCE_MILLIS = 20_000;
 
 /**
  * Runs `work`. If the API of `service` gives no complete answer within `silenceMillis`, all open
- * calls are aborted, and the function throws class `Transient`. Such an API hangs or sends its
- * answer byte by byte.
+ * calls are aborted, and the function throws class `Transient`. An API without a complete answer
+ * hangs, or sends its answer byte by byte.
  */
 export async function unlessSilent<T>(
   service: string,

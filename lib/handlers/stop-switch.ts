@@ -3,7 +3,9 @@ import { type StopDecision, stopCondition, stopOf } from '../operation/stop.ts';
 import { PropagatorError } from '../shared/errors.ts';
 import type { ServiceApi } from '../task/context.ts';
 
-/** Milliseconds for which one answer of the store is used. A stop takes effect within 2 s. */
+/**
+ * How many milliseconds one answer of the store is used. A stop therefore takes effect within 2 s.
+ */
 const FRESH_MILLIS = 1000;
 
 /** The dependencies of {@link currentStop}. */
@@ -12,7 +14,7 @@ export interface StopDeps {
   now(): number;
 }
 
-const answers = new WeakMap<
+const cachedStops = new WeakMap<
   object,
   { readonly at: number; readonly stop: Promise<StopDecision | undefined> }
 >();
@@ -24,12 +26,12 @@ const answers = new WeakMap<
  */
 export async function currentStop({ engine, now }: StopDeps): Promise<StopDecision | undefined> {
   const { reads } = engine;
-  const known = answers.get(reads);
+  const known = cachedStops.get(reads);
   const age = known ? now() - known.at : Number.POSITIVE_INFINITY;
   if (known && age >= 0 && age < FRESH_MILLIS) return known.stop;
   const stop = readStop(reads);
-  answers.set(reads, { at: now(), stop });
-  stop.catch(() => answers.delete(reads));
+  cachedStops.set(reads, { at: now(), stop });
+  stop.catch(() => cachedStops.delete(reads));
   return stop;
 }
 

@@ -5,9 +5,9 @@ import type { AccountRecord } from '../account/inventory.ts';
 import type { Keystone } from '../account/keystone.ts';
 import {
   comparePage,
+  findListingProblem,
   isAlive,
   isMissing,
-  suspiciousListing,
   sweptEvent,
 } from '../account/sweep.ts';
 import type { Engine } from '../engine/port.ts';
@@ -39,13 +39,13 @@ export interface SweepDeps {
 
 /** The result of a sweep. */
 export interface Swept {
-  /** Accounts that Keystone listed. */
+  /** The number of accounts that Keystone listed. */
   readonly listed: number;
-  /** Deletions that the sweep announced. */
+  /** The number of deletions that the sweep announced. */
   readonly deleted: number;
-  /** Creations and changes of `enabled` that the sweep announced. */
-  readonly moved: number;
-  /** Missing accounts whose operations are held for a person. */
+  /** The number of creations and changes of `enabled` that the sweep announced. */
+  readonly announcedChanges: number;
+  /** The number of missing accounts whose operations are held. */
   readonly held: number;
 }
 
@@ -54,8 +54,8 @@ const TYPES: readonly Type[] = ['domain', 'project', 'user'];
 /** The number of records in memory and in one commit. */
 const BATCH = 500;
 /**
- * Maximum number of projects whose members one sweep requests. More new projects occur only with an
- * empty inventory.
+ * The maximum number of projects whose members one sweep requests. Only a cloud with an empty
+ * inventory has more new projects.
  */
 const MAX_PROJECTS_WITH_MEMBERS = 200;
 const MAX_HELD = 10_000;
@@ -65,22 +65,23 @@ const IDS_A_LINE = 100;
  * Compares Keystone's lists of domains, projects and users with the inventory, page by page. Only
  * the ids of a list are in memory. A creation, a deletion or a change of `enabled` without a
  * notification is published as an account event with the cause `sweep`. When too many accounts of a
- * type are missing ({@link suspiciousListing}), no deletion is published. Instead, each missing
- * account gets a held operation. A release by a person or a notification of the deletion continues
- * it. It ends when Keystone lists the account again. Throws `PropagatorError` when a list is empty
- * or cannot be read completely. Then no account counts as missing.
+ * type are missing ({@link findListingProblem}), no deletion is published. Instead, each missing
+ * account gets a held operation. The held operation continues when a person releases it, or when a
+ * notification of the deletion arrives. The operation ends when Keystone lists the account again.
+ * Throws `PropagatorError` when a list is empty or cannot be read completely. No account then
+ * counts as missing.
  */
 export async function sweep(deps: SweepDeps): Promise<Swept> {
   const listedAt = deps.now();
   const lists = new Map<Type, Set<string>>();
-  let moved = 0;
+  let announcedChanges = 0;
   // All lists must be complete before any account counts as missing.
   for (const type of TYPES) {
-    const { ids, moved: movedHere } = await readList(type, listedAt, deps);
+    const { ids, announcedChanges: announcedOfType } = await readList(type, listedAt, deps);
     lists.set(type, ids);
-    moved += movedHere;
+    announcedChanges += announcedOfType;
   }
-  await endRefuted(lists, deps);
+  await endHeldOfListedAccounts(lists, deps);
   let [listed, deleted, held] = [0, 0, 0];
   for (const [type, ids] of lists) {
     listed += ids.size;
@@ -88,7 +89,7 @@ export async function sweep(deps: SweepDeps): Promise<Swept> {
     deleted += missing.deleted;
     held += missing.held;
   }
-  const swept = { listed, deleted, moved, held };
+  const swept = { listed, deleted, announcedChanges, held };
   deps.log.info(swept, 'the inventory was compared with the lists of Keystone');
   return swept;
 }
@@ -98,8 +99,8 @@ async function readList(type: Type, listedAt: number, deps: SweepDeps) {
   const ids = new Set<string>();
   // Before the first complete fill, all accounts of the cloud are new in the inventory.
   const isFilled = (await engine.reads.counters())[FILLED] !== undefined;
-  let moved = 0;
-  let mayAsk = MAX_PROJECTS_WITH_MEMBERS;
+  let announcedChanges = 0;
+  let membersBudget = MAX_PROJECTS_WITH_MEMBERS;
   await keystone.eachPage(type, async (page) => {
     for (const accounts of batches(page)) {
       stopping?.throwIfAborted();
@@ -109,22 +110,22 @@ async function readList(type: Type, listedAt: number, deps: SweepDeps) {
       );
       const news = comparePage(accounts, known, listedAt, isFilled);
       const withoutMembers = news.accounts.filter(({ members }) => members === undefined);
-      const asked = type === 'project' ? withoutMembers.slice(0, mayAsk) : [];
-      mayAsk -= asked.length;
+      const projectsToRead = type === 'project' ? withoutMembers.slice(0, membersBudget) : [];
+      membersBudget -= projectsToRead.length;
       const members = new Map<string, readonly UserId[]>();
-      for (const { account } of asked)
+      for (const { account } of projectsToRead)
         if (account.type === 'project') members.set(account.id, await membersOf(account.id, deps));
       const records = news.accounts.map((record) => ({
         ...record,
         members: record.members ?? members.get(record.account.id),
       }));
       if (records.length > 0) await engine.commit({ ...news, accounts: records });
-      moved += news.messages.length;
+      announcedChanges += news.messages.length;
       for (const { id } of accounts) ids.add(id);
     }
   });
   if (ids.size === 0) throw emptyListing(`${type}s`);
-  return { ids, moved };
+  return { ids, announcedChanges };
 }
 
 async function membersOf(id: ProjectId, { keystone }: SweepDeps): Promise<UserId[]> {
@@ -132,7 +133,7 @@ async function membersOf(id: ProjectId, { keystone }: SweepDeps): Promise<UserId
 }
 
 /** Ends the held operations of accounts that Keystone lists again. */
-async function endRefuted(
+async function endHeldOfListedAccounts(
   lists: ReadonlyMap<Type, ReadonlySet<string>>,
   { engine, now }: SweepDeps,
 ): Promise<void> {
@@ -142,9 +143,11 @@ async function endRefuted(
       isHeldForListingProblem(operation) &&
       lists.get(operation.scope.type)?.has(operation.scope.id)
     )
-      // A lock conflict is ignored: a person has just released the operation, which then asks
-      // Keystone.
-      await engine.commit({ operations: [refuse(operation, 'Keystone lists it again', now())] });
+      // A lock conflict is ignored: a person has just released the operation, and the operation
+      // then asks Keystone.
+      await engine.commit({
+        operations: [refuse(operation, 'Keystone lists the account again', now())],
+      });
 }
 
 async function announceMissing(
@@ -162,7 +165,7 @@ async function announceMissing(
       if (isMissing(record, listed, listedAt)) missing.push(record.account.id);
     }
   }
-  const listingProblem = suspiciousListing(type, missing.length, living);
+  const listingProblem = findListingProblem(type, missing.length, living);
   const held: Operation[] = [];
   let deleted = 0;
   for (const ids of batches(missing)) {
@@ -171,9 +174,9 @@ async function announceMissing(
       isMissing(record, listed, listedAt),
     );
     for (const record of records) {
-      const done = await applyMissing(record, listingProblem, deps);
-      if (done === 'deleted') deleted += 1;
-      else if (done) held.push(done);
+      const result = await applyMissing(record, listingProblem, deps);
+      if (result === 'deleted') deleted += 1;
+      else if (result) held.push(result);
     }
   }
   if (held.length > 0) logHeld(type, held, listingProblem, log);
@@ -189,8 +192,8 @@ async function applyMissing(
   const { account } = record;
   const existing = cleanupsOf(await engine.reads.operationsAbout(account.type, account.id));
   const last = existing[0];
-  // Only a person may decide about a held operation, even if a later listing has fewer missing
-  // accounts.
+  // A person must decide about a held operation, even if fewer accounts are missing from a later
+  // listing.
   if (last && isHeldForListingProblem(last)) return last;
   const gone = { ...record, deletedAt: now() };
   if (listingProblem === undefined) {
@@ -205,7 +208,7 @@ async function applyMissing(
     });
     return 'deleted';
   }
-  // While an operation is open, it is unknown if this is another deletion.
+  // An open operation may already handle this deletion, so no second one is opened.
   if (last && !hasEnded(last)) return undefined;
   const projects = account.type === 'user' ? await engine.reads.projectsOfMember(account.id) : [];
   const scope = scopeOf(account, { record, projects });
@@ -224,18 +227,18 @@ async function applyMissing(
     deletion: { announcedAt: record.seenAt, seenAliveAt: record.seenAt },
   });
   if (!opened || !isHeldForListingProblem(opened.operation)) {
-    // An operation has already handled this deletion, or the account is protected.
+    // An earlier operation has handled this deletion, or the account is protected.
     await engine.commit({
       accounts: [gone],
       ...(opened ? { operations: [opened.operation] } : {}),
     });
     return undefined;
   }
-  const done = await engine.commit({
+  const result = await engine.commit({
     operations: [opened.operation],
     counters: { [`sweep.${account.type}.held`]: 1 },
   });
-  return done === 'committed' ? opened.operation : undefined;
+  return result === 'committed' ? opened.operation : undefined;
 }
 
 function logHeld(

@@ -20,7 +20,7 @@ export const FILLED = 'inventory.filled';
  * Fills the inventory from Keystone's full lists, with the members of every project. Notifications
  * may be ingested at the same time. Returns the number of accounts, and the number of vanished
  * projects and domains, which the sweep handles. Throws `PropagatorError` when a listing fails or
- * is empty. Then the inventory is unchanged, and the caller may retry.
+ * is empty. The inventory is then unchanged, and the caller may retry.
  */
 export async function syncInventory({
   engine,
@@ -43,7 +43,8 @@ export async function syncInventory({
   );
   for (let from = 0; from < changed.length; from += RECORDS_A_COMMIT)
     await engine.commit({ accounts: changed.slice(from, from + RECORDS_A_COMMIT) });
-  // Written last. If the first run is interrupted, the next run is again a first run.
+  // The counter is written last. If the first run is interrupted, the next run is again a first
+  // run.
   if (isFirst) await engine.commit({ counters: { [FILLED]: 1 } });
   const { domains, projects, users } = listed;
   const counts = {

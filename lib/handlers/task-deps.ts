@@ -21,7 +21,7 @@ export interface ServiceDeps {
   readonly inFlight?: InFlight;
   /** The measured durations of deletions. */
   readonly deletionTimes?: DeletionTimes;
-  /** Milliseconds after its start during which a run may begin removals. */
+  /** A run may begin removals during this number of milliseconds after its start. */
   readonly budgetMillis: number;
   /**
    * Aborted when the process stops. The run then begins no further removals and reports `again`.

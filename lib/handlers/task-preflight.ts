@@ -13,7 +13,7 @@ import { PropagatorError } from '../shared/errors.ts';
 import { protectedBecause } from '../task/safety-rules.ts';
 import { holdOfAccount } from './deletion-holds.ts';
 import { lifecycleRefusal } from './lifecycle-task.ts';
-import { returnProjectRole } from './project-role.ts';
+import { revokeProjectRoles } from './project-role.ts';
 import { currentStop } from './stop-switch.ts';
 import type { ServiceDeps } from './task-deps.ts';
 import { addressOf } from './task-report.ts';
@@ -33,7 +33,7 @@ export async function preflightReport(
   const stop = await currentStop(deps);
   // No run of the resume is in progress, so the role is no longer needed.
   if (stop && operation.action === 'resume' && operation.scope.type === 'project')
-    await returnProjectRole(operation.scope.id, deps);
+    await revokeProjectRoles(operation.scope.id, deps);
   if (stop)
     return {
       type: 'service.progressed',
@@ -42,7 +42,7 @@ export async function preflightReport(
   if (operation.action !== 'cleanup') {
     const condition = await lifecycleRefusal(operation, deps);
     if (condition && operation.scope.type === 'project')
-      await returnProjectRole(operation.scope.id, deps);
+      await revokeProjectRoles(operation.scope.id, deps);
     return (
       condition && {
         type: 'service.progressed',
@@ -71,9 +71,9 @@ export async function preflightReport(
 }
 
 /**
- * Replaces the report of a pre-delete run whose token became invalid. If the project was disabled
- * or deleted during the run, the next run handles this. If the domain was disabled, the task
- * reports the domain with the command, and waits.
+ * Replaces the report of a pre-delete run that failed because its token became invalid. If the
+ * project was disabled or deleted during the run, the task runs again. If Keystone gives no token,
+ * the task reports the reason with the command that removes it, and waits.
  */
 export async function unlessProjectEnded(
   report: ServiceReport,
@@ -87,7 +87,7 @@ export async function unlessProjectEnded(
     const { scope } = operation;
     if (error?.code !== 'keystone.login.project' || scope.type !== 'project') return report;
     const check = await deps.cloud.keystoneActions
-      .checkDeletion(scope.id, howChecked(operation))
+      .checkDeletion(scope.id, deletionCheckOptions(operation))
       .catch(() => undefined);
     if (!check || check.refusals.length === 0) return report;
     const { message, advice } = summarize(check.refusals);
@@ -137,12 +137,12 @@ export async function disabledDomain(
 }
 
 /** Returns the options for the check of the deletion of the operation's project. */
-export const howChecked = (operation: Operation): HowChecked | undefined =>
+export const deletionCheckOptions = (operation: Operation): HowChecked | undefined =>
   isPartOfDomain(operation) ? { inDomain: true } : undefined;
 
 /**
  * True if the project is deleted with its domain, and Keystone shows the domain as disabled. No
- * user can work in the project then, although Keystone shows the project itself as enabled.
+ * user can then work in the project, although Keystone shows the project itself as enabled.
  */
 export async function isDisabledByDomain(
   operation: Operation,

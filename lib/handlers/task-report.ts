@@ -98,8 +98,8 @@ export function progressReporter(
       type: 'service.progressed',
       data: { ...address, sequence, counts, conditions: [], ...freshOf(fresh) },
     };
-    // A lost progress report is harmless. The final report replaces it, and also fails if the store
-    // fails.
+    // A lost progress report is harmless, because the final report replaces it. If the store still
+    // fails then, the final report throws.
     deps.engine.commit({ messages: [message] }).catch(() => undefined);
   };
 }

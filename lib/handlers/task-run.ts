@@ -66,8 +66,8 @@ function runForUser(run: ServiceRun, context: UserContext): Promise<RunReport> {
     return runUserProvision(service, data, operation, context, deps, countsReporter(run));
   if (operation.action !== 'cleanup')
     return runUserLifecycle(service, data, operation, context, deps.engine);
-  // For a cleanup, `confirmedAt` has the times of Keystone's 404s. For the actions above it may
-  // have the times at which Keystone showed the user as disabled.
+  // Only for a cleanup does `confirmedAt` have the times of Keystone's 404s. For the actions above,
+  // it may have the times at which Keystone showed the user as disabled.
   const confirmation = Confirmation.of(
     context.user,
     data.confirmedAt,
@@ -155,7 +155,8 @@ function cleanupInput({ data, deps, operation, service, task }: ServiceRun) {
     service,
     phase: data.phase,
     skipTypes: data.skipTypes,
-    // Read from the stored task, because a forged message must not decide which types are handled.
+    // The value comes from the stored task, because a forged message must not decide which types
+    // are handled.
     awaiting: task.partial?.state === 'running' ? task.partial.awaiting : [],
     seenIds: task.seenIds,
     leftBefore: leftOf(task),
@@ -183,7 +184,7 @@ function countsReporter({ data, deps }: ServiceRun): (counts: Counts) => void {
   return (counts) => report(counts, {});
 }
 
-/** Milliseconds for which one check of cancellation and holds is used during a run. */
+/** How many milliseconds one check of the cancellation and the holds is used during a run. */
 const HOLD_FRESH_MILLIS = 1000;
 
 /**
@@ -205,19 +206,19 @@ async function whyHaltedNow(
  * cancellation of the operation, and holds on the account.
  */
 function haltedBy(operation: Operation, deps: ServiceDeps) {
-  let asked: { at: number; held: ReturnType<typeof whyHaltedNow> } | undefined;
+  let lastCheck: { at: number; held: ReturnType<typeof whyHaltedNow> } | undefined;
   return async () => {
     const stop = await currentStop(deps);
     if (stop) return stopCondition(stop);
     if (operation.action !== 'cleanup') return undefined;
-    const age = asked ? deps.now() - asked.at : Number.POSITIVE_INFINITY;
-    if (!asked || age < 0 || age >= HOLD_FRESH_MILLIS)
-      asked = { at: deps.now(), held: whyHaltedNow(operation, deps) };
-    return asked.held;
+    const age = lastCheck ? deps.now() - lastCheck.at : Number.POSITIVE_INFINITY;
+    if (!lastCheck || age < 0 || age >= HOLD_FRESH_MILLIS)
+      lastCheck = { at: deps.now(), held: whyHaltedNow(operation, deps) };
+    return lastCheck.held;
   };
 }
 
-/** Collects the listings of a run of a plan. `store` stores them at the end of the run. */
+/** Collects the listings of a run of a plan. `store` stores the listings at the end of the run. */
 function planListing(operation: Operation, task: Task, { engine }: ServiceDeps) {
   const listed: Listed[] = [];
   return {
@@ -267,8 +268,8 @@ const leftOf = ({ counts }: Task): Record<string, number> =>
   Object.fromEntries(Object.entries(counts).map(([name, { left }]) => [name, left]));
 
 /**
- * Returns the API of a service. An operator's service without a catalog type calls its API without
- * this client. The client of such a service refuses every call.
+ * Returns the API client of a service. A service of the operator without a catalog type does not
+ * use the client. Its client therefore refuses every call.
  */
 export async function apiFor(
   service: Service,

@@ -7,7 +7,7 @@ import { PropagatorError, reportOf } from '../shared/errors.ts';
 import { redactDeep } from '../shared/redaction.ts';
 import type { Service, Watch } from '../task/service.ts';
 import { missingEndpoint } from './endpoints.ts';
-import { returnProjectRole } from './project-role.ts';
+import { revokeProjectRoles } from './project-role.ts';
 import { MAX_SILENCE_MILLIS, unlessSilent } from './silence.ts';
 import type { ServiceDeps, Subject } from './task-deps.ts';
 import { fetchAccountState, preflightReport, unlessProjectEnded } from './task-preflight.ts';
@@ -15,8 +15,8 @@ import { addressOf, reportOfError, reportOfOutcome } from './task-report.ts';
 import { apiFor, runService, watched, withStopSwitch } from './task-run.ts';
 
 /**
- * Runs the requested task of one service and commits its report. A failed run is reported, not
- * thrown. Throws when the engine fails.
+ * Runs the requested task of one service and commits its report. A failed run leads to a report,
+ * and does not throw. Throws when the engine fails.
  */
 export async function runTask(
   service: Service,
@@ -36,18 +36,18 @@ export async function runTask(
     if (operation.action !== 'cleanup' && hasEnded(operation)) {
       // The run may have ended without revoking its role on the project.
       if (operation.action === 'resume' && operation.scope.type === 'project')
-        await returnProjectRole(operation.scope.id, deps);
+        await revokeProjectRoles(operation.scope.id, deps);
       continue;
     }
     if (operation.state === 'canceled') continue;
     const result = await asCaller(operation.id, () =>
-      report(service, message, { operation, task }, deps),
+      runAndReport(service, message, { operation, task }, deps),
     );
     await deps.engine.commit({ messages: [redactDeep(result)] });
   }
 }
 
-async function report(
+async function runAndReport(
   service: Service,
   message: ServiceRequested,
   subject: Subject,
@@ -58,10 +58,10 @@ async function report(
   const work = (watch?: Watch): Promise<ServiceReport> =>
     reportOfRun(service, message, subject, deps, watch);
   try {
-    // Bound the time of a count, because the operation waits for the first count of each service.
+    // Limit the time of a count, because the operation waits for the first count of each service.
     const counting = (): Promise<ServiceReport> =>
       unlessSilent(service.name, deps.maxSilenceMillis ?? MAX_SILENCE_MILLIS, work);
-    return await inTime(data.phase === 'plan' ? counting() : work(), service.name, deps);
+    return await withTimeLimit(data.phase === 'plan' ? counting() : work(), service.name, deps);
   } catch (thrown) {
     const error = reportOf(thrown, {
       code: `${service.name}.run`,
@@ -82,8 +82,8 @@ async function reportOfRun(
   const { data } = message;
   const { operation } = subject;
   const address = addressOf(data);
-  const notNow = await preflightReport(message, operation, deps);
-  if (notNow) return notNow;
+  const refusalReport = await preflightReport(message, operation, deps);
+  if (refusalReport) return refusalReport;
   // Another client has deleted the project, so the pre-delete phase is over. The task continues as
   // after any deletion.
   if (data.phase === 'pre-delete' && (await fetchAccountState(operation, deps)) === 'absent')
@@ -104,10 +104,10 @@ async function reportOfRun(
 }
 
 /**
- * Throws class `Transient` after `lateMillis`, if it is set. The run is then reported before the
- * runtime kills the function.
+ * Throws class `Transient` if the work has not ended after `lateMillis`. The report is then sent
+ * before the runtime kills the function.
  */
-async function inTime<T>(
+async function withTimeLimit<T>(
   work: Promise<T>,
   service: string,
   { lateMillis }: Pick<ServiceDeps, 'lateMillis'>,

@@ -8,8 +8,10 @@ import type { Service } from '../task/service.ts';
 import { userReportRun } from '../task/user-report.ts';
 import { forgetSuspension, suspensionStore } from './suspension-store.ts';
 
-/** The partition of a user's records, separate from that of a project with the same id. */
-export const partitionOf = (user: string): string => `user/${user}`;
+/**
+ * The partition of a user's records. It differs from the partition of a project with the same id.
+ */
+export const userPartition = (user: string): string => `user/${user}`;
 
 /**
  * Runs one service of an operation that suspends or resumes a user. The run only lists the
@@ -24,7 +26,7 @@ export function runUserLifecycle(
 ): Promise<RunReport> {
   if (action !== 'suspend' && action !== 'resume')
     throw new TypeError(`${id}: ${action} of a user is not known`);
-  const place = { project: partitionOf(context.user), service: service.name, region };
+  const place = { project: userPartition(context.user), service: service.name, region };
   return userReportRun({
     service: service.name,
     reports: service.userReports,
@@ -36,7 +38,7 @@ export function runUserLifecycle(
 
 /**
  * Removes the records of a user after a cleanup, or after a resume has compared them. If a newer
- * operation exists after the resume, the records are kept for it.
+ * operation followed the resume, the records are kept for the newer operation.
  */
 export async function forgetUser(
   { action, id, scope, state }: Operation,
@@ -47,5 +49,5 @@ export async function forgetUser(
   if (scope.type !== 'user' || (!isCleaned && !isCompared)) return;
   const [newest] = lifecyclesOf(await engine.reads.operationsAbout('user', scope.id));
   if (isCompared && newest?.id !== id) return;
-  await forgetSuspension(partitionOf(scope.id), engine);
+  await forgetSuspension(userPartition(scope.id), engine);
 }

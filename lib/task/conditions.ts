@@ -9,7 +9,7 @@ const MAX_CONDITIONS = 25;
 /**
  * Merges conditions with the same resource type and reason into one, with a count. `example` and
  * `requestId` are those of the first condition. In the result, holds are first, because other
- * services wait for them. Missing features of the cloud are last.
+ * services wait for the held resources. Missing features of the cloud are last.
  */
 export function aggregate(conditions: readonly Condition[]): Condition[] {
   const byReason = new Map<string, Condition>();
@@ -71,7 +71,7 @@ export const blockedConditions = (
   );
 
 /**
- * Returns the conditions for rows of other owners or without an owner. Such rows are never changed
+ * Returns the conditions for rows of other owners or without an owner. These rows are never changed
  * (safety rule "Check the owner of every row").
  */
 export const ownershipConditions = (
@@ -147,18 +147,18 @@ export const RETURNED = 'the service reported it as removed, and lists it again'
 
 /**
  * Returns one condition for all resources that were removed and are listed again. The listing may
- * be older than the removal, so at first no action is needed.
+ * be older than the removal. No action is needed unless the condition lasts.
  */
 export const returnedConditions = (
   resourceType: ResourceTypeName,
-  back: readonly Resource[],
+  returnedResources: readonly Resource[],
 ): Condition[] =>
-  back.length === 0
+  returnedResources.length === 0
     ? []
     : [
         {
-          ...condition(resourceType, 'InProgress', RETURNED, 'none', back[0], {
-            count: back.length,
+          ...condition(resourceType, 'InProgress', RETURNED, 'none', returnedResources[0], {
+            count: returnedResources.length,
           }),
           advice:
             'If this lasts: find out which program creates it again, or why the service ' +

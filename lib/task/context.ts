@@ -31,11 +31,11 @@ export interface RequestOptions {
 }
 
 /**
- * How a listing requests the next page. `marker` (nova, cinder, neutron): by the id of the last
- * row, while the answer links to a next page. `next` (glance): by the path in `next`. `offset`
- * (server groups): by offset, until a page is empty. `total` (barbican): by offset, up to the total
- * that the service reports. `swift`: by the name of the last row, until a page is empty. `none`:
- * all rows are in one answer.
+ * How a listing requests the next page. `marker` (nova, cinder, neutron): with the id of the last
+ * row, as long as the answer links to a next page. `next` (glance): with the path in the field
+ * `next`. `offset` (server groups): with an offset, until a page is empty. `total` (barbican): with
+ * an offset, up to the total that the service reports. `swift`: with the name of the last row,
+ * until a page is empty. `none`: all rows are in one answer.
  */
 export type Paging = 'marker' | 'next' | 'offset' | 'total' | 'swift' | 'none';
 
@@ -48,7 +48,7 @@ export interface ListOptions<S extends z.ZodType> extends RequestOptions {
   readonly collection?: string;
   /**
    * The shape of one row. The schema must accept a row without an owner, because the safety rules
-   * handle such rows.
+   * handle rows without an owner.
    */
   readonly row: S;
   readonly paging: Paging;
@@ -57,8 +57,8 @@ export interface ListOptions<S extends z.ZodType> extends RequestOptions {
   /** Stop after about this many rows and return `more`. */
   readonly atMost?: number;
   /**
-   * Called with each page before the next one is requested. The result then contains no rows. If a
-   * listing restarts, it is called with the first pages again.
+   * Called with each page before the next one is requested. The result of the listing then contains
+   * no rows. If a listing restarts, `onPage` is called with the first pages again.
    */
   readonly onPage?: (rows: z.infer<S>[]) => Promise<void>;
 }
@@ -98,7 +98,7 @@ export interface ServiceApi {
     path: string,
     options: ListOptions<S>,
   ): Promise<{ rows: z.infer<S>[]; more: boolean }>;
-  /** Returns the same API with a watch, which counts the answers and can abort the calls. */
+  /** Returns the same API, watched: the watch counts the answers and can abort the calls. */
   watched?(watch: Watch): ServiceApi;
 }
 
@@ -114,25 +114,26 @@ export interface CommonContext {
   readonly api: ServiceApi;
   /**
    * The same API with a token on the project itself. Set while the project exists and an
-   * administrator has requested its deletion. For a resource type of class C, `api` has this token
-   * too. Other types may use this API if the service needs the project's token (Heat).
+   * administrator has requested its deletion. For a resource type of class C, `api` also has the
+   * token on the project. Other types may use `projectApi` if the service needs the project's token
+   * (Heat).
    */
   readonly projectApi: ServiceApi | undefined;
   /**
-   * Returns the same API with a token on the project that has only the role `member`, in phase
-   * `pre-delete`. Some services hide the owner of a resource from an administrator. Throws class
-   * `Denied` when Keystone gives no such token.
+   * Phase `pre-delete` only: returns the same API with a token on the project that has only the
+   * role `member`. Some services show the owner of a resource to a member and hide it from an
+   * administrator. Throws class `Denied` when Keystone gives no such token.
    */
   readonly memberApi?: () => Promise<ServiceApi | undefined>;
   /**
-   * Resume only: returns the same API with a token on the project. The propagator assigns itself
-   * roles on the project for this token. The end of the resume revokes them. Throws the error of
-   * Keystone.
+   * Resume only: returns the same API with a token on the project. For the token, the propagator
+   * assigns itself roles on the project. They are revoked at the end of the resume. Throws the
+   * error of Keystone.
    */
   readonly projectToken?: () => Promise<ServiceApi | undefined>;
   /**
-   * Returns the API of another service (`swift` for backups in it), or `undefined` where the
-   * catalog lacks it.
+   * Returns the API of another service, or `undefined` if the catalog lacks it. Example: `swift`,
+   * for the backups that Cinder stores there.
    */
   apiOf(service: string): Promise<ServiceApi | undefined>;
   /** Epoch milliseconds. */
@@ -154,8 +155,8 @@ export interface ProjectContext extends CommonContext {
    */
   readonly members: readonly UserId[] | undefined;
   /**
-   * Set in a partial run: the services that this one depends on and that have not ended. Resources
-   * that these services may still use must be kept.
+   * Set in a partial run: the services that this one depends on and that have not ended. The run
+   * must keep resources that these services may still use.
    */
   readonly awaiting?: readonly string[] | undefined;
 }

@@ -37,21 +37,13 @@ export function defineType<Row>(definition: ResourceTypeDefinition<Row>): Define
 
 /**
  * Defines one resource type of a user. The owner of a row is the user's id. Some resources are kept
- * but no longer work without the user, for example a stack with the user's trust. For them `remove`
- * returns `retained` with advice for the operator.
+ * but no longer work without the user, for example a stack with the user's trust. For such a
+ * resource `remove` returns `retained` with advice for the operator.
  *
- * @example
- * const alarmOfUser = defineUserType({
- *   name: 'alarm-of-user',
- *   list: ({ api, user }) => alarmsWithTrustOf(api, user),
- *   id: (row) => row.id,
- *   owner: (row) => row.user_id ?? undefined,
- *   remove: async () => ({
- *     kind: 'retained',
- *     message: 'this alarm uses a trust of the deleted user',
- *     advice: 'Ask another member of the project to recreate the alarm.',
- *   }),
- * });
+ * @example const alarmOfUser = defineUserType({ name: 'alarm-of-user', list: ({ api, user }) =>
+ * alarmsWithTrustOf(api, user), id: (row) => row.id, owner: (row) => row.user_id ?? undefined,
+ * remove: async () => ({ kind: 'retained', message: 'this alarm uses a trust of the deleted user',
+ * advice: 'Ask another member of the project to recreate the alarm.', }), });
  */
 export function defineUserType<Row>(
   definition: ResourceTypeDefinition<Row, UserContext>,

@@ -13,20 +13,20 @@ export interface DeletionsUnderWay {
 /** Longest delay of a listing. */
 const MAX_WAIT_MILLIS = 10_000;
 /**
- * The part of the usual duration to wait before the next listing, because some deletions end
+ * The next listing follows after this part of the usual duration, because some deletions end
  * sooner.
  */
 const SHARE = 0.8;
 /** Weight of a new duration in the average. */
 const WEIGHT = 0.5;
-/** Most pairs of task and type that are tracked. The oldest one is dropped. */
+/** The maximum number of pairs of task and type that are tracked. The oldest pair is dropped. */
 const MAX_FOLLOWED = 1000;
-/** Most resources of one type and task that are tracked. */
+/** The maximum number of resources of one type and task that are tracked. */
 const MAX_IDS = 1000;
 
 /**
  * Measures the durations of the asynchronous deletions of each resource type. A listing can then be
- * delayed until it is likely to show a change. The data are in memory and of bounded size. A wrong
+ * delayed until it is likely to show a change. The data are in memory, with a limited size. A wrong
  * duration delays a listing by at most ten seconds.
  */
 export class DeletionTimes {
@@ -58,8 +58,8 @@ export class DeletionTimes {
   }
 
   /**
-   * Updates the usual duration with the most recent deletion that has ended. Earlier deletions may
-   * have ended long before this listing.
+   * Updates the usual duration with the most recent of the deletions that have ended. Deletions
+   * that began earlier are not used, because they may have ended long before this listing.
    */
   #learn(
     type: string,

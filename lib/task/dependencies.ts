@@ -21,8 +21,8 @@ export type ServiceDependencies =
     };
 
 /**
- * Services that depend on the declaring service. With this declaration a new service can be a
- * dependency of existing services, and their files need no change.
+ * Services that depend on the declaring service. With this declaration, existing services can
+ * depend on a new service without a change of their files.
  */
 export interface ServiceDependents {
   readonly services: readonly string[];

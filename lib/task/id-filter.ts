@@ -1,11 +1,13 @@
-/** 1 KB. The rate of false positives is 0.2 % for 500 ids, 2.9 % for 1000 and 15.5 % for 2000. */
+/**
+ * The size of the filter: 1 KB. Of the ids that were not added, it reports as added: 0.2 % with 500
+ * added ids, 2.9 % with 1000, and 15.5 % with 2000.
+ */
 const BITS = 8192;
 const HASHES = 4;
 
 /**
- * A Bloom filter: a set of ids in bounded memory. For an added id `has` always returns true. For
- * another id it returns true in rare cases. A count of new ids can therefore be too low, but never
- * too high.
+ * A Bloom filter: a set of ids in bounded memory. `has` returns true for every added id, and in
+ * rare cases for another id. A count of new ids can therefore be too low, and is never too high.
  */
 export class IdFilter {
   readonly #bits: Uint8Array;
@@ -52,7 +54,8 @@ function placesOf(id: string): number[] {
 }
 
 /**
- * FNV-1a over UTF-16 units. The last mixing step of MurmurHash3 makes each bit depend on all input.
+ * FNV-1a over UTF-16 units. The last mixing step of MurmurHash3 makes each bit depend on the whole
+ * text.
  */
 function fnv1a(text: string, seed: number): number {
   let hash = seed;

@@ -14,10 +14,10 @@ import { listingFailed, returnedError, tokenOnProject, unreachable } from './unl
 
 /**
  * Lists each resource type once. In phases `pre-delete` and `apply` it also requests the removal of
- * the resources. A type with dependencies is listed after they are empty (until `empty`) or were
- * processed in this iteration (until `done`). Other types run concurrently. Never throws. Each
- * result has the errors of its own type, which stop no other type (safety rule "One stuck project
- * stops no other").
+ * the resources. A type with dependencies is listed after the types that it depends on are empty
+ * (until `empty`) or were processed in this iteration (until `done`). Other types are processed
+ * concurrently. Never throws. Each result has the errors of its type. An error of one type stops no
+ * other type (safety rule "One stuck project stops no other").
  */
 export async function iteration<At extends CommonContext = ProjectContext>(
   input: IterationInput<At>,
@@ -31,7 +31,7 @@ export async function iteration<At extends CommonContext = ProjectContext>(
       .filter(({ name }) => dependsOn.some(({ type }) => type === name))
       .map(start);
     const result = (async () => {
-      // Phase `plan` only counts, so it lists all types at once.
+      // Phase `plan` only counts, so it lists all types concurrently.
       const ended = input.phase === 'plan' ? [] : await Promise.all(dependencies);
       const mustWait = ended.some(
         (done) =>
@@ -58,8 +58,9 @@ async function iterateType<At extends CommonContext>(
       ? tokenOnProject(resourceType, input)
       : undefined;
   if (token && 'resourceType' in token) return token;
-  // A dependency has resources left, so this type must wait. It is not listed, and its earlier
-  // count is kept. The dependency reports the cause (safety rule "Every failure has an owner").
+  // A type that this one depends on has resources left, so this type must wait. This type is not
+  // listed, and its earlier count is kept. The other type reports the cause (safety rule "Every
+  // failure has an owner").
   if (mustWait) return notListed(resourceType.name);
   const context = token ? { ...input.context, api: token } : input.context;
   let listing: Listing<At>;
@@ -113,10 +114,10 @@ async function removeListed<At extends CommonContext>(
     const over = unreachable(resourceType, ours);
     return { ...found, ...over, conditions: [...conditions, ...over.conditions] };
   }
-  const back = ours.filter(({ id }) => input.wasRemoved?.(name, id));
+  const returnedResources = ours.filter(({ id }) => input.wasRemoved?.(name, id));
   const removal = await removeAll(
     resourceType,
-    ours.filter((one) => !back.includes(one)),
+    ours.filter((one) => !returnedResources.includes(one)),
     input,
   );
   const gone = removal.gone.length;
@@ -125,9 +126,15 @@ async function removeListed<At extends CommonContext>(
     count: { listed, gone, left: listed - gone },
     seen: { ...seen, goneIds: idsOf(removal.gone), gone },
     acceptedIds: idsOf(removal.accepted),
-    conditions: [...conditions, ...removal.conditions, ...returnedConditions(name, back)],
+    conditions: [
+      ...conditions,
+      ...removal.conditions,
+      ...returnedConditions(name, returnedResources),
+    ],
     errors: removal.errors,
-    ...(back.length > 0 ? { returned: returnedError(name, back, input) } : {}),
+    ...(returnedResources.length > 0
+      ? { returned: returnedError(name, returnedResources, input) }
+      : {}),
     ...exceptionOf(removal, { listed, more, isPreDelete: input.phase === 'pre-delete' }),
   };
 }

@@ -6,7 +6,7 @@ import type { TypeIteration } from './type-iteration.ts';
 /** By resource type: the number of resources that no earlier run of the task has listed. */
 export type Fresh = Readonly<Record<string, number>>;
 
-/** Collects the counts of one run, by resource type. */
+/** Collects the counts of one run for each resource type. */
 export class Ledger {
   readonly #seenBefore: IdFilter;
   readonly #hasFilter: boolean;

@@ -13,7 +13,9 @@ import { contextWithoutDeletion } from './without-deletion.ts';
 
 /** The input of a run that suspends or resumes one service for one project. */
 export interface LifecycleRunInput extends RunControl {
-  /** In the order of the run. For resume the order is reversed. */
+  /**
+   * In the order in which the run handles them. For resume this is the reverse order of suspend.
+   */
   readonly types: readonly Suspension[];
   /** The options of the policy file for this service; `undefined`: it has none. Suspend only. */
   readonly options: readonly string[] | undefined;
@@ -22,8 +24,8 @@ export interface LifecycleRunInput extends RunControl {
   /** `plan`: only count. */
   readonly phase: 'plan' | 'apply';
   /**
-   * Epoch milliseconds. A listing proves the end only if it began at or after this time. Before
-   * this time services may still accept cached tokens of the disabled project.
+   * Epoch milliseconds. Only a listing that began at or after this time proves the end. Before this
+   * time, services may still accept cached tokens of the disabled project.
    */
   readonly settleAt: number;
   readonly concurrency: number;
@@ -32,9 +34,11 @@ export interface LifecycleRunInput extends RunControl {
 /** The result of one listing of a resource type. */
 export interface TypeWork {
   readonly resourceType: ResourceTypeName;
-  /** All resources that the action concerns, including those that need no change. */
+  /**
+   * The number of all resources that the action concerns, including resources that need no change.
+   */
   readonly total: number;
-  /** The resources that do not have the desired state yet. */
+  /** The number of resources that do not have the desired state yet. */
   readonly left: number;
   readonly conditions: readonly Condition[];
   /** The changes to make now. */
@@ -83,8 +87,8 @@ export async function lifecycleRun(
       counts,
       conditions: aggregate([...conditions, ...more]),
       outcome,
-      // If all resources are at rest, the next services can begin. They need not wait for the
-      // expiry of cached tokens.
+      // If all resources are at rest, the next services can begin. They do not wait for the expiry
+      // of cached tokens.
       verification: Object.fromEntries(
         works.map((work) => [work.resourceType, work.left === 0 ? 'empty' : 'present'] as const),
       ),

@@ -27,9 +27,9 @@ export interface Claims {
 /** The input of a comparison. */
 export interface CompareInput<At extends AnyProvisionContext, Section> {
   readonly provision: ServiceProvision<At, Section>;
-  /** The section of the profile, or the roles and groups that a rule gives to a new user. */
+  /** The section of the profile, or the roles and groups that a rule assigns to a new user. */
   readonly section: Section;
-  /** Returns the context of one comparison, with what all contexts share. */
+  /** Returns the context of one comparison, with the fields in `shared`. */
   contextOf(shared: Pick<At, 'mayCreate' | 'memoize'>): At;
   /** `plan`: only compare. */
   readonly phase: 'plan' | 'apply';
@@ -48,7 +48,9 @@ export interface ProvisionRunInput<At extends AnyProvisionContext, Section>
   readonly claims: Claims;
 }
 
-/** A network, its subnet, its router and the interface need four iterations. */
+/**
+ * The maximum number of iterations. A network, its subnet, its router and the interface need four.
+ */
 const MAX_ITERATIONS = 12;
 
 /**
@@ -82,22 +84,23 @@ export async function provisionRun<At extends AnyProvisionContext, Section>(
       return report({ kind: 'finished' });
     }
     if (iteration > MAX_ITERATIONS || !(await mayContinueNow(input))) return report(again(0));
-    const wanted = left.filter(({ make }) => make);
-    if (wanted.length === 0) return report(again(0));
-    const { waitMillis, held } = await claimNext(wanted, input);
+    const itemsToMake = left.filter(({ make }) => make);
+    if (itemsToMake.length === 0) return report(again(0));
+    const { waitMillis, claimedKey } = await claimNext(itemsToMake, input);
     try {
-      // Compare again after the claim, because an earlier run may have created the resource.
-      if (held !== undefined) items = await compareNow(input);
+      // Compare again after the claim, because an earlier run may have created the resource before
+      // it.
+      if (claimedKey !== undefined) items = await compareNow(input);
     } catch (thrown) {
       return report(outcomeOf([errorOf(thrown, 'compare', input)]));
     }
     const makes = new Map<() => Promise<void>, ProvisionItem>();
     for (const item of items)
-      if (item.make && isLeft(item, input) && (!item.canDouble || held === keyOf(item)))
+      if (item.make && isLeft(item, input) && (!item.canDouble || claimedKey === keyOf(item)))
         makes.set(item.make, item);
     const errors = await makeAll(makes, input);
     if (errors.length > 0) return report(outcomeOf(errors));
-    if (makes.size === 0 && held === undefined)
+    if (makes.size === 0 && claimedKey === undefined)
       return report(again(waitMillis / 1000), [
         inProgress(input.service, 'another run may still be creating it; it is listed again later'),
       ]);
@@ -141,24 +144,24 @@ const mayContinueNow = async ({ now, deadline, stopping, mayContinue }: Steps) =
   !stopping?.aborted && now() < deadline && (await mayContinue());
 
 /**
- * Claims the next creation right before its call. A killed run therefore leaves at most one claim
- * without a resource.
+ * Claims the next creation right before its call. If the run is killed, at most one claim without a
+ * resource therefore remains.
  */
 async function claimNext(
   items: readonly ProvisionItem[],
   { claims }: Steps,
-): Promise<{ waitMillis: number; held: string | undefined }> {
+): Promise<{ waitMillis: number; claimedKey: string | undefined }> {
   let longest = 0;
   for (const item of items) {
     if (!item.canDouble) continue;
     const waitMillis = await claims.claim(keyOf(item));
-    if (waitMillis === 0) return { waitMillis: 0, held: keyOf(item) };
+    if (waitMillis === 0) return { waitMillis: 0, claimedKey: keyOf(item) };
     longest = Math.max(longest, waitMillis);
   }
-  return { waitMillis: longest, held: undefined };
+  return { waitMillis: longest, claimedKey: undefined };
 }
 
-/** The longest time after which a call of an ended run may still have an effect. */
+/** After the end of a run, its last call may still have an effect for at most this time. */
 export const CLAIM_MILLIS = 120_000;
 
 /** Creates the items one after another. An error of one item stops no other item. */
@@ -174,7 +177,8 @@ async function makeAll(
     } catch (thrown) {
       const error = errorOf(thrown, 'create', input);
       errors.push(error);
-      // After an unclear answer the claim stays, and the next run waits until the call has ended.
+      // If it is unclear whether the resource was created, the claim stays. The next run then waits
+      // until the call has ended.
       if (item.canDouble && !isUnclear(thrown)) await input.claims.release(keyOf(item));
     }
   }

@@ -4,7 +4,7 @@ import type { CommonContext, ProjectContext, UserContext } from './context.ts';
 /** The context of every provision. */
 export interface AnyProvisionContext extends CommonContext {
   /**
-   * False while the state is only compared. Calls that create a resource as a side effect are then
+   * False if the run only compares. Calls that create a resource as a side effect are then
    * forbidden (safety rule "Listing must not create").
    */
   readonly mayCreate: boolean;
@@ -23,8 +23,8 @@ export interface ProvisionContext extends AnyProvisionContext, ProjectContext {
   /** Returns the value that {@link record} stored for the project, the service and the region. */
   recorded(key: string): Promise<unknown>;
   /**
-   * Stores the values that were set, for a service that cannot show them. Small JSON without
-   * secrets.
+   * Stores the values that the run has set, for a service that cannot show them. `value`: small
+   * JSON without secrets.
    */
   record(key: string, value: unknown): Promise<void>;
 }
@@ -53,7 +53,7 @@ export interface ProvisionItem {
   readonly make?: (() => Promise<void>) | undefined;
   /**
    * True if a repeated call would create a second resource. The run then makes sure that no other
-   * run creates it at the same time.
+   * run creates the resource at the same time.
    */
   readonly canDouble?: boolean;
 }

@@ -11,17 +11,17 @@ export interface Removals {
   readonly gone: readonly Resource[];
   /** The resources whose deletion the service has accepted, now or earlier. */
   readonly accepted: readonly Resource[];
-  /** How many resources this release of the service never removes. */
+  /** The number of resources that this release of the service cannot remove. */
   readonly retained: number;
-  /** How many resources can also be removed after the project's deletion. */
+  /** The number of resources that are left and can also be removed after the project's deletion. */
   readonly deferred: number;
   readonly conditions: readonly Condition[];
   readonly errors: readonly ErrorReport[];
 }
 
 /**
- * Removes the resources of one type with bounded concurrency. Further removals do not begin after
- * the deadline, during a stop of the process, or after a 401 or 403 of the service. Never throws.
+ * Removes the resources of one type with bounded concurrency. No further removal begins after the
+ * deadline, after the process was told to stop, or after a 401 or 403 of the service. Never throws.
  */
 export async function removeAll<At extends CommonContext>(
   resourceType: ResourceType<At>,
@@ -32,7 +32,7 @@ export async function removeAll<At extends CommonContext>(
   const limit = pLimit(input.concurrency);
   // After a 401 or 403 the service would refuse the other removals, too.
   const isStopped = async (): Promise<boolean> =>
-    results.isRefused ||
+    results.isDenied ||
     input.stopping?.aborted === true ||
     input.context.now() >= input.deadline ||
     results.haltFor(await input.halted?.());
@@ -97,7 +97,7 @@ class RemovalResults implements Removals {
   retained = 0;
   deferred = 0;
   /** True if the service refused a removal with 401 or 403. */
-  isRefused = false;
+  isDenied = false;
   #halt: Condition | undefined;
   readonly #name: ResourceType['name'];
   readonly #input: Pick<IterationInput<CommonContext>, 'service' | 'context'>;
@@ -117,7 +117,7 @@ class RemovalResults implements Removals {
   }
 
   /**
-   * Records the reason that stops all removals now, if there is one. Returns true if one is
+   * Records the reason that stops all removals, if there is one. Returns true if a reason is
    * recorded.
    */
   haltFor(reason: Condition | undefined): boolean {
@@ -153,7 +153,7 @@ class RemovalResults implements Removals {
       );
     else {
       this.errors.push(error);
-      this.isRefused ||= error.class === 'Denied';
+      this.isDenied ||= error.class === 'Denied';
       const actor = error.class === 'Transient' ? 'none' : 'operator';
       this.conditions.push({
         ...condition(this.#name, error.class, message, actor, resource),

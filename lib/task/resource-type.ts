@@ -3,7 +3,9 @@ import type { Actor, PropagatorError } from '../shared/errors.ts';
 import type { ProjectContext, UserContext } from './context.ts';
 import type { TypeDependencies, TypeDependency } from './dependencies.ts';
 
-/** Why a resource cannot be removed now, and which actor can change that. */
+/**
+ * The reason for which a resource cannot be removed now, and the actor that can remove this reason.
+ */
 export interface Blocker {
   /** The service's message if there is one: `2 ports of project 4f… are on it`. */
   readonly message: string;
@@ -19,11 +21,12 @@ export interface Blocker {
 }
 
 /**
- * The result of one removal. `gone`: the API is synchronous and confirmed it, or the resource was
- * gone already. `accepted`: the deletion was accepted and is in progress; `stuckSince` (epoch
- * milliseconds) is set when it takes too long. `blocked`: something prevents it. `retained`: this
- * release of the service cannot remove the resource, which is harmless. A condition reports it, and
- * the task can end.
+ * The result of one removal. `gone`: the API is synchronous and confirmed the removal, or the
+ * resource did not exist any more. `accepted`: the service accepted the deletion, which is in
+ * progress; `stuckSince` (epoch milliseconds) is set when the deletion takes too long. `blocked`:
+ * another resource or a hold prevents the removal. `retained`: this release of the service cannot
+ * remove the resource, and the resource is harmless. A condition reports the resource, and the task
+ * can end.
  */
 export type Removal =
   | { readonly kind: 'gone' }
@@ -38,7 +41,7 @@ export interface Resource {
   readonly owner: string | undefined;
   /** The name for logs and the operator. */
   readonly label: string | undefined;
-  /** Epoch milliseconds at which it was created; `undefined` where the listing does not show it. */
+  /** Epoch milliseconds of the creation; `undefined` if the listing does not show the time. */
   readonly createdAt?: number | undefined;
   /** Set when the resource must not be removed now, in any phase. */
   blocked: Blocker | undefined;
@@ -47,10 +50,10 @@ export interface Resource {
 }
 
 /**
- * Why a resource type can be removed only while the project exists, and what is left after that.
- * `C`: only a token on the project can list and remove it (Barbican's secrets). `D`: any
- * administrator can list it, but the service removes it with a trust or an application credential
- * of the deleted account (Blazar's leases).
+ * Why a resource type can be removed only while the project exists, and which resources are left
+ * after its deletion. `C`: only a token on the project can list and remove it (Barbican's secrets).
+ * `D`: any administrator can list it, but the service needs a trust or an application credential of
+ * the deleted account to remove it (Blazar's leases).
  */
 export interface RequiresLiveProject {
   readonly class: 'C' | 'D';
@@ -70,15 +73,15 @@ export interface RequiresLiveProject {
 export interface ResourceType<At = ProjectContext> {
   readonly name: ResourceTypeName;
   readonly requiresLiveProject: RequiresLiveProject | undefined;
-  /** For the documentation page of the service: what refuses or delays the removal. */
+  /** For the documentation page of the service: the causes that prevent or delay the removal. */
   readonly blockers: readonly string[];
   /** The types of the same service that this one depends on. */
   readonly dependsOn: readonly TypeDependency[];
   /** Services that the service depends on, and this type does not. */
   readonly independentOf?: readonly string[];
   /**
-   * Returns the resources. `more`: the listing was cut on purpose; `total` is then the full number.
-   * Throws when the list may be wrong.
+   * Returns the resources. `more`: the listing stopped before its end on purpose; `total` is then
+   * the number of all resources. Throws when the list may be wrong.
    */
   list(context: At): Promise<{ resources: Resource[]; more: boolean; total?: number | undefined }>;
   /** Removes up to `most` resources of one listing with fewer calls. */
@@ -104,29 +107,29 @@ export interface ResourceTypeDefinition<Row, At = ProjectContext> {
    */
   readonly requiresLiveProject?: RequiresLiveProject;
   /**
-   * What refuses or delays the removal, one short sentence each, for the documentation page of the
-   * service.
+   * For the documentation page of the service: the causes that prevent or delay the removal, one
+   * short sentence each.
    */
   readonly blockers?: readonly string[];
   /**
    * The types of the same service that are removed before this one. Use `required` until `empty`
    * for a type that creates or guards resources of this type. Use `preferred` until `done` if the
-   * service refuses to remove a resource in use. A stuck resource of the other type then does not
-   * block this type (safety rule "One stuck project stops no other").
+   * service refuses to remove a resource in use. With `preferred`, a stuck resource of the other
+   * type does not block this type (safety rule "One stuck project stops no other").
    */
   readonly dependsOn?: readonly TypeDependencies[];
   /**
-   * Services that the service depends on and this type does not. The resources of those services
-   * must not need a resource of this type, and must not block its removal. Such a type is removed
-   * while those services still run, and listed again after their end.
+   * Services that the service depends on and this type does not. No resource of those services may
+   * need a resource of this type or block its removal. This type is removed while those services
+   * still run, and listed again after their end.
    */
   readonly independentOf?: readonly string[];
   /**
    * Lists the rows, without a cache. The calls must not create resources (safety rule "Listing must
    * not create"). Throws when the list may be wrong (safety rule "Not listed is not empty"). Throws
-   * class `Unsupported` where the cloud lacks the extension. A code that ends with `.hidden` means
-   * that this release has such resources and lists none for an administrator. Such a type is
-   * unreachable and never empty.
+   * class `Unsupported` where the cloud lacks the extension. An error code that ends with `.hidden`
+   * means that this release has resources of the type and does not show them to an administrator.
+   * The type is then unreachable and never counts as empty.
    */
   list(
     context: At,
@@ -137,7 +140,7 @@ export interface ResourceTypeDefinition<Row, At = ProjectContext> {
   id(row: Row): string;
   owner(row: Row): string | undefined;
   label?(row: Row): string | undefined;
-  /** Epoch milliseconds of its creation; `NaN` where the row has no time. */
+  /** Epoch milliseconds of the creation; `NaN` if the row has no time. */
   createdAt?(row: Row): number;
   /** True if the resource itself carries a hold, in its tags or metadata (`propagator:hold`). */
   isHeld?(row: Row): boolean;

@@ -12,9 +12,9 @@ import { recordKey, type SuspensionRecord } from './suspension-records.ts';
 
 /**
  * Resumes one service of a project. Each resource that is still suspended gets its recorded state.
- * A resource that another actor has changed is reported and not changed. A record is removed when a
- * listing at or after `settleAt` shows the recorded state. The run has finished when no record is
- * left.
+ * If another actor has changed a resource, the run reports it and does not change it. A record is
+ * removed when a listing at or after `settleAt` shows the recorded state. The run has finished when
+ * no record is left.
  */
 export function resumeRun(input: LifecycleRunInput): Promise<RunReport> {
   return lifecycleRun(input, {
@@ -33,17 +33,20 @@ async function resumeType(
   input: LifecycleRunInput,
 ): Promise<TypeWork> {
   const { resourceType } = type;
-  const all = (await input.records.all()).filter((one) => one.resourceType === resourceType);
-  if (all.length === 0) return { resourceType, total: 0, left: 0, conditions: [], changes: [] };
+  const recordsOfType = (await input.records.all()).filter(
+    (one) => one.resourceType === resourceType,
+  );
+  if (recordsOfType.length === 0)
+    return { resourceType, total: 0, left: 0, conditions: [], changes: [] };
   const { rows, conditions } = await ownRows(type, input.context);
   const rowOf = new Map(rows.map((row) => [recordKey({ resourceType, id: row.id }), row]));
   const changes: (() => Promise<void>)[] = [];
-  const closed: SuspensionRecord[] = [];
+  const restoredRecords: SuspensionRecord[] = [];
   let left = 0;
-  for (const record of all) {
+  for (const record of recordsOfType) {
     const row = rowOf.get(recordKey(record));
     const comparison = row?.compare(record.before) ?? { kind: 'as-before' as const };
-    if (comparison.kind === 'as-before') closed.push(record);
+    if (comparison.kind === 'as-before') restoredRecords.push(record);
     else if (comparison.kind === 'changed') conditions.push(changed(record, comparison.message));
     else {
       left += 1;
@@ -52,8 +55,9 @@ async function resumeType(
       else changes.push(() => row?.resume(record.before) ?? Promise.resolve());
     }
   }
-  if (input.phase === 'apply' && listedAt >= input.settleAt) await input.records.remove(closed);
-  return { resourceType, total: all.length, left, conditions, changes };
+  if (input.phase === 'apply' && listedAt >= input.settleAt)
+    await input.records.remove(restoredRecords);
+  return { resourceType, total: recordsOfType.length, left, conditions, changes };
 }
 
 const changed = ({ resourceType, id }: SuspensionRecord, message: string): Condition => ({

@@ -6,8 +6,8 @@ export interface RunControl {
   readonly deadline: number;
   readonly stopping?: AbortSignal | undefined;
   /**
-   * Called before each change. False: the state in Keystone has changed, a later operation
-   * superseded this one, or the run is held.
+   * Called before each change. Returns false if the state in Keystone has changed, a later
+   * operation has superseded this one, or the run is held.
    */
   mayContinue(): Promise<boolean>;
   readonly onCounts?: ((counts: Counts) => void) | undefined;

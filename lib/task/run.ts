@@ -28,8 +28,8 @@ export type Outcome =
    */
   | { readonly kind: 'finished' }
   /**
-   * Resources are left or could not be listed. The next run begins after `afterSeconds` or later.
-   * `returned`: resources that this run removed were listed again.
+   * Resources are left or could not be listed. The next run begins after at least `afterSeconds`.
+   * `returned`: set if resources that this run removed were listed again.
    */
   | {
       readonly kind: 'again';
@@ -71,13 +71,13 @@ interface Common {
   /** Resource types that were verified empty while the project existed. */
   readonly verifiedBeforeDeletion?: readonly ResourceTypeName[];
   /**
-   * Services that have not ended although this one depends on them. The run handles only the types
-   * that are independent of all of them.
+   * The services that this one depends on and that have not ended. The run handles only the types
+   * that are independent of all these services.
    */
   readonly awaiting?: readonly string[];
   /** The ids that earlier runs of the task listed (see `IdFilter`). */
   readonly seenIds?: string | undefined;
-  /** By resource type: how many were left at the end of the previous run. */
+  /** By resource type: how many resources were left at the end of the previous run. */
   readonly leftBefore?: Readonly<Record<string, number>>;
   /** Concurrent removals; default: the service's own value. */
   readonly concurrency?: number;
@@ -96,8 +96,9 @@ interface Common {
   /** Called right before a removal: returns the resources that a person holds, by id. */
   readonly heldNow?: RemovalGuard | undefined;
   /**
-   * Called with each listing of a type and the deletions under way after it. Returns the
-   * milliseconds until a listing is likely to show a change (see `DeletionTimes`).
+   * Called once per listed type, with the listed ids and the ids whose deletion is still in
+   * progress. Returns the milliseconds until a listing is likely to show a change (see
+   * `DeletionTimes`).
    */
   readonly millisUntilChange?: (
     resourceType: ResourceTypeName,
@@ -152,18 +153,22 @@ async function runTypes<At extends CommonContext>(
 
   const ledger = new Ledger(input.seenIds, input.leftBefore ?? {});
   const verification: Record<string, VerificationStatus> = {};
-  const isHolding = ({ name }: ResourceType<At>): boolean => !input.skipTypes?.includes(name);
-  // A partial run only removes resources, so it does not list types that were counted empty.
+  const mayHaveResources = ({ name }: ResourceType<At>): boolean =>
+    !input.skipTypes?.includes(name);
+  // While other services are awaited (partial run), the run cannot finish. It therefore skips types
+  // that are known to be empty.
   const { awaiting = [] } = input;
-  const all =
+  const handledTypes =
     awaiting.length === 0
       ? known
       : known.filter(
           (type) =>
-            isHolding(type) && awaiting.every((other) => type.independentOf?.includes(other)),
+            mayHaveResources(type) &&
+            awaiting.every((other) => type.independentOf?.includes(other)),
         );
-  const holding = all.filter(isHolding);
-  let selected = holding.length > 0 && holding.length < all.length ? holding : all;
+  const typesToList = handledTypes.filter(mayHaveResources);
+  let selected =
+    typesToList.length > 0 && typesToList.length < handledTypes.length ? typesToList : handledTypes;
   const iterate = (
     resourceTypes: readonly ResourceType<At>[],
     isFirst: boolean,
@@ -192,21 +197,23 @@ async function runTypes<At extends CommonContext>(
   for (let iterations = 1; ; iterations += 1) {
     let types = await iterate(selected, iterations === 1);
     const waitMillis = millisUntilChange(types, input);
-    const ended = { isPlan: input.phase === 'plan', isAll: selected === all };
+    const ended = { isPlan: input.phase === 'plan', isAll: selected === handledTypes };
     let outcome = outcomeOf(types, ended);
     if (!outcome && !mayContinue(types, iterations, input, context))
-      outcome = runAgain(types, waitMillis);
+      outcome = runAgainOutcome(types, waitMillis);
     else if (!outcome && awaitsOnlyDeletions(types)) {
-      // Other services may wait for the types that were removed at once, and begin only after the
-      // report. The deletions in progress are not listed again, which could take long.
+      // Other services may wait for types that are already empty. They can begin only after this
+      // run has reported. So list only the emptied types again, and do not wait for the deletions
+      // in progress.
       const relisted = await iterate(withDependencies(removedTypes(types), selected), false);
       types = types.map(
         (one) => relisted.find(({ resourceType }) => resourceType === one.resourceType) ?? one,
       );
-      // Some types were not listed after the last removal, so the run has not ended.
-      outcome = outcomeOf(types, { ...ended, isAll: false }) ?? runAgain(types, waitMillis);
+      // Some types were not listed after the last removal, so the run cannot end as `finished`.
+      outcome = outcomeOf(types, { ...ended, isAll: false }) ?? runAgainOutcome(types, waitMillis);
     }
-    // A status from before the deletion is already known, and this run has not confirmed it.
+    // Skip a status that was taken over from before the deletion, because this run did not verify
+    // it.
     for (const { resourceType, status, isEarlierStatus } of types)
       if (!isEarlierStatus) verification[resourceType] = status;
     if (outcome)
@@ -218,11 +225,11 @@ async function runTypes<At extends CommonContext>(
         conditions: aggregate(types.flatMap(({ conditions }) => conditions)),
         outcome,
       };
-    if (types.every(hasNothingLeft)) selected = all;
+    if (types.every(hasNothingLeft)) selected = handledTypes;
   }
 }
 
-/** The types of which this iteration removed all resources. */
+/** Returns the names of the types whose resources this iteration removed completely. */
 const removedTypes = (types: readonly TypeIteration[]): string[] =>
   types.flatMap(({ count, resourceType }) =>
     count && count.gone > 0 && count.left === 0 ? [resourceType] : [],
@@ -233,11 +240,11 @@ function withDependencies<At extends CommonContext>(
   names: readonly string[],
   known: readonly ResourceType<At>[],
 ): ResourceType<At>[] {
-  const wanted = new Set(names);
-  for (const name of wanted)
+  const selectedNames = new Set(names);
+  for (const name of selectedNames)
     for (const { type } of known.find((one) => one.name === name)?.dependsOn ?? [])
-      wanted.add(type);
-  return known.filter(({ name }) => wanted.has(name));
+      selectedNames.add(type);
+  return known.filter(({ name }) => selectedNames.has(name));
 }
 
 /** Returns the outcome if the run has ended or failed, or `undefined` if resources may be left. */
@@ -260,7 +267,7 @@ function outcomeOf(
 }
 
 /**
- * True if another iteration follows at once: the service confirmed at least one removal, or no
+ * True if another iteration follows immediately: the service confirmed at least one removal, or no
  * resource seems to be left.
  */
 const mayContinue = (
@@ -286,27 +293,30 @@ function awaitsOnlyDeletions(types: readonly TypeIteration[]): boolean {
 }
 
 /**
- * Returns the milliseconds until a listing is likely to show a change. Returns 0 if a resource
- * waits for another cause than the end of its deletion.
+ * Records the listings, and returns the milliseconds until a listing is likely to show a change.
+ * Returns 0 if a resource waits for anything other than its own deletion.
  */
 function millisUntilChange(
   types: readonly TypeIteration[],
-  { awaiting = [], millisUntilChange: ask }: Pick<Common, 'awaiting' | 'millisUntilChange'>,
+  {
+    awaiting = [],
+    millisUntilChange: observeListing,
+  }: Pick<Common, 'awaiting' | 'millisUntilChange'>,
 ): number {
-  // After a partial run the task waits for another service. A duration measured until its next
-  // listing would be too long.
+  // Do not measure deletion times in a partial run: the next listing may be much later than the end
+  // of a deletion.
   if (awaiting.length > 0) return 0;
   const waits = types.flatMap((type) => {
     const { resourceType, seen, acceptedIds = [], count } = type;
     if (!seen || seen.isPartial || !count) return [];
-    const millis = ask?.(resourceType, seen.listedIds, acceptedIds) ?? 0;
+    const millis = observeListing?.(resourceType, seen.listedIds, acceptedIds) ?? 0;
     if (hasNothingLeft(type)) return [];
     return acceptedIds.length === count.left ? [millis] : [0];
   });
   return waits.length > 0 ? Math.min(...waits) : 0;
 }
 
-const runAgain = (types: readonly TypeIteration[], waitMillis: number): Outcome => ({
+const runAgainOutcome = (types: readonly TypeIteration[], waitMillis: number): Outcome => ({
   kind: 'again',
   afterSeconds: waitMillis / 1000,
   error: undefined,
@@ -315,7 +325,7 @@ const runAgain = (types: readonly TypeIteration[], waitMillis: number): Outcome 
 
 /**
  * Returns the most important error: `Denied`, then `Unexpected`, then `Transient`. Among errors of
- * one class the longest `Retry-After` decides.
+ * one class, the error with the longest `Retry-After` is returned.
  */
 function worst(resourceTypes: readonly TypeIteration[]): ErrorReport | undefined {
   const rank = (error: ErrorReport): number =>
@@ -327,16 +337,16 @@ function worst(resourceTypes: readonly TypeIteration[]): ErrorReport | undefined
 }
 
 /**
- * Returns an empty cache. Each iteration has its own, because shared answers must not be older than
- * the iteration.
+ * Returns an empty cache. Each iteration has its own cache, because shared answers must not be
+ * older than the iteration.
  */
 export function freshMemoize(): ProjectContext['memoize'] {
-  const asked = new Map<string, Promise<unknown>>();
-  return <T>(key: string, ask: () => Promise<T>): Promise<T> => {
-    const known = asked.get(key) as Promise<T> | undefined;
+  const answers = new Map<string, Promise<unknown>>();
+  return <T>(key: string, observeListing: () => Promise<T>): Promise<T> => {
+    const known = answers.get(key) as Promise<T> | undefined;
     if (known !== undefined) return known;
-    const answer = ask();
-    asked.set(key, answer);
+    const answer = observeListing();
+    answers.set(key, answer);
     return answer;
   };
 }

@@ -18,8 +18,8 @@ export class Confirmation {
 
   /**
    * Returns the proof, or `undefined` if the answers are not enough. `answers` are the times (epoch
-   * milliseconds) of Keystone's 404s. The first and the last must be at least
-   * `confirmationIntervalMillis` apart.
+   * milliseconds) of Keystone's 404s. At least `confirmationIntervalMillis` must lie between the
+   * first and the last answer.
    */
   static of(
     account: ProjectId | UserId,
@@ -69,8 +69,8 @@ export interface Protection {
   /** The project of the propagator's own login. */
   readonly ownProject: string;
   /**
-   * The domains of that project and of the propagator's own user. Keystone gives no token when one
-   * of them is disabled. Absent if the caller has not asked Keystone.
+   * The domains of the propagator's own project and of its own user. Keystone gives no token when
+   * one of these domains is disabled. Absent if the caller has not asked Keystone.
    */
   readonly ownProjectDomain?: string | undefined;
   readonly ownUserDomain?: string | undefined;
@@ -83,8 +83,8 @@ export interface Protection {
 const SERVICE_PROJECTS = ['service', 'services', 'admin'];
 
 /**
- * True if the list contains the id, or an id that a database may treat as equal (for example in
- * capital letters).
+ * True if the list contains the id, or an id that a database may treat as equal (for example the
+ * same id in capital letters).
  */
 const isAmong = (id: string, ids: readonly string[]): boolean =>
   ids.some((one) => areAlike(one, id));

@@ -30,8 +30,8 @@ export class SeenResources {
   #left = 0;
 
   /**
-   * `isKnown`: true if an earlier run of the task listed the id. `leftBefore`: how many were left
-   * at the end of the previous run, or `undefined` if unknown.
+   * `isKnown`: true if an earlier run of the task listed the id. `leftBefore`: how many resources
+   * were left at the end of the previous run, or `undefined` if unknown.
    */
   constructor(isKnown: (id: string) => boolean, leftBefore: number | undefined) {
     this.#isKnown = isKnown;
@@ -59,8 +59,9 @@ export class SeenResources {
 
   /**
    * Estimates how many resources are left if the listing was cut. The service's total may be
-   * minutes old (Swift), so the removals of this run are subtracted from the total before them. At
-   * least one resource more than the listed rows is left.
+   * minutes old (Swift), so the estimate also subtracts the removals of this run from the number at
+   * its beginning. The lower of the two results is used. The listing was cut, so at least one
+   * resource more than the listed rows is left.
    */
   #estimate(rows: number, byReportedTotal: number): number {
     const before = Math.min(this.#most, this.#leftBefore || this.#most);
@@ -77,7 +78,7 @@ export class SeenResources {
     return this.#fresh;
   }
 
-  /** Adds all listed ids to `filter`. Returns false if there was none. */
+  /** Adds all listed ids to `filter`. Returns false if no id was listed. */
   addTo(filter: IdFilter, keyOf: (id: string) => string): boolean {
     for (const id of this.#listed) filter.add(keyOf(id));
     return this.#listed.size > 0;

@@ -56,7 +56,10 @@ export interface LeftBySuspend {
   /** Names within the service. */
   readonly types: readonly string[];
   readonly because: string;
-  /** Set if an operator must know of such resources: each suspension lists and reports them. */
+  /**
+   * Set if an operator must know of resources of these types. Each suspension then lists and
+   * reports them.
+   */
   readonly warns?: { readonly message: string; readonly advice: string };
 }
 
@@ -69,18 +72,18 @@ export interface Service {
    */
   readonly catalogTypes: readonly string[];
   /**
-   * Catalog types for the same resources that are never called: an older API, or an API in the
-   * style of another cloud.
+   * Other catalog types for the same resources: an older API, or an API in the style of another
+   * cloud. The propagator never calls them.
    */
   readonly catalogAliases: readonly string[];
   /**
    * The services, and types of other services, that are cleaned up before this one. This service
    * begins only when a `required` service has ended (safety rule "Workloads before their guards").
    * It does not wait for a stuck `preferred` service (safety rule "One stuck project stops no
-   * other"). When that service has ended, this one runs once more.
+   * other"). When the stuck service has ended, this one runs once more.
    */
   readonly dependsOn: readonly DeclaredDependency[];
-  /** The services that depend on this one, in addition to those that declare it themselves. */
+  /** The services that depend on this one and do not declare the dependency themselves. */
   readonly dependents: readonly Dependent[];
   /**
    * The service's name in the standard header (`compute`), or its own header
@@ -102,7 +105,10 @@ export interface Service {
    * evidence`.
    */
   readonly offByDefault: string | undefined;
-  /** Set if the service has no resource types: why none of its resources belong to a project. */
+  /**
+   * Set if the service has no resource types: the reason why no resource of the service belongs to
+   * a project.
+   */
   readonly noProjectResources: string | undefined;
   /** Differences between releases, for the documentation page. */
   readonly releases: readonly string[];

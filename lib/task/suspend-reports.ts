@@ -7,9 +7,9 @@ import type { Service } from './service.ts';
 import { contextWithoutDeletion } from './without-deletion.ts';
 
 /**
- * Lists resources that a suspension cannot change although they act or expire during the
- * suspension, such as leases. Returns a condition for each such type with resources of the project.
- * A failed listing becomes a condition, because it must not stop the suspension.
+ * Lists resources that a suspension cannot change and that act or expire during the suspension, for
+ * example leases. Returns one condition for each of these types with resources of the project. A
+ * failed listing must not stop the suspension, so it is reported as a condition.
  */
 export async function suspendReports(
   { name, leftBySuspend, resourceTypes }: Service,
@@ -37,7 +37,7 @@ export async function suspendReports(
     } catch (thrown) {
       const { region } = context;
       const error = reportOf(thrown, { code: `${type.name}.list`, service: name, region });
-      const message = `it is not known whether the project has any: ${error.message}`;
+      const message = `whether the project has resources of this type is unknown: ${error.message}`;
       return [{ ...found, message, advice: warns.advice, count: 1 }];
     }
   });

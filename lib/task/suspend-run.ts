@@ -98,8 +98,8 @@ function continueRecorded(
     return inProgress(record.resourceType, comparison.message);
   }
   if (comparison.kind === 'changed') {
-    // Another actor has changed the resource since its record. If it runs again, suspend records
-    // its present state for resume.
+    // Another actor has changed the resource after its state was recorded. If the resource runs
+    // again, its present state replaces the recorded state.
     const assessment = row.assess(option);
     if (assessment.kind !== 'switch') {
       work.total -= 1;
@@ -120,7 +120,7 @@ function continueRecorded(
 
 /**
  * Stores the records, and adds the suspension of each resource to the changes. If an earlier run
- * has stored another record, that record is used.
+ * has stored a record of the resource, the earlier record is used.
  */
 async function recordAll(
   unrecorded: readonly { row: SuspensionRow; record: SuspensionRecord }[],

@@ -18,7 +18,7 @@ export interface SuspensionRecords {
    * stored now.
    */
   add(records: readonly SuspensionRecord[]): Promise<SuspensionRecord[]>;
-  /** Replaces the record of a resource that another actor has changed since. */
+  /** Replaces the record of a resource that another actor has changed after the suspension. */
   replace(record: SuspensionRecord): Promise<void>;
   remove(records: readonly SuspensionRecord[]): Promise<void>;
 }

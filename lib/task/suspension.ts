@@ -5,7 +5,7 @@ import type { ProjectContext } from './context.ts';
 /** The decision of suspend about a resource in its present state. */
 export type Assessment<Before> =
   /**
-   * Suspend changes the resource. `before`: the state that resume restores; small JSON without
+   * Suspend changes the resource. `before`: the state that resume restores, as small JSON without
    * secrets.
    */
   | { readonly kind: 'switch'; readonly before: Before }
@@ -24,7 +24,7 @@ export type Comparison =
   | { readonly kind: 'partly' }
   | { readonly kind: 'changing'; readonly message: string }
   /**
-   * Another actor has changed the resource, so resume does not change it. `message`: the
+   * Another actor has changed the resource, so resume does not change it. `message` names the
    * difference.
    */
   | { readonly kind: 'changed'; readonly message: string };
@@ -37,8 +37,9 @@ export interface SuspensionDefinition<Row, Before> {
   /** The resource type within the service, for example `server`. */
   readonly name: string;
   /**
-   * Suspend changes the type only if the policy file chooses one of these options. If absent,
-   * suspend always changes the type. Resume ignores options and restores the recorded state.
+   * Suspend changes the type only if the policy file chooses one of these options. Without
+   * `options`, suspend always changes the type. Resume ignores options and restores the recorded
+   * state.
    */
   readonly options?: readonly string[];
   /** For the documentation: what suspend changes, what it records, and what resume restores. */
@@ -66,7 +67,9 @@ export interface SuspensionRow {
   readonly id: string;
   readonly owner: string | undefined;
   assess(option?: string): Assessment<unknown>;
-  /** The next three functions throw when the stored record does not match the definition. */
+  /**
+   * `compare`, `suspend` and `resume` throw when the stored record does not match the definition.
+   */
   compare(before: unknown): Comparison;
   suspend(before: unknown): Promise<void>;
   resume(before: unknown): Promise<void>;

@@ -8,8 +8,8 @@ import type { Blocker, CommonContext, ProjectContext, Resource, ResourceType } f
 export interface TypeIteration {
   readonly resourceType: ResourceTypeName;
   /**
-   * The result of a reliable listing. After confirmed removals the next listing, and not the
-   * removals, makes the type `empty` (safety rule "List again before finished").
+   * The result of a reliable listing. Confirmed removals alone never make a type `empty`. Only the
+   * next listing does (safety rule "List again before finished").
    */
   readonly status: VerificationStatus;
   /** `undefined`: the type was not listed, or the listing failed. */
@@ -34,7 +34,7 @@ export interface TypeIteration {
 
 /**
  * Why a run may end although a type is not verified empty. `retained`: this release of the service
- * cannot remove the remaining resources, which are harmless. `after-deletion`: the remaining
+ * cannot remove the remaining resources, and they are harmless. `after-deletion`: the remaining
  * resources can also be removed after the project's deletion. `unreachable`: the project is
  * deleted, and the type can no longer be listed or removed (classes C and D).
  */
@@ -53,8 +53,8 @@ export type OnListed = (
 ) => void;
 
 /**
- * Returns, by id, the listed resources that must not be removed now, because a person holds them or
- * the approved plan does not list them. If the function throws, no resource of the type is removed.
+ * Returns the listed resources that must not be removed now, by id. A person holds them, or the
+ * approved plan does not list them. If the function throws, no resource of the type is removed.
  */
 export type RemovalGuard = (
   resourceType: ResourceTypeName,
@@ -106,15 +106,15 @@ export const isSettled = ({ status, exception }: TypeIteration): boolean =>
   status === 'empty' || exception !== undefined;
 
 /**
- * True if the run has removed all listed resources of the type, as far as the run can tell before
- * the next listing.
+ * True if the run has removed all listed resources of the type. Only the next listing can confirm
+ * this.
  */
 export const hasNothingLeft = (done: TypeIteration): boolean =>
   isSettled(done) || done.count?.left === 0;
 
 /**
  * True if the types that depend on this type until `empty` may be listed. An unreachable or
- * retained type must not stop them.
+ * retained type must not stop other types.
  */
 export const allowsDependents = ({ status, count, exception }: TypeIteration): boolean =>
   status === 'empty' ||

@@ -12,8 +12,8 @@ import {
 type Named = Pick<ResourceType, 'name' | 'requiresLiveProject'>;
 
 /**
- * Returns the result of the listing before the project's deletion, because no listing shows the
- * type now.
+ * Returns the result of the listing before the project's deletion, because the type can no longer
+ * be listed.
  */
 const verifiedEarlier = (resourceType: ResourceTypeName): TypeIteration => ({
   ...skippedAsEmpty(resourceType),
@@ -29,8 +29,8 @@ const skippedAsEmpty = (resourceType: ResourceTypeName) => ({
 });
 
 /**
- * Returns the API with a token on the project for a resource type of class C. Without such a token,
- * returns the result of the type.
+ * Returns the API with a token on the project for a resource type of class C. If there is no token,
+ * returns the result of the type instead.
  */
 export function tokenOnProject<At extends CommonContext>(
   resourceType: Named,
@@ -38,8 +38,8 @@ export function tokenOnProject<At extends CommonContext>(
 ): ServiceApi | TypeIteration {
   const { name } = resourceType;
   if (phase === 'pre-delete' && context.projectApi) return context.projectApi;
-  // Phase `plan` cannot list the type: the token would need a role on the project, and the phase
-  // must not change roles.
+  // Phase `plan` cannot list the type. The token would need a role on the project, and the phase
+  // must not assign roles.
   if (phase === 'plan') return notListed(name);
   if (verifiedBeforeDeletion.includes(name)) return verifiedEarlier(name);
   if (phase === 'apply') return { ...notListed(name), ...unreachable(resourceType, []) };
@@ -51,7 +51,7 @@ export function tokenOnProject<At extends CommonContext>(
 
 /**
  * Returns the exception and the condition of a type of class C or D after the project's deletion.
- * Such a type never counts as empty. `resources`: the listed resources of the type.
+ * The type never counts as empty. `resources`: the listed resources of the type.
  */
 export function unreachable(
   { name, requiresLiveProject }: Named,
@@ -63,17 +63,17 @@ export function unreachable(
       ? `the service removes it only while the project exists; left: ${leftover}`
       : 'only a token on the project can list it, and the project is deleted; probably left: ' +
         `${leftover}`;
-  const one = condition(name, 'Unsupported', message, 'operator', resources.at(0), {
+  const leftoverCondition = condition(name, 'Unsupported', message, 'operator', resources.at(0), {
     count: Math.max(1, resources.length),
   });
   const exception: Exception = { type: 'unreachable', because: `${leftover} could not be reached` };
-  return { exception, conditions: [{ ...one, advice: requiresLiveProject?.advice }] };
+  return { exception, conditions: [{ ...leftoverCondition, advice: requiresLiveProject?.advice }] };
 }
 
 /**
  * Returns the result of a type whose listing failed (safety rule "Not listed is not empty"). The
- * type counts as empty if the service file reports that this cloud lacks the extension or release.
- * It also counts as empty if it was verified empty before the deletion and this release hides it
+ * type counts as empty in two cases. The service file reports that this cloud lacks the extension
+ * or release. Or the type was verified empty before the deletion, and this release hides the type
  * now.
  */
 export function listingFailed(
@@ -100,9 +100,10 @@ export function listingFailed(
       ...skippedAsEmpty(name),
       conditions: [condition(name, 'Unsupported', `skipped: ${error.message}`, 'none', undefined)],
     };
-  // A 404 for a collection means a wrong or missing endpoint, not an empty collection.
-  const isOdd = error.class === 'Gone' || error.class === 'Unsupported';
-  return notListed(name, [isOdd ? { ...error, class: 'Unexpected' } : error]);
+  // A 404 for a collection means that the endpoint is wrong or missing. It does not mean that the
+  // collection is empty.
+  const isEndpointProblem = error.class === 'Gone' || error.class === 'Unsupported';
+  return notListed(name, [isEndpointProblem ? { ...error, class: 'Unexpected' } : error]);
 }
 
 /**
@@ -113,17 +114,19 @@ const isReportedByFile = (error: ErrorReport): boolean =>
   error.class === 'Unsupported' && !error.code.includes('.http.');
 
 /**
- * Returns the error of resources that were removed and are listed again. If they are listed again
- * and again, the task makes no progress and is dead-lettered with this error.
+ * Returns the error of resources that were removed and are listed again. If the resources are
+ * listed again and again, the task makes no progress and is dead-lettered with this error.
  */
 export const returnedError = (
   name: ResourceTypeName,
-  back: readonly Resource[],
+  returnedResources: readonly Resource[],
   { service, context }: Pick<IterationInput<CommonContext>, 'service' | 'context'>,
 ): ErrorReport => ({
   code: `${name}.returned`,
   class: 'Transient',
-  message: `${name}: ${RETURNED} (${back.length} of them, for example ${back[0]?.id})`,
+  message:
+    `${name}: ${RETURNED} (${returnedResources.length} of them, for example ` +
+    `${returnedResources[0]?.id})`,
   advice:
     `Search the log of ${service} for this id: something creates it again, or the service ` +
     'answers success and does not delete it. Then redrive.',

@@ -12,7 +12,7 @@ const role = z
 /** The roles and groups that a rule gives to each new user. */
 export const UserAssignments = z.strictObject({
   roles: z.array(role, { error: 'write a list: [{ role: member, project: shop }]' }).default([]),
-  /** Names or ids. A name is that of a group in the domain of the user. */
+  /** Names or ids. A name refers to a group in the domain of the user. */
   groups: z.array(name, { error: 'write a list of names: [staff]' }).default([]),
 });
 export type UserAssignments = z.infer<typeof UserAssignments>;

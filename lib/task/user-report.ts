@@ -9,20 +9,20 @@ import { recordKey, type SuspensionRecord, type SuspensionRecords } from './susp
 import { contextWithoutDeletion } from './without-deletion.ts';
 
 /**
- * A type of resources that depend on a user, in one service. They cannot be disabled and enabled
- * again, so a suspension of the user only lists them.
+ * A type of resources that depend on a user, in one service. These resources cannot be disabled and
+ * enabled again, so a suspension of the user only lists them.
  */
 export interface UserReportDefinition<Row> {
   /** The resource type within the service: `trust`, `keypair`. */
   readonly name: string;
-  /** For the documentation: why a suspension changes none of them, in one sentence. */
+  /** For the documentation: why a suspension changes no resource of this type, in one sentence. */
   readonly because: string;
   list(context: UserContext): Promise<readonly Row[]>;
   id(row: Row): string;
   /** The id of the user. */
   owner(row: Row): string | undefined;
   label?(row: Row): string | undefined;
-  /** The project that is affected; `undefined`: it belongs to no project. */
+  /** The affected project; `undefined` if the resource belongs to no project. */
   project(row: Row): string | undefined;
   /**
    * The effect on the resource while the user is disabled. The report shows the project before this
@@ -79,7 +79,10 @@ export interface UserReportInput {
   readonly records: SuspensionRecords;
 }
 
-/** A user may have trusts in thousands of projects. The counts stay exact. */
+/**
+ * The maximum number of reasons in a report, because a user may have trusts in thousands of
+ * projects. The counts are always complete.
+ */
 const MAX_REASONS = 20;
 
 /**
@@ -129,16 +132,16 @@ async function reportType(
   } catch (thrown) {
     const { region } = context;
     const error = reportOf(thrown, { code: `${resourceType}.list`, service, region });
-    const message = `it is not known whether the user has any: ${error.message}`;
+    const message = `it is unknown whether the user has resources of this type: ${error.message}`;
     const condition = { ...found, message, advice: error.advice, count: 1 };
     return { resourceType, total: undefined, conditions: [condition] };
   }
   const ofType = known.filter((record) => record.resourceType === resourceType);
   if (action === 'resume') {
-    const there = new Set(rows.map(({ id }) => id));
-    const gone = ofType.filter(({ id }) => !there.has(id));
+    const listedIds = new Set(rows.map(({ id }) => id));
+    const gone = ofType.filter(({ id }) => !listedIds.has(id));
     const [first] = gone;
-    const message = 'it was there when the user was disabled, and is gone now';
+    const message = 'it existed when the user was disabled, and does not exist now';
     const more = {
       count: gone.length,
       advice: 'If it is needed, ask the user to create it again.',
@@ -183,6 +186,6 @@ function reasonsOf(
   if (reasons.length <= MAX_REASONS) return reasons;
   const rest = reasons.slice(MAX_REASONS - 1);
   const count = rest.reduce((sum, one) => sum + one.count, 0);
-  const message = `the same holds in further projects (${rest.length})`;
+  const message = `the same is true in further projects (${rest.length})`;
   return [...reasons.slice(0, MAX_REASONS - 1), { ...found, message, count }];
 }

@@ -1,7 +1,7 @@
 import { PropagatorError } from '../shared/errors.ts';
 import type { CommonContext, RequestOptions, ServiceApi } from './context.ts';
 
-/** Names of actions and paths that delete something, or that overwrite a disk. */
+/** Matches the names of actions and paths that delete a resource or overwrite a disk. */
 const DELETING = new RegExp(
   'delete|destroy|purge|remove|rebuild|shelveoffload|resetstate|reset_status|force|evacuate|' +
     'revert|confirmresize',
@@ -68,6 +68,6 @@ const refused = (api: ServiceApi, call: string, because: string): PropagatorErro
     class: 'Denied',
     service: api.service,
     region: api.region,
-    message: `A run that must not delete requested ${call}, and ${because}; the call was not sent.`,
+    message: `A run that must not delete requested ${call}: ${because}. The call was not sent.`,
     advice: 'Report this as a defect of the service file.',
   });

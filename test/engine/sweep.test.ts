@@ -46,7 +46,7 @@ it('With a real store, the sweep finds deletions that had no notification, and h
   time += 60_000;
   keystone.remove('project', 'p1');
   keystone.enable('project', 'p2', false);
-  expect(await sweep(deps)).toMatchObject({ deleted: 1, moved: 1, held: 0 });
+  expect(await sweep(deps)).toMatchObject({ deleted: 1, announcedChanges: 1, held: 0 });
   await until('both events', () => received.length === 2);
   expect(received.map(({ type }) => type).toSorted()).toEqual([
     'account.project.deleted',

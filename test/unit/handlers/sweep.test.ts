@@ -39,7 +39,7 @@ describe('a change that no notification announced', () => {
     fixture.keystone.remove('project', 'p2');
     fixture.keystone.remove('domain', 'd2');
     fixture.keystone.remove('user', 'u3');
-    expect(await fixture.sweep()).toMatchObject({ deleted: 3, moved: 0, held: 0 });
+    expect(await fixture.sweep()).toMatchObject({ deleted: 3, announcedChanges: 0, held: 0 });
     expect(fixture.logged).toEqual([
       'account.domain.deleted domain d2',
       'account.project.deleted project p2',
@@ -56,7 +56,7 @@ describe('a change that no notification announced', () => {
   it('is recorded and announced once when an account was disabled or enabled', async () => {
     fixture.keystone.enable('project', 'p1', false);
     fixture.keystone.enable('user', 'u1', false);
-    expect(await fixture.sweep()).toMatchObject({ moved: 2, deleted: 0 });
+    expect(await fixture.sweep()).toMatchObject({ announcedChanges: 2, deleted: 0 });
     expect(record('project/p1')?.account.enabled).toBe(false);
     expect(record('user/u1')?.account.enabled).toBe(false);
     expect(record('project/p2')?.account.enabled).toBe(true);
@@ -89,7 +89,7 @@ describe('a change that no notification announced', () => {
     expect(fixture.logged).toEqual([]);
     expect(record('project/p1')?.account.enabled).toBe(true);
     fixture.engine.time += 60_000;
-    expect(await fixture.sweep()).toMatchObject({ moved: 4 });
+    expect(await fixture.sweep()).toMatchObject({ announcedChanges: 4 });
     expect(fixture.logged).toEqual([
       'account.project.disabled project p1',
       'account.project.created project late',
@@ -97,7 +97,7 @@ describe('a change that no notification announced', () => {
       'account.user.created user new',
     ]);
     fixture.engine.time += 60_000;
-    expect(await fixture.sweep()).toMatchObject({ moved: 0 });
+    expect(await fixture.sweep()).toMatchObject({ announcedChanges: 0 });
   });
 
   it('is not announced for an account that existed before the inventory was first filled', async () => {
@@ -256,7 +256,7 @@ describe('a list of accounts that is not reliable', () => {
     // The accounts that are listed again were never deleted.
     expect(operationAbout('p0')).toMatchObject({
       state: 'refused',
-      hold: { reason: 'Keystone lists it again' },
+      hold: { reason: 'Keystone lists the account again' },
     });
     expect(operationAbout('p3')).toMatchObject({ state: 'held' });
   });
@@ -371,7 +371,12 @@ describe('the sweep of a large cloud', () => {
         );
       },
     });
-    expect(await fixture.sweep()).toEqual({ listed: 120_003, deleted: 0, moved: 0, held: 0 });
+    expect(await fixture.sweep()).toEqual({
+      listed: 120_003,
+      deleted: 0,
+      announcedChanges: 0,
+      held: 0,
+    });
     expect(engine.accounts.size).toBe(120_003);
     expect(Math.max(...sizes)).toBeLessThanOrEqual(PAGE);
   }, 60_000);

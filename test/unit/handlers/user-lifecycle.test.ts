@@ -89,7 +89,9 @@ describe('a disabled user', () => {
     expect(simulation.about('suspend').map(({ state }) => state)).toEqual(['observed']);
     expect(simulation.conditions()).toEqual([
       expect.objectContaining({
-        message: expect.stringMatching(/^it is not known whether the user has any: /),
+        message: expect.stringMatching(
+          /^it is unknown whether the user has resources of this type: /,
+        ),
       }),
     ]);
   });
@@ -106,7 +108,7 @@ describe('an enabled user', () => {
     expect(simulation.about('resume').map(({ state }) => state)).toEqual(['observed']);
     expect(simulation.conditions()).toContainEqual(
       expect.objectContaining({
-        message: 'it was there when the user was disabled, and is gone now',
+        message: 'it existed when the user was disabled, and does not exist now',
         count: 1,
         example: 'ann-1',
       }),

@@ -169,7 +169,7 @@ describe('the list that a suspension of a user makes', () => {
       '/v3/credentials': [],
     });
     expect(messages).toHaveLength(20);
-    expect(messages).toContain('the same holds in further projects (11)');
+    expect(messages).toContain('the same is true in further projects (11)');
     expect(counts['keystone.trust' as never]).toEqual({ listed: 30, gone: 0, left: 30 });
   });
 
