@@ -1,11 +1,14 @@
 import * as z from 'zod';
 import { DomainId, ProjectId, UserId } from './ids.ts';
 
-/** The notification that led to an account event. It explains the event and proves nothing. */
+/**
+ * The notification that led to an account event. It is only for the explanation of the event,
+ * because it proves nothing.
+ */
 export const Cause = z.object({
   /**
-   * The `message_id` of oslo.messaging. It is the same for each topic that Keystone sends the
-   * notification to.
+   * The `message_id` of oslo.messaging. The id is the same on each topic to which Keystone sends
+   * the notification.
    */
   messageId: z.string().min(1).max(200),
   /**
@@ -23,11 +26,11 @@ export const Cause = z.object({
     .object({ userId: z.string().max(200), name: z.string().max(255).optional() })
     .optional(),
   /**
-   * Set when neither Keystone nor an event has ever shown the account, and a person released its
+   * Set if neither Keystone nor an event has ever shown the account and a person released the
    * deletion (see `Suspicion`). The operation does not count towards the hourly cap.
    */
   suspicious: z.literal(true).optional(),
-  /** The decision of a person behind the event: `released by ann: looked at it`. */
+  /** The decision of a person that led to the event: `released by ann: looked at it`. */
   note: z.string().max(1500).optional(),
 });
 export type Cause = z.infer<typeof Cause>;
@@ -69,8 +72,8 @@ const type = z.templateLiteral([
 ]);
 
 /**
- * `account.project.deleted` and the 14 similar events. An account event says what a notification
- * meant, after Keystone and the inventory were asked.
+ * `account.project.deleted` and the 14 similar events. An account event announces the change that a
+ * notification reported, after a check in Keystone and the inventory.
  */
 export const AccountEvent = z.object({ type, data: z.object({ account: Account, cause: Cause }) });
 export type AccountEvent = z.infer<typeof AccountEvent>;

@@ -8,8 +8,9 @@ const Resource = z.object({
 });
 
 /**
- * A decision of a person as a CADF event (DMTF DSP0262), as Keystone writes its own. `attachments`
- * hold the state before and after, and the place in the audit log: `sequence`, `previous`, `hash`.
+ * A decision of a person as a CADF event (DMTF DSP0262), the format of Keystone's own audit events.
+ * `attachments` contain the state before, the state after, and the place in the audit log:
+ * `sequence`, `previous`, `hash`.
  */
 export const CadfEvent = z.object({
   typeURI: z.literal('http://schemas.dmtf.org/cloud/audit/1.0/event'),

@@ -2,8 +2,8 @@ import * as z from 'zod';
 import { ResourceTypeName, ServiceName, TaskId } from './ids.ts';
 
 /**
- * `required`: the dependent waits, however long it takes. `preferred`: the dependent waits only
- * while the dependency makes progress.
+ * `required`: the dependent waits until the dependency has ended. `preferred`: the dependent waits
+ * only while the dependency makes progress.
  */
 export const Strength = z.enum(['required', 'preferred']);
 export type Strength = z.infer<typeof Strength>;
@@ -38,7 +38,7 @@ export type TaskDependency =
       readonly task: TaskId;
       readonly strength: Strength;
       readonly until: 'done';
-      /** Types of the dependent task that may go before the other task has ended. */
+      /** Types of the dependent task that may be removed before the other task has ended. */
       readonly independentTypes?: readonly ResourceTypeName[];
     }
   | {
@@ -49,7 +49,7 @@ export type TaskDependency =
     };
 
 /**
- * Every other service. A service that is cleaned up last depends on this. Two such services do not
- * depend on each other.
+ * The name for all other services in a dependency. A service that is cleaned up last depends on it.
+ * Two services that depend on all others do not depend on each other.
  */
 export const EVERY_OTHER = '*';

@@ -3,11 +3,11 @@ import * as z from 'zod';
 const MAX_ID_LENGTH = 64;
 
 /**
- * An id of Keystone: any text of 1 to 64 characters. Keystone itself makes 32 or 64 hexadecimal
- * digits. But the id of a user may come from LDAP (`jane.doe@example.org`), and restored or
- * migrated ids may be any text. Characters that a database or a queue cannot store unchanged
- * are rejected: U+0000, unpaired surrogates, U+FFFE and U+FFFF. Code that puts an id into a URL
- * must encode it.
+ * An id of Keystone: any text of 1 to 64 characters. Keystone itself creates ids of 32 or 64
+ * hexadecimal digits. The id of a user may also come from LDAP (`jane.doe@example.org`), and a
+ * restored or migrated id may be any text. Characters that a database or a queue cannot store
+ * unchanged are rejected: U+0000, unpaired surrogates, U+FFFE and U+FFFF. Code that puts an id into
+ * a URL must encode it.
  */
 const id = z
   .string()
@@ -38,8 +38,8 @@ const PLAIN: Readonly<Record<string, string>> = {
 const withoutMarks = (text: string): string => text.normalize('NFKD').replace(/\p{M}/gu, '');
 
 /**
- * Marks are removed before the change of case. Every collation treats `ᾗ` as `η`, although its
- * capital is `ἯΙ`.
+ * Marks are removed before the change of case, because every collation treats `ᾗ` as `η`, although
+ * the capital of `ᾗ` is `ἯΙ`.
  */
 const plain = (text: string, sharpS: string): string =>
   withoutMarks(withoutMarks(text).replace(/[ßẞ]/g, sharpS).toUpperCase().toLowerCase())
@@ -50,8 +50,8 @@ const plain = (text: string, sharpS: string): string =>
 /**
  * True if a cloud's database may treat two ids as equal. MySQL's default collations ignore case,
  * marks on letters, and spaces at the end. HTTP removes spaces at both ends of a header. `ß` equals
- * `s` in `utf8mb3_general_ci`, and `ss` in the collations of Unicode's algorithm, so both count. An
- * empty text is no id and equals no id.
+ * `s` in `utf8mb3_general_ci`, and `ss` in the collations of Unicode's algorithm. The function
+ * therefore treats `ß` as equal to `s` and to `ss`. An empty text is no id and equals no id.
  */
 export const areAlike = (one: string, other: string): boolean =>
   (one === '') === (other === '') &&
@@ -59,8 +59,8 @@ export const areAlike = (one: string, other: string): boolean =>
 
 /**
  * Returns a key for the search of similar ids. Ids for which {@link areAlike} is true have the same
- * key, and a few others share it. An id of lower-case hexadecimal digits is its own key. The key is
- * never empty.
+ * key. A few other ids may also have the same key. An id of lower-case hexadecimal digits is its
+ * own key. The key is never empty.
  */
 export const foldId = (text: string): string => plain(text, 's').replace(/s+/g, 's') || ' ';
 

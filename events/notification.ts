@@ -8,8 +8,8 @@ export const NotificationReceived = z.object({
   type: z.literal('notification.received'),
   data: z.object({
     /**
-     * Set by the receiver (relay or API). It tells two equal notifications apart from one
-     * notification that was delivered twice.
+     * Set by the receiver (relay or API). The id shows whether two equal bodies are two
+     * notifications, or one notification that was delivered twice.
      */
     id: z.string().min(1).max(100).optional(),
     /** The body: the original UTF-8 text, or base64 if the bytes are not valid UTF-8. */
@@ -17,7 +17,7 @@ export const NotificationReceived = z.object({
     encoding: z.enum(['utf8', 'base64']),
     /**
      * The full size in bytes, set only if the body was too large and was cut. A cut body cannot be
-     * interpreted. It is kept for a person.
+     * interpreted. It is kept so that a person can read it.
      */
     cutFrom: z.number().int().positive().optional(),
     /** The source, for example `rabbitmq:notifications.info` or `http`. */

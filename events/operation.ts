@@ -2,8 +2,8 @@ import * as z from 'zod';
 import { DomainId, OperationId, ProjectId, TaskId } from './ids.ts';
 
 /**
- * Tells the coordinator to ask Keystone whether the account is really gone. `confirmation` is the
- * number of this question within the operation.
+ * Tells the coordinator to ask Keystone for the state of the account. `confirmation` is the number
+ * of this question within the operation.
  */
 export const OperationConfirm = z.object({
   type: z.literal('operation.confirm'),
@@ -36,9 +36,10 @@ export const OperationCanceled = z.object({
   data: z.object({ operationId: OperationId, by: z.string(), reason: z.string() }),
 });
 /**
- * What an operation does in Keystone itself. `assign-role`: assign a role on the project.
- * `revoke-role`: revoke that role. `disable`: disable the project and revoke the role. `enable`:
- * enable the account that the operation had disabled. `delete`: delete it.
+ * A change that an operation makes in Keystone itself. `assign-role`: assign a role on the project.
+ * `revoke-role`: revoke this role. `disable`: disable the account, and revoke the role on a
+ * project. `enable`: enable the account that the operation had disabled. `delete`: delete the
+ * account.
  */
 export const KeystoneActionName = z.enum([
   'assign-role',
@@ -71,13 +72,14 @@ export const OperationWindow = z.object({
   type: z.literal('operation.window'),
   data: z.object({
     operationId: OperationId,
-    /** Fence: only the message with the current number of the window counts. */
+    /** Fence: a message without the current number of the window is ignored. */
     number: z.number().int().min(1),
   }),
 });
 /**
  * The recovery window of an operation ends soon: the operation then removes the resources of the
- * account and deletes it. It is published once for each time that the policy or the request names.
+ * account and deletes it. The event is published once for each reminder that the policy or the
+ * request names.
  */
 export const OperationDue = z.object({
   type: z.literal('operation.due'),
@@ -89,13 +91,13 @@ export const OperationDue = z.object({
     name: z.string().optional(),
     /** Epoch milliseconds at which the window ends. */
     endsAt: z.number(),
-    /** How long before the end this reminder was requested. */
+    /** The reminder was requested for this time before the end of the window. */
     beforeSeconds: z.number().min(0),
   }),
 });
 /**
- * Tells the coordinator to resume what the recovery window of a canceled operation suspended. The
- * account is enabled again, unless it was disabled before.
+ * Tells the coordinator to resume the resources that the recovery window of a canceled or refused
+ * operation suspended. A cancellation in the recovery window enables the account first.
  */
 export const OperationUndo = z.object({
   type: z.literal('operation.undo'),
@@ -116,8 +118,8 @@ export const TaskDiscarded = z.object({
     operationId: OperationId,
     taskId: TaskId,
     /**
-     * Fence: the run that the dead-letter message requested. A task that continued with a later run
-     * is not ended.
+     * Fence: the run that the dead-letter message requested. If the task has continued with a later
+     * run, it is not ended.
      */
     run: z.number().int().min(1),
     by: z.string(),

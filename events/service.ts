@@ -2,7 +2,10 @@ import * as z from 'zod';
 import { ERROR_CLASSES } from '../lib/shared/errors.ts';
 import { OperationId, ProjectId, ResourceTypeName, ServiceName, TaskId, UserId } from './ids.ts';
 
-/** An error as events and records carry it: its class, what happened, and what to do. */
+/**
+ * An error as events and records carry it: its class, a message about the cause, and the advice for
+ * the operator.
+ */
 export const ErrorReport = z.object({
   code: z.string(),
   class: z.enum(ERROR_CLASSES),
@@ -16,13 +19,15 @@ export const ErrorReport = z.object({
 });
 
 /**
- * One reason why resources are still there, aggregated: resource type, blocker, count and one
- * example.
+ * One reason why resources are still left. Resources of the same type with the same reason share
+ * one condition, with a count and one example.
  */
 export const Condition = z.object({
   class: z.enum(ERROR_CLASSES),
   resourceType: ResourceTypeName.optional(),
-  /** What blocks the removal, in the words of the service if it gave any. */
+  /**
+   * The cause that blocks the removal, in the words of the service if the service named a cause.
+   */
   message: z.string(),
   actor: z.enum(['none', 'operator', 'customer', 'other-project']),
   advice: z.string().optional(),
@@ -38,7 +43,8 @@ export const Condition = z.object({
 export type Condition = z.infer<typeof Condition>;
 
 /**
- * Resources of one type: listed by this run (each counts once), removed by it, and left at its end.
+ * Resources of one type: `listed` by this run (each resource counts once), `gone` by its removals,
+ * and `left` at its end.
  */
 export const Count = z.object({
   listed: z.number().int().min(0),
@@ -52,15 +58,15 @@ export type Counts = z.infer<typeof Counts>;
 
 /**
  * `plan` lists and changes nothing. `apply` removes. `pre-delete` removes while the project still
- * exists, after an administrator requested its deletion: the resources that only a token on the
- * project, or the credentials of its users, can remove.
+ * exists, after an administrator requested its deletion. This phase removes the resources that need
+ * a token on the project or the credentials of its users.
  */
 export const Phase = z.enum(['plan', 'pre-delete', 'apply']);
 export type Phase = z.infer<typeof Phase>;
 
 /**
- * What the last listing of a resource type in a run showed. `empty`: no resource of the account is
- * left. `present`: there was at least one. `unknown`: the type could not be listed.
+ * The result of the last listing of a resource type in a run. `empty`: no resource of the account
+ * is left. `present`: there was at least one. `unknown`: the type could not be listed.
  */
 export const VerificationStatus = z.enum(['unknown', 'present', 'empty']);
 export type VerificationStatus = z.infer<typeof VerificationStatus>;
@@ -68,8 +74,8 @@ export type VerificationStatus = z.infer<typeof VerificationStatus>;
 /** The fields of a report besides the counts. Reports of HTTP plugins do not have these fields. */
 const details = {
   /**
-   * By resource type: what the last listing of the run showed. A type is missing if the run did not
-   * have to list it.
+   * By resource type: the result of the last listing of the run. A type is missing if the run did
+   * not have to list it.
    */
   verification: z.record(ResourceTypeName, VerificationStatus).optional(),
   /**
@@ -89,7 +95,9 @@ const details = {
       z.object({
         count: z.number().int().min(0),
         example: z.string(),
-        /** True if some of them were not removed, because the allowed number is used up. */
+        /**
+         * True if some of these resources were not removed, because the allowed number is used up.
+         */
         isRefused: z.boolean(),
       }),
     )
@@ -117,8 +125,9 @@ export const ServiceRequested = z.object({
   data: z.object({
     ...address,
     /**
-     * Contract version 2. Absent: a cleanup, or the count for one. An HTTP plugin is called with
-     * another action only if the settings declare that it knows the action.
+     * Since contract version 2. If absent, the run is part of a cleanup or of a plan. An HTTP
+     * plugin is called with another action only if the settings declare that the plugin supports
+     * it.
      */
     action: z.enum(['suspend', 'resume', 'provision']).optional(),
     /** Action `provision` only: the name of the profile. */
@@ -146,18 +155,18 @@ export const ServiceRequested = z.object({
      */
     skipTypes: z.array(ResourceTypeName),
     /**
-     * Resource types that were verified empty while the project existed. They may be impossible to
-     * list now.
+     * Resource types that were verified empty while the project existed. It may be impossible to
+     * list them now.
      */
     verifiedBeforeDeletion: z.array(ResourceTypeName).default([]),
   }),
 });
-/** Counts during a run. With `again`, the run has ended and the task needs another one. */
+/** Counts during a run. With `again`, the run has ended and the task needs another run. */
 export const ServiceProgressed = z.object({
   type: z.literal('service.progressed'),
   data: z.object({
     ...address,
-    /** The order of the reports within one run. */
+    /** The position of this report among the reports of the run. */
     sequence: z.number().int().min(0),
     counts: Counts,
     conditions: z.array(Condition),
@@ -183,7 +192,7 @@ export const ServiceProgressed = z.object({
       .optional(),
   }),
 });
-/** The task has ended, or its count has (phase `plan`). */
+/** The task has ended. In phase `plan`: the count has ended. */
 export const ServiceFinished = z.object({
   type: z.literal('service.finished'),
   data: z.object({

@@ -21,8 +21,8 @@ const mayBeLeftOut = { counts: true, conditions: true } as const;
 
 /**
  * The answer of an HTTP plugin to `service.requested`. It has the same fields as the events of
- * other services, but no address, which the task determines. `phase` must repeat the phase of the
- * request, so that the end of phase `plan` does not count as the end of the cleanup.
+ * other services, but no address, because the task determines the address. `phase` must repeat the
+ * phase of the request, so that the end of phase `plan` does not count as the end of the cleanup.
  */
 export const TaskReport = z.discriminatedUnion('type', [
   z.object({
@@ -86,7 +86,7 @@ export function plainReport(report: TaskReport): TaskReport {
   return { ...report, data: { ...report.data, ...rest, ...(plain ? { again: plain } : {}) } };
 }
 
-/** Only these fields hold sentences. All others hold names and have a lower limit. */
+/** These fields contain sentences. All other fields contain names, which have a lower limit. */
 const SENTENCES = ['message', 'advice'];
 
 /** Returns the object with each text on one line, shortened and without secrets. */
@@ -107,12 +107,18 @@ export function reportMessage(
 ): ServiceReport {
   const { operationId, taskId, service, region, run } = to;
   const common = { operationId, taskId, service, region, phase: report.phase, run };
-  const seen = { counts: report.data.counts ?? {}, conditions: report.data.conditions ?? [] };
+  const countsAndConditions = {
+    counts: report.data.counts ?? {},
+    conditions: report.data.conditions ?? [],
+  };
   if (report.type === 'service.progressed')
-    return { type: report.type, data: { ...common, ...report.data, ...seen, sequence: 0 } };
+    return {
+      type: report.type,
+      data: { ...common, ...report.data, ...countsAndConditions, sequence: 0 },
+    };
   if (report.type === 'service.finished')
-    return { type: report.type, data: { ...common, ...report.data, ...seen } };
-  return { type: report.type, data: { ...common, ...report.data, ...seen } };
+    return { type: report.type, data: { ...common, ...report.data, ...countsAndConditions } };
+  return { type: report.type, data: { ...common, ...report.data, ...countsAndConditions } };
 }
 
 /** Returns why a report contradicts the request or itself, or `undefined` if it does not. */

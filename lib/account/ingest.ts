@@ -274,8 +274,8 @@ function applyMembership(
 }
 
 /**
- * Returns the accounts in Keystone's answers, including those in the tree of a domain.
- * {@link decide} needs their records.
+ * Returns the accounts in Keystone's answers, including the projects and users of a domain. {@link
+ * decide} needs their records.
  */
 export function accountsInAnswers({ accounts }: Answers): Account[] {
   return [...accounts.values()].flatMap((answer) => {

@@ -102,7 +102,7 @@ export async function askKeystone(
   const limit = pLimit(CONCURRENCY);
   let failures = 0;
   let lastError: ErrorReport | undefined;
-  const ask = async <T>(call: () => Promise<T>): Promise<Answer<T>> => {
+  const answerOf = async <T>(call: () => Promise<T>): Promise<Answer<T>> => {
     if (lastError && failures >= MAX_FAILURES) return { kind: 'uncertain', error: lastError };
     try {
       return { kind: 'certain', value: await call() };
@@ -119,14 +119,14 @@ export async function askKeystone(
   for (const { key, about } of accountsToAsk(notifications, known))
     accounts.set(
       key,
-      limit(() => ask(() => about(keystone))),
+      limit(() => answerOf(() => about(keystone))),
     );
   for (const id of new Set(
     notifications.filter((notification) => notification.kind === 'membership').flatMap(groupOf),
   ))
     groups.set(
       id,
-      limit(() => ask(() => usersOfGroup(id, keystone))),
+      limit(() => answerOf(() => usersOfGroup(id, keystone))),
     );
   return { accounts: await settled(accounts), groups: await settled(groups) };
 }

@@ -63,8 +63,8 @@ const text = (most: number) =>
 const optional = <S extends z.ZodType>(schema: S) => schema.optional().catch(undefined);
 
 /**
- * An envelope of oslo.messaging has both keys (`common.py deserialize_msg`). The driver `messaging`
- * (1.0) sends the inner object without an envelope.
+ * An envelope of oslo.messaging has these two keys (`common.py deserialize_msg`). The driver
+ * `messaging` (1.0) sends the inner object without an envelope.
  */
 const Envelope = z.object({ 'oslo.version': z.string(), 'oslo.message': z.string() });
 const Inner = z.object({
@@ -75,8 +75,8 @@ const Inner = z.object({
   publisher_id: z.unknown().optional(),
 });
 /**
- * The keys of both basic and CADF payloads. The format can differ between messages. For example,
- * `role_assignment` is always CADF.
+ * The keys of a payload: the keys of the basic format and of CADF. The format can differ between
+ * messages. For example, `role_assignment` is always CADF.
  */
 const Payload = z.object({
   typeURI: optional(z.string()),

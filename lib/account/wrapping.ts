@@ -1,6 +1,6 @@
 import * as z from 'zod';
 
-/** An envelope 2.0 of oslo.messaging has both keys. */
+/** An envelope 2.0 of oslo.messaging has these two keys. */
 const Envelope = z.looseObject({ 'oslo.version': z.string(), 'oslo.message': z.string() });
 const Bare = z.looseObject({ event_type: z.string(), payload: z.unknown() });
 

@@ -69,8 +69,8 @@ function tlsOf({
 }
 
 /**
- * True if the key belongs to the certificate. Errors of OpenSSL are dropped, because they do not
- * name the file.
+ * True if the key belongs to the certificate. An error of OpenSSL counts as false, because its
+ * message does not name the file.
  */
 function isPair({ cert, key }: { readonly cert: string; readonly key: string }): boolean {
   try {

@@ -5,8 +5,9 @@ import type { Settings } from '../shared/settings.ts';
 
 /**
  * Returns the tokens that the API accepts: the tokens of `PROPAGATOR_API_TOKENS` and the token of
- * the token file. If named tokens are set and `PROPAGATOR_API_TOKEN_FILE` is not, the file is not
- * used, so that a read-only file system is sufficient. Throws the errors of {@link openTokenFile}.
+ * the token file. If `PROPAGATOR_API_TOKENS` is set and `PROPAGATOR_API_TOKEN_FILE` is not set, no
+ * file is used. The propagator can then run on a read-only file system. Throws the errors of {@link
+ * openTokenFile}.
  */
 export function apiTokens(settings: Settings): readonly ApiToken[] {
   const { PROPAGATOR_API_TOKENS: named, PROPAGATOR_API_TOKEN_FILE: file } = settings;

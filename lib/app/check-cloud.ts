@@ -6,14 +6,14 @@ import { PropagatorError, reportOf } from '../shared/errors.ts';
 import type { Log } from '../shared/log.ts';
 import type { Service } from '../task/service.ts';
 
-/** Longest time that the start waits for Keystone. */
+/** The start waits for Keystone for at most this time. */
 const MAX_MILLIS = 10_000;
 
 /**
  * Checks the catalog once at the start. Throws `openstack.region` when the catalog lacks a region
- * that the settings name. Any other problem that would make operations end `unverified` or
- * dead-lettered is logged as a warning with the command that corrects it. If Keystone does not
- * answer, the start continues.
+ * that the settings name. Other problems would make operations end `unverified` or dead-lettered.
+ * Each of these problems is logged as a warning with the command that corrects it. If Keystone does
+ * not answer, the start continues.
  */
 export async function checkCloud(
   cloud: Pick<Cloud, 'registry' | 'access'>,
@@ -25,7 +25,7 @@ export async function checkCloud(
     () => log.warn('Keystone did not answer in time, so its catalog was not checked at the start'),
     () => undefined,
   );
-  const checked = check(cloud, services, log).catch((error: unknown) => {
+  const checked = warnAboutCloud(cloud, services, log).catch((error: unknown) => {
     if (error instanceof PropagatorError && error.report.code === REGION_CODE) throw error;
     const { message, advice } = reportOf(error, { code: 'openstack.check', service: 'keystone' });
     log.warn({ advice }, `the catalog was not checked: ${message}`);
@@ -39,20 +39,20 @@ export async function checkCloud(
   }
 }
 
-async function check(
+async function warnAboutCloud(
   cloud: Pick<Cloud, 'registry' | 'access'>,
   services: readonly Service[],
   log: Log,
 ): Promise<void> {
-  const found = coverageOf(await cloud.registry(), services);
-  const unreachable = services.flatMap((service) => [...found.of(service).unverified]);
+  const coverage = coverageOf(await cloud.registry(), services);
+  const unreachable = services.flatMap((service) => [...coverage.of(service).unverified]);
   for (const { type, because, advice } of [
     ...unreachable,
-    ...(found.unlisted ? [found.unlisted] : []),
+    ...(coverage.unlisted ? [coverage.unlisted] : []),
   ])
     log.warn({ type, advice }, `${type}: ${because}; every operation will end as unverified`);
   for (const service of services) {
-    if (found.of(service).regions.length === 0) continue;
+    if (coverage.of(service).regions.length === 0) continue;
     const report = await cloud.access(service);
     if (report) log.warn({ service: service.name, advice: report.advice }, report.message);
   }

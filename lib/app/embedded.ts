@@ -42,7 +42,7 @@ export interface EmbeddedOptions {
   readonly log: Logger;
   /** Default: all services of the project. */
   readonly services?: readonly Service[];
-  /** True: create an empty database if the database in the data folder is missing or damaged. */
+  /** True to create an empty database if the database in the data folder is missing or damaged. */
   readonly beginEmpty?: boolean;
 }
 
@@ -63,7 +63,7 @@ export interface Embedded {
  * queue redelivers the message.
  */
 const RUN_BUDGET_MILLIS = 60_000;
-/** Faster updates are not readable for a person. */
+/** The shortest time between two progress reports. A person cannot read faster updates. */
 const PROGRESS_MILLIS = 400;
 
 /**
@@ -88,7 +88,7 @@ async function start(
   const { optedIn, httpPlugins } = resolvePlugins(settings, services);
   const server = await listen(settings.PROPAGATOR_PORT, apiListener(settings, log));
   undo.add(() => server.close());
-  const opened = await openPostgresEngine({
+  const postgresEngine = await openPostgresEngine({
     ...(settings.DATABASE_URL
       ? { databaseUrl: settings.DATABASE_URL }
       : { dataFolder: settings.PROPAGATOR_DATA }),
@@ -96,8 +96,8 @@ async function start(
     onWarning: (message, cause) => log.warn({ cause: String(cause ?? '') }, message),
     onAudited: (entry) => log.info({ event: auditEvent(entry) }, 'audit.recorded'),
   });
-  undo.add(() => opened.close());
-  const engine = observedEngine(opened, log);
+  undo.add(() => postgresEngine.close());
+  const engine = observedEngine(postgresEngine, log);
   const calls: Record<string, number> = {};
   const cloud = connectCloud(credentials, {
     clock: now,
@@ -118,8 +118,8 @@ async function start(
   const approvalRules = approvalRulesOf(settings);
   const common = { engine, cloud, services, optedIn, mode, policy, protection, now };
 
-  // The queue worker and the relay share this limit. Two batches must not decide about the same
-  // account at the same time.
+  // The queue worker and the relay share this limit, because two batches must not decide about the
+  // same account at the same time.
   const ingestLimit = pLimit(1);
   const ingestDeps = {
     engine,
@@ -130,7 +130,7 @@ async function start(
   };
   const ingestBatch = (deliveries: readonly Delivery[]): Promise<void> =>
     ingestLimit(() => ingest(deliveries, ingestDeps));
-  await opened.work('ingest', { concurrency: 1, batch: 200 }, ingestBatch);
+  await postgresEngine.work('ingest', { concurrency: 1, batch: 200 }, ingestBatch);
   const coordinateDeps = {
     ...common,
     log,
@@ -139,10 +139,10 @@ async function start(
     pluginActions: Object.fromEntries(httpPlugins.map(({ actions, name }) => [name, actions])),
     operationQueue: new KeyedQueue(),
   };
-  await opened.work('coordinate', { concurrency: 4, batch: 10 }, async (deliveries) => {
+  await postgresEngine.work('coordinate', { concurrency: 4, batch: 10 }, async (deliveries) => {
     for (const delivery of deliveries) {
-      // If the process stops, the rest of the batch returns to the queue, because a message may
-      // request a deletion in Keystone.
+      // If the process stops, the rest of the batch returns to the queue. The rest is not handled
+      // any more, because a message may request a deletion in Keystone.
       stopping.signal.throwIfAborted();
       await coordinate([delivery], coordinateDeps);
     }
@@ -159,13 +159,13 @@ async function start(
       stopping: stopping.signal,
       progressMillis: PROGRESS_MILLIS,
     };
-    await opened.work(`service-${service.name}`, { concurrency: 4 }, (deliveries) =>
+    await postgresEngine.work(`service-${service.name}`, { concurrency: 4 }, (deliveries) =>
       runTask(service, deliveries, deps),
     );
   }
 
   for (const plugin of httpPlugins)
-    await opened.work(`service-${plugin.name}`, { concurrency: 4 }, (deliveries) =>
+    await postgresEngine.work(`service-${plugin.name}`, { concurrency: 4 }, (deliveries) =>
       runHttpTask(plugin, deliveries, { ...common, ...tasks }),
     );
 
@@ -232,7 +232,7 @@ async function start(
     port: server.port,
     async stop() {
       stopping.abort();
-      // Close the engine first, because it then accepts no new work.
+      // Close the engine first, so that it accepts no new work.
       const closed = engine.close();
       await Promise.allSettled([closed, server.close(), relay?.stop(), inventory.stop()]);
       await cloud.close();

@@ -12,16 +12,19 @@ export interface InventorySyncDeps {
    * Throws while Keystone does not answer.
    */
   sweep(): Promise<{ readonly held: number }>;
-  /** Milliseconds between two sweeps. With 0 there is a sweep only after a gap. */
+  /**
+   * Milliseconds between two sweeps. With 0 a sweep follows only after a gap in the notifications.
+   */
   readonly sweepMillis: number;
   /**
-   * Returns true if this process may do the sweep. Of all processes that share a store, one gets
-   * true.
+   * Returns true if this process must do the sweep. The result is true for exactly one of the
+   * processes that share a store.
    */
   claim(sweepId: string): Promise<boolean>;
   /**
-   * The time since which every notification is received, and the time of the last one (epoch
-   * milliseconds). `undefined` while notifications may be lost.
+   * `since`: every notification after this time is received. `lastAt`: the time of the last
+   * notification. The two times are epoch milliseconds. `undefined` while notifications may be
+   * lost.
    */
   subscriptionState(): { readonly since: number; readonly lastAt: number | undefined } | undefined;
   readonly log: Pick<Logger, 'warn'>;
@@ -37,18 +40,20 @@ export interface InventorySync {
 
 const POLL_MILLIS = 1000;
 /**
- * After a gap, the sweep waits until no notification has arrived for this time, because a
- * notification contains more than a listing. `MAX_MILLIS` is the longest wait.
+ * After a gap, the sweep waits until no notification has arrived for this time, but at most
+ * `MAX_MILLIS`. The notifications are handled first, because a notification contains more than a
+ * listing.
  */
 const QUIET_MILLIS = 5000;
 const MAX_MILLIS = 60_000;
 const RETRY = { firstMillis: 2000, maxMillis: 60_000 };
 
 /**
- * Fills the inventory at the start, with retries. Notifications may be lost during a gap: before
- * the start, without a broker, and when the exchange was created again. After each gap the
- * inventory is compared with Keystone. Keystone sends each notification at most once, so one
- * process per store also compares the inventory every `sweepMillis`.
+ * Fills the inventory at the start, with retries. During a gap, notifications may be lost. A gap is
+ * the time before the start, the time without a broker, and the time until the exchange was created
+ * again. After each gap the inventory is compared with Keystone. Keystone sends each notification
+ * at most once, so a notification may also be lost without a gap. One process per store therefore
+ * compares the inventory every `sweepMillis`.
  */
 export function startInventorySync({
   syncInventory,
@@ -63,7 +68,7 @@ export function startInventorySync({
   const { signal } = stopping;
   let state = 'initial listing in progress';
   let stateWhenDone = 'filled';
-  let comparedFor: number | undefined;
+  let comparedSince: number | undefined;
   const wait = (millis: number): Promise<void> =>
     delay(millis, undefined, { signal }).catch(() => undefined);
 
@@ -75,25 +80,25 @@ export function startInventorySync({
 
   const run = async (): Promise<void> => {
     await untilDone(syncInventory);
-    let swept = slotOf(now());
+    let sweptSlot = slotOf(now());
     while (!signal.aborted) {
       const subscription = subscriptionState();
-      if (subscription && subscription.since !== comparedFor && isSettled(subscription)) {
+      if (subscription && subscription.since !== comparedSince && isSettled(subscription)) {
         await untilDone(async () => {
           await syncInventory();
           await compare();
         });
-        comparedFor = subscription.since;
-      } else if (slotOf(now()) !== swept) {
+        comparedSince = subscription.since;
+      } else if (slotOf(now()) !== sweptSlot) {
         const slot = slotOf(now());
         await untilDone(async () => {
-          if (swept === slot || (await claim(`sweep/${sweepMillis}/${slot}`))) {
-            // After one successful claim this process also makes the retries.
-            swept = slot;
+          if (sweptSlot === slot || (await claim(`sweep/${sweepMillis}/${slot}`))) {
+            // After a successful claim, this process also makes the retries.
+            sweptSlot = slot;
             await compare();
           }
         });
-        swept = slot;
+        sweptSlot = slot;
       }
       await wait(POLL_MILLIS);
     }

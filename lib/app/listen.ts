@@ -9,9 +9,9 @@ export interface Listening extends HttpServer {
 }
 
 /**
- * Binds `port`, by default on loopback. A process without its API must not remove resources, so it
- * calls this function first. Until `serve` is called, every request is answered with 503. Throws
- * `PropagatorError` `api.port` when the port cannot be used.
+ * Binds `port`, by default on loopback. Call this function first at the start, because a process
+ * without its API must not remove resources. Until `serve` is called, every request is answered
+ * with 503. Throws `PropagatorError` `api.port` when the port cannot be used.
  */
 export async function listen(port: number, listener: Listener = {}): Promise<Listening> {
   let app: Pick<Hono, 'fetch'> = { fetch: starting };

@@ -14,8 +14,8 @@ import {
 } from '../task/service.ts';
 
 /**
- * The functions that are passed to the default export of an operator's module. With them the module
- * need not import this project.
+ * The functions that are passed to the default export of an operator's module. The module therefore
+ * does not need to import this project.
  */
 export const pluginKit = {
   defineType,
@@ -38,8 +38,8 @@ const IsService = z.looseObject({
  * Loads the services of the operator from modules. The default export of a module is a service
  * (`defineService`), or a function that creates one from {@link pluginKit}. Returns the known
  * services followed by the loaded ones. Throws `PropagatorError` with the path of a module that
- * cannot be loaded or is not a service. Also throws if the name, the catalog type or the
- * dependencies of a service conflict with another service.
+ * cannot be loaded or is not a service. Also throws if two services have the same name or catalog
+ * type, or if their dependencies form a cycle.
  */
 export async function loadPlugins(
   known: readonly Service[],
@@ -48,21 +48,25 @@ export async function loadPlugins(
   const services = [...known];
   for (const path of paths) {
     const service = await load(path);
-    const taken = services.find(
+    const conflicting = services.find(
       ({ name, catalogTypes }) =>
         name === service.name || catalogTypes.some((type) => service.catalogTypes.includes(type)),
     );
-    if (taken)
-      throw wrong(
+    if (conflicting)
+      throw moduleError(
         path,
-        `service ${service.name} has the same name or catalog type as service ${taken.name}`,
+        `service ${service.name} has the same name or catalog type as service ${conflicting.name}`,
       );
     services.push(service);
   }
   try {
     assertNoCycle(services);
   } catch (cause) {
-    throw wrong(paths.join(', '), cause instanceof Error ? cause.message : String(cause), cause);
+    throw moduleError(
+      paths.join(', '),
+      cause instanceof Error ? cause.message : String(cause),
+      cause,
+    );
   }
   return services;
 }
@@ -109,21 +113,21 @@ export function resolvePlugins(
 }
 
 async function load(path: string): Promise<Service> {
-  let made: unknown;
+  let candidate: unknown;
   try {
-    const { default: given }: { default?: unknown } = await import(
+    const { default: exported }: { default?: unknown } = await import(
       pathToFileURL(resolve(path)).href
     );
-    made = typeof given === 'function' ? await given(pluginKit) : given;
+    candidate = typeof exported === 'function' ? await exported(pluginKit) : exported;
   } catch (cause) {
-    throw wrong(path, cause instanceof Error ? cause.message : String(cause), cause);
+    throw moduleError(path, cause instanceof Error ? cause.message : String(cause), cause);
   }
-  if (!IsService.safeParse(made).success)
-    throw wrong(path, 'the default export is not a service; create it with defineService');
-  return made as Service;
+  if (!IsService.safeParse(candidate).success)
+    throw moduleError(path, 'the default export is not a service; create it with defineService');
+  return candidate as Service;
 }
 
-function wrong(path: string, why: string, cause?: unknown): PropagatorError {
+function moduleError(path: string, why: string, cause?: unknown): PropagatorError {
   return new PropagatorError(
     {
       code: 'settings.service-module',

@@ -8,13 +8,16 @@ const KEY = { collection: 'policy', partition: 'policy', id: 'digest' } as const
 const Stored = z.looseObject({ digest: z.string(), at: z.number() });
 const MAX_CONFLICTS = 5;
 
-/** SHA-256 of a policy, in hexadecimal. Comments and the order of keys do not change it. */
+/**
+ * SHA-256 of a policy, in hexadecimal. The result does not depend on comments and the order of
+ * keys.
+ */
 export const policyDigest = (policy: Policy): string =>
   createHash('sha256').update(canonicalJson(policy)).digest('hex');
 
 /**
  * Adds an entry to the audit log when the policy has changed since the last start of a process. If
- * several processes start at once, the change is recorded once.
+ * several processes start at the same time, the change is recorded once.
  */
 export async function recordPolicy(
   policy: Policy,

@@ -5,9 +5,9 @@ import { settingError } from '../shared/settings.ts';
 import { profileSections } from '../task/provision.ts';
 
 /**
- * Returns the policy of the file at `path`, or the default policy if there is no path. `services`:
- * their schemas validate the profiles. Throws `PropagatorError` with one line if the file cannot be
- * read or has an error. A policy is never applied in part.
+ * Returns the policy of the file at `path`, or the default policy if there is no path. The schemas
+ * of `services` validate the profiles. Throws `PropagatorError` with one line if the file cannot be
+ * read or has an error. A policy with an error is not applied at all.
  */
 export function loadPolicy(
   path: string | undefined,

@@ -17,7 +17,7 @@ const BEAT_MILLIS = 60_000;
 /** The options of {@link startRelayOnly}. */
 export interface RelayOnlyOptions {
   readonly settings: Settings;
-  /** The source of the region if the queue URL does not name it. */
+  /** The environment variables. They name the region if the queue URL does not contain it. */
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Default: the credential chain of the AWS SDK. */
   readonly credentials?: () => Promise<AwsCredentials>;
@@ -25,7 +25,7 @@ export interface RelayOnlyOptions {
   readonly beatMillis?: number;
 }
 /**
- * A relay that only forwards notifications to a queue of AWS, without a database and an OpenStack
+ * A relay that only forwards notifications to a queue of AWS. It has no database and no OpenStack
  * login.
  */
 export interface RelayOnly {
@@ -77,7 +77,7 @@ async function start(
   undo.add(() => relay.stop());
   const stopping = new AbortController();
   const heartbeat: Heartbeat = { failure: undefined };
-  const beating = beat(relay, sink, log, beatMillis, heartbeat, stopping.signal);
+  const heartbeats = sendHeartbeats(relay, sink, log, beatMillis, heartbeat, stopping.signal);
   const app = new Hono();
   app.get('/healthz', (context) => {
     const state = relay.state();
@@ -90,7 +90,7 @@ async function start(
     state: () => relay.state(),
     async stop() {
       stopping.abort();
-      await Promise.allSettled([server.close(), relay.stop(), beating]);
+      await Promise.allSettled([server.close(), relay.stop(), heartbeats]);
     },
   };
 }
@@ -109,10 +109,10 @@ const regionOf = (url: string): string | undefined =>
 
 /**
  * Sends a heartbeat to the queue while the broker is connected and no notification arrives. An
- * alarm on the queue can then distinguish a quiet cloud from a relay that stopped or lost its
- * broker.
+ * alarm on the queue can therefore distinguish a cloud without changes from a relay that stopped or
+ * lost its broker.
  */
-async function beat(
+async function sendHeartbeats(
   relay: Relay,
   sink: QueueSink,
   log: Logger,
@@ -121,15 +121,15 @@ async function beat(
   signal: AbortSignal,
 ): Promise<void> {
   for (
-    let beaten = 0;
+    let receivedBefore = 0;
     !signal.aborted;
     await delay(millis, undefined, { signal }).catch(() => undefined)
   ) {
     const { connected, waiting, received } = relay.state();
     const isSubscribed = connected && waiting === undefined;
-    if (!isSubscribed || received > beaten) {
-      if (received > beaten) heartbeat.failure = undefined;
-      beaten = received;
+    if (!isSubscribed || received > receivedBefore) {
+      if (received > receivedBefore) heartbeat.failure = undefined;
+      receivedBefore = received;
       continue;
     }
     try {

@@ -1,6 +1,6 @@
 type Stop = () => Promise<unknown> | unknown;
 
-/** Registers the parts that a start has opened, so that a failed start closes them. */
+/** Collects the functions that stop the parts of a start. A failed start calls them. */
 export class Teardown {
   readonly #stops: Stop[] = [];
 
@@ -8,7 +8,9 @@ export class Teardown {
     this.#stops.push(stop);
   }
 
-  /** Stops the newest part first. If one stop fails, the others still run. */
+  /**
+   * Stops the newest part first. If a part cannot be stopped, the other parts are still stopped.
+   */
   async run(): Promise<void> {
     for (const stop of this.#stops.splice(0).reverse())
       await Promise.resolve()

@@ -13,7 +13,8 @@ const MAX_CONTENT = 200_000;
 const JSON_TYPE = 'mime:application/json';
 
 /**
- * Returns the event that announces an entry. Very long states are omitted and are only in the log.
+ * Returns the event that announces an entry. A very long state before or after is omitted. Only the
+ * log then has it.
  */
 export function auditEvent(entry: AuditEntry): AuditRecorded {
   const { by, from, target, reason, sequence, previous, hash, requestId } = entry;

@@ -14,20 +14,20 @@ const READ_AT_ONCE = 500;
 
 /**
  * Returns the newest matching entries, the newest first, as they are stored. An unreadable entry is
- * listed as `{ sequence, unreadable: true }`, so that it is visible.
+ * listed as `{ sequence, unreadable: true }`.
  */
 export async function auditPage(source: AuditSource, filter: AuditFilter): Promise<unknown[]> {
-  const found: unknown[] = [];
+  const entries: unknown[] = [];
   let end = Number.POSITIVE_INFINITY;
   let from = (await source.auditHead()).sequence + 1;
-  while (from > 1 && found.length < filter.limit) {
+  while (from > 1 && entries.length < filter.limit) {
     from = Math.max(1, from - READ_AT_ONCE);
     const rows = await source.auditRows(from, READ_AT_ONCE);
     const page = rows.filter(({ sequence }) => sequence < end).toReversed();
     end = from;
-    found.push(...page.filter((row) => isWanted(row, filter)).map(shown));
+    entries.push(...page.filter((row) => isWanted(row, filter)).map(entryForDisplay));
   }
-  return found.slice(0, filter.limit);
+  return entries.slice(0, filter.limit);
 }
 
 type Fields = {
@@ -47,5 +47,5 @@ function isWanted({ entry }: AuditRow, { since, by, operationId }: AuditFilter):
   );
 }
 
-const shown = ({ sequence, entry }: AuditRow): unknown =>
+const entryForDisplay = ({ sequence, entry }: AuditRow): unknown =>
   typeof entry === 'object' && entry !== null ? entry : { sequence, unreadable: true };

@@ -38,35 +38,36 @@ export async function verifyLog(
   source: AuditSource,
   { known, pause }: { readonly known?: KnownEntry | undefined; pause(): Promise<void> },
 ): Promise<Verification> {
-  let last = EMPTY_LOG;
+  let lastVerified = EMPTY_LOG;
   const broken = (sequence: number, because: string): Verification => ({
     ok: false,
-    head: last,
+    head: lastVerified,
     broken: { sequence, because },
   });
   for (let reads = 1; ; reads += 1) {
     for (;;) {
-      const rows = await source.auditRows(last.sequence + 1, READ_AT_ONCE);
+      const rows = await source.auditRows(lastVerified.sequence + 1, READ_AT_ONCE);
       for (const row of rows) {
-        const because = whyBroken(row, last, known);
-        if (because !== undefined) return broken(last.sequence + 1, because);
-        last = { sequence: row.sequence, hash: hashOf(row.entry as object) };
+        const because = whyBroken(row, lastVerified, known);
+        if (because !== undefined) return broken(lastVerified.sequence + 1, because);
+        lastVerified = { sequence: row.sequence, hash: hashOf(row.entry as object) };
       }
       if (rows.length < READ_AT_ONCE) break;
     }
     const head = await source.auditHead();
-    const isEnd = head.sequence === last.sequence && head.hash === last.hash;
-    if (isEnd && (known === undefined || known.sequence <= last.sequence))
-      return { ok: true, head: last };
+    const isEnd = head.sequence === lastVerified.sequence && head.hash === lastVerified.hash;
+    if (isEnd && (known === undefined || known.sequence <= lastVerified.sequence))
+      return { ok: true, head: lastVerified };
     if (!isEnd && reads < MAX_READS) {
       await pause();
       continue;
     }
-    if (isEnd) return broken(last.sequence + 1, `entry ${known?.sequence} is known and is missing`);
-    return head.sequence > last.sequence
-      ? broken(last.sequence + 1, `it is missing; the log has ${head.sequence} entries`)
+    if (isEnd)
+      return broken(lastVerified.sequence + 1, `entry ${known?.sequence} is known and is missing`);
+    return head.sequence > lastVerified.sequence
+      ? broken(lastVerified.sequence + 1, `it is missing; the log has ${head.sequence} entries`)
       : broken(
-          last.sequence,
+          lastVerified.sequence,
           `the head of the log is entry ${head.sequence}, which is another entry`,
         );
   }
@@ -74,17 +75,18 @@ export async function verifyLog(
 
 function whyBroken(
   { sequence, entry }: AuditRow,
-  last: AuditHead,
+  lastVerified: AuditHead,
   known: KnownEntry | undefined,
 ): string | undefined {
-  const expected = last.sequence + 1;
+  const expected = lastVerified.sequence + 1;
   if (sequence !== expected) return `it is missing; the next entry is ${sequence}`;
   if (typeof entry !== 'object' || entry === null) return 'it cannot be read';
   const fields = entry as { readonly [name: string]: unknown };
   const hash = hashOf(entry);
   if (fields.hash !== hash) return 'its content was changed: its hash does not match';
   if (fields.sequence !== expected) return `it is entry ${String(fields.sequence)}, moved here`;
-  if (fields.previous !== last.hash) return `it does not continue entry ${last.sequence}`;
+  if (fields.previous !== lastVerified.hash)
+    return `it does not continue entry ${lastVerified.sequence}`;
   if (known?.sequence === expected && known.hash !== hash)
     return `its hash is not the known one, ${known.hash}`;
   return undefined;

@@ -146,7 +146,7 @@ async function askKeystone(
     if (!request || scope.type !== 'project' || state !== 'confirming')
       return { keystoneAnswer: { kind: 'present', enabled } };
     if (because) return { keystoneAnswer: { kind: 'protected', because } };
-    // A plan only shows the reasons for which Keystone would refuse the deletion.
+    // A plan shows why Keystone would refuse the deletion, and is not blocked by these reasons.
     if (operation.action !== 'plan') {
       const { refusals } = await keystoneActions.checkDeletion(
         scope.id,

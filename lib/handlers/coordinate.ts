@@ -206,10 +206,10 @@ async function lifecyclesAbout(
   { engine: { reads } }: CoordinateDeps,
 ): Promise<Operation[]> {
   if (state !== 'recoverable') return [];
-  const own = lifecyclesOf(await reads.operationsAbout(scope.type, scope.id));
-  const open = own.filter((one) => scope.type === 'domain' && !hasEnded(one));
+  const ownLifecycles = lifecyclesOf(await reads.operationsAbout(scope.type, scope.id));
+  const open = ownLifecycles.filter((one) => scope.type === 'domain' && !hasEnded(one));
   const below = open.map(({ id }) => reads.operations({ parentId: id, limit: 10_000 }));
-  return [...own, ...lifecyclesOf((await Promise.all(below)).flat())];
+  return [...ownLifecycles, ...lifecyclesOf((await Promise.all(below)).flat())];
 }
 
 /** Returns the stored operations with these ids. */
@@ -217,8 +217,8 @@ async function operationsOf(
   ids: readonly OperationId[],
   { engine }: CoordinateDeps,
 ): Promise<Operation[]> {
-  const found = await Promise.all(ids.map((id) => engine.reads.operation(id)));
-  return found.filter((one) => one !== undefined);
+  const operations = await Promise.all(ids.map((id) => engine.reads.operation(id)));
+  return operations.filter((one) => one !== undefined);
 }
 
 /**

@@ -32,7 +32,7 @@ export interface HoldDeps {
   now(): number;
 }
 
-/** Returns the stored holds of one kind of target, including those whose end time has passed. */
+/** Returns the stored holds of one kind of target, including holds whose end time has passed. */
 export async function readHolds(
   target: HoldTarget,
   reads: Pick<Reads, 'documents'>,

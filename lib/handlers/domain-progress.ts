@@ -17,16 +17,16 @@ export async function domainProgress(
   }: { readonly engine: Engine; readonly protectedIds: Pick<Protection, 'projects' | 'domains'> },
 ): Promise<DomainProgress> {
   const children = await engine.reads.operations({ parentId: id, limit: 10_000 });
-  const opened = new Set(
+  const openedProjects = new Set(
     children.filter((child) => known.includes(child.id)).map((child) => child.scope.id as string),
   );
   const existing = new Map<ProjectId, readonly Operation[]>();
-  const because = new Map<ProjectId, string>();
+  const reasons = new Map<ProjectId, string>();
   for (const project of projects) {
-    if (opened.has(project.id)) continue;
+    if (openedProjects.has(project.id)) continue;
     existing.set(project.id, cleanupsOf(await engine.reads.operationsAbout('project', project.id)));
     const { name } = project;
-    const why = protectedBecause(
+    const reason = protectedBecause(
       {
         type: 'project',
         id: project.id,
@@ -35,7 +35,7 @@ export async function domainProgress(
       },
       { ...protectedIds, ownProject: '' },
     );
-    if (why !== undefined) because.set(project.id, why);
+    if (reason !== undefined) reasons.set(project.id, reason);
   }
-  return { children, existing, protectedBecause: because };
+  return { children, existing, protectedBecause: reasons };
 }

@@ -43,8 +43,8 @@ export function otherServices(
 ): (name: string) => Promise<ServiceApi | undefined> {
   const unreachable = new Map<string, Promise<PropagatorError | undefined>>();
   return async (name) => {
-    const known = services.find((other) => other.name === name);
-    const address: ServiceAddress = known ?? {
+    const knownService = services.find((other) => other.name === name);
+    const address: ServiceAddress = knownService ?? {
       name: service.name,
       catalogTypes: [name],
       microversion: undefined,
@@ -69,17 +69,22 @@ async function whyUnreachable(
 ): Promise<PropagatorError | undefined> {
   const { registrations } = await cloud.registry();
   const keys = new Set(catalogTypes.map(typeKey));
-  const own = registrations.filter(({ type }) => keys.has(typeKey(type)));
-  if (own.length === 0) return undefined;
-  const { open } = applyWaivers([{ types: own.map(({ type }) => type) }], await waivers());
+  const serviceRegistrations = registrations.filter(({ type }) => keys.has(typeKey(type)));
+  if (serviceRegistrations.length === 0) return undefined;
+  const { open } = applyWaivers(
+    [{ types: serviceRegistrations.map(({ type }) => type) }],
+    await waivers(),
+  );
   if (open.length === 0) return undefined;
   return new PropagatorError({
     code: `${name}.unreachable`,
     class: 'Blocked',
-    message: `Keystone has ${name} (${own[0]?.type}), but none of its endpoints is in ${region}`,
+    message:
+      `Keystone has ${name} (${serviceRegistrations[0]?.type}), but none of its endpoints is in ` +
+      `${region}`,
     advice:
       `Enable its endpoint in ${region}. If it has no resources of projects: propagator ` +
-      `waiver add ${own[0]?.type} --reason "…"`,
+      `waiver add ${serviceRegistrations[0]?.type} --reason "…"`,
     service: name,
     region,
   });

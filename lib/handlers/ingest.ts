@@ -102,13 +102,16 @@ async function recordsOf(
   const ids = (...types: Account['type'][]): string[] => [
     ...new Set(subjects.filter(({ type }) => types.includes(type)).map(({ id }) => id)),
   ];
-  const read = async (type: Account['type'], requestedIds: string[]): Promise<AccountRecord[]> =>
+  const readRecords = async (
+    type: Account['type'],
+    requestedIds: string[],
+  ): Promise<AccountRecord[]> =>
     requestedIds.length > 0 ? reads.accounts(type, requestedIds) : [];
-  const found = (
+  const records = (
     await Promise.all([
-      read('project', ids('project')),
-      read('domain', ids('project', 'domain')),
-      read('user', ids('user')),
+      readRecords('project', ids('project')),
+      readRecords('domain', ids('project', 'domain')),
+      readRecords('user', ids('user')),
     ])
   ).flat();
   // An inherited role applies to every project of the domain, or to every project below the
@@ -117,7 +120,7 @@ async function recordsOf(
     notification.kind === 'membership' && notification.inherited ? [notification.on] : [],
   );
   const domains = inherited.map((on) => {
-    const record = found.find(({ account }) => account.type === on.type && account.id === on.id);
+    const record = records.find(({ account }) => account.type === on.type && account.id === on.id);
     return on.type === 'domain'
       ? on.id
       : record?.account.type === 'project'
@@ -130,7 +133,7 @@ async function recordsOf(
     ),
   );
   return new Map(
-    [...below.flat(), ...found].map((record) => [keyOfAccount(record.account), record]),
+    [...below.flat(), ...records].map((record) => [keyOfAccount(record.account), record]),
   );
 }
 

@@ -75,10 +75,10 @@ export async function lifecycleRefusal(
   await deps.engine.commit({
     messages: [{ type: 'operation.confirm', data: { operationId: id, confirmation } }],
   });
-  const shown =
+  const stateText =
     state.kind === 'present' ? describeCauses(state.causes) : `the ${scope.type} is ${state.kind}`;
   return blocked(
-    `no resource is changed now: Keystone shows that ${shown}`,
+    `no resource is changed now: Keystone shows that ${stateText}`,
     'No action is needed: the operation ends when Keystone has shown this for a minute.',
   );
 }

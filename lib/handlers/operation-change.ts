@@ -39,7 +39,8 @@ export type StoredInput = (operation: Operation) => Promise<StepEvent>;
 export interface KeystoneInput {
   ask(operation: Operation): Promise<StepEvent | undefined>;
   /**
-   * Returns a key. If two states of the operation have the same key, one answer applies to both.
+   * Returns a key. If two states of the operation have the same key, the same answer applies to the
+   * two states.
    */
   questionOf(operation: Operation): string;
 }

@@ -75,7 +75,7 @@ const keyOf = (resourceType: ResourceTypeName, id: Resource['id']): string =>
 const blockerOf = ({ of, allowedDrift }: BoundPlan): Blocker => ({
   message:
     `it appeared after the approved plan ${of}, ` +
-    `which allows the removal of only ${allowedDrift} resources in addition to those it lists`,
+    `which allows the removal of only ${allowedDrift} resources that it does not list`,
   actor: 'operator',
   advice: 'The operation is held, and shows how to continue.',
 });

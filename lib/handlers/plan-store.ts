@@ -103,7 +103,7 @@ function pagesOf(place: Place, { resourceType, resources, total }: Listed) {
   }));
 }
 
-/** Returns the stored pages of a plan, or only those of one service in one region. */
+/** Returns the stored pages of a plan, or only the pages of one service in one region. */
 export async function readPlan(
   plan: OperationId,
   reads: Pick<Reads, 'documents'>,

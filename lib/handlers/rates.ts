@@ -27,16 +27,18 @@ export async function recordRates(
   tasks: readonly Task[],
   engine: Pick<Engine, 'reads' | 'commit'>,
 ): Promise<void> {
-  const all = measuredIn(tasks);
-  for (let tries = 0; all.length > 0 && tries < MAX_TRIES; tries += 1) {
+  const measurements = measuredIn(tasks);
+  for (let tries = 0; measurements.length > 0 && tries < MAX_TRIES; tries += 1) {
     const stored = await engine.reads.documents(KEY.collection, KEY.partition);
-    const documents = Map.groupBy(all, ({ service }) => service);
+    const documents = Map.groupBy(measurements, ({ service }) => service);
     const written = [...documents].map(([id, measured]) => {
       const known = stored.find((one) => one.id === id);
       const before = known ? Stored.parse(known.value).measured : [];
-      const others = before.filter((one) => !measured.some(({ taskId }) => taskId === one.taskId));
-      const own = measured.map(({ service: _, ...one }) => one);
-      const value = { measured: [...others, ...own].slice(-KEPT) };
+      const earlierMeasured = before.filter(
+        (one) => !measured.some(({ taskId }) => taskId === one.taskId),
+      );
+      const newlyMeasured = measured.map(({ service: _, ...one }) => one);
+      const value = { measured: [...earlierMeasured, ...newlyMeasured].slice(-KEPT) };
       return { ...KEY, id, version: known?.version ?? 0, value };
     });
     if ((await engine.commit({ documents: written })) === 'committed') return;

@@ -104,11 +104,11 @@ async function readList(type: Type, listedAt: number, deps: SweepDeps) {
   await keystone.eachPage(type, async (page) => {
     for (const accounts of batches(page)) {
       stopping?.throwIfAborted();
-      const known = await engine.reads.accounts(
+      const storedRecords = await engine.reads.accounts(
         type,
         accounts.map(({ id }) => id),
       );
-      const news = comparePage(accounts, known, listedAt, isFilled);
+      const news = comparePage(accounts, storedRecords, listedAt, isFilled);
       const withoutMembers = news.accounts.filter(({ members }) => members === undefined);
       const projectsToRead = type === 'project' ? withoutMembers.slice(0, membersBudget) : [];
       membersBudget -= projectsToRead.length;
@@ -195,14 +195,14 @@ async function applyMissing(
   // A person must decide about a held operation, even if fewer accounts are missing from a later
   // listing.
   if (last && isHeldForListingProblem(last)) return last;
-  const gone = { ...record, deletedAt: now() };
+  const deletedRecord = { ...record, deletedAt: now() };
   if (listingProblem === undefined) {
     log.warn(
       { account },
       `Keystone no longer lists ${account.type} ${account.id}; its deletion is announced`,
     );
     await engine.commit({
-      accounts: [gone],
+      accounts: [deletedRecord],
       messages: [sweptEvent(account, 'deleted', record.seenAt)],
       counters: { [`sweep.${account.type}.deleted`]: 1 },
     });
@@ -229,7 +229,7 @@ async function applyMissing(
   if (!opened || !isHeldForListingProblem(opened.operation)) {
     // An earlier operation has handled this deletion, or the account is protected.
     await engine.commit({
-      accounts: [gone],
+      accounts: [deletedRecord],
       ...(opened ? { operations: [opened.operation] } : {}),
     });
     return undefined;

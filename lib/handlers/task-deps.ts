@@ -9,7 +9,7 @@ import type { Protection } from '../task/safety-rules.ts';
 export interface ServiceDeps {
   readonly engine: Engine;
   readonly cloud: Cloud;
-  /** The addresses of all services, because a service may call another one. */
+  /** The addresses of all services, because a service may call another service. */
   readonly services: readonly ServiceAddress[];
   readonly mode: Mode;
   readonly confirmationIntervalMillis: number;

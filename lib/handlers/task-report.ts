@@ -39,22 +39,28 @@ export function reportOfOutcome(
     ...(appeared ? { appeared } : {}),
     ...(seenIds === undefined ? {} : { seenIds }),
   };
-  const seen = { ...address, counts, verification, conditions: conditions.map(plainOf), ...ids };
+  const reportFields = {
+    ...address,
+    counts,
+    verification,
+    conditions: conditions.map(plainOf),
+    ...ids,
+  };
   if (outcome.kind === 'finished')
-    return { type: 'service.finished', data: { ...seen, result: 'finished' } };
+    return { type: 'service.finished', data: { ...reportFields, result: 'finished' } };
   if (outcome.kind === 'unreachable')
     return {
       type: 'service.finished',
-      data: { ...seen, result: 'unreachable', because: outcome.because },
+      data: { ...reportFields, result: 'unreachable', because: outcome.because },
     };
   if (outcome.kind === 'failed')
-    return { type: 'service.failed', data: { ...seen, error: outcome.error } };
+    return { type: 'service.failed', data: { ...reportFields, error: outcome.error } };
   const error = outcome.error ? { error: outcome.error } : {};
   const returned = outcome.returned ? { returned: outcome.returned } : {};
   return {
     type: 'service.progressed',
     data: {
-      ...seen,
+      ...reportFields,
       sequence: 0,
       again: { afterSeconds: outcome.afterSeconds, ...error, ...returned },
     },

@@ -87,11 +87,11 @@ async function cleanUpProject(run: ServiceRun, context: ProjectContext): Promise
     confirmation: projectConfirmation(run, context.project),
     onListed: listing?.onListed,
     guard: async (resourceType, resources) => {
-      const kept = await held(resourceType, resources);
-      const free = resources.filter(({ id }) => !kept.has(id));
+      const blockers = await held(resourceType, resources);
+      const free = resources.filter(({ id }) => !blockers.has(id));
       for (const [id, blocker] of (await approvedPlan?.guard(resourceType, free)) ?? [])
-        kept.set(id, blocker);
-      return kept;
+        blockers.set(id, blocker);
+      return blockers;
     },
     heldNow: held,
     context: { ...context, ...(await projectApis(run, context.project)) },

@@ -72,7 +72,7 @@ export function applyCancel(
   endCanceled(transaction, { by, reason }, children, step);
 }
 
-/** Ends a canceled operation. Its hold lists what was removed. */
+/** Ends a canceled operation. Its hold tells the operator which resources or projects are gone. */
 export function endCanceled(
   transaction: OperationTransaction,
   { by, reason }: { readonly by: string; readonly reason: string },
@@ -166,15 +166,15 @@ function removedText(operation: Operation, children: readonly Operation[]): stri
     : children.filter(isDeleted).map((child) => child.scope.name ?? child.scope.id);
   const more =
     deleted.length > MAX_NAMED_PROJECTS ? ` and ${deleted.length - MAX_NAMED_PROJECTS} more` : '';
-  const gone =
+  const deletedText =
     deleted.length > 0
       ? `These projects are deleted, with all their resources: ${deleted
           .slice(0, MAX_NAMED_PROJECTS)
           .join(', ')}${more}.`
       : 'No project is deleted yet.';
-  const rest = isBeingDeleted
+  const remainingText = isBeingDeleted
     ? 'The roles and limits of the domain may be deleted. The domain itself stays.'
     : 'In the other projects, resources that the counts of their operations show as removed are ' +
       'gone. A removal that was already sent is not taken back.';
-  return `${gone} ${rest} ${enable}`;
+  return `${deletedText} ${remainingText} ${enable}`;
 }

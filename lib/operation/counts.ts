@@ -12,7 +12,7 @@ const NONE: ResourceTypeCount = { found: 0, removed: 0, left: 0 };
  *
  * `baseline`: the counts before the run. `distinct`: the number of ids that earlier runs listed.
  * `fresh`: the number of ids that only this run listed. `counts` lacks each type that the run could
- * not list. Such a type keeps its old count.
+ * not list. A type without a new count keeps its old count.
  */
 export function mergeCounts(
   baseline: TaskCounts,
@@ -126,8 +126,8 @@ export function nextRunSeconds(
   askedSeconds: number,
 ): number {
   const idle = Math.max(0, now - task.progressAt) / 1000;
-  const own = waitsForPeople(task.conditions)
+  const ownDelay = waitsForPeople(task.conditions)
     ? Math.min(300, Math.max(1, idle / 2))
     : Math.min(60, Math.max(0.4, idle / 4));
-  return Math.max(askedSeconds, own);
+  return Math.max(askedSeconds, ownDelay);
 }

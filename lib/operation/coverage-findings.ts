@@ -34,7 +34,7 @@ export function finding(
   chosen: readonly Chosen[],
 ): Uncovered {
   const [main = ''] = service.catalogTypes;
-  const at = {
+  const registrationFields = {
     type: one.type,
     name: one.name,
     ...(one.region === undefined ? {} : { region: one.region }),
@@ -42,20 +42,20 @@ export function finding(
   const where = one.region === undefined ? '' : ` in ${one.region}`;
   if (one.hidden !== undefined)
     return {
-      ...at,
+      ...registrationFields,
       because: `it is registered${where}, but ${one.hidden}`,
       advice:
         'Enable it, or show it to the project of the propagator, and run the operation again.',
     };
   if (one.region === undefined)
     return {
-      ...at,
+      ...registrationFields,
       because: 'its endpoint names no region',
       advice: 'Set its region: openstack endpoint set --region REGION ENDPOINT',
     };
   if (isLeftOut(registry, one))
     return {
-      ...at,
+      ...registrationFields,
       because:
         `it is registered only${where}, and ${registry.setting} names only ` +
         `${registry.regions.join(', ')}`,
@@ -66,7 +66,7 @@ export function finding(
   const chosenInRegion = chosen.find(({ registration }) => registration.region === one.region);
   if (chosenInRegion)
     return {
-      ...at,
+      ...registrationFields,
       because:
         `it is registered twice${where}; the cleanup covers ${chosenInRegion.endpoint.place}, ` +
         `and does not cover ${places(one, chosenInRegion)}`,
@@ -74,12 +74,12 @@ export function finding(
     };
   if (isMain(service, one))
     return {
-      ...at,
+      ...registrationFields,
       because: `the catalog has no public, internal or admin endpoint of this type${where}`,
       advice: 'Correct the interface: openstack endpoint set --interface public ENDPOINT',
     };
   return {
-    ...at,
+    ...registrationFields,
     because:
       `the catalog has it${where} under ${one.type} only, and not under ` +
       `${service.catalogTypes.join(' or ')}`,
@@ -113,10 +113,14 @@ export function unknownType({ type, name, hidden, region, isOverride }: Registra
  * its type.
  */
 export function distinct(all: readonly Uncovered[]): Uncovered[] {
-  const shown = new Set(all.filter(({ because }) => because === undefined).map(({ type }) => type));
-  const kept = all.filter(({ type, because }) => because === undefined || !shown.has(type));
+  const typesInCatalog = new Set(
+    all.filter(({ because }) => because === undefined).map(({ type }) => type),
+  );
+  const distinctEntries = all.filter(
+    ({ type, because }) => because === undefined || !typesInCatalog.has(type),
+  );
   const byPlace = new Map(
-    kept.map((one) => [`${one.type}\n${one.region ?? ''}\n${one.because ?? ''}`, one]),
+    distinctEntries.map((one) => [`${one.type}\n${one.region ?? ''}\n${one.because ?? ''}`, one]),
   );
   return [...byPlace.values()].sort((a, b) => (a.type < b.type ? -1 : a.type > b.type ? 1 : 0));
 }

@@ -21,7 +21,9 @@ import {
 /** The coverage of one service: the regions of its cleanup, and its unreachable registrations. */
 export interface ServiceCoverage {
   readonly regions: readonly string[];
-  /** Registrations that the cleanup does not reach, except those that a setting leaves out. */
+  /**
+   * Registrations that the cleanup does not reach, except registrations that a setting leaves out.
+   */
   readonly unverified: readonly Uncovered[];
 }
 
@@ -48,7 +50,7 @@ export const UNLISTED = 'unlisted';
  */
 export function coverageOf(registry: Registry, services: readonly Covering[]): Coverage {
   const { registrations, unlisted } = registry;
-  const known = new Set(services.flatMap(typeKeys));
+  const coveredTypes = new Set(services.flatMap(typeKeys));
   const leftOut = new Map<string, Set<string>>();
   const byService = new Map(
     services.map((service) => [service.name, serviceCoverage(registry, service, leftOut)]),
@@ -57,7 +59,7 @@ export function coverageOf(registry: Registry, services: readonly Covering[]): C
   return {
     of: ({ name }) => byService.get(name) ?? none,
     unknown: distinct(
-      registrations.filter(({ type }) => !known.has(typeKey(type))).map(unknownType),
+      registrations.filter(({ type }) => !coveredTypes.has(typeKey(type))).map(unknownType),
     ),
     leftOut: [...leftOut]
       .map(([region, types]) => ({ region, types: [...types].sort(), setting: registry.setting }))
@@ -84,16 +86,16 @@ function serviceCoverage(
   leftOut: Map<string, Set<string>>,
 ): ServiceCoverage {
   const keys = new Set(typeKeys(service));
-  const own = registry.registrations.filter(({ type }) => keys.has(typeKey(type)));
-  const chosen = chosenEndpoints(registry, service, own);
+  const serviceRegistrations = registry.registrations.filter(({ type }) => keys.has(typeKey(type)));
+  const chosen = chosenEndpoints(registry, service, serviceRegistrations);
   const regions = chosen
     .map(({ registration }) => registration.region)
     .filter((region) => region !== undefined);
   if (service.noProjectResources !== undefined) return { regions, unverified: [] };
-  const emptied = new Set(chosen.flatMap((one) => placesOf(own, one)));
+  const emptied = new Set(chosen.flatMap((one) => placesOf(serviceRegistrations, one)));
   const unverified: Uncovered[] = [];
-  for (const one of own) {
-    if (isCovered(one, service, own, chosen, emptied)) continue;
+  for (const one of serviceRegistrations) {
+    if (isCovered(one, service, serviceRegistrations, chosen, emptied)) continue;
     if (chosen.length > 0 && isLeftOut(registry, one)) {
       const types = leftOut.get(one.region ?? '') ?? new Set();
       leftOut.set(one.region ?? '', types.add(one.type));
@@ -106,26 +108,33 @@ function serviceCoverage(
 function chosenEndpoints(
   registry: Registry,
   service: Covering,
-  own: readonly Registration[],
+  serviceRegistrations: readonly Registration[],
 ): Chosen[] {
-  const all = [...new Set(own.map(({ region }) => region))]
+  const allRegions = [...new Set(serviceRegistrations.map(({ region }) => region))]
     .filter((region) => region !== undefined)
     .sort();
   const inRegions = (regions: readonly string[]): Chosen[] =>
     regions.flatMap(
-      (region) => chooseEndpoint(own, service.catalogTypes, region, registry.interfaces) ?? [],
+      (region) =>
+        chooseEndpoint(serviceRegistrations, service.catalogTypes, region, registry.interfaces) ??
+        [],
     );
-  const here = inRegions(all.filter((region) => isConfigured(registry, region)));
+  const configuredEndpoints = inRegions(
+    allRegions.filter((region) => isConfigured(registry, region)),
+  );
   // The propagator is logged in to this Keystone. Keystone is therefore covered in every region,
   // even in one that the settings leave out.
-  return here.length === 0 && service.catalogTypes.includes('identity')
-    ? inRegions(all).slice(0, 1)
-    : here;
+  return configuredEndpoints.length === 0 && service.catalogTypes.includes('identity')
+    ? inRegions(allRegions).slice(0, 1)
+    : configuredEndpoints;
 }
 
 /** Returns the places of the chosen endpoint and of the other interfaces of its registration. */
-function placesOf(own: readonly Registration[], { registration, endpoint }: Chosen): string[] {
-  const isDoubled = doubledInterfaces(own, registration);
+function placesOf(
+  serviceRegistrations: readonly Registration[],
+  { registration, endpoint }: Chosen,
+): string[] {
+  const isDoubled = doubledInterfaces(serviceRegistrations, registration);
   // If one interface has several endpoints, the other interfaces may belong to any of them.
   if (isDoubled(endpoint)) return [endpoint.place];
   return [endpoint, ...registration.endpoints.filter((one) => !isDoubled(one))].map(
@@ -136,7 +145,7 @@ function placesOf(own: readonly Registration[], { registration, endpoint }: Chos
 function isCovered(
   one: Registration,
   service: Covering,
-  own: readonly Registration[],
+  serviceRegistrations: readonly Registration[],
   chosen: readonly Chosen[],
   emptied: ReadonlySet<string>,
 ): boolean {
@@ -153,7 +162,7 @@ function isCovered(
     ({ registration: { serviceId, region } }) =>
       serviceId === one.serviceId && region === one.region,
   );
-  const isDoubled = doubledInterfaces(own, one);
+  const isDoubled = doubledInterfaces(serviceRegistrations, one);
   if (itself?.registration === one) return one.endpoints.filter(isDoubled).every(isEmptied);
   // An endpoint of an interface that the chosen registration lacks leads to the same service.
   const isSame =

@@ -47,41 +47,53 @@ export function advanceDomain(
 ): void {
   if (!deletesProjects(transaction.operation)) return;
   const { projects = [] } = transaction.operation;
-  const own = new Map(
+  const operationByProject = new Map(
     children
       .filter(({ id }) => transaction.operation.children.includes(id))
       .map((child) => [child.scope.id as string, child]),
   );
-  const isGone = (id: ProjectId): boolean => isDeleted(own.get(id));
-  const isClosed = (id: ProjectId): boolean => isDisabled(own.get(id));
-  const opened: Operation[] = [];
+  const isGone = (id: ProjectId): boolean => isDeleted(operationByProject.get(id));
+  const isClosed = (id: ProjectId): boolean => isDisabled(operationByProject.get(id));
+  const openedOperations: Operation[] = [];
   for (const project of projects) {
     const below = projects.filter(({ parentId }) => parentId === project.id).map(({ id }) => id);
     const waitsBelow = !below.every(isGone);
-    const child = own.get(project.id);
+    const child = operationByProject.get(project.id);
     if (child?.waitsBelow && !waitsBelow) mayRemove(transaction, child);
-    const staying = below.map((id) => own.get(id)).find((one) => one && hasStayed(one));
-    if (child && staying) cancelAbove(transaction, child, staying);
+    const undeletedBelow = below
+      .map((id) => operationByProject.get(id))
+      .find((one) => one && hasStayed(one));
+    if (child && undeletedBelow) cancelAbove(transaction, child, undeletedBelow);
     if (child || !project.plan || !below.every(isClosed)) continue;
     const earlier = existing.get(project.id) ?? [];
     const because = protectedBecause.get(project.id);
-    opened.push(openProject(transaction, { ...project, waitsBelow }, earlier, because, step.now));
+    openedOperations.push(
+      openProject(transaction, { ...project, waitsBelow }, earlier, because, step.now),
+    );
   }
-  if (opened.length > 0) {
+  if (openedOperations.length > 0) {
     const { operation } = transaction;
-    const ids = opened.map(({ id }) => id);
+    const ids = openedOperations.map(({ id }) => id);
     transaction.operation = { ...operation, children: [...operation.children, ...ids] };
   }
-  const all = [...own.values(), ...opened];
+  const allOperations = [...operationByProject.values(), ...openedOperations];
   const { keystoneAction } = transaction.operation;
   if (!projects.every(({ id }) => isClosed(id))) {
-    if (all.every(hasEnded)) endWithProjects(transaction, all, step.now);
+    if (allOperations.every(hasEnded)) endWithProjects(transaction, allOperations, step.now);
   } else if (keystoneAction === undefined || keystoneAction.what === 'enable')
     transaction.keystoneAction('disable', step.now);
-  else if (keystoneAction.done && projects.every(({ id }) => isGone(id)) && all.every(hasEnded))
-    deleteDomain(transaction, all, step.now);
-  else if (all.length > 0 && all.every(hasEnded) && !projects.every(({ id }) => isGone(id)))
-    endWithProjects(transaction, all, step.now);
+  else if (
+    keystoneAction.done &&
+    projects.every(({ id }) => isGone(id)) &&
+    allOperations.every(hasEnded)
+  )
+    deleteDomain(transaction, allOperations, step.now);
+  else if (
+    allOperations.length > 0 &&
+    allOperations.every(hasEnded) &&
+    !projects.every(({ id }) => isGone(id))
+  )
+    endWithProjects(transaction, allOperations, step.now);
 }
 
 function mayRemove(transaction: OperationTransaction, child: Operation): void {
@@ -163,9 +175,11 @@ function endWithProjects(
 ): void {
   const { operation } = transaction;
   const { id: domain } = operation.scope;
-  const kept = children.filter((child) => !isDeleted(child));
+  const remainingProjects = children.filter((child) => !isDeleted(child));
   const names = [
-    ...kept.map(({ id, scope, state }) => `${scope.name ?? scope.id} (${id} is ${state})`),
+    ...remainingProjects.map(
+      ({ id, scope, state }) => `${scope.name ?? scope.id} (${id} is ${state})`,
+    ),
     ...(operation.projects ?? []).flatMap(({ id, name, protectedBecause }) =>
       protectedBecause === undefined ? [] : [`${name ?? id} (protected: ${protectedBecause})`],
     ),

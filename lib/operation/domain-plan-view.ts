@@ -24,9 +24,9 @@ export function domainPlanOf(
   pages: readonly PlanPage[],
   plans: readonly Plan[],
 ): Plan & { readonly projects: readonly PlannedProject[] } {
-  const own = new Map(plans.map((plan) => [plan.id as string, plan]));
+  const planById = new Map(plans.map((plan) => [plan.id as string, plan]));
   const projects = (operation.projects ?? []).map((member): PlannedProject => {
-    const plan = own.get(member.planId ?? '');
+    const plan = planById.get(member.planId ?? '');
     return { ...member, resources: plan?.resources ?? 0, digest: plan?.digest };
   });
   const nameOf = ({ scope }: Plan): string => `project ${scope.name ?? scope.id}`;
@@ -106,8 +106,10 @@ function keystonePart(pages: readonly PlanPage[]): PlannedService[] {
   for (const { resourceType, resources } of pages)
     counts.set(resourceType, (counts.get(resourceType) ?? 0) + resources.length);
   const types = [...counts].map(([resourceType, count]) => ({ resourceType, count }));
-  const shown = types.filter(({ count }) => count > 0);
-  return [{ service, region, state: 'finished', because: undefined, types: shown, unlisted: [] }];
+  const nonEmptyTypes = types.filter(({ count }) => count > 0);
+  return [
+    { service, region, state: 'finished', because: undefined, types: nonEmptyTypes, unlisted: [] },
+  ];
 }
 
 /** Adds up the services of several plans, by service and region. */

@@ -30,7 +30,7 @@ export interface DomainPlanInput {
   readonly reason: string;
   readonly enabled: boolean;
   readonly projects: readonly ProjectToPlan[];
-  /** The reasons for which Keystone would refuse the deletion of the domain itself. */
+  /** Why Keystone would refuse the deletion of the domain itself. */
   readonly keystoneCheck: KeystoneCheck;
   /** All plans of the domain, newest first. */
   readonly existing: readonly Operation[];
@@ -137,9 +137,9 @@ export function applyPlans(
   now: number,
 ): void {
   const { operation } = transaction;
-  const own = operation.state === 'waiting' && endedChildren(operation, children);
-  if (!own) return;
-  const failed = own.find((child) => !isComplete(child));
+  const endedPlans = operation.state === 'waiting' && endedChildren(operation, children);
+  if (!endedPlans) return;
+  const failed = endedPlans.find((child) => !isComplete(child));
   transaction.operation = failed
     ? {
         ...moveOperation(operation, 'refused'),

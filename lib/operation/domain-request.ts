@@ -65,11 +65,12 @@ export function openDomainRequest(input: DomainRequest): RequestAnswer {
   const { unknown } = input.keystoneCheck;
   if (!input.window || input.mode !== 'enforce')
     return { kind: 'opened', opened: planned, unknown };
-  const kept = projects.find((project) => project.protectedBecause !== undefined);
-  if (kept)
+  const protectedProject = projects.find((project) => project.protectedBecause !== undefined);
+  if (protectedProject)
     return refusal(
-      `a recovery window disables the domain at once, and its project ${kept.name ?? kept.id} is ` +
-        `protected: ${kept.protectedBecause}`,
+      'a recovery window disables the whole domain, and its project ' +
+        `${protectedProject.name ?? protectedProject.id} is protected: ` +
+        `${protectedProject.protectedBecause}`,
       'Remove the protection and plan again, or approve without a window: --recover-for 0s.',
     );
   const suspension = suspend(input);

@@ -92,9 +92,13 @@ export function applyChildren(
     !operation.children.every((id) => children.some((child) => child.id === id && hasEnded(child)))
   )
     return;
-  const all = (state: Operation['state']): boolean =>
+  const allChildrenAre = (state: Operation['state']): boolean =>
     children.every((child) => child.state === state);
   const state =
-    operation.mode === 'observe' ? 'observed' : all('finished') ? 'finished' : 'unverified';
+    operation.mode === 'observe'
+      ? 'observed'
+      : allChildrenAre('finished')
+        ? 'finished'
+        : 'unverified';
   transaction.operation = { ...moveOperation(operation, state), endedAt: now };
 }

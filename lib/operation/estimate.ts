@@ -58,7 +58,7 @@ export function estimateOf(
   const withResources = listed.filter((task) => resourcesOf(task) > 0);
   const isMeasured = ({ service }: Task): boolean => (rates.get(service)?.length ?? 0) > 0;
   const ends = new Map<TaskId, number>();
-  // The order names each task after those that it depends on.
+  // In the order, each task follows the tasks that it depends on.
   for (const { id, dependsOn } of order) {
     const task = byId.get(id);
     const begin = Math.max(0, ...dependsOn.map((one) => ends.get(one.task) ?? 0));

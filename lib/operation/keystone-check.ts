@@ -35,7 +35,7 @@ export interface KeystoneFacts {
   readonly mayDelete: Permission | undefined;
 }
 
-/** One reason for which Keystone would refuse, and the command that clears it. */
+/** One reason why Keystone would refuse, and the command that removes this reason. */
 export interface Refusal {
   readonly message: string;
   readonly advice: string;
@@ -43,18 +43,18 @@ export interface Refusal {
 
 /** The result of {@link checkKeystone}. */
 export interface KeystoneCheck {
-  /** Empty if no reason is known for which a Keystone action would fail. */
+  /** Why Keystone actions would fail. Empty if no reason is known. */
   readonly refusals: readonly Refusal[];
   /** Permissions and facts that cannot be checked before the real change. */
   readonly unknown: readonly string[];
 }
 
 /**
- * Returns all reasons for which Keystone would refuse a token on the project, its disabling or its
- * deletion (safety rule "Know the end before the beginning"). The reasons come from Keystone's
- * source (`keystone/resource/core.py`, `assignment/core.py` and `common/policies/`, read for Zed
- * and 2026.2). An immutable domain, an immutable role and a limit of the project are no reasons,
- * because Keystone ignores them in these calls.
+ * Returns all reasons why Keystone would refuse a token on the project, the change to disabled, or
+ * the deletion of the project (safety rule "Know the end before the beginning"). The reasons come
+ * from Keystone's source (`keystone/resource/core.py`, `assignment/core.py` and `common/policies/`,
+ * read for Zed and 2026.2). An immutable domain, an immutable role and a limit of the project are
+ * no reasons, because Keystone ignores them in these calls.
  */
 export function checkKeystone(facts: KeystoneFacts): KeystoneCheck {
   const { project, domain, children } = facts;

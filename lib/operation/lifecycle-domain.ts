@@ -67,10 +67,16 @@ export function applyLifecycleChildren(
   now: number,
 ): void {
   const { operation } = transaction;
-  const own = operation.state === 'waiting' && endedChildren(operation, children);
-  if (!own) return;
-  const isUnverified = own.some(({ state }) => state === 'unverified');
-  const hasActed = own.some(({ state }) => state === 'finished' || state === 'superseded');
-  const state = isUnverified ? 'unverified' : own.length > 0 && !hasActed ? 'observed' : 'finished';
+  const endedOperations = operation.state === 'waiting' && endedChildren(operation, children);
+  if (!endedOperations) return;
+  const isUnverified = endedOperations.some(({ state }) => state === 'unverified');
+  const hasActed = endedOperations.some(
+    ({ state }) => state === 'finished' || state === 'superseded',
+  );
+  const state = isUnverified
+    ? 'unverified'
+    : endedOperations.length > 0 && !hasActed
+      ? 'observed'
+      : 'finished';
   transaction.operation = { ...moveOperation(operation, state), endedAt: now };
 }

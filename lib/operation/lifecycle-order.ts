@@ -29,7 +29,7 @@ export function lifecycleSnapshot(
     action !== 'resume'
       ? after
       : services.filter((other) => other.after.includes(name)).map((other) => other.name);
-  const placed = services.flatMap((one): PlacedService[] => {
+  const placedServices = services.flatMap((one): PlacedService[] => {
     const known = snapshot.services.find(({ name }) => name === one.name);
     if (!known) return [];
     const { name, regions, catalogTypes, catalogAliases, lacking, unseen } = known;
@@ -50,5 +50,5 @@ export function lifecycleSnapshot(
       },
     ];
   });
-  return { services: placed, uncovered: [], leftOut: snapshot.leftOut };
+  return { services: placedServices, uncovered: [], leftOut: snapshot.leftOut };
 }

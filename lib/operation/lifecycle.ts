@@ -86,33 +86,33 @@ const needsResume = (type: Scope['type'], existing: readonly Operation[]): boole
  * Returns the operation that opens when a project, domain or user was disabled or enabled, or
  * `undefined` if none opens. The operation supersedes one of the opposite action (safety rule "The
  * newest state in Keystone decides"). It does not open during a cleanup, because a cleanup
- * supersedes both actions. Keystone must confirm the operation before its first change.
+ * supersedes suspend and resume. Keystone must confirm the operation before its first change.
  */
 export function openLifecycle(input: OpenLifecycleInput): OpenedLifecycle | undefined {
   const { action, cause, existing, now, scope } = input;
   if (existing.some((operation) => isSameMessage(operation.cause, cause))) return undefined;
   if (cleanupsOf(existing).some(isUnderWay)) return undefined;
-  const before = lifecyclesOf(existing);
-  const active = before.filter((operation) => !hasEnded(operation));
-  const same = active.find((operation) => operation.action === action);
+  const earlierLifecycles = lifecyclesOf(existing);
+  const openLifecycles = earlierLifecycles.filter((operation) => !hasEnded(operation));
+  const sameAction = openLifecycles.find((operation) => operation.action === action);
   // A request of an administrator replaces an operation that the policy may still refuse.
-  if (same && (input.asked === undefined || same.lifecycle?.asked)) return undefined;
+  if (sameAction && (input.asked === undefined || sameAction.lifecycle?.asked)) return undefined;
   if (action === 'resume' && !needsResume(scope.type, existing)) {
-    if (active.length === 0) return undefined;
+    if (openLifecycles.length === 0) return undefined;
     // The suspension has not begun. Keystone must show whether the account is still disabled.
-    const changed = active.map(withoutConfirmations);
+    const changed = openLifecycles.map(withoutConfirmations);
     return { opened: undefined, changed, messages: askAgainMessages(changed) };
   }
-  const generation = (before[0]?.generation ?? 0) + 1;
+  const generation = (earlierLifecycles[0]?.generation ?? 0) + 1;
   const id = operationId(scope, generation, action);
-  const hasStarted = active.some(({ startedAt }) => startedAt !== undefined);
+  const hasStarted = openLifecycles.some(({ startedAt }) => startedAt !== undefined);
   const operation: Operation = {
     ...newOperation({ ...input, id, generation, notBefore: now }),
     action,
     lifecycle: {
       asked: input.asked,
       ...(input.undoes ? { undoes: input.undoes } : {}),
-      hasSuperseded: active.length > 0 || undefined,
+      hasSuperseded: openLifecycles.length > 0 || undefined,
       settleAt: hasStarted ? now + LAST_CALL_MILLIS : undefined,
     },
   };
@@ -120,7 +120,7 @@ export function openLifecycle(input: OpenLifecycleInput): OpenedLifecycle | unde
     const reason = `protected: ${input.protectedBecause}`;
     return { opened: refuse(operation, reason, now), changed: [], messages: [] };
   }
-  const superseded = active.map((one) => supersede(one, `${id} has replaced it`, now));
+  const superseded = openLifecycles.map((one) => supersede(one, `${id} has replaced it`, now));
   return {
     opened: operation,
     changed: superseded,
@@ -146,7 +146,7 @@ export const UNDONE = 'undone/';
 
 /**
  * True for a resume that undoes the suspension of a recovery window, of a project or of a domain
- * and its projects. Such a resume ignores protections, because it only restores.
+ * and its projects. The resume ignores protections, because it only restores.
  */
 export const isUndo = ({ action, cause, lifecycle }: Operation): boolean =>
   action === 'resume' && lifecycle?.asked !== undefined && cause.messageId.startsWith(UNDONE);

@@ -21,11 +21,11 @@ export type Mode = 'observe' | 'enforce';
  * - `held`: a cap, a protection or an open question stopped the operation. A person must release
  *   it.
  * - `recoverable`: the recovery window of a requested deletion. The account is disabled and
- *   suspended, and a cancellation reverts both. No resource is removed.
+ *   suspended, and a cancellation enables and resumes it. No resource is removed.
  * - `pre-delete`: an administrator requested the deletion of an existing project. The types that
  *   need the project are removed first.
  * - `running`: the tasks clean up the services.
- * - `waiting`: the operation of a domain waits for those of its projects.
+ * - `waiting`: the operation of a domain waits for the operations of its projects.
  * - `closing`: all services are empty, and Keystone deletes the project.
  * - `finished`, `observed` (mode `observe`: only counted), `superseded` (a newer operation replaced
  *   it) and `canceled` (by a person) are end states.
@@ -184,7 +184,7 @@ export interface Waiver {
   readonly at: number;
 }
 
-/** Why an operation is stopped, and what to do. */
+/** The reason why an operation is stopped, and the advice for the operator. */
 export interface Hold {
   readonly reason: string;
   readonly since: number;
@@ -266,7 +266,7 @@ export interface Operation {
   readonly canceled?:
     | { readonly by: string; readonly reason: string; readonly at: number }
     | undefined;
-  /** Action `plan` only: what would make Keystone refuse the deletion of the account. */
+  /** Action `plan` only: why Keystone would refuse the deletion of the account. */
   readonly keystoneCheck?: KeystoneCheck | undefined;
   /** Optimistic lock: counts the writes. */
   readonly version: number;

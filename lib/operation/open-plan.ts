@@ -11,7 +11,7 @@ export interface PlanInput {
   readonly reason: string;
   /** True if Keystone shows the project as enabled. */
   readonly enabled: boolean;
-  /** The reasons for which Keystone would refuse the deletion. A plan shows them. */
+  /** Why Keystone would refuse the deletion. A plan shows them. */
   readonly keystoneCheck: KeystoneCheck;
   /** All plans of the project, newest first. */
   readonly existing: readonly Operation[];

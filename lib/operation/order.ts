@@ -11,8 +11,8 @@ import type { PlannedTask, Uncovered } from './model.ts';
  * Why the order is safe.
  *
  * No cycle. When the program starts, `assertNoCycle` checks the dependencies of all services.
- * `planOrder` checks those of one operation again and saves them in the operation, so that a later
- * release cannot change the order of a running operation.
+ * `planOrder` checks the dependencies of one operation again and saves them in the operation, so
+ * that a later version of the propagator cannot change the order of a running operation.
  *
  * No guard is removed before its workload. A task with a required dependency is requested only
  * after the end of the task that it depends on. A task ends when a listing is empty, when the cloud
@@ -102,13 +102,13 @@ export const dependenciesOf = (
  * none.
  */
 function strengthOf(service: Dependencies, other: Dependencies): Strength | undefined {
-  const own = service.dependsOn.filter(
+  const ownDependencies = service.dependsOn.filter(
     (one) =>
       one.until === 'done' &&
       (one.service === other.name || (one.service === EVERY_OTHER && !dependsOnEveryOther(other))),
   );
-  const theirs = (other.dependents ?? []).filter((one) => one.service === service.name);
-  const strengths = [...own, ...theirs].map(({ strength }) => strength);
+  const declaredByOther = (other.dependents ?? []).filter((one) => one.service === service.name);
+  const strengths = [...ownDependencies, ...declaredByOther].map(({ strength }) => strength);
   return strengths.includes('required') ? 'required' : strengths.at(0);
 }
 
@@ -124,8 +124,9 @@ export const otherService = (dependency: ServiceDependency): string =>
 
 /**
  * Returns the order of an operation: one task for each service and region, with its dependencies. A
- * service depends on another one in all regions, because a volume in one region may hold an image
- * of another. Dependencies outside of `services` are ignored. Throws `TypeError` on a cycle.
+ * service depends on another service in all regions, because a volume in one region may block the
+ * deletion of an image in another region. Dependencies outside of `services` are ignored. Throws
+ * `TypeError` on a cycle.
  */
 export function planOrder(
   operationId: OperationId,
@@ -181,21 +182,21 @@ function taskDependency(
  * `TypeError` with the names when no order is possible.
  */
 export function levels<S extends Dependencies>(services: readonly S[]): S[][] {
-  const done = new Set<string>();
-  const found: S[][] = [];
+  const placedNames = new Set<string>();
+  const orderedLevels: S[][] = [];
   for (let open = [...services]; open.length > 0; ) {
     const ready = open.filter((service) =>
-      dependenciesOf(service, services).every((one) => done.has(otherService(one))),
+      dependenciesOf(service, services).every((one) => placedNames.has(otherService(one))),
     );
     if (ready.length === 0)
       throw new TypeError(
         `the dependencies form a cycle among ${open.map((service) => service.name).join(', ')}`,
       );
-    for (const service of ready) done.add(service.name);
-    open = open.filter((service) => !done.has(service.name));
-    found.push(ready);
+    for (const service of ready) placedNames.add(service.name);
+    open = open.filter((service) => !placedNames.has(service.name));
+    orderedLevels.push(ready);
   }
-  return found;
+  return orderedLevels;
 }
 
 /**

@@ -88,7 +88,7 @@ export const stillOvertaken = (
   transaction: OperationTransaction,
   { id, overtook }: Pick<Task, 'id' | 'overtook'>,
 ): readonly TaskId[] => {
-  // If an overtaken task overtook another one, it may run again.
+  // If an overtaken task has itself overtaken another task, the overtaken task may run again.
   const mayRun = (other: TaskId): boolean =>
     !isEnded(transaction.task(other)) || (transaction.task(other)?.overtook.length ?? 0) > 0;
   // A dependency of this task may have overtaken the same task. The dependency then runs again, and

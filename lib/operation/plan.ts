@@ -70,8 +70,7 @@ export interface Plan {
   readonly uncovered: readonly Uncovered[];
   readonly leftOut: readonly LeftOut[];
   /**
-   * The reasons for which Keystone would refuse the deletion, and the permissions that cannot be
-   * checked in advance.
+   * Why Keystone would refuse the deletion, and the permissions that cannot be checked in advance.
    */
   readonly keystoneCheck: KeystoneCheck;
 }
@@ -238,11 +237,11 @@ export function overDrift(
   const sum = appeared.reduce((all, [, { count }]) => all + count, 0);
   if (sum <= plan.allowedDrift && !appeared.some(([, { isRefused }]) => isRefused))
     return undefined;
-  const shown = appeared
+  const appearedTexts = appeared
     .filter(([, { count }]) => count > 0)
     .map(([type, { count, example }]) => `${type}: ${count} (for example ${example})`);
   return (
     `more resources appeared after the plan ${plan.of} than the ${plan.allowedDrift} ` +
-    `that may be removed without another approval: ${shown.join('; ')}`
+    `that may be removed without another approval: ${appearedTexts.join('; ')}`
   );
 }

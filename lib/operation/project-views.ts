@@ -27,21 +27,21 @@ export function projectViews(
   const byProject = new Map(children.map((child) => [child.scope.id as string, child]));
   const planned = projects.map(({ id, name, parentId, protectedBecause }): ProjectView => {
     const child = byProject.get(id);
-    const own = child && tasks.get(child.id);
+    const childTasks = child && tasks.get(child.id);
     return {
       id,
       name,
       parentId,
       operationId: child?.id,
       state: child?.state ?? (protectedBecause === undefined ? 'not begun' : 'protected'),
-      resources: own && sumOf(own.map((task) => total(task.counts))),
+      resources: childTasks && sumOf(childTasks.map((task) => total(task.counts))),
     };
   });
   const known = new Set<string>(projects.map(({ id }) => id));
   const others = children.flatMap(({ id: operationId, scope, state }): ProjectView[] => {
     if (scope.type !== 'project' || known.has(scope.id)) return [];
-    const own = tasks.get(operationId);
-    const resources = own && sumOf(own.map((task) => total(task.counts)));
+    const childTasks = tasks.get(operationId);
+    const resources = childTasks && sumOf(childTasks.map((task) => total(task.counts)));
     return [{ id: scope.id, name: scope.name, parentId: undefined, operationId, state, resources }];
   });
   return [...planned, ...others];

@@ -32,17 +32,17 @@ export function requestReady(transaction: OperationTransaction, step: ReadyInput
   for (const { id, dependsOn } of operation.order) {
     const task = transaction.task(id);
     if (task?.state !== 'pending') continue;
-    const open = dependsOn.filter((one) => !isEnded(transaction.task(one.task)));
+    const openDependencies = dependsOn.filter((one) => !isEnded(transaction.task(one.task)));
     const hasResources = total(task.counts).left > 0;
     const mayBegin = (one: TaskDependency): boolean =>
       mayOvertake(transaction, one, step) ||
       (hasResources && one.strength === 'preferred' && hasCountedNothing(transaction, one.task));
-    if (!open.every(mayBegin)) {
-      requestPartial(transaction, task, open, step);
+    if (!openDependencies.every(mayBegin)) {
+      requestPartial(transaction, task, openDependencies, step);
       continue;
     }
     const overtakenByThem = dependsOn.flatMap((one) => transaction.task(one.task)?.overtook ?? []);
-    const overtook = [...new Set([...open.map((one) => one.task), ...overtakenByThem])];
+    const overtook = [...new Set([...openDependencies.map((one) => one.task), ...overtakenByThem])];
     requestRun(transaction, { ...task, overtook }, 'apply', step.now);
   }
 }
@@ -60,16 +60,16 @@ export function requestReady(transaction: OperationTransaction, step: ReadyInput
 function requestPartial(
   transaction: OperationTransaction,
   task: Task,
-  open: readonly TaskDependency[],
+  openDependencies: readonly TaskDependency[],
   step: ReadyInput,
 ): void {
   if (task.partial || task.startedAt !== undefined) return;
-  const independent = open.filter(hasIndependentTypes);
+  const independent = openDependencies.filter(hasIndependentTypes);
   if (independent.length === 0) return;
-  const others = open.filter((one) => !hasIndependentTypes(one));
+  const otherDependencies = openDependencies.filter((one) => !hasIndependentTypes(one));
   const mayPrecede = (one: TaskDependency): boolean =>
     mayOvertake(transaction, one, step) || isCountedEmpty(transaction, one);
-  if (!others.every(mayPrecede)) return;
+  if (!otherDependencies.every(mayPrecede)) return;
   if (!independent.every((one) => isRemoving(transaction.task(one.task)))) return;
   if (typesIndependentOfAll(independent).every((type) => isFreshEmpty(task, type))) return;
   const awaiting = independent.flatMap((one) => transaction.task(one.task)?.service ?? []);
@@ -90,10 +90,10 @@ const hasIndependentTypes = (one: TaskDependency): one is IndependentDependency 
 /** Returns the types that are independent of all these tasks. */
 const typesIndependentOfAll = ([
   first,
-  ...others
+  ...otherDependencies
 ]: readonly IndependentDependency[]): ResourceTypeName[] =>
   (first?.independentTypes ?? []).filter((type) =>
-    others.every(({ independentTypes }) => independentTypes.includes(type)),
+    otherDependencies.every(({ independentTypes }) => independentTypes.includes(type)),
   );
 
 const isFreshEmpty = ({ verifications }: Task, type: ResourceTypeName): boolean =>

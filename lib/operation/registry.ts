@@ -82,13 +82,15 @@ export function chooseEndpoint(
   const overrides = inRegion.filter((one) => one.isOverride && isOneOf(one));
   const candidates = overrides.length > 0 ? overrides : inRegion;
   for (const type of types) {
-    const here = candidates
+    const endpointsOfType = candidates
       .filter((one) => typeKey(one.type) === typeKey(type))
       .flatMap((registration) =>
         registration.endpoints.map((endpoint) => ({ registration, endpoint })),
       );
     for (const name of [...preferredInterfaces, ...FALLBACK]) {
-      const found = here.find(({ endpoint }) => interfaceKey(endpoint.interface) === name);
+      const found = endpointsOfType.find(
+        ({ endpoint }) => interfaceKey(endpoint.interface) === name,
+      );
       if (found) return found;
     }
   }

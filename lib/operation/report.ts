@@ -39,8 +39,8 @@ export const underWay = ({ phase }: Task): TaskState =>
   phase === 'plan' ? 'planning' : 'requested';
 
 /**
- * Applies a report of a service to its task. A report of another run, or an outdated one, is
- * ignored.
+ * Applies a report of a service to its task. A report of another run is ignored, and so is an
+ * outdated report.
  */
 export function applyReport(
   transaction: OperationTransaction,

@@ -40,7 +40,8 @@ export type RequestAnswer =
       readonly kind: 'opened';
       readonly opened: Opened;
       /**
-       * Reasons for which Keystone may refuse the deletion and that cannot be checked in advance.
+       * Permissions and facts that cannot be checked in advance. Keystone may refuse the deletion
+       * because of them.
        */
       readonly unknown: readonly string[];
       /** The operation that this one supersedes. */
@@ -65,14 +66,19 @@ export function openRequest(input: RequestInput): RequestAnswer {
     return refusal('the project is enabled: confirm it with its name');
   if (input.confirmedName !== undefined && input.confirmedName !== shown.name)
     return refusal('the confirmed name is not the name of this project: check the id');
-  const open = input.existing.find((operation) => !hasEnded(operation));
-  const isReplaced = open && input.plan !== undefined && hasRemovedNothing(open);
-  if (open && !isRefuted(open) && !isReplaced)
+  const openOperation = input.existing.find((operation) => !hasEnded(operation));
+  const isReplaced = openOperation && input.plan !== undefined && hasRemovedNothing(openOperation);
+  if (openOperation && !isRefuted(openOperation) && !isReplaced)
     return {
       kind: 'refused',
-      because: `an operation about it exists already: ${open.id} is ${open.state}`,
-      ...(open.state === 'recoverable'
-        ? { advice: `To delete it now: propagator operation release ${open.id} --reason "…"` }
+      because:
+        `an operation about it exists already: ${openOperation.id} is ` + `${openOperation.state}`,
+      ...(openOperation.state === 'recoverable'
+        ? {
+            advice:
+              `To delete it now: propagator operation release ${openOperation.id} ` +
+              '--reason "…"',
+          }
         : {}),
     };
   if (input.keystoneCheck.refusals.length > 0) {
@@ -80,21 +86,23 @@ export function openRequest(input: RequestInput): RequestAnswer {
     return { kind: 'refused', because: message, advice: `No resource was changed. ${advice}` };
   }
   const superseded =
-    open &&
+    openOperation &&
     supersede(
-      open,
+      openOperation,
       isReplaced
         ? `${input.by} approved the newer plan ${input.plan?.of}`
         : `Keystone shows the project, and ${input.by} asked for its cleanup`,
       input.now,
     );
   const existing = input.existing.map((one) =>
-    one.id === open?.id && superseded ? superseded.operation : one,
+    one.id === openOperation?.id && superseded ? superseded.operation : one,
   );
-  const parent = open && input.parent && !hasEnded(input.parent) ? input.parent : undefined;
+  const parent =
+    openOperation && input.parent && !hasEnded(input.parent) ? input.parent : undefined;
   // If the domain opened the replaced operation, the new one also belongs to the domain and is
   // canceled with it.
-  const opener = open && parent && !isIndependent(open, parent) ? parent.id : 'requested';
+  const opener =
+    openOperation && parent && !isIndependent(openOperation, parent) ? parent.id : 'requested';
   const cause: Cause = {
     messageId: `${opener}/${scope.id}/${(existing[0]?.generation ?? 0) + 1}`,
     eventType: 'requested',
@@ -122,7 +130,7 @@ export function openRequest(input: RequestInput): RequestAnswer {
     operation: {
       ...opened.operation,
       ...(plan ? { plan } : {}),
-      ...(parent ? { parentId: parent.id, waitsBelow: open?.waitsBelow } : {}),
+      ...(parent ? { parentId: parent.id, waitsBelow: openOperation?.waitsBelow } : {}),
       // The window of the earlier operation is over. Keep the record of the changes that it made.
       ...(earlier ? { recovery: { ...earlier, remainingMillis: 0 } } : {}),
     },
@@ -142,11 +150,13 @@ export function openRequest(input: RequestInput): RequestAnswer {
     ...(delayed ? { suspension: delayed } : {}),
     unknown: input.keystoneCheck.unknown,
     ...(superseded ? { superseded } : {}),
-    ...(open && parent ? { parent: withChild(parent, open.id, opened.operation.id) } : {}),
+    ...(openOperation && parent
+      ? { parent: withChild(parent, openOperation.id, opened.operation.id) }
+      : {}),
   };
 }
 
-/** Returns the operation of a domain with another operation of one of its projects. */
+/** Returns the operation of a domain after the operation of one of its projects was replaced. */
 const withChild = (parent: Operation, before: OperationId, after: OperationId): Operation => ({
   ...parent,
   children: parent.children.map((id) => (id === before ? after : id)),
@@ -192,8 +202,8 @@ function suspend(input: RequestInput, superseded: Opened | undefined): OpenedLif
   return opened ?? nothing;
 }
 
-function supersede(open: Operation, because: string, now: number): Opened {
-  const operation = refuse(open, because, now);
+function supersede(openOperation: Operation, because: string, now: number): Opened {
+  const operation = refuse(openOperation, because, now);
   const { id, state, parentId } = operation;
   return {
     operation,

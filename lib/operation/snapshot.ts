@@ -23,7 +23,7 @@ export interface KnownService extends Omit<PlacedService, 'regions' | 'resourceT
   readonly offByDefault?: string | undefined;
 }
 
-/** The known services, and those that the settings add. */
+/** The known services, and the services that the settings add. */
 export interface Known {
   readonly services: readonly KnownService[];
   /** Services that are off by default and that the settings enable. */

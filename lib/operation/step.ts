@@ -82,14 +82,14 @@ export function step(
   announceDisabled(transaction, operation);
   // The operation of the domain waits for the end of this one, and a refusal is also an end.
   if (!hasEnded(operation) && hasEnded(transaction.operation)) announceEnd(transaction);
-  const done = transaction.done();
+  const changes = transaction.done();
   const unchanged =
     transaction.operation === operation &&
-    done.operations.length === 1 &&
-    done.tasks.length === 0 &&
-    done.messages.length === 0 &&
-    done.deadLetters.length === 0;
-  return unchanged ? undefined : done;
+    changes.operations.length === 1 &&
+    changes.tasks.length === 0 &&
+    changes.messages.length === 0 &&
+    changes.deadLetters.length === 0;
+  return unchanged ? undefined : changes;
 }
 
 function apply(transaction: OperationTransaction, event: StepEvent, stepInput: StepInput): void {

@@ -81,7 +81,7 @@ export interface Task {
   readonly verifications: Verifications;
   /**
    * Verifications of runs with a lower number are stale, because the project was enabled during one
-   * of those runs.
+   * of these runs.
    */
   readonly validFromRun: number;
   /**

@@ -25,7 +25,7 @@ export interface StepInput {
   readonly maxOperationsPerHour: number;
   /** Operations that began to remove resources within the last hour. */
   readonly startedLastHour: number;
-  /** The catalog types for which a person decided that they need no cleanup. */
+  /** The decisions of persons that a catalog type needs no cleanup. */
   readonly waivers: readonly Waiver[];
   /** The types of all resources, of any project, that a stored hold keeps now. */
   readonly heldTypes: readonly string[];

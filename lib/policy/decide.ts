@@ -17,7 +17,7 @@ export interface ProjectFacts {
 /** The consequence of one change of an account. */
 export interface PolicyDecision {
   readonly action: 'provision' | 'suspend' | 'resume' | 'cleanup' | 'none';
-  /** The minimum delay in milliseconds; `undefined` if the rule has none. */
+  /** The minimum delay in milliseconds; `undefined` if the rule names no delay. */
   readonly afterMillis: number | undefined;
   readonly mode: 'observe' | 'enforce';
   /** The number of the rule in the file, from 1; `undefined` if none matches. */
@@ -28,11 +28,11 @@ export interface PolicyDecision {
    * Action `provision`: true if existing resources and settings with other values are also changed.
    */
   readonly reconcile?: boolean;
-  /** Action `provision` of a user: its roles and groups. */
+  /** Action `provision` of a user: the roles and groups to assign. */
   readonly assignments?: UserAssignments;
 }
 
-/** The action of each change for which no rule matches. */
+/** The action of each change if no rule matches. */
 const DEFAULT_ACTION = {
   'project.created': 'none',
   'project.disabled': 'suspend',
@@ -44,7 +44,7 @@ const DEFAULT_ACTION = {
 } as const satisfies Record<PolicyChange, PolicyDecision['action']>;
 
 /**
- * The mode of each change for which no rule matches. A suspension then only reports. A resume still
+ * The mode of each change if no rule matches. A suspension then only reports. A resume still
  * restores all suspended resources. A cleanup has the mode of the settings.
  */
 const DEFAULT_MODE: Readonly<Record<PolicyChange, PolicyDecision['mode']>> = {
@@ -94,8 +94,8 @@ export interface DeletionDecision {
 }
 
 /**
- * Returns the recovery window of a requested deletion. The first rule that matches the project and
- * names a window decides.
+ * Returns the recovery window of a requested deletion, or `undefined`. The first rule that matches
+ * the project and names a window decides.
  */
 export function decideDeletion(policy: Policy, facts: ProjectFacts): DeletionDecision | undefined {
   const index = policy.rules.findIndex((rule) => rule.deletion && matches(rule, facts));
@@ -112,11 +112,13 @@ export function decideDeletion(policy: Policy, facts: ProjectFacts): DeletionDec
 /** True if all parts of the rule's `match` fit the project. */
 export function matches({ match }: Rule, facts: ProjectFacts): boolean {
   const { domain, parent, tags, name } = match;
-  const known = (values: readonly (string | undefined)[], wanted: string | readonly string[]) =>
-    [wanted].flat().some((one) => values.includes(one));
+  const includesAny = (
+    values: readonly (string | undefined)[],
+    accepted: string | readonly string[],
+  ) => [accepted].flat().some((one) => values.includes(one));
   return (
-    (domain === undefined || known([facts.domainId, facts.domainName], domain)) &&
-    (parent === undefined || known([facts.parentId], parent)) &&
+    (domain === undefined || includesAny([facts.domainId, facts.domainName], domain)) &&
+    (parent === undefined || includesAny([facts.parentId], parent)) &&
     (tags === undefined || tags.every((tag) => facts.tags.includes(tag))) &&
     (name === undefined || (facts.name !== undefined && patternOf(name).test(facts.name)))
   );

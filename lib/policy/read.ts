@@ -13,8 +13,8 @@ export type ReadPolicy =
   | { readonly kind: 'wrong'; readonly problems: readonly PolicyProblem[] };
 
 /**
- * Reads a policy file. `sections`: the schemas of a profile, by service. Returns every error with
- * its line. Never throws.
+ * Reads a policy file. `sections`: the schemas of a profile, by service. An invalid file gives
+ * every error with its line. Never throws.
  */
 export function readPolicy(text: string, sections: ProfileSections): ReadPolicy {
   const lines = new LineCounter();

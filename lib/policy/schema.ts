@@ -11,9 +11,9 @@ const words = z.union([z.string().min(1), z.array(z.string().min(1)).min(1)], {
 });
 
 /**
- * The accounts that a rule matches. All parts must match. `domain`: one of these ids or names.
- * `parent`: one of these ids. `tags`: all of these tags. `name`: a pattern, in which `*` matches
- * any text and `?` one character. Users have no parent and no tags.
+ * The accounts that a rule matches. A rule matches an account if all its parts match. `domain`: one
+ * of these ids or names. `parent`: one of these ids. `tags`: all of these tags. `name`: a pattern.
+ * In the pattern, `*` matches any text and `?` one character. Users have no parent and no tags.
  */
 const match = z.strictObject({
   domain: words.optional(),
@@ -44,7 +44,9 @@ const provision = reaction('provision')
     error: 'name the profile: { action: provision, profile: small }',
   });
 
-/** A change of a user is only reported, because resources of a user cannot be suspended. */
+/**
+ * The mode of a user's change is always `observe`, because resources of a user cannot be suspended.
+ */
 const userReaction = <Action extends string>(action: Action) =>
   reaction(action).extend({
     mode: z
@@ -65,7 +67,7 @@ const recoveryTime = z.string({ error: 'write a number and a unit: 12h, 30d' }).
 /** The recovery window of a requested deletion. */
 const deletion = z.strictObject({
   recoverFor: recoveryTime,
-  /** How long before the end a reminder is published. */
+  /** A reminder is published this long before the end of the window. */
   remind: z.array(recoveryTime).max(20).default([]),
 });
 
@@ -127,7 +129,7 @@ export const NO_POLICY: Policy = Policy.parse({ version: POLICY_VERSION });
 
 /**
  * Returns the schema of a policy file for a cloud with these services. The schema checks each
- * section of each profile, and that the profiles named by rules exist.
+ * section of each profile. It also checks that every profile exists that a rule names.
  */
 export const policySchema = (sections: ProfileSections): z.ZodType<Policy> =>
   Policy.extend({

@@ -8,7 +8,7 @@ export interface SuspendOption {
   readonly loses?: string;
 }
 
-/** The options of one service. The value `none` is also valid and excludes the service. */
+/** The options of one service. The value `none` is also valid: it excludes the service. */
 interface ServiceOptions {
   readonly default: string;
   readonly options: Readonly<Record<string, SuspendOption>>;
@@ -39,8 +39,8 @@ export const SUSPEND_OPTIONS = {
         does: 'locks and shelves servers, which frees their hosts',
         loses:
           'shelved servers lose their memory and their place: a resume fails while no host ' +
-          'has room, and the image of a server that boots from an image is in the project ' +
-          'of the propagator meanwhile',
+          'has room, and until the resume the image of a server that boots from an image is in ' +
+          'the project of the propagator',
       },
     },
   },
@@ -65,8 +65,8 @@ export const SUSPEND_OPTIONS = {
       'routers-down': {
         does: 'sets routers administratively down',
         loses:
-          'connections through the routers and their floating IP addresses break, as do those ' +
-          'of VPNs and of load balancers that stay up',
+          'connections through the routers and their floating IP addresses break, and so do ' +
+          'connections of VPNs and of load balancers that stay up',
       },
     },
   },
@@ -77,7 +77,7 @@ export const SUSPEND_OPTIONS = {
         does: 'stops the database of each instance',
         loses:
           'a database loses its cache and its connections, and the resume starts it with a ' +
-          'restart, which applies configuration changes that were waiting for one',
+          'restart, which applies pending configuration changes',
       },
     },
   },
@@ -139,8 +139,8 @@ export const SuspendOptions = z.strictObject({
 export type SuspendOptions = z.infer<typeof SuspendOptions>;
 
 /**
- * True if the policy file has options for the service. Other services, such as an operator's own,
- * are always suspended.
+ * True if the policy file has options for the service. A service without options, for example a
+ * service of the operator, is always suspended.
  */
 export const hasOptions = (service: string): boolean =>
   Object.hasOwn(optionsOf, service) || QUOTA_SERVICES.some((name) => name === service);
@@ -160,7 +160,7 @@ export function chosenOptions(service: string, { quotas, ...options }: SuspendOp
 }
 
 /**
- * Returns the options of a policy that differ from the default, each with its loss, for an
+ * Returns the chosen options of a policy that have a loss, with a description of the loss for the
  * operator.
  */
 export function lossesOf(policy: SuspendOptions): ChosenOption[] {

@@ -7,11 +7,11 @@ export interface Backoff {
 
 /**
  * Returns the delay in milliseconds after failed attempt number `attempt` (1, 2, 3 …). The delay
- * doubles with each attempt up to `maxMillis`, and is multiplied by `random` (0 to 1). A random
- * factor ("full jitter") spreads the retries of callers that failed at the same time.
+ * doubles with each attempt up to `maxMillis`, and is multiplied by `random` (0 to 1). Callers that
+ * failed at the same time should pass a random number ("full jitter"), which spreads their retries.
  *
- * @example
- * await delay(backoffMillis(attempt, { firstMillis: 50, maxMillis: 2000 }, Math.random()));
+ * @example await delay(backoffMillis(attempt, { firstMillis: 50, maxMillis: 2000 },
+ * Math.random()));
  */
 export function backoffMillis(
   attempt: number,

@@ -35,7 +35,10 @@ export function brokerUrls(text: string): string[] {
   });
 }
 
-/** Throws if the login contains a reserved character, which would cut the password short. */
+/**
+ * Throws if the login contains a reserved character. A URL parser would end the password at this
+ * character.
+ */
 function refuseReserved(text: string, start: number): void {
   const lastAt = text.lastIndexOf('@');
   const refuse = (index: number): never => {
@@ -52,7 +55,8 @@ function refuseReserved(text: string, start: number): void {
     if (character === '%' && !/^[0-9a-fA-F]{2}/.test(text.slice(index + 1, index + 3)))
       refuse(index);
     if (isInLogin && /[/?[\]]/.test(character) && !isAddress(text, index)) refuse(index);
-    // Within one host, a second @ belongs to the password.
+    // A host has at most one @. If the text of one host has a second @, the first @ belongs to the
+    // password.
     const next = text.slice(index + 1).split(',')[0] ?? '';
     if (character === '@' && next.includes('@')) refuse(index);
   }

@@ -11,7 +11,7 @@ export function steadyClock(
   return () => Math.floor(offset + monotonicNow());
 }
 
-/** Smaller changes of the system clock are ignored as corrections. */
+/** A smaller change of the system clock counts as a correction and is ignored. */
 const JUMP_MILLIS = 5000;
 
 /**

@@ -1,10 +1,11 @@
 import { redactDeep } from './redaction.ts';
 
 /**
- * The error classes. The class alone decides how an error is handled. `Gone` counts as done.
- * `InProgress` and `Blocked` are checked again. `Transient` is retried with back-off. `Denied` is
- * reported to the operator at once. `Unsupported` is skipped. `Poison` goes to quarantine.
- * `Unexpected` is retried and then becomes a dead-letter message.
+ * The error classes. The class alone decides how an error is handled. `Gone`: the resource does not
+ * exist, so its removal is done. `InProgress` and `Blocked`: the resource is checked again.
+ * `Transient`: retried with back-off. `Denied`: reported to the operator immediately.
+ * `Unsupported`: skipped. `Poison`: the message goes to quarantine. `Unexpected`: retried, and then
+ * dead-lettered.
  */
 export const ERROR_CLASSES = [
   'Gone',
@@ -18,7 +19,7 @@ export const ERROR_CLASSES = [
 ] as const;
 export type ErrorClass = (typeof ERROR_CLASSES)[number];
 
-/** The actor whose action is needed. `none`: no action is needed. */
+/** The actor that must act. `none`: no action is needed. */
 export type Actor = 'none' | 'operator' | 'customer' | 'other-project';
 
 /** An error for events and operators, without tokens, passwords and bodies. */

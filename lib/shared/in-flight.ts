@@ -1,9 +1,12 @@
-/** A request that has been running for longer is not shared, because its answer may be outdated. */
+/**
+ * A request is shared for at most this time after its start, because its answer may be outdated
+ * later.
+ */
 const MAX_AGE_MILLIS = 1000;
 
 /**
- * Combines equal requests that overlap in time. Only a running request is shared, so the answer for
- * each caller is newer than the caller's request.
+ * Combines equal requests that overlap in time. Only a running request is shared, so each caller
+ * gets an answer that arrives after the caller's own request.
  */
 export class InFlight {
   readonly #asked = new Map<string, { readonly at: number; readonly answer: Promise<unknown> }>();
@@ -18,7 +21,7 @@ export class InFlight {
   share<T>(key: string, ask: () => Promise<T>): Promise<T> {
     const known = this.#asked.get(key);
     const age = known ? this.#now() - known.at : Number.POSITIVE_INFINITY;
-    // The key determines the type of the answer.
+    // The cast is safe, because the key determines the type of the answer.
     if (known && age >= 0 && age < MAX_AGE_MILLIS) return known.answer as Promise<T>;
     const answer = ask();
     const mine = { at: this.#now(), answer };

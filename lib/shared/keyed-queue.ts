@@ -5,15 +5,15 @@
 export class KeyedQueue {
   readonly #last = new Map<string, Promise<unknown>>();
 
-  /** Resolves or rejects as `work` does. A failure does not stop the next function. */
+  /** Resolves or rejects with the result of `work`. A failure does not stop the next function. */
   run<T>(key: string, work: () => Promise<T>): Promise<T> {
     const before = this.#last.get(key) ?? Promise.resolve();
-    const mine = before.then(work, work);
-    this.#last.set(key, mine);
+    const queued = before.then(work, work);
+    this.#last.set(key, queued);
     const forget = (): void => {
-      if (this.#last.get(key) === mine) this.#last.delete(key);
+      if (this.#last.get(key) === queued) this.#last.delete(key);
     };
-    mine.then(forget, forget);
-    return mine;
+    queued.then(forget, forget);
+    return queued;
   }
 }

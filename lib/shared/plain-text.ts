@@ -4,7 +4,8 @@ import { redactText } from './redaction.ts';
 const MAX_READ = 20_000;
 /**
  * Control characters (including terminal sequences), zero-width characters and characters that
- * change the text direction. With them, a terminal or a viewer could show a different text.
+ * change the text direction. With these characters, a terminal or a viewer could show a different
+ * text.
  */
 const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}\p{Co}]+/gu;
 
@@ -15,8 +16,8 @@ const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}\p{Co}]+/gu;
 export function plainText(text: string, max: number, secrets: readonly string[] = []): string {
   let line = text.slice(0, MAX_READ);
   for (const secret of secrets) if (secret) line = line.replaceAll(secret, '***');
-  // Redact before and after, because a secret may span several lines or contain an invisible
-  // character.
+  // Redact before and after the characters are replaced, because a secret may span several lines or
+  // contain an invisible character.
   line = redactText(redactText(line).replace(UNPRINTABLE, ' ').replace(/\s+/g, ' ').trim());
   return line.length > max ? `${line.slice(0, max - 1)}…` : line;
 }

@@ -7,9 +7,10 @@ const NAMES =
   'signature|_sig(?![a-z])|api_?key|private_?key';
 const MARK = '[redacted]';
 /**
- * Limits the length of names, because the match of a long text would otherwise take quadratic time.
+ * Returns a pattern of a name. The pattern limits the length of the name, because the match of a
+ * long text would otherwise take quadratic time.
  */
-const named = (among: string): string => `${among}{0,60}(?:${NAMES})${among}{0,60}`;
+const nameContaining = (among: string): string => `${among}{0,60}(?:${NAMES})${among}{0,60}`;
 
 /**
  * Matches `"name": "value"` in JSON and in JSON inside JSON strings, where every quote has the same
@@ -17,18 +18,18 @@ const named = (among: string): string => `${among}{0,60}(?:${NAMES})${among}{0,6
  * the value is an object or a list, the match extends to the end of the text.
  */
 const FIELD = new RegExp(
-  String.raw`(?<!\\)(?<quote>\\*["'])(?<name>${named(String.raw`[^"'\\]`)})\k<quote>` +
+  String.raw`(?<!\\)(?<quote>\\*["'])(?<name>${nameContaining(String.raw`[^"'\\]`)})\k<quote>` +
     String.raw`\s{0,20}[:=]\s{0,20}` +
     String.raw`(?:[bu]?(?<open>\\*["'])(?:.*?(?<!\\)\k<open>|.*$)|[{[(].*$|-?\d[\w.+-]*)`,
   'gis',
 );
-/** The start of a word, also after `\n` in JSON text. */
+/** The start of a word. A word may also start after `\n` in JSON text. */
 const WORD = String.raw`(?<=^|[^\w-]|\\[nrt])`;
 const HEADERS =
   'x-[a-z-]{0,40}(?:token|key|signature|secret)|(?:proxy-)?authorization|(?:set-)?cookie';
 /**
- * Names before a colon (YAML). This list is shorter, because ordinary words also occur before a
- * colon (`Could not find token: …`).
+ * Names of secrets before a colon (YAML). This list is shorter than `NAMES`, because ordinary words
+ * also occur before a colon (`Could not find token: …`).
  */
 const STRICT_NAMES =
   'passw(?:or)?d|passphrase|adminpass|[_-]secret|secret_?(?:access_?)?key|secret_?string|' +
@@ -45,7 +46,7 @@ const PATTERNS: readonly (readonly [RegExp, string])[] = [
   [new RegExp(String.raw`${WORD}((?:${HEADERS})\s{0,20}[:=])[^\r\n"'\\]+`, 'gim'), `$1 ${MARK}`],
   [
     new RegExp(
-      String.raw`${WORD}(${named(String.raw`[\w-]`)}\s{0,20}=\s{0,20})${NOT_REDACTED}` +
+      String.raw`${WORD}(${nameContaining(String.raw`[\w-]`)}\s{0,20}=\s{0,20})${NOT_REDACTED}` +
         String.raw`(?:"[^"]*"?|'[^']*'?|[^\s&,;"'\\]+)`,
       'gi',
     ),
@@ -77,7 +78,7 @@ const PATTERNS: readonly (readonly [RegExp, string])[] = [
 ];
 
 /**
- * Redacts secrets in text of any form, also in truncated text. Secrets are recognized by name or by
+ * Redacts secrets in text of any form, even in truncated text. Secrets are recognized by name or by
  * form. The function is idempotent.
  */
 export function redactText(text: string): string {
@@ -97,8 +98,8 @@ export const SECRET_FIELDS: readonly string[] = [
 ];
 
 /**
- * Redacts secrets in every string of a value that this project created. The names of fields are
- * ignored, because for example `barbican.secret` is a resource type with a count.
+ * Redacts secrets in every string of a value that this project created. The names of fields do not
+ * matter: for example, `barbican.secret` is a resource type with a count.
  */
 export function redactDeep<T>(value: T): T;
 export function redactDeep(value: unknown): unknown {
@@ -113,6 +114,6 @@ export function redactDeep(value: unknown): unknown {
 
 function isData(value: unknown): value is object {
   if (typeof value !== 'object' || value === null) return false;
-  const made: unknown = Object.getPrototypeOf(value);
-  return made === null || Object.getPrototypeOf(made) === null;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
 }

@@ -82,7 +82,10 @@ interface HttpPluginSetting {
   readonly url: string;
   readonly actions: readonly PluginAction[];
 }
-/** HTTP plugins: `NAME=URL`, with the actions that each supports after its name. */
+/**
+ * HTTP plugins: `NAME=URL`. The actions that a plugin supports follow its name:
+ * `NAME+suspend+resume=URL`.
+ */
 export const httpPlugins = z.string().transform((text, context): HttpPluginSetting[] => {
   const parts = text.split(',').filter((part) => part.trim() !== '');
   const pairs = parts.map((part) =>

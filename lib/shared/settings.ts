@@ -18,8 +18,8 @@ import {
 } from './setting-values.ts';
 
 /**
- * All settings except those of OpenStack (`OS_*`), with their defaults. A test compares them with
- * the table in docs/settings.md.
+ * All settings except the settings of OpenStack (`OS_*`), with their defaults. A test compares them
+ * with the table in docs/settings.md.
  */
 export const Settings = z.object({
   PROPAGATOR_MODE: z.enum(['observe', 'enforce']).default('observe'),
@@ -36,7 +36,10 @@ export const Settings = z.object({
     .min(1)
     .transform((path) => resolve(path))
     .optional(),
-  /** `token_cache_time` of the services: how long they accept a token that they have validated. */
+  /**
+   * How long the services accept a token that they have validated (their setting
+   * `token_cache_time`).
+   */
   PROPAGATOR_TOKEN_CACHE_TIME: duration.prefault('300s'),
   PROPAGATOR_STALL_TIMEOUT: duration.prefault('1h'),
   PROPAGATOR_MAX_WAIT: duration
@@ -86,8 +89,8 @@ export const Settings = z.object({
     .optional(),
   PROPAGATOR_API_TOKENS: namedTokens.prefault(''),
   /**
-   * Only commands read it. It is defined here because a process with an unknown setting does not
-   * start.
+   * Only commands read this setting. It is defined here because a process with an unknown setting
+   * does not start.
    */
   PROPAGATOR_API_TOKEN: z.string().optional(),
   PROPAGATOR_PROTECTED_PROJECTS: ids.prefault(''),
@@ -104,8 +107,8 @@ export const Settings = z.object({
   PROPAGATOR_LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
   PROPAGATOR_INGEST_QUEUE_URL: httpUrl.optional(),
   /**
-   * Only commands read it. It is defined here because a process with an unknown setting does not
-   * start.
+   * Only commands read this setting. It is defined here because a process with an unknown setting
+   * does not start.
    */
   PROPAGATOR_API_URL: z
     .string()
@@ -129,7 +132,10 @@ export const Settings = z.object({
 });
 export type Settings = z.infer<typeof Settings>;
 
-/** The prefixes of the propagator's settings. An unknown setting with such a prefix is an error. */
+/**
+ * The prefixes of the propagator's settings. An unknown setting with one of these prefixes is an
+ * error.
+ */
 const SETTING_PREFIX = /^(PROPAGATOR|RABBITMQ)_/;
 
 /**
@@ -167,7 +173,7 @@ const RENAMED: Readonly<Record<string, keyof Settings>> = {
   PROPAGATOR_URL: 'PROPAGATOR_API_URL',
 };
 
-/** Levenshtein distance: the characters to add, remove or change. */
+/** Returns the Levenshtein distance: the number of characters to add, remove or change. */
 function distance(one: string, other: string): number {
   let row = Array.from({ length: other.length + 1 }, (_, index) => index);
   for (const [line, character] of [...one].entries()) {
@@ -185,7 +191,7 @@ function distance(one: string, other: string): number {
   return row.at(-1) ?? 0;
 }
 
-/** The error for a wrong setting, in one line that names it. */
+/** Returns the error for a wrong setting. The message is one line that names the setting. */
 export function settingError(name: string, why: string): PropagatorError {
   return new PropagatorError({
     code: 'settings.wrong',

@@ -8,8 +8,8 @@ const MAX_CONDITIONS = 25;
 
 /**
  * Merges conditions with the same resource type and reason into one, with a count. `example` and
- * `requestId` are those of the first condition. In the result, holds are first, because other
- * services wait for the held resources. Missing features of the cloud are last.
+ * `requestId` come from the first condition. In the result, holds are first, because other services
+ * wait for the held resources. Missing features of the cloud are last.
  */
 export function aggregate(conditions: readonly Condition[]): Condition[] {
   const byReason = new Map<string, Condition>();

@@ -24,8 +24,8 @@ export async function iteration<At extends CommonContext = ProjectContext>(
 ): Promise<TypeIteration[]> {
   const results = new Map<ResourceTypeName, Promise<TypeIteration>>();
   const start = (resourceType: ResourceType<At>): Promise<TypeIteration> => {
-    const known = results.get(resourceType.name);
-    if (known) return known;
+    const started = results.get(resourceType.name);
+    if (started) return started;
     const { dependsOn } = resourceType;
     const dependencies = input.resourceTypes
       .filter(({ name }) => dependsOn.some(({ type }) => type === name))
@@ -98,7 +98,7 @@ async function removeListed<At extends CommonContext>(
     gone: 0,
     isPartial: more,
   };
-  const found = {
+  const listedResult = {
     resourceType: name,
     status: listed === 0 && !more ? 'empty' : 'present',
     count: { listed, gone: 0, left: listed },
@@ -106,13 +106,13 @@ async function removeListed<At extends CommonContext>(
     errors: [],
     seen,
   } as const satisfies TypeIteration;
-  if (found.status === 'empty') return found;
+  if (listedResult.status === 'empty') return listedResult;
   if (input.phase === 'plan')
-    return { ...found, conditions: [...conditions, ...blockedConditions(name, ours)] };
-  if (error) return { ...found, errors: [error] };
+    return { ...listedResult, conditions: [...conditions, ...blockedConditions(name, ours)] };
+  if (error) return { ...listedResult, errors: [error] };
   if (requiresLiveProject?.class === 'D' && input.phase === 'apply') {
     const over = unreachable(resourceType, ours);
-    return { ...found, ...over, conditions: [...conditions, ...over.conditions] };
+    return { ...listedResult, ...over, conditions: [...conditions, ...over.conditions] };
   }
   const returnedResources = ours.filter(({ id }) => input.wasRemoved?.(name, id));
   const removal = await removeAll(
@@ -122,7 +122,7 @@ async function removeListed<At extends CommonContext>(
   );
   const gone = removal.gone.length;
   return {
-    ...found,
+    ...listedResult,
     count: { listed, gone, left: listed - gone },
     seen: { ...seen, goneIds: idsOf(removal.gone), gone },
     acceptedIds: idsOf(removal.accepted),
@@ -147,9 +147,9 @@ async function applyGuard<At extends CommonContext>(
 ): Promise<{ ours: readonly Resource[]; error?: ErrorReport }> {
   if (!guard || resources.length === 0) return { ours: resources };
   try {
-    const kept = await guard(name, resources);
+    const blockers = await guard(name, resources);
     for (const resource of resources) {
-      const blocked = kept.get(resource.id);
+      const blocked = blockers.get(resource.id);
       if (blocked) resource.blocked = blocked;
     }
     return { ours: resources };

@@ -76,9 +76,11 @@ export async function lifecycleRun(
   const { now } = input.context;
   for (let iteration = 1; ; iteration += 1) {
     const listedAt = now();
-    const done = await Promise.all(input.types.map((type) => workOf(type, listedAt, input, steps)));
-    const works = done.flatMap((one) => ('error' in one ? [] : [one]));
-    const errors = done.flatMap((one) => ('error' in one ? [one.error] : []));
+    const typeResults = await Promise.all(
+      input.types.map((type) => workOf(type, listedAt, input, steps)),
+    );
+    const works = typeResults.flatMap((one) => ('error' in one ? [] : [one]));
+    const errors = typeResults.flatMap((one) => ('error' in one ? [one.error] : []));
     for (const work of works) totals.set(work.resourceType, work);
     const counts = countsOf(totals);
     input.onCounts?.(counts);

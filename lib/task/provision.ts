@@ -29,7 +29,7 @@ export interface ProvisionContext extends AnyProvisionContext, ProjectContext {
   record(key: string, value: unknown): Promise<void>;
 }
 
-/** One setting or resource that a profile names, compared with what the service lists. */
+/** One setting or resource that a profile names, compared with the listing of the service. */
 export interface ProvisionItem {
   /** The resource type within the service: `quota`, `network`. */
   readonly type: string;

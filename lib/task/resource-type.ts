@@ -3,9 +3,7 @@ import type { Actor, PropagatorError } from '../shared/errors.ts';
 import type { ProjectContext, UserContext } from './context.ts';
 import type { TypeDependencies, TypeDependency } from './dependencies.ts';
 
-/**
- * The reason for which a resource cannot be removed now, and the actor that can remove this reason.
- */
+/** Why a resource cannot be removed now, and the actor that can change this. */
 export interface Blocker {
   /** The service's message if there is one: `2 ports of project 4f… are on it`. */
   readonly message: string;

@@ -54,7 +54,7 @@ export interface RunReport {
   readonly appeared?: Readonly<
     Record<string, { count: number; example: string; isRefused: boolean }>
   >;
-  /** The ids that the task has listed so far, with those of this run (see `IdFilter`). */
+  /** The ids that the task has listed so far, including the ids of this run (see `IdFilter`). */
   readonly seenIds: string | undefined;
 }
 

@@ -5,7 +5,7 @@ import type { Resource } from './service.ts';
 /**
  * The proof that resources may be removed (safety rule "Keystone decides"). Keystone answered 404
  * for the account twice with the confirmation interval between the answers, or an administrator
- * requested the cleanup by name. `of` and `asked` create such a proof.
+ * requested the cleanup by name. `of` and `asked` create the proof.
  */
 export class Confirmation {
   /** The confirmed project or user. */

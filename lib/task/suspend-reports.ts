@@ -23,7 +23,11 @@ export async function suspendReports(
       : [],
   );
   const conditions = types.map(async ({ type, warns }): Promise<Condition[]> => {
-    const found = { class: 'Unsupported', resourceType: type.name, actor: 'operator' } as const;
+    const conditionFields = {
+      class: 'Unsupported',
+      resourceType: type.name,
+      actor: 'operator',
+    } as const;
     try {
       const { resources, total } = await type.list(contextWithoutDeletion(context));
       const ours = resources.filter(
@@ -32,13 +36,18 @@ export async function suspendReports(
       const [first] = ours;
       if (!first) return [];
       return [
-        { ...found, ...warns, count: total ?? ours.length, example: first.label ?? first.id },
+        {
+          ...conditionFields,
+          ...warns,
+          count: total ?? ours.length,
+          example: first.label ?? first.id,
+        },
       ];
     } catch (thrown) {
       const { region } = context;
       const error = reportOf(thrown, { code: `${type.name}.list`, service: name, region });
       const message = `whether the project has resources of this type is unknown: ${error.message}`;
-      return [{ ...found, message, advice: warns.advice, count: 1 }];
+      return [{ ...conditionFields, message, advice: warns.advice, count: 1 }];
     }
   });
   return (await Promise.all(conditions)).flat();

@@ -37,12 +37,12 @@ async function suspendType(
   input: LifecycleRunInput,
 ): Promise<TypeWork> {
   const { rows, conditions } = await ownRows(type, input.context);
-  const known = new Map((await input.records.all()).map((one) => [recordKey(one), one]));
+  const recordByKey = new Map((await input.records.all()).map((one) => [recordKey(one), one]));
   const { resourceType } = type;
   const work = { total: 0, left: 0, conditions, changes: [] as (() => Promise<void>)[] };
   const unrecorded: { row: SuspensionRow; record: SuspensionRecord }[] = [];
   for (const row of rows) {
-    const recorded = known.get(recordKey({ resourceType, id: row.id }));
+    const recorded = recordByKey.get(recordKey({ resourceType, id: row.id }));
     const condition = recorded
       ? continueRecorded(row, recorded, option, work, input)
       : beginUnrecorded(row, option, resourceType, work, unrecorded, input);
@@ -132,7 +132,7 @@ async function recordAll(
     (await records.add(unrecorded.map(({ record }) => record))).map((one) => [recordKey(one), one]),
   );
   for (const { row, record } of unrecorded) {
-    const kept = stored.get(recordKey(record));
-    if (kept) work.changes.push(() => row.suspend(kept.before));
+    const storedRecord = stored.get(recordKey(record));
+    if (storedRecord) work.changes.push(() => row.suspend(storedRecord.before));
   }
 }

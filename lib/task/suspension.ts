@@ -42,7 +42,9 @@ export interface SuspensionDefinition<Row, Before> {
    * state.
    */
   readonly options?: readonly string[];
-  /** For the documentation: what suspend changes, what it records, and what resume restores. */
+  /**
+   * For the documentation: the changes of suspend, the recorded state, and the changes of resume.
+   */
   readonly summary: {
     readonly suspend: string;
     readonly record: string;

@@ -48,7 +48,7 @@ export interface UserReport {
   list(context: UserContext): Promise<readonly ReportedRow[]>;
 }
 
-/** Defines what a suspension reports about the resources of a user. */
+/** Defines a type of resources that the suspension of a user reports. */
 export const defineUserReport =
   <Row>(definition: UserReportDefinition<Row>): ((service: string) => UserReport) =>
   (service) => ({
@@ -94,15 +94,15 @@ const MAX_REASONS = 20;
 export async function userReportRun(input: UserReportInput): Promise<RunReport> {
   const known = await input.records.all();
   const context = contextWithoutDeletion({ ...input.context, memoize: freshMemoize() });
-  const done = await Promise.all(
+  const reportedTypes = await Promise.all(
     input.reports.map((report) => reportType(report, known, context, input)),
   );
   const counts: Counts = {};
-  for (const { resourceType, total } of done)
+  for (const { resourceType, total } of reportedTypes)
     if (total !== undefined) counts[resourceType] = { listed: total, gone: 0, left: total };
   return {
     counts,
-    conditions: aggregate(done.flatMap(({ conditions }) => conditions)),
+    conditions: aggregate(reportedTypes.flatMap(({ conditions }) => conditions)),
     outcome: { kind: 'finished' },
     verification: {},
     fresh: {},
@@ -124,7 +124,7 @@ async function reportType(
   { action, records, service }: UserReportInput,
 ): Promise<ReportedType> {
   const { advice, resourceType } = report;
-  const found = { class: 'Unsupported', resourceType, actor: 'operator' } as const;
+  const conditionFields = { class: 'Unsupported', resourceType, actor: 'operator' } as const;
   let rows: readonly ReportedRow[];
   try {
     const listed = await report.list(context);
@@ -133,7 +133,7 @@ async function reportType(
     const { region } = context;
     const error = reportOf(thrown, { code: `${resourceType}.list`, service, region });
     const message = `it is unknown whether the user has resources of this type: ${error.message}`;
-    const condition = { ...found, message, advice: error.advice, count: 1 };
+    const condition = { ...conditionFields, message, advice: error.advice, count: 1 };
     return { resourceType, total: undefined, conditions: [condition] };
   }
   const ofType = known.filter((record) => record.resourceType === resourceType);
@@ -142,15 +142,21 @@ async function reportType(
     const gone = ofType.filter(({ id }) => !listedIds.has(id));
     const [first] = gone;
     const message = 'it existed when the user was disabled, and does not exist now';
-    const more = {
+    const vanishedFields = {
       count: gone.length,
       advice: 'If it is needed, ask the user to create it again.',
     };
-    const conditions = first ? [{ ...found, ...more, message, example: first.id }] : [];
+    const conditions = first
+      ? [{ ...conditionFields, ...vanishedFields, message, example: first.id }]
+      : [];
     return { resourceType, total: rows.length, conditions };
   }
   await recordListed(rows, ofType, resourceType, records, context.now());
-  return { resourceType, total: rows.length, conditions: reasonsOf(rows, { ...found, advice }) };
+  return {
+    resourceType,
+    total: rows.length,
+    conditions: reasonsOf(rows, { ...conditionFields, advice }),
+  };
 }
 
 /** Makes the records of the type equal to the listing. */
@@ -175,17 +181,22 @@ async function recordListed(
 
 function reasonsOf(
   rows: readonly ReportedRow[],
-  found: Omit<Condition, 'message' | 'count'>,
+  conditionFields: Omit<Condition, 'message' | 'count'>,
 ): Condition[] {
   const byMessage = new Map<string, ReportedRow[]>();
   for (const row of rows) byMessage.set(row.message, [...(byMessage.get(row.message) ?? []), row]);
   const reasons = [...byMessage].map(([message, [first, ...others]]): Condition => {
     const example = first?.label ?? first?.id;
-    return { ...found, message, count: others.length + 1, ...(example ? { example } : {}) };
+    return {
+      ...conditionFields,
+      message,
+      count: others.length + 1,
+      ...(example ? { example } : {}),
+    };
   });
   if (reasons.length <= MAX_REASONS) return reasons;
   const rest = reasons.slice(MAX_REASONS - 1);
   const count = rest.reduce((sum, one) => sum + one.count, 0);
   const message = `the same is true in further projects (${rest.length})`;
-  return [...reasons.slice(0, MAX_REASONS - 1), { ...found, message, count }];
+  return [...reasons.slice(0, MAX_REASONS - 1), { ...conditionFields, message, count }];
 }

@@ -7,8 +7,8 @@ import { coordinateSettings } from '../settings-deps.ts';
 import { commonDeps } from './task-deps.ts';
 
 /**
- * Returns the dependencies of the functions that know all services. `policy` is part of their
- * bundle. The packaging of the stack has validated it.
+ * Returns the dependencies of the functions that know all services. `policy` is part of the bundle
+ * of these functions. It was validated when the stack was packaged.
  */
 export function allServicesDeps(lambda: LambdaContext, policy: Policy) {
   const { settings } = lambda;

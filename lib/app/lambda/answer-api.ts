@@ -8,12 +8,15 @@ import type { Policy } from '../../policy/schema.ts';
 import { keystoneAccess } from '../keystone-access.ts';
 import { allServicesDeps } from './all-services-deps.ts';
 
-/** Lambda refuses a larger response with an error that does not name the reason. */
+/**
+ * The size limit of a response. Lambda refuses a larger response with an error that does not name
+ * the reason.
+ */
 const MAX_ANSWER_BYTES = 6 * 1000 * 1000;
 
 /**
- * One app per context, and so per process. The app caches validated tokens of Keystone and rate
- * limits.
+ * One app per context. The app caches validated tokens of Keystone and rate limits, so it must be
+ * reused.
  */
 const apps = new WeakMap<LambdaContext, Hono>();
 
@@ -41,8 +44,8 @@ function appOf(propagator: LambdaContext, policy: Policy): Hono {
 }
 
 /**
- * By default API Gateway authenticates the caller by the signature. With Keystone, its routes have
- * no authorizer, and the function itself validates the token.
+ * By default API Gateway authenticates the caller by the signature. With Keystone authentication,
+ * the routes have no authorizer, and the function itself validates the token.
  */
 const authenticationOf = ({ settings, authUrl, cloud }: LambdaContext): Authentication =>
   settings.PROPAGATOR_API_AUTH === 'keystone'

@@ -32,26 +32,26 @@ const Stack = z.object({
 });
 
 /**
- * Three attempts of 5 s end within 29 s, the shortest function timeout of the stack (the API).
- * Functions do not poll queues, so every call is short.
+ * The limits of a call to AWS. Three attempts of 5 s end within 29 s, the shortest function timeout
+ * of the stack (the API). No call takes longer, because functions do not poll queues.
  */
 const CALL = { answerMillis: 5000, tries: 3 };
 
 /**
- * Returns a function that creates the context at its first call and then reuses it. A failure, such
- * as an unreadable secret, is not cached.
+ * Returns a function that creates the context at its first call and then reuses it. A failure, for
+ * example an unreadable secret, is not cached.
  */
 export function lazyContext(
   environment: Environment,
   write = (line: string): unknown => process.stdout.write(line),
 ): () => Promise<LambdaContext> {
-  let made: Promise<LambdaContext> | undefined;
+  let contextPromise: Promise<LambdaContext> | undefined;
   return () => {
-    made ??= openContext(environment, write).catch((error: unknown) => {
-      made = undefined;
+    contextPromise ??= openContext(environment, write).catch((error: unknown) => {
+      contextPromise = undefined;
       throw error;
     });
-    return made;
+    return contextPromise;
   };
 }
 

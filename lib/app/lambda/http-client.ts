@@ -9,8 +9,8 @@ import {
 } from '../../openstack/transport.ts';
 
 /**
- * Lambda freezes a function between invocations, and its open connections break. Idle connections
- * are therefore closed after this time.
+ * Lambda freezes a function between invocations, and the open connections of a frozen function
+ * break. Idle connections are therefore closed after this time.
  */
 const IDLE_MILLIS = 4000;
 
@@ -93,9 +93,12 @@ async function textOf(body: Body, partMillis: number, signal: AbortSignal): Prom
   }
 }
 
-/** Distinguishes the time-outs of the handler, which have one name, by their codes. */
+/**
+ * Converts an error to a code that the transport knows. All time-outs of the handler have the same
+ * name, so their codes distinguish them.
+ */
 function knownError(error: unknown): unknown {
-  // Node refuses an invalid path or header: a defect of the caller.
+  // Node refused an invalid path or header, which is a defect of the caller.
   if (error instanceof TypeError) return coded('UND_ERR_INVALID_ARG');
   if (!(error instanceof Error) || error.name !== 'TimeoutError') return error;
   const code = 'code' in error ? error.code : undefined;

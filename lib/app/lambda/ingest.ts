@@ -8,8 +8,8 @@ import { ingest } from '../../handlers/ingest.ts';
 import { commonDeps } from './task-deps.ts';
 
 /**
- * Ingests a batch that Lambda itself read from a broker. If it throws, Lambda delivers the whole
- * batch again. Notifications that were already ingested are ignored then.
+ * Ingests a batch that Lambda itself read from a broker. If the function throws, Lambda delivers
+ * the whole batch again. Ingest then ignores the notifications that were already ingested.
  */
 export async function ingestBroker(event: unknown, context: unknown): Promise<void> {
   const { propagator } = context as InvocationContext;

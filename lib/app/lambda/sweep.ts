@@ -15,8 +15,8 @@ export const ScheduleInput = z.object({ compare: z.boolean().default(false) });
 
 /**
  * Sends the messages that a failed function left in the outbox, and counts the operations that wait
- * for an operator. With `compare`, or while the inventory is empty, it also compares the inventory
- * with Keystone's lists, to find changes without a notification.
+ * for an operator. With `compare`, or while the inventory is empty, the function also compares the
+ * inventory with Keystone's lists. It then announces changes that had no notification.
  */
 export async function sweepStage(event: unknown, context: unknown, policy: Policy): Promise<void> {
   const { compare } = event as z.infer<typeof ScheduleInput>;
@@ -36,7 +36,7 @@ export async function sweepStage(event: unknown, context: unknown, policy: Polic
     Suspicious: suspicious,
     EnabledDuringHold: suspended.filter(({ enabledAt }) => enabledAt !== undefined).length,
   });
-  // The inventory of a new stage is empty, so the first run fills it at once. Without the
+  // The inventory of a new stage is empty, so the first run fills it immediately. Without the
   // inventory, the name, domain and members of a deleted project are unknown.
   if (!compare && (await engine.reads.accountCount()) > 0) return;
   await engine.pollDeadLetterMetrics();
@@ -51,7 +51,7 @@ export async function sweepStage(event: unknown, context: unknown, policy: Polic
   });
 }
 
-/** Contexts whose policy is recorded. */
+/** The contexts whose policy has been recorded. */
 const recorded = new WeakSet<LambdaContext>();
 
 /** Records the policy of the stack once per process. After a failure the next run retries. */

@@ -7,11 +7,14 @@ import { taskSettings } from '../settings-deps.ts';
  */
 const RUN_BUDGET_MILLIS = 60_000;
 /**
- * By this time a removal from the end of the budget has ended. The function then has half a minute
- * left for its report.
+ * A removal that began at the end of the budget has ended by this time. The function then has half
+ * a minute left for its report.
  */
 const RUN_END_MILLIS = 150_000;
-/** Each progress report costs an event, a message, a call of the coordinator and its writes. */
+/**
+ * The shortest time between two progress reports. Each report costs an event, a message, a call of
+ * the coordinator, and writes to the store.
+ */
 export const PROGRESS_MILLIS = 10_000;
 
 /** Returns the dependencies of all functions, without the list of services. */
