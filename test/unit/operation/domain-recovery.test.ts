@@ -204,7 +204,7 @@ describe('the deletion of a domain with a recovery window', () => {
     Object.defineProperty(simulation, 'deps', { value: { ...deps, protectedIds, protection } });
     expect(await simulation.requestDomainDeletion(DAY)).toMatchObject({
       status: 409,
-      json: { error: { message: expect.stringContaining('disables the domain at once') } },
+      json: { error: { message: expect.stringContaining('disables the whole domain') } },
     });
     expect(seen()).toEqual(before);
   });
