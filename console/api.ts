@@ -3,9 +3,9 @@ import { type ServerSentEvent, serverSentEvents } from './stream.ts';
 
 /**
  * The kinds of failed calls. `token`: the token is missing or refused. `role`: the roles of the
- * token are not sufficient. `missing`: the API has no such row or path. `wrong`: the request is
- * wrong. `shape`: the answer has an unknown form. `unreachable`: no answer, or a broken connection.
- * `busy`: the API asks the console to wait. `failed`: any other answer.
+ * token are not sufficient. `missing`: the API has no row or route for the path. `wrong`: the
+ * request is wrong. `shape`: the answer has an unknown form. `unreachable`: no answer, or a broken
+ * connection. `busy`: the API asks the console to wait. `failed`: any other answer.
  */
 export type Failure =
   | 'token'

@@ -23,7 +23,7 @@ export interface Browser {
   timeout(millis: number): AbortSignal;
   /** Epoch milliseconds. */
   now(): number;
-  /** Resolves after `millis`, and at once when the signal aborts. */
+  /** Resolves after `millis`, or immediately when the signal aborts. */
   sleep(millis: number, signal: AbortSignal): Promise<void>;
   hash(): string;
   setHash(hash: string): void;

@@ -12,8 +12,8 @@ export const REASON = '--reason "…"';
 
 /**
  * The commands that a text of the API may offer to copy. A text may quote a name that a customer
- * chose, so no command is in it that deletes an account, approves a plan, ends a protection or
- * discards a message.
+ * chose. The list therefore has no command that deletes an account, approves a plan, ends a
+ * protection or discards a message.
  */
 const OFFERED = new Set(
   [

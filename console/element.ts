@@ -8,7 +8,7 @@ export interface El {
 }
 export type Child = El | string | undefined | false | readonly Child[];
 
-/** The permitted attributes. They run no script and load no file with any value. */
+/** The permitted attributes. No value of them runs a script or loads a file. */
 const ATTRIBUTES = new Set(
   (
     'class id role scope type value max title for name tabindex open selected autocomplete ' +

@@ -45,9 +45,7 @@ export const capital = (text: string): string => text.charAt(0).toUpperCase() + 
 export const counted = (value: number, noun: string): string =>
   `${number(value)} ${noun}${value === 1 ? '' : 's'}`;
 
-/**
- * The share of the found resources that is gone, from 0 to 1; `undefined` without found resources.
- */
+/** The removed share of the found resources, from 0 to 1; `undefined` if none were found. */
 export const share = ({
   found,
   left,

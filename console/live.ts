@@ -4,8 +4,8 @@ import { ENDED } from './states.ts';
 
 /**
  * The state of the shown data. `live`: the data is current. `lost`: the data is old, and the next
- * attempt is at `nextAt`. `ended`: no change follows. `stopped`: no attempt follows, because a
- * person must act.
+ * attempt is at `nextAt`. `ended`: no change follows. `stopped`: a person must act
+ * before another attempt.
  */
 export type Connection =
   | { readonly kind: 'live' }
@@ -15,7 +15,7 @@ export type Connection =
 
 export interface LiveDeps<T> {
   readonly api: Api;
-  /** Resolves after `millis`, and at once when the signal aborts. */
+  /** Resolves after `millis`, or immediately when the signal aborts. */
   sleep(millis: number, signal: AbortSignal): Promise<void>;
   onData(data: T): void;
   onConnection(connection: Connection): void;
@@ -38,7 +38,8 @@ export const waitAfter = (
 
 /**
  * Reports an operation now and after each change, until it ends or the signal aborts. A stream that
- * the server has ended is opened again at once, a broken connection after a growing wait. No change
+ * the server has ended is opened again immediately. A broken connection is opened again after a
+ * growing wait. No change
  * is missed, because each event has the whole state.
  */
 export async function followOperation(
@@ -58,7 +59,7 @@ export async function followOperation(
         onConnection({ kind: 'live' });
         if (ENDED.includes(data.operation.state)) return onConnection({ kind: 'ended' });
       }
-      // This pause limits the calls to a server that ends each stream at once.
+      // This pause limits the calls to a server that ends each stream immediately.
       await sleep(FIRST_WAIT / 2, signal);
     } catch (thrown) {
       if (signal.aborted) return;
@@ -103,7 +104,7 @@ export async function poll<T>(
   }
 }
 
-/** A defect of the console is shown as an error, and no attempt follows. */
+/** A defect of the console is shown as an error, and no further attempt follows. */
 const known = (thrown: unknown): ApiError =>
   thrown instanceof ApiError
     ? thrown

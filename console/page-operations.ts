@@ -50,7 +50,7 @@ export function operationsPage(
   ];
 }
 
-/** The extent of the search, and a link to search more. */
+/** The number of searched operations, and a link that searches more. */
 function extent(found: number, read: number, filters: Filters): Child {
   const isAll = read < filters.limit;
   if (isAll) return `${counted(found, 'operation')}.`;

@@ -1,4 +1,4 @@
-/** The mark and the color of a state. The console always shows the word, too. */
+/** The mark and the color of a state. The console always shows the word as well. */
 export type Tone = 'good' | 'busy' | 'wait' | 'bad' | 'quiet';
 
 const TONES: Readonly<Record<string, Tone>> = {

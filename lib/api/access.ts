@@ -1,7 +1,7 @@
 import type { Context, Hono } from 'hono';
 import { matchedRoutes } from 'hono/route';
 
-/** The levels of a caller. Each level includes the levels before it. */
+/** The levels of a caller. Each level includes the permissions of all levels before it. */
 export const LEVELS = ['reader', 'operator', 'admin'] as const;
 export type Level = (typeof LEVELS)[number];
 /** `public`: the route needs no authentication. */

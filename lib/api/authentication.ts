@@ -93,8 +93,8 @@ function token(tokens: readonly ApiToken[]): MiddlewareHandler {
 }
 
 /**
- * Compares digests of equal length with every known token, so that the duration depends on no
- * token.
+ * Returns a function that finds the name of a token. It compares digests of equal length, and
+ * always with every known token, so that its duration tells nothing about the tokens.
  */
 function tokenVerifier(tokens: readonly ApiToken[]): (given: string) => string | undefined {
   const known = tokens.map((one) => ({ name: one.name, digest: digestOf(one.token) }));

@@ -56,12 +56,12 @@ export function deadLetterRoutes(app: Hono, { engine, now }: ApiDeps): void {
   });
   app.post('/v1/dead-letters/redrive', async (context) => {
     const { by: _, reason, ...selection } = await readJson(context, Redrive);
-    const decided = { by: callerOf(context), reason, origin: originOf(context) };
-    return context.json({ redriven: await engine.redrive(filterOf(selection), decided) });
+    const decision = { by: callerOf(context), reason, origin: originOf(context) };
+    return context.json({ redriven: await engine.redrive(filterOf(selection), decision) });
   });
   app.post('/v1/dead-letters/discard', async (context) => {
     const { by: _, reason, ...selection } = await readJson(context, Discard);
-    const decided = { by: callerOf(context), reason, origin: originOf(context) };
+    const decision = { by: callerOf(context), reason, origin: originOf(context) };
     const filter = filterOf(selection);
     const deadLetters = await engine.deadLetters(filter);
     const needed = await firstNeeded(deadLetters, engine);
@@ -71,11 +71,12 @@ export function deadLetterRoutes(app: Hono, { engine, now }: ApiDeps): void {
     // Only the checked messages are discarded, because the operation of a message that arrives now
     // may need it.
     const ids = deadLetters.map(({ id }) => id);
-    const discarded = ids.length === 0 ? 0 : await engine.discard({ ...filter, ids }, decided);
-    // If fewer are discarded, another person has redriven some, and these still restore accounts.
-    const lasting =
-      discarded < ids.length ? [] : await recordUnrestored(deadLetters, decided, engine, now());
-    return context.json({ discarded, unrestored: lasting });
+    const discarded = ids.length === 0 ? 0 : await engine.discard({ ...filter, ids }, decision);
+    // If fewer messages were discarded, another person has redriven some of them. A redriven
+    // message may still restore its account, so nothing is recorded.
+    const unrestoredTexts =
+      discarded < ids.length ? [] : await recordUnrestored(deadLetters, decision, engine, now());
+    return context.json({ discarded, unrestored: unrestoredTexts });
   });
   app.get('/v1/decisions', async (context) => {
     const { operation, limit } = DecisionQuery.parse(context.req.query());
@@ -116,7 +117,7 @@ async function firstNeeded(
   return undefined;
 }
 
-/** Returns why a message must not be discarded whose task has a resource with a hold. */
+/** Returns why a message of a task must not be discarded: the task has a resource with a hold. */
 async function firstHeld(
   deadLetters: readonly DeadLetter[],
   { reads }: Engine,
@@ -149,12 +150,12 @@ async function firstHeld(
 const MAX_CONFLICTS = 20;
 
 /**
- * Returns what remains disabled or suspended after the discard. Each ended operation stores it, so
- * that `operation show` names the commands that restore the account.
+ * Returns a text for each account that stays disabled or suspended after the discard, with the
+ * commands that restore the account. An ended operation stores its text for `operation show`.
  */
 async function recordUnrestored(
   deadLetters: readonly DeadLetter[],
-  decided: { readonly by: string; readonly reason: string },
+  decision: { readonly by: string; readonly reason: string },
   engine: Engine,
   now: number,
 ): Promise<string[]> {
@@ -169,7 +170,7 @@ async function recordUnrestored(
       lasting.add(left);
       // The task of a running operation stores the discard itself.
       if (!hasEnded(operation)) break;
-      const recorded = withUnrestored(operation, left, decided, now);
+      const recorded = withUnrestored(operation, left, decision, now);
       if ((await engine.commit({ operations: [recorded] })) === 'committed') break;
     }
   }

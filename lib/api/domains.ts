@@ -1,4 +1,5 @@
 import type { Hono } from 'hono';
+import type { Account } from '../../events/account.ts';
 import { DomainId } from '../../events/ids.ts';
 import { projectsToPlan, storeContents } from '../handlers/domain-plan.ts';
 import type { ApprovalRules } from '../operation/approval.ts';
@@ -34,7 +35,7 @@ export function domainRoutes(app: Hono, deps: ApiDeps): void {
 
   app.post('/v1/domains/:id/plan', async (context) => {
     const id = DomainId.parse(context.req.param('id'));
-    const asked = { ...(await readJson(context, PlanRequest)), by: callerOf(context) };
+    const planRequest = { ...(await readJson(context, PlanRequest)), by: callerOf(context) };
     const shown = await shownDomain(id, deps);
     if ('because' in shown) return context.json(problem('refused', shown.because), 409);
     const { scope, enabled } = shown;
@@ -46,7 +47,7 @@ export function domainRoutes(app: Hono, deps: ApiDeps): void {
       engine.reads.operationsAbout('domain', id),
     ]);
     const answer = openDomainPlan({
-      ...asked,
+      ...planRequest,
       scope,
       enabled,
       projects,
@@ -58,18 +59,22 @@ export function domainRoutes(app: Hono, deps: ApiDeps): void {
     if (answer.kind === 'refused')
       return context.json(problem('refused', answer.because, answer.advice), 409);
     const { operation } = answer.opened;
-    // The listing is stored first, so that no incomplete plan is shown.
+    // The listing is stored before the operation, so that no incomplete plan is shown.
     await storeContents(operation, contents, engine);
     const opened = [answer.opened, ...answer.projects];
-    const audited = openedRecord(context, 'plan.requested', asked.reason, deps);
-    const done = await engine.commit({
+    const audited = openedRecord(context, 'plan.requested', planRequest.reason, deps);
+    const outcome = await engine.commit({
       operations: opened.map((one) => one.operation),
       messages: opened.flatMap(({ messages }) => messages),
       audit: [audited(operation, undefined)],
     });
-    return done === 'conflict'
+    return outcome === 'conflict'
       ? context.json(
-          problem('conflict', 'another request planned this domain or a project of it just now'),
+          problem(
+            'conflict',
+            'another request planned this domain or one of its projects at the same time; ' +
+              'try again',
+          ),
           409,
         )
       : context.json({ opened: operation.id, unknown: answer.unknown }, 202);
@@ -91,6 +96,43 @@ async function shownDomain(
   return { scope: { type: 'domain', id, ...(name === undefined ? {} : { name }) }, enabled };
 }
 
+/** Returns how the domain itself has changed since its plan was made; `undefined`: not at all. */
+function whyDomainDiffers(
+  { id, scope, request }: Operation,
+  shown: { readonly scope: DomainScope; readonly enabled: boolean },
+): string | undefined {
+  if (shown.scope.name !== scope.name) return `the domain was renamed after ${id} was made`;
+  return shown.enabled && request?.enabled === false
+    ? `the domain was disabled when ${id} was made, and it is enabled now`
+    : undefined;
+}
+
+/** Returns how its projects have changed since the plan was made; `undefined`: not at all. */
+function whyProjectsDiffer(
+  { id, projects: members = [] }: Operation,
+  accounts: readonly Account[],
+): string | undefined {
+  const projects = accounts.flatMap((account) => (account.type === 'project' ? [account] : []));
+  const plannedAs = new Map(members.map((member) => [member.id, member]));
+  const added = projects.find((project) => !plannedAs.has(project.id));
+  if (added)
+    return `the domain has the project ${added.name ?? added.id}, which ${id} does not list`;
+  const renamed = projects.find(({ id: project, name }) => plannedAs.get(project)?.name !== name);
+  if (renamed)
+    return (
+      `the project ${renamed.id} was renamed after ${id} was made: its name is ` +
+      `${renamed.name ?? 'empty'} now`
+    );
+  const enabled = projects.find(
+    (project) => project.enabled && plannedAs.get(project.id)?.enabled === false,
+  );
+  return (
+    enabled &&
+    `the project ${enabled.name ?? enabled.id} was disabled when ${id} was made, and it is ` +
+      'enabled now'
+  );
+}
+
 /**
  * Opens the operation that carries out the approved plan of a domain. Each project gets its own
  * plan.
@@ -108,60 +150,15 @@ export async function carryOutDomain(
   deps: ApiDeps,
 ): Promise<RequestAnswer> {
   const id = DomainId.parse(planned.scope.id);
-  const again = `Plan again: propagator domain plan ${id}`;
   const shown = await shownDomain(id, deps);
   if ('because' in shown) return { kind: 'refused', because: shown.because };
   const { scope } = shown;
-  if (scope.name !== planned.scope.name)
-    return {
-      kind: 'refused',
-      because: `the domain was renamed after ${planned.id} was made`,
-      advice: again,
-    };
-  if (shown.enabled && planned.request?.enabled === false)
-    return {
-      kind: 'refused',
-      because: `the domain was disabled when ${planned.id} was made, and it is enabled now`,
-      advice: again,
-    };
-  const now = await deps.cloud.keystone.projects(id);
-  const members = planned.projects ?? [];
-  const late = now.find((one) => one.type === 'project' && !members.some((m) => m.id === one.id));
-  if (late)
-    return {
-      kind: 'refused',
-      because:
-        `the domain has the project ${late.name ?? late.id}, ` +
-        `which ${planned.id} does not list`,
-      advice: again,
-    };
-  const renamed = now.find(
-    (one) =>
-      one.type === 'project' && members.some(({ id, name }) => id === one.id && name !== one.name),
-  );
-  if (renamed)
-    return {
-      kind: 'refused',
-      because:
-        `the project ${renamed.id} was renamed after ${planned.id} was made: ` +
-        `its name is ${renamed.name ?? 'empty'} now`,
-      advice: again,
-    };
-  const enabled = now.find(
-    (one) =>
-      one.type === 'project' &&
-      one.enabled &&
-      members.some(({ id: member, enabled: then }) => member === one.id && then === false),
-  );
-  if (enabled)
-    return {
-      kind: 'refused',
-      because:
-        `the project ${enabled.name ?? enabled.id} was disabled when ${planned.id} was made, ` +
-        'and it is enabled now',
-      advice: again,
-    };
-  const projects = members.map((member) => {
+  const because =
+    whyDomainDiffers(planned, shown) ??
+    whyProjectsDiffer(planned, await deps.cloud.keystone.projects(id));
+  if (because !== undefined)
+    return { kind: 'refused', because, advice: `Plan again: propagator domain plan ${id}` };
+  const projects = (planned.projects ?? []).map((member) => {
     const plan = plans.find((one) => one.id === member.planId);
     if (!plan?.digest) return member;
     const { approvals } = bound;

@@ -17,8 +17,8 @@ const TOO_MANY = problem(
 );
 
 /**
- * Accepts notifications over HTTP: stores them without interpretation, then answers 202 with their
- * number.
+ * Accepts notifications over HTTP. Stores them, and answers 202 with their number. Another function
+ * interprets them later.
  */
 export function notificationRoutes(
   app: Hono,
@@ -67,10 +67,7 @@ function bodiesOf(bytes: Uint8Array): Uint8Array[] | 'too many' {
 const LINE_END = 10;
 const BLANKS: readonly number[] = [9, LINE_END, 13, 32];
 
-/**
- * Returns one notification per line. Stops at the limit, because a body may contain very many
- * lines.
- */
+/** Returns one notification per line. Stops at the limit, because a body may have many lines. */
 function linesOf(bytes: Uint8Array): Uint8Array[] | 'too many' {
   const lines: Uint8Array[] = [];
   for (let at = 0; at < bytes.length; ) {

@@ -41,9 +41,9 @@ export interface RouteDescription {
   readonly isStream?: boolean;
 }
 
-const some = z.looseObject({});
+const anyObject = z.looseObject({});
 const opened = z.looseObject({ opened: z.string().nullable() });
-const moved = (key: string) => z.looseObject({ [key]: z.number(), left: z.number() });
+const countAndLeft = (key: string) => z.looseObject({ [key]: z.number(), left: z.number() });
 
 /**
  * The description of each route. The levels of the routes are in `access.ts`, because
@@ -54,7 +54,7 @@ export const ROUTE_DESCRIPTIONS: Readonly<Record<Route, RouteDescription>> = {
     summary: 'The health of the process. 503 if a part of it does not work.',
     answers: { 200: z.looseObject({ ok: z.boolean() }), 503: z.looseObject({}) },
   },
-  'GET /v1/openapi.json': { summary: 'This document.', answers: { 200: some } },
+  'GET /v1/openapi.json': { summary: 'This document.', answers: { 200: anyObject } },
   'GET /v1/status': {
     summary: 'Counters, queues and the stop switch.',
     answers: { 200: StatusShape },
@@ -107,12 +107,12 @@ export const ROUTE_DESCRIPTIONS: Readonly<Record<Route, RouteDescription>> = {
   'POST /v1/operations/:id/approve': {
     summary: 'Approve a plan by its digest.',
     body: ApproveRequest,
-    answers: { 202: some },
+    answers: { 202: anyObject },
   },
   'GET /v1/domains': {
     summary: 'Domains of the inventory, by name.',
     query: DomainQuery,
-    answers: { 200: z.object({ domains: z.array(some) }) },
+    answers: { 200: z.object({ domains: z.array(anyObject) }) },
   },
   'POST /v1/domains/:id/plan': {
     summary: 'Plan the deletion of a domain with all its projects.',
@@ -122,7 +122,7 @@ export const ROUTE_DESCRIPTIONS: Readonly<Record<Route, RouteDescription>> = {
   'GET /v1/projects': {
     summary: 'Projects of the inventory, by name and domain.',
     query: ProjectQuery,
-    answers: { 200: z.object({ projects: z.array(some) }) },
+    answers: { 200: z.object({ projects: z.array(anyObject) }) },
   },
   'POST /v1/projects/:id/plan': {
     summary: 'Plan the deletion of a project.',
@@ -131,7 +131,7 @@ export const ROUTE_DESCRIPTIONS: Readonly<Record<Route, RouteDescription>> = {
   },
   'GET /v1/projects/:id/policy': {
     summary: 'The decisions of the policy for each change of a project.',
-    answers: { 200: some },
+    answers: { 200: anyObject },
   },
   'POST /v1/projects/:id/suspend': {
     summary: 'Suspend a project.',
@@ -146,33 +146,33 @@ export const ROUTE_DESCRIPTIONS: Readonly<Record<Route, RouteDescription>> = {
   'GET /v1/projects/:id/provision': {
     summary: 'The items that a provision of the project would create.',
     query: ProfileQuery,
-    answers: { 200: some },
+    answers: { 200: anyObject },
   },
   'POST /v1/projects/:id/provision': {
     summary: 'Provision a project by its profile.',
     body: ProvisionRequest,
-    answers: { 202: some },
+    answers: { 202: anyObject },
   },
   'GET /v1/projects/:id/drift': {
     summary: 'Differences between a provisioned project and its profile.',
-    answers: { 200: some },
+    answers: { 200: anyObject },
   },
   'GET /v1/provisioned': {
     summary: 'Provisioned projects.',
-    answers: { 200: z.object({ projects: z.array(some) }) },
+    answers: { 200: z.object({ projects: z.array(anyObject) }) },
   },
   'GET /v1/holds': {
     summary: 'Holds in force: accounts and resources not to delete, projects that stay suspended.',
-    answers: { 200: z.object({ holds: z.array(some), suspensions: z.array(some) }) },
+    answers: { 200: z.object({ holds: z.array(anyObject), suspensions: z.array(anyObject) }) },
   },
   'POST /v1/holds': {
     summary: 'Hold a project, a domain or a resource.',
     body: NewHold,
-    answers: { 201: some },
+    answers: { 201: anyObject },
   },
   'DELETE /v1/holds/:target/:id{.+}': {
     summary: 'Remove a hold.',
-    answers: { 200: some },
+    answers: { 200: anyObject },
   },
   'GET /v1/services': {
     summary: 'Covered services, their order, and uncovered types.',
@@ -221,7 +221,7 @@ export const ROUTE_DESCRIPTIONS: Readonly<Record<Route, RouteDescription>> = {
   'GET /v1/decisions': {
     summary: 'Decisions about dead-letter messages.',
     query: DecisionQuery,
-    answers: { 200: z.object({ decisions: z.array(some) }) },
+    answers: { 200: z.object({ decisions: z.array(anyObject) }) },
   },
   'GET /v1/suspicious': {
     summary: 'Deletions of accounts that Keystone never showed.',
@@ -231,12 +231,12 @@ export const ROUTE_DESCRIPTIONS: Readonly<Record<Route, RouteDescription>> = {
   'POST /v1/suspicious/release': {
     summary: 'Process suspicious deletions.',
     body: Decision,
-    answers: { 202: moved('released') },
+    answers: { 202: countAndLeft('released') },
   },
   'POST /v1/suspicious/drop': {
     summary: 'Ignore suspicious deletions.',
     body: Decision,
-    answers: { 202: moved('dropped') },
+    answers: { 202: countAndLeft('dropped') },
   },
   'POST /v1/stop-all': {
     summary: 'Stop all destructive work.',
@@ -255,7 +255,7 @@ export const ROUTE_DESCRIPTIONS: Readonly<Record<Route, RouteDescription>> = {
   },
   'POST /v1/notifications': {
     summary: `Store one notification of Keystone, or an array of at most ${MAX_NOTIFICATIONS}.`,
-    body: z.union([some, z.array(some).max(MAX_NOTIFICATIONS)]),
+    body: z.union([anyObject, z.array(anyObject).max(MAX_NOTIFICATIONS)]),
     answers: { 202: z.object({ stored: z.number() }) },
   },
   'GET /v1/quarantine': {

@@ -95,14 +95,14 @@ export function operationRoutes(app: Hono, deps: ApiDeps): void {
         before: { state: operation.state },
         after: { canceled: true },
       } as const;
-      const done = await engine.commit({
-        // The field `canceled` stops every deletion in Keystone, also before the message below is
-        // handled. In a recovery window it stops every removal.
+      const outcome = await engine.commit({
+        // The field `canceled` stops every deletion in Keystone even before the message below is
+        // handled. In a recovery window the field stops every removal.
         operations: [{ ...operation, canceled: { by, reason, at: deps.now() } }],
         messages: [{ type: 'operation.canceled', data: { operationId, by, reason } }],
         audit: [auditRecord(context, deps.now(), audited)],
       });
-      if (done === 'committed')
+      if (outcome === 'committed')
         return context.json({ canceled: operationId, putBack: canBePutBack(operation) }, 202);
     }
     return context.json(
@@ -149,7 +149,7 @@ export async function viewsOf(
     engine,
     operations.every(hasEnded) ? undefined : {},
   );
-  const views = operations.map((operation) => seen(operation, deadLetters, deps));
+  const views = operations.map((operation) => viewWithTasks(operation, deadLetters, deps));
   return { operations: await Promise.all(views), notice };
 }
 
@@ -160,12 +160,12 @@ export async function viewOf(operation: Operation, deps: ApiDeps) {
     deadLettersOf(engine, hasEnded(operation) ? undefined : { operationId: operation.id }),
     engine.reads.decisions({ operationId: operation.id, limit: 1000 }),
   ]);
-  return { ...(await seen(operation, deadLetters, deps)), decisions, notice };
+  return { ...(await viewWithTasks(operation, deadLetters, deps)), decisions, notice };
 }
 
 /**
- * The dead-letter messages. While another command holds their lease, the operation is shown without
- * them and with a notice.
+ * Returns the dead-letter messages. Only one command at a time can list them. While another command
+ * does so, the list is empty and a notice says why.
  */
 async function deadLettersOf(
   engine: Engine,
@@ -188,7 +188,7 @@ async function deadLettersOf(
 /** The maximum number of projects of a domain that are shown with their counts and blockers. */
 const SHOWN_PROJECTS = 50;
 
-async function seen(
+async function viewWithTasks(
   operation: Operation,
   allDeadLetters: readonly DeadLetter[],
   { engine, now }: ApiDeps,
@@ -202,7 +202,7 @@ async function seen(
       ? engine.reads.operations({ parentId: operation.id, limit: 10_000 })
       : [],
   ]);
-  // A dead-letter message of an older run does not count, because its task has continued.
+  // A dead letter of an earlier run does not count, because the task has had a later run since.
   const runs = new Map(tasks.map(({ id, run }) => [id, run]));
   const givenUp = new Set(
     deadLetters.flatMap(({ task }) =>
@@ -245,15 +245,15 @@ function releaseOf(
       type: 'operation.released',
       data: { operationId: id, ...decision, since: hold?.since },
     };
-  // The policy sets the mode of a suspend and of a resume, so a release cannot change it.
+  // The policy sets the mode of a suspend or resume, so a release cannot carry out an observed one.
   if (state !== 'observed' || mode !== 'enforce' || request || operation.action !== 'cleanup')
     return undefined;
-  const again = {
+  const releasedCause = {
     ...cause,
     messageId: `released/${id}`,
     note: `released by ${decision.by}: ${decision.reason}`,
   };
-  return { type: `account.${scope.type}.deleted`, data: { account: scope, cause: again } };
+  return { type: `account.${scope.type}.deleted`, data: { account: scope, cause: releasedCause } };
 }
 
 function refusalOf(operation: Operation): string {

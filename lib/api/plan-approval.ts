@@ -29,10 +29,11 @@ export const ApproveRequest = z.strictObject({
  * Returns the longer window of two approvers, because the second approval must not shorten the
  * window of the first.
  */
-function longest(stored: RequestedWindow, asked: RequestedWindow): RequestedWindow {
-  const [one, other] = [stored.recoverForSeconds, asked.recoverForSeconds];
-  const recoverForSeconds = one === undefined ? other : Math.max(one, other ?? 0);
-  const remindBeforeSeconds = asked.remindBeforeSeconds ?? stored.remindBeforeSeconds;
+function longest(stored: RequestedWindow, requested: RequestedWindow): RequestedWindow {
+  const [storedSeconds, seconds] = [stored.recoverForSeconds, requested.recoverForSeconds];
+  const recoverForSeconds =
+    storedSeconds === undefined ? seconds : Math.max(storedSeconds, seconds ?? 0);
+  const remindBeforeSeconds = requested.remindBeforeSeconds ?? stored.remindBeforeSeconds;
   return {
     ...(recoverForSeconds === undefined ? {} : { recoverForSeconds }),
     ...(remindBeforeSeconds === undefined ? {} : { remindBeforeSeconds }),
@@ -46,7 +47,7 @@ export function approvalRoute(app: Hono, deps: ApiDeps): void {
 
   app.post('/v1/operations/:id/approve', async (context) => {
     const id = OperationId.parse(context.req.param('id'));
-    const { digest, reason: why, ...asked } = await readJson(context, ApproveRequest);
+    const { digest, reason: why, ...requestedWindow } = await readJson(context, ApproveRequest);
     const by = callerOf(context);
     const operation = await engine.reads.operation(id);
     if (!operation) return context.json(noOperation(), 404);
@@ -67,7 +68,7 @@ export function approvalRoute(app: Hono, deps: ApiDeps): void {
     const answer = decideApproval(input);
     if (answer.kind === 'refused')
       return context.json(problem('refused', answer.because, answer.advice), 409);
-    const window = longest(stored.value, asked);
+    const window = longest(stored.value, requestedWindow);
     const document = (value: object) => ({ ...stored.key, version: stored.version, value });
     if (answer.kind === 'recorded') {
       const documents = [document({ approvals: answer.approvals, ...window })];
@@ -115,25 +116,25 @@ export function approvalRoute(app: Hono, deps: ApiDeps): void {
 async function carryOut(
   { id, scope, request: planned }: Operation,
   { plan }: Extract<ApprovalAnswer, { kind: 'approved' }>,
-  asked: { readonly reason: string; readonly by: string; readonly window: RequestedWindow },
+  requested: { readonly reason: string; readonly by: string; readonly window: RequestedWindow },
   deps: ApiDeps,
 ) {
   if (scope.type !== 'project')
     return { kind: 'refused', because: `a ${scope.type} has no plan` } as const;
   const shown = await deps.cloud.keystone.show('project', scope.id);
-  const again = `Plan again: propagator project plan ${scope.id}`;
+  const planAgain = `Plan again: propagator project plan ${scope.id}`;
   if (shown.kind === 'present' && shown.account.enabled && planned?.enabled === false)
     return {
       kind: 'refused',
       because: `the project was disabled when ${id} was made, and it is enabled now`,
-      advice: again,
+      advice: planAgain,
     } as const;
   if (shown.kind === 'present' && shown.account.name !== scope.name)
     return {
       kind: 'refused',
       because: `the project was renamed after ${id} was made`,
-      advice: again,
+      advice: planAgain,
     } as const;
-  const input = { ...asked, project: scope.id, name: scope.name, plan };
+  const input = { ...requested, project: scope.id, name: scope.name, plan };
   return request(input, deps);
 }

@@ -28,7 +28,7 @@ export function planRoutes(app: Hono, deps: ApiDeps): void {
 
   app.post('/v1/projects/:id/plan', async (context) => {
     const id = ProjectId.parse(context.req.param('id'));
-    const asked = { ...(await readJson(context, PlanRequest)), by: callerOf(context) };
+    const planRequest = { ...(await readJson(context, PlanRequest)), by: callerOf(context) };
     const [shown, existing, protection] = await Promise.all([
       deps.cloud.keystone.show('project', id),
       engine.reads.operationsAbout('project', id),
@@ -45,7 +45,7 @@ export function planRoutes(app: Hono, deps: ApiDeps): void {
     }
     const scope = projectScope(shown.account, undefined);
     const answer = openPlan({
-      ...asked,
+      ...planRequest,
       scope,
       enabled: shown.account.enabled ?? true,
       keystoneCheck: await deps.cloud.keystoneActions.checkDeletion(id, { readOnly: true }),
@@ -53,7 +53,7 @@ export function planRoutes(app: Hono, deps: ApiDeps): void {
       now: deps.now(),
       protectedBecause: protectedBecause(scope, protection),
     });
-    const audited = openedRecord(context, 'plan.requested', asked.reason, deps);
+    const audited = openedRecord(context, 'plan.requested', planRequest.reason, deps);
     const { body, status } = await commitOpened(answer, engine, audited);
     return context.json(body, status);
   });

@@ -33,7 +33,7 @@ export const ProjectRequest = z.strictObject({ reason: reasonText, by: refusedCa
 interface LifecycleRequest {
   readonly context: Context;
   readonly state: PresentProject;
-  readonly asked: { readonly by: string; readonly reason: string };
+  readonly decision: { readonly by: string; readonly reason: string };
   readonly document: ReturnType<typeof holdDocument> | undefined;
   readonly hold: Hold | undefined;
 }
@@ -64,7 +64,7 @@ export function projectRoutes(app: Hono, deps: ApiDeps): void {
 
   app.post('/v1/projects/:id/suspend', async (context) => {
     const id = ProjectId.parse(context.req.param('id'));
-    const asked = { ...(await readJson(context, ProjectRequest)), by: callerOf(context) };
+    const decision = { ...(await readJson(context, ProjectRequest)), by: callerOf(context) };
     const [state, hold, protection] = await Promise.all([
       projectState(id, deps),
       holdOf(id, engine.reads),
@@ -83,13 +83,17 @@ export function projectRoutes(app: Hono, deps: ApiDeps): void {
         ),
         409,
       );
-    const document = holdDocument(id, 0, { by: asked.by, reason: asked.reason, at: deps.now() });
-    return answer(await open('suspend', { context, state, asked, document, hold }));
+    const document = holdDocument(id, 0, {
+      by: decision.by,
+      reason: decision.reason,
+      at: deps.now(),
+    });
+    return answer(await open('suspend', { context, state, decision, document, hold }));
   });
 
   app.post('/v1/projects/:id/resume', async (context) => {
     const id = ProjectId.parse(context.req.param('id'));
-    const asked = { ...(await readJson(context, ProjectRequest)), by: callerOf(context) };
+    const decision = { ...(await readJson(context, ProjectRequest)), by: callerOf(context) };
     const [state, hold] = await Promise.all([projectState(id, deps), holdOf(id, engine.reads)]);
     if (state.kind !== 'present') return context.json(problem('refused', notThere(state)), 409);
     const left = state.causes.filter(({ kind }) => kind !== 'operator-hold');
@@ -104,37 +108,37 @@ export function projectRoutes(app: Hono, deps: ApiDeps): void {
       );
     const document = hold && holdDocument(id, hold.version, undefined);
     if (left.length > 0 && document) {
-      const audit = [recordOf('resume', { context, state, asked, document, hold }, undefined)];
+      const audit = [recordOf('resume', { context, state, decision, document, hold }, undefined)];
       if ((await engine.commit({ documents: [document], audit })) === 'conflict') return conflict();
       return Response.json({ opened: null, because: describeCauses(left) }, { status: 202 });
     }
-    return answer(await open('resume', { context, state, asked, document, hold }));
+    return answer(await open('resume', { context, state, decision, document, hold }));
   });
 
   async function open(action: LifecycleAction, request: LifecycleRequest) {
-    const { state, asked, document } = request;
-    const input = await requestedInput(action, scopeOf(state), asked, deps);
+    const { state, decision, document } = request;
+    const input = await requestedInput(action, scopeOf(state), decision, deps);
     const opened = openLifecycle({ ...input, action });
     const { operations, messages } = lifecycleChanges(opened);
-    const done = await engine.commit({
+    const outcome = await engine.commit({
       documents: document ? [document] : [],
       operations,
       messages,
       audit: [recordOf(action, request, opened?.opened?.id)],
     });
-    return done === 'conflict' ? done : { opened: opened?.opened?.id ?? null };
+    return outcome === 'conflict' ? outcome : { opened: opened?.opened?.id ?? null };
   }
 
   function recordOf(
     action: LifecycleAction,
-    { context, state, asked, document, hold }: LifecycleRequest,
+    { context, state, decision, document, hold }: LifecycleRequest,
     opened: OperationId | undefined,
   ): AuditRecord {
     const { id, name, domainId } = state.facts;
     return auditRecord(context, deps.now(), {
       what: action === 'suspend' ? 'project.suspended' : 'project.resumed',
       target: { type: 'project', id, name, operations: opened ? [opened] : [] },
-      reason: asked.reason,
+      reason: decision.reason,
       before: { hold: hold ?? null, state: describeCauses(state.causes), domainId },
       after: { hold: document?.value ?? null, opened: opened ?? null },
     });

@@ -22,9 +22,9 @@ export interface ProtectDeps extends ErrorDeps {
 const Gateway = z.object({ requestContext: z.object({ requestId: z.string().min(1).max(64) }) });
 
 /**
- * Adds the checks before the routes, so that a new route cannot miss them. The order is: request
- * id, origin of the request, caller, media type, size of the body. A body is read only after all
- * checks. The caller adds all routes later.
+ * Adds the checks of all requests. The caller of this function adds the routes afterwards, so no
+ * route is without the checks. The order is: request id, origin of the request, caller, media type,
+ * size of the body. A body is read only after all checks.
  */
 export function protect(app: Hono, deps: ProtectDeps): void {
   app.use(
@@ -49,7 +49,10 @@ export function protect(app: Hono, deps: ProtectDeps): void {
   app.use(pluginsOnlyReport(deps.httpPlugins), declaredJson, limitedBody);
 }
 
-/** A shared proxy does not know `X-Auth-Token`, and could store an answer without this header. */
+/**
+ * Forbids caches. A shared proxy does not know that an answer depends on `X-Auth-Token`, and could
+ * send a stored answer to another caller.
+ */
 const notStored: MiddlewareHandler = async (context, next) => {
   await next();
   context.res.headers.set('cache-control', 'no-store');

@@ -75,7 +75,7 @@ export function provisionRoutes(app: Hono, deps: ApiDeps): void {
   );
 
   app.post('/v1/projects/:id/provision', async (context) => {
-    const asked = { ...(await readJson(context, ProvisionRequest)), by: callerOf(context) };
+    const requested = { ...(await readJson(context, ProvisionRequest)), by: callerOf(context) };
     const state = await find(context);
     if (state.kind !== 'present') return context.json(problem('refused', notThere(state)), 409);
     if (state.causes.length > 0)
@@ -83,12 +83,12 @@ export function provisionRoutes(app: Hono, deps: ApiDeps): void {
         problem('refused', `the project is not active: ${describeCauses(state.causes)}`),
         409,
       );
-    if (!desiredState(state.facts, deps.policy, asked))
-      return context.json(noProfile(state, asked.profile), 409);
+    if (!desiredState(state.facts, deps.policy, requested))
+      return context.json(noProfile(state, requested.profile), 409);
     const scope = scopeOf(state);
     const because = protectedBecause(scope, await deps.protection());
     if (because) return context.json(problem('refused', `it is protected: ${because}`), 409);
-    const input = await requestedInput('provision', scope, asked, deps);
+    const input = await requestedInput('provision', scope, requested, deps);
     const opened = openProvision(input);
     if (!opened)
       return context.json(
@@ -105,9 +105,9 @@ export function provisionRoutes(app: Hono, deps: ApiDeps): void {
     const audited = {
       what: 'project.provisioned',
       target: { type: 'project', id, name, operations: opening ? [opening] : [] },
-      reason: asked.reason,
+      reason: requested.reason,
       before: null,
-      after: { opened: opening ?? null, profile: asked.profile ?? null },
+      after: { opened: opening ?? null, profile: requested.profile ?? null },
     } as const;
     const audit = [auditRecord(context, input.now, audited)];
     if ((await engine.commit({ operations, messages, audit })) === 'conflict')

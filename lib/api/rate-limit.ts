@@ -12,16 +12,16 @@ interface Bucket {
 export type RateLimit = (key: string) => number;
 
 /**
- * A token bucket per key: `perMinute` calls at once, refilled evenly over a minute. A bound on the
- * keys limits the memory; the least recently used key is dropped first.
+ * A token bucket per key: a burst of `perMinute` calls, refilled evenly over a minute. A bound on
+ * the number of keys limits the memory; the least recently used key is dropped first.
  */
 export function rateLimit(perMinute: number, now: () => number): RateLimit {
   const buckets = new Map<string, Bucket>();
   return (key) => {
     const at = now();
-    const known = buckets.get(key) ?? { tokens: perMinute, at };
-    const refilled = ((at - known.at) / MINUTE) * perMinute;
-    const tokens = Math.min(perMinute, known.tokens + Math.max(0, refilled));
+    const bucket = buckets.get(key) ?? { tokens: perMinute, at };
+    const refilled = ((at - bucket.at) / MINUTE) * perMinute;
+    const tokens = Math.min(perMinute, bucket.tokens + Math.max(0, refilled));
     const isAllowed = tokens >= 1;
     setNewest(buckets, key, { tokens: isAllowed ? tokens - 1 : tokens, at }, MAX_KEYS);
     return isAllowed ? 0 : Math.max(1, Math.ceil(((1 - tokens) / perMinute) * 60));

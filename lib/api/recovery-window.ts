@@ -9,8 +9,8 @@ const MAX_SECONDS = 366 * 86_400;
 /** The fields of a body that ask for a recovery window. */
 export const windowFields = {
   /**
-   * The time for which the deletion can be canceled. 0: the deletion begins at once. Absent: the
-   * policy decides.
+   * The time for which the deletion can be canceled. 0: the deletion begins immediately. Absent:
+   * the policy decides.
    */
   recoverForSeconds: z.number().min(0).max(MAX_SECONDS).optional(),
   /** The times before the end of the window at which reminders are published. */
@@ -24,8 +24,8 @@ export interface RequestedWindow {
 }
 
 /**
- * Returns the recovery window of a deletion; `undefined`: the deletion begins at once. Each field
- * of a person's request replaces the value of the policy.
+ * Returns the recovery window of a deletion; `undefined`: the deletion begins immediately. Each
+ * field of a person's request replaces the value of the policy.
  */
 export async function windowOf(
   account: Account,
@@ -41,7 +41,8 @@ export async function windowOf(
 
   async function policyWindow() {
     if (!policy || account.type === 'user') return undefined;
-    // A domain matches no rule about the name, the tags or the parent of a project.
+    // The facts of a domain have no name, parent and tags, so only rules without these conditions
+    // match.
     if (account.type === 'domain') {
       const { id, name: domainName } = account;
       const ofDomain = { id, name: undefined, domainId: id, domainName };

@@ -39,7 +39,10 @@ function isForeign({ req }: Context): boolean {
   return origin !== undefined && origin !== new URL(req.url).origin;
 }
 
-/** The page with a link cannot read the response to a person's click on the link. */
+/**
+ * True if the browser opens an address, for example after a click on a link. The page with the link
+ * cannot read the response.
+ */
 const isNavigation = ({ req }: Context): boolean =>
   isRead(req.method) &&
   req.header('origin') === undefined &&

@@ -35,23 +35,27 @@ export function serviceRoutes(app: Hono, deps: ApiDeps): void {
       cloud.registry(),
       engine.reads.coverageWaivers(),
     ]);
-    const found = coverageOf(registry, services);
-    const uncovered = [...found.unknown, ...unreachable(found, deps), ...listed(found.unlisted)];
+    const coverage = coverageOf(registry, services);
+    const uncovered = [
+      ...coverage.unknown,
+      ...unreachable(coverage, deps),
+      ...(coverage.unlisted ? [coverage.unlisted] : []),
+    ];
     const { open } = applyWaivers(
       uncovered.map((one) => ({ ...one, types: [one.type] })),
       waivers,
     );
-    const shown = levels(services)
+    const described = levels(services)
       .flat()
       .map(async (service) => ({
-        ...describe(service, found.of(service).regions, deps),
-        ...(await accessProblem(service, found, deps)),
+        ...describe(service, coverage.of(service).regions, deps),
+        ...(await accessProblem(service, coverage, deps)),
       }));
     return context.json({
-      services: await Promise.all(shown),
+      services: await Promise.all(described),
       httpPlugins,
       uncovered: open.map(({ types: _, ...one }) => one),
-      leftOut: found.leftOut,
+      leftOut: coverage.leftOut,
       waived: waivers,
     });
   });
@@ -63,8 +67,8 @@ export function serviceRoutes(app: Hono, deps: ApiDeps): void {
     const covering = services.find(({ catalogTypes, catalogAliases }) =>
       [...catalogTypes, ...catalogAliases].some((one) => typeKey(one) === typeKey(type)),
     );
-    // A service that needs the living project may remove its resources without the propagator, as
-    // Barbican's listener does. Any other type can be waived only while it is unreachable.
+    // A type that needs the living project can always be waived, because another program may remove
+    // its resources, as Barbican's listener does. Other types can be waived while unreachable.
     if (covering && !covering.preDelete) {
       const { unverified } = coverageOf(await cloud.registry(), services).of(covering);
       if (unverified.length === 0)
@@ -109,24 +113,22 @@ export function serviceRoutes(app: Hono, deps: ApiDeps): void {
   });
 }
 
-const listed = <Value>(value: Value | undefined): Value[] => (value === undefined ? [] : [value]);
-
-/** Registrations of enabled services that no operation can list. */
-const unreachable = (found: Coverage, { services, optedIn }: ApiDeps) =>
+/** Returns the registrations of enabled services that no operation can list. */
+const unreachable = (coverage: Coverage, { services, optedIn }: ApiDeps) =>
   services
     .filter(({ offByDefault, name }) => offByDefault === undefined || optedIn.includes(name))
-    .flatMap((service) => found.of(service).unverified);
+    .flatMap((service) => coverage.of(service).unverified);
 
 /**
- * Returns why the propagator's roles do not permit calls to a service, so that the operator knows
- * it before a deletion.
+ * Returns the missing permission of the propagator for a service. The operator can then grant it
+ * before a deletion.
  */
 async function accessProblem(
   service: Service,
-  found: Coverage,
+  coverage: Coverage,
   { cloud }: ApiDeps,
 ): Promise<{ problem?: { message: string; advice: string } }> {
-  if (found.of(service).regions.length === 0) return {};
+  if (coverage.of(service).regions.length === 0) return {};
   const report = await cloud.access(service);
   return report ? { problem: { message: report.message, advice: report.advice } } : {};
 }

@@ -14,10 +14,7 @@ import { readJson } from './body.ts';
 import type { ApiDeps } from './deps.ts';
 import { problem } from './problem.ts';
 
-/**
- * Accepts reports of HTTP plugins, and only for their own tasks. No HTTP request can report a task
- * of another service.
- */
+/** Accepts the reports of HTTP plugins about their own tasks, and refuses all other reports. */
 export function taskRoutes(app: Hono, { engine, httpPlugins }: ApiDeps): void {
   // The id contains slashes. Clients encode them, and API Gateway passes the decoded path on.
   app.post('/v1/tasks/:id{.+}/report', async (context) => {

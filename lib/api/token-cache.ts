@@ -5,7 +5,7 @@ import { setNewest } from './bounded-map.ts';
 
 /** The maximum time until a revoked token is refused. */
 const MAX_VALID_MILLIS = 60_000;
-/** For this time a refused token is not sent to Keystone again. */
+/** The time for which the refusal of a token is cached. */
 const REFUSED_MILLIS = 10_000;
 const MAX_ENTRIES = 2000;
 const ANSWER_MILLIS = 10_000;
@@ -16,10 +16,11 @@ interface Entry {
 }
 
 export interface TokenCache {
-  /** The cached answer; `undefined`: only Keystone can answer. */
+  /** The cached answer; `undefined`: the cache has no valid answer. */
   cached(token: string): { readonly facts: TokenFacts | undefined } | undefined;
   /**
-   * Asks Keystone. Concurrent calls for one token share one call. Throws the error of that call.
+   * Asks Keystone. Concurrent calls for one token share one request. Throws the error of this
+   * request.
    */
   validate: ValidateToken;
 }
@@ -40,7 +41,7 @@ export function tokenCache(
   const pending = new Map<string, Promise<TokenFacts | undefined>>();
   const keep = (entries: Map<string, Entry>, key: string, entry: Entry): void =>
     setNewest(entries, key, entry, MAX_ENTRIES);
-  const ask = async (key: string, token: string): Promise<TokenFacts | undefined> => {
+  const askKeystone = async (key: string, token: string): Promise<TokenFacts | undefined> => {
     const askedAt = now();
     const facts = await inTime(validate(token), answerMillis);
     if (facts)
@@ -60,7 +61,8 @@ export function tokenCache(
     },
     validate(token) {
       const key = digestOf(token);
-      const answer = pending.get(key) ?? ask(key, token).finally(() => void pending.delete(key));
+      const answer =
+        pending.get(key) ?? askKeystone(key, token).finally(() => void pending.delete(key));
       pending.set(key, answer);
       return answer;
     },
@@ -71,11 +73,11 @@ const digestOf = (token: string): string => createHash('sha256').update(token).d
 
 async function inTime<Value>(answer: Promise<Value>, millis: number): Promise<Value> {
   let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
+  const timeout = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(noAnswer(millis)), millis);
   });
   try {
-    return await Promise.race([answer, late]);
+    return await Promise.race([answer, timeout]);
   } finally {
     clearTimeout(timer);
   }

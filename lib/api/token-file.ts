@@ -22,9 +22,9 @@ const OTHERS = 0o077;
 export const TOKEN = /^[A-Za-z0-9._~+/-]{32,200}=*$/;
 
 /**
- * Reads the token of this file. Its name is the user that owns the file. A missing file is created
- * with a new token, readable only by its owner. Throws `PropagatorError` for a file that cannot be
- * read or created, that another user owns or may read, or that contains no token.
+ * Reads the token in this file. The name of the token is the user that owns the file. A missing
+ * file is created with a new token, readable only by its owner. Throws `PropagatorError` for a file
+ * that cannot be read or created, that another user owns or may read, or that contains no token.
  */
 export function openTokenFile(path: string): ApiToken {
   createIfMissing(path);

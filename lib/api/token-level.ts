@@ -20,7 +20,7 @@ export type TokenLevel =
 export function levelOf(facts: TokenFacts, policy: AccessPolicy): TokenLevel {
   if (facts.isDelegated)
     return refused(
-      'a token of a trust or of OAuth is not accepted, because it may name another user than ' +
+      'a token of a trust or of OAuth is not accepted, because it may name a user other than ' +
         'the caller',
       'Log in with a password or an application credential.',
     );

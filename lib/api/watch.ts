@@ -19,7 +19,7 @@ export interface WatchTimes {
   readonly streamMillis: number;
 }
 const TIMES: WatchTimes = { pollMillis: 1000, heartbeatMillis: 15_000, streamMillis: 60_000 };
-/** The maximum open streams of this process. Each stream reads the store once per second. */
+/** The maximum number of open streams of this process. Each stream reads the store every second. */
 const MOST_STREAMS = 50;
 
 const TOO_MANY = problem(

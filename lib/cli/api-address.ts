@@ -41,7 +41,7 @@ export function addressOf(
     const token = async (): Promise<string> => (await logIn(environment)).value;
     return { base, send: callerOf(base, environment, undefined, send, token) };
   }
-  let found: Promise<{ readonly base: string; readonly send: Fetch }> | undefined;
+  let address: Promise<{ readonly base: string; readonly send: Fetch }> | undefined;
   const find = async () => {
     const login = await logIn(environment);
     const base = apiInCatalog(login.catalog, login.credentials);
@@ -54,8 +54,8 @@ export function addressOf(
     return { base, send: callerOf(base, environment, undefined, send, token) };
   };
   const once = () => {
-    found ??= find();
-    return found;
+    address ??= find();
+    return address;
   };
   return {
     base: async () => (await once()).base,
@@ -81,8 +81,8 @@ export function apiInCatalog(
       `Keystone's catalog has ${ids.size} services of type ${REGISTERED.type}`,
       'Delete the services that are not in use: openstack service delete SERVICE',
     );
-  const all = own.flatMap(({ region }) => region ?? []);
-  const regions = credentials.regions.length > 0 ? credentials.regions : all;
+  const registeredRegions = own.flatMap(({ region }) => region ?? []);
+  const regions = credentials.regions.length > 0 ? credentials.regions : registeredRegions;
   const urls = new Set(
     [...regions].flatMap((region) => {
       const chosen = chooseEndpoint(own, [REGISTERED.type], region, credentials.interfaces);
@@ -98,7 +98,8 @@ export function apiInCatalog(
       'Register the API: propagator register --url URL. Or set PROPAGATOR_API_URL to its URL.',
     );
   throw notFound(
-    `Keystone's catalog has the API in several regions: ${[...new Set(all)].sort().join(', ')}`,
+    "Keystone's catalog has the API in several regions: " +
+      [...new Set(registeredRegions)].sort().join(', '),
     'Select one: OS_REGION_NAME',
   );
 }

@@ -64,7 +64,7 @@ export class ApiClient {
 
   /**
    * Yields the data of the server-sent events of `path` until the server ends the stream. The event
-   * `end` has no data. A connection that breaks ends it, too.
+   * `end` has no data. A broken connection also ends the stream.
    */
   async *events<S extends z.ZodType>(path: string, shape: S): AsyncGenerator<z.infer<S>> {
     const { body } = await this.#send(path, { headers: { accept: 'text/event-stream' } });

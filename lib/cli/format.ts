@@ -57,11 +57,11 @@ export function present<Answer extends object, Row>(
   { format, json, column = [] }: Printed,
   presentation: Presentation<Answer, Row>,
 ): void {
-  const wanted = json ? 'json' : (format ?? 'table');
+  const printedFormat = json ? 'json' : (format ?? 'table');
   const text =
-    column.length === 0 && wanted !== 'value'
-      ? whole(answer, wanted, presentation)
-      : inColumns(answer, wanted, column, presentation);
+    column.length === 0 && printedFormat !== 'value'
+      ? whole(answer, printedFormat, presentation)
+      : inColumns(answer, printedFormat, column, presentation);
   if (text !== '') terminal.write(`${text}\n`);
 }
 

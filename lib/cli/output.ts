@@ -1,7 +1,7 @@
 import Table from 'cli-table3';
 import pc from 'picocolors';
 
-/** Colors only on a terminal, and not with NO_COLOR. */
+/** Returns colors for a terminal, and no colors with NO_COLOR or for a file or pipe. */
 export const colors = (
   stream: { isTTY?: boolean },
   environment: Readonly<Record<string, string | undefined>>,
@@ -45,11 +45,11 @@ export function table(
     .join('\n');
 }
 
-/** The lines below a title. Empty without lines. */
+/** A title with the lines below it; empty if there are no lines. */
 export const titled = (title: string, lines: readonly string[]): string =>
   lines.length > 0 ? `${title}\n${lines.join('\n')}` : '';
 
-/** Blocks of text with an empty line between them, without the empty ones. */
+/** Joins the blocks that are not empty, with an empty line between them. */
 export const joinBlocks = (blocks: readonly string[]): string =>
   blocks.filter((block) => block !== '').join('\n\n');
 

@@ -33,7 +33,7 @@ export interface ProcessPort {
 
 /**
  * Waits for SIGTERM or SIGINT, then stops. A second signal, or a stop of more than 30 s, ends the
- * process at once; the next start continues unfinished work.
+ * process immediately; the next start continues unfinished work.
  */
 export async function runUntilSignal(
   stop: () => Promise<void>,
@@ -57,14 +57,14 @@ export async function runUntilSignal(
   on.on('SIGINT', listener);
   await first;
   log.info('stopping; the next start continues unfinished work');
-  const late = setTimeout(() => {
+  const stopTimeout = setTimeout(() => {
     log.error({ seconds: stopMillis / 1000 }, 'stopping took too long; ending at once');
     on.exit(1);
   }, stopMillis);
   try {
     await stop();
   } finally {
-    clearTimeout(late);
+    clearTimeout(stopTimeout);
     on.off('SIGTERM', listener);
     on.off('SIGINT', listener);
   }
@@ -145,7 +145,7 @@ export async function ask(question: string): Promise<string> {
   }
 }
 
-/** How long a call may take before the progress line appears. */
+/** The duration after which a call shows a progress line. */
 const QUIET_MILLIS = 2000;
 
 /** Shows a progress line on the terminal while a call takes long. */

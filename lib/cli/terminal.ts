@@ -35,13 +35,13 @@ export interface Terminal {
   readonly version: string;
   /** Asks a person; `undefined` without a terminal. */
   readonly ask?: ((question: string) => Promise<string>) | undefined;
-  /** Waits between two calls of a command that follows an operation; default: real time. */
+  /** Waits between two calls of a command that follows an operation. Tests replace it. */
   readonly sleep?: (millis: number) => Promise<void>;
   write(text: string): void;
   /** Replaces its earlier output. Set only on a terminal, not for a file or a pipe. */
   readonly redraw?: (text: string) => void;
   complain(text: string): void;
-  /** The exit code. A command sets it when it is not 0. */
+  /** The exit code of the command. Default: 0. */
   exitCode: number;
 }
 

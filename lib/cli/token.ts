@@ -9,7 +9,7 @@ type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 const LOOPBACK: readonly string[] = ['127.0.0.1', 'localhost', '[::1]'];
 export const isLoopback = (hostname: string): boolean => LOOPBACK.includes(hostname);
 
-/** The code of the error for a call that needs a local token when there is none. */
+/** The error code of a call that needs a local token but has none. */
 export const MISSING_TOKEN = 'cli.token.missing';
 
 /**

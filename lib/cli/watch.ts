@@ -22,14 +22,14 @@ export async function* follow(
 ): AsyncGenerator<OperationShape> {
   const path = `/v1/operations/${encodeURIComponent(id)}`;
   let isStreaming = true;
-  let shown = '';
+  let previousText = '';
   for (;;) {
     const states = isStreaming ? client.events(`${path}/events`, OperationShape) : undefined;
     try {
       for await (const state of states ?? [await client.get(path, OperationShape)]) {
         const text = JSON.stringify(state);
-        if (text !== shown) yield state;
-        shown = text;
+        if (text !== previousText) yield state;
+        previousText = text;
         if (hasEnded(state)) return;
       }
     } catch (thrown) {

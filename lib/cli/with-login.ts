@@ -2,7 +2,7 @@ import { MISSING_CREDENTIALS } from '../engine/aws/own-credentials.ts';
 import { PropagatorError } from '../shared/errors.ts';
 import { isLoopback, MISSING_TOKEN } from './token.ts';
 
-/** Codes of the errors for a call that needs a token or credentials when there are none. */
+/** The error codes of a call that needs a token or credentials but has none. */
 const MISSING: readonly string[] = [MISSING_TOKEN, MISSING_CREDENTIALS];
 
 type Fetch = (url: string, init: RequestInit) => Promise<Response>;

@@ -22,7 +22,7 @@ export function auditCommands(program: Command, terminal: Terminal): void {
     .option('--since <time>', 'an age (30m, 12h, 7d) or a date (2026-03-01)', (text) =>
       sinceOf(text, now()),
     )
-    .option('--by <name>', 'only decisions of this caller: its name, ARN or user id')
+    .option('--by <name>', 'only decisions of the caller with this name, ARN or user id')
     .option('--operation <id>', 'only decisions about this operation')
     .option('--limit <number>', 'the maximum number of entries (default: 100)')
     .action(async ({ json, format, column, since, ...filter }: ListOptions) => {
@@ -72,10 +72,10 @@ const COLUMNS = {
 
 function show(entries: readonly AuditEntryShape[], most: number): string {
   if (entries.length === 0) return 'No decisions yet.';
-  const shown = ['Sequence', 'At', 'By', 'From', 'What', 'Target', 'Reason'] as const;
+  const columnNames = ['Sequence', 'At', 'By', 'From', 'What', 'Target', 'Reason'] as const;
   const text = table(
-    shown.map((name) => name.toUpperCase()),
-    entries.map((entry) => shown.map((name) => COLUMNS[name](entry) ?? '')),
+    columnNames.map((name) => name.toUpperCase()),
+    entries.map((entry) => columnNames.map((name) => COLUMNS[name](entry) ?? '')),
     ['SEQUENCE'],
   );
   return entries.length < most

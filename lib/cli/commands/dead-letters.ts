@@ -47,7 +47,7 @@ export function deadLetterCommands(program: Command, terminal: Terminal): void {
     client.get(`/v1/dead-letters${query({ ...selection })}`, DeadLettersShape);
   const group = program
     .command('dead-letter')
-    .description('messages that were given up; each needs a decision of a person');
+    .description('messages that failed in every retry; each needs a decision of a person');
 
   withSelection(withOutputOptions(group.command('list'), 'dead-letter list --service nova'))
     .description('list dead letters, grouped by cause')
@@ -156,7 +156,7 @@ export function deadLetterCommands(program: Command, terminal: Terminal): void {
     );
 }
 
-/** `unrestored`: what remains disabled or suspended, and the commands. An older API lacks it. */
+/** `unrestored`: the accounts that stay disabled or suspended. An older API does not send it. */
 const Discarded = z.object({
   discarded: z.number(),
   unrestored: z.array(z.string()).default([]),

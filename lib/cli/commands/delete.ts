@@ -47,11 +47,11 @@ export function deleteCommands(
     domain.command('delete <domain>'),
     'domain delete 4f0c1a2b3c4d --reason "contract ended"',
   )
-    .description('plan the deletion of a domain, ask, disable it, delete its projects, delete it')
+    .description('delete a domain and all its projects; shows the plan and asks first')
     .option('--resources', 'list every resource before the question')
     .option('--yes', 'for scripts: do not ask; needs --digest')
     .option('--digest <digest>', 'the digest of the plan that is approved')
-    .option('--reason <text>', 'why; stored with the operation', reasonArgument)
+    .option('--reason <text>', 'the reason; stored with the operation', reasonArgument)
     .addOption(recoverFor('domain'))
     .addOption(remind())
     .action(async (word: string, options: DeleteOptions) => {
@@ -71,13 +71,16 @@ export function deleteCommands(
     project.command('delete <project>'),
     'project delete 4f0c1a2b3c4d --reason "contract ended"',
   )
-    .description('plan the deletion of a project, ask, empty it in every service, and delete it')
-    .option('--domain <domain>', 'the project is given by its name, in this domain (id or name)')
+    .description('delete a project and all its resources; shows the plan and asks first')
+    .option('--domain <domain>', '<project> is a name in this domain (id or name), not an id')
     .option('--resources', 'list every resource before the question')
     .option('--yes', 'for scripts: do not ask; needs --digest')
     .option('--digest <digest>', 'the digest of the plan that is approved')
-    .option('--name <name>', 'without a plan: the name of the project, required if it is enabled')
-    .option('--reason <text>', 'why; stored with the operation', reasonArgument)
+    .option(
+      '--name <name>',
+      'delete without a plan; the name confirms the project, and is required if it is enabled',
+    )
+    .option('--reason <text>', 'the reason; stored with the operation', reasonArgument)
     .addOption(recoverFor('project'))
     .addOption(remind())
     .action(async (word: string, options: DeleteOptions) => {
@@ -126,7 +129,7 @@ async function deleteAfterQuestion(
   if (plan.keystoneCheck.refusals.length > 0)
     throw failed(
       `nothing was deleted, because Keystone would refuse the deletion of the ${kind}`,
-      'Remove the causes that the plan shows, then try again.',
+      'Remove the causes under "Keystone would refuse the deletion" in the plan, then try again.',
     );
   const typed = await terminal.ask?.(
     `Type the name of the ${kind} to remove all of this and delete it (${name}): `,

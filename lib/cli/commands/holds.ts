@@ -51,8 +51,12 @@ export function holdCommands(program: Command, terminal: Terminal): void {
   targets(
     withOutputOptions(hold.command('add'), 'hold add --project 4f0c1a2b3c4d --reason "lawsuit"'),
   )
-    .description('keep a project, a domain or a resource from being deleted')
-    .requiredOption('--reason <text>', 'the reason; operations that wait show it', reasonArgument)
+    .description('protect a project, a domain or a resource from deletion')
+    .requiredOption(
+      '--reason <text>',
+      'the reason; shown by operations that wait for the hold',
+      reasonArgument,
+    )
     .option('--ticket <number>', 'the number of a ticket')
     .option('--until <time>', 'the end: a time (2027-01-31T00:00:00Z) or a duration from now (30d)')
     .action(
@@ -95,7 +99,7 @@ export function holdCommands(program: Command, terminal: Terminal): void {
     });
 
   targets(withOutputOptions(hold.command('remove'), 'hold remove --resource nova.server/9b1c'))
-    .description('end a hold; operations that wait for it continue within a minute')
+    .description('end a hold; operations that wait for the hold continue within a minute')
     .action(async ({ project, domain, resource, ...options }: TargetOptions) => {
       const [target, id] = onlyOne({ project, domain, resource });
       const path = `/v1/holds/${target}/${encodeURIComponent(id)}`;

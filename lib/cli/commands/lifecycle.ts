@@ -101,7 +101,9 @@ export function policyCommands(program: Command, terminal: Terminal): void {
       terminal.write(losses(lossesOf(read.policy.suspend)));
       for (const id of project) {
         const { facts } = await factsOf(id);
-        terminal.write(decisions(known(facts), (change) => decide(read.policy, change, facts)));
+        terminal.write(
+          decisions(projectFacts(facts), (change) => decide(read.policy, change, facts)),
+        );
       }
     });
   withOutputOptions(policy.command('show <project>'), 'policy show 4f0c1a2b3c4d')
@@ -115,7 +117,7 @@ export function policyCommands(program: Command, terminal: Terminal): void {
         singleResult<typeof answer>(({ facts, state, mode, changes }) =>
           [
             (
-              decisions(known(facts), (change) => changes[change]) + losses(answer.losses)
+              decisions(projectFacts(facts), (change) => changes[change]) + losses(answer.losses)
             ).trimEnd(),
             `now: ${state}; the mode of the settings is ${mode}`,
           ].join('\n'),
@@ -124,7 +126,7 @@ export function policyCommands(program: Command, terminal: Terminal): void {
     });
 }
 
-const known = (facts: z.infer<typeof Facts>): ProjectFacts => ({
+const projectFacts = (facts: z.infer<typeof Facts>): ProjectFacts => ({
   id: facts.id,
   name: facts.name,
   domainId: facts.domainId,
@@ -134,7 +136,7 @@ const known = (facts: z.infer<typeof Facts>): ProjectFacts => ({
 });
 
 const decide = (policy: Policy, change: PolicyChange, facts: z.infer<typeof Facts>) =>
-  decideChange(policy, change, known(facts));
+  decideChange(policy, change, projectFacts(facts));
 
 /** The properties that a suspension with this policy loses. A resume restores all others. */
 const losses = (chosen: readonly { text: string; loses?: string | undefined }[]): string =>

@@ -45,7 +45,7 @@ const COLUMNS: Presentation<unknown, OperationShape>['columns'] = {
   Left: ({ resources }) => resources.left,
   Opened: ({ operation }) => time(operation.openedAt),
   Ended: ({ operation }) => time(operation.endedAt),
-  'Waiting For': (seen) => firstReason(seen),
+  'Waiting For': (view) => firstReason(view),
 };
 
 /** Adds the commands of the groups `operation`, `project` and `domain`. */
@@ -53,7 +53,7 @@ export function operationCommands(program: Command, terminal: Terminal): void {
   const { client, color, now } = terminal;
   const operation = program
     .command('operation')
-    .description('operations: one operation carries one account change through all services');
+    .description('operations: one operation handles one account change in all services');
   withOutputOptions(operation.command('list'), 'operation list --state held -c ID -c "Waiting For"')
     .description('list operations, newest first')
     .option('--state <state>', OPERATION_STATES.join(', '), (value) => {
@@ -81,17 +81,17 @@ export function operationCommands(program: Command, terminal: Terminal): void {
     });
 
   withOutputOptions(operation.command('show <id>'), 'operation show op-4f0c1a2b3c4d')
-    .description('show one operation: tasks, counts, and what blocks it')
-    .option('--resources', 'of a plan: its digest, and every resource that it would remove')
+    .description('show one operation with its tasks, counts and obstacles')
+    .option('--resources', 'for a plan: show its digest and every resource that would be removed')
     .addHelpText('after', `\nExit codes: 0 finished or observed,\n${STATE_CODES}.`)
     .action(async (id: string, { resources, ...options }: Printed & { resources?: true }) => {
       const path = `/v1/operations/${encodeURIComponent(id)}`;
-      const seen = await client.get(path, OperationShape);
-      terminal.exitCode = exitCodeOf(seen);
+      const view = await client.get(path, OperationShape);
+      terminal.exitCode = exitCodeOf(view);
       if (resources) {
-        if (seen.operation.action !== 'plan')
+        if (view.operation.action !== 'plan')
           throw new UsageError(
-            `--resources: ${id} is a ${seen.operation.action}, and only a plan lists resources`,
+            `--resources: ${id} is a ${view.operation.action}, and only a plan lists resources`,
           );
         const plan = await client.get(`${path}/plan?resources=true`, PlanShape);
         present(terminal, plan, options, planPresentation(terminal));
@@ -99,11 +99,11 @@ export function operationCommands(program: Command, terminal: Terminal): void {
       }
       // An ended operation keeps the waivers of its end. The current waivers apply to a running
       // operation.
-      const isPast = options.json === true || hasEnded(seen);
+      const isPast = options.json === true || hasEnded(view);
       const waivers = isPast
-        ? seen.operation.waived
+        ? view.operation.waived
         : (await client.get('/v1/waivers', WaiversShape)).waivers;
-      present(terminal, seen, options, {
+      present(terminal, view, options, {
         text: (shown) => showOperation(shown, waivers, now(), color),
         rows: (shown) => [shown],
         columns: COLUMNS,
@@ -115,7 +115,7 @@ export function operationCommands(program: Command, terminal: Terminal): void {
     operation.command('release <id>'),
     'operation release op-4f0c1a2b3c4d --reason "the customer confirmed it"',
   )
-    .description('continue a held operation, or carry out an observed one')
+    .description('continue a held operation, or carry out an observed operation')
     .requiredOption('--reason <text>', 'the reason; stored with the operation', reasonArgument)
     .action(async (id: string, { reason, ...options }: Printed & { reason: string }) => {
       const path = `/v1/operations/${encodeURIComponent(id)}/release`;

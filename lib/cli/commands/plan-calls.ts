@@ -103,9 +103,9 @@ export async function makePlan(
 ): Promise<PlanShape> {
   const path = `/v1/${kind}s/${encodeURIComponent(id)}/plan`;
   const { opened } = await client.post(path, { reason }, Opened);
-  const wanted = query({ resources: resources ? 'true' : undefined });
+  const detailQuery = query({ resources: resources ? 'true' : undefined });
   for (;;) {
-    const plan = await client.get(`/v1/operations/${opened}/plan${wanted}`, PlanShape);
+    const plan = await client.get(`/v1/operations/${opened}/plan${detailQuery}`, PlanShape);
     if (plan.digest !== undefined) return plan;
     if (ENDED.some((state) => state === plan.state)) {
       const { operation } = await client.get(`/v1/operations/${opened}`, OperationShape);

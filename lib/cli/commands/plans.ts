@@ -55,10 +55,10 @@ export function planCommands(
     project.command('plan <project>'),
     'project plan 4f0c1a2b3c4d --resources -f json > plan.json',
   )
-    .description('list what the deletion of a project would remove; changes nothing')
-    .option('--domain <domain>', 'the project is given by its name, in this domain (id or name)')
+    .description('list the resources that the deletion of a project would remove; changes nothing')
+    .option('--domain <domain>', '<project> is a name in this domain (id or name), not an id')
     .option('--resources', 'list every resource: type, id, name, age')
-    .option('--reason <text>', 'why; stored with the plan', reasonArgument)
+    .option('--reason <text>', 'the reason; stored with the plan', reasonArgument)
     .action(async (word: string, options: PlanOptions) => {
       const plan = await makePlan(
         'project',
@@ -70,9 +70,9 @@ export function planCommands(
     });
 
   withOutputOptions(domain.command('plan <domain>'), 'domain plan 4f0c1a2b3c4d --resources')
-    .description('list what the deletion of a domain would remove, by project; changes nothing')
+    .description('count by project the resources that the deletion would remove; changes nothing')
     .option('--resources', 'list every resource: type, id, name, age')
-    .option('--reason <text>', 'why; stored with the plan', reasonArgument)
+    .option('--reason <text>', 'the reason; stored with the plan', reasonArgument)
     .action(async (word: string, options: PlanOptions) => {
       const plan = await makePlan('domain', await domainOf(word, terminal), options, terminal);
       present(terminal, plan, options, planPresentation(terminal));
@@ -85,7 +85,7 @@ export function planCommands(
   )
     .description('approve a plan, so that it is carried out')
     .requiredOption('--digest <digest>', 'the digest that the plan shows')
-    .option('--reason <text>', 'why; stored with the operation', reasonArgument)
+    .option('--reason <text>', 'the reason; stored with the operation', reasonArgument)
     .addOption(recoverFor('plan'))
     .addOption(remind())
     .action(async (id: string, { digest, ...options }: ApproveOptions) => {

@@ -48,8 +48,8 @@ export function provisionCommands(project: Command, terminal: Terminal): void {
   const { client } = terminal;
   const pathOf = (id: string): string => `/v1/projects/${encodeURIComponent(id)}`;
   withOutputOptions(project.command('provision <project>'), 'project provision 4f0c1a2b3c4d --plan')
-    .description('create the resources and settings of its profile that a project lacks')
-    .option('--plan', 'print what would be created, and change nothing')
+    .description('create the resources and settings that a project lacks, from its profile')
+    .option('--plan', 'only print the resources and settings that would be created')
     .option(
       '--profile <name>',
       'a profile of the policy file (default: the profile that its rules choose)',
@@ -80,7 +80,7 @@ export function provisionCommands(project: Command, terminal: Terminal): void {
       );
     });
   withOutputOptions(project.command('drift [project]'), 'project drift')
-    .description('compare one project, or all that were provisioned, with their profile')
+    .description('compare one project, or all provisioned projects, with the profile')
     .addHelpText('after', '\nExit codes: 0 no drift, 3 drift, or a service could not be compared.')
     .action(async (id: string | undefined, printed: Printed) => {
       const ids = id === undefined ? await provisioned(terminal) : [id];
@@ -160,9 +160,9 @@ function planOf(plan: Compared, reconcile: boolean): string {
   const counts = { '+': 0, '~': 0, '!': 0 };
   for (const row of rowsOf(plan)) {
     if (isAsWanted(row)) continue;
-    const mark = markOf(row, reconcile);
-    counts[mark as keyof typeof counts] += 1;
-    lines.push(`  ${mark} ${lineOf(row)}`);
+    const sign = markOf(row, reconcile);
+    counts[sign as keyof typeof counts] += 1;
+    lines.push(`  ${sign} ${lineOf(row)}`);
   }
   lines.push(...errorsOf(plan));
   lines.push(

@@ -45,7 +45,7 @@ export function registerCommands(program: Command, terminal: Terminal): void {
       `${INTERFACES.join(', ')} (default: public); may be repeated`,
       interfaces,
     )
-    .option('--plan', 'only print what would change')
+    .option('--plan', 'only print the changes')
     .action(async ({ url: given, region, interface: names, plan, ...printed }: RegisterOptions) => {
       const url = apiUrl(given);
       await withKeystone(terminal, async ({ api, regions }) => {
@@ -66,9 +66,9 @@ export function registerCommands(program: Command, terminal: Terminal): void {
     });
 
   withOutputOptions(program.command('unregister'), 'unregister')
-    .description("remove from Keystone's catalog what `register` made, and nothing else")
+    .description("remove only the entries of `register` from Keystone's catalog")
     .option('--region <region>', 'only the endpoints of this region')
-    .option('--plan', 'only print what would change')
+    .option('--plan', 'only print the changes')
     .action(({ region, plan, ...printed }: Options) =>
       withKeystone(terminal, async ({ api }) => {
         const rows = await readRows(api);

@@ -27,7 +27,7 @@ export function suspiciousCommands(program: Command, terminal: Terminal): void {
     .command('suspicious')
     .description('deletions that are held because the account was never seen in Keystone');
   withOutputOptions(group.command('list'), 'suspicious list --limit 20')
-    .description('list the held deletions; undecided ones come first')
+    .description('list the held deletions; undecided deletions come first')
     .option('--limit <number>', 'the maximum number of entries (default: 100)')
     .action(async ({ limit, ...options }: Printed & { limit?: string }) => {
       const answer = await client.get(`/v1/suspicious${query({ limit })}`, Listed);

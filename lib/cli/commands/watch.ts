@@ -16,7 +16,7 @@ export function watchCommand(program: Command, terminal: Terminal): void {
   const operation = program.commands.find((command) => command.name() === 'operation') ?? program;
   operation
     .command('watch <id>')
-    .description('follow one operation until it ends: progress, rate, and causes that it waits for')
+    .description('follow one operation until it ends: progress, rate, and the causes of its waits')
     .addHelpText(
       'after',
       `

@@ -39,7 +39,7 @@ const region = z.object({ id: z.string() });
 export type ServiceRow = z.infer<typeof service>;
 export type EndpointRow = z.infer<typeof endpoint>;
 
-/** All services, endpoints and regions of Keystone, disabled ones included. */
+/** All services, endpoints and regions of Keystone, including disabled services and endpoints. */
 export interface CatalogRows {
   readonly services: readonly ServiceRow[];
   readonly endpoints: readonly EndpointRow[];
@@ -54,7 +54,7 @@ export const isOfType = ({ type }: ServiceRow): boolean =>
 export const isOwn = (row: ServiceRow): boolean =>
   isOfType(row) && row.name === REGISTERED.name && row.description === MARK;
 
-/** Reads Keystone's tables. Throws `PropagatorError`, also when Keystone cut a list. */
+/** Reads Keystone's tables. Throws `PropagatorError`, for example for a truncated list. */
 export async function readRows(api: ServiceApi): Promise<CatalogRows> {
   // No `limit`: Keystone before 2025.1 has no paging, and later releases link to the next page.
   const options = { paging: 'next', query: { limit: undefined } } as const;

@@ -43,14 +43,14 @@ export function planRegister(
   const service = ownService(rows);
   const ofService = rows.endpoints.filter((one) => one.service_id === service?.id);
   const changes = interfaces.flatMap((name): Change[] => {
-    const at = { type: 'endpoint', interface: name, region, url } as const;
+    const row = { type: 'endpoint', interface: name, region, url } as const;
     const present = ownEndpoint(
       ofService.filter((one) => one.interface === name && one.region_id === region),
-      at,
+      row,
     );
-    if (!present) return [{ action: 'create', ...at }];
+    if (!present) return [{ action: 'create', ...row }];
     const { id, url: before, enabled } = present;
-    return before === url && enabled ? [] : [{ action: 'update', ...at, id, before }];
+    return before === url && enabled ? [] : [{ action: 'update', ...row, id, before }];
   });
   if (!service) return [{ action: 'create', type: 'service' }, ...changes];
   return service.enabled
@@ -58,7 +58,7 @@ export function planRegister(
     : [{ action: 'update', type: 'service', id: service.id }, ...changes];
 }
 
-/** The rows that `unregister` removes, and the services that it must keep. */
+/** The rows that `unregister` removes, and the services that `unregister` must keep. */
 export interface Removal {
   readonly changes: readonly Change[];
   /** Services of `register` that keep endpoints of another region or of another program. */
@@ -66,17 +66,18 @@ export interface Removal {
 }
 
 /**
- * Returns the removal of every row that `register` made, or of those in `region`. A service is
- * removed with its last endpoint. Rows of other programs are never removed.
+ * Returns the removal of every row that `register` made, or with `region` of the rows in this
+ * region. A service is removed together with its last endpoint. Rows of other programs are never
+ * removed.
  */
 export function planUnregister(rows: CatalogRows, region: string | undefined): Removal {
   const changes: Change[] = [];
   const kept: { id: string; endpoints: string[] }[] = [];
   for (const { id } of rows.services.filter(isOwn)) {
-    const all = rows.endpoints.filter(({ service_id }) => service_id === id);
-    const goes = (one: EndpointRow): boolean =>
+    const endpoints = rows.endpoints.filter(({ service_id }) => service_id === id);
+    const isRemoved = (one: EndpointRow): boolean =>
       one.description === MARK && (region === undefined || one.region_id === region);
-    for (const one of all.filter(goes))
+    for (const one of endpoints.filter(isRemoved))
       changes.push({
         action: 'delete',
         type: 'endpoint',
@@ -85,10 +86,10 @@ export function planUnregister(rows: CatalogRows, region: string | undefined): R
         region: one.region_id ?? undefined,
         url: one.url,
       });
-    const rest = all.filter((one) => !goes(one)).map((one) => one.id);
-    // Keystone deletes the endpoints of a service with it.
-    if (rest.length > 0) kept.push({ id, endpoints: rest });
-    else if (region === undefined || all.length > 0)
+    const keptEndpoints = endpoints.filter((one) => !isRemoved(one)).map((one) => one.id);
+    // When Keystone deletes a service, it also deletes the endpoints of the service.
+    if (keptEndpoints.length > 0) kept.push({ id, endpoints: keptEndpoints });
+    else if (region === undefined || endpoints.length > 0)
       changes.push({ action: 'delete', type: 'service', id });
   }
   return { changes, kept };

@@ -2,7 +2,7 @@ import * as z from 'zod';
 
 const AuditEntryShape = z.looseObject({
   sequence: z.number(),
-  /** Set for an entry that was changed and cannot be read. It then has no other field. */
+  /** Set for an entry that was changed and cannot be read. Such an entry has no other field. */
   unreadable: z.boolean().optional(),
   at: z.number().optional(),
   by: z.looseObject({ kind: z.string(), name: z.string(), id: z.string().optional() }).optional(),

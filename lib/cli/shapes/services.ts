@@ -14,7 +14,7 @@ const ServiceShape = z.looseObject({
   offByDefault: z.string().optional(),
   on: z.boolean(),
   regions: z.array(z.string()),
-  /** Why the propagator's roles do not permit calls to it. */
+  /** The missing permission of the propagator for this service. */
   problem: z.looseObject({ message: z.string(), advice: z.string() }).optional(),
 });
 export type ServiceShape = z.infer<typeof ServiceShape>;

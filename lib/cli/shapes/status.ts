@@ -26,7 +26,7 @@ export const StatusShape = z.looseObject({
   stopped: StopShape.optional(),
   accounts: z.number(),
   suspicious: z.number(),
-  /** Default 0: an older API does not send it. */
+  /** 0 for an older API, which does not send this field. */
   enabledDuringHold: z.number().default(0),
   counters: z.record(z.string(), z.number()),
   queues: z.record(

@@ -48,11 +48,11 @@ export function operationHead(
   ].join('\n');
 }
 
-/** The recovery window, its reminders, and the commands that cancel it or end it now. */
+/** The recovery window, its reminders, and the commands that cancel or start the deletion. */
 function recoveryLines({ id, recovery, startedAt, state }: OperationShape['operation']): string[] {
   if (!recovery) return [];
-  const isTakenBack = state === 'canceled' && startedAt === undefined;
-  const end = isTakenBack ? 'was canceled' : 'is over';
+  const isCanceledInWindow = state === 'canceled' && startedAt === undefined;
+  const end = isCanceledInWindow ? 'was canceled' : 'is over';
   if (state !== 'recoverable') return [`window     of ${duration(recovery.lengthMillis)}, ${end}`];
   const reminders = recovery.reminders.map(
     ({ beforeMillis, sentAt }) =>

@@ -14,25 +14,25 @@ import {
   unreachableLines,
 } from './operation-tasks.ts';
 
-/** All details of one operation. `waivers`: those that apply to it. */
+/** All details of one operation. `waivers`: the waivers that apply to this operation. */
 export function showOperation(
-  seen: OperationShape,
+  view: OperationShape,
   waivers: readonly WaiverShape[],
   now: number,
   color: Colors,
 ): string {
   const blocks = [
-    operationHead(seen.operation, now, color),
-    projectTable(seen, color),
-    serviceTable(seen, color),
-    typeTable(seen),
-    titled('Found by this operation and not by the earlier one', foundAgain(seen)),
-    titled('Waiting for', waitLines(seen, now, color)),
-    titled('Unreachable', seen.tasks.filter(isUnreachable).flatMap(unreachableLines)),
-    titled('Retained', seen.tasks.filter((task) => !isUnreachable(task)).flatMap(retainedLines)),
-    coverage(seen.operation, waivers),
-    titled('Dead letters', decisionLines(seen.decisions)),
-    seen.notice ?? '',
+    operationHead(view.operation, now, color),
+    projectTable(view, color),
+    serviceTable(view, color),
+    typeTable(view),
+    titled('Found by this operation and not by the earlier one', foundAgain(view)),
+    titled('Waiting for', waitLines(view, now, color)),
+    titled('Unreachable', view.tasks.filter(isUnreachable).flatMap(unreachableLines)),
+    titled('Retained', view.tasks.filter((task) => !isUnreachable(task)).flatMap(retainedLines)),
+    coverage(view.operation, waivers),
+    titled('Dead letters', decisionLines(view.decisions)),
+    view.notice ?? '',
   ];
   return joinBlocks(blocks);
 }

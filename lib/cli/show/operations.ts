@@ -44,16 +44,16 @@ export function showOperations(
   color: Colors,
 ): string {
   if (operations.length === 0) return 'No operations.';
-  const rows = operations.map((seen) => [
-    seen.operation.id,
-    accountText(seen.operation),
-    colored(seen.operation.state, color),
-    seen.resources.found,
-    seen.resources.removed,
-    seen.resources.left,
-    durationOf(seen.operation, now),
+  const rows = operations.map((view) => [
+    view.operation.id,
+    accountText(view.operation),
+    colored(view.operation.state, color),
+    view.resources.found,
+    view.resources.removed,
+    view.resources.left,
+    durationOf(view.operation, now),
     /** The first reason why an operation waits or is held; empty without one. */
-    shortened(firstReason(seen)),
+    shortened(firstReason(view)),
   ]);
   const all = table(
     ['OPERATION', 'ACCOUNT', 'STATE', 'FOUND', 'REMOVED', 'LEFT', 'DURATION', 'WAITING FOR'],

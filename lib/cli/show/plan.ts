@@ -21,7 +21,7 @@ export function showPlan(
     resources(plan, now),
     titled(UNLISTED, unlisted(plan)),
     titled('Unreachable', plan.unreachable.flatMap(noteLines)),
-    titled('Not removed now: left to others', plan.leftToOthers.flatMap(noteLines)),
+    titled('Not removed now: another person must act first', plan.leftToOthers.flatMap(noteLines)),
     titled('Keystone would refuse the deletion', plan.keystoneCheck.refusals.flatMap(refusal)),
     titled(
       'Not known before the approval',
@@ -49,7 +49,7 @@ function projects({ scope, projects: members }: PlanShape): string {
     'First, each project is disabled, a child before its parent; then the domain is ' +
     'disabled.\nThen each project is emptied and deleted in the same order. The domain is ' +
     'deleted last.';
-  if (members.length === 0) return `It has no projects.\n${order}`;
+  if (members.length === 0) return `The domain has no projects.\n${order}`;
   const rows = members.map(({ id, name = '', parentId = '-', resources: count, planId }) => [
     id,
     name,
@@ -73,7 +73,7 @@ function counts({ services, resources: sum }: PlanShape): string {
   const rows = services.flatMap(({ service, region, types }) =>
     types.map(({ resourceType, count }) => [service, region, resourceType, count]),
   );
-  if (rows.length === 0) return 'No service lists a resource of it.';
+  if (rows.length === 0) return 'No service lists a resource.';
   return [
     table(['SERVICE', 'REGION', 'TYPE', 'RESOURCES'], rows, ['RESOURCES']),
     `${sum} resources will be removed.`,
@@ -98,7 +98,7 @@ function resources({ pages }: PlanShape, now: number): string {
     : [table(['TYPE', 'REGION', 'ID', 'NAME', 'AGE'], rows), ...cut].join('\n');
 }
 
-const UNLISTED = 'Removed without a listing: only a token on the project lists them';
+const UNLISTED = 'Removed without a list, because only a token on the project can list these types';
 
 const unlisted = ({ services }: PlanShape): string[] =>
   services.flatMap(({ region, unlisted: types }) => types.map((type) => `- ${type} in ${region}`));
@@ -161,7 +161,7 @@ function estimateLines(estimate: PlanShape['estimate']): string[] {
   const missing = unmeasured.length > 0 ? ` (not measured yet: ${unmeasured.join(', ')})` : '';
   const time =
     millis === undefined
-      ? `unknown until the first operation${missing}`
+      ? `unknown before the first cleanup has ended${missing}`
       : `${unmeasured.length > 0 ? 'at least' : 'about'} ${duration(millis)}${missing}`;
   return [`calls      about ${calls}`, wrapped(time, 'duration   ', '           ')];
 }

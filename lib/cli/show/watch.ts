@@ -34,25 +34,25 @@ export function pace(
 }
 
 /**
- * The live view of an operation on a terminal: progress, services, and causes that it waits for.
+ * The live view of an operation on a terminal: progress, services, and the causes of its waits.
  */
 export function liveView(
-  seen: OperationShape,
+  view: OperationShape,
   samples: readonly Sample[],
   now: number,
   color: Colors,
 ): string {
-  const { operation, resources, tasks } = seen;
+  const { operation, resources, tasks } = view;
   const rows = tasks.filter(isShown).map((task) => {
     const { found, removed, left } = sum(task);
     return [task.service, task.region, colored(task.state, color), found, removed, left];
   });
-  const waiting = waitLines(seen, now, color);
-  const projects = projectTable(seen, color);
+  const waiting = waitLines(view, now, color);
+  const projects = projectTable(view, color);
   return [
     `${color.bold(operation.id)}  ${operation.action} of ${accountText(operation)}`,
     `${colored(operation.state, color)}, mode ${operation.mode}, for ${durationOf(operation, now)}`,
-    `${bar(resources)} ${counts(seen, samples)}`,
+    `${bar(resources)} ${counts(view, samples)}`,
     ...(rows.length > 0
       ? [
           '',
@@ -69,17 +69,17 @@ export function liveView(
 }
 
 /** One line for a log: the state, the counts, the pace, and the first reason why it waits. */
-export function watchLine(seen: OperationShape, samples: readonly Sample[], now: number): string {
-  const [first, ...others] = seen.waitsOn;
+export function watchLine(view: OperationShape, samples: readonly Sample[], now: number): string {
+  const [first, ...others] = view.waitsOn;
   const actor = first?.actor === 'none' ? 'no action needed' : `the ${first?.actor} must act`;
   const waiting = first
     ? `; waits for ${first.on} (${actor}, for ${duration(now - first.since)})`
     : '';
   const more = others.length > 0 ? ` and ${others.length} more` : '';
-  const { projects = [] } = seen;
+  const { projects = [] } = view;
   const gone = projects.filter(({ state }) => state === 'finished' || state === 'unverified');
   const of = projects.length > 0 ? `, ${gone.length} of ${projects.length} projects ended` : '';
-  return `${time(now)} ${seen.operation.state}: ${counts(seen, samples)}${of}${waiting}${more}`;
+  return `${time(now)} ${view.operation.state}: ${counts(view, samples)}${of}${waiting}${more}`;
 }
 
 /** The parts of {@link watchLine} that count as a change: all except times and rates. */

@@ -54,7 +54,7 @@ describe('the files of the console', () => {
     expect([again.status, await again.text()]).toEqual([304, '']);
   });
 
-  it('are served also without the final slash, and no other path is', async () => {
+  it('are served with and without the final slash; no other path is served', async () => {
     const answer = await ask('/console');
     expect([answer.status, answer.headers.get('location')]).toEqual([308, CONSOLE_PATH]);
     for (const path of ['index.html', 'main.ts', 'static/index.html', '.', 'console.js/x'])
@@ -99,7 +99,7 @@ describe('a request about the console', () => {
     expect((await local().fetch(rebound)).status).toBe(403);
   });
 
-  it('is accepted from the console itself, also where it reads the API', async () => {
+  it('is accepted from the console itself, on its own path and on the paths of the API', async () => {
     const headers = { 'sec-fetch-site': 'same-origin', 'sec-fetch-mode': 'cors' };
     for (const path of [`${CONSOLE_PATH}console.js`, '/v1/status', '/v1/operations'])
       expect((await ask(path, { headers })).status).toBe(200);

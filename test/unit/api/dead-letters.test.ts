@@ -186,7 +186,7 @@ describe('dead letters in the API', () => {
     },
   );
 
-  it('show one page of text in every encoding, and so do quarantined notifications', async () => {
+  it('show one page of text in every encoding, as quarantined notifications do', async () => {
     const { engine, call } = openApi();
     const text = `{"event_type":"x","more":"${'y'.repeat(2 * MAX_SHOWN_LENGTH)}"}`;
     await engine.commit({

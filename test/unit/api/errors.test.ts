@@ -46,7 +46,7 @@ describe('an unexpected error of the API', () => {
     expect(counted).toEqual(['one']);
   });
 
-  it('is handled in the same way on every route, also on read routes', async () => {
+  it('is handled in the same way on every route, including read routes', async () => {
     const { app, engine, lines } = apiUnderTest();
     const broken = () => Promise.reject(new TypeError('nothing works'));
     for (const name of Object.keys(engine.reads)) Object.assign(engine.reads, { [name]: broken });

@@ -153,7 +153,7 @@ describe('a token of Keystone', () => {
     expect(await Promise.all(statuses)).toEqual([200, 200, 403]);
   });
 
-  it('is refused if it is of a trust, because it may name another user', async () => {
+  it('is refused if it is a token of a trust, because such a token may name another user', async () => {
     const { call } = withTokens({ t: facts(['admin'], { isDelegated: true }) });
     expect(await answerOf(await call('t'))).toMatchObject({ status: 403, code: 'api.scope' });
   });
@@ -217,7 +217,7 @@ describe('the validation of a token', () => {
     expect((await call('t')).status).toBe(401);
   });
 
-  it('is kept for ten seconds if it refused the token', async () => {
+  it('is cached for ten seconds if Keystone refused the token', async () => {
     const { call, asked, known, engine } = withTokens({});
     expect((await call('t')).status).toBe(401);
     known.set('t', facts(['reader']));
@@ -232,7 +232,7 @@ describe('the validation of a token', () => {
     expect(asked).toEqual(['t']);
   });
 
-  it('refuses the request with 503 if it fails, and is tried again by the next one', async () => {
+  it('refuses the request with 503 if it fails; the next request tries again', async () => {
     const { call, known, lines, engine } = withTokens({ t: away });
     const response = await call('t', 'POST /v1/waivers', { type: 'rating', reason: 'x' });
     expect(response.headers.get('retry-after')).toBe('5');
@@ -274,7 +274,7 @@ describe('the rate limit', () => {
     expect((await call('ann')).status).toBe(200);
   });
 
-  it('limits the forged tokens that one address sends to Keystone', async () => {
+  it('limits the number of forged tokens per address that reach Keystone', async () => {
     const { call, asked } = withTokens({ ann: facts(['reader']) }, { callsPerMinute: 6 });
     await call('ann');
     const statuses: number[] = [];

@@ -130,7 +130,7 @@ describe.each(changes)('%s', (route) => {
     expect(JSON.stringify(answer.body)).not.toContain('[redacted]');
   });
 
-  it('refuses a foreign host name that resolves to this machine, also with a valid token', async () => {
+  it('refuses a foreign host name that resolves to this machine, even with a valid token', async () => {
     const answer = await attack({ ...token, ...json }, `http://rebound.example:8787${path}`);
     expect(answer).toMatchObject({ status: 403, body: { error: { code: 'api.host' } } });
   });

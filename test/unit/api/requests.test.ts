@@ -99,7 +99,7 @@ describe('POST /v1/operations/:id/release', () => {
     expect(simulation.operation.version).toBe(version);
   });
 
-  it('has one effect if it is sent twice', async () => {
+  it('has one effect if the request is sent twice', async () => {
     simulation.limits = { ...simulation.limits, maxResourcesPerOperation: 1 };
     await simulation.ask();
     await simulation.settle();

@@ -13,7 +13,7 @@ const eventsOf = (answer: Response) => {
 };
 
 describe('the event stream of an operation', () => {
-  it('sends the present state, each changed one, and ends with the operation', async () => {
+  it('sends the present state and each changed state, and ends with the operation', async () => {
     const { app, engine } = apiUnderTest({ watchTimes });
     const opened = operation({ state: 'confirming' });
     await engine.commit({ operations: [opened] });

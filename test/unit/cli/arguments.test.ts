@@ -60,7 +60,7 @@ describe('a reason without a word or a number', () => {
     }
   });
 
-  it('is not one in any script', async () => {
+  it('does not include text in other scripts, which every command accepts', async () => {
     const { type } = commandLine();
     expect(await type('stop-all --reason 契約')).toMatchObject({ code: 0 });
   });

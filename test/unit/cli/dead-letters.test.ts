@@ -270,7 +270,7 @@ describe('propagator dead-letter discard', () => {
     expect((await type('audit list --operation op-000000000000')).out).toBe('No decisions yet.\n');
   });
 
-  it('prints what stays suspended, and operation show repeats it', async () => {
+  it('names the project that stays suspended; operation show repeats this text', async () => {
     const { engine, type } = commandLine();
     const canceled = operation({ state: 'canceled', endedAt: 5 });
     await engine.commit({ operations: [canceled] });

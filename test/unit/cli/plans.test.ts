@@ -207,7 +207,7 @@ describe('a deletion with a recovery window', () => {
       expect(out).toContain(`: ${changed}\nThe deletion is recoverable until `);
     });
 
-    it('describes the effect of the window also after the approval by a script, and a plan names the option', async () => {
+    it('describes the effect of the window after the approval by a script; a plan names the option', async () => {
       const { type } = commandLine(create());
       const { out: plan } = await type(`${kind} plan ${id}`);
       expect(plan).toContain('Add --recover-for TIME for a recovery window.');

@@ -93,7 +93,7 @@ describe('an unhandled error', () => {
     expect(on.exits).toEqual([1]);
   });
 
-  it('ends the process with exit code 1 if it is no rejected promise', () => {
+  it('ends the process with exit code 1 unless it is a rejected promise', () => {
     const on = new FakeProcess();
     const release = ownUnhandledErrors(recorder().log, { on });
     on.emit('uncaughtException', new TypeError('x'));

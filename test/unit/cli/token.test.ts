@@ -54,7 +54,7 @@ describe('the API token of a command', () => {
     expect(sent).toEqual([]);
   });
 
-  it('is never sent to another machine if it is in the token file', () => {
+  it('is never sent to another machine if the token comes from the token file', () => {
     const { sent, send } = sentBy({ PROPAGATOR_DATA: '/srv/data' }, 'https://propagator.example');
     expect(() => send('POST')).toThrow(
       'this command changes something on propagator.example, and PROPAGATOR_API_TOKEN is not set; nothing was sent',

@@ -46,7 +46,7 @@ describe('the states that a watch follows', () => {
     return { seen, slept };
   };
 
-  it('come from events, also over several streams', async () => {
+  it('come from events, even over several streams', async () => {
     const streams = [states.slice(0, 2), states.slice(2)];
     const events = async function* () {
       yield* streams.shift() ?? [];

@@ -378,7 +378,7 @@ describe('POST /v1/tasks/:id/report', () => {
     });
   });
 
-  it('is accepted also if the API has decoded the path, as API Gateway of AWS does', async () => {
+  it('is accepted even if the API receives a decoded path, as from API Gateway', async () => {
     await deliver();
     const { id } = billing();
     expect(await report(id, done, id)).toMatchObject({ status: 202, body: { taken: id } });

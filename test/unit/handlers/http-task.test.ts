@@ -217,7 +217,7 @@ describe('an HTTP plugin', () => {
     expect(simulation.task).toMatchObject({ state: 'finished' });
   });
 
-  it('may not send a contradictory or unexpected report, nor one for another service', async () => {
+  it('may not send a contradictory or unexpected report, or a report for another service', async () => {
     await untilApply();
     const before = simulation.task;
     expect(await simulation.report(finished('apply', 1))).toBe(409);

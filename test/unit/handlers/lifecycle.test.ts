@@ -125,7 +125,7 @@ describe('a project that is enabled while its suspension counts the resources', 
     expect(states()).toEqual(['on', 'off', 'on', 'off']);
   });
 
-  it('is suspended under the policy of before if Keystone still shows it disabled', async () => {
+  it('is suspended under the earlier policy if Keystone still shows the project disabled', async () => {
     await simulation.set('project', false);
     await simulation.deliverWithoutServices(isConfirmed);
     // The notification is late: Keystone shows the project disabled.

@@ -56,7 +56,7 @@ describe('a created project', () => {
     expect(simulation.stateOf(TARGET)).toEqual(simulation.wanted);
   });
 
-  it('is provisioned when its domain is enabled, if that was disabled', async () => {
+  it('is provisioned when its domain is enabled, if the domain was disabled', async () => {
     await simulation.set('domain', false);
     await simulation.announce('project', 'created');
     await simulation.settle();

@@ -20,7 +20,7 @@ const oneAtATime = (simulation: Simulation) => ({
 });
 
 describe('the stop switch', () => {
-  it('stops the removals of a running task at once, and resume-all continues them', async () => {
+  it('stops the removals of a running task immediately, and resume-all continues them', async () => {
     const simulation = simulationOf();
     const { engine } = simulation;
     const deps = oneAtATime(simulation);
@@ -57,7 +57,7 @@ describe('the stop switch', () => {
     expect([...engine.operations.values()]).toMatchObject([{ state: 'finished' }]);
   });
 
-  it('lets no run start a removal, also after hours', async () => {
+  it('lets no run start a removal, even hours later', async () => {
     const simulation = simulationOf();
     await decide(simulation, 'stopped');
     await simulation.handle(deleted(TARGET));

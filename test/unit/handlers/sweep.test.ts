@@ -209,7 +209,7 @@ describe('a list of accounts that is not reliable', () => {
     return fixture.sweep();
   };
 
-  it('holds each missing account if it lacks more than a fifth of them, and announces none', async () => {
+  it('holds each missing account if more than a fifth of the accounts are missing, and announces none', async () => {
     expect(await halfListing()).toMatchObject({ held: 6, deleted: 1 });
     // The list of users is checked on its own. One of twenty users is missing.
     expect(fixture.logged).toEqual(['account.user.deleted user u1']);

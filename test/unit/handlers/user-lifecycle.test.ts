@@ -39,7 +39,7 @@ describe('a disabled user', () => {
     expect(simulation.keys).toEqual(before);
   });
 
-  it('has no operation if it was enabled again before Keystone confirmed it', async () => {
+  it('has no operation if the project was enabled again before Keystone confirmed the change', async () => {
     await simulation.setUser(false);
     simulation.users.set(ANN, true);
     await simulation.settle();
@@ -82,7 +82,7 @@ describe('a disabled user', () => {
     expect(waited).toBeGreaterThanOrEqual(900_000);
   });
 
-  it('is reported also if a listing fails; a condition names the failure', async () => {
+  it('is reported even if a listing fails; a condition names the failure', async () => {
     simulation.fails = true;
     await simulation.setUser(false);
     await simulation.settle();
@@ -116,7 +116,7 @@ describe('an enabled user', () => {
     expect(await simulation.userRecords()).toEqual([]);
   });
 
-  it('has no operation if it was never reported, or was compared already', async () => {
+  it('has no operation without a report, and no second operation after a comparison', async () => {
     await simulation.setUser(true);
     await simulation.settle();
     expect(simulation.about('resume')).toEqual([]);

@@ -61,7 +61,7 @@ describe('a created user', () => {
     expect(simulation.writes).toBe(0);
   });
 
-  it('gets them when it is enabled, if it was disabled', async () => {
+  it('gets its roles and groups when it is enabled, if it was disabled', async () => {
     simulation.users.set(ANN, false);
     await simulation.announceUser('created');
     await simulation.settle();

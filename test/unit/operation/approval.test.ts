@@ -71,7 +71,7 @@ describe('a plan that needs two approvals', () => {
     });
   });
 
-  it('is approved by two users, also when the name of one contains the id of the other', () => {
+  it('is approved by two users, even if the name of one contains the id of the other', () => {
     expect(approve(`bob (${ID}) (${OTHER_ID})`, { given: [`bob (${ID})`] })).toMatchObject({
       kind: 'approved',
     });
@@ -84,7 +84,7 @@ describe('the approval of an operation that is no plan', () => {
     return answer.kind === 'refused' ? answer.advice : undefined;
   };
 
-  it('names the command that plans, and for a user that there is none', () => {
+  it('names the command that plans, and for a user says that no such command exists', () => {
     expect(advice(PLAN.scope)).toBe(`Plan first: propagator project plan ${PLAN.scope.id}`);
     const user = { type: 'user', id: UserId.parse('u1'), projects: [] } as const;
     expect(advice(user)).toBe('Only a plan for a project or a domain can be approved.');

@@ -309,7 +309,7 @@ describe('the saved order', () => {
     ]);
   });
 
-  it('has no cycle, also through a dependency on a resource type', () => {
+  it('has no cycle, including dependencies on resource types', () => {
     const network = defined('network', {
       dependsOn: [awaited('dns.resource')],
       dependents: [preferred('dns')],

@@ -62,7 +62,7 @@ describe('a project that another actor deletes in Keystone during its cleanup', 
     expect(simulation.left()).toEqual({});
   });
 
-  it('names the command that removes the remaining resources if it is canceled after that', async () => {
+  it('names the command that removes the remaining resources if it is canceled later', async () => {
     simulation.cloud.broken.set('network', failure('Transient'));
     await simulation.ask();
     simulation.cloud.delete(TARGET);
@@ -122,7 +122,7 @@ describe('a project that another actor deletes in Keystone during its cleanup', 
     ]);
   });
 
-  it('is found deleted by the next attempt to assign a role that Keystone refused', async () => {
+  it('is found deleted by the next attempt to assign a role after a refusal of Keystone', async () => {
     simulation.cloud.refusals['assign-role'] = [failure('Gone')];
     await simulation.ask();
     expect(await simulation.until(() => simulation.operation.hold !== undefined)).toBe(true);

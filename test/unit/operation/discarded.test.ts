@@ -97,7 +97,7 @@ describe('a task whose dead letter was discarded', () => {
     expect([task('middle'), operation()?.state]).toEqual([again, 'running']);
   });
 
-  it('ends also if the queue dead-lettered the message because the function was killed', async () => {
+  it('ends even if the queue dead-lettered the message because the function was killed', async () => {
     const simulation = new Simulation({
       resources: [2, 3, 2],
       lingers: 0,

@@ -280,7 +280,7 @@ describe('the cancellation of an approved plan of a domain', () => {
     expect(simulation.engine.waiting).toEqual([]);
   });
 
-  it('ends unverified when a project is canceled while the one above it is emptied by its token', async () => {
+  it('ends unverified when a project is canceled while its parent is emptied with a project token', async () => {
     useDomainWithSecrets();
     simulation.project('root');
     simulation.project('nested', { parentId: 'root' });

@@ -75,7 +75,7 @@ describe('the end of an approved plan of a domain', () => {
     },
   );
 
-  it('is not disabled while a project is in it that the plan does not list', async () => {
+  it('is not disabled while the domain has a project that the plan does not list', async () => {
     await carryOut();
     simulation.project('late');
     await simulation.settle();

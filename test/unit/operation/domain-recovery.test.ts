@@ -149,7 +149,7 @@ describe('the deletion of a domain with a recovery window', () => {
     expect(seen()).toEqual(before);
   });
 
-  it('begins to remove at once when it is released', async () => {
+  it('begins to remove immediately when it is released', async () => {
     await ask();
     await untilSuspended();
     const begin = simulation.engine.time;
@@ -172,7 +172,7 @@ describe('the deletion of a domain with a recovery window', () => {
     expect(simulation.domains.has(DOMAIN)).toBe(false);
   });
 
-  it('cleans up at once when another client deletes the domain in Keystone', async () => {
+  it('cleans up immediately when another client deletes the domain in Keystone', async () => {
     await ask();
     await untilSuspended();
     const begin = simulation.engine.time;
@@ -197,7 +197,7 @@ describe('the deletion of a domain with a recovery window', () => {
     expect(seen()).toEqual(before);
   });
 
-  it('is refused for a domain with a protected project, which it would disable', async () => {
+  it('is refused for a domain with a protected project, because users of the project need the domain', async () => {
     const { deps } = simulation;
     const protectedIds = { projects: [SIBLING], domains: [] };
     const protection = async () => ({ ...protectedIds, ownProject: 'cleaner' });
@@ -350,7 +350,7 @@ describe('the deletion of a domain that is canceled while a message is on its wa
   });
 });
 
-describe('a recovery window of a domain whose disable is stopped before it is sent', () => {
+describe('a recovery window of a domain that is stopped before Keystone is told to disable the domain', () => {
   /** The stop switch holds the call back, and a person disables the domain. */
   async function disabledMeanwhile(): Promise<void> {
     const plan = await simulation.plan();
@@ -384,7 +384,7 @@ describe('a recovery window of a domain whose disable is stopped before it is se
     expect(simulation.domains.get(DOMAIN)).toBe(false);
   });
 
-  it('does not enable such a domain also when the first call had no answer', async () => {
+  it('does not enable such a domain even if the first call to disable it had no answer', async () => {
     let failures = 1;
     class NoAnswer extends DomainRecoverySimulation {
       override get deps() {
@@ -410,7 +410,7 @@ describe('a recovery window of a domain whose disable is stopped before it is se
     expect(simulation.domains.get(DOMAIN)).toBe(false);
   });
 
-  it('does not enable it at the end of the window either', async () => {
+  it('does not enable the project at the end of the window either', async () => {
     await disabledMeanwhile();
     await simulation.post('/v1/resume-all', { reason: 'over' });
     let wasEnabled = false;

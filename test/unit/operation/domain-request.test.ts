@@ -48,7 +48,7 @@ describe('the plan of a domain', () => {
     expect(new Set([first, second, third].map(({ digest }) => digest)).size).toBe(3);
   });
 
-  it('is refused for an unknown domain, for the default one, and for one that is a project', async () => {
+  it('is refused for an unknown domain, for the default domain, and for the id of a project', async () => {
     simulation.cloud.domains.set('default', { name: 'Default', enabled: true });
     for (const id of ['nothing', 'default', 'root'])
       expect(await simulation.call('POST', `/v1/domains/${id}/plan`, {})).toMatchObject({

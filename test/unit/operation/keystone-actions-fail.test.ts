@@ -239,7 +239,7 @@ describe('a login with an application credential', () => {
 });
 
 describe('the revocation of the role', () => {
-  it('is retried until it succeeds, also while the operation is held', async () => {
+  it('is retried until it succeeds, even while the operation is held', async () => {
     simulation.limits = { ...simulation.limits, maxResourcesPerOperation: 10 };
     simulation.cloud.refusals['revoke-role'] = [
       failure('Transient'),

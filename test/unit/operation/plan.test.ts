@@ -162,7 +162,7 @@ describe('the approval of a plan', () => {
     expect(await approve(shown)).toMatchObject({ status: 409 });
   });
 
-  it('counts once, also if two arrive at the same moment', async () => {
+  it('counts once, even if two arrive at the same moment', async () => {
     const shown = await plan();
     const answers = await Promise.all([approve(shown), approve(shown, 'bob')]);
     expect(answers.map(({ status }) => status).sort()).toEqual([202, 409]);

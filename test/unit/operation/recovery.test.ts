@@ -119,7 +119,7 @@ describe('a deletion with a recovery window', () => {
     expect(simulation.shown(TARGET)).toEqual(before);
   });
 
-  it('begins to remove at once when it is released', async () => {
+  it('begins to remove immediately when it is released', async () => {
     const simulation = simulate();
     await simulation.requestDeletion(30 * DAY);
     await untilSuspended(simulation);
@@ -146,7 +146,7 @@ describe('a deletion with a recovery window', () => {
     expect(simulation.shown(TARGET)).toEqual([]);
   });
 
-  it('cleans up at once when another client deletes the project in Keystone', async () => {
+  it('cleans up immediately when another client deletes the project in Keystone', async () => {
     const simulation = simulate();
     await simulation.requestDeletion(30 * DAY);
     await untilSuspended(simulation);
@@ -203,7 +203,7 @@ describe('a deletion with a recovery window', () => {
     );
   });
 
-  it('does not end at once when the clock is set forward, and not late when it is set back again', async () => {
+  it('does not end before its time when the clock is set forward, nor late when the clock is set back', async () => {
     const simulation = simulate();
     await simulation.requestDeletion(30 * DAY);
     await untilSuspended(simulation);

@@ -105,7 +105,7 @@ describe('a cleanup request', () => {
     expectUntouched(simulation);
   });
 
-  it('is refused for a wrong name, also if the project is disabled', async () => {
+  it('is refused for a wrong name, even if the project is disabled', async () => {
     simulation.cloud.enable(TARGET, false);
     expect(await simulation.ask({ name: 'bank' })).toMatchObject({ status: 409 });
     expect(simulation.engine.operations.size).toBe(0);

@@ -24,7 +24,7 @@ async function notified(): Promise<void> {
 }
 
 describe('a resource that needs the living project, after Keystone has deleted the project', () => {
-  it('is unreachable; all other resources, also of the same service, are removed and verified', async () => {
+  it('is unreachable; all other resources, including those of the same service, are removed and verified', async () => {
     await notified();
     await simulation.settle();
     expect(simulation.state).toBe('unverified');

@@ -72,7 +72,7 @@ describe('the cleanup of a user that was deleted in Keystone', () => {
     expect(body).toMatchObject({ resources: { found: 6, removed: 4, left: 2 }, waitsOn: [] });
   });
 
-  it('checks the owner of every row, also if the API ignores the filter', async () => {
+  it('checks the owner of every row, even if the API ignores the filter', async () => {
     simulation.cloud.ignoresFilters = true;
     simulation.cloud.make('compute.keypair', '', 'without-owner');
     await leftover();
