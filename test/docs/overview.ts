@@ -17,9 +17,9 @@ export function overview(services: readonly Service[]): string {
   return joined([
     MADE,
     '# Services',
-    `${services.length} services are covered. The page of each service lists its resource types, the order of removal, what blocks it, and the API calls.`,
+    `${services.length} services are covered. The page of each service lists the resource types, the order of their removal, the obstacles to a removal, and the API calls.`,
     '## Services with resources of projects',
-    'The table shows the order of the cleanup. A service starts after all services of the column `required` have ended, with any result. It also starts after the services of the column `preferred`, unless these are stuck. If a resource type is named, the service waits only until no resource of that type is left.',
+    'The table shows the order of the cleanup. A service starts after all services of the column `required` have ended, with any result. A service also waits for the services of the column `preferred`, unless these are stuck. If the column names a resource type of another service, the service waits only until no resource of this type is left.',
     table(
       [
         'service',
@@ -73,7 +73,7 @@ function row(service: Service, services: readonly Service[]): string[] {
 function legend(): string {
   return joined([
     table(['class', 'required to list and remove'], Object.entries(CLASSES)),
-    '`pre-delete`: cleaned up before the deletion if an administrator requests it (`project delete`). Without such a request, resource types of class C and D are unreachable, and the operation reports what is probably left.',
+    '`pre-delete`: cleaned up before the deletion if an administrator requests the deletion (`project delete`). Without such a request, resource types of class C and D are unreachable, and the operation reports the resources that are probably left.',
     '`default` off: not cleaned up unless `PROPAGATOR_INCLUDE_SERVICES` names the service.',
   ]).trimEnd();
 }

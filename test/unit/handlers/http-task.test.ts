@@ -71,7 +71,7 @@ class RemoteSimulation extends Simulation {
   }
 
   /**
-   * Delivers the messages that are due, one by one, and the messages that follow at once. Stops
+   * Delivers the messages that are due, one by one, and the messages that follow directly. Stops
    * before a message if `enough` is true.
    */
   async deliver(enough: () => boolean = () => false): Promise<void> {

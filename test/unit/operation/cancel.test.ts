@@ -200,7 +200,7 @@ describe('the cancellation of a requested operation', () => {
       ({ message }) => message.type === 'operation.keystone-action',
     );
     if (!action) throw new Error('Keystone is not asked again');
-    // The message arrives again at once: that is not a second answer.
+    // A second delivery of the same message is not a second answer.
     await simulation.handle(action.message);
     expect(simulation.state).toBe('closing');
     await simulation.settle();

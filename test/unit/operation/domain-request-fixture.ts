@@ -3,7 +3,7 @@ import { DOMAIN, DomainSimulation, WITH_SECRETS } from '../../property/domain-si
 /** The domain of the current test. */
 export let simulation: DomainSimulation;
 
-/** Replaces it with an empty domain, in a cloud with secrets that only a token on a project lists. */
+/** Replaces the domain with an empty one, in a cloud with secrets that only a project token lists. */
 export function useDomainWithSecrets(): void {
   simulation = new DomainSimulation(WITH_SECRETS);
 }

@@ -13,7 +13,7 @@ interface Records {
   more?: boolean;
   remove?: (id: string) => Removal;
   list?: () => void;
-  /** The zone is removed at once, so that the run lists again. */
+  /** The zone is removed immediately, so that the run lists again. */
   zoneIsRemoved?: boolean;
 }
 
