@@ -55,7 +55,7 @@ async function embedded(cloud: RehearsalCloud): Promise<number[]> {
   }
 }
 
-/** The first deletion starts every function, so it is not counted. */
+/** Returns the seconds of each deletion except the first, which starts every function. */
 async function repeated(cloud: RehearsalCloud, deletion: Deletion): Promise<number[]> {
   const seconds: number[] = [];
   for (let count = 0; count <= DELETIONS; count += 1) {
@@ -108,9 +108,9 @@ async function deployed(cloud: RehearsalCloud): Promise<OnAws> {
     await delay(POLL_MILLIS);
     const [first, second] = from;
     const lines = logOf(stack);
-    const counted = lines.slice(second?.lines);
+    const countedLines = lines.slice(second?.lines);
     const calls = new Map<string, number>();
-    for (const line of counted) {
+    for (const line of countedLines) {
       const service = /-> service=(\w+) region=/.exec(line)?.[1];
       if (service !== undefined) calls.set(service, (calls.get(service) ?? 0) + 1);
     }
@@ -124,7 +124,7 @@ async function deployed(cloud: RehearsalCloud): Promise<OnAws> {
       memory: memoryByFunction(Number(stack.emulator)),
       coldStarts: {
         first: starts(lines.slice(first?.lines, second?.lines)),
-        others: starts(counted) / DELETIONS,
+        others: starts(countedLines) / DELETIONS,
       },
     };
   } finally {
@@ -133,7 +133,7 @@ async function deployed(cloud: RehearsalCloud): Promise<OnAws> {
   }
 }
 
-/** The cost in US dollars of 1,000 such deletions: of each part, by list prices. */
+/** Returns the cost of 1,000 deletions in US dollars, by part of AWS and by list prices. */
 function costsOf({ invocations, calls, units }: OnAws): Readonly<Record<string, number>> {
   const thousand = 1000 / DELETIONS;
   const gigabyteSeconds = invocations.reduce((sum, { name, millis }) => {
@@ -162,43 +162,43 @@ export async function benchAws(): Promise<void> {
   const cloud = await rehearsalCloud();
   try {
     const before = load();
-    const here = await embedded(cloud);
+    const embeddedSeconds = await embedded(cloud);
     const between = load();
-    const there = await deployed(cloud);
-    const ratio = median(there.seconds) / median(here);
+    const deployedResult = await deployed(cloud);
+    const ratio = median(deployedResult.seconds) / median(embeddedSeconds);
     const each = (seconds: readonly number[]) => seconds.map((one) => one.toFixed(1)).join(', ');
     console.log(
-      `A small deletion, one process: ${each(here)} s (load average ${before}, ${between}); on ` +
-        `the emulator: ${each(there.seconds)} s (load average ${between}, ${load()}): ` +
+      `A small deletion, one process: ${each(embeddedSeconds)} s (load average ${before}, ${between}); on ` +
+        `the emulator: ${each(deployedResult.seconds)} s (load average ${between}, ${load()}): ` +
         `${ratio.toFixed(2)} times`,
     );
     console.log(
-      `Cold starts in a deletion: ${there.coldStarts.first} in the first, ` +
-        `${there.coldStarts.others.toFixed(1)} in each other`,
+      `Cold starts in a deletion: ${deployedResult.coldStarts.first} in the first, ` +
+        `${deployedResult.coldStarts.others.toFixed(1)} in each other`,
     );
     const functions = table('function', 'invocations', 'median ms', 'longest ms', 'peak MB');
-    for (const [name, all] of Map.groupBy(there.invocations, (one) => one.name)) {
+    for (const [name, all] of Map.groupBy(deployedResult.invocations, (one) => one.name)) {
       const millis = all.map((one) => one.millis);
       functions.push([
         name,
         (all.length / DELETIONS).toFixed(1),
         median(millis).toFixed(0),
         Math.max(...millis).toFixed(0),
-        there.memory.get(name)?.toFixed(0) ?? '',
+        deployedResult.memory.get(name)?.toFixed(0) ?? '',
       ]);
     }
     console.log(functions.toString());
     const services = table('service of AWS', 'calls for each deletion, with those of the bench');
-    for (const [service, count] of there.calls)
+    for (const [service, count] of deployedResult.calls)
       services.push([service, (count / DELETIONS).toFixed(1)]);
     console.log(services.toString());
-    const { reads, writes } = there.units;
+    const { reads, writes } = deployedResult.units;
     console.log(
       `DynamoDB: ${(reads / DELETIONS).toFixed(0)} read units and ` +
         `${(writes / DELETIONS).toFixed(0)} write units in a deletion`,
     );
-    const costs = table('1,000 such deletions', 'US dollars');
-    const parts = Object.entries(costsOf(there));
+    const costs = table('1,000 deletions', 'US dollars');
+    const parts = Object.entries(costsOf(deployedResult));
     for (const [name, dollars] of parts) costs.push([name, dollars.toFixed(3)]);
     costs.push(['all', parts.reduce((sum, [, dollars]) => sum + dollars, 0).toFixed(3)]);
     console.log(costs.toString());

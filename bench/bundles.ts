@@ -83,18 +83,18 @@ const weight = ({ name, kilobytes: code, zipped, millis }: Measured): string[] =
   median(millis).toFixed(1),
 ];
 
-/** Compares the bundles of such functions with the goal. */
+/** Compares the sizes of the functions with the goal in kilobytes. */
 function verdict(what: string, functions: readonly Measured[], goal: number): string {
   const sizes = functions.map((one) => one.kilobytes / 1024).toSorted((a, b) => a - b);
-  const met = sizes.filter((size) => size <= goal).length;
+  const withinGoal = sizes.filter((size) => size <= goal).length;
   const [least = 0, most = 0] = [sizes.at(0), sizes.at(-1)];
   const range =
     functions.length > 1 ? `${least.toFixed(0)} to ${most.toFixed(0)} KB` : `${most.toFixed(0)} KB`;
-  const judged =
-    met === functions.length
+  const verdictText =
+    withinGoal === functions.length
       ? 'met'
-      : `NOT met by ${functions.length - met} of ${functions.length}`;
-  return `${what}: ${range}; the goal of ${goal} KB is ${judged}`;
+      : `NOT met by ${functions.length - withinGoal} of ${functions.length}`;
+  return `${what}: ${range}; the goal of ${goal} KB is ${verdictText}`;
 }
 
 export async function benchBundles(): Promise<void> {
@@ -105,12 +105,12 @@ export async function benchBundles(): Promise<void> {
       Object.entries(PEERS).map(async ([name, contents]) => ({ name, ...(await peer(contents)) })),
     );
     const all = [...functions, ...peers].map(({ name, code, map, zip: zipped }, n) => {
-      const home = join(folder, String(n));
-      mkdirSync(home);
-      writeFileSync(join(home, 'index.mjs'), code);
-      writeFileSync(join(home, 'index.mjs.map'), map);
+      const functionFolder = join(folder, String(n));
+      mkdirSync(functionFolder);
+      writeFileSync(join(functionFolder, 'index.mjs'), code);
+      writeFileSync(join(functionFolder, 'index.mjs.map'), map);
       return {
-        file: join(home, 'index.mjs'),
+        file: join(functionFolder, 'index.mjs'),
         measured: { name, kilobytes: code.length, zipped: zipped.length, millis: [] as number[] },
       };
     });
@@ -125,9 +125,9 @@ export async function benchBundles(): Promise<void> {
     });
     table.push(...all.map(({ measured }) => weight(measured)));
     console.log(table.toString());
-    const made = all.map(({ measured }) => measured);
-    const services = made.filter(({ name }) => name.startsWith('service-'));
-    const ingest = made.filter(({ name }) => name === 'ingest');
+    const measuredBundles = all.map(({ measured }) => measured);
+    const services = measuredBundles.filter(({ name }) => name.startsWith('service-'));
+    const ingest = measuredBundles.filter(({ name }) => name === 'ingest');
     console.log(
       [
         verdict('functions of services', services, GOAL.service),

@@ -133,8 +133,8 @@ async function oneDeletion(): Promise<Counted> {
 }
 
 /**
- * A row that is written in a transaction counts twice. The outbox is written in the transaction and
- * deleted separately.
+ * Returns the write units of a change. A row that is written in a transaction counts twice. The
+ * outbox is written in the transaction and deleted separately.
  */
 function unitsOf(change: Change): number {
   const kilobytes = (bytes: number) => Math.ceil(bytes / 1024);
@@ -148,9 +148,11 @@ function unitsOf(change: Change): number {
     ...Array.from({ length: others }, () => ROW_BYTES.other),
     ...((change.messages?.length ?? 0) > 0 ? [ROW_BYTES.outbox] : []),
   ];
-  const index = (change.operations ?? []).length * 2;
-  const verifiedEmpty = (change.messages?.length ?? 0) > 0 ? kilobytes(ROW_BYTES.outbox) : 0;
-  return bytes.reduce((sum, of) => sum + 2 * kilobytes(of), 0) + index + verifiedEmpty;
+  const indexUnits = (change.operations ?? []).length * 2;
+  const outboxDeletion = (change.messages?.length ?? 0) > 0 ? kilobytes(ROW_BYTES.outbox) : 0;
+  return (
+    bytes.reduce((sum, rowBytes) => sum + 2 * kilobytes(rowBytes), 0) + indexUnits + outboxDeletion
+  );
 }
 
 type Line = readonly [what: string, basis: string, dollars: number];

@@ -21,7 +21,7 @@ const megabytes = () => Math.round(process.memoryUsage.rss() / 1024 / 1024);
 const line = (what: string, value: string) => console.log(`  ${what.padEnd(68)} ${value}`);
 const millis = (value: number) => `${value.toFixed(value < 100 ? 1 : 0)} ms`;
 
-/** Runs in a separate process, because memory and start-up time are those of a process. */
+/** Opens the engine in a new process, because memory and start-up time belong to a process. */
 function opened(folder: string): { millis: number; cpu: number; rss: number } {
   const child = spawnSync(process.execPath, [import.meta.filename, 'open', folder], {
     encoding: 'utf8',
@@ -88,7 +88,10 @@ function stopwatch(): () => { wall: number; cpu: number } {
 const rate = (count: number, { wall, cpu }: { wall: number; cpu: number }) =>
   `${Math.round((count * 1000) / wall)} messages/s (${Math.round((count * 1000) / cpu)} by processor time)`;
 
-/** The first messages are not counted: the engine's WebAssembly is compiled during them. */
+/**
+ * The first messages are not counted, because the engine compiles its WebAssembly while it handles
+ * them.
+ */
 const WARM_UP = 500;
 
 async function hops(engine: WorkerEngine, count: number): Promise<void> {
@@ -109,7 +112,7 @@ async function hops(engine: WorkerEngine, count: number): Promise<void> {
   const counted = times.slice(WARM_UP).toSorted((a, b) => a - b);
   const at = (share: number) => millis(counted[Math.floor(count * share)] ?? 0);
   line(
-    'one hop: commit, take, handle, done',
+    'one hop: commit, receive, handle, complete',
     `${at(0.5)} median, ${at(0.95)} 95 % (${millis(cpu / count)} processor time)`,
   );
 }
@@ -122,16 +125,16 @@ async function ingest(engine: WorkerEngine, batches: number): Promise<void> {
 
   const half = (batches * BATCH) / 2;
   const { promise, resolve } = Promise.withResolvers<void>();
-  let [taken, committing] = [0, 0];
-  let taking = stopwatch();
+  let [receivedCount, committing] = [0, 0];
+  let receiving = stopwatch();
   await engine.work('ingest', { concurrency: 1, batch: BATCH }, async (deliveries) => {
-    if (taken === half) {
-      line(`received, ${BATCH} per batch, without processing`, rate(half, taking()));
-      taking = stopwatch();
+    if (receivedCount === half) {
+      line(`received, ${BATCH} per batch, without processing`, rate(half, receiving()));
+      receiving = stopwatch();
     }
     const one = stopwatch();
     const projects = deliveries.map(id);
-    if (taken >= half)
+    if (receivedCount >= half)
       await engine.commit({
         seen: deliveries.map(id),
         accounts: projects.map(record),
@@ -139,13 +142,13 @@ async function ingest(engine: WorkerEngine, batches: number): Promise<void> {
         counters: { 'bench.taken': deliveries.length },
       });
     committing += one().cpu;
-    taken += deliveries.length;
-    if (taken >= 2 * half) resolve();
+    receivedCount += deliveries.length;
+    if (receivedCount >= 2 * half) resolve();
   });
   await promise;
   line(
     `received, ${BATCH} per batch, each stored with its id, account and event`,
-    rate(half, taking()),
+    rate(half, receiving()),
   );
   line(
     `  of that, the commit of ${BATCH} ids, ${BATCH} accounts, ${BATCH} events`,

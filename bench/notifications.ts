@@ -12,8 +12,8 @@ import { Propagator, rabbitUrl } from '../test/openstack/driver.ts';
  * Measures relay and ingest of a complete propagator with a queue of waiting notifications. The
  * notifications are those of a real Keystone (`events/samples`), repeated with new ids. One
  * customer in a hundred is deleted, so that operations run at the same time. The other customers
- * stay. Keystone is that of the rehearsal cloud, so that its own speed does not count. Prints;
- * asserts nothing.
+ * stay. Keystone is a part of the rehearsal cloud, so that the speed of a real Keystone does not
+ * count. Prints; asserts nothing.
  *
  * `BENCH_FOLDER=existing` creates the data folder in an earlier process. `BENCH_MEMORY=small`
  * compiles the embedded database and limits the heap as in a container with 512 MB.
@@ -42,7 +42,7 @@ function recorded(): string[] {
 }
 
 /** Repeats the notifications of the same customer with other ids. */
-function again(messages: readonly string[]): string[] {
+function withNewIds(messages: readonly string[]): string[] {
   const ids = new Map<string, string>();
   const renamed = (id: string): string => {
     const known = ids.get(id) ?? randomUUID().replaceAll('-', '');
@@ -83,7 +83,7 @@ export async function benchNotifications(): Promise<void> {
       (message) => !/identity\.(project|domain)\.deleted/.test(message),
     );
     for (let sent = 0, customer = 0; sent < WAITING; customer += 1) {
-      for (const body of again(customer % 100 === 0 ? messages : staying).slice(
+      for (const body of withNewIds(customer % 100 === 0 ? messages : staying).slice(
         0,
         WAITING - sent,
       )) {
@@ -106,7 +106,7 @@ export async function benchNotifications(): Promise<void> {
     };
     const waiting = async () => (await channel.checkQueue(queue)).messageCount;
     let consumingSince: number | undefined;
-    const watching = (async () => {
+    const firstDelivery = (async () => {
       while ((await waiting()) >= WAITING) await delay(50);
       consumingSince = Date.now();
     })();
@@ -115,7 +115,7 @@ export async function benchNotifications(): Promise<void> {
       await propagator.stop();
     }
     const readyMillis = await propagator.start({ mode: 'observe', environment });
-    await watching;
+    await firstDelivery;
     const Status = z.object({
       queues: z.record(
         z.string(),
@@ -125,22 +125,22 @@ export async function benchNotifications(): Promise<void> {
     const begun = Date.now() - readyMillis;
     const loadBefore = loadavg()[0] ?? 0;
     const atRest = memory(propagator.pid ?? 0, 'VmRSS');
-    for (let quiet = 0; quiet < 3; ) {
+    for (let idlePolls = 0; idlePolls < 3; ) {
       await delay(500);
       // A status request counts the rows of all queues, so it is sent only near the end.
       if ((await waiting()) > 0) continue;
       const { ingest } = Status.parse((await propagator.api('GET', '/v1/status')).json).queues;
-      quiet = ingest && ingest.ready + ingest.active > 0 ? 0 : quiet + 1;
+      idlePolls = ingest && ingest.ready + ingest.active > 0 ? 0 : idlePolls + 1;
     }
     const seconds = (Date.now() - begun) / 1000 - 1.5;
-    const alone = (Date.now() - (consumingSince ?? begun)) / 1000 - 1.5;
+    const consumingSeconds = (Date.now() - (consumingSince ?? begun)) / 1000 - 1.5;
     const peak = memory(propagator.pid ?? 0, 'VmHWM');
     const processor = processorSeconds(propagator.pid ?? 0);
     const load = `${loadBefore.toFixed(1)} before, ${(loadavg()[0] ?? 0).toFixed(1)} after`;
     process.stdout.write(
       `notifications   ${WAITING} waiting in RabbitMQ, processed in ${seconds.toFixed(1)} s: ` +
         `${Math.round(WAITING / seconds)} a second (start included), ` +
-        `${Math.round(WAITING / alone)} a second from the first one on; ` +
+        `${Math.round(WAITING / consumingSeconds)} a second from the first one on; ` +
         `${processor.toFixed(1)} s of processor time: ${Math.round(WAITING / processor)} a second ` +
         `of it; ${HAS_FOLDER ? 'existing' : 'new'} folder, ${IS_SMALL ? 'small' : 'usual'} ` +
         `memory: ${Math.round(atRest)} MB resident when ready, peak ${Math.round(peak)} MB; ` +

@@ -20,16 +20,17 @@ import { openstackCommand, projectCleanup, versionOf } from './cleanup/peer.ts';
 import { describeCalls, describeTrace, nameOf, readTrace, TRACE_OPTION } from './cleanup/trace.ts';
 
 /*
- * Empties equal projects of a real cloud in three ways, one after the other: this project, the bare
- * DELETE calls at several concurrencies, and the newest `openstack project cleanup`. Prints the
+ * Empties equal projects of a real cloud in three ways, one after the other: keystone-propagator,
+ * only DELETE calls at several concurrencies, and the newest `openstack project cleanup`. Prints the
  * time of each way, the resources that it left at its end and 20 seconds later, and the load
- * average of the machine. For this project it also prints a trace: how many calls, how long no call
- * was under way, and when servers vanished. Asserts nothing.
+ * average of the machine. For keystone-propagator it also prints a trace: the number of calls, the
+ * time without a call, and the times at which servers disappeared. Asserts nothing.
  *
  * BENCH_SIZES: names of SIZES, default `small,large`. BENCH_BARE: the concurrencies of the bare
  * calls, default `2,4,8,16`. BENCH_WAYS: default `ours,bare,peer`; the order counts, and a way may
  * be named several times. BENCH_CALLS=1 also prints each call with its times.
- * BENCH_TOGETHER=10: as many projects of each size at once (the peer one after the other).
+ * BENCH_TOGETHER=10: empties ten projects of each size at the same time. The client `openstack`
+ * empties them one after the other.
  */
 const listOf = (name: string, standard: string): string[] =>
   (process.env[name] ?? standard).split(',').filter((one) => one !== '');
@@ -89,7 +90,7 @@ function ours(cloud: Cloud, propagator: Propagator, trace: string): Way {
       if (!first || !project) return { remark: '', notes: [] };
       const deletion = calls.find(({ method }) => method === 'DELETE');
       const terminated = await terminationsIn(cloud, project.id);
-      const seen = calls.findLast((call) => nameOf(call) === 'GET /servers/detail');
+      const lastServerListing = calls.findLast((call) => nameOf(call) === 'GET /servers/detail');
       const since = (at: number | undefined) =>
         at === undefined ? '-' : `${((at - from) / 1000).toFixed(2)} s`;
       return {
@@ -100,7 +101,7 @@ function ours(cloud: Cloud, propagator: Propagator, trace: string): Way {
             `${CONFIRMATION_SECONDS} s between two confirmations`,
           `Nova terminated the first server at ${since(terminated.at(0))}, the last at ` +
             `${since(terminated.at(-1))} (seconds are cut); the last listing of servers ended at ` +
-            since(seen?.to),
+            since(lastServerListing?.to),
           describeTrace(calls, from, to),
           ...(process.env.BENCH_CALLS ? [describeCalls(calls, from)] : []),
           ...(process.env.BENCH_VERBOSE ? ends.map(({ view }) => describeView(view)) : []),
@@ -150,16 +151,18 @@ export async function benchProjectCleanup(): Promise<void> {
         Array.from({ length: TOGETHER }, (_, n) => `${size.name}-${order}-${way}-${n}`),
       ),
     );
-    const made = await populate(
+    const populated = await populate(
       cloud,
       Object.fromEntries(fills.map((fill) => [fill, 'empty' as const])),
       prefix,
     );
-    customer = made;
+    customer = populated;
     const domains = await cloud.admin.rows('identity', '/domains', 'domains');
     const ready = await propagator.start({
       mode: 'enforce',
-      protectedDomains: domains.map((row) => text(row, 'id')).filter((id) => id !== made.domainId),
+      protectedDomains: domains
+        .map((row) => text(row, 'id'))
+        .filter((id) => id !== populated.domainId),
       environment: {
         PROPAGATOR_CONFIRMATION_INTERVAL: `${CONFIRMATION_SECONDS}s`,
         NODE_OPTIONS: TRACE_OPTION,
@@ -172,15 +175,15 @@ export async function benchProjectCleanup(): Promise<void> {
       const result = table('', 'time', 'left at its end', 'left 20 s later', 'load', 'remark');
       const notes: string[] = [];
       for (const [order, name] of names.entries()) {
-        const projects = made.projects.filter((one) =>
+        const projects = populated.projects.filter((one) =>
           one.name.startsWith(`${size.name}-${order}-${name}-`),
         );
-        for (const project of projects) await fillProject(cloud, made, project, size);
+        for (const project of projects) await fillProject(cloud, populated, project, size);
         const way = name.startsWith('bare-')
           ? bare(Number(name.slice('bare-'.length)))
           : name === 'ours'
             ? ours(cloud, propagator, trace)
-            : peer(cloud, made, command);
+            : peer(cloud, populated, command);
         const load = loadavg()[0]?.toFixed(1) ?? '';
         const before = Date.now();
         const run = await way.empty(projects);

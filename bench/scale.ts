@@ -4,11 +4,11 @@ import { type Cost, measure } from './scale/measure.ts';
 
 /**
  * Deletes projects and a domain of several sizes on a rehearsal cloud with the latencies of a small
- * real one, each with a propagator in a process of its own: `node bench/scale.ts [SHARE] [PART …]`.
- * `SHARE` of the full size (default 0.1): a project of 1000 servers, 3000 ports and 50,000 objects;
- * a domain of 200 projects; 2000 projects in a queue. The parts are `project`, `domain` and
- * `queue`. Prints; asserts nothing. Processor time counts on a machine with other load, where wall
- * time does not.
+ * real cloud: `node bench/scale.ts [SHARE] [PART …]`. Each deletion has its own propagator in a
+ * separate process. `SHARE` is the share of the full size (default 0.1). The full size is a project
+ * of 1000 servers, 3000 ports and 50,000 objects; a domain of 200 projects; 2000 projects in a
+ * queue. The parts are `project`, `domain` and `queue`. Prints; asserts nothing. On a machine with
+ * other load, only the processor time is meaningful.
  */
 const PARTS = ['project', 'domain', 'queue'] as const;
 type Part = (typeof PARTS)[number];
@@ -101,6 +101,6 @@ export async function benchScale(share = 0.1, parts: readonly Part[] = PARTS): P
 
 if (import.meta.main) {
   const [share, ...parts] = process.argv.slice(2);
-  const wanted = PARTS.filter((part) => parts.length === 0 || parts.includes(part));
-  await benchScale(share === undefined ? undefined : Number(share), wanted);
+  const chosenParts = PARTS.filter((part) => parts.length === 0 || parts.includes(part));
+  await benchScale(share === undefined ? undefined : Number(share), chosenParts);
 }

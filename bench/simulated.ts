@@ -13,8 +13,9 @@ import { startPropagator } from '../test/cloud/propagator.ts';
 
 /*
  * Deletes projects of a rehearsal cloud one after the other, in one process that has just started.
- * Every service answers with a latency that was seen on a real cloud. Prints how many calls each
- * deletion took, which no load of the machine changes, and when its removals began. Asserts nothing.
+ * Every service answers with a latency that was seen on a real cloud. Prints the number of calls of
+ * each deletion, which does not depend on the load of the machine, and the time until its first
+ * removal. Asserts nothing.
  *
  * BENCH_PROJECTS: the number of projects, default 3.
  */
@@ -37,7 +38,7 @@ const SLOW_CALLS = [
 ];
 /** Milliseconds from the acceptance of a deletion to its end. */
 const DURATIONS = { server: 3000, volume: 1000, snapshot: 500 };
-/** The propagator lists these services. They hold nothing of the projects. */
+/** The propagator lists these services, which have no resources of the projects. */
 const EMPTY_SERVICES = [heat, octavia, designate, barbican, manila];
 
 function slowDown({ faults }: RehearsalCloud): void {
@@ -52,7 +53,7 @@ function slowDown({ faults }: RehearsalCloud): void {
 
 /** The row of the table for the calls of one deletion that began at `from`. */
 function rowOf(project: string, calls: readonly LoggedCall[], from: number, load: string) {
-  const about = calls.filter(
+  const projectRequests = calls.filter(
     ({ service, method, path }) =>
       service === 'keystone' && method === 'GET' && path === `/v3/projects/${project}`,
   );
@@ -60,10 +61,10 @@ function rowOf(project: string, calls: readonly LoggedCall[], from: number, load
   const removal = calls.find(
     ({ service, method }) => service !== 'keystone' && method === 'DELETE',
   );
-  const second = about[1]?.at ?? from;
+  const second = projectRequests[1]?.at ?? from;
   return [
     String(calls.length),
-    String(about.length),
+    String(projectRequests.length),
     String(servers.length),
     `${((removal?.at ?? from) - second) / 1000} s`,
     `${(Date.now() - from) / 1000} s`,
@@ -82,7 +83,7 @@ export async function benchSimulated(): Promise<void> {
   cloud.state.documented.push(...filled);
   slowDown(cloud);
   const { propagator, client, stop } = await startPropagator(cloud);
-  const head = ['calls', 'questions about the project', 'listings of servers'];
+  const head = ['calls', 'requests for the project', 'listings of servers'];
   const times = ['from the second answer to the first removal', 'time', 'load'];
   const table = new Table({ head: [...head, ...times], style: { head: [], border: [] } });
   const { reads } = propagator.engine;

@@ -46,9 +46,9 @@ async function until(
   isDone: () => Promise<boolean>,
   everyMillis: number,
 ): Promise<void> {
-  const last = Date.now() + AT_MOST_SECONDS * 1000;
+  const deadline = Date.now() + AT_MOST_SECONDS * 1000;
   while (!(await isDone())) {
-    if (Date.now() > last) throw new Error(`${what}: not within ${AT_MOST_SECONDS} s`);
+    if (Date.now() > deadline) throw new Error(`${what}: not within ${AT_MOST_SECONDS} s`);
     await delay(everyMillis);
   }
 }
@@ -74,11 +74,11 @@ async function waitForEnd(system: System, projects: readonly string[]): Promise<
     if (view && (ENDED as readonly string[]).includes(view.operation.state))
       views.set(project, view);
   };
-  const all = async () => {
+  const allEnded = async () => {
     for (const project of missing()) await check(project);
     return missing().length === 0;
   };
-  await until(`the end of ${projects.length} deletions`, all, 500);
+  await until(`the end of ${projects.length} deletions`, allEnded, 500);
   return [...views.values()];
 }
 
@@ -107,20 +107,24 @@ async function measure(system: System, cloud: RehearsalCloud): Promise<Measured>
 
   const customers = Array.from({ length: DELETIONS }, () => customerOf(cloud));
   const projects = customers.map(({ id }) => id);
-  const known = await system.accounts();
+  const accountsBefore = await system.accounts();
   await system.enqueue(customers.map((customer) => customer.created));
-  await until('the new accounts', async () => (await system.accounts()) >= known + DELETIONS, 50);
+  await until(
+    'the new accounts',
+    async () => (await system.accounts()) >= accountsBefore + DELETIONS,
+    50,
+  );
   const resources = projects.reduce(
     (sum, project) => sum + cloud.store.resources(project).length,
     0,
   );
-  const leaving: string[] = [];
-  for (const project of projects) leaving.push(await deletedIn(cloud, project));
-  const left = Date.now();
-  await system.enqueue(leaving);
+  const deletionNotifications: string[] = [];
+  for (const project of projects) deletionNotifications.push(await deletedIn(cloud, project));
+  const deletedAt = Date.now();
+  await system.enqueue(deletionNotifications);
   const views = await waitForEnd(system, projects);
   const each = views
-    .map(({ operation }) => ((operation.endedAt ?? Number.NaN) - left) / 1000)
+    .map(({ operation }) => ((operation.endedAt ?? Number.NaN) - deletedAt) / 1000)
     .toSorted((a, b) => a - b);
   const messages = views.reduce((sum, view) => sum + messagesOf(view), 0);
   const states = views.map(({ operation }) => operation.state);

@@ -15,7 +15,7 @@ const isBelow = (pid: number, ancestor: number): boolean =>
 
 /**
  * Returns the largest resident memory of the processes in which an emulator runs its functions, in
- * megabytes by the name of the function. The reports of the emulator do not contain it.
+ * megabytes by the name of the function. The reports of the emulator do not contain the memory.
  */
 export function memoryByFunction(emulator: number): Map<string, number> {
   const found = new Map<string, number>();

@@ -4,7 +4,7 @@ import { type Call, unitsOf } from './units.ts';
 
 /**
  * Counts the capacity of DynamoDB that a function uses (`node --import`): appends a line for each
- * call to the file `BENCH_UNITS`. It reads requests and answers on their way, and changes neither.
+ * call to the file `BENCH_UNITS`. The hook reads requests and answers and does not change them.
  */
 const file = process.env.BENCH_UNITS;
 const TARGET = /^DynamoDB_\d+\.(\w+)$/;

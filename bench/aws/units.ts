@@ -69,11 +69,13 @@ export function unitsOf({ action, input, output }: Call): Units {
     case 'Scan':
       return { ...none, reads: strength * reading(sum((output.Items ?? []).map(sizeOf))) };
     case 'BatchGetItem': {
-      const asked = Object.values(input.RequestItems ?? {}) as { readonly Keys: readonly Item[] }[];
+      const requestedKeys = Object.values(input.RequestItems ?? {}) as {
+        readonly Keys: readonly Item[];
+      }[];
       const found = Object.values(output.Responses ?? {}).flat();
-      // A row that does not exist costs as much as a small one. All batches of the engine are
+      // A row that does not exist costs as much as a small row. All batches of the engine are
       // consistent reads.
-      const missing = sum(asked.map(({ Keys }) => Keys.length)) - found.length;
+      const missing = sum(requestedKeys.map(({ Keys }) => Keys.length)) - found.length;
       return { ...none, reads: missing + sum(found.map((item) => reading(sizeOf(item)))) };
     }
     case 'BatchWriteItem': {

@@ -46,7 +46,8 @@ export async function bareDeletions(project: PopulatedProject, atATime: number):
     );
   };
 
-  // Volumes that are not attached are removed at once, the others after the servers are gone.
+  // Volumes that are not attached are removed immediately. The other volumes are removed after the
+  // servers are gone.
   await Promise.all([removeListed('compute', '/servers', 'servers'), volumes()]);
   await untilGone('compute', '/servers', 'servers');
   await Promise.all([

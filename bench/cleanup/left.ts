@@ -58,8 +58,8 @@ export const describeLeft = (left: Readonly<Record<string, number>>): string =>
     .join(', ') || 'nothing';
 
 /**
- * Returns when Nova terminated each server of a project that is gone, in epoch milliseconds with
- * the resolution of one second that Nova stores.
+ * Returns the times at which Nova terminated the deleted servers of a project, in epoch
+ * milliseconds. Nova stores whole seconds.
  */
 export async function terminationsIn(cloud: Cloud, projectId: string): Promise<number[]> {
   const path = `/servers/detail?all_tenants=1&deleted=true&project_id=${projectId}`;

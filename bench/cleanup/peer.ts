@@ -9,8 +9,8 @@ import type { Customer, PopulatedProject } from '../../test/openstack/populate.t
 const FOLDER = join(tmpdir(), 'propagator-bench-openstackclient');
 
 /**
- * Returns the command `openstack`: that of OPENSTACK_COMMAND, or else of a virtual environment into
- * which the newest python-openstackclient is installed from PyPI.
+ * Returns the path of the command `openstack`: the value of OPENSTACK_COMMAND. If the variable is
+ * not set, the newest python-openstackclient is installed into a virtual environment.
  */
 export function openstackCommand(): string {
   const given = process.env.OPENSTACK_COMMAND;
@@ -37,8 +37,8 @@ export interface PeerRun {
 }
 
 /**
- * Runs `openstack project cleanup` as a member of the project. With the admin role it was seen
- * deleting resources of other projects.
+ * Runs `openstack project cleanup` as a member of the project. With the admin role, the command has
+ * deleted resources of other projects (seen on a real cloud).
  */
 export function projectCleanup(
   command: string,
@@ -57,7 +57,7 @@ export function projectCleanup(
     OS_USER_DOMAIN_NAME: customer.prefix,
     OS_PASSWORD: customer.member.password,
     OS_PROJECT_ID: project.id,
-    // The newest client asks Manila for a later version than Zed has, and stops otherwise.
+    // By default the newest client requests a version of Manila that Zed does not have, and stops.
     OS_SHARE_API_VERSION: process.env.OS_SHARE_API_VERSION ?? '2.60',
     ...(cloud.region === undefined ? {} : { OS_REGION_NAME: cloud.region }),
   };

@@ -12,7 +12,7 @@ const isRequest = (value: unknown): value is UndiciRequest =>
   typeof value === 'object' && value !== null && 'method' in value && 'path' in value;
 
 const file = process.env.BENCH_TRACE ?? '';
-const open = new Map<unknown, number>();
+const startTimes = new Map<unknown, number>();
 const statuses = new Map<unknown, number>();
 let lines: string[] = [];
 
@@ -25,9 +25,9 @@ const requestOf = (message: unknown): UndiciRequest | undefined => {
 };
 const end = (message: unknown): void => {
   const request = requestOf(message);
-  const from = open.get(request);
+  const from = startTimes.get(request);
   if (!request || from === undefined) return;
-  open.delete(request);
+  startTimes.delete(request);
   const { method, origin, path } = request;
   const status = statuses.get(request) ?? 0;
   statuses.delete(request);
@@ -41,7 +41,7 @@ const flush = (): void => {
 
 subscribe('undici:request:create', (message) => {
   const request = requestOf(message);
-  if (request) open.set(request, Date.now());
+  if (request) startTimes.set(request, Date.now());
 });
 subscribe('undici:request:headers', (message) => {
   const request = requestOf(message);

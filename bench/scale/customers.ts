@@ -25,14 +25,16 @@ export function customersOf(cloud: RehearsalCloud, size: Size, count: number): C
 
 /**
  * Deletes the projects, or their domain as a whole, in Keystone. Returns the notifications that
- * Keystone sent about it, as a JSON array.
+ * Keystone sent about the deletion, as a JSON array.
  */
 export async function deletionsOf(
   { cloud, domain, projects }: Customers,
   what: 'projects' | 'domain',
 ): Promise<string> {
   const sent: string[] = [];
-  const silence = cloud.onNotification((notification) => sent.push(JSON.stringify(notification)));
+  const unsubscribe = cloud.onNotification((notification) =>
+    sent.push(JSON.stringify(notification)),
+  );
   const admin = connectCloud(loginOf(cloud.credentials));
   try {
     const api = await admin.api(keystone, 'RegionOne');
@@ -44,7 +46,7 @@ export async function deletionsOf(
     } else await Promise.all(projects.map((id) => api.request('DELETE', `/v3/projects/${id}`)));
     return `[${sent.join(',')}]`;
   } finally {
-    silence();
+    unsubscribe();
     await admin.close();
   }
 }

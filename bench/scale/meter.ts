@@ -12,17 +12,17 @@ const MEGABYTE = 1024 * 1024;
 if (file !== undefined) {
   const delays = monitorEventLoopDelay({ resolution: RESOLUTION_MILLIS });
   delays.enable();
-  const most = { heapMegabytes: 0, externalMegabytes: 0 };
+  const maxima = { heapMegabytes: 0, externalMegabytes: 0 };
   const write = (): void => {
     const { userCPUTime, systemCPUTime, maxRSS } = process.resourceUsage();
     const { heapTotal, external } = process.memoryUsage();
-    most.heapMegabytes = Math.max(most.heapMegabytes, heapTotal / MEGABYTE);
-    most.externalMegabytes = Math.max(most.externalMegabytes, external / MEGABYTE);
+    maxima.heapMegabytes = Math.max(maxima.heapMegabytes, heapTotal / MEGABYTE);
+    maxima.externalMegabytes = Math.max(maxima.externalMegabytes, external / MEGABYTE);
     const inMillis = (nanos: number): number => Math.max(0, nanos / 1e6 - RESOLUTION_MILLIS);
     const measured = {
       processorSeconds: (userCPUTime + systemCPUTime) / 1e6,
       peakMegabytes: maxRSS / 1024,
-      ...most,
+      ...maxima,
       p99Millis: inMillis(delays.percentile(99)),
       maxMillis: inMillis(delays.max),
     };
@@ -30,8 +30,8 @@ if (file !== undefined) {
     writeFileSync(`${file}.new`, JSON.stringify(measured));
     renameSync(`${file}.new`, file);
   };
-  // The start compiles modules and creates the database. `SIGUSR2` restarts the measurement after
-  // it.
+  // The start of the process compiles modules and creates the database. After the start, `SIGUSR2`
+  // begins a new measurement.
   process.on('SIGUSR2', () => delays.reset());
   setInterval(write, 500).unref();
 }

@@ -17,9 +17,9 @@ const { outputFiles } = await build({
   banner: { js: '// Made by `npm run console` from console/*.ts. Do not edit.' },
   write: false,
 });
-const made = outputFiles[0]?.text ?? '';
-if (!process.argv.includes('--check')) writeFileSync(TARGET, made);
-else if (made !== readFileSync(TARGET, 'utf8')) {
+const code = outputFiles[0]?.text ?? '';
+if (!process.argv.includes('--check')) writeFileSync(TARGET, code);
+else if (code !== readFileSync(TARGET, 'utf8')) {
   process.stderr.write('console/static/console.js is not current. Run: npm run console\n');
   process.exitCode = 1;
 }

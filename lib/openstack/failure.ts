@@ -85,12 +85,12 @@ function adviceOf(status: number, where: FailureContext, waitSeconds: number | u
     case 'Transient':
       if (status === 409)
         return (
-          'The propagator repeats the call. If this lasts, check the resource that the ' +
+          'The propagator repeats the call. If the error persists, check the resource that the ' +
           'message names.'
         );
       if (RATE_LIMITS.includes(status))
         return (
-          'The propagator repeats the call later. If this lasts, allow fewer concurrent ' +
+          'The propagator repeats the call later. If the error persists, allow fewer concurrent ' +
           `calls: PROPAGATOR_CONCURRENCY=${where.service}=2.`
         );
       if (status === 503 && waitSeconds !== undefined)
@@ -99,7 +99,7 @@ function adviceOf(status: number, where: FailureContext, waitSeconds: number | u
           'after that.'
         );
       return (
-        'The propagator repeats the call. If this lasts, search the log of ' +
+        'The propagator repeats the call. If the error persists, search the log of ' +
         `${where.service} for the request id.`
       );
     default:
@@ -157,7 +157,7 @@ export function transportFailure(
       : error.reason === 'unreachable'
         ? `Check that ${where.service} runs and that this machine can reach ` +
           `${where.host}. The propagator tries again.`
-        : `The propagator tries again. If this lasts, check ${where.service} and any ` +
+        : `The propagator tries again. If the error persists, check ${where.service} and any ` +
           `proxy in front of it (${where.host}).`;
   return new PropagatorError(
     {

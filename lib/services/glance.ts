@@ -43,8 +43,8 @@ const image = defineType({
           message: 'the image is public: other projects may boot servers from it',
           actor: 'operator',
           advice:
-            'Move it to another project (openstack image set --project PROJECT IMAGE), make ' +
-            'it private (openstack image set --private IMAGE), or delete it (openstack ' +
+            'Move the image to another project (openstack image set --project PROJECT IMAGE), ' +
+            'make it private (openstack image set --private IMAGE), or delete it (openstack ' +
             'image delete IMAGE).',
         }
       : undefined,

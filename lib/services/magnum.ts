@@ -60,11 +60,14 @@ const template = defineType({
         message: 'the template is public: other projects may create clusters from it',
         actor: 'operator',
         advice:
-          'Make it private (openstack coe cluster template update TEMPLATE replace ' +
+          'Make the template private (openstack coe cluster template update TEMPLATE replace ' +
           'public=False), or delete it (openstack coe cluster template delete TEMPLATE).',
       };
     return row.users.length > 0
-      ? { message: 'the clusters that were created from it must be deleted first', actor: 'none' }
+      ? {
+          message: 'the clusters that were created from the template must be deleted first',
+          actor: 'none',
+        }
       : undefined;
   },
   async remove(row, { api }): Promise<Removal> {

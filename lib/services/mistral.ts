@@ -165,8 +165,8 @@ export const mistral = defineService({
     {
       types: ['cron-trigger', 'event-trigger'],
       because:
-        'Mistral has no pause for it. Keystone refuses its trust, and Mistral counts each ' +
-        'missed run as done.',
+        'Mistral cannot pause a trigger. Keystone refuses the trust of the trigger, and Mistral ' +
+        'counts each missed run as done.',
       warns: {
         message:
           'cron triggers are consumed without effect while the project is disabled: Mistral ' +

@@ -120,8 +120,8 @@ const loadBalancer = defineType({
         'deletion failed; the propagator requested the deletion again',
       actor: 'operator',
       advice:
-        'If it changes to ERROR again, search the log of octavia-worker for its id: ' +
-        'Nova, Neutron or an amphora refuses an operation.',
+        'If the load balancer changes to ERROR again, search the log of octavia-worker for its ' +
+        'id: Nova, Neutron or an amphora refuses an operation.',
     };
   },
 });

@@ -8,6 +8,6 @@ export const placement = defineService({
   name: 'placement',
   catalogTypes: ['placement'],
   noProjectResources:
-    'an allocation belongs to its consumer (a server) and is removed with it; the ' +
-    'usage of a project is a sum of allocations',
+    'an allocation belongs to its consumer (a server) and is removed with the consumer; ' +
+    'the usage of a project is a sum of allocations',
 });

@@ -127,11 +127,11 @@ const container = defineType<ContainerRow>({
       return {
         kind: 'blocked',
         message:
-          'Swift refuses to delete the container (409): its listing may lag behind, or ' +
-          'new objects were written to it',
+          'Swift refuses to delete the container (409): the listing of the container may lag ' +
+          'behind, or new objects were written to the container',
         actor: 'none',
         advice:
-          'The propagator tries again. If this lasts, check the object-updater, the ' +
+          'The propagator tries again. If the error persists, check the object-updater, the ' +
           'object-expirer (expired objects that are not removed yet) and the replicators ' +
           'of Swift.',
       };
@@ -208,7 +208,7 @@ export const swift = defineService({
   leftBySuspend: [
     {
       types: ['object'],
-      because: 'The read access of its container applies to it.',
+      because: 'The read access of a container applies to its objects.',
     },
     {
       types: ['container', 'account'],

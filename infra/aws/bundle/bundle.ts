@@ -34,7 +34,8 @@ export async function bundle(stack: Stack): Promise<Bundle[]> {
 /** Writes the zips to the paths that serverless.yml names. */
 export async function writeBundles(stack: Stack, folder = ROOT): Promise<void> {
   await mkdir(join(folder, '.serverless/functions'), { recursive: true });
-  for (const made of await bundle(stack)) await writeFile(join(folder, zipOf(made.name)), made.zip);
+  for (const built of await bundle(stack))
+    await writeFile(join(folder, zipOf(built.name)), built.zip);
 }
 
 /** The functions that need the policy of the stack. */

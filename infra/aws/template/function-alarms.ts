@@ -33,7 +33,9 @@ export const ofFunction = (name: string, prefix: string): [string, AlarmSpec][] 
         ...of('Throttles'),
         above: 0,
         times: throttleMinutes / 5,
-        text: `Lambda does not start the function ${name}: too many invocations run at once.`,
+        text:
+          `Lambda does not start the function ${name}: ` +
+          'too many invocations run at the same time.',
         runbook: 'function-throttles',
       },
     ],

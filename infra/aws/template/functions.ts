@@ -18,7 +18,10 @@ export interface FunctionDefinition {
     readonly batchingSeconds: number;
     readonly maxConcurrency: number;
   };
-  /** True if the function flushes outboxes of other processes. It may then send to every queue. */
+  /**
+   * True if the function flushes outboxes of other processes. Such a function may send to every
+   * queue.
+   */
   readonly repairs: boolean;
 }
 
@@ -31,8 +34,9 @@ export const needsSchedules = ({ name, repairs }: FunctionDefinition): boolean =
   repairs || name === 'ingest';
 
 /**
- * The most concurrent invocations. Coordinators cause lock conflicts with each other. The API of
- * the service limits its functions.
+ * The maximum of concurrent invocations. More coordinators would only cause more lock conflicts.
+ * The function of a service needs few invocations, because the API of the service limits their
+ * calls.
  */
 const MAX_CONCURRENCY = { ingest: 2, coordinate: 5, service: 4 } as const;
 

@@ -77,7 +77,7 @@ const Parameters = z.object({
   securityGroups: listOf(/^sg-\w+$/, 'sg-1').default(''),
   /**
    * ARN of the operator's KMS key for bus, queues, table, secret, topics and logs, in place of the
-   * AWS key. Its policy must permit the services: docs/aws.md.
+   * AWS key. The policy of the key must permit the services: docs/aws.md.
    */
   kmsKey: z
     .string()
@@ -165,8 +165,8 @@ export function readParameters(given: Readonly<Record<string, string>>): Paramet
         ? 'only the embedded process and the relay have this setting; remove the parameter'
         : `unknown parameter; the parameters are ${PARAMETER_NAMES.join(', ')}`,
     );
-  const set = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== ''));
-  const { data, error } = Parameters.safeParse(set);
+  const withValue = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== ''));
+  const { data, error } = Parameters.safeParse(withValue);
   if (!data)
     throw settingError(String(error.issues[0]?.path[0]), error.issues[0]?.message ?? 'is wrong');
   if ((data.subnets === '') !== (data.securityGroups === ''))

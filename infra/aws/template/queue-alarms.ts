@@ -53,11 +53,11 @@ export function ofQueue({
 }
 
 /**
- * Returns an alarm that starts after messages have waited for half of the retention time. Half is a
- * week, which is the longest time that an alarm covers. The metric with the age of the oldest
- * message is not useful: SQS excludes messages that were received three times or more, and each
- * listing receives them. If SQS moved a message to this queue, the retention counts from the first
- * time when the message was sent.
+ * Returns an alarm that starts after messages have waited for half of the retention time. Half of
+ * it is a week, which is the longest time that an alarm covers. The metric with the age of the
+ * oldest message is not useful: SQS excludes messages that were received three times or more, and
+ * each listing receives all messages. If SQS moved a message to this queue, the retention counts
+ * from the first time when the message was sent.
  */
 const expiring = (
   dead: { readonly name: string; readonly retentionSeconds: number },

@@ -22,7 +22,8 @@ const DECISIONS = [
   'task.discarded',
 ] as const satisfies readonly Message['type'][];
 /**
- * The current limit of SQS. Without this property, a new queue may have a quarter of this limit.
+ * The size limit of SQS for one message. Without this property, a new queue may have a quarter of
+ * this limit.
  */
 const MAX_BYTES = 1024 * 1024;
 
@@ -33,7 +34,7 @@ export const ruleId = (queue: string): string => `${logicalId(queue)}Rule`;
 
 /**
  * The bus and its archive. For each queue of the topology: the queue, its dead-letter queue, its
- * rule, and the policy with which the rule may send to it.
+ * rule, and the policy that lets the rule send to the queue.
  */
 export function routes(stack: Stack): Resources {
   const { topology, prefix, parameters } = stack;

@@ -11,7 +11,7 @@ import { type Parameters, readParameters, SETTINGS } from './parameters.ts';
 export interface Stack {
   readonly stage: string;
   readonly prefix: string;
-  /** The environment variables of the functions that are set. */
+  /** The settings of the functions that have a value, as environment variables. */
   readonly settings: Readonly<Record<string, string>>;
   readonly parameters: Parameters;
   /**

@@ -222,7 +222,9 @@ export const backup = defineType({
   createdAt: (row) => epochOf(row.created_at),
   blocked(row, context) {
     if (row.has_dependent_backups)
-      return temporaryBlocker('the incremental backups that depend on it must be deleted first');
+      return temporaryBlocker(
+        'the incremental backups that depend on the backup must be deleted first',
+      );
     return [...DELETABLE_STATES, 'deleting', 'error_deleting'].includes(row.status)
       ? undefined
       : busyBlocker(row, context);

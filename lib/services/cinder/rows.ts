@@ -155,14 +155,14 @@ export function busyBlocker(
   { now }: ProjectContext,
 ): Blocker {
   if (!(now() - changedAt(row) > BUSY_LIMIT_MILLIS))
-    return temporaryBlocker(`Cinder is still working on it (status ${row.status})`);
+    return temporaryBlocker(`Cinder is still processing the resource (status ${row.status})`);
   return {
-    message: `Cinder has been working on it for more than an hour (status ${row.status})`,
+    message: `Cinder has been processing the resource for more than an hour (status ${row.status})`,
     actor: 'operator',
     advice:
-      'Search the log of cinder-volume for its id. If Cinder no longer works on it, set its ' +
-      'state to "error": openstack volume set --state error ID (or volume snapshot set, ' +
-      'volume backup set). The propagator then deletes it.',
+      'Search the log of cinder-volume for the id of the resource. If Cinder no longer processes ' +
+      'the resource, set its state to "error": openstack volume set --state error ID (or volume ' +
+      'snapshot set, volume backup set). The propagator then deletes the resource.',
   };
 }
 

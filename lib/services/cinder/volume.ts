@@ -180,9 +180,9 @@ function volumeBlocker(
   if (ATTACHMENT_STATES.includes(row.status) && isNovaDeleting(context))
     return temporaryBlocker('Nova may still use the volume for a server that it deletes');
   if (uses.inTransfer.has(row.id))
-    return temporaryBlocker('its transfer to another project must be canceled first');
+    return temporaryBlocker('the transfer of the volume to another project must be canceled first');
   if (uses.withSnapshots.has(row.id))
-    return temporaryBlocker('its snapshots must be deleted first');
+    return temporaryBlocker('the snapshots of the volume must be deleted first');
   if (row.group_id && uses.groups.has(row.group_id))
     return temporaryBlocker('Cinder deletes the volume with its group');
   if (!NOT_MIGRATING.includes(row.migration_status))

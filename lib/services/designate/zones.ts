@@ -73,7 +73,9 @@ export const zone = defineType<ZoneRow & { readonly hasChild: boolean }>({
   owner: ownerOf,
   label: (row) => row.name,
   blocked: (row) =>
-    row.hasChild ? { message: 'its child zones must be deleted first', actor: 'none' } : undefined,
+    row.hasChild
+      ? { message: 'the child zones of the zone must be deleted first', actor: 'none' }
+      : undefined,
   async remove(row, context): Promise<Removal> {
     if (row.action === 'DELETE') return deletionState(row, context);
     const foreignRecords = row.shared ? await foreignRecordBlocker(row, context) : undefined;
@@ -143,7 +145,7 @@ async function childZoneBlocker(
   if (below.length === 0) return undefined;
   const foreign = below.filter((one) => ownerOf(one) !== project);
   if (foreign.length === 0)
-    return { message: 'its child zones must be deleted first', actor: 'none' };
+    return { message: 'the child zones of the zone must be deleted first', actor: 'none' };
   return {
     message: `the zone has ${countByOwner(foreign, ['child zone', 'child zones'])}`,
     actor: 'other-project',

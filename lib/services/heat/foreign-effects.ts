@@ -108,7 +108,7 @@ export async function foreignEffectOf(
     )
       throw error;
     const advice =
-      'If this lasts: install the plugin of the missing resource type, or delete the ' +
+      'If the error persists: install the plugin of the missing resource type, or delete the ' +
       'stack from the Heat database.';
     return { message: error.message, actor: 'operator', advice };
   }

@@ -22,16 +22,17 @@ export function refusalBlocker(error: unknown): Blocker {
     actor: 'operator',
     advice:
       'Look for locks, snapshots and backups of this resource that belong to other ' +
-      'projects, and search the log of manila-api for its id.',
+      'projects, and search the log of manila-api for the id of the resource.',
   };
 }
 
 const instanceRow = z.object({ updated_at: z.string().nullish() });
 
-const FAILED = 'the back end failed to delete it; the propagator requested the deletion again';
+const FAILED =
+  'the back end failed to delete the resource; the propagator requested the deletion again';
 const ADVICE_ON_FAILURE =
-  'Search the log of manila-share for its id. As a last resort, "force_delete" ' +
-  'removes it from Manila and leaves its data on the back end.';
+  'Search the log of manila-share for the id of the resource. As a last resort, ' +
+  '"force_delete" removes the resource from Manila and leaves its data on the back end.';
 
 /**
  * Deletes a resource. A resource in the error state of an earlier operation is first set to
@@ -81,7 +82,7 @@ export async function sendDeletion(
 export const DELETABLE_STATES =
   /^(available|error|inactive|deleting|error_deleting|(error_)?deferred_deleting)$/;
 export const busyBlocker = (status: string): Blocker =>
-  temporaryBlocker(`Manila is still working on it (status ${status})`);
+  temporaryBlocker(`Manila is still processing the resource (status ${status})`);
 
 /**
  * Returns the start time of a stuck deletion, or `undefined` if the deletion is not stuck or the

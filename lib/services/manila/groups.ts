@@ -7,7 +7,7 @@ import { groupSnapshotsOf, groupsOf, sharesOf } from './rows.ts';
 const stateBlocker = (status: string): Blocker | undefined =>
   /^(available|deleting)$|error/.test(status)
     ? undefined
-    : temporaryBlocker(`Manila is still working on it (status ${status})`);
+    : temporaryBlocker(`Manila is still processing the resource (status ${status})`);
 
 async function removeGroup(
   row: { readonly id: string; readonly status: string },
@@ -53,7 +53,7 @@ export const group = defineType({
   label: (row) => row.name ?? undefined,
   blocked: (row) =>
     row.isInUse
-      ? temporaryBlocker('its shares and snapshots must be deleted first')
+      ? temporaryBlocker('the shares and snapshots of the group must be deleted first')
       : stateBlocker(row.status),
   remove: (row, context) => removeGroup(row, 'share-groups', context),
 });

@@ -31,14 +31,15 @@ export const shareServer = defineType({
   owner: (row) => row.project_id || undefined,
   label: (row) => row.share_network_id ?? undefined,
   blocked(row): Blocker | undefined {
-    if (row.isServing) return temporaryBlocker('its shares must be deleted first');
+    if (row.isServing)
+      return temporaryBlocker('the shares on the share server must be deleted first');
     if (row.is_auto_deletable === false)
       return {
         message: 'the share server may also serve shares that Manila does not manage',
         actor: 'operator',
         advice:
-          'Remove it from Manila and keep it running (openstack share server abandon ' +
-          'SERVER), or delete it (openstack share server delete SERVER).',
+          'Remove the share server from Manila and keep it running (openstack share server ' +
+          'abandon SERVER), or delete it (openstack share server delete SERVER).',
       };
     return /^(active|error|deleting)$/.test(row.status)
       ? undefined
@@ -83,7 +84,9 @@ export const shareNetwork = defineType({
   label: (row) => row.name ?? undefined,
   blocked: (row) =>
     row.isUsed
-      ? temporaryBlocker('its shares, groups and share servers must be deleted first')
+      ? temporaryBlocker(
+          'the shares, groups and share servers of the share network must be deleted first',
+        )
       : undefined,
   async remove(row, { api }): Promise<Removal> {
     const path = `/share-networks/${encodeURIComponent(row.id)}`;
@@ -118,7 +121,7 @@ export const securityService = defineType({
   label: (row) => row.name ?? row.type ?? undefined,
   blocked: (row) =>
     row.isUsedByProject
-      ? temporaryBlocker('the share networks that use it must be deleted first')
+      ? temporaryBlocker('the share networks that use the security service must be deleted first')
       : undefined,
   async remove(row, { api }): Promise<Removal> {
     try {

@@ -111,15 +111,18 @@ const shareIds = (rows: readonly { readonly share_id?: string | null | undefined
   new Set(rows.map((row) => row.share_id));
 
 function shareBlocker(row: ShareRow, dependents: Dependents): Blocker | undefined {
-  if (dependents.locks.has(row.id)) return temporaryBlocker('its lock must be removed first');
+  if (dependents.locks.has(row.id))
+    return temporaryBlocker('the lock of the share must be removed first');
   if (row.status === 'awaiting_transfer')
-    return temporaryBlocker('its transfer to another project must be canceled first');
+    return temporaryBlocker('the transfer of the share to another project must be canceled first');
   if (dependents.snapshots.has(row.id))
-    return temporaryBlocker('its snapshots must be deleted first');
-  if (dependents.backups.has(row.id)) return temporaryBlocker('its backups must be deleted first');
+    return temporaryBlocker('the snapshots of the share must be deleted first');
+  if (dependents.backups.has(row.id))
+    return temporaryBlocker('the backups of the share must be deleted first');
   if (dependents.groupSnapshots.has(row.id))
-    return temporaryBlocker('the group snapshots that contain it must be deleted first');
-  if (row.has_replicas) return temporaryBlocker('its other replicas must be deleted first');
+    return temporaryBlocker('the group snapshots that contain the share must be deleted first');
+  if (row.has_replicas)
+    return temporaryBlocker('the other replicas of the share must be deleted first');
   if (row.task_state && !/_(success|error|cancelled)$/.test(row.task_state))
     return busyBlocker(row.task_state);
   return stateBlocker(row);
@@ -140,9 +143,9 @@ function stateBlocker({ status, is_soft_deleted: inBin }: ShareRow): Blocker | u
       message: `Manila manages the share only partly (${status})`,
       actor: 'operator',
       advice:
-        'Remove it from Manila and keep its data (openstack share abandon SHARE). Or ' +
-        'set its state to "error" (openstack share set --status error SHARE); the ' +
-        'propagator then deletes it with its data.',
+        'Remove the share from Manila and keep its data (openstack share abandon SHARE). Or ' +
+        'set the state of the share to "error" (openstack share set --status error SHARE); ' +
+        'the propagator then deletes the share with its data.',
     };
   return /error/.test(status) ? undefined : busyBlocker(status);
 }

@@ -125,8 +125,8 @@ export async function removeAndVerify(
   return {
     kind: 'retained',
     message:
-      'this Mistral (before 2026.1) deletes it only with a token on its project, ' +
-      'which is deleted; it has no effect',
+      'this Mistral (before 2026.1) deletes the resource only with a token on its project, ' +
+      'which is deleted; the resource has no effect',
     advice:
       `Delete its row from the table ${TABLES[collection] ?? collection} in the ` +
       'Mistral database.',

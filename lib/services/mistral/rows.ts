@@ -83,12 +83,12 @@ export function toUnsupported(error: unknown, resourceType: string, release: str
 export const publicBlocker = (one: Row): Blocker | undefined =>
   one.scope === 'public'
     ? {
-        message: 'it is public: other projects may use it',
+        message: 'the resource is public: other projects may use it',
         actor: 'operator',
         advice:
-          'Delete it, or make it private (update it with --private or scope=private) so ' +
-          'that the propagator deletes it. If other projects need it, create it in ' +
-          'another project first.',
+          'Delete the resource, or make it private (update it with --private or scope=private), ' +
+          'so that the propagator deletes it. If other projects need the resource, first create ' +
+          'it in another project.',
       }
     : undefined;
 

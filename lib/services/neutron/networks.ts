@@ -79,9 +79,9 @@ const network = defineType({
         message: 'the network is external: the cloud may need it to reach other networks',
         actor: 'operator',
         advice:
-          'If it is not needed, delete it: openstack network delete NETWORK. Otherwise ' +
-          'first create an external network in another project, and move the routers and ' +
-          'floating IPs to it.',
+          'If the network is not needed, delete it: openstack network delete NETWORK. ' +
+          'Otherwise first create an external network in another project, and move the ' +
+          'routers and floating IPs to that network.',
       };
     return row.foreign.length > 0 ? foreignBlocker(row.foreign, ['subnet', 'subnets']) : undefined;
   },

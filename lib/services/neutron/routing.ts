@@ -146,8 +146,8 @@ const routerInterface = defineType({
     return {
       ...foreignBlocker([ownerOf(port)], ['interface port', 'interface ports']),
       advice:
-        'The removal of the interface deletes a port of another project. Ask its owner. Then ' +
-        `run: openstack router remove port ${router.id} ${port.id}`,
+        'The removal of the interface deletes a port of another project. Ask the owner of the ' +
+        `port. Then run: openstack router remove port ${router.id} ${port.id}`,
     };
   },
   async remove({ port, router }, context): Promise<Removal> {

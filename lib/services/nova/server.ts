@@ -89,9 +89,9 @@ async function placementUsageRow(context: ProjectContext): Promise<ServerRow[]> 
       message: `Nova lists no servers of the project, but Placement still reports usage: ${usage}`,
       actor: 'operator',
       advice:
-        'If this lasts longer than some minutes: a cell may be down (nova-manage cell_v2 ' +
-        'list_cells; openstack compute service list), or allocations may be orphaned ' +
-        '(nova-manage placement audit).',
+        'If Placement reports the usage for longer than some minutes, a cell may be down ' +
+        '(nova-manage cell_v2 list_cells; openstack compute service list), or allocations may ' +
+        'be orphaned (nova-manage placement audit).',
     }),
   ];
 }

@@ -6,14 +6,14 @@ const keypair = defineUserReport<Awaited<ReturnType<typeof keypairsOf>>[number]>
   name: 'keypair',
   because:
     'Nova cannot disable a keypair, and the public key is inside the servers that were started ' +
-    'with it.',
+    'with the keypair.',
   list: keypairsOf,
   id: ({ name }) => name,
   owner: (row) => row.user_id ?? undefined,
   project: () => undefined,
   message: () =>
-    'the key of this keypair still gives access to servers that were started with it: OpenStack ' +
-    'cannot prevent that',
+    'the key of this keypair still gives access to servers that were started with the keypair: ' +
+    'OpenStack cannot remove the key from these servers',
   advice:
     'If the user must not reach these servers: remove the key inside them, or close port 22 in ' +
     'their security groups.',
@@ -46,7 +46,8 @@ const server = defineUserReport<z.infer<typeof serverRow>>({
   project: (row) => row.tenant_id ?? undefined,
   message: () => 'servers that the user created keep running, because they belong to the project',
   advice:
-    'If they must not run, ask a member of the project, or stop them (openstack server stop).',
+    'If the servers must not run, ask a member of the project, or stop them (openstack server ' +
+    'stop).',
 });
 
 /** A suspension of a user reports these resources in Nova. */

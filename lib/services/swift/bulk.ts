@@ -80,7 +80,7 @@ function failure(
     message: `swift answered ${status} within POST ?bulk-delete: ${what}`,
     advice: denied
       ? 'Assign the role that reseller_admin_role names in the proxy to the propagator.'
-      : 'The propagator tries again. If this lasts, search the log of the proxy for the ' +
+      : 'The propagator tries again. If the error persists, search the log of the proxy for the ' +
         'request id.',
     service: 'swift',
     region,

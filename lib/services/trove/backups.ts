@@ -98,8 +98,8 @@ export const backup = defineType({
         actor: 'operator',
         advice:
           status === 422
-            ? 'Set its status to FAILED in the table backups of the Trove database, or wait ' +
-              'until running_backups_expires has passed.'
+            ? 'Set the status of the backup to FAILED in the table backups of the Trove ' +
+              'database, or wait until running_backups_expires has passed.'
             : 'Trove could not reach Swift with this token. Give the propagator a role that ' +
               'may use Swift, or clean up projects while they exist (propagator project ' +
               'delete PROJECT).',

@@ -98,7 +98,10 @@ export const instance = defineType({
           'database. The propagator then deletes the instance.',
       };
     if (row.replicas && row.replicas.length > 0)
-      return { ...temporaryBlocker('its replicas must be deleted first'), canFollowDeletion };
+      return {
+        ...temporaryBlocker('the replicas of the instance must be deleted first'),
+        canFollowDeletion,
+      };
     return row.status === 'BUILD' ? buildBlocker(row, context, 'being built') : undefined;
   },
   async remove(row, context): Promise<Removal> {

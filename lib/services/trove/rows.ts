@@ -100,7 +100,7 @@ export const buildBlocker = (
     ? undefined
     : {
         ...temporaryBlocker(
-          `it is ${doing}; the propagator waits up to an hour before it interrupts Trove`,
+          `the resource is ${doing}; the propagator waits up to an hour before it interrupts Trove`,
         ),
         canFollowDeletion: isOlderThan(row, PRE_DELETE_BUILD_LIMIT_MILLIS, context),
       };

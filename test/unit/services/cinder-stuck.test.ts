@@ -74,7 +74,7 @@ describe('A volume whose deletion does not end', () => {
       expect(preDelete.conditions).toContainEqual(
         expect.objectContaining({
           actor: 'none',
-          message: `Cinder is still working on it (status ${word})`,
+          message: `Cinder is still processing the resource (status ${word})`,
         }),
       );
       expect(left('volume')).toEqual(['cinder.volume data-3']);

@@ -64,10 +64,10 @@ describe('Cinder, emptied of one project', () => {
       new Set(conditions.map(({ resourceType, message }) => `${resourceType}: ${message}`)),
     ).toEqual(
       new Set([
-        'cinder.backup: the incremental backups that depend on it must be deleted first',
+        'cinder.backup: the incremental backups that depend on the backup must be deleted first',
         'cinder.group: the snapshots of the group must be deleted first',
         'cinder.snapshot: Cinder deletes the snapshot with its group snapshot',
-        'cinder.volume: its snapshots must be deleted first',
+        'cinder.volume: the snapshots of the volume must be deleted first',
         'cinder.volume: Cinder deletes the volume with its group',
       ]),
     );

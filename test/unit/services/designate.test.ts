@@ -53,7 +53,7 @@ describe('Designate, emptied of one project', () => {
       for (const { message, actor } of blocked(each)) reasons.add(`${message} (${actor})`);
     });
     expect(report.outcome).toEqual({ kind: 'finished' });
-    expect([...reasons]).toEqual(['its child zones must be deleted first (none)']);
+    expect([...reasons]).toEqual(['the child zones of the zone must be deleted first (none)']);
     const orders = fixture.rehearsal.calls.filter(
       (call) => call.method === 'DELETE' && /zones\/[^/]+$/.test(call.path),
     );
