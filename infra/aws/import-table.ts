@@ -44,8 +44,11 @@ async function main(): Promise<void> {
   const { stage, region, param } = values;
   if (stage === undefined || region === undefined)
     throw new Error('Name the stack: --stage NAME --region REGION, and the --param of its deploy.');
-  const given = param.map((pair) => [pair.split('=', 1)[0] ?? '', pair.replace(/^[^=]*=/, '')]);
-  const stack = stackOf(stage, { ...Object.fromEntries(given), keptTable: '' });
+  const parameters = param.map((pair) => [
+    pair.split('=', 1)[0] ?? '',
+    pair.replace(/^[^=]*=/, ''),
+  ]);
+  const stack = stackOf(stage, { ...Object.fromEntries(parameters), keptTable: '' });
   const StackName = stack.prefix;
   const [formation, storage] = [new CloudFormationClient({ region }), new S3Client({ region })];
   const { TemplateBody = '' } = await formation.send(

@@ -34,9 +34,9 @@ export function observedEngine(engine: Engine, log: Log): Engine {
       return deadLetters;
     },
     async commit(change) {
-      const done = await engine.commit(change);
-      if (done === 'committed') logChange(change, log, isNew);
-      return done;
+      const outcome = await engine.commit(change);
+      if (outcome === 'committed') logChange(change, log, isNew);
+      return outcome;
     },
   };
 }

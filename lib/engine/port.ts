@@ -30,8 +30,8 @@ export interface Engine {
   /** Writes the whole change, or nothing. After `conflict`, the caller reads and decides again. */
   commit(change: Change): Promise<'committed' | 'conflict'>;
   /**
-   * Lists dead-letter messages, oldest first. A listing may end after 10,000 messages. It does not
-   * remove them from their queues.
+   * Lists dead-letter messages, oldest first. A listing may end after 10,000 messages. The messages
+   * stay in their dead-letter queues.
    */
   deadLetters(filter: DeadLetterFilter): Promise<DeadLetter[]>;
   /**

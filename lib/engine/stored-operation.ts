@@ -42,7 +42,7 @@ const StoredScope = z.discriminatedUnion('type', [
  * Parses a word of a fixed list. Throws `engine.record.newer` for any other word: a newer release
  * stored that word, and this release must not act on an unknown state or action.
  */
-const known = <Word extends string>(field: string, words: readonly Word[]) =>
+const oneOf = <Word extends string>(field: string, words: readonly Word[]) =>
   z.string().transform((text): Word => {
     const word = words.find((one) => one === text);
     if (word !== undefined) return word;
@@ -60,11 +60,11 @@ const known = <Word extends string>(field: string, words: readonly Word[]) =>
  */
 const Fields = z.looseObject({
   id: OperationId,
-  action: known('action', ACTIONS),
+  action: oneOf('action', ACTIONS),
   scope: StoredScope,
   generation: z.number(),
   mode: z.enum(['observe', 'enforce']),
-  state: known('state', OPERATION_STATES),
+  state: oneOf('state', OPERATION_STATES),
   cause: Cause,
   parentId: unset(OperationId),
   confirmedAt: z.array(z.number()),

@@ -178,8 +178,8 @@ export function createKeystone(api: ServiceApi): Keystone {
       for (const one of await domains()) await pages(type, user, takeUsers, { domain_id: one.id });
     },
     async projects(domainId) {
-      const all = await list('/v3/projects', 'projects', project, { domain_id: domainId });
-      return all.filter((account) => account.type === 'project');
+      const projectRows = await list('/v3/projects', 'projects', project, { domain_id: domainId });
+      return projectRows.filter((account) => account.type === 'project');
     },
     domains,
     /**
@@ -187,12 +187,16 @@ export function createKeystone(api: ServiceApi): Keystone {
      * `domain_specific_drivers_enabled`, that list contains only the domain of the token's project.
      */
     async users(domainId) {
-      const all = await users(domainId);
-      const domainIds = new Set(all.map((account) => account.type === 'user' && account.domainId));
-      if (domainId !== undefined || domainIds.size > 1) return all;
+      const listedUsers = await users(domainId);
+      const domainIds = new Set(
+        listedUsers.map((account) => account.type === 'user' && account.domainId),
+      );
+      if (domainId !== undefined || domainIds.size > 1) return listedUsers;
       const perDomain = await Promise.all((await domains()).map((one) => users(one.id)));
       return [
-        ...new Map([...all, ...perDomain.flat()].map((account) => [account.id, account])).values(),
+        ...new Map(
+          [...listedUsers, ...perDomain.flat()].map((account) => [account.id, account]),
+        ).values(),
       ];
     },
     /**

@@ -48,7 +48,7 @@ async function readOnce<S extends z.ZodType>(
   where: FailureContext,
 ): Promise<{ rows: z.infer<S>[]; more: boolean } | { markerGone: string | undefined }> {
   const { collection, row, paging, limit = PAGE_ROWS, atMost, onPage, ...request } = options;
-  const first: RequestOptions['query'] = {
+  const firstQuery: RequestOptions['query'] = {
     ...(paging === 'none'
       ? {}
       : { limit: atMost === undefined ? limit : Math.max(1, Math.min(limit, atMost)) }),
@@ -58,9 +58,9 @@ async function readOnce<S extends z.ZodType>(
   const rows: z.infer<S>[] = [];
   let rowCount = 0;
   const visitedPositions = new Set<string>();
-  let query = first;
+  let query = firstQuery;
   for (;;) {
-    const hasMarker = query !== first && 'marker' in query;
+    const hasMarker = query !== firstQuery && 'marker' in query;
     const answer = await fetchPage({ ...request, query }).catch((error: unknown) => {
       if (hasMarker && isMarkerGone(error)) return error;
       throw error;
@@ -87,7 +87,7 @@ async function readOnce<S extends z.ZodType>(
       if (visitedPositions.size >= MAX_PAGES)
         throw new PagingError(`the list has more than ${MAX_PAGES} pages`, 'endless');
       visitedPositions.add(position);
-      query = { ...first, ...next };
+      query = { ...firstQuery, ...next };
     } catch (error) {
       if (!(error instanceof PagingError)) throw error;
       throw answerFailure(

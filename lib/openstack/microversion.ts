@@ -42,8 +42,8 @@ export function compareVersions(a: string, b: string): number {
  */
 function apiOf(one: z.infer<typeof entry>): string {
   const href = one.links?.find((link) => link.rel === 'self')?.href ?? '';
-  const last = href.replace(/\/+$/, '').split('/').at(-1) ?? '';
-  return /^v\d+(\.\d+)?$/.test(last) ? last : one.id;
+  const lastSegment = href.replace(/\/+$/, '').split('/').at(-1) ?? '';
+  return /^v\d+(\.\d+)?$/.test(lastSegment) ? lastSegment : one.id;
 }
 
 /**

@@ -102,13 +102,13 @@ export function openCloud(
     ownUser: async () => (await session.token()).user,
     async registry() {
       const [token, lists] = await Promise.all([session.token(), readLists(identity)]);
-      const first = registryOf(token, lists);
-      const hasHidden = first.registrations.some(({ hidden }) => hidden !== undefined);
+      const firstRegistry = registryOf(token, lists);
+      const hasHidden = firstRegistry.registrations.some(({ hidden }) => hidden !== undefined);
       // The catalog is as old as the token. Endpoints that were registered later appear hidden.
       const registry =
-        hasHidden || first.unlisted !== undefined
+        hasHidden || firstRegistry.unlisted !== undefined
           ? registryOf(await session.fresh(MAX_CATALOG_AGE_MILLIS), lists)
-          : first;
+          : firstRegistry;
       checkRegions(registry.registrations, credentials);
       return registry;
     },

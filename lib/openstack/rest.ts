@@ -154,26 +154,17 @@ export function createRest(options: RestOptions): ServiceApi {
       const answer = await send(token, method, target, call, request, watch);
       if ((answer.status >= 200 && answer.status < 300) || request.accept?.includes(answer.status))
         return answerOf(answer, method, call, where);
-      if (answer.status === 401) {
-        if (mayLogInAgain) {
-          mayLogInAgain = false;
-          token = await session.replace(token);
-          continue;
-        }
-        newTokenRefusedAt = now();
-      }
-      const wait = retryAfterSeconds(answer.headers, now());
-      if (
-        mayRepeat(answer.status, method) &&
-        wait !== undefined &&
-        wait <= MAX_WAIT_SECONDS &&
-        waits < MAX_WAITS
-      ) {
-        waits += 1;
-        await options.sleep(wait);
+      if (answer.status === 401 && mayLogInAgain) {
+        mayLogInAgain = false;
+        token = await session.replace(token);
         continue;
       }
-      throw httpFailure(answer, call, { ...where, secrets: [token.value()] }, now());
+      if (answer.status === 401) newTokenRefusedAt = now();
+      const waitSeconds = waits < MAX_WAITS ? waitBeforeRepeat(answer, method, now()) : undefined;
+      if (waitSeconds === undefined)
+        throw httpFailure(answer, call, { ...where, secrets: [token.value()] }, now());
+      waits += 1;
+      await options.sleep(waitSeconds);
     }
   };
 
@@ -207,6 +198,16 @@ export function createRest(options: RestOptions): ServiceApi {
  */
 const mayRepeat = (status: number, method: Method): boolean =>
   RATE_LIMITS.includes(status) || (status === 503 && REPEATABLE.includes(method));
+
+/**
+ * Returns the seconds after which the call is repeated, or `undefined` if it must not be repeated.
+ * `now`: epoch milliseconds.
+ */
+function waitBeforeRepeat(answer: RawAnswer, method: Method, now: number): number | undefined {
+  const seconds = retryAfterSeconds(answer.headers, now);
+  const isShort = seconds !== undefined && seconds <= MAX_WAIT_SECONDS;
+  return isShort && mayRepeat(answer.status, method) ? seconds : undefined;
+}
 
 /** Throws a 404 for a list with other advice: the URL is wrong, and no resource is gone. */
 function rethrowAsMissingList(error: unknown): never {

@@ -104,8 +104,8 @@ export class Intake<M extends Incoming> {
     }
     this.#deps.onStored(batch.length);
     try {
-      const last = batch.at(-1);
-      if (last) this.#channel.ack(last.message, true);
+      const lastMessage = batch.at(-1);
+      if (lastMessage) this.#channel.ack(lastMessage.message, true);
     } catch {
       // The channel is closed. The broker delivers these messages again, and ingest recognizes the
       // duplicates by their message id.

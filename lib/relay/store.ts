@@ -103,11 +103,11 @@ async function within(
   signal: AbortSignal,
 ): Promise<boolean> {
   signal.throwIfAborted();
-  const over = new AbortController();
+  const ended = new AbortController();
   try {
-    const late = setTimeout(millis, false, { signal: AbortSignal.any([signal, over.signal]) });
-    return await Promise.race([work().then(() => true), late]);
+    const timeout = setTimeout(millis, false, { signal: AbortSignal.any([signal, ended.signal]) });
+    return await Promise.race([work().then(() => true), timeout]);
   } finally {
-    over.abort();
+    ended.abort();
   }
 }

@@ -30,10 +30,10 @@ const NAMES = [
  * setting: its file is missing, has other content, or has no use.
  */
 export function brokerTls(settings: TlsSettings): BrokerTls {
-  const set = NAMES.find((name) => settings[name] !== undefined);
-  if (set === undefined) return {};
+  const firstSetting = NAMES.find((name) => settings[name] !== undefined);
+  if (firstSetting === undefined) return {};
   if (!settings.RABBITMQ_URL?.every((url) => url.startsWith('amqps:')))
-    throw settingError(set, 'this setting requires TLS; begin RABBITMQ_URL with amqps://');
+    throw settingError(firstSetting, 'this setting requires TLS; begin RABBITMQ_URL with amqps://');
   const ca = pem(settings, 'RABBITMQ_CA_FILE', 'CERTIFICATE');
   const cert = pem(settings, 'RABBITMQ_CERT_FILE', 'CERTIFICATE');
   const key = pem(settings, 'RABBITMQ_KEY_FILE', 'PRIVATE KEY');

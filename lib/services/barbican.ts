@@ -76,8 +76,8 @@ const ownedByTokenProject = (
         query,
       });
       // Barbican sorts by seconds, so a row may appear on two pages.
-      const known = new Map(rows.map((one) => [one.id, { ...one, owner: api.ownProject }]));
-      return [...known.values()];
+      const rowsById = new Map(rows.map((one) => [one.id, { ...one, owner: api.ownProject }]));
+      return [...rowsById.values()];
     },
     id: ({ id }) => id,
     owner: ({ owner }) => owner,

@@ -89,12 +89,12 @@ const job = defineType<z.infer<typeof jobRow>>({
   owner: (row) => row.project_id ?? undefined,
   label: (row) => row.description ?? undefined,
   async remove(row, context): Promise<Removal> {
-    const at = pathOf(context.project, 'jobs', row.job_id);
+    const jobPath = pathOf(context.project, 'jobs', row.job_id);
     if (row.job_schedule?.status === 'running' && row.job_schedule.event !== 'abort') {
-      await apiOf(context).request('POST', `${at}/event`, { json: { abort: null } });
+      await apiOf(context).request('POST', `${jobPath}/event`, { json: { abort: null } });
       return { kind: 'accepted' };
     }
-    await apiOf(context).request('DELETE', at);
+    await apiOf(context).request('DELETE', jobPath);
     return { kind: 'gone' };
   },
 });

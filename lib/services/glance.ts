@@ -158,7 +158,7 @@ async function isAddressable(row: NamespaceRow, api: ServiceApi): Promise<boolea
 /**
  * Glance, Image API v2. Tasks are not listed, because no API deletes them (405) and they expire
  * ([task] task_time_to_live). Glance finishes after Nova and Cinder, because a back end keeps an
- * image while servers or volumes are clones of it.
+ * image while servers or volumes are clones of the image.
  */
 export const glance = defineService({
   name: 'glance',

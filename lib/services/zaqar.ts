@@ -85,14 +85,14 @@ const topic = ownedByTokenProject('topic', async (api) => {
       if (error instanceof PropagatorError && error.report.status === 503) return error;
       throw error;
     });
-  const first = await listTopics();
-  if (!(first instanceof PropagatorError)) return first;
+  const firstAnswer = await listTopics();
+  if (!(firstAnswer instanceof PropagatorError)) return firstAnswer;
   // Queues are in the same store, so a listing of queues proves that the store is not down.
   await listNames(api, 'queues');
-  const second = await listTopics();
-  if (!(second instanceof PropagatorError)) return second;
+  const secondAnswer = await listTopics();
+  if (!(secondAnswer instanceof PropagatorError)) return secondAnswer;
   throw new PropagatorError({
-    ...second.report,
+    ...secondAnswer.report,
     code: 'zaqar.topic.unsupported',
     class: 'Unsupported',
     message: 'this Zaqar has no topics: its management store is not MongoDB',

@@ -31,13 +31,13 @@ const IN_ALL_PROJECTS = { all_projects: true };
  * blocker names the host.
  */
 async function removeFromHost(
-  at: string,
+  resourcePath: string,
   row: Pick<ContainerRow, 'host'>,
   query: Record<string, boolean>,
   { api }: ProjectContext,
 ): Promise<Removal> {
   try {
-    await api.request('DELETE', at, { query });
+    await api.request('DELETE', resourcePath, { query });
     return { kind: 'accepted' };
   } catch (error) {
     if (!(error instanceof PropagatorError) || error.report.status !== 500 || !row.host)
@@ -167,10 +167,10 @@ const limits = z.record(z.string(), z.number());
 const quota = defineLimits({
   dependsOn: [{ types: ['container', 'capsule'], strength: 'required', until: 'empty' }],
   async list({ api, project }) {
-    const at = `/v1/quotas/${encodeURIComponent(project)}`;
+    const quotaPath = `/v1/quotas/${encodeURIComponent(project)}`;
     const [own, defaultSet] = await Promise.all([
-      api.request('GET', at),
-      api.request('GET', `${at}/defaults`),
+      api.request('GET', quotaPath),
+      api.request('GET', `${quotaPath}/defaults`),
     ]);
     const [set, defaults] = [limits.parse(own.json), limits.parse(defaultSet.json)];
     return limitsRow(project, differingLimits(set, defaults));

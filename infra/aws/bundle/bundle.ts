@@ -74,9 +74,10 @@ const functionName = (file: string): string =>
  */
 async function exportOf(service: Service, file: string): Promise<string> {
   const exported: Record<string, unknown> = await import(pathToFileURL(file).href);
-  const found = Object.keys(exported).find((name) => exported[name] === service);
-  if (found === undefined) throw new Error(`${file} does not export the service ${service.name}`);
-  return found;
+  const exportName = Object.keys(exported).find((name) => exported[name] === service);
+  if (exportName === undefined)
+    throw new Error(`${file} does not export the service ${service.name}`);
+  return exportName;
 }
 
 async function buildZip(contents: string): Promise<Omit<Bundle, 'name'>> {

@@ -55,19 +55,19 @@ function stageRow({ prefix }: Stack) {
 const queueRows = ({ prefix, topology }: Stack) =>
   topology.queues.flatMap(({ queue, name, dead }, row) => {
     const lambda = (metric: string) => ['AWS/Lambda', metric, 'FunctionName', `${prefix}-${queue}`];
-    const sqs = (metric: string, of: string, more: object[] = []) => [
+    const sqs = (metric: string, queueName: string, more: object[] = []) => [
       'AWS/SQS',
       metric,
       'QueueName',
-      of,
+      queueName,
       ...more,
     ];
     const y = (row + 1) * HEIGHT;
     const label = queue.replace(/^service-/, '');
     const right = [{ yAxis: 'right' }];
-    const depths = (of: string) => [
-      sqs('ApproximateNumberOfMessagesVisible', of),
-      sqs('ApproximateAgeOfOldestMessage', of, right),
+    const depths = (queueName: string) => [
+      sqs('ApproximateNumberOfMessagesVisible', queueName),
+      sqs('ApproximateAgeOfOldestMessage', queueName, right),
     ];
     const done = [sqs('NumberOfMessagesReceived', name), sqs('NumberOfMessagesDeleted', name)];
     return [

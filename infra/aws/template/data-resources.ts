@@ -55,22 +55,22 @@ function topics({ parameters, prefix }: Stack): Resources {
       ...(email ? { Subscription: [{ Protocol: 'email', Endpoint: email }] } : {}),
     },
   });
-  const all = [ref(topicId('page')), ref(topicId('ticket'))];
+  const topicRefs = [ref(topicId('page')), ref(topicId('ticket'))];
   return {
     [topicId('page')]: topic('page', pageEmail || alarmEmail),
     [topicId('ticket')]: topic('ticket', alarmEmail),
     TopicPolicy: {
       Type: 'AWS::SNS::TopicPolicy',
       Properties: {
-        Topics: all,
+        Topics: topicRefs,
         PolicyDocument: policy([
           {
-            ...allow(['sns:Publish'], all, {
+            ...allow(['sns:Publish'], topicRefs, {
               StringEquals: { 'aws:SourceAccount': ref('AWS::AccountId') },
             }),
             Principal: { Service: 'cloudwatch.amazonaws.com' },
           },
-          denyWithoutTls(['sns:Publish'], all),
+          denyWithoutTls(['sns:Publish'], topicRefs),
         ]),
       },
     },
@@ -85,25 +85,27 @@ export const tableResource = (stack: Stack): Resource => ({
   Properties: table(stack),
 });
 
-function table({ topology: { table: of }, parameters: { kmsKey, protectTable } }: Stack) {
+function table({ topology: { table: definition }, parameters: { kmsKey, protectTable } }: Stack) {
   const key = (partition: string, sort: string) => [
     { AttributeName: partition, KeyType: 'HASH' },
     { AttributeName: sort, KeyType: 'RANGE' },
   ];
   return {
-    TableName: of.name,
+    TableName: definition.name,
     BillingMode: 'PAY_PER_REQUEST',
-    AttributeDefinitions: Object.entries(of.attributes).map(([AttributeName, AttributeType]) => ({
-      AttributeName,
-      AttributeType,
-    })),
-    KeySchema: key(of.partitionKey, of.sortKey),
-    GlobalSecondaryIndexes: of.indexes.map((index) => ({
+    AttributeDefinitions: Object.entries(definition.attributes).map(
+      ([AttributeName, AttributeType]) => ({
+        AttributeName,
+        AttributeType,
+      }),
+    ),
+    KeySchema: key(definition.partitionKey, definition.sortKey),
+    GlobalSecondaryIndexes: definition.indexes.map((index) => ({
       IndexName: index.name,
       KeySchema: key(index.partitionKey, index.sortKey),
       Projection: { ProjectionType: index.projection },
     })),
-    TimeToLiveSpecification: { AttributeName: of.timeToLive, Enabled: true },
+    TimeToLiveSpecification: { AttributeName: definition.timeToLive, Enabled: true },
     PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: true },
     SSESpecification: {
       SSEEnabled: true,
@@ -119,10 +121,10 @@ function table({ topology: { table: of }, parameters: { kmsKey, protectTable } }
  * between a stack that owns the table and a stack that uses a kept table. The import of the table
  * would then change other resources, which CloudFormation refuses.
  */
-export const tableArn = ({ topology: { table: of } }: Stack) =>
+export const tableArn = ({ topology: { table: definition } }: Stack) =>
   sub(
     `arn:${pseudo('Partition')}:dynamodb:${pseudo('Region')}:${pseudo('AccountId')}:` +
-      `table/${of.name}`,
+      `table/${definition.name}`,
   );
 
 /** The ARN of the secret, created by this stack or given as a parameter. */

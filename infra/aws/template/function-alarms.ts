@@ -7,7 +7,7 @@ export const severityOf = (name: string): Severity =>
 
 /** The alarms of one function. */
 export const ofFunction = (name: string, prefix: string): [string, AlarmSpec][] => {
-  const of = (metric: string) => ({
+  const metricOf = (metric: string) => ({
     severity: severityOf(name),
     namespace: 'AWS/Lambda',
     metric,
@@ -20,7 +20,7 @@ export const ofFunction = (name: string, prefix: string): [string, AlarmSpec][] 
     [
       `${name}-errors`,
       {
-        ...of('Errors'),
+        ...metricOf('Errors'),
         above: name === 'sweep' ? 0 : errors,
         times: errorMinutes / 5,
         text: `Invocations of the function ${name} end with an error.`,
@@ -30,7 +30,7 @@ export const ofFunction = (name: string, prefix: string): [string, AlarmSpec][] 
     [
       `${name}-throttles`,
       {
-        ...of('Throttles'),
+        ...metricOf('Throttles'),
         above: 0,
         times: throttleMinutes / 5,
         text:

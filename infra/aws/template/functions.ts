@@ -85,8 +85,8 @@ const DOES = {
 } as const;
 
 /**
- * The key of a function in serverless.yml: `service-nova` becomes `serviceNova`. Its logical ids
- * begin with {@link logicalId}.
+ * The key of a function in serverless.yml: `service-nova` becomes `serviceNova`. osls derives the
+ * logical ids of the function's resources from this key: they begin with {@link logicalId}.
  */
 export const functionKey = (name: string): string =>
   logicalId(name).replace(/^./, (first) => first.toLowerCase());
@@ -100,24 +100,24 @@ export function serverlessFunctions(stack: Stack): Record<string, object> {
   const { prefix, parameters } = stack;
   const network = networkOf(stack);
   return Object.fromEntries(
-    functionsOf(stack).map((of) => [
-      functionKey(of.name),
+    functionsOf(stack).map((definition) => [
+      functionKey(definition.name),
       {
-        name: `${prefix}-${of.name}`,
-        description: of.does,
+        name: `${prefix}-${definition.name}`,
+        description: definition.does,
         handler: 'index.handler',
-        role: attribute(roleId(of.name)),
-        timeout: of.seconds,
-        memorySize: of.megabytes,
-        package: { artifact: zipOf(of.name) },
-        environment: environmentOf(of, stack),
-        events: eventsOf(of, stack),
-        dependsOn: dependenciesOf(of, stack),
+        role: attribute(roleId(definition.name)),
+        timeout: definition.seconds,
+        memorySize: definition.megabytes,
+        package: { artifact: zipOf(definition.name) },
+        environment: environmentOf(definition, stack),
+        events: eventsOf(definition, stack),
+        dependsOn: dependenciesOf(definition, stack),
         // Operations send messages in loops by design. A function sends delayed messages to its own
         // queue, and the coordinator and the services send messages to each other. Without this
         // setting, Lambda would stop a loop after about 16 invocations. Caps, back-off and stall
         // timeout limit the loops.
-        ...(of.queue ? { recursiveLoop: 'Allow' } : {}),
+        ...(definition.queue ? { recursiveLoop: 'Allow' } : {}),
         // Lambda must not filter logs, because the functions filter by PROPAGATOR_LOG_LEVEL.
         logs: { logFormat: 'JSON', applicationLogLevel: 'TRACE', systemLogLevel: 'INFO' },
         ...(parameters.tracing ? { tracing: 'Active' } : {}),
@@ -137,15 +137,18 @@ const hasShortTimeLimit = ({ name }: FunctionDefinition): boolean =>
   name === 'ingest' || name === 'coordinate' || name === 'api';
 
 /** The environment variables of a function. */
-export function environmentOf(of: FunctionDefinition, stack: Stack): Record<string, unknown> {
+export function environmentOf(
+  definition: FunctionDefinition,
+  stack: Stack,
+): Record<string, unknown> {
   return {
     ...stack.settings,
     STACK_PREFIX: stack.prefix,
     STACK_SERVICES: [...stack.services, ...stack.httpPlugins].map(({ name }) => name).join(','),
     STACK_SECRET_ARN: secretArn(stack),
-    ...(hasShortTimeLimit(of) ? { STACK_ANSWER_SECONDS: String(ANSWER_SECONDS) } : {}),
-    ...(needsSchedules(of) ? { STACK_SCHEDULER_ROLE_ARN: attribute('SchedulerRole') } : {}),
-    ...(of.repairs ? { STACK_REPAIRS: 'yes' } : {}),
+    ...(hasShortTimeLimit(definition) ? { STACK_ANSWER_SECONDS: String(ANSWER_SECONDS) } : {}),
+    ...(needsSchedules(definition) ? { STACK_SCHEDULER_ROLE_ARN: attribute('SchedulerRole') } : {}),
+    ...(definition.repairs ? { STACK_REPAIRS: 'yes' } : {}),
     NODE_OPTIONS: '--enable-source-maps',
   };
 }

@@ -25,18 +25,23 @@ import type { Stack } from './stack.ts';
 export function roles(stack: Stack): Resources {
   return {
     ...Object.fromEntries(
-      functionsOf(stack).map((of) => [roleId(of.name), functionRole(of, stack)]),
+      functionsOf(stack).map((definition) => [
+        roleId(definition.name),
+        functionRole(definition, stack),
+      ]),
     ),
     SchedulerRole: schedulerRole(stack),
   };
 }
 
-function functionRole(of: FunctionDefinition, stack: Stack): Resource {
+function functionRole(definition: FunctionDefinition, stack: Stack): Resource {
   return {
     Type: 'AWS::IAM::Role',
     Properties: {
       AssumeRolePolicyDocument: trust('lambda.amazonaws.com'),
-      Policies: [{ PolicyName: 'function', PolicyDocument: policy(permissionsOf(of, stack)) }],
+      Policies: [
+        { PolicyName: 'function', PolicyDocument: policy(permissionsOf(definition, stack)) },
+      ],
       // An AWS managed policy has the permissions to create network interfaces, which have no ARN
       // before they exist.
       ...(networkOf(stack)
@@ -91,8 +96,8 @@ const RECEIVE = ['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:ChangeMessageVi
 const FIND = ['sqs:GetQueueUrl', 'sqs:GetQueueAttributes'];
 const SEND = ['sqs:SendMessage', ...FIND];
 
-function permissionsOf(of: FunctionDefinition, stack: Stack): object[] {
-  const { name, queue, repairs } = of;
+function permissionsOf(definition: FunctionDefinition, stack: Stack): object[] {
+  const { name, queue, repairs } = definition;
   const { topology, parameters } = stack;
   const index = sub(`${tableArn(stack)['Fn::Sub']}/index/${topology.table.indexes[0]?.name}`);
   const delayed = delayedMessageQueue(name, stack);
@@ -106,14 +111,14 @@ function permissionsOf(of: FunctionDefinition, stack: Stack): object[] {
     allow(['secretsmanager:GetSecretValue'], secretArn(stack)),
     ...(queue ? receivePermissions(queue.name) : []),
     ...(delayed ? [allow(SEND, attribute(queueId(delayed)))] : []),
-    ...(repairs ? allQueuesPermissions(of, stack) : []),
+    ...(repairs ? allQueuesPermissions(definition, stack) : []),
     // X-Ray has no resources that a policy could name.
     ...(parameters.tracing
       ? [allow(['xray:PutTraceSegments', 'xray:PutTelemetryRecords'], '*')]
       : []),
-    ...(needsSchedules(of) ? schedules(stack) : []),
+    ...(needsSchedules(definition) ? schedules(stack) : []),
     // A schedule names the queue for events that it could not deliver.
-    ...(needsSchedules(of) && !repairs ? [allow(FIND, attribute('Undelivered'))] : []),
+    ...(needsSchedules(definition) && !repairs ? [allow(FIND, attribute('Undelivered'))] : []),
     ...(parameters.kmsKey
       ? [allow(['kms:Decrypt', 'kms:GenerateDataKey'], parameters.kmsKey)]
       : []),

@@ -68,11 +68,11 @@ export function stackOf(
   const [longest = ''] = topology.queues
     .map(({ name }) => name)
     .sort((a, b) => b.length - a.length);
-  const over = longest.length - MAX_NAME_LENGTH;
-  if (over > 0)
+  const excess = longest.length - MAX_NAME_LENGTH;
+  if (excess > 0)
     throw settingError(
       '--stage',
-      `shorten it by ${over}: the name ${longest} may have at most ${MAX_NAME_LENGTH} characters`,
+      `shorten it by ${excess}: the name ${longest} may have at most ${MAX_NAME_LENGTH} characters`,
     );
   const apiCallers = read.PROPAGATOR_API_AUTH === 'keystone' ? 'keystone' : 'iam';
   return {

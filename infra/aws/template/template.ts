@@ -27,7 +27,7 @@ export function serverlessResources(stack: Stack) {
   checkLimits(
     stack,
     resources,
-    functionsOf(stack).map((of) => environmentOf(of, stack)),
+    functionsOf(stack).map((definition) => environmentOf(definition, stack)),
   );
   return {
     extensions: extensions(stack),

@@ -181,7 +181,7 @@ class DynamoEngine implements AwsEngine {
   async health(): Promise<void> {
     this.#mustBeOpen();
     const done = new AbortController();
-    const late = delay(HEALTH_MILLIS, undefined, { signal: done.signal }).then(() => {
+    const timeout = delay(HEALTH_MILLIS, undefined, { signal: done.signal }).then(() => {
       throw engineError(
         'aws.slow',
         'DynamoDB and SQS did not answer within 5 s.',
@@ -192,7 +192,7 @@ class DynamoEngine implements AwsEngine {
       this.#store.get(operationKey('health')),
       this.#queues.depth(this.#names.queue('coordinate')),
     ]);
-    await Promise.race([checks, late]).finally(() => done.abort());
+    await Promise.race([checks, timeout]).finally(() => done.abort());
   }
 
   /** Refuses later calls. The engine has no background work to stop. */

@@ -51,13 +51,15 @@ export function redrive(
   decided: Decided,
   now: number,
 ): Outcome {
-  const { taken, audited } = removeMatching(store, filter, 'redriven', decided, now);
-  const back = taken.map(({ deadLetter, body }) => store.queues.put(deadLetter.queue, body, now));
-  const deadLetters = taken.map(({ deadLetter }) => deadLetter);
+  const { taken: removed, audited } = removeMatching(store, filter, 'redriven', decided, now);
+  const returned = removed.map(({ deadLetter, body }) =>
+    store.queues.put(deadLetter.queue, body, now),
+  );
+  const deadLetters = removed.map(({ deadLetter }) => deadLetter);
   const notices = decisionMessages('redriven', deadLetters, decided).map((one) =>
     store.queues.send(one, now),
   );
-  return { deadLetters: taken.length, sent: [...back, ...notices], audited };
+  return { deadLetters: removed.length, sent: [...returned, ...notices], audited };
 }
 
 /** Deletes the messages for good. See `Engine.discard`. */

@@ -66,10 +66,10 @@ export class MemoryEngine implements WorkerEngine {
 
   async commit(change: Change): Promise<'committed' | 'conflict'> {
     this.#mustBeOpen();
-    const done = commit(this.store, change, this.#now());
-    if (done === 'conflict') return done;
-    this.#wake(done.sent);
-    done.audited.forEach(this.#onAudited);
+    const committed = commit(this.store, change, this.#now());
+    if (committed === 'conflict') return committed;
+    this.#wake(committed.sent);
+    committed.audited.forEach(this.#onAudited);
     return 'committed';
   }
 

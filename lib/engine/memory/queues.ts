@@ -57,10 +57,10 @@ export class MemoryQueues {
    */
   receive(queue: QueueName, most: number, now: number): QueuedMessage[] {
     const received: QueuedMessage[] = [];
-    const all = [...this.ensure(queue).values()];
+    const messages = [...this.ensure(queue).values()];
     const [urgent, others] = [
-      all.filter((one) => one.isUrgent),
-      all.filter((one) => !one.isUrgent),
+      messages.filter((one) => one.isUrgent),
+      messages.filter((one) => !one.isUrgent),
     ];
     for (const queued of [...urgent, ...others]) {
       if (received.length >= most) break;

@@ -41,10 +41,10 @@ export function readsOf(store: MemoryStore, now: () => number): Reads {
       ).length,
     account: async (type, id) => store.accounts.get(accountKey(type, id)),
     accounts: async (type, ids) => {
-      const wanted = ids && new Set(ids);
+      const requestedIds = ids && new Set(ids);
       return accounts(
         ({ account: { type: accountType, id } }) =>
-          accountType === type && wanted?.has(id) !== false,
+          accountType === type && requestedIds?.has(id) !== false,
       );
     },
     suspicions: async (limit) => newestSuspicions([...store.accounts.values()], limit),

@@ -91,7 +91,7 @@ export class SteppedEngine extends MemoryEngine {
     for (const waiting of this.waiting) this.take(waiting);
   }
 
-  /** Adds a dead-letter message. `body` may be unreadable. Its ids are `1`, `2`, `3` … */
+  /** Adds a dead-letter message with the next id: `1`, `2`, `3` … `body` may be unreadable. */
   moveToDeadLetters(queue: QueueName, body: unknown, details: Partial<DeadLetter> = {}): void {
     const id = String(++this.#number);
     moveToDeadLetters(this.store, queue, body, { id, at: this.time, ...details });

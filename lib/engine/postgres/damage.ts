@@ -51,15 +51,15 @@ export const isDamage = (thrown: unknown): boolean =>
  * holds the data folder.
  */
 export function moveDamagedAside(folder: string, warn: (message: string) => void): void {
-  const held = holdFolder(folder);
+  const lockedFolder = holdFolder(folder);
   try {
-    const aside = moveAside(folder, held.database, new Date());
+    const aside = moveAside(folder, lockedFolder.database, new Date());
     warn(
       aside === undefined
-        ? `A new, empty database is created in ${held.database}`
+        ? `A new, empty database is created in ${lockedFolder.database}`
         : `A new, empty database is created; the old one is in ${aside}`,
     );
   } finally {
-    held.release();
+    lockedFolder.release();
   }
 }

@@ -45,7 +45,7 @@ async function find(
   rest: string,
 ): Promise<DeadLetter[]> {
   const service = filter.service === undefined ? undefined : `service-${filter.service}`;
-  const wanted = names.filter((name) =>
+  const matchingQueues = names.filter((name) =>
     [filter.queue, service].every((only) => only === undefined || only === name),
   );
   const rows = await session.query(
@@ -60,14 +60,14 @@ async function find(
        AND ($5::text[] IS NULL OR id::text = ANY($5::text[]))
      ORDER BY created_on, id ${rest}`,
     [
-      wanted.map(deadLetterQueueOf),
+      matchingQueues.map(deadLetterQueueOf),
       ...[filter.operationId, filter.cause, filter.id].map((only) =>
         only === undefined ? null : storable(only),
       ),
       filter.ids ?? null,
     ],
   );
-  const queueOf = new Map(wanted.map((name) => [String(deadLetterQueueOf(name)), name]));
+  const queueOf = new Map(matchingQueues.map((name) => [String(deadLetterQueueOf(name)), name]));
   return rows.flatMap((row) => {
     const { id, queue: dead, data, output, retries, at } = Row.parse(row);
     const queue = queueOf.get(dead);
@@ -149,7 +149,7 @@ async function decide(
 ): Promise<number> {
   const names = await queues.names();
   await queues.ensure(['coordinate', ...names]);
-  const done = await database.transaction(async (session) => {
+  const result = await database.transaction(async (session) => {
     const found = await find(session, names, filter, 'FOR UPDATE SKIP LOCKED');
     for (const [queue, deadLetters] of Map.groupBy(found, (deadLetter) => deadLetter.queue))
       await steps.take(
@@ -169,9 +169,9 @@ async function decide(
     await database.notifyWorkers(session, [...queuesToWake]);
     return { touched: queuesToWake, audited, deadLetters: found.length };
   });
-  done.audited.forEach(onAudited);
-  for (const queue of done.touched) wakeups.wake(queue);
-  return done.deadLetters;
+  result.audited.forEach(onAudited);
+  for (const queue of result.touched) wakeups.wake(queue);
+  return result.deadLetters;
 }
 
 async function move(

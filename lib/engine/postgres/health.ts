@@ -65,10 +65,10 @@ export class StoreHealth {
 
   async #inTime(work: Promise<void>): Promise<void> {
     let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<never>((_, reject) => {
+    const timeout = new Promise<never>((_, reject) => {
       timer = setTimeout(() => reject(slow()), ANSWER_MILLIS);
     });
-    await Promise.race([work, late]).finally(() => clearTimeout(timer));
+    await Promise.race([work, timeout]).finally(() => clearTimeout(timer));
   }
 }
 

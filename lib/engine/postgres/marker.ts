@@ -40,15 +40,15 @@ export function readContents(folder: string): Contents | undefined {
 
 /** Replaces the marker atomically. */
 export function writeContents(folder: string, contents: Contents): void {
-  const next = join(folder, `${FILE}.new`);
-  const file = openSync(next, 'w', 0o600);
+  const newFile = join(folder, `${FILE}.new`);
+  const file = openSync(newFile, 'w', 0o600);
   try {
     writeSync(file, `${JSON.stringify(contents)}\n`);
     fsyncSync(file);
   } finally {
     closeSync(file);
   }
-  renameSync(next, join(folder, FILE));
+  renameSync(newFile, join(folder, FILE));
 }
 
 /**

@@ -58,7 +58,7 @@ export function makeBoss(
 export class Queues {
   readonly boss: PgBoss;
   readonly #retry: RetryOptions;
-  readonly creation = new Map<QueueName, Promise<void>>();
+  readonly #creations = new Map<QueueName, Promise<void>>();
 
   constructor(boss: PgBoss, retry: RetryOptions) {
     this.boss = boss;
@@ -68,10 +68,10 @@ export class Queues {
   /** Creates missing queues. Call it outside a transaction. */
   async ensure(names: Iterable<QueueName>): Promise<void> {
     for (const name of names) {
-      const made = this.creation.get(name) ?? this.#make(name);
-      this.creation.set(name, made);
-      await made.catch((error: unknown) => {
-        this.creation.delete(name);
+      const creation = this.#creations.get(name) ?? this.#make(name);
+      this.#creations.set(name, creation);
+      await creation.catch((error: unknown) => {
+        this.#creations.delete(name);
         throw error;
       });
     }
@@ -79,8 +79,8 @@ export class Queues {
 
   /** Returns the names of all queues in this database, created by any process. */
   async names(): Promise<QueueName[]> {
-    const all = await this.boss.getQueues();
-    return all.map(({ name }) => name).filter(isQueueName);
+    const existingQueues = await this.boss.getQueues();
+    return existingQueues.map(({ name }) => name).filter(isQueueName);
   }
 
   async #make(name: QueueName): Promise<void> {

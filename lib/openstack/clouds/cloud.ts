@@ -85,11 +85,11 @@ const overridden = (field: string, env: CloudFiles['env']): boolean => {
 };
 
 function variablesOf(env: CloudFiles['env']): YamlMapping {
-  const set = [...LOGIN_VARIABLES, ...OTHER_VARIABLES].flatMap((name) => {
+  const setVariables = [...LOGIN_VARIABLES, ...OTHER_VARIABLES].flatMap((name) => {
     const value = env[`OS_${name.toUpperCase()}`];
     return value ? [[name, value]] : [];
   });
-  const variables = Object.fromEntries(set);
+  const variables = Object.fromEntries(setVariables);
   const project = {
     project_id: env.OS_PROJECT_ID || env.OS_TENANT_ID,
     project_name: env.OS_PROJECT_NAME || env.OS_TENANT_NAME,
@@ -146,14 +146,14 @@ function profileOf(
   if (profileName === undefined || profileName === null || profileName === '') return {};
   const key = own.profile === undefined ? 'cloud' : 'profile';
   if (typeof profileName !== 'string') throw credentialsError(`${field(key)} is not a string`);
-  const shared = readPublicProfiles(from)[profileName];
+  const publicProfile = readPublicProfiles(from)[profileName];
   // An unknown profile is ignored, as in openstacksdk.
-  const found = YamlMapping.safeParse(shared ?? VENDOR_PROFILES[profileName] ?? {});
+  const found = YamlMapping.safeParse(publicProfile ?? VENDOR_PROFILES[profileName] ?? {});
   if (!found.success)
     throw credentialsError(`${field(key)}: profile ${profileName} is not a mapping`);
-  const nestedName = shared === undefined ? found.data.profile : undefined;
+  const nestedName = publicProfile === undefined ? found.data.profile : undefined;
   if (
-    shared === undefined &&
+    publicProfile === undefined &&
     [profileName, nestedName].some((one) => /^\w+:\/\//.test(String(one)))
   )
     throw credentialsError(
@@ -162,7 +162,7 @@ function profileOf(
     );
   const vendor = typeof nestedName === 'string' ? VENDOR_PROFILES[nestedName] : undefined;
   const { status, message, ...profile } = vendor ?? found.data;
-  if (shared === undefined && status === 'shutdown')
+  if (publicProfile === undefined && status === 'shutdown')
     throw credentialsError(`${field(key)}: the cloud of profile ${profileName} no longer exists`);
   return profile;
 }

@@ -44,11 +44,13 @@ function refuseServiceFields({ fields, name }: CloudConfig): void {
 function interfacesOf(env: CredentialSources['env'], { fields, name }: CloudConfig): Interface[] {
   const old = env.OS_INTERFACE ? undefined : env.OS_ENDPOINT_TYPE;
   const value = env.OS_INTERFACE || old || fields.interface || 'public';
-  const wanted = (Array.isArray(value) ? value : [value]).map((one) =>
+  const requestedInterfaces = (Array.isArray(value) ? value : [value]).map((one) =>
     String(one).replace(/URL$/, ''),
   );
-  const known = wanted.filter((one) => one === 'public' || one === 'internal' || one === 'admin');
-  if (known.length === wanted.length && known.length > 0) return known;
+  const known = requestedInterfaces.filter(
+    (one) => one === 'public' || one === 'internal' || one === 'admin',
+  );
+  if (known.length === requestedInterfaces.length && known.length > 0) return known;
   throw credentialsError(
     `${old ? 'OS_ENDPOINT_TYPE' : name('interface')} must be public, internal or admin`,
   );

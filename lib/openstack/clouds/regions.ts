@@ -17,19 +17,21 @@ export function regionsOf(
   requested: unknown,
   field: (key: string) => string,
 ): { regions: string[]; values: YamlMapping } {
-  const known = knownRegions(normalized(base), field);
+  const configuredRegions = knownRegions(normalized(base), field);
   const requestedNames = listOf(requested);
   const unknownName = requestedNames.find(
-    (name) => known.length > 0 && !known.some((one) => one.name === name),
+    (name) => configuredRegions.length > 0 && !configuredRegions.some((one) => one.name === name),
   );
   if (unknownName !== undefined) {
-    const names = known.map((region) => region.name).join(', ');
+    const names = configuredRegions.map((region) => region.name).join(', ');
     throw credentialsError(
       `OS_REGION_NAME: ${field('regions')} has no region ${unknownName}, only ${names}`,
     );
   }
   const chosen =
-    requestedNames.length === 0 ? known : known.filter(({ name }) => requestedNames.includes(name));
+    requestedNames.length === 0
+      ? configuredRegions
+      : configuredRegions.filter(({ name }) => requestedNames.includes(name));
   const names = chosen.length === 0 ? requestedNames : chosen.map((region) => region.name);
   const [first] = chosen;
   const different = chosen.find((one) => !isDeepStrictEqual(one.values, first?.values));

@@ -53,13 +53,13 @@ export const ptrRecord = defineType({
       headers: projectHeader(project),
     } as const;
     const { rows } = await api.list('/v2/reverse/floatingips', options);
-    const set = rows.filter((row) => row.ptrdname);
-    if (set.length === 0) return [];
+    const recordsWithName = rows.filter((row) => row.ptrdname);
+    if (recordsWithName.length === 0) return [];
     const addresses = await floatingIps(context, `project_id=${encodeURIComponent(project)}`);
     const owners = new Map(
       addresses.map((address) => [`${context.region}:${address.id}`, ownerOf(address)]),
     );
-    return set.map((row) => ({ ...row, owner: owners.get(row.id) }));
+    return recordsWithName.map((row) => ({ ...row, owner: owners.get(row.id) }));
   },
   id: (row) => row.id,
   owner: (row) => row.owner,

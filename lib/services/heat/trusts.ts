@@ -21,9 +21,9 @@ export async function trustedStacks(context: UserContext) {
     paging: 'marker',
     query,
   });
-  const known = new Set<string>(projects);
+  const projectIds = new Set<string>(projects);
   const named = rows.filter(
-    ({ project, stack_owner }) => stack_owner === userName && known.has(project ?? ''),
+    ({ project, stack_owner }) => stack_owner === userName && projectIds.has(project ?? ''),
   );
   return named.length === 0 || (await hasNamesake(userName, context))
     ? []

@@ -27,14 +27,14 @@ const typeRow = z.looseObject({ id: z.string(), name: z.string().nullish() });
 export const provisionAccess =
   <Section>(definition: AccessProvision<Section>): ComparePart<Section> =>
   async (section, context) => {
-    const wanted = definition.namesIn(section) ?? [];
-    if (wanted.length === 0) return [];
+    const typeNames = definition.namesIn(section) ?? [];
+    if (typeNames.length === 0) return [];
     const { types, listPath = types.path, isPublicValue } = definition;
     const { collection, name: type, paging } = types;
     const query = { is_public: isPublicValue };
     const { rows } = await context.api.list(listPath, { collection, row: typeRow, paging, query });
     return Promise.all(
-      wanted.map(async (name): Promise<ProvisionItem> => {
+      typeNames.map(async (name): Promise<ProvisionItem> => {
         const found = rows.filter((row) => row.id === name || row.name === name);
         const item = { type, name, wanted: 'access' };
         const [only] = found;

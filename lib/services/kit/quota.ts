@@ -71,10 +71,10 @@ export const defineQuotaSet = (
   defineLimits({
     ...definition,
     async list({ api, project }) {
-      const at = `${path}/${encodeURIComponent(project)}`;
+      const quotaPath = `${path}/${encodeURIComponent(project)}`;
       const [own, defaultSet] = await Promise.all([
-        api.request('GET', at),
-        api.request('GET', `${at}/defaults`),
+        api.request('GET', quotaPath),
+        api.request('GET', `${quotaPath}/defaults`),
       ]);
       const limits = quotaSet.parse(own.json).quota_set;
       const defaults = quotaSet.parse(defaultSet.json).quota_set;

@@ -51,12 +51,12 @@ const portForwarding = defineType({
       // A floating IP that is bound to a port cannot have forwardings (pf_plugin,
       // FipInUseByPortForwarding).
       if (floatingIp.port_id || (exposed && floatingIp.port_forwardings?.length === 0)) return [];
-      const shown = (floatingIp.port_forwardings ?? []).flatMap(({ id }) =>
+      const shownForwardings = (floatingIp.port_forwardings ?? []).flatMap(({ id }) =>
         id === undefined ? [] : [{ id }],
       );
-      const complete = exposed && shown.length === floatingIp.port_forwardings?.length;
+      const complete = exposed && shownForwardings.length === floatingIp.port_forwardings?.length;
       const rows = complete
-        ? shown
+        ? shownForwardings
         : await rowsOf(
             context.api,
             {

@@ -16,12 +16,12 @@ export async function findNetwork(
   { api }: ProvisionContext,
 ): Promise<FoundNetwork> {
   const from = { path: '/v2.0/networks', collection: 'networks', row: Shared };
-  const [named, withId] = await Promise.all([
+  const [withName, withId] = await Promise.all([
     rowsOf(api, from, [...filters, ['name', nameOrId]]),
     rowsOf(api, from, [...filters, ['id', nameOrId]]),
   ]);
   // Neutron may ignore the case of names, so the names are compared again.
-  const found = [...withId, ...named].filter(
+  const found = [...withId, ...withName].filter(
     ({ id, name }, index, all) =>
       (id === nameOrId || name === nameOrId) && all.findIndex((one) => one.id === id) === index,
   );

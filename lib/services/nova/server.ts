@@ -32,8 +32,8 @@ const serverRow = z.object({
   'OS-EXT-STS:task_state': z.string().nullish(),
 });
 /**
- * `hidden` is set in the only row of a project without listed servers. It says why Nova may hide
- * servers.
+ * `hidden` is set in the only row of a project without listed servers. The field says why Nova may
+ * hide servers.
  */
 type ServerRow = z.infer<typeof serverRow> & { readonly hidden?: Blocker };
 

@@ -142,16 +142,16 @@ async function removeObject(
  * container answers 404 and creates nothing.
  */
 async function stopOldVersioning(container: string, context: ProjectContext): Promise<void> {
-  const known = await infoOf(context);
-  if (known !== undefined && !known.versioned_writes) return;
+  const info = await infoOf(context);
+  if (info !== undefined && !info.versioned_writes) return;
   await context.memoize(`swift.old-versioning/${container}`, async () => {
     const { headers } = await requestAccount(context, 'HEAD', pathOfContainer(container), {
       accept: [404],
     });
     if (!headers.has('x-versions-location') && !headers.has('x-history-location')) return;
-    const off = { 'x-remove-versions-location': 'x', 'x-remove-history-location': 'x' };
+    const removal = { 'x-remove-versions-location': 'x', 'x-remove-history-location': 'x' };
     await requestAccount(context, 'POST', pathOfContainer(container), {
-      headers: off,
+      headers: removal,
       accept: [404],
     });
   });

@@ -56,13 +56,15 @@ export const vnfInstance = defineType<InstanceRow>({
   label: (row) => row.vnfInstanceName ?? undefined,
   async remove(row, context): Promise<Removal> {
     const api = context.projectApi ?? context.api;
-    const at = `${instances}/${encodeURIComponent(row.id)}`;
+    const instancePath = `${instances}/${encodeURIComponent(row.id)}`;
     try {
       if (row.instantiationState === 'NOT_INSTANTIATED') {
-        await api.request('DELETE', at);
+        await api.request('DELETE', instancePath);
         return { kind: 'gone' };
       }
-      await api.request('POST', `${at}/terminate`, { json: { terminationType: 'FORCEFUL' } });
+      await api.request('POST', `${instancePath}/terminate`, {
+        json: { terminationType: 'FORCEFUL' },
+      });
       return { kind: 'accepted' };
     } catch (error) {
       if (!(error instanceof PropagatorError) || error.report.status !== 409) throw error;
@@ -103,12 +105,12 @@ async function removalAfterRefusal(
 }
 
 async function endFailedOperation(operation: Operation, api: ServiceApi): Promise<Removal> {
-  const at = `${operations}/${encodeURIComponent(operation.id)}`;
+  const operationPath = `${operations}/${encodeURIComponent(operation.id)}`;
   if (operation.operation === 'INSTANTIATE') {
-    await api.request('POST', `${at}/rollback`);
+    await api.request('POST', `${operationPath}/rollback`);
     return { kind: 'accepted' };
   }
-  await api.request('POST', `${at}/fail`);
+  await api.request('POST', `${operationPath}/fail`);
   if (operation.operation !== 'TERMINATE') return { kind: 'accepted' };
   return {
     kind: 'blocked',

@@ -113,15 +113,15 @@ export const backup = defineType({
  * Returns all backups that are directly or indirectly based on this backup. Rows may form a cycle.
  */
 function descendants(row: BackupRow, candidates: readonly BackupRow[]): BackupRow[] {
-  const found = new Set<BackupRow>();
+  const foundBackups = new Set<BackupRow>();
   for (let parents = [row.id]; parents.length > 0; ) {
     const children = candidates.filter(
-      (child) => child.parent_id && parents.includes(child.parent_id) && !found.has(child),
+      (child) => child.parent_id && parents.includes(child.parent_id) && !foundBackups.has(child),
     );
-    for (const child of children) found.add(child);
+    for (const child of children) foundBackups.add(child);
     parents = children.map(({ id }) => id);
   }
-  return [...found];
+  return [...foundBackups];
 }
 
 /**

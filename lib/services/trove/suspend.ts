@@ -43,8 +43,8 @@ const slowAgent = ({ report }: PropagatorError): PropagatorError =>
     code: 'trove.agent.timeout',
     class: 'Transient',
     advice:
-      'The propagator lists the instance again and repeats the call. If the error persists, check ' +
-      'the guest agent: openstack database instance show --as-admin INSTANCE.',
+      'The propagator lists the instance again and repeats the call. If the error persists, ' +
+      'check the guest agent: openstack database instance show --as-admin INSTANCE.',
   });
 
 /**

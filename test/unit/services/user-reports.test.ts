@@ -118,7 +118,7 @@ describe('the list that a suspension of a user makes', () => {
       ],
     });
     expect(messages).toEqual([
-      'the key of this keypair still gives access to servers that were started with it: OpenStack cannot prevent that',
+      'the key of this keypair still gives access to servers that were started with the keypair: OpenStack cannot remove the key from these servers',
       'project p1: servers that the user created keep running, because they belong to the project',
     ]);
     expect(calls).toContain(`GET /servers/detail?all_tenants=1&user_id=${ANN}`);

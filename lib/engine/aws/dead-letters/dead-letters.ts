@@ -94,7 +94,7 @@ async function handleEachPage(
   deps: DeadLetterDeps,
   steps: (place: string, page: readonly Found[]) => Promise<void>,
 ): Promise<number> {
-  const at = Date.now();
+  const decidedAt = Date.now();
   const decisions = new Map<string, Decision>();
   const handledKeys = new Set<string>();
   let handledCount = 0;
@@ -107,10 +107,10 @@ async function handleEachPage(
         : found.filter(
             (one) =>
               hasTargetQueue(place, one, deps) &&
-              !(handledKeys.has(workKeyOf(one)) && one.deadLetter.at > at),
+              !(handledKeys.has(workKeyOf(one)) && one.deadLetter.at > decidedAt),
           );
     for (const one of page) handledKeys.add(workKeyOf(one));
-    const ofPage = decisionsOf(what, deadLettersOf(page), decided, at);
+    const ofPage = decisionsOf(what, deadLettersOf(page), decided, decidedAt);
     const pageDecisions = ofPage.map((decision) => {
       const { queue, operationId, cause, count } = decision;
       const known = decisions.get([queue, operationId, cause].join('\n'));

@@ -50,7 +50,7 @@ export async function scanDeadLetterQueues(
   visit: (place: string, page: readonly Found[]) => Promise<readonly Found[]>,
 ): Promise<void> {
   const { names, services } = deps;
-  const all: QueueName[] = [
+  const allQueues: QueueName[] = [
     'ingest',
     'coordinate',
     ...services.map((service) => `service-${service}` as const),
@@ -59,13 +59,16 @@ export async function scanDeadLetterQueues(
     filter.queue,
     filter.service === undefined ? undefined : `service-${filter.service}`,
   ];
-  const queues = all.filter((queue) =>
+  const queues = allQueues.filter((queue) =>
     requiredQueues.every((one) => one === undefined || one === queue),
   );
   const scan = (place: string, queue: QueueName | undefined) =>
     scanQueue(place, deps, async (page) => {
       const found = page.map(
-        (received): Found => ({ deadLetter: deadLetterIn(received, queue, all, names), received }),
+        (received): Found => ({
+          deadLetter: deadLetterIn(received, queue, allQueues, names),
+          received,
+        }),
       );
       const matching = found.filter(({ deadLetter }) => matches(deadLetter, filter));
       return matching.length === 0

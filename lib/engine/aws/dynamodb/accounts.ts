@@ -71,8 +71,8 @@ function rowsOf(record: AccountRecord, item: Item | undefined): AccountRows {
   const storedDomain = old?.account.type === 'project' ? old.account.domainId : undefined;
   if (account.domainId !== undefined && account.domainId !== storedDomain)
     writes.push({ Put: { Item: keyOf({ pk: projectsPk(account.domainId), sk: account.id }) } });
-  const known = new Set(old?.members);
-  const newMembers = (now.members ?? []).filter((member) => !known.has(member));
+  const storedMembers = new Set(old?.members);
+  const newMembers = (now.members ?? []).filter((member) => !storedMembers.has(member));
   return {
     writes,
     pointersFirst: [

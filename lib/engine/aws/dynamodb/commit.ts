@@ -93,7 +93,7 @@ function subjectOf({ data }: Message): string | undefined {
   return 'operationId' in data ? `operation ${data.operationId}` : undefined;
 }
 
-/** True if an operation or a task occurs twice. Its second write would have an outdated version. */
+/** True if an operation or a task occurs twice. The second row would have an outdated version. */
 function hasDuplicateIds({ operations = [], tasks = [] }: Change): boolean {
   return (
     new Set(operations.map(({ id }) => id)).size < operations.length ||
@@ -125,13 +125,13 @@ async function write(
     // computes new numbers.
     if (rows.entries.length > 0)
       outbox = outboxOf([...part.outbounds, ...rows.entries.map(toAuditOutbound)], now);
-    const all = [
+    const writes = [
       ...rows.guards,
       ...rows.others,
       ...(outbox?.items ?? []).map((Item): Write => ({ Put: { Item } })),
     ];
-    if (all.length === 0) return { outbox };
-    const written = await store.transact(all);
+    if (writes.length === 0) return { outbox };
+    const written = await store.transact(writes);
     if (written.kind === 'done') return { outbox };
     if (written.kind === 'refused' && written.which.some((index) => index < rows.guards.length))
       return 'conflict';

@@ -196,20 +196,25 @@ export function counterWrites(
     value,
   ]);
   if (accounts > 0) amounts.push([ACCOUNTS_COUNTER, accounts]);
-  const first = Math.floor(Math.random() * COUNTER_SHARES);
+  const firstShare = Math.floor(Math.random() * COUNTER_SHARES);
   const updates = Array.from(
     { length: Math.ceil(amounts.length / MAX_NAMES_PER_CALL) },
     (_, share): Write => {
-      const some = amounts.slice(share * MAX_NAMES_PER_CALL, (share + 1) * MAX_NAMES_PER_CALL);
+      const shareAmounts = amounts.slice(
+        share * MAX_NAMES_PER_CALL,
+        (share + 1) * MAX_NAMES_PER_CALL,
+      );
       return {
         Update: {
-          Key: keyOf({ pk: 'counters', sk: String((first + share) % COUNTER_SHARES) }),
-          UpdateExpression: `ADD ${some.map((_, index) => `#${index} :${index}`).join(', ')}`,
+          Key: keyOf({ pk: 'counters', sk: String((firstShare + share) % COUNTER_SHARES) }),
+          UpdateExpression: `ADD ${shareAmounts
+            .map((_, index) => `#${index} :${index}`)
+            .join(', ')}`,
           ExpressionAttributeNames: Object.fromEntries(
-            some.map(([name], index) => [`#${index}`, name]),
+            shareAmounts.map(([name], index) => [`#${index}`, name]),
           ),
           ExpressionAttributeValues: Object.fromEntries(
-            some.map(([, value], index) => [`:${index}`, { N: String(value) }]),
+            shareAmounts.map(([, value], index) => [`:${index}`, { N: String(value) }]),
           ),
         },
       };

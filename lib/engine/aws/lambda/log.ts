@@ -25,7 +25,7 @@ export function functionLog(
   write = (line: string): unknown => process.stdout.write(line),
 ): Log {
   const minLevel = LEVELS.indexOf(level as (typeof LEVELS)[number]);
-  const at = (name: (typeof LEVELS)[number]) =>
+  const logAt = (name: (typeof LEVELS)[number]) =>
     ((fields: unknown, message?: string) => {
       if (LEVELS.indexOf(name) < minLevel) return;
       const [own, text] = typeof fields === 'string' ? [{}, fields] : [fields, message];
@@ -38,5 +38,5 @@ export function functionLog(
       };
       write(`${JSON.stringify(line, (field, value: unknown) => redacted(field, value))}\n`);
     }) as Log['info'];
-  return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
+  return { debug: logAt('debug'), info: logAt('info'), warn: logAt('warn'), error: logAt('error') };
 }

@@ -59,13 +59,13 @@ export function valuesOf({ operations = [], messages = [], quarantine = [] }: Ch
       ? sum + Object.values(message.data.counts).reduce((of, count) => of + count.gone, 0)
       : sum;
   }, 0);
-  const all = {
+  const counted = {
     Capped: capped,
     Finished: finished,
     Removed: removed,
     Quarantined: quarantine.length,
   };
-  return Object.fromEntries(Object.entries(all).filter(([, value]) => value > 0));
+  return Object.fromEntries(Object.entries(counted).filter(([, value]) => value > 0));
 }
 
 /** Wraps an engine and counts each commit. */
@@ -75,9 +75,9 @@ export function metered<E extends Pick<Engine, 'commit'>>(
 ): E {
   const commit = engine.commit.bind(engine);
   const counted = async (change: Change) => {
-    const done = await commit(change);
-    if (done === 'committed') count(valuesOf(change));
-    return done;
+    const outcome = await commit(change);
+    if (outcome === 'committed') count(valuesOf(change));
+    return outcome;
   };
   return new Proxy(engine, {
     get: (target, name) => {
