@@ -37,8 +37,8 @@ export interface PeerRun {
 }
 
 /**
- * Runs `openstack project cleanup` as a member of the project. With the admin role, the command has
- * deleted resources of other projects (seen on a real cloud).
+ * Runs `openstack project cleanup` as a member of the project. With the admin role, the command was
+ * seen to delete resources of other projects.
  */
 export function projectCleanup(
   command: string,

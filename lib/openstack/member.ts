@@ -91,7 +91,7 @@ function missingRole(): PropagatorError {
     class: 'Denied',
     message: `the token of the propagator on the project does not have the role ${MEMBER}`,
     advice:
-      'Make the role admin imply it: openstack implied role create admin ' +
+      `Make the role admin imply the role ${MEMBER}: openstack implied role create admin ` +
       `--implied-role ${MEMBER}`,
     service: 'keystone',
   });

@@ -100,7 +100,8 @@ export function negotiate(
         ? `This release of the propagator does not support ${where.service} of this cloud. ` +
           `Upgrade the propagator.`
         : 'The safety rules require the owner of each row, which older releases do not show. ' +
-          `The propagator therefore changes nothing in ${where.service}. Upgrade it.`,
+          `The propagator therefore changes nothing in ${where.service}. Upgrade ` +
+          `${where.service}.`,
       service: where.service,
       region: where.region,
       requestId,

@@ -80,8 +80,8 @@ export async function readKeystoneFacts(
 const UNTESTED: Permission = {
   kind: 'unknown',
   because:
-    'a plan makes no call that could change anything; it is tested after the approval, before ' +
-    'any resource of the project is removed',
+    'a plan makes no call that could change anything; the permission is tested after the ' +
+    'approval, before any resource of the project is removed',
 };
 
 async function readDomain(api: ServiceApi, id: string): Promise<KeystoneFacts['domain']> {

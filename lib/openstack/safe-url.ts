@@ -5,9 +5,9 @@ import { PropagatorError } from '../shared/errors.ts';
  * and `%2E` before routing: Keystone answers for `/v3/projects/a%2F` as for `/v3/projects/a`. A
  * segment that is empty, `.` or `..` could therefore address a resource of another project. `path`
  * is the encoded path with its query. The code of the error is `SERVICE.id.hidden`, and its advice
- * names the unsafe id or name. A type that cannot be listed with an error that ends with `.hidden`
- * never counts as empty. The task of the resource is dead-lettered until a person removes the
- * resource.
+ * names the unsafe id or name. If a type cannot be listed and the code of the error ends with
+ * `.hidden`, the type never counts as empty. The task of the resource is dead-lettered until a
+ * person removes the resource.
  */
 export function refuseUnsafePath(service: string, path: string): void {
   const segment = unsafeSegment(path);

@@ -19,9 +19,9 @@ const ABANDONED_AFTER_MILLIS = 70 * MINUTE;
 
 /**
  * Stacks with all their resources and nested stacks. Heat searches keypairs, containers and queues
- * by name with the propagator's token. Heat does not find those of the project, so they stay.
- * Keypairs are removed with the user, containers by Swift's task, and queues by Zaqar's task.
- * Resources with `deletion_policy: Retain` also stay.
+ * by name with the caller's token. With a token on another project, Heat does not find them, so
+ * they stay. Keypairs are removed with the user, containers by Swift's task, and queues by Zaqar's
+ * task. Resources with `deletion_policy: Retain` also stay.
  */
 const stack = defineType({
   name: 'stack',

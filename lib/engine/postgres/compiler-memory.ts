@@ -8,7 +8,7 @@ const SMALL_BYTES = 1024 * 1024 * 1024;
  * optimizations, when the function is used often. The second compilation of PGlite's interpreter of
  * expressions needs 600 MB for up to two seconds. These flags prevent the second compilation. In a
  * running process, V8 derives none of the three flags from the others. Without
- * `--no-wasm-dynamic-tiering`, V8 would compile all functions at the same time.
+ * `--no-wasm-dynamic-tiering`, V8 would compile all functions together.
  */
 const UNOPTIMIZED = ['--liftoff-only', '--no-wasm-tier-up', '--no-wasm-dynamic-tiering'];
 

@@ -68,7 +68,7 @@ describe('the checks in Keystone before a project is emptied', () => {
       expect(unknown.length).toBeGreaterThan(0);
       for (const text of unknown)
         expect(text).toContain(
-          'it is tested after the approval, before any resource of the project is removed',
+          'the permission is tested after the approval, before any resource of the project is removed',
         );
     },
   );
