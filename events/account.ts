@@ -2,8 +2,8 @@ import * as z from 'zod';
 import { DomainId, ProjectId, UserId } from './ids.ts';
 
 /**
- * The notification that led to an account event. It is only for the explanation of the event,
- * because it proves nothing.
+ * The notification that led to an account event. A cause only explains the event. It proves
+ * nothing.
  */
 export const Cause = z.object({
   /**

@@ -17,7 +17,7 @@ export const NotificationReceived = z.object({
     encoding: z.enum(['utf8', 'base64']),
     /**
      * The full size in bytes, set only if the body was too large and was cut. A cut body cannot be
-     * interpreted. It is kept so that a person can read it.
+     * interpreted. The body is kept for a person to read.
      */
     cutFrom: z.number().int().positive().optional(),
     /** The source, for example `rabbitmq:notifications.info` or `http`. */

@@ -92,8 +92,8 @@ export const isDecision = ({ kind }: SuspensionCause): boolean =>
 
 /**
  * True if the causes require the action. `undoes`: the resume undoes the suspension of a canceled
- * deletion. This resume ignores the state in Keystone. Only a person's decision to suspend the
- * project prevents it.
+ * deletion. Such an undo ignores the state in Keystone. Only a person's decision to suspend the
+ * project prevents the undo.
  */
 export const causesRequire = (
   { action, undoes }: { readonly action: string; readonly undoes?: string | undefined },

@@ -60,7 +60,7 @@ export const emptyListing = (what: string): PropagatorError =>
 export interface Known {
   readonly records: readonly AccountRecord[];
   /**
-   * True if the inventory was never filled. Then the existing accounts are not announced as
+   * True if the inventory was never filled. If true, the existing accounts are not announced as
    * created.
    */
   readonly isFirst: boolean;

@@ -188,8 +188,8 @@ function isDomainEcho(
 ): boolean {
   const key = domainEchoKey(notification);
   if (key === undefined) {
-    // The first notification has set `deletedAt` and published the event. This rule would be unsafe
-    // for a project, because a forged notification may have set `deletedAt`.
+    // The first notification has set `deletedAt` and published the event. For a project,
+    // `deletedAt` would not prove an echo, because a forged notification may have set it.
     return (
       notification.operation === 'deleted' &&
       isGone(record) &&
@@ -219,8 +219,9 @@ function applyShownState(
   const isFirst = record.seenAt === 0 && notification.operation !== 'created';
   update.put(isFirst ? { ...shown, unannounced: true } : shown);
   if (about.tree)
-    for (const inside of mergeListed(about.tree, update.records, askedAt)) update.put(inside);
-  const flipped: Change | undefined = account.enabled
+    for (const recordInDomain of mergeListed(about.tree, update.records, askedAt))
+      update.put(recordInDomain);
+  const changeOfEnabled: Change | undefined = account.enabled
     ? before === false
       ? 'enabled'
       : undefined
@@ -234,7 +235,7 @@ function applyShownState(
     if (!account.enabled) update.announce(account, 'disabled', notification.cause);
   } else {
     if (record.unannounced) update.announce(account, 'created', notification.cause);
-    update.announce(account, flipped ?? 'updated', notification.cause);
+    update.announce(account, changeOfEnabled ?? 'updated', notification.cause);
   }
 }
 

@@ -24,7 +24,7 @@ export interface AccountRecord {
   readonly members: readonly UserId[] | undefined;
   /**
    * Set while the account is known only from a reported deletion. The field is removed when
-   * Keystone shows the account.
+   * Keystone shows the account or a person releases the deletion.
    */
   readonly suspicion?: Suspicion | undefined;
   /**

@@ -36,7 +36,8 @@ export interface Answers {
 }
 
 /**
- * The maximum number of concurrent calls. It is low, because all users of the cloud share Keystone.
+ * The maximum number of concurrent calls. The number is low, because all users of the cloud share
+ * Keystone.
  */
 const CONCURRENCY = 8;
 /**

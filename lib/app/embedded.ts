@@ -53,7 +53,7 @@ export interface Embedded {
   readonly port: number;
   /**
    * Stops the process's work. No removal begins after this call. Handlers have 10 s to end and
-   * client connections 1 s. Then the database is closed.
+   * client connections 1 s. After that the database is closed.
    */
   stop(): Promise<void>;
 }

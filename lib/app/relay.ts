@@ -17,7 +17,7 @@ const BEAT_MILLIS = 60_000;
 /** The options of {@link startRelayOnly}. */
 export interface RelayOnlyOptions {
   readonly settings: Settings;
-  /** The environment variables. They name the region if the queue URL does not contain it. */
+  /** The environment variables. `AWS_REGION` is used if the queue URL contains no region. */
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Default: the credential chain of the AWS SDK. */
   readonly credentials?: () => Promise<AwsCredentials>;

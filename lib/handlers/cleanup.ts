@@ -67,8 +67,8 @@ export async function openForDeletion(
     now,
     gracePeriodMillis: Math.max(decision.gracePeriodMillis, millisOfLastCall(allOperations)),
     rule: decision.rule,
-    // The propagator's own project is not known here. Its protection is checked when Keystone
-    // confirms the deletion.
+    // The propagator's own project is not known here. The protection of this project is checked
+    // when Keystone confirms the deletion.
     protectedBecause:
       protectedBecause(scope, { ...deps.protectedIds, ownProject: '' }) ?? decision.refusedBecause,
     deletion: { announcedAt: cause.at, seenAliveAt: record?.seenAt },

@@ -12,8 +12,8 @@ import { PropagatorError } from '../shared/errors.ts';
 import { holdOf } from './holds.ts';
 
 /**
- * The effective state of a project or a user. It depends on the account and its domain in Keystone,
- * and on an operator's decisions about a project.
+ * The effective state of a project or a user. The effective state depends on the account and its
+ * domain in Keystone, and on an operator's decisions about a project.
  */
 export type EffectiveState =
   | { readonly kind: 'absent' }

@@ -53,8 +53,8 @@ export function claimStore(
 }
 
 /**
- * The records of a service that cannot show the values that were set. They are kept after the end
- * of an operation.
+ * The records of a service that cannot show the values that were set. The records are kept after
+ * the end of an operation.
  */
 export function provisionRecords(
   { project, service, region }: RecordPlace,

@@ -15,7 +15,7 @@ export interface ReceiveDeps {
  * Stores notifications as received, in one commit. The first deletion of each living account is
  * urgent and overtakes the waiting notifications. A flood of forged notifications therefore does
  * not delay the deletion. Throws `PropagatorError` (class `Transient`) if another process stored
- * the same messages at the same time. Then this call has stored none of them.
+ * the same messages at the same time. In this case, the call has stored none of its messages.
  */
 export async function storeNotifications(
   messages: readonly NotificationReceived[],

@@ -17,7 +17,7 @@ export interface RecordPlace {
   readonly region: string;
 }
 
-/** Returns the stored records of suspend. They are kept after the end of an operation. */
+/** Returns the stored records of suspend. The records are kept after the end of an operation. */
 export function suspensionStore(
   { project, service, region }: RecordPlace,
   engine: Pick<Engine, 'reads' | 'commit'>,

@@ -169,7 +169,7 @@ async function announceMissing(
   const held: Operation[] = [];
   let deleted = 0;
   for (const ids of batches(missing)) {
-    // Read the records again, because a notification may have arrived since the first read.
+    // Read the records again, because a notification may have changed them after the first read.
     const records = (await engine.reads.accounts(type, ids)).filter((record) =>
       isMissing(record, listed, listedAt),
     );

@@ -202,8 +202,8 @@ async function whyHaltedNow(
 }
 
 /**
- * Returns the function that is called before each removal. It checks the stop switch, the
- * cancellation of the operation, and holds on the account.
+ * Returns the function that is called before each removal. The returned function checks the stop
+ * switch, the cancellation of the operation, and holds on the account.
  */
 function haltedBy(operation: Operation, deps: ServiceDeps) {
   let lastCheck: { at: number; held: ReturnType<typeof whyHaltedNow> } | undefined;

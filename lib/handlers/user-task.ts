@@ -8,9 +8,7 @@ import type { Service } from '../task/service.ts';
 import { userReportRun } from '../task/user-report.ts';
 import { forgetSuspension, suspensionStore } from './suspension-store.ts';
 
-/**
- * The partition of a user's records. It differs from the partition of a project with the same id.
- */
+/** The partition of a user's records. A project with the same id has another partition. */
 export const userPartition = (user: string): string => `user/${user}`;
 
 /**

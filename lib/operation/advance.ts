@@ -27,8 +27,8 @@ export const isOnLivingProject = (operation: Operation): boolean =>
   operation.request !== undefined && operation.confirmedAt.length === 0;
 
 /**
- * Advances an operation as far as possible now. It may start the operation, request tasks, and end
- * the operation. Called after every change.
+ * Advances an operation as far as possible now: starts it, requests its tasks, or ends it. Called
+ * after every change.
  */
 export function advance(transaction: OperationTransaction, step: StepInput): void {
   if (transaction.operation.state === 'confirming') start(transaction, step);
@@ -48,7 +48,7 @@ export function advance(transaction: OperationTransaction, step: StepInput): voi
 export function isConfirmed(operation: Operation, step: StepInput): boolean {
   if (isOnLivingProject(operation)) return operation.order.length > 0;
   const [first, last] = [operation.confirmedAt.at(0), operation.confirmedAt.at(-1)];
-  // A provision only adds. One answer that shows the project is enough.
+  // One answer that shows the project is enough for a provision, because a provision only adds.
   if (operation.action === 'provision')
     return first !== undefined && step.now >= operation.notBefore;
   return (

@@ -23,8 +23,7 @@ export function confirmAgain(transaction: OperationTransaction, delaySeconds: nu
 
 /**
  * Returns the seconds until Keystone is asked again while an external cause blocks the operation.
- * The delay is as long as the cause has existed since `since`, but at least one second and at most
- * one minute.
+ * The delay is the time since `since`, but at least one second and at most one minute.
  */
 export const delayWhileBlocked = (since: number, { now }: StepInput): number =>
   Math.min(MAX_WAIT_SECONDS, Math.max(1, (now - since) / 1000));

@@ -78,8 +78,8 @@ export function openProjects(
 }
 
 /**
- * Ends the operation of a domain when the operations of all its projects have ended. Their states
- * decide its end state.
+ * Ends the operation of a domain when the operations of all its projects have ended. The states of
+ * these operations decide the end state of the domain's operation.
  */
 export function applyChildren(
   transaction: OperationTransaction,

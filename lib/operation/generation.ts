@@ -36,7 +36,7 @@ export function isNewDeletion(last: Operation, { announcedAt, seenAliveAt }: Del
  */
 function coveredUntil(operation: Operation): number {
   const { request, confirmedAt, keystoneAction, scope, startedAt, endedAt, state } = operation;
-  // The removal has not begun. Its first listing will show all resources that exist then.
+  // The removal has not begun. It begins with a listing, which shows all resources of that time.
   if (!ENDED.includes(state) && startedAt === undefined) return Number.POSITIVE_INFINITY;
   if (!request) return startedAt ?? confirmedAt.at(-1) ?? endedAt ?? 0;
   // The operation ended without deleting the project.

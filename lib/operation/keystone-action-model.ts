@@ -12,13 +12,14 @@ export interface KeystoneAction {
   readonly since: number;
   readonly done: boolean;
   /**
-   * Set after a cancellation during the deletion: when Keystone first answered 404. The account
-   * counts as deleted only after a second 404, one confirmation interval later.
+   * Set after a cancellation during the deletion: when Keystone first answered 404. If Keystone
+   * answers 404 again one confirmation interval later, the cancellation is too late, and the action
+   * continues.
    */
   readonly absentSince?: number | undefined;
   /**
-   * The last failure of an action that reverts an earlier change. This action is retried until it
-   * succeeds.
+   * The last failure of an action that reverts an earlier change. The revert is retried until it
+   * succeeds or is dead-lettered.
    */
   readonly failure?: KeystoneFailure | undefined;
 }

@@ -107,7 +107,7 @@ export function summarize(refusals: readonly Refusal[]): Refusal {
 
 /**
  * Returns the advice for a Keystone action that Keystone refused in spite of the check. If the
- * reason is known, the advice names the command. Otherwise it points to Keystone's message.
+ * reason is known, the advice names the command. Otherwise the advice refers to Keystone's message.
  */
 export function adviceOnRefusal(error: ErrorReport, refusals: readonly Refusal[]): string {
   if (refusals.length > 0) {

@@ -17,8 +17,8 @@ export interface LifecycleService {
 /**
  * Returns the services of a snapshot that take part in suspend or resume, with their dependencies.
  * Resume has the reverse order of suspend. A service begins when all resources of the earlier
- * services are at rest. It does not wait for a stuck service (safety rule "One stuck project stops
- * no other"), or for the expiry of cached tokens.
+ * services are at rest. A service does not wait for a stuck service (safety rule "One stuck project
+ * stops no other"), and does not wait for the expiry of cached tokens.
  */
 export function lifecycleSnapshot(
   snapshot: CloudSnapshot,

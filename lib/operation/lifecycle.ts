@@ -84,9 +84,10 @@ const needsResume = (type: Scope['type'], existing: readonly Operation[]): boole
 
 /**
  * Returns the operation that opens when a project, domain or user was disabled or enabled, or
- * `undefined` if none opens. The operation supersedes one of the opposite action (safety rule "The
- * newest state in Keystone decides"). It does not open during a cleanup, because a cleanup
- * supersedes suspend and resume. Keystone must confirm the operation before its first change.
+ * `undefined` if none opens. The operation supersedes an open operation of the opposite action
+ * (safety rule "The newest state in Keystone decides"). No operation opens during a cleanup,
+ * because a cleanup supersedes suspend and resume. Keystone must confirm the operation before its
+ * first change.
  */
 export function openLifecycle(input: OpenLifecycleInput): OpenedLifecycle | undefined {
   const { action, cause, existing, now, scope } = input;

@@ -32,8 +32,8 @@ export const plansOf = (existing: readonly Operation[]): Operation[] =>
     .toSorted((one, other) => other.generation - one.generation);
 
 /**
- * Opens the operation that lists the resources that the deletion of a project would remove. It only
- * reads, so other operations of the project can run at the same time.
+ * Opens the operation that lists the resources that the deletion of a project would remove. The
+ * opened operation only reads, so other operations of the project can run at the same time.
  */
 export function openPlan(input: PlanInput): RequestAnswer {
   const { scope, by, reason, now, existing } = input;
@@ -44,8 +44,8 @@ export function openPlan(input: PlanInput): RequestAnswer {
   if (open && now - open.openedAt < REPLACED_AFTER_MILLIS)
     return {
       kind: 'refused',
-      because: `a plan of it is being made: ${open.id}`,
-      advice: `Wait for it: propagator operation show ${open.id}`,
+      because: `a plan of the project is being made: ${open.id}`,
+      advice: `Wait for the plan: propagator operation show ${open.id}`,
     };
   const generation = (last?.generation ?? 0) + 1;
   const id = operationId(scope, generation, 'plan');

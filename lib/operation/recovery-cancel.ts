@@ -16,8 +16,8 @@ export function cancelRecoverable(
   const { operation } = transaction;
   const { keystoneAction, recovery, state } = operation;
   if (!recovery) return;
-  // The call that disables the account may be in progress. It must end before the call that enables
-  // the account.
+  // The call that disables the account may be in progress. This call must end before the call that
+  // enables the account.
   const mayBeUnderWay = keystoneAction?.what === 'disable' && !keystoneAction.done;
   if (mayBeUnderWay && (state === 'recoverable' || state === 'confirming')) {
     transaction.operation = {

@@ -6,7 +6,7 @@ import { moveOperation } from './transitions.ts';
 /** The recovery window that a request, or the policy, names. Times are milliseconds. */
 export interface Window {
   readonly lengthMillis: number;
-  /** How long before the end a reminder is published. */
+  /** A reminder is published at each of these times before the end of the window. */
   readonly remindMillis: readonly number[];
 }
 
@@ -26,8 +26,8 @@ export const isRecoverable = ({ recovery, startedAt }: Operation): boolean =>
   recovery !== undefined && startedAt === undefined;
 
 /**
- * True if a cancellation can restore the account, and Keystone has not answered 404 since the
- * request.
+ * True if a cancellation can restore the account, and Keystone has not answered 404 after it last
+ * showed the account.
  */
 export const canBePutBack = (operation: Operation): boolean =>
   isRecoverable(operation) && operation.confirmedAt.length === 0;
@@ -83,8 +83,8 @@ export function withWindow(
 }
 
 /**
- * True if the window has disabled the account. A cancellation then enables the account again, and
- * so does a removal that needs a token on it.
+ * True if the window has disabled the account. A cancellation then enables the account again. A
+ * removal that needs a token on the account also enables it.
  */
 export const mustEnable = (recovery: Recovery | undefined): boolean =>
   recovery?.wasEnabled === true && recovery.hasDisabled !== false;

@@ -47,10 +47,10 @@ export function applyWindow(
 }
 
 /**
- * Ends the window and supersedes the suspension. The operation continues like a request without a
- * window: it asks Keystone, counts the resources and compares them with the approved plan. A 404 of
- * Keystone also ends the window, before its time is over. The remaining time is then kept, because
- * the 404 may be wrong (see `hasTimeLeft`).
+ * Ends the window, and supersedes the operations in `lifecycles` that have not ended. The operation
+ * continues like a request without a window: it asks Keystone, counts the resources and compares
+ * them with the approved plan. A 404 of Keystone also ends the window, even if time remains. The
+ * remaining time is then kept, because the 404 may be wrong (see `hasTimeLeft`).
  */
 export function endWindow(
   transaction: OperationTransaction,

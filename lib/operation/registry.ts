@@ -114,9 +114,9 @@ export function placeOf(url: string, projectId: string): string {
 
 /**
  * Returns a predicate for the endpoints of one service in one region. The predicate is true if
- * several places are registered for the interface of the endpoint. Rows that the catalog hides
- * count, too. It is then unknown which place belongs to the service. `own`: all registrations. The
- * second argument names the service and the region.
+ * several places are registered for the interface of the endpoint, including rows that the catalog
+ * hides. In that case it is unknown which place belongs to the service. `own`: all registrations.
+ * The second argument names the service and the region.
  */
 export function doubledInterfaces(
   own: readonly Registration[],

@@ -93,7 +93,10 @@ export function applyReport(
   advance(transaction, step);
 }
 
-/** True if the run found the project enabled. Its verifications become stale, and it runs again. */
+/**
+ * True if the run found the project enabled. The verifications of the task then become stale, and
+ * the task runs again.
+ */
 const hasEnabled = (report: ServiceReport): boolean =>
   report.type === 'service.progressed' && report.data.again?.enabled === true;
 
@@ -212,8 +215,8 @@ function runAgain(
     giveUp(transaction, task, lastingError, step.now);
     return;
   }
-  // For a short time after the removals, a listing may still show removed resources. This is no
-  // error before `LAG_MILLIS`.
+  // For a short time after the removals, a listing may still show removed resources. A listing of
+  // removed resources counts as an error only after `LAG_MILLIS`.
   const error = next.error ?? (idleMillis >= LAG_MILLIS ? next.returned : undefined);
   const askedSeconds = Math.min(next.afterSeconds, step.maxWaitMillis / 1000);
   const announced = next.error?.retryAfterSeconds ? askedSeconds * 1000 : 0;

@@ -4,7 +4,7 @@ import type { Phase, VerificationStatus } from '../../events/service.ts';
 /*
  * A verification records the last listing of one resource type. Four decisions use it:
  *
- * - `skipTypes`: a run lists these types last. They were empty in this phase or in a recent count.
+ * - `skipTypes`: these types were empty in this phase or in a recent count. A run lists them last.
  * - `verifiedBeforeDeletion`: these types were empty in phase `pre-delete`. They can no longer be
  *   listed after the project's deletion, and then count as empty.
  * - `isVerifiedEmpty`: the awaited types were empty in phase `apply`. Dependents may then begin

@@ -47,8 +47,8 @@ export interface ViewInput {
    */
   readonly childTasks?: ReadonlyMap<OperationId, readonly Task[]> | undefined;
   /**
-   * Tasks with a message in the dead-letter queue and without a report about it. Their function
-   * crashed in each delivery.
+   * Tasks with a message in the dead-letter queue and without a report of the failure, because
+   * their function crashed in each delivery.
    */
   readonly givenUp: ReadonlySet<TaskId>;
   /** Dead-lettered messages of the coordinator about this operation: their type and time. */

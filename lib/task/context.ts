@@ -127,7 +127,7 @@ export interface CommonContext {
   readonly memberApi?: () => Promise<ServiceApi | undefined>;
   /**
    * Resume only: returns the same API with a token on the project. For the token, the propagator
-   * assigns itself roles on the project. They are revoked at the end of the resume. Throws the
+   * assigns itself roles on the project. The roles are revoked at the end of the resume. Throws the
    * error of Keystone.
    */
   readonly projectToken?: () => Promise<ServiceApi | undefined>;

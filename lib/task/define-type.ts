@@ -11,25 +11,15 @@ export type DefinedType<At = ProjectContext> = (service: string) => ResourceType
 
 /**
  * Defines one resource type of a service file. The row type is inferred from `list` and checked in
- * the other functions. `remove` must be repeatable. It returns `gone` for a synchronous API and
- * `accepted` for an asynchronous API.
+ * the other functions. `remove` must be repeatable. With a synchronous API, `remove` returns
+ * `gone`. With an asynchronous API, it returns `accepted`.
  *
- * @example
- * const alarm = defineType({
- *   name: 'alarm',
- *   async list({ api, project }) {
- *     const query = { project_id: project };
- *     const options = { collection: 'alarms', row: alarmRow, paging: 'marker', query } as const;
- *     return (await api.list('/v1/alarms', options)).rows;
- *   },
- *   id: (row) => row.id,
- *   owner: (row) => row.project_id ?? undefined,
- *   label: (row) => row.name,
- *   async remove(row, { api }) {
- *     await api.request('DELETE', `/v1/alarms/${encodeURIComponent(row.id)}`);
- *     return { kind: 'gone' };
- *   },
- * });
+ * @example const alarm = defineType({ name: 'alarm', async list({ api, project }) { const query = {
+ * project_id: project }; const options = { collection: 'alarms', row: alarmRow, paging: 'marker',
+ * query } as const; return (await api.list('/v1/alarms', options)).rows; }, id: (row) => row.id,
+ * owner: (row) => row.project_id ?? undefined, label: (row) => row.name, async remove(row, { api })
+ * { await api.request('DELETE', `/v1/alarms/${encodeURIComponent(row.id)}`); return { kind: 'gone'
+ * }; }, });
  */
 export function defineType<Row>(definition: ResourceTypeDefinition<Row>): DefinedType {
   return hideRowType(definition);

@@ -37,7 +37,7 @@ export type Outcome =
       readonly error: ErrorReport | undefined;
       readonly returned?: ErrorReport | undefined;
     }
-  /** All types that can be listed are empty. The others can no longer be listed or removed. */
+  /** All types that can be listed are empty. The other types can no longer be listed or removed. */
   | { readonly kind: 'unreachable'; readonly because: string }
   /** The error is not transient: a person must act, or the code has a defect. */
   | { readonly kind: 'failed'; readonly error: ErrorReport };
@@ -83,7 +83,7 @@ interface Common {
   readonly concurrency?: number;
   /** Epoch milliseconds. After this time no removal begins, and the run returns `again`. */
   readonly deadline: number;
-  /** Aborted when the process stops. Then no removal begins, and the run returns `again`. */
+  /** Aborted when the process stops. After that no removal begins, and the run returns `again`. */
   readonly stopping?: AbortSignal | undefined;
   /**
    * Called before each removal. Returns the condition that stops all removals now, or `undefined`.
@@ -202,9 +202,9 @@ async function runTypes<At extends CommonContext>(
     if (!outcome && !mayContinue(types, iterations, input, context))
       outcome = runAgainOutcome(types, waitMillis);
     else if (!outcome && awaitsOnlyDeletions(types)) {
-      // Other services may wait for types that are already empty. They can begin only after this
-      // run has reported. So list only the emptied types again, and do not wait for the deletions
-      // in progress.
+      // Other services may wait for types that are already empty. The other services can begin only
+      // after this run has reported. So list only the emptied types again, and do not wait for the
+      // deletions in progress.
       const relisted = await iterate(withDependencies(removedTypes(types), selected), false);
       types = types.map(
         (one) => relisted.find(({ resourceType }) => resourceType === one.resourceType) ?? one,

@@ -79,8 +79,8 @@ export interface Service {
   /**
    * The services, and types of other services, that are cleaned up before this one. This service
    * begins only when a `required` service has ended (safety rule "Workloads before their guards").
-   * It does not wait for a stuck `preferred` service (safety rule "One stuck project stops no
-   * other"). When the stuck service has ended, this one runs once more.
+   * This service does not wait for a stuck `preferred` service (safety rule "One stuck project
+   * stops no other"). When the stuck service has ended, this one runs once more.
    */
   readonly dependsOn: readonly DeclaredDependency[];
   /** The services that depend on this one and do not declare the dependency themselves. */

@@ -12,7 +12,7 @@ import { recordKey, type SuspensionRecord } from './suspension-records.ts';
 
 /**
  * Suspends one service of a project. The run first records the state of a resource that resume must
- * restore (safety rule "Record the state before the first change"). Then it suspends the
+ * restore (safety rule "Record the state before the first change"). After that the run suspends the
  * resource. The run has finished when a listing at or after `settleAt` shows all resources at rest.
  * Before `settleAt`, services may still accept cached tokens.
  */

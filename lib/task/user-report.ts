@@ -144,7 +144,7 @@ async function reportType(
     const message = 'it existed when the user was disabled, and does not exist now';
     const vanishedFields = {
       count: gone.length,
-      advice: 'If it is needed, ask the user to create it again.',
+      advice: 'If the resource is needed, ask the user to create it again.',
     };
     const conditions = first
       ? [{ ...conditionFields, ...vanishedFields, message, example: first.id }]

@@ -8,7 +8,7 @@ import { commonDeps } from './task-deps.ts';
 
 /**
  * Returns the dependencies of the functions that know all services. `policy` is part of the bundle
- * of these functions. It was validated when the stack was packaged.
+ * of these functions. The policy was validated when the stack was packaged.
  */
 export function allServicesDeps(lambda: LambdaContext, policy: Policy) {
   const { settings } = lambda;
