@@ -248,12 +248,12 @@ function applyMembership(
   notification: MembershipNotification,
   batch: Batch,
 ): NotificationResult {
-  const { on, who, inherited } = notification;
-  const group = who.type === 'group' ? batch.answers.groups.get(who.id) : undefined;
+  const { target, assignee, inherited } = notification;
+  const group = assignee.type === 'group' ? batch.answers.groups.get(assignee.id) : undefined;
   if (group?.kind === 'uncertain') return group.error;
-  const known = on.type === 'project' ? update.record('project', on.id) : undefined;
+  const known = target.type === 'project' ? update.record('project', target.id) : undefined;
   if (known && !inherited && (known.seenAt === 0 || isGone(known))) {
-    const answer = batch.answers.accounts.get(keyOf('project', on.id));
+    const answer = batch.answers.accounts.get(keyOf('project', target.id));
     if (answer?.kind === 'uncertain') return answer.error;
     const shown = answer?.value.shown;
     if (shown?.kind === 'present' && shown.account.type === 'project') {
@@ -265,8 +265,10 @@ function applyMembership(
       update.put(before ? shownNow : { ...shownNow, unannounced: true });
     } else if (known.seenAt === 0) return 'absent';
   }
-  const users = who.type === 'user' ? [who.id] : (group?.value ?? []);
-  const places = inherited ? update.below(on.type, on.id) : [update.record(on.type, on.id)];
+  const users = assignee.type === 'user' ? [assignee.id] : (group?.value ?? []);
+  const places = inherited
+    ? update.below(target.type, target.id)
+    : [update.record(target.type, target.id)];
   for (const record of places) {
     const members = unionOf(record.members, users);
     if (members !== record.members) update.put({ ...record, members });

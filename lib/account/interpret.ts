@@ -24,13 +24,13 @@ export type AccountNotification = {
  */
 export interface MembershipNotification {
   readonly kind: 'membership';
-  readonly on:
+  readonly target:
     | { readonly type: 'project'; readonly id: ProjectId }
     | { readonly type: 'domain'; readonly id: DomainId };
   readonly inherited: boolean;
   /** Epoch milliseconds, as in a {@link Cause}. */
   readonly at: number;
-  readonly who:
+  readonly assignee:
     | { readonly type: 'user'; readonly id: UserId }
     | { readonly type: 'group'; readonly id: string };
 }
@@ -138,23 +138,29 @@ function roleAssigned({ assignment, at }: Notification, receivedAt: number): Int
   const user = UserId.safeParse(assignment.user).data;
   // The id of a group has the same form as the id of a user.
   const group = UserId.safeParse(assignment.group).data;
-  const who = user
+  const assignee = user
     ? ({ type: 'user', id: user } as const)
     : group
       ? ({ type: 'group', id: group } as const)
       : undefined;
-  const on = project
+  const target = project
     ? ({ type: 'project', id: project } as const)
     : domain
       ? ({ type: 'domain', id: domain } as const)
       : undefined;
-  if (!who || !on)
+  if (!assignee || !target)
     return {
       kind: 'unreadable',
       reason: 'a role assignment without a user or group, or without a project or domain',
     };
-  if (on.type === 'domain' && !assignment.inherited) return dropped('role-on-domain');
-  return { kind: 'membership', on, inherited: assignment.inherited, at: at ?? receivedAt, who };
+  if (target.type === 'domain' && !assignment.inherited) return dropped('role-on-domain');
+  return {
+    kind: 'membership',
+    target,
+    inherited: assignment.inherited,
+    at: at ?? receivedAt,
+    assignee,
+  };
 }
 
 function credentialMade(
@@ -166,10 +172,10 @@ function credentialMade(
   if (!user || !project) return dropped(eventType);
   return {
     kind: 'membership',
-    on: { type: 'project', id: project },
+    target: { type: 'project', id: project },
     inherited: false,
     at: at ?? receivedAt,
-    who: { type: 'user', id: user },
+    assignee: { type: 'user', id: user },
   };
 }
 

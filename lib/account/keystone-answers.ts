@@ -133,7 +133,7 @@ export async function askKeystone(
 }
 
 const groupOf = (notification: MembershipNotification): string[] =>
-  notification.who.type === 'group' ? [notification.who.id] : [];
+  notification.assignee.type === 'group' ? [notification.assignee.id] : [];
 
 function accountsToAsk(
   notifications: readonly ChangeNotification[],
@@ -146,7 +146,7 @@ function accountsToAsk(
     const key =
       notification.kind === 'account'
         ? subjectOf(notification, domains)
-        : keyOf(notification.on.type, notification.on.id);
+        : keyOf(notification.target.type, notification.target.id);
     const record = known.get(key);
     const wasSeenAlive = record !== undefined && record.seenAt > 0;
     const isUnknown =
@@ -154,12 +154,12 @@ function accountsToAsk(
     const isNeeded =
       notification.kind === 'account'
         ? notification.operation !== 'deleted' || (isUnknown && unknown < MAX_UNKNOWN_DELETIONS)
-        : notification.on.type === 'project' &&
+        : notification.target.type === 'project' &&
           !notification.inherited &&
           (!record || isGone(record));
     if (!isNeeded || questions.has(key)) continue;
     if (isUnknown) unknown += 1;
-    const { id, type } = notification.kind === 'account' ? notification : notification.on;
+    const { id, type } = notification.kind === 'account' ? notification : notification.target;
     if (key.startsWith('domain/')) questions.set(key, (keystone) => aboutDomain(id, keystone));
     else if (type === 'project')
       questions.set(key, (keystone) => aboutProject(id, record?.members === undefined, keystone));

@@ -22,10 +22,10 @@ export interface CanceledDeps {
 
 /**
  * Returns the error that replaces the next action of a canceled operation, or `undefined` if the
- * action is allowed. The call that deletes the account is not replaced if Keystone answered 404
- * twice, with the confirmation interval between the answers, because the cancellation is then too
- * late. In a recovery window the action `disable` is allowed, because the cancellation waits for
- * the end of this action.
+ * action is allowed. If Keystone answered 404 twice, with the confirmation interval between the
+ * answers, the cancellation is too late. The call that deletes the account is then not replaced. In
+ * a recovery window the action `disable` is allowed, because the cancellation waits for the end of
+ * this action.
  */
 export function canceledError(
   { canceled, keystoneAction, scope, state }: Operation,

@@ -70,7 +70,7 @@ async function decideNow(
       : [],
   );
   const subjects = notifications.map((notification) =>
-    notification.kind === 'account' ? notification : notification.on,
+    notification.kind === 'account' ? notification : notification.target,
   );
   const before = await recordsOf(subjects, notifications, engine);
   const askedAt = now();
@@ -117,12 +117,14 @@ async function recordsOf(
   // An inherited role applies to every project of the domain, or to every project below the
   // project.
   const inherited = notifications.flatMap((notification) =>
-    notification.kind === 'membership' && notification.inherited ? [notification.on] : [],
+    notification.kind === 'membership' && notification.inherited ? [notification.target] : [],
   );
-  const domains = inherited.map((on) => {
-    const record = records.find(({ account }) => account.type === on.type && account.id === on.id);
-    return on.type === 'domain'
-      ? on.id
+  const domains = inherited.map((target) => {
+    const record = records.find(
+      ({ account }) => account.type === target.type && account.id === target.id,
+    );
+    return target.type === 'domain'
+      ? target.id
       : record?.account.type === 'project'
         ? record.account.domainId
         : undefined;

@@ -21,9 +21,9 @@ const OWN_DELETION_MILLIS = 60_000;
 
 /**
  * True if `last` does not handle this deletion (safety rule "Every ended operation can be run
- * again"). The deletion is new if it was announced after the last time that the operation covers,
- * or if Keystone showed the account after that time. In doubt the result is true, because a second
- * cleanup does no harm.
+ * again"). The operation covers the time until {@link coveredUntil}. The deletion is new if it was
+ * announced later, or if Keystone showed the account later. In doubt the result is true, because a
+ * second cleanup does no harm.
  */
 export function isNewDeletion(last: Operation, { announcedAt, seenAliveAt }: Deletion): boolean {
   const covered = coveredUntil(last);

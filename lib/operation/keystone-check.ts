@@ -50,11 +50,11 @@ export interface KeystoneCheck {
 }
 
 /**
- * Returns all reasons why Keystone would refuse a token on the project, the change to disabled, or
- * the deletion of the project (safety rule "Know the end before the beginning"). The reasons come
- * from Keystone's source (`keystone/resource/core.py`, `assignment/core.py` and `common/policies/`,
- * read for Zed and 2026.2). An immutable domain, an immutable role and a limit of the project are
- * no reasons, because Keystone ignores them in these calls.
+ * Returns all reasons why Keystone would refuse to give a token on the project, to disable it or to
+ * delete it (safety rule "Know the end before the beginning"). The reasons come from Keystone's
+ * source (`keystone/resource/core.py`, `assignment/core.py` and `common/policies/`, read for Zed
+ * and 2026.2). An immutable domain, an immutable role and a limit of the project are no reasons,
+ * because Keystone ignores them in these calls.
  */
 export function checkKeystone(facts: KeystoneFacts): KeystoneCheck {
   const { project, domain, children } = facts;
