@@ -89,7 +89,7 @@ describe('A resource that counteracts a suspension', () => {
     const list = () => Promise.reject(new Error('no answer'));
     const broken = { ...context, api: { ...context.api, list } };
     expect(await suspendReports(magnum, broken)).toEqual([
-      expect.objectContaining({ message: expect.stringContaining('not known') }),
+      expect.objectContaining({ message: expect.stringContaining('is unknown') }),
     ]);
   });
 });
