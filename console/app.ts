@@ -207,14 +207,14 @@ export class Console {
       id,
       {
         ...deps,
-        onData: (seen) => {
-          latest = seen;
+        onData: (state) => {
+          latest = state;
           samples = withSample(samples, {
             at: this.#api.now(),
-            removed: seen.resources.removed,
+            removed: state.resources.removed,
           });
-          deps.onData(seen);
-          if (!isReading) reading = readDetails(seen);
+          deps.onData(state);
+          if (!isReading) reading = readDetails(state);
           isReading = true;
         },
       },

@@ -109,8 +109,8 @@ const deadNeed = (count: number, queues: readonly string[]): Need =>
     [h('p', {}, `Queues: ${queues.join(', ')}. The list shows each cause with its command.`)],
   );
 
-function operationNeed(seen: Operation, tone: Need['tone'], now: number): Need {
-  const { operation, waitsOn } = seen;
+function operationNeed(view: Operation, tone: Need['tone'], now: number): Need {
+  const { operation, waitsOn } = view;
   const first = waitsOn.find(({ actor }) => actor === 'operator') ?? waitsOn[0];
   return need(
     operation.id,
@@ -121,7 +121,7 @@ function operationNeed(seen: Operation, tone: Need['tone'], now: number): Need {
       stateOf(operation.state),
     ],
     [
-      h('p', {}, firstReason(seen), first && [' (for ', age(first.since, now), ')']),
+      h('p', {}, firstReason(view), first && [' (for ', age(first.since, now), ')']),
       adviceOf(first?.advice),
       operation.state === 'held' &&
         !first?.advice?.includes('operation release') &&
@@ -134,14 +134,14 @@ function operationNeed(seen: Operation, tone: Need['tone'], now: number): Need {
  * A person must read the plan before the approval. Therefore only the page of the plan shows the
  * command.
  */
-const planNeed = ({ operation: seen, details }: OpenPlan, now: number): Need => {
-  const { id, openedAt } = seen.operation;
+const planNeed = ({ operation: view, details }: OpenPlan, now: number): Need => {
+  const { id, openedAt } = view.operation;
   return need(
     id,
     'wait',
     [
       operationLink(id),
-      ` plan of ${accountOf(seen.operation)} ${details ? 'waits' : 'may wait'} for approval`,
+      ` plan of ${accountOf(view.operation)} ${details ? 'waits' : 'may wait'} for approval`,
     ],
     [
       h(

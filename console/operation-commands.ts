@@ -48,10 +48,10 @@ export function planSection(plan: Plan): Child {
 }
 
 /** The commands that the state of the operation permits. */
-export function commands(seen: Operation): Child {
-  const { id, state, request, action } = seen.operation;
+export function commands(view: Operation): Child {
+  const { id, state, request, action } = view.operation;
   const isPlan = action === 'plan';
-  const ended = hasEnded(seen);
+  const ended = hasEnded(view);
   const withReason = (verb: string) => `${command(`operation ${verb}`, id)} ${REASON}`;
   const offered: (readonly [string, string] | false | undefined)[] = [
     !ended && ['Follow it in a terminal', command('operation watch', id)],

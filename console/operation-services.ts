@@ -10,14 +10,14 @@ export const doneWord = (action: string): string =>
   ({ provision: 'ready', suspend: 'suspended', resume: 'resumed' })[action] ?? 'removed';
 
 /** The services with their progress. */
-export function services(seen: Operation): Child {
-  const { operation, tasks } = seen;
+export function services(view: Operation): Child {
+  const { operation, tasks } = view;
   const isLacking = (task: TaskView) => task.state === 'skipped';
   const shown = tasks.filter((task) => !isLacking(task));
   if (shown.length === 0)
     return (
-      !hasEnded(seen) &&
-      (seen.projects ?? []).length === 0 &&
+      !hasEnded(view) &&
+      (view.projects ?? []).length === 0 &&
       section(
         'Services',
         empty(
@@ -41,7 +41,7 @@ export function services(seen: Operation): Child {
       [
         { title: 'Service', isHead: true, cell: ({ service, region }) => `${service} (${region})` },
         { title: 'State', cell: ({ state }) => stateOf(state) },
-        ...(isCount(seen) ? [numberColumn('Counted', (task) => totals(task).found)] : work),
+        ...(isCount(view) ? [numberColumn('Counted', (task) => totals(task).found)] : work),
         { title: 'Resources', cell: typesOf },
       ],
       shown,

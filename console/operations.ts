@@ -8,10 +8,10 @@ export const accountOf = ({ scope }: Operation['operation']): string =>
 export const hasEnded = ({ operation }: Operation): boolean => ENDED.includes(operation.state);
 
 /** True if the operation continues only after a person acts. */
-export const needsPerson = (seen: Operation): boolean =>
-  !hasEnded(seen) &&
-  (seen.operation.state === 'held' ||
-    seen.waitsOn.some(({ actor, deadLetter }) => deadLetter || actor === 'operator'));
+export const needsPerson = (view: Operation): boolean =>
+  !hasEnded(view) &&
+  (view.operation.state === 'held' ||
+    view.waitsOn.some(({ actor, deadLetter }) => deadLetter || actor === 'operator'));
 
 /** True if the operation only counts resources. It then has no progress. */
 export const isCount = ({ operation: { action, mode, state } }: Operation): boolean =>
@@ -78,11 +78,11 @@ export function matching(
   { action, text }: Pick<Filters, 'action' | 'text'>,
 ): Operation[] {
   const wanted = text.toLowerCase();
-  return all.filter((seen) => {
-    const { id, scope } = seen.operation;
-    const fields = [id, scope.id, scope.name ?? '', scope.domainId ?? '', firstReason(seen)];
+  return all.filter((view) => {
+    const { id, scope } = view.operation;
+    const fields = [id, scope.id, scope.name ?? '', scope.domainId ?? '', firstReason(view)];
     return (
-      (action === '' || seen.operation.action === action) &&
+      (action === '' || view.operation.action === action) &&
       (wanted === '' || fields.some((field) => field.toLowerCase().includes(wanted)))
     );
   });

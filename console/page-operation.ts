@@ -53,38 +53,38 @@ export async function loadDetails(
  * last minute.
  */
 export function operationPage(
-  seen: Operation,
+  view: Operation,
   details: Details | undefined,
   samples: readonly Sample[],
   now: number,
 ): Child[] {
-  const { operation } = seen;
+  const { operation } = view;
   return [
     h('h1', {}, capital(`${operation.action} of ${accountOf(operation)}`)),
-    h('p', { class: 'lead' }, stateOf(operation.state), ' ', meaningOf(seen)),
-    whyEnded(seen),
-    progress(seen, details?.planned, samples),
-    waiting(seen, now),
+    h('p', { class: 'lead' }, stateOf(operation.state), ' ', meaningOf(view)),
+    whyEnded(view),
+    progress(view, details?.planned, samples),
+    waiting(view, now),
     details?.plan && planSection(details.plan),
-    services(seen),
-    projects(seen),
-    remains(seen),
-    section('Commands', commands(seen)),
-    section('Facts', about(seen, now)),
+    services(view),
+    projects(view),
+    remains(view),
+    section('Commands', commands(view)),
+    section('Facts', about(view, now)),
     section('Decisions', decisions(details, now)),
   ];
 }
 
 /** The meaning of the state for this operation. */
-function meaningOf(seen: Operation): string {
-  const { state, scope } = seen.operation;
+function meaningOf(view: Operation): string {
+  const { state, scope } = view.operation;
   const meaning = MEANINGS[state] ?? '';
   if (state === 'recoverable') return `${IN_WINDOW[scope.type] ?? ''}${meaning}`;
   if (state !== 'finished') return meaning;
   const rest =
-    remains(seen) !== undefined
+    remains(view) !== undefined
       ? `the resources under “${REMAINS}”`
-      : seen.resources.left > 0
+      : view.resources.left > 0
         ? 'the resources that are left'
         : undefined;
   return rest === undefined ? meaning : `A new listing proved the end, except for ${rest}.`;
@@ -97,10 +97,10 @@ const IN_WINDOW: Readonly<Record<string, string>> = {
 };
 
 /** An ended operation keeps its last reason, for example that of a cancellation. */
-function whyEnded(seen: Operation): Child {
-  const { hold, state } = seen.operation;
+function whyEnded(view: Operation): Child {
+  const { hold, state } = view.operation;
   return (
-    hasEnded(seen) &&
+    hasEnded(view) &&
     hold !== undefined &&
     h(
       'div',
@@ -111,14 +111,14 @@ function whyEnded(seen: Operation): Child {
   );
 }
 
-function progress(seen: Operation, planned: Plan | undefined, samples: readonly Sample[]): Child {
-  const { operation, resources } = seen;
+function progress(view: Operation, planned: Plan | undefined, samples: readonly Sample[]): Child {
+  const { operation, resources } = view;
   const { found, removed, left } = resources;
   if (operation.state === 'recoverable')
     return planned && h('p', {}, `The plan lists ${counted(planned.resources, 'resource')}.`);
-  if (isCount(seen))
+  if (isCount(view))
     return h('p', {}, `${counted(found, 'resource')} counted; nothing is changed.`);
-  const rate = hasEnded(seen) ? undefined : pace(samples, left);
+  const rate = hasEnded(view) ? undefined : pace(samples, left);
   const texts = [
     `${number(removed)} of ${number(found)} ${doneWord(operation.action)}`,
     `${number(left)} left`,
@@ -134,7 +134,7 @@ function progress(seen: Operation, planned: Plan | undefined, samples: readonly 
   );
 }
 
-function waiting({ waitsOn, ...seen }: Operation, now: number): Child {
+function waiting({ waitsOn, ...view }: Operation, now: number): Child {
   if (waitsOn.length === 0) return undefined;
   const ordered = waitsOn.toSorted(
     (a, b) => Number(b.actor === 'operator') - Number(a.actor === 'operator'),
@@ -146,7 +146,7 @@ function waiting({ waitsOn, ...seen }: Operation, now: number): Child {
         'div',
         {
           class: `card ${deadLetter ? 'bad' : actor === 'none' ? 'quiet' : 'wait'}`,
-          'data-key': `${seen.operation.id} ${index} ${on}`,
+          'data-key': `${view.operation.id} ${index} ${on}`,
         },
         h('h3', {}, on),
         h(

@@ -74,17 +74,17 @@ const list = (rows: readonly Operation[], now: number) =>
       { title: 'Progress', cell: progressOf },
       { title: 'Left', isNumber: true, cell: ({ resources }) => amount(resources.left) },
       { title: 'Age', isNumber: true, cell: ({ operation }) => age(operation.openedAt, now) },
-      { title: 'Waits for', cell: (seen) => free(firstReason(seen) || '-') },
+      { title: 'Waits for', cell: (view) => free(firstReason(view) || '-') },
     ],
     rows,
     ({ operation }) => operation.id,
   );
 
-function progressOf(seen: Operation): Child {
+function progressOf(view: Operation): Child {
   const note = (text: string) => h('span', { class: 'bar note' }, text);
-  if (isCount(seen)) return note(`${number(seen.resources.found)} counted`);
-  if (seen.operation.state === 'recoverable') return note('not begun');
-  return bar(seen.resources, seen.operation.id);
+  if (isCount(view)) return note(`${number(view.resources.found)} counted`);
+  if (view.operation.state === 'recoverable') return note('not begun');
+  return bar(view.resources, view.operation.id);
 }
 
 function filterForm(filters: Filters): Child {

@@ -7,12 +7,12 @@ import { commandLine, empty, link, section, stateOf } from './parts.ts';
 import type { Status } from './shapes.ts';
 import { STATES } from './states.ts';
 
-export function overviewPage(seen: Overview, now: number): Child[] {
-  const needs = needsOf(seen, now);
+export function overviewPage(overview: Overview, now: number): Child[] {
+  const needs = needsOf(overview, now);
   return [
     h('h1', {}, 'Overview'),
     section(
-      title(needs.length, seen),
+      title(needs.length, overview),
       needs.length === 0 &&
         empty(
           'No operation is held, no message is dead-lettered, no plan waits for approval, and ' +
@@ -20,10 +20,10 @@ export function overviewPage(seen: Overview, now: number): Child[] {
         ),
       needs.map(card),
     ),
-    extent(seen),
-    seen.notice !== undefined && h('p', { class: 'note' }, seen.notice),
-    section('Operations by state', states(seen)),
-    section('Propagator', health(seen.status)),
+    extent(overview),
+    overview.notice !== undefined && h('p', { class: 'note' }, overview.notice),
+    section('Operations by state', states(overview)),
+    section('Propagator', health(overview.status)),
   ];
 }
 

@@ -590,7 +590,7 @@ function reused(clock) {
 // console/operations.ts
 var accountOf = ({ scope }) => `${scope.type} ${scope.name ?? scope.id}`;
 var hasEnded = ({ operation: operation2 }) => ENDED.includes(operation2.state);
-var needsPerson = (seen) => !hasEnded(seen) && (seen.operation.state === "held" || seen.waitsOn.some(({ actor, deadLetter }) => deadLetter || actor === "operator"));
+var needsPerson = (view) => !hasEnded(view) && (view.operation.state === "held" || view.waitsOn.some(({ actor, deadLetter }) => deadLetter || actor === "operator"));
 var isCount = ({ operation: { action, mode, state } }) => action === "plan" || mode === "observe" || state === "observed";
 var firstReason = ({ operation: operation2, waitsOn }) => (waitsOn.find(({ actor }) => actor === "operator") ?? waitsOn[0])?.on ?? operation2.hold?.reason ?? "";
 var PAGE_ROWS = 25;
@@ -623,10 +623,10 @@ function apiQuery({ state, domain, limit }) {
 }
 function matching(all, { action, text: text2 }) {
   const wanted = text2.toLowerCase();
-  return all.filter((seen) => {
-    const { id, scope } = seen.operation;
-    const fields = [id, scope.id, scope.name ?? "", scope.domainId ?? "", firstReason(seen)];
-    return (action === "" || seen.operation.action === action) && (wanted === "" || fields.some((field2) => field2.toLowerCase().includes(wanted)));
+  return all.filter((view) => {
+    const { id, scope } = view.operation;
+    const fields = [id, scope.id, scope.name ?? "", scope.domainId ?? "", firstReason(view)];
+    return (action === "" || view.operation.action === action) && (wanted === "" || fields.some((field2) => field2.toLowerCase().includes(wanted)));
   });
 }
 function pageOf(rows, page2) {
@@ -933,10 +933,10 @@ function planSection(plan) {
     ]
   );
 }
-function commands(seen) {
-  const { id, state, request, action } = seen.operation;
+function commands(view) {
+  const { id, state, request, action } = view.operation;
   const isPlan = action === "plan";
-  const ended = hasEnded(seen);
+  const ended = hasEnded(view);
   const withReason = (verb) => `${command(`operation ${verb}`, id)} ${REASON}`;
   const offered = [
     !ended && ["Follow it in a terminal", command("operation watch", id)],
@@ -971,12 +971,12 @@ function commands(seen) {
 
 // console/operation-services.ts
 var doneWord = (action) => ({ provision: "ready", suspend: "suspended", resume: "resumed" })[action] ?? "removed";
-function services(seen) {
-  const { operation: operation2, tasks } = seen;
+function services(view) {
+  const { operation: operation2, tasks } = view;
   const isLacking = (task2) => task2.state === "skipped";
   const shown2 = tasks.filter((task2) => !isLacking(task2));
   if (shown2.length === 0)
-    return !hasEnded(seen) && (seen.projects ?? []).length === 0 && section(
+    return !hasEnded(view) && (view.projects ?? []).length === 0 && section(
       "Services",
       empty(
         `No service has begun yet. The services begin after ${operation2.state === "recoverable" ? "the recovery window" : "the counting"}.`
@@ -997,7 +997,7 @@ function services(seen) {
       [
         { title: "Service", isHead: true, cell: ({ service, region }) => `${service} (${region})` },
         { title: "State", cell: ({ state }) => stateOf(state) },
-        ...isCount(seen) ? [numberColumn("Counted", (task2) => totals(task2).found)] : work,
+        ...isCount(view) ? [numberColumn("Counted", (task2) => totals(task2).found)] : work,
         { title: "Resources", cell: typesOf }
       ],
       shown2,
@@ -1099,52 +1099,52 @@ async function loadDetails(api, { operation: operation2 }, signal, before) {
   ]);
   return { audit: entries, plan: own, planned };
 }
-function operationPage(seen, details, samples, now) {
-  const { operation: operation2 } = seen;
+function operationPage(view, details, samples, now) {
+  const { operation: operation2 } = view;
   return [
     h("h1", {}, capital(`${operation2.action} of ${accountOf(operation2)}`)),
-    h("p", { class: "lead" }, stateOf(operation2.state), " ", meaningOf(seen)),
-    whyEnded(seen),
-    progress(seen, details?.planned, samples),
-    waiting(seen, now),
+    h("p", { class: "lead" }, stateOf(operation2.state), " ", meaningOf(view)),
+    whyEnded(view),
+    progress(view, details?.planned, samples),
+    waiting(view, now),
     details?.plan && planSection(details.plan),
-    services(seen),
-    projects(seen),
-    remains(seen),
-    section("Commands", commands(seen)),
-    section("Facts", about(seen, now)),
+    services(view),
+    projects(view),
+    remains(view),
+    section("Commands", commands(view)),
+    section("Facts", about(view, now)),
     section("Decisions", decisions(details, now))
   ];
 }
-function meaningOf(seen) {
-  const { state, scope } = seen.operation;
+function meaningOf(view) {
+  const { state, scope } = view.operation;
   const meaning = MEANINGS[state] ?? "";
   if (state === "recoverable") return `${IN_WINDOW[scope.type] ?? ""}${meaning}`;
   if (state !== "finished") return meaning;
-  const rest = remains(seen) !== void 0 ? `the resources under “${REMAINS}”` : seen.resources.left > 0 ? "the resources that are left" : void 0;
+  const rest = remains(view) !== void 0 ? `the resources under “${REMAINS}”` : view.resources.left > 0 ? "the resources that are left" : void 0;
   return rest === void 0 ? meaning : `A new listing proved the end, except for ${rest}.`;
 }
 var IN_WINDOW = {
   project: "The project is disabled and suspended. ",
   domain: "The domain is disabled. Its projects are suspended only as the policy file says. "
 };
-function whyEnded(seen) {
-  const { hold, state } = seen.operation;
-  return hasEnded(seen) && hold !== void 0 && h(
+function whyEnded(view) {
+  const { hold, state } = view.operation;
+  return hasEnded(view) && hold !== void 0 && h(
     "div",
     { class: "card quiet", "data-key": `ended ${state}` },
     h("h3", {}, capital(hold.reason)),
     adviceOf(hold.advice)
   );
 }
-function progress(seen, planned, samples) {
-  const { operation: operation2, resources } = seen;
+function progress(view, planned, samples) {
+  const { operation: operation2, resources } = view;
   const { found, removed, left } = resources;
   if (operation2.state === "recoverable")
     return planned && h("p", {}, `The plan lists ${counted(planned.resources, "resource")}.`);
-  if (isCount(seen))
+  if (isCount(view))
     return h("p", {}, `${counted(found, "resource")} counted; nothing is changed.`);
-  const rate = hasEnded(seen) ? void 0 : pace(samples, left);
+  const rate = hasEnded(view) ? void 0 : pace(samples, left);
   const texts = [
     `${number(removed)} of ${number(found)} ${doneWord(operation2.action)}`,
     `${number(left)} left`,
@@ -1157,7 +1157,7 @@ function progress(seen, planned, samples) {
     h("span", {}, texts.join(", "))
   );
 }
-function waiting({ waitsOn, ...seen }, now) {
+function waiting({ waitsOn, ...view }, now) {
   if (waitsOn.length === 0) return void 0;
   const ordered = waitsOn.toSorted(
     (a, b) => Number(b.actor === "operator") - Number(a.actor === "operator")
@@ -1169,7 +1169,7 @@ function waiting({ waitsOn, ...seen }, now) {
         "div",
         {
           class: `card ${deadLetter ? "bad" : actor === "none" ? "quiet" : "wait"}`,
-          "data-key": `${seen.operation.id} ${index} ${on}`
+          "data-key": `${view.operation.id} ${index} ${on}`
         },
         h("h3", {}, on),
         h(
@@ -1270,16 +1270,16 @@ var list2 = (rows, now) => table(
     { title: "Progress", cell: progressOf },
     { title: "Left", isNumber: true, cell: ({ resources }) => amount2(resources.left) },
     { title: "Age", isNumber: true, cell: ({ operation: operation2 }) => age(operation2.openedAt, now) },
-    { title: "Waits for", cell: (seen) => free(firstReason(seen) || "-") }
+    { title: "Waits for", cell: (view) => free(firstReason(view) || "-") }
   ],
   rows,
   ({ operation: operation2 }) => operation2.id
 );
-function progressOf(seen) {
+function progressOf(view) {
   const note = (text2) => h("span", { class: "bar note" }, text2);
-  if (isCount(seen)) return note(`${number(seen.resources.found)} counted`);
-  if (seen.operation.state === "recoverable") return note("not begun");
-  return bar(seen.resources, seen.operation.id);
+  if (isCount(view)) return note(`${number(view.resources.found)} counted`);
+  if (view.operation.state === "recoverable") return note("not begun");
+  return bar(view.resources, view.operation.id);
 }
 function filterForm(filters) {
   const choice = (name, title2, values) => field(
@@ -1398,8 +1398,8 @@ var deadNeed = (count2, queues) => need(
   [link("#/dead-letters", `${counted(count2, "dead-letter message")}`)],
   [h("p", {}, `Queues: ${queues.join(", ")}. The list shows each cause with its command.`)]
 );
-function operationNeed(seen, tone, now) {
-  const { operation: operation2, waitsOn } = seen;
+function operationNeed(view, tone, now) {
+  const { operation: operation2, waitsOn } = view;
   const first = waitsOn.find(({ actor }) => actor === "operator") ?? waitsOn[0];
   return need(
     operation2.id,
@@ -1410,20 +1410,20 @@ function operationNeed(seen, tone, now) {
       stateOf(operation2.state)
     ],
     [
-      h("p", {}, firstReason(seen), first && [" (for ", age(first.since, now), ")"]),
+      h("p", {}, firstReason(view), first && [" (for ", age(first.since, now), ")"]),
       adviceOf(first?.advice),
       operation2.state === "held" && !first?.advice?.includes("operation release") && commandLine(`${command("operation release", operation2.id)} ${REASON}`)
     ]
   );
 }
-var planNeed = ({ operation: seen, details }, now) => {
-  const { id, openedAt } = seen.operation;
+var planNeed = ({ operation: view, details }, now) => {
+  const { id, openedAt } = view.operation;
   return need(
     id,
     "wait",
     [
       operationLink(id),
-      ` plan of ${accountOf(seen.operation)} ${details ? "waits" : "may wait"} for approval`
+      ` plan of ${accountOf(view.operation)} ${details ? "waits" : "may wait"} for approval`
     ],
     [
       h(
@@ -1445,21 +1445,21 @@ var morePlansNeed = (count2) => need(
 );
 
 // console/page-overview.ts
-function overviewPage(seen, now) {
-  const needs = needsOf(seen, now);
+function overviewPage(overview, now) {
+  const needs = needsOf(overview, now);
   return [
     h("h1", {}, "Overview"),
     section(
-      title(needs.length, seen),
+      title(needs.length, overview),
       needs.length === 0 && empty(
         "No operation is held, no message is dead-lettered, no plan waits for approval, and the propagator reports no problem."
       ),
       needs.map(card)
     ),
-    extent2(seen),
-    seen.notice !== void 0 && h("p", { class: "note" }, seen.notice),
-    section("Operations by state", states(seen)),
-    section("Propagator", health(seen.status))
+    extent2(overview),
+    overview.notice !== void 0 && h("p", { class: "note" }, overview.notice),
+    section("Operations by state", states(overview)),
+    section("Propagator", health(overview.status))
   ];
 }
 var title = (count2, { cutStates }) => count2 === 0 ? `Nothing ${cutStates.length > 0 ? "that was read " : ""}needs a person now` : `Needs a person now: ${count2}${cutStates.length > 0 ? " or more" : ""}`;
@@ -1940,14 +1940,14 @@ var Console = class {
       id,
       {
         ...deps,
-        onData: (seen) => {
-          latest = seen;
+        onData: (state) => {
+          latest = state;
           samples = withSample(samples, {
             at: this.#api.now(),
-            removed: seen.resources.removed
+            removed: state.resources.removed
           });
-          deps.onData(seen);
-          if (!isReading) reading = readDetails(seen);
+          deps.onData(state);
+          if (!isReading) reading = readDetails(state);
           isReading = true;
         }
       },

@@ -25,19 +25,19 @@ export interface ApiAddress {
 }
 
 /**
- * The address of the API from `PROPAGATOR_API_URL`, by default on this machine. `catalog` logs in
- * to Keystone at the first call; an API that requires a token gets the token of that login. Only
- * the value `catalog` uses the catalog: otherwise a command for this machine could reach the
- * propagator of another machine.
+ * The address of the API from `PROPAGATOR_API_URL`, by default on this machine. With the value
+ * `catalog`, the first call logs in to Keystone, and an API that requires a token gets the token of
+ * this login. Without this value the catalog is not used: a command for this machine must not reach
+ * the propagator of another machine.
  */
 export function addressOf(
   environment: Environment,
   logIn = logInToKeystone,
   send: Fetch = fetch,
 ): ApiAddress {
-  const { PROPAGATOR_API_URL: given, PROPAGATOR_PORT: port } = environment;
-  if (given !== CATALOG) {
-    const base = given || `http://127.0.0.1:${port || '8787'}`;
+  const { PROPAGATOR_API_URL: configuredUrl, PROPAGATOR_PORT: port } = environment;
+  if (configuredUrl !== CATALOG) {
+    const base = configuredUrl || `http://127.0.0.1:${port || '8787'}`;
     const token = async (): Promise<string> => (await logIn(environment)).value;
     return { base, send: callerOf(base, environment, undefined, send, token) };
   }
@@ -45,21 +45,21 @@ export function addressOf(
   const find = async () => {
     const login = await logIn(environment);
     const base = apiInCatalog(login.catalog, login.credentials);
-    let first: string | undefined = login.value;
+    let freshToken: string | undefined = login.value;
     const token = async (): Promise<string> => {
-      const value = first ?? (await logIn(environment)).value;
-      first = undefined;
+      const value = freshToken ?? (await logIn(environment)).value;
+      freshToken = undefined;
       return value;
     };
     return { base, send: callerOf(base, environment, undefined, send, token) };
   };
-  const once = () => {
+  const findOnce = () => {
     address ??= find();
     return address;
   };
   return {
-    base: async () => (await once()).base,
-    send: async (url, init) => (await once()).send(url, init),
+    base: async () => (await findOnce()).base,
+    send: async (url, init) => (await findOnce()).send(url, init),
   };
 }
 

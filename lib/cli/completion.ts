@@ -7,7 +7,7 @@ export type Shell = (typeof SHELLS)[number];
 interface Node {
   /** For example `operation list`; empty for the program itself. */
   readonly path: string;
-  readonly words: readonly { readonly word: string; readonly about: string }[];
+  readonly words: readonly { readonly word: string; readonly description: string }[];
 }
 
 /** A script that completes commands and options in this shell. The script never calls the API. */
@@ -21,10 +21,10 @@ function nodesOf(command: Command, path: string): Node[] {
   const commands = command.commands.filter((one) => one.name() !== 'help');
   const options = help.visibleOptions(command);
   const words = [
-    ...commands.map((one) => ({ word: one.name(), about: one.description() })),
+    ...commands.map((one) => ({ word: one.name(), description: one.description() })),
     ...options.map(({ long, short, description }) => ({
       word: long ?? short ?? '',
-      about: description,
+      description,
     })),
   ];
   const below = commands.flatMap((one) => nodesOf(one, `${path} ${one.name()}`.trim()));
@@ -74,9 +74,9 @@ complete -c propagator -f
 ${nodes
   .flatMap(({ path, words }) =>
     words.map(
-      ({ word, about }) =>
+      ({ word, description }) =>
         `complete -c propagator -n 'test (__propagator_path) = "${path}"' -a '${word}' -d ` +
-        `'${about.replaceAll("'", '').slice(0, 60)}'`,
+        `'${description.replaceAll("'", '').slice(0, 60)}'`,
     ),
   )
   .join('\n')}

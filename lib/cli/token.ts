@@ -14,9 +14,9 @@ export const MISSING_TOKEN = 'cli.token.missing';
 
 /**
  * Adds the API token to every call that changes something. The token is `PROPAGATOR_API_TOKEN`, or
- * else the content of the token file. The file's token is sent only to this machine. No token is
- * sent to another machine over plain HTTP. Without a token, the returned function throws
- * `PropagatorError` and sends nothing.
+ * without this variable the content of the token file. The token of the file is sent only to this
+ * machine. No token is sent to another machine over plain HTTP. Without a token, the returned
+ * function throws `PropagatorError` and sends nothing.
  */
 export function withToken(
   base: string,
@@ -39,15 +39,15 @@ function tokenFor(
 ): string {
   const { protocol, hostname } = new URL(base);
   const isHere = isLoopback(hostname);
-  const { PROPAGATOR_API_TOKEN: given } = environment;
-  if (given && !isHere && protocol !== 'https:')
+  const { PROPAGATOR_API_TOKEN: configuredToken } = environment;
+  if (configuredToken && !isHere && protocol !== 'https:')
     throw tokenError(
       `the token in PROPAGATOR_API_TOKEN would be sent to ${hostname} unencrypted; nothing ` +
         'was sent',
       'Set PROPAGATOR_API_URL to an https:// URL, or open a tunnel to that machine: ssh -L ' +
         '8787:127.0.0.1:8787 HOST',
     );
-  if (given) return given;
+  if (configuredToken) return configuredToken;
   if (!isHere)
     throw tokenError(
       `this command changes something on ${hostname}, and PROPAGATOR_API_TOKEN is not set; ` +

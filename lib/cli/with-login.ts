@@ -8,11 +8,11 @@ const MISSING: readonly string[] = [MISSING_TOKEN, MISSING_CREDENTIALS];
 type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 
 /**
- * Adds a token of Keystone to the calls of an API that requires it. Such an API answers 401 with
+ * Adds a token of Keystone to the calls of an API that requires one. Such an API answers 401 with
  * `WWW-Authenticate: Keystone`. The token stays in memory, and is sent over plain HTTP only to this
- * machine. `local` adds the local token, or signs the call for AWS. Without a token or credentials,
- * `local` throws an error with one of the codes {@link MISSING}. `logIn` is called at the first
- * refusal, and again when the token has expired.
+ * machine. `local` sends a call with the local token, or signs it for AWS. Without a token or
+ * credentials, `local` throws an error with one of the codes {@link MISSING}. `logIn` is called at
+ * the first answer 401, and again when the token has expired.
  */
 export function withLogin(
   base: string,
@@ -27,10 +27,10 @@ export function withLogin(
     return send(url, { ...init, headers });
   };
   /**
-   * Sends the call with the local token. Without a token or credentials, it sends an empty call,
-   * and the answer shows how the API authenticates callers.
+   * Sends the call with the local token. Without a token or credentials, an empty call is sent. Its
+   * answer shows how the API authenticates callers.
    */
-  const first = async (url: string, init: RequestInit): Promise<Response> => {
+  const withLocalToken = async (url: string, init: RequestInit): Promise<Response> => {
     try {
       return await local(url, init);
     } catch (thrown) {
@@ -47,7 +47,7 @@ export function withLogin(
       const answer = await withKeystoneToken(url, init, token);
       if (!asksForKeystone(answer)) return answer;
     } else {
-      const answer = await first(url, init);
+      const answer = await withLocalToken(url, init);
       if (!asksForKeystone(answer)) return answer;
     }
     refusePlainHttp(base);

@@ -182,5 +182,6 @@ const notFound = (id: string): PropagatorError =>
     code: 'cli.dead-letter',
     class: 'Gone',
     message: `there is no dead letter ${id}`,
-    advice: 'It may have been redriven or discarded. List the decisions: propagator audit list',
+    advice:
+      'The message may have been redriven or discarded. List the decisions: propagator audit list',
   });

@@ -7,7 +7,7 @@ import { lineKey, liveView, type Sample, watchLine } from '../show/watch.ts';
 import type { Terminal } from '../terminal.ts';
 import { follow } from '../watch.ts';
 
-/** The rate needs no more samples than this. */
+/** The maximum number of samples that are kept for the rate. */
 const MOST_SAMPLES = 200;
 const REDRAW_MILLIS = 1000;
 
@@ -31,7 +31,7 @@ Example:
     .action((id: string) => watchOperation(id, terminal));
 }
 
-/** Follows an operation on the terminal to its end, and sets its exit code. */
+/** Follows an operation on the terminal to its end, and sets the exit code of the command. */
 async function watchOperation(id: string, terminal: Terminal): Promise<void> {
   const last = await watchUntil(id, terminal, hasEnded);
   if (last)
@@ -41,8 +41,8 @@ async function watchOperation(id: string, terminal: Terminal): Promise<void> {
 }
 
 /**
- * Follows an operation on the terminal until `isOver` is true or it has ended, and sets the exit
- * code. Returns the last state, without control characters.
+ * Follows an operation on the terminal until `isOver` is true or the operation has ended, and sets
+ * the exit code. Returns the last state, without control characters.
  */
 export async function watchUntil(
   id: string,

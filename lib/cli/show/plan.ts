@@ -135,11 +135,11 @@ function foot(plan: PlanShape, next: 'approve' | 'asked'): string {
     carriedOutBy,
     estimate,
   } = plan;
-  const given = approvals.map(({ by, at }) => `${by} at ${time(at)}`);
+  const approvalTexts = approvals.map(({ by, at }) => `${by} at ${time(at)}`);
   const needed = `${approvalsNeeded} needed${twoBecause ? `, because ${twoBecause}` : ''}`;
   return [
     `digest     ${digest ?? 'not complete yet'}`,
-    `approvals  ${needed}; ${given.length > 0 ? given.join(', ') : 'none yet'}`,
+    `approvals  ${needed}; ${approvalTexts.length > 0 ? approvalTexts.join(', ') : 'none yet'}`,
     `drift      up to ${allowedDrift} resources that appear after this plan are also removed`,
     ...estimateLines(estimate),
     ...(carriedOutBy

@@ -10,11 +10,19 @@ export function showServices(
   color: Colors,
 ): string {
   const rows = services.map((service) => row(service, services, color));
-  const asked = httpPlugins.map((name) => [name, '-', '-', '?', '-', 'everywhere', 'HTTP plugin']);
+  const httpPluginRows = httpPlugins.map((name) => [
+    name,
+    '-',
+    '-',
+    '?',
+    '-',
+    'everywhere',
+    'HTTP plugin',
+  ]);
   const blocks = [
     table(
       ['SERVICE', 'CATALOG TYPES', 'CLASS', 'RESOURCES', 'DEPENDS ON', 'REGIONS', 'NOTE'],
-      [...rows, ...asked],
+      [...rows, ...httpPluginRows],
     ),
     services.some(({ dependsOn }) => dependsOn.some(({ until }) => until === 'empty'))
       ? `${LEGEND}\n${TYPE_LEGEND}`
