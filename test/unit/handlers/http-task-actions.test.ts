@@ -6,7 +6,7 @@ import type { PluginAction } from '../../../lib/shared/setting-values.ts';
 import { listen, readBody } from '../../cloud/http.ts';
 import { ProvisionSimulation, TARGET } from '../../property/provision-simulation.ts';
 
-const Asked = z.object({
+const ReceivedRequest = z.object({
   type: z.literal('service.requested'),
   data: z.looseObject({
     phase: z.string(),
@@ -19,7 +19,7 @@ const CMDB = ServiceName.parse('cmdb');
 
 /** A simulation with an HTTP plugin that answers each request with a report of the end. */
 class PluginSimulation extends ProvisionSimulation {
-  readonly asked: z.infer<typeof Asked>['data'][] = [];
+  readonly received: z.infer<typeof ReceivedRequest>['data'][] = [];
   actions: readonly PluginAction[] = ['suspend', 'resume', 'provision'];
   /** The assets that a report of phase `apply` calls left. */
   left = 0;
@@ -28,8 +28,10 @@ class PluginSimulation extends ProvisionSimulation {
 
   async open(): Promise<this> {
     this.#server = createServer(async (request, response) => {
-      const { data } = Asked.parse(JSON.parse((await readBody(request)).toString('utf8')));
-      this.asked.push(data);
+      const { data } = ReceivedRequest.parse(
+        JSON.parse((await readBody(request)).toString('utf8')),
+      );
+      this.received.push(data);
       const left = data.phase === 'plan' ? 1 : this.left;
       const counts = { 'cmdb.asset': { listed: 1, gone: 1 - left, left } };
       const { phase } = data;
@@ -63,7 +65,7 @@ class PluginSimulation extends ProvisionSimulation {
   }
 
   get calls() {
-    return this.asked.map(({ action, phase }) => `${action ?? 'cleanup'} ${phase}`);
+    return this.received.map(({ action, phase }) => `${action ?? 'cleanup'} ${phase}`);
   }
 
   get task() {
@@ -82,20 +84,20 @@ describe('an HTTP plugin that declares its actions', () => {
     await simulation.announce('project', 'created');
     await simulation.settle();
     expect(simulation.calls).toEqual(['provision plan', 'provision apply']);
-    expect(simulation.asked[0]).toMatchObject({ project: TARGET, profile: 'p' });
-    simulation.asked.length = 0;
+    expect(simulation.received[0]).toMatchObject({ project: TARGET, profile: 'p' });
+    simulation.received.length = 0;
     await simulation.set('project', false);
     await simulation.settle();
     expect(simulation.calls).toEqual(['suspend plan', 'suspend apply']);
-    simulation.asked.length = 0;
+    simulation.received.length = 0;
     await simulation.set('project', true);
     await simulation.settle();
     expect(simulation.calls).toEqual(['resume plan', 'resume apply']);
-    simulation.asked.length = 0;
+    simulation.received.length = 0;
     await simulation.delete();
     await simulation.settle();
     expect(simulation.calls).toEqual(['cleanup plan', 'cleanup apply']);
-    expect(simulation.asked.every((data) => !('action' in data))).toBe(true);
+    expect(simulation.received.every((data) => !('action' in data))).toBe(true);
     expect([...simulation.engine.operations.values()].map(({ state }) => state)).toEqual(
       Array(4).fill('finished'),
     );
@@ -109,16 +111,17 @@ describe('an HTTP plugin that declares its actions', () => {
     await simulation.settle();
     await simulation.set('project', true);
     await simulation.settle();
-    expect(simulation.asked).toEqual([]);
+    expect(simulation.received).toEqual([]);
     await simulation.delete();
     await simulation.settle();
     expect(simulation.calls).toEqual(['cleanup plan', 'cleanup apply']);
-    expect(simulation.asked.some((data) => 'action' in data || 'profile' in data)).toBe(false);
+    expect(simulation.received.some((data) => 'action' in data || 'profile' in data)).toBe(false);
   });
 
   it('is not called if the declaration was removed after the operation was planned', async () => {
     await simulation.set('project', false);
-    for (let n = 0; n < 100 && simulation.asked.length === 0; n += 1) await simulation.deliver(0);
+    for (let n = 0; n < 100 && simulation.received.length === 0; n += 1)
+      await simulation.deliver(0);
     simulation.actions = [];
     await simulation.settle();
     expect(simulation.calls).toEqual(['suspend plan']);
@@ -130,7 +133,8 @@ describe('an HTTP plugin that declares its actions', () => {
 
   it('is not called for a suspension after Keystone shows the project enabled', async () => {
     await simulation.set('project', false);
-    for (let n = 0; n < 100 && simulation.asked.length === 0; n += 1) await simulation.deliver(0);
+    for (let n = 0; n < 100 && simulation.received.length === 0; n += 1)
+      await simulation.deliver(0);
     await simulation.set('project', true);
     await simulation.settle();
     expect(simulation.calls).not.toContain('suspend apply');

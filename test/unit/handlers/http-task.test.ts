@@ -10,17 +10,19 @@ import { listen, readBody } from '../../cloud/http.ts';
 import { deleted, Simulation, TARGET } from '../../property/simulation.ts';
 
 const STALL_TIMEOUT = 600_000;
-const Asked = z.object({
+const ReceivedRequest = z.object({
   type: z.literal('service.requested'),
   data: z.looseObject({ taskId: z.string(), phase: z.string(), project: z.string() }),
 });
-type Asked = z.infer<typeof Asked>;
+type ReceivedRequest = z.infer<typeof ReceivedRequest>;
 
 /** A simulation with an HTTP plugin. */
 class RemoteSimulation extends Simulation {
-  readonly asked: Asked[] = [];
+  readonly received: ReceivedRequest[] = [];
   /** The status and the body with which the plugin answers. */
-  answer: (asked: Asked) => { status: number; json?: unknown } = () => ({ status: 202 });
+  answer: (received: ReceivedRequest) => { status: number; json?: unknown } = () => ({
+    status: 202,
+  });
   #server: Server | undefined;
   #url = '';
 
@@ -37,9 +39,11 @@ class RemoteSimulation extends Simulation {
 
   async #listen(): Promise<void> {
     this.#server = createServer(async (request, response) => {
-      const asked = Asked.parse(JSON.parse((await readBody(request)).toString('utf8')));
-      this.asked.push(asked);
-      const { status, json } = this.answer(asked);
+      const received = ReceivedRequest.parse(
+        JSON.parse((await readBody(request)).toString('utf8')),
+      );
+      this.received.push(received);
+      const { status, json } = this.answer(received);
       response.writeHead(status).end(json === undefined ? undefined : JSON.stringify(json));
     });
     this.#url = `http://127.0.0.1:${await listen(this.#server, 0)}/tasks`;
@@ -136,8 +140,8 @@ describe('an HTTP plugin', () => {
         await simulation.deliver();
         simulation.engine.time += 2000;
       }
-      const asked = simulation.asked.length;
-      await simulation.deliver(() => simulation.asked.length > asked);
+      const received = simulation.received.length;
+      await simulation.deliver(() => simulation.received.length > received);
       expect(simulation.task?.phase).toBe(phase);
       expect(await simulation.report(finished(phase, phase === 'plan' ? 1 : 0))).toBe(202);
       await simulation.deliver();
@@ -155,7 +159,7 @@ describe('an HTTP plugin', () => {
       json: finished(phase, phase === 'plan' ? 1 : 0),
     });
     await simulation.settle();
-    expect(simulation.asked.map(({ data }) => [data.phase, data.project])).toEqual([
+    expect(simulation.received.map(({ data }) => [data.phase, data.project])).toEqual([
       ['plan', TARGET],
       ['apply', TARGET],
     ]);
@@ -172,11 +176,11 @@ describe('an HTTP plugin', () => {
       { on: 'cmdb: cmdb was called and has not reported yet', actor: 'none' },
     ]);
     await simulation.wait(59);
-    expect(simulation.asked.length).toBe(1);
+    expect(simulation.received.length).toBe(1);
     // The minute has passed. The next call waits for a quarter of the time without progress.
     await simulation.wait(1);
     await simulation.wait(15);
-    expect(simulation.asked.length).toBe(2);
+    expect(simulation.received.length).toBe(2);
     for (let waited = 0; waited < STALL_TIMEOUT + 150_000; waited += 10_000)
       await simulation.wait(10);
     expect(await waitsOn()).toMatchObject([
@@ -251,10 +255,10 @@ describe('an HTTP plugin', () => {
     expect(await waitsOn()).toMatchObject([
       { on: 'cmdb: 1 asset is under audit', actor: 'operator' },
     ]);
-    const asked = simulation.asked.length;
+    const received = simulation.received.length;
     await simulation.wait(29);
-    expect(simulation.asked.length).toBe(asked);
+    expect(simulation.received.length).toBe(received);
     await simulation.wait(1);
-    expect(simulation.asked.length).toBe(asked + 1);
+    expect(simulation.received.length).toBe(received + 1);
   });
 });

@@ -72,7 +72,7 @@ describe('a created user', () => {
     expect([...simulation.assigned]).toEqual(GIVEN);
   });
 
-  it('gets nothing if its deletion is announced during a run', async () => {
+  it('gets no role and no group if its deletion is announced during a run', async () => {
     simulation.afterCompare = async () => {
       await simulation.deleteUser();
       const waiting = simulation.engine.waiting.find(

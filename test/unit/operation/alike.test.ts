@@ -168,7 +168,7 @@ it.each([
   if (alike) expect(foldId(one)).toBe(foldId(other));
 });
 
-it('the key of an id is never empty, and that of small hexadecimal digits is the id', () => {
+it('the key of an id is never empty; the key of an id of lowercase hexadecimal digits is the id', () => {
   expect(foldId('\u0301')).toBe(' ');
   expect(foldId('0123456789abcdef')).toBe('0123456789abcdef');
 });

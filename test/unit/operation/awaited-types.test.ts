@@ -87,7 +87,7 @@ describe('a service that waits for one resource type of another service', () => 
     expect(await leftWithoutNetwork()).toEqual({ 'keeper.grant': 2 });
   });
 
-  it('runs as soon as the type is verified empty, also if the project never had such a resource', async () => {
+  it('runs as soon as the type is verified empty, even if the project never had such a resource', async () => {
     make();
     without('dns.ptr');
     await begin();
@@ -180,7 +180,7 @@ describe('a service that waits for one resource type of another service', () => 
     expect(await leftWithoutNetwork()).toEqual({ 'dns.zone': 2 });
   });
 
-  it('runs again when the awaited service has ended, and so do its dependents', async () => {
+  it('runs again when the awaited service has ended; its dependents also run again', async () => {
     make([
       ...ALL,
       { name: 'meter', resourceTypes: { sample: 'A' }, dependsOn: [required('network')] },
@@ -230,7 +230,7 @@ describe('a service that waits for one resource type of another service', () => 
 });
 
 describe('a saved operation', () => {
-  it('is equal after it was stored and read, including the resource types', async () => {
+  it('is unchanged after it was stored and read, including the resource types', async () => {
     make();
     await begin();
     expect(await leftWithoutNetwork()).toMatchObject({ 'dns.zone': 2 });
@@ -317,7 +317,7 @@ describe('the saved order', () => {
     expect(() => order(defined('dns'), network)).toThrow('form a cycle');
   });
 
-  it('refuses a dependency on an unknown type of a known service, and one on itself', () => {
+  it('refuses a dependency on an unknown type of a known service, and a dependency on itself', () => {
     expect(() =>
       order(defined('dns'), defined('network', { dependsOn: [awaited('dns.zone')] })),
     ).toThrow('network depends on dns.zone, and dns has no such type');

@@ -189,7 +189,7 @@ describe('false information that a project is deleted', () => {
     expect(simulation.engine.operations.size).toBe(1);
   });
 
-  it('restarts the confirmation if it is a single 404 of Keystone', async () => {
+  it('restarts the confirmation if Keystone answers 404 only once', async () => {
     await simulation.ask();
     simulation.cloud.projects.delete(TARGET);
     expect(await simulation.until(() => simulation.operation.confirmedAt.length === 1)).toBe(true);

@@ -35,7 +35,7 @@ describe('a hold of a project', () => {
     expect(simulation.left()).toEqual({});
   });
 
-  it('stops the next removal of a run that is under way, also of a project that is deleted', async () => {
+  it('stops the next removal of a run that is under way, even if the project is deleted', async () => {
     simulation.cloud.delete(TARGET);
     await simulation.handle(deleted('project', TARGET));
     await simulation.until(() => simulation.state === 'running');

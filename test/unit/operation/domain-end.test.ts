@@ -144,7 +144,7 @@ describe('the end of an approved plan of a domain', () => {
       },
     );
 
-    it('waits for a project that only the inventory lists, too', async () => {
+    it('waits even for a project that only the inventory lists', async () => {
       await carryOut();
       simulation.project('late');
       await inventory('late');

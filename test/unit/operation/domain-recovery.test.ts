@@ -185,7 +185,7 @@ describe('the deletion of a domain with a recovery window', () => {
     expect(simulation.allHaveEnded).toBe(true);
   });
 
-  it('waits at its end for a hold on the domain, and can still be canceled then', async () => {
+  it('waits at its end for a hold on the domain, and can still be canceled during this wait', async () => {
     await ask(600);
     await simulation.request('POST', '/v1/holds', { domain: DOMAIN, reason: 'lawsuit' });
     const isHeld = () => simulation.cleanup?.hold?.reason.includes('lawsuit') === true;

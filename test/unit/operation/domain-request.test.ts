@@ -138,7 +138,7 @@ describe('an approved plan of a domain', () => {
     expect(simulation.cloud.domains.get(DOMAIN)).toMatchObject({ enabled: true });
   });
 
-  it('opens a cleanup when Keystone deletes a domain that stayed, and none when the operation deleted it', async () => {
+  it('opens a cleanup when another client deletes a kept domain, and none when the operation deleted it', async () => {
     const isNewAfter = (): boolean => {
       const { endedAt = 0 } = simulation.domainOperation;
       const deletion = { announcedAt: endedAt + 1000, seenAliveAt: undefined };

@@ -81,7 +81,7 @@ describe('an operation in its grace period', () => {
     expect(withoutFuture(opened, NOON + 2000)).toBe(opened);
   });
 
-  it('waits for the rest of the grace period, and no longer, after the clock was set back', () =>
+  it('waits for exactly the rest of the grace period after the clock was set back', () =>
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 48 * HOUR }), (back) => {
         const now = NOON + 1000 - back;

@@ -24,7 +24,7 @@ describe('the requested cleanup of an existing project', () => {
     });
   });
 
-  it('removes the resources that need the living project, disables it, removes the rest, and deletes it', async () => {
+  it('removes resources that need the living project, disables the project, removes the rest, deletes it', async () => {
     await simulation.ask();
     expect(await simulation.until(() => simulation.cloud.roles.size > 0)).toBe(true);
     expect(simulation.left()).toEqual(ALL_RESOURCES);

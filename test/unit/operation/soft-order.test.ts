@@ -48,7 +48,7 @@ async function orderOf(): Promise<string[]> {
 }
 
 describe('the order of services', () => {
-  it('runs a service before those that prefer it first', async () => {
+  it('runs a service before the services that prefer it first', async () => {
     await begin([
       service('soft', { dependsOn: [preferred('maker')] }),
       service('first', { dependents: [preferred('maker')] }),

@@ -35,7 +35,7 @@ describe('the verification of a resource type', () => {
     expect(isVerifiedEmpty(reported(status, phase), PORT)).toBe(expected);
   });
 
-  it('permits nothing once it is stale', () => {
+  it('permits nothing after it has become stale', () => {
     for (const phase of ALL_PHASES) {
       const stale = staleVerifications(reported('empty', phase), [phase]);
       expect(isVerifiedEmpty(stale, PORT)).toBe(false);
