@@ -45,7 +45,7 @@ export async function runUntilSignal(
     let isStopping = false;
     listener = (signal) => {
       if (isStopping) {
-        log.warn({ signal }, 'received a second signal; ending at once');
+        log.warn({ signal }, 'received a second signal; ending immediately');
         on.exit(128 + numberOf(signal));
         return;
       }
@@ -58,7 +58,7 @@ export async function runUntilSignal(
   await first;
   log.info('stopping; the next start continues unfinished work');
   const stopTimeout = setTimeout(() => {
-    log.error({ seconds: stopMillis / 1000 }, 'stopping took too long; ending at once');
+    log.error({ seconds: stopMillis / 1000 }, 'stopping took too long; ending immediately');
     on.exit(1);
   }, stopMillis);
   try {

@@ -32,7 +32,7 @@ export function stopCommands(program: Command, terminal: Terminal): void {
   switchTo(
     'stop-all',
     'stop-all --reason "projects are deleted by mistake"',
-    'stop all destructive work at once, on every engine',
+    'stop all destructive work immediately, on every engine',
   );
   switchTo('resume-all', 'resume-all --reason "the script is corrected"', 'end stop-all');
   const audit = program.commands.find((command) => command.name() === 'audit') ?? program;
