@@ -57,7 +57,7 @@ describe('a process that receives a stop signal', () => {
     on.emit('SIGTERM', 'SIGTERM');
     await new Promise((done) => setTimeout(done, 50));
     expect(on.exits).toEqual([1]);
-    expect(lines.map(({ text }) => text)).toContain('stopping took too long; ending at once');
+    expect(lines.map(({ text }) => text)).toContain('stopping took too long; ending immediately');
     resolve();
     await running;
   });
