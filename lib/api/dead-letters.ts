@@ -72,8 +72,8 @@ export function deadLetterRoutes(app: Hono, { engine, now }: ApiDeps): void {
     // may need it.
     const ids = deadLetters.map(({ id }) => id);
     const discarded = ids.length === 0 ? 0 : await engine.discard({ ...filter, ids }, decision);
-    // If fewer messages were discarded, another person has redriven some of them. A redriven
-    // message may still restore its account, so nothing is recorded.
+    // If fewer messages were discarded, another person has handled some of them. A redriven message
+    // may still restore its account, so nothing is recorded.
     const unrestoredTexts =
       discarded < ids.length ? [] : await recordUnrestored(deadLetters, decision, engine, now());
     return context.json({ discarded, unrestored: unrestoredTexts });
