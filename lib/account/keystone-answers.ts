@@ -69,8 +69,8 @@ export function subjectOf(notification: AccountNotification, domains: ReadonlySe
 }
 
 /**
- * Returns the ids that belong to domains, according to the inventory or another notification of the
- * batch.
+ * Returns the ids that are ids of domains, according to the inventory or another notification of
+ * the batch.
  */
 export function knownDomains(
   notifications: readonly ChangeNotification[],

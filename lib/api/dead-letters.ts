@@ -68,8 +68,8 @@ export function deadLetterRoutes(app: Hono, { engine, now }: ApiDeps): void {
     if (needed) return context.json(problem('discard', needed), 409);
     const held = await firstHeld(deadLetters, engine, now());
     if (held) return context.json(problem('discard', held.message, held.advice), 409);
-    // Only the checked messages are discarded, because the operation of a message that arrives now
-    // may need it.
+    // Only the messages that were checked above are discarded. A message that arrives in the
+    // meantime may be needed by its operation.
     const ids = deadLetters.map(({ id }) => id);
     const discarded = ids.length === 0 ? 0 : await engine.discard({ ...filter, ids }, decision);
     // If fewer messages were discarded, another person has handled some of them. A redriven message

@@ -101,8 +101,9 @@ async function cleanUpProject(run: ServiceRun, context: ProjectContext): Promise
 }
 
 /**
- * Returns the proof that resources of the project may be removed. The request must come from the
- * stored operation, because a forged message must not confirm a deletion.
+ * Returns the proof that resources of the project may be removed. Whether an administrator
+ * requested the deletion is read from the stored operation and not from the message, because a
+ * forged message must not confirm a deletion.
  */
 const projectConfirmation = (
   { data, deps, operation }: ServiceRun,
@@ -178,13 +179,16 @@ function cleanupInput({ data, deps, operation, service, task }: ServiceRun) {
   };
 }
 
-/** Returns a progress reporter for the actions that count no new ids. */
+/**
+ * Returns a progress reporter for suspend, resume and provision. These actions do not report the
+ * ids of new resources.
+ */
 function countsReporter({ data, deps }: ServiceRun): (counts: Counts) => void {
   const report = progressReporter(addressOf(data), deps);
   return (counts) => report(counts, {});
 }
 
-/** How many milliseconds one check of the cancellation and the holds is used during a run. */
+/** During a run, the result of a check for cancellation and holds is reused for this time. */
 const HOLD_FRESH_MILLIS = 1000;
 
 /**
@@ -268,8 +272,8 @@ const leftOf = ({ counts }: Task): Record<string, number> =>
   Object.fromEntries(Object.entries(counts).map(([name, { left }]) => [name, left]));
 
 /**
- * Returns the API client of a service. A service of the operator without a catalog type does not
- * use the client. Its client therefore refuses every call.
+ * Returns the API client of a service. A plugin without a catalog type has no endpoint, and its
+ * client refuses every call.
  */
 export async function apiFor(
   service: Service,

@@ -45,7 +45,7 @@ export interface Token {
 export type Scope = { readonly kind: 'system' } | { readonly kind: 'project'; readonly id: string };
 
 /**
- * A token is renewed after half of its lifetime, but not earlier than this time before it expires.
+ * A token is renewed at half of its lifetime, or this long before it expires, whichever is later.
  * Nova needs a token that stays valid after the call: its compute hosts use the token for many
  * minutes to call Neutron and Cinder.
  */
@@ -129,7 +129,9 @@ export async function issueToken(credentials: Credentials, deps: LoginDeps): Pro
 
 const LOGIN = 'POST /v3/auth/tokens';
 
-/** Logs in, and returns the token with its description in the format of `body`. */
+/**
+ * Logs in. Returns the value of the token, and the part `token` of the answer, parsed with `body`.
+ */
 async function requestToken<Description>(
   body: z.ZodType<{ token: Description }>,
   credentials: Credentials,

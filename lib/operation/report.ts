@@ -101,8 +101,9 @@ const hasEnabled = (report: ServiceReport): boolean =>
   report.type === 'service.progressed' && report.data.again?.enabled === true;
 
 /**
- * Ends the partial run of a task, whatever its outcome. The task waits for its dependencies again.
- * Its full run lists the remaining resources and reports the remaining errors.
+ * Ends the partial run of a task, whatever the outcome of this run. A partial run handles only some
+ * resource types of the task. The task then waits for its dependencies again. Its full run lists
+ * the remaining resources and reports the remaining errors.
  */
 function endPartial(transaction: OperationTransaction, task: Task): void {
   if (!task.partial) return;

@@ -94,7 +94,7 @@ export const SUSPEND_OPTIONS = {
   },
 } as const satisfies Readonly<Record<string, ServiceOptions>>;
 
-/** The name of the option `quotas.SERVICE: zero` in the options of a service. */
+/** The name under which {@link chosenOptions} returns `quotas.SERVICE: zero`. */
 export const ZERO_QUOTA = 'quota-zero';
 
 /** The services whose limits can be set to zero. */

@@ -49,8 +49,8 @@ const LOSSY_SETTINGS = [
 const NOT_DURABLE = 'NOT durable: a restart of the broker deletes its messages';
 
 /**
- * Returns the facts about the broker and the queue as log lines. A configured management API adds
- * facts. Its failure is a fact, and not an error.
+ * Returns the facts about the broker and the queue as log lines. If the management API is
+ * configured, its facts are added. If it cannot be read, a line says so, and nothing is thrown.
  */
 export async function findings(
   url: string,

@@ -43,7 +43,10 @@ export interface ProvisionRunInput<At extends AnyProvisionContext, Section>
   /** The command that compares again. */
   readonly compareCommand: string;
   now(): number;
-  /** True if resources and settings that exist with other values are changed, too. */
+  /**
+   * True if existing resources and settings that differ from the profile are changed. Otherwise
+   * only missing ones are created.
+   */
   readonly reconcile: boolean;
   readonly claims: Claims;
 }
@@ -89,7 +92,7 @@ export async function provisionRun<At extends AnyProvisionContext, Section>(
     const { waitMillis, claimedKey } = await claimNext(itemsToMake, input);
     try {
       // Compare again after the claim, because an earlier run may have created the resource before
-      // it.
+      // this run claimed it.
       if (claimedKey !== undefined) items = await compareNow(input);
     } catch (thrown) {
       return report(outcomeOf([errorOf(thrown, 'compare', input)]));

@@ -45,7 +45,7 @@ describe('The sender of messages', () => {
     expect(sent).toEqual([10, 1]);
   });
 
-  it('throws if the commit has only messages; messages of a commit with rows wait and are sent later', async () => {
+  it('throws if the bus refuses a message, or sends it later if the commit has rows', async () => {
     const stage = await emulator.aws().stage(['nova']);
     let away = true;
     const warnings: string[] = [];
@@ -75,7 +75,7 @@ describe('The sender of messages', () => {
     away = false;
     await new Promise((resolve) => setTimeout(resolve, 10));
     const runs = await arrivingRuns(engine);
-    // The lease of the first message may still run.
+    // The first attempt to send message 2 may still have its lease.
     await until(
       'the second',
       async () => {
@@ -293,7 +293,7 @@ describe('A large message', () => {
     expect(got[0]?.message).toMatchObject({ data: { body } });
   });
 
-  it('is truncated if it is a notification, with its original size', async () => {
+  it('is truncated if it is a notification, and then states its original size', async () => {
     const engine = open(await emulator.aws().stage());
     const body = 'x'.repeat(1_048_000);
     await engine.commit({ messages: [notification(body)] });

@@ -22,8 +22,8 @@ import { BOSS_SCHEMA } from './schema.ts';
 const MAX_LISTED = 10_000;
 
 /**
- * The output of a failed job. Our code writes an error report into it: {@link failure},
- * `Change.deadLetters`. The output of pg-boss ("job timed out") contains no error report.
+ * The output of a failed job. {@link failure} and the writer of `Change.deadLetters` store an error
+ * report in it. The output of pg-boss ("job timed out") contains no error report.
  */
 const Output = z.object({ error: ErrorReport.optional() }).catch({ error: undefined });
 const Row = z.object({

@@ -28,8 +28,8 @@ export const labelOf = (row: Pick<Owned, 'name'>): string | undefined => row.nam
 export const escaped = encodeURIComponent;
 
 /**
- * Types with this value do not wait for Nova, because Neutron removes routers and floating IPs even
- * while servers and their ports exist.
+ * The value of `independentOf` for types that do not wait for Nova. Neutron removes routers and
+ * floating IPs even while servers and their ports exist.
  */
 export const NOVA: readonly string[] = ['nova'];
 

@@ -17,7 +17,10 @@ const service = (name: string, order: Partial<Described> = {}): Described => ({
   resourceTypes: { resource: 'A' },
   ...order,
 });
-/** `maker` creates resources in the others. `soft` prefers it first, and `hard` requires it. */
+/**
+ * `maker` creates resources in the others. `soft` has a preferred dependency on `maker`, and `hard`
+ * a required one.
+ */
 const MAKER = [
   service('maker'),
   service('soft', { dependsOn: [preferred('maker')] }),
@@ -48,7 +51,7 @@ async function orderOf(): Promise<string[]> {
 }
 
 describe('the order of services', () => {
-  it('runs a service before the services that prefer it first', async () => {
+  it('runs a service before the services with a preferred dependency on it', async () => {
     await begin([
       service('soft', { dependsOn: [preferred('maker')] }),
       service('first', { dependents: [preferred('maker')] }),
@@ -57,7 +60,7 @@ describe('the order of services', () => {
     expect(await orderOf()).toEqual(['first', 'maker', 'soft']);
   });
 
-  it('runs a service that prefers all others first at the end', async () => {
+  it('runs a service with a preferred dependency on all others last', async () => {
     await begin([
       service('keeper', { dependsOn: [preferred('*')] }),
       service('soft', { dependsOn: [preferred('maker')] }),
@@ -153,7 +156,7 @@ describe('a dependency that is blocked', () => {
     expect(simulation.state).toBe('finished');
   });
 
-  it('does not stop the preferred dependents of a service that requires it', async () => {
+  it('does not block a service whose preferred dependency requires it', async () => {
     await begin(
       [
         ...MAKER,
@@ -220,7 +223,7 @@ describe('a preferred dependency that was counted empty', () => {
     expect(gone('zero')).toBe(true);
   });
 
-  it('makes a dependent run again that ended first', async () => {
+  it('makes a dependent that ended before it run again', async () => {
     await begin(MAKER, () => empty('maker'));
     expect(await simulation.until(() => started('soft'))).toBe(true);
     simulation.cloud.broken.set('maker', failure('Transient'));
@@ -233,7 +236,7 @@ describe('a preferred dependency that was counted empty', () => {
     expect(simulation.state).toBe('finished');
   });
 
-  it('makes a dependent run again after it ran again itself', async () => {
+  it('makes a dependent run once more when the dependency itself is run again', async () => {
     await begin(
       [
         service('zero'),
@@ -266,7 +269,7 @@ describe('a preferred dependency that was counted empty', () => {
 });
 
 describe('the end of a blocked dependency', () => {
-  it('makes a service run again that overtook it, and that service removes the new resources', async () => {
+  it('makes a service that overtook it run again, and that service removes the new resources', async () => {
     await begin(MAKER, () => simulation.cloud.broken.set('maker', failure('Transient')));
     expect(await simulation.until(() => simulation.tasks.soft === 'finished')).toBe(true);
     const runBefore = simulation.task('soft').run;
@@ -284,7 +287,7 @@ describe('the end of a blocked dependency', () => {
     expect(simulation.task('soft').run).toBeGreaterThan(runBefore);
   });
 
-  it('makes the dependents of a service that overtook it run again after that service', async () => {
+  it('reruns the dependents of an overtaking service, after that service', async () => {
     const dependent = service('dependent', { dependsOn: [required('soft')] });
     await begin([dependent, ...MAKER], () =>
       simulation.cloud.broken.set('maker', failure('Denied')),
@@ -300,7 +303,7 @@ describe('the end of a blocked dependency', () => {
     expect(simulation.state).toBe('finished');
   });
 
-  it('makes a service that overtook an overtaking service run again after both', async () => {
+  it('reruns maker and then soft, if maker overtook zero and soft overtook maker', async () => {
     const zero = service('zero');
     await begin(
       [
@@ -331,7 +334,7 @@ describe('the end of a blocked dependency', () => {
     expect(simulation.state).toBe('finished');
   });
 
-  it('does not make a service run again that waited', async () => {
+  it('does not rerun a service that had waited', async () => {
     await begin(MAKER);
     await simulation.settle();
     expect(simulation.task('soft').run).toBe(2);
@@ -380,9 +383,9 @@ describe('the end of a blocked dependency', () => {
 
 describe('the order of the services in phase pre-delete', () => {
   it.each([
-    ['prefers', { dependsOn: [preferred('maker')] }, true],
-    ['requires', { dependsOn: [required('maker')] }, false],
-  ])('a service that %s a service that is down', async (_, order, runs) => {
+    ['runs a service that prefers', { dependsOn: [preferred('maker')] }, true],
+    ['does not run a service that requires', { dependsOn: [required('maker')] }, false],
+  ])('%s a failing service', async (_, order, runs) => {
     simulation = new StatefulSimulation([
       service('maker', { preDelete: true }),
       service('other', { preDelete: true, ...order }),

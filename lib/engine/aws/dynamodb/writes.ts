@@ -30,8 +30,9 @@ import { type Item, keyOf, numberOf, textOf, type Write } from './rows.ts';
 import type { Store } from './table.ts';
 
 /**
- * A function runs for at most 15 minutes. If an operation started earlier than this, an earlier
- * change has already written its pointer.
+ * The pointer of a start is written with the change that starts the operation, and again with each
+ * change in the next 15 minutes (the maximum duration of a function). Later changes need not write
+ * it, because an earlier change has done so.
  */
 const STARTED_JUST_NOW_MILLIS = 15 * 60_000;
 
@@ -163,7 +164,7 @@ export const stopWrites = (decision: StopDecision): Write[] => [
   },
 ];
 
-/** Writes or deletes a document that has not changed since it was read. */
+/** Writes or deletes a document. The condition fails if it was changed since it was read. */
 export function documentWrite(document: WrittenDocument): Write {
   const { collection, partition, id, version, value } = document;
   const key = keyOf({ pk: documentPk(collection, storable(partition)), sk: storable(id) });
@@ -182,8 +183,8 @@ export const COUNTER_PREFIX = 'n:';
 export const ACCOUNTS_COUNTER = 'accounts';
 
 /**
- * Adds to a random share of the counters, to prevent lock conflicts. Throws `TypeError` for a value
- * that is not an integer.
+ * Each counter is split over several rows. Adds to a random row, to prevent lock conflicts. Throws
+ * `TypeError` for a value that is not an integer.
  */
 export function counterWrites(
   counters: Readonly<Record<string, number>>,
