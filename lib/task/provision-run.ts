@@ -4,8 +4,9 @@ import { type ErrorReport, PropagatorError, reportOf } from '../shared/errors.ts
 import { aggregate } from './conditions.ts';
 import { inProgress, worstError } from './lifecycle-run.ts';
 import type { AnyProvisionContext, ProvisionItem, ServiceProvision } from './provision.ts';
-import { freshMemoize, type Outcome, type RunReport } from './run.ts';
+import { freshMemoize, type RunReport } from './run.ts';
 import type { RunControl } from './run-control.ts';
+import type { Outcome } from './run-outcome.ts';
 import { contextWithoutDeletion } from './without-deletion.ts';
 
 /**

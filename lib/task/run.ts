@@ -1,9 +1,9 @@
 import type { ProjectId, ResourceTypeName, UserId } from '../../events/ids.ts';
 import type { Condition, Counts, Phase, VerificationStatus } from '../../events/service.ts';
-import type { ErrorReport } from '../shared/errors.ts';
 import { aggregate } from './conditions.ts';
 import { iteration } from './iteration.ts';
 import { type Fresh, Ledger } from './ledger.ts';
+import { awaitsOnlyDeletions, type Outcome, outcomeOf, runAgainOutcome } from './run-outcome.ts';
 import { type Confirmation, refuseOwnProject } from './safety-rules.ts';
 import type {
   CommonContext,
@@ -14,33 +14,10 @@ import type {
 } from './service.ts';
 import {
   hasNothingLeft,
-  isSettled,
   type OnListed,
   type RemovalGuard,
   type TypeIteration,
 } from './type-iteration.ts';
-
-/** The outcome of one run. */
-export type Outcome =
-  /**
-   * Phases `pre-delete` and `apply`: a listing after the removals was empty. Phase `plan`: all
-   * types were counted.
-   */
-  | { readonly kind: 'finished' }
-  /**
-   * Resources are left or could not be listed. The next run begins after at least `afterSeconds`.
-   * `returned`: set if resources that this run removed were listed again.
-   */
-  | {
-      readonly kind: 'again';
-      readonly afterSeconds: number;
-      readonly error: ErrorReport | undefined;
-      readonly returned?: ErrorReport | undefined;
-    }
-  /** All types that can be listed are empty. The other types can no longer be listed or removed. */
-  | { readonly kind: 'unreachable'; readonly because: string }
-  /** The error is not transient: a person must act, or the code has a defect. */
-  | { readonly kind: 'failed'; readonly error: ErrorReport };
 
 /** The report of one run. */
 export interface RunReport {
@@ -247,25 +224,6 @@ function withDependencies<At extends CommonContext>(
   return known.filter(({ name }) => selectedNames.has(name));
 }
 
-/** Returns the outcome if the run has ended or failed, or `undefined` if resources may be left. */
-function outcomeOf(
-  types: readonly TypeIteration[],
-  { isPlan, isAll }: { isPlan: boolean; isAll: boolean },
-): Outcome | undefined {
-  const error = worst(types);
-  if (error && error.class !== 'Transient') return { kind: 'failed', error };
-  if (error) return { kind: 'again', afterSeconds: error.retryAfterSeconds ?? 0, error };
-  if (isPlan) return { kind: 'finished' };
-  // The end needs a listing of every resource type (safety rule "List again before finished").
-  if (!isAll || !types.every(isSettled)) return undefined;
-  const reasons = types.flatMap(({ exception }) =>
-    exception?.type === 'unreachable' ? [exception.because] : [],
-  );
-  return reasons.length > 0
-    ? { kind: 'unreachable', because: [...new Set(reasons)].join('; ') }
-    : { kind: 'finished' };
-}
-
 /**
  * True if another iteration follows immediately: the service confirmed at least one removal, or no
  * resource seems to be left.
@@ -280,17 +238,6 @@ const mayContinue = (
   now() < deadline &&
   !stopping?.aborted &&
   iterations < MAX_ITERATIONS;
-
-/** True if resources are left, and the service has accepted the deletion of all of them. */
-function awaitsOnlyDeletions(types: readonly TypeIteration[]): boolean {
-  const open = types.filter((type) => type.count !== undefined && !hasNothingLeft(type));
-  return (
-    open.length > 0 &&
-    open.every(
-      ({ acceptedIds, count, seen }) => !seen?.isPartial && acceptedIds?.length === count?.left,
-    )
-  );
-}
 
 /**
  * Records the listings, and returns the milliseconds until a listing is likely to show a change.
@@ -316,36 +263,16 @@ function millisUntilChange(
   return waits.length > 0 ? Math.min(...waits) : 0;
 }
 
-const runAgainOutcome = (types: readonly TypeIteration[], waitMillis: number): Outcome => ({
-  kind: 'again',
-  afterSeconds: waitMillis / 1000,
-  error: undefined,
-  returned: types.find(({ returned }) => returned)?.returned,
-});
-
-/**
- * Returns the most important error: `Denied`, then `Unexpected`, then `Transient`. Among errors of
- * one class, the error with the longest `Retry-After` is returned.
- */
-function worst(resourceTypes: readonly TypeIteration[]): ErrorReport | undefined {
-  const rank = (error: ErrorReport): number =>
-    error.class === 'Denied' ? 2 : error.class === 'Transient' ? 0 : 1;
-  return resourceTypes
-    .flatMap((resourceType) => resourceType.errors)
-    .sort((a, b) => rank(b) - rank(a) || (b.retryAfterSeconds ?? 0) - (a.retryAfterSeconds ?? 0))
-    .at(0);
-}
-
 /**
  * Returns an empty cache. Each iteration has its own cache, because shared answers must not be
  * older than the iteration.
  */
 export function freshMemoize(): ProjectContext['memoize'] {
   const answers = new Map<string, Promise<unknown>>();
-  return <T>(key: string, observeListing: () => Promise<T>): Promise<T> => {
+  return <T>(key: string, load: () => Promise<T>): Promise<T> => {
     const known = answers.get(key) as Promise<T> | undefined;
     if (known !== undefined) return known;
-    const answer = observeListing();
+    const answer = load();
     answers.set(key, answer);
     return answer;
   };

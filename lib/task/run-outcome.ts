@@ -1,0 +1,75 @@
+import type { ErrorReport } from '../shared/errors.ts';
+import { hasNothingLeft, isSettled, type TypeIteration } from './type-iteration.ts';
+
+/** The outcome of one run. */
+export type Outcome =
+  /**
+   * Phases `pre-delete` and `apply`: a listing after the removals was empty. Phase `plan`: all
+   * types were counted.
+   */
+  | { readonly kind: 'finished' }
+  /**
+   * Resources are left or could not be listed. The next run begins after at least `afterSeconds`.
+   * `returned`: set if resources that this run removed were listed again.
+   */
+  | {
+      readonly kind: 'again';
+      readonly afterSeconds: number;
+      readonly error: ErrorReport | undefined;
+      readonly returned?: ErrorReport | undefined;
+    }
+  /** All types that can be listed are empty. The other types can no longer be listed or removed. */
+  | { readonly kind: 'unreachable'; readonly because: string }
+  /** The error is not transient: a person must act, or the code has a defect. */
+  | { readonly kind: 'failed'; readonly error: ErrorReport };
+
+/** Returns the outcome if the run has ended or failed, or `undefined` if resources may be left. */
+export function outcomeOf(
+  types: readonly TypeIteration[],
+  { isPlan, isAll }: { isPlan: boolean; isAll: boolean },
+): Outcome | undefined {
+  const error = worst(types);
+  if (error && error.class !== 'Transient') return { kind: 'failed', error };
+  if (error) return { kind: 'again', afterSeconds: error.retryAfterSeconds ?? 0, error };
+  if (isPlan) return { kind: 'finished' };
+  // The end needs a listing of every resource type (safety rule "List again before finished").
+  if (!isAll || !types.every(isSettled)) return undefined;
+  const reasons = types.flatMap(({ exception }) =>
+    exception?.type === 'unreachable' ? [exception.because] : [],
+  );
+  return reasons.length > 0
+    ? { kind: 'unreachable', because: [...new Set(reasons)].join('; ') }
+    : { kind: 'finished' };
+}
+
+/** True if resources are left, and the service has accepted the deletion of all of them. */
+export function awaitsOnlyDeletions(types: readonly TypeIteration[]): boolean {
+  const open = types.filter((type) => type.count !== undefined && !hasNothingLeft(type));
+  return (
+    open.length > 0 &&
+    open.every(
+      ({ acceptedIds, count, seen }) => !seen?.isPartial && acceptedIds?.length === count?.left,
+    )
+  );
+}
+
+/** Returns the outcome of a run after which resources are left without an error. */
+export const runAgainOutcome = (types: readonly TypeIteration[], waitMillis: number): Outcome => ({
+  kind: 'again',
+  afterSeconds: waitMillis / 1000,
+  error: undefined,
+  returned: types.find(({ returned }) => returned)?.returned,
+});
+
+/**
+ * Returns the most important error: `Denied`, then `Unexpected`, then `Transient`. Among errors of
+ * one class, the error with the longest `Retry-After` is returned.
+ */
+function worst(resourceTypes: readonly TypeIteration[]): ErrorReport | undefined {
+  const rank = (error: ErrorReport): number =>
+    error.class === 'Denied' ? 2 : error.class === 'Transient' ? 0 : 1;
+  return resourceTypes
+    .flatMap((resourceType) => resourceType.errors)
+    .sort((a, b) => rank(b) - rank(a) || (b.retryAfterSeconds ?? 0) - (a.retryAfterSeconds ?? 0))
+    .at(0);
+}
