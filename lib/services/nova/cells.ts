@@ -19,6 +19,8 @@ export async function hostsOfDownCells(api: ServiceApi): Promise<string[]> {
     .map(({ host }) => host);
 }
 
+const FIND_CELL = 'Find the cell: nova-manage cell_v2 list_cells. Start its database again.';
+
 /**
  * Returns the blocker of a project without listed servers while a cell is down. The argument is the
  * list of hosts, with at least one host.
@@ -28,9 +30,7 @@ export const downCellBlocker = ({ length, 0: host }: readonly string[]): Blocker
     'Nova lists no servers of the project, but a cell is down, and Nova omits the servers of ' +
     `such a cell (${length} compute hosts, for example ${host})`,
   actor: 'operator',
-  advice:
-    'Find the cell: nova-manage cell_v2 list_cells. Start its database again. The next run then ' +
-    'lists the servers of the cell.',
+  advice: `${FIND_CELL} The next run then lists the servers of the cell.`,
 });
 
 /**
@@ -46,7 +46,7 @@ export async function requireAllCells(api: ServiceApi): Promise<void> {
     message:
       'a cell is down, and Nova omits the servers of such a cell from its list ' +
       `(${hosts.length} compute hosts, for example ${hosts[0]})`,
-    advice: 'Find the cell: nova-manage cell_v2 list_cells. Start its database again.',
+    advice: FIND_CELL,
     service: 'nova',
     region: api.region,
   });
