@@ -127,19 +127,25 @@ describe('the cancellation of a requested operation', () => {
     expect(simulation.engine.waiting).toEqual([]);
   });
 
+  /** Runs until the message of this Keystone action waits, and returns the message. */
+  async function untilActionWaits(what: 'assign-role' | 'disable') {
+    const isDue = () => {
+      const { keystoneAction } = simulation.operation;
+      return keystoneAction?.what === what && !keystoneAction.done;
+    };
+    expect(await simulation.until(isDue)).toBe(true);
+    const action = simulation.engine.waiting.find(
+      ({ message }) => message.type === 'operation.keystone-action',
+    );
+    if (!action) throw new Error(`no message for ${what}`);
+    return action;
+  }
+
   it.each(['assign-role', 'disable'] as const)(
     'stops the action %s whose message arrives before the accepted cancellation',
     async (what) => {
       await simulation.ask();
-      const isDue = () => {
-        const { keystoneAction } = simulation.operation;
-        return keystoneAction?.what === what && !keystoneAction.done;
-      };
-      expect(await simulation.until(isDue)).toBe(true);
-      const action = simulation.engine.waiting.find(
-        ({ message }) => message.type === 'operation.keystone-action',
-      );
-      if (!action) throw new Error(`no message for ${what}`);
+      const action = await untilActionWaits(what);
       expect(await cancel()).toMatchObject({ status: 202 });
       simulation.engine.take(action);
       await simulation.handle(action.message);
@@ -214,15 +220,7 @@ describe('the cancellation of a requested operation', () => {
     'sends no %s if Keystone answers one wrong 404 after the accepted cancellation',
     async (what) => {
       await simulation.ask();
-      const isDue = () => {
-        const { keystoneAction } = simulation.operation;
-        return keystoneAction?.what === what && !keystoneAction.done;
-      };
-      expect(await simulation.until(isDue)).toBe(true);
-      const action = simulation.engine.waiting.find(
-        ({ message }) => message.type === 'operation.keystone-action',
-      );
-      if (!action) throw new Error(`no message for ${what}`);
+      const action = await untilActionWaits(what);
       expect(await cancel()).toMatchObject({ status: 202 });
       answerWrongly(1);
       simulation.engine.take(action);

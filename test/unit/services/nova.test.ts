@@ -1,4 +1,5 @@
 import { nova } from '../../../lib/services/nova.ts';
+import type { ProjectContext } from '../../../lib/task/context.ts';
 import { resumeRun } from '../../../lib/task/resume-run.ts';
 import { suspendRun } from '../../../lib/task/suspend-run.ts';
 import { setDownCell } from '../../cloud/nova-cells.ts';
@@ -189,6 +190,29 @@ describe('Nova, when a deletion does not end', () => {
   });
 });
 
+/** Returns a function that runs one suspend or resume of Nova, one minute after the last one. */
+const lifecycleRunner =
+  (records: MemoryRecords) =>
+  async (
+    action: 'suspend' | 'resume',
+    adapt = (context: ProjectContext): ProjectContext => context,
+  ) => {
+    const input = {
+      service: nova.name,
+      types: (nova.suspension?.types ?? []).map((type) => type(nova.name)),
+      options: ['stop'],
+      context: adapt(await fixture.fixture.context(nova)),
+      records,
+      phase: 'apply' as const,
+      settleAt: 0,
+      deadline: Date.now() + 60_000,
+      concurrency: 1,
+      mayContinue: async () => true,
+    };
+    fixture.clock.advance(MINUTE);
+    return action === 'suspend' ? suspendRun(input) : resumeRun(input);
+  };
+
 describe('Nova with a cell that is down', () => {
   // Nova leaves out servers that it can't reach, without an error.
   const hideAll = () =>
@@ -265,22 +289,7 @@ describe('Nova with a cell that is down', () => {
     fixture = await TimedFixture.open();
     const { state } = fixture.fixture.rehearsal;
     const records = new MemoryRecords();
-    const run = async (action: 'suspend' | 'resume') => {
-      const input = {
-        service: nova.name,
-        types: (nova.suspension?.types ?? []).map((type) => type(nova.name)),
-        options: ['stop'],
-        context: await fixture.fixture.context(nova),
-        records,
-        phase: 'apply' as const,
-        settleAt: 0,
-        deadline: Date.now() + 60_000,
-        concurrency: 1,
-        mayContinue: async () => true,
-      };
-      fixture.clock.advance(MINUTE);
-      return action === 'suspend' ? suspendRun(input) : resumeRun(input);
-    };
+    const run = lifecycleRunner(records);
     const own = fixture.compute.servers.where((row) => row.project_id === fixture.project);
     const active = own.filter((row) => row.vm_state === 'active').map(({ id }) => id);
     const states = () => active.map((id) => fixture.compute.servers.get(id)?.vm_state);
@@ -308,36 +317,21 @@ describe('Nova with a cell that is down', () => {
     const own = fixture.compute.servers.where((row) => row.project_id === fixture.project);
     const active = own.filter((row) => row.vm_state === 'active').map(({ id }) => id);
     const states = () => active.map((id) => fixture.compute.servers.get(id)?.vm_state);
-    const run = async (action: 'suspend' | 'resume', comesUp = false) => {
-      const context = await fixture.fixture.context(nova);
+    const run = lifecycleRunner(records);
+    const comingUp = (context: ProjectContext): ProjectContext => {
       const { api } = context;
       const list: typeof api.list = async (...args) => {
         const answer = await api.list(...args);
-        if (comesUp && args[0].startsWith('/servers')) setDownCell(state, undefined);
+        if (args[0].startsWith('/servers')) setDownCell(state, undefined);
         return answer;
       };
-      const input = {
-        service: nova.name,
-        types: (nova.suspension?.types ?? []).map((type) => type(nova.name)),
-        options: ['stop'],
-        context: {
-          ...context,
-          api: { ...api, microversion: api.microversion, list, request: api.request.bind(api) },
-        },
-        records,
-        phase: 'apply' as const,
-        settleAt: 0,
-        deadline: Date.now() + 60_000,
-        concurrency: 1,
-        mayContinue: async () => true,
-      };
-      fixture.clock.advance(MINUTE);
-      return action === 'suspend' ? suspendRun(input) : resumeRun(input);
+      const { microversion } = api;
+      return { ...context, api: { ...api, microversion, list, request: api.request.bind(api) } };
     };
     for (let runs = 0; runs < 5; runs += 1) await run('suspend');
     expect(new Set(states())).toEqual(new Set(['stopped']));
     setDownCell(state, { hosts: ['compute-9'], servers: new Set(active) });
-    await run('resume', true);
+    await run('resume', comingUp);
     setDownCell(state, undefined);
     for (let runs = 0; runs < 5; runs += 1) await run('resume');
     expect(new Set(states())).toEqual(new Set(['active']));

@@ -6,6 +6,49 @@ import { contextOf } from './context.ts';
 
 const TARGET = ProjectId.parse('target');
 
+type Dependencies = NonNullable<Parameters<typeof defineType>[0]['dependsOn']>;
+
+/** A type that lists `rows` one after the other. A slow removal is only accepted. */
+const listed = (
+  name: string,
+  rows: string[][],
+  {
+    isSlow = false,
+    dependsOn = [],
+    removed = [],
+  }: { isSlow?: boolean; dependsOn?: Dependencies; removed?: string[] } = {},
+) =>
+  defineType({
+    name,
+    dependsOn,
+    list: async () => (rows.length > 1 ? (rows.shift() ?? []) : (rows[0] ?? [])),
+    id: (row) => row,
+    owner: () => TARGET,
+    remove: async (row) => {
+      removed.push(row);
+      return { kind: isSlow ? 'accepted' : 'gone' };
+    },
+  });
+
+/** Runs a cleanup of a service with these resource types. */
+const runTypes = (
+  resourceTypes: Parameters<typeof defineService>[0]['resourceTypes'],
+  more: Partial<ProjectRunInput> = {},
+) =>
+  runProjectCleanup({
+    service: defineService({
+      name: 'compute',
+      catalogTypes: ['compute'],
+      concurrency: 2,
+      resourceTypes: resourceTypes ?? [],
+    }),
+    context: contextOf(),
+    phase: 'apply',
+    confirmation: Confirmation.of(TARGET, [0, 5000], 5000),
+    deadline: 60_000,
+    ...more,
+  });
+
 /** The result of one run: how often each type was listed, and what is left. */
 async function runOf(
   blocked: (listing: number) => Blocker | undefined,
@@ -39,19 +82,7 @@ async function runOf(
       return { kind: 'gone' };
     },
   });
-  const report = await runProjectCleanup({
-    service: defineService({
-      name: 'compute',
-      catalogTypes: ['compute'],
-      concurrency: 2,
-      resourceTypes: [server, access],
-    }),
-    context: contextOf(),
-    phase: 'apply',
-    confirmation: Confirmation.of(TARGET, [0, 5000], 5000),
-    deadline: 60_000,
-    ...more,
-  });
+  const report = await runTypes([server, access], more);
   return { listings, report };
 }
 
@@ -73,38 +104,14 @@ describe('a run after which only deletions in progress are left', () => {
 
   it('removes no guard in the second listing while its workload has returned', async () => {
     const removed: string[] = [];
-    const type = (name: string, rows: string[][], isSlow = false, dependsOn: string[] = []) =>
-      defineType({
-        name,
-        dependsOn: dependsOn.map((one) => ({
-          types: [one],
-          strength: 'required' as const,
-          until: 'empty' as const,
-        })),
-        list: async () => (rows.length > 1 ? (rows.shift() ?? []) : (rows[0] ?? [])),
-        id: (row) => row,
-        owner: () => TARGET,
-        remove: async (row) => {
-          removed.push(row);
-          return { kind: isSlow ? 'accepted' : 'gone' };
-        },
-      });
-    const report = await runProjectCleanup({
-      service: defineService({
-        name: 'compute',
-        catalogTypes: ['compute'],
-        concurrency: 2,
-        resourceTypes: [
-          type('server', [['server']], true),
-          type('workload', [[], ['late workload']], true),
-          type('guard', [['guard'], ['second guard']], false, ['workload']),
-        ],
+    const report = await runTypes([
+      listed('server', [['server']], { isSlow: true, removed }),
+      listed('workload', [[], ['late workload']], { isSlow: true, removed }),
+      listed('guard', [['guard'], ['second guard']], {
+        removed,
+        dependsOn: [{ types: ['workload'], strength: 'required', until: 'empty' }],
       }),
-      context: contextOf(),
-      phase: 'apply',
-      confirmation: Confirmation.of(TARGET, [0, 5000], 5000),
-      deadline: 60_000,
-    });
+    ]);
     expect(removed).toEqual(expect.arrayContaining(['server', 'guard', 'late workload']));
     expect(removed).not.toContain('second guard');
     expect(report.outcome.kind).toBe('again');
@@ -112,35 +119,13 @@ describe('a run after which only deletions in progress are left', () => {
   });
 
   it('does not end the task with a listing from before its last removal', async () => {
-    const type = (name: string, rows: string[][], isSlow = false, dependsOn: string[] = []) =>
-      defineType({
-        name,
-        dependsOn: dependsOn.map((one) => ({
-          types: [one],
-          strength: 'preferred' as const,
-          until: 'done' as const,
-        })),
-        list: async () => (rows.length > 1 ? (rows.shift() ?? []) : (rows[0] ?? [])),
-        id: (row) => row,
-        owner: () => TARGET,
-        remove: async () => ({ kind: isSlow ? 'accepted' : 'gone' }),
-      });
-    const report = await runProjectCleanup({
-      service: defineService({
-        name: 'compute',
-        catalogTypes: ['compute'],
-        concurrency: 2,
-        resourceTypes: [
-          type('log', [[], ['written by the removal']]),
-          type('server', [['server'], []], true),
-          type('access', [['grant'], []], false, ['server']),
-        ],
+    const report = await runTypes([
+      listed('log', [[], ['written by the removal']]),
+      listed('server', [['server'], []], { isSlow: true }),
+      listed('access', [['grant'], []], {
+        dependsOn: [{ types: ['server'], strength: 'preferred', until: 'done' }],
       }),
-      context: contextOf(),
-      phase: 'apply',
-      confirmation: Confirmation.of(TARGET, [0, 5000], 5000),
-      deadline: 60_000,
-    });
+    ]);
     expect(report.outcome.kind).not.toBe('finished');
   });
 
