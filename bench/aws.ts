@@ -15,13 +15,14 @@ import { unitsSince } from './aws/units.ts';
 import { PRICE } from './cost.ts';
 
 /**
- * Deletes small projects one after the other, with one process and with the stack on an AWS
- * emulator, on the same rehearsal cloud. Prints the time of a deletion, the invocations of each
- * function with duration and memory, the cold starts, and the calls to each service of AWS. The
- * emulator runs the functions as processes on this machine. Asserts nothing.
+ * Deletes small projects of a rehearsal cloud, one after the other: first with the embedded engine
+ * in one process, then with the stack on an AWS emulator. Prints the time of each deletion. For the
+ * stack it also prints the invocations of each function with duration and memory, the cold starts,
+ * and the calls to each service of AWS. The emulator runs the functions as processes on this
+ * machine. Asserts nothing.
  */
 const DELETIONS = Number(process.env.BENCH_AWS_DELETIONS ?? 3);
-/** The bench polls rarely, because its own reads are calls to DynamoDB as well. */
+/** The bench polls rarely, because each poll is a DynamoDB call that the result includes. */
 const POLL_MILLIS = 2_000;
 const AT_MOST_MILLIS = 300_000;
 const SETTINGS = { PROPAGATOR_STALL_TIMEOUT: '3s', PROPAGATOR_LOG_LEVEL: 'warn' };
@@ -55,7 +56,7 @@ async function embedded(cloud: RehearsalCloud): Promise<number[]> {
   }
 }
 
-/** Returns the seconds of each deletion except the first, which starts every function. */
+/** Returns the seconds of each deletion. The first one, with all cold starts, is left out. */
 async function repeated(cloud: RehearsalCloud, deletion: Deletion): Promise<number[]> {
   const seconds: number[] = [];
   for (let count = 0; count <= DELETIONS; count += 1) {
@@ -133,7 +134,7 @@ async function deployed(cloud: RehearsalCloud): Promise<OnAws> {
   }
 }
 
-/** Returns the cost of 1,000 deletions in US dollars, by part of AWS and by list prices. */
+/** Returns the cost of 1,000 deletions in US dollars at list prices, by service of AWS. */
 function costsOf({ invocations, calls, units }: OnAws): Readonly<Record<string, number>> {
   const thousand = 1000 / DELETIONS;
   const gigabyteSeconds = invocations.reduce((sum, { name, millis }) => {

@@ -9,7 +9,7 @@ import { benchSimulated } from './simulated.ts';
 import { benchStack } from './stack.ts';
 import { benchStart } from './start.ts';
 
-/** Each `file` can also run alone. */
+/** One part of the measurements. It can also run alone: `node bench/FILE`. */
 interface Part {
   readonly file: string;
   readonly measures: string;
@@ -72,8 +72,8 @@ const PARTS: readonly Part[] = [
 ];
 
 /**
- * Measures every number in docs/measured.md. Parts that need a service that this machine lacks are
- * skipped, and the output says so. Asserts nothing.
+ * Measures every number in docs/measured.md. A part is skipped if an environment variable that it
+ * needs is not set. The output names the skipped parts. Asserts nothing.
  */
 const notMeasured: string[] = [];
 for (const { file, measures, needs, run } of PARTS) {

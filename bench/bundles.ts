@@ -15,7 +15,7 @@ import { stackOf } from '../infra/aws/template/stack.ts';
  * module, zod alone, and one client of the AWS SDK in the same way. Prints; asserts nothing.
  */
 const TIMES = 9;
-/** Kilobytes of the minified bundle. */
+/** The largest accepted size of a minified bundle, in kilobytes. */
 const GOAL = { service: 700, ingest: 750 } as const;
 
 interface Measured {
@@ -33,7 +33,7 @@ const PEERS = {
     "export { SQSClient, SendMessageBatchCommand } from '@aws-sdk/client-sqs';",
 };
 
-/** Bundles a peer as its documentation says. */
+/** Bundles a module of {@link PEERS}, with the options that its documentation recommends. */
 async function peer(contents: string): Promise<{ code: Buffer; map: Buffer; zip: Buffer }> {
   const { outputFiles } = await build({
     stdin: { contents, resolveDir: import.meta.dirname },

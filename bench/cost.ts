@@ -64,7 +64,7 @@ const SECONDS = {
 const CALLS_PER_START = 5;
 /** Availability zones of the interface endpoints. */
 const ZONES = 2;
-/** Bytes of a compressed row, to count units of a kilobyte. */
+/** Bytes of a compressed row. DynamoDB charges one write unit for each started kilobyte. */
 const ROW_BYTES = { operation: 2500, tasks: 4000, outbox: 1500, other: 500 } as const;
 /**
  * Lambda keeps this number of long polls open for each queue, each of at most 20 s, even if no
@@ -76,8 +76,8 @@ const POLL_SECONDS = 20;
 const LOG_BYTES = 400;
 const LOG_LINES = 5;
 /**
- * Keystone notifications that are no deletions, for each deletion. Logins are not included; roles
- * and users are.
+ * The number of other Keystone notifications for each deletion. The number includes changes of
+ * roles and users, but no logins.
  */
 const OTHER_NOTIFICATIONS = 20;
 
@@ -90,7 +90,7 @@ interface Counted {
   readonly writeUnits: number;
 }
 
-/** Runs one deletion through a cloud of services in memory. */
+/** Runs one deletion on a cloud in memory, and counts its messages and writes. */
 async function oneDeletion(): Promise<Counted> {
   const resourceTypes = Object.fromEntries(
     Array.from({ length: RESOURCE_TYPES }, (_, n) => [`type-${n}`, 'A' as const]),
@@ -254,7 +254,7 @@ function perMonth(): Line[] {
   ];
 }
 
-/** Necessary only if the cloud is not reached over the internet. */
+/** The costs of a network that is needed only if AWS cannot reach the cloud over the internet. */
 const network: Line[] = [
   ['site-to-site VPN', 'one connection', HOURS * PRICE.vpnHour],
   ['NAT gateway', 'one, 10 GB', HOURS * PRICE.natHour + 10 * PRICE.natGigabyte],

@@ -21,7 +21,7 @@ const megabytes = () => Math.round(process.memoryUsage.rss() / 1024 / 1024);
 const line = (what: string, value: string) => console.log(`  ${what.padEnd(68)} ${value}`);
 const millis = (value: number) => `${value.toFixed(value < 100 ? 1 : 0)} ms`;
 
-/** Opens the engine in a new process, because memory and start-up time belong to a process. */
+/** Opens the engine in a new process, so that this process adds nothing to time and memory. */
 function opened(folder: string): { millis: number; cpu: number; rss: number } {
   const child = spawnSync(process.execPath, [import.meta.filename, 'open', folder], {
     encoding: 'utf8',
@@ -89,8 +89,8 @@ const rate = (count: number, { wall, cpu }: { wall: number; cpu: number }) =>
   `${Math.round((count * 1000) / wall)} messages/s (${Math.round((count * 1000) / cpu)} by processor time)`;
 
 /**
- * The first messages are not counted, because the engine compiles its WebAssembly while it handles
- * them.
+ * The number of messages before the measurement. The engine compiles its WebAssembly while it
+ * handles them.
  */
 const WARM_UP = 500;
 

@@ -12,11 +12,12 @@ import { Propagator, rabbitUrl } from '../test/openstack/driver.ts';
  * Measures relay and ingest of a complete propagator with a queue of waiting notifications. The
  * notifications are those of a real Keystone (`events/samples`), repeated with new ids. One
  * customer in a hundred is deleted, so that operations run at the same time. The other customers
- * stay. Keystone is a part of the rehearsal cloud, so that the speed of a real Keystone does not
- * count. Prints; asserts nothing.
+ * stay. The propagator asks the Keystone of a rehearsal cloud, so the result does not depend on the
+ * speed of a real Keystone. Prints; asserts nothing.
  *
- * `BENCH_FOLDER=existing` creates the data folder in an earlier process. `BENCH_MEMORY=small`
- * compiles the embedded database and limits the heap as in a container with 512 MB.
+ * `BENCH_FOLDER=existing`: another process creates the data folder before the measurement.
+ * `BENCH_MEMORY=small`: the embedded database is compiled, and the heap is limited, as in a
+ * container with 512 MB.
  */
 const WAITING = Number(process.env.BENCH_NOTIFICATIONS ?? 100_000);
 /** A folder for a processor profile of the propagator, which slows it down. */
@@ -41,7 +42,7 @@ function recorded(): string[] {
   );
 }
 
-/** Repeats the notifications of the same customer with other ids. */
+/** Returns the notifications of one customer with new ids, as those of another customer. */
 function withNewIds(messages: readonly string[]): string[] {
   const ids = new Map<string, string>();
   const renamed = (id: string): string => {
@@ -62,7 +63,7 @@ const memory = (pid: number, name: 'VmRSS' | 'VmHWM'): number =>
   Number(new RegExp(`${name}:\\s+(\\d+)`).exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) /
   1024;
 
-/** Processor seconds of a process so far, in the kernel's ticks of 10 ms. */
+/** Processor seconds that a process has used. The kernel counts them in ticks of 10 ms. */
 const processorSeconds = (pid: number): number => {
   const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
   return (Number(fields[11]) + Number(fields[12])) / 100;

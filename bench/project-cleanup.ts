@@ -26,11 +26,13 @@ import { describeCalls, describeTrace, nameOf, readTrace, TRACE_OPTION } from '.
  * average of the machine. For keystone-propagator it also prints a trace: the number of calls, the
  * time without a call, and the times at which servers disappeared. Asserts nothing.
  *
- * BENCH_SIZES: names of SIZES, default `small,large`. BENCH_BARE: the concurrencies of the bare
- * calls, default `2,4,8,16`. BENCH_WAYS: default `ours,bare,peer`; the order counts, and a way may
- * be named several times. BENCH_CALLS=1 also prints each call with its times.
- * BENCH_TOGETHER=10: empties ten projects of each size at the same time. The client `openstack`
- * empties them one after the other.
+ * BENCH_SIZES: names of SIZES, default `small,large`.
+ * BENCH_BARE: the concurrencies of the way `bare`, default `2,4,8,16`.
+ * BENCH_WAYS: the ways in the order in which they run, default `ours,bare,peer`. A way may be named
+ * several times.
+ * BENCH_CALLS=1 also prints each call with its times.
+ * BENCH_TOGETHER=10 empties ten projects of each size at the same time. The client `openstack`
+ * still empties them one after the other.
  */
 const listOf = (name: string, standard: string): string[] =>
   (process.env[name] ?? standard).split(',').filter((one) => one !== '');
@@ -48,11 +50,11 @@ const LATER_MILLIS = 20_000;
 
 interface Way {
   readonly name: string;
-  /** Empties the projects. Returns remarks for the table, and the lines below it. */
+  /** Empties the projects. `remark` is a cell of the table; `notes` are printed below the table. */
   empty(projects: readonly PopulatedProject[]): Promise<{ remark: string; notes: string[] }>;
 }
 
-/** Deletes one project in Keystone and waits until the propagator reports its end. */
+/** Deletes one project in Keystone and waits for the end of its operation. */
 async function byPropagator(cloud: Cloud, propagator: Propagator, project: PopulatedProject) {
   await cloud.admin.call('identity', 'DELETE', `/projects/${project.id}`);
   const answered = Date.now();

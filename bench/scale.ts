@@ -4,16 +4,20 @@ import { type Cost, measure } from './scale/measure.ts';
 
 /**
  * Deletes projects and a domain of several sizes on a rehearsal cloud with the latencies of a small
- * real cloud: `node bench/scale.ts [SHARE] [PART …]`. Each deletion has its own propagator in a
- * separate process. `SHARE` is the share of the full size (default 0.1). The full size is a project
- * of 1000 servers, 3000 ports and 50,000 objects; a domain of 200 projects; 2000 projects in a
- * queue. The parts are `project`, `domain` and `queue`. Prints; asserts nothing. On a machine with
- * other load, only the processor time is meaningful.
+ * real cloud: `node bench/scale.ts [SHARE] [PART …]`. Each measurement starts its own propagator in
+ * a separate process. `SHARE` is the share of the full size (default 0.1). The parts and their full
+ * sizes:
+ *
+ * - `project`: one project of 1000 servers, 3000 ports and 50,000 objects;
+ * - `domain`: one domain of 200 small projects;
+ * - `queue`: 2000 small projects, deleted at the same time.
+ *
+ * Prints; asserts nothing. On a machine with other load, only the processor time is meaningful.
  */
 const PARTS = ['project', 'domain', 'queue'] as const;
 type Part = (typeof PARTS)[number];
 
-/** A project with few resources, without the objects and servers of a large project. */
+/** A project with at most a few resources of each type. */
 const SMALL: Size = {
   servers: 1,
   volumes: 1,
@@ -25,7 +29,7 @@ const SMALL: Size = {
   containers: 1,
   objectsPerContainer: 5,
 };
-/** A share of 1000 servers, 3000 ports and 50,000 objects. */
+/** Returns a share of the full size of the part `project`. */
 function large(share: number): Size {
   const networks = atLeastOne(30 * share);
   const containers = atLeastOne(10 * share);
@@ -46,7 +50,7 @@ interface Case {
 }
 const atLeastOne = (number: number): number => Math.max(1, Math.round(number));
 
-/** Each part in three sizes, so that the cost of a resource can be compared. */
+/** Returns a part in three sizes, which show whether the cost per resource grows with the size. */
 function casesOf(part: Part, share: number): Case[] {
   return [share / 4, share / 2, share].map((size) => {
     if (part === 'project')

@@ -38,7 +38,7 @@ const SLOW_CALLS = [
 ];
 /** Milliseconds from the acceptance of a deletion to its end. */
 const DURATIONS = { server: 3000, volume: 1000, snapshot: 500 };
-/** The propagator lists these services, which have no resources of the projects. */
+/** The projects have no resources in these services. The propagator lists them nevertheless. */
 const EMPTY_SERVICES = [heat, octavia, designate, barbican, manila];
 
 function slowDown({ faults }: RehearsalCloud): void {

@@ -10,11 +10,11 @@ import type { RehearsalCloud } from '../test/cloud/cloud.ts';
 import { Propagator, type View, viewsIn } from '../test/openstack/driver.ts';
 
 /**
- * Compares the deployed stack on the emulator with the embedded engine, one after the other, on the
- * same rehearsal cloud: first notifications without an effect, then complete deletions in parallel.
- * The emulator keeps table, bus and queues in one process. It starts as many processes per function
- * as the template allows, all on this machine. The result shows the behavior of the code, and not
- * the speed of AWS. Prints; asserts nothing.
+ * Compares the embedded engine with the stack that is deployed on an AWS emulator, on the same
+ * rehearsal cloud. Measures each of them with notifications that start no operation, and then with
+ * complete deletions in parallel. The emulator keeps table, bus and queues in one process. It
+ * starts as many processes per function as the template allows, all on this machine. The result
+ * shows the behavior of the code, and not the speed of AWS. Prints; asserts nothing.
  */
 const NOTIFICATIONS = Number(process.env.BENCH_STACK_NOTIFICATIONS ?? 1000);
 const DELETIONS = Number(process.env.BENCH_STACK_DELETIONS ?? 10);
@@ -83,8 +83,8 @@ async function waitForEnd(system: System, projects: readonly string[]): Promise<
 }
 
 /**
- * Counts the notification and its account event, and the request and the report of each run.
- * Messages of the coordinator to itself are not counted.
+ * Returns the number of messages of a deletion: the notification, the account event, and two for
+ * each run (the request and the report). Messages of the coordinator to itself are not counted.
  */
 const messagesOf = ({ tasks }: View): number =>
   2 + tasks.reduce((sum, { run }) => sum + 2 * run, 0);

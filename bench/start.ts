@@ -4,8 +4,9 @@ import { startCloud } from '../test/cloud/cloud.ts';
 import { Propagator } from '../test/openstack/driver.ts';
 
 /**
- * Measures the time from the command to a 200 of `/healthz` with a filled inventory, with a new
- * data folder and with an old one, and then the memory at rest. Prints; asserts nothing.
+ * Measures the time from the start of the process until `/healthz` answers 200 and the inventory is
+ * filled: once with a new data folder, then with an existing one. Then measures the resident memory
+ * of the idle process. Prints; asserts nothing.
  */
 export async function benchStart(): Promise<void> {
   const cloud = await startCloud();

@@ -14,8 +14,9 @@ const isBelow = (pid: number, ancestor: number): boolean =>
   pid > 1 && (pid === ancestor || isBelow(parentOf(pid), ancestor));
 
 /**
- * Returns the largest resident memory of the processes in which an emulator runs its functions, in
- * megabytes by the name of the function. The reports of the emulator do not contain the memory.
+ * Returns the peak of the resident memory of each function, in megabytes by function name. The
+ * memory is read from the processes in which the emulator runs the functions, because the `REPORT`
+ * lines of the emulator do not contain it. `emulator`: the process id of the emulator.
  */
 export function memoryByFunction(emulator: number): Map<string, number> {
   const found = new Map<string, number>();

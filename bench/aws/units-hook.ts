@@ -3,8 +3,9 @@ import { ClientRequest, IncomingMessage } from 'node:http';
 import { type Call, unitsOf } from './units.ts';
 
 /**
- * Counts the capacity of DynamoDB that a function uses (`node --import`): appends a line for each
- * call to the file `BENCH_UNITS`. The hook reads requests and answers and does not change them.
+ * Counts the DynamoDB capacity that a function uses. The function loads this module with `node
+ * --import`. For each call, the module appends a line to the file that `BENCH_UNITS` names. It
+ * reads the requests and answers and does not change them.
  */
 const file = process.env.BENCH_UNITS;
 const TARGET = /^DynamoDB_\d+\.(\w+)$/;

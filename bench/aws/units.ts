@@ -53,7 +53,10 @@ const sizeOf = (item: Item = {}): number =>
   );
 const reading = (bytes: number): number => Math.max(1, Math.ceil(bytes / READ_BYTES));
 const writing = (bytes: number): number => Math.max(1, Math.ceil(bytes / WRITE_BYTES));
-/** The stored size of an updated or deleted row is unknown: the size of the request counts. */
+/**
+ * Returns the write units of a row. For an update or a deletion, the size of the request is used,
+ * because the size of the stored row is unknown.
+ */
 const written = ({ Item, Key, ExpressionAttributeValues }: Row): number =>
   writing(sizeOf(Item) + sizeOf(Key) + sizeOf(ExpressionAttributeValues));
 const sum = (numbers: readonly number[]): number => numbers.reduce((a, b) => a + b, 0);
@@ -104,8 +107,9 @@ const Line = z.object({
 });
 
 /**
- * Returns the units of all calls since a moment (epoch milliseconds). A new state of an operation
- * also deletes and writes a row of the index.
+ * Returns the units of all calls since a moment (epoch milliseconds). When the state of an
+ * operation changes, DynamoDB also deletes a row of the index and writes a new one. These writes
+ * are added here, because no call shows them.
  */
 export function unitsSince(file: string, since: number): { reads: number; writes: number } {
   const lines = readFileSync(file, 'utf8').trim().split('\n');

@@ -7,10 +7,9 @@ import type { PopulatedProject } from '../../test/openstack/populate.ts';
 const LISTING_MILLIS = 1000;
 
 /**
- * Empties a project as a short script would. Sends only the DELETE calls, at most `atATime` of them
- * at the same time, each type in the order that the services enforce. Lists servers and volumes
- * once a second. Verifies nothing and checks no owner, because the login of a member shows only the
- * project.
+ * Empties a project as a short script would: with DELETE calls, at most `atATime` of them at the
+ * same time, in the order of resource types that the services enforce. Lists servers and volumes
+ * once a second. Does not verify the result. The login is that of a member of the project.
  */
 export async function bareDeletions(project: PopulatedProject, atATime: number): Promise<void> {
   const { session, id: projectId } = project;

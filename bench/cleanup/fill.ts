@@ -61,8 +61,8 @@ async function networksOf(seedProject: SeedProject, count: number): Promise<stri
 }
 
 /**
- * Servers are spread over the networks, and all networks are on one router. The first half of the
- * volumes is attached.
+ * Creates the resources of `size` in a project. The servers are spread over the networks, and one
+ * router connects all networks. The first half of the volumes is attached to servers.
  */
 export async function fillProject(
   cloud: Cloud,

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { Cloud } from '../../test/openstack/cloud.ts';
 import type { Customer, PopulatedProject } from '../../test/openstack/populate.ts';
 
-/** The newest client, in its own virtual environment, which the next run uses again. */
+/** The virtual environment of the newest client. It is kept for the next run of the bench. */
 const FOLDER = join(tmpdir(), 'propagator-bench-openstackclient');
 
 /**
@@ -32,7 +32,7 @@ export const versionOf = (command: string): string =>
 
 export interface PeerRun {
   readonly code: number | null;
-  /** The last lines of its output. */
+  /** The last lines that the command printed. */
   readonly output: string;
 }
 

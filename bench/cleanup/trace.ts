@@ -29,8 +29,9 @@ export function readTrace(file: string, from: number, to: number): TracedCall[] 
 export interface Gap {
   readonly from: number;
   readonly to: number;
-  /** The call that ended last before the period, and the first call after it. */
+  /** The call whose end began the period. */
   readonly after: TracedCall | undefined;
+  /** The call whose start ended the period. */
   readonly before: TracedCall | undefined;
 }
 
@@ -56,7 +57,7 @@ export const nameOf = ({ method, path }: Pick<TracedCall, 'method' | 'path'>): s
   return `${method} ${named || '/'}`;
 };
 
-/** Returns a text that shows where the time between two moments went. */
+/** Returns a text with the calls by name and the long waits, for the period `from` to `to`. */
 export function describeTrace(calls: readonly TracedCall[], from: number, to: number): string {
   const seconds = (millis: number): string => (millis / 1000).toFixed(2);
   const gaps = gapsOf(calls, from, to);

@@ -12,7 +12,7 @@ export interface Customers {
   readonly projects: readonly string[];
 }
 
-/** Fills new projects. */
+/** Creates `count` projects in a new domain, and fills each project with resources. */
 export function customersOf(cloud: RehearsalCloud, size: Size, count: number): Customers {
   const domain = cloud.seed.makeDomain(`customer-${randomUUID()}`);
   const projects = Array.from({ length: count }, (_, index) => {

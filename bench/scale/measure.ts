@@ -73,7 +73,7 @@ async function isDone(propagator: Propagator): Promise<boolean> {
   return true;
 }
 
-/** The number of operations for each end. The API lists at most 1000. */
+/** The number of operations in each end state, as text. The API lists at most 1000 of a state. */
 async function endsOf(propagator: Propagator): Promise<string> {
   const counts = await Promise.all(
     ENDED.map(async (state) => [state, await operationsIn(propagator, state, 1000)] as const),

@@ -30,8 +30,8 @@ if (file !== undefined) {
     writeFileSync(`${file}.new`, JSON.stringify(measured));
     renameSync(`${file}.new`, file);
   };
-  // The start of the process compiles modules and creates the database. After the start, `SIGUSR2`
-  // begins a new measurement.
+  // While the process starts, it compiles modules and creates the database, which delays the event
+  // loop. The bench sends `SIGUSR2` after the start, so that these delays are not counted.
   process.on('SIGUSR2', () => delays.reset());
   setInterval(write, 500).unref();
 }
