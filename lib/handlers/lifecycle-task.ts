@@ -8,11 +8,11 @@ import { NO_POLICY } from '../policy/schema.ts';
 import { chosenOptions } from '../policy/suspend-options.ts';
 import { aggregate } from '../task/conditions.ts';
 import type { ProjectContext } from '../task/context.ts';
+import { leftBySuspendWarnings } from '../task/left-by-suspend.ts';
 import { resumeRun } from '../task/resume-run.ts';
 import type { RunReport } from '../task/run.ts';
 import { type Protection, protectedBecause, refuseOwnProject } from '../task/safety-rules.ts';
 import type { Service, ServiceApi } from '../task/service.ts';
-import { suspendReports } from '../task/suspend-reports.ts';
 import { suspendRun } from '../task/suspend-run.ts';
 import { assignProjectRoles, revokeProjectRoles } from './project-role.ts';
 import { fetchEffectiveState, fetchUserState } from './project-state.ts';
@@ -92,8 +92,8 @@ const blocked = (message: string, advice: string): Condition => ({
 });
 
 /**
- * Returns the context with `projectToken`. The token is requested for the first resource that needs
- * it.
+ * Returns the context with `apiWithProjectToken`. The token is requested for the first resource
+ * that needs it.
  */
 function withProjectToken(
   service: Service,
@@ -109,7 +109,7 @@ function withProjectToken(
   };
   return {
     ...context,
-    projectToken: () => {
+    apiWithProjectToken: () => {
       api ??= request();
       return api;
     },
@@ -154,7 +154,7 @@ export async function runLifecycle(
     await revokeProjectRoles(context.project, deps);
     const [report, reports] = await Promise.all([
       suspendRun(input),
-      suspendReports(service, context),
+      leftBySuspendWarnings(service, context),
     ]);
     return { ...report, conditions: aggregate([...report.conditions, ...reports]) };
   }

@@ -4,7 +4,7 @@ import type { Engine } from '../engine/port.ts';
 import type { Appeared, BoundPlan, Operation } from '../operation/model.ts';
 import { PropagatorError } from '../shared/errors.ts';
 import type { Blocker, Resource } from '../task/service.ts';
-import type { RemovalGuard } from '../task/type-iteration.ts';
+import type { FindBlockers } from '../task/type-iteration.ts';
 import { type Place, readPlan } from './plan-store.ts';
 
 /**
@@ -16,7 +16,7 @@ const Allowed = z.looseObject({ resources: z.array(z.string()) });
 
 /** Compares the listings of a run with the approved plan of its operation. */
 export interface PlanGuard {
-  readonly guard: RemovalGuard;
+  readonly guard: FindBlockers;
   /** For the report of the run, by resource type: the resources that the plan does not list. */
   readonly appeared: () => Appeared;
 }

@@ -6,7 +6,7 @@ import { cloudSnapshot, type Known } from '../operation/snapshot.ts';
 import type { ProjectFacts } from '../policy/decide.ts';
 import { type ErrorReport, reportOf } from '../shared/errors.ts';
 import type { ProvisionItem } from '../task/provision.ts';
-import { compareNow } from '../task/provision-run.ts';
+import { compareWithProfile } from '../task/provision-run.ts';
 import type { Service } from '../task/service.ts';
 import { missingEndpoint, otherServices, readRegistry } from './endpoints.ts';
 import { provisionSnapshot } from './provision.ts';
@@ -16,7 +16,7 @@ import { provisionRecords } from './provision-store.ts';
 export interface ComparedService {
   readonly service: string;
   readonly region: string;
-  readonly items: readonly Omit<ProvisionItem, 'make' | 'canDouble'>[];
+  readonly items: readonly Omit<ProvisionItem, 'make' | 'canDuplicate'>[];
   /** Set if the service could not be compared: the cloud lacks it, or it did not answer. */
   readonly error?: Pick<ErrorReport, 'message' | 'advice'>;
 }
@@ -69,7 +69,7 @@ async function compareService(
     if (!api || !service.provision)
       return withError(name, region, missingEndpoint({ name }, region));
     const waivers = () => deps.engine.reads.coverageWaivers();
-    const items = await compareNow({
+    const items = await compareWithProfile({
       provision: service.provision,
       section: desired.sections[name],
       phase: 'plan',
@@ -95,7 +95,7 @@ async function compareService(
     return {
       service: name,
       region,
-      items: items.map(({ make: _, canDouble: __, ...item }) => item),
+      items: items.map(({ make: _, canDuplicate: __, ...item }) => item),
     };
   } catch (thrown) {
     return withError(

@@ -2,8 +2,8 @@ import type { Message } from '../../events/index.ts';
 import type { Counts, ServiceReport, ServiceRequested } from '../../events/service.ts';
 import { plainOf } from '../../events/task-report.ts';
 import type { ErrorReport } from '../shared/errors.ts';
-import type { Fresh } from '../task/ledger.ts';
 import type { RunReport } from '../task/run.ts';
+import type { NewlyListed } from '../task/run-counter.ts';
 import type { ServiceDeps } from './task-deps.ts';
 
 /** Returns the part of a request that its reports repeat. */
@@ -86,14 +86,14 @@ export function reportOfError(address: Address, error: ErrorReport): ServiceRepo
   };
 }
 
-const freshOf = (fresh: Fresh): { fresh?: Fresh } =>
+const freshOf = (fresh: NewlyListed): { fresh?: NewlyListed } =>
   Object.keys(fresh).length === 0 ? {} : { fresh };
 
 /** Returns a function that reports the counts of a run, at most once in `progressMillis`. */
 export function progressReporter(
   address: Address,
   deps: ServiceDeps,
-): (counts: Counts, fresh: Fresh) => void {
+): (counts: Counts, fresh: NewlyListed) => void {
   let reportedAt = deps.now();
   let sequence = 0;
   return (counts, fresh) => {

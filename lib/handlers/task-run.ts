@@ -3,8 +3,9 @@ import type { Condition, Counts, Phase, ServiceRequested } from '../../events/se
 import { isOnLivingProject } from '../operation/advance.ts';
 import type { Operation, Task } from '../operation/model.ts';
 import { stopCondition } from '../operation/stop.ts';
+import { createMemoize } from '../task/memoize.ts';
 import { readOnly } from '../task/read-only.ts';
-import { freshMemoize, type RunReport, runProjectCleanup, runUserCleanup } from '../task/run.ts';
+import { type RunReport, runProjectCleanup, runUserCleanup } from '../task/run.ts';
 import { Confirmation } from '../task/safety-rules.ts';
 import type {
   CommonContext,
@@ -68,7 +69,7 @@ function runForUser(run: ServiceRun, context: UserContext): Promise<RunReport> {
     return runUserLifecycle(service, data, operation, context, deps.engine);
   // Only for a cleanup does `confirmedAt` have the times of Keystone's 404s. For the actions above,
   // it may have the times at which Keystone showed the user as disabled.
-  const confirmation = Confirmation.of(
+  const confirmation = Confirmation.fromAnswers(
     context.user,
     data.confirmedAt,
     deps.confirmationIntervalMillis,
@@ -86,14 +87,14 @@ async function cleanUpProject(run: ServiceRun, context: ProjectContext): Promise
     ...cleanupInput(run),
     confirmation: projectConfirmation(run, context.project),
     onListed: listing?.onListed,
-    guard: async (resourceType, resources) => {
+    findBlockers: async (resourceType, resources) => {
       const blockers = await held(resourceType, resources);
       const free = resources.filter(({ id }) => !blockers.has(id));
       for (const [id, blocker] of (await approvedPlan?.guard(resourceType, free)) ?? [])
         blockers.set(id, blocker);
       return blockers;
     },
-    heldNow: held,
+    findHolds: held,
     context: { ...context, ...(await projectApis(run, context.project)) },
   });
   await listing?.store();
@@ -110,8 +111,8 @@ const projectConfirmation = (
   project: ProjectId,
 ): Confirmation | undefined =>
   isOnLivingProject(operation)
-    ? Confirmation.asked(project, operation.request?.at ?? 0)
-    : Confirmation.of(project, data.confirmedAt, deps.confirmationIntervalMillis);
+    ? Confirmation.fromRequest(project, operation.request?.at ?? 0)
+    : Confirmation.fromAnswers(project, data.confirmedAt, deps.confirmationIntervalMillis);
 
 /** Returns the APIs with a token on the project. Only phase `pre-delete` has them. */
 async function projectApis(
@@ -142,7 +143,7 @@ function commonContext(
     api: isPlan ? readOnly(api) : api,
     projectApi: undefined,
     now: deps.now,
-    memoize: freshMemoize(),
+    memoize: createMemoize(),
     apiOf: async (name) => {
       const other = watched(await withStopSwitch(otherApi(name), data.phase, deps), watch);
       return other && isPlan ? readOnly(other) : other;
@@ -158,16 +159,16 @@ function cleanupInput({ data, deps, operation, service, task }: ServiceRun) {
     skipTypes: data.skipTypes,
     // The value comes from the stored task, because a forged message must not decide which types
     // are handled.
-    awaiting: task.partial?.state === 'running' ? task.partial.awaiting : [],
+    awaitedServices: task.partial?.state === 'running' ? task.partial.awaiting : [],
     seenIds: task.seenIds,
     leftBefore: leftOf(task),
     verifiedBeforeDeletion: data.verifiedBeforeDeletion,
     concurrency: deps.concurrency[service.name] ?? service.concurrency,
     deadline: deps.now() + deps.budgetMillis,
     stopping: deps.stopping,
-    halted: haltedBy(operation, deps),
+    whyHalted: haltedBy(operation, deps),
     onCounts: progressReporter(addressOf(data), deps),
-    millisUntilChange: (
+    recordListing: (
       resourceType: ResourceTypeName,
       listedIds: readonly string[],
       acceptedIds: readonly string[],

@@ -52,7 +52,7 @@ const resource = defineType<ResourceRow>({
     const [removal] = await removeResources([row], context);
     return removal ?? { kind: 'accepted' };
   },
-  batch: { most: PAGE, remove: removeResources },
+  batch: { maxItems: PAGE, remove: removeResources },
 });
 
 const metricRow = z.object({

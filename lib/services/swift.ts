@@ -96,7 +96,7 @@ const object = defineType<ObjectRow>({
     if (answer instanceof PropagatorError) throw answer;
     return answer ?? { kind: 'accepted' };
   },
-  batch: { most: 500, remove: removeObjects },
+  batch: { maxItems: 500, remove: removeObjects },
 });
 
 /** Returns the number of objects from the account's statistics, which may be some minutes old. */

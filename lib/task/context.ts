@@ -31,11 +31,14 @@ export interface RequestOptions {
 }
 
 /**
- * How a listing requests the next page. `marker` (nova, cinder, neutron): with the id of the last
- * row, as long as the answer links to a next page. `next` (glance): with the path in the field
- * `next`. `offset` (server groups): with an offset, until a page is empty. `total` (barbican): with
- * an offset, up to the total that the service reports. `swift`: with the name of the last row,
- * until a page is empty. `none`: all rows are in one answer.
+ * How a listing requests the next page:
+ * - `marker` (nova, cinder, neutron): with the id of the last row, as long as the answer links to a
+ *   next page;
+ * - `next` (glance): with the path in the field `next`;
+ * - `offset` (server groups): with an offset, until a page is empty;
+ * - `total` (barbican): with an offset, up to the total that the service reports;
+ * - `swift`: with the name of the last row, until a page is empty;
+ * - `none`: all rows are in one answer, and there is no next page.
  */
 export type Paging = 'marker' | 'next' | 'offset' | 'total' | 'swift' | 'none';
 
@@ -54,7 +57,7 @@ export interface ListOptions<S extends z.ZodType> extends RequestOptions {
   readonly paging: Paging;
   /** Rows requested per page; default 1000. */
   readonly limit?: number;
-  /** Stop after about this many rows and return `more`. */
+  /** The listing stops after about this many rows. `more` is then true. */
   readonly atMost?: number;
   /**
    * Called with each page before the next one is requested. The result of the listing then contains
@@ -91,20 +94,23 @@ export interface ServiceApi {
     options?: RequestOptions,
   ): Promise<Answer>;
   /**
-   * Returns the rows of all pages of a listing. Throws when the list may be incomplete: an
-   * incomplete list must never count as empty.
+   * Returns the rows of all pages of a listing. `more`: the listing stopped at `atMost` rows. Throws
+   * when the list may be incomplete for another reason, because an incomplete list must never count
+   * as empty.
    */
   list<S extends z.ZodType>(
     path: string,
     options: ListOptions<S>,
   ): Promise<{ rows: z.infer<S>[]; more: boolean }>;
-  /** Returns the same API, watched: the watch counts the answers and can abort the calls. */
+  /** Returns the same API. The watch counts its complete answers and can abort its calls. */
   watched?(watch: Watch): ServiceApi;
 }
 
-/** Counts the complete answers of an API. Its signal aborts the open calls. */
+/** Observes the calls of an API. */
 export interface Watch {
+  /** Aborts the open calls. */
   readonly signal: AbortSignal;
+  /** Called after each complete answer. */
   answered(): void;
 }
 
@@ -114,9 +120,8 @@ export interface CommonContext {
   readonly api: ServiceApi;
   /**
    * The same API with a token on the project itself. Set while the project exists and an
-   * administrator has requested its deletion. For a resource type of class C, `api` also has the
-   * token on the project. Other types may use `projectApi` if the service needs the project's token
-   * (Heat).
+   * administrator has requested its deletion. A resource type of class C gets this API as `api`.
+   * Other types may use `projectApi` if the service needs the project's token (Heat).
    */
   readonly projectApi: ServiceApi | undefined;
   /**
@@ -126,11 +131,11 @@ export interface CommonContext {
    */
   readonly memberApi?: () => Promise<ServiceApi | undefined>;
   /**
-   * Resume only: returns the same API with a token on the project. For the token, the propagator
-   * assigns itself roles on the project. The roles are revoked at the end of the resume. Throws the
+   * Resume only: returns the same API with a token on the project. To get the token, the propagator
+   * assigns itself roles on the project, and revokes them at the end of the resume. Throws the
    * error of Keystone.
    */
-  readonly projectToken?: () => Promise<ServiceApi | undefined>;
+  readonly apiWithProjectToken?: () => Promise<ServiceApi | undefined>;
   /**
    * Returns the API of another service, or `undefined` if the catalog lacks it. Example: `swift`,
    * for the backups that Cinder stores there.
@@ -139,15 +144,15 @@ export interface CommonContext {
   /** Epoch milliseconds. */
   now(): number;
   /**
-   * Calls `ask` at most once per iteration and key, and shares the answer among all resource types.
-   * Example: the list of extensions.
+   * Calls `load` at most once per iteration and key, and shares the result among all resource
+   * types. Example: the list of extensions.
    */
-  memoize<T>(key: string, ask: () => Promise<T>): Promise<T>;
+  memoize<T>(key: string, load: () => Promise<T>): Promise<T>;
 }
 
 /** The context of a run for a project. */
 export interface ProjectContext extends CommonContext {
-  /** The project of the cleanup. */
+  /** The project whose resources the run lists and changes. */
   readonly project: ProjectId;
   /**
    * The users with a role on the project, recorded before its deletion; `undefined` if not
@@ -155,10 +160,10 @@ export interface ProjectContext extends CommonContext {
    */
   readonly members: readonly UserId[] | undefined;
   /**
-   * Set in a partial run: the services that this one depends on and that have not ended. The run
-   * must keep resources that these services may still use.
+   * Set in a partial run, which begins before all services that this one depends on have ended: the
+   * services that have not ended. The run must keep resources that these services may still use.
    */
-  readonly awaiting?: readonly string[] | undefined;
+  readonly awaitedServices?: readonly string[] | undefined;
 }
 
 /** The context of a run for a user. */
@@ -169,6 +174,9 @@ export interface UserContext extends CommonContext {
    */
   readonly user: UserId;
   readonly userName: string | undefined;
-  /** Projects on which the user had a role, as far as recorded. Some may be deleted. */
+  /**
+   * Projects on which the user had a role, as far as recorded. Some of the projects may not exist
+   * any more.
+   */
   readonly projects: readonly ProjectId[];
 }

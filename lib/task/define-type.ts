@@ -5,35 +5,54 @@ import { HELD_BLOCKER } from './held.ts';
 import type { Resource, ResourceType, ResourceTypeDefinition } from './resource-type.ts';
 
 /**
- * A function that creates a resource type for a service. The row type of the definition is hidden.
+ * A function that creates a resource type for the service of this name. The type of its rows is
+ * hidden.
  */
-export type DefinedType<At = ProjectContext> = (service: string) => ResourceType<At>;
+export type DefinedType<Context = ProjectContext> = (service: string) => ResourceType<Context>;
 
 /**
  * Defines one resource type of a service file. The row type is inferred from `list` and checked in
  * the other functions. `remove` must be repeatable. With a synchronous API, `remove` returns
  * `gone`. With an asynchronous API, it returns `accepted`.
  *
- * @example const alarm = defineType({ name: 'alarm', async list({ api, project }) { const query = {
- * project_id: project }; const options = { collection: 'alarms', row: alarmRow, paging: 'marker',
- * query } as const; return (await api.list('/v1/alarms', options)).rows; }, id: (row) => row.id,
- * owner: (row) => row.project_id ?? undefined, label: (row) => row.name, async remove(row, { api })
- * { await api.request('DELETE', `/v1/alarms/${encodeURIComponent(row.id)}`); return { kind: 'gone'
- * }; }, });
+ * @example
+ * const alarm = defineType({
+ *   name: 'alarm',
+ *   async list({ api, project }) {
+ *     const query = { project_id: project };
+ *     const options = { collection: 'alarms', row: alarmRow, paging: 'marker', query } as const;
+ *     return (await api.list('/v1/alarms', options)).rows;
+ *   },
+ *   id: (row) => row.id,
+ *   owner: (row) => row.project_id ?? undefined,
+ *   label: (row) => row.name,
+ *   async remove(row, { api }) {
+ *     await api.request('DELETE', `/v1/alarms/${encodeURIComponent(row.id)}`);
+ *     return { kind: 'gone' };
+ *   },
+ * });
  */
 export function defineType<Row>(definition: ResourceTypeDefinition<Row>): DefinedType {
   return hideRowType(definition);
 }
 
 /**
- * Defines one resource type of a user. The owner of a row is the user's id. Some resources are kept
- * but no longer work without the user, for example a stack with the user's trust. For such a
- * resource `remove` returns `retained` with advice for the operator.
+ * Defines one resource type of a user. The owner of a row is the user's id. Some resources of a
+ * project stop working when a user is deleted, for example a stack that uses a trust of the user.
+ * For such a resource, `remove` removes nothing and returns `retained` with advice for the operator.
  *
- * @example const alarmOfUser = defineUserType({ name: 'alarm-of-user', list: ({ api, user }) =>
- * alarmsWithTrustOf(api, user), id: (row) => row.id, owner: (row) => row.user_id ?? undefined,
- * remove: async () => ({ kind: 'retained', message: 'this alarm uses a trust of the deleted user',
- * advice: 'Ask another member of the project to recreate the alarm.', }), });
+ * @example
+ * const alarmOfUser = defineUserType({
+ *   name: 'alarm-of-user',
+ *   list: ({ api, user }) => alarmsWithTrustOf(api, user),
+ *   id: (row) => row.id,
+ *   owner: (row) => row.user_id ?? undefined,
+ *   remove: async () => ({
+ *     kind: 'retained',
+ *     message: 'this alarm uses a trust of the deleted user',
+ *     advice: 'Ask another member of the project to recreate the alarm.',
+ *   }),
+ * });
  */
 export function defineUserType<Row>(
   definition: ResourceTypeDefinition<Row, UserContext>,
@@ -41,17 +60,19 @@ export function defineUserType<Row>(
   return hideRowType(definition);
 }
 
-function hideRowType<Row, At>(definition: ResourceTypeDefinition<Row, At>): DefinedType<At> {
+function hideRowType<Row, Context>(
+  definition: ResourceTypeDefinition<Row, Context>,
+): DefinedType<Context> {
   const { batch } = definition;
   const rowOf = new WeakMap<Resource, { readonly row: Row }>();
   const rowsOf = (resources: readonly Resource[]): Row[] =>
     resources.map((resource) => {
-      const known = rowOf.get(resource);
-      if (!known)
+      const listed = rowOf.get(resource);
+      if (!listed)
         throw new TypeError(
           `${definition.name}: ${resource.id} was not listed by this resource type`,
         );
-      return known.row;
+      return listed.row;
     });
   return (service) => ({
     name: ResourceTypeName.parse(`${service}.${definition.name}`),
@@ -78,7 +99,7 @@ function hideRowType<Row, At>(definition: ResourceTypeDefinition<Row, At>): Defi
       return { more, total, resources };
     },
     batch: batch && {
-      most: batch.most,
+      maxItems: batch.maxItems,
       remove: (resources, context) => batch.remove(rowsOf(resources), context),
     },
   });

@@ -1,8 +1,8 @@
-/** One listing of a resource type, with the deletions in progress after it. */
-export interface DeletionsUnderWay {
-  /** The service, region and type. Durations are learned for each of them. */
+/** One listing of a resource type, with the deletions that were in progress after it. */
+export interface ListedDeletions {
+  /** The resource type and the region. Each combination has its own usual duration. */
   readonly type: string;
-  /** The task that lists the resources. */
+  /** The id of the task that lists the resources. */
   readonly task: string;
   /** All ids of the listing. */
   readonly listedIds: readonly string[];
@@ -10,19 +10,19 @@ export interface DeletionsUnderWay {
   readonly acceptedIds: readonly string[];
 }
 
-/** Longest delay of a listing. */
+/** The longest time until the next listing. */
 const MAX_WAIT_MILLIS = 10_000;
 /**
  * The next listing follows after this part of the usual duration, because some deletions end
  * sooner.
  */
-const SHARE = 0.8;
-/** Weight of a new duration in the average. */
-const WEIGHT = 0.5;
+const WAITED_SHARE = 0.8;
+/** The weight of a new duration in the moving average. */
+const NEW_DURATION_WEIGHT = 0.5;
 /** The maximum number of pairs of task and type that are tracked. The oldest pair is dropped. */
-const MAX_FOLLOWED = 1000;
+const MAX_TRACKED_PAIRS = 1000;
 /** The maximum number of resources of one type and task that are tracked. */
-const MAX_IDS = 1000;
+const MAX_TRACKED_IDS = 1000;
 
 /**
  * Measures the durations of the asynchronous deletions of each resource type. A listing can then be
@@ -31,35 +31,37 @@ const MAX_IDS = 1000;
  */
 export class DeletionTimes {
   /** By type: the usual duration in milliseconds. */
-  readonly #usual = new Map<string, number>();
-  /** By task and type: when the deletion of each resource was accepted, in epoch milliseconds. */
-  readonly #accepted = new Map<string, Map<string, number>>();
+  readonly #usualMillis = new Map<string, number>();
+  /**
+   * By task and type, then by resource id: when the deletion was accepted, in epoch milliseconds.
+   */
+  readonly #acceptedAt = new Map<string, Map<string, number>>();
 
   /**
    * Records a listing at `now` (epoch milliseconds), and the deletions that followed it. Returns
    * the milliseconds until a listing is likely to show a change; 0 if unknown.
    */
-  record({ type, task, listedIds, acceptedIds }: DeletionsUnderWay, now: number): number {
+  record({ type, task, listedIds, acceptedIds }: ListedDeletions, now: number): number {
     const key = `${task} ${type}`;
-    const before = this.#accepted.get(key) ?? new Map<string, number>();
+    const before = this.#acceptedAt.get(key) ?? new Map<string, number>();
     this.#learn(type, before, new Set(listedIds), now);
     const after = new Map(
-      acceptedIds.slice(0, MAX_IDS).map((id) => [id, before.get(id) ?? now] as const),
+      acceptedIds.slice(0, MAX_TRACKED_IDS).map((id) => [id, before.get(id) ?? now] as const),
     );
-    this.#accepted.delete(key);
+    this.#acceptedAt.delete(key);
     if (after.size === 0) return 0;
-    this.#accepted.set(key, after);
-    for (const oldest of this.#accepted.keys())
-      if (this.#accepted.size > MAX_FOLLOWED) this.#accepted.delete(oldest);
-    const usual = this.#usual.get(type);
+    this.#acceptedAt.set(key, after);
+    for (const oldest of this.#acceptedAt.keys())
+      if (this.#acceptedAt.size > MAX_TRACKED_PAIRS) this.#acceptedAt.delete(oldest);
+    const usual = this.#usualMillis.get(type);
     if (usual === undefined) return 0;
     const newest = Math.max(...after.values());
-    return Math.min(MAX_WAIT_MILLIS, Math.max(0, newest + usual * SHARE - now));
+    return Math.min(MAX_WAIT_MILLIS, Math.max(0, newest + usual * WAITED_SHARE - now));
   }
 
   /**
-   * Updates the usual duration with the most recent of the deletions that have ended. Deletions
-   * that began earlier are not used, because they may have ended long before this listing.
+   * Updates the usual duration. Among the deletions that this listing shows as ended, only the one
+   * that was accepted last is used. The others may have ended long before this listing.
    */
   #learn(
     type: string,
@@ -70,7 +72,10 @@ export class DeletionTimes {
     const gone = [...before].flatMap(([id, at]) => (listed.has(id) ? [] : [now - at]));
     if (gone.length === 0) return;
     const shortest = Math.max(0, Math.min(...gone));
-    const usual = this.#usual.get(type);
-    this.#usual.set(type, usual === undefined ? shortest : usual + (shortest - usual) * WEIGHT);
+    const usual = this.#usualMillis.get(type);
+    this.#usualMillis.set(
+      type,
+      usual === undefined ? shortest : usual + (shortest - usual) * NEW_DURATION_WEIGHT,
+    );
   }
 }

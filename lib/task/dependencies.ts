@@ -60,7 +60,7 @@ export type TypeDependency =
   | { readonly type: ResourceTypeName; readonly strength: 'required'; readonly until: 'empty' }
   | { readonly type: ResourceTypeName; readonly strength: 'preferred'; readonly until: 'done' };
 
-/** Returns the dependencies of a service with one entry for each name. */
+/** Returns the declared dependencies of a service, with one entry for each service or type. */
 export const serviceDependencies = (declared: readonly ServiceDependencies[]) =>
   declared.flatMap((one): DeclaredDependency[] =>
     one.until === 'empty'
@@ -76,13 +76,13 @@ export const serviceDependencies = (declared: readonly ServiceDependencies[]) =>
         })),
   );
 
-/** Returns the dependents of a service with one entry for each name. */
+/** Returns the declared dependents of a service, with one entry for each dependent. */
 export const serviceDependents = (declared: readonly ServiceDependents[]): Dependent[] =>
   declared.flatMap(({ services, strength, until }) =>
     services.map((name) => ({ service: ServiceName.parse(name), strength, until })),
   );
 
-/** Returns the dependencies of a type of `service` with one entry for each name. */
+/** Returns the declared dependencies of a type of `service`, with one entry for each type. */
 export const typeDependencies = (
   service: string,
   declared: readonly TypeDependencies[],
@@ -98,7 +98,8 @@ export const typeDependencies = (
 
 /**
  * Throws `TypeError` when a type is independent of another service but requires a type that depends
- * on that service. A partial run would then process the type before the required type.
+ * on that service. A partial run, which does not wait for that service, would then process the type
+ * before the required type.
  */
 export function assertIndependence(
   types: readonly {
@@ -109,11 +110,11 @@ export function assertIndependence(
 ): void {
   for (const { name, dependsOn, independentOf = [] } of types)
     for (const { type, strength } of dependsOn) {
-      const first = types.find((other) => other.name === type)?.independentOf ?? [];
-      const missing = independentOf.find((service) => !first.includes(service));
-      if (strength === 'required' && missing !== undefined)
+      const independentOfRequired = types.find((one) => one.name === type)?.independentOf ?? [];
+      const service = independentOf.find((one) => !independentOfRequired.includes(one));
+      if (strength === 'required' && service !== undefined)
         throw new TypeError(
-          `${name} is independent of ${missing}, and requires ${type}, which is not`,
+          `${name} is independent of ${service}, but requires ${type}, which depends on ${service}`,
         );
     }
 }
@@ -134,7 +135,7 @@ export function assertTypeOrder(
     const ready = open.filter(({ dependsOn }) => dependsOn.every(({ type }) => ordered.has(type)));
     if (ready.length === 0)
       throw new TypeError(
-        `${service}: the dependencies form a cycle among ` +
+        `${service}: the dependencies form a cycle or name an unknown type among ` +
           `${open.map(({ name }) => name).join(', ')}`,
       );
     for (const { name } of ready) ordered.add(name);

@@ -1,7 +1,7 @@
 import type { ResourceTypeName } from '../../events/ids.ts';
 import { type ErrorReport, reportOf } from '../shared/errors.ts';
 import { blockedConditions, ownershipConditions, returnedConditions } from './conditions.ts';
-import { removeAll } from './removal.ts';
+import { type Removals, removeAll } from './removal.ts';
 import { ownership } from './safety-rules.ts';
 import type { CommonContext, ProjectContext, Resource, ResourceType } from './service.ts';
 import {
@@ -10,7 +10,12 @@ import {
   notListed,
   type TypeIteration,
 } from './type-iteration.ts';
-import { listingFailed, returnedError, tokenOnProject, unreachable } from './unlisted.ts';
+import {
+  apiWithProjectToken,
+  failedListingResult,
+  returnedError,
+  unreachableResult,
+} from './unlisted.ts';
 
 /**
  * Lists each resource type once. In phases `pre-delete` and `apply` it also requests the removal of
@@ -19,156 +24,178 @@ import { listingFailed, returnedError, tokenOnProject, unreachable } from './unl
  * concurrently. Never throws. Each result has the errors of its type. An error of one type stops no
  * other type (safety rule "One stuck project stops no other").
  */
-export async function iteration<At extends CommonContext = ProjectContext>(
-  input: IterationInput<At>,
+export async function runIteration<Context extends CommonContext = ProjectContext>(
+  input: IterationInput<Context>,
 ): Promise<TypeIteration[]> {
   const results = new Map<ResourceTypeName, Promise<TypeIteration>>();
-  const start = (resourceType: ResourceType<At>): Promise<TypeIteration> => {
+  /** Starts a type after the types that it depends on, and each type only once. */
+  const start = (resourceType: ResourceType<Context>): Promise<TypeIteration> => {
     const started = results.get(resourceType.name);
-    if (started) return started;
-    const { dependsOn } = resourceType;
+    if (started !== undefined) return started;
     const dependencies = input.resourceTypes
-      .filter(({ name }) => dependsOn.some(({ type }) => type === name))
+      .filter(({ name }) => resourceType.dependsOn.some(({ type }) => type === name))
       .map(start);
-    const result = (async () => {
-      // Phase `plan` only counts, so it lists all types concurrently.
-      const ended = input.phase === 'plan' ? [] : await Promise.all(dependencies);
-      const mustWait = ended.some(
-        (done) =>
-          !allowsDependents(done) &&
-          dependsOn.some((one) => one.until === 'empty' && one.type === done.resourceType),
-      );
-      const done = await iterateType(resourceType, mustWait, input);
-      input.onType(done);
-      return done;
-    })();
+    const result = processAfter(dependencies, resourceType, input);
     results.set(resourceType.name, result);
     return result;
   };
   return Promise.all(input.resourceTypes.map(start));
 }
 
-async function iterateType<At extends CommonContext>(
-  resourceType: ResourceType<At>,
-  mustWait: boolean,
-  input: IterationInput<At>,
+/** Processes a type when the results of the types that it depends on are known. */
+async function processAfter<Context extends CommonContext>(
+  dependencies: readonly Promise<TypeIteration>[],
+  resourceType: ResourceType<Context>,
+  input: IterationInput<Context>,
 ): Promise<TypeIteration> {
-  const token =
+  // Phase `plan` only counts, so it lists all types concurrently.
+  const required = input.phase === 'plan' ? [] : await Promise.all(dependencies);
+  const mustWait = required.some(
+    (other) =>
+      !allowsDependents(other) &&
+      resourceType.dependsOn.some(
+        ({ type, until }) => until === 'empty' && type === other.resourceType,
+      ),
+  );
+  const result = await listAndRemove(resourceType, mustWait, input);
+  input.onType(result);
+  return result;
+}
+
+async function listAndRemove<Context extends CommonContext>(
+  resourceType: ResourceType<Context>,
+  mustWait: boolean,
+  input: IterationInput<Context>,
+): Promise<TypeIteration> {
+  const projectApi =
     resourceType.requiresLiveProject?.class === 'C'
-      ? tokenOnProject(resourceType, input)
+      ? apiWithProjectToken(resourceType, input)
       : undefined;
-  if (token && 'resourceType' in token) return token;
-  // A type that this one depends on has resources left, so this type must wait. This type is not
-  // listed, and its earlier count is kept. The other type reports the cause (safety rule "Every
-  // failure has an owner").
+  if (projectApi && 'resourceType' in projectApi) return projectApi;
+  // A type that this one depends on has resources left. This type is not listed, and its earlier
+  // count is kept. The other type reports the cause (safety rule "Every failure has an owner").
   if (mustWait) return notListed(resourceType.name);
-  const context = token ? { ...input.context, api: token } : input.context;
-  let listing: Listing<At>;
+  const context = projectApi ? { ...input.context, api: projectApi } : input.context;
+  let listing: Listing<Context>;
   try {
     listing = await resourceType.list(context);
   } catch (thrown) {
     const code = `${resourceType.name}.list`;
     const error = reportOf(thrown, { code, service: input.service, region: context.region });
-    return listingFailed(resourceType, error, input.verifiedBeforeDeletion);
+    return failedListingResult(resourceType, error, input.verifiedBeforeDeletion);
   }
   return removeListed(resourceType, listing, input);
 }
 
-type Listing<At> = Awaited<ReturnType<ResourceType<At>['list']>>;
+type Listing<Context> = Awaited<ReturnType<ResourceType<Context>['list']>>;
 
 /** Removes the listed resources of the owner, and returns the result of the type. Never throws. */
-async function removeListed<At extends CommonContext>(
-  resourceType: ResourceType<At>,
-  { resources, more, total }: Listing<At>,
-  input: IterationInput<At>,
+async function removeListed<Context extends CommonContext>(
+  resourceType: ResourceType<Context>,
+  listing: Listing<Context>,
+  input: IterationInput<Context>,
 ): Promise<TypeIteration> {
   const { name, requiresLiveProject } = resourceType;
-  const owned = new Map(resources.map((one) => [one, ownership(one, input.owner)]));
-  const listedOurs = resources.filter((one) => owned.get(one) === 'ours');
-  input.onListed?.(name, listedOurs, more ? (total ?? listedOurs.length) : undefined);
-  const { ours, error } = await applyGuard(name, listedOurs, input);
-  const ownerless = resources.filter((one) => owned.get(one) === 'ownerless');
-  const foreign = resources.filter((one) => owned.get(one) === 'foreign');
+  const ours = listing.resources.filter((one) => ownership(one, input.owner) === 'ours');
+  const { more, total } = listing;
+  input.onListed?.(name, ours, more ? (total ?? ours.length) : undefined);
+  const error = await addBlockers(name, ours, input);
+  const listed = listingResult(name, listing, ours, input);
+  if (listed.status === 'empty') return listed;
+  if (input.phase === 'plan')
+    return { ...listed, conditions: [...listed.conditions, ...blockedConditions(name, ours)] };
+  if (error) return { ...listed, errors: [error] };
+  if (requiresLiveProject?.class === 'D' && input.phase === 'apply') {
+    const { conditions, exception } = unreachableResult(resourceType, ours);
+    return { ...listed, exception, conditions: [...listed.conditions, ...conditions] };
+  }
+  const returned = ours.filter(({ id }) => input.wasRemoved?.(name, id));
+  const others = ours.filter((one) => !returned.includes(one));
+  const removals = await removeAll(resourceType, others, input);
+  return removalResult(listed, removals, returned, input);
+}
+
+/** Returns the result of a type after its listing and before its first removal. */
+function listingResult<Context extends CommonContext>(
+  name: ResourceTypeName,
+  { resources, more, total }: Listing<Context>,
+  ours: readonly Resource[],
+  { owner }: IterationInput<Context>,
+) {
+  const foreign = resources.filter((one) => ownership(one, owner) === 'foreign');
+  const ownerless = resources.filter((one) => ownership(one, owner) === 'ownerless');
   const listed = Math.max(total ?? 0, ours.length + ownerless.length);
-  const conditions = ownershipConditions(name, foreign, ownerless);
-  const seen = {
-    listedIds: ours.map(({ id }) => id),
-    goneIds: [],
-    listed,
-    gone: 0,
-    isPartial: more,
-  };
-  const listedResult = {
+  return {
     resourceType: name,
     status: listed === 0 && !more ? 'empty' : 'present',
     count: { listed, gone: 0, left: listed },
-    conditions,
+    conditions: ownershipConditions(name, foreign, ownerless),
     errors: [],
-    seen,
+    countedIds: { listedIds: idsOf(ours), goneIds: [], listed, gone: 0, isPartial: more },
   } as const satisfies TypeIteration;
-  if (listedResult.status === 'empty') return listedResult;
-  if (input.phase === 'plan')
-    return { ...listedResult, conditions: [...conditions, ...blockedConditions(name, ours)] };
-  if (error) return { ...listedResult, errors: [error] };
-  if (requiresLiveProject?.class === 'D' && input.phase === 'apply') {
-    const over = unreachable(resourceType, ours);
-    return { ...listedResult, ...over, conditions: [...conditions, ...over.conditions] };
-  }
-  const returnedResources = ours.filter(({ id }) => input.wasRemoved?.(name, id));
-  const removal = await removeAll(
-    resourceType,
-    ours.filter((one) => !returnedResources.includes(one)),
-    input,
-  );
-  const gone = removal.gone.length;
+}
+
+/**
+ * Returns the result of a type after its removals. `returned`: the resources that an earlier
+ * iteration of the run removed and that were listed again.
+ */
+function removalResult<Context extends CommonContext>(
+  result: ReturnType<typeof listingResult>,
+  removals: Removals,
+  returned: readonly Resource[],
+  input: IterationInput<Context>,
+): TypeIteration {
+  const { conditions, count, countedIds, resourceType } = result;
+  const { listed } = count;
+  const gone = removals.gone.length;
   return {
-    ...listedResult,
+    ...result,
     count: { listed, gone, left: listed - gone },
-    seen: { ...seen, goneIds: idsOf(removal.gone), gone },
-    acceptedIds: idsOf(removal.accepted),
+    countedIds: { ...countedIds, goneIds: idsOf(removals.gone), gone },
+    acceptedIds: idsOf(removals.accepted),
     conditions: [
       ...conditions,
-      ...removal.conditions,
-      ...returnedConditions(name, returnedResources),
+      ...removals.conditions,
+      ...returnedConditions(resourceType, returned),
     ],
-    errors: removal.errors,
-    ...(returnedResources.length > 0
-      ? { returned: returnedError(name, returnedResources, input) }
-      : {}),
-    ...exceptionOf(removal, { listed, more, isPreDelete: input.phase === 'pre-delete' }),
+    errors: removals.errors,
+    ...(returned.length > 0 ? { returned: returnedError(resourceType, returned, input) } : {}),
+    ...(countedIds.isPartial ? {} : exceptionOf(removals, listed, input)),
   };
 }
 
-/** Sets `blocked` on resources that are held or missing in the approved plan. */
-async function applyGuard<At extends CommonContext>(
+/**
+ * Sets `blocked` on the resources that are held or missing in the approved plan. Returns the error
+ * if the blockers could not be read. Phase `plan` removes nothing, so it ignores the error.
+ */
+async function addBlockers<Context extends CommonContext>(
   name: ResourceTypeName,
   resources: readonly Resource[],
-  { guard, phase, service, context }: IterationInput<At>,
-): Promise<{ ours: readonly Resource[]; error?: ErrorReport }> {
-  if (!guard || resources.length === 0) return { ours: resources };
+  { context, findBlockers, phase, service }: IterationInput<Context>,
+): Promise<ErrorReport | undefined> {
+  if (!findBlockers || resources.length === 0) return undefined;
   try {
-    const blockers = await guard(name, resources);
-    for (const resource of resources) {
-      const blocked = blockers.get(resource.id);
-      if (blocked) resource.blocked = blocked;
-    }
-    return { ours: resources };
+    const blockers = await findBlockers(name, resources);
+    for (const resource of resources)
+      resource.blocked = blockers.get(resource.id) ?? resource.blocked;
+    return undefined;
   } catch (thrown) {
     const code = `${name}.guard`;
     const error = reportOf(thrown, { code, service, region: context.region });
-    return phase === 'plan' ? { ours: resources } : { ours: resources, error };
+    return phase === 'plan' ? undefined : error;
   }
 }
 
 const idsOf = (resources: readonly Resource[]): string[] => resources.map(({ id }) => id);
 
-function exceptionOf(
-  { gone, retained, deferred }: Awaited<ReturnType<typeof removeAll>>,
-  { listed, more, isPreDelete }: { listed: number; more: boolean; isPreDelete: boolean },
+/** Returns why the run may end although resources of the type are left. */
+function exceptionOf<Context extends CommonContext>(
+  { gone, retained, deferred }: Removals,
+  listed: number,
+  { phase }: IterationInput<Context>,
 ): Pick<TypeIteration, 'exception'> {
-  if (more) return {};
   if (retained > 0 && retained === listed) return { exception: { type: 'retained' } };
-  if (isPreDelete && deferred > 0 && gone.length + retained + deferred === listed)
+  if (phase === 'pre-delete' && deferred > 0 && gone.length + retained + deferred === listed)
     return { exception: { type: 'after-deletion' } };
   return {};
 }

@@ -4,9 +4,10 @@ import type { Condition, Counts } from '../../events/service.ts';
 import { type ErrorReport, reportOf } from '../shared/errors.ts';
 import { aggregate } from './conditions.ts';
 import type { ProjectContext } from './context.ts';
-import { freshMemoize, type RunReport } from './run.ts';
+import { createMemoize } from './memoize.ts';
+import type { RunReport } from './run.ts';
 import type { RunControl } from './run-control.ts';
-import type { Outcome } from './run-outcome.ts';
+import { errorOutcome, type Outcome } from './run-outcome.ts';
 import { ownership } from './safety-rules.ts';
 import type { Suspension, SuspensionRow } from './suspension.ts';
 import type { SuspensionRecords } from './suspension-records.ts';
@@ -18,22 +19,25 @@ export interface LifecycleRunInput extends RunControl {
    * In the order in which the run handles them. For resume this is the reverse order of suspend.
    */
   readonly types: readonly Suspension[];
-  /** The options of the policy file for this service; `undefined`: it has none. Suspend only. */
+  /**
+   * Suspend only: the options of the policy file for this service; `undefined` if the policy file
+   * has none.
+   */
   readonly options: readonly string[] | undefined;
   readonly context: ProjectContext;
   readonly records: SuspensionRecords;
-  /** `plan`: only count. */
+  /** `plan`: the run only counts. */
   readonly phase: 'plan' | 'apply';
   /**
-   * Epoch milliseconds. Only a listing that began at or after this time proves the end. Before this
-   * time, services may still accept cached tokens of the disabled project.
+   * Epoch milliseconds. The run finishes only after a listing that began at or after this time.
+   * Before this time, services may still accept cached tokens of the disabled project.
    */
   readonly settleAt: number;
   readonly concurrency: number;
 }
 
-/** The result of one listing of a resource type. */
-export interface TypeWork {
+/** One listing of a resource type, compared with the desired state. */
+export interface TypeComparison {
   readonly resourceType: ResourceTypeName;
   /**
    * The number of all resources that the action concerns, including resources that need no change.
@@ -48,11 +52,12 @@ export interface TypeWork {
 
 /** The steps in which suspend and resume differ. */
 export interface LifecycleSteps {
-  /** Compares the rows of one type with the records, and returns the changes to make. */
-  work(type: Suspension, listedAt: number): Promise<TypeWork>;
-  /** Called when a listing has proved the end. */
+  /** Lists one type, and compares its rows with the records. `listedAt`: the time before that. */
+  compare(type: Suspension, listedAt: number): Promise<TypeComparison>;
+  /** Called after the listing that shows that the run has finished. */
   finish(): Promise<void>;
-  readonly waitsForSettling: string;
+  /** Shown while all resources have the desired state, and `settleAt` is still in the future. */
+  readonly settlingMessage: string;
 }
 
 /**
@@ -60,87 +65,124 @@ export interface LifecycleSteps {
  */
 const MAX_ITERATIONS = 4;
 
-/** A type whose listing failed. */
-interface Failed {
-  readonly error: ErrorReport;
+/** One comparison of all types of the service. */
+interface ServiceComparison {
+  /** Epoch milliseconds before the first call. */
+  readonly listedAt: number;
+  /** The types that could be listed. */
+  readonly types: readonly TypeComparison[];
+  /** The errors of the other types. */
+  readonly errors: readonly ErrorReport[];
+}
+
+/** How a run ends, with conditions in addition to those of the last comparison. */
+interface Ending {
+  readonly outcome: Outcome;
+  readonly conditions?: readonly Condition[];
 }
 
 /**
- * Repeats the steps until a listing shows that all changes are made or that the service only needs
- * time. An error of one type stops no other type. API errors are in the outcome and are not thrown.
+ * Compares and changes the resources repeatedly, until a listing shows the desired state or the
+ * service only needs time. An error of one type stops no other type. API errors are in the outcome
+ * and are not thrown.
  */
 export async function lifecycleRun(
   input: LifecycleRunInput,
   steps: LifecycleSteps,
 ): Promise<RunReport> {
-  const totals = new Map<ResourceTypeName, TypeWork>();
-  const { now } = input.context;
+  const latest = new Map<ResourceTypeName, TypeComparison>();
   for (let iteration = 1; ; iteration += 1) {
-    const listedAt = now();
-    const typeResults = await Promise.all(
-      input.types.map((type) => workOf(type, listedAt, input, steps)),
-    );
-    const works = typeResults.flatMap((one) => ('error' in one ? [] : [one]));
-    const errors = typeResults.flatMap((one) => ('error' in one ? [one.error] : []));
-    for (const work of works) totals.set(work.resourceType, work);
-    const counts = countsOf(totals);
+    const comparison = await compareTypes(input, steps);
+    for (const type of comparison.types) latest.set(type.resourceType, type);
+    const counts = countsOf(latest);
     input.onCounts?.(counts);
-    const conditions = works.flatMap((work) => work.conditions);
-    const report = (outcome: Outcome, more: readonly Condition[] = []): RunReport => ({
-      counts,
-      conditions: aggregate([...conditions, ...more]),
-      outcome,
-      // If all resources are at rest, the next services can begin. They do not wait for the expiry
-      // of cached tokens.
-      verification: Object.fromEntries(
-        works.map((work) => [work.resourceType, work.left === 0 ? 'empty' : 'present'] as const),
-      ),
-      fresh: {},
-      seenIds: undefined,
-    });
-    const changes = input.phase === 'plan' ? [] : works.flatMap((work) => work.changes);
-    errors.push(...(await makeChanges(changes, input)));
-    const error = worstError(errors);
-    if (error && error.class !== 'Transient') return report({ kind: 'failed', error });
-    if (error) return report({ kind: 'again', afterSeconds: error.retryAfterSeconds ?? 0, error });
-    if (input.phase === 'plan') return report({ kind: 'finished' });
-    if (works.every((work) => work.left === 0 && work.changes.length === 0)) {
-      if (listedAt >= input.settleAt) {
-        await steps.finish();
-        return report({ kind: 'finished' });
-      }
-      const afterSeconds = (input.settleAt - now()) / 1000;
-      const waits = { ...inProgress(input.service, steps.waitsForSettling), count: 1 };
-      return report(
-        { kind: 'again', afterSeconds: Math.max(0.1, afterSeconds), error: undefined },
-        [waits],
-      );
-    }
-    if (
-      changes.length === 0 ||
-      iteration >= MAX_ITERATIONS ||
-      now() >= input.deadline ||
-      input.stopping?.aborted ||
-      !(await input.mayContinue())
-    )
-      return report({ kind: 'again', afterSeconds: 0, error: undefined });
+    const ending = await changeOrEnd(comparison, iteration, input, steps);
+    if (ending) return reportOfRun(counts, comparison, ending);
   }
 }
 
-async function workOf(
-  type: Suspension,
-  listedAt: number,
+async function compareTypes(
   input: LifecycleRunInput,
   steps: LifecycleSteps,
-): Promise<TypeWork | Failed> {
-  try {
-    return await steps.work(type, listedAt);
-  } catch (thrown) {
-    const code = `${type.resourceType}.list`;
-    return {
-      error: reportOf(thrown, { code, service: input.service, region: input.context.region }),
-    };
+): Promise<ServiceComparison> {
+  const { context, service } = input;
+  const listedAt = context.now();
+  const results = await Promise.all(
+    input.types.map(async (type): Promise<TypeComparison | { error: ErrorReport }> => {
+      try {
+        return await steps.compare(type, listedAt);
+      } catch (thrown) {
+        const code = `${type.resourceType}.list`;
+        return { error: reportOf(thrown, { code, service, region: context.region }) };
+      }
+    }),
+  );
+  return {
+    listedAt,
+    types: results.flatMap((one) => ('error' in one ? [] : [one])),
+    errors: results.flatMap((one) => ('error' in one ? [one.error] : [])),
+  };
+}
+
+/**
+ * Makes the changes of one comparison. Returns how the run ends, or `undefined` if another
+ * iteration must follow.
+ */
+async function changeOrEnd(
+  { errors, listedAt, types }: ServiceComparison,
+  iteration: number,
+  input: LifecycleRunInput,
+  steps: LifecycleSteps,
+): Promise<Ending | undefined> {
+  const changes = input.phase === 'plan' ? [] : types.flatMap((type) => type.changes);
+  const failure = errorOutcome([...errors, ...(await makeChanges(changes, input))]);
+  if (failure) return { outcome: failure };
+  if (input.phase === 'plan') return { outcome: { kind: 'finished' } };
+  if (types.every((type) => type.left === 0 && type.changes.length === 0))
+    return finishOrSettle(listedAt, input, steps);
+  const mayRepeat =
+    changes.length > 0 &&
+    iteration < MAX_ITERATIONS &&
+    input.context.now() < input.deadline &&
+    !input.stopping?.aborted &&
+    (await input.mayContinue());
+  return mayRepeat ? undefined : { outcome: { kind: 'again', afterSeconds: 0, error: undefined } };
+}
+
+/** Ends a run whose resources all have the desired state. */
+async function finishOrSettle(
+  listedAt: number,
+  { context, settleAt }: LifecycleRunInput,
+  steps: LifecycleSteps,
+): Promise<Ending> {
+  if (listedAt >= settleAt) {
+    await steps.finish();
+    return { outcome: { kind: 'finished' } };
   }
+  const afterSeconds = Math.max(0.1, (settleAt - context.now()) / 1000);
+  return {
+    outcome: { kind: 'again', afterSeconds, error: undefined },
+    conditions: [inProgress(steps.settlingMessage)],
+  };
+}
+
+function reportOfRun(
+  counts: Counts,
+  { types }: ServiceComparison,
+  { conditions = [], outcome }: Ending,
+): RunReport {
+  return {
+    counts,
+    conditions: aggregate([...types.flatMap((type) => type.conditions), ...conditions]),
+    outcome,
+    // With `empty`, the next services begin. They must not wait until cached tokens have expired, so
+    // `settleAt` has no influence here.
+    verification: Object.fromEntries(
+      types.map((type) => [type.resourceType, type.left === 0 ? 'empty' : 'present'] as const),
+    ),
+    fresh: {},
+    seenIds: undefined,
+  };
 }
 
 async function makeChanges(
@@ -148,24 +190,21 @@ async function makeChanges(
   { concurrency, context, deadline, service, stopping, mayContinue }: LifecycleRunInput,
 ): Promise<ErrorReport[]> {
   const limit = pLimit(concurrency);
-  let isOver = false;
+  let isStopped = false;
   const errors = changes.map((change) =>
     limit(async (): Promise<ErrorReport | undefined> => {
-      if (isOver || stopping?.aborted || context.now() >= deadline) return undefined;
+      if (isStopped || stopping?.aborted || context.now() >= deadline) return undefined;
       if (!(await mayContinue())) {
-        isOver = true;
+        isStopped = true;
         return undefined;
       }
       try {
         await change();
         return undefined;
       } catch (thrown) {
-        const error = reportOf(thrown, {
-          code: `${service}.change`,
-          service,
-          region: context.region,
-        });
-        if (error.class === 'Denied') isOver = true;
+        const code = `${service}.change`;
+        const error = reportOf(thrown, { code, service, region: context.region });
+        if (error.class === 'Denied') isStopped = true;
         // A resource that vanished needs no change. The next listing shows it.
         return error.class === 'Gone' ? undefined : error;
       }
@@ -182,8 +221,8 @@ export async function ownRows(
   type: Suspension,
   context: ProjectContext,
 ): Promise<{ rows: SuspensionRow[]; conditions: Condition[] }> {
-  // A memoized answer may be older than the changes of the previous iteration.
-  const listed = await type.list({ ...contextWithoutDeletion(context), memoize: freshMemoize() });
+  // The new cache is necessary because a cached answer may be older than the last changes.
+  const listed = await type.list({ ...contextWithoutDeletion(context), memoize: createMemoize() });
   const rows: SuspensionRow[] = [];
   const foreign: SuspensionRow[] = [];
   for (const row of listed)
@@ -203,33 +242,16 @@ export async function ownRows(
   return { rows, conditions: [condition] };
 }
 
-/** Returns a condition that only needs time. */
-export const inProgress = (resourceType: string, message: string, example?: string): Condition => ({
-  class: 'InProgress',
-  ...(resourceType.includes('.') ? { resourceType: resourceType as ResourceTypeName } : {}),
-  message,
-  actor: 'none',
-  count: 1,
-  ...(example === undefined ? {} : { example }),
-});
+/** Returns a condition that ends without an action of a person: the service only needs time. */
+export const inProgress = (
+  message: string,
+  about: { readonly resourceType?: ResourceTypeName; readonly example?: string } = {},
+): Condition => ({ class: 'InProgress', message, actor: 'none', count: 1, ...about });
 
-const countsOf = (totals: ReadonlyMap<ResourceTypeName, TypeWork>): Counts =>
+const countsOf = (latest: ReadonlyMap<ResourceTypeName, TypeComparison>): Counts =>
   Object.fromEntries(
-    [...totals].map(([name, { total, left }]) => [
+    [...latest].map(([name, { total, left }]) => [
       name,
       { listed: total, gone: total - left, left },
     ]),
   );
-
-/**
- * Returns the most important error: `Denied`, then `Unexpected`, then the `Transient` error with
- * the longest delay.
- */
-export function worstError(errors: readonly ErrorReport[]): ErrorReport | undefined {
-  const rank = ({ class: errorClass }: ErrorReport): number =>
-    errorClass === 'Denied' ? 2 : errorClass === 'Transient' ? 0 : 1;
-  return errors.toSorted(
-    (one, other) =>
-      rank(other) - rank(one) || (other.retryAfterSeconds ?? 0) - (one.retryAfterSeconds ?? 0),
-  )[0];
-}

@@ -2,11 +2,12 @@ import { ResourceTypeName } from '../../events/ids.ts';
 import type { Condition, Counts } from '../../events/service.ts';
 import { type ErrorReport, PropagatorError, reportOf } from '../shared/errors.ts';
 import { aggregate } from './conditions.ts';
-import { inProgress, worstError } from './lifecycle-run.ts';
+import { inProgress } from './lifecycle-run.ts';
+import { createMemoize } from './memoize.ts';
 import type { AnyProvisionContext, ProvisionItem, ServiceProvision } from './provision.ts';
-import { freshMemoize, type RunReport } from './run.ts';
+import type { RunReport } from './run.ts';
 import type { RunControl } from './run-control.ts';
-import type { Outcome } from './run-outcome.ts';
+import { type Outcome, worstError } from './run-outcome.ts';
 import { contextWithoutDeletion } from './without-deletion.ts';
 
 /**
@@ -21,39 +22,40 @@ export interface Claims {
   claim(key: string): Promise<number>;
   /** Releases a claim of this run, because the service has refused the creation. */
   release(key: string): Promise<void>;
-  /** Removes all claims, because every resource exists. */
+  /** Removes all claims of the project, service and region. Called when every resource exists. */
   clear(): Promise<void>;
 }
 
 /** The input of a comparison. */
-export interface CompareInput<At extends AnyProvisionContext, Section> {
-  readonly provision: ServiceProvision<At, Section>;
+export interface CompareInput<Context extends AnyProvisionContext, Section> {
+  readonly provision: ServiceProvision<Context, Section>;
   /** The section of the profile, or the roles and groups that a rule assigns to a new user. */
   readonly section: Section;
-  /** Returns the context of one comparison, with the fields in `shared`. */
-  contextOf(shared: Pick<At, 'mayCreate' | 'memoize'>): At;
-  /** `plan`: only compare. */
+  /** Returns the context of one comparison, with these fields. */
+  contextOf(fields: Pick<Context, 'mayCreate' | 'memoize'>): Context;
+  /** `plan`: the run only compares. */
   readonly phase: 'plan' | 'apply';
 }
 
 /** The input of a run that provisions one service of one project or user. */
-export interface ProvisionRunInput<At extends AnyProvisionContext, Section>
-  extends CompareInput<At, Section>,
+export interface ProvisionRunInput<Context extends AnyProvisionContext, Section>
+  extends CompareInput<Context, Section>,
     RunControl {
   readonly region: string;
-  /** The command that compares again. */
+  /** The command of the operator that compares the service with the profile again. */
   readonly compareCommand: string;
   now(): number;
   /**
-   * True if existing resources and settings that differ from the profile are changed. Otherwise
-   * only missing ones are created.
+   * True if the run changes existing resources and settings that differ from the profile. Otherwise
+   * it only creates missing ones.
    */
   readonly reconcile: boolean;
   readonly claims: Claims;
 }
 
 /**
- * The maximum number of iterations. A network, its subnet, its router and the interface need four.
+ * The maximum number of iterations. A network, its subnet, its router and the interface of the
+ * router need four.
  */
 const MAX_ITERATIONS = 12;
 
@@ -62,24 +64,24 @@ const MAX_ITERATIONS = 12;
  * listing shows all items. A resource or setting with another value is reported as drift. It is
  * changed only if `reconcile` is set. API errors are in the outcome and are not thrown.
  */
-export async function provisionRun<At extends AnyProvisionContext, Section>(
-  input: ProvisionRunInput<At, Section>,
+export async function provisionRun<Context extends AnyProvisionContext, Section>(
+  input: ProvisionRunInput<Context, Section>,
 ): Promise<RunReport> {
   let items: readonly ProvisionItem[] = [];
-  const report = (outcome: Outcome, more: readonly Condition[] = []): RunReport => ({
-    counts: countsOf(items, input),
-    conditions: aggregate([...items.flatMap((item) => conditionsOf(item, input)), ...more]),
-    outcome,
-    verification: {},
-    fresh: {},
-    seenIds: undefined,
-  });
-  for (let iteration = 1; ; iteration += 1) {
+  const report = (outcome: Outcome, conditions: readonly Condition[] = []): RunReport =>
+    reportOfRun(items, outcome, conditions, input);
+  /** Updates the items. Returns the outcome of the run if the comparison failed. */
+  const compare = async (): Promise<Outcome | undefined> => {
     try {
-      items = await compareNow(input);
+      items = await compareWithProfile(input);
+      return undefined;
     } catch (thrown) {
-      return report(outcomeOf([errorOf(thrown, 'compare', input)]));
+      return outcomeOf([errorOf(thrown, 'compare', input)]);
     }
+  };
+  for (let iteration = 1; ; iteration += 1) {
+    const failure = await compare();
+    if (failure) return report(failure);
     input.onCounts?.(countsOf(items, input));
     if (input.phase === 'plan') return report({ kind: 'finished' });
     const left = items.filter((item) => isLeft(item, input));
@@ -87,44 +89,69 @@ export async function provisionRun<At extends AnyProvisionContext, Section>(
       await input.claims.clear();
       return report({ kind: 'finished' });
     }
-    if (iteration > MAX_ITERATIONS || !(await mayContinueNow(input))) return report(again(0));
-    const itemsToMake = left.filter(({ make }) => make);
-    if (itemsToMake.length === 0) return report(again(0));
-    const { waitMillis, claimedKey } = await claimNext(itemsToMake, input);
-    try {
-      // Compare again after the claim, because an earlier run may have created the resource before
-      // this run claimed it.
-      if (claimedKey !== undefined) items = await compareNow(input);
-    } catch (thrown) {
-      return report(outcomeOf([errorOf(thrown, 'compare', input)]));
-    }
-    const makes = new Map<() => Promise<void>, ProvisionItem>();
-    for (const item of items)
-      if (item.make && isLeft(item, input) && (!item.canDouble || claimedKey === keyOf(item)))
-        makes.set(item.make, item);
-    const errors = await makeAll(makes, input);
+    const creatable = left.filter(({ make }) => make);
+    if (iteration > MAX_ITERATIONS || !(await mayContinueNow(input)) || creatable.length === 0)
+      return report(again(0));
+    const { waitMillis, claimedKey } = await claimNext(creatable, input);
+    // An earlier run may have created the resource before this run claimed it. So compare again.
+    const lateFailure = claimedKey === undefined ? undefined : await compare();
+    if (lateFailure) return report(lateFailure);
+    const itemByMake = itemsToMake(items, claimedKey, input);
+    const errors = await makeAll(itemByMake, input);
     if (errors.length > 0) return report(outcomeOf(errors));
-    if (makes.size === 0 && claimedKey === undefined)
+    if (itemByMake.size === 0 && claimedKey === undefined)
       return report(again(waitMillis / 1000), [
-        inProgress(input.service, 'another run may still be creating it; it is listed again later'),
+        inProgress('another run may still be creating it; it is listed again later'),
       ]);
   }
 }
 
+function reportOfRun(
+  items: readonly ProvisionItem[],
+  outcome: Outcome,
+  conditions: readonly Condition[],
+  input: StepInput,
+): RunReport {
+  return {
+    counts: countsOf(items, input),
+    conditions: aggregate([...items.flatMap((item) => conditionsOf(item, input)), ...conditions]),
+    outcome,
+    verification: {},
+    fresh: {},
+    seenIds: undefined,
+  };
+}
+
+/**
+ * Returns the items to create or change now, by their function `make`. An item that could be
+ * created twice is included only if this run has the claim for it.
+ */
+function itemsToMake(
+  items: readonly ProvisionItem[],
+  claimedKey: string | undefined,
+  input: StepInput,
+): ReadonlyMap<() => Promise<void>, ProvisionItem> {
+  const itemByMake = new Map<() => Promise<void>, ProvisionItem>();
+  for (const item of items)
+    if (item.make && isLeft(item, input) && (!item.canDuplicate || claimedKey === keyOf(item)))
+      itemByMake.set(item.make, item);
+  return itemByMake;
+}
+
 /** Compares one service with the section of a profile. */
-export const compareNow = <At extends AnyProvisionContext, Section>({
+export const compareWithProfile = <Context extends AnyProvisionContext, Section>({
   contextOf,
   phase,
   provision,
   section,
-}: CompareInput<At, Section>): Promise<readonly ProvisionItem[]> =>
+}: CompareInput<Context, Section>): Promise<readonly ProvisionItem[]> =>
   provision.compare(
     section,
-    contextWithoutDeletion(contextOf({ mayCreate: phase === 'apply', memoize: freshMemoize() })),
+    contextWithoutDeletion(contextOf({ mayCreate: phase === 'apply', memoize: createMemoize() })),
   );
 
-/** The input of the steps of a run, without the context. */
-type Steps = Omit<
+/** The part of the input of a run that its steps use. */
+type StepInput = Omit<
   ProvisionRunInput<AnyProvisionContext, unknown>,
   'provision' | 'section' | 'contextOf'
 >;
@@ -141,10 +168,10 @@ const keyOf = ({ type, name }: ProvisionItem): string => `${type}/${name}`;
  * True if the item must still be created or changed. Drift counts only if the rule sets
  * `reconcile`.
  */
-const isLeft = ({ state }: ProvisionItem, { reconcile }: Steps): boolean =>
+const isLeft = ({ state }: ProvisionItem, { reconcile }: StepInput): boolean =>
   state === 'differs' ? reconcile : state !== 'as-wanted';
 
-const mayContinueNow = async ({ now, deadline, stopping, mayContinue }: Steps) =>
+const mayContinueNow = async ({ now, deadline, stopping, mayContinue }: StepInput) =>
   !stopping?.aborted && now() < deadline && (await mayContinue());
 
 /**
@@ -153,11 +180,11 @@ const mayContinueNow = async ({ now, deadline, stopping, mayContinue }: Steps) =
  */
 async function claimNext(
   items: readonly ProvisionItem[],
-  { claims }: Steps,
+  { claims }: StepInput,
 ): Promise<{ waitMillis: number; claimedKey: string | undefined }> {
   let longest = 0;
   for (const item of items) {
-    if (!item.canDouble) continue;
+    if (!item.canDuplicate) continue;
     const waitMillis = await claims.claim(keyOf(item));
     if (waitMillis === 0) return { waitMillis: 0, claimedKey: keyOf(item) };
     longest = Math.max(longest, waitMillis);
@@ -170,33 +197,36 @@ export const CLAIM_MILLIS = 120_000;
 
 /** Creates the items one after another. An error of one item stops no other item. */
 async function makeAll(
-  makes: ReadonlyMap<() => Promise<void>, ProvisionItem>,
-  input: Steps,
+  itemByMake: ReadonlyMap<() => Promise<void>, ProvisionItem>,
+  input: StepInput,
 ): Promise<ErrorReport[]> {
   const errors: ErrorReport[] = [];
-  for (const [make, item] of makes) {
+  for (const [make, item] of itemByMake) {
     if (!(await mayContinueNow(input))) break;
     try {
       await make();
     } catch (thrown) {
       const error = errorOf(thrown, 'create', input);
       errors.push(error);
-      // If it is unclear whether the resource was created, the claim stays. The next run then waits
-      // until the call has ended.
-      if (item.canDouble && !isUnclear(thrown)) await input.claims.release(keyOf(item));
+      // While it is unclear whether the resource was created, the claim stays. The next run then
+      // waits until the call has certainly ended.
+      if (item.canDuplicate && !mayHaveCreated(thrown)) await input.claims.release(keyOf(item));
     }
   }
   return errors;
 }
 
 /** True if the service may have created the resource in spite of this error. */
-const isUnclear = (thrown: unknown): boolean =>
+const mayHaveCreated = (thrown: unknown): boolean =>
   !(thrown instanceof PropagatorError) ||
   thrown.report.status === undefined ||
   thrown.report.status >= 500;
 
-const errorOf = (thrown: unknown, what: string, { region, service }: Steps) =>
-  reportOf(thrown, { code: `${service}.provision.${what}`, service, region });
+const errorOf = (
+  thrown: unknown,
+  step: 'compare' | 'create',
+  { region, service }: StepInput,
+): ErrorReport => reportOf(thrown, { code: `${service}.provision.${step}`, service, region });
 
 function outcomeOf(errors: readonly ErrorReport[]): Outcome {
   const error = worstError(errors);
@@ -205,14 +235,14 @@ function outcomeOf(errors: readonly ErrorReport[]): Outcome {
   return { kind: 'again', afterSeconds: error?.retryAfterSeconds ?? 0, error };
 }
 
-const typeOf = ({ type }: ProvisionItem, { service }: Pick<Steps, 'service'>) =>
+const typeOf = ({ type }: ProvisionItem, { service }: Pick<StepInput, 'service'>) =>
   ResourceTypeName.parse(`${service}.${type}`);
 
 /**
  * Returns the counts of a run. `listed`: the number of items in the profile. `gone`: items that are
  * as wanted. `left`: items that are still missing.
  */
-function countsOf(items: readonly ProvisionItem[], input: Steps): Counts {
+function countsOf(items: readonly ProvisionItem[], input: StepInput): Counts {
   const counts: Counts = {};
   for (const item of items) {
     const type = typeOf(item, input);
@@ -227,17 +257,19 @@ function countsOf(items: readonly ProvisionItem[], input: Steps): Counts {
   return counts;
 }
 
-function conditionsOf(item: ProvisionItem, input: Steps): Condition[] {
+function conditionsOf(item: ProvisionItem, input: StepInput): Condition[] {
   const resourceType = typeOf(item, input);
-  const of = { resourceType, count: 1, example: item.name } as const;
+  const fields = { resourceType, count: 1, example: item.name } as const;
   const { advice, message = `${item.name} is not there yet`, found = 'another value' } = item;
-  if (item.state === 'waiting') return [{ ...of, class: 'InProgress', message, actor: 'none' }];
+  if (item.state === 'waiting') return [{ ...fields, class: 'InProgress', message, actor: 'none' }];
   if (item.state === 'blocked')
-    return [{ ...of, class: 'Blocked', message, actor: 'operator', ...(advice ? { advice } : {}) }];
+    return [
+      { ...fields, class: 'Blocked', message, actor: 'operator', ...(advice ? { advice } : {}) },
+    ];
   if (item.state !== 'differs' || input.reconcile) return [];
   return [
     {
-      ...of,
+      ...fields,
       class: 'Unsupported',
       message: `drift: ${item.name} is ${found}, and the profile says ${item.wanted}; not changed`,
       actor: 'operator',

@@ -1,10 +1,10 @@
 import type * as z from 'zod';
 import type { CommonContext, ProjectContext, UserContext } from './context.ts';
 
-/** The context of every provision. */
+/** The context of the provision of a project or of a user. */
 export interface AnyProvisionContext extends CommonContext {
   /**
-   * False if the run only compares. Calls that create a resource as a side effect are then
+   * False if the run only compares. A call that would create a resource as a side effect is then
    * forbidden (safety rule "Listing must not create").
    */
   readonly mayCreate: boolean;
@@ -52,10 +52,10 @@ export interface ProvisionItem {
    */
   readonly make?: (() => Promise<void>) | undefined;
   /**
-   * True if a repeated call would create a second resource. The run then makes sure that no other
-   * run creates the resource at the same time.
+   * True if a repeated call of `make` would create a second resource. The run then makes sure that
+   * no other run creates the resource at the same time.
    */
-  readonly canDouble?: boolean;
+  readonly canDuplicate?: boolean;
 }
 
 /** Compares a part of a profile with the listings of a service. It only reads. */
@@ -66,7 +66,7 @@ export type ComparePart<Section> = (
 
 /** The input of {@link defineProvision}. */
 export interface ProvisionDefinition<Section> {
-  /** The section of the service in a profile. */
+  /** Validates the section of the service in a profile. */
   readonly schema: z.ZodType<Section>;
   /** For the documentation: one sentence for each part. */
   readonly summary: readonly string[];
@@ -75,9 +75,9 @@ export interface ProvisionDefinition<Section> {
 }
 
 /** Compares the wanted state with the listings of a service. */
-export interface ServiceProvision<At extends AnyProvisionContext, Section> {
+export interface ServiceProvision<Context extends AnyProvisionContext, Section> {
   /** Throws if the section does not match the schema or a call fails. */
-  compare(section: Section, context: At): Promise<readonly ProvisionItem[]>;
+  compare(section: Section, context: Context): Promise<readonly ProvisionItem[]>;
 }
 
 /** The provision of projects in one service. */

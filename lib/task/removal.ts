@@ -13,7 +13,7 @@ export interface Removals {
   readonly accepted: readonly Resource[];
   /** The number of resources that this release of the service cannot remove. */
   readonly retained: number;
-  /** The number of resources that are left and can also be removed after the project's deletion. */
+  /** The number of blocked resources that can also be removed after the project's deletion. */
   readonly deferred: number;
   readonly conditions: readonly Condition[];
   readonly errors: readonly ErrorReport[];
@@ -23,68 +23,98 @@ export interface Removals {
  * Removes the resources of one type with bounded concurrency. No further removal begins after the
  * deadline, after the process was told to stop, or after a 401 or 403 of the service. Never throws.
  */
-export async function removeAll<At extends CommonContext>(
-  resourceType: ResourceType<At>,
+export async function removeAll<Context extends CommonContext>(
+  resourceType: ResourceType<Context>,
   resources: readonly Resource[],
-  input: IterationInput<At>,
+  input: IterationInput<Context>,
 ): Promise<Removals> {
   const results = new RemovalResults(resourceType, input);
-  const limit = pLimit(input.concurrency);
-  // After a 401 or 403 the service would refuse the other removals, too.
-  const isStopped = async (): Promise<boolean> =>
-    results.isDenied ||
-    input.stopping?.aborted === true ||
-    input.context.now() >= input.deadline ||
-    results.haltFor(await input.halted?.());
-  // A person may have added a hold after the listing.
-  const notHeld = async (some: readonly Resource[]): Promise<readonly Resource[]> => {
-    const held = await input.heldNow?.(resourceType.name, some);
-    if (!held || held.size === 0) return some;
-    for (const one of some) one.blocked = held.get(one.id) ?? one.blocked;
-    results.addBlocked(some);
-    return some.filter(({ id }) => !held.has(id));
-  };
-  const removeOne = async (resource: Resource): Promise<void> => {
-    try {
-      if (await isStopped()) return;
-      const [free] = await notHeld([resource]);
-      if (free) results.add(free, await free.remove());
-    } catch (thrown) {
-      results.addError(resource, thrown);
-    }
-  };
-  const removeBatch = async (
-    some: readonly Resource[],
-    batch: BatchRemoval<Resource, At>,
-  ): Promise<void> => {
-    try {
-      if (await isStopped()) return;
-      const free = await notHeld(some);
-      if (free.length === 0) return;
-      const answers = await batch.remove(free, input.context);
-      for (const [index, resource] of free.entries()) {
-        const answer =
-          answers[index] ??
-          new TypeError(`${resourceType.name}: no answer for one of ${free.length} resources`);
-        if (answer instanceof Error) results.addError(resource, answer);
-        else results.add(resource, answer);
-      }
-    } catch (thrown) {
-      for (const resource of some) results.addError(resource, thrown);
-    }
-  };
   results.addBlocked(resources);
   const free = resources.filter(({ blocked }) => !blocked);
+  const work = { resourceType, input, results };
+  const limit = pLimit(input.concurrency);
   const { batch } = resourceType;
-  if (batch)
-    await Promise.all(chunks(free, batch.most).map((some) => limit(removeBatch, some, batch)));
-  else await Promise.all(free.map((resource) => limit(removeOne, resource)));
+  await Promise.all(
+    batch
+      ? chunks(free, batch.maxItems).map((some) => limit(removeBatch, some, batch, work))
+      : free.map((resource) => limit(removeOne, resource, work)),
+  );
   return results;
 }
 
-function chunks<Item>(items: readonly Item[], most: number): Item[][] {
-  return Array.from({ length: Math.ceil(items.length / most) }, (_, index) =>
-    items.slice(index * most, (index + 1) * most),
+/** The removals of one type that are under way, with their results so far. */
+interface RemovalWork<Context extends CommonContext> {
+  readonly resourceType: ResourceType<Context>;
+  readonly input: IterationInput<Context>;
+  readonly results: RemovalResults;
+}
+
+async function removeOne<Context extends CommonContext>(
+  resource: Resource,
+  work: RemovalWork<Context>,
+): Promise<void> {
+  const { results } = work;
+  try {
+    if (await isStopped(work)) return;
+    const [free] = await withoutHeld([resource], work);
+    if (free) results.add(free, await free.remove());
+  } catch (thrown) {
+    results.addError(resource, thrown);
+  }
+}
+
+async function removeBatch<Context extends CommonContext>(
+  resources: readonly Resource[],
+  batch: BatchRemoval<Resource, Context>,
+  work: RemovalWork<Context>,
+): Promise<void> {
+  const { input, resourceType, results } = work;
+  try {
+    if (await isStopped(work)) return;
+    const free = await withoutHeld(resources, work);
+    if (free.length === 0) return;
+    const removals = await batch.remove(free, input.context);
+    for (const [index, resource] of free.entries()) {
+      const removal =
+        removals[index] ??
+        new TypeError(`${resourceType.name}: no result for one of ${free.length} resources`);
+      if (removal instanceof Error) results.addError(resource, removal);
+      else results.add(resource, removal);
+    }
+  } catch (thrown) {
+    for (const resource of resources) results.addError(resource, thrown);
+  }
+}
+
+/** True if no further removal of the type may begin. */
+const isStopped = async <Context extends CommonContext>({
+  input,
+  results,
+}: RemovalWork<Context>): Promise<boolean> =>
+  // After a 401 or 403 the service would refuse the other removals, too.
+  results.isDenied ||
+  input.stopping?.aborted === true ||
+  input.context.now() >= input.deadline ||
+  results.haltFor(await input.whyHalted?.());
+
+/**
+ * Returns the resources that no person holds now, and records the held ones as blocked. A person
+ * may have added a hold after the listing.
+ */
+async function withoutHeld<Context extends CommonContext>(
+  resources: readonly Resource[],
+  { input, resourceType, results }: RemovalWork<Context>,
+): Promise<readonly Resource[]> {
+  const holds = await input.findHolds?.(resourceType.name, resources);
+  if (!holds || holds.size === 0) return resources;
+  for (const resource of resources) resource.blocked = holds.get(resource.id) ?? resource.blocked;
+  results.addBlocked(resources);
+  return resources.filter(({ id }) => !holds.has(id));
+}
+
+function chunks<Item>(items: readonly Item[], maxItems: number): Item[][] {
+  return Array.from({ length: Math.ceil(items.length / maxItems) }, (_, index) =>
+    items.slice(index * maxItems, (index + 1) * maxItems),
   );
 }
 
@@ -98,7 +128,7 @@ class RemovalResults implements Removals {
   deferred = 0;
   /** True if the service refused a removal with 401 or 403. */
   isDenied = false;
-  #halt: Condition | undefined;
+  #isHalted = false;
   readonly #name: ResourceType['name'];
   readonly #input: Pick<IterationInput<CommonContext>, 'service' | 'context'>;
 
@@ -110,22 +140,22 @@ class RemovalResults implements Removals {
     this.#input = input;
   }
 
-  /** Adds the resources that must not be removed now. */
+  /** Records the conditions of those resources that must not be removed now. */
   addBlocked(resources: readonly Resource[]): void {
     this.conditions.push(...blockedConditions(this.#name, resources));
-    this.deferred += resources.filter(({ blocked }) => blocked?.canFollowDeletion).length;
+    this.deferred += resources.filter(({ blocked }) => blocked?.isRemovableAfterDeletion).length;
   }
 
   /**
-   * Records the reason that stops all removals, if there is one. Returns true if a reason is
-   * recorded.
+   * Records the reason that stops all removals, if there is one. Returns true if this call or an
+   * earlier one recorded a reason.
    */
   haltFor(reason: Condition | undefined): boolean {
-    if (reason && !this.#halt) {
-      this.#halt = reason;
+    if (reason && !this.#isHalted) {
+      this.#isHalted = true;
       this.conditions.push({ ...reason, resourceType: this.#name });
     }
-    return this.#halt !== undefined;
+    return this.#isHalted;
   }
 
   add(resource: Resource, removal: Removal): void {
@@ -134,7 +164,7 @@ class RemovalResults implements Removals {
       return;
     }
     if (removal.kind === 'accepted') this.accepted.push(resource);
-    if (removal.kind === 'blocked' && removal.canFollowDeletion) this.deferred += 1;
+    if (removal.kind === 'blocked' && removal.isRemovableAfterDeletion) this.deferred += 1;
     if (removal.kind === 'retained') this.retained += 1;
     this.conditions.push(removalCondition(this.#name, resource, removal));
   }

@@ -15,7 +15,7 @@ export interface Blocker {
    * True if the resource can also be removed after the project's deletion. Phase `pre-delete` then
    * ends without it, and phase `apply` removes it.
    */
-  readonly canFollowDeletion?: boolean;
+  readonly isRemovableAfterDeletion?: boolean;
 }
 
 /**
@@ -41,7 +41,7 @@ export interface Resource {
   readonly label: string | undefined;
   /** Epoch milliseconds of the creation; `undefined` if the listing does not show the time. */
   readonly createdAt?: number | undefined;
-  /** Set when the resource must not be removed now, in any phase. */
+  /** Why the resource must not be removed now, in any phase; `undefined` if it may be removed. */
   blocked: Blocker | undefined;
   /** Requests the removal. The removal may be repeated. Throws {@link PropagatorError}. */
   remove(): Promise<Removal>;
@@ -65,10 +65,10 @@ export interface RequiresLiveProject {
 }
 
 /**
- * One resource type without its row type, as `lib/task` uses it. `At` is {@link UserContext} for
- * the resources of a user.
+ * One resource type, with the type of its rows hidden. `Context` is {@link UserContext} for the
+ * resources of a user.
  */
-export interface ResourceType<At = ProjectContext> {
+export interface ResourceType<Context = ProjectContext> {
   readonly name: ResourceTypeName;
   readonly requiresLiveProject: RequiresLiveProject | undefined;
   /** For the documentation page of the service: the causes that prevent or delay the removal. */
@@ -78,26 +78,29 @@ export interface ResourceType<At = ProjectContext> {
   /** Services that the service depends on, and this type does not. */
   readonly independentOf?: readonly string[];
   /**
-   * Returns the resources. `more`: the listing stopped before its end on purpose; `total` is then
-   * the number of all resources. Throws when the list may be wrong.
+   * Returns the resources that the service lists. `more`: the listing stopped before its end on
+   * purpose; `total` is then the number of all resources, if known. Throws when the list may be
+   * wrong.
    */
-  list(context: At): Promise<{ resources: Resource[]; more: boolean; total?: number | undefined }>;
-  /** Removes up to `most` resources of one listing with fewer calls. */
-  readonly batch?: BatchRemoval<Resource, At> | undefined;
+  list(
+    context: Context,
+  ): Promise<{ resources: Resource[]; more: boolean; total?: number | undefined }>;
+  /** Set if one call of the service can remove several resources. */
+  readonly batch?: BatchRemoval<Resource, Context> | undefined;
 }
 
 /**
- * A bulk removal. `remove` returns one result for each item, in the same order. If it throws, the
- * error applies to all items.
+ * The removal of up to `maxItems` items with one call. `remove` returns one result for each item,
+ * in the same order. If `remove` throws, the error applies to all items.
  */
-export interface BatchRemoval<Item, At = ProjectContext> {
-  readonly most: number;
-  remove(items: readonly Item[], context: At): Promise<readonly (Removal | PropagatorError)[]>;
+export interface BatchRemoval<Item, Context = ProjectContext> {
+  readonly maxItems: number;
+  remove(items: readonly Item[], context: Context): Promise<readonly (Removal | PropagatorError)[]>;
 }
 
 /** The definition of one resource type in a service file. */
-export interface ResourceTypeDefinition<Row, At = ProjectContext> {
-  /** For example `server`. The name of the service is added as prefix. */
+export interface ResourceTypeDefinition<Row, Context = ProjectContext> {
+  /** The name within the service, for example `server`. */
   readonly name: string;
   /**
    * Set for a type that cannot be removed after the project's deletion (classes C and D). Absent
@@ -130,7 +133,7 @@ export interface ResourceTypeDefinition<Row, At = ProjectContext> {
    * The type is then unreachable and never counts as empty.
    */
   list(
-    context: At,
+    context: Context,
   ): Promise<
     | readonly Row[]
     | { readonly rows: readonly Row[]; readonly more: boolean; readonly total?: number }
@@ -146,8 +149,8 @@ export interface ResourceTypeDefinition<Row, At = ProjectContext> {
    * Returns a reason not to remove this row now, for example a port that its load balancer still
    * owns. The row counts as left.
    */
-  blocked?(row: Row, context: At): Blocker | undefined;
-  remove(row: Row, context: At): Promise<Removal>;
+  blocked?(row: Row, context: Context): Blocker | undefined;
+  remove(row: Row, context: Context): Promise<Removal>;
   /** Used instead of `remove` if set: Swift's bulk delete. */
-  readonly batch?: BatchRemoval<Row, At>;
+  readonly batch?: BatchRemoval<Row, Context>;
 }

@@ -4,7 +4,7 @@ import {
   type LifecycleRunInput,
   lifecycleRun,
   ownRows,
-  type TypeWork,
+  type TypeComparison,
 } from './lifecycle-run.ts';
 import type { RunReport } from './run.ts';
 import type { Suspension } from './suspension.ts';
@@ -12,17 +12,17 @@ import { recordKey, type SuspensionRecord } from './suspension-records.ts';
 
 /**
  * Resumes one service of a project. Each resource that is still suspended gets its recorded state.
- * If another actor has changed a resource, the run reports it and does not change it. A record is
- * removed when a listing at or after `settleAt` shows the recorded state. The run has finished when
- * no record is left.
+ * If another actor has changed a resource, the run reports it and does not change it. When a
+ * listing at or after `settleAt` shows the recorded state of a resource, its record is removed. The
+ * run has finished when no resource is left to restore. It then removes all records.
  */
 export function resumeRun(input: LifecycleRunInput): Promise<RunReport> {
   return lifecycleRun(input, {
-    work: (type, listedAt) => resumeType(type, listedAt, input),
+    compare: (type, listedAt) => resumeType(type, listedAt, input),
     finish: async () => {
       if (input.phase === 'apply') await input.records.remove(await input.records.all());
     },
-    waitsForSettling:
+    settlingMessage:
       'all resources are restored; the next listing follows when the suspending run has ended',
   });
 }
@@ -31,7 +31,7 @@ async function resumeType(
   type: Suspension,
   listedAt: number,
   input: LifecycleRunInput,
-): Promise<TypeWork> {
+): Promise<TypeComparison> {
   const { resourceType } = type;
   const recordsOfType = (await input.records.all()).filter(
     (one) => one.resourceType === resourceType,
@@ -45,13 +45,15 @@ async function resumeType(
   let left = 0;
   for (const record of recordsOfType) {
     const row = rowOf.get(recordKey(record));
+    // A resource that no longer exists needs no change, like a restored one.
     const comparison = row?.compare(record.before) ?? { kind: 'as-before' as const };
     if (comparison.kind === 'as-before') restoredRecords.push(record);
-    else if (comparison.kind === 'changed') conditions.push(changed(record, comparison.message));
+    else if (comparison.kind === 'changed')
+      conditions.push(changedCondition(record, comparison.message));
     else {
       left += 1;
       if (comparison.kind === 'changing')
-        conditions.push(inProgress(resourceType, comparison.message, record.id));
+        conditions.push(inProgress(comparison.message, { resourceType, example: record.id }));
       else changes.push(() => row?.resume(record.before) ?? Promise.resolve());
     }
   }
@@ -60,7 +62,7 @@ async function resumeType(
   return { resourceType, total: recordsOfType.length, left, conditions, changes };
 }
 
-const changed = ({ resourceType, id }: SuspensionRecord, message: string): Condition => ({
+const changedCondition = ({ resourceType, id }: SuspensionRecord, message: string): Condition => ({
   class: 'Unsupported',
   resourceType: resourceType as NonNullable<Condition['resourceType']>,
   message: `the resource was changed while it was suspended, and is not changed back: ${message}`,

@@ -23,17 +23,19 @@ export type Outcome =
   /** The error is not transient: a person must act, or the code has a defect. */
   | { readonly kind: 'failed'; readonly error: ErrorReport };
 
-/** Returns the outcome if the run has ended or failed, or `undefined` if resources may be left. */
+/**
+ * Returns the outcome if the run must end after this iteration. Returns `undefined` if another
+ * iteration may follow.
+ */
 export function outcomeOf(
   types: readonly TypeIteration[],
-  { isPlan, isAll }: { isPlan: boolean; isAll: boolean },
+  { isPlan, areAllTypesListed }: { isPlan: boolean; areAllTypesListed: boolean },
 ): Outcome | undefined {
-  const error = worst(types);
-  if (error && error.class !== 'Transient') return { kind: 'failed', error };
-  if (error) return { kind: 'again', afterSeconds: error.retryAfterSeconds ?? 0, error };
+  const failure = errorOutcome(types.flatMap(({ errors }) => errors));
+  if (failure) return failure;
   if (isPlan) return { kind: 'finished' };
   // The end needs a listing of every resource type (safety rule "List again before finished").
-  if (!isAll || !types.every(isSettled)) return undefined;
+  if (!areAllTypesListed || !types.every(isSettled)) return undefined;
   const reasons = types.flatMap(({ exception }) =>
     exception?.type === 'unreachable' ? [exception.because] : [],
   );
@@ -48,7 +50,8 @@ export function awaitsOnlyDeletions(types: readonly TypeIteration[]): boolean {
   return (
     open.length > 0 &&
     open.every(
-      ({ acceptedIds, count, seen }) => !seen?.isPartial && acceptedIds?.length === count?.left,
+      ({ acceptedIds, count, countedIds }) =>
+        !countedIds?.isPartial && acceptedIds?.length === count?.left,
     )
   );
 }
@@ -61,15 +64,25 @@ export const runAgainOutcome = (types: readonly TypeIteration[], waitMillis: num
   returned: types.find(({ returned }) => returned)?.returned,
 });
 
+/** Returns the outcome of a run with these errors, or `undefined` without an error. */
+export function errorOutcome(errors: readonly ErrorReport[]): Outcome | undefined {
+  const error = worstError(errors);
+  if (!error) return undefined;
+  return error.class === 'Transient'
+    ? { kind: 'again', afterSeconds: error.retryAfterSeconds ?? 0, error }
+    : { kind: 'failed', error };
+}
+
 /**
- * Returns the most important error: `Denied`, then `Unexpected`, then `Transient`. Among errors of
- * one class, the error with the longest `Retry-After` is returned.
+ * Returns the most important error: `Denied` first, then the other classes, and `Transient` last.
+ * Among errors of one rank, the error with the longest `Retry-After` is returned.
  */
-function worst(resourceTypes: readonly TypeIteration[]): ErrorReport | undefined {
+export function worstError(errors: readonly ErrorReport[]): ErrorReport | undefined {
   const rank = (error: ErrorReport): number =>
     error.class === 'Denied' ? 2 : error.class === 'Transient' ? 0 : 1;
-  return resourceTypes
-    .flatMap((resourceType) => resourceType.errors)
-    .sort((a, b) => rank(b) - rank(a) || (b.retryAfterSeconds ?? 0) - (a.retryAfterSeconds ?? 0))
+  return errors
+    .toSorted(
+      (a, b) => rank(b) - rank(a) || (b.retryAfterSeconds ?? 0) - (a.retryAfterSeconds ?? 0),
+    )
     .at(0);
 }

@@ -3,17 +3,20 @@ import { PropagatorError } from '../shared/errors.ts';
 import type { Resource } from './service.ts';
 
 /**
- * The proof that resources may be removed (safety rule "Keystone decides"). Keystone answered 404
- * for the account twice with the confirmation interval between the answers, or an administrator
- * requested the cleanup by name. `of` and `asked` create the proof.
+ * The proof that the resources of an account may be removed (safety rule "Keystone decides"). One
+ * of two facts is a proof:
+ * - Keystone answered 404 for the account twice, with the confirmation interval between the answers
+ *   ({@link Confirmation.fromAnswers});
+ * - an administrator requested the deletion of this project ({@link Confirmation.fromRequest}).
  */
 export class Confirmation {
   /** The confirmed project or user. */
   readonly account: ProjectId | UserId;
-  readonly at: readonly number[];
-  private constructor(account: ProjectId | UserId, at: readonly number[]) {
+  /** Epoch milliseconds of the answers or of the request. */
+  readonly times: readonly number[];
+  private constructor(account: ProjectId | UserId, times: readonly number[]) {
     this.account = account;
-    this.at = at;
+    this.times = times;
   }
 
   /**
@@ -21,28 +24,28 @@ export class Confirmation {
    * milliseconds) of Keystone's 404s. At least `confirmationIntervalMillis` must lie between the
    * first and the last answer.
    */
-  static of(
+  static fromAnswers(
     account: ProjectId | UserId,
     answers: readonly number[],
     confirmationIntervalMillis: number,
   ): Confirmation | undefined {
-    const at = [...answers].sort((a, b) => a - b);
-    const [first, last] = [at.at(0), at.at(-1)];
+    const times = answers.toSorted((a, b) => a - b);
+    const [first, last] = [times.at(0), times.at(-1)];
     if (
-      at.length < 2 ||
+      times.length < 2 ||
       first === undefined ||
       last === undefined ||
       last - first < confirmationIntervalMillis
     )
       return undefined;
-    return new Confirmation(account, at);
+    return new Confirmation(account, times);
   }
 
   /**
    * Returns the proof for a request of an administrator at `at` (epoch milliseconds). The caller
    * has checked the request and the state of the project in Keystone.
    */
-  static asked(project: ProjectId, at: number): Confirmation {
+  static fromRequest(project: ProjectId, at: number): Confirmation {
     return new Confirmation(project, [at]);
   }
 }
@@ -89,50 +92,65 @@ const SERVICE_PROJECTS = ['service', 'services', 'admin'];
 const isAmong = (id: string, ids: readonly string[]): boolean =>
   ids.some((one) => areAlike(one, id));
 
+/** The account that {@link protectedBecause} checks, as far as the inventory knows it. */
+interface CheckedAccount {
+  readonly type: 'project' | 'domain' | 'user';
+  readonly id: string;
+  readonly name?: string;
+  readonly domainId?: string;
+}
+
 /**
  * Returns why an account must not be cleaned up, or `undefined` if it may be cleaned up. If the
  * settings protect a domain, accounts without a recorded domain are also protected.
  */
 export function protectedBecause(
-  scope: {
-    readonly type: 'project' | 'domain' | 'user';
-    readonly id: string;
-    readonly name?: string;
-    readonly domainId?: string;
-  },
+  account: CheckedAccount,
   protection: Protection,
 ): string | undefined {
-  if (scope.type === 'domain') {
-    if (areAlike(scope.id, 'default')) return 'the default domain is never emptied';
-    if (isAmong(scope.id, protection.domains)) return 'the settings protect this domain';
-    const { ownProjectDomain, ownUserDomain } = protection;
-    if (ownUserDomain !== undefined && areAlike(scope.id, ownUserDomain))
-      return 'the user of the propagator belongs to this domain';
-    return ownProjectDomain !== undefined && areAlike(scope.id, ownProjectDomain)
-      ? 'the project of the propagator belongs to this domain'
-      : undefined;
-  }
-  if (scope.type === 'user') {
-    if (scope.domainId === undefined && protection.domains.length > 0)
-      return 'its domain was never recorded, and some domains are protected';
-    return scope.domainId !== undefined && isAmong(scope.domainId, protection.domains)
-      ? 'the settings protect its domain'
-      : undefined;
-  }
-  if (areAlike(scope.id, protection.ownProject))
+  if (account.type === 'domain') return domainProtectedBecause(account, protection);
+  if (account.type === 'user') return protectedByDomain(account, protection);
+  return projectProtectedBecause(account, protection);
+}
+
+function domainProtectedBecause(
+  { id }: CheckedAccount,
+  { domains, ownProjectDomain, ownUserDomain }: Protection,
+): string | undefined {
+  if (areAlike(id, 'default')) return 'the default domain is never emptied';
+  if (isAmong(id, domains)) return 'the settings protect this domain';
+  if (ownUserDomain !== undefined && areAlike(id, ownUserDomain))
+    return 'the user of the propagator belongs to this domain';
+  return ownProjectDomain !== undefined && areAlike(id, ownProjectDomain)
+    ? 'the project of the propagator belongs to this domain'
+    : undefined;
+}
+
+function projectProtectedBecause(
+  account: CheckedAccount,
+  protection: Protection,
+): string | undefined {
+  const { domainId, id, name } = account;
+  if (areAlike(id, protection.ownProject))
     return 'it is the project that the propagator is logged in to';
-  if (isAmong(scope.id, protection.projects)) return 'the settings protect this project';
-  if (scope.domainId !== undefined && isAmong(scope.domainId, protection.domains))
-    return 'the settings protect its domain';
-  if (scope.domainId === undefined && protection.domains.length > 0)
-    return 'its domain was never recorded, and some domains are protected';
-  if (
-    scope.domainId === 'default' &&
-    scope.name !== undefined &&
-    SERVICE_PROJECTS.includes(scope.name)
-  )
-    return `projects named ${scope.name} in the default domain belong to the cloud itself`;
-  return undefined;
+  if (isAmong(id, protection.projects)) return 'the settings protect this project';
+  const byDomain = protectedByDomain(account, protection);
+  if (byDomain) return byDomain;
+  return domainId === 'default' && name !== undefined && SERVICE_PROJECTS.includes(name)
+    ? `projects named ${name} in the default domain belong to the cloud itself`
+    : undefined;
+}
+
+/** Returns why a project or a user is protected because of its domain. */
+function protectedByDomain(
+  { domainId }: CheckedAccount,
+  { domains }: Protection,
+): string | undefined {
+  if (domainId === undefined)
+    return domains.length > 0
+      ? 'its domain was never recorded, and some domains are protected'
+      : undefined;
+  return isAmong(domainId, domains) ? 'the settings protect its domain' : undefined;
 }
 
 /**

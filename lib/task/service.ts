@@ -51,14 +51,15 @@ export {
 export type { UserAssignments } from './user-assignments.ts';
 export { defineUserReport, type UserReport } from './user-report.ts';
 
-/** Resource types that suspend does not change, with the reason for the documentation. */
+/** Resource types of a service that suspend does not change. */
 export interface LeftBySuspend {
   /** Names within the service. */
   readonly types: readonly string[];
+  /** The reason, for the documentation. */
   readonly because: string;
   /**
-   * Set if an operator must know of resources of these types. Each suspension then lists and
-   * reports them.
+   * Set if an operator must know which projects have resources of these types. Each suspension then
+   * lists the resources and reports them with this message.
    */
   readonly warns?: { readonly message: string; readonly advice: string };
 }
@@ -86,9 +87,9 @@ export interface Service {
   /** The services that depend on this one and do not declare the dependency themselves. */
   readonly dependents: readonly Dependent[];
   /**
-   * The service's name in the standard header (`compute`), or its own header
-   * (`X-OpenStack-Manila-API-Version`), with the lowest and highest microversion that the file
-   * supports.
+   * The microversions of the API. `header`: the service's name in the standard header (`compute`),
+   * or the service's own header (`X-OpenStack-Manila-API-Version`). `floor` and `ceiling`: the
+   * lowest and highest microversion that the service file supports.
    */
   readonly microversion:
     | { readonly header: string; readonly floor: string; readonly ceiling: string }
@@ -101,8 +102,8 @@ export interface Service {
    */
   readonly preDelete: boolean;
   /**
-   * Why the service is off by default and must be enabled by name: `metering is often billing
-   * evidence`.
+   * Set if an operator must enable the service by name. The text is the reason, for example
+   * `metering is often billing evidence`.
    */
   readonly offByDefault: string | undefined;
   /**
@@ -112,32 +113,31 @@ export interface Service {
   readonly noProjectResources: string | undefined;
   /** Differences between releases, for the documentation page. */
   readonly releases: readonly string[];
-  /** Concurrent calls, unless the settings name another number. */
+  /** The maximum number of concurrent calls, unless the settings name another number. */
   readonly concurrency: number;
   readonly resourceTypes: readonly ResourceType[];
   /** The resource types of a deleted user. */
   readonly userResourceTypes: readonly ResourceType<UserContext>[];
   /**
-   * The resources of a user that a suspension reports. Suspend cannot change resources of a user.
+   * The resources of a user that a suspension of the user reports. Suspend cannot change them.
    */
   readonly userReports: readonly UserReport[];
   /**
-   * How the service suspends and resumes a project; `undefined`: a suspension changes no resource
+   * How the service suspends and resumes a project; `undefined` if a suspension changes no resource
    * of the service.
    */
   readonly suspension?: ServiceSuspension | undefined;
   /** The resource types that suspend never changes, with the reason. */
   readonly leftBySuspend: readonly LeftBySuspend[];
-  /** How the service provisions a project; `undefined`: it provisions none. */
+  /** How the service provisions a project; `undefined` if it does not take part. */
   readonly provision?: ProjectProvision | undefined;
-  /** How a new user gets roles and groups (only Keystone). */
+  /** How a new user gets roles and groups. Only the service file of Keystone sets it. */
   readonly userProvision?: ServiceProvision<UserProvisionContext, UserAssignments> | undefined;
 }
 
-/** The input of {@link defineService}. */
+/** The input of {@link defineService}. {@link Service} describes the fields. */
 export interface ServiceDefinition {
   readonly name: string;
-  /** See {@link Service} for the fields. */
   readonly catalogTypes: readonly string[];
   readonly catalogAliases?: readonly string[];
   readonly dependsOn?: readonly ServiceDependencies[];
@@ -170,8 +170,8 @@ export interface ServiceDefinition {
 }
 
 /**
- * Defines a service. Its queue, order, contract test and documentation page follow from this value.
- * Throws `TypeError` if the resource types have invalid dependencies or names, or if the service
+ * Defines a service. The queue of the service, its place in the order, its contract test and its
+ * documentation page are derived from this value. Throws `TypeError` if the resource types have invalid dependencies or names, or if the service
  * has no resource types and gives no reason for it.
  *
  * @example
@@ -184,19 +184,20 @@ export interface ServiceDefinition {
  * });
  */
 export function defineService(definition: ServiceDefinition): Service {
-  const resourceTypes = (definition.resourceTypes ?? []).map((each) => each(definition.name));
-  const userResourceTypes = (definition.userResourceTypes ?? []).map((each) =>
-    each(definition.name),
+  const { name } = definition;
+  const resourceTypes = (definition.resourceTypes ?? []).map((createType) => createType(name));
+  const userResourceTypes = (definition.userResourceTypes ?? []).map((createType) =>
+    createType(name),
   );
-  assertTypeOrder(definition.name, resourceTypes);
-  assertTypeOrder(definition.name, userResourceTypes);
+  assertTypeOrder(name, resourceTypes);
+  assertTypeOrder(name, userResourceTypes);
   assertIndependence(resourceTypes);
   if ((resourceTypes.length === 0) !== (definition.noProjectResources !== undefined))
     throw new TypeError(
-      `${definition.name}: a service needs resource types, or the reason why it has none`,
+      `${name}: a service needs resource types, or in noProjectResources the reason for having none`,
     );
   return {
-    name: ServiceName.parse(definition.name),
+    name: ServiceName.parse(name),
     catalogTypes: definition.catalogTypes,
     catalogAliases: definition.catalogAliases ?? [],
     dependsOn: serviceDependencies(definition.dependsOn ?? []),
@@ -212,7 +213,7 @@ export function defineService(definition: ServiceDefinition): Service {
     concurrency: definition.concurrency ?? 8,
     resourceTypes,
     userResourceTypes,
-    userReports: (definition.userReports ?? []).map((each) => each(definition.name)),
+    userReports: (definition.userReports ?? []).map((createReport) => createReport(name)),
     suspension: definition.suspension,
     leftBySuspend: definition.leftBySuspend ?? [],
     provision: definition.provision,

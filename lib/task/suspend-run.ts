@@ -1,14 +1,15 @@
+import type { ResourceTypeName } from '../../events/ids.ts';
 import type { Condition } from '../../events/service.ts';
 import {
   inProgress,
   type LifecycleRunInput,
   lifecycleRun,
   ownRows,
-  type TypeWork,
+  type TypeComparison,
 } from './lifecycle-run.ts';
 import type { RunReport } from './run.ts';
 import { chosenTypes, type Suspension, type SuspensionRow } from './suspension.ts';
-import { recordKey, type SuspensionRecord } from './suspension-records.ts';
+import { recordKey, type SuspensionRecord, type SuspensionRecords } from './suspension-records.ts';
 
 /**
  * Suspends one service of a project. The run first records the state of a resource that resume must
@@ -23,116 +24,126 @@ export function suspendRun(input: LifecycleRunInput): Promise<RunReport> {
   return lifecycleRun(
     { ...input, types },
     {
-      work: (type) => suspendType(type, optionOf.get(type) ?? '', input),
+      compare: (type) => compareType(type, optionOf.get(type) ?? '', input),
       finish: async () => undefined,
-      waitsForSettling:
+      settlingMessage:
         'all resources are suspended; the next listing follows when the cached tokens have expired',
     },
   );
 }
 
-async function suspendType(
-  type: Suspension,
-  option: string,
-  input: LifecycleRunInput,
-): Promise<TypeWork> {
-  const { rows, conditions } = await ownRows(type, input.context);
-  const recordByKey = new Map((await input.records.all()).map((one) => [recordKey(one), one]));
-  const { resourceType } = type;
-  const work = { total: 0, left: 0, conditions, changes: [] as (() => Promise<void>)[] };
-  const unrecorded: { row: SuspensionRow; record: SuspensionRecord }[] = [];
-  for (const row of rows) {
-    const recorded = recordByKey.get(recordKey({ resourceType, id: row.id }));
-    const condition = recorded
-      ? continueRecorded(row, recorded, option, work, input)
-      : beginUnrecorded(row, option, resourceType, work, unrecorded, input);
-    if (condition) work.conditions.push({ ...condition, resourceType, example: row.id });
-  }
-  if (input.phase === 'apply') await recordAll(unrecorded, work, input);
-  return { resourceType, ...work };
-}
-
-type Work = { total: number; left: number; changes: (() => Promise<void>)[] };
-
-function beginUnrecorded(
-  row: SuspensionRow,
-  option: string,
-  resourceType: string,
-  work: Work,
-  unrecorded: { row: SuspensionRow; record: SuspensionRecord }[],
-  { context }: LifecycleRunInput,
-): Condition | undefined {
-  const assessment = row.assess(option);
-  if (assessment.kind === 'at-rest') return undefined;
-  if (assessment.kind === 'leave')
-    return {
-      class: 'Unsupported',
-      message: assessment.message,
-      actor: 'operator',
-      advice: assessment.advice,
-      count: 1,
-    };
-  work.total += 1;
-  work.left += 1;
-  if (assessment.kind === 'wait') return inProgress(resourceType, assessment.message);
-  const { before } = assessment;
-  unrecorded.push({
-    row,
-    record: { resourceType, id: row.id, before, at: context.now(), version: 0 },
-  });
-  return undefined;
-}
-
-function continueRecorded(
-  row: SuspensionRow,
-  record: SuspensionRecord,
-  option: string,
-  work: Work,
-  { records }: LifecycleRunInput,
-): Condition | undefined {
-  const comparison = row.compare(record.before);
-  work.total += 1;
-  if (comparison.kind === 'suspended') return undefined;
-  if (comparison.kind === 'changing') {
-    work.left += 1;
-    return inProgress(record.resourceType, comparison.message);
-  }
-  if (comparison.kind === 'changed') {
-    // Another actor has changed the resource after its state was recorded. If the resource runs
-    // again, its present state replaces the recorded state.
-    const assessment = row.assess(option);
-    if (assessment.kind !== 'switch') {
-      work.total -= 1;
-      return undefined;
-    }
-    work.left += 1;
-    const { before } = assessment;
-    work.changes.push(async () => {
-      await records.replace({ ...record, before });
-      await row.suspend(before);
-    });
-    return undefined;
-  }
-  work.left += 1;
-  work.changes.push(() => row.suspend(record.before));
-  return undefined;
+/** A resource that suspend must change, with the record of its present state. */
+interface Unrecorded {
+  readonly row: SuspensionRow;
+  readonly record: SuspensionRecord;
 }
 
 /**
- * Stores the records, and adds the suspension of each resource to the changes. If an earlier run
- * has stored a record of the resource, the earlier record is used.
+ * The next step for one resource. `skip`: suspend does not change the resource and does not count
+ * it. `suspended`: the resource needs no change any more. `wait`: the service is changing the
+ * resource. `record`: the present state is recorded, and after that the resource is suspended.
+ * `change`: a record exists, and the change is made.
+ */
+type RowStep =
+  | { readonly kind: 'skip'; readonly condition?: Condition }
+  | { readonly kind: 'suspended' }
+  | { readonly kind: 'wait'; readonly condition: Condition }
+  | { readonly kind: 'record'; readonly unrecorded: Unrecorded }
+  | { readonly kind: 'change'; readonly change: () => Promise<void> };
+
+async function compareType(
+  type: Suspension,
+  option: string,
+  input: LifecycleRunInput,
+): Promise<TypeComparison> {
+  const { resourceType } = type;
+  const { rows, conditions } = await ownRows(type, input.context);
+  const recordByKey = new Map((await input.records.all()).map((one) => [recordKey(one), one]));
+  const steps = rows.map((row) => {
+    const record = recordByKey.get(recordKey({ resourceType, id: row.id }));
+    return record
+      ? stepOfRecorded(row, record, option, input.records)
+      : stepOfUnrecorded(row, option, resourceType, input.context.now());
+  });
+  for (const [index, step] of steps.entries())
+    if ('condition' in step && step.condition)
+      conditions.push({ ...step.condition, resourceType, example: rows[index]?.id });
+  const unrecorded = steps.flatMap((step) => (step.kind === 'record' ? [step.unrecorded] : []));
+  const counted = steps.filter(({ kind }) => kind !== 'skip');
+  return {
+    resourceType,
+    total: counted.length,
+    left: counted.filter(({ kind }) => kind !== 'suspended').length,
+    conditions,
+    changes: [
+      ...steps.flatMap((step) => (step.kind === 'change' ? [step.change] : [])),
+      ...(input.phase === 'apply' ? await recordAll(unrecorded, input) : []),
+    ],
+  };
+}
+
+function stepOfUnrecorded(
+  row: SuspensionRow,
+  option: string,
+  resourceType: ResourceTypeName,
+  at: number,
+): RowStep {
+  const assessment = row.assess(option);
+  if (assessment.kind === 'at-rest') return { kind: 'skip' };
+  if (assessment.kind === 'leave') {
+    const { advice, message } = assessment;
+    const condition = {
+      class: 'Unsupported',
+      message,
+      actor: 'operator',
+      advice,
+      count: 1,
+    } as const;
+    return { kind: 'skip', condition };
+  }
+  if (assessment.kind === 'wait')
+    return { kind: 'wait', condition: inProgress(assessment.message) };
+  const record = { resourceType, id: row.id, before: assessment.before, at, version: 0 };
+  return { kind: 'record', unrecorded: { row, record } };
+}
+
+function stepOfRecorded(
+  row: SuspensionRow,
+  record: SuspensionRecord,
+  option: string,
+  records: SuspensionRecords,
+): RowStep {
+  const comparison = row.compare(record.before);
+  if (comparison.kind === 'suspended') return { kind: 'suspended' };
+  if (comparison.kind === 'changing')
+    return { kind: 'wait', condition: inProgress(comparison.message) };
+  if (comparison.kind !== 'changed')
+    return { kind: 'change', change: () => row.suspend(record.before) };
+  // Another actor has changed the resource after its state was recorded. If the resource runs
+  // again, its present state replaces the recorded state.
+  const assessment = row.assess(option);
+  if (assessment.kind !== 'switch') return { kind: 'skip' };
+  const { before } = assessment;
+  const change = async (): Promise<void> => {
+    await records.replace({ ...record, before });
+    await row.suspend(before);
+  };
+  return { kind: 'change', change };
+}
+
+/**
+ * Stores the records, and returns the changes that suspend the resources. If an earlier run has
+ * stored a record of a resource, the earlier record is used.
  */
 async function recordAll(
-  unrecorded: readonly { row: SuspensionRow; record: SuspensionRecord }[],
-  work: Work,
+  unrecorded: readonly Unrecorded[],
   { records, mayContinue }: LifecycleRunInput,
-): Promise<void> {
-  if (unrecorded.length === 0 || !(await mayContinue())) return;
-  const stored = new Map(
-    (await records.add(unrecorded.map(({ record }) => record))).map((one) => [recordKey(one), one]),
-  );
-  for (const { row, record } of unrecorded) {
-    const storedRecord = stored.get(recordKey(record));
-    if (storedRecord) work.changes.push(() => row.suspend(storedRecord.before));
-  }
+): Promise<(() => Promise<void>)[]> {
+  if (unrecorded.length === 0 || !(await mayContinue())) return [];
+  const stored = await records.add(unrecorded.map(({ record }) => record));
+  const recordByKey = new Map(stored.map((one) => [recordKey(one), one]));
+  return unrecorded.flatMap(({ row, record }) => {
+    const storedRecord = recordByKey.get(recordKey(record));
+    return storedRecord ? [() => row.suspend(storedRecord.before)] : [];
+  });
 }

@@ -10,12 +10,12 @@ export interface SuspensionRecord {
   readonly version: number;
 }
 
-/** The records of one project, service and region. */
+/** The stored records of one project, service and region. */
 export interface SuspensionRecords {
   all(): Promise<SuspensionRecord[]>;
   /**
-   * Stores new records. An existing record of a resource is kept. Returns the records that are
-   * stored now.
+   * Stores new records. An existing record of a resource is kept. Returns all records that are
+   * stored after that.
    */
   add(records: readonly SuspensionRecord[]): Promise<SuspensionRecord[]>;
   /** Replaces the record of a resource that another actor has changed after the suspension. */

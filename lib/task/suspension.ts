@@ -2,7 +2,7 @@ import type * as z from 'zod';
 import { ResourceTypeName } from '../../events/ids.ts';
 import type { ProjectContext } from './context.ts';
 
-/** The decision of suspend about a resource in its present state. */
+/** How suspend treats a resource in its present state. */
 export type Assessment<Before> =
   /**
    * Suspend changes the resource. `before`: the state that resume restores, as small JSON without
@@ -16,12 +16,14 @@ export type Assessment<Before> =
   /** The service is changing the resource. The next iteration lists it again. */
   | { readonly kind: 'wait'; readonly message: string };
 
-/** A resource compared with its record. */
+/** The present state of a resource compared with its record. */
 export type Comparison =
+  /** The resource has the recorded state. */
   | { readonly kind: 'as-before' }
   | { readonly kind: 'suspended' }
-  /** Suspend or resume has made some of its calls. */
+  /** Suspend or resume has made only some of its calls. */
   | { readonly kind: 'partly' }
+  /** The service is changing the resource. */
   | { readonly kind: 'changing'; readonly message: string }
   /**
    * Another actor has changed the resource, so resume does not change it. `message` names the
@@ -64,20 +66,20 @@ export interface SuspensionDefinition<Row, Before> {
   resume(row: Row, before: Before, context: ProjectContext): Promise<void>;
 }
 
-/** One row of a suspension, with its row type and record type hidden. */
+/**
+ * One listed resource, with its row type and record type hidden. `compare`, `suspend` and `resume`
+ * throw when `before` does not match the definition.
+ */
 export interface SuspensionRow {
   readonly id: string;
   readonly owner: string | undefined;
   assess(option?: string): Assessment<unknown>;
-  /**
-   * `compare`, `suspend` and `resume` throw when the stored record does not match the definition.
-   */
   compare(before: unknown): Comparison;
   suspend(before: unknown): Promise<void>;
   resume(before: unknown): Promise<void>;
 }
 
-/** A suspension as the runs use it. */
+/** How one resource type is suspended and resumed, with its row type and record type hidden. */
 export interface Suspension {
   readonly resourceType: ResourceTypeName;
   readonly options: readonly string[] | undefined;
@@ -94,8 +96,8 @@ export interface ServiceSuspension {
 }
 
 /**
- * Returns the types that suspend changes with the chosen options, each with its option. `chosen`:
- * the options in the policy file; `undefined` if it has none for the service.
+ * Returns the types that suspend changes, each with its chosen option. `chosen`: the options in the
+ * policy file; `undefined` if the policy file has none for the service.
  */
 export function chosenTypes(
   types: readonly Suspension[],

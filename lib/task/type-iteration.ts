@@ -1,7 +1,7 @@
 import type { ProjectId, ResourceTypeName, UserId } from '../../events/ids.ts';
 import type { Condition, Count, Phase, VerificationStatus } from '../../events/service.ts';
 import type { ErrorReport } from '../shared/errors.ts';
-import type { Seen } from './seen-resources.ts';
+import type { CountedIds } from './resource-counter.ts';
 import type { Blocker, CommonContext, ProjectContext, Resource, ResourceType } from './service.ts';
 
 /** The result of one iteration for one resource type. */
@@ -18,7 +18,7 @@ export interface TypeIteration {
   /** Errors of the listing or of removals. */
   readonly errors: readonly ErrorReport[];
   /** The ids that `count` counts; `undefined` if the type was not listed. */
-  readonly seen?: Seen;
+  readonly countedIds?: CountedIds;
   /** The ids of the listing whose deletion the service has accepted and not confirmed yet. */
   readonly acceptedIds?: readonly string[];
   /** Set when resources that an earlier iteration of the run removed were listed again. */
@@ -26,10 +26,10 @@ export interface TypeIteration {
   /** Why the run may end although the type is not verified empty. */
   readonly exception?: Exception;
   /**
-   * True if the type cannot be listed now. `status` is then the result of a listing before the
+   * True if the type cannot be listed now, and `status` is the result of a listing before the
    * project's deletion.
    */
-  readonly isEarlierStatus?: boolean;
+  readonly isFromBeforeDeletion?: boolean;
 }
 
 /**
@@ -53,19 +53,19 @@ export type OnListed = (
 ) => void;
 
 /**
- * Returns the listed resources that must not be removed now, by id. A person holds them, or the
- * approved plan does not list them. If the function throws, no resource of the type is removed.
+ * Finds the resources among the listed ones that must not be removed now. Returns the blockers by
+ * resource id. If the function throws, no resource of the type is removed.
  */
-export type RemovalGuard = (
+export type FindBlockers = (
   resourceType: ResourceTypeName,
   resources: readonly Resource[],
 ) => Promise<ReadonlyMap<string, Blocker>>;
 
 /** The input of one iteration over the resource types of a service. */
-export interface IterationInput<At extends CommonContext = ProjectContext> {
+export interface IterationInput<Context extends CommonContext = ProjectContext> {
   readonly service: string;
-  readonly resourceTypes: readonly ResourceType<At>[];
-  readonly context: At;
+  readonly resourceTypes: readonly ResourceType<Context>[];
+  readonly context: Context;
   /** The owner of the resources: the project or the user. */
   readonly owner: ProjectId | UserId;
   readonly phase: Phase;
@@ -80,19 +80,20 @@ export interface IterationInput<At extends CommonContext = ProjectContext> {
    * Called before each removal. Returns the condition that stops all removals now (safety rule
    * "Caps and a stop switch"), or `undefined`.
    */
-  readonly halted?: (() => Promise<Condition | undefined>) | undefined;
-  /**
-   * Receives the account's own resources of each listing. `total`: the full number of resources if
-   * the listing was cut.
-   */
+  readonly whyHalted?: (() => Promise<Condition | undefined>) | undefined;
+  /** Receives the account's own resources of each listing. */
   readonly onListed?: OnListed | undefined;
-  /** Called with the listed resources of a type before any of them is removed. */
-  readonly guard?: RemovalGuard | undefined;
-  /** Called right before a removal: returns the resources that a person holds, by id. */
-  readonly heldNow?: RemovalGuard | undefined;
+  /**
+   * Called with the listed resources of a type before any of them is removed. Returns the resources
+   * that a person holds or that the approved plan does not list.
+   */
+  readonly findBlockers?: FindBlockers | undefined;
+  /** Called again right before a removal. Returns the resources that a person holds. */
+  readonly findHolds?: FindBlockers | undefined;
   /** True if an earlier iteration of this run reported the resource as gone. */
   readonly wasRemoved?: (resourceType: ResourceTypeName, id: string) => boolean;
-  readonly onType: (iteration: TypeIteration) => void;
+  /** Called with the result of each resource type. */
+  readonly onType: (result: TypeIteration) => void;
 }
 
 /** Returns the result for a type that was not listed, or whose listing failed. */
@@ -101,16 +102,16 @@ export const notListed = (
   errors: readonly ErrorReport[] = [],
 ): TypeIteration => ({ resourceType, status: 'unknown', count: undefined, conditions: [], errors });
 
-/** True if the run may end as far as this type is concerned. */
+/** True if the type is verified empty, or the run may end without that. */
 export const isSettled = ({ status, exception }: TypeIteration): boolean =>
   status === 'empty' || exception !== undefined;
 
 /**
- * True if the run has removed all listed resources of the type. Only the next listing can confirm
- * this.
+ * True if the run has nothing more to remove of this type: the type is settled, or the service
+ * reported all listed resources as gone. Only the next listing can verify that the type is empty.
  */
-export const hasNothingLeft = (done: TypeIteration): boolean =>
-  isSettled(done) || done.count?.left === 0;
+export const hasNothingLeft = (result: TypeIteration): boolean =>
+  isSettled(result) || result.count?.left === 0;
 
 /**
  * True if the types that depend on this type until `empty` may be listed. An unreachable or

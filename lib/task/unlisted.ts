@@ -9,18 +9,18 @@ import {
   type TypeIteration,
 } from './type-iteration.ts';
 
-type Named = Pick<ResourceType, 'name' | 'requiresLiveProject'>;
+type TypeFields = Pick<ResourceType, 'name' | 'requiresLiveProject'>;
 
 /**
- * Returns the result of the listing before the project's deletion, because the type can no longer
- * be listed.
+ * Returns the result for a type that can no longer be listed, and that was verified empty before
+ * the project's deletion.
  */
-const verifiedEarlier = (resourceType: ResourceTypeName): TypeIteration => ({
-  ...skippedAsEmpty(resourceType),
-  isEarlierStatus: true,
+const emptyBeforeDeletion = (resourceType: ResourceTypeName): TypeIteration => ({
+  ...emptyResult(resourceType),
+  isFromBeforeDeletion: true,
 });
 
-const skippedAsEmpty = (resourceType: ResourceTypeName) => ({
+const emptyResult = (resourceType: ResourceTypeName) => ({
   resourceType,
   status: 'empty' as const,
   count: { listed: 0, gone: 0, left: 0 },
@@ -29,20 +29,20 @@ const skippedAsEmpty = (resourceType: ResourceTypeName) => ({
 });
 
 /**
- * Returns the API with a token on the project for a resource type of class C. If there is no token,
- * returns the result of the type instead.
+ * Returns the API with a token on the project for a resource type of class C. If there is no such
+ * token, returns the result of the type instead.
  */
-export function tokenOnProject<At extends CommonContext>(
-  resourceType: Named,
-  { phase, context, verifiedBeforeDeletion, service }: IterationInput<At>,
+export function apiWithProjectToken<Context extends CommonContext>(
+  resourceType: TypeFields,
+  { phase, context, verifiedBeforeDeletion, service }: IterationInput<Context>,
 ): ServiceApi | TypeIteration {
   const { name } = resourceType;
   if (phase === 'pre-delete' && context.projectApi) return context.projectApi;
-  // Phase `plan` cannot list the type. The token would need a role on the project, and the phase
-  // must not assign roles.
+  // Phase `plan` cannot list the type: a token would need a role on the project, and a plan must not
+  // assign roles.
   if (phase === 'plan') return notListed(name);
-  if (verifiedBeforeDeletion.includes(name)) return verifiedEarlier(name);
-  if (phase === 'apply') return { ...notListed(name), ...unreachable(resourceType, []) };
+  if (verifiedBeforeDeletion.includes(name)) return emptyBeforeDeletion(name);
+  if (phase === 'apply') return { ...notListed(name), ...unreachableResult(resourceType, []) };
   const cause = new TypeError('phase pre-delete needs a token on the project, and there is none');
   return notListed(name, [
     reportOf(cause, { code: `${name}.token`, service, region: context.region }),
@@ -50,11 +50,11 @@ export function tokenOnProject<At extends CommonContext>(
 }
 
 /**
- * Returns the exception and the condition of a type of class C or D after the project's deletion.
- * The type never counts as empty. `resources`: the listed resources of the type.
+ * Returns the exception and the condition for a type of class C or D after the project's deletion.
+ * The type never counts as empty. `resources`: the resources that were listed (class D only).
  */
-export function unreachable(
-  { name, requiresLiveProject }: Named,
+export function unreachableResult(
+  { name, requiresLiveProject }: TypeFields,
   resources: readonly Resource[],
 ): Required<Pick<TypeIteration, 'exception' | 'conditions'>> {
   const leftover = requiresLiveProject?.leftover ?? 'its resources';
@@ -71,20 +71,21 @@ export function unreachable(
 }
 
 /**
- * Returns the result of a type whose listing failed (safety rule "Not listed is not empty"). The
- * type counts as empty in two cases. The service file reports that this cloud lacks the extension
- * or release. Or the type was verified empty before the deletion, and this release hides the type
- * now.
+ * Returns the result for a type whose listing failed (safety rule "Not listed is not empty"). The
+ * type counts as empty only in two cases:
+ * - the service file reports that this cloud has no such resources, because an extension or a
+ *   release is missing;
+ * - the type was verified empty before the project's deletion, and this release now hides it.
  */
-export function listingFailed(
-  { name }: Named,
+export function failedListingResult(
+  { name }: TypeFields,
   error: ErrorReport,
   verifiedBeforeDeletion: readonly ResourceTypeName[],
 ): TypeIteration {
   const isHidden = isReportedByFile(error) && error.code.endsWith('.hidden');
-  if (isHidden && verifiedBeforeDeletion.includes(name)) return verifiedEarlier(name);
+  if (isHidden && verifiedBeforeDeletion.includes(name)) return emptyBeforeDeletion(name);
   if (isHidden)
-    // The type is unreachable, like a type that only a token on the project can list.
+    // The type is unreachable, like a type of class C after the project's deletion.
     return {
       ...notListed(name),
       conditions: [
@@ -97,7 +98,7 @@ export function listingFailed(
     };
   if (isReportedByFile(error))
     return {
-      ...skippedAsEmpty(name),
+      ...emptyResult(name),
       conditions: [condition(name, 'Unsupported', `skipped: ${error.message}`, 'none', undefined)],
     };
   // A 404 for a collection means that the endpoint is wrong or missing. It does not mean that the
@@ -114,8 +115,8 @@ const isReportedByFile = (error: ErrorReport): boolean =>
   error.class === 'Unsupported' && !error.code.includes('.http.');
 
 /**
- * Returns the error of resources that were removed and are listed again. If the resources are
- * listed again and again, the task makes no progress and is dead-lettered with this error.
+ * Returns the error for resources that were removed and are listed again. If this lasts for the
+ * stall timeout, the task is dead-lettered with this error.
  */
 export const returnedError = (
   name: ResourceTypeName,

@@ -3,7 +3,8 @@ import type { Condition, Counts } from '../../events/service.ts';
 import { reportOf } from '../shared/errors.ts';
 import { aggregate } from './conditions.ts';
 import type { UserContext } from './context.ts';
-import { freshMemoize, type RunReport } from './run.ts';
+import { createMemoize } from './memoize.ts';
+import type { RunReport } from './run.ts';
 import { ownership } from './safety-rules.ts';
 import { recordKey, type SuspensionRecord, type SuspensionRecords } from './suspension-records.ts';
 import { contextWithoutDeletion } from './without-deletion.ts';
@@ -32,7 +33,7 @@ export interface UserReportDefinition<Row> {
   readonly advice: string;
 }
 
-/** One row of a report, with its row type hidden. */
+/** One resource that depends on the user, with its row type hidden. */
 interface ReportedRow {
   readonly id: string;
   readonly owner: string | undefined;
@@ -40,7 +41,7 @@ interface ReportedRow {
   readonly message: string;
 }
 
-/** A report as the runs use it. */
+/** A type of resources that the suspension of a user reports, with its row type hidden. */
 export interface UserReport {
   readonly resourceType: ResourceTypeName;
   readonly because: string;
@@ -58,12 +59,12 @@ export const defineUserReport =
     async list(context) {
       return (await definition.list(context)).map((row) => {
         const project = definition.project(row);
-        const place = project === undefined ? '' : `project ${project}: `;
+        const prefix = project === undefined ? '' : `project ${project}: `;
         return {
           id: definition.id(row),
           owner: definition.owner(row),
           label: definition.label?.(row),
-          message: `${place}${definition.message(row)}`,
+          message: `${prefix}${definition.message(row)}`,
         };
       });
     },
@@ -80,10 +81,10 @@ export interface UserReportInput {
 }
 
 /**
- * The maximum number of reasons in a report, because a user may have trusts in thousands of
+ * The maximum number of conditions for one type, because a user may have trusts in thousands of
  * projects. The counts are always complete.
  */
-const MAX_REASONS = 20;
+const MAX_CONDITIONS = 20;
 
 /**
  * Lists the resources that depend on a user, with an API client that cannot delete. `suspend`
@@ -92,10 +93,10 @@ const MAX_REASONS = 20;
  * of its type are kept.
  */
 export async function userReportRun(input: UserReportInput): Promise<RunReport> {
-  const known = await input.records.all();
-  const context = contextWithoutDeletion({ ...input.context, memoize: freshMemoize() });
+  const recorded = await input.records.all();
+  const context = contextWithoutDeletion({ ...input.context, memoize: createMemoize() });
   const reportedTypes = await Promise.all(
-    input.reports.map((report) => reportType(report, known, context, input)),
+    input.reports.map((report) => reportType(report, recorded, context, input)),
   );
   const counts: Counts = {};
   for (const { resourceType, total } of reportedTypes)
@@ -119,7 +120,7 @@ interface ReportedType {
 
 async function reportType(
   report: UserReport,
-  known: readonly SuspensionRecord[],
+  recorded: readonly SuspensionRecord[],
   context: UserContext,
   { action, records, service }: UserReportInput,
 ): Promise<ReportedType> {
@@ -136,33 +137,39 @@ async function reportType(
     const condition = { ...conditionFields, message, advice: error.advice, count: 1 };
     return { resourceType, total: undefined, conditions: [condition] };
   }
-  const ofType = known.filter((record) => record.resourceType === resourceType);
-  if (action === 'resume') {
-    const listedIds = new Set(rows.map(({ id }) => id));
-    const gone = ofType.filter(({ id }) => !listedIds.has(id));
-    const [first] = gone;
-    const message = 'it existed when the user was disabled, and does not exist now';
-    const vanishedFields = {
-      count: gone.length,
-      advice: 'If the resource is needed, ask the user to create it again.',
-    };
-    const conditions = first
-      ? [{ ...conditionFields, ...vanishedFields, message, example: first.id }]
-      : [];
-    return { resourceType, total: rows.length, conditions };
-  }
-  await recordListed(rows, ofType, resourceType, records, context.now());
-  return {
-    resourceType,
-    total: rows.length,
-    conditions: reasonsOf(rows, { ...conditionFields, advice }),
-  };
+  const total = rows.length;
+  const recordsOfType = recorded.filter((record) => record.resourceType === resourceType);
+  if (action === 'resume')
+    return { resourceType, total, conditions: vanished(recordsOfType, rows, conditionFields) };
+  await recordListed(rows, recordsOfType, resourceType, records, context.now());
+  return { resourceType, total, conditions: effects(rows, { ...conditionFields, advice }) };
 }
 
-/** Makes the records of the type equal to the listing. */
+/** Returns the condition of the recorded resources that the listing no longer shows. */
+function vanished(
+  records: readonly SuspensionRecord[],
+  rows: readonly ReportedRow[],
+  conditionFields: Omit<Condition, 'message' | 'count'>,
+): Condition[] {
+  const listedIds = new Set(rows.map(({ id }) => id));
+  const gone = records.filter(({ id }) => !listedIds.has(id));
+  const [first] = gone;
+  if (!first) return [];
+  return [
+    {
+      ...conditionFields,
+      count: gone.length,
+      advice: 'If the resource is needed, ask the user to create it again.',
+      message: 'it existed when the user was disabled, and does not exist now',
+      example: first.id,
+    },
+  ];
+}
+
+/** Removes and adds records, so that the records of the type are those of the listed resources. */
 async function recordListed(
   rows: readonly ReportedRow[],
-  known: readonly SuspensionRecord[],
+  recorded: readonly SuspensionRecord[],
   resourceType: ResourceTypeName,
   records: SuspensionRecords,
   at: number,
@@ -173,19 +180,22 @@ async function recordListed(
       return [recordKey(record), record] as const;
     }),
   );
-  await records.remove(known.filter((record) => !listed.has(recordKey(record))));
-  const before = new Set(known.map(recordKey));
-  const added = [...listed.values()].filter((record) => !before.has(recordKey(record)));
+  await records.remove(recorded.filter((record) => !listed.has(recordKey(record))));
+  const recordedKeys = new Set(recorded.map(recordKey));
+  const added = [...listed.values()].filter((record) => !recordedKeys.has(recordKey(record)));
   if (added.length > 0) await records.add(added);
 }
 
-function reasonsOf(
+/**
+ * Returns one condition for each effect of the disabled user, for example for each affected project.
+ */
+function effects(
   rows: readonly ReportedRow[],
   conditionFields: Omit<Condition, 'message' | 'count'>,
 ): Condition[] {
   const byMessage = new Map<string, ReportedRow[]>();
   for (const row of rows) byMessage.set(row.message, [...(byMessage.get(row.message) ?? []), row]);
-  const reasons = [...byMessage].map(([message, [first, ...others]]): Condition => {
+  const conditions = [...byMessage].map(([message, [first, ...others]]): Condition => {
     const example = first?.label ?? first?.id;
     return {
       ...conditionFields,
@@ -194,9 +204,9 @@ function reasonsOf(
       ...(example ? { example } : {}),
     };
   });
-  if (reasons.length <= MAX_REASONS) return reasons;
-  const rest = reasons.slice(MAX_REASONS - 1);
+  if (conditions.length <= MAX_CONDITIONS) return conditions;
+  const rest = conditions.slice(MAX_CONDITIONS - 1);
   const count = rest.reduce((sum, one) => sum + one.count, 0);
   const message = `the same is true in further projects (${rest.length})`;
-  return [...reasons.slice(0, MAX_REASONS - 1), { ...conditionFields, message, count }];
+  return [...conditions.slice(0, MAX_CONDITIONS - 1), { ...conditionFields, message, count }];
 }

@@ -27,7 +27,9 @@ export function withoutDeletion(api: ServiceApi): ServiceApi {
 }
 
 /** Returns the context of a run with API clients that refuse every deletion. */
-export const contextWithoutDeletion = <At extends CommonContext>(context: At): At => ({
+export const contextWithoutDeletion = <Context extends CommonContext>(
+  context: Context,
+): Context => ({
   ...context,
   api: withoutDeletion(context.api),
   projectApi: context.projectApi && withoutDeletion(context.projectApi),
@@ -35,10 +37,10 @@ export const contextWithoutDeletion = <At extends CommonContext>(context: At): A
     const api = await context.apiOf(name);
     return api && withoutDeletion(api);
   },
-  ...(context.projectToken
+  ...(context.apiWithProjectToken
     ? {
-        projectToken: async () => {
-          const api = await context.projectToken?.();
+        apiWithProjectToken: async () => {
+          const api = await context.apiWithProjectToken?.();
           return api && withoutDeletion(api);
         },
       }

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type * as z from 'zod';
-import { freshMemoize } from '../../lib/task/run.ts';
+import { createMemoize } from '../../lib/task/memoize.ts';
 import type { Answer, ProjectContext, ServiceApi } from '../../lib/task/service.ts';
 
 /** Fields of the rows of all extensions of Neutron. */
@@ -59,7 +59,7 @@ class Everything extends Set<string> {
 
 /** Returns the context with a simulated API that has every extension of Neutron. */
 export function simulatedContext(context: ProjectContext): ProjectContext {
-  const memoize = freshMemoize();
+  const memoize = createMemoize();
   return {
     ...context,
     api: simulatedApi(context.api, context.project),

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import type { ResourceTypeName } from '../../events/ids.ts';
 import { SERVICES } from '../../lib/services/index.ts';
 import { PropagatorError } from '../../lib/shared/errors.ts';
-import { freshMemoize } from '../../lib/task/run.ts';
+import { createMemoize } from '../../lib/task/memoize.ts';
 import type { ProjectContext, Resource, ResourceType, Service } from '../../lib/task/service.ts';
 import { serviceNames, VirtualClock } from '../cloud/cloud.ts';
 import type { Documented } from '../cloud/documented.ts';
@@ -100,7 +100,7 @@ async function oneIteration(
     // section is complete.
     const found = await listAndRemove(
       resourceType,
-      { ...context, memoize: freshMemoize() },
+      { ...context, memoize: createMemoize() },
       recorder,
     );
     hasFound ||= found;
@@ -135,7 +135,7 @@ async function typesWithout(service: Service, context: ProjectContext): Promise<
   const lacking: ResourceType[] = [];
   for (const resourceType of inOrder(service.resourceTypes)) {
     const thrown = await resourceType
-      .list({ ...context, memoize: freshMemoize() })
+      .list({ ...context, memoize: createMemoize() })
       .catch((error: unknown) => error);
     if (thrown instanceof PropagatorError && thrown.report.code.endsWith('.extension.absent'))
       lacking.push(resourceType);

@@ -4,7 +4,8 @@ import { coverageOf } from '../../lib/operation/coverage.ts';
 import { NO_POLICY } from '../../lib/policy/schema.ts';
 import { chosenOptions } from '../../lib/policy/suspend-options.ts';
 import { SERVICES } from '../../lib/services/index.ts';
-import { freshMemoize, type RunReport, runProjectCleanup } from '../../lib/task/run.ts';
+import { createMemoize } from '../../lib/task/memoize.ts';
+import { type RunReport, runProjectCleanup } from '../../lib/task/run.ts';
 import { Confirmation } from '../../lib/task/safety-rules.ts';
 import type { Service } from '../../lib/task/service.ts';
 import { MemoryRecords } from '../suspension-records.ts';
@@ -70,10 +71,10 @@ async function runs(
         members: undefined,
         apiOf: async () => undefined,
         now: Date.now,
-        memoize: freshMemoize(),
+        memoize: createMemoize(),
       },
       phase,
-      confirmation: Confirmation.asked(project, Date.now()),
+      confirmation: Confirmation.fromRequest(project, Date.now()),
       verifiedBeforeDeletion: verifiedBeforeDeletion.map(({ name }) => name),
       deadline: Date.now() + 60_000,
     });

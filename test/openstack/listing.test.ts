@@ -4,7 +4,8 @@ import type { Phase } from '../../events/service.ts';
 import { coverageOf } from '../../lib/operation/coverage.ts';
 import { SERVICES } from '../../lib/services/index.ts';
 import { neutron } from '../../lib/services/neutron.ts';
-import { freshMemoize, runProjectCleanup } from '../../lib/task/run.ts';
+import { createMemoize } from '../../lib/task/memoize.ts';
+import { runProjectCleanup } from '../../lib/task/run.ts';
 import { Confirmation } from '../../lib/task/safety-rules.ts';
 import type { Service } from '../../lib/task/service.ts';
 import { databaseSocket, query, readColumns } from '../docs/project-columns/columns.ts';
@@ -66,9 +67,9 @@ async function run(
   const nothing = { apiOf: async () => undefined, members: undefined, projectApi: undefined };
   await runProjectCleanup({
     service,
-    context: { region, api, project, ...nothing, now: Date.now, memoize: freshMemoize() },
+    context: { region, api, project, ...nothing, now: Date.now, memoize: createMemoize() },
     phase,
-    confirmation: Confirmation.asked(project, Date.now()),
+    confirmation: Confirmation.fromRequest(project, Date.now()),
     deadline: Date.now() + 60_000,
   });
 }

@@ -4,8 +4,9 @@ import { ProjectId } from '../../events/ids.ts';
 import type { Cloud } from '../../lib/openstack/cloud.ts';
 import { connectCloud } from '../../lib/openstack/connect.ts';
 import { readCredentials } from '../../lib/openstack/credentials.ts';
+import { createMemoize } from '../../lib/task/memoize.ts';
 import { resumeRun } from '../../lib/task/resume-run.ts';
-import { freshMemoize, type RunReport } from '../../lib/task/run.ts';
+import type { RunReport } from '../../lib/task/run.ts';
 import type { Service } from '../../lib/task/service.ts';
 import { suspendRun } from '../../lib/task/suspend-run.ts';
 import type { SuspensionRecords } from '../../lib/task/suspension-records.ts';
@@ -50,7 +51,7 @@ export async function lifecycleRun(
       members: undefined,
       apiOf: async () => undefined,
       now: Date.now,
-      memoize: freshMemoize(),
+      memoize: createMemoize(),
     },
     records: input.records,
     phase: 'apply',

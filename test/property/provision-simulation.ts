@@ -136,7 +136,7 @@ export class ProvisionSimulation extends SuspendSimulation {
       type,
       name,
       wanted: name,
-      canDouble: true,
+      canDuplicate: true,
       state: isThere ? ('as-wanted' as const) : make ? ('missing' as const) : ('waiting' as const),
       make,
     });

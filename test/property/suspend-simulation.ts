@@ -171,9 +171,9 @@ export class SuspendSimulation {
           return bySuspension ? { kind: 'suspended' } : { kind: 'changed', message: 'off' };
         return bySuspension ? { kind: 'partly' } : { kind: 'as-before' };
       },
-      resume: async ({ id, owner }, _before, { projectToken }) => {
+      resume: async ({ id, owner }, _before, { apiWithProjectToken }) => {
         if (this.needsToken) {
-          await projectToken?.();
+          await apiWithProjectToken?.();
           if (!this.roles.has(owner)) throw new TypeError(`a start without a token on ${owner}`);
         }
         this.#switch(service, id, 'on', false);

@@ -125,8 +125,8 @@ export const ATTACHMENT_STATES = [
 export const NOVA: readonly string[] = ['nova'];
 
 /** True while Nova still deletes servers of the project. */
-export const isNovaDeleting = ({ awaiting }: ProjectContext): boolean =>
-  awaiting?.includes('nova') === true;
+export const isNovaDeleting = ({ awaitedServices }: ProjectContext): boolean =>
+  awaitedServices?.includes('nova') === true;
 
 export const MINUTE = 60_000;
 /**

@@ -70,7 +70,7 @@ function networkItem(
   return {
     ...item,
     state: 'missing',
-    canDouble: true,
+    canDuplicate: true,
     make: async () => void (await api.request('POST', NETWORKS.path, { json })),
   };
 }
@@ -125,7 +125,7 @@ async function routerItem(
     return {
       ...item,
       state: 'missing',
-      canDouble: true,
+      canDuplicate: true,
       make: async () => {
         const body = { router: { name, project_id: project, ...json } };
         await api.request('POST', ROUTERS.path, { json: body });

@@ -258,5 +258,5 @@ export const server = defineType<ServerRow>({
   isHeld: ({ metadata }) => HOLD_TAG in (metadata ?? {}),
   blocked: ({ hidden }) => hidden,
   remove: removeServer,
-  batch: { most: DELETE_BATCH_SIZE, remove: removeServers },
+  batch: { maxItems: DELETE_BATCH_SIZE, remove: removeServers },
 });

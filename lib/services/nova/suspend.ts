@@ -99,7 +99,7 @@ async function needsProjectToken(row: ServerRow, { apiOf }: ProjectContext): Pro
 /** Starts a stopped or shelved server, with a token on its project if Nova needs one. */
 async function start(row: ServerRow, action: string, context: ProjectContext): Promise<void> {
   const needsToken = action !== 'unpause' && (await needsProjectToken(row, context));
-  const api = needsToken ? await context.projectToken?.() : context.api;
+  const api = needsToken ? await context.apiWithProjectToken?.() : context.api;
   await callAction(row, { [action]: null }, { api: api ?? context.api });
 }
 

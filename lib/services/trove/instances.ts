@@ -81,11 +81,11 @@ export const instance = defineType({
   owner: (row) => row.tenant_id ?? undefined,
   label: (row) => row.name ?? undefined,
   blocked(row, context): Blocker | undefined {
-    const { waitsForBuild: canFollowDeletion } = row;
+    const { waitsForBuild: isRemovableAfterDeletion } = row;
     if (row.cluster_id && row.cluster)
       return {
         ...temporaryBlocker('Trove deletes the instance with its cluster'),
-        canFollowDeletion,
+        isRemovableAfterDeletion,
       };
     if (row.cluster_id)
       return {
@@ -100,7 +100,7 @@ export const instance = defineType({
     if (row.replicas && row.replicas.length > 0)
       return {
         ...temporaryBlocker('the replicas of the instance must be deleted first'),
-        canFollowDeletion,
+        isRemovableAfterDeletion,
       };
     return row.status === 'BUILD' ? buildBlocker(row, context, 'being built') : undefined;
   },

@@ -102,7 +102,7 @@ export const buildBlocker = (
         ...temporaryBlocker(
           `the resource is ${doing}; the propagator waits up to an hour before it interrupts Trove`,
         ),
-        canFollowDeletion: isOlderThan(row, PRE_DELETE_BUILD_LIMIT_MILLIS, context),
+        isRemovableAfterDeletion: isOlderThan(row, PRE_DELETE_BUILD_LIMIT_MILLIS, context),
       };
 
 /** Returns true if the phase `pre-delete` no longer waits for the build. */
@@ -144,6 +144,8 @@ export async function blockedWhileInUse(
   const removal = await blockedIfRefused(words, remove);
   if (removal.kind !== 'blocked') return removal;
   const rows = (await instancesOf(context)).filter((row) => row.tenant_id === context.project);
-  const canFollowDeletion = rows.some((row) => row.status === 'BUILD' && isSlowBuild(row, context));
-  return { ...removal, canFollowDeletion };
+  const isRemovableAfterDeletion = rows.some(
+    (row) => row.status === 'BUILD' && isSlowBuild(row, context),
+  );
+  return { ...removal, isRemovableAfterDeletion };
 }

@@ -5,7 +5,7 @@ import { pathToFileURL } from 'node:url';
 import { loadPlugins, resolvePlugins } from '../../../lib/app/plugins.ts';
 import { PropagatorError } from '../../../lib/shared/errors.ts';
 import { readSettings } from '../../../lib/shared/settings.ts';
-import { freshMemoize } from '../../../lib/task/run.ts';
+import { createMemoize } from '../../../lib/task/memoize.ts';
 import { defineService } from '../../../lib/task/service.ts';
 import { contextOf } from '../task/context.ts';
 
@@ -66,7 +66,7 @@ describe('PROPAGATOR_SERVICE_MODULES', () => {
       'cmdb',
       'late',
     ]);
-    const context = { ...contextOf(), once: freshMemoize() };
+    const context = { ...contextOf(), once: createMemoize() };
     const seen = await services[2]?.resourceTypes[0]?.list(context);
     expect(seen?.resources).toMatchObject([{ id: 'target', owner: 'target' }]);
     expect(() => seen?.resources[0]?.remove()).toThrow(PropagatorError);

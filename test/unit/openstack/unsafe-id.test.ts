@@ -47,7 +47,9 @@ async function clean(
     owner: () => PROJECT,
     remove,
     ...(isBatch
-      ? { batch: { most: 10, remove: (all: readonly string[]) => Promise.all(all.map(remove)) } }
+      ? {
+          batch: { maxItems: 10, remove: (all: readonly string[]) => Promise.all(all.map(remove)) },
+        }
       : {}),
   });
   const service = defineService({ name, catalogTypes, resourceTypes: [resource] });
@@ -55,7 +57,7 @@ async function clean(
     service,
     context: { ...contextOf(), api },
     phase: 'apply',
-    confirmation: Confirmation.of(PROJECT, [0, 9], 1),
+    confirmation: Confirmation.fromAnswers(PROJECT, [0, 9], 1),
     deadline: 60_000,
   });
 }

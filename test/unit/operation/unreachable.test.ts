@@ -185,7 +185,7 @@ describe('one run of a service with resources that need the living project', () 
       simulation.cloud.delete(TARGET);
       const service = simulation.services.find((one) => one.name === name);
       if (!service) throw new Error(`no ${name}`);
-      const confirmation = Confirmation.of(TARGET, [0, 5000], 5000);
+      const confirmation = Confirmation.fromAnswers(TARGET, [0, 5000], 5000);
       const report = await runProjectCleanup({
         service,
         context: contextOf(),

@@ -54,7 +54,7 @@ async function run(records: Records, at: () => number = () => 0) {
     catalogTypes: ['dns'],
     resourceTypes: [record, zone],
   });
-  const confirmation = Confirmation.of(PROJECT, [0, 9], 1);
+  const confirmation = Confirmation.fromAnswers(PROJECT, [0, 9], 1);
   return runProjectCleanup({
     service,
     context: { ...contextOf(), now: at },

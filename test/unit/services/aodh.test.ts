@@ -1,6 +1,7 @@
 import { UserId } from '../../../events/ids.ts';
 import { aodh } from '../../../lib/services/aodh.ts';
-import { freshMemoize, runUserCleanup } from '../../../lib/task/run.ts';
+import { createMemoize } from '../../../lib/task/memoize.ts';
+import { runUserCleanup } from '../../../lib/task/run.ts';
 import { Confirmation } from '../../../lib/task/safety-rules.ts';
 import { aodhIn, aodh as fake } from '../../cloud/documented/aodh.ts';
 import { uuid } from '../../cloud/resource-store.ts';
@@ -95,10 +96,10 @@ describe('Aodh, after a user was deleted', () => {
       projectApi: undefined,
       apiOf: async () => undefined,
       now: Date.now,
-      memoize: freshMemoize(),
+      memoize: createMemoize(),
     };
     const context = { ...common, user, userName: 'ann', projects: [] };
-    const confirmation = Confirmation.of(user, [0, 5000], 5000);
+    const confirmation = Confirmation.fromAnswers(user, [0, 5000], 5000);
     const before = tables().alarms.size;
     const report = await runUserCleanup({
       service: aodh,

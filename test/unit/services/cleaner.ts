@@ -1,7 +1,8 @@
 import { ProjectId } from '../../../events/ids.ts';
 import type { Phase } from '../../../events/service.ts';
 import { connectCloud } from '../../../lib/openstack/connect.ts';
-import { freshMemoize, type RunReport, runProjectCleanup } from '../../../lib/task/run.ts';
+import { createMemoize } from '../../../lib/task/memoize.ts';
+import { type RunReport, runProjectCleanup } from '../../../lib/task/run.ts';
 import { Confirmation } from '../../../lib/task/safety-rules.ts';
 import type { ProjectContext, Service } from '../../../lib/task/service.ts';
 import type { RehearsalCloud } from '../../cloud/cloud.ts';
@@ -42,7 +43,7 @@ export function cleanerOf(
         },
         REGION,
       );
-    const confirmation = Confirmation.of(project, [0, 10_000], 10_000);
+    const confirmation = Confirmation.fromAnswers(project, [0, 10_000], 10_000);
     const context: ProjectContext = {
       project,
       region: REGION,
@@ -50,7 +51,7 @@ export function cleanerOf(
       members: undefined,
       projectApi: undefined,
       now: Date.now,
-      memoize: freshMemoize(),
+      memoize: createMemoize(),
       apiOf,
     };
     return runProjectCleanup({

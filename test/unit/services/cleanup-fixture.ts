@@ -2,7 +2,8 @@ import { ProjectId, UserId } from '../../../events/ids.ts';
 import type { Cloud } from '../../../lib/openstack/cloud.ts';
 import { connectCloud } from '../../../lib/openstack/connect.ts';
 import { keystone } from '../../../lib/services/keystone.ts';
-import { freshMemoize, type RunReport, runProjectCleanup } from '../../../lib/task/run.ts';
+import { createMemoize } from '../../../lib/task/memoize.ts';
+import { type RunReport, runProjectCleanup } from '../../../lib/task/run.ts';
 import { Confirmation } from '../../../lib/task/safety-rules.ts';
 import type { ProjectContext, Service } from '../../../lib/task/service.ts';
 import { type CloudOptions, type RehearsalCloud, startCloud } from '../../cloud/cloud.ts';
@@ -107,7 +108,7 @@ export class CleanupFixture {
       projectApi: undefined,
       apiOf,
       now: Date.now,
-      memoize: freshMemoize(),
+      memoize: createMemoize(),
       ...more,
     };
   }
@@ -126,7 +127,7 @@ export class CleanupFixture {
   /** One run in phase `apply`. */
   async clean(service: Service, more: Partial<ProjectContext> = {}): Promise<RunReport> {
     const context = await this.context(service, more);
-    const confirmation = Confirmation.of(this.project, [0, 5000], 5000);
+    const confirmation = Confirmation.fromAnswers(this.project, [0, 5000], 5000);
     return runProjectCleanup({
       service,
       context,
@@ -156,7 +157,7 @@ export class CleanupFixture {
       service,
       context,
       phase: 'pre-delete',
-      confirmation: Confirmation.asked(this.project, 0),
+      confirmation: Confirmation.fromRequest(this.project, 0),
       deadline: Date.now() + 60_000,
     });
   }

@@ -2,7 +2,8 @@ import { ProjectId, UserId } from '../../../events/ids.ts';
 import { heat as heatService } from '../../../lib/services/heat.ts';
 import { keystone } from '../../../lib/services/keystone.ts';
 import { serviceDependencies } from '../../../lib/task/dependencies.ts';
-import { freshMemoize, type RunReport, runUserCleanup } from '../../../lib/task/run.ts';
+import { createMemoize } from '../../../lib/task/memoize.ts';
+import { type RunReport, runUserCleanup } from '../../../lib/task/run.ts';
 import { Confirmation } from '../../../lib/task/safety-rules.ts';
 import { heat, heatOf } from '../../cloud/documented/heat.ts';
 import { heatIn, made, resource, type Stack } from '../../cloud/documented/heat-rows.ts';
@@ -223,7 +224,7 @@ describe('Heat, after a user was deleted', () => {
       projectApi: undefined,
       apiOf,
       now: () => timed.clock.now(),
-      memoize: freshMemoize(),
+      memoize: createMemoize(),
     };
     const context = {
       ...common,
@@ -231,7 +232,7 @@ describe('Heat, after a user was deleted', () => {
       userName: known.userName,
       projects: projects.map((id) => ProjectId.parse(id)),
     };
-    const confirmation = Confirmation.of(user, [0, 5000], 5000);
+    const confirmation = Confirmation.fromAnswers(user, [0, 5000], 5000);
     return runUserCleanup({
       service: heatService,
       context,

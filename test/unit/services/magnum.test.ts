@@ -78,7 +78,7 @@ const afterUser = async (user: UserId): Promise<RunReport> => {
     service: magnumService,
     context: { ...context, user, userName: 'leaver', projects: [] },
     phase: 'apply',
-    confirmation: Confirmation.of(user, [0, 5000], 5000),
+    confirmation: Confirmation.fromAnswers(user, [0, 5000], 5000),
     deadline: Date.now() + 60_000,
   });
 };

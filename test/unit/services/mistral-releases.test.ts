@@ -1,5 +1,5 @@
 import { mistral } from '../../../lib/services/mistral.ts';
-import { freshMemoize } from '../../../lib/task/run.ts';
+import { createMemoize } from '../../../lib/task/memoize.ts';
 import { mistralOf } from '../../cloud/documented/mistral.ts';
 import { eachMistral, fixture, left, open, put, tables } from './mistral-fixture.ts';
 
@@ -115,7 +115,7 @@ describe('Mistral, before Wallaby', () => {
       method: 'GET',
       effect: { does: 'answer', status: 404 },
     });
-    const report = await fixture.preDelete(mistral, { memoize: freshMemoize() });
+    const report = await fixture.preDelete(mistral, { memoize: createMemoize() });
     expect(report.outcome).toMatchObject({ kind: 'failed', error: { class: 'Unexpected' } });
     expect(fixture.controlsAreUntouched).toBe(true);
   });

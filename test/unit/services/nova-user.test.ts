@@ -1,6 +1,7 @@
 import { ProjectId, UserId } from '../../../events/ids.ts';
 import { nova } from '../../../lib/services/nova.ts';
-import { freshMemoize, type RunReport, runUserCleanup } from '../../../lib/task/run.ts';
+import { createMemoize } from '../../../lib/task/memoize.ts';
+import { type RunReport, runUserCleanup } from '../../../lib/task/run.ts';
 import { Confirmation } from '../../../lib/task/safety-rules.ts';
 import { CleanupFixture } from './cleanup-fixture.ts';
 
@@ -24,7 +25,7 @@ async function run(
     projectApi: undefined,
     apiOf: async () => undefined,
     now: Date.now,
-    memoize: freshMemoize(),
+    memoize: createMemoize(),
   };
   const context = {
     ...common,
@@ -32,7 +33,7 @@ async function run(
     userName: 'ann',
     projects: projects.map((id) => ProjectId.parse(id)),
   };
-  const confirmation = Confirmation.of(context.user, [0, 5000], 5000);
+  const confirmation = Confirmation.fromAnswers(context.user, [0, 5000], 5000);
   return runUserCleanup({
     service: nova,
     context,

@@ -202,7 +202,7 @@ export function testServiceContract(service: Service, options: ContractOptions =
     it('sends only lists when the project has no resources', async () => {
       await emptied(await empty());
       fixture.rehearsal.calls.length = 0;
-      const confirmation = Confirmation.of(fixture.project, [0, 5000], 5000);
+      const confirmation = Confirmation.fromAnswers(fixture.project, [0, 5000], 5000);
       expect(confirmation).toBeDefined();
       await empty();
       expect(

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { SERVICES } from '../../../lib/services/index.ts';
 import { magnum } from '../../../lib/services/magnum.ts';
-import { suspendReports } from '../../../lib/task/suspend-reports.ts';
+import { leftBySuspendWarnings } from '../../../lib/task/left-by-suspend.ts';
 import { compute, fixture, server } from './suspend-fixture.ts';
 
 describe('The API client of a suspension', () => {
@@ -78,7 +78,7 @@ describe('A resource that counteracts a suspension', () => {
         { uuid: 'c2', name: 'theirs', project_id: 'p2' },
       ],
     });
-    expect(await suspendReports(magnum, context)).toEqual([
+    expect(await leftBySuspendWarnings(magnum, context)).toEqual([
       expect.objectContaining({ resourceType: 'magnum.cluster', count: 1, example: 'k8s' }),
     ]);
     expect(calls).toEqual([]);
@@ -88,7 +88,7 @@ describe('A resource that counteracts a suspension', () => {
     const { context } = fixture('magnum', {});
     const list = () => Promise.reject(new Error('no answer'));
     const broken = { ...context, api: { ...context.api, list } };
-    expect(await suspendReports(magnum, broken)).toEqual([
+    expect(await leftBySuspendWarnings(magnum, broken)).toEqual([
       expect.objectContaining({ message: expect.stringContaining('is unknown') }),
     ]);
   });

@@ -94,7 +94,7 @@ describe('Nova: a server', () => {
         requestId: undefined,
       });
       Object.assign(stopped.context, {
-        projectToken: async () => onProject.context.api,
+        apiWithProjectToken: async () => onProject.context.api,
         apiOf: async () => ({ ...volumes.context.api, request }),
       });
       await (await rowOf(nova, stopped, 's1')).resume(before);

@@ -1,7 +1,7 @@
 import { ProjectId } from '../../../events/ids.ts';
 import { bulkDelete } from '../../../lib/services/swift/bulk.ts';
 import { PropagatorError } from '../../../lib/shared/errors.ts';
-import { freshMemoize } from '../../../lib/task/run.ts';
+import { createMemoize } from '../../../lib/task/memoize.ts';
 import type { Answer, ProjectContext } from '../../../lib/task/service.ts';
 
 /** The context of a Swift that answers every call with HTTP 200 and this body. */
@@ -24,7 +24,7 @@ function contextOf(json: unknown): ProjectContext {
     projectApi: undefined,
     apiOf: async () => undefined,
     now: () => 0,
-    memoize: freshMemoize(),
+    memoize: createMemoize(),
   };
 }
 const report = (

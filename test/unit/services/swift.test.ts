@@ -1,6 +1,6 @@
 import type { ResourceTypeName } from '../../../events/ids.ts';
 import { swift } from '../../../lib/services/swift.ts';
-import { freshMemoize } from '../../../lib/task/run.ts';
+import { createMemoize } from '../../../lib/task/memoize.ts';
 import { VirtualClock } from '../../cloud/cloud.ts';
 import { type Account, type Container, newContainer, put } from '../../cloud/swift-state.ts';
 import { CleanupFixture } from './cleanup-fixture.ts';
@@ -352,7 +352,7 @@ describe('Swift, with a faulty API', () => {
   it('deletes no account that got a container after the listing', async () => {
     fixture = await CleanupFixture.open();
     accountOf(fixture.project).containers.clear();
-    const context = await fixture.context(swift, { memoize: freshMemoize() });
+    const context = await fixture.context(swift, { memoize: createMemoize() });
     const [account] = (
       await Promise.all(swift.resourceTypes.map((resourceType) => resourceType.list(context)))
     ).flatMap(({ resources }) => resources);

@@ -45,7 +45,7 @@ function clean(
     owner: ({ owner }) => owner,
     blocked: (row) => (row.chained ? chained : undefined),
     remove: () => Promise.reject(new Error('removed one by one')),
-    batch: { most, remove: take },
+    batch: { maxItems: most, remove: take },
   });
   const service = defineService({
     name: 'storage',
@@ -57,7 +57,7 @@ function clean(
     service,
     context,
     phase: 'apply',
-    confirmation: Confirmation.of(TARGET, [0, 5000], 5000),
+    confirmation: Confirmation.fromAnswers(TARGET, [0, 5000], 5000),
     deadline: 60_000,
   });
 }

@@ -1,5 +1,5 @@
 import { ProjectId } from '../../../events/ids.ts';
-import { freshMemoize } from '../../../lib/task/run.ts';
+import { createMemoize } from '../../../lib/task/memoize.ts';
 import type { ProjectContext } from '../../../lib/task/service.ts';
 
 const TARGET = ProjectId.parse('target');
@@ -24,5 +24,5 @@ export const contextOf = (project = TARGET, ownProject = 'cleaner'): ProjectCont
   projectApi: undefined,
   apiOf: async () => undefined,
   now: () => 1000,
-  memoize: freshMemoize(),
+  memoize: createMemoize(),
 });

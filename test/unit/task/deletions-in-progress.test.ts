@@ -1,5 +1,6 @@
 import { ProjectId, type ResourceTypeName } from '../../../events/ids.ts';
-import { type ProjectRunInput, runProjectCleanup } from '../../../lib/task/run.ts';
+import type { ProjectCleanupInput } from '../../../lib/task/cleanup-input.ts';
+import { runProjectCleanup } from '../../../lib/task/run.ts';
 import { Confirmation } from '../../../lib/task/safety-rules.ts';
 import { type Blocker, defineService, defineType } from '../../../lib/task/service.ts';
 import { contextOf } from './context.ts';
@@ -33,7 +34,7 @@ const listed = (
 /** Runs a cleanup of a service with these resource types. */
 const runTypes = (
   resourceTypes: Parameters<typeof defineService>[0]['resourceTypes'],
-  more: Partial<ProjectRunInput> = {},
+  more: Partial<ProjectCleanupInput> = {},
 ) =>
   runProjectCleanup({
     service: defineService({
@@ -44,7 +45,7 @@ const runTypes = (
     }),
     context: contextOf(),
     phase: 'apply',
-    confirmation: Confirmation.of(TARGET, [0, 5000], 5000),
+    confirmation: Confirmation.fromAnswers(TARGET, [0, 5000], 5000),
     deadline: 60_000,
     ...more,
   });
@@ -52,7 +53,7 @@ const runTypes = (
 /** The result of one run: how often each type was listed, and what is left. */
 async function runOf(
   blocked: (listing: number) => Blocker | undefined,
-  more: Partial<ProjectRunInput> = {},
+  more: Partial<ProjectCleanupInput> = {},
 ) {
   const listings = { server: 0, access: 0 };
   const grants = [{ id: 'grant' }];
@@ -137,15 +138,15 @@ describe('a run after which only deletions in progress are left', () => {
 
   it('asks for the usual duration, but not in a partial run, which is listed much later', async () => {
     const asked: string[] = [];
-    const millisUntilChange = (type: ResourceTypeName): number => {
+    const recordListing = (type: ResourceTypeName): number => {
       asked.push(type);
       return 2000;
     };
-    const full = await runOf(() => undefined, { millisUntilChange });
+    const full = await runOf(() => undefined, { recordListing });
     expect(full.report.outcome).toMatchObject({ kind: 'again', afterSeconds: 2 });
     expect(asked).toContain('compute.server');
     asked.length = 0;
-    const partial = await runOf(() => undefined, { millisUntilChange, awaiting: ['other'] });
+    const partial = await runOf(() => undefined, { recordListing, awaitedServices: ['other'] });
     expect(partial.report.outcome).toMatchObject({ kind: 'again', afterSeconds: 0 });
     expect(asked).toEqual([]);
   });

@@ -42,7 +42,7 @@ describe('a resource type with a preferred dependency on another type', () => {
       service,
       context,
       phase: 'apply',
-      confirmation: Confirmation.of(PROJECT, [0, 9], 1),
+      confirmation: Confirmation.fromAnswers(PROJECT, [0, 9], 1),
       deadline: 60_000,
     });
     expect(simulation.order).toEqual(['loose', 'volume']);

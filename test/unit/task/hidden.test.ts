@@ -36,7 +36,7 @@ function clean(code: string) {
     catalogTypes: ['storage'],
     resourceTypes: [snapshot, volume],
   });
-  const confirmation = Confirmation.of(PROJECT, [0, 9], 1);
+  const confirmation = Confirmation.fromAnswers(PROJECT, [0, 9], 1);
   return runProjectCleanup({
     service,
     context: contextOf(),

@@ -48,7 +48,7 @@ function clean(storage: Set<string>, volumes = new Set<string>()) {
     service,
     context,
     phase: 'apply',
-    confirmation: Confirmation.of(PROJECT, [0, 5000], 5000),
+    confirmation: Confirmation.fromAnswers(PROJECT, [0, 5000], 5000),
     deadline: 60_000,
   });
 }

@@ -15,7 +15,7 @@ export interface Row {
   owner?: string;
 }
 
-export const confirmed = Confirmation.of(TARGET, [0, 5000], 5000);
+export const confirmed = Confirmation.fromAnswers(TARGET, [0, 5000], 5000);
 
 export const error = (errorClass: ErrorClass) =>
   new PropagatorError({

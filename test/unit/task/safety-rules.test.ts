@@ -7,10 +7,10 @@ import { clean, error, removeRow, rows, storage } from './safety-rules-fixture.t
 
 describe('safety rule: a notification is a hint', () => {
   it('needs two answers of Keystone about this project, with the interval between them', () => {
-    expect(Confirmation.of(TARGET, [], 5000)).toBeUndefined();
-    expect(Confirmation.of(TARGET, [1000], 5000)).toBeUndefined();
-    expect(Confirmation.of(TARGET, [1000, 5999], 5000)).toBeUndefined();
-    expect(Confirmation.of(TARGET, [1000, 6000], 5000)?.account).toBe(TARGET);
+    expect(Confirmation.fromAnswers(TARGET, [], 5000)).toBeUndefined();
+    expect(Confirmation.fromAnswers(TARGET, [1000], 5000)).toBeUndefined();
+    expect(Confirmation.fromAnswers(TARGET, [1000, 5999], 5000)).toBeUndefined();
+    expect(Confirmation.fromAnswers(TARGET, [1000, 6000], 5000)?.account).toBe(TARGET);
   });
   it('removes nothing without a confirmation, or with the confirmation of another project', async () => {
     const snapshots = rows(TARGET);
@@ -18,7 +18,7 @@ describe('safety rule: a notification is a hint', () => {
       clean(
         storage(snapshots, [], removeRow),
         contextOf(),
-        Confirmation.of(CONTROL, [0, 5000], 5000),
+        Confirmation.fromAnswers(CONTROL, [0, 5000], 5000),
       ),
     ).rejects.toThrow('without a confirmation');
     await expect(

@@ -32,10 +32,14 @@ const run = (service: ReturnType<typeof storage>, phase: 'pre-delete' | 'apply')
     service,
     context: contextOf(),
     phase,
-    confirmation: Confirmation.asked(PROJECT, 0),
+    confirmation: Confirmation.fromRequest(PROJECT, 0),
     deadline: 60_000,
   });
-const slow: Blocker = { message: 'it is being built', actor: 'none', canFollowDeletion: true };
+const slow: Blocker = {
+  message: 'it is being built',
+  actor: 'none',
+  isRemovableAfterDeletion: true,
+};
 const needed: Blocker = { message: 'it is being read', actor: 'none' };
 
 describe('a resource that can be removed after the deletion of the project as well', () => {
@@ -82,7 +86,7 @@ it('a hidden type counts as empty if it was verified empty before the deletion',
   const outcome = async (verified: boolean) => {
     const verifiedBeforeDeletion = verified ? service.resourceTypes.map(({ name }) => name) : [];
     const input = { service, context: contextOf(), phase: 'apply', deadline: 60_000 } as const;
-    const confirmation = Confirmation.of(PROJECT, [0, 9], 1);
+    const confirmation = Confirmation.fromAnswers(PROJECT, [0, 9], 1);
     return (await runProjectCleanup({ ...input, confirmation, verifiedBeforeDeletion })).outcome;
   };
   expect((await outcome(true)).kind).toBe('finished');

@@ -7,11 +7,12 @@ import type { Service } from './service.ts';
 import { contextWithoutDeletion } from './without-deletion.ts';
 
 /**
- * Lists resources that a suspension cannot change and that act or expire during the suspension, for
- * example leases. Returns one condition for each of these types with resources of the project. A
- * failed listing must not stop the suspension, so it is reported as a condition.
+ * Lists the resources of the types in `leftBySuspend` that have `warns`: resources that a suspension
+ * cannot change and that act or expire during the suspension, for example leases. Returns one
+ * condition for each type of which the project has resources. A failed listing must not stop the
+ * suspension, so it becomes a condition, too.
  */
-export async function suspendReports(
+export async function leftBySuspendWarnings(
   { name, leftBySuspend, resourceTypes }: Service,
   context: ProjectContext,
 ): Promise<Condition[]> {

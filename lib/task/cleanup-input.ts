@@ -1,0 +1,72 @@
+import type { ResourceTypeName } from '../../events/ids.ts';
+import type { Condition, Counts, Phase } from '../../events/service.ts';
+import type { NewlyListed } from './run-counter.ts';
+import type { Confirmation } from './safety-rules.ts';
+import type { ProjectContext, Service, UserContext } from './service.ts';
+import type { FindBlockers, OnListed } from './type-iteration.ts';
+
+/** The input that cleanups of projects and of users have in common. */
+export interface CleanupInput {
+  readonly service: Service;
+  readonly phase: Phase;
+  /** Safety rule "Keystone decides": without a confirmation only phase `plan` may run. */
+  readonly confirmation: Confirmation | undefined;
+  /**
+   * Resource types that a recent listing verified empty. The run lists them only after all other
+   * types are empty.
+   */
+  readonly skipTypes?: readonly ResourceTypeName[];
+  /** Resource types that were verified empty while the project existed. */
+  readonly verifiedBeforeDeletion?: readonly ResourceTypeName[];
+  /**
+   * Set in a partial run, which begins before all services that this one depends on have ended: the
+   * services that have not ended. The run handles only the types that are independent of all these
+   * services.
+   */
+  readonly awaitedServices?: readonly string[];
+  /** The ids that earlier runs of the task listed (see `IdFilter`). */
+  readonly seenIds?: string | undefined;
+  /** By resource type: how many resources were left at the end of the previous run. */
+  readonly leftBefore?: Readonly<Record<string, number>>;
+  /** The maximum number of concurrent removals; default: the service's own value. */
+  readonly concurrency?: number;
+  /** Epoch milliseconds. After this time no removal begins, and the run returns `again`. */
+  readonly deadline: number;
+  /** Aborted when the process stops. After that no removal begins, and the run returns `again`. */
+  readonly stopping?: AbortSignal | undefined;
+  /**
+   * Called before each removal. Returns the condition that stops all removals now, or `undefined`.
+   */
+  readonly whyHalted?: () => Promise<Condition | undefined>;
+  /** Receives the account's own resources of each listing. */
+  readonly onListed?: OnListed | undefined;
+  /**
+   * Called with the listed resources of a type before any of them is removed. Returns the resources
+   * that a person holds or that the approved plan does not list.
+   */
+  readonly findBlockers?: FindBlockers | undefined;
+  /** Called again right before a removal. Returns the resources that a person holds. */
+  readonly findHolds?: FindBlockers | undefined;
+  /**
+   * Called once per listed type, with the listed ids and the ids whose deletion is still in
+   * progress. Returns the milliseconds until a listing is likely to show a change (see
+   * `DeletionTimes`).
+   */
+  readonly recordListing?: (
+    resourceType: ResourceTypeName,
+    listedIds: readonly string[],
+    acceptedIds: readonly string[],
+  ) => number;
+  /** Called after each resource type, with the counts of the run so far. */
+  readonly onCounts?: (counts: Counts, fresh: NewlyListed) => void;
+}
+
+/** The input of a cleanup of one service for a project. */
+export interface ProjectCleanupInput extends CleanupInput {
+  readonly context: ProjectContext;
+}
+
+/** The input of a cleanup of one service for a user. */
+export interface UserCleanupInput extends CleanupInput {
+  readonly context: UserContext;
+}

@@ -1,0 +1,90 @@
+import type { Count } from '../../events/service.ts';
+import type { IdFilter } from './id-filter.ts';
+
+/** The resources of one type that one iteration listed and removed, by id. */
+export interface CountedIds {
+  /** The ids of the owner's rows. */
+  readonly listedIds: readonly string[];
+  /** The ids among them that the service reported as gone. */
+  readonly goneIds: readonly string[];
+  /** The number of resources: the rows, or the total of the service if that is higher. */
+  readonly listed: number;
+  readonly gone: number;
+  /** True if the listing was cut. `listed` is then an estimate of the service. */
+  readonly isPartial: boolean;
+}
+
+/**
+ * Counts the resources of one type in one run, by id. A resource that several iterations list
+ * counts once. A removed resource that is listed again counts as left.
+ */
+export class ResourceCounter {
+  readonly #listed = new Set<string>();
+  /** Ids that were reported gone in this run, even if they were listed again later. */
+  readonly #removed = new Set<string>();
+  /** Ids that were reported gone in this run and were not listed after that. */
+  readonly #gone = new Set<string>();
+  readonly #wasListedBefore: (id: string) => boolean;
+  readonly #leftBefore: number | undefined;
+  #fresh = 0;
+  #mostListed = 0;
+  #left = 0;
+
+  /**
+   * `wasListedBefore`: true if an earlier run of the task listed the id. `leftBefore`: how many
+   * resources were left at the end of the previous run, or `undefined` if unknown.
+   */
+  constructor(wasListedBefore: (id: string) => boolean, leftBefore: number | undefined) {
+    this.#wasListedBefore = wasListedBefore;
+    this.#leftBefore = leftBefore;
+  }
+
+  /** True if the service reported the resource as gone in this run. */
+  wasRemoved(id: string): boolean {
+    return this.#removed.has(id);
+  }
+
+  add({ listedIds, goneIds, listed, gone, isPartial }: CountedIds): void {
+    for (const id of listedIds) {
+      if (!this.#listed.has(id) && !this.#wasListedBefore(id)) this.#fresh += 1;
+      this.#listed.add(id);
+      this.#gone.delete(id);
+    }
+    for (const id of goneIds) {
+      this.#removed.add(id);
+      this.#gone.add(id);
+    }
+    this.#mostListed = Math.max(this.#mostListed, listed, this.#listed.size);
+    this.#left = isPartial
+      ? this.#estimateLeft(listedIds.length - gone, listed - gone)
+      : listed - gone;
+  }
+
+  /**
+   * Estimates how many resources are left after a listing that was cut. There are two estimates,
+   * and the lower one is used: `leftByTotal`, from the total that the service reports, and the
+   * number at the start of the run minus the removals of the run. The service's total may be
+   * minutes old (Swift). At least one resource is left in addition to `rowsLeft`, the listed rows,
+   * because the listing was cut.
+   */
+  #estimateLeft(rowsLeft: number, leftByTotal: number): number {
+    const atStart = Math.min(this.#mostListed, this.#leftBefore || this.#mostListed);
+    return Math.max(rowsLeft + 1, Math.min(leftByTotal, atStart - this.#gone.size));
+  }
+
+  /** Returns the count of the run so far. */
+  get count(): Count {
+    return { listed: this.#mostListed, gone: this.#gone.size, left: this.#left };
+  }
+
+  /** Returns the number of resources that no earlier run of the task listed. */
+  get fresh(): number {
+    return this.#fresh;
+  }
+
+  /** Adds all listed ids to `filter`. Returns false if no id was listed. */
+  addTo(filter: IdFilter, keyOf: (id: string) => string): boolean {
+    for (const id of this.#listed) filter.add(keyOf(id));
+    return this.#listed.size > 0;
+  }
+}

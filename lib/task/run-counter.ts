@@ -1,0 +1,71 @@
+import type { Counts } from '../../events/service.ts';
+import { IdFilter } from './id-filter.ts';
+import { ResourceCounter } from './resource-counter.ts';
+import type { TypeIteration } from './type-iteration.ts';
+
+/** By resource type: the number of resources that no earlier run of the task has listed. */
+export type NewlyListed = Readonly<Record<string, number>>;
+
+/** Counts the resources of one run, by resource type. */
+export class RunCounter {
+  readonly #seenBefore: IdFilter;
+  readonly #hasFilter: boolean;
+  readonly #leftBefore: Readonly<Record<string, number>>;
+  readonly #counters = new Map<string, ResourceCounter>();
+  readonly #seenIds: string | undefined;
+
+  /**
+   * `seenIds`: the ids that earlier runs of the task listed (see `IdFilter`). `leftBefore`: by
+   * resource type, how many resources were left at the end of the previous run.
+   */
+  constructor(seenIds: string | undefined, leftBefore: Readonly<Record<string, number>>) {
+    this.#seenIds = seenIds;
+    this.#hasFilter = seenIds !== undefined;
+    this.#seenBefore = IdFilter.from(seenIds);
+    this.#leftBefore = leftBefore;
+  }
+
+  wasRemoved(resourceType: string, id: string): boolean {
+    return this.#counters.get(resourceType)?.wasRemoved(id) ?? false;
+  }
+
+  add({ resourceType, count, countedIds }: TypeIteration): void {
+    const withoutIds = { listedIds: [], goneIds: [], listed: 0, gone: 0, isPartial: false };
+    this.#counterOf(resourceType).add(countedIds ?? { ...withoutIds, ...count });
+  }
+
+  get counts(): Counts {
+    return Object.fromEntries([...this.#counters].map(([name, { count }]) => [name, count]));
+  }
+
+  get fresh(): NewlyListed {
+    return Object.fromEntries(
+      [...this.#counters].flatMap(([name, { fresh }]) => (fresh > 0 ? [[name, fresh]] : [])),
+    );
+  }
+
+  /**
+   * The ids of earlier runs and of this run, as text of an `IdFilter`; `undefined` before the first
+   * listing.
+   */
+  get seenIds(): string | undefined {
+    const filter = IdFilter.from(this.#seenIds);
+    let hasAdded = false;
+    for (const [name, counter] of this.#counters)
+      hasAdded = counter.addTo(filter, (id) => keyOf(name, id)) || hasAdded;
+    return hasAdded || this.#hasFilter ? filter.toString() : undefined;
+  }
+
+  #counterOf(resourceType: string): ResourceCounter {
+    const existing = this.#counters.get(resourceType);
+    if (existing) return existing;
+    const counter = new ResourceCounter(
+      (id) => this.#hasFilter && this.#seenBefore.has(keyOf(resourceType, id)),
+      this.#leftBefore[resourceType],
+    );
+    this.#counters.set(resourceType, counter);
+    return counter;
+  }
+}
+
+const keyOf = (resourceType: string, id: string): string => `${resourceType} ${id}`;

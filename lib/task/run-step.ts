@@ -1,0 +1,161 @@
+import type { ProjectId, UserId } from '../../events/ids.ts';
+import type { CleanupInput } from './cleanup-input.ts';
+import { runIteration } from './iteration.ts';
+import { createMemoize } from './memoize.ts';
+import type { RunCounter } from './run-counter.ts';
+import { awaitsOnlyDeletions, type Outcome, outcomeOf, runAgainOutcome } from './run-outcome.ts';
+import type { CommonContext, ResourceType } from './service.ts';
+import { hasNothingLeft, type IterationInput, type TypeIteration } from './type-iteration.ts';
+
+/** Usually two iterations are enough: one removes, and one lists again. */
+const MAX_ITERATIONS = 6;
+
+/** The parts of a run that are the same in all its iterations. */
+export interface Run<Context extends CommonContext> {
+  readonly input: CleanupInput;
+  readonly owner: ProjectId | UserId;
+  readonly context: Context;
+  readonly counter: RunCounter;
+  /** The types that this run must list and verify. */
+  readonly handledTypes: readonly ResourceType<Context>[];
+}
+
+/** The results of one iteration by type, and the outcome if the run ends after it. */
+export interface IterationResult {
+  readonly types: readonly TypeIteration[];
+  readonly outcome: Outcome | undefined;
+}
+
+/**
+ * Runs one iteration over the selected types. `iteration` is its number, from 1. Determines whether the
+ * run ends after it.
+ */
+export async function iterate<Context extends CommonContext>(
+  selected: readonly ResourceType<Context>[],
+  iteration: number,
+  run: Run<Context>,
+): Promise<IterationResult> {
+  const { context, handledTypes, input } = run;
+  const firstContext = iteration === 1 ? context : withNewCache(context);
+  const types = await runIteration(iterationInput(selected, firstContext, run));
+  const waitMillis = recordListings(types, input);
+  const outcome = outcomeOf(types, {
+    isPlan: input.phase === 'plan',
+    areAllTypesListed: selected.length === handledTypes.length,
+  });
+  if (outcome) return { types, outcome };
+  if (!mayContinue(types, iteration, input, context))
+    return { types, outcome: runAgainOutcome(types, waitMillis) };
+  if (awaitsOnlyDeletions(types)) return listEmptiedAgain(types, selected, waitMillis, run);
+  return { types, outcome: undefined };
+}
+
+/**
+ * Ends a run that only waits for deletions in progress. Other services may wait for types that this
+ * run has just emptied, and they begin only after the report of this run. The run therefore lists
+ * the emptied types again, and ends without a wait for the deletions.
+ */
+async function listEmptiedAgain<Context extends CommonContext>(
+  types: readonly TypeIteration[],
+  selected: readonly ResourceType<Context>[],
+  waitMillis: number,
+  run: Run<Context>,
+): Promise<IterationResult> {
+  const emptied = withDependencies(emptiedTypes(types), selected);
+  const relisted = await runIteration(iterationInput(emptied, withNewCache(run.context), run));
+  const merged = types.map(
+    (type) => relisted.find(({ resourceType }) => resourceType === type.resourceType) ?? type,
+  );
+  // Only the emptied types were listed after the last removal, so the run cannot end as `finished`.
+  const outcome = outcomeOf(merged, {
+    isPlan: run.input.phase === 'plan',
+    areAllTypesListed: false,
+  });
+  return { types: merged, outcome: outcome ?? runAgainOutcome(merged, waitMillis) };
+}
+
+const withNewCache = <Context extends CommonContext>(context: Context): Context => ({
+  ...context,
+  memoize: createMemoize(),
+});
+
+const iterationInput = <Context extends CommonContext>(
+  resourceTypes: readonly ResourceType<Context>[],
+  context: Context,
+  { counter, input, owner }: Run<Context>,
+): IterationInput<Context> => ({
+  service: input.service.name,
+  resourceTypes,
+  owner,
+  context,
+  phase: input.phase,
+  verifiedBeforeDeletion: input.verifiedBeforeDeletion ?? [],
+  concurrency: input.concurrency ?? input.service.concurrency,
+  deadline: input.deadline,
+  stopping: input.stopping,
+  whyHalted: input.whyHalted,
+  onListed: input.onListed,
+  findBlockers: input.findBlockers,
+  findHolds: input.findHolds,
+  wasRemoved: (resourceType, id) => counter.wasRemoved(resourceType, id),
+  onType: (type) => {
+    if (!type.count) return;
+    counter.add(type);
+    input.onCounts?.(counter.counts, counter.fresh);
+  },
+});
+
+/** Returns the names of the types whose resources this iteration removed completely. */
+const emptiedTypes = (types: readonly TypeIteration[]): string[] =>
+  types.flatMap(({ count, resourceType }) =>
+    count && count.gone > 0 && count.left === 0 ? [resourceType] : [],
+  );
+
+/** Returns the resource types with these names, and all types that they depend on. */
+function withDependencies<Context extends CommonContext>(
+  names: readonly string[],
+  known: readonly ResourceType<Context>[],
+): ResourceType<Context>[] {
+  const selectedNames = new Set(names);
+  for (const name of selectedNames)
+    for (const { type } of known.find((one) => one.name === name)?.dependsOn ?? [])
+      selectedNames.add(type);
+  return known.filter(({ name }) => selectedNames.has(name));
+}
+
+/**
+ * True if another iteration may follow immediately: the service confirmed at least one removal, or
+ * no resource seems to be left.
+ */
+const mayContinue = (
+  types: readonly TypeIteration[],
+  iteration: number,
+  { deadline, stopping }: CleanupInput,
+  { now }: Pick<CommonContext, 'now'>,
+): boolean =>
+  (types.some(({ count }) => (count?.gone ?? 0) > 0) || types.every(hasNothingLeft)) &&
+  now() < deadline &&
+  !stopping?.aborted &&
+  iteration < MAX_ITERATIONS;
+
+/**
+ * Records the listings for the usual duration of deletions. Returns the milliseconds until a
+ * listing is likely to show a change. Returns 0 if a resource waits for anything other than its own
+ * deletion.
+ */
+function recordListings(
+  types: readonly TypeIteration[],
+  { awaitedServices = [], recordListing }: CleanupInput,
+): number {
+  // After a partial run, the next listing may be much later than the end of a deletion. Its time
+  // must not count as the duration of the deletion.
+  if (awaitedServices.length > 0) return 0;
+  const waits = types.flatMap((type) => {
+    const { resourceType, countedIds, acceptedIds = [], count } = type;
+    if (!countedIds || countedIds.isPartial || !count) return [];
+    const millis = recordListing?.(resourceType, countedIds.listedIds, acceptedIds) ?? 0;
+    if (hasNothingLeft(type)) return [];
+    return acceptedIds.length === count.left ? [millis] : [0];
+  });
+  return waits.length > 0 ? Math.min(...waits) : 0;
+}
