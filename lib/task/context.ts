@@ -94,9 +94,9 @@ export interface ServiceApi {
     options?: RequestOptions,
   ): Promise<Answer>;
   /**
-   * Returns the rows of all pages of a listing. `more`: the listing stopped at `atMost` rows. Throws
-   * when the list may be incomplete for another reason, because an incomplete list must never count
-   * as empty.
+   * Returns the rows of all pages of a listing. `more`: the listing stopped at `atMost` rows.
+   * Throws when the list may be incomplete for another reason, because an incomplete list must
+   * never count as empty.
    */
   list<S extends z.ZodType>(
     path: string,

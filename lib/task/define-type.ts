@@ -39,7 +39,8 @@ export function defineType<Row>(definition: ResourceTypeDefinition<Row>): Define
 /**
  * Defines one resource type of a user. The owner of a row is the user's id. Some resources of a
  * project stop working when a user is deleted, for example a stack that uses a trust of the user.
- * For such a resource, `remove` removes nothing and returns `retained` with advice for the operator.
+ * For such a resource, `remove` removes nothing and returns `retained` with advice for the
+ * operator.
  *
  * @example
  * const alarmOfUser = defineUserType({

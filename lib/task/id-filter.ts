@@ -1,6 +1,6 @@
 /**
- * The size of the filter: 1 KB. Of the ids that were not added, `has` reports 0.2 % as added when the
- * filter contains 500 ids, 2.9 % with 1000 ids, and 15.5 % with 2000 ids.
+ * The size of the filter: 1 KB. Of the ids that were not added, `has` reports 0.2 % as added when
+ * the filter contains 500 ids, 2.9 % with 1000 ids, and 15.5 % with 2000 ids.
  */
 const BITS = 8192;
 const HASHES = 4;

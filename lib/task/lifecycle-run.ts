@@ -175,8 +175,8 @@ function reportOfRun(
     counts,
     conditions: aggregate([...types.flatMap((type) => type.conditions), ...conditions]),
     outcome,
-    // With `empty`, the next services begin. They must not wait until cached tokens have expired, so
-    // `settleAt` has no influence here.
+    // With `empty`, the next services begin. They must not wait until cached tokens have expired,
+    // so `settleAt` has no influence here.
     verification: Object.fromEntries(
       types.map((type) => [type.resourceType, type.left === 0 ? 'empty' : 'present'] as const),
     ),

@@ -25,7 +25,9 @@ export function readOnly(api: ServiceApi): ServiceApi {
         class: 'Denied',
         service: api.service,
         region: api.region,
-        message: `A plan requested ${method} ${path}, which may change something. The call was not sent.`,
+        message:
+          `A plan requested ${method} ${path}, which may change something. ` +
+          'The call was not sent.',
         advice: 'Report this as a defect of the service file.',
       });
     },

@@ -27,8 +27,8 @@ export interface IterationResult {
 }
 
 /**
- * Runs one iteration over the selected types. `iteration` is its number, from 1. Determines whether the
- * run ends after it.
+ * Runs one iteration over the selected types. `iteration` is its number, from 1. Determines whether
+ * the run ends after it.
  */
 export async function iterate<Context extends CommonContext>(
   selected: readonly ResourceType<Context>[],

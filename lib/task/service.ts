@@ -171,8 +171,9 @@ export interface ServiceDefinition {
 
 /**
  * Defines a service. The queue of the service, its place in the order, its contract test and its
- * documentation page are derived from this value. Throws `TypeError` if the resource types have invalid dependencies or names, or if the service
- * has no resource types and gives no reason for it.
+ * documentation page are derived from this value. Throws `TypeError` if the resource types have
+ * invalid dependencies or names, or if the service has no resource types and gives no reason for
+ * it.
  *
  * @example
  * export const aodh = defineService({
@@ -194,7 +195,7 @@ export function defineService(definition: ServiceDefinition): Service {
   assertIndependence(resourceTypes);
   if ((resourceTypes.length === 0) !== (definition.noProjectResources !== undefined))
     throw new TypeError(
-      `${name}: a service needs resource types, or in noProjectResources the reason for having none`,
+      `${name}: a service needs resource types, or noProjectResources with the reason for none`,
     );
   return {
     name: ServiceName.parse(name),

@@ -38,8 +38,8 @@ export function apiWithProjectToken<Context extends CommonContext>(
 ): ServiceApi | TypeIteration {
   const { name } = resourceType;
   if (phase === 'pre-delete' && context.projectApi) return context.projectApi;
-  // Phase `plan` cannot list the type: a token would need a role on the project, and a plan must not
-  // assign roles.
+  // Phase `plan` cannot list the type: a token would need a role on the project, and a plan must
+  // not assign roles.
   if (phase === 'plan') return notListed(name);
   if (verifiedBeforeDeletion.includes(name)) return emptyBeforeDeletion(name);
   if (phase === 'apply') return { ...notListed(name), ...unreachableResult(resourceType, []) };

@@ -187,7 +187,8 @@ async function recordListed(
 }
 
 /**
- * Returns one condition for each effect of the disabled user, for example for each affected project.
+ * Returns one condition for each effect of the disabled user, for example for each affected
+ * project.
  */
 function effects(
   rows: readonly ReportedRow[],
