@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import Table from 'cli-table3';
-import { ENDED } from '../lib/operation/model.ts';
+import { ENDED_OPERATION_STATES } from '../lib/operation/model.ts';
 import { customerOf, deletedIn, rehearsalCloud } from '../test/aws/cloud.ts';
 import { type DeployedStack, deployStack } from '../test/aws/stack.ts';
 import type { RehearsalCloud } from '../test/cloud/cloud.ts';
@@ -43,7 +43,7 @@ async function embedded(cloud: RehearsalCloud): Promise<number[]> {
       const deleted = await deletedIn(cloud, project);
       const begunAt = Date.now();
       await propagator.api('POST', '/v1/notifications', `[${deleted}]`);
-      const isEnded = (state: string) => ENDED.some((one) => one === state);
+      const isEnded = (state: string) => ENDED_OPERATION_STATES.some((one) => one === state);
       const { operation } = await propagator.operation(
         { project },
         (view) => isEnded(view.operation.state),

@@ -3,7 +3,7 @@ import { availableParallelism, loadavg } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import Table from 'cli-table3';
 import * as z from 'zod';
-import { ENDED } from '../lib/operation/model.ts';
+import { ENDED_OPERATION_STATES } from '../lib/operation/model.ts';
 import { customerOf, deletedIn, rehearsalCloud } from '../test/aws/cloud.ts';
 import { deployStack } from '../test/aws/stack.ts';
 import type { RehearsalCloud } from '../test/cloud/cloud.ts';
@@ -71,7 +71,7 @@ async function waitForEnd(system: System, projects: readonly string[]): Promise<
   const missing = () => projects.filter((project) => !views.has(project));
   const check = async (project: string) => {
     const view = await system.operation(project);
-    if (view && (ENDED as readonly string[]).includes(view.operation.state))
+    if (view && (ENDED_OPERATION_STATES as readonly string[]).includes(view.operation.state))
       views.set(project, view);
   };
   const allEnded = async () => {

@@ -15,7 +15,7 @@ import * as z from 'zod';
 import { callerOf } from '../lib/cli/aws-signature.ts';
 import { ApiClient } from '../lib/cli/client.ts';
 import { type OperationShape, OperationsShape, StatusShape } from '../lib/cli/shapes.ts';
-import { ENDED } from '../lib/operation/model.ts';
+import { ENDED_OPERATION_STATES } from '../lib/operation/model.ts';
 import { customerOf, deletedIn, rehearsalCloud } from '../test/aws/cloud.ts';
 import type { RehearsalCloud } from '../test/cloud/cloud.ts';
 import {
@@ -69,7 +69,7 @@ async function endOf(project: string, api: ApiClient): Promise<OperationShape> {
   for (;;) {
     const { operations } = await api.get(`/v1/operations?project=${project}`, OperationsShape);
     const seen = operations.at(0);
-    if (seen && ENDED.some((state) => state === seen.operation.state)) return seen;
+    if (seen && ENDED_OPERATION_STATES.some((state) => state === seen.operation.state)) return seen;
     if (Date.now() > until)
       throw new Error(
         `The operation has not ended within two minutes: ${seen?.operation.state ?? 'there is none'}.`,

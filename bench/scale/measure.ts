@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import * as z from 'zod';
-import { ENDED, OPERATION_STATES } from '../../lib/operation/model.ts';
+import { ENDED_OPERATION_STATES, OPERATION_STATES } from '../../lib/operation/model.ts';
 import { type RehearsalCloud, startCloud } from '../../test/cloud/cloud.ts';
 import type { Size } from '../../test/cloud/seed.ts';
 import { Propagator } from '../../test/openstack/driver.ts';
@@ -69,14 +69,17 @@ async function isDone(propagator: Propagator): Promise<boolean> {
   for (const { ready, delayed, active } of Object.values(queues))
     if (ready + delayed + active > 0) return false;
   for (const state of OPERATION_STATES)
-    if (!ENDED.includes(state) && (await operationsIn(propagator, state, 1)) > 0) return false;
+    if (!ENDED_OPERATION_STATES.includes(state) && (await operationsIn(propagator, state, 1)) > 0)
+      return false;
   return true;
 }
 
 /** The number of operations in each end state, as text. The API lists at most 1000 of a state. */
 async function endsOf(propagator: Propagator): Promise<string> {
   const counts = await Promise.all(
-    ENDED.map(async (state) => [state, await operationsIn(propagator, state, 1000)] as const),
+    ENDED_OPERATION_STATES.map(
+      async (state) => [state, await operationsIn(propagator, state, 1000)] as const,
+    ),
   );
   return counts.flatMap(([state, count]) => (count > 0 ? [`${count} ${state}`] : [])).join(', ');
 }

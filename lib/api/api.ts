@@ -1,7 +1,7 @@
 import { Hono } from 'hono';
 import { shownBody } from '../engine/dead-letters.ts';
 import { suspensionHolds } from '../handlers/holds.ts';
-import { stopOf } from '../operation/stop.ts';
+import { activeStop } from '../operation/stop.ts';
 import { requireAccessOfEveryRoute } from './access.ts';
 import { auditRoutes } from './audit.ts';
 import { deadLetterRoutes } from './dead-letters.ts';
@@ -81,7 +81,7 @@ export function api(deps: ApiDeps): Hono {
       engine.reads.stopDecision(),
       suspensionHolds(engine.reads),
     ]);
-    const stop = stopOf(newestStop);
+    const stop = activeStop(newestStop);
     return context.json({
       ...deps.health(),
       ...(stop ? { stopped: stop } : {}),

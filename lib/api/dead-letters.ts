@@ -6,7 +6,7 @@ import { bodyBytes } from '../account/received.ts';
 import { causeOf, shownBody } from '../engine/dead-letters.ts';
 import type { DeadLetter, Engine } from '../engine/port.ts';
 import { heldTypesOf } from '../handlers/deletion-holds.ts';
-import { unrestored, withUnrestored } from '../operation/discarded-action.ts';
+import { unrestoredText, withUnrestoredText } from '../operation/discarded-action.ts';
 import { knownHold } from '../operation/known-hold.ts';
 import { hasEnded } from '../operation/open.ts';
 import { originOf } from './audit.ts';
@@ -165,12 +165,12 @@ async function recordUnrestored(
     if (!message || !id) continue;
     for (let tries = 0; tries < MAX_CONFLICTS; tries += 1) {
       const operation = await engine.reads.operation(id);
-      const left = operation && unrestored(operation, message);
+      const left = operation && unrestoredText(operation, message);
       if (!operation || left === undefined) break;
       lasting.add(left);
       // The task of a running operation stores the discard itself.
       if (!hasEnded(operation)) break;
-      const recorded = withUnrestored(operation, left, decision, now);
+      const recorded = withUnrestoredText(operation, left, decision, now);
       if ((await engine.commit({ operations: [recorded] })) === 'committed') break;
     }
   }

@@ -6,7 +6,7 @@ import type { ApprovalRules } from '../operation/approval.ts';
 import { openDomainPlan } from '../operation/domain-plan.ts';
 import { type DomainScope, openDomainRequest } from '../operation/domain-request.ts';
 import { cleanupsOf } from '../operation/lifecycle.ts';
-import type { BoundPlan, Operation } from '../operation/model.ts';
+import type { ApprovedPlan, Operation } from '../operation/model.ts';
 import { plansOf } from '../operation/open-plan.ts';
 import { allowedDrift, type Plan } from '../operation/plan.ts';
 import type { RequestAnswer } from '../operation/request.ts';
@@ -140,7 +140,7 @@ function whyProjectsDiffer(
 export async function carryOutDomain(
   planned: Operation,
   plans: readonly Plan[],
-  bound: BoundPlan,
+  bound: ApprovedPlan,
   requested: {
     readonly by: string;
     readonly reason: string;

@@ -4,7 +4,7 @@ import type { Engine, WrittenDocument } from '../engine/port.ts';
 import { lifecycleChanges } from '../handlers/lifecycle.ts';
 import { requiresPlans } from '../operation/approval.ts';
 import { cleanupsOf } from '../operation/lifecycle.ts';
-import type { BoundPlan, Operation, Scope } from '../operation/model.ts';
+import type { ApprovedPlan, Operation, Scope } from '../operation/model.ts';
 import { hasEnded } from '../operation/open.ts';
 import { endOfWindow } from '../operation/recovery-window.ts';
 import { openRequest, type RequestAnswer } from '../operation/request.ts';
@@ -22,7 +22,7 @@ export interface AdministratorRequest {
   /** The name of the project, which confirms the deletion of an enabled project. */
   readonly name?: string | undefined;
   /** The approved plan that the operation carries out. */
-  readonly plan?: BoundPlan | undefined;
+  readonly plan?: ApprovedPlan | undefined;
   /** The recovery window that the person requests; `undefined`: the policy decides. */
   readonly window?: RequestedWindow | undefined;
 }

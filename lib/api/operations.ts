@@ -7,7 +7,7 @@ import type { DeadLetter, DeadLetterFilter, Engine } from '../engine/port.ts';
 import { whyNotCanceled } from '../operation/cancel.ts';
 import { type Mode, OPERATION_STATES, type Operation } from '../operation/model.ts';
 import { hasEnded } from '../operation/open.ts';
-import { canBePutBack } from '../operation/recovery-window.ts';
+import { canBeRestored } from '../operation/recovery-window.ts';
 import { view } from '../operation/view.ts';
 import { auditRecord } from './audit.ts';
 import { openedRecord, targetOf } from './audit-operation.ts';
@@ -103,7 +103,7 @@ export function operationRoutes(app: Hono, deps: ApiDeps): void {
         audit: [auditRecord(context, deps.now(), audited)],
       });
       if (outcome === 'committed')
-        return context.json({ canceled: operationId, putBack: canBePutBack(operation) }, 202);
+        return context.json({ canceled: operationId, putBack: canBeRestored(operation) }, 202);
     }
     return context.json(
       problem('conflict', `${operationId} changed during each attempt; try again`),
@@ -225,8 +225,8 @@ async function viewWithTasks(
     now: now(),
     recoverableUntil: new Date(operation.notBefore).toISOString(),
     children,
-    givenUp,
-    lost: lostMessages,
+    crashedTasks: givenUp,
+    lostMessages: lostMessages,
   });
 }
 

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import type { Account } from '../../events/account.ts';
-import type { Window } from '../operation/recovery-window.ts';
+import type { RecoveryWindow } from '../operation/recovery-window.ts';
 import { decideDeletion } from '../policy/decide.ts';
 import type { ApiDeps } from './deps.ts';
 
@@ -31,7 +31,7 @@ export async function windowOf(
   account: Account,
   asked: RequestedWindow | undefined,
   { cloud, policy }: Pick<ApiDeps, 'cloud' | 'policy'>,
-): Promise<Window | undefined> {
+): Promise<RecoveryWindow | undefined> {
   const decided = policy && account.type !== 'user' ? await policyWindow() : undefined;
   const lengthMillis =
     asked?.recoverForSeconds === undefined ? decided?.lengthMillis : asked.recoverForSeconds * 1000;

@@ -2,7 +2,7 @@ import type { Hono } from 'hono';
 import * as z from 'zod';
 import { type Coverage, coverageOf } from '../operation/coverage.ts';
 import { applyWaivers } from '../operation/leftovers.ts';
-import { dependenciesOf, levels } from '../operation/order.ts';
+import { dependenciesOf, dependencyLevels } from '../operation/order.ts';
 import { typeKey } from '../operation/registry.ts';
 import type { Service } from '../task/service.ts';
 import { auditRecord } from './audit.ts';
@@ -41,11 +41,11 @@ export function serviceRoutes(app: Hono, deps: ApiDeps): void {
       ...unreachable(coverage, deps),
       ...(coverage.unlisted ? [coverage.unlisted] : []),
     ];
-    const { open } = applyWaivers(
+    const { unwaived: open } = applyWaivers(
       uncovered.map((one) => ({ ...one, types: [one.type] })),
       waivers,
     );
-    const described = levels(services)
+    const described = dependencyLevels(services)
       .flat()
       .map(async (service) => ({
         ...describe(service, coverage.of(service).regions, deps),

@@ -1,10 +1,10 @@
-import { ENDED } from '../operation/model.ts';
+import { ENDED_OPERATION_STATES } from '../operation/model.ts';
 import type { OperationShape } from './shapes.ts';
 import { EXIT } from './terminal.ts';
 
 /** True if no further change of the operation will follow. */
 export const hasEnded = ({ operation }: OperationShape): boolean =>
-  ENDED.some((state) => state === operation.state);
+  ENDED_OPERATION_STATES.some((state) => state === operation.state);
 
 /** The states with the exit code 3. */
 const UNPROVEN = ['unverified', 'refused', 'superseded', 'canceled', 'held'];

@@ -1,7 +1,7 @@
 import type { Condition } from '../../events/service.ts';
 import type { Reads } from '../engine/port.ts';
-import { isIndependent, isPartOfDomain } from '../operation/domain-project.ts';
-import { CANCELED, UNCONFIRMED_ABSENCE } from '../operation/keystone-actions.ts';
+import { isIndependentOf, isPartOfDomainDeletion } from '../operation/domain-project.ts';
+import { KEPT_AFTER_CANCEL, UNCONFIRMED_ABSENCE } from '../operation/keystone-actions.ts';
 import type { Operation } from '../operation/model.ts';
 import { hasEnded } from '../operation/open.ts';
 import type { AccountState } from '../operation/preflight.ts';
@@ -36,7 +36,7 @@ export function canceledError(
   if (shown !== 'absent' || state !== 'closing')
     return {
       ...stoppedBy({ message: `canceled by ${canceled.by}`, advice: 'No action is needed.' }),
-      code: CANCELED,
+      code: KEPT_AFTER_CANCEL,
     };
   const { absentSince } = keystoneAction ?? {};
   const isConfirmed =
@@ -62,9 +62,9 @@ export async function domainCanceledError(
   { engine }: { readonly engine: { readonly reads: Pick<Reads, 'operation'> } },
 ): Promise<ErrorReport | undefined> {
   const { id, parentId } = operation;
-  if (parentId === undefined || !isPartOfDomain(operation)) return undefined;
+  if (parentId === undefined || !isPartOfDomainDeletion(operation)) return undefined;
   const domain = await engine.reads.operation(parentId);
-  if (!domain || isIndependent(operation, domain)) return undefined;
+  if (!domain || isIndependentOf(operation, domain)) return undefined;
   if (domain.state !== 'canceled' && (hasEnded(domain) || !domain.canceled)) return undefined;
   return stoppedBy({
     message: `the deletion of its domain is canceled (${parentId})`,

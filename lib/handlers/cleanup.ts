@@ -6,12 +6,12 @@ import { awaitsConfirmation } from '../operation/confirmation.ts';
 import type { DomainProject } from '../operation/domain.ts';
 import type { KeystoneAnswer } from '../operation/keystone-answer.ts';
 import { summarize } from '../operation/keystone-check.ts';
-import { askAgainMessages, cleanupsOf, lifecyclesOf } from '../operation/lifecycle.ts';
+import { askAgainMessages, cleanupsOf, suspendsAndResumesOf } from '../operation/lifecycle.ts';
 import type { Mode, Operation, Scope } from '../operation/model.ts';
 import { openCleanup } from '../operation/open.ts';
-import { millisOfLastCall, pausedProvisions, provisionsOf } from '../operation/provision.ts';
+import { lastCallDelayMillis, pausedProvisions, provisionsOf } from '../operation/provision.ts';
 import { projectScope } from '../operation/scope.ts';
-import { type CloudSnapshot, cloudSnapshot, type Known } from '../operation/snapshot.ts';
+import { type CloudSnapshot, cloudSnapshot, type KnownServices } from '../operation/snapshot.ts';
 import type { StepEvent } from '../operation/step.ts';
 import type { Step } from '../operation/transaction.ts';
 import type { Policy } from '../policy/schema.ts';
@@ -23,7 +23,7 @@ import { cleanupDecision } from './cleanup-policy.ts';
 import { deletionCheckOptions, isDisabledByDomain } from './task-preflight.ts';
 
 /** The dependencies of the coordinator for cleanups and plans. */
-export interface CleanupDeps extends Known {
+export interface CleanupDeps extends KnownServices {
   readonly engine: Pick<Engine, 'reads'>;
   readonly cloud: Pick<Cloud, 'keystone' | 'keystoneActions' | 'registry'>;
   readonly mode: Mode;
@@ -65,7 +65,7 @@ export async function openForDeletion(
     existing,
     mode: decision.mode,
     now,
-    gracePeriodMillis: Math.max(decision.gracePeriodMillis, millisOfLastCall(allOperations)),
+    gracePeriodMillis: Math.max(decision.gracePeriodMillis, lastCallDelayMillis(allOperations)),
     rule: decision.rule,
     // The propagator's own project is not known here. The protection of this project is checked
     // when Keystone confirms the deletion.
@@ -79,7 +79,10 @@ export async function openForDeletion(
       tasks: [],
       messages: [
         ...opened.messages,
-        ...askAgainMessages([...lifecyclesOf(allOperations), ...provisionsOf(allOperations)]),
+        ...askAgainMessages([
+          ...suspendsAndResumesOf(allOperations),
+          ...provisionsOf(allOperations),
+        ]),
       ],
       deadLetters: [],
     };

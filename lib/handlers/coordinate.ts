@@ -3,7 +3,7 @@ import type { Message } from '../../events/index.ts';
 import type { Delivery, Engine } from '../engine/port.ts';
 import type { Cloud } from '../openstack/cloud.ts';
 import { deletesProjects } from '../operation/domain-advance.ts';
-import { lifecyclesOf } from '../operation/lifecycle.ts';
+import { suspendsAndResumesOf } from '../operation/lifecycle.ts';
 import type { Operation } from '../operation/model.ts';
 import { hasEnded } from '../operation/open.ts';
 import type { StepEvent } from '../operation/step.ts';
@@ -206,10 +206,10 @@ async function lifecyclesAbout(
   { engine: { reads } }: CoordinateDeps,
 ): Promise<Operation[]> {
   if (state !== 'recoverable') return [];
-  const ownLifecycles = lifecyclesOf(await reads.operationsAbout(scope.type, scope.id));
+  const ownLifecycles = suspendsAndResumesOf(await reads.operationsAbout(scope.type, scope.id));
   const open = ownLifecycles.filter((one) => scope.type === 'domain' && !hasEnded(one));
   const below = open.map(({ id }) => reads.operations({ parentId: id, limit: 10_000 }));
-  return [...ownLifecycles, ...lifecyclesOf((await Promise.all(below)).flat())];
+  return [...ownLifecycles, ...suspendsAndResumesOf((await Promise.all(below)).flat())];
 }
 
 /** Returns the stored operations with these ids. */

@@ -27,7 +27,7 @@ export async function askDomain(
     because: pending
       ? `${pending.operationId} deletes it later`
       : `it is ${enabled ? 'enabled' : 'disabled'}`,
-    decision: { follows: true, mode: deps.mode, afterMillis: 0, rule: undefined },
+    decision: { hasAction: true, mode: deps.mode, delayMillis: 0, rule: undefined },
     projects: await projectsOf(operation, id, deps),
   };
 }

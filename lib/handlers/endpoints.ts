@@ -71,7 +71,7 @@ async function whyUnreachable(
   const keys = new Set(catalogTypes.map(typeKey));
   const serviceRegistrations = registrations.filter(({ type }) => keys.has(typeKey(type)));
   if (serviceRegistrations.length === 0) return undefined;
-  const { open } = applyWaivers(
+  const { unwaived: open } = applyWaivers(
     [{ types: serviceRegistrations.map(({ type }) => type) }],
     await waivers(),
   );

@@ -13,7 +13,7 @@ export const pluginsFor = (
 ): LifecycleService[] =>
   httpPlugins
     .filter((name) => pluginActions[name]?.includes(action))
-    .map((name) => ({ name, after: [], types: [], skipped: undefined }));
+    .map((name) => ({ name, after: [], types: [], skippedBecause: undefined }));
 
 /**
  * Returns the part that a service has in a suspend or resume, or an empty array if it has none.
@@ -27,7 +27,8 @@ export function partOfService(
   recorded: ReadonlySet<string>,
 ): LifecycleService[] {
   const isReported = isSuspend && leftBySuspend.some(({ warns }) => warns);
-  if (!suspension) return isReported ? [{ name, after: [], types: [], skipped: undefined }] : [];
+  if (!suspension)
+    return isReported ? [{ name, after: [], types: [], skippedBecause: undefined }] : [];
   const allTypes = suspension.types.map((type) => type(name));
   const chosen = chosenOptions(name, suspend);
   const isChosen = !hasOptions(name) || chosen.length > 0;
@@ -41,6 +42,11 @@ export function partOfService(
       : 'no resource of it was suspended';
   const types = isSuspend ? chosenTypes(allTypes, chosen).map(({ type }) => type) : allTypes;
   return [
-    { name, after: suspension.after, types: types.map((type) => type.resourceType), skipped },
+    {
+      name,
+      after: suspension.after,
+      types: types.map((type) => type.resourceType),
+      skippedBecause: skipped,
+    },
   ];
 }

@@ -5,7 +5,7 @@ import type { Engine } from '../engine/port.ts';
 import type { Cloud } from '../openstack/cloud.ts';
 import {
   cleanupsOf,
-  isUnderWay,
+  isCleanupUnderWay,
   isUndo,
   type OpenedLifecycle,
   openLifecycle,
@@ -16,7 +16,7 @@ import {
 } from '../operation/lifecycle-confirmation.ts';
 import { lifecycleSnapshot } from '../operation/lifecycle-order.ts';
 import type { LifecycleAction, Mode, Operation } from '../operation/model.ts';
-import { cloudSnapshot, type Known } from '../operation/snapshot.ts';
+import { cloudSnapshot, type KnownServices } from '../operation/snapshot.ts';
 import type { StepEvent } from '../operation/step.ts';
 import type { Step } from '../operation/transaction.ts';
 import { decideChange } from '../policy/decide.ts';
@@ -42,7 +42,7 @@ import {
 import { suspendedServices } from './suspension-store.ts';
 
 /** The dependencies of the coordinator for suspend and resume. */
-export interface LifecycleDeps extends Omit<Known, 'services'> {
+export interface LifecycleDeps extends Omit<KnownServices, 'services'> {
   readonly engine: Pick<Engine, 'reads' | 'commit'>;
   readonly cloud: Pick<Cloud, 'keystone' | 'registry'>;
   readonly services: readonly Service[];
@@ -162,9 +162,9 @@ async function askProject(
     isWanted: causesRequire({ action, undoes: lifecycle?.undoes }, state.causes),
     because: describeCauses(state.causes),
     decision: {
-      follows: Boolean(isAsked) || policyDecision.action !== 'none',
+      hasAction: Boolean(isAsked) || policyDecision.action !== 'none',
       mode: isEnforced ? 'enforce' : 'observe',
-      afterMillis: isAsked ? 0 : (policyDecision.afterMillis ?? 0),
+      delayMillis: isAsked ? 0 : (policyDecision.afterMillis ?? 0),
       rule: isAsked ? undefined : policyDecision.rule,
       options: isSuspend
         ? Object.fromEntries(
@@ -204,15 +204,15 @@ async function askUser(
     isWanted: isSuspend === state.causes.length > 0,
     because: describeCauses(state.causes),
     decision: {
-      follows: policyDecision.action !== 'none',
+      hasAction: policyDecision.action !== 'none',
       mode: 'observe',
-      afterMillis: policyDecision.afterMillis ?? 0,
+      delayMillis: policyDecision.afterMillis ?? 0,
       rule: policyDecision.rule,
     },
     cloud: lifecycleSnapshot(
       cloudSnapshot(registry, 'user', deps, reporting),
       isSuspend ? 'suspend' : 'resume',
-      reporting.map(({ name }) => ({ name, after: [], types: [], skipped: undefined })),
+      reporting.map(({ name }) => ({ name, after: [], types: [], skippedBecause: undefined })),
     ),
   };
 }
@@ -230,7 +230,7 @@ async function askUserProvision(
   if (state.kind === 'absent') return { kind: 'absent' };
   if (state.kind === 'other') return refusedAsAlike(state.id);
   const about = await deps.engine.reads.operationsAbout('user', id);
-  const cleanup = cleanupsOf(about).find(isUnderWay);
+  const cleanup = cleanupsOf(about).find(isCleanupUnderWay);
   const registry = await readRegistry(deps.cloud);
   const assigningServices = deps.services.filter(({ userProvision }) => userProvision);
   const names = assigningServices.map(({ name }) => name);
@@ -242,7 +242,7 @@ async function askUserProvision(
     cloud: lifecycleSnapshot(
       cloudSnapshot(registry, 'user', deps, assigningServices),
       'provision',
-      names.map((name) => ({ name, after: [], types: [], skipped: undefined })),
+      names.map((name) => ({ name, after: [], types: [], skippedBecause: undefined })),
     ),
   };
 }
@@ -260,7 +260,7 @@ async function askProvision(
   const state = await fetchEffectiveState(id, { keystone: deps.cloud.keystone, reads });
   if (state.kind === 'absent') return { kind: 'absent' };
   if (state.kind === 'other') return refusedAsAlike(state.id);
-  const cleanup = cleanupsOf(await reads.operationsAbout('project', id)).find(isUnderWay);
+  const cleanup = cleanupsOf(await reads.operationsAbout('project', id)).find(isCleanupUnderWay);
   const decision = provisionDecision(operation, state.facts, deps);
   const registry = await readRegistry(deps.cloud);
   const snapshot = cloudSnapshot(registry, 'project', deps);

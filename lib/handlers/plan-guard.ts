@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import type { ResourceTypeName } from '../../events/ids.ts';
 import type { Engine } from '../engine/port.ts';
-import type { Appeared, BoundPlan, Operation } from '../operation/model.ts';
+import type { Appeared, ApprovedPlan, Operation } from '../operation/model.ts';
 import { PropagatorError } from '../shared/errors.ts';
 import type { Blocker, Resource } from '../task/service.ts';
 import type { FindBlockers } from '../task/type-iteration.ts';
@@ -72,7 +72,7 @@ export function planGuard(
 const keyOf = (resourceType: ResourceTypeName, id: Resource['id']): string =>
   `${resourceType} ${id}`;
 
-const blockerOf = ({ of, allowedDrift }: BoundPlan): Blocker => ({
+const blockerOf = ({ of, allowedDrift }: ApprovedPlan): Blocker => ({
   message:
     `it appeared after the approved plan ${of}, ` +
     `which allows the removal of only ${allowedDrift} resources that it does not list`,
@@ -86,7 +86,7 @@ const blockerOf = ({ of, allowedDrift }: BoundPlan): Blocker => ({
  */
 async function recordAllowed(
   { id }: Operation,
-  { allowedDrift }: BoundPlan,
+  { allowedDrift }: ApprovedPlan,
   keys: readonly string[],
   engine: Pick<Engine, 'reads' | 'commit'>,
 ): Promise<ReadonlySet<string>> {

@@ -2,7 +2,7 @@ import type { ProjectId, ServiceName } from '../../events/ids.ts';
 import type { Engine } from '../engine/port.ts';
 import type { Cloud } from '../openstack/cloud.ts';
 import type { DesiredState } from '../operation/model.ts';
-import { cloudSnapshot, type Known } from '../operation/snapshot.ts';
+import { cloudSnapshot, type KnownServices } from '../operation/snapshot.ts';
 import type { ProjectFacts } from '../policy/decide.ts';
 import { type ErrorReport, reportOf } from '../shared/errors.ts';
 import type { ProvisionItem } from '../task/provision.ts';
@@ -22,7 +22,7 @@ export interface ComparedService {
 }
 
 /** The dependencies of {@link compareProject}. */
-export interface CompareDeps extends Pick<Known, 'optedIn'> {
+export interface CompareDeps extends Pick<KnownServices, 'optedIn'> {
   readonly engine: Pick<Engine, 'reads'>;
   readonly cloud: Pick<Cloud, 'api' | 'registry'>;
   readonly services: readonly Service[];
@@ -41,12 +41,22 @@ export async function compareProject(
   const registry = await readRegistry(deps.cloud);
   const snapshot = cloudSnapshot(registry, 'project', { ...deps, httpPlugins: [] });
   const { services } = provisionSnapshot(snapshot, desired, deps.services);
-  const compared = services.map(async ({ name, regions, lacking, skipped, unseen }) => {
-    const because = skipped ?? unseen?.[0]?.because ?? lacking;
-    if (regions.length === 0 || skipped !== undefined)
-      return [withError(name, '', { message: because ?? 'it is not in the cloud', advice: '' })];
-    return Promise.all(regions.map((region) => compareService(name, region, facts, desired, deps)));
-  });
+  const compared = services.map(
+    async ({
+      name,
+      regions,
+      absentBecause: lacking,
+      skippedBecause: skipped,
+      uncallable: unseen,
+    }) => {
+      const because = skipped ?? unseen?.[0]?.because ?? lacking;
+      if (regions.length === 0 || skipped !== undefined)
+        return [withError(name, '', { message: because ?? 'it is not in the cloud', advice: '' })];
+      return Promise.all(
+        regions.map((region) => compareService(name, region, facts, desired, deps)),
+      );
+    },
+  );
   return (await Promise.all(compared)).flat();
 }
 

@@ -77,9 +77,9 @@ export function userProvisionDecision(
   // The assignments that were decided at the first answer apply to the whole operation.
   const provision = lifecycle?.provision ?? (action === 'provision' ? desired : undefined);
   return {
-    follows: provision !== undefined,
+    hasAction: provision !== undefined,
     mode: mode === 'enforce' && decided.mode === 'enforce' ? 'enforce' : 'observe',
-    afterMillis,
+    delayMillis: afterMillis,
     rule,
     provision,
   };
@@ -122,10 +122,10 @@ export function provisionDecision(
   const isEnforced =
     mode === 'enforce' && (fetchedState !== undefined || decided.mode === 'enforce');
   return {
-    follows:
+    hasAction:
       provision !== undefined && (fetchedState !== undefined || decided.action === 'provision'),
     mode: isEnforced ? 'enforce' : 'observe',
-    afterMillis: fetchedState ? 0 : (decided.afterMillis ?? 0),
+    delayMillis: fetchedState ? 0 : (decided.afterMillis ?? 0),
     rule: fetchedState ? undefined : decided.rule,
     provision,
   };
@@ -141,7 +141,7 @@ export const provisionSnapshot = (
   lifecycleSnapshot(snapshot, 'provision', [
     ...services.flatMap(({ name, provision }) =>
       provision && sections[name] !== undefined
-        ? [{ name, after: [], types: [], skipped: undefined }]
+        ? [{ name, after: [], types: [], skippedBecause: undefined }]
         : [],
     ),
     ...plugins,

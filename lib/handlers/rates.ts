@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { TaskId } from '../../events/ids.ts';
 import type { Engine } from '../engine/port.ts';
-import { measuredIn, type Rates } from '../operation/estimate.ts';
+import { type MeasuredTasks, measuredTasksOf } from '../operation/estimate.ts';
 import type { Task } from '../operation/model.ts';
 
 const Stored = z.looseObject({
@@ -17,7 +17,7 @@ const KEPT = 20;
 const MAX_TRIES = 5;
 
 /** Returns the rates that earlier cleanups of this installation have measured. */
-export async function readRates({ reads }: Pick<Engine, 'reads'>): Promise<Rates> {
+export async function readRates({ reads }: Pick<Engine, 'reads'>): Promise<MeasuredTasks> {
   const documents = await reads.documents(KEY.collection, KEY.partition);
   return new Map(documents.map(({ id, value }) => [id, Stored.parse(value).measured]));
 }
@@ -27,7 +27,7 @@ export async function recordRates(
   tasks: readonly Task[],
   engine: Pick<Engine, 'reads' | 'commit'>,
 ): Promise<void> {
-  const measurements = measuredIn(tasks);
+  const measurements = measuredTasksOf(tasks);
   for (let tries = 0; measurements.length > 0 && tries < MAX_TRIES; tries += 1) {
     const stored = await engine.reads.documents(KEY.collection, KEY.partition);
     const documents = Map.groupBy(measurements, ({ service }) => service);

@@ -1,19 +1,19 @@
 import { Account } from '../../events/account.ts';
 import type { DomainId, OperationId, ProjectId } from '../../events/ids.ts';
 import { isDecision } from '../account/causes.ts';
-import { withAbsence } from '../operation/cancel.ts';
+import { withAbsenceAdvice } from '../operation/cancel.ts';
 import {
-  finishedMessage,
+  finishedMessages,
   isSuspended,
-  lifecyclesOf,
   mayBeSuspended,
   openLifecycle,
   supersede,
-  UNDONE,
+  suspendsAndResumesOf,
+  UNDO_CAUSE_PREFIX,
 } from '../operation/lifecycle.ts';
 import type { Operation } from '../operation/model.ts';
 import { hasEnded } from '../operation/open.ts';
-import { mustEnable } from '../operation/recovery-window.ts';
+import { hasDisabledAccount } from '../operation/recovery-window.ts';
 import type { Step } from '../operation/transaction.ts';
 import { decideChange } from '../policy/decide.ts';
 import { NO_POLICY, type Policy } from '../policy/schema.ts';
@@ -83,7 +83,7 @@ function endSuspension(
   if (!suspension || hasEnded(suspension) || mayBeSuspended(existing))
     return resumeStep(canceled, existing, deps, undoes);
   const ended = supersede(suspension, `${id} was canceled`, deps.now());
-  return { operations: [ended], tasks: [], messages: finishedMessage(ended), deadLetters: [] };
+  return { operations: [ended], tasks: [], messages: finishedMessages(ended), deadLetters: [] };
 }
 
 /**
@@ -98,7 +98,7 @@ function afterDeletion(canceled: Operation, resume: Step | undefined, now: numbe
   const { id, confirmedAt, scope, startedAt } = canceled;
   const hadSeenIt = startedAt !== undefined && confirmedAt.length > 0;
   const isAnnounced = !hadSeenIt && scope.type !== 'user';
-  const cause = { messageId: `${UNDONE}${id}`, eventType: 'canceled', at: now };
+  const cause = { messageId: `${UNDO_CAUSE_PREFIX}${id}`, eventType: 'canceled', at: now };
   const announcement = isAnnounced
     ? [
         {
@@ -108,7 +108,7 @@ function afterDeletion(canceled: Operation, resume: Step | undefined, now: numbe
       ]
     : [];
   return {
-    operations: [withAbsence(canceled, isAnnounced, now), ...(resume?.operations ?? [])],
+    operations: [withAbsenceAdvice(canceled, isAnnounced, now), ...(resume?.operations ?? [])],
     tasks: resume?.tasks ?? [],
     messages: [...(resume?.messages ?? []), ...announcement],
     deadLetters: [],
@@ -125,7 +125,7 @@ function openRemainingSuspension(
   now: number,
 ): Step | undefined {
   if (scope.type !== 'project' || isSuspended(existing)) return undefined;
-  const cause = { messageId: `${UNDONE}${id}`, eventType: 'canceled', at: now };
+  const cause = { messageId: `${UNDO_CAUSE_PREFIX}${id}`, eventType: 'canceled', at: now };
   return {
     operations: [],
     tasks: [],
@@ -149,12 +149,12 @@ async function resumeDomain(
   const existing = await deps.engine.reads.operationsAbout('domain', domain);
   // If the domain was enabled in Keystone, a resume under the policy may already be open.
   const wasSuspended =
-    recovery?.suspension !== undefined || lifecyclesOf(existing)[0]?.action === 'suspend';
+    recovery?.suspension !== undefined || suspendsAndResumesOf(existing)[0]?.action === 'suspend';
   const shown = await deps.cloud.keystone.show('domain', domain);
   const isAbsent = shown.kind === 'absent';
   if (!wasSuspended) return isAbsent ? afterDeletion(canceled, undefined, deps.now()) : undefined;
   // The operation has just enabled the domain, and Keystone may still show it as disabled.
-  const hasEnabled = mustEnable(recovery) && startedAt === undefined;
+  const hasEnabled = hasDisabledAccount(recovery) && startedAt === undefined;
   const isEnabled = shown.kind === 'present' && shown.account.enabled;
   const resume =
     hasEnabled || isEnabled ? resumeStep(canceled, existing, deps, { undoes: id }) : undefined;
@@ -173,7 +173,7 @@ function resumeStep(
     action: 'resume',
     scope,
     cause: {
-      messageId: `${UNDONE}${id}`,
+      messageId: `${UNDO_CAUSE_PREFIX}${id}`,
       eventType: 'canceled',
       at: deps.now(),
       note: reason.slice(0, 1500),

@@ -1,5 +1,5 @@
 import type { Reads } from '../engine/port.ts';
-import { type StopDecision, stopCondition, stopOf } from '../operation/stop.ts';
+import { activeStop, type StopDecision, stopCondition } from '../operation/stop.ts';
 import { PropagatorError } from '../shared/errors.ts';
 import type { ServiceApi } from '../task/context.ts';
 
@@ -37,7 +37,7 @@ export async function currentStop({ engine, now }: StopDeps): Promise<StopDecisi
 
 async function readStop(reads: Pick<Reads, 'stopDecision'>): Promise<StopDecision | undefined> {
   try {
-    return stopOf(await reads.stopDecision());
+    return activeStop(await reads.stopDecision());
   } catch (cause) {
     throw new PropagatorError({
       code: 'engine.stop-switch',

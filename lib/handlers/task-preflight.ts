@@ -4,7 +4,7 @@ import type { ServiceReport, ServiceRequested } from '../../events/service.ts';
 import type { Keystone } from '../account/keystone.ts';
 import type { HowChecked } from '../openstack/project-admin.ts';
 import { isOnLivingProject } from '../operation/advance.ts';
-import { isPartOfDomain } from '../operation/domain-project.ts';
+import { isPartOfDomainDeletion } from '../operation/domain-project.ts';
 import { summarize } from '../operation/keystone-check.ts';
 import type { Operation } from '../operation/model.ts';
 import { type AccountState, preflight } from '../operation/preflight.ts';
@@ -138,7 +138,7 @@ export async function disabledDomain(
 
 /** Returns the options for the check of the deletion of the operation's project. */
 export const deletionCheckOptions = (operation: Operation): HowChecked | undefined =>
-  isPartOfDomain(operation) ? { inDomain: true } : undefined;
+  isPartOfDomainDeletion(operation) ? { inDomain: true } : undefined;
 
 /**
  * True if the project is deleted with its domain, and Keystone shows the domain as disabled. No
@@ -150,7 +150,7 @@ export async function isDisabledByDomain(
   keystone: Pick<Keystone, 'show'>,
 ): Promise<boolean> {
   if (account.type !== 'project' || account.domainId === undefined) return false;
-  if (!isPartOfDomain(operation)) return false;
+  if (!isPartOfDomainDeletion(operation)) return false;
   const domain = await keystone.show('domain', account.domainId);
   return domain.kind === 'present' && !domain.account.enabled;
 }

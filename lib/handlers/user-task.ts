@@ -1,6 +1,6 @@
 import type { ServiceRequested } from '../../events/service.ts';
 import type { Engine } from '../engine/port.ts';
-import { lifecyclesOf } from '../operation/lifecycle.ts';
+import { suspendsAndResumesOf } from '../operation/lifecycle.ts';
 import type { Operation } from '../operation/model.ts';
 import type { UserContext } from '../task/context.ts';
 import type { RunReport } from '../task/run.ts';
@@ -45,7 +45,7 @@ export async function forgetUser(
   const isCleaned = action === 'cleanup' && (state === 'finished' || state === 'unverified');
   const isCompared = action === 'resume' && state === 'observed';
   if (scope.type !== 'user' || (!isCleaned && !isCompared)) return;
-  const [newest] = lifecyclesOf(await engine.reads.operationsAbout('user', scope.id));
+  const [newest] = suspendsAndResumesOf(await engine.reads.operationsAbout('user', scope.id));
   if (isCompared && newest?.id !== id) return;
   await forgetSuspension(userPartition(scope.id), engine);
 }

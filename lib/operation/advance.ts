@@ -3,10 +3,10 @@ import { total } from './counts.ts';
 import { waitsForProjects } from './domain-project.ts';
 import { applyWaivers, leftoversOf } from './leftovers.ts';
 import type { Hold, Operation } from './model.ts';
-import { isEnded } from './overtaking.ts';
-import { overDrift } from './plan.ts';
+import { hasTaskEnded } from './overtaking.ts';
+import { whyOverDrift } from './plan.ts';
 import { requestPreDelete, requestReady } from './ready.ts';
-import { mustEnable } from './recovery-window.ts';
+import { hasDisabledAccount } from './recovery-window.ts';
 import type { OperationTransaction, StepInput } from './transaction.ts';
 import { moveOperation } from './transitions.ts';
 
@@ -31,12 +31,12 @@ export const isOnLivingProject = (operation: Operation): boolean =>
  * after every change.
  */
 export function advance(transaction: OperationTransaction, step: StepInput): void {
-  if (transaction.operation.state === 'confirming') start(transaction, step);
-  if (transaction.operation.state === 'pre-delete') preDelete(transaction, step);
+  if (transaction.operation.state === 'confirming') startWhenConfirmed(transaction, step);
+  if (transaction.operation.state === 'pre-delete') advancePreDelete(transaction, step);
   if (transaction.operation.state === 'running' && !waitsForProjects(transaction.operation)) {
     if (!holdAtLimit(transaction, step)) requestReady(transaction, step);
   }
-  end(transaction, step);
+  endWhenDone(transaction, step);
 }
 
 /**
@@ -59,11 +59,11 @@ export function isConfirmed(operation: Operation, step: StepInput): boolean {
   );
 }
 
-function start(transaction: OperationTransaction, step: StepInput): void {
+function startWhenConfirmed(transaction: OperationTransaction, step: StepInput): void {
   const { operation } = transaction;
   if (!isConfirmed(operation, step)) return;
   if (operation.mode === 'observe') {
-    if (transaction.tasks.every(isEnded))
+    if (transaction.tasks.every(hasTaskEnded))
       transaction.operation = { ...moveOperation(operation, 'observed'), endedAt: step.now };
     return;
   }
@@ -76,7 +76,7 @@ function start(transaction: OperationTransaction, step: StepInput): void {
   // A person has released the deletion of this account, so the hourly cap does not apply.
   const isExempt = mayExceedCaps(operation) || operation.cause.suspicious === true;
   if (!isExempt && step.startedLastHour >= step.maxOperationsPerHour) {
-    hold(
+    holdOperation(
       transaction,
       `${step.startedLastHour} operations have started within the last hour, the cap is ` +
         `${step.maxOperationsPerHour}`,
@@ -84,48 +84,48 @@ function start(transaction: OperationTransaction, step: StepInput): void {
     );
     return;
   }
-  if (!holdAtLimit(transaction, step)) begin(transaction, step.now);
+  if (!holdAtLimit(transaction, step)) beginChanges(transaction, step.now);
 }
 
 /**
  * Begins the part of the operation that makes changes. A requested operation on an enabled project
  * begins with phase `pre-delete`. Every other operation begins with its tasks.
  */
-export function begin(transaction: OperationTransaction, now: number): void {
+export function beginChanges(transaction: OperationTransaction, now: number): void {
   const { operation } = transaction;
   const isEnabled = operation.request?.enabled === true;
   // The recovery window has disabled the project. Some resources can be removed only with a token
   // on the project, so the operation enables it again.
   const isEnabledAgain =
     !isEnabled &&
-    mustEnable(operation.recovery) &&
-    transaction.tasks.some((task) => task.preDelete === 'due' && !isEnded(task));
+    hasDisabledAccount(operation.recovery) &&
+    transaction.tasks.some((task) => task.preDelete === 'due' && !hasTaskEnded(task));
   const isAlive = isOnLivingProject(operation) && (isEnabled || isEnabledAgain);
   transaction.operation = {
     ...moveOperation(operation, isAlive ? 'pre-delete' : 'running'),
     startedAt: operation.startedAt ?? now,
   };
-  if (isAlive) transaction.keystoneAction(isEnabled ? 'assign-role' : 'enable', now);
+  if (isAlive) transaction.requestKeystoneAction(isEnabled ? 'assign-role' : 'enable', now);
 }
 
 /** Requests the pre-delete runs, and disables the project when all of them have ended. */
-function preDelete(transaction: OperationTransaction, step: StepInput): void {
+function advancePreDelete(transaction: OperationTransaction, step: StepInput): void {
   const { keystoneAction } = transaction.operation;
   if (keystoneAction?.what !== 'assign-role' || !keystoneAction.done) return;
   if (holdAtLimit(transaction, step)) {
-    transaction.keystoneAction('revoke-role', step.now);
+    transaction.requestKeystoneAction('revoke-role', step.now);
     return;
   }
   requestPreDelete(transaction, step);
-  if (transaction.tasks.every((task) => task.preDelete !== 'due' || isEnded(task)))
-    transaction.keystoneAction('disable', step.now);
+  if (transaction.tasks.every((task) => task.preDelete !== 'due' || hasTaskEnded(task)))
+    transaction.requestKeystoneAction('disable', step.now);
 }
 
 /** Holds an operation that is over a cap or over its approved plan. Returns true if it is held. */
 function holdAtLimit(transaction: OperationTransaction, step: StepInput): boolean {
   const { plan, scope, startedAt } = transaction.operation;
-  const drift = overDrift(transaction.operation, transaction.tasks);
-  const reason = drift ?? overCap(transaction, step);
+  const drift = whyOverDrift(transaction.operation, transaction.tasks);
+  const reason = drift ?? whyOverCap(transaction, step);
   if (reason === undefined) return false;
   const replanAdvice =
     startedAt === undefined
@@ -135,11 +135,11 @@ function holdAtLimit(transaction: OperationTransaction, step: StepInput): boolea
   const advice =
     `Compare the plan (propagator operation show ${plan?.of}) with the project. ` +
     `To remove also the resources that appeared, release the operation.${replanAdvice}`;
-  hold(transaction, reason, step.now, drift ? { about: 'drift', advice } : {});
+  holdOperation(transaction, reason, step.now, drift ? { about: 'drift', advice } : {});
   return true;
 }
 
-function overCap(transaction: OperationTransaction, step: StepInput): string | undefined {
+function whyOverCap(transaction: OperationTransaction, step: StepInput): string | undefined {
   const found = transaction.tasks.reduce((sum, task) => sum + total(task.counts).found, 0);
   if (mayExceedCaps(transaction.operation) || found <= step.maxResourcesPerOperation)
     return undefined;
@@ -147,7 +147,7 @@ function overCap(transaction: OperationTransaction, step: StepInput): string | u
 }
 
 /** Holds the operation until a person releases it by name. */
-export function hold(
+export function holdOperation(
   transaction: OperationTransaction,
   reason: string,
   now: number,
@@ -165,29 +165,33 @@ export function hold(
 }
 
 /** Ends the operation when the report of every task has ended the task. */
-function end(transaction: OperationTransaction, step: StepInput): void {
+function endWhenDone(transaction: OperationTransaction, step: StepInput): void {
   const { operation } = transaction;
   // If no service has resources of the account, the operation has no tasks and ends here.
   if (
     operation.state === 'running' &&
     !waitsForProjects(operation) &&
-    operation.order.every(({ id }) => isEnded(transaction.task(id)))
+    operation.order.every(({ id }) => hasTaskEnded(transaction.task(id)))
   ) {
-    if (isOnLivingProject(operation)) close(transaction, step);
+    if (isOnLivingProject(operation)) beginClosing(transaction, step);
     else
-      transaction.operation = { ...ended(transaction, step), endedAt: step.now, hold: undefined };
+      transaction.operation = {
+        ...inEndState(transaction, step),
+        endedAt: step.now,
+        hold: undefined,
+      };
   } else if (
     operation.state === 'closing' &&
     operation.keystoneAction?.what === 'delete' &&
     operation.keystoneAction.done
   ) {
     const hold = operation.isUnverified ? operation.hold : undefined;
-    transaction.operation = { ...ended(transaction, step), endedAt: step.now, hold };
+    transaction.operation = { ...inEndState(transaction, step), endedAt: step.now, hold };
   }
 }
 
-function ended(transaction: OperationTransaction, step: StepInput): Operation {
-  const { open, waived } = applyWaivers(
+function inEndState(transaction: OperationTransaction, step: StepInput): Operation {
+  const { unwaived: open, usedWaivers: waived } = applyWaivers(
     leftoversOf(transaction.operation, transaction.tasks),
     step.waivers,
   );
@@ -205,7 +209,7 @@ function ended(transaction: OperationTransaction, step: StepInput): Operation {
  * could never be removed.
  */
 const unwaivedLeftovers = (transaction: OperationTransaction, step: StepInput): string[] =>
-  applyWaivers(leftoversOf(transaction.operation, transaction.tasks), step.waivers).open.map(
+  applyWaivers(leftoversOf(transaction.operation, transaction.tasks), step.waivers).unwaived.map(
     ({ what }) => what,
   );
 
@@ -214,7 +218,7 @@ const unwaivedLeftovers = (transaction: OperationTransaction, step: StepInput): 
  * deletion. Before that, the operation asks Keystone, because another client may already have
  * deleted the project.
  */
-function close(transaction: OperationTransaction, step: StepInput): void {
+function beginClosing(transaction: OperationTransaction, step: StepInput): void {
   const { id, confirmation } = transaction.operation;
   if (unwaivedLeftovers(transaction, step).length > 0)
     transaction.messages.push({
@@ -223,7 +227,7 @@ function close(transaction: OperationTransaction, step: StepInput): void {
     });
   else {
     transaction.operation = moveOperation(transaction.operation, 'closing');
-    transaction.keystoneAction('delete', step.now);
+    transaction.requestKeystoneAction('delete', step.now);
   }
 }
 
@@ -237,10 +241,15 @@ export function holdForLeftovers(transaction: OperationTransaction, step: StepIn
   const advice =
     'The listed services may still hold resources of this project: check them. A release ' +
     'deletes the project in Keystone in any case.';
-  hold(transaction, `the project is not deleted in Keystone yet: ${unknown.join('; ')}`, step.now, {
-    about: 'leftovers',
-    advice,
-  });
+  holdOperation(
+    transaction,
+    `the project is not deleted in Keystone yet: ${unknown.join('; ')}`,
+    step.now,
+    {
+      about: 'leftovers',
+      advice,
+    },
+  );
 }
 
 /** Publishes the end of the operation for subscribers and for the operation of the domain. */

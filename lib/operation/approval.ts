@@ -1,8 +1,8 @@
-import type { Approval, BoundPlan, Operation } from './model.ts';
-import { allowedDrift, type Drift, isComplete, type Plan } from './plan.ts';
+import type { Approval, ApprovedPlan, Operation } from './model.ts';
+import { allowedDrift, type DriftLimit, isComplete, type Plan } from './plan.ts';
 
 /** The plans that need two approvals. The settings name them. */
-export interface TwoApprovers {
+export interface TwoApproverRules {
   /** Every plan of a domain. */
   readonly domain: boolean;
   /** A plan that lists more than this number of resources. */
@@ -13,8 +13,8 @@ export interface TwoApprovers {
 
 /** The rules of the settings about approvals. */
 export interface ApprovalRules {
-  readonly twoApprovers: TwoApprovers;
-  readonly drift: Drift;
+  readonly twoApprovers: TwoApproverRules;
+  readonly drift: DriftLimit;
 }
 
 /** The approvals of a plan that are stored, and the operation that carries it out. */
@@ -27,7 +27,7 @@ export interface Approvals {
 export function whyTwoApprovals(
   { scope, resources }: Pick<Plan, 'scope' | 'resources'>,
   tags: readonly string[],
-  { domain, resources: maxResources, tags: protectedTags }: TwoApprovers,
+  { domain, resources: maxResources, tags: protectedTags }: TwoApproverRules,
 ): string | undefined {
   if (scope.type === 'domain' && domain) return 'it is a domain';
   if (maxResources !== undefined && resources > maxResources)
@@ -41,7 +41,7 @@ export function whyTwoApprovals(
  * True if the settings require two approvals of some plans. A request without a plan is then
  * refused.
  */
-export const requiresPlans = ({ domain, resources, tags }: TwoApprovers): boolean =>
+export const requiresPlans = ({ domain, resources, tags }: TwoApproverRules): boolean =>
   domain || resources !== undefined || tags.length > 0;
 
 /** The approval of a person. */
@@ -66,7 +66,7 @@ const personOf = (by: string): string => /\(([^()]+)\)$/.exec(by)?.[1] ?? by;
 /** The result of an approval. */
 export type ApprovalAnswer =
   /** The plan may be carried out. */
-  | { readonly kind: 'approved'; readonly plan: BoundPlan }
+  | { readonly kind: 'approved'; readonly plan: ApprovedPlan }
   /** The approval is recorded. Another person must also approve the plan. */
   | { readonly kind: 'recorded'; readonly approvals: readonly Approval[]; readonly because: string }
   | { readonly kind: 'refused'; readonly because: string; readonly advice?: string };

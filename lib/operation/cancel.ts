@@ -1,5 +1,5 @@
-import { isDeleted } from './domain-advance.ts';
-import { isIndependent } from './domain-project.ts';
+import { isProjectDeleted } from './domain-advance.ts';
+import { isIndependentOf } from './domain-project.ts';
 import type { Operation } from './model.ts';
 import { hasEnded } from './open.ts';
 import { cancelRecoverable } from './recovery-cancel.ts';
@@ -99,10 +99,10 @@ export function endCanceled(
     },
     endedAt: step.now,
   };
-  if (hasRole) transaction.keystoneAction('revoke-role', step.now);
+  if (hasRole) transaction.requestKeystoneAction('revoke-role', step.now);
   if (scope.type !== 'domain') return;
   const independent = new Set(
-    children.filter((child) => isIndependent(child, operation)).map(({ id }) => id),
+    children.filter((child) => isIndependentOf(child, operation)).map(({ id }) => id),
   );
   const ended = new Set(children.filter(hasEnded).map(({ id }) => id));
   for (const operationId of operation.children)
@@ -118,7 +118,11 @@ export function endCanceled(
  * cancellation. A 404 before the cancellation and another 404 after it confirm the deletion.
  * `isFollowed`: the cleanup of the deleted account was announced.
  */
-export function withAbsence(operation: Operation, isFollowed: boolean, now: number): Operation {
+export function withAbsenceAdvice(
+  operation: Operation,
+  isFollowed: boolean,
+  now: number,
+): Operation {
   const { id, confirmedAt, hold, scope, startedAt, state } = operation;
   const { type } = scope;
   const removed =
@@ -163,7 +167,7 @@ function removedText(operation: Operation, children: readonly Operation[]): stri
           `not taken back. ${enable}`;
   const deleted = isBeingDeleted
     ? projects.map(({ id, name = id }) => name)
-    : children.filter(isDeleted).map((child) => child.scope.name ?? child.scope.id);
+    : children.filter(isProjectDeleted).map((child) => child.scope.name ?? child.scope.id);
   const more =
     deleted.length > MAX_NAMED_PROJECTS ? ` and ${deleted.length - MAX_NAMED_PROJECTS} more` : '';
   const deletedText =

@@ -1,7 +1,7 @@
 import { advance, isConfirmed, isOnLivingProject } from './advance.ts';
 import { confirmAgain, delayUntil } from './confirm-again.ts';
-import { applyDomain } from './domain-begin.ts';
-import { withoutFuture } from './elapsed.ts';
+import { applyDomainShown } from './domain-begin.ts';
+import { withoutFutureTimes } from './elapsed.ts';
 import type { KeystoneAnswer } from './keystone-answer.ts';
 import { applyLaterConfirmation } from './later-confirmation.ts';
 import type { Operation } from './model.ts';
@@ -16,13 +16,13 @@ import { applyBlocked, applyPresent, applyUnknown } from './unconfirmed.ts';
 /** True if the operation still waits for Keystone's answer number `confirmation`. */
 export const awaitsConfirmation = (operation: Operation, confirmation: number): boolean =>
   operation.confirmation === confirmation &&
-  (operation.state === 'confirming' || mayBeDeleted(operation));
+  (operation.state === 'confirming' || mayBeDeletedByOthers(operation));
 
 /**
  * True for a requested operation in a state in which another client may delete its project.
  * Keystone's answer is applied in these states.
  */
-const mayBeDeleted = (operation: Operation): boolean =>
+const mayBeDeletedByOthers = (operation: Operation): boolean =>
   isOnLivingProject(operation) &&
   (operation.state === 'recoverable' ||
     operation.state === 'pre-delete' ||
@@ -72,7 +72,7 @@ export function applyConfirmation(
       break;
     case 'present':
       if (operation.request && keystoneAnswer.alive)
-        applyRequested(transaction, keystoneAnswer.enabled, keystoneAnswer.alive, step);
+        applyShownProject(transaction, keystoneAnswer.enabled, keystoneAnswer.alive, step);
       else
         applyPresent(
           transaction,
@@ -81,7 +81,7 @@ export function applyConfirmation(
         );
       break;
     case 'domain':
-      applyDomain(transaction, keystoneAnswer.enabled, step);
+      applyDomainShown(transaction, keystoneAnswer.enabled, step);
       break;
     case 'protected':
       transaction.operation = refuse(operation, `protected: ${keystoneAnswer.because}`, step.now);
@@ -105,7 +105,7 @@ export function applyConfirmation(
 }
 
 /** Applies an answer that shows the project. The operation was requested by an administrator. */
-function applyRequested(
+function applyShownProject(
   transaction: OperationTransaction,
   enabled: boolean,
   alive: NonNullable<Extract<KeystoneAnswer, { kind: 'present' }>['alive']>,
@@ -150,7 +150,7 @@ function applyAbsent(
 ): void {
   const isUnplanned =
     transaction.operation.scope.type !== 'domain' && transaction.tasks.length === 0;
-  const operation = withoutFuture(transaction.operation, step.now);
+  const operation = withoutFutureTimes(transaction.operation, step.now);
   const first = operation.confirmedAt.at(0);
   transaction.operation = {
     ...operation,

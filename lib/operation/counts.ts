@@ -47,7 +47,7 @@ export const addDistinct = (
  * `removed` (see {@link mergeCounts}). The back-off then grows, and the task is dead-lettered at
  * the stall timeout.
  */
-export function newRecords(
+export function newRemovalMaxima(
   mostRemoved: Task['mostRemoved'],
   counts: TaskCounts,
 ): Task['mostRemoved'] {

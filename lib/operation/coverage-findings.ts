@@ -1,9 +1,9 @@
 import type { ServiceName } from '../../events/ids.ts';
-import type { Uncovered } from './model.ts';
-import { type Chosen, type Registration, type Registry, typeKey } from './registry.ts';
+import type { UncoveredRegistration } from './model.ts';
+import { type ChosenEndpoint, type Registration, type Registry, typeKey } from './registry.ts';
 
 /** A service, built in or added by the operator, that covers types of the catalog. */
-export interface Covering {
+export interface CoveringService {
   readonly name: ServiceName;
   readonly catalogTypes: readonly string[];
   readonly catalogAliases?: readonly string[];
@@ -14,25 +14,25 @@ export interface Covering {
 export const UNTYPED = 'untyped';
 
 /** True if the propagator is set up for the region. */
-export const isConfigured = ({ regions }: Registry, region: string): boolean =>
+export const isRegionConfigured = ({ regions }: Registry, region: string): boolean =>
   regions.length === 0 || regions.includes(region);
 /** True if the settings exclude the region of the registration. */
-export const isLeftOut = (registry: Registry, { region }: Registration): boolean =>
-  region !== undefined && !isConfigured(registry, region);
+export const isRegionExcluded = (registry: Registry, { region }: Registration): boolean =>
+  region !== undefined && !isRegionConfigured(registry, region);
 
 /** True if the propagator calls this type. False for older types of the service. */
-export const isMain = ({ catalogTypes }: Covering, { type }: Registration): boolean =>
+export const isCalledType = ({ catalogTypes }: CoveringService, { type }: Registration): boolean =>
   catalogTypes.some((main) => typeKey(main) === typeKey(type));
 
 /**
  * Returns a registration that is not cleaned up, with the reason and the advice for the operator.
  */
-export function finding(
+export function describeUncovered(
   registry: Registry,
-  service: Covering,
+  service: CoveringService,
   one: Registration,
-  chosen: readonly Chosen[],
-): Uncovered {
+  chosen: readonly ChosenEndpoint[],
+): UncoveredRegistration {
   const [main = ''] = service.catalogTypes;
   const registrationFields = {
     type: one.type,
@@ -53,7 +53,7 @@ export function finding(
       because: 'its endpoint names no region',
       advice: 'Set its region: openstack endpoint set --region REGION ENDPOINT',
     };
-  if (isLeftOut(registry, one))
+  if (isRegionExcluded(registry, one))
     return {
       ...registrationFields,
       because:
@@ -72,7 +72,7 @@ export function finding(
         `and does not cover ${places(one, chosenInRegion)}`,
       advice: 'Delete the endpoint that is no longer used, or clean up that service by hand.',
     };
-  if (isMain(service, one))
+  if (isCalledType(service, one))
     return {
       ...registrationFields,
       because: `the catalog has no public, internal or admin endpoint of this type${where}`,
@@ -87,13 +87,19 @@ export function finding(
   };
 }
 
-const places = ({ endpoints }: Registration, { endpoint }: Chosen): string =>
+const places = ({ endpoints }: Registration, { endpoint }: ChosenEndpoint): string =>
   [...new Set(endpoints.map(({ place }) => place))]
     .filter((place) => place !== endpoint.place)
     .join(', ');
 
 /** Returns the entry for a registration of a type that no service covers. */
-export function unknownType({ type, name, hidden, region, isOverride }: Registration): Uncovered {
+export function describeUnknownType({
+  type,
+  name,
+  hidden,
+  region,
+  isOverride,
+}: Registration): UncoveredRegistration {
   if (isOverride)
     return {
       type,
@@ -112,7 +118,7 @@ export function unknownType({ type, name, hidden, region, isOverride }: Registra
  * Returns one entry for each type and region. An entry from the catalog replaces other entries of
  * its type.
  */
-export function distinct(all: readonly Uncovered[]): Uncovered[] {
+export function distinct(all: readonly UncoveredRegistration[]): UncoveredRegistration[] {
   const typesInCatalog = new Set(
     all.filter(({ because }) => because === undefined).map(({ type }) => type),
   );

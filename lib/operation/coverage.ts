@@ -1,15 +1,15 @@
 import {
-  type Covering,
+  type CoveringService,
+  describeUncovered,
+  describeUnknownType,
   distinct,
-  finding,
-  isConfigured,
-  isLeftOut,
-  isMain,
-  unknownType,
+  isCalledType,
+  isRegionConfigured,
+  isRegionExcluded,
 } from './coverage-findings.ts';
-import type { LeftOut, Uncovered } from './model.ts';
+import type { ExcludedRegion, UncoveredRegistration } from './model.ts';
 import {
-  type Chosen,
+  type ChosenEndpoint,
   chooseEndpoint,
   doubledInterfaces,
   hasInterface,
@@ -24,21 +24,21 @@ export interface ServiceCoverage {
   /**
    * Registrations that the cleanup does not reach, except registrations that a setting leaves out.
    */
-  readonly unverified: readonly Uncovered[];
+  readonly unverified: readonly UncoveredRegistration[];
 }
 
 /** The coverage of all registrations of a cloud. */
 export interface Coverage {
-  readonly of: (service: Covering) => ServiceCoverage;
+  readonly of: (service: CoveringService) => ServiceCoverage;
   /** Registrations of types that no service covers. */
-  readonly unknown: readonly Uncovered[];
+  readonly unknown: readonly UncoveredRegistration[];
   /** Regions that a setting leaves out, with the types registered there. */
-  readonly leftOut: readonly LeftOut[];
+  readonly leftOut: readonly ExcludedRegion[];
   /**
    * Set if Keystone's own lists could not be read, with the reason. No service then counts as
    * absent.
    */
-  readonly unlisted: Uncovered | undefined;
+  readonly unlisted: UncoveredRegistration | undefined;
 }
 
 /** The type that a waiver names if the lists of Keystone cannot be read. */
@@ -48,7 +48,7 @@ export const UNLISTED = 'unlisted';
  * setting, or unverified. A service without a registration is absent, if Keystone's lists could be
  * read.
  */
-export function coverageOf(registry: Registry, services: readonly Covering[]): Coverage {
+export function coverageOf(registry: Registry, services: readonly CoveringService[]): Coverage {
   const { registrations, unlisted } = registry;
   const coveredTypes = new Set(services.flatMap(typeKeys));
   const leftOut = new Map<string, Set<string>>();
@@ -59,7 +59,7 @@ export function coverageOf(registry: Registry, services: readonly Covering[]): C
   return {
     of: ({ name }) => byService.get(name) ?? none,
     unknown: distinct(
-      registrations.filter(({ type }) => !coveredTypes.has(typeKey(type))).map(unknownType),
+      registrations.filter(({ type }) => !coveredTypes.has(typeKey(type))).map(describeUnknownType),
     ),
     leftOut: [...leftOut]
       .map(([region, types]) => ({ region, types: [...types].sort(), setting: registry.setting }))
@@ -77,12 +77,12 @@ export function coverageOf(registry: Registry, services: readonly Covering[]): C
   };
 }
 
-const typeKeys = ({ catalogTypes, catalogAliases = [] }: Covering): string[] =>
+const typeKeys = ({ catalogTypes, catalogAliases = [] }: CoveringService): string[] =>
   [...catalogTypes, ...catalogAliases].map(typeKey);
 
 function serviceCoverage(
   registry: Registry,
-  service: Covering,
+  service: CoveringService,
   leftOut: Map<string, Set<string>>,
 ): ServiceCoverage {
   const keys = new Set(typeKeys(service));
@@ -93,13 +93,13 @@ function serviceCoverage(
     .filter((region) => region !== undefined);
   if (service.noProjectResources !== undefined) return { regions, unverified: [] };
   const emptied = new Set(chosen.flatMap((one) => placesOf(serviceRegistrations, one)));
-  const unverified: Uncovered[] = [];
+  const unverified: UncoveredRegistration[] = [];
   for (const one of serviceRegistrations) {
     if (isCovered(one, service, serviceRegistrations, chosen, emptied)) continue;
-    if (chosen.length > 0 && isLeftOut(registry, one)) {
+    if (chosen.length > 0 && isRegionExcluded(registry, one)) {
       const types = leftOut.get(one.region ?? '') ?? new Set();
       leftOut.set(one.region ?? '', types.add(one.type));
-    } else unverified.push(finding(registry, service, one, chosen));
+    } else unverified.push(describeUncovered(registry, service, one, chosen));
   }
   return { regions, unverified: distinct(unverified) };
 }
@@ -107,20 +107,20 @@ function serviceCoverage(
 /** Returns the endpoints to call, one for each region. */
 function chosenEndpoints(
   registry: Registry,
-  service: Covering,
+  service: CoveringService,
   serviceRegistrations: readonly Registration[],
-): Chosen[] {
+): ChosenEndpoint[] {
   const allRegions = [...new Set(serviceRegistrations.map(({ region }) => region))]
     .filter((region) => region !== undefined)
     .sort();
-  const inRegions = (regions: readonly string[]): Chosen[] =>
+  const inRegions = (regions: readonly string[]): ChosenEndpoint[] =>
     regions.flatMap(
       (region) =>
         chooseEndpoint(serviceRegistrations, service.catalogTypes, region, registry.interfaces) ??
         [],
     );
   const configuredEndpoints = inRegions(
-    allRegions.filter((region) => isConfigured(registry, region)),
+    allRegions.filter((region) => isRegionConfigured(registry, region)),
   );
   // The propagator is logged in to this Keystone. Keystone is therefore covered in every region,
   // even in one that the settings leave out.
@@ -132,7 +132,7 @@ function chosenEndpoints(
 /** Returns the places of the chosen endpoint and of the other interfaces of its registration. */
 function placesOf(
   serviceRegistrations: readonly Registration[],
-  { registration, endpoint }: Chosen,
+  { registration, endpoint }: ChosenEndpoint,
 ): string[] {
   const isDoubled = doubledInterfaces(serviceRegistrations, registration);
   // If one interface has several endpoints, the other interfaces may belong to any of them.
@@ -144,9 +144,9 @@ function placesOf(
 
 function isCovered(
   one: Registration,
-  service: Covering,
+  service: CoveringService,
   serviceRegistrations: readonly Registration[],
-  chosen: readonly Chosen[],
+  chosen: readonly ChosenEndpoint[],
   emptied: ReadonlySet<string>,
 ): boolean {
   // A registration without an endpoint cannot be called. Another registration of the service covers
@@ -171,6 +171,7 @@ function isCovered(
       !hasInterface(itself.registration, endpoint) && !isDoubled(endpoint));
   if (one.endpoints.every((endpoint) => isEmptied(endpoint) || isSame?.(endpoint))) return true;
   return (
-    !isMain(service, one) && chosen.some(({ registration }) => registration.region === one.region)
+    !isCalledType(service, one) &&
+    chosen.some(({ registration }) => registration.region === one.region)
   );
 }

@@ -4,7 +4,7 @@ import type { ErrorReport } from '../shared/errors.ts';
 import { advance } from './advance.ts';
 import { knownHold } from './known-hold.ts';
 import type { Task } from './model.ts';
-import { giveUp, underWay } from './report.ts';
+import { deadLetterTask, stateUnderWay } from './report.ts';
 import type { OperationTransaction, StepInput } from './transaction.ts';
 import { moveTask } from './transitions.ts';
 
@@ -18,8 +18,8 @@ export function applyRedrive(
   step: StepInput,
 ): void {
   if (task?.state !== 'dead-lettered') return;
-  transaction.put({
-    ...moveTask(task, underWay(task)),
+  transaction.putTask({
+    ...moveTask(task, stateUnderWay(task)),
     attempts: 0,
     progressAt: step.now,
     reportedAt: step.now,
@@ -64,7 +64,7 @@ export function applyDiscard(
   if (!task || task.run !== run || task.endedAt !== undefined || task.state === 'pending') return;
   const held = knownHold(transaction.operation, task, step.heldTypes);
   if (held) {
-    giveUp(transaction, task, task.error ?? heldError(task, held), step.now);
+    deadLetterTask(transaction, task, task.error ?? heldError(task, held), step.now);
     return;
   }
   // The person has decided against another run, so overtaken tasks do not reopen this task.
@@ -74,6 +74,6 @@ export function applyDiscard(
     nextAt: undefined,
     endedAt: step.now,
   };
-  transaction.put({ ...moveTask(task, 'unreachable'), ...ended });
+  transaction.putTask({ ...moveTask(task, 'unreachable'), ...ended });
   advance(transaction, step);
 }

@@ -13,7 +13,7 @@ interface Decision {
  * the account that stays disabled or suspended, and the commands that restore this part. Returns
  * `undefined` if the message restores nothing.
  */
-export function unrestored(operation: Operation, message: Message): string | undefined {
+export function unrestoredText(operation: Operation, message: Message): string | undefined {
   const { action, id, keystoneAction, scope } = operation;
   if (scope.type === 'user') return undefined;
   const account = `${scope.type} ${scope.id}`;
@@ -42,9 +42,9 @@ export function unrestored(operation: Operation, message: Message): string | und
 
 /**
  * Returns an ended operation after the discard of a message that would have restored its account.
- * The operation waits for nothing any more. Its hold shows `left`, the text of {@link unrestored}.
+ * The operation waits for nothing any more. Its hold shows `left`, the text of {@link unrestoredText}.
  */
-export function withUnrestored(
+export function withUnrestoredText(
   operation: Operation,
   left: string,
   { by, reason }: Decision,

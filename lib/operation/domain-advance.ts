@@ -1,5 +1,5 @@
 import type { ProjectId } from '../../events/ids.ts';
-import { openProject, waitsForProjects } from './domain-project.ts';
+import { openProjectCleanup, waitsForProjects } from './domain-project.ts';
 import type { Operation } from './model.ts';
 import { hasEnded } from './open.ts';
 import type { OperationTransaction, StepInput } from './transaction.ts';
@@ -20,7 +20,7 @@ export const deletesProjects = ({ action, scope, request, state }: Operation): b
   action === 'cleanup' && scope.type === 'domain' && request !== undefined && state === 'waiting';
 
 /** Sends a message that advances the operation with the present state of its projects. */
-export function askForProgress(transaction: OperationTransaction): void {
+export function requestDomainProgress(transaction: OperationTransaction): void {
   const { id, confirmation } = transaction.operation;
   transaction.messages.push({ type: 'operation.confirm', data: { operationId: id, confirmation } });
 }
@@ -52,23 +52,23 @@ export function advanceDomain(
       .filter(({ id }) => transaction.operation.children.includes(id))
       .map((child) => [child.scope.id as string, child]),
   );
-  const isGone = (id: ProjectId): boolean => isDeleted(operationByProject.get(id));
-  const isClosed = (id: ProjectId): boolean => isDisabled(operationByProject.get(id));
+  const isGone = (id: ProjectId): boolean => isProjectDeleted(operationByProject.get(id));
+  const isClosed = (id: ProjectId): boolean => isProjectDisabled(operationByProject.get(id));
   const openedOperations: Operation[] = [];
   for (const project of projects) {
     const below = projects.filter(({ parentId }) => parentId === project.id).map(({ id }) => id);
     const waitsBelow = !below.every(isGone);
     const child = operationByProject.get(project.id);
-    if (child?.waitsBelow && !waitsBelow) mayRemove(transaction, child);
+    if (child?.waitsBelow && !waitsBelow) startRemoval(transaction, child);
     const undeletedBelow = below
       .map((id) => operationByProject.get(id))
-      .find((one) => one && hasStayed(one));
-    if (child && undeletedBelow) cancelAbove(transaction, child, undeletedBelow);
+      .find((one) => one && endedWithoutDeletion(one));
+    if (child && undeletedBelow) cancelProjectAbove(transaction, child, undeletedBelow);
     if (child || !project.plan || !below.every(isClosed)) continue;
     const earlier = existing.get(project.id) ?? [];
     const because = protectedBecause.get(project.id);
     openedOperations.push(
-      openProject(transaction, { ...project, waitsBelow }, earlier, because, step.now),
+      openProjectCleanup(transaction, { ...project, waitsBelow }, earlier, because, step.now),
     );
   }
   if (openedOperations.length > 0) {
@@ -79,9 +79,9 @@ export function advanceDomain(
   const allOperations = [...operationByProject.values(), ...openedOperations];
   const { keystoneAction } = transaction.operation;
   if (!projects.every(({ id }) => isClosed(id))) {
-    if (allOperations.every(hasEnded)) endWithProjects(transaction, allOperations, step.now);
+    if (allOperations.every(hasEnded)) endKeepingDomain(transaction, allOperations, step.now);
   } else if (keystoneAction === undefined || keystoneAction.what === 'enable')
-    transaction.keystoneAction('disable', step.now);
+    transaction.requestKeystoneAction('disable', step.now);
   else if (
     keystoneAction.done &&
     projects.every(({ id }) => isGone(id)) &&
@@ -93,23 +93,24 @@ export function advanceDomain(
     allOperations.every(hasEnded) &&
     !projects.every(({ id }) => isGone(id))
   )
-    endWithProjects(transaction, allOperations, step.now);
+    endKeepingDomain(transaction, allOperations, step.now);
 }
 
-function mayRemove(transaction: OperationTransaction, child: Operation): void {
-  transaction.alsoPut({ ...child, waitsBelow: undefined });
+function startRemoval(transaction: OperationTransaction, child: Operation): void {
+  transaction.putOtherOperation({ ...child, waitsBelow: undefined });
   const { id, confirmation } = child;
   transaction.messages.push({ type: 'operation.confirm', data: { operationId: id, confirmation } });
 }
 
 /** True if the operation has ended without deleting its project. */
-const hasStayed = (child: Operation): boolean => hasEnded(child) && !isDeleted(child);
+const endedWithoutDeletion = (child: Operation): boolean =>
+  hasEnded(child) && !isProjectDeleted(child);
 
 /**
  * Cancels the operation of a project if the operation of a project below it ended without deleting
  * that project. Otherwise this operation and the operation of the domain would wait forever.
  */
-function cancelAbove(
+function cancelProjectAbove(
   transaction: OperationTransaction,
   child: Operation,
   { id, scope, state }: Operation,
@@ -138,11 +139,11 @@ function deleteDomain(
     ...moveOperation(transaction.operation, 'closing'),
     ...(isUnverified ? { isUnverified } : {}),
   };
-  transaction.keystoneAction('delete', now);
+  transaction.requestKeystoneAction('delete', now);
 }
 
 /** True if the project is deleted, by its operation or by another client. */
-export const isDeleted = (child: Operation | undefined): boolean =>
+export const isProjectDeleted = (child: Operation | undefined): boolean =>
   child !== undefined &&
   (child.state === 'finished' ||
     (child.state === 'unverified' &&
@@ -150,8 +151,8 @@ export const isDeleted = (child: Operation | undefined): boolean =>
         (child.keystoneAction?.what === 'delete' && child.keystoneAction.done))));
 
 /** True if the project is disabled and no phase needs a token on it. */
-function isDisabled(child: Operation | undefined): boolean {
-  if (!child || isDeleted(child)) return child !== undefined;
+function isProjectDisabled(child: Operation | undefined): boolean {
+  if (!child || isProjectDeleted(child)) return child !== undefined;
   const { keystoneAction, startedAt, state } = child;
   if (state === 'running' || state === 'closing') return true;
   if (state !== 'held' || startedAt === undefined) return false;
@@ -168,14 +169,14 @@ function isDisabled(child: Operation | undefined): boolean {
  * The recovery window may have suspended projects whose operations were never opened. Message
  * `operation.undo` resumes these projects.
  */
-function endWithProjects(
+function endKeepingDomain(
   transaction: OperationTransaction,
   children: readonly Operation[],
   now: number,
 ): void {
   const { operation } = transaction;
   const { id: domain } = operation.scope;
-  const remainingProjects = children.filter((child) => !isDeleted(child));
+  const remainingProjects = children.filter((child) => !isProjectDeleted(child));
   const names = [
     ...remainingProjects.map(
       ({ id, scope, state }) => `${scope.name ?? scope.id} (${id} is ${state})`,

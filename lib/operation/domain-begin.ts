@@ -1,9 +1,9 @@
 import { confirmAgain } from './confirm-again.ts';
-import { askForProgress } from './domain-advance.ts';
+import { requestDomainProgress } from './domain-advance.ts';
 import type { Operation } from './model.ts';
 import type { AccountState } from './preflight.ts';
 import { waitWhileEnabled } from './recovery.ts';
-import { mustEnable } from './recovery-window.ts';
+import { hasDisabledAccount } from './recovery-window.ts';
 import type { OperationTransaction, StepInput } from './transaction.ts';
 import { moveOperation } from './transitions.ts';
 
@@ -11,7 +11,7 @@ import { moveOperation } from './transitions.ts';
  * Applies an answer that shows the domain of a request. After a recovery window the operation first
  * enables the domain, because Keystone gives no token on the projects of a disabled domain.
  */
-export function applyDomain(
+export function applyDomainShown(
   transaction: OperationTransaction,
   enabled: boolean,
   step: StepInput,
@@ -21,19 +21,19 @@ export function applyDomain(
   // Ignore the answer while the domain is being enabled.
   if (keystoneAction?.what === 'enable' && !keystoneAction.done) return;
   if (recovery && enabled && request?.enabled === false) waitWhileEnabled(transaction, step);
-  else if (!enabled && needsEnabled(operation)) {
+  else if (!enabled && mustEnableDomain(operation)) {
     const { confirmation } = operation;
     transaction.operation = { ...operation, hold: undefined, confirmation: confirmation + 1 };
-    transaction.keystoneAction('enable', step.now);
+    transaction.requestKeystoneAction('enable', step.now);
   } else beginDomain(transaction, enabled, step);
 }
 
 /** True if the recovery window has disabled a domain that had an enabled project. */
-const needsEnabled = ({ projects = [], recovery }: Operation): boolean =>
-  mustEnable(recovery) && projects.some(({ enabled, plan }) => plan && enabled !== false);
+const mustEnableDomain = ({ projects = [], recovery }: Operation): boolean =>
+  hasDisabledAccount(recovery) && projects.some(({ enabled, plan }) => plan && enabled !== false);
 
 /** Continues after the domain was enabled at the end of its recovery window. */
-export function afterDomainEnable(
+export function applyDomainEnabled(
   transaction: OperationTransaction,
   shown: AccountState | undefined,
   step: StepInput,
@@ -68,5 +68,5 @@ function beginDomain(transaction: OperationTransaction, enabled: boolean, step: 
     ...(recovery && enabled ? { keystoneAction: enable } : {}),
     ...(recovery && enabled && request ? { request: { ...request, enabled } } : {}),
   };
-  askForProgress(transaction);
+  requestDomainProgress(transaction);
 }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { summarize } from './keystone-check.ts';
-import type { DomainMember, Operation } from './model.ts';
+import type { DomainPlanEntry, Operation } from './model.ts';
 import {
   isComplete,
   type Plan,
@@ -10,7 +10,7 @@ import {
 } from './plan.ts';
 
 /** The plan of one project of a domain, in the plan of the domain. */
-export interface PlannedProject extends DomainMember {
+export interface PlannedProject extends DomainPlanEntry {
   readonly resources: number;
   readonly digest: string | undefined;
 }
@@ -35,7 +35,7 @@ export function domainPlanOf(
     (note: PlanNote): PlanNote => ({ ...note, message: `${nameOf(plan)}: ${note.message}` });
   const ownCheck = operation.keystoneCheck ?? { refusals: [], unknown: [] };
   const refused = plans.filter(({ keystoneCheck }) => keystoneCheck.refusals.length > 0);
-  const inKeystone = keystonePart(pages);
+  const inKeystone = keystoneService(pages);
   const plan = {
     id: operation.id,
     scope: operation.scope,
@@ -44,7 +44,7 @@ export function domainPlanOf(
     openedAt: operation.openedAt,
     endedAt: operation.endedAt,
     resources: plans.reduce((sum, { resources }) => sum + resources, 0),
-    services: [...summed(plans.flatMap(({ services }) => services)), ...inKeystone],
+    services: [...sumServices(plans.flatMap(({ services }) => services)), ...inKeystone],
     unreachable: plans.flatMap((one) => one.unreachable.map(inProject(one))),
     leftToOthers: [
       ...plans.flatMap((one) => one.leftToOthers.map(inProject(one))),
@@ -98,7 +98,7 @@ const keptMappings = (pages: readonly PlanPage[]): PlanNote[] =>
     );
 const MAPPING = 'keystone.mapping';
 
-function keystonePart(pages: readonly PlanPage[]): PlannedService[] {
+function keystoneService(pages: readonly PlanPage[]): PlannedService[] {
   const [first] = pages;
   if (!first) return [];
   const { service, region } = first;
@@ -113,7 +113,7 @@ function keystonePart(pages: readonly PlanPage[]): PlannedService[] {
 }
 
 /** Adds up the services of several plans, by service and region. */
-function summed(services: readonly PlannedService[]): PlannedService[] {
+function sumServices(services: readonly PlannedService[]): PlannedService[] {
   const sums = new Map<string, PlannedService>();
   for (const one of services) {
     const key = JSON.stringify([one.service, one.region]);

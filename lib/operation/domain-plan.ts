@@ -1,7 +1,7 @@
 import type { DomainScope } from './domain-request.ts';
 import type { KeystoneCheck } from './keystone-check.ts';
-import type { DomainMember, Operation, ProjectScope } from './model.ts';
-import { endedChildren, newOperation, type Opened, operationId } from './open.ts';
+import type { DomainPlanEntry, Operation, ProjectScope } from './model.ts';
+import { childrenIfAllEnded, newOperation, type OpenedOperation, operationId } from './open.ts';
 import { openPlan } from './open-plan.ts';
 import { isComplete } from './plan.ts';
 import type { OperationTransaction } from './transaction.ts';
@@ -42,9 +42,9 @@ export interface DomainPlanInput {
 export type DomainPlanAnswer =
   | {
       readonly kind: 'opened';
-      readonly opened: Opened;
+      readonly opened: OpenedOperation;
       /** The plans of the domain's projects, and the earlier plans that are replaced. */
-      readonly projects: readonly Opened[];
+      readonly projects: readonly OpenedOperation[];
       readonly unknown: readonly string[];
     }
   | { readonly kind: 'refused'; readonly because: string; readonly advice?: string };
@@ -66,8 +66,8 @@ export function openDomainPlan(input: DomainPlanInput): DomainPlanAnswer {
     };
   const generation = (existing[0]?.generation ?? 0) + 1;
   const id = operationId(scope, generation, 'plan');
-  const plans: Opened[] = [];
-  const members: DomainMember[] = [];
+  const plans: OpenedOperation[] = [];
+  const members: DomainPlanEntry[] = [];
   for (const project of deepestFirst(input.projects)) {
     const { protectedBecause } = project;
     const answer =
@@ -131,13 +131,13 @@ export function deepestFirst(projects: readonly ProjectToPlan[]): ProjectToPlan[
 }
 
 /** Ends the plan of a domain when the plans of all its projects have ended. */
-export function applyPlans(
+export function endDomainPlan(
   transaction: OperationTransaction,
   children: readonly Operation[],
   now: number,
 ): void {
   const { operation } = transaction;
-  const endedPlans = operation.state === 'waiting' && endedChildren(operation, children);
+  const endedPlans = operation.state === 'waiting' && childrenIfAllEnded(operation, children);
   if (!endedPlans) return;
   const failed = endedPlans.find((child) => !isComplete(child));
   transaction.operation = failed

@@ -1,10 +1,10 @@
-import type { DomainMember, Operation } from './model.ts';
+import type { DomainPlanEntry, Operation } from './model.ts';
 import { hasEnded, openCleanup } from './open.ts';
 import type { OperationTransaction } from './transaction.ts';
 import { moveOperation } from './transitions.ts';
 
 /** True for the cleanup of a project whose domain an administrator deletes as a whole. */
-export const isPartOfDomain = ({ action, parentId, request, scope }: Operation): boolean =>
+export const isPartOfDomainDeletion = ({ action, parentId, request, scope }: Operation): boolean =>
   action === 'cleanup' &&
   scope.type === 'project' &&
   parentId !== undefined &&
@@ -14,16 +14,16 @@ export const isPartOfDomain = ({ action, parentId, request, scope }: Operation):
  * True for the cleanup of a project that the operation of its domain did not open. The operation of
  * the domain only waits for the end of this cleanup.
  */
-export const isIndependent = ({ action, cause }: Operation, domain: Operation): boolean =>
+export const isIndependentOf = ({ action, cause }: Operation, domain: Operation): boolean =>
   action === 'cleanup' && !cause.messageId.startsWith(`${domain.id}/`);
 
 /**
  * Opens the cleanup of one project of a requested domain. If the project has an operation that has
  * not ended, that operation is returned. `waitsBelow`: projects below it are not deleted yet.
  */
-export function openProject(
+export function openProjectCleanup(
   transaction: OperationTransaction,
-  { id, name, plan, enabled, waitsBelow }: DomainMember & { readonly waitsBelow: boolean },
+  { id, name, plan, enabled, waitsBelow }: DomainPlanEntry & { readonly waitsBelow: boolean },
   existing: readonly Operation[],
   protectedBecause: string | undefined,
   now: number,
@@ -34,7 +34,7 @@ export function openProject(
   const last = existing[0];
   if (last && !hasEnded(last)) {
     const linked = { ...last, parentId };
-    transaction.alsoPut(linked);
+    transaction.putOtherOperation(linked);
     return linked;
   }
   const opened = openCleanup({
@@ -59,7 +59,7 @@ export function openProject(
     ...(plan ? { plan } : {}),
     ...(waitsBelow ? { waitsBelow } : {}),
   };
-  transaction.alsoPut(operation);
+  transaction.putOtherOperation(operation);
   transaction.messages.push(...opened.messages);
   return operation;
 }
@@ -71,7 +71,7 @@ export function openProject(
 export function announceDisabled(transaction: OperationTransaction, before: Operation): void {
   const { operation } = transaction;
   const { parentId, state } = operation;
-  if (parentId === undefined || !isPartOfDomain(operation)) return;
+  if (parentId === undefined || !isPartOfDomainDeletion(operation)) return;
   if (state !== 'running' || before.state === 'running') return;
   transaction.messages.push({
     type: 'operation.confirm',
@@ -86,7 +86,7 @@ export const waitsForProjects = (operation: Operation): boolean =>
   operation.waitsBelow === true && operation.confirmedAt.length === 0;
 
 /** Continues the operation of a requested domain after a successful Keystone action. */
-export function afterDomainAction(transaction: OperationTransaction): void {
+export function continueDomain(transaction: OperationTransaction): void {
   const { operation } = transaction;
   if (operation.scope.type !== 'domain' || operation.state !== 'waiting') return;
   const { id, confirmation } = operation;
@@ -98,6 +98,7 @@ export function releaseDomain(transaction: OperationTransaction, now: number): v
   const { keystoneAction } = transaction.operation;
   const isDeletion = keystoneAction?.what === 'delete';
   transaction.operation = moveOperation(transaction.operation, isDeletion ? 'closing' : 'waiting');
-  if (keystoneAction && !keystoneAction.done) transaction.keystoneAction(keystoneAction.what, now);
-  afterDomainAction(transaction);
+  if (keystoneAction && !keystoneAction.done)
+    transaction.requestKeystoneAction(keystoneAction.what, now);
+  continueDomain(transaction);
 }

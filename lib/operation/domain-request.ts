@@ -1,9 +1,9 @@
 import type { Cause } from '../../events/account.ts';
 import type { KeystoneCheck } from './keystone-check.ts';
 import { type OpenedLifecycle, openLifecycle } from './lifecycle.ts';
-import type { BoundPlan, DomainMember, Mode, Operation, Scope } from './model.ts';
+import type { ApprovedPlan, DomainPlanEntry, Mode, Operation, Scope } from './model.ts';
 import { hasEnded, openCleanup } from './open.ts';
-import { type Window, withWindow } from './recovery-window.ts';
+import { type RecoveryWindow, withWindow } from './recovery-window.ts';
 import type { RequestAnswer } from './request.ts';
 
 export type DomainScope = Extract<Scope, { type: 'domain' }>;
@@ -15,8 +15,8 @@ export interface DomainRequest {
   readonly reason: string;
   readonly enabled: boolean;
   /** Each project that is not protected has its part of the approved plan. */
-  readonly projects: readonly DomainMember[];
-  readonly plan: BoundPlan;
+  readonly projects: readonly DomainPlanEntry[];
+  readonly plan: ApprovedPlan;
   readonly keystoneCheck: KeystoneCheck;
   /** All cleanups of the domain, newest first. */
   readonly existing: readonly Operation[];
@@ -24,7 +24,7 @@ export interface DomainRequest {
   readonly now: number;
   readonly protectedBecause: string | undefined;
   /** The recovery window of the deletion. */
-  readonly window?: Window | undefined;
+  readonly window?: RecoveryWindow | undefined;
   /** All operations about the domain, with its suspensions. */
   readonly allOperations?: readonly Operation[];
 }
@@ -73,7 +73,7 @@ export function openDomainRequest(input: DomainRequest): RequestAnswer {
         `${protectedProject.protectedBecause}`,
       'Remove the protection and plan again, or approve without a window: --recover-for 0s.',
     );
-  const suspension = suspend(input);
+  const suspension = openSuspension(input);
   const id = suspension?.opened?.id;
   return {
     kind: 'opened',
@@ -88,7 +88,7 @@ export function openDomainRequest(input: DomainRequest): RequestAnswer {
  * domain that is disabled in Keystone. If the domain was disabled before the request, no suspension
  * is opened.
  */
-function suspend({
+function openSuspension({
   allOperations = [],
   by,
   enabled,

@@ -1,5 +1,5 @@
 import { isConfirmed } from './advance.ts';
-import { askForProgress } from './domain-advance.ts';
+import { requestDomainProgress } from './domain-advance.ts';
 import type { Mode, Operation, ProjectScope } from './model.ts';
 import { hasEnded, openCleanup } from './open.ts';
 import type { OperationTransaction, StepInput } from './transaction.ts';
@@ -26,7 +26,7 @@ export interface DomainProject {
  * of the project, this operation becomes a child of the domain's operation. The operation of a
  * requested domain then also opens the other projects of its plan.
  */
-export function openProjects(
+export function openProjectCleanups(
   transaction: OperationTransaction,
   projects: readonly DomainProject[],
   step: StepInput,
@@ -64,7 +64,7 @@ export function openProjects(
     const child = opened?.operation ?? last;
     if (!child) continue;
     const linked: Operation = { ...child, parentId: operation.id };
-    if (opened || last?.parentId !== operation.id) transaction.alsoPut(linked);
+    if (opened || last?.parentId !== operation.id) transaction.putOtherOperation(linked);
     children.push(linked);
   }
   transaction.operation = {
@@ -73,15 +73,15 @@ export function openProjects(
     children: children.map((child) => child.id),
   };
   // The approved plan may list a project that the inventory lacks.
-  if (operation.request && operation.projects) askForProgress(transaction);
-  else applyChildren(transaction, children, step.now);
+  if (operation.request && operation.projects) requestDomainProgress(transaction);
+  else endDomainCleanup(transaction, children, step.now);
 }
 
 /**
  * Ends the operation of a domain when the operations of all its projects have ended. The states of
  * these operations decide the end state of the domain's operation.
  */
-export function applyChildren(
+export function endDomainCleanup(
   transaction: OperationTransaction,
   children: readonly Operation[],
   now: number,

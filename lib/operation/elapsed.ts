@@ -7,7 +7,10 @@ import type { StepInput } from './transaction.ts';
  * timeout. A changed clock, or a process that was stopped for hours, therefore cannot exhaust the
  * stall timeout.
  */
-export function withElapsed(task: Task, step: Pick<StepInput, 'now' | 'stallTimeoutMillis'>): Task {
+export function withCorrectedIdleTime(
+  task: Task,
+  step: Pick<StepInput, 'now' | 'stallTimeoutMillis'>,
+): Task {
   const last = Math.max(task.reportedAt ?? task.progressAt, task.progressAt);
   const gap = step.now - last;
   const requestedMillis = Math.max(0, (task.nextAt ?? last) - last);
@@ -19,7 +22,7 @@ export function withElapsed(task: Task, step: Pick<StepInput, 'now' | 'stallTime
  * Corrects the times of an operation whose clock was set back during the grace period. The
  * operation then waits for the rest of the period, and Keystone confirms it again.
  */
-export function withoutFuture<
+export function withoutFutureTimes<
   At extends {
     readonly openedAt: number;
     readonly notBefore: number;

@@ -3,14 +3,14 @@ import type { Operation, Task } from './model.ts';
 import { NO_REGION } from './order.ts';
 
 /** A task of an earlier cleanup: how many resources it removed, and how long that took. */
-export interface Measured {
+export interface MeasuredTask {
   readonly taskId: TaskId;
   readonly resources: number;
   readonly millis: number;
 }
 
 /** The measured tasks, by service. */
-export type Rates = ReadonlyMap<string, readonly Measured[]>;
+export type MeasuredTasks = ReadonlyMap<string, readonly MeasuredTask[]>;
 
 /** The estimated API calls and duration of a cleanup. */
 export interface Estimate {
@@ -28,7 +28,9 @@ const LISTINGS_PER_TYPE = 3;
 const KEYSTONE_CALLS = 6;
 
 /** Returns the tasks of an ended cleanup whose duration is a useful measurement. */
-export const measuredIn = (tasks: readonly Task[]): (Measured & { readonly service: string })[] =>
+export const measuredTasksOf = (
+  tasks: readonly Task[],
+): (MeasuredTask & { readonly service: string })[] =>
   tasks.flatMap(({ id, service, state, counts, startedAt, endedAt, partial }) => {
     const resources = Object.values(counts).reduce((sum, { removed }) => sum + removed, 0);
     if (state !== 'finished' || resources === 0) return [];
@@ -46,23 +48,25 @@ export const measuredIn = (tasks: readonly Task[]): (Measured & { readonly servi
 export function estimateOf(
   { order }: Pick<Operation, 'order'>,
   tasks: readonly Task[],
-  rates: Rates,
+  rates: MeasuredTasks,
 ): Estimate {
   const byId = new Map(tasks.map((task) => [task.id, task]));
   const listed = tasks.filter(({ region, state }) => region !== NO_REGION && state !== 'skipped');
   const calls = listed.reduce(
     (sum, task) =>
-      sum + resourcesOf(task) + LISTINGS_PER_TYPE * Object.keys(task.verifications).length,
+      sum + foundResources(task) + LISTINGS_PER_TYPE * Object.keys(task.verifications).length,
     KEYSTONE_CALLS,
   );
-  const withResources = listed.filter((task) => resourcesOf(task) > 0);
+  const withResources = listed.filter((task) => foundResources(task) > 0);
   const isMeasured = ({ service }: Task): boolean => (rates.get(service)?.length ?? 0) > 0;
   const ends = new Map<TaskId, number>();
   // In the order, each task follows the tasks that it depends on.
   for (const { id, dependsOn } of order) {
     const task = byId.get(id);
     const begin = Math.max(0, ...dependsOn.map((one) => ends.get(one.task) ?? 0));
-    const millis = task ? resourcesOf(task) * rateOf(rates.get(task.service) ?? []) : 0;
+    const millis = task
+      ? foundResources(task) * medianMillisPerResource(rates.get(task.service) ?? [])
+      : 0;
     ends.set(id, begin + millis);
   }
   return {
@@ -84,11 +88,11 @@ export function parallelEstimate(all: readonly Estimate[]): Estimate {
   };
 }
 
-const resourcesOf = ({ counts }: Task): number =>
+const foundResources = ({ counts }: Task): number =>
   Object.values(counts).reduce((sum, { found }) => sum + found, 0);
 
 /** Returns the median of the milliseconds for one resource. */
-function rateOf(measured: readonly Measured[]): number {
+function medianMillisPerResource(measured: readonly MeasuredTask[]): number {
   const rates = measured
     .map(({ millis, resources }) => millis / resources)
     .toSorted((a, b) => a - b);

@@ -1,8 +1,8 @@
 import type { Cause } from '../../events/account.ts';
-import { ENDED, type Operation } from './model.ts';
+import { ENDED_OPERATION_STATES, type Operation } from './model.ts';
 
 /** The times that distinguish a new deletion from one that an operation already handles. */
-export interface Deletion {
+export interface DeletionTimes {
   /**
    * Epoch milliseconds of the notification, by the clock of the Keystone host. `undefined` for a
    * project of a deleted domain that was not announced itself.
@@ -17,7 +17,7 @@ export interface Deletion {
  * hosts may differ. A notification therefore counts as this deletion if it was sent at most this
  * long after the operation's end.
  */
-const OWN_DELETION_MILLIS = 60_000;
+const OWN_NOTIFICATION_MILLIS = 60_000;
 
 /**
  * True if `last` does not handle this deletion (safety rule "Every ended operation can be run
@@ -25,7 +25,10 @@ const OWN_DELETION_MILLIS = 60_000;
  * announced later, or if Keystone showed the account later. In doubt the result is true, because a
  * second cleanup does no harm.
  */
-export function isNewDeletion(last: Operation, { announcedAt, seenAliveAt }: Deletion): boolean {
+export function isNewDeletion(
+  last: Operation,
+  { announcedAt, seenAliveAt }: DeletionTimes,
+): boolean {
   const covered = coveredUntil(last);
   return (announcedAt ?? 0) > covered || (seenAliveAt ?? 0) > covered;
 }
@@ -37,7 +40,8 @@ export function isNewDeletion(last: Operation, { announcedAt, seenAliveAt }: Del
 function coveredUntil(operation: Operation): number {
   const { request, confirmedAt, keystoneAction, scope, startedAt, endedAt, state } = operation;
   // The removal has not begun. It begins with a listing, which shows all resources of that time.
-  if (!ENDED.includes(state) && startedAt === undefined) return Number.POSITIVE_INFINITY;
+  if (!ENDED_OPERATION_STATES.includes(state) && startedAt === undefined)
+    return Number.POSITIVE_INFINITY;
   if (!request) return startedAt ?? confirmedAt.at(-1) ?? endedAt ?? 0;
   // The operation ended without deleting the project.
   if (state === 'observed' || state === 'refused' || state === 'canceled') return 0;
@@ -45,7 +49,7 @@ function coveredUntil(operation: Operation): number {
   const isDeletion = scope.type !== 'domain' || keystoneAction?.what === 'delete';
   if (endedAt !== undefined && !isDeletion) return 0;
   const ownDeletion =
-    endedAt === undefined ? Number.POSITIVE_INFINITY : endedAt + OWN_DELETION_MILLIS;
+    endedAt === undefined ? Number.POSITIVE_INFINITY : endedAt + OWN_NOTIFICATION_MILLIS;
   return confirmedAt.at(-1) ?? ownDeletion;
 }
 

@@ -1,11 +1,11 @@
 import type { OperationId } from '../../events/ids.ts';
 import { backoffMillis } from '../shared/backoff.ts';
 import type { ErrorReport } from '../shared/errors.ts';
-import { advance, hold } from './advance.ts';
+import { advance, holdOperation } from './advance.ts';
 import { endCanceled } from './cancel.ts';
 import { delayUntil } from './confirm-again.ts';
-import { afterDomainEnable } from './domain-begin.ts';
-import { afterDomainAction } from './domain-project.ts';
+import { applyDomainEnabled } from './domain-begin.ts';
+import { continueDomain } from './domain-project.ts';
 import type { KeystoneAction, KeystoneActionResult } from './model.ts';
 import { hasEnded } from './open.ts';
 import type { AccountState } from './preflight.ts';
@@ -18,7 +18,7 @@ import { moveOperation } from './transitions.ts';
 const MAX_WAIT_SECONDS = 60;
 
 /** Error code: Keystone shows the account, and its canceled operation does not delete it. */
-export const CANCELED = 'operation.canceled.kept';
+export const KEPT_AFTER_CANCEL = 'operation.canceled.kept';
 
 /**
  * Error code: Keystone does not show the account of a canceled operation, and has not repeated this
@@ -58,7 +58,7 @@ export function applyKeystoneAction(
     return;
   }
   if (canceled && state === 'closing' && error) {
-    if (error.code === CANCELED) endCanceled(transaction, canceled, [], step);
+    if (error.code === KEPT_AFTER_CANCEL) endCanceled(transaction, canceled, [], step);
     else askAgainAfterCancel(transaction, keystoneAction, error, step);
     return;
   }
@@ -89,7 +89,7 @@ export function applyKeystoneAction(
     const givesNoToken =
       keystoneAction.what === 'disable' ||
       (keystoneAction.what === 'assign-role' && shown === 'absent');
-    if (transaction.operation.scope.type === 'domain') afterDomainAction(transaction);
+    if (transaction.operation.scope.type === 'domain') continueDomain(transaction);
     else if (givesNoToken && state === 'pre-delete')
       transaction.operation = moveOperation(transaction.operation, 'running');
     if (keystoneAction.what === 'enable') afterEnable(transaction, shown, step);
@@ -126,14 +126,14 @@ function askAgainAfterCancel(
     },
   };
   transaction.messages.push({
-    ...messageOf(id, keystoneAction),
+    ...actionMessage(id, keystoneAction),
     delaySeconds: isAbsent
       ? delayUntil(absentSince + step.confirmationIntervalMillis, step)
-      : retrySeconds(keystoneAction, step),
+      : retryDelaySeconds(keystoneAction, step),
   });
 }
 
-const retrySeconds = ({ since }: KeystoneAction, { now }: StepInput): number =>
+const retryDelaySeconds = ({ since }: KeystoneAction, { now }: StepInput): number =>
   Math.min(MAX_WAIT_SECONDS, Math.max(1, (now - since) / 4000));
 
 /**
@@ -161,8 +161,8 @@ function afterEnable(
 ): void {
   const { id, scope, state } = transaction.operation;
   if (scope.type === 'domain' && !hasEnded(transaction.operation))
-    afterDomainEnable(transaction, shown, step);
-  else if (state === 'pre-delete') transaction.keystoneAction('assign-role', step.now);
+    applyDomainEnabled(transaction, shown, step);
+  else if (state === 'pre-delete') transaction.requestKeystoneAction('assign-role', step.now);
   else transaction.messages.push({ type: 'operation.undo', data: { operationId: id } });
 }
 
@@ -214,7 +214,7 @@ function applyFailure(
   // Before the first removal every failure is retried, because no other step depends on the action.
   if (isUnderWay && !isBeforeRemovals && !isRetried) {
     const about = error.code === DOMAIN_DRIFT ? 'drift' : 'keystoneAction';
-    hold(transaction, reason, step.now, { about, advice: error.advice });
+    holdOperation(transaction, reason, step.now, { about, advice: error.advice });
     return;
   }
   if (isUnderWay)
@@ -227,14 +227,14 @@ function applyFailure(
         ...(isStopped || !isRetried ? { about: 'keystoneAction' } : {}),
       },
     };
-  const delaySeconds = retrySeconds(keystoneAction, step);
+  const delaySeconds = retryDelaySeconds(keystoneAction, step);
   transaction.messages.push({
-    ...messageOf(transaction.operation.id, keystoneAction),
+    ...actionMessage(transaction.operation.id, keystoneAction),
     delaySeconds,
   });
 }
 
-const messageOf = (operationId: OperationId, { what, number }: KeystoneAction) => ({
+const actionMessage = (operationId: OperationId, { what, number }: KeystoneAction) => ({
   type: 'operation.keystone-action' as const,
   data: { operationId, what, number },
 });
@@ -261,7 +261,7 @@ function retryRevert(
   const { message, advice, requestId } = error;
   const failure = { message, advice, requestId, attempts, gaveUp };
   transaction.operation = { ...operation, keystoneAction: { ...keystoneAction, failure } };
-  const again = messageOf(operation.id, keystoneAction);
+  const again = actionMessage(operation.id, keystoneAction);
   if (gaveUp) transaction.deadLetters.push({ message: again, error });
   else
     transaction.messages.push({ ...again, delaySeconds: backoffMillis(attempts, BACKOFF) / 1000 });

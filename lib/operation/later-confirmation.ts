@@ -1,6 +1,6 @@
 import { advance, holdForLeftovers } from './advance.ts';
 import type { KeystoneAnswer } from './keystone-answer.ts';
-import { isEnded } from './overtaking.ts';
+import { hasTaskEnded } from './overtaking.ts';
 import type { OperationTransaction, StepInput } from './transaction.ts';
 import { moveOperation } from './transitions.ts';
 import { applyUnknown } from './unconfirmed.ts';
@@ -16,7 +16,7 @@ export function applyLaterConfirmation(
   step: StepInput,
 ): void {
   const { state, order } = transaction.operation;
-  const isDone = order.every(({ id }) => isEnded(transaction.task(id)));
+  const isDone = order.every(({ id }) => hasTaskEnded(transaction.task(id)));
   const isReadyToClose = isDone && state === 'running';
   if (keystoneAnswer.kind === 'unknown' && isReadyToClose) {
     applyUnknown(transaction, keystoneAnswer.error, step);

@@ -38,12 +38,12 @@ export function leftoversOf(
 export function applyWaivers<R extends Pick<Leftover, 'types'>>(
   leftovers: readonly R[],
   waivers: readonly Waiver[],
-): { open: R[]; waived: Waiver[] } {
+): { unwaived: R[]; usedWaivers: Waiver[] } {
   const names = ({ types }: R, { type }: Waiver): boolean =>
     types.some((one) => typeKey(one) === typeKey(type));
   const waived = waivers.filter((waiver) => leftovers.some((leftover) => names(leftover, waiver)));
   return {
-    open: leftovers.filter((leftover) => !waivers.some((waiver) => names(leftover, waiver))),
-    waived,
+    unwaived: leftovers.filter((leftover) => !waivers.some((waiver) => names(leftover, waiver))),
+    usedWaivers: waived,
   };
 }

@@ -8,7 +8,7 @@ import {
   delayWhileUnchanged,
   SAME_ANSWER_MILLIS,
 } from './confirm-again.ts';
-import { withoutFuture } from './elapsed.ts';
+import { withoutFutureTimes } from './elapsed.ts';
 import { supersede } from './lifecycle.ts';
 import { type LifecycleProject, openLifecycleProjects } from './lifecycle-domain.ts';
 import type { DesiredState, Mode, Operation } from './model.ts';
@@ -20,9 +20,9 @@ import type { OperationTransaction, StepInput } from './transaction.ts';
 /** The decision of the policy about the change. */
 export interface LifecycleDecision {
   /** False if the change has no consequence. */
-  readonly follows: boolean;
+  readonly hasAction: boolean;
   readonly mode: Mode;
-  readonly afterMillis: number;
+  readonly delayMillis: number;
   /** The number of the rule in the policy file. */
   readonly rule: number | undefined;
   /** Provision only. */
@@ -66,7 +66,7 @@ export function applyLifecycleConfirmation(
 ): void {
   const { operation } = transaction;
   if (!awaitsLifecycleConfirmation(operation, confirmation)) return;
-  if (answer.kind === 'unknown') applyUnknown(transaction, answer.error, step);
+  if (answer.kind === 'unknown') retryAfterUnknown(transaction, answer.error, step);
   else if (answer.kind === 'refused') {
     if (operation.state === 'confirming')
       transaction.operation = refuse(operation, answer.because, step.now);
@@ -86,9 +86,9 @@ export function applyLifecycleConfirmation(
 type Present = Extract<LifecycleAnswer, { kind: 'present' }>;
 
 function applyWanted(transaction: OperationTransaction, answer: Present, step: StepInput): void {
-  const operation = withoutFuture(transaction.operation, step.now);
+  const operation = withoutFutureTimes(transaction.operation, step.now);
   const { decision } = answer;
-  if (!decision.follows) {
+  if (!decision.hasAction) {
     const because =
       decision.rule === undefined
         ? 'the policy has no action for it'
@@ -105,7 +105,7 @@ function applyWanted(transaction: OperationTransaction, answer: Present, step: S
     ...(first === undefined && transaction.tasks.length === 0
       ? {
           mode: decision.mode,
-          notBefore: operation.openedAt + decision.afterMillis,
+          notBefore: operation.openedAt + decision.delayMillis,
           lifecycle: {
             ...operation.lifecycle,
             rule: decision.rule,
@@ -165,7 +165,7 @@ function applyContrary(
   });
 }
 
-function applyUnknown(
+function retryAfterUnknown(
   transaction: OperationTransaction,
   error: ErrorReport,
   step: StepInput,

@@ -1,6 +1,6 @@
 import { openLifecycle } from './lifecycle.ts';
 import type { Operation, ProjectScope } from './model.ts';
-import { endedChildren } from './open.ts';
+import { childrenIfAllEnded } from './open.ts';
 import { awaitsProvision, openProvision } from './provision.ts';
 import type { OperationTransaction, StepInput } from './transaction.ts';
 import { moveOperation } from './transitions.ts';
@@ -46,9 +46,9 @@ export function openLifecycleProjects(
     ]) {
       if (!opened) continue;
       transaction.messages.push(...opened.messages);
-      for (const one of opened.changed) transaction.alsoPut(one);
+      for (const one of opened.changed) transaction.putOtherOperation(one);
       if (!opened.opened) continue;
-      transaction.alsoPut(opened.opened);
+      transaction.putOtherOperation(opened.opened);
       children.push(opened.opened);
     }
   }
@@ -57,17 +57,17 @@ export function openLifecycleProjects(
     startedAt: step.now,
     children: children.map(({ id }) => id),
   };
-  applyLifecycleChildren(transaction, children, step.now);
+  endDomainLifecycle(transaction, children, step.now);
 }
 
 /** Ends the operation of a domain when the operations of all its projects have ended. */
-export function applyLifecycleChildren(
+export function endDomainLifecycle(
   transaction: OperationTransaction,
   children: readonly Operation[],
   now: number,
 ): void {
   const { operation } = transaction;
-  const endedOperations = operation.state === 'waiting' && endedChildren(operation, children);
+  const endedOperations = operation.state === 'waiting' && childrenIfAllEnded(operation, children);
   if (!endedOperations) return;
   const isUnverified = endedOperations.some(({ state }) => state === 'unverified');
   const hasActed = endedOperations.some(

@@ -11,7 +11,7 @@ export interface LifecycleService {
   /** The resource types that are suspended and resumed. Empty for provision. */
   readonly types: readonly ResourceTypeName[];
   /** Why the policy of this cloud excludes the service. */
-  readonly skipped: string | undefined;
+  readonly skippedBecause: string | undefined;
 }
 
 /**
@@ -32,16 +32,23 @@ export function lifecycleSnapshot(
   const placedServices = services.flatMap((one): PlacedService[] => {
     const known = snapshot.services.find(({ name }) => name === one.name);
     if (!known) return [];
-    const { name, regions, catalogTypes, catalogAliases, lacking, unseen } = known;
+    const {
+      name,
+      regions,
+      catalogTypes,
+      catalogAliases,
+      absentBecause: lacking,
+      uncallable: unseen,
+    } = known;
     return [
       {
         name,
         regions,
         ...(catalogTypes ? { catalogTypes } : {}),
         ...(catalogAliases ? { catalogAliases } : {}),
-        ...(unseen ? { unseen } : {}),
-        lacking,
-        skipped: one.skipped ?? known.skipped,
+        ...(unseen ? { uncallable: unseen } : {}),
+        absentBecause: lacking,
+        skippedBecause: one.skippedBecause ?? known.skippedBecause,
         resourceTypes: one.types.map((type) => ({ name: type })),
         dependsOn: services
           .filter((other) => before(one).includes(other.name))

@@ -2,7 +2,7 @@ import type { Cause } from '../../events/account.ts';
 import type { OperationId } from '../../events/ids.ts';
 import type { Outgoing } from '../../events/index.ts';
 import { isSameMessage } from './generation.ts';
-import type { AskedBy, LifecycleAction, Mode, Operation, Scope } from './model.ts';
+import type { LifecycleAction, LifecycleRequest, Mode, Operation, Scope } from './model.ts';
 import { hasEnded, newOperation, operationId, refuse } from './open.ts';
 import { moveOperation } from './transitions.ts';
 
@@ -19,7 +19,7 @@ export interface OpenLifecycleInput {
   readonly protectedBecause: string | undefined;
   readonly parentId?: OperationId;
   /** Set when an administrator requested it by a command. The policy then does not apply. */
-  readonly asked?: AskedBy | undefined;
+  readonly asked?: LifecycleRequest | undefined;
   /** Resume only: the canceled deletion whose suspension is undone. */
   readonly undoes?: OperationId | undefined;
 }
@@ -37,7 +37,7 @@ export interface OpenedLifecycle {
 export const LAST_CALL_MILLIS = 120_000;
 
 /** Returns the suspend and resume operations, newest first. */
-export const lifecyclesOf = (existing: readonly Operation[]): Operation[] =>
+export const suspendsAndResumesOf = (existing: readonly Operation[]): Operation[] =>
   existing
     .filter(({ action }) => action === 'suspend' || action === 'resume')
     .toSorted((one, other) => other.generation - one.generation);
@@ -51,7 +51,7 @@ export const cleanupsOf = (existing: readonly Operation[]): Operation[] =>
  * project needs a resume when it is enabled.
  */
 export function mayBeSuspended(existing: readonly Operation[]): boolean {
-  for (const { action, mode, startedAt, state } of lifecyclesOf(existing)) {
+  for (const { action, mode, startedAt, state } of suspendsAndResumesOf(existing)) {
     if (startedAt === undefined || mode === 'observe') continue;
     if (action === 'suspend') return true;
     if (state === 'finished') return false;
@@ -61,7 +61,7 @@ export function mayBeSuspended(existing: readonly Operation[]): boolean {
 
 /** True if the newest operation that has begun is a suspension. */
 export function isSuspended(existing: readonly Operation[]): boolean {
-  const last = lifecyclesOf(existing).find(({ mode }) => mode === 'enforce');
+  const last = suspendsAndResumesOf(existing).find(({ mode }) => mode === 'enforce');
   return (
     last?.action === 'suspend' &&
     last.startedAt !== undefined &&
@@ -74,13 +74,13 @@ export function isSuspended(existing: readonly Operation[]): boolean {
  * True if a suspension has listed the resources that depend on the user, and no later resume has
  * compared them. The user needs a resume when it is enabled.
  */
-function isReported(existing: readonly Operation[]): boolean {
-  const ended = lifecyclesOf(existing).find(({ state }) => state === 'observed');
+function hasUncomparedReport(existing: readonly Operation[]): boolean {
+  const ended = suspendsAndResumesOf(existing).find(({ state }) => state === 'observed');
   return ended?.action === 'suspend';
 }
 
 const needsResume = (type: Scope['type'], existing: readonly Operation[]): boolean =>
-  type === 'domain' || (type === 'user' ? isReported(existing) : mayBeSuspended(existing));
+  type === 'domain' || (type === 'user' ? hasUncomparedReport(existing) : mayBeSuspended(existing));
 
 /**
  * Returns the operation that opens when a project, domain or user was disabled or enabled, or
@@ -92,8 +92,8 @@ const needsResume = (type: Scope['type'], existing: readonly Operation[]): boole
 export function openLifecycle(input: OpenLifecycleInput): OpenedLifecycle | undefined {
   const { action, cause, existing, now, scope } = input;
   if (existing.some((operation) => isSameMessage(operation.cause, cause))) return undefined;
-  if (cleanupsOf(existing).some(isUnderWay)) return undefined;
-  const earlierLifecycles = lifecyclesOf(existing);
+  if (cleanupsOf(existing).some(isCleanupUnderWay)) return undefined;
+  const earlierLifecycles = suspendsAndResumesOf(existing);
   const openLifecycles = earlierLifecycles.filter((operation) => !hasEnded(operation));
   const sameAction = openLifecycles.find((operation) => operation.action === action);
   // A request of an administrator replaces an operation that the policy may still refuse.
@@ -127,7 +127,7 @@ export function openLifecycle(input: OpenLifecycleInput): OpenedLifecycle | unde
     changed: superseded,
     messages: [
       { type: 'operation.confirm', data: { operationId: id, confirmation: 1 } },
-      ...superseded.flatMap(finishedMessage),
+      ...superseded.flatMap(finishedMessages),
     ],
   };
 }
@@ -143,17 +143,19 @@ const withoutConfirmations = (operation: Operation): Operation =>
     : operation;
 
 /** Prefix of the message id in the cause of a resume after a canceled deletion. */
-export const UNDONE = 'undone/';
+export const UNDO_CAUSE_PREFIX = 'undone/';
 
 /**
  * True for a resume that undoes the suspension of a recovery window, of a project or of a domain
  * and its projects. The resume ignores protections, because it only restores.
  */
 export const isUndo = ({ action, cause, lifecycle }: Operation): boolean =>
-  action === 'resume' && lifecycle?.asked !== undefined && cause.messageId.startsWith(UNDONE);
+  action === 'resume' &&
+  lifecycle?.asked !== undefined &&
+  cause.messageId.startsWith(UNDO_CAUSE_PREFIX);
 
 /** True if a cleanup has begun, or an administrator has requested it. */
-export const isUnderWay = (cleanup: Operation): boolean =>
+export const isCleanupUnderWay = (cleanup: Operation): boolean =>
   !hasEnded(cleanup) && (cleanup.startedAt !== undefined || cleanup.request !== undefined);
 
 /** Returns messages that make the open operations ask Keystone again. */
@@ -176,7 +178,7 @@ export const supersede = (operation: Operation, reason: string, now: number): Op
  * Returns the message about the end of an operation. The operation of its domain waits for this
  * message.
  */
-export const finishedMessage = ({ id, state, parentId }: Operation): Outgoing[] => [
+export const finishedMessages = ({ id, state, parentId }: Operation): Outgoing[] => [
   {
     type: 'operation.finished',
     data: { operationId: id, state, ...(parentId ? { parentId } : {}) },

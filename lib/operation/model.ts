@@ -2,7 +2,7 @@ import type { Cause } from '../../events/account.ts';
 import type { DomainId, OperationId, ProjectId, UserId } from '../../events/ids.ts';
 import type { KeystoneAction } from './keystone-action-model.ts';
 import type { KeystoneCheck } from './keystone-check.ts';
-import type { BoundPlan, DomainMember } from './plan-model.ts';
+import type { ApprovedPlan, DomainPlanEntry } from './plan-model.ts';
 import type { Recovery } from './recovery-model.ts';
 import type { PlannedTask } from './task-model.ts';
 
@@ -50,7 +50,7 @@ export const OPERATION_STATES = [
 ] as const;
 export type OperationState = (typeof OPERATION_STATES)[number];
 /** The end states of an operation. */
-export const ENDED: readonly OperationState[] = [
+export const ENDED_OPERATION_STATES: readonly OperationState[] = [
   'finished',
   'observed',
   'refused',
@@ -68,7 +68,7 @@ export type Action = (typeof ACTIONS)[number];
 export type LifecycleAction = 'suspend' | 'resume';
 
 /** The administrator who requested an operation by a command, with the reason and the options. */
-export interface AskedBy {
+export interface LifecycleRequest {
   readonly by: string;
   readonly reason: string;
   /** Provision only: the profile that the command names. It replaces the profile of the policy. */
@@ -92,7 +92,7 @@ export interface Lifecycle {
   /**
    * Set when an administrator requested the operation by a command. The policy then does not apply.
    */
-  readonly asked?: AskedBy | undefined;
+  readonly asked?: LifecycleRequest | undefined;
   /** True if this operation superseded an open operation of the opposite action. */
   readonly hasSuperseded?: boolean | undefined;
   /** The number of the rule in the policy file that decided. */
@@ -135,7 +135,7 @@ export type Scope =
     };
 
 /** The request of an administrator for the cleanup of an account that Keystone still has. */
-export interface Request {
+export interface CleanupRequest {
   readonly by: string;
   readonly reason: string;
   readonly at: number;
@@ -158,7 +158,7 @@ export interface Rerun {
  * A registration in Keystone that is not cleaned up, because it is unreachable or no service covers
  * its type.
  */
-export interface Uncovered {
+export interface UncoveredRegistration {
   /** The type in Keystone. A waiver names this type. */
   readonly type: string;
   readonly name: string;
@@ -169,7 +169,7 @@ export interface Uncovered {
 }
 
 /** A region that the settings exclude. Its resources are intentionally not cleaned up. */
-export interface LeftOut {
+export interface ExcludedRegion {
   readonly region: string;
   readonly types: readonly string[];
   /** The setting that names the regions. */
@@ -219,7 +219,7 @@ export interface Operation {
   /** Why the operation is stopped. `about` decides how the operation continues after a release. */
   readonly hold: Hold | undefined;
   /** Set when an administrator requested the operation. */
-  readonly request: Request | undefined;
+  readonly request: CleanupRequest | undefined;
   /** Set when a person ran an ended operation again. */
   readonly rerun: Rerun | undefined;
   /**
@@ -233,8 +233,8 @@ export interface Operation {
    * The roles that the propagator assigns to itself on the existing project and revokes afterwards.
    */
   readonly roles: readonly string[];
-  readonly uncovered: readonly Uncovered[];
-  readonly leftOut: readonly LeftOut[];
+  readonly uncovered: readonly UncoveredRegistration[];
+  readonly leftOut: readonly ExcludedRegion[];
   /** The waivers that applied at the end. */
   readonly waived: readonly Waiver[];
   /** The release by a person. */
@@ -247,9 +247,9 @@ export interface Operation {
   /** Set for suspend, resume and provision, and for a cleanup under a rule of the policy. */
   readonly lifecycle?: Lifecycle | undefined;
   /** Set when a cleanup carries out an approved plan. */
-  readonly plan?: BoundPlan | undefined;
+  readonly plan?: ApprovedPlan | undefined;
   /** Domains only, in a plan or a requested deletion: the tree of projects, the deepest first. */
-  readonly projects?: readonly DomainMember[] | undefined;
+  readonly projects?: readonly DomainPlanEntry[] | undefined;
   /** Projects of a requested domain only: true while projects below it are not deleted. */
   readonly waitsBelow?: boolean | undefined;
   /** Domains only: true if a project was deleted although resources of it may be left. */

@@ -1,6 +1,6 @@
 import type { KeystoneCheck } from './keystone-check.ts';
 import type { Operation, ProjectScope } from './model.ts';
-import { hasEnded, newOperation, type Opened, operationId } from './open.ts';
+import { hasEnded, newOperation, type OpenedOperation, operationId } from './open.ts';
 import type { RequestAnswer } from './request.ts';
 import { moveOperation } from './transitions.ts';
 
@@ -61,7 +61,7 @@ export function openPlan(input: PlanInput): RequestAnswer {
     request: { by, reason, at: now, enabled: input.enabled },
     keystoneCheck: input.keystoneCheck,
   };
-  const opened: Opened = {
+  const opened: OpenedOperation = {
     operation,
     messages: [{ type: 'operation.confirm', data: { operationId: id, confirmation: 1 } }],
   };

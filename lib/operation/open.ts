@@ -2,12 +2,19 @@ import { createHash } from 'node:crypto';
 import type { Cause } from '../../events/account.ts';
 import { OperationId } from '../../events/ids.ts';
 import type { Outgoing } from '../../events/index.ts';
-import { type Deletion, isNewDeletion, isSameMessage } from './generation.ts';
-import { ENDED, type Mode, type Operation, type Request, type Rerun, type Scope } from './model.ts';
+import { type DeletionTimes, isNewDeletion, isSameMessage } from './generation.ts';
+import {
+  type CleanupRequest,
+  ENDED_OPERATION_STATES,
+  type Mode,
+  type Operation,
+  type Rerun,
+  type Scope,
+} from './model.ts';
 import { moveOperation } from './transitions.ts';
 
 /** The input of {@link openCleanup}. Times are epoch milliseconds. */
-export interface OpenInput {
+export interface OpenCleanupInput {
   readonly scope: Scope;
   readonly cause: Cause;
   /** All operations about the account, newest first. */
@@ -19,13 +26,13 @@ export interface OpenInput {
   readonly protectedBecause: string | undefined;
   readonly parentId?: OperationId;
   /** Set when an administrator requests the cleanup of an existing project. */
-  readonly request?: Request;
+  readonly request?: CleanupRequest;
   /** Set when a person runs an ended operation again. */
   readonly rerun?: Rerun;
   /**
    * The times that distinguish a new deletion from the deletion that the last operation handled.
    */
-  readonly deletion?: Deletion;
+  readonly deletion?: DeletionTimes;
   /**
    * The reason if Keystone's lists may be wrong. The operation is then held until a person releases
    * it or a notification announces the deletion.
@@ -36,7 +43,7 @@ export interface OpenInput {
 }
 
 /** An opened or changed operation and the messages to send. */
-export interface Opened {
+export interface OpenedOperation {
   readonly operation: Operation;
   readonly messages: readonly Outgoing[];
 }
@@ -57,7 +64,7 @@ export interface Opened {
  * The id is derived from the account and the generation. Two notifications about one deletion
  * therefore cannot create two operations.
  */
-export function openCleanup(input: OpenInput): Opened | undefined {
+export function openCleanup(input: OpenCleanupInput): OpenedOperation | undefined {
   const { existing, now, cause } = input;
   if (existing.some((operation) => isSameMessage(operation.cause, cause))) return undefined;
   const last = existing[0];
@@ -68,12 +75,12 @@ export function openCleanup(input: OpenInput): Opened | undefined {
     if (isHeldForListingProblem(last))
       return input.listingProblem || input.protectedBecause
         ? undefined
-        : continueOperation(last, input);
+        : confirmAfresh(last, input);
     if (input.listingProblem && !hasEnded(last)) return undefined;
     const isNew = input.deletion !== undefined && isNewDeletion(last, input.deletion);
     if (!hasEnded(last)) return isNew ? withNextDeletion(last, cause) : undefined;
     if (last.state === 'refused' && !last.request)
-      return input.protectedBecause ? undefined : continueOperation(last, input);
+      return input.protectedBecause ? undefined : confirmAfresh(last, input);
     const mayBeCarriedOut = last.state === 'observed' && input.mode === 'enforce';
     if (!isNew && !mayBeCarriedOut && last.state !== 'refused') return undefined;
   }
@@ -138,12 +145,12 @@ export const newOperation = (
 /**
  * Records another deletion during a running operation. The next operation handles that deletion.
  */
-const withNextDeletion = (running: Operation, cause: Cause): Opened | undefined =>
+const withNextDeletion = (running: Operation, cause: Cause): OpenedOperation | undefined =>
   running.next && isSameMessage(running.next, cause)
     ? undefined
     : { operation: { ...running, next: cause }, messages: [] };
 
-function continueOperation(refused: Operation, input: OpenInput): Opened {
+function confirmAfresh(refused: Operation, input: OpenCleanupInput): OpenedOperation {
   const operation: Operation = {
     ...moveOperation(refused, 'confirming'),
     cause: input.cause,
@@ -215,13 +222,14 @@ export function operationId(
 }
 
 /** True if the operation is in one of its end states. */
-export const hasEnded = (operation: Operation): boolean => ENDED.includes(operation.state);
+export const hasEnded = (operation: Operation): boolean =>
+  ENDED_OPERATION_STATES.includes(operation.state);
 
 /**
  * Returns the operations that this one has opened, out of all `children`. Returns `undefined` if
  * one of them has not ended or is missing in `children`.
  */
-export function endedChildren(
+export function childrenIfAllEnded(
   { children: ids }: Pick<Operation, 'children'>,
   children: readonly Operation[],
 ): readonly Operation[] | undefined {

@@ -5,7 +5,7 @@ import {
   type ServiceName,
   TaskId,
 } from '../../events/ids.ts';
-import type { PlannedTask, Uncovered } from './model.ts';
+import type { PlannedTask, UncoveredRegistration } from './model.ts';
 
 /*
  * Why the order is safe.
@@ -62,14 +62,14 @@ export interface PlacedService extends Dependencies {
   /** Older catalog types of the service. A waiver may also name one of them. */
   readonly catalogAliases?: readonly string[];
   /** The reason if the service is left out because it is off by default. */
-  readonly skipped?: string | undefined;
+  readonly skippedBecause?: string | undefined;
   /**
    * The reason to show for a service without a region: the service is absent, or its presence is
    * unknown.
    */
-  readonly lacking?: string | undefined;
+  readonly absentBecause?: string | undefined;
   /** The registrations of a service without a region. None of them can be called. */
-  readonly unseen?: readonly Uncovered[];
+  readonly uncallable?: readonly UncoveredRegistration[];
 }
 
 /** The region of a task whose service the catalog lacks. */
@@ -181,7 +181,7 @@ function taskDependency(
  * Returns the services in levels. Each service depends only on services of earlier levels. Throws
  * `TypeError` with the names when no order is possible.
  */
-export function levels<S extends Dependencies>(services: readonly S[]): S[][] {
+export function dependencyLevels<S extends Dependencies>(services: readonly S[]): S[][] {
   const placedNames = new Set<string>();
   const orderedLevels: S[][] = [];
   for (let open = [...services]; open.length > 0; ) {
@@ -204,7 +204,7 @@ export function levels<S extends Dependencies>(services: readonly S[]): S[][] {
  * or a dependency names an unknown resource type.
  */
 export function assertNoCycle(services: readonly Dependencies[]): void {
-  levels(services);
+  dependencyLevels(services);
   for (const { name, dependsOn, dependents } of services) {
     const named = [...dependsOn, ...(dependents ?? [])];
     if (named.some((one) => one.until === 'done' && one.service === name))

@@ -1,13 +1,13 @@
 import type { TaskDependency } from '../../events/dependency.ts';
 import type { TaskId } from '../../events/ids.ts';
 import { waitsForPeople } from './counts.ts';
-import { TASK_ENDED, type Task } from './model.ts';
+import { ENDED_TASK_STATES, type Task } from './model.ts';
 import type { OperationTransaction, StepInput } from './transaction.ts';
 import { isVerifiedEmpty } from './verification.ts';
 
 /** True if the task exists and is in one of its end states. */
-export const isEnded = (task: Task | undefined): boolean =>
-  task !== undefined && TASK_ENDED.includes(task.state);
+export const hasTaskEnded = (task: Task | undefined): boolean =>
+  task !== undefined && ENDED_TASK_STATES.includes(task.state);
 
 /**
  * Once a task has been blocked for this long only by things that a person must fix, tasks with a
@@ -30,7 +30,7 @@ function isStuck(transaction: OperationTransaction, id: TaskId, now: number): bo
     return (planned?.dependsOn ?? []).some(
       ({ task: other, strength }) =>
         strength === 'required' &&
-        !isEnded(transaction.task(other)) &&
+        !hasTaskEnded(transaction.task(other)) &&
         isStuck(transaction, other, now),
     );
   }
@@ -45,7 +45,10 @@ function isStuck(transaction: OperationTransaction, id: TaskId, now: number): bo
  * True if no resource of the awaited types is left, although the other task is still running or
  * waits after its partial run.
  */
-function isNothingLeft(transaction: OperationTransaction, dependency: TaskDependency): boolean {
+function areAwaitedTypesEmpty(
+  transaction: OperationTransaction,
+  dependency: TaskDependency,
+): boolean {
   const task = transaction.task(dependency.task);
   if (dependency.until !== 'empty' || task?.phase !== 'apply') return false;
   if (task.state !== 'requested' && task.partial?.state !== 'done') return false;
@@ -58,8 +61,8 @@ export const mayOvertake = (
   dependency: TaskDependency,
   step: ReadyInput,
 ): boolean =>
-  needNotWait(transaction, dependency, step) ||
-  (dependency.strength === 'preferred' && isNothingLeft(transaction, dependency));
+  mayOvertakeStuck(transaction, dependency, step) ||
+  (dependency.strength === 'preferred' && areAwaitedTypesEmpty(transaction, dependency));
 
 /**
  * True if the count listed every type of the task as empty after Keystone had confirmed the
@@ -68,7 +71,7 @@ export const mayOvertake = (
  */
 export function hasCountedNothing(transaction: OperationTransaction, id: TaskId): boolean {
   const task = transaction.task(id);
-  if (isEnded(task)) return true;
+  if (hasTaskEnded(task)) return true;
   if (!task || task.error || !['pending', 'requested'].includes(task.state)) return false;
   const types = Object.keys(task.verifications);
   const planned = transaction.operation.order.find((one) => one.id === id);
@@ -90,7 +93,7 @@ export const stillOvertaken = (
 ): readonly TaskId[] => {
   // If an overtaken task has itself overtaken another task, the overtaken task may run again.
   const mayRun = (other: TaskId): boolean =>
-    !isEnded(transaction.task(other)) || (transaction.task(other)?.overtook.length ?? 0) > 0;
+    !hasTaskEnded(transaction.task(other)) || (transaction.task(other)?.overtook.length ?? 0) > 0;
   // A dependency of this task may have overtaken the same task. The dependency then runs again, and
   // this task must run after it.
   const planned = transaction.operation.order.find((one) => one.id === id);
@@ -102,7 +105,7 @@ export const stillOvertaken = (
  * types. For example, Swift awaits Cinder's backups. A backup with a hold needs its data in Swift
  * until the hold ends.
  */
-export const needNotWait = (
+export const mayOvertakeStuck = (
   transaction: OperationTransaction,
   dependency: TaskDependency,
   step: ReadyInput,
@@ -126,7 +129,7 @@ function waitsForHold(
   types?: readonly string[],
 ): boolean {
   const task = transaction.task(id);
-  if (!task || isEnded(task)) return false;
+  if (!task || hasTaskEnded(task)) return false;
   const isAwaited = (type: string | undefined): boolean =>
     !types || type === undefined || types.includes(type);
   if (task.conditions.some((one) => one.isHold && isAwaited(one.resourceType))) return true;

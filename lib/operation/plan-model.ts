@@ -10,7 +10,7 @@ export interface Approval {
  * The approved plan that binds a cleanup. The cleanup may remove the resources in the plan, and at
  * most `allowedDrift` others.
  */
-export interface BoundPlan {
+export interface ApprovedPlan {
   /** The operation that made the plan. */
   readonly of: OperationId;
   /** SHA-256 over the entries of the plan, in hexadecimal. */
@@ -25,7 +25,7 @@ export interface BoundPlan {
 }
 
 /** A project of a domain in a plan of the domain, and in the operation that carries it out. */
-export interface DomainMember {
+export interface DomainPlanEntry {
   readonly id: ProjectId;
   readonly name?: string | undefined;
   /** The parent project, in the same domain. */
@@ -37,5 +37,5 @@ export interface DomainMember {
   /** Absent in older plans. False: the project was disabled when the plan was made. */
   readonly enabled?: boolean | undefined;
   /** Set by the approval: the part of the approved plan that binds the cleanup of the project. */
-  readonly plan?: BoundPlan | undefined;
+  readonly plan?: ApprovedPlan | undefined;
 }

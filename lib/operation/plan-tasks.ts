@@ -17,8 +17,9 @@ export function planTasks(
   for (const planned of order) {
     const service = services.find(({ name }) => name === planned.service);
     const task = firstTask(planned, transaction.operation.id, service, step.now);
-    transaction.put(task);
-    if (task.state === 'planning') transaction.messages.push(transaction.request(task, step.now));
+    transaction.putTask(task);
+    if (task.state === 'planning')
+      transaction.messages.push(transaction.runRequest(task, step.now));
   }
 }
 
@@ -30,7 +31,7 @@ function endedWithoutRun(
   planned: PlannedTask,
   service: PlacedService | undefined,
 ): Pick<Task, 'state' | 'because' | 'conditions'> | undefined {
-  const unseen = service?.unseen ?? [];
+  const unseen = service?.uncallable ?? [];
   if (unseen.length > 0)
     return {
       state: 'unreachable',
@@ -43,10 +44,10 @@ function endedWithoutRun(
         ...(advice === undefined ? {} : { advice }),
       })),
     };
-  if (service?.skipped !== undefined)
-    return { state: 'skipped', because: service.skipped, conditions: [] };
+  if (service?.skippedBecause !== undefined)
+    return { state: 'skipped', because: service.skippedBecause, conditions: [] };
   if (service?.regions.includes(planned.region)) return undefined;
-  const because = service?.lacking ?? `no region of this cloud has ${planned.service}`;
+  const because = service?.absentBecause ?? `no region of this cloud has ${planned.service}`;
   return { state: 'skipped', because, conditions: [] };
 }
 

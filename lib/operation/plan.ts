@@ -2,7 +2,14 @@ import { createHash } from 'node:crypto';
 import type { OperationId, ResourceTypeName, ServiceName } from '../../events/ids.ts';
 import type { Condition } from '../../events/service.ts';
 import type { KeystoneCheck } from './keystone-check.ts';
-import type { Appeared, LeftOut, Operation, Scope, Task, Uncovered } from './model.ts';
+import type {
+  Appeared,
+  ExcludedRegion,
+  Operation,
+  Scope,
+  Task,
+  UncoveredRegistration,
+} from './model.ts';
 import { NO_REGION } from './order.ts';
 
 /** One resource as a plan lists it. */
@@ -67,8 +74,8 @@ export interface Plan {
   readonly services: readonly PlannedService[];
   readonly unreachable: readonly PlanNote[];
   readonly leftToOthers: readonly PlanNote[];
-  readonly uncovered: readonly Uncovered[];
-  readonly leftOut: readonly LeftOut[];
+  readonly uncovered: readonly UncoveredRegistration[];
+  readonly leftOut: readonly ExcludedRegion[];
   /**
    * Why Keystone would refuse the deletion, and the permissions that cannot be checked in advance.
    */
@@ -210,7 +217,7 @@ export function planDigest(plan: Omit<Plan, 'digest'>, pages: readonly PlanPage[
  * How many resources may appear after a plan was made: an absolute number, and a percentage of the
  * planned resources. The larger limit applies.
  */
-export interface Drift {
+export interface DriftLimit {
   readonly resources: number;
   readonly percent: number;
 }
@@ -224,11 +231,11 @@ const MAX_DRIFT = 1000;
 /**
  * Returns how many unlisted resources may be removed under a plan that lists `planned` resources.
  */
-export const allowedDrift = ({ resources, percent }: Drift, planned: number): number =>
+export const allowedDrift = ({ resources, percent }: DriftLimit, planned: number): number =>
   Math.min(MAX_DRIFT, Math.max(resources, Math.floor((planned * percent) / 100)));
 
 /** Returns an error text if more resources have appeared than the approved plan allows. */
-export function overDrift(
+export function whyOverDrift(
   { plan }: Pick<Operation, 'plan'>,
   tasks: readonly { readonly appeared?: Appeared | undefined }[],
 ): string | undefined {

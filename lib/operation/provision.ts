@@ -1,8 +1,13 @@
 import type { Cause } from '../../events/account.ts';
 import type { OperationId } from '../../events/ids.ts';
 import { isSameMessage } from './generation.ts';
-import { cleanupsOf, isUnderWay, LAST_CALL_MILLIS, type OpenedLifecycle } from './lifecycle.ts';
-import type { AskedBy, Mode, Operation, Scope } from './model.ts';
+import {
+  cleanupsOf,
+  isCleanupUnderWay,
+  LAST_CALL_MILLIS,
+  type OpenedLifecycle,
+} from './lifecycle.ts';
+import type { LifecycleRequest, Mode, Operation, Scope } from './model.ts';
 import { hasEnded, newOperation, operationId, refuse } from './open.ts';
 
 /** The input of {@link openProvision}. Times are epoch milliseconds. */
@@ -17,7 +22,7 @@ export interface OpenProvisionInput {
   readonly protectedBecause: string | undefined;
   readonly parentId?: OperationId;
   /** Set when an administrator requested it by a command. */
-  readonly asked?: AskedBy | undefined;
+  readonly asked?: LifecycleRequest | undefined;
 }
 
 /** Returns the provision operations, newest first. */
@@ -41,7 +46,7 @@ export const awaitsProvision = (existing: readonly Operation[]): boolean =>
 export function openProvision(input: OpenProvisionInput): OpenedLifecycle | undefined {
   const { asked, cause, existing, now, scope } = input;
   if (existing.some((operation) => isSameMessage(operation.cause, cause))) return undefined;
-  if (cleanupsOf(existing).some(isUnderWay)) return undefined;
+  if (cleanupsOf(existing).some(isCleanupUnderWay)) return undefined;
   const before = provisionsOf(existing);
   const [last] = before;
   if (before.some((operation) => !hasEnded(operation))) return undefined;
@@ -87,7 +92,7 @@ export const pausedProvisions = (existing: readonly Operation[], now: number): O
  * Returns the minimum delay of a cleanup in milliseconds. A provision that is being paused may
  * still make its last call. The cleanup must list the resource that this call creates.
  */
-export const millisOfLastCall = (existing: readonly Operation[]): number =>
+export const lastCallDelayMillis = (existing: readonly Operation[]): number =>
   provisionsOf(existing).some((one) => !hasEnded(one) && one.startedAt !== undefined)
     ? LAST_CALL_MILLIS
     : 0;

@@ -5,10 +5,10 @@ import type { PlannedTask, Task } from './model.ts';
 import { NO_REGION } from './order.ts';
 import {
   hasCountedNothing,
+  hasTaskEnded,
   isCountedEmpty,
-  isEnded,
   mayOvertake,
-  needNotWait,
+  mayOvertakeStuck,
   type ReadyInput,
 } from './overtaking.ts';
 import type { OperationTransaction } from './transaction.ts';
@@ -25,14 +25,14 @@ export function requestReady(transaction: OperationTransaction, step: ReadyInput
   for (const task of transaction.tasks)
     if (
       task.overtook.length > 0 &&
-      isEnded(task) &&
-      task.overtook.every((id) => isEnded(transaction.task(id)))
+      hasTaskEnded(task) &&
+      task.overtook.every((id) => hasTaskEnded(transaction.task(id)))
     )
-      reopen(transaction, task);
+      reopenTask(transaction, task);
   for (const { id, dependsOn } of operation.order) {
     const task = transaction.task(id);
     if (task?.state !== 'pending') continue;
-    const openDependencies = dependsOn.filter((one) => !isEnded(transaction.task(one.task)));
+    const openDependencies = dependsOn.filter((one) => !hasTaskEnded(transaction.task(one.task)));
     const hasResources = total(task.counts).left > 0;
     const mayBegin = (one: TaskDependency): boolean =>
       mayOvertake(transaction, one, step) ||
@@ -124,20 +124,20 @@ export function invalidateVerifications(transaction: OperationTransaction): bool
       validFromRun: isUnderWay ? task.run + 1 : task.validFromRun,
     };
     if (isUnderWay || Object.values(task.verifications).some(({ stale }) => !stale))
-      transaction.put(invalid);
-    if (isEnded(invalid)) reopen(transaction, invalid);
+      transaction.putTask(invalid);
+    if (hasTaskEnded(invalid)) reopenTask(transaction, invalid);
   }
-  return transaction.tasks.some((task) => !isEnded(task));
+  return transaction.tasks.some((task) => !hasTaskEnded(task));
 }
 
 /**
  * Sets an ended task to `pending`, so that it runs once more and lists every type. A skipped task
  * is not changed.
  */
-export function reopen(transaction: OperationTransaction, task: Task): void {
+export function reopenTask(transaction: OperationTransaction, task: Task): void {
   // A service without a region cannot be listed again.
   if (task.state === 'skipped' || task.region === NO_REGION) return;
-  transaction.put({
+  transaction.putTask({
     ...moveTask(task, 'pending'),
     overtook: [],
     verifications: staleVerifications(task.verifications, ['plan', 'apply']),
@@ -166,9 +166,9 @@ function mayRunBeforeDeletion(
 ): boolean {
   return planned.dependsOn.every(
     (one) =>
-      isEnded(transaction.task(one.task)) ||
+      hasTaskEnded(transaction.task(one.task)) ||
       !due.some(({ id }) => id === one.task) ||
-      needNotWait(transaction, one, step),
+      mayOvertakeStuck(transaction, one, step),
   );
 }
 
@@ -199,6 +199,6 @@ function requestRun(
     startedAt: task.startedAt ?? now,
     nextAt: now,
   };
-  transaction.put(requested);
-  transaction.messages.push(transaction.request(requested, now));
+  transaction.putTask(requested);
+  transaction.messages.push(transaction.runRequest(requested, now));
 }

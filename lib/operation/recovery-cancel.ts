@@ -1,6 +1,6 @@
 import type { Operation } from './model.ts';
 import { hasEnded } from './open.ts';
-import { isRecoverable, mustEnable } from './recovery-window.ts';
+import { hasDisabledAccount, isRecoverable } from './recovery-window.ts';
 import type { OperationTransaction, StepInput } from './transaction.ts';
 import { moveOperation } from './transitions.ts';
 
@@ -59,9 +59,9 @@ export const hasPendingCancellation = (operation: Operation): boolean =>
  * window can also need `operation.undo`: if the project was enabled while the operation ran, no
  * resume opened at that time.
  */
-export function undo(transaction: OperationTransaction, step: StepInput): void {
+export function restoreAccount(transaction: OperationTransaction, step: StepInput): void {
   const { id, recovery } = transaction.operation;
-  if (mustEnable(recovery) && isRecoverable(transaction.operation))
-    transaction.keystoneAction('enable', step.now);
+  if (hasDisabledAccount(recovery) && isRecoverable(transaction.operation))
+    transaction.requestKeystoneAction('enable', step.now);
   else transaction.messages.push({ type: 'operation.undo', data: { operationId: id } });
 }

@@ -1,10 +1,10 @@
 import type { KeystoneActionResult } from './keystone-action-model.ts';
 import type { Operation, Recovery } from './model.ts';
-import type { Opened } from './open.ts';
+import type { OpenedOperation } from './open.ts';
 import { moveOperation } from './transitions.ts';
 
 /** The recovery window that a request, or the policy, names. Times are milliseconds. */
-export interface Window {
+export interface RecoveryWindow {
   readonly lengthMillis: number;
   /** A reminder is published at each of these times before the end of the window. */
   readonly remindMillis: readonly number[];
@@ -29,7 +29,7 @@ export const isRecoverable = ({ recovery, startedAt }: Operation): boolean =>
  * True if a cancellation can restore the account, and Keystone has not answered 404 after it last
  * showed the account.
  */
-export const canBePutBack = (operation: Operation): boolean =>
+export const canBeRestored = (operation: Operation): boolean =>
   isRecoverable(operation) && operation.confirmedAt.length === 0;
 
 /**
@@ -45,14 +45,14 @@ export const hasTimeLeft = ({ recovery, startedAt }: Operation): boolean =>
  * replaces.
  */
 export function withWindow(
-  { operation }: Opened,
-  { lengthMillis, remindMillis }: Window,
+  { operation }: OpenedOperation,
+  { lengthMillis, remindMillis }: RecoveryWindow,
   { suspension, earlier }: { suspension?: Operation['id']; earlier?: Recovery | undefined },
   now: number,
-): Opened {
+): OpenedOperation {
   const { id, request } = operation;
   const recovery: Recovery = {
-    wasEnabled: request?.enabled === true || mustEnable(earlier),
+    wasEnabled: request?.enabled === true || hasDisabledAccount(earlier),
     suspension: suspension ?? earlier?.suspension,
     lengthMillis,
     remainingMillis: lengthMillis,
@@ -86,7 +86,7 @@ export function withWindow(
  * True if the window has disabled the account. A cancellation then enables the account again. A
  * removal that needs a token on the account also enables it.
  */
-export const mustEnable = (recovery: Recovery | undefined): boolean =>
+export const hasDisabledAccount = (recovery: Recovery | undefined): boolean =>
   recovery?.wasEnabled === true && recovery.hasDisabled !== false;
 
 /**
@@ -139,7 +139,7 @@ export const checkMessage = (
  * runs much later. A changed clock, or a propagator that was stopped for days, therefore cannot
  * shorten the window.
  */
-export function elapsed(recovery: Recovery, now: number): Recovery {
+export function withElapsedTime(recovery: Recovery, now: number): Recovery {
   const counted = Math.min(Math.max(0, now - recovery.seenAt), recovery.checkAfterMillis * 1.25);
   return {
     ...recovery,

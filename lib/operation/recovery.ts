@@ -1,7 +1,7 @@
-import { finishedMessage, supersede } from './lifecycle.ts';
+import { finishedMessages, supersede } from './lifecycle.ts';
 import type { Operation, Recovery } from './model.ts';
 import { hasEnded } from './open.ts';
-import { checkMessage, elapsed, endOfWindow, nextCheck } from './recovery-window.ts';
+import { checkMessage, endOfWindow, nextCheck, withElapsedTime } from './recovery-window.ts';
 import type { OperationTransaction, StepInput } from './transaction.ts';
 import { moveOperation } from './transitions.ts';
 
@@ -18,7 +18,7 @@ export function applyWindow(
   const { operation } = transaction;
   if (operation.state !== 'recoverable' || operation.recovery?.number !== number) return;
   if (operation.canceled) return;
-  const recovery = elapsed(operation.recovery, step.now);
+  const recovery = withElapsedTime(operation.recovery, step.now);
   const isOver = recovery.remainingMillis <= 0;
   const isDue = ({ beforeMillis, sentAt }: Recovery['reminders'][number]): boolean =>
     sentAt === undefined && recovery.remainingMillis <= beforeMillis;
@@ -70,8 +70,8 @@ export function endWindow(
   transaction.messages.push({ type: 'operation.confirm', data: { operationId: id, confirmation } });
   for (const one of lifecycles.filter((lifecycle) => !hasEnded(lifecycle))) {
     const ended = supersede(one, `${id} cleans up the ${one.scope.type}`, step.now);
-    transaction.alsoPut(ended);
-    transaction.messages.push(...finishedMessage(ended));
+    transaction.putOtherOperation(ended);
+    transaction.messages.push(...finishedMessages(ended));
   }
 }
 
@@ -83,7 +83,7 @@ export function resumeWindow(transaction: OperationTransaction, step: StepInput)
   const { operation } = transaction;
   const { id, recovery } = operation;
   if (!recovery) throw new TypeError(`${id}: the operation has no recovery window`);
-  const next = nextCheck(elapsed(recovery, step.now));
+  const next = nextCheck(withElapsedTime(recovery, step.now));
   transaction.operation = {
     ...moveOperation(operation, 'recoverable'),
     recovery: next,

@@ -59,7 +59,7 @@ const interfaceKey = (name: string): string => name.trim().toLowerCase().replace
 const FALLBACK = ['public', 'internal', 'admin'];
 
 /** An endpoint to call, with its registration. */
-export interface Chosen {
+export interface ChosenEndpoint {
   readonly registration: Registration;
   readonly endpoint: Endpoint;
 }
@@ -75,7 +75,7 @@ export function chooseEndpoint(
   types: readonly string[],
   region: string,
   preferredInterfaces: readonly string[],
-): Chosen | undefined {
+): ChosenEndpoint | undefined {
   const inRegion = registrations.filter((one) => one.hidden === undefined && one.region === region);
   const isOneOf = ({ type }: Registration): boolean =>
     types.some((one) => typeKey(one) === typeKey(type));

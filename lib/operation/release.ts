@@ -1,4 +1,4 @@
-import { advance, begin } from './advance.ts';
+import { advance, beginChanges } from './advance.ts';
 import { releaseDomain } from './domain-project.ts';
 import type { Operation } from './model.ts';
 import { isHeldForListingProblem } from './open.ts';
@@ -55,13 +55,13 @@ export function applyRelease(
   if (operation.scope.type === 'domain' && operation.request) releaseDomain(transaction, step.now);
   else if (hold?.about === 'leftovers') {
     transaction.operation = moveOperation(transaction.operation, 'closing');
-    transaction.keystoneAction('delete', step.now);
+    transaction.requestKeystoneAction('delete', step.now);
   } else if (hold?.about === 'keystoneAction' && keystoneAction) {
     transaction.operation = moveOperation(
       transaction.operation,
       keystoneAction.what === 'delete' ? 'closing' : 'pre-delete',
     );
-    transaction.keystoneAction(keystoneAction.what, step.now);
+    transaction.requestKeystoneAction(keystoneAction.what, step.now);
   } else if (operation.scope.type === 'domain')
     transaction.operation = moveOperation(transaction.operation, 'running');
   // The project was disabled before the hold, so its pre-delete phase is over. If the operation has
@@ -71,7 +71,7 @@ export function applyRelease(
     (keystoneAction?.what === 'disable' || keystoneAction?.what === 'delete')
   )
     transaction.operation = moveOperation(transaction.operation, 'running');
-  else begin(transaction, step.now);
+  else beginChanges(transaction, step.now);
   advance(transaction, step);
 }
 

@@ -7,13 +7,13 @@ import {
   holdsStillKnown,
   keepSince,
   mergeCounts,
-  newRecords,
+  newRemovalMaxima,
   nextRunSeconds,
 } from './counts.ts';
-import { withElapsed } from './elapsed.ts';
+import { withCorrectedIdleTime } from './elapsed.ts';
 import type { Task, TaskState } from './model.ts';
 import { stillOvertaken } from './overtaking.ts';
-import { invalidateVerifications, reopen } from './ready.ts';
+import { invalidateVerifications, reopenTask } from './ready.ts';
 import type { OperationTransaction, StepInput } from './transaction.ts';
 import { moveTask } from './transitions.ts';
 import {
@@ -35,7 +35,7 @@ const LAG_MILLIS = 30_000;
 const MAX_ASKED_WAIT_MILLIS = 24 * 3_600_000;
 
 /** The state of a task in this phase while a run is under way. */
-export const underWay = ({ phase }: Task): TaskState =>
+export const stateUnderWay = ({ phase }: Task): TaskState =>
   phase === 'plan' ? 'planning' : 'requested';
 
 /**
@@ -55,13 +55,13 @@ export function applyReport(
     known.state === 'pending'
   )
     return;
-  const task = withElapsed(known, step);
+  const task = withCorrectedIdleTime(known, step);
   if (report.type === 'service.progressed' && !report.data.again) {
     if (report.data.sequence <= task.sequence) return;
     const counted = applyCounts(task, report, step.now);
     // A progress report may have no conditions, because they are known only at the end of a run.
     const conditions = report.data.conditions.length > 0 ? counted.conditions : task.conditions;
-    transaction.put({ ...counted, conditions, sequence: report.data.sequence });
+    transaction.putTask({ ...counted, conditions, sequence: report.data.sequence });
     return;
   }
   const counted: Task = { ...applyCounts(task, report, step.now), sequence: 0 };
@@ -87,9 +87,11 @@ export function applyReport(
     endUnlisted(transaction, runEnded, error, step.now);
   else if (task.partial?.state === 'running' && !hasEnabled(report))
     endPartial(transaction, runEnded);
-  else if (report.type === 'service.finished') finish(transaction, runEnded, report, step.now);
-  else if (report.type === 'service.failed') fail(transaction, runEnded, report.data.error, step);
-  else if (report.data.again) runAgain(transaction, runEnded, report.data.again, step);
+  else if (report.type === 'service.finished')
+    applyFinished(transaction, runEnded, report, step.now);
+  else if (report.type === 'service.failed')
+    applyFailed(transaction, runEnded, report.data.error, step);
+  else if (report.data.again) applyUnfinished(transaction, runEnded, report.data.again, step);
   advance(transaction, step);
 }
 
@@ -107,7 +109,7 @@ const hasEnabled = (report: ServiceReport): boolean =>
  */
 function endPartial(transaction: OperationTransaction, task: Task): void {
   if (!task.partial) return;
-  transaction.put({
+  transaction.putTask({
     ...moveTask(task, 'pending'),
     partial: { ...task.partial, state: 'done', endedBefore: task.run + 1 },
     // Fence: a duplicate message of the partial run must not start a run that handles all types.
@@ -134,7 +136,7 @@ function endUnlisted(
   error: ErrorReport,
   now: number,
 ): void {
-  transaction.put({
+  transaction.putTask({
     ...moveTask(task, 'unreachable'),
     error,
     because: `it could not be listed: ${error.message}`,
@@ -145,7 +147,7 @@ function endUnlisted(
 
 function applyCounts(task: Task, report: ServiceReport, now: number): Task {
   const counts = mergeCounts(task.baseline, report.data.counts, task.distinct, report.data.fresh);
-  const records = newRecords(task.mostRemoved, counts);
+  const records = newRemovalMaxima(task.mostRemoved, counts);
   const counted = {
     ...task,
     counts,
@@ -167,7 +169,7 @@ function applyCounts(task: Task, report: ServiceReport, now: number): Task {
   };
 }
 
-function finish(
+function applyFinished(
   transaction: OperationTransaction,
   task: Task,
   report: Extract<ServiceReport, { type: 'service.finished' }>,
@@ -182,9 +184,9 @@ function finish(
   };
   const continuesLater =
     report.data.result === 'finished' && transaction.operation.mode !== 'observe';
-  if (continuesLater && task.phase === 'plan') transaction.put(moveTask(cleared, 'pending'));
+  if (continuesLater && task.phase === 'plan') transaction.putTask(moveTask(cleared, 'pending'));
   else if (continuesLater && task.phase === 'pre-delete')
-    transaction.put({
+    transaction.putTask({
       ...moveTask(cleared, 'pending'),
       preDelete: 'done',
       verifications: afterPreDelete(task.verifications, report.data.verification ?? {}),
@@ -193,14 +195,14 @@ function finish(
     // A skipped service has no resources, so its task need not run again.
     const overtook = report.data.result === 'skipped' ? [] : cleared.overtook;
     const ended: Task = { ...moveTask(cleared, report.data.result), overtook, endedAt: now };
-    transaction.put(ended);
-    if (task.run < task.validFromRun) reopen(transaction, ended);
+    transaction.putTask(ended);
+    if (task.run < task.validFromRun) reopenTask(transaction, ended);
   }
 }
 
 type NextRun = NonNullable<Extract<ServiceReport, { type: 'service.progressed' }>['data']['again']>;
 
-function runAgain(
+function applyUnfinished(
   transaction: OperationTransaction,
   reported: Task,
   next: NextRun,
@@ -213,7 +215,7 @@ function runAgain(
   const idleMillis = step.now - task.progressAt;
   const lastingError = next.error ?? next.returned;
   if (lastingError && idleMillis - task.askedWaitMillis >= step.stallTimeoutMillis) {
-    giveUp(transaction, task, lastingError, step.now);
+    deadLetterTask(transaction, task, lastingError, step.now);
     return;
   }
   // For a short time after the removals, a listing may still show removed resources. A listing of
@@ -230,7 +232,7 @@ function runAgain(
   );
 }
 
-function fail(
+function applyFailed(
   transaction: OperationTransaction,
   task: Task,
   error: ErrorReport,
@@ -240,7 +242,7 @@ function fail(
   const attempts = task.runProgressed ? 0 : task.attempts + 1;
   // The service would refuse the call again, so the operator must act first (class `Denied`).
   if (!task.runProgressed && (error.class === 'Denied' || attempts >= step.maxAttempts)) {
-    giveUp(transaction, { ...task, attempts }, error, step.now);
+    deadLetterTask(transaction, { ...task, attempts }, error, step.now);
     return;
   }
   const askedSeconds = Math.min(error.retryAfterSeconds ?? 0, step.maxWaitMillis / 1000);
@@ -256,7 +258,7 @@ function requestNextRun(
 ): void {
   // The service may handle a redriven message before the coordinator receives the redrive. The task
   // is then still dead-lettered, and this report makes it active.
-  const state = underWay(task);
+  const state = stateUnderWay(task);
   const active = task.state === state ? task : moveTask(task, state);
   const next: Task = {
     ...active,
@@ -265,15 +267,15 @@ function requestNextRun(
     runProgressed: false,
     nextAt: now + delaySeconds * 1000,
   };
-  transaction.put(next);
-  transaction.messages.push({ ...transaction.request(next, now), delaySeconds });
+  transaction.putTask(next);
+  transaction.messages.push({ ...transaction.runRequest(next, now), delaySeconds });
 }
 
 /**
  * Dead-letters the task. The dead-letter message requests the next run, which begins when the
  * message is redriven.
  */
-export function giveUp(
+export function deadLetterTask(
   transaction: OperationTransaction,
   task: Task,
   error: ErrorReport,
@@ -287,6 +289,6 @@ export function giveUp(
     error,
     nextAt: undefined,
   };
-  transaction.put(next);
-  transaction.deadLetters.push({ message: transaction.request(next, now), error });
+  transaction.putTask(next);
+  transaction.deadLetters.push({ message: transaction.runRequest(next, now), error });
 }

@@ -1,11 +1,11 @@
 import type { Cause } from '../../events/account.ts';
 import type { OperationId } from '../../events/ids.ts';
-import { isIndependent } from './domain-project.ts';
+import { isIndependentOf } from './domain-project.ts';
 import { type KeystoneCheck, summarize } from './keystone-check.ts';
 import { isSuspended, type OpenedLifecycle, openLifecycle } from './lifecycle.ts';
-import type { BoundPlan, Mode, Operation, ProjectScope } from './model.ts';
-import { hasEnded, type Opened, openCleanup, refuse } from './open.ts';
-import { type Window, withWindow } from './recovery-window.ts';
+import type { ApprovedPlan, Mode, Operation, ProjectScope } from './model.ts';
+import { hasEnded, type OpenedOperation, openCleanup, refuse } from './open.ts';
+import { type RecoveryWindow, withWindow } from './recovery-window.ts';
 
 /** The request of an administrator, and the present state of the project. */
 export interface RequestInput {
@@ -25,9 +25,9 @@ export interface RequestInput {
   /** The ended operation that this request runs again. */
   readonly rerunOf?: OperationId;
   /** The approved plan that the request carries out. */
-  readonly plan?: BoundPlan;
+  readonly plan?: ApprovedPlan;
   /** The recovery window of the deletion. */
-  readonly window?: Window | undefined;
+  readonly window?: RecoveryWindow | undefined;
   /** The operation of the domain that waits for the replaced operation. */
   readonly parent?: Operation | undefined;
   /** All operations about the project. They show whether the project is already suspended. */
@@ -38,14 +38,14 @@ export interface RequestInput {
 export type RequestAnswer =
   | {
       readonly kind: 'opened';
-      readonly opened: Opened;
+      readonly opened: OpenedOperation;
       /**
        * Permissions and facts that cannot be checked in advance. Keystone may refuse the deletion
        * because of them.
        */
       readonly unknown: readonly string[];
       /** The operation that this one supersedes. */
-      readonly superseded?: Opened;
+      readonly superseded?: OpenedOperation;
       /** The operation of the domain, which waits for this one instead of the superseded one. */
       readonly parent?: Operation | undefined;
       /** The suspension of a project that stays recoverable. */
@@ -87,7 +87,7 @@ export function openRequest(input: RequestInput): RequestAnswer {
   }
   const superseded =
     openOperation &&
-    supersede(
+    refuseReplaced(
       openOperation,
       isReplaced
         ? `${input.by} approved the newer plan ${input.plan?.of}`
@@ -102,7 +102,7 @@ export function openRequest(input: RequestInput): RequestAnswer {
   // If the domain opened the replaced operation, the new one also belongs to the domain and is
   // canceled with it.
   const opener =
-    openOperation && parent && !isIndependent(openOperation, parent) ? parent.id : 'requested';
+    openOperation && parent && !isIndependentOf(openOperation, parent) ? parent.id : 'requested';
   const cause: Cause = {
     messageId: `${opener}/${scope.id}/${(existing[0]?.generation ?? 0) + 1}`,
     eventType: 'requested',
@@ -125,7 +125,7 @@ export function openRequest(input: RequestInput): RequestAnswer {
   if (!opened) return refusal('the same request was made already');
   const { plan } = input;
   const earlier = superseded?.operation.recovery;
-  const planned: Opened = {
+  const planned: OpenedOperation = {
     ...opened,
     operation: {
       ...opened.operation,
@@ -135,7 +135,8 @@ export function openRequest(input: RequestInput): RequestAnswer {
       ...(earlier ? { recovery: { ...earlier, remainingMillis: 0 } } : {}),
     },
   };
-  const delayed = input.window && input.mode === 'enforce' ? suspend(input, superseded) : undefined;
+  const delayed =
+    input.window && input.mode === 'enforce' ? openSuspension(input, superseded) : undefined;
   return {
     kind: 'opened',
     opened:
@@ -177,7 +178,10 @@ const hasRemovedNothing = ({ plan, startedAt, state }: Operation): boolean =>
 /**
  * Opens the suspension of a project that stays recoverable, unless it is suspended already.
  */
-function suspend(input: RequestInput, superseded: Opened | undefined): OpenedLifecycle {
+function openSuspension(
+  input: RequestInput,
+  superseded: OpenedOperation | undefined,
+): OpenedLifecycle {
   const { allOperations = [], by, mode, now, reason, scope } = input;
   const nothing = { opened: undefined, changed: [], messages: [] };
   const existing = allOperations.map((one) =>
@@ -202,7 +206,7 @@ function suspend(input: RequestInput, superseded: Opened | undefined): OpenedLif
   return opened ?? nothing;
 }
 
-function supersede(openOperation: Operation, because: string, now: number): Opened {
+function refuseReplaced(openOperation: Operation, because: string, now: number): OpenedOperation {
   const operation = refuse(openOperation, because, now);
   const { id, state, parentId } = operation;
   return {

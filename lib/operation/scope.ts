@@ -3,19 +3,19 @@ import type { UserId } from '../../events/ids.ts';
 import type { ProjectScope, Scope } from './model.ts';
 
 /** The part of an inventory record that an operation needs. */
-export interface KnownAccount {
+export interface InventoryAccount {
   readonly account: Account;
   readonly members: readonly UserId[] | undefined;
 }
 /** The data of the inventory about an account. */
-export interface KnownAbout {
-  readonly record: KnownAccount | undefined;
+export interface InventoryData {
+  readonly record: InventoryAccount | undefined;
   /** Users only: the records of the projects on which the user had a role. */
-  readonly projects: readonly KnownAccount[];
+  readonly projects: readonly InventoryAccount[];
 }
 
 /** Returns the scope of an operation: the account with the data that services need. */
-export function scopeOf(account: Account, { record, projects }: KnownAbout): Scope {
+export function scopeOf(account: Account, { record, projects }: InventoryData): Scope {
   if (account.type === 'project') return projectScope(account, record);
   const { name } = account;
   const named = name === undefined ? {} : { name };
@@ -32,7 +32,7 @@ export function scopeOf(account: Account, { record, projects }: KnownAbout): Sco
 /** Returns the scope of a project, with the members that the inventory recorded. */
 export function projectScope(
   { id, name, domainId }: Extract<Account, { type: 'project' }>,
-  record: KnownAccount | undefined,
+  record: InventoryAccount | undefined,
 ): ProjectScope {
   return {
     type: 'project',

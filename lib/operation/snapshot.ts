@@ -1,22 +1,24 @@
 import type { ServiceName } from '../../events/ids.ts';
 import { coverageOf } from './coverage.ts';
-import type { Covering } from './coverage-findings.ts';
-import type { LeftOut, Scope, Uncovered } from './model.ts';
+import type { CoveringService } from './coverage-findings.ts';
+import type { ExcludedRegion, Scope, UncoveredRegistration } from './model.ts';
 import { OWN_REGION, type PlacedService } from './order.ts';
 import type { Registry } from './registry.ts';
 
 /** The services of the cloud at one time. */
 export interface CloudSnapshot {
   readonly services: readonly PlacedService[];
-  readonly uncovered: readonly Uncovered[];
-  readonly leftOut: readonly LeftOut[];
+  readonly uncovered: readonly UncoveredRegistration[];
+  readonly leftOut: readonly ExcludedRegion[];
 }
 
 /**
  * A service with the data that a snapshot needs: its dependencies, its types and its resource
  * types.
  */
-export interface KnownService extends Omit<PlacedService, 'regions' | 'resourceTypes'>, Covering {
+export interface KnownService
+  extends Omit<PlacedService, 'regions' | 'resourceTypes'>,
+    CoveringService {
   readonly catalogTypes: readonly string[];
   readonly resourceTypes: NonNullable<PlacedService['resourceTypes']>;
   readonly userResourceTypes: readonly unknown[];
@@ -24,7 +26,7 @@ export interface KnownService extends Omit<PlacedService, 'regions' | 'resourceT
 }
 
 /** The known services, and the services that the settings add. */
-export interface Known {
+export interface KnownServices {
   readonly services: readonly KnownService[];
   /** Services that are off by default and that the settings enable. */
   readonly optedIn: readonly string[];
@@ -43,13 +45,13 @@ const NOT_SHOWN = 'the catalog does not contain it, and the lists of Keystone co
 export function cloudSnapshot(
   registry: Registry,
   type: Scope['type'],
-  { services, optedIn, httpPlugins }: Known,
+  { services, optedIn, httpPlugins }: KnownServices,
   candidates = services.filter(
     (service) => (type === 'user' ? service.userResourceTypes : service.resourceTypes).length > 0,
   ),
 ): CloudSnapshot {
   const coverage = coverageOf(registry, services);
-  const uncovered: Uncovered[] = type === 'project' ? [...coverage.unknown] : [];
+  const uncovered: UncoveredRegistration[] = type === 'project' ? [...coverage.unknown] : [];
   if (coverage.unlisted) uncovered.push(coverage.unlisted);
   const placed = candidates.map((service): PlacedService => {
     const { regions, unverified } = coverage.of(service);
@@ -65,9 +67,11 @@ export function cloudSnapshot(
           : service.resourceTypes.map(({ name }) => ({ name })),
       preDelete: type === 'project' && service.preDelete === true,
       regions: service.catalogTypes.length > 0 ? regions : [OWN_REGION],
-      skipped: isOff ? `off by default (PROPAGATOR_INCLUDE_SERVICES): ${offByDefault}` : undefined,
-      lacking: coverage.unlisted ? NOT_SHOWN : ABSENT,
-      unseen: isOff || regions.length > 0 ? [] : unverified,
+      skippedBecause: isOff
+        ? `off by default (PROPAGATOR_INCLUDE_SERVICES): ${offByDefault}`
+        : undefined,
+      absentBecause: coverage.unlisted ? NOT_SHOWN : ABSENT,
+      uncallable: isOff || regions.length > 0 ? [] : unverified,
     };
   });
   const own = type === 'project' ? httpPlugins : [];

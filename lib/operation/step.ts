@@ -4,18 +4,18 @@ import { announceEnd } from './advance.ts';
 import { applyCancel } from './cancel.ts';
 import { applyConfirmation } from './confirmation.ts';
 import { applyDiscard, applyRedrive, type Discarded } from './dead-letter.ts';
-import { applyChildren, type DomainProject, openProjects } from './domain.ts';
+import { type DomainProject, endDomainCleanup, openProjectCleanups } from './domain.ts';
 import { advanceDomain, type DomainProgress } from './domain-advance.ts';
-import { applyPlans } from './domain-plan.ts';
+import { endDomainPlan } from './domain-plan.ts';
 import { announceDisabled } from './domain-project.ts';
 import { applyKeystoneAction } from './keystone-actions.ts';
 import type { KeystoneAnswer } from './keystone-answer.ts';
 import { applyLifecycleConfirmation, type LifecycleAnswer } from './lifecycle-confirmation.ts';
-import { applyLifecycleChildren } from './lifecycle-domain.ts';
+import { endDomainLifecycle } from './lifecycle-domain.ts';
 import type { KeystoneActionResult, Operation, Task } from './model.ts';
 import { hasEnded } from './open.ts';
 import { applyWindow } from './recovery.ts';
-import { cancelRecoverable, hasPendingCancellation, undo } from './recovery-cancel.ts';
+import { cancelRecoverable, hasPendingCancellation, restoreAccount } from './recovery-cancel.ts';
 import { applyRelease } from './release.ts';
 import { applyReport } from './report.ts';
 import { OperationTransaction, type Step, type StepInput } from './transaction.ts';
@@ -78,11 +78,11 @@ export function step(
     cancelRecoverable(transaction, canceled, stepInput);
   else apply(transaction, event, stepInput);
   if (!hasEnded(operation) && isAbandonedDeletion(transaction.operation))
-    undo(transaction, stepInput);
+    restoreAccount(transaction, stepInput);
   announceDisabled(transaction, operation);
   // The operation of the domain waits for the end of this one, and a refusal is also an end.
   if (!hasEnded(operation) && hasEnded(transaction.operation)) announceEnd(transaction);
-  const changes = transaction.done();
+  const changes = transaction.changes();
   const unchanged =
     transaction.operation === operation &&
     changes.operations.length === 1 &&
@@ -98,7 +98,7 @@ function apply(transaction: OperationTransaction, event: StepEvent, stepInput: S
     case 'confirmation':
       applyConfirmation(transaction, event.confirmation, event.keystoneAnswer, stepInput);
       if (event.keystoneAnswer.kind === 'absent' && event.projects)
-        openProjects(transaction, event.projects, stepInput);
+        openProjectCleanups(transaction, event.projects, stepInput);
       break;
     case 'lifecycle-confirmation':
       applyLifecycleConfirmation(transaction, event.confirmation, event.answer, stepInput);
@@ -129,10 +129,10 @@ function apply(transaction: OperationTransaction, event: StepEvent, stepInput: S
       applyWindow(transaction, event.number, event.lifecycles, stepInput);
       break;
     case 'child-ended':
-      if (operation.action === 'plan') applyPlans(transaction, event.children, stepInput.now);
+      if (operation.action === 'plan') endDomainPlan(transaction, event.children, stepInput.now);
       else if (operation.action === 'cleanup')
-        applyChildren(transaction, event.children, stepInput.now);
-      else applyLifecycleChildren(transaction, event.children, stepInput.now);
+        endDomainCleanup(transaction, event.children, stepInput.now);
+      else endDomainLifecycle(transaction, event.children, stepInput.now);
       break;
     case 'domain-progress':
       advanceDomain(transaction, event, stepInput);

@@ -14,7 +14,7 @@ export interface StopDecision {
 }
 
 /** Returns the newest decision if it is a stop, otherwise `undefined`. */
-export const stopOf = (newest: StopDecision | undefined): StopDecision | undefined =>
+export const activeStop = (newest: StopDecision | undefined): StopDecision | undefined =>
   newest?.what === 'stopped' ? newest : undefined;
 
 /** Returns the condition of a task while all destructive work is stopped. */

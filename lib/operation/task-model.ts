@@ -21,7 +21,7 @@ export const TASK_STATES = [
 ] as const;
 export type TaskState = (typeof TASK_STATES)[number];
 /** The end states of a task. */
-export const TASK_ENDED: readonly TaskState[] = ['finished', 'skipped', 'unreachable'];
+export const ENDED_TASK_STATES: readonly TaskState[] = ['finished', 'skipped', 'unreachable'];
 
 /** One entry of the saved order: a service in a region, and the tasks that it depends on. */
 export interface PlannedTask {

@@ -67,18 +67,18 @@ export class OperationTransaction {
     return this.#tasks.get(id);
   }
 
-  put(task: Task): void {
+  putTask(task: Task): void {
     this.#tasks.set(task.id, task);
     this.#changed.add(task.id);
   }
 
   /** Adds another operation that this step opens or changes: a project of a domain. */
-  alsoPut(operation: Operation): void {
+  putOtherOperation(operation: Operation): void {
     this.#others.push(operation);
   }
 
   /** Returns the message that requests the task's present run. */
-  request(task: Task, now: number): ServiceRequested {
+  runRequest(task: Task, now: number): ServiceRequested {
     const { scope, confirmedAt } = this.operation;
     const removes = task.phase !== 'plan';
     return {
@@ -113,7 +113,7 @@ export class OperationTransaction {
   }
 
   /** Requests a Keystone action. The result of an earlier action is then ignored. */
-  keystoneAction(what: KeystoneAction['what'], now: number): void {
+  requestKeystoneAction(what: KeystoneAction['what'], now: number): void {
     const number = (this.operation.keystoneAction?.number ?? 0) + 1;
     this.operation = {
       ...this.operation,
@@ -131,7 +131,7 @@ export class OperationTransaction {
     this.deadLetters.length = 0;
   }
 
-  done(): Step {
+  changes(): Step {
     const tasks = this.tasks.filter((task) => this.#changed.has(task.id));
     return {
       operations: [this.operation, ...this.#others],

@@ -9,7 +9,7 @@ import { hasEnded } from './open.ts';
 import { type ProjectView, projectViews, sumOf } from './project-views.ts';
 
 /** One cause that an operation waits for, and the actor that can resolve it. */
-export interface Waiting {
+export interface WaitCause {
   readonly on: string;
   readonly since: number;
   readonly actor: Actor;
@@ -23,7 +23,7 @@ export interface OperationView {
   readonly operation: Operation;
   readonly tasks: readonly Task[];
   readonly resources: ResourceTypeCount;
-  readonly waitsOn: readonly Waiting[];
+  readonly waitsOn: readonly WaitCause[];
   /** Domains only: its projects, the deepest first. */
   readonly projects?: readonly ProjectView[] | undefined;
   /**
@@ -50,9 +50,9 @@ export interface ViewInput {
    * Tasks with a message in the dead-letter queue and without a report of the failure, because
    * their function crashed in each delivery.
    */
-  readonly givenUp: ReadonlySet<TaskId>;
+  readonly crashedTasks: ReadonlySet<TaskId>;
   /** Dead-lettered messages of the coordinator about this operation: their type and time. */
-  readonly lost: readonly { readonly what: string; readonly at: number }[];
+  readonly lostMessages: readonly { readonly what: string; readonly at: number }[];
   /** Reruns only: the tasks of the earlier operation. */
   readonly earlierTasks?: readonly Task[] | undefined;
 }
@@ -85,9 +85,17 @@ export function view(input: ViewInput): OperationView {
   };
 }
 
-function waitsOn(input: ViewInput): Waiting[] {
-  const { operation, tasks, now, recoverableUntil, children, givenUp, lost } = input;
-  const waitWithoutActor = (on: string, since: number): Waiting => ({
+function waitsOn(input: ViewInput): WaitCause[] {
+  const {
+    operation,
+    tasks,
+    now,
+    recoverableUntil,
+    children,
+    crashedTasks: givenUp,
+    lostMessages: lost,
+  } = input;
+  const waitWithoutActor = (on: string, since: number): WaitCause => ({
     on,
     since,
     actor: 'none',
@@ -96,7 +104,7 @@ function waitsOn(input: ViewInput): Waiting[] {
     deadLetter: false,
   });
   const { hold } = operation;
-  const waitsOfOperation: Waiting[] = hold
+  const waitsOfOperation: WaitCause[] = hold
     ? [
         {
           ...waitWithoutActor(hold.reason, hold.since),
@@ -143,7 +151,7 @@ function waitsOn(input: ViewInput): Waiting[] {
 }
 
 /** Returns the failure of a Keystone action that reverts an earlier change. */
-function waitsOnFailedAction({ id, keystoneAction, scope }: Operation): Waiting[] {
+function waitsOnFailedAction({ id, keystoneAction, scope }: Operation): WaitCause[] {
   if (!keystoneAction?.failure || keystoneAction.done) return [];
   const { failure, since, what } = keystoneAction;
   const { advice, gaveUp, message, requestId } = failure;
@@ -162,15 +170,15 @@ function waitsOnFailedAction({ id, keystoneAction, scope }: Operation): Waiting[
 }
 
 /** Returns the causes that a project of the domain waits for and that a person must resolve. */
-function waitsOnProject(child: Operation, { now, childTasks }: ViewInput): Waiting[] {
+function waitsOnProject(child: Operation, { now, childTasks }: ViewInput): WaitCause[] {
   const tasks = childTasks?.get(child.id) ?? [];
   return waitsOn({
     operation: child,
     tasks,
     now,
     children: [],
-    givenUp: new Set(),
-    lost: [],
+    crashedTasks: new Set(),
+    lostMessages: [],
   })
     .filter(({ actor }) => actor === 'operator')
     .map((waiting) => ({
@@ -191,7 +199,7 @@ function confirmingOn(operation: Operation, tasks: readonly Task[], now: number)
   return `the count of ${counting.join(', ')}`;
 }
 
-function taskWaitsOn(task: Task): Waiting[] {
+function taskWaitsOn(task: Task): WaitCause[] {
   if (task.state !== 'requested' && task.state !== 'dead-lettered' && task.state !== 'planning')
     return [];
   if (task.error) return [waitOnError(task, task.error)];
@@ -209,7 +217,7 @@ function taskWaitsOn(task: Task): Waiting[] {
     }));
 }
 
-const waitOnLostMessage = (id: OperationId, what: string, since: number): Waiting => ({
+const waitOnLostMessage = (id: OperationId, what: string, since: number): WaitCause => ({
   on: `the coordinator could not handle a message of this operation: ${what}`,
   since,
   actor: 'operator',
@@ -220,7 +228,7 @@ const waitOnLostMessage = (id: OperationId, what: string, since: number): Waitin
   deadLetter: true,
 });
 
-const waitOnSilentFunction = (task: Task): Waiting => ({
+const waitOnSilentFunction = (task: Task): WaitCause => ({
   on: `${task.service}: its function ended without a report in every delivery`,
   since: task.progressAt,
   actor: 'operator',
@@ -231,7 +239,7 @@ const waitOnSilentFunction = (task: Task): Waiting => ({
   deadLetter: true,
 });
 
-function waitOnError(task: Task, error: ErrorReport): Waiting {
+function waitOnError(task: Task, error: ErrorReport): WaitCause {
   const dead = task.state === 'dead-lettered';
   return {
     on: `${task.service}: ${error.message}`,

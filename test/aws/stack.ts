@@ -24,7 +24,7 @@ import { toEventBody, toOutbound } from '../../lib/engine/aws/messaging/envelope
 import { Queues } from '../../lib/engine/aws/messaging/queues.ts';
 import { namesOf } from '../../lib/engine/aws/names.ts';
 import { type AwsEngine, openAwsEngine } from '../../lib/engine/aws/open.ts';
-import { ENDED, type Operation } from '../../lib/operation/model.ts';
+import { ENDED_OPERATION_STATES, type Operation } from '../../lib/operation/model.ts';
 import { deploy } from '../../localstack/deploy.ts';
 import {
   apiUrlOf,
@@ -213,7 +213,7 @@ async function operationEnded(
   const until = Date.now() + seconds * 1000;
   for (;;) {
     const [operation] = await reads.operationsAbout('project', project);
-    if (operation && ENDED.includes(operation.state)) return operation;
+    if (operation && ENDED_OPERATION_STATES.includes(operation.state)) return operation;
     if (Date.now() > until) {
       const tasks = operation ? await reads.tasks(operation.id) : [];
       const open = tasks.filter(({ endedAt }) => endedAt === undefined);

@@ -43,8 +43,8 @@ async function planned(name: string) {
   const known = { services: SERVICES, optedIn: [], httpPlugins: [] };
   const snapshot = cloudSnapshot(await cloud.registry(), 'project', known);
   const service = snapshot.services.find((one) => one.name === name);
-  const unseen = (service?.unseen ?? []).map(({ because }) => because);
-  return { regions: service?.regions, unseen, lacking: service?.lacking, snapshot };
+  const unseen = (service?.uncallable ?? []).map(({ because }) => because);
+  return { regions: service?.regions, unseen, lacking: service?.absentBecause, snapshot };
 }
 
 const EVERYTHING = () => true;

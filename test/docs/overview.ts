@@ -1,4 +1,4 @@
-import { dependsOnEveryOther, levels } from '../../lib/operation/order.ts';
+import { dependencyLevels, dependsOnEveryOther } from '../../lib/operation/order.ts';
 import type { Service } from '../../lib/task/service.ts';
 import { bare, CLASSES, classesOf, requiredBefore, softBefore } from './glossary.ts';
 import { joined, linked, quoted, table } from './markdown.ts';
@@ -7,7 +7,7 @@ import { UNCOVERED } from './service-types.ts';
 
 /** All services on one page. */
 export function overview(services: readonly Service[]): string {
-  const ordered = levels(services).flatMap((level) =>
+  const ordered = dependencyLevels(services).flatMap((level) =>
     [...level].sort((a, b) => (a.name < b.name ? -1 : 1)),
   );
   const holding = ordered.filter(({ resourceTypes }) => resourceTypes.length > 0);

@@ -5,7 +5,7 @@ import { checkRegions } from '../../lib/openstack/catalog.ts';
 import type { Cloud } from '../../lib/openstack/cloud.ts';
 import type { Lists } from '../../lib/openstack/keystone-lists.ts';
 import { assembleRegistry, catalogRegistrations } from '../../lib/openstack/registry.ts';
-import type { LeftOut, Waiver } from '../../lib/operation/model.ts';
+import type { ExcludedRegion, Waiver } from '../../lib/operation/model.ts';
 import { chooseEndpoint } from '../../lib/operation/registry.ts';
 import { defineService, defineType, type Service } from '../../lib/task/service.ts';
 import { deleted, Simulation, TARGET } from './simulation.ts';
@@ -264,7 +264,7 @@ export class CoverageSimulation extends Simulation {
     await this.settle(this.deps, 60);
   }
 
-  get ended(): { state: string; leftOut: readonly LeftOut[] } {
+  get ended(): { state: string; leftOut: readonly ExcludedRegion[] } {
     const [operation] = [...this.engine.operations.values()];
     return { state: operation?.state ?? 'none', leftOut: operation?.leftOut ?? [] };
   }

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import type { ProjectId } from '../../events/ids.ts';
 import { lifecycleChanges } from '../../lib/handlers/lifecycle.ts';
 import { runTask } from '../../lib/handlers/task.ts';
-import type { AskedBy } from '../../lib/operation/model.ts';
+import type { LifecycleRequest } from '../../lib/operation/model.ts';
 import { openProvision } from '../../lib/operation/provision.ts';
 import { Policy } from '../../lib/policy/schema.ts';
 import { PropagatorError } from '../../lib/shared/errors.ts';
@@ -190,7 +190,7 @@ export class ProvisionSimulation extends SuspendSimulation {
   }
 
   /** An administrator types `project provision`. */
-  async ask(asked: Partial<AskedBy> = {}): Promise<void> {
+  async ask(asked: Partial<LifecycleRequest> = {}): Promise<void> {
     const now = this.engine.time;
     const opened = openProvision({
       scope: { type: 'project', id: TARGET },

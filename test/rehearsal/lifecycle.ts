@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { duration } from '../../lib/cli/output.ts';
 import { type OperationShape, OperationsShape } from '../../lib/cli/shapes.ts';
-import { ENDED } from '../../lib/operation/model.ts';
+import { ENDED_OPERATION_STATES } from '../../lib/operation/model.ts';
 import { resourceStatesOf } from '../cloud/resource-states.ts';
 import type { RehearsalFixture } from './rehearsal-fixture.ts';
 
@@ -20,7 +20,8 @@ async function endOf(
   for (;;) {
     const { operations } = await client.get(`/v1/operations?project=${project}`, OperationsShape);
     const found = operations.find(({ operation }) => operation.action === action);
-    if (found && ENDED.some((state) => state === found.operation.state)) return found;
+    if (found && ENDED_OPERATION_STATES.some((state) => state === found.operation.state))
+      return found;
     if (Date.now() > until)
       throw new Error(
         `the operation ${action} is ${found?.operation.state ?? 'missing'}: ${JSON.stringify(found?.tasks)}`,

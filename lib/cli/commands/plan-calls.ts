@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { ENDED } from '../../operation/model.ts';
+import { ENDED_OPERATION_STATES } from '../../operation/model.ts';
 import { PropagatorError } from '../../shared/errors.ts';
 import type { Printed } from '../format.ts';
 import { type WindowOptions, windowBody, windowText } from '../recovery-window.ts';
@@ -107,7 +107,7 @@ export async function makePlan(
   for (;;) {
     const plan = await client.get(`/v1/operations/${opened}/plan${detailQuery}`, PlanShape);
     if (plan.digest !== undefined) return plan;
-    if (ENDED.some((state) => state === plan.state)) {
+    if (ENDED_OPERATION_STATES.some((state) => state === plan.state)) {
       const { operation } = await client.get(`/v1/operations/${opened}`, OperationShape);
       throw failed(
         `the plan ${opened} ended ${plan.state}: ${operation.hold?.reason ?? 'without a reason'}`,

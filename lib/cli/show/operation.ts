@@ -65,7 +65,7 @@ function coverage(
   { uncovered, leftOut, waived: counted }: OperationShape['operation'],
   waivers: readonly WaiverShape[],
 ): string {
-  const { open } = applyWaivers(
+  const { unwaived: open } = applyWaivers(
     uncovered.map((one) => ({ ...one, types: [one.type] })),
     waivers,
   );

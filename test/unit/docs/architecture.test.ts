@@ -1,5 +1,5 @@
 import { globSync, readFileSync } from 'node:fs';
-import { ENDED, TASK_ENDED } from '../../../lib/operation/model.ts';
+import { ENDED_OPERATION_STATES, ENDED_TASK_STATES } from '../../../lib/operation/model.ts';
 import { OPERATION_TRANSITIONS, TASK_TRANSITIONS } from '../../../lib/operation/transitions.ts';
 
 const page = readFileSync('docs/architecture.md', 'utf8');
@@ -19,8 +19,8 @@ const edgesOfTable = (table: Readonly<Record<string, readonly string[]>>): strin
   Object.entries(table).flatMap(([from, all]) => all.map((to) => `${from} --> ${to}`));
 
 describe.each([
-  ['Operation', OPERATION_TRANSITIONS, 'confirming', ENDED],
-  ['Task', TASK_TRANSITIONS, 'planning', TASK_ENDED],
+  ['Operation', OPERATION_TRANSITIONS, 'confirming', ENDED_OPERATION_STATES],
+  ['Task', TASK_TRANSITIONS, 'planning', ENDED_TASK_STATES],
 ] as const)('the states of docs/architecture.md: %s', (heading, table, first, ended) => {
   const text = section(heading);
 

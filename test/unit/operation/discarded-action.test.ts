@@ -1,6 +1,6 @@
 import { DomainId } from '../../../events/ids.ts';
 import type { Message } from '../../../events/index.ts';
-import { unrestored } from '../../../lib/operation/discarded-action.ts';
+import { unrestoredText } from '../../../lib/operation/discarded-action.ts';
 import { operation } from '../../engine/samples.ts';
 
 const service = { type: 'service.requested', data: { service: 'nova' } } as Message;
@@ -8,7 +8,7 @@ const service = { type: 'service.requested', data: { service: 'nova' } } as Mess
 describe('the discard of a dead letter', () => {
   it('of a resume names the service and the command that resumes its resources', () => {
     const resume = operation({ action: 'resume', state: 'running' });
-    expect(unrestored(resume, service)).toBe(
+    expect(unrestoredText(resume, service)).toBe(
       `Resources of nova that are suspended stay suspended in project ${resume.scope.id}. To ` +
         `resume them after ${resume.id} has ended: propagator project resume ` +
         `${resume.scope.id} --reason "…"`,
@@ -16,7 +16,9 @@ describe('the discard of a dead letter', () => {
   });
 
   it('of a cleanup leaves nothing suspended', () => {
-    expect(unrestored(operation({ action: 'cleanup', state: 'running' }), service)).toBeUndefined();
+    expect(
+      unrestoredText(operation({ action: 'cleanup', state: 'running' }), service),
+    ).toBeUndefined();
   });
 
   it('of the enable of a domain names the commands for the domain and its projects', () => {
@@ -28,13 +30,13 @@ describe('the discard of a dead letter', () => {
     });
     const data = { operationId: canceled.id, what: 'enable', number: 2 } as const;
     const message: Message = { type: 'operation.keystone-action', data };
-    expect(unrestored(canceled, message)).toBe(
+    expect(unrestoredText(canceled, message)).toBe(
       `The domain d1 stays disabled in Keystone, and its resources that ${canceled.id} suspended ` +
         'stay suspended. To enable it: openstack domain set --enable d1. Then resume it: ' +
         'propagator project resume PROJECT --reason "…", for each of its projects (propagator ' +
         'operation list --domain d1)',
     );
     const earlier: Message = { type: 'operation.keystone-action', data: { ...data, number: 1 } };
-    expect(unrestored(canceled, earlier)).toBeUndefined();
+    expect(unrestoredText(canceled, earlier)).toBeUndefined();
   });
 });

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { withElapsed, withoutFuture } from '../../../lib/operation/elapsed.ts';
+import { withCorrectedIdleTime, withoutFutureTimes } from '../../../lib/operation/elapsed.ts';
 import type { Task } from '../../../lib/operation/model.ts';
 
 const MINUTE = 60_000;
@@ -33,7 +33,7 @@ function idleAfter({ waits, jumpBefore, jump }: Silence) {
     task = { ...task, nextAt: clock + wait };
     clock += wait + (index === jumpBefore ? jump * HOUR : 0);
     passed += wait;
-    task = withElapsed(task, { now: clock, stallTimeoutMillis });
+    task = withCorrectedIdleTime(task, { now: clock, stallTimeoutMillis });
     idle.push(clock - task.progressAt);
   }
   return { idle, passed };
@@ -69,7 +69,7 @@ describe('the time without progress of a task', () => {
 
   it('does not include the time before the run was requested', () => {
     const task = { ...asked(NOON), reportedAt: NOON - 5 * HOUR };
-    const { progressAt } = withElapsed(task, { now: NOON + MINUTE, stallTimeoutMillis });
+    const { progressAt } = withCorrectedIdleTime(task, { now: NOON + MINUTE, stallTimeoutMillis });
     expect(progressAt).toBe(NOON);
   });
 });
@@ -78,14 +78,14 @@ describe('an operation in its grace period', () => {
   const opened = { openedAt: NOON, notBefore: NOON + HOUR, confirmedAt: [NOON + 1000] };
 
   it('is unchanged while the clock is not changed', () => {
-    expect(withoutFuture(opened, NOON + 2000)).toBe(opened);
+    expect(withoutFutureTimes(opened, NOON + 2000)).toBe(opened);
   });
 
   it('waits for exactly the rest of the grace period after the clock was set back', () =>
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 48 * HOUR }), (back) => {
         const now = NOON + 1000 - back;
-        const after = withoutFuture(opened, now);
+        const after = withoutFutureTimes(opened, now);
         expect(after.notBefore - now).toBe(HOUR - 1000);
         expect(after.confirmedAt).toEqual([]);
       }),

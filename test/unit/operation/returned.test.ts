@@ -1,5 +1,5 @@
 import { Counts } from '../../../events/service.ts';
-import { mergeCounts, newRecords } from '../../../lib/operation/counts.ts';
+import { mergeCounts, newRemovalMaxima } from '../../../lib/operation/counts.ts';
 import { PropagatorError } from '../../../lib/shared/errors.ts';
 import { IdFilter } from '../../../lib/task/id-filter.ts';
 import { defineService, defineType, type Removal } from '../../../lib/task/service.ts';
@@ -117,19 +117,19 @@ describe('a resource that the service reports as removed, and lists again', () =
 
   it('is no progress if it returns after each run', () => {
     let counts = mergeCounts({}, counted(1, 1), {}, { [T]: 1 });
-    let most = newRecords({}, counts);
+    let most = newRemovalMaxima({}, counts);
     expect(most).toEqual({ [T]: 1 });
     for (let run = 0; run < 5; run += 1) {
       counts = mergeCounts(counts, counted(1, 0), { [T]: 1 });
-      expect(newRecords(most, counts)).toEqual({});
+      expect(newRemovalMaxima(most, counts)).toEqual({});
       counts = mergeCounts(counts, counted(1, 1), { [T]: 1 });
-      expect(newRecords(most, counts)).toEqual({});
-      most = { ...most, ...newRecords(most, counts) };
+      expect(newRemovalMaxima(most, counts)).toEqual({});
+      most = { ...most, ...newRemovalMaxima(most, counts) };
       expect(counts).toEqual({ [T]: { found: 1, removed: 1, left: 0 } });
     }
     // A new resource is progress.
     counts = mergeCounts(counts, counted(1, 1), { [T]: 1 }, { [T]: 1 });
-    expect(newRecords(most, counts)).toEqual({ [T]: 2 });
+    expect(newRemovalMaxima(most, counts)).toEqual({ [T]: 2 });
   });
 });
 

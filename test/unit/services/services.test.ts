@@ -1,5 +1,5 @@
 import { readdirSync } from 'node:fs';
-import { dependenciesOf, levels } from '../../../lib/operation/order.ts';
+import { dependenciesOf, dependencyLevels } from '../../../lib/operation/order.ts';
 import { SERVICES } from '../../../lib/services/index.ts';
 
 describe('the services', () => {
@@ -19,7 +19,7 @@ describe('the services', () => {
     expect(required('neutron')).toContain('nova');
     expect(required('cinder')).toContain('nova');
     expect(
-      levels(SERVICES)
+      dependencyLevels(SERVICES)
         .at(-1)
         ?.map(({ name }) => name),
     ).toEqual(['keystone']);
