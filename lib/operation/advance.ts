@@ -2,7 +2,7 @@ import { Account } from '../../events/account.ts';
 import { total } from './counts.ts';
 import { waitsForProjects } from './domain-project.ts';
 import { applyWaivers, leftoversOf } from './leftovers.ts';
-import type { Hold, Operation } from './model.ts';
+import type { Hold, Operation, Task } from './model.ts';
 import { hasTaskEnded } from './overtaking.ts';
 import { whyOverDrift } from './plan.ts';
 import { requestPreDelete, requestReady } from './ready.ts';
@@ -20,15 +20,15 @@ const mayExceedCaps = (operation: Operation): boolean =>
   operation.action === 'provision';
 
 /**
- * True if an administrator requested the operation and Keystone still has the project. The
- * operation disables and deletes the project itself.
+ * True if an administrator requested the operation and Keystone has not answered 404 for the
+ * project. The operation then disables and deletes the project itself.
  */
 export const isOnLivingProject = (operation: Operation): boolean =>
   operation.request !== undefined && operation.confirmedAt.length === 0;
 
 /**
- * Advances an operation as far as possible now: starts it, requests its tasks, or ends it. Called
- * after every change.
+ * Advances an operation as far as possible now: starts it, requests runs of its tasks, or ends it.
+ * Called after every change of the operation or of its tasks.
  */
 export function advance(transaction: OperationTransaction, step: StepInput): void {
   if (transaction.operation.state === 'confirming') startWhenConfirmed(transaction, step);
@@ -40,25 +40,23 @@ export function advance(transaction: OperationTransaction, step: StepInput): voi
 }
 
 /**
- * True if Keystone has confirmed the change (safety rule "Keystone decides"). After a deletion,
- * Keystone answered 404 twice, with the confirmation interval between the answers, and the grace
- * period is over. For a request of an administrator, Keystone has shown the project in the
- * requested state.
+ * True if Keystone has confirmed the change and the operation may begin (safety rule "Keystone
+ * decides"). Keystone must give the same answer twice, with the confirmation interval between the
+ * answers, and the grace period must be over. The answer for a deletion is 404. A request of an
+ * administrator is confirmed when Keystone has shown the project once and its tasks are planned.
  */
 export function isConfirmed(operation: Operation, step: StepInput): boolean {
   if (isOnLivingProject(operation)) return operation.order.length > 0;
   const [first, last] = [operation.confirmedAt.at(0), operation.confirmedAt.at(-1)];
+  if (first === undefined || last === undefined || step.now < operation.notBefore) return false;
   // One answer that shows the project is enough for a provision, because a provision only adds.
-  if (operation.action === 'provision')
-    return first !== undefined && step.now >= operation.notBefore;
-  return (
-    first !== undefined &&
-    last !== undefined &&
-    last - first >= step.confirmationIntervalMillis &&
-    step.now >= operation.notBefore
-  );
+  return operation.action === 'provision' || last - first >= step.confirmationIntervalMillis;
 }
 
+/**
+ * Starts a confirmed operation when every service was counted once. In mode `observe` the operation
+ * ends instead.
+ */
 function startWhenConfirmed(transaction: OperationTransaction, step: StepInput): void {
   const { operation } = transaction;
   if (!isConfirmed(operation, step)) return;
@@ -67,13 +65,9 @@ function startWhenConfirmed(transaction: OperationTransaction, step: StepInput):
       transaction.operation = { ...moveOperation(operation, 'observed'), endedAt: step.now };
     return;
   }
-  // Wait for the first count of each service. If a count fails, the operation continues without it
-  // (safety rule "One stuck project stops no other").
-  const uncounted = transaction.tasks.filter(
-    (task) => task.state === 'planning' && task.sequence === 0 && task.run === 1,
-  );
-  if (uncounted.length > 0) return;
-  // A person has released the deletion of this account, so the hourly cap does not apply.
+  if (transaction.tasks.some(awaitsFirstCount)) return;
+  // A person has released the suspicious deletion of this account, so the hourly cap does not
+  // apply.
   const isExempt = mayExceedCaps(operation) || operation.cause.suspicious === true;
   if (!isExempt && step.startedLastHour >= step.maxOperationsPerHour) {
     holdOperation(
@@ -88,27 +82,37 @@ function startWhenConfirmed(transaction: OperationTransaction, step: StepInput):
 }
 
 /**
+ * True until the first run of the task has reported. If this run fails, the operation starts
+ * without the count (safety rule "One stuck project stops no other").
+ */
+const awaitsFirstCount = ({ run, sequence, state }: Task): boolean =>
+  state === 'planning' && sequence === 0 && run === 1;
+
+/**
  * Begins the part of the operation that makes changes. A requested operation on an enabled project
- * begins with phase `pre-delete`. Every other operation begins with its tasks.
+ * begins with phase `pre-delete`. Every other operation begins with state `running`.
  */
 export function beginChanges(transaction: OperationTransaction, now: number): void {
   const { operation } = transaction;
   const isEnabled = operation.request?.enabled === true;
   // The recovery window has disabled the project. Some resources can be removed only with a token
-  // on the project, so the operation enables it again.
-  const isEnabledAgain =
+  // on the enabled project, so the operation enables the project again.
+  const mustEnable =
     !isEnabled &&
     hasDisabledAccount(operation.recovery) &&
     transaction.tasks.some((task) => task.preDelete === 'due' && !hasTaskEnded(task));
-  const isAlive = isOnLivingProject(operation) && (isEnabled || isEnabledAgain);
+  const hasPreDelete = isOnLivingProject(operation) && (isEnabled || mustEnable);
   transaction.operation = {
-    ...moveOperation(operation, isAlive ? 'pre-delete' : 'running'),
+    ...moveOperation(operation, hasPreDelete ? 'pre-delete' : 'running'),
     startedAt: operation.startedAt ?? now,
   };
-  if (isAlive) transaction.requestKeystoneAction(isEnabled ? 'assign-role' : 'enable', now);
+  if (hasPreDelete) transaction.requestKeystoneAction(mustEnable ? 'enable' : 'assign-role', now);
 }
 
-/** Requests the pre-delete runs, and disables the project when all of them have ended. */
+/**
+ * Requests the pre-delete runs once the propagator has a role on the project. Disables the project
+ * when all these runs have ended.
+ */
 function advancePreDelete(transaction: OperationTransaction, step: StepInput): void {
   const { keystoneAction } = transaction.operation;
   if (keystoneAction?.what !== 'assign-role' || !keystoneAction.done) return;
@@ -121,21 +125,28 @@ function advancePreDelete(transaction: OperationTransaction, step: StepInput): v
     transaction.requestKeystoneAction('disable', step.now);
 }
 
-/** Holds an operation that is over a cap or over its approved plan. Returns true if it is held. */
+/**
+ * Holds an operation that has more resources than the cap or its approved plan allows. Returns true
+ * if the operation is now held.
+ */
 function holdAtLimit(transaction: OperationTransaction, step: StepInput): boolean {
   const { plan, scope, startedAt } = transaction.operation;
-  const drift = whyOverDrift(transaction.operation, transaction.tasks);
-  const reason = drift ?? whyOverCap(transaction, step);
-  if (reason === undefined) return false;
-  const replanAdvice =
-    startedAt === undefined
-      ? ` If not, plan again (propagator project plan ${scope.id}): the approval of that plan ` +
-        'replaces this operation.'
-      : '';
-  const advice =
-    `Compare the plan (propagator operation show ${plan?.of}) with the project. ` +
-    `To remove also the resources that appeared, release the operation.${replanAdvice}`;
-  holdOperation(transaction, reason, step.now, drift ? { about: 'drift', advice } : {});
+  const overDrift = whyOverDrift(transaction.operation, transaction.tasks);
+  if (overDrift !== undefined) {
+    const replanAdvice =
+      startedAt === undefined
+        ? ` If not, plan again (propagator project plan ${scope.id}): the approval of that plan ` +
+          'replaces this operation.'
+        : '';
+    const advice =
+      `Compare the plan (propagator operation show ${plan?.of}) with the project. ` +
+      `To remove also the resources that appeared, release the operation.${replanAdvice}`;
+    holdOperation(transaction, overDrift, step.now, { about: 'drift', advice });
+    return true;
+  }
+  const overCap = whyOverCap(transaction, step);
+  if (overCap === undefined) return false;
+  holdOperation(transaction, overCap, step.now);
   return true;
 }
 
@@ -146,7 +157,7 @@ function whyOverCap(transaction: OperationTransaction, step: StepInput): string 
   return `it holds ${found} resources, the cap is ${step.maxResourcesPerOperation}`;
 }
 
-/** Holds the operation until a person releases it by name. */
+/** Holds the operation until a person releases it. Default of `about`: `cap`. */
 export function holdOperation(
   transaction: OperationTransaction,
   reason: string,
@@ -164,49 +175,47 @@ export function holdOperation(
   };
 }
 
-/** Ends the operation when the report of every task has ended the task. */
+/**
+ * Ends the operation when all its tasks have ended. A requested operation first deletes its project
+ * in Keystone.
+ */
 function endWhenDone(transaction: OperationTransaction, step: StepInput): void {
   const { operation } = transaction;
-  // If no service has resources of the account, the operation has no tasks and ends here.
-  if (
-    operation.state === 'running' &&
-    !waitsForProjects(operation) &&
-    operation.order.every(({ id }) => hasTaskEnded(transaction.task(id)))
-  ) {
-    if (isOnLivingProject(operation)) beginClosing(transaction, step);
-    else
-      transaction.operation = {
-        ...inEndState(transaction, step),
-        endedAt: step.now,
-        hold: undefined,
-      };
-  } else if (
-    operation.state === 'closing' &&
-    operation.keystoneAction?.what === 'delete' &&
-    operation.keystoneAction.done
-  ) {
-    const hold = operation.isUnverified ? operation.hold : undefined;
-    transaction.operation = { ...inEndState(transaction, step), endedAt: step.now, hold };
+  const { keystoneAction, state } = operation;
+  if (state === 'closing' && keystoneAction?.what === 'delete' && keystoneAction.done) {
+    endOperation(transaction, operation.isUnverified ? operation.hold : undefined, step);
+    return;
   }
+  // An operation has no tasks if no service has resources of the account. It also ends here.
+  const isDone =
+    state === 'running' &&
+    !waitsForProjects(operation) &&
+    operation.order.every(({ id }) => hasTaskEnded(transaction.task(id)));
+  if (!isDone) return;
+  if (isOnLivingProject(operation)) beginClosing(transaction, step);
+  else endOperation(transaction, undefined, step);
 }
 
-function inEndState(transaction: OperationTransaction, step: StepInput): Operation {
-  const { unwaived: open, usedWaivers: waived } = applyWaivers(
-    leftoversOf(transaction.operation, transaction.tasks),
-    step.waivers,
-  );
-  return {
-    ...moveOperation(
-      transaction.operation,
-      open.length > 0 || transaction.operation.isUnverified ? 'unverified' : 'finished',
-    ),
-    waived,
+/** Ends the operation as `unverified` if resources may be left, otherwise as `finished`. */
+function endOperation(
+  transaction: OperationTransaction,
+  hold: Hold | undefined,
+  step: StepInput,
+): void {
+  const { operation, tasks } = transaction;
+  const { unwaived, usedWaivers } = applyWaivers(leftoversOf(operation, tasks), step.waivers);
+  const isUnverified = unwaived.length > 0 || operation.isUnverified;
+  transaction.operation = {
+    ...moveOperation(operation, isUnverified ? 'unverified' : 'finished'),
+    waived: usedWaivers,
+    endedAt: step.now,
+    hold,
   };
 }
 
 /**
- * Returns the leftovers that no waiver covers. After the deletion of the project, these leftovers
- * could never be removed.
+ * Returns the possible leftovers that no waiver covers. Keystone gives a token only on a living
+ * project, so some of these leftovers can no longer be removed after its deletion.
  */
 const unwaivedLeftovers = (transaction: OperationTransaction, step: StepInput): string[] =>
   applyWaivers(leftoversOf(transaction.operation, transaction.tasks), step.waivers).unwaived.map(
@@ -214,9 +223,9 @@ const unwaivedLeftovers = (transaction: OperationTransaction, step: StepInput): 
   );
 
 /**
- * Deletes the project in Keystone. If resources may be left, a person must decide about the
- * deletion. Before that, the operation asks Keystone, because another client may already have
- * deleted the project.
+ * Begins the deletion of the project in Keystone. If resources may be left, the operation first
+ * asks Keystone whether the project still exists. If it does, {@link holdForLeftovers} holds the
+ * operation.
  */
 function beginClosing(transaction: OperationTransaction, step: StepInput): void {
   const { id, confirmation } = transaction.operation;
@@ -236,30 +245,26 @@ function beginClosing(transaction: OperationTransaction, step: StepInput): void 
  * deletion of the project.
  */
 export function holdForLeftovers(transaction: OperationTransaction, step: StepInput): void {
-  const unknown = unwaivedLeftovers(transaction, step);
-  if (unknown.length === 0) return;
+  const leftovers = unwaivedLeftovers(transaction, step);
+  if (leftovers.length === 0) return;
+  const reason = `the project is not deleted in Keystone yet: ${leftovers.join('; ')}`;
   const advice =
     'The listed services may still hold resources of this project: check them. A release ' +
     'deletes the project in Keystone in any case.';
-  holdOperation(
-    transaction,
-    `the project is not deleted in Keystone yet: ${unknown.join('; ')}`,
-    step.now,
-    {
-      about: 'leftovers',
-      advice,
-    },
-  );
+  holdOperation(transaction, reason, step.now, { about: 'leftovers', advice });
 }
 
-/** Publishes the end of the operation for subscribers and for the operation of the domain. */
+/**
+ * Publishes the end of the operation for subscribers and for the operation of the domain. If
+ * another deletion of the account was announced during the operation, publishes this deletion
+ * again, so that a new operation opens.
+ */
 export function announceEnd(transaction: OperationTransaction): void {
   const { id, state, parentId, next, scope } = transaction.operation;
   transaction.messages.push({
     type: 'operation.finished',
     data: { operationId: id, state, ...(parentId ? { parentId } : {}) },
   });
-  // Another deletion of the account was announced during this operation.
   if (next)
     transaction.messages.push({
       type: `account.${scope.type}.deleted`,

@@ -1,25 +1,26 @@
 import type { Approval, ApprovedPlan, Operation } from './model.ts';
 import { allowedDrift, type DriftLimit, isComplete, type Plan } from './plan.ts';
 
-/** The plans that need two approvals. The settings name them. */
+/** The settings that decide which plans need two approvals. */
 export interface TwoApproverRules {
-  /** Every plan of a domain. */
+  /** True if every plan of a domain needs two approvals. */
   readonly domain: boolean;
-  /** A plan that lists more than this number of resources. */
+  /** A plan that lists more resources than this number needs two approvals. */
   readonly resources: number | undefined;
-  /** A project with one of these tags in Keystone. */
+  /** A plan for a project with one of these tags in Keystone needs two approvals. */
   readonly tags: readonly string[];
 }
 
-/** The rules of the settings about approvals. */
+/** The settings about approvals. */
 export interface ApprovalRules {
   readonly twoApprovers: TwoApproverRules;
   readonly drift: DriftLimit;
 }
 
-/** The approvals of a plan that are stored, and the operation that carries it out. */
+/** The stored approvals of a plan. */
 export interface Approvals {
   readonly approvals: readonly Approval[];
+  /** The id of the operation that carries out the plan; `undefined` before. */
   readonly opened: string | undefined;
 }
 
@@ -38,13 +39,13 @@ export function whyTwoApprovals(
 }
 
 /**
- * True if the settings require two approvals of some plans. A request without a plan is then
- * refused.
+ * True if the settings require two approvals for some plans. A request to delete a project without
+ * an approved plan is then refused, because it would bypass these approvals.
  */
 export const requiresPlans = ({ domain, resources, tags }: TwoApproverRules): boolean =>
   domain || resources !== undefined || tags.length > 0;
 
-/** The approval of a person. */
+/** The approval of a plan by a person, and the data that decides about it. */
 export interface ApprovalInput {
   readonly operation: Operation;
   readonly plan: Plan;
@@ -58,8 +59,9 @@ export interface ApprovalInput {
 }
 
 /**
- * Returns the id of a caller in the form `NAME (ID)`. A renamed Keystone user therefore does not
- * count as two persons. A caller without an id is identified by name.
+ * Returns the id out of `NAME (ID)`, the text that identifies a caller. The id does not change when
+ * a Keystone user is renamed, so a renamed user does not count as a second person. For a caller
+ * without an id, returns the name.
  */
 const personOf = (by: string): string => /\(([^()]+)\)$/.exec(by)?.[1] ?? by;
 
@@ -78,28 +80,10 @@ export type ApprovalAnswer =
 export function decideApproval(input: ApprovalInput): ApprovalAnswer {
   const { operation, plan, stored, by, rules } = input;
   const { id } = operation;
-  if (operation.action !== 'plan')
-    return {
-      kind: 'refused',
-      because: `${id} is a ${operation.action}, and only a plan can be approved`,
-      advice:
-        operation.scope.type === 'user'
-          ? 'Only a plan for a project or a domain can be approved.'
-          : `Plan first: propagator ${operation.scope.type} plan ${operation.scope.id}`,
-    };
-  if (!isComplete(operation) || plan.digest === undefined)
-    return {
-      kind: 'refused',
-      because: `the plan ${id} is ${operation.state}, and only a complete plan can be approved`,
-      advice: `See: propagator operation show ${id}`,
-    };
-  if (stored.opened !== undefined)
-    return {
-      kind: 'refused',
-      because: `the plan ${id} was approved already: ${stored.opened} carries it out`,
-      advice: `See: propagator operation show ${stored.opened}`,
-    };
-  if (input.digest !== plan.digest)
+  const { digest } = plan;
+  const refusal = whyNotApprovable(operation, plan, stored);
+  if (refusal) return refusal;
+  if (digest === undefined || input.digest !== digest)
     return {
       kind: 'refused',
       because: `the digest does not match the plan ${id}, so you read another plan`,
@@ -125,9 +109,40 @@ export function decideApproval(input: ApprovalInput): ApprovalAnswer {
     kind: 'approved',
     plan: {
       of: id,
-      digest: plan.digest,
+      digest,
       allowedDrift: allowedDrift(rules.drift, plan.resources),
       approvals,
     },
   };
+}
+
+/** Returns a refusal if the operation is not a complete plan, or if the plan was approved before. */
+function whyNotApprovable(
+  operation: Operation,
+  plan: Plan,
+  stored: Approvals,
+): Extract<ApprovalAnswer, { kind: 'refused' }> | undefined {
+  const { id } = operation;
+  if (operation.action !== 'plan')
+    return {
+      kind: 'refused',
+      because: `${id} is a ${operation.action}, and only a plan can be approved`,
+      advice:
+        operation.scope.type === 'user'
+          ? 'Only a plan for a project or a domain can be approved.'
+          : `Plan first: propagator ${operation.scope.type} plan ${operation.scope.id}`,
+    };
+  if (!isComplete(operation) || plan.digest === undefined)
+    return {
+      kind: 'refused',
+      because: `the plan ${id} is ${operation.state}, and only a complete plan can be approved`,
+      advice: `See: propagator operation show ${id}`,
+    };
+  if (stored.opened !== undefined)
+    return {
+      kind: 'refused',
+      because: `the plan ${id} was approved already: ${stored.opened} carries it out`,
+      advice: `See: propagator operation show ${stored.opened}`,
+    };
+  return undefined;
 }

@@ -29,23 +29,20 @@ export function whyNotCanceled(operation: Operation): string | undefined {
     : `${id} is closing: everything is removed, and Keystone deletes the ${scope.type}`;
 }
 
+/** The decision of a person to cancel an operation. */
+interface Cancellation {
+  readonly by: string;
+  readonly reason: string;
+}
+
 /**
  * Applies the decision of a person to cancel an operation. No further removal begins, and the role
- * on the project is revoked. Removed resources cannot be restored. The counts of the tasks show
- * their number. `children`: the stored operations of a domain's projects. The operations that the
- * domain opened are canceled, too. An independent operation about a project continues.
+ * on the project is revoked. Removed resources cannot be restored. The counts of the tasks show how
+ * many resources were removed. `children`, for a domain: the stored operations of its projects.
  */
 export function applyCancel(
   transaction: OperationTransaction,
-  {
-    by,
-    reason,
-    children,
-  }: {
-    readonly by: string;
-    readonly reason: string;
-    readonly children: readonly Operation[];
-  },
+  { by, reason, children }: Cancellation & { readonly children: readonly Operation[] },
   step: StepInput,
 ): void {
   const { operation } = transaction;
@@ -63,8 +60,8 @@ export function applyCancel(
         reason: `canceled by ${by}: ${reason}`,
         since: step.now,
         advice:
-          `The call that deletes the ${operation.scope.type} may be under way. The operation ` +
-          'ends with its answer, within a minute.',
+          `The call that deletes the ${operation.scope.type} may be in progress. The operation ` +
+          'ends within a minute, after the answer to this call.',
       },
     };
     return;
@@ -75,14 +72,14 @@ export function applyCancel(
 /** Ends a canceled operation. Its hold tells the operator which resources or projects are gone. */
 export function endCanceled(
   transaction: OperationTransaction,
-  { by, reason }: { readonly by: string; readonly reason: string },
+  { by, reason }: Cancellation,
   children: readonly Operation[],
   step: StepInput,
 ): void {
   const { operation } = transaction;
   const { scope, state, keystoneAction } = operation;
-  // The action `disable` first revokes the role. If the action failed, Keystone may have refused
-  // the revocation.
+  // The action `disable` first revokes the role. If the action failed, Keystone may have refused to
+  // revoke the role.
   const isDisableRefused =
     state === 'held' && keystoneAction?.what === 'disable' && !keystoneAction.done;
   const hasRole =
@@ -100,23 +97,36 @@ export function endCanceled(
     endedAt: step.now,
   };
   if (hasRole) transaction.requestKeystoneAction('revoke-role', step.now);
-  if (scope.type !== 'domain') return;
-  const independent = new Set(
-    children.filter((child) => isIndependentOf(child, operation)).map(({ id }) => id),
+  if (scope.type === 'domain' && state !== 'closing')
+    cancelChildren(transaction, { by, reason }, children);
+}
+
+/**
+ * Cancels the operations that the operation of a domain has opened. An independent operation about
+ * a project of the domain continues.
+ */
+function cancelChildren(
+  { messages, operation }: OperationTransaction,
+  { by, reason }: Cancellation,
+  children: readonly Operation[],
+): void {
+  const notCanceled = new Set(
+    children
+      .filter((child) => isIndependentOf(child, operation) || hasEnded(child))
+      .map(({ id }) => id),
   );
-  const ended = new Set(children.filter(hasEnded).map(({ id }) => id));
   for (const operationId of operation.children)
-    if (!independent.has(operationId) && !ended.has(operationId) && state !== 'closing')
-      transaction.messages.push({
+    if (!notCanceled.has(operationId))
+      messages.push({
         type: 'operation.canceled',
         data: { operationId, by, reason: `${operation.id} is canceled: ${reason}`.slice(0, 1000) },
       });
 }
 
 /**
- * Returns an ended operation with the advice for an account that Keystone does not show after the
- * cancellation. A 404 before the cancellation and another 404 after it confirm the deletion.
- * `isFollowed`: the cleanup of the deleted account was announced.
+ * Returns a canceled operation with new advice, because Keystone does not show its account after
+ * the cancellation. If Keystone answered 404 before the cancellation and again after it, the
+ * deletion is confirmed. `isFollowed`: a cleanup of the deleted account follows.
  */
 export function withAbsenceAdvice(
   operation: Operation,
@@ -150,8 +160,8 @@ export function withAbsenceAdvice(
 const MAX_NAMED_PROJECTS = 5;
 
 /**
- * Returns a text about the resources that a canceled operation has removed and the command that
- * enables the account.
+ * Returns a text that says which resources or projects a canceled operation has removed, with the
+ * command that enables the account.
  */
 function removedText(operation: Operation, children: readonly Operation[]): string {
   const { keystoneAction, projects = [], scope, startedAt } = operation;
@@ -163,8 +173,8 @@ function removedText(operation: Operation, children: readonly Operation[]): stri
   if (scope.type === 'project')
     return isBeingDeleted
       ? `Every resource that was found is gone. The project itself stays. ${enable}`
-      : 'Resources that the counts show as removed are gone. A removal that was already sent is ' +
-          `not taken back. ${enable}`;
+      : 'Resources that the counts show as removed are gone. A removal that was already sent ' +
+          `cannot be stopped. ${enable}`;
   const deleted = isBeingDeleted
     ? projects.map(({ id, name = id }) => name)
     : children.filter(isProjectDeleted).map((child) => child.scope.name ?? child.scope.id);
@@ -179,6 +189,6 @@ function removedText(operation: Operation, children: readonly Operation[]): stri
   const remainingText = isBeingDeleted
     ? 'The roles and limits of the domain may be deleted. The domain itself stays.'
     : 'In the other projects, resources that the counts of their operations show as removed are ' +
-      'gone. A removal that was already sent is not taken back.';
+      'gone. A removal that was already sent cannot be stopped.';
   return `${deletedText} ${remainingText} ${enable}`;
 }

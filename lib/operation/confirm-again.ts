@@ -2,8 +2,9 @@ import type { OperationTransaction, StepInput } from './transaction.ts';
 
 const MAX_WAIT_SECONDS = 60;
 /**
- * Keystone's answer right after a change may be stale, because a database replica or a cache of one
- * worker still has the old state. An answer counts only if it stays the same for this time.
+ * Right after a change in Keystone, an answer may be stale, because a database replica or the cache
+ * of one worker still has the old state. An answer that contradicts an operation therefore ends the
+ * operation only if Keystone repeats the answer for this time.
  */
 export const SAME_ANSWER_MILLIS = 60_000;
 
@@ -22,15 +23,16 @@ export function confirmAgain(transaction: OperationTransaction, delaySeconds: nu
 }
 
 /**
- * Returns the seconds until Keystone is asked again while an external cause blocks the operation.
- * The delay is the time since `since`, but at least one second and at most one minute.
+ * Returns the delay in seconds of the next question to Keystone while an external cause blocks the
+ * operation. `since`: when the block began. The delay is the time since then, but at least one
+ * second and at most one minute.
  */
 export const delayWhileBlocked = (since: number, { now }: StepInput): number =>
   Math.min(MAX_WAIT_SECONDS, Math.max(1, (now - since) / 1000));
 
 /**
- * Returns the seconds until Keystone is asked again, while an answer must stay the same for {@link
- * SAME_ANSWER_MILLIS}.
+ * Returns the delay in seconds of the next question to Keystone while Keystone must repeat an
+ * answer for {@link SAME_ANSWER_MILLIS}. `since`: when Keystone first gave the answer.
  */
 export const delayWhileUnchanged = (since: number, step: StepInput): number =>
   Math.min(20, Math.max(step.confirmationIntervalMillis, step.now - since) / 1000);

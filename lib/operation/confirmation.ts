@@ -13,14 +13,14 @@ import { mergedRerunScope } from './scope.ts';
 import type { OperationTransaction, StepInput } from './transaction.ts';
 import { applyBlocked, applyPresent, applyUnknown } from './unconfirmed.ts';
 
-/** True if the operation still waits for Keystone's answer number `confirmation`. */
+/** True if the operation still waits for Keystone's answer to question number `confirmation`. */
 export const awaitsConfirmation = (operation: Operation, confirmation: number): boolean =>
   operation.confirmation === confirmation &&
   (operation.state === 'confirming' || mayBeDeletedByOthers(operation));
 
 /**
- * True for a requested operation in a state in which another client may delete its project.
- * Keystone's answer is applied in these states.
+ * True for a requested operation while another client may delete its project. In these states the
+ * operation applies an answer of Keystone, although it is no longer `confirming`.
  */
 const mayBeDeletedByOthers = (operation: Operation): boolean =>
   isOnLivingProject(operation) &&
@@ -32,8 +32,8 @@ const isHeldForLeftovers = ({ state, hold }: Operation): boolean =>
   state === 'held' && hold?.about === 'leftovers';
 
 /**
- * Applies Keystone's answer number `confirmation` to the operation. An answer to an earlier
- * question is ignored.
+ * Applies Keystone's answer to question number `confirmation`. An answer to an earlier question is
+ * ignored.
  */
 export function applyConfirmation(
   transaction: OperationTransaction,
@@ -44,8 +44,8 @@ export function applyConfirmation(
   const { operation } = transaction;
   if (!awaitsConfirmation(operation, confirmation)) return;
   if (operation.state === 'recoverable') {
-    // Keystone answers 404, so another client may have deleted the project. Ask again, as at the
-    // end of the window.
+    // After a 404, another client may have deleted the project. The operation asks Keystone again,
+    // as at the end of its recovery window.
     if (keystoneAnswer.kind === 'absent') endWindow(transaction, [], step);
     return;
   }
@@ -58,17 +58,24 @@ export function applyConfirmation(
     resumeWindow(transaction, step);
     return;
   }
+  applyWhileConfirming(transaction, keystoneAnswer, step);
+}
+
+function applyWhileConfirming(
+  transaction: OperationTransaction,
+  keystoneAnswer: KeystoneAnswer,
+  step: StepInput,
+): void {
+  const { operation } = transaction;
   switch (keystoneAnswer.kind) {
     case 'absent':
-      if (operation.action === 'plan') {
+      if (operation.action === 'plan')
         transaction.operation = refuse(
           operation,
           'Keystone no longer shows the project, so there is nothing to plan',
           step.now,
         );
-        break;
-      }
-      applyAbsent(transaction, keystoneAnswer, step);
+      else applyAbsent(transaction, keystoneAnswer, step);
       break;
     case 'present':
       if (operation.request && keystoneAnswer.alive)
@@ -104,7 +111,7 @@ export function applyConfirmation(
   }
 }
 
-/** Applies an answer that shows the project. The operation was requested by an administrator. */
+/** Applies an answer that shows the project of a request. */
 function applyShownProject(
   transaction: OperationTransaction,
   enabled: boolean,
@@ -143,6 +150,10 @@ function applyShownProject(
   advance(transaction, step);
 }
 
+/**
+ * Applies a 404 of Keystone for the account. Plans the tasks after the first 404, and advances the
+ * operation after the confirming 404.
+ */
 function applyAbsent(
   transaction: OperationTransaction,
   { cloud, known }: Extract<KeystoneAnswer, { kind: 'absent' }>,
@@ -159,12 +170,14 @@ function applyAbsent(
     ...(known ? { scope: mergedRerunScope(operation.scope, known) } : {}),
   };
   // A single 404 before the end of a recovery window may be wrong. If the tasks were planned now,
-  // their counts would be old at the end of the window.
+  // their counts would be out of date at the end of the window.
   const mayPlan = !hasTimeLeft(operation) || isConfirmed(transaction.operation, step);
   if (isUnplanned && cloud && mayPlan) planTasks(transaction, cloud, step);
-  // An operation without tasks would end immediately and remove nothing.
+  // Advance only with planned tasks: without tasks the operation would end immediately and remove
+  // nothing.
   const isPlanned = !isUnplanned || cloud !== undefined;
   if (isPlanned && isConfirmed(transaction.operation, step)) {
+    // The projects of a domain have their own operations, so a domain has no tasks to advance.
     if (operation.scope.type !== 'domain') advance(transaction, step);
     return;
   }

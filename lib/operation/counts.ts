@@ -4,15 +4,15 @@ import type { ResourceTypeCount, Task, TaskCounts } from './model.ts';
 const NONE: ResourceTypeCount = { found: 0, removed: 0, left: 0 };
 
 /**
- * Returns the counts of a task after a run has reported.
+ * Returns the counts of a task after a run has reported `counts`. A type that the run could not
+ * list is missing in `counts` and keeps its earlier count.
  *
- * `found` is the number of distinct resources listed so far, or a lower bound of this number. Two
- * numbers are known: the most ids that one run listed, and the distinct ids of all runs. `found` is
- * the higher of the two. `removed` is `found - left`.
+ * `found` is the number of distinct resources that the runs have listed, or a lower bound of this
+ * number. Both the highest number that one run listed and the distinct ids of all runs are lower
+ * bounds, so `found` is the higher of these two. `removed` is `found - left`.
  *
- * `baseline`: the counts before the run. `distinct`: the number of ids that earlier runs listed.
- * `fresh`: the number of ids that only this run listed. `counts` lacks each type that the run could
- * not list. A type without a new count keeps its old count.
+ * `baseline`: the counts before the run. `distinct`: how many ids the earlier runs listed. `fresh`:
+ * how many ids only this run listed.
  */
 export function mergeCounts(
   baseline: TaskCounts,
@@ -30,7 +30,7 @@ export function mergeCounts(
   return now;
 }
 
-/** Returns the number of distinct ids after a run has ended. */
+/** Returns how many distinct ids the runs of a task have listed after one more run has ended. */
 export const addDistinct = (
   distinct: Task['distinct'],
   fresh: Task['distinct'] = {},
@@ -42,10 +42,10 @@ export const addDistinct = (
 });
 
 /**
- * Returns the types whose `removed` is higher than in all earlier reports. Only a new maximum
- * counts as progress. If a user creates a resource again and again, its removals do not increase
- * `removed` (see {@link mergeCounts}). The back-off then grows, and the task is dead-lettered at
- * the stall timeout.
+ * Returns the types whose `removed` is higher than in all earlier reports, with the new value. Only
+ * such a new maximum counts as progress. If a user creates a resource again after each removal, the
+ * removals do not increase `removed` (see {@link mergeCounts}). The delay between the runs then
+ * grows, and the task is dead-lettered at the stall timeout.
  */
 export function newRemovalMaxima(
   mostRemoved: Task['mostRemoved'],
@@ -58,9 +58,9 @@ export function newRemovalMaxima(
   );
 }
 
-/** Returns the sum over all resource types. */
-export function total(counts: TaskCounts): ResourceTypeCount {
-  return Object.values(counts).reduce(
+/** Returns the sum of several counts. */
+export const sumOf = (counts: readonly ResourceTypeCount[]): ResourceTypeCount =>
+  counts.reduce(
     (sum, count) => ({
       found: sum.found + count.found,
       removed: sum.removed + count.removed,
@@ -68,11 +68,13 @@ export function total(counts: TaskCounts): ResourceTypeCount {
     }),
     NONE,
   );
-}
+
+/** Returns the sum of a task over all resource types. */
+export const total = (counts: TaskCounts): ResourceTypeCount => sumOf(Object.values(counts));
 
 /**
- * Returns the conditions, each with the time since which it exists. The time is kept while the
- * reason is the same.
+ * Returns the conditions of a new report, each with the time since which it exists. A condition
+ * that the task had before keeps its time.
  */
 export function keepSince(
   before: readonly Condition[],
@@ -89,8 +91,9 @@ export function keepSince(
 }
 
 /**
- * Returns the known holds that still apply and that the report does not repeat. A hold still
- * applies if the run failed or did not list the type of the held resource.
+ * Returns the deletion holds among the earlier conditions of a task that still apply although the
+ * report lacks them. Such a hold still applies if the run could not list the type of the held
+ * resource, or if the run failed before it could report the hold.
  */
 export function holdsStillKnown(before: readonly Condition[], report: ServiceReport): Condition[] {
   const { conditions, verification = {} } = report.data;
@@ -106,28 +109,27 @@ export function holdsStillKnown(before: readonly Condition[], report: ServiceRep
 }
 
 /**
- * True if every condition waits for a person. Conditions of class `Unsupported` are ignored,
+ * True if a person must act for every condition. Conditions of class `Unsupported` are ignored,
  * because no task waits for them.
  */
-export function waitsForPeople(conditions: readonly Condition[]): boolean {
+export function waitsOnlyForPeople(conditions: readonly Condition[]): boolean {
   const waits = conditions.filter((condition) => condition.class !== 'Unsupported');
   return waits.length > 0 && waits.every((condition) => condition.actor !== 'none');
 }
 
 /**
- * Returns the seconds until the next run. The delay is short while resources are removed. Without
- * progress the delay is a quarter of the idle time, up to a minute. If only a person can help, the
- * delay is half of the idle time, up to five minutes. The delay is never shorter than the service's
- * `Retry-After`.
+ * Returns the delay in seconds of the next run. The delay is a quarter of the time since the last
+ * progress, up to a minute. If only a person can help, the delay is half of this time, up to five
+ * minutes. The delay is never shorter than `requestedSeconds`, the delay that the run requested.
  */
 export function nextRunSeconds(
   task: Pick<Task, 'progressAt' | 'conditions'>,
   now: number,
-  askedSeconds: number,
+  requestedSeconds: number,
 ): number {
-  const idle = Math.max(0, now - task.progressAt) / 1000;
-  const ownDelay = waitsForPeople(task.conditions)
-    ? Math.min(300, Math.max(1, idle / 2))
-    : Math.min(60, Math.max(0.4, idle / 4));
-  return Math.max(askedSeconds, ownDelay);
+  const idleSeconds = Math.max(0, now - task.progressAt) / 1000;
+  const ownDelay = waitsOnlyForPeople(task.conditions)
+    ? Math.min(300, Math.max(1, idleSeconds / 2))
+    : Math.min(60, Math.max(0.4, idleSeconds / 4));
+  return Math.max(requestedSeconds, ownDelay);
 }

@@ -2,97 +2,106 @@ import type { ServiceName } from '../../events/ids.ts';
 import type { UncoveredRegistration } from './model.ts';
 import { type ChosenEndpoint, type Registration, type Registry, typeKey } from './registry.ts';
 
-/** A service, built in or added by the operator, that covers types of the catalog. */
+/** A service file or plugin, with the types of the catalog that it covers. */
 export interface CoveringService {
   readonly name: ServiceName;
+  /** The types under which the propagator calls the service, the official type first. */
   readonly catalogTypes: readonly string[];
+  /** Older types of the service. */
   readonly catalogAliases?: readonly string[];
+  /** Why nothing in the service belongs to a project. Absent for a service that is cleaned up. */
   readonly noProjectResources?: string | undefined;
 }
 
 /** The type that a waiver names for a registration without a type. */
 export const UNTYPED = 'untyped';
 
-/** True if the propagator is set up for the region. */
+/** True if the settings include the region. Without a setting, all regions are included. */
 export const isRegionConfigured = ({ regions }: Registry, region: string): boolean =>
   regions.length === 0 || regions.includes(region);
 /** True if the settings exclude the region of the registration. */
 export const isRegionExcluded = (registry: Registry, { region }: Registration): boolean =>
   region !== undefined && !isRegionConfigured(registry, region);
 
-/** True if the propagator calls this type. False for older types of the service. */
+/** True if the propagator calls the service under this type. False for its older types. */
 export const isCalledType = ({ catalogTypes }: CoveringService, { type }: Registration): boolean =>
-  catalogTypes.some((main) => typeKey(main) === typeKey(type));
+  catalogTypes.some((called) => typeKey(called) === typeKey(type));
 
 /**
- * Returns a registration that is not cleaned up, with the reason and the advice for the operator.
+ * Returns a registration of the service that is not cleaned up, with the reason and the advice for
+ * the operator. `chosen`: the endpoints that the cleanup of the service calls.
  */
 export function describeUncovered(
   registry: Registry,
   service: CoveringService,
-  one: Registration,
+  registration: Registration,
   chosen: readonly ChosenEndpoint[],
 ): UncoveredRegistration {
-  const [main = ''] = service.catalogTypes;
-  const registrationFields = {
-    type: one.type,
-    name: one.name,
-    ...(one.region === undefined ? {} : { region: one.region }),
+  const { type, name, region } = registration;
+  return {
+    type,
+    name,
+    ...(region === undefined ? {} : { region }),
+    ...whyUncovered(registry, service, registration, chosen),
   };
-  const where = one.region === undefined ? '' : ` in ${one.region}`;
-  if (one.hidden !== undefined)
+}
+
+function whyUncovered(
+  registry: Registry,
+  service: CoveringService,
+  registration: Registration,
+  chosen: readonly ChosenEndpoint[],
+): Required<Pick<UncoveredRegistration, 'because' | 'advice'>> {
+  const { type, region, hidden } = registration;
+  const inRegion = region === undefined ? '' : ` in ${region}`;
+  if (hidden !== undefined)
     return {
-      ...registrationFields,
-      because: `it is registered${where}, but ${one.hidden}`,
+      because: `it is registered${inRegion}, but ${hidden}`,
       advice:
         'Enable it, or show it to the project of the propagator, and run the operation again.',
     };
-  if (one.region === undefined)
+  if (region === undefined)
     return {
-      ...registrationFields,
       because: 'its endpoint names no region',
       advice: 'Set its region: openstack endpoint set --region REGION ENDPOINT',
     };
-  if (isRegionExcluded(registry, one))
+  if (isRegionExcluded(registry, registration))
     return {
-      ...registrationFields,
       because:
-        `it is registered only${where}, and ${registry.setting} names only ` +
+        `it is registered only${inRegion}, and ${registry.setting} names only ` +
         `${registry.regions.join(', ')}`,
       advice:
-        `Add ${one.region} to the regions in clouds.yaml (regions: ` +
-        `[${[...registry.regions, one.region].join(', ')}]).`,
+        `Add ${region} to the regions in clouds.yaml (regions: ` +
+        `[${[...registry.regions, region].join(', ')}]).`,
     };
-  const chosenInRegion = chosen.find(({ registration }) => registration.region === one.region);
+  const chosenInRegion = chosen.find((one) => one.registration.region === region);
   if (chosenInRegion)
     return {
-      ...registrationFields,
       because:
-        `it is registered twice${where}; the cleanup covers ${chosenInRegion.endpoint.place}, ` +
-        `and does not cover ${places(one, chosenInRegion)}`,
+        `it is registered twice${inRegion}; the cleanup covers ${chosenInRegion.endpoint.place}, ` +
+        `and does not cover ${otherPlaces(registration, chosenInRegion)}`,
       advice: 'Delete the endpoint that is no longer used, or clean up that service by hand.',
     };
-  if (isCalledType(service, one))
+  if (isCalledType(service, registration))
     return {
-      ...registrationFields,
-      because: `the catalog has no public, internal or admin endpoint of this type${where}`,
+      because: `the catalog has no public, internal or admin endpoint of this type${inRegion}`,
       advice: 'Correct the interface: openstack endpoint set --interface public ENDPOINT',
     };
+  const [main = ''] = service.catalogTypes;
   return {
-    ...registrationFields,
     because:
-      `the catalog has it${where} under ${one.type} only, and not under ` +
+      `the catalog has it${inRegion} under ${type} only, and not under ` +
       `${service.catalogTypes.join(' or ')}`,
     advice: `Register its current API: openstack service create --name ${service.name} ${main}`,
   };
 }
 
-const places = ({ endpoints }: Registration, { endpoint }: ChosenEndpoint): string =>
+const otherPlaces = ({ endpoints }: Registration, { endpoint }: ChosenEndpoint): string =>
   [...new Set(endpoints.map(({ place }) => place))]
     .filter((place) => place !== endpoint.place)
     .join(', ');
 
-/** Returns the entry for a registration of a type that no service covers. */
+/** Returns a registration of a type that no service covers, with the reason if it is not obvious. */
 export function describeUnknownType({
   type,
   name,
@@ -115,18 +124,18 @@ export function describeUnknownType({
 }
 
 /**
- * Returns one entry for each type and region. An entry from the catalog replaces other entries of
- * its type.
+ * Returns the entries without duplicates, sorted by type. An entry without a reason is about a type
+ * in the catalog that no service covers. It replaces the entries of its type that have a reason.
  */
-export function distinct(all: readonly UncoveredRegistration[]): UncoveredRegistration[] {
+export function withoutDuplicates(all: readonly UncoveredRegistration[]): UncoveredRegistration[] {
   const typesInCatalog = new Set(
     all.filter(({ because }) => because === undefined).map(({ type }) => type),
   );
-  const distinctEntries = all.filter(
+  const kept = all.filter(
     ({ type, because }) => because === undefined || !typesInCatalog.has(type),
   );
-  const byPlace = new Map(
-    distinctEntries.map((one) => [`${one.type}\n${one.region ?? ''}\n${one.because ?? ''}`, one]),
+  const byContent = new Map(
+    kept.map((one) => [`${one.type}\n${one.region ?? ''}\n${one.because ?? ''}`, one]),
   );
-  return [...byPlace.values()].sort((a, b) => (a.type < b.type ? -1 : a.type > b.type ? 1 : 0));
+  return [...byContent.values()].sort((a, b) => (a.type < b.type ? -1 : a.type > b.type ? 1 : 0));
 }

@@ -2,27 +2,30 @@ import {
   type CoveringService,
   describeUncovered,
   describeUnknownType,
-  distinct,
   isCalledType,
   isRegionConfigured,
   isRegionExcluded,
+  withoutDuplicates,
 } from './coverage-findings.ts';
 import type { ExcludedRegion, UncoveredRegistration } from './model.ts';
 import {
   type ChosenEndpoint,
   chooseEndpoint,
-  doubledInterfaces,
+  type Endpoint,
   hasInterface,
+  isAmbiguous,
   type Registration,
   type Registry,
   typeKey,
 } from './registry.ts';
 
-/** The coverage of one service: the regions of its cleanup, and its unreachable registrations. */
+/** The coverage of one service. */
 export interface ServiceCoverage {
+  /** The regions in which the cleanup calls the service. */
   readonly regions: readonly string[];
   /**
-   * Registrations that the cleanup does not reach, except registrations that a setting leaves out.
+   * The registrations of the service that the cleanup does not reach. A registration in a region
+   * that a setting excludes is omitted if the cleanup reaches another region.
    */
   readonly unverified: readonly UncoveredRegistration[];
 }
@@ -30,40 +33,40 @@ export interface ServiceCoverage {
 /** The coverage of all registrations of a cloud. */
 export interface Coverage {
   readonly of: (service: CoveringService) => ServiceCoverage;
-  /** Registrations of types that no service covers. */
+  /** The registrations of types that no service covers. */
   readonly unknown: readonly UncoveredRegistration[];
-  /** Regions that a setting leaves out, with the types registered there. */
+  /** The regions that a setting excludes, with the types registered there. */
   readonly leftOut: readonly ExcludedRegion[];
   /**
-   * Set if Keystone's own lists could not be read, with the reason. No service then counts as
-   * absent.
+   * Set if the list of services and endpoints in Keystone could not be read, with the reason. No
+   * service then counts as absent.
    */
   readonly unlisted: UncoveredRegistration | undefined;
 }
 
-/** The type that a waiver names if the lists of Keystone cannot be read. */
+/** The type that a waiver names if the list of services and endpoints cannot be read. */
 export const UNLISTED = 'unlisted';
 /**
- * Assigns every registration of Keystone to one of three groups: cleaned up, left out by a named
- * setting, or unverified. A service without a registration is absent, if Keystone's lists could be
- * read.
+ * Assigns every registration in Keystone to one of three groups: cleaned up, excluded by a named
+ * setting, or unverified. A service without a registration counts as absent if Keystone's list of
+ * services and endpoints could be read.
  */
 export function coverageOf(registry: Registry, services: readonly CoveringService[]): Coverage {
   const { registrations, unlisted } = registry;
   const coveredTypes = new Set(services.flatMap(typeKeys));
-  const leftOut = new Map<string, Set<string>>();
   const byService = new Map(
-    services.map((service) => [service.name, serviceCoverage(registry, service, leftOut)]),
+    services.map((service) => [service.name, serviceCoverage(registry, service)]),
   );
   const none: ServiceCoverage = { regions: [], unverified: [] };
   return {
     of: ({ name }) => byService.get(name) ?? none,
-    unknown: distinct(
+    unknown: withoutDuplicates(
       registrations.filter(({ type }) => !coveredTypes.has(typeKey(type))).map(describeUnknownType),
     ),
-    leftOut: [...leftOut]
-      .map(([region, types]) => ({ region, types: [...types].sort(), setting: registry.setting }))
-      .sort((a, b) => (a.region < b.region ? -1 : 1)),
+    leftOut: excludedRegions(
+      [...byService.values()].flatMap(({ excluded }) => excluded),
+      registry.setting,
+    ),
     unlisted: unlisted && {
       type: UNLISTED,
       name: 'Keystone',
@@ -80,31 +83,46 @@ export function coverageOf(registry: Registry, services: readonly CoveringServic
 const typeKeys = ({ catalogTypes, catalogAliases = [] }: CoveringService): string[] =>
   [...catalogTypes, ...catalogAliases].map(typeKey);
 
+/** Groups registrations in excluded regions by region. */
+function excludedRegions(excluded: readonly Registration[], setting: string): ExcludedRegion[] {
+  const types = new Map<string, Set<string>>();
+  for (const { region = '', type } of excluded)
+    types.set(region, (types.get(region) ?? new Set()).add(type));
+  return [...types]
+    .map(([region, inRegion]) => ({ region, types: [...inRegion].sort(), setting }))
+    .sort((a, b) => (a.region < b.region ? -1 : 1));
+}
+
 function serviceCoverage(
   registry: Registry,
   service: CoveringService,
-  leftOut: Map<string, Set<string>>,
-): ServiceCoverage {
+): ServiceCoverage & { readonly excluded: readonly Registration[] } {
   const keys = new Set(typeKeys(service));
   const serviceRegistrations = registry.registrations.filter(({ type }) => keys.has(typeKey(type)));
   const chosen = chosenEndpoints(registry, service, serviceRegistrations);
   const regions = chosen
     .map(({ registration }) => registration.region)
     .filter((region) => region !== undefined);
-  if (service.noProjectResources !== undefined) return { regions, unverified: [] };
-  const emptied = new Set(chosen.flatMap((one) => placesOf(serviceRegistrations, one)));
-  const unverified: UncoveredRegistration[] = [];
-  for (const one of serviceRegistrations) {
-    if (isCovered(one, service, serviceRegistrations, chosen, emptied)) continue;
-    if (chosen.length > 0 && isRegionExcluded(registry, one)) {
-      const types = leftOut.get(one.region ?? '') ?? new Set();
-      leftOut.set(one.region ?? '', types.add(one.type));
-    } else unverified.push(describeUncovered(registry, service, one, chosen));
-  }
-  return { regions, unverified: distinct(unverified) };
+  if (service.noProjectResources !== undefined) return { regions, unverified: [], excluded: [] };
+  const cleanedPlaces = new Set(chosen.flatMap((one) => placesOf(serviceRegistrations, one)));
+  const uncovered = serviceRegistrations.filter(
+    (registration) =>
+      !isCovered(registration, service, serviceRegistrations, chosen, cleanedPlaces),
+  );
+  const isExcluded = (registration: Registration): boolean =>
+    chosen.length > 0 && isRegionExcluded(registry, registration);
+  return {
+    regions,
+    unverified: withoutDuplicates(
+      uncovered
+        .filter((registration) => !isExcluded(registration))
+        .map((registration) => describeUncovered(registry, service, registration, chosen)),
+    ),
+    excluded: uncovered.filter(isExcluded),
+  };
 }
 
-/** Returns the endpoints to call, one for each region. */
+/** Returns the endpoints to call, at most one for each region. */
 function chosenEndpoints(
   registry: Registry,
   service: CoveringService,
@@ -123,7 +141,7 @@ function chosenEndpoints(
     allRegions.filter((region) => isRegionConfigured(registry, region)),
   );
   // The propagator is logged in to this Keystone. Keystone is therefore covered in every region,
-  // even in one that the settings leave out.
+  // even in one that the settings exclude.
   return configuredEndpoints.length === 0 && service.catalogTypes.includes('identity')
     ? inRegions(allRegions).slice(0, 1)
     : configuredEndpoints;
@@ -134,44 +152,43 @@ function placesOf(
   serviceRegistrations: readonly Registration[],
   { registration, endpoint }: ChosenEndpoint,
 ): string[] {
-  const isDoubled = doubledInterfaces(serviceRegistrations, registration);
+  const isAmbiguousEndpoint = (one: Endpoint): boolean =>
+    isAmbiguous(one, registration, serviceRegistrations);
   // If one interface has several endpoints, the other interfaces may belong to any of them.
-  if (isDoubled(endpoint)) return [endpoint.place];
-  return [endpoint, ...registration.endpoints.filter((one) => !isDoubled(one))].map(
+  if (isAmbiguousEndpoint(endpoint)) return [endpoint.place];
+  return [endpoint, ...registration.endpoints.filter((one) => !isAmbiguousEndpoint(one))].map(
     ({ place }) => place,
   );
 }
 
+/**
+ * True if the cleanup of the service reaches this registration. `chosen`: the endpoints that the
+ * cleanup calls. `cleanedPlaces`: the places of these endpoints.
+ */
 function isCovered(
-  one: Registration,
+  registration: Registration,
   service: CoveringService,
   serviceRegistrations: readonly Registration[],
   chosen: readonly ChosenEndpoint[],
-  emptied: ReadonlySet<string>,
+  cleanedPlaces: ReadonlySet<string>,
 ): boolean {
+  const { endpoints, region, serviceId } = registration;
   // A registration without an endpoint cannot be called. Another registration of the service covers
   // it.
-  if (one.endpoints.length === 0) return chosen.length > 0;
+  if (endpoints.length === 0) return chosen.length > 0;
+  const called = chosen.find((one) => one.registration.region === region)?.registration;
   // The settings replace the endpoint that Keystone has in this region.
-  if (
-    chosen.some(({ registration }) => registration.isOverride && registration.region === one.region)
-  )
-    return true;
-  const isEmptied = ({ place }: { place: string }): boolean => emptied.has(place);
-  const itself = chosen.find(
-    ({ registration: { serviceId, region } }) =>
-      serviceId === one.serviceId && region === one.region,
-  );
-  const isDoubled = doubledInterfaces(serviceRegistrations, one);
-  if (itself?.registration === one) return one.endpoints.filter(isDoubled).every(isEmptied);
-  // An endpoint of an interface that the chosen registration lacks leads to the same service.
-  const isSame =
-    itself &&
-    ((endpoint: Registration['endpoints'][number]) =>
-      !hasInterface(itself.registration, endpoint) && !isDoubled(endpoint));
-  if (one.endpoints.every((endpoint) => isEmptied(endpoint) || isSame?.(endpoint))) return true;
-  return (
-    !isCalledType(service, one) &&
-    chosen.some(({ registration }) => registration.region === one.region)
-  );
+  if (called?.isOverride) return true;
+  const isCleaned = ({ place }: Endpoint): boolean => cleanedPlaces.has(place);
+  const isAmbiguousEndpoint = (endpoint: Endpoint): boolean =>
+    isAmbiguous(endpoint, registration, serviceRegistrations);
+  if (called === registration) return endpoints.filter(isAmbiguousEndpoint).every(isCleaned);
+  // If the called registration of the same service lacks the interface of an endpoint, this
+  // endpoint leads to the called service.
+  const leadsToCalled = (endpoint: Endpoint): boolean =>
+    called?.serviceId === serviceId &&
+    !hasInterface(called, endpoint) &&
+    !isAmbiguousEndpoint(endpoint);
+  if (endpoints.every((endpoint) => isCleaned(endpoint) || leadsToCalled(endpoint))) return true;
+  return called !== undefined && !isCalledType(service, registration);
 }

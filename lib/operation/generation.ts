@@ -1,7 +1,7 @@
 import type { Cause } from '../../events/account.ts';
 import { ENDED_OPERATION_STATES, type Operation } from './model.ts';
 
-/** The times that distinguish a new deletion from one that an operation already handles. */
+/** The times that tell a new deletion of an account from one that an operation already handles. */
 export interface DeletionTimes {
   /**
    * Epoch milliseconds of the notification, by the clock of the Keystone host. `undefined` for a
@@ -13,17 +13,17 @@ export interface DeletionTimes {
 }
 
 /**
- * Keystone also sends a notification about a deletion by the propagator itself. The clocks of two
- * hosts may differ. A notification therefore counts as this deletion if it was sent at most this
- * long after the operation's end.
+ * Keystone also sends a notification when the propagator deletes the account. This notification
+ * announces no new deletion. Because the clocks of the Keystone host and the propagator may differ,
+ * every notification counts as this one if it was sent at most this long after the operation's end.
  */
 const OWN_NOTIFICATION_MILLIS = 60_000;
 
 /**
- * True if `last` does not handle this deletion (safety rule "Every ended operation can be run
- * again"). The operation covers the time until {@link coveredUntil}. The deletion is new if it was
- * announced later, or if Keystone showed the account later. In doubt the result is true, because a
- * second cleanup does no harm.
+ * True if the operation `last` does not handle this deletion (safety rule "Every ended operation
+ * can be run again"). The operation covers the time until {@link coveredUntil}. The deletion is new
+ * if it was announced after this time, or if Keystone showed the account after this time. In doubt
+ * the result is true, because a second cleanup does no harm.
  */
 export function isNewDeletion(
   last: Operation,
@@ -34,12 +34,14 @@ export function isNewDeletion(
 }
 
 /**
- * Returns the last time that the operation covers: it handles every resource that was created
- * before this time.
+ * Returns a time in epoch milliseconds. The operation handles every resource of the account that
+ * was created before this time. The time is infinite if the operation handles all resources, and 0
+ * if it handles no deletion.
  */
 function coveredUntil(operation: Operation): number {
   const { request, confirmedAt, keystoneAction, scope, startedAt, endedAt, state } = operation;
-  // The removal has not begun. It begins with a listing, which shows all resources of that time.
+  // The removal has not begun. It will begin with a listing, which shows all resources that exist
+  // then.
   if (!ENDED_OPERATION_STATES.includes(state) && startedAt === undefined)
     return Number.POSITIVE_INFINITY;
   if (!request) return startedAt ?? confirmedAt.at(-1) ?? endedAt ?? 0;

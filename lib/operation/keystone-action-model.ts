@@ -3,8 +3,8 @@ import type { ErrorReport } from '../shared/errors.ts';
 import type { AccountState } from './preflight.ts';
 
 /**
- * The present Keystone action. An operation has one at a time. Results with another `number` are
- * ignored.
+ * The newest Keystone action of an operation. An operation has one at a time. The result of an
+ * action with another `number` is ignored.
  */
 export interface KeystoneAction {
   readonly what: KeystoneActionName;
@@ -12,9 +12,9 @@ export interface KeystoneAction {
   readonly since: number;
   readonly done: boolean;
   /**
-   * Set after a cancellation during the deletion: when Keystone first answered 404. If Keystone
-   * answers 404 again one confirmation interval later, the cancellation is too late, and the action
-   * continues.
+   * Set if a person canceled the operation during the action `delete`: when Keystone first answered
+   * 404 afterwards. If Keystone answers 404 again one confirmation interval later, the cancellation
+   * is too late, and the deletion counts as done.
    */
   readonly absentSince?: number | undefined;
   /**
@@ -24,26 +24,26 @@ export interface KeystoneAction {
   readonly failure?: KeystoneFailure | undefined;
 }
 
-/** The last error of an action that reverts an earlier change. */
+/** The last failed attempt of an action that reverts an earlier change. */
 export interface KeystoneFailure {
   readonly message: string;
   readonly advice: string;
   readonly requestId?: string | undefined;
+  /** The number of failed attempts so far. */
   readonly attempts: number;
-  /** True if the action is dead-lettered. A person must redrive it. */
+  /** True if the action is dead-lettered. A person must redrive the message of the action. */
   readonly gaveUp: boolean;
 }
 
-/**
- * The result of a Keystone action: the state that Keystone showed right before it, and the error if
- * it failed.
- */
+/** The result of one attempt of a Keystone action. */
 export interface KeystoneActionResult {
   readonly number: number;
+  /** The state that Keystone showed right before the attempt. */
   readonly shown?: AccountState;
+  /** Set if the attempt failed. */
   readonly error?: ErrorReport;
-  /** False if an error came before the call to Keystone was sent. */
+  /** False if the error came before the call to Keystone was sent. */
   readonly isSent?: boolean;
-  /** Deletion of a domain: the types that could not be listed after it. */
+  /** Deletion of a domain only: the types of Keystone that could not be listed after it. */
   readonly unlisted?: readonly string[];
 }

@@ -16,22 +16,26 @@ export type Mode = 'observe' | 'enforce';
 
 /**
  * The states of an operation:
- * - `confirming`: Keystone confirms the change twice, the grace period passes, and phase `plan`
- *   runs.
- * - `held`: a cap, a protection or an open question stopped the operation. A person must release
- *   it.
+ * - `confirming`: Keystone confirms the change twice, the grace period passes, and the tasks count
+ *   the resources (phase `plan`).
+ * - `held`: a cap, a protection, a failure or an open question stopped the operation. A person must
+ *   release the operation.
  * - `recoverable`: the recovery window of a requested deletion. The account is disabled and
  *   suspended, and a cancellation enables and resumes it. No resource is removed.
- * - `pre-delete`: an administrator requested the deletion of an existing project. The types that
- *   need the project are removed first.
- * - `running`: the tasks clean up the services.
+ * - `pre-delete`: an administrator requested the deletion of an existing project. The resources
+ *   that only a token on this project can remove are removed first.
+ * - `running`: the tasks remove, suspend, resume or create the resources.
  * - `waiting`: the operation of a domain waits for the operations of its projects.
  * - `closing`: all services are empty, and Keystone deletes the project.
- * - `finished`, `observed` (mode `observe`: only counted), `superseded` (a newer operation replaced
- *   it) and `canceled` (by a person) are end states.
- * - `refused`: an end state. Usually Keystone still shows the account.
- * - `unverified`: an end state. Resources may be left, because a service was unreachable or the
- *   catalog has a type that no service covers.
+ *
+ * The end states:
+ * - `finished`: every service was listed empty.
+ * - `observed`: mode `observe`. The resources were counted, and nothing was changed.
+ * - `refused`: Keystone still shows the account, or a rule forbids the operation.
+ * - `unverified`: resources may be left, because a service was unreachable or the catalog has a
+ *   type that no service covers.
+ * - `superseded`: a newer operation replaced this one.
+ * - `canceled`: a person ended the operation.
  */
 export const OPERATION_STATES = [
   'recoverable',
@@ -60,24 +64,31 @@ export const ENDED_OPERATION_STATES: readonly OperationState[] = [
 ];
 
 /**
- * `provision` follows from a creation, `suspend` from a disable, `resume` from an enable, `cleanup`
- * from a deletion. `plan` only lists the resources that a cleanup would remove.
+ * The change in Keystone decides the action: `provision` after a creation, `suspend` after a
+ * disable, `resume` after an enable, `cleanup` after a deletion. `plan` only lists the resources
+ * that a cleanup would remove.
  */
 export const ACTIONS = ['cleanup', 'suspend', 'resume', 'provision', 'plan'] as const;
 export type Action = (typeof ACTIONS)[number];
 export type LifecycleAction = 'suspend' | 'resume';
 
-/** The administrator who requested an operation by a command, with the reason and the options. */
+/** The command of an administrator that requested a suspend, a resume or a provision. */
 export interface LifecycleRequest {
   readonly by: string;
   readonly reason: string;
-  /** Provision only: the profile that the command names. It replaces the profile of the policy. */
+  /**
+   * Provision only: the profile that the command names. This profile replaces the profile of the
+   * policy.
+   */
   readonly profile?: string | undefined;
   /** Provision only: true if existing resources and settings with other values are also changed. */
   readonly reconcile?: boolean | undefined;
 }
 
-/** The desired state of a provision operation, as of Keystone's first answer. */
+/**
+ * The desired state of a provision operation. The operation reads it from the policy once, at
+ * Keystone's first answer.
+ */
 export interface DesiredState {
   readonly profile: string;
   readonly reconcile: boolean;
@@ -86,7 +97,8 @@ export interface DesiredState {
 }
 
 /**
- * The decision of the policy, and fields that only suspend, resume and provision operations have.
+ * The decision of the policy about an operation, and fields that only suspend, resume and provision
+ * operations have.
  */
 export interface Lifecycle {
   /**
@@ -97,14 +109,17 @@ export interface Lifecycle {
   readonly hasSuperseded?: boolean | undefined;
   /** The number of the rule in the policy file that decided. */
   readonly rule?: number | undefined;
-  /** The options of the policy file for each service when Keystone confirmed the suspension. */
+  /**
+   * Suspend only: the options of each service in the policy file at the time of Keystone's first
+   * answer.
+   */
   readonly options?: Readonly<Record<string, readonly string[]>> | undefined;
   /**
    * Epoch milliseconds. Before this time a run of a superseded operation may still make its last
-   * call. Only a listing after this time proves the end.
+   * call. Only a listing after this time proves that this operation has reached its goal.
    */
   readonly settleAt?: number | undefined;
-  /** Provision only. */
+  /** Provision only: the items that the project must have. */
   readonly provision?: DesiredState | undefined;
   /**
    * Resume only: the canceled deletion whose suspension is undone. The project was disabled before
@@ -113,8 +128,6 @@ export interface Lifecycle {
   readonly undoes?: OperationId | undefined;
 }
 
-/** A project. `members`: the users with a role on it, recorded before its deletion. */
-export type ProjectScope = Extract<Scope, { type: 'project' }>;
 /** The account that an operation is about, with the data that services need. */
 export type Scope =
   | {
@@ -122,17 +135,19 @@ export type Scope =
       readonly id: ProjectId;
       readonly name?: string;
       readonly domainId?: DomainId;
+      /** The users with a role on the project, recorded before its deletion. */
       readonly members?: readonly UserId[];
     }
   | { readonly type: 'domain'; readonly id: DomainId; readonly name?: string }
-  /** `projects`: the projects on which the user had a role, as far as recorded. */
   | {
       readonly type: 'user';
       readonly id: UserId;
       readonly name?: string;
       readonly domainId?: DomainId;
+      /** The projects on which the user had a role, as far as the inventory recorded them. */
       readonly projects: readonly ProjectId[];
     };
+export type ProjectScope = Extract<Scope, { type: 'project' }>;
 
 /** The request of an administrator for the cleanup of an account that Keystone still has. */
 export interface CleanupRequest {
@@ -140,8 +155,8 @@ export interface CleanupRequest {
   readonly reason: string;
   readonly at: number;
   /**
-   * True if Keystone showed the account as enabled. The administrator then confirmed the account by
-   * its name.
+   * True if Keystone showed the account as enabled. The administrator then typed the name of the
+   * account to confirm the request.
    */
   readonly enabled: boolean;
 }
@@ -159,11 +174,11 @@ export interface Rerun {
  * its type.
  */
 export interface UncoveredRegistration {
-  /** The type in Keystone. A waiver names this type. */
+  /** The service type in Keystone. A waiver names this type. */
   readonly type: string;
   readonly name: string;
   readonly region?: string;
-  /** The reason. Absent when the catalog has the type and no service covers it. */
+  /** Why it is not cleaned up. Absent when the catalog has the type and no service covers it. */
   readonly because?: string;
   readonly advice?: string;
 }
@@ -184,15 +199,19 @@ export interface Waiver {
   readonly at: number;
 }
 
-/** The reason why an operation is stopped, and the advice for the operator. */
+/** Why an operation is stopped, waits or has ended, and the advice for the operator. */
 export interface Hold {
   readonly reason: string;
   readonly since: number;
   readonly advice: string;
+  /** The kind of the reason. It decides how the operation continues after a release. */
   readonly about?: 'cap' | 'keystoneAction' | 'leftovers' | 'listing' | 'drift' | 'enabled';
 }
 
-/** One account change in all services. All times are epoch milliseconds. */
+/**
+ * The work in all services for one account change, or for one request of an administrator. All
+ * times are epoch milliseconds.
+ */
 export interface Operation {
   readonly id: OperationId;
   readonly action: Action;
@@ -205,29 +224,31 @@ export interface Operation {
   readonly mode: Mode;
   readonly state: OperationState;
   readonly cause: Cause;
-  /** The operation of the domain that the project belonged to. */
+  /** Projects only: the operation about the domain of the project, if there is one. */
   readonly parentId: OperationId | undefined;
-  /** When Keystone answered 404 for the account: the first and the last time. */
+  /**
+   * The times of Keystone's first and last answer that confirmed the change. For a deletion, these
+   * are answers 404.
+   */
   readonly confirmedAt: readonly number[];
-  /** The number of the latest question to Keystone. */
+  /** The number of the newest question to Keystone. Answers to earlier questions are ignored. */
   readonly confirmation: number;
   /** No removal begins before this time. */
   readonly notBefore: number;
   readonly order: readonly PlannedTask[];
-  /** Domains only: the operations of its projects. */
+  /** Domains only: the operations about the projects of the domain. */
   readonly children: readonly OperationId[];
-  /** Why the operation is stopped. `about` decides how the operation continues after a release. */
   readonly hold: Hold | undefined;
   /** Set when an administrator requested the operation. */
   readonly request: CleanupRequest | undefined;
   /** Set when a person ran an ended operation again. */
   readonly rerun: Rerun | undefined;
   /**
-   * Another deletion of the same account, announced during this operation. When this operation
-   * ends, the next one opens for that deletion.
+   * The cause of another deletion of the same account that was announced during this operation.
+   * When this operation ends, a new operation opens for that deletion.
    */
   readonly next: Cause | undefined;
-  /** The last Keystone action, done or not. */
+  /** The newest Keystone action of the operation, in progress or done. */
   readonly keystoneAction: KeystoneAction | undefined;
   /**
    * The roles that the propagator assigns to itself on the existing project and revokes afterwards.
@@ -235,32 +256,39 @@ export interface Operation {
   readonly roles: readonly string[];
   readonly uncovered: readonly UncoveredRegistration[];
   readonly leftOut: readonly ExcludedRegion[];
-  /** The waivers that applied at the end. */
+  /** The waivers that covered leftovers when the operation ended. */
   readonly waived: readonly Waiver[];
-  /** The release by a person. */
+  /** Set when a person released the operation. The caps then no longer apply. */
   readonly released:
     | { readonly by: string; readonly reason: string; readonly at: number }
     | undefined;
   readonly openedAt: number;
   readonly startedAt: number | undefined;
   readonly endedAt: number | undefined;
-  /** Set for suspend, resume and provision, and for a cleanup under a rule of the policy. */
+  /** Set for suspend, resume and provision, and for a cleanup that a rule of the policy decided. */
   readonly lifecycle?: Lifecycle | undefined;
   /** Set when a cleanup carries out an approved plan. */
   readonly plan?: ApprovedPlan | undefined;
-  /** Domains only, in a plan or a requested deletion: the tree of projects, the deepest first. */
-  readonly projects?: readonly DomainPlanEntry[] | undefined;
-  /** Projects of a requested domain only: true while projects below it are not deleted. */
-  readonly waitsBelow?: boolean | undefined;
-  /** Domains only: true if a project was deleted although resources of it may be left. */
-  readonly isUnverified?: boolean | undefined;
   /**
-   * Set when the deletion was requested with a recovery window. The field is kept after the window.
+   * Plan or requested deletion of a domain only: all projects of the domain. Each project comes
+   * after the projects below it.
    */
+  readonly projects?: readonly DomainPlanEntry[] | undefined;
+  /**
+   * A project in the requested deletion of its domain only: true while projects below this project
+   * are not deleted.
+   */
+  readonly waitsBelow?: boolean | undefined;
+  /**
+   * Domains only: true if resources of a deleted project or of the deleted domain may be left. The
+   * operation then ends `unverified`.
+   */
+  readonly isUnverified?: boolean | undefined;
+  /** Set when the deletion was requested with a recovery window, also after the window's end. */
   readonly recovery?: Recovery | undefined;
   /**
    * A cancellation that the API has accepted and the operation has not applied yet. The operation
-   * waits for the message of the cancellation, or for the end of a call to Keystone that disables
+   * waits for the message `operation.canceled`, or for the end of a call to Keystone that disables
    * or deletes the account.
    */
   readonly canceled?:

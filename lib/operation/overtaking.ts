@@ -1,6 +1,6 @@
 import type { TaskDependency } from '../../events/dependency.ts';
 import type { TaskId } from '../../events/ids.ts';
-import { waitsForPeople } from './counts.ts';
+import { waitsOnlyForPeople } from './counts.ts';
 import { ENDED_TASK_STATES, type Task } from './model.ts';
 import type { OperationTransaction, StepInput } from './transaction.ts';
 import { isVerifiedEmpty } from './verification.ts';
@@ -36,7 +36,7 @@ function isStuck(transaction: OperationTransaction, id: TaskId, now: number): bo
   }
   return (
     task.state === 'requested' &&
-    waitsForPeople(task.conditions) &&
+    waitsOnlyForPeople(task.conditions) &&
     now - task.progressAt >= OPERATOR_GRACE_MILLIS
   );
 }

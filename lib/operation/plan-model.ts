@@ -7,8 +7,8 @@ export interface Approval {
 }
 
 /**
- * The approved plan that binds a cleanup. The cleanup may remove the resources in the plan, and at
- * most `allowedDrift` others.
+ * The approved plan that a cleanup carries out. The cleanup may remove the resources in the plan,
+ * and at most `allowedDrift` others.
  */
 export interface ApprovedPlan {
   /** The operation that made the plan. */
@@ -24,18 +24,18 @@ export interface ApprovedPlan {
     | undefined;
 }
 
-/** A project of a domain in a plan of the domain, and in the operation that carries it out. */
+/** One project in the plan of its domain, and in the operation that carries out this plan. */
 export interface DomainPlanEntry {
   readonly id: ProjectId;
   readonly name?: string | undefined;
   /** The parent project, in the same domain. */
   readonly parentId?: ProjectId | undefined;
-  /** The operation that lists the project. Absent when the project is protected. */
+  /** The operation that makes the plan of the project. Absent when the project is protected. */
   readonly planId?: OperationId | undefined;
   /** The reason if the project is protected. Its domain is then not deleted either. */
   readonly protectedBecause?: string | undefined;
   /** Absent in older plans. False: the project was disabled when the plan was made. */
   readonly enabled?: boolean | undefined;
-  /** Set by the approval: the part of the approved plan that binds the cleanup of the project. */
+  /** Set by the approval: the part of the approved plan for the cleanup of the project. */
   readonly plan?: ApprovedPlan | undefined;
 }

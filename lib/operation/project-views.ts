@@ -1,5 +1,5 @@
 import type { OperationId, ProjectId } from '../../events/ids.ts';
-import { total } from './counts.ts';
+import { sumOf, total } from './counts.ts';
 import type { Operation, OperationState, ResourceTypeCount, Task } from './model.ts';
 
 /** One project of a domain, as the operation of the domain shows it. */
@@ -46,10 +46,3 @@ export function projectViews(
   });
   return [...planned, ...others];
 }
-
-/** Adds up counts. */
-export const sumOf = (counts: readonly ResourceTypeCount[]): ResourceTypeCount =>
-  counts.reduce(
-    (a, b) => ({ found: a.found + b.found, removed: a.removed + b.removed, left: a.left + b.left }),
-    { found: 0, removed: 0, left: 0 },
-  );

@@ -6,13 +6,19 @@ export interface Endpoint {
   readonly interface: string;
   /** The URL as Keystone shows it. In an administrator's list it contains placeholders. */
   readonly url: string;
-  /** The URL without version and project. Endpoints with the same place belong to one service. */
+  /**
+   * The URL without version and project ({@link placeOf}). Endpoints with the same place belong to
+   * one service.
+   */
   readonly place: string;
 }
 
-/** One service of Keystone in one region, from the catalog or from an administrator's list. */
+/**
+ * One service that is registered in Keystone, in one region. It comes from the catalog or from the
+ * list of services and endpoints that only an administrator can read.
+ */
 export interface Registration {
-  /** The type in Keystone; empty when the row has none. */
+  /** The service type in Keystone; empty if the registration has none. */
   readonly type: string;
   readonly name: string;
   readonly serviceId: string;
@@ -21,7 +27,7 @@ export interface Registration {
   readonly endpoints: readonly Endpoint[];
   /** Why the catalog does not show the registration; `undefined` when it does. */
   readonly hidden: string | undefined;
-  /** Set if the settings replace Keystone's endpoint in that region. */
+  /** Set if the endpoint comes from the settings and replaces Keystone's endpoint in the region. */
   readonly isOverride?: true;
 }
 
@@ -30,21 +36,18 @@ export interface Registry {
   readonly registrations: readonly Registration[];
   /** The regions of the settings; empty means all regions. */
   readonly regions: readonly string[];
-  /** The name of the setting, for messages: `OS_REGION_NAME`. */
+  /** The name of the setting that lists the regions, for messages: `OS_REGION_NAME`. */
   readonly setting: string;
   /** The interfaces to call, the preferred one first. */
   readonly interfaces: readonly string[];
   /**
-   * Set if the administrator's lists could not be read, with the reason. No service then counts as
-   * absent.
+   * Set if the administrator's list of services and endpoints could not be read. No service then
+   * counts as absent.
    */
   readonly unlisted: ErrorReport | undefined;
 }
 
-/**
- * The error code for a region of the settings that the catalog lacks, temporarily or because of a
- * typing error.
- */
+/** The error code for a region that the settings name and the catalog lacks. */
 export const REGION_CODE = 'openstack.region';
 
 /**
@@ -55,20 +58,20 @@ export const typeKey = (type: string): string => type.trim().toLowerCase().repla
 /** Returns the interface for comparison. Older databases contain `publicURL`. */
 const interfaceKey = (name: string): string => name.trim().toLowerCase().replace(/url$/, '');
 
-/** The order of interfaces that are used when the catalog lacks the preferred one. */
-const FALLBACK = ['public', 'internal', 'admin'];
+/** The interfaces that are called if the catalog lacks the preferred ones, in this order. */
+const FALLBACK_INTERFACES = ['public', 'internal', 'admin'];
 
-/** An endpoint to call, with its registration. */
+/** The endpoint that the propagator calls, with its registration. */
 export interface ChosenEndpoint {
   readonly registration: Registration;
   readonly endpoint: Endpoint;
 }
 
 /**
- * Returns the endpoint to call for a service in a region, or `undefined` when the catalog shows
- * none. `types`: the official type, then aliases. The first type with an endpoint in the region is
- * used. An endpoint of the settings has priority over the catalog. `preferredInterfaces`: the
- * interfaces, the most preferred one first.
+ * Returns the endpoint to call for a service in a region, or `undefined` if the catalog shows none.
+ * `types`: the official type, then aliases. The first type with an endpoint in the region is used.
+ * An endpoint of the settings has priority over the catalog. `preferredInterfaces` begins with the
+ * most preferred one.
  */
 export function chooseEndpoint(
   registrations: readonly Registration[],
@@ -87,7 +90,7 @@ export function chooseEndpoint(
       .flatMap((registration) =>
         registration.endpoints.map((endpoint) => ({ registration, endpoint })),
       );
-    for (const name of [...preferredInterfaces, ...FALLBACK]) {
+    for (const name of [...preferredInterfaces, ...FALLBACK_INTERFACES]) {
       const found = endpointsOfType.find(
         ({ endpoint }) => interfaceKey(endpoint.interface) === name,
       );
@@ -98,9 +101,9 @@ export function chooseEndpoint(
 }
 
 /**
- * Returns host and path of an endpoint without the version, the project and their placeholders.
- * `projectId`: the project whose id Keystone inserted into the URLs. A URL without a host is
- * returned unchanged.
+ * Returns host and path of a URL in lower case, without the version, the project and their
+ * placeholders. `projectId`: the project whose id Keystone inserted into the URL, or an empty text.
+ * A URL without a host is returned whole.
  */
 export function placeOf(url: string, projectId: string): string {
   const parsed = URL.parse(url.trim());
@@ -113,24 +116,21 @@ export function placeOf(url: string, projectId: string): string {
 }
 
 /**
- * Returns a predicate for the endpoints of one service in one region. The predicate is true if
- * several places are registered for the interface of the endpoint, including rows that the catalog
- * hides. In that case it is unknown which place belongs to the service. `own`: all registrations.
- * The second argument names the service and the region.
+ * True if several places are registered for the interface of the endpoint, so that it is unknown
+ * which place belongs to the service. `registration`: the registration of the endpoint. `all`: all
+ * registrations of the type, with those that the catalog hides.
  */
-export function doubledInterfaces(
-  own: readonly Registration[],
+export function isAmbiguous(
+  { interface: name }: Endpoint,
   { serviceId, region }: Registration,
-): (endpoint: Endpoint) => boolean {
-  const places = new Map<string, Set<string>>();
-  for (const other of own) {
-    if (other.serviceId !== serviceId || other.region !== region) continue;
-    for (const { interface: name, place } of other.endpoints) {
-      const key = interfaceKey(name);
-      places.set(key, (places.get(key) ?? new Set()).add(place));
-    }
-  }
-  return ({ interface: name }) => (places.get(interfaceKey(name))?.size ?? 0) > 1;
+  all: readonly Registration[],
+): boolean {
+  const places = all
+    .filter((other) => other.serviceId === serviceId && other.region === region)
+    .flatMap(({ endpoints }) => endpoints)
+    .filter((endpoint) => interfaceKey(endpoint.interface) === interfaceKey(name))
+    .map(({ place }) => place);
+  return new Set(places).size > 1;
 }
 
 /** True if the registration has an endpoint of the same interface. */

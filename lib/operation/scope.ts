@@ -2,13 +2,14 @@ import type { Account } from '../../events/account.ts';
 import type { UserId } from '../../events/ids.ts';
 import type { ProjectScope, Scope } from './model.ts';
 
-/** The part of an inventory record that an operation needs. */
+/** An account in the inventory. `members`: the users with a role on a project. */
 export interface InventoryAccount {
   readonly account: Account;
   readonly members: readonly UserId[] | undefined;
 }
-/** The data of the inventory about an account. */
+/** The data of the inventory about an account and the accounts that are related to it. */
 export interface InventoryData {
+  /** `undefined` if the inventory does not have the account. */
   readonly record: InventoryAccount | undefined;
   /** Users only: the records of the projects on which the user had a role. */
   readonly projects: readonly InventoryAccount[];
@@ -44,8 +45,9 @@ export function projectScope(
 }
 
 /**
- * Returns the scope of a rerun. The members and projects of the earlier operation and of the
- * inventory are merged, because each of the two may be incomplete.
+ * Returns the scope of a rerun. `earlier`: the scope of the earlier operation. `now`: the scope
+ * from the inventory. The members of a project and the projects of a user are taken from both,
+ * because each of the two may be incomplete.
  */
 export function mergedRerunScope(earlier: Scope, now: Scope): Scope {
   if (earlier.type === 'project' && now.type === 'project') {

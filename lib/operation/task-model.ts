@@ -5,10 +5,18 @@ import type { ErrorReport } from '../shared/errors.ts';
 import type { Verifications } from './verification.ts';
 
 /**
- * `planning`: the service is counted. `pending`: counted, and waits for other tasks. `requested`: a
- * run is due or in progress. `dead-lettered`: given up; the message is in the dead-letter queue,
- * and the operator must act. End states: `finished` (a listing after the removals was empty; in
- * mode `observe`: counted), `skipped` (the cloud lacks the service), `unreachable`.
+ * The states of a task:
+ * - `planning`: the resources in the service are being counted.
+ * - `pending`: the resources were counted, and the task waits for its dependencies.
+ * - `requested`: a run is due or in progress.
+ * - `dead-lettered`: the retries have ended. The message is in the dead-letter queue, and the
+ *   operator must act.
+ *
+ * The end states:
+ * - `finished`: a listing after the removals was empty. In mode `observe`: the resources were
+ *   counted.
+ * - `skipped`: the cloud lacks the service, or the service is off by default.
+ * - `unreachable`: the resources can no longer be listed or removed.
  */
 export const TASK_STATES = [
   'planning',
@@ -23,7 +31,7 @@ export type TaskState = (typeof TASK_STATES)[number];
 /** The end states of a task. */
 export const ENDED_TASK_STATES: readonly TaskState[] = ['finished', 'skipped', 'unreachable'];
 
-/** One entry of the saved order: a service in a region, and the tasks that it depends on. */
+/** One task in the saved order of an operation: a service in a region, with its dependencies. */
 export interface PlannedTask {
   readonly id: TaskId;
   readonly service: ServiceName;
@@ -36,21 +44,19 @@ export interface PlannedTask {
   readonly types: readonly string[];
 }
 
-/** The resources of one type over the whole task. */
+/** The number of resources of one type, over all runs of the task. */
 export interface ResourceTypeCount {
-  /**
-   * The resources of phase `plan`, or of the first run that could list the type. New ids increase
-   * this number.
-   */
+  /** All distinct resources that the runs have listed, or a lower bound of this number. */
   readonly found: number;
   readonly removed: number;
+  /** The resources that still exist after the newest run that could list the type. */
   readonly left: number;
 }
 
 /** By resource type, for example `nova.server`. */
 export type TaskCounts = Readonly<Record<string, ResourceTypeCount>>;
 
-/** By resource type: the resources that an approved plan does not list. */
+/** By resource type: the resources that appeared after the approved plan was made. */
 export type Appeared = Readonly<
   Record<
     string,
@@ -59,7 +65,8 @@ export type Appeared = Readonly<
       /** The id of one of these resources. */
       readonly example: string;
       /**
-       * True if some of these resources were not removed, because the allowed number is used up.
+       * True if some of these resources were not removed, because the cleanup has already removed
+       * as many of them as the approval allows.
        */
       readonly isRefused: boolean;
     }
@@ -73,38 +80,38 @@ export interface Task {
   readonly service: ServiceName;
   readonly region: string;
   readonly state: TaskState;
-  /** The phase of its runs: `plan` counts, `pre-delete` and `apply` remove. */
+  /** The phase of the present run: `plan` counts, `pre-delete` and `apply` remove. */
   readonly phase: Phase;
-  /** The pre-delete phase of the task: it has none (`no`), it is `due`, or it is `done`. */
+  /** `no`: the task has no pre-delete phase. `due`: the phase has not ended. `done`: it has ended. */
   readonly preDelete: 'no' | 'due' | 'done';
   /** The result of the last listing of each resource type (`verification.ts`). */
   readonly verifications: Verifications;
   /**
-   * Verifications of runs with a lower number are stale, because the project was enabled during one
-   * of these runs.
+   * The number of the first run whose listings are valid. The project was enabled during an earlier
+   * run, so the verifications of earlier runs are stale.
    */
   readonly validFromRun: number;
   /**
-   * The tasks that this task has overtaken: preferred dependencies that were stuck, or whose
-   * awaited types were verified empty. When they have ended, this task runs once more.
+   * The preferred dependencies that this task has overtaken (`overtaking.ts`). When these tasks
+   * have ended, this task runs once more.
    */
   readonly overtook: readonly TaskId[];
   /**
    * Set if the task had a partial run, which handles only types that are independent of the
    * services in `awaiting`. A task has at most one partial run, and is `pending` after it.
-   * `awaiting`: the services that had not ended when the partial run was requested. `endedBefore`:
-   * the number of the first run after the partial run.
    */
   readonly partial?:
     | {
         readonly state: 'running' | 'done';
+        /** The services that had not ended when the partial run was requested. */
         readonly awaiting: readonly ServiceName[];
+        /** The number of the first run after the partial run. */
         readonly endedBefore?: number;
       }
     | undefined;
   /** The number of the present run. A report of any other run is ignored. */
   readonly run: number;
-  /** The number of the last applied progress report of the run. */
+  /** The number of the newest progress report of the present run that was applied. */
   readonly sequence: number;
   readonly counts: TaskCounts;
   /** The counts at the start of the present run. */
@@ -112,28 +119,29 @@ export interface Task {
   readonly conditions: readonly Condition[];
   readonly error: ErrorReport | undefined;
   /**
-   * Consecutive failed runs, not counting runs that only waited or that removed something. At
-   * `maxAttempts` the task is dead-lettered.
+   * The number of consecutive runs that failed and removed nothing. Runs that only waited do not
+   * count. At `maxAttempts` the task is dead-lettered.
    */
   readonly attempts: number;
   /**
    * When the task last made progress: it removed a resource that had not counted as removed before.
    */
   readonly progressAt: number;
-  /** When the last report was applied. */
+  /** When the newest report was applied. */
   readonly reportedAt?: number | undefined;
   /** True if the present run has made progress (see `progressAt`). */
   readonly runProgressed: boolean;
   /** The sum of the service's `Retry-After` delays since the last progress, in milliseconds. */
   readonly askedWaitMillis: number;
-  /** By resource type: the highest `removed` so far. A higher value counts as progress. */
+  /** By resource type: the highest `removed` in any report. A higher value counts as progress. */
   readonly mostRemoved: Readonly<Record<string, number>>;
-  /** By resource type: the distinct ids that the ended runs listed, as far as known. */
+  /** By resource type: how many distinct ids the ended runs listed, as far as known. */
   readonly distinct: Readonly<Record<string, number>>;
-  /** The resources that the approved plan does not list. */
+  /** The resources that appeared after the approved plan was made. */
   readonly appeared?: Appeared | undefined;
-  /** The ids behind `distinct`, as a filter of bounded size. */
+  /** The ids that `distinct` counts, as a Bloom filter of bounded size. */
   readonly seenIds: string | undefined;
+  /** Why the task ended in its end state, for a person. */
   readonly because: string | undefined;
   /** When the next run is due, for display. */
   readonly nextAt: number | undefined;

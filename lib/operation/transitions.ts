@@ -3,9 +3,11 @@ import type { Operation, OperationState, Task, TaskState } from './model.ts';
 /** All allowed state changes of an operation. */
 export const OPERATION_TRANSITIONS: Readonly<Record<OperationState, readonly OperationState[]>> = {
   recoverable: ['confirming', 'refused', 'superseded', 'canceled'],
-  // To `recoverable`, in one of four cases: the deletion was requested with a recovery window;
-  // Keystone's 404 before the end of the window was wrong; Keystone shows the project as enabled at
-  // the end of the window; a canceled operation waits for the call that disables the project.
+  // To `recoverable`, in one of four cases:
+  // - The deletion was requested with a recovery window.
+  // - Keystone's 404 before the end of the window was wrong.
+  // - Keystone shows the project as enabled at the end of the window.
+  // - A canceled operation waits for the call that disables the project.
   confirming: [
     'recoverable',
     'pre-delete',
@@ -17,9 +19,9 @@ export const OPERATION_TRANSITIONS: Readonly<Record<OperationState, readonly Ope
     'superseded',
     'canceled',
   ],
-  // To `confirming`: a person released an operation that was held before Keystone was asked. To
-  // `refused`: Keystone lists the account again, or an administrator requests the cleanup of a
-  // project that Keystone shows.
+  // To `confirming`: a person released an operation that was held before Keystone was asked.
+  // To `refused`: Keystone lists the account again, or a newer request of an administrator replaces
+  // the operation.
   held: [
     'confirming',
     'pre-delete',
@@ -36,8 +38,8 @@ export const OPERATION_TRANSITIONS: Readonly<Record<OperationState, readonly Ope
   // again.
   // To `canceled`: Keystone refuses the deletion.
   closing: ['running', 'held', 'finished', 'unverified', 'canceled'],
-  // To `closing`: every project of a requested domain is deleted. To `held`: Keystone does not
-  // disable the domain.
+  // To `closing`: every project of a requested domain is deleted.
+  // To `held`: Keystone refuses to disable the domain.
   waiting: [
     'held',
     'closing',
@@ -48,7 +50,7 @@ export const OPERATION_TRANSITIONS: Readonly<Record<OperationState, readonly Ope
     'superseded',
     'canceled',
   ],
-  // To `confirming`: a later notification may be true, so Keystone is asked again.
+  // To `confirming`: a later notification may be true, so the operation asks Keystone again.
   refused: ['confirming'],
   finished: [],
   observed: [],
@@ -64,8 +66,8 @@ export const TASK_TRANSITIONS: Readonly<Record<TaskState, readonly TaskState[]>>
   // After its pre-delete run a task waits for its dependencies again.
   requested: ['pending', 'dead-lettered', 'finished', 'skipped', 'unreachable'],
   'dead-lettered': ['planning', 'requested', 'pending', 'finished', 'skipped', 'unreachable'],
-  // To `pending`: the task overtook another task, or the project was enabled again, so it runs once
-  // more.
+  // To `pending`: the task overtook another task, or the project was enabled again. The task then
+  // runs once more.
   finished: ['pending'],
   skipped: [],
   unreachable: ['pending'],

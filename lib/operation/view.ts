@@ -1,12 +1,12 @@
 import type { OperationId, TaskId } from '../../events/ids.ts';
 import type { Actor, ErrorReport } from '../shared/errors.ts';
-import { total } from './counts.ts';
+import { sumOf, total } from './counts.ts';
 import { waitsForProjects } from './domain-project.ts';
 import { type FoundAgain, foundAgain } from './found-again.ts';
 import { ACTION_TEXTS } from './keystone-actions.ts';
 import type { Operation, ResourceTypeCount, Task } from './model.ts';
 import { hasEnded } from './open.ts';
-import { type ProjectView, projectViews, sumOf } from './project-views.ts';
+import { type ProjectView, projectViews } from './project-views.ts';
 
 /** One cause that an operation waits for, and the actor that can resolve it. */
 export interface WaitCause {
