@@ -31,8 +31,8 @@ export function operationView(
         ),
         now: OPENED_AT + 90_000,
         children: [],
-        givenUp: new Set(),
-        lost: [],
+        crashedTasks: new Set(),
+        lostMessages: [],
       }),
     ),
   ) as unknown;

@@ -24,7 +24,7 @@ import {
 } from '../../../console/shapes.ts';
 import { ENDED, MEANINGS, toneOf } from '../../../console/states.ts';
 import { OperationShape } from '../../../lib/cli/shapes.ts';
-import { ENDED as ENDED_STATES, OPERATION_STATES } from '../../../lib/operation/model.ts';
+import { ENDED_OPERATION_STATES, OPERATION_STATES } from '../../../lib/operation/model.ts';
 import { runs } from '../../property/runs.ts';
 import { ID, OPENED_AT, operationView, STATUS } from './samples.ts';
 
@@ -73,7 +73,7 @@ describe('the texts of the console', () => {
 
   it('know every state, and which states are ends', () => {
     expect(Object.keys(MEANINGS).toSorted()).toEqual([...OPERATION_STATES].toSorted());
-    expect(ENDED.toSorted()).toEqual([...ENDED_STATES].toSorted());
+    expect(ENDED.toSorted()).toEqual([...ENDED_OPERATION_STATES].toSorted());
     expect(toneOf('a state of a later release')).toBe('quiet');
   });
 });
