@@ -116,7 +116,7 @@ export function decideApproval(input: ApprovalInput): ApprovalAnswer {
   };
 }
 
-/** Returns a refusal if the operation is not a complete plan, or if the plan was approved before. */
+/** Returns a refusal if the operation is no complete plan, or if the plan was approved before. */
 function whyNotApprovable(
   operation: Operation,
   plan: Plan,

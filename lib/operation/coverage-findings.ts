@@ -101,7 +101,7 @@ const otherPlaces = ({ endpoints }: Registration, { endpoint }: ChosenEndpoint):
     .filter((place) => place !== endpoint.place)
     .join(', ');
 
-/** Returns a registration of a type that no service covers, with the reason if it is not obvious. */
+/** Returns a registration of a type that no service covers. */
 export function describeUnknownType({
   type,
   name,

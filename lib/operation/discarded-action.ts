@@ -2,16 +2,16 @@ import type { Message } from '../../events/index.ts';
 import type { Operation } from './model.ts';
 import { hasEnded } from './open.ts';
 
-/** The person who discards a dead-letter message, and the reason. */
-interface Decision {
+/** The decision of a person to discard a dead-letter message. */
+interface DiscardDecision {
   readonly by: string;
   readonly reason: string;
 }
 
 /**
- * Returns a text for the person who discards a dead-letter message of the operation: the part of
- * the account that stays disabled or suspended, and the commands that restore this part. Returns
- * `undefined` if the message restores nothing.
+ * Returns a text for a person who discards a dead-letter message that would restore the account.
+ * The text says what stays disabled or suspended, and names the commands that restore it. Returns
+ * `undefined` if the message would restore nothing.
  */
 export function unrestoredText(operation: Operation, message: Message): string | undefined {
   const { action, id, keystoneAction, scope } = operation;
@@ -42,12 +42,13 @@ export function unrestoredText(operation: Operation, message: Message): string |
 
 /**
  * Returns an ended operation after the discard of a message that would have restored its account.
- * The operation waits for nothing any more. Its hold shows `left`, the text of {@link unrestoredText}.
+ * Its Keystone action counts as done, so the operation waits for nothing. Its hold shows `text`,
+ * the result of {@link unrestoredText}.
  */
 export function withUnrestoredText(
   operation: Operation,
-  left: string,
-  { by, reason }: Decision,
+  text: string,
+  { by, reason }: DiscardDecision,
   now: number,
 ): Operation {
   const { hold, keystoneAction, state } = operation;
@@ -58,7 +59,7 @@ export function withUnrestoredText(
       reason: state,
       since: now,
       ...hold,
-      advice: `${left}. ${by} discarded the dead letter: ${reason}`,
+      advice: `${text}. ${by} discarded the dead letter: ${reason}`,
     },
   };
 }

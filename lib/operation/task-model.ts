@@ -82,7 +82,7 @@ export interface Task {
   readonly state: TaskState;
   /** The phase of the present run: `plan` counts, `pre-delete` and `apply` remove. */
   readonly phase: Phase;
-  /** `no`: the task has no pre-delete phase. `due`: the phase has not ended. `done`: it has ended. */
+  /** `no`: the task has no pre-delete phase. `due`: this phase has not ended. `done`: it has. */
   readonly preDelete: 'no' | 'due' | 'done';
   /** The result of the last listing of each resource type (`verification.ts`). */
   readonly verifications: Verifications;
