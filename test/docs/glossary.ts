@@ -9,7 +9,7 @@ export const CLASSES: Readonly<Record<ServiceClass, string>> = {
   A: "an administrator's token, before and after the deletion of the project",
   B: 'a token with system scope, before and after the deletion of the project',
   C: 'a token on the project. Such a token exists only while the project exists and is enabled',
-  D: "an administrator's token to list the type. The removal needs a trust or a credential, which is deleted with the project or its members",
+  D: "an administrator's token to list the type. The removal needs a trust or a credential, which Keystone deletes with the project or its members",
 };
 
 export function classOf(

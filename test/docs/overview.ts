@@ -19,7 +19,7 @@ export function overview(services: readonly Service[]): string {
     '# Services',
     `${services.length} services are covered. The page of each service lists the resource types, the order of their removal, the obstacles to a removal, and the API calls.`,
     '## Services with resources of projects',
-    'The table shows the order of the cleanup. A service starts after all services of the column `required` have ended, with any result. A service also waits for the services of the column `preferred`, unless these are stuck. If the column names a resource type of another service, the service waits only until no resource of this type is left.',
+    'The table shows the order of the cleanup. A service starts after all services of the column `required` have ended, with any result. A service also waits for the services of the column `preferred`, unless these are stuck. If the column names a resource type of another service, for example `backup` of Cinder, the service waits only until no resource of this type is left.',
     table(
       [
         'service',
@@ -44,7 +44,7 @@ export function overview(services: readonly Service[]): string {
       ]),
     ),
     '## Catalog types that are not covered',
-    'If a cloud has one of these types, operations end as `unverified`, because the resources of the type are unknown. If the type has no resources of projects, run `propagator waiver add TYPE --reason "…"`. To cover a type, add a service file or a plugin (`PROPAGATOR_SERVICE_MODULES`).',
+    'If the catalog of a cloud has one of these types, operations end as `unverified`, because the propagator cannot list the resources of the type. If the type has no resources of projects, run `propagator waiver add TYPE --reason "…"`. To cover a type, add a service file or a plugin (`PROPAGATOR_SERVICE_MODULES`).',
     table(
       ['type', 'project', 'resources'],
       UNCOVERED.map(({ type, project, note }) => [`\`${type}\``, project, note]),
@@ -73,7 +73,7 @@ function row(service: Service, services: readonly Service[]): string[] {
 function legend(): string {
   return joined([
     table(['class', 'required to list and remove'], Object.entries(CLASSES)),
-    '`pre-delete`: cleaned up before the deletion if an administrator requests the deletion (`project delete`). Without such a request, resource types of class C and D are unreachable, and the operation reports the resources that are probably left.',
-    '`default` off: not cleaned up unless `PROPAGATOR_INCLUDE_SERVICES` names the service.',
+    '`pre-delete`: if an administrator requests the deletion (`project delete`), the service is cleaned up before the deletion. Without such a request, resource types of class C and D are unreachable, and the operation reports the resources that are probably left.',
+    '`default` off: the service is not cleaned up unless `PROPAGATOR_INCLUDE_SERVICES` names it.',
   ]).trimEnd();
 }

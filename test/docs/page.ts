@@ -25,7 +25,7 @@ export function page(
   const resourceTypes = inOrder(service.resourceTypes);
   const whole = [
     '## Resource types',
-    'The resource types are listed in the order of their removal.',
+    'The table shows the resource types in the order of their removal.',
     typeTable(resourceTypes, service),
     blockers(resourceTypes),
     leftovers(resourceTypes),
@@ -62,8 +62,8 @@ function summary(service: Service, services: readonly Service[]): string {
     rows.push([
       'cleaned up',
       service.preDelete
-        ? 'before the deletion if an administrator requests it (`project delete`), and after the deletion'
-        : 'after the project was deleted, or was disabled for its deletion',
+        ? 'before the deletion, if an administrator requests it (`project delete`), and also after the deletion'
+        : 'after the project was deleted, or after a requested deletion has disabled it',
     ]);
     rows.push([
       'default',
@@ -84,7 +84,7 @@ function summary(service: Service, services: readonly Service[]): string {
         'microversion',
         `${microversion.floor} to ${microversion.ceiling} (\`${microversion.header}\`)`,
       ]);
-    rows.push(['concurrent calls', String(service.concurrency)]);
+    rows.push(['concurrent calls (upper limit)', String(service.concurrency)]);
   }
   return table(['', ''], rows);
 }
@@ -108,7 +108,9 @@ function startOf({ dependsOn, independentOf = [] }: ResourceType): string {
       ? `when no ${after.map((name) => `\`${bare(name)}\``).join(' and no ')} is left`
       : undefined,
     follows.length > 0 ? `after ${quoted(follows.map(bare))}, unless stuck` : undefined,
-    independentOf.length > 0 ? `also while ${independentOf.join(' and ')} still runs` : undefined,
+    independentOf.length > 0
+      ? `also while ${independentOf.join(' and ')} still ${independentOf.length > 1 ? 'run' : 'runs'}`
+      : undefined,
   ];
   return parts.filter((part) => part !== undefined).join('; ') || 'first';
 }
@@ -167,7 +169,7 @@ function leftovers(resourceTypes: readonly ResourceType[]): string | undefined {
     ),
   );
   if (lines.length === 0) return undefined;
-  return `## After the deletion of the project\n\nThe API of the service can no longer remove these resources. The operation reports them.\n\n${list(lines)}`;
+  return `## After the deletion of the project\n\nAfter the deletion, the propagator can no longer remove these resources over the API. The operation reports them.\n\n${list(lines)}`;
 }
 
 /** Returns one line for all resource types with the same text. */
@@ -211,7 +213,7 @@ function userReports({ userReports: reports }: Service): string | undefined {
   if (reports.length === 0) return undefined;
   const rows = reports.map(({ resourceType, because }) => [`\`${bare(resourceType)}\``, because]);
   const head =
-    'A suspension of a user lists these resource types, and changes nothing. A resume lists them again.';
+    'When a user is disabled, the operation lists these resource types and changes nothing. When the user is enabled, the operation lists them again.';
   return `## Disabled users\n\n${head}\n\n${table(['resource type', 'reason for no change'], rows)}`;
 }
 
@@ -221,7 +223,7 @@ const PLACES: readonly (readonly [string, string])[] = [
   ['{user}', 'a member of the project, recorded before its deletion'],
   ['{id}', 'an id from a listing'],
   ['{name}', 'a name from a listing'],
-  ['{no project}', 'an id that no project has, to check that the API applies the filter'],
+  ['{no project}', 'an id that no project has; the call checks that the API applies the filter'],
   ['{version}', 'the version of an object'],
   ['# token on the project', 'called with a token on the project, before its deletion'],
 ];
@@ -247,6 +249,6 @@ function legend(service: Service, calls: readonly Calls[]): string {
       : undefined,
     text === ''
       ? undefined
-      : 'Parameters of paging and fields, and microversions, are omitted. Each call is listed once, even if it is made for many resources. A call that several resource types share is made once per iteration.',
+      : 'The calls are shown without microversions, and without parameters for paging and for the selection of fields. Each call is listed once, even if it is made for many resources. A call that several resource types share is made once per iteration.',
   ]).trimEnd();
 }

@@ -73,8 +73,8 @@ export interface Uncovered {
 }
 
 /**
- * Official types for which there is no service file. A cloud that has one of them says so at the
- * end of every operation.
+ * Official types for which there is no service file. If a cloud has one of them, each operation
+ * reports the type.
  */
 export const UNCOVERED: readonly Uncovered[] = [
   {
