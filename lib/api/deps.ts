@@ -33,6 +33,8 @@ export interface ApiDeps {
    * the larger of 10 resources and 5 %.
    */
   readonly approvalRules?: ApprovalRules;
+  /** False on Lambda, which sends a response only as a whole. Default true. */
+  readonly canStream?: boolean;
   /** Intervals of the event streams; tests shorten them. */
   readonly watchTimes?: WatchTimes;
   readonly protection: () => Promise<Protection>;

@@ -48,7 +48,7 @@ export function watchRoutes(app: Hono, deps: ApiDeps, times: WatchTimes = TIMES)
     event: string,
     read: () => Promise<{ readonly data: object; readonly isLast: boolean }>,
   ): Response {
-    if (deps.authentication.by === 'iam') return context.json(NO_STREAM, 406);
+    if (deps.canStream === false) return context.json(NO_STREAM, 406);
     if (open >= MOST_STREAMS) {
       context.header('retry-after', '10');
       return context.json(TOO_MANY, 503);

@@ -39,6 +39,7 @@ function appOf(propagator: LambdaContext, policy: Policy): Hono {
     mode,
     health: () => ({ ok: true, mode, services: propagator.services }),
     authentication: authenticationOf(propagator),
+    canStream: false,
     onUnexpected: () => propagator.count({ ApiErrors: 1 }),
   });
 }

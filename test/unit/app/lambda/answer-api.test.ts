@@ -131,6 +131,12 @@ describe('the API on AWS with PROPAGATOR_API_AUTH=keystone', () => {
     expect(statuses).toEqual([200, 200, 429]);
   });
 
+  it('refuses an event stream, because Lambda sends a response only as a whole', async () => {
+    const { call } = keystone();
+    const { statusCode, json } = await call('GET /v1/operations/events', { token: 'token-rita' });
+    expect([statusCode, json.error?.code]).toEqual([406, 'api.stream']);
+  });
+
   it('shows a caller without a token only whether the propagator works', async () => {
     const { call } = keystone();
     expect((await call('GET /healthz')).json).toEqual({ ok: true });
