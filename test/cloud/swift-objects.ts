@@ -201,6 +201,7 @@ export function remove(state: CloudState, container: Container, name: string): s
   container.behindUntil = now + state.options.swiftLag;
   if (container.versioning !== 'enabled') {
     container.objects.delete(name);
+    deleteInSyncTarget(state, container, name);
     return undefined;
   }
   const versionId = timestamp(now);
@@ -213,6 +214,13 @@ export function remove(state: CloudState, container: Container, name: string): s
     marker: true,
   });
   return versionId;
+}
+
+/** The container-sync daemon repeats a deletion in the target, with the key of the container. */
+function deleteInSyncTarget({ accounts }: CloudState, { headers }: Container, name: string): void {
+  const [account = '', target = ''] = (headers['x-container-sync-to'] ?? '').split('/').slice(-2);
+  if (headers['x-container-sync-key'])
+    accounts.get(account)?.containers.get(target)?.objects.delete(name);
 }
 
 function deleteVersion(

@@ -71,6 +71,7 @@ const info = (state: CloudState) => ({
   },
   versioned_writes: { allowed_flags: ['x-versions-location', 'x-history-location'] },
   object_versioning: {},
+  container_sync: { realms: {} },
   slo: {
     max_manifest_segments: 1000,
     max_manifest_size: 8_388_608,
@@ -257,6 +258,8 @@ function setVersioning(container: { versioning: string }, call: Call): void {
 
 function keep(headers: Record<string, string>, call: Call, wanted: RegExp): void {
   for (const [name, value] of Object.entries(call.headers)) {
+    const removed = name.replace(/^x-remove-/, 'x-');
+    if (removed !== name && wanted.test(removed)) delete headers[removed];
     if (!wanted.test(name)) continue;
     if (value === '' || value === undefined) delete headers[name];
     else headers[name] = String(value);

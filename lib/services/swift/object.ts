@@ -74,7 +74,7 @@ export async function removeObjects(
   context: ProjectContext,
 ): Promise<(Removal | PropagatorError)[]> {
   for (const container of new Set(rows.map((row) => row.container)))
-    await stopOldVersioning(container, context);
+    await stopSideEffects(container, context);
   const bulk = (await infoOf(context))?.bulk_delete;
   const answers = new Map<ObjectRow, Removal | PropagatorError>();
   // The bulk delete does not support version ids.
@@ -136,22 +136,26 @@ async function removeObject(
   }
 }
 
+/** The headers with which Swift changes other containers when an object is deleted. */
+const SIDE_EFFECTS = ['versions-location', 'history-location', 'container-sync-to'];
+
 /**
- * Disables the older versioning (`X-Versions-Location`, `X-History-Location`). Otherwise a DELETE
- * would restore the previous version, or copy the object to another container. A POST to a missing
- * container answers 404 and creates nothing.
+ * Disables the older versioning (`X-Versions-Location`, `X-History-Location`) and the
+ * synchronization (`X-Container-Sync-To`) of a container. With the older versioning, a DELETE would
+ * restore the previous version, or copy the object to another container. With the synchronization,
+ * Swift would also delete the objects in the target container, which may belong to another project.
+ * A POST to a missing container answers 404 and creates nothing.
  */
-async function stopOldVersioning(container: string, context: ProjectContext): Promise<void> {
+async function stopSideEffects(container: string, context: ProjectContext): Promise<void> {
   const info = await infoOf(context);
-  if (info !== undefined && !info.versioned_writes) return;
-  await context.memoize(`swift.old-versioning/${container}`, async () => {
+  if (info !== undefined && !info.versioned_writes && !info.container_sync) return;
+  await context.memoize(`swift.side-effects/${container}`, async () => {
     const { headers } = await requestAccount(context, 'HEAD', pathOfContainer(container), {
       accept: [404],
     });
-    if (!headers.has('x-versions-location') && !headers.has('x-history-location')) return;
-    const removal = { 'x-remove-versions-location': 'x', 'x-remove-history-location': 'x' };
+    if (!SIDE_EFFECTS.some((name) => headers.has(`x-${name}`))) return;
     await requestAccount(context, 'POST', pathOfContainer(container), {
-      headers: removal,
+      headers: Object.fromEntries(SIDE_EFFECTS.map((name) => [`x-remove-${name}`, 'x'])),
       accept: [404],
     });
   });

@@ -139,6 +139,22 @@ describe('Swift, emptied of one account', () => {
     expect(fixture.left('swift')).toEqual([]);
   });
 
+  it('stops the synchronization of a container first, so that its target keeps the objects', async () => {
+    fixture = await CleanupFixture.open();
+    const copy = newContainer('copy', 0);
+    put(copy, { name: 'o', bytes: 1, contentType: 'text/plain', modified: 0 });
+    accountOf(fixture.control.projectId).containers.set('copy', copy);
+    fixture.remember();
+    fill('mirrored', 'o');
+    Object.assign(container('mirrored').headers, {
+      'x-container-sync-to': `//realm/cluster/AUTH_${fixture.control.projectId}/copy`,
+      'x-container-sync-key': 'secret',
+    });
+    expect((await fixture.empty(swift)).outcome).toEqual({ kind: 'finished' });
+    expect(fixture.left('swift')).toEqual([]);
+    expect(fixture.controlsAreUntouched).toBe(true);
+  });
+
   it('removes public read rights with the container after Keystone deleted the project', async () => {
     fixture = await CleanupFixture.open();
     container('public').headers['x-container-read'] = '.r:*';
