@@ -71,7 +71,8 @@ const loadBalancer = defineType({
     'The provider driver of the load balancer is no longer enabled, or it fails.',
   ],
   async list({ api, project }) {
-    const query = { project_id: project };
+    // Octavia answers 500 to any limit if [api_settings] pagination_max_limit is negative.
+    const query = { limit: undefined, project_id: project };
     const path = '/v2.0/lbaas/loadbalancers';
     return (
       await api.list(path, {

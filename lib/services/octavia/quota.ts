@@ -16,6 +16,7 @@ const limits = {
   l7rule: limit,
 };
 const quotaRow = z.object({ project_id: z.string().nullish(), ...limits });
+const quotaRows = z.object({ quotas: z.array(quotaRow) });
 type LimitName = keyof typeof limits;
 /** The defaults of Octavia 11 (Zed) have only the older names of two limits. */
 const quotaDefaults = z.object({
@@ -73,14 +74,17 @@ export async function writeQuota(
 
 const pathOf = (project: string): string => `${PATH}/${encodeURIComponent(project)}`;
 
+/**
+ * Returns the row of the project, if there is one. If [api_settings] pagination_max_limit is
+ * negative, Octavia links to a next page after each row, but the row of the project is the last
+ * one. Rows of other projects show that the filter had no effect, so all pages are necessary.
+ */
 async function rowsOf({ api, project }: ProjectContext): Promise<z.infer<typeof quotaRow>[]> {
-  const { rows } = await api.list(PATH, {
-    collection: 'quotas',
-    row: quotaRow,
-    paging: 'none',
-    query: { project_id: project },
-  });
-  return rows;
+  const query = { project_id: project };
+  const { quotas } = quotaRows.parse((await api.request('GET', PATH, { query })).json);
+  if (quotas.every(({ project_id }) => project_id === project)) return quotas;
+  const options = { collection: 'quotas', row: quotaRow, paging: 'none', query } as const;
+  return (await api.list(PATH, options)).rows;
 }
 
 async function defaultsOf(project: string, api: ServiceApi): Promise<Limits> {

@@ -32,7 +32,7 @@ async function balancers({ api, project }: ProjectContext): Promise<BalancerRow[
         collection: name,
         row,
         paging: 'marker',
-        query: { project_id: project },
+        query: { limit: undefined, project_id: project },
       })
     ).rows;
   const rows = await read('loadbalancers', balancerRow);

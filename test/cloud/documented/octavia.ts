@@ -45,6 +45,8 @@ export interface Tables {
   readonly quotas: Table<Quota>;
   /** As of 2026.2: a GET or a DELETE of a quota writes the defaults into the row of the project. */
   writesDefaults: boolean;
+  /** With a negative [api_settings] pagination_max_limit. */
+  hasNegativePageLimit: boolean;
 }
 
 /** The limits of the cloud in the rehearsal: none. */
@@ -78,6 +80,7 @@ export const octavia: Documented = {
         label: () => 'quota',
       }),
       writesDefaults: false,
+      hasNegativePageLimit: false,
     };
     inside.set(state, sources);
     const routes = new Routes();
@@ -182,7 +185,8 @@ function authorize(call: Call): void {
     throw new Refusal(403, 'Policy does not allow this request to be performed.');
 }
 
-function loadBalancers(routes: Routes, { state, loadBalancers: table }: Tables): void {
+function loadBalancers(routes: Routes, sources: Tables): void {
+  const { state, loadBalancers: table } = sources;
   const one = (call: Call): LoadBalancer => {
     authorize(call);
     const row = table.get(param(call, 'id'));
@@ -198,13 +202,7 @@ function loadBalancers(routes: Routes, { state, loadBalancers: table }: Tables):
       authorize(call);
       const wanted = call.query.get('project_id');
       const rows = table.where((row) => wanted === null || row.project_id === wanted);
-      return listing(
-        call,
-        'loadbalancers',
-        rows,
-        (row) => show(row, state),
-        state.options.pageLimit,
-      );
+      return listing(call, 'loadbalancers', rows, (row) => show(row, state), sources);
     })
     .on('GET', '/v2.0/lbaas/loadbalancers/:id', (call) => ({
       status: 200,
@@ -229,11 +227,9 @@ function loadBalancers(routes: Routes, { state, loadBalancers: table }: Tables):
     // The fields of a load balancer that show its certificates. No load balancer of this fake has
     // one.
     .on('GET', '/v2.0/lbaas/listeners', (call) =>
-      listing(call, 'listeners', [], () => undefined, state.options.pageLimit),
+      listing(call, 'listeners', [], () => undefined, sources),
     )
-    .on('GET', '/v2.0/lbaas/pools', (call) =>
-      listing(call, 'pools', [], () => undefined, state.options.pageLimit),
-    )
+    .on('GET', '/v2.0/lbaas/pools', (call) => listing(call, 'pools', [], () => undefined, sources))
     .on('DELETE', '/v2.0/lbaas/loadbalancers/:id', (call) => {
       const row = one(call);
       if (row.provider !== 'amphora')
@@ -264,14 +260,20 @@ function loadBalancers(routes: Routes, { state, loadBalancers: table }: Tables):
     });
 }
 
-/** Octavia also links to the page before. Its links lack the filters. */
+/**
+ * Octavia also links to the page before. Its links lack the filters. With a negative page limit,
+ * the database refuses each limit, and every row is followed by a link.
+ */
 function listing<T extends Row>(
   call: Call,
   key: string,
   rows: T[],
   view: (row: T) => unknown,
-  max: number,
+  { state, hasNegativePageLimit }: Tables,
 ): Reply {
+  if (hasNegativePageLimit && call.query.has('limit'))
+    throw new Refusal(500, '(pymysql.err.ProgrammingError) (1064, "You have an error")');
+  const max = hasNegativePageLimit ? Math.max(1, rows.length) : state.options.pageLimit;
   const missing = (marker: string) =>
     new Refusal(400, `Supplied pagination marker '${marker}' is not valid.`);
   const href = `${call.base}${call.path}`;
@@ -290,7 +292,7 @@ function listing<T extends Row>(
 }
 
 function quotas(routes: Routes, sources: Tables): void {
-  const { state, quotas: table } = sources;
+  const { quotas: table } = sources;
   const showQuota = ({ id, limits }: Quota) => ({
     project_id: id,
     ...Object.fromEntries(LIMITS.map((name) => [name, limits[name] ?? null])),
@@ -321,7 +323,7 @@ function quotas(routes: Routes, sources: Tables): void {
       authorize(call);
       const wanted = call.query.get('project_id');
       const rows = table.where((row) => wanted === null || row.id === wanted);
-      return listing(call, 'quotas', rows, showQuota, state.options.pageLimit);
+      return listing(call, 'quotas', rows, showQuota, sources);
     })
     .on('PUT', '/v2.0/lbaas/quotas/:id', (call) => {
       authorize(call);

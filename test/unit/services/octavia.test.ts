@@ -55,6 +55,12 @@ describe('Octavia, emptied of one project', () => {
     });
   });
 
+  it('lists everything in one page with a negative page limit', async () => {
+    tables().hasNegativePageLimit = true;
+    expect((await fixture.expectEmptied(octavia)).outcome).toEqual({ kind: 'finished' });
+    expect(fixture.left('octavia')).toEqual([]);
+  });
+
   it('waits for a load balancer that a worker changes, and removes it afterwards', async () => {
     put('web', 'PENDING_UPDATE', 1);
     const report = await fixture.empty(octavia);
