@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { type DefinedType, defineType, type Removal } from '../../task/service.ts';
+import { bgpPeer, bgpSpeaker } from './bgp.ts';
 import { bgpVpn } from './bgpvpn.ts';
 import {
   deleteResource,
@@ -121,16 +122,7 @@ const FIREWALL = [
   ),
 ];
 
-/**
- * BGP speakers, BGP peers and BGP VPNs. The owner of a speaker or peer is the project of its
- * creator's token, which is usually the operator's (neutron-dynamic-routing 21 ignores
- * `project_id`).
- */
-const BGP = [
-  extensionType('bgp-speaker', '/bgp-speakers', 'bgp_speakers', 'bgp'),
-  extensionType('bgp-peer', '/bgp-peers', 'bgp_peers', 'bgp', ['bgp-speaker']),
-  bgpVpn,
-];
+const BGP = [bgpSpeaker, bgpPeer, bgpVpn];
 
 const CHAINS = [
   extensionType('service-graph', '/sfc/service_graphs', 'service_graphs', 'service_graph'),

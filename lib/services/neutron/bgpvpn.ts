@@ -51,7 +51,7 @@ export const bgpVpn = defineType<BgpVpn>({
 });
 
 /** Returns the owners of the connected resources that do not belong to the project. */
-async function foreignOwners(
+export async function foreignOwners(
   collection: string,
   connected: readonly string[],
   { api, project }: ProjectContext,
