@@ -180,38 +180,38 @@ async function perThousand(): Promise<Line[]> {
   return [
     [
       'EventBridge',
-      `${of(bus, 'events')} each; archived`,
+      `${of(bus, 'events')} per project; the archive keeps them`,
       thousand(bus * PRICE.events + ((bus * 2000) / 1e9) * PRICE.archiveGigabyte),
     ],
     [
       'SQS',
-      `${of(notifications + all, 'messages')} each: send, receive, delete`,
+      `${of(notifications + all, 'messages')} per project: send, receive, delete`,
       thousand((notifications + all) * 3 * PRICE.queueRequest),
     ],
     [
       'Lambda, INIT',
-      `one cold start in ${CALLS_PER_START} calls, ${SECONDS.init} s each, charged since August 2025`,
+      `one cold start in ${CALLS_PER_START} calls, ${SECONDS.init} s per cold start, charged since August 2025`,
       thousand((invocations / CALLS_PER_START) * SECONDS.init * 0.5 * PRICE.gigabyteSecond),
     ],
-    ['Lambda, calls', of(invocations, 'each'), thousand(invocations * PRICE.invocation)],
+    ['Lambda, calls', of(invocations, 'per project'), thousand(invocations * PRICE.invocation)],
     [
       'Lambda, time',
-      `${of(Math.round(gigabyteSeconds), 'GB-s')} each, of which the services have ${Math.round((100 * requested * SECONDS.service * memory('service-nova')) / gigabyteSeconds)} %`,
+      `${of(Math.round(gigabyteSeconds), 'GB-s')} per project, of which the service functions use ${Math.round((100 * requested * SECONDS.service * memory('service-nova')) / gigabyteSeconds)} %`,
       thousand(gigabyteSeconds * PRICE.gigabyteSecond),
     ],
     [
       'DynamoDB',
-      `${of(commits, 'commits')} each, ${of(Math.round(writeUnits), 'write units')}, half as many read units`,
+      `${of(commits, 'commits')} per project, ${of(Math.round(writeUnits), 'write units')}, half as many read units`,
       thousand(writeUnits * PRICE.writeUnit + (writeUnits / 2) * PRICE.readUnit),
     ],
     [
       'EventBridge Scheduler',
-      'one wait of more than 15 minutes each: the grace period',
+      'one wait of more than 15 minutes per project: the grace period',
       thousand(PRICE.schedule),
     ],
     [
       'CloudWatch Logs',
-      `${Math.round(logGigabytes * 1e6)} KB each`,
+      `${Math.round(logGigabytes * 1e6)} KB per project`,
       thousand(logGigabytes * PRICE.logGigabyte),
     ],
   ];
@@ -229,20 +229,20 @@ function perMonth(): Line[] {
   return [
     [
       'SQS, long polling',
-      `${queues} queues × ${POLLERS} pollers × every ${POLL_SECONDS} s`,
+      `${queues} queues, ${POLLERS} pollers per queue, a call every ${POLL_SECONDS} s`,
       polls * PRICE.queueRequest,
     ],
     ['alarms', String(alarmCount), alarmCount * PRICE.alarmMonth],
     [
       'own metrics',
-      `${metrics}, for a month with a deletion in each hour; otherwise in proportion`,
+      `${metrics} metrics, if each hour has a deletion; less in proportion`,
       metrics * PRICE.metricMonth,
     ],
     ['dashboards', '2', 2 * PRICE.dashboardMonth],
     ['secret', '1', PRICE.secretMonth],
     [
       'sweep',
-      `every five minutes; ${SECONDS.compare} s for the hourly comparison`,
+      `a call every five minutes; ${SECONDS.compare} s for the hourly comparison`,
       sweepSeconds * PRICE.gigabyteSecond + sweeps * PRICE.invocation,
     ],
     [
@@ -286,7 +286,7 @@ export async function costTables(): Promise<string[]> {
   return [
     table('for 1,000 deleted projects', deletions, total(deletions)),
     table('every month', month, total(month)),
-    table('if the stack needs its own network', network),
+    table('optional: a network or a key of your own', network),
   ];
 }
 
